@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* backend: libvirt, as the rest of viommud sees it.  Values in and out are strings and types of lib/.
+ * One implementation, backend-libvirt.c, the only file that includes libvirt.  It owns the connections, the event thread
+ * and the reconnecting; it knows nothing of machines, requests or the bus.
+ *
+ * Threads: the calls marked "blocks" belong into a worker (or into a client program that may wait); each borrows one of
+ * the pool's connections, which are opened on demand and closed when libvirt's daemon went away.  Events and connection
+ * news arrive on libvirt's event thread, on a connection of their own; the receiver only posts them to its loop. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "lib/host.h"
+
+typedef struct ViommuBackend ViommuBackend;
+
+typedef enum ViommuNewsKind {
+    VIOMMU_NEWS_CONNECTED,    /* the event connection stands: list and settle */
+    VIOMMU_NEWS_DISCONNECTED, /* libvirt's daemon went away; detail says how.  Answer from the cache. */
+    VIOMMU_NEWS_STARTED,
+    VIOMMU_NEWS_SHUTDOWN,  /* the guest powered itself off */
+    VIOMMU_NEWS_DESTROYED, /* somebody (maybe we) destroyed it */
+    VIOMMU_NEWS_CRASHED,
+    VIOMMU_NEWS_UNDEFINED,
+    VIOMMU_NEWS_LAST,
+} ViommuNewsKind;
+
+typedef struct ViommuNews {
+    ViommuNewsKind kind;
+    char uuid[37]; /* "" for connection news */
+    char *detail;  /* may be NULL */
+} ViommuNews;
+
+/** Called on libvirt's event thread; @news is borrowed for the call. */
+typedef void (*ViommuNewsFunc)(const ViommuNews *news, void *userdata);
+
+/* A domain that carries our metadata element. */
+typedef struct ViommuDomain {
+    char *name;
+    char uuid[37];
+    bool active;
+    char *metadata; /* our element's XML */
+} ViommuDomain;
+void viommu_domain_free(ViommuDomain *domain);
+
+/** @uri as libvirt takes it: qemu:///system, qemu:///session, qemu:///embed?root=DIR, test:///default, test:///FILE.
+ *  @n_connections: how many calls may be in flight at once (libvirtd serves five requests per connection at a time).
+ *  Does not connect yet.  Once per process: libvirt has one event loop. */
+bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend **ret_backend, GError **error);
+/** Starts the event thread's connection and its reconnecting (every second at first, then every ten). */
+bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *userdata, GError **error);
+/** Ends the event thread, closes every connection.  No call may be in flight. */
+void viommu_backend_free(ViommuBackend *backend);
+const char *viommu_backend_uri(const ViommuBackend *backend);
+
+/* All of these block.  Fails: BACKEND with libvirt's code and words; NOT_FOUND for an unknown UUID; EXISTS for a name taken. */
+
+/** Everything the planner needs to know of this host: versions of libvirt and of each emulator (asked by running
+ *  "EMULATOR --version" for a local connection; else from libvirt), capabilities, domain capabilities.  Owned. */
+ViommuHost *viommu_backend_probe(ViommuBackend *backend, GError **error);
+/** All domains that carry our metadata, of ViommuDomain. Owned. */
+GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error);
+/** Defines with VIR_DOMAIN_DEFINE_VALIDATE; the return value counts, not the last error.  A name that is taken by a domain
+ *  with another UUID fails with EXISTS.  *ret_unsupported: libvirt itself says this configuration cannot be (its XML or
+ *  "unsupported configuration" errors), so another candidate may be tried. */
+bool viommu_backend_define(ViommuBackend *backend, const char *xml, bool *ret_unsupported, GError **error);
+/** Replaces our metadata element, in the stored configuration and in the running guest. */
+bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const char *metadata, GError **error);
+bool viommu_backend_start(ViommuBackend *backend, const char *uuid, GError **error);
+/** Asks the guest to power off (ACPI). Returns at once. */
+bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **error);
+/** Ends the guest now.  Not running is success. */
+bool viommu_backend_destroy(ViommuBackend *backend, const char *uuid, GError **error);
+bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **error);
+/** Removes the domain with its NVRAM, managed save and snapshot metadata, by what this libvirt knows.  Not there is success. */
+bool viommu_backend_undefine(ViommuBackend *backend, const char *uuid, GError **error);
+/** The domain's present XML. Owned, g_free(). */
+char *viommu_backend_get_xml(ViommuBackend *backend, const char *uuid, GError **error);
+/** *ret_active and NOT_FOUND tell what is there: the question to ask when an earlier answer was lost. */
+bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *ret_active, GError **error);

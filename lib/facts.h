@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* facts: THE table: what needs which libvirt, QEMU, architecture, machine and guest kernel, each row with its source. */
+#pragma once
+
+#include <stdbool.h>
+#include "lib/enum.h"
+#include "lib/version.h"
+
+typedef enum ViommuFactId {
+    VIOMMU_FACT_INTEL,
+    VIOMMU_FACT_SMMUV3,
+    VIOMMU_FACT_VIRTIO_X86_64,
+    VIOMMU_FACT_VIRTIO_AARCH64,
+    VIOMMU_FACT_AMD,
+    VIOMMU_FACT_INTEL_INTREMAP,
+    VIOMMU_FACT_INTEL_EIM,
+    VIOMMU_FACT_INTEL_EIM_TCG,
+    VIOMMU_FACT_INTEL_CACHING_MODE,
+    VIOMMU_FACT_INTEL_IOTLB,
+    VIOMMU_FACT_INTEL_AW_BITS,
+    VIOMMU_FACT_INTEL_DMA_TRANSLATION,
+    VIOMMU_FACT_VIRTIO_AW_BITS,
+    VIOMMU_FACT_VIRTIO_GRANULE,
+    VIOMMU_FACT_AMD_INTREMAP,
+    VIOMMU_FACT_AMD_IOTLB,
+    VIOMMU_FACT_AMD_XTSUP,
+    VIOMMU_FACT_AMD_MANY_VCPUS,
+    VIOMMU_FACT_DEVICE_TRANSLATION,
+    VIOMMU_FACT_FIRMWARE_EFI,
+    VIOMMU_FACT_FIRMWARE_FEATURE,
+    VIOMMU_FACT_CPU_MAXIMUM,
+    VIOMMU_FACT_LAST,
+} ViommuFactId;
+
+typedef struct ViommuFact {
+    const char *what;           /* "virtio on x86_64" */
+    ViommuVersion libvirt;      /* least; 0: any */
+    ViommuVersion qemu;         /* least; 0: any */
+    ViommuVersion guest_kernel; /* least mainline kernel of a guest that drives it; 0: any */
+    const char *source;         /* how it is known: section of the facts, release notes, commit */
+} ViommuFact;
+
+/** The row. Static. */
+const ViommuFact *viommu_fact(ViommuFactId id);
+/** libvirt and QEMU are both new enough. */
+bool viommu_fact_holds(ViommuFactId id, ViommuVersion libvirt, ViommuVersion qemu);
+/** The oldest QEMU that this libvirt itself accepts. */
+ViommuVersion viommu_fact_qemu_floor(ViommuVersion libvirt);
+/** The most vCPUs that a machine of @family takes; @machine may carry a version ("pc-q35-7.2"), which wins over @qemu's. */
+uint64_t viommu_fact_max_vcpus(ViommuFamily family, const char *machine, ViommuVersion qemu);

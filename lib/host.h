@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* host: what is known of a machine that runs libvirt and QEMU.  Read from a live libvirt (caps, by the daemon's
+ * backend) or from a recorded host file; both end in this.  schemas/host.schema.json describes the tree. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "lib/enum.h"
+#include "lib/version.h"
+
+typedef struct ViommuEmulator {
+    int arch; /* ViommuArch, or VIOMMU_UNSET for one that viommud launches nothing on (arch_name tells) */
+    char *arch_name;
+    ViommuVersion qemu;
+    char *path;            /* NULL: libvirt's own choice */
+    unsigned accelerators; /* bit per ViommuAccelerator */
+    char **machines;       /* names as QEMU knows them; NULL: what such a version has */
+    unsigned firmware;     /* bit per ViommuFirmware; 0: what such hosts have (x86_64: bios, efi; aarch64: efi) */
+    uint64_t max_vcpus;    /* of the default machine; VIOMMU_UNSET_NUMBER: what such a version takes */
+} ViommuEmulator;
+
+typedef struct ViommuHost {
+    ViommuVersion libvirt;
+    char *arch_name; /* the host's own; NULL: that of the first emulator */
+    GPtrArray *emulators;
+    uint64_t iommu_width;         /* bits of the host's IOMMU; unset: not known */
+    uint64_t memory_bytes;        /* unset: not known */
+    uint64_t locked_memory_bytes; /* RLIMIT_MEMLOCK of libvirt's daemon; unset: not known */
+    char **devices;               /* assignable PCI devices; read by nothing yet but kept when recorded */
+} ViommuHost;
+
+/** A host without facts, for a reader to fill. Owned. */
+ViommuHost *viommu_host_new(void);
+void viommu_host_free(ViommuHost *host);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuHost, viommu_host_free)
+/** Appends an emulator without facts to @host, which keeps it. Borrowed. */
+ViommuEmulator *viommu_host_add_emulator(ViommuHost *host);
+
+/** Reads a recorded host.  Fails: INVALID_REQUEST naming the key. */
+ViommuHost *viommu_host_from_variant(GVariant *tree, GError **error);
+/** The same tree back, as a floating a{sv}. */
+GVariant *viommu_host_to_variant(const ViommuHost *host);
+
+/** The emulator for @arch; NULL when there is none. Borrowed. */
+const ViommuEmulator *viommu_host_emulator(const ViommuHost *host, ViommuArch arch);
+/** The architecture of the host itself, or VIOMMU_UNSET when viommud knows no machine for it. */
+int viommu_host_arch(const ViommuHost *host);
+/** Whether firmware of this kind can be had (defaults applied). */
+bool viommu_emulator_has_firmware(const ViommuEmulator *emulator, ViommuFirmware firmware);

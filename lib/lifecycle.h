@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* lifecycle: states, events and the transition table of a machine.  Does not know how an event came about. */
+#pragma once
+
+#include <stdbool.h>
+#include "lib/enum.h"
+
+typedef enum ViommuEvent {
+    VIOMMU_EVENT_PLANNED,        /* a plan was made: define it */
+    VIOMMU_EVENT_DEFINED,        /* libvirt has the domain: start it */
+    VIOMMU_EVENT_STARTED,        /* the guest runs */
+    VIOMMU_EVENT_LAUNCH_FAILED,  /* any step of the launch failed and was undone */
+    VIOMMU_EVENT_STOP_REQUESTED, /* a client, or the daemon, wants it gone */
+    VIOMMU_EVENT_GUEST_ENDED,    /* the guest powered itself off */
+    VIOMMU_EVENT_GUEST_CRASHED,  /* QEMU died, or the guest panicked */
+    VIOMMU_EVENT_VANISHED,       /* somebody else undefined the domain */
+    VIOMMU_EVENT_REMOVED,        /* destroyed and undefined: the object can go */
+    VIOMMU_EVENT_STOP_FAILED,    /* libvirt could not remove it; it can be asked again */
+    VIOMMU_EVENT_LAST,
+} ViommuEvent;
+extern const ViommuEnum viommu_enum_event;
+
+typedef struct ViommuTransition {
+    ViommuState state;   /* the next one */
+    ViommuResult result; /* VIOMMU_RESULT_NONE: unchanged */
+    bool gone;           /* the machine's object ends here */
+} ViommuTransition;
+
+/** @ret_next untouched when the event means nothing in @state (a late or doubled one): false, not an error. */
+bool viommu_lifecycle_step(ViommuState state, ViommuEvent event, ViommuTransition *ret_next);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* metadata: what viommud remembers of a machine, as an element in the <metadata> of its domain.
+ * schemas/metadata.rng describes it; what is stored carries a version, and what is not known is refused. */
+#pragma once
+
+#include <glib.h>
+#include "lib/enum.h"
+#include "lib/plan.h"
+#include "lib/xmlw.h"
+
+typedef struct ViommuMetadata {
+    uint32_t owner_uid;
+    ViommuState phase;       /* how far the launch had come when this was written: DEFINING, STARTING, RUNNING, ... */
+    char *request_id;        /* NULL: none */
+    char *fingerprint;       /* of the request: 64 hexadecimal digits */
+    char *request;           /* canonical text */
+    ViommuArch arch;
+    char *machine;
+    ViommuAccelerator accelerator;
+    ViommuModel model;       /* VIOMMU_MODEL_NONE: no IOMMU */
+    uint64_t vcpus, memory_bytes, memlock_bytes;
+    char *console_log;       /* NULL: none */
+    char **reasons;          /* why the model was chosen; never NULL after reading */
+    char **warnings;
+    uint64_t created_usec;   /* CLOCK_REALTIME */
+} ViommuMetadata;
+
+/** What is known of a machine when its domain is about to be defined. Owned. */
+ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest *request, uint32_t owner_uid,
+                                    uint64_t created_usec);
+void viommu_metadata_free(ViommuMetadata *metadata);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuMetadata, viommu_metadata_free)
+
+/** Writes our element, with its namespace declared on it. */
+void viommu_metadata_write(const ViommuMetadata *metadata, ViommuXmlWriter *writer);
+/** Our element alone, as virDomainSetMetadata wants it. Owned, g_free(). */
+char *viommu_metadata_to_xml(const ViommuMetadata *metadata);
+/** Reads our element, as virDomainGetMetadata returns it.  Fails: INTERNAL with what is wrong. */
+ViommuMetadata *viommu_metadata_from_xml(const char *xml, GError **error);

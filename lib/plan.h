@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* plan: everything decided, nothing optional left.  viommu_plan_build() calls the choosers in order. */
+#pragma once
+
+#include <glib.h>
+#include "lib/host.h"
+#include "lib/iommu.h"
+#include "lib/policy.h"
+#include "lib/request.h"
+
+typedef struct ViommuPlanDisk {
+    char *path;
+    ViommuDiskFormat format;
+    ViommuDiskBus bus;
+    bool read_only;
+    char target[8];   /* "vda", "sdb" */
+    bool translated;  /* <driver iommu='on'/> */
+} ViommuPlanDisk;
+
+typedef struct ViommuPlanNetwork {
+    ViommuNetworkType type;
+    char *source;
+    ViommuNetworkModel model;
+    bool translated;
+} ViommuPlanNetwork;
+
+typedef enum ViommuSecureBoot {
+    VIOMMU_SECURE_BOOT_NONE,    /* no UEFI: nothing to say */
+    VIOMMU_SECURE_BOOT_FEATURE, /* <firmware><feature name='secure-boot'/>, libvirt 7.2.0 */
+    VIOMMU_SECURE_BOOT_LOADER,  /* <loader secure=''/>, before */
+    VIOMMU_SECURE_BOOT_LAST,
+} ViommuSecureBoot;
+
+typedef struct ViommuPlan {
+    char *name;
+    char *uuid;
+    ViommuArch arch;
+    ViommuFamily family;
+    char *machine;
+    ViommuAccelerator accelerator; /* KVM or TCG */
+    char *emulator;                /* path; NULL: libvirt's choice */
+    uint64_t vcpus;
+    uint64_t memory_bytes;
+    uint64_t page_size_bytes; /* 0: ordinary pages */
+    bool locked;
+    uint64_t memlock_bytes; /* what QEMU may have to lock; 0: nothing */
+    ViommuFirmware firmware; /* BIOS or EFI */
+    ViommuSecureBoot secure_boot_by;
+    bool secure_boot;
+    bool acpi;
+    bool ioapic_split;
+    unsigned gic_version; /* 0: libvirt's choice, or no GIC */
+    ViommuCpuMode cpu_mode;
+    char *kernel, *initrd, *cmdline;
+    GPtrArray *disks;    /* of ViommuPlanDisk */
+    GPtrArray *networks; /* of ViommuPlanNetwork */
+    bool scsi_controller;        /* a virtio-scsi controller is needed */
+    bool translate_controllers;  /* and sits behind the IOMMU, as the entropy device does */
+    ViommuIommuChoice iommu;
+    char *console_log; /* NULL: none */
+    ViommuWait wait;
+    GPtrArray *warnings; /* of char * */
+    GPtrArray *notes;    /* of char *: defaults taken and side effects, in plain words */
+} ViommuPlan;
+
+typedef struct ViommuPlanInput {
+    const ViommuRequest *request;
+    const ViommuHost *host;
+    const ViommuPolicy *policy;
+    const char *name; /* overrides the made-up name of a request that has none; may be NULL */
+    const char *uuid; /* NULL: one derived from the request, so that a dry run is the same each time */
+    const ViommuVeto *vetoes; /* libvirt's refusals so far */
+    size_t n_vetoes;
+} ViommuPlanInput;
+
+/** @ret_plan owned; untouched on failure.
+ *  @ret_reasons owned GPtrArray of ViommuReason: on failure all that speaks against it; untouched on success. May be NULL.
+ *  Fails: NOT_SUPPORTED, INVALID_REQUEST.  Pure; any thread; same input, same plan. */
+bool viommu_plan_build(const ViommuPlanInput *input, ViommuPlan **ret_plan, GPtrArray **ret_reasons,
+                       GError **error);
+void viommu_plan_free(ViommuPlan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuPlan, viommu_plan_free)
+
+/** The name that a request without one gets: "vm-" and the first ten digits of its fingerprint. Owned. */
+char *viommu_plan_default_name(const ViommuRequest *request);

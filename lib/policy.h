@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* policy: the site's preferences, as plain data with defaults.  Does not know where they were configured. */
+#pragma once
+
+#include "lib/enum.h"
+
+typedef struct ViommuPolicy {
+    ViommuOrder order;             /* among candidates of an automatic choice */
+    ViommuAccelerator accelerator; /* what "auto" means here; AUTO: KVM where libvirt offers it, else TCG */
+    uint64_t default_memory_bytes; /* for a request without memory */
+    unsigned default_vcpus;
+    const char *console_directory; /* where console logs go; NULL: no log.  Borrowed. */
+} ViommuPolicy;
+
+/** Native order, automatic accelerator, 1 GiB, one vCPU, no console log. */
+void viommu_policy_init(ViommuPolicy *policy);

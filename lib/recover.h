@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* recover: at start-up, what to do with a domain found in libvirt: (metadata, domain state) -> a decision. Pure. */
+#pragma once
+
+#include "lib/enum.h"
+#include "lib/metadata.h"
+
+typedef enum ViommuRecovery {
+    VIOMMU_RECOVERY_ADOPT,  /* it runs, or ended by itself: take it over as it is */
+    VIOMMU_RECOVERY_UNDO,   /* a launch or a stop was cut short: remove it */
+    VIOMMU_RECOVERY_REPORT, /* ours by name space but not readable (newer version): leave it alone and say so */
+    VIOMMU_RECOVERY_LAST,
+} ViommuRecovery;
+extern const ViommuEnum viommu_enum_recovery;
+
+/** @metadata NULL: it could not be read.  @active: the guest runs now.  @ret_state: the state to adopt it in. */
+ViommuRecovery viommu_recover_decide(const ViommuMetadata *metadata, bool active, ViommuState *ret_state);

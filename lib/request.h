@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* request: what was asked for.  "Unset" is a value of its own; there are no defaults here.
+ * The tree is described by schemas/request.schema.json and by the table in request.c. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "lib/enum.h"
+#include "lib/fields.h"
+#include "lib/version.h"
+
+typedef struct ViommuRequestDisk {
+    char *path;
+    int format;    /* ViommuDiskFormat; required, never probed */
+    int bus;       /* ViommuDiskBus */
+    int read_only; /* flag */
+} ViommuRequestDisk;
+
+typedef struct ViommuRequestNetwork {
+    int type;     /* ViommuNetworkType; required */
+    char *source; /* of a network or a bridge */
+    int model;    /* ViommuNetworkModel */
+} ViommuRequestNetwork;
+
+typedef struct ViommuRequestIommu {
+    bool present;
+    int is_supported; /* flag */
+    char **model;     /* one name, keyword or regular expression, or names in order of preference */
+    char **model_name;
+    int required;  /* flag, true when unset */
+    int translate; /* flag, true when unset */
+    int intremap, eim, caching_mode, iotlb, dma_translation; /* flags */
+    uint64_t aw_bits;
+    char *granule; /* "host" or a size */
+} ViommuRequestIommu;
+
+typedef struct ViommuRequest {
+    char *name;
+    char *arch;    /* as said */
+    char *machine; /* as said */
+    int accelerator;
+    uint64_t vcpus;
+    uint64_t memory_bytes;
+    struct {
+        uint64_t page_size_bytes;
+        int locked;
+    } memory_backing;
+    ViommuRequestIommu iommu;
+    struct {
+        char *os;
+        ViommuVersion kernel;
+        char **drivers;
+    } guest;
+    struct {
+        char *kernel, *initrd, *cmdline;
+        int firmware;    /* ViommuFirmware */
+        int secure_boot; /* flag */
+    } boot;
+    GPtrArray *disks;    /* of ViommuRequestDisk; NULL: none */
+    GPtrArray *networks; /* of ViommuRequestNetwork; NULL: none */
+    int wait;            /* ViommuWait */
+    char *request_id;
+} ViommuRequest;
+
+/** The table of the tree, for the tests that compare it with the schema. */
+extern const ViommuFields viommu_request_fields;
+
+/** Reads @tree (a{sv}) and checks that it is consistent in itself; never looks at a host.
+ *  @return owned.  Fails: INVALID_REQUEST naming the key; NOT_SUPPORTED for an architecture that exists but that
+ *  libvirt gives no IOMMU. */
+ViommuRequest *viommu_request_parse(GVariant *tree, GError **error);
+void viommu_request_free(ViommuRequest *request);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuRequest, viommu_request_free)
+
+/** The request as canonical text (GVariant text format, table order, sizes in bytes): two requests that mean the same
+ *  in every key have the same text.  name, wait and request-id are part of it. Owned, g_free(). */
+char *viommu_request_text(const ViommuRequest *request);
+/** SHA-256 of that text without the request-id, as 64 hexadecimal digits. Owned, g_free(). */
+char *viommu_request_fingerprint(const ViommuRequest *request);
