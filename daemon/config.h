@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* config: the site's settings from key files, by one table.  Also used by viommuctl; knows neither loop nor log.
+ * Read in this order, later ones win key by key:
+ *   DATADIR/viommud/viommud.conf             the vendor's
+ *   SYSCONFDIR/viommud/viommud.conf          the site's
+ *   SYSCONFDIR/viommud/viommud.conf.d/X.conf drop-ins, by name
+ *   XDG_CONFIG_HOME/viommud/viommud.conf     the user's, for --user only
+ * or only the file that $VIOMMU_CONFIG names.  A missing file is no error, except that one. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "lib/policy.h"
+
+typedef struct ViommuConfig {
+    ViommuPolicy policy;     /* its console_directory points into this struct */
+    char *console_directory; /* NULL: no console logs */
+    uint64_t workers;        /* threads that talk to libvirt, and connections */
+    uint64_t max_machines;   /* of all users together */
+    uint64_t max_launches;   /* in flight at once; more are refused as busy */
+    GPtrArray *warnings;     /* of char *: unknown groups and keys, by file; for the caller to log */
+} ViommuConfig;
+
+/* One known key, for the test that compares the table with conf/viommud.conf. */
+typedef struct ViommuConfigKey {
+    const char *group;
+    const char *key;
+} ViommuConfigKey;
+
+/** The defaults alone. Owned. */
+ViommuConfig *viommu_config_new(void);
+void viommu_config_free(ViommuConfig *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuConfig, viommu_config_free)
+
+/** Reads the files.  Reads the environment.  @ret_config owned.
+ *  Fails: INVALID_REQUEST for a file that is no key file, or a value that is none, naming file, group and key. */
+bool viommu_config_load(bool user, ViommuConfig **ret_config, GError **error);
+/** Reads one more file over @config; for tests.  Fails as above, and NOT_FOUND. */
+bool viommu_config_load_file(ViommuConfig *config, const char *path, GError **error);
+/** The keys of the table; @i from 0, NULL after the last. Static. */
+const ViommuConfigKey *viommu_config_key(unsigned i);

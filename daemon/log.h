@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* log: the only writer to the journal.  Structured fields when stderr is the journal, else "<level> text" lines.
+ * Only the layer that gives up logs; the others return a GError. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <syslog.h> /* LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG: the priorities */
+
+/* What a line speaks of; each that is set becomes a field of the journal's entry. */
+typedef struct ViommuLogFields {
+    const char *machine_name; /* MACHINE_NAME */
+    const char *machine_uuid; /* MACHINE_UUID */
+    const char *owner_uid;    /* OWNER_UID, decimal */
+    const char *error_name;   /* ERROR_NAME, as on the bus */
+} ViommuLogFields;
+
+/** Finds out where stderr goes; lines above @max_priority are dropped.  Before the threads; without it: LOG_INFO. */
+void viommu_log_open(int max_priority);
+/** "err", "warning", "notice", "info" or "debug"; -1 for another word. */
+int viommu_log_priority_from_string(const char *word);
+
+/** @fields may be NULL.  Any thread. */
+void viommu_log(int priority, const ViommuLogFields *fields, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/** Logs "@what: message of @error" with its bus name as a field, where the error ends.  @fields may be NULL. */
+void viommu_log_error(int priority, const ViommuLogFields *fields, const GError *error, const char *what);
