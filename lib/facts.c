@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/facts.h"
+
+#include <glib.h>
+#include <string.h>
+
+#define V(major, minor, micro) VIOMMU_VERSION_OF(major, minor, micro)
+
+/* Sources: "measured" names the libvirt/QEMU pairs or the QEMU releases between which the answer was seen to change on
+ * real binaries; "NEWS" and "source" are libvirt's and QEMU's own; a hash is a commit of QEMU's or Linux' repository. */
+static const ViommuFact facts[VIOMMU_FACT_LAST] = {
+    [VIOMMU_FACT_INTEL] = {"model intel", V(2, 1, 0), V(2, 7, 0), V(2, 6, 24),
+                           "libvirt formatdomain; QEMU 1da12ec4c8 (device since 2.7); Linux 2.6.24 (DMAR)"},
+    [VIOMMU_FACT_SMMUV3] = {"model smmuv3", V(5, 5, 0), V(3, 0, 0), V(4, 9, 0),
+                            "libvirt NEWS 5.5.0; QEMU e24e345482; Linux 48ec83bcbcf5 with the generic binding of 4.9"},
+    [VIOMMU_FACT_VIRTIO_X86_64] = {"model virtio on x86_64", V(8, 3, 0), V(7, 0, 0), V(5, 14, 0),
+                                   "libvirt NEWS 8.3.0 and source 9.0 qemu_validate.c (asks for boot-bypass, QEMU 7.0); "
+                                   "measured 8.0/6.2 refused, 9.0/7.2 accepted; Linux 5.14 (VIOT)"},
+    [VIOMMU_FACT_VIRTIO_AARCH64] = {"model virtio on aarch64", V(8, 3, 0), V(7, 0, 0), V(5, 14, 0),
+                                    "libvirt NEWS 8.3.0 and source 9.0 qemu_validate.c (boot-bypass, ACPI); QEMU cf1a5cc935 "
+                                    "(VIOT on virt); Linux 5.14 (VIOT)"},
+    [VIOMMU_FACT_AMD] = {"model amd", V(11, 5, 0), V(10, 1, 0), V(2, 6, 27),
+                         "libvirt NEWS 11.5.0; measured: amd-iommu.pci-id from QEMU 10.1; Linux 2.6.27"},
+    [VIOMMU_FACT_INTEL_INTREMAP] = {"intel intremap", V(3, 4, 0), V(2, 7, 0), 0, "libvirt formatdomain; QEMU 621d983a1f"},
+    [VIOMMU_FACT_INTEL_EIM] = {"intel eim under KVM", V(3, 4, 0), V(2, 8, 0), 0,
+                               "libvirt formatdomain; measured property list of QEMU 2.8 and newer"},
+    [VIOMMU_FACT_INTEL_EIM_TCG] = {"intel eim under TCG", V(3, 4, 0), V(9, 0, 0), 0,
+                                   "QEMU 2cf1620529 (after 8.2, in 9.0); measured 8.2.2 refused, 9.2.1 accepted"},
+    [VIOMMU_FACT_INTEL_CACHING_MODE] = {"intel caching-mode", V(3, 4, 0), V(2, 9, 0), 0, "libvirt formatdomain"},
+    [VIOMMU_FACT_INTEL_IOTLB] = {"intel iotlb", V(3, 5, 0), V(2, 9, 0), 0, "libvirt formatdomain"},
+    [VIOMMU_FACT_INTEL_AW_BITS] = {"intel aw-bits", V(6, 5, 0), V(4, 0, 0), 0,
+                                   "libvirt formatdomain; QEMU property aw-bits since 4.0"},
+    [VIOMMU_FACT_INTEL_DMA_TRANSLATION] = {"intel dma-translation", V(10, 7, 0), V(7, 1, 0), 0,
+                                           "libvirt NEWS 10.7.0; measured 6.2 refused, 7.2 accepted"},
+    [VIOMMU_FACT_VIRTIO_AW_BITS] = {"virtio aw-bits", V(12, 1, 0), V(9, 0, 0), 0,
+                                    "measured 12.0 refused, 12.6 accepted; flag order in libvirt's capability cache"},
+    [VIOMMU_FACT_VIRTIO_GRANULE] = {"virtio granule", V(12, 1, 0), V(9, 0, 0), 0, "libvirt NEWS 12.1.0"},
+    [VIOMMU_FACT_AMD_INTREMAP] = {"amd intremap", V(11, 5, 0), V(10, 1, 0), 0, "libvirt NEWS 11.5.0; measured 11.6/10.1"},
+    [VIOMMU_FACT_AMD_IOTLB] = {"amd iotlb", V(11, 5, 0), V(10, 1, 0), 0, "measured 11.6/10.1"},
+    [VIOMMU_FACT_AMD_XTSUP] = {"amd xtsup", V(11, 5, 0), V(10, 1, 0), 0, "libvirt NEWS 11.5.0; QEMU property since 9.2"},
+    [VIOMMU_FACT_AMD_MANY_VCPUS] = {"amd with more than 255 vCPUs", V(12, 2, 0), V(10, 1, 0), 0,
+                                    "libvirt NEWS 12.2.0; measured 11.6 refused, 12.6 accepted"},
+    [VIOMMU_FACT_DEVICE_TRANSLATION] = {"virtio devices behind the IOMMU", V(3, 5, 0), V(2, 9, 0), 0,
+                                        "libvirt formatdomain (driver iommu); QEMU iommu_platform"},
+    [VIOMMU_FACT_FIRMWARE_EFI] = {"automatic choice of UEFI firmware", V(5, 2, 0), 0, 0, "libvirt NEWS 5.2.0"},
+    [VIOMMU_FACT_FIRMWARE_FEATURE] = {"firmware features", V(7, 2, 0), 0, 0, "libvirt NEWS 7.2.0"},
+    [VIOMMU_FACT_CPU_MAXIMUM] = {"cpu mode maximum", V(7, 1, 0), 0, 0, "libvirt NEWS 7.1.0"},
+};
+
+const ViommuFact *viommu_fact(ViommuFactId id)
+{
+    return &facts[id];
+}
+
+bool viommu_fact_holds(ViommuFactId id, ViommuVersion libvirt, ViommuVersion qemu)
+{
+    return libvirt >= facts[id].libvirt && qemu >= facts[id].qemu;
+}
+
+/* libvirt source 7.0, 9.0, 11.3 (qemu_capabilities.c) and NEWS 10.6, 12.4. */
+static const struct {
+    ViommuVersion libvirt, qemu;
+} floors[] = {
+    {V(12, 4, 0), V(7, 2, 0)}, {V(11, 3, 0), V(6, 2, 0)}, {V(10, 6, 0), V(5, 2, 0)},
+    {V(9, 0, 0), V(4, 2, 0)},  {0, V(1, 5, 0)},
+};
+
+ViommuVersion viommu_fact_qemu_floor(ViommuVersion libvirt)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(floors); i++)
+        if (libvirt >= floors[i].libvirt)
+            return floors[i].qemu;
+    return 0;
+}
+
+/* QEMU e0001297eb (1024, machine 8.1), e4e98c7eeb (4096, machine 9.0), 00d0f9fd66 (288), hw/arm/virt.c (512 with GICv3),
+ * hw/i386/pc.c (255). */
+static const struct {
+    ViommuFamily family;
+    ViommuVersion machine;
+    uint64_t max_vcpus;
+} vcpu_limits[] = {
+    {VIOMMU_FAMILY_Q35, V(9, 0, 0), 4096}, {VIOMMU_FAMILY_Q35, V(8, 1, 0), 1024}, {VIOMMU_FAMILY_Q35, 0, 288},
+    {VIOMMU_FAMILY_VIRT, 0, 512},          {VIOMMU_FAMILY_I440FX, 0, 255},
+};
+
+uint64_t viommu_fact_max_vcpus(ViommuFamily family, const char *machine, ViommuVersion qemu)
+{
+    ViommuVersion version = qemu;
+    const char *dash = machine ? strrchr(machine, '-') : NULL;
+
+    if (dash)
+        viommu_version_parse(dash + 1, &version);
+    for (size_t i = 0; i < G_N_ELEMENTS(vcpu_limits); i++)
+        if (vcpu_limits[i].family == family && version >= vcpu_limits[i].machine)
+            return vcpu_limits[i].max_vcpus;
+    return 0;
+}

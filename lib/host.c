@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/host.h"
+
+#include "lib/error.h"
+#include "lib/fields.h"
+
+static const ViommuField emulator_fields[] = {
+    {"arch", VIOMMU_FIELD_STRING, offsetof(ViommuEmulator, arch_name), .required = true},
+    {"qemu", VIOMMU_FIELD_VERSION, offsetof(ViommuEmulator, qemu), .required = true},
+    {"accelerators", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, accelerators), .words = &viommu_enum_accelerator,
+     .required = true},
+    {"path", VIOMMU_FIELD_STRING, offsetof(ViommuEmulator, path)},
+    {"machines", VIOMMU_FIELD_WORDS, offsetof(ViommuEmulator, machines)},
+    {"firmware", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, firmware), .words = &viommu_enum_firmware},
+    {"max-vcpus", VIOMMU_FIELD_NUMBER, offsetof(ViommuEmulator, max_vcpus), .min = 1},
+};
+static const ViommuFields emulator_table = {emulator_fields, G_N_ELEMENTS(emulator_fields), sizeof(ViommuEmulator), -1};
+
+static const ViommuField host_fields[] = {
+    {"libvirt", VIOMMU_FIELD_VERSION, offsetof(ViommuHost, libvirt), .required = true},
+    {"arch", VIOMMU_FIELD_STRING, offsetof(ViommuHost, arch_name)},
+    {"emulators", VIOMMU_FIELD_LIST, offsetof(ViommuHost, emulators), .fields = &emulator_table, .max = 64,
+     .required = true},
+    {"host-iommu-width", VIOMMU_FIELD_NUMBER, offsetof(ViommuHost, iommu_width), .min = 32, .max = 64},
+    {"memory", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, memory_bytes)},
+    {"locked-memory-limit", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, locked_memory_bytes)},
+    {"devices", VIOMMU_FIELD_WORDS, offsetof(ViommuHost, devices)},
+};
+static const ViommuFields host_table = {host_fields, G_N_ELEMENTS(host_fields), sizeof(ViommuHost), -1};
+
+static void emulator_free(void *data)
+{
+    viommu_fields_clear(&emulator_table, data);
+    g_free(data);
+}
+
+ViommuHost *viommu_host_new(void)
+{
+    ViommuHost *host = g_new0(ViommuHost, 1);
+
+    viommu_fields_init(&host_table, host);
+    return host;
+}
+
+void viommu_host_free(ViommuHost *host)
+{
+    if (!host)
+        return;
+    viommu_fields_clear(&host_table, host);
+    g_free(host);
+}
+
+ViommuEmulator *viommu_host_add_emulator(ViommuHost *host)
+{
+    ViommuEmulator *emulator = g_new0(ViommuEmulator, 1);
+
+    viommu_fields_init(&emulator_table, emulator);
+    emulator->arch = VIOMMU_UNSET;
+    if (!host->emulators)
+        host->emulators = g_ptr_array_new_with_free_func(emulator_free);
+    g_ptr_array_add(host->emulators, emulator);
+    return emulator;
+}
+
+ViommuHost *viommu_host_from_variant(GVariant *tree, GError **error)
+{
+    g_autoptr(ViommuHost) host = viommu_host_new();
+
+    if (!viommu_fields_read(&host_table, tree, "", host, error)) {
+        g_prefix_error(error, "recorded host: ");
+        return NULL;
+    }
+    for (guint i = 0; i < host->emulators->len; i++) {
+        ViommuEmulator *emulator = g_ptr_array_index(host->emulators, i);
+
+        emulator->arch = viommu_enum_from_string(&viommu_enum_arch, emulator->arch_name);
+    }
+    return g_steal_pointer(&host);
+}
+
+GVariant *viommu_host_to_variant(const ViommuHost *host)
+{
+    return viommu_fields_write(&host_table, host);
+}
+
+const ViommuEmulator *viommu_host_emulator(const ViommuHost *host, ViommuArch arch)
+{
+    for (guint i = 0; host->emulators && i < host->emulators->len; i++) {
+        const ViommuEmulator *emulator = g_ptr_array_index(host->emulators, i);
+
+        if (emulator->arch == (int)arch)
+            return emulator;
+    }
+    return NULL;
+}
+
+int viommu_host_arch(const ViommuHost *host)
+{
+    if (host->arch_name)
+        return viommu_enum_from_string(&viommu_enum_arch, host->arch_name);
+    if (host->emulators && host->emulators->len > 0)
+        return ((const ViommuEmulator *)g_ptr_array_index(host->emulators, 0))->arch;
+    return VIOMMU_UNSET;
+}
+
+bool viommu_emulator_has_firmware(const ViommuEmulator *emulator, ViommuFirmware firmware)
+{
+    /* On aarch64 "bios" means no firmware at all, which needs nothing on the host. */
+    if (!emulator->firmware || (emulator->arch == VIOMMU_ARCH_AARCH64 && firmware == VIOMMU_FIRMWARE_BIOS))
+        return true;
+    return emulator->firmware & (1u << firmware);
+}
