@@ -65,7 +65,8 @@ GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error);
  *  "unsupported configuration" errors), so another candidate may be tried. */
 bool viommu_backend_define(ViommuBackend *backend, const char *xml, bool *ret_unsupported, GError **error);
 /** Replaces our metadata element, in the stored configuration and in the running guest. */
-bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const char *metadata, GError **error);
+bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const char *metadata,
+                                 GError **error);
 bool viommu_backend_start(ViommuBackend *backend, const char *uuid, GError **error);
 /** Asks the guest to power off (ACPI). Returns at once. */
 bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **error);

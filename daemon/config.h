@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* config: the site's settings from key files, by one table.  Also used by viommuctl; knows neither loop nor log.
  * Read in this order, later ones win key by key:
- *   DATADIR/viommud/viommud.conf             the vendor's
+ *   PREFIX/lib/viommud/viommud.conf          the vendor's
  *   SYSCONFDIR/viommud/viommud.conf          the site's
  *   SYSCONFDIR/viommud/viommud.conf.d/X.conf drop-ins, by name
  *   XDG_CONFIG_HOME/viommud/viommud.conf     the user's, for --user only

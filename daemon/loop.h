@@ -25,6 +25,9 @@ sd_event *viommu_loop_event(ViommuLoop *loop);
 /** Runs @func(@data) on the loop, in the order of posting.  Any thread; never blocks; not before the present dispatch
  *  is over, even when called on the loop itself. */
 void viommu_loop_post(ViommuLoop *loop, ViommuLoopFunc func, void *data);
+/** Runs now what is posted, and what that posts, until nothing is left: for the end, when nobody dispatches any more.
+ *  Loop thread. */
+void viommu_loop_drain(ViommuLoop *loop);
 
 /** @func is called once, at the first SIGTERM or SIGINT (or viommu_loop_stop()): begin an orderly end, and call
  *  viommu_loop_exit() when done.  A second signal ends the loop at once.  Without @func the first one does.
@@ -38,6 +41,6 @@ void viommu_loop_notify_ready(ViommuLoop *loop, const char *status);
 /** Tells systemd the one-line status that systemctl shows. */
 void viommu_loop_notify_status(ViommuLoop *loop, const char *status);
 
-/** Dispatches until viommu_loop_exit(); returns its status. */
+/** Dispatches until viommu_loop_exit(); returns its status, or a negative errno. */
 int viommu_loop_run(ViommuLoop *loop);
 void viommu_loop_exit(ViommuLoop *loop, int status);
