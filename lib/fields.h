@@ -32,11 +32,17 @@ typedef struct ViommuField {
     const ViommuFields *fields; /* DICT, LIST */
     uint64_t min, max;          /* NUMBER, SIZE: inclusive; max 0 means no bound; LIST: max entries */
     bool required;              /* inside a dict that is present */
+    const char *hint;           /* said after a complaint about the type; may be NULL */
 } ViommuField;
+
+/* Bounds that hold for every table. */
+#define VIOMMU_FIELDS_MAX       64   /* keys of one dict */
+#define VIOMMU_FIELDS_TEXT_MAX  4096 /* bytes of one string */
+#define VIOMMU_FIELDS_WORDS_MAX 256  /* strings of one list; entries of one without a bound of its own */
 
 struct ViommuFields {
     const ViommuField *fields;
-    size_t n_fields;
+    size_t n_fields; /* at most VIOMMU_FIELDS_MAX */
     size_t struct_size;
     ptrdiff_t present_offset; /* of a bool that is set when the dict was there; -1: none */
 };
@@ -46,8 +52,12 @@ void viommu_fields_init(const ViommuFields *table, void *target);
 /** Frees what the fields of @target own and sets them unset again. */
 void viommu_fields_clear(const ViommuFields *table, void *target);
 /** Reads @dict (a{sv}) into @target, which was initialised.  @path is the dict's own place, "" at the top; it
- *  prefixes keys in messages ("iommu.model").  Fails: INVALID_REQUEST; @target is then half filled, clear it. */
+ *  prefixes keys in messages ("iommu.model").  Refused by name: unknown and doubled keys, wrong types, null, numbers out
+ *  of range, strings that are empty, too long or hold characters that XML or a log cannot (control characters).  A
+ *  variant inside a variant counts as what it holds.
+ *  Fails: INVALID_REQUEST; @target is then half filled, clear it. */
 bool viommu_fields_read(const ViommuFields *table, GVariant *dict, const char *path, void *target,
                         GError **error);
-/** The fields that are set, in the table's order, as a floating a{sv}. */
+/** The fields that are set, in the table's order, as a floating a{sv}.  A dict without a present flag is written when
+ *  something in it is set, a list when it has entries or is required. */
 GVariant *viommu_fields_write(const ViommuFields *table, const void *target);

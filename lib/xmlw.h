@@ -12,7 +12,8 @@ ViommuXmlWriter *viommu_xml_writer_new(void);
 void viommu_xml_writer_free(ViommuXmlWriter *writer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuXmlWriter, viommu_xml_writer_free)
 
-/** Opens an element; what follows goes inside until viommu_xml_close(). */
+/** Opens an element; what follows goes inside until viommu_xml_close().  @element is borrowed until then.  Elements have
+ *  either text or children, at most 32 deep; their characters must be ones that XML can carry. */
 void viommu_xml_open(ViommuXmlWriter *writer, const char *element);
 void viommu_xml_close(ViommuXmlWriter *writer);
 /** An attribute of the element just opened; nothing when @value is NULL. */
