@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 typedef struct ViommuEnum {
-    const char *noun;           /* as it stands in messages: "architecture" */
-    const char *const *words;   /* words[value] */
-    int last;                   /* number of values */
+    const char *noun;         /* as it stands in messages: "architecture" */
+    const char *const *words; /* words[value] */
+    int last;                 /* number of values */
 } ViommuEnum;
 
 /* Value of an optional word, number or flag that was not given. */

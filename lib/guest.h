@@ -14,7 +14,8 @@ typedef enum ViommuDriver {
 } ViommuDriver;
 
 /** Whether the guest drives @model on @arch.  *ret_why: a sentence naming the key it comes from; owned; NULL when UNKNOWN. */
-ViommuDriver viommu_guest_driver(const ViommuRequest *request, ViommuArch arch, ViommuModel model, char **ret_why);
+ViommuDriver viommu_guest_driver(const ViommuRequest *request, ViommuArch arch, ViommuModel model,
+                                 char **ret_why);
 /** A word of guest.drivers: a model's name, or its kernel driver's ("virtio-iommu", "arm-smmu-v3", ...). */
 int viommu_guest_driver_model(const char *word);
 /** The known guest.os nearest to @os, or NULL. *ret_known tells whether @os itself is known. Static. */

@@ -7,14 +7,15 @@
 static const ViommuField emulator_fields[] = {
     {"arch", VIOMMU_FIELD_STRING, offsetof(ViommuEmulator, arch_name), .required = true},
     {"qemu", VIOMMU_FIELD_VERSION, offsetof(ViommuEmulator, qemu), .required = true},
-    {"accelerators", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, accelerators), .words = &viommu_enum_accelerator,
-     .required = true},
+    {"accelerators", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, accelerators),
+     .words = &viommu_enum_accelerator, .required = true},
     {"path", VIOMMU_FIELD_STRING, offsetof(ViommuEmulator, path)},
     {"machines", VIOMMU_FIELD_WORDS, offsetof(ViommuEmulator, machines)},
     {"firmware", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, firmware), .words = &viommu_enum_firmware},
     {"max-vcpus", VIOMMU_FIELD_NUMBER, offsetof(ViommuEmulator, max_vcpus), .min = 1},
 };
-static const ViommuFields emulator_table = {emulator_fields, G_N_ELEMENTS(emulator_fields), sizeof(ViommuEmulator), -1};
+static const ViommuFields emulator_table = {emulator_fields, G_N_ELEMENTS(emulator_fields),
+                                            sizeof(ViommuEmulator), -1};
 
 static const ViommuField host_fields[] = {
     {"libvirt", VIOMMU_FIELD_VERSION, offsetof(ViommuHost, libvirt), .required = true},

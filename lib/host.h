@@ -15,8 +15,8 @@ typedef struct ViommuEmulator {
     char *path;            /* NULL: libvirt's own choice */
     unsigned accelerators; /* bit per ViommuAccelerator */
     char **machines;       /* names as QEMU knows them; NULL: what such a version has */
-    unsigned firmware;     /* bit per ViommuFirmware; 0: what such hosts have (x86_64: bios, efi; aarch64: efi) */
-    uint64_t max_vcpus;    /* of the default machine; VIOMMU_UNSET_NUMBER: what such a version takes */
+    unsigned firmware; /* bit per ViommuFirmware; 0: what such hosts have (x86_64: bios, efi; aarch64: efi) */
+    uint64_t max_vcpus; /* of the default machine; VIOMMU_UNSET_NUMBER: what such a version takes */
 } ViommuEmulator;
 
 typedef struct ViommuHost {

@@ -15,20 +15,22 @@ typedef struct ViommuReason {
     char *text;
 } ViommuReason;
 
-ViommuReason *viommu_reason_new(ViommuModel model, const char *rule, const char *format, ...) G_GNUC_PRINTF(3, 4);
+ViommuReason *viommu_reason_new(ViommuModel model, const char *rule, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
 void viommu_reason_free(ViommuReason *reason);
 
 typedef struct ViommuCandidate {
     ViommuVerdict verdict;
+    bool by_name_only;  /* possible, but never chosen by itself */
     GPtrArray *reasons; /* of ViommuReason, owned: all refusals, or why it is (not) chosen */
 } ViommuCandidate;
 
 /* Attributes that the chosen model is given; VIOMMU_UNSET ones are left to QEMU. */
 typedef struct ViommuIommuAttributes {
     int intremap, eim, caching_mode, iotlb, dma_translation, xtsup; /* flags */
-    uint64_t aw_bits;     /* VIOMMU_UNSET_NUMBER: not given */
-    char *granule;        /* "host" or NULL */
-    uint64_t granule_bytes; /* VIOMMU_UNSET_NUMBER: not given */
+    uint64_t aw_bits;                                               /* VIOMMU_UNSET_NUMBER: not given */
+    char *granule;                                                  /* "host" or NULL */
+    uint64_t granule_bytes;                                         /* VIOMMU_UNSET_NUMBER: not given */
 } ViommuIommuAttributes;
 
 typedef struct ViommuIommuChoice {

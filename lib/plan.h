@@ -13,8 +13,8 @@ typedef struct ViommuPlanDisk {
     ViommuDiskFormat format;
     ViommuDiskBus bus;
     bool read_only;
-    char target[8];   /* "vda", "sdb" */
-    bool translated;  /* <driver iommu='on'/> */
+    char target[8];  /* "vda", "sdb" */
+    bool translated; /* <driver iommu='on'/> */
 } ViommuPlanDisk;
 
 typedef struct ViommuPlanNetwork {
@@ -43,7 +43,7 @@ typedef struct ViommuPlan {
     uint64_t memory_bytes;
     uint64_t page_size_bytes; /* 0: ordinary pages */
     bool locked;
-    uint64_t memlock_bytes; /* what QEMU may have to lock; 0: nothing */
+    uint64_t memlock_bytes;  /* what QEMU may have to lock; 0: nothing */
     ViommuFirmware firmware; /* BIOS or EFI */
     ViommuSecureBoot secure_boot_by;
     bool secure_boot;
@@ -52,10 +52,10 @@ typedef struct ViommuPlan {
     unsigned gic_version; /* 0: libvirt's choice, or no GIC */
     ViommuCpuMode cpu_mode;
     char *kernel, *initrd, *cmdline;
-    GPtrArray *disks;    /* of ViommuPlanDisk */
-    GPtrArray *networks; /* of ViommuPlanNetwork */
-    bool scsi_controller;        /* a virtio-scsi controller is needed */
-    bool translate_controllers;  /* and sits behind the IOMMU, as the entropy device does */
+    GPtrArray *disks;           /* of ViommuPlanDisk */
+    GPtrArray *networks;        /* of ViommuPlanNetwork */
+    bool scsi_controller;       /* a virtio-scsi controller is needed */
+    bool translate_controllers; /* and sits behind the IOMMU, as the entropy device does */
     ViommuIommuChoice iommu;
     char *console_log; /* NULL: none */
     ViommuWait wait;

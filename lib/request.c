@@ -55,7 +55,8 @@ static const ViommuField disk_fields[] = {
     {"bus", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestDisk, bus), .words = &viommu_enum_disk_bus},
     {"read-only", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestDisk, read_only)},
 };
-static const ViommuFields disk_table = {disk_fields, G_N_ELEMENTS(disk_fields), sizeof(ViommuRequestDisk), -1};
+static const ViommuFields disk_table = {disk_fields, G_N_ELEMENTS(disk_fields), sizeof(ViommuRequestDisk),
+                                        -1};
 
 static const ViommuField network_fields[] = {
     {"type", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestNetwork, type), .words = &viommu_enum_network_type,
@@ -63,16 +64,18 @@ static const ViommuField network_fields[] = {
     {"source", VIOMMU_FIELD_STRING, offsetof(ViommuRequestNetwork, source)},
     {"model", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestNetwork, model), .words = &viommu_enum_network_model},
 };
-static const ViommuFields network_table = {network_fields, G_N_ELEMENTS(network_fields), sizeof(ViommuRequestNetwork),
-                                           -1};
+static const ViommuFields network_table = {network_fields, G_N_ELEMENTS(network_fields),
+                                           sizeof(ViommuRequestNetwork), -1};
 
 static const ViommuField request_fields[] = {
     {"name", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, name)},
     {"arch", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, arch)},
     {"machine", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, machine)},
-    {"accelerator", VIOMMU_FIELD_ENUM, offsetof(ViommuRequest, accelerator), .words = &viommu_enum_accelerator},
+    {"accelerator", VIOMMU_FIELD_ENUM, offsetof(ViommuRequest, accelerator),
+     .words = &viommu_enum_accelerator},
     {"vcpus", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequest, vcpus), .min = 1, .max = UINT32_MAX},
-    {"memory", VIOMMU_FIELD_SIZE, offsetof(ViommuRequest, memory_bytes), .min = VIOMMU_MIB, .max = SIZE_LIMIT},
+    {"memory", VIOMMU_FIELD_SIZE, offsetof(ViommuRequest, memory_bytes), .min = VIOMMU_MIB,
+     .max = SIZE_LIMIT},
     {"memory-backing", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, memory_backing), .fields = &backing_table},
     {"iommu", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, iommu), .fields = &iommu_table},
     {"guest", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, guest), .fields = &guest_table},
@@ -82,7 +85,8 @@ static const ViommuField request_fields[] = {
     {"wait", VIOMMU_FIELD_ENUM, offsetof(ViommuRequest, wait), .words = &viommu_enum_wait},
     {"request-id", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, request_id)},
 };
-const ViommuFields viommu_request_fields = {request_fields, G_N_ELEMENTS(request_fields), sizeof(ViommuRequest), -1};
+const ViommuFields viommu_request_fields = {request_fields, G_N_ELEMENTS(request_fields),
+                                            sizeof(ViommuRequest), -1};
 
 ViommuRequest *viommu_request_parse(GVariant *tree, GError **error)
 {

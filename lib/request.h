@@ -27,8 +27,8 @@ typedef struct ViommuRequestIommu {
     int is_supported; /* flag */
     char **model;     /* one name, keyword or regular expression, or names in order of preference */
     char **model_name;
-    int required;  /* flag, true when unset */
-    int translate; /* flag, true when unset */
+    int required;                                            /* flag, true when unset */
+    int translate;                                           /* flag, true when unset */
     int intremap, eim, caching_mode, iotlb, dma_translation; /* flags */
     uint64_t aw_bits;
     char *granule; /* "host" or a size */

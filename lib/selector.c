@@ -33,10 +33,11 @@ static bool unknown_model(const char *key, const char *word, GError **error)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
                     "iommu.%s '%s' is not known; did you mean '%s'?", key, word, near);
     else
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "iommu.%s '%s' is not known; known are intel, smmuv3, virtio, amd, auto, any, none and regular "
-                    "expressions over the model names",
-                    key, word);
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+            "iommu.%s '%s' is not known; known are intel, smmuv3, virtio, amd, auto, any, none and regular "
+            "expressions over the model names",
+            key, word);
     return false;
 }
 
@@ -50,8 +51,8 @@ static bool read_pattern(const char *key, const char *pattern, ViommuSelector *s
         regex = g_regex_new(whole, G_REGEX_DOLLAR_ENDONLY, 0, &local);
     if (!regex) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "iommu.%s '%.*s' is neither a model's name nor a regular expression: %s", key, PATTERN_MAX, pattern,
-                    local ? local->message : "it is too long");
+                    "iommu.%s '%.*s' is neither a model's name nor a regular expression: %s", key,
+                    PATTERN_MAX, pattern, local ? local->message : "it is too long");
         return false;
     }
     for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
@@ -59,7 +60,8 @@ static bool read_pattern(const char *key, const char *pattern, ViommuSelector *s
             selector->models[selector->n_models++] = (ViommuModel)model;
     if (selector->n_models == 0) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "iommu.%s '%s' matches no model; the whole name must match, and the names are intel, smmuv3, virtio, "
+                    "iommu.%s '%s' matches no model; the whole name must match, and the names are intel, "
+                    "smmuv3, virtio, "
                     "amd",
                     key, pattern);
         return false;
@@ -81,7 +83,8 @@ static bool read_names(const char *key, char **names, ViommuSelector *selector, 
         if (model == VIOMMU_UNSET) {
             if (g_strv_contains(any_words, *name) || g_str_equal(*name, "none") || !is_plain_word(*name)) {
                 g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                            "iommu.%s: '%s' cannot stand in a list; a list holds models' names in order of preference "
+                            "iommu.%s: '%s' cannot stand in a list; a list holds models' names in order of "
+                            "preference "
                             "(for \"or none\" say iommu.required false)",
                             key, *name);
                 return false;
@@ -89,7 +92,8 @@ static bool read_names(const char *key, char **names, ViommuSelector *selector, 
             return unknown_model(key, *name, error);
         }
         if (viommu_selector_names(selector, (ViommuModel)model)) {
-            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "iommu.%s names '%s' twice", key, *name);
+            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "iommu.%s names '%s' twice", key,
+                        *name);
             return false;
         }
         selector->models[selector->n_models++] = (ViommuModel)model;
@@ -132,8 +136,8 @@ bool viommu_selector_read(const ViommuRequestIommu *iommu, ViommuSelector *ret_s
         return false;
     if (iommu->is_supported == 0 && words && selector.kind != VIOMMU_SELECTOR_NONE) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "iommu.is-supported is false, but iommu.%s '%s' asks for an IOMMU; drop one of the two", key,
-                    words[0]);
+                    "iommu.is-supported is false, but iommu.%s '%s' asks for an IOMMU; drop one of the two",
+                    key, words[0]);
         return false;
     }
     if (iommu->is_supported == 1 && selector.kind == VIOMMU_SELECTOR_NONE) {

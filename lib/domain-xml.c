@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/domain-xml.h"
+
+#include "lib/quantity.h"
+
+static const char *on(bool flag)
+{
+    return flag ? "on" : NULL;
+}
+
+static void write_metadata(ViommuXmlWriter *xml, const ViommuMetadata *metadata)
+{
+    if (!metadata)
+        return;
+    viommu_xml_open(xml, "metadata");
+    viommu_metadata_write(metadata, xml);
+    viommu_xml_close(xml);
+}
+
+static void write_memory(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    viommu_xml_open(xml, "memory");
+    viommu_xml_attribute(xml, "unit", "KiB");
+    {
+        g_autofree char *kib = g_strdup_printf("%" G_GUINT64_FORMAT, viommu_quantity_kib(plan->memory_bytes));
+
+        viommu_xml_text(xml, kib);
+    }
+    viommu_xml_close(xml);
+}
+
+static void write_memory_backing(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    if (!plan->page_size_bytes && !plan->locked)
+        return;
+    viommu_xml_open(xml, "memoryBacking");
+    if (plan->page_size_bytes) {
+        viommu_xml_open(xml, "hugepages");
+        viommu_xml_open(xml, "page");
+        viommu_xml_attribute_number(xml, "size", viommu_quantity_kib(plan->page_size_bytes));
+        viommu_xml_attribute(xml, "unit", "KiB");
+        viommu_xml_close(xml);
+        viommu_xml_close(xml);
+    }
+    if (plan->locked)
+        viommu_xml_empty(xml, "locked", NULL);
+    viommu_xml_close(xml);
+}
+
+static void write_secure_boot(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    switch (plan->secure_boot_by) {
+    case VIOMMU_SECURE_BOOT_FEATURE:
+        viommu_xml_open(xml, "firmware");
+        viommu_xml_empty(xml, "feature", "enabled", plan->secure_boot ? "yes" : "no", "name", "secure-boot",
+                         NULL);
+        if (plan->secure_boot)
+            viommu_xml_empty(xml, "feature", "enabled", "yes", "name", "enrolled-keys", NULL);
+        viommu_xml_close(xml);
+        break;
+    case VIOMMU_SECURE_BOOT_LOADER:
+        viommu_xml_empty(xml, "loader", "secure", plan->secure_boot ? "yes" : "no", NULL);
+        break;
+    case VIOMMU_SECURE_BOOT_NONE:
+    case VIOMMU_SECURE_BOOT_LAST:
+        break;
+    }
+}
+
+static void write_os(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    viommu_xml_open(xml, "os");
+    viommu_xml_attribute(xml, "firmware", plan->firmware == VIOMMU_FIRMWARE_EFI ? "efi" : NULL);
+    viommu_xml_open(xml, "type");
+    viommu_xml_attribute(xml, "arch", viommu_arch_to_string(plan->arch));
+    viommu_xml_attribute(xml, "machine", plan->machine);
+    viommu_xml_text(xml, "hvm");
+    viommu_xml_close(xml);
+    write_secure_boot(xml, plan);
+    viommu_xml_leaf(xml, "kernel", plan->kernel);
+    viommu_xml_leaf(xml, "initrd", plan->initrd);
+    viommu_xml_leaf(xml, "cmdline", plan->cmdline);
+    if (!plan->kernel && (plan->disks->len || plan->networks->len))
+        viommu_xml_empty(xml, "boot", "dev", plan->disks->len ? "hd" : "network", NULL);
+    viommu_xml_close(xml);
+}
+
+static void write_features(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    if (!plan->acpi && !plan->gic_version)
+        return;
+    viommu_xml_open(xml, "features");
+    if (plan->acpi)
+        viommu_xml_empty(xml, "acpi", NULL);
+    if (plan->arch == VIOMMU_ARCH_X86_64)
+        viommu_xml_empty(xml, "apic", NULL);
+    if (plan->ioapic_split)
+        viommu_xml_empty(xml, "ioapic", "driver", "qemu", NULL);
+    if (plan->gic_version)
+        viommu_xml_empty(xml, "gic", "version", plan->gic_version == 3 ? "3" : "2", NULL);
+    viommu_xml_close(xml);
+}
+
+static void write_cpu(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    if (plan->cpu_mode != VIOMMU_CPU_MODE_DEFAULT)
+        viommu_xml_empty(xml, "cpu", "mode",
+                         viommu_enum_to_string(&viommu_enum_cpu_mode, (int)plan->cpu_mode), NULL);
+}
+
+static void write_clock_and_ends(ViommuXmlWriter *xml)
+{
+    viommu_xml_empty(xml, "clock", "offset", "utc", NULL);
+    viommu_xml_leaf(xml, "on_poweroff", "destroy");
+    viommu_xml_leaf(xml, "on_reboot", "restart");
+    viommu_xml_leaf(xml, "on_crash", "destroy");
+}
+
+static void write_disk(ViommuXmlWriter *xml, const ViommuPlanDisk *disk)
+{
+    viommu_xml_open(xml, "disk");
+    viommu_xml_attribute(xml, "type", "file");
+    viommu_xml_attribute(xml, "device", "disk");
+    viommu_xml_empty(xml, "driver", "name", "qemu", "type",
+                     viommu_enum_to_string(&viommu_enum_disk_format, (int)disk->format), "iommu",
+                     on(disk->translated), NULL);
+    viommu_xml_empty(xml, "source", "file", disk->path, NULL);
+    viommu_xml_empty(xml, "target", "dev", disk->target, "bus",
+                     viommu_enum_to_string(&viommu_enum_disk_bus, (int)disk->bus), NULL);
+    if (disk->read_only)
+        viommu_xml_empty(xml, "readonly", NULL);
+    viommu_xml_close(xml);
+}
+
+static void write_controllers(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    viommu_xml_empty(xml, "controller", "type", "usb", "model", "none", NULL);
+    if (!plan->scsi_controller)
+        return;
+    viommu_xml_open(xml, "controller");
+    viommu_xml_attribute(xml, "type", "scsi");
+    viommu_xml_attribute(xml, "model", "virtio-scsi");
+    if (plan->translate_controllers)
+        viommu_xml_empty(xml, "driver", "iommu", "on", NULL);
+    viommu_xml_close(xml);
+}
+
+static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network)
+{
+    const char *type = viommu_enum_to_string(&viommu_enum_network_type, (int)network->type);
+
+    viommu_xml_open(xml, "interface");
+    viommu_xml_attribute(xml, "type", type);
+    if (network->source)
+        viommu_xml_empty(xml, "source", type, network->source, NULL);
+    viommu_xml_empty(xml, "model", "type",
+                     viommu_enum_to_string(&viommu_enum_network_model, (int)network->model), NULL);
+    if (network->translated)
+        viommu_xml_empty(xml, "driver", "iommu", "on", NULL);
+    viommu_xml_close(xml);
+}
+
+static void write_console(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    viommu_xml_open(xml, "serial");
+    viommu_xml_attribute(xml, "type", "pty");
+    if (plan->console_log)
+        viommu_xml_empty(xml, "log", "file", plan->console_log, "append", "off", NULL);
+    viommu_xml_close(xml);
+}
+
+static void write_granule(ViommuXmlWriter *xml, const ViommuIommuAttributes *given)
+{
+    if (given->granule)
+        viommu_xml_empty(xml, "granule", "mode", given->granule, NULL);
+    if (given->granule_bytes == VIOMMU_UNSET_NUMBER)
+        return;
+    viommu_xml_open(xml, "granule");
+    viommu_xml_attribute_number(xml, "size", viommu_quantity_kib(given->granule_bytes));
+    viommu_xml_attribute(xml, "unit", "KiB");
+    viommu_xml_close(xml);
+}
+
+static bool has_attributes(const ViommuIommuAttributes *given)
+{
+    return given->intremap >= 0 || given->eim >= 0 || given->caching_mode >= 0 || given->iotlb >= 0 ||
+           given->dma_translation >= 0 || given->xtsup >= 0 || given->aw_bits != VIOMMU_UNSET_NUMBER ||
+           given->granule || given->granule_bytes != VIOMMU_UNSET_NUMBER;
+}
+
+static void write_iommu(ViommuXmlWriter *xml, const ViommuIommuChoice *choice)
+{
+    const ViommuIommuAttributes *given = &choice->attributes;
+
+    if (choice->model == VIOMMU_MODEL_NONE)
+        return;
+    viommu_xml_open(xml, "iommu");
+    viommu_xml_attribute(xml, "model", viommu_model_to_string(choice->model));
+    if (has_attributes(given)) {
+        viommu_xml_open(xml, "driver");
+        viommu_xml_attribute_switch(xml, "intremap", given->intremap);
+        viommu_xml_attribute_switch(xml, "caching_mode", given->caching_mode);
+        viommu_xml_attribute_switch(xml, "eim", given->eim);
+        viommu_xml_attribute_switch(xml, "iotlb", given->iotlb);
+        viommu_xml_attribute_switch(xml, "dma_translation", given->dma_translation);
+        viommu_xml_attribute_switch(xml, "xtsup", given->xtsup);
+        if (given->aw_bits != VIOMMU_UNSET_NUMBER)
+            viommu_xml_attribute_number(xml, "aw_bits", given->aw_bits);
+        write_granule(xml, given);
+        viommu_xml_close(xml);
+    }
+    viommu_xml_close(xml);
+}
+
+static void write_entropy(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    viommu_xml_open(xml, "rng");
+    viommu_xml_attribute(xml, "model", "virtio");
+    if (plan->translate_controllers)
+        viommu_xml_empty(xml, "driver", "iommu", "on", NULL);
+    viommu_xml_open(xml, "backend");
+    viommu_xml_attribute(xml, "model", "random");
+    viommu_xml_text(xml, "/dev/urandom");
+    viommu_xml_close(xml);
+    viommu_xml_close(xml);
+}
+
+static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    viommu_xml_open(xml, "devices");
+    viommu_xml_leaf(xml, "emulator", plan->emulator);
+    for (guint i = 0; i < plan->disks->len; i++)
+        write_disk(xml, g_ptr_array_index(plan->disks, i));
+    write_controllers(xml, plan);
+    for (guint i = 0; i < plan->networks->len; i++)
+        write_network(xml, g_ptr_array_index(plan->networks, i));
+    write_console(xml, plan);
+    write_iommu(xml, &plan->iommu);
+    viommu_xml_empty(xml, "memballoon", "model", "none", NULL);
+    write_entropy(xml, plan);
+    viommu_xml_close(xml);
+}
+
+char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata)
+{
+    g_autoptr(ViommuXmlWriter) xml = viommu_xml_writer_new();
+
+    viommu_xml_open(xml, "domain");
+    viommu_xml_attribute(xml, "type", plan->accelerator == VIOMMU_ACCELERATOR_KVM ? "kvm" : "qemu");
+    viommu_xml_leaf(xml, "name", plan->name);
+    viommu_xml_leaf(xml, "uuid", plan->uuid);
+    write_metadata(xml, metadata);
+    write_memory(xml, plan);
+    viommu_xml_leaf_number(xml, "vcpu", plan->vcpus);
+    write_memory_backing(xml, plan);
+    write_os(xml, plan);
+    write_features(xml, plan);
+    write_cpu(xml, plan);
+    write_clock_and_ends(xml);
+    write_devices(xml, plan);
+    viommu_xml_close(xml);
+    return viommu_xml_finish(xml);
+}

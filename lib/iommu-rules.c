@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/iommu-rules.h"
+
+#include "lib/facts.h"
+#include "lib/guest.h"
+#include "lib/iommu-attributes.h"
+
+/* Where each model lives (FACTS 1.1). */
+static const struct {
+    int arch; /* ViommuArch; VIOMMU_UNSET: both */
+    ViommuFactId fact[VIOMMU_ARCH_LAST];
+} homes[VIOMMU_MODEL_LAST] = {
+    [VIOMMU_MODEL_INTEL] = {VIOMMU_ARCH_X86_64, {VIOMMU_FACT_INTEL, VIOMMU_FACT_INTEL}},
+    [VIOMMU_MODEL_SMMUV3] = {VIOMMU_ARCH_AARCH64, {VIOMMU_FACT_SMMUV3, VIOMMU_FACT_SMMUV3}},
+    [VIOMMU_MODEL_VIRTIO] = {VIOMMU_UNSET, {VIOMMU_FACT_VIRTIO_X86_64, VIOMMU_FACT_VIRTIO_AARCH64}},
+    [VIOMMU_MODEL_AMD] = {VIOMMU_ARCH_X86_64, {VIOMMU_FACT_AMD, VIOMMU_FACT_AMD}},
+};
+
+#define refuse(candidate, model, rule, ...)                                                 \
+    do {                                                                                    \
+        (candidate)->verdict = VIOMMU_VERDICT_REFUSED;                                      \
+        g_ptr_array_add((candidate)->reasons, viommu_reason_new(model, rule, __VA_ARGS__)); \
+    } while (0)
+
+static bool at_home(const ViommuIommuInput *input, ViommuModel model)
+{
+    return homes[model].arch == VIOMMU_UNSET || homes[model].arch == (int)input->arch;
+}
+
+bool viommu_iommu_many_vcpus(const ViommuIommuInput *input)
+{
+    return input->arch == VIOMMU_ARCH_X86_64 && input->vcpus > VIOMMU_X86_PLAIN_VCPUS;
+}
+
+static void judge_arch(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    if (!at_home(input, model))
+        refuse(candidate, model, "arch", "'%s' exists only on %s, but arch is '%s'",
+               viommu_model_to_string(model), viommu_arch_to_string((ViommuArch)homes[model].arch),
+               viommu_arch_to_string(input->arch));
+}
+
+static void judge_machine(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    ViommuFamily needed = input->arch == VIOMMU_ARCH_X86_64 ? VIOMMU_FAMILY_Q35 : VIOMMU_FAMILY_VIRT;
+
+    if (at_home(input, model) && input->family != needed)
+        refuse(candidate, model, "machine", "'%s' needs machine '%s', but machine is of the family '%s'",
+               viommu_model_to_string(model), viommu_enum_to_string(&viommu_enum_family, (int)needed),
+               viommu_enum_to_string(&viommu_enum_family, (int)input->family));
+}
+
+static void judge_libvirt(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    const ViommuFact *fact = viommu_fact(homes[model].fact[input->arch]);
+
+    if (input->libvirt < fact->libvirt) {
+        g_autofree char *needs = viommu_version_format_short(fact->libvirt);
+        g_autofree char *has = viommu_version_format(input->libvirt);
+
+        refuse(candidate, model, "libvirt-version", "'%s' needs libvirt %s or newer, but this host has %s",
+               viommu_model_to_string(model), needs, has);
+    }
+}
+
+static void judge_qemu(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    const ViommuFact *fact = viommu_fact(homes[model].fact[input->arch]);
+
+    if (input->emulator->qemu < fact->qemu) {
+        g_autofree char *needs = viommu_version_format_short(fact->qemu);
+        g_autofree char *has = viommu_version_format(input->emulator->qemu);
+
+        refuse(candidate, model, "qemu-version", "'%s' needs QEMU %s or newer for %s, but this host has %s",
+               viommu_model_to_string(model), needs, viommu_arch_to_string(input->arch), has);
+    }
+}
+
+/* EIM: who takes it (FACTS 6.2). */
+static void judge_accelerator(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    bool wanted = input->request->iommu.eim == 1;
+    g_autofree char *has = NULL;
+
+    if (model != VIOMMU_MODEL_INTEL || !at_home(input, model) ||
+        input->accelerator != VIOMMU_ACCELERATOR_TCG || (!wanted && !viommu_iommu_many_vcpus(input)) ||
+        viommu_fact_holds(VIOMMU_FACT_INTEL_EIM_TCG, input->libvirt, input->emulator->qemu))
+        return;
+    has = viommu_version_format(input->emulator->qemu);
+    refuse(
+        candidate, model, "accelerator",
+        "%s EIM, which QEMU %s takes only under KVM; the accelerator is 'tcg' (QEMU 9.0 takes it there too)",
+        wanted ? "iommu.eim asks for" : "more than 255 vCPUs need", has);
+}
+
+static void judge_vcpus(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    const ViommuRequestIommu *asked = &input->request->iommu;
+
+    if (!at_home(input, model) || !viommu_iommu_many_vcpus(input))
+        return;
+    if (model == VIOMMU_MODEL_VIRTIO)
+        refuse(candidate, model, "vcpus",
+               "'virtio' remaps no interrupts, and %" G_GUINT64_FORMAT
+               " vCPUs need that: more than %u are only reached "
+               "through 'intel' with EIM",
+               input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
+    else if (asked->intremap == 0 || (model == VIOMMU_MODEL_INTEL && asked->eim == 0))
+        refuse(candidate, model, "vcpus",
+               "iommu.%s is false, but %" G_GUINT64_FORMAT " vCPUs need it (more than %u)",
+               asked->intremap == 0 ? "intremap" : "eim", input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
+    else if (model == VIOMMU_MODEL_AMD &&
+             !viommu_fact_holds(VIOMMU_FACT_AMD_MANY_VCPUS, input->libvirt, input->emulator->qemu))
+        refuse(candidate, model, "vcpus", "'amd' with more than %u vCPUs needs libvirt 12.2 or newer (xtsup)",
+               VIOMMU_X86_PLAIN_VCPUS);
+    else if (model == VIOMMU_MODEL_INTEL &&
+             !viommu_fact_holds(VIOMMU_FACT_INTEL_EIM, input->libvirt, input->emulator->qemu))
+        refuse(candidate, model, "vcpus",
+               "'intel' with more than %u vCPUs needs libvirt 3.4 and QEMU 2.8 or newer (EIM)",
+               VIOMMU_X86_PLAIN_VCPUS);
+}
+
+/* virtio is described to the guest by the VIOT table alone, and on aarch64 only UEFI brings ACPI tables. */
+static void judge_firmware(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    if (model != VIOMMU_MODEL_VIRTIO || input->arch != VIOMMU_ARCH_AARCH64)
+        return;
+    if (input->request->boot.firmware == VIOMMU_FIRMWARE_BIOS)
+        refuse(candidate, model, "acpi",
+               "'virtio' needs ACPI, which aarch64 has only with UEFI, but boot.firmware is 'bios'; say "
+               "'auto' or 'efi'");
+    else if (!viommu_emulator_has_firmware(input->emulator, VIOMMU_FIRMWARE_EFI) ||
+             !viommu_fact_holds(VIOMMU_FACT_FIRMWARE_EFI, input->libvirt, input->emulator->qemu))
+        refuse(candidate, model, "firmware",
+               "'virtio' needs ACPI, which aarch64 has only with UEFI, but this host has no UEFI firmware "
+               "for aarch64 "
+               "(Debian: package qemu-efi-aarch64, Fedora: edk2-aarch64)");
+}
+
+static void judge_guest(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    g_autofree char *why = NULL;
+
+    if (!at_home(input, model))
+        return;
+    switch (viommu_guest_driver(input->request, input->arch, model, &why)) {
+    case VIOMMU_DRIVER_NO:
+        refuse(candidate, model, "guest", "%s", why);
+        break;
+    case VIOMMU_DRIVER_MODULE:
+        candidate->by_name_only = true;
+        g_ptr_array_add(candidate->reasons, viommu_reason_new(model, "guest", "%s", why));
+        break;
+    case VIOMMU_DRIVER_YES:
+    case VIOMMU_DRIVER_UNKNOWN:
+    case VIOMMU_DRIVER_LAST:
+        break;
+    }
+}
+
+static void judge_attributes(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    if (at_home(input, model))
+        viommu_iommu_attributes_judge(input, model, candidate);
+}
+
+static void judge_translation(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    if (!at_home(input, model) || input->request->iommu.translate != 1)
+        return;
+    if (model == VIOMMU_MODEL_AMD)
+        refuse(candidate, model, "translate",
+               "iommu.translate is true, but virtio devices behind 'amd' hang the guest through libvirt (no "
+               "dma-remap)");
+    else if (!viommu_fact_holds(VIOMMU_FACT_DEVICE_TRANSLATION, input->libvirt, input->emulator->qemu))
+        refuse(candidate, model, "translate", "iommu.translate needs libvirt 3.5 and QEMU 2.9 or newer");
+}
+
+static void judge_usefulness(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    if (model != VIOMMU_MODEL_AMD || !at_home(input, model))
+        return;
+    candidate->by_name_only = true;
+    g_ptr_array_add(candidate->reasons,
+                    viommu_reason_new(model, "by-name",
+                                      "'amd' remaps interrupts but serves no DMA through today's libvirt: "
+                                      "it is taken only when asked for by name"));
+}
+
+static void judge_veto(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    for (size_t i = 0; i < input->n_vetoes; i++)
+        if (input->vetoes[i].model == model)
+            refuse(candidate, model, "libvirt", "libvirt refuses it: %s", input->vetoes[i].text);
+}
+
+const ViommuIommuRule viommu_iommu_rules[] = {
+    {"arch", judge_arch},
+    {"machine", judge_machine},
+    {"libvirt-version", judge_libvirt},
+    {"qemu-version", judge_qemu},
+    {"accelerator", judge_accelerator},
+    {"vcpus", judge_vcpus},
+    {"firmware", judge_firmware},
+    {"guest", judge_guest},
+    {"attribute", judge_attributes},
+    {"translate", judge_translation},
+    {"by-name", judge_usefulness},
+    {"libvirt", judge_veto},
+    {NULL, NULL},
+};
+
+void viommu_iommu_judge(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    candidate->verdict = VIOMMU_VERDICT_POSSIBLE;
+    for (const ViommuIommuRule *rule = viommu_iommu_rules; rule->name; rule++)
+        rule->judge(input, model, candidate);
+}
