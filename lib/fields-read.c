@@ -2,6 +2,7 @@
 /* fields-read: the strict half of fields: a{sv} to a struct, or a message that names the place.  Knows kinds, not keys. */
 #include "lib/fields.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "lib/error.h"

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* metadata: one table of attributes, and three kinds of child elements.  Knows nothing of the rest of a domain's XML. */
+#include "lib/metadata.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "lib/error.h"
+#include "lib/names.h"
+#include "lib/xmlr.h"
+
+#define ROOT "machine"
+
+typedef enum AttributeKind {
+    ATTRIBUTE_WORD,     /* an enum; VIOMMU_UNSET when left out */
+    ATTRIBUTE_NUMBER32, /* uint32_t */
+    ATTRIBUTE_NUMBER64, /* uint64_t */
+    ATTRIBUTE_TEXT,     /* char *; NULL when left out */
+} AttributeKind;
+
+typedef struct Attribute {
+    const char *name;
+    AttributeKind kind;
+    size_t offset;
+    const ViommuEnum *words;
+    bool optional;
+} Attribute;
+
+#define AT(member) offsetof(ViommuMetadata, member)
+
+static const Attribute attributes[] = {
+    {"owner", ATTRIBUTE_NUMBER32, AT(owner_uid)},
+    {"phase", ATTRIBUTE_WORD, AT(phase), .words = &viommu_enum_state},
+    {"created", ATTRIBUTE_NUMBER64, AT(created_usec)},
+    {"request-id", ATTRIBUTE_TEXT, AT(request_id), .optional = true},
+    {"fingerprint", ATTRIBUTE_TEXT, AT(fingerprint)},
+    {"arch", ATTRIBUTE_WORD, AT(arch), .words = &viommu_enum_arch},
+    {"type", ATTRIBUTE_TEXT, AT(machine)},
+    {"accelerator", ATTRIBUTE_WORD, AT(accelerator), .words = &viommu_enum_accelerator},
+    {"model", ATTRIBUTE_WORD, AT(model), .words = &viommu_enum_model, .optional = true},
+    {"vcpus", ATTRIBUTE_NUMBER64, AT(vcpus)},
+    {"memory", ATTRIBUTE_NUMBER64, AT(memory_bytes)},
+    {"memlock", ATTRIBUTE_NUMBER64, AT(memlock_bytes)},
+    {"console-log", ATTRIBUTE_TEXT, AT(console_log), .optional = true},
+};
+/* Words are read and written through int. */
+G_STATIC_ASSERT(sizeof(ViommuState) == sizeof(int) && sizeof(ViommuModel) == sizeof(int));
+G_STATIC_ASSERT(sizeof(ViommuArch) == sizeof(int) && sizeof(ViommuAccelerator) == sizeof(int));
+
+/* Names of the elements, with our prefix and without. */
+typedef struct Names {
+    const char *root, *request, *reason, *warning;
+} Names;
+static const Names prefixed = {VIOMMU_METADATA_PREFIX ":" ROOT, VIOMMU_METADATA_PREFIX ":request",
+                               VIOMMU_METADATA_PREFIX ":reason", VIOMMU_METADATA_PREFIX ":warning"};
+static const Names plain = {ROOT, "request", "reason", "warning"};
+
+static void *member_of(const ViommuMetadata *metadata, const Attribute *attribute)
+{
+    return G_STRUCT_MEMBER_P(metadata, attribute->offset);
+}
+
+static char **take_strings(GPtrArray *array)
+{
+    g_ptr_array_add(array, NULL);
+    return (char **)g_ptr_array_free(array, FALSE);
+}
+
+static void add_reasons(GPtrArray *texts, const ViommuCandidate *candidate)
+{
+    for (guint i = 0; candidate->reasons && i < candidate->reasons->len; i++) {
+        const ViommuReason *reason = g_ptr_array_index(candidate->reasons, i);
+
+        g_ptr_array_add(texts, g_strdup(reason->text));
+    }
+}
+
+/* Why the chosen model; without one, why none of them. */
+static char **reasons_of(const ViommuIommuChoice *choice)
+{
+    GPtrArray *texts = g_ptr_array_new();
+
+    if (choice->model != VIOMMU_MODEL_NONE) {
+        add_reasons(texts, &choice->candidates[choice->model]);
+        return take_strings(texts);
+    }
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
+        add_reasons(texts, &choice->candidates[model]);
+    return take_strings(texts);
+}
+
+ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest *request, uint32_t owner_uid,
+                                    uint64_t created_usec)
+{
+    ViommuMetadata *metadata = g_new0(ViommuMetadata, 1);
+    GPtrArray *warnings = g_ptr_array_new();
+
+    *metadata = (ViommuMetadata){
+        .owner_uid = owner_uid,
+        .phase = VIOMMU_STATE_DEFINING,
+        .request_id = g_strdup(request->request_id),
+        .fingerprint = viommu_request_fingerprint(request),
+        .request = viommu_request_text(request),
+        .arch = plan->arch,
+        .machine = g_strdup(plan->machine),
+        .accelerator = plan->accelerator,
+        .model = plan->iommu.model,
+        .vcpus = plan->vcpus,
+        .memory_bytes = plan->memory_bytes,
+        .memlock_bytes = plan->memlock_bytes,
+        .console_log = g_strdup(plan->console_log),
+        .reasons = reasons_of(&plan->iommu),
+        .created_usec = created_usec,
+    };
+    for (guint i = 0; plan->warnings && i < plan->warnings->len; i++)
+        g_ptr_array_add(warnings, g_strdup(g_ptr_array_index(plan->warnings, i)));
+    metadata->warnings = take_strings(warnings);
+    return metadata;
+}
+
+void viommu_metadata_free(ViommuMetadata *metadata)
+{
+    if (!metadata)
+        return;
+    for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++)
+        if (attributes[i].kind == ATTRIBUTE_TEXT)
+            g_free(*(char **)member_of(metadata, &attributes[i]));
+    g_free(metadata->request);
+    g_strfreev(metadata->reasons);
+    g_strfreev(metadata->warnings);
+    g_free(metadata);
+}
+
+static void write_attribute(const Attribute *attribute, const void *member, ViommuXmlWriter *writer)
+{
+    switch (attribute->kind) {
+    case ATTRIBUTE_WORD:
+        viommu_xml_attribute(writer, attribute->name,
+                             viommu_enum_to_string(attribute->words, *(const int *)member));
+        break;
+    case ATTRIBUTE_NUMBER32:
+        viommu_xml_attribute_number(writer, attribute->name, *(const uint32_t *)member);
+        break;
+    case ATTRIBUTE_NUMBER64:
+        viommu_xml_attribute_number(writer, attribute->name, *(const uint64_t *)member);
+        break;
+    case ATTRIBUTE_TEXT:
+        viommu_xml_attribute(writer, attribute->name, *(char *const *)member);
+        break;
+    }
+}
+
+static void write_element(const ViommuMetadata *metadata, const Names *names, ViommuXmlWriter *writer)
+{
+    viommu_xml_open(writer, names->root);
+    if (names == &prefixed)
+        viommu_xml_attribute(writer, "xmlns:" VIOMMU_METADATA_PREFIX, VIOMMU_METADATA_URI);
+    viommu_xml_attribute_number(writer, "version", VIOMMU_METADATA_VERSION);
+    for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++)
+        write_attribute(&attributes[i], member_of(metadata, &attributes[i]), writer);
+    viommu_xml_leaf(writer, names->request, metadata->request);
+    for (char **text = metadata->reasons; text && *text; text++)
+        viommu_xml_leaf(writer, names->reason, *text);
+    for (char **text = metadata->warnings; text && *text; text++)
+        viommu_xml_leaf(writer, names->warning, *text);
+    viommu_xml_close(writer);
+}
+
+void viommu_metadata_write(const ViommuMetadata *metadata, ViommuXmlWriter *writer)
+{
+    write_element(metadata, &prefixed, writer);
+}
+
+char *viommu_metadata_to_xml(const ViommuMetadata *metadata)
+{
+    g_autoptr(ViommuXmlWriter) writer = viommu_xml_writer_new();
+
+    /* libvirt adds the prefix by itself, and fails when it is declared already. */
+    write_element(metadata, &plain, writer);
+    return viommu_xml_finish(writer);
+}
+
+static bool fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static bool fail(GError **error, const char *format, ...)
+{
+    g_autofree char *message = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    message = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "metadata: %s", message);
+    return false;
+}
+
+static bool read_attribute(const Attribute *attribute, const char *value, void *member, GError **error)
+{
+    bool small = attribute->kind == ATTRIBUTE_NUMBER32;
+    guint64 number;
+    int word;
+
+    switch (attribute->kind) {
+    case ATTRIBUTE_WORD:
+        word = viommu_enum_from_string(attribute->words, value);
+        if (word == VIOMMU_UNSET)
+            return fail(error, "%s '%s' is not known", attribute->name, value);
+        *(int *)member = word;
+        break;
+    case ATTRIBUTE_NUMBER32:
+    case ATTRIBUTE_NUMBER64:
+        if (!g_ascii_string_to_unsigned(value, 10, 0, small ? UINT32_MAX : UINT64_MAX, &number, NULL))
+            return fail(error, "%s '%s' is not a number of %d bits", attribute->name, value, small ? 32 : 64);
+        if (small)
+            *(uint32_t *)member = (uint32_t)number;
+        else
+            *(uint64_t *)member = number;
+        break;
+    case ATTRIBUTE_TEXT:
+        *(char **)member = g_strdup(value);
+        break;
+    }
+    return true;
+}
+
+static bool check_version(const xmlNode *root, GError **error)
+{
+    g_autofree char *version = viommu_xml_get(root, "version");
+
+    if (!version || !g_str_equal(version, G_STRINGIFY(VIOMMU_METADATA_VERSION)))
+        return fail(error, "version '%s' is not the one known here, " G_STRINGIFY(VIOMMU_METADATA_VERSION),
+                    version ? version : "");
+    return true;
+}
+
+static const Attribute *find_attribute(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++)
+        if (g_str_equal(attributes[i].name, name))
+            return &attributes[i];
+    return NULL;
+}
+
+static bool read_attributes(const xmlNode *root, ViommuMetadata *metadata, GError **error)
+{
+    for (const xmlAttr *attr = root->properties; attr; attr = attr->next) {
+        const char *name = (const char *)attr->name;
+
+        if (attr->ns || (!find_attribute(name) && !g_str_equal(name, "version")))
+            return fail(error, "unknown attribute '%s'", name);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++) {
+        g_autofree char *value = viommu_xml_get(root, attributes[i].name);
+
+        if (!value && !attributes[i].optional)
+            return fail(error, "attribute '%s' is missing", attributes[i].name);
+        if (value && !read_attribute(&attributes[i], value, member_of(metadata, &attributes[i]), error))
+            return false;
+    }
+    return true;
+}
+
+/* Our namespace, or none: libvirt takes the prefixes away when it hands the element out. */
+static bool is_ours(const xmlNode *node)
+{
+    return !node->ns || g_strcmp0((const char *)node->ns->href, VIOMMU_METADATA_URI) == 0;
+}
+
+static bool read_text_element(const xmlNode *node, ViommuMetadata *metadata, GPtrArray *reasons,
+                              GPtrArray *warnings, GError **error)
+{
+    const char *name = (const char *)node->name;
+    bool known = g_str_equal(name, plain.request) || g_str_equal(name, plain.reason) ||
+                 g_str_equal(name, plain.warning);
+
+    if (!known || !is_ours(node))
+        return fail(error, "unknown element <%s>", name);
+    if (node->properties)
+        return fail(error, "unknown attribute '%s' of <%s>", (const char *)node->properties->name, name);
+    if (viommu_xml_child(node, NULL))
+        return fail(error, "<%s> must hold text only", name);
+    if (g_str_equal(name, plain.reason))
+        g_ptr_array_add(reasons, viommu_xml_content(node));
+    else if (g_str_equal(name, plain.warning))
+        g_ptr_array_add(warnings, viommu_xml_content(node));
+    else if (metadata->request)
+        return fail(error, "<request> is there twice");
+    else
+        metadata->request = viommu_xml_content(node);
+    return true;
+}
+
+static bool read_elements(const xmlNode *root, ViommuMetadata *metadata, GError **error)
+{
+    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+
+    for (xmlNode *node = root->children; node; node = node->next) {
+        if (node->type == XML_ELEMENT_NODE) {
+            if (!read_text_element(node, metadata, reasons, warnings, error))
+                return false;
+        } else if (!xmlIsBlankNode(node)) {
+            return fail(error, "there is text or a comment between the elements");
+        }
+    }
+    if (!metadata->request)
+        return fail(error, "<request> is missing");
+    metadata->reasons = take_strings(g_steal_pointer(&reasons));
+    metadata->warnings = take_strings(g_steal_pointer(&warnings));
+    return true;
+}
+
+ViommuMetadata *viommu_metadata_from_xml(const char *xml, GError **error)
+{
+    g_autoptr(xmlDoc) document = viommu_xml_parse(xml, ROOT, VIOMMU_ERROR_INTERNAL, error);
+    g_autoptr(ViommuMetadata) metadata = NULL;
+    const xmlNode *root;
+
+    if (!document) {
+        g_prefix_error(error, "metadata: ");
+        return NULL;
+    }
+    root = xmlDocGetRootElement(document);
+    if (!is_ours(root)) {
+        fail(error, "<" ROOT "> is in the foreign name space '%s'", (const char *)root->ns->href);
+        return NULL;
+    }
+    metadata = g_new0(ViommuMetadata, 1);
+    metadata->model = VIOMMU_MODEL_NONE;
+    if (!check_version(root, error) || !read_attributes(root, metadata, error) ||
+        !read_elements(root, metadata, error))
+        return NULL;
+    return g_steal_pointer(&metadata);
+}
