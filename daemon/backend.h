@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* backend: libvirt, as the rest of viommud sees it.  Values in and out are strings and types of lib/.
- * One implementation, backend-libvirt.c, the only file that includes libvirt.  It owns the connections, the event thread
+ * One implementation, backend-libvirt*.c, the only files that include libvirt.  It owns the connections, the event thread
  * and the reconnecting; it knows nothing of machines, requests or the bus.
  *
  * Threads: the calls marked "blocks" belong into a worker (or into a client program that may wait); each borrows one of
  * the pool's connections, which are opened on demand and closed when libvirt's daemon went away.  Events and connection
- * news arrive on libvirt's event thread, on a connection of their own; the receiver only posts them to its loop. */
+ * news arrive on threads of the backend, on a connection of their own; the receiver only posts them to its loop. */
 #pragma once
 
 #include <glib.h>
@@ -31,7 +31,7 @@ typedef struct ViommuNews {
     char *detail;  /* may be NULL */
 } ViommuNews;
 
-/** Called on libvirt's event thread; @news is borrowed for the call. */
+/** Called on a thread of the backend; @news is borrowed for the call. */
 typedef void (*ViommuNewsFunc)(const ViommuNews *news, void *userdata);
 
 /* A domain that carries our metadata element. */
@@ -70,7 +70,7 @@ bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const
 bool viommu_backend_start(ViommuBackend *backend, const char *uuid, GError **error);
 /** Asks the guest to power off (ACPI). Returns at once. */
 bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **error);
-/** Ends the guest now.  Not running is success. */
+/** Ends the guest now.  Not running is success, and so is not being there. */
 bool viommu_backend_destroy(ViommuBackend *backend, const char *uuid, GError **error);
 bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **error);
 /** Removes the domain with its NVRAM, managed save and snapshot metadata, by what this libvirt knows.  Not there is success. */

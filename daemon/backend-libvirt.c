@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* backend-libvirt: the calls of daemon/backend.h, each one question or one order to libvirt.  Knows neither machines nor
+ * plans; does not log. */
+#include "daemon/backend-libvirt.h"
+
+#include <string.h>
+#include "lib/names.h"
+
+struct ViommuBackend {
+    ViommuPool *pool;
+    ViommuProbe *probe;
+    ViommuWatch *watch;
+};
+
+typedef virDomainPtr Domain;
+static void domain_clear(Domain *domain)
+{
+    if (*domain)
+        virDomainFree(*domain);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Domain, domain_clear)
+
+void viommu_domain_free(ViommuDomain *domain)
+{
+    if (!domain)
+        return;
+    g_free(domain->name);
+    g_free(domain->metadata);
+    g_free(domain);
+}
+
+static void ignore_error(void *data, virErrorPtr error)
+{
+}
+
+bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend **ret_backend, GError **error)
+{
+    ViommuBackend *backend;
+
+    /* It would print every error to stderr; what matters comes back as a GError. */
+    virSetErrorFunc(NULL, ignore_error);
+    if (virInitialize() < 0)
+        return viommu_libvirt_fail(error, "cannot initialise libvirt");
+    if (!viommu_event_thread_start(error))
+        return false;
+    backend = g_new0(ViommuBackend, 1);
+    backend->pool = viommu_pool_new(uri, n_connections);
+    backend->probe = viommu_probe_new(backend->pool);
+    *ret_backend = backend;
+    return true;
+}
+
+bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *userdata, GError **error)
+{
+    g_return_val_if_fail(!backend->watch, false);
+    backend->watch = viommu_watch_new(backend->pool, func, userdata, error);
+    return backend->watch;
+}
+
+void viommu_backend_free(ViommuBackend *backend)
+{
+    if (!backend)
+        return;
+    viommu_watch_stop(backend->watch);
+    viommu_probe_free(backend->probe);
+    viommu_pool_free(backend->pool);
+    /* Last: closing a connection leaves work for the event loop. */
+    viommu_event_thread_stop();
+    viommu_watch_free(backend->watch);
+    g_free(backend);
+}
+
+const char *viommu_backend_uri(const ViommuBackend *backend)
+{
+    return viommu_pool_uri(backend->pool);
+}
+
+ViommuHost *viommu_backend_probe(ViommuBackend *backend, GError **error)
+{
+    return viommu_probe_host(backend->probe, error);
+}
+
+/* --- What the calls below take and give. --- */
+
+typedef struct Call {
+    const char *uuid;
+    const char *text; /* XML in */
+    char *ret_text;
+    bool ret_flag;
+} Call;
+
+static bool find_domain(virConnectPtr connection, const char *uuid, Domain *ret_domain, GError **error)
+{
+    *ret_domain = virDomainLookupByUUIDString(connection, uuid);
+    return *ret_domain || viommu_libvirt_fail(error, "cannot find domain '%s'", uuid);
+}
+
+/* --- List --- */
+
+/* NULL without an error: not one of ours, or just gone. */
+static ViommuDomain *read_domain(virDomainPtr domain)
+{
+    g_autofree char *metadata =
+        virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIOMMU_METADATA_URI, 0);
+    ViommuDomain *found;
+    int active;
+
+    if (!metadata)
+        return NULL;
+    active = virDomainIsActive(domain);
+    if (active < 0)
+        return NULL;
+    found = g_new0(ViommuDomain, 1);
+    found->name = g_strdup(virDomainGetName(domain));
+    found->active = active;
+    found->metadata = g_steal_pointer(&metadata);
+    virDomainGetUUIDString(domain, found->uuid);
+    return found;
+}
+
+static bool list_domains(virConnectPtr connection, void *data, GError **error)
+{
+    GPtrArray *found = data;
+    g_autofree virDomainPtr *domains = NULL;
+    int n = virConnectListAllDomains(connection, &domains, 0);
+
+    if (n < 0)
+        return viommu_libvirt_fail(error, "cannot list the domains");
+    g_ptr_array_set_size(found, 0);
+    for (int i = 0; i < n; i++) {
+        ViommuDomain *domain = read_domain(domains[i]);
+        if (domain)
+            g_ptr_array_add(found, domain);
+        virDomainFree(domains[i]);
+    }
+    /* A domain that could not be read because the connection broke is not "not ours". */
+    if (virConnectIsAlive(connection) != 1) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot list the domains");
+        return false;
+    }
+    return true;
+}
+
+GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error)
+{
+    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_domain_free);
+
+    if (!viommu_pool_call(backend->pool, list_domains, found, true, error))
+        return NULL;
+    return g_steal_pointer(&found);
+}
+
+/* --- Define --- */
+
+static const int unsupported_codes[] = {
+    VIR_ERR_CONFIG_UNSUPPORTED,
+    VIR_ERR_XML_ERROR,
+    VIR_ERR_XML_DETAIL,
+    VIR_ERR_XML_INVALID_SCHEMA,
+};
+
+/* The text of the first <element> of a document that we wrote ourselves: names and UUIDs need no unescaping. */
+static char *leaf_text(const char *xml, const char *element)
+{
+    g_autofree char *open = g_strdup_printf("<%s>", element);
+    const char *start = strstr(xml, open);
+
+    if (!start)
+        return NULL;
+    start += strlen(open);
+    return g_strndup(start, strcspn(start, "<"));
+}
+
+/* libvirt says of a taken name only that the "operation failed", and why in English: so ask who has the name. */
+static bool name_is_taken(virConnectPtr connection, const char *name, const char *uuid)
+{
+    g_auto(Domain) other = name ? virDomainLookupByName(connection, name) : NULL;
+    char other_uuid[VIR_UUID_STRING_BUFLEN];
+
+    return other && virDomainGetUUIDString(other, other_uuid) == 0 && g_strcmp0(uuid, other_uuid) != 0;
+}
+
+static bool define_domain(virConnectPtr connection, void *data, GError **error)
+{
+    Call *call = data;
+    g_auto(Domain) domain = virDomainDefineXMLFlags(connection, call->text, VIR_DOMAIN_DEFINE_VALIDATE);
+    g_autofree char *name = leaf_text(call->text, "name"), *uuid = leaf_text(call->text, "uuid");
+    g_autoptr(GError) cause = NULL;
+    int code;
+
+    /* libvirt 12 may leave an error behind although it has defined the domain: only the return value counts. */
+    if (domain)
+        return true;
+    code = viommu_libvirt_last_code();
+    viommu_libvirt_fail(&cause, "cannot define domain '%s'", name);
+    for (size_t i = 0; i < G_N_ELEMENTS(unsupported_codes); i++)
+        call->ret_flag = call->ret_flag || unsupported_codes[i] == code;
+    if (!call->ret_flag && name_is_taken(connection, name, uuid))
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+                    "cannot define domain '%s': another domain has this name already", name);
+    else
+        g_propagate_error(error, g_steal_pointer(&cause));
+    return false;
+}
+
+bool viommu_backend_define(ViommuBackend *backend, const char *xml, bool *ret_unsupported, GError **error)
+{
+    Call call = {.text = xml};
+    bool ok = viommu_pool_call(backend->pool, define_domain, &call, true, error);
+
+    *ret_unsupported = call.ret_flag;
+    return ok;
+}
+
+/* --- Metadata --- */
+
+static bool set_metadata(virConnectPtr connection, void *data, GError **error)
+{
+    const Call *call = data;
+    g_auto(Domain) domain = NULL;
+    unsigned flags = VIR_DOMAIN_AFFECT_CONFIG;
+
+    if (!find_domain(connection, call->uuid, &domain, error))
+        return false;
+    if (virDomainIsActive(domain) == 1)
+        flags |= VIR_DOMAIN_AFFECT_LIVE;
+    for (;; flags = VIR_DOMAIN_AFFECT_CONFIG) {
+        if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, call->text, VIOMMU_METADATA_PREFIX,
+                                 VIOMMU_METADATA_URI, flags) == 0)
+            return true;
+        /* The guest may have ended in between. */
+        if (!(flags & VIR_DOMAIN_AFFECT_LIVE) || viommu_libvirt_last_code() != VIR_ERR_OPERATION_INVALID)
+            return viommu_libvirt_fail(error, "cannot store the metadata of domain '%s'", call->uuid);
+    }
+}
+
+bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const char *metadata,
+                                 GError **error)
+{
+    Call call = {.uuid = uuid, .text = metadata};
+
+    return viommu_pool_call(backend->pool, set_metadata, &call, true, error);
+}
+
+/* --- Orders --- */
+
+static bool start_domain(virConnectPtr connection, void *data, GError **error)
+{
+    const Call *call = data;
+    g_auto(Domain) domain = NULL;
+
+    if (!find_domain(connection, call->uuid, &domain, error))
+        return false;
+    return virDomainCreate(domain) == 0 || viommu_libvirt_fail(error, "cannot start domain '%s'", call->uuid);
+}
+
+bool viommu_backend_start(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    Call call = {.uuid = uuid};
+
+    return viommu_pool_call(backend->pool, start_domain, &call, false, error);
+}
+
+static bool shutdown_domain(virConnectPtr connection, void *data, GError **error)
+{
+    const Call *call = data;
+    g_auto(Domain) domain = NULL;
+
+    if (!find_domain(connection, call->uuid, &domain, error))
+        return false;
+    return virDomainShutdown(domain) == 0 ||
+           viommu_libvirt_fail(error, "cannot shut down domain '%s'", call->uuid);
+}
+
+bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    Call call = {.uuid = uuid};
+
+    return viommu_pool_call(backend->pool, shutdown_domain, &call, true, error);
+}
+
+static bool destroy_domain(virConnectPtr connection, void *data, GError **error)
+{
+    const Call *call = data;
+    g_auto(Domain) domain = NULL;
+    g_autoptr(GError) cause = NULL;
+
+    if (!find_domain(connection, call->uuid, &domain, error))
+        return false;
+    if (virDomainDestroy(domain) == 0)
+        return true;
+    viommu_libvirt_fail(&cause, "cannot destroy domain '%s'", call->uuid);
+    if (virDomainIsActive(domain) == 0)
+        return true;
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return false;
+}
+
+/* A domain that is not there is not running either. */
+static bool unless_gone(bool ok, GError *cause, GError **error)
+{
+    if (ok)
+        return true;
+    if (g_error_matches(cause, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND)) {
+        g_error_free(cause);
+        return true;
+    }
+    g_propagate_error(error, cause);
+    return false;
+}
+
+bool viommu_backend_destroy(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    Call call = {.uuid = uuid};
+    GError *cause = NULL;
+    bool ok = viommu_pool_call(backend->pool, destroy_domain, &call, true, &cause);
+
+    return unless_gone(ok, cause, error);
+}
+
+static bool reset_domain(virConnectPtr connection, void *data, GError **error)
+{
+    const Call *call = data;
+    g_auto(Domain) domain = NULL;
+
+    if (!find_domain(connection, call->uuid, &domain, error))
+        return false;
+    return virDomainReset(domain, 0) == 0 ||
+           viommu_libvirt_fail(error, "cannot reset domain '%s'", call->uuid);
+}
+
+bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    Call call = {.uuid = uuid};
+
+    return viommu_pool_call(backend->pool, reset_domain, &call, false, error);
+}
+
+/* --- Undefine --- */
+
+/* What to remove with a domain, most first; a libvirt or a driver that does not know a flag refuses the whole call,
+ * before it has done anything, and gets the next row. */
+static const unsigned undefine_flags[] = {
+#if LIBVIR_CHECK_VERSION(8, 9, 0)
+    VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+        VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_TPM,
+#endif
+    VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+        VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM,
+    VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM,
+    VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA, /* the test driver */
+};
+
+static bool flags_were_refused(void)
+{
+    int code = viommu_libvirt_last_code();
+
+    return code == VIR_ERR_INVALID_ARG || code == VIR_ERR_ARGUMENT_UNSUPPORTED;
+}
+
+static bool undefine_domain(virConnectPtr connection, void *data, GError **error)
+{
+    const Call *call = data;
+    g_auto(Domain) domain = NULL;
+
+    if (!find_domain(connection, call->uuid, &domain, error))
+        return false;
+    for (size_t i = 0; i < G_N_ELEMENTS(undefine_flags); i++) {
+        if (virDomainUndefineFlags(domain, undefine_flags[i]) == 0)
+            return true;
+        if (!flags_were_refused())
+            break;
+    }
+    return viommu_libvirt_fail(error, "cannot undefine domain '%s'", call->uuid);
+}
+
+bool viommu_backend_undefine(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    Call call = {.uuid = uuid};
+    GError *cause = NULL;
+    bool ok = viommu_pool_call(backend->pool, undefine_domain, &call, true, &cause);
+
+    return unless_gone(ok, cause, error);
+}
+
+/* --- Questions --- */
+
+static bool read_xml(virConnectPtr connection, void *data, GError **error)
+{
+    Call *call = data;
+    g_auto(Domain) domain = NULL;
+
+    if (!find_domain(connection, call->uuid, &domain, error))
+        return false;
+    call->ret_text = virDomainGetXMLDesc(domain, 0);
+    return call->ret_text || viommu_libvirt_fail(error, "cannot read the XML of domain '%s'", call->uuid);
+}
+
+char *viommu_backend_get_xml(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    Call call = {.uuid = uuid};
+
+    return viommu_pool_call(backend->pool, read_xml, &call, true, error) ? call.ret_text : NULL;
+}
+
+static bool read_active(virConnectPtr connection, void *data, GError **error)
+{
+    Call *call = data;
+    g_auto(Domain) domain = NULL;
+    int active;
+
+    if (!find_domain(connection, call->uuid, &domain, error))
+        return false;
+    active = virDomainIsActive(domain);
+    if (active < 0)
+        return viommu_libvirt_fail(error, "cannot tell whether domain '%s' runs", call->uuid);
+    call->ret_flag = active;
+    return true;
+}
+
+bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *ret_active, GError **error)
+{
+    Call call = {.uuid = uuid};
+
+    if (!viommu_pool_call(backend->pool, read_active, &call, true, error))
+        return false;
+    *ret_active = call.ret_flag;
+    return true;
+}

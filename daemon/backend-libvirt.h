@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* backend-libvirt: what the files of the libvirt backend share among themselves; nobody else includes this.
+ *   backend-libvirt.c        the calls of daemon/backend.h
+ *   backend-libvirt-pool.c   connections for calls, and virError -> GError
+ *   backend-libvirt-probe.c  what is known of the host, and its cache
+ *   backend-libvirt-watch.c  libvirt's event loop, the event connection, its reconnecting, events -> news */
+#pragma once
+
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include "daemon/backend.h"
+#include "lib/error.h"
+
+/* The table: libvirt's code -> ours. */
+ViommuError viommu_libvirt_error_code(int virt_code);
+/** Fails with the calling thread's last virError: "WHAT: libvirt: ITS WORDS (error N)".  Always returns false. */
+bool viommu_libvirt_fail(GError **error, const char *what, ...) G_GNUC_PRINTF(2, 3);
+/** The code of the thread's last virError; VIR_ERR_OK when there is none. */
+int viommu_libvirt_last_code(void);
+
+/* Connections for calls.  Thread-safe. */
+typedef struct ViommuPool ViommuPool;
+
+ViommuPool *viommu_pool_new(const char *uri, unsigned size);
+/** All connections must be back. */
+void viommu_pool_free(ViommuPool *pool);
+const char *viommu_pool_uri(const ViommuPool *pool);
+/** A new connection, outside the pool's limit; close it with virConnectClose().  NULL on failure. */
+virConnectPtr viommu_pool_open(ViommuPool *pool, GError **error);
+/** What is done with a connection.  Fails with an error. */
+typedef bool (*ViommuPoolFunc)(virConnectPtr connection, void *data, GError **error);
+/** Lends @func a living connection, waiting for one when all are lent.  When the connection breaks under it and
+ *  @again says that asking twice does no harm, it is called once more on a new one. */
+bool viommu_pool_call(ViommuPool *pool, ViommuPoolFunc func, void *data, bool again, GError **error);
+/** Counts how often libvirt's daemon was found gone: what was learnt from the one before may be wrong now. */
+int viommu_pool_generation(ViommuPool *pool);
+void viommu_pool_bump(ViommuPool *pool);
+
+/* libvirt's event loop, on a thread of its own.  One per process; must run before the first connection is opened. */
+bool viommu_event_thread_start(GError **error);
+void viommu_event_thread_stop(void);
+
+/* The event connection. */
+typedef struct ViommuWatch ViommuWatch;
+
+/** Fails: INTERNAL. */
+ViommuWatch *viommu_watch_new(ViommuPool *pool, ViommuNewsFunc func, void *userdata, GError **error);
+/** Ends its thread and its connection; news that is being told may still arrive until the event thread has stopped. */
+void viommu_watch_stop(ViommuWatch *watch);
+/** Stopped, and after the event thread. */
+void viommu_watch_free(ViommuWatch *watch);
+
+/* The cached host.  Thread-safe; one probe at a time. */
+typedef struct ViommuProbe ViommuProbe;
+
+ViommuProbe *viommu_probe_new(ViommuPool *pool);
+void viommu_probe_free(ViommuProbe *probe);
+/** Owned, on every call a host of its own. */
+ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error);
