@@ -181,6 +181,8 @@ static void judge_usefulness(const ViommuIommuInput *input, ViommuModel model, V
     if (model != VIOMMU_MODEL_AMD || !at_home(input, model))
         return;
     candidate->by_name_only = true;
+    if (candidate->verdict == VIOMMU_VERDICT_REFUSED)
+        return;
     g_ptr_array_add(candidate->reasons,
                     viommu_reason_new(model, "by-name",
                                       "'amd' remaps interrupts but serves no DMA through today's libvirt: "

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Every golden XML against libvirt's own RELAX NG, and defined for real through qemu:///embed: those of libvirt versions up
+# to the installed one, whose schema and driver know all that such a plan may hold.
+#   validate.sh schema|define VIOMMUCTL
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+mode=$1 ctl=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+skip() { echo "1..0 # SKIP $1"; exit 0; }
+
+installed=$(pkg-config --modversion libvirt)
+mkdir "$work/xml"
+python3 "$here/run.py" "$ctl" --xml "$work/xml"
+
+fitting=()
+for file in "$work"/xml/*.xml; do
+    version=$(basename "$file"); version=${version%%--*}
+    if [ "$(printf '%s\n' "$version" "$installed" | sort -V | tail -n 1)" = "$installed" ]; then
+        fitting+=("$file")
+    fi
+done
+[ ${#fitting[@]} -gt 0 ] || { echo "Bail out! no golden XML fits libvirt $installed"; exit 1; }
+
+report() { # number, name, file with the words of a failure (empty: passed)
+    if [ -s "$3" ]; then echo "not ok $1 - $2"; sed 's/^/# /' "$3"; failed=1; else echo "ok $1 - $2"; fi
+}
+
+failed=0 number=0
+case $mode in
+schema)
+    rng=$(ls /usr/share/libvirt/schemas/domain.rng 2>/dev/null) || skip "libvirt's schemas are not installed"
+    echo "1..${#fitting[@]}"
+    for file in "${fitting[@]}"; do
+        number=$((number + 1))
+        xmllint --noout --relaxng "$rng" "$file" >"$work/words" 2>&1 && : >"$work/words"
+        report "$number" "$(basename "$file" .xml)" "$work/words"
+    done
+    ;;
+define)
+    command -v qemu-system-aarch64 >/dev/null && command -v qemu-system-x86_64 >/dev/null || skip "an emulator is missing"
+    # The installed pair decides what can be defined: plans for hosts of just these versions.  Accelerator and emulator
+    # paths are this machine's; everything else stays as planned.
+    same=()
+    for file in "${fitting[@]}"; do
+        case $(basename "$file") in "$installed"--*) same+=("$file") ;; esac
+    done
+    [ ${#same[@]} -gt 0 ] || skip "no recorded host has the installed libvirt $installed"
+    for file in "${same[@]}"; do
+        sed -i "s/<domain type='kvm'>/<domain type='qemu'>/; s/<cpu mode='host-passthrough'/<cpu mode='maximum'/" "$file"
+        printf 'define --validate %s\n' "$file"
+        printf 'undefine --nvram %s\n' "$(sed -n 's,.*<uuid>\(.*\)</uuid>.*,\1,p' "$file")"
+    done >"$work/commands"
+    chmod 755 "$work"
+    tini -s -- virsh -q -c "qemu:///embed?root=$work/root" <"$work/commands" >"$work/answers" 2>&1 || true
+    echo "1..${#same[@]}"
+    for file in "${same[@]}"; do
+        number=$((number + 1))
+        grep -F -A3 "from $file" "$work/answers" | grep -F -A3 "error:" >"$work/words" || : >"$work/words"
+        if ! [ -s "$work/words" ] && ! grep -qF "defined from $file" "$work/answers"; then
+            { echo "libvirt gave no answer:"; tail -n 5 "$work/answers"; } >"$work/words"
+        fi
+        report "$number" "$(basename "$file" .xml)" "$work/words"
+    done
+    ;;
+esac
+exit "$failed"
