@@ -33,7 +33,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuMetadata, viommu_metadata_free)
 
 /** Writes our element, with its namespace declared on it. */
 void viommu_metadata_write(const ViommuMetadata *metadata, ViommuXmlWriter *writer);
-/** Our element alone, as virDomainSetMetadata wants it. Owned, g_free(). */
+/** Our element alone and without a prefix, as virDomainSetMetadata wants it: libvirt adds the prefix, and fails when it
+ *  is declared already. Owned, g_free(). */
 char *viommu_metadata_to_xml(const ViommuMetadata *metadata);
-/** Reads our element, as virDomainGetMetadata returns it.  Fails: INTERNAL with what is wrong. */
+/** Reads our element, as virDomainGetMetadata returns it (without prefixes) or as it stands in the domain's XML.
+ *  Fails: INTERNAL with what is wrong: unknown attributes, elements and versions are refused by name. */
 ViommuMetadata *viommu_metadata_from_xml(const char *xml, GError **error);
