@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Who may include and call what: the layers of docs/HACKING, read off the sources."""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
+
+# What only some files may include or call: (what it is, pattern, the files that may).
+RESERVED = [
+    ("libvirt", r'#include <libvirt/', r"daemon/backend-libvirt[-a-z]*\.[ch]$"),
+    ("sd-bus", r'#include <systemd/sd-bus', r"(daemon/(bus[-a-z]*|auth|main|loop)|tools/client[-a-z]*|tests/.*)\.[ch]$"),
+    ("the journal", r'#include <systemd/sd-journal', r"daemon/log\.c$"),
+    ("threads", r'\b(g_thread_(new|pool)|pthread_create|g_mutex_|GMutex|GCond\b)',
+     r"(daemon/(worker|loop|backend-libvirt[-a-z]*)|tests/.*)\.[ch]$"),
+    ("libxml2", r'#include <libxml/', r"(lib/(xmlr|caps|metadata)|tests/.*)\.[ch]$"),
+    ("json-glib", r'#include <json-glib/', r"(tools/.*|tests/.*)\.[ch]$"),
+    ("fork", r'\b(fork|vfork)\s*\(', r"tests/.*\.c$"),
+]
+
+# What a pure library must not touch.
+IMPURE = [
+    ("a clock", r"\b(time|clock_gettime|gettimeofday|g_get_(real|monotonic)_time)\s*\("),
+    ("the environment", r"\b(getenv|setenv|g_getenv|g_get_(user|home|host)_\w+)\s*\("),
+    ("logging or printing", r"\b(printf|fprintf|puts|g_(message|warning|critical|debug|print|printerr|log))\s*\("),
+    ("files", r"\b(fopen|open|g_file_get_contents|g_file_test|stat|access)\s*\("),
+    ("the bus or the daemon", r'#include ["<](systemd|libvirt|daemon|tools)/'),
+    ("random numbers", r"\b(g_uuid_string_random|g_random_\w+|rand|random)\s*\("),
+]
+
+
+def without_comments(text):
+    text = re.sub(r"/\*.*?\*/", lambda match: "\n" * match.group().count("\n"), text, flags=re.S)
+    return re.sub(r'"(\\.|[^"\\\n])*"', lambda match: match.group() if "/" in match.group() else '""', text)
+
+
+def main():
+    files = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "*.c", "*.h"],
+                           capture_output=True, text=True, check=True).stdout.split()
+    found = []
+    for name in files:
+        path = ROOT / name
+        if not path.exists():
+            continue
+        for number, line in enumerate(without_comments(path.read_text()).splitlines(), 1):
+            for what, pattern, allowed in RESERVED:
+                if re.search(pattern, line) and not re.match(allowed, name):
+                    found.append(f"{name}:{number}: {what} belongs elsewhere: {line.strip()}")
+            if name.startswith("lib/"):
+                found += [f"{name}:{number}: lib/ is pure, this touches {what}: {line.strip()}"
+                          for what, pattern in IMPURE if re.search(pattern, line)]
+            if name.startswith("daemon/") and re.search(r'#include "tools/', line):
+                found.append(f"{name}:{number}: the daemon does not know its clients: {line.strip()}")
+    if not files:
+        sys.exit("no sources found: is this a git checkout?")
+    print("\n".join(found) or f"{len(files)} files keep to their layers")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What every file owes its reader: a licence line, an opening comment, clean white space, a length one can take in."""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
+LONGEST = 600  # lines of a source file
+CODE = {".c", ".h", ".py", ".sh"}
+LICENSED = CODE | {".build", ".rst", ".rng"}
+
+
+def complaints(name, text):
+    lines = text.split("\n")
+    suffix = pathlib.Path(name).suffix
+    script = text.startswith("#!")
+    if (suffix in LICENSED or script) and "SPDX-License-Identifier: LGPL-2.1-or-later" not in "\n".join(lines[:4]):
+        yield "no SPDX line at its top"
+    if suffix == ".h" and not re.search(r"^/\*.*\S", "\n".join(lines[1:4]), re.M):
+        yield "does not say what the module is (a comment below the licence)"
+    if suffix == ".h" and "#pragma once" not in text:
+        yield "no #pragma once"
+    if text and not text.endswith("\n"):
+        yield "no newline at its end"
+    if (suffix in CODE or script) and len(lines) > LONGEST + 1:
+        yield f"{len(lines) - 1} lines; more than {LONGEST} are not read as one"
+    for number, line in enumerate(lines, 1):
+        if line != line.rstrip() and not name.startswith("tests/"):
+            yield f"line {number}: white space at its end"
+        if "\t" in line and suffix in CODE:
+            yield f"line {number}: a tab"
+
+
+def main():
+    files = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"],
+                           capture_output=True, text=True, check=True).stdout.splitlines()
+    found, read = [], 0
+    for name in files:
+        path = ROOT / name
+        if name == "COPYING" or not path.is_file():
+            continue
+        try:
+            text = path.read_text()
+        except UnicodeDecodeError:
+            continue
+        read += 1
+        found += [f"{name}: {complaint}" for complaint in complaints(name, text)]
+    if not read:
+        sys.exit("no files found: is this a git checkout?")
+    print("\n".join(found) or f"{read} files are in order")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
