@@ -88,6 +88,16 @@ static const ViommuField request_fields[] = {
 const ViommuFields viommu_request_fields = {request_fields, G_N_ELEMENTS(request_fields),
                                             sizeof(ViommuRequest), -1};
 
+static char *take_fingerprint(const ViommuRequest *request)
+{
+    ViommuRequest anonymous = *request; /* borrows everything */
+    g_autofree char *text = NULL;
+
+    anonymous.request_id = NULL;
+    text = viommu_request_text(&anonymous);
+    return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+}
+
 ViommuRequest *viommu_request_parse(GVariant *tree, GError **error)
 {
     g_autoptr(ViommuRequest) request = g_new0(ViommuRequest, 1);
@@ -96,6 +106,7 @@ ViommuRequest *viommu_request_parse(GVariant *tree, GError **error)
     if (!viommu_fields_read(&viommu_request_fields, tree, "", request, error) ||
         !viommu_request_check(request, error))
         return NULL;
+    request->fingerprint = take_fingerprint(request);
     return g_steal_pointer(&request);
 }
 
@@ -104,6 +115,7 @@ void viommu_request_free(ViommuRequest *request)
     if (!request)
         return;
     viommu_fields_clear(&viommu_request_fields, request);
+    g_free(request->fingerprint);
     g_free(request);
 }
 
@@ -116,10 +128,5 @@ char *viommu_request_text(const ViommuRequest *request)
 
 char *viommu_request_fingerprint(const ViommuRequest *request)
 {
-    ViommuRequest anonymous = *request; /* borrows everything */
-    g_autofree char *text = NULL;
-
-    anonymous.request_id = NULL;
-    text = viommu_request_text(&anonymous);
-    return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+    return g_strdup(request->fingerprint);
 }

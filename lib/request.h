@@ -60,6 +60,7 @@ typedef struct ViommuRequest {
     GPtrArray *networks; /* of ViommuRequestNetwork; NULL: none */
     int wait;            /* ViommuWait */
     char *request_id;
+    char *fingerprint; /* taken once, when parsed */
 } ViommuRequest;
 
 /** The table of the tree, for the tests that compare it with the schema. */
