@@ -122,7 +122,9 @@ static const char *type_shown(GVariant *value)
     case G_VARIANT_CLASS_MAYBE:
         return "null (leave the key out instead)";
     case G_VARIANT_CLASS_ARRAY:
-        return is_list(value) ? "a list" : "a dictionary";
+        if (is_list(value))
+            return "a list";
+        return is_dict(value) ? "a dictionary" : "a dictionary whose keys are no strings";
     default:
         return "a structure";
     }

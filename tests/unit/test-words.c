@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-words: every table of words, the table of errors, the nearest word, and the default policy. */
+#include "tests/unit/unit.h"
+
+#include <string.h>
+#include "lib/enum.h"
+#include "lib/names.h"
+#include "lib/nearest.h"
+#include "lib/policy.h"
+#include "lib/quantity.h"
+
+START_TEST(every_word_both_ways)
+{
+    g_autoptr(GHashTable) nouns = g_hash_table_new(g_str_hash, g_str_equal);
+    size_t tables = 0;
+
+    for (const ViommuEnum *const *next = viommu_enum_all; *next; next++, tables++) {
+        const ViommuEnum *table = *next;
+        g_autofree char *list = viommu_enum_list(table);
+        g_auto(GStrv) words = g_strsplit(list, ", ", -1);
+
+        ck_assert_msg(g_hash_table_add(nouns, (gpointer)table->noun), "two tables of %s", table->noun);
+        ck_assert_int_gt(table->last, 0);
+        ck_assert_int_eq((int)g_strv_length(words), table->last);
+        for (int value = 0; value < table->last; value++) {
+            const char *word = viommu_enum_to_string(table, value);
+
+            ck_assert_ptr_nonnull(word);
+            ck_assert_str_eq(words[value], word);
+            ck_assert_uint_eq(strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_-"), strlen(word));
+            /* also finds a word that is there twice */
+            ck_assert_int_eq(viommu_enum_from_string(table, word), value);
+        }
+        ck_assert_ptr_null(viommu_enum_to_string(table, table->last));
+        ck_assert_ptr_null(viommu_enum_to_string(table, VIOMMU_UNSET));
+        ck_assert_int_eq(viommu_enum_from_string(table, "no such word"), VIOMMU_UNSET);
+        ck_assert_int_eq(viommu_enum_from_string(table, ""), VIOMMU_UNSET);
+        ck_assert_int_eq(viommu_enum_from_string(table, NULL), VIOMMU_UNSET);
+    }
+    ck_assert_uint_eq(tables, 17);
+}
+END_TEST
+
+START_TEST(words_are_in_the_order_of_the_enum)
+{
+    ck_assert_str_eq(viommu_arch_to_string(VIOMMU_ARCH_AARCH64), "aarch64");
+    ck_assert_str_eq(viommu_enum_to_string(&viommu_enum_family, VIOMMU_FAMILY_I440FX), "pc");
+    ck_assert_str_eq(viommu_model_to_string(VIOMMU_MODEL_SMMUV3), "smmuv3");
+    ck_assert_str_eq(viommu_model_to_string(VIOMMU_MODEL_AMD), "amd");
+    ck_assert_ptr_null(viommu_model_to_string(VIOMMU_MODEL_NONE));
+    ck_assert_str_eq(viommu_enum_to_string(&viommu_enum_accelerator, VIOMMU_ACCELERATOR_TCG), "tcg");
+    ck_assert_str_eq(viommu_enum_to_string(&viommu_enum_firmware, VIOMMU_FIRMWARE_EFI), "efi");
+    ck_assert_str_eq(viommu_enum_to_string(&viommu_enum_state, VIOMMU_STATE_STOPPED), "stopped");
+    ck_assert_str_eq(viommu_enum_to_string(&viommu_enum_result, VIOMMU_RESULT_LOST), "lost");
+    ck_assert_str_eq(viommu_enum_to_string(&viommu_enum_cpu_mode, VIOMMU_CPU_MODE_DEFAULT), "default");
+}
+END_TEST
+
+START_TEST(every_error)
+{
+    g_autoptr(GError) foreign = g_error_new_literal(G_FILE_ERROR, G_FILE_ERROR_NOENT, "not ours");
+
+    for (int code = 0; code < VIOMMU_ERROR_LAST; code++) {
+        g_autoptr(GError) error = g_error_new_literal(VIOMMU_ERROR, code, "ours");
+        const ViommuErrorInfo *info = viommu_error_info_by_code((ViommuError)code);
+
+        ck_assert_ptr_eq(viommu_error_info(error), info);
+        ck_assert(g_str_has_prefix(info->bus_name, VIOMMU_ERROR_PREFIX));
+        ck_assert_str_eq(info->bus_name + strlen(VIOMMU_ERROR_PREFIX), info->word);
+        ck_assert_int_eq(viommu_error_from_bus_name(info->bus_name), code);
+        /* 0 is success, and 1 is what everything else in a shell fails with */
+        ck_assert_int_gt(info->exit_status, 1);
+        for (int other = 0; other < code; other++)
+            ck_assert_int_ne(viommu_error_info_by_code((ViommuError)other)->exit_status, info->exit_status);
+    }
+    ck_assert_int_eq(viommu_error_info_by_code(VIOMMU_ERROR_NOT_SUPPORTED)->exit_status, 3);
+    ck_assert_int_eq(viommu_error_info(foreign)->exit_status, 70);
+    ck_assert_int_eq(viommu_error_from_bus_name("org.freedesktop.DBus.Error.Failed"), VIOMMU_ERROR_LAST);
+    ck_assert_int_eq(viommu_error_from_bus_name(NULL), VIOMMU_ERROR_LAST);
+}
+END_TEST
+
+START_TEST(nearest_word)
+{
+    static const char *const words[] = {"intel", "smmuv3", NULL, "virtio", "amd", "is-supported", "memory"};
+    static const struct {
+        const char *word, *nearest;
+    } cases[] = {
+        {"intle", "intel"},
+        {"Intel", "intel"},
+        {"INTEL", "intel"},
+        {"smmu", "smmuv3"},
+        {"smmuv2", "smmuv3"},
+        {"vitio", "virtio"},
+        {"virtio-iommu", "virtio"},
+        {"is_supported", "is-supported"},
+        {"issupported", "is-supported"},
+        {"mem", "memory"},
+        {"memory-bytes", "memory"},
+        {"amdd", "amd"},
+        {"a", NULL},
+        {"", NULL},
+        {"xx", NULL},
+        {"nested", NULL},
+        {"pcie", NULL},
+        {"mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm", NULL},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+        ck_assert_pstr_eq(viommu_nearest(cases[i].word, words, G_N_ELEMENTS(words)), cases[i].nearest);
+    ck_assert_ptr_null(viommu_nearest("intel", NULL, 0));
+    /* of two that are near, the nearer; of two that are equally near, the first */
+    static const char *const pair[] = {"aaac", "aaab", "aaad"};
+    ck_assert_str_eq(viommu_nearest("aaad", pair, 3), "aaad");
+    ck_assert_str_eq(viommu_nearest("aaax", pair, 3), "aaac");
+}
+END_TEST
+
+START_TEST(default_policy)
+{
+    ViommuPolicy policy;
+
+    memset(&policy, 0xff, sizeof policy);
+    viommu_policy_init(&policy);
+    ck_assert_int_eq((int)policy.order, VIOMMU_ORDER_NATIVE);
+    ck_assert_int_eq((int)policy.accelerator, VIOMMU_ACCELERATOR_AUTO);
+    ck_assert_uint_eq(policy.default_memory_bytes, VIOMMU_GIB);
+    ck_assert_uint_eq(policy.default_vcpus, 1);
+    ck_assert_ptr_null(policy.console_directory);
+}
+END_TEST
+
+UNIT_MAIN("words", every_word_both_ways, words_are_in_the_order_of_the_enum, every_error, nearest_word,
+          default_policy)
