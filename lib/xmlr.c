@@ -41,7 +41,9 @@ xmlDoc *viommu_xml_parse(const char *text, const char *root, ViommuError code, G
                           XML_PARSE_NONET | XML_PARSE_NOCDATA | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
     if (!document) {
         const xmlError *last = xmlCtxtGetLastError(parser);
-        g_autofree char *reason = g_strdup(last && last->message ? last->message : "no reason given");
+        /* libxml2 quotes the bytes that it could not read. */
+        g_autofree char *reason =
+            g_utf8_make_valid(last && last->message ? last->message : "no reason given", -1);
 
         g_set_error(error, VIOMMU_ERROR, (int)code, "XML of <%s> cannot be read: line %d: %s", root,
                     last ? last->line : 0, g_strchomp(reason));

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-caps: recorded documents of a real libvirt, and small ones for what that host did not have. */
+#include "tests/unit/unit.h"
+
+#include "lib/caps.h"
+#include "lib/version.h"
+
+#define BIT(value) (1u << (value))
+
+static ViommuHost *read_caps(const char *xml)
+{
+    g_autoptr(ViommuHost) host = viommu_host_new();
+    g_autoptr(GError) error = NULL;
+
+    unit_assert_ok(viommu_caps_read(host, xml, &error), error);
+    return g_steal_pointer(&host);
+}
+
+static ViommuEmulator *emulator_of(ViommuHost *host, ViommuArch arch)
+{
+    ViommuEmulator *emulator = (ViommuEmulator *)viommu_host_emulator(host, arch);
+
+    ck_assert_ptr_nonnull(emulator);
+    return emulator;
+}
+
+START_TEST(recorded_capabilities)
+{
+    g_autofree char *xml = unit_read_data("capabilities-9.0.0.xml");
+    g_autoptr(ViommuHost) host = read_caps(xml);
+    const ViommuEmulator *emulator;
+
+    ck_assert_str_eq(host->arch_name, "x86_64");
+    ck_assert_int_eq(viommu_host_arch(host), VIOMMU_ARCH_X86_64);
+    /* armv7l and i686 are there too, but nothing is launched on them */
+    ck_assert_uint_eq(host->emulators->len, 2);
+
+    emulator = emulator_of(host, VIOMMU_ARCH_X86_64);
+    ck_assert_str_eq(emulator->arch_name, "x86_64");
+    ck_assert_str_eq(emulator->path, "/usr/bin/qemu-system-x86_64");
+    ck_assert_uint_eq(emulator->accelerators, BIT(VIOMMU_ACCELERATOR_KVM) | BIT(VIOMMU_ACCELERATOR_TCG));
+    ck_assert_uint_eq(emulator->max_vcpus, 288);
+    ck_assert_uint_eq(emulator->qemu, 0);
+    ck_assert(g_strv_contains((const char *const *)emulator->machines, "q35"));
+    ck_assert(g_strv_contains((const char *const *)emulator->machines, "pc-q35-7.2"));
+    ck_assert(g_strv_contains((const char *const *)emulator->machines, "microvm"));
+    for (char **name = emulator->machines; name[0] && name[1]; name++)
+        ck_assert_str_lt(name[0], name[1]);
+
+    emulator = emulator_of(host, VIOMMU_ARCH_AARCH64);
+    ck_assert_str_eq(emulator->path, "/usr/bin/qemu-system-aarch64");
+    ck_assert_uint_eq(emulator->accelerators, BIT(VIOMMU_ACCELERATOR_TCG));
+    ck_assert_uint_eq(emulator->max_vcpus, 512);
+    ck_assert(g_strv_contains((const char *const *)emulator->machines, "virt"));
+}
+END_TEST
+
+START_TEST(recorded_domain_capabilities)
+{
+    static const struct {
+        ViommuArch arch;
+        const char *file, *machine;
+        uint64_t max_vcpus;
+    } cases[] = {
+        {VIOMMU_ARCH_X86_64, "domcapabilities-9.0.0-x86_64.xml", "pc-q35-7.2", 288},
+        {VIOMMU_ARCH_AARCH64, "domcapabilities-9.0.0-aarch64.xml", "virt-7.2", 512},
+    };
+    g_autofree char *caps = unit_read_data("capabilities-9.0.0.xml");
+    g_autoptr(ViommuHost) host = read_caps(caps);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *xml = unit_read_data(cases[i].file), *machine = NULL;
+        g_autoptr(GError) error = NULL;
+        ViommuEmulator *emulator = emulator_of(host, cases[i].arch);
+
+        emulator->max_vcpus = 1;
+        unit_assert_ok(viommu_caps_read_domain(emulator, xml, &machine, &error), error);
+        ck_assert_str_eq(machine, cases[i].machine);
+        ck_assert_uint_eq(emulator->max_vcpus, cases[i].max_vcpus);
+        ck_assert_uint_eq(emulator->firmware, BIT(VIOMMU_FIRMWARE_BIOS) | BIT(VIOMMU_FIRMWARE_EFI));
+        ck_assert_uint_eq(viommu_caps_machine_version(machine), VIOMMU_VERSION_OF(7, 2, 0));
+    }
+}
+END_TEST
+
+START_TEST(other_documents)
+{
+    /* Xen is no QEMU, a container no machine, the second x86_64 is the same again; no machine says how many vCPUs. */
+    g_autoptr(ViommuHost) host =
+        read_caps("<capabilities><host><cpu><arch>riscv64</arch></cpu></host>"
+                  "<guest><os_type>xen</os_type><arch name='x86_64'><domain type='xen'/></arch></guest>"
+                  "<guest><os_type>exe</os_type><arch name='x86_64'><domain type='lxc'/></arch></guest>"
+                  "<guest><os_type>hvm</os_type><arch name='aarch64'><domain type='xen'/></arch></guest>"
+                  "<guest><os_type>hvm</os_type><arch name='x86_64'><machine maxCpus='255'>pc</machine>"
+                  "<domain type='kvm'><emulator>/usr/bin/kvm</emulator></domain></arch></guest>"
+                  "<guest><os_type>hvm</os_type><arch name='x86_64'><domain type='qemu'/></arch></guest>"
+                  "<guest/></capabilities>");
+    const ViommuEmulator *emulator = emulator_of(host, VIOMMU_ARCH_X86_64);
+
+    ck_assert_uint_eq(host->emulators->len, 1);
+    ck_assert_int_eq(viommu_host_arch(host), VIOMMU_UNSET);
+    ck_assert_ptr_null(emulator->path);
+    ck_assert_uint_eq(emulator->accelerators, BIT(VIOMMU_ACCELERATOR_KVM));
+    ck_assert_uint_eq(emulator->max_vcpus, VIOMMU_UNSET_NUMBER);
+}
+END_TEST
+
+START_TEST(domain_capabilities_without_firmware)
+{
+    g_autoptr(ViommuHost) host = viommu_host_new();
+    ViommuEmulator *emulator = viommu_host_add_emulator(host);
+    g_autofree char *machine = NULL;
+
+    emulator->arch = VIOMMU_ARCH_AARCH64;
+    emulator->arch_name = g_strdup("aarch64");
+    ck_assert(
+        viommu_caps_read_domain(emulator,
+                                "<domainCapabilities><arch>aarch64</arch><vcpu max='x'/><os supported='yes'>"
+                                "<enum name='firmware'/><enum name='other'><value>efi</value></enum></os>"
+                                "</domainCapabilities>",
+                                &machine, NULL));
+    ck_assert_ptr_null(machine);
+    ck_assert_uint_eq(emulator->max_vcpus, VIOMMU_UNSET_NUMBER);
+    ck_assert_uint_eq(emulator->firmware, BIT(VIOMMU_FIRMWARE_BIOS));
+    ck_assert(!viommu_emulator_has_firmware(emulator, VIOMMU_FIRMWARE_EFI));
+}
+END_TEST
+
+START_TEST(refused_documents)
+{
+    g_autoptr(ViommuHost) host = viommu_host_new();
+    ViommuEmulator *emulator = viommu_host_add_emulator(host);
+    g_autoptr(GError) error = NULL;
+    char *machine = NULL;
+
+    ck_assert(!viommu_caps_read(host, "<domainCapabilities/>", &error));
+    unit_assert_error(error, VIOMMU_ERROR_BACKEND,
+                      "XML has the root element <domainCapabilities> instead of <capabilities>");
+    ck_assert(!viommu_caps_read(host, "<capabilities/>", &error));
+    unit_assert_error(error, VIOMMU_ERROR_BACKEND,
+                      "libvirt's capabilities do not tell the host's architecture");
+    emulator->arch_name = g_strdup("x86_64");
+    ck_assert(!viommu_caps_read_domain(
+        emulator, "<domainCapabilities><arch>aarch64</arch><machine>virt</machine></domainCapabilities>",
+        &machine, &error));
+    unit_assert_error(error, VIOMMU_ERROR_BACKEND,
+                      "libvirt's domain capabilities are of architecture 'aarch64', not 'x86_64'");
+    ck_assert_ptr_null(machine);
+    ck_assert_uint_eq(emulator->firmware, 0);
+}
+END_TEST
+
+START_TEST(versions_in_machine_names)
+{
+    static const struct {
+        const char *machine;
+        ViommuVersion version;
+    } cases[] = {
+        {"pc-q35-7.2", VIOMMU_VERSION_OF(7, 2, 0)},
+        {"virt-11.1", VIOMMU_VERSION_OF(11, 1, 0)},
+        {"pc-i440fx-2.12", VIOMMU_VERSION_OF(2, 12, 0)},
+        {"pc-q35-2.4.1", VIOMMU_VERSION_OF(2, 4, 1)},
+        {"q35", 0},
+        {"virt", 0},
+        {"pc-q35-", 0},
+        {"pc-q35-rhel9.4.0", 0},
+        {"pc-q35-noble", 0},
+        {"virt-8.2-noble", 0},
+        {"s390-ccw-virtio-7.2", 0},
+        {"", 0},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+        ck_assert_uint_eq(viommu_caps_machine_version(cases[i].machine), cases[i].version);
+}
+END_TEST
+
+UNIT_MAIN("caps", recorded_capabilities, recorded_domain_capabilities, other_documents,
+          domain_capabilities_without_firmware, refused_documents, versions_in_machine_names)

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-metadata: written, validated against schemas/metadata.rng, read back; and everything that is refused. */
+#include "tests/unit/unit.h"
+
+#include <libxml/relaxng.h>
+#include <string.h>
+#include "lib/metadata.h"
+#include "lib/names.h"
+#include "lib/xmlr.h"
+
+/* A metadata with a value in every member; the strings are nasty. */
+static ViommuMetadata *full(void)
+{
+    ViommuMetadata *metadata = g_new0(ViommuMetadata, 1);
+
+    *metadata = (ViommuMetadata){
+        .owner_uid = UINT32_MAX,
+        .phase = VIOMMU_STATE_RUNNING,
+        .request_id = g_strdup(" id with 'quotes' "),
+        .fingerprint = g_strnfill(64, 'a'),
+        .request = g_strdup("{'name': <'a<b>&\"c\"'>}"),
+        .arch = VIOMMU_ARCH_AARCH64,
+        .machine = g_strdup("virt"),
+        .accelerator = VIOMMU_ACCELERATOR_TCG,
+        .model = VIOMMU_MODEL_VIRTIO,
+        .vcpus = 4,
+        .memory_bytes = UINT64_MAX,
+        .memlock_bytes = 0,
+        .console_log = g_strdup("/var/log/a&b"),
+        .reasons = g_strsplit("because|'virtio' needs <acpi/>", "|", -1),
+        .warnings = g_strsplit("be \xc3\xa4ware", "|", -1),
+        .created_usec = 1763690000000000,
+    };
+    return metadata;
+}
+
+static ViommuMetadata *least(void)
+{
+    ViommuMetadata *metadata = full();
+
+    g_clear_pointer(&metadata->request_id, g_free);
+    g_clear_pointer(&metadata->console_log, g_free);
+    g_clear_pointer(&metadata->reasons, g_strfreev);
+    g_clear_pointer(&metadata->warnings, g_strfreev);
+    metadata->reasons = g_new0(char *, 1);
+    metadata->warnings = g_new0(char *, 1);
+    metadata->model = VIOMMU_MODEL_NONE;
+    metadata->owner_uid = 0;
+    return metadata;
+}
+
+static void assert_same(const ViommuMetadata *a, const ViommuMetadata *b)
+{
+    ck_assert_uint_eq(a->owner_uid, b->owner_uid);
+    ck_assert_int_eq((int)a->phase, (int)b->phase);
+    ck_assert_pstr_eq(a->request_id, b->request_id);
+    ck_assert_pstr_eq(a->fingerprint, b->fingerprint);
+    ck_assert_pstr_eq(a->request, b->request);
+    ck_assert_int_eq((int)a->arch, (int)b->arch);
+    ck_assert_pstr_eq(a->machine, b->machine);
+    ck_assert_int_eq((int)a->accelerator, (int)b->accelerator);
+    ck_assert_int_eq((int)a->model, (int)b->model);
+    ck_assert_uint_eq(a->vcpus, b->vcpus);
+    ck_assert_uint_eq(a->memory_bytes, b->memory_bytes);
+    ck_assert_uint_eq(a->memlock_bytes, b->memlock_bytes);
+    ck_assert_pstr_eq(a->console_log, b->console_log);
+    ck_assert(g_strv_equal((const char *const *)a->reasons, (const char *const *)b->reasons));
+    ck_assert(g_strv_equal((const char *const *)a->warnings, (const char *const *)b->warnings));
+    ck_assert_uint_eq(a->created_usec, b->created_usec);
+}
+
+/* As it stands in a domain's XML. */
+static char *written(const ViommuMetadata *metadata)
+{
+    g_autoptr(ViommuXmlWriter) writer = viommu_xml_writer_new();
+
+    viommu_metadata_write(metadata, writer);
+    return viommu_xml_finish(writer);
+}
+
+static void say_nothing(void *context, const char *format, ...)
+{
+}
+
+static bool validates(const char *xml)
+{
+    xmlRelaxNGParserCtxt *parser = xmlRelaxNGNewParserCtxt(UNIT_SCHEMAS "/metadata.rng");
+    xmlRelaxNG *schema = xmlRelaxNGParse(parser);
+    xmlRelaxNGValidCtxt *validation = xmlRelaxNGNewValidCtxt(schema);
+    g_autoptr(xmlDoc) document = viommu_xml_parse(xml, "machine", VIOMMU_ERROR_INTERNAL, NULL);
+    int result;
+
+    ck_assert_ptr_nonnull(schema);
+    xmlRelaxNGSetValidErrors(validation, say_nothing, say_nothing, NULL);
+    result = document ? xmlRelaxNGValidateDoc(validation, document) : 1;
+    xmlRelaxNGFreeValidCtxt(validation);
+    xmlRelaxNGFree(schema);
+    xmlRelaxNGFreeParserCtxt(parser);
+    return result == 0;
+}
+
+START_TEST(there_and_back)
+{
+    for (int i = 0; i < 2; i++) {
+        g_autoptr(ViommuMetadata) metadata = i ? full() : least();
+        g_autofree char *in_domain = written(metadata), *alone = viommu_metadata_to_xml(metadata);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(ViommuMetadata) first = viommu_metadata_from_xml(in_domain, &error);
+        g_autoptr(ViommuMetadata) second = NULL;
+
+        unit_assert_ok(first != NULL, error);
+        second = viommu_metadata_from_xml(alone, &error);
+        unit_assert_ok(second != NULL, error);
+        assert_same(first, metadata);
+        assert_same(second, metadata);
+        ck_assert(validates(in_domain));
+        /* libvirt fails on an element that has the prefix already */
+        ck_assert_ptr_null(strstr(alone, "viommu:"));
+        ck_assert_ptr_null(strstr(alone, "xmlns"));
+    }
+}
+END_TEST
+
+START_TEST(every_state_and_model)
+{
+    for (int state = 0; state < VIOMMU_STATE_LAST; state++) {
+        for (int model = VIOMMU_MODEL_NONE; model < VIOMMU_MODEL_LAST; model++) {
+            g_autoptr(ViommuMetadata) metadata = full(), back = NULL;
+            g_autofree char *xml = NULL;
+
+            metadata->phase = (ViommuState)state;
+            metadata->model = (ViommuModel)model;
+            xml = written(metadata);
+            ck_assert(validates(xml));
+            back = viommu_metadata_from_xml(xml, NULL);
+            assert_same(back, metadata);
+        }
+    }
+}
+END_TEST
+
+/* Copied from what virDomainGetMetadata of libvirt 9.0 returned, with and without the left-over declaration. */
+START_TEST(as_libvirt_returns_it)
+{
+    static const char *const form =
+        "<machine%s version=\"1\" owner=\"1000\" phase=\"running\" created=\"5\" fingerprint=\"f\" "
+        "arch=\"x86_64\" "
+        "type=\"q35\" accelerator=\"kvm\" model=\"intel\" vcpus=\"1\" memory=\"1\" memlock=\"0\">\n"
+        "  <request>{}</request>\n  <reason>a &amp; b</reason>\n</machine>\n";
+    static const char *const declarations[] = {"", " xmlns:viommu=\"" VIOMMU_METADATA_URI "\"",
+                                               " xmlns=\"" VIOMMU_METADATA_URI "\""};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(declarations); i++) {
+        g_autoptr(GString) xml = g_string_new(form);
+        g_autoptr(ViommuMetadata) metadata = NULL;
+        g_autoptr(GError) error = NULL;
+
+        g_string_insert(g_string_erase(xml, strlen("<machine"), 2), strlen("<machine"), declarations[i]);
+        metadata = viommu_metadata_from_xml(xml->str, &error);
+        unit_assert_ok(metadata != NULL, error);
+        ck_assert_uint_eq(metadata->owner_uid, 1000);
+        ck_assert_int_eq((int)metadata->model, VIOMMU_MODEL_INTEL);
+        ck_assert_str_eq(metadata->reasons[0], "a & b");
+        ck_assert_ptr_null(metadata->warnings[0]);
+        ck_assert_ptr_null(metadata->request_id);
+    }
+}
+END_TEST
+
+/* One change of a good document each: the reader and the schema must both refuse it. */
+START_TEST(refusals)
+{
+    static const struct {
+        const char *from, *to, *message;
+    } cases[] = {
+        {"version='1'", "version='2'", "metadata: version '2' is not the one known here, 1"},
+        {"version='1'", "", "metadata: version '' is not the one known here, 1"},
+        {"owner='4294967295'", "owner='4294967296'",
+         "metadata: owner '4294967296' is not a number of 32 bits"},
+        {"owner='4294967295'", "owner='-1'", "metadata: owner '-1' is not a number of 32 bits"},
+        {"owner='4294967295'", "owner=''", "metadata: owner '' is not a number of 32 bits"},
+        {"owner='4294967295'", "", "metadata: attribute 'owner' is missing"},
+        {"memory='18446744073709551615'", "memory='18446744073709551616'",
+         "metadata: memory '18446744073709551616' is not a number of 64 bits"},
+        {"phase='running'", "phase='walking'", "metadata: phase 'walking' is not known"},
+        {"phase='running'", "", "metadata: attribute 'phase' is missing"},
+        {"arch='aarch64'", "arch='riscv64'", "metadata: arch 'riscv64' is not known"},
+        {"model='virtio'", "model='nested'", "metadata: model 'nested' is not known"},
+        {"model='virtio'", "model='none'", "metadata: model 'none' is not known"},
+        {"model='virtio'", "modle='virtio'", "metadata: unknown attribute 'modle'"},
+        {"model='virtio'", "viommu:model='virtio'", "metadata: unknown attribute 'model'"},
+        {"<viommu:warning>", "<viommu:request>x</viommu:request><viommu:warning>",
+         "metadata: <request> is there twice"},
+        {"<viommu:warning>", "<viommu:lease/><viommu:warning>", "metadata: unknown element <lease>"},
+        {"<viommu:warning>", "<o:reason xmlns:o='o'/><viommu:warning>", "metadata: unknown element <reason>"},
+        {"<viommu:warning>", "words<viommu:warning>",
+         "metadata: there is text or a comment between the elements"},
+        {"<viommu:warning>", "<viommu:warning level='1'>",
+         "metadata: unknown attribute 'level' of <warning>"},
+        {"<viommu:warning>", "<viommu:warning><viommu:b/>", "metadata: <warning> must hold text only"},
+        {VIOMMU_METADATA_URI, "https://viommu.org/xmlns/domain/2",
+         "metadata: <machine> is in the foreign name space 'https://viommu.org/xmlns/domain/2'"},
+        {"<viommu:machine ", "<!DOCTYPE x><viommu:machine ",
+         "metadata: XML of <machine> must not have a document type"},
+    };
+    g_autoptr(ViommuMetadata) metadata = full();
+    g_autofree char *good = written(metadata);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_auto(GStrv) halves = g_strsplit(good, cases[i].from, 2);
+        g_autofree char *bad = NULL;
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_msg(g_strv_length(halves) == 2, "'%s' is not in the document", cases[i].from);
+        bad = g_strjoinv(cases[i].to, halves);
+        ck_assert_ptr_null(viommu_metadata_from_xml(bad, &error));
+        unit_assert_error(error, VIOMMU_ERROR_INTERNAL, cases[i].message);
+        ck_assert_msg(!validates(bad), "the schema takes: %s", bad);
+    }
+}
+END_TEST
+
+START_TEST(no_document_at_all)
+{
+    static const char *const cases[] = {"", "x", "<machine/>", "<machine version='1'/>", "<metadata/>", "<a"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_ptr_null(viommu_metadata_from_xml(cases[i], &error));
+        ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL));
+        ck_assert(g_str_has_prefix(error->message, "metadata: "));
+    }
+}
+END_TEST
+
+/* From a plan: the reasons are the chosen candidate's, or everybody's when none is chosen. */
+START_TEST(from_a_plan)
+{
+    g_autoptr(GVariant) tree =
+        g_variant_parse(NULL, "{'name': <'m'>, 'request-id': <'id-1'>, 'iommu': <{'is-supported': <true>}>}",
+                        NULL, NULL, NULL);
+    g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
+    g_autoptr(GPtrArray) warnings = g_ptr_array_new();
+    g_autofree char *fingerprint = viommu_request_fingerprint(request), *text = viommu_request_text(request);
+    ViommuPlan plan = {.arch = VIOMMU_ARCH_X86_64,
+                       .machine = (char *)"q35",
+                       .accelerator = VIOMMU_ACCELERATOR_KVM,
+                       .vcpus = 2,
+                       .memory_bytes = 3,
+                       .memlock_bytes = 4,
+                       .console_log = (char *)"/log",
+                       .warnings = warnings};
+
+    viommu_iommu_choice_init(&plan.iommu);
+    g_ptr_array_add(warnings, (gpointer) "careful");
+    g_ptr_array_add(plan.iommu.candidates[VIOMMU_MODEL_INTEL].reasons,
+                    viommu_reason_new(VIOMMU_MODEL_INTEL, "order", "the first"));
+    g_ptr_array_add(plan.iommu.candidates[VIOMMU_MODEL_AMD].reasons,
+                    viommu_reason_new(VIOMMU_MODEL_AMD, "by-name", "not asked for"));
+    for (int chosen = 0; chosen < 2; chosen++) {
+        g_autoptr(ViommuMetadata) metadata = NULL;
+
+        plan.iommu.model = chosen ? VIOMMU_MODEL_INTEL : VIOMMU_MODEL_NONE;
+        metadata = viommu_metadata_new(&plan, request, 1000, 99);
+        ck_assert_uint_eq(metadata->owner_uid, 1000);
+        ck_assert_uint_eq(metadata->created_usec, 99);
+        ck_assert_int_eq((int)metadata->phase, VIOMMU_STATE_DEFINING);
+        ck_assert_int_eq((int)metadata->model, (int)plan.iommu.model);
+        ck_assert_str_eq(metadata->request_id, "id-1");
+        ck_assert_str_eq(metadata->fingerprint, fingerprint);
+        ck_assert_str_eq(metadata->request, text);
+        ck_assert_str_eq(metadata->machine, "q35");
+        ck_assert_uint_eq(metadata->vcpus, 2);
+        ck_assert_uint_eq(metadata->memory_bytes, 3);
+        ck_assert_uint_eq(metadata->memlock_bytes, 4);
+        ck_assert_str_eq(metadata->console_log, "/log");
+        ck_assert_uint_eq(g_strv_length(metadata->reasons), chosen ? 1 : 2);
+        ck_assert_str_eq(metadata->reasons[0], "the first");
+        ck_assert_str_eq(metadata->warnings[0], "careful");
+    }
+    viommu_iommu_choice_clear(&plan.iommu);
+}
+END_TEST
+
+UNIT_MAIN("metadata", there_and_back, every_state_and_model, as_libvirt_returns_it, refusals,
+          no_document_at_all, from_a_plan)
