@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/client.h"
+
+#include <errno.h>
+#include <systemd/sd-bus.h>
+
+#include "daemon/bus-variant.h"
+#include "lib/error.h"
+#include "lib/names.h"
+#include "tools/failure.h"
+
+#define TICK_USEC            (200 * G_TIME_SPAN_MILLISECOND)
+#define DEFAULT_TIMEOUT_USEC (25 * G_TIME_SPAN_SECOND)
+#define START_USER           "start it with \"viommud --user &\""
+#define START_SYSTEM         "start it with \"systemctl start viommud\""
+
+typedef sd_bus_message Message;
+typedef sd_bus_slot Slot;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Message, sd_bus_message_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Slot, sd_bus_slot_unref)
+
+struct ViommuClient {
+    sd_bus *bus;
+    const char *where;   /* "the session bus" */
+    const char *started; /* how to start viommud there */
+};
+
+#define unavailable(error, ...) g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_UNAVAILABLE, __VA_ARGS__)
+#define internal(error, ...)    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, __VA_ARGS__)
+
+void viommu_client_free(ViommuClient *client)
+{
+    if (!client)
+        return;
+    sd_bus_flush_close_unref(client->bus);
+    g_free(client);
+}
+
+static ViommuClient *open_bus(bool user, GError **error)
+{
+    g_autoptr(ViommuClient) client = g_new0(ViommuClient, 1);
+    int r = user ? sd_bus_open_user(&client->bus) : sd_bus_open_system(&client->bus);
+
+    client->where = user ? "the session bus" : "the system bus";
+    client->started = user ? START_USER : START_SYSTEM;
+    if (r < 0) {
+        unavailable(error, "cannot connect to %s: %s%s", client->where, g_strerror(-r),
+                    user ? "; is $DBUS_SESSION_BUS_ADDRESS set?" : "");
+        return NULL;
+    }
+    /* polkit may ask the person at the terminal. */
+    sd_bus_set_allow_interactive_authorization(client->bus, true);
+    return g_steal_pointer(&client);
+}
+
+static bool is_activatable(sd_bus *bus)
+{
+    g_autoptr(Message) reply = NULL;
+    g_auto(GStrv) names = NULL;
+    char **list = NULL;
+    bool found;
+
+    if (sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                           "ListActivatableNames", NULL, &reply, NULL) < 0 ||
+        sd_bus_message_read_strv(reply, &list) < 0)
+        return false;
+    names = list;
+    found = names && g_strv_contains((const char *const *)names, VIOMMU_BUS_NAME);
+    return found;
+}
+
+static bool has_viommud(sd_bus *bus)
+{
+    g_autoptr(Message) reply = NULL;
+    int owned = 0;
+
+    if (sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                           "NameHasOwner", NULL, &reply, "s", VIOMMU_BUS_NAME) >= 0 &&
+        sd_bus_message_read(reply, "b", &owned) > 0 && owned)
+        return true;
+    return is_activatable(bus);
+}
+
+static ViommuClient *choose_bus(GError **error)
+{
+    g_autoptr(ViommuClient) user = open_bus(true, NULL);
+    g_autoptr(ViommuClient) system = NULL;
+
+    if (user && has_viommud(user->bus))
+        return g_steal_pointer(&user);
+    system = open_bus(false, NULL);
+    if (system && has_viommud(system->bus))
+        return g_steal_pointer(&system);
+    unavailable(error, "viommud is neither on the session bus%s nor on the system bus%s; %s, or %s",
+                user ? "" : " (which cannot be reached)", system ? "" : " (which cannot be reached)",
+                START_USER, &START_SYSTEM[sizeof("start it ") - 1]);
+    return NULL;
+}
+
+bool viommu_client_connect(ViommuClientBus bus, ViommuClient **ret_client, GError **error)
+{
+    ViommuClient *client =
+        bus == VIOMMU_CLIENT_BUS_AUTO ? choose_bus(error) : open_bus(bus == VIOMMU_CLIENT_BUS_USER, error);
+
+    if (!client)
+        return false;
+    *ret_client = client;
+    return true;
+}
+
+static Message *new_call(ViommuClient *client, const ViommuClientCall *call, GVariant *arguments,
+                         GError **error)
+{
+    g_autoptr(Message) message = NULL;
+    int r = sd_bus_message_new_method_call(client->bus, &message, VIOMMU_BUS_NAME, call->path,
+                                           call->interface, call->method);
+
+    for (gsize i = 0; r >= 0 && arguments && i < g_variant_n_children(arguments); i++) {
+        g_autoptr(GVariant) argument = g_variant_get_child_value(arguments, i);
+
+        r = viommu_bus_append_variant(message, argument);
+    }
+    if (r >= 0)
+        return g_steal_pointer(&message);
+    internal(error, "cannot write the call of %s: %s", call->method, g_strerror(-r));
+    return NULL;
+}
+
+static int take_reply(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    *(sd_bus_message **)userdata = sd_bus_message_ref(message);
+    return 0;
+}
+
+/* An asynchronous call, so that the person can be told that something is still going on. */
+static Message *wait_for_reply(ViommuClient *client, const ViommuClientCall *call, Message *message,
+                               GError **error)
+{
+    uint64_t timeout = call->timeout_usec ? call->timeout_usec : DEFAULT_TIMEOUT_USEC;
+    gint64 began = g_get_monotonic_time();
+    g_autoptr(Slot) slot = NULL;
+    sd_bus_message *reply = NULL;
+    int r = sd_bus_call_async(client->bus, &slot, message, take_reply, &reply, timeout);
+
+    while (r >= 0 && !reply) {
+        r = sd_bus_process(client->bus, NULL);
+        if (r != 0)
+            continue;
+        if (call->tick)
+            call->tick((uint64_t)(g_get_monotonic_time() - began), call->userdata);
+        r = sd_bus_wait(client->bus, call->tick ? TICK_USEC : UINT64_MAX);
+        if (r == -EINTR)
+            r = 0;
+    }
+    if (!reply)
+        unavailable(error, "lost %s while waiting for viommud: %s", client->where, g_strerror(-r));
+    return reply;
+}
+
+/* The second argument of an error: a(sss) of model, rule, text. */
+static GVariant *read_reasons(Message *reply)
+{
+    GVariantBuilder list;
+    const char *model, *rule, *text;
+
+    if (!sd_bus_message_has_signature(reply, "sa(sss)") || sd_bus_message_rewind(reply, true) < 0 ||
+        sd_bus_message_skip(reply, "s") < 0 || sd_bus_message_enter_container(reply, 'a', "(sss)") < 0)
+        return NULL;
+    g_variant_builder_init(&list, G_VARIANT_TYPE("aa{sv}"));
+    while (sd_bus_message_read(reply, "(sss)", &model, &rule, &text) > 0) {
+        g_variant_builder_open(&list, G_VARIANT_TYPE_VARDICT);
+        if (*model)
+            g_variant_builder_add(&list, "{sv}", "model", g_variant_new_string(model));
+        g_variant_builder_add(&list, "{sv}", "rule", g_variant_new_string(rule));
+        g_variant_builder_add(&list, "{sv}", "text", g_variant_new_string(text));
+        g_variant_builder_close(&list);
+    }
+    return g_variant_ref_sink(g_variant_builder_end(&list));
+}
+
+static void read_error(const ViommuClient *client, Message *reply, GVariant **ret_reasons, GError **error)
+{
+    const sd_bus_error *said = sd_bus_message_get_error(reply);
+    GError *failure = viommu_failure_from_bus(said->name, said->message);
+    GVariant *reasons = ret_reasons ? read_reasons(reply) : NULL;
+
+    if (g_error_matches(failure, VIOMMU_FAILURE, VIOMMU_FAILURE_UNAVAILABLE)) {
+        g_clear_error(&failure);
+        unavailable(&failure, "viommud is not on %s (%s); %s", client->where, said->message, client->started);
+    }
+    if (reasons)
+        *ret_reasons = reasons;
+    g_propagate_error(error, failure);
+}
+
+bool viommu_client_call(ViommuClient *client, const ViommuClientCall *call, GVariant **ret_reply,
+                        GVariant **ret_reasons, GError **error)
+{
+    g_autoptr(GVariant) arguments = call->arguments ? g_variant_ref_sink(call->arguments) : NULL;
+    g_autoptr(Message) message = new_call(client, call, arguments, error);
+    g_autoptr(Message) reply = message ? wait_for_reply(client, call, message, error) : NULL;
+    GVariant *value = NULL;
+
+    if (!reply)
+        return false;
+    if (sd_bus_message_is_method_error(reply, NULL)) {
+        read_error(client, reply, ret_reasons, error);
+        return false;
+    }
+    if (!ret_reply)
+        return true;
+    if (!sd_bus_message_is_empty(reply)) {
+        int r = viommu_bus_read_variant(reply, &value);
+
+        if (r < 0) {
+            internal(error, "cannot read the reply of %s: %s", call->method, g_strerror(-r));
+            return false;
+        }
+    }
+    *ret_reply = value;
+    return true;
+}

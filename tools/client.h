@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* client: a connection to viommud; calls with values in and out.  The only user of sd-bus in tools/.
+ * Knows no method. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct ViommuClient ViommuClient;
+
+typedef enum ViommuClientBus {
+    VIOMMU_CLIENT_BUS_AUTO, /* the session bus when viommud is or can be started there, else the system bus */
+    VIOMMU_CLIENT_BUS_USER,
+    VIOMMU_CLIENT_BUS_SYSTEM,
+} ViommuClientBus;
+
+/** Called some five times a second while an answer is awaited. */
+typedef void (*ViommuClientTick)(uint64_t waited_usec, void *userdata);
+
+typedef struct ViommuClientCall {
+    const char *path, *interface, *method;
+    GVariant *arguments;   /* a tuple, or NULL: none; consumed when floating */
+    uint64_t timeout_usec; /* 0: 25 seconds */
+    ViommuClientTick tick; /* may be NULL */
+    void *userdata;
+} ViommuClientCall;
+
+/** Fails: UNAVAILABLE saying what to start. */
+bool viommu_client_connect(ViommuClientBus bus, ViommuClient **ret_client, GError **error);
+void viommu_client_free(ViommuClient *client);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuClient, viommu_client_free)
+
+/** *ret_reply: the reply's one value, owned; NULL when it has none; may be NULL.
+ *  *ret_reasons: aa{sv} (model, rule, text) that came with an error, owned; untouched without; may be NULL.
+ *  Fails: what the error reply's name means (failure.h). */
+bool viommu_client_call(ViommuClient *client, const ViommuClientCall *call, GVariant **ret_reply,
+                        GVariant **ret_reasons, GError **error);

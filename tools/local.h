@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* local: what the verbs that need no daemon work with: the site's policy, and a host, recorded or probed. */
+#pragma once
+
+#include "daemon/config.h"
+#include "lib/host.h"
+#include "tools/ctl.h"
+
+/** The configuration that the viommud of the same --user or --system would read, with --order over it.  Without either
+ *  option: the user's unless root asks.  Tells unknown keys as warnings.  Owned. */
+ViommuConfig *viommu_local_config(const ViommuCtl *ctl, GError **error);
+/** The host in the file that --host names, else this one, asked through libvirt.  *ret_uri, owned, NULL for a recorded
+ *  host; may be NULL.  Owned. */
+ViommuHost *viommu_local_host(const ViommuCtl *ctl, char **ret_uri, GError **error);
