@@ -118,7 +118,7 @@ static Message *new_call(ViommuClient *client, const ViommuClientCall *call, GVa
     for (gsize i = 0; r >= 0 && arguments && i < g_variant_n_children(arguments); i++) {
         g_autoptr(GVariant) argument = g_variant_get_child_value(arguments, i);
 
-        r = viommu_bus_append_variant(message, argument);
+        r = viommu_bus_variant_append(message, argument);
     }
     if (r >= 0)
         return g_steal_pointer(&message);
@@ -193,13 +193,51 @@ static void read_error(const ViommuClient *client, Message *reply, GVariant **re
     g_propagate_error(error, failure);
 }
 
+/* The limits of bus-variant are for what strangers send; a list of machines may be longer, so they hold for each entry. */
+static GVariant *read_list(Message *reply, const char *contents, GError **error)
+{
+    g_autofree char *type = g_strconcat("a", contents, NULL);
+    g_auto(GVariantBuilder) list = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE(type));
+    int r = sd_bus_message_enter_container(reply, SD_BUS_TYPE_ARRAY, &type[1]);
+
+    while (r >= 0 && (r = sd_bus_message_at_end(reply, false)) == 0) {
+        g_autoptr(GVariant) entry = NULL;
+
+        if (!viommu_bus_variant_read(reply, &entry, error))
+            return NULL;
+        g_variant_builder_add_value(&list, entry);
+    }
+    if (r >= 0)
+        return g_variant_ref_sink(g_variant_builder_end(&list));
+    internal(error, "cannot read the reply: %s", g_strerror(-r));
+    return NULL;
+}
+
+static bool read_reply(Message *reply, GVariant **ret_reply, GError **error)
+{
+    const char *contents = NULL;
+    char type = 0;
+    GVariant *value = NULL;
+
+    if (sd_bus_message_peek_type(reply, &type, &contents) <= 0) {
+        *ret_reply = NULL;
+        return true;
+    }
+    if (type == SD_BUS_TYPE_ARRAY && *contents != SD_BUS_TYPE_DICT_ENTRY_BEGIN)
+        value = read_list(reply, contents, error);
+    else if (!viommu_bus_variant_read(reply, &value, error))
+        return false;
+    if (value)
+        *ret_reply = value;
+    return value != NULL;
+}
+
 bool viommu_client_call(ViommuClient *client, const ViommuClientCall *call, GVariant **ret_reply,
                         GVariant **ret_reasons, GError **error)
 {
     g_autoptr(GVariant) arguments = call->arguments ? g_variant_ref_sink(call->arguments) : NULL;
     g_autoptr(Message) message = new_call(client, call, arguments, error);
     g_autoptr(Message) reply = message ? wait_for_reply(client, call, message, error) : NULL;
-    GVariant *value = NULL;
 
     if (!reply)
         return false;
@@ -207,16 +245,8 @@ bool viommu_client_call(ViommuClient *client, const ViommuClientCall *call, GVar
         read_error(client, reply, ret_reasons, error);
         return false;
     }
-    if (!ret_reply)
+    if (!ret_reply || read_reply(reply, ret_reply, error))
         return true;
-    if (!sd_bus_message_is_empty(reply)) {
-        int r = viommu_bus_read_variant(reply, &value);
-
-        if (r < 0) {
-            internal(error, "cannot read the reply of %s: %s", call->method, g_strerror(-r));
-            return false;
-        }
-    }
-    *ret_reply = value;
-    return true;
+    g_prefix_error(error, "%s: ", call->method);
+    return false;
 }
