@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* bus-manager: the interface org.viommu1.Manager.  Reads, authorises, calls the manager, replies; reads are answered
+ * from what is known, never by asking libvirt. */
+#include "daemon/bus.h"
+
+#include "daemon/bus-errors.h"
+#include "daemon/bus-variant.h"
+#include "lib/error.h"
+#include "lib/names.h"
+
+/* --- Methods --- */
+
+static ViommuRequest *read_request(sd_bus_message *call, GError **error)
+{
+    g_autoptr(GVariant) tree = NULL;
+
+    return viommu_bus_variant_read(call, &tree, error) ? viommu_request_parse(tree, error) : NULL;
+}
+
+static int reply_machine(sd_bus_message *call, const ViommuOutcome *outcome)
+{
+    g_autofree char *path = viommu_bus_machine_path(outcome->machine);
+
+    return sd_bus_reply_method_return(call, "o", path);
+}
+
+static int reply_report(sd_bus_message *call, const ViommuOutcome *outcome)
+{
+    sd_bus_message *reply = NULL;
+    int r = sd_bus_message_new_method_return(call, &reply);
+
+    if (r >= 0)
+        r = viommu_bus_variant_append(reply, outcome->report);
+    if (r >= 0)
+        r = sd_bus_message_send(reply);
+    sd_bus_message_unref(reply);
+    return r;
+}
+
+static int method_launch(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    g_autoptr(GError) error = NULL;
+    ViommuRequest *request;
+    ViommuWaiter waiter;
+    uint32_t uid;
+
+    if (!viommu_bus_authorise(bus, call, &uid))
+        return 1;
+    request = read_request(call, &error);
+    if (!request)
+        return viommu_bus_reply_error(call, error, NULL);
+    waiter = viommu_bus_reply_later(call, reply_machine);
+    viommu_manager_launch(bus->manager, request, uid, &waiter);
+    return 1;
+}
+
+static int method_plan(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    g_autoptr(GError) error = NULL;
+    ViommuRequest *request;
+    ViommuWaiter waiter;
+
+    if (!viommu_bus_authorise(bus, call, NULL))
+        return 1;
+    request = read_request(call, &error);
+    if (!request)
+        return viommu_bus_reply_error(call, error, NULL);
+    waiter = viommu_bus_reply_later(call, reply_report);
+    viommu_manager_plan(bus->manager, request, &waiter);
+    return 1;
+}
+
+static int method_get_machine(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    g_autoptr(GError) error = NULL;
+    ViommuOutcome outcome = {.error = NULL};
+    const char *name;
+    int r = sd_bus_message_read(call, "s", &name);
+
+    if (r < 0)
+        return r;
+    if (!viommu_bus_authorise(bus, call, NULL))
+        return 1;
+    outcome.machine = viommu_registry_find(viommu_manager_registry(bus->manager), name);
+    if (outcome.machine)
+        return reply_machine(call, &outcome);
+    g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no machine '%.64s'", name);
+    return viommu_bus_reply_error(call, error, NULL);
+}
+
+static int append_machines(sd_bus_message *reply, const GPtrArray *machines)
+{
+    int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ssso)");
+
+    for (guint i = 0; r >= 0 && i < machines->len; i++) {
+        const ViommuMachine *machine = g_ptr_array_index(machines, i);
+        const char *state = viommu_enum_to_string(&viommu_enum_state, (int)machine->state);
+        const char *model = viommu_model_to_string(machine->model);
+        g_autofree char *path = viommu_bus_machine_path(machine);
+        r = sd_bus_message_append(reply, "(ssso)", machine->name, state, model ? model : "", path);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int method_list_machines(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    g_autoptr(GPtrArray) machines = NULL;
+    sd_bus_message *reply = NULL;
+    int r;
+
+    if (!viommu_bus_authorise(bus, call, NULL))
+        return 1;
+    machines = viommu_registry_list(viommu_manager_registry(bus->manager), true);
+    r = sd_bus_message_new_method_return(call, &reply);
+    if (r >= 0)
+        r = append_machines(reply, machines);
+    if (r >= 0)
+        r = sd_bus_message_send(reply);
+    sd_bus_message_unref(reply);
+    return r < 0 ? r : 1;
+}
+
+/* --- Properties --- */
+
+static int get_version(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+{
+    return sd_bus_message_append(reply, "s", VIOMMU_VERSION);
+}
+
+static int get_libvirt_version(sd_bus *unused_bus, const char *path, const char *interface,
+                               const char *property, sd_bus_message *reply, void *userdata,
+                               sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    const ViommuHost *host = viommu_hostinfo_host(viommu_manager_hostinfo(bus->manager));
+    g_autofree char *version = viommu_version_format(host ? host->libvirt : 0);
+
+    return sd_bus_message_append(reply, "s", host ? version : "");
+}
+
+static int append_qemu_version(sd_bus_message *reply, const ViommuEmulator *emulator)
+{
+    g_autofree char *version = viommu_version_format(emulator->qemu);
+
+    if (emulator->arch == VIOMMU_UNSET)
+        return 0;
+    return sd_bus_message_append(reply, "{ss}", viommu_arch_to_string((ViommuArch)emulator->arch), version);
+}
+
+static int get_qemu_versions(sd_bus *unused_bus, const char *path, const char *interface,
+                             const char *property, sd_bus_message *reply, void *userdata,
+                             sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    const ViommuHost *host = viommu_hostinfo_host(viommu_manager_hostinfo(bus->manager));
+    int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{ss}");
+
+    for (guint i = 0; r >= 0 && host && i < host->emulators->len; i++)
+        r = append_qemu_version(reply, g_ptr_array_index(host->emulators, i));
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int get_models(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+
+    return sd_bus_message_append_strv(reply, viommu_hostinfo_models(viommu_manager_hostinfo(bus->manager)));
+}
+
+static int get_connection(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
+                          sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+
+    return sd_bus_message_append(reply, "s", viommu_manager_uri(bus->manager));
+}
+
+static int get_connected(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
+                         sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+
+    return sd_bus_message_append(reply, "b", (int)viommu_manager_is_connected(bus->manager));
+}
+
+static int get_host_facts(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
+                          sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    const ViommuHost *host = viommu_hostinfo_host(viommu_manager_hostinfo(bus->manager));
+    g_autoptr(GVariant) facts = host ? g_variant_ref_sink(viommu_host_to_variant(host)) : NULL;
+
+    return facts ? viommu_bus_variant_append(reply, facts) : sd_bus_message_append(reply, "a{sv}", 0);
+}
+
+#define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+
+static const sd_bus_vtable manager_vtable[] = {
+    SD_BUS_VTABLE_START(SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Launch", SD_BUS_ARGS("a{sv}", request), SD_BUS_RESULT("o", machine),
+                            method_launch, 0),
+    SD_BUS_METHOD_WITH_ARGS("Plan", SD_BUS_ARGS("a{sv}", request), SD_BUS_RESULT("a{sv}", plan), method_plan,
+                            0),
+    SD_BUS_METHOD_WITH_ARGS("GetMachine", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", machine),
+                            method_get_machine, 0),
+    SD_BUS_METHOD_WITH_ARGS("ListMachines", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssso)", machines),
+                            method_list_machines, 0),
+    SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Connection", "s", get_connection, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Connected", "b", get_connected, 0, CHANGES),
+    SD_BUS_PROPERTY("LibvirtVersion", "s", get_libvirt_version, 0, CHANGES),
+    SD_BUS_PROPERTY("QemuVersions", "a{ss}", get_qemu_versions, 0, CHANGES),
+    SD_BUS_PROPERTY("IommuModels", "as", get_models, 0, CHANGES),
+    SD_BUS_PROPERTY("HostFacts", "a{sv}", get_host_facts, 0, CHANGES),
+    SD_BUS_VTABLE_END,
+};
+
+/* --- Signals --- */
+
+static void on_host_changed(const ViommuHost *host, const GError *error, void *userdata)
+{
+    ViommuBus *bus = userdata;
+
+    (void)sd_bus_emit_properties_changed(bus->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "LibvirtVersion",
+                                         "QemuVersions", "IommuModels", "HostFacts", NULL);
+}
+
+static void on_connection_changed(void *userdata)
+{
+    ViommuBus *bus = userdata;
+
+    (void)sd_bus_emit_properties_changed(bus->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Connected", NULL);
+}
+
+int viommu_bus_add_manager(ViommuBus *bus)
+{
+    viommu_hostinfo_watch(viommu_manager_hostinfo(bus->manager), on_host_changed, bus);
+    viommu_manager_watch_connection(bus->manager, on_connection_changed, bus);
+    return sd_bus_add_object_vtable(bus->bus, NULL, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, manager_vtable,
+                                    bus);
+}

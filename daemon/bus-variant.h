@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* bus-variant: trees of values between sd-bus messages and GVariant.  Knows limits, no keys. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+
+/* What a client may send: no request comes near. */
+#define VIOMMU_BUS_DEPTH_MAX 16u           /* containers inside each other */
+#define VIOMMU_BUS_BYTES_MAX (256u * 1024) /* all values together, a number counting as 16 bytes */
+
+/** Reads the next a{sv} of @message.  @ret_tree owned, not floating.  Fails: INVALID_REQUEST beyond the limits, or for a
+ *  file descriptor; INTERNAL. */
+bool viommu_bus_variant_read(sd_bus_message *message, GVariant **ret_tree, GError **error);
+/** Appends @value, of our own making: maybe values only as strings, nothing being "".  Below 0 as sd-bus returns it. */
+int viommu_bus_variant_append(sd_bus_message *message, GVariant *value);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* bus: connection, name, authorisation and later replies.  Does not know what the methods do. */
+#include "daemon/bus.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include "daemon/bus-errors.h"
+#include "daemon/log.h"
+#include "lib/error.h"
+#include "lib/names.h"
+
+static int connect_bus(ViommuBus *bus, ViommuLoop *loop, bool user)
+{
+    int r = user ? sd_bus_open_user(&bus->bus) : sd_bus_open_system(&bus->bus);
+
+    if (r >= 0)
+        r = sd_bus_attach_event(bus->bus, viommu_loop_event(loop), SD_EVENT_PRIORITY_NORMAL);
+    if (r >= 0)
+        r = sd_bus_set_exit_on_disconnect(bus->bus, true);
+    return r;
+}
+
+static int add_objects(ViommuBus *bus)
+{
+    int r = sd_bus_add_object_manager(bus->bus, NULL, VIOMMU_BUS_PATH);
+
+    if (r >= 0)
+        r = viommu_bus_add_manager(bus);
+    if (r >= 0)
+        r = viommu_bus_add_machines(bus);
+    return r;
+}
+
+bool viommu_bus_new(ViommuLoop *loop, ViommuManager *manager, bool user, ViommuBus **ret_bus, GError **error)
+{
+    g_autoptr(ViommuBus) bus = g_new0(ViommuBus, 1);
+    int r;
+
+    bus->manager = manager;
+    bus->auth = viommu_auth_new(user);
+    r = connect_bus(bus, loop, user);
+    if (r < 0) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot connect to the %s bus: %s%s",
+                    user ? "user's" : "system", g_strerror(-r),
+                    user ? "; is DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR set?" : "");
+        return false;
+    }
+    r = add_objects(bus);
+    if (r < 0) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot put the objects on the bus: %s",
+                    g_strerror(-r));
+        return false;
+    }
+    *ret_bus = g_steal_pointer(&bus);
+    return true;
+}
+
+void viommu_bus_free(ViommuBus *bus)
+{
+    if (!bus)
+        return;
+    viommu_registry_watch(viommu_manager_registry(bus->manager), NULL, NULL);
+    viommu_hostinfo_watch(viommu_manager_hostinfo(bus->manager), NULL, NULL);
+    viommu_manager_watch_connection(bus->manager, NULL, NULL);
+    sd_bus_flush_close_unref(bus->bus);
+    viommu_auth_free(bus->auth);
+    g_free(bus);
+}
+
+bool viommu_bus_take_name(ViommuBus *bus, GError **error)
+{
+    int r = sd_bus_request_name(bus->bus, VIOMMU_BUS_NAME, 0);
+
+    if (r == -EEXIST)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS, "%s is taken: another viommud runs on this bus",
+                    VIOMMU_BUS_NAME);
+    else if (r < 0)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot take the name %s: %s", VIOMMU_BUS_NAME,
+                    g_strerror(-r));
+    return r >= 0;
+}
+
+char *viommu_bus_machine_path(const ViommuMachine *machine)
+{
+    char *path = g_strconcat(VIOMMU_MACHINE_PREFIX "/", machine->uuid, NULL);
+
+    return g_strdelimit(path, "-", '_');
+}
+
+bool viommu_bus_authorise(ViommuBus *bus, sd_bus_message *call, uint32_t *ret_uid)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (viommu_auth_check(bus->auth, call, ret_uid, &error))
+        return true;
+    (void)viommu_bus_reply_error(call, error, NULL);
+    return false;
+}
+
+typedef struct Later {
+    sd_bus_message *call;
+    ViommuBusReplyFunc reply;
+} Later;
+
+static void answer(const ViommuOutcome *outcome, void *userdata)
+{
+    Later *later = userdata;
+    int r = outcome->error ? viommu_bus_reply_error(later->call, outcome->error, outcome->reasons)
+                           : later->reply(later->call, outcome);
+
+    if (r < 0)
+        viommu_log(LOG_WARNING, NULL, "Cannot reply to %s: %s", sd_bus_message_get_member(later->call),
+                   g_strerror(-r));
+    sd_bus_message_unref(later->call);
+    g_free(later);
+}
+
+ViommuWaiter viommu_bus_reply_later(sd_bus_message *call, ViommuBusReplyFunc reply)
+{
+    Later *later = g_new(Later, 1);
+
+    *later = (Later){sd_bus_message_ref(call), reply};
+    return (ViommuWaiter){answer, later};
+}
+
+int viommu_bus_reply_empty(sd_bus_message *call, const ViommuOutcome *outcome)
+{
+    return sd_bus_reply_method_return(call, NULL);
+}

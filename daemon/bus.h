@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* bus: the connection, the name, and what all methods share.  Knows the manager; knows no libvirt.
+ *   bus-manager.c  org.viommu1.Manager
+ *   bus-machine.c  org.viommu1.Machine, one table for all machines, which therefore cost the bus nothing */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+#include "daemon/auth.h"
+#include "daemon/loop.h"
+#include "daemon/manager.h"
+
+typedef struct ViommuBus {
+    sd_bus *bus;
+    ViommuManager *manager;
+    ViommuAuth *auth;
+} ViommuBus;
+
+/** Connects to the user's or the system's bus and puts the objects there; @loop and @manager are borrowed.  When the bus
+ *  is lost the loop ends.  Fails: BACKEND when there is no bus; INTERNAL. */
+bool viommu_bus_new(ViommuLoop *loop, ViommuManager *manager, bool user, ViommuBus **ret_bus, GError **error);
+/** Sends what is still to be sent, and disconnects. */
+void viommu_bus_free(ViommuBus *bus);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuBus, viommu_bus_free)
+/** From now on clients find us.  Fails: EXISTS when another viommud has the name; BACKEND. */
+bool viommu_bus_take_name(ViommuBus *bus, GError **error);
+
+/* For bus-manager and bus-machine. */
+
+/** Put the objects on the bus.  Below 0 as sd-bus returns it. */
+int viommu_bus_add_manager(ViommuBus *bus);
+int viommu_bus_add_machines(ViommuBus *bus);
+
+/** The object path of @machine. Owned, g_free(). */
+char *viommu_bus_machine_path(const ViommuMachine *machine);
+
+/** Asks auth; when the answer is no, replies so and returns false. @ret_uid may be NULL. */
+bool viommu_bus_authorise(ViommuBus *bus, sd_bus_message *call, uint32_t *ret_uid);
+
+/** Replies to a call whose outcome is here.  Below 0 as sd-bus returns it. */
+typedef int (*ViommuBusReplyFunc)(sd_bus_message *call, const ViommuOutcome *outcome);
+/** A waiter that replies to @call: with its error, or by @reply.  It must be answered once. */
+ViommuWaiter viommu_bus_reply_later(sd_bus_message *call, ViommuBusReplyFunc reply);
+/** The reply of a method that returns nothing. */
+int viommu_bus_reply_empty(sd_bus_message *call, const ViommuOutcome *outcome);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* enquiry: one question, one answer.  Does not know who asks. */
+#include "daemon/enquiry.h"
+
+#include "lib/domain-xml.h"
+#include "lib/error.h"
+#include "lib/plan-report.h"
+
+typedef struct Dry {
+    const ViommuPolicy *policy;
+    ViommuRequest *request;
+    ViommuWaiter waiter;
+} Dry;
+
+static void plan_dry(const ViommuHost *host, const GError *host_error, void *userdata)
+{
+    Dry *dry = userdata;
+    g_autoptr(ViommuPlan) plan = NULL;
+    g_autoptr(GPtrArray) reasons = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) report = NULL;
+    ViommuPlanInput input = {.request = dry->request, .host = host, .policy = dry->policy};
+    ViommuOutcome outcome = {.error = host_error};
+
+    if (host && viommu_plan_build(&input, &plan, &reasons, &error)) {
+        g_autofree char *xml = viommu_domain_xml(plan, NULL);
+        report = g_variant_ref_sink(viommu_plan_report(plan, xml));
+        outcome.report = report;
+    } else if (host) {
+        outcome.error = error;
+        outcome.reasons = reasons;
+    }
+    viommu_waiter_answer(&dry->waiter, &outcome);
+    viommu_request_free(dry->request);
+    g_free(dry);
+}
+
+void viommu_enquiry_plan(ViommuHostinfo *hostinfo, const ViommuPolicy *policy, ViommuRequest *request,
+                         const ViommuWaiter *waiter)
+{
+    Dry *dry = g_new(Dry, 1);
+
+    *dry = (Dry){policy, request, *waiter};
+    viommu_hostinfo_get(hostinfo, plan_dry, dry);
+}
+
+typedef struct Call {
+    ViommuBackend *backend;
+    char *uuid;
+    ViommuWaiter waiter;
+    char *xml;
+    GError *error;
+} Call;
+
+static void reset_work(void *data)
+{
+    Call *call = data;
+
+    viommu_backend_reset(call->backend, call->uuid, &call->error);
+}
+
+static void xml_work(void *data)
+{
+    Call *call = data;
+
+    call->xml = viommu_backend_get_xml(call->backend, call->uuid, &call->error);
+}
+
+static void call_done(void *data)
+{
+    Call *call = data;
+    ViommuOutcome outcome = {.error = call->error, .xml = call->xml};
+
+    viommu_waiter_answer(&call->waiter, &outcome);
+    g_free(call->uuid);
+    g_free(call->xml);
+    g_clear_error(&call->error);
+    g_free(call);
+}
+
+static Call *new_call(ViommuBackend *backend, const char *uuid, const ViommuWaiter *waiter)
+{
+    Call *call = g_new0(Call, 1);
+
+    call->backend = backend;
+    call->uuid = g_strdup(uuid);
+    call->waiter = *waiter;
+    return call;
+}
+
+void viommu_enquiry_xml(ViommuBackend *backend, ViommuWorker *worker, const char *uuid,
+                        const ViommuWaiter *waiter)
+{
+    viommu_worker_run(worker, xml_work, call_done, new_call(backend, uuid, waiter));
+}
+
+void viommu_enquiry_reset(ViommuBackend *backend, ViommuWorker *worker, const char *uuid,
+                          const ViommuWaiter *waiter)
+{
+    viommu_worker_run(worker, reset_work, call_done, new_call(backend, uuid, waiter));
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* enquiry: calls that change no machine's state: the dry run of a plan, a domain's XML, a reset.  Knows no bus. */
+#pragma once
+
+#include <glib.h>
+#include "daemon/backend.h"
+#include "daemon/hostinfo.h"
+#include "daemon/outcome.h"
+#include "daemon/worker.h"
+#include "lib/policy.h"
+#include "lib/request.h"
+
+/** Takes @request.  Makes nothing. */
+void viommu_enquiry_plan(ViommuHostinfo *hostinfo, const ViommuPolicy *policy, ViommuRequest *request,
+                         const ViommuWaiter *waiter);
+void viommu_enquiry_xml(ViommuBackend *backend, ViommuWorker *worker, const char *uuid,
+                        const ViommuWaiter *waiter);
+void viommu_enquiry_reset(ViommuBackend *backend, ViommuWorker *worker, const char *uuid,
+                          const ViommuWaiter *waiter);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* hostinfo: one probe at a time, its waiters, its answer.  Does not know who wants it. */
+#include "daemon/hostinfo.h"
+
+#include "lib/plan.h"
+
+typedef struct Waiter {
+    ViommuHostinfoFunc func;
+    void *userdata;
+} Waiter;
+
+struct ViommuHostinfo {
+    ViommuBackend *backend;
+    ViommuWorker *worker;
+    const ViommuPolicy *policy;
+    ViommuHost *host;
+    char **models;
+    GArray *waiters; /* of Waiter, for the probe in flight */
+    bool probing;
+    Waiter watcher;
+};
+
+typedef struct Probe {
+    ViommuHostinfo *info;
+    ViommuBackend *backend;
+    ViommuHost *host;
+    GError *error;
+} Probe;
+
+ViommuHostinfo *viommu_hostinfo_new(ViommuBackend *backend, ViommuWorker *worker, const ViommuPolicy *policy)
+{
+    ViommuHostinfo *info = g_new0(ViommuHostinfo, 1);
+
+    info->backend = backend;
+    info->worker = worker;
+    info->policy = policy;
+    info->models = g_new0(char *, 1);
+    info->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    return info;
+}
+
+void viommu_hostinfo_free(ViommuHostinfo *info)
+{
+    if (!info)
+        return;
+    g_assert(!info->probing);
+    viommu_host_free(info->host);
+    g_strfreev(info->models);
+    g_array_unref(info->waiters);
+    g_free(info);
+}
+
+void viommu_hostinfo_watch(ViommuHostinfo *info, ViommuHostinfoFunc func, void *userdata)
+{
+    info->watcher = (Waiter){func, userdata};
+}
+
+/* The planner itself is asked, so that the list can never say other than a launch would. */
+static bool model_is_offered(const ViommuHostinfo *info, ViommuArch arch, ViommuModel model)
+{
+    g_autoptr(GVariant) tree =
+        g_variant_ref_sink(g_variant_new_parsed("{'arch': <%s>, 'iommu': <{'model': <%s>}>}",
+                                                viommu_arch_to_string(arch), viommu_model_to_string(model)));
+    g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
+    g_autoptr(ViommuPlan) plan = NULL;
+    ViommuPlanInput input = {.request = request, .host = info->host, .policy = info->policy};
+
+    return request && viommu_plan_build(&input, &plan, NULL, NULL);
+}
+
+static bool model_is_offered_somewhere(const ViommuHostinfo *info, ViommuModel model)
+{
+    for (int arch = 0; arch < VIOMMU_ARCH_LAST; arch++)
+        if (viommu_host_emulator(info->host, (ViommuArch)arch) &&
+            model_is_offered(info, (ViommuArch)arch, model))
+            return true;
+    return false;
+}
+
+static void set_models(ViommuHostinfo *info)
+{
+    g_autoptr(GPtrArray) models = g_ptr_array_new_with_free_func(g_free);
+
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
+        if (model_is_offered_somewhere(info, (ViommuModel)model))
+            g_ptr_array_add(models, g_strdup(viommu_model_to_string((ViommuModel)model)));
+    g_ptr_array_add(models, NULL);
+    g_strfreev(info->models);
+    info->models = (char **)g_ptr_array_free(g_steal_pointer(&models), FALSE);
+}
+
+static bool is_news(const ViommuHostinfo *info, const ViommuHost *host)
+{
+    g_autoptr(GVariant) now = g_variant_ref_sink(viommu_host_to_variant(host));
+    g_autoptr(GVariant) before = info->host ? g_variant_ref_sink(viommu_host_to_variant(info->host)) : NULL;
+
+    return !before || !g_variant_equal(before, now);
+}
+
+static void take_host(ViommuHostinfo *info, ViommuHost *host)
+{
+    if (!is_news(info, host)) {
+        viommu_host_free(host);
+        return;
+    }
+    viommu_host_free(info->host);
+    info->host = host;
+    set_models(info);
+    if (info->watcher.func)
+        info->watcher.func(info->host, NULL, info->watcher.userdata);
+}
+
+static void probe_work(void *data)
+{
+    Probe *probe = data;
+
+    probe->host = viommu_backend_probe(probe->backend, &probe->error);
+}
+
+static void probe_done(void *data)
+{
+    Probe *probe = data;
+    ViommuHostinfo *info = probe->info;
+    g_autoptr(GArray) waiters = info->waiters;
+    g_autoptr(GError) error = probe->error;
+
+    info->probing = false;
+    info->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    if (probe->host)
+        take_host(info, probe->host);
+    g_free(probe);
+    for (guint i = 0; i < waiters->len; i++) {
+        Waiter *waiter = &g_array_index(waiters, Waiter, i);
+        waiter->func(error ? NULL : info->host, error, waiter->userdata);
+    }
+}
+
+void viommu_hostinfo_refresh(ViommuHostinfo *info, ViommuHostinfoFunc func, void *userdata)
+{
+    Waiter waiter = {func, userdata};
+    Probe *probe;
+
+    if (func)
+        g_array_append_val(info->waiters, waiter);
+    if (info->probing)
+        return;
+    info->probing = true;
+    probe = g_new0(Probe, 1);
+    probe->info = info;
+    probe->backend = info->backend;
+    viommu_worker_run(info->worker, probe_work, probe_done, probe);
+}
+
+void viommu_hostinfo_get(ViommuHostinfo *info, ViommuHostinfoFunc func, void *userdata)
+{
+    if (info->host)
+        func(info->host, NULL, userdata);
+    else
+        viommu_hostinfo_refresh(info, func, userdata);
+}
+
+const ViommuHost *viommu_hostinfo_host(const ViommuHostinfo *info)
+{
+    return info->host;
+}
+
+char **viommu_hostinfo_models(const ViommuHostinfo *info)
+{
+    return info->models;
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* launch: the steps and what follows on each.  Does not know who asked. */
+#include "daemon/launch.h"
+
+#include "daemon/log.h"
+#include "daemon/removal.h"
+#include "lib/domain-xml.h"
+#include "lib/error.h"
+#include "lib/plan.h"
+
+typedef enum Step {
+    STEP_DEFINE,
+    STEP_START,
+    STEP_MARK,
+    STEP_UNDO,
+    STEP_LAST,
+} Step;
+
+struct ViommuLaunch {
+    ViommuLaunchContext context;
+    ViommuLaunchFunc func;
+    void *userdata;
+    ViommuRequest *request;
+    char *name, *uuid;
+    uint32_t owner_uid;
+    uint64_t created_usec;
+
+    GArray *vetoes; /* of ViommuVeto, whose text is owned */
+    ViommuPlan *plan;
+    ViommuMetadata *metadata;
+    char *xml;
+    bool planned;   /* PLANNED was told: a plan made again is not told again */
+    bool cancelled; /* loop thread only; the workers do not look at it */
+
+    GError *step_error; /* of the step that just ran */
+    bool unsupported;   /* libvirt says that it cannot be */
+    GError *error;      /* why it all ends */
+    GPtrArray *reasons;
+};
+
+static void work_define(void *data);
+static void work_start(void *data);
+static void work_mark(void *data);
+static void work_undo(void *data);
+static void done_define(void *data);
+static void done_start(void *data);
+static void done_mark(void *data);
+static void done_undo(void *data);
+
+static const struct {
+    ViommuWorkFunc work;
+    ViommuDoneFunc done;
+} steps[] = {
+    [STEP_DEFINE] = {work_define, done_define},
+    [STEP_START] = {work_start, done_start},
+    [STEP_MARK] = {work_mark, done_mark},
+    [STEP_UNDO] = {work_undo, done_undo},
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(steps) == STEP_LAST);
+
+static void clear_veto(void *data)
+{
+    g_free((char *)((ViommuVeto *)data)->text);
+}
+
+ViommuLaunch *viommu_launch_new(const ViommuLaunchContext *context, ViommuRequest *request,
+                                const ViommuLaunchIdentity *identity, ViommuLaunchFunc func, void *userdata)
+{
+    ViommuLaunch *launch = g_new0(ViommuLaunch, 1);
+
+    launch->context = *context;
+    launch->func = func;
+    launch->userdata = userdata;
+    launch->request = request;
+    launch->name = g_strdup(identity->name);
+    launch->uuid = g_strdup(identity->uuid);
+    launch->owner_uid = identity->owner_uid;
+    launch->created_usec = identity->created_usec;
+    launch->vetoes = g_array_new(FALSE, FALSE, sizeof(ViommuVeto));
+    g_array_set_clear_func(launch->vetoes, clear_veto);
+    return launch;
+}
+
+static void clear_plan(ViommuLaunch *launch)
+{
+    g_clear_pointer(&launch->plan, viommu_plan_free);
+    g_clear_pointer(&launch->metadata, viommu_metadata_free);
+    g_clear_pointer(&launch->xml, g_free);
+}
+
+void viommu_launch_free(ViommuLaunch *launch)
+{
+    if (!launch)
+        return;
+    clear_plan(launch);
+    viommu_request_free(launch->request);
+    g_free(launch->name);
+    g_free(launch->uuid);
+    g_array_unref(launch->vetoes);
+    g_clear_error(&launch->step_error);
+    g_clear_error(&launch->error);
+    g_clear_pointer(&launch->reasons, g_ptr_array_unref);
+    g_free(launch);
+}
+
+static void run_step(ViommuLaunch *launch, Step step)
+{
+    viommu_worker_run(launch->context.worker, steps[step].work, steps[step].done, launch);
+}
+
+static void tell(ViommuLaunch *launch, ViommuEvent event)
+{
+    launch->func(launch, event, launch->userdata);
+}
+
+static void log_fields(const ViommuLaunch *launch, ViommuLogFields *fields, char *uid, size_t size)
+{
+    g_snprintf(uid, size, "%u", launch->owner_uid);
+    *fields = (ViommuLogFields){.machine_name = launch->name, .machine_uuid = launch->uuid, .owner_uid = uid};
+}
+
+/* Fails the launch with what the last step said, if it failed, or because somebody wants it gone. */
+static bool step_failed(ViommuLaunch *launch)
+{
+    if (!launch->step_error && launch->cancelled)
+        g_set_error(&launch->step_error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "machine '%s' was stopped while it was being launched", launch->name);
+    if (!launch->step_error)
+        return false;
+    launch->error = g_steal_pointer(&launch->step_error);
+    return true;
+}
+
+static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
+{
+    ViommuPlanInput input = {
+        .request = launch->request,
+        .host = host,
+        .policy = launch->context.policy,
+        .name = launch->name,
+        .uuid = launch->uuid,
+        .vetoes = (const ViommuVeto *)(void *)launch->vetoes->data,
+        .n_vetoes = launch->vetoes->len,
+    };
+
+    clear_plan(launch);
+    if (!viommu_plan_build(&input, &launch->plan, &launch->reasons, &launch->error))
+        return false;
+    launch->metadata =
+        viommu_metadata_new(launch->plan, launch->request, launch->owner_uid, launch->created_usec);
+    launch->metadata->phase = VIOMMU_STATE_DEFINING;
+    launch->xml = viommu_domain_xml(launch->plan, launch->metadata);
+    return true;
+}
+
+static void plan_and_define(const ViommuHost *host, const GError *error, void *userdata)
+{
+    ViommuLaunch *launch = userdata;
+
+    if (!host)
+        launch->step_error = g_error_copy(error);
+    if (step_failed(launch) || !make_plan(launch, host)) {
+        tell(launch, VIOMMU_EVENT_LAUNCH_FAILED);
+        return;
+    }
+    /* The step runs while the planned machine is told of; what is told is not touched by it. */
+    bool first = !launch->planned;
+    launch->planned = true;
+    if (first)
+        tell(launch, VIOMMU_EVENT_PLANNED);
+    run_step(launch, STEP_DEFINE);
+}
+
+void viommu_launch_begin(ViommuLaunch *launch)
+{
+    viommu_hostinfo_refresh(launch->context.hostinfo, plan_and_define, launch);
+}
+
+void viommu_launch_cancel(ViommuLaunch *launch)
+{
+    launch->cancelled = true;
+}
+
+static void work_define(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    launch->unsupported = false;
+    viommu_backend_define(launch->context.backend, launch->xml, &launch->unsupported, &launch->step_error);
+}
+
+/* libvirt's word overrides our table: the model is out, and the planner is asked for the next candidate. */
+static void plan_without_model(ViommuLaunch *launch)
+{
+    ViommuModel model = launch->plan->iommu.model;
+    ViommuVeto veto = {.model = model, .text = g_utf8_make_valid(launch->step_error->message, -1)};
+    ViommuLogFields fields;
+    char uid[16];
+
+    log_fields(launch, &fields, uid, sizeof(uid));
+    viommu_log(LOG_WARNING, &fields, "libvirt refuses IOMMU model '%s', which the table allows here: %s",
+               viommu_model_to_string(model), launch->step_error->message);
+    g_clear_error(&launch->step_error);
+    g_array_append_val(launch->vetoes, veto);
+    plan_and_define(viommu_hostinfo_host(launch->context.hostinfo), NULL, launch);
+}
+
+static void done_define(void *data)
+{
+    ViommuLaunch *launch = data;
+    bool veto = launch->step_error && launch->unsupported && !launch->cancelled &&
+                launch->plan->iommu.model != VIOMMU_MODEL_NONE;
+
+    if (veto) {
+        plan_without_model(launch);
+    } else if (step_failed(launch)) {
+        /* Also when libvirt refused: an answer that was lost on the way may have been a yes. */
+        run_step(launch, STEP_UNDO);
+    } else {
+        tell(launch, VIOMMU_EVENT_DEFINED);
+        run_step(launch, STEP_START);
+    }
+}
+
+static void work_start(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    viommu_backend_start(launch->context.backend, launch->uuid, &launch->step_error);
+}
+
+static void done_start(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    if (step_failed(launch)) {
+        run_step(launch, STEP_UNDO);
+        return;
+    }
+    launch->metadata->phase = VIOMMU_STATE_RUNNING;
+    run_step(launch, STEP_MARK);
+}
+
+static void work_mark(void *data)
+{
+    ViommuLaunch *launch = data;
+    g_autofree char *xml = viommu_metadata_to_xml(launch->metadata);
+
+    viommu_backend_set_metadata(launch->context.backend, launch->uuid, xml, &launch->step_error);
+}
+
+static void done_mark(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    if (step_failed(launch))
+        run_step(launch, STEP_UNDO);
+    else
+        tell(launch, VIOMMU_EVENT_STARTED);
+}
+
+static void work_undo(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    viommu_removal_run(launch->context.backend, launch->uuid, launch->metadata->console_log,
+                       &launch->step_error);
+}
+
+/* An undo that fails leaves a domain whose metadata says how far it got: it is undone when libvirt is back. */
+static void done_undo(void *data)
+{
+    ViommuLaunch *launch = data;
+    ViommuLogFields fields;
+    char uid[16];
+
+    if (launch->step_error) {
+        log_fields(launch, &fields, uid, sizeof(uid));
+        viommu_log_error(LOG_ERR, &fields, launch->step_error, "undoing a failed launch");
+    }
+    tell(launch, VIOMMU_EVENT_LAUNCH_FAILED);
+}
+
+const char *viommu_launch_uuid(const ViommuLaunch *launch)
+{
+    return launch->uuid;
+}
+
+const ViommuRequest *viommu_launch_request(const ViommuLaunch *launch)
+{
+    return launch->request;
+}
+
+const ViommuMetadata *viommu_launch_metadata(const ViommuLaunch *launch)
+{
+    return launch->metadata;
+}
+
+const GError *viommu_launch_error(const ViommuLaunch *launch)
+{
+    return launch->error;
+}
+
+const GPtrArray *viommu_launch_reasons(const ViommuLaunch *launch)
+{
+    return launch->reasons;
+}

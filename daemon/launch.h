@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* launch: one launch, through probe, plan, define, start and mark, or undone.  Knows the backend and the planner;
+ * does not know other machines, clients or the bus. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "daemon/backend.h"
+#include "daemon/hostinfo.h"
+#include "daemon/worker.h"
+#include "lib/lifecycle.h"
+#include "lib/metadata.h"
+#include "lib/policy.h"
+#include "lib/request.h"
+
+typedef struct ViommuLaunch ViommuLaunch;
+
+/* What a launch works with; all borrowed. */
+typedef struct ViommuLaunchContext {
+    ViommuBackend *backend;
+    ViommuWorker *worker;
+    ViommuHostinfo *hostinfo;
+    const ViommuPolicy *policy;
+} ViommuLaunchContext;
+
+/* Who the new machine is; copied. */
+typedef struct ViommuLaunchIdentity {
+    const char *name;
+    const char *uuid;
+    uint32_t owner_uid;
+    uint64_t created_usec;
+} ViommuLaunchIdentity;
+
+/** Called on the loop with PLANNED, DEFINED and last STARTED, or with LAUNCH_FAILED at any point, when everything is
+ *  undone.  After STARTED or LAUNCH_FAILED the receiver frees @launch. */
+typedef void (*ViommuLaunchFunc)(ViommuLaunch *launch, ViommuEvent event, void *userdata);
+
+/** Takes @request. Owned. */
+ViommuLaunch *viommu_launch_new(const ViommuLaunchContext *context, ViommuRequest *request,
+                                const ViommuLaunchIdentity *identity, ViommuLaunchFunc func, void *userdata);
+void viommu_launch_free(ViommuLaunch *launch);
+/** @func may be called, and @launch freed, before this returns. */
+void viommu_launch_begin(ViommuLaunch *launch);
+/** Undoes the launch after its present step; ends with LAUNCH_FAILED. */
+void viommu_launch_cancel(ViommuLaunch *launch);
+
+const char *viommu_launch_uuid(const ViommuLaunch *launch);
+const ViommuRequest *viommu_launch_request(const ViommuLaunch *launch);
+/** What is to be remembered of the machine; from PLANNED on. */
+const ViommuMetadata *viommu_launch_metadata(const ViommuLaunch *launch);
+/** Set with LAUNCH_FAILED. */
+const GError *viommu_launch_error(const ViommuLaunch *launch);
+/** All that speaks against the request, of ViommuReason; NULL when the planner did not refuse. */
+const GPtrArray *viommu_launch_reasons(const ViommuLaunch *launch);

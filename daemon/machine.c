@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* machine: the values of one guest.  Does not know who changes them, or who is told. */
+#include "daemon/machine.h"
+
+#include "lib/error.h"
+
+/* A machine that ends needs no request any more, and none is kept for it. */
+#define FORGOTTEN_REQUEST "{}"
+
+ViommuMachine *viommu_machine_new(const char *name, const char *uuid, uint32_t owner_uid)
+{
+    ViommuMachine *machine = g_new0(ViommuMachine, 1);
+
+    machine->name = g_strdup(name);
+    g_strlcpy(machine->uuid, uuid, sizeof(machine->uuid));
+    machine->owner_uid = owner_uid;
+    machine->state = VIOMMU_STATE_PLANNING;
+    machine->result = VIOMMU_RESULT_NONE;
+    machine->model = VIOMMU_MODEL_NONE;
+    return machine;
+}
+
+void viommu_machine_free(ViommuMachine *machine)
+{
+    if (!machine)
+        return;
+    g_free(machine->name);
+    g_free(machine->failure_text);
+    g_strfreev(machine->reasons);
+    g_strfreev(machine->warnings);
+    g_free(machine->console_log);
+    g_free(machine->request_id);
+    g_free(machine->fingerprint);
+    g_free(machine);
+}
+
+static void replace_string(char **target, const char *value)
+{
+    g_free(*target);
+    *target = g_strdup(value);
+}
+
+static void replace_strings(char ***target, char **value)
+{
+    g_strfreev(*target);
+    *target = g_strdupv(value);
+}
+
+void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
+{
+    machine->owner_uid = metadata->owner_uid;
+    machine->arch = metadata->arch;
+    machine->machine_type = g_intern_string(metadata->machine);
+    machine->accelerator = metadata->accelerator;
+    machine->model = metadata->model;
+    machine->vcpus = (uint32_t)MIN(metadata->vcpus, UINT32_MAX);
+    machine->memory_bytes = metadata->memory_bytes;
+    machine->memlock_bytes = metadata->memlock_bytes;
+    machine->created_usec = metadata->created_usec;
+    replace_strings(&machine->reasons, metadata->reasons);
+    replace_strings(&machine->warnings, metadata->warnings);
+    replace_string(&machine->console_log, metadata->console_log);
+    replace_string(&machine->request_id, metadata->request_id);
+    replace_string(&machine->fingerprint, metadata->fingerprint);
+}
+
+ViommuMetadata *viommu_machine_to_metadata(const ViommuMachine *machine, ViommuState phase)
+{
+    ViommuMetadata *metadata = g_new0(ViommuMetadata, 1);
+
+    metadata->owner_uid = machine->owner_uid;
+    metadata->phase = phase;
+    metadata->request_id = g_strdup(machine->request_id);
+    metadata->fingerprint = g_strdup(machine->fingerprint);
+    metadata->request = g_strdup(FORGOTTEN_REQUEST);
+    metadata->arch = machine->arch;
+    metadata->machine = g_strdup(machine->machine_type);
+    metadata->accelerator = machine->accelerator;
+    metadata->model = machine->model;
+    metadata->vcpus = machine->vcpus;
+    metadata->memory_bytes = machine->memory_bytes;
+    metadata->memlock_bytes = machine->memlock_bytes;
+    metadata->console_log = g_strdup(machine->console_log);
+    metadata->reasons = machine->reasons ? g_strdupv(machine->reasons) : g_new0(char *, 1);
+    metadata->warnings = machine->warnings ? g_strdupv(machine->warnings) : g_new0(char *, 1);
+    metadata->created_usec = machine->created_usec;
+    return metadata;
+}
+
+unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *ret_gone)
+{
+    ViommuTransition next;
+    unsigned changes = 0;
+
+    if (!viommu_lifecycle_step(machine->state, event, &next))
+        return 0;
+    if (next.state != machine->state)
+        changes |= VIOMMU_MACHINE_CHANGE_STATE;
+    machine->state = next.state;
+    if (next.result != VIOMMU_RESULT_NONE && next.result != machine->result) {
+        machine->result = next.result;
+        changes |= VIOMMU_MACHINE_CHANGE_RESULT;
+    }
+    *ret_gone = next.gone;
+    return changes;
+}
+
+unsigned viommu_machine_fail(ViommuMachine *machine, const GError *error)
+{
+    machine->failure_name = viommu_error_info(error)->bus_name;
+    replace_string(&machine->failure_text, error->message);
+    return VIOMMU_MACHINE_CHANGE_FAILURE;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* machine: one guest as viommud knows it: small strings and numbers, and its state through lib/lifecycle.
+ * Knows no bus and no libvirt.  A host may have thousands, so neither XML nor the request is kept here. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "lib/lifecycle.h"
+#include "lib/metadata.h"
+
+typedef struct ViommuMachine {
+    char *name;
+    char uuid[37];
+    uint32_t owner_uid;
+    ViommuState state;
+    ViommuResult result;
+    const char *failure_name; /* bus name of the error that a launch ended with; NULL: none.  Static. */
+    char *failure_text;
+    ViommuArch arch;
+    const char *machine_type; /* interned */
+    ViommuAccelerator accelerator;
+    ViommuModel model;
+    uint32_t vcpus;
+    uint64_t memory_bytes, memlock_bytes, created_usec;
+    char **reasons, **warnings; /* NULL until planned */
+    char *console_log;          /* NULL: none */
+    char *request_id;           /* NULL: none */
+    char *fingerprint;          /* of the request; NULL until planned */
+    bool announced;             /* planned or adopted: clients may see it */
+    bool busy;      /* a launch or a stop is under way, which will say itself what becomes of it */
+    unsigned epoch; /* of the registry, when it last changed */
+} ViommuMachine;
+
+/* What viommu_machine_step() or viommu_machine_fail() changed. */
+typedef enum ViommuMachineChange {
+    VIOMMU_MACHINE_CHANGE_STATE = 1 << 0,
+    VIOMMU_MACHINE_CHANGE_RESULT = 1 << 1,
+    VIOMMU_MACHINE_CHANGE_FAILURE = 1 << 2,
+} ViommuMachineChange;
+
+/** In state planning.  @uuid as 36 characters. Owned. */
+ViommuMachine *viommu_machine_new(const char *name, const char *uuid, uint32_t owner_uid);
+void viommu_machine_free(ViommuMachine *machine);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuMachine, viommu_machine_free)
+
+/** Takes over what the plan settled, from the metadata that goes into the domain, or was found there. */
+void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata);
+/** What to write into the domain when the machine is about to end: all but the request. Owned. */
+ViommuMetadata *viommu_machine_to_metadata(const ViommuMachine *machine, ViommuState phase);
+
+/** Applies @event.  Returns what changed, 0 when the event means nothing now.  @ret_gone: the object ends here. */
+unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *ret_gone);
+/** Notes why the launch failed.  Returns what changed. */
+unsigned viommu_machine_fail(ViommuMachine *machine, const GError *error);

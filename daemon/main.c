@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* main: the command line of viommud.  No behaviour. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "daemon/log.h"
+#include "daemon/service.h"
+
+#define EXIT_USAGE 2
+
+static int fail_usage(const char *text)
+{
+    fprintf(stderr, "viommud: %s\nTry 'viommud --help'.\n", text);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    g_autofree char *connect = NULL, *config = NULL, *console_directory = NULL, *log_level = NULL;
+    gboolean user = FALSE, system = FALSE, version = FALSE;
+    const GOptionEntry entries[] = {
+        {"user", 0, 0, G_OPTION_ARG_NONE, &user, "Serve the user's bus, with qemu:///session", NULL},
+        {"system", 0, 0, G_OPTION_ARG_NONE, &system, "Serve the system bus, with qemu:///system (default)",
+         NULL},
+        {"connect", 'c', 0, G_OPTION_ARG_STRING, &connect, "Another libvirt engine (also $VIOMMU_CONNECT)",
+         "URI"},
+        {"config", 0, 0, G_OPTION_ARG_FILENAME, &config, "The only configuration file to read", "FILE"},
+        {"console-directory", 0, 0, G_OPTION_ARG_FILENAME, &console_directory,
+         "Where the guests' serial consoles are logged", "DIR"},
+        {"log-level", 0, 0, G_OPTION_ARG_STRING, &log_level, "err, warning, notice, info (default) or debug",
+         "LEVEL"},
+        {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
+        {NULL},
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new("- launch guests whose IOMMU works");
+    g_autoptr(GError) error = NULL;
+    int priority = LOG_INFO;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, &error))
+        return fail_usage(error->message);
+    if (version) {
+        puts("viommud " VIOMMU_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (argc > 1)
+        return fail_usage("there are options only, no arguments");
+    if (user && system)
+        return fail_usage("--user and --system exclude each other");
+    if (log_level && (priority = viommu_log_priority_from_string(log_level)) < 0)
+        return fail_usage("--log-level is one of err, warning, notice, info, debug");
+    viommu_log_open(priority);
+
+    ViommuServiceOptions options = {user, connect, config, console_directory};
+    return viommu_service_run(&options);
+}

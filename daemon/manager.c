@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* manager: the limits, and what a launch, a stop or news change in the registry.  Sees no bus message. */
+#include "daemon/manager.h"
+
+#include <time.h>
+#include "daemon/enquiry.h"
+#include "daemon/log.h"
+#include "daemon/operations.h"
+#include "daemon/settle.h"
+#include "lib/error.h"
+#include "lib/plan.h"
+
+/* Whoever runs into this has made a thousand machines of one nameless request. */
+#define NAME_SUFFIX_MAX 1000
+/* libvirt may be slow when the daemon starts, and hang when it ends. */
+#define ADOPT_PATIENCE_SEC 10
+#define END_PATIENCE_SEC   20
+
+struct ViommuManager {
+    ViommuManagerContext context;
+    ViommuHostinfo *hostinfo;
+    ViommuRegistry *registry;
+    ViommuSettle *settle;
+    GHashTable *operations; /* UUID -> ViommuOperation, owned */
+
+    bool connected;
+    ViommuLoopFunc connection_func;
+    void *connection_data;
+
+    sd_event_source *patience; /* with adoption, and with the end */
+    ViommuLoopFunc adopted;    /* NULL: nobody waits for the adoption */
+    void *adopted_data;
+    unsigned adopting;                            /* parts of the adoption under way */
+    void (*ended)(bool finished, void *userdata); /* set: no more launches */
+    void *ended_data;
+    bool over; /* ended was called */
+};
+
+static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata);
+static void on_stop(ViommuStop *stop, const GError *error, void *userdata);
+static void check_end(ViommuManager *manager);
+
+ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
+{
+    ViommuManager *manager = g_new0(ViommuManager, 1);
+
+    manager->context = *context;
+    manager->hostinfo = viommu_hostinfo_new(context->backend, context->worker, &context->config->policy);
+    manager->registry = viommu_registry_new();
+    manager->settle = viommu_settle_new(manager->registry, context->backend, context->worker);
+    manager->operations = viommu_operations_new();
+    return manager;
+}
+
+static void end_patience(ViommuManager *manager)
+{
+    manager->patience = sd_event_source_disable_unref(manager->patience);
+}
+
+void viommu_manager_free(ViommuManager *manager)
+{
+    if (!manager)
+        return;
+    end_patience(manager);
+    g_hash_table_unref(manager->operations);
+    viommu_settle_free(manager->settle);
+    viommu_registry_free(manager->registry);
+    viommu_hostinfo_free(manager->hostinfo);
+    g_free(manager);
+}
+
+ViommuRegistry *viommu_manager_registry(ViommuManager *manager)
+{
+    return manager->registry;
+}
+
+ViommuHostinfo *viommu_manager_hostinfo(ViommuManager *manager)
+{
+    return manager->hostinfo;
+}
+
+const char *viommu_manager_uri(const ViommuManager *manager)
+{
+    return viommu_backend_uri(manager->context.backend);
+}
+
+bool viommu_manager_is_connected(const ViommuManager *manager)
+{
+    return manager->connected;
+}
+
+void viommu_manager_watch_connection(ViommuManager *manager, ViommuLoopFunc func, void *userdata)
+{
+    manager->connection_func = func;
+    manager->connection_data = userdata;
+}
+
+/* --- Launch --- */
+
+static bool check_not_ending(const ViommuManager *manager, GError **error)
+{
+    if (manager->ended)
+        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                            "viommud is ending; try again when it is back");
+    return !manager->ended;
+}
+
+static bool check_limits(ViommuManager *manager, GError **error)
+{
+    unsigned machines = viommu_registry_count(manager->registry);
+    unsigned launches = viommu_operations_count_launches(manager->operations);
+
+    if (!check_not_ending(manager, error))
+        return false;
+    if (machines >= manager->context.config->max_machines)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "there are %u machines, and max-machines allows no more; stop one first", machines);
+    else if (launches >= manager->context.config->max_launches)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "%u launches are under way, and max-launches allows no more at once; try again",
+                    launches);
+    else
+        return true;
+    return false;
+}
+
+/* The name asked for, or a made-up one that is free. */
+static char *choose_name(ViommuManager *manager, const ViommuRequest *request, GError **error)
+{
+    g_autofree char *first = request->name ? g_strdup(request->name) : viommu_plan_default_name(request);
+    g_autofree char *name = g_strdup(first);
+
+    for (unsigned i = 2; !request->name && i <= NAME_SUFFIX_MAX; i++) {
+        if (!viommu_registry_by_name(manager->registry, name))
+            break;
+        g_free(name);
+        name = g_strdup_printf("%s-%u", first, i);
+    }
+    if (!viommu_registry_by_name(manager->registry, name))
+        return g_steal_pointer(&name);
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS, "there is a machine '%s' already", name);
+    return NULL;
+}
+
+/* A request that was sent before waits for, or gets, the machine that it made.  False: it is a new one. */
+static bool launch_again(ViommuManager *manager, const ViommuRequest *request, uint32_t uid,
+                         const ViommuWaiter *waiter)
+{
+    ViommuMachine *machine =
+        request->request_id ? viommu_registry_by_request(manager->registry, uid, request->request_id) : NULL;
+    g_autofree char *fingerprint = NULL;
+    g_autoptr(GError) error = NULL;
+    ViommuOutcome outcome = {.machine = machine};
+
+    if (!machine)
+        return false;
+    fingerprint = viommu_request_fingerprint(request);
+    if (g_strcmp0(fingerprint, machine->fingerprint) != 0) {
+        g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+                    "request-id '%s' was used for machine '%s', which was asked for otherwise; take a new id",
+                    request->request_id, machine->name);
+        viommu_waiter_fail(waiter, error);
+        return true;
+    }
+    ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
+    if (operation && operation->launch && !operation->answered)
+        g_array_append_val(operation->launch_waiters, *waiter);
+    else
+        viommu_waiter_answer(waiter, &outcome);
+    return true;
+}
+
+static ViommuMachine *new_machine(ViommuManager *manager, const ViommuRequest *request, uint32_t uid,
+                                  GError **error)
+{
+    g_autofree char *uuid = g_uuid_string_random();
+    g_autofree char *name = choose_name(manager, request, error);
+    ViommuMachine *machine = name ? viommu_machine_new(name, uuid, uid) : NULL;
+
+    if (!machine)
+        return NULL;
+    machine->request_id = g_strdup(request->request_id);
+    machine->fingerprint = viommu_request_fingerprint(request);
+    machine->created_usec = (uint64_t)g_get_real_time();
+    machine->busy = true;
+    viommu_registry_add(manager->registry, machine);
+    return machine;
+}
+
+void viommu_manager_launch(ViommuManager *manager, ViommuRequest *taken, uint32_t uid,
+                           const ViommuWaiter *waiter)
+{
+    g_autoptr(ViommuRequest) request = taken;
+    g_autoptr(GError) error = NULL;
+    ViommuMachine *machine = NULL;
+
+    if (launch_again(manager, request, uid, waiter))
+        return;
+    if (check_limits(manager, &error))
+        machine = new_machine(manager, request, uid, &error);
+    if (!machine) {
+        viommu_waiter_fail(waiter, error);
+        return;
+    }
+    ViommuLaunchContext context = {manager->context.backend, manager->context.worker, manager->hostinfo,
+                                   &manager->context.config->policy};
+    ViommuLaunchIdentity identity = {machine->name, machine->uuid, uid, machine->created_usec};
+    ViommuOperation *operation = viommu_operations_add(manager->operations, machine->uuid);
+    g_array_append_val(operation->launch_waiters, *waiter);
+    operation->launch = viommu_launch_new(&context, g_steal_pointer(&request), &identity, on_launch, manager);
+    viommu_launch_begin(operation->launch);
+}
+
+static void on_planned(ViommuManager *manager, ViommuMachine *machine)
+{
+    ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
+    ViommuOutcome outcome = {.machine = machine};
+
+    viommu_machine_fill(machine, viommu_launch_metadata(operation->launch));
+    viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_PLANNED);
+    viommu_registry_announce(manager->registry, machine);
+    if (viommu_launch_request(operation->launch)->wait != VIOMMU_WAIT_PLANNED)
+        return;
+    operation->answered = true;
+    viommu_operation_answer(operation->launch_waiters, &outcome);
+}
+
+static void on_started(ViommuManager *manager, ViommuMachine *machine)
+{
+    g_autoptr(ViommuOperation) operation = viommu_operations_take(manager->operations, machine->uuid);
+    ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
+    ViommuOutcome outcome = {.machine = machine};
+    const char *model = viommu_model_to_string(machine->model);
+
+    viommu_log(LOG_INFO, &fields, "Launched machine '%s': %s %s, IOMMU %s", machine->name,
+               viommu_arch_to_string(machine->arch), machine->machine_type, model ? model : "none");
+    machine->busy = false;
+    /* It may have ended already: a guest can be faster than the answer to the call that started it. */
+    if (machine->state == VIOMMU_STATE_STARTING)
+        viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STARTED);
+    viommu_operation_answer(operation->launch_waiters, &outcome);
+}
+
+static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine)
+{
+    g_autoptr(ViommuOperation) operation = viommu_operations_take(manager->operations, machine->uuid);
+    ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
+    ViommuOutcome failed = {.error = viommu_launch_error(operation->launch),
+                            .reasons = viommu_launch_reasons(operation->launch)};
+    ViommuOutcome stopped = {.error = NULL};
+    bool cancelled = operation->stop_waiters->len > 0;
+    bool gone;
+
+    viommu_log_error(LOG_NOTICE, &fields, failed.error, "launch");
+    machine->busy = false;
+    viommu_registry_fail(manager->registry, machine, failed.error);
+    gone = viommu_registry_feed(manager->registry, machine,
+                                cancelled ? VIOMMU_EVENT_REMOVED : VIOMMU_EVENT_LAUNCH_FAILED);
+    /* Whoever got the machine before it failed must be able to read why; all others are told now. */
+    if (!gone && !operation->answered)
+        viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_REMOVED);
+    viommu_operation_answer(operation->launch_waiters, &failed);
+    viommu_operation_answer(operation->stop_waiters, &stopped);
+}
+
+static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata)
+{
+    ViommuManager *manager = userdata;
+    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, viommu_launch_uuid(launch));
+
+    if (event == VIOMMU_EVENT_PLANNED)
+        on_planned(manager, machine);
+    else if (event == VIOMMU_EVENT_STARTED)
+        on_started(manager, machine);
+    else if (event == VIOMMU_EVENT_LAUNCH_FAILED)
+        on_launch_failed(manager, machine);
+    else
+        viommu_registry_feed(manager->registry, machine, event);
+    check_end(manager);
+}
+
+/* --- Stop --- */
+
+static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
+{
+    ViommuManager *manager = userdata;
+    g_autoptr(ViommuOperation) operation =
+        viommu_operations_take(manager->operations, viommu_stop_uuid(stop));
+    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, operation->uuid);
+    ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
+    ViommuOutcome outcome = {.error = error};
+
+    if (error)
+        viommu_log_error(LOG_WARNING, &fields, error, "stop");
+    else
+        viommu_log(LOG_INFO, &fields, "Stopped machine '%s'", machine->name);
+    machine->busy = false;
+    viommu_registry_feed(manager->registry, machine, error ? VIOMMU_EVENT_STOP_FAILED : VIOMMU_EVENT_REMOVED);
+    viommu_operation_answer(operation->stop_waiters, &outcome);
+    check_end(manager);
+}
+
+void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_t seconds,
+                         const ViommuWaiter *waiter)
+{
+    ViommuStopContext context = {manager->context.loop, manager->context.backend, manager->context.worker};
+    ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
+    bool runs = machine->state == VIOMMU_STATE_RUNNING;
+    ViommuOutcome outcome = {.error = NULL};
+    g_autoptr(GError) error = NULL;
+
+    if (!check_not_ending(manager, &error)) {
+        viommu_waiter_fail(waiter, error);
+        return;
+    }
+    if (viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STOP_REQUESTED)) {
+        viommu_waiter_answer(waiter, &outcome);
+        return;
+    }
+    if (!operation) {
+        operation = viommu_operations_add(manager->operations, machine->uuid);
+        machine->busy = true;
+        operation->stop = viommu_stop_new(&context, machine, runs ? seconds : 0, on_stop, manager);
+    } else if (operation->launch) {
+        viommu_launch_cancel(operation->launch);
+    } else if (seconds == 0) {
+        viommu_stop_hurry(operation->stop);
+    }
+    g_array_append_val(operation->stop_waiters, *waiter);
+}
+
+/* --- Other calls --- */
+
+void viommu_manager_plan(ViommuManager *manager, ViommuRequest *request, const ViommuWaiter *waiter)
+{
+    viommu_enquiry_plan(manager->hostinfo, &manager->context.config->policy, request, waiter);
+}
+
+void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (machine->state == VIOMMU_STATE_RUNNING) {
+        viommu_enquiry_reset(manager->context.backend, manager->context.worker, machine->uuid, waiter);
+        return;
+    }
+    g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                "machine '%s' is %s; only a running one can be reset", machine->name,
+                viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
+    viommu_waiter_fail(waiter, error);
+}
+
+void viommu_manager_get_xml(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter)
+{
+    viommu_enquiry_xml(manager->context.backend, manager->context.worker, machine->uuid, waiter);
+}
+
+/* --- Beginning, news and end --- */
+
+static void finish_adoption(ViommuManager *manager)
+{
+    ViommuLoopFunc func = manager->adopted;
+
+    if (!func)
+        return;
+    manager->adopted = NULL;
+    end_patience(manager);
+    func(manager->adopted_data);
+}
+
+static int on_adoption_too_slow(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    viommu_log(LOG_WARNING, NULL, "libvirt takes long to answer; its machines will be found when it does");
+    finish_adoption(userdata);
+    return 0;
+}
+
+static void adoption_part_done(ViommuManager *manager)
+{
+    if (--manager->adopting == 0)
+        finish_adoption(manager);
+}
+
+static void on_settled(void *userdata)
+{
+    adoption_part_done(userdata);
+}
+
+static void on_host_learnt(const ViommuHost *host, const GError *error, void *userdata)
+{
+    if (!host)
+        viommu_log_error(LOG_WARNING, NULL, error, "learning about this host");
+    adoption_part_done(userdata);
+}
+
+static int start_patience(ViommuManager *manager, unsigned seconds, sd_event_time_handler_t handler)
+{
+    end_patience(manager);
+    return sd_event_add_time_relative(viommu_loop_event(manager->context.loop), &manager->patience,
+                                      CLOCK_MONOTONIC, seconds * G_USEC_PER_SEC, 0, handler, manager);
+}
+
+void viommu_manager_adopt_all(ViommuManager *manager, ViommuLoopFunc func, void *userdata)
+{
+    manager->adopted = func;
+    manager->adopted_data = userdata;
+    if (start_patience(manager, ADOPT_PATIENCE_SEC, on_adoption_too_slow) < 0)
+        finish_adoption(manager);
+}
+
+static void set_connected(ViommuManager *manager, const ViommuNews *news)
+{
+    bool connected = news->kind == VIOMMU_NEWS_CONNECTED;
+    bool changed = manager->connected != connected;
+
+    manager->connected = connected;
+    if (connected) {
+        viommu_log(LOG_INFO, NULL, "Connected to libvirt at %s", viommu_manager_uri(manager));
+        manager->adopting += 2;
+        viommu_settle_run(manager->settle, on_settled, manager);
+        viommu_hostinfo_refresh(manager->hostinfo, on_host_learnt, manager);
+    } else {
+        viommu_log(LOG_WARNING, NULL, "No connection to libvirt at %s: %s", viommu_manager_uri(manager),
+                   news->detail ? news->detail : "it is gone");
+        finish_adoption(manager);
+    }
+    if (changed && manager->connection_func)
+        manager->connection_func(manager->connection_data);
+}
+
+void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
+{
+    ViommuOperation *operation = g_hash_table_lookup(manager->operations, news->uuid);
+
+    if (news->kind == VIOMMU_NEWS_CONNECTED || news->kind == VIOMMU_NEWS_DISCONNECTED)
+        set_connected(manager, news);
+    else if (operation && operation->stop) {
+        /* All else that a stop brings about is its own doing. */
+        if (news->kind == VIOMMU_NEWS_SHUTDOWN || news->kind == VIOMMU_NEWS_CRASHED)
+            viommu_stop_hurry(operation->stop);
+    } else {
+        viommu_settle_take_news(manager->settle, news);
+    }
+}
+
+static void finish_end(ViommuManager *manager, bool finished)
+{
+    g_autoptr(GError) error =
+        g_error_new_literal(VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "viommud is ending; ask again when it is back");
+
+    manager->over = true;
+    end_patience(manager);
+    viommu_operations_fail_all(manager->operations, error);
+    manager->ended(finished, manager->ended_data);
+}
+
+static int on_end_too_slow(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    finish_end(userdata, false);
+    return 0;
+}
+
+static void check_end(ViommuManager *manager)
+{
+    if (manager->ended && !manager->over && g_hash_table_size(manager->operations) == 0)
+        finish_end(manager, true);
+}
+
+void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void *userdata), void *userdata)
+{
+    manager->ended = func;
+    manager->ended_data = userdata;
+    manager->adopted = NULL;
+    viommu_operations_hurry_all(manager->operations);
+    if (start_patience(manager, END_PATIENCE_SEC, on_end_too_slow) < 0)
+        finish_end(manager, false);
+    else
+        check_end(manager);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* manager: what clients and libvirt's news do to machines: launch, stop, limits, adoption, the daemon's end.
+ * Sees no bus message and no libvirt.  Everything here runs on the loop thread. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "daemon/backend.h"
+#include "daemon/config.h"
+#include "daemon/hostinfo.h"
+#include "daemon/loop.h"
+#include "daemon/outcome.h"
+#include "daemon/registry.h"
+#include "daemon/worker.h"
+#include "lib/request.h"
+
+typedef struct ViommuManager ViommuManager;
+
+/* What the manager works with; all borrowed, and outlive it. */
+typedef struct ViommuManagerContext {
+    ViommuLoop *loop;
+    ViommuWorker *worker;
+    ViommuBackend *backend;
+    const ViommuConfig *config;
+} ViommuManagerContext;
+
+ViommuManager *viommu_manager_new(const ViommuManagerContext *context);
+/** After the worker. */
+void viommu_manager_free(ViommuManager *manager);
+
+/** All machines.  To be read, and watched; what changes them goes through the manager. Borrowed. */
+ViommuRegistry *viommu_manager_registry(ViommuManager *manager);
+ViommuHostinfo *viommu_manager_hostinfo(ViommuManager *manager);
+const char *viommu_manager_uri(const ViommuManager *manager);
+bool viommu_manager_is_connected(const ViommuManager *manager);
+/** @func is called when viommu_manager_is_connected() changes. */
+void viommu_manager_watch_connection(ViommuManager *manager, ViommuLoopFunc func, void *userdata);
+
+/** Takes over what libvirt has of ours as soon as the backend's first news arrives, and learns about the host.  @func is
+ *  called once: when that is done, or when libvirt is away or slow, and the rest must wait. */
+void viommu_manager_adopt_all(ViommuManager *manager, ViommuLoopFunc func, void *userdata);
+/** News from the backend, brought to the loop. */
+void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news);
+
+/** Takes no more launches, finishes what is under way, within a bound; guests keep running.  Then tells those who still
+ *  wait that the daemon ends, and calls @func with whether all did finish. */
+void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void *userdata), void *userdata);
+
+/** Takes @request.  The outcome has the machine when it has come as far as the request's wait says.  Fails: as a plan
+ *  and libvirt fail; EXISTS for a name or a request-id in use; BUSY at a limit. */
+void viommu_manager_launch(ViommuManager *manager, ViommuRequest *request, uint32_t uid,
+                           const ViommuWaiter *waiter);
+/** Takes @request.  A dry run; the outcome has the report. */
+void viommu_manager_plan(ViommuManager *manager, ViommuRequest *request, const ViommuWaiter *waiter);
+/** Ends @machine, which is gone when @waiter hears of it.  @seconds for the guest to end by itself; 0 also hurries an
+ *  earlier stop. */
+void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_t seconds,
+                         const ViommuWaiter *waiter);
+/** Fails: BUSY unless it runs. */
+void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
+/** The outcome has the XML. */
+void viommu_manager_get_xml(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* registry: all machines, by UUID, name and request-id, and who is told when one changes.  Knows no bus, no libvirt, and
+ * not why a machine changes. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "daemon/machine.h"
+
+typedef struct ViommuRegistry ViommuRegistry;
+
+/* Who is told; only of machines that were announced. */
+typedef struct ViommuRegistryWatcher {
+    void (*added)(const ViommuMachine *machine, void *userdata);
+    void (*changed)(const ViommuMachine *machine, unsigned changes, void *userdata);
+    void (*removed)(const ViommuMachine *machine, void *userdata); /* can still be found */
+} ViommuRegistryWatcher;
+
+ViommuRegistry *viommu_registry_new(void);
+void viommu_registry_free(ViommuRegistry *registry);
+/** One watcher; @watcher is borrowed. */
+void viommu_registry_watch(ViommuRegistry *registry, const ViommuRegistryWatcher *watcher, void *userdata);
+
+/** Takes @machine; its name must be free. */
+void viommu_registry_add(ViommuRegistry *registry, ViommuMachine *machine);
+/** From now on clients see it. */
+void viommu_registry_announce(ViommuRegistry *registry, ViommuMachine *machine);
+/** Applies @event and tells.  Returns true when the machine is gone, and freed. */
+bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, ViommuEvent event);
+/** Notes why its launch failed and tells. */
+void viommu_registry_fail(ViommuRegistry *registry, ViommuMachine *machine, const GError *error);
+
+/* Borrowed; NULL when there is none. */
+ViommuMachine *viommu_registry_by_uuid(const ViommuRegistry *registry, const char *uuid);
+ViommuMachine *viommu_registry_by_name(const ViommuRegistry *registry, const char *name);
+ViommuMachine *viommu_registry_by_request(const ViommuRegistry *registry, uint32_t uid,
+                                          const char *request_id);
+/** An announced one, by name or UUID. */
+ViommuMachine *viommu_registry_find(const ViommuRegistry *registry, const char *name_or_uuid);
+/** Sorted by name.  @announced: only those that clients see.  Owned array of borrowed ViommuMachine. */
+GPtrArray *viommu_registry_list(const ViommuRegistry *registry, bool announced);
+unsigned viommu_registry_count(const ViommuRegistry *registry);
+
+/* Epochs: a listing of libvirt's domains may be older than what happened here while it was made. */
+
+/** Begins an epoch, with the listing. */
+void viommu_registry_begin_epoch(ViommuRegistry *registry);
+/** The listing was settled. */
+void viommu_registry_end_epoch(ViommuRegistry *registry);
+/** Nothing happened to @machine in this epoch, so what was listed in it holds. */
+bool viommu_registry_is_settled(const ViommuRegistry *registry, const ViommuMachine *machine);
+/** A machine with this UUID ended in this epoch. */
+bool viommu_registry_has_ended(const ViommuRegistry *registry, const char *uuid);

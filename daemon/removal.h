@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* removal: the blocking work that every way of ending shares: destroy, undefine, delete what else was made.
+ * Knows libvirt through the backend; does not know why a machine ends. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "daemon/backend.h"
+
+/** Blocks: for a worker.  @console_log may be NULL.  What is not there any more is success.  Fails: BACKEND. */
+bool viommu_removal_run(ViommuBackend *backend, const char *uuid, const char *console_log, GError **error);

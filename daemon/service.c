@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* service: the order in which the parts come and go.  Does not know what they do. */
+#include "daemon/service.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "daemon/backend.h"
+#include "daemon/bus.h"
+#include "daemon/config.h"
+#include "daemon/log.h"
+#include "daemon/loop.h"
+#include "daemon/manager.h"
+#include "daemon/worker.h"
+#include "lib/error.h"
+#include "lib/names.h"
+
+/* QEMU may run as any user: each may make a file here, none may see or delete another's. */
+#define CONSOLE_DIRECTORY_MODE 01733
+
+typedef struct Service {
+    const ViommuServiceOptions *options;
+    ViommuConfig *config;
+    ViommuLoop *loop;
+    ViommuWorker *worker;
+    ViommuBackend *backend;
+    ViommuManager *manager;
+    ViommuBus *bus;
+    int status;
+    bool finished; /* nothing is under way any more */
+} Service;
+
+/* --- Step 1: read the configuration --- */
+
+/* A console log each is the default here, unlike in the library: a launcher whose guests are mute helps nobody. */
+static char *default_console_directory(bool user)
+{
+    return g_build_filename(user ? g_get_user_runtime_dir() : "/run", "viommud", "console", NULL);
+}
+
+static void set_console_directory(Service *service)
+{
+    ViommuConfig *config = service->config;
+
+    if (service->options->console_directory) {
+        g_free(config->console_directory);
+        config->console_directory = g_strdup(service->options->console_directory);
+    } else if (!config->console_directory) {
+        config->console_directory = default_console_directory(service->options->user);
+    }
+    config->policy.console_directory = config->console_directory;
+}
+
+static bool make_console_directory(const char *path, GError **error)
+{
+    struct stat info;
+
+    if (g_stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return true; /* made by the site, which knows the mode it wants */
+    if (g_mkdir_with_parents(path, 0711) < 0 || g_chmod(path, CONSOLE_DIRECTORY_MODE) < 0) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+                    "cannot make the directory '%s' for console logs: %s", path, g_strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static bool read_config(Service *service, GError **error)
+{
+    if (service->options->config) {
+        service->config = viommu_config_new();
+        if (!viommu_config_load_file(service->config, service->options->config, error))
+            return false;
+    } else if (!viommu_config_load(service->options->user, &service->config, error)) {
+        return false;
+    }
+    for (guint i = 0; i < service->config->warnings->len; i++)
+        viommu_log(LOG_WARNING, NULL, "%s", (char *)g_ptr_array_index(service->config->warnings, i));
+    set_console_directory(service);
+    return make_console_directory(service->config->console_directory, error);
+}
+
+/* --- Step 2: open the backend --- */
+
+static const char *choose_uri(const ViommuServiceOptions *options)
+{
+    const char *from_environment = g_getenv(VIOMMU_ENV_CONNECT);
+
+    if (options->connect)
+        return options->connect;
+    if (from_environment && *from_environment)
+        return from_environment;
+    return options->user ? "qemu:///session" : "qemu:///system";
+}
+
+typedef struct Posted {
+    Service *service;
+    ViommuNews news;
+} Posted;
+
+static void deliver_news(void *data)
+{
+    Posted *posted = data;
+
+    viommu_manager_take_news(posted->service->manager, &posted->news);
+    g_free(posted->news.detail);
+    g_free(posted);
+}
+
+/* On libvirt's event thread. */
+static void on_news(const ViommuNews *news, void *userdata)
+{
+    Service *service = userdata;
+    Posted *posted = g_new(Posted, 1);
+
+    *posted = (Posted){service, *news};
+    posted->news.detail = g_strdup(news->detail);
+    viommu_loop_post(service->loop, deliver_news, posted);
+}
+
+static bool open_backend(Service *service, GError **error)
+{
+    unsigned n = (unsigned)service->config->workers;
+    ViommuManagerContext context;
+
+    if (!viommu_worker_new(service->loop, n, &service->worker, error) ||
+        !viommu_backend_new(choose_uri(service->options), n, &service->backend, error))
+        return false;
+    context = (ViommuManagerContext){service->loop, service->worker, service->backend, service->config};
+    service->manager = viommu_manager_new(&context);
+    /* The objects are there before the first machine is found, the name only afterwards. */
+    return viommu_bus_new(service->loop, service->manager, service->options->user, &service->bus, error) &&
+           viommu_backend_watch(service->backend, on_news, service, error);
+}
+
+/* --- Steps 3 to 5: adopt the machines, take the name, be ready --- */
+
+static bool check(Service *service, bool ok, GError **error, const char *what)
+{
+    if (ok)
+        return true;
+    viommu_log_error(LOG_ERR, NULL, *error, what);
+    service->status = viommu_error_info(*error)->exit_status;
+    return false;
+}
+
+static void be_ready(Service *service)
+{
+    viommu_loop_notify_ready(service->loop, "Ready");
+    viommu_log(LOG_INFO, NULL, "Ready, with %u machines",
+               viommu_registry_count(viommu_manager_registry(service->manager)));
+}
+
+static void take_name(void *data)
+{
+    Service *service = data;
+    g_autoptr(GError) error = NULL;
+
+    if (check(service, viommu_bus_take_name(service->bus, &error), &error, "taking the bus name"))
+        be_ready(service);
+    else
+        viommu_loop_stop(service->loop);
+}
+
+static void adopt_machines(Service *service)
+{
+    viommu_manager_adopt_all(service->manager, take_name, service);
+}
+
+/* --- The end --- */
+
+static void on_ended(bool finished, void *data)
+{
+    Service *service = data;
+
+    service->finished = finished;
+    if (!finished)
+        viommu_log(LOG_WARNING, NULL,
+                   "libvirt does not answer; what is under way is settled at the next start");
+    g_clear_pointer(&service->bus, viommu_bus_free);
+    viommu_loop_exit(service->loop, service->status);
+}
+
+static void on_stop(void *data)
+{
+    Service *service = data;
+
+    viommu_manager_end(service->manager, on_ended, service);
+}
+
+/* Workers first, as they may still use the backend; then the backend, whose thread posts to the loop. */
+static void take_down(Service *service)
+{
+    g_clear_pointer(&service->worker, viommu_worker_free);
+    g_clear_pointer(&service->bus, viommu_bus_free);
+    g_clear_pointer(&service->backend, viommu_backend_free);
+    if (service->loop)
+        viommu_loop_drain(service->loop);
+    g_clear_pointer(&service->manager, viommu_manager_free);
+    g_clear_pointer(&service->loop, viommu_loop_free);
+    g_clear_pointer(&service->config, viommu_config_free);
+}
+
+static int run(Service *service)
+{
+    int r = viommu_loop_run(service->loop);
+
+    /* A worker that hangs in libvirt would never let go.  Nothing is lost: what is under way stands in the metadata. */
+    if (!service->finished) {
+        g_clear_pointer(&service->bus, viommu_bus_free);
+        _exit(r > 0 ? r : EXIT_FAILURE);
+    }
+    return r < 0 ? EXIT_FAILURE : r;
+}
+
+int viommu_service_run(const ViommuServiceOptions *options)
+{
+    Service service = {.options = options};
+    g_autoptr(GError) error = NULL;
+    int status;
+
+    if (check(&service, read_config(&service, &error), &error, "reading the configuration") &&
+        check(&service, viommu_loop_new(&service.loop, &error), &error, "starting") &&
+        check(&service, open_backend(&service, &error), &error, "opening the backend and the bus")) {
+        viommu_loop_on_stop(service.loop, on_stop, &service);
+        adopt_machines(&service);
+        status = run(&service);
+    } else {
+        status = service.status;
+    }
+    take_down(&service);
+    return status;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* service: puts the parts of the daemon together: start-up in five named steps, and the end in order.  Decides nothing
+ * about machines. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+/* As said on the command line; NULL: not said. */
+typedef struct ViommuServiceOptions {
+    bool user;                     /* a user's bus and engine, not the system's */
+    const char *connect;           /* libvirt URI */
+    const char *config;            /* the only configuration file to read */
+    const char *console_directory; /* wins over the configuration */
+} ViommuServiceOptions;
+
+/** Runs the daemon until it is told to end.  Reads the environment (XDG_RUNTIME_DIR, VIOMMU_CONNECT, VIOMMU_CONFIG).
+ *  Returns the exit status; errors are logged. */
+int viommu_service_run(const ViommuServiceOptions *options);

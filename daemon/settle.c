@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* settle: one listing at a time, and what follows from it.  Does not know who is told. */
+#include "daemon/settle.h"
+
+#include "daemon/log.h"
+#include "daemon/removal.h"
+#include "lib/recover.h"
+
+typedef struct Waiter {
+    ViommuLoopFunc func;
+    void *userdata;
+} Waiter;
+
+struct ViommuSettle {
+    ViommuRegistry *registry;
+    ViommuBackend *backend;
+    ViommuWorker *worker;
+    bool listing;
+    bool again;      /* asked for while one was under way, which may be too old */
+    GArray *waiters; /* of Waiter */
+};
+
+typedef struct Listing {
+    ViommuSettle *settle;
+    ViommuBackend *backend;
+    GPtrArray *domains;
+    GError *error;
+} Listing;
+
+typedef struct Undo {
+    ViommuBackend *backend;
+    char *name, *uuid, *console_log;
+    GError *error;
+} Undo;
+
+static void begin(ViommuSettle *settle);
+
+ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend, ViommuWorker *worker)
+{
+    ViommuSettle *settle = g_new0(ViommuSettle, 1);
+
+    settle->registry = registry;
+    settle->backend = backend;
+    settle->worker = worker;
+    settle->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    return settle;
+}
+
+void viommu_settle_free(ViommuSettle *settle)
+{
+    if (!settle)
+        return;
+    g_assert(!settle->listing);
+    g_array_unref(settle->waiters);
+    g_free(settle);
+}
+
+/* --- News --- */
+
+static const int events[] = {
+    [VIOMMU_NEWS_CONNECTED] = VIOMMU_EVENT_LAST,
+    [VIOMMU_NEWS_DISCONNECTED] = VIOMMU_EVENT_LAST,
+    [VIOMMU_NEWS_STARTED] = VIOMMU_EVENT_STARTED,
+    [VIOMMU_NEWS_SHUTDOWN] = VIOMMU_EVENT_GUEST_ENDED,
+    /* Not by us: then there would be a stop under way, which has the word. */
+    [VIOMMU_NEWS_DESTROYED] = VIOMMU_EVENT_GUEST_CRASHED,
+    [VIOMMU_NEWS_CRASHED] = VIOMMU_EVENT_GUEST_CRASHED,
+    [VIOMMU_NEWS_UNDEFINED] = VIOMMU_EVENT_VANISHED,
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(events) == VIOMMU_NEWS_LAST);
+
+void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
+{
+    ViommuMachine *machine = viommu_registry_by_uuid(settle->registry, news->uuid);
+    int event = events[news->kind];
+
+    if (!machine || event == VIOMMU_EVENT_LAST)
+        return;
+    /* During a launch only the guest's end is news, not what the launch itself does. */
+    if (machine->busy && event != VIOMMU_EVENT_GUEST_ENDED && event != VIOMMU_EVENT_GUEST_CRASHED)
+        return;
+    viommu_registry_feed(settle->registry, machine, (ViommuEvent)event);
+}
+
+/* --- Domains that no machine stands for --- */
+
+static void undo_work(void *data)
+{
+    Undo *undo = data;
+
+    viommu_removal_run(undo->backend, undo->uuid, undo->console_log, &undo->error);
+}
+
+static void undo_done(void *data)
+{
+    Undo *undo = data;
+    ViommuLogFields fields = {.machine_name = undo->name, .machine_uuid = undo->uuid};
+
+    if (undo->error)
+        viommu_log_error(LOG_ERR, &fields, undo->error, "removing what a cut short launch or stop left");
+    else
+        viommu_log(LOG_NOTICE, &fields, "Removed machine '%s', whose launch or stop was cut short",
+                   undo->name);
+    g_free(undo->name);
+    g_free(undo->uuid);
+    g_free(undo->console_log);
+    g_clear_error(&undo->error);
+    g_free(undo);
+}
+
+static void start_undo(ViommuSettle *settle, const ViommuDomain *domain, const ViommuMetadata *metadata)
+{
+    Undo *undo = g_new0(Undo, 1);
+
+    undo->backend = settle->backend;
+    undo->name = g_strdup(domain->name);
+    undo->uuid = g_strdup(domain->uuid);
+    undo->console_log = g_strdup(metadata->console_log);
+    viommu_worker_run(settle->worker, undo_work, undo_done, undo);
+}
+
+static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const ViommuMetadata *metadata,
+                  ViommuState state)
+{
+    ViommuLogFields fields = {.machine_name = domain->name, .machine_uuid = domain->uuid};
+    ViommuMachine *machine;
+
+    if (viommu_registry_by_name(settle->registry, domain->name)) {
+        viommu_log(LOG_WARNING, &fields, "Domain '%s' is ours, but another machine has its name: left alone",
+                   domain->name);
+        return;
+    }
+    machine = viommu_machine_new(domain->name, domain->uuid, metadata->owner_uid);
+    viommu_machine_fill(machine, metadata);
+    machine->state = state;
+    /* Nobody saw how it ended. */
+    if (state == VIOMMU_STATE_STOPPED)
+        machine->result = VIOMMU_RESULT_SHUTDOWN;
+    viommu_registry_add(settle->registry, machine);
+    viommu_registry_announce(settle->registry, machine);
+    viommu_log(LOG_INFO, &fields, "Found machine '%s' again, %s", domain->name,
+               viommu_enum_to_string(&viommu_enum_state, (int)state));
+}
+
+static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
+{
+    ViommuLogFields fields = {.machine_name = domain->name, .machine_uuid = domain->uuid};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, &error);
+    ViommuState state = VIOMMU_STATE_LAST;
+
+    switch (viommu_recover_decide(metadata, domain->active, &state)) {
+    case VIOMMU_RECOVERY_ADOPT:
+        adopt(settle, domain, metadata, state);
+        break;
+    case VIOMMU_RECOVERY_UNDO:
+        start_undo(settle, domain, metadata);
+        break;
+    case VIOMMU_RECOVERY_REPORT:
+        viommu_log_error(LOG_WARNING, &fields, error, "left alone");
+        break;
+    case VIOMMU_RECOVERY_LAST:
+        break;
+    }
+}
+
+/* --- The listing --- */
+
+static void settle_known(ViommuSettle *settle, const ViommuDomain *domain, ViommuMachine *machine)
+{
+    if (!viommu_registry_is_settled(settle->registry, machine))
+        return;
+    if (machine->state == VIOMMU_STATE_RUNNING && !domain->active)
+        viommu_registry_feed(settle->registry, machine, VIOMMU_EVENT_GUEST_ENDED);
+    else if (machine->state == VIOMMU_STATE_STOPPED && domain->active)
+        viommu_registry_feed(settle->registry, machine, VIOMMU_EVENT_STARTED);
+}
+
+static void settle_vanished(ViommuSettle *settle, GHashTable *seen)
+{
+    g_autoptr(GPtrArray) machines = viommu_registry_list(settle->registry, false);
+
+    for (guint i = 0; i < machines->len; i++) {
+        ViommuMachine *machine = g_ptr_array_index(machines, i);
+        /* A failed one has no domain any more. */
+        if (machine->state != VIOMMU_STATE_FAILED && !g_hash_table_contains(seen, machine->uuid) &&
+            viommu_registry_is_settled(settle->registry, machine))
+            viommu_registry_feed(settle->registry, machine, VIOMMU_EVENT_VANISHED);
+    }
+}
+
+static void settle_all(ViommuSettle *settle, GPtrArray *domains)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < domains->len; i++) {
+        const ViommuDomain *domain = g_ptr_array_index(domains, i);
+        ViommuMachine *machine = viommu_registry_by_uuid(settle->registry, domain->uuid);
+
+        g_hash_table_add(seen, (char *)domain->uuid);
+        if (machine)
+            settle_known(settle, domain, machine);
+        else if (!viommu_registry_has_ended(settle->registry, domain->uuid))
+            settle_unknown(settle, domain);
+    }
+    settle_vanished(settle, seen);
+}
+
+static void list_work(void *data)
+{
+    Listing *listing = data;
+
+    listing->domains = viommu_backend_list(listing->backend, &listing->error);
+}
+
+static void tell_waiters(ViommuSettle *settle)
+{
+    g_autoptr(GArray) waiters = settle->waiters;
+
+    settle->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    for (guint i = 0; i < waiters->len; i++)
+        g_array_index(waiters, Waiter, i).func(g_array_index(waiters, Waiter, i).userdata);
+}
+
+static void list_done(void *data)
+{
+    Listing *listing = data;
+    ViommuSettle *settle = listing->settle;
+
+    settle->listing = false;
+    if (listing->domains)
+        settle_all(settle, listing->domains);
+    else
+        viommu_log_error(LOG_WARNING, NULL, listing->error, "listing the machines that libvirt has");
+    viommu_registry_end_epoch(settle->registry);
+    g_clear_pointer(&listing->domains, g_ptr_array_unref);
+    g_clear_error(&listing->error);
+    g_free(listing);
+    if (settle->again)
+        begin(settle);
+    else
+        tell_waiters(settle);
+}
+
+static void begin(ViommuSettle *settle)
+{
+    Listing *listing = g_new0(Listing, 1);
+
+    settle->listing = true;
+    settle->again = false;
+    viommu_registry_begin_epoch(settle->registry);
+    listing->settle = settle;
+    listing->backend = settle->backend;
+    viommu_worker_run(settle->worker, list_work, list_done, listing);
+}
+
+void viommu_settle_run(ViommuSettle *settle, ViommuLoopFunc func, void *userdata)
+{
+    Waiter waiter = {func, userdata};
+
+    if (func)
+        g_array_append_val(settle->waiters, waiter);
+    if (settle->listing)
+        settle->again = true;
+    else
+        begin(settle);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* settle: brings the registry's machines and libvirt's domains together: by events, and by listing after events may have
+ * been missed.  Knows no bus; what becomes of a domain is decided by lib/recover. */
+#pragma once
+
+#include <glib.h>
+#include "daemon/backend.h"
+#include "daemon/loop.h"
+#include "daemon/registry.h"
+#include "daemon/worker.h"
+
+typedef struct ViommuSettle ViommuSettle;
+
+/** All borrowed. Owned. */
+ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend, ViommuWorker *worker);
+/** No listing may be in flight: free the worker first. */
+void viommu_settle_free(ViommuSettle *settle);
+
+/** News of one domain. */
+void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news);
+/** Lists the domains and settles every difference; @func afterwards, also when libvirt did not answer.  @func may be
+ *  NULL. */
+void viommu_settle_run(ViommuSettle *settle, ViommuLoopFunc func, void *userdata);

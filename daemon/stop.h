@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* stop: the end of one machine: mark, ask the guest, wait for it, remove.  Knows the backend; does not know other
+ * machines, clients or the bus. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "daemon/backend.h"
+#include "daemon/loop.h"
+#include "daemon/machine.h"
+#include "daemon/worker.h"
+
+typedef struct ViommuStop ViommuStop;
+
+/* What a stop works with; all borrowed. */
+typedef struct ViommuStopContext {
+    ViommuLoop *loop;
+    ViommuBackend *backend;
+    ViommuWorker *worker;
+} ViommuStopContext;
+
+/** Called on the loop, once: @error NULL when nothing is left of the machine.  The receiver frees @stop. */
+typedef void (*ViommuStopFunc)(ViommuStop *stop, const GError *error, void *userdata);
+
+/** Copies what it needs of @machine.  @seconds for the guest to end in an orderly way; 0: none.  Begins at once. Owned. */
+ViommuStop *viommu_stop_new(const ViommuStopContext *context, const ViommuMachine *machine, uint32_t seconds,
+                            ViommuStopFunc func, void *userdata);
+/** Not while one of its steps is in a worker: see viommu_stop_is_waiting(). */
+void viommu_stop_free(ViommuStop *stop);
+/** No more waiting: the guest has ended, or somebody is in a hurry. */
+void viommu_stop_hurry(ViommuStop *stop);
+/** It waits for the guest, so nothing of it runs in a worker. */
+bool viommu_stop_is_waiting(const ViommuStop *stop);
+const char *viommu_stop_uuid(const ViommuStop *stop);
