@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-request: the table of a request against its schema, what is consistent in itself and what is not, the canonical
+ * text, and recorded hosts. */
+#include "tests/unit/unit.h"
+
+#include <json-glib/json-glib.h>
+#include <string.h>
+#include "lib/host.h"
+#include "lib/request-check.h"
+#include "lib/request.h"
+
+static ViommuRequest *parse(const char *text, GError **error)
+{
+    g_autoptr(GError) syntax = NULL;
+    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, &syntax);
+
+    ck_assert_msg(tree != NULL, "%s: %s", text, syntax ? syntax->message : "");
+    return viommu_request_parse(tree, error);
+}
+
+static void check_words(const char *key, const ViommuEnum *words, JsonArray *listed)
+{
+    ck_assert_msg((int)json_array_get_length(listed) == words->last, "%s: the schema lists %u words", key,
+                  json_array_get_length(listed));
+    for (guint i = 0; i < json_array_get_length(listed); i++)
+        ck_assert_int_ne(viommu_enum_from_string(words, json_array_get_string_element(listed, i)),
+                         VIOMMU_UNSET);
+}
+
+/* The number among the forms that a size may have; the property itself for all other kinds. */
+static JsonObject *numeric_form(JsonObject *property)
+{
+    if (!json_object_has_member(property, "oneOf"))
+        return property;
+    return json_array_get_object_element(json_object_get_array_member(property, "oneOf"), 0);
+}
+
+static void check_bounds(const ViommuField *field, JsonObject *property)
+{
+    JsonObject *number = numeric_form(property);
+
+    if (field->min > 0)
+        ck_assert_int_eq(json_object_get_int_member(number, "minimum"), (gint64)field->min);
+    if (field->max > 0)
+        ck_assert_int_eq(json_object_get_int_member(number, "maximum"), (gint64)field->max);
+}
+
+static bool is_required(JsonObject *schema, const char *key)
+{
+    JsonArray *required =
+        json_object_has_member(schema, "required") ? json_object_get_array_member(schema, "required") : NULL;
+
+    for (guint i = 0; required && i < json_array_get_length(required); i++)
+        if (g_str_equal(json_array_get_string_element(required, i), key))
+            return true;
+    return false;
+}
+
+/* Every key of @table is in the schema, with the same kind and bounds, and no key more. */
+static size_t check_table(const ViommuFields *table, JsonObject *schema)
+{
+    JsonObject *properties = json_object_get_object_member(schema, "properties");
+    size_t checked = 0;
+
+    ck_assert(!json_object_get_boolean_member(schema, "additionalProperties"));
+    ck_assert_uint_eq(json_object_get_size(properties), table->n_fields);
+    for (size_t i = 0; i < table->n_fields; i++, checked++) {
+        const ViommuField *field = &table->fields[i];
+        JsonObject *property;
+
+        ck_assert_msg(json_object_has_member(properties, field->key), "'%s' is not in the schema",
+                      field->key);
+        property = json_object_get_object_member(properties, field->key);
+        ck_assert_int_eq(is_required(schema, field->key), field->required);
+        if (field->kind == VIOMMU_FIELD_ENUM)
+            check_words(field->key, field->words, json_object_get_array_member(property, "enum"));
+        else if (field->kind == VIOMMU_FIELD_FLAG)
+            ck_assert_str_eq(json_object_get_string_member(property, "type"), "boolean");
+        else if (field->kind == VIOMMU_FIELD_NUMBER || field->kind == VIOMMU_FIELD_SIZE)
+            check_bounds(field, property);
+        else if (field->kind == VIOMMU_FIELD_DICT)
+            checked += check_table(field->fields, property);
+        else if (field->kind == VIOMMU_FIELD_LIST) {
+            ck_assert_int_eq(json_object_get_int_member(property, "maxItems"), (gint64)field->max);
+            checked += check_table(field->fields, json_object_get_object_member(property, "items"));
+        }
+    }
+    return checked;
+}
+
+START_TEST(table_and_schema_agree)
+{
+    g_autoptr(JsonParser) parser = json_parser_new();
+    g_autoptr(GError) error = NULL;
+
+    unit_assert_ok(json_parser_load_from_file(parser, UNIT_SCHEMAS "/request.schema.json", &error), error);
+    ck_assert_uint_gt(check_table(&viommu_request_fields, json_node_get_object(json_parser_get_root(parser))),
+                      40);
+}
+END_TEST
+
+/* Each field by itself: its key with a letter too much is refused and the key itself is offered. */
+static void check_misspelling(const ViommuFields *table, const char *path, const char *before,
+                              const char *after)
+{
+    for (size_t i = 0; i < table->n_fields; i++) {
+        const ViommuField *field = &table->fields[i];
+        g_autofree char *text = g_strdup_printf("%s{'%sx': <true>}%s", before, field->key, after);
+        g_autofree char *message =
+            g_strdup_printf("unknown key '%s%sx'; did you mean '%s%s'?", path, field->key, path, field->key);
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_ptr_null(parse(text, &error));
+        unit_assert_error(error, VIOMMU_ERROR_INVALID_REQUEST, message);
+        if (field->kind == VIOMMU_FIELD_DICT) {
+            g_autofree char *deeper = g_strdup_printf("{'%s': <", field->key);
+            g_autofree char *place = g_strdup_printf("%s.", field->key);
+
+            check_misspelling(field->fields, place, deeper, ">}");
+        } else if (field->kind == VIOMMU_FIELD_LIST) {
+            g_autofree char *deeper = g_strdup_printf("{'%s': <[", field->key);
+            g_autofree char *place = g_strdup_printf("%s[0].", field->key);
+
+            check_misspelling(field->fields, place, deeper, "]>}");
+        }
+    }
+}
+
+START_TEST(every_misspelt_key_is_recognised)
+{
+    check_misspelling(&viommu_request_fields, "", "", "");
+}
+END_TEST
+
+START_TEST(consistent_requests)
+{
+    static const char *const cases[] = {
+        "@a{sv} {}",
+        "{'name': <'a'>}",
+        "{'name': <'0-9'>, 'request-id': <'any word: it is the caller\\'s'>}",
+        "{'arch': <'x86_64'>, 'iommu': <{'is-supported': <true>}>}",
+        "{'iommu': <{'is-supported': <false>}>}",
+        "{'iommu': <{'is-supported': <false>, 'model': <'none'>}>}",
+        "{'iommu': <{'is-supported': <true>, 'model': <'virtio'>, 'aw-bits': <48>}>}",
+        "{'iommu': <{'model-name': <'intel'>, 'intremap': <true>, 'eim': <true>}>}",
+        "{'iommu': <{'model': <['virtio', 'intel']>, 'required': <false>}>}",
+        "{'iommu': <{'model': <'(intel|smmuv3)'>}>}",
+        "{'iommu': <{'model': <'virtio'>, 'granule': <'host'>}>}",
+        "{'iommu': <{'model': <'virtio'>, 'granule': <'64 KiB'>}>}",
+        "{'memory': <'2 MiB'>, 'memory-backing': <{'page-size': <'2 MiB'>, 'locked': <true>}>}",
+        "{'boot': <{'kernel': <'/k'>, 'initrd': <'/i'>, 'cmdline': <'quiet'>}>}",
+        "{'boot': <{'firmware': <'efi'>, 'secure-boot': <true>}>}",
+        "{'disks': <[{'path': <'/d'>, 'format': <'raw'>, 'bus': <'scsi'>, 'read-only': <true>}]>}",
+        "{'networks': <[{'type': <'user'>}, {'type': <'bridge'>, 'source': <'br0'>}]>}",
+        "{'guest': <{'os': <'debian12'>, 'kernel': <'6.1'>, 'drivers': <['intel', 'virtio-iommu']>}>}",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(ViommuRequest) request = parse(cases[i], &error);
+
+        ck_assert_msg(request != NULL, "%s: %s", cases[i], error ? error->message : "");
+    }
+}
+END_TEST
+
+START_TEST(inconsistent_requests)
+{
+    static const struct {
+        const char *request;
+        ViommuError code;
+        const char *words; /* all of these, separated by | */
+    } cases[] = {
+        {"{'name': <'Upper'>}", VIOMMU_ERROR_INVALID_REQUEST, "name 'Upper'|lower-case"},
+        {"{'name': <'-a'>}", VIOMMU_ERROR_INVALID_REQUEST, "name '-a'"},
+        {"{'arch': <'riscv64'>}", VIOMMU_ERROR_NOT_SUPPORTED, "arch 'riscv64'|x86_64 and aarch64"},
+        {"{'arch': <'s390x'>}", VIOMMU_ERROR_NOT_SUPPORTED, "arch 's390x'"},
+        {"{'arch': <'x86-64'>}", VIOMMU_ERROR_INVALID_REQUEST, "arch 'x86-64'|did you mean 'x86_64'?"},
+        {"{'arch': <'pdp11'>}", VIOMMU_ERROR_INVALID_REQUEST, "arch 'pdp11'|known are x86_64"},
+        {"{'vcpus': <0>}", VIOMMU_ERROR_INVALID_REQUEST, "vcpus 0 is too small"},
+        {"{'memory': <'18446744073709551616'>}", VIOMMU_ERROR_INVALID_REQUEST, "memory|does not fit"},
+        {"{'iommu': <@a{sv} {}>}", VIOMMU_ERROR_INVALID_REQUEST, "iommu|iommu.is-supported|iommu.model"},
+        {"{'iommu': <{'required': <true>}>}", VIOMMU_ERROR_INVALID_REQUEST, "iommu.is-supported|iommu.model"},
+        {"{'iommu': <[{'model': <'intel'>}]>}", VIOMMU_ERROR_INVALID_REQUEST, "iommu must be one dictionary"},
+        {"{'iommu': <{'model': <'Intel'>}>}", VIOMMU_ERROR_INVALID_REQUEST, "iommu.model 'Intel'|'intel'"},
+        {"{'iommu': <{'model': <'nested'>}>}", VIOMMU_ERROR_INVALID_REQUEST,
+         "iommu.model 'nested'|known are"},
+        {"{'iommu': <{'model': <'('>}>}", VIOMMU_ERROR_INVALID_REQUEST, "iommu.model '('|regular expression"},
+        {"{'iommu': <{'model': <'x.*'>}>}", VIOMMU_ERROR_INVALID_REQUEST,
+         "iommu.model 'x.*'|matches no model"},
+        {"{'iommu': <{'model': <['intel', 'intel']>}>}", VIOMMU_ERROR_INVALID_REQUEST, "iommu.model|twice"},
+        {"{'iommu': <{'model': <['intel', 'none']>}>}", VIOMMU_ERROR_INVALID_REQUEST, "'none'|list"},
+        {"{'iommu': <{'model': <['intel', 'virtoi']>}>}", VIOMMU_ERROR_INVALID_REQUEST, "'virtoi'|'virtio'"},
+        {"{'iommu': <{'model': <'intel'>, 'model-name': <'intel'>}>}", VIOMMU_ERROR_INVALID_REQUEST,
+         "iommu.model|iommu.model-name"},
+        {"{'iommu': <{'is-supported': <false>, 'model': <'intel'>}>}", VIOMMU_ERROR_INVALID_REQUEST,
+         "iommu.is-supported|iommu.model 'intel'"},
+        {"{'iommu': <{'is-supported': <true>, 'model-name': <'none'>}>}", VIOMMU_ERROR_INVALID_REQUEST,
+         "iommu.is-supported|iommu.model-name"},
+        {"{'iommu': <{'aw-bits': <48>}>}", VIOMMU_ERROR_INVALID_REQUEST, "iommu.aw-bits"},
+        {"{'iommu': <{'is-supported': <false>, 'aw-bits': <48>}>}", VIOMMU_ERROR_INVALID_REQUEST,
+         "iommu.aw-bits|iommu.is-supported is false"},
+        {"{'iommu': <{'model': <'intel'>, 'intremap': <false>, 'eim': <true>}>}",
+         VIOMMU_ERROR_INVALID_REQUEST, "iommu.eim|iommu.intremap"},
+        {"{'iommu': <{'model': <'intel'>, 'translate': <true>, 'dma-translation': <false>}>}",
+         VIOMMU_ERROR_INVALID_REQUEST, "iommu.translate|iommu.dma-translation"},
+        {"{'iommu': <{'model': <'virtio'>, 'granule': <'5 KiB'>}>}", VIOMMU_ERROR_INVALID_REQUEST,
+         "iommu.granule '5 KiB'"},
+        {"{'boot': <{'kernel': <'vmlinuz'>}>}", VIOMMU_ERROR_INVALID_REQUEST,
+         "boot.kernel 'vmlinuz'|absolute"},
+        {"{'boot': <{'initrd': <'/i'>}>}", VIOMMU_ERROR_INVALID_REQUEST, "boot.initrd|boot.kernel"},
+        {"{'boot': <{'cmdline': <'quiet'>}>}", VIOMMU_ERROR_INVALID_REQUEST, "boot.cmdline|boot.kernel"},
+        {"{'boot': <{'firmware': <'bios'>, 'secure-boot': <true>}>}", VIOMMU_ERROR_INVALID_REQUEST,
+         "boot.secure-boot|boot.firmware"},
+        {"{'memory-backing': <{'locked': <true>}>}", VIOMMU_ERROR_INVALID_REQUEST,
+         "memory-backing.locked|memory-backing.page-size"},
+        {"{'memory-backing': <{'page-size': <5000>}>}", VIOMMU_ERROR_INVALID_REQUEST,
+         "memory-backing.page-size|power of two"},
+        {"{'disks': <[{'path': <'/a'>, 'format': <'raw'>}, {'path': <'b'>, 'format': <'raw'>}]>}",
+         VIOMMU_ERROR_INVALID_REQUEST, "disks[1].path 'b'|absolute"},
+        {"{'disks': <[{'path': <'/a'>}]>}", VIOMMU_ERROR_INVALID_REQUEST, "disks[0].format is missing"},
+        {"{'disks': <[{'path': <'/a'>, 'format': <'vmdk'>}]>}", VIOMMU_ERROR_INVALID_REQUEST,
+         "disks[0].format 'vmdk'|raw, qcow2"},
+        {"{'networks': <[{'type': <'bridge'>}]>}", VIOMMU_ERROR_INVALID_REQUEST, "networks[0]|source"},
+        {"{'networks': <[{'type': <'user'>, 'source': <'x'>}]>}", VIOMMU_ERROR_INVALID_REQUEST,
+         "networks[0]|source"},
+        {"{'guest': <{'drivers': <['virtoi']>}>}", VIOMMU_ERROR_INVALID_REQUEST,
+         "guest.drivers|'virtoi'|'virtio'"},
+        {"{'guest': <{'kernel': <'new'>}>}", VIOMMU_ERROR_INVALID_REQUEST, "guest.kernel 'new'"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(ViommuRequest) request = parse(cases[i].request, &error);
+        g_auto(GStrv) words = g_strsplit(cases[i].words, "|", -1);
+
+        ck_assert_msg(request == NULL, "%s was taken", cases[i].request);
+        ck_assert_msg(g_error_matches(error, VIOMMU_ERROR, (int)cases[i].code), "%s: %s", cases[i].request,
+                      error->message);
+        for (char **word = words; *word; word++)
+            ck_assert_msg(strstr(error->message, *word), "%s: '%s' is not in: %s", cases[i].request, *word,
+                          error->message);
+    }
+}
+END_TEST
+
+START_TEST(names)
+{
+    static const char *const good[] = {"a", "0", "vm-1", "a--b",
+                                       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+    static const char *const bad[] = {
+        "",    "-",        "a-",  "-a",
+        "A",   "a_b",      "a.b", "a b",
+        "a/b", "\xc3\xa4", "a\n", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(good); i++)
+        ck_assert_msg(viommu_request_name_is_valid(good[i]), "'%s'", good[i]);
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
+        ck_assert_msg(!viommu_request_name_is_valid(bad[i]), "'%s'", bad[i]);
+}
+END_TEST
+
+static void compare(const char *first, const char *second, bool same_text, bool same_fingerprint)
+{
+    g_autoptr(ViommuRequest) a = parse(first, NULL), b = parse(second, NULL);
+    g_autofree char *a_text = viommu_request_text(a), *b_text = viommu_request_text(b);
+    g_autofree char *a_print = viommu_request_fingerprint(a), *b_print = viommu_request_fingerprint(b);
+
+    ck_assert_int_eq(g_str_equal(a_text, b_text), same_text);
+    ck_assert_int_eq(g_str_equal(a_print, b_print), same_fingerprint);
+    ck_assert_uint_eq(strlen(a_print), 64);
+    ck_assert_uint_eq(strspn(a_print, "0123456789abcdef"), 64);
+}
+
+START_TEST(canonical_text)
+{
+    /* other order, other types, another unit, a list of one */
+    compare("{'memory': <'1 GiB'>, 'vcpus': <2>, 'iommu': <{'model': <'intel'>}>}",
+            "{'iommu': <{'model': <['intel']>}>, 'vcpus': <uint64 2>, 'memory': <int64 1073741824>}", true,
+            true);
+    compare("{'vcpus': <1>, 'disks': <@aa{sv} []>, 'boot': <@a{sv} {}>}", "{'vcpus': <1>}", true, true);
+    compare("{'request-id': <'a'>}", "{'request-id': <'b'>}", false, true);
+    compare("{'name': <'a'>}", "{'name': <'b'>}", false, false);
+    compare("{'vcpus': <1>}", "@a{sv} {}", false, false);
+    compare("{'iommu': <{'model': <['intel', 'virtio']>}>}", "{'iommu': <{'model': <['virtio', 'intel']>}>}",
+            false, false);
+}
+END_TEST
+
+START_TEST(recorded_hosts)
+{
+    static const char *const text =
+        "{'libvirt': <'9.0.0'>, 'arch': <'x86_64'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': <'7.2.22'>, "
+        "'accelerators': <['kvm', 'tcg']>, 'path': <'/q'>, 'machines': <['pc', 'q35']>, 'firmware': "
+        "<['efi']>, "
+        "'max-vcpus': <uint64 288>}, {'arch': <'riscv64'>, 'qemu': <'7.2.22'>, 'accelerators': <['tcg']>}]>, "
+        "'host-iommu-width': <uint64 48>, 'memory': <uint64 1073741824>, 'locked-memory-limit': <uint64 "
+        "67108864>, "
+        "'devices': <['0000:01:00.0']>}";
+    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuHost) host = viommu_host_from_variant(tree, &error);
+    g_autoptr(GVariant) back = NULL;
+    g_autofree char *back_text = NULL;
+
+    unit_assert_ok(host != NULL, error);
+    ck_assert_int_eq(viommu_host_arch(host), VIOMMU_ARCH_X86_64);
+    ck_assert_str_eq(viommu_host_emulator(host, VIOMMU_ARCH_X86_64)->path, "/q");
+    ck_assert_ptr_null(viommu_host_emulator(host, VIOMMU_ARCH_AARCH64));
+    ck_assert(
+        viommu_emulator_has_firmware(viommu_host_emulator(host, VIOMMU_ARCH_X86_64), VIOMMU_FIRMWARE_EFI));
+    ck_assert(
+        !viommu_emulator_has_firmware(viommu_host_emulator(host, VIOMMU_ARCH_X86_64), VIOMMU_FIRMWARE_BIOS));
+    back = g_variant_ref_sink(viommu_host_to_variant(host));
+    back_text = g_variant_print(back, FALSE);
+    ck_assert_str_eq(back_text, text);
+}
+END_TEST
+
+START_TEST(refused_hosts)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"@a{sv} {}", "recorded host: libvirt is missing; it must be a string such as '7.2.0'"},
+        {"{'libvirt': <'9.0.0'>}", "recorded host: emulators is missing; it must be a list of dictionaries"},
+        {"{'libvirt': <'9.0.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': <'7.2'>}]>}",
+         "recorded host: emulators[0].accelerators is missing; it must be a list of strings"},
+        {"{'libvirt': <'new'>}", "recorded host: libvirt 'new' is not a version such as '9.0.0' or '6.12'"},
+        {"{'libvirts': <'9.0.0'>}", "recorded host: unknown key 'libvirts'; did you mean 'libvirt'?"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, cases[i].text, NULL, NULL, NULL);
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_ptr_null(viommu_host_from_variant(tree, &error));
+        unit_assert_error(error, VIOMMU_ERROR_INVALID_REQUEST, cases[i].message);
+    }
+}
+END_TEST
+
+UNIT_MAIN("request", table_and_schema_agree, every_misspelt_key_is_recognised, consistent_requests,
+          inconsistent_requests, names, canonical_text, recorded_hosts, refused_hosts)
