@@ -25,7 +25,9 @@ static void print_reasons(const ViommuOutput *output, const GPtrArray *reasons, 
     for (guint i = 0; reasons && i < reasons->len; i++) {
         const ViommuReason *reason = g_ptr_array_index(reasons, i);
 
-        if (reason->model == (int)model || reason->model == VIOMMU_MODEL_NONE)
+        /* Why it was taken is plain: we named it. */
+        if ((reason->model == (int)model || reason->model == VIOMMU_MODEL_NONE) &&
+            !g_str_equal(reason->rule, "selection"))
             viommu_output_format(output, "             %s: %s\n", reason->rule, reason->text);
     }
 }
@@ -99,11 +101,8 @@ static void print_host(const ViommuOutput *output, const ViommuHost *host, const
     viommu_output_format(output, "libvirt %s at %s\n", libvirt, uri);
     if (host->arch_name)
         viommu_output_format(output, "host architecture: %s\n", host->arch_name);
-    if (host->memory_bytes != VIOMMU_UNSET_NUMBER) {
-        g_autofree char *memory = viommu_quantity_format(host->memory_bytes);
-
-        viommu_output_format(output, "memory: %s\n", memory);
-    }
+    if (host->memory_bytes != VIOMMU_UNSET_NUMBER)
+        viommu_output_format(output, "memory: %.1f GiB\n", (double)host->memory_bytes / VIOMMU_GIB);
     if (host->locked_memory_bytes != VIOMMU_UNSET_NUMBER) {
         g_autofree char *locked = viommu_quantity_format(host->locked_memory_bytes);
 

@@ -26,7 +26,7 @@ enum {
 
 static const ViommuCtlVerbRow verbs[] = {
     [LAUNCH] = {"launch", 1, 1, "REQUEST.json", viommu_ctl_launch, "Launch a machine and print its name"},
-    [LIST] = {"list", 0, 0, "", viommu_ctl_list, "List the machines that you may see"},
+    [LIST] = {"list", 0, 0, "", viommu_ctl_list, "List all machines"},
     [SHOW] = {"show", 1, 1, "NAME", viommu_ctl_show, "Show all properties of a machine"},
     [STOP] = {"stop", 1, 1, "NAME", viommu_ctl_stop, "Power the guest off and remove the machine"},
     [KILL] = {"kill", 1, 1, "NAME", viommu_ctl_kill, "End the guest at once and remove the machine"},
@@ -106,6 +106,7 @@ static void complain(int option, char **argv, GError **error)
     const char *word = optopt ? NULL : argv[optind - 1];
     const char *names[N_OPTIONS];
     const char *near;
+    g_autofree char *bare = NULL;
 
     for (size_t i = 0; i < N_OPTIONS; i++)
         names[i] = options[i].name;
@@ -122,7 +123,8 @@ static void complain(int option, char **argv, GError **error)
         usage(error, "unknown option '-%c'", optopt);
         return;
     }
-    near = viommu_nearest(word + strspn(word, "-"), names, N_OPTIONS);
+    bare = g_strndup(word + strspn(word, "-"), strcspn(word + strspn(word, "-"), "="));
+    near = viommu_nearest(bare, names, N_OPTIONS);
     usage(error, near ? "unknown option '%s'; did you mean '--%s'?" : "unknown option '%s'", word, near);
 }
 

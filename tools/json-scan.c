@@ -11,6 +11,7 @@ typedef struct Scanner {
     GPtrArray *open; /* of GHashTable: the keys of each open object; empty for an array */
     char *string;    /* the last token, when it was a string: a key if a colon follows */
     bool string_has_escape;
+    char mark;  /* the last token, when it was one of {}[]:, */
     bool ended; /* the outermost bracket was closed */
 } Scanner;
 
@@ -150,6 +151,9 @@ static bool scan_mark(Scanner *scanner, GError **error)
 
     if (mark == ':' && !scan_colon(scanner, error))
         return false;
+    if ((mark == '}' || mark == ']') && scanner->mark == ',')
+        return refuse(scanner, error, "a comma before '%c', where nothing follows", mark);
+    scanner->mark = mark;
     g_clear_pointer(&scanner->string, g_free);
     scanner->at++;
     if (mark == '{' || mark == '[') {
@@ -176,10 +180,11 @@ static bool scan_token(Scanner *scanner, GError **error)
     }
     if (scanner->ended)
         return refuse(scanner, error, "there is more after the end of the JSON text");
-    if (first == '"')
-        return scan_string(scanner, error);
     if (strchr("{}[]:,", first))
         return scan_mark(scanner, error);
+    scanner->mark = 0;
+    if (first == '"')
+        return scan_string(scanner, error);
     if (first == '-' || g_ascii_isdigit(first))
         return scan_number(scanner, error);
     if (g_ascii_isalpha(first))

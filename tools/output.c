@@ -126,6 +126,9 @@ void viommu_output_failure(const ViommuOutput *output, const GError *error, GVar
         g_variant_lookup(reason, "model", "&s", &model);
         g_variant_lookup(reason, "rule", "&s", &rule);
         g_variant_lookup(reason, "text", "&s", &text);
+        /* What speaks against the machine as a whole is the message itself, mostly. */
+        if (!model && g_str_equal(text, error->message))
+            continue;
         shown = clean(text);
         fprintf(stderr, "  %-8s%s: %s\n", model ? model : "-", rule, shown);
     }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <json-glib/json-glib.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,14 +43,15 @@ static GString *read_all(const char *path, GError **error)
 }
 
 /* json-glib's messages begin with "<data>:LINE:COLUMN: Parse error: ". */
-static void say_line(GError **error, JsonParser *parser)
+static void say_line(const GError *failure, GError **error)
 {
-    const char *words = strstr((*error)->message, "error: ");
-    g_autofree char *rest = g_strdup(words ? words + strlen("error: ") : (*error)->message);
-    guint line = json_parser_get_current_line(parser);
+    const char *words = strstr(failure->message, "error: ");
+    unsigned line;
 
-    g_clear_error(error);
-    invalid(error, "line %u: %s", line, rest);
+    if (words && sscanf(failure->message, "<data>:%u:", &line) == 1)
+        invalid(error, "line %u: %s", line, words + strlen("error: "));
+    else
+        invalid(error, "%s", failure->message);
 }
 
 static GVariant *parse(const GString *text, GError **error)
@@ -62,8 +64,7 @@ static GVariant *parse(const GString *text, GError **error)
     if (!viommu_json_scan(text->str, text->len, error))
         return NULL;
     if (!json_parser_load_from_data(parser, text->str, (gssize)text->len, &failure)) {
-        say_line(&failure, parser);
-        g_propagate_error(error, g_steal_pointer(&failure));
+        say_line(failure, error);
         return NULL;
     }
     root = json_parser_get_root(parser);
