@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-facts: every row of the table of facts at its boundary, the limits of machines, guests, and selectors. */
+#include "tests/unit/unit.h"
+
+#include <string.h>
+#include "lib/facts.h"
+#include "lib/guest.h"
+#include "lib/selector.h"
+
+#define V(major, minor, micro) VIOMMU_VERSION_OF(major, minor, micro)
+
+/* The newest ones that the facts were collected from: nothing can need more. */
+#define NEWEST_LIBVIRT V(12, 8, 0)
+#define NEWEST_QEMU    V(11, 1, 3)
+
+START_TEST(every_fact_at_its_boundary)
+{
+    for (int i = 0; i < VIOMMU_FACT_LAST; i++) {
+        ViommuFactId id = (ViommuFactId)i;
+        const ViommuFact *fact = viommu_fact(id);
+
+        ck_assert_msg(fact->what && *fact->what, "row %d says nothing", i);
+        ck_assert_msg(fact->source && *fact->source, "'%s' has no source", fact->what);
+        for (int other = 0; other < i; other++)
+            ck_assert_str_ne(viommu_fact((ViommuFactId)other)->what, fact->what);
+        ck_assert_uint_gt(fact->libvirt, 0);
+        ck_assert_msg(viommu_fact_holds(id, NEWEST_LIBVIRT, NEWEST_QEMU), "'%s' is nowhere", fact->what);
+        ck_assert(viommu_fact_holds(id, fact->libvirt, fact->qemu));
+        ck_assert(!viommu_fact_holds(id, fact->libvirt - 1, NEWEST_QEMU));
+        if (fact->qemu)
+            ck_assert(!viommu_fact_holds(id, NEWEST_LIBVIRT, fact->qemu - 1));
+    }
+}
+END_TEST
+
+/* The minimums that are commonly repeated wrongly. */
+START_TEST(what_others_get_wrong)
+{
+    ck_assert(!viommu_fact_holds(VIOMMU_FACT_VIRTIO_X86_64, V(8, 2, 0), NEWEST_QEMU));
+    ck_assert(viommu_fact_holds(VIOMMU_FACT_VIRTIO_X86_64, V(8, 3, 0), V(7, 0, 0)));
+    ck_assert(!viommu_fact_holds(VIOMMU_FACT_VIRTIO_AARCH64, NEWEST_LIBVIRT, V(6, 2, 0)));
+    ck_assert(!viommu_fact_holds(VIOMMU_FACT_AMD, V(11, 5, 0), V(10, 0, 13)));
+    ck_assert(viommu_fact_holds(VIOMMU_FACT_INTEL_EIM_TCG, V(7, 0, 0), V(9, 0, 0)));
+    ck_assert(!viommu_fact_holds(VIOMMU_FACT_INTEL_EIM_TCG, V(7, 0, 0), V(8, 2, 2)));
+    ck_assert(!viommu_fact_holds(VIOMMU_FACT_VIRTIO_AW_BITS, V(12, 0, 0), NEWEST_QEMU));
+    ck_assert_uint_eq(viommu_fact(VIOMMU_FACT_VIRTIO_X86_64)->guest_kernel, V(5, 14, 0));
+}
+END_TEST
+
+START_TEST(floors)
+{
+    static const struct {
+        ViommuVersion libvirt, qemu;
+    } cases[] = {
+        {V(7, 0, 0), V(1, 5, 0)},  {V(9, 0, 0), V(4, 2, 0)},  {V(10, 5, 0), V(4, 2, 0)},
+        {V(10, 6, 0), V(5, 2, 0)}, {V(11, 3, 0), V(6, 2, 0)}, {V(12, 3, 0), V(6, 2, 0)},
+        {V(12, 4, 0), V(7, 2, 0)}, {V(12, 8, 0), V(7, 2, 0)},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+        ck_assert_uint_eq(viommu_fact_qemu_floor(cases[i].libvirt), cases[i].qemu);
+}
+END_TEST
+
+START_TEST(most_vcpus)
+{
+    static const struct {
+        ViommuFamily family;
+        const char *machine;
+        ViommuVersion qemu;
+        uint64_t most;
+    } cases[] = {
+        {VIOMMU_FAMILY_Q35, "q35", V(7, 2, 22), 288},
+        {VIOMMU_FAMILY_Q35, "q35", V(8, 1, 0), 1024},
+        {VIOMMU_FAMILY_Q35, "q35", V(9, 0, 0), 4096},
+        {VIOMMU_FAMILY_Q35, NULL, V(9, 0, 0), 4096},
+        {VIOMMU_FAMILY_Q35, "pc-q35-7.2", V(10, 0, 0), 288},
+        {VIOMMU_FAMILY_Q35, "pc-q35-8.2", V(10, 0, 0), 1024},
+        {VIOMMU_FAMILY_Q35, "pc-q35-noble", V(8, 2, 2), 1024},
+        {VIOMMU_FAMILY_VIRT, "virt", V(7, 2, 0), 512},
+        {VIOMMU_FAMILY_VIRT, "virt-9.0", V(9, 0, 0), 512},
+        {VIOMMU_FAMILY_I440FX, "pc", V(9, 0, 0), 255},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+        ck_assert_uint_eq(viommu_fact_max_vcpus(cases[i].family, cases[i].machine, cases[i].qemu),
+                          cases[i].most);
+}
+END_TEST
+
+static ViommuRequest *parse(const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
+    ViommuRequest *request = viommu_request_parse(tree, &error);
+
+    ck_assert_msg(request != NULL, "%s: %s", text, error ? error->message : "");
+    return request;
+}
+
+START_TEST(guests)
+{
+    static const struct {
+        const char *request;
+        ViommuArch arch;
+        ViommuModel model;
+        ViommuDriver driver;
+        const char *why; /* a part of it */
+    } cases[] = {
+        {"@a{sv} {}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_UNKNOWN, NULL},
+        {"{'guest': <{'os': <'debian12'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO,
+         "guest.os"},
+        {"{'guest': <{'os': <'bookworm'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO,
+         "guest.os"},
+        {"{'guest': <{'os': <'debian12'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_YES,
+         "guest.os"},
+        {"{'guest': <{'os': <'debian13'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_MODULE,
+         "initramfs"},
+        {"{'guest': <{'os': <'debian13'>}>}", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3, VIOMMU_DRIVER_YES,
+         "guest.os"},
+        {"{'guest': <{'os': <'debian12-cloud'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, VIOMMU_DRIVER_NO,
+         "guest.os"},
+        {"{'guest': <{'os': <'ubuntu24.04'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_YES,
+         "guest.os"},
+        {"{'guest': <{'os': <'plan9'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_UNKNOWN,
+         NULL},
+        {"{'guest': <{'kernel': <'5.10'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO,
+         "5.14"},
+        {"{'guest': <{'kernel': <'5.13.999'>}>}", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO,
+         "5.14"},
+        {"{'guest': <{'kernel': <'5.14'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_UNKNOWN,
+         NULL},
+        {"{'guest': <{'drivers': <['virtio-iommu']>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO,
+         VIOMMU_DRIVER_YES, "guest.drivers"},
+        {"{'guest': <{'drivers': <['virtio-iommu']>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL,
+         VIOMMU_DRIVER_NO, "guest.drivers"},
+        /* what the caller knows stands above what is known of the distribution */
+        {"{'guest': <{'os': <'debian12'>, 'drivers': <['virtio']>}>}", VIOMMU_ARCH_X86_64,
+         VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_YES, "guest.drivers"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(ViommuRequest) request = parse(cases[i].request);
+        g_autofree char *why = NULL;
+
+        ck_assert_msg(viommu_guest_driver(request, cases[i].arch, cases[i].model, &why) == cases[i].driver,
+                      "%s: %s", cases[i].request, why ? why : "unknown");
+        ck_assert_int_eq(why != NULL, cases[i].why != NULL);
+        ck_assert_msg(!why || strstr(why, cases[i].why), "%s", why);
+    }
+}
+END_TEST
+
+START_TEST(words_of_guests)
+{
+    bool known = false;
+
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
+        ck_assert_int_eq(viommu_guest_driver_model(viommu_model_to_string((ViommuModel)model)), model);
+    ck_assert_int_eq(viommu_guest_driver_model("arm-smmu-v3"), VIOMMU_MODEL_SMMUV3);
+    ck_assert_int_eq(viommu_guest_driver_model("amd_iommu"), VIOMMU_MODEL_AMD);
+    ck_assert_int_eq(viommu_guest_driver_model("vfio"), VIOMMU_UNSET);
+
+    ck_assert_str_eq(viommu_guest_nearest_os("debian12", &known), "debian12");
+    ck_assert(known);
+    ck_assert_str_eq(viommu_guest_nearest_os("debain12", &known), "debian12");
+    ck_assert(!known);
+    ck_assert_ptr_null(viommu_guest_nearest_os("windows", &known));
+    ck_assert(!known);
+}
+END_TEST
+
+START_TEST(selectors)
+{
+    static const struct {
+        const char *request;
+        ViommuSelectorKind kind;
+        bool ordered;
+        const char *models;
+    } cases[] = {
+        {"@a{sv} {}", VIOMMU_SELECTOR_UNSAID, false, ""},
+        {"{'iommu': <{'is-supported': <true>}>}", VIOMMU_SELECTOR_ANY, false, ""},
+        {"{'iommu': <{'is-supported': <false>}>}", VIOMMU_SELECTOR_NONE, false, ""},
+        {"{'iommu': <{'model': <'none'>}>}", VIOMMU_SELECTOR_NONE, false, ""},
+        {"{'iommu': <{'model': <'auto'>}>}", VIOMMU_SELECTOR_ANY, false, ""},
+        {"{'iommu': <{'model': <'any'>}>}", VIOMMU_SELECTOR_ANY, false, ""},
+        {"{'iommu': <{'model-name': <'.*'>}>}", VIOMMU_SELECTOR_ANY, false, ""},
+        {"{'iommu': <{'model': <'.+'>}>}", VIOMMU_SELECTOR_ANY, false, ""},
+        {"{'iommu': <{'model': <'virtio'>}>}", VIOMMU_SELECTOR_NAMED, true, "virtio"},
+        {"{'iommu': <{'model': <['virtio', 'intel']>}>}", VIOMMU_SELECTOR_NAMED, true, "virtio intel"},
+        {"{'iommu': <{'model-name': <'intel|virtio'>}>}", VIOMMU_SELECTOR_NAMED, false, "intel virtio"},
+        {"{'iommu': <{'model': <'(?!amd).*'>}>}", VIOMMU_SELECTOR_NAMED, false, "intel smmuv3 virtio"},
+        /* the whole name must match */
+        {"{'iommu': <{'model': <'smmu.*'>}>}", VIOMMU_SELECTOR_NAMED, false, "smmuv3"},
+        {"{'iommu': <{'model': <'i.*|v.*'>}>}", VIOMMU_SELECTOR_NAMED, false, "intel virtio"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(ViommuRequest) request = parse(cases[i].request);
+        g_autoptr(GString) models = g_string_new(NULL);
+        g_autoptr(GError) error = NULL;
+        ViommuSelector selector;
+
+        unit_assert_ok(viommu_selector_read(&request->iommu, &selector, &error), error);
+        ck_assert_msg(selector.kind == cases[i].kind, "%s", cases[i].request);
+        for (unsigned m = 0; m < selector.n_models; m++)
+            g_string_append_printf(models, "%s%s", m ? " " : "", viommu_model_to_string(selector.models[m]));
+        ck_assert_str_eq(models->str, cases[i].models);
+        ck_assert_int_eq(selector.ordered, cases[i].ordered);
+        for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
+            ck_assert_int_eq(viommu_selector_names(&selector, (ViommuModel)model),
+                             strstr(cases[i].models, viommu_model_to_string((ViommuModel)model)) != NULL);
+    }
+}
+END_TEST
+
+UNIT_MAIN("facts", every_fact_at_its_boundary, what_others_get_wrong, floors, most_vcpus, guests,
+          words_of_guests, selectors)

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-iommu: requests on hosts, decided: the model, its attributes, every rule that can refuse, and who is asked first. */
+#include "tests/unit/unit.h"
+
+#include <string.h>
+#include "lib/iommu-rules.h"
+#include "lib/plan.h"
+
+/* Hosts, by name, as recorded trees. */
+#define EMULATOR(arch, qemu, accelerators) \
+    "{'arch': <'" arch "'>, 'qemu': <'" qemu "'>, 'accelerators': <[" accelerators "]>}"
+#define HOST(libvirt, qemu, accelerators)                                                                \
+    "{'libvirt': <'" libvirt "'>, 'emulators': <[" EMULATOR("x86_64", qemu, accelerators) ", " EMULATOR( \
+        "aarch64", qemu, accelerators) "]>}"
+
+static const char *const bullseye = HOST("7.0.0", "5.2.0", "'kvm', 'tcg'");
+static const char *const bookworm = HOST("9.0.0", "7.2.22", "'kvm', 'tcg'");
+static const char *const bookworm_tcg = HOST("9.0.0", "7.2.22", "'tcg'");
+static const char *const questing = HOST("11.6.0", "10.1.0", "'kvm', 'tcg'");
+static const char *const newest = HOST("12.8.0", "11.1.3", "'kvm', 'tcg'");
+static const char *const newest_tcg = HOST("12.8.0", "11.1.3", "'tcg'");
+static const char *const no_uefi = "{'libvirt': <'9.0.0'>, 'emulators': <[{'arch': <'aarch64'>, 'qemu': "
+                                   "<'7.2.22'>, 'accelerators': <['tcg']>, "
+                                   "'firmware': <['bios']>}]>}";
+
+/* What one decision came to. */
+typedef struct Decision {
+    ViommuPlan *plan; /* NULL: refused */
+    GPtrArray *reasons;
+    GError *error;
+} Decision;
+
+static Decision decide(const char *host_text, const char *request_text, const ViommuPolicy *policy)
+{
+    g_autoptr(GVariant) host_tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, host_text, NULL, NULL, NULL);
+    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, request_text, NULL, NULL, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuHost) host = NULL;
+    g_autoptr(ViommuRequest) request = NULL;
+    ViommuPolicy defaults;
+    Decision decision = {0};
+
+    ck_assert_msg(host_tree && tree, "%s\n%s", host_text, request_text);
+    host = viommu_host_from_variant(host_tree, &error);
+    unit_assert_ok(host != NULL, error);
+    request = viommu_request_parse(tree, &error);
+    unit_assert_ok(request != NULL, error);
+    viommu_policy_init(&defaults);
+    ViommuPlanInput input = {.request = request, .host = host, .policy = policy ? policy : &defaults};
+    ck_assert_int_eq(viommu_plan_build(&input, &decision.plan, &decision.reasons, &decision.error),
+                     decision.plan != NULL);
+    ck_assert((decision.plan == NULL) == (decision.error != NULL));
+    return decision;
+}
+
+static void decision_clear(Decision *decision)
+{
+    viommu_plan_free(decision->plan);
+    g_clear_pointer(&decision->reasons, g_ptr_array_unref);
+    g_clear_error(&decision->error);
+}
+
+static const char *model_of(const Decision *decision)
+{
+    const char *name = decision->plan ? viommu_model_to_string(decision->plan->iommu.model) : "refused";
+
+    return name ? name : "none";
+}
+
+START_TEST(choices)
+{
+    const struct {
+        const char *host, *arch, *rest, *native, *virtio;
+    } cases[] = {
+        {bullseye, "x86_64", "", "intel", "intel"},
+        {bullseye, "aarch64", "", "smmuv3", "smmuv3"},
+        {bookworm, "x86_64", "", "intel", "virtio"},
+        {bookworm, "aarch64", "", "smmuv3", "virtio"},
+        {newest, "x86_64", "", "intel", "virtio"},
+        {newest, "aarch64", "", "smmuv3", "virtio"},
+        /* the guest has a word in it */
+        {bookworm, "x86_64", ", 'guest': <{'os': <'debian12'>}>", "intel", "intel"},
+        {bookworm, "x86_64", ", 'guest': <{'os': <'debian13'>}>", "intel", "intel"},
+        {bookworm, "x86_64", ", 'guest': <{'os': <'ubuntu24.04'>}>", "intel", "virtio"},
+        {bookworm, "x86_64", ", 'guest': <{'drivers': <['virtio']>}>", "virtio", "virtio"},
+        {bookworm, "aarch64", ", 'guest': <{'kernel': <'5.10'>}>", "smmuv3", "smmuv3"},
+        {newest, "x86_64", ", 'guest': <{'drivers': <['amd']>}>", "refused", "refused"},
+        /* virtio has no ACPI without UEFI */
+        {no_uefi, "aarch64", ", 'boot': <{'kernel': <'/k'>}>", "smmuv3", "smmuv3"},
+        {bookworm, "aarch64", ", 'boot': <{'kernel': <'/k'>, 'firmware': <'bios'>}>", "smmuv3", "smmuv3"},
+        /* many vCPUs */
+        {bookworm, "x86_64", ", 'vcpus': <256>", "intel", "intel"},
+        {bookworm_tcg, "x86_64", ", 'vcpus': <256>", "refused", "refused"},
+        {newest_tcg, "x86_64", ", 'vcpus': <256>", "intel", "intel"},
+        {bookworm, "aarch64", ", 'vcpus': <256>", "smmuv3", "virtio"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        for (int order = 0; order < VIOMMU_ORDER_LAST; order++) {
+            g_autofree char *request = g_strdup_printf(
+                "{'arch': <'%s'>, 'iommu': <{'is-supported': <true>}>%s}", cases[i].arch, cases[i].rest);
+            ViommuPolicy policy;
+            Decision decision;
+
+            viommu_policy_init(&policy);
+            policy.order = (ViommuOrder)order;
+            decision = decide(cases[i].host, request, &policy);
+            ck_assert_msg(g_str_equal(model_of(&decision),
+                                      order == VIOMMU_ORDER_NATIVE ? cases[i].native : cases[i].virtio),
+                          "%s: %s, order %d; %s", request, model_of(&decision), order,
+                          decision.error ? decision.error->message : "");
+            decision_clear(&decision);
+        }
+    }
+}
+END_TEST
+
+START_TEST(by_name)
+{
+    const struct {
+        const char *host, *request, *model;
+    } cases[] = {
+        {bookworm, "{'iommu': <{'model': <'virtio'>}>}", "virtio"},
+        {bullseye, "{'iommu': <{'model': <'virtio'>}>}", "refused"},
+        {bullseye, "{'iommu': <{'model': <['virtio', 'intel']>}>}", "intel"},
+        {bookworm, "{'iommu': <{'model': <['virtio', 'intel']>}>}", "virtio"},
+        {bookworm, "{'iommu': <{'model': <'virtio|intel'>}>}", "intel"},
+        {bookworm, "{'iommu': <{'model': <'smmuv3'>}>}", "refused"},
+        {bookworm, "{'arch': <'aarch64'>, 'iommu': <{'model': <'intel'>}>}", "refused"},
+        {bookworm, "{'iommu': <{'model': <'amd'>}>}", "refused"},
+        {questing, "{'iommu': <{'model': <'amd'>}>}", "amd"},
+        {newest, "{'iommu': <{'model': <'amd'>, 'translate': <true>}>}", "refused"},
+        {bookworm, "{'machine': <'pc'>, 'iommu': <{'model': <'intel'>}>}", "refused"},
+        {bookworm, "{'machine': <'pc-q35-7.2'>, 'iommu': <{'model': <'intel'>}>}", "intel"},
+        {bookworm, "{'iommu': <{'model': <'virtio'>}>, 'guest': <{'os': <'debian13'>}>}", "virtio"},
+        {bookworm, "{'iommu': <{'model': <'virtio'>}>, 'guest': <{'os': <'debian12'>}>}", "refused"},
+        {bullseye, "{'iommu': <{'model': <'virtio'>, 'required': <false>}>}", "none"},
+        {bookworm, "@a{sv} {}", "none"},
+        {bookworm, "{'iommu': <{'is-supported': <false>}>}", "none"},
+        /* a machine that cannot be without */
+        {bookworm, "{'vcpus': <256>}", "intel"},
+        {bookworm, "{'vcpus': <255>}", "none"},
+        {bookworm, "{'vcpus': <256>, 'iommu': <{'is-supported': <false>}>}", "refused"},
+        {bookworm_tcg, "{'vcpus': <256>}", "refused"},
+        {bookworm, "{'vcpus': <256>, 'iommu': <{'model': <'virtio'>}>}", "refused"},
+        {bookworm, "{'vcpus': <256>, 'iommu': <{'model': <'virtio'>, 'required': <false>}>}", "refused"},
+        {questing, "{'vcpus': <256>, 'iommu': <{'model': <'amd'>}>}", "refused"},
+        {newest, "{'vcpus': <256>, 'iommu': <{'model': <'amd'>}>}", "amd"},
+        /* attributes */
+        {bookworm, "{'iommu': <{'model': <'intel'>, 'aw-bits': <40>}>}", "refused"},
+        {bookworm, "{'iommu': <{'model': <'virtio'>, 'aw-bits': <48>}>}", "refused"},
+        {newest, "{'iommu': <{'model': <'virtio'>, 'aw-bits': <48>}>}", "virtio"},
+        {bookworm, "{'iommu': <{'model': <'intel'>, 'granule': <'host'>}>}", "refused"},
+        {bookworm_tcg, "{'iommu': <{'model': <'intel'>, 'eim': <true>}>}", "refused"},
+        {newest_tcg, "{'iommu': <{'model': <'intel'>, 'eim': <true>}>}", "intel"},
+        {bookworm, "{'iommu': <{'is-supported': <true>, 'dma-translation': <false>}>}", "refused"},
+        {newest, "{'iommu': <{'is-supported': <true>, 'dma-translation': <false>}>}", "intel"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Decision decision = decide(cases[i].host, cases[i].request, NULL);
+
+        ck_assert_msg(g_str_equal(model_of(&decision), cases[i].model), "%s: %s; %s", cases[i].request,
+                      model_of(&decision), decision.error ? decision.error->message : "");
+        if (!decision.plan)
+            ck_assert_int_eq(decision.error->code, VIOMMU_ERROR_NOT_SUPPORTED);
+        decision_clear(&decision);
+    }
+}
+END_TEST
+
+/* The attributes as one line: "intremap=1 eim=1 aw=48". */
+static char *attributes_of(const ViommuPlan *plan)
+{
+    const ViommuIommuAttributes *given = &plan->iommu.attributes;
+    const struct {
+        const char *name;
+        int value;
+    } flags[] = {{"intremap", given->intremap},    {"eim", given->eim},
+                 {"caching", given->caching_mode}, {"iotlb", given->iotlb},
+                 {"dma", given->dma_translation},  {"xtsup", given->xtsup}};
+    GString *text = g_string_new(NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(flags); i++)
+        if (flags[i].value != VIOMMU_UNSET)
+            g_string_append_printf(text, "%s=%d ", flags[i].name, flags[i].value);
+    if (given->aw_bits != VIOMMU_UNSET_NUMBER)
+        g_string_append_printf(text, "aw=%u ", (unsigned)given->aw_bits);
+    if (given->granule)
+        g_string_append_printf(text, "granule=%s ", given->granule);
+    if (given->granule_bytes != VIOMMU_UNSET_NUMBER)
+        g_string_append_printf(text, "granule=%u ", (unsigned)given->granule_bytes);
+    if (plan->ioapic_split)
+        g_string_append(text, "ioapic ");
+    if (plan->iommu.translate)
+        g_string_append(text, "translate");
+    return g_strchomp(g_string_free(text, FALSE));
+}
+
+START_TEST(attributes_given)
+{
+    const struct {
+        const char *host, *request, *attributes;
+    } cases[] = {
+        {bookworm, "{'iommu': <{'model': <'intel'>}>}", "intremap=1 eim=1 aw=48 ioapic translate"},
+        {bookworm_tcg, "{'iommu': <{'model': <'intel'>}>}", "intremap=1 aw=48 ioapic translate"},
+        {newest_tcg, "{'iommu': <{'model': <'intel'>}>}", "intremap=1 aw=48 ioapic translate"},
+        {newest_tcg, "{'vcpus': <300>}", "intremap=1 eim=1 aw=48 ioapic translate"},
+        {newest, "{'iommu': <{'model': <'intel'>, 'intremap': <false>}>}", "intremap=0 aw=48 translate"},
+        {newest, "{'iommu': <{'model': <'intel'>, 'eim': <false>, 'caching-mode': <true>, 'aw-bits': <39>}>}",
+         "intremap=1 eim=0 caching=1 aw=39 ioapic translate"},
+        {newest, "{'iommu': <{'model': <'intel'>, 'translate': <false>, 'iotlb': <true>}>}",
+         "intremap=1 eim=1 iotlb=1 aw=48 ioapic"},
+        {bookworm, "{'iommu': <{'model': <'virtio'>}>}", "translate"},
+        {newest, "{'iommu': <{'model': <'virtio'>}>}", "translate"},
+        {newest, "{'iommu': <{'model': <'virtio'>, 'aw-bits': <40>, 'granule': <'host'>}>}",
+         "aw=40 granule=host translate"},
+        {newest, "{'iommu': <{'model': <'virtio'>, 'granule': <'64 KiB'>}>}", "granule=65536 translate"},
+        {newest, "{'arch': <'aarch64'>, 'iommu': <{'model': <'smmuv3'>}>}", "translate"},
+        {questing, "{'iommu': <{'model': <'amd'>}>}", "intremap=1 ioapic"},
+        {newest, "{'vcpus': <300>, 'iommu': <{'model': <'amd'>}>}", "intremap=1 xtsup=1 ioapic"},
+        {bookworm, "@a{sv} {}", ""},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Decision decision = decide(cases[i].host, cases[i].request, NULL);
+        g_autofree char *given = NULL;
+
+        unit_assert_ok(decision.plan != NULL, decision.error);
+        given = attributes_of(decision.plan);
+        ck_assert_msg(g_str_equal(given, cases[i].attributes), "%s: %s", cases[i].request, given);
+        decision_clear(&decision);
+    }
+}
+END_TEST
+
+static bool has_reason(const GPtrArray *reasons, int model, const char *rule)
+{
+    for (guint i = 0; i < reasons->len; i++) {
+        const ViommuReason *reason = g_ptr_array_index(reasons, i);
+
+        if (reason->model == model && g_str_equal(reason->rule, rule))
+            return true;
+    }
+    return false;
+}
+
+/* Each rule, in a case where it speaks; walked from the rules' side, so that a new rule needs a case. */
+START_TEST(every_rule_speaks)
+{
+    const struct {
+        const char *rule;
+        ViommuModel model;
+        const char *host, *request;
+    } cases[] = {
+        {"arch", VIOMMU_MODEL_SMMUV3, bookworm, "@a{sv} {}"},
+        {"machine", VIOMMU_MODEL_INTEL, bookworm, "{'machine': <'pc'>}"},
+        {"libvirt-version", VIOMMU_MODEL_VIRTIO, bullseye, "@a{sv} {}"},
+        {"qemu-version", VIOMMU_MODEL_VIRTIO, bullseye, "@a{sv} {}"},
+        {"accelerator", VIOMMU_MODEL_INTEL, bookworm_tcg,
+         "{'iommu': <{'model': <'virtio|intel'>, 'eim': <true>, "
+         "'required': <false>}>}"},
+        {"vcpus", VIOMMU_MODEL_VIRTIO, bookworm, "{'vcpus': <256>}"},
+        {"firmware", VIOMMU_MODEL_VIRTIO, no_uefi, "{'arch': <'aarch64'>, 'boot': <{'kernel': <'/k'>}>}"},
+        {"acpi", VIOMMU_MODEL_VIRTIO, bookworm,
+         "{'arch': <'aarch64'>, 'boot': <{'kernel': <'/k'>, 'firmware': <'bios'>}>}"},
+        {"guest", VIOMMU_MODEL_VIRTIO, bookworm, "{'guest': <{'os': <'debian12'>}>}"},
+        {"attribute", VIOMMU_MODEL_VIRTIO, bookworm,
+         "{'iommu': <{'is-supported': <true>, 'aw-bits': <48>}>}"},
+        {"translate", VIOMMU_MODEL_AMD, newest, "{'iommu': <{'is-supported': <true>, 'translate': <true>}>}"},
+        {"by-name", VIOMMU_MODEL_AMD, newest, "{'iommu': <{'is-supported': <true>}>}"},
+    };
+    g_autoptr(GHashTable) covered = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Decision decision = decide(cases[i].host, cases[i].request, NULL);
+
+        unit_assert_ok(decision.plan != NULL, decision.error);
+        ck_assert_msg(has_reason(decision.plan->iommu.candidates[cases[i].model].reasons, (int)cases[i].model,
+                                 cases[i].rule),
+                      "'%s' is silent on %s", cases[i].rule, cases[i].request);
+        g_hash_table_add(covered, (gpointer)cases[i].rule);
+        decision_clear(&decision);
+    }
+    /* libvirt's own refusals have a test of their own */
+    g_hash_table_add(covered, (gpointer) "libvirt");
+    for (const ViommuIommuRule *rule = viommu_iommu_rules; rule->name; rule++)
+        ck_assert_msg(g_hash_table_contains(covered, rule->name), "no case for the rule '%s'", rule->name);
+}
+END_TEST
+
+/* libvirt's word wins over the table, and the next candidate is taken. */
+START_TEST(refusals_by_libvirt)
+{
+    const ViommuVeto vetoes[] = {{VIOMMU_MODEL_INTEL, "unsupported: no"},
+                                 {VIOMMU_MODEL_VIRTIO, "unsupported: neither"}};
+    g_autoptr(GVariant) host_tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, bookworm, NULL, NULL, NULL);
+    g_autoptr(GVariant) tree =
+        g_variant_parse(G_VARIANT_TYPE_VARDICT, "{'iommu': <{'is-supported': <true>}>}", NULL, NULL, NULL);
+    g_autoptr(ViommuHost) host = viommu_host_from_variant(host_tree, NULL);
+    g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
+    ViommuPolicy policy;
+
+    viommu_policy_init(&policy);
+    for (size_t n = 0; n <= G_N_ELEMENTS(vetoes); n++) {
+        ViommuPlanInput input = {
+            .request = request, .host = host, .policy = &policy, .vetoes = vetoes, .n_vetoes = n};
+        g_autoptr(ViommuPlan) plan = NULL;
+        g_autoptr(GPtrArray) reasons = NULL;
+        g_autoptr(GError) error = NULL;
+        bool built = viommu_plan_build(&input, &plan, &reasons, &error);
+
+        ck_assert_int_eq(built, n < 2);
+        if (built) {
+            ck_assert_int_eq((int)plan->iommu.model, (int)(n ? VIOMMU_MODEL_VIRTIO : VIOMMU_MODEL_INTEL));
+            ck_assert_int_eq((int)plan->iommu.candidates[VIOMMU_MODEL_INTEL].verdict,
+                             n ? VIOMMU_VERDICT_REFUSED : VIOMMU_VERDICT_CHOSEN);
+        } else {
+            ck_assert_ptr_nonnull(strstr(error->message, "unsupported: no"));
+            ck_assert(has_reason(reasons, VIOMMU_MODEL_VIRTIO, "libvirt"));
+        }
+    }
+}
+END_TEST
+
+/* Whatever is decided, every candidate has a verdict and at least one sentence, and exactly the chosen one is chosen. */
+START_TEST(every_candidate_has_its_say)
+{
+    static const char *const requests[] = {
+        "@a{sv} {}",
+        "{'iommu': <{'is-supported': <true>}>}",
+        "{'iommu': <{'is-supported': <false>}>}",
+        "{'iommu': <{'model': <'virtio'>, 'required': <false>}>}",
+        "{'iommu': <{'model': <['amd', 'intel', 'virtio']>, 'required': <false>}>}",
+        "{'iommu': <{'model': <'i.*|v.*'>, 'required': <false>}>}",
+        "{'arch': <'aarch64'>, 'iommu': <{'is-supported': <true>}>}",
+        "{'machine': <'pc'>}",
+        "{'guest': <{'os': <'debian13'>}>, 'iommu': <{'is-supported': <true>}>}",
+    };
+    const char *const hosts[] = {bullseye, bookworm, bookworm_tcg, questing, newest, newest_tcg};
+
+    for (size_t h = 0; h < G_N_ELEMENTS(hosts); h++) {
+        for (size_t r = 0; r < G_N_ELEMENTS(requests); r++) {
+            Decision decision = decide(hosts[h], requests[r], NULL);
+
+            unit_assert_ok(decision.plan != NULL, decision.error);
+            for (int model = 0; model < VIOMMU_MODEL_LAST; model++) {
+                const ViommuCandidate *candidate = &decision.plan->iommu.candidates[model];
+
+                ck_assert_uint_gt(candidate->reasons->len, 0);
+                ck_assert_int_eq(candidate->verdict == VIOMMU_VERDICT_CHOSEN,
+                                 model == (int)decision.plan->iommu.model);
+                for (guint i = 0; i < candidate->reasons->len; i++) {
+                    const ViommuReason *reason = g_ptr_array_index(candidate->reasons, i);
+
+                    ck_assert_int_eq(reason->model, model);
+                    ck_assert_ptr_null(strstr(reason->text, "(null)"));
+                }
+            }
+            decision_clear(&decision);
+        }
+    }
+}
+END_TEST
+
+UNIT_MAIN("iommu", choices, by_name, attributes_given, every_rule_speaks, refusals_by_libvirt,
+          every_candidate_has_its_say)
