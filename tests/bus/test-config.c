@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-config: every key of the table, the order of files, and what is said of wrong ones. */
+#include <check.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config.h"
+#include "lib/error.h"
+#include "lib/names.h"
+#include "lib/quantity.h"
+
+static char *directory;
+
+static void setup(void)
+{
+    directory = g_dir_make_tmp("viommu-config-XXXXXX", NULL);
+    ck_assert_ptr_nonnull(directory);
+}
+
+static char *path_of(const char *name)
+{
+    return g_build_filename(directory, name, NULL);
+}
+
+static void teardown(void)
+{
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+
+    for (const char *name; (name = g_dir_read_name(dir));) {
+        g_autofree char *path = path_of(name);
+        g_unlink(path);
+    }
+    g_rmdir(directory);
+    g_free(g_steal_pointer(&directory));
+}
+
+static char *file_with(const char *name, const char *text)
+{
+    char *path = path_of(name);
+
+    ck_assert(g_file_set_contents(path, text, -1, NULL));
+    return path;
+}
+
+START_TEST(the_vendors_file_names_all_keys_and_changes_none)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuConfig) defaults = viommu_config_new();
+    g_autoptr(ViommuConfig) config = viommu_config_new();
+    g_autoptr(GKeyFile) file = g_key_file_new();
+
+    ck_assert_msg(viommu_config_load_file(config, VENDOR_FILE, &error), "%s", error ? error->message : "");
+    ck_assert_uint_eq(config->warnings->len, 0);
+    ck_assert_int_eq((int)config->policy.order, (int)defaults->policy.order);
+    ck_assert_int_eq((int)config->policy.accelerator, (int)defaults->policy.accelerator);
+    ck_assert_uint_eq(config->policy.default_memory_bytes, defaults->policy.default_memory_bytes);
+    ck_assert_uint_eq(config->policy.default_vcpus, defaults->policy.default_vcpus);
+    ck_assert_ptr_null(config->policy.console_directory);
+    ck_assert_uint_eq(config->workers, defaults->workers);
+    ck_assert_uint_eq(config->max_machines, defaults->max_machines);
+    ck_assert_uint_eq(config->max_launches, defaults->max_launches);
+
+    ck_assert(g_key_file_load_from_file(file, VENDOR_FILE, G_KEY_FILE_NONE, NULL));
+    for (unsigned i = 0; viommu_config_key(i); i++) {
+        const ViommuConfigKey *key = viommu_config_key(i);
+        ck_assert_msg(g_key_file_has_key(file, key->group, key->key, NULL),
+                      "[%s] %s is not in the vendor's file", key->group, key->key);
+    }
+}
+END_TEST
+
+START_TEST(every_key_is_read)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuConfig) config = viommu_config_new();
+    g_autofree char *path = file_with("a.conf", "[iommu]\norder=virtio\n"
+                                                "[machine]\naccelerator=tcg\nmemory= 2 GiB \nvcpus=3\n"
+                                                "console-directory=/var/log/x\n"
+                                                "[daemon]\nworkers=5\nmax-machines=6\nmax-launches=7\n");
+
+    ck_assert_msg(viommu_config_load_file(config, path, &error), "%s", error ? error->message : "");
+    ck_assert_int_eq((int)config->policy.order, VIOMMU_ORDER_VIRTIO);
+    ck_assert_int_eq((int)config->policy.accelerator, VIOMMU_ACCELERATOR_TCG);
+    ck_assert_uint_eq(config->policy.default_memory_bytes, 2 * VIOMMU_GIB);
+    ck_assert_uint_eq(config->policy.default_vcpus, 3);
+    ck_assert_str_eq(config->policy.console_directory, "/var/log/x");
+    ck_assert_uint_eq(config->workers, 5);
+    ck_assert_uint_eq(config->max_machines, 6);
+    ck_assert_uint_eq(config->max_launches, 7);
+
+    g_autofree char *later = file_with("b.conf", "[daemon]\nworkers=8\n[machine]\nconsole-directory=\n");
+    ck_assert(viommu_config_load_file(config, later, NULL));
+    ck_assert_uint_eq(config->workers, 8);
+    ck_assert_uint_eq(config->max_machines, 6);
+    ck_assert_ptr_null(config->policy.console_directory);
+}
+END_TEST
+
+START_TEST(unknown_keys_are_reported)
+{
+    g_autoptr(ViommuConfig) config = viommu_config_new();
+    g_autofree char *path = file_with("c.conf", "[daemon]\nworker=5\norder=virtio\n[other]\nxyzzy=1\n");
+    static const char *const expected[] = {
+        "[daemon] worker: unknown key, ignored; there is [daemon] workers",
+        "[daemon] order: unknown key, ignored; there is [iommu] order",
+        "[other] xyzzy: unknown key, ignored",
+    };
+
+    ck_assert(viommu_config_load_file(config, path, NULL));
+    ck_assert_uint_eq(config->warnings->len, G_N_ELEMENTS(expected));
+    for (size_t i = 0; i < G_N_ELEMENTS(expected); i++) {
+        g_autofree char *text = g_strdup_printf("%s: %s", path, expected[i]);
+        ck_assert_str_eq(config->warnings->pdata[i], text);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *text, *message;
+} wrong[] = {
+    {"[iommu]\norder=Native\n", "[iommu] order: 'Native' is none of native, virtio"},
+    {"[machine]\naccelerator=xen\n", "[machine] accelerator: 'xen' is none of auto, kvm, tcg"},
+    {"[machine]\nmemory=some\n", "[machine] memory: "},
+    {"[machine]\nmemory=1 KiB\n", "[machine] memory: '1 KiB' is not between 1 MiB and "},
+    {"[machine]\nvcpus=0\n", "[machine] vcpus: '0' is not a number between 1 and 65535"},
+    {"[machine]\nconsole-directory=logs\n", "[machine] console-directory: 'logs' is not an absolute path"},
+    {"[daemon]\nworkers=-1\n", "[daemon] workers: '-1' is not a number between 1 and 64"},
+    {"[daemon]\nworkers=\n", "[daemon] workers: '' is not a number between 1 and 64"},
+    {"no key file\n", ""},
+};
+
+START_TEST(wrong_values_are_refused)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuConfig) config = viommu_config_new();
+    g_autofree char *path = file_with("d.conf", wrong[_i].text);
+    g_autofree char *message = g_strdup_printf("%s: %s", path, wrong[_i].message);
+
+    ck_assert(!viommu_config_load_file(config, path, &error));
+    ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST));
+    ck_assert_msg(g_str_has_prefix(error->message, message), "%s", error->message);
+}
+END_TEST
+
+START_TEST(the_environment_names_the_only_file)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuConfig) config = NULL;
+    g_autofree char *path = file_with("e.conf", "[daemon]\nworkers=9\n");
+    g_autofree char *missing = path_of("missing.conf");
+
+    g_setenv(VIOMMU_ENV_CONFIG, path, TRUE);
+    ck_assert_msg(viommu_config_load(true, &config, &error), "%s", error ? error->message : "");
+    ck_assert_uint_eq(config->workers, 9);
+
+    g_clear_pointer(&config, viommu_config_free);
+    g_setenv(VIOMMU_ENV_CONFIG, missing, TRUE);
+    ck_assert(!viommu_config_load(true, &config, &error));
+    ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND));
+    ck_assert_ptr_null(config);
+    g_unsetenv(VIOMMU_ENV_CONFIG);
+}
+END_TEST
+
+START_TEST(a_user_has_a_file)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuConfig) config = NULL;
+    g_autofree char *mine = path_of("viommud");
+    g_autofree char *path = g_build_filename(mine, "viommud.conf", NULL);
+
+    ck_assert_int_eq(g_mkdir(mine, 0700), 0);
+    ck_assert(g_file_set_contents(path, "[daemon]\nmax-machines=11\n", -1, NULL));
+    g_unsetenv(VIOMMU_ENV_CONFIG);
+    g_setenv("XDG_CONFIG_HOME", directory, TRUE);
+    ck_assert_msg(viommu_config_load(true, &config, &error), "%s", error ? error->message : "");
+    ck_assert_uint_eq(config->max_machines, 11);
+    g_clear_pointer(&config, viommu_config_free);
+    ck_assert_msg(viommu_config_load(false, &config, &error), "%s", error ? error->message : "");
+    ck_assert_uint_ne(config->max_machines, 11);
+    g_unlink(path);
+    g_rmdir(mine);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("config");
+    TCase *tcase = tcase_create("config");
+    SRunner *runner;
+    int n_failed;
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, the_vendors_file_names_all_keys_and_changes_none);
+    tcase_add_test(tcase, every_key_is_read);
+    tcase_add_test(tcase, unknown_keys_are_reported);
+    tcase_add_loop_test(tcase, wrong_values_are_refused, 0, G_N_ELEMENTS(wrong));
+    tcase_add_test(tcase, the_environment_names_the_only_file);
+    tcase_add_test(tcase, a_user_has_a_file);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    n_failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
