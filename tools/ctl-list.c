@@ -66,8 +66,11 @@ static void list_as_table(const ViommuOutput *output, GVariant *machines)
 
     g_variant_iter_init(&iterator, machines);
     while (g_variant_iter_next(&iterator, "(&s&s&s&o)", &cells[NAME], &cells[STATE], &cells[MODEL],
-                               &cells[PATH]))
+                               &cells[PATH])) {
+        if (!*cells[MODEL])
+            cells[MODEL] = "none";
         viommu_table_add(table, cells, STATE, state_style(cells[STATE]));
+    }
     viommu_table_print(table, output);
 }
 
@@ -87,45 +90,87 @@ bool viommu_ctl_list(ViommuCtl *ctl, GError **error)
     return true;
 }
 
-/* A property's value in words; its unit is in its name. */
+typedef char *(*ValueFunc)(GVariant *value);
+
+static char *size_text(GVariant *value)
+{
+    return viommu_quantity_format(g_variant_get_uint64(value));
+}
+
+static char *time_text(GVariant *value)
+{
+    gint64 usec = (gint64)g_variant_get_uint64(value);
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_local(usec / G_TIME_SPAN_SECOND);
+
+    return usec && time ? g_date_time_format(time, "%F %T %z") : g_strdup("");
+}
+
+static char *model_text(GVariant *value)
+{
+    const char *model = g_variant_get_string(value, NULL);
+
+    return g_strdup(*model ? model : "none");
+}
+
+/* The name of an error and its text; two empty strings when the launch did not fail. */
+static char *failure_text(GVariant *value)
+{
+    const char *name, *text;
+
+    g_variant_get(value, "(&s&s)", &name, &text);
+    return *name ? g_strdup_printf("%s: %s", name, text) : g_strdup("");
+}
+
+/* Properties that a person reads in other words than the bus has them. */
+static const struct {
+    const char *name, *type;
+    ValueFunc text;
+} shown_otherwise[] = {
+    {"Memory", "t", size_text},      {"MemlockBytes", "t", size_text},  {"Created", "t", time_text},
+    {"IommuModel", "s", model_text}, {"Failure", "(ss)", failure_text},
+};
+
 static char *value_text(const char *name, GVariant *value)
 {
-    if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING) ||
-        g_variant_is_of_type(value, G_VARIANT_TYPE_OBJECT_PATH))
+    for (size_t i = 0; i < G_N_ELEMENTS(shown_otherwise); i++)
+        if (g_str_equal(shown_otherwise[i].name, name) &&
+            g_variant_is_of_type(value, G_VARIANT_TYPE(shown_otherwise[i].type)))
+            return shown_otherwise[i].text(value);
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING))
         return g_variant_dup_string(value, NULL);
-    if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
-        return g_strdup(g_variant_get_boolean(value) ? "yes" : "no");
-    if (g_variant_is_of_type(value, G_VARIANT_TYPE_UINT64) && g_str_has_suffix(name, "Bytes"))
-        return viommu_quantity_format(g_variant_get_uint64(value));
-    if (g_variant_is_of_type(value, G_VARIANT_TYPE_UINT64) && g_str_has_suffix(name, "Usec")) {
-        guint64 usec = g_variant_get_uint64(value);
-        g_autoptr(GDateTime) time = g_date_time_new_from_unix_local((gint64)(usec / G_TIME_SPAN_SECOND));
-
-        return usec && time ? g_date_time_format(time, "%F %T %z") : g_strdup("");
-    }
     return g_variant_print(value, FALSE);
+}
+
+/* A line for each entry of a list. */
+static void show_list(ViommuTable *table, const char *name, GVariant *list)
+{
+    gsize n = g_variant_n_children(list);
+    const char *cells[2] = {name, NULL};
+
+    if (n == 0)
+        viommu_table_add(table, cells, -1, VIOMMU_STYLE_PLAIN);
+    for (gsize i = 0; i < n; i++) {
+        g_autoptr(GVariant) entry = g_variant_get_child_value(list, i);
+        g_autofree char *text = value_text(name, entry);
+
+        cells[0] = i ? " " : name;
+        cells[1] = text;
+        viommu_table_add(table, cells, -1, VIOMMU_STYLE_PLAIN);
+    }
 }
 
 static void show_property(ViommuTable *table, const char *name, GVariant *value)
 {
-    gsize n = g_variant_is_of_type(value, G_VARIANT_TYPE("a*")) ? g_variant_n_children(value) : 0;
-    const char *cells[2] = {name, NULL};
     g_autofree char *text = NULL;
+    bool styled = g_str_equal(name, "State");
 
-    for (gsize i = 0; i < n; i++) {
-        g_autoptr(GVariant) item = g_variant_get_child_value(value, i);
-        g_autofree char *line = value_text(name, item);
-
-        cells[0] = i ? " " : name;
-        cells[1] = line;
-        viommu_table_add(table, cells, -1, VIOMMU_STYLE_PLAIN);
-    }
-    if (n > 0)
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE("a*"))) {
+        show_list(table, name, value);
         return;
-    if (!g_variant_is_of_type(value, G_VARIANT_TYPE("a*")))
-        cells[1] = text = value_text(name, value);
-    viommu_table_add(table, cells, g_str_equal(name, "State") ? 1 : -1,
-                     g_str_equal(name, "State") ? state_style(text) : VIOMMU_STYLE_PLAIN);
+    }
+    text = value_text(name, value);
+    viommu_table_add(table, (const char *const[]){name, text}, styled ? 1 : -1,
+                     styled ? state_style(text) : VIOMMU_STYLE_PLAIN);
 }
 
 bool viommu_ctl_show(ViommuCtl *ctl, GError **error)

@@ -10,7 +10,7 @@
 
 /* What the person is told while a call takes longer than a second. */
 typedef struct ViommuCtlProgress {
-    const ViommuOutput *output;
+    ViommuOutput *output;
     const char *what; /* "launching" */
 } ViommuCtlProgress;
 

@@ -67,7 +67,7 @@ static const struct {
     {"order", 0, "ORDER", offsetof(ViommuCtl, order), LOCAL, &viommu_enum_order,
      "Preference among models: native or virtio (over the site's)"},
     {"connect", 'c', "URI", offsetof(ViommuCtl, connect), LOCAL, NULL,
-     "libvirt to ask; default $VIOMMU_CONNECT, else qemu:///system, for --user qemu:///session"},
+     "libvirt to ask; default $VIOMMU_CONNECT, else qemu:///system for root, else qemu:///session"},
     {"xml", 0, NULL, offsetof(ViommuCtl, xml), V(PLAN), NULL, "Print the domain XML, too"},
     {"json", 'j', NULL, offsetof(ViommuCtl, json), EVERYONE, NULL, "Answer, or the refusal, as JSON"},
     {"user", 0, NULL, offsetof(ViommuCtl, user), BUS | LOCAL, NULL,

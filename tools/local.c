@@ -36,7 +36,7 @@ static const char *choose_uri(const ViommuCtl *ctl)
     return is_user(ctl) ? "qemu:///session" : "qemu:///system";
 }
 
-static ViommuHost *probe(const ViommuCtl *ctl, const char *uri, GError **error)
+static ViommuHost *probe(ViommuCtl *ctl, const char *uri, GError **error)
 {
     ViommuBackend *backend = NULL;
     ViommuHost *host;
@@ -52,7 +52,7 @@ static ViommuHost *probe(const ViommuCtl *ctl, const char *uri, GError **error)
     return host;
 }
 
-ViommuHost *viommu_local_host(const ViommuCtl *ctl, char **ret_uri, GError **error)
+ViommuHost *viommu_local_host(ViommuCtl *ctl, char **ret_uri, GError **error)
 {
     const char *uri = ctl->host ? NULL : choose_uri(ctl);
     g_autoptr(GVariant) tree = NULL;

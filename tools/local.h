@@ -11,4 +11,4 @@
 ViommuConfig *viommu_local_config(const ViommuCtl *ctl, GError **error);
 /** The host in the file that --host names, else this one, asked through libvirt.  *ret_uri, owned, NULL for a recorded
  *  host; may be NULL.  Owned. */
-ViommuHost *viommu_local_host(const ViommuCtl *ctl, char **ret_uri, GError **error);
+ViommuHost *viommu_local_host(ViommuCtl *ctl, char **ret_uri, GError **error);

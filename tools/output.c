@@ -106,7 +106,7 @@ static void failure_as_json(const GError *error, GVariant *reasons)
     viommu_output_json(g_variant_builder_end(&outer));
 }
 
-void viommu_output_failure(const ViommuOutput *output, const GError *error, GVariant *reasons)
+void viommu_output_failure(ViommuOutput *output, const GError *error, GVariant *reasons)
 {
     g_autofree char *message = clean(error->message);
 
@@ -143,16 +143,19 @@ void viommu_output_warning(const ViommuOutput *output, const char *text)
     fprintf(stderr, " %s\n", shown);
 }
 
-void viommu_output_progress(const ViommuOutput *output, const char *text)
+void viommu_output_progress(ViommuOutput *output, const char *text)
 {
-    if (output->terminal_error)
-        fprintf(stderr, "\r\033[K%s", text);
+    if (!output->terminal_error)
+        return;
+    fprintf(stderr, "\r\033[K%s", text);
+    output->in_progress = true;
 }
 
-void viommu_output_progress_end(const ViommuOutput *output)
+void viommu_output_progress_end(ViommuOutput *output)
 {
-    if (output->terminal_error)
+    if (output->in_progress)
         fputs("\r\033[K", stderr);
+    output->in_progress = false;
 }
 
 bool viommu_output_finish(GError **error)

@@ -20,6 +20,7 @@ typedef struct ViommuOutput {
     bool terminal;       /* a person reads standard output */
     bool terminal_error; /* and standard error */
     bool color, color_error;
+    bool in_progress; /* a line of progress stands there */
 } ViommuOutput;
 
 /** Looks at the two streams, and at $NO_COLOR and $TERM. */
@@ -32,11 +33,11 @@ void viommu_output_format(const ViommuOutput *output, const char *format, ...) G
 void viommu_output_json(GVariant *tree);
 /** With --json {"error": {name, message, reasons}} on standard output, else text on standard error.
  *  @reasons aa{sv} with model (optional), rule, text; may be NULL. */
-void viommu_output_failure(const ViommuOutput *output, const GError *error, GVariant *reasons);
+void viommu_output_failure(ViommuOutput *output, const GError *error, GVariant *reasons);
 void viommu_output_warning(const ViommuOutput *output, const char *text);
 /** One line that the next output takes the place of; nothing unless standard error is a terminal. */
-void viommu_output_progress(const ViommuOutput *output, const char *text);
-void viommu_output_progress_end(const ViommuOutput *output);
+void viommu_output_progress(ViommuOutput *output, const char *text);
+void viommu_output_progress_end(ViommuOutput *output);
 /** Writes out what is buffered.  Fails: OUTPUT (of VIOMMU_FAILURE), a full disk for one. */
 bool viommu_output_finish(GError **error);
 
