@@ -18,7 +18,7 @@
 #include "lib/names.h"
 
 /* QEMU may run as any user: each may make a file here, none may see or delete another's. */
-#define CONSOLE_DIRECTORY_MODE 01733
+#define CONSOLE_DIRECTORY_MODE 0711
 
 typedef struct Service {
     const ViommuServiceOptions *options;
