@@ -253,11 +253,16 @@ lab_compare() {
 
 # The guest powers itself off at its end, and libvirt's event tells viommud.
 lab_powered_off() {
-    lab_until 20 lab_ended || lab_problem="the guest powered off, but the machine is still running"
     local result
+    if ! lab_until 20 lab_ended; then
+        lab_problem="the guest powered off, but the machine is '$(lab_property "$lab_machine" State)'"
+        return 1
+    fi
     result=$(lab_property "$lab_machine" Result)
-    [ "$result" = shutdown ] || lab_problem="${lab_problem:-the guest powered off, but the machine's Result is '$result'}"
-    [ -z "$lab_problem" ]
+    if [ "$result" != shutdown ]; then
+        lab_problem="the guest powered off, but the machine's Result is '$result'"
+        return 1
+    fi
 }
 
 lab_ended() {
