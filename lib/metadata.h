@@ -10,19 +10,20 @@
 
 typedef struct ViommuMetadata {
     uint32_t owner_uid;
-    ViommuState phase;       /* how far the launch had come when this was written: DEFINING, STARTING, RUNNING, ... */
-    char *request_id;        /* NULL: none */
-    char *fingerprint;       /* of the request: 64 hexadecimal digits */
-    char *request;           /* canonical text */
+    ViommuState
+        phase; /* how far the launch had come when this was written: DEFINING, STARTING, RUNNING, ... */
+    char *request_id;  /* NULL: none */
+    char *fingerprint; /* of the request: 64 hexadecimal digits */
+    char *request;     /* canonical text */
     ViommuArch arch;
     char *machine;
     ViommuAccelerator accelerator;
-    ViommuModel model;       /* VIOMMU_MODEL_NONE: no IOMMU */
+    ViommuModel model; /* VIOMMU_MODEL_NONE: no IOMMU */
     uint64_t vcpus, memory_bytes, memlock_bytes;
-    char *console_log;       /* NULL: none */
-    char **reasons;          /* why the model was chosen; never NULL after reading */
+    char *console_log; /* NULL: none */
+    char **reasons;    /* why the model was chosen; never NULL after reading */
     char **warnings;
-    uint64_t created_usec;   /* CLOCK_REALTIME */
+    uint64_t created_usec; /* CLOCK_REALTIME */
 } ViommuMetadata;
 
 /** What is known of a machine when its domain is about to be defined. Owned. */

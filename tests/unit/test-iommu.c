@@ -155,6 +155,10 @@ START_TEST(by_name)
         {newest_tcg, "{'iommu': <{'model': <'intel'>, 'eim': <true>}>}", "intel"},
         {bookworm, "{'iommu': <{'is-supported': <true>, 'dma-translation': <false>}>}", "refused"},
         {newest, "{'iommu': <{'is-supported': <true>, 'dma-translation': <false>}>}", "intel"},
+        /* a value that means what its absence means asks for nothing */
+        {bookworm, "{'iommu': <{'model': <'virtio'>, 'intremap': <false>, 'dma-translation': <true>}>}",
+         "virtio"},
+        {bookworm, "{'iommu': <{'model': <'virtio'>, 'intremap': <true>}>}", "refused"},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {

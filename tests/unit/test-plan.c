@@ -228,7 +228,7 @@ START_TEST(translated_devices)
     static const char *const targets[] = {"vda", "sda", "sdb", "vdb"};
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *request = g_strdup_printf("{%s, %s}", cases[i].iommu, devices);
+        g_autofree char *request = g_strdup_printf("{%s, %s}", cases[i].iommu, devices), *xml = NULL;
         Made made;
 
         make(&made, bookworm, request);
@@ -245,6 +245,10 @@ START_TEST(translated_devices)
             ck_assert_int_eq(network->translated,
                              cases[i].translated && network->model == VIOMMU_NETWORK_MODEL_VIRTIO);
         }
+        xml = viommu_domain_xml(made.plan, NULL);
+        g_auto(GStrv) pieces = g_strsplit(xml, "iommu='on'", -1);
+        /* two disks, the SCSI controller, a network card, the entropy device */
+        ck_assert_uint_eq(g_strv_length(pieces) - 1, cases[i].translated ? 5 : 0);
         ck_assert(made.plan->scsi_controller);
         ck_assert_int_eq(made.plan->translate_controllers, cases[i].translated);
         made_clear(&made);
