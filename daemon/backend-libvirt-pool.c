@@ -9,6 +9,10 @@
 #define KEEPALIVE_INTERVAL_SEC 5
 #define KEEPALIVE_COUNT        6
 
+/* A daemon that was just killed may still take a new connection and drop it; its successor is there in a moment. */
+#define REOPEN_ATTEMPTS  3
+#define REOPEN_WAIT_USEC (200 * 1000)
+
 static const struct {
     int virt_code;
     ViommuError code;
@@ -128,7 +132,7 @@ static bool is_shared(const ViommuPool *pool)
 
 static virConnectPtr open_shared(ViommuPool *pool, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pool->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&pool->lock);
 
     if (!pool->only)
         pool->only = open_connection(pool, error);
@@ -145,7 +149,7 @@ virConnectPtr viommu_pool_open(ViommuPool *pool, GError **error)
 /* NULL with a slot reserved: the caller opens one. */
 static virConnectPtr take_idle(ViommuPool *pool)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pool->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&pool->lock);
 
     while (pool->idle.length == 0 && pool->n_open == pool->size)
         g_cond_wait(&pool->returned, &pool->lock);
@@ -157,10 +161,30 @@ static virConnectPtr take_idle(ViommuPool *pool)
 
 static void give_up_slot(ViommuPool *pool)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pool->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&pool->lock);
 
     pool->n_open--;
     g_cond_signal(&pool->returned);
+}
+
+/* In place of @dead. */
+static virConnectPtr reopen(ViommuPool *pool, virConnectPtr dead, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+
+    virConnectClose(dead);
+    viommu_pool_bump(pool);
+    for (int attempt = 1;; attempt++) {
+        g_clear_error(&cause);
+        virConnectPtr connection = open_connection(pool, &cause);
+        if (connection)
+            return connection;
+        if (attempt == REOPEN_ATTEMPTS)
+            break;
+        g_usleep(REOPEN_WAIT_USEC);
+    }
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return NULL;
 }
 
 static virConnectPtr borrow(ViommuPool *pool, GError **error)
@@ -170,13 +194,11 @@ static virConnectPtr borrow(ViommuPool *pool, GError **error)
     if (is_shared(pool))
         return open_shared(pool, error);
     connection = take_idle(pool);
-    /* Costs no round trip: the event thread has seen the socket close. */
-    if (connection && virConnectIsAlive(connection) != 1) {
-        virConnectClose(g_steal_pointer(&connection));
-        viommu_pool_bump(pool);
-    }
     if (!connection)
         connection = open_connection(pool, error);
+    else if (virConnectIsAlive(connection) !=
+             1) /* costs no round trip: the event thread has seen the socket close */
+        connection = reopen(pool, connection, error);
     if (!connection)
         give_up_slot(pool);
     return connection;
@@ -188,7 +210,7 @@ static void give_back(ViommuPool *pool, virConnectPtr connection)
         virConnectClose(connection);
         return;
     }
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pool->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&pool->lock);
     g_queue_push_head(&pool->idle, connection);
     g_cond_signal(&pool->returned);
 }

@@ -209,7 +209,7 @@ static void remember(ViommuProbe *probe, const ViommuHost *host, int generation)
 
 ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&probe->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&probe->lock);
     g_autoptr(ViommuHost) host = cached_host(probe);
     Ask ask = {.probe = probe};
 

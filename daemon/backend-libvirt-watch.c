@@ -147,7 +147,7 @@ static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event
 static void on_close(virConnectPtr connection, int reason, void *opaque)
 {
     ViommuWatch *watch = opaque;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watch->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
 
     watch->closed = close_reasons[(unsigned)reason < G_N_ELEMENTS(close_reasons) ? reason : 0];
     g_cond_signal(&watch->changed);
@@ -195,7 +195,7 @@ static void close_events(virConnectPtr connection, int callback)
 /* Waits for the end of the connection; false when the watch is to stop. */
 static bool wait_closed(ViommuWatch *watch, const char **ret_reason)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watch->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
 
     while (!watch->stopping && !watch->closed)
         g_cond_wait(&watch->changed, &watch->lock);
@@ -206,7 +206,7 @@ static bool wait_closed(ViommuWatch *watch, const char **ret_reason)
 
 static bool wait_before_attempt(ViommuWatch *watch, unsigned attempt)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watch->lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
     unsigned seconds = attempt <= QUICK_ATTEMPTS ? QUICK_WAIT_SEC : SLOW_WAIT_SEC;
     gint64 end = g_get_monotonic_time() + seconds * G_TIME_SPAN_SECOND;
 
