@@ -118,6 +118,12 @@ lab_start_daemon() {
     lab_until 30 lab_answers || say_die "viommud does not start: $(tail -n 5 "$lab_dir/viommud.log")"
 }
 
+# lab_libvirt: which libvirt and QEMU this machine has, in words.
+lab_libvirt() {
+    echo "libvirt $(dpkg-query -W -f '${source:Upstream-Version}' libvirt-daemon 2>/dev/null || echo '?')," \
+        "$(qemu-system-x86_64 --version | sed -n 's/^QEMU emulator version \([0-9.]*\).*/QEMU \1/p')"
+}
+
 lab_answers() {
     kill -0 "$lab_daemon" 2>/dev/null || say_die "viommud ended: $(tail -n 5 "$lab_dir/viommud.log")"
     lab_ctl list >/dev/null 2>&1
