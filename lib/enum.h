@@ -84,7 +84,7 @@ typedef enum ViommuDiskFormat {
 typedef enum ViommuDiskBus {
     VIOMMU_DISK_BUS_VIRTIO,
     VIOMMU_DISK_BUS_SCSI, /* on a virtio-scsi controller */
-    VIOMMU_DISK_BUS_SATA, /* x86_64 only: the virt machine has no SATA controller */
+    VIOMMU_DISK_BUS_SATA, /* never read-only: libvirt refuses that */
     VIOMMU_DISK_BUS_LAST,
 } ViommuDiskBus;
 

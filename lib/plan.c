@@ -340,6 +340,19 @@ static void plan_network_free(void *data)
     g_free(network);
 }
 
+/* libvirt: "readonly sata disks are not supported". */
+static bool check_disks(Build *build, GError **error)
+{
+    for (guint i = 0; build->request->disks && i < build->request->disks->len; i++) {
+        const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
+
+        if (disk->bus == VIOMMU_DISK_BUS_SATA && disk->read_only == 1)
+            return refuse(build, "disk", error,
+                          "disks[%u].read-only is not possible with bus 'sata'; use 'virtio' or 'scsi'", i);
+    }
+    return true;
+}
+
 /* virtio disks and SCSI disks number apart, as the guest does; SATA and SCSI share the letters of sd. */
 static void settle_disks(Build *build)
 {
@@ -414,7 +427,7 @@ static bool build_plan(Build *build, GError **error)
 {
     if (!settle_arch(build, error) || !check_versions(build, error) || !settle_machine(build, error) ||
         !settle_accelerator(build, error) || !settle_vcpus(build, error) || !settle_memory(build, error) ||
-        !settle_iommu(build, error) || !settle_firmware(build, error))
+        !settle_iommu(build, error) || !settle_firmware(build, error) || !check_disks(build, error))
         return false;
     settle_devices(build);
     settle_rest(build);
