@@ -42,8 +42,9 @@ static void news_free(void *data)
 
 static void on_news(const ViommuNews *news, void *userdata)
 {
-    ViommuNews *copy = g_memdup2(news, sizeof *news);
+    ViommuNews *copy = g_new(ViommuNews, 1);
 
+    *copy = *news;
     copy->detail = g_strdup(news->detail);
     g_async_queue_push(userdata, copy);
 }
