@@ -123,8 +123,8 @@ static virConnectPtr open_connection(ViommuPool *pool, GError **error)
     return connection;
 }
 
-/* Each connection to test:///FILE is a world of its own, and test:///default forgets all when the last one closes: there
- * is one for everybody, which the driver allows. */
+/* Each connection to test:///FILE is a world of its own, and test:///default forgets all when the last one closes:
+ * there is one for everybody, which the driver allows. */
 static bool is_shared(const ViommuPool *pool)
 {
     return g_str_has_prefix(pool->uri, "test:");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* backend-libvirt: the calls of daemon/backend.h, each one question or one order to libvirt.  Knows neither machines nor
- * plans; does not log. */
+/* backend-libvirt: the calls of daemon/backend.h, each one question or one order to libvirt.  Knows neither machines
+ * nor plans; does not log. */
 #include "daemon/backend-libvirt.h"
 
 #include <string.h>

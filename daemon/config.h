@@ -14,7 +14,7 @@
 
 typedef struct ViommuConfig {
     ViommuPolicy policy;     /* its console_directory points into this struct */
-    char *console_directory; /* NULL: no console logs */
+    char *console_directory; /* NULL: the site does not say */
     uint64_t workers;        /* threads that talk to libvirt, and connections */
     uint64_t max_machines;   /* of all users together */
     uint64_t max_launches;   /* in flight at once; more are refused as busy */
