@@ -62,6 +62,7 @@ bool viommu_ctl_call_machine(ViommuCtl *ctl, ViommuClientCall call, const char *
 
     if (!path)
         return false;
+    call.arguments = arguments;
     call.path = path;
     call.interface = VIOMMU_IFACE_MACHINE;
     call.tick = viommu_ctl_progress;
