@@ -109,12 +109,28 @@ void viommu_pool_bump(ViommuPool *pool)
     g_atomic_int_inc(&pool->generation);
 }
 
+/* libvirt's words name a socket; a person wants to know what to start. */
+static void advise(const char *uri, GError **error)
+{
+    char *words;
+
+    if (!error || !*error || !(g_str_has_prefix(uri, "qemu:///s")))
+        return;
+    words = g_strdup_printf(
+        "%s; start libvirt's daemon (systemctl start libvirtd, or virtqemud), or name another engine: "
+        "--connect='qemu:///embed?root=DIR' needs no daemon",
+        (*error)->message);
+    g_free((*error)->message);
+    (*error)->message = words;
+}
+
 static virConnectPtr open_connection(ViommuPool *pool, GError **error)
 {
     virConnectPtr connection = virConnectOpen(pool->uri);
 
     if (!connection) {
         viommu_libvirt_fail(error, "cannot connect to '%s'", pool->uri);
+        advise(pool->uri, error);
         return NULL;
     }
     /* Drivers inside this process have nobody to keep alive and say so. */
