@@ -211,7 +211,7 @@ lab_fact() {
 # lab_model, lab_class, lab_groups, lab_seconds; on failure lab_problem tells why.  Refused: lab_model is the error.
 lab_boot() {
     local request started model class groups status=0
-    lab_problem='' lab_model='' lab_class='' lab_groups='' lab_seconds=''
+    lab_problem='' lab_model='' lab_class='' lab_groups='' lab_seconds='' lab_console_end=''
     request=$(lab_request "$1")
     lab_row "$1"
     model=${lab_fields[5]} class=${lab_fields[6]} groups=${lab_fields[7]}
