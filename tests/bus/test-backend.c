@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-backend: the backend against a real libvirt, by default test:///default; $VIOMMU_TEST_URI names another.
  * The guests have no disk and no kernel: the test driver only keeps records, and QEMU stays in its firmware. */
-#include <check.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "lib/error.h"
 #include "lib/names.h"
 #include "lib/plan.h"
+#include "tests/unit/unit.h"
 
 #define NEWS_WAIT_USEC    (60 * G_TIME_SPAN_SECOND)
 #define UNKNOWN_UUID      "99999999-2222-4333-8444-555555555555"
@@ -438,10 +438,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("backend");
     TCase *tcase = tcase_create(test_uri());
-    SRunner *runner;
-    int n_failed;
 
     /* Once: libvirt's embedded engine does not start a second time in one process. */
     tcase_add_unchecked_fixture(tcase, setup, teardown);
@@ -458,12 +455,5 @@ int main(void)
     tcase_add_test(tcase, more_callers_than_connections);
     if (strstr(test_uri(), "///session"))
         tcase_add_test(tcase, a_dead_daemon_is_news_and_is_replaced);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    /* libvirt's event loop is one per process and must not be inherited by a fork. */
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run_case("backend", tcase);
 }

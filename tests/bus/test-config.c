@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-config: every key of the table, the order of files, and what is said of wrong ones. */
-#include <check.h>
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "lib/error.h"
 #include "lib/names.h"
 #include "lib/quantity.h"
+#include "tests/unit/unit.h"
 
 static char *directory;
 
@@ -186,10 +186,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("config");
     TCase *tcase = tcase_create("config");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, the_vendors_file_names_all_keys_and_changes_none);
@@ -198,10 +195,5 @@ int main(void)
     tcase_add_loop_test(tcase, wrong_values_are_refused, 0, G_N_ELEMENTS(wrong));
     tcase_add_test(tcase, the_environment_names_the_only_file);
     tcase_add_test(tcase, a_user_has_a_file);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run_case("config", tcase);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-loop: posting from other threads, work off the loop, signals, and the lines of the log. */
-#include <check.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "daemon/loop.h"
 #include "daemon/worker.h"
 #include "lib/error.h"
+#include "tests/unit/unit.h"
 
 #define N_POSTERS 4
 #define N_POSTS   1000
@@ -274,10 +274,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("loop");
     TCase *tcase = tcase_create("loop");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, posts_of_each_thread_arrive_in_order);
@@ -289,10 +286,5 @@ int main(void)
     tcase_add_test(tcase, lines_on_stderr_have_a_level);
     tcase_add_test(tcase, a_journal_stream_is_recognised);
     tcase_add_test(tcase, levels_have_words);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run_case("loop", tcase);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-qemu-version: what emulators print, and programs that are none: silent, hanging, missing. */
-#include <check.h>
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/qemu-version.h"
 #include "lib/error.h"
+#include "tests/unit/unit.h"
 
 #define PATIENCE_MS 10000
 
@@ -122,10 +122,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("qemu-version");
     TCase *tcase = tcase_create("qemu-version");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
@@ -134,10 +131,5 @@ int main(void)
     tcase_add_loop_test(tcase, others_do_not_hold_us_up, 0, G_N_ELEMENTS(failures));
     tcase_add_test(tcase, a_talkative_program_is_cut_off);
     tcase_add_test(tcase, a_missing_program_is_named);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run_case("qemu-version", tcase);
 }

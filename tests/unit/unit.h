@@ -8,16 +8,14 @@
 #include <stdlib.h>
 #include "lib/error.h"
 
-/** Runs @tests in this process, so that a sanitizer sees all of it; the exit status of main(). */
-static inline int unit_run(const char *name, const TTest *const *tests, size_t n)
+/** Runs @all (taken) in this process, so that a sanitizer sees all of it, and libvirt's event loop, which is one per process,
+ *  meets no fork; the exit status of main(). */
+static inline int unit_run_case(const char *name, TCase *all)
 {
     Suite *suite = suite_create(name);
-    TCase *all = tcase_create(name);
     SRunner *runner;
     int failed;
 
-    for (size_t i = 0; i < n; i++)
-        tcase_add_test(all, tests[i]);
     suite_add_tcase(suite, all);
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
@@ -25,6 +23,16 @@ static inline int unit_run(const char *name, const TTest *const *tests, size_t n
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/** The same for @tests without fixtures. */
+static inline int unit_run(const char *name, const TTest *const *tests, size_t n)
+{
+    TCase *all = tcase_create(name);
+
+    for (size_t i = 0; i < n; i++)
+        tcase_add_test(all, tests[i]);
+    return unit_run_case(name, all);
 }
 
 #define UNIT_MAIN(name, ...)                               \
