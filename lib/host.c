@@ -63,6 +63,19 @@ ViommuEmulator *viommu_host_add_emulator(ViommuHost *host)
     return emulator;
 }
 
+/* "auto" is a wish, and a recording tells what there is. */
+static bool check_emulator(const ViommuEmulator *emulator, GError **error)
+{
+    if (!(emulator->accelerators & (1u << VIOMMU_ACCELERATOR_AUTO)) &&
+        !(emulator->firmware & (1u << VIOMMU_FIRMWARE_AUTO)))
+        return true;
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+                "recorded host: 'auto' is neither an accelerator nor a firmware of the emulator for '%s'; "
+                "name what is there",
+                emulator->arch_name);
+    return false;
+}
+
 ViommuHost *viommu_host_from_variant(GVariant *tree, GError **error)
 {
     g_autoptr(ViommuHost) host = viommu_host_new();
@@ -75,6 +88,8 @@ ViommuHost *viommu_host_from_variant(GVariant *tree, GError **error)
         ViommuEmulator *emulator = g_ptr_array_index(host->emulators, i);
 
         emulator->arch = viommu_enum_from_string(&viommu_enum_arch, emulator->arch_name);
+        if (!check_emulator(emulator, error))
+            return NULL;
     }
     return g_steal_pointer(&host);
 }

@@ -70,6 +70,11 @@ static void add_reasons(GPtrArray *texts, const ViommuCandidate *candidate)
 {
     for (guint i = 0; candidate->reasons && i < candidate->reasons->len; i++) {
         const ViommuReason *reason = g_ptr_array_index(candidate->reasons, i);
+        guint before;
+
+        /* Several candidates may be out of the choice for one and the same reason. */
+        if (g_ptr_array_find_with_equal_func(texts, reason->text, g_str_equal, &before))
+            continue;
 
         g_ptr_array_add(texts, g_strdup(reason->text));
     }

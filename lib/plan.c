@@ -73,6 +73,10 @@ static bool settle_arch(Build *build, GError **error)
     int arch = build->request->arch ? viommu_enum_from_string(&viommu_enum_arch, build->request->arch)
                                     : viommu_host_arch(host);
 
+    if (!host->emulators || host->emulators->len == 0)
+        return refuse(
+            build, "emulator", error,
+            "this host has no QEMU that libvirt knows (Debian: packages qemu-system-x86, qemu-system-arm)");
     if (arch == VIOMMU_UNSET)
         return refuse(build, "arch", error,
                       "viommud launches no machines of this host's own architecture%s%s%s; say arch",
@@ -434,11 +438,13 @@ static bool build_plan(Build *build, GError **error)
     return true;
 }
 
-/* All that speaks against the machine: the machine's own reasons, then every candidate's. */
+/* All that speaks against it: the machine's own reasons, or else every candidate's. */
 static GPtrArray *collect_reasons(Build *build)
 {
     GPtrArray *all = g_steal_pointer(&build->reasons);
 
+    if (all->len > 0)
+        return all;
     for (int model = 0; model < VIOMMU_MODEL_LAST; model++) {
         GPtrArray *reasons = build->plan->iommu.candidates[model].reasons;
 

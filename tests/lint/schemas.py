@@ -51,7 +51,7 @@ def main():
     host_validator = jsonschema.validators.validator_for(host_schema)(host_schema)
     for path in sorted((GOLDEN / "hosts").glob("*.json")):
         checked += 1
-        if host_validator.is_valid(load(path)) != (path.stem != "unknown-key"):
+        if host_validator.is_valid(load(path)) != (path.stem not in ("unknown-key", "auto-accelerator")):
             failures.append(f"hosts/{path.name}: schema and reader disagree")
     if not taken or caught < len(refused) // 2:
         failures.append(f"the schema catches only {caught} of {len(refused)} requests that are refused as invalid")
