@@ -44,7 +44,8 @@ def run_case(ctl, case):
     except json.JSONDecodeError:
         return f"exit {done.returncode}\nno JSON:\n{done.stdout}\n{done.stderr}", None
     xml = report.pop("domain-xml", None)
-    text = f"exit {done.returncode}\n{json.dumps(report, indent=2)}\n"
+    # Messages name the files; where this checkout lies is no part of the decision.
+    text = f"exit {done.returncode}\n{json.dumps(report, indent=2)}\n".replace(f"{HERE}/", "")
     return text + (f"--- domain-xml\n{xml}" if xml else ""), xml
 
 

@@ -58,8 +58,10 @@ define)
     # Not as root: libvirt would doubt its probes at every call wherever only root may open /dev/kvm (docs/HACKING.md).
     drop=()
     if [ "$(id -u)" = 0 ]; then
-        chown -R libvirt-qemu "$work"
-        drop=(setpriv --reuid=libvirt-qemu --regid=kvm --clear-groups --inh-caps=-all env "HOME=$work" "XDG_RUNTIME_DIR=$work")
+        user=libvirt-qemu
+        id "$user" >/dev/null 2>&1 || user=nobody
+        chown -R "$user" "$work"
+        drop=(setpriv "--reuid=$user" "--regid=$(id -g "$user")" --clear-groups --inh-caps=-all env "HOME=$work" "XDG_RUNTIME_DIR=$work")
     fi
     "${drop[@]}" tini -s -- virsh -c "qemu:///embed?root=$work/root" <"$work/commands" >"$work/answers" 2>&1 || true
     echo "1..${#same[@]}"

@@ -6,7 +6,7 @@ set -euo pipefail
 mode=$1
 cd "$2"
 need() { command -v "$1" >/dev/null || { echo "$1 is not installed"; exit 77; }; }
-list() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do [ -f "$file" ] && echo "$file"; done; }
+list() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do if [ -f "$file" ]; then echo "$file"; fi; done; }
 
 case $mode in
 format)
@@ -19,7 +19,7 @@ spelling)
     ;;
 shell)
     need shellcheck
-    list | while read -r file; do head -n 1 "$file" | grep -qE '^#!.*\b(ba)?sh\b' && echo "$file"; done |
+    list | while read -r file; do if head -n 1 "$file" | grep -qE '^#!.*\b(ba)?sh\b'; then echo "$file"; fi; done |
         xargs -r shellcheck --external-sources --severity=warning
     ;;
 *)
