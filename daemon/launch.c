@@ -233,6 +233,8 @@ static void done_start(void *data)
 {
     ViommuLaunch *launch = data;
 
+    if (launch->step_error)
+        g_prefix_error(&launch->step_error, "machine '%s': ", launch->name);
     if (step_failed(launch)) {
         run_step(launch, STEP_UNDO);
         return;
