@@ -171,17 +171,19 @@ static int get_warnings(sd_bus *unused_bus, const char *path, const char *interf
     return append_texts(reply, ((ViommuMachine *)userdata)->warnings);
 }
 
+/* Open for sd-bus, which knows privileged callers and others only: auth decides. */
+#define OPEN       SD_BUS_VTABLE_UNPRIVILEGED
 #define CHANGES    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 #define FIXED      SD_BUS_VTABLE_PROPERTY_CONST
 #define AT(member) offsetof(ViommuMachine, member)
 
 static const sd_bus_vtable machine_vtable[] = {
-    SD_BUS_VTABLE_START(SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_ARGS("u", seconds), SD_BUS_NO_RESULT, method_stop, 0),
-    SD_BUS_METHOD_WITH_ARGS("Kill", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_kill, 0),
-    SD_BUS_METHOD_WITH_ARGS("Reset", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reset, 0),
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_ARGS("u", seconds), SD_BUS_NO_RESULT, method_stop, OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Kill", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_kill, OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Reset", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reset, OPEN),
     SD_BUS_METHOD_WITH_ARGS("GetDomainXML", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", xml), method_get_domain_xml,
-                            0),
+                            OPEN),
     SD_BUS_PROPERTY("Name", "s", NULL, AT(name), FIXED),
     SD_BUS_PROPERTY("UUID", "s", get_uuid, 0, FIXED),
     SD_BUS_PROPERTY("State", "s", get_word, 0, CHANGES),

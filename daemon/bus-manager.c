@@ -199,18 +199,20 @@ static int get_host_facts(sd_bus *unused_bus, const char *path, const char *inte
     return facts ? viommu_bus_variant_append(reply, facts) : sd_bus_message_append(reply, "a{sv}", 0);
 }
 
+/* Open for sd-bus, which knows privileged callers and others only: auth decides. */
+#define OPEN    SD_BUS_VTABLE_UNPRIVILEGED
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 
 static const sd_bus_vtable manager_vtable[] = {
-    SD_BUS_VTABLE_START(SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_VTABLE_START(0),
     SD_BUS_METHOD_WITH_ARGS("Launch", SD_BUS_ARGS("a{sv}", request), SD_BUS_RESULT("o", machine),
-                            method_launch, 0),
+                            method_launch, OPEN),
     SD_BUS_METHOD_WITH_ARGS("Plan", SD_BUS_ARGS("a{sv}", request), SD_BUS_RESULT("a{sv}", plan), method_plan,
-                            0),
+                            OPEN),
     SD_BUS_METHOD_WITH_ARGS("GetMachine", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", machine),
-                            method_get_machine, 0),
+                            method_get_machine, OPEN),
     SD_BUS_METHOD_WITH_ARGS("ListMachines", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssso)", machines),
-                            method_list_machines, 0),
+                            method_list_machines, OPEN),
     SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Connection", "s", get_connection, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Connected", "b", get_connected, 0, CHANGES),

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* harness: a private dbus-daemon, the real viommud on it, and a client.  One per scenario; what is started is ended. */
+#pragma once
+
+#include <check.h>
+#include <glib.h>
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+#include "lib/names.h"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sd_bus_message, sd_bus_message_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sd_bus, sd_bus_flush_close_unref)
+
+/* What a test waits for takes milliseconds; under a sanitizer on a busy machine, seconds. */
+#define HARNESS_PATIENCE_USEC (30 * G_USEC_PER_SEC)
+
+typedef struct Harness {
+    char *directory; /* removed at the end */
+    char *address;   /* of the bus */
+    GPid bus_pid, daemon_pid;
+    sd_bus *bus;        /* the client's connection */
+    GPtrArray *signals; /* of sd_bus_message: what harness_wait_signal() has not taken yet */
+} Harness;
+
+/* An error reply. */
+typedef struct HarnessError {
+    char *name, *message;
+    GPtrArray *reasons; /* of char *: "MODEL RULE TEXT", from a NotSupported */
+} HarnessError;
+
+/** A bus without a daemon.  @activation: it starts one by itself when it is called. */
+Harness *harness_new(bool activation);
+/** A bus with a viommud on it, with --user and test:///default. */
+Harness *harness_new_ready(void);
+/** Ends the daemon, which must end well, and the bus. */
+void harness_free(Harness *harness);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Harness, harness_free)
+
+/** Starts viommud with @options, a list ended by NULL, and waits for its name. */
+void harness_start(Harness *harness, const char *const *options);
+/** Starts a viommud that is expected to end by itself; returns its exit status, and its words in *ret_words, owned. */
+int harness_run(Harness *harness, const char *const *options, char **ret_words);
+/** Sends a signal to the daemon. */
+void harness_signal(Harness *harness, int number);
+/** Waits for the end of the daemon and returns its exit status. */
+int harness_wait_exit(Harness *harness);
+/** Writes the configuration that the daemon reads when it is started. */
+void harness_configure(Harness *harness, const char *text);
+/** One more client. Owned, sd_bus_flush_close_unref(). */
+sd_bus *harness_connect(Harness *harness);
+
+/** A call on @bus to be filled with arguments. Owned. */
+sd_bus_message *harness_method(sd_bus *bus, const char *path, const char *interface, const char *member);
+/** Sends @call, which is freed; the reply or the error that comes. Owned. */
+sd_bus_message *harness_exchange(Harness *harness, sd_bus_message *call);
+/** Sends @call, which is freed.  A reply must come. Owned. */
+sd_bus_message *harness_call(Harness *harness, sd_bus_message *call);
+/** Sends @call, which is freed.  An error must come. */
+HarnessError *harness_call_error(Harness *harness, sd_bus_message *call);
+void harness_error_free(HarnessError *error);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(HarnessError, harness_error_free)
+
+/* A call under way. */
+typedef struct HarnessPending {
+    sd_bus *bus;
+    sd_bus_message *answer; /* NULL: none yet; owned */
+} HarnessPending;
+/** Sends @call, which is freed, on @bus, and does not wait.  @ret_pending must stay where it is until it is answered. */
+void harness_send(sd_bus *bus, sd_bus_message *call, HarnessPending *ret_pending);
+/** Waits for the answer. Borrowed. */
+sd_bus_message *harness_answer(HarnessPending *pending);
+
+/** The Launch or Plan of a request in GVariant's text format. Owned. */
+sd_bus_message *harness_request(sd_bus *bus, const char *member, const char *text);
+/** Launches and returns the path, owned. */
+char *harness_launch(Harness *harness, const char *text);
+/** Launch or Plan, which must be refused. */
+HarnessError *harness_refused(Harness *harness, const char *member, const char *text);
+/** Fails unless that is the name of @error ("Busy") and its message contains @words. */
+void harness_assert_error(const HarnessError *error, const char *name, const char *words);
+/** Stop(seconds), or with a negative number Kill(). */
+void harness_stop(Harness *harness, const char *path, int seconds);
+
+/** A property as GVariant's text, owned: "'running'", "uint32 2". */
+char *harness_property(Harness *harness, const char *path, const char *interface, const char *name);
+void harness_assert_property(Harness *harness, const char *path, const char *name, const char *text);
+/** How many machines there are. */
+unsigned harness_count(Harness *harness);
+
+/** From now on signals are kept. */
+void harness_watch(Harness *harness);
+/** Waits for @member of @path, dropping others before it. Owned, rewound. */
+sd_bus_message *harness_wait_signal(Harness *harness, const char *path, const char *member);
+/** Waits until @path has told of @state, or has it. */
+void harness_wait_state(Harness *harness, const char *path, const char *state);
+
+typedef struct HarnessScenario {
+    const char *name;
+    const TTest **test; /* check defines a test as a variable */
+} HarnessScenario;
+/** Runs the scenario that is named on the command line, or all; @scenarios ends with a row of NULL. */
+int harness_main(int argc, char **argv, const HarnessScenario *scenarios);

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-daemon: the daemon as a process: its command line, its name, its end; and what it tells of the host. */
+#include "tests/bus/harness.h"
+
+#include <signal.h>
+#include <string.h>
+#include "daemon/bus-variant.h"
+
+START_TEST(host)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *facts = NULL, *libvirt = NULL, *quoted = NULL;
+
+    harness_assert_property(harness, VIOMMU_BUS_PATH, "Version", "'" VIOMMU_VERSION "'");
+    harness_assert_property(harness, VIOMMU_BUS_PATH, "Connection", "'test:///default'");
+    harness_assert_property(harness, VIOMMU_BUS_PATH, "Connected", "true");
+    libvirt = harness_property(harness, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "LibvirtVersion");
+    ck_assert_msg(g_ascii_isdigit(libvirt[1]), "%s", libvirt);
+    facts = harness_property(harness, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "HostFacts");
+    quoted = g_strdup_printf("'libvirt': <%s>", libvirt);
+    ck_assert_msg(strstr(facts, quoted), "%s", facts);
+}
+END_TEST
+
+static GVariant *plan_of(Harness *harness, const char *request)
+{
+    g_autoptr(sd_bus_message) reply = harness_call(harness, harness_request(harness->bus, "Plan", request));
+    GVariant *plan = NULL;
+
+    ck_assert(viommu_bus_variant_read(reply, &plan, NULL));
+    return plan;
+}
+
+START_TEST(models_are_those_of_plans)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *models = harness_property(harness, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "IommuModels");
+    static const struct {
+        const char *arch, *model;
+    } cases[] = {{"x86_64", "intel"}, {"x86_64", "virtio"}, {"x86_64", "amd"}, {"aarch64", "smmuv3"}};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *request =
+            g_strdup_printf("{'arch': <'%s'>, 'iommu': <{'model': <'%s'>}>}", cases[i].arch, cases[i].model);
+        g_autofree char *quoted = g_strdup_printf("'%s'", cases[i].model);
+        g_autoptr(sd_bus_message) answer =
+            harness_exchange(harness, harness_request(harness->bus, "Plan", request));
+        bool possible = !sd_bus_message_is_method_error(answer, NULL);
+        ck_assert_msg(possible == !!strstr(models, quoted), "%s is %s, but the list is %s", cases[i].model,
+                      possible ? "possible" : "refused", models);
+    }
+}
+END_TEST
+
+START_TEST(dry_run)
+{
+    static const char request[] = "{'arch': <'x86_64'>, 'iommu': <{'is-supported': <true>}>}";
+    static const char *const keys[] = {"name",     "uuid",          "arch",         "machine", "accelerator",
+                                       "firmware", "vcpus",         "memory-bytes", "iommu",   "warnings",
+                                       "notes",    "memlock-bytes", "domain-xml"};
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autoptr(GVariant) first = plan_of(harness, request), second = plan_of(harness, request);
+    g_autoptr(GVariant) iommu = NULL;
+    const char *model = NULL, *xml = NULL;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        g_autoptr(GVariant) value = g_variant_lookup_value(first, keys[i], NULL);
+        ck_assert_msg(value, "no %s", keys[i]);
+    }
+    ck_assert(g_variant_equal(first, second));
+    iommu = g_variant_lookup_value(first, "iommu", G_VARIANT_TYPE_VARDICT);
+    ck_assert(g_variant_lookup(iommu, "model", "&s", &model));
+    ck_assert_str_eq(model, "intel");
+    ck_assert(g_variant_lookup(first, "domain-xml", "&s", &xml));
+    ck_assert_msg(strstr(xml, "<iommu model='intel'>"), "%s", xml);
+    /* A dry run makes nothing. */
+    ck_assert_uint_eq(harness_count(harness), 0);
+}
+END_TEST
+
+START_TEST(plan_without_iommu)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autoptr(GVariant) plan = plan_of(harness, "{'arch': <'x86_64'>}"), iommu = NULL;
+    const char *model = NULL;
+
+    iommu = g_variant_lookup_value(plan, "iommu", G_VARIANT_TYPE_VARDICT);
+    /* The bus has no null. */
+    ck_assert(g_variant_lookup(iommu, "model", "&s", &model));
+    ck_assert_str_eq(model, "");
+}
+END_TEST
+
+START_TEST(name_is_taken)
+{
+    static const char *const options[] = {"--user", "--connect=test:///default", NULL};
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *words = NULL;
+
+    ck_assert_int_eq(harness_run(harness, options, &words), 5);
+    ck_assert_msg(strstr(words, "org.viommu1 is taken: another viommud runs on this bus"), "%s", words);
+}
+END_TEST
+
+START_TEST(command_line)
+{
+    static const struct {
+        const char *options[4];
+        int status;
+        const char *words;
+    } cases[] = {
+        {{"--version", NULL}, 0, ""},
+        {{"--help", NULL}, 0, ""},
+        {{"--usr", NULL}, 2, "--usr"},
+        {{"--user", "--system", NULL}, 2, "exclude"},
+        {{"something", NULL}, 2, "no arguments"},
+        {{"--log-level=loud", NULL}, 2, "--log-level"},
+        {{"--user", "--config=/nonexistent.conf", NULL}, 6, "/nonexistent.conf"},
+    };
+    g_autoptr(Harness) harness = harness_new(false);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *words = NULL;
+        int status = harness_run(harness, cases[i].options, &words);
+        ck_assert_msg(status == cases[i].status, "%s: status %d: %s", cases[i].options[0], status, words);
+        ck_assert_msg(strstr(words, cases[i].words), "%s: %s", cases[i].options[0], words);
+    }
+}
+END_TEST
+
+START_TEST(no_bus)
+{
+    static const char *const options[] = {"--user", "--connect=test:///default", NULL};
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *words = NULL, *address = g_strdup(harness->address);
+
+    g_free(harness->address);
+    harness->address = g_strdup("unix:path=/nonexistent/bus");
+    ck_assert_int_eq(harness_run(harness, options, &words), 8);
+    ck_assert_msg(strstr(words, "cannot connect to the user's bus"), "%s", words);
+}
+END_TEST
+
+START_TEST(sigterm_in_order)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    HarnessPending pending[32];
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(pending); i++)
+        harness_send(harness->bus, harness_request(harness->bus, "Launch", "{'arch': <'x86_64'>}"),
+                     &pending[i]);
+    ck_assert_int_ge(sd_bus_flush(harness->bus), 0);
+    /* Let it come into the middle of them. */
+    sd_bus_message_unref(harness_answer(&pending[0]));
+    harness_signal(harness, SIGTERM);
+    /* Each call is answered, by a machine or by a name. */
+    for (unsigned i = 1; i < G_N_ELEMENTS(pending); i++) {
+        g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
+        const sd_bus_error *error = sd_bus_message_get_error(answer);
+        ck_assert_msg(!error || g_str_equal(error->name, VIOMMU_ERROR_PREFIX "Busy") ||
+                          g_str_equal(error->name, SD_BUS_ERROR_NO_REPLY) ||
+                          g_str_equal(error->name, SD_BUS_ERROR_SERVICE_UNKNOWN),
+                      "%s: %s", error ? error->name : "", error ? error->message : "");
+    }
+    ck_assert_int_eq(harness_wait_exit(harness), 0);
+}
+END_TEST
+
+START_TEST(sigterm_at_rest)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+
+    harness_signal(harness, SIGTERM);
+    ck_assert_int_eq(harness_wait_exit(harness), 0);
+}
+END_TEST
+
+START_TEST(bus_lost)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+
+    kill(harness->bus_pid, SIGTERM);
+    /* So that a service manager starts it again. */
+    ck_assert_int_eq(harness_wait_exit(harness), 1);
+}
+END_TEST
+
+START_TEST(activation)
+{
+    g_autoptr(Harness) harness = harness_new(true);
+    g_autoptr(sd_bus_message) reply = NULL;
+    g_autofree char *path = harness_launch(harness, "{'arch': <'x86_64'>}");
+    uint32_t pid;
+
+    harness_assert_property(harness, path, "State", "'running'");
+    ck_assert_int_ge(sd_bus_call_method(harness->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                        "org.freedesktop.DBus", "GetConnectionUnixProcessID", NULL, &reply,
+                                        "s", VIOMMU_BUS_NAME),
+                     0);
+    ck_assert_int_gt(sd_bus_message_read(reply, "u", &pid), 0);
+    kill((pid_t)pid, SIGTERM);
+}
+END_TEST
+
+static const HarnessScenario scenarios[] = {
+    {"host", &host},
+    {"models-are-those-of-plans", &models_are_those_of_plans},
+    {"plan", &dry_run},
+    {"plan-without-iommu", &plan_without_iommu},
+    {"name-is-taken", &name_is_taken},
+    {"command-line", &command_line},
+    {"no-bus", &no_bus},
+    {"sigterm-in-order", &sigterm_in_order},
+    {"sigterm-at-rest", &sigterm_at_rest},
+    {"bus-lost", &bus_lost},
+    {"activation", &activation},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    return harness_main(argc, argv, scenarios);
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-refusals: every error that a client can get, by its name, and that nothing is left of what was refused. */
+#include "tests/bus/harness.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* What anybody but root and the user is. */
+#define NOBODY 65534
+
+START_TEST(invalid_request)
+{
+    static const struct {
+        const char *request, *words;
+    } cases[] = {
+        {"{'memry': <'1 GiB'>}", "did you mean 'memory'?"},
+        {"{'iommu': <{'modell': <'intel'>}>}", "did you mean 'iommu.model'?"},
+        {"{'vcpus': <'two'>}", "vcpus"},
+        {"{'vcpus': <uint32 0>}", "vcpus"},
+        {"{'iommu': <{'is-supported': <false>, 'model': <'intel'>}>}", "iommu.is-supported"},
+        {"{'iommu': <{'model': <'INTEL'>}>}", "'INTEL'"},
+        {"{'name': <'Upper'>}", "'Upper'"},
+        {"{'wait': <'forever'>}", "'forever'"},
+    };
+    g_autoptr(Harness) harness = harness_new_ready();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(HarnessError) launch = harness_refused(harness, "Launch", cases[i].request);
+        g_autoptr(HarnessError) plan = harness_refused(harness, "Plan", cases[i].request);
+        harness_assert_error(launch, "InvalidRequest", cases[i].words);
+        harness_assert_error(plan, "InvalidRequest", cases[i].words);
+    }
+    ck_assert_uint_eq(harness_count(harness), 0);
+}
+END_TEST
+
+static bool has_reason(const HarnessError *error, const char *start)
+{
+    for (guint i = 0; i < error->reasons->len; i++)
+        if (g_str_has_prefix(g_ptr_array_index(error->reasons, i), start))
+            return true;
+    return false;
+}
+
+START_TEST(not_supported)
+{
+    static const char request[] = "{'arch': <'x86_64'>, 'iommu': <{'model': <'smmuv3'>}>}";
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autoptr(HarnessError) launch = harness_refused(harness, "Launch", request);
+    g_autoptr(HarnessError) plan = harness_refused(harness, "Plan", request);
+    g_autoptr(HarnessError) arch = harness_refused(harness, "Launch", "{'arch': <'riscv64'>}");
+
+    harness_assert_error(launch, "NotSupported", "smmuv3");
+    ck_assert(has_reason(launch, "smmuv3 arch 'smmuv3' exists only on aarch64"));
+    harness_assert_error(plan, "NotSupported", "smmuv3");
+    ck_assert_uint_eq(plan->reasons->len, launch->reasons->len);
+    harness_assert_error(arch, "NotSupported", "riscv64");
+    ck_assert_uint_eq(harness_count(harness), 0);
+}
+END_TEST
+
+START_TEST(exists)
+{
+    static const char request[] = "{'name': <'one'>, 'arch': <'x86_64'>}";
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *path = harness_launch(harness, request);
+    g_autoptr(HarnessError) error = harness_refused(harness, "Launch", request);
+
+    harness_assert_error(error, "Exists", "'one'");
+    harness_assert_property(harness, path, "State", "'running'");
+}
+END_TEST
+
+START_TEST(not_found)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    sd_bus_message *call = harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "GetMachine");
+    g_autoptr(HarnessError) error = NULL, object = NULL, method = NULL;
+
+    ck_assert_int_ge(sd_bus_message_append(call, "s", "nobody"), 0);
+    error = harness_call_error(harness, call);
+    harness_assert_error(error, "NotFound", "'nobody'");
+
+    object = harness_call_error(
+        harness, harness_method(harness->bus, VIOMMU_MACHINE_PREFIX "/x", VIOMMU_IFACE_MACHINE, "Kill"));
+    ck_assert_str_eq(object->name, SD_BUS_ERROR_UNKNOWN_OBJECT);
+    method = harness_call_error(harness,
+                                harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Dance"));
+    ck_assert_str_eq(method->name, SD_BUS_ERROR_UNKNOWN_METHOD);
+}
+END_TEST
+
+START_TEST(busy_machines)
+{
+    static const char *const options[] = {"--user", "--connect=test:///default", NULL};
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *one = NULL, *two = NULL;
+    g_autoptr(HarnessError) error = NULL;
+
+    harness_configure(harness, "[daemon]\nmax-machines=2\n");
+    harness_start(harness, options);
+    one = harness_launch(harness, "{'arch': <'x86_64'>}");
+    two = harness_launch(harness, "{'arch': <'x86_64'>}");
+    error = harness_refused(harness, "Launch", "{'arch': <'x86_64'>}");
+    harness_assert_error(error, "Busy", "max-machines");
+    harness_stop(harness, one, 0);
+    g_free(one);
+    one = harness_launch(harness, "{'arch': <'x86_64'>}");
+}
+END_TEST
+
+START_TEST(busy_launches)
+{
+    static const char *const options[] = {"--user", "--connect=test:///default", NULL};
+    g_autoptr(Harness) harness = harness_new(false);
+    HarnessPending pending[16];
+    unsigned busy = 0;
+
+    harness_configure(harness, "[daemon]\nmax-launches=1\nworkers=1\n");
+    harness_start(harness, options);
+    for (unsigned i = 0; i < G_N_ELEMENTS(pending); i++)
+        harness_send(harness->bus, harness_request(harness->bus, "Launch", "{'arch': <'x86_64'>}"),
+                     &pending[i]);
+    for (unsigned i = 0; i < G_N_ELEMENTS(pending); i++) {
+        g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
+        busy += sd_bus_message_is_method_error(answer, VIOMMU_ERROR_PREFIX "Busy") > 0;
+    }
+    ck_assert_uint_gt(busy, 0);
+    ck_assert_uint_eq(harness_count(harness), G_N_ELEMENTS(pending) - busy);
+}
+END_TEST
+
+START_TEST(libvirt_away)
+{
+    static const char *const options[] = {"--user",
+                                          "--connect=qemu+unix:///system?socket=/nonexistent/socket", NULL};
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autoptr(HarnessError) launch = NULL, plan = NULL;
+
+    harness_start(harness, options);
+    harness_assert_property(harness, VIOMMU_BUS_PATH, "Connected", "false");
+    harness_assert_property(harness, VIOMMU_BUS_PATH, "LibvirtVersion", "''");
+    harness_assert_property(harness, VIOMMU_BUS_PATH, "Connection",
+                            "'qemu+unix:///system?socket=/nonexistent/socket'");
+    ck_assert_uint_eq(harness_count(harness), 0);
+    launch = harness_refused(harness, "Launch", "{'arch': <'x86_64'>}");
+    harness_assert_error(launch, "Backend", "/nonexistent/socket");
+    plan = harness_refused(harness, "Plan", "{'arch': <'x86_64'>}");
+    harness_assert_error(plan, "Backend", "/nonexistent/socket");
+    ck_assert_uint_eq(harness_count(harness), 0);
+}
+END_TEST
+
+/* A connection of another user. */
+static sd_bus *connect_as_nobody(Harness *harness)
+{
+    sd_bus *bus;
+
+    ck_assert_int_eq(seteuid(NOBODY), 0);
+    bus = harness_connect(harness);
+    ck_assert_int_eq(seteuid(0), 0);
+    return bus;
+}
+
+static void assert_refused_by_policy(sd_bus *bus, sd_bus_message *call)
+{
+    HarnessPending pending;
+    g_autoptr(sd_bus_message) answer = NULL;
+
+    harness_send(bus, call, &pending);
+    answer = harness_answer(&pending);
+    ck_assert_msg(sd_bus_message_is_method_error(answer, VIOMMU_ERROR_PREFIX "PolicyRefused") > 0, "%s",
+                  sd_bus_message_get_error(answer) ? sd_bus_message_get_error(answer)->message
+                                                   : "it was allowed");
+}
+
+START_TEST(policy_refused_user)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *path = harness_launch(harness, "{'arch': <'x86_64'>}");
+    g_autoptr(sd_bus) nobody = connect_as_nobody(harness);
+
+    assert_refused_by_policy(nobody, harness_request(nobody, "Launch", "{'arch': <'x86_64'>}"));
+    assert_refused_by_policy(nobody, harness_request(nobody, "Plan", "{'arch': <'x86_64'>}"));
+    assert_refused_by_policy(nobody, harness_method(nobody, path, VIOMMU_IFACE_MACHINE, "Kill"));
+    assert_refused_by_policy(nobody, harness_method(nobody, path, VIOMMU_IFACE_MACHINE, "GetDomainXML"));
+    assert_refused_by_policy(nobody,
+                             harness_method(nobody, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "ListMachines"));
+    harness_assert_property(harness, path, "State", "'running'");
+}
+END_TEST
+
+START_TEST(policy_refused_system)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *console = g_strdup_printf("--console-directory=%s/console", harness->directory);
+    const char *const options[] = {"--system", "--connect=test:///default", console, NULL};
+    g_autoptr(sd_bus) nobody = NULL;
+    g_autoptr(sd_bus_message) answer = NULL;
+    g_autofree char *path = NULL;
+    HarnessPending pending;
+
+    harness_start(harness, options);
+    path = harness_launch(harness, "{'arch': <'x86_64'>}");
+    nobody = connect_as_nobody(harness);
+    assert_refused_by_policy(nobody, harness_request(nobody, "Launch", "{'arch': <'x86_64'>}"));
+    assert_refused_by_policy(nobody, harness_method(nobody, path, VIOMMU_IFACE_MACHINE, "Kill"));
+    assert_refused_by_policy(nobody, harness_method(nobody, path, VIOMMU_IFACE_MACHINE, "Reset"));
+    harness_send(nobody, harness_request(nobody, "Plan", "{'arch': <'x86_64'>}"), &pending);
+    answer = harness_answer(&pending);
+    ck_assert_msg(!sd_bus_message_is_method_error(answer, NULL), "%s",
+                  sd_bus_message_get_error(answer)->message);
+    harness_assert_property(harness, path, "State", "'running'");
+}
+END_TEST
+
+START_TEST(nested_too_deep)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autoptr(HarnessError) error = NULL;
+    g_autoptr(GVariant) value = g_variant_ref_sink(g_variant_new_string("the end"));
+    sd_bus_message *call = harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
+
+    /* sd-bus and dbus-daemon let 64 containers pass. */
+    ck_assert_int_ge(sd_bus_message_open_container(call, 'a', "{sv}"), 0);
+    ck_assert_int_ge(sd_bus_message_open_container(call, 'e', "sv"), 0);
+    ck_assert_int_ge(sd_bus_message_append(call, "s", "memory"), 0);
+    for (unsigned i = 0; i < 60; i++)
+        ck_assert_int_ge(sd_bus_message_open_container(call, 'v', i < 59 ? "v" : "s"), 0);
+    ck_assert_int_ge(sd_bus_message_append(call, "s", "the end"), 0);
+    for (unsigned i = 0; i < 62; i++)
+        ck_assert_int_ge(sd_bus_message_close_container(call), 0);
+    error = harness_call_error(harness, call);
+    harness_assert_error(error, "InvalidRequest", "nested");
+    ck_assert_uint_eq(harness_count(harness), 0);
+}
+END_TEST
+
+START_TEST(too_large)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *megabyte = g_strnfill(1024 * 1024, 'x');
+    sd_bus_message *call = harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
+    sd_bus_message *many = harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
+    g_autoptr(HarnessError) error = NULL, error_many = NULL;
+
+    ck_assert_int_ge(sd_bus_message_append(call, "a{sv}", 1, "name", "s", megabyte), 0);
+    error = harness_call_error(harness, call);
+    harness_assert_error(error, "InvalidRequest", "256 KiB");
+
+    /* A million small things are as large. */
+    ck_assert_int_ge(sd_bus_message_open_container(many, 'a', "{sv}"), 0);
+    ck_assert_int_ge(sd_bus_message_open_container(many, 'e', "sv"), 0);
+    ck_assert_int_ge(sd_bus_message_append(many, "s", "name"), 0);
+    ck_assert_int_ge(sd_bus_message_open_container(many, 'v', "ay"), 0);
+    ck_assert_int_ge(sd_bus_message_append_array(many, 'y', megabyte, 1024 * 1024), 0);
+    for (unsigned i = 0; i < 3; i++)
+        ck_assert_int_ge(sd_bus_message_close_container(many), 0);
+    error_many = harness_call_error(harness, many);
+    harness_assert_error(error_many, "InvalidRequest", "256 KiB");
+    ck_assert_uint_eq(harness_count(harness), 0);
+}
+END_TEST
+
+START_TEST(odd_values)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    sd_bus_message *file = harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
+    sd_bus_message *twice = harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
+    sd_bus_message *wrong = harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
+    g_autoptr(HarnessError) file_error = NULL, twice_error = NULL, wrong_error = NULL;
+
+    ck_assert_int_ge(sd_bus_message_append(file, "a{sv}", 1, "boot", "h", STDERR_FILENO), 0);
+    file_error = harness_call_error(harness, file);
+    harness_assert_error(file_error, "InvalidRequest", "file descriptor");
+
+    ck_assert_int_ge(sd_bus_message_append(twice, "a{sv}", 2, "name", "s", "a", "name", "s", "b"), 0);
+    twice_error = harness_call_error(harness, twice);
+    harness_assert_error(twice_error, "InvalidRequest", "name");
+
+    /* Another signature than the interface's is the bus library's to refuse. */
+    ck_assert_int_ge(sd_bus_message_append(wrong, "s", "x86_64"), 0);
+    wrong_error = harness_call_error(harness, wrong);
+    ck_assert_str_eq(wrong_error->name, SD_BUS_ERROR_INVALID_ARGS);
+    ck_assert_uint_eq(harness_count(harness), 0);
+}
+END_TEST
+
+/* Every basic type of the bus comes through the reading, to be refused by the field's name. */
+START_TEST(types)
+{
+    static const char *const values[] = {"byte 1",    "true",     "int16 -1",        "uint16 1",
+                                         "-1",        "uint32 1", "int64 -1",        "uint64 1",
+                                         "1.5",       "'text'",   "@as []",          "(1, 'a')",
+                                         "<'inner'>", "@ay []",   "objectpath '/a'", "signature 's'"};
+    g_autoptr(Harness) harness = harness_new_ready();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(values); i++) {
+        g_autofree char *request = g_strdup_printf("{'boot': <%s>}", values[i]);
+        g_autoptr(HarnessError) error = harness_refused(harness, "Launch", request);
+        harness_assert_error(error, "InvalidRequest", "boot");
+    }
+}
+END_TEST
+
+static const HarnessScenario scenarios[] = {
+    {"invalid-request", &invalid_request},
+    {"not-supported", &not_supported},
+    {"exists", &exists},
+    {"not-found", &not_found},
+    {"busy-machines", &busy_machines},
+    {"busy-launches", &busy_launches},
+    {"libvirt-away", &libvirt_away},
+    {"policy-refused-user", &policy_refused_user},
+    {"policy-refused-system", &policy_refused_system},
+    {"nested-too-deep", &nested_too_deep},
+    {"too-large", &too_large},
+    {"odd-values", &odd_values},
+    {"types", &types},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && g_str_has_prefix(argv[1], "policy-") && geteuid() != 0) {
+        puts("SKIP: only root can connect as two users");
+        return 77;
+    }
+    return harness_main(argc, argv, scenarios);
+}
