@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "daemon/bus-variant.h"
+#include "tests/unit/unit.h"
 
 /* The one that is open: a test that fails does not come to harness_free(). */
 static Harness *current;
@@ -509,23 +510,15 @@ static void clean_up(void)
 
 int harness_main(int argc, char **argv, const HarnessScenario *scenarios)
 {
-    Suite *suite = suite_create("bus");
-    SRunner *runner = srunner_create(suite);
-    int failed, n = 0;
+    TCase *all = tcase_create("bus");
+    bool found = false;
 
     atexit(clean_up);
     for (; scenarios->name; scenarios++) {
-        TCase *scenario = tcase_create(scenarios->name);
         if (argc > 1 && !g_str_equal(argv[1], scenarios->name))
             continue;
-        tcase_add_test(scenario, *scenarios->test);
-        suite_add_tcase(suite, scenario);
-        n++;
+        tcase_add_test(all, *scenarios->test);
+        found = true;
     }
-    /* In this process: what is started must end with it. */
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n > 0 && failed == 0 ? 0 : 1;
+    return unit_run_case("bus", all) == EXIT_SUCCESS && found ? EXIT_SUCCESS : EXIT_FAILURE;
 }
