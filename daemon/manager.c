@@ -296,6 +296,13 @@ static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
         viommu_log(LOG_INFO, &fields, "Stopped machine '%s'", machine->name);
     machine->busy = false;
     viommu_registry_feed(manager->registry, machine, error ? VIOMMU_EVENT_STOP_FAILED : VIOMMU_EVENT_REMOVED);
+    if (error) {
+        /* As far as is known it still runs; libvirt is asked, and again when it is back. */
+        if (operation->was_running)
+            viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STARTED);
+        if (manager->connected)
+            viommu_settle_run(manager->settle, NULL, NULL);
+    }
     viommu_operation_answer(operation->stop_waiters, &outcome);
     check_end(manager);
 }
@@ -320,6 +327,7 @@ void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_
     if (!operation) {
         operation = viommu_operations_add(manager->operations, machine->uuid);
         machine->busy = true;
+        operation->was_running = runs;
         operation->stop = viommu_stop_new(&context, machine, runs ? seconds : 0, on_stop, manager);
     } else if (operation->launch) {
         viommu_launch_cancel(operation->launch);

@@ -14,6 +14,7 @@ typedef struct ViommuOperation {
     GArray *launch_waiters; /* of ViommuWaiter */
     GArray *stop_waiters;   /* of ViommuWaiter; may be there during a launch, which is then cancelled */
     bool answered;          /* wait: planned, and it is */
+    bool was_running;       /* before the stop */
 } ViommuOperation;
 
 /** A table of UUID -> ViommuOperation, owned. */

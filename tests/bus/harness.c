@@ -199,6 +199,51 @@ void harness_start(Harness *harness, const char *const *options)
     }
 }
 
+bool harness_has_libvirt(void)
+{
+    g_autofree char *libvirtd = g_find_program_in_path("libvirtd"),
+                    *setpriv = g_find_program_in_path("setpriv");
+
+    return libvirtd && setpriv;
+}
+
+char *harness_start_libvirt(Harness *harness)
+{
+    static const char *const ordinary[] = {"setpriv",        "--reuid=65534", "--regid=65534",
+                                           "--clear-groups", "libvirtd",      NULL};
+    g_autofree char *home = harness_path(harness, "libvirt"), *socket = NULL;
+    gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
+    const char *const *arguments = geteuid() == 0 ? ordinary : ordinary + 4;
+    g_auto(GStrv) environment = make_environment(harness);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_int_eq(harness->libvirt_pid, 0);
+    g_mkdir(home, 0700);
+    if (geteuid() == 0)
+        ck_assert_int_eq(chown(home, 65534, 65534), 0);
+    environment = g_environ_setenv(environment, "HOME", home, TRUE);
+    environment = g_environ_setenv(environment, "XDG_RUNTIME_DIR", home, TRUE);
+    socket = g_build_filename(home, "libvirt", "libvirt-sock", NULL);
+    g_remove(socket);
+    ck_assert_msg(g_spawn_async(NULL, (char **)arguments, environment,
+                                G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL,
+                                NULL, NULL, &harness->libvirt_pid, &error),
+                  "%s", error ? error->message : "");
+    while (!g_file_test(socket, G_FILE_TEST_EXISTS)) {
+        ck_assert_msg(waitpid(harness->libvirt_pid, NULL, WNOHANG) == 0, "libvirtd ended");
+        ck_assert_msg(g_get_monotonic_time() < end, "libvirtd does not make its socket");
+        g_usleep(5000);
+    }
+    return g_strdup_printf("test+unix:///default?socket=%s", socket);
+}
+
+void harness_kill_libvirt(Harness *harness)
+{
+    kill(harness->libvirt_pid, SIGKILL);
+    waitpid(harness->libvirt_pid, NULL, 0);
+    harness->libvirt_pid = 0;
+}
+
 int harness_run(Harness *harness, const char *const *options, char **ret_words)
 {
     g_auto(GStrv) arguments = make_arguments(options), environment = make_environment(harness);
@@ -260,6 +305,8 @@ void harness_free(Harness *harness)
         harness_signal(harness, SIGTERM);
         status = harness_wait_exit(harness);
     }
+    if (harness->libvirt_pid)
+        harness_kill_libvirt(harness);
     current = NULL;
     g_ptr_array_unref(harness->signals);
     sd_bus_flush_close_unref(harness->bus);
@@ -501,10 +548,10 @@ static void clean_up(void)
 {
     if (!current)
         return;
-    if (current->daemon_pid)
-        kill(current->daemon_pid, SIGKILL);
-    if (current->bus_pid)
-        kill(current->bus_pid, SIGKILL);
+    const GPid pids[] = {current->daemon_pid, current->libvirt_pid, current->bus_pid};
+    for (size_t i = 0; i < G_N_ELEMENTS(pids); i++)
+        if (pids[i])
+            kill(pids[i], SIGKILL);
     remove_tree(current->directory);
 }
 

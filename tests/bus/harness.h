@@ -18,6 +18,7 @@ typedef struct Harness {
     char *directory; /* removed at the end */
     char *address;   /* of the bus */
     GPid bus_pid, daemon_pid;
+    GPid libvirt_pid;   /* 0: viommud has libvirt inside, or none */
     sd_bus *bus;        /* the client's connection */
     GPtrArray *signals; /* of sd_bus_message: what harness_wait_signal() has not taken yet */
 } Harness;
@@ -40,6 +41,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Harness, harness_free)
 void harness_start(Harness *harness, const char *const *options);
 /** Starts a viommud that is expected to end by itself; returns its exit status, and its words in *ret_words, owned. */
 int harness_run(Harness *harness, const char *const *options, char **ret_words);
+/** Whether harness_start_libvirt() can work here. */
+bool harness_has_libvirt(void);
+/** Starts a libvirtd of its own, as an ordinary user, and waits for its socket.  Returns the URI of the test driver in it;
+ *  owned. */
+char *harness_start_libvirt(Harness *harness);
+/** Kills it, at once. */
+void harness_kill_libvirt(Harness *harness);
 /** Sends a signal to the daemon. */
 void harness_signal(Harness *harness, int number);
 /** Waits for the end of the daemon and returns its exit status. */

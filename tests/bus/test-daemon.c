@@ -175,6 +175,52 @@ START_TEST(sigterm_at_rest)
 }
 END_TEST
 
+static void wait_connected(Harness *harness, const char *text)
+{
+    for (;;) {
+        g_autofree char *now = harness_property(harness, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Connected");
+        if (g_str_equal(now, text))
+            return;
+        sd_bus_message_unref(harness_wait_signal(harness, VIOMMU_BUS_PATH, "PropertiesChanged"));
+    }
+}
+
+/* libvirt's test driver forgets its domains with its process: they are lost, and said to be. */
+START_TEST(libvirt_restarts)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *uri = harness_start_libvirt(harness), *again = NULL;
+    g_autofree char *connect = g_strconcat("--connect=", uri, NULL), *path = NULL, *new_path = NULL;
+    const char *const options[] = {"--user", connect, NULL};
+    g_autoptr(HarnessError) launch = NULL, stop = NULL;
+    sd_bus_message *call;
+
+    harness_start(harness, options);
+    harness_watch(harness);
+    wait_connected(harness, "true");
+    path = harness_launch(harness, "{'name': <'one'>, 'arch': <'x86_64'>}");
+
+    harness_kill_libvirt(harness);
+    wait_connected(harness, "false");
+    harness_assert_property(harness, path, "State", "'running'");
+    ck_assert_uint_eq(harness_count(harness), 1);
+    launch = harness_refused(harness, "Launch", "{'name': <'two'>, 'arch': <'x86_64'>}");
+    harness_assert_error(launch, "Backend", "cannot connect");
+    call = harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, "Stop");
+    ck_assert_int_ge(sd_bus_message_append(call, "u", 5u), 0);
+    stop = harness_call_error(harness, call);
+    harness_assert_error(stop, "Backend", "cannot connect");
+    harness_assert_property(harness, path, "State", "'running'");
+
+    again = harness_start_libvirt(harness);
+    sd_bus_message_unref(harness_wait_signal(harness, VIOMMU_BUS_PATH, "InterfacesRemoved"));
+    ck_assert_uint_eq(harness_count(harness), 0);
+    harness_assert_property(harness, VIOMMU_BUS_PATH, "Connected", "true");
+    new_path = harness_launch(harness, "{'name': <'one'>, 'arch': <'x86_64'>}");
+    harness_assert_property(harness, new_path, "State", "'running'");
+}
+END_TEST
+
 START_TEST(bus_lost)
 {
     g_autoptr(Harness) harness = harness_new_ready();
@@ -213,11 +259,16 @@ static const HarnessScenario scenarios[] = {
     {"sigterm-in-order", &sigterm_in_order},
     {"sigterm-at-rest", &sigterm_at_rest},
     {"bus-lost", &bus_lost},
+    {"libvirt-restarts", &libvirt_restarts},
     {"activation", &activation},
     {NULL, NULL},
 };
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && g_str_equal(argv[1], "libvirt-restarts") && !harness_has_libvirt()) {
+        puts("SKIP: libvirtd or setpriv is not installed");
+        return 77;
+    }
     return harness_main(argc, argv, scenarios);
 }
