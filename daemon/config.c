@@ -11,49 +11,50 @@
 #define CONFIG_FILE "viommud.conf"
 
 typedef struct Key Key;
-typedef bool (*Parser)(const Key *key, const char *text, void *target, GError **error);
+
+/* A kind of value: from text, and back. */
+typedef struct Kind {
+    bool (*parse)(const Key *key, const char *text, void *target, GError **error);
+    char *(*format)(const Key *key, const void *value);
+} Kind;
 
 struct Key {
     ViommuConfigKey name;
-    Parser parse;
+    const Kind *kind;
     size_t offset;
-    const ViommuEnum *words; /* parse_word */
-    uint64_t min, max;       /* parse_size, parse_number */
+    const ViommuEnum *words; /* kind_word */
+    uint64_t min, max;       /* kind_size, kind_number, kind_count */
 };
 
-static bool parse_word(const Key *key, const char *text, void *target, GError **error);
-static bool parse_size(const Key *key, const char *text, void *target, GError **error);
-static bool parse_number(const Key *key, const char *text, void *target, GError **error);
-static bool parse_count(const Key *key, const char *text, void *target, GError **error);
-static bool parse_path(const Key *key, const char *text, void *target, GError **error);
+static const Kind kind_word, kind_size, kind_number, kind_count, kind_path;
 
 static const Key keys[] = {
-    {{"iommu", "order"}, parse_word, offsetof(ViommuConfig, policy.order), .words = &viommu_enum_order},
+    {{"iommu", "order"}, &kind_word, offsetof(ViommuConfig, policy.order), .words = &viommu_enum_order},
     {{"machine", "accelerator"},
-     parse_word,
+     &kind_word,
      offsetof(ViommuConfig, policy.accelerator),
      .words = &viommu_enum_accelerator},
     {{"machine", "memory"},
-     parse_size,
+     &kind_size,
      offsetof(ViommuConfig, policy.default_memory_bytes),
      .min = VIOMMU_MIB,
      .max = (uint64_t)1 << 62},
-    {{"machine", "vcpus"}, parse_count, offsetof(ViommuConfig, policy.default_vcpus), .min = 1, .max = 65535},
-    {{"machine", "console-directory"}, parse_path, offsetof(ViommuConfig, console_directory)},
-    {{"daemon", "workers"}, parse_number, offsetof(ViommuConfig, workers), .min = 1, .max = 64},
+    {{"machine", "vcpus"}, &kind_count, offsetof(ViommuConfig, policy.default_vcpus), .min = 1, .max = 65535},
+    {{"machine", "console-directory"}, &kind_path, offsetof(ViommuConfig, console_directory)},
+    {{"daemon", "workers"}, &kind_number, offsetof(ViommuConfig, workers), .min = 1, .max = 64},
     {{"daemon", "max-machines"},
-     parse_number,
+     &kind_number,
      offsetof(ViommuConfig, max_machines),
      .min = 1,
      .max = 1000000},
     {{"daemon", "max-launches"},
-     parse_number,
+     &kind_number,
      offsetof(ViommuConfig, max_launches),
      .min = 1,
      .max = 1000000},
 };
 
-/* parse_word writes enums of the policy as int. */
+/* kind_word has enums of the policy as int. */
 G_STATIC_ASSERT(sizeof(ViommuOrder) == sizeof(int) && sizeof(ViommuAccelerator) == sizeof(int));
 
 static bool parse_word(const Key *key, const char *text, void *target, GError **error)
@@ -123,6 +124,39 @@ static bool parse_path(const Key *key, const char *text, void *target, GError **
     return true;
 }
 
+static char *format_word(const Key *key, const void *value)
+{
+    return g_strdup(viommu_enum_to_string(key->words, *(const int *)value));
+}
+
+static char *format_size(const Key *key, const void *value)
+{
+    return viommu_quantity_format(*(const uint64_t *)value);
+}
+
+static char *format_number(const Key *key, const void *value)
+{
+    return g_strdup_printf("%" G_GUINT64_FORMAT, *(const uint64_t *)value);
+}
+
+static char *format_count(const Key *key, const void *value)
+{
+    return g_strdup_printf("%u", *(const unsigned *)value);
+}
+
+static char *format_path(const Key *key, const void *value)
+{
+    const char *path = *(char *const *)value;
+
+    return g_strdup(path ? path : "");
+}
+
+static const Kind kind_word = {parse_word, format_word};
+static const Kind kind_size = {parse_size, format_size};
+static const Kind kind_number = {parse_number, format_number};
+static const Kind kind_count = {parse_count, format_count};
+static const Kind kind_path = {parse_path, format_path};
+
 static const Key *find_key(const char *group, const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
@@ -137,12 +171,12 @@ const ViommuConfigKey *viommu_config_key(unsigned i)
 }
 
 /* The nearest key may stand in another group: "[daemon] order". */
-static void warn_unknown(ViommuConfig *config, const char *path, const char *group, const char *name)
+static void warn_unknown(ViommuConfig *config, const char *place, const char *group, const char *name)
 {
     const char *names[G_N_ELEMENTS(keys)];
     GString *text = g_string_new(NULL);
 
-    g_string_printf(text, "%s: [%s] %s: unknown key, ignored", path, group, name);
+    g_string_printf(text, "%s: [%s] %s: unknown key, ignored", place, group, name);
     for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
         names[i] = keys[i].name.key;
     const char *near = viommu_nearest(name, names, G_N_ELEMENTS(names));
@@ -152,22 +186,66 @@ static void warn_unknown(ViommuConfig *config, const char *path, const char *gro
     g_ptr_array_add(config->warnings, g_string_free(text, FALSE));
 }
 
-static bool read_group(ViommuConfig *config, GKeyFile *file, const char *path, const char *group,
-                       GError **error)
-{
-    g_auto(GStrv) names = g_key_file_get_keys(file, group, NULL, NULL);
+/* A key file as it is being read: GKeyFile knows values, the text knows lines. */
+typedef struct Source {
+    const char *path;
+    GKeyFile *file;
+    char **lines;
+} Source;
 
-    for (size_t i = 0; names && names[i]; i++) {
-        const Key *key = find_key(group, names[i]);
-        if (!key) {
-            warn_unknown(config, path, group, names[i]);
-            continue;
-        }
-        g_autofree char *text = g_key_file_get_value(file, group, names[i], NULL);
-        if (!key->parse(key, g_strstrip(text), (char *)config + key->offset, error)) {
-            g_prefix_error(error, "%s: [%s] %s: ", path, group, names[i]);
-            return false;
-        }
+/* Whether @line is "NAME = ..." */
+static bool assigns(const char *line, const char *name)
+{
+    size_t length = strlen(name);
+
+    return g_str_has_prefix(line, name) && *(line + length + strspn(line + length, " \t")) == '=';
+}
+
+/* The line that counts: the last one of this name in a group of that name, as GKeyFile has it. */
+static unsigned find_line(const Source *source, const char *group, const char *name)
+{
+    g_autofree char *head = g_strdup_printf("[%s]", group);
+    bool inside = false;
+    unsigned found = 0;
+
+    for (unsigned i = 0; source->lines[i]; i++) {
+        const char *line = source->lines[i] + strspn(source->lines[i], " \t");
+        if (*line == '[')
+            inside = g_str_has_prefix(line, head);
+        else if (inside && assigns(line, name))
+            found = i + 1;
+    }
+    return found;
+}
+
+static bool read_key(ViommuConfig *config, const Source *source, const char *group, const char *name,
+                     GError **error)
+{
+    g_autofree char *place = g_strdup_printf("%s:%u", source->path, find_line(source, group, name));
+    g_autofree char *text = g_key_file_get_value(source->file, group, name, NULL);
+    const Key *key = find_key(group, name);
+
+    if (!key) {
+        warn_unknown(config, place, group, name);
+        return true;
+    }
+    if (!key->kind->parse(key, g_strstrip(text), (char *)config + key->offset, error)) {
+        g_prefix_error(error, "%s: [%s] %s: ", place, group, name);
+        return false;
+    }
+    g_hash_table_insert(config->places, (void *)&key->name, g_steal_pointer(&place));
+    return true;
+}
+
+static bool read_groups(ViommuConfig *config, const Source *source, GError **error)
+{
+    g_auto(GStrv) groups = g_key_file_get_groups(source->file, NULL);
+
+    for (size_t i = 0; groups[i]; i++) {
+        g_auto(GStrv) names = g_key_file_get_keys(source->file, groups[i], NULL, NULL);
+        for (size_t j = 0; names && names[j]; j++)
+            if (!read_key(config, source, groups[i], names[j], error))
+                return false;
     }
     return true;
 }
@@ -176,18 +254,18 @@ static bool read_file(ViommuConfig *config, const char *path, GError **error)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autoptr(GError) cause = NULL;
+    g_autofree char *text = NULL;
+    size_t length;
 
-    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &cause)) {
+    if (!g_file_get_contents(path, &text, &length, &cause) ||
+        !g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, &cause)) {
         bool missing = g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT);
         g_set_error(error, VIOMMU_ERROR, missing ? VIOMMU_ERROR_NOT_FOUND : VIOMMU_ERROR_INVALID_REQUEST,
                     "%s: %s", path, cause->message);
         return false;
     }
-    g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
-    for (size_t i = 0; groups[i]; i++)
-        if (!read_group(config, file, path, groups[i], error))
-            return false;
-    return true;
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    return read_groups(config, &(Source){path, file, lines}, error);
 }
 
 bool viommu_config_load_file(ViommuConfig *config, const char *path, GError **error)
@@ -250,6 +328,7 @@ ViommuConfig *viommu_config_new(void)
     config->max_machines = 1024;
     config->max_launches = 64;
     config->warnings = g_ptr_array_new_with_free_func(g_free);
+    config->places = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     return config;
 }
 
@@ -259,6 +338,7 @@ void viommu_config_free(ViommuConfig *config)
         return;
     g_free(config->console_directory);
     g_ptr_array_unref(config->warnings);
+    g_hash_table_unref(config->places);
     g_free(config);
 }
 
@@ -271,4 +351,22 @@ bool viommu_config_load(bool user, ViommuConfig **ret_config, GError **error)
     if (ok)
         *ret_config = g_steal_pointer(&config);
     return ok;
+}
+
+char *viommu_config_print(const ViommuConfig *config)
+{
+    GString *text = g_string_new(NULL);
+    const char *group = "";
+
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        const Key *key = &keys[i];
+        g_autofree char *value = key->kind->format(key, (const char *)config + key->offset);
+        const char *place = g_hash_table_lookup(config->places, &key->name);
+
+        if (!g_str_equal(group, key->name.group))
+            g_string_append_printf(text, "%s[%s]\n", i ? "\n" : "", key->name.group);
+        group = key->name.group;
+        g_string_append_printf(text, "# %s\n%s=%s\n", place ? place : "default", key->name.key, value);
+    }
+    return g_string_free(text, FALSE);
 }

@@ -18,7 +18,8 @@ typedef struct ViommuConfig {
     uint64_t workers;        /* threads that talk to libvirt, and connections */
     uint64_t max_machines;   /* of all users together */
     uint64_t max_launches;   /* in flight at once; more are refused as busy */
-    GPtrArray *warnings;     /* of char *: unknown groups and keys, by file; for the caller to log */
+    GPtrArray *warnings;     /* of char *: unknown groups and keys, by file and line; for the caller to log */
+    GHashTable *places;      /* ViommuConfigKey of the table -> "FILE:LINE" that its value is from */
 } ViommuConfig;
 
 /* One known key, for the test that compares the table with conf/viommud.conf. */
@@ -33,9 +34,11 @@ void viommu_config_free(ViommuConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuConfig, viommu_config_free)
 
 /** Reads the files.  Reads the environment.  @ret_config owned.
- *  Fails: INVALID_REQUEST for a file that is no key file, or a value that is none, naming file, group and key. */
+ *  Fails: INVALID_REQUEST for a file that is no key file, or a value that is none, naming file, line, group and key. */
 bool viommu_config_load(bool user, ViommuConfig **ret_config, GError **error);
 /** Reads one more file over @config; for tests.  Fails as above, and NOT_FOUND. */
 bool viommu_config_load_file(ViommuConfig *config, const char *path, GError **error);
 /** The keys of the table; @i from 0, NULL after the last. Static. */
 const ViommuConfigKey *viommu_config_key(unsigned i);
+/** All values as a key file, each with a comment above it that says where it is from: "FILE:LINE" or "default". Owned. */
+char *viommu_config_print(const ViommuConfig *config);

@@ -16,7 +16,7 @@ static int fail_usage(const char *text)
 int main(int argc, char **argv)
 {
     g_autofree char *connect = NULL, *config = NULL, *console_directory = NULL, *log_level = NULL;
-    gboolean user = FALSE, system = FALSE, version = FALSE;
+    gboolean user = FALSE, system = FALSE, version = FALSE, print_config = FALSE;
     const GOptionEntry entries[] = {
         {"user", 0, 0, G_OPTION_ARG_NONE, &user, "Serve the user's bus, with qemu:///session", NULL},
         {"system", 0, 0, G_OPTION_ARG_NONE, &system, "Serve the system bus, with qemu:///system (default)",
@@ -28,6 +28,8 @@ int main(int argc, char **argv)
          "Where the guests' serial consoles are logged", "DIR"},
         {"log-level", 0, 0, G_OPTION_ARG_STRING, &log_level, "err, warning, notice, info (default) or debug",
          "LEVEL"},
+        {"print-config", 0, 0, G_OPTION_ARG_NONE, &print_config,
+         "Print each setting and where it is from, and exit", NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
         {NULL},
     };
@@ -51,5 +53,5 @@ int main(int argc, char **argv)
     viommu_log_open(priority);
 
     ViommuServiceOptions options = {user, connect, config, console_directory};
-    return viommu_service_run(&options);
+    return print_config ? viommu_service_print_config(&options) : viommu_service_run(&options);
 }

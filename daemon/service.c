@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -67,7 +68,7 @@ static bool make_console_directory(const char *path, GError **error)
     return true;
 }
 
-static bool read_config(Service *service, GError **error)
+static bool read_files(Service *service, GError **error)
 {
     if (service->options->config) {
         service->config = viommu_config_new();
@@ -78,6 +79,13 @@ static bool read_config(Service *service, GError **error)
     }
     for (guint i = 0; i < service->config->warnings->len; i++)
         viommu_log(LOG_WARNING, NULL, "%s", (char *)g_ptr_array_index(service->config->warnings, i));
+    return true;
+}
+
+static bool read_config(Service *service, GError **error)
+{
+    if (!read_files(service, error))
+        return false;
     set_console_directory(service);
     return make_console_directory(service->config->console_directory, error);
 }
@@ -213,6 +221,22 @@ static int run(Service *service)
         _exit(r > 0 ? r : EXIT_FAILURE);
     }
     return r < 0 ? EXIT_FAILURE : r;
+}
+
+int viommu_service_print_config(const ViommuServiceOptions *options)
+{
+    Service service = {.options = options};
+    g_autoptr(GError) error = NULL;
+
+    if (check(&service, read_files(&service, &error), &error, "reading the configuration")) {
+        g_autofree char *text = viommu_config_print(service.config);
+        if (fputs(text, stdout) == EOF || fflush(stdout) == EOF) {
+            viommu_log(LOG_ERR, NULL, "cannot write to standard output: %s", g_strerror(errno));
+            service.status = EXIT_FAILURE;
+        }
+    }
+    take_down(&service);
+    return service.status;
 }
 
 int viommu_service_run(const ViommuServiceOptions *options)

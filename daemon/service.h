@@ -17,3 +17,5 @@ typedef struct ViommuServiceOptions {
 /** Runs the daemon until it is told to end.  Reads the environment (XDG_RUNTIME_DIR, VIOMMU_CONNECT, VIOMMU_CONFIG).
  *  Returns the exit status; errors are logged. */
 int viommu_service_run(const ViommuServiceOptions *options);
+/** Prints the configuration that would be used, with the file and line of each value.  As above. */
+int viommu_service_print_config(const ViommuServiceOptions *options);

@@ -102,15 +102,15 @@ START_TEST(unknown_keys_are_reported)
     g_autoptr(ViommuConfig) config = viommu_config_new();
     g_autofree char *path = file_with("c.conf", "[daemon]\nworker=5\norder=virtio\n[other]\nxyzzy=1\n");
     static const char *const expected[] = {
-        "[daemon] worker: unknown key, ignored; there is [daemon] workers",
-        "[daemon] order: unknown key, ignored; there is [iommu] order",
-        "[other] xyzzy: unknown key, ignored",
+        "2: [daemon] worker: unknown key, ignored; there is [daemon] workers",
+        "3: [daemon] order: unknown key, ignored; there is [iommu] order",
+        "5: [other] xyzzy: unknown key, ignored",
     };
 
     ck_assert(viommu_config_load_file(config, path, NULL));
     ck_assert_uint_eq(config->warnings->len, G_N_ELEMENTS(expected));
     for (size_t i = 0; i < G_N_ELEMENTS(expected); i++) {
-        g_autofree char *text = g_strdup_printf("%s: %s", path, expected[i]);
+        g_autofree char *text = g_strdup_printf("%s:%s", path, expected[i]);
         ck_assert_str_eq(config->warnings->pdata[i], text);
     }
 }
@@ -119,15 +119,17 @@ END_TEST
 static const struct {
     const char *text, *message;
 } wrong[] = {
-    {"[iommu]\norder=Native\n", "[iommu] order: 'Native' is none of native, virtio"},
-    {"[machine]\naccelerator=xen\n", "[machine] accelerator: 'xen' is none of auto, kvm, tcg"},
-    {"[machine]\nmemory=some\n", "[machine] memory: "},
-    {"[machine]\nmemory=1 KiB\n", "[machine] memory: '1 KiB' is not between 1 MiB and "},
-    {"[machine]\nvcpus=0\n", "[machine] vcpus: '0' is not a number between 1 and 65535"},
-    {"[machine]\nconsole-directory=logs\n", "[machine] console-directory: 'logs' is not an absolute path"},
-    {"[daemon]\nworkers=-1\n", "[daemon] workers: '-1' is not a number between 1 and 64"},
-    {"[daemon]\nworkers=\n", "[daemon] workers: '' is not a number between 1 and 64"},
-    {"no key file\n", ""},
+    {"[iommu]\norder=Native\n", ":2: [iommu] order: 'Native' is none of native, virtio"},
+    {"[machine]\naccelerator=xen\n", ":2: [machine] accelerator: 'xen' is none of auto, kvm, tcg"},
+    {"[machine]\nmemory=some\n", ":2: [machine] memory: "},
+    {"[machine]\nmemory=1 KiB\n", ":2: [machine] memory: '1 KiB' is not between 1 MiB and "},
+    {"[machine]\nvcpus=0\n", ":2: [machine] vcpus: '0' is not a number between 1 and 65535"},
+    {"[machine]\nconsole-directory=logs\n",
+     ":2: [machine] console-directory: 'logs' is not an absolute path"},
+    {"[daemon]\nworkers=-1\n", ":2: [daemon] workers: '-1' is not a number between 1 and 64"},
+    {"[daemon]\nworkers=\n", ":2: [daemon] workers: '' is not a number between 1 and 64"},
+    {"no key file\n", ": "},
+    {"[daemon]\n# workers=1\n\n workers = 0\n[daemon]\nmax-machines=1\n", ":4: [daemon] workers: '0' is"},
 };
 
 START_TEST(wrong_values_are_refused)
@@ -135,11 +137,42 @@ START_TEST(wrong_values_are_refused)
     g_autoptr(GError) error = NULL;
     g_autoptr(ViommuConfig) config = viommu_config_new();
     g_autofree char *path = file_with("d.conf", wrong[_i].text);
-    g_autofree char *message = g_strdup_printf("%s: %s", path, wrong[_i].message);
+    g_autofree char *message = g_strdup_printf("%s%s", path, wrong[_i].message);
 
     ck_assert(!viommu_config_load_file(config, path, &error));
     ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST));
     ck_assert_msg(g_str_has_prefix(error->message, message), "%s", error->message);
+}
+END_TEST
+
+START_TEST(printed_with_the_place_of_each_value)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuConfig) config = viommu_config_new();
+    g_autoptr(ViommuConfig) again = viommu_config_new();
+    g_autofree char *first = file_with("f.conf", "[machine]\nmemory=2048 MiB\nvcpus=3\n");
+    g_autofree char *second = file_with("g.conf", "[machine]\n\nvcpus=4\nconsole-directory=/x\n");
+
+    ck_assert_msg(viommu_config_load_file(config, first, &error), "%s", error ? error->message : "");
+    ck_assert_msg(viommu_config_load_file(config, second, &error), "%s", error ? error->message : "");
+    g_autofree char *text = viommu_config_print(config);
+    g_autofree char *expected =
+        g_strdup_printf("[iommu]\n# default\norder=native\n\n"
+                        "[machine]\n# default\naccelerator=auto\n# %s:2\nmemory=2 GiB\n# %s:3\nvcpus=4\n"
+                        "# %s:4\nconsole-directory=/x\n\n[daemon]\n",
+                        first, second, second);
+    ck_assert_msg(g_str_has_prefix(text, expected), "%s", text);
+    for (unsigned i = 0; viommu_config_key(i); i++) {
+        g_autofree char *line = g_strdup_printf("\n%s=", viommu_config_key(i)->key);
+        ck_assert_msg(strstr(text, line) != NULL, "%s is not in:\n%s", line + 1, text);
+    }
+
+    /* What is printed can be read, and says the same. */
+    g_autofree char *printed = file_with("h.conf", text);
+    ck_assert_msg(viommu_config_load_file(again, printed, &error), "%s", error ? error->message : "");
+    ck_assert_uint_eq(again->warnings->len, 0);
+    ck_assert_uint_eq(again->policy.default_memory_bytes, 2 * VIOMMU_GIB);
+    ck_assert_uint_eq(again->policy.default_vcpus, 4);
 }
 END_TEST
 
@@ -193,6 +226,7 @@ int main(void)
     tcase_add_test(tcase, every_key_is_read);
     tcase_add_test(tcase, unknown_keys_are_reported);
     tcase_add_loop_test(tcase, wrong_values_are_refused, 0, G_N_ELEMENTS(wrong));
+    tcase_add_test(tcase, printed_with_the_place_of_each_value);
     tcase_add_test(tcase, the_environment_names_the_only_file);
     tcase_add_test(tcase, a_user_has_a_file);
     return unit_run_case("config", tcase);
