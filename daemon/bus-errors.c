@@ -30,7 +30,7 @@ int viommu_bus_reply_error(sd_bus_message *call, const GError *error, const GPtr
     if (r >= 0 && g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED))
         r = append_reasons(reply, reasons);
     if (r >= 0)
-        r = sd_bus_message_send(reply);
+        r = sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL);
     sd_bus_message_unref(reply);
     return r < 0 ? r : 1;
 }

@@ -32,7 +32,7 @@ static int reply_report(sd_bus_message *call, const ViommuOutcome *outcome)
     if (r >= 0)
         r = viommu_bus_variant_append(reply, outcome->report);
     if (r >= 0)
-        r = sd_bus_message_send(reply);
+        r = sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL);
     sd_bus_message_unref(reply);
     return r;
 }
@@ -119,7 +119,7 @@ static int method_list_machines(sd_bus_message *call, void *userdata, sd_bus_err
     if (r >= 0)
         r = append_machines(reply, machines);
     if (r >= 0)
-        r = sd_bus_message_send(reply);
+        r = sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL);
     sd_bus_message_unref(reply);
     return r < 0 ? r : 1;
 }

@@ -132,7 +132,7 @@ START_TEST(no_bus)
 {
     static const char *const options[] = {"--user", "--connect=test:///default", NULL};
     g_autoptr(Harness) harness = harness_new(false);
-    g_autofree char *words = NULL, *address = g_strdup(harness->address);
+    g_autofree char *words = NULL;
 
     g_free(harness->address);
     harness->address = g_strdup("unix:path=/nonexistent/bus");

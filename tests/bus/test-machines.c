@@ -304,7 +304,7 @@ END_TEST
 START_TEST(managed_objects)
 {
     g_autoptr(Harness) harness = harness_new_ready();
-    g_autofree char *path = harness_launch(harness, PLAIN), *text = NULL;
+    g_autofree char *path = harness_launch(harness, PLAIN);
     g_autoptr(sd_bus_message) reply =
         harness_call(harness, harness_method(harness->bus, VIOMMU_BUS_PATH,
                                              "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"));
