@@ -163,12 +163,12 @@ static void plan_and_define(const ViommuHost *host, const GError *error, void *u
         tell(launch, VIOMMU_EVENT_LAUNCH_FAILED);
         return;
     }
-    /* The step runs while the planned machine is told of; what is told is not touched by it. */
     bool first = !launch->planned;
     launch->planned = true;
+    /* The step runs while the planned machine is told of; what is told is not touched by it. */
+    run_step(launch, STEP_DEFINE);
     if (first)
         tell(launch, VIOMMU_EVENT_PLANNED);
-    run_step(launch, STEP_DEFINE);
 }
 
 void viommu_launch_begin(ViommuLaunch *launch)
@@ -217,8 +217,8 @@ static void done_define(void *data)
         /* Also when libvirt refused: an answer that was lost on the way may have been a yes. */
         run_step(launch, STEP_UNDO);
     } else {
-        tell(launch, VIOMMU_EVENT_DEFINED);
         run_step(launch, STEP_START);
+        tell(launch, VIOMMU_EVENT_DEFINED);
     }
 }
 
