@@ -196,9 +196,9 @@ static const sd_bus_vtable machine_vtable[] = {
     SD_BUS_PROPERTY("VCPUs", "u", NULL, AT(vcpus), FIXED),
     SD_BUS_PROPERTY("Memory", "t", NULL, AT(memory_bytes), FIXED),
     SD_BUS_PROPERTY("MemlockBytes", "t", NULL, AT(memlock_bytes), FIXED),
-    SD_BUS_PROPERTY("IommuModel", "s", get_word, 0, FIXED),
-    SD_BUS_PROPERTY("Reasons", "as", get_reasons, 0, FIXED),
-    SD_BUS_PROPERTY("Warnings", "as", get_warnings, 0, FIXED),
+    SD_BUS_PROPERTY("IommuModel", "s", get_word, 0, CHANGES),
+    SD_BUS_PROPERTY("Reasons", "as", get_reasons, 0, CHANGES),
+    SD_BUS_PROPERTY("Warnings", "as", get_warnings, 0, CHANGES),
     SD_BUS_PROPERTY("ConsoleLog", "s", NULL, AT(console_log), FIXED),
     SD_BUS_PROPERTY("RequestId", "s", NULL, AT(request_id), FIXED),
     SD_BUS_PROPERTY("Created", "t", NULL, AT(created_usec), FIXED),
@@ -228,7 +228,7 @@ static void on_changed(const ViommuMachine *machine, unsigned changes, void *use
 {
     ViommuBus *bus = userdata;
     g_autofree char *path = viommu_bus_machine_path(machine);
-    const char *names[4];
+    const char *names[8];
     unsigned n = 0;
 
     if (changes & VIOMMU_MACHINE_CHANGE_STATE)
@@ -237,6 +237,11 @@ static void on_changed(const ViommuMachine *machine, unsigned changes, void *use
         names[n++] = "Result";
     if (changes & VIOMMU_MACHINE_CHANGE_FAILURE)
         names[n++] = "Failure";
+    if (changes & VIOMMU_MACHINE_CHANGE_PLAN) {
+        names[n++] = "IommuModel";
+        names[n++] = "Reasons";
+        names[n++] = "Warnings";
+    }
     names[n] = NULL;
     check_sent(machine,
                sd_bus_emit_properties_changed_strv(bus->bus, path, VIOMMU_IFACE_MACHINE, (char **)names));

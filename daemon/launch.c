@@ -29,7 +29,6 @@ struct ViommuLaunch {
     ViommuPlan *plan;
     ViommuMetadata *metadata;
     char *xml;
-    bool planned;   /* PLANNED was told: a plan made again is not told again */
     bool cancelled; /* loop thread only; the workers do not look at it */
 
     GError *step_error; /* of the step that just ran */
@@ -163,12 +162,9 @@ static void plan_and_define(const ViommuHost *host, const GError *error, void *u
         tell(launch, VIOMMU_EVENT_LAUNCH_FAILED);
         return;
     }
-    bool first = !launch->planned;
-    launch->planned = true;
     /* The step runs while the planned machine is told of; what is told is not touched by it. */
     run_step(launch, STEP_DEFINE);
-    if (first)
-        tell(launch, VIOMMU_EVENT_PLANNED);
+    tell(launch, VIOMMU_EVENT_PLANNED);
 }
 
 void viommu_launch_begin(ViommuLaunch *launch)

@@ -31,7 +31,7 @@ typedef struct ViommuLaunchIdentity {
     uint64_t created_usec;
 } ViommuLaunchIdentity;
 
-/** Called on the loop with PLANNED, DEFINED and last STARTED, or with LAUNCH_FAILED at any point, when everything is
+/** Called on the loop with PLANNED (again for each candidate that libvirt refuses), DEFINED and last STARTED, or with LAUNCH_FAILED at any point, when everything is
  *  undone.  After STARTED or LAUNCH_FAILED the receiver frees @launch. */
 typedef void (*ViommuLaunchFunc)(ViommuLaunch *launch, ViommuEvent event, void *userdata);
 

@@ -36,6 +36,7 @@ typedef enum ViommuMachineChange {
     VIOMMU_MACHINE_CHANGE_STATE = 1 << 0,
     VIOMMU_MACHINE_CHANGE_RESULT = 1 << 1,
     VIOMMU_MACHINE_CHANGE_FAILURE = 1 << 2,
+    VIOMMU_MACHINE_CHANGE_PLAN = 1 << 3, /* another model, after libvirt refused one */
 } ViommuMachineChange;
 
 /** In state planning.  @uuid as 36 characters. Owned. */

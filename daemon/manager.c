@@ -216,6 +216,10 @@ static void on_planned(ViommuManager *manager, ViommuMachine *machine)
     ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
     ViommuOutcome outcome = {.machine = machine};
 
+    if (machine->announced) {
+        viommu_registry_replan(manager->registry, machine, viommu_launch_metadata(operation->launch));
+        return;
+    }
     viommu_machine_fill(machine, viommu_launch_metadata(operation->launch));
     viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_PLANNED);
     viommu_registry_announce(manager->registry, machine);

@@ -96,6 +96,12 @@ bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, Viom
     return gone;
 }
 
+void viommu_registry_replan(ViommuRegistry *registry, ViommuMachine *machine, const ViommuMetadata *metadata)
+{
+    viommu_machine_fill(machine, metadata);
+    tell(registry, machine, VIOMMU_MACHINE_CHANGE_PLAN);
+}
+
 void viommu_registry_fail(ViommuRegistry *registry, ViommuMachine *machine, const GError *error)
 {
     tell(registry, machine, viommu_machine_fail(machine, error));

@@ -27,6 +27,8 @@ void viommu_registry_add(ViommuRegistry *registry, ViommuMachine *machine);
 void viommu_registry_announce(ViommuRegistry *registry, ViommuMachine *machine);
 /** Applies @event and tells.  Returns true when the machine is gone, and freed. */
 bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, ViommuEvent event);
+/** Takes over a plan that was made again and tells. */
+void viommu_registry_replan(ViommuRegistry *registry, ViommuMachine *machine, const ViommuMetadata *metadata);
 /** Notes why its launch failed and tells. */
 void viommu_registry_fail(ViommuRegistry *registry, ViommuMachine *machine, const GError *error);
 

@@ -164,6 +164,10 @@ static void warn(const ViommuIommuInput *input, const Ranking *ranking, const Vi
 
     if (choice->model == VIOMMU_MODEL_NONE)
         return;
+    for (size_t i = 0; i < input->n_vetoes; i++)
+        g_ptr_array_add(warnings, g_strdup_printf("'%s' was passed over, as libvirt refuses it here: %s",
+                                                  viommu_model_to_string(input->vetoes[i].model),
+                                                  input->vetoes[i].text));
     driver = viommu_guest_driver(input->request, input->arch, choice->model, &why);
     if (ranking->needed)
         g_ptr_array_add(
