@@ -7,6 +7,7 @@
 #include "daemon/bus-variant.h"
 #include "lib/error.h"
 #include "lib/names.h"
+#include "lib/traits.h"
 
 /* --- Methods --- */
 
@@ -173,6 +174,29 @@ static int get_models(sd_bus *unused_bus, const char *path, const char *interfac
     return sd_bus_message_append_strv(reply, viommu_hostinfo_models(viommu_manager_hostinfo(bus->manager)));
 }
 
+static int get_traits(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    char **models = viommu_hostinfo_models(viommu_manager_hostinfo(bus->manager));
+    g_auto(GStrv) traits = NULL;
+    unsigned set = 0;
+
+    for (char **model = models; *model; model++)
+        set |= 1u << viommu_enum_from_string(&viommu_enum_model, *model);
+    traits = viommu_traits(set);
+    return sd_bus_message_append_strv(reply, traits);
+}
+
+static int get_host_iommu(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
+                          sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    const ViommuHost *host = viommu_hostinfo_host(viommu_manager_hostinfo(bus->manager));
+
+    return sd_bus_message_append(reply, "b", host && host->has_iommu == 1);
+}
+
 static int get_connection(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
                           sd_bus_message *reply, void *userdata, sd_bus_error *unused)
 {
@@ -219,6 +243,8 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_PROPERTY("LibvirtVersion", "s", get_libvirt_version, 0, CHANGES),
     SD_BUS_PROPERTY("QemuVersions", "a{ss}", get_qemu_versions, 0, CHANGES),
     SD_BUS_PROPERTY("IommuModels", "as", get_models, 0, CHANGES),
+    SD_BUS_PROPERTY("Traits", "as", get_traits, 0, CHANGES),
+    SD_BUS_PROPERTY("HostIommu", "b", get_host_iommu, 0, CHANGES),
     SD_BUS_PROPERTY("HostFacts", "a{sv}", get_host_facts, 0, CHANGES),
     SD_BUS_VTABLE_END,
 };
@@ -230,7 +256,8 @@ static void on_host_changed(const ViommuHost *host, const GError *error, void *u
     ViommuBus *bus = userdata;
 
     (void)sd_bus_emit_properties_changed(bus->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "LibvirtVersion",
-                                         "QemuVersions", "IommuModels", "HostFacts", NULL);
+                                         "QemuVersions", "IommuModels", "Traits", "HostIommu", "HostFacts",
+                                         NULL);
 }
 
 static void on_connection_changed(void *userdata)

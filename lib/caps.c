@@ -102,6 +102,7 @@ static void read_guest(ViommuHost *host, const xmlNode *guest)
 bool viommu_caps_read(ViommuHost *host, const char *xml, GError **error)
 {
     g_autoptr(xmlDoc) document = viommu_xml_parse(xml, "capabilities", VIOMMU_ERROR_BACKEND, error);
+    g_autofree char *support = NULL;
     const xmlNode *root, *cpu;
 
     if (!document)
@@ -115,6 +116,9 @@ bool viommu_caps_read(ViommuHost *host, const char *xml, GError **error)
     }
     g_free(host->arch_name);
     host->arch_name = viommu_xml_content(viommu_xml_child(cpu, "arch"));
+    support = viommu_xml_get(viommu_xml_child(viommu_xml_child(root, "host"), "iommu"), "support");
+    if (support)
+        host->has_iommu = g_str_equal(support, "yes");
     for (xmlNode *guest = viommu_xml_child(root, "guest"); guest; guest = viommu_xml_next(guest, "guest"))
         read_guest(host, guest);
     return true;

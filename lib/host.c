@@ -22,6 +22,7 @@ static const ViommuField host_fields[] = {
     {"arch", VIOMMU_FIELD_STRING, offsetof(ViommuHost, arch_name)},
     {"emulators", VIOMMU_FIELD_LIST, offsetof(ViommuHost, emulators), .fields = &emulator_table, .max = 64,
      .required = true},
+    {"host-iommu", VIOMMU_FIELD_FLAG, offsetof(ViommuHost, has_iommu)},
     {"host-iommu-width", VIOMMU_FIELD_NUMBER, offsetof(ViommuHost, iommu_width), .min = 32, .max = 64},
     {"memory", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, memory_bytes)},
     {"locked-memory-limit", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, locked_memory_bytes)},

@@ -23,6 +23,7 @@ typedef struct ViommuHost {
     ViommuVersion libvirt;
     char *arch_name; /* the host's own; NULL: that of the first emulator */
     GPtrArray *emulators;
+    int has_iommu;                /* flag: the host itself has IOMMU groups; says nothing of guests */
     uint64_t iommu_width;         /* bits of the host's IOMMU; unset: not known */
     uint64_t memory_bytes;        /* unset: not known */
     uint64_t locked_memory_bytes; /* RLIMIT_MEMLOCK of libvirt's daemon; unset: not known */

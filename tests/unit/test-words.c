@@ -8,6 +8,7 @@
 #include "lib/nearest.h"
 #include "lib/policy.h"
 #include "lib/quantity.h"
+#include "lib/traits.h"
 
 START_TEST(every_word_both_ways)
 {
@@ -116,7 +117,7 @@ START_TEST(nearest_word)
 }
 END_TEST
 
-START_TEST(default_policy)
+START_TEST(default_policy, models_as_traits)
 {
     ViommuPolicy policy;
 
@@ -127,6 +128,28 @@ START_TEST(default_policy)
     ck_assert_uint_eq(policy.default_memory_bytes, VIOMMU_GIB);
     ck_assert_uint_eq(policy.default_vcpus, 1);
     ck_assert_ptr_null(policy.console_directory);
+}
+END_TEST
+
+START_TEST(models_as_traits)
+{
+    const struct {
+        unsigned models;
+        const char *traits;
+    } cases[] = {
+        {0, ""},
+        {1u << VIOMMU_MODEL_AMD, "CUSTOM_COMPUTE_VIOMMU_MODEL_AMD"},
+        {1u << VIOMMU_MODEL_SMMUV3, "COMPUTE_VIOMMU_MODEL_SMMUV3 COMPUTE_VIOMMU_MODEL_AUTO"},
+        {1u << VIOMMU_MODEL_INTEL | 1u << VIOMMU_MODEL_VIRTIO,
+         "COMPUTE_VIOMMU_MODEL_INTEL COMPUTE_VIOMMU_MODEL_VIRTIO COMPUTE_VIOMMU_MODEL_AUTO"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_auto(GStrv) traits = viommu_traits(cases[i].models);
+        g_autofree char *text = g_strjoinv(" ", traits);
+
+        ck_assert_str_eq(text, cases[i].traits);
+    }
 }
 END_TEST
 
