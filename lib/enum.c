@@ -18,6 +18,7 @@ DEFINE_ENUM(order, "order of preference", VIOMMU_ORDER_LAST, "native", "virtio")
 DEFINE_ENUM(verdict, "verdict", VIOMMU_VERDICT_LAST, "chosen", "possible", "refused");
 DEFINE_ENUM(firmware, "firmware", VIOMMU_FIRMWARE_LAST, "auto", "bios", "efi");
 DEFINE_ENUM(wait, "phase to wait for", VIOMMU_WAIT_LAST, "planned", "started");
+DEFINE_ENUM(bind, "bond", VIOMMU_BIND_LAST, "none", "client");
 DEFINE_ENUM(disk_format, "disk format", VIOMMU_DISK_FORMAT_LAST, "raw", "qcow2");
 DEFINE_ENUM(disk_bus, "disk bus", VIOMMU_DISK_BUS_LAST, "virtio", "scsi", "sata");
 DEFINE_ENUM(network_type, "network type", VIOMMU_NETWORK_TYPE_LAST, "user", "network", "bridge");
@@ -25,18 +26,33 @@ DEFINE_ENUM(network_model, "network model", VIOMMU_NETWORK_MODEL_LAST, "virtio",
 DEFINE_ENUM(cpu_mode, "CPU mode", VIOMMU_CPU_MODE_LAST, "host-passthrough", "maximum", "default");
 DEFINE_ENUM(state, "state", VIOMMU_STATE_LAST, "planning", "defining", "starting", "running", "stopping",
             "stopped", "failed");
-DEFINE_ENUM(result, "result", VIOMMU_RESULT_LAST, "none", "shutdown", "crashed", "stopped", "lost", "failed");
+DEFINE_ENUM(result, "result", VIOMMU_RESULT_LAST, "none", "shutdown", "crashed", "stopped", "lost", "failed",
+            "expired");
 DEFINE_ENUM(event, "event", VIOMMU_EVENT_LAST, "planned", "defined", "started", "launch-failed",
-            "stop-requested", "guest-ended", "guest-crashed", "vanished", "removed", "stop-failed");
+            "stop-requested", "guest-ended", "guest-crashed", "vanished", "removed", "stop-failed",
+            "expired");
 DEFINE_ENUM(recovery, "recovery", VIOMMU_RECOVERY_LAST, "adopt", "undo", "report");
 
 const ViommuEnum *const viommu_enum_all[] = {
-    &viommu_enum_arch,     &viommu_enum_family,       &viommu_enum_accelerator,
-    &viommu_enum_model,    &viommu_enum_order,        &viommu_enum_verdict,
-    &viommu_enum_firmware, &viommu_enum_wait,         &viommu_enum_disk_format,
-    &viommu_enum_disk_bus, &viommu_enum_network_type, &viommu_enum_network_model,
-    &viommu_enum_cpu_mode, &viommu_enum_state,        &viommu_enum_result,
-    &viommu_enum_event,    &viommu_enum_recovery,     NULL,
+    &viommu_enum_arch,
+    &viommu_enum_family,
+    &viommu_enum_accelerator,
+    &viommu_enum_model,
+    &viommu_enum_order,
+    &viommu_enum_verdict,
+    &viommu_enum_firmware,
+    &viommu_enum_wait,
+    &viommu_enum_bind,
+    &viommu_enum_disk_format,
+    &viommu_enum_disk_bus,
+    &viommu_enum_network_type,
+    &viommu_enum_network_model,
+    &viommu_enum_cpu_mode,
+    &viommu_enum_state,
+    &viommu_enum_result,
+    &viommu_enum_event,
+    &viommu_enum_recovery,
+    NULL,
 };
 
 const char *viommu_enum_to_string(const ViommuEnum *table, int value)

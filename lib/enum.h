@@ -75,6 +75,13 @@ typedef enum ViommuWait {
     VIOMMU_WAIT_LAST,
 } ViommuWait;
 
+/* What a machine's life is bound to, beside its lease's end. */
+typedef enum ViommuBind {
+    VIOMMU_BIND_NONE,
+    VIOMMU_BIND_CLIENT, /* the bus connection that launched it */
+    VIOMMU_BIND_LAST,
+} ViommuBind;
+
 typedef enum ViommuDiskFormat {
     VIOMMU_DISK_FORMAT_RAW,
     VIOMMU_DISK_FORMAT_QCOW2,
@@ -129,13 +136,14 @@ typedef enum ViommuResult {
     VIOMMU_RESULT_STOPPED,  /* a client asked for it */
     VIOMMU_RESULT_LOST,     /* the domain vanished behind our back */
     VIOMMU_RESULT_FAILED,   /* the launch failed */
+    VIOMMU_RESULT_EXPIRED,  /* its lease ended, or the client that it was bound to left */
     VIOMMU_RESULT_LAST,
 } ViommuResult;
 
 extern const ViommuEnum viommu_enum_arch, viommu_enum_family, viommu_enum_accelerator, viommu_enum_model,
-    viommu_enum_order, viommu_enum_verdict, viommu_enum_firmware, viommu_enum_wait, viommu_enum_disk_format,
-    viommu_enum_disk_bus, viommu_enum_network_type, viommu_enum_network_model, viommu_enum_cpu_mode,
-    viommu_enum_state, viommu_enum_result;
+    viommu_enum_order, viommu_enum_verdict, viommu_enum_firmware, viommu_enum_wait, viommu_enum_bind,
+    viommu_enum_disk_format, viommu_enum_disk_bus, viommu_enum_network_type, viommu_enum_network_model,
+    viommu_enum_cpu_mode, viommu_enum_state, viommu_enum_result;
 
 /** All tables, for the test that walks them; ended by NULL. */
 extern const ViommuEnum *const viommu_enum_all[];

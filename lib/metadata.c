@@ -14,7 +14,7 @@
 typedef enum AttributeKind {
     ATTRIBUTE_WORD,     /* an enum; VIOMMU_UNSET when left out */
     ATTRIBUTE_NUMBER32, /* uint32_t */
-    ATTRIBUTE_NUMBER64, /* uint64_t */
+    ATTRIBUTE_NUMBER64, /* uint64_t; 0 when left out */
     ATTRIBUTE_TEXT,     /* char *; NULL when left out */
 } AttributeKind;
 
@@ -42,6 +42,9 @@ static const Attribute attributes[] = {
     {"memory", ATTRIBUTE_NUMBER64, AT(memory_bytes)},
     {"memlock", ATTRIBUTE_NUMBER64, AT(memlock_bytes)},
     {"console-log", ATTRIBUTE_TEXT, AT(console_log), .optional = true},
+    {"lease-end", ATTRIBUTE_NUMBER64, AT(lease_end_usec), .optional = true},
+    {"boot", ATTRIBUTE_TEXT, AT(boot), .optional = true},
+    {"client", ATTRIBUTE_TEXT, AT(client), .optional = true},
 };
 /* Words are read and written through int. */
 G_STATIC_ASSERT(sizeof(ViommuState) == sizeof(int) && sizeof(ViommuModel) == sizeof(int));
@@ -147,7 +150,8 @@ static void write_attribute(const Attribute *attribute, const void *member, Viom
         viommu_xml_attribute_number(writer, attribute->name, *(const uint32_t *)member);
         break;
     case ATTRIBUTE_NUMBER64:
-        viommu_xml_attribute_number(writer, attribute->name, *(const uint64_t *)member);
+        if (!attribute->optional || *(const uint64_t *)member)
+            viommu_xml_attribute_number(writer, attribute->name, *(const uint64_t *)member);
         break;
     case ATTRIBUTE_TEXT:
         viommu_xml_attribute(writer, attribute->name, *(char *const *)member);

@@ -23,7 +23,10 @@ typedef struct ViommuMetadata {
     char *console_log; /* NULL: none */
     char **reasons;    /* why the model was chosen; never NULL after reading */
     char **warnings;
-    uint64_t created_usec; /* CLOCK_REALTIME */
+    uint64_t created_usec;   /* CLOCK_REALTIME */
+    uint64_t lease_end_usec; /* CLOCK_BOOTTIME of the boot; 0: no lease */
+    char *boot;              /* the host's boot id, when there is a lease; NULL: none */
+    char *client;            /* what it is bound to, as the bus tells it; NULL: nothing */
 } ViommuMetadata;
 
 /** What is known of a machine when its domain is about to be defined. Owned. */

@@ -67,6 +67,12 @@ static const ViommuField network_fields[] = {
 static const ViommuFields network_table = {network_fields, G_N_ELEMENTS(network_fields),
                                            sizeof(ViommuRequestNetwork), -1};
 
+static const ViommuField lease_fields[] = {
+    {"seconds", VIOMMU_FIELD_NUMBER, IN(lease, seconds), .min = 1, .max = VIOMMU_LEASE_SECONDS_MAX},
+    {"bind", VIOMMU_FIELD_ENUM, IN(lease, bind), .words = &viommu_enum_bind},
+};
+static const ViommuFields lease_table = {lease_fields, G_N_ELEMENTS(lease_fields), 0, -1};
+
 static const ViommuField request_fields[] = {
     {"name", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, name)},
     {"arch", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, arch)},
@@ -83,6 +89,7 @@ static const ViommuField request_fields[] = {
     {"boot", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, boot), .fields = &boot_table},
     {"disks", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, disks), .fields = &disk_table, .max = 16},
     {"networks", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, networks), .fields = &network_table, .max = 8},
+    {"lease", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, lease), .fields = &lease_table},
     {"wait", VIOMMU_FIELD_ENUM, offsetof(ViommuRequest, wait), .words = &viommu_enum_wait},
     {"request-id", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, request_id)},
 };

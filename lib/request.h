@@ -9,6 +9,9 @@
 #include "lib/fields.h"
 #include "lib/version.h"
 
+/* A year: whoever wants more wants no lease. */
+#define VIOMMU_LEASE_SECONDS_MAX 31536000u
+
 typedef struct ViommuRequestDisk {
     char *path;
     int format;    /* ViommuDiskFormat; required, never probed */
@@ -58,7 +61,11 @@ typedef struct ViommuRequest {
     } boot;
     GPtrArray *disks;    /* of ViommuRequestDisk; NULL: none */
     GPtrArray *networks; /* of ViommuRequestNetwork; NULL: none */
-    int wait;            /* ViommuWait */
+    struct {
+        uint64_t seconds;
+        int bind; /* ViommuBind */
+    } lease;
+    int wait; /* ViommuWait */
     char *request_id;
     char *fingerprint; /* taken once, when parsed */
 } ViommuRequest;

@@ -26,6 +26,7 @@ static const struct {
     {"running", "guest-crashed", "stopped", "crashed", false},
     {"running", "vanished", "stopped", "lost", true},
     {"stopping", "removed", "stopped", "stopped", true},
+    {"stopping", "expired", "stopped", "expired", true},
     {"stopping", "vanished", "stopped", "stopped", true},
     {"stopping", "stop-failed", "stopped", "none", false},
     {"stopped", "started", "running", "none", false},

@@ -30,6 +30,9 @@ static ViommuMetadata *full(void)
         .reasons = g_strsplit("because|'virtio' needs <acpi/>", "|", -1),
         .warnings = g_strsplit("be \xc3\xa4ware", "|", -1),
         .created_usec = 1763690000000000,
+        .lease_end_usec = UINT64_MAX,
+        .boot = g_strnfill(32, 'b'),
+        .client = g_strdup("0f:1.7"),
     };
     return metadata;
 }
@@ -46,6 +49,9 @@ static ViommuMetadata *least(void)
     metadata->warnings = g_new0(char *, 1);
     metadata->model = VIOMMU_MODEL_NONE;
     metadata->owner_uid = 0;
+    metadata->lease_end_usec = 0;
+    g_clear_pointer(&metadata->boot, g_free);
+    g_clear_pointer(&metadata->client, g_free);
     return metadata;
 }
 
@@ -67,6 +73,9 @@ static void assert_same(const ViommuMetadata *a, const ViommuMetadata *b)
     ck_assert(g_strv_equal((const char *const *)a->reasons, (const char *const *)b->reasons));
     ck_assert(g_strv_equal((const char *const *)a->warnings, (const char *const *)b->warnings));
     ck_assert_uint_eq(a->created_usec, b->created_usec);
+    ck_assert_uint_eq(a->lease_end_usec, b->lease_end_usec);
+    ck_assert_pstr_eq(a->boot, b->boot);
+    ck_assert_pstr_eq(a->client, b->client);
 }
 
 /* As it stands in a domain's XML. */
@@ -182,6 +191,8 @@ START_TEST(refusals)
         {"owner='4294967295'", "", "metadata: attribute 'owner' is missing"},
         {"memory='18446744073709551615'", "memory='18446744073709551616'",
          "metadata: memory '18446744073709551616' is not a number of 64 bits"},
+        {"lease-end='18446744073709551615'", "lease-end='soon'",
+         "metadata: lease-end 'soon' is not a number of 64 bits"},
         {"phase='running'", "phase='walking'", "metadata: phase 'walking' is not known"},
         {"phase='running'", "", "metadata: attribute 'phase' is missing"},
         {"arch='aarch64'", "arch='riscv64'", "metadata: arch 'riscv64' is not known"},

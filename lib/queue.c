@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* queue: a ring of users, each with a line of items. */
+#include "lib/queue.h"
+
+/* One user's line. */
+typedef struct Line {
+    uint32_t uid;
+    GQueue items;
+} Line;
+
+struct ViommuQueue {
+    GQueue turns;      /* of Line, the next one first; no line is empty */
+    GHashTable *lines; /* uid -> Line, owned */
+    unsigned length;
+};
+
+static void free_line(void *data)
+{
+    Line *line = data;
+
+    g_queue_clear(&line->items);
+    g_free(line);
+}
+
+ViommuQueue *viommu_queue_new(void)
+{
+    ViommuQueue *queue = g_new0(ViommuQueue, 1);
+
+    g_queue_init(&queue->turns);
+    queue->lines = g_hash_table_new_full(NULL, NULL, NULL, free_line);
+    return queue;
+}
+
+void viommu_queue_free(ViommuQueue *queue)
+{
+    if (!queue)
+        return;
+    g_queue_clear(&queue->turns);
+    g_hash_table_unref(queue->lines);
+    g_free(queue);
+}
+
+static Line *find_line(const ViommuQueue *queue, uint32_t uid)
+{
+    return g_hash_table_lookup(queue->lines, GUINT_TO_POINTER(uid));
+}
+
+void viommu_queue_add(ViommuQueue *queue, uint32_t uid, void *item)
+{
+    Line *line = find_line(queue, uid);
+
+    if (!line) {
+        line = g_new0(Line, 1);
+        line->uid = uid;
+        g_queue_init(&line->items);
+        g_hash_table_insert(queue->lines, GUINT_TO_POINTER(uid), line);
+        g_queue_push_tail(&queue->turns, line);
+    }
+    g_queue_push_tail(&line->items, item);
+    queue->length++;
+}
+
+void *viommu_queue_take(ViommuQueue *queue)
+{
+    Line *line = g_queue_pop_head(&queue->turns);
+    void *item = line ? g_queue_pop_head(&line->items) : NULL;
+
+    if (!line)
+        return NULL;
+    queue->length--;
+    if (g_queue_is_empty(&line->items))
+        g_hash_table_remove(queue->lines, GUINT_TO_POINTER(line->uid));
+    else
+        g_queue_push_tail(&queue->turns, line);
+    return item;
+}
+
+bool viommu_queue_remove(ViommuQueue *queue, uint32_t uid, void *item)
+{
+    Line *line = find_line(queue, uid);
+
+    if (!line || !g_queue_remove(&line->items, item))
+        return false;
+    queue->length--;
+    if (g_queue_is_empty(&line->items)) {
+        g_queue_remove(&queue->turns, line);
+        g_hash_table_remove(queue->lines, GUINT_TO_POINTER(uid));
+    }
+    return true;
+}
+
+unsigned viommu_queue_length(const ViommuQueue *queue)
+{
+    return queue->length;
+}
+
+unsigned viommu_queue_position(const ViommuQueue *queue, uint32_t uid, const void *item)
+{
+    Line *own = find_line(queue, uid);
+    int index = own ? g_queue_index(&own->items, item) : -1;
+    bool before = true; /* lines whose turn comes before its own have one round more */
+    unsigned position = 0;
+
+    if (index < 0)
+        return 0;
+    for (const GList *turn = queue->turns.head; turn; turn = turn->next) {
+        const Line *line = turn->data;
+
+        before = before && line != own;
+        position += MIN(line->items.length, (unsigned)index + (before || line == own ? 1 : 0));
+    }
+    return position;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* queue: who is next.  Users take turns, each with its oldest item, so that nobody waits for more than one item of each
+ * other user before its own.  Does not know what waits. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct ViommuQueue ViommuQueue;
+
+ViommuQueue *viommu_queue_new(void);
+/** The items are the caller's. */
+void viommu_queue_free(ViommuQueue *queue);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuQueue, viommu_queue_free)
+
+/** @item not NULL, and not in the queue; borrowed. */
+void viommu_queue_add(ViommuQueue *queue, uint32_t uid, void *item);
+/** The next item, out of the queue; NULL when it is empty. */
+void *viommu_queue_take(ViommuQueue *queue);
+/** False when it is not there. */
+bool viommu_queue_remove(ViommuQueue *queue, uint32_t uid, void *item);
+
+unsigned viommu_queue_length(const ViommuQueue *queue);
+/** How many items would be taken before @item, and itself, if nothing were added; 0: it is not there. */
+unsigned viommu_queue_position(const ViommuQueue *queue, uint32_t uid, const void *item);

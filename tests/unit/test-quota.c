@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-quota: each limit reached, passed and absent, in its own words. */
+#include "tests/unit/unit.h"
+
+#include "lib/quota.h"
+#include "lib/quantity.h"
+
+/* One resource at a time: the other numbers are 0, which is no limit. */
+static const struct {
+    ViommuResource resource;
+    uint64_t limit, used, wanted;
+    bool user;
+    int code; /* VIOMMU_ERROR_LAST: allowed */
+    const char *message;
+} cases[] = {
+    {VIOMMU_RESOURCE_MACHINES, 0, 1000000, 1, false, VIOMMU_ERROR_LAST, NULL},
+    {VIOMMU_RESOURCE_MACHINES, 3, 2, 1, false, VIOMMU_ERROR_LAST, NULL},
+    {VIOMMU_RESOURCE_MACHINES, 3, 3, 1, false, VIOMMU_ERROR_BUSY,
+     "there are 3 machines, 1 more asked for, and [limits] machines=3 allows no more; stop one first"},
+    {VIOMMU_RESOURCE_MACHINES, 3, 4, 1, true, VIOMMU_ERROR_BUSY,
+     "user 1000 has 4 machines, 1 more asked for, and [limits] machines-per-user=3 allows no more; stop one "
+     "first"},
+    {VIOMMU_RESOURCE_VCPUS, 8, 4, 4, false, VIOMMU_ERROR_LAST, NULL},
+    {VIOMMU_RESOURCE_VCPUS, 8, 5, 4, false, VIOMMU_ERROR_BUSY,
+     "there are 5 vCPUs, 4 more asked for, and [limits] vcpus=8 allows no more; stop a machine first"},
+    {VIOMMU_RESOURCE_VCPUS, 8, 5, 4, true, VIOMMU_ERROR_BUSY,
+     "user 1000 has 5 vCPUs, 4 more asked for, and [limits] vcpus-per-user=8 allows no more; stop a machine "
+     "first"},
+    {VIOMMU_RESOURCE_VCPUS, 8, 0, 9, true, VIOMMU_ERROR_POLICY_REFUSED,
+     "9 vCPUs are asked for, and [limits] vcpus-per-user=8 allows no more; ask for less"},
+    {VIOMMU_RESOURCE_MEMORY, 4 * VIOMMU_GIB, 3 * VIOMMU_GIB, 2 * VIOMMU_GIB, false, VIOMMU_ERROR_BUSY,
+     "there are 3 GiB of memory, 2 GiB more asked for, and [limits] memory=4 GiB allows no more; stop a "
+     "machine first"},
+    {VIOMMU_RESOURCE_MEMORY, 4 * VIOMMU_GIB, 0, UINT64_MAX, false, VIOMMU_ERROR_POLICY_REFUSED,
+     "18446744073709551615 B of memory are asked for, and [limits] memory=4 GiB allows no more; ask for "
+     "less"},
+    {VIOMMU_RESOURCE_MEMORY, 4 * VIOMMU_GIB, 2 * VIOMMU_GIB, 2 * VIOMMU_GIB, true, VIOMMU_ERROR_LAST, NULL},
+    {VIOMMU_RESOURCE_PENDING_LAUNCHES, 2, 2, 1, false, VIOMMU_ERROR_BUSY,
+     "there are 2 launches under way, 1 more asked for, and [limits] pending-launches=2 allows no more; try "
+     "again"},
+    {VIOMMU_RESOURCE_PENDING_LAUNCHES, 1, 1, 1, true, VIOMMU_ERROR_BUSY,
+     "user 1000 has 1 launches under way, 1 more asked for, and [limits] pending-launches-per-user=1 allows "
+     "no more; try again"},
+};
+
+START_TEST(each_limit)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        ViommuAmounts limits = {{0}, {0}}, used = {{0}, {0}};
+        uint64_t wanted[VIOMMU_RESOURCE_LAST] = {0};
+        g_autoptr(GError) error = NULL;
+        bool allowed;
+
+        (cases[i].user ? limits.user : limits.all)[cases[i].resource] = cases[i].limit;
+        (cases[i].user ? used.user : used.all)[cases[i].resource] = cases[i].used;
+        wanted[cases[i].resource] = cases[i].wanted;
+        allowed = viommu_quota_check(&limits, &used, wanted, 1000, &error);
+        ck_assert_int_eq(allowed, cases[i].code == VIOMMU_ERROR_LAST);
+        if (allowed)
+            ck_assert_ptr_null(error);
+        else
+            unit_assert_error(error, (ViommuError)cases[i].code, cases[i].message);
+    }
+}
+END_TEST
+
+UNIT_MAIN("quota", each_limit)
