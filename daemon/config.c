@@ -28,6 +28,11 @@ struct Key {
 
 static const Kind kind_word, kind_size, kind_number, kind_count, kind_path;
 
+#define LIMIT(name, kind, member)                                                                          \
+    {                                                                                                      \
+        {"limits", name}, &kind, offsetof(ViommuConfig, limits.member), .min = 0, .max = (uint64_t)1 << 62 \
+    }
+
 static const Key keys[] = {
     {{"iommu", "order"}, &kind_word, offsetof(ViommuConfig, policy.order), .words = &viommu_enum_order},
     {{"machine", "accelerator"},
@@ -42,17 +47,21 @@ static const Key keys[] = {
     {{"machine", "vcpus"}, &kind_count, offsetof(ViommuConfig, policy.default_vcpus), .min = 1, .max = 65535},
     {{"machine", "console-directory"}, &kind_path, offsetof(ViommuConfig, console_directory)},
     {{"daemon", "workers"}, &kind_number, offsetof(ViommuConfig, workers), .min = 1, .max = 64},
-    {{"daemon", "max-machines"},
+    {{"daemon", "running-launches"},
      &kind_number,
-     offsetof(ViommuConfig, max_machines),
-     .min = 1,
-     .max = 1000000},
-    {{"daemon", "max-launches"},
-     &kind_number,
-     offsetof(ViommuConfig, max_launches),
-     .min = 1,
-     .max = 1000000},
+     offsetof(ViommuConfig, running_launches),
+     .min = 0,
+     .max = 1000},
+    LIMIT("machines", kind_number, all[VIOMMU_RESOURCE_MACHINES]),
+    LIMIT("machines-per-user", kind_number, user[VIOMMU_RESOURCE_MACHINES]),
+    LIMIT("vcpus", kind_number, all[VIOMMU_RESOURCE_VCPUS]),
+    LIMIT("vcpus-per-user", kind_number, user[VIOMMU_RESOURCE_VCPUS]),
+    LIMIT("memory", kind_size, all[VIOMMU_RESOURCE_MEMORY]),
+    LIMIT("memory-per-user", kind_size, user[VIOMMU_RESOURCE_MEMORY]),
+    LIMIT("pending-launches", kind_number, all[VIOMMU_RESOURCE_PENDING_LAUNCHES]),
+    LIMIT("pending-launches-per-user", kind_number, user[VIOMMU_RESOURCE_PENDING_LAUNCHES]),
 };
+#undef LIMIT
 
 /* kind_word has enums of the policy as int. */
 G_STATIC_ASSERT(sizeof(ViommuOrder) == sizeof(int) && sizeof(ViommuAccelerator) == sizeof(int));
@@ -250,6 +259,21 @@ static bool read_groups(ViommuConfig *config, const Source *source, GError **err
     return true;
 }
 
+/* GKeyFile takes any bytes as raw values, and they would end up in messages, in the journal and on the bus. */
+static bool check_text(const char *text, size_t length, GError **error)
+{
+    const char *bad;
+    unsigned line = 1;
+
+    if (g_utf8_validate_len(text, length, &bad))
+        return true;
+    for (const char *at = text; at < bad; at++)
+        line += *at == '\n';
+    g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_UNKNOWN_ENCODING, "line %u is not UTF-8 text",
+                line);
+    return false;
+}
+
 static bool read_file(ViommuConfig *config, const char *path, GError **error)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
@@ -257,7 +281,7 @@ static bool read_file(ViommuConfig *config, const char *path, GError **error)
     g_autofree char *text = NULL;
     size_t length;
 
-    if (!g_file_get_contents(path, &text, &length, &cause) ||
+    if (!g_file_get_contents(path, &text, &length, &cause) || !check_text(text, length, &cause) ||
         !g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, &cause)) {
         bool missing = g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT);
         g_set_error(error, VIOMMU_ERROR, missing ? VIOMMU_ERROR_NOT_FOUND : VIOMMU_ERROR_INVALID_REQUEST,
@@ -325,8 +349,9 @@ ViommuConfig *viommu_config_new(void)
 
     viommu_policy_init(&config->policy);
     config->workers = 4;
-    config->max_machines = 1024;
-    config->max_launches = 64;
+    config->limits.all[VIOMMU_RESOURCE_MACHINES] = 1024;
+    config->limits.all[VIOMMU_RESOURCE_PENDING_LAUNCHES] = 1024;
+    config->limits.user[VIOMMU_RESOURCE_PENDING_LAUNCHES] = 512;
     config->warnings = g_ptr_array_new_with_free_func(g_free);
     config->places = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     return config;
