@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fuzz: inputs, and the round trips that every accepted input must survive.  Knows lib/ through its headers only. */
+#include "tests/fuzz/fuzz.h"
+
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/domain-xml.h"
+#include "lib/plan-report.h"
+#include "lib/plan.h"
+#include "lib/xmlr.h"
+
+/* What glib would only print is a finding; its own way to end, SIGTRAP, is not noticed by libFuzzer. */
+static void end_with_words(const char *domain, GLogLevelFlags level, const char *message, void *data)
+{
+    fprintf(stderr, "%s%s%s\n", domain ? domain : "", domain ? ": " : "", message);
+    if (level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING))
+        abort();
+}
+
+static void __attribute__((constructor)) make_strict(void)
+{
+    g_log_set_default_handler(end_with_words, NULL);
+}
+
+char *fuzz_text(const uint8_t *data, size_t size)
+{
+    return g_strndup((const char *)data, size);
+}
+
+char *fuzz_file(const uint8_t *data, size_t size, int *ret_file)
+{
+    int file = memfd_create("input", MFD_CLOEXEC);
+
+    fuzz_check(file >= 0);
+    fuzz_check(write(file, data, size) == (ssize_t)size);
+    *ret_file = file;
+    return g_strdup_printf("/proc/self/fd/%d", file);
+}
+
+GVariant *fuzz_tree(const uint8_t *data, size_t size)
+{
+    g_autofree char *text = NULL;
+    GVariant *tree, *normal;
+
+    if (size > 0 && data[0] == '{') {
+        text = fuzz_text(data, size);
+        if (!g_utf8_validate(text, -1, NULL))
+            return NULL;
+        return g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
+    }
+    tree = g_variant_new_from_data(G_VARIANT_TYPE_VARDICT, data, size, FALSE, NULL, NULL);
+    normal = g_variant_get_normal_form(tree);
+    g_variant_unref(g_variant_ref_sink(tree));
+    return normal;
+}
+
+void fuzz_check_outcome(bool accepted, const GError *error)
+{
+    fuzz_check(accepted == (error == NULL));
+    if (!error)
+        return;
+    fuzz_check(error->domain == VIOMMU_ERROR);
+    fuzz_check(error->code >= 0 && error->code < VIOMMU_ERROR_LAST);
+    fuzz_check(*error->message && g_utf8_validate(error->message, -1, NULL));
+}
+
+void fuzz_check_same(const char *before, const char *after)
+{
+    if (g_strcmp0(before, after) != 0)
+        g_error("was: %s\nis: %s", before ? before : "(nothing)", after ? after : "(nothing)");
+}
+
+ViommuRequest *fuzz_request(GVariant *tree)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuRequest) request = viommu_request_parse(tree, &error);
+
+    fuzz_check_outcome(request != NULL, error);
+    if (!request)
+        return NULL;
+    g_autofree char *text = viommu_request_text(request);
+    g_autoptr(GVariant) read = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, &error);
+    fuzz_check(read);
+    g_autoptr(ViommuRequest) again = viommu_request_parse(read, &error);
+    fuzz_check(again);
+    g_autofree char *text_again = viommu_request_text(again);
+    fuzz_check_same(text, text_again);
+    fuzz_check_same(request->fingerprint, again->fingerprint);
+    return g_steal_pointer(&request);
+}
+
+void fuzz_metadata(const ViommuMetadata *metadata)
+{
+    g_autoptr(ViommuXmlWriter) writer = viommu_xml_writer_new();
+    g_autofree char *xml = viommu_metadata_to_xml(metadata), *within = NULL;
+
+    viommu_metadata_write(metadata, writer);
+    within = viommu_xml_finish(writer);
+    for (int i = 0; i < 2; i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(ViommuMetadata) again = viommu_metadata_from_xml(i ? within : xml, &error);
+
+        if (!again)
+            g_error("%s in:\n%s", error->message, i ? within : xml);
+        g_autofree char *xml_again = viommu_metadata_to_xml(again);
+        fuzz_check_same(xml, xml_again);
+    }
+}
+
+/* The metadata as it stands in the domain's XML. */
+static void check_domain(const char *xml, const ViommuMetadata *metadata)
+{
+    g_autoptr(xmlDoc) document = xmlReadMemory(xml, (int)strlen(xml), NULL, NULL, XML_PARSE_NONET);
+    xmlNode *element = document ? xmlDocGetRootElement(document) : NULL;
+    xmlBuffer *buffer = xmlBufferCreate();
+
+    if (!document || !g_str_equal(element->name, "domain"))
+        g_error("this is no domain:\n%s", xml);
+    element = viommu_xml_child(viommu_xml_child(element, "metadata"), NULL);
+    fuzz_check(element);
+    xmlNodeDump(buffer, document, element, 0, 0);
+    g_autoptr(ViommuMetadata) read = viommu_metadata_from_xml((const char *)xmlBufferContent(buffer), NULL);
+    fuzz_check(read);
+    g_autofree char *before = viommu_metadata_to_xml(metadata), *after = viommu_metadata_to_xml(read);
+    fuzz_check_same(before, after);
+    xmlBufferFree(buffer);
+}
+
+static void check_plan(const ViommuPlan *plan, const ViommuRequest *request)
+{
+    g_autoptr(ViommuMetadata) metadata = viommu_metadata_new(plan, request, 1000, 1);
+    g_autofree char *xml = viommu_domain_xml(plan, metadata), *again = viommu_domain_xml(plan, metadata);
+
+    fuzz_check_same(xml, again);
+    check_domain(xml, metadata);
+    fuzz_metadata(metadata);
+    g_autoptr(GVariant) report = g_variant_ref_sink(viommu_plan_report(plan, xml));
+    g_autofree char *explained = viommu_plan_explain(plan);
+    fuzz_check(g_variant_n_children(report) > 0 && g_utf8_validate(explained, -1, NULL));
+}
+
+void fuzz_plan(const ViommuRequest *request, const ViommuHost *host)
+{
+    ViommuVeto vetoes[VIOMMU_MODEL_LAST];
+    ViommuPolicy policy;
+    ViommuPlanInput input = {.request = request, .host = host, .policy = &policy, .vetoes = vetoes};
+    bool more = true;
+
+    viommu_policy_init(&policy);
+    policy.console_directory = "/console";
+    while (more) {
+        g_autoptr(ViommuPlan) plan = NULL;
+        g_autoptr(GPtrArray) reasons = NULL;
+        g_autoptr(GError) error = NULL;
+        bool planned = viommu_plan_build(&input, &plan, &reasons, &error);
+
+        fuzz_check_outcome(planned, error);
+        fuzz_check(planned == (plan != NULL) && planned == (reasons == NULL));
+        if (plan)
+            check_plan(plan, request);
+        else
+            g_variant_unref(g_variant_ref_sink(viommu_plan_report_reasons(reasons)));
+        more = plan && plan->iommu.model != VIOMMU_MODEL_NONE;
+        if (more) {
+            fuzz_check(input.n_vetoes < VIOMMU_MODEL_LAST);
+            vetoes[input.n_vetoes++] = (ViommuVeto){plan->iommu.model, "not this <one> & 'no'"};
+        }
+    }
+}
