@@ -26,7 +26,7 @@ struct Key {
     uint64_t min, max;       /* kind_size, kind_number, kind_count */
 };
 
-static const Kind kind_word, kind_size, kind_number, kind_count, kind_path;
+static const Kind kind_word, kind_size, kind_number, kind_count, kind_path, kind_name;
 
 #define LIMIT(name, kind, member)                                                                          \
     {                                                                                                      \
@@ -46,6 +46,7 @@ static const Key keys[] = {
      .max = (uint64_t)1 << 62},
     {{"machine", "vcpus"}, &kind_count, offsetof(ViommuConfig, policy.default_vcpus), .min = 1, .max = 65535},
     {{"machine", "console-directory"}, &kind_path, offsetof(ViommuConfig, console_directory)},
+    {{"daemon", "group"}, &kind_name, offsetof(ViommuConfig, group)},
     {{"daemon", "workers"}, &kind_number, offsetof(ViommuConfig, workers), .min = 1, .max = 64},
     {{"daemon", "running-launches"},
      &kind_number,
@@ -133,6 +134,15 @@ static bool parse_path(const Key *key, const char *text, void *target, GError **
     return true;
 }
 
+static bool parse_name(const Key *key, const char *text, void *target, GError **error)
+{
+    char **name = target;
+
+    g_free(*name);
+    *name = g_strdup(text);
+    return true;
+}
+
 static char *format_word(const Key *key, const void *value)
 {
     return g_strdup(viommu_enum_to_string(key->words, *(const int *)value));
@@ -160,11 +170,17 @@ static char *format_path(const Key *key, const void *value)
     return g_strdup(path ? path : "");
 }
 
+static char *format_name(const Key *key, const void *value)
+{
+    return g_strdup(*(char *const *)value);
+}
+
 static const Kind kind_word = {parse_word, format_word};
 static const Kind kind_size = {parse_size, format_size};
 static const Kind kind_number = {parse_number, format_number};
 static const Kind kind_count = {parse_count, format_count};
 static const Kind kind_path = {parse_path, format_path};
+static const Kind kind_name = {parse_name, format_name};
 
 static const Key *find_key(const char *group, const char *name)
 {
@@ -348,6 +364,7 @@ ViommuConfig *viommu_config_new(void)
     ViommuConfig *config = g_new0(ViommuConfig, 1);
 
     viommu_policy_init(&config->policy);
+    config->group = g_strdup("viommu");
     config->workers = 4;
     config->limits.all[VIOMMU_RESOURCE_MACHINES] = 1024;
     config->limits.all[VIOMMU_RESOURCE_PENDING_LAUNCHES] = 1024;
@@ -362,6 +379,7 @@ void viommu_config_free(ViommuConfig *config)
     if (!config)
         return;
     g_free(config->console_directory);
+    g_free(config->group);
     g_ptr_array_unref(config->warnings);
     g_hash_table_unref(config->places);
     g_free(config);

@@ -18,6 +18,7 @@ typedef struct ViommuConfig {
     uint64_t workers;        /* threads that talk to libvirt, and connections */
     uint64_t max_machines;   /* of all users together */
     uint64_t max_launches;   /* in flight at once; more are refused as busy */
+    char *group;             /* whose members may launch on the system bus; "": nobody's */
     GPtrArray *warnings;     /* of char *: unknown groups and keys, by file and line; for the caller to log */
     GHashTable *places;      /* ViommuConfigKey of the table -> "FILE:LINE" that its value is from */
 } ViommuConfig;

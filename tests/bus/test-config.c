@@ -57,6 +57,7 @@ START_TEST(the_vendors_file_names_all_keys_and_changes_none)
     ck_assert_uint_eq(config->policy.default_memory_bytes, defaults->policy.default_memory_bytes);
     ck_assert_uint_eq(config->policy.default_vcpus, defaults->policy.default_vcpus);
     ck_assert_ptr_null(config->policy.console_directory);
+    ck_assert_str_eq(config->group, defaults->group);
     ck_assert_uint_eq(config->workers, defaults->workers);
     ck_assert_uint_eq(config->max_machines, defaults->max_machines);
     ck_assert_uint_eq(config->max_launches, defaults->max_launches);
@@ -74,10 +75,11 @@ START_TEST(every_key_is_read)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(ViommuConfig) config = viommu_config_new();
-    g_autofree char *path = file_with("a.conf", "[iommu]\norder=virtio\n"
-                                                "[machine]\naccelerator=tcg\nmemory= 2 GiB \nvcpus=3\n"
-                                                "console-directory=/var/log/x\n"
-                                                "[daemon]\nworkers=5\nmax-machines=6\nmax-launches=7\n");
+    g_autofree char *path =
+        file_with("a.conf", "[iommu]\norder=virtio\n"
+                            "[machine]\naccelerator=tcg\nmemory= 2 GiB \nvcpus=3\n"
+                            "console-directory=/var/log/x\n"
+                            "[daemon]\ngroup=wheel\nworkers=5\nmax-machines=6\nmax-launches=7\n");
 
     ck_assert_msg(viommu_config_load_file(config, path, &error), "%s", error ? error->message : "");
     ck_assert_int_eq((int)config->policy.order, VIOMMU_ORDER_VIRTIO);
@@ -85,6 +87,7 @@ START_TEST(every_key_is_read)
     ck_assert_uint_eq(config->policy.default_memory_bytes, 2 * VIOMMU_GIB);
     ck_assert_uint_eq(config->policy.default_vcpus, 3);
     ck_assert_str_eq(config->policy.console_directory, "/var/log/x");
+    ck_assert_str_eq(config->group, "wheel");
     ck_assert_uint_eq(config->workers, 5);
     ck_assert_uint_eq(config->max_machines, 6);
     ck_assert_uint_eq(config->max_launches, 7);
