@@ -1,36 +1,95 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* auth: the table of methods and the policy of auth.h over it.  Does not know what the methods do. */
+/* auth: the table of members and the policy of auth.h over it.  Does not know what the members do. */
 #include "daemon/auth.h"
 
+#include <grp.h>
+#include <pwd.h>
 #include <unistd.h>
+#include "daemon/auth-polkit.h"
+#include "daemon/bus-errors.h"
 #include "lib/error.h"
+#include "lib/names.h"
 
 /* Names on a bus are never used again, so who has one is worth remembering: asking costs a round trip. */
 #define REMEMBERED_MAX 1024
+/* Nobody has more than a few; polkit is not to be flooded through us. */
+#define QUESTIONS_MAX_PER_USER 32
+/* One entry of the user database. */
+#define ENTRY_MAX  (1 << 20)
+#define GROUPS_MAX 65536
+
+#define DBUS(interface) "org.freedesktop.DBus." interface
 
 static const struct {
-    const char *member;
+    const char *interface, *member;
     ViommuAction action;
-} methods[] = {
-    {"Plan", VIOMMU_ACTION_READ},         {"GetMachine", VIOMMU_ACTION_READ},
-    {"ListMachines", VIOMMU_ACTION_READ}, {"GetDomainXML", VIOMMU_ACTION_READ},
-    {"Launch", VIOMMU_ACTION_LAUNCH},     {"Stop", VIOMMU_ACTION_MANAGE},
-    {"Kill", VIOMMU_ACTION_MANAGE},       {"Reset", VIOMMU_ACTION_MANAGE},
+} members[] = {
+    {DBUS("Peer"), "Ping", VIOMMU_ACTION_READ},
+    {DBUS("Peer"), "GetMachineId", VIOMMU_ACTION_READ},
+    {DBUS("Introspectable"), "Introspect", VIOMMU_ACTION_READ},
+    {DBUS("ObjectManager"), "GetManagedObjects", VIOMMU_ACTION_READ},
+    {DBUS("Properties"), "Get", VIOMMU_ACTION_SHOW},
+    {DBUS("Properties"), "GetAll", VIOMMU_ACTION_SHOW},
+    {VIOMMU_IFACE_MANAGER, "Plan", VIOMMU_ACTION_READ},
+    {VIOMMU_IFACE_MANAGER, "GetMachine", VIOMMU_ACTION_READ},
+    {VIOMMU_IFACE_MANAGER, "ListMachines", VIOMMU_ACTION_READ},
+    {VIOMMU_IFACE_MANAGER, "Launch", VIOMMU_ACTION_LAUNCH},
+    {VIOMMU_IFACE_MACHINE, "GetDomainXML", VIOMMU_ACTION_MANAGE},
+    {VIOMMU_IFACE_MACHINE, "Stop", VIOMMU_ACTION_MANAGE},
+    {VIOMMU_IFACE_MACHINE, "Kill", VIOMMU_ACTION_MANAGE},
+    {VIOMMU_IFACE_MACHINE, "Reset", VIOMMU_ACTION_MANAGE},
 };
+
+/* Of a machine; all others are its owner's. */
+static const char *const open_properties[] = {"Name", "State"};
+
+typedef enum Membership {
+    MEMBERSHIP_UNKNOWN,
+    MEMBERSHIP_NO,
+    MEMBERSHIP_YES
+} Membership;
+
+typedef struct Caller {
+    uid_t uid;
+    Membership membership;
+} Caller;
 
 struct ViommuAuth {
-    bool user;
+    char *group; /* NULL: a user's own bus */
     uid_t own_uid;
-    GHashTable *uids; /* unique name -> uid */
+    GHashTable *callers;   /* unique name -> Caller */
+    GHashTable *questions; /* call -> Question; the call is referenced by it */
 };
 
-ViommuAuth *viommu_auth_new(bool user)
+/* One that polkit was asked. */
+typedef struct Question {
+    ViommuAuth *auth;
+    sd_bus_message *call;
+    sd_bus_slot *slot;
+    char *name; /* of the machine */
+    uid_t uid;
+    uint32_t owner_uid; /* of the machine, when it was asked */
+    bool granted;
+} Question;
+
+static void free_question(void *data)
+{
+    Question *question = data;
+
+    sd_bus_slot_unref(question->slot);
+    sd_bus_message_unref(question->call);
+    g_free(question->name);
+    g_free(question);
+}
+
+ViommuAuth *viommu_auth_new(const char *group)
 {
     ViommuAuth *auth = g_new0(ViommuAuth, 1);
 
-    auth->user = user;
+    auth->group = g_strdup(group);
     auth->own_uid = geteuid();
-    auth->uids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    auth->callers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    auth->questions = g_hash_table_new_full(NULL, NULL, NULL, free_question);
     return auth;
 }
 
@@ -38,9 +97,24 @@ void viommu_auth_free(ViommuAuth *auth)
 {
     if (!auth)
         return;
-    g_hash_table_unref(auth->uids);
+    g_hash_table_unref(auth->questions);
+    g_hash_table_unref(auth->callers);
+    g_free(auth->group);
     g_free(auth);
 }
+
+G_GNUC_PRINTF(2, 3) static ViommuAuthAnswer refuse(GError **error, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_propagate_error(error,
+                      g_error_new_valist(VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, format, arguments));
+    va_end(arguments);
+    return VIOMMU_AUTH_NO;
+}
+
+/* --- Who calls --- */
 
 static bool ask_uid(sd_bus_message *call, uid_t *ret_uid, GError **error)
 {
@@ -51,73 +125,247 @@ static bool ask_uid(sd_bus_message *call, uid_t *ret_uid, GError **error)
         r = sd_bus_creds_get_euid(creds, ret_uid);
     sd_bus_creds_unref(creds);
     if (r < 0)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, "the bus does not tell who calls: %s",
-                    g_strerror(-r));
+        refuse(error, "the bus does not tell who calls: %s", g_strerror(-r));
     return r >= 0;
 }
 
-static bool find_uid(ViommuAuth *auth, sd_bus_message *call, uid_t *ret_uid, GError **error)
+/* Borrowed, until the next call of this. */
+static Caller *find_caller(ViommuAuth *auth, sd_bus_message *call, GError **error)
 {
     const char *sender = sd_bus_message_get_sender(call);
-    void *known;
+    Caller *caller = sender ? g_hash_table_lookup(auth->callers, sender) : NULL;
+    uid_t uid;
 
-    if (sender && g_hash_table_lookup_extended(auth->uids, sender, NULL, &known)) {
-        *ret_uid = GPOINTER_TO_UINT(known);
-        return true;
-    }
-    if (!ask_uid(call, ret_uid, error))
+    if (caller)
+        return caller;
+    if (!ask_uid(call, &uid, error))
+        return NULL;
+    if (g_hash_table_size(auth->callers) >= REMEMBERED_MAX)
+        g_hash_table_remove_all(auth->callers);
+    caller = g_new0(Caller, 1);
+    caller->uid = uid;
+    g_hash_table_insert(auth->callers, g_strdup(sender ? sender : ""), caller);
+    return caller;
+}
+
+static bool find_gid(const char *name, gid_t *ret_gid)
+{
+    g_autofree char *buffer = g_malloc(ENTRY_MAX);
+    struct group entry, *found = NULL;
+
+    if (getgrnam_r(name, &entry, buffer, ENTRY_MAX, &found) != 0 || !found)
         return false;
-    if (g_hash_table_size(auth->uids) >= REMEMBERED_MAX)
-        g_hash_table_remove_all(auth->uids);
-    if (sender)
-        g_hash_table_insert(auth->uids, g_strdup(sender), GUINT_TO_POINTER(*ret_uid));
+    *ret_gid = found->gr_gid;
     return true;
 }
 
-static bool find_action(const char *member, ViommuAction *ret_action)
+static bool is_in_group(uid_t uid, const char *group)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(methods); i++)
-        if (g_strcmp0(methods[i].member, member) == 0) {
-            *ret_action = methods[i].action;
+    g_autofree char *buffer = g_malloc(ENTRY_MAX);
+    g_autofree gid_t *gids = g_new(gid_t, GROUPS_MAX);
+    struct passwd entry, *user = NULL;
+    int n = GROUPS_MAX;
+    gid_t gid;
+
+    if (!find_gid(group, &gid) || getpwuid_r(uid, &entry, buffer, ENTRY_MAX, &user) != 0 || !user ||
+        getgrouplist(user->pw_name, user->pw_gid, gids, &n) < 0)
+        return false;
+    for (int i = 0; i < n; i++)
+        if (gids[i] == gid)
+            return true;
+    return false;
+}
+
+static bool is_member(const ViommuAuth *auth, Caller *caller)
+{
+    if (caller->membership == MEMBERSHIP_UNKNOWN)
+        caller->membership = is_in_group(caller->uid, auth->group) ? MEMBERSHIP_YES : MEMBERSHIP_NO;
+    return caller->membership == MEMBERSHIP_YES;
+}
+
+static bool is_trusted(const ViommuAuth *auth, uid_t uid)
+{
+    return uid == 0 || uid == auth->own_uid;
+}
+
+/* --- Polkit's part --- */
+
+static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *unused)
+{
+    Question *question = userdata;
+    bool interactive = sd_bus_message_get_allow_interactive_authorization(question->call) > 0;
+    g_autoptr(GError) error = NULL;
+    int r;
+
+    question->granted = viommu_polkit_read(answer, interactive, &error);
+    if (question->granted) {
+        r = sd_bus_message_rewind(question->call, true);
+        if (r >= 0)
+            r = sd_bus_enqueue_for_read(sd_bus_message_get_bus(question->call), question->call);
+        if (r >= 0)
+            return 1;
+        refuse(&error, "the call cannot be taken up again: %s", g_strerror(-r));
+    }
+    g_prefix_error(&error, "'%s' of machine '%s', which is not yours to manage, needs %s: ",
+                   sd_bus_message_get_member(question->call), question->name, VIOMMU_POLKIT_MANAGE_ALL);
+    (void)viommu_bus_reply_error(question->call, error, NULL);
+    g_hash_table_remove(question->auth->questions, question->call);
+    return 1;
+}
+
+static unsigned count_questions(const ViommuAuth *auth, uid_t uid)
+{
+    GHashTableIter iter;
+    unsigned n = 0;
+    void *question;
+
+    g_hash_table_iter_init(&iter, auth->questions);
+    while (g_hash_table_iter_next(&iter, NULL, &question))
+        n += ((Question *)question)->uid == uid;
+    return n;
+}
+
+static ViommuAuthAnswer ask_polkit(ViommuAuth *auth, sd_bus_message *call, uid_t uid,
+                                   const ViommuMachine *machine, GError **error)
+{
+    Question *question;
+    int r;
+
+    if (count_questions(auth, uid) >= QUESTIONS_MAX_PER_USER) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "polkit has %u questions about user %u to answer; try again", QUESTIONS_MAX_PER_USER,
+                    uid);
+        return VIOMMU_AUTH_NO;
+    }
+    question = g_new0(Question, 1);
+    *question = (Question){.auth = auth,
+                           .call = sd_bus_message_ref(call),
+                           .name = g_strdup(machine->name),
+                           .uid = uid,
+                           .owner_uid = machine->owner_uid};
+    g_hash_table_insert(auth->questions, call, question);
+    r = viommu_polkit_ask(call, machine, on_answer, question, &question->slot);
+    if (r >= 0)
+        return VIOMMU_AUTH_LATER;
+    g_hash_table_remove(auth->questions, call);
+    return refuse(error, "polkit cannot be asked: %s", g_strerror(-r));
+}
+
+/* A yes is good for this call alone, and for a machine of the owner that polkit was told of. */
+static bool take_grant(ViommuAuth *auth, sd_bus_message *call, const ViommuMachine *machine)
+{
+    const Question *question = g_hash_table_lookup(auth->questions, call);
+    bool granted = question && question->granted && machine && question->owner_uid == machine->owner_uid;
+
+    g_hash_table_remove(auth->questions, call);
+    return granted;
+}
+
+/* --- The policy --- */
+
+static bool find_action(sd_bus_message *call, ViommuAction *ret_action)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
+        if (sd_bus_message_is_method_call(call, members[i].interface, members[i].member) > 0) {
+            *ret_action = members[i].action;
             return true;
         }
     return false;
 }
 
-static bool is_allowed(const ViommuAuth *auth, ViommuAction action, uid_t uid)
+bool viommu_auth_is_open(const char *property)
 {
-    bool trusted = uid == 0 || uid == auth->own_uid;
-
-    switch (action) {
-    case VIOMMU_ACTION_READ:
-        return trusted || !auth->user;
-    case VIOMMU_ACTION_LAUNCH:
-    case VIOMMU_ACTION_MANAGE:
-        return trusted;
-    case VIOMMU_ACTION_LAST:
-        break;
-    }
+    for (size_t i = 0; i < G_N_ELEMENTS(open_properties); i++)
+        if (g_str_equal(open_properties[i], property))
+            return true;
     return false;
 }
 
-bool viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, GError **error)
+static ViommuAuthAnswer check_show(sd_bus_message *call, uid_t uid, const ViommuMachine *machine,
+                                   GError **error)
 {
-    const char *member = sd_bus_message_get_member(call);
-    ViommuAction action;
-    uid_t uid;
+    const char *interface, *property;
+    bool open = !machine || machine->owner_uid == uid;
 
-    if (!find_action(member, &action)) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, "nobody may call '%s'", member);
-        return false;
+    if (!open && sd_bus_message_is_method_call(call, NULL, "Get") > 0 &&
+        sd_bus_message_read(call, "ss", &interface, &property) > 0)
+        open = viommu_auth_is_open(property);
+    (void)sd_bus_message_rewind(call, true);
+    if (open)
+        return VIOMMU_AUTH_YES;
+    return refuse(error, "of machine '%s', which is another user's, only Name and State can be read",
+                  machine->name);
+}
+
+static ViommuAuthAnswer check_launch(const ViommuAuth *auth, Caller *caller, GError **error)
+{
+    if (is_member(auth, caller))
+        return VIOMMU_AUTH_YES;
+    return refuse(error,
+                  "user %u may not launch machines, as it is not in group '%s'; add it, and connect again",
+                  caller->uid, auth->group);
+}
+
+static ViommuAuthAnswer check_manage(ViommuAuth *auth, sd_bus_message *call, Caller *caller,
+                                     const ViommuMachine *machine, GError **error)
+{
+    bool granted = take_grant(auth, call, machine);
+
+    if (!machine) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no machine at '%s'",
+                    sd_bus_message_get_path(call));
+        return VIOMMU_AUTH_NO;
     }
-    if (!find_uid(auth, call, &uid, error))
-        return false;
-    if (!is_allowed(auth, action, uid)) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
-                    "user %u may not call '%s'; root and user %u may", uid, member, auth->own_uid);
-        return false;
+    if (granted || is_trusted(auth, caller->uid) ||
+        (machine->owner_uid == caller->uid && is_member(auth, caller)))
+        return VIOMMU_AUTH_YES;
+    return ask_polkit(auth, call, caller->uid, machine, error);
+}
+
+ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const ViommuMachine *machine,
+                                   GError **error)
+{
+    const char *interface = sd_bus_message_get_interface(call), *member = sd_bus_message_get_member(call);
+    ViommuAction action;
+    Caller *caller;
+
+    if (!find_action(call, &action))
+        return refuse(error, "nobody may call '%s' of '%s'", member, interface ? interface : "");
+    caller = find_caller(auth, call, error);
+    if (!caller)
+        return VIOMMU_AUTH_NO;
+    if (!auth->group && !is_trusted(auth, caller->uid))
+        return refuse(error, "user %u may not call '%s'; root and user %u may", caller->uid, member,
+                      auth->own_uid);
+    if (is_trusted(auth, caller->uid) && action != VIOMMU_ACTION_MANAGE)
+        return VIOMMU_AUTH_YES;
+    switch (action) {
+    case VIOMMU_ACTION_READ:
+        return VIOMMU_AUTH_YES;
+    case VIOMMU_ACTION_SHOW:
+        return check_show(call, caller->uid, machine, error);
+    case VIOMMU_ACTION_LAUNCH:
+        return check_launch(auth, caller, error);
+    case VIOMMU_ACTION_MANAGE:
+        return check_manage(auth, call, caller, machine, error);
+    case VIOMMU_ACTION_LAST:
+        break;
     }
-    if (ret_uid)
-        *ret_uid = uid;
-    return true;
+    return VIOMMU_AUTH_NO;
+}
+
+bool viommu_auth_uid(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, GError **error)
+{
+    const Caller *caller = find_caller(auth, call, error);
+
+    if (caller)
+        *ret_uid = caller->uid;
+    return caller != NULL;
+}
+
+bool viommu_auth_sees(ViommuAuth *auth, sd_bus_message *call, const ViommuMachine *machine)
+{
+    const Caller *caller = find_caller(auth, call, NULL);
+
+    return caller && (is_trusted(auth, caller->uid) || caller->uid == machine->owner_uid);
 }

@@ -2,29 +2,59 @@
 /* auth: who may call what.  The whole policy, in plain words:
  *
  *   On a user's own bus (--user) the user and root may call everything; nobody else may call anything.
- *   On the system bus everybody may read; only root, and the user that the daemon runs as, may change anything.
- *   A method that is not in the table is denied.
  *
- * The caller is identified by the credentials that the bus vouches for, never by its process. */
+ *   On the system bus
+ *     - root, and the user that the daemon runs as, may call everything;
+ *     - everybody may learn about the host, make plans, and see of each machine its name and its state;
+ *     - the owner of a machine sees all of it;
+ *     - the members of one group ([daemon] group, "viommu") may launch machines and manage their own;
+ *     - all others who want to manage a machine need polkit's yes to org.viommu1.manage-all; without polkit: no.
+ *   To manage a machine is to stop, kill or reset it, and to read its XML.
+ *
+ *   A member that is not in the table of auth.c is denied, whoever calls.
+ *
+ * The caller is the user whom the bus vouches for, never a process.  Who is in the group, the system's user database says, as it
+ * does to the bus's own policy and to polkit; it is asked once for each connection.
+ * While polkit thinks, nothing is decided: with its answer the call goes back into the queue and is judged anew, as the machine
+ * may be gone or another's by then.
+ * Signals go to everybody, so they carry names and states only; what else changed is named without its value, to be asked for. */
 #pragma once
 
 #include <glib.h>
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
+#include "daemon/machine.h"
 
 typedef struct ViommuAuth ViommuAuth;
 
 typedef enum ViommuAction {
-    VIOMMU_ACTION_READ,   /* learn: plans, machines, the host */
+    VIOMMU_ACTION_READ,   /* learn: plans, names and states, the host */
+    VIOMMU_ACTION_SHOW,   /* read properties */
     VIOMMU_ACTION_LAUNCH, /* make a machine of one's own */
-    VIOMMU_ACTION_MANAGE, /* end or disturb a machine */
+    VIOMMU_ACTION_MANAGE, /* end, disturb or look into a machine */
     VIOMMU_ACTION_LAST,
 } ViommuAction;
 
-/** @user: the bus is a user's own. Owned. */
-ViommuAuth *viommu_auth_new(bool user);
+typedef enum ViommuAuthAnswer {
+    VIOMMU_AUTH_NO,
+    VIOMMU_AUTH_YES,
+    VIOMMU_AUTH_LATER, /* polkit is asked; the call is answered, or comes again */
+    VIOMMU_AUTH_LAST,
+} ViommuAuthAnswer;
+
+/** @group: whose members may launch, borrowed; NULL: the bus is a user's own. Owned. */
+ViommuAuth *viommu_auth_new(const char *group);
+/** Before the bus: what polkit has not answered is dropped. */
 void viommu_auth_free(ViommuAuth *auth);
 
-/** Whether the sender of @call may call it; to be asked before anything is changed.  @ret_uid: who it is; may be NULL.
- *  Fails: POLICY_REFUSED. */
-bool viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, GError **error);
+/** Judges @call, for every method call before anything else sees it.  @machine: at its path; NULL when there is none.
+ *  @error is set for a NO.  Fails: POLICY_REFUSED; NOT_FOUND when there is no machine to manage; BUSY when polkit has too many
+ *  questions of this caller's to answer. */
+ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const ViommuMachine *machine,
+                                   GError **error);
+/** Who sent @call.  Fails: POLICY_REFUSED. */
+bool viommu_auth_uid(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, GError **error);
+/** Whether the sender of @call sees all of @machine, not only what is open. */
+bool viommu_auth_sees(ViommuAuth *auth, sd_bus_message *call, const ViommuMachine *machine);
+/** Whether everybody sees this property of a machine. */
+bool viommu_auth_is_open(const char *property);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bus-machine: the interface org.viommu1.Machine, one table for all machines.  Reads, authorises, calls the manager,
- * replies. */
+/* bus-machine: the interface org.viommu1.Machine, one table for all machines, and what tells of them: the list of
+ * objects, and signals.  Reads, calls the manager, replies; auth has allowed it before. */
 #include "daemon/bus.h"
 
 #include <stddef.h>
@@ -8,14 +8,16 @@
 #include "daemon/log.h"
 #include "lib/names.h"
 
+#define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
+
 /* --- Finding a machine by its path --- */
 
-static ViommuMachine *find_by_path(const ViommuBus *bus, const char *path)
+ViommuMachine *viommu_bus_find_machine(const ViommuBus *bus, const char *path)
 {
     g_autofree char *uuid = NULL;
     ViommuMachine *machine;
 
-    if (!g_str_has_prefix(path, VIOMMU_MACHINE_PREFIX "/"))
+    if (!path || !g_str_has_prefix(path, VIOMMU_MACHINE_PREFIX "/"))
         return NULL;
     uuid = g_strdelimit(g_strdup(path + strlen(VIOMMU_MACHINE_PREFIX "/")), "_", '-');
     machine = viommu_registry_by_uuid(viommu_manager_registry(bus->manager), uuid);
@@ -25,7 +27,7 @@ static ViommuMachine *find_by_path(const ViommuBus *bus, const char *path)
 static int on_find(sd_bus *unused_bus, const char *path, const char *interface, void *userdata,
                    void **ret_found, sd_bus_error *unused)
 {
-    *ret_found = find_by_path(userdata, path);
+    *ret_found = viommu_bus_find_machine(userdata, path);
     return *ret_found ? 1 : 0;
 }
 
@@ -58,8 +60,6 @@ static int stop(sd_bus_message *call, ViommuMachine *machine, uint32_t seconds)
     ViommuBus *bus = bus_of(call);
     ViommuWaiter waiter;
 
-    if (!viommu_bus_authorise(bus, call, NULL))
-        return 1;
     waiter = viommu_bus_reply_later(call, viommu_bus_reply_empty);
     viommu_manager_stop(bus->manager, machine, seconds, &waiter);
     return 1;
@@ -83,8 +83,6 @@ static int method_reset(sd_bus_message *call, void *userdata, sd_bus_error *unus
     ViommuBus *bus = bus_of(call);
     ViommuWaiter waiter;
 
-    if (!viommu_bus_authorise(bus, call, NULL))
-        return 1;
     waiter = viommu_bus_reply_later(call, viommu_bus_reply_empty);
     viommu_manager_reset(bus->manager, userdata, &waiter);
     return 1;
@@ -100,82 +98,112 @@ static int method_get_domain_xml(sd_bus_message *call, void *userdata, sd_bus_er
     ViommuBus *bus = bus_of(call);
     ViommuWaiter waiter;
 
-    if (!viommu_bus_authorise(bus, call, NULL))
-        return 1;
     waiter = viommu_bus_reply_later(call, reply_xml);
     viommu_manager_get_xml(bus->manager, userdata, &waiter);
     return 1;
 }
 
-/* --- Properties that are not simply members of the struct --- */
+/* --- Properties --- */
 
-static int get_uuid(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
-                    sd_bus_message *reply, void *userdata, sd_bus_error *unused)
-{
-    return sd_bus_message_append(reply, "s", ((ViommuMachine *)userdata)->uuid);
-}
+typedef struct Property Property;
 
-static int get_failure(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
-                       sd_bus_message *reply, void *userdata, sd_bus_error *unused)
-{
-    const ViommuMachine *machine = userdata;
-    g_autofree char *text =
-        machine->failure_text ? g_utf8_make_valid(machine->failure_text, -1) : g_strdup("");
-
-    return sd_bus_message_append(reply, "(ss)", machine->failure_name ? machine->failure_name : "", text);
-}
-
-static const struct {
-    const char *property;
-    const ViommuEnum *words;
+/* One table serves both sd-bus and the list of objects, which sd-bus would hand out whole to everybody. */
+struct Property {
+    const char *name, *type;
+    int (*append)(sd_bus_message *reply, const Property *property, const void *value);
     size_t offset;
-} words[] = {
-    {"State", &viommu_enum_state, offsetof(ViommuMachine, state)},
-    {"Result", &viommu_enum_result, offsetof(ViommuMachine, result)},
-    {"Arch", &viommu_enum_arch, offsetof(ViommuMachine, arch)},
-    {"Accelerator", &viommu_enum_accelerator, offsetof(ViommuMachine, accelerator)},
-    {"IommuModel", &viommu_enum_model, offsetof(ViommuMachine, model)},
+    const ViommuEnum *words; /* append_word */
 };
 
-static int get_word(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
-                    sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+static int append_string(sd_bus_message *reply, const Property *property, const void *value)
 {
-    const char *word = NULL;
+    const char *text = *(char *const *)value;
 
-    for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
-        if (g_str_equal(words[i].property, property))
-            word = viommu_enum_to_string(words[i].words, *(int *)((char *)userdata + words[i].offset));
+    return sd_bus_message_append(reply, "s", text ? text : "");
+}
+
+static int append_uuid(sd_bus_message *reply, const Property *property, const void *value)
+{
+    return sd_bus_message_append(reply, "s", (const char *)value);
+}
+
+static int append_number(sd_bus_message *reply, const Property *property, const void *value)
+{
+    return sd_bus_message_append_basic(reply, property->type[0], value);
+}
+
+static int append_word(sd_bus_message *reply, const Property *property, const void *value)
+{
+    const char *word = viommu_enum_to_string(property->words, *(const int *)value);
+
     return sd_bus_message_append(reply, "s", word ? word : "");
 }
 
-static int append_texts(sd_bus_message *reply, char **texts)
+static int append_texts(sd_bus_message *reply, const Property *property, const void *value)
 {
+    char *const *text = *(char **const *)value;
     int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "s");
 
-    for (char **text = texts; r >= 0 && text && *text; text++) {
+    for (; r >= 0 && text && *text; text++) {
         g_autofree char *valid = g_utf8_make_valid(*text, -1);
         r = sd_bus_message_append(reply, "s", valid);
     }
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_reasons(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
-                       sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+/* The value is the machine. */
+static int append_failure(sd_bus_message *reply, const Property *property, const void *value)
 {
-    return append_texts(reply, ((ViommuMachine *)userdata)->reasons);
+    const ViommuMachine *machine = value;
+    g_autofree char *text =
+        machine->failure_text ? g_utf8_make_valid(machine->failure_text, -1) : g_strdup("");
+
+    return sd_bus_message_append(reply, "(ss)", machine->failure_name ? machine->failure_name : "", text);
 }
 
-static int get_warnings(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
+#define AT(member) offsetof(ViommuMachine, member)
+
+static const Property properties[] = {
+    {"Name", "s", append_string, AT(name)},
+    {"UUID", "s", append_uuid, AT(uuid)},
+    {"State", "s", append_word, AT(state), &viommu_enum_state},
+    {"Result", "s", append_word, AT(result), &viommu_enum_result},
+    {"Failure", "(ss)", append_failure},
+    {"Owner", "u", append_number, AT(owner_uid)},
+    {"Arch", "s", append_word, AT(arch), &viommu_enum_arch},
+    {"MachineType", "s", append_string, AT(machine_type)},
+    {"Accelerator", "s", append_word, AT(accelerator), &viommu_enum_accelerator},
+    {"VCPUs", "u", append_number, AT(vcpus)},
+    {"Memory", "t", append_number, AT(memory_bytes)},
+    {"MemlockBytes", "t", append_number, AT(memlock_bytes)},
+    {"IommuModel", "s", append_word, AT(model), &viommu_enum_model},
+    {"Reasons", "as", append_texts, AT(reasons)},
+    {"Warnings", "as", append_texts, AT(warnings)},
+    {"ConsoleLog", "s", append_string, AT(console_log)},
+    {"RequestId", "s", append_string, AT(request_id)},
+    {"Created", "t", append_number, AT(created_usec)},
+};
+
+static int append_value(sd_bus_message *reply, const Property *property, const ViommuMachine *machine)
+{
+    return property->append(reply, property, (const char *)machine + property->offset);
+}
+
+static int get_property(sd_bus *unused_bus, const char *path, const char *interface, const char *name,
                         sd_bus_message *reply, void *userdata, sd_bus_error *unused)
 {
-    return append_texts(reply, ((ViommuMachine *)userdata)->warnings);
+    for (size_t i = 0; i < G_N_ELEMENTS(properties); i++)
+        if (g_str_equal(properties[i].name, name))
+            return append_value(reply, &properties[i], userdata);
+    return -ENOENT;
 }
 
 /* Open for sd-bus, which knows privileged callers and others only: auth decides. */
-#define OPEN       SD_BUS_VTABLE_UNPRIVILEGED
-#define CHANGES    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
-#define FIXED      SD_BUS_VTABLE_PROPERTY_CONST
-#define AT(member) offsetof(ViommuMachine, member)
+#define OPEN    SD_BUS_VTABLE_UNPRIVILEGED
+#define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define FIXED   SD_BUS_VTABLE_PROPERTY_CONST
+/* The signal goes to everybody, the value does not. */
+#define HIDDEN_CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION
 
 static const sd_bus_vtable machine_vtable[] = {
     SD_BUS_VTABLE_START(0),
@@ -184,26 +212,98 @@ static const sd_bus_vtable machine_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("Reset", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reset, OPEN),
     SD_BUS_METHOD_WITH_ARGS("GetDomainXML", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", xml), method_get_domain_xml,
                             OPEN),
-    SD_BUS_PROPERTY("Name", "s", NULL, AT(name), FIXED),
-    SD_BUS_PROPERTY("UUID", "s", get_uuid, 0, FIXED),
-    SD_BUS_PROPERTY("State", "s", get_word, 0, CHANGES),
-    SD_BUS_PROPERTY("Result", "s", get_word, 0, CHANGES),
-    SD_BUS_PROPERTY("Failure", "(ss)", get_failure, 0, CHANGES),
-    SD_BUS_PROPERTY("Owner", "u", NULL, AT(owner_uid), FIXED),
-    SD_BUS_PROPERTY("Arch", "s", get_word, 0, FIXED),
-    SD_BUS_PROPERTY("MachineType", "s", NULL, AT(machine_type), FIXED),
-    SD_BUS_PROPERTY("Accelerator", "s", get_word, 0, FIXED),
-    SD_BUS_PROPERTY("VCPUs", "u", NULL, AT(vcpus), FIXED),
-    SD_BUS_PROPERTY("Memory", "t", NULL, AT(memory_bytes), FIXED),
-    SD_BUS_PROPERTY("MemlockBytes", "t", NULL, AT(memlock_bytes), FIXED),
-    SD_BUS_PROPERTY("IommuModel", "s", get_word, 0, CHANGES),
-    SD_BUS_PROPERTY("Reasons", "as", get_reasons, 0, CHANGES),
-    SD_BUS_PROPERTY("Warnings", "as", get_warnings, 0, CHANGES),
-    SD_BUS_PROPERTY("ConsoleLog", "s", NULL, AT(console_log), FIXED),
-    SD_BUS_PROPERTY("RequestId", "s", NULL, AT(request_id), FIXED),
-    SD_BUS_PROPERTY("Created", "t", NULL, AT(created_usec), FIXED),
+    SD_BUS_PROPERTY("Name", "s", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("UUID", "s", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("State", "s", get_property, 0, CHANGES),
+    SD_BUS_PROPERTY("Result", "s", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("Failure", "(ss)", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("Owner", "u", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("Arch", "s", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("MachineType", "s", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("Accelerator", "s", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("VCPUs", "u", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("Memory", "t", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("MemlockBytes", "t", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("IommuModel", "s", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("Reasons", "as", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("Warnings", "as", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("ConsoleLog", "s", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("RequestId", "s", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("Created", "t", get_property, 0, FIXED),
     SD_BUS_VTABLE_END,
 };
+
+/* --- The list of objects --- */
+
+static int append_property(sd_bus_message *reply, const Property *property, const ViommuMachine *machine)
+{
+    int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_DICT_ENTRY, "sv");
+
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "s", property->name);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_VARIANT, property->type);
+    if (r >= 0)
+        r = append_value(reply, property, machine);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* "oa{sa{sv}}" */
+static int append_object(sd_bus_message *reply, const ViommuMachine *machine, bool all)
+{
+    g_autofree char *path = viommu_bus_machine_path(machine);
+    int r = sd_bus_message_append(reply, "o", path);
+
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sa{sv}}");
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_DICT_ENTRY, "sa{sv}");
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "s", VIOMMU_IFACE_MACHINE);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
+    for (size_t i = 0; r >= 0 && i < G_N_ELEMENTS(properties); i++)
+        if (all || viommu_auth_is_open(properties[i].name))
+            r = append_property(reply, &properties[i], machine);
+    for (unsigned depth = 0; r >= 0 && depth < 3; depth++)
+        r = sd_bus_message_close_container(reply);
+    return r;
+}
+
+static int append_objects(ViommuBus *bus, sd_bus_message *call, sd_bus_message *reply)
+{
+    g_autoptr(GPtrArray) machines = viommu_registry_list(viommu_manager_registry(bus->manager), true);
+    int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{oa{sa{sv}}}");
+
+    for (guint i = 0; r >= 0 && i < machines->len; i++) {
+        const ViommuMachine *machine = g_ptr_array_index(machines, i);
+        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_DICT_ENTRY, "oa{sa{sv}}");
+        if (r >= 0)
+            r = append_object(reply, machine, viommu_auth_sees(bus->auth, call, machine));
+        if (r >= 0)
+            r = sd_bus_message_close_container(reply);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* Before sd-bus, which has an answer of its own. */
+static int on_get_managed_objects(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    sd_bus_message *reply = NULL;
+    int r;
+
+    if (sd_bus_message_is_method_call(call, OBJECT_MANAGER, "GetManagedObjects") <= 0)
+        return 0;
+    r = sd_bus_message_new_method_return(call, &reply);
+    if (r >= 0)
+        r = append_objects(userdata, call, reply);
+    if (r >= 0)
+        r = sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL);
+    sd_bus_message_unref(reply);
+    return r < 0 ? r : 1;
+}
 
 /* --- Signals --- */
 
@@ -219,9 +319,15 @@ static void check_sent(const ViommuMachine *machine, int r)
 static void on_added(const ViommuMachine *machine, void *userdata)
 {
     ViommuBus *bus = userdata;
-    g_autofree char *path = viommu_bus_machine_path(machine);
+    sd_bus_message *signal = NULL;
+    int r = sd_bus_message_new_signal(bus->bus, &signal, VIOMMU_BUS_PATH, OBJECT_MANAGER, "InterfacesAdded");
 
-    check_sent(machine, sd_bus_emit_object_added(bus->bus, path));
+    if (r >= 0)
+        r = append_object(signal, machine, false);
+    if (r >= 0)
+        r = sd_bus_send(bus->bus, signal, NULL);
+    sd_bus_message_unref(signal);
+    check_sent(machine, r);
 }
 
 static void on_changed(const ViommuMachine *machine, unsigned changes, void *userdata)
@@ -263,6 +369,8 @@ int viommu_bus_add_machines(ViommuBus *bus)
     int r = sd_bus_add_fallback_vtable(bus->bus, NULL, VIOMMU_MACHINE_PREFIX, VIOMMU_IFACE_MACHINE,
                                        machine_vtable, on_find, bus);
 
+    if (r >= 0)
+        r = sd_bus_add_object(bus->bus, NULL, VIOMMU_BUS_PATH, on_get_managed_objects, bus);
     if (r >= 0)
         r = sd_bus_add_node_enumerator(bus->bus, NULL, VIOMMU_MACHINE_PREFIX, on_enumerate, bus);
     if (r >= 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bus-manager: the interface org.viommu1.Manager.  Reads, authorises, calls the manager, replies; reads are answered
- * from what is known, never by asking libvirt. */
+/* bus-manager: the interface org.viommu1.Manager.  Reads, calls the manager, replies; auth has allowed it before.
+ * Reads are answered from what is known, never by asking libvirt. */
 #include "daemon/bus.h"
 
 #include "daemon/bus-errors.h"
@@ -46,8 +46,8 @@ static int method_launch(sd_bus_message *call, void *userdata, sd_bus_error *unu
     ViommuWaiter waiter;
     uint32_t uid;
 
-    if (!viommu_bus_authorise(bus, call, &uid))
-        return 1;
+    if (!viommu_auth_uid(bus->auth, call, &uid, &error))
+        return viommu_bus_reply_error(call, error, NULL);
     request = read_request(call, &error);
     if (!request)
         return viommu_bus_reply_error(call, error, NULL);
@@ -63,8 +63,6 @@ static int method_plan(sd_bus_message *call, void *userdata, sd_bus_error *unuse
     ViommuRequest *request;
     ViommuWaiter waiter;
 
-    if (!viommu_bus_authorise(bus, call, NULL))
-        return 1;
     request = read_request(call, &error);
     if (!request)
         return viommu_bus_reply_error(call, error, NULL);
@@ -83,8 +81,6 @@ static int method_get_machine(sd_bus_message *call, void *userdata, sd_bus_error
 
     if (r < 0)
         return r;
-    if (!viommu_bus_authorise(bus, call, NULL))
-        return 1;
     outcome.machine = viommu_registry_find(viommu_manager_registry(bus->manager), name);
     if (outcome.machine)
         return reply_machine(call, &outcome);
@@ -92,14 +88,16 @@ static int method_get_machine(sd_bus_message *call, void *userdata, sd_bus_error
     return viommu_bus_reply_error(call, error, NULL);
 }
 
-static int append_machines(sd_bus_message *reply, const GPtrArray *machines)
+static int append_machines(ViommuBus *bus, sd_bus_message *call, sd_bus_message *reply,
+                           const GPtrArray *machines)
 {
     int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ssso)");
 
     for (guint i = 0; r >= 0 && i < machines->len; i++) {
         const ViommuMachine *machine = g_ptr_array_index(machines, i);
         const char *state = viommu_enum_to_string(&viommu_enum_state, (int)machine->state);
-        const char *model = viommu_model_to_string(machine->model);
+        const char *model =
+            viommu_auth_sees(bus->auth, call, machine) ? viommu_model_to_string(machine->model) : NULL;
         g_autofree char *path = viommu_bus_machine_path(machine);
         r = sd_bus_message_append(reply, "(ssso)", machine->name, state, model ? model : "", path);
     }
@@ -113,12 +111,10 @@ static int method_list_machines(sd_bus_message *call, void *userdata, sd_bus_err
     sd_bus_message *reply = NULL;
     int r;
 
-    if (!viommu_bus_authorise(bus, call, NULL))
-        return 1;
     machines = viommu_registry_list(viommu_manager_registry(bus->manager), true);
     r = sd_bus_message_new_method_return(call, &reply);
     if (r >= 0)
-        r = append_machines(reply, machines);
+        r = append_machines(bus, call, reply, machines);
     if (r >= 0)
         r = sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL);
     sd_bus_message_unref(reply);

@@ -9,6 +9,28 @@
 #include "lib/error.h"
 #include "lib/names.h"
 
+/* The gate: no method of ours, nor of sd-bus, sees a call before. */
+static int on_message(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    g_autoptr(GError) error = NULL;
+    uint8_t type;
+
+    if (sd_bus_message_get_type(call, &type) < 0 || type != SD_BUS_MESSAGE_METHOD_CALL)
+        return 0;
+    switch (viommu_auth_check(bus->auth, call, viommu_bus_find_machine(bus, sd_bus_message_get_path(call)),
+                              &error)) {
+    case VIOMMU_AUTH_YES:
+        return 0;
+    case VIOMMU_AUTH_LATER:
+        return 1;
+    case VIOMMU_AUTH_NO:
+    case VIOMMU_AUTH_LAST:
+        break;
+    }
+    return viommu_bus_reply_error(call, error, NULL);
+}
+
 static int connect_bus(ViommuBus *bus, ViommuLoop *loop, bool user)
 {
     int r = user ? sd_bus_open_user(&bus->bus) : sd_bus_open_system(&bus->bus);
@@ -22,8 +44,10 @@ static int connect_bus(ViommuBus *bus, ViommuLoop *loop, bool user)
 
 static int add_objects(ViommuBus *bus)
 {
-    int r = sd_bus_add_object_manager(bus->bus, NULL, VIOMMU_BUS_PATH);
+    int r = sd_bus_add_filter(bus->bus, NULL, on_message, bus);
 
+    if (r >= 0)
+        r = sd_bus_add_object_manager(bus->bus, NULL, VIOMMU_BUS_PATH);
     if (r >= 0)
         r = viommu_bus_add_manager(bus);
     if (r >= 0)
@@ -31,13 +55,15 @@ static int add_objects(ViommuBus *bus)
     return r;
 }
 
-bool viommu_bus_new(ViommuLoop *loop, ViommuManager *manager, bool user, ViommuBus **ret_bus, GError **error)
+bool viommu_bus_new(ViommuLoop *loop, ViommuManager *manager, const char *group, ViommuBus **ret_bus,
+                    GError **error)
 {
     g_autoptr(ViommuBus) bus = g_new0(ViommuBus, 1);
+    bool user = !group;
     int r;
 
     bus->manager = manager;
-    bus->auth = viommu_auth_new(user);
+    bus->auth = viommu_auth_new(group);
     r = connect_bus(bus, loop, user);
     if (r < 0) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot connect to the %s bus: %s%s",
@@ -62,8 +88,8 @@ void viommu_bus_free(ViommuBus *bus)
     viommu_registry_watch(viommu_manager_registry(bus->manager), NULL, NULL);
     viommu_hostinfo_watch(viommu_manager_hostinfo(bus->manager), NULL, NULL);
     viommu_manager_watch_connection(bus->manager, NULL, NULL);
-    sd_bus_flush_close_unref(bus->bus);
     viommu_auth_free(bus->auth);
+    sd_bus_flush_close_unref(bus->bus);
     g_free(bus);
 }
 
@@ -85,16 +111,6 @@ char *viommu_bus_machine_path(const ViommuMachine *machine)
     char *path = g_strconcat(VIOMMU_MACHINE_PREFIX "/", machine->uuid, NULL);
 
     return g_strdelimit(path, "-", '_');
-}
-
-bool viommu_bus_authorise(ViommuBus *bus, sd_bus_message *call, uint32_t *ret_uid)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (viommu_auth_check(bus->auth, call, ret_uid, &error))
-        return true;
-    (void)viommu_bus_reply_error(call, error, NULL);
-    return false;
 }
 
 typedef struct Later {

@@ -17,9 +17,10 @@ typedef struct ViommuBus {
     ViommuAuth *auth;
 } ViommuBus;
 
-/** Connects to the user's or the system's bus and puts the objects there; @loop and @manager are borrowed.  When the bus
- *  is lost the loop ends.  Fails: BACKEND when there is no bus; INTERNAL. */
-bool viommu_bus_new(ViommuLoop *loop, ViommuManager *manager, bool user, ViommuBus **ret_bus, GError **error);
+/** Connects to the system's bus and puts the objects there; @loop and @manager are borrowed.  @group: whose members may
+ *  launch; NULL: to the user's bus.  When the bus is lost the loop ends.  Fails: BACKEND when there is no bus; INTERNAL. */
+bool viommu_bus_new(ViommuLoop *loop, ViommuManager *manager, const char *group, ViommuBus **ret_bus,
+                    GError **error);
 /** Sends what is still to be sent, and disconnects. */
 void viommu_bus_free(ViommuBus *bus);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuBus, viommu_bus_free)
@@ -35,8 +36,8 @@ int viommu_bus_add_machines(ViommuBus *bus);
 /** The object path of @machine. Owned, g_free(). */
 char *viommu_bus_machine_path(const ViommuMachine *machine);
 
-/** Asks auth; when the answer is no, replies so and returns false. @ret_uid may be NULL. */
-bool viommu_bus_authorise(ViommuBus *bus, sd_bus_message *call, uint32_t *ret_uid);
+/** The machine at @path; NULL when there is none. */
+ViommuMachine *viommu_bus_find_machine(const ViommuBus *bus, const char *path);
 
 /** Replies to a call whose outcome is here.  Below 0 as sd-bus returns it. */
 typedef int (*ViommuBusReplyFunc)(sd_bus_message *call, const ViommuOutcome *outcome);

@@ -139,7 +139,8 @@ static bool open_backend(Service *service, GError **error)
     context = (ViommuManagerContext){service->loop, service->worker, service->backend, service->config};
     service->manager = viommu_manager_new(&context);
     /* The objects are there before the first machine is found, the name only afterwards. */
-    return viommu_bus_new(service->loop, service->manager, service->options->user, &service->bus, error) &&
+    return viommu_bus_new(service->loop, service->manager,
+                          service->options->user ? NULL : service->config->group, &service->bus, error) &&
            viommu_backend_watch(service->backend, on_news, service, error);
 }
 

@@ -115,6 +115,8 @@ static Message *new_call(ViommuClient *client, const ViommuClientCall *call, GVa
     int r = sd_bus_message_new_method_call(client->bus, &message, VIOMMU_BUS_NAME, call->path,
                                            call->interface, call->method);
 
+    if (r >= 0)
+        r = sd_bus_message_set_allow_interactive_authorization(message, 1);
     for (gsize i = 0; r >= 0 && arguments && i < g_variant_n_children(arguments); i++) {
         g_autoptr(GVariant) argument = g_variant_get_child_value(arguments, i);
 

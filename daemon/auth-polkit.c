@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* auth-polkit: org.freedesktop.PolicyKit1.Authority.CheckAuthorization, there and back. */
+#include "daemon/auth-polkit.h"
+
+#include "lib/error.h"
+
+#define FLAG_INTERACTIVE 1u
+
+/* A person needs time for a password. */
+#define PATIENCE_USEC             (20 * G_USEC_PER_SEC)
+#define PATIENCE_INTERACTIVE_USEC (120 * G_USEC_PER_SEC)
+
+/* What the bus says when there is nobody to ask. */
+static const char *const absent[] = {
+    SD_BUS_ERROR_SERVICE_UNKNOWN,
+    SD_BUS_ERROR_NAME_HAS_NO_OWNER,
+    "org.freedesktop.systemd1.NoSuchUnit",
+    "org.freedesktop.systemd1.UnitMasked",
+};
+
+/* The subject is a connection, not a process: another process may have that number by the time polkit looks. */
+static int append_question(sd_bus_message *question, sd_bus_message *call, const ViommuMachine *machine)
+{
+    uint32_t flags = sd_bus_message_get_allow_interactive_authorization(call) > 0 ? FLAG_INTERACTIVE : 0;
+    g_autofree char *owner = g_strdup_printf("%u", machine->owner_uid);
+    int r = sd_bus_message_append(question, "(sa{sv})s", "system-bus-name", 1, "name", "s",
+                                  sd_bus_message_get_sender(call), VIOMMU_POLKIT_MANAGE_ALL);
+
+    if (r >= 0)
+        r = sd_bus_message_append(question, "a{ss}us", 2, "machine", machine->name, "owner", owner, flags,
+                                  "");
+    return r;
+}
+
+int viommu_polkit_ask(sd_bus_message *call, const ViommuMachine *machine, sd_bus_message_handler_t handler,
+                      void *userdata, sd_bus_slot **ret_slot)
+{
+    bool interactive = sd_bus_message_get_allow_interactive_authorization(call) > 0;
+    sd_bus *bus = sd_bus_message_get_bus(call);
+    sd_bus_message *question = NULL;
+    int r = sd_bus_message_new_method_call(bus, &question, "org.freedesktop.PolicyKit1",
+                                           "/org/freedesktop/PolicyKit1/Authority",
+                                           "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+
+    if (r >= 0)
+        r = append_question(question, call, machine);
+    if (r >= 0)
+        r = sd_bus_call_async(bus, ret_slot, question, handler, userdata,
+                              interactive ? PATIENCE_INTERACTIVE_USEC : PATIENCE_USEC);
+    sd_bus_message_unref(question);
+    return r;
+}
+
+static bool is_absent(const sd_bus_error *error)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(absent); i++)
+        if (sd_bus_error_has_name(error, absent[i]))
+            return true;
+    return false;
+}
+
+static void refuse(GError **error, const char *words)
+{
+    g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, words);
+}
+
+bool viommu_polkit_read(sd_bus_message *answer, bool interactive, GError **error)
+{
+    const sd_bus_error *from_bus = sd_bus_message_get_error(answer);
+    int authorised = 0, challenge = 0;
+
+    if (from_bus && is_absent(from_bus))
+        refuse(error, "polkit is not on the bus to be asked; install and start polkitd, or call as root");
+    else if (from_bus)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, "polkit gives no answer: %s",
+                    from_bus->message ? from_bus->message : from_bus->name);
+    else if (sd_bus_message_enter_container(answer, 'r', "bba{ss}") < 0 ||
+             sd_bus_message_read(answer, "bb", &authorised, &challenge) < 0)
+        refuse(error, "polkit's answer cannot be read");
+    else if (authorised)
+        return true;
+    else if (challenge && interactive)
+        refuse(error, "polkit wants a password, and there is no authentication agent that would ask for it");
+    else if (challenge)
+        refuse(error, "polkit wants a password, and the call does not allow to ask for one");
+    else
+        refuse(error, "polkit says no");
+    return false;
+}
