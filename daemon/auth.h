@@ -9,7 +9,7 @@
  *     - the owner of a machine sees all of it;
  *     - the members of one group ([daemon] group, "viommu") may launch machines and manage their own;
  *     - all others who want to manage a machine need polkit's yes to org.viommu1.manage-all; without polkit: no.
- *   To manage a machine is to stop, kill or reset it, and to read its XML.
+ *   To manage a machine is to stop, kill or reset it, to extend its lease, and to read its XML.
  *
  *   A member that is not in the table of auth.c is denied, whoever calls.
  *

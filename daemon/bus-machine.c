@@ -103,6 +103,25 @@ static int method_get_domain_xml(sd_bus_message *call, void *userdata, sd_bus_er
     return 1;
 }
 
+static int reply_lease_end(sd_bus_message *call, const ViommuOutcome *outcome)
+{
+    return sd_bus_reply_method_return(call, "t", outcome->machine->lease_end_usec);
+}
+
+static int method_extend(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = bus_of(call);
+    ViommuWaiter waiter;
+    uint64_t seconds;
+    int r = sd_bus_message_read(call, "t", &seconds);
+
+    if (r < 0)
+        return r;
+    waiter = viommu_bus_reply_later(call, reply_lease_end);
+    viommu_manager_extend(bus->manager, userdata, seconds, &waiter);
+    return 1;
+}
+
 /* --- Properties --- */
 
 typedef struct Property Property;
@@ -161,6 +180,12 @@ static int append_failure(sd_bus_message *reply, const Property *property, const
     return sd_bus_message_append(reply, "(ss)", machine->failure_name ? machine->failure_name : "", text);
 }
 
+/* So here. */
+static int append_queue_position(sd_bus_message *reply, const Property *property, const void *value)
+{
+    return sd_bus_message_append(reply, "u", viommu_machine_queue_position(value));
+}
+
 #define AT(member) offsetof(ViommuMachine, member)
 
 static const Property properties[] = {
@@ -181,6 +206,8 @@ static const Property properties[] = {
     {"Warnings", "as", append_texts, AT(warnings)},
     {"ConsoleLog", "s", append_string, AT(console_log)},
     {"RequestId", "s", append_string, AT(request_id)},
+    {"LeaseEnd", "t", append_number, AT(lease_end_usec)},
+    {"QueuePosition", "u", append_queue_position},
     {"Created", "t", append_number, AT(created_usec)},
 };
 
@@ -210,6 +237,8 @@ static const sd_bus_vtable machine_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_ARGS("u", seconds), SD_BUS_NO_RESULT, method_stop, OPEN),
     SD_BUS_METHOD_WITH_ARGS("Kill", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_kill, OPEN),
     SD_BUS_METHOD_WITH_ARGS("Reset", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reset, OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Extend", SD_BUS_ARGS("t", seconds), SD_BUS_RESULT("t", end), method_extend,
+                            OPEN),
     SD_BUS_METHOD_WITH_ARGS("GetDomainXML", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", xml), method_get_domain_xml,
                             OPEN),
     SD_BUS_PROPERTY("Name", "s", get_property, 0, FIXED),
@@ -218,17 +247,19 @@ static const sd_bus_vtable machine_vtable[] = {
     SD_BUS_PROPERTY("Result", "s", get_property, 0, HIDDEN_CHANGES),
     SD_BUS_PROPERTY("Failure", "(ss)", get_property, 0, HIDDEN_CHANGES),
     SD_BUS_PROPERTY("Owner", "u", get_property, 0, FIXED),
-    SD_BUS_PROPERTY("Arch", "s", get_property, 0, FIXED),
-    SD_BUS_PROPERTY("MachineType", "s", get_property, 0, FIXED),
-    SD_BUS_PROPERTY("Accelerator", "s", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("Arch", "s", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("MachineType", "s", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("Accelerator", "s", get_property, 0, HIDDEN_CHANGES),
     SD_BUS_PROPERTY("VCPUs", "u", get_property, 0, FIXED),
     SD_BUS_PROPERTY("Memory", "t", get_property, 0, FIXED),
-    SD_BUS_PROPERTY("MemlockBytes", "t", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("MemlockBytes", "t", get_property, 0, HIDDEN_CHANGES),
     SD_BUS_PROPERTY("IommuModel", "s", get_property, 0, HIDDEN_CHANGES),
     SD_BUS_PROPERTY("Reasons", "as", get_property, 0, HIDDEN_CHANGES),
     SD_BUS_PROPERTY("Warnings", "as", get_property, 0, HIDDEN_CHANGES),
-    SD_BUS_PROPERTY("ConsoleLog", "s", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("ConsoleLog", "s", get_property, 0, HIDDEN_CHANGES),
     SD_BUS_PROPERTY("RequestId", "s", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("LeaseEnd", "t", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("QueuePosition", "u", get_property, 0, 0),
     SD_BUS_PROPERTY("Created", "t", get_property, 0, FIXED),
     SD_BUS_VTABLE_END,
 };
@@ -328,26 +359,41 @@ static void on_added(const ViommuMachine *machine, void *userdata)
         r = sd_bus_send(bus->bus, signal, NULL);
     sd_bus_message_unref(signal);
     check_sent(machine, r);
+    /* One that was found again may be bound to somebody who has left meanwhile. */
+    if (machine->client)
+        viommu_bus_clients_hold(bus->clients, machine->client);
 }
+
+#define PLAN VIOMMU_MACHINE_CHANGE_PLAN
+
+static const struct {
+    unsigned change;
+    const char *property;
+} changing[] = {
+    {VIOMMU_MACHINE_CHANGE_STATE, "State"},
+    {VIOMMU_MACHINE_CHANGE_RESULT, "Result"},
+    {VIOMMU_MACHINE_CHANGE_FAILURE, "Failure"},
+    {PLAN, "Arch"},
+    {PLAN, "MachineType"},
+    {PLAN, "Accelerator"},
+    {PLAN, "MemlockBytes"},
+    {PLAN, "IommuModel"},
+    {PLAN, "Reasons"},
+    {PLAN, "Warnings"},
+    {PLAN, "ConsoleLog"},
+    {PLAN | VIOMMU_MACHINE_CHANGE_LEASE, "LeaseEnd"},
+};
 
 static void on_changed(const ViommuMachine *machine, unsigned changes, void *userdata)
 {
     ViommuBus *bus = userdata;
     g_autofree char *path = viommu_bus_machine_path(machine);
-    const char *names[8];
+    const char *names[G_N_ELEMENTS(changing) + 1];
     unsigned n = 0;
 
-    if (changes & VIOMMU_MACHINE_CHANGE_STATE)
-        names[n++] = "State";
-    if (changes & VIOMMU_MACHINE_CHANGE_RESULT)
-        names[n++] = "Result";
-    if (changes & VIOMMU_MACHINE_CHANGE_FAILURE)
-        names[n++] = "Failure";
-    if (changes & VIOMMU_MACHINE_CHANGE_PLAN) {
-        names[n++] = "IommuModel";
-        names[n++] = "Reasons";
-        names[n++] = "Warnings";
-    }
+    for (size_t i = 0; i < G_N_ELEMENTS(changing); i++)
+        if (changes & changing[i].change)
+            names[n++] = changing[i].property;
     names[n] = NULL;
     check_sent(machine,
                sd_bus_emit_properties_changed_strv(bus->bus, path, VIOMMU_IFACE_MACHINE, (char **)names));

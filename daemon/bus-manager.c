@@ -42,17 +42,23 @@ static int method_launch(sd_bus_message *call, void *userdata, sd_bus_error *unu
 {
     ViommuBus *bus = userdata;
     g_autoptr(GError) error = NULL;
+    g_autofree char *client = NULL;
     ViommuRequest *request;
     ViommuWaiter waiter;
     uint32_t uid;
+    bool bound;
 
     if (!viommu_auth_uid(bus->auth, call, &uid, &error))
         return viommu_bus_reply_error(call, error, NULL);
     request = read_request(call, &error);
     if (!request)
         return viommu_bus_reply_error(call, error, NULL);
+    bound = request->lease.bind == VIOMMU_BIND_CLIENT;
+    client = viommu_bus_clients_sender(bus->clients, call);
     waiter = viommu_bus_reply_later(call, reply_machine);
-    viommu_manager_launch(bus->manager, request, uid, &waiter);
+    viommu_manager_launch(bus->manager, request, uid, client, &waiter);
+    if (bound && client)
+        viommu_bus_clients_hold(bus->clients, client);
     return 1;
 }
 

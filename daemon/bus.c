@@ -42,6 +42,13 @@ static int connect_bus(ViommuBus *bus, ViommuLoop *loop, bool user)
     return r;
 }
 
+static void on_client_gone(const char *client, void *userdata)
+{
+    ViommuBus *bus = userdata;
+
+    viommu_manager_client_gone(bus->manager, client);
+}
+
 static int add_objects(ViommuBus *bus)
 {
     int r = sd_bus_add_filter(bus->bus, NULL, on_message, bus);
@@ -71,6 +78,7 @@ bool viommu_bus_new(ViommuLoop *loop, ViommuManager *manager, const char *group,
                     user ? "; is DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR set?" : "");
         return false;
     }
+    bus->clients = viommu_bus_clients_new(bus->bus, on_client_gone, bus);
     r = add_objects(bus);
     if (r < 0) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot put the objects on the bus: %s",
@@ -89,6 +97,7 @@ void viommu_bus_free(ViommuBus *bus)
     viommu_hostinfo_watch(viommu_manager_hostinfo(bus->manager), NULL, NULL);
     viommu_manager_watch_connection(bus->manager, NULL, NULL);
     viommu_auth_free(bus->auth);
+    viommu_bus_clients_free(bus->clients);
     sd_bus_flush_close_unref(bus->bus);
     g_free(bus);
 }

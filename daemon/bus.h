@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 #include "daemon/auth.h"
+#include "daemon/bus-clients.h"
 #include "daemon/loop.h"
 #include "daemon/manager.h"
 
@@ -15,6 +16,7 @@ typedef struct ViommuBus {
     sd_bus *bus;
     ViommuManager *manager;
     ViommuAuth *auth;
+    ViommuBusClients *clients;
 } ViommuBus;
 
 /** Connects to the system's bus and puts the objects there; @loop and @manager are borrowed.  @group: whose members may

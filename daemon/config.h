@@ -11,16 +11,17 @@
 #include <glib.h>
 #include <stdbool.h>
 #include "lib/policy.h"
+#include "lib/quota.h"
 
 typedef struct ViommuConfig {
-    ViommuPolicy policy;     /* its console_directory points into this struct */
-    char *console_directory; /* NULL: the site does not say */
-    uint64_t workers;        /* threads that talk to libvirt, and connections */
-    uint64_t max_machines;   /* of all users together */
-    uint64_t max_launches;   /* in flight at once; more are refused as busy */
-    char *group;             /* whose members may launch on the system bus; "": nobody's */
-    GPtrArray *warnings;     /* of char *: unknown groups and keys, by file and line; for the caller to log */
-    GHashTable *places;      /* ViommuConfigKey of the table -> "FILE:LINE" that its value is from */
+    ViommuPolicy policy;       /* its console_directory points into this struct */
+    char *console_directory;   /* NULL: the site does not say */
+    uint64_t workers;          /* threads that talk to libvirt, and connections */
+    uint64_t running_launches; /* at once; more wait in the queue.  0: as many as workers */
+    ViommuAmounts limits;      /* 0: none */
+    char *group;               /* whose members may launch on the system bus; "": nobody's */
+    GPtrArray *warnings; /* of char *: unknown groups and keys, by file and line; for the caller to log */
+    GHashTable *places;  /* ViommuConfigKey of the table -> "FILE:LINE" that its value is from */
 } ViommuConfig;
 
 /* One known key, for the test that compares the table with conf/viommud.conf. */

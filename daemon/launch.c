@@ -2,6 +2,7 @@
 /* launch: the steps and what follows on each.  Does not know who asked. */
 #include "daemon/launch.h"
 
+#include "daemon/boottime.h"
 #include "daemon/log.h"
 #include "daemon/removal.h"
 #include "lib/domain-xml.h"
@@ -24,6 +25,8 @@ struct ViommuLaunch {
     char *name, *uuid;
     uint32_t owner_uid;
     uint64_t created_usec;
+    uint64_t lease_end_usec; /* 0: no lease, or not begun */
+    char *client;
 
     GArray *vetoes; /* of ViommuVeto, whose text is owned */
     ViommuPlan *plan;
@@ -75,6 +78,7 @@ ViommuLaunch *viommu_launch_new(const ViommuLaunchContext *context, ViommuReques
     launch->uuid = g_strdup(identity->uuid);
     launch->owner_uid = identity->owner_uid;
     launch->created_usec = identity->created_usec;
+    launch->client = g_strdup(identity->client);
     launch->vetoes = g_array_new(FALSE, FALSE, sizeof(ViommuVeto));
     g_array_set_clear_func(launch->vetoes, clear_veto);
     return launch;
@@ -95,6 +99,7 @@ void viommu_launch_free(ViommuLaunch *launch)
     viommu_request_free(launch->request);
     g_free(launch->name);
     g_free(launch->uuid);
+    g_free(launch->client);
     g_array_unref(launch->vetoes);
     g_clear_error(&launch->step_error);
     g_clear_error(&launch->error);
@@ -148,6 +153,9 @@ static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
     launch->metadata =
         viommu_metadata_new(launch->plan, launch->request, launch->owner_uid, launch->created_usec);
     launch->metadata->phase = VIOMMU_STATE_DEFINING;
+    launch->metadata->lease_end_usec = launch->lease_end_usec;
+    launch->metadata->boot = launch->lease_end_usec ? g_strdup(viommu_boottime_boot()) : NULL;
+    launch->metadata->client = g_strdup(launch->client);
     launch->xml = viommu_domain_xml(launch->plan, launch->metadata);
     return true;
 }
@@ -167,8 +175,16 @@ static void plan_and_define(const ViommuHost *host, const GError *error, void *u
     tell(launch, VIOMMU_EVENT_PLANNED);
 }
 
+void viommu_launch_abandon(ViommuLaunch *launch, const GError *error)
+{
+    launch->error = g_error_copy(error);
+    tell(launch, VIOMMU_EVENT_LAUNCH_FAILED);
+}
+
 void viommu_launch_begin(ViommuLaunch *launch)
 {
+    if (launch->request->lease.seconds != VIOMMU_UNSET_NUMBER)
+        launch->lease_end_usec = viommu_boottime_now() + launch->request->lease.seconds * G_USEC_PER_SEC;
     viommu_hostinfo_refresh(launch->context.hostinfo, plan_and_define, launch);
 }
 

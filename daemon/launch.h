@@ -29,6 +29,7 @@ typedef struct ViommuLaunchIdentity {
     const char *uuid;
     uint32_t owner_uid;
     uint64_t created_usec;
+    const char *client; /* bus and connection that it is bound to; NULL: none */
 } ViommuLaunchIdentity;
 
 /** Called on the loop with PLANNED (again for each candidate that libvirt refuses), DEFINED and last STARTED, or with LAUNCH_FAILED at any point, when everything is
@@ -41,6 +42,8 @@ ViommuLaunch *viommu_launch_new(const ViommuLaunchContext *context, ViommuReques
 void viommu_launch_free(ViommuLaunch *launch);
 /** @func may be called, and @launch freed, before this returns. */
 void viommu_launch_begin(ViommuLaunch *launch);
+/** Ends a launch that has not begun with LAUNCH_FAILED and @error, before this returns. */
+void viommu_launch_abandon(ViommuLaunch *launch, const GError *error);
 /** Undoes the launch after its present step; ends with LAUNCH_FAILED. */
 void viommu_launch_cancel(ViommuLaunch *launch);
 

@@ -2,6 +2,7 @@
 /* machine: the values of one guest.  Does not know who changes them, or who is told. */
 #include "daemon/machine.h"
 
+#include "daemon/boottime.h"
 #include "lib/error.h"
 
 /* A machine that ends needs no request any more, and none is kept for it. */
@@ -17,6 +18,7 @@ ViommuMachine *viommu_machine_new(const char *name, const char *uuid, uint32_t o
     machine->state = VIOMMU_STATE_PLANNING;
     machine->result = VIOMMU_RESULT_NONE;
     machine->model = VIOMMU_MODEL_NONE;
+    machine->arch = (ViommuArch)VIOMMU_UNSET; /* until planned */
     return machine;
 }
 
@@ -31,7 +33,13 @@ void viommu_machine_free(ViommuMachine *machine)
     g_free(machine->console_log);
     g_free(machine->request_id);
     g_free(machine->fingerprint);
+    g_free(machine->client);
     g_free(machine);
+}
+
+unsigned viommu_machine_queue_position(const ViommuMachine *machine)
+{
+    return machine->queue ? viommu_queue_position(machine->queue, machine->owner_uid, machine) : 0;
 }
 
 static void replace_string(char **target, const char *value)
@@ -46,6 +54,14 @@ static void replace_strings(char ***target, char **value)
     *target = g_strdupv(value);
 }
 
+/* The lease of an earlier boot has ended with it: long ago, that is. */
+static uint64_t lease_end(const ViommuMetadata *metadata)
+{
+    bool now = g_strcmp0(metadata->boot, viommu_boottime_boot()) == 0;
+
+    return metadata->lease_end_usec && !now ? 1 : metadata->lease_end_usec;
+}
+
 void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
 {
     machine->owner_uid = metadata->owner_uid;
@@ -57,6 +73,8 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
     machine->memory_bytes = metadata->memory_bytes;
     machine->memlock_bytes = metadata->memlock_bytes;
     machine->created_usec = metadata->created_usec;
+    machine->lease_end_usec = lease_end(metadata);
+    replace_string(&machine->client, metadata->client);
     replace_strings(&machine->reasons, metadata->reasons);
     replace_strings(&machine->warnings, metadata->warnings);
     replace_string(&machine->console_log, metadata->console_log);
@@ -84,6 +102,9 @@ ViommuMetadata *viommu_machine_to_metadata(const ViommuMachine *machine, ViommuS
     metadata->reasons = machine->reasons ? g_strdupv(machine->reasons) : g_new0(char *, 1);
     metadata->warnings = machine->warnings ? g_strdupv(machine->warnings) : g_new0(char *, 1);
     metadata->created_usec = machine->created_usec;
+    metadata->lease_end_usec = machine->lease_end_usec;
+    metadata->boot = machine->lease_end_usec ? g_strdup(viommu_boottime_boot()) : NULL;
+    metadata->client = g_strdup(machine->client);
     return metadata;
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include "lib/lifecycle.h"
 #include "lib/metadata.h"
+#include "lib/queue.h"
 
 typedef struct ViommuMachine {
     char *name;
@@ -26,7 +27,12 @@ typedef struct ViommuMachine {
     char *console_log;          /* NULL: none */
     char *request_id;           /* NULL: none */
     char *fingerprint;          /* of the request; NULL until planned */
-    bool announced;             /* planned or adopted: clients may see it */
+    uint64_t lease_end_usec;    /* CLOCK_BOOTTIME; 0: no lease */
+    uint64_t lease_retry_usec;  /* its removal is tried again not before */
+    char *client;               /* bus and connection that it is bound to; NULL: none */
+    const ViommuQueue *queue;   /* where it waits to be launched; NULL: it does not.  Borrowed. */
+    bool launching;             /* it has waited */
+    bool announced;             /* waiting, planned or adopted: clients may see it */
     bool busy;      /* a launch or a stop is under way, which will say itself what becomes of it */
     unsigned epoch; /* of the registry, when it last changed */
 } ViommuMachine;
@@ -36,13 +42,17 @@ typedef enum ViommuMachineChange {
     VIOMMU_MACHINE_CHANGE_STATE = 1 << 0,
     VIOMMU_MACHINE_CHANGE_RESULT = 1 << 1,
     VIOMMU_MACHINE_CHANGE_FAILURE = 1 << 2,
-    VIOMMU_MACHINE_CHANGE_PLAN = 1 << 3, /* another model, after libvirt refused one */
+    VIOMMU_MACHINE_CHANGE_PLAN = 1 << 3, /* a plan, or another one after libvirt refused the first */
+    VIOMMU_MACHINE_CHANGE_LEASE = 1 << 4,
 } ViommuMachineChange;
 
 /** In state planning.  @uuid as 36 characters. Owned. */
 ViommuMachine *viommu_machine_new(const char *name, const char *uuid, uint32_t owner_uid);
 void viommu_machine_free(ViommuMachine *machine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuMachine, viommu_machine_free)
+
+/** How many launches come before that of @machine, and itself; 0: it does not wait. */
+unsigned viommu_machine_queue_position(const ViommuMachine *machine);
 
 /** Takes over what the plan settled, from the metadata that goes into the domain, or was found there. */
 void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* manager: the limits, and what a launch, a stop or news change in the registry.  Sees no bus message. */
-#include "daemon/manager.h"
+/* manager: what a launch, a stop or news change in the registry.  Sees no bus message. */
+#include "daemon/manager-parts.h"
 
 #include <time.h>
 #include "daemon/enquiry.h"
 #include "daemon/log.h"
-#include "daemon/operations.h"
-#include "daemon/settle.h"
 #include "lib/error.h"
 #include "lib/plan.h"
 
@@ -16,29 +14,7 @@
 #define ADOPT_PATIENCE_SEC 10
 #define END_PATIENCE_SEC   20
 
-struct ViommuManager {
-    ViommuManagerContext context;
-    ViommuHostinfo *hostinfo;
-    ViommuRegistry *registry;
-    ViommuSettle *settle;
-    GHashTable *operations; /* UUID -> ViommuOperation, owned */
-
-    bool connected;
-    ViommuLoopFunc connection_func;
-    void *connection_data;
-
-    sd_event_source *patience; /* with adoption, and with the end */
-    ViommuLoopFunc adopted;    /* NULL: nobody waits for the adoption */
-    void *adopted_data;
-    unsigned adopting;                            /* parts of the adoption under way */
-    void (*ended)(bool finished, void *userdata); /* set: no more launches */
-    void *ended_data;
-    bool over; /* ended was called */
-};
-
 static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata);
-static void on_stop(ViommuStop *stop, const GError *error, void *userdata);
-static void check_end(ViommuManager *manager);
 
 ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
 {
@@ -49,6 +25,9 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
     manager->registry = viommu_registry_new();
     manager->settle = viommu_settle_new(manager->registry, context->backend, context->worker);
     manager->operations = viommu_operations_new();
+    manager->admission = viommu_admission_new(context->config, manager->registry);
+    manager->leases =
+        viommu_leases_new(context->loop, manager->registry, viommu_manager_lease_ended, manager);
     return manager;
 }
 
@@ -63,6 +42,8 @@ void viommu_manager_free(ViommuManager *manager)
         return;
     end_patience(manager);
     g_hash_table_unref(manager->operations);
+    viommu_leases_free(manager->leases);
+    viommu_admission_free(manager->admission);
     viommu_settle_free(manager->settle);
     viommu_registry_free(manager->registry);
     viommu_hostinfo_free(manager->hostinfo);
@@ -97,31 +78,12 @@ void viommu_manager_watch_connection(ViommuManager *manager, ViommuLoopFunc func
 
 /* --- Launch --- */
 
-static bool check_not_ending(const ViommuManager *manager, GError **error)
+bool viommu_manager_check_not_ending(const ViommuManager *manager, GError **error)
 {
     if (manager->ended)
         g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
                             "viommud is ending; try again when it is back");
     return !manager->ended;
-}
-
-static bool check_limits(ViommuManager *manager, GError **error)
-{
-    unsigned machines = viommu_registry_count(manager->registry);
-    unsigned launches = viommu_operations_count_launches(manager->operations);
-
-    if (!check_not_ending(manager, error))
-        return false;
-    if (machines >= manager->context.config->max_machines)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "there are %u machines, and max-machines allows no more; stop one first", machines);
-    else if (launches >= manager->context.config->max_launches)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "%u launches are under way, and max-launches allows no more at once; try again",
-                    launches);
-    else
-        return true;
-    return false;
 }
 
 /* The name asked for, or a made-up one that is free. */
@@ -187,7 +149,40 @@ static ViommuMachine *new_machine(ViommuManager *manager, const ViommuRequest *r
     return machine;
 }
 
-void viommu_manager_launch(ViommuManager *manager, ViommuRequest *taken, uint32_t uid,
+/* Begins as many of the waiting launches as may run now.  One that fails at once makes room for the next one. */
+static void admit(ViommuManager *manager)
+{
+    if (manager->admitting || manager->ended)
+        return;
+    manager->admitting = true;
+    for (ViommuMachine *machine; (machine = viommu_admission_next(manager->admission));) {
+        ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
+        viommu_launch_begin(operation->launch);
+    }
+    manager->admitting = false;
+}
+
+static void begin_launch(ViommuManager *manager, ViommuRequest *request, ViommuMachine *machine,
+                         const ViommuWaiter *waiter)
+{
+    ViommuLaunchContext context = {manager->context.backend, manager->context.worker, manager->hostinfo,
+                                   &manager->context.config->policy};
+    ViommuLaunchIdentity identity = {machine->name, machine->uuid, machine->owner_uid, machine->created_usec,
+                                     machine->client};
+    ViommuOperation *operation = viommu_operations_add(manager->operations, machine->uuid);
+    g_autofree char *uuid = g_strdup(machine->uuid);
+
+    viommu_admission_enter(manager->admission, request, machine);
+    g_array_append_val(operation->launch_waiters, *waiter);
+    operation->launch = viommu_launch_new(&context, request, &identity, on_launch, manager);
+    admit(manager);
+    /* It may have failed already. */
+    machine = viommu_registry_by_uuid(manager->registry, uuid);
+    if (machine && machine->queue)
+        viommu_registry_announce(manager->registry, machine);
+}
+
+void viommu_manager_launch(ViommuManager *manager, ViommuRequest *taken, uint32_t uid, const char *client,
                            const ViommuWaiter *waiter)
 {
     g_autoptr(ViommuRequest) request = taken;
@@ -196,19 +191,15 @@ void viommu_manager_launch(ViommuManager *manager, ViommuRequest *taken, uint32_
 
     if (launch_again(manager, request, uid, waiter))
         return;
-    if (check_limits(manager, &error))
+    if (viommu_manager_check_not_ending(manager, &error) &&
+        viommu_admission_check(manager->admission, request, uid, &error))
         machine = new_machine(manager, request, uid, &error);
     if (!machine) {
         viommu_waiter_fail(waiter, error);
         return;
     }
-    ViommuLaunchContext context = {manager->context.backend, manager->context.worker, manager->hostinfo,
-                                   &manager->context.config->policy};
-    ViommuLaunchIdentity identity = {machine->name, machine->uuid, uid, machine->created_usec};
-    ViommuOperation *operation = viommu_operations_add(manager->operations, machine->uuid);
-    g_array_append_val(operation->launch_waiters, *waiter);
-    operation->launch = viommu_launch_new(&context, g_steal_pointer(&request), &identity, on_launch, manager);
-    viommu_launch_begin(operation->launch);
+    machine->client = request->lease.bind == VIOMMU_BIND_CLIENT ? g_strdup(client) : NULL;
+    begin_launch(manager, g_steal_pointer(&request), machine, waiter);
 }
 
 static void on_planned(ViommuManager *manager, ViommuMachine *machine)
@@ -216,13 +207,15 @@ static void on_planned(ViommuManager *manager, ViommuMachine *machine)
     ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
     ViommuOutcome outcome = {.machine = machine};
 
-    if (machine->announced) {
-        viommu_registry_replan(manager->registry, machine, viommu_launch_metadata(operation->launch));
+    bool first = machine->state == VIOMMU_STATE_PLANNING;
+
+    viommu_registry_replan(manager->registry, machine, viommu_launch_metadata(operation->launch));
+    if (!first)
         return;
-    }
-    viommu_machine_fill(machine, viommu_launch_metadata(operation->launch));
+    viommu_leases_watch(manager->leases, machine);
     viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_PLANNED);
-    viommu_registry_announce(manager->registry, machine);
+    if (!machine->announced)
+        viommu_registry_announce(manager->registry, machine);
     if (viommu_launch_request(operation->launch)->wait != VIOMMU_WAIT_PLANNED)
         return;
     operation->answered = true;
@@ -239,6 +232,7 @@ static void on_started(ViommuManager *manager, ViommuMachine *machine)
     viommu_log(LOG_INFO, &fields, "Launched machine '%s': %s %s, IOMMU %s", machine->name,
                viommu_arch_to_string(machine->arch), machine->machine_type, model ? model : "none");
     machine->busy = false;
+    viommu_admission_leave(manager->admission, machine);
     /* It may have ended already: a guest can be faster than the answer to the call that started it. */
     if (machine->state == VIOMMU_STATE_STARTING)
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STARTED);
@@ -252,14 +246,16 @@ static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine)
     ViommuOutcome failed = {.error = viommu_launch_error(operation->launch),
                             .reasons = viommu_launch_reasons(operation->launch)};
     ViommuOutcome stopped = {.error = NULL};
-    bool cancelled = operation->stop_waiters->len > 0;
+    ViommuEvent event = VIOMMU_EVENT_LAUNCH_FAILED;
     bool gone;
 
     viommu_log_error(LOG_NOTICE, &fields, failed.error, "launch");
     machine->busy = false;
+    viommu_admission_leave(manager->admission, machine);
     viommu_registry_fail(manager->registry, machine, failed.error);
-    gone = viommu_registry_feed(manager->registry, machine,
-                                cancelled ? VIOMMU_EVENT_REMOVED : VIOMMU_EVENT_LAUNCH_FAILED);
+    if (machine->state == VIOMMU_STATE_STOPPING)
+        event = operation->expired ? VIOMMU_EVENT_REAPED : VIOMMU_EVENT_REMOVED;
+    gone = viommu_registry_feed(manager->registry, machine, event);
     /* Whoever got the machine before it failed must be able to read why; all others are told now. */
     if (!gone && !operation->answered)
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_REMOVED);
@@ -280,65 +276,8 @@ static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata)
         on_launch_failed(manager, machine);
     else
         viommu_registry_feed(manager->registry, machine, event);
-    check_end(manager);
-}
-
-/* --- Stop --- */
-
-static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
-{
-    ViommuManager *manager = userdata;
-    g_autoptr(ViommuOperation) operation =
-        viommu_operations_take(manager->operations, viommu_stop_uuid(stop));
-    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, operation->uuid);
-    ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
-    ViommuOutcome outcome = {.error = error};
-
-    if (error)
-        viommu_log_error(LOG_WARNING, &fields, error, "stop");
-    else
-        viommu_log(LOG_INFO, &fields, "Stopped machine '%s'", machine->name);
-    machine->busy = false;
-    viommu_registry_feed(manager->registry, machine, error ? VIOMMU_EVENT_STOP_FAILED : VIOMMU_EVENT_REMOVED);
-    if (error) {
-        /* As far as is known it still runs; libvirt is asked, and again when it is back. */
-        if (operation->was_running)
-            viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STARTED);
-        if (manager->connected)
-            viommu_settle_run(manager->settle, NULL, NULL);
-    }
-    viommu_operation_answer(operation->stop_waiters, &outcome);
-    check_end(manager);
-}
-
-void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_t seconds,
-                         const ViommuWaiter *waiter)
-{
-    ViommuStopContext context = {manager->context.loop, manager->context.backend, manager->context.worker};
-    ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
-    bool runs = machine->state == VIOMMU_STATE_RUNNING;
-    ViommuOutcome outcome = {.error = NULL};
-    g_autoptr(GError) error = NULL;
-
-    if (!check_not_ending(manager, &error)) {
-        viommu_waiter_fail(waiter, error);
-        return;
-    }
-    if (viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STOP_REQUESTED)) {
-        viommu_waiter_answer(waiter, &outcome);
-        return;
-    }
-    if (!operation) {
-        operation = viommu_operations_add(manager->operations, machine->uuid);
-        machine->busy = true;
-        operation->was_running = runs;
-        operation->stop = viommu_stop_new(&context, machine, runs ? seconds : 0, on_stop, manager);
-    } else if (operation->launch) {
-        viommu_launch_cancel(operation->launch);
-    } else if (seconds == 0) {
-        viommu_stop_hurry(operation->stop);
-    }
-    g_array_append_val(operation->stop_waiters, *waiter);
+    admit(manager);
+    viommu_manager_check_end(manager);
 }
 
 /* --- Other calls --- */
@@ -393,8 +332,14 @@ static void adoption_part_done(ViommuManager *manager)
         finish_adoption(manager);
 }
 
+void viommu_manager_settled(void *userdata)
+{
+    viommu_leases_watch_all(((ViommuManager *)userdata)->leases);
+}
+
 static void on_settled(void *userdata)
 {
+    viommu_manager_settled(userdata);
     adoption_part_done(userdata);
 }
 
@@ -472,10 +417,21 @@ static int on_end_too_slow(sd_event_source *source, uint64_t usec, void *userdat
     return 0;
 }
 
-static void check_end(ViommuManager *manager)
+void viommu_manager_check_end(ViommuManager *manager)
 {
     if (manager->ended && !manager->over && g_hash_table_size(manager->operations) == 0)
         finish_end(manager, true);
+}
+
+static void abandon_waiting(ViommuManager *manager)
+{
+    g_autoptr(GError) error = NULL;
+
+    viommu_manager_check_not_ending(manager, &error);
+    for (ViommuMachine *machine; (machine = viommu_admission_evict(manager->admission));) {
+        ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
+        viommu_launch_abandon(operation->launch, error);
+    }
 }
 
 void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void *userdata), void *userdata)
@@ -484,8 +440,10 @@ void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void
     manager->ended_data = userdata;
     manager->adopted = NULL;
     viommu_operations_hurry_all(manager->operations);
-    if (start_patience(manager, END_PATIENCE_SEC, on_end_too_slow) < 0)
+    if (start_patience(manager, END_PATIENCE_SEC, on_end_too_slow) < 0) {
         finish_end(manager, false);
-    else
-        check_end(manager);
+        return;
+    }
+    abandon_waiting(manager);
+    viommu_manager_check_end(manager);
 }

@@ -46,16 +46,23 @@ void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news);
  *  wait that the daemon ends, and calls @func with whether all did finish. */
 void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void *userdata), void *userdata);
 
-/** Takes @request.  The outcome has the machine when it has come as far as the request's wait says.  Fails: as a plan
- *  and libvirt fail; EXISTS for a name or a request-id in use; BUSY at a limit. */
-void viommu_manager_launch(ViommuManager *manager, ViommuRequest *request, uint32_t uid,
+/** Takes @request.  @client is what a machine is bound to whose request says so.  The outcome has the machine when it has
+ *  come as far as the request's wait says.  Fails: as a plan and libvirt fail; EXISTS for a name or a request-id in use;
+ *  BUSY and POLICY_REFUSED at a limit. */
+void viommu_manager_launch(ViommuManager *manager, ViommuRequest *request, uint32_t uid, const char *client,
                            const ViommuWaiter *waiter);
+/** Ends the machines that are bound to @client. */
+void viommu_manager_client_gone(ViommuManager *manager, const char *client);
 /** Takes @request.  A dry run; the outcome has the report. */
 void viommu_manager_plan(ViommuManager *manager, ViommuRequest *request, const ViommuWaiter *waiter);
 /** Ends @machine, which is gone when @waiter hears of it.  @seconds for the guest to end by itself; 0 also hurries an
  *  earlier stop. */
 void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_t seconds,
                          const ViommuWaiter *waiter);
+/** The lease of @machine ends @seconds from now, unless it ends later already; the outcome has the machine.
+ *  Fails: INVALID_REQUEST when it has no lease; BUSY in a launch or a stop. */
+void viommu_manager_extend(ViommuManager *manager, ViommuMachine *machine, uint64_t seconds,
+                           const ViommuWaiter *waiter);
 /** Fails: BUSY unless it runs. */
 void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
 /** The outcome has the XML. */

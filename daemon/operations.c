@@ -14,6 +14,7 @@ ViommuOperation *viommu_operations_add(GHashTable *operations, const char *uuid)
     operation->uuid = g_strdup(uuid);
     operation->launch_waiters = g_array_new(FALSE, FALSE, sizeof(ViommuWaiter));
     operation->stop_waiters = g_array_new(FALSE, FALSE, sizeof(ViommuWaiter));
+    operation->extend_waiters = g_array_new(FALSE, FALSE, sizeof(ViommuWaiter));
     g_assert(!g_hash_table_contains(operations, uuid));
     g_hash_table_insert(operations, operation->uuid, operation);
     return operation;
@@ -32,10 +33,13 @@ void viommu_operation_free(ViommuOperation *operation)
     if (!operation)
         return;
     g_assert(operation->launch_waiters->len == 0 && operation->stop_waiters->len == 0);
+    g_assert(operation->extend_waiters->len == 0);
     viommu_launch_free(operation->launch);
     viommu_stop_free(operation->stop);
+    viommu_extension_free(operation->extension);
     g_array_unref(operation->launch_waiters);
     g_array_unref(operation->stop_waiters);
+    g_array_unref(operation->extend_waiters);
     g_free(operation->uuid);
     g_free(operation);
 }
@@ -60,6 +64,7 @@ void viommu_operations_fail_all(GHashTable *operations, const GError *error)
         ViommuOperation *operation = value;
         viommu_operation_answer(operation->launch_waiters, &outcome);
         viommu_operation_answer(operation->stop_waiters, &outcome);
+        viommu_operation_answer(operation->extend_waiters, &outcome);
     }
 }
 
@@ -72,16 +77,4 @@ void viommu_operations_hurry_all(GHashTable *operations)
     while (g_hash_table_iter_next(&iterator, NULL, &value))
         if (((ViommuOperation *)value)->stop)
             viommu_stop_hurry(((ViommuOperation *)value)->stop);
-}
-
-unsigned viommu_operations_count_launches(GHashTable *operations)
-{
-    GHashTableIter iterator;
-    void *value;
-    unsigned count = 0;
-
-    g_hash_table_iter_init(&iterator, operations);
-    while (g_hash_table_iter_next(&iterator, NULL, &value))
-        count += ((ViommuOperation *)value)->launch != NULL;
-    return count;
 }

@@ -3,16 +3,21 @@
 #pragma once
 
 #include <glib.h>
+#include "daemon/extension.h"
 #include "daemon/launch.h"
 #include "daemon/outcome.h"
 #include "daemon/stop.h"
 
 typedef struct ViommuOperation {
     char *uuid;
-    ViommuLaunch *launch; /* one of the two is set; owned */
+    ViommuLaunch *launch; /* one of the three is set; owned */
     ViommuStop *stop;
+    ViommuExtension *extension;
     GArray *launch_waiters; /* of ViommuWaiter */
-    GArray *stop_waiters;   /* of ViommuWaiter; may be there during a launch, which is then cancelled */
+    GArray *stop_waiters;   /* of ViommuWaiter; may be there during the others, which then end in it */
+    GArray *extend_waiters; /* of ViommuWaiter */
+    uint32_t seconds;       /* of the stop that comes after the extension */
+    bool expired;           /* nobody asked for its end but the machine's lease */
     bool answered;          /* wait: planned, and it is */
     bool was_running;       /* before the stop */
 } ViommuOperation;
@@ -33,4 +38,3 @@ void viommu_operation_answer(GArray *waiters, const ViommuOutcome *outcome);
 void viommu_operations_fail_all(GHashTable *operations, const GError *error);
 /** Makes every stop come to an end now. */
 void viommu_operations_hurry_all(GHashTable *operations);
-unsigned viommu_operations_count_launches(GHashTable *operations);

@@ -102,6 +102,12 @@ void viommu_registry_replan(ViommuRegistry *registry, ViommuMachine *machine, co
     tell(registry, machine, VIOMMU_MACHINE_CHANGE_PLAN);
 }
 
+void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, uint64_t end_usec)
+{
+    machine->lease_end_usec = end_usec;
+    tell(registry, machine, VIOMMU_MACHINE_CHANGE_LEASE);
+}
+
 void viommu_registry_fail(ViommuRegistry *registry, ViommuMachine *machine, const GError *error)
 {
     tell(registry, machine, viommu_machine_fail(machine, error));
@@ -151,6 +157,21 @@ GPtrArray *viommu_registry_list(const ViommuRegistry *registry, bool announced)
             g_ptr_array_add(list, machine);
     g_ptr_array_sort(list, compare_names);
     return list;
+}
+
+ViommuRegistryIterator viommu_registry_iterate(const ViommuRegistry *registry)
+{
+    ViommuRegistryIterator iterator;
+
+    g_hash_table_iter_init(&iterator.machines, registry->machines);
+    return iterator;
+}
+
+ViommuMachine *viommu_registry_next(ViommuRegistryIterator *iterator)
+{
+    void *machine = NULL;
+
+    return g_hash_table_iter_next(&iterator->machines, NULL, &machine) ? machine : NULL;
 }
 
 unsigned viommu_registry_count(const ViommuRegistry *registry)

@@ -29,6 +29,8 @@ void viommu_registry_announce(ViommuRegistry *registry, ViommuMachine *machine);
 bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, ViommuEvent event);
 /** Takes over a plan that was made again and tells. */
 void viommu_registry_replan(ViommuRegistry *registry, ViommuMachine *machine, const ViommuMetadata *metadata);
+/** Moves the end of its lease and tells. */
+void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, uint64_t end_usec);
 /** Notes why its launch failed and tells. */
 void viommu_registry_fail(ViommuRegistry *registry, ViommuMachine *machine, const GError *error);
 
@@ -41,6 +43,13 @@ ViommuMachine *viommu_registry_by_request(const ViommuRegistry *registry, uint32
 ViommuMachine *viommu_registry_find(const ViommuRegistry *registry, const char *name_or_uuid);
 /** Sorted by name.  @announced: only those that clients see.  Owned array of borrowed ViommuMachine. */
 GPtrArray *viommu_registry_list(const ViommuRegistry *registry, bool announced);
+/* All of them in no order; nothing may come or go meanwhile. */
+typedef struct ViommuRegistryIterator {
+    GHashTableIter machines;
+} ViommuRegistryIterator;
+ViommuRegistryIterator viommu_registry_iterate(const ViommuRegistry *registry);
+/** NULL after the last. Borrowed. */
+ViommuMachine *viommu_registry_next(ViommuRegistryIterator *iterator);
 unsigned viommu_registry_count(const ViommuRegistry *registry);
 
 /* Epochs: a listing of libvirt's domains may be older than what happened here while it was made. */

@@ -29,8 +29,8 @@ DEFINE_ENUM(state, "state", VIOMMU_STATE_LAST, "planning", "defining", "starting
 DEFINE_ENUM(result, "result", VIOMMU_RESULT_LAST, "none", "shutdown", "crashed", "stopped", "lost", "failed",
             "expired");
 DEFINE_ENUM(event, "event", VIOMMU_EVENT_LAST, "planned", "defined", "started", "launch-failed",
-            "stop-requested", "guest-ended", "guest-crashed", "vanished", "removed", "stop-failed",
-            "expired");
+            "stop-requested", "guest-ended", "guest-crashed", "vanished", "removed", "stop-failed", "expired",
+            "reaped");
 DEFINE_ENUM(recovery, "recovery", VIOMMU_RECOVERY_LAST, "adopt", "undo", "report");
 
 const ViommuEnum *const viommu_enum_all[] = {

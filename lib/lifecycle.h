@@ -16,7 +16,8 @@ typedef enum ViommuEvent {
     VIOMMU_EVENT_VANISHED,       /* somebody else undefined the domain */
     VIOMMU_EVENT_REMOVED,        /* destroyed and undefined: the object can go */
     VIOMMU_EVENT_STOP_FAILED,    /* libvirt could not remove it; it can be asked again */
-    VIOMMU_EVENT_EXPIRED,        /* the same as removed, because its time was over */
+    VIOMMU_EVENT_EXPIRED,        /* its lease has ended, or its client has left: it must go */
+    VIOMMU_EVENT_REAPED,         /* the same as removed, after that */
     VIOMMU_EVENT_LAST,
 } ViommuEvent;
 extern const ViommuEnum viommu_enum_event;

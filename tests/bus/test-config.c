@@ -59,8 +59,8 @@ START_TEST(the_vendors_file_names_all_keys_and_changes_none)
     ck_assert_ptr_null(config->policy.console_directory);
     ck_assert_str_eq(config->group, defaults->group);
     ck_assert_uint_eq(config->workers, defaults->workers);
-    ck_assert_uint_eq(config->max_machines, defaults->max_machines);
-    ck_assert_uint_eq(config->max_launches, defaults->max_launches);
+    ck_assert_uint_eq(config->running_launches, defaults->running_launches);
+    ck_assert_mem_eq(&config->limits, &defaults->limits, sizeof(config->limits));
 
     ck_assert(g_key_file_load_from_file(file, VENDOR_FILE, G_KEY_FILE_NONE, NULL));
     for (unsigned i = 0; viommu_config_key(i); i++) {
@@ -75,11 +75,14 @@ START_TEST(every_key_is_read)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(ViommuConfig) config = viommu_config_new();
-    g_autofree char *path =
-        file_with("a.conf", "[iommu]\norder=virtio\n"
-                            "[machine]\naccelerator=tcg\nmemory= 2 GiB \nvcpus=3\n"
-                            "console-directory=/var/log/x\n"
-                            "[daemon]\ngroup=wheel\nworkers=5\nmax-machines=6\nmax-launches=7\n");
+    g_autofree char *path = file_with("a.conf", "[iommu]\norder=virtio\n"
+                                                "[machine]\naccelerator=tcg\nmemory= 2 GiB \nvcpus=3\n"
+                                                "console-directory=/var/log/x\n"
+                                                "[daemon]\ngroup=wheel\nworkers=5\nrunning-launches=6\n"
+                                                "[limits]\nmachines=10\nmachines-per-user=11\nvcpus=12\n"
+                                                "vcpus-per-user=13\nmemory=14 GiB\nmemory-per-user=15 B\n"
+                                                "pending-launches=16\npending-launches-per-user=17\n");
+    const ViommuAmounts limits = {{10, 12, 14 * VIOMMU_GIB, 16}, {11, 13, 15, 17}};
 
     ck_assert_msg(viommu_config_load_file(config, path, &error), "%s", error ? error->message : "");
     ck_assert_int_eq((int)config->policy.order, VIOMMU_ORDER_VIRTIO);
@@ -89,13 +92,13 @@ START_TEST(every_key_is_read)
     ck_assert_str_eq(config->policy.console_directory, "/var/log/x");
     ck_assert_str_eq(config->group, "wheel");
     ck_assert_uint_eq(config->workers, 5);
-    ck_assert_uint_eq(config->max_machines, 6);
-    ck_assert_uint_eq(config->max_launches, 7);
+    ck_assert_uint_eq(config->running_launches, 6);
+    ck_assert_mem_eq(&config->limits, &limits, sizeof(limits));
 
     g_autofree char *later = file_with("b.conf", "[daemon]\nworkers=8\n[machine]\nconsole-directory=\n");
     ck_assert(viommu_config_load_file(config, later, NULL));
     ck_assert_uint_eq(config->workers, 8);
-    ck_assert_uint_eq(config->max_machines, 6);
+    ck_assert_uint_eq(config->running_launches, 6);
     ck_assert_ptr_null(config->policy.console_directory);
 }
 END_TEST
@@ -132,7 +135,7 @@ static const struct {
     {"[daemon]\nworkers=-1\n", ":2: [daemon] workers: '-1' is not a number between 1 and 64"},
     {"[daemon]\nworkers=\n", ":2: [daemon] workers: '' is not a number between 1 and 64"},
     {"no key file\n", ": "},
-    {"[daemon]\n# workers=1\n\n workers = 0\n[daemon]\nmax-machines=1\n", ":4: [daemon] workers: '0' is"},
+    {"[daemon]\n# workers=1\n\n workers = 0\n[daemon]\nrunning-launches=1\n", ":4: [daemon] workers: '0' is"},
 };
 
 START_TEST(wrong_values_are_refused)
@@ -207,14 +210,14 @@ START_TEST(a_user_has_a_file)
     g_autofree char *path = g_build_filename(mine, "viommud.conf", NULL);
 
     ck_assert_int_eq(g_mkdir(mine, 0700), 0);
-    ck_assert(g_file_set_contents(path, "[daemon]\nmax-machines=11\n", -1, NULL));
+    ck_assert(g_file_set_contents(path, "[daemon]\nrunning-launches=11\n", -1, NULL));
     g_unsetenv(VIOMMU_ENV_CONFIG);
     g_setenv("XDG_CONFIG_HOME", directory, TRUE);
     ck_assert_msg(viommu_config_load(true, &config, &error), "%s", error ? error->message : "");
-    ck_assert_uint_eq(config->max_machines, 11);
+    ck_assert_uint_eq(config->running_launches, 11);
     g_clear_pointer(&config, viommu_config_free);
     ck_assert_msg(viommu_config_load(false, &config, &error), "%s", error ? error->message : "");
-    ck_assert_uint_ne(config->max_machines, 11);
+    ck_assert_uint_ne(config->running_launches, 11);
     g_unlink(path);
     g_rmdir(mine);
 }

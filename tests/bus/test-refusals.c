@@ -94,12 +94,13 @@ START_TEST(busy_machines)
     g_autofree char *one = NULL, *two = NULL;
     g_autoptr(HarnessError) error = NULL;
 
-    harness_configure(harness, "[daemon]\nmax-machines=2\n");
+    harness_configure(harness, "[limits]\nmachines=2\n");
     harness_start(harness, options);
     one = harness_launch(harness, "{'arch': <'x86_64'>}");
     two = harness_launch(harness, "{'arch': <'x86_64'>}");
     error = harness_refused(harness, "Launch", "{'arch': <'x86_64'>}");
-    harness_assert_error(error, "Busy", "max-machines");
+    harness_assert_error(error, "Busy",
+                         "there are 2 machines, 1 more asked for, and [limits] machines=2 allows");
     harness_stop(harness, one, 0);
     g_free(one);
     one = harness_launch(harness, "{'arch': <'x86_64'>}");
@@ -113,7 +114,7 @@ START_TEST(busy_launches)
     HarnessPending pending[16];
     unsigned busy = 0;
 
-    harness_configure(harness, "[daemon]\nmax-launches=1\nworkers=1\n");
+    harness_configure(harness, "[limits]\npending-launches=1\n[daemon]\nworkers=1\n");
     harness_start(harness, options);
     for (unsigned i = 0; i < G_N_ELEMENTS(pending); i++)
         harness_send(harness->bus, harness_request(harness->bus, "Launch", "{'arch': <'x86_64'>}"),

@@ -13,26 +13,32 @@ static const struct {
     {"planning", "planned", "defining", "none", false},
     {"planning", "launch-failed", "failed", "failed", false},
     {"planning", "stop-requested", "stopping", "none", false},
+    {"planning", "expired", "stopping", "expired", false},
     {"defining", "defined", "starting", "none", false},
     {"defining", "launch-failed", "failed", "failed", false},
     {"defining", "stop-requested", "stopping", "none", false},
+    {"defining", "expired", "stopping", "expired", false},
     {"starting", "started", "running", "none", false},
     {"starting", "launch-failed", "failed", "failed", false},
     {"starting", "stop-requested", "stopping", "none", false},
+    {"starting", "expired", "stopping", "expired", false},
     {"starting", "guest-ended", "stopped", "shutdown", false},
     {"starting", "guest-crashed", "stopped", "crashed", false},
     {"running", "stop-requested", "stopping", "none", false},
+    {"running", "expired", "stopping", "expired", false},
     {"running", "guest-ended", "stopped", "shutdown", false},
     {"running", "guest-crashed", "stopped", "crashed", false},
     {"running", "vanished", "stopped", "lost", true},
     {"stopping", "removed", "stopped", "stopped", true},
-    {"stopping", "expired", "stopped", "expired", true},
+    {"stopping", "reaped", "stopped", "expired", true},
     {"stopping", "vanished", "stopped", "stopped", true},
     {"stopping", "stop-failed", "stopped", "none", false},
     {"stopped", "started", "running", "none", false},
     {"stopped", "stop-requested", "stopping", "none", false},
+    {"stopped", "expired", "stopping", "expired", false},
     {"stopped", "vanished", "stopped", "none", true},
     {"failed", "stop-requested", "failed", "none", true},
+    {"failed", "expired", "failed", "none", true},
     {"failed", "removed", "failed", "none", true},
     {"failed", "vanished", "failed", "none", true},
 };
@@ -73,19 +79,25 @@ START_TEST(every_transition)
 }
 END_TEST
 
-/* From every state a machine can be got rid of: by a stop request and what follows it. */
+/* From every state a machine can be got rid of: by @first and, when that is done, @second. */
+static void check_end(ViommuState state, ViommuEvent first, ViommuEvent second)
+{
+    ViommuTransition next = {state, VIOMMU_RESULT_NONE, false};
+
+    if (state != VIOMMU_STATE_STOPPING)
+        ck_assert(viommu_lifecycle_step(next.state, first, &next));
+    if (!next.gone) {
+        ck_assert_int_eq((int)next.state, VIOMMU_STATE_STOPPING);
+        ck_assert(viommu_lifecycle_step(next.state, second, &next));
+    }
+    ck_assert(next.gone);
+}
+
 START_TEST(every_state_has_an_end)
 {
     for (int state = 0; state < VIOMMU_STATE_LAST; state++) {
-        ViommuTransition next = {(ViommuState)state, VIOMMU_RESULT_NONE, false};
-
-        if (state != VIOMMU_STATE_STOPPING)
-            ck_assert(viommu_lifecycle_step(next.state, VIOMMU_EVENT_STOP_REQUESTED, &next));
-        if (!next.gone) {
-            ck_assert_int_eq((int)next.state, VIOMMU_STATE_STOPPING);
-            ck_assert(viommu_lifecycle_step(next.state, VIOMMU_EVENT_REMOVED, &next));
-        }
-        ck_assert(next.gone);
+        check_end((ViommuState)state, VIOMMU_EVENT_STOP_REQUESTED, VIOMMU_EVENT_REMOVED);
+        check_end((ViommuState)state, VIOMMU_EVENT_EXPIRED, VIOMMU_EVENT_REAPED);
     }
 }
 END_TEST

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* admission: which launch may be made at all, and which is made next.  Knows the site's limits and the machines; does not
+ * know how a launch is made. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "daemon/config.h"
+#include "daemon/registry.h"
+#include "lib/request.h"
+
+typedef struct ViommuAdmission ViommuAdmission;
+
+/** Both are borrowed. Owned. */
+ViommuAdmission *viommu_admission_new(const ViommuConfig *config, ViommuRegistry *registry);
+void viommu_admission_free(ViommuAdmission *admission);
+
+/** Whether user @uid may have the machine of @request now.  Fails: BUSY, POLICY_REFUSED. */
+bool viommu_admission_check(const ViommuAdmission *admission, const ViommuRequest *request, uint32_t uid,
+                            GError **error);
+/** @machine is in the registry, and waits. */
+void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *request, ViommuMachine *machine);
+/** The machine that is to be launched now; NULL when none waits, or enough are under way. */
+ViommuMachine *viommu_admission_next(ViommuAdmission *admission);
+/** A machine that waits, and now does not any more; NULL: none. */
+ViommuMachine *viommu_admission_evict(ViommuAdmission *admission);
+/** The launch of @machine has ended, or it shall not wait any more. */
+void viommu_admission_leave(ViommuAdmission *admission, ViommuMachine *machine);

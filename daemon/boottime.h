@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* boottime: the clock of leases, which nobody sets and which counts a sleeping host's time, and the boot that it belongs to. */
+#pragma once
+
+#include <glib.h>
+#include <stdint.h>
+
+/** Microseconds of CLOCK_BOOTTIME; never 0. */
+uint64_t viommu_boottime_now(void);
+/** The id of this boot, as 32 hexadecimal digits. Static. */
+const char *viommu_boottime_boot(void);
