@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-leases: what ends machines when nobody stops them, what puts that off, how many there may be, and who waits. */
+#include "tests/bus/harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include "daemon/backend.h"
+
+#define MACHINE(name, lease) \
+    "{'name': <'" name "'>, 'arch': <'x86_64'>, 'memory': <'64 MiB'>, 'lease': <{" lease "}>}"
+
+static uint64_t now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_BOOTTIME, &time);
+    return (uint64_t)time.tv_sec * G_USEC_PER_SEC + (uint64_t)time.tv_nsec / 1000;
+}
+
+static uint64_t lease_end(Harness *harness, const char *path)
+{
+    g_autofree char *text = harness_property(harness, path, VIOMMU_IFACE_MACHINE, "LeaseEnd");
+
+    ck_assert_msg(g_str_has_prefix(text, "uint64 "), "%s", text);
+    return g_ascii_strtoull(text + strlen("uint64 "), NULL, 10);
+}
+
+static sd_bus_message *extension(Harness *harness, const char *path, uint64_t seconds)
+{
+    sd_bus_message *call = harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, "Extend");
+
+    ck_assert_int_ge(sd_bus_message_append(call, "t", seconds), 0);
+    return call;
+}
+
+static uint64_t extend(Harness *harness, const char *path, uint64_t seconds)
+{
+    g_autoptr(sd_bus_message) reply = harness_call(harness, extension(harness, path, seconds));
+    uint64_t end;
+
+    ck_assert_int_gt(sd_bus_message_read(reply, "t", &end), 0);
+    return end;
+}
+
+static void wait_removed(Harness *harness, const char *path)
+{
+    g_autofree char *gone = NULL;
+
+    while (g_strcmp0(gone, path) != 0) {
+        g_autoptr(sd_bus_message) removed =
+            harness_wait_signal(harness, VIOMMU_BUS_PATH, "InterfacesRemoved");
+        const char *text;
+        ck_assert_int_gt(sd_bus_message_read(removed, "o", &text), 0);
+        g_free(gone);
+        gone = g_strdup(text);
+    }
+}
+
+START_TEST(expires)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *forever = harness_launch(harness, "{'arch': <'x86_64'>}"), *path = NULL;
+    uint64_t before = now(), end;
+
+    harness_watch(harness);
+    ck_assert_uint_eq(lease_end(harness, forever), 0);
+    path = harness_launch(harness, MACHINE("short", "'seconds': <2>"));
+    end = lease_end(harness, path);
+    ck_assert_uint_ge(end, before + 2 * G_USEC_PER_SEC);
+    ck_assert_uint_le(end, now() + 2 * G_USEC_PER_SEC);
+    wait_removed(harness, path);
+    ck_assert_uint_ge(now(), end);
+    ck_assert_uint_eq(harness_count(harness), 1);
+    harness_assert_property(harness, forever, "State", "'running'");
+}
+END_TEST
+
+START_TEST(extends)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *path = harness_launch(harness, MACHINE("one", "'seconds': <2>")), *written = NULL;
+    uint64_t first = lease_end(harness, path), end = extend(harness, path, 1000);
+    g_autoptr(sd_bus_message) reply = NULL;
+    const char *xml;
+
+    ck_assert_uint_gt(end, now() + 900 * G_USEC_PER_SEC);
+    ck_assert_uint_eq(lease_end(harness, path), end);
+    /* Never earlier than before. */
+    ck_assert_uint_eq(extend(harness, path, 1), end);
+    written = g_strdup_printf("lease-end=\"%" G_GUINT64_FORMAT "\"", end);
+    reply = harness_call(harness, harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, "GetDomainXML"));
+    ck_assert_int_gt(sd_bus_message_read(reply, "s", &xml), 0);
+    ck_assert_msg(strstr(xml, written), "%s is not in %s", written, xml);
+    while (now() < first + G_USEC_PER_SEC / 2)
+        g_usleep(50000);
+    harness_assert_property(harness, path, "State", "'running'");
+}
+END_TEST
+
+/* Some at once, and the machine's end in the middle of it. */
+START_TEST(extends_at_once)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *path = harness_launch(harness, MACHINE("one", "'seconds': <100>"));
+    HarnessPending pending[8], kill;
+    uint64_t last = 0;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(pending); i++)
+        harness_send(harness->bus, extension(harness, path, 1000 + i), &pending[i]);
+    harness_send(harness->bus, harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, "Kill"), &kill);
+    for (unsigned i = 0; i < G_N_ELEMENTS(pending); i++) {
+        g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
+        uint64_t end;
+        ck_assert_msg(!sd_bus_message_is_method_error(answer, NULL), "%s",
+                      sd_bus_message_get_error(answer)->message);
+        ck_assert_int_gt(sd_bus_message_read(answer, "t", &end), 0);
+        ck_assert_uint_ge(end, last);
+        last = end;
+    }
+    g_autoptr(sd_bus_message) answer = harness_answer(&kill);
+    ck_assert(!sd_bus_message_is_method_error(answer, NULL));
+    ck_assert_uint_eq(harness_count(harness), 0);
+}
+END_TEST
+
+START_TEST(extend_refused)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *path = harness_launch(harness, MACHINE("one", "'bind': <'none'>"));
+    g_autofree char *leased = harness_launch(harness, MACHINE("two", "'seconds': <100>"));
+    g_autoptr(HarnessError) none = harness_call_error(harness, extension(harness, path, 10));
+    g_autoptr(HarnessError) zero = harness_call_error(harness, extension(harness, leased, 0));
+    g_autoptr(HarnessError) much = harness_call_error(harness, extension(harness, leased, UINT64_MAX));
+
+    harness_assert_error(none, "InvalidRequest", "machine 'one' has no lease");
+    harness_assert_error(zero, "InvalidRequest", "between 1 and 31536000");
+    harness_assert_error(much, "InvalidRequest", "18446744073709551615 seconds");
+}
+END_TEST
+
+/* A client that launches, and its machine. */
+static sd_bus *launch_bound(Harness *harness, const char *request, char **ret_path)
+{
+    sd_bus *client = harness_connect(harness);
+    HarnessPending pending;
+    const char *path;
+
+    harness_send(client, harness_request(client, "Launch", request), &pending);
+    g_autoptr(sd_bus_message) answer = harness_answer(&pending);
+    ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
+    *ret_path = g_strdup(path);
+    return client;
+}
+
+START_TEST(bound)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *mine = harness_launch(harness, MACHINE("mine", "'bind': <'client'>")), *other = NULL;
+    sd_bus *client = NULL;
+
+    harness_watch(harness);
+    client = launch_bound(harness, MACHINE("other", "'bind': <'client'>, 'seconds': <1000>"), &other);
+    harness_assert_property(harness, other, "State", "'running'");
+    sd_bus_flush_close_unref(client);
+    wait_removed(harness, other);
+    ck_assert_uint_eq(harness_count(harness), 1);
+    harness_assert_property(harness, mine, "State", "'running'");
+}
+END_TEST
+
+/* A client that leaves in the middle of its launches, at whatever point of each. */
+START_TEST(bound_while_launching)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+
+    for (unsigned i = 0; i < 10; i++) {
+        sd_bus *client = harness_connect(harness);
+        HarnessPending pending[8];
+
+        for (unsigned j = 0; j < G_N_ELEMENTS(pending); j++)
+            harness_send(
+                client,
+                harness_request(client, "Launch", "{'arch': <'x86_64'>, 'lease': <{'bind': <'client'>}>}"),
+                &pending[j]);
+        for (unsigned j = 0; j < i % 3; j++)
+            sd_bus_message_unref(harness_answer(&pending[j]));
+        sd_bus_flush_close_unref(client);
+    }
+    for (gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC; harness_count(harness) > 0;) {
+        ck_assert_msg(g_get_monotonic_time() < end, "%u machines are left", harness_count(harness));
+        g_usleep(20000);
+    }
+}
+END_TEST
+
+/* Somebody else's connection, without which libvirt's test driver forgets everything while viommud is away. */
+static void ignore_news(const ViommuNews *news, void *userdata)
+{
+}
+
+static bool reap_child(Harness *harness, int signal)
+{
+    harness_signal(harness, signal);
+    return harness_wait_exit(harness) == 0;
+}
+
+START_TEST(over_a_restart)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *uri = harness_start_libvirt(harness), *connect = g_strconcat("--connect=", uri, NULL);
+    g_autofree char *leased = NULL, *bound_mine = NULL, *bound_left = NULL, *ended = NULL;
+    const char *const options[] = {"--user", connect, NULL};
+    ViommuBackend *keeper = NULL;
+    sd_bus *client;
+    uint64_t end;
+
+    ck_assert(viommu_backend_new(uri, 1, &keeper, NULL));
+    ck_assert(viommu_backend_watch(keeper, ignore_news, NULL, NULL));
+    harness_start(harness, options);
+    leased = harness_launch(harness, MACHINE("leased", "'seconds': <1000>"));
+    end = lease_end(harness, leased);
+    bound_mine = harness_launch(harness, MACHINE("mine", "'bind': <'client'>"));
+    client = launch_bound(harness, MACHINE("left", "'bind': <'client'>"), &bound_left);
+    ended = harness_launch(harness, MACHINE("ended", "'seconds': <4>"));
+    ck_assert(reap_child(harness, SIGTERM));
+    sd_bus_flush_close_unref(client);
+
+    harness_start(harness, options);
+    ck_assert_uint_eq(lease_end(harness, leased), end);
+    for (gint64 patience = g_get_monotonic_time() + HARNESS_PATIENCE_USEC; harness_count(harness) > 2;) {
+        ck_assert_msg(g_get_monotonic_time() < patience, "%u machines are left", harness_count(harness));
+        g_usleep(50000);
+    }
+    harness_assert_property(harness, leased, "State", "'running'");
+    harness_assert_property(harness, bound_mine, "State", "'running'");
+    ck_assert(reap_child(harness, SIGTERM));
+    viommu_backend_free(keeper);
+}
+END_TEST
+
+/* --- Limits and the queue --- */
+
+static void start_with(Harness *harness, const char *configuration)
+{
+    static const char *const options[] = {"--user", "--connect=test:///default", NULL};
+
+    harness_configure(harness, configuration);
+    harness_start(harness, options);
+}
+
+#define SIZED(vcpus, memory) "{'arch': <'x86_64'>, 'vcpus': <" vcpus ">, 'memory': <'" memory "'>}"
+
+START_TEST(limits)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *user = g_strdup_printf("user %u has 3 vCPUs, 2 more asked for", geteuid());
+    g_autofree char *first = NULL, *again = NULL;
+    g_autoptr(HarnessError) vcpus = NULL, much = NULL, memory = NULL, total = NULL;
+
+    start_with(harness,
+               "[machine]\nmemory=128 MiB\n[limits]\nvcpus-per-user=4\nmemory=1 GiB\nmemory-per-user=0 B\n");
+    first = harness_launch(harness, SIZED("3", "600 MiB"));
+    vcpus = harness_refused(harness, "Launch", SIZED("2", "64 MiB"));
+    harness_assert_error(vcpus, "Busy", user);
+    harness_assert_error(vcpus, "Busy", "[limits] vcpus-per-user=4 allows no more");
+    much = harness_refused(harness, "Launch", SIZED("5", "64 MiB"));
+    harness_assert_error(much, "PolicyRefused", "5 vCPUs are asked for, and [limits] vcpus-per-user=4");
+    memory = harness_refused(harness, "Launch", SIZED("1", "500 MiB"));
+    harness_assert_error(memory, "Busy",
+                         "600 MiB of memory, 500 MiB more asked for, and [limits] memory=1 GiB");
+    total = harness_refused(harness, "Launch", SIZED("1", "2 GiB"));
+    harness_assert_error(total, "PolicyRefused", "2 GiB of memory");
+    harness_stop(harness, first, 0);
+    again = harness_launch(harness, SIZED("4", "1 GiB"));
+}
+END_TEST
+
+static char *find(Harness *harness, const char *name)
+{
+    sd_bus_message *call = harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "GetMachine");
+    g_autoptr(sd_bus_message) reply = NULL;
+    const char *path;
+
+    ck_assert_int_ge(sd_bus_message_append(call, "s", name), 0);
+    reply = harness_call(harness, call);
+    ck_assert_int_ge(sd_bus_message_read(reply, "o", &path), 0);
+    return g_strdup(path);
+}
+
+/* With a libvirt that stands still the first launch hangs, and the others wait. */
+START_TEST(queue)
+{
+    static const char *const requests[] = {MACHINE("a", "'bind': <'none'>"), MACHINE("b", "'bind': <'none'>"),
+                                           MACHINE("c", "'seconds': <500>"),
+                                           MACHINE("d", "'bind': <'none'>")};
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *uri = harness_start_libvirt(harness), *connect = g_strconcat("--connect=", uri, NULL);
+    const char *const options[] = {"--user", connect, NULL};
+    HarnessPending pending[G_N_ELEMENTS(requests)];
+    g_autofree char *b = NULL, *c = NULL, *d = NULL;
+    g_autoptr(HarnessError) full = NULL;
+
+    harness_configure(harness, "[daemon]\nrunning-launches=1\n[limits]\npending-launches-per-user=4\n");
+    harness_start(harness, options);
+    kill(harness->libvirt_pid, SIGSTOP);
+    for (unsigned i = 0; i < G_N_ELEMENTS(requests); i++)
+        harness_send(harness->bus, harness_request(harness->bus, "Launch", requests[i]), &pending[i]);
+    full = harness_refused(harness, "Launch", MACHINE("e", "'bind': <'none'>"));
+    harness_assert_error(full, "Busy", "[limits] pending-launches-per-user=4 allows no more; try again");
+    b = find(harness, "b");
+    c = find(harness, "c");
+    d = find(harness, "d");
+    harness_assert_property(harness, b, "State", "'planning'");
+    harness_assert_property(harness, b, "Arch", "''");
+    harness_assert_property(harness, b, "QueuePosition", "uint32 1");
+    harness_assert_property(harness, c, "QueuePosition", "uint32 2");
+    harness_assert_property(harness, c, "LeaseEnd", "uint64 0");
+    harness_assert_property(harness, d, "QueuePosition", "uint32 3");
+    harness_stop(harness, b, 0);
+    g_autoptr(sd_bus_message) stopped = harness_answer(&pending[1]);
+    ck_assert(sd_bus_message_is_method_error(stopped, VIOMMU_ERROR_PREFIX "Busy"));
+    harness_assert_property(harness, d, "QueuePosition", "uint32 2");
+
+    kill(harness->libvirt_pid, SIGCONT);
+    for (unsigned i = 0; i < G_N_ELEMENTS(requests); i++) {
+        g_autoptr(sd_bus_message) answer = i == 1 ? NULL : harness_answer(&pending[i]);
+        ck_assert_msg(!answer || !sd_bus_message_is_method_error(answer, NULL), "%s",
+                      sd_bus_message_get_error(answer)->message);
+    }
+    harness_assert_property(harness, d, "QueuePosition", "uint32 0");
+    harness_assert_property(harness, d, "Arch", "'x86_64'");
+    ck_assert_uint_gt(lease_end(harness, c), now() + 400 * G_USEC_PER_SEC);
+    ck_assert_uint_eq(harness_count(harness), 3);
+}
+END_TEST
+
+/* The daemon's end fails those who wait; what is under way is finished. */
+START_TEST(queue_at_the_end)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    HarnessPending pending[40];
+    unsigned launched = 0;
+
+    start_with(harness, "[daemon]\nrunning-launches=1\nworkers=1\n");
+    for (unsigned i = 0; i < G_N_ELEMENTS(pending); i++)
+        harness_send(harness->bus, harness_request(harness->bus, "Launch", "{'arch': <'x86_64'>}"),
+                     &pending[i]);
+    sd_bus_message_unref(harness_answer(&pending[0]));
+    harness_signal(harness, SIGTERM);
+    for (unsigned i = 1; i < G_N_ELEMENTS(pending); i++) {
+        g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
+        launched += !sd_bus_message_is_method_error(answer, NULL);
+        ck_assert_msg(!sd_bus_message_is_method_error(answer, NULL) ||
+                          sd_bus_message_is_method_error(answer, VIOMMU_ERROR_PREFIX "Busy"),
+                      "%s", sd_bus_message_get_error(answer)->name);
+    }
+    ck_assert_int_eq(harness_wait_exit(harness), 0);
+    ck_assert_uint_lt(launched, G_N_ELEMENTS(pending));
+}
+END_TEST
+
+static const HarnessScenario scenarios[] = {
+    {"lease-expires", &expires},
+    {"lease-extends", &extends},
+    {"lease-extends-at-once", &extends_at_once},
+    {"lease-extend-refused", &extend_refused},
+    {"lease-bound", &bound},
+    {"lease-bound-while-launching", &bound_while_launching},
+    {"lease-over-a-restart", &over_a_restart},
+    {"limits", &limits},
+    {"queue-waits", &queue},
+    {"queue-at-the-end", &queue_at_the_end},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    static const char *const need_libvirt[] = {"lease-over-a-restart", "queue-waits", NULL};
+
+    if (argc > 1 && g_strv_contains(need_libvirt, argv[1]) && !harness_has_libvirt()) {
+        puts("SKIP: libvirtd or setpriv is not installed");
+        return 77;
+    }
+    return harness_main(argc, argv, scenarios);
+}
