@@ -42,16 +42,17 @@ static GString *read_all(const char *path, GError **error)
     return got < 0 ? NULL : g_steal_pointer(&text);
 }
 
-/* json-glib's messages begin with "<data>:LINE:COLUMN: Parse error: ". */
+/* json-glib's messages begin with "<data>:LINE:COLUMN: Parse error: ", and it may quote a part of a character. */
 static void say_line(const GError *failure, GError **error)
 {
-    const char *words = strstr(failure->message, "error: ");
+    g_autofree char *message = g_utf8_make_valid(failure->message, -1);
+    const char *words = strstr(message, "error: ");
     unsigned line;
 
-    if (words && sscanf(failure->message, "<data>:%u:", &line) == 1)
+    if (words && sscanf(message, "<data>:%u:", &line) == 1)
         invalid(error, "line %u: %s", line, words + strlen("error: "));
     else
-        invalid(error, "%s", failure->message);
+        invalid(error, "%s", message);
 }
 
 static GVariant *parse(const GString *text, GError **error)
