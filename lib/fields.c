@@ -157,8 +157,11 @@ GVariant *viommu_fields_write(const ViommuFields *table, const void *target)
     for (size_t i = 0; i < table->n_fields; i++) {
         GVariant *value = write_value(&table->fields[i], G_STRUCT_MEMBER_P(target, table->fields[i].offset));
 
+        /* Every request is written for its fingerprint: no format is read here. */
         if (value)
-            g_variant_builder_add(&builder, "{sv}", table->fields[i].key, value);
+            g_variant_builder_add_value(&builder,
+                                        g_variant_new_dict_entry(g_variant_new_string(table->fields[i].key),
+                                                                 g_variant_new_variant(value)));
     }
     return g_variant_builder_end(&builder);
 }

@@ -3,6 +3,13 @@
 
 #include "lib/quantity.h"
 
+/* As g_variant_builder_add() with "{sv}", but without reading this format each time, which cost a third of the report. */
+static void add(GVariantBuilder *tree, const char *key, GVariant *value)
+{
+    g_variant_builder_add_value(
+        tree, g_variant_new_dict_entry(g_variant_new_string(key), g_variant_new_variant(value)));
+}
+
 static GVariant *attributes_tree(const ViommuIommuAttributes *given)
 {
     const struct {
@@ -17,14 +24,13 @@ static GVariant *attributes_tree(const ViommuIommuAttributes *given)
     g_variant_builder_init(&tree, G_VARIANT_TYPE_VARDICT);
     for (size_t i = 0; i < G_N_ELEMENTS(switches); i++)
         if (switches[i].flag != VIOMMU_UNSET)
-            g_variant_builder_add(&tree, "{sv}", switches[i].key, g_variant_new_boolean(switches[i].flag));
+            add(&tree, switches[i].key, g_variant_new_boolean(switches[i].flag));
     if (given->aw_bits != VIOMMU_UNSET_NUMBER)
-        g_variant_builder_add(&tree, "{sv}", "aw-bits", g_variant_new_uint32((guint32)given->aw_bits));
+        add(&tree, "aw-bits", g_variant_new_uint32((guint32)given->aw_bits));
     if (given->granule)
-        g_variant_builder_add(&tree, "{sv}", "granule", g_variant_new_string(given->granule));
+        add(&tree, "granule", g_variant_new_string(given->granule));
     if (given->granule_bytes != VIOMMU_UNSET_NUMBER)
-        g_variant_builder_add(&tree, "{sv}", "granule",
-                              g_variant_new_take_string(viommu_quantity_format(given->granule_bytes)));
+        add(&tree, "granule", g_variant_new_take_string(viommu_quantity_format(given->granule_bytes)));
     return g_variant_builder_end(&tree);
 }
 
@@ -38,10 +44,9 @@ GVariant *viommu_plan_report_reasons(const GPtrArray *reasons)
 
         g_variant_builder_open(&list, G_VARIANT_TYPE_VARDICT);
         if (reason->model != VIOMMU_MODEL_NONE)
-            g_variant_builder_add(&list, "{sv}", "model",
-                                  g_variant_new_string(viommu_model_to_string((ViommuModel)reason->model)));
-        g_variant_builder_add(&list, "{sv}", "rule", g_variant_new_string(reason->rule));
-        g_variant_builder_add(&list, "{sv}", "text", g_variant_new_string(reason->text));
+            add(&list, "model", g_variant_new_string(viommu_model_to_string((ViommuModel)reason->model)));
+        add(&list, "rule", g_variant_new_string(reason->rule));
+        add(&list, "text", g_variant_new_string(reason->text));
         g_variant_builder_close(&list);
     }
     return g_variant_builder_end(&list);
@@ -57,8 +62,8 @@ static GVariant *candidate_reasons(const ViommuCandidate *candidate)
         const ViommuReason *reason = g_ptr_array_index(candidate->reasons, i);
 
         g_variant_builder_open(&list, G_VARIANT_TYPE_VARDICT);
-        g_variant_builder_add(&list, "{sv}", "rule", g_variant_new_string(reason->rule));
-        g_variant_builder_add(&list, "{sv}", "text", g_variant_new_string(reason->text));
+        add(&list, "rule", g_variant_new_string(reason->rule));
+        add(&list, "text", g_variant_new_string(reason->text));
         g_variant_builder_close(&list);
     }
     return g_variant_builder_end(&list);
@@ -73,12 +78,10 @@ static GVariant *candidates_list(const ViommuIommuChoice *choice)
         const ViommuCandidate *candidate = &choice->candidates[model];
 
         g_variant_builder_open(&list, G_VARIANT_TYPE_VARDICT);
-        g_variant_builder_add(&list, "{sv}", "model",
-                              g_variant_new_string(viommu_model_to_string((ViommuModel)model)));
-        g_variant_builder_add(
-            &list, "{sv}", "verdict",
+        add(&list, "model", g_variant_new_string(viommu_model_to_string((ViommuModel)model)));
+        add(&list, "verdict",
             g_variant_new_string(viommu_enum_to_string(&viommu_enum_verdict, (int)candidate->verdict)));
-        g_variant_builder_add(&list, "{sv}", "reasons", candidate_reasons(candidate));
+        add(&list, "reasons", candidate_reasons(candidate));
         g_variant_builder_close(&list);
     }
     return g_variant_builder_end(&list);
@@ -89,10 +92,10 @@ static GVariant *iommu_tree(const ViommuIommuChoice *choice)
     GVariantBuilder tree;
 
     g_variant_builder_init(&tree, G_VARIANT_TYPE_VARDICT);
-    g_variant_builder_add(&tree, "{sv}", "model", g_variant_new("ms", viommu_model_to_string(choice->model)));
-    g_variant_builder_add(&tree, "{sv}", "attributes", attributes_tree(&choice->attributes));
-    g_variant_builder_add(&tree, "{sv}", "translate", g_variant_new_boolean(choice->translate));
-    g_variant_builder_add(&tree, "{sv}", "candidates", candidates_list(choice));
+    add(&tree, "model", g_variant_new("ms", viommu_model_to_string(choice->model)));
+    add(&tree, "attributes", attributes_tree(&choice->attributes));
+    add(&tree, "translate", g_variant_new_boolean(choice->translate));
+    add(&tree, "candidates", candidates_list(choice));
     return g_variant_builder_end(&tree);
 }
 
@@ -106,23 +109,21 @@ GVariant *viommu_plan_report(const ViommuPlan *plan, const char *xml)
     GVariantBuilder tree;
 
     g_variant_builder_init(&tree, G_VARIANT_TYPE_VARDICT);
-    g_variant_builder_add(&tree, "{sv}", "name", g_variant_new_string(plan->name));
-    g_variant_builder_add(&tree, "{sv}", "uuid", g_variant_new_string(plan->uuid));
-    g_variant_builder_add(&tree, "{sv}", "arch", g_variant_new_string(viommu_arch_to_string(plan->arch)));
-    g_variant_builder_add(&tree, "{sv}", "machine", g_variant_new_string(plan->machine));
-    g_variant_builder_add(
-        &tree, "{sv}", "accelerator",
+    add(&tree, "name", g_variant_new_string(plan->name));
+    add(&tree, "uuid", g_variant_new_string(plan->uuid));
+    add(&tree, "arch", g_variant_new_string(viommu_arch_to_string(plan->arch)));
+    add(&tree, "machine", g_variant_new_string(plan->machine));
+    add(&tree, "accelerator",
         g_variant_new_string(viommu_enum_to_string(&viommu_enum_accelerator, (int)plan->accelerator)));
-    g_variant_builder_add(
-        &tree, "{sv}", "firmware",
+    add(&tree, "firmware",
         g_variant_new_string(viommu_enum_to_string(&viommu_enum_firmware, (int)plan->firmware)));
-    g_variant_builder_add(&tree, "{sv}", "vcpus", g_variant_new_uint32((guint32)plan->vcpus));
-    g_variant_builder_add(&tree, "{sv}", "memory-bytes", g_variant_new_uint64(plan->memory_bytes));
-    g_variant_builder_add(&tree, "{sv}", "iommu", iommu_tree(&plan->iommu));
-    g_variant_builder_add(&tree, "{sv}", "warnings", words(plan->warnings));
-    g_variant_builder_add(&tree, "{sv}", "notes", words(plan->notes));
-    g_variant_builder_add(&tree, "{sv}", "memlock-bytes", g_variant_new_uint64(plan->memlock_bytes));
-    g_variant_builder_add(&tree, "{sv}", "domain-xml", g_variant_new_string(xml));
+    add(&tree, "vcpus", g_variant_new_uint32((guint32)plan->vcpus));
+    add(&tree, "memory-bytes", g_variant_new_uint64(plan->memory_bytes));
+    add(&tree, "iommu", iommu_tree(&plan->iommu));
+    add(&tree, "warnings", words(plan->warnings));
+    add(&tree, "notes", words(plan->notes));
+    add(&tree, "memlock-bytes", g_variant_new_uint64(plan->memlock_bytes));
+    add(&tree, "domain-xml", g_variant_new_string(xml));
     return g_variant_builder_end(&tree);
 }
 
