@@ -2,6 +2,7 @@
 #include "tools/client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <systemd/sd-bus.h>
 
 #include "daemon/bus-variant.h"
@@ -251,4 +252,67 @@ bool viommu_client_call(ViommuClient *client, const ViommuClientCall *call, GVar
         return true;
     g_prefix_error(error, "%s: ", call->method);
     return false;
+}
+
+bool viommu_client_has(ViommuClient *client, const char *path)
+{
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+    char *state = NULL;
+    int r = sd_bus_get_property_string(client->bus, VIOMMU_BUS_NAME, path, VIOMMU_IFACE_MACHINE, "State",
+                                       &error, &state);
+    bool has = r >= 0 || !sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT);
+
+    sd_bus_error_free(&error);
+    free(state);
+    return has;
+}
+
+typedef struct Wait {
+    const char *path;
+    bool gone;
+} Wait;
+
+static int on_removed(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    Wait *wait = userdata;
+    const char *path;
+
+    if (sd_bus_message_read(message, "o", &path) > 0 && g_str_equal(path, wait->path))
+        wait->gone = true;
+    return 0;
+}
+
+/* Processes what has come; then waits for more, or for @fd, which *ret_readable tells. */
+static int wait_for_more(sd_bus *bus, int fd, bool *ret_readable)
+{
+    struct pollfd fds[] = {{.fd = sd_bus_get_fd(bus), .events = (short)sd_bus_get_events(bus)},
+                           {.fd = fd, .events = POLLIN}};
+    int r = sd_bus_process(bus, NULL);
+
+    if (r != 0)
+        return r;
+    r = poll(fds, G_N_ELEMENTS(fds), -1);
+    if (r < 0)
+        return errno == EINTR ? 0 : -errno;
+    *ret_readable = fds[1].revents != 0;
+    return 0;
+}
+
+bool viommu_client_wait_gone(ViommuClient *client, const char *path, int fd, bool *ret_gone, GError **error)
+{
+    g_autoptr(Slot) slot = NULL;
+    Wait wait = {path, false};
+    bool readable = false;
+    int r = sd_bus_match_signal(client->bus, &slot, VIOMMU_BUS_NAME, VIOMMU_BUS_PATH,
+                                "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved", on_removed, &wait);
+
+    wait.gone = r >= 0 && !viommu_client_has(client, path);
+    while (r >= 0 && !wait.gone && !readable)
+        r = wait_for_more(client->bus, fd, &readable);
+    if (r < 0) {
+        unavailable(error, "lost %s: %s", client->where, g_strerror(-r));
+        return false;
+    }
+    *ret_gone = wait.gone;
+    return true;
 }

@@ -31,6 +31,12 @@ bool viommu_client_connect(ViommuClientBus bus, ViommuClient **ret_client, GErro
 void viommu_client_free(ViommuClient *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuClient, viommu_client_free)
 
+/** Whether viommud has an object at @path; true when it does not answer. */
+bool viommu_client_has(ViommuClient *client, const char *path);
+/** Waits until viommud has no object at @path any more, or @fd can be read: *ret_gone tells which.  Fails: UNAVAILABLE when
+ *  the bus is lost. */
+bool viommu_client_wait_gone(ViommuClient *client, const char *path, int fd, bool *ret_gone, GError **error);
+
 /** *ret_reply: the reply's one value, owned; NULL when it has none; may be NULL.
  *  *ret_reasons: aa{sv} (model, rule, text) that came with an error, owned; untouched without; may be NULL.
  *  Fails: what the error reply's name means (failure.h). */

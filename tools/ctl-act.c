@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl stop, kill, reset, xml: one call on one machine each. */
+/* viommuctl stop, kill, reset, extend, xml: one call on one machine each. */
 #include "tools/ctl-machine.h"
 #include "tools/failure.h"
 
@@ -18,6 +18,25 @@ bool viommu_ctl_stop(ViommuCtl *ctl, GError **error)
     call.arguments = g_variant_new("(u)", (guint32)seconds);
     call.timeout_usec = VIOMMU_CTL_PATIENCE_USEC + seconds * G_TIME_SPAN_SECOND;
     return viommu_ctl_call_machine(ctl, call, "waiting for the guest to power off", NULL, error);
+}
+
+bool viommu_ctl_extend(ViommuCtl *ctl, GError **error)
+{
+    ViommuClientCall call = {.method = "Extend"};
+    g_autoptr(GVariant) reply = NULL;
+    guint64 seconds;
+
+    if (!g_ascii_string_to_unsigned(ctl->words[1], 10, 0, G_MAXUINT64, &seconds, NULL)) {
+        g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_USAGE, "'%s' is not a number of seconds",
+                    ctl->words[1]);
+        return false;
+    }
+    call.arguments = g_variant_new("(t)", seconds);
+    if (!viommu_ctl_call_machine(ctl, call, "extending the lease", &reply, error))
+        return false;
+    if (ctl->output.json)
+        viommu_output_json(g_variant_new_parsed("{'lease-end': %v}", reply));
+    return true;
 }
 
 bool viommu_ctl_kill(ViommuCtl *ctl, GError **error)

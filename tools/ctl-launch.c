@@ -1,9 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* viommuctl launch: a request file to a machine's name. */
+#include "tools/ctl-launch.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
 #include "lib/names.h"
 #include "lib/request.h"
-#include "tools/ctl-machine.h"
+#include "tools/failure.h"
 #include "tools/request-file.h"
+
+/* The lease of the file, with what the command line says of it. */
+static bool insert_lease(const ViommuCtl *ctl, GVariantDict *request, GError **error)
+{
+    g_autoptr(GVariant) file = g_variant_dict_lookup_value(request, "lease", G_VARIANT_TYPE_VARDICT);
+    GVariantDict lease;
+    guint64 seconds = 0;
+
+    if (!ctl->lease && !ctl->bind)
+        return true;
+    if (ctl->lease && !g_ascii_string_to_unsigned(ctl->lease, 10, 0, G_MAXUINT64, &seconds, NULL)) {
+        g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_USAGE, "--lease='%s' is not a number of seconds",
+                    ctl->lease);
+        return false;
+    }
+    g_variant_dict_init(&lease, file);
+    if (ctl->lease)
+        g_variant_dict_insert(&lease, "seconds", "t", seconds);
+    if (ctl->bind)
+        g_variant_dict_insert(&lease, "bind", "s", ctl->bind);
+    g_variant_dict_insert_value(request, "lease", g_variant_dict_end(&lease));
+    return true;
+}
 
 /* The file's keys, with those that the command line gives in place of its own. */
 static GVariant *read_request(const ViommuCtl *ctl, GError **error)
@@ -20,6 +49,10 @@ static GVariant *read_request(const ViommuCtl *ctl, GError **error)
         g_variant_dict_insert(&request, "name", "s", ctl->name);
     if (ctl->request_id)
         g_variant_dict_insert(&request, "request-id", "s", ctl->request_id);
+    if (!insert_lease(ctl, &request, error)) {
+        g_variant_dict_clear(&request);
+        return NULL;
+    }
     return g_variant_ref_sink(g_variant_dict_end(&request));
 }
 
@@ -49,7 +82,14 @@ static void summarize(const ViommuCtl *ctl, GVariant *properties)
         viommu_output_warning(output, *warning);
 }
 
-bool viommu_ctl_launch(ViommuCtl *ctl, GError **error)
+void viommu_ctl_launched_clear(ViommuCtlLaunched *launched)
+{
+    g_clear_pointer(&launched->properties, g_variant_unref);
+    g_clear_pointer(&launched->path, g_free);
+    g_clear_pointer(&launched->client, viommu_client_free);
+}
+
+bool viommu_ctl_launch_request(ViommuCtl *ctl, ViommuCtlLaunched *ret_launched, GError **error)
 {
     g_autoptr(GVariant) tree = read_request(ctl, error);
     /* Also here, so that a wrong key is refused without a daemon, and a null, which the bus cannot carry, by name. */
@@ -74,9 +114,56 @@ bool viommu_ctl_launch(ViommuCtl *ctl, GError **error)
     properties = viommu_ctl_machine_properties(ctl, client, g_variant_get_string(path, NULL), error);
     if (!properties)
         return false;
-    if (ctl->output.json)
-        viommu_output_json(g_variant_ref(properties));
-    else
-        summarize(ctl, properties);
+    ret_launched->path = g_variant_dup_string(path, NULL);
+    ret_launched->bound = request->lease.bind == VIOMMU_BIND_CLIENT;
+    ret_launched->properties = g_steal_pointer(&properties);
+    ret_launched->client = g_steal_pointer(&client);
     return true;
+}
+
+bool viommu_ctl_launched_remove(const ViommuCtlLaunched *launched, GError **error)
+{
+    const ViommuClientCall call = {.path = launched->path,
+                                   .interface = VIOMMU_IFACE_MACHINE,
+                                   .method = "Kill",
+                                   .timeout_usec = VIOMMU_CTL_PATIENCE_USEC};
+    g_autoptr(GError) trouble = NULL;
+
+    if (viommu_client_call(launched->client, &call, NULL, NULL, &trouble) ||
+        !viommu_client_has(launched->client, launched->path))
+        return true;
+    g_propagate_error(error, g_steal_pointer(&trouble));
+    return false;
+}
+
+/* Until somebody ends us, or the machine.  Before, a signal ends us by itself, and the machine with us. */
+static bool hold(const ViommuCtlLaunched *launched, GError **error)
+{
+    sigset_t signals;
+    bool gone = false;
+    int fd;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    fd = signalfd(-1, &signals, SFD_CLOEXEC);
+    if (!viommu_client_wait_gone(launched->client, launched->path, fd, &gone, error))
+        return false;
+    close(fd);
+    return gone || viommu_ctl_launched_remove(launched, error);
+}
+
+bool viommu_ctl_launch(ViommuCtl *ctl, GError **error)
+{
+    g_auto(ViommuCtlLaunched) launched = {NULL, NULL, NULL, false};
+
+    if (!viommu_ctl_launch_request(ctl, &launched, error))
+        return false;
+    if (ctl->output.json)
+        viommu_output_json(g_variant_ref(launched.properties));
+    else
+        summarize(ctl, launched.properties);
+    return !launched.bound || (viommu_output_finish(error) && hold(&launched, error));
 }

@@ -2,6 +2,7 @@
 #include "tools/ctl-options.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -11,11 +12,13 @@
 
 enum {
     LAUNCH,
+    RUN,
     LIST,
     SHOW,
     STOP,
     KILL,
     RESET,
+    EXTEND,
     XML,
     PLAN,
     HOST,
@@ -26,11 +29,15 @@ enum {
 
 static const ViommuCtlVerbRow verbs[] = {
     [LAUNCH] = {"launch", 1, 1, "REQUEST.json", viommu_ctl_launch, "Launch a machine and print its name"},
+    [RUN] = {"run", 2, INT_MAX, "REQUEST.json -- COMMAND...", viommu_ctl_run,
+             "Launch a machine, run the command, remove the machine"},
     [LIST] = {"list", 0, 0, "", viommu_ctl_list, "List all machines"},
     [SHOW] = {"show", 1, 1, "NAME", viommu_ctl_show, "Show all properties of a machine"},
     [STOP] = {"stop", 1, 1, "NAME", viommu_ctl_stop, "Power the guest off and remove the machine"},
     [KILL] = {"kill", 1, 1, "NAME", viommu_ctl_kill, "End the guest at once and remove the machine"},
     [RESET] = {"reset", 1, 1, "NAME", viommu_ctl_reset, "Reset the guest, as its button would"},
+    [EXTEND] = {"extend", 2, 2, "NAME SECONDS", viommu_ctl_extend,
+                "Let the machine's lease end so many seconds from now"},
     [XML] = {"xml", 1, 1, "NAME", viommu_ctl_xml, "Print the machine's present domain XML"},
     [PLAN] = {"plan", 1, 1, "REQUEST.json", viommu_ctl_plan,
               "Say what would be launched, and why; launches nothing"},
@@ -42,7 +49,7 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 
 #define V(verb)  (1u << (verb))
 #define EVERYONE (~0u)
-#define BUS      (V(LAUNCH) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML))
+#define BUS      (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML))
 #define LOCAL    (V(PLAN) | V(HOST))
 
 static const struct {
@@ -56,10 +63,14 @@ static const struct {
 } options[] = {
     {"wait", 0, "PHASE", offsetof(ViommuCtl, wait), V(LAUNCH), &viommu_enum_wait,
      "Return when the machine is planned, or started (over the request's wait)"},
-    {"name", 0, "NAME", offsetof(ViommuCtl, name), V(LAUNCH), NULL,
+    {"name", 0, "NAME", offsetof(ViommuCtl, name), V(LAUNCH) | V(RUN), NULL,
      "Name of the machine (over the request's name)"},
     {"request-id", 0, "ID", offsetof(ViommuCtl, request_id), V(LAUNCH), NULL,
      "Sent again, it returns the same machine (over the request's request-id)"},
+    {"lease", 0, "SECONDS", offsetof(ViommuCtl, lease), V(LAUNCH) | V(RUN), NULL,
+     "Remove the machine so many seconds after its launch began (over the request's lease.seconds)"},
+    {"bind", 0, "BOND", offsetof(ViommuCtl, bind), V(LAUNCH), &viommu_enum_bind,
+     "client: stay, and remove the machine at the end; or none (over the request's lease.bind)"},
     {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(STOP), NULL,
      "How long the guest may take to power off before it is ended; default 30"},
     {"host", 0, "HOST.json", offsetof(ViommuCtl, host), V(PLAN), NULL,

@@ -11,7 +11,7 @@ static int fail(ViommuCtl *ctl, const GError *error)
     viommu_output_failure(&ctl->output, error, ctl->reasons);
     g_clear_pointer(&ctl->reasons, g_variant_unref);
     fflush(stdout);
-    return viommu_failure_exit_status(error);
+    return ctl->exit_status ? ctl->exit_status : viommu_failure_exit_status(error);
 }
 
 /* For a person who typed it wrong: on standard error even with --json, since no verb ran. */
@@ -45,5 +45,5 @@ int main(int argc, char **argv)
         return fail_usage(error);
     if (!viommu_output_finish(&error))
         return fail_usage(error);
-    return 0;
+    return ctl.exit_status;
 }

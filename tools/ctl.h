@@ -9,12 +9,13 @@
 
 typedef struct ViommuCtl {
     /* Options; NULL or false when not given. */
-    const char *wait, *name, *request_id, *timeout, *host, *order, *connect;
+    const char *wait, *name, *request_id, *timeout, *host, *order, *connect, *lease, *bind;
     bool user, system, json, xml, no_color, help, version;
     /* The words after the verb, as many as the verb's row allows. */
     char **words;
     int n_words;
     ViommuOutput output;
+    int exit_status;   /* of the command that was run */
     GVariant *reasons; /* aa{sv}: set by a verb that fails with more than one sentence; owned */
 } ViommuCtl;
 
@@ -23,6 +24,8 @@ typedef bool (*ViommuCtlVerb)(ViommuCtl *ctl, GError **error);
 
 /* With a daemon. */
 bool viommu_ctl_launch(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_run(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_extend(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_list(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_show(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_stop(ViommuCtl *ctl, GError **error);
