@@ -125,6 +125,16 @@ sd_bus *harness_connect(Harness *harness)
     return bus;
 }
 
+sd_bus *harness_connect_as(Harness *harness, uid_t uid)
+{
+    sd_bus *bus;
+
+    ck_assert_int_eq(seteuid(uid), 0);
+    bus = harness_connect(harness);
+    ck_assert_int_eq(seteuid(0), 0);
+    return bus;
+}
+
 static void free_signal(void *signal)
 {
     sd_bus_message_unref(signal);

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <glib.h>
 #include <stdbool.h>
+#include <sys/types.h>
 #include <systemd/sd-bus.h>
 #include "lib/names.h"
 
@@ -56,6 +57,8 @@ int harness_wait_exit(Harness *harness);
 void harness_configure(Harness *harness, const char *text);
 /** One more client. Owned, sd_bus_flush_close_unref(). */
 sd_bus *harness_connect(Harness *harness);
+/** The same as another user; only root can. */
+sd_bus *harness_connect_as(Harness *harness, uid_t uid);
 
 /** A call on @bus to be filled with arguments. Owned. */
 sd_bus_message *harness_method(sd_bus *bus, const char *path, const char *interface, const char *member);

@@ -149,17 +149,6 @@ START_TEST(libvirt_away)
 }
 END_TEST
 
-/* A connection of another user. */
-static sd_bus *connect_as_nobody(Harness *harness)
-{
-    sd_bus *bus;
-
-    ck_assert_int_eq(seteuid(NOBODY), 0);
-    bus = harness_connect(harness);
-    ck_assert_int_eq(seteuid(0), 0);
-    return bus;
-}
-
 static void assert_refused_by_policy(sd_bus *bus, sd_bus_message *call)
 {
     HarnessPending pending;
@@ -176,7 +165,7 @@ START_TEST(policy_refused_user)
 {
     g_autoptr(Harness) harness = harness_new_ready();
     g_autofree char *path = harness_launch(harness, "{'arch': <'x86_64'>}");
-    g_autoptr(sd_bus) nobody = connect_as_nobody(harness);
+    g_autoptr(sd_bus) nobody = harness_connect_as(harness, NOBODY);
 
     assert_refused_by_policy(nobody, harness_request(nobody, "Launch", "{'arch': <'x86_64'>}"));
     assert_refused_by_policy(nobody, harness_request(nobody, "Plan", "{'arch': <'x86_64'>}"));
@@ -200,7 +189,7 @@ START_TEST(policy_refused_system)
 
     harness_start(harness, options);
     path = harness_launch(harness, "{'arch': <'x86_64'>}");
-    nobody = connect_as_nobody(harness);
+    nobody = harness_connect_as(harness, NOBODY);
     assert_refused_by_policy(nobody, harness_request(nobody, "Launch", "{'arch': <'x86_64'>}"));
     assert_refused_by_policy(nobody, harness_method(nobody, path, VIOMMU_IFACE_MACHINE, "Kill"));
     assert_refused_by_policy(nobody, harness_method(nobody, path, VIOMMU_IFACE_MACHINE, "Reset"));

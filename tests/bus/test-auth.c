@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-auth: who may do what on a system's bus, and who sees what, without polkit. */
+#include <stdio.h>
+#include <string.h>
+#include "daemon/bus-variant.h"
+#include "tests/bus/people.h"
+
+#define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
+
+/* What an answer holds. Owned. */
+static GVariant *read_value(sd_bus_message *answer)
+{
+    g_autoptr(GError) error = NULL;
+    GVariant *value = NULL;
+
+    ck_assert_msg(viommu_bus_variant_read(answer, &value, &error), "%s", error ? error->message : "");
+    return value;
+}
+
+/* --- The group --- */
+
+START_TEST(members_own)
+{
+    static const char *const members[] = {"GetDomainXML", "Reset", "Kill"};
+    g_autoptr(Harness) harness = people_new_system();
+    g_autoptr(sd_bus) member = harness_connect_as(harness, PEOPLE_MEMBER);
+    g_autofree char *path = people_launch(member, "mine");
+    g_autofree char *owner = harness_property(harness, path, VIOMMU_IFACE_MACHINE, "Owner");
+
+    ck_assert_str_eq(owner, "uint32 65534");
+    for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
+        people_allow(member, people_on_machine(member, path, members[i]));
+    ck_assert_uint_eq(harness_count(harness), 0);
+}
+END_TEST
+
+START_TEST(outsider)
+{
+    g_autoptr(Harness) harness = people_new_system();
+    g_autoptr(sd_bus) member = harness_connect_as(harness, PEOPLE_MEMBER);
+    g_autoptr(sd_bus) other = harness_connect_as(harness, PEOPLE_OUTSIDER);
+    g_autofree char *path = people_launch(member, "theirs"), *group = people_group();
+    g_autofree char *words =
+        g_strdup_printf("user 1 may not launch machines, as it is not in group '%s'", group);
+
+    people_assert_refused(other, harness_request(other, "Launch", "{'arch': <'x86_64'>}"), words);
+    people_assert_refused(other, people_on_machine(other, path, "Kill"), "polkit");
+    people_allow(other, harness_request(other, "Plan", "{'arch': <'x86_64'>}"));
+    ck_assert_uint_eq(harness_count(harness), 1);
+    /* Root needs neither group nor polkit. */
+    harness_stop(harness, path, -1);
+}
+END_TEST
+
+static sd_bus_message *set_name(sd_bus *bus, const char *path)
+{
+    sd_bus_message *call = harness_method(bus, path, PEOPLE_PROPERTIES, "Set");
+
+    ck_assert_int_ge(sd_bus_message_append(call, "ssv", VIOMMU_IFACE_MACHINE, "Name", "s", "x"), 0);
+    return call;
+}
+
+START_TEST(not_in_the_table)
+{
+    static const char words[] = "nobody may call";
+    g_autoptr(Harness) harness = people_new_system();
+    g_autoptr(sd_bus) member = harness_connect_as(harness, PEOPLE_MEMBER);
+    g_autofree char *path = people_launch(member, "mine");
+    sd_bus *callers[] = {harness->bus, member};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(callers); i++) {
+        people_assert_refused(callers[i], people_on_machine(callers[i], path, "Dance"), words);
+        people_assert_refused(callers[i], set_name(callers[i], path), words);
+        people_assert_refused(
+            callers[i], harness_method(callers[i], VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Reload"), words);
+        /* A member of another interface's. */
+        people_assert_refused(callers[i], harness_method(callers[i], path, VIOMMU_IFACE_MANAGER, "Kill"),
+                              words);
+        people_assert_refused(callers[i], harness_method(callers[i], path, NULL, "Kill"), words);
+    }
+    ck_assert_uint_eq(harness_count(harness), 1);
+}
+END_TEST
+
+/* --- What others see --- */
+
+/* The list has "theirs" without its model, and "mine" with its own. */
+static void assert_list(sd_bus *bus)
+{
+    g_autoptr(sd_bus_message) answer = people_assert_allowed(
+        bus, harness_method(bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "ListMachines"));
+    const char *name, *state, *model, *path;
+    unsigned n = 0;
+
+    ck_assert_int_gt(sd_bus_message_enter_container(answer, 'a', "(ssso)"), 0);
+    for (; sd_bus_message_read(answer, "(ssso)", &name, &state, &model, &path) > 0; n++) {
+        ck_assert_str_eq(state, "running");
+        ck_assert_str_eq(model, g_str_equal(name, "mine") ? "intel" : "");
+    }
+    ck_assert_uint_eq(n, 2);
+}
+
+static GVariant *managed_object(sd_bus *bus, const char *path)
+{
+    g_autoptr(sd_bus_message) answer =
+        people_assert_allowed(bus, harness_method(bus, VIOMMU_BUS_PATH, OBJECT_MANAGER, "GetManagedObjects"));
+    g_autoptr(GVariant) objects = read_value(answer);
+    g_autoptr(GVariant) interfaces = g_variant_lookup_value(objects, path, G_VARIANT_TYPE("a{sa{sv}}"));
+
+    ck_assert_ptr_nonnull(interfaces);
+    ck_assert_uint_eq(g_variant_n_children(interfaces), 1);
+    return g_variant_lookup_value(interfaces, VIOMMU_IFACE_MACHINE, G_VARIANT_TYPE_VARDICT);
+}
+
+static void assert_name_and_state(GVariant *properties)
+{
+    g_autofree char *text = g_variant_print(properties, FALSE);
+
+    ck_assert_str_eq(text, "{'Name': <'theirs'>, 'State': <'running'>}");
+}
+
+/* Each property on its own: the open two, and no other. */
+static void assert_each(sd_bus *bus, const char *path, GVariant *all)
+{
+    GVariantIter iter;
+    const char *name;
+
+    g_variant_iter_init(&iter, all);
+    while (g_variant_iter_next(&iter, "{&sv}", &name, NULL)) {
+        if (g_str_equal(name, "Name") || g_str_equal(name, "State"))
+            people_allow(bus, people_get(bus, path, name));
+        else
+            people_assert_refused(bus, people_get(bus, path, name), "only Name and State can be read");
+    }
+}
+
+START_TEST(seen_by_others)
+{
+    g_autoptr(Harness) harness = people_new_system();
+    g_autoptr(sd_bus) member = harness_connect_as(harness, PEOPLE_MEMBER);
+    g_autofree char *mine = people_launch(member, "mine"), *theirs = people_launch(harness->bus, "theirs");
+    g_autoptr(sd_bus_message) answer = people_assert_allowed(member, people_get_all(member, mine));
+    g_autoptr(GVariant) all = read_value(answer), own = managed_object(member, mine);
+    g_autoptr(GVariant) foreign = managed_object(member, theirs), roots = managed_object(harness->bus, mine);
+
+    assert_list(member);
+    /* One's own is seen whole, both ways; by root, too. */
+    ck_assert_uint_gt(g_variant_n_children(all), 10);
+    ck_assert(g_variant_equal(own, all));
+    ck_assert(g_variant_equal(roots, all));
+    assert_name_and_state(foreign);
+    assert_each(member, theirs, all);
+    people_assert_refused(member, people_get_all(member, theirs), "only Name and State can be read");
+    people_assert_refused(member, people_on_machine(member, theirs, "GetDomainXML"), "polkit");
+}
+END_TEST
+
+/* A signal as text, so that nothing can hide in it. Owned. */
+static char *print_signal(sd_bus_message *signal)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+
+    ck_assert_int_ge(sd_bus_message_dump(signal, file, SD_BUS_MESSAGE_DUMP_SUBTREE_ONLY), 0);
+    fclose(file);
+    return text;
+}
+
+/* Each value in these signals is a name or a state. */
+static void assert_no_secrets(GPtrArray *signals, unsigned *ret_added, unsigned *ret_changed)
+{
+    static const char *const secrets[] = {"secret", "intel", "UINT", "Created", "q35", "shutdown"};
+
+    *ret_added = *ret_changed = 0;
+    for (guint i = 0; i < signals->len; i++) {
+        g_autofree char *text = print_signal(signals->pdata[i]);
+        for (size_t j = 0; j < G_N_ELEMENTS(secrets); j++)
+            ck_assert_msg(!strstr(text, secrets[j]), "'%s' is in: %s", secrets[j], text);
+        *ret_added += sd_bus_message_is_signal(signals->pdata[i], OBJECT_MANAGER, "InterfacesAdded") > 0 &&
+                      strstr(text, "\"theirs\"") && strstr(text, "\"State\"");
+        *ret_changed +=
+            sd_bus_message_is_signal(signals->pdata[i], PEOPLE_PROPERTIES, "PropertiesChanged") > 0 &&
+            strstr(text, "\"State\"");
+    }
+}
+
+static int on_signal(sd_bus_message *signal, void *userdata, sd_bus_error *unused)
+{
+    g_ptr_array_add(userdata, sd_bus_message_ref(signal));
+    return 0;
+}
+
+static void free_signal(void *signal)
+{
+    sd_bus_message_unref(signal);
+}
+
+START_TEST(told_to_others)
+{
+    g_autoptr(Harness) harness = people_new_system();
+    g_autoptr(sd_bus) other = harness_connect_as(harness, PEOPLE_OUTSIDER);
+    g_autoptr(GPtrArray) signals = g_ptr_array_new_with_free_func(free_signal);
+    g_autofree char *path = NULL;
+    unsigned added, changed;
+
+    ck_assert_int_ge(sd_bus_match_signal(other, NULL, VIOMMU_BUS_NAME, NULL, NULL, NULL, on_signal, signals),
+                     0);
+    path = people_launch(harness->bus, "theirs");
+    harness_stop(harness, path, 0);
+    /* The answer to this comes after all signals. */
+    people_allow(other, harness_method(other, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "ListMachines"));
+    assert_no_secrets(signals, &added, &changed);
+    ck_assert_uint_eq(added, 1);
+    ck_assert_uint_ge(changed, 2);
+}
+END_TEST
+
+static const HarnessScenario scenarios[] = {
+    {"members-own", &members_own},           {"outsider", &outsider},
+    {"not-in-the-table", &not_in_the_table}, {"seen-by-others", &seen_by_others},
+    {"told-to-others", &told_to_others},     {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    return people_main(argc, argv, scenarios, NULL);
+}
