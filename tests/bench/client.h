@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* client: viommud as a client sees it on the session bus.  Does not know what is measured.  An error ends the program. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+#include "lib/names.h"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sd_bus_message, sd_bus_message_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sd_bus, sd_bus_flush_close_unref)
+
+/* A guest under TCG on a machine that is busy with 32 of them. */
+#define BENCH_PATIENCE_USEC (120 * G_USEC_PER_SEC)
+
+/** A connection of its own to the session bus.  Owned. */
+sd_bus *bench_bus_open(void);
+/** All of these are owned; a call is freed by sending it. */
+sd_bus_message *bench_bus_method(sd_bus *bus, const char *name, const char *path, const char *interface,
+                                 const char *member);
+/** @member of the Manager, with a request in GVariant's text format. */
+sd_bus_message *bench_bus_request(sd_bus *bus, const char *member, const char *text);
+/** Properties.Get of viommud. */
+sd_bus_message *bench_bus_get(sd_bus *bus, const char *path, const char *interface, const char *property);
+sd_bus_message *bench_bus_ping(sd_bus *bus);
+/** Sends and waits. */
+sd_bus_message *bench_bus_call(sd_bus *bus, sd_bus_message *call);
+/** Launch; the machine's path, owned. */
+char *bench_bus_launch(sd_bus *bus, const char *text);
+/** Plan; a{sv}, owned. */
+GVariant *bench_bus_plan(sd_bus *bus, const char *text);
+/** GetMachine; the machine's path, owned. */
+char *bench_bus_find(sd_bus *bus, const char *name);
+/** GetDomainXML; owned. */
+char *bench_bus_xml(sd_bus *bus, const char *path);
+/** Kill, and wait until the machine is gone. */
+void bench_bus_kill(sd_bus *bus, const char *path);
+
+typedef struct BenchPending {
+    unsigned left, failed;
+} BenchPending;
+/** Sends without waiting; counts up @pending->left, and down when the reply is processed. */
+void bench_bus_send(sd_bus *bus, sd_bus_message *call, BenchPending *pending);
+/** Processes replies until at most @left are left. */
+void bench_bus_drain(sd_bus *bus, BenchPending *pending, unsigned left);
