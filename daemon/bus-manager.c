@@ -25,6 +25,13 @@ static int reply_machine(sd_bus_message *call, const ViommuOutcome *outcome)
     return sd_bus_reply_method_return(call, "o", path);
 }
 
+static int reply_model(sd_bus_message *call, const ViommuOutcome *outcome)
+{
+    const char *model = viommu_model_to_string(outcome->model);
+
+    return sd_bus_reply_method_return(call, "s", model ? model : "");
+}
+
 static int reply_report(sd_bus_message *call, const ViommuOutcome *outcome)
 {
     sd_bus_message *reply = NULL;
@@ -62,9 +69,8 @@ static int method_launch(sd_bus_message *call, void *userdata, sd_bus_error *unu
     return 1;
 }
 
-static int method_plan(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+static int dry_run(sd_bus_message *call, ViommuBus *bus, bool brief)
 {
-    ViommuBus *bus = userdata;
     g_autoptr(GError) error = NULL;
     ViommuRequest *request;
     ViommuWaiter waiter;
@@ -72,9 +78,19 @@ static int method_plan(sd_bus_message *call, void *userdata, sd_bus_error *unuse
     request = read_request(call, &error);
     if (!request)
         return viommu_bus_reply_error(call, error, NULL);
-    waiter = viommu_bus_reply_later(call, reply_report);
-    viommu_manager_plan(bus->manager, request, &waiter);
+    waiter = viommu_bus_reply_later(call, brief ? reply_model : reply_report);
+    viommu_manager_plan(bus->manager, request, brief, &waiter);
     return 1;
+}
+
+static int method_plan(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    return dry_run(call, userdata, false);
+}
+
+static int method_check(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    return dry_run(call, userdata, true);
 }
 
 static int method_get_machine(sd_bus_message *call, void *userdata, sd_bus_error *unused)
@@ -234,6 +250,8 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("Launch", SD_BUS_ARGS("a{sv}", request), SD_BUS_RESULT("o", machine),
                             method_launch, OPEN),
     SD_BUS_METHOD_WITH_ARGS("Plan", SD_BUS_ARGS("a{sv}", request), SD_BUS_RESULT("a{sv}", plan), method_plan,
+                            OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Check", SD_BUS_ARGS("a{sv}", request), SD_BUS_RESULT("s", model), method_check,
                             OPEN),
     SD_BUS_METHOD_WITH_ARGS("GetMachine", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", machine),
                             method_get_machine, OPEN),

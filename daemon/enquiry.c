@@ -10,6 +10,7 @@ typedef struct Dry {
     const ViommuPolicy *policy;
     ViommuRequest *request;
     ViommuWaiter waiter;
+    bool brief; /* the model is all that is wanted */
 } Dry;
 
 static void plan_dry(const ViommuHost *host, const GError *host_error, void *userdata)
@@ -23,9 +24,10 @@ static void plan_dry(const ViommuHost *host, const GError *host_error, void *use
     ViommuOutcome outcome = {.error = host_error};
 
     if (host && viommu_plan_build(&input, &plan, &reasons, &error)) {
-        g_autofree char *xml = viommu_domain_xml(plan, NULL);
-        report = g_variant_ref_sink(viommu_plan_report(plan, xml));
+        g_autofree char *xml = dry->brief ? NULL : viommu_domain_xml(plan, NULL);
+        report = dry->brief ? NULL : g_variant_ref_sink(viommu_plan_report(plan, xml));
         outcome.report = report;
+        outcome.model = plan->iommu.model;
     } else if (host) {
         outcome.error = error;
         outcome.reasons = reasons;
@@ -36,11 +38,11 @@ static void plan_dry(const ViommuHost *host, const GError *host_error, void *use
 }
 
 void viommu_enquiry_plan(ViommuHostinfo *hostinfo, const ViommuPolicy *policy, ViommuRequest *request,
-                         const ViommuWaiter *waiter)
+                         bool brief, const ViommuWaiter *waiter)
 {
     Dry *dry = g_new(Dry, 1);
 
-    *dry = (Dry){policy, request, *waiter};
+    *dry = (Dry){policy, request, *waiter, brief};
     viommu_hostinfo_get(hostinfo, plan_dry, dry);
 }
 

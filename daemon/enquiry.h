@@ -10,9 +10,9 @@
 #include "lib/policy.h"
 #include "lib/request.h"
 
-/** Takes @request.  Makes nothing. */
+/** Takes @request.  Makes nothing.  @brief: the outcome has the model only, no report and no XML. */
 void viommu_enquiry_plan(ViommuHostinfo *hostinfo, const ViommuPolicy *policy, ViommuRequest *request,
-                         const ViommuWaiter *waiter);
+                         bool brief, const ViommuWaiter *waiter);
 void viommu_enquiry_xml(ViommuBackend *backend, ViommuWorker *worker, const char *uuid,
                         const ViommuWaiter *waiter);
 void viommu_enquiry_reset(ViommuBackend *backend, ViommuWorker *worker, const char *uuid,

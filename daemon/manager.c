@@ -282,9 +282,10 @@ static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata)
 
 /* --- Other calls --- */
 
-void viommu_manager_plan(ViommuManager *manager, ViommuRequest *request, const ViommuWaiter *waiter)
+void viommu_manager_plan(ViommuManager *manager, ViommuRequest *request, bool brief,
+                         const ViommuWaiter *waiter)
 {
-    viommu_enquiry_plan(manager->hostinfo, &manager->context.config->policy, request, waiter);
+    viommu_enquiry_plan(manager->hostinfo, &manager->context.config->policy, request, brief, waiter);
 }
 
 void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter)

@@ -53,8 +53,9 @@ void viommu_manager_launch(ViommuManager *manager, ViommuRequest *request, uint3
                            const ViommuWaiter *waiter);
 /** Ends the machines that are bound to @client. */
 void viommu_manager_client_gone(ViommuManager *manager, const char *client);
-/** Takes @request.  A dry run; the outcome has the report. */
-void viommu_manager_plan(ViommuManager *manager, ViommuRequest *request, const ViommuWaiter *waiter);
+/** Takes @request.  A dry run; the outcome has the model, and unless @brief the report. */
+void viommu_manager_plan(ViommuManager *manager, ViommuRequest *request, bool brief,
+                         const ViommuWaiter *waiter);
 /** Ends @machine, which is gone when @waiter hears of it.  @seconds for the guest to end by itself; 0 also hurries an
  *  earlier stop. */
 void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_t seconds,

@@ -11,6 +11,7 @@ typedef struct ViommuOutcome {
     const GPtrArray *reasons;     /* of ViommuReason: all that speaks against a request; may be NULL */
     const ViommuMachine *machine; /* launch */
     GVariant *report;             /* plan: a{sv} */
+    ViommuModel model;            /* check: what would be chosen */
     const char *xml;              /* XML of a domain */
 } ViommuOutcome;
 

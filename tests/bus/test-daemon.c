@@ -52,6 +52,29 @@ START_TEST(models_are_those_of_plans)
 }
 END_TEST
 
+/* The model, or the refusal, that Plan gives. */
+START_TEST(check)
+{
+    static const struct {
+        const char *request, *model;
+    } cases[] = {{"{'arch': <'x86_64'>, 'iommu': <{'is-supported': <true>}>}", "intel"},
+                 {"{'arch': <'x86_64'>, 'iommu': <{'is-supported': <false>}>}", ""}};
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autoptr(HarnessError) refused = NULL;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(sd_bus_message) reply =
+            harness_call(harness, harness_request(harness->bus, "Check", cases[i].request));
+        const char *model = NULL;
+
+        ck_assert_int_ge(sd_bus_message_read(reply, "s", &model), 0);
+        ck_assert_str_eq(model, cases[i].model);
+    }
+    refused = harness_refused(harness, "Check", "{'arch': <'x86_64'>, 'iommu': <{'model': <'smmuv3'>}>}");
+    harness_assert_error(refused, "NotSupported", "'smmuv3' exists only on aarch64");
+}
+END_TEST
+
 START_TEST(dry_run)
 {
     static const char request[] = "{'arch': <'x86_64'>, 'iommu': <{'is-supported': <true>}>}";
@@ -252,6 +275,7 @@ static const HarnessScenario scenarios[] = {
     {"host", &host},
     {"models-are-those-of-plans", &models_are_those_of_plans},
     {"plan", &dry_run},
+    {"check", &check},
     {"plan-without-iommu", &plan_without_iommu},
     {"name-is-taken", &name_is_taken},
     {"command-line", &command_line},
