@@ -222,16 +222,23 @@ static void remember(ViommuProbe *probe, const ViommuHost *host, int generation)
     probe->generation = generation;
 }
 
+/* Never remembered: drivers are bound and devices plugged behind our back, and reading it takes a millisecond or so. */
+static bool add_topology(const ViommuProbe *probe, ViommuHost *host, GError **error)
+{
+    return !probe->local || viommu_topology_read("/", &host->topology, error);
+}
+
 ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&probe->lock);
     g_autoptr(ViommuHost) host = cached_host(probe);
     Ask ask = {.probe = probe};
 
-    if (host)
-        return g_steal_pointer(&host);
-    if (!viommu_pool_call(probe->pool, ask_host, &ask, true, error))
-        return NULL;
-    remember(probe, ask.host, ask.generation);
-    return ask.host;
+    if (!host) {
+        if (!viommu_pool_call(probe->pool, ask_host, &ask, true, error))
+            return NULL;
+        remember(probe, ask.host, ask.generation);
+        host = ask.host;
+    }
+    return add_topology(probe, host, error) ? g_steal_pointer(&host) : NULL;
 }

@@ -7,7 +7,6 @@
 #include "daemon/bus-variant.h"
 #include "lib/error.h"
 #include "lib/names.h"
-#include "lib/traits.h"
 
 /* --- Methods --- */
 
@@ -196,14 +195,8 @@ static int get_traits(sd_bus *unused_bus, const char *path, const char *interfac
                       sd_bus_message *reply, void *userdata, sd_bus_error *unused)
 {
     ViommuBus *bus = userdata;
-    char **models = viommu_hostinfo_models(viommu_manager_hostinfo(bus->manager));
-    g_auto(GStrv) traits = NULL;
-    unsigned set = 0;
 
-    for (char **model = models; *model; model++)
-        set |= 1u << viommu_enum_from_string(&viommu_enum_model, *model);
-    traits = viommu_traits(set);
-    return sd_bus_message_append_strv(reply, traits);
+    return sd_bus_message_append_strv(reply, viommu_hostinfo_traits(viommu_manager_hostinfo(bus->manager)));
 }
 
 static int get_host_iommu(sd_bus *unused_bus, const char *path, const char *interface, const char *property,

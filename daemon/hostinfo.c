@@ -2,7 +2,8 @@
 /* hostinfo: one probe at a time, its waiters, its answer.  Does not know who wants it. */
 #include "daemon/hostinfo.h"
 
-#include "lib/plan.h"
+#include "lib/offer.h"
+#include "lib/traits.h"
 
 typedef struct Waiter {
     ViommuHostinfoFunc func;
@@ -14,7 +15,7 @@ struct ViommuHostinfo {
     ViommuWorker *worker;
     const ViommuPolicy *policy;
     ViommuHost *host;
-    char **models;
+    char **models, **traits;
     GArray *waiters; /* of Waiter, for the probe in flight */
     bool probing;
     Waiter watcher;
@@ -35,6 +36,7 @@ ViommuHostinfo *viommu_hostinfo_new(ViommuBackend *backend, ViommuWorker *worker
     info->worker = worker;
     info->policy = policy;
     info->models = g_new0(char *, 1);
+    info->traits = g_new0(char *, 1);
     info->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
     return info;
 }
@@ -46,6 +48,7 @@ void viommu_hostinfo_free(ViommuHostinfo *info)
     g_assert(!info->probing);
     viommu_host_free(info->host);
     g_strfreev(info->models);
+    g_strfreev(info->traits);
     g_array_unref(info->waiters);
     g_free(info);
 }
@@ -55,38 +58,22 @@ void viommu_hostinfo_watch(ViommuHostinfo *info, ViommuHostinfoFunc func, void *
     info->watcher = (Waiter){func, userdata};
 }
 
-/* The planner itself is asked, so that the list can never say other than a launch would. */
-static bool model_is_offered(const ViommuHostinfo *info, ViommuArch arch, ViommuModel model)
+static void set_offer(ViommuHostinfo *info)
 {
-    g_autoptr(GVariant) tree =
-        g_variant_ref_sink(g_variant_new_parsed("{'arch': <%s>, 'iommu': <{'model': <%s>}>}",
-                                                viommu_arch_to_string(arch), viommu_model_to_string(model)));
-    g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
-    g_autoptr(ViommuPlan) plan = NULL;
-    ViommuPlanInput input = {.request = request, .host = info->host, .policy = info->policy};
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    ViommuOffer offer;
+    unsigned models;
 
-    return request && viommu_plan_build(&input, &plan, NULL, NULL);
-}
-
-static bool model_is_offered_somewhere(const ViommuHostinfo *info, ViommuModel model)
-{
-    for (int arch = 0; arch < VIOMMU_ARCH_LAST; arch++)
-        if (viommu_host_emulator(info->host, (ViommuArch)arch) &&
-            model_is_offered(info, (ViommuArch)arch, model))
-            return true;
-    return false;
-}
-
-static void set_models(ViommuHostinfo *info)
-{
-    g_autoptr(GPtrArray) models = g_ptr_array_new_with_free_func(g_free);
-
+    viommu_offer_of_host(info->host, info->policy, &offer);
+    models = viommu_offer_models(&offer);
     for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
-        if (model_is_offered_somewhere(info, (ViommuModel)model))
-            g_ptr_array_add(models, g_strdup(viommu_model_to_string((ViommuModel)model)));
-    g_ptr_array_add(models, NULL);
+        if (models & (1u << model))
+            g_ptr_array_add(names, g_strdup(viommu_model_to_string((ViommuModel)model)));
+    g_ptr_array_add(names, NULL);
     g_strfreev(info->models);
-    info->models = (char **)g_ptr_array_free(g_steal_pointer(&models), FALSE);
+    info->models = (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
+    g_strfreev(info->traits);
+    info->traits = viommu_traits(&offer);
 }
 
 static bool is_news(const ViommuHostinfo *info, const ViommuHost *host)
@@ -105,7 +92,7 @@ static void take_host(ViommuHostinfo *info, ViommuHost *host)
     }
     viommu_host_free(info->host);
     info->host = host;
-    set_models(info);
+    set_offer(info);
     if (info->watcher.func)
         info->watcher.func(info->host, NULL, info->watcher.userdata);
 }
@@ -167,4 +154,9 @@ const ViommuHost *viommu_hostinfo_host(const ViommuHostinfo *info)
 char **viommu_hostinfo_models(const ViommuHostinfo *info)
 {
     return info->models;
+}
+
+char **viommu_hostinfo_traits(const ViommuHostinfo *info)
+{
+    return info->traits;
 }

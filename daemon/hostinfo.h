@@ -31,3 +31,5 @@ void viommu_hostinfo_refresh(ViommuHostinfo *info, ViommuHostinfoFunc func, void
 const ViommuHost *viommu_hostinfo_host(const ViommuHostinfo *info);
 /** The models that a plain request for each would get here; empty when the host is not known. Borrowed. */
 char **viommu_hostinfo_models(const ViommuHostinfo *info);
+/** The same as traits, see lib/traits.h. Borrowed. */
+char **viommu_hostinfo_traits(const ViommuHostinfo *info);

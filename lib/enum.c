@@ -31,28 +31,19 @@ DEFINE_ENUM(result, "result", VIOMMU_RESULT_LAST, "none", "shutdown", "crashed",
 DEFINE_ENUM(event, "event", VIOMMU_EVENT_LAST, "planned", "defined", "started", "launch-failed",
             "stop-requested", "guest-ended", "guest-crashed", "vanished", "removed", "stop-failed", "expired",
             "reaped");
+DEFINE_ENUM(iommu_kind, "kind of IOMMU", VIOMMU_IOMMU_KIND_LAST, "intel", "amd", "smmuv3", "smmu", "virtio",
+            "other");
+DEFINE_ENUM(table_state, "state of a table", VIOMMU_TABLE_STATE_LAST, "good", "broken", "unread");
 DEFINE_ENUM(recovery, "recovery", VIOMMU_RECOVERY_LAST, "adopt", "undo", "report");
 
 const ViommuEnum *const viommu_enum_all[] = {
-    &viommu_enum_arch,
-    &viommu_enum_family,
-    &viommu_enum_accelerator,
-    &viommu_enum_model,
-    &viommu_enum_order,
-    &viommu_enum_verdict,
-    &viommu_enum_firmware,
-    &viommu_enum_wait,
-    &viommu_enum_bind,
-    &viommu_enum_disk_format,
-    &viommu_enum_disk_bus,
-    &viommu_enum_network_type,
-    &viommu_enum_network_model,
-    &viommu_enum_cpu_mode,
-    &viommu_enum_state,
-    &viommu_enum_result,
-    &viommu_enum_event,
-    &viommu_enum_recovery,
-    NULL,
+    &viommu_enum_arch,          &viommu_enum_family,      &viommu_enum_accelerator,
+    &viommu_enum_model,         &viommu_enum_order,       &viommu_enum_verdict,
+    &viommu_enum_firmware,      &viommu_enum_wait,        &viommu_enum_bind,
+    &viommu_enum_disk_format,   &viommu_enum_disk_bus,    &viommu_enum_network_type,
+    &viommu_enum_network_model, &viommu_enum_cpu_mode,    &viommu_enum_state,
+    &viommu_enum_result,        &viommu_enum_event,       &viommu_enum_recovery,
+    &viommu_enum_iommu_kind,    &viommu_enum_table_state, NULL,
 };
 
 const char *viommu_enum_to_string(const ViommuEnum *table, int value)

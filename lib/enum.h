@@ -140,10 +140,30 @@ typedef enum ViommuResult {
     VIOMMU_RESULT_LAST,
 } ViommuResult;
 
+/* What translates the host's own devices, by the kernel's driver. */
+typedef enum ViommuIommuKind {
+    VIOMMU_IOMMU_KIND_INTEL,
+    VIOMMU_IOMMU_KIND_AMD,
+    VIOMMU_IOMMU_KIND_SMMUV3,
+    VIOMMU_IOMMU_KIND_SMMU,   /* version 1 or 2 */
+    VIOMMU_IOMMU_KIND_VIRTIO, /* the host is a guest itself */
+    VIOMMU_IOMMU_KIND_OTHER,
+    VIOMMU_IOMMU_KIND_LAST,
+} ViommuIommuKind;
+
+/* What a table of the firmware is worth. */
+typedef enum ViommuTableState {
+    VIOMMU_TABLE_STATE_GOOD,   /* it describes at least one IOMMU */
+    VIOMMU_TABLE_STATE_BROKEN, /* it is there and describes none; its problem says why */
+    VIOMMU_TABLE_STATE_UNREAD, /* it is there, but only root may read it */
+    VIOMMU_TABLE_STATE_LAST,
+} ViommuTableState;
+
 extern const ViommuEnum viommu_enum_arch, viommu_enum_family, viommu_enum_accelerator, viommu_enum_model,
     viommu_enum_order, viommu_enum_verdict, viommu_enum_firmware, viommu_enum_wait, viommu_enum_bind,
     viommu_enum_disk_format, viommu_enum_disk_bus, viommu_enum_network_type, viommu_enum_network_model,
-    viommu_enum_cpu_mode, viommu_enum_state, viommu_enum_result;
+    viommu_enum_cpu_mode, viommu_enum_state, viommu_enum_result, viommu_enum_iommu_kind,
+    viommu_enum_table_state;
 
 /** All tables, for the test that walks them; ended by NULL. */
 extern const ViommuEnum *const viommu_enum_all[];

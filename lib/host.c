@@ -23,10 +23,9 @@ static const ViommuField host_fields[] = {
     {"emulators", VIOMMU_FIELD_LIST, offsetof(ViommuHost, emulators), .fields = &emulator_table, .max = 64,
      .required = true},
     {"host-iommu", VIOMMU_FIELD_FLAG, offsetof(ViommuHost, has_iommu)},
-    {"host-iommu-width", VIOMMU_FIELD_NUMBER, offsetof(ViommuHost, iommu_width), .min = 32, .max = 64},
     {"memory", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, memory_bytes)},
     {"locked-memory-limit", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, locked_memory_bytes)},
-    {"devices", VIOMMU_FIELD_WORDS, offsetof(ViommuHost, devices)},
+    {"topology", VIOMMU_FIELD_DICT, offsetof(ViommuHost, topology), .fields = &viommu_topology_fields},
 };
 static const ViommuFields host_table = {host_fields, G_N_ELEMENTS(host_fields), sizeof(ViommuHost), -1};
 

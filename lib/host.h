@@ -6,6 +6,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include "lib/enum.h"
+#include "lib/topology.h"
 #include "lib/version.h"
 
 typedef struct ViommuEmulator {
@@ -24,10 +25,9 @@ typedef struct ViommuHost {
     char *arch_name; /* the host's own; NULL: that of the first emulator */
     GPtrArray *emulators;
     int has_iommu;                /* flag: the host itself has IOMMU groups; says nothing of guests */
-    uint64_t iommu_width;         /* bits of the host's IOMMU; unset: not known */
     uint64_t memory_bytes;        /* unset: not known */
     uint64_t locked_memory_bytes; /* RLIMIT_MEMLOCK of libvirt's daemon; unset: not known */
-    char **devices;               /* assignable PCI devices; read by nothing yet but kept when recorded */
+    ViommuTopology topology;      /* the hardware; not present: not known, as on a host that is far away */
 } ViommuHost;
 
 /** A host without facts, for a reader to fill. Owned. */

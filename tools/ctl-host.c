@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl host: what this host can do; why not the rest, in the planner's own words. */
+/* viommuctl host: what this host can do; why not the rest, in the planner's own words; and what it is made of. */
+#include "lib/error.h"
+#include "lib/offer.h"
 #include "lib/plan-report.h"
 #include "lib/quantity.h"
+#include "tools/ctl-topology.h"
 #include "tools/ctl.h"
 #include "tools/local.h"
-
-/* The request of somebody who wants @model on @arch and says nothing else. */
-static ViommuRequest *plain_request(ViommuArch arch, ViommuModel model, GError **error)
-{
-    g_autoptr(GVariant) tree = NULL;
-    GVariantBuilder request, iommu;
-
-    g_variant_builder_init(&iommu, G_VARIANT_TYPE_VARDICT);
-    g_variant_builder_add(&iommu, "{sv}", "model", g_variant_new_string(viommu_model_to_string(model)));
-    g_variant_builder_init(&request, G_VARIANT_TYPE_VARDICT);
-    g_variant_builder_add(&request, "{sv}", "arch", g_variant_new_string(viommu_arch_to_string(arch)));
-    g_variant_builder_add(&request, "{sv}", "iommu", g_variant_builder_end(&iommu));
-    tree = g_variant_ref_sink(g_variant_builder_end(&request));
-    return viommu_request_parse(tree, error);
-}
 
 static void print_reasons(const ViommuOutput *output, const GPtrArray *reasons, ViommuModel model)
 {
@@ -44,13 +32,13 @@ static void print_model(const ViommuOutput *output, ViommuPlanInput *input, Viom
                         ViommuModel model)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(ViommuRequest) request = plain_request(arch, model, &error);
+    g_autoptr(ViommuRequest) request = viommu_offer_request(arch, model);
     g_autoptr(ViommuPlan) plan = NULL;
     GPtrArray *reasons = NULL;
     bool possible;
 
     input->request = request;
-    possible = request && viommu_plan_build(input, &plan, &reasons, &error);
+    possible = viommu_plan_build(input, &plan, &reasons, &error);
     viommu_output_format(output, "  %-9s", viommu_model_to_string(model));
     viommu_output_text(output, possible ? VIOMMU_STYLE_GOOD : VIOMMU_STYLE_BAD,
                        possible ? "possible\n" : "refused\n");
@@ -98,22 +86,36 @@ static void print_host(const ViommuOutput *output, const ViommuHost *host, const
 {
     g_autofree char *libvirt = viommu_version_format(host->libvirt);
 
-    viommu_output_format(output, "libvirt %s at %s\n", libvirt, uri);
+    viommu_output_format(output, "libvirt %s%s%s\n", libvirt, uri ? " at " : "", uri ? uri : "");
     if (host->arch_name)
         viommu_output_format(output, "host architecture: %s\n", host->arch_name);
     if (host->memory_bytes != VIOMMU_UNSET_NUMBER)
         viommu_output_format(output, "memory: %.1f GiB\n", (double)host->memory_bytes / VIOMMU_GIB);
     if (host->locked_memory_bytes != VIOMMU_UNSET_NUMBER) {
-        g_autofree char *locked = viommu_quantity_format(host->locked_memory_bytes);
+        g_autofree char *locked = host->locked_memory_bytes == VIOMMU_TOPOLOGY_UNLIMITED
+                                      ? g_strdup("as much as there is")
+                                      : viommu_quantity_format(host->locked_memory_bytes);
 
         viommu_output_format(output, "locked memory of libvirt's daemon: at most %s\n", locked);
     }
-    if (host->iommu_width != VIOMMU_UNSET_NUMBER)
-        viommu_output_format(output, "width of the host's IOMMU: %" G_GUINT64_FORMAT " bits\n",
-                             host->iommu_width);
     if (!host->emulators || host->emulators->len == 0)
         viommu_output_format(output,
                              "libvirt knows no emulator: install qemu-system-x86 or qemu-system-arm\n");
+}
+
+static bool print_inventory(const ViommuCtl *ctl, const ViommuHost *host, const ViommuPolicy *policy,
+                            GError **error)
+{
+    if (!host->topology.present) {
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+            "nothing is known of the hardware of %s: run \"viommuctl host --inventory\" there, or name its "
+            "files with --root",
+            ctl->host ? ctl->host : "a host that is far away");
+        return false;
+    }
+    viommu_ctl_print_inventory(&ctl->output, host, policy);
+    return true;
 }
 
 bool viommu_ctl_host(ViommuCtl *ctl, GError **error)
@@ -125,13 +127,20 @@ bool viommu_ctl_host(ViommuCtl *ctl, GError **error)
 
     if (!host)
         return false;
+    if (ctl->inventory)
+        return print_inventory(ctl, host, &config->policy, error);
     if (ctl->output.json) {
         viommu_output_json(viommu_host_to_variant(host));
         return true;
     }
     input.policy = &config->policy;
-    print_host(&ctl->output, host, uri);
+    if (host->libvirt)
+        print_host(&ctl->output, host, uri);
     for (guint i = 0; host->emulators && i < host->emulators->len; i++)
         print_emulator(&ctl->output, &input, g_ptr_array_index(host->emulators, i));
+    if (host->topology.present && host->libvirt)
+        viommu_output_text(&ctl->output, VIOMMU_STYLE_PLAIN, "\n");
+    if (host->topology.present)
+        viommu_ctl_print_topology(&ctl->output, &host->topology);
     return true;
 }

@@ -52,21 +52,31 @@ static ViommuHost *probe(ViommuCtl *ctl, const char *uri, GError **error)
     return host;
 }
 
+static ViommuHost *recorded(const char *file, GError **error)
+{
+    g_autoptr(GVariant) tree = viommu_request_file_read(file, error);
+    ViommuHost *host = tree ? viommu_host_from_variant(tree, error) : NULL;
+
+    if (tree && !host)
+        g_prefix_error(error, "%s: ", file);
+    return host;
+}
+
 ViommuHost *viommu_local_host(ViommuCtl *ctl, char **ret_uri, GError **error)
 {
-    const char *uri = ctl->host ? NULL : choose_uri(ctl);
-    g_autoptr(GVariant) tree = NULL;
-    ViommuHost *host;
+    /* The libvirt of this machine has nothing to do with the files of another. */
+    const char *uri = ctl->host || (ctl->root && !ctl->connect) ? NULL : choose_uri(ctl);
+    g_autoptr(ViommuHost) host = NULL;
 
-    if (uri) {
+    if (uri)
         host = probe(ctl, uri, error);
-    } else {
-        tree = viommu_request_file_read(ctl->host, error);
-        host = tree ? viommu_host_from_variant(tree, error) : NULL;
-        if (tree && !host)
-            g_prefix_error(error, "%s: ", ctl->host);
-    }
-    if (host && ret_uri)
+    else if (ctl->host)
+        host = recorded(ctl->host, error);
+    else
+        host = viommu_host_new();
+    if (!host || (ctl->root && !viommu_topology_read(ctl->root, &host->topology, error)))
+        return NULL;
+    if (ret_uri)
         *ret_uri = g_strdup(uri);
-    return host;
+    return g_steal_pointer(&host);
 }

@@ -9,6 +9,7 @@
 /** The configuration that the viommud of the same --user or --system would read, with --order over it.  Without either
  *  option: the user's unless root asks.  Tells unknown keys as warnings.  Owned. */
 ViommuConfig *viommu_local_config(const ViommuCtl *ctl, GError **error);
-/** The host in the file that --host names, else this one, asked through libvirt.  *ret_uri, owned, NULL for a recorded
- *  host; may be NULL.  Owned. */
+/** The host in the file that --host names, else this one, asked through libvirt; with --root its hardware is what lies below
+ *  that directory, and without --host or --connect nothing else is known.  *ret_uri, owned, NULL when libvirt was not asked;
+ *  may be NULL.  Owned. */
 ViommuHost *viommu_local_host(ViommuCtl *ctl, char **ret_uri, GError **error);

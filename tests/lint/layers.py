@@ -21,12 +21,13 @@ RESERVED = [
     ("fork", r'\b(fork|vfork)\s*\(', r"tests/.*\.c$"),
 ]
 
-# What a pure library must not touch.
+# What a pure library must not touch.  Only root.c reads files: the hardware's, below a given directory.
+READS_FILES = "lib/root.c"
 IMPURE = [
     ("a clock", r"\b(time|clock_gettime|gettimeofday|g_get_(real|monotonic)_time)\s*\("),
     ("the environment", r"\b(getenv|setenv|g_getenv|g_get_(user|home|host)_\w+)\s*\("),
     ("logging or printing", r"\b(printf|fprintf|puts|g_(message|warning|critical|debug|print|printerr|log))\s*\("),
-    ("files", r"\b(fopen|open|g_file_get_contents|g_file_test|stat|access)\s*\("),
+    ("files", r"\b(fopen|open|openat2?|opendir|g_file_get_contents|g_file_test|f?stat|access|readlink(at)?|read)\s*\("),
     ("the bus or the daemon", r'#include ["<](systemd|libvirt|daemon|tools)/'),
     ("random numbers", r"\b(g_uuid_string_random|g_random_\w+|rand|random)\s*\("),
 ]
@@ -51,7 +52,8 @@ def main():
                     found.append(f"{name}:{number}: {what} belongs elsewhere: {line.strip()}")
             if name.startswith("lib/"):
                 found += [f"{name}:{number}: lib/ is pure, this touches {what}: {line.strip()}"
-                          for what, pattern in IMPURE if re.search(pattern, line)]
+                          for what, pattern in IMPURE
+                          if re.search(pattern, line) and (what, name) != ("files", READS_FILES)]
             if name.startswith("daemon/") and re.search(r'#include "tools/', line):
                 found.append(f"{name}:{number}: the daemon does not know its clients: {line.strip()}")
     if not files:

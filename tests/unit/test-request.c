@@ -294,9 +294,17 @@ START_TEST(recorded_hosts)
         "'accelerators': <['kvm', 'tcg']>, 'path': <'/q'>, 'machines': <['pc', 'q35']>, 'firmware': "
         "<['efi']>, "
         "'max-vcpus': <uint64 288>}, {'arch': <'riscv64'>, 'qemu': <'7.2.22'>, 'accelerators': <['tcg']>}]>, "
-        "'host-iommu-width': <uint64 48>, 'memory': <uint64 1073741824>, 'locked-memory-limit': <uint64 "
-        "67108864>, "
-        "'devices': <['0000:01:00.0']>}";
+        "'memory': <uint64 1073741824>, 'locked-memory-limit': <uint64 67108864>, "
+        "'topology': <{'acpi': <true>, 'tables': <[{'name': <'DMAR'>, 'state': <'good'>, 'units': <uint64 "
+        "1>}]>, "
+        "'kernel-options': <['intel_iommu=on']>, 'iommus': <[{'name': <'dmar0'>, 'kind': <'intel'>, 'width': "
+        "<uint64 39>}]>, 'devices': <[{'address': <'0000:01:00.0'>, 'vendor': <uint64 32902>, 'device': "
+        "<uint64 "
+        "5490>, 'class': <uint64 131072>, 'driver': <'vfio-pci'>, 'node': <uint64 0>, 'group': <uint64 1>, "
+        "'iommu': <'dmar0'>, 'cdev': <'vfio0'>}]>, 'nodes': <[{'node': <uint64 0>, 'memory': <uint64 "
+        "1073741824>, 'huge-pages': <[{'size': <uint64 2097152>, 'total': <uint64 8>, 'free': <uint64 "
+        "3>}]>}]>, "
+        "'vfio': <true>, 'iommufd': <false>}>}";
     g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
     g_autoptr(GError) error = NULL;
     g_autoptr(ViommuHost) host = viommu_host_from_variant(tree, &error);

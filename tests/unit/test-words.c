@@ -38,7 +38,7 @@ START_TEST(every_word_both_ways)
         ck_assert_int_eq(viommu_enum_from_string(table, ""), VIOMMU_UNSET);
         ck_assert_int_eq(viommu_enum_from_string(table, NULL), VIOMMU_UNSET);
     }
-    ck_assert_uint_eq(tables, 18);
+    ck_assert_uint_eq(tables, 20);
 }
 END_TEST
 
@@ -134,18 +134,20 @@ END_TEST
 START_TEST(models_as_traits)
 {
     const struct {
-        unsigned models;
+        ViommuOffer offer;
         const char *traits;
     } cases[] = {
-        {0, ""},
-        {1u << VIOMMU_MODEL_AMD, "CUSTOM_COMPUTE_VIOMMU_MODEL_AMD"},
-        {1u << VIOMMU_MODEL_SMMUV3, "COMPUTE_VIOMMU_MODEL_SMMUV3 COMPUTE_VIOMMU_MODEL_AUTO"},
-        {1u << VIOMMU_MODEL_INTEL | 1u << VIOMMU_MODEL_VIRTIO,
-         "COMPUTE_VIOMMU_MODEL_INTEL COMPUTE_VIOMMU_MODEL_VIRTIO COMPUTE_VIOMMU_MODEL_AUTO"},
+        {{{0, 0}}, ""},
+        {{{1u << VIOMMU_MODEL_AMD, 0}}, "CUSTOM_COMPUTE_VIOMMU_MODEL_AMD CUSTOM_VIOMMU_X86_64_AMD"},
+        {{{0, 1u << VIOMMU_MODEL_SMMUV3}},
+         "COMPUTE_VIOMMU_MODEL_SMMUV3 COMPUTE_VIOMMU_MODEL_AUTO CUSTOM_VIOMMU_AARCH64_SMMUV3"},
+        {{{1u << VIOMMU_MODEL_INTEL | 1u << VIOMMU_MODEL_VIRTIO, 1u << VIOMMU_MODEL_VIRTIO}},
+         "COMPUTE_VIOMMU_MODEL_INTEL COMPUTE_VIOMMU_MODEL_VIRTIO COMPUTE_VIOMMU_MODEL_AUTO "
+         "CUSTOM_VIOMMU_X86_64_INTEL CUSTOM_VIOMMU_X86_64_VIRTIO CUSTOM_VIOMMU_AARCH64_VIRTIO"},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_auto(GStrv) traits = viommu_traits(cases[i].models);
+        g_auto(GStrv) traits = viommu_traits(&cases[i].offer);
         g_autofree char *text = g_strjoinv(" ", traits);
 
         ck_assert_str_eq(text, cases[i].traits);
