@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guest: which IOMMU drivers a guest has, from what the request tells of it.  Does not look into images. */
+/* guest: whether a guest drives an IOMMU, from what the request claims of it and what was read from its kernel.
+ * What was read wins over what is claimed.  Does not look into images. */
 #pragma once
 
-#include "lib/enum.h"
+#include "lib/guest-os.h"
+#include "lib/kernel.h"
 #include "lib/request.h"
 
-typedef enum ViommuDriver {
-    VIOMMU_DRIVER_UNKNOWN, /* nothing said */
-    VIOMMU_DRIVER_YES,
-    VIOMMU_DRIVER_MODULE, /* a module that the stock initramfs lacks: the root disk is not found without it */
-    VIOMMU_DRIVER_NO,
-    VIOMMU_DRIVER_LAST,
-} ViommuDriver;
+/* What is known of a guest. */
+typedef struct ViommuGuest {
+    const ViommuRequest *request; /* what is claimed, and its command line when it is booted directly */
+    const ViommuKernel *kernel;   /* what was read from boot.kernel; NULL: nothing */
+} ViommuGuest;
 
-/** Whether the guest drives @model on @arch.  *ret_why: a sentence naming the key it comes from; owned; NULL when UNKNOWN. */
-ViommuDriver viommu_guest_driver(const ViommuRequest *request, ViommuArch arch, ViommuModel model,
+/** Whether @guest drives @model on @arch.  *ret_why: a sentence naming the source; owned; NULL when UNKNOWN. */
+ViommuDriver viommu_guest_driver(const ViommuGuest *guest, ViommuArch arch, ViommuModel model,
                                  char **ret_why);
+/** The words that the command line of boot.kernel lacks for @model, and that boot.extend-cmdline lets us add; NULL: none.
+ *  Static. */
+const char *viommu_guest_missing_words(const ViommuGuest *guest, ViommuArch arch, ViommuModel model);
+/** Adds a sentence (char *) to @warnings for each claim that what was read of the kernel contradicts. */
+void viommu_guest_contradictions(const ViommuGuest *guest, ViommuArch arch, GPtrArray *warnings);
 /** A word of guest.drivers: a model's name, or its kernel driver's ("virtio-iommu", "arm-smmu-v3", ...). */
 int viommu_guest_driver_model(const char *word);
-/** The known guest.os nearest to @os, or NULL. *ret_known tells whether @os itself is known. Static. */
-const char *viommu_guest_nearest_os(const char *os, bool *ret_known);

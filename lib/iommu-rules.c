@@ -139,14 +139,16 @@ static void judge_firmware(const ViommuIommuInput *input, ViommuModel model, Vio
 
 static void judge_guest(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
 {
+    ViommuGuest guest = {input->request, input->kernel};
     g_autofree char *why = NULL;
 
     if (!at_home(input, model))
         return;
-    switch (viommu_guest_driver(input->request, input->arch, model, &why)) {
+    switch (viommu_guest_driver(&guest, input->arch, model, &why)) {
     case VIOMMU_DRIVER_NO:
         refuse(candidate, model, "guest", "%s", why);
         break;
+    case VIOMMU_DRIVER_OFF:
     case VIOMMU_DRIVER_MODULE:
         candidate->by_name_only = true;
         g_ptr_array_add(candidate->reasons, viommu_reason_new(model, "guest", "%s", why));

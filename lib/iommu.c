@@ -159,6 +159,7 @@ static void warn(const ViommuIommuInput *input, const Ranking *ranking, const Vi
                  GPtrArray *warnings)
 {
     const ViommuIommuAttributes *given = &choice->attributes;
+    ViommuGuest guest = {input->request, input->kernel};
     g_autofree char *why = NULL;
     ViommuDriver driver;
 
@@ -168,7 +169,8 @@ static void warn(const ViommuIommuInput *input, const Ranking *ranking, const Vi
         g_ptr_array_add(warnings, g_strdup_printf("'%s' was passed over, as libvirt refuses it here: %s",
                                                   viommu_model_to_string(input->vetoes[i].model),
                                                   input->vetoes[i].text));
-    driver = viommu_guest_driver(input->request, input->arch, choice->model, &why);
+    viommu_guest_contradictions(&guest, input->arch, warnings);
+    driver = viommu_guest_driver(&guest, input->arch, choice->model, &why);
     if (ranking->needed)
         g_ptr_array_add(
             warnings,
@@ -179,6 +181,16 @@ static void warn(const ViommuIommuInput *input, const Ranking *ranking, const Vi
         g_ptr_array_add(
             warnings,
             g_strdup_printf("%s; add virtio-iommu to the guest's /etc/initramfs-tools/modules", why));
+    if (driver == VIOMMU_DRIVER_OFF)
+        g_ptr_array_add(warnings,
+                        g_strdup_printf("%s%s", why,
+                                        input->request->boot.kernel ? "; boot.extend-cmdline has it added"
+                                                                    : ": set it in the guest's boot loader"));
+    if (choice->model == VIOMMU_MODEL_INTEL && driver == VIOMMU_DRIVER_UNKNOWN)
+        g_ptr_array_add(warnings,
+                        g_strdup("nothing is known of the guest's kernel: those of Fedora, RHEL and CentOS "
+                                 "leave 'intel' off unless 'intel_iommu=on' is on their command line; say "
+                                 "guest.os or guest.drivers to have it checked"));
     if (choice->model == VIOMMU_MODEL_VIRTIO && driver == VIOMMU_DRIVER_UNKNOWN)
         g_ptr_array_add(warnings,
                         g_strdup("nothing is known of the guest's driver: 'virtio' needs Linux 5.14 with "

@@ -5,6 +5,7 @@
 
 #include <glib.h>
 #include "lib/host.h"
+#include "lib/kernel.h"
 #include "lib/policy.h"
 #include "lib/request.h"
 
@@ -56,6 +57,7 @@ typedef struct ViommuIommuInput {
     ViommuFamily family;
     ViommuAccelerator accelerator; /* KVM or TCG */
     uint64_t vcpus;
+    const ViommuKernel *kernel; /* NULL: not read */
     const ViommuVeto *vetoes;
     size_t n_vetoes;
 } ViommuIommuInput;

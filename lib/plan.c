@@ -266,19 +266,21 @@ static bool settle_iommu(Build *build, GError **error)
         .family = plan->family,
         .accelerator = plan->accelerator,
         .vcpus = plan->vcpus,
+        .kernel = build->input->kernel,
         .vetoes = build->input->vetoes,
         .n_vetoes = build->input->n_vetoes,
     };
     const char *os = build->request->guest.os;
-    bool known = true;
-    const char *near = os ? viommu_guest_nearest_os(os, &known) : NULL;
 
-    if (!known)
+    if (os && !viommu_guest_os_find(os)) {
+        const char *near = viommu_guest_os_nearest(os);
+
         g_ptr_array_add(
             plan->warnings,
             g_strdup_printf("guest.os '%s' is not known%s%s%s: its IOMMU drivers were not checked; say "
                             "guest.kernel or guest.drivers",
                             os, near ? " (nearest: '" : "", near ? near : "", near ? "')" : ""));
+    }
     if (!viommu_iommu_choose(&input, &plan->iommu, plan->warnings, error))
         return false;
     plan->ioapic_split = plan->iommu.attributes.intremap == 1;
@@ -401,6 +403,23 @@ static void settle_devices(Build *build)
         note(build, "the DMA of every virtio device that can goes through the IOMMU");
 }
 
+static void settle_cmdline(Build *build)
+{
+    ViommuPlan *plan = build->plan;
+    const char *asked = build->request->boot.cmdline;
+    ViommuGuest guest = {build->request, build->input->kernel};
+    const char *missing = plan->iommu.model == VIOMMU_MODEL_NONE
+                              ? NULL
+                              : viommu_guest_missing_words(&guest, plan->arch, plan->iommu.model);
+
+    if (!missing) {
+        plan->cmdline = g_strdup(asked);
+        return;
+    }
+    plan->cmdline = asked ? g_strdup_printf("%s %s", asked, missing) : g_strdup(missing);
+    note(build, "'%s' is added to the kernel's command line, as boot.extend-cmdline allows", missing);
+}
+
 static void settle_rest(Build *build)
 {
     ViommuPlan *plan = build->plan;
@@ -419,7 +438,7 @@ static void settle_rest(Build *build)
     plan->uuid = input->uuid ? g_strdup(input->uuid) : derived_uuid(request);
     plan->kernel = g_strdup(request->boot.kernel);
     plan->initrd = g_strdup(request->boot.initrd);
-    plan->cmdline = g_strdup(request->boot.cmdline);
+    settle_cmdline(build);
     plan->wait = request->wait == VIOMMU_UNSET ? VIOMMU_WAIT_STARTED : (ViommuWait)request->wait;
     if (input->policy->console_directory)
         plan->console_log = g_strdup_printf("%s/%s.log", input->policy->console_directory, plan->name);

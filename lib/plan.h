@@ -67,7 +67,8 @@ typedef struct ViommuPlanInput {
     const ViommuRequest *request;
     const ViommuHost *host;
     const ViommuPolicy *policy;
-    const char *name; /* overrides the made-up name of a request that has none; may be NULL */
+    const ViommuKernel *kernel; /* what was read from boot.kernel; NULL: nothing */
+    const char *name;           /* overrides the made-up name of a request that has none; may be NULL */
     const char *uuid; /* NULL: one derived from the request, so that a dry run is the same each time */
     const ViommuVeto *vetoes; /* libvirt's refusals so far */
     size_t n_vetoes;

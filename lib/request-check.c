@@ -98,6 +98,10 @@ static bool check_boot(const ViommuRequest *request, GError **error)
                 request->boot.initrd ? "initrd" : "cmdline");
         return false;
     }
+    if (!request->boot.kernel && request->boot.extend_cmdline == 1) {
+        invalid(error, "boot.extend-cmdline is for a direct kernel boot, but there is no boot.kernel");
+        return false;
+    }
     if (request->boot.secure_boot == 1 && request->boot.firmware == VIOMMU_FIRMWARE_BIOS) {
         invalid(error, "boot.secure-boot is true, but boot.firmware is 'bios'; secure boot needs 'efi'");
         return false;

@@ -43,6 +43,7 @@ static const ViommuField boot_fields[] = {
     {"kernel", VIOMMU_FIELD_STRING, IN(boot, kernel)},
     {"initrd", VIOMMU_FIELD_STRING, IN(boot, initrd)},
     {"cmdline", VIOMMU_FIELD_STRING, IN(boot, cmdline)},
+    {"extend-cmdline", VIOMMU_FIELD_FLAG, IN(boot, extend_cmdline)},
     {"firmware", VIOMMU_FIELD_ENUM, IN(boot, firmware), .words = &viommu_enum_firmware},
     {"secure-boot", VIOMMU_FIELD_FLAG, IN(boot, secure_boot)},
 };

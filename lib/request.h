@@ -56,8 +56,9 @@ typedef struct ViommuRequest {
     } guest;
     struct {
         char *kernel, *initrd, *cmdline;
-        int firmware;    /* ViommuFirmware */
-        int secure_boot; /* flag */
+        int extend_cmdline; /* flag */
+        int firmware;       /* ViommuFirmware */
+        int secure_boot;    /* flag */
     } boot;
     GPtrArray *disks;    /* of ViommuRequestDisk; NULL: none */
     GPtrArray *networks; /* of ViommuRequestNetwork; NULL: none */

@@ -2,6 +2,7 @@
 /* viommuctl plan: decides as the daemon would, and explains. */
 #include <string.h>
 
+#include "daemon/kernel-file.h"
 #include "lib/domain-xml.h"
 #include "lib/plan-report.h"
 #include "tools/ctl.h"
@@ -17,9 +18,13 @@ static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
     ViommuPlanInput input = {.request = request, .host = host};
     ViommuPlan *plan = NULL;
     GPtrArray *reasons = NULL;
+    ViommuKernel kernel;
 
     if (!host)
         return NULL;
+    /* A recorded host has its own files. */
+    if (!ctl->host && request->boot.kernel && viommu_kernel_file_read_path(request->boot.kernel, &kernel))
+        input.kernel = &kernel;
     input.policy = &config->policy;
     if (viommu_plan_build(&input, &plan, &reasons, error))
         return plan;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-facts: every row of the table of facts at its boundary, the limits of machines, guests, and selectors. */
+/* test-facts: every row of the table of facts at its boundary, the limits of machines, and selectors. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
 #include "lib/facts.h"
-#include "lib/guest.h"
 #include "lib/selector.h"
 
 #define V(major, minor, micro) VIOMMU_VERSION_OF(major, minor, micro)
@@ -98,78 +97,6 @@ static ViommuRequest *parse(const char *text)
     return request;
 }
 
-START_TEST(guests)
-{
-    static const struct {
-        const char *request;
-        ViommuArch arch;
-        ViommuModel model;
-        ViommuDriver driver;
-        const char *why; /* a part of it */
-    } cases[] = {
-        {"@a{sv} {}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_UNKNOWN, NULL},
-        {"{'guest': <{'os': <'debian12'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO,
-         "guest.os"},
-        {"{'guest': <{'os': <'bookworm'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO,
-         "guest.os"},
-        {"{'guest': <{'os': <'debian12'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_YES,
-         "guest.os"},
-        {"{'guest': <{'os': <'debian13'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_MODULE,
-         "initramfs"},
-        {"{'guest': <{'os': <'debian13'>}>}", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3, VIOMMU_DRIVER_YES,
-         "guest.os"},
-        {"{'guest': <{'os': <'debian12-cloud'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, VIOMMU_DRIVER_NO,
-         "guest.os"},
-        {"{'guest': <{'os': <'ubuntu24.04'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_YES,
-         "guest.os"},
-        {"{'guest': <{'os': <'plan9'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_UNKNOWN,
-         NULL},
-        {"{'guest': <{'kernel': <'5.10'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO,
-         "5.14"},
-        {"{'guest': <{'kernel': <'5.13.999'>}>}", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO,
-         "5.14"},
-        {"{'guest': <{'kernel': <'5.14'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_UNKNOWN,
-         NULL},
-        {"{'guest': <{'drivers': <['virtio-iommu']>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO,
-         VIOMMU_DRIVER_YES, "guest.drivers"},
-        {"{'guest': <{'drivers': <['virtio-iommu']>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL,
-         VIOMMU_DRIVER_NO, "guest.drivers"},
-        /* what the caller knows stands above what is known of the distribution */
-        {"{'guest': <{'os': <'debian12'>, 'drivers': <['virtio']>}>}", VIOMMU_ARCH_X86_64,
-         VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_YES, "guest.drivers"},
-    };
-
-    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autoptr(ViommuRequest) request = parse(cases[i].request);
-        g_autofree char *why = NULL;
-
-        ck_assert_msg(viommu_guest_driver(request, cases[i].arch, cases[i].model, &why) == cases[i].driver,
-                      "%s: %s", cases[i].request, why ? why : "unknown");
-        ck_assert_int_eq(why != NULL, cases[i].why != NULL);
-        ck_assert_msg(!why || strstr(why, cases[i].why), "%s", why);
-    }
-}
-END_TEST
-
-START_TEST(words_of_guests)
-{
-    bool known = false;
-
-    for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
-        ck_assert_int_eq(viommu_guest_driver_model(viommu_model_to_string((ViommuModel)model)), model);
-    ck_assert_int_eq(viommu_guest_driver_model("arm-smmu-v3"), VIOMMU_MODEL_SMMUV3);
-    ck_assert_int_eq(viommu_guest_driver_model("amd_iommu"), VIOMMU_MODEL_AMD);
-    ck_assert_int_eq(viommu_guest_driver_model("vfio"), VIOMMU_UNSET);
-
-    ck_assert_str_eq(viommu_guest_nearest_os("debian12", &known), "debian12");
-    ck_assert(known);
-    ck_assert_str_eq(viommu_guest_nearest_os("debain12", &known), "debian12");
-    ck_assert(!known);
-    ck_assert_ptr_null(viommu_guest_nearest_os("windows", &known));
-    ck_assert(!known);
-}
-END_TEST
-
 START_TEST(selectors)
 {
     static const struct {
@@ -214,5 +141,4 @@ START_TEST(selectors)
 }
 END_TEST
 
-UNIT_MAIN("facts", every_fact_at_its_boundary, what_others_get_wrong, floors, most_vcpus, guests,
-          words_of_guests, selectors)
+UNIT_MAIN("facts", every_fact_at_its_boundary, what_others_get_wrong, floors, most_vcpus, selectors)

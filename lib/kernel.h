@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* kernel: what the image and the configuration file of a Linux kernel tell of it.  Reads bytes, opens no files. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include "lib/guest-os.h"
+#include "lib/version.h"
+
+typedef struct ViommuKernel {
+    char release[65];      /* as uname -r gives it; "": not found in the image */
+    ViommuVersion version; /* 0: not known */
+    bool configured;       /* a configuration was read, and drivers[] says what is in it */
+    ViommuDriver drivers[VIOMMU_MODEL_LAST];
+} ViommuKernel;
+
+/** Finds the release in an image: the header of an x86 bzImage (Documentation/arch/x86/boot.rst), or the banner in an
+ *  uncompressed arm64 Image.  False, *kernel untouched: a compressed one, or no kernel. */
+bool viommu_kernel_read_image(ViommuKernel *kernel, const uint8_t *bytes, size_t n);
+/** Takes the drivers from the text of a configuration file.  False, *kernel untouched: it is none. */
+bool viommu_kernel_read_config(ViommuKernel *kernel, const char *text, size_t n);

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-guest: what is claimed of a guest and what is read from its kernel. */
+#include <string.h>
+#include "lib/guest.h"
+#include "unit.h"
+
+static ViommuRequest *parse(const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
+    ViommuRequest *request = viommu_request_parse(tree, &error);
+
+    ck_assert_msg(request != NULL, "%s: %s", text, error ? error->message : "");
+    return request;
+}
+
+START_TEST(claims)
+{
+    static const struct {
+        const char *request;
+        ViommuArch arch;
+        ViommuModel model;
+        ViommuDriver driver;
+        const char *why; /* a part of it */
+    } cases[] = {
+        {"@a{sv} {}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_UNKNOWN, NULL},
+        {"{'guest': <{'os': <'debian12'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO,
+         "guest.os"},
+        {"{'guest': <{'os': <'bookworm'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO,
+         "guest.os"},
+        {"{'guest': <{'os': <'debian12'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_YES,
+         "guest.os"},
+        {"{'guest': <{'os': <'debian13'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_MODULE,
+         "initramfs"},
+        {"{'guest': <{'os': <'debian13'>}>}", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3, VIOMMU_DRIVER_YES,
+         "guest.os"},
+        {"{'guest': <{'os': <'debian12-cloud'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, VIOMMU_DRIVER_NO,
+         "guest.os"},
+        {"{'guest': <{'os': <'ubuntu24.04'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_YES,
+         "guest.os"},
+        {"{'guest': <{'os': <'plan9'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_UNKNOWN,
+         NULL},
+        {"{'guest': <{'kernel': <'5.10'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO,
+         "5.14"},
+        {"{'guest': <{'kernel': <'5.13.999'>}>}", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO,
+         "5.14"},
+        {"{'guest': <{'kernel': <'5.14'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_UNKNOWN,
+         NULL},
+        {"{'guest': <{'drivers': <['virtio-iommu']>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO,
+         VIOMMU_DRIVER_YES, "guest.drivers"},
+        {"{'guest': <{'drivers': <['virtio-iommu']>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL,
+         VIOMMU_DRIVER_NO, "guest.drivers"},
+        {"{'guest': <{'os': <'fedora44'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_OFF,
+         "intel_iommu=on"},
+        {"{'guest': <{'os': <'rhel9.4'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_YES,
+         "guest.os"},
+        {"{'guest': <{'os': <'rhel9.0'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO,
+         "guest.os"},
+        {"{'guest': <{'os': <'centos-stream8'>}>}", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3,
+         VIOMMU_DRIVER_YES, "guest.os"},
+        {"{'guest': <{'os': <'fedora44'>, 'drivers': <'intel'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL,
+         VIOMMU_DRIVER_YES, "guest.drivers"},
+        /* the command line */
+        {"{'guest': <{'os': <'fedora44'>}>, 'boot': <{'kernel': <'/k'>, 'cmdline': <'quiet "
+         "intel_iommu=sm_on,on'>}>}",
+         VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_YES, "boot.cmdline"},
+        {"{'guest': <{'os': <'fedora44'>}>, 'boot': <{'kernel': <'/k'>, 'cmdline': <'no_intel_iommu=on'>}>}",
+         VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_OFF, "intel_iommu=on"},
+        {"{'guest': <{'os': <'fedora44'>}>, 'boot': <{'kernel': <'/k'>, 'extend-cmdline': <true>}>}",
+         VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_YES, "boot.extend-cmdline"},
+        {"{'guest': <{'drivers': <'intel'>}>, 'boot': <{'kernel': <'/k'>, 'cmdline': <'intel_iommu=off'>}>}",
+         VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_NO, "intel_iommu=off"},
+        {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'intel_iommu=off'>}>}", VIOMMU_ARCH_X86_64,
+         VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_UNKNOWN, NULL},
+        {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'a acpi=off'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO,
+         VIOMMU_DRIVER_NO, "acpi=off"},
+        {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'acpi=off'>}>}", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3,
+         VIOMMU_DRIVER_UNKNOWN, NULL},
+        /* what the caller knows stands above what is known of the distribution */
+        {"{'guest': <{'os': <'debian12'>, 'drivers': <['virtio']>}>}", VIOMMU_ARCH_X86_64,
+         VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_YES, "guest.drivers"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(ViommuRequest) request = parse(cases[i].request);
+        g_autofree char *why = NULL;
+        ViommuGuest guest = {request, NULL};
+
+        ck_assert_msg(viommu_guest_driver(&guest, cases[i].arch, cases[i].model, &why) == cases[i].driver,
+                      "%s: %s", cases[i].request, why ? why : "unknown");
+        ck_assert_int_eq(why != NULL, cases[i].why != NULL);
+        ck_assert_msg(!why || strstr(why, cases[i].why), "%s", why);
+    }
+}
+END_TEST
+
+START_TEST(words_of_guests)
+{
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
+        ck_assert_int_eq(viommu_guest_driver_model(viommu_model_to_string((ViommuModel)model)), model);
+    ck_assert_int_eq(viommu_guest_driver_model("arm-smmu-v3"), VIOMMU_MODEL_SMMUV3);
+    ck_assert_int_eq(viommu_guest_driver_model("amd_iommu"), VIOMMU_MODEL_AMD);
+    ck_assert_int_eq(viommu_guest_driver_model("vfio"), VIOMMU_UNSET);
+
+    ck_assert_str_eq(viommu_guest_os_find("bookworm")->name, "debian12");
+    ck_assert_str_eq(viommu_guest_os_find("debian-unstable")->name, "debiansid");
+    ck_assert_str_eq(viommu_guest_os_find("debian12.5")->name, "debian12");
+    ck_assert_ptr_null(viommu_guest_os_find("ubuntu22.99"));
+    ck_assert_ptr_null(viommu_guest_os_find("debian"));
+    ck_assert_str_eq(viommu_guest_os_nearest("debain12"), "debian12");
+    ck_assert_ptr_null(viommu_guest_os_nearest("windows"));
+}
+END_TEST
+
+START_TEST(every_row_has_its_source)
+{
+    const ViommuGuestOs *os;
+
+    for (size_t i = 0; (os = viommu_guest_os_row(i)); i++) {
+        ck_assert(os->name && os->source);
+        ck_assert_ptr_eq(viommu_guest_os_find(os->name), os);
+    }
+}
+END_TEST
+
+/* --- What is read --- */
+
+static size_t put_bzimage(uint8_t *bytes, size_t size, const char *release)
+{
+    size_t at = 0x200 + 0x100;
+
+    memset(bytes, 0, size);
+    memcpy(bytes + 0x202, "HdrS", 4);
+    bytes[0x20f] = 1; /* 0x100 */
+    memcpy(bytes + at, release, strlen(release));
+    return at + strlen(release);
+}
+
+START_TEST(images)
+{
+    static const char arm[] = "Linux version %s (%s)\0Linux version 6.12.107+deb13-arm64 (debian)";
+    uint8_t bytes[2048];
+    ViommuKernel kernel = {0};
+    size_t n = put_bzimage(bytes, sizeof(bytes), "6.1.0-50-amd64 (debian) #1 SMP");
+
+    ck_assert(viommu_kernel_read_image(&kernel, bytes, n));
+    ck_assert_str_eq(kernel.release, "6.1.0-50-amd64");
+    ck_assert_uint_eq(kernel.version, VIOMMU_VERSION_OF(6, 1, 0));
+    /* cut off at each byte: never read past the end */
+    for (size_t i = 0; i < n; i++) {
+        g_autofree uint8_t *copy = g_malloc(i + 1); /* of exactly the size, but never NULL */
+        memcpy(copy + 1, bytes, i);
+        viommu_kernel_read_image(&kernel, copy + 1, i);
+    }
+    put_bzimage(bytes, sizeof(bytes), "what is this");
+    ck_assert(!viommu_kernel_read_image(&kernel, bytes, sizeof(bytes)));
+    bytes[0x20e] = bytes[0x20f] = 0xff; /* points behind the end */
+    ck_assert(!viommu_kernel_read_image(&kernel, bytes, sizeof(bytes)));
+
+    memset(bytes, 0, sizeof(bytes));
+    memcpy(bytes + 56, "ARMd", 4);
+    memcpy(bytes + 500, arm, sizeof(arm));
+    ck_assert(viommu_kernel_read_image(&kernel, bytes, sizeof(bytes)));
+    ck_assert_str_eq(kernel.release, "6.12.107+deb13-arm64");
+    bytes[56] = 'a';
+    ck_assert(!viommu_kernel_read_image(&kernel, bytes, sizeof(bytes)));
+}
+END_TEST
+
+START_TEST(configurations)
+{
+    static const struct {
+        const char *text;
+        ViommuModel model;
+        ViommuDriver driver;
+    } cases[] = {
+        {"CONFIG_INTEL_IOMMU=y\nCONFIG_INTEL_IOMMU_DEFAULT_ON=y\n", VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_YES},
+        {"CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF=y\nCONFIG_INTEL_IOMMU=y", VIOMMU_MODEL_INTEL,
+         VIOMMU_DRIVER_YES},
+        {"CONFIG_INTEL_IOMMU=y\n# CONFIG_INTEL_IOMMU_DEFAULT_ON is not set\n", VIOMMU_MODEL_INTEL,
+         VIOMMU_DRIVER_OFF},
+        {"CONFIG_PCI=y\n# CONFIG_INTEL_IOMMU is not set\n", VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_NO},
+        {"CONFIG_VIRTIO_IOMMU=m\nCONFIG_ACPI_VIOT=y\n", VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_MODULE},
+        {"CONFIG_VIRTIO_IOMMU=y\nCONFIG_ACPI_VIOT=y\n", VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_YES},
+        {"CONFIG_VIRTIO_IOMMU=y\n", VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO},
+        {"CONFIG_ARM_SMMU_V3=y\n", VIOMMU_MODEL_SMMUV3, VIOMMU_DRIVER_YES},
+        {"CONFIG_AMD_IOMMU=y\n", VIOMMU_MODEL_AMD, VIOMMU_DRIVER_YES},
+        {"CONFIG_AMD_IOMMU_V2=y\n", VIOMMU_MODEL_AMD, VIOMMU_DRIVER_NO},
+    };
+    ViommuKernel none = {0};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        ViommuKernel kernel = {0};
+
+        ck_assert(viommu_kernel_read_config(&kernel, cases[i].text, strlen(cases[i].text)));
+        ck_assert_msg(kernel.configured && kernel.drivers[cases[i].model] == cases[i].driver, "%s",
+                      cases[i].text);
+    }
+    ck_assert(!viommu_kernel_read_config(&none, "", 0));
+    ck_assert(!viommu_kernel_read_config(&none, "ELF", 3));
+    ck_assert(!none.configured);
+}
+END_TEST
+
+START_TEST(what_is_read_wins)
+{
+    static const struct {
+        const char *request;
+        ViommuModel model;
+        ViommuDriver driver;
+        const char *warning; /* a part of the only one; NULL: none */
+    } cases[] = {
+        {"{'boot': <{'kernel': <'/k'>}>}", VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_MODULE, NULL},
+        {"{'boot': <{'kernel': <'/k'>}>, 'guest': <{'drivers': <['virtio', 'intel']>}>}", VIOMMU_MODEL_VIRTIO,
+         VIOMMU_DRIVER_YES, NULL},
+        {"{'boot': <{'kernel': <'/k'>}>, 'guest': <{'drivers': <['amd']>}>}", VIOMMU_MODEL_AMD,
+         VIOMMU_DRIVER_NO, "guest.drivers names 'amd', but the configuration of boot.kernel says otherwise"},
+        {"{'boot': <{'kernel': <'/k'>}>, 'guest': <{'kernel': <'5.10'>}>}", VIOMMU_MODEL_VIRTIO,
+         VIOMMU_DRIVER_MODULE, "guest.kernel is '5.10', but boot.kernel is Linux 6.12.1"},
+        {"{'boot': <{'kernel': <'/k'>}>, 'guest': <{'kernel': <'6.12'>}>}", VIOMMU_MODEL_INTEL,
+         VIOMMU_DRIVER_OFF, NULL},
+        {"{'boot': <{'kernel': <'/k'>}>, 'guest': <{'os': <'debian12-cloud'>}>}", VIOMMU_MODEL_VIRTIO,
+         VIOMMU_DRIVER_MODULE,
+         "'debian12-cloud' has no driver for 'virtio' on x86_64, but the configuration of boot.kernel "
+         "says otherwise"},
+        {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'intel_iommu=on'>}>}", VIOMMU_MODEL_INTEL,
+         VIOMMU_DRIVER_YES, NULL},
+    };
+    static const char config[] = "CONFIG_INTEL_IOMMU=y\nCONFIG_VIRTIO_IOMMU=m\nCONFIG_ACPI_VIOT=y\n";
+    ViommuKernel kernel = {.release = "6.12.1", .version = VIOMMU_VERSION_OF(6, 12, 1)};
+
+    ck_assert(viommu_kernel_read_config(&kernel, config, strlen(config)));
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(ViommuRequest) request = parse(cases[i].request);
+        g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+        ViommuGuest guest = {request, &kernel};
+        g_autofree char *why = NULL;
+        ViommuDriver driver = viommu_guest_driver(&guest, VIOMMU_ARCH_X86_64, cases[i].model, &why);
+
+        ck_assert_msg(driver == cases[i].driver, "%s: %s", cases[i].request, why);
+        viommu_guest_contradictions(&guest, VIOMMU_ARCH_X86_64, warnings);
+        ck_assert_msg(warnings->len == (cases[i].warning ? 1 : 0), "%s: %u", cases[i].request, warnings->len);
+        if (cases[i].warning)
+            ck_assert_msg(strstr(warnings->pdata[0], cases[i].warning) != NULL, "%s",
+                          (char *)warnings->pdata[0]);
+    }
+}
+END_TEST
+
+UNIT_MAIN("guest", claims, words_of_guests, every_row_has_its_source, images, configurations,
+          what_is_read_wins)
