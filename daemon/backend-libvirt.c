@@ -214,6 +214,25 @@ bool viommu_backend_define(ViommuBackend *backend, const char *xml, bool *ret_un
 
 /* --- Metadata --- */
 
+static bool get_metadata(virConnectPtr connection, void *data, GError **error)
+{
+    Call *call = data;
+    g_auto(Domain) domain = NULL;
+
+    if (!find_domain(connection, call->uuid, &domain, error))
+        return false;
+    call->ret_text = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIOMMU_METADATA_URI, 0);
+    return call->ret_text ||
+           viommu_libvirt_fail(error, "cannot read the metadata of domain '%s'", call->uuid);
+}
+
+char *viommu_backend_get_metadata(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    Call call = {.uuid = uuid};
+
+    return viommu_pool_call(backend->pool, get_metadata, &call, true, error) ? call.ret_text : NULL;
+}
+
 static bool set_metadata(virConnectPtr connection, void *data, GError **error)
 {
     const Call *call = data;

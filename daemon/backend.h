@@ -64,6 +64,8 @@ GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error);
  *  with another UUID fails with EXISTS.  *ret_unsupported: libvirt itself says this configuration cannot be (its XML or
  *  "unsupported configuration" errors), so another candidate may be tried. */
 bool viommu_backend_define(ViommuBackend *backend, const char *xml, bool *ret_unsupported, GError **error);
+/** Our metadata element, as virDomainGetMetadata() returns it. Owned, g_free(). */
+char *viommu_backend_get_metadata(ViommuBackend *backend, const char *uuid, GError **error);
 /** Replaces our metadata element, in the stored configuration and in the running guest. */
 bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const char *metadata,
                                  GError **error);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* extension: one call of libvirt. */
+/* extension: one change of a record. */
 #include "daemon/extension.h"
+
+#include "daemon/boottime.h"
+#include "daemon/record.h"
 
 struct ViommuExtension {
     ViommuBackend *backend;
     ViommuExtensionFunc func;
     void *userdata;
-    char *uuid, *metadata;
-    uint64_t end_usec;
+    char *uuid;
+    ViommuRecordChange change;
     GError *error;
 };
 
@@ -15,7 +18,7 @@ static void work_write(void *data)
 {
     ViommuExtension *extension = data;
 
-    viommu_backend_set_metadata(extension->backend, extension->uuid, extension->metadata, &extension->error);
+    viommu_record_change(extension->backend, extension->uuid, &extension->change, &extension->error);
 }
 
 static void done_write(void *data)
@@ -28,15 +31,14 @@ static void done_write(void *data)
 ViommuExtension *viommu_extension_new(ViommuBackend *backend, ViommuWorker *worker,
                                       const ViommuMachine *machine, ViommuExtensionFunc func, void *userdata)
 {
-    g_autoptr(ViommuMetadata) metadata = viommu_machine_to_metadata(machine, machine->state);
     ViommuExtension *extension = g_new0(ViommuExtension, 1);
 
     extension->backend = backend;
     extension->func = func;
     extension->userdata = userdata;
     extension->uuid = g_strdup(machine->uuid);
-    extension->metadata = viommu_metadata_to_xml(metadata);
-    extension->end_usec = machine->lease_end_usec;
+    extension->change =
+        (ViommuRecordChange){VIOMMU_STATE_LAST, machine->lease_end_usec, viommu_boottime_boot()};
     viommu_worker_run(worker, work_write, done_write, extension);
     return extension;
 }
@@ -46,7 +48,6 @@ void viommu_extension_free(ViommuExtension *extension)
     if (!extension)
         return;
     g_free(extension->uuid);
-    g_free(extension->metadata);
     g_clear_error(&extension->error);
     g_free(extension);
 }
@@ -58,5 +59,5 @@ const char *viommu_extension_uuid(const ViommuExtension *extension)
 
 uint64_t viommu_extension_end(const ViommuExtension *extension)
 {
-    return extension->end_usec;
+    return extension->change.lease_end_usec;
 }

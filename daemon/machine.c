@@ -5,9 +5,6 @@
 #include "daemon/boottime.h"
 #include "lib/error.h"
 
-/* A machine that ends needs no request any more, and none is kept for it. */
-#define FORGOTTEN_REQUEST "{}"
-
 ViommuMachine *viommu_machine_new(const char *name, const char *uuid, uint32_t owner_uid)
 {
     ViommuMachine *machine = g_new0(ViommuMachine, 1);
@@ -80,32 +77,6 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
     replace_string(&machine->console_log, metadata->console_log);
     replace_string(&machine->request_id, metadata->request_id);
     replace_string(&machine->fingerprint, metadata->fingerprint);
-}
-
-ViommuMetadata *viommu_machine_to_metadata(const ViommuMachine *machine, ViommuState phase)
-{
-    ViommuMetadata *metadata = g_new0(ViommuMetadata, 1);
-
-    metadata->owner_uid = machine->owner_uid;
-    metadata->phase = phase;
-    metadata->request_id = g_strdup(machine->request_id);
-    metadata->fingerprint = g_strdup(machine->fingerprint);
-    metadata->request = g_strdup(FORGOTTEN_REQUEST);
-    metadata->arch = machine->arch;
-    metadata->machine = g_strdup(machine->machine_type);
-    metadata->accelerator = machine->accelerator;
-    metadata->model = machine->model;
-    metadata->vcpus = machine->vcpus;
-    metadata->memory_bytes = machine->memory_bytes;
-    metadata->memlock_bytes = machine->memlock_bytes;
-    metadata->console_log = g_strdup(machine->console_log);
-    metadata->reasons = machine->reasons ? g_strdupv(machine->reasons) : g_new0(char *, 1);
-    metadata->warnings = machine->warnings ? g_strdupv(machine->warnings) : g_new0(char *, 1);
-    metadata->created_usec = machine->created_usec;
-    metadata->lease_end_usec = machine->lease_end_usec;
-    metadata->boot = machine->lease_end_usec ? g_strdup(viommu_boottime_boot()) : NULL;
-    metadata->client = g_strdup(machine->client);
-    return metadata;
 }
 
 unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *ret_gone)

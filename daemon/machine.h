@@ -56,8 +56,6 @@ unsigned viommu_machine_queue_position(const ViommuMachine *machine);
 
 /** Takes over what the plan settled, from the metadata that goes into the domain, or was found there. */
 void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata);
-/** What to write into the domain when the machine is about to end: all but the request. Owned. */
-ViommuMetadata *viommu_machine_to_metadata(const ViommuMachine *machine, ViommuState phase);
 
 /** Applies @event.  Returns what changed, 0 when the event means nothing now.  @ret_gone: the object ends here. */
 unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *ret_gone);

@@ -4,6 +4,7 @@
 
 #include <time.h>
 #include "daemon/log.h"
+#include "daemon/record.h"
 #include "daemon/removal.h"
 #include "lib/error.h"
 
@@ -12,7 +13,6 @@ struct ViommuStop {
     ViommuStopFunc func;
     void *userdata;
     char *uuid, *console_log;
-    char *metadata; /* of phase stopping */
     uint32_t seconds;
     bool hurry;            /* loop thread only */
     sd_event_source *wait; /* set while waiting for the guest */
@@ -26,9 +26,10 @@ static void done_remove(void *data);
 /* Written before anything is done: a daemon that dies on the way finishes the job when it comes back. */
 static void work_mark(void *data)
 {
+    static const ViommuRecordChange stopping = {.phase = VIOMMU_STATE_STOPPING};
     ViommuStop *stop = data;
 
-    viommu_backend_set_metadata(stop->context.backend, stop->uuid, stop->metadata, &stop->error);
+    viommu_record_change(stop->context.backend, stop->uuid, &stopping, &stop->error);
 }
 
 static void work_ask(void *data)
@@ -48,7 +49,6 @@ static void work_remove(void *data)
 ViommuStop *viommu_stop_new(const ViommuStopContext *context, const ViommuMachine *machine, uint32_t seconds,
                             ViommuStopFunc func, void *userdata)
 {
-    g_autoptr(ViommuMetadata) metadata = viommu_machine_to_metadata(machine, VIOMMU_STATE_STOPPING);
     ViommuStop *stop = g_new0(ViommuStop, 1);
 
     stop->context = *context;
@@ -56,7 +56,6 @@ ViommuStop *viommu_stop_new(const ViommuStopContext *context, const ViommuMachin
     stop->userdata = userdata;
     stop->uuid = g_strdup(machine->uuid);
     stop->console_log = g_strdup(machine->console_log);
-    stop->metadata = viommu_metadata_to_xml(metadata);
     stop->seconds = seconds;
     viommu_worker_run(context->worker, work_mark, done_mark, stop);
     return stop;
@@ -77,7 +76,6 @@ void viommu_stop_free(ViommuStop *stop)
     end_wait(stop);
     g_free(stop->uuid);
     g_free(stop->console_log);
-    g_free(stop->metadata);
     g_clear_error(&stop->error);
     g_free(stop);
 }
