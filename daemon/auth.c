@@ -43,7 +43,7 @@ static const struct {
 };
 
 /* Of a machine; all others are its owner's. */
-static const char *const open_properties[] = {"Name", "State"};
+static const char *const open_properties[] = {"Name", "State", "Result"};
 
 typedef enum Membership {
     MEMBERSHIP_UNKNOWN,
@@ -295,7 +295,7 @@ static ViommuAuthAnswer check_show(sd_bus_message *call, uid_t uid, const Viommu
     (void)sd_bus_message_rewind(call, true);
     if (open)
         return VIOMMU_AUTH_YES;
-    return refuse(error, "of machine '%s', which is another user's, only Name and State can be read",
+    return refuse(error, "of machine '%s', which is another user's, only Name, State and Result can be read",
                   machine->name);
 }
 

@@ -5,7 +5,7 @@
  *
  *   On the system bus
  *     - root, and the user that the daemon runs as, may call everything;
- *     - everybody may learn about the host, make plans, and see of each machine its name and its state;
+ *     - everybody may learn about the host, make plans, and see of each machine its name, its state and how it ended;
  *     - the owner of a machine sees all of it;
  *     - the members of one group ([daemon] group, "viommu") may launch machines and manage their own;
  *     - all others who want to manage a machine need polkit's yes to org.viommu1.manage-all; without polkit: no.
@@ -17,7 +17,7 @@
  * does to the bus's own policy and to polkit; it is asked once for each connection.
  * While polkit thinks, nothing is decided: with its answer the call goes back into the queue and is judged anew, as the machine
  * may be gone or another's by then.
- * Signals go to everybody, so they carry names and states only; what else changed is named without its value, to be asked for. */
+ * Signals go to everybody, so they carry names, states and results only; what else changed is named without its value, to be asked for. */
 #pragma once
 
 #include <glib.h>

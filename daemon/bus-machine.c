@@ -244,7 +244,7 @@ static const sd_bus_vtable machine_vtable[] = {
     SD_BUS_PROPERTY("Name", "s", get_property, 0, FIXED),
     SD_BUS_PROPERTY("UUID", "s", get_property, 0, FIXED),
     SD_BUS_PROPERTY("State", "s", get_property, 0, CHANGES),
-    SD_BUS_PROPERTY("Result", "s", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("Result", "s", get_property, 0, CHANGES),
     SD_BUS_PROPERTY("Failure", "(ss)", get_property, 0, HIDDEN_CHANGES),
     SD_BUS_PROPERTY("Owner", "u", get_property, 0, FIXED),
     SD_BUS_PROPERTY("Arch", "s", get_property, 0, HIDDEN_CHANGES),

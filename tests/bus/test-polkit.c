@@ -165,7 +165,7 @@ START_TEST(polkit_yes)
     /* A yes was for that one. */
     people_assert_refused(member, people_on_machine(member, secret, "Kill"), "polkit says no");
     /* To manage is not to see. */
-    people_assert_refused(member, people_get_all(member, secret), "only Name and State");
+    people_assert_refused(member, people_get_all(member, secret), "only Name, State and Result");
     end_polkit();
 }
 END_TEST
