@@ -151,7 +151,7 @@ uint64_t viommu_acpi_count_units(const char *name, const uint8_t *data, size_t s
     if (!problem && counts[0] == 0)
         problem = g_strdup_printf("it has no %s", layout->unit);
     else if (!problem && counts[1] == 0)
-        problem = g_strdup_printf("the address of its every %s is zero or all ones", layout->unit);
+        problem = g_strdup_printf("the address of each %s in it is zero or all ones", layout->unit);
     if (!problem)
         return counts[1];
     *ret_problem = problem;

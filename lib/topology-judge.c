@@ -63,7 +63,7 @@ static char *reason_idle(const ViommuTopology *topology, const ViommuAcpiTable *
     g_autofree char *what = remedy(topology, table->name);
 
     return g_strdup_printf(
-        "the firmware's %s describes %" G_GUINT64_FORMAT " IOMMU%s, but the kernel does not use %s: %s",
+        "the ACPI table %s describes %" G_GUINT64_FORMAT " IOMMU%s, but the kernel does not use %s: %s",
         table->name, table->units, table->units == 1 ? "" : "s", table->units == 1 ? "it" : "them", what);
 }
 
@@ -73,10 +73,10 @@ static char *reason_none(const ViommuTopology *topology)
     const ViommuAcpiTable *broken = find_table(topology, VIOMMU_TABLE_STATE_BROKEN);
 
     if (unread)
-        return g_strdup_printf("the kernel uses none; the firmware has a %s, which only root may read",
+        return g_strdup_printf("the kernel uses none; there is an ACPI table %s, which only root may read",
                                unread->name);
     if (broken)
-        return g_strdup_printf("the firmware's %s describes no IOMMU: %s", broken->name,
+        return g_strdup_printf("the ACPI table %s describes no IOMMU: %s", broken->name,
                                broken->problem ? broken->problem : "it is broken");
     if (topology->acpi == 1)
         return g_strdup(
@@ -93,7 +93,7 @@ ViommuIommuUse viommu_topology_judge(const ViommuTopology *topology, char **ret_
     for (guint i = 0; topology->devices && i < topology->devices->len; i++) {
         const ViommuPciDevice *device = g_ptr_array_index(topology->devices, i);
 
-        n_devices += device->group != VIOMMU_UNSET_NUMBER;
+        n_devices += device->group != VIOMMU_UNSET_NUMBER && !viommu_pci_device_is_bridge(device);
     }
     if (n_devices > 0) {
         *ret_reason = reason_used(topology, n_devices);

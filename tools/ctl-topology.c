@@ -155,6 +155,8 @@ static void print_iommu(const ViommuOutput *output, const ViommuTopology *topolo
     viommu_output_format(output, "  %s", viommu_enum_to_string(&viommu_enum_iommu_kind, iommu->kind));
     if (iommu->width_bits != VIOMMU_UNSET_NUMBER)
         viommu_output_format(output, ", %" PRIu64 " bits", iommu->width_bits);
+    else
+        viommu_output_format(output, ", width not known");
     viommu_output_format(output, "%s\n", devices->len ? "" : "; no PCI devices behind it");
     print_devices(output, devices);
 }

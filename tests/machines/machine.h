@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* machine: builds the files of a machine's hardware below a directory, as Linux would show them: sysfs, ACPI tables, /proc.
+ * Links are relative, as in the real one.  Used by the unit test and by make-machine; what cannot be written aborts. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct Host {
+    const char *root; /* an empty directory; borrowed */
+} Host;
+
+typedef struct HostIommu {
+    const char *name;
+    const char *parent;   /* its device below sys/devices; NULL: a virtual one, as Intel's */
+    const char *cap;      /* Intel's register in hexadecimal */
+    const char *features; /* AMD's file */
+    const char *driver;   /* of the parent */
+} HostIommu;
+
+typedef struct HostDevice {
+    const char *address;
+    unsigned vendor, device, class_code;
+    const char *driver; /* NULL: none is bound */
+    const char
+        *below; /* addresses of the bridges above it: "0000:00:1c.0/0000:02:00.0"; NULL: on the root bus */
+    const char *iommu; /* name of an IOMMU that was added before */
+    int group;         /* HOST_NO_GROUP */
+    int node;
+    const char *cdev; /* "vfio0" */
+} HostDevice;
+
+#define HOST_NO_GROUP (-1)
+
+typedef struct HostSmmu {
+    unsigned type; /* of the IORT node: 3 SMMU, 4 SMMUv3, or any other */
+    uint64_t base;
+} HostSmmu;
+
+void host_add_file(const Host *host, const char *path, const char *text);
+/** @target from the root: "sys/class/iommu/dmar0". */
+void host_add_link(const Host *host, const char *path, const char *target);
+void host_add_iommu(const Host *host, const HostIommu *iommu);
+void host_add_device(const Host *host, const HostDevice *device);
+/** The group is VFIO's no-IOMMU mode's. */
+void host_set_noiommu(const Host *host, int group);
+/** The machine has ACPI tables, though none of IOMMUs yet. */
+void host_add_acpi(const Host *host);
+void host_add_node(const Host *host, int node, uint64_t memory_mib);
+void host_add_huge_pages(const Host *host, int node, uint64_t size_kib, unsigned total, unsigned free);
+void host_add_vfio(const Host *host, bool iommufd);
+void host_set_command_line(const Host *host, const char *text);
+void host_set_locked_limit(const Host *host, int pid, const char *soft, const char *hard);
+
+/* Tables of the firmware: with the right length and checksum. */
+void host_add_dmar(const Host *host, const uint64_t *bases, size_t n);
+void host_add_ivrs(const Host *host, const uint64_t *bases, size_t n);
+void host_add_iort(const Host *host, const HostSmmu *nodes, size_t n);
+/** A virtio-iommu on PCI. */
+void host_add_viot(const Host *host, unsigned bdf);
+/** Any bytes as table @name; @seal: its length and checksum are put right first. */
+void host_add_table(const Host *host, const char *name, GByteArray *table, bool seal);
+
+/* The tables' bytes, unsealed; owned. */
+GByteArray *table_dmar(const uint64_t *bases, size_t n);
+GByteArray *table_ivrs(const uint64_t *bases, size_t n);
+GByteArray *table_iort(const HostSmmu *nodes, size_t n);
+GByteArray *table_viot(unsigned bdf);
+/** Sets length and checksum. */
+void table_seal(GByteArray *table);
+
+/* --- The recorded machines --- */
+
+typedef struct Recording {
+    const char *name;
+    const char *base;   /* recorded host that it is joined with: libvirt and QEMU */
+    const char *origin; /* made up, or where its numbers are from */
+    void (*build)(const Host *host);
+} Recording;
+
+extern const Recording recordings[];
+extern const size_t n_recordings;
