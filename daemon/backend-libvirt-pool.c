@@ -31,6 +31,18 @@ ViommuError viommu_libvirt_error_code(int virt_code)
     return VIOMMU_ERROR_BACKEND;
 }
 
+bool viommu_libvirt_last_unsupported(void)
+{
+    static const int codes[] = {VIR_ERR_CONFIG_UNSUPPORTED, VIR_ERR_XML_ERROR, VIR_ERR_XML_DETAIL,
+                                VIR_ERR_XML_INVALID_SCHEMA};
+    int last = viommu_libvirt_last_code();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(codes); i++)
+        if (codes[i] == last)
+            return true;
+    return false;
+}
+
 int viommu_libvirt_last_code(void)
 {
     virErrorPtr last = virGetLastError();

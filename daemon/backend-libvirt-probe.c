@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include "daemon/qemu-version.h"
 #include "lib/caps.h"
+#include "lib/fact-probe.h"
 
 /* An emulator prints its version in a few hundredths of a second. */
 #define VERSION_TIMEOUT_MS 10000
@@ -84,6 +85,24 @@ static ViommuVersion version_from_libvirt(virConnectPtr connection, const Viommu
     return version;
 }
 
+/* libvirt judges a configuration when it is converted to native arguments, without making anything.  Another failure than
+ * a verdict tells nothing: then the versions count. */
+static void ask_facts(virConnectPtr connection, ViommuEmulator *emulator)
+{
+    for (unsigned fact = 0; fact < VIOMMU_FACT_LAST; fact++) {
+        const char *shows = NULL;
+        g_autofree char *xml = viommu_fact_probe((ViommuFactId)fact, emulator, &shows), *native = NULL;
+
+        if (!xml)
+            continue;
+        native = virConnectDomainXMLToNative(connection, "qemu-argv", xml, 0);
+        if (native && strstr(native, shows))
+            emulator->accepts |= 1u << fact;
+        else if (native || viommu_libvirt_last_unsupported())
+            emulator->refuses |= 1u << fact;
+    }
+}
+
 static bool probe_emulator(ViommuProbe *probe, virConnectPtr connection, const ViommuHost *host,
                            ViommuEmulator *emulator, GError **error)
 {
@@ -103,6 +122,8 @@ static bool probe_emulator(ViommuProbe *probe, virConnectPtr connection, const V
     if (!probe->local || !emulator->path ||
         !viommu_qemu_version_ask(emulator->path, VERSION_TIMEOUT_MS, &emulator->qemu, NULL))
         emulator->qemu = version_from_libvirt(connection, host, emulator, machine);
+    if (xml)
+        ask_facts(connection, emulator);
     return true;
 }
 

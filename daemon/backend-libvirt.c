@@ -152,13 +152,6 @@ GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error)
 
 /* --- Define --- */
 
-static const int unsupported_codes[] = {
-    VIR_ERR_CONFIG_UNSUPPORTED,
-    VIR_ERR_XML_ERROR,
-    VIR_ERR_XML_DETAIL,
-    VIR_ERR_XML_INVALID_SCHEMA,
-};
-
 /* The text of the first <element> of a document that we wrote ourselves: names and UUIDs need no unescaping. */
 static char *leaf_text(const char *xml, const char *element)
 {
@@ -186,15 +179,12 @@ static bool define_domain(virConnectPtr connection, void *data, GError **error)
     g_auto(Domain) domain = virDomainDefineXMLFlags(connection, call->text, VIR_DOMAIN_DEFINE_VALIDATE);
     g_autofree char *name = leaf_text(call->text, "name"), *uuid = leaf_text(call->text, "uuid");
     g_autoptr(GError) cause = NULL;
-    int code;
 
     /* libvirt 12 may leave an error behind although it has defined the domain: only the return value counts. */
     if (domain)
         return true;
-    code = viommu_libvirt_last_code();
+    call->ret_flag = viommu_libvirt_last_unsupported();
     viommu_libvirt_fail(&cause, "cannot define domain '%s'", name);
-    for (size_t i = 0; i < G_N_ELEMENTS(unsupported_codes); i++)
-        call->ret_flag = call->ret_flag || unsupported_codes[i] == code;
     if (!call->ret_flag && name_is_taken(connection, name, uuid))
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
                     "cannot define domain '%s': another domain has this name already", name);

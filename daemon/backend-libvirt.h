@@ -18,6 +18,9 @@ bool viommu_libvirt_fail(GError **error, const char *what, ...) G_GNUC_PRINTF(2,
 /** The code of the thread's last virError; VIR_ERR_OK when there is none. */
 int viommu_libvirt_last_code(void);
 
+/** Whether the thread's last virError is libvirt's verdict on a configuration: it cannot be, here. */
+bool viommu_libvirt_last_unsupported(void);
+
 /* Connections for calls.  Thread-safe. */
 typedef struct ViommuPool ViommuPool;
 

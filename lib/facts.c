@@ -57,6 +57,33 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
     [VIOMMU_FACT_CPU_MAXIMUM] = {"cpu mode maximum", V(7, 1, 0), 0, 0, "libvirt NEWS 7.1.0"},
 };
 
+static const char *const words[] = {
+    "intel",
+    "smmuv3",
+    "virtio-x86_64",
+    "virtio-aarch64",
+    "amd",
+    "intel-intremap",
+    "intel-eim",
+    "intel-eim-tcg",
+    "intel-caching-mode",
+    "intel-iotlb",
+    "intel-aw-bits",
+    "intel-dma-translation",
+    "virtio-aw-bits",
+    "virtio-granule",
+    "amd-intremap",
+    "amd-iotlb",
+    "amd-xtsup",
+    "amd-many-vcpus",
+    "device-translation",
+    "firmware-efi",
+    "firmware-feature",
+    "cpu-maximum",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_FACT_LAST);
+const ViommuEnum viommu_enum_fact = {.noun = "fact", .words = words, .last = VIOMMU_FACT_LAST};
+
 const ViommuFact *viommu_fact(ViommuFactId id)
 {
     return &facts[id];

@@ -31,6 +31,7 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_CPU_MAXIMUM,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
+extern const ViommuEnum viommu_enum_fact;
 
 typedef struct ViommuFact {
     const char *what;           /* "virtio on x86_64" */

@@ -12,6 +12,8 @@ static const ViommuField emulator_fields[] = {
     {"path", VIOMMU_FIELD_STRING, offsetof(ViommuEmulator, path)},
     {"machines", VIOMMU_FIELD_WORDS, offsetof(ViommuEmulator, machines)},
     {"firmware", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, firmware), .words = &viommu_enum_firmware},
+    {"accepts", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, accepts), .words = &viommu_enum_fact},
+    {"refuses", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, refuses), .words = &viommu_enum_fact},
     {"max-vcpus", VIOMMU_FIELD_NUMBER, offsetof(ViommuEmulator, max_vcpus), .min = 1},
 };
 static const ViommuFields emulator_table = {emulator_fields, G_N_ELEMENTS(emulator_fields),
@@ -117,6 +119,15 @@ int viommu_host_arch(const ViommuHost *host)
     if (host->emulators && host->emulators->len > 0)
         return ((const ViommuEmulator *)g_ptr_array_index(host->emulators, 0))->arch;
     return VIOMMU_UNSET;
+}
+
+bool viommu_emulator_has(const ViommuEmulator *emulator, ViommuVersion libvirt, ViommuFactId id)
+{
+    unsigned bit = 1u << id;
+
+    if ((emulator->accepts | emulator->refuses) & bit)
+        return emulator->accepts & bit;
+    return viommu_fact_holds(id, libvirt, emulator->qemu);
 }
 
 bool viommu_emulator_has_firmware(const ViommuEmulator *emulator, ViommuFirmware firmware)

@@ -6,6 +6,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include "lib/enum.h"
+#include "lib/facts.h"
 #include "lib/topology.h"
 #include "lib/version.h"
 
@@ -17,7 +18,8 @@ typedef struct ViommuEmulator {
     unsigned accelerators; /* bit per ViommuAccelerator */
     char **machines;       /* names as QEMU knows them; NULL: what such a version has */
     unsigned firmware; /* bit per ViommuFirmware; 0: what such hosts have (x86_64: bios, efi; aarch64: efi) */
-    uint64_t max_vcpus; /* of the default machine; VIOMMU_UNSET_NUMBER: what such a version takes */
+    unsigned accepts, refuses; /* bit per ViommuFactId: what libvirt itself said of it when asked */
+    uint64_t max_vcpus;        /* of the default machine; VIOMMU_UNSET_NUMBER: what such a version takes */
 } ViommuEmulator;
 
 typedef struct ViommuHost {
@@ -46,5 +48,7 @@ GVariant *viommu_host_to_variant(const ViommuHost *host);
 const ViommuEmulator *viommu_host_emulator(const ViommuHost *host, ViommuArch arch);
 /** The architecture of the host itself, or VIOMMU_UNSET when viommud knows no machine for it. */
 int viommu_host_arch(const ViommuHost *host);
+/** Whether @id holds for @emulator under @libvirt: by libvirt's own word where it was asked, else by the versions. */
+bool viommu_emulator_has(const ViommuEmulator *emulator, ViommuVersion libvirt, ViommuFactId id);
 /** Whether firmware of this kind can be had (defaults applied). */
 bool viommu_emulator_has_firmware(const ViommuEmulator *emulator, ViommuFirmware firmware);

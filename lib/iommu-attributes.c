@@ -38,7 +38,7 @@ static const int granule_facts[VIOMMU_MODEL_LAST] = {NOWHERE, NOWHERE, VIOMMU_FA
 
 static bool available(const ViommuIommuInput *input, int fact)
 {
-    return fact != NOWHERE && viommu_fact_holds((ViommuFactId)fact, input->libvirt, input->emulator->qemu);
+    return fact != NOWHERE && viommu_emulator_has(input->emulator, input->libvirt, (ViommuFactId)fact);
 }
 
 static int asked_switch(const ViommuIommuInput *input, const Switch *row)

@@ -50,11 +50,17 @@ static void judge_machine(const ViommuIommuInput *input, ViommuModel model, Viom
                viommu_enum_to_string(&viommu_enum_family, (int)input->family));
 }
 
+/* What libvirt itself says of this emulator stands above the table. */
+static bool asked_libvirt(const ViommuIommuInput *input, ViommuModel model)
+{
+    return (input->emulator->accepts | input->emulator->refuses) & (1u << homes[model].fact[input->arch]);
+}
+
 static void judge_libvirt(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
 {
     const ViommuFact *fact = viommu_fact(homes[model].fact[input->arch]);
 
-    if (input->libvirt < fact->libvirt) {
+    if (!asked_libvirt(input, model) && input->libvirt < fact->libvirt) {
         g_autofree char *needs = viommu_version_format_short(fact->libvirt);
         g_autofree char *has = viommu_version_format(input->libvirt);
 
@@ -67,13 +73,31 @@ static void judge_qemu(const ViommuIommuInput *input, ViommuModel model, ViommuC
 {
     const ViommuFact *fact = viommu_fact(homes[model].fact[input->arch]);
 
-    if (input->emulator->qemu < fact->qemu) {
+    if (!asked_libvirt(input, model) && input->emulator->qemu < fact->qemu) {
         g_autofree char *needs = viommu_version_format_short(fact->qemu);
         g_autofree char *has = viommu_version_format(input->emulator->qemu);
 
         refuse(candidate, model, "qemu-version", "'%s' needs QEMU %s or newer for %s, but this host has %s",
                viommu_model_to_string(model), needs, viommu_arch_to_string(input->arch), has);
     }
+}
+
+/* Says what the versions would have said, for that tells what to install. */
+static void judge_observation(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    const ViommuFact *fact = viommu_fact(homes[model].fact[input->arch]);
+    g_autofree char *libvirt = NULL, *qemu = NULL;
+
+    if (!at_home(input, model) || !asked_libvirt(input, model) ||
+        viommu_emulator_has(input->emulator, input->libvirt, homes[model].fact[input->arch]))
+        return;
+    libvirt = viommu_version_format_short(fact->libvirt);
+    qemu = viommu_version_format_short(fact->qemu);
+    refuse(candidate, model, "libvirt-says",
+           "libvirt says that it cannot give this QEMU an IOMMU of model '%s'; it is known to with libvirt "
+           "%s and QEMU %s "
+           "or newer, unless they were built without it",
+           viommu_model_to_string(model), libvirt, qemu);
 }
 
 /* EIM: who takes it (FACTS 6.2). */
@@ -84,7 +108,7 @@ static void judge_accelerator(const ViommuIommuInput *input, ViommuModel model, 
 
     if (model != VIOMMU_MODEL_INTEL || !at_home(input, model) ||
         input->accelerator != VIOMMU_ACCELERATOR_TCG || (!wanted && !viommu_iommu_many_vcpus(input)) ||
-        viommu_fact_holds(VIOMMU_FACT_INTEL_EIM_TCG, input->libvirt, input->emulator->qemu))
+        viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_EIM_TCG))
         return;
     has = viommu_version_format(input->emulator->qemu);
     refuse(
@@ -110,11 +134,11 @@ static void judge_vcpus(const ViommuIommuInput *input, ViommuModel model, Viommu
                "iommu.%s is false, but %" G_GUINT64_FORMAT " vCPUs need it (more than %u)",
                asked->intremap == 0 ? "intremap" : "eim", input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
     else if (model == VIOMMU_MODEL_AMD &&
-             !viommu_fact_holds(VIOMMU_FACT_AMD_MANY_VCPUS, input->libvirt, input->emulator->qemu))
+             !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_AMD_MANY_VCPUS))
         refuse(candidate, model, "vcpus", "'amd' with more than %u vCPUs needs libvirt 12.2 or newer (xtsup)",
                VIOMMU_X86_PLAIN_VCPUS);
     else if (model == VIOMMU_MODEL_INTEL &&
-             !viommu_fact_holds(VIOMMU_FACT_INTEL_EIM, input->libvirt, input->emulator->qemu))
+             !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_EIM))
         refuse(candidate, model, "vcpus",
                "'intel' with more than %u vCPUs needs libvirt 3.4 and QEMU 2.8 or newer (EIM)",
                VIOMMU_X86_PLAIN_VCPUS);
@@ -130,7 +154,7 @@ static void judge_firmware(const ViommuIommuInput *input, ViommuModel model, Vio
                "'virtio' needs ACPI, which aarch64 has only with UEFI, but boot.firmware is 'bios'; say "
                "'auto' or 'efi'");
     else if (!viommu_emulator_has_firmware(input->emulator, VIOMMU_FIRMWARE_EFI) ||
-             !viommu_fact_holds(VIOMMU_FACT_FIRMWARE_EFI, input->libvirt, input->emulator->qemu))
+             !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_FIRMWARE_EFI))
         refuse(candidate, model, "firmware",
                "'virtio' needs ACPI, which aarch64 has only with UEFI, but this host has no UEFI firmware "
                "for aarch64 "
@@ -174,7 +198,7 @@ static void judge_translation(const ViommuIommuInput *input, ViommuModel model, 
         refuse(candidate, model, "translate",
                "iommu.translate is true, but virtio devices behind 'amd' hang the guest through libvirt (no "
                "dma-remap)");
-    else if (!viommu_fact_holds(VIOMMU_FACT_DEVICE_TRANSLATION, input->libvirt, input->emulator->qemu))
+    else if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_DEVICE_TRANSLATION))
         refuse(candidate, model, "translate", "iommu.translate needs libvirt 3.5 and QEMU 2.9 or newer");
 }
 
@@ -203,6 +227,7 @@ const ViommuIommuRule viommu_iommu_rules[] = {
     {"machine", judge_machine},
     {"libvirt-version", judge_libvirt},
     {"qemu-version", judge_qemu},
+    {"libvirt-says", judge_observation},
     {"accelerator", judge_accelerator},
     {"vcpus", judge_vcpus},
     {"firmware", judge_firmware},

@@ -275,7 +275,7 @@ bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choic
         viommu_iommu_attributes_choose(input, choice->model, &choice->attributes);
         choice->translate =
             asked->translate != 0 && choice->model != VIOMMU_MODEL_AMD &&
-            viommu_fact_holds(VIOMMU_FACT_DEVICE_TRANSLATION, input->libvirt, input->emulator->qemu);
+            viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_DEVICE_TRANSLATION);
     }
     warn(input, &ranking, choice, warnings);
     return true;

@@ -307,7 +307,7 @@ static bool settle_firmware(Build *build, GError **error)
                       !efi  ? ""
                       : arm ? " (Debian: package qemu-efi-aarch64)"
                             : " (Debian: package ovmf)");
-    if (efi && !viommu_fact_holds(VIOMMU_FACT_FIRMWARE_EFI, libvirt, build->emulator->qemu))
+    if (efi && !viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_EFI))
         return refuse(build, "firmware", error,
                       "UEFI needs libvirt 5.2 or newer, which chooses the firmware image");
     if (arm && !efi && !request->boot.kernel)
@@ -316,7 +316,7 @@ static bool settle_firmware(Build *build, GError **error)
                                  "boot, but there is no boot.kernel"));
     if (efi) {
         plan->secure_boot = request->boot.secure_boot == 1;
-        plan->secure_boot_by = viommu_fact_holds(VIOMMU_FACT_FIRMWARE_FEATURE, libvirt, build->emulator->qemu)
+        plan->secure_boot_by = viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_FEATURE)
                                    ? VIOMMU_SECURE_BOOT_FEATURE
                                    : VIOMMU_SECURE_BOOT_LOADER;
     }
@@ -428,7 +428,7 @@ static void settle_rest(Build *build)
 
     if (plan->accelerator == VIOMMU_ACCELERATOR_KVM)
         plan->cpu_mode = VIOMMU_CPU_MODE_HOST_PASSTHROUGH;
-    else if (viommu_fact_holds(VIOMMU_FACT_CPU_MAXIMUM, input->host->libvirt, build->emulator->qemu))
+    else if (viommu_emulator_has(build->emulator, input->host->libvirt, VIOMMU_FACT_CPU_MAXIMUM))
         plan->cpu_mode = VIOMMU_CPU_MODE_MAXIMUM;
     else
         plan->cpu_mode = VIOMMU_CPU_MODE_DEFAULT;

@@ -22,6 +22,7 @@ enum {
     XML,
     PLAN,
     HOST,
+    FACTS,
     HELP,
     VERSION,
     N_VERBS
@@ -42,6 +43,8 @@ static const ViommuCtlVerbRow verbs[] = {
     [PLAN] = {"plan", 1, 1, "REQUEST.json", viommu_ctl_plan,
               "Say what would be launched, and why; launches nothing"},
     [HOST] = {"host", 0, 0, "", viommu_ctl_host, "Say what this host can do, and why not the rest"},
+    [FACTS] = {"facts", 0, 0, "", viommu_ctl_facts,
+               "Show what needs which versions, how that is known, and what libvirt here says"},
     [HELP] = {"help", 0, 1, "[VERB]", NULL, "Show this help, or a verb's"},
     [VERSION] = {"version", 0, 0, "", NULL, "Show the version"},
 };
@@ -50,7 +53,7 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 #define V(verb)  (1u << (verb))
 #define EVERYONE (~0u)
 #define BUS      (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML))
-#define LOCAL    (V(PLAN) | V(HOST))
+#define LOCAL    (V(PLAN) | V(HOST) | V(FACTS))
 
 static const struct {
     const char *name;

@@ -35,3 +35,4 @@ bool viommu_ctl_xml(ViommuCtl *ctl, GError **error);
 /* Without one. */
 bool viommu_ctl_plan(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_host(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_facts(ViommuCtl *ctl, GError **error);

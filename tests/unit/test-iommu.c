@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
+#include "lib/fact-probe.h"
 #include "lib/iommu-rules.h"
 #include "lib/plan.h"
 
@@ -22,6 +23,11 @@ static const char *const newest_tcg = HOST("12.8.0", "11.1.3", "'tcg'");
 static const char *const no_uefi = "{'libvirt': <'9.0.0'>, 'emulators': <[{'arch': <'aarch64'>, 'qemu': "
                                    "<'7.2.22'>, 'accelerators': <['tcg']>, "
                                    "'firmware': <['bios']>}]>}";
+
+static const char *const denies_intel =
+    "{'libvirt': <'8.0.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': <'6.2'>, 'accelerators': "
+    "<['tcg']>, "
+    "'accepts': <['virtio-x86_64']>, 'refuses': <['intel', 'intel-aw-bits']>}]>}";
 
 /* What one decision came to. */
 typedef struct Decision {
@@ -261,6 +267,7 @@ START_TEST(every_rule_speaks)
         {"machine", VIOMMU_MODEL_INTEL, bookworm, "{'machine': <'pc'>}"},
         {"libvirt-version", VIOMMU_MODEL_VIRTIO, bullseye, "@a{sv} {}"},
         {"qemu-version", VIOMMU_MODEL_VIRTIO, bullseye, "@a{sv} {}"},
+        {"libvirt-says", VIOMMU_MODEL_INTEL, denies_intel, "@a{sv} {}"},
         {"accelerator", VIOMMU_MODEL_INTEL, bookworm_tcg,
          "{'iommu': <{'model': <'virtio|intel'>, 'eim': <true>, "
          "'required': <false>}>}"},
@@ -367,5 +374,52 @@ START_TEST(every_candidate_has_its_say)
 }
 END_TEST
 
+/* libvirt's own word stands above the table, both ways. */
+START_TEST(libvirt_was_asked)
+{
+    Decision decision = decide(denies_intel, "{'iommu': <{'is-supported': <true>}>}", NULL);
+    const ViommuCandidate *intel;
+    const ViommuReason *reason;
+
+    ck_assert_ptr_nonnull(decision.plan);
+    ck_assert_int_eq(decision.plan->iommu.model, VIOMMU_MODEL_VIRTIO);
+    intel = &decision.plan->iommu.candidates[VIOMMU_MODEL_INTEL];
+    ck_assert_int_eq(intel->verdict, VIOMMU_VERDICT_REFUSED);
+    reason = g_ptr_array_index(intel->reasons, 0);
+    ck_assert_str_eq(reason->rule, "libvirt-says");
+    decision_clear(&decision);
+}
+END_TEST
+
+START_TEST(questions_to_libvirt)
+{
+    static const struct {
+        ViommuArch arch;
+        ViommuFactId fact;
+        const char *part; /* NULL: not asked */
+    } cases[] = {
+        {VIOMMU_ARCH_X86_64, VIOMMU_FACT_INTEL_EIM, "<driver intremap='on' eim='on'/>"},
+        {VIOMMU_ARCH_X86_64, VIOMMU_FACT_VIRTIO_GRANULE, "<granule size='4' unit='KiB'/>"},
+        {VIOMMU_ARCH_AARCH64, VIOMMU_FACT_SMMUV3, "<iommu model='smmuv3'/>"},
+        {VIOMMU_ARCH_AARCH64, VIOMMU_FACT_INTEL, NULL},
+        {VIOMMU_ARCH_X86_64, VIOMMU_FACT_INTEL_EIM_TCG, NULL},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(ViommuHost) host = viommu_host_new();
+        ViommuEmulator *emulator = viommu_host_add_emulator(host);
+        const char *shows = NULL;
+        g_autofree char *xml = NULL;
+
+        emulator->arch = (int)cases[i].arch;
+        emulator->arch_name = g_strdup(viommu_arch_to_string(cases[i].arch));
+        emulator->path = g_strdup("/usr/bin/qemu");
+        xml = viommu_fact_probe(cases[i].fact, emulator, &shows);
+        ck_assert_int_eq(xml != NULL, cases[i].part != NULL);
+        ck_assert_msg(!xml || (strstr(xml, cases[i].part) && shows), "%s", xml);
+    }
+}
+END_TEST
+
 UNIT_MAIN("iommu", choices, by_name, attributes_given, every_rule_speaks, refusals_by_libvirt,
-          every_candidate_has_its_say)
+          every_candidate_has_its_say, libvirt_was_asked, questions_to_libvirt)
