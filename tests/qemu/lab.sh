@@ -14,6 +14,8 @@ lab_daemon='' lab_machine='' lab_console='' lab_refusal=''
 # shellcheck disable=SC2034  # for who sources this
 lab_console_end=''
 lab_problem='' lab_model='' lab_class='' lab_groups='' lab_seconds='' # of the last lab_boot
+# shellcheck disable=SC2034
+lab_hardware='' # the guest's own files below /sys and /proc, as lib/topology reads them: a compressed archive in base64
 
 # What is booted and what it must show.  One row per guest:
 #   name  arch  kernel  iommu of the request  guest of the request  chosen model  /sys/class/iommu (regex)  groups
@@ -207,11 +209,16 @@ lab_fact() {
     tr -d '\r' <"$1" | sed -n "/^=== viommu guest ===/,/^=== viommu end ===/s/^$2=//p"
 }
 
+# lab_archive CONSOLE: the archive that the guest printed.
+lab_archive() {
+    tr -d '\r' <"$1" | sed -n '/^=== viommu hardware ===/,/^=== viommu hardware end ===/{/^===/!p}'
+}
+
 # lab_boot ROW: boots the row's guest, compares what it shows with what was asked, and removes it again.  Sets
-# lab_model, lab_class, lab_groups, lab_seconds; on failure lab_problem tells why.  Refused: lab_model is the error.
+# lab_model, lab_class, lab_groups, lab_seconds, lab_hardware; on failure lab_problem tells why.  Refused: lab_model is the error.
 lab_boot() {
     local request started model class groups status=0
-    lab_problem='' lab_model='' lab_class='' lab_groups='' lab_seconds='' lab_console_end=''
+    lab_problem='' lab_model='' lab_class='' lab_groups='' lab_seconds='' lab_console_end='' lab_hardware=''
     request=$(lab_request "$1")
     lab_row "$1"
     model=${lab_fields[5]} class=${lab_fields[6]} groups=${lab_fields[7]}
@@ -231,6 +238,8 @@ lab_boot() {
     if [ "$status" -eq 0 ]; then
         lab_class=$(lab_fact "$lab_console" iommu)
         lab_groups=$(lab_fact "$lab_console" groups)
+        # shellcheck disable=SC2034
+        lab_hardware=$(lab_archive "$lab_console")
         lab_compare "$model" "$class" "$groups" && lab_powered_off || status=$?
     fi
     [ "$status" -eq 0 ] || lab_keep_console
