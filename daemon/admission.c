@@ -2,6 +2,7 @@
 /* admission: the sums over all machines, and the queue. */
 #include "daemon/admission.h"
 
+#include "lib/memory.h"
 #include "lib/queue.h"
 
 struct ViommuAdmission {
@@ -35,12 +36,21 @@ static bool has_guest(const ViommuMachine *machine)
     return machine->state != VIOMMU_STATE_STOPPED && machine->state != VIOMMU_STATE_FAILED;
 }
 
+static uint64_t pinned_bytes(uint64_t memory_bytes, uint64_t page_size_bytes, uint64_t memlock_bytes)
+{
+    ViommuPinned pinned = viommu_memory_pinned(memory_bytes, page_size_bytes, memlock_bytes);
+
+    return pinned.ordinary_bytes + pinned.huge_bytes;
+}
+
 static void add_machine(ViommuAmounts *used, const ViommuMachine *machine, uint32_t uid)
 {
+    uint64_t pinned = pinned_bytes(machine->memory_bytes, machine->page_size_bytes, machine->memlock_bytes);
     const uint64_t amounts[VIOMMU_RESOURCE_LAST] = {
         [VIOMMU_RESOURCE_MACHINES] = 1,
         [VIOMMU_RESOURCE_VCPUS] = has_guest(machine) ? machine->vcpus : 0,
         [VIOMMU_RESOURCE_MEMORY] = has_guest(machine) ? machine->memory_bytes : 0,
+        [VIOMMU_RESOURCE_LOCKED_MEMORY] = has_guest(machine) ? pinned : 0,
         [VIOMMU_RESOURCE_PENDING_LAUNCHES] = machine->queue || machine->launching,
     };
 
@@ -61,6 +71,11 @@ static uint64_t memory_of(const ViommuAdmission *admission, const ViommuRequest 
                                                         : request->memory_bytes;
 }
 
+static uint64_t bound_of(const ViommuAdmission *admission, const ViommuRequest *request)
+{
+    return viommu_memory_bound(memory_of(admission, request), request->memory_backing.locked == 1);
+}
+
 bool viommu_admission_check(const ViommuAdmission *admission, const ViommuRequest *request, uint32_t uid,
                             GError **error)
 {
@@ -68,6 +83,9 @@ bool viommu_admission_check(const ViommuAdmission *admission, const ViommuReques
         [VIOMMU_RESOURCE_MACHINES] = 1,
         [VIOMMU_RESOURCE_VCPUS] = vcpus_of(admission, request),
         [VIOMMU_RESOURCE_MEMORY] = memory_of(admission, request),
+        [VIOMMU_RESOURCE_LOCKED_MEMORY] =
+            pinned_bytes(memory_of(admission, request), request->memory_backing.page_size_bytes,
+                         bound_of(admission, request)),
         [VIOMMU_RESOURCE_PENDING_LAUNCHES] = 1,
     };
     ViommuRegistryIterator iterator = viommu_registry_iterate(admission->registry);
@@ -78,11 +96,48 @@ bool viommu_admission_check(const ViommuAdmission *admission, const ViommuReques
     return viommu_quota_check(&admission->config->limits, &used, wanted, uid, error);
 }
 
+/* Counted here when it is planned: the order is that of the queue. */
+static bool holds_memory(const ViommuMachine *machine)
+{
+    return has_guest(machine) && machine->state != VIOMMU_STATE_PLANNING;
+}
+
+bool viommu_admission_check_memory(const ViommuAdmission *admission, const ViommuPlan *plan,
+                                   const ViommuHost *host, GError **error)
+{
+    ViommuPinned wanted =
+        viommu_memory_pinned(plan->memory_bytes, plan->page_size_bytes, plan->memlock_bytes);
+    ViommuRegistryIterator iterator = viommu_registry_iterate(admission->registry);
+    ViommuPinned used = {.page_size_bytes = wanted.page_size_bytes};
+    uint64_t promised = 0;
+
+    if (wanted.ordinary_bytes == 0 && wanted.huge_bytes == 0)
+        return true;
+    for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));) {
+        ViommuPinned pinned =
+            viommu_memory_pinned(machine->memory_bytes, machine->page_size_bytes, machine->memlock_bytes);
+        if (!holds_memory(machine) || g_str_equal(machine->uuid, plan->uuid))
+            continue;
+        used.ordinary_bytes += pinned.ordinary_bytes;
+        if (pinned.page_size_bytes != wanted.page_size_bytes)
+            continue;
+        used.huge_bytes += pinned.huge_bytes;
+        /* What QEMU was told to start with it takes at once. */
+        promised += machine->state == VIOMMU_STATE_DEFINING ? pinned.huge_bytes : 0;
+    }
+    return viommu_memory_check_room(host, &admission->config->policy, &wanted, &used, error) &&
+           viommu_memory_check_free(host, &wanted, promised, error);
+}
+
 void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *request, ViommuMachine *machine)
 {
     /* Counted from now on, though the plan comes later. */
     machine->vcpus = (uint32_t)vcpus_of(admission, request);
     machine->memory_bytes = memory_of(admission, request);
+    machine->memlock_bytes = bound_of(admission, request);
+    machine->page_size_bytes =
+        viommu_memory_pinned(machine->memory_bytes, request->memory_backing.page_size_bytes, 0)
+            .page_size_bytes;
     machine->queue = admission->queue;
     viommu_queue_add(admission->queue, machine->owner_uid, machine);
 }

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include "daemon/config.h"
 #include "daemon/registry.h"
-#include "lib/request.h"
+#include "lib/plan.h"
 
 typedef struct ViommuAdmission ViommuAdmission;
 
@@ -18,6 +18,10 @@ void viommu_admission_free(ViommuAdmission *admission);
 /** Whether user @uid may have the machine of @request now.  Fails: BUSY, POLICY_REFUSED. */
 bool viommu_admission_check(const ViommuAdmission *admission, const ViommuRequest *request, uint32_t uid,
                             GError **error);
+/** Whether @host, as it is now, has the memory that @plan locks or takes as huge pages, beside all other machines that are planned.
+ *  Fails: BUSY. */
+bool viommu_admission_check_memory(const ViommuAdmission *admission, const ViommuPlan *plan,
+                                   const ViommuHost *host, GError **error);
 /** @machine is in the registry, and waits. */
 void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *request, ViommuMachine *machine);
 /** The machine that is to be launched now; NULL when none waits, or enough are under way. */

@@ -127,8 +127,13 @@ static bool probe_emulator(ViommuProbe *probe, virConnectPtr connection, const V
     return true;
 }
 
-static void pretend_emulators(ViommuHost *host)
+/* It has memory of its own, too, but tells only this way. */
+static void pretend_emulators(virConnectPtr connection, ViommuHost *host)
 {
+    virNodeInfo node;
+
+    if (virNodeGetInfo(connection, &node) == 0)
+        host->memory_bytes = (uint64_t)node.memory * 1024;
     host->arch_name = g_strdup(viommu_arch_to_string(test_emulators[0].arch));
     for (size_t i = 0; i < G_N_ELEMENTS(test_emulators); i++) {
         ViommuEmulator *emulator = viommu_host_add_emulator(host);
@@ -189,7 +194,7 @@ static bool ask_host(virConnectPtr connection, void *data, GError **error)
     host->libvirt = version;
     ask_memory(connection, host);
     if (g_strcmp0(virConnectGetType(connection), TEST_DRIVER_TYPE) == 0)
-        pretend_emulators(host);
+        pretend_emulators(connection, host);
     else if (!ask_emulators(ask->probe, connection, host, error))
         return false;
     ask->host = g_steal_pointer(&host);

@@ -234,6 +234,16 @@ static int get_host_facts(sd_bus *unused_bus, const char *path, const char *inte
     return facts ? viommu_bus_variant_append(reply, facts) : sd_bus_message_append(reply, "a{sv}", 0);
 }
 
+static int get_limits(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    g_autoptr(GVariant) limits =
+        g_variant_ref_sink(viommu_config_limits(viommu_manager_config(bus->manager)));
+
+    return viommu_bus_variant_append(reply, limits);
+}
+
 /* Open for sd-bus, which knows privileged callers and others only: auth decides. */
 #define OPEN    SD_BUS_VTABLE_UNPRIVILEGED
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
@@ -259,6 +269,7 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_PROPERTY("Traits", "as", get_traits, 0, CHANGES),
     SD_BUS_PROPERTY("HostIommu", "b", get_host_iommu, 0, CHANGES),
     SD_BUS_PROPERTY("HostFacts", "a{sv}", get_host_facts, 0, CHANGES),
+    SD_BUS_PROPERTY("Limits", "a{sv}", get_limits, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_VTABLE_END,
 };
 

@@ -59,6 +59,13 @@ static const Key keys[] = {
     LIMIT("vcpus-per-user", kind_number, user[VIOMMU_RESOURCE_VCPUS]),
     LIMIT("memory", kind_size, all[VIOMMU_RESOURCE_MEMORY]),
     LIMIT("memory-per-user", kind_size, user[VIOMMU_RESOURCE_MEMORY]),
+    LIMIT("locked-memory", kind_size, all[VIOMMU_RESOURCE_LOCKED_MEMORY]),
+    LIMIT("locked-memory-per-user", kind_size, user[VIOMMU_RESOURCE_LOCKED_MEMORY]),
+    {{"limits", "locked-memory-reserve"},
+     &kind_size,
+     offsetof(ViommuConfig, policy.locked_reserve_bytes),
+     .min = 0,
+     .max = (uint64_t)1 << 62},
     LIMIT("pending-launches", kind_number, all[VIOMMU_RESOURCE_PENDING_LAUNCHES]),
     LIMIT("pending-launches-per-user", kind_number, user[VIOMMU_RESOURCE_PENDING_LAUNCHES]),
 };
@@ -394,6 +401,21 @@ bool viommu_config_load(bool user, ViommuConfig **ret_config, GError **error)
     if (ok)
         *ret_config = g_steal_pointer(&config);
     return ok;
+}
+
+/* Numbers and sizes, all of them. */
+GVariant *viommu_config_limits(const ViommuConfig *config)
+{
+    GVariantBuilder limits;
+
+    g_variant_builder_init(&limits, G_VARIANT_TYPE_VARDICT);
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+        if (g_str_equal(keys[i].name.group, "limits"))
+            g_variant_builder_add(
+                &limits, "{sv}", keys[i].name.key,
+                g_variant_new_uint64(
+                    *(const uint64_t *)(const void *)((const char *)config + keys[i].offset)));
+    return g_variant_builder_end(&limits);
 }
 
 char *viommu_config_print(const ViommuConfig *config)

@@ -42,5 +42,7 @@ bool viommu_config_load(bool user, ViommuConfig **ret_config, GError **error);
 bool viommu_config_load_file(ViommuConfig *config, const char *path, GError **error);
 /** The keys of the table; @i from 0, NULL after the last. Static. */
 const ViommuConfigKey *viommu_config_key(unsigned i);
+/** The group [limits], a floating a{sv} of numbers (t). */
+GVariant *viommu_config_limits(const ViommuConfig *config);
 /** All values as a key file, each with a comment above it that says where it is from: "FILE:LINE" or "default". Owned. */
 char *viommu_config_print(const ViommuConfig *config);

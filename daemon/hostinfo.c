@@ -17,6 +17,7 @@ struct ViommuHostinfo {
     ViommuHost *host;
     char **models, **traits;
     GArray *waiters; /* of Waiter, for the probe in flight */
+    GArray *late;    /* of Waiter, who came after it had begun: for the next one */
     bool probing;
     Waiter watcher;
 };
@@ -38,6 +39,7 @@ ViommuHostinfo *viommu_hostinfo_new(ViommuBackend *backend, ViommuWorker *worker
     info->models = g_new0(char *, 1);
     info->traits = g_new0(char *, 1);
     info->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    info->late = g_array_new(FALSE, FALSE, sizeof(Waiter));
     return info;
 }
 
@@ -50,6 +52,7 @@ void viommu_hostinfo_free(ViommuHostinfo *info)
     g_strfreev(info->models);
     g_strfreev(info->traits);
     g_array_unref(info->waiters);
+    g_array_unref(info->late);
     g_free(info);
 }
 
@@ -104,6 +107,18 @@ static void probe_work(void *data)
     probe->host = viommu_backend_probe(probe->backend, &probe->error);
 }
 
+static void probe_done(void *data);
+
+static void begin_probe(ViommuHostinfo *info)
+{
+    Probe *probe = g_new0(Probe, 1);
+
+    info->probing = true;
+    probe->info = info;
+    probe->backend = info->backend;
+    viommu_worker_run(info->worker, probe_work, probe_done, probe);
+}
+
 static void probe_done(void *data)
 {
     Probe *probe = data;
@@ -112,7 +127,10 @@ static void probe_done(void *data)
     g_autoptr(GError) error = probe->error;
 
     info->probing = false;
-    info->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    info->waiters = info->late;
+    info->late = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    if (info->waiters->len > 0)
+        begin_probe(info);
     if (probe->host)
         take_host(info, probe->host);
     g_free(probe);
@@ -125,17 +143,10 @@ static void probe_done(void *data)
 void viommu_hostinfo_refresh(ViommuHostinfo *info, ViommuHostinfoFunc func, void *userdata)
 {
     Waiter waiter = {func, userdata};
-    Probe *probe;
 
-    if (func)
-        g_array_append_val(info->waiters, waiter);
-    if (info->probing)
-        return;
-    info->probing = true;
-    probe = g_new0(Probe, 1);
-    probe->info = info;
-    probe->backend = info->backend;
-    viommu_worker_run(info->worker, probe_work, probe_done, probe);
+    g_array_append_val(info->probing ? info->late : info->waiters, waiter);
+    if (!info->probing)
+        begin_probe(info);
 }
 
 void viommu_hostinfo_get(ViommuHostinfo *info, ViommuHostinfoFunc func, void *userdata)

@@ -23,8 +23,8 @@ void viommu_hostinfo_free(ViommuHostinfo *info);
 void viommu_hostinfo_watch(ViommuHostinfo *info, ViommuHostinfoFunc func, void *userdata);
 /** Calls @func at once when the host is known, else when it was asked: good enough for a dry run. */
 void viommu_hostinfo_get(ViommuHostinfo *info, ViommuHostinfoFunc func, void *userdata);
-/** Asks again, which is cheap when nothing changed, and calls @func then: an emulator may have been upgraded meanwhile.
- *  @func may be NULL. */
+/** Asks again, which is cheap when nothing changed, and calls @func then with what was learnt after this call: an emulator may
+ *  have been upgraded meanwhile, or huge pages have become free. */
 void viommu_hostinfo_refresh(ViommuHostinfo *info, ViommuHostinfoFunc func, void *userdata);
 
 /** NULL when not known yet. Borrowed, until the next probe. */

@@ -148,7 +148,8 @@ static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
     };
 
     clear_plan(launch);
-    if (!viommu_plan_build(&input, &launch->plan, &launch->reasons, &launch->error))
+    if (!viommu_plan_build(&input, &launch->plan, &launch->reasons, &launch->error) ||
+        !viommu_admission_check_memory(launch->context.admission, launch->plan, host, &launch->error))
         return false;
     launch->metadata =
         viommu_metadata_new(launch->plan, launch->request, launch->owner_uid, launch->created_usec);

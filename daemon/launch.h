@@ -5,6 +5,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include "daemon/admission.h"
 #include "daemon/backend.h"
 #include "daemon/hostinfo.h"
 #include "daemon/worker.h"
@@ -21,6 +22,7 @@ typedef struct ViommuLaunchContext {
     ViommuWorker *worker;
     ViommuHostinfo *hostinfo;
     const ViommuPolicy *policy;
+    const ViommuAdmission *admission;
 } ViommuLaunchContext;
 
 /* Who the new machine is; copied. */

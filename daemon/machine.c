@@ -69,6 +69,7 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
     machine->vcpus = (uint32_t)MIN(metadata->vcpus, UINT32_MAX);
     machine->memory_bytes = metadata->memory_bytes;
     machine->memlock_bytes = metadata->memlock_bytes;
+    machine->page_size_bytes = metadata->page_size_bytes;
     machine->created_usec = metadata->created_usec;
     machine->lease_end_usec = lease_end(metadata);
     replace_string(&machine->client, metadata->client);

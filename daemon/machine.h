@@ -23,6 +23,7 @@ typedef struct ViommuMachine {
     ViommuModel model;
     uint32_t vcpus;
     uint64_t memory_bytes, memlock_bytes, created_usec;
+    uint64_t page_size_bytes;   /* 0: ordinary pages */
     char **reasons, **warnings; /* NULL until planned */
     char *console_log;          /* NULL: none */
     char *request_id;           /* NULL: none */

@@ -60,6 +60,11 @@ ViommuHostinfo *viommu_manager_hostinfo(ViommuManager *manager)
     return manager->hostinfo;
 }
 
+const ViommuConfig *viommu_manager_config(const ViommuManager *manager)
+{
+    return manager->context.config;
+}
+
 const char *viommu_manager_uri(const ViommuManager *manager)
 {
     return viommu_backend_uri(manager->context.backend);
@@ -166,7 +171,7 @@ static void begin_launch(ViommuManager *manager, ViommuRequest *request, ViommuM
                          const ViommuWaiter *waiter)
 {
     ViommuLaunchContext context = {manager->context.backend, manager->context.worker, manager->hostinfo,
-                                   &manager->context.config->policy};
+                                   &manager->context.config->policy, manager->admission};
     ViommuLaunchIdentity identity = {machine->name, machine->uuid, machine->owner_uid, machine->created_usec,
                                      machine->client};
     ViommuOperation *operation = viommu_operations_add(manager->operations, machine->uuid);

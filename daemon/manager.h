@@ -31,6 +31,7 @@ void viommu_manager_free(ViommuManager *manager);
 /** All machines.  To be read, and watched; what changes them goes through the manager. Borrowed. */
 ViommuRegistry *viommu_manager_registry(ViommuManager *manager);
 ViommuHostinfo *viommu_manager_hostinfo(ViommuManager *manager);
+const ViommuConfig *viommu_manager_config(const ViommuManager *manager);
 const char *viommu_manager_uri(const ViommuManager *manager);
 bool viommu_manager_is_connected(const ViommuManager *manager);
 /** @func is called when viommu_manager_is_connected() changes. */

@@ -44,48 +44,203 @@ static bool check_pages(const ViommuPlan *plan, uint64_t page_bytes, GError **er
     return true;
 }
 
-static bool check_lock(const ViommuHost *host, uint64_t bound, GError **error)
+/* libvirt's daemon may be held to less than the host has. */
+static bool check_limit(const ViommuHost *host, uint64_t bound, GError **error)
 {
-    g_autofree char *needed = viommu_quantity_format(bound);
     uint64_t limit = host->locked_memory_bytes;
-    g_autofree char *memory = viommu_quantity_format(host->memory_bytes);
 
-    if (host->memory_bytes != VIOMMU_UNSET_NUMBER && bound > host->memory_bytes) {
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-            "memory-backing.locked needs %s (the guest's memory and 1 GiB for QEMU), but this host has %s",
-            needed, memory);
-        return false;
-    }
-    if (limit != VIOMMU_UNSET_NUMBER && bound > limit) {
-        g_autofree char *allowed = viommu_quantity_format(limit);
+    if (limit == VIOMMU_UNSET_NUMBER || bound <= limit)
+        return true;
+    g_autofree char *needed = viommu_quantity_format(bound), *allowed = viommu_quantity_format(limit);
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                "memory-backing.locked needs %s of locked memory, but libvirt's daemon may lock %s; raise "
+                "LimitMEMLOCK= "
+                "of its unit (systemctl edit)",
+                needed, allowed);
+    return false;
+}
 
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                    "memory-backing.locked needs %s of locked memory, but libvirt's daemon may lock %s; "
-                    "raise LimitMEMLOCK= "
-                    "of its unit (systemctl edit)",
-                    needed, allowed);
-        return false;
+/* --- What the host has --- */
+
+static uint64_t saturating_mul_add(uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t result = UINT64_MAX;
+
+    (void)viommu_quantity_mul_add(a, b, c, &result);
+    return result;
+}
+
+/* One pool of huge pages, over all nodes, as QEMU takes them from anywhere.  False: not known. */
+static bool find_pool(const ViommuHost *host, uint64_t size_bytes, ViommuHugePages *ret_pool)
+{
+    const GPtrArray *nodes = host->topology.nodes;
+    ViommuHugePages pool = {size_bytes, 0, 0};
+
+    for (guint i = 0; nodes && i < nodes->len; i++) {
+        const GPtrArray *pools = ((const ViommuNode *)g_ptr_array_index(nodes, i))->huge_pages;
+        for (guint j = 0; pools && j < pools->len; j++) {
+            const ViommuHugePages *pages = g_ptr_array_index(pools, j);
+            if (pages->size_bytes != size_bytes)
+                continue;
+            pool.total = saturating_mul_add(pages->total, 1, pool.total);
+            pool.free = saturating_mul_add(pages->free, 1, pool.free);
+        }
     }
+    if (!nodes || nodes->len == 0)
+        return false;
+    *ret_pool = pool;
     return true;
 }
+
+static uint64_t bytes_of_pools(const ViommuHost *host)
+{
+    const GPtrArray *nodes = host->topology.nodes;
+    uint64_t sum = 0;
+
+    for (guint i = 0; nodes && i < nodes->len; i++) {
+        const GPtrArray *pools = ((const ViommuNode *)g_ptr_array_index(nodes, i))->huge_pages;
+        for (guint j = 0; pools && j < pools->len; j++) {
+            const ViommuHugePages *pages = g_ptr_array_index(pools, j);
+            if (pages->total != VIOMMU_UNSET_NUMBER)
+                sum = saturating_mul_add(pages->total, pages->size_bytes, sum);
+        }
+    }
+    return sum;
+}
+
+/* --- What guests take of it --- */
+
+uint64_t viommu_memory_bound(uint64_t memory_bytes, bool locked)
+{
+    return locked ? saturating_mul_add(memory_bytes, 1, QEMU_OVERHEAD) : 0;
+}
+
+ViommuPinned viommu_memory_pinned(uint64_t memory_bytes, uint64_t page_size_bytes, uint64_t memlock_bytes)
+{
+    ViommuPinned pinned = {.ordinary_bytes = memlock_bytes};
+
+    if (page_size_bytes == 0 || page_size_bytes == ORDINARY_PAGE || page_size_bytes == VIOMMU_UNSET_NUMBER)
+        return pinned;
+    pinned.page_size_bytes = page_size_bytes;
+    pinned.huge_bytes = memory_bytes;
+    /* Huge pages are locked anyhow: only QEMU's own memory is ordinary. */
+    pinned.ordinary_bytes -= MIN(memory_bytes, memlock_bytes);
+    return pinned;
+}
+
+/* "; make more: sysctl vm.nr_hugepages=512": 2 MiB is the default size wherever there is such a size. */
+static char *advise_pages(uint64_t size_bytes, uint64_t count)
+{
+    g_autofree char *size = viommu_quantity_format(size_bytes);
+
+    if (size_bytes == 2 * VIOMMU_MIB)
+        return g_strdup_printf("sysctl vm.nr_hugepages=%" G_GUINT64_FORMAT, count);
+    return g_strdup_printf("hugepagesz=%" G_GUINT64_FORMAT "K hugepages=%" G_GUINT64_FORMAT
+                           " on its kernel's command line, or the number into "
+                           "/sys/kernel/mm/hugepages/hugepages-%" G_GUINT64_FORMAT "kB/nr_hugepages",
+                           size_bytes / VIOMMU_KIB, count, size_bytes / VIOMMU_KIB);
+}
+
+static bool check_pool(const ViommuHost *host, const ViommuPinned *wanted, uint64_t used_bytes,
+                       GError **error)
+{
+    uint64_t page = wanted->page_size_bytes, needed = wanted->huge_bytes / MAX(page, 1);
+    uint64_t used = used_bytes / MAX(page, 1);
+    g_autofree char *size = viommu_quantity_format(page), *advice = NULL;
+    ViommuHugePages pool;
+
+    if (page == 0 || !find_pool(host, page, &pool))
+        return true;
+    if (needed <= pool.total && used <= pool.total - needed)
+        return true;
+    advice = advise_pages(page, saturating_mul_add(needed, 1, used));
+    if (needed > pool.total)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                    "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
+                    " such pages, but this host has %" G_GUINT64_FORMAT "; make more: %s",
+                    size, needed, pool.total, advice);
+    else
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
+                    " such pages, but other machines have %" G_GUINT64_FORMAT
+                    " of this host's %" G_GUINT64_FORMAT "; stop one first, or make more: %s",
+                    size, needed, used, pool.total, advice);
+    return false;
+}
+
+static bool check_ordinary(const ViommuHost *host, const ViommuPolicy *policy, uint64_t wanted, uint64_t used,
+                           GError **error)
+{
+    uint64_t huge = bytes_of_pools(host), reserve = policy->locked_reserve_bytes, memory = host->memory_bytes;
+    uint64_t kept = saturating_mul_add(huge, 1, reserve), room = memory > kept ? memory - kept : 0;
+    g_autofree char *need = viommu_quantity_format(wanted), *all = viommu_quantity_format(memory);
+    g_autofree char *pools = viommu_quantity_format(huge), *spare = viommu_quantity_format(reserve);
+    g_autofree char *taken = viommu_quantity_format(used), *most = viommu_quantity_format(room);
+
+    if (wanted == 0 || memory == VIOMMU_UNSET_NUMBER || (wanted <= room && used <= room - wanted))
+        return true;
+    if (wanted > room)
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+            "memory-backing.locked needs %s (with 1 GiB for QEMU), but guests can lock %s here: this host "
+            "has %s, "
+            "of which %s are huge pages and [limits] locked-memory-reserve keeps %s; ask for less memory",
+            need, most, all, pools, spare);
+    else
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "memory-backing.locked needs %s (with 1 GiB for QEMU), but other machines have locked %s "
+                    "of the %s "
+                    "that guests can lock here; stop one first",
+                    need, taken, most);
+    return false;
+}
+
+bool viommu_memory_check_room(const ViommuHost *host, const ViommuPolicy *policy, const ViommuPinned *wanted,
+                              const ViommuPinned *used, GError **error)
+{
+    return check_ordinary(host, policy, wanted->ordinary_bytes, used->ordinary_bytes, error) &&
+           check_pool(host, wanted, used->huge_bytes, error);
+}
+
+bool viommu_memory_check_free(const ViommuHost *host, const ViommuPinned *wanted, uint64_t promised_bytes,
+                              GError **error)
+{
+    uint64_t page = wanted->page_size_bytes, needed = wanted->huge_bytes / MAX(page, 1);
+    uint64_t promised = promised_bytes / MAX(page, 1);
+    g_autofree char *size = viommu_quantity_format(page), *advice = NULL, *others = NULL;
+    ViommuHugePages pool;
+
+    if (page == 0 || !find_pool(host, page, &pool) || (needed <= pool.free && promised <= pool.free - needed))
+        return true;
+    advice = advise_pages(page, pool.total - MIN(pool.free, pool.total) + promised + needed);
+    others = promised ? g_strdup_printf(", %" G_GUINT64_FORMAT " of them for launches under way", promised)
+                      : g_strdup("");
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
+                " such pages, but of this host's %" G_GUINT64_FORMAT " only %" G_GUINT64_FORMAT
+                " are free%s; wait, or make more: %s",
+                size, needed, pool.total, pool.free, others, advice);
+    return false;
+}
+
+/* --- The plan --- */
 
 bool viommu_memory_plan(const ViommuRequest *request, const ViommuHost *host, const ViommuPolicy *policy,
                         ViommuPlan *plan, GError **error)
 {
+    static const ViommuPinned nothing = {.huge_bytes = 0};
     uint64_t page = request->memory_backing.page_size_bytes;
-    uint64_t bound = 0;
+    ViommuPinned pinned;
 
     plan->memory_bytes =
         request->memory_bytes == VIOMMU_UNSET_NUMBER ? policy->default_memory_bytes : request->memory_bytes;
     plan->locked = request->memory_backing.locked == 1;
     if (page != VIOMMU_UNSET_NUMBER && !check_pages(plan, page, error))
         return false;
+    plan->memlock_bytes = viommu_memory_bound(plan->memory_bytes, plan->locked);
+    pinned = viommu_memory_pinned(plan->memory_bytes, page, plan->memlock_bytes);
     /* libvirt takes the system's own page size for "no huge pages"; so nothing is written for it. */
-    plan->page_size_bytes = page == VIOMMU_UNSET_NUMBER || page == ORDINARY_PAGE ? 0 : page;
-    if (plan->locked && (!viommu_quantity_mul_add(plan->memory_bytes, 1, QEMU_OVERHEAD, &bound) ||
-                         !check_lock(host, bound, error)))
-        return false;
-    plan->memlock_bytes = bound;
-    return true;
+    plan->page_size_bytes = pinned.page_size_bytes;
+    return viommu_memory_check_room(host, policy, &pinned, &nothing, error) &&
+           check_limit(host, plan->memlock_bytes, error);
 }

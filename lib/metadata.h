@@ -20,8 +20,9 @@ typedef struct ViommuMetadata {
     ViommuAccelerator accelerator;
     ViommuModel model; /* VIOMMU_MODEL_NONE: no IOMMU */
     uint64_t vcpus, memory_bytes, memlock_bytes;
-    char *console_log; /* NULL: none */
-    char **reasons;    /* why the model was chosen; never NULL after reading */
+    uint64_t page_size_bytes; /* 0: ordinary pages */
+    char *console_log;        /* NULL: none */
+    char **reasons;           /* why the model was chosen; never NULL after reading */
     char **warnings;
     uint64_t created_usec;   /* CLOCK_REALTIME */
     uint64_t lease_end_usec; /* CLOCK_BOOTTIME of the boot; 0: no lease */

@@ -11,6 +11,7 @@ void viommu_policy_init(ViommuPolicy *policy)
         .accelerator = VIOMMU_ACCELERATOR_AUTO,
         .default_memory_bytes = VIOMMU_GIB,
         .default_vcpus = 1,
+        .locked_reserve_bytes = VIOMMU_GIB,
         .console_directory = NULL,
     };
 }

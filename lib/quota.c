@@ -13,14 +13,17 @@ static const struct {
     [VIOMMU_RESOURCE_MACHINES] = {"machines", "machines", "stop one first"},
     [VIOMMU_RESOURCE_VCPUS] = {"vcpus", "vCPUs", "stop a machine first"},
     [VIOMMU_RESOURCE_MEMORY] = {"memory", "of memory", "stop a machine first"},
+    [VIOMMU_RESOURCE_LOCKED_MEMORY] = {"locked-memory", "of locked memory and huge pages",
+                                       "stop a machine first"},
     [VIOMMU_RESOURCE_PENDING_LAUNCHES] = {"pending-launches", "launches under way", "try again"},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(resources) == VIOMMU_RESOURCE_LAST);
 
 static char *format(ViommuResource resource, uint64_t amount)
 {
-    return resource == VIOMMU_RESOURCE_MEMORY ? viommu_quantity_format(amount)
-                                              : g_strdup_printf("%" G_GUINT64_FORMAT, amount);
+    bool bytes = resource == VIOMMU_RESOURCE_MEMORY || resource == VIOMMU_RESOURCE_LOCKED_MEMORY;
+
+    return bytes ? viommu_quantity_format(amount) : g_strdup_printf("%" G_GUINT64_FORMAT, amount);
 }
 
 /* One number: @suffix of the key, @who has how much. */

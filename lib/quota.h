@@ -10,6 +10,7 @@ typedef enum ViommuResource {
     VIOMMU_RESOURCE_MACHINES,
     VIOMMU_RESOURCE_VCPUS,
     VIOMMU_RESOURCE_MEMORY,           /* bytes */
+    VIOMMU_RESOURCE_LOCKED_MEMORY,    /* bytes: locked or of huge pages */
     VIOMMU_RESOURCE_PENDING_LAUNCHES, /* waiting or under way */
     VIOMMU_RESOURCE_LAST,
 } ViommuResource;

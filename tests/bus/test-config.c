@@ -56,6 +56,7 @@ START_TEST(the_vendors_file_names_all_keys_and_changes_none)
     ck_assert_int_eq((int)config->policy.accelerator, (int)defaults->policy.accelerator);
     ck_assert_uint_eq(config->policy.default_memory_bytes, defaults->policy.default_memory_bytes);
     ck_assert_uint_eq(config->policy.default_vcpus, defaults->policy.default_vcpus);
+    ck_assert_uint_eq(config->policy.locked_reserve_bytes, defaults->policy.locked_reserve_bytes);
     ck_assert_ptr_null(config->policy.console_directory);
     ck_assert_str_eq(config->group, defaults->group);
     ck_assert_uint_eq(config->workers, defaults->workers);
@@ -81,8 +82,10 @@ START_TEST(every_key_is_read)
                                                 "[daemon]\ngroup=wheel\nworkers=5\nrunning-launches=6\n"
                                                 "[limits]\nmachines=10\nmachines-per-user=11\nvcpus=12\n"
                                                 "vcpus-per-user=13\nmemory=14 GiB\nmemory-per-user=15 B\n"
+                                                "locked-memory=18 GiB\nlocked-memory-per-user=19 B\n"
+                                                "locked-memory-reserve=20 MiB\n"
                                                 "pending-launches=16\npending-launches-per-user=17\n");
-    const ViommuAmounts limits = {{10, 12, 14 * VIOMMU_GIB, 16}, {11, 13, 15, 17}};
+    const ViommuAmounts limits = {{10, 12, 14 * VIOMMU_GIB, 18 * VIOMMU_GIB, 16}, {11, 13, 15, 19, 17}};
 
     ck_assert_msg(viommu_config_load_file(config, path, &error), "%s", error ? error->message : "");
     ck_assert_int_eq((int)config->policy.order, VIOMMU_ORDER_VIRTIO);
@@ -94,6 +97,7 @@ START_TEST(every_key_is_read)
     ck_assert_uint_eq(config->workers, 5);
     ck_assert_uint_eq(config->running_launches, 6);
     ck_assert_mem_eq(&config->limits, &limits, sizeof(limits));
+    ck_assert_uint_eq(config->policy.locked_reserve_bytes, 20 * VIOMMU_MIB);
 
     g_autofree char *later = file_with("b.conf", "[daemon]\nworkers=8\n[machine]\nconsole-directory=\n");
     ck_assert(viommu_config_load_file(config, later, NULL));

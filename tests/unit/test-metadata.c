@@ -26,6 +26,7 @@ static ViommuMetadata *full(void)
         .vcpus = 4,
         .memory_bytes = UINT64_MAX,
         .memlock_bytes = 0,
+        .page_size_bytes = 2 << 20,
         .console_log = g_strdup("/var/log/a&b"),
         .reasons = g_strsplit("because|'virtio' needs <acpi/>", "|", -1),
         .warnings = g_strsplit("be \xc3\xa4ware", "|", -1),
@@ -50,6 +51,7 @@ static ViommuMetadata *least(void)
     metadata->model = VIOMMU_MODEL_NONE;
     metadata->owner_uid = 0;
     metadata->lease_end_usec = 0;
+    metadata->page_size_bytes = 0;
     g_clear_pointer(&metadata->boot, g_free);
     g_clear_pointer(&metadata->client, g_free);
     return metadata;
@@ -69,6 +71,7 @@ static void assert_same(const ViommuMetadata *a, const ViommuMetadata *b)
     ck_assert_uint_eq(a->vcpus, b->vcpus);
     ck_assert_uint_eq(a->memory_bytes, b->memory_bytes);
     ck_assert_uint_eq(a->memlock_bytes, b->memlock_bytes);
+    ck_assert_uint_eq(a->page_size_bytes, b->page_size_bytes);
     ck_assert_pstr_eq(a->console_log, b->console_log);
     ck_assert(g_strv_equal((const char *const *)a->reasons, (const char *const *)b->reasons));
     ck_assert(g_strv_equal((const char *const *)a->warnings, (const char *const *)b->warnings));
@@ -260,6 +263,7 @@ START_TEST(from_a_plan)
                        .vcpus = 2,
                        .memory_bytes = 3,
                        .memlock_bytes = 4,
+                       .page_size_bytes = 5,
                        .console_log = (char *)"/log",
                        .warnings = warnings};
 
@@ -285,6 +289,7 @@ START_TEST(from_a_plan)
         ck_assert_uint_eq(metadata->vcpus, 2);
         ck_assert_uint_eq(metadata->memory_bytes, 3);
         ck_assert_uint_eq(metadata->memlock_bytes, 4);
+        ck_assert_uint_eq(metadata->page_size_bytes, 5);
         ck_assert_str_eq(metadata->console_log, "/log");
         ck_assert_uint_eq(g_strv_length(metadata->reasons), chosen ? 1 : 2);
         ck_assert_str_eq(metadata->reasons[0], "the first");

@@ -35,6 +35,16 @@ static const struct {
      "18446744073709551615 B of memory are asked for, and [limits] memory=4 GiB allows no more; ask for "
      "less"},
     {VIOMMU_RESOURCE_MEMORY, 4 * VIOMMU_GIB, 2 * VIOMMU_GIB, 2 * VIOMMU_GIB, true, VIOMMU_ERROR_LAST, NULL},
+    {VIOMMU_RESOURCE_LOCKED_MEMORY, 4 * VIOMMU_GIB, 2 * VIOMMU_GIB, 2 * VIOMMU_GIB, false, VIOMMU_ERROR_LAST,
+     NULL},
+    {VIOMMU_RESOURCE_LOCKED_MEMORY, 4 * VIOMMU_GIB, 2 * VIOMMU_GIB, 3 * VIOMMU_GIB, false, VIOMMU_ERROR_BUSY,
+     "there are 2 GiB of locked memory and huge pages, 3 GiB more asked for, and [limits] locked-memory=4 "
+     "GiB "
+     "allows no more; stop a machine first"},
+    {VIOMMU_RESOURCE_LOCKED_MEMORY, 4 * VIOMMU_GIB, 0, 5 * VIOMMU_GIB, true, VIOMMU_ERROR_POLICY_REFUSED,
+     "5 GiB of locked memory and huge pages are asked for, and [limits] locked-memory-per-user=4 GiB allows "
+     "no "
+     "more; ask for less"},
     {VIOMMU_RESOURCE_PENDING_LAUNCHES, 2, 2, 1, false, VIOMMU_ERROR_BUSY,
      "there are 2 launches under way, 1 more asked for, and [limits] pending-launches=2 allows no more; try "
      "again"},
