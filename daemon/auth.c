@@ -30,6 +30,7 @@ static const struct {
     {DBUS("ObjectManager"), "GetManagedObjects", VIOMMU_ACTION_READ},
     {DBUS("Properties"), "Get", VIOMMU_ACTION_SHOW},
     {DBUS("Properties"), "GetAll", VIOMMU_ACTION_SHOW},
+    {DBUS("Properties"), "Set", VIOMMU_ACTION_TUNE},
     {VIOMMU_IFACE_MANAGER, "Plan", VIOMMU_ACTION_READ},
     {VIOMMU_IFACE_MANAGER, "Check", VIOMMU_ACTION_READ},
     {VIOMMU_IFACE_MANAGER, "GetMachine", VIOMMU_ACTION_READ},
@@ -350,6 +351,8 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
         return check_launch(auth, caller, error);
     case VIOMMU_ACTION_MANAGE:
         return check_manage(auth, call, caller, machine, error);
+    case VIOMMU_ACTION_TUNE:
+        return refuse(error, "user %u may not change viommud's settings; root may", caller->uid);
     case VIOMMU_ACTION_LAST:
         break;
     }

@@ -4,7 +4,7 @@
  *   On a user's own bus (--user) the user and root may call everything; nobody else may call anything.
  *
  *   On the system bus
- *     - root, and the user that the daemon runs as, may call everything;
+ *     - root, and the user that the daemon runs as, may call everything; nobody else may change what the daemon logs;
  *     - everybody may learn about the host, make plans, and see of each machine its name, its state and how it ended;
  *     - the owner of a machine sees all of it;
  *     - the members of one group ([daemon] group, "viommu") may launch machines and manage their own;
@@ -32,6 +32,7 @@ typedef enum ViommuAction {
     VIOMMU_ACTION_SHOW,   /* read properties */
     VIOMMU_ACTION_LAUNCH, /* make a machine of one's own */
     VIOMMU_ACTION_MANAGE, /* end, disturb or look into a machine */
+    VIOMMU_ACTION_TUNE,   /* change the daemon itself: what it logs */
     VIOMMU_ACTION_LAST,
 } ViommuAction;
 

@@ -5,6 +5,7 @@
 
 #include "daemon/bus-errors.h"
 #include "daemon/bus-variant.h"
+#include "daemon/journal.h"
 #include "lib/error.h"
 #include "lib/names.h"
 
@@ -57,8 +58,10 @@ static int method_launch(sd_bus_message *call, void *userdata, sd_bus_error *unu
     if (!viommu_auth_uid(bus->auth, call, &uid, &error))
         return viommu_bus_reply_error(call, error, NULL);
     request = read_request(call, &error);
-    if (!request)
+    if (!request) {
+        viommu_journal_not_launched(&(ViommuJournalSubject){.owner_uid = &uid}, error, NULL);
         return viommu_bus_reply_error(call, error, NULL);
+    }
     bound = request->lease.bind == VIOMMU_BIND_CLIENT;
     client = viommu_bus_clients_sender(bus->clients, call);
     waiter = viommu_bus_reply_later(call, reply_machine);

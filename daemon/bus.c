@@ -5,9 +5,22 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "daemon/bus-errors.h"
+#include "daemon/journal.h"
 #include "daemon/log.h"
 #include "lib/error.h"
 #include "lib/names.h"
+
+static void tell_refusal(ViommuBus *bus, sd_bus_message *call, const GError *error)
+{
+    ViommuJournalSubject subject = {NULL, NULL, NULL};
+    uint32_t uid;
+
+    if (sd_bus_message_is_method_call(call, VIOMMU_IFACE_MANAGER, "Launch") <= 0)
+        return;
+    if (viommu_auth_uid(bus->auth, call, &uid, NULL))
+        subject.owner_uid = &uid;
+    viommu_journal_not_launched(&subject, error, NULL);
+}
 
 /* The gate: no method of ours, nor of sd-bus, sees a call before. */
 static int on_message(sd_bus_message *call, void *userdata, sd_bus_error *unused)
@@ -28,6 +41,7 @@ static int on_message(sd_bus_message *call, void *userdata, sd_bus_error *unused
     case VIOMMU_AUTH_LAST:
         break;
     }
+    tell_refusal(bus, call, error);
     return viommu_bus_reply_error(call, error, NULL);
 }
 
@@ -59,6 +73,8 @@ static int add_objects(ViommuBus *bus)
         r = viommu_bus_add_manager(bus);
     if (r >= 0)
         r = viommu_bus_add_machines(bus);
+    if (r >= 0)
+        r = viommu_bus_add_log(bus);
     return r;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* bus: the connection, the name, and what all methods share.  Knows the manager; knows no libvirt.
  *   bus-manager.c  org.viommu1.Manager
- *   bus-machine.c  org.viommu1.Machine, one table for all machines, which therefore cost the bus nothing */
+ *   bus-machine.c  org.viommu1.Machine, one table for all machines, which therefore cost the bus nothing
+ *   bus-log.c      org.freedesktop.LogControl1 */
 #pragma once
 
 #include <glib.h>
@@ -29,11 +30,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuBus, viommu_bus_free)
 /** From now on clients find us.  Fails: EXISTS when another viommud has the name; BACKEND. */
 bool viommu_bus_take_name(ViommuBus *bus, GError **error);
 
-/* For bus-manager and bus-machine. */
+/* For bus-manager, bus-machine and bus-log. */
 
 /** Put the objects on the bus.  Below 0 as sd-bus returns it. */
 int viommu_bus_add_manager(ViommuBus *bus);
 int viommu_bus_add_machines(ViommuBus *bus);
+int viommu_bus_add_log(ViommuBus *bus);
 
 /** The object path of @machine. Owned, g_free(). */
 char *viommu_bus_machine_path(const ViommuMachine *machine);

@@ -3,6 +3,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION /* it would always be this file */
 #include "daemon/log.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,19 +16,22 @@ static const struct {
     const char *name;
     size_t offset;
 } journal_fields[] = {
+    {"MESSAGE_ID=", offsetof(ViommuLogFields, message_id)},
     {"MACHINE_NAME=", offsetof(ViommuLogFields, machine_name)},
     {"MACHINE_UUID=", offsetof(ViommuLogFields, machine_uuid)},
     {"OWNER_UID=", offsetof(ViommuLogFields, owner_uid)},
     {"ERROR_NAME=", offsetof(ViommuLogFields, error_name)},
 };
-G_STATIC_ASSERT(G_N_ELEMENTS(journal_fields) * sizeof(char *) == sizeof(ViommuLogFields));
+/* All but the last, of which there may be several. */
+G_STATIC_ASSERT(G_N_ELEMENTS(journal_fields) * sizeof(char *) == offsetof(ViommuLogFields, rules));
 
 /* By syslog's numbers, which reach from LOG_EMERG 0 to LOG_DEBUG 7. */
 static const char *const priorities[] = {"emerg",   "alert",  "crit", "err",
                                          "warning", "notice", "info", "debug"};
 
-static int max_priority = LOG_INFO;
-static bool to_journal;
+/* Workers log, too, while the loop may change these. */
+static atomic_int max_priority = LOG_INFO;
+static atomic_bool to_journal;
 
 /* systemd sets $JOURNAL_STREAM to the device and inode of the stream it gave; a redirected stderr has another. */
 static bool stderr_is_journal(void)
@@ -50,31 +54,64 @@ void viommu_log_open(int priority)
 
 int viommu_log_priority_from_string(const char *word)
 {
-    for (int i = LOG_ERR; i <= LOG_DEBUG; i++)
+    for (size_t i = 0; i < G_N_ELEMENTS(priorities); i++)
         if (g_str_equal(word, priorities[i]))
-            return i;
+            return (int)i;
     return -1;
+}
+
+const char *viommu_log_priority(void)
+{
+    return priorities[max_priority];
+}
+
+void viommu_log_set_priority(int priority)
+{
+    max_priority = priority;
+}
+
+static const char *const targets[] = {[false] = "console", [true] = "journal"};
+
+const char *viommu_log_target(void)
+{
+    return targets[to_journal];
+}
+
+bool viommu_log_set_target(const char *word)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(targets); i++)
+        if (g_str_equal(word, targets[i])) {
+            to_journal = i;
+            return true;
+        }
+    return false;
+}
+
+static void add_fields(GPtrArray *texts, const ViommuLogFields *fields)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(journal_fields); i++) {
+        const char *value = G_STRUCT_MEMBER(const char *, fields, journal_fields[i].offset);
+        if (value)
+            g_ptr_array_add(texts, g_strconcat(journal_fields[i].name, value, NULL));
+    }
+    for (const char *const *rule = fields->rules; rule && *rule; rule++)
+        g_ptr_array_add(texts, g_strconcat("RULE=", *rule, NULL));
 }
 
 static void write_journal(int priority, const ViommuLogFields *fields, const char *message)
 {
-    char *texts[3 + G_N_ELEMENTS(journal_fields)];
-    struct iovec vectors[G_N_ELEMENTS(texts)];
-    int n = 0;
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+    g_autofree struct iovec *vectors = NULL;
 
-    texts[n++] = g_strdup_printf("MESSAGE=%s", message);
-    texts[n++] = g_strdup_printf("PRIORITY=%d", priority);
-    texts[n++] = g_strdup("SYSLOG_IDENTIFIER=viommud");
-    for (size_t i = 0; fields && i < G_N_ELEMENTS(journal_fields); i++) {
-        const char *value = G_STRUCT_MEMBER(const char *, fields, journal_fields[i].offset);
-        if (value)
-            texts[n++] = g_strconcat(journal_fields[i].name, value, NULL);
-    }
-    for (int i = 0; i < n; i++)
-        vectors[i] = (struct iovec){texts[i], strlen(texts[i])};
-    (void)sd_journal_sendv(vectors, n);
-    for (int i = 0; i < n; i++)
-        g_free(texts[i]);
+    g_ptr_array_add(texts, g_strconcat("MESSAGE=", message, NULL));
+    g_ptr_array_add(texts, g_strdup_printf("PRIORITY=%d", priority));
+    g_ptr_array_add(texts, g_strdup("SYSLOG_IDENTIFIER=" VIOMMU_LOG_IDENTIFIER));
+    if (fields)
+        add_fields(texts, fields);
+    vectors = g_new(struct iovec, texts->len);
+    for (guint i = 0; i < texts->len; i++)
+        vectors[i] = (struct iovec){texts->pdata[i], strlen(texts->pdata[i])};
+    (void)sd_journal_sendv(vectors, (int)texts->len);
 }
 
 /* One write() for each message, so that lines of several threads do not mix. */

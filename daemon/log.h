@@ -8,18 +8,28 @@
 #include <stdint.h>
 #include <syslog.h> /* LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG: the priorities */
 
+#define VIOMMU_LOG_IDENTIFIER "viommud" /* SYSLOG_IDENTIFIER of each entry */
+
 /* What a line speaks of; each that is set becomes a field of the journal's entry. */
 typedef struct ViommuLogFields {
+    const char *message_id;   /* MESSAGE_ID, of an event that the catalogue explains (journal.h) */
     const char *machine_name; /* MACHINE_NAME */
     const char *machine_uuid; /* MACHINE_UUID */
     const char *owner_uid;    /* OWNER_UID, decimal */
     const char *error_name;   /* ERROR_NAME, as on the bus */
+    const char *const *rules; /* RULE, once for each: which rules of the planner refused; NULL-terminated */
 } ViommuLogFields;
 
 /** Finds out where stderr goes; lines above @max_priority are dropped.  Before the threads; without it: LOG_INFO. */
 void viommu_log_open(int max_priority);
-/** "err", "warning", "notice", "info" or "debug"; -1 for another word. */
+/** The number of syslog's word, "emerg" to "debug"; -1 for another word. */
 int viommu_log_priority_from_string(const char *word);
+/** The word of the highest priority that is not dropped; and another. */
+const char *viommu_log_priority(void);
+void viommu_log_set_priority(int max_priority);
+/** Where lines go: "journal", or "console" for stderr; and there instead.  False for another word. */
+const char *viommu_log_target(void);
+bool viommu_log_set_target(const char *word);
 
 /** @fields may be NULL.  Any thread. */
 void viommu_log(int priority, const ViommuLogFields *fields, const char *format, ...) G_GNUC_PRINTF(3, 4);

@@ -26,8 +26,8 @@ int main(int argc, char **argv)
         {"config", 0, 0, G_OPTION_ARG_FILENAME, &config, "The only configuration file to read", "FILE"},
         {"console-directory", 0, 0, G_OPTION_ARG_FILENAME, &console_directory,
          "Where the guests' serial consoles are logged", "DIR"},
-        {"log-level", 0, 0, G_OPTION_ARG_STRING, &log_level, "err, warning, notice, info (default) or debug",
-         "LEVEL"},
+        {"log-level", 0, 0, G_OPTION_ARG_STRING, &log_level,
+         "emerg, alert, crit, err, warning, notice, info (default) or debug", "LEVEL"},
         {"print-config", 0, 0, G_OPTION_ARG_NONE, &print_config,
          "Print each setting and where it is from, and exit", NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
@@ -49,7 +49,7 @@ int main(int argc, char **argv)
     if (user && system)
         return fail_usage("--user and --system exclude each other");
     if (log_level && (priority = viommu_log_priority_from_string(log_level)) < 0)
-        return fail_usage("--log-level is one of err, warning, notice, info, debug");
+        return fail_usage("--log-level is one of emerg, alert, crit, err, warning, notice, info, debug");
     viommu_log_open(priority);
 
     ViommuServiceOptions options = {user, connect, config, console_directory};

@@ -3,6 +3,7 @@
 #include "daemon/manager-parts.h"
 
 #include "daemon/boottime.h"
+#include "daemon/journal.h"
 #include "daemon/log.h"
 #include "lib/error.h"
 
@@ -108,12 +109,10 @@ void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_
 /* When the daemon ends it is left to the next one. */
 static void reap(ViommuManager *manager, ViommuMachine *machine, const char *why)
 {
-    ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
-
     if (manager->ended)
         return;
     if (machine->state != VIOMMU_STATE_STOPPING)
-        viommu_log(LOG_NOTICE, &fields, "Removing machine '%s': %s", machine->name, why);
+        viommu_journal_lease_ended(machine, why);
     end_machine(manager, machine, 0, NULL);
 }
 

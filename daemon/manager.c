@@ -4,6 +4,7 @@
 
 #include <time.h>
 #include "daemon/enquiry.h"
+#include "daemon/journal.h"
 #include "daemon/log.h"
 #include "lib/error.h"
 #include "lib/plan.h"
@@ -109,6 +110,16 @@ static char *choose_name(ViommuManager *manager, const ViommuRequest *request, G
     return NULL;
 }
 
+/* Before there is a machine. */
+static void refuse_launch(const ViommuRequest *request, uint32_t uid, const ViommuWaiter *waiter,
+                          const GError *error)
+{
+    const ViommuJournalSubject subject = {.name = request->name, .owner_uid = &uid};
+
+    viommu_journal_not_launched(&subject, error, NULL);
+    viommu_waiter_fail(waiter, error);
+}
+
 /* A request that was sent before waits for, or gets, the machine that it made.  False: it is a new one. */
 static bool launch_again(ViommuManager *manager, const ViommuRequest *request, uint32_t uid,
                          const ViommuWaiter *waiter)
@@ -126,7 +137,7 @@ static bool launch_again(ViommuManager *manager, const ViommuRequest *request, u
         g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
                     "request-id '%s' was used for machine '%s', which was asked for otherwise; take a new id",
                     request->request_id, machine->name);
-        viommu_waiter_fail(waiter, error);
+        refuse_launch(request, uid, waiter, error);
         return true;
     }
     ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
@@ -200,7 +211,7 @@ void viommu_manager_launch(ViommuManager *manager, ViommuRequest *taken, uint32_
         viommu_admission_check(manager->admission, request, uid, &error))
         machine = new_machine(manager, request, uid, &error);
     if (!machine) {
-        viommu_waiter_fail(waiter, error);
+        refuse_launch(request, uid, waiter, error);
         return;
     }
     machine->client = request->lease.bind == VIOMMU_BIND_CLIENT ? g_strdup(client) : NULL;
@@ -230,12 +241,9 @@ static void on_planned(ViommuManager *manager, ViommuMachine *machine)
 static void on_started(ViommuManager *manager, ViommuMachine *machine)
 {
     g_autoptr(ViommuOperation) operation = viommu_operations_take(manager->operations, machine->uuid);
-    ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
     ViommuOutcome outcome = {.machine = machine};
-    const char *model = viommu_model_to_string(machine->model);
 
-    viommu_log(LOG_INFO, &fields, "Launched machine '%s': %s %s, IOMMU %s", machine->name,
-               viommu_arch_to_string(machine->arch), machine->machine_type, model ? model : "none");
+    viommu_journal_launched(machine);
     machine->busy = false;
     viommu_admission_leave(manager->admission, machine);
     /* It may have ended already: a guest can be faster than the answer to the call that started it. */
@@ -247,14 +255,14 @@ static void on_started(ViommuManager *manager, ViommuMachine *machine)
 static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine)
 {
     g_autoptr(ViommuOperation) operation = viommu_operations_take(manager->operations, machine->uuid);
-    ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
+    const ViommuJournalSubject subject = {machine->name, machine->uuid, &machine->owner_uid};
     ViommuOutcome failed = {.error = viommu_launch_error(operation->launch),
                             .reasons = viommu_launch_reasons(operation->launch)};
     ViommuOutcome stopped = {.error = NULL};
     ViommuEvent event = VIOMMU_EVENT_LAUNCH_FAILED;
     bool gone;
 
-    viommu_log_error(LOG_NOTICE, &fields, failed.error, "launch");
+    viommu_journal_not_launched(&subject, failed.error, failed.reasons);
     machine->busy = false;
     viommu_admission_leave(manager->admission, machine);
     viommu_registry_fail(manager->registry, machine, failed.error);

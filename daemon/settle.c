@@ -2,8 +2,10 @@
 /* settle: one listing at a time, and what follows from it.  Does not know who is told. */
 #include "daemon/settle.h"
 
+#include "daemon/journal.h"
 #include "daemon/log.h"
 #include "daemon/removal.h"
+#include "lib/error.h"
 #include "lib/recover.h"
 
 typedef struct Waiter {
@@ -30,6 +32,7 @@ typedef struct Listing {
 typedef struct Undo {
     ViommuBackend *backend;
     char *name, *uuid, *console_log;
+    uint32_t owner_uid;
     GError *error;
 } Undo;
 
@@ -95,12 +98,12 @@ static void undo_done(void *data)
 {
     Undo *undo = data;
     ViommuLogFields fields = {.machine_name = undo->name, .machine_uuid = undo->uuid};
+    const ViommuJournalSubject subject = {undo->name, undo->uuid, &undo->owner_uid};
 
     if (undo->error)
         viommu_log_error(LOG_ERR, &fields, undo->error, "removing what a cut short launch or stop left");
     else
-        viommu_log(LOG_NOTICE, &fields, "Removed machine '%s', whose launch or stop was cut short",
-                   undo->name);
+        viommu_journal_undone(&subject);
     g_free(undo->name);
     g_free(undo->uuid);
     g_free(undo->console_log);
@@ -116,18 +119,21 @@ static void start_undo(ViommuSettle *settle, const ViommuDomain *domain, const V
     undo->name = g_strdup(domain->name);
     undo->uuid = g_strdup(domain->uuid);
     undo->console_log = g_strdup(metadata->console_log);
+    undo->owner_uid = metadata->owner_uid;
     viommu_worker_run(settle->worker, undo_work, undo_done, undo);
 }
 
 static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const ViommuMetadata *metadata,
                   ViommuState state)
 {
-    ViommuLogFields fields = {.machine_name = domain->name, .machine_uuid = domain->uuid};
+    const ViommuJournalSubject subject = {domain->name, domain->uuid, &metadata->owner_uid};
+    g_autoptr(GError) error = NULL;
     ViommuMachine *machine;
 
     if (viommu_registry_by_name(settle->registry, domain->name)) {
-        viommu_log(LOG_WARNING, &fields, "Domain '%s' is ours, but another machine has its name: left alone",
-                   domain->name);
+        g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS, "another machine has the name of domain '%s'",
+                    domain->name);
+        viommu_journal_left_alone(&subject, error);
         return;
     }
     machine = viommu_machine_new(domain->name, domain->uuid, metadata->owner_uid);
@@ -138,13 +144,12 @@ static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const Viommu
         machine->result = VIOMMU_RESULT_SHUTDOWN;
     viommu_registry_add(settle->registry, machine);
     viommu_registry_announce(settle->registry, machine);
-    viommu_log(LOG_INFO, &fields, "Found machine '%s' again, %s", domain->name,
-               viommu_enum_to_string(&viommu_enum_state, (int)state));
+    viommu_journal_found(machine);
 }
 
 static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
 {
-    ViommuLogFields fields = {.machine_name = domain->name, .machine_uuid = domain->uuid};
+    const ViommuJournalSubject subject = {.name = domain->name, .uuid = domain->uuid};
     g_autoptr(GError) error = NULL;
     g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, &error);
     ViommuState state = VIOMMU_STATE_LAST;
@@ -157,7 +162,7 @@ static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
         start_undo(settle, domain, metadata);
         break;
     case VIOMMU_RECOVERY_REPORT:
-        viommu_log_error(LOG_WARNING, &fields, error, "left alone");
+        viommu_journal_left_alone(&subject, error);
         break;
     case VIOMMU_RECOVERY_LAST:
         break;

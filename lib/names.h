@@ -9,6 +9,10 @@
 #define VIOMMU_IFACE_MACHINE  "org.viommu1.Machine"
 #define VIOMMU_ERROR_PREFIX   "org.viommu1.Error."
 
+/* systemd's own interface. */
+#define VIOMMU_IFACE_LOG "org.freedesktop.LogControl1"
+#define VIOMMU_LOG_PATH  "/org/freedesktop/LogControl1"
+
 /* The element that viommud keeps in the <metadata> of each domain it owns. */
 #define VIOMMU_METADATA_URI     "https://viommu.org/xmlns/domain/1"
 #define VIOMMU_METADATA_PREFIX  "viommu"

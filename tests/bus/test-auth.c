@@ -52,14 +52,6 @@ START_TEST(outsider)
 }
 END_TEST
 
-static sd_bus_message *set_name(sd_bus *bus, const char *path)
-{
-    sd_bus_message *call = harness_method(bus, path, PEOPLE_PROPERTIES, "Set");
-
-    ck_assert_int_ge(sd_bus_message_append(call, "ssv", VIOMMU_IFACE_MACHINE, "Name", "s", "x"), 0);
-    return call;
-}
-
 START_TEST(not_in_the_table)
 {
     static const char words[] = "nobody may call";
@@ -70,7 +62,6 @@ START_TEST(not_in_the_table)
 
     for (size_t i = 0; i < G_N_ELEMENTS(callers); i++) {
         people_assert_refused(callers[i], people_on_machine(callers[i], path, "Dance"), words);
-        people_assert_refused(callers[i], set_name(callers[i], path), words);
         people_assert_refused(
             callers[i], harness_method(callers[i], VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Reload"), words);
         /* A member of another interface's. */
@@ -79,6 +70,58 @@ START_TEST(not_in_the_table)
         people_assert_refused(callers[i], harness_method(callers[i], path, NULL, "Kill"), words);
     }
     ck_assert_uint_eq(harness_count(harness), 1);
+}
+END_TEST
+
+/* --- The daemon itself --- */
+
+static sd_bus_message *set_property(sd_bus *bus, const char *path, const char *interface, const char *name,
+                                    const char *value)
+{
+    sd_bus_message *call = harness_method(bus, path, PEOPLE_PROPERTIES, "Set");
+
+    ck_assert_int_ge(sd_bus_message_append(call, "ssv", interface, name, "s", value), 0);
+    return call;
+}
+
+static void assert_log_control(Harness *harness, const char *name, const char *value)
+{
+    g_autofree char *found = harness_property(harness, VIOMMU_LOG_PATH, VIOMMU_IFACE_LOG, name);
+
+    ck_assert_str_eq(found, value);
+}
+
+static void assert_not_set(sd_bus *bus, sd_bus_message *call, const char *error_name)
+{
+    g_autoptr(sd_bus_message) answer = people_exchange(bus, call);
+
+    ck_assert(sd_bus_message_is_method_error(answer, error_name));
+}
+
+START_TEST(settings)
+{
+    static const char words[] = "may not change viommud's settings; root may";
+    g_autoptr(Harness) harness = people_new_system();
+    g_autoptr(sd_bus) member = harness_connect_as(harness, PEOPLE_MEMBER);
+    g_autofree char *path = people_launch(member, "mine");
+    sd_bus *root = harness->bus;
+
+    assert_log_control(harness, "SyslogIdentifier", "'viommud'");
+    assert_log_control(harness, "LogTarget", "'console'");
+    assert_log_control(harness, "LogLevel", "'info'");
+    people_assert_refused(
+        member, set_property(member, VIOMMU_LOG_PATH, VIOMMU_IFACE_LOG, "LogLevel", "debug"), words);
+    people_assert_refused(member, set_property(member, path, VIOMMU_IFACE_MACHINE, "Name", "x"), words);
+    assert_log_control(harness, "LogLevel", "'info'");
+    people_allow(root, set_property(root, VIOMMU_LOG_PATH, VIOMMU_IFACE_LOG, "LogLevel", "warning"));
+    assert_log_control(harness, "LogLevel", "'warning'");
+    assert_not_set(root, set_property(root, VIOMMU_LOG_PATH, VIOMMU_IFACE_LOG, "LogLevel", "loud"),
+                   SD_BUS_ERROR_INVALID_ARGS);
+    assert_not_set(root, set_property(root, VIOMMU_LOG_PATH, VIOMMU_IFACE_LOG, "LogTarget", "printer"),
+                   SD_BUS_ERROR_INVALID_ARGS);
+    people_allow(root, set_property(root, VIOMMU_LOG_PATH, VIOMMU_IFACE_LOG, "LogTarget", "console"));
+    assert_not_set(root, set_property(root, path, VIOMMU_IFACE_MACHINE, "Name", "x"),
+                   SD_BUS_ERROR_PROPERTY_READ_ONLY);
 }
 END_TEST
 
@@ -219,9 +262,13 @@ START_TEST(told_to_others)
 END_TEST
 
 static const HarnessScenario scenarios[] = {
-    {"members-own", &members_own},           {"outsider", &outsider},
-    {"not-in-the-table", &not_in_the_table}, {"seen-by-others", &seen_by_others},
-    {"told-to-others", &told_to_others},     {NULL, NULL},
+    {"members-own", &members_own},
+    {"outsider", &outsider},
+    {"not-in-the-table", &not_in_the_table},
+    {"settings", &settings},
+    {"seen-by-others", &seen_by_others},
+    {"told-to-others", &told_to_others},
+    {NULL, NULL},
 };
 
 int main(int argc, char **argv)
