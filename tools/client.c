@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <systemd/sd-bus.h>
+#include <unistd.h>
 
 #include "daemon/bus-variant.h"
 #include "lib/error.h"
@@ -22,8 +23,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Slot, sd_bus_slot_unref)
 
 struct ViommuClient {
     sd_bus *bus;
-    const char *where;   /* "the session bus" */
+    char *where;         /* "the session bus" */
     const char *started; /* how to start viommud there */
+    bool may_be_asked;
 };
 
 #define unavailable(error, ...) g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_UNAVAILABLE, __VA_ARGS__)
@@ -34,24 +36,53 @@ void viommu_client_free(ViommuClient *client)
     if (!client)
         return;
     sd_bus_flush_close_unref(client->bus);
+    g_free(client->where);
     g_free(client);
 }
 
-static ViommuClient *open_bus(bool user, GError **error)
+/* What there is to say of each kind of bus. */
+typedef struct Place {
+    const char *where, *started, *hint;
+} Place;
+static const Place user_place = {"the session bus", START_USER, "; is $DBUS_SESSION_BUS_ADDRESS set?"};
+static const Place system_place = {"the system bus", START_SYSTEM, ""};
+static const Place remote_place = {
+    "the system bus of", START_SYSTEM " there",
+    "; ssh has said why; systemd-stdio-bridge must be installed there"};
+
+/* ssh has said on standard error what it had to say; that it failed shows only when the bus's greeting does not come. */
+static int open_remote(sd_bus **ret_bus, const char *host)
+{
+    const char *name;
+    int r = sd_bus_open_system_remote(ret_bus, host);
+
+    return r < 0 ? r : sd_bus_get_unique_name(*ret_bus, &name);
+}
+
+static ViommuClient *open_bus(bool user, const ViommuClientTarget *target, GError **error)
 {
     g_autoptr(ViommuClient) client = g_new0(ViommuClient, 1);
-    int r = user ? sd_bus_open_user(&client->bus) : sd_bus_open_system(&client->bus);
+    const Place *place = target->host ? &remote_place : user ? &user_place : &system_place;
+    int r;
 
-    client->where = user ? "the session bus" : "the system bus";
-    client->started = user ? START_USER : START_SYSTEM;
+    client->where = g_strjoin(target->host ? " " : "", place->where, target->host ? target->host : "", NULL);
+    client->started = place->started;
+    client->may_be_asked = place == &system_place && target->ask_password && geteuid() != 0;
+    if (target->host)
+        r = open_remote(&client->bus, target->host);
+    else
+        r = user ? sd_bus_open_user(&client->bus) : sd_bus_open_system(&client->bus);
     if (r < 0) {
-        unavailable(error, "cannot connect to %s: %s%s", client->where, g_strerror(-r),
-                    user ? "; is $DBUS_SESSION_BUS_ADDRESS set?" : "");
+        unavailable(error, "cannot connect to %s: %s%s", client->where, g_strerror(-r), place->hint);
         return NULL;
     }
-    /* polkit may ask the person at the terminal. */
-    sd_bus_set_allow_interactive_authorization(client->bus, true);
+    sd_bus_set_allow_interactive_authorization(client->bus, target->ask_password);
     return g_steal_pointer(&client);
+}
+
+bool viommu_client_may_be_asked(const ViommuClient *client)
+{
+    return client->may_be_asked;
 }
 
 static bool is_activatable(sd_bus *bus)
@@ -82,14 +113,14 @@ static bool has_viommud(sd_bus *bus)
     return is_activatable(bus);
 }
 
-static ViommuClient *choose_bus(GError **error)
+static ViommuClient *choose_bus(const ViommuClientTarget *target, GError **error)
 {
-    g_autoptr(ViommuClient) user = open_bus(true, NULL);
+    g_autoptr(ViommuClient) user = open_bus(true, target, NULL);
     g_autoptr(ViommuClient) system = NULL;
 
     if (user && has_viommud(user->bus))
         return g_steal_pointer(&user);
-    system = open_bus(false, NULL);
+    system = open_bus(false, target, NULL);
     if (system && has_viommud(system->bus))
         return g_steal_pointer(&system);
     unavailable(error, "viommud is neither on the session bus%s nor on the system bus%s; %s, or %s",
@@ -98,10 +129,11 @@ static ViommuClient *choose_bus(GError **error)
     return NULL;
 }
 
-bool viommu_client_connect(ViommuClientBus bus, ViommuClient **ret_client, GError **error)
+bool viommu_client_connect(const ViommuClientTarget *target, ViommuClient **ret_client, GError **error)
 {
+    bool choose = target->bus == VIOMMU_CLIENT_BUS_AUTO && !target->host;
     ViommuClient *client =
-        bus == VIOMMU_CLIENT_BUS_AUTO ? choose_bus(error) : open_bus(bus == VIOMMU_CLIENT_BUS_USER, error);
+        choose ? choose_bus(target, error) : open_bus(target->bus == VIOMMU_CLIENT_BUS_USER, target, error);
 
     if (!client)
         return false;
@@ -116,8 +148,6 @@ static Message *new_call(ViommuClient *client, const ViommuClientCall *call, GVa
     int r = sd_bus_message_new_method_call(client->bus, &message, VIOMMU_BUS_NAME, call->path,
                                            call->interface, call->method);
 
-    if (r >= 0)
-        r = sd_bus_message_set_allow_interactive_authorization(message, 1);
     for (gsize i = 0; r >= 0 && arguments && i < g_variant_n_children(arguments); i++) {
         g_autoptr(GVariant) argument = g_variant_get_child_value(arguments, i);
 

@@ -15,6 +15,13 @@ typedef enum ViommuClientBus {
     VIOMMU_CLIENT_BUS_SYSTEM,
 } ViommuClientBus;
 
+typedef struct ViommuClientTarget {
+    ViommuClientBus bus;
+    const char
+        *host; /* [USER@]HOST whose system bus is reached over ssh, whatever @bus says; NULL: this one */
+    bool ask_password; /* polkit may ask the person at the terminal */
+} ViommuClientTarget;
+
 /** Called some five times a second while an answer is awaited. */
 typedef void (*ViommuClientTick)(uint64_t waited_usec, void *userdata);
 
@@ -27,10 +34,12 @@ typedef struct ViommuClientCall {
 } ViommuClientCall;
 
 /** Fails: UNAVAILABLE saying what to start. */
-bool viommu_client_connect(ViommuClientBus bus, ViommuClient **ret_client, GError **error);
+bool viommu_client_connect(const ViommuClientTarget *target, ViommuClient **ret_client, GError **error);
 void viommu_client_free(ViommuClient *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuClient, viommu_client_free)
 
+/** Whether polkit, if it is asked, must ask a person here: on this system's bus, unless root calls. */
+bool viommu_client_may_be_asked(const ViommuClient *client);
 /** Whether viommud has an object at @path; true when it does not answer. */
 bool viommu_client_has(ViommuClient *client, const char *path);
 /** Waits until viommud has no object at @path any more, or @fd can be read: *ret_gone tells which.  Fails: UNAVAILABLE when

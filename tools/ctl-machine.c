@@ -3,17 +3,18 @@
 
 #include "lib/error.h"
 #include "lib/names.h"
+#include "tools/agent.h"
 
 ViommuClient *viommu_ctl_connect(const ViommuCtl *ctl, GError **error)
 {
-    ViommuClientBus bus = VIOMMU_CLIENT_BUS_AUTO;
+    ViommuClientTarget target = {VIOMMU_CLIENT_BUS_AUTO, ctl->host, !ctl->no_ask_password};
     ViommuClient *client = NULL;
 
     if (ctl->user)
-        bus = VIOMMU_CLIENT_BUS_USER;
+        target.bus = VIOMMU_CLIENT_BUS_USER;
     else if (ctl->system)
-        bus = VIOMMU_CLIENT_BUS_SYSTEM;
-    return viommu_client_connect(bus, &client, error) ? client : NULL;
+        target.bus = VIOMMU_CLIENT_BUS_SYSTEM;
+    return viommu_client_connect(&target, &client, error) ? client : NULL;
 }
 
 void viommu_ctl_progress(uint64_t waited_usec, void *userdata)
@@ -57,6 +58,7 @@ bool viommu_ctl_call_machine(ViommuCtl *ctl, ViommuClientCall call, const char *
     g_autoptr(GVariant) arguments = call.arguments ? g_variant_ref_sink(call.arguments) : NULL;
     g_autoptr(ViommuClient) client = viommu_ctl_connect(ctl, error);
     g_autofree char *path = client ? viommu_ctl_find_machine(ctl, client, error) : NULL;
+    g_autoptr(ViommuAgent) agent = path && viommu_client_may_be_asked(client) ? viommu_agent_start() : NULL;
     ViommuCtlProgress progress = {.output = &ctl->output, .what = what};
     bool good;
 
@@ -65,7 +67,8 @@ bool viommu_ctl_call_machine(ViommuCtl *ctl, ViommuClientCall call, const char *
     call.arguments = arguments;
     call.path = path;
     call.interface = VIOMMU_IFACE_MACHINE;
-    call.tick = viommu_ctl_progress;
+    /* The agent needs the terminal's line for its question. */
+    call.tick = agent ? NULL : viommu_ctl_progress;
     call.userdata = &progress;
     good = viommu_client_call(client, &call, ret_reply, &ctl->reasons, error);
     viommu_output_progress_end(&ctl->output);

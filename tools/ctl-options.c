@@ -54,6 +54,7 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 #define EVERYONE (~0u)
 #define BUS      (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML))
 #define LOCAL    (V(PLAN) | V(HOST) | V(FACTS))
+#define MANAGE   (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(XML))
 
 static const struct {
     const char *name;
@@ -76,8 +77,8 @@ static const struct {
      "client: stay, and remove the machine at the end; or none (over the request's lease.bind)"},
     {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(STOP), NULL,
      "How long the guest may take to power off before it is ended; default 30"},
-    {"host", 0, "HOST.json", offsetof(ViommuCtl, host), LOCAL, NULL,
-     "Decide for this recorded host (\"viommuctl host --json\") instead of this one"},
+    {"host", 'H', "HOST", offsetof(ViommuCtl, host), BUS | LOCAL, NULL,
+     "[USER@]HOST: another machine's viommud, over ssh; plan, host: a recorded host (HOST.json)"},
     {"root", 0, "DIR", offsetof(ViommuCtl, root), V(HOST), NULL,
      "Read the hardware below this directory; ask libvirt only with --connect"},
     {"inventory", 0, NULL, offsetof(ViommuCtl, inventory), V(HOST), NULL,
@@ -92,6 +93,8 @@ static const struct {
      "The viommud of your session; your configuration"},
     {"system", 0, NULL, offsetof(ViommuCtl, system), BUS | LOCAL, NULL,
      "The system's viommud and configuration"},
+    {"no-ask-password", 0, NULL, offsetof(ViommuCtl, no_ask_password), MANAGE, NULL,
+     "Let polkit refuse rather than ask for a password"},
     {"no-color", 0, NULL, offsetof(ViommuCtl, no_color), EVERYONE, NULL, "No colour, as with $NO_COLOR"},
     {"help", 'h', NULL, offsetof(ViommuCtl, help), EVERYONE, NULL, "Show this help"},
     {"version", 0, NULL, offsetof(ViommuCtl, version), EVERYONE, NULL, "Show the version"},
@@ -212,6 +215,10 @@ static bool check_words(const ViommuCtl *ctl, int verb, unsigned given, GError *
         usage(error, "--host and --connect exclude each other: a recorded host is not asked");
         return false;
     }
+    if (ctl->host && ctl->user && V(verb) & BUS) {
+        usage(error, "--host and --user exclude each other: another machine's system is reached, no session");
+        return false;
+    }
     if (ctl->n_words >= row->min_words && ctl->n_words <= row->max_words)
         return true;
     if (ctl->n_words > row->max_words)
@@ -260,7 +267,7 @@ static void help_takers(GString *text, unsigned takers)
 {
     const char *separator = "";
 
-    if ((takers & (BUS | LOCAL)) == (BUS | LOCAL))
+    if ((takers & BUS) == BUS)
         return;
     for (int i = 0; i < N_VERBS; i++)
         if (takers & V(i)) {
