@@ -46,9 +46,8 @@ typedef struct Place {
 } Place;
 static const Place user_place = {"the session bus", START_USER, "; is $DBUS_SESSION_BUS_ADDRESS set?"};
 static const Place system_place = {"the system bus", START_SYSTEM, ""};
-static const Place remote_place = {
-    "the system bus of", START_SYSTEM " there",
-    "; ssh has said why; systemd-stdio-bridge must be installed there"};
+static const Place remote_place = {"the system bus of", START_SYSTEM " there",
+                                   "; ssh has said why; systemd-stdio-bridge must be installed there"};
 
 /* ssh has said on standard error what it had to say; that it failed shows only when the bus's greeting does not come. */
 static int open_remote(sd_bus **ret_bus, const char *host)

@@ -78,7 +78,7 @@ static const struct {
     {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(STOP), NULL,
      "How long the guest may take to power off before it is ended; default 30"},
     {"host", 'H', "HOST", offsetof(ViommuCtl, host), BUS | LOCAL, NULL,
-     "[USER@]HOST: another machine's viommud, over ssh; plan, host: a recorded host (HOST.json)"},
+     "[USER@]HOST: another machine's viommud, over ssh; plan, host, facts: recorded (HOST.json)"},
     {"root", 0, "DIR", offsetof(ViommuCtl, root), V(HOST), NULL,
      "Read the hardware below this directory; ask libvirt only with --connect"},
     {"inventory", 0, NULL, offsetof(ViommuCtl, inventory), V(HOST), NULL,
