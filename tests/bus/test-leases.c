@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "daemon/backend.h"
 
 #define MACHINE(name, lease) \

@@ -3,6 +3,7 @@
 #include "tests/bus/harness.h"
 
 #include <string.h>
+#include <unistd.h>
 #include "daemon/bus-variant.h"
 
 #define PLAIN \
