@@ -53,6 +53,7 @@ static const Key keys[] = {
      offsetof(ViommuConfig, running_launches),
      .min = 0,
      .max = 1000},
+    {{"leases", "grace"}, &kind_number, offsetof(ViommuConfig, grace_seconds), .min = 0, .max = 3600},
     LIMIT("machines", kind_number, all[VIOMMU_RESOURCE_MACHINES]),
     LIMIT("machines-per-user", kind_number, user[VIOMMU_RESOURCE_MACHINES]),
     LIMIT("vcpus", kind_number, all[VIOMMU_RESOURCE_VCPUS]),

@@ -18,6 +18,7 @@ typedef struct ViommuConfig {
     char *console_directory;   /* NULL: the site does not say */
     uint64_t workers;          /* threads that talk to libvirt, and connections */
     uint64_t running_launches; /* at once; more wait in the queue.  0: as many as workers */
+    uint64_t grace_seconds;    /* for a guest whose lease has ended to power off */
     ViommuAmounts limits;      /* 0: none */
     char *group;               /* whose members may launch on the system bus; "": nobody's */
     GPtrArray *warnings; /* of char *: unknown groups and keys, by file and line; for the caller to log */

@@ -106,14 +106,14 @@ void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_
 
 /* --- Leases --- */
 
-/* When the daemon ends it is left to the next one. */
+/* When the daemon ends it is left to the next one.  Told again, of a machine that is ending already, it changes nothing. */
 static void reap(ViommuManager *manager, ViommuMachine *machine, const char *why)
 {
     if (manager->ended)
         return;
     if (machine->state != VIOMMU_STATE_STOPPING)
         viommu_journal_lease_ended(machine, why);
-    end_machine(manager, machine, 0, NULL);
+    end_machine(manager, machine, (uint32_t)manager->context.config->grace_seconds, NULL);
 }
 
 void viommu_manager_lease_ended(ViommuMachine *machine, void *userdata)

@@ -296,19 +296,79 @@ bool viommu_client_has(ViommuClient *client, const char *path)
     return has;
 }
 
-typedef struct Wait {
-    const char *path;
+struct ViommuClientWatch {
+    ViommuClient *client;
+    char *path;
+    sd_bus_slot *removed, *changed;
+    char *result;
     bool gone;
-} Wait;
+};
 
 static int on_removed(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
-    Wait *wait = userdata;
+    ViommuClientWatch *watch = userdata;
     const char *path;
 
-    if (sd_bus_message_read(message, "o", &path) > 0 && g_str_equal(path, wait->path))
-        wait->gone = true;
+    if (sd_bus_message_read(message, "o", &path) > 0 && g_str_equal(path, watch->path))
+        watch->gone = true;
     return 0;
+}
+
+static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    ViommuClientWatch *watch = userdata;
+    g_autoptr(GVariant) interface = NULL, values = NULL;
+    const char *result;
+
+    if (viommu_bus_variant_read(message, &interface, NULL) &&
+        viommu_bus_variant_read(message, &values, NULL) &&
+        g_variant_lookup(values, "Result", "&s", &result)) {
+        g_free(watch->result);
+        watch->result = g_strdup(result);
+    }
+    return 0;
+}
+
+void viommu_client_watch_free(ViommuClientWatch *watch)
+{
+    if (!watch)
+        return;
+    sd_bus_slot_unref(watch->removed);
+    sd_bus_slot_unref(watch->changed);
+    g_free(watch->path);
+    g_free(watch->result);
+    g_free(watch);
+}
+
+static bool lost(const ViommuClient *client, int r, GError **error)
+{
+    unavailable(error, "lost %s: %s", client->where, g_strerror(-r));
+    return false;
+}
+
+ViommuClientWatch *viommu_client_watch(ViommuClient *client, const char *path, GError **error)
+{
+    g_autoptr(ViommuClientWatch) watch = g_new0(ViommuClientWatch, 1);
+    int r;
+
+    watch->client = client;
+    watch->path = g_strdup(path);
+    watch->result = g_strdup("none");
+    r = sd_bus_match_signal(client->bus, &watch->removed, VIOMMU_BUS_NAME, VIOMMU_BUS_PATH,
+                            "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved", on_removed, watch);
+    if (r >= 0)
+        r = sd_bus_match_signal(client->bus, &watch->changed, VIOMMU_BUS_NAME, path,
+                                "org.freedesktop.DBus.Properties", "PropertiesChanged", on_changed, watch);
+    if (r < 0)
+        lost(client, r, error);
+    else if (!viommu_client_has(client, path))
+        watch->gone = true;
+    return r < 0 ? NULL : g_steal_pointer(&watch);
+}
+
+const char *viommu_client_watch_result(const ViommuClientWatch *watch)
+{
+    return watch->result;
 }
 
 /* Processes what has come; then waits for more, or for @fd, which *ret_readable tells. */
@@ -327,21 +387,15 @@ static int wait_for_more(sd_bus *bus, int fd, bool *ret_readable)
     return 0;
 }
 
-bool viommu_client_wait_gone(ViommuClient *client, const char *path, int fd, bool *ret_gone, GError **error)
+bool viommu_client_watch_wait(ViommuClientWatch *watch, int fd, bool *ret_gone, GError **error)
 {
-    g_autoptr(Slot) slot = NULL;
-    Wait wait = {path, false};
     bool readable = false;
-    int r = sd_bus_match_signal(client->bus, &slot, VIOMMU_BUS_NAME, VIOMMU_BUS_PATH,
-                                "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved", on_removed, &wait);
+    int r = 0;
 
-    wait.gone = r >= 0 && !viommu_client_has(client, path);
-    while (r >= 0 && !wait.gone && !readable)
-        r = wait_for_more(client->bus, fd, &readable);
-    if (r < 0) {
-        unavailable(error, "lost %s: %s", client->where, g_strerror(-r));
-        return false;
-    }
-    *ret_gone = wait.gone;
+    while (r >= 0 && !watch->gone && !readable)
+        r = wait_for_more(watch->client->bus, fd, &readable);
+    if (r < 0)
+        return lost(watch->client, r, error);
+    *ret_gone = watch->gone;
     return true;
 }

@@ -42,9 +42,18 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuClient, viommu_client_free)
 bool viommu_client_may_be_asked(const ViommuClient *client);
 /** Whether viommud has an object at @path; true when it does not answer. */
 bool viommu_client_has(ViommuClient *client, const char *path);
-/** Waits until viommud has no object at @path any more, or @fd can be read: *ret_gone tells which.  Fails: UNAVAILABLE when
- *  the bus is lost. */
-bool viommu_client_wait_gone(ViommuClient *client, const char *path, int fd, bool *ret_gone, GError **error);
+
+/* One object of viommud's, for as long as it is there. */
+typedef struct ViommuClientWatch ViommuClientWatch;
+
+/** @client is borrowed. Owned.  Fails: UNAVAILABLE when the bus is lost. */
+ViommuClientWatch *viommu_client_watch(ViommuClient *client, const char *path, GError **error);
+void viommu_client_watch_free(ViommuClientWatch *watch);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuClientWatch, viommu_client_watch_free)
+/** Waits until it is gone, or @fd can be read: *ret_gone tells which.  Fails: UNAVAILABLE when the bus is lost. */
+bool viommu_client_watch_wait(ViommuClientWatch *watch, int fd, bool *ret_gone, GError **error);
+/** Its property Result, as was last told; "none" before. Borrowed, until the next wait. */
+const char *viommu_client_watch_result(const ViommuClientWatch *watch);
 
 /** *ret_reply: the reply's one value, owned; NULL when it has none; may be NULL.
  *  *ret_reasons: aa{sv} (model, rule, text) that came with an error, owned; untouched without; may be NULL.

@@ -136,11 +136,35 @@ bool viommu_ctl_launched_remove(const ViommuCtlLaunched *launched, GError **erro
     return false;
 }
 
-/* Until somebody ends us, or the machine.  Before, a signal ends us by itself, and the machine with us. */
-static bool hold(const ViommuCtlLaunched *launched, GError **error)
+/* The values of Result, in words. */
+static const struct {
+    const char *result, *words;
+} endings[] = {
+    {"expired", "its lease ended"},
+    {"stopped", "it was stopped"},
+    {"lost", "its domain was removed behind viommud's back"},
+    {"failed", "its launch failed"},
+};
+
+void viommu_ctl_launched_lament(const ViommuCtl *ctl, const ViommuCtlLaunched *launched, const char *result)
 {
+    const char *name = "", *words = result;
+    g_autofree char *text = NULL;
+
+    g_variant_lookup(launched->properties, "Name", "&s", &name);
+    for (size_t i = 0; i < G_N_ELEMENTS(endings); i++)
+        if (g_str_equal(endings[i].result, result))
+            words = endings[i].words;
+    text = g_strdup_printf("machine '%s' is gone: %s", name, words);
+    viommu_output_warning(&ctl->output, text);
+}
+
+/* Until somebody ends us, or the machine.  Before, a signal ends us by itself, and the machine with us. */
+static bool hold(ViommuCtl *ctl, const ViommuCtlLaunched *launched, GError **error)
+{
+    g_autoptr(ViommuClientWatch) watch = NULL;
     sigset_t signals;
-    bool gone = false;
+    bool gone = false, good;
     int fd;
 
     sigemptyset(&signals);
@@ -149,10 +173,14 @@ static bool hold(const ViommuCtlLaunched *launched, GError **error)
     sigaddset(&signals, SIGTERM);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     fd = signalfd(-1, &signals, SFD_CLOEXEC);
-    if (!viommu_client_wait_gone(launched->client, launched->path, fd, &gone, error))
-        return false;
+    watch = viommu_client_watch(launched->client, launched->path, error);
+    viommu_output_progress(&ctl->output, "held until this ends (Ctrl-C)");
+    good = watch && viommu_client_watch_wait(watch, fd, &gone, error);
+    viommu_output_progress_end(&ctl->output);
     close(fd);
-    return gone || viommu_ctl_launched_remove(launched, error);
+    if (gone)
+        viommu_ctl_launched_lament(ctl, launched, viommu_client_watch_result(watch));
+    return good && (gone || viommu_ctl_launched_remove(launched, error));
 }
 
 bool viommu_ctl_launch(ViommuCtl *ctl, GError **error)
@@ -165,5 +193,5 @@ bool viommu_ctl_launch(ViommuCtl *ctl, GError **error)
         viommu_output_json(g_variant_ref(launched.properties));
     else
         summarize(ctl, launched.properties);
-    return !launched.bound || (viommu_output_finish(error) && hold(&launched, error));
+    return !launched.bound || (viommu_output_finish(error) && hold(ctl, &launched, error));
 }

@@ -15,5 +15,7 @@ typedef struct ViommuCtlLaunched {
 bool viommu_ctl_launch_request(ViommuCtl *ctl, ViommuCtlLaunched *ret_launched, GError **error);
 void viommu_ctl_launched_clear(ViommuCtlLaunched *launched);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ViommuCtlLaunched, viommu_ctl_launched_clear)
+/** Says that the machine is gone though nobody here ended it, and why: @result is its property Result. */
+void viommu_ctl_launched_lament(const ViommuCtl *ctl, const ViommuCtlLaunched *launched, const char *result);
 /** Ends the machine at once; being gone is success. */
 bool viommu_ctl_launched_remove(const ViommuCtlLaunched *launched, GError **error);

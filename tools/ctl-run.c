@@ -28,6 +28,8 @@ static const struct {
     {"VIOMMU_MACHINE_TYPE", "MachineType"},
     {"VIOMMU_ACCELERATOR", "Accelerator"},
     {"VIOMMU_MODEL", "IommuModel"},
+    {"VIOMMU_VCPUS", "VCPUs"},
+    {"VIOMMU_MEMORY", "Memory"}, /* bytes */
     {"VIOMMU_CONSOLE_LOG", "ConsoleLog"},
 };
 
@@ -36,9 +38,13 @@ static char **make_environment(const ViommuCtlLaunched *launched)
     char **environment = g_get_environ();
 
     for (size_t i = 0; i < G_N_ELEMENTS(facts); i++) {
-        const char *value = "";
-        g_variant_lookup(launched->properties, facts[i].property, "&s", &value);
-        environment = g_environ_setenv(environment, facts[i].variable, value, TRUE);
+        g_autoptr(GVariant) value = g_variant_lookup_value(launched->properties, facts[i].property, NULL);
+        bool is_text = value && g_variant_is_of_type(value, G_VARIANT_TYPE_STRING);
+        g_autofree char *text = !value    ? g_strdup("")
+                                : is_text ? g_variant_dup_string(value, NULL)
+                                          : g_variant_print(value, FALSE);
+
+        environment = g_environ_setenv(environment, facts[i].variable, text, TRUE);
     }
     return g_environ_setenv(environment, "VIOMMU_OBJECT", launched->path, TRUE);
 }
@@ -66,14 +72,32 @@ static void pass_on(const struct signalfd_siginfo *info, pid_t pid)
         kill(pid, (int)info->ssi_signo);
 }
 
-static int wait_for(pid_t pid, int signals)
+/* The machine may go first.  That is said, and the command is left to find out: it may have more to do than to use it. */
+static bool machine_stays(ViommuCtl *ctl, const ViommuCtlLaunched *launched, ViommuClientWatch *watch,
+                          int signals)
 {
+    g_autoptr(GError) trouble = NULL;
+    bool gone = false;
+
+    if (!viommu_client_watch_wait(watch, signals, &gone, &trouble))
+        viommu_output_warning(&ctl->output, trouble->message);
+    else if (gone)
+        viommu_ctl_launched_lament(ctl, launched, viommu_client_watch_result(watch));
+    return !trouble && !gone;
+}
+
+static int wait_for(ViommuCtl *ctl, const ViommuCtlLaunched *launched, pid_t pid, int signals)
+{
+    g_autoptr(ViommuClientWatch) watch = viommu_client_watch(launched->client, launched->path, NULL);
     struct signalfd_siginfo info;
     int status = 0;
 
-    while (waitpid(pid, &status, WNOHANG) == 0)
-        if (read(signals, &info, sizeof(info)) == sizeof(info))
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        if (watch && !machine_stays(ctl, launched, watch, signals))
+            g_clear_pointer(&watch, viommu_client_watch_free);
+        else if (read(signals, &info, sizeof(info)) == sizeof(info))
             pass_on(&info, pid);
+    }
     return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -95,7 +119,7 @@ static bool run_command(ViommuCtl *ctl, const ViommuCtlLaunched *launched, GErro
     signals = signalfd(-1, &ours, SFD_CLOEXEC);
     r = signals < 0 ? errno : spawn(command, environment, &before, &pid);
     if (r == 0) {
-        ctl->exit_status = wait_for(pid, signals);
+        ctl->exit_status = wait_for(ctl, launched, pid, signals);
     } else {
         ctl->exit_status = r == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot run '%s': %s", command[0],

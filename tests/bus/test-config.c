@@ -61,6 +61,7 @@ START_TEST(the_vendors_file_names_all_keys_and_changes_none)
     ck_assert_str_eq(config->group, defaults->group);
     ck_assert_uint_eq(config->workers, defaults->workers);
     ck_assert_uint_eq(config->running_launches, defaults->running_launches);
+    ck_assert_uint_eq(config->grace_seconds, defaults->grace_seconds);
     ck_assert_mem_eq(&config->limits, &defaults->limits, sizeof(config->limits));
 
     ck_assert(g_key_file_load_from_file(file, VENDOR_FILE, G_KEY_FILE_NONE, NULL));
@@ -80,6 +81,7 @@ START_TEST(every_key_is_read)
                                                 "[machine]\naccelerator=tcg\nmemory= 2 GiB \nvcpus=3\n"
                                                 "console-directory=/var/log/x\n"
                                                 "[daemon]\ngroup=wheel\nworkers=5\nrunning-launches=6\n"
+                                                "[leases]\ngrace=7\n"
                                                 "[limits]\nmachines=10\nmachines-per-user=11\nvcpus=12\n"
                                                 "vcpus-per-user=13\nmemory=14 GiB\nmemory-per-user=15 B\n"
                                                 "locked-memory=18 GiB\nlocked-memory-per-user=19 B\n"
@@ -96,6 +98,7 @@ START_TEST(every_key_is_read)
     ck_assert_str_eq(config->group, "wheel");
     ck_assert_uint_eq(config->workers, 5);
     ck_assert_uint_eq(config->running_launches, 6);
+    ck_assert_uint_eq(config->grace_seconds, 7);
     ck_assert_mem_eq(&config->limits, &limits, sizeof(limits));
     ck_assert_uint_eq(config->policy.locked_reserve_bytes, 20 * VIOMMU_MIB);
 

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "daemon/backend.h"
+#include "daemon/bus-variant.h"
 
 #define MACHINE(name, lease) \
     "{'name': <'" name "'>, 'arch': <'x86_64'>, 'memory': <'64 MiB'>, 'lease': <{" lease "}>}"
@@ -59,6 +60,25 @@ static void wait_removed(Harness *harness, const char *path)
     }
 }
 
+/* Whoever watches a machine is told how it ended, before it goes. */
+static void wait_result(Harness *harness, const char *path, const char *expected)
+{
+    g_autofree char *result = g_strdup("");
+
+    while (!g_str_equal(result, expected)) {
+        g_autoptr(sd_bus_message) changed = harness_wait_signal(harness, path, "PropertiesChanged");
+        g_autoptr(GVariant) interface = NULL, values = NULL;
+        const char *told = "";
+
+        ck_assert(viommu_bus_variant_read(changed, &interface, NULL));
+        ck_assert(viommu_bus_variant_read(changed, &values, NULL));
+        if (g_variant_lookup(values, "Result", "&s", &told)) {
+            g_free(result);
+            result = g_strdup(told);
+        }
+    }
+}
+
 START_TEST(expires)
 {
     g_autoptr(Harness) harness = harness_new_ready();
@@ -71,6 +91,7 @@ START_TEST(expires)
     end = lease_end(harness, path);
     ck_assert_uint_ge(end, before + 2 * G_USEC_PER_SEC);
     ck_assert_uint_le(end, now() + 2 * G_USEC_PER_SEC);
+    wait_result(harness, path, "expired");
     wait_removed(harness, path);
     ck_assert_uint_ge(now(), end);
     ck_assert_uint_eq(harness_count(harness), 1);
@@ -217,6 +238,48 @@ START_TEST(bound_while_launching)
         ck_assert_msg(g_get_monotonic_time() < end, "%u machines are left", harness_count(harness));
         g_usleep(20000);
     }
+}
+END_TEST
+
+/* Counts how guests ended, on a thread of libvirt's. */
+static void count_news(const ViommuNews *news, void *userdata)
+{
+    gint *ends = userdata;
+
+    if (news->kind == VIOMMU_NEWS_SHUTDOWN || news->kind == VIOMMU_NEWS_DESTROYED)
+        g_atomic_int_inc(&ends[news->kind]);
+}
+
+/* The first to be asked, the second not. */
+START_TEST(grace)
+{
+    static const char *const settings[] = {"[leases]\ngrace=60\n", "[leases]\ngrace=0\n"};
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *uri = harness_start_libvirt(harness), *connect = g_strconcat("--connect=", uri, NULL);
+    const char *const options[] = {"--user", connect, NULL};
+    ViommuBackend *watcher = NULL;
+    gint ends[VIOMMU_NEWS_LAST] = {0};
+
+    ck_assert(viommu_backend_new(uri, 1, &watcher, NULL));
+    ck_assert(viommu_backend_watch(watcher, count_news, ends, NULL));
+    harness_watch(harness);
+    for (size_t i = 0; i < G_N_ELEMENTS(settings); i++) {
+        g_autofree char *path = NULL;
+
+        harness_configure(harness, settings[i]);
+        harness_start(harness, options);
+        path = harness_launch(harness, MACHINE("one", "'seconds': <1>"));
+        wait_result(harness, path, "expired");
+        wait_removed(harness, path);
+        harness_signal(harness, SIGTERM);
+        ck_assert_int_eq(harness_wait_exit(harness), 0);
+        while (g_atomic_int_get(&ends[VIOMMU_NEWS_SHUTDOWN]) +
+                   g_atomic_int_get(&ends[VIOMMU_NEWS_DESTROYED]) <=
+               (int)i)
+            g_usleep(5000);
+        ck_assert_int_eq(g_atomic_int_get(&ends[VIOMMU_NEWS_SHUTDOWN]), 1);
+    }
+    viommu_backend_free(watcher);
 }
 END_TEST
 
@@ -388,6 +451,7 @@ END_TEST
 
 static const HarnessScenario scenarios[] = {
     {"lease-expires", &expires},
+    {"lease-grace", &grace},
     {"lease-extends", &extends},
     {"lease-extends-at-once", &extends_at_once},
     {"lease-extend-refused", &extend_refused},
@@ -402,7 +466,7 @@ static const HarnessScenario scenarios[] = {
 
 int main(int argc, char **argv)
 {
-    static const char *const need_libvirt[] = {"lease-over-a-restart", "queue-waits", NULL};
+    static const char *const need_libvirt[] = {"lease-grace", "lease-over-a-restart", "queue-waits", NULL};
 
     if (argc > 1 && g_strv_contains(need_libvirt, argv[1]) && !harness_has_libvirt()) {
         puts("SKIP: libvirtd or setpriv is not installed");
