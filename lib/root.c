@@ -60,7 +60,7 @@ static int open_below(const ViommuRoot *root, const char *path, int flags)
         how.flags &= ~(uint64_t)(O_NONBLOCK | O_NOCTTY);
     if (!root->confined)
         return openat(root->fd, path, (int)how.flags);
-    return (int)syscall(SYS_openat2, root->fd, path, &how, sizeof how);
+    return (int)syscall(__NR_openat2, root->fd, path, &how, sizeof how);
 }
 
 /* Files of /sys have no size to go by.  The number of bytes, at most @max; negative: errno. */
