@@ -3,8 +3,11 @@
 #include "lib/topology.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/host.h"
@@ -102,6 +105,43 @@ START_TEST(links_stay_inside)
     place = viommu_root_text(opened, "absolute");
     ck_assert_str_eq(place, "inside");
     g_unlink(outside);
+}
+END_TEST
+
+static void rename_without_end(void)
+{
+    g_autofree char *one = g_build_filename(root, "one", NULL),
+                    *other = g_build_filename(root, "other", NULL);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    host_add_file(&host, "one", "");
+    while (getppid() != 1) {
+        g_rename(one, other);
+        g_rename(other, one);
+    }
+}
+
+/* The kernel gives up on ".." below a root while anything is renamed, anywhere. */
+START_TEST(renames_elsewhere)
+{
+    g_autoptr(ViommuRoot) opened = viommu_root_open(root, NULL);
+    pid_t child;
+
+    host_add_file(&host, "a/b/target", "");
+    host_add_link(&host, "a/b/link", "a/b");
+    host_add_link(&host, "a/b/inner", "a/b/target");
+    child = fork();
+    if (child == 0) {
+        rename_without_end();
+        _exit(EXIT_SUCCESS);
+    }
+    for (int i = 0; i < 2000; i++) {
+        g_autofree char *name = viommu_root_link(opened, "a/b/link/link/inner");
+
+        ck_assert_msg(g_strcmp0(name, "target") == 0, "look %d sees %s", i, name);
+    }
+    kill(child, SIGKILL);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
 }
 END_TEST
 
@@ -483,6 +523,7 @@ int main(void)
         no_such_root,
         an_empty_root,
         links_stay_inside,
+        renames_elsewhere,
         odd_files,
         widths,
         kinds_of_iommus,
