@@ -3,6 +3,7 @@
 #include "daemon/extension.h"
 
 #include "daemon/boottime.h"
+#include "daemon/fault.h"
 #include "daemon/record.h"
 
 struct ViommuExtension {
@@ -18,7 +19,9 @@ static void work_write(void *data)
 {
     ViommuExtension *extension = data;
 
+    VIOMMU_FAULT(before_extend);
     viommu_record_change(extension->backend, extension->uuid, &extension->change, &extension->error);
+    VIOMMU_FAULT(after_extend);
 }
 
 static void done_write(void *data)

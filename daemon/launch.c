@@ -3,6 +3,7 @@
 #include "daemon/launch.h"
 
 #include "daemon/boottime.h"
+#include "daemon/fault.h"
 #include "daemon/log.h"
 #include "daemon/removal.h"
 #include "lib/domain-xml.h"
@@ -171,6 +172,7 @@ static void plan_and_define(const ViommuHost *host, const GError *error, void *u
         tell(launch, VIOMMU_EVENT_LAUNCH_FAILED);
         return;
     }
+    VIOMMU_FAULT(planned);
     /* The step runs while the planned machine is told of; what is told is not touched by it. */
     run_step(launch, STEP_DEFINE);
     tell(launch, VIOMMU_EVENT_PLANNED);
@@ -184,6 +186,7 @@ void viommu_launch_abandon(ViommuLaunch *launch, const GError *error)
 
 void viommu_launch_begin(ViommuLaunch *launch)
 {
+    VIOMMU_FAULT(launch_begins);
     if (launch->request->lease.seconds != VIOMMU_UNSET_NUMBER)
         launch->lease_end_usec = viommu_boottime_now() + launch->request->lease.seconds * G_USEC_PER_SEC;
     viommu_hostinfo_refresh(launch->context.hostinfo, plan_and_define, launch);
@@ -199,7 +202,9 @@ static void work_define(void *data)
     ViommuLaunch *launch = data;
 
     launch->unsupported = false;
+    VIOMMU_FAULT(before_define);
     viommu_backend_define(launch->context.backend, launch->xml, &launch->unsupported, &launch->step_error);
+    VIOMMU_FAULT(after_define);
 }
 
 /* libvirt's word overrides our table: the model is out, and the planner is asked for the next candidate. */
@@ -239,7 +244,9 @@ static void work_start(void *data)
 {
     ViommuLaunch *launch = data;
 
+    VIOMMU_FAULT(before_start);
     viommu_backend_start(launch->context.backend, launch->uuid, &launch->step_error);
+    VIOMMU_FAULT(after_start);
 }
 
 static void done_start(void *data)
@@ -261,13 +268,16 @@ static void work_mark(void *data)
     ViommuLaunch *launch = data;
     g_autofree char *xml = viommu_metadata_to_xml(launch->metadata);
 
+    VIOMMU_FAULT(before_mark);
     viommu_backend_set_metadata(launch->context.backend, launch->uuid, xml, &launch->step_error);
+    VIOMMU_FAULT(after_mark);
 }
 
 static void done_mark(void *data)
 {
     ViommuLaunch *launch = data;
 
+    VIOMMU_FAULT(before_answer);
     if (step_failed(launch))
         run_step(launch, STEP_UNDO);
     else
@@ -278,6 +288,7 @@ static void work_undo(void *data)
 {
     ViommuLaunch *launch = data;
 
+    VIOMMU_FAULT(before_undo);
     viommu_removal_run(launch->context.backend, launch->uuid, launch->metadata->console_log,
                        &launch->step_error);
 }

@@ -4,23 +4,34 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include "daemon/fault.h"
 #include "lib/error.h"
 
+static bool delete_file(const char *what, const char *path, GError **error)
+{
+    if (!path || g_unlink(path) == 0 || errno == ENOENT)
+        return true;
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot delete the %s '%s': %s", what, path,
+                g_strerror(errno));
+    return false;
+}
+
+/* The domain goes last: as long as it is there, its metadata says what else must be removed. */
 bool viommu_removal_run(ViommuBackend *backend, const char *uuid, const char *console_log, GError **error)
 {
-    g_autoptr(GError) cause = NULL;
+    g_autoptr(GError) undeleted = NULL;
 
-    if (!viommu_backend_destroy(backend, uuid, &cause) &&
-        !g_error_matches(cause, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND)) {
-        g_propagate_error(error, g_steal_pointer(&cause));
+    VIOMMU_FAULT(before_destroy);
+    if (!viommu_backend_destroy(backend, uuid, error))
         return false;
-    }
+    VIOMMU_FAULT(after_destroy);
+    delete_file("console log", console_log, &undeleted);
+    VIOMMU_FAULT(after_unlink);
     if (!viommu_backend_undefine(backend, uuid, error))
         return false;
-    if (console_log && g_unlink(console_log) < 0 && errno != ENOENT) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot delete the console log '%s': %s",
-                    console_log, g_strerror(errno));
-        return false;
-    }
-    return true;
+    VIOMMU_FAULT(after_undefine);
+    if (!undeleted)
+        return true;
+    g_propagate_error(error, g_steal_pointer(&undeleted));
+    return false;
 }

@@ -3,6 +3,7 @@
 #include "daemon/stop.h"
 
 #include <time.h>
+#include "daemon/fault.h"
 #include "daemon/log.h"
 #include "daemon/record.h"
 #include "daemon/removal.h"
@@ -29,14 +30,18 @@ static void work_mark(void *data)
     static const ViommuRecordChange stopping = {.phase = VIOMMU_STATE_STOPPING};
     ViommuStop *stop = data;
 
+    VIOMMU_FAULT(before_stop_mark);
     viommu_record_change(stop->context.backend, stop->uuid, &stopping, &stop->error);
+    VIOMMU_FAULT(after_stop_mark);
 }
 
 static void work_ask(void *data)
 {
     ViommuStop *stop = data;
 
+    VIOMMU_FAULT(before_ask);
     viommu_backend_shutdown(stop->context.backend, stop->uuid, &stop->error);
+    VIOMMU_FAULT(after_ask);
 }
 
 static void work_remove(void *data)

@@ -20,5 +20,6 @@
 
 #define VIOMMU_ENV_CONNECT "VIOMMU_CONNECT" /* libvirt URI, as --connect */
 #define VIOMMU_ENV_CONFIG  "VIOMMU_CONFIG"  /* path of the only configuration file to read */
+#define VIOMMU_ENV_FAULT   "VIOMMU_FAULT"   /* where a test build dies: daemon/fault.h */
 
 #define VIOMMU_NAME_MAX 63u /* characters in a machine's name */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fault: points at which a test can kill the daemon.  Only in builds with -Dfaults=enabled, as those with -Dtests=enabled
+ * are; elsewhere the macro is nothing and fault.c is not compiled.  Does not know what happens at a point. */
+#pragma once
+
+/* Each point, and the acts of tests/crash/killed that pass it.  The test reads this table: one line for each. */
+#define VIOMMU_FAULT_POINTS(POINT)                    \
+    POINT(launch_begins, "launch")                    \
+    POINT(planned, "launch")                          \
+    POINT(before_define, "launch")                    \
+    POINT(after_define, "launch")                     \
+    POINT(before_start, "launch")                     \
+    POINT(after_start, "launch undo")                 \
+    POINT(before_mark, "launch")                      \
+    POINT(after_mark, "launch")                       \
+    POINT(before_answer, "launch")                    \
+    POINT(before_undo, "undo")                        \
+    POINT(before_stop_mark, "stop expire")            \
+    POINT(after_stop_mark, "stop expire")             \
+    POINT(before_ask, "stop")                         \
+    POINT(after_ask, "stop")                          \
+    POINT(before_destroy, "undo stop expire recover") \
+    POINT(after_destroy, "undo stop expire recover")  \
+    POINT(after_unlink, "undo stop expire recover")   \
+    POINT(after_undefine, "undo stop expire recover") \
+    POINT(before_extend, "extend")                    \
+    POINT(after_extend, "extend")
+
+#ifdef VIOMMU_FAULTS
+
+typedef enum ViommuFaultPoint {
+#define POINT(name, acts) VIOMMU_FAULT_##name,
+    VIOMMU_FAULT_POINTS(POINT)
+#undef POINT
+    VIOMMU_FAULT_LAST,
+} ViommuFaultPoint;
+
+/** Kills the process without a word when $VIOMMU_FAULT is the name of @point, or NAME:N at its passage number N. */
+void viommu_fault_pass(ViommuFaultPoint point);
+#define VIOMMU_FAULT(name) viommu_fault_pass(VIOMMU_FAULT_##name)
+
+#else
+#define VIOMMU_FAULT(name) ((void)0)
+#endif
