@@ -2,15 +2,17 @@
 /* queue: a ring of users, each with a line of items. */
 #include "lib/queue.h"
 
-/* One user's line. */
+/* One user's line; kept when it is empty, for when the user comes again. */
 typedef struct Line {
     uint32_t uid;
     GQueue items;
+    uint64_t served; /* which turn its last one was; 0: none yet */
 } Line;
 
 struct ViommuQueue {
-    GQueue turns;      /* of Line, the next one first; no line is empty */
+    GQueue turns;      /* of Line, who was served longest ago first; no line is empty */
     GHashTable *lines; /* uid -> Line, owned */
+    uint64_t served;   /* turns so far */
     unsigned length;
 };
 
@@ -45,6 +47,19 @@ static Line *find_line(const ViommuQueue *queue, uint32_t uid)
     return g_hash_table_lookup(queue->lines, GUINT_TO_POINTER(uid));
 }
 
+/* Not at the end: whoever comes back after a while does not wait for one who was served a moment ago. */
+static void join_turns(ViommuQueue *queue, Line *line)
+{
+    GList *turn = queue->turns.head;
+
+    while (turn && ((const Line *)turn->data)->served <= line->served)
+        turn = turn->next;
+    if (turn)
+        g_queue_insert_before(&queue->turns, turn, line);
+    else
+        g_queue_push_tail(&queue->turns, line);
+}
+
 void viommu_queue_add(ViommuQueue *queue, uint32_t uid, void *item)
 {
     Line *line = find_line(queue, uid);
@@ -54,8 +69,9 @@ void viommu_queue_add(ViommuQueue *queue, uint32_t uid, void *item)
         line->uid = uid;
         g_queue_init(&line->items);
         g_hash_table_insert(queue->lines, GUINT_TO_POINTER(uid), line);
-        g_queue_push_tail(&queue->turns, line);
     }
+    if (g_queue_is_empty(&line->items))
+        join_turns(queue, line);
     g_queue_push_tail(&line->items, item);
     queue->length++;
 }
@@ -68,9 +84,8 @@ void *viommu_queue_take(ViommuQueue *queue)
     if (!line)
         return NULL;
     queue->length--;
-    if (g_queue_is_empty(&line->items))
-        g_hash_table_remove(queue->lines, GUINT_TO_POINTER(line->uid));
-    else
+    line->served = ++queue->served;
+    if (!g_queue_is_empty(&line->items))
         g_queue_push_tail(&queue->turns, line);
     return item;
 }
@@ -82,10 +97,8 @@ bool viommu_queue_remove(ViommuQueue *queue, uint32_t uid, void *item)
     if (!line || !g_queue_remove(&line->items, item))
         return false;
     queue->length--;
-    if (g_queue_is_empty(&line->items)) {
+    if (g_queue_is_empty(&line->items))
         g_queue_remove(&queue->turns, line);
-        g_hash_table_remove(queue->lines, GUINT_TO_POINTER(uid));
-    }
     return true;
 }
 

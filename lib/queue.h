@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* queue: who is next.  Users take turns, each with its oldest item, so that nobody waits for more than one item of each
- * other user before its own.  Does not know what waits. */
+/* queue: who is next.  Users take turns, each with its oldest item, and who was served longest ago is first: nobody waits for more
+ * than one item of each other user before its own, and for none of a user who was served since.  Does not know what waits. */
 #pragma once
 
 #include <glib.h>

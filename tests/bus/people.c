@@ -17,10 +17,16 @@ char *people_group(void)
 
 Harness *people_new_system(void)
 {
+    return people_new_configured("");
+}
+
+Harness *people_new_configured(const char *configuration)
+{
     Harness *harness = harness_new(false);
     g_autofree char *console = g_strdup_printf("--console-directory=%s/console", harness->directory);
     const char *const options[] = {"--system", "--connect=test:///default", console, NULL};
-    g_autofree char *group = people_group(), *config = g_strdup_printf("[daemon]\ngroup=%s\n", group);
+    g_autofree char *group = people_group(),
+                    *config = g_strdup_printf("[daemon]\ngroup=%s\n%s", group, configuration);
 
     harness_configure(harness, config);
     harness_start(harness, options);

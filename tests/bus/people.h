@@ -14,6 +14,8 @@
 char *people_group(void);
 /** A bus with a viommud on it that serves a system, as root. */
 Harness *people_new_system(void);
+/** The same with more of a configuration file, which goes on in the group [daemon]. */
+Harness *people_new_configured(const char *configuration);
 
 /* @call is freed. */
 

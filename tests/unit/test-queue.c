@@ -42,6 +42,27 @@ START_TEST(a_flood_delays_by_a_round)
 }
 END_TEST
 
+/* One at a time, again and again: each comes before the next one of the flood. */
+START_TEST(single_ones_wait_for_nobody)
+{
+    g_autoptr(ViommuQueue) queue = viommu_queue_new();
+
+    for (int i = 0; i < 100; i++)
+        viommu_queue_add(queue, 1000, &items[i]);
+    ck_assert_ptr_eq(viommu_queue_take(queue), &items[0]);
+    for (int i = 1; i < 10; i++) {
+        viommu_queue_add(queue, 0, &items[10000]);
+        ck_assert_uint_eq(viommu_queue_position(queue, 0, &items[10000]), 1);
+        ck_assert_ptr_eq(viommu_queue_take(queue), &items[10000]);
+        ck_assert_ptr_eq(viommu_queue_take(queue), &items[i]);
+    }
+    /* Nor does the crowd wait for ever: two in a row is one too many. */
+    viommu_queue_add(queue, 0, &items[10000]);
+    viommu_queue_add(queue, 0, &items[10001]);
+    ck_assert_uint_eq(viommu_queue_position(queue, 0, &items[10001]), 3);
+}
+END_TEST
+
 /* Whatever was added and removed: the item at position N is the Nth to be taken. */
 START_TEST(positions_tell_the_truth)
 {
@@ -83,5 +104,5 @@ START_TEST(what_is_removed_is_not_taken)
 }
 END_TEST
 
-UNIT_MAIN("queue", one_user_is_served_in_order, a_flood_delays_by_a_round, positions_tell_the_truth,
-          what_is_removed_is_not_taken)
+UNIT_MAIN("queue", one_user_is_served_in_order, a_flood_delays_by_a_round, single_ones_wait_for_nobody,
+          positions_tell_the_truth, what_is_removed_is_not_taken)
