@@ -26,6 +26,7 @@ struct ViommuClient {
     char *where;         /* "the session bus" */
     const char *started; /* how to start viommud there */
     bool may_be_asked;
+    bool is_system;
 };
 
 #define unavailable(error, ...) g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_UNAVAILABLE, __VA_ARGS__)
@@ -71,6 +72,7 @@ static ViommuClient *open_bus(bool user, const ViommuClientTarget *target, GErro
         r = open_remote(&client->bus, target->host);
     else
         r = user ? sd_bus_open_user(&client->bus) : sd_bus_open_system(&client->bus);
+    client->is_system = place == &system_place;
     if (r < 0) {
         unavailable(error, "cannot connect to %s: %s%s", client->where, g_strerror(-r), place->hint);
         return NULL;
@@ -281,6 +283,11 @@ bool viommu_client_call(ViommuClient *client, const ViommuClientCall *call, GVar
         return true;
     g_prefix_error(error, "%s: ", call->method);
     return false;
+}
+
+bool viommu_client_takes_files(ViommuClient *client)
+{
+    return client->is_system && sd_bus_can_send(client->bus, SD_BUS_TYPE_UNIX_FD) > 0;
 }
 
 bool viommu_client_has(ViommuClient *client, const char *path)

@@ -27,7 +27,7 @@ typedef void (*ViommuClientTick)(uint64_t waited_usec, void *userdata);
 
 typedef struct ViommuClientCall {
     const char *path, *interface, *method;
-    GVariant *arguments;   /* a tuple, or NULL: none; consumed when floating */
+    GVariant *arguments;   /* a tuple, whose handles are descriptors; or NULL: none; consumed when floating */
     uint64_t timeout_usec; /* 0: 25 seconds */
     ViommuClientTick tick; /* may be NULL */
     void *userdata;
@@ -40,6 +40,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuClient, viommu_client_free)
 
 /** Whether polkit, if it is asked, must ask a person here: on this system's bus, unless root calls. */
 bool viommu_client_may_be_asked(const ViommuClient *client);
+/** Whether files are to be sent open: to a viommud that is not the caller's own, over a bus that lets them through. */
+bool viommu_client_takes_files(ViommuClient *client);
 /** Whether viommud has an object at @path; true when it does not answer. */
 bool viommu_client_has(ViommuClient *client, const char *path);
 

@@ -8,6 +8,7 @@
 
 #include "lib/names.h"
 #include "lib/request.h"
+#include "tools/ctl-files.h"
 #include "tools/failure.h"
 #include "tools/request-file.h"
 
@@ -91,7 +92,8 @@ void viommu_ctl_launched_clear(ViommuCtlLaunched *launched)
 
 bool viommu_ctl_launch_request(ViommuCtl *ctl, ViommuCtlLaunched *ret_launched, GError **error)
 {
-    g_autoptr(GVariant) tree = read_request(ctl, error);
+    g_autoptr(GVariant) said = read_request(ctl, error);
+    g_autoptr(GVariant) tree = said ? viommu_ctl_files_absolute(said) : NULL;
     /* Also here, so that a wrong key is refused without a daemon, and a null, which the bus cannot carry, by name. */
     g_autoptr(ViommuRequest) request = tree ? viommu_request_parse(tree, error) : NULL;
     g_autoptr(ViommuClient) client = request ? viommu_ctl_connect(ctl, error) : NULL;
@@ -104,9 +106,17 @@ bool viommu_ctl_launch_request(ViommuCtl *ctl, ViommuCtlLaunched *ret_launched, 
                              .userdata = &progress};
     g_autoptr(GVariant) path = NULL;
     g_autoptr(GVariant) properties = NULL;
+    g_autoptr(GArray) fds = NULL;
 
     if (!client)
         return false;
+    if (viommu_client_takes_files(client)) {
+        g_autoptr(GVariant) paths = g_steal_pointer(&tree);
+
+        tree = viommu_ctl_files_open(paths, &fds, error);
+        if (!tree)
+            return false;
+    }
     call.arguments = g_variant_new("(@a{sv})", tree);
     if (!viommu_client_call(client, &call, &path, &ctl->reasons, error))
         return false;
