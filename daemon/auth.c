@@ -2,9 +2,8 @@
 /* auth: the table of members and the policy of auth.h over it.  Does not know what the members do. */
 #include "daemon/auth.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <unistd.h>
+#include "daemon/account.h"
 #include "daemon/auth-polkit.h"
 #include "daemon/bus-errors.h"
 #include "lib/error.h"
@@ -14,9 +13,6 @@
 #define REMEMBERED_MAX 1024
 /* Nobody has more than a few; polkit is not to be flooded through us. */
 #define QUESTIONS_MAX_PER_USER 32
-/* One entry of the user database. */
-#define ENTRY_MAX  (1 << 20)
-#define GROUPS_MAX 65536
 
 #define DBUS(interface) "org.freedesktop.DBus." interface
 
@@ -151,38 +147,13 @@ static Caller *find_caller(ViommuAuth *auth, sd_bus_message *call, GError **erro
     return caller;
 }
 
-static bool find_gid(const char *name, gid_t *ret_gid)
-{
-    g_autofree char *buffer = g_malloc(ENTRY_MAX);
-    struct group entry, *found = NULL;
-
-    if (getgrnam_r(name, &entry, buffer, ENTRY_MAX, &found) != 0 || !found)
-        return false;
-    *ret_gid = found->gr_gid;
-    return true;
-}
-
-static bool is_in_group(uid_t uid, const char *group)
-{
-    g_autofree char *buffer = g_malloc(ENTRY_MAX);
-    g_autofree gid_t *gids = g_new(gid_t, GROUPS_MAX);
-    struct passwd entry, *user = NULL;
-    int n = GROUPS_MAX;
-    gid_t gid;
-
-    if (!find_gid(group, &gid) || getpwuid_r(uid, &entry, buffer, ENTRY_MAX, &user) != 0 || !user ||
-        getgrouplist(user->pw_name, user->pw_gid, gids, &n) < 0)
-        return false;
-    for (int i = 0; i < n; i++)
-        if (gids[i] == gid)
-            return true;
-    return false;
-}
-
 static bool is_member(const ViommuAuth *auth, Caller *caller)
 {
-    if (caller->membership == MEMBERSHIP_UNKNOWN)
-        caller->membership = is_in_group(caller->uid, auth->group) ? MEMBERSHIP_YES : MEMBERSHIP_NO;
+    if (caller->membership == MEMBERSHIP_UNKNOWN) {
+        g_autoptr(ViommuAccount) account = viommu_account_find(caller->uid);
+
+        caller->membership = viommu_account_is_in(account, auth->group) ? MEMBERSHIP_YES : MEMBERSHIP_NO;
+    }
     return caller->membership == MEMBERSHIP_YES;
 }
 

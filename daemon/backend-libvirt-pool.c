@@ -111,6 +111,11 @@ const char *viommu_pool_uri(const ViommuPool *pool)
     return pool->uri;
 }
 
+bool viommu_pool_is_local(const ViommuPool *pool)
+{
+    return strstr(pool->uri, ":///") != NULL;
+}
+
 int viommu_pool_generation(ViommuPool *pool)
 {
     return g_atomic_int_get(&pool->generation);

@@ -52,7 +52,7 @@ ViommuProbe *viommu_probe_new(ViommuPool *pool)
 
     probe->pool = pool;
     /* qemu:///system has no server's name between the second and the third slash. */
-    probe->local = strstr(viommu_pool_uri(pool), ":///") != NULL;
+    probe->local = viommu_pool_is_local(pool);
     g_mutex_init(&probe->lock);
     return probe;
 }

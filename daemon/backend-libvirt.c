@@ -75,6 +75,11 @@ const char *viommu_backend_uri(const ViommuBackend *backend)
     return viommu_pool_uri(backend->pool);
 }
 
+bool viommu_backend_is_local(const ViommuBackend *backend)
+{
+    return viommu_pool_is_local(backend->pool);
+}
+
 ViommuHost *viommu_backend_probe(ViommuBackend *backend, GError **error)
 {
     return viommu_probe_host(backend->probe, error);
@@ -84,7 +89,8 @@ ViommuHost *viommu_backend_probe(ViommuBackend *backend, GError **error)
 
 typedef struct Call {
     const char *uuid;
-    const char *text; /* XML in */
+    const char *text;    /* XML in */
+    const GArray *files; /* of ViommuBackendFile; NULL: none */
     char *ret_text;
     bool ret_flag;
 } Call;
@@ -253,6 +259,27 @@ bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const
 
 /* --- Orders --- */
 
+/* libvirt keeps the files for as long as the connection is open and the domain is there. */
+static bool give_files(virDomainPtr domain, const GArray *files, GError **error)
+{
+    for (guint i = 0; files && i < files->len; i++) {
+        const ViommuBackendFile *file = &g_array_index(files, ViommuBackendFile, i);
+#if LIBVIR_CHECK_VERSION(9, 0, 0)
+        int fd = file->fd;
+
+        if (virDomainFDAssociate(domain, file->name, 1, &fd, VIR_DOMAIN_FD_ASSOCIATE_SECLABEL_RESTORE) < 0)
+            return viommu_libvirt_fail(error, "cannot give libvirt the open file of '%s'", file->name);
+#else
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+            "cannot give libvirt the open file of '%s': viommud was built with a libvirt before 9.0.0",
+            file->name);
+        return false;
+#endif
+    }
+    return true;
+}
+
 static bool start_domain(virConnectPtr connection, void *data, GError **error)
 {
     const Call *call = data;
@@ -260,12 +287,14 @@ static bool start_domain(virConnectPtr connection, void *data, GError **error)
 
     if (!find_domain(connection, call->uuid, &domain, error))
         return false;
+    if (!give_files(domain, call->files, error))
+        return false;
     return virDomainCreate(domain) == 0 || viommu_libvirt_fail(error, "cannot start domain '%s'", call->uuid);
 }
 
-bool viommu_backend_start(ViommuBackend *backend, const char *uuid, GError **error)
+bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const GArray *files, GError **error)
 {
-    Call call = {.uuid = uuid};
+    Call call = {.uuid = uuid, .files = files};
 
     return viommu_pool_call(backend->pool, start_domain, &call, false, error);
 }

@@ -28,6 +28,7 @@ ViommuPool *viommu_pool_new(const char *uri, unsigned size);
 /** All connections must be back. */
 void viommu_pool_free(ViommuPool *pool);
 const char *viommu_pool_uri(const ViommuPool *pool);
+bool viommu_pool_is_local(const ViommuPool *pool);
 /** A new connection, outside the pool's limit; close it with virConnectClose().  NULL on failure. */
 virConnectPtr viommu_pool_open(ViommuPool *pool, GError **error);
 /** What is done with a connection.  Fails with an error. */

@@ -52,6 +52,8 @@ bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *use
 /** Ends the event thread, closes every connection.  No call may be in flight. */
 void viommu_backend_free(ViommuBackend *backend);
 const char *viommu_backend_uri(const ViommuBackend *backend);
+/** Whether libvirt is on this host: then paths mean to it what they mean to us. */
+bool viommu_backend_is_local(const ViommuBackend *backend);
 
 /* All of these block.  Fails: BACKEND with libvirt's code and words; NOT_FOUND for an unknown UUID; EXISTS for a name taken. */
 
@@ -69,7 +71,14 @@ char *viommu_backend_get_metadata(ViommuBackend *backend, const char *uuid, GErr
 /** Replaces our metadata element, in the stored configuration and in the running guest. */
 bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const char *metadata,
                                  GError **error);
-bool viommu_backend_start(ViommuBackend *backend, const char *uuid, GError **error);
+/* An open file for the guest, by the name that its XML has for it (fdgroup). */
+typedef struct ViommuBackendFile {
+    const char *name;
+    int fd;
+} ViommuBackendFile;
+
+/** @files: of ViommuBackendFile, borrowed; NULL: none.  Fails also: NOT_SUPPORTED when this libvirt cannot take open files. */
+bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const GArray *files, GError **error);
 /** Asks the guest to power off (ACPI). Returns at once. */
 bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **error);
 /** Ends the guest now.  Not running is success, and so is not being there. */

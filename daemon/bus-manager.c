@@ -14,8 +14,14 @@
 static ViommuRequest *read_request(sd_bus_message *call, GError **error)
 {
     g_autoptr(GVariant) tree = NULL;
+    g_autoptr(GArray) fds = NULL;
+    ViommuRequest *request = NULL;
 
-    return viommu_bus_variant_read(call, &tree, error) ? viommu_request_parse(tree, error) : NULL;
+    if (viommu_bus_variant_read_files(call, &tree, &fds, error))
+        request = viommu_request_parse(tree, error);
+    if (request)
+        request->fds = g_steal_pointer(&fds);
+    return request;
 }
 
 static int reply_machine(sd_bus_message *call, const ViommuOutcome *outcome)

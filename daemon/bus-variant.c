@@ -3,7 +3,9 @@
 #include "daemon/bus-variant.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 #include "lib/error.h"
 
 /* A number costs memory too, as a GVariant of its own. */
@@ -12,6 +14,7 @@
 typedef struct Reader {
     sd_bus_message *message;
     size_t bytes_left;
+    GArray *fds; /* NULL: none are taken */
     GError **error;
 } Reader;
 
@@ -85,6 +88,47 @@ static GVariant *read_text(Reader *reader, char type)
     return spend(reader, BASIC_COST + strlen(text)) ? new_text(type, text) : NULL;
 }
 
+/* For people, in messages and in the machine's record; "?" stands for what those cannot hold. */
+static char *name_of(int fd)
+{
+    g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
+    g_autofree char *name = g_file_read_link(link, NULL);
+    char *valid = g_utf8_make_valid(name && *name ? name : "?", -1);
+
+    for (char *at = valid; *at; at++)
+        if (g_ascii_iscntrl(*at))
+            *at = '?';
+    return valid;
+}
+
+static GVariant *read_fd(Reader *reader)
+{
+    g_autofree char *name = NULL;
+    int fd, r;
+
+    if (!reader->fds) {
+        g_set_error_literal(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+                            "there is a file descriptor where none is taken");
+        return NULL;
+    }
+    r = sd_bus_message_read_basic(reader->message, SD_BUS_TYPE_UNIX_FD, &fd);
+    if (r < 0) {
+        broken(reader, r);
+        return NULL;
+    }
+    fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0) {
+        g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "viommud cannot keep the file descriptor: %s; try again later", g_strerror(errno));
+        return NULL;
+    }
+    name = name_of(fd);
+    g_array_append_val(reader->fds, fd);
+    if (!spend(reader, BASIC_COST + strlen(name)))
+        return NULL;
+    return g_variant_new("(sh)", name, (gint32)reader->fds->len - 1);
+}
+
 static GVariant *read_basic(Reader *reader, char type)
 {
     union {
@@ -93,11 +137,8 @@ static GVariant *read_basic(Reader *reader, char type)
     } value = {.number = 0};
     int r;
 
-    if (type == SD_BUS_TYPE_UNIX_FD) {
-        g_set_error_literal(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                            "the request has a file descriptor, and no key takes one");
-        return NULL;
-    }
+    if (type == SD_BUS_TYPE_UNIX_FD)
+        return read_fd(reader);
     if (strchr("sog", type))
         return read_text(reader, type);
     if (!spend(reader, BASIC_COST))
@@ -181,14 +222,37 @@ static GVariant *read_value(Reader *reader, unsigned depth)
     return contents ? read_container(reader, type, contents, depth) : read_basic(reader, type);
 }
 
-bool viommu_bus_variant_read(sd_bus_message *message, GVariant **ret_tree, GError **error)
+static bool read_tree(sd_bus_message *message, GArray *fds, GVariant **ret_tree, GError **error)
 {
-    Reader reader = {message, VIOMMU_BUS_BYTES_MAX, error};
+    Reader reader = {message, VIOMMU_BUS_BYTES_MAX, fds, error};
     GVariant *tree = read_value(&reader, 0);
 
     if (!tree)
         return false;
     *ret_tree = g_variant_ref_sink(tree);
+    return true;
+}
+
+bool viommu_bus_variant_read(sd_bus_message *message, GVariant **ret_tree, GError **error)
+{
+    return read_tree(message, NULL, ret_tree, error);
+}
+
+static void close_fd(void *fd)
+{
+    if (*(int *)fd >= 0)
+        close(*(int *)fd);
+}
+
+bool viommu_bus_variant_read_files(sd_bus_message *message, GVariant **ret_tree, GArray **ret_fds,
+                                   GError **error)
+{
+    g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+
+    g_array_set_clear_func(fds, close_fd);
+    if (!read_tree(message, fds, ret_tree, error))
+        return false;
+    *ret_fds = g_steal_pointer(&fds);
     return true;
 }
 

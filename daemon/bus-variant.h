@@ -13,5 +13,9 @@
 /** Reads the next a{sv} of @message.  @ret_tree owned, not floating.  Fails: INVALID_REQUEST beyond the limits, or for a
  *  file descriptor; INTERNAL. */
 bool viommu_bus_variant_read(sd_bus_message *message, GVariant **ret_tree, GError **error);
-/** Appends @value, of our own making: maybe values only as strings, nothing being "".  Below 0 as sd-bus returns it. */
+/** The same with file descriptors, each as a (sh): the name of what it is open on, and its index in *ret_fds.
+ *  @ret_fds: of int, which are closed with it. Owned.  Fails also: BUSY when too many are open. */
+bool viommu_bus_variant_read_files(sd_bus_message *message, GVariant **ret_tree, GArray **ret_fds,
+                                   GError **error);
+/** Appends @value, of our own making: maybe values only as strings, nothing being ""; handles are open file descriptors themselves.  Below 0 as sd-bus returns it. */
 int viommu_bus_variant_append(sd_bus_message *message, GVariant *value);

@@ -4,11 +4,13 @@
 
 #include <string.h>
 #include "lib/error.h"
+#include "lib/image.h"
 #include "lib/names.h"
 #include "lib/nearest.h"
 #include "lib/quantity.h"
 
-#define CONFIG_FILE "viommud.conf"
+#define CONFIG_FILE       "viommud.conf"
+#define IMAGE_DIRECTORIES "/var/lib/libvirt/images;/var/lib/viommu/images"
 
 typedef struct Key Key;
 
@@ -26,7 +28,7 @@ struct Key {
     uint64_t min, max;       /* kind_size, kind_number, kind_count */
 };
 
-static const Kind kind_word, kind_size, kind_number, kind_count, kind_path, kind_name;
+static const Kind kind_word, kind_size, kind_number, kind_count, kind_path, kind_paths, kind_name;
 
 #define LIMIT(name, kind, member)                                                                          \
     {                                                                                                      \
@@ -54,6 +56,7 @@ static const Key keys[] = {
      .min = 0,
      .max = 1000},
     {{"leases", "grace"}, &kind_number, offsetof(ViommuConfig, grace_seconds), .min = 0, .max = 3600},
+    {{"files", "image-directories"}, &kind_paths, offsetof(ViommuConfig, image_directories)},
     LIMIT("machines", kind_number, all[VIOMMU_RESOURCE_MACHINES]),
     LIMIT("machines-per-user", kind_number, user[VIOMMU_RESOURCE_MACHINES]),
     LIMIT("vcpus", kind_number, all[VIOMMU_RESOURCE_VCPUS]),
@@ -142,6 +145,26 @@ static bool parse_path(const Key *key, const char *text, void *target, GError **
     return true;
 }
 
+static bool parse_paths(const Key *key, const char *text, void *target, GError **error)
+{
+    g_auto(GStrv) words = g_strsplit(text, ";", -1);
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+
+    for (char **word = words; *word; word++) {
+        if (*g_strstrip(*word) && (!g_path_is_absolute(*word) || viommu_image_goes_up(*word))) {
+            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+                        "'%s' is not an absolute path without '..'", *word);
+            return false;
+        }
+        if (**word)
+            g_ptr_array_add(paths, g_strdup(*word));
+    }
+    g_ptr_array_add(paths, NULL);
+    g_strfreev(*(char ***)target);
+    *(char ***)target = (char **)g_ptr_array_free(g_steal_pointer(&paths), FALSE);
+    return true;
+}
+
 static bool parse_name(const Key *key, const char *text, void *target, GError **error)
 {
     char **name = target;
@@ -178,6 +201,11 @@ static char *format_path(const Key *key, const void *value)
     return g_strdup(path ? path : "");
 }
 
+static char *format_paths(const Key *key, const void *value)
+{
+    return g_strjoinv(";", *(char **const *)value);
+}
+
 static char *format_name(const Key *key, const void *value)
 {
     return g_strdup(*(char *const *)value);
@@ -188,6 +216,7 @@ static const Kind kind_size = {parse_size, format_size};
 static const Kind kind_number = {parse_number, format_number};
 static const Kind kind_count = {parse_count, format_count};
 static const Kind kind_path = {parse_path, format_path};
+static const Kind kind_paths = {parse_paths, format_paths};
 static const Kind kind_name = {parse_name, format_name};
 
 static const Key *find_key(const char *group, const char *name)
@@ -373,6 +402,7 @@ ViommuConfig *viommu_config_new(void)
 
     viommu_policy_init(&config->policy);
     config->group = g_strdup("viommu");
+    config->image_directories = g_strsplit(IMAGE_DIRECTORIES, ";", -1);
     config->workers = 4;
     config->limits.all[VIOMMU_RESOURCE_MACHINES] = 1024;
     config->limits.all[VIOMMU_RESOURCE_PENDING_LAUNCHES] = 1024;
@@ -388,6 +418,7 @@ void viommu_config_free(ViommuConfig *config)
         return;
     g_free(config->console_directory);
     g_free(config->group);
+    g_strfreev(config->image_directories);
     g_ptr_array_unref(config->warnings);
     g_hash_table_unref(config->places);
     g_free(config);

@@ -21,6 +21,7 @@ typedef struct ViommuConfig {
     uint64_t grace_seconds;    /* for a guest whose lease has ended to power off */
     ViommuAmounts limits;      /* 0: none */
     char *group;               /* whose members may launch on the system bus; "": nobody's */
+    char **image_directories;  /* where the backing and data files of images may be; never NULL */
     GPtrArray *warnings; /* of char *: unknown groups and keys, by file and line; for the caller to log */
     GHashTable *places;  /* ViommuConfigKey of the table -> "FILE:LINE" that its value is from */
 } ViommuConfig;

@@ -6,9 +6,11 @@
 /* Each point, and the acts of tests/crash/killed that pass it.  The test reads this table: one line for each. */
 #define VIOMMU_FAULT_POINTS(POINT)                    \
     POINT(launch_begins, "launch")                    \
+    POINT(after_open, "launch")                       \
     POINT(planned, "launch")                          \
     POINT(before_define, "launch")                    \
     POINT(after_define, "launch")                     \
+    POINT(after_prepare, "launch")                    \
     POINT(before_start, "launch")                     \
     POINT(after_start, "launch undo")                 \
     POINT(before_mark, "launch")                      \

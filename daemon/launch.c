@@ -11,7 +11,9 @@
 #include "lib/plan.h"
 
 typedef enum Step {
+    STEP_OPEN,
     STEP_DEFINE,
+    STEP_PREPARE,
     STEP_START,
     STEP_MARK,
     STEP_UNDO,
@@ -29,6 +31,7 @@ struct ViommuLaunch {
     uint64_t lease_end_usec; /* 0: no lease, or not begun */
     char *client;
 
+    ViommuFiles *files;
     GArray *vetoes; /* of ViommuVeto, whose text is owned */
     ViommuPlan *plan;
     ViommuMetadata *metadata;
@@ -41,11 +44,15 @@ struct ViommuLaunch {
     GPtrArray *reasons;
 };
 
+static void work_open(void *data);
 static void work_define(void *data);
+static void work_prepare(void *data);
 static void work_start(void *data);
 static void work_mark(void *data);
 static void work_undo(void *data);
+static void done_open(void *data);
 static void done_define(void *data);
+static void done_prepare(void *data);
 static void done_start(void *data);
 static void done_mark(void *data);
 static void done_undo(void *data);
@@ -54,10 +61,9 @@ static const struct {
     ViommuWorkFunc work;
     ViommuDoneFunc done;
 } steps[] = {
-    [STEP_DEFINE] = {work_define, done_define},
-    [STEP_START] = {work_start, done_start},
-    [STEP_MARK] = {work_mark, done_mark},
-    [STEP_UNDO] = {work_undo, done_undo},
+    [STEP_OPEN] = {work_open, done_open},          [STEP_DEFINE] = {work_define, done_define},
+    [STEP_PREPARE] = {work_prepare, done_prepare}, [STEP_START] = {work_start, done_start},
+    [STEP_MARK] = {work_mark, done_mark},          [STEP_UNDO] = {work_undo, done_undo},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(steps) == STEP_LAST);
 
@@ -97,6 +103,7 @@ void viommu_launch_free(ViommuLaunch *launch)
     if (!launch)
         return;
     clear_plan(launch);
+    viommu_files_free(launch->files);
     viommu_request_free(launch->request);
     g_free(launch->name);
     g_free(launch->uuid);
@@ -142,6 +149,7 @@ static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
         .request = launch->request,
         .host = host,
         .policy = launch->context.policy,
+        .handovers = viommu_files_handovers(launch->files),
         .name = launch->name,
         .uuid = launch->uuid,
         .vetoes = (const ViommuVeto *)(void *)launch->vetoes->data,
@@ -189,12 +197,31 @@ void viommu_launch_begin(ViommuLaunch *launch)
     VIOMMU_FAULT(launch_begins);
     if (launch->request->lease.seconds != VIOMMU_UNSET_NUMBER)
         launch->lease_end_usec = viommu_boottime_now() + launch->request->lease.seconds * G_USEC_PER_SEC;
-    viommu_hostinfo_refresh(launch->context.hostinfo, plan_and_define, launch);
+    run_step(launch, STEP_OPEN);
 }
 
 void viommu_launch_cancel(ViommuLaunch *launch)
 {
     launch->cancelled = true;
+}
+
+static void work_open(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    launch->files = viommu_files_open(launch->context.files, launch->request, launch->owner_uid, launch->uuid,
+                                      &launch->step_error);
+    VIOMMU_FAULT(after_open);
+}
+
+static void done_open(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    if (step_failed(launch))
+        tell(launch, VIOMMU_EVENT_LAUNCH_FAILED);
+    else
+        viommu_hostinfo_refresh(launch->context.hostinfo, plan_and_define, launch);
 }
 
 static void work_define(void *data)
@@ -235,17 +262,41 @@ static void done_define(void *data)
         /* Also when libvirt refused: an answer that was lost on the way may have been a yes. */
         run_step(launch, STEP_UNDO);
     } else {
-        run_step(launch, STEP_START);
+        run_step(launch, STEP_PREPARE);
         tell(launch, VIOMMU_EVENT_DEFINED);
     }
+}
+
+/* After the domain stands, which is how a later daemon would find what was made. */
+static void work_prepare(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    viommu_files_copy(launch->files, &launch->step_error);
+    VIOMMU_FAULT(after_prepare);
+}
+
+static void done_prepare(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    run_step(launch, step_failed(launch) ? STEP_UNDO : STEP_START);
 }
 
 static void work_start(void *data)
 {
     ViommuLaunch *launch = data;
+    g_autoptr(GArray) open = g_array_new(FALSE, FALSE, sizeof(ViommuBackendFile));
 
+    for (guint i = 0; i < launch->plan->disks->len; i++) {
+        const ViommuPlanDisk *disk = g_ptr_array_index(launch->plan->disks, i);
+        ViommuBackendFile file = {disk->target, disk->is_open ? viommu_files_disk(launch->files, i) : -1};
+
+        if (disk->is_open)
+            g_array_append_val(open, file);
+    }
     VIOMMU_FAULT(before_start);
-    viommu_backend_start(launch->context.backend, launch->uuid, &launch->step_error);
+    viommu_backend_start(launch->context.backend, launch->uuid, open, &launch->step_error);
     VIOMMU_FAULT(after_start);
 }
 
@@ -289,8 +340,8 @@ static void work_undo(void *data)
     ViommuLaunch *launch = data;
 
     VIOMMU_FAULT(before_undo);
-    viommu_removal_run(launch->context.backend, launch->uuid, launch->metadata->console_log,
-                       &launch->step_error);
+    viommu_removal_run(launch->context.backend, launch->context.files->copies, launch->uuid,
+                       launch->metadata->console_log, &launch->step_error);
 }
 
 /* An undo that fails leaves a domain whose metadata says how far it got: it is undone when libvirt is back. */

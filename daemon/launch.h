@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* launch: one launch, through probe, plan, define, start and mark, or undone.  Knows the backend and the planner;
+/* launch: one launch, through open, probe, plan, define, prepare, start and mark, or undone.  Knows the backend and the planner;
  * does not know other machines, clients or the bus. */
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include "daemon/admission.h"
 #include "daemon/backend.h"
+#include "daemon/files.h"
 #include "daemon/hostinfo.h"
 #include "daemon/worker.h"
 #include "lib/lifecycle.h"
@@ -23,6 +24,7 @@ typedef struct ViommuLaunchContext {
     ViommuHostinfo *hostinfo;
     const ViommuPolicy *policy;
     const ViommuAdmission *admission;
+    const ViommuFilesSite *files;
 } ViommuLaunchContext;
 
 /* Who the new machine is; copied. */

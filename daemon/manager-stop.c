@@ -41,7 +41,8 @@ static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
 
 static void begin_stop(ViommuManager *manager, const ViommuMachine *machine, ViommuOperation *operation)
 {
-    ViommuStopContext context = {manager->context.loop, manager->context.backend, manager->context.worker};
+    ViommuStopContext context = {manager->context.loop, manager->context.backend, manager->context.worker,
+                                 manager->context.files->copies};
 
     operation->stop =
         viommu_stop_new(&context, machine, operation->was_running ? operation->seconds : 0, on_stop, manager);

@@ -24,7 +24,8 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
     manager->context = *context;
     manager->hostinfo = viommu_hostinfo_new(context->backend, context->worker, &context->config->policy);
     manager->registry = viommu_registry_new();
-    manager->settle = viommu_settle_new(manager->registry, context->backend, context->worker);
+    manager->settle =
+        viommu_settle_new(manager->registry, context->backend, context->worker, context->files->copies);
     manager->operations = viommu_operations_new();
     manager->admission = viommu_admission_new(context->config, manager->registry);
     manager->leases =
@@ -181,8 +182,9 @@ static void admit(ViommuManager *manager)
 static void begin_launch(ViommuManager *manager, ViommuRequest *request, ViommuMachine *machine,
                          const ViommuWaiter *waiter)
 {
-    ViommuLaunchContext context = {manager->context.backend, manager->context.worker, manager->hostinfo,
-                                   &manager->context.config->policy, manager->admission};
+    ViommuLaunchContext context = {manager->context.backend, manager->context.worker,
+                                   manager->hostinfo,        &manager->context.config->policy,
+                                   manager->admission,       manager->context.files};
     ViommuLaunchIdentity identity = {machine->name, machine->uuid, machine->owner_uid, machine->created_usec,
                                      machine->client};
     ViommuOperation *operation = viommu_operations_add(manager->operations, machine->uuid);

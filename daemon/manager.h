@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include "daemon/backend.h"
 #include "daemon/config.h"
+#include "daemon/files.h"
 #include "daemon/hostinfo.h"
 #include "daemon/loop.h"
 #include "daemon/outcome.h"
@@ -22,6 +23,7 @@ typedef struct ViommuManagerContext {
     ViommuWorker *worker;
     ViommuBackend *backend;
     const ViommuConfig *config;
+    const ViommuFilesSite *files;
 } ViommuManagerContext;
 
 ViommuManager *viommu_manager_new(const ViommuManagerContext *context);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include "daemon/copies.h"
 #include "daemon/fault.h"
 #include "lib/error.h"
 
@@ -17,7 +18,8 @@ static bool delete_file(const char *what, const char *path, GError **error)
 }
 
 /* The domain goes last: as long as it is there, its metadata says what else must be removed. */
-bool viommu_removal_run(ViommuBackend *backend, const char *uuid, const char *console_log, GError **error)
+bool viommu_removal_run(ViommuBackend *backend, const char *copies, const char *uuid, const char *console_log,
+                        GError **error)
 {
     g_autoptr(GError) undeleted = NULL;
 
@@ -26,6 +28,7 @@ bool viommu_removal_run(ViommuBackend *backend, const char *uuid, const char *co
         return false;
     VIOMMU_FAULT(after_destroy);
     delete_file("console log", console_log, &undeleted);
+    viommu_copies_remove(copies, uuid, undeleted ? NULL : &undeleted);
     VIOMMU_FAULT(after_unlink);
     if (!viommu_backend_undefine(backend, uuid, error))
         return false;

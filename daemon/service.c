@@ -24,6 +24,8 @@
 typedef struct Service {
     const ViommuServiceOptions *options;
     ViommuConfig *config;
+    ViommuFilesSite files;
+    char *copies;
     ViommuLoop *loop;
     ViommuWorker *worker;
     ViommuBackend *backend;
@@ -128,6 +130,28 @@ static void on_news(const ViommuNews *news, void *userdata)
     viommu_loop_post(service->loop, deliver_news, posted);
 }
 
+/* On a disk, unlike the logs: an initrd may be large. */
+static char *copies_directory(bool user)
+{
+    const char *given = g_getenv("STATE_DIRECTORY");
+
+    if (given && *given)
+        return g_build_filename(given, "boot", NULL);
+    return user ? g_build_filename(g_get_user_data_dir(), "viommud", "boot", NULL)
+                : g_strdup("/var/lib/viommu/boot");
+}
+
+static void set_files(Service *service)
+{
+    service->copies = copies_directory(service->options->user);
+    service->files = (ViommuFilesSite){
+        .skip = !viommu_backend_is_local(service->backend),
+        .own = service->options->user,
+        .copies = service->copies,
+        .image_directories = (const char *const *)service->config->image_directories,
+    };
+}
+
 static bool open_backend(Service *service, GError **error)
 {
     unsigned n = (unsigned)service->config->workers;
@@ -136,7 +160,9 @@ static bool open_backend(Service *service, GError **error)
     if (!viommu_worker_new(service->loop, n, &service->worker, error) ||
         !viommu_backend_new(choose_uri(service->options), n, &service->backend, error))
         return false;
-    context = (ViommuManagerContext){service->loop, service->worker, service->backend, service->config};
+    set_files(service);
+    context = (ViommuManagerContext){service->loop, service->worker, service->backend, service->config,
+                                     &service->files};
     service->manager = viommu_manager_new(&context);
     /* The objects are there before the first machine is found, the name only afterwards. */
     return viommu_bus_new(service->loop, service->manager,
@@ -210,6 +236,7 @@ static void take_down(Service *service)
     g_clear_pointer(&service->manager, viommu_manager_free);
     g_clear_pointer(&service->loop, viommu_loop_free);
     g_clear_pointer(&service->config, viommu_config_free);
+    g_clear_pointer(&service->copies, g_free);
 }
 
 static int run(Service *service)

@@ -14,7 +14,7 @@ typedef struct ViommuServiceOptions {
     const char *console_directory; /* wins over the configuration */
 } ViommuServiceOptions;
 
-/** Runs the daemon until it is told to end.  Reads the environment (XDG_RUNTIME_DIR, VIOMMU_CONNECT, VIOMMU_CONFIG).
+/** Runs the daemon until it is told to end.  Reads the environment (XDG_RUNTIME_DIR, XDG_DATA_HOME, STATE_DIRECTORY, VIOMMU_CONNECT, VIOMMU_CONFIG).
  *  Returns the exit status; errors are logged. */
 int viommu_service_run(const ViommuServiceOptions *options);
 /** Prints the configuration that would be used, with the file and line of each value.  As above. */

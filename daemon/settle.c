@@ -3,6 +3,7 @@
 #include "daemon/settle.h"
 
 #include "daemon/journal.h"
+#include "daemon/copies.h"
 #include "daemon/log.h"
 #include "daemon/removal.h"
 #include "lib/error.h"
@@ -17,6 +18,7 @@ struct ViommuSettle {
     ViommuRegistry *registry;
     ViommuBackend *backend;
     ViommuWorker *worker;
+    const char *copies;
     bool listing;
     bool again;      /* asked for while one was under way, which may be too old */
     GArray *waiters; /* of Waiter */
@@ -25,12 +27,16 @@ struct ViommuSettle {
 typedef struct Listing {
     ViommuSettle *settle;
     ViommuBackend *backend;
+    const char *copies_directory;
+    GPtrArray *
+        copies; /* of char *, UUIDs that have some; read first, so that one without a domain has none any more */
     GPtrArray *domains;
     GError *error;
 } Listing;
 
 typedef struct Undo {
     ViommuBackend *backend;
+    const char *copies;
     char *name, *uuid, *console_log;
     uint32_t owner_uid;
     GError *error;
@@ -38,13 +44,15 @@ typedef struct Undo {
 
 static void begin(ViommuSettle *settle);
 
-ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend, ViommuWorker *worker)
+ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend, ViommuWorker *worker,
+                                const char *copies)
 {
     ViommuSettle *settle = g_new0(ViommuSettle, 1);
 
     settle->registry = registry;
     settle->backend = backend;
     settle->worker = worker;
+    settle->copies = copies;
     settle->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
     return settle;
 }
@@ -91,7 +99,7 @@ static void undo_work(void *data)
 {
     Undo *undo = data;
 
-    viommu_removal_run(undo->backend, undo->uuid, undo->console_log, &undo->error);
+    viommu_removal_run(undo->backend, undo->copies, undo->uuid, undo->console_log, &undo->error);
 }
 
 static void undo_done(void *data)
@@ -116,6 +124,7 @@ static void start_undo(ViommuSettle *settle, const ViommuDomain *domain, const V
     Undo *undo = g_new0(Undo, 1);
 
     undo->backend = settle->backend;
+    undo->copies = settle->copies;
     undo->name = g_strdup(domain->name);
     undo->uuid = g_strdup(domain->uuid);
     undo->console_log = g_strdup(metadata->console_log);
@@ -169,6 +178,27 @@ static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
     }
 }
 
+/* --- Copies that no domain stands for --- */
+
+typedef struct Orphan {
+    const char *copies;
+    char *uuid;
+} Orphan;
+
+static void remove_orphan(void *data)
+{
+    const Orphan *orphan = data;
+
+    /* What cannot be removed now is found by the next listing. */
+    viommu_copies_remove(orphan->copies, orphan->uuid, NULL);
+}
+
+static void free_orphan(void *data)
+{
+    g_free(((Orphan *)data)->uuid);
+    g_free(data);
+}
+
 /* --- The listing --- */
 
 static void settle_known(ViommuSettle *settle, const ViommuDomain *domain, ViommuMachine *machine)
@@ -194,7 +224,22 @@ static void settle_vanished(ViommuSettle *settle, GHashTable *seen)
     }
 }
 
-static void settle_all(ViommuSettle *settle, GPtrArray *domains)
+/* Somebody else than we undefined the domain. */
+static void settle_copies(ViommuSettle *settle, const GPtrArray *copies, GHashTable *seen)
+{
+    for (guint i = 0; i < copies->len; i++) {
+        const char *uuid = g_ptr_array_index(copies, i);
+        Orphan *orphan;
+
+        if (g_hash_table_contains(seen, uuid) || viommu_registry_by_uuid(settle->registry, uuid))
+            continue;
+        orphan = g_new(Orphan, 1);
+        *orphan = (Orphan){settle->copies, g_strdup(uuid)};
+        viommu_worker_run(settle->worker, remove_orphan, free_orphan, orphan);
+    }
+}
+
+static void settle_all(ViommuSettle *settle, GPtrArray *domains, const GPtrArray *copies)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
@@ -209,12 +254,14 @@ static void settle_all(ViommuSettle *settle, GPtrArray *domains)
             settle_unknown(settle, domain);
     }
     settle_vanished(settle, seen);
+    settle_copies(settle, copies, seen);
 }
 
 static void list_work(void *data)
 {
     Listing *listing = data;
 
+    listing->copies = viommu_copies_list(listing->copies_directory);
     listing->domains = viommu_backend_list(listing->backend, &listing->error);
 }
 
@@ -234,11 +281,12 @@ static void list_done(void *data)
 
     settle->listing = false;
     if (listing->domains)
-        settle_all(settle, listing->domains);
+        settle_all(settle, listing->domains, listing->copies);
     else
         viommu_log_error(LOG_WARNING, NULL, listing->error, "listing the machines that libvirt has");
     viommu_registry_end_epoch(settle->registry);
     g_clear_pointer(&listing->domains, g_ptr_array_unref);
+    g_clear_pointer(&listing->copies, g_ptr_array_unref);
     g_clear_error(&listing->error);
     g_free(listing);
     if (settle->again)
@@ -256,6 +304,7 @@ static void begin(ViommuSettle *settle)
     viommu_registry_begin_epoch(settle->registry);
     listing->settle = settle;
     listing->backend = settle->backend;
+    listing->copies_directory = settle->copies;
     viommu_worker_run(settle->worker, list_work, list_done, listing);
 }
 

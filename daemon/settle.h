@@ -11,8 +11,9 @@
 
 typedef struct ViommuSettle ViommuSettle;
 
-/** All borrowed. Owned. */
-ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend, ViommuWorker *worker);
+/** All borrowed.  @copies: the directory of daemon/copies.h. Owned. */
+ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend, ViommuWorker *worker,
+                                const char *copies);
 /** No listing may be in flight: free the worker first. */
 void viommu_settle_free(ViommuSettle *settle);
 

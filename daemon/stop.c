@@ -48,7 +48,8 @@ static void work_remove(void *data)
 {
     ViommuStop *stop = data;
 
-    viommu_removal_run(stop->context.backend, stop->uuid, stop->console_log, &stop->error);
+    viommu_removal_run(stop->context.backend, stop->context.copies, stop->uuid, stop->console_log,
+                       &stop->error);
 }
 
 ViommuStop *viommu_stop_new(const ViommuStopContext *context, const ViommuMachine *machine, uint32_t seconds,

@@ -17,6 +17,7 @@ typedef struct ViommuStopContext {
     ViommuLoop *loop;
     ViommuBackend *backend;
     ViommuWorker *worker;
+    const char *copies; /* directory of daemon/copies.h */
 } ViommuStopContext;
 
 /** Called on the loop, once: @error NULL when nothing is left of the machine.  The receiver frees @stop. */

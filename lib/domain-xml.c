@@ -116,15 +116,35 @@ static void write_clock_and_ends(ViommuXmlWriter *xml)
     viommu_xml_leaf(xml, "on_crash", "destroy");
 }
 
+/* The whole chain, or that there is none: what the image says of itself is then read by nobody any more. */
+static void write_backing(ViommuXmlWriter *xml, const GPtrArray *chain)
+{
+    for (guint i = 0; i < chain->len; i++) {
+        const ViommuHandoverBacking *backing = g_ptr_array_index(chain, i);
+
+        viommu_xml_open(xml, "backingStore");
+        viommu_xml_attribute(xml, "type", "file");
+        viommu_xml_empty(xml, "format", "type",
+                         viommu_enum_to_string(&viommu_enum_disk_format, (int)backing->format), NULL);
+        viommu_xml_empty(xml, "source", "file", backing->path, NULL);
+    }
+    viommu_xml_empty(xml, "backingStore", NULL);
+    for (guint i = 0; i < chain->len; i++)
+        viommu_xml_close(xml);
+}
+
 static void write_disk(ViommuXmlWriter *xml, const ViommuPlanDisk *disk)
 {
     viommu_xml_open(xml, "disk");
-    viommu_xml_attribute(xml, "type", "file");
+    viommu_xml_attribute(xml, "type", disk->is_block ? "block" : "file");
     viommu_xml_attribute(xml, "device", "disk");
     viommu_xml_empty(xml, "driver", "name", "qemu", "type",
                      viommu_enum_to_string(&viommu_enum_disk_format, (int)disk->format), "iommu",
                      on(disk->translated), NULL);
-    viommu_xml_empty(xml, "source", "file", disk->path, NULL);
+    viommu_xml_empty(xml, "source", disk->is_block ? "dev" : "file", disk->path, "fdgroup",
+                     disk->is_open ? disk->target : NULL, NULL);
+    if (disk->backing && disk->format == VIOMMU_DISK_FORMAT_QCOW2)
+        write_backing(xml, disk->backing);
     viommu_xml_empty(xml, "target", "dev", disk->target, "bus",
                      viommu_enum_to_string(&viommu_enum_disk_bus, (int)disk->bus), NULL);
     if (disk->read_only)

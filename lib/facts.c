@@ -55,6 +55,8 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
                                   "libvirt NEWS 5.2.0"},
     [VIOMMU_FACT_FIRMWARE_FEATURE] = {"firmware features", V(7, 2, 0), 0, 0, "libvirt NEWS 7.2.0"},
     [VIOMMU_FACT_CPU_MAXIMUM] = {"cpu mode maximum", V(7, 1, 0), 0, 0, "libvirt NEWS 7.1.0"},
+    [VIOMMU_FACT_OPEN_DISK] = {"disks handed over open", V(9, 0, 0), 0, 0,
+                               "libvirt NEWS 9.0.0 (virDomainFDAssociate); measured 9.0/7.2"},
 };
 
 static const char *const words[] = {
@@ -80,6 +82,7 @@ static const char *const words[] = {
     "firmware-efi",
     "firmware-feature",
     "cpu-maximum",
+    "open-disk",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_FACT_LAST);
 const ViommuEnum viommu_enum_fact = {.noun = "fact", .words = words, .last = VIOMMU_FACT_LAST};

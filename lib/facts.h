@@ -29,6 +29,7 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_FIRMWARE_EFI,
     VIOMMU_FACT_FIRMWARE_FEATURE,
     VIOMMU_FACT_CPU_MAXIMUM,
+    VIOMMU_FACT_OPEN_DISK,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;

@@ -20,6 +20,7 @@ typedef struct Place {
 /* What a value must be, as it stands in "... must be %s, but is ...". */
 static const char *const expectations[] = {
     [VIOMMU_FIELD_STRING] = "a string",
+    [VIOMMU_FIELD_FILE] = "a string",
     [VIOMMU_FIELD_FLAG] = "true or false",
     [VIOMMU_FIELD_NUMBER] = "a whole number",
     [VIOMMU_FIELD_SIZE] = "a whole number of bytes or a string such as '512 MiB'",
@@ -96,6 +97,11 @@ static bool is_list(GVariant *value)
            !g_variant_is_of_type(value, G_VARIANT_TYPE_DICTIONARY);
 }
 
+static bool is_open_file(GVariant *value)
+{
+    return g_variant_is_of_type(value, G_VARIANT_TYPE("(sh)"));
+}
+
 static const char *type_shown(GVariant *value)
 {
     switch (g_variant_classify(value)) {
@@ -126,7 +132,7 @@ static const char *type_shown(GVariant *value)
             return "a list";
         return is_dict(value) ? "a dictionary" : "a dictionary whose keys are no strings";
     default:
-        return "a structure";
+        return is_open_file(value) ? "a file descriptor" : "a structure";
     }
 }
 
@@ -389,6 +395,21 @@ static bool read_list(const ViommuField *field, GVariant *value, const Place *pl
     return true;
 }
 
+static bool read_file(const ViommuField *field, GVariant *value, const Place *place, ViommuFile *member,
+                      GError **error)
+{
+    bool is_open = is_open_file(value);
+    g_autoptr(GVariant) name = is_open ? g_variant_get_child_value(value, 0) : g_variant_ref(value);
+    const char *text = read_text(field, name, place, error);
+
+    if (!text)
+        return false;
+    member->path = g_strdup(text);
+    if (is_open)
+        g_variant_get_child(value, 1, "h", &member->handle);
+    return true;
+}
+
 static bool read_value(const ViommuField *field, GVariant *value, const Place *place, void *member,
                        GError **error)
 {
@@ -399,6 +420,8 @@ static bool read_value(const ViommuField *field, GVariant *value, const Place *p
         text = read_text(field, value, place, error);
         *(char **)member = g_strdup(text);
         return text != NULL;
+    case VIOMMU_FIELD_FILE:
+        return read_file(field, value, place, member, error);
     case VIOMMU_FIELD_FLAG:
         if (!g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
             return fail_type(field, value, place, error);

@@ -18,6 +18,9 @@ void viommu_fields_init(const ViommuFields *table, void *target)
         case VIOMMU_FIELD_LIST:
             *(void **)member = NULL;
             break;
+        case VIOMMU_FIELD_FILE:
+            *(ViommuFile *)member = (ViommuFile){NULL, VIOMMU_UNSET};
+            break;
         case VIOMMU_FIELD_FLAG:
         case VIOMMU_FIELD_ENUM:
             *(int *)member = VIOMMU_UNSET;
@@ -62,6 +65,8 @@ void viommu_fields_clear(const ViommuFields *table, void *target)
 
         if (field->kind == VIOMMU_FIELD_STRING)
             g_free(*(char **)member);
+        else if (field->kind == VIOMMU_FIELD_FILE)
+            g_free(((ViommuFile *)member)->path);
         else if (field->kind == VIOMMU_FIELD_WORDS)
             g_strfreev(*(char ***)member);
         else if (field->kind == VIOMMU_FIELD_DICT)
@@ -122,6 +127,9 @@ static GVariant *write_value(const ViommuField *field, const void *member)
     switch (field->kind) {
     case VIOMMU_FIELD_STRING:
         text = *(char *const *)member;
+        break;
+    case VIOMMU_FIELD_FILE:
+        text = ((const ViommuFile *)member)->path;
         break;
     case VIOMMU_FIELD_FLAG:
         return *(const int *)member < 0 ? NULL : g_variant_new_boolean(*(const int *)member);

@@ -10,6 +10,7 @@
 
 typedef enum ViommuFieldKind {
     VIOMMU_FIELD_STRING,  /* char *, NULL when unset */
+    VIOMMU_FIELD_FILE,    /* ViommuFile; a path, or a (sh) of a name and a handle */
     VIOMMU_FIELD_FLAG,    /* int: VIOMMU_UNSET, 0, 1 */
     VIOMMU_FIELD_NUMBER,  /* uint64_t, VIOMMU_UNSET_NUMBER when unset; any integer type in range is taken */
     VIOMMU_FIELD_SIZE,    /* uint64_t bytes; a number, or text with a unit */
@@ -21,6 +22,12 @@ typedef enum ViommuFieldKind {
     VIOMMU_FIELD_LIST,    /* GPtrArray of structs by their own table; NULL when unset */
     VIOMMU_FIELD_LAST,
 } ViommuFieldKind;
+
+/* A file: by its path, or open already. */
+typedef struct ViommuFile {
+    char *path; /* NULL when unset; of an open one, what people know it by */
+    int handle; /* VIOMMU_UNSET: not open.  What it counts in, the caller knows. */
+} ViommuFile;
 
 typedef struct ViommuFields ViommuFields;
 

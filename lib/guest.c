@@ -223,7 +223,7 @@ const char *viommu_guest_missing_words(const ViommuGuest *guest, ViommuArch arch
     g_autofree char *why = NULL;
     ViommuDriver driver;
 
-    if (model != VIOMMU_MODEL_INTEL || !request->boot.kernel || request->boot.extend_cmdline != 1 ||
+    if (model != VIOMMU_MODEL_INTEL || !request->boot.kernel.path || request->boot.extend_cmdline != 1 ||
         says(request->boot.cmdline, waking_word))
         return NULL;
     driver = guest->kernel && guest->kernel->configured ? from_config(guest, model, &why)

@@ -182,10 +182,10 @@ static void warn(const ViommuIommuInput *input, const Ranking *ranking, const Vi
             warnings,
             g_strdup_printf("%s; add virtio-iommu to the guest's /etc/initramfs-tools/modules", why));
     if (driver == VIOMMU_DRIVER_OFF)
-        g_ptr_array_add(warnings,
-                        g_strdup_printf("%s%s", why,
-                                        input->request->boot.kernel ? "; boot.extend-cmdline has it added"
-                                                                    : ": set it in the guest's boot loader"));
+        g_ptr_array_add(warnings, g_strdup_printf("%s%s", why,
+                                                  input->request->boot.kernel.path
+                                                      ? "; boot.extend-cmdline has it added"
+                                                      : ": set it in the guest's boot loader"));
     if (choice->model == VIOMMU_MODEL_INTEL && driver == VIOMMU_DRIVER_UNKNOWN)
         g_ptr_array_add(warnings,
                         g_strdup("nothing is known of the guest's kernel: those of Fedora, RHEL and CentOS "

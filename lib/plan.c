@@ -296,7 +296,7 @@ static bool settle_firmware(Build *build, GError **error)
     bool arm = plan->arch == VIOMMU_ARCH_AARCH64;
     bool efi = request->boot.firmware == VIOMMU_FIRMWARE_EFI || request->boot.secure_boot == 1 ||
                (arm && request->boot.firmware != VIOMMU_FIRMWARE_BIOS &&
-                (!request->boot.kernel || plan->iommu.model == VIOMMU_MODEL_VIRTIO));
+                (!request->boot.kernel.path || plan->iommu.model == VIOMMU_MODEL_VIRTIO));
     ViommuVersion libvirt = build->input->host->libvirt;
 
     plan->firmware = efi ? VIOMMU_FIRMWARE_EFI : VIOMMU_FIRMWARE_BIOS;
@@ -310,7 +310,7 @@ static bool settle_firmware(Build *build, GError **error)
     if (efi && !viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_EFI))
         return refuse(build, "firmware", error,
                       "UEFI needs libvirt 5.2 or newer, which chooses the firmware image");
-    if (arm && !efi && !request->boot.kernel)
+    if (arm && !efi && !request->boot.kernel.path)
         g_ptr_array_add(plan->warnings,
                         g_strdup("nothing to boot: boot.firmware 'bios' on aarch64 means a direct kernel "
                                  "boot, but there is no boot.kernel"));
@@ -335,6 +335,7 @@ static void plan_disk_free(void *data)
     ViommuPlanDisk *disk = data;
 
     g_free(disk->path);
+    g_clear_pointer(&disk->backing, g_ptr_array_unref);
     g_free(disk);
 }
 
@@ -346,15 +347,38 @@ static void plan_network_free(void *data)
     g_free(network);
 }
 
+/* How libvirt gets disk @i; NULL in a dry run. */
+static const ViommuHandover *disk_handover(const Build *build, guint i)
+{
+    return build->input->handovers ? g_ptr_array_index(build->input->handovers->disks, i) : NULL;
+}
+
+static bool refuse_open_disk(Build *build, guint i, const char *path, GError **error)
+{
+    g_autofree char *libvirt = viommu_version_format(build->input->host->libvirt);
+
+    return refuse(
+        build, "disk", error,
+        "disks[%u].path '%s' would have to be given to libvirt as an open file, as others than root can "
+        "put another file in its place; that needs libvirt 9.0.0, and this is %s; move the image into a "
+        "directory that only root can write to, such as /var/lib/libvirt/images",
+        i, path, libvirt);
+}
+
 /* libvirt: "readonly sata disks are not supported". */
 static bool check_disks(Build *build, GError **error)
 {
+    ViommuVersion libvirt = build->input->host->libvirt;
+
     for (guint i = 0; build->request->disks && i < build->request->disks->len; i++) {
         const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
+        const ViommuHandover *handover = disk_handover(build, i);
 
         if (disk->bus == VIOMMU_DISK_BUS_SATA && disk->read_only == 1)
             return refuse(build, "disk", error,
                           "disks[%u].read-only is not possible with bus 'sata'; use 'virtio' or 'scsi'", i);
+        if (handover && handover->is_open && !viommu_fact_holds(VIOMMU_FACT_OPEN_DISK, libvirt, 0))
+            return refuse_open_disk(build, i, disk->file.path, error);
     }
     return true;
 }
@@ -367,10 +391,14 @@ static void settle_disks(Build *build)
 
     for (guint i = 0; build->request->disks && i < build->request->disks->len; i++) {
         const ViommuRequestDisk *asked = g_ptr_array_index(build->request->disks, i);
+        const ViommuHandover *handover = disk_handover(build, i);
         ViommuPlanDisk *disk = g_new0(ViommuPlanDisk, 1);
         bool is_virtio;
 
-        disk->path = g_strdup(asked->path);
+        disk->path = g_strdup(handover ? handover->path : asked->file.path);
+        disk->is_open = handover && handover->is_open;
+        disk->is_block = handover && handover->is_block;
+        disk->backing = handover && handover->backing ? g_ptr_array_ref(handover->backing) : NULL;
         disk->format = (ViommuDiskFormat)asked->format;
         disk->bus = asked->bus == VIOMMU_UNSET ? VIOMMU_DISK_BUS_VIRTIO : (ViommuDiskBus)asked->bus;
         disk->read_only = asked->read_only == 1;
@@ -436,8 +464,8 @@ static void settle_rest(Build *build)
                  : request->name ? g_strdup(request->name)
                                  : viommu_plan_default_name(request);
     plan->uuid = input->uuid ? g_strdup(input->uuid) : derived_uuid(request);
-    plan->kernel = g_strdup(request->boot.kernel);
-    plan->initrd = g_strdup(request->boot.initrd);
+    plan->kernel = g_strdup(input->handovers ? input->handovers->kernel.path : request->boot.kernel.path);
+    plan->initrd = g_strdup(input->handovers ? input->handovers->initrd.path : request->boot.initrd.path);
     settle_cmdline(build);
     plan->wait = request->wait == VIOMMU_UNSET ? VIOMMU_WAIT_STARTED : (ViommuWait)request->wait;
     if (input->policy->console_directory)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <glib.h>
+#include "lib/handover.h"
 #include "lib/host.h"
 #include "lib/iommu.h"
 #include "lib/policy.h"
@@ -10,6 +11,9 @@
 
 typedef struct ViommuPlanDisk {
     char *path;
+    bool is_open;       /* handed over open, as libvirt's fd group of the target's name */
+    bool is_block;      /* a block device */
+    GPtrArray *backing; /* of ViommuHandoverBacking; NULL: not looked at */
     ViommuDiskFormat format;
     ViommuDiskBus bus;
     bool read_only;
@@ -67,8 +71,9 @@ typedef struct ViommuPlanInput {
     const ViommuRequest *request;
     const ViommuHost *host;
     const ViommuPolicy *policy;
-    const ViommuKernel *kernel; /* what was read from boot.kernel; NULL: nothing */
-    const char *name;           /* overrides the made-up name of a request that has none; may be NULL */
+    const ViommuHandovers *handovers; /* NULL: a dry run, which takes the paths as they stand */
+    const ViommuKernel *kernel;       /* what was read from boot.kernel; NULL: nothing */
+    const char *name;                 /* overrides the made-up name of a request that has none; may be NULL */
     const char *uuid; /* NULL: one derived from the request, so that a dry run is the same each time */
     const ViommuVeto *vetoes; /* libvirt's refusals so far */
     size_t n_vetoes;

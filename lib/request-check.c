@@ -80,25 +80,26 @@ static bool check_request_id(const ViommuRequest *request, GError **error)
     return false;
 }
 
-static bool check_path(const char *key, const char *path, GError **error)
+/* What an open file is called is nobody's choice. */
+static bool check_file(const char *key, const ViommuFile *file, GError **error)
 {
-    if (!path || path[0] == '/')
+    if (!file->path || file->path[0] == '/' || file->handle != VIOMMU_UNSET)
         return true;
-    invalid(error, "%s '%s' is not an absolute path", key, path);
+    invalid(error, "%s '%s' is not an absolute path", key, file->path);
     return false;
 }
 
 static bool check_boot(const ViommuRequest *request, GError **error)
 {
-    if (!check_path("boot.kernel", request->boot.kernel, error) ||
-        !check_path("boot.initrd", request->boot.initrd, error))
+    if (!check_file("boot.kernel", &request->boot.kernel, error) ||
+        !check_file("boot.initrd", &request->boot.initrd, error))
         return false;
-    if (!request->boot.kernel && (request->boot.initrd || request->boot.cmdline)) {
+    if (!request->boot.kernel.path && (request->boot.initrd.path || request->boot.cmdline)) {
         invalid(error, "boot.%s is for a direct kernel boot, but there is no boot.kernel",
-                request->boot.initrd ? "initrd" : "cmdline");
+                request->boot.initrd.path ? "initrd" : "cmdline");
         return false;
     }
-    if (!request->boot.kernel && request->boot.extend_cmdline == 1) {
+    if (!request->boot.kernel.path && request->boot.extend_cmdline == 1) {
         invalid(error, "boot.extend-cmdline is for a direct kernel boot, but there is no boot.kernel");
         return false;
     }
@@ -115,7 +116,7 @@ static bool check_disks(const ViommuRequest *request, GError **error)
         const ViommuRequestDisk *disk = g_ptr_array_index(request->disks, i);
         g_autofree char *key = g_strdup_printf("disks[%u].path", i);
 
-        if (!check_path(key, disk->path, error))
+        if (!check_file(key, &disk->file, error))
             return false;
     }
     return true;

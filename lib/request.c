@@ -40,8 +40,8 @@ static const ViommuField guest_fields[] = {
 static const ViommuFields guest_table = {guest_fields, G_N_ELEMENTS(guest_fields), 0, -1};
 
 static const ViommuField boot_fields[] = {
-    {"kernel", VIOMMU_FIELD_STRING, IN(boot, kernel)},
-    {"initrd", VIOMMU_FIELD_STRING, IN(boot, initrd)},
+    {"kernel", VIOMMU_FIELD_FILE, IN(boot, kernel)},
+    {"initrd", VIOMMU_FIELD_FILE, IN(boot, initrd)},
     {"cmdline", VIOMMU_FIELD_STRING, IN(boot, cmdline)},
     {"extend-cmdline", VIOMMU_FIELD_FLAG, IN(boot, extend_cmdline)},
     {"firmware", VIOMMU_FIELD_ENUM, IN(boot, firmware), .words = &viommu_enum_firmware},
@@ -50,7 +50,7 @@ static const ViommuField boot_fields[] = {
 static const ViommuFields boot_table = {boot_fields, G_N_ELEMENTS(boot_fields), 0, -1};
 
 static const ViommuField disk_fields[] = {
-    {"path", VIOMMU_FIELD_STRING, offsetof(ViommuRequestDisk, path), .required = true},
+    {"path", VIOMMU_FIELD_FILE, offsetof(ViommuRequestDisk, file), .required = true},
     {"format", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestDisk, format), .words = &viommu_enum_disk_format,
      .required = true},
     {"bus", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestDisk, bus), .words = &viommu_enum_disk_bus},
@@ -125,6 +125,7 @@ void viommu_request_free(ViommuRequest *request)
         return;
     viommu_fields_clear(&viommu_request_fields, request);
     g_free(request->fingerprint);
+    g_clear_pointer(&request->fds, g_array_unref);
     g_free(request);
 }
 

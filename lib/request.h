@@ -13,7 +13,7 @@
 #define VIOMMU_LEASE_SECONDS_MAX 31536000u
 
 typedef struct ViommuRequestDisk {
-    char *path;
+    ViommuFile file;
     int format;    /* ViommuDiskFormat; required, never probed */
     int bus;       /* ViommuDiskBus */
     int read_only; /* flag */
@@ -55,7 +55,8 @@ typedef struct ViommuRequest {
         char **drivers;
     } guest;
     struct {
-        char *kernel, *initrd, *cmdline;
+        ViommuFile kernel, initrd;
+        char *cmdline;
         int extend_cmdline; /* flag */
         int firmware;       /* ViommuFirmware */
         int secure_boot;    /* flag */
@@ -69,6 +70,7 @@ typedef struct ViommuRequest {
     int wait; /* ViommuWait */
     char *request_id;
     char *fingerprint; /* taken once, when parsed */
+    GArray *fds; /* of int, for the handles of files; NULL: none.  Its maker gave it a clear function. */
 } ViommuRequest;
 
 /** The table of the tree, for the tests that compare it with the schema. */

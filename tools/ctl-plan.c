@@ -23,7 +23,8 @@ static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
     if (!host)
         return NULL;
     /* A recorded host has its own files. */
-    if (!ctl->host && request->boot.kernel && viommu_kernel_file_read_path(request->boot.kernel, &kernel))
+    if (!ctl->host && request->boot.kernel.path &&
+        viommu_kernel_file_read_path(request->boot.kernel.path, &kernel))
         input.kernel = &kernel;
     input.policy = &config->policy;
     if (viommu_plan_build(&input, &plan, &reasons, error))

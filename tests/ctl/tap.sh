@@ -26,7 +26,7 @@ run() {
     "$@" >"$work/out" 2>"$work/err" || status=$?
     if [ "$status" -ne "$wanted" ]; then
         report "$name (exit $status, not $wanted)" 1
-    elif [ -n "$pattern" ] && ! cat "$work/out" "$work/err" | grep -qE -e "$pattern"; then
+    elif [ -n "$pattern" ] && ! grep -qE -e "$pattern" "$work/out" "$work/err"; then
         report "$name (does not say '$pattern')" 1
     else
         report "$name" 0

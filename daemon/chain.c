@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* chain: one header after the other.  libvirt and QEMU are then told this chain and look for none; only the name of a file with
+ * the data QEMU takes from the header, when it opens the image. */
+#include "daemon/chain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include "daemon/walk.h"
+#include "lib/error.h"
+#include "lib/handover.h"
+#include "lib/image.h"
+
+#define DEPTH_MAX 16u
+
+#define refuse(error, ...)  g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, __VA_ARGS__)
+#define invalid(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, __VA_ARGS__)
+
+/* An image of the chain, while it is looked at. */
+typedef struct Link {
+    const char *path;
+    int fd;
+    bool writable;
+} Link;
+
+static bool read_header(const Link *link, ViommuImage *ret_image, GError **error)
+{
+    g_autofree uint8_t *bytes = g_malloc(VIOMMU_IMAGE_HEADER_BYTES);
+    size_t size = 0;
+    ssize_t n;
+
+    while ((n = pread(link->fd, bytes + size, VIOMMU_IMAGE_HEADER_BYTES - size, (off_t)size)) > 0)
+        size += (size_t)n;
+    if (n < 0) {
+        invalid(error, "'%s' cannot be read: %s", link->path, g_strerror(errno));
+        return false;
+    }
+    if (viommu_image_read_qcow2(bytes, size, ret_image, error))
+        return true;
+    g_prefix_error(error, "'%s': ", link->path);
+    return false;
+}
+
+/* A file that @link names as @what.  *ret_fd: O_PATH on it. Owned. */
+static char *find_named(const ViommuChainRules *rules, const Link *link, const char *what, const char *name,
+                        int *ret_fd, GError **error)
+{
+    g_autofree char *path = viommu_image_resolve(link->path, name, error);
+    unsigned bits = link->writable ? VIOMMU_MAY_READ | VIOMMU_MAY_WRITE : VIOMMU_MAY_READ;
+    ViommuWalk walk = {.fd = -1};
+
+    if (path && !viommu_image_is_inside(path, rules->directories))
+        refuse(error, "'%s' is in none of the directories of [files] image-directories", path);
+    else if (path && viommu_walk(path, rules->account, bits, &walk, error) && !walk.fixed && rules->account) {
+        refuse(error, "'%s' is where others than root can put another file in its place", path);
+        close(walk.fd);
+    } else if (walk.fd >= 0) {
+        *ret_fd = walk.fd;
+        return g_steal_pointer(&path);
+    }
+    g_prefix_error(error, "%s of '%s': ", what, link->path);
+    return NULL;
+}
+
+static bool check_data_file(const ViommuChainRules *rules, const Link *link, const ViommuImage *image,
+                            GError **error)
+{
+    g_autofree char *path = NULL;
+    int fd;
+
+    if (!image->has_data_file)
+        return true;
+    if (!image->data_file) {
+        invalid(error, "'%s' says that its data are in another file, but not in which", link->path);
+        return false;
+    }
+    path = find_named(rules, link, "the data file", image->data_file, &fd, error);
+    if (path)
+        close(fd);
+    return path;
+}
+
+/* The file that @link is based on. */
+static char *find_backing(const ViommuChainRules *rules, const Link *link, const ViommuImage *image,
+                          int *ret_format, int *ret_fd, GError **error)
+{
+    int format = image->backing_format
+                     ? viommu_enum_from_string(&viommu_enum_disk_format, image->backing_format)
+                     : VIOMMU_UNSET;
+    char *path = NULL;
+    Link readable = {link->path, link->fd, false};
+
+    path = find_named(rules, &readable, "the backing file", image->backing, ret_fd, error);
+    if (!path)
+        return NULL;
+    if (format != VIOMMU_UNSET) {
+        *ret_format = format;
+        return path;
+    }
+    if (image->backing_format)
+        invalid(error, "'%s' is based on a file of format '%s'; 'raw' and 'qcow2' are possible", link->path,
+                image->backing_format);
+    else
+        invalid(error,
+                "'%s' does not say the format of its backing file, which is not guessed; say it: qemu-img "
+                "rebase -u -b '%s' -F FORMAT",
+                link->path, image->backing);
+    close(*ret_fd);
+    g_free(path);
+    return NULL;
+}
+
+static int open_again(int fd, const char *path, GError **error)
+{
+    g_autofree char *magic = viommu_walk_magic_path(fd);
+    int readable = open(magic, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (readable < 0)
+        invalid(error, "viommud cannot read the backing file '%s': %s; make it readable for everybody", path,
+                g_strerror(errno));
+    close(fd);
+    return readable;
+}
+
+/* Goes on from @link, whose header is @image; *ret_next is what it is based on: with fd -1 when nothing is to be read in there. */
+static bool follow(const ViommuChainRules *rules, const Link *link, const ViommuImage *image,
+                   GPtrArray *backing, Link *ret_next, GError **error)
+{
+    g_autofree char *path = NULL;
+    int format = VIOMMU_UNSET, fd = -1;
+
+    if (backing->len == DEPTH_MAX) {
+        invalid(error, "'%s' is based on yet another file, after %u", link->path, DEPTH_MAX);
+        return false;
+    }
+    path = find_backing(rules, link, image, &format, &fd, error);
+    if (!path)
+        return false;
+    viommu_handover_add_backing(backing, path, (ViommuDiskFormat)format);
+    if (format == VIOMMU_DISK_FORMAT_RAW) {
+        close(fd);
+        fd = -1;
+    } else {
+        fd = open_again(fd, path, error);
+        if (fd < 0)
+            return false;
+    }
+    *ret_next = (Link){((const ViommuHandoverBacking *)g_ptr_array_index(backing, backing->len - 1))->path,
+                       fd, false};
+    return true;
+}
+
+bool viommu_chain_follow(const ViommuChainRules *rules, const char *path, int fd, bool writable,
+                         GPtrArray **ret_backing, GError **error)
+{
+    g_autoptr(GPtrArray) backing = viommu_handover_backing_new();
+    Link link = {path, fd, writable};
+    bool ok = true;
+
+    while (ok && link.fd >= 0) {
+        g_auto(ViommuImage) image = {NULL, NULL, false, NULL};
+        Link next = {NULL, -1, false};
+
+        ok = read_header(&link, &image, error) && check_data_file(rules, &link, &image, error) &&
+             (!image.backing || follow(rules, &link, &image, backing, &next, error));
+        if (link.fd != fd)
+            close(link.fd);
+        link = next;
+    }
+    if (ok)
+        *ret_backing = g_steal_pointer(&backing);
+    return ok;
+}
