@@ -77,6 +77,8 @@ static void write_os(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_text(xml, "hvm");
     viommu_xml_close(xml);
     write_secure_boot(xml, plan);
+    if (plan->firmware_stateful)
+        viommu_xml_empty(xml, "loader", "stateless", "no", NULL);
     viommu_xml_leaf(xml, "kernel", plan->kernel);
     viommu_xml_leaf(xml, "initrd", plan->initrd);
     viommu_xml_leaf(xml, "cmdline", plan->cmdline);
@@ -103,9 +105,15 @@ static void write_features(ViommuXmlWriter *xml, const ViommuPlan *plan)
 
 static void write_cpu(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
-    if (plan->cpu_mode != VIOMMU_CPU_MODE_DEFAULT)
-        viommu_xml_empty(xml, "cpu", "mode",
-                         viommu_enum_to_string(&viommu_enum_cpu_mode, (int)plan->cpu_mode), NULL);
+    if (plan->cpu_mode == VIOMMU_CPU_MODE_DEFAULT)
+        return;
+    viommu_xml_open(xml, "cpu");
+    viommu_xml_attribute(xml, "mode", viommu_enum_to_string(&viommu_enum_cpu_mode, (int)plan->cpu_mode));
+    if (plan->cpu_model) {
+        viommu_xml_attribute(xml, "match", "exact");
+        viommu_xml_leaf(xml, "model", plan->cpu_model);
+    }
+    viommu_xml_close(xml);
 }
 
 static void write_clock_and_ends(ViommuXmlWriter *xml)

@@ -23,7 +23,7 @@ DEFINE_ENUM(disk_format, "disk format", VIOMMU_DISK_FORMAT_LAST, "raw", "qcow2")
 DEFINE_ENUM(disk_bus, "disk bus", VIOMMU_DISK_BUS_LAST, "virtio", "scsi", "sata");
 DEFINE_ENUM(network_type, "network type", VIOMMU_NETWORK_TYPE_LAST, "user", "network", "bridge");
 DEFINE_ENUM(network_model, "network model", VIOMMU_NETWORK_MODEL_LAST, "virtio", "e1000e");
-DEFINE_ENUM(cpu_mode, "CPU mode", VIOMMU_CPU_MODE_LAST, "host-passthrough", "maximum", "default");
+DEFINE_ENUM(cpu_mode, "CPU mode", VIOMMU_CPU_MODE_LAST, "host-passthrough", "maximum", "custom", "default");
 DEFINE_ENUM(state, "state", VIOMMU_STATE_LAST, "planning", "defining", "starting", "running", "stopping",
             "stopped", "failed");
 DEFINE_ENUM(result, "result", VIOMMU_RESULT_LAST, "none", "shutdown", "crashed", "stopped", "lost", "failed",

@@ -112,6 +112,7 @@ typedef enum ViommuNetworkModel {
 typedef enum ViommuCpuMode {
     VIOMMU_CPU_MODE_HOST_PASSTHROUGH,
     VIOMMU_CPU_MODE_MAXIMUM, /* libvirt 7.1.0 */
+    VIOMMU_CPU_MODE_CUSTOM,  /* cpu_model of the plan */
     VIOMMU_CPU_MODE_DEFAULT, /* no <cpu> element */
     VIOMMU_CPU_MODE_LAST,
 } ViommuCpuMode;

@@ -54,6 +54,11 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
     [VIOMMU_FACT_FIRMWARE_EFI] = {"automatic choice of UEFI firmware", V(5, 2, 0), 0, 0,
                                   "libvirt NEWS 5.2.0"},
     [VIOMMU_FACT_FIRMWARE_FEATURE] = {"firmware features", V(7, 2, 0), 0, 0, "libvirt NEWS 7.2.0"},
+    [VIOMMU_FACT_FIRMWARE_STATEFUL] =
+        {"firmware with a variable store", V(8, 6, 0), 0, 0,
+         "libvirt formatdomain (loader stateless); measured 9.0, 11.3, 12.8: with 12.8 and Debian testing's "
+         "ovmf the "
+         "automatic choice is else OVMF.amdsev.fd, which starts no kernel (docs/matrix.md, UEFI)"},
     [VIOMMU_FACT_CPU_MAXIMUM] = {"cpu mode maximum", V(7, 1, 0), 0, 0, "libvirt NEWS 7.1.0"},
     [VIOMMU_FACT_OPEN_DISK] = {"disks handed over open", V(9, 0, 0), 0, 0,
                                "libvirt NEWS 9.0.0 (virDomainFDAssociate); measured 9.0/7.2"},
@@ -81,6 +86,7 @@ static const char *const words[] = {
     "device-translation",
     "firmware-efi",
     "firmware-feature",
+    "firmware-stateful",
     "cpu-maximum",
     "open-disk",
 };

@@ -319,6 +319,8 @@ static bool settle_firmware(Build *build, GError **error)
         plan->secure_boot_by = viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_FEATURE)
                                    ? VIOMMU_SECURE_BOOT_FEATURE
                                    : VIOMMU_SECURE_BOOT_LOADER;
+        plan->firmware_stateful =
+            viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_STATEFUL);
     }
     if (request->boot.firmware == VIOMMU_UNSET || request->boot.firmware == VIOMMU_FIRMWARE_AUTO)
         note(build, "firmware %s",
@@ -448,18 +450,30 @@ static void settle_cmdline(Build *build)
     note(build, "'%s' is added to the kernel's command line, as boot.extend-cmdline allows", missing);
 }
 
+static void settle_cpu(Build *build)
+{
+    ViommuPlan *plan = build->plan;
+
+    if (plan->accelerator == VIOMMU_ACCELERATOR_KVM) {
+        plan->cpu_mode = VIOMMU_CPU_MODE_HOST_PASSTHROUGH;
+    } else if (viommu_emulator_has(build->emulator, build->input->host->libvirt, VIOMMU_FACT_CPU_MAXIMUM)) {
+        plan->cpu_mode = VIOMMU_CPU_MODE_MAXIMUM;
+    } else if (plan->arch == VIOMMU_ARCH_AARCH64) {
+        /* QEMU's default for "virt" is a cortex-a15, which has 32 bits: no guest says a word (libvirt 7.0, QEMU 5.2). */
+        plan->cpu_mode = VIOMMU_CPU_MODE_CUSTOM;
+        plan->cpu_model = "cortex-a57";
+    } else {
+        plan->cpu_mode = VIOMMU_CPU_MODE_DEFAULT;
+    }
+}
+
 static void settle_rest(Build *build)
 {
     ViommuPlan *plan = build->plan;
     const ViommuRequest *request = build->request;
     const ViommuPlanInput *input = build->input;
 
-    if (plan->accelerator == VIOMMU_ACCELERATOR_KVM)
-        plan->cpu_mode = VIOMMU_CPU_MODE_HOST_PASSTHROUGH;
-    else if (viommu_emulator_has(build->emulator, input->host->libvirt, VIOMMU_FACT_CPU_MAXIMUM))
-        plan->cpu_mode = VIOMMU_CPU_MODE_MAXIMUM;
-    else
-        plan->cpu_mode = VIOMMU_CPU_MODE_DEFAULT;
+    settle_cpu(build);
     plan->name = input->name     ? g_strdup(input->name)
                  : request->name ? g_strdup(request->name)
                                  : viommu_plan_default_name(request);

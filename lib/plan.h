@@ -51,10 +51,13 @@ typedef struct ViommuPlan {
     ViommuFirmware firmware; /* BIOS or EFI */
     ViommuSecureBoot secure_boot_by;
     bool secure_boot;
+    bool
+        firmware_stateful; /* say that the firmware must have a variable store: a choice without one may be for SEV guests only */
     bool acpi;
     bool ioapic_split;
     unsigned gic_version; /* 0: libvirt's choice, or no GIC */
     ViommuCpuMode cpu_mode;
+    const char *cpu_model; /* of CPU_MODE_CUSTOM. Static */
     char *kernel, *initrd, *cmdline;
     GPtrArray *disks;           /* of ViommuPlanDisk */
     GPtrArray *networks;        /* of ViommuPlanNetwork */
