@@ -31,8 +31,7 @@ static void *run_event_loop(void *data)
     return NULL;
 }
 
-/* The thread takes no signal: the process's own are the loop's affair. */
-static GThread *start_without_signals(const char *name, GThreadFunc func, void *data, GError **error)
+GThread *viommu_thread_start(const char *name, GThreadFunc func, void *data, GError **error)
 {
     g_autoptr(GError) cause = NULL;
     sigset_t all, before;
@@ -64,7 +63,7 @@ bool viommu_event_thread_start(GError **error)
     event_thread.timer = virEventAddTimeout(-1, on_tick, NULL, NULL);
     if (event_thread.timer < 0)
         return viommu_libvirt_fail(error, "cannot add a timer to the event loop");
-    event_thread.thread = start_without_signals("libvirt-events", run_event_loop, NULL, error);
+    event_thread.thread = viommu_thread_start("libvirt-events", run_event_loop, NULL, error);
     if (!event_thread.thread)
         virEventRemoveTimeout(event_thread.timer);
     return event_thread.thread;
@@ -85,6 +84,7 @@ static const struct {
     ViommuNewsKind kind;
     const char *text;
 } events[] = {
+    {VIR_DOMAIN_EVENT_DEFINED, VIR_DOMAIN_EVENT_DEFINED_ADDED, VIOMMU_NEWS_DEFINED, NULL},
     {VIR_DOMAIN_EVENT_STARTED, -1, VIOMMU_NEWS_STARTED, NULL},
     {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, VIOMMU_NEWS_SHUTDOWN,
      "the guest powered off"},
@@ -260,7 +260,7 @@ ViommuWatch *viommu_watch_new(ViommuPool *pool, ViommuNewsFunc func, void *userd
     watch->userdata = userdata;
     g_mutex_init(&watch->lock);
     g_cond_init(&watch->changed);
-    watch->thread = start_without_signals("libvirt-watch", run_watch, watch, error);
+    watch->thread = viommu_thread_start("libvirt-watch", run_watch, watch, error);
     if (!watch->thread)
         viommu_watch_free(g_steal_pointer(&watch));
     return watch;

@@ -50,6 +50,11 @@ bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend *
     return true;
 }
 
+void viommu_backend_set_patience(ViommuBackend *backend, unsigned seconds)
+{
+    viommu_pool_set_patience(backend->pool, seconds);
+}
+
 bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *userdata, GError **error)
 {
     g_return_val_if_fail(!backend->watch, false);
@@ -284,19 +289,26 @@ static bool start_domain(virConnectPtr connection, void *data, GError **error)
 {
     const Call *call = data;
     g_auto(Domain) domain = NULL;
+    g_autoptr(GError) cause = NULL;
 
     if (!find_domain(connection, call->uuid, &domain, error))
         return false;
     if (!give_files(domain, call->files, error))
         return false;
-    return virDomainCreate(domain) == 0 || viommu_libvirt_fail(error, "cannot start domain '%s'", call->uuid);
+    if (virDomainCreate(domain) == 0)
+        return true;
+    viommu_libvirt_fail(&cause, "cannot start domain '%s'", call->uuid);
+    if (virDomainIsActive(domain) == 1)
+        return true;
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return false;
 }
 
 bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const GArray *files, GError **error)
 {
     Call call = {.uuid = uuid, .files = files};
 
-    return viommu_pool_call(backend->pool, start_domain, &call, false, error);
+    return viommu_pool_call(backend->pool, start_domain, &call, true, error);
 }
 
 static bool shutdown_domain(virConnectPtr connection, void *data, GError **error)

@@ -25,7 +25,9 @@ bool viommu_libvirt_last_unsupported(void);
 typedef struct ViommuPool ViommuPool;
 
 ViommuPool *viommu_pool_new(const char *uri, unsigned size);
-/** All connections must be back. */
+/** As viommu_backend_set_patience(). */
+void viommu_pool_set_patience(ViommuPool *pool, unsigned seconds);
+/** All connections must be back; openings that hang are left to themselves, and then the pool is not freed. */
 void viommu_pool_free(ViommuPool *pool);
 const char *viommu_pool_uri(const ViommuPool *pool);
 bool viommu_pool_is_local(const ViommuPool *pool);
@@ -39,6 +41,9 @@ bool viommu_pool_call(ViommuPool *pool, ViommuPoolFunc func, void *data, bool ag
 /** Counts how often libvirt's daemon was found gone: what was learnt from the one before may be wrong now. */
 int viommu_pool_generation(ViommuPool *pool);
 void viommu_pool_bump(ViommuPool *pool);
+
+/** A thread that takes no signal: the process's own are the loop's affair.  NULL on failure, INTERNAL. */
+GThread *viommu_thread_start(const char *name, GThreadFunc func, void *data, GError **error);
 
 /* libvirt's event loop, on a thread of its own.  One per process; must run before the first connection is opened. */
 bool viommu_event_thread_start(GError **error);

@@ -17,6 +17,7 @@ typedef struct ViommuBackend ViommuBackend;
 typedef enum ViommuNewsKind {
     VIOMMU_NEWS_CONNECTED,    /* the event connection stands: list and settle */
     VIOMMU_NEWS_DISCONNECTED, /* libvirt's daemon went away; detail says how.  Answer from the cache. */
+    VIOMMU_NEWS_DEFINED,      /* for the first time */
     VIOMMU_NEWS_STARTED,
     VIOMMU_NEWS_SHUTDOWN,  /* the guest powered itself off */
     VIOMMU_NEWS_DESTROYED, /* somebody (maybe we) destroyed it */
@@ -47,6 +48,10 @@ void viommu_domain_free(ViommuDomain *domain);
  *  @n_connections: how many calls may be in flight at once (libvirtd serves five requests per connection at a time).
  *  Does not connect yet.  Once per process: libvirt has one event loop. */
 bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend **ret_backend, GError **error);
+/* How long libvirt's daemon may take to answer, and to come back when it is restarted, unless set otherwise. */
+#define VIOMMU_BACKEND_PATIENCE_SEC 30u
+/** Before the first call.  A call whose answer was lost is settled by asking again, by UUID, within twice that time. */
+void viommu_backend_set_patience(ViommuBackend *backend, unsigned seconds);
 /** Starts the event thread's connection and its reconnecting (every second at first, then every ten). */
 bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *userdata, GError **error);
 /** Ends the event thread, closes every connection.  No call may be in flight. */
@@ -77,7 +82,8 @@ typedef struct ViommuBackendFile {
     int fd;
 } ViommuBackendFile;
 
-/** @files: of ViommuBackendFile, borrowed; NULL: none.  Fails also: NOT_SUPPORTED when this libvirt cannot take open files. */
+/** @files: of ViommuBackendFile, borrowed; NULL: none.  A domain that runs already was started by us, in a
+ *  call whose answer was lost: that is success.  Fails also: NOT_SUPPORTED when this libvirt cannot take open files. */
 bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const GArray *files, GError **error);
 /** Asks the guest to power off (ACPI). Returns at once. */
 bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **error);

@@ -3,6 +3,7 @@
 #include "daemon/config.h"
 
 #include <string.h>
+#include "daemon/backend.h"
 #include "lib/error.h"
 #include "lib/image.h"
 #include "lib/names.h"
@@ -49,6 +50,11 @@ static const Key keys[] = {
     {{"machine", "vcpus"}, &kind_count, offsetof(ViommuConfig, policy.default_vcpus), .min = 1, .max = 65535},
     {{"machine", "console-directory"}, &kind_path, offsetof(ViommuConfig, console_directory)},
     {{"daemon", "group"}, &kind_name, offsetof(ViommuConfig, group)},
+    {{"daemon", "libvirt-patience"},
+     &kind_number,
+     offsetof(ViommuConfig, patience_sec),
+     .min = 1,
+     .max = 600},
     {{"daemon", "workers"}, &kind_number, offsetof(ViommuConfig, workers), .min = 1, .max = 64},
     {{"daemon", "running-launches"},
      &kind_number,
@@ -404,6 +410,7 @@ ViommuConfig *viommu_config_new(void)
     config->group = g_strdup("viommu");
     config->image_directories = g_strsplit(IMAGE_DIRECTORIES, ";", -1);
     config->workers = 4;
+    config->patience_sec = VIOMMU_BACKEND_PATIENCE_SEC;
     config->limits.all[VIOMMU_RESOURCE_MACHINES] = 1024;
     config->limits.all[VIOMMU_RESOURCE_PENDING_LAUNCHES] = 1024;
     config->limits.user[VIOMMU_RESOURCE_PENDING_LAUNCHES] = 512;

@@ -16,6 +16,7 @@
 typedef struct ViommuConfig {
     ViommuPolicy policy;       /* its console_directory points into this struct */
     char *console_directory;   /* NULL: the site does not say */
+    uint64_t patience_sec;     /* with libvirt's daemon: for an answer, and for its restart */
     uint64_t workers;          /* threads that talk to libvirt, and connections */
     uint64_t running_launches; /* at once; more wait in the queue.  0: as many as workers */
     uint64_t grace_seconds;    /* for a guest whose lease has ended to power off */

@@ -373,6 +373,11 @@ const ViommuMetadata *viommu_launch_metadata(const ViommuLaunch *launch)
     return launch->metadata;
 }
 
+bool viommu_launch_left_something(const ViommuLaunch *launch)
+{
+    return launch->step_error != NULL;
+}
+
 const GError *viommu_launch_error(const ViommuLaunch *launch)
 {
     return launch->error;

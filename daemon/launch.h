@@ -56,6 +56,8 @@ const ViommuRequest *viommu_launch_request(const ViommuLaunch *launch);
 /** What is to be remembered of the machine; from PLANNED on. */
 const ViommuMetadata *viommu_launch_metadata(const ViommuLaunch *launch);
 /** Set with LAUNCH_FAILED. */
+/** It has failed, and what it made could not be removed. */
+bool viommu_launch_left_something(const ViommuLaunch *launch);
 const GError *viommu_launch_error(const ViommuLaunch *launch);
 /** All that speaks against the request, of ViommuReason; NULL when the planner did not refuse. */
 const GPtrArray *viommu_launch_reasons(const ViommuLaunch *launch);

@@ -265,6 +265,8 @@ static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine)
     bool gone;
 
     viommu_journal_not_launched(&subject, failed.error, failed.reasons);
+    if (viommu_launch_left_something(operation->launch))
+        viommu_settle_owe(manager->settle, machine->uuid);
     machine->busy = false;
     viommu_admission_leave(manager->admission, machine);
     viommu_registry_fail(manager->registry, machine, failed.error);

@@ -2,6 +2,7 @@
 /* record: read, altered, written. */
 #include "daemon/record.h"
 
+#include "daemon/fault.h"
 #include "lib/metadata.h"
 
 static void apply(ViommuMetadata *metadata, const ViommuRecordChange *change)

@@ -160,6 +160,7 @@ static bool open_backend(Service *service, GError **error)
     if (!viommu_worker_new(service->loop, n, &service->worker, error) ||
         !viommu_backend_new(choose_uri(service->options), n, &service->backend, error))
         return false;
+    viommu_backend_set_patience(service->backend, (unsigned)service->config->patience_sec);
     set_files(service);
     context = (ViommuManagerContext){service->loop, service->worker, service->backend, service->config,
                                      &service->files};

@@ -5,6 +5,7 @@
 #include "daemon/journal.h"
 #include "daemon/copies.h"
 #include "daemon/log.h"
+#include "daemon/record.h"
 #include "daemon/removal.h"
 #include "lib/error.h"
 #include "lib/recover.h"
@@ -20,8 +21,9 @@ struct ViommuSettle {
     ViommuWorker *worker;
     const char *copies;
     bool listing;
-    bool again;      /* asked for while one was under way, which may be too old */
-    GArray *waiters; /* of Waiter */
+    bool again;       /* asked for while one was under way, which may be too old */
+    GArray *waiters;  /* of Waiter */
+    GHashTable *owed; /* UUIDs of launches that failed, and that libvirt did not let us undo */
 };
 
 typedef struct Listing {
@@ -35,6 +37,7 @@ typedef struct Listing {
 } Listing;
 
 typedef struct Undo {
+    ViommuSettle *settle;
     ViommuBackend *backend;
     const char *copies;
     char *name, *uuid, *console_log;
@@ -54,6 +57,7 @@ ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend
     settle->worker = worker;
     settle->copies = copies;
     settle->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    settle->owed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return settle;
 }
 
@@ -63,6 +67,7 @@ void viommu_settle_free(ViommuSettle *settle)
         return;
     g_assert(!settle->listing);
     g_array_unref(settle->waiters);
+    g_hash_table_unref(settle->owed);
     g_free(settle);
 }
 
@@ -71,6 +76,7 @@ void viommu_settle_free(ViommuSettle *settle)
 static const int events[] = {
     [VIOMMU_NEWS_CONNECTED] = VIOMMU_EVENT_LAST,
     [VIOMMU_NEWS_DISCONNECTED] = VIOMMU_EVENT_LAST,
+    [VIOMMU_NEWS_DEFINED] = VIOMMU_EVENT_LAST,
     [VIOMMU_NEWS_STARTED] = VIOMMU_EVENT_STARTED,
     [VIOMMU_NEWS_SHUTDOWN] = VIOMMU_EVENT_GUEST_ENDED,
     /* Not by us: then there would be a stop under way, which has the word. */
@@ -85,6 +91,10 @@ void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
     ViommuMachine *machine = viommu_registry_by_uuid(settle->registry, news->uuid);
     int event = events[news->kind];
 
+    /* A daemon that hung does what it was told long ago. */
+    if (!machine && g_hash_table_contains(settle->owed, news->uuid) &&
+        (news->kind == VIOMMU_NEWS_DEFINED || news->kind == VIOMMU_NEWS_STARTED))
+        viommu_settle_run(settle, NULL, NULL);
     if (!machine || event == VIOMMU_EVENT_LAST)
         return;
     /* During a launch only the guest's end is news, not what the launch itself does. */
@@ -112,6 +122,8 @@ static void undo_done(void *data)
         viommu_log_error(LOG_ERR, &fields, undo->error, "removing what a cut short launch or stop left");
     else
         viommu_journal_undone(&subject);
+    if (!undo->error)
+        g_hash_table_remove(undo->settle->owed, undo->uuid);
     g_free(undo->name);
     g_free(undo->uuid);
     g_free(undo->console_log);
@@ -123,6 +135,7 @@ static void start_undo(ViommuSettle *settle, const ViommuDomain *domain, const V
 {
     Undo *undo = g_new0(Undo, 1);
 
+    undo->settle = settle;
     undo->backend = settle->backend;
     undo->copies = settle->copies;
     undo->name = g_strdup(domain->name);
@@ -130,6 +143,44 @@ static void start_undo(ViommuSettle *settle, const ViommuDomain *domain, const V
     undo->console_log = g_strdup(metadata->console_log);
     undo->owner_uid = metadata->owner_uid;
     viommu_worker_run(settle->worker, undo_work, undo_done, undo);
+}
+
+/* --- Machines whose launch was cut short after the start --- */
+
+typedef struct Marking {
+    ViommuBackend *backend;
+    char *uuid;
+    GError *error;
+} Marking;
+
+static void marking_work(void *data)
+{
+    static const ViommuRecordChange running = {.phase = VIOMMU_STATE_RUNNING};
+    Marking *marking = data;
+
+    viommu_record_change(marking->backend, marking->uuid, &running, &marking->error);
+}
+
+static void marking_done(void *data)
+{
+    Marking *marking = data;
+    ViommuLogFields fields = {.machine_uuid = marking->uuid};
+
+    if (marking->error)
+        viommu_log_error(LOG_WARNING, &fields, marking->error, "noting that a machine has started");
+    g_free(marking->uuid);
+    g_clear_error(&marking->error);
+    g_free(marking);
+}
+
+/* The launch would have done it next; without it the guest's own end would look like a launch that was cut short. */
+static void finish_launch(ViommuSettle *settle, const ViommuDomain *domain)
+{
+    Marking *marking = g_new0(Marking, 1);
+
+    marking->backend = settle->backend;
+    marking->uuid = g_strdup(domain->uuid);
+    viommu_worker_run(settle->worker, marking_work, marking_done, marking);
 }
 
 static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const ViommuMetadata *metadata,
@@ -153,6 +204,8 @@ static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const Viommu
         machine->result = VIOMMU_RESULT_SHUTDOWN;
     viommu_registry_add(settle->registry, machine);
     viommu_registry_announce(settle->registry, machine);
+    if (metadata->phase != VIOMMU_STATE_RUNNING && state == VIOMMU_STATE_RUNNING)
+        finish_launch(settle, domain);
     viommu_journal_found(machine);
 }
 
@@ -201,6 +254,15 @@ static void free_orphan(void *data)
 
 /* --- The listing --- */
 
+/* A launch that has failed stays failed, whatever libvirt made of it later. */
+static void settle_owed(ViommuSettle *settle, const ViommuDomain *domain)
+{
+    g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, NULL);
+
+    if (metadata)
+        start_undo(settle, domain, metadata);
+}
+
 static void settle_known(ViommuSettle *settle, const ViommuDomain *domain, ViommuMachine *machine)
 {
     if (!viommu_registry_is_settled(settle->registry, machine))
@@ -248,7 +310,9 @@ static void settle_all(ViommuSettle *settle, GPtrArray *domains, const GPtrArray
         ViommuMachine *machine = viommu_registry_by_uuid(settle->registry, domain->uuid);
 
         g_hash_table_add(seen, (char *)domain->uuid);
-        if (machine)
+        if (g_hash_table_contains(settle->owed, domain->uuid))
+            settle_owed(settle, domain);
+        else if (machine)
             settle_known(settle, domain, machine);
         else if (!viommu_registry_has_ended(settle->registry, domain->uuid))
             settle_unknown(settle, domain);
@@ -306,6 +370,11 @@ static void begin(ViommuSettle *settle)
     listing->backend = settle->backend;
     listing->copies_directory = settle->copies;
     viommu_worker_run(settle->worker, list_work, list_done, listing);
+}
+
+void viommu_settle_owe(ViommuSettle *settle, const char *uuid)
+{
+    g_hash_table_add(settle->owed, g_strdup(uuid));
 }
 
 void viommu_settle_run(ViommuSettle *settle, ViommuLoopFunc func, void *userdata)

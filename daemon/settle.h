@@ -17,6 +17,8 @@ ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend
 /** No listing may be in flight: free the worker first. */
 void viommu_settle_free(ViommuSettle *settle);
 
+/** The launch of @uuid has failed, and what it may have left could not be removed: it is, whenever it appears. */
+void viommu_settle_owe(ViommuSettle *settle, const char *uuid);
 /** News of one domain. */
 void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news);
 /** Lists the domains and settles every difference; @func afterwards, also when libvirt did not answer.  @func may be

@@ -7,8 +7,9 @@ ViommuRecovery viommu_recover_decide(const ViommuMetadata *metadata, bool active
     if (!metadata)
         return VIOMMU_RECOVERY_REPORT;
     switch (metadata->phase) {
+    case VIOMMU_STATE_DEFINING:
     case VIOMMU_STATE_STARTING:
-        /* libvirt may have started it after we died: then the launch did succeed. */
+        /* libvirt has started it, perhaps after we died: then the launch did succeed. */
         if (!active)
             return VIOMMU_RECOVERY_UNDO;
         *ret_state = VIOMMU_STATE_RUNNING;
@@ -18,7 +19,6 @@ ViommuRecovery viommu_recover_decide(const ViommuMetadata *metadata, bool active
         *ret_state = active ? VIOMMU_STATE_RUNNING : VIOMMU_STATE_STOPPED;
         return VIOMMU_RECOVERY_ADOPT;
     case VIOMMU_STATE_PLANNING:
-    case VIOMMU_STATE_DEFINING:
     case VIOMMU_STATE_STOPPING:
     case VIOMMU_STATE_FAILED:
     case VIOMMU_STATE_LAST:

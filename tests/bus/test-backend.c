@@ -211,7 +211,8 @@ START_TEST(a_guest_lives_and_ends)
     ok(viommu_backend_start(backend, guest.uuid, NULL, &error));
     expect_news(VIOMMU_NEWS_STARTED, guest.uuid);
     expect_active(guest.uuid, true);
-    fails(viommu_backend_start(backend, guest.uuid, NULL, &error), VIOMMU_ERROR_BACKEND);
+    /* As after an answer that was lost. */
+    ok(viommu_backend_start(backend, guest.uuid, NULL, &error));
     store_phase(&guest, VIOMMU_STATE_RUNNING);
     expect_stored_phase(guest.uuid, VIOMMU_STATE_RUNNING, true);
 
