@@ -184,7 +184,7 @@ static bool hold(ViommuCtl *ctl, const ViommuCtlLaunched *launched, GError **err
     sigprocmask(SIG_BLOCK, &signals, NULL);
     fd = signalfd(-1, &signals, SFD_CLOEXEC);
     watch = viommu_client_watch(launched->client, launched->path, error);
-    viommu_output_progress(&ctl->output, "held until this ends (Ctrl-C)");
+    viommu_output_progress(&ctl->output, "kept until Ctrl-C");
     good = watch && viommu_client_watch_wait(watch, fd, &gone, error);
     viommu_output_progress_end(&ctl->output);
     close(fd);
