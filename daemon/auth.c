@@ -31,12 +31,14 @@ static const struct {
     {VIOMMU_IFACE_MANAGER, "Check", VIOMMU_ACTION_READ},
     {VIOMMU_IFACE_MANAGER, "GetMachine", VIOMMU_ACTION_READ},
     {VIOMMU_IFACE_MANAGER, "ListMachines", VIOMMU_ACTION_READ},
+    {VIOMMU_IFACE_MANAGER, "OpenConsoleLog", VIOMMU_ACTION_READ},
     {VIOMMU_IFACE_MANAGER, "Launch", VIOMMU_ACTION_LAUNCH},
     {VIOMMU_IFACE_MACHINE, "GetDomainXML", VIOMMU_ACTION_MANAGE},
     {VIOMMU_IFACE_MACHINE, "Stop", VIOMMU_ACTION_MANAGE},
     {VIOMMU_IFACE_MACHINE, "Kill", VIOMMU_ACTION_MANAGE},
     {VIOMMU_IFACE_MACHINE, "Reset", VIOMMU_ACTION_MANAGE},
     {VIOMMU_IFACE_MACHINE, "Extend", VIOMMU_ACTION_MANAGE},
+    {VIOMMU_IFACE_MACHINE, "OpenConsole", VIOMMU_ACTION_MANAGE},
 };
 
 /* Of a machine; all others are its owner's. */
@@ -157,7 +159,7 @@ static bool is_member(const ViommuAuth *auth, Caller *caller)
     return caller->membership == MEMBERSHIP_YES;
 }
 
-static bool is_trusted(const ViommuAuth *auth, uid_t uid)
+bool viommu_auth_is_trusted(const ViommuAuth *auth, uint32_t uid)
 {
     return uid == 0 || uid == auth->own_uid;
 }
@@ -290,7 +292,7 @@ static ViommuAuthAnswer check_manage(ViommuAuth *auth, sd_bus_message *call, Cal
                     sd_bus_message_get_path(call));
         return VIOMMU_AUTH_NO;
     }
-    if (granted || is_trusted(auth, caller->uid) ||
+    if (granted || viommu_auth_is_trusted(auth, caller->uid) ||
         (machine->owner_uid == caller->uid && is_member(auth, caller)))
         return VIOMMU_AUTH_YES;
     return ask_polkit(auth, call, caller->uid, machine, error);
@@ -308,10 +310,10 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
     caller = find_caller(auth, call, error);
     if (!caller)
         return VIOMMU_AUTH_NO;
-    if (!auth->group && !is_trusted(auth, caller->uid))
+    if (!auth->group && !viommu_auth_is_trusted(auth, caller->uid))
         return refuse(error, "user %u may not call '%s'; root and user %u may", caller->uid, member,
                       auth->own_uid);
-    if (is_trusted(auth, caller->uid) && action != VIOMMU_ACTION_MANAGE)
+    if (viommu_auth_is_trusted(auth, caller->uid) && action != VIOMMU_ACTION_MANAGE)
         return VIOMMU_AUTH_YES;
     switch (action) {
     case VIOMMU_ACTION_READ:
@@ -343,5 +345,5 @@ bool viommu_auth_sees(ViommuAuth *auth, sd_bus_message *call, const ViommuMachin
 {
     const Caller *caller = find_caller(auth, call, NULL);
 
-    return caller && (is_trusted(auth, caller->uid) || caller->uid == machine->owner_uid);
+    return caller && (viommu_auth_is_trusted(auth, caller->uid) || caller->uid == machine->owner_uid);
 }

@@ -9,7 +9,8 @@
  *     - the owner of a machine sees all of it;
  *     - the members of one group ([daemon] group, "viommu") may launch machines and manage their own;
  *     - all others who want to manage a machine need polkit's yes to org.viommu1.manage-all; without polkit: no.
- *   To manage a machine is to stop, kill or reset it, to extend its lease, and to read its XML.
+ *   To manage a machine is to stop, kill or reset it, to extend its lease, to read its XML, and to be at its console.
+ *   A console's log is read by who owns, or owned, the machine, and by root.
  *
  *   A member that is not in the table of auth.c is denied, whoever calls.
  *
@@ -55,6 +56,8 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
                                    GError **error);
 /** Who sent @call.  Fails: POLICY_REFUSED. */
 bool viommu_auth_uid(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, GError **error);
+/** Whether @uid may do everything: root, and the user that the daemon runs as. */
+bool viommu_auth_is_trusted(const ViommuAuth *auth, uint32_t uid);
 /** Whether the sender of @call sees all of @machine, not only what is open. */
 bool viommu_auth_sees(ViommuAuth *auth, sd_bus_message *call, const ViommuMachine *machine);
 /** Whether everybody sees this property of a machine. */

@@ -10,6 +10,7 @@ struct ViommuBackend {
     ViommuPool *pool;
     ViommuProbe *probe;
     ViommuWatch *watch;
+    ViommuConsoles *consoles; /* NULL: not watched */
 };
 
 typedef virDomainPtr Domain;
@@ -67,11 +68,13 @@ void viommu_backend_free(ViommuBackend *backend)
     if (!backend)
         return;
     viommu_watch_stop(backend->watch);
+    viommu_consoles_stop(backend->consoles);
     viommu_probe_free(backend->probe);
     viommu_pool_free(backend->pool);
     /* Last: closing a connection leaves work for the event loop. */
     viommu_event_thread_stop();
     viommu_watch_free(backend->watch);
+    viommu_consoles_free(backend->consoles);
     g_free(backend);
 }
 
@@ -285,30 +288,58 @@ static bool give_files(virDomainPtr domain, const GArray *files, GError **error)
     return true;
 }
 
-static bool start_domain(virConnectPtr connection, void *data, GError **error)
-{
-    const Call *call = data;
-    g_auto(Domain) domain = NULL;
-    g_autoptr(GError) cause = NULL;
+typedef struct Start {
+    ViommuConsoles *consoles; /* NULL: none is opened */
+    const char *uuid;
+    const GArray *files;
+    uint32_t lane;
+} Start;
 
-    if (!find_domain(connection, call->uuid, &domain, error))
-        return false;
-    if (!give_files(domain, call->files, error))
-        return false;
-    if (virDomainCreate(domain) == 0)
+/* What ran already is left alone: an earlier call may have come so far. */
+static bool run_paused(virDomainPtr domain, const char *uuid, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    int state;
+
+    if (virDomainResume(domain) == 0)
         return true;
-    viommu_libvirt_fail(&cause, "cannot start domain '%s'", call->uuid);
-    if (virDomainIsActive(domain) == 1)
+    viommu_libvirt_fail(&cause, "cannot run domain '%s'", uuid);
+    if (virDomainGetState(domain, &state, NULL, 0) == 0 && state == VIR_DOMAIN_RUNNING)
         return true;
     g_propagate_error(error, g_steal_pointer(&cause));
     return false;
 }
 
-bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const GArray *files, GError **error)
+/* QEMU drops what a guest prints while nobody listens: so the guest runs when somebody does. */
+static bool start_domain(virConnectPtr connection, void *data, GError **error)
 {
-    Call call = {.uuid = uuid, .files = files};
+    const Start *start = data;
+    g_auto(Domain) domain = NULL;
+    g_autoptr(GError) cause = NULL;
 
-    return viommu_pool_call(backend->pool, start_domain, &call, true, error);
+    if (!find_domain(connection, start->uuid, &domain, error))
+        return false;
+    if (!give_files(domain, start->files, error))
+        return false;
+    if (virDomainCreateWithFlags(domain, start->consoles ? VIR_DOMAIN_START_PAUSED : 0) < 0) {
+        viommu_libvirt_fail(&cause, "cannot start domain '%s'", start->uuid);
+        if (virDomainIsActive(domain) != 1) {
+            g_propagate_error(error, g_steal_pointer(&cause));
+            return false;
+        }
+    }
+    if (!start->consoles)
+        return true;
+    viommu_consoles_open_now(start->consoles, start->uuid, start->lane);
+    return run_paused(domain, start->uuid, error);
+}
+
+bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const GArray *files, uint32_t lane,
+                          GError **error)
+{
+    Start start = {backend->consoles, uuid, files, lane};
+
+    return viommu_pool_call(backend->pool, start_domain, &start, true, error);
 }
 
 static bool shutdown_domain(virConnectPtr connection, void *data, GError **error)
@@ -476,4 +507,34 @@ bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *re
         return false;
     *ret_active = call.ret_flag;
     return true;
+}
+
+/* --- Consoles --- */
+
+bool viommu_backend_watch_consoles(ViommuBackend *backend, ViommuConsoleFunc func, void *userdata)
+{
+    g_return_val_if_fail(!backend->consoles, false);
+    /* libvirt's test driver has none, be it in this process (test:) or not (test+unix:). */
+    if (!g_str_has_prefix(viommu_backend_uri(backend), "test"))
+        backend->consoles = viommu_consoles_new(backend->pool, func, userdata);
+    return backend->consoles;
+}
+
+void viommu_backend_open_console(ViommuBackend *backend, const char *uuid, uint32_t lane)
+{
+    if (backend->consoles)
+        viommu_consoles_open(backend->consoles, uuid, lane);
+}
+
+ViommuConsoleNews *viommu_backend_take_console(ViommuBackend *backend, const char *uuid)
+{
+    return backend->consoles ? viommu_consoles_take(backend->consoles, uuid) : NULL;
+}
+
+void viommu_backend_send_console(ViommuBackend *backend, const char *uuid, GBytes *bytes)
+{
+    if (backend->consoles)
+        viommu_consoles_send(backend->consoles, uuid, bytes);
+    else
+        g_bytes_unref(bytes);
 }

@@ -3,7 +3,8 @@
  *   backend-libvirt.c        the calls of daemon/backend.h
  *   backend-libvirt-pool.c   connections for calls, and virError -> GError
  *   backend-libvirt-probe.c  what is known of the host, and its cache
- *   backend-libvirt-watch.c  libvirt's event loop, the event connection, its reconnecting, events -> news */
+ *   backend-libvirt-watch.c  libvirt's event loop, the event connection, its reconnecting, events -> news
+ *   backend-libvirt-console.c  the guests' serial consoles, on connections of their own */
 #pragma once
 
 #include <libvirt/libvirt.h>
@@ -66,3 +67,18 @@ ViommuProbe *viommu_probe_new(ViommuPool *pool);
 void viommu_probe_free(ViommuProbe *probe);
 /** Owned, on every call a host of its own. */
 ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error);
+
+/* The consoles.  Thread-safe; nothing blocks but what says so. */
+typedef struct ViommuConsoles ViommuConsoles;
+
+/** After the event thread was started. */
+ViommuConsoles *viommu_consoles_new(ViommuPool *pool, ViommuConsoleFunc func, void *userdata);
+/** Blocks until all are closed; the rest is as with the watch. */
+void viommu_consoles_stop(ViommuConsoles *consoles);
+void viommu_consoles_free(ViommuConsoles *consoles);
+/** As in daemon/backend.h. */
+void viommu_consoles_open(ViommuConsoles *consoles, const char *uuid, uint32_t lane);
+/** Blocks until it is open, or cannot be, or takes too long. */
+void viommu_consoles_open_now(ViommuConsoles *consoles, const char *uuid, uint32_t lane);
+ViommuConsoleNews *viommu_consoles_take(ViommuConsoles *consoles, const char *uuid);
+void viommu_consoles_send(ViommuConsoles *consoles, const char *uuid, GBytes *bytes);

@@ -82,9 +82,10 @@ typedef struct ViommuBackendFile {
     int fd;
 } ViommuBackendFile;
 
-/** @files: of ViommuBackendFile, borrowed; NULL: none.  A domain that runs already was started by us, in a
+/** Opens its console before its first instruction, when consoles are watched; @lane: as with the console.  @files: of ViommuBackendFile, borrowed; NULL: none.  A domain that runs already was started by us, in a
  *  call whose answer was lost: that is success.  Fails also: NOT_SUPPORTED when this libvirt cannot take open files. */
-bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const GArray *files, GError **error);
+bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const GArray *files, uint32_t lane,
+                          GError **error);
 /** Asks the guest to power off (ACPI). Returns at once. */
 bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **error);
 /** Ends the guest now.  Not running is success, and so is not being there. */
@@ -96,3 +97,30 @@ bool viommu_backend_undefine(ViommuBackend *backend, const char *uuid, GError **
 char *viommu_backend_get_xml(ViommuBackend *backend, const char *uuid, GError **error);
 /** *ret_active and NOT_FOUND tell what is there: the question to ask when an earlier answer was lost. */
 bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *ret_active, GError **error);
+
+/* Serial consoles.  None of these blocks.  What a guest prints is read as long as its console is open and waits here, at
+ * most 64 KiB, to be taken. */
+
+typedef struct ViommuConsoleNews {
+    bool opened;        /* it is read from here on: before the output */
+    bool sent;          /* what was to be sent is; send more */
+    bool ended;         /* it is closed: after the output */
+    char *error;        /* why, when it was not the guest's end; may be NULL */
+    uint64_t lost;      /* bytes that came after the output and did not fit */
+    GByteArray *output; /* not NULL */
+} ViommuConsoleNews;
+void viommu_console_news_free(ViommuConsoleNews *news);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuConsoleNews, viommu_console_news_free)
+
+/** There is something to take; not called again before it was taken.  On any thread but the loop's. */
+typedef void (*ViommuConsoleFunc)(const char *uuid, void *userdata);
+
+/** Once, before the first start; without it no console is opened.  Returns false when this kind of libvirt has none. */
+bool viommu_backend_watch_consoles(ViommuBackend *backend, ViommuConsoleFunc func, void *userdata);
+/** Opens it unless it is open; tells "opened", or "ended" with an error.  @lane: what consoles of one lane do keeps none of
+ *  another lane waiting; the owner's uid. */
+void viommu_backend_open_console(ViommuBackend *backend, const char *uuid, uint32_t lane);
+/** Owned; NULL: nothing waits. */
+ViommuConsoleNews *viommu_backend_take_console(ViommuBackend *backend, const char *uuid);
+/** Takes @bytes; tells "sent", unless it ends before.  Of one console, one at a time. */
+void viommu_backend_send_console(ViommuBackend *backend, const char *uuid, GBytes *bytes);

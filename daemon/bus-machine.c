@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
+#include "daemon/bus-errors.h"
 #include "daemon/log.h"
 #include "lib/names.h"
 
@@ -120,6 +122,19 @@ static int method_extend(sd_bus_message *call, void *userdata, sd_bus_error *unu
     waiter = viommu_bus_reply_later(call, reply_lease_end);
     viommu_manager_extend(bus->manager, userdata, seconds, &waiter);
     return 1;
+}
+
+static int method_open_console(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = bus_of(call);
+    g_autoptr(GError) error = NULL;
+    int fd = -1, r;
+
+    if (!viommu_manager_open_console(bus->manager, userdata, &fd, &error))
+        return viommu_bus_reply_error(call, error, NULL);
+    r = sd_bus_reply_method_return(call, "h", fd);
+    close(fd);
+    return r;
 }
 
 /* --- Properties --- */
@@ -238,6 +253,8 @@ static const sd_bus_vtable machine_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("Kill", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_kill, OPEN),
     SD_BUS_METHOD_WITH_ARGS("Reset", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reset, OPEN),
     SD_BUS_METHOD_WITH_ARGS("Extend", SD_BUS_ARGS("t", seconds), SD_BUS_RESULT("t", end), method_extend,
+                            OPEN),
+    SD_BUS_METHOD_WITH_ARGS("OpenConsole", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", console), method_open_console,
                             OPEN),
     SD_BUS_METHOD_WITH_ARGS("GetDomainXML", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", xml), method_get_domain_xml,
                             OPEN),

@@ -3,6 +3,7 @@
  * Reads are answered from what is known, never by asking libvirt. */
 #include "daemon/bus.h"
 
+#include <unistd.h>
 #include "daemon/bus-errors.h"
 #include "daemon/bus-variant.h"
 #include "daemon/journal.h"
@@ -151,6 +152,25 @@ static int method_list_machines(sd_bus_message *call, void *userdata, sd_bus_err
     return r < 0 ? r : 1;
 }
 
+static int method_open_console_log(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    g_autoptr(GError) error = NULL;
+    const char *name;
+    uint32_t uid;
+    int fd = -1, r = sd_bus_message_read(call, "s", &name);
+
+    if (r < 0)
+        return r;
+    if (!viommu_auth_uid(bus->auth, call, &uid, &error) ||
+        !viommu_manager_open_console_log(bus->manager, name,
+                                         viommu_auth_is_trusted(bus->auth, uid) ? NULL : &uid, &fd, &error))
+        return viommu_bus_reply_error(call, error, NULL);
+    r = sd_bus_reply_method_return(call, "h", fd);
+    close(fd);
+    return r;
+}
+
 /* --- Properties --- */
 
 static int get_version(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
@@ -269,6 +289,8 @@ static const sd_bus_vtable manager_vtable[] = {
                             method_get_machine, OPEN),
     SD_BUS_METHOD_WITH_ARGS("ListMachines", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssso)", machines),
                             method_list_machines, OPEN),
+    SD_BUS_METHOD_WITH_ARGS("OpenConsoleLog", SD_BUS_ARGS("s", name), SD_BUS_RESULT("h", log),
+                            method_open_console_log, OPEN),
     SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Connection", "s", get_connection, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Connected", "b", get_connected, 0, CHANGES),

@@ -48,7 +48,22 @@ static const Key keys[] = {
      .min = VIOMMU_MIB,
      .max = (uint64_t)1 << 62},
     {{"machine", "vcpus"}, &kind_count, offsetof(ViommuConfig, policy.default_vcpus), .min = 1, .max = 65535},
-    {{"machine", "console-directory"}, &kind_path, offsetof(ViommuConfig, console_directory)},
+    {{"console", "directory"}, &kind_path, offsetof(ViommuConfig, console_directory)},
+    {{"console", "log-size"},
+     &kind_size,
+     offsetof(ViommuConfig, console_log_bytes),
+     .min = 4 * VIOMMU_KIB,
+     .max = VIOMMU_GIB},
+    {{"console", "keep-seconds"},
+     &kind_number,
+     offsetof(ViommuConfig, console_keep_seconds),
+     .min = 0,
+     .max = UINT32_MAX},
+    {{"console", "keep-logs"},
+     &kind_number,
+     offsetof(ViommuConfig, console_keep_logs),
+     .min = 0,
+     .max = 1000000},
     {{"daemon", "group"}, &kind_name, offsetof(ViommuConfig, group)},
     {{"daemon", "libvirt-patience"},
      &kind_number,
@@ -355,7 +370,6 @@ bool viommu_config_load_file(ViommuConfig *config, const char *path, GError **er
 {
     if (!read_file(config, path, error))
         return false;
-    config->policy.console_directory = config->console_directory;
     return true;
 }
 
@@ -411,6 +425,9 @@ ViommuConfig *viommu_config_new(void)
     config->image_directories = g_strsplit(IMAGE_DIRECTORIES, ";", -1);
     config->workers = 4;
     config->patience_sec = VIOMMU_BACKEND_PATIENCE_SEC;
+    config->console_log_bytes = VIOMMU_MIB;
+    config->console_keep_seconds = 24 * 60 * 60;
+    config->console_keep_logs = 100;
     config->limits.all[VIOMMU_RESOURCE_MACHINES] = 1024;
     config->limits.all[VIOMMU_RESOURCE_PENDING_LAUNCHES] = 1024;
     config->limits.user[VIOMMU_RESOURCE_PENDING_LAUNCHES] = 512;

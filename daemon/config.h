@@ -14,15 +14,18 @@
 #include "lib/quota.h"
 
 typedef struct ViommuConfig {
-    ViommuPolicy policy;       /* its console_directory points into this struct */
-    char *console_directory;   /* NULL: the site does not say */
-    uint64_t patience_sec;     /* with libvirt's daemon: for an answer, and for its restart */
-    uint64_t workers;          /* threads that talk to libvirt, and connections */
-    uint64_t running_launches; /* at once; more wait in the queue.  0: as many as workers */
-    uint64_t grace_seconds;    /* for a guest whose lease has ended to power off */
-    ViommuAmounts limits;      /* 0: none */
-    char *group;               /* whose members may launch on the system bus; "": nobody's */
-    char **image_directories;  /* where the backing and data files of images may be; never NULL */
+    ViommuPolicy policy;
+    char *console_directory;       /* NULL: the site does not say */
+    uint64_t console_log_bytes;    /* the most that one log takes */
+    uint64_t console_keep_seconds; /* after the machine is gone */
+    uint64_t console_keep_logs;    /* of each user's machines that are gone */
+    uint64_t patience_sec;         /* with libvirt's daemon: for an answer, and for its restart */
+    uint64_t workers;              /* threads that talk to libvirt, and connections */
+    uint64_t running_launches;     /* at once; more wait in the queue.  0: as many as workers */
+    uint64_t grace_seconds;        /* for a guest whose lease has ended to power off */
+    ViommuAmounts limits;          /* 0: none */
+    char *group;                   /* whose members may launch on the system bus; "": nobody's */
+    char **image_directories;      /* where the backing and data files of images may be; never NULL */
     GPtrArray *warnings; /* of char *: unknown groups and keys, by file and line; for the caller to log */
     GHashTable *places;  /* ViommuConfigKey of the table -> "FILE:LINE" that its value is from */
 } ViommuConfig;

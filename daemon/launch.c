@@ -296,7 +296,7 @@ static void work_start(void *data)
             g_array_append_val(open, file);
     }
     VIOMMU_FAULT(before_start);
-    viommu_backend_start(launch->context.backend, launch->uuid, open, &launch->step_error);
+    viommu_backend_start(launch->context.backend, launch->uuid, open, launch->owner_uid, &launch->step_error);
     VIOMMU_FAULT(after_start);
 }
 
@@ -341,7 +341,7 @@ static void work_undo(void *data)
 
     VIOMMU_FAULT(before_undo);
     viommu_removal_run(launch->context.backend, launch->context.files->copies, launch->uuid,
-                       launch->metadata->console_log, &launch->step_error);
+                       &launch->step_error);
 }
 
 /* An undo that fails leaves a domain whose metadata says how far it got: it is undone when libvirt is back. */

@@ -5,6 +5,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include "daemon/console.h"
 #include "lib/lifecycle.h"
 #include "lib/metadata.h"
 #include "lib/queue.h"
@@ -25,7 +26,8 @@ typedef struct ViommuMachine {
     uint64_t memory_bytes, memlock_bytes, created_usec;
     uint64_t page_size_bytes;   /* 0: ordinary pages */
     char **reasons, **warnings; /* NULL until planned */
-    char *console_log;          /* NULL: none */
+    char *console_log;          /* its path; NULL: none */
+    ViommuConsole *console;     /* NULL: nothing is known of it, yet */
     char *request_id;           /* NULL: none */
     char *fingerprint;          /* of the request; NULL until planned */
     uint64_t lease_end_usec;    /* CLOCK_BOOTTIME; 0: no lease */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* manager-parts: what the files of the manager share among themselves; nobody else includes this.
  *   manager.c        beginning and end, launches, news
- *   manager-stop.c   stops and leases */
+ *   manager-stop.c   stops and leases
+ *   manager-console.c  consoles and their logs */
 #pragma once
 
 #include "daemon/admission.h"
@@ -19,6 +20,11 @@ struct ViommuManager {
     ViommuAdmission *admission;
     ViommuLeases *leases;
     bool admitting; /* somebody further up does it */
+
+    bool has_consoles; /* libvirt gives guests consoles, and they are read */
+    bool sweeping;     /* their logs */
+    unsigned looks;
+    sd_event_source *look; /* after consoles that are not open */
 
     bool connected;
     ViommuLoopFunc connection_func;
@@ -41,3 +47,17 @@ void viommu_manager_check_end(ViommuManager *manager);
 void viommu_manager_settled(void *manager);
 /** A ViommuLeaseFunc. */
 void viommu_manager_lease_ended(ViommuMachine *machine, void *manager);
+
+/** Consoles are read from now on. */
+void viommu_manager_use_consoles(ViommuManager *manager);
+/** Decides where @machine's console is logged. */
+void viommu_manager_name_console(ViommuManager *manager, ViommuMachine *machine);
+/** Opens those of running machines that are not open. */
+void viommu_manager_look_after_consoles(ViommuManager *manager);
+/** Deletes logs of machines that are gone. */
+void viommu_manager_sweep_console_logs(ViommuManager *manager);
+/** @error with the last lines of @machine's console. Owned. */
+GError *viommu_manager_with_tail(ViommuMachine *machine, const GError *error);
+/** The guest of @machine has ended, as @news tells, before the machine changes; unless somebody wanted it to end, why is
+ *  noted. */
+void viommu_manager_console_ends(ViommuManager *manager, ViommuMachine *machine, const ViommuNews *news);

@@ -30,6 +30,8 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
     manager->admission = viommu_admission_new(context->config, manager->registry);
     manager->leases =
         viommu_leases_new(context->loop, manager->registry, viommu_manager_lease_ended, manager);
+    if (context->has_consoles)
+        viommu_manager_use_consoles(manager);
     return manager;
 }
 
@@ -43,6 +45,7 @@ void viommu_manager_free(ViommuManager *manager)
     if (!manager)
         return;
     end_patience(manager);
+    sd_event_source_disable_unref(manager->look);
     g_hash_table_unref(manager->operations);
     viommu_leases_free(manager->leases);
     viommu_admission_free(manager->admission);
@@ -162,6 +165,7 @@ static ViommuMachine *new_machine(ViommuManager *manager, const ViommuRequest *r
     machine->fingerprint = viommu_request_fingerprint(request);
     machine->created_usec = (uint64_t)g_get_real_time();
     machine->busy = true;
+    viommu_manager_name_console(manager, machine);
     viommu_registry_add(manager->registry, machine);
     return machine;
 }
@@ -258,8 +262,8 @@ static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine)
 {
     g_autoptr(ViommuOperation) operation = viommu_operations_take(manager->operations, machine->uuid);
     const ViommuJournalSubject subject = {machine->name, machine->uuid, &machine->owner_uid};
-    ViommuOutcome failed = {.error = viommu_launch_error(operation->launch),
-                            .reasons = viommu_launch_reasons(operation->launch)};
+    g_autoptr(GError) error = viommu_manager_with_tail(machine, viommu_launch_error(operation->launch));
+    ViommuOutcome failed = {.error = error, .reasons = viommu_launch_reasons(operation->launch)};
     ViommuOutcome stopped = {.error = NULL};
     ViommuEvent event = VIOMMU_EVENT_LAUNCH_FAILED;
     bool gone;
@@ -353,11 +357,13 @@ static void adoption_part_done(ViommuManager *manager)
 void viommu_manager_settled(void *userdata)
 {
     viommu_leases_watch_all(((ViommuManager *)userdata)->leases);
+    viommu_manager_look_after_consoles(userdata);
 }
 
 static void on_settled(void *userdata)
 {
     viommu_manager_settled(userdata);
+    viommu_manager_sweep_console_logs(userdata);
     adoption_part_done(userdata);
 }
 
@@ -403,6 +409,16 @@ static void set_connected(ViommuManager *manager, const ViommuNews *news)
         manager->connection_func(manager->connection_data);
 }
 
+static void note_end(ViommuManager *manager, const ViommuNews *news)
+{
+    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, news->uuid);
+    bool ends = news->kind == VIOMMU_NEWS_SHUTDOWN || news->kind == VIOMMU_NEWS_DESTROYED ||
+                news->kind == VIOMMU_NEWS_CRASHED;
+
+    if (machine && ends)
+        viommu_manager_console_ends(manager, machine, news);
+}
+
 void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
 {
     ViommuOperation *operation = g_hash_table_lookup(manager->operations, news->uuid);
@@ -414,6 +430,7 @@ void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
         if (news->kind == VIOMMU_NEWS_SHUTDOWN || news->kind == VIOMMU_NEWS_CRASHED)
             viommu_stop_hurry(operation->stop);
     } else {
+        note_end(manager, news);
         viommu_settle_take_news(manager->settle, news);
     }
 }

@@ -24,6 +24,7 @@ typedef struct ViommuManagerContext {
     ViommuBackend *backend;
     const ViommuConfig *config;
     const ViommuFilesSite *files;
+    bool has_consoles; /* of the backend, which tells viommu_manager_take_console() */
 } ViommuManagerContext;
 
 ViommuManager *viommu_manager_new(const ViommuManagerContext *context);
@@ -44,6 +45,8 @@ void viommu_manager_watch_connection(ViommuManager *manager, ViommuLoopFunc func
 void viommu_manager_adopt_all(ViommuManager *manager, ViommuLoopFunc func, void *userdata);
 /** News from the backend, brought to the loop. */
 void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news);
+/** Something waits at the backend for the console of @uuid, brought to the loop. */
+void viommu_manager_take_console(ViommuManager *manager, const char *uuid);
 
 /** Takes no more launches, finishes what is under way, within a bound; guests keep running.  Then tells those who still
  *  wait that the daemon ends, and calls @func with whether all did finish. */
@@ -71,3 +74,10 @@ void viommu_manager_extend(ViommuManager *manager, ViommuMachine *machine, uint6
 void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
 /** The outcome has the XML. */
 void viommu_manager_get_xml(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
+/** *ret_fd as viommu_console_attach() has it.  Fails: BUSY unless the guest lives, and when too many are attached; NOT_SUPPORTED
+ *  where guests have no console. */
+bool viommu_manager_open_console(ViommuManager *manager, ViommuMachine *machine, int *ret_fd, GError **error);
+/** *ret_fd: the log of the machine @name (or UUID), or of the last one of that name that is gone, for reading; owned.
+ *  @uid: only that user's; NULL: anybody's.  Fails: NOT_FOUND. */
+bool viommu_manager_open_console_log(ViommuManager *manager, const char *name, const uint32_t *uid,
+                                     int *ret_fd, GError **error);

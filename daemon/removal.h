@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include "daemon/backend.h"
 
-/** Blocks: for a worker.  @copies: the directory of daemon/copies.h.  @console_log may be NULL.  What is not there any more is
- *  success.  Fails: BACKEND; INTERNAL. */
-bool viommu_removal_run(ViommuBackend *backend, const char *copies, const char *uuid, const char *console_log,
-                        GError **error);
+/** Blocks: for a worker.  @copies: the directory of daemon/copies.h.  What is not there any more is success.
+ *  Fails: BACKEND; INTERNAL. */
+bool viommu_removal_run(ViommuBackend *backend, const char *copies, const char *uuid, GError **error);

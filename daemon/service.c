@@ -18,8 +18,8 @@
 #include "lib/error.h"
 #include "lib/names.h"
 
-/* QEMU may run as any user: each may make a file here, none may see or delete another's. */
-#define CONSOLE_DIRECTORY_MODE 0711
+/* Others get what is in there through us. */
+#define CONSOLE_DIRECTORY_MODE 0700
 
 typedef struct Service {
     const ViommuServiceOptions *options;
@@ -37,7 +37,6 @@ typedef struct Service {
 
 /* --- Step 1: read the configuration --- */
 
-/* A console log each is the default here, unlike in the library: a launcher whose guests are mute helps nobody. */
 static char *default_console_directory(bool user)
 {
     return g_build_filename(user ? g_get_user_runtime_dir() : "/run", "viommud", "console", NULL);
@@ -53,7 +52,6 @@ static void set_console_directory(Service *service)
     } else if (!config->console_directory) {
         config->console_directory = default_console_directory(service->options->user);
     }
-    config->policy.console_directory = config->console_directory;
 }
 
 static bool make_console_directory(const char *path, GError **error)
@@ -152,6 +150,29 @@ static void set_files(Service *service)
     };
 }
 
+typedef struct PostedConsole {
+    Service *service;
+    char uuid[37];
+} PostedConsole;
+
+static void deliver_console(void *data)
+{
+    g_autofree PostedConsole *posted = data;
+
+    viommu_manager_take_console(posted->service->manager, posted->uuid);
+}
+
+/* On a thread of the backend. */
+static void on_console(const char *uuid, void *userdata)
+{
+    Service *service = userdata;
+    PostedConsole *posted = g_new(PostedConsole, 1);
+
+    posted->service = service;
+    g_strlcpy(posted->uuid, uuid, sizeof(posted->uuid));
+    viommu_loop_post(service->loop, deliver_console, posted);
+}
+
 static bool open_backend(Service *service, GError **error)
 {
     unsigned n = (unsigned)service->config->workers;
@@ -162,8 +183,10 @@ static bool open_backend(Service *service, GError **error)
         return false;
     viommu_backend_set_patience(service->backend, (unsigned)service->config->patience_sec);
     set_files(service);
-    context = (ViommuManagerContext){service->loop, service->worker, service->backend, service->config,
-                                     &service->files};
+    context = (ViommuManagerContext){
+        service->loop,    service->worker,
+        service->backend, service->config,
+        &service->files,  viommu_backend_watch_consoles(service->backend, on_console, service)};
     service->manager = viommu_manager_new(&context);
     /* The objects are there before the first machine is found, the name only afterwards. */
     return viommu_bus_new(service->loop, service->manager,

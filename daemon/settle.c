@@ -40,7 +40,7 @@ typedef struct Undo {
     ViommuSettle *settle;
     ViommuBackend *backend;
     const char *copies;
-    char *name, *uuid, *console_log;
+    char *name, *uuid;
     uint32_t owner_uid;
     GError *error;
 } Undo;
@@ -109,7 +109,7 @@ static void undo_work(void *data)
 {
     Undo *undo = data;
 
-    viommu_removal_run(undo->backend, undo->copies, undo->uuid, undo->console_log, &undo->error);
+    viommu_removal_run(undo->backend, undo->copies, undo->uuid, &undo->error);
 }
 
 static void undo_done(void *data)
@@ -126,7 +126,6 @@ static void undo_done(void *data)
         g_hash_table_remove(undo->settle->owed, undo->uuid);
     g_free(undo->name);
     g_free(undo->uuid);
-    g_free(undo->console_log);
     g_clear_error(&undo->error);
     g_free(undo);
 }
@@ -140,7 +139,6 @@ static void start_undo(ViommuSettle *settle, const ViommuDomain *domain, const V
     undo->copies = settle->copies;
     undo->name = g_strdup(domain->name);
     undo->uuid = g_strdup(domain->uuid);
-    undo->console_log = g_strdup(metadata->console_log);
     undo->owner_uid = metadata->owner_uid;
     viommu_worker_run(settle->worker, undo_work, undo_done, undo);
 }

@@ -13,7 +13,7 @@ struct ViommuStop {
     ViommuStopContext context;
     ViommuStopFunc func;
     void *userdata;
-    char *uuid, *console_log;
+    char *uuid;
     uint32_t seconds;
     bool hurry;            /* loop thread only */
     sd_event_source *wait; /* set while waiting for the guest */
@@ -48,8 +48,7 @@ static void work_remove(void *data)
 {
     ViommuStop *stop = data;
 
-    viommu_removal_run(stop->context.backend, stop->context.copies, stop->uuid, stop->console_log,
-                       &stop->error);
+    viommu_removal_run(stop->context.backend, stop->context.copies, stop->uuid, &stop->error);
 }
 
 ViommuStop *viommu_stop_new(const ViommuStopContext *context, const ViommuMachine *machine, uint32_t seconds,
@@ -61,7 +60,6 @@ ViommuStop *viommu_stop_new(const ViommuStopContext *context, const ViommuMachin
     stop->func = func;
     stop->userdata = userdata;
     stop->uuid = g_strdup(machine->uuid);
-    stop->console_log = g_strdup(machine->console_log);
     stop->seconds = seconds;
     viommu_worker_run(context->worker, work_mark, done_mark, stop);
     return stop;
@@ -81,7 +79,6 @@ void viommu_stop_free(ViommuStop *stop)
         return;
     end_wait(stop);
     g_free(stop->uuid);
-    g_free(stop->console_log);
     g_clear_error(&stop->error);
     g_free(stop);
 }

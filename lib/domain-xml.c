@@ -188,15 +188,6 @@ static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network
     viommu_xml_close(xml);
 }
 
-static void write_console(ViommuXmlWriter *xml, const ViommuPlan *plan)
-{
-    viommu_xml_open(xml, "serial");
-    viommu_xml_attribute(xml, "type", "pty");
-    if (plan->console_log)
-        viommu_xml_empty(xml, "log", "file", plan->console_log, "append", "off", NULL);
-    viommu_xml_close(xml);
-}
-
 static void write_granule(ViommuXmlWriter *xml, const ViommuIommuAttributes *given)
 {
     if (given->granule)
@@ -262,7 +253,7 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     write_controllers(xml, plan);
     for (guint i = 0; i < plan->networks->len; i++)
         write_network(xml, g_ptr_array_index(plan->networks, i));
-    write_console(xml, plan);
+    viommu_xml_empty(xml, "serial", "type", "pty", NULL);
     write_iommu(xml, &plan->iommu);
     viommu_xml_empty(xml, "memballoon", "model", "none", NULL);
     write_entropy(xml, plan);

@@ -42,7 +42,6 @@ static const Attribute attributes[] = {
     {"memory", ATTRIBUTE_NUMBER64, AT(memory_bytes)},
     {"memlock", ATTRIBUTE_NUMBER64, AT(memlock_bytes)},
     {"page-size", ATTRIBUTE_NUMBER64, AT(page_size_bytes), .optional = true},
-    {"console-log", ATTRIBUTE_TEXT, AT(console_log), .optional = true},
     {"lease-end", ATTRIBUTE_NUMBER64, AT(lease_end_usec), .optional = true},
     {"boot", ATTRIBUTE_TEXT, AT(boot), .optional = true},
     {"client", ATTRIBUTE_TEXT, AT(client), .optional = true},
@@ -118,7 +117,6 @@ ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest 
         .memory_bytes = plan->memory_bytes,
         .memlock_bytes = plan->memlock_bytes,
         .page_size_bytes = plan->page_size_bytes,
-        .console_log = g_strdup(plan->console_log),
         .reasons = reasons_of(&plan->iommu),
         .created_usec = created_usec,
     };

@@ -21,7 +21,6 @@ typedef struct ViommuMetadata {
     ViommuModel model; /* VIOMMU_MODEL_NONE: no IOMMU */
     uint64_t vcpus, memory_bytes, memlock_bytes;
     uint64_t page_size_bytes; /* 0: ordinary pages */
-    char *console_log;        /* NULL: none */
     char **reasons;           /* why the model was chosen; never NULL after reading */
     char **warnings;
     uint64_t created_usec;   /* CLOCK_REALTIME */

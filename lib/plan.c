@@ -482,8 +482,6 @@ static void settle_rest(Build *build)
     plan->initrd = g_strdup(input->handovers ? input->handovers->initrd.path : request->boot.initrd.path);
     settle_cmdline(build);
     plan->wait = request->wait == VIOMMU_UNSET ? VIOMMU_WAIT_STARTED : (ViommuWait)request->wait;
-    if (input->policy->console_directory)
-        plan->console_log = g_strdup_printf("%s/%s.log", input->policy->console_directory, plan->name);
     if (plan->ioapic_split)
         note(build, "the I/O APIC is split (driver 'qemu'): interrupt remapping needs it");
 }
@@ -554,7 +552,6 @@ void viommu_plan_free(ViommuPlan *plan)
     g_free(plan->kernel);
     g_free(plan->initrd);
     g_free(plan->cmdline);
-    g_free(plan->console_log);
     g_clear_pointer(&plan->disks, g_ptr_array_unref);
     g_clear_pointer(&plan->networks, g_ptr_array_unref);
     g_clear_pointer(&plan->warnings, g_ptr_array_unref);

@@ -64,7 +64,6 @@ typedef struct ViommuPlan {
     bool scsi_controller;       /* a virtio-scsi controller is needed */
     bool translate_controllers; /* and sits behind the IOMMU, as the entropy device does */
     ViommuIommuChoice iommu;
-    char *console_log; /* NULL: none */
     ViommuWait wait;
     GPtrArray *warnings; /* of char * */
     GPtrArray *notes;    /* of char *: defaults taken and side effects, in plain words */

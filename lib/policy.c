@@ -12,6 +12,5 @@ void viommu_policy_init(ViommuPolicy *policy)
         .default_memory_bytes = VIOMMU_GIB,
         .default_vcpus = 1,
         .locked_reserve_bytes = VIOMMU_GIB,
-        .console_directory = NULL,
     };
 }

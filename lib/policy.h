@@ -10,8 +10,7 @@ typedef struct ViommuPolicy {
     uint64_t default_memory_bytes; /* for a request without memory */
     unsigned default_vcpus;
     uint64_t locked_reserve_bytes; /* of the host's memory, which guests may not lock */
-    const char *console_directory; /* where console logs go; NULL: no log.  Borrowed. */
 } ViommuPolicy;
 
-/** Native order, automatic accelerator, 1 GiB, one vCPU, 1 GiB that no guest may lock, no console log. */
+/** Native order, automatic accelerator, 1 GiB, one vCPU, 1 GiB that no guest may lock. */
 void viommu_policy_init(ViommuPolicy *policy);

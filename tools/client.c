@@ -2,6 +2,7 @@
 #include "tools/client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
@@ -266,19 +267,46 @@ static bool read_reply(Message *reply, GVariant **ret_reply, GError **error)
     return value != NULL;
 }
 
-bool viommu_client_call(ViommuClient *client, const ViommuClientCall *call, GVariant **ret_reply,
-                        GVariant **ret_reasons, GError **error)
+/* NULL: it failed, or the reply is an error. */
+static Message *ask(ViommuClient *client, const ViommuClientCall *call, GVariant **ret_reasons,
+                    GError **error)
 {
     g_autoptr(GVariant) arguments = call->arguments ? g_variant_ref_sink(call->arguments) : NULL;
     g_autoptr(Message) message = new_call(client, call, arguments, error);
     g_autoptr(Message) reply = message ? wait_for_reply(client, call, message, error) : NULL;
 
+    if (!reply || !sd_bus_message_is_method_error(reply, NULL))
+        return g_steal_pointer(&reply);
+    read_error(client, reply, ret_reasons, error);
+    return NULL;
+}
+
+bool viommu_client_call_fd(ViommuClient *client, const ViommuClientCall *call, int *ret_fd, GError **error)
+{
+    g_autoptr(Message) reply = ask(client, call, NULL, error);
+    int fd = -1, r;
+
     if (!reply)
         return false;
-    if (sd_bus_message_is_method_error(reply, NULL)) {
-        read_error(client, reply, ret_reasons, error);
+    r = sd_bus_message_read(reply, "h", &fd);
+    /* The message's own is closed with it. */
+    if (r > 0)
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (r <= 0 || fd < 0) {
+        internal(error, "%s replied without a file descriptor", call->method);
         return false;
     }
+    *ret_fd = fd;
+    return true;
+}
+
+bool viommu_client_call(ViommuClient *client, const ViommuClientCall *call, GVariant **ret_reply,
+                        GVariant **ret_reasons, GError **error)
+{
+    g_autoptr(Message) reply = ask(client, call, ret_reasons, error);
+
+    if (!reply)
+        return false;
     if (!ret_reply || read_reply(reply, ret_reply, error))
         return true;
     g_prefix_error(error, "%s: ", call->method);

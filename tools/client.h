@@ -62,3 +62,5 @@ const char *viommu_client_watch_result(const ViommuClientWatch *watch);
  *  Fails: what the error reply's name means (failure.h). */
 bool viommu_client_call(ViommuClient *client, const ViommuClientCall *call, GVariant **ret_reply,
                         GVariant **ret_reasons, GError **error);
+/** The same for a method that replies with a file descriptor: *ret_fd, owned. */
+bool viommu_client_call_fd(ViommuClient *client, const ViommuClientCall *call, int *ret_fd, GError **error);

@@ -20,6 +20,7 @@ enum {
     RESET,
     EXTEND,
     XML,
+    CONSOLE,
     PLAN,
     HOST,
     FACTS,
@@ -40,6 +41,8 @@ static const ViommuCtlVerbRow verbs[] = {
     [EXTEND] = {"extend", 2, 2, "NAME SECONDS", viommu_ctl_extend,
                 "Let the machine's lease end so many seconds from now"},
     [XML] = {"xml", 1, 1, "NAME", viommu_ctl_xml, "Print the machine's present domain XML"},
+    [CONSOLE] = {"console", 1, 1, "NAME", viommu_ctl_console,
+                 "Be at the guest's serial console; Ctrl-] leaves it"},
     [PLAN] = {"plan", 1, 1, "REQUEST.json", viommu_ctl_plan,
               "Say what would be launched, and why; launches nothing"},
     [HOST] = {"host", 0, 0, "", viommu_ctl_host, "Say what this host can do, and why not the rest"},
@@ -52,9 +55,10 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 
 #define V(verb)  (1u << (verb))
 #define EVERYONE (~0u)
-#define BUS      (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML))
-#define LOCAL    (V(PLAN) | V(HOST) | V(FACTS))
-#define MANAGE   (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(XML))
+#define BUS \
+    (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE))
+#define LOCAL  (V(PLAN) | V(HOST) | V(FACTS))
+#define MANAGE (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE))
 
 static const struct {
     const char *name;
@@ -75,6 +79,8 @@ static const struct {
      "Remove the machine so many seconds after its launch began (over the request's lease.seconds)"},
     {"bind", 0, "BOND", offsetof(ViommuCtl, bind), V(LAUNCH), &viommu_enum_bind,
      "client: stay, and remove the machine at the end; or none (over the request's lease.bind)"},
+    {"log", 0, NULL, offsetof(ViommuCtl, log), V(CONSOLE), NULL,
+     "Print what the console has printed, also of a machine that is gone"},
     {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(STOP), NULL,
      "How long the guest may take to power off before it is ended; default 30"},
     {"host", 'H', "HOST", offsetof(ViommuCtl, host), BUS | LOCAL, NULL,

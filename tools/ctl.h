@@ -10,6 +10,7 @@
 typedef struct ViommuCtl {
     /* Options; NULL or false when not given. */
     const char *wait, *name, *request_id, *timeout, *host, *order, *connect, *lease, *bind, *root;
+    bool log; /* console */
     bool user, system, json, xml, inventory, no_color, no_ask_password, help, version;
     /* The words after the verb, as many as the verb's row allows. */
     char **words;
@@ -32,6 +33,7 @@ bool viommu_ctl_stop(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_kill(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_reset(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_xml(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_console(ViommuCtl *ctl, GError **error);
 /* Without one. */
 bool viommu_ctl_plan(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_host(ViommuCtl *ctl, GError **error);

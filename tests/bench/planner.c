@@ -132,7 +132,6 @@ int main(void)
 
     g_set_prgname("planner");
     viommu_policy_init(&policy);
-    policy.console_directory = "/run/viommud/console";
     for (size_t n = 0; n < G_N_ELEMENTS(cases); n++)
         measure(n, host, &policy);
     return EXIT_SUCCESS;

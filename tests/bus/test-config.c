@@ -57,7 +57,10 @@ START_TEST(the_vendors_file_names_all_keys_and_changes_none)
     ck_assert_uint_eq(config->policy.default_memory_bytes, defaults->policy.default_memory_bytes);
     ck_assert_uint_eq(config->policy.default_vcpus, defaults->policy.default_vcpus);
     ck_assert_uint_eq(config->policy.locked_reserve_bytes, defaults->policy.locked_reserve_bytes);
-    ck_assert_ptr_null(config->policy.console_directory);
+    ck_assert_ptr_null(config->console_directory);
+    ck_assert_uint_eq(config->console_log_bytes, defaults->console_log_bytes);
+    ck_assert_uint_eq(config->console_keep_seconds, defaults->console_keep_seconds);
+    ck_assert_uint_eq(config->console_keep_logs, defaults->console_keep_logs);
     ck_assert_str_eq(config->group, defaults->group);
     ck_assert_uint_eq(config->workers, defaults->workers);
     ck_assert_uint_eq(config->running_launches, defaults->running_launches);
@@ -80,7 +83,8 @@ START_TEST(every_key_is_read)
     g_autofree char *path =
         file_with("a.conf", "[iommu]\norder=virtio\n"
                             "[machine]\naccelerator=tcg\nmemory= 2 GiB \nvcpus=3\n"
-                            "console-directory=/var/log/x\n"
+                            "[console]\ndirectory=/var/log/x\nlog-size=8 KiB\n"
+                            "keep-seconds=0\nkeep-logs=7\n"
                             "[daemon]\ngroup=wheel\nworkers=5\nlibvirt-patience=7\nrunning-launches=6\n"
                             "[leases]\ngrace=7\n"
                             "[limits]\nmachines=10\nmachines-per-user=11\nvcpus=12\n"
@@ -95,7 +99,10 @@ START_TEST(every_key_is_read)
     ck_assert_int_eq((int)config->policy.accelerator, VIOMMU_ACCELERATOR_TCG);
     ck_assert_uint_eq(config->policy.default_memory_bytes, 2 * VIOMMU_GIB);
     ck_assert_uint_eq(config->policy.default_vcpus, 3);
-    ck_assert_str_eq(config->policy.console_directory, "/var/log/x");
+    ck_assert_str_eq(config->console_directory, "/var/log/x");
+    ck_assert_uint_eq(config->console_log_bytes, 8 * VIOMMU_KIB);
+    ck_assert_uint_eq(config->console_keep_seconds, 0);
+    ck_assert_uint_eq(config->console_keep_logs, 7);
     ck_assert_str_eq(config->group, "wheel");
     ck_assert_uint_eq(config->workers, 5);
     ck_assert_uint_eq(config->patience_sec, 7);
@@ -104,11 +111,11 @@ START_TEST(every_key_is_read)
     ck_assert_mem_eq(&config->limits, &limits, sizeof(limits));
     ck_assert_uint_eq(config->policy.locked_reserve_bytes, 20 * VIOMMU_MIB);
 
-    g_autofree char *later = file_with("b.conf", "[daemon]\nworkers=8\n[machine]\nconsole-directory=\n");
+    g_autofree char *later = file_with("b.conf", "[daemon]\nworkers=8\n[console]\ndirectory=\n");
     ck_assert(viommu_config_load_file(config, later, NULL));
     ck_assert_uint_eq(config->workers, 8);
     ck_assert_uint_eq(config->running_launches, 6);
-    ck_assert_ptr_null(config->policy.console_directory);
+    ck_assert_ptr_null(config->console_directory);
 }
 END_TEST
 
@@ -139,8 +146,8 @@ static const struct {
     {"[machine]\nmemory=some\n", ":2: [machine] memory: "},
     {"[machine]\nmemory=1 KiB\n", ":2: [machine] memory: '1 KiB' is not between 1 MiB and "},
     {"[machine]\nvcpus=0\n", ":2: [machine] vcpus: '0' is not a number between 1 and 65535"},
-    {"[machine]\nconsole-directory=logs\n",
-     ":2: [machine] console-directory: 'logs' is not an absolute path"},
+    {"[console]\ndirectory=logs\n", ":2: [console] directory: 'logs' is not an absolute path"},
+    {"[console]\nlog-size=1 KiB\n", ":2: [console] log-size: '1 KiB' is not between 4 KiB and 1 GiB"},
     {"[daemon]\nworkers=-1\n", ":2: [daemon] workers: '-1' is not a number between 1 and 64"},
     {"[daemon]\nworkers=\n", ":2: [daemon] workers: '' is not a number between 1 and 64"},
     {"no key file\n", ": "},
@@ -166,7 +173,7 @@ START_TEST(printed_with_the_place_of_each_value)
     g_autoptr(ViommuConfig) config = viommu_config_new();
     g_autoptr(ViommuConfig) again = viommu_config_new();
     g_autofree char *first = file_with("f.conf", "[machine]\nmemory=2048 MiB\nvcpus=3\n");
-    g_autofree char *second = file_with("g.conf", "[machine]\n\nvcpus=4\nconsole-directory=/x\n");
+    g_autofree char *second = file_with("g.conf", "[machine]\n\nvcpus=4\n[console]\ndirectory=/x\n");
 
     ck_assert_msg(viommu_config_load_file(config, first, &error), "%s", error ? error->message : "");
     ck_assert_msg(viommu_config_load_file(config, second, &error), "%s", error ? error->message : "");
@@ -174,7 +181,7 @@ START_TEST(printed_with_the_place_of_each_value)
     g_autofree char *expected =
         g_strdup_printf("[iommu]\n# default\norder=native\n\n"
                         "[machine]\n# default\naccelerator=auto\n# %s:2\nmemory=2 GiB\n# %s:3\nvcpus=4\n"
-                        "# %s:4\nconsole-directory=/x\n\n[daemon]\n",
+                        "\n[console]\n# %s:5\ndirectory=/x\n# default\nlog-size=1 MiB\n",
                         first, second, second);
     ck_assert_msg(g_str_has_prefix(text, expected), "%s", text);
     for (unsigned i = 0; viommu_config_key(i); i++) {

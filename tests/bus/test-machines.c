@@ -118,9 +118,7 @@ static void stop_and_launch_again(int seconds)
 {
     g_autoptr(Harness) harness = harness_new_ready();
     g_autofree char *path = harness_launch(harness, PLAIN), *again = NULL;
-    g_autofree char *log = harness_property(harness, path, VIOMMU_IFACE_MACHINE, "ConsoleLog");
 
-    ck_assert_msg(strstr(log, harness->directory), "%s", log);
     harness_stop(harness, path, seconds);
     ck_assert_uint_eq(harness_count(harness), 0);
     again = harness_launch(harness, PLAIN);

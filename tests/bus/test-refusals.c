@@ -87,6 +87,27 @@ START_TEST(not_found)
 }
 END_TEST
 
+/* libvirt's test driver gives its guests no console. */
+START_TEST(no_console)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *path = harness_launch(harness, "{'name': <'mute'>, 'arch': <'x86_64'>}");
+    static const char *const names[] = {"mute", "nobody", "", "../x"};
+
+    harness_assert_property(harness, path, "ConsoleLog", "''");
+    g_autoptr(HarnessError) console =
+        harness_call_error(harness, harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, "OpenConsole"));
+    harness_assert_error(console, "NotSupported", "have no console");
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        sd_bus_message *call =
+            harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "OpenConsoleLog");
+        ck_assert_int_ge(sd_bus_message_append(call, "s", names[i]), 0);
+        g_autoptr(HarnessError) log = harness_call_error(harness, call);
+        harness_assert_error(log, "NotFound", "there is no log of a console");
+    }
+}
+END_TEST
+
 START_TEST(busy_machines)
 {
     static const char *const options[] = {"--user", "--connect=test:///default", NULL};
@@ -294,6 +315,7 @@ static const HarnessScenario scenarios[] = {
     {"not-supported", &not_supported},
     {"exists", &exists},
     {"not-found", &not_found},
+    {"no-console", &no_console},
     {"busy-machines", &busy_machines},
     {"busy-launches", &busy_launches},
     {"libvirt-away", &libvirt_away},

@@ -84,11 +84,10 @@ crash_guests() {
     done
 }
 
-# Whatever there is of machines, one line each, as libvirt and the directories have it.
+# Whatever there is of machines, one line each, as libvirt and the directories have it; but logs of consoles, which stay for a while.
 crash_left() {
     crash_virsh list --all --name | sed '/^$/d; s/^/domain /'
     find "$lab_state" -name '*.xml' -o -path '*/nvram/*' -o -path '*/save/*' -o -path '*/snapshot/*' -type f
-    find "$lab_dir/console" -type f
     crash_guests | sed 's/^/process /'
 }
 
@@ -118,11 +117,10 @@ crash_whole() {
 }
 
 crash_is_whole() {
-    [ "$(crash_count)" = '1 machines, 1 domains, 1 NVRAM, 1 consoles, 1 processes' ]
+    [ "$(crash_count)" = '1 machines, 1 domains, 1 NVRAM, 1 processes' ]
 }
 
 crash_count() {
     echo "$(lab_ctl list --json | jq length) machines, $(crash_virsh list --all --name | grep -c .) domains," \
-        "$(find "$lab_state/nvram" -type f | wc -l) NVRAM, $(find "$lab_dir/console" -type f | wc -l) consoles," \
-        "$(crash_guests | wc -l) processes"
+        "$(find "$lab_state/nvram" -type f | wc -l) NVRAM, $(crash_guests | wc -l) processes"
 }

@@ -154,7 +154,6 @@ void fuzz_plan(const ViommuRequest *request, const ViommuHost *host)
     bool more = true;
 
     viommu_policy_init(&policy);
-    policy.console_directory = "/console";
     while (more) {
         g_autoptr(ViommuPlan) plan = NULL;
         g_autoptr(GPtrArray) reasons = NULL;

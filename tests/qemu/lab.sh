@@ -77,7 +77,7 @@ lab_open() {
     install -m 755 "$VIOMMUD" "$lab_dir/viommud"
     install -m 755 "$VIOMMUCTL" "$lab_dir/viommuctl"
     "${lab_as[@]}" mkdir -p "$lab_dir"/{console,home,libvirt/etc}
-    printf '[machine]\nconsole-directory=%s/console\n' "$lab_dir" >"$lab_dir/viommud.conf"
+    printf '[console]\ndirectory=%s/console\n' "$lab_dir" >"$lab_dir/viommud.conf"
     # Without virtlogd libvirt writes the console logs itself.
     printf 'stdio_handler = "file"\n%s\n' "${lab_qemu_conf:-}" | "${lab_as[@]}" tee "$lab_dir/libvirt/etc/qemu.conf" >/dev/null
     cat >"$lab_dir/bus.conf" <<END

@@ -27,7 +27,6 @@ static ViommuMetadata *full(void)
         .memory_bytes = UINT64_MAX,
         .memlock_bytes = 0,
         .page_size_bytes = 2 << 20,
-        .console_log = g_strdup("/var/log/a&b"),
         .reasons = g_strsplit("because|'virtio' needs <acpi/>", "|", -1),
         .warnings = g_strsplit("be \xc3\xa4ware", "|", -1),
         .created_usec = 1763690000000000,
@@ -43,7 +42,6 @@ static ViommuMetadata *least(void)
     ViommuMetadata *metadata = full();
 
     g_clear_pointer(&metadata->request_id, g_free);
-    g_clear_pointer(&metadata->console_log, g_free);
     g_clear_pointer(&metadata->reasons, g_strfreev);
     g_clear_pointer(&metadata->warnings, g_strfreev);
     metadata->reasons = g_new0(char *, 1);
@@ -72,7 +70,6 @@ static void assert_same(const ViommuMetadata *a, const ViommuMetadata *b)
     ck_assert_uint_eq(a->memory_bytes, b->memory_bytes);
     ck_assert_uint_eq(a->memlock_bytes, b->memlock_bytes);
     ck_assert_uint_eq(a->page_size_bytes, b->page_size_bytes);
-    ck_assert_pstr_eq(a->console_log, b->console_log);
     ck_assert(g_strv_equal((const char *const *)a->reasons, (const char *const *)b->reasons));
     ck_assert(g_strv_equal((const char *const *)a->warnings, (const char *const *)b->warnings));
     ck_assert_uint_eq(a->created_usec, b->created_usec);
@@ -264,7 +261,6 @@ START_TEST(from_a_plan)
                        .memory_bytes = 3,
                        .memlock_bytes = 4,
                        .page_size_bytes = 5,
-                       .console_log = (char *)"/log",
                        .warnings = warnings};
 
     viommu_iommu_choice_init(&plan.iommu);
@@ -290,7 +286,6 @@ START_TEST(from_a_plan)
         ck_assert_uint_eq(metadata->memory_bytes, 3);
         ck_assert_uint_eq(metadata->memlock_bytes, 4);
         ck_assert_uint_eq(metadata->page_size_bytes, 5);
-        ck_assert_str_eq(metadata->console_log, "/log");
         ck_assert_uint_eq(g_strv_length(metadata->reasons), chosen ? 1 : 2);
         ck_assert_str_eq(metadata->reasons[0], "the first");
         ck_assert_str_eq(metadata->warnings[0], "careful");

@@ -56,7 +56,6 @@ static void make(Made *made, const char *host, const char *request)
     ck_assert_ptr_nonnull(made->host);
     made->request = parse(request);
     viommu_policy_init(&made->policy);
-    made->policy.console_directory = "/log";
     ViommuPlanInput input = {.request = made->request, .host = made->host, .policy = &made->policy};
     ck_assert_int_eq(viommu_plan_build(&input, &made->plan, NULL, &made->error), made->plan != NULL);
 }
@@ -139,7 +138,6 @@ START_TEST(defaults)
     ck_assert(g_str_has_prefix(made.plan->name, "vm-"));
     ck_assert_uint_eq(strlen(made.plan->name), 13);
     ck_assert_uint_eq(strlen(made.plan->uuid), 36);
-    ck_assert(g_str_has_prefix(made.plan->console_log, "/log/vm-"));
     ck_assert_uint_gt(made.plan->notes->len, 3);
     made_clear(&made);
 }

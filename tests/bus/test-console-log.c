@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The files that keep what guests print: bounded, found by name, owner and age, and deleted in time. */
+#include "tests/unit/unit.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utime.h>
+#include "daemon/console-log.h"
+
+#define LIMIT 8192
+
+static const char *const uuids[] = {
+    "00000000-0000-4000-8000-000000000001",
+    "00000000-0000-4000-8000-000000000002",
+    "00000000-0000-4000-8000-000000000003",
+};
+
+static char *directory;
+
+static char *path_of(uint32_t uid, const char *name, unsigned n)
+{
+    return viommu_console_log_path(directory, uid, name, uuids[n]);
+}
+
+/* Its path. Owned. */
+static char *make_log(uint32_t uid, const char *name, unsigned n, unsigned age)
+{
+    char *path = path_of(uid, name, n);
+    struct utimbuf times;
+
+    ck_assert(viommu_console_log_append(path, LIMIT, "words", 5, NULL));
+    times.actime = times.modtime = time(NULL) - age;
+    ck_assert_int_eq(utime(path, &times), 0);
+    return path;
+}
+
+static bool is_there(const char *path)
+{
+    return g_access(path, F_OK) == 0;
+}
+
+START_TEST(small_ones_are_whole)
+{
+    g_autofree char *path = path_of(1000, "small", 0), *text = NULL;
+    struct stat info;
+
+    ck_assert(viommu_console_log_append(path, LIMIT, "one\n", 4, NULL));
+    ck_assert(viommu_console_log_append(path, LIMIT, "two\n", 4, NULL));
+    ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+    ck_assert_str_eq(text, "one\ntwo\n");
+    ck_assert_int_eq(g_stat(path, &info), 0);
+    ck_assert_uint_eq(info.st_mode & 07777, 0600);
+    g_unlink(path);
+}
+END_TEST
+
+/* Whatever comes in whatever pieces: the bound holds, the beginning stays, the end is there, and the gap is told once. */
+START_TEST(large_ones_are_bounded)
+{
+    static const unsigned pieces[] = {1, 7, 80, 1000, 3000, 20000};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(pieces); i++) {
+        g_autofree char *path = path_of(1000, "large", 0), *piece = g_strnfill(pieces[i], 'x'), *text = NULL;
+        size_t size, steps = MAX(9, 50000 / pieces[i]);
+        struct stat info;
+
+        ck_assert(viommu_console_log_append(path, LIMIT, "BEGINNING\n", 10, NULL));
+        for (size_t step = 0; step < steps; step++) {
+            ck_assert(viommu_console_log_append(path, LIMIT, piece, pieces[i], NULL));
+            ck_assert_int_eq(g_stat(path, &info), 0);
+            ck_assert_uint_le((uint64_t)info.st_size, LIMIT);
+        }
+        ck_assert(viommu_console_log_append(path, LIMIT, "\nEND", 4, NULL));
+        ck_assert(g_file_get_contents(path, &text, &size, NULL));
+        ck_assert_uint_gt(size, LIMIT / 2);
+        ck_assert(g_str_has_prefix(text, "BEGINNING\nxxx"));
+        ck_assert(g_str_has_suffix(text, "xxx\nEND"));
+        const char *gap = strstr(text, "is left out]");
+        ck_assert_ptr_nonnull(gap);
+        ck_assert_ptr_null(strstr(gap + 1, "is left out]"));
+        g_unlink(path);
+    }
+}
+END_TEST
+
+START_TEST(what_cannot_be_written_is_said)
+{
+    g_autofree char *path = g_build_filename(directory, "nowhere", "1-x.log", NULL);
+    g_autofree char *link = path_of(1000, "link", 0), *target = g_build_filename(directory, "target", NULL);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(!viommu_console_log_append(path, LIMIT, "x", 1, &error));
+    ck_assert(strstr(error->message, path) && strstr(error->message, "No such file"));
+    ck_assert_int_eq(symlink(target, link), 0);
+    ck_assert(!viommu_console_log_append(link, LIMIT, "x", 1, NULL));
+    ck_assert(!is_there(target));
+    g_unlink(link);
+}
+END_TEST
+
+START_TEST(found_by_name_owner_and_age)
+{
+    const uint32_t one = 1000, other = 1001, nobody = 5;
+    g_autofree char *old = make_log(one, "a-1", 0, 100), *new = make_log(one, "a-1", 1, 10);
+    g_autofree char *others = make_log(other, "a-1", 2, 1);
+    const struct {
+        const char *name;
+        const uint32_t *uid;
+        const char *path;
+    } cases[] = {
+        {"a-1", &one, new},     {"a-1", &other, others},  {"a-1", NULL, others}, {"a-1", &nobody, NULL},
+        {uuids[0], &one, old},  {uuids[0], &other, NULL}, {"a", NULL, NULL},     {"1", NULL, NULL},
+        {"../x", &other, NULL}, {"", NULL, NULL},         {"-1", NULL, NULL},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *found = viommu_console_log_find(directory, cases[i].name, cases[i].uid);
+        ck_assert_msg(g_strcmp0(found, cases[i].path) == 0, "%zu: %s", i, found);
+    }
+    g_unlink(old);
+    g_unlink(new);
+    g_unlink(others);
+}
+END_TEST
+
+START_TEST(swept_by_age_and_number)
+{
+    g_autoptr(GHashTable) live = g_hash_table_new(g_str_hash, g_str_equal);
+    ViommuConsoleLogKeep keep = {live, 1000, 1};
+    g_autofree char *alive = make_log(1, "alive", 0, 5000), *one = make_log(1, "one", 1, 20);
+    g_autofree char *older = make_log(1, "older", 2, 30), *others = make_log(2, "others", 1, 500);
+    g_autofree char *aged = make_log(3, "aged", 1, 2000),
+                    *foreign = g_build_filename(directory, "1-x.log", NULL);
+
+    ck_assert(g_file_set_contents(foreign, "", -1, NULL));
+    g_hash_table_add(live, (char *)uuids[0]);
+    viommu_console_log_sweep(directory, &keep);
+    ck_assert(is_there(alive) && is_there(one) && is_there(others));
+    ck_assert(!is_there(older) && !is_there(aged));
+    /* Not one of ours. */
+    ck_assert(is_there(foreign));
+    keep.count = 0;
+    viommu_console_log_sweep(directory, &keep);
+    ck_assert(is_there(alive) && !is_there(one) && !is_there(others));
+    g_unlink(alive);
+    g_unlink(foreign);
+}
+END_TEST
+
+int main(void)
+{
+    static const TTest *tests[5];
+    int status;
+
+    tests[0] = small_ones_are_whole;
+    tests[1] = large_ones_are_bounded;
+    tests[2] = what_cannot_be_written_is_said;
+    tests[3] = found_by_name_owner_and_age;
+    tests[4] = swept_by_age_and_number;
+    directory = g_dir_make_tmp("viommu-console-log.XXXXXX", NULL);
+    status = unit_run("console-log", tests, G_N_ELEMENTS(tests));
+    if (g_rmdir(directory) < 0)
+        status = EXIT_FAILURE; /* something is left */
+    g_free(directory);
+    return status;
+}
