@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* abuse: a system's bus with an unprivileged attacker, a victim who wants to be served meanwhile, and a daemon that must
+ * come out of it as it went in. */
+#pragma once
+
+#include "tests/bus/people.h"
+
+/* What the daemon may have grown by after an abuse: caches fill, a leak for each of thousands of calls shows. */
+#define ABUSE_GROWTH_KIB (24u * 1024)
+
+typedef struct Abuse {
+    Harness *harness;
+    sd_bus *attacker; /* PEOPLE_MEMBER */
+    sd_bus *victim;   /* root */
+    GPid pid;         /* of the daemon */
+    size_t rss_kib;   /* before */
+} Abuse;
+
+/** Warm: each kind of call has been made once. */
+Abuse *abuse_begin(void);
+/** Fails unless the daemon is the same process, no machine is left, and it has not grown. */
+void abuse_end(Abuse *abuse);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Abuse, abuse_end)
+
+/** The victim reads a property; how long that took, in milliseconds.  Fails when it takes longer than two seconds. */
+unsigned abuse_serve_victim(Abuse *abuse);
+/** A client's socket, authenticated as the attacker, for what no library would send. */
+int abuse_raw_socket(Abuse *abuse);

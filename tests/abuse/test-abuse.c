@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-abuse: what an unprivileged member of the group can think of, over a real bus: each ends in a named error, or is
+ * none of ours to answer, and does no harm to the daemon or to others. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "tests/abuse/abuse.h"
+
+static void refused(Abuse *abuse, const char *request, const char *words)
+{
+    g_autoptr(sd_bus_message) answer =
+        people_exchange(abuse->attacker, harness_request(abuse->attacker, "Launch", request));
+
+    people_assert_error(answer, "InvalidRequest", words);
+}
+
+/* --- Strings --- */
+
+START_TEST(hostile_strings)
+{
+    static const char *const names[] = {"<a/>", "a&amp;b", "a'b", "../../etc", "a\\nb",
+                                        "-rf",  ".",       "a b", "\\u202e",   ""};
+    static const char *const texts[] = {"\\n", "\\u0001", "\\u001b[31m", "\\u007f"};
+    g_autoptr(Abuse) abuse = abuse_begin();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *request = g_strdup_printf("{'name': <\"%s\">}", names[i]);
+        refused(abuse, request, "name");
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autofree char *request = g_strdup_printf("{'arch': <\"%s\">}", texts[i]);
+        g_autofree char *cmdline =
+            g_strdup_printf("{'boot': <{'kernel': <'/k'>, 'cmdline': <\"a%sb\">}>}", texts[i]);
+        refused(abuse, request, "arch");
+        refused(abuse, cmdline, "boot.cmdline");
+    }
+}
+END_TEST
+
+/* Text that is allowed comes back from libvirt as it went in, and makes no element. */
+START_TEST(metacharacters)
+{
+    static const char text[] = "]]><evil a=\\\"1\\\"/>&lt;'<!--";
+    g_autoptr(Abuse) abuse = abuse_begin();
+    g_autofree char *request = g_strdup_printf(
+        "{'name': <'meta'>, 'arch': <'x86_64'>, 'request-id': <\"%s\">, 'guest': <{'os': <\"%s\">}>}", text,
+        text);
+    g_autoptr(sd_bus_message) answer =
+        people_exchange(abuse->attacker, harness_request(abuse->attacker, "Launch", request));
+    g_autoptr(sd_bus_message) domain = NULL;
+    const char *path = NULL, *xml = NULL;
+
+    if (sd_bus_message_is_method_error(answer, NULL)) {
+        people_assert_error(answer, "InvalidRequest", "");
+        return;
+    }
+    ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
+    domain = people_assert_allowed(abuse->attacker, people_on_machine(abuse->attacker, path, "GetDomainXML"));
+    ck_assert_int_gt(sd_bus_message_read(domain, "s", &xml), 0);
+    ck_assert_ptr_null(strstr(xml, "<evil"));
+    people_allow(abuse->attacker, people_on_machine(abuse->attacker, path, "Kill"));
+}
+END_TEST
+
+START_TEST(huge_strings)
+{
+    static const char *const keys[] = {"name", "arch", "machine", "request-id", "memory", "nonsense"};
+    g_autoptr(Abuse) abuse = abuse_begin();
+    g_autofree char *text = g_malloc(1024 * 1024 + 1);
+
+    memset(text, 'a', 1024 * 1024);
+    text[1024 * 1024] = '\0';
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        sd_bus_message *call =
+            harness_method(abuse->attacker, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
+        g_autoptr(sd_bus_message) answer = NULL;
+        const sd_bus_error *error;
+
+        ck_assert_int_ge(sd_bus_message_append(call, "a{sv}", 1, keys[i], "s", text), 0);
+        answer = people_exchange(abuse->attacker, call);
+        people_assert_error(answer, "InvalidRequest", "");
+        error = sd_bus_message_get_error(answer);
+        ck_assert_msg(strlen(error->message) < 4096, "the text comes back in the message");
+    }
+    /* And as a key. */
+    sd_bus_message *call = harness_method(abuse->attacker, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
+    ck_assert_int_ge(sd_bus_message_append(call, "a{sv}", 1, text, "b", 1), 0);
+    g_autoptr(sd_bus_message) answer = people_exchange(abuse->attacker, call);
+    people_assert_error(answer, "InvalidRequest", "");
+}
+END_TEST
+
+START_TEST(deep_and_doubled)
+{
+    g_autoptr(Abuse) abuse = abuse_begin();
+    sd_bus_message *call = harness_method(abuse->attacker, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
+    g_autoptr(sd_bus_message) answer = NULL, doubled = NULL;
+    int depth = 0, r;
+
+    ck_assert_int_ge(sd_bus_message_open_container(call, 'a', "{sv}"), 0);
+    ck_assert_int_ge(sd_bus_message_open_container(call, 'e', "sv"), 0);
+    ck_assert_int_ge(sd_bus_message_append(call, "s", "iommu"), 0);
+    /* As deep as a message can be. */
+    while (depth < 60 && sd_bus_message_open_container(call, 'v', depth < 59 ? "v" : "b") >= 0)
+        depth++;
+    ck_assert_int_ge(sd_bus_message_append(call, "b", 1), 0);
+    for (; depth > 0; depth--)
+        ck_assert_int_ge(sd_bus_message_close_container(call), 0);
+    ck_assert_int_ge(sd_bus_message_close_container(call), 0);
+    r = sd_bus_message_close_container(call);
+    ck_assert_int_ge(r, 0);
+    answer = people_exchange(abuse->attacker, call);
+    people_assert_error(answer, "InvalidRequest", "");
+
+    call = harness_method(abuse->attacker, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
+    ck_assert_int_ge(sd_bus_message_append(call, "a{sv}", 2, "vcpus", "u", 1u, "vcpus", "u", 2u), 0);
+    doubled = people_exchange(abuse->attacker, call);
+    people_assert_error(doubled, "InvalidRequest", "vcpus");
+}
+END_TEST
+
+/* --- Messages that are none --- */
+
+/* A call of Launch whose only string is @text, as it goes over the wire. */
+static GByteArray *raw_launch(const char *text, size_t length)
+{
+    GByteArray *message = g_byte_array_new();
+    /* little-endian method call; the body is "s": length, bytes, NUL */
+    uint32_t body = (uint32_t)(4 + length + 1), serial = 1, n = (uint32_t)length;
+    static const struct {
+        uint8_t code;
+        char type;
+        const char *value;
+    } header[] = {{1, 'o', VIOMMU_BUS_PATH},
+                  {2, 's', VIOMMU_IFACE_MANAGER},
+                  {3, 's', "GetMachine"},
+                  {6, 's', VIOMMU_BUS_NAME},
+                  {8, 'g', "s"}};
+    g_autoptr(GByteArray) list = g_byte_array_new();
+    static const uint8_t zeros[8] = {0};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(header); i++) {
+        uint32_t size = (uint32_t)strlen(header[i].value);
+        uint8_t start[] = {header[i].code, 1, (uint8_t)header[i].type, 0};
+        uint8_t short_size = (uint8_t)size;
+
+        g_byte_array_append(list, zeros, (8 - list->len % 8) % 8);
+        g_byte_array_append(list, start, sizeof(start));
+        if (header[i].type == 'g')
+            g_byte_array_append(list, &short_size, 1);
+        else
+            g_byte_array_append(list, (const uint8_t *)&size, 4);
+        g_byte_array_append(list, (const uint8_t *)header[i].value, size + 1);
+    }
+    uint8_t first[] = {'l', 1, 0, 1};
+    g_byte_array_append(message, first, sizeof(first));
+    g_byte_array_append(message, (const uint8_t *)&body, 4);
+    g_byte_array_append(message, (const uint8_t *)&serial, 4);
+    g_byte_array_append(message, (const uint8_t *)&list->len, 4);
+    g_byte_array_append(message, list->data, list->len);
+    g_byte_array_append(message, zeros, (8 - message->len % 8) % 8);
+    g_byte_array_append(message, (const uint8_t *)&n, 4);
+    g_byte_array_append(message, (const uint8_t *)text, (guint)length);
+    g_byte_array_append(message, zeros, 1);
+    return message;
+}
+
+/* The bus lets go of who sends what is no message; it never reaches the daemon. */
+START_TEST(broken_messages)
+{
+    static const struct {
+        const char *text;
+        size_t length;
+    } bodies[] = {{"a\xff\xfe", 3}, {"\xc0\x80", 2}, {"\xed\xa0\x80", 3}, {"a\0b", 3}};
+    g_autoptr(Abuse) abuse = abuse_begin();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(bodies) + 1; i++) {
+        int fd = abuse_raw_socket(abuse);
+        static const char noise[] = "\x6c\x01\x00\x01\xff\xff\xff\xff\x01\x00\x00\x00\xff\xff\xff\x7f";
+        g_autoptr(GByteArray) message =
+            i < G_N_ELEMENTS(bodies) ? raw_launch(bodies[i].text, bodies[i].length) : NULL;
+        char end[4096];
+
+        if (message)
+            ck_assert_int_eq(write(fd, message->data, message->len), (ssize_t)message->len);
+        else
+            ck_assert_int_eq(write(fd, noise, sizeof(noise) - 1), (ssize_t)sizeof(noise) - 1);
+        while (read(fd, end, sizeof(end)) > 0)
+            ;
+        close(fd);
+        abuse_serve_victim(abuse);
+    }
+}
+END_TEST
+
+/* --- Floods --- */
+
+#define FLOOD 10000
+
+/* Ten thousand calls on the way at once.  Each is answered, by an answer or by a named error. */
+START_TEST(flood)
+{
+    static const char *const members[] = {"Plan", "Launch", "Check"};
+    g_autoptr(Abuse) abuse = abuse_begin();
+    g_autofree HarnessPending *pending = g_new0(HarnessPending, FLOOD);
+    unsigned longest = 0, errors = 0;
+
+    for (size_t i = 0; i < FLOOD; i++) {
+        g_autofree char *text =
+            g_strdup_printf("{'arch': <'x86_64'>, 'name': <'flood-%zu'>, 'lease': <{'seconds': <1>}>}", i);
+
+        harness_send(abuse->attacker,
+                     harness_request(abuse->attacker, members[i % G_N_ELEMENTS(members)], text), &pending[i]);
+        if (i % 1000 == 999) {
+            ck_assert_int_ge(sd_bus_flush(abuse->attacker), 0);
+            longest = MAX(longest, abuse_serve_victim(abuse));
+        }
+    }
+    for (size_t i = 0; i < FLOOD; i++) {
+        sd_bus_message *answer = harness_answer(&pending[i]);
+        const sd_bus_error *error = sd_bus_message_get_error(answer);
+
+        errors += error != NULL;
+        ck_assert_msg(!error || g_str_has_prefix(error->name, VIOMMU_ERROR_PREFIX) ||
+                          g_str_equal(error->name, SD_BUS_ERROR_LIMITS_EXCEEDED),
+                      "%s: %s", error ? error->name : "", error ? error->message : "");
+        sd_bus_message_unref(answer);
+    }
+    printf("# %u of %d calls refused; the victim never waited longer than %u ms\n", errors, FLOOD, longest);
+    while (harness_count(abuse->harness) > 0)
+        g_usleep(100 * 1000);
+}
+END_TEST
+
+/* One who asks and never reads the answers, another who hears signals and never reads them. */
+START_TEST(deaf_clients)
+{
+    g_autoptr(Abuse) abuse = abuse_begin();
+    sd_bus *deaf = harness_connect_as(abuse->harness, PEOPLE_MEMBER),
+           *subscriber = harness_connect_as(abuse->harness, PEOPLE_OUTSIDER);
+    unsigned longest = 0;
+
+    ck_assert_int_ge(
+        sd_bus_match_signal_async(subscriber, NULL, VIOMMU_BUS_NAME, NULL, NULL, NULL, NULL, NULL, NULL), 0);
+    ck_assert_int_ge(sd_bus_flush(subscriber), 0);
+    for (int i = 0; i < 5000; i++) {
+        sd_bus_message *call =
+            harness_request(deaf, "Plan", "{'arch': <'x86_64'>, 'iommu': <{'is-supported': <true>}>}");
+
+        /* The bus may have enough of it. */
+        if (sd_bus_send(deaf, call, NULL) < 0)
+            i = 5000;
+        sd_bus_message_unref(call);
+    }
+    for (int i = 0; i < 300; i++) {
+        g_autofree char *path = people_launch(abuse->attacker, "noisy");
+
+        people_allow(abuse->attacker, people_on_machine(abuse->attacker, path, "Kill"));
+        if (i % 50 == 0)
+            longest = MAX(longest, abuse_serve_victim(abuse));
+    }
+    printf("# the victim never waited longer than %u ms\n", longest);
+    sd_bus_close_unref(deaf);
+    sd_bus_close_unref(subscriber);
+}
+END_TEST
+
+/* --- Races --- */
+
+/* Two users, one name, at once: one of them has it. */
+START_TEST(one_name)
+{
+    g_autoptr(Abuse) abuse = abuse_begin();
+
+    for (int i = 0; i < 50; i++) {
+        static const char text[] = "{'name': <'mine'>, 'arch': <'x86_64'>}";
+        HarnessPending pending[2];
+        sd_bus *callers[] = {abuse->attacker, abuse->victim};
+        int winners = 0;
+
+        for (int j = 0; j < 2; j++) {
+            harness_send(callers[j], harness_request(callers[j], "Launch", text), &pending[j]);
+            ck_assert_int_ge(sd_bus_flush(callers[j]), 0);
+        }
+        for (int j = 0; j < 2; j++) {
+            g_autoptr(sd_bus_message) answer = harness_answer(&pending[j]);
+            const char *path;
+
+            if (sd_bus_message_is_method_error(answer, NULL)) {
+                people_assert_error(answer, "Exists", "mine");
+                continue;
+            }
+            winners++;
+            ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
+            people_allow(callers[j], people_on_machine(callers[j], path, "Kill"));
+        }
+        ck_assert_int_ge(winners, 1);
+        ck_assert_uint_eq(harness_count(abuse->harness), 0);
+    }
+}
+END_TEST
+
+/* The same request-id again gives the same machine; another user's of that name is another request. */
+START_TEST(resent)
+{
+    static const char text[] = "{'arch': <'x86_64'>, 'request-id': <'same'>}";
+    g_autoptr(Abuse) abuse = abuse_begin();
+    g_autofree char *first = NULL, *theirs = NULL;
+
+    for (int i = 0; i < 20; i++) {
+        g_autoptr(sd_bus_message) answer =
+            people_assert_allowed(abuse->attacker, harness_request(abuse->attacker, "Launch", text));
+        const char *path;
+
+        ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
+        ck_assert(!first || g_str_equal(first, path));
+        g_free(first);
+        first = g_strdup(path);
+    }
+    theirs = harness_launch(abuse->harness, text);
+    ck_assert_str_ne(first, theirs);
+    ck_assert_uint_eq(harness_count(abuse->harness), 2);
+    people_assert_refused(abuse->attacker, people_on_machine(abuse->attacker, theirs, "Kill"), "");
+    people_allow(abuse->attacker, people_on_machine(abuse->attacker, first, "Kill"));
+    harness_stop(abuse->harness, theirs, -1);
+}
+END_TEST
+
+/* Gone at every moment of a launch and of a stop; what was bound to the connection goes with it. */
+START_TEST(leaving_at_every_phase)
+{
+    g_autoptr(Abuse) abuse = abuse_begin();
+
+    for (unsigned i = 0; i < 120; i++) {
+        sd_bus *client = harness_connect_as(abuse->harness, PEOPLE_MEMBER);
+        g_autofree char *text = g_strdup_printf(
+            "{'name': <'leaver-%u'>, 'arch': <'x86_64'>, 'lease': <{'bind': <'client'>}>, 'wait': <'%s'>}", i,
+            i % 2 ? "planned" : "started");
+        HarnessPending pending;
+
+        harness_send(client, harness_request(client, "Launch", text), &pending);
+        ck_assert_int_ge(sd_bus_flush(client), 0);
+        if (i % 3 == 2) {
+            g_autoptr(sd_bus_message) answer = harness_answer(&pending);
+            const char *path;
+
+            ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
+            HarnessPending kill;
+            harness_send(client, people_on_machine(client, path, "Kill"), &kill);
+            ck_assert_int_ge(sd_bus_flush(client), 0);
+        }
+        g_usleep(i * 100);
+        sd_bus_close_unref(client);
+    }
+    while (harness_count(abuse->harness) > 0)
+        g_usleep(20 * 1000);
+}
+END_TEST
+
+/* --- What is another's --- */
+
+START_TEST(of_another)
+{
+    static const char *const members[] = {"Kill", "Reset", "GetDomainXML"};
+    g_autoptr(Abuse) abuse = abuse_begin();
+    g_autofree char *path =
+        harness_launch(abuse->harness, "{'name': <'theirs'>, 'arch': <'x86_64'>, 'request-id': <'secret'>}");
+    g_autoptr(sd_bus_message) all = NULL;
+    sd_bus_message *stop = people_on_machine(abuse->attacker, path, "Stop");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
+        people_assert_refused(abuse->attacker, people_on_machine(abuse->attacker, path, members[i]), "");
+    ck_assert_int_ge(sd_bus_message_append(stop, "u", 0u), 0);
+    people_assert_refused(abuse->attacker, stop, "");
+    ck_assert_uint_eq(harness_count(abuse->harness), 1);
+    harness_stop(abuse->harness, path, -1);
+}
+END_TEST
+
+static const HarnessScenario scenarios[] = {
+    {"hostile-strings", &hostile_strings},
+    {"metacharacters", &metacharacters},
+    {"huge-strings", &huge_strings},
+    {"deep-and-doubled", &deep_and_doubled},
+    {"broken-messages", &broken_messages},
+    {"flood", &flood},
+    {"deaf-clients", &deaf_clients},
+    {"one-name", &one_name},
+    {"resent", &resent},
+    {"leaving-at-every-phase", &leaving_at_every_phase},
+    {"of-another", &of_another},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    return people_main(argc, argv, scenarios, NULL);
+}
