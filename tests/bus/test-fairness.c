@@ -60,6 +60,9 @@ static int on_changed(sd_bus_message *signal, void *userdata, sd_bus_error *unus
 {
     g_autoptr(GVariant) interface = NULL, values = NULL;
 
+    /* The host may change, too. */
+    if (!g_str_has_prefix(sd_bus_message_get_path(signal), VIOMMU_MACHINE_PREFIX))
+        return 0;
     ck_assert(viommu_bus_variant_read(signal, &interface, NULL));
     ck_assert(viommu_bus_variant_read(signal, &values, NULL));
     if (has_begun(values))
