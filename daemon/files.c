@@ -11,6 +11,7 @@
 #include "daemon/account.h"
 #include "daemon/chain.h"
 #include "daemon/copies.h"
+#include "daemon/kernel-file.h"
 #include "daemon/walk.h"
 #include "lib/error.h"
 
@@ -26,6 +27,8 @@ struct ViommuFiles {
     ViommuHandovers *handovers;
     int copied[VIOMMU_COPY_LAST]; /* to be copied from; -1: not */
     GArray *disks;                /* of int: to be handed over; -1: not */
+    ViommuKernel kernel;
+    bool kernel_is_known;
 };
 
 /* Who asks for what. */
@@ -181,6 +184,15 @@ static bool hand_over_boot(ViommuFiles *files, Hold *hold, ViommuCopy what, Viom
     return true;
 }
 
+/* What the planner may know of the kernel.  A configuration is looked for only beside a path that is to be trusted. */
+static void read_kernel(ViommuFiles *files, const Hold *hold)
+{
+    int fd = files->copied[VIOMMU_COPY_KERNEL];
+
+    files->kernel_is_known = fd >= 0 ? viommu_kernel_file_read(fd, NULL, &files->kernel)
+                                     : viommu_kernel_file_read_path(hold->path, &files->kernel);
+}
+
 static bool open_boot_file(ViommuFiles *files, const Judge *judge, ViommuCopy what, GError **error)
 {
     bool is_kernel = what == VIOMMU_COPY_KERNEL;
@@ -192,6 +204,8 @@ static bool open_boot_file(ViommuFiles *files, const Judge *judge, ViommuCopy wh
     if (!file->path)
         return true;
     ok = get_hold(judge, file, false, &hold, error) && hand_over_boot(files, &hold, what, handover, error);
+    if (ok && is_kernel)
+        read_kernel(files, &hold);
     close_fd(&hold.fd);
     if (!ok)
         g_prefix_error(error, "%s '%s': ", boot_keys[what], file->path);
@@ -306,6 +320,11 @@ void viommu_files_free(ViommuFiles *files)
 const ViommuHandovers *viommu_files_handovers(const ViommuFiles *files)
 {
     return files->handovers;
+}
+
+const ViommuKernel *viommu_files_kernel(const ViommuFiles *files)
+{
+    return files->kernel_is_known ? &files->kernel : NULL;
 }
 
 bool viommu_files_copy(const ViommuFiles *files, GError **error)

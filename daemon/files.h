@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "lib/handover.h"
+#include "lib/kernel.h"
 #include "lib/request.h"
 
 /* The site's part; all borrowed. */
@@ -36,6 +37,8 @@ void viommu_files_free(ViommuFiles *files);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuFiles, viommu_files_free)
 /** How libvirt gets them; NULL: nothing was looked at. */
 const ViommuHandovers *viommu_files_handovers(const ViommuFiles *files);
+/** What was read of boot.kernel; NULL: nothing. */
+const ViommuKernel *viommu_files_kernel(const ViommuFiles *files);
 /** Makes the copies.  Blocks.  Fails as daemon/copies.h says. */
 bool viommu_files_copy(const ViommuFiles *files, GError **error);
 /** The open file of disk @i, for a handover that is open. */

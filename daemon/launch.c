@@ -150,6 +150,7 @@ static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
         .host = host,
         .policy = launch->context.policy,
         .handovers = viommu_files_handovers(launch->files),
+        .kernel = viommu_files_kernel(launch->files),
         .name = launch->name,
         .uuid = launch->uuid,
         .vetoes = (const ViommuVeto *)(void *)launch->vetoes->data,

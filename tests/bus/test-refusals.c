@@ -310,6 +310,42 @@ START_TEST(types)
 }
 END_TEST
 
+/* What a kernel is, its own files say: the image its version, the configuration beside it its drivers. */
+START_TEST(kernel_read)
+{
+    static const char config[] =
+        "CONFIG_INTEL_IOMMU=y\nCONFIG_ACPI_VIOT=y\n# CONFIG_VIRTIO_IOMMU is not set\n";
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *kernel = g_build_filename(harness->directory, "vmlinuz-6.1.0-9", NULL);
+    g_autofree char *beside = g_build_filename(harness->directory, "config-6.1.0-9", NULL), *request = NULL,
+                    *sleepy = NULL, *path = NULL, *warnings = NULL;
+    char image[2048] = {0};
+
+    memcpy(image + 0x202, "HdrS", 4);
+    image[0x20f] = 1;
+    strcpy(image + 0x300, "6.1.0-9 (someone)");
+    ck_assert(g_file_set_contents(kernel, image, sizeof(image), NULL));
+    ck_assert(g_file_set_contents(beside, config, -1, NULL));
+    request = g_strdup_printf(
+        "{'arch': <'x86_64'>, 'iommu': <{'model': <'virtio'>}>, 'guest': <{'drivers': <'virtio'>}>, "
+        "'boot': <{'kernel': <'%s'>}>}",
+        kernel);
+    g_autoptr(HarnessError) refused = harness_refused(harness, "Launch", request);
+    harness_assert_error(refused, "NotSupported",
+                         "the configuration of boot.kernel has no driver for 'virtio'");
+
+    sleepy = g_strdup_printf(
+        "{'arch': <'x86_64'>, 'iommu': <{'model': <'intel'>}>, 'guest': <{'kernel': <'5.10'>}>, "
+        "'boot': <{'kernel': <'%s'>}>}",
+        kernel);
+    path = harness_launch(harness, sleepy);
+    warnings = harness_property(harness, path, VIOMMU_IFACE_MACHINE, "Warnings");
+    ck_assert_msg(strstr(warnings, "boot.kernel is Linux 6.1.0-9") && strstr(warnings, "leaves 'intel' off"),
+                  "%s", warnings);
+    harness_stop(harness, path, -1);
+}
+END_TEST
+
 static const HarnessScenario scenarios[] = {
     {"invalid-request", &invalid_request},
     {"not-supported", &not_supported},
@@ -325,6 +361,7 @@ static const HarnessScenario scenarios[] = {
     {"too-large", &too_large},
     {"odd-values", &odd_values},
     {"types", &types},
+    {"kernel-read", &kernel_read},
     {NULL, NULL},
 };
 
