@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <systemd/sd-bus.h>
-#include <unistd.h>
 
 #include "daemon/bus-variant.h"
 #include "lib/error.h"
@@ -26,7 +25,6 @@ struct ViommuClient {
     sd_bus *bus;
     char *where;         /* "the session bus" */
     const char *started; /* how to start viommud there */
-    bool may_be_asked;
     bool is_system;
 };
 
@@ -68,12 +66,11 @@ static ViommuClient *open_bus(bool user, const ViommuClientTarget *target, GErro
 
     client->where = g_strjoin(target->host ? " " : "", place->where, target->host ? target->host : "", NULL);
     client->started = place->started;
-    client->may_be_asked = place == &system_place && target->ask_password && geteuid() != 0;
+    client->is_system = place == &system_place;
     if (target->host)
         r = open_remote(&client->bus, target->host);
     else
         r = user ? sd_bus_open_user(&client->bus) : sd_bus_open_system(&client->bus);
-    client->is_system = place == &system_place;
     if (r < 0) {
         unavailable(error, "cannot connect to %s: %s%s", client->where, g_strerror(-r), place->hint);
         return NULL;
@@ -82,12 +79,12 @@ static ViommuClient *open_bus(bool user, const ViommuClientTarget *target, GErro
     return g_steal_pointer(&client);
 }
 
-bool viommu_client_may_be_asked(const ViommuClient *client)
+bool viommu_client_is_system(const ViommuClient *client)
 {
-    return client->may_be_asked;
+    return client->is_system;
 }
 
-static bool is_activatable(sd_bus *bus)
+static bool is_activatable(sd_bus *bus, const char *name)
 {
     g_autoptr(Message) reply = NULL;
     g_auto(GStrv) names = NULL;
@@ -99,20 +96,25 @@ static bool is_activatable(sd_bus *bus)
         sd_bus_message_read_strv(reply, &list) < 0)
         return false;
     names = list;
-    found = names && g_strv_contains((const char *const *)names, VIOMMU_BUS_NAME);
+    found = names && g_strv_contains((const char *const *)names, name);
     return found;
 }
 
-static bool has_viommud(sd_bus *bus)
+static bool has_name(sd_bus *bus, const char *name)
 {
     g_autoptr(Message) reply = NULL;
     int owned = 0;
 
     if (sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                           "NameHasOwner", NULL, &reply, "s", VIOMMU_BUS_NAME) >= 0 &&
+                           "NameHasOwner", NULL, &reply, "s", name) >= 0 &&
         sd_bus_message_read(reply, "b", &owned) > 0 && owned)
         return true;
-    return is_activatable(bus);
+    return is_activatable(bus, name);
+}
+
+bool viommu_client_bus_has(ViommuClient *client, const char *name)
+{
+    return has_name(client->bus, name);
 }
 
 static ViommuClient *choose_bus(const ViommuClientTarget *target, GError **error)
@@ -120,10 +122,10 @@ static ViommuClient *choose_bus(const ViommuClientTarget *target, GError **error
     g_autoptr(ViommuClient) user = open_bus(true, target, NULL);
     g_autoptr(ViommuClient) system = NULL;
 
-    if (user && has_viommud(user->bus))
+    if (user && has_name(user->bus, VIOMMU_BUS_NAME))
         return g_steal_pointer(&user);
     system = open_bus(false, target, NULL);
-    if (system && has_viommud(system->bus))
+    if (system && has_name(system->bus, VIOMMU_BUS_NAME))
         return g_steal_pointer(&system);
     unavailable(error, "viommud is neither on the session bus%s nor on the system bus%s; %s, or %s",
                 user ? "" : " (which cannot be reached)", system ? "" : " (which cannot be reached)",

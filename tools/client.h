@@ -38,10 +38,12 @@ bool viommu_client_connect(const ViommuClientTarget *target, ViommuClient **ret_
 void viommu_client_free(ViommuClient *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuClient, viommu_client_free)
 
-/** Whether polkit, if it is asked, must ask a person here: on this system's bus, unless root calls. */
-bool viommu_client_may_be_asked(const ViommuClient *client);
 /** Whether files are to be sent open: to a viommud that is not the caller's own, over a bus that lets them through. */
 bool viommu_client_takes_files(ViommuClient *client);
+/** Whether it is this machine's system bus. */
+bool viommu_client_is_system(const ViommuClient *client);
+/** Whether @name has an owner on the bus, or can be started there. */
+bool viommu_client_bus_has(ViommuClient *client, const char *name);
 /** Whether viommud has an object at @path; true when it does not answer. */
 bool viommu_client_has(ViommuClient *client, const char *path);
 

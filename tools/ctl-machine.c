@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tools/ctl-machine.h"
 
+#include <unistd.h>
+
 #include "lib/error.h"
 #include "lib/names.h"
 #include "tools/agent.h"
@@ -52,13 +54,19 @@ char *viommu_ctl_find_machine(ViommuCtl *ctl, ViommuClient *client, GError **err
     return g_variant_dup_string(reply, NULL);
 }
 
+/* polkit knows no agent that runs on another machine, and asks root nothing. */
+static bool may_be_asked(const ViommuCtl *ctl, const ViommuClient *client)
+{
+    return viommu_client_is_system(client) && !ctl->no_ask_password && geteuid() != 0;
+}
+
 bool viommu_ctl_call_machine(ViommuCtl *ctl, ViommuClientCall call, const char *what, GVariant **ret_reply,
                              GError **error)
 {
     g_autoptr(GVariant) arguments = call.arguments ? g_variant_ref_sink(call.arguments) : NULL;
     g_autoptr(ViommuClient) client = viommu_ctl_connect(ctl, error);
     g_autofree char *path = client ? viommu_ctl_find_machine(ctl, client, error) : NULL;
-    g_autoptr(ViommuAgent) agent = path && viommu_client_may_be_asked(client) ? viommu_agent_start() : NULL;
+    g_autoptr(ViommuAgent) agent = path && may_be_asked(ctl, client) ? viommu_agent_start() : NULL;
     ViommuCtlProgress progress = {.output = &ctl->output, .what = what};
     bool good;
 
@@ -75,17 +83,23 @@ bool viommu_ctl_call_machine(ViommuCtl *ctl, ViommuClientCall call, const char *
     return good;
 }
 
-GVariant *viommu_ctl_machine_properties(ViommuCtl *ctl, ViommuClient *client, const char *path,
-                                        GError **error)
+GVariant *viommu_ctl_properties(ViommuCtl *ctl, ViommuClient *client, const char *path, const char *interface,
+                                GError **error)
 {
     const ViommuClientCall call = {.path = path,
                                    .interface = "org.freedesktop.DBus.Properties",
                                    .method = "GetAll",
-                                   .arguments = g_variant_new("(s)", VIOMMU_IFACE_MACHINE)};
+                                   .arguments = g_variant_new("(s)", interface)};
     g_autoptr(GVariant) reply = NULL;
 
     if (!viommu_client_call(client, &call, &reply, &ctl->reasons, error) ||
         !expect(reply, "a{sv}", call.method, error))
         return NULL;
     return g_steal_pointer(&reply);
+}
+
+GVariant *viommu_ctl_machine_properties(ViommuCtl *ctl, ViommuClient *client, const char *path,
+                                        GError **error)
+{
+    return viommu_ctl_properties(ctl, client, path, VIOMMU_IFACE_MACHINE, error);
 }

@@ -37,4 +37,5 @@ bool viommu_ctl_console(ViommuCtl *ctl, GError **error);
 /* Without one. */
 bool viommu_ctl_plan(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_host(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_doctor(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_facts(ViommuCtl *ctl, GError **error);

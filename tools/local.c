@@ -7,7 +7,7 @@
 #include "lib/names.h"
 #include "tools/request-file.h"
 
-static bool is_user(const ViommuCtl *ctl)
+bool viommu_local_is_user(const ViommuCtl *ctl)
 {
     return ctl->user || (!ctl->system && geteuid() != 0);
 }
@@ -16,7 +16,7 @@ ViommuConfig *viommu_local_config(const ViommuCtl *ctl, GError **error)
 {
     g_autoptr(ViommuConfig) config = NULL;
 
-    if (!viommu_config_load(is_user(ctl), &config, error))
+    if (!viommu_config_load(viommu_local_is_user(ctl), &config, error))
         return NULL;
     for (guint i = 0; i < config->warnings->len; i++)
         viommu_output_warning(&ctl->output, g_ptr_array_index(config->warnings, i));
@@ -33,7 +33,7 @@ static const char *choose_uri(const ViommuCtl *ctl)
         return ctl->connect;
     if (variable && *variable)
         return variable;
-    return is_user(ctl) ? "qemu:///session" : "qemu:///system";
+    return viommu_local_is_user(ctl) ? "qemu:///session" : "qemu:///system";
 }
 
 static ViommuHost *probe(ViommuCtl *ctl, const char *uri, GError **error)

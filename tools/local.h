@@ -6,6 +6,8 @@
 #include "lib/host.h"
 #include "tools/ctl.h"
 
+/** Whether a user's own viommud is meant: --user; without either option, unless root asks. */
+bool viommu_local_is_user(const ViommuCtl *ctl);
 /** The configuration that the viommud of the same --user or --system would read, with --order over it.  Without either
  *  option: the user's unless root asks.  Tells unknown keys as warnings.  Owned. */
 ViommuConfig *viommu_local_config(const ViommuCtl *ctl, GError **error);

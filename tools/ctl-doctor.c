@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* viommuctl doctor: asks viommud, libvirt and the bus, lets doctor judge, and prints its findings. */
+#include <unistd.h>
+
+#include "lib/names.h"
+#include "tools/ctl-machine.h"
+#include "tools/doctor.h"
+#include "tools/local.h"
+
+#define EXIT_PROBLEM 1
+#define POLKIT_NAME  "org.freedesktop.PolicyKit1"
+
+/* What was asked, and lives as long as the patient is looked at. */
+typedef struct Answers {
+    ViommuConfig *config;
+    ViommuHost *host;
+    GVariant *properties; /* of viommud */
+    char *uri, *trouble;
+    GError *config_error, *libvirt_error, *daemon_error;
+} Answers;
+
+static void clear_answers(Answers *answers)
+{
+    g_clear_pointer(&answers->config, viommu_config_free);
+    g_clear_pointer(&answers->host, viommu_host_free);
+    g_clear_pointer(&answers->properties, g_variant_unref);
+    g_clear_pointer(&answers->uri, g_free);
+    g_clear_pointer(&answers->trouble, g_free);
+    g_clear_error(&answers->config_error);
+    g_clear_error(&answers->libvirt_error);
+    g_clear_error(&answers->daemon_error);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Answers, clear_answers)
+
+static void ask_viommud(ViommuCtl *ctl, Answers *answers, ViommuPatient *patient)
+{
+    g_autoptr(ViommuClient) client = viommu_ctl_connect(ctl, &answers->daemon_error);
+    const char *uri = "";
+    gboolean connected = TRUE;
+
+    /* Where one of them answers, it is that one which is meant. */
+    if (client && !ctl->user && !ctl->system)
+        *(viommu_client_is_system(client) ? &ctl->system : &ctl->user) = true;
+    patient->system = !viommu_local_is_user(ctl);
+    if (!client)
+        return;
+    patient->polkit = viommu_client_bus_has(client, POLKIT_NAME);
+    answers->properties =
+        viommu_ctl_properties(ctl, client, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, &answers->daemon_error);
+    if (!answers->properties)
+        return;
+    g_variant_lookup(answers->properties, "Version", "&s", &patient->daemon_version);
+    g_variant_lookup(answers->properties, "Connection", "&s", &uri);
+    g_variant_lookup(answers->properties, "Connected", "b", &connected);
+    if (!connected)
+        answers->trouble = g_strdup_printf("has no connection to libvirt at %s", uri);
+}
+
+/* Whom libvirt does not answer may learn from viommud what it said. */
+static void ask_libvirt(ViommuCtl *ctl, Answers *answers)
+{
+    g_autoptr(GVariant) facts = NULL;
+
+    answers->host = viommu_local_host(ctl, &answers->uri, &answers->libvirt_error);
+    if (answers->host || !answers->properties)
+        return;
+    facts = g_variant_lookup_value(answers->properties, "HostFacts", G_VARIANT_TYPE_VARDICT);
+    if (facts && g_variant_n_children(facts) > 0)
+        answers->host = viommu_host_from_variant(facts, NULL);
+}
+
+static void ask(ViommuCtl *ctl, Answers *answers, ViommuPatient *patient)
+{
+    ask_viommud(ctl, answers, patient);
+    viommu_config_load(!patient->system, &answers->config, &answers->config_error);
+    ask_libvirt(ctl, answers);
+    patient->uid = geteuid();
+    patient->config = answers->config;
+    patient->config_error = answers->config_error;
+    patient->uri = answers->uri;
+    patient->host = answers->host;
+    patient->libvirt_error = answers->libvirt_error;
+    patient->daemon_error = answers->daemon_error;
+    patient->daemon_trouble = answers->trouble;
+}
+
+/* --- Output --- */
+
+static void print_json(const GPtrArray *findings)
+{
+    GVariantBuilder list;
+
+    g_variant_builder_init(&list, G_VARIANT_TYPE("aa{sv}"));
+    for (guint i = 0; i < findings->len; i++) {
+        const ViommuFinding *finding = g_ptr_array_index(findings, i);
+        const char *const texts[][2] = {
+            {"check", finding->check},
+            {"verdict", viommu_enum_to_string(&viommu_enum_health, (int)finding->health)},
+            {"found", finding->found},
+            {"advice", finding->advice ? finding->advice : ""},
+        };
+
+        g_variant_builder_open(&list, G_VARIANT_TYPE_VARDICT);
+        for (size_t j = 0; j < G_N_ELEMENTS(texts); j++) {
+            g_autofree char *valid = g_utf8_make_valid(texts[j][1], -1);
+            g_variant_builder_add(&list, "{sv}", texts[j][0], g_variant_new_string(valid));
+        }
+        g_variant_builder_close(&list);
+    }
+    viommu_output_json(g_variant_builder_end(&list));
+}
+
+static const ViommuStyle styles[] = {
+    [VIOMMU_HEALTH_OK] = VIOMMU_STYLE_GOOD,
+    [VIOMMU_HEALTH_WARNING] = VIOMMU_STYLE_WARNING,
+    [VIOMMU_HEALTH_PROBLEM] = VIOMMU_STYLE_BAD,
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(styles) == VIOMMU_HEALTH_LAST);
+
+/* What to do stands below what was found, so that neither column grows beyond a line. */
+static void print_table(const ViommuOutput *output, const GPtrArray *findings)
+{
+    static const char *const titles[] = {"CHECK", "VERDICT", "FOUND, AND WHAT TO DO", NULL};
+    g_autoptr(ViommuTable) table = viommu_table_new(titles, 0);
+
+    for (guint i = 0; i < findings->len; i++) {
+        const ViommuFinding *finding = g_ptr_array_index(findings, i);
+        const char *verdict = viommu_enum_to_string(&viommu_enum_health, (int)finding->health);
+        g_autofree char *advice = g_strconcat("  -> ", finding->advice, NULL);
+
+        viommu_table_add(table, (const char *const[]){finding->check, verdict, finding->found}, 1,
+                         styles[finding->health]);
+        if (finding->advice)
+            viommu_table_add(table, (const char *const[]){" ", " ", advice}, -1, VIOMMU_STYLE_PLAIN);
+    }
+    viommu_table_print(table, output);
+}
+
+bool viommu_ctl_doctor(ViommuCtl *ctl, GError **error)
+{
+    g_auto(Answers) answers = {NULL};
+    ViommuPatient patient = {
+        .root = ctl->root ? ctl->root : "/", .hardware_only = ctl->root != NULL, .polkit = VIOMMU_UNSET};
+    g_autoptr(GPtrArray) findings = NULL;
+
+    if (!patient.hardware_only)
+        ask(ctl, &answers, &patient);
+    findings = viommu_doctor_examine(&patient);
+    for (guint i = 0; i < findings->len; i++)
+        if (((const ViommuFinding *)findings->pdata[i])->health == VIOMMU_HEALTH_PROBLEM)
+            ctl->exit_status = EXIT_PROBLEM;
+    if (ctl->output.json)
+        print_json(findings);
+    else
+        print_table(&ctl->output, findings);
+    return true;
+}
