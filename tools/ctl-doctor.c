@@ -2,6 +2,7 @@
 /* viommuctl doctor: asks viommud, libvirt and the bus, lets doctor judge, and prints its findings. */
 #include <unistd.h>
 
+#include "lib/error.h"
 #include "lib/names.h"
 #include "tools/ctl-machine.h"
 #include "tools/doctor.h"
@@ -14,8 +15,7 @@
 typedef struct Answers {
     ViommuConfig *config;
     ViommuHost *host;
-    GVariant *properties; /* of viommud */
-    char *uri, *trouble;
+    char *uri, *version, *trouble;
     GError *config_error, *libvirt_error, *daemon_error;
 } Answers;
 
@@ -23,8 +23,8 @@ static void clear_answers(Answers *answers)
 {
     g_clear_pointer(&answers->config, viommu_config_free);
     g_clear_pointer(&answers->host, viommu_host_free);
-    g_clear_pointer(&answers->properties, g_variant_unref);
     g_clear_pointer(&answers->uri, g_free);
+    g_clear_pointer(&answers->version, g_free);
     g_clear_pointer(&answers->trouble, g_free);
     g_clear_error(&answers->config_error);
     g_clear_error(&answers->libvirt_error);
@@ -32,54 +32,73 @@ static void clear_answers(Answers *answers)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Answers, clear_answers)
 
-static void ask_viommud(ViommuCtl *ctl, Answers *answers, ViommuPatient *patient)
+/* One by one: the facts of a large host may be more than is taken from the bus at once.  Owned. */
+static GVariant *get_property(ViommuClient *client, const char *name, const char *type, GError **error)
 {
-    g_autoptr(ViommuClient) client = viommu_ctl_connect(ctl, &answers->daemon_error);
-    const char *uri = "";
-    gboolean connected = TRUE;
+    const ViommuClientCall call = {.path = VIOMMU_BUS_PATH,
+                                   .interface = "org.freedesktop.DBus.Properties",
+                                   .method = "Get",
+                                   .arguments = g_variant_new("(ss)", VIOMMU_IFACE_MANAGER, name)};
+    g_autoptr(GVariant) reply = NULL;
+    GVariant *value = NULL;
 
-    /* Where one of them answers, it is that one which is meant. */
-    if (client && !ctl->user && !ctl->system)
-        *(viommu_client_is_system(client) ? &ctl->system : &ctl->user) = true;
-    patient->system = !viommu_local_is_user(ctl);
-    if (!client)
-        return;
-    patient->polkit = viommu_client_bus_has(client, POLKIT_NAME);
-    answers->properties =
-        viommu_ctl_properties(ctl, client, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, &answers->daemon_error);
-    if (!answers->properties)
-        return;
-    g_variant_lookup(answers->properties, "Version", "&s", &patient->daemon_version);
-    g_variant_lookup(answers->properties, "Connection", "&s", &uri);
-    g_variant_lookup(answers->properties, "Connected", "b", &connected);
-    if (!connected)
-        answers->trouble = g_strdup_printf("has no connection to libvirt at %s", uri);
+    if (!viommu_client_call(client, &call, &reply, NULL, error))
+        return NULL;
+    if (reply && g_variant_is_of_type(reply, G_VARIANT_TYPE_VARIANT))
+        g_variant_get_child(reply, 0, "@*", &value);
+    if (value && g_variant_is_of_type(value, G_VARIANT_TYPE(type)))
+        return value;
+    g_clear_pointer(&value, g_variant_unref);
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "the property %s is no '%s'", name, type);
+    return NULL;
+}
+
+static void ask_viommud(ViommuClient *client, Answers *answers)
+{
+    g_autoptr(GVariant) version = get_property(client, "Version", "s", &answers->daemon_error);
+    g_autoptr(GVariant) uri = version ? get_property(client, "Connection", "s", NULL) : NULL;
+    g_autoptr(GVariant) connected = uri ? get_property(client, "Connected", "b", NULL) : NULL;
+
+    if (version)
+        answers->version = g_variant_dup_string(version, NULL);
+    if (connected && !g_variant_get_boolean(connected))
+        answers->trouble =
+            g_strdup_printf("has no connection to libvirt at %s", g_variant_get_string(uri, NULL));
 }
 
 /* Whom libvirt does not answer may learn from viommud what it said. */
-static void ask_libvirt(ViommuCtl *ctl, Answers *answers)
+static void ask_libvirt(ViommuCtl *ctl, ViommuClient *client, Answers *answers)
 {
     g_autoptr(GVariant) facts = NULL;
 
     answers->host = viommu_local_host(ctl, &answers->uri, &answers->libvirt_error);
-    if (answers->host || !answers->properties)
-        return;
-    facts = g_variant_lookup_value(answers->properties, "HostFacts", G_VARIANT_TYPE_VARDICT);
+    if (!answers->host && answers->version)
+        facts = get_property(client, "HostFacts", "a{sv}", NULL);
     if (facts && g_variant_n_children(facts) > 0)
         answers->host = viommu_host_from_variant(facts, NULL);
 }
 
 static void ask(ViommuCtl *ctl, Answers *answers, ViommuPatient *patient)
 {
-    ask_viommud(ctl, answers, patient);
+    g_autoptr(ViommuClient) client = viommu_ctl_connect(ctl, &answers->daemon_error);
+
+    /* Where one of them answers, it is that one which is meant. */
+    if (client && !ctl->user && !ctl->system)
+        *(viommu_client_is_system(client) ? &ctl->system : &ctl->user) = true;
+    patient->system = !viommu_local_is_user(ctl);
+    if (client) {
+        patient->polkit = viommu_client_bus_has(client, POLKIT_NAME);
+        ask_viommud(client, answers);
+    }
     viommu_config_load(!patient->system, &answers->config, &answers->config_error);
-    ask_libvirt(ctl, answers);
+    ask_libvirt(ctl, client, answers);
     patient->uid = geteuid();
     patient->config = answers->config;
     patient->config_error = answers->config_error;
     patient->uri = answers->uri;
     patient->host = answers->host;
     patient->libvirt_error = answers->libvirt_error;
+    patient->daemon_version = answers->version;
     patient->daemon_error = answers->daemon_error;
     patient->daemon_trouble = answers->trouble;
 }

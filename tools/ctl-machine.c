@@ -83,23 +83,17 @@ bool viommu_ctl_call_machine(ViommuCtl *ctl, ViommuClientCall call, const char *
     return good;
 }
 
-GVariant *viommu_ctl_properties(ViommuCtl *ctl, ViommuClient *client, const char *path, const char *interface,
-                                GError **error)
+GVariant *viommu_ctl_machine_properties(ViommuCtl *ctl, ViommuClient *client, const char *path,
+                                        GError **error)
 {
     const ViommuClientCall call = {.path = path,
                                    .interface = "org.freedesktop.DBus.Properties",
                                    .method = "GetAll",
-                                   .arguments = g_variant_new("(s)", interface)};
+                                   .arguments = g_variant_new("(s)", VIOMMU_IFACE_MACHINE)};
     g_autoptr(GVariant) reply = NULL;
 
     if (!viommu_client_call(client, &call, &reply, &ctl->reasons, error) ||
         !expect(reply, "a{sv}", call.method, error))
         return NULL;
     return g_steal_pointer(&reply);
-}
-
-GVariant *viommu_ctl_machine_properties(ViommuCtl *ctl, ViommuClient *client, const char *path,
-                                        GError **error)
-{
-    return viommu_ctl_properties(ctl, client, path, VIOMMU_IFACE_MACHINE, error);
 }

@@ -23,9 +23,6 @@ char *viommu_ctl_find_machine(ViommuCtl *ctl, ViommuClient *client, GError **err
  *  person.  *ret_reply as viommu_client_call() has it; may be NULL. */
 bool viommu_ctl_call_machine(ViommuCtl *ctl, ViommuClientCall call, const char *what, GVariant **ret_reply,
                              GError **error);
-/** The properties of @interface at @path, a{sv}. Owned. */
-GVariant *viommu_ctl_properties(ViommuCtl *ctl, ViommuClient *client, const char *path, const char *interface,
-                                GError **error);
-/** The machine's. Owned. */
+/** The machine's properties, a{sv}. Owned. */
 GVariant *viommu_ctl_machine_properties(ViommuCtl *ctl, ViommuClient *client, const char *path,
                                         GError **error);
