@@ -59,6 +59,14 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
          "libvirt formatdomain (loader stateless); measured 9.0, 11.3, 12.8: with 12.8 and Debian testing's "
          "ovmf the "
          "automatic choice is else OVMF.amdsev.fd, which starts no kernel (docs/matrix.md, UEFI)"},
+    [VIOMMU_FACT_SMMUV3_ACPI_TCG] = {"model smmuv3 with UEFI under TCG", V(5, 5, 0), V(6, 2, 0), 0,
+                                     "QEMU source 6.1 virt-acpi-build.c (no IORT without an ITS), 18f6290a6a "
+                                     "(TCG's ITS); docs/matrix.md, UEFI: "
+                                     "5.2 has no table, 7.2 has"},
+    [VIOMMU_FACT_VIRT_MANY_VCPUS_TCG] =
+        {"virt with more than 123 vCPUs under TCG", V(1, 2, 16), V(6, 2, 0), 0,
+         "libvirt formatdomain (gic); QEMU e5cba10ee1 (several regions of redistributors); "
+         "docs/matrix.md, 256 vCPUs: 5.2 dies at start, 7.2 boots"},
     [VIOMMU_FACT_CPU_MAXIMUM] = {"cpu mode maximum", V(7, 1, 0), 0, 0, "libvirt NEWS 7.1.0"},
     [VIOMMU_FACT_OPEN_DISK] = {"disks handed over open", V(9, 0, 0), 0, 0,
                                "libvirt NEWS 9.0.0 (virDomainFDAssociate); measured 9.0/7.2"},
@@ -87,6 +95,8 @@ static const char *const words[] = {
     "firmware-efi",
     "firmware-feature",
     "firmware-stateful",
+    "smmuv3-acpi-tcg",
+    "virt-many-vcpus-tcg",
     "cpu-maximum",
     "open-disk",
 };

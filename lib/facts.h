@@ -29,6 +29,8 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_FIRMWARE_EFI,
     VIOMMU_FACT_FIRMWARE_FEATURE,
     VIOMMU_FACT_FIRMWARE_STATEFUL,
+    VIOMMU_FACT_SMMUV3_ACPI_TCG,
+    VIOMMU_FACT_VIRT_MANY_VCPUS_TCG,
     VIOMMU_FACT_CPU_MAXIMUM,
     VIOMMU_FACT_OPEN_DISK,
     VIOMMU_FACT_LAST,
@@ -42,6 +44,9 @@ typedef struct ViommuFact {
     ViommuVersion guest_kernel; /* least mainline kernel of a guest that drives it; 0: any */
     const char *source;         /* how it is known: section of the facts, release notes, commit */
 } ViommuFact;
+
+/* The most vCPUs that "virt" has under TCG before VIRT_MANY_VCPUS_TCG: what one region of the GIC's redistributors holds. */
+#define VIOMMU_FACT_VIRT_FEW_VCPUS 123u
 
 /** The row. Static. */
 const ViommuFact *viommu_fact(ViommuFactId id);

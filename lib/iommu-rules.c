@@ -144,10 +144,39 @@ static void judge_vcpus(const ViommuIommuInput *input, ViommuModel model, Viommu
                VIOMMU_X86_PLAIN_VCPUS);
 }
 
+bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, ViommuModel model)
+{
+    if (request->boot.firmware == VIOMMU_FIRMWARE_EFI || request->boot.secure_boot == 1)
+        return true;
+    return arch == VIOMMU_ARCH_AARCH64 && request->boot.firmware != VIOMMU_FIRMWARE_BIOS &&
+           (!request->boot.kernel.path || model == VIOMMU_MODEL_VIRTIO);
+}
+
+/* With UEFI, smmuv3 is described by the IORT table alone. */
+static void judge_smmuv3_firmware(const ViommuIommuInput *input, ViommuCandidate *candidate)
+{
+    g_autofree char *has = NULL;
+
+    if (input->accelerator != VIOMMU_ACCELERATOR_TCG ||
+        !viommu_iommu_takes_efi(input->request, input->arch, VIOMMU_MODEL_SMMUV3) ||
+        viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_SMMUV3_ACPI_TCG))
+        return;
+    has = viommu_version_format(input->emulator->qemu);
+    refuse(candidate, VIOMMU_MODEL_SMMUV3, "firmware",
+           "QEMU %s tells a guest with UEFI of its 'smmuv3' only under KVM, but the accelerator is 'tcg' "
+           "(QEMU 6.2 does "
+           "there, too); boot.kernel with boot.firmware 'bios' needs no UEFI",
+           has);
+}
+
 /* virtio is described to the guest by the VIOT table alone, and on aarch64 only UEFI brings ACPI tables. */
 static void judge_firmware(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
 {
-    if (model != VIOMMU_MODEL_VIRTIO || input->arch != VIOMMU_ARCH_AARCH64)
+    if (input->arch != VIOMMU_ARCH_AARCH64)
+        return;
+    if (model == VIOMMU_MODEL_SMMUV3)
+        judge_smmuv3_firmware(input, candidate);
+    if (model != VIOMMU_MODEL_VIRTIO)
         return;
     if (input->request->boot.firmware == VIOMMU_FIRMWARE_BIOS)
         refuse(candidate, model, "acpi",

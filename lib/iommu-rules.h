@@ -18,5 +18,9 @@ extern const ViommuIommuRule viommu_iommu_rules[];
 /** Judges @model by every rule; @candidate starts as possible, without reasons. */
 void viommu_iommu_judge(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate);
 
+/** Whether a guest of this model is started by UEFI: x86_64 boots BIOS unless told otherwise; aarch64 boots a kernel by
+ *  itself, a disk only with UEFI, and has ACPI, which the virtio model needs, only with UEFI. */
+bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, ViommuModel model);
+
 /** More vCPUs than x86 can address without EIM or XTSup. */
 bool viommu_iommu_many_vcpus(const ViommuIommuInput *input);

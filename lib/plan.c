@@ -7,6 +7,7 @@
 #include "lib/error.h"
 #include "lib/facts.h"
 #include "lib/guest.h"
+#include "lib/iommu-rules.h"
 #include "lib/memory.h"
 #include "lib/nearest.h"
 
@@ -224,6 +225,9 @@ static bool settle_vcpus(Build *build, GError **error)
     if (build->emulator->max_vcpus != VIOMMU_UNSET_NUMBER && !strchr(plan->machine, '-') &&
         plan->family != VIOMMU_FAMILY_I440FX)
         most = build->emulator->max_vcpus;
+    if (plan->family == VIOMMU_FAMILY_VIRT && plan->accelerator == VIOMMU_ACCELERATOR_TCG &&
+        !viommu_emulator_has(build->emulator, build->input->host->libvirt, VIOMMU_FACT_VIRT_MANY_VCPUS_TCG))
+        most = MIN(most, VIOMMU_FACT_VIRT_FEW_VCPUS);
     plan->vcpus = build->request->vcpus == VIOMMU_UNSET_NUMBER ? build->input->policy->default_vcpus
                                                                : build->request->vcpus;
     if (plan->vcpus > most)
@@ -287,16 +291,12 @@ static bool settle_iommu(Build *build, GError **error)
     return true;
 }
 
-/* x86_64 boots BIOS unless told otherwise.  aarch64 boots a kernel by itself, a disk only with UEFI, and has ACPI, which
- * the virtio model needs, only with UEFI. */
 static bool settle_firmware(Build *build, GError **error)
 {
     ViommuPlan *plan = build->plan;
     const ViommuRequest *request = build->request;
     bool arm = plan->arch == VIOMMU_ARCH_AARCH64;
-    bool efi = request->boot.firmware == VIOMMU_FIRMWARE_EFI || request->boot.secure_boot == 1 ||
-               (arm && request->boot.firmware != VIOMMU_FIRMWARE_BIOS &&
-                (!request->boot.kernel.path || plan->iommu.model == VIOMMU_MODEL_VIRTIO));
+    bool efi = viommu_iommu_takes_efi(request, plan->arch, plan->iommu.model);
     ViommuVersion libvirt = build->input->host->libvirt;
 
     plan->firmware = efi ? VIOMMU_FIRMWARE_EFI : VIOMMU_FIRMWARE_BIOS;
