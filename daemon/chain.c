@@ -32,13 +32,10 @@ static bool read_header(const Link *link, ViommuImage *ret_image, GError **error
     while ((n = pread(link->fd, bytes + size, VIOMMU_IMAGE_HEADER_BYTES - size, (off_t)size)) > 0)
         size += (size_t)n;
     if (n < 0) {
-        invalid(error, "'%s' cannot be read: %s", link->path, g_strerror(errno));
+        invalid(error, "it cannot be read: %s", g_strerror(errno));
         return false;
     }
-    if (viommu_image_read_qcow2(bytes, size, ret_image, error))
-        return true;
-    g_prefix_error(error, "'%s': ", link->path);
-    return false;
+    return viommu_image_read_qcow2(bytes, size, ret_image, error);
 }
 
 /* A file that @link names as @what.  *ret_fd: O_PATH on it. Owned. */
@@ -58,7 +55,7 @@ static char *find_named(const ViommuChainRules *rules, const Link *link, const c
         *ret_fd = walk.fd;
         return g_steal_pointer(&path);
     }
-    g_prefix_error(error, "%s of '%s': ", what, link->path);
+    g_prefix_error(error, "its %s: ", what);
     return NULL;
 }
 
@@ -71,10 +68,10 @@ static bool check_data_file(const ViommuChainRules *rules, const Link *link, con
     if (!image->has_data_file)
         return true;
     if (!image->data_file) {
-        invalid(error, "'%s' says that its data are in another file, but not in which", link->path);
+        invalid(error, "it says that its data are in another file, but not in which");
         return false;
     }
-    path = find_named(rules, link, "the data file", image->data_file, &fd, error);
+    path = find_named(rules, link, "data file", image->data_file, &fd, error);
     if (path)
         close(fd);
     return path;
@@ -90,7 +87,7 @@ static char *find_backing(const ViommuChainRules *rules, const Link *link, const
     char *path = NULL;
     Link readable = {link->path, link->fd, false};
 
-    path = find_named(rules, &readable, "the backing file", image->backing, ret_fd, error);
+    path = find_named(rules, &readable, "backing file", image->backing, ret_fd, error);
     if (!path)
         return NULL;
     if (format != VIOMMU_UNSET) {
@@ -98,13 +95,13 @@ static char *find_backing(const ViommuChainRules *rules, const Link *link, const
         return path;
     }
     if (image->backing_format)
-        invalid(error, "'%s' is based on a file of format '%s'; 'raw' and 'qcow2' are possible", link->path,
+        invalid(error, "its backing file '%s' has format '%s'; 'raw' and 'qcow2' are possible", path,
                 image->backing_format);
     else
         invalid(error,
-                "'%s' does not say the format of its backing file, which is not guessed; say it: qemu-img "
-                "rebase -u -b '%s' -F FORMAT",
-                link->path, image->backing);
+                "it does not say the format of its backing file, which is not guessed; say it: qemu-img "
+                "rebase -u -b '%s' -F FORMAT '%s'",
+                image->backing, link->path);
     close(*ret_fd);
     g_free(path);
     return NULL;
@@ -116,8 +113,8 @@ static int open_again(int fd, const char *path, GError **error)
     int readable = open(magic, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
     if (readable < 0)
-        invalid(error, "viommud cannot read the backing file '%s': %s; make it readable for everybody", path,
-                g_strerror(errno));
+        invalid(error, "viommud itself cannot read its backing file '%s': %s; make it readable for everybody",
+                path, g_strerror(errno));
     close(fd);
     return readable;
 }
@@ -130,7 +127,7 @@ static bool follow(const ViommuChainRules *rules, const Link *link, const Viommu
     int format = VIOMMU_UNSET, fd = -1;
 
     if (backing->len == DEPTH_MAX) {
-        invalid(error, "'%s' is based on yet another file, after %u", link->path, DEPTH_MAX);
+        invalid(error, "it is based on yet another file, after %u", DEPTH_MAX);
         return false;
     }
     path = find_backing(rules, link, image, &format, &fd, error);
@@ -163,6 +160,8 @@ bool viommu_chain_follow(const ViommuChainRules *rules, const char *path, int fd
 
         ok = read_header(&link, &image, error) && check_data_file(rules, &link, &image, error) &&
              (!image.backing || follow(rules, &link, &image, backing, &next, error));
+        if (!ok && link.fd != fd)
+            g_prefix_error(error, "backing file '%s': ", link.path);
         if (link.fd != fd)
             close(link.fd);
         link = next;

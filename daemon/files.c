@@ -18,6 +18,8 @@
 #define refuse(error, ...)  g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, __VA_ARGS__)
 #define invalid(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, __VA_ARGS__)
 
+#define ADVICE "what you can open you can pass as a file descriptor, as viommuctl does"
+
 static const char *const boot_keys[] = {
     [VIOMMU_COPY_KERNEL] = "boot.kernel", [VIOMMU_COPY_INITRD] = "boot.initrd"};
 
@@ -111,14 +113,27 @@ static bool hold_own_path(Hold *hold, GError **error)
     return false;
 }
 
+/* Whatever the matter with the path: what its sender can open can be sent open. */
+static void advise(GError **error)
+{
+    char *words = error && *error ? g_strconcat((*error)->message, "; " ADVICE, NULL) : NULL;
+
+    if (!words)
+        return;
+    g_free((*error)->message);
+    (*error)->message = words;
+}
+
 /* Leaves an O_PATH descriptor, good for what is handed over by its path. */
 static bool hold_path(const Judge *judge, Hold *hold, GError **error)
 {
     unsigned bits = hold->writable ? VIOMMU_MAY_READ | VIOMMU_MAY_WRITE : VIOMMU_MAY_READ;
     ViommuWalk walk;
 
-    if (!viommu_walk(hold->path, judge->account, bits, &walk, error))
+    if (!viommu_walk(hold->path, judge->account, bits, &walk, error)) {
+        advise(error);
         return false;
+    }
     hold->fd = walk.fd;
     hold->info = walk.info;
     hold->fixed = walk.fixed;
@@ -136,7 +151,7 @@ static bool open_held(Hold *hold, GError **error)
         return true;
     fd = open(magic, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
-        invalid(error, "viommud itself cannot open it%s: %s; pass it as a file descriptor, as viommuctl does",
+        invalid(error, "viommud itself cannot open it%s: %s; " ADVICE,
                 write ? " for reading and writing" : "", g_strerror(errno));
         return false;
     }

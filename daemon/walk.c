@@ -9,8 +9,6 @@
 #include "lib/error.h"
 #include "lib/image.h"
 
-#define ADVICE "pass it as a file descriptor, as viommuctl does"
-
 #define refuse(error, ...)  g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, __VA_ARGS__)
 #define invalid(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, __VA_ARGS__)
 
@@ -36,8 +34,13 @@ static bool may(const ViommuAccount *account, const ViommuWalk *walk, unsigned b
 
     if (!account || viommu_account_uid(account) == 0)
         return true;
+    /* Nobody may; so it looks where a sandbox hides what is there. */
+    if ((bits & VIOMMU_MAY_SEARCH) && (walk->info.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0) {
+        invalid(error, "viommud cannot see what is in '%s'", path);
+        return false;
+    }
     if (has_access_list(walk->fd)) {
-        refuse(error, "'%s' has an access control list, which viommud does not read; " ADVICE, path);
+        refuse(error, "'%s' has an access control list, which viommud does not read", path);
         return false;
     }
     if (viommu_account_may(account, &walk->info, bits))
@@ -54,7 +57,7 @@ static bool step(ViommuWalk *walk, const char *name, const char *path, GError **
 
     walk->fixed = walk->fixed && ours && (walk->info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
     if (fd < 0 || fstat(fd, &walk->info) < 0) {
-        invalid(error, "viommud cannot see '%s' (%s); if it is there, " ADVICE, path, g_strerror(errno));
+        invalid(error, "viommud cannot see '%s': %s", path, g_strerror(errno));
         if (fd >= 0)
             close(fd);
         return false;
@@ -63,7 +66,7 @@ static bool step(ViommuWalk *walk, const char *name, const char *path, GError **
     walk->fd = fd;
     if (!S_ISLNK(walk->info.st_mode))
         return true;
-    refuse(error, "'%s' is a symbolic link; name the file that it leads to, or " ADVICE, path);
+    refuse(error, "'%s' is a symbolic link; name the file that it leads to", path);
     return false;
 }
 

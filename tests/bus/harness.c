@@ -46,12 +46,13 @@ static char *program(void)
 
 static char **make_environment(Harness *harness)
 {
-    g_autofree char *config = harness_path(harness, "viommud.conf");
+    g_autofree char *config = harness_path(harness, "viommud.conf"), *state = harness_path(harness, "state");
     char **environment = g_get_environ();
 
     environment = g_environ_unsetenv(environment, VIOMMU_ENV_CONNECT);
     environment = g_environ_setenv(environment, VIOMMU_ENV_CONFIG, config, TRUE);
     environment = g_environ_setenv(environment, "XDG_RUNTIME_DIR", harness->directory, TRUE);
+    environment = g_environ_setenv(environment, "STATE_DIRECTORY", state, TRUE);
     environment = g_environ_setenv(environment, "DBUS_SYSTEM_BUS_ADDRESS", harness->address, TRUE);
     return g_environ_setenv(environment, "DBUS_SESSION_BUS_ADDRESS", harness->address, TRUE);
 }

@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-files: whose files may be named in a request, and what libvirt is given: seen in the domain's XML. */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+#include "daemon/bus-variant.h"
+#include "tests/bus/people.h"
+
+/* A system's viommud, a member who calls it, and two directories: one where only root can put files, one of the member's. */
+typedef struct World {
+    Harness *harness;
+    sd_bus *member;
+    char *fixed, *own;
+} World;
+
+static void remove_tree(const char *path)
+{
+    g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
+
+    for (const char *name; directory && (name = g_dir_read_name(directory));) {
+        g_autofree char *child = g_build_filename(path, name, NULL);
+        remove_tree(child);
+    }
+    g_remove(path);
+}
+
+static World new_world(void)
+{
+    World world = {.fixed = g_strdup("/run/viommu-test-XXXXXX")};
+    g_autofree char *group = people_group(), *config = NULL, *console = NULL;
+
+    ck_assert_msg(g_mkdtemp_full(world.fixed, 0755), "/run: %s", g_strerror(errno));
+    world.harness = harness_new(false);
+    console = g_strdup_printf("--console-directory=%s/console", world.harness->directory);
+    config = g_strdup_printf("[daemon]\ngroup=%s\n[files]\nimage-directories=%s\n", group, world.fixed);
+    harness_configure(world.harness, config);
+    harness_start(world.harness,
+                  (const char *const[]){"--system", "--connect=test:///default", console, NULL});
+    world.member = harness_connect_as(world.harness, PEOPLE_MEMBER);
+    world.own = g_build_filename(world.harness->directory, "own", NULL);
+    ck_assert_int_eq(g_mkdir(world.own, 0755), 0);
+    ck_assert_int_eq(chown(world.own, PEOPLE_MEMBER, PEOPLE_MEMBER), 0);
+    return world;
+}
+
+static void clear_world(World *world)
+{
+    sd_bus_flush_close_unref(world->member);
+    harness_free(world->harness);
+    remove_tree(world->fixed);
+    g_free(world->fixed);
+    g_free(world->own);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(World, clear_world)
+
+/* A file of @bytes; its path, owned. */
+static char *make_file(const char *directory, const char *name, const char *bytes, size_t size, uid_t uid,
+                       mode_t mode)
+{
+    char *path = g_build_filename(directory, name, NULL);
+
+    ck_assert(g_file_set_contents(path, bytes, (gssize)size, NULL));
+    ck_assert_int_eq(chown(path, uid, uid), 0);
+    ck_assert_int_eq(g_chmod(path, mode), 0);
+    return path;
+}
+
+static char *make_kernel(const char *directory, const char *name, uid_t uid, mode_t mode)
+{
+    return make_file(directory, name, "a kernel", strlen("a kernel"), uid, mode);
+}
+
+/* A qcow2 header of version 2 that names a backing file of format qcow2, or of @format. */
+static char *make_qcow2(const char *directory, const char *name, const char *backing, const char *format)
+{
+    uint8_t bytes[1024] = "QFI\xfb";
+
+    bytes[7] = 2;
+    bytes[23] = 16;
+    if (format) {
+        memcpy(&bytes[72], "\xe2\x79\x2a\xca", 4);
+        bytes[79] = (uint8_t)strlen(format);
+        memcpy(&bytes[80], format, strlen(format));
+    }
+    if (backing) {
+        bytes[14] = 1;
+        bytes[19] = (uint8_t)strlen(backing);
+        memcpy(&bytes[256], backing, strlen(backing));
+    }
+    return make_file(directory, name, (const char *)bytes, sizeof(bytes), PEOPLE_MEMBER, 0644);
+}
+
+/* --- What is asked, and what comes of it --- */
+
+static sd_bus_message *asking(World *world, const char *format, va_list arguments)
+{
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+
+    return harness_request(world->member, "Launch", text);
+}
+
+G_GNUC_PRINTF(4, 5)
+static void refused(World *world, const char *name, const char *words, const char *format, ...)
+{
+    g_autoptr(sd_bus_message) answer = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    answer = people_exchange(world->member, asking(world, format, arguments));
+    va_end(arguments);
+    people_assert_error(answer, name, words);
+    ck_assert_uint_eq(harness_count(world->harness), 0);
+}
+
+static char *read_xml(World *world, const char *path)
+{
+    g_autoptr(sd_bus_message) answer =
+        people_assert_allowed(world->member, people_on_machine(world->member, path, "GetDomainXML"));
+    const char *xml;
+
+    ck_assert_int_gt(sd_bus_message_read(answer, "s", &xml), 0);
+    return g_strdup(xml);
+}
+
+/* The machine's XML, owned; *ret_path is the machine's, owned; NULL: it is killed. */
+G_GNUC_PRINTF(3, 4) static char *launched(World *world, char **ret_path, const char *format, ...)
+{
+    g_autoptr(sd_bus_message) answer = NULL;
+    const char *path;
+    va_list arguments;
+    char *xml;
+
+    va_start(arguments, format);
+    answer = people_assert_allowed(world->member, asking(world, format, arguments));
+    va_end(arguments);
+    ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
+    xml = read_xml(world, path);
+    if (ret_path)
+        *ret_path = g_strdup(path);
+    else
+        people_allow(world->member, people_on_machine(world->member, path, "Kill"));
+    return xml;
+}
+
+static void assert_has(const char *xml, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void assert_has(const char *xml, const char *format, ...)
+{
+    g_autofree char *words = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    words = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    ck_assert_msg(strstr(xml, words), "%s is not in %s", words, xml);
+}
+
+/* The path of the kernel in @xml. Owned. */
+static char *kernel_in(const char *xml)
+{
+    const char *start = strstr(xml, "<kernel>");
+
+    ck_assert_msg(start, "no kernel in %s", xml);
+    start += strlen("<kernel>");
+    return g_strndup(start, strcspn(start, "<"));
+}
+
+#define KERNEL "{'arch': <'x86_64'>, 'boot': <{'kernel': <%s>}>}"
+#define DISK   "{'arch': <'x86_64'>, 'disks': <[{'path': <%s>, 'format': <'%s'>}]>}"
+
+static char *quoted(const char *path)
+{
+    return g_strdup_printf("'%s'", path);
+}
+
+static char *handle(int fd)
+{
+    return g_strdup_printf("handle %d", fd);
+}
+
+/* @value of boot.kernel: a path or a handle; freed. */
+static void kernel_refused(World *world, const char *name, const char *words, char *value)
+{
+    refused(world, name, words, KERNEL, value);
+    g_free(value);
+}
+
+static void disk_refused(World *world, const char *name, const char *words, char *value, const char *format)
+{
+    refused(world, name, words, DISK, value, format);
+    g_free(value);
+}
+
+/* --- Paths --- */
+
+START_TEST(by_path)
+{
+    g_auto(World) world = new_world();
+    g_autofree char *kernel = make_kernel(world.fixed, "kernel", 0, 0644);
+    g_autofree char *secret = make_kernel(world.fixed, "secret", 0, 0600);
+    g_autofree char *link = g_build_filename(world.fixed, "link", NULL);
+    g_autofree char *closed = g_build_filename(world.fixed, "closed", NULL);
+    g_autofree char *value = quoted(kernel), *xml = launched(&world, NULL, KERNEL, value);
+
+    assert_has(xml, "<kernel>%s</kernel>", kernel);
+    kernel_refused(&world, "PolicyRefused", "user 65534 may not read '", quoted(secret));
+    ck_assert_int_eq(symlink(world.fixed, link), 0);
+    kernel_refused(&world, "PolicyRefused", "/link' is a symbolic link",
+                   g_strdup_printf("'%s/kernel'", link));
+    kernel_refused(&world, "PolicyRefused", "/link' is a symbolic link", quoted(link));
+    kernel_refused(&world, "PolicyRefused", "has '..' in it",
+                   g_strdup_printf("'%s/../viommu/kernel'", world.fixed));
+    kernel_refused(&world, "InvalidRequest",
+                   "boot.kernel '/run/nobody/kernel': viommud cannot see '/run/nobody'",
+                   quoted("/run/nobody/kernel"));
+    kernel_refused(&world, "InvalidRequest", "no regular file", quoted(world.fixed));
+    kernel_refused(&world, "InvalidRequest", "no regular file", quoted("/dev/null"));
+    ck_assert_int_eq(g_mkdir(closed, 0711), 0);
+    ck_assert_int_eq(g_chmod(closed, 0700), 0);
+    kernel_refused(&world, "PolicyRefused", "user 65534 may not look into '",
+                   g_strdup_printf("'%s/kernel'", closed));
+}
+END_TEST
+
+/* An access control list may give less than the mode says: here user 65534 may nothing. */
+START_TEST(access_list)
+{
+    static const uint8_t list[] = {2, 0,   0,   0,   1,   0,   6,    0, 255, 255, 255, 255, 2,   0,    0,
+                                   0, 254, 255, 0,   0,   4,   0,    4, 0,   255, 255, 255, 255, 0x10, 0,
+                                   4, 0,   255, 255, 255, 255, 0x20, 0, 4,   0,   255, 255, 255, 255};
+    g_auto(World) world = new_world();
+    g_autofree char *kernel = make_kernel(world.fixed, "kernel", 0, 0644);
+
+    if (setxattr(kernel, "system.posix_acl_access", list, sizeof(list), 0) == 0)
+        kernel_refused(&world, "PolicyRefused", "has an access control list", quoted(kernel));
+    else
+        ck_assert_msg(errno == EOPNOTSUPP, "%s", g_strerror(errno));
+}
+END_TEST
+
+START_TEST(rights_to_write)
+{
+    g_auto(World) world = new_world();
+    g_autofree char *others = make_kernel(world.fixed, "others.raw", 0, 0644);
+    g_autofree char *mine = make_kernel(world.fixed, "mine.raw", PEOPLE_MEMBER, 0600);
+    g_autofree char *not_mine = make_kernel(world.fixed, "not-mine.raw", PEOPLE_MEMBER, 0066);
+    g_autofree char *value = quoted(mine), *xml = launched(&world, NULL, DISK, value, "raw");
+    g_autofree char *read_only = launched(
+        &world, NULL,
+        "{'arch': <'x86_64'>, 'disks': <[{'path': <'%s'>, 'format': <'raw'>, 'read-only': <true>}]>}",
+        others);
+
+    assert_has(xml, "<source file='%s'", mine);
+    assert_has(read_only, "<source file='%s'", others);
+    disk_refused(&world, "PolicyRefused", "may not read and write '", quoted(others), "raw");
+    /* The owner's bits count, although others have more. */
+    disk_refused(&world, "PolicyRefused", "may not read and write '", quoted(not_mine), "raw");
+    disk_refused(&world, "InvalidRequest", "neither a regular file nor a block device", quoted("/dev/null"),
+                 "raw");
+}
+END_TEST
+
+/* --- Copies --- */
+
+START_TEST(copied)
+{
+    g_auto(World) world = new_world();
+    g_autofree char *kernel = make_kernel(world.own, "kernel", PEOPLE_MEMBER, 0644);
+    g_autofree char *empty = make_file(world.own, "empty", "", 0, PEOPLE_MEMBER, 0644);
+    g_autofree char *value = quoted(kernel), *path = NULL, *copy = NULL, *bytes = NULL;
+    g_autofree char *xml = launched(&world, &path, KERNEL, value);
+    struct stat info;
+
+    copy = kernel_in(xml);
+    ck_assert_msg(g_str_has_prefix(copy, world.harness->directory) && strstr(copy, "/state/boot/"), "%s",
+                  copy);
+    ck_assert(g_file_get_contents(copy, &bytes, NULL, NULL));
+    ck_assert_str_eq(bytes, "a kernel");
+    ck_assert_int_eq(stat(copy, &info), 0);
+    ck_assert_uint_eq(info.st_mode & 0777, 0600);
+    /* What is remembered is what was asked for. */
+    assert_has(xml, "%s", kernel);
+    people_allow(world.member, people_on_machine(world.member, path, "Kill"));
+    ck_assert_int_lt(stat(copy, &info), 0);
+    kernel_refused(&world, "InvalidRequest", "it is empty", quoted(empty));
+}
+END_TEST
+
+static bool is_gone(const char *path)
+{
+    gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
+
+    while (g_file_test(path, G_FILE_TEST_EXISTS) && g_get_monotonic_time() < end)
+        g_usleep(10000);
+    return !g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+START_TEST(swept)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *directory = g_build_filename(harness->directory, "state", "boot", NULL);
+    g_autofree char *orphan = NULL, *other = NULL;
+
+    ck_assert_int_eq(g_mkdir_with_parents(directory, 0711), 0);
+    orphan = make_kernel(directory, "6695eb01-f6a4-8304-79aa-97f2502e193f.initrd", 0, 0600);
+    other = make_kernel(directory, "README", 0, 0600);
+    harness_start(harness, (const char *const[]){"--user", "--connect=test:///default", NULL});
+    ck_assert(is_gone(orphan));
+    ck_assert(g_file_test(other, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
+/* --- File descriptors --- */
+
+START_TEST(by_descriptor)
+{
+    g_auto(World) world = new_world();
+    g_autofree char *kernel = make_kernel(world.fixed, "kernel", 0, 0600);
+    g_autofree char *moving = make_kernel(world.own, "moving", PEOPLE_MEMBER, 0600);
+    int fd = open(kernel, O_RDONLY | O_CLOEXEC), own = open(moving, O_RDONLY | O_CLOEXEC);
+    g_autofree char *first = handle(fd), *second = handle(own);
+    g_autofree char *xml = launched(&world, NULL, KERNEL, first),
+                    *other = launched(&world, NULL, KERNEL, second);
+    g_autofree char *copy = kernel_in(other);
+
+    ck_assert(fd >= 0 && own >= 0);
+    assert_has(xml, "<kernel>%s</kernel>", kernel);
+    ck_assert_msg(strstr(copy, "/state/boot/"), "%s", copy);
+    /* The record names the file, not a number. */
+    assert_has(other, "%s", moving);
+    ck_assert(!strstr(other, "handle"));
+    people_allow(world.member, harness_request(world.member, "Plan", "{'boot': <{'kernel': <handle 2>}>}"));
+    people_allow(world.member, harness_request(world.member, "Check", "{'boot': <{'kernel': <handle 2>}>}"));
+    close(fd);
+    close(own);
+}
+END_TEST
+
+START_TEST(wrong_descriptors)
+{
+    g_auto(World) world = new_world();
+    g_autofree char *path = make_kernel(world.own, "a\nb", PEOPLE_MEMBER, 0644);
+    int inspect = open(path, O_PATH | O_CLOEXEC), write = open(path, O_WRONLY | O_CLOEXEC);
+    int read = open(path, O_RDONLY | O_CLOEXEC), ends[2];
+
+    ck_assert(inspect >= 0 && write >= 0 && read >= 0 && pipe(ends) == 0);
+    kernel_refused(&world, "PolicyRefused", "not open for reading", handle(inspect));
+    kernel_refused(&world, "PolicyRefused", "not open for reading", handle(write));
+    kernel_refused(&world, "InvalidRequest", "no regular file", handle(ends[0]));
+    disk_refused(&world, "PolicyRefused", "a?b': the file descriptor is not open for reading and writing",
+                 handle(read), "raw");
+    refused(&world, "InvalidRequest", "boot.cmdline must be a string, but is a file descriptor",
+            "{'boot': <{'kernel': <handle %d>, 'cmdline': <handle %d>}>}", read, read);
+    close(inspect);
+    close(write);
+    close(read);
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
+/* --- Images --- */
+
+START_TEST(chain)
+{
+    g_auto(World) world = new_world();
+    g_autofree char *base = make_kernel(world.fixed, "base.raw", 0, 0644);
+    g_autofree char *middle = make_qcow2(world.fixed, "middle.qcow2", "base.raw", "raw");
+    g_autofree char *top = make_qcow2(world.fixed, "top.qcow2", middle, "qcow2");
+    g_autofree char *alone = make_qcow2(world.fixed, "alone.qcow2", NULL, NULL);
+    g_autofree char *forged = make_qcow2(world.fixed, "forged.raw", "/etc/shadow", "raw");
+    g_autofree char *top_value = quoted(top), *alone_value = quoted(alone), *forged_value = quoted(forged);
+    g_autofree char *xml = launched(&world, NULL, DISK, top_value, "qcow2");
+    g_autofree char *lone = launched(&world, NULL, DISK, alone_value, "qcow2");
+    g_autofree char *raw = launched(&world, NULL, DISK, forged_value, "raw");
+
+    assert_has(xml, "<source file='%s'", base);
+    assert_has(xml, "<source file='%s'", middle);
+    assert_has(xml, "<backingStore/>");
+    assert_has(lone, "<backingStore/>");
+    /* Whatever its bytes say. */
+    assert_has(raw, "type='raw'");
+    ck_assert(!strstr(raw, "shadow"));
+}
+END_TEST
+
+/* What the header of an image may not name. */
+static const struct {
+    const char *backing, *format, *error, *words;
+} forgeries[] = {
+    {"/etc/shadow", "raw", "PolicyRefused",
+     "'/etc/shadow' is in none of the directories of [files] image-directories"},
+    {"../../etc/shadow", "raw", "PolicyRefused", "has '..'"},
+    {"json:{\"driver\":\"file\"}", "raw", "PolicyRefused", "is not a plain path"},
+    {"nbd://host/disk", "raw", "PolicyRefused", "is not a plain path"},
+    {"link", "raw", "PolicyRefused", "is a symbolic link"},
+    {"secret", "raw", "PolicyRefused", "user 65534 may not read"},
+    {"open/file", "raw", "PolicyRefused", "others than root can put another file in its place"},
+    {"base", NULL, "InvalidRequest", "does not say the format of its backing file"},
+    {"base", "vmdk", "InvalidRequest", "format 'vmdk'"},
+    {"base", "qcow2", "InvalidRequest", "/base': it is no qcow2 image"},
+    {"image", "qcow2", "InvalidRequest", "yet another file, after 16"},
+};
+
+START_TEST(forged_headers)
+{
+    g_auto(World) world = new_world();
+    g_autofree char *base = make_kernel(world.fixed, "base", PEOPLE_MEMBER, 0644);
+    g_autofree char *secret = make_kernel(world.fixed, "secret", 0, 0600);
+    g_autofree char *link = g_build_filename(world.fixed, "link", NULL);
+    g_autofree char *directory = g_build_filename(world.fixed, "open", NULL), *inside = NULL;
+
+    ck_assert_int_eq(symlink("/etc/shadow", link), 0);
+    ck_assert_int_eq(g_mkdir(directory, 0777), 0);
+    ck_assert_int_eq(g_chmod(directory, 0777), 0);
+    inside = make_kernel(directory, "file", 0, 0644);
+    for (size_t i = 0; i < G_N_ELEMENTS(forgeries); i++) {
+        g_autofree char *image = make_qcow2(world.fixed, "image", forgeries[i].backing, forgeries[i].format);
+
+        disk_refused(&world, forgeries[i].error, forgeries[i].words, quoted(image), "qcow2");
+    }
+    disk_refused(&world, "InvalidRequest", "it is no qcow2 image", quoted(base), "qcow2");
+}
+END_TEST
+
+/* --- A link that comes and goes --- */
+
+/* Only the caller's own file is ever what libvirt gets, however the name changes meanwhile. */
+START_TEST(swapped)
+{
+    g_auto(World) world = new_world();
+    g_autofree char *secret = make_file(world.fixed, "secret", "root's", strlen("root's"), 0, 0600);
+    g_autofree char *mine = make_kernel(world.own, "mine", PEOPLE_MEMBER, 0644);
+    g_autofree char *name = g_build_filename(world.own, "name", NULL), *value = quoted(name);
+    g_autofree char *next = g_build_filename(world.own, "next", NULL);
+    g_autofree char *text = g_strdup_printf(KERNEL, value);
+    unsigned taken = 0, refusals = 0;
+
+    for (unsigned i = 0; i < 60 || !taken || !refusals; i++) {
+        HarnessPending pending;
+        g_autoptr(sd_bus_message) answer = NULL;
+
+        ck_assert_uint_lt(i, 30000);
+        harness_send(world.member, harness_request(world.member, "Launch", text), &pending);
+        for (unsigned turn = 0; !pending.answer; turn++) {
+            g_unlink(next);
+            ck_assert_int_eq(turn % 2 ? symlink(secret, next) : link(mine, next), 0);
+            ck_assert_int_eq(g_rename(next, name), 0);
+            while (sd_bus_process(world.member, NULL) > 0)
+                ;
+        }
+        answer = harness_answer(&pending);
+        if (sd_bus_message_is_method_error(answer, NULL)) {
+            refusals++;
+        } else {
+            g_autofree char *xml = NULL, *copy = NULL, *bytes = NULL;
+            const char *path;
+
+            ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
+            xml = read_xml(&world, path);
+            copy = kernel_in(xml);
+            ck_assert(g_file_get_contents(copy, &bytes, NULL, NULL));
+            ck_assert_str_eq(bytes, "a kernel");
+            ck_assert_str_ne(copy, name);
+            people_allow(world.member, people_on_machine(world.member, path, "Kill"));
+            taken++;
+        }
+    }
+    printf("%u launches taken, %u refused\n", taken, refusals);
+}
+END_TEST
+
+/* --- A user's own viommud --- */
+
+START_TEST(own_daemon)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *kernel = make_kernel(harness->directory, "kernel", geteuid(), 0600);
+    g_autofree char *link = g_build_filename(harness->directory, "link", NULL), *request = NULL, *path = NULL;
+    g_autoptr(HarnessError) missing = NULL;
+
+    ck_assert_int_eq(symlink(kernel, link), 0);
+    request = g_strdup_printf("{'arch': <'x86_64'>, 'boot': <{'kernel': <'%s'>}>}", link);
+    path = harness_launch(harness, request);
+    missing = harness_refused(harness, "Launch", "{'boot': <{'kernel': <'/nonexistent'>}>}");
+    harness_assert_error(missing, "InvalidRequest",
+                         "boot.kernel '/nonexistent': it cannot be opened: No such file or directory");
+}
+END_TEST
+
+static const HarnessScenario scenarios[] = {
+    {"files-by-path", &by_path},
+    {"files-access-list", &access_list},
+    {"files-rights-to-write", &rights_to_write},
+    {"files-copied", &copied},
+    {"files-swept", &swept},
+    {"files-by-descriptor", &by_descriptor},
+    {"files-wrong-descriptors", &wrong_descriptors},
+    {"files-chain", &chain},
+    {"files-forged-headers", &forged_headers},
+    {"files-swapped", &swapped},
+    {"files-own-daemon", &own_daemon},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    return people_main(argc, argv, scenarios, NULL);
+}
