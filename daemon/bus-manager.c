@@ -258,7 +258,7 @@ static int get_host_facts(sd_bus *unused_bus, const char *path, const char *inte
 {
     ViommuBus *bus = userdata;
     const ViommuHost *host = viommu_hostinfo_host(viommu_manager_hostinfo(bus->manager));
-    g_autoptr(GVariant) facts = host ? g_variant_ref_sink(viommu_host_to_variant(host)) : NULL;
+    g_autoptr(GVariant) facts = host ? g_variant_ref_sink(viommu_host_software_to_variant(host)) : NULL;
 
     return facts ? viommu_bus_variant_append(reply, facts) : sd_bus_message_append(reply, "a{sv}", 0);
 }

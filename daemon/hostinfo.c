@@ -79,24 +79,34 @@ static void set_offer(ViommuHostinfo *info)
     info->traits = viommu_traits(&offer);
 }
 
-static bool is_news(const ViommuHostinfo *info, const ViommuHost *host)
-{
-    g_autoptr(GVariant) now = g_variant_ref_sink(viommu_host_to_variant(host));
-    g_autoptr(GVariant) before = info->host ? g_variant_ref_sink(viommu_host_to_variant(info->host)) : NULL;
+typedef GVariant *(*Writer)(const ViommuHost *host);
 
-    return !before || !g_variant_equal(before, now);
+static bool differ(const ViommuHost *before, const ViommuHost *now, Writer write)
+{
+    g_autoptr(GVariant) old = before ? g_variant_ref_sink(write(before)) : NULL;
+    g_autoptr(GVariant) new = g_variant_ref_sink(write(now));
+
+    return !old || !g_variant_equal(old, new);
 }
 
+/* Hardware is told of only as far as it changes what is offered: a launch takes huge pages, and that is no news. */
 static void take_host(ViommuHostinfo *info, ViommuHost *host)
 {
-    if (!is_news(info, host)) {
+    bool news = differ(info->host, host, viommu_host_software_to_variant);
+    g_auto(GStrv) models = NULL, traits = NULL;
+
+    if (!news && !differ(info->host, host, viommu_host_to_variant)) {
         viommu_host_free(host);
         return;
     }
     viommu_host_free(info->host);
     info->host = host;
+    models = g_strdupv(info->models);
+    traits = g_strdupv(info->traits);
     set_offer(info);
-    if (info->watcher.func)
+    news = news || !g_strv_equal((const char *const *)models, (const char *const *)info->models) ||
+           !g_strv_equal((const char *const *)traits, (const char *const *)info->traits);
+    if (news && info->watcher.func)
         info->watcher.func(info->host, NULL, info->watcher.userdata);
 }
 

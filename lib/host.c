@@ -101,6 +101,14 @@ GVariant *viommu_host_to_variant(const ViommuHost *host)
     return viommu_fields_write(&host_table, host);
 }
 
+GVariant *viommu_host_software_to_variant(const ViommuHost *host)
+{
+    ViommuHost software = *host;
+
+    software.topology.present = false;
+    return viommu_host_to_variant(&software);
+}
+
 const ViommuEmulator *viommu_host_emulator(const ViommuHost *host, ViommuArch arch)
 {
     for (guint i = 0; host->emulators && i < host->emulators->len; i++) {

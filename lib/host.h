@@ -43,6 +43,8 @@ ViommuEmulator *viommu_host_add_emulator(ViommuHost *host);
 ViommuHost *viommu_host_from_variant(GVariant *tree, GError **error);
 /** The same tree back, as a floating a{sv}. */
 GVariant *viommu_host_to_variant(const ViommuHost *host);
+/** The same without the hardware, which is long and changes with every device and free page. */
+GVariant *viommu_host_software_to_variant(const ViommuHost *host);
 
 /** The emulator for @arch; NULL when there is none. Borrowed. */
 const ViommuEmulator *viommu_host_emulator(const ViommuHost *host, ViommuArch arch);
