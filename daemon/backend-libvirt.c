@@ -98,7 +98,6 @@ ViommuHost *viommu_backend_probe(ViommuBackend *backend, GError **error)
 typedef struct Call {
     const char *uuid;
     const char *text;    /* XML in */
-    const GArray *files; /* of ViommuBackendFile; NULL: none */
     char *ret_text;
     bool ret_flag;
 } Call;
