@@ -97,7 +97,7 @@ ViommuHost *viommu_backend_probe(ViommuBackend *backend, GError **error)
 
 typedef struct Call {
     const char *uuid;
-    const char *text;    /* XML in */
+    const char *text; /* XML in */
     char *ret_text;
     bool ret_flag;
 } Call;
