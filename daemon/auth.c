@@ -56,6 +56,7 @@ typedef struct Caller {
 } Caller;
 
 struct ViommuAuth {
+    sd_bus *asking;
     char *group; /* NULL: a user's own bus */
     uid_t own_uid;
     GHashTable *callers;   /* unique name -> Caller */
@@ -83,10 +84,11 @@ static void free_question(void *data)
     g_free(question);
 }
 
-ViommuAuth *viommu_auth_new(const char *group)
+ViommuAuth *viommu_auth_new(sd_bus *asking, const char *group)
 {
     ViommuAuth *auth = g_new0(ViommuAuth, 1);
 
+    auth->asking = asking;
     auth->group = g_strdup(group);
     auth->own_uid = geteuid();
     auth->callers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -117,10 +119,10 @@ G_GNUC_PRINTF(2, 3) static ViommuAuthAnswer refuse(GError **error, const char *f
 
 /* --- Who calls --- */
 
-static bool ask_uid(sd_bus_message *call, uid_t *ret_uid, GError **error)
+static bool ask_uid(const ViommuAuth *auth, const char *sender, uid_t *ret_uid, GError **error)
 {
     sd_bus_creds *creds = NULL;
-    int r = sd_bus_query_sender_creds(call, SD_BUS_CREDS_EUID, &creds);
+    int r = sd_bus_get_name_creds(auth->asking, sender, SD_BUS_CREDS_EUID, &creds);
 
     if (r >= 0)
         r = sd_bus_creds_get_euid(creds, ret_uid);
@@ -139,13 +141,17 @@ static Caller *find_caller(ViommuAuth *auth, sd_bus_message *call, GError **erro
 
     if (caller)
         return caller;
-    if (!ask_uid(call, &uid, error))
+    if (!sender) {
+        refuse(error, "the bus does not tell who calls");
+        return NULL;
+    }
+    if (!ask_uid(auth, sender, &uid, error))
         return NULL;
     if (g_hash_table_size(auth->callers) >= REMEMBERED_MAX)
         g_hash_table_remove_all(auth->callers);
     caller = g_new0(Caller, 1);
     caller->uid = uid;
-    g_hash_table_insert(auth->callers, g_strdup(sender ? sender : ""), caller);
+    g_hash_table_insert(auth->callers, g_strdup(sender), caller);
     return caller;
 }
 
@@ -288,7 +294,7 @@ static ViommuAuthAnswer check_manage(ViommuAuth *auth, sd_bus_message *call, Cal
     bool granted = take_grant(auth, call, machine);
 
     if (!machine) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no machine at '%s'",
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no machine at '%.128s'",
                     sd_bus_message_get_path(call));
         return VIOMMU_AUTH_NO;
     }

@@ -44,8 +44,9 @@ typedef enum ViommuAuthAnswer {
     VIOMMU_AUTH_LAST,
 } ViommuAuthAnswer;
 
-/** @group: whose members may launch, borrowed; NULL: the bus is a user's own. Owned. */
-ViommuAuth *viommu_auth_new(const char *group);
+/** @asking: a connection to ask the bus on, borrowed (bus.h).  @group: whose members may launch, borrowed; NULL: the bus is a
+ *  user's own. Owned. */
+ViommuAuth *viommu_auth_new(sd_bus *asking, const char *group);
 /** Before the bus: what polkit has not answered is dropped. */
 void viommu_auth_free(ViommuAuth *auth);
 

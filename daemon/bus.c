@@ -45,15 +45,39 @@ static int on_message(sd_bus_message *call, void *userdata, sd_bus_error *unused
     return viommu_bus_reply_error(call, error, NULL);
 }
 
+static int attach(sd_bus *bus, ViommuLoop *loop)
+{
+    int r = sd_bus_attach_event(bus, viommu_loop_event(loop), SD_EVENT_PRIORITY_NORMAL);
+
+    return r < 0 ? r : sd_bus_set_exit_on_disconnect(bus, true);
+}
+
+/* To where the first one is, but nobody can send file descriptors here. */
+static int connect_asking(ViommuBus *bus)
+{
+    const char *address;
+    int r = sd_bus_get_address(bus->bus, &address);
+
+    if (r >= 0)
+        r = sd_bus_new(&bus->asking);
+    if (r >= 0)
+        r = sd_bus_set_address(bus->asking, address);
+    if (r >= 0)
+        r = sd_bus_set_bus_client(bus->asking, true);
+    if (r >= 0)
+        r = sd_bus_negotiate_fds(bus->asking, false);
+    return r < 0 ? r : sd_bus_start(bus->asking);
+}
+
 static int connect_bus(ViommuBus *bus, ViommuLoop *loop, bool user)
 {
     int r = user ? sd_bus_open_user(&bus->bus) : sd_bus_open_system(&bus->bus);
 
     if (r >= 0)
-        r = sd_bus_attach_event(bus->bus, viommu_loop_event(loop), SD_EVENT_PRIORITY_NORMAL);
+        r = attach(bus->bus, loop);
     if (r >= 0)
-        r = sd_bus_set_exit_on_disconnect(bus->bus, true);
-    return r;
+        r = connect_asking(bus);
+    return r < 0 ? r : attach(bus->asking, loop);
 }
 
 static void on_client_gone(const char *client, void *userdata)
@@ -86,7 +110,6 @@ bool viommu_bus_new(ViommuLoop *loop, ViommuManager *manager, const char *group,
     int r;
 
     bus->manager = manager;
-    bus->auth = viommu_auth_new(group);
     r = connect_bus(bus, loop, user);
     if (r < 0) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot connect to the %s bus: %s%s",
@@ -94,7 +117,8 @@ bool viommu_bus_new(ViommuLoop *loop, ViommuManager *manager, const char *group,
                     user ? "; is DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR set?" : "");
         return false;
     }
-    bus->clients = viommu_bus_clients_new(bus->bus, on_client_gone, bus);
+    bus->auth = viommu_auth_new(bus->asking, group);
+    bus->clients = viommu_bus_clients_new(bus->asking, on_client_gone, bus);
     r = add_objects(bus);
     if (r < 0) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot put the objects on the bus: %s",
@@ -114,6 +138,7 @@ void viommu_bus_free(ViommuBus *bus)
     viommu_manager_watch_connection(bus->manager, NULL, NULL);
     viommu_auth_free(bus->auth);
     viommu_bus_clients_free(bus->clients);
+    sd_bus_close_unref(bus->asking);
     sd_bus_flush_close_unref(bus->bus);
     g_free(bus);
 }

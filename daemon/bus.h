@@ -15,6 +15,9 @@
 
 typedef struct ViommuBus {
     sd_bus *bus;
+    /* What is asked of the bus itself, and waited for, is asked here.  sd-bus reads all that comes in while it waits, and on the
+     * other connection that is whatever anybody sends, with its file descriptors, until there is room for no more. */
+    sd_bus *asking;
     ViommuManager *manager;
     ViommuAuth *auth;
     ViommuBusClients *clients;
