@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* abuse: a system's bus with an unprivileged attacker, a victim who wants to be served meanwhile, and a daemon that must
- * come out of it as it went in. */
+/* abuse: a bus with the system's rules and ours, a daemon with a user of its own, an unprivileged attacker, a victim who
+ * wants to be served meanwhile; and the daemon must come out of it as it went in. */
 #pragma once
 
 #include "tests/bus/people.h"
 
+/* Users that every system has. */
+#define ABUSE_DAEMON 2
+#define ABUSE_VICTIM 3
+/* How long the victim may have to wait meanwhile. */
+#define ABUSE_PATIENCE_USEC (2 * G_USEC_PER_SEC)
 /* What the daemon may have grown by after an abuse: caches fill, a leak for each of thousands of calls shows. */
 #define ABUSE_GROWTH_KIB (24u * 1024)
 
 typedef struct Abuse {
     Harness *harness;
     sd_bus *attacker; /* PEOPLE_MEMBER */
-    sd_bus *victim;   /* root */
+    sd_bus *victim;   /* ABUSE_VICTIM, who is in no group */
     GPid pid;         /* of the daemon */
     size_t rss_kib;   /* before */
 } Abuse;
@@ -22,7 +27,5 @@ Abuse *abuse_begin(void);
 void abuse_end(Abuse *abuse);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Abuse, abuse_end)
 
-/** The victim reads a property; how long that took, in milliseconds.  Fails when it takes longer than two seconds. */
+/** The victim reads a property; how long that took, in milliseconds.  Fails when it takes longer than its patience. */
 unsigned abuse_serve_victim(Abuse *abuse);
-/** A client's socket, authenticated as the attacker, for what no library would send. */
-int abuse_raw_socket(Abuse *abuse);

@@ -3,6 +3,7 @@
 #include "tests/bus/harness.h"
 
 #include <glib/gstdio.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,16 +74,17 @@ static int exit_status(int status)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static void start_bus(Harness *harness, bool activation)
+#define OPEN_RULES                                                                          \
+    "<type>session</type><policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/>" \
+    "<allow send_destination=\"*\"/><allow receive_sender=\"*\"/></policy>"
+
+static void start_bus(Harness *harness, bool activation, const char *rules)
 {
     g_autofree char *config = harness_path(harness, "bus.conf");
     g_autofree char *activate =
         activation ? g_strdup_printf("<servicedir>%s</servicedir>", harness->directory) : g_strdup("");
     g_autofree char *text =
-        g_strdup_printf("<busconfig><type>session</type><listen>%s</listen>%s"
-                        "<policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/>"
-                        "<allow send_destination=\"*\"/><allow receive_sender=\"*\"/></policy></busconfig>",
-                        harness->address, activate);
+        g_strdup_printf("<busconfig><listen>%s</listen>%s%s</busconfig>", harness->address, activate, rules);
     const char *arguments[] = {"dbus-daemon", "--nofork", "--nopidfile", "--config-file", config, NULL};
     g_auto(GStrv) environment = make_environment(harness);
     g_autoptr(GError) error = NULL;
@@ -150,7 +152,7 @@ static void write_activation(Harness *harness)
     write_file(harness, VIOMMU_BUS_NAME ".service", text);
 }
 
-Harness *harness_new(bool activation)
+static Harness *new_bus(bool activation, const char *rules)
 {
     Harness *harness = g_new0(Harness, 1);
     g_autoptr(GError) error = NULL;
@@ -166,8 +168,21 @@ Harness *harness_new(bool activation)
     harness_configure(harness, "");
     if (activation)
         write_activation(harness);
-    start_bus(harness, activation);
+    start_bus(harness, activation, rules);
     harness->bus = harness_connect(harness);
+    return harness;
+}
+
+Harness *harness_new(bool activation)
+{
+    return new_bus(activation, OPEN_RULES);
+}
+
+Harness *harness_new_ruled(const char *rules, uid_t daemon_uid)
+{
+    Harness *harness = new_bus(false, rules);
+
+    harness->daemon_uid = daemon_uid;
     return harness;
 }
 
@@ -192,6 +207,28 @@ static bool has_owner(Harness *harness)
     return owned;
 }
 
+static void become(void *uid)
+{
+    uid_t to = (uid_t)GPOINTER_TO_UINT(uid);
+
+    if (to != 0 && (setgroups(0, NULL) < 0 || setresgid(to, to, to) < 0 || setresuid(to, to, to) < 0))
+        _exit(EXIT_FAILURE);
+}
+
+/* Another user may not be able to look into the build directory. */
+static char *copy_program(Harness *harness, const char *program)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = NULL, *path = harness_path(harness, "viommud");
+    gsize length;
+
+    ck_assert_msg(g_file_get_contents(program, &text, &length, &error) &&
+                      g_file_set_contents(path, text, (gssize)length, &error),
+                  "%s", error ? error->message : "");
+    g_chmod(path, 0755);
+    return g_steal_pointer(&path);
+}
+
 void harness_start(Harness *harness, const char *const *options)
 {
     g_auto(GStrv) arguments = make_arguments(options), environment = make_environment(harness);
@@ -199,8 +236,12 @@ void harness_start(Harness *harness, const char *const *options)
     g_autoptr(GError) error = NULL;
 
     ck_assert_int_eq(harness->daemon_pid, 0);
-    ck_assert_msg(g_spawn_async(NULL, arguments, environment, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
-                                &harness->daemon_pid, &error),
+    if (harness->daemon_uid != 0) {
+        g_autofree char *ours = arguments[0];
+        arguments[0] = copy_program(harness, ours);
+    }
+    ck_assert_msg(g_spawn_async(NULL, arguments, environment, G_SPAWN_DO_NOT_REAP_CHILD, become,
+                                GUINT_TO_POINTER(harness->daemon_uid), &harness->daemon_pid, &error),
                   "%s", error ? error->message : "");
     while (!has_owner(harness)) {
         ck_assert_msg(waitpid(harness->daemon_pid, NULL, WNOHANG) == 0,

@@ -19,6 +19,7 @@ typedef struct Harness {
     char *directory; /* removed at the end */
     char *address;   /* of the bus */
     GPid bus_pid, daemon_pid;
+    uid_t daemon_uid;   /* of the next start; 0: as the test */
     GPid libvirt_pid;   /* 0: viommud has libvirt inside, or none */
     sd_bus *bus;        /* the client's connection */
     GPtrArray *signals; /* of sd_bus_message: what harness_wait_signal() has not taken yet */
@@ -32,6 +33,8 @@ typedef struct HarnessError {
 
 /** A bus without a daemon.  @activation: it starts one by itself when it is called. */
 Harness *harness_new(bool activation);
+/** A bus whose configuration has @rules, XML, beside its address; viommud is started there as @daemon_uid.  Only as root. */
+Harness *harness_new_ruled(const char *rules, uid_t daemon_uid);
 /** A bus with a viommud on it, with --user and test:///default. */
 Harness *harness_new_ready(void);
 /** Ends the daemon, which must end well, and the bus. */
