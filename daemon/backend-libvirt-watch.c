@@ -118,7 +118,7 @@ struct ViommuWatch {
     GMutex lock;
     GCond changed;
     /* Under lock: */
-    bool stopping;
+    bool stopping, opening;
     const char *closed; /* why; NULL while the connection stands */
 };
 
@@ -215,6 +215,20 @@ static bool wait_before_attempt(ViommuWatch *watch, unsigned attempt)
     return !watch->stopping;
 }
 
+static void set_opening(ViommuWatch *watch, bool opening)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
+
+    watch->opening = opening;
+}
+
+bool viommu_watch_is_opening(ViommuWatch *watch)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
+
+    return watch->opening;
+}
+
 /* Opens the connection, however long it takes; false when the watch is to stop.  @told: the receiver already knows that
  * there is none. */
 static bool connect_events(ViommuWatch *watch, bool told, virConnectPtr *ret_connection, int *ret_callback)
@@ -222,7 +236,10 @@ static bool connect_events(ViommuWatch *watch, bool told, virConnectPtr *ret_con
     for (unsigned attempt = 1;; attempt++) {
         g_autoptr(GError) error = NULL;
 
-        if (open_events(watch, ret_connection, ret_callback, &error))
+        set_opening(watch, true);
+        bool open = open_events(watch, ret_connection, ret_callback, &error);
+        set_opening(watch, false);
+        if (open)
             return true;
         if (!told)
             tell(watch, VIOMMU_NEWS_DISCONNECTED, "", error->message);

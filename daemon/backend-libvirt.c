@@ -63,6 +63,11 @@ bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *use
     return backend->watch;
 }
 
+bool viommu_backend_hangs(ViommuBackend *backend)
+{
+    return backend->watch && viommu_watch_is_opening(backend->watch);
+}
+
 void viommu_backend_free(ViommuBackend *backend)
 {
     if (!backend)

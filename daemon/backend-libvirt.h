@@ -57,6 +57,8 @@ typedef struct ViommuWatch ViommuWatch;
 ViommuWatch *viommu_watch_new(ViommuPool *pool, ViommuNewsFunc func, void *userdata, GError **error);
 /** Ends its thread and its connection; news that is being told may still arrive until the event thread has stopped. */
 void viommu_watch_stop(ViommuWatch *watch);
+/** It opens its connection, which takes as long as libvirt's daemon hangs. */
+bool viommu_watch_is_opening(ViommuWatch *watch);
 /** Stopped, and after the event thread. */
 void viommu_watch_free(ViommuWatch *watch);
 

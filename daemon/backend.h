@@ -54,6 +54,8 @@ bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend *
 void viommu_backend_set_patience(ViommuBackend *backend, unsigned seconds);
 /** Starts the event thread's connection and its reconnecting (every second at first, then every ten). */
 bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *userdata, GError **error);
+/** libvirt's daemon takes a connection and does not answer: freeing the backend would wait until it does. */
+bool viommu_backend_hangs(ViommuBackend *backend);
 /** Ends the event thread, closes every connection.  No call may be in flight. */
 void viommu_backend_free(ViommuBackend *backend);
 const char *viommu_backend_uri(const ViommuBackend *backend);

@@ -68,6 +68,8 @@ static int add_sources(ViommuLoop *loop)
     sigset_t set;
     int r;
 
+    /* libvirt writes to a socket whose other end has just died. */
+    signal(SIGPIPE, SIG_IGN);
     sigemptyset(&set);
     for (size_t i = 0; i < G_N_ELEMENTS(handled_signals); i++)
         sigaddset(&set, handled_signals[i]);

@@ -267,12 +267,14 @@ static int run(Service *service)
 {
     int r = viommu_loop_run(service->loop);
 
-    /* A worker that hangs in libvirt would never let go.  Nothing is lost: what is under way stands in the metadata. */
-    if (!service->finished) {
+    if (r < 0 || (r == 0 && !service->finished))
+        r = EXIT_FAILURE;
+    /* A thread that hangs in libvirt would never let go.  Nothing is lost: what is under way stands in the metadata. */
+    if (!service->finished || viommu_backend_hangs(service->backend)) {
         g_clear_pointer(&service->bus, viommu_bus_free);
-        _exit(r > 0 ? r : EXIT_FAILURE);
+        _exit(r);
     }
-    return r < 0 ? EXIT_FAILURE : r;
+    return r;
 }
 
 int viommu_service_print_config(const ViommuServiceOptions *options)

@@ -142,10 +142,12 @@ END_TEST
 /* Writes that the lease of the machine @uuid is one of another boot. */
 static void change_boot(ViommuBackend *backend, const char *uuid)
 {
-    g_autofree char *before = viommu_backend_get_metadata(backend, uuid, NULL), *after = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *before = viommu_backend_get_metadata(backend, uuid, &error), *after = NULL;
     g_autoptr(GRegex) boot = g_regex_new("boot=['\"][0-9a-f]{32}['\"]", 0, 0, NULL);
 
-    ck_assert(before && g_regex_match(boot, before, 0, NULL));
+    ck_assert_msg(before, "%s", error ? error->message : "");
+    ck_assert_msg(g_regex_match(boot, before, 0, NULL), "%s", before);
     after = g_regex_replace_literal(boot, before, -1, 0, "boot='0123456789abcdef0123456789abcdef'", 0, NULL);
     ck_assert(viommu_backend_set_metadata(backend, uuid, after, NULL));
 }
