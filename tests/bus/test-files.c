@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 #include "daemon/bus-variant.h"
@@ -264,6 +265,24 @@ START_TEST(rights_to_write)
 }
 END_TEST
 
+/* A node of a device that need not be there: what is handed over by its path is not opened. */
+START_TEST(block_device)
+{
+    g_auto(World) world = new_world();
+    g_autofree char *path = g_build_filename(world.fixed, "disk", NULL), *value = quoted(path), *xml = NULL;
+
+    if (mknod(path, S_IFBLK | 0600, makedev(7, 200)) < 0) {
+        printf("not tested, as nodes cannot be made here: %s\n", g_strerror(errno));
+        return;
+    }
+    disk_refused(&world, "PolicyRefused", "may not read and write '", quoted(path), "raw");
+    ck_assert_int_eq(chown(path, PEOPLE_MEMBER, PEOPLE_MEMBER), 0);
+    xml = launched(&world, NULL, DISK, value, "raw");
+    assert_has(xml, "<disk type='block'");
+    assert_has(xml, "<source dev='%s'", path);
+}
+END_TEST
+
 /* --- Copies --- */
 
 START_TEST(copied)
@@ -496,6 +515,7 @@ static const HarnessScenario scenarios[] = {
     {"files-by-path", &by_path},
     {"files-access-list", &access_list},
     {"files-rights-to-write", &rights_to_write},
+    {"files-block-device", &block_device},
     {"files-copied", &copied},
     {"files-swept", &swept},
     {"files-by-descriptor", &by_descriptor},
