@@ -73,7 +73,8 @@ static uint64_t memory_of(const ViommuAdmission *admission, const ViommuRequest 
 
 static uint64_t bound_of(const ViommuAdmission *admission, const ViommuRequest *request)
 {
-    return viommu_memory_bound(memory_of(admission, request), request->memory_backing.locked == 1);
+    return viommu_memory_bound(memory_of(admission, request),
+                               request->memory_backing.locked == 1 || request->hostdevs);
 }
 
 bool viommu_admission_check(const ViommuAdmission *admission, const ViommuRequest *request, uint32_t uid,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/domain-xml.h"
 
+#include <stdio.h>
+
 #include "lib/quantity.h"
 
 static const char *on(bool flag)
@@ -188,6 +190,30 @@ static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network
     viommu_xml_close(xml);
 }
 
+static void write_hostdev(ViommuXmlWriter *xml, const ViommuPlacedDevice *device)
+{
+    unsigned domain = 0, bus = 0, slot = 0, function = 0;
+    char numbers[4][8];
+
+    sscanf(device->address, "%x:%x:%x.%x", &domain, &bus, &slot, &function);
+    snprintf(numbers[0], sizeof(numbers[0]), "0x%04x", domain & 0xffff);
+    snprintf(numbers[1], sizeof(numbers[1]), "0x%02x", bus & 0xff);
+    snprintf(numbers[2], sizeof(numbers[2]), "0x%02x", slot & 0xff);
+    snprintf(numbers[3], sizeof(numbers[3]), "0x%x", function & 0xf);
+    viommu_xml_open(xml, "hostdev");
+    viommu_xml_attribute(xml, "mode", "subsystem");
+    viommu_xml_attribute(xml, "type", "pci");
+    viommu_xml_attribute(xml, "managed", "yes");
+    if (device->driver || device->iommufd)
+        viommu_xml_empty(xml, "driver", "name", "vfio", "model", device->driver, "iommufd",
+                         device->iommufd ? "yes" : NULL, NULL);
+    viommu_xml_open(xml, "source");
+    viommu_xml_empty(xml, "address", "domain", numbers[0], "bus", numbers[1], "slot", numbers[2], "function",
+                     numbers[3], NULL);
+    viommu_xml_close(xml);
+    viommu_xml_close(xml);
+}
+
 static void write_granule(ViommuXmlWriter *xml, const ViommuIommuAttributes *given)
 {
     if (given->granule)
@@ -253,6 +279,8 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     write_controllers(xml, plan);
     for (guint i = 0; i < plan->networks->len; i++)
         write_network(xml, g_ptr_array_index(plan->networks, i));
+    for (guint i = 0; i < plan->placement.devices->len; i++)
+        write_hostdev(xml, g_ptr_array_index(plan->placement.devices, i));
     viommu_xml_empty(xml, "serial", "type", "pty", NULL);
     write_iommu(xml, &plan->iommu);
     viommu_xml_empty(xml, "memballoon", "model", "none", NULL);

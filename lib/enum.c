@@ -23,6 +23,7 @@ DEFINE_ENUM(disk_format, "disk format", VIOMMU_DISK_FORMAT_LAST, "raw", "qcow2")
 DEFINE_ENUM(disk_bus, "disk bus", VIOMMU_DISK_BUS_LAST, "virtio", "scsi", "sata");
 DEFINE_ENUM(network_type, "network type", VIOMMU_NETWORK_TYPE_LAST, "user", "network", "bridge");
 DEFINE_ENUM(network_model, "network model", VIOMMU_NETWORK_MODEL_LAST, "virtio", "e1000e");
+DEFINE_ENUM(iommufd, "use of iommufd", VIOMMU_IOMMUFD_LAST, "auto", "yes", "no");
 DEFINE_ENUM(cpu_mode, "CPU mode", VIOMMU_CPU_MODE_LAST, "host-passthrough", "maximum", "custom", "default");
 DEFINE_ENUM(state, "state", VIOMMU_STATE_LAST, "planning", "defining", "starting", "running", "stopping",
             "stopped", "failed");
@@ -37,13 +38,17 @@ DEFINE_ENUM(table_state, "state of a table", VIOMMU_TABLE_STATE_LAST, "good", "b
 DEFINE_ENUM(recovery, "recovery", VIOMMU_RECOVERY_LAST, "adopt", "undo", "report");
 
 const ViommuEnum *const viommu_enum_all[] = {
-    &viommu_enum_arch,          &viommu_enum_family,      &viommu_enum_accelerator,
-    &viommu_enum_model,         &viommu_enum_order,       &viommu_enum_verdict,
-    &viommu_enum_firmware,      &viommu_enum_wait,        &viommu_enum_bind,
-    &viommu_enum_disk_format,   &viommu_enum_disk_bus,    &viommu_enum_network_type,
-    &viommu_enum_network_model, &viommu_enum_cpu_mode,    &viommu_enum_state,
-    &viommu_enum_result,        &viommu_enum_event,       &viommu_enum_recovery,
-    &viommu_enum_iommu_kind,    &viommu_enum_table_state, NULL,
+    &viommu_enum_arch,          &viommu_enum_family,
+    &viommu_enum_accelerator,   &viommu_enum_model,
+    &viommu_enum_order,         &viommu_enum_verdict,
+    &viommu_enum_firmware,      &viommu_enum_wait,
+    &viommu_enum_bind,          &viommu_enum_disk_format,
+    &viommu_enum_disk_bus,      &viommu_enum_network_type,
+    &viommu_enum_network_model, &viommu_enum_cpu_mode,
+    &viommu_enum_state,         &viommu_enum_result,
+    &viommu_enum_event,         &viommu_enum_recovery,
+    &viommu_enum_iommu_kind,    &viommu_enum_table_state,
+    &viommu_enum_iommufd,       NULL,
 };
 
 const char *viommu_enum_to_string(const ViommuEnum *table, int value)

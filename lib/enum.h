@@ -108,6 +108,14 @@ typedef enum ViommuNetworkModel {
     VIOMMU_NETWORK_MODEL_LAST,
 } ViommuNetworkModel;
 
+/* What an assigned device reaches the host's IOMMU through. */
+typedef enum ViommuIommufd {
+    VIOMMU_IOMMUFD_AUTO,
+    VIOMMU_IOMMUFD_YES,
+    VIOMMU_IOMMUFD_NO, /* a VFIO container */
+    VIOMMU_IOMMUFD_LAST,
+} ViommuIommufd;
+
 /* How the guest's CPU is described to libvirt. */
 typedef enum ViommuCpuMode {
     VIOMMU_CPU_MODE_HOST_PASSTHROUGH,
@@ -163,7 +171,7 @@ typedef enum ViommuTableState {
 extern const ViommuEnum viommu_enum_arch, viommu_enum_family, viommu_enum_accelerator, viommu_enum_model,
     viommu_enum_order, viommu_enum_verdict, viommu_enum_firmware, viommu_enum_wait, viommu_enum_bind,
     viommu_enum_disk_format, viommu_enum_disk_bus, viommu_enum_network_type, viommu_enum_network_model,
-    viommu_enum_cpu_mode, viommu_enum_state, viommu_enum_result, viommu_enum_iommu_kind,
+    viommu_enum_iommufd, viommu_enum_cpu_mode, viommu_enum_state, viommu_enum_result, viommu_enum_iommu_kind,
     viommu_enum_table_state;
 
 /** All tables, for the test that walks them; ended by NULL. */

@@ -70,6 +70,24 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
     [VIOMMU_FACT_CPU_MAXIMUM] = {"cpu mode maximum", V(7, 1, 0), 0, 0, "libvirt NEWS 7.1.0"},
     [VIOMMU_FACT_OPEN_DISK] = {"disks handed over open", V(9, 0, 0), 0, 0,
                                "libvirt NEWS 9.0.0 (virDomainFDAssociate); measured 9.0/7.2"},
+    [VIOMMU_FACT_INTEL_HOSTDEV] = {"intel before assigned devices", V(3, 4, 0), V(2, 10, 0), 0,
+                                   "libvirt formatdomain (caching_mode, 3.4.0); QEMU 2.9 and 2.10 (switches "
+                                   "mappings while it runs), 28cf553afe "
+                                   "(asks for caching-mode)"},
+    [VIOMMU_FACT_VIRTIO_HOSTDEV] =
+        {"virtio before assigned devices", V(8, 3, 0), V(7, 1, 0), 0,
+         "QEMU 90519b9053 (devices in bypass, after 7.0); libvirt as for model virtio"},
+    [VIOMMU_FACT_SMMUV3_ACCEL] = {"smmuv3 before assigned devices (accel)", V(12, 7, 0), V(11, 0, 0), 0,
+                                  "libvirt NEWS 12.7.0; QEMU source 11.0 hw/arm/smmuv3-accel.c; without it "
+                                  "every QEMU refuses: 0d1ac82ece"},
+    [VIOMMU_FACT_IOMMUFD] =
+        {"assigned devices through iommufd", V(12, 1, 0), V(9, 0, 0), 0,
+         "libvirt NEWS 12.1.0; QEMU 6e6d8ac62b (after 8.2, in 9.0); measured 8.2.2 has none"},
+    [VIOMMU_FACT_HOSTDEV_DRIVER] = {"choice of a device's VFIO driver", V(10, 0, 0), 0, 0,
+                                    "libvirt NEWS 10.0.0"},
+    [VIOMMU_FACT_MEMLOCK_PER_DEVICE] =
+        {"locked memory counted per device behind an IOMMU", V(8, 7, 0), 0, 0,
+         "libvirt NEWS 8.7.0; source 10.0, 11.3 qemuDomainGetMemLockLimitBytes"},
 };
 
 static const char *const words[] = {
@@ -99,8 +117,16 @@ static const char *const words[] = {
     "virt-many-vcpus-tcg",
     "cpu-maximum",
     "open-disk",
+    "intel-hostdev",
+    "virtio-hostdev",
+    "smmuv3-accel",
+    "iommufd",
+    "hostdev-driver",
+    "memlock-per-device",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_FACT_LAST);
+/* ViommuEmulator keeps a bit for each. */
+G_STATIC_ASSERT(VIOMMU_FACT_LAST <= 32);
 const ViommuEnum viommu_enum_fact = {.noun = "fact", .words = words, .last = VIOMMU_FACT_LAST};
 
 const ViommuFact *viommu_fact(ViommuFactId id)

@@ -86,7 +86,8 @@ void viommu_iommu_attributes_judge(const ViommuIommuInput *input, ViommuModel mo
     if (asked->aw_bits != VIOMMU_UNSET_NUMBER) {
         judge_one(input, model, "aw-bits", aw_bits_facts[model], candidate);
         /* QEMU: "Supported values for aw-bits are: 39, 48", in every release. */
-        if (model == VIOMMU_MODEL_INTEL && asked->aw_bits != 39 && asked->aw_bits != 48) {
+        if (model == VIOMMU_MODEL_INTEL && asked->aw_bits != VIOMMU_INTEL_NARROW_BITS &&
+            asked->aw_bits != VIOMMU_INTEL_WIDE_BITS) {
             candidate->verdict = VIOMMU_VERDICT_REFUSED;
             g_ptr_array_add(candidate->reasons,
                             viommu_reason_new(model, "attribute",
@@ -118,6 +119,15 @@ static void default_interrupts(const ViommuIommuInput *input, ViommuModel model,
         given->xtsup = 1;
 }
 
+/* No wider than what translates for the assigned devices; nobody has less than 39. */
+static uint64_t intel_bits(const ViommuIommuInput *input)
+{
+    if (!viommu_iommu_has_hostdevs(input) || (input->placement->width_bits != VIOMMU_UNSET_NUMBER &&
+                                              input->placement->width_bits >= VIOMMU_INTEL_WIDE_BITS))
+        return VIOMMU_INTEL_WIDE_BITS;
+    return VIOMMU_INTEL_NARROW_BITS;
+}
+
 void viommu_iommu_attributes_choose(const ViommuIommuInput *input, ViommuModel model,
                                     ViommuIommuAttributes *ret_attributes)
 {
@@ -128,11 +138,14 @@ void viommu_iommu_attributes_choose(const ViommuIommuInput *input, ViommuModel m
             *(int *)((char *)ret_attributes + switches[i].given) = asked_switch(input, &switches[i]);
     default_interrupts(input, model, ret_attributes);
 
+    if (model == VIOMMU_MODEL_INTEL && viommu_iommu_has_hostdevs(input))
+        ret_attributes->caching_mode = 1;
+
     /* QEMU's own default of intel's width changed between releases and machine types: always say it. */
     if (available(input, aw_bits_facts[model])) {
         ret_attributes->aw_bits = asked->aw_bits;
         if (model == VIOMMU_MODEL_INTEL && asked->aw_bits == VIOMMU_UNSET_NUMBER)
-            ret_attributes->aw_bits = 48;
+            ret_attributes->aw_bits = intel_bits(input);
     }
     if (asked->granule && available(input, granule_facts[model])) {
         if (g_str_equal(asked->granule, "host"))

@@ -4,6 +4,10 @@
 
 #include "lib/iommu.h"
 
+/* QEMU: "Supported values for aw-bits are: 39, 48". */
+#define VIOMMU_INTEL_NARROW_BITS 39u
+#define VIOMMU_INTEL_WIDE_BITS   48u
+
 /** Refuses @candidate (rule "attribute") for every attribute asked for that @model, this libvirt or this QEMU does not have.
  *  An attribute asked for with the value that its absence means ("intremap": false) asks for nothing. */
 void viommu_iommu_attributes_judge(const ViommuIommuInput *input, ViommuModel model,

@@ -32,6 +32,11 @@ bool viommu_iommu_many_vcpus(const ViommuIommuInput *input)
     return input->arch == VIOMMU_ARCH_X86_64 && input->vcpus > VIOMMU_X86_PLAIN_VCPUS;
 }
 
+bool viommu_iommu_has_hostdevs(const ViommuIommuInput *input)
+{
+    return input->placement && input->placement->devices->len > 0;
+}
+
 static void judge_arch(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
 {
     if (!at_home(input, model))
@@ -244,6 +249,121 @@ static void judge_usefulness(const ViommuIommuInput *input, ViommuModel model, V
                                       "it is taken only when asked for by name"));
 }
 
+/* --- Assigned devices (FACTS 6.3) --- */
+
+#define HOSTDEV "hostdev"
+
+static void refuse_hostdev_versions(const ViommuIommuInput *input, ViommuModel model, ViommuFactId id,
+                                    ViommuCandidate *candidate)
+{
+    const ViommuFact *fact = viommu_fact(id);
+    g_autofree char *needs_libvirt = viommu_version_format_short(fact->libvirt);
+    g_autofree char *needs_qemu = viommu_version_format_short(fact->qemu);
+    g_autofree char *libvirt = viommu_version_format(input->libvirt);
+    g_autofree char *qemu = viommu_version_format(input->emulator->qemu);
+
+    refuse(candidate, model, HOSTDEV,
+           "'%s' serves assigned devices with libvirt %s and QEMU %s or newer%s, but this host has %s and %s",
+           viommu_model_to_string(model), needs_libvirt, needs_qemu,
+           model == VIOMMU_MODEL_SMMUV3
+               ? " (by acceleration; plain, QEMU cannot tell the device what the guest maps)"
+               : "",
+           libvirt, qemu);
+}
+
+/* QEMU: "aw-bits 48 > host aw-bits 39". */
+static void judge_hostdev_width(const ViommuIommuInput *input, ViommuCandidate *candidate)
+{
+    uint64_t width = input->placement->width_bits, asked = input->request->iommu.aw_bits;
+
+    if (width == VIOMMU_UNSET_NUMBER)
+        return;
+    if (width < VIOMMU_INTEL_NARROW_BITS)
+        refuse(candidate, VIOMMU_MODEL_INTEL, HOSTDEV,
+               "the host's IOMMU before an assigned device translates %" G_GUINT64_FORMAT
+               " bits, and 'intel' has at least %u",
+               width, VIOMMU_INTEL_NARROW_BITS);
+    else if (asked != VIOMMU_UNSET_NUMBER && asked > width)
+        refuse(candidate, VIOMMU_MODEL_INTEL, HOSTDEV,
+               "iommu.aw-bits is %" G_GUINT64_FORMAT
+               ", but the host's IOMMU before an assigned device translates %" G_GUINT64_FORMAT " bits",
+               asked, width);
+}
+
+static void judge_hostdev_intel(const ViommuIommuInput *input, ViommuCandidate *candidate)
+{
+    if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_HOSTDEV) ||
+        !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_CACHING_MODE))
+        refuse_hostdev_versions(input, VIOMMU_MODEL_INTEL, VIOMMU_FACT_INTEL_HOSTDEV, candidate);
+    else if (input->request->iommu.caching_mode == 0)
+        refuse(candidate, VIOMMU_MODEL_INTEL, HOSTDEV,
+               "iommu.caching-mode is false, but 'intel' serves assigned devices only with it: QEMU learns "
+               "by it what "
+               "the guest maps");
+    judge_hostdev_width(input, candidate);
+}
+
+/* Each needs what the one before has: the first that is missing is the one to mend. */
+static void judge_hostdev_smmuv3(const ViommuIommuInput *input, ViommuCandidate *candidate)
+{
+    static const char why[] = "'smmuv3' serves assigned devices only by acceleration, which needs";
+    const GPtrArray *devices = input->placement->devices;
+
+    if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_SMMUV3_ACCEL)) {
+        refuse_hostdev_versions(input, VIOMMU_MODEL_SMMUV3, VIOMMU_FACT_SMMUV3_ACCEL, candidate);
+        return;
+    }
+    if (input->accelerator != VIOMMU_ACCELERATOR_KVM)
+        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV, "%s KVM, but the accelerator is 'tcg'", why);
+    for (guint i = 0; i < devices->len; i++) {
+        const ViommuPlacedDevice *device = g_ptr_array_index(devices, i);
+
+        if (device->iommufd)
+            continue;
+        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
+               "%s every device to go through iommufd, but %s does not: %s", why, device->address,
+               device->backend_reason);
+        break;
+    }
+    if (candidate->verdict != VIOMMU_VERDICT_REFUSED)
+        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
+               "%s an expander bus of its own for it, and viommud lays out none yet", why);
+}
+
+static void judge_hostdevs(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    if (!viommu_iommu_has_hostdevs(input) || !at_home(input, model))
+        return;
+    /* hw/vfio: "group %d used in multiple address spaces", and iommufd has the kernel refuse the same. */
+    if (input->placement->shared_group != VIOMMU_UNSET_NUMBER)
+        refuse(candidate, model, HOSTDEV,
+               "several assigned devices are of the host's IOMMU group %" G_GUINT64_FORMAT
+               ", which has one address space, but an IOMMU gives each device of the guest its own: QEMU "
+               "refuses that; "
+               "assign one device of it, or have no IOMMU",
+               input->placement->shared_group);
+    switch (model) {
+    case VIOMMU_MODEL_INTEL:
+        judge_hostdev_intel(input, candidate);
+        break;
+    case VIOMMU_MODEL_SMMUV3:
+        judge_hostdev_smmuv3(input, candidate);
+        break;
+    case VIOMMU_MODEL_VIRTIO:
+        if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_VIRTIO_HOSTDEV))
+            refuse_hostdev_versions(input, model, VIOMMU_FACT_VIRTIO_HOSTDEV, candidate);
+        break;
+    case VIOMMU_MODEL_AMD:
+        refuse(
+            candidate, model, HOSTDEV,
+            "'amd' serves no assigned device: QEMU 10.2 does with dma-remap, which no libvirt can ask for");
+        break;
+    case VIOMMU_MODEL_NONE:
+    case VIOMMU_MODEL_LAST:
+        break;
+    }
+}
+
 static void judge_veto(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
 {
     for (size_t i = 0; i < input->n_vetoes; i++)
@@ -263,6 +383,7 @@ const ViommuIommuRule viommu_iommu_rules[] = {
     {"guest", judge_guest},
     {"attribute", judge_attributes},
     {"translate", judge_translation},
+    {"hostdev", judge_hostdevs},
     {"by-name", judge_usefulness},
     {"libvirt", judge_veto},
     {NULL, NULL},

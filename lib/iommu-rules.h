@@ -18,6 +18,8 @@ extern const ViommuIommuRule viommu_iommu_rules[];
 /** Judges @model by every rule; @candidate starts as possible, without reasons. */
 void viommu_iommu_judge(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate);
 
+/** The host's devices are to be assigned. */
+bool viommu_iommu_has_hostdevs(const ViommuIommuInput *input);
 /** Whether a guest of this model is started by UEFI: x86_64 boots BIOS unless told otherwise; aarch64 boots a kernel by
  *  itself, a disk only with UEFI, and has ACPI, which the virtio model needs, only with UEFI. */
 bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, ViommuModel model);

@@ -6,6 +6,7 @@
 #include <glib.h>
 #include "lib/host.h"
 #include "lib/kernel.h"
+#include "lib/placement.h"
 #include "lib/policy.h"
 #include "lib/request.h"
 
@@ -57,7 +58,8 @@ typedef struct ViommuIommuInput {
     ViommuFamily family;
     ViommuAccelerator accelerator; /* KVM or TCG */
     uint64_t vcpus;
-    const ViommuKernel *kernel; /* NULL: not read */
+    const ViommuKernel *kernel;       /* NULL: not read */
+    const ViommuPlacement *placement; /* of assigned devices; NULL: none */
     const ViommuVeto *vetoes;
     size_t n_vetoes;
 } ViommuIommuInput;

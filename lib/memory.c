@@ -45,18 +45,18 @@ static bool check_pages(const ViommuPlan *plan, uint64_t page_bytes, GError **er
 }
 
 /* libvirt's daemon may be held to less than the host has. */
-static bool check_limit(const ViommuHost *host, uint64_t bound, GError **error)
+static bool check_limit(const ViommuHost *host, const char *what, uint64_t bound, GError **error)
 {
     uint64_t limit = host->locked_memory_bytes;
 
     if (limit == VIOMMU_UNSET_NUMBER || bound <= limit)
         return true;
     g_autofree char *needed = viommu_quantity_format(bound), *allowed = viommu_quantity_format(limit);
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                "memory-backing.locked needs %s of locked memory, but libvirt's daemon may lock %s; raise "
-                "LimitMEMLOCK= "
-                "of its unit (systemctl edit)",
-                needed, allowed);
+    g_set_error(
+        error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+        "%s needs %s of locked memory, but libvirt's daemon may lock %s; raise LimitMEMLOCK= of its unit "
+        "(systemctl edit)",
+        what, needed, allowed);
     return false;
 }
 
@@ -115,16 +115,24 @@ uint64_t viommu_memory_bound(uint64_t memory_bytes, bool locked)
     return locked ? saturating_mul_add(memory_bytes, 1, QEMU_OVERHEAD) : 0;
 }
 
+uint64_t viommu_memory_hostdev_limit(uint64_t memory_bytes, unsigned n_devices, bool has_iommu,
+                                     ViommuVersion libvirt)
+{
+    bool each = has_iommu && viommu_fact_holds(VIOMMU_FACT_MEMLOCK_PER_DEVICE, libvirt, 0);
+
+    return saturating_mul_add(memory_bytes, each ? n_devices : 1, QEMU_OVERHEAD);
+}
+
 ViommuPinned viommu_memory_pinned(uint64_t memory_bytes, uint64_t page_size_bytes, uint64_t memlock_bytes)
 {
-    ViommuPinned pinned = {.ordinary_bytes = memlock_bytes};
+    ViommuPinned pinned = {.ordinary_bytes = MIN(memlock_bytes, viommu_memory_bound(memory_bytes, true))};
 
     if (page_size_bytes == 0 || page_size_bytes == ORDINARY_PAGE || page_size_bytes == VIOMMU_UNSET_NUMBER)
         return pinned;
     pinned.page_size_bytes = page_size_bytes;
     pinned.huge_bytes = memory_bytes;
     /* Huge pages are locked anyhow: only QEMU's own memory is ordinary. */
-    pinned.ordinary_bytes -= MIN(memory_bytes, memlock_bytes);
+    pinned.ordinary_bytes -= MIN(memory_bytes, pinned.ordinary_bytes);
     return pinned;
 }
 
@@ -237,10 +245,23 @@ bool viommu_memory_plan(const ViommuRequest *request, const ViommuHost *host, co
     plan->locked = request->memory_backing.locked == 1;
     if (page != VIOMMU_UNSET_NUMBER && !check_pages(plan, page, error))
         return false;
-    plan->memlock_bytes = viommu_memory_bound(plan->memory_bytes, plan->locked);
+    plan->memlock_bytes =
+        viommu_memory_bound(plan->memory_bytes, plan->locked || plan->placement.devices->len > 0);
     pinned = viommu_memory_pinned(plan->memory_bytes, page, plan->memlock_bytes);
     /* libvirt takes the system's own page size for "no huge pages"; so nothing is written for it. */
     plan->page_size_bytes = pinned.page_size_bytes;
     return viommu_memory_check_room(host, policy, &pinned, &nothing, error) &&
-           check_limit(host, plan->memlock_bytes, error);
+           (!plan->locked || check_limit(host, "memory-backing.locked", plan->memlock_bytes, error));
+}
+
+bool viommu_memory_plan_hostdevs(const ViommuHost *host, ViommuPlan *plan, GError **error)
+{
+    bool has_iommu = plan->iommu.model != VIOMMU_MODEL_NONE;
+    unsigned n = plan->placement.devices->len;
+    g_autofree char *what = g_strdup_printf("%u assigned device%s %s an IOMMU", n, n == 1 ? "" : "s",
+                                            has_iommu ? "behind" : "without");
+
+    if (!plan->locked)
+        plan->memlock_bytes = viommu_memory_hostdev_limit(plan->memory_bytes, n, has_iommu, host->libvirt);
+    return plan->locked || check_limit(host, what, plan->memlock_bytes, error);
 }

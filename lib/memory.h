@@ -11,11 +11,14 @@ typedef struct ViommuPinned {
     uint64_t ordinary_bytes;  /* locked */
 } ViommuPinned;
 
-/** What QEMU may have to lock of a guest with so much memory; 0 when the guest is not locked.
- *  FACTS section 4: without host devices only a locked guest locks anything, all its memory and 1 GiB for QEMU itself;
- *  libvirt then sets no limit, and the figure is what the host has to have. */
+/** What a guest with so much memory locks of the host's; 0 when it neither is @locked nor has assigned devices, which locks all its
+ *  memory and 1 GiB for QEMU itself. */
 uint64_t viommu_memory_bound(uint64_t memory_bytes, bool locked);
-/** Of one guest.  @page_size_bytes as in a request or a plan: 0, unset and 4 KiB are ordinary pages. */
+/** RLIMIT_MEMLOCK that libvirt gives QEMU for @n_devices assigned devices (FACTS section 4): memory once and 1 GiB; behind an IOMMU
+ *  memory for each of them, since libvirt 8.7. */
+uint64_t viommu_memory_hostdev_limit(uint64_t memory_bytes, unsigned n_devices, bool has_iommu,
+                                     ViommuVersion libvirt);
+/** Of one guest.  A limit that counts memory several times locks it once.  @page_size_bytes as in a request or a plan: 0, unset and 4 KiB are ordinary pages. */
 ViommuPinned viommu_memory_pinned(uint64_t memory_bytes, uint64_t page_size_bytes, uint64_t memlock_bytes);
 
 /** Whether the host has @wanted beside @used, which is of the same page size; what is not known of the host is not held
@@ -32,3 +35,6 @@ bool viommu_memory_check_free(const ViommuHost *host, const ViommuPinned *wanted
  *  Fails: INVALID_REQUEST (size no multiple of the page size), NOT_SUPPORTED (more than the host has or lets be locked). */
 bool viommu_memory_plan(const ViommuRequest *request, const ViommuHost *host, const ViommuPolicy *policy,
                         ViommuPlan *plan, GError **error);
+/** Sets memlock_bytes of @plan for its assigned devices, once its IOMMU is chosen.  Fails: NOT_SUPPORTED, when libvirt's daemon may
+ *  not have so much locked. */
+bool viommu_memory_plan_hostdevs(const ViommuHost *host, ViommuPlan *plan, GError **error);

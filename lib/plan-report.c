@@ -99,6 +99,29 @@ static GVariant *iommu_tree(const ViommuIommuChoice *choice)
     return g_variant_builder_end(&tree);
 }
 
+static GVariant *hostdevs_list(const ViommuPlacement *placement)
+{
+    GVariantBuilder list;
+
+    g_variant_builder_init(&list, G_VARIANT_TYPE("aa{sv}"));
+    for (guint i = 0; i < placement->devices->len; i++) {
+        const ViommuPlacedDevice *device = g_ptr_array_index(placement->devices, i);
+
+        g_variant_builder_open(&list, G_VARIANT_TYPE_VARDICT);
+        add(&list, "address", g_variant_new_string(device->address));
+        if (device->group != VIOMMU_UNSET_NUMBER)
+            add(&list, "group", g_variant_new_uint32((guint32)device->group));
+        if (device->iommu)
+            add(&list, "iommu", g_variant_new_string(device->iommu));
+        if (device->node != VIOMMU_UNSET_NUMBER)
+            add(&list, "node", g_variant_new_uint32((guint32)device->node));
+        add(&list, "iommufd", g_variant_new_boolean(device->iommufd));
+        add(&list, "reason", g_variant_new_string(device->backend_reason));
+        g_variant_builder_close(&list);
+    }
+    return g_variant_builder_end(&list);
+}
+
 static GVariant *words(const GPtrArray *texts)
 {
     return g_variant_new_strv((const char *const *)texts->pdata, (gssize)texts->len);
@@ -120,6 +143,8 @@ GVariant *viommu_plan_report(const ViommuPlan *plan, const char *xml)
     add(&tree, "vcpus", g_variant_new_uint32((guint32)plan->vcpus));
     add(&tree, "memory-bytes", g_variant_new_uint64(plan->memory_bytes));
     add(&tree, "iommu", iommu_tree(&plan->iommu));
+    if (plan->placement.devices->len > 0)
+        add(&tree, "hostdevs", hostdevs_list(&plan->placement));
     add(&tree, "warnings", words(plan->warnings));
     add(&tree, "notes", words(plan->notes));
     add(&tree, "memlock-bytes", g_variant_new_uint64(plan->memlock_bytes));

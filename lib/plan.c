@@ -10,6 +10,7 @@
 #include "lib/iommu-rules.h"
 #include "lib/memory.h"
 #include "lib/nearest.h"
+#include "lib/plan-hostdevs.h"
 
 /* GICv2 addresses eight CPUs. */
 #define GICV2_VCPUS 8
@@ -243,6 +244,22 @@ static bool settle_vcpus(Build *build, GError **error)
     return true;
 }
 
+/* One of the two halves of plan-hostdevs. */
+static bool settle_hostdevs(Build *build,
+                            bool (*settle)(const ViommuPlanInput *input, const ViommuEmulator *emulator,
+                                           ViommuPlan *plan, const char **ret_rule, GError **error),
+                            GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    const char *rule = NULL;
+
+    if (settle(build->input, build->emulator, build->plan, &rule, &local))
+        return true;
+    g_ptr_array_add(build->reasons, viommu_reason_new(VIOMMU_MODEL_NONE, rule, "%s", local->message));
+    g_propagate_error(error, g_steal_pointer(&local));
+    return false;
+}
+
 static bool settle_memory(Build *build, GError **error)
 {
     g_autoptr(GError) local = NULL;
@@ -271,6 +288,7 @@ static bool settle_iommu(Build *build, GError **error)
         .accelerator = plan->accelerator,
         .vcpus = plan->vcpus,
         .kernel = build->input->kernel,
+        .placement = &plan->placement,
         .vetoes = build->input->vetoes,
         .n_vetoes = build->input->n_vetoes,
     };
@@ -489,8 +507,10 @@ static void settle_rest(Build *build)
 static bool build_plan(Build *build, GError **error)
 {
     if (!settle_arch(build, error) || !check_versions(build, error) || !settle_machine(build, error) ||
-        !settle_accelerator(build, error) || !settle_vcpus(build, error) || !settle_memory(build, error) ||
-        !settle_iommu(build, error) || !settle_firmware(build, error) || !check_disks(build, error))
+        !settle_accelerator(build, error) || !settle_vcpus(build, error) ||
+        !settle_hostdevs(build, viommu_plan_hostdevs_place, error) || !settle_memory(build, error) ||
+        !settle_iommu(build, error) || !settle_hostdevs(build, viommu_plan_hostdevs_settle, error) ||
+        !settle_firmware(build, error) || !check_disks(build, error))
         return false;
     settle_devices(build);
     settle_rest(build);
@@ -525,6 +545,7 @@ bool viommu_plan_build(const ViommuPlanInput *input, ViommuPlan **ret_plan, GPtr
     Build build = {.input = input, .request = input->request, .plan = plan, .reasons = reasons};
 
     viommu_iommu_choice_init(&plan->iommu);
+    viommu_placement_init(&plan->placement);
     plan->warnings = g_ptr_array_new_with_free_func(g_free);
     plan->notes = g_ptr_array_new_with_free_func(g_free);
     plan->disks = g_ptr_array_new_with_free_func(plan_disk_free);
@@ -557,5 +578,6 @@ void viommu_plan_free(ViommuPlan *plan)
     g_clear_pointer(&plan->warnings, g_ptr_array_unref);
     g_clear_pointer(&plan->notes, g_ptr_array_unref);
     viommu_iommu_choice_clear(&plan->iommu);
+    viommu_placement_clear(&plan->placement);
     g_free(plan);
 }

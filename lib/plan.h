@@ -63,6 +63,7 @@ typedef struct ViommuPlan {
     GPtrArray *networks;        /* of ViommuPlanNetwork */
     bool scsi_controller;       /* a virtio-scsi controller is needed */
     bool translate_controllers; /* and sits behind the IOMMU, as the entropy device does */
+    ViommuPlacement placement;  /* of assigned devices */
     ViommuIommuChoice iommu;
     ViommuWait wait;
     GPtrArray *warnings; /* of char * */
@@ -77,7 +78,8 @@ typedef struct ViommuPlanInput {
     const ViommuKernel *kernel;       /* what was read from boot.kernel; NULL: nothing */
     const char *name;                 /* overrides the made-up name of a request that has none; may be NULL */
     const char *uuid; /* NULL: one derived from the request, so that a dry run is the same each time */
-    const ViommuVeto *vetoes; /* libvirt's refusals so far */
+    const char *const *claimed; /* PCI addresses that other machines have; NULL: none */
+    const ViommuVeto *vetoes;   /* libvirt's refusals so far */
     size_t n_vetoes;
 } ViommuPlanInput;
 

@@ -138,6 +138,100 @@ static bool check_networks(const ViommuRequest *request, GError **error)
     return true;
 }
 
+/* Domain, bus, slot and function in hexadecimal, as /sys and lspci -D write them: 0000:65:00.0. */
+static bool is_address(const char *text)
+{
+    static const char shape[] = "xxxx:xx:xx.x";
+
+    if (strlen(text) != strlen(shape))
+        return false;
+    for (size_t i = 0; shape[i]; i++)
+        if (shape[i] == 'x' ? !strchr("0123456789abcdef", text[i]) : text[i] != shape[i])
+            return false;
+    return text[8] <= '1' && text[11] <= '7';
+}
+
+static bool is_identity(const char *text)
+{
+    return strlen(text) == 4 && strspn(text, "0123456789abcdef") == 4;
+}
+
+static bool check_hostdev_form(const ViommuRequestHostdev *hostdev, guint i, GError **error)
+{
+    const char *odd = NULL;
+
+    if (hostdev->address) {
+        odd = hostdev->vendor                         ? "vendor"
+              : hostdev->device                       ? "device"
+              : hostdev->count != VIOMMU_UNSET_NUMBER ? "count"
+                                                      : NULL;
+        if (odd)
+            invalid(
+                error,
+                "hostdevs[%u] has an address, so it takes no %s; say either which device, or of which kind",
+                i, odd);
+        else if (!is_address(hostdev->address))
+            invalid(error,
+                    "hostdevs[%u].address '%s' is not of the form 0000:65:00.0, in lower case (see lspci -D)",
+                    i, hostdev->address);
+        else
+            return true;
+        return false;
+    }
+    if (!hostdev->vendor || !hostdev->device) {
+        invalid(error, "hostdevs[%u] needs an address, or a vendor and a device", i);
+        return false;
+    }
+    odd = !is_identity(hostdev->vendor)   ? hostdev->vendor
+          : !is_identity(hostdev->device) ? hostdev->device
+                                          : NULL;
+    if (odd)
+        invalid(error, "hostdevs[%u].%s '%s' is not four hexadecimal digits in lower case (see lspci -n)", i,
+                odd == hostdev->vendor ? "vendor" : "device", odd);
+    return !odd;
+}
+
+static bool same_hostdev(const ViommuRequestHostdev *a, const ViommuRequestHostdev *b)
+{
+    return a->address ? g_strcmp0(a->address, b->address) == 0
+                      : !b->address && g_str_equal(a->vendor, b->vendor) && g_str_equal(a->device, b->device);
+}
+
+static bool check_hostdev_driver(const char *driver, guint i, GError **error)
+{
+    if (!driver ||
+        (strlen(driver) < 64 && strspn(driver, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                               "0123456789_-") == strlen(driver)))
+        return true;
+    invalid(error, "hostdevs[%u].driver '%.64s' is not the name of a kernel driver, such as mlx5_vfio_pci", i,
+            driver);
+    return false;
+}
+
+static bool check_hostdevs(const ViommuRequest *request, GError **error)
+{
+    uint64_t n = 0;
+
+    for (guint i = 0; request->hostdevs && i < request->hostdevs->len; i++) {
+        const ViommuRequestHostdev *hostdev = g_ptr_array_index(request->hostdevs, i);
+
+        if (!check_hostdev_form(hostdev, i, error) || !check_hostdev_driver(hostdev->driver, i, error))
+            return false;
+        for (guint j = 0; j < i; j++)
+            if (same_hostdev(g_ptr_array_index(request->hostdevs, j), hostdev)) {
+                invalid(error, "hostdevs[%u] and hostdevs[%u] are the same%s", j, i,
+                        hostdev->address ? " device" : " kind of device; say count");
+                return false;
+            }
+        n += hostdev->count == VIOMMU_UNSET_NUMBER ? 1 : hostdev->count;
+    }
+    if (n > VIOMMU_HOSTDEVS_MAX) {
+        invalid(error, "hostdevs has %" G_GUINT64_FORMAT " devices; the most is %u", n, VIOMMU_HOSTDEVS_MAX);
+        return false;
+    }
+    return true;
+}
+
 static bool check_guest(const ViommuRequest *request, GError **error)
 {
     for (char **word = request->guest.drivers; word && *word; word++) {
@@ -258,6 +352,6 @@ bool viommu_request_check(const ViommuRequest *request, GError **error)
 {
     return check_name(request, error) && check_arch(request, error) && check_iommu(request, error) &&
            check_boot(request, error) && check_memory_backing(request, error) &&
-           check_disks(request, error) && check_networks(request, error) && check_guest(request, error) &&
-           check_request_id(request, error);
+           check_disks(request, error) && check_networks(request, error) && check_hostdevs(request, error) &&
+           check_guest(request, error) && check_request_id(request, error);
 }

@@ -68,6 +68,20 @@ static const ViommuField network_fields[] = {
 static const ViommuFields network_table = {network_fields, G_N_ELEMENTS(network_fields),
                                            sizeof(ViommuRequestNetwork), -1};
 
+static const ViommuField hostdev_fields[] = {
+    {"address", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, address)},
+    {"vendor", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, vendor),
+     .hint = "four hexadecimal digits as text, such as \"8086\""},
+    {"device", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, device),
+     .hint = "four hexadecimal digits as text, such as \"1572\""},
+    {"count", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequestHostdev, count), .min = 1,
+     .max = VIOMMU_HOSTDEVS_MAX},
+    {"iommufd", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestHostdev, iommufd), .words = &viommu_enum_iommufd},
+    {"driver", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, driver)},
+};
+static const ViommuFields hostdev_table = {hostdev_fields, G_N_ELEMENTS(hostdev_fields),
+                                           sizeof(ViommuRequestHostdev), -1};
+
 static const ViommuField lease_fields[] = {
     {"seconds", VIOMMU_FIELD_NUMBER, IN(lease, seconds), .min = 1, .max = VIOMMU_LEASE_SECONDS_MAX},
     {"bind", VIOMMU_FIELD_ENUM, IN(lease, bind), .words = &viommu_enum_bind},
@@ -90,6 +104,8 @@ static const ViommuField request_fields[] = {
     {"boot", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, boot), .fields = &boot_table},
     {"disks", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, disks), .fields = &disk_table, .max = 16},
     {"networks", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, networks), .fields = &network_table, .max = 8},
+    {"hostdevs", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, hostdevs), .fields = &hostdev_table,
+     .max = VIOMMU_HOSTDEVS_MAX},
     {"lease", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, lease), .fields = &lease_table},
     {"wait", VIOMMU_FIELD_ENUM, offsetof(ViommuRequest, wait), .words = &viommu_enum_wait},
     {"request-id", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, request_id)},

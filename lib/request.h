@@ -9,6 +9,9 @@
 #include "lib/fields.h"
 #include "lib/version.h"
 
+/* Of assigned devices; each has a root port. */
+#define VIOMMU_HOSTDEVS_MAX 32u
+
 /* A year: whoever wants more wants no lease. */
 #define VIOMMU_LEASE_SECONDS_MAX 31536000u
 
@@ -24,6 +27,15 @@ typedef struct ViommuRequestNetwork {
     char *source; /* of a network or a bridge */
     int model;    /* ViommuNetworkModel */
 } ViommuRequestNetwork;
+
+/* A device by its address, or so many of a kind. */
+typedef struct ViommuRequestHostdev {
+    char *address;         /* "0000:65:00.0" */
+    char *vendor, *device; /* four hexadecimal digits each */
+    uint64_t count;        /* of that kind; 1 when unset */
+    int iommufd;           /* ViommuIommufd, no when unset */
+    char *driver;          /* of the kernel, in place of vfio-pci */
+} ViommuRequestHostdev;
 
 typedef struct ViommuRequestIommu {
     bool present;
@@ -63,6 +75,7 @@ typedef struct ViommuRequest {
     } boot;
     GPtrArray *disks;    /* of ViommuRequestDisk; NULL: none */
     GPtrArray *networks; /* of ViommuRequestNetwork; NULL: none */
+    GPtrArray *hostdevs; /* of ViommuRequestHostdev; NULL: none */
     struct {
         uint64_t seconds;
         int bind; /* ViommuBind */

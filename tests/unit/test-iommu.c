@@ -229,6 +229,8 @@ START_TEST(attributes_given)
         {newest, "{'arch': <'aarch64'>, 'iommu': <{'model': <'smmuv3'>}>}", "translate"},
         {questing, "{'iommu': <{'model': <'amd'>}>}", "intremap=1 ioapic"},
         {newest, "{'vcpus': <300>, 'iommu': <{'model': <'amd'>}>}", "intremap=1 xtsup=1 ioapic"},
+        {bookworm, "{'iommu': <{'model': <'intel'>}>, 'hostdevs': <[{'address': <'0000:01:00.0'>}]>}",
+         "intremap=1 eim=1 caching=1 aw=39 ioapic translate"},
         {bookworm, "@a{sv} {}", ""},
     };
 
@@ -279,6 +281,7 @@ START_TEST(every_rule_speaks)
         {"attribute", VIOMMU_MODEL_VIRTIO, bookworm,
          "{'iommu': <{'is-supported': <true>, 'aw-bits': <48>}>}"},
         {"translate", VIOMMU_MODEL_AMD, newest, "{'iommu': <{'is-supported': <true>, 'translate': <true>}>}"},
+        {"hostdev", VIOMMU_MODEL_AMD, newest, "{'hostdevs': <[{'address': <'0000:01:00.0'>}]>}"},
         {"by-name", VIOMMU_MODEL_AMD, newest, "{'iommu': <{'is-supported': <true>}>}"},
     };
     g_autoptr(GHashTable) covered = g_hash_table_new(g_str_hash, g_str_equal);

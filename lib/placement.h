@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* placement: assigned devices: which of the host's they are, whether their groups can be assigned, and behind which physical
+ * IOMMU they are.  Knows the host's hardware.  Does not know libvirt, QEMU, models, XML. */
+#pragma once
+
+#include "lib/request.h"
+#include "lib/topology.h"
+
+/* What is not known is VIOMMU_UNSET_NUMBER or NULL. */
+typedef struct ViommuPlacedDevice {
+    char *address;
+    const char *noun; /* "network"; static */
+    uint64_t group, node;
+    char *iommu;         /* the physical one */
+    uint64_t width_bits; /* of that one */
+    char *host_driver;   /* bound to it now */
+    bool taken;          /* from that driver, which uses it */
+    char *cdev;          /* as in the topology */
+    unsigned entry;      /* its index in the request */
+    char *driver;        /* asked for; NULL: libvirt's choice */
+    bool iommufd;        /* set by viommu_iommufd_decide(), with why */
+    char *backend_reason;
+} ViommuPlacedDevice;
+
+typedef struct ViommuPlacement {
+    GPtrArray *devices;    /* of ViommuPlacedDevice, in the request's order; never NULL, often empty */
+    uint64_t width_bits;   /* of the narrowest physical IOMMU; unset: one at least is not known */
+    unsigned n_iommus;     /* different ones that are known */
+    uint64_t shared_group; /* one that several of the devices are of; unset: none is known */
+    bool unseen;           /* nothing of the host's devices could be seen, so nothing was checked */
+} ViommuPlacement;
+
+typedef struct ViommuPlacementInput {
+    const ViommuRequest *request;
+    const ViommuTopology *topology;
+    const char *const *claimed; /* addresses that other machines have; NULL: none */
+} ViommuPlacementInput;
+
+void viommu_placement_init(ViommuPlacement *placement);
+void viommu_placement_clear(ViommuPlacement *placement);
+/** Finds the devices of the request.  @placement was initialised, and is cleared by the caller, also after a failure.
+ *  *ret_rule (static) is the rule that refuses.  Fails: NOT_SUPPORTED; BUSY, when another machine has what is asked for. */
+bool viommu_placement_choose(const ViommuPlacementInput *input, ViommuPlacement *placement,
+                             const char **ret_rule, GError **error);
