@@ -1,34 +1,52 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* kernel-file: a mapping of the image, a bounded read of the text.  What cannot be read is not known; it is never an
+/* kernel-file: pieces of the image, a bounded read of the text.  What cannot be read is not known; it is never an
  * error, as libvirt will say it better. */
 #include "daemon/kernel-file.h"
 
 #include <fcntl.h>
 #include <glib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define IMAGE_MAX  (128u << 20)
+#define IMAGE_MAX  ((off_t)128 << 20)
+#define PIECE      ((size_t)1 << 20)
 #define CONFIG_MAX (1u << 20)
 
+static size_t read_piece(int fd, uint8_t *bytes, off_t offset)
+{
+    size_t length = 0;
+    ssize_t n = 1;
+
+    while (length < PIECE && n > 0) {
+        n = pread(fd, bytes + length, PIECE - length, offset + (off_t)length);
+        length += n > 0 ? (size_t)n : 0;
+    }
+    return length;
+}
+
+/* Never mapped: whoever passed the descriptor can make the file shorter meanwhile, and reading behind its end would
+ * kill the daemon. */
 static bool read_image(int fd, ViommuKernel *kernel)
 {
+    g_autofree uint8_t *bytes = g_malloc(PIECE);
     struct stat info;
-    uint8_t *bytes;
     size_t n;
-    bool found;
 
-    if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode) || info.st_size <= 0)
+    if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode))
         return false;
-    n = MIN((size_t)info.st_size, IMAGE_MAX);
-    bytes = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (bytes == MAP_FAILED)
+    n = read_piece(fd, bytes, 0);
+    if (viommu_kernel_read_image(kernel, bytes, n))
+        return true;
+    if (!viommu_kernel_is_arm64(bytes, n))
         return false;
-    found = viommu_kernel_read_image(kernel, bytes, n);
-    munmap(bytes, n);
-    return found;
+    for (off_t at = 0; n == PIECE && at < IMAGE_MAX;) {
+        at += PIECE - VIOMMU_KERNEL_BANNER_MAX;
+        n = read_piece(fd, bytes, at);
+        if (viommu_kernel_read_banner(kernel, bytes, n))
+            return true;
+    }
+    return false;
 }
 
 static bool read_config(const char *path, ViommuKernel *kernel)

@@ -46,12 +46,10 @@ static bool read_bzimage(ViommuKernel *kernel, const uint8_t *bytes, size_t n)
 }
 
 /* The same words stand elsewhere too, as a format; a release follows only on the banner's own. */
-static bool read_arm64(ViommuKernel *kernel, const uint8_t *bytes, size_t n)
+bool viommu_kernel_read_banner(ViommuKernel *kernel, const uint8_t *bytes, size_t n)
 {
     const uint8_t *at = bytes, *end = bytes + n;
 
-    if (!has_at(bytes, n, ARM64_MAGIC_AT, "ARMd"))
-        return false;
     while ((at = memmem(at, (size_t)(end - at), banner, strlen(banner)))) {
         at += strlen(banner);
         if (take_release(kernel, bytes, n, (size_t)(at - bytes)))
@@ -60,9 +58,15 @@ static bool read_arm64(ViommuKernel *kernel, const uint8_t *bytes, size_t n)
     return false;
 }
 
+bool viommu_kernel_is_arm64(const uint8_t *bytes, size_t n)
+{
+    return has_at(bytes, n, ARM64_MAGIC_AT, "ARMd");
+}
+
 bool viommu_kernel_read_image(ViommuKernel *kernel, const uint8_t *bytes, size_t n)
 {
-    return read_bzimage(kernel, bytes, n) || read_arm64(kernel, bytes, n);
+    return read_bzimage(kernel, bytes, n) ||
+           (viommu_kernel_is_arm64(bytes, n) && viommu_kernel_read_banner(kernel, bytes, n));
 }
 
 typedef enum Option {

@@ -17,5 +17,11 @@ typedef struct ViommuKernel {
 /** Finds the release in an image: the header of an x86 bzImage (Documentation/arch/x86/boot.rst), or the banner in an
  *  uncompressed arm64 Image.  False, *kernel untouched: a compressed one, or no kernel. */
 bool viommu_kernel_read_image(ViommuKernel *kernel, const uint8_t *bytes, size_t n);
+/** Whether these are the first bytes of an uncompressed arm64 Image, whose banner is somewhere behind them. */
+bool viommu_kernel_is_arm64(const uint8_t *bytes, size_t n);
+/** Finds the banner ("Linux version 6.1.0 ...") in some bytes of an image.  False, *kernel untouched: not there, or not
+ *  as a whole: let pieces overlap by VIOMMU_KERNEL_BANNER_MAX. */
+bool viommu_kernel_read_banner(ViommuKernel *kernel, const uint8_t *bytes, size_t n);
+#define VIOMMU_KERNEL_BANNER_MAX 128u
 /** Takes the drivers from the text of a configuration file.  False, *kernel untouched: it is none. */
 bool viommu_kernel_read_config(ViommuKernel *kernel, const char *text, size_t n);
