@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
 #include <unistd.h>
+#include "lib/console-text.h"
 #include "lib/error.h"
 
 static const struct {
@@ -126,14 +127,16 @@ static void write_stderr(int priority, const char *message)
 
 void viommu_log(int priority, const ViommuLogFields *fields, const char *format, ...)
 {
-    g_autofree char *message = NULL;
+    g_autofree char *text = NULL, *message = NULL;
     va_list args;
 
     if (priority > max_priority)
         return;
     va_start(args, format);
-    message = g_strdup_vprintf(format, args);
+    text = g_strdup_vprintf(format, args);
     va_end(args);
+    /* Requests and libvirt have their words in it, which must not steer the terminal of who reads. */
+    message = viommu_console_text_clean(text);
     g_strchomp(message);
     if (to_journal)
         write_journal(priority, fields, message);

@@ -70,6 +70,11 @@ static const char *end_of(const char *text)
     return at;
 }
 
+char *viommu_console_text_clean(const char *text)
+{
+    return clean(text, strlen(text));
+}
+
 char *viommu_console_text_tail(const void *data, size_t size)
 {
     g_autofree char *text = clean(data, size), *joined = NULL;

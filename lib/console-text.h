@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console-text: what a guest printed, made fit for an error message.  Knows control characters, not consoles. */
+/* console-text: what a guest or another program said, made fit for a message.  Knows control characters, not consoles. */
 #pragma once
 
 #include <stddef.h>
@@ -10,3 +10,5 @@
 /** The last lines of @data that are not blank, within the bounds above: valid UTF-8 with a newline between two lines, without
  *  terminal sequences; what else cannot be printed becomes '?'.  Owned, g_free(); NULL when there is none. */
 char *viommu_console_text_tail(const void *data, size_t size);
+/** @text on its lines: valid UTF-8, without terminal sequences; what else cannot be printed becomes '?'.  Owned, g_free(). */
+char *viommu_console_text_clean(const char *text);

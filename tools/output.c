@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/console-text.h"
 #include "tools/failure.h"
 
 struct ViommuTable {
@@ -40,22 +41,6 @@ void viommu_output_open(ViommuOutput *output, bool json, bool no_color)
     output->color_error = wanted && output->terminal_error;
 }
 
-/* Words of others (libvirt's, QEMU's, a file's) must not steer the terminal. */
-static char *clean(const char *text)
-{
-    g_autofree char *valid = g_utf8_make_valid(text, -1);
-    GString *shown = g_string_new(NULL);
-
-    for (const char *at = valid; *at; at = g_utf8_next_char(at)) {
-        gunichar character = g_utf8_get_char(at);
-
-        if (g_unichar_iscntrl(character) && character != '\n' && character != '\t')
-            character = '?';
-        g_string_append_unichar(shown, character);
-    }
-    return g_string_free(shown, FALSE);
-}
-
 static void write_styled(FILE *stream, bool color, ViommuStyle style, const char *text)
 {
     bool styled = color && style != VIOMMU_STYLE_PLAIN;
@@ -63,9 +48,10 @@ static void write_styled(FILE *stream, bool color, ViommuStyle style, const char
     fprintf(stream, "%s%s%s", styled ? sequences[style] : "", text, styled ? "\033[0m" : "");
 }
 
+/* Words of others (libvirt's, QEMU's, a file's) must not steer the terminal. */
 void viommu_output_text(const ViommuOutput *output, ViommuStyle style, const char *text)
 {
-    g_autofree char *shown = output->terminal ? clean(text) : g_strdup(text);
+    g_autofree char *shown = output->terminal ? viommu_console_text_clean(text) : g_strdup(text);
 
     write_styled(stdout, output->color, style, shown);
 }
@@ -108,7 +94,7 @@ static void failure_as_json(const GError *error, GVariant *reasons)
 
 void viommu_output_failure(ViommuOutput *output, const GError *error, GVariant *reasons)
 {
-    g_autofree char *message = clean(error->message);
+    g_autofree char *message = viommu_console_text_clean(error->message);
 
     viommu_output_progress_end(output);
     if (output->json) {
@@ -129,14 +115,14 @@ void viommu_output_failure(ViommuOutput *output, const GError *error, GVariant *
         /* What speaks against the machine as a whole is the message itself, mostly. */
         if (!model && g_str_equal(text, error->message))
             continue;
-        shown = clean(text);
+        shown = viommu_console_text_clean(text);
         fprintf(stderr, "  %-8s%s: %s\n", model ? model : "-", rule, shown);
     }
 }
 
 void viommu_output_warning(const ViommuOutput *output, const char *text)
 {
-    g_autofree char *shown = clean(text);
+    g_autofree char *shown = viommu_console_text_clean(text);
 
     fflush(stdout);
     write_styled(stderr, output->color_error, VIOMMU_STYLE_WARNING, "viommuctl: warning:");
@@ -199,7 +185,7 @@ void viommu_table_add(ViommuTable *table, const char *const *cells, int styled, 
 
     row->cells = g_new0(char *, table->n_columns + 1);
     for (unsigned i = 0; i < table->n_columns; i++)
-        row->cells[i] = clean(cells[i] && *cells[i] ? cells[i] : "-");
+        row->cells[i] = viommu_console_text_clean(cells[i] && *cells[i] ? cells[i] : "-");
     row->styled = styled;
     row->style = style;
     g_ptr_array_add(table->rows, row);

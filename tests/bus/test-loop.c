@@ -223,7 +223,7 @@ static char *captured(void (*func)(void))
 static void log_some(void)
 {
     ViommuLogFields fields = {.machine_name = "m1"};
-    g_autoptr(GError) error = g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "no\nluck");
+    g_autoptr(GError) error = g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "no\nluck\x1b[2J\x07 \xff");
 
     viommu_log_open(LOG_NOTICE);
     viommu_log(LOG_INFO, NULL, "dropped");
@@ -237,7 +237,7 @@ START_TEST(lines_on_stderr_have_a_level)
 {
     g_autofree char *text = captured(log_some);
 
-    ck_assert_str_eq(text, "notice: 3 guests\nerr: cannot start: no\n  luck\ndebug: kept\n");
+    ck_assert_str_eq(text, "notice: 3 guests\nerr: cannot start: no\n  luck? \xef\xbf\xbd\ndebug: kept\n");
 }
 END_TEST
 
