@@ -62,8 +62,8 @@ static int stop(sd_bus_message *call, ViommuMachine *machine, uint32_t seconds)
     ViommuBus *bus = bus_of(call);
     ViommuWaiter waiter;
 
-    waiter = viommu_bus_reply_later(call, viommu_bus_reply_empty);
-    viommu_manager_stop(bus->manager, machine, seconds, &waiter);
+    if (viommu_bus_reply_later(bus, call, viommu_bus_reply_empty, &waiter))
+        viommu_manager_stop(bus->manager, machine, seconds, &waiter);
     return 1;
 }
 
@@ -85,8 +85,8 @@ static int method_reset(sd_bus_message *call, void *userdata, sd_bus_error *unus
     ViommuBus *bus = bus_of(call);
     ViommuWaiter waiter;
 
-    waiter = viommu_bus_reply_later(call, viommu_bus_reply_empty);
-    viommu_manager_reset(bus->manager, userdata, &waiter);
+    if (viommu_bus_reply_later(bus, call, viommu_bus_reply_empty, &waiter))
+        viommu_manager_reset(bus->manager, userdata, &waiter);
     return 1;
 }
 
@@ -100,8 +100,8 @@ static int method_get_domain_xml(sd_bus_message *call, void *userdata, sd_bus_er
     ViommuBus *bus = bus_of(call);
     ViommuWaiter waiter;
 
-    waiter = viommu_bus_reply_later(call, reply_xml);
-    viommu_manager_get_xml(bus->manager, userdata, &waiter);
+    if (viommu_bus_reply_later(bus, call, reply_xml, &waiter))
+        viommu_manager_get_xml(bus->manager, userdata, &waiter);
     return 1;
 }
 
@@ -119,8 +119,8 @@ static int method_extend(sd_bus_message *call, void *userdata, sd_bus_error *unu
 
     if (r < 0)
         return r;
-    waiter = viommu_bus_reply_later(call, reply_lease_end);
-    viommu_manager_extend(bus->manager, userdata, seconds, &waiter);
+    if (viommu_bus_reply_later(bus, call, reply_lease_end, &waiter))
+        viommu_manager_extend(bus->manager, userdata, seconds, &waiter);
     return 1;
 }
 

@@ -71,7 +71,10 @@ static int method_launch(sd_bus_message *call, void *userdata, sd_bus_error *unu
     }
     bound = request->lease.bind == VIOMMU_BIND_CLIENT;
     client = viommu_bus_clients_sender(bus->clients, call);
-    waiter = viommu_bus_reply_later(call, reply_machine);
+    if (!viommu_bus_reply_later(bus, call, reply_machine, &waiter)) {
+        viommu_request_free(request);
+        return 1;
+    }
     viommu_manager_launch(bus->manager, request, uid, client, &waiter);
     if (bound && client)
         viommu_bus_clients_hold(bus->clients, client);
@@ -87,7 +90,10 @@ static int dry_run(sd_bus_message *call, ViommuBus *bus, bool brief)
     request = read_request(call, &error);
     if (!request)
         return viommu_bus_reply_error(call, error, NULL);
-    waiter = viommu_bus_reply_later(call, brief ? reply_model : reply_report);
+    if (!viommu_bus_reply_later(bus, call, brief ? reply_model : reply_report, &waiter)) {
+        viommu_request_free(request);
+        return 1;
+    }
     viommu_manager_plan(bus->manager, request, brief, &waiter);
     return 1;
 }

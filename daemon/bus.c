@@ -10,12 +10,17 @@
 #include "lib/error.h"
 #include "lib/names.h"
 
+static bool is_launch(sd_bus_message *call)
+{
+    return sd_bus_message_is_method_call(call, VIOMMU_IFACE_MANAGER, "Launch") > 0;
+}
+
 static void tell_refusal(ViommuBus *bus, sd_bus_message *call, const GError *error)
 {
     ViommuJournalSubject subject = {NULL, NULL, NULL};
     uint32_t uid;
 
-    if (sd_bus_message_is_method_call(call, VIOMMU_IFACE_MANAGER, "Launch") <= 0)
+    if (!is_launch(call))
         return;
     if (viommu_auth_uid(bus->auth, call, &uid, NULL))
         subject.owner_uid = &uid;
@@ -110,6 +115,7 @@ bool viommu_bus_new(ViommuLoop *loop, ViommuManager *manager, const char *group,
     int r;
 
     bus->manager = manager;
+    bus->waiting = g_hash_table_new(NULL, NULL);
     r = connect_bus(bus, loop, user);
     if (r < 0) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot connect to the %s bus: %s%s",
@@ -140,6 +146,7 @@ void viommu_bus_free(ViommuBus *bus)
     viommu_bus_clients_free(bus->clients);
     sd_bus_close_unref(bus->asking);
     sd_bus_flush_close_unref(bus->bus);
+    g_hash_table_unref(bus->waiting);
     g_free(bus);
 }
 
@@ -166,7 +173,19 @@ char *viommu_bus_machine_path(const ViommuMachine *machine)
 typedef struct Later {
     sd_bus_message *call;
     ViommuBusReplyFunc reply;
+    GHashTable *waiting; /* where it is counted; it may be answered after the bus is gone */
+    uint32_t uid;
 } Later;
+
+static void count_waiting(GHashTable *waiting, uint32_t uid, int change)
+{
+    int n = GPOINTER_TO_INT(g_hash_table_lookup(waiting, GUINT_TO_POINTER(uid))) + change;
+
+    if (n > 0)
+        g_hash_table_insert(waiting, GUINT_TO_POINTER(uid), GINT_TO_POINTER(n));
+    else
+        g_hash_table_remove(waiting, GUINT_TO_POINTER(uid));
+}
 
 static void answer(const ViommuOutcome *outcome, void *userdata)
 {
@@ -177,16 +196,40 @@ static void answer(const ViommuOutcome *outcome, void *userdata)
     if (r < 0)
         viommu_log(LOG_WARNING, NULL, "Cannot reply to %s: %s", sd_bus_message_get_member(later->call),
                    g_strerror(-r));
+    count_waiting(later->waiting, later->uid, is_launch(later->call) ? 0 : -1);
+    g_hash_table_unref(later->waiting);
     sd_bus_message_unref(later->call);
     g_free(later);
 }
 
-ViommuWaiter viommu_bus_reply_later(sd_bus_message *call, ViommuBusReplyFunc reply)
+/* Launches have limits of their own, which the site sets. */
+static bool may_wait(ViommuBus *bus, sd_bus_message *call, uint32_t uid, GError **error)
 {
-    Later *later = g_new(Later, 1);
+    unsigned n = GPOINTER_TO_UINT(g_hash_table_lookup(bus->waiting, GUINT_TO_POINTER(uid)));
 
-    *later = (Later){sd_bus_message_ref(call), reply};
-    return (ViommuWaiter){answer, later};
+    if (n < VIOMMU_BUS_WAITING_MAX_PER_USER || is_launch(call) || viommu_auth_is_trusted(bus->auth, uid))
+        return true;
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                "%u calls of user %u wait for their answers; try again when some have come", n, uid);
+    return false;
+}
+
+bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusReplyFunc reply,
+                            ViommuWaiter *ret_waiter)
+{
+    g_autoptr(GError) error = NULL;
+    uint32_t uid;
+    Later *later;
+
+    if (!viommu_auth_uid(bus->auth, call, &uid, &error) || !may_wait(bus, call, uid, &error)) {
+        (void)viommu_bus_reply_error(call, error, NULL);
+        return false;
+    }
+    later = g_new(Later, 1);
+    *later = (Later){sd_bus_message_ref(call), reply, g_hash_table_ref(bus->waiting), uid};
+    count_waiting(later->waiting, uid, is_launch(call) ? 0 : 1);
+    *ret_waiter = (ViommuWaiter){answer, later};
+    return true;
 }
 
 int viommu_bus_reply_empty(sd_bus_message *call, const ViommuOutcome *outcome)

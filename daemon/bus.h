@@ -21,7 +21,11 @@ typedef struct ViommuBus {
     ViommuManager *manager;
     ViommuAuth *auth;
     ViommuBusClients *clients;
+    GHashTable *waiting; /* uid -> how many of that user's calls wait for their answers */
 } ViommuBus;
+
+/* Each keeps its message, and the files that came with it. */
+#define VIOMMU_BUS_WAITING_MAX_PER_USER 1024u
 
 /** Connects to the system's bus and puts the objects there; @loop and @manager are borrowed.  @group: whose members may
  *  launch; NULL: to the user's bus.  When the bus is lost the loop ends.  Fails: BACKEND when there is no bus; INTERNAL. */
@@ -48,7 +52,9 @@ ViommuMachine *viommu_bus_find_machine(const ViommuBus *bus, const char *path);
 
 /** Replies to a call whose outcome is here.  Below 0 as sd-bus returns it. */
 typedef int (*ViommuBusReplyFunc)(sd_bus_message *call, const ViommuOutcome *outcome);
-/** A waiter that replies to @call: with its error, or by @reply.  It must be answered once. */
-ViommuWaiter viommu_bus_reply_later(sd_bus_message *call, ViommuBusReplyFunc reply);
+/** A waiter that replies to @call: with its error, or by @reply.  It must be answered once.  False: too many calls of that user
+ *  wait already, and @call has been told so; launches have limits of their own, root and viommud's own user none. */
+bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusReplyFunc reply,
+                            ViommuWaiter *ret_waiter);
 /** The reply of a method that returns nothing. */
 int viommu_bus_reply_empty(sd_bus_message *call, const ViommuOutcome *outcome);

@@ -11,6 +11,8 @@
 
 /* Whoever runs into this has made a thousand machines of one nameless request. */
 #define NAME_SUFFIX_MAX 1000
+/* Who sends a request again has mostly lost the answer to the one before. */
+#define LAUNCH_WAITERS_MAX 64u
 /* libvirt may be slow when the daemon starts, and hang when it ends. */
 #define ADOPT_PATIENCE_SEC 10
 #define END_PATIENCE_SEC   20
@@ -124,6 +126,26 @@ static void refuse_launch(const ViommuRequest *request, uint32_t uid, const Viom
     viommu_waiter_fail(waiter, error);
 }
 
+static void await_launch(ViommuManager *manager, ViommuMachine *machine, const ViommuWaiter *waiter)
+{
+    ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
+    ViommuOutcome outcome = {.machine = machine};
+    g_autoptr(GError) error = NULL;
+
+    if (!operation || !operation->launch || operation->answered) {
+        viommu_waiter_answer(waiter, &outcome);
+        return;
+    }
+    if (operation->launch_waiters->len < LAUNCH_WAITERS_MAX) {
+        g_array_append_val(operation->launch_waiters, *waiter);
+        return;
+    }
+    g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                "%u calls wait for the launch of machine '%s' already; its State tells how far it is",
+                LAUNCH_WAITERS_MAX, machine->name);
+    viommu_waiter_fail(waiter, error);
+}
+
 /* A request that was sent before waits for, or gets, the machine that it made.  False: it is a new one. */
 static bool launch_again(ViommuManager *manager, const ViommuRequest *request, uint32_t uid,
                          const ViommuWaiter *waiter)
@@ -132,7 +154,6 @@ static bool launch_again(ViommuManager *manager, const ViommuRequest *request, u
         request->request_id ? viommu_registry_by_request(manager->registry, uid, request->request_id) : NULL;
     g_autofree char *fingerprint = NULL;
     g_autoptr(GError) error = NULL;
-    ViommuOutcome outcome = {.machine = machine};
 
     if (!machine)
         return false;
@@ -144,11 +165,7 @@ static bool launch_again(ViommuManager *manager, const ViommuRequest *request, u
         refuse_launch(request, uid, waiter, error);
         return true;
     }
-    ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
-    if (operation && operation->launch && !operation->answered)
-        g_array_append_val(operation->launch_waiters, *waiter);
-    else
-        viommu_waiter_answer(waiter, &outcome);
+    await_launch(manager, machine, waiter);
     return true;
 }
 
