@@ -47,14 +47,10 @@ START_TEST(metacharacters)
         "{'name': <'meta'>, 'arch': <'x86_64'>, 'request-id': <\"%s\">, 'guest': <{'os': <\"%s\">}>}", text,
         text);
     g_autoptr(sd_bus_message) answer =
-        people_exchange(abuse->attacker, harness_request(abuse->attacker, "Launch", request));
+        people_assert_allowed(abuse->attacker, harness_request(abuse->attacker, "Launch", request));
     g_autoptr(sd_bus_message) domain = NULL;
     const char *path = NULL, *xml = NULL;
 
-    if (sd_bus_message_is_method_error(answer, NULL)) {
-        people_assert_error(answer, "InvalidRequest", "");
-        return;
-    }
     ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
     domain = people_assert_allowed(abuse->attacker, people_on_machine(abuse->attacker, path, "GetDomainXML"));
     ck_assert_int_gt(sd_bus_message_read(domain, "s", &xml), 0);
@@ -153,7 +149,9 @@ END_TEST
 
 /* --- Floods --- */
 
-#define FLOOD 10000
+/* The system's bus lets a connection wait for 128 answers. */
+#define FLOOD         10000
+#define FLOOD_CLIENTS 80
 
 /* Ten thousand calls on the way at once.  Each is answered, by an answer or by a named error. */
 START_TEST(flood)
@@ -161,18 +159,21 @@ START_TEST(flood)
     static const char *const members[] = {"Plan", "Launch", "Check"};
     g_autoptr(Abuse) abuse = abuse_begin();
     g_autofree HarnessPending *pending = g_new0(HarnessPending, FLOOD);
+    sd_bus *clients[FLOOD_CLIENTS];
     unsigned longest = 0, errors = 0;
+
+    for (size_t i = 0; i < FLOOD_CLIENTS; i++)
+        clients[i] = harness_connect_as(abuse->harness, PEOPLE_MEMBER);
 
     for (size_t i = 0; i < FLOOD; i++) {
         g_autofree char *text =
             g_strdup_printf("{'arch': <'x86_64'>, 'name': <'flood-%zu'>, 'lease': <{'seconds': <1>}>}", i);
 
-        harness_send(abuse->attacker,
-                     harness_request(abuse->attacker, members[i % G_N_ELEMENTS(members)], text), &pending[i]);
-        if (i % 1000 == 999) {
-            ck_assert_int_ge(sd_bus_flush(abuse->attacker), 0);
+        sd_bus *client = clients[i % FLOOD_CLIENTS];
+
+        harness_send(client, harness_request(client, members[i % G_N_ELEMENTS(members)], text), &pending[i]);
+        if (i % 1000 == 999)
             longest = MAX(longest, abuse_serve_victim(abuse));
-        }
     }
     for (size_t i = 0; i < FLOOD; i++) {
         sd_bus_message *answer = harness_answer(&pending[i]);
@@ -185,6 +186,10 @@ START_TEST(flood)
         sd_bus_message_unref(answer);
     }
     printf("# %u of %d calls refused; the victim never waited longer than %u ms\n", errors, FLOOD, longest);
+    /* Most are the daemon's to answer, not the bus's. */
+    ck_assert_uint_lt(errors, FLOOD / 2);
+    for (size_t i = 0; i < FLOOD_CLIENTS; i++)
+        sd_bus_close_unref(clients[i]);
     while (harness_count(abuse->harness) > 0)
         g_usleep(100 * 1000);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-limits: what clients can make viommud hold: files of calls, answers that are waited for or never read. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include "tests/abuse/abuse.h"
 
@@ -19,6 +21,11 @@ static void close_all(sd_bus **clients, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
         sd_bus_close_unref(clients[i]);
+}
+
+static void kill_machine(sd_bus *owner, const char *path)
+{
+    people_allow(owner, people_on_machine(owner, path, "Kill"));
 }
 
 /* --- Files that nobody asked for --- */
@@ -66,12 +73,197 @@ START_TEST(attached_files)
 }
 END_TEST
 
+/* --- Calls that wait --- */
+
+/* A libvirt that can be made to stand still, and a system's viommud on it. */
+static Harness *new_with_libvirt(const char *more)
+{
+    Harness *harness = harness_new(false);
+    g_autofree char *uri = harness_start_libvirt(harness), *connect = g_strconcat("--connect=", uri, NULL),
+                    *console = g_strdup_printf("--console-directory=%s/console", harness->directory),
+                    *group = people_group(), *config = g_strdup_printf("[daemon]\ngroup=%s\n%s", group, more);
+    const char *const options[] = {"--system", connect, console, NULL};
+
+    harness_configure(harness, config);
+    harness_start(harness, options);
+    return harness;
+}
+
+/* Answers all of @pending; how many were refused as busy.  Fails at any other error. */
+static unsigned count_busy(HarnessPending *pending, unsigned n, const char *words)
+{
+    unsigned busy = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
+
+        if (!sd_bus_message_is_method_error(answer, NULL))
+            continue;
+        people_assert_error(answer, "Busy", words);
+        busy++;
+    }
+    return busy;
+}
+
+#define WAITING_MAX 1024 /* VIOMMU_BUS_WAITING_MAX_PER_USER */
+#define TOO_MANY    20
+/* A bus may let a connection wait for 128 answers. */
+#define WAITERS 16
+
+static void ping(sd_bus *client)
+{
+    people_allow(client, harness_method(client, VIOMMU_BUS_PATH, "org.freedesktop.DBus.Peer", "Ping"));
+}
+
+static void send_xml(sd_bus *client, const char *path, HarnessPending *ret_pending)
+{
+    harness_send(client, people_on_machine(client, path, "GetDomainXML"), ret_pending);
+}
+
+START_TEST(waiting_calls)
+{
+    g_autoptr(Harness) harness = new_with_libvirt("");
+    sd_bus *clients[WAITERS + 1], *last;
+    g_autofree HarnessPending *pending = g_new0(HarnessPending, WAITING_MAX);
+    HarnessPending refused[TOO_MANY], another;
+    g_autofree char *path = NULL,
+                    *theirs = harness_launch(harness, "{'name': <'theirs'>, 'arch': <'x86_64'>}");
+
+    for (unsigned i = 0; i <= WAITERS; i++)
+        clients[i] = harness_connect_as(harness, PEOPLE_MEMBER);
+    last = clients[WAITERS];
+    path = people_launch(last, "watched");
+    kill(harness->libvirt_pid, SIGSTOP);
+    for (unsigned i = 0; i < WAITING_MAX; i++)
+        send_xml(clients[i % WAITERS], path, &pending[i]);
+    /* Round the bus: they have come. */
+    for (unsigned i = 0; i < WAITERS; i++)
+        ping(clients[i]);
+    /* What is too much is refused while the others wait; what needs not wait is answered; root waits as ever. */
+    for (unsigned i = 0; i < TOO_MANY; i++)
+        send_xml(last, path, &refused[i]);
+    ck_assert_uint_eq(count_busy(refused, TOO_MANY, "1024 calls of user 65534 wait"), TOO_MANY);
+    people_allow(last, people_get(last, path, "State"));
+    send_xml(harness->bus, theirs, &another);
+    kill(harness->libvirt_pid, SIGCONT);
+    ck_assert_uint_eq(count_busy(pending, WAITING_MAX, ""), 0);
+    ck_assert_uint_eq(count_busy(&another, 1, ""), 0);
+    /* And they are forgotten. */
+    send_xml(last, path, &another);
+    ck_assert_uint_eq(count_busy(&another, 1, ""), 0);
+    kill_machine(last, path);
+    harness_stop(harness, theirs, -1);
+    close_all(clients, WAITERS + 1);
+}
+END_TEST
+
+START_TEST(resent_without_end)
+{
+    g_autoptr(Harness) harness = new_with_libvirt("");
+    g_autoptr(sd_bus) attacker = harness_connect_as(harness, PEOPLE_MEMBER);
+    HarnessPending pending[64 + TOO_MANY];
+    g_autofree char *path = NULL;
+
+    kill(harness->libvirt_pid, SIGSTOP);
+    for (unsigned i = 0; i < G_N_ELEMENTS(pending); i++)
+        harness_send(attacker,
+                     harness_request(attacker, "Launch",
+                                     "{'name': <'again'>, 'arch': <'x86_64'>, 'request-id': <'one'>}"),
+                     &pending[i]);
+    ck_assert_uint_eq(count_busy(&pending[64], TOO_MANY, "64 calls wait for the launch of machine 'again'"),
+                      TOO_MANY);
+    kill(harness->libvirt_pid, SIGCONT);
+    ck_assert_uint_eq(count_busy(pending, 64, ""), 0);
+    ck_assert_uint_eq(harness_count(harness), 1);
+    path = people_launch(attacker, "other");
+    kill_machine(attacker, path);
+}
+END_TEST
+
+/* --- Leaving and ending at phases that are held --- */
+
+static char *find(sd_bus *client, const char *name)
+{
+    sd_bus_message *call = harness_method(client, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "GetMachine");
+    g_autoptr(sd_bus_message) answer = NULL;
+    const char *path;
+
+    ck_assert_int_ge(sd_bus_message_append(call, "s", name), 0);
+    answer = people_assert_allowed(client, call);
+    ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
+    return g_strdup(path);
+}
+
+static void send_bound(sd_bus *client, const char *name, const char *wait, HarnessPending *ret_pending)
+{
+    g_autofree char *text = g_strdup_printf("{'name': <'%s'>, 'arch': <'x86_64'>, 'wait': <'%s'>, "
+                                            "'lease': <{'bind': <'client'>}>}",
+                                            name, wait);
+
+    harness_send(client, harness_request(client, "Launch", text), ret_pending);
+    ck_assert_int_ge(sd_bus_flush(client), 0);
+}
+
+static void wait_for_none(Harness *harness)
+{
+    for (gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC; harness_count(harness) > 0;) {
+        ck_assert_msg(g_get_monotonic_time() < end, "%u machines are left", harness_count(harness));
+        g_usleep(20 * 1000);
+    }
+}
+
+/* With a libvirt that stands still, one launch hangs in it and one waits; a third machine hangs in its stop.  Their clients
+ * leave, and in the second round end them first.  Nothing is left when libvirt goes on. */
+START_TEST(leaving_held_phases)
+{
+    g_autoptr(Harness) harness = new_with_libvirt("running-launches=1\n");
+
+    for (int round = 0; round < 2; round++) {
+        HarnessPending launches[3], ends[3];
+        sd_bus *clients[3];
+        const char *names[] = {"running", "hanging", "queued"};
+
+        for (int i = 0; i < 3; i++)
+            clients[i] = harness_connect_as(harness, PEOPLE_MEMBER);
+        send_bound(clients[0], names[0], "started", &launches[0]);
+        ck_assert_uint_eq(count_busy(&launches[0], 1, ""), 0);
+        kill(harness->libvirt_pid, SIGSTOP);
+        send_bound(clients[1], names[1], "started", &launches[1]);
+        send_bound(clients[2], names[2], "planned", &launches[2]);
+        for (int i = 0; i < 3; i++) {
+            /* Round the bus: the launch has come before. */
+            ping(clients[i]);
+            if (i != 0 && round == 0)
+                continue;
+            g_autofree char *path = i == 1 ? NULL : find(clients[i], names[i]);
+            /* One that is neither planned nor waits cannot be found yet. */
+            if (!path)
+                continue;
+            harness_send(clients[i], people_on_machine(clients[i], path, "Kill"), &ends[i]);
+            ck_assert_int_ge(sd_bus_flush(clients[i]), 0);
+        }
+        for (int i = 0; i < 3; i++)
+            sd_bus_close_unref(clients[i]);
+        g_usleep(50 * 1000);
+        kill(harness->libvirt_pid, SIGCONT);
+        wait_for_none(harness);
+    }
+}
+END_TEST
+
 static const HarnessScenario scenarios[] = {
     {"attached-files", &attached_files},
+    {"waiting-calls", &waiting_calls},
+    {"resent-without-end", &resent_without_end},
+    {"leaving-held-phases", &leaving_held_phases},
     {NULL, NULL},
 };
 
 int main(int argc, char **argv)
 {
-    return people_main(argc, argv, scenarios, NULL);
+    bool needs_libvirt = argc > 1 && !g_str_equal(argv[1], "attached-files");
+
+    return people_main(argc, argv, scenarios,
+                       needs_libvirt && !harness_has_libvirt() ? "libvirtd or setpriv is not installed"
+                                                               : NULL);
 }
