@@ -18,7 +18,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 DISTRIBUTIONS = ["focal", "bullseye", "jammy", "bookworm", "noble", "plucky", "trixie", "questing", "resolute",
-                 "stonking", "forky"]
+                 "stonking", "forky", "debian11", "debian12", "debian13", "testing"]
 
 
 def read_cases():
