@@ -60,7 +60,9 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 #define EVERYONE (~0u)
 #define BUS \
     (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE))
-#define LOCAL  (V(PLAN) | V(HOST) | V(FACTS))
+#define LOCAL (V(PLAN) | V(HOST) | V(FACTS))
+/* An open console cannot be passed on over ssh. */
+#define AFAR   (BUS & ~V(CONSOLE))
 #define MANAGE (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE))
 
 static const struct {
@@ -86,7 +88,7 @@ static const struct {
      "Print what the console has printed, also of a machine that is gone"},
     {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(STOP), NULL,
      "How long the guest may take to power off before it is ended; default 30"},
-    {"host", 'H', "HOST", offsetof(ViommuCtl, host), BUS | LOCAL, NULL,
+    {"host", 'H', "HOST", offsetof(ViommuCtl, host), AFAR | LOCAL, NULL,
      "[USER@]HOST: another machine's viommud, over ssh; plan, host, facts: recorded (HOST.json)"},
     {"root", 0, "DIR", offsetof(ViommuCtl, root), V(HOST) | V(DOCTOR), NULL,
      "Read the hardware below this directory; ask libvirt only with --connect"},
@@ -276,7 +278,7 @@ static void help_takers(GString *text, unsigned takers)
 {
     const char *separator = "";
 
-    if ((takers & BUS) == BUS)
+    if ((takers & AFAR) == AFAR)
         return;
     for (int i = 0; i < N_VERBS; i++)
         if (takers & V(i)) {
