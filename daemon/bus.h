@@ -53,7 +53,8 @@ ViommuMachine *viommu_bus_find_machine(const ViommuBus *bus, const char *path);
 /** Replies to a call whose outcome is here.  Below 0 as sd-bus returns it. */
 typedef int (*ViommuBusReplyFunc)(sd_bus_message *call, const ViommuOutcome *outcome);
 /** A waiter that replies to @call: with its error, or by @reply.  It must be answered once.  False: too many calls of that user
- *  wait already, and @call has been told so; launches have limits of their own, root and viommud's own user none. */
+ *  wait already, or too many files are open, and @call has been told so; launches have limits of their own instead of the first,
+ *  root and viommud's own user none. */
 bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusReplyFunc reply,
                             ViommuWaiter *ret_waiter);
 /** The reply of a method that returns nothing. */
