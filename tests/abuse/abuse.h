@@ -8,10 +8,18 @@
 /* Users that every system has. */
 #define ABUSE_DAEMON 2
 #define ABUSE_VICTIM 3
-/* How long the victim may have to wait meanwhile. */
-#define ABUSE_PATIENCE_USEC (2 * G_USEC_PER_SEC)
-/* What the daemon may have grown by after an abuse: caches fill, a leak for each of thousands of calls shows. */
+/* What the daemon may have grown by after an abuse: caches fill, a leak for each of thousands of calls shows.  A sanitizer keeps
+ * what was freed, finds leaks by itself, and takes its time. */
+#ifdef __SANITIZE_ADDRESS__
+#define ABUSE_GROWTH_KIB (1024u * 1024)
+#define ABUSE_SLOWNESS   5
+#else
 #define ABUSE_GROWTH_KIB (24u * 1024)
+#define ABUSE_SLOWNESS   1
+#endif
+
+/* How long the victim may have to wait meanwhile. */
+#define ABUSE_PATIENCE_USEC (2 * ABUSE_SLOWNESS * G_USEC_PER_SEC)
 
 typedef struct Abuse {
     Harness *harness;

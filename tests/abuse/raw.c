@@ -45,15 +45,19 @@ static GByteArray *header_fields(const Field *fields, size_t n)
     return list;
 }
 
+#define CALL   1
+#define SIGNAL 4
+
 /* @text NULL: no arguments; else one, a string. */
-static void call(int fd, uint32_t serial, const Field *fields, size_t n, const char *text, size_t length)
+static void send_message(int fd, uint8_t type, const Field *fields, size_t n, const char *text, size_t length)
 {
-    const uint8_t first[] = {G_BYTE_ORDER == G_LITTLE_ENDIAN ? 'l' : 'B', 1, 0, 1};
+    static uint32_t serial;
+    const uint8_t first[] = {G_BYTE_ORDER == G_LITTLE_ENDIAN ? 'l' : 'B', type, 0, 1};
     g_autoptr(GByteArray) message = g_byte_array_new(), list = header_fields(fields, n);
 
     g_byte_array_append(message, first, sizeof(first));
     append_number(message, text ? (uint32_t)(4 + length + 1) : 0);
-    append_number(message, serial);
+    append_number(message, ++serial);
     append_number(message, list->len);
     g_byte_array_append(message, list->data, list->len);
     pad(message);
@@ -111,7 +115,7 @@ int raw_connect(const Harness *harness)
     raw_send(fd, login, sizeof(login) - 1);
     ck_assert(raw_hears(fd, "OK "));
     raw_send(fd, begin, sizeof(begin) - 1);
-    call(fd, 1, hello, G_N_ELEMENTS(hello), NULL, 0);
+    send_message(fd, CALL, hello, G_N_ELEMENTS(hello), NULL, 0);
     ck_assert(raw_hears(fd, "NameAcquired"));
     return fd;
 }
@@ -124,5 +128,15 @@ void raw_get_machine(int fd, const char *text, size_t length)
                                         {6, 's', VIOMMU_BUS_NAME},
                                         {8, 'g', "s"}};
 
-    call(fd, 2, get_machine, G_N_ELEMENTS(get_machine), text, length);
+    send_message(fd, CALL, get_machine, G_N_ELEMENTS(get_machine), text, length);
+}
+
+void raw_signal(int fd, const char *destination)
+{
+    const Field signal[] = {{1, 'o', "/org/freedesktop/DBus"},
+                            {2, 's', "org.freedesktop.DBus"},
+                            {3, 's', "NameOwnerChanged"},
+                            {6, 's', destination}};
+
+    send_message(fd, SIGNAL, signal, G_N_ELEMENTS(signal), NULL, 0);
 }

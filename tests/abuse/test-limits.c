@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "tests/abuse/abuse.h"
 
@@ -11,10 +12,10 @@
 #define CONNECTIONS 200
 #define FILES       16 /* the most that a message may have */
 
-static void connect_all(Abuse *abuse, uid_t uid, sd_bus **ret_clients, unsigned n)
+static void connect_all(Harness *harness, uid_t uid, sd_bus **ret_clients, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
-        ret_clients[i] = harness_connect_as(abuse->harness, uid);
+        ret_clients[i] = harness_connect_as(harness, uid);
 }
 
 static void close_all(sd_bus **clients, unsigned n)
@@ -61,7 +62,7 @@ START_TEST(attached_files)
     unsigned before = count_files(abuse), most = 0;
     sd_bus *clients[CONNECTIONS];
 
-    connect_all(abuse, PEOPLE_OUTSIDER, clients, CONNECTIONS);
+    connect_all(abuse->harness, PEOPLE_OUTSIDER, clients, CONNECTIONS);
     for (unsigned i = 0; i < 10 * CONNECTIONS; i++) {
         send_files(clients[i % CONNECTIONS], file);
         most = MAX(most, count_files(abuse));
@@ -180,6 +181,70 @@ START_TEST(resent_without_end)
 }
 END_TEST
 
+static void wait_for_none(Harness *harness)
+{
+    for (gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC; harness_count(harness) > 0;) {
+        ck_assert_msg(g_get_monotonic_time() < end, "%u machines are left", harness_count(harness));
+        g_usleep(20 * 1000);
+    }
+}
+
+/* Launches that wait keep the files that came with them.  Before there is no room for one more, they are refused. */
+START_TEST(files_held)
+{
+    struct rlimit before, few;
+    HarnessPending pending[500], again;
+    int file;
+    unsigned n = 0;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){1024, before.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    g_autoptr(Harness) harness = new_with_libvirt("running-launches=1\n");
+    sd_bus *clients[4];
+    g_autofree char *kernel = g_build_filename(harness->directory, "kernel", NULL);
+
+    ck_assert(g_file_set_contents(kernel, "no kernel", -1, NULL));
+    file = open(kernel, O_RDONLY | O_CLOEXEC);
+
+    connect_all(harness, PEOPLE_MEMBER, clients, G_N_ELEMENTS(clients));
+    kill(harness->libvirt_pid, SIGSTOP);
+    do {
+        sd_bus *client = clients[n % G_N_ELEMENTS(clients)];
+        sd_bus_message *call = harness_method(client, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
+
+        ck_assert_int_ge(sd_bus_message_append(call, "a{sv}", 2, "arch", "s", "x86_64", "boot", "a{sv}", 2,
+                                               "kernel", "h", file, "initrd", "h", file),
+                         0);
+        harness_send(client, call, &pending[n++]);
+        ping(client);
+    } while (n < G_N_ELEMENTS(pending) && !pending[n - 1].answer);
+    printf("# %u launches with two files each wait\n", n - 1);
+    ck_assert_uint_lt(n, G_N_ELEMENTS(pending));
+    people_assert_error(pending[n - 1].answer, "Busy", "too many open files");
+    /* Others are served, and so is root. */
+    harness_count(harness);
+    kill(harness->libvirt_pid, SIGCONT);
+    for (unsigned i = 0; i < n; i++) {
+        g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
+        const char *path;
+
+        if (i == n - 1)
+            continue;
+        ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
+        kill_machine(harness->bus, path);
+    }
+    wait_for_none(harness);
+    /* And the files are closed. */
+    harness_send(clients[0], harness_request(clients[0], "Launch", "{'arch': <'x86_64'>, 'name': <'next'>}"),
+                 &again);
+    ck_assert_uint_eq(count_busy(&again, 1, ""), 0);
+    close_all(clients, G_N_ELEMENTS(clients));
+    close(file);
+    setrlimit(RLIMIT_NOFILE, &before);
+}
+END_TEST
+
 /* --- Leaving and ending at phases that are held --- */
 
 static char *find(sd_bus *client, const char *name)
@@ -202,14 +267,6 @@ static void send_bound(sd_bus *client, const char *name, const char *wait, Harne
 
     harness_send(client, harness_request(client, "Launch", text), ret_pending);
     ck_assert_int_ge(sd_bus_flush(client), 0);
-}
-
-static void wait_for_none(Harness *harness)
-{
-    for (gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC; harness_count(harness) > 0;) {
-        ck_assert_msg(g_get_monotonic_time() < end, "%u machines are left", harness_count(harness));
-        g_usleep(20 * 1000);
-    }
 }
 
 /* With a libvirt that stands still, one launch hangs in it and one waits; a third machine hangs in its stop.  Their clients
@@ -254,6 +311,7 @@ END_TEST
 static const HarnessScenario scenarios[] = {
     {"attached-files", &attached_files},
     {"waiting-calls", &waiting_calls},
+    {"files-held", &files_held},
     {"resent-without-end", &resent_without_end},
     {"leaving-held-phases", &leaving_held_phases},
     {NULL, NULL},
