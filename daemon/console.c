@@ -138,6 +138,8 @@ static void take_opened(ViommuConsole *console)
     console->refused = false;
     if (again)
         put_out(console, LISTENS_AGAIN, sizeof(LISTENS_AGAIN) - 1);
+    else
+        write_log(console, "", 0); /* a guest that says nothing has a log, too */
 }
 
 static void take_ended(ViommuConsole *console, const char *error)
