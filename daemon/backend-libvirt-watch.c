@@ -98,7 +98,8 @@ static const struct {
     {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SAVED, VIOMMU_NEWS_DESTROYED,
      "the guest was saved to a file"},
     {VIR_DOMAIN_EVENT_STOPPED, -1, VIOMMU_NEWS_DESTROYED, "the guest was stopped"},
-    {VIR_DOMAIN_EVENT_CRASHED, -1, VIOMMU_NEWS_CRASHED, "the guest panicked"},
+    /* libvirt ends it next; one that goes on into a crash kernel (CRASHLOADED) has not ended. */
+    {VIR_DOMAIN_EVENT_CRASHED, VIR_DOMAIN_EVENT_CRASHED_PANICKED, VIOMMU_NEWS_PANICKED, "the guest panicked"},
     {VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_REMOVED, VIOMMU_NEWS_UNDEFINED, NULL},
 };
 

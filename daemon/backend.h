@@ -22,6 +22,7 @@ typedef enum ViommuNewsKind {
     VIOMMU_NEWS_SHUTDOWN,  /* the guest powered itself off */
     VIOMMU_NEWS_DESTROYED, /* somebody (maybe we) destroyed it */
     VIOMMU_NEWS_CRASHED,
+    VIOMMU_NEWS_PANICKED,
     VIOMMU_NEWS_UNDEFINED,
     VIOMMU_NEWS_LAST,
 } ViommuNewsKind;

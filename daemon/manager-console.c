@@ -145,7 +145,8 @@ void viommu_manager_console_ends(ViommuManager *manager, ViommuMachine *machine,
 {
     ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
     bool lives = machine->state == VIOMMU_STATE_RUNNING || machine->state == VIOMMU_STATE_STARTING;
-    bool bad = news->kind == VIOMMU_NEWS_CRASHED || news->kind == VIOMMU_NEWS_DESTROYED;
+    bool bad = news->kind == VIOMMU_NEWS_CRASHED || news->kind == VIOMMU_NEWS_PANICKED ||
+               news->kind == VIOMMU_NEWS_DESTROYED;
     g_autoptr(GError) error = NULL, full = NULL;
 
     if (bad && lives) {

@@ -430,7 +430,7 @@ static void note_end(ViommuManager *manager, const ViommuNews *news)
 {
     ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, news->uuid);
     bool ends = news->kind == VIOMMU_NEWS_SHUTDOWN || news->kind == VIOMMU_NEWS_DESTROYED ||
-                news->kind == VIOMMU_NEWS_CRASHED;
+                news->kind == VIOMMU_NEWS_CRASHED || news->kind == VIOMMU_NEWS_PANICKED;
 
     if (machine && ends)
         viommu_manager_console_ends(manager, machine, news);
@@ -444,7 +444,8 @@ void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
         set_connected(manager, news);
     else if (operation && operation->stop) {
         /* All else that a stop brings about is its own doing. */
-        if (news->kind == VIOMMU_NEWS_SHUTDOWN || news->kind == VIOMMU_NEWS_CRASHED)
+        if (news->kind == VIOMMU_NEWS_SHUTDOWN || news->kind == VIOMMU_NEWS_CRASHED ||
+            news->kind == VIOMMU_NEWS_PANICKED)
             viommu_stop_hurry(operation->stop);
     } else {
         note_end(manager, news);

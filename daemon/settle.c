@@ -82,9 +82,16 @@ static const int events[] = {
     /* Not by us: then there would be a stop under way, which has the word. */
     [VIOMMU_NEWS_DESTROYED] = VIOMMU_EVENT_GUEST_CRASHED,
     [VIOMMU_NEWS_CRASHED] = VIOMMU_EVENT_GUEST_CRASHED,
+    [VIOMMU_NEWS_PANICKED] = VIOMMU_EVENT_GUEST_PANICKED,
     [VIOMMU_NEWS_UNDEFINED] = VIOMMU_EVENT_VANISHED,
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(events) == VIOMMU_NEWS_LAST);
+
+static bool is_end(int event)
+{
+    return event == VIOMMU_EVENT_GUEST_ENDED || event == VIOMMU_EVENT_GUEST_CRASHED ||
+           event == VIOMMU_EVENT_GUEST_PANICKED;
+}
 
 void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
 {
@@ -98,7 +105,7 @@ void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
     if (!machine || event == VIOMMU_EVENT_LAST)
         return;
     /* During a launch only the guest's end is news, not what the launch itself does. */
-    if (machine->busy && event != VIOMMU_EVENT_GUEST_ENDED && event != VIOMMU_EVENT_GUEST_CRASHED)
+    if (machine->busy && !is_end(event))
         return;
     viommu_registry_feed(settle->registry, machine, (ViommuEvent)event);
 }

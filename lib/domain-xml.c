@@ -270,6 +270,13 @@ static void write_entropy(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_close(xml);
 }
 
+/* So that a panic is told apart from other ends.  Of aarch64's device (pvpanic-pci) only new versions of libvirt know. */
+static void write_panic(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    if (plan->arch == VIOMMU_ARCH_X86_64)
+        viommu_xml_empty(xml, "panic", "model", "isa", NULL);
+}
+
 static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     viommu_xml_open(xml, "devices");
@@ -285,6 +292,7 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     write_iommu(xml, &plan->iommu);
     viommu_xml_empty(xml, "memballoon", "model", "none", NULL);
     write_entropy(xml, plan);
+    write_panic(xml, plan);
     viommu_xml_close(xml);
 }
 

@@ -27,11 +27,11 @@ DEFINE_ENUM(iommufd, "use of iommufd", VIOMMU_IOMMUFD_LAST, "auto", "yes", "no")
 DEFINE_ENUM(cpu_mode, "CPU mode", VIOMMU_CPU_MODE_LAST, "host-passthrough", "maximum", "custom", "default");
 DEFINE_ENUM(state, "state", VIOMMU_STATE_LAST, "planning", "defining", "starting", "running", "stopping",
             "stopped", "failed");
-DEFINE_ENUM(result, "result", VIOMMU_RESULT_LAST, "none", "shutdown", "crashed", "stopped", "lost", "failed",
-            "expired");
+DEFINE_ENUM(result, "result", VIOMMU_RESULT_LAST, "none", "shutdown", "crashed", "panicked", "stopped",
+            "lost", "failed", "expired");
 DEFINE_ENUM(event, "event", VIOMMU_EVENT_LAST, "planned", "defined", "started", "launch-failed",
-            "stop-requested", "guest-ended", "guest-crashed", "vanished", "removed", "stop-failed", "expired",
-            "reaped");
+            "stop-requested", "guest-ended", "guest-crashed", "guest-panicked", "vanished", "removed",
+            "stop-failed", "expired", "reaped");
 DEFINE_ENUM(iommu_kind, "kind of IOMMU", VIOMMU_IOMMU_KIND_LAST, "intel", "amd", "smmuv3", "smmu", "virtio",
             "other");
 DEFINE_ENUM(table_state, "state of a table", VIOMMU_TABLE_STATE_LAST, "good", "broken", "unread");

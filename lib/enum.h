@@ -141,7 +141,8 @@ typedef enum ViommuState {
 typedef enum ViommuResult {
     VIOMMU_RESULT_NONE,     /* it has not ended */
     VIOMMU_RESULT_SHUTDOWN, /* the guest powered itself off */
-    VIOMMU_RESULT_CRASHED,  /* QEMU died or the guest panicked */
+    VIOMMU_RESULT_CRASHED,  /* QEMU died, or somebody else ended it */
+    VIOMMU_RESULT_PANICKED, /* the guest's kernel gave up, and said so */
     VIOMMU_RESULT_STOPPED,  /* a client asked for it */
     VIOMMU_RESULT_LOST,     /* the domain vanished behind our back */
     VIOMMU_RESULT_FAILED,   /* the launch failed */

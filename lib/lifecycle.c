@@ -51,12 +51,14 @@ static const Cell transitions[VIOMMU_STATE_LAST][VIOMMU_EVENT_LAST] = {
         /* A guest can be faster than the answer to the call that started it. */
         [VIOMMU_EVENT_GUEST_ENDED]    = ENDS(STOPPED, SHUTDOWN),
         [VIOMMU_EVENT_GUEST_CRASHED]  = ENDS(STOPPED, CRASHED),
+        [VIOMMU_EVENT_GUEST_PANICKED] = ENDS(STOPPED, PANICKED),
     },
     [VIOMMU_STATE_RUNNING] = {
         [VIOMMU_EVENT_STOP_REQUESTED] = GOES(STOPPING),
         [VIOMMU_EVENT_EXPIRED]        = ENDS(STOPPING, EXPIRED),
         [VIOMMU_EVENT_GUEST_ENDED]    = ENDS(STOPPED, SHUTDOWN),
         [VIOMMU_EVENT_GUEST_CRASHED]  = ENDS(STOPPED, CRASHED),
+        [VIOMMU_EVENT_GUEST_PANICKED] = ENDS(STOPPED, PANICKED),
         [VIOMMU_EVENT_VANISHED]       = GONE(STOPPED, LOST),
     },
     [VIOMMU_STATE_STOPPING] = {
@@ -76,7 +78,7 @@ static const Cell transitions[VIOMMU_STATE_LAST][VIOMMU_EVENT_LAST] = {
         [VIOMMU_EVENT_STOP_REQUESTED] = GONE(FAILED, NONE),
         [VIOMMU_EVENT_EXPIRED]        = GONE(FAILED, NONE),
         [VIOMMU_EVENT_REMOVED]        = GONE(FAILED, NONE),
-        [VIOMMU_EVENT_VANISHED]       = GONE(FAILED, NONE),
+        /* Its domain vanishes as the launch is undone; it stays for who wants to read why. */
     },
 };
 /* clang-format on */

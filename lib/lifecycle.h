@@ -12,7 +12,8 @@ typedef enum ViommuEvent {
     VIOMMU_EVENT_LAUNCH_FAILED,  /* any step of the launch failed and was undone */
     VIOMMU_EVENT_STOP_REQUESTED, /* a client, or the daemon, wants it gone */
     VIOMMU_EVENT_GUEST_ENDED,    /* the guest powered itself off */
-    VIOMMU_EVENT_GUEST_CRASHED,  /* QEMU died, or the guest panicked */
+    VIOMMU_EVENT_GUEST_CRASHED,  /* QEMU died, or somebody else ended it */
+    VIOMMU_EVENT_GUEST_PANICKED, /* the guest said that it cannot go on */
     VIOMMU_EVENT_VANISHED,       /* somebody else undefined the domain */
     VIOMMU_EVENT_REMOVED,        /* destroyed and undefined: the object can go */
     VIOMMU_EVENT_STOP_FAILED,    /* libvirt could not remove it; it can be asked again */

@@ -63,7 +63,7 @@ crash_start_libvirtd() {
 }
 
 crash_virsh() {
-    kill -0 "$lab_libvirtd" && lab_run virsh -q -c "$lab_uri" "$@" 2>&1
+    kill -0 "$lab_libvirtd" 2>/dev/null && lab_run virsh -q -c "$lab_uri" "$@" 2>&1
 }
 
 # crash_wait_dead PID WHAT: until it is gone; it is told to, or does it itself.

@@ -24,10 +24,12 @@ static const struct {
     {"starting", "expired", "stopping", "expired", false},
     {"starting", "guest-ended", "stopped", "shutdown", false},
     {"starting", "guest-crashed", "stopped", "crashed", false},
+    {"starting", "guest-panicked", "stopped", "panicked", false},
     {"running", "stop-requested", "stopping", "none", false},
     {"running", "expired", "stopping", "expired", false},
     {"running", "guest-ended", "stopped", "shutdown", false},
     {"running", "guest-crashed", "stopped", "crashed", false},
+    {"running", "guest-panicked", "stopped", "panicked", false},
     {"running", "vanished", "stopped", "lost", true},
     {"stopping", "removed", "stopped", "stopped", true},
     {"stopping", "reaped", "stopped", "expired", true},
@@ -40,7 +42,6 @@ static const struct {
     {"failed", "stop-requested", "failed", "none", true},
     {"failed", "expired", "failed", "none", true},
     {"failed", "removed", "failed", "none", true},
-    {"failed", "vanished", "failed", "none", true},
 };
 
 static int find_expected(int state, int event)
