@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* reads: how long a property read takes while many launches are under way.  Where those keep all cores busy, every
- * wake-up of every process waits for its turn: the bus daemon's own answers tell how long.
+ * wake-up of every process waits for its turn: the bus daemon's own answers tell how long.  Or while libvirtd is stopped, with a
+ * launch that waits for it.
  *   reads LABEL LAUNCHES ROUNDS
+ *   reads LABEL stopped PID
  * Each kind of read has a thread and a connection of its own and is due every ten milliseconds; the time counts from when it was
  * due, so that a read which holds up the following ones is not counted as one. */
 #include "tests/bench/bench.h"
 #include "tests/bench/client.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 #define GOAL_MS     5.0
@@ -140,42 +143,94 @@ static double launch_all(sd_bus *bus, int n)
     return (double)(bench_now_nsec() - begin) / 1e6;
 }
 
+/* Reads, for as long as @meanwhile takes. */
+static void round_of_reads(sd_bus *bus, Reader readers[KIND_LAST], void (*meanwhile)(sd_bus *bus, void *data),
+                           void *data)
+{
+    g_autofree char *machine = bench_bus_launch(bus, "{'name': <'bench-0'>, " REQUEST "}");
+    int stop;
+
+    readers[KIND_MACHINE].machine = machine;
+    for (int kind = 0; kind < KIND_LAST; kind++)
+        readers[kind].stop = &stop;
+    start_readers(readers, &stop);
+    meanwhile(bus, data);
+    end_readers(readers, &stop);
+    kill_all(bus);
+}
+
+static void nothing(sd_bus *bus, void *data)
+{
+    (void)bus;
+    (void)data;
+    g_usleep(QUIET_USEC);
+}
+
+typedef struct Launches {
+    int n;
+    double msec;
+} Launches;
+
+static void launches(sd_bus *bus, void *data)
+{
+    Launches *under_way = data;
+
+    under_way->msec += launch_all(bus, under_way->n);
+}
+
+/* The launch keeps the daemon waiting for an answer; it goes on when libvirtd does. */
+static void libvirtd_stopped(sd_bus *bus, void *data)
+{
+    pid_t pid = *(pid_t *)data;
+    BenchPending pending = {0};
+
+    if (kill(pid, SIGSTOP) < 0)
+        bench_die("cannot stop process %d", (int)pid);
+    bench_bus_send(bus, bench_bus_request(bus, "Launch", "{'name': <'bench-1'>, " REQUEST "}"), &pending);
+    g_usleep(2 * QUIET_USEC);
+    kill(pid, SIGCONT);
+    bench_bus_drain(bus, &pending, 0);
+    if (pending.failed)
+        bench_die("the launch that waited failed");
+}
+
+static void finish(Reader readers[KIND_LAST])
+{
+    double floor, worst = report(readers, &floor);
+
+    bench_row("p99 of a read / that of the bus daemon alone", "%8.3f", worst / floor);
+    bench_goal("p99 of a property read", worst, BENCH_AT_MOST, GOAL_MS, "ms");
+}
+
 int main(int argc, char **argv)
 {
     g_autoptr(sd_bus) bus = NULL;
-    g_autofree char *machine = NULL;
     Reader readers[KIND_LAST];
-    int stop, launches, rounds;
-    double msec = 0, worst, floor;
+    Launches under_way = {0};
+    double floor;
+    int number;
 
     g_set_prgname("reads");
-    if (argc != 4)
-        bench_die("LABEL LAUNCHES ROUNDS");
-    launches = atoi(argv[2]);
-    rounds = atoi(argv[3]);
+    if (argc != 4 || (number = atoi(argv[3])) <= 0)
+        bench_die("LABEL LAUNCHES ROUNDS, or LABEL stopped PID");
     bus = bench_bus_open();
     for (int kind = 0; kind < KIND_LAST; kind++)
-        readers[kind] = (Reader){.kind = (Kind)kind, .stop = &stop, .msec = bench_samples_new()};
-    for (int round = 0; round <= rounds; round++) {
-        machine = bench_bus_launch(bus, "{'name': <'bench-0'>, " REQUEST "}");
-        readers[KIND_MACHINE].machine = machine;
-        start_readers(readers, &stop);
-        if (round == 0)
-            g_usleep(QUIET_USEC);
-        else
-            msec += launch_all(bus, launches);
-        end_readers(readers, &stop);
-        if (round == 0) {
-            bench_title("reads: %s, no launch under way", argv[1]);
-            report(readers, &floor);
-        }
-        kill_all(bus);
-        g_clear_pointer(&machine, g_free);
+        readers[kind] = (Reader){.kind = (Kind)kind, .msec = bench_samples_new()};
+    bench_title("reads: %s, no launch under way", argv[1]);
+    round_of_reads(bus, readers, nothing, NULL);
+    report(readers, &floor);
+    if (g_str_equal(argv[2], "stopped")) {
+        pid_t pid = (pid_t)number;
+
+        bench_title("reads: %s, libvirtd stopped and a launch waiting for it", argv[1]);
+        round_of_reads(bus, readers, libvirtd_stopped, &pid);
+    } else {
+        under_way.n = atoi(argv[2]);
+        for (int round = 0; round < number; round++)
+            round_of_reads(bus, readers, launches, &under_way);
+        bench_title("reads: %s, %d launches under way, %d times, each %.0f ms in all", argv[1], under_way.n,
+                    number, under_way.msec / number);
     }
-    bench_title("reads: %s, %d launches under way, %d times, each %.0f ms in all", argv[1], launches, rounds,
-                msec / rounds);
-    worst = report(readers, &floor);
-    bench_row("p99 of a read / that of the bus daemon alone", "%8.3f", worst / floor);
-    bench_goal("p99 of a property read", worst, BENCH_AT_MOST, GOAL_MS, "ms");
+    finish(readers);
     return EXIT_SUCCESS;
 }
