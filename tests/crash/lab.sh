@@ -87,7 +87,7 @@ crash_guests() {
 # Whatever there is of machines, one line each, as libvirt and the directories have it; but logs of consoles, which stay for a while.
 crash_left() {
     crash_virsh list --all --name | sed '/^$/d; s/^/domain /'
-    find "$lab_state" -name '*.xml' -o -path '*/nvram/*' -o -path '*/save/*' -o -path '*/snapshot/*' -type f
+    find "$lab_state" -name '*.xml' -o -path '*/nvram/*' -o -path '*/save/*' -o -path '*/swtpm/*' -type f -o -path '*/snapshot/*' -type f
     crash_guests | sed 's/^/process /'
 }
 
