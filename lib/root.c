@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "lib/error.h"
@@ -126,6 +127,14 @@ char *viommu_root_text(const ViommuRoot *root, const char *format, ...)
 {
     PATH_OF(path, format);
     return read_text(root, path);
+}
+
+char *viommu_root_release(const ViommuRoot *root)
+{
+    char *release = read_text(root, "proc/sys/kernel/osrelease");
+    struct utsname name;
+
+    return release || root->confined || uname(&name) < 0 ? release : g_strdup(name.release);
 }
 
 bool viommu_root_number(const ViommuRoot *root, uint64_t *ret_number, const char *format, ...)

@@ -25,6 +25,8 @@ bool viommu_root_number(const ViommuRoot *root, uint64_t *ret_number, const char
     G_GNUC_PRINTF(3, 4);
 /** The last part of where a link leads; NULL when there is no link. Owned, g_free(). */
 char *viommu_root_link(const ViommuRoot *root, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/** The kernel's release, "6.12.43+deb13-amd64": a service may see nothing of /proc, and on this machine needs not. Owned, g_free(). */
+char *viommu_root_release(const ViommuRoot *root);
 /** The names in a directory, sorted; NULL when there is none. Owned, g_strfreev(). */
 char **viommu_root_list(const ViommuRoot *root, const char *format, ...) G_GNUC_PRINTF(2, 3);
 bool viommu_root_exists(const ViommuRoot *root, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -56,6 +56,7 @@ static const ViommuField node_fields[] = {
 FIELDS_OF(node, ViommuNode);
 
 static const ViommuField topology_fields[] = {
+    {"kernel", VIOMMU_FIELD_VERSION, offsetof(ViommuTopology, kernel)},
     {"acpi", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, acpi)},
     {"tables", VIOMMU_FIELD_LIST, offsetof(ViommuTopology, tables), .fields = &viommu_topology_table_fields,
      .max = 16},
@@ -113,6 +114,15 @@ static void read_kernel_options(const ViommuRoot *root, ViommuTopology *topology
     topology->kernel_options = (char **)g_ptr_array_free(taken, FALSE);
 }
 
+static void read_kernel(const ViommuRoot *root, ViommuTopology *topology)
+{
+    g_autofree char *release = viommu_root_release(root);
+
+    if (release)
+        (void)viommu_version_parse(release, &topology->kernel);
+    read_kernel_options(root, topology);
+}
+
 /* A service may have a /dev of its own with hardly anything in it: that says nothing of the kernel.  The node stands there before
  * the module is loaded, the class device after. */
 static int device_node(const ViommuRoot *root, const char *node, const char *misc)
@@ -130,7 +140,7 @@ bool viommu_topology_read(const char *path, ViommuTopology *topology, GError **e
         return false;
     viommu_fields_clear(&viommu_topology_fields, topology);
     topology->present = true;
-    read_kernel_options(root, topology);
+    read_kernel(root, topology);
     viommu_topology_read_tables(root, topology);
     viommu_topology_read_iommus(root, topology);
     viommu_topology_read_devices(root, topology);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include "lib/enum.h"
 #include "lib/fields.h"
+#include "lib/version.h"
 
 /* What a recording holds at most; the rest of a larger machine is left out. */
 #define VIOMMU_TOPOLOGY_DEVICES_MAX 4096
@@ -58,6 +59,7 @@ typedef struct ViommuNode {
 
 typedef struct ViommuTopology {
     bool present;
+    ViommuVersion kernel;  /* Linux's; 0: not known */
     int acpi;              /* flag: the firmware has ACPI tables; unset: cannot be seen */
     GPtrArray *tables;     /* of ViommuAcpiTable: those of the four that are there */
     char **kernel_options; /* words of the kernel's command line that concern IOMMUs and VFIO */

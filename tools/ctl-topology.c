@@ -49,12 +49,15 @@ static const char *flag_word(int flag)
 
 static void print_kernel(const ViommuOutput *output, const ViommuTopology *topology)
 {
+    g_autofree char *version = topology->kernel ? viommu_version_format_short(topology->kernel) : NULL;
+
     if (topology->kernel_options) {
         g_autofree char *options = g_strjoinv(" ", topology->kernel_options);
 
         viommu_output_format(output, "  kernel options: %s\n", options);
     }
-    viommu_output_format(output, "  VFIO: %s; iommufd: %s\n", flag_word(topology->vfio),
+    viommu_output_format(output, "  %s%s%sVFIO: %s; iommufd: %s\n", version ? "Linux " : "",
+                         version ? version : "", version ? "; " : "", flag_word(topology->vfio),
                          flag_word(topology->iommufd));
 }
 

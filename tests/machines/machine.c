@@ -191,6 +191,11 @@ void host_add_vfio(const Host *host, bool iommufd)
         host_add_file(host, "dev/iommu", "");
 }
 
+void host_set_kernel(const Host *host, const char *release)
+{
+    add_line(host, "proc/sys/kernel", "osrelease", "%s", release);
+}
+
 void host_set_command_line(const Host *host, const char *text)
 {
     add_line(host, "proc", "cmdline", "%s", text);

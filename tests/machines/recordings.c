@@ -37,6 +37,7 @@ static void desktop_intel(const Host *host)
         {"0000:01:00.0", INTEL, 0x1572, 0x020000, "vfio-pci", "0000:00:1c.0", "dmar1", 6, -1, NULL},
     };
 
+    host_set_kernel(host, "6.12.43+deb13-amd64");
     host_add_acpi(host);
     host_set_command_line(host, "BOOT_IMAGE=/vmlinuz root=UUID=0 ro quiet intel_iommu=on iommu=pt");
     desktop_iommus(host);
@@ -54,6 +55,7 @@ static void desktop_off(const Host *host)
         {"0000:01:00.0", INTEL, 0x1572, 0x020000, "i40e", "0000:00:1c.0", NULL, HOST_NO_GROUP, -1, NULL},
     };
 
+    host_set_kernel(host, "6.12.43+deb13-amd64");
     host_add_acpi(host);
     host_set_command_line(host, "BOOT_IMAGE=/vmlinuz root=UUID=0 ro quiet intel_iommu=on");
     add_devices(host, devices, G_N_ELEMENTS(devices));
@@ -68,6 +70,7 @@ static void desktop_idle(const Host *host)
     static const HostDevice device = {"0000:00:1f.6", INTEL, 0x15b8,        0x020000, "e1000e",
                                       NULL,           NULL,  HOST_NO_GROUP, -1,       NULL};
 
+    host_set_kernel(host, "6.12.43+deb13-amd64");
     host_add_acpi(host);
     host_set_command_line(host, "BOOT_IMAGE=/vmlinuz root=UUID=0 ro quiet intel_iommu=off");
     host_add_dmar(host, bases, G_N_ELEMENTS(bases));
@@ -82,6 +85,7 @@ static void broken_dmar(const Host *host)
     static const HostDevice device = {"0000:00:1f.6", INTEL, 0x15b8,        0x020000, "e1000e",
                                       NULL,           NULL,  HOST_NO_GROUP, -1,       NULL};
 
+    host_set_kernel(host, "6.12.43+deb13-amd64");
     host_add_acpi(host);
     host_set_command_line(host, "BOOT_IMAGE=/vmlinuz root=UUID=0 ro quiet intel_iommu=on");
     host_add_dmar(host, bases, G_N_ELEMENTS(bases));
@@ -105,6 +109,7 @@ static void server_two_sockets(const Host *host)
         {"0000:b0:00.0", NVIDIA, 0x20b5, 0x030200, "vfio-pci", "0000:ae:01.0", "dmar1", 82, 1, "vfio1"},
     };
 
+    host_set_kernel(host, "6.17.0-5-generic");
     host_add_acpi(host);
     host_set_command_line(
         host, "BOOT_IMAGE=/vmlinuz root=/dev/mapper/root ro intel_iommu=on default_hugepagesz=1G");
@@ -130,6 +135,7 @@ static void server_amd(const Host *host)
         {"0000:41:00.0", 0x1002, 0x740f, 0x038000, "amdgpu", "0000:40:01.1", "ivhd0", 3, 0, NULL},
     };
 
+    host_set_kernel(host, "6.1.0-40-amd64");
     host_add_acpi(host);
     host_set_command_line(host, "BOOT_IMAGE=/vmlinuz root=/dev/mapper/root ro iommu=pt");
     host_add_ivrs(host, bases, G_N_ELEMENTS(bases));
@@ -164,6 +170,7 @@ static void server_arm(const Host *host)
          42, 1, NULL},
     };
 
+    host_set_kernel(host, "6.17.0-5-generic");
     host_add_acpi(host);
     host_set_command_line(host, "BOOT_IMAGE=/vmlinuz root=/dev/mapper/root ro");
     host_add_iort(host, nodes, G_N_ELEMENTS(nodes));
@@ -188,6 +195,7 @@ static void arm_without_smmu(const Host *host)
     static const HostDevice device = {"0000:01:00.0", 0x144d, 0xa808,        0x010802, "nvme",
                                       "0000:00:00.0", NULL,   HOST_NO_GROUP, 0,        NULL};
 
+    host_set_kernel(host, "6.12.43+deb13-arm64");
     host_add_acpi(host);
     host_set_command_line(host, "BOOT_IMAGE=/vmlinuz root=/dev/nvme0n1p2 ro");
     host_add_iort(host, nodes, G_N_ELEMENTS(nodes));
@@ -208,6 +216,7 @@ static void laptop(const Host *host)
         {"0000:01:00.3", NVIDIA, 0x1adb, 0x0c8000, NULL, "0000:00:01.0", "dmar1", 2, -1, NULL},
     };
 
+    host_set_kernel(host, "6.8.0-45-generic");
     host_add_acpi(host);
     host_set_command_line(host,
                           "BOOT_IMAGE=/vmlinuz root=UUID=0 ro quiet intel_iommu=on vfio-pci.ids=10de:1f36");
@@ -223,6 +232,7 @@ static void noiommu_mode(const Host *host)
     static const HostDevice device = {"0000:01:00.0", INTEL, 0x1572, 0x020000, "vfio-pci",
                                       "0000:00:1c.0", NULL,  0,      -1,       NULL};
 
+    host_set_kernel(host, "6.1.0-40-amd64");
     host_add_acpi(host);
     host_set_command_line(host, "BOOT_IMAGE=/vmlinuz ro vfio.enable_unsafe_noiommu_mode=1");
     host_add_device(host, &device);
@@ -242,6 +252,7 @@ static void cloud_guest(const Host *host)
         {"0000:00:05.0", 0x1af4, 0x1044, 0xffff00, "virtio-pci", NULL, NULL, HOST_NO_GROUP, -1, NULL},
     };
 
+    host_set_kernel(host, "6.18.44-fc");
     host_add_acpi(host);
     host_set_command_line(host, "quiet reboot=k panic=1 nomodule swiotlb=noforce");
     add_devices(host, devices, G_N_ELEMENTS(devices));
