@@ -444,6 +444,18 @@ char *harness_launch(Harness *harness, const char *text)
     return g_strdup(path);
 }
 
+char *harness_find(Harness *harness, const char *name)
+{
+    sd_bus_message *call = harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "GetMachine");
+    g_autoptr(sd_bus_message) reply = NULL;
+    const char *path;
+
+    ck_assert_int_ge(sd_bus_message_append(call, "s", name), 0);
+    reply = harness_call(harness, call);
+    ck_assert_int_ge(sd_bus_message_read(reply, "o", &path), 0);
+    return g_strdup(path);
+}
+
 HarnessError *harness_refused(Harness *harness, const char *member, const char *text)
 {
     return harness_call_error(harness, harness_request(harness->bus, member, text));

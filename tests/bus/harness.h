@@ -88,6 +88,8 @@ sd_bus_message *harness_answer(HarnessPending *pending);
 sd_bus_message *harness_request(sd_bus *bus, const char *member, const char *text);
 /** Launches and returns the path, owned. */
 char *harness_launch(Harness *harness, const char *text);
+/** GetMachine by name or UUID. Owned path. */
+char *harness_find(Harness *harness, const char *name);
 /** Launch or Plan, which must be refused. */
 HarnessError *harness_refused(Harness *harness, const char *member, const char *text);
 /** Fails unless that is the name of @error ("Busy") and its message contains @words. */

@@ -365,18 +365,6 @@ START_TEST(limits)
 }
 END_TEST
 
-static char *find(Harness *harness, const char *name)
-{
-    sd_bus_message *call = harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "GetMachine");
-    g_autoptr(sd_bus_message) reply = NULL;
-    const char *path;
-
-    ck_assert_int_ge(sd_bus_message_append(call, "s", name), 0);
-    reply = harness_call(harness, call);
-    ck_assert_int_ge(sd_bus_message_read(reply, "o", &path), 0);
-    return g_strdup(path);
-}
-
 /* With a libvirt that stands still the first launch hangs, and the others wait. */
 START_TEST(queue)
 {
@@ -397,9 +385,9 @@ START_TEST(queue)
         harness_send(harness->bus, harness_request(harness->bus, "Launch", requests[i]), &pending[i]);
     full = harness_refused(harness, "Launch", MACHINE("e", "'bind': <'none'>"));
     harness_assert_error(full, "Busy", "[limits] pending-launches-per-user=4 allows no more; try again");
-    b = find(harness, "b");
-    c = find(harness, "c");
-    d = find(harness, "d");
+    b = harness_find(harness, "b");
+    c = harness_find(harness, "c");
+    d = harness_find(harness, "d");
     harness_assert_property(harness, b, "State", "'planning'");
     harness_assert_property(harness, b, "Arch", "''");
     harness_assert_property(harness, b, "QueuePosition", "uint32 1");

@@ -46,25 +46,13 @@ START_TEST(no_iommu)
 }
 END_TEST
 
-static char *find(Harness *harness, const char *name)
-{
-    sd_bus_message *call = harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "GetMachine");
-    g_autoptr(sd_bus_message) reply = NULL;
-    const char *path;
-
-    ck_assert_int_ge(sd_bus_message_append(call, "s", name), 0);
-    reply = harness_call(harness, call);
-    ck_assert_int_ge(sd_bus_message_read(reply, "o", &path), 0);
-    return g_strdup(path);
-}
-
 START_TEST(get)
 {
     g_autoptr(Harness) harness = harness_new_ready();
     g_autofree char *path = harness_launch(harness, PLAIN);
     g_autofree char *quoted = harness_property(harness, path, VIOMMU_IFACE_MACHINE, "UUID");
     g_autofree char *uuid = g_strndup(quoted + 1, 36);
-    g_autofree char *by_name = find(harness, "one"), *by_uuid = find(harness, uuid);
+    g_autofree char *by_name = harness_find(harness, "one"), *by_uuid = harness_find(harness, uuid);
 
     ck_assert_str_eq(by_name, path);
     ck_assert_str_eq(by_uuid, path);
