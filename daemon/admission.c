@@ -130,6 +130,35 @@ bool viommu_admission_check_memory(const ViommuAdmission *admission, const Viomm
            viommu_memory_check_free(host, &wanted, promised, error);
 }
 
+static void claim(GArray *claims, char **hostdevs, const char *name)
+{
+    for (; hostdevs && *hostdevs; hostdevs++) {
+        ViommuClaim one = {*hostdevs, name};
+
+        g_array_append_val(claims, one);
+    }
+}
+
+/* Nothing is taken or given back here: who has a device is a matter of its state, and all that changes it happens on the loop. */
+GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArray *holders, const char *uuid)
+{
+    GArray *claims = g_array_new(FALSE, FALSE, sizeof(ViommuClaim));
+    ViommuRegistryIterator iterator = viommu_registry_iterate(admission->registry);
+
+    for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
+        if (has_guest(machine) && !g_str_equal(machine->uuid, uuid))
+            claim(claims, machine->hostdevs, machine->name);
+    /* One of ours has been counted, or has ended since; but what a failed launch left may still run. */
+    for (guint i = 0; holders && i < holders->len; i++) {
+        const ViommuHolder *holder = g_ptr_array_index(holders, i);
+        const ViommuMachine *machine = viommu_registry_by_uuid(admission->registry, holder->uuid);
+
+        if (!machine || machine->state == VIOMMU_STATE_FAILED)
+            claim(claims, holder->hostdevs, machine ? machine->name : NULL);
+    }
+    return claims;
+}
+
 void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *request, ViommuMachine *machine)
 {
     /* Counted from now on, though the plan comes later. */

@@ -5,6 +5,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include "daemon/backend.h"
 #include "daemon/config.h"
 #include "daemon/registry.h"
 #include "lib/plan.h"
@@ -22,6 +23,9 @@ bool viommu_admission_check(const ViommuAdmission *admission, const ViommuReques
  *  Fails: BUSY. */
 bool viommu_admission_check_memory(const ViommuAdmission *admission, const ViommuPlan *plan,
                                    const ViommuHost *host, GError **error);
+/** What machine @uuid cannot have, of ViommuClaim: devices of all other machines, from their plan to their guest's end, and of
+ *  @holders, of ViommuHolder, that run beside them (NULL: not asked for).  Owned; what is in it is borrowed, from both. */
+GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArray *holders, const char *uuid);
 /** @machine is in the registry, and waits. */
 void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *request, ViommuMachine *machine);
 /** The machine that is to be launched now; NULL when none waits, or enough are under way. */

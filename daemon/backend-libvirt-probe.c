@@ -38,7 +38,8 @@ G_STATIC_ASSERT(G_N_ELEMENTS(default_machines) == VIOMMU_ARCH_LAST);
 
 struct ViommuProbe {
     ViommuPool *pool;
-    bool local; /* libvirt's files are ours */
+    bool local;       /* libvirt's files are ours */
+    const char *root; /* of the hardware */
     GMutex lock;
     /* Under lock: */
     GVariant *host; /* a{sv}; NULL: nothing cached */
@@ -51,10 +52,16 @@ ViommuProbe *viommu_probe_new(ViommuPool *pool)
     ViommuProbe *probe = g_new0(ViommuProbe, 1);
 
     probe->pool = pool;
+    probe->root = "/";
     /* qemu:///system has no server's name between the second and the third slash. */
     probe->local = viommu_pool_is_local(pool);
     g_mutex_init(&probe->lock);
     return probe;
+}
+
+void viommu_probe_set_root(ViommuProbe *probe, const char *root)
+{
+    probe->root = root;
 }
 
 void viommu_probe_free(ViommuProbe *probe)
@@ -251,7 +258,7 @@ static void remember(ViommuProbe *probe, const ViommuHost *host, int generation)
 /* Never remembered: drivers are bound and devices plugged behind our back, and reading it takes a millisecond or so. */
 static bool add_topology(const ViommuProbe *probe, ViommuHost *host, GError **error)
 {
-    return !probe->local || viommu_topology_read("/", &host->topology, error);
+    return !probe->local || viommu_topology_read(probe->root, &host->topology, error);
 }
 
 ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error)

@@ -21,15 +21,6 @@ static void domain_clear(Domain *domain)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Domain, domain_clear)
 
-void viommu_domain_free(ViommuDomain *domain)
-{
-    if (!domain)
-        return;
-    g_free(domain->name);
-    g_free(domain->metadata);
-    g_free(domain);
-}
-
 static void ignore_error(void *data, virErrorPtr error)
 {
 }
@@ -54,6 +45,11 @@ bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend *
 void viommu_backend_set_patience(ViommuBackend *backend, unsigned seconds)
 {
     viommu_pool_set_patience(backend->pool, seconds);
+}
+
+void viommu_backend_set_root(ViommuBackend *backend, const char *root)
+{
+    viommu_probe_set_root(backend->probe, root);
 }
 
 bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *userdata, GError **error)
@@ -98,6 +94,16 @@ ViommuHost *viommu_backend_probe(ViommuBackend *backend, GError **error)
     return viommu_probe_host(backend->probe, error);
 }
 
+GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error)
+{
+    return viommu_list_domains(backend->pool, error);
+}
+
+GPtrArray *viommu_backend_list_holders(ViommuBackend *backend, GError **error)
+{
+    return viommu_list_holders(backend->pool, error);
+}
+
 /* --- What the calls below take and give. --- */
 
 typedef struct Call {
@@ -111,61 +117,6 @@ static bool find_domain(virConnectPtr connection, const char *uuid, Domain *ret_
 {
     *ret_domain = virDomainLookupByUUIDString(connection, uuid);
     return *ret_domain || viommu_libvirt_fail(error, "cannot find domain '%s'", uuid);
-}
-
-/* --- List --- */
-
-/* NULL without an error: not one of ours, or just gone. */
-static ViommuDomain *read_domain(virDomainPtr domain)
-{
-    g_autofree char *metadata =
-        virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIOMMU_METADATA_URI, 0);
-    ViommuDomain *found;
-    int active;
-
-    if (!metadata)
-        return NULL;
-    active = virDomainIsActive(domain);
-    if (active < 0)
-        return NULL;
-    found = g_new0(ViommuDomain, 1);
-    found->name = g_strdup(virDomainGetName(domain));
-    found->active = active;
-    found->metadata = g_steal_pointer(&metadata);
-    virDomainGetUUIDString(domain, found->uuid);
-    return found;
-}
-
-static bool list_domains(virConnectPtr connection, void *data, GError **error)
-{
-    GPtrArray *found = data;
-    g_autofree virDomainPtr *domains = NULL;
-    int n = virConnectListAllDomains(connection, &domains, 0);
-
-    if (n < 0)
-        return viommu_libvirt_fail(error, "cannot list the domains");
-    g_ptr_array_set_size(found, 0);
-    for (int i = 0; i < n; i++) {
-        ViommuDomain *domain = read_domain(domains[i]);
-        if (domain)
-            g_ptr_array_add(found, domain);
-        virDomainFree(domains[i]);
-    }
-    /* A domain that could not be read because the connection broke is not "not ours". */
-    if (virConnectIsAlive(connection) != 1) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot list the domains");
-        return false;
-    }
-    return true;
-}
-
-GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error)
-{
-    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_domain_free);
-
-    if (!viommu_pool_call(backend->pool, list_domains, found, true, error))
-        return NULL;
-    return g_steal_pointer(&found);
 }
 
 /* --- Define --- */

@@ -3,6 +3,7 @@
  *   backend-libvirt.c        the calls of daemon/backend.h
  *   backend-libvirt-pool.c   connections for calls, and virError -> GError
  *   backend-libvirt-probe.c  what is known of the host, and its cache
+ *   backend-libvirt-list.c   which domains there are
  *   backend-libvirt-watch.c  libvirt's event loop, the event connection, its reconnecting, events -> news
  *   backend-libvirt-console.c  the guests' serial consoles, on connections of their own */
 #pragma once
@@ -62,10 +63,16 @@ bool viommu_watch_is_opening(ViommuWatch *watch);
 /** Stopped, and after the event thread. */
 void viommu_watch_free(ViommuWatch *watch);
 
+/** As viommu_backend_list() and viommu_backend_list_holders(). */
+GPtrArray *viommu_list_domains(ViommuPool *pool, GError **error);
+GPtrArray *viommu_list_holders(ViommuPool *pool, GError **error);
+
 /* The cached host.  Thread-safe; one probe at a time. */
 typedef struct ViommuProbe ViommuProbe;
 
 ViommuProbe *viommu_probe_new(ViommuPool *pool);
+/** As viommu_backend_set_root(). */
+void viommu_probe_set_root(ViommuProbe *probe, const char *root);
 void viommu_probe_free(ViommuProbe *probe);
 /** Owned, on every call a host of its own. */
 ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error);

@@ -45,6 +45,13 @@ typedef struct ViommuDomain {
 } ViommuDomain;
 void viommu_domain_free(ViommuDomain *domain);
 
+/* A guest that runs, ours or not, with devices of the host. */
+typedef struct ViommuHolder {
+    char uuid[37];
+    char **hostdevs; /* PCI addresses */
+} ViommuHolder;
+void viommu_holder_free(ViommuHolder *holder);
+
 /** @uri as libvirt takes it: qemu:///system, qemu:///session, qemu:///embed?root=DIR, test:///default, test:///FILE.
  *  @n_connections: how many calls may be in flight at once (libvirtd serves five requests per connection at a time).
  *  Does not connect yet.  Once per process: libvirt has one event loop. */
@@ -53,6 +60,8 @@ bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend *
 #define VIOMMU_BACKEND_PATIENCE_SEC 30u
 /** Before the first call.  A call whose answer was lost is settled by asking again, by UUID, within twice that time. */
 void viommu_backend_set_patience(ViommuBackend *backend, unsigned seconds);
+/** Before the first call: the host's hardware is read below the directory @root, as if it were "/".  Borrowed. */
+void viommu_backend_set_root(ViommuBackend *backend, const char *root);
 /** Starts the event thread's connection and its reconnecting (every second at first, then every ten). */
 bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *userdata, GError **error);
 /** libvirt's daemon takes a connection and does not answer: freeing the backend would wait until it does. */
@@ -70,6 +79,8 @@ bool viommu_backend_is_local(const ViommuBackend *backend);
 ViommuHost *viommu_backend_probe(ViommuBackend *backend, GError **error);
 /** All domains that carry our metadata, of ViommuDomain. Owned. */
 GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error);
+/** All guests that run with devices of the host, of ViommuHolder. Owned. */
+GPtrArray *viommu_backend_list_holders(ViommuBackend *backend, GError **error);
 /** Defines with VIR_DOMAIN_DEFINE_VALIDATE; the return value counts, not the last error.  A name that is taken by a domain
  *  with another UUID fails with EXISTS.  *ret_unsupported: libvirt itself says this configuration cannot be (its XML or
  *  "unsupported configuration" errors), so another candidate may be tried. */

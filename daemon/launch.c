@@ -32,7 +32,8 @@ struct ViommuLaunch {
     char *client;
 
     ViommuFiles *files;
-    GArray *vetoes; /* of ViommuVeto, whose text is owned */
+    GPtrArray *holders; /* of ViommuHolder; NULL: no devices are asked for */
+    GArray *vetoes;     /* of ViommuVeto, whose text is owned */
     ViommuPlan *plan;
     ViommuMetadata *metadata;
     char *xml;
@@ -104,6 +105,7 @@ void viommu_launch_free(ViommuLaunch *launch)
         return;
     clear_plan(launch);
     viommu_files_free(launch->files);
+    g_clear_pointer(&launch->holders, g_ptr_array_unref);
     viommu_request_free(launch->request);
     g_free(launch->name);
     g_free(launch->uuid);
@@ -143,8 +145,11 @@ static bool step_failed(ViommuLaunch *launch)
     return true;
 }
 
+/* What the plan takes is known to the next one when this has been told of, before anything else is planned. */
 static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
 {
+    g_autoptr(GArray) claims =
+        viommu_admission_claims(launch->context.admission, launch->holders, launch->uuid);
     ViommuPlanInput input = {
         .request = launch->request,
         .host = host,
@@ -153,6 +158,8 @@ static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
         .kernel = viommu_files_kernel(launch->files),
         .name = launch->name,
         .uuid = launch->uuid,
+        .claims = (const ViommuClaim *)(void *)claims->data,
+        .n_claims = claims->len,
         .vetoes = (const ViommuVeto *)(void *)launch->vetoes->data,
         .n_vetoes = launch->vetoes->len,
     };
@@ -212,6 +219,8 @@ static void work_open(void *data)
 
     launch->files = viommu_files_open(launch->context.files, launch->request, launch->owner_uid, launch->uuid,
                                       &launch->step_error);
+    if (launch->files && launch->request->hostdevs)
+        launch->holders = viommu_backend_list_holders(launch->context.backend, &launch->step_error);
     VIOMMU_FAULT(after_open);
 }
 

@@ -27,6 +27,7 @@ void viommu_machine_free(ViommuMachine *machine)
     g_free(machine->failure_text);
     g_strfreev(machine->reasons);
     g_strfreev(machine->warnings);
+    g_strfreev(machine->hostdevs);
     viommu_console_free(machine->console);
     g_free(machine->console_log);
     g_free(machine->request_id);
@@ -76,6 +77,10 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
     replace_string(&machine->client, metadata->client);
     replace_strings(&machine->reasons, metadata->reasons);
     replace_strings(&machine->warnings, metadata->warnings);
+    /* Hardly any machine has some. */
+    g_clear_pointer(&machine->hostdevs, g_strfreev);
+    if (metadata->hostdevs && *metadata->hostdevs)
+        machine->hostdevs = g_strdupv(metadata->hostdevs);
     replace_string(&machine->request_id, metadata->request_id);
     replace_string(&machine->fingerprint, metadata->fingerprint);
 }

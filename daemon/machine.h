@@ -26,6 +26,7 @@ typedef struct ViommuMachine {
     uint64_t memory_bytes, memlock_bytes, created_usec;
     uint64_t page_size_bytes;   /* 0: ordinary pages */
     char **reasons, **warnings; /* NULL until planned */
+    char **hostdevs;            /* PCI addresses; NULL: none, or not planned */
     char *console_log;          /* its path; NULL: none */
     ViommuConsole *console;     /* NULL: nothing is known of it, yet */
     char *request_id;           /* NULL: none */

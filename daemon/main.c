@@ -15,7 +15,8 @@ static int fail_usage(const char *text)
 
 int main(int argc, char **argv)
 {
-    g_autofree char *connect = NULL, *config = NULL, *console_directory = NULL, *log_level = NULL;
+    g_autofree char *connect = NULL, *config = NULL, *console_directory = NULL, *log_level = NULL,
+                    *root = NULL;
     gboolean user = FALSE, system = FALSE, version = FALSE, print_config = FALSE;
     const GOptionEntry entries[] = {
         {"user", 0, 0, G_OPTION_ARG_NONE, &user, "Serve the user's bus, with qemu:///session", NULL},
@@ -26,6 +27,8 @@ int main(int argc, char **argv)
         {"config", 0, 0, G_OPTION_ARG_FILENAME, &config, "The only configuration file to read", "FILE"},
         {"console-directory", 0, 0, G_OPTION_ARG_FILENAME, &console_directory,
          "Where the guests' serial consoles are logged", "DIR"},
+        {"root", 0, 0, G_OPTION_ARG_FILENAME, &root,
+         "Read the host's hardware below DIR, a recording of another machine's", "DIR"},
         {"log-level", 0, 0, G_OPTION_ARG_STRING, &log_level,
          "emerg, alert, crit, err, warning, notice, info (default) or debug", "LEVEL"},
         {"print-config", 0, 0, G_OPTION_ARG_NONE, &print_config,
@@ -52,6 +55,6 @@ int main(int argc, char **argv)
         return fail_usage("--log-level is one of emerg, alert, crit, err, warning, notice, info, debug");
     viommu_log_open(priority);
 
-    ViommuServiceOptions options = {user, connect, config, console_directory};
+    ViommuServiceOptions options = {user, connect, config, console_directory, root};
     return print_config ? viommu_service_print_config(&options) : viommu_service_run(&options);
 }

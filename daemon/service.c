@@ -182,6 +182,8 @@ static bool open_backend(Service *service, GError **error)
         !viommu_backend_new(choose_uri(service->options), n, &service->backend, error))
         return false;
     viommu_backend_set_patience(service->backend, (unsigned)service->config->patience_sec);
+    if (service->options->root)
+        viommu_backend_set_root(service->backend, service->options->root);
     set_files(service);
     context = (ViommuManagerContext){
         service->loop,    service->worker,

@@ -12,6 +12,7 @@ typedef struct ViommuServiceOptions {
     const char *connect;           /* libvirt URI */
     const char *config;            /* the only configuration file to read */
     const char *console_directory; /* wins over the configuration */
+    const char *root;              /* of the host's hardware */
 } ViommuServiceOptions;
 
 /** Runs the daemon until it is told to end.  Reads the environment (XDG_RUNTIME_DIR, XDG_DATA_HOME, STATE_DIRECTORY, VIOMMU_CONNECT, VIOMMU_CONFIG).

@@ -190,13 +190,15 @@ static bool check_ordinary(const ViommuHost *host, const ViommuPolicy *policy, u
     if (wanted > room)
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-            "memory-backing.locked needs %s (with 1 GiB for QEMU), but guests can lock %s here: this host "
+            "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but guests can lock %s here: "
+            "this host "
             "has %s, "
             "of which %s are huge pages and [limits] locked-memory-reserve keeps %s; ask for less memory",
             need, most, all, pools, spare);
     else
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "memory-backing.locked needs %s (with 1 GiB for QEMU), but other machines have locked %s "
+                    "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but other machines "
+                    "have locked %s "
                     "of the %s "
                     "that guests can lock here; stop one first",
                     need, taken, most);

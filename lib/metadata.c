@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* metadata: one table of attributes, and three kinds of child elements.  Knows nothing of the rest of a domain's XML. */
+/* metadata: one table of attributes, the request, and a table of lists.  Knows nothing of the rest of a domain's XML. */
 #include "lib/metadata.h"
 
 #include <stdarg.h>
@@ -50,17 +50,37 @@ static const Attribute attributes[] = {
 G_STATIC_ASSERT(sizeof(ViommuState) == sizeof(int) && sizeof(ViommuModel) == sizeof(int));
 G_STATIC_ASSERT(sizeof(ViommuArch) == sizeof(int) && sizeof(ViommuAccelerator) == sizeof(int));
 
-/* Names of the elements, with our prefix and without. */
-typedef struct Names {
-    const char *root, *request, *reason, *warning;
-} Names;
-static const Names prefixed = {VIOMMU_METADATA_PREFIX ":" ROOT, VIOMMU_METADATA_PREFIX ":request",
-                               VIOMMU_METADATA_PREFIX ":reason", VIOMMU_METADATA_PREFIX ":warning"};
-static const Names plain = {ROOT, "request", "reason", "warning"};
+/* Names of an element, without our prefix and with it. */
+typedef enum Spelling {
+    SPELLING_PLAIN,
+    SPELLING_PREFIXED,
+    SPELLING_LAST,
+} Spelling;
+#define NAMES(name)                           \
+    {                                         \
+        name, VIOMMU_METADATA_PREFIX ":" name \
+    }
+static const char *const root_names[SPELLING_LAST] = NAMES(ROOT);
+static const char *const request_names[SPELLING_LAST] = NAMES("request");
+
+/* Elements that hold a text, any number of each: char **. */
+static const struct {
+    const char *names[SPELLING_LAST];
+    size_t offset;
+} lists[] = {
+    {NAMES("reason"), AT(reasons)},
+    {NAMES("warning"), AT(warnings)},
+    {NAMES("hostdev"), AT(hostdevs)},
+};
 
 static void *member_of(const ViommuMetadata *metadata, const Attribute *attribute)
 {
     return G_STRUCT_MEMBER_P(metadata, attribute->offset);
+}
+
+static char ***list_of(const ViommuMetadata *metadata, size_t i)
+{
+    return (char ***)G_STRUCT_MEMBER_P(metadata, lists[i].offset);
 }
 
 static char **take_strings(GPtrArray *array)
@@ -101,7 +121,7 @@ ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest 
                                     uint64_t created_usec)
 {
     ViommuMetadata *metadata = g_new0(ViommuMetadata, 1);
-    GPtrArray *warnings = g_ptr_array_new();
+    GPtrArray *warnings = g_ptr_array_new(), *hostdevs = g_ptr_array_new();
 
     *metadata = (ViommuMetadata){
         .owner_uid = owner_uid,
@@ -123,6 +143,12 @@ ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest 
     for (guint i = 0; plan->warnings && i < plan->warnings->len; i++)
         g_ptr_array_add(warnings, g_strdup(g_ptr_array_index(plan->warnings, i)));
     metadata->warnings = take_strings(warnings);
+    for (guint i = 0; plan->placement.devices && i < plan->placement.devices->len; i++) {
+        const ViommuPlacedDevice *device = g_ptr_array_index(plan->placement.devices, i);
+
+        g_ptr_array_add(hostdevs, g_strdup(device->address));
+    }
+    metadata->hostdevs = take_strings(hostdevs);
     return metadata;
 }
 
@@ -134,8 +160,8 @@ void viommu_metadata_free(ViommuMetadata *metadata)
         if (attributes[i].kind == ATTRIBUTE_TEXT)
             g_free(*(char **)member_of(metadata, &attributes[i]));
     g_free(metadata->request);
-    g_strfreev(metadata->reasons);
-    g_strfreev(metadata->warnings);
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
+        g_strfreev(*list_of(metadata, i));
     g_free(metadata);
 }
 
@@ -159,25 +185,24 @@ static void write_attribute(const Attribute *attribute, const void *member, Viom
     }
 }
 
-static void write_element(const ViommuMetadata *metadata, const Names *names, ViommuXmlWriter *writer)
+static void write_element(const ViommuMetadata *metadata, Spelling spelling, ViommuXmlWriter *writer)
 {
-    viommu_xml_open(writer, names->root);
-    if (names == &prefixed)
+    viommu_xml_open(writer, root_names[spelling]);
+    if (spelling == SPELLING_PREFIXED)
         viommu_xml_attribute(writer, "xmlns:" VIOMMU_METADATA_PREFIX, VIOMMU_METADATA_URI);
     viommu_xml_attribute_number(writer, "version", VIOMMU_METADATA_VERSION);
     for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++)
         write_attribute(&attributes[i], member_of(metadata, &attributes[i]), writer);
-    viommu_xml_leaf(writer, names->request, metadata->request);
-    for (char **text = metadata->reasons; text && *text; text++)
-        viommu_xml_leaf(writer, names->reason, *text);
-    for (char **text = metadata->warnings; text && *text; text++)
-        viommu_xml_leaf(writer, names->warning, *text);
+    viommu_xml_leaf(writer, request_names[spelling], metadata->request);
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
+        for (char **text = *list_of(metadata, i); text && *text; text++)
+            viommu_xml_leaf(writer, lists[i].names[spelling], *text);
     viommu_xml_close(writer);
 }
 
 void viommu_metadata_write(const ViommuMetadata *metadata, ViommuXmlWriter *writer)
 {
-    write_element(metadata, &prefixed, writer);
+    write_element(metadata, SPELLING_PREFIXED, writer);
 }
 
 char *viommu_metadata_to_xml(const ViommuMetadata *metadata)
@@ -185,7 +210,7 @@ char *viommu_metadata_to_xml(const ViommuMetadata *metadata)
     g_autoptr(ViommuXmlWriter) writer = viommu_xml_writer_new();
 
     /* libvirt adds the prefix by itself, and fails when it is declared already. */
-    write_element(metadata, &plain, writer);
+    write_element(metadata, SPELLING_PLAIN, writer);
     return viommu_xml_finish(writer);
 }
 
@@ -275,23 +300,29 @@ static bool is_ours(const xmlNode *node)
     return !node->ns || g_strcmp0((const char *)node->ns->href, VIOMMU_METADATA_URI) == 0;
 }
 
-static bool read_text_element(const xmlNode *node, ViommuMetadata *metadata, GPtrArray *reasons,
-                              GPtrArray *warnings, GError **error)
+/* Its index; VIOMMU_UNSET: none has this name. */
+static int find_list(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
+        if (g_str_equal(name, lists[i].names[SPELLING_PLAIN]))
+            return (int)i;
+    return VIOMMU_UNSET;
+}
+
+static bool read_text_element(const xmlNode *node, ViommuMetadata *metadata, GPtrArray **texts,
+                              GError **error)
 {
     const char *name = (const char *)node->name;
-    bool known = g_str_equal(name, plain.request) || g_str_equal(name, plain.reason) ||
-                 g_str_equal(name, plain.warning);
+    int list = find_list(name);
 
-    if (!known || !is_ours(node))
+    if ((list == VIOMMU_UNSET && !g_str_equal(name, request_names[SPELLING_PLAIN])) || !is_ours(node))
         return fail(error, "unknown element <%s>", name);
     if (node->properties)
         return fail(error, "unknown attribute '%s' of <%s>", (const char *)node->properties->name, name);
     if (viommu_xml_child(node, NULL))
         return fail(error, "<%s> must hold text only", name);
-    if (g_str_equal(name, plain.reason))
-        g_ptr_array_add(reasons, viommu_xml_content(node));
-    else if (g_str_equal(name, plain.warning))
-        g_ptr_array_add(warnings, viommu_xml_content(node));
+    if (list != VIOMMU_UNSET)
+        g_ptr_array_add(texts[list], viommu_xml_content(node));
     else if (metadata->request)
         return fail(error, "<request> is there twice");
     else
@@ -301,22 +332,20 @@ static bool read_text_element(const xmlNode *node, ViommuMetadata *metadata, GPt
 
 static bool read_elements(const xmlNode *root, ViommuMetadata *metadata, GError **error)
 {
-    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+    GPtrArray *texts[G_N_ELEMENTS(lists)];
+    bool ok = true;
 
-    for (xmlNode *node = root->children; node; node = node->next) {
-        if (node->type == XML_ELEMENT_NODE) {
-            if (!read_text_element(node, metadata, reasons, warnings, error))
-                return false;
-        } else if (!xmlIsBlankNode(node)) {
-            return fail(error, "there is text or a comment between the elements");
-        }
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
+        texts[i] = g_ptr_array_new();
+    for (xmlNode *node = root->children; ok && node; node = node->next) {
+        if (node->type == XML_ELEMENT_NODE)
+            ok = read_text_element(node, metadata, texts, error);
+        else if (!xmlIsBlankNode(node))
+            ok = fail(error, "there is text or a comment between the elements");
     }
-    if (!metadata->request)
-        return fail(error, "<request> is missing");
-    metadata->reasons = take_strings(g_steal_pointer(&reasons));
-    metadata->warnings = take_strings(g_steal_pointer(&warnings));
-    return true;
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
+        *list_of(metadata, i) = take_strings(texts[i]);
+    return ok && (metadata->request || fail(error, "<request> is missing"));
 }
 
 ViommuMetadata *viommu_metadata_from_xml(const char *xml, GError **error)

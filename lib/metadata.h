@@ -23,6 +23,7 @@ typedef struct ViommuMetadata {
     uint64_t page_size_bytes; /* 0: ordinary pages */
     char **reasons;           /* why the model was chosen; never NULL after reading */
     char **warnings;
+    char **hostdevs;         /* PCI addresses of the assigned devices; never NULL after reading */
     uint64_t created_usec;   /* CLOCK_REALTIME */
     uint64_t lease_end_usec; /* CLOCK_BOOTTIME of the boot; 0: no lease */
     char *boot;              /* the host's boot id, when there is a lease; NULL: none */

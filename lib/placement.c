@@ -73,9 +73,20 @@ static bool is_free(const ViommuPciDevice *device)
     return !device->driver || strstr(device->driver, "vfio") || g_str_equal(device->driver, "pci-stub");
 }
 
-static bool is_claimed(const Choosing *choosing, const ViommuPciDevice *device)
+/* NULL: nobody has it. */
+static const ViommuClaim *claim_on(const Choosing *choosing, const ViommuPciDevice *device)
 {
-    return choosing->input->claimed && g_strv_contains(choosing->input->claimed, device->address);
+    for (size_t i = 0; i < choosing->input->n_claims; i++)
+        if (g_str_equal(choosing->input->claims[i].address, device->address))
+            return &choosing->input->claims[i];
+    return NULL;
+}
+
+/* Owned. */
+static char *claimant(const ViommuClaim *claim)
+{
+    return claim->machine ? g_strdup_printf("machine '%s'", claim->machine)
+                          : g_strdup("a guest that viommud did not make");
 }
 
 static bool is_chosen(const Choosing *choosing, const ViommuPciDevice *device)
@@ -171,11 +182,14 @@ static bool refuse_missing(Choosing *choosing, unsigned entry, const char *addre
                   address, near ? " (nearest: '" : "", near ? near : "", near ? "')" : "", there);
 }
 
-static bool refuse_claimed(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
+static bool check_unclaimed(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
 {
-    return refuse(choosing, "hostdev-claimed", VIOMMU_ERROR_BUSY, error,
-                  "hostdevs[%u].address '%s' is assigned to another machine of viommud; stop that one first",
-                  entry, device->address);
+    const ViommuClaim *claim = claim_on(choosing, device);
+    g_autofree char *who = claim ? claimant(claim) : NULL;
+
+    return !claim || refuse(choosing, "hostdev-claimed", VIOMMU_ERROR_BUSY, error,
+                            "hostdevs[%u].address '%s' is in use by %s; stop that one first, or name another",
+                            entry, device->address, who);
 }
 
 static bool check_device(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
@@ -190,7 +204,7 @@ static bool check_device(Choosing *choosing, unsigned entry, const ViommuPciDevi
             choosing, "hostdev-group", VIOMMU_ERROR_NOT_SUPPORTED, error,
             "hostdevs[%u].address '%s' (%s) is in no IOMMU group: no IOMMU of the host stands before it",
             entry, device->address, viommu_pci_device_noun(device));
-    return !is_claimed(choosing, device) || refuse_claimed(choosing, entry, device, error);
+    return check_unclaimed(choosing, entry, device, error);
 }
 
 static bool take_addressed(Choosing *choosing, unsigned entry, const ViommuRequestHostdev *asked,
@@ -208,14 +222,25 @@ static bool take_addressed(Choosing *choosing, unsigned entry, const ViommuReque
 
 /* --- Groups --- */
 
+typedef enum Obstacles {
+    OBSTACLES_HOST,  /* what the host's own drivers use */
+    OBSTACLES_CLAIM, /* that, and what others have */
+} Obstacles;
+
+static bool is_in_use(const Choosing *choosing, const ViommuPciDevice *device, Obstacles obstacles)
+{
+    return !is_free(device) || (obstacles == OBSTACLES_CLAIM && claim_on(choosing, device));
+}
+
 /* Who of the group of @device stands against assigning it; NULL: nobody. */
-static const ViommuPciDevice *obstacle(const Choosing *choosing, const ViommuPciDevice *device)
+static const ViommuPciDevice *obstacle(const Choosing *choosing, const ViommuPciDevice *device,
+                                       Obstacles obstacles)
 {
     const ViommuPciDevice *other;
 
     for (guint i = 0; (other = device_at(choosing, i)); i++)
         if (other != device && other->group == device->group && !viommu_pci_device_is_bridge(other) &&
-            !is_chosen(choosing, other) && (!is_free(other) || is_claimed(choosing, other)))
+            !is_chosen(choosing, other) && is_in_use(choosing, other, obstacles))
             return other;
     return NULL;
 }
@@ -223,16 +248,18 @@ static const ViommuPciDevice *obstacle(const Choosing *choosing, const ViommuPci
 /* Bridges are never asked for: VFIO leaves them to the host. */
 static bool check_group(Choosing *choosing, const ViommuPciDevice *device, GError **error)
 {
-    const ViommuPciDevice *other = obstacle(choosing, device);
-    g_autofree char *members = NULL;
+    const ViommuPciDevice *other = obstacle(choosing, device, OBSTACLES_CLAIM);
+    const ViommuClaim *claim = other ? claim_on(choosing, other) : NULL;
+    g_autofree char *members = NULL, *who = claim ? claimant(claim) : NULL;
 
     if (!other)
         return true;
-    if (is_claimed(choosing, other))
-        return refuse(choosing, "hostdev-claimed", VIOMMU_ERROR_BUSY, error,
-                      "'%s' is in IOMMU group %" G_GUINT64_FORMAT
-                      " with '%s', which another machine of viommud has; stop that one first",
-                      device->address, device->group, other->address);
+    if (claim)
+        return refuse(
+            choosing, "hostdev-claimed", VIOMMU_ERROR_BUSY, error,
+            "'%s' is in IOMMU group %" G_GUINT64_FORMAT
+            " with '%s', which is in use by %s, and a group is assigned as a whole; stop that one first",
+            device->address, device->group, other->address, who);
     members = list_devices(choosing, is_of_group, &device->group);
     return refuse(
         choosing, "hostdev-group", VIOMMU_ERROR_NOT_SUPPORTED, error,
@@ -245,17 +272,42 @@ static bool check_group(Choosing *choosing, const ViommuPciDevice *device, GErro
 
 /* --- A kind of device --- */
 
-static bool can_pick(const Choosing *choosing, const ViommuPciDevice *device)
+static bool can_pick(const Choosing *choosing, const ViommuPciDevice *device, Obstacles obstacles)
 {
-    return !viommu_pci_device_is_bridge(device) && device->group != VIOMMU_UNSET_NUMBER && is_free(device) &&
-           !is_claimed(choosing, device) && !is_chosen(choosing, device) && !obstacle(choosing, device);
+    return !viommu_pci_device_is_bridge(device) && device->group != VIOMMU_UNSET_NUMBER &&
+           !is_in_use(choosing, device, obstacles) && !is_chosen(choosing, device) &&
+           !obstacle(choosing, device, obstacles);
+}
+
+/* "0000:b0:00.0 by machine 'a'": of those of @asked that only others keep from being picked; *ret_n: how many. Owned. */
+static char *list_claimed(const Choosing *choosing, const ViommuRequestHostdev *asked, uint64_t *ret_n)
+{
+    GString *text = g_string_new(NULL);
+    const ViommuPciDevice *device;
+
+    *ret_n = 0;
+    for (guint i = 0; (device = device_at(choosing, i)); i++) {
+        const ViommuPciDevice *other = obstacle(choosing, device, OBSTACLES_CLAIM);
+        const ViommuClaim *claim = claim_on(choosing, device);
+        g_autofree char *who = NULL;
+
+        if (!is_of_kind(device, asked) || !can_pick(choosing, device, OBSTACLES_HOST) ||
+            can_pick(choosing, device, OBSTACLES_CLAIM) || ++*ret_n > SHOWN_MAX)
+            continue;
+        who = claimant(claim ? claim : claim_on(choosing, other));
+        g_string_append_printf(text, "%s%s by %s", text->len ? ", " : "", device->address, who);
+    }
+    if (*ret_n > SHOWN_MAX)
+        g_string_append_printf(text, " and %" G_GUINT64_FORMAT " more", *ret_n - SHOWN_MAX);
+    return g_string_free(text, FALSE);
 }
 
 static bool refuse_kind(Choosing *choosing, unsigned entry, uint64_t found, GError **error)
 {
     const ViommuRequestHostdev *asked = g_ptr_array_index(choosing->input->request->hostdevs, entry);
-    uint64_t count = asked->count == VIOMMU_UNSET_NUMBER ? 1 : asked->count;
+    uint64_t count = asked->count == VIOMMU_UNSET_NUMBER ? 1 : asked->count, claimed;
     g_autofree char *there = list_devices(choosing, is_of_kind, asked);
+    g_autofree char *others = list_claimed(choosing, asked, &claimed);
 
     if (!*there) {
         g_autofree char *all = list_devices(choosing, has_group, NULL);
@@ -264,6 +316,11 @@ static bool refuse_kind(Choosing *choosing, unsigned entry, uint64_t found, GErr
                       "hostdevs[%u]: this host has no PCI device %s:%s; it has %s", entry, asked->vendor,
                       asked->device, all);
     }
+    if (found + claimed >= count)
+        return refuse(choosing, "hostdev-claimed", VIOMMU_ERROR_BUSY, error,
+                      "hostdevs[%u]: %" G_GUINT64_FORMAT " of %s:%s are wanted, but %" G_GUINT64_FORMAT
+                      " can be had now; in use are %s; stop one of them first",
+                      entry, count, asked->vendor, asked->device, found, others);
     return refuse(
         choosing, "hostdev-kind", VIOMMU_ERROR_NOT_SUPPORTED, error,
         "hostdevs[%u]: %" G_GUINT64_FORMAT " of %s:%s are wanted, but %" G_GUINT64_FORMAT
@@ -278,7 +335,7 @@ static bool take_kind(Choosing *choosing, unsigned entry, const ViommuRequestHos
     const ViommuPciDevice *device;
 
     for (guint i = 0; found < count && (device = device_at(choosing, i)); i++)
-        if (is_of_kind(device, asked) && can_pick(choosing, device)) {
+        if (is_of_kind(device, asked) && can_pick(choosing, device, OBSTACLES_CLAIM)) {
             choosing->chosen[choosing->n_chosen++] = device;
             found++;
         }
@@ -348,8 +405,8 @@ static bool take_unseen(Choosing *choosing, GError **error)
                 "hostdevs[%u] names a kind of device, but nothing of this host's PCI devices can be seen "
                 "from here; name an address",
                 i);
-        if (is_claimed(choosing, &device))
-            return refuse_claimed(choosing, i, &device, error);
+        if (!check_unclaimed(choosing, i, &device, error))
+            return false;
         place(choosing, i, &device);
     }
     choosing->placement->unseen = true;

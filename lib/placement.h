@@ -30,10 +30,17 @@ typedef struct ViommuPlacement {
     bool unseen;           /* nothing of the host's devices could be seen, so nothing was checked */
 } ViommuPlacement;
 
+/* A device that is not free, though nothing of the hardware shows it.  Borrowed. */
+typedef struct ViommuClaim {
+    const char *address;
+    const char *machine; /* that has it, or shall have it; NULL: a domain that is not viommud's */
+} ViommuClaim;
+
 typedef struct ViommuPlacementInput {
     const ViommuRequest *request;
     const ViommuTopology *topology;
-    const char *const *claimed; /* addresses that other machines have; NULL: none */
+    const ViommuClaim *claims; /* of others; NULL: none */
+    size_t n_claims;
 } ViommuPlacementInput;
 
 void viommu_placement_init(ViommuPlacement *placement);

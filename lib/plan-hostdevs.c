@@ -43,7 +43,7 @@ static bool check_drivers(const ViommuPlanInput *input, const ViommuEmulator *em
 bool viommu_plan_hostdevs_place(const ViommuPlanInput *input, const ViommuEmulator *emulator,
                                 ViommuPlan *plan, const char **ret_rule, GError **error)
 {
-    ViommuPlacementInput placing = {input->request, &input->host->topology, input->claimed};
+    ViommuPlacementInput placing = {input->request, &input->host->topology, input->claims, input->n_claims};
 
     if (!viommu_placement_choose(&placing, &plan->placement, ret_rule, error))
         return false;

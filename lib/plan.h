@@ -78,8 +78,9 @@ typedef struct ViommuPlanInput {
     const ViommuKernel *kernel;       /* what was read from boot.kernel; NULL: nothing */
     const char *name;                 /* overrides the made-up name of a request that has none; may be NULL */
     const char *uuid; /* NULL: one derived from the request, so that a dry run is the same each time */
-    const char *const *claimed; /* PCI addresses that other machines have; NULL: none */
-    const ViommuVeto *vetoes;   /* libvirt's refusals so far */
+    const ViommuClaim *claims; /* PCI devices that others have; NULL: none */
+    size_t n_claims;
+    const ViommuVeto *vetoes; /* libvirt's refusals so far */
     size_t n_vetoes;
 } ViommuPlanInput;
 

@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include "lib/caps.h"
+#include "lib/domain-hostdevs.h"
 #include "lib/version.h"
 
 #define BIT(value) (1u << (value))
@@ -176,5 +177,36 @@ START_TEST(versions_in_machine_names)
 }
 END_TEST
 
+/* Where libvirt 9.0 writes them; and addresses that are none of the host's PCI devices. */
+START_TEST(hostdevs_of_a_domain)
+{
+    static const char xml[] =
+        "<domain type='kvm'><name>a</name><devices>"
+        "<hostdev mode='subsystem' type='pci' managed='yes'><driver name='vfio'/><source>"
+        "<address domain='0x0002' bus='0xaf' slot='0x1f' function='0x7'/></source>"
+        "<address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x0'/></hostdev>"
+        "<interface type='hostdev'><source><address type='pci' domain='0x0000' bus='0x3b' slot='0x02' "
+        "function='0x1'/></source></interface>"
+        "<disk type='nvme'><source type='pci' managed='yes' namespace='1'>"
+        "<address domain='0x0000' bus='0x41' slot='0x00' function='0x0'/></source></disk>"
+        "<hostdev mode='subsystem' type='usb'><source><vendor id='0x1234'/><address bus='1' "
+        "device='2'/></source>"
+        "</hostdev><hostdev mode='subsystem' type='pci'><source><address domain='0x0000' bus='0x100' "
+        "slot='0x00' "
+        "function='0x0'/></source></hostdev><disk type='file'><source file='/x'/></disk></devices></domain>";
+    g_auto(GStrv) found = viommu_domain_hostdevs(xml, NULL), none = NULL;
+    g_autofree char *text = g_strjoinv(" ", found);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_str_eq(text, "0002:af:1f.7 0000:3b:02.1 0000:41:00.0");
+    none = viommu_domain_hostdevs("<domain/>", NULL);
+    ck_assert_ptr_nonnull(none);
+    ck_assert_ptr_null(none[0]);
+    ck_assert_ptr_null(viommu_domain_hostdevs("<network/>", &error));
+    unit_assert_error(error, VIOMMU_ERROR_BACKEND, "XML has the root element <network> instead of <domain>");
+}
+END_TEST
+
 UNIT_MAIN("caps", recorded_capabilities, recorded_domain_capabilities, other_documents,
-          domain_capabilities_without_firmware, refused_documents, versions_in_machine_names)
+          domain_capabilities_without_firmware, refused_documents, versions_in_machine_names,
+          hostdevs_of_a_domain)

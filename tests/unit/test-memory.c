@@ -67,7 +67,9 @@ static const struct {
     {{0, 0, 10 * GIB + 1},
      {0, 0, 0},
      VIOMMU_ERROR_NOT_SUPPORTED,
-     "memory-backing.locked needs 10737418241 B (with 1 GiB for QEMU), but guests can lock 10 GiB here: this "
+     "memory-backing.locked or hostdevs need 10737418241 B (with 1 GiB for QEMU), but guests can lock 10 GiB "
+     "here: "
+     "this "
      "host has "
      "16 GiB, of which 5 GiB are huge pages and [limits] locked-memory-reserve keeps 1 GiB; ask for less "
      "memory"},
@@ -75,7 +77,8 @@ static const struct {
     {{0, 0, 4 * GIB},
      {0, 0, 7 * GIB},
      VIOMMU_ERROR_BUSY,
-     "memory-backing.locked needs 4 GiB (with 1 GiB for QEMU), but other machines have locked 7 GiB of the "
+     "memory-backing.locked or hostdevs need 4 GiB (with 1 GiB for QEMU), but other machines have locked 7 "
+     "GiB of the "
      "10 GiB that "
      "guests can lock here; stop one first"},
     {{2 * MIB, 4 * GIB, 0}, {2 * MIB, 0, 0}, VIOMMU_ERROR_LAST, NULL},

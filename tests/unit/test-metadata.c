@@ -29,6 +29,7 @@ static ViommuMetadata *full(void)
         .page_size_bytes = 2 << 20,
         .reasons = g_strsplit("because|'virtio' needs <acpi/>", "|", -1),
         .warnings = g_strsplit("be \xc3\xa4ware", "|", -1),
+        .hostdevs = g_strsplit("0000:01:00.0|0000:01:00.1", "|", -1),
         .created_usec = 1763690000000000,
         .lease_end_usec = UINT64_MAX,
         .boot = g_strnfill(32, 'b'),
@@ -44,6 +45,8 @@ static ViommuMetadata *least(void)
     g_clear_pointer(&metadata->request_id, g_free);
     g_clear_pointer(&metadata->reasons, g_strfreev);
     g_clear_pointer(&metadata->warnings, g_strfreev);
+    g_clear_pointer(&metadata->hostdevs, g_strfreev);
+    metadata->hostdevs = g_new0(char *, 1);
     metadata->reasons = g_new0(char *, 1);
     metadata->warnings = g_new0(char *, 1);
     metadata->model = VIOMMU_MODEL_NONE;
@@ -72,6 +75,7 @@ static void assert_same(const ViommuMetadata *a, const ViommuMetadata *b)
     ck_assert_uint_eq(a->page_size_bytes, b->page_size_bytes);
     ck_assert(g_strv_equal((const char *const *)a->reasons, (const char *const *)b->reasons));
     ck_assert(g_strv_equal((const char *const *)a->warnings, (const char *const *)b->warnings));
+    ck_assert(g_strv_equal((const char *const *)a->hostdevs, (const char *const *)b->hostdevs));
     ck_assert_uint_eq(a->created_usec, b->created_usec);
     ck_assert_uint_eq(a->lease_end_usec, b->lease_end_usec);
     ck_assert_pstr_eq(a->boot, b->boot);

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-hostdevs: a device is one guest's at a time, whoever asks, and is free again when that has ended.  The hardware is made up,
+ * the guests are records of libvirt's test driver. */
+#include <stdio.h>
+#include <string.h>
+#include "daemon/backend.h"
+#include "lib/domain-hostdevs.h"
+#include "tests/bus/harness.h"
+#include "tests/machines/machine.h"
+#include "tests/unit/unit.h"
+
+#define KIND  "'vendor': <'8086'>, 'device': <'1572'>"
+#define FIRST "0000:01:00.0"
+
+#define ASKING(name, hostdev)                                                                                \
+    "{'name': <'" name "'>, 'arch': <'x86_64'>, 'memory': <'64 MiB'>, 'iommu': <{'is-supported': <true>}>, " \
+    "'hostdevs': <[{" hostdev "}]>}"
+#define ANY(name)         ASKING(name, KIND)
+#define AT(name, address) ASKING(name, "'address': <'" address "'>")
+
+/* Two of a kind, each alone in its group, and two of another that share one. */
+static const HostDevice devices[] = {
+    {FIRST, 0x8086, 0x1572, 0x020000, "vfio-pci", "0000:00:1c.0", "dmar0", 6, 0, NULL},
+    {"0000:02:00.0", 0x8086, 0x1572, 0x020000, "vfio-pci", "0000:00:1c.1", "dmar0", 7, 0, NULL},
+    {"0000:03:00.0", 0x10de, 0x1f36, 0x030000, NULL, "0000:00:1c.2", "dmar0", 8, 0, NULL},
+    {"0000:03:00.1", 0x10de, 0x10f9, 0x040300, NULL, "0000:00:1c.2", "dmar0", 8, 0, NULL},
+};
+
+static void make_hardware(const Harness *harness, const char *directory)
+{
+    static const uint64_t base = 0xfed90000;
+    const Host host = {directory};
+
+    host_add_acpi(&host);
+    host_set_kernel(&host, "6.12.43");
+    host_add_dmar(&host, &base, 1);
+    host_add_iommu(&host, &(HostIommu){.name = "dmar0", .cap = "8d2078c106f0466"});
+    for (size_t i = 0; i < G_N_ELEMENTS(devices); i++)
+        host_add_device(&host, &devices[i]);
+    host_add_vfio(&host, false);
+}
+
+/* A viommud of @uri, on that hardware. */
+static void start(Harness *harness, const char *uri)
+{
+    g_autofree char *root = g_build_filename(harness->directory, "hardware", NULL);
+    g_autofree char *connect = g_strconcat("--connect=", uri, NULL),
+                    *option = g_strconcat("--root=", root, NULL);
+    const char *const options[] = {"--user", connect, option, NULL};
+
+    if (!g_file_test(root, G_FILE_TEST_EXISTS))
+        make_hardware(harness, root);
+    /* The test driver's host has 3 GiB, and each of these guests may lock one and a little. */
+    harness_configure(harness, "[limits]\nlocked-memory-reserve=0 B\n");
+    harness_start(harness, options);
+}
+
+/* The one device of a machine. Owned. */
+static char *device_of(Harness *harness, const char *path)
+{
+    g_autoptr(sd_bus_message) reply =
+        harness_call(harness, harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, "GetDomainXML"));
+    g_auto(GStrv) hostdevs = NULL;
+    const char *xml;
+
+    ck_assert_int_gt(sd_bus_message_read(reply, "s", &xml), 0);
+    hostdevs = viommu_domain_hostdevs(xml, NULL);
+    ck_assert_uint_eq(g_strv_length(hostdevs), 1);
+    return g_strdup(hostdevs[0]);
+}
+
+static void assert_refused(Harness *harness, const char *request, const char *words)
+{
+    g_autoptr(HarnessError) error = harness_refused(harness, "Launch", request);
+
+    harness_assert_error(error, "Busy", words);
+}
+
+START_TEST(claimed)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *first = NULL, *mate = NULL, *again = NULL, *device = NULL;
+
+    start(harness, "test:///default");
+    first = harness_launch(harness, AT("first", FIRST));
+    device = device_of(harness, first);
+    ck_assert_str_eq(device, FIRST);
+    assert_refused(harness, AT("second", FIRST),
+                   "hostdevs[0].address '" FIRST "' is in use by machine 'first'; stop that one first");
+    mate = harness_launch(harness, AT("mate", "0000:03:00.1"));
+    assert_refused(
+        harness, AT("other", "0000:03:00.0"),
+        "'0000:03:00.0' is in IOMMU group 8 with '0000:03:00.1', which is in use by machine 'mate'");
+    harness_stop(harness, first, 0);
+    again = harness_launch(harness, AT("second", FIRST));
+    ck_assert_uint_eq(harness_count(harness), 2);
+}
+END_TEST
+
+/* What it had is free when the guest has ended, though its machine is still there. */
+START_TEST(free_when_ended)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *uri = harness_start_libvirt(harness), *first = NULL, *second = NULL, *uuid = NULL;
+    ViommuBackend *backend = NULL;
+    g_autoptr(GError) error = NULL;
+
+    start(harness, uri);
+    harness_watch(harness);
+    first = harness_launch(harness, AT("first", FIRST));
+    uuid = harness_property(harness, first, VIOMMU_IFACE_MACHINE, "UUID");
+    unit_assert_ok(viommu_backend_new(uri, 1, &backend, &error), error);
+    uuid[strlen(uuid) - 1] = 0;
+    unit_assert_ok(viommu_backend_destroy(backend, uuid + 1, &error), error);
+    harness_wait_state(harness, first, "stopped");
+    second = harness_launch(harness, AT("second", FIRST));
+    viommu_backend_free(backend);
+}
+END_TEST
+
+/* Four want one of two. */
+START_TEST(race)
+{
+    static const char *const requests[] = {ANY("a"), ANY("b"), ANY("c"), ANY("d")};
+    g_autoptr(Harness) harness = harness_new(false);
+    HarnessPending pending[G_N_ELEMENTS(requests)];
+    g_autofree char *taken = NULL;
+    unsigned won = 0, busy = 0;
+
+    start(harness, "test:///default");
+    for (unsigned i = 0; i < G_N_ELEMENTS(requests); i++)
+        harness_send(harness->bus, harness_request(harness->bus, "Launch", requests[i]), &pending[i]);
+    for (unsigned i = 0; i < G_N_ELEMENTS(requests); i++) {
+        g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
+        const sd_bus_error *error = sd_bus_message_get_error(answer);
+        g_autofree char *device = NULL;
+        const char *path;
+
+        if (error) {
+            ck_assert_str_eq(error->name, VIOMMU_ERROR_PREFIX "Busy");
+            ck_assert_msg(strstr(error->message,
+                                 "1 of 8086:1572 are wanted, but 0 can be had now; in use are "
+                                 "0000:01:00.0 by machine '"),
+                          "%s", error->message);
+            busy++;
+            continue;
+        }
+        ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
+        device = device_of(harness, path);
+        ck_assert_str_ne(device, taken ? taken : "");
+        g_free(taken);
+        taken = g_steal_pointer(&device);
+        won++;
+    }
+    ck_assert_uint_eq(won, 2);
+    ck_assert_uint_eq(busy, 2);
+}
+END_TEST
+
+/* A launch that fails, here by a name that libvirt has already, gives back what it was given. */
+START_TEST(free_when_failed)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autoptr(HarnessError) error = NULL;
+    g_autofree char *path = NULL;
+
+    start(harness, "test:///default");
+    /* libvirt's test driver begins with a domain of this name. */
+    error = harness_refused(harness, "Launch", AT("test", FIRST));
+    harness_assert_error(error, "Exists", "another domain has this name already");
+    path = harness_launch(harness, AT("first", FIRST));
+}
+END_TEST
+
+#define FOREIGN_UUID "11111111-2222-3333-4444-555555555555"
+static const char foreign[] =
+    "<domain type='test'><name>foreign</name><uuid>" FOREIGN_UUID "</uuid><memory>65536</memory>"
+    "<os><type arch='x86_64'>hvm</type></os><devices><hostdev mode='subsystem' type='pci' managed='yes'>"
+    "<source><address domain='0x0000' bus='0x02' slot='0x00' "
+    "function='0x0'/></source></hostdev></devices></domain>";
+
+/* A guest that somebody else made, and what a viommud left when it ended, count from libvirt's own word. */
+START_TEST(after_a_restart)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *uri = harness_start_libvirt(harness), *first = NULL, *second = NULL;
+    ViommuBackend *backend = NULL;
+    g_autoptr(GError) error = NULL;
+    bool unsupported;
+
+    unit_assert_ok(viommu_backend_new(uri, 1, &backend, &error), error);
+    unit_assert_ok(viommu_backend_define(backend, foreign, &unsupported, &error), error);
+    start(harness, uri);
+    first = harness_launch(harness, AT("first", FIRST));
+    /* Defined is not running. */
+    second = harness_launch(harness, AT("second", "0000:02:00.0"));
+    harness_stop(harness, second, 0);
+    unit_assert_ok(viommu_backend_start(backend, FOREIGN_UUID, NULL, 0, &error), error);
+    assert_refused(harness, AT("second", "0000:02:00.0"),
+                   "'0000:02:00.0' is in use by a guest that viommud did not make");
+
+    harness_signal(harness, SIGTERM);
+    ck_assert_int_eq(harness_wait_exit(harness), 0);
+    start(harness, uri);
+    assert_refused(harness, AT("second", FIRST), "'" FIRST "' is in use by machine 'first'");
+    assert_refused(
+        harness, ANY("second"),
+        "in use are 0000:01:00.0 by machine 'first', 0000:02:00.0 by a guest that viommud did not make");
+    unit_assert_ok(viommu_backend_destroy(backend, FOREIGN_UUID, &error), error);
+    g_free(second);
+    second = harness_launch(harness, ANY("second"));
+    viommu_backend_free(backend);
+}
+END_TEST
+
+static const HarnessScenario scenarios[] = {
+    {"hostdev-claimed", &claimed},
+    {"hostdev-free-when-ended", &free_when_ended},
+    {"hostdev-race", &race},
+    {"hostdev-free-when-failed", &free_when_failed},
+    {"hostdev-after-a-restart", &after_a_restart},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    if (!harness_has_libvirt()) {
+        puts("SKIP: libvirtd or setpriv is not there");
+        return 77;
+    }
+    return harness_main(argc, argv, scenarios);
+}
