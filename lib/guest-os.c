@@ -12,10 +12,16 @@
 #define N VIOMMU_DRIVER_NO
 #define U VIOMMU_DRIVER_UNKNOWN
 
-#define DEBIAN      "configuration files of Debian's kernel packages; docs/matrix.md"
-#define CLOUD       "configuration files of Debian's cloud kernels, which leave AMD_IOMMU out"
-#define UBUNTU      "configuration files of Ubuntu's amd64 kernels (INTEL_IOMMU_DEFAULT_ON=y, VIRTIO_IOMMU=y)"
-#define UBUNTU_BOTH UBUNTU "; annotations of 6.8: VIRTIO_IOMMU is y on amd64 and arm64"
+#define DEBIAN "linux-config-5.10, -6.1, -6.12 and -7.2 of Debian, amd64 and arm64; docs/matrix.md"
+#define CLOUD                                                                                            \
+    "the same packages, cloud flavours: as the others, but AMD_IOMMU is not set; docs/matrix.md, cloud " \
+    "kernel"
+/* The images for clouds have linux-virtual, which is the generic kernel with fewer modules.  RHEL, CentOS and Fedora have
+ * one kernel for all their images. */
+#define UBUNTU(version, annotations) \
+    "linux-buildinfo-" version "-generic of Ubuntu, amd64; arm64: config/annotations of linux " annotations
+#define UBUNTU_CLOUD(version) \
+    "linux-buildinfo-" version "* of Ubuntu, flavours aws, azure, gcp and oracle, amd64"
 #define FEDORA \
     "kernel-{x86_64,aarch64}-fedora.config in Fedora's kernel packages: INTEL_IOMMU_DEFAULT_ON not set"
 
@@ -28,13 +34,31 @@ static const ViommuGuestOs known[] = {
     {"debian13", "trixie", Y, Y, Y, M, M, DEBIAN},
     {"debian13-cloud", NULL, Y, N, Y, M, M, CLOUD},
     {"debian14", "forky", Y, Y, Y, M, M, DEBIAN},
+    {"debian14-cloud", NULL, Y, N, Y, M, M, CLOUD},
     {"debiantesting", "debian-testing", Y, Y, Y, M, M, DEBIAN},
+    {"debiantesting-cloud", NULL, Y, N, Y, M, M, CLOUD},
     {"debiansid", "sid debian-unstable", Y, Y, Y, M, M, DEBIAN},
-    {"ubuntu22.04", "ubuntu2204 jammy", Y, Y, U, Y, U, UBUNTU},
-    {"ubuntu24.04", "ubuntu2404 noble", Y, Y, U, Y, Y, UBUNTU_BOTH},
-    {"ubuntu25.10", "ubuntu2510 questing", Y, Y, U, Y, Y, UBUNTU_BOTH},
-    {"ubuntu26.04", "ubuntu2604 resolute", Y, Y, U, Y, Y, UBUNTU_BOTH},
-    {"ubuntu26.10", "ubuntu2610 stonking", Y, Y, U, Y, Y, UBUNTU_BOTH},
+    {"debiansid-cloud", NULL, Y, N, Y, M, M, CLOUD},
+    {"ubuntu22.04", "ubuntu2204 jammy ubuntu22.04-cloud", O, Y, Y, Y, Y,
+     UBUNTU("5.15.0-72 to -203", "5.15.0-25") "; INTEL_IOMMU_DEFAULT_ON is not set, as it was in 5.15.0-25"},
+    {"ubuntu22.04-hwe", NULL, Y, Y, Y, Y, Y, UBUNTU("6.8.0-149", "6.8.0-31")},
+    {"ubuntu22.04-aws", "ubuntu22.04-azure ubuntu22.04-gcp ubuntu22.04-oracle", Y, Y, U, Y, U,
+     UBUNTU_CLOUD("6.8")},
+    {"ubuntu22.04-kvm", NULL, N, N, U, N, U,
+     "linux-buildinfo-5.15.0-1112-kvm of Ubuntu, amd64: IOMMU_SUPPORT is not set"},
+    {"ubuntu24.04", "ubuntu2404 noble ubuntu24.04-cloud", Y, Y, Y, Y, Y, UBUNTU("6.8.0-149", "6.8.0-31")},
+    {"ubuntu24.04-aws", "ubuntu24.04-azure ubuntu24.04-gcp ubuntu24.04-oracle", Y, Y, U, Y, U,
+     UBUNTU_CLOUD("7.0")},
+    {"ubuntu25.10", "ubuntu2510 questing ubuntu25.10-cloud", Y, Y, Y, Y, Y,
+     UBUNTU("6.17.0-41", "6.8.0-31 and 7.0.0-14")},
+    {"ubuntu25.10-aws", "ubuntu25.10-azure ubuntu25.10-gcp ubuntu25.10-oracle", Y, Y, U, Y, U,
+     UBUNTU_CLOUD("6.17")},
+    {"ubuntu26.04", "ubuntu2604 resolute ubuntu26.04-cloud", Y, Y, Y, Y, Y, UBUNTU("7.0.0-43", "7.0.0-14")},
+    {"ubuntu26.04-aws", "ubuntu26.04-azure ubuntu26.04-gcp ubuntu26.04-oracle", Y, Y, U, Y, U,
+     UBUNTU_CLOUD("7.0")},
+    {"ubuntu26.10", "ubuntu2610 stonking ubuntu26.10-cloud", Y, Y, Y, Y, Y, UBUNTU("7.3.0-10", "7.0.0-14")},
+    {"ubuntu26.10-aws", "ubuntu26.10-azure ubuntu26.10-gcp ubuntu26.10-oracle", Y, Y, U, Y, U,
+     UBUNTU_CLOUD("7.3")},
     {"rhel8", "centos-stream8 centos8 rocky8 almalinux8 ol8", O, Y, Y, N, N,
      "kernel-*.config of 4.18.0-193 to 4.18.0-513 (RHEL 8.2 to 8.9)"},
     {"rhel9.0", "rocky9.0 almalinux9.0", O, Y, Y, N, Y, "kernel-*-rhel.config of 5.14.0-70.30.1.el9_0"},
