@@ -43,12 +43,19 @@ typedef enum ViommuFactId {
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;
 
+/* A source is one or more, between "; ", of
+ *   matrix: ROW                                   a row of docs/matrix.md
+ *   libvirt|QEMU|Linux RELEASE FILE [(WHAT)]      a file of that release's source
+ *   QEMU|Linux COMMIT [(WHAT)]
+ *   measured: LIBVIRT[/QEMU] SAW[, ...] [(WHAT)]  real binaries
+ * and beside these, never alone,
+ *   libvirt NEWS RELEASE                          what its release notes say */
 typedef struct ViommuFact {
     const char *what;           /* "virtio on x86_64" */
     ViommuVersion libvirt;      /* least; 0: any */
     ViommuVersion qemu;         /* least; 0: any */
     ViommuVersion guest_kernel; /* least mainline kernel of a guest that drives it; 0: any */
-    const char *source;         /* how it is known: section of the facts, release notes, commit */
+    const char *source;         /* how it is known */
 } ViommuFact;
 
 /* The most vCPUs that "virt" has under TCG before VIRT_MANY_VCPUS_TCG: what one region of the GIC's redistributors holds. */

@@ -32,6 +32,30 @@ START_TEST(every_fact_at_its_boundary)
 }
 END_TEST
 
+/* The kinds of sources, as facts.h says them; what the release notes say is not enough. */
+START_TEST(every_source)
+{
+    static const char proof[] =
+        "^(matrix: .+|(libvirt|QEMU|Linux) \\d+(\\.\\d+)+ [\\w./-]+\\.(c|h|rst|rng)( \\(.+\\))?|"
+        "(QEMU|Linux) [0-9a-f]{10,40}( \\(.+\\))?|"
+        "measured: \\d+\\.\\d+(/\\d+\\.\\d+)?,? .+)$";
+
+    for (int i = 0; i < VIOMMU_FACT_LAST; i++) {
+        const ViommuFact *fact = viommu_fact((ViommuFactId)i);
+        g_auto(GStrv) sources = g_strsplit(fact->source, "; ", -1);
+        unsigned proofs = 0;
+
+        for (char **source = sources; *source; source++)
+            if (g_regex_match_simple(proof, *source, 0, 0))
+                proofs++;
+            else
+                ck_assert_msg(g_regex_match_simple("^libvirt NEWS \\d+\\.\\d+\\.0$", *source, 0, 0),
+                              "'%s' has a source of no kind: '%s'", fact->what, *source);
+        ck_assert_msg(proofs > 0, "'%s' is known by release notes alone", fact->what);
+    }
+}
+END_TEST
+
 /* The minimums that are commonly repeated wrongly. */
 START_TEST(what_others_get_wrong)
 {
@@ -141,4 +165,5 @@ START_TEST(selectors)
 }
 END_TEST
 
-UNIT_MAIN("facts", every_fact_at_its_boundary, what_others_get_wrong, floors, most_vcpus, selectors)
+UNIT_MAIN("facts", every_fact_at_its_boundary, every_source, what_others_get_wrong, floors, most_vcpus,
+          selectors)
