@@ -5,9 +5,11 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "daemon/qemu-version.h"
 #include "lib/caps.h"
 #include "lib/fact-probe.h"
+#include "lib/process.h"
 
 /* An emulator prints its version in a few hundredths of a second. */
 #define VERSION_TIMEOUT_MS 10000
@@ -188,6 +190,25 @@ static void ask_memory(virConnectPtr connection, ViommuHost *host)
             host->memory_bytes = (uint64_t)stats[i].value * 1024;
 }
 
+/* The process that sets the limits of each QEMU: ourselves with the embedded engine, else a daemon, which may be out of sight.
+ * A user's own is started by libvirt in us, unless it runs, and then has our limits. */
+static void ask_limits(const ViommuProbe *probe, ViommuHost *host)
+{
+    const char *uri = viommu_pool_uri(probe->pool);
+    bool embedded = strstr(uri, ":///embed"), own = embedded || strstr(uri, ":///session");
+    uint64_t pid = embedded ? 0 : viommu_process_find_libvirt("/", own ? geteuid() : 0, NULL), limit;
+
+    if (!probe->local)
+        return;
+    if (own && geteuid() != 0)
+        host->unprivileged = 1;
+    if (own && pid == 0)
+        pid = (uint64_t)getpid();
+    limit = pid ? viommu_process_lockable("/", pid) : VIOMMU_UNSET_NUMBER;
+    if (limit != VIOMMU_PROCESS_UNLIMITED)
+        host->locked_memory_bytes = limit;
+}
+
 static bool ask_host(virConnectPtr connection, void *data, GError **error)
 {
     Ask *ask = data;
@@ -204,6 +225,8 @@ static bool ask_host(virConnectPtr connection, void *data, GError **error)
         pretend_emulators(connection, host);
     else if (!ask_emulators(ask->probe, connection, host, error))
         return false;
+    else
+        ask_limits(ask->probe, host);
     ask->host = g_steal_pointer(&host);
     return true;
 }

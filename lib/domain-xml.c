@@ -203,7 +203,7 @@ static void write_hostdev(ViommuXmlWriter *xml, const ViommuPlacedDevice *device
     viommu_xml_open(xml, "hostdev");
     viommu_xml_attribute(xml, "mode", "subsystem");
     viommu_xml_attribute(xml, "type", "pci");
-    viommu_xml_attribute(xml, "managed", "yes");
+    viommu_xml_attribute(xml, "managed", device->unmanaged ? "no" : "yes");
     if (device->driver || device->iommufd)
         viommu_xml_empty(xml, "driver", "name", "vfio", "model", device->driver, "iommufd",
                          device->iommufd ? "yes" : NULL, NULL);

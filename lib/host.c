@@ -26,6 +26,7 @@ static const ViommuField host_fields[] = {
      .required = true},
     {"host-iommu", VIOMMU_FIELD_FLAG, offsetof(ViommuHost, has_iommu)},
     {"memory", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, memory_bytes)},
+    {"unprivileged", VIOMMU_FIELD_FLAG, offsetof(ViommuHost, unprivileged)},
     {"locked-memory-limit", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, locked_memory_bytes)},
     {"topology", VIOMMU_FIELD_DICT, offsetof(ViommuHost, topology), .fields = &viommu_topology_fields},
 };

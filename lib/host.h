@@ -26,10 +26,12 @@ typedef struct ViommuHost {
     ViommuVersion libvirt;
     char *arch_name; /* the host's own; NULL: that of the first emulator */
     GPtrArray *emulators;
-    int has_iommu;                /* flag: the host itself has IOMMU groups; says nothing of guests */
-    uint64_t memory_bytes;        /* unset: not known */
-    uint64_t locked_memory_bytes; /* RLIMIT_MEMLOCK of libvirt's daemon; unset: not known */
-    ViommuTopology topology;      /* the hardware; not present: not known, as on a host that is far away */
+    int has_iommu;         /* flag: the host itself has IOMMU groups; says nothing of guests */
+    uint64_t memory_bytes; /* unset: not known */
+    int unprivileged;      /* flag: libvirt runs as an ordinary user, not as root; unset: as root */
+    uint64_t
+        locked_memory_bytes; /* the most that libvirt can let a guest lock; unset: no bound, or not known */
+    ViommuTopology topology; /* the hardware; not present: not known, as on a host that is far away */
 } ViommuHost;
 
 /** A host without facts, for a reader to fill. Owned. */

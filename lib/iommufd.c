@@ -37,6 +37,8 @@ static char *hindrance(const Deciding *deciding, const ViommuPlacedDevice *devic
     if (deciding->host->topology.iommufd == 0)
         return g_strdup(
             "the host's kernel has no /dev/iommu (Linux 6.2 with CONFIG_IOMMUFD; Debian's is built without)");
+    if (deciding->host->unprivileged == 1 && deciding->host->topology.iommufd_usable != 1)
+        return g_strdup("the user that libvirt runs as may not open /dev/iommu");
     if (device->host_driver && strstr(device->host_driver, "vfio") && !device->cdev)
         return g_strdup_printf(
             "the device is bound to %s, but has no node in /dev/vfio/devices (Linux 6.6 with "

@@ -44,19 +44,27 @@ static bool check_pages(const ViommuPlan *plan, uint64_t page_bytes, GError **er
     return true;
 }
 
-/* libvirt's daemon may be held to less than the host has. */
+/* libvirt's daemon may be held to less than the host has.  @bound: UINT64_MAX: it sets none, so it must have none itself. */
 static bool check_limit(const ViommuHost *host, const char *what, uint64_t bound, GError **error)
 {
     uint64_t limit = host->locked_memory_bytes;
+    g_autofree char *amount = NULL, *needed = NULL, *allowed = NULL;
 
     if (limit == VIOMMU_UNSET_NUMBER || bound <= limit)
         return true;
-    g_autofree char *needed = viommu_quantity_format(bound), *allowed = viommu_quantity_format(limit);
-    g_set_error(
-        error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-        "%s needs %s of locked memory, but libvirt's daemon may lock %s; raise LimitMEMLOCK= of its unit "
-        "(systemctl edit)",
-        what, needed, allowed);
+    amount = viommu_quantity_format(bound);
+    needed = bound == UINT64_MAX ? g_strdup("unlimited") : g_strconcat(amount, " of", NULL);
+    allowed = viommu_quantity_format(limit);
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                "%s needs %s locked memory (RLIMIT_MEMLOCK), but libvirt%s may let a guest lock %s and no "
+                "more; %s",
+                what, needed,
+                host->unprivileged == 1 ? ", which runs as an ordinary user here," : "'s daemon", allowed,
+                host->unprivileged == 1
+                    ? "raise that user's hard limit (memlock in /etc/security/limits.conf, LimitMEMLOCK= in "
+                      "a drop-in of "
+                      "user@.service) and log in again, or use qemu:///system"
+                    : "give it LimitMEMLOCK=infinity (systemctl edit of its unit), or CAP_SYS_RESOURCE");
     return false;
 }
 
@@ -253,7 +261,7 @@ bool viommu_memory_plan(const ViommuRequest *request, const ViommuHost *host, co
     /* libvirt takes the system's own page size for "no huge pages"; so nothing is written for it. */
     plan->page_size_bytes = pinned.page_size_bytes;
     return viommu_memory_check_room(host, policy, &pinned, &nothing, error) &&
-           (!plan->locked || check_limit(host, "memory-backing.locked", plan->memlock_bytes, error));
+           (!plan->locked || check_limit(host, "memory-backing.locked", UINT64_MAX, error));
 }
 
 bool viommu_memory_plan_hostdevs(const ViommuHost *host, ViommuPlan *plan, GError **error)

@@ -360,6 +360,7 @@ static void place(Choosing *choosing, unsigned entry, const ViommuPciDevice *dev
         .host_driver = g_strdup(device->driver),
         .taken = !is_free(device),
         .cdev = g_strdup(device->cdev),
+        .usable = device->usable,
         .entry = entry,
         .driver = g_strdup(asked->driver),
     };
@@ -396,6 +397,7 @@ static bool take_unseen(Choosing *choosing, GError **error)
         const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
         ViommuPciDevice device = {.address = hostdev->address,
                                   .class_code = VIOMMU_UNSET_NUMBER,
+                                  .usable = VIOMMU_UNSET,
                                   .node = VIOMMU_UNSET_NUMBER,
                                   .group = VIOMMU_UNSET_NUMBER};
 

@@ -15,7 +15,9 @@ typedef struct ViommuPlacedDevice {
     uint64_t width_bits; /* of that one */
     char *host_driver;   /* bound to it now */
     bool taken;          /* from that driver, which uses it */
+    bool unmanaged;      /* stays bound to VFIO: libvirt may not change that; set with the rest of the plan */
     char *cdev;          /* as in the topology */
+    int usable;          /* as in the topology */
     unsigned entry;      /* its index in the request */
     char *driver;        /* asked for; NULL: libvirt's choice */
     bool iommufd;        /* set by viommu_iommufd_decide(), with why */

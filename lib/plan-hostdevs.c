@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/plan-hostdevs.h"
 
+#include <string.h>
+
 #include "lib/error.h"
 #include "lib/facts.h"
 #include "lib/iommufd.h"
@@ -40,6 +42,37 @@ static bool check_drivers(const ViommuPlanInput *input, const ViommuEmulator *em
     return true;
 }
 
+/* An ordinary user's libvirt neither binds drivers nor gives device nodes away: somebody else must have done it. */
+static bool check_nodes(const ViommuPlanInput *input, const ViommuPlan *plan, GError **error)
+{
+    for (guint i = 0; input->host->unprivileged == 1 && i < plan->placement.devices->len; i++) {
+        ViommuPlacedDevice *device = g_ptr_array_index(plan->placement.devices, i);
+        g_autofree char *name = g_strcanon(g_strdup(device->address), "0123456789abcdef", '_');
+
+        device->unmanaged = true;
+        if (device->usable == 1 || plan->placement.unseen)
+            continue;
+        if (!device->host_driver || !strstr(device->host_driver, "vfio"))
+            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                        "hostdevs[%u]: '%s' (driver %s) is not VFIO's, and libvirt, which runs as an "
+                        "ordinary user here, "
+                        "cannot take it: as root 'virsh nodedev-detach pci_%s', and give that user its node "
+                        "in /dev/vfio; "
+                        "or use qemu:///system",
+                        device->entry, device->address, device->host_driver ? device->host_driver : "none",
+                        name);
+        else
+            g_set_error(
+                error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                "hostdevs[%u]: the user that libvirt runs as may not open /dev/vfio/%" G_GUINT64_FORMAT
+                ", the group of '%s': as root give it to that user (chown, or a udev rule for "
+                "SUBSYSTEM==\"vfio\"), or use qemu:///system",
+                device->entry, device->group, device->address);
+        return false;
+    }
+    return true;
+}
+
 bool viommu_plan_hostdevs_place(const ViommuPlanInput *input, const ViommuEmulator *emulator,
                                 ViommuPlan *plan, const char **ret_rule, GError **error)
 {
@@ -49,6 +82,9 @@ bool viommu_plan_hostdevs_place(const ViommuPlanInput *input, const ViommuEmulat
         return false;
     *ret_rule = "hostdev-driver";
     if (!check_drivers(input, emulator, plan, error))
+        return false;
+    *ret_rule = "hostdev-node";
+    if (!check_nodes(input, plan, error))
         return false;
     *ret_rule = "iommufd";
     return viommu_iommufd_decide(input->request, input->host, emulator, &plan->placement, error);

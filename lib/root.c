@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "lib/enum.h"
 #include "lib/error.h"
 
 struct ViommuRoot {
@@ -207,4 +208,23 @@ bool viommu_root_exists(const ViommuRoot *root, const char *format, ...)
     if (fd >= 0)
         close(fd);
     return fd >= 0;
+}
+
+int viommu_root_usable(const ViommuRoot *root, const char *format, ...)
+{
+    struct stat st;
+    int fd, usable = VIOMMU_UNSET;
+    PATH_OF(path, format);
+
+    /* Opening a device may do something to it, asking does not. */
+    fd = open_below(root, path, O_PATH);
+    if (fd < 0)
+        return errno == EACCES ? 0 : VIOMMU_UNSET;
+    if (fstat(fd, &st) == 0) {
+        g_autofree char *self = g_strdup_printf("/proc/self/fd/%d", fd);
+
+        usable = faccessat(AT_FDCWD, self, R_OK | W_OK, AT_EACCESS) == 0;
+    }
+    close(fd);
+    return usable;
 }

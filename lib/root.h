@@ -30,6 +30,8 @@ char *viommu_root_release(const ViommuRoot *root);
 /** The names in a directory, sorted; NULL when there is none. Owned, g_strfreev(). */
 char **viommu_root_list(const ViommuRoot *root, const char *format, ...) G_GNUC_PRINTF(2, 3);
 bool viommu_root_exists(const ViommuRoot *root, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/** Whether the caller may open a file for reading and writing: 1 or 0; VIOMMU_UNSET: there is no such file. */
+int viommu_root_usable(const ViommuRoot *root, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /** All of a file of at most @max bytes.  NULL: it cannot be read, and *ret_errno says why (EFBIG: it is longer). */
 GBytes *viommu_root_bytes(const ViommuRoot *root, const char *path, size_t max, int *ret_errno);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-memory: NUMA nodes with their memory and huge pages; what a process may lock. */
+/* topology-memory: NUMA nodes with their memory and huge pages. */
 #include <string.h>
 
 #include "lib/quantity.h"
@@ -95,24 +95,4 @@ void viommu_topology_read_nodes(const ViommuRoot *root, ViommuTopology *topology
     }
     if (topology->nodes)
         g_ptr_array_sort(topology->nodes, compare_nodes);
-}
-
-uint64_t viommu_topology_locked_limit(const char *path, uint64_t pid)
-{
-    static const char words[] = "Max locked memory";
-    g_autoptr(ViommuRoot) root = viommu_root_open(path, NULL);
-    g_autofree char *limits = root ? viommu_root_text(root, "proc/%" G_GUINT64_FORMAT "/limits", pid) : NULL;
-    const char *line = limits ? strstr(limits, words) : NULL;
-    uint64_t bytes;
-
-    if (!line)
-        return VIOMMU_UNSET_NUMBER;
-    line += strlen(words);
-    /* Soft, hard, and the unit, in columns. */
-    line += strspn(line, " ");
-    line += strcspn(line, " \n");
-    line += strspn(line, " ");
-    if (g_str_has_prefix(line, "unlimited"))
-        return VIOMMU_TOPOLOGY_UNLIMITED;
-    return number_after(line, "", &bytes) ? bytes : VIOMMU_UNSET_NUMBER;
 }

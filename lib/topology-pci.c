@@ -77,6 +77,8 @@ static void read_rest(const ViommuRoot *root, ViommuPciDevice *device)
         device->node > 1023)
         device->node = VIOMMU_UNSET_NUMBER;
     read_group(root, device);
+    if (device->group != VIOMMU_UNSET_NUMBER)
+        device->usable = viommu_root_usable(root, "dev/vfio/%" G_GUINT64_FORMAT, device->group);
 }
 
 /* Bridges alone in their groups matter to nobody, and every server has a hundred. */

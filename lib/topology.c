@@ -36,6 +36,7 @@ static const ViommuField device_fields[] = {
     {"node", VIOMMU_FIELD_NUMBER, offsetof(ViommuPciDevice, node), .max = 1023},
     {"group", VIOMMU_FIELD_NUMBER, offsetof(ViommuPciDevice, group), .max = G_MAXINT32},
     {"iommu", VIOMMU_FIELD_STRING, offsetof(ViommuPciDevice, iommu)},
+    {"usable", VIOMMU_FIELD_FLAG, offsetof(ViommuPciDevice, usable)},
     {"cdev", VIOMMU_FIELD_STRING, offsetof(ViommuPciDevice, cdev)},
 };
 FIELDS_OF(device, ViommuPciDevice);
@@ -69,6 +70,7 @@ static const ViommuField topology_fields[] = {
      .max = VIOMMU_TOPOLOGY_NODES_MAX},
     {"vfio", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, vfio)},
     {"iommufd", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, iommufd)},
+    {"iommufd-usable", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, iommufd_usable)},
 };
 const ViommuFields viommu_topology_fields = {topology_fields, G_N_ELEMENTS(topology_fields),
                                              sizeof(ViommuTopology), offsetof(ViommuTopology, present)};
@@ -147,6 +149,7 @@ bool viommu_topology_read(const char *path, ViommuTopology *topology, GError **e
     viommu_topology_read_nodes(root, topology);
     topology->vfio = device_node(root, "vfio/vfio", "vfio");
     topology->iommufd = device_node(root, "iommu", "iommu");
+    topology->iommufd_usable = viommu_root_usable(root, "dev/iommu");
     return true;
 }
 

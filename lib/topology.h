@@ -15,8 +15,6 @@
 #define VIOMMU_TOPOLOGY_IOMMUS_MAX  256
 #define VIOMMU_TOPOLOGY_NODES_MAX   256
 
-#define VIOMMU_TOPOLOGY_UNLIMITED (VIOMMU_UNSET_NUMBER - 1)
-
 /* Where nothing else is said, VIOMMU_UNSET_NUMBER or NULL: not known, or none. */
 
 /* One IOMMU of the host, as /sys/class/iommu names it. */
@@ -36,6 +34,7 @@ typedef struct ViommuPciDevice {
     uint64_t node;       /* NUMA */
     uint64_t group;      /* IOMMU group; never one of VFIO's no-IOMMU mode */
     char *iommu;         /* ViommuHostIommu of this name */
+    int usable; /* flag: we may open its group's node in /dev/vfio; unset: there is none, as no VFIO driver is bound */
     char *cdev; /* "vfio0": /dev/vfio/devices/vfio0, while a VFIO driver is bound and the kernel has it */
 } ViommuPciDevice;
 
@@ -67,6 +66,7 @@ typedef struct ViommuTopology {
     GPtrArray *devices;    /* of ViommuPciDevice, by address */
     GPtrArray *nodes;      /* of ViommuNode */
     int vfio, iommufd;     /* flags: the kernel has it; unset: cannot be seen */
+    int iommufd_usable;    /* flag: we may open /dev/iommu; unset: there is none */
 } ViommuTopology;
 
 extern const ViommuFields viommu_topology_fields;
@@ -74,9 +74,6 @@ extern const ViommuFields viommu_topology_fields;
 /** Reads what is below the directory @root ("/": this machine) into @topology, which is cleared first.  What is missing or makes
  *  no sense is unset.  Fails: NOT_FOUND, when @root cannot be opened. */
 bool viommu_topology_read(const char *root, ViommuTopology *topology, GError **error);
-/** RLIMIT_MEMLOCK of process @pid, the hard limit, which it may raise its own to; VIOMMU_TOPOLOGY_UNLIMITED, or unset: cannot be
- *  seen. */
-uint64_t viommu_topology_locked_limit(const char *root, uint64_t pid);
 
 /** Borrowed; NULL when there is none. */
 const ViommuHostIommu *viommu_topology_iommu(const ViommuTopology *topology, const char *name);

@@ -92,12 +92,14 @@ static void print_host(const ViommuOutput *output, const ViommuHost *host, const
     if (host->memory_bytes != VIOMMU_UNSET_NUMBER)
         viommu_output_format(output, "memory: %.1f GiB\n", (double)host->memory_bytes / VIOMMU_GIB);
     if (host->locked_memory_bytes != VIOMMU_UNSET_NUMBER) {
-        g_autofree char *locked = host->locked_memory_bytes == VIOMMU_TOPOLOGY_UNLIMITED
-                                      ? g_strdup("as much as there is")
-                                      : viommu_quantity_format(host->locked_memory_bytes);
+        g_autofree char *locked = viommu_quantity_format(host->locked_memory_bytes);
 
-        viommu_output_format(output, "locked memory of libvirt's daemon: at most %s\n", locked);
+        viommu_output_format(output, "locked memory: libvirt can let each guest have at most %s\n", locked);
     }
+    if (host->unprivileged == 1)
+        viommu_output_format(output,
+                             "libvirt runs as an ordinary user: it takes no device from a driver, and opens "
+                             "only what that user may open\n");
     if (!host->emulators || host->emulators->len == 0)
         viommu_output_format(output,
                              "libvirt knows no emulator: install qemu-system-x86 or qemu-system-arm\n");

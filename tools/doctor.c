@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <string.h>
 #include "daemon/account.h"
+#include "lib/process.h"
 #include "lib/quantity.h"
 #include "lib/root.h"
 #include "lib/topology.h"
@@ -175,42 +176,18 @@ static void check_firmware(ViommuExamination *examination, const ViommuPatient *
 
 /* --- Locked memory --- */
 
-static const char *const libvirt_daemons[] = {"virtqemud", "libvirtd", NULL};
-
-/* The process that starts QEMU; 0: none is seen.  *ret_name static. */
-static uint64_t find_libvirt(const ViommuRoot *root, const char **ret_name)
-{
-    g_auto(GStrv) names = viommu_root_list(root, "proc");
-    uint64_t pid;
-
-    for (char **name = names; name && *name; name++) {
-        g_autofree char *command = NULL;
-
-        if (!g_ascii_string_to_unsigned(*name, 10, 1, G_MAXINT32, &pid, NULL))
-            continue;
-        command = viommu_root_text(root, "proc/%s/comm", *name);
-        for (const char *const *daemon = libvirt_daemons; command && *daemon; daemon++)
-            if (g_str_equal(command, *daemon)) {
-                *ret_name = *daemon;
-                return pid;
-            }
-    }
-    return 0;
-}
-
 static void check_memlock(ViommuExamination *examination, const ViommuPatient *patient)
 {
-    g_autoptr(ViommuRoot) root = viommu_root_open(patient->root, NULL);
     const char *name = NULL;
-    uint64_t pid = root ? find_libvirt(root, &name) : 0, limit;
+    uint64_t pid = viommu_process_find_libvirt(patient->root, VIOMMU_UNSET_NUMBER, &name), limit;
     g_autofree char *text = NULL;
 
     if (!pid) {
         TELL(OK, NULL, "no daemon of libvirt runs now whose limit could be seen");
         return;
     }
-    limit = viommu_topology_locked_limit(patient->root, pid);
-    if (limit == VIOMMU_TOPOLOGY_UNLIMITED) {
+    limit = viommu_process_lockable(patient->root, pid);
+    if (limit == VIOMMU_PROCESS_UNLIMITED) {
         TELL(OK, NULL, "%s may give guests as much locked memory as there is", name);
         return;
     }
@@ -220,8 +197,9 @@ static void check_memlock(ViommuExamination *examination, const ViommuPatient *p
     }
     text = viommu_quantity_format(limit);
     TELL(WARNING, g_strdup_printf("\"systemctl edit %s\": [Service] LimitMEMLOCK=infinity", name),
-         "%s may lock at most %s: enough for guests with assigned devices only while it may raise that", name,
-         text);
+         "%s may let guests lock at most %s each, and may not raise that: too little for most with assigned "
+         "devices",
+         name, text);
 }
 
 static const struct {

@@ -15,11 +15,13 @@ static const char *const bookworm = "{'libvirt': <'9.0.0'>, 'emulators': <[{'arc
                                     "{'arch': <'aarch64'>, 'qemu': <'7.2.22'>, 'accelerators': <['tcg']>}]>}";
 static const char *const bullseye = "{'libvirt': <'7.0.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': "
                                     "<'5.2.0'>, 'accelerators': <['tcg']>}]>}";
-static const char *const recorded = "{'libvirt': <'9.0.0'>, 'memory': <'8 GiB'>, 'locked-memory-limit': <'3 "
-                                    "GiB'>, 'emulators': <[{'arch': <'x86_64'>, "
-                                    "'qemu': <'7.2.22'>, 'accelerators': <['kvm']>, 'path': <'/usr/bin/q'>, "
-                                    "'machines': <['pc-q35-7.2', 'q35', 'pc']>, "
-                                    "'firmware': <['bios']>, 'max-vcpus': <16>}]>}";
+static const char *const recorded =
+    "{'libvirt': <'9.0.0'>, 'memory': <'8 GiB'>, 'emulators': <[{'arch': <'x86_64'>, "
+    "'qemu': <'7.2.22'>, 'accelerators': <['kvm']>, 'path': <'/usr/bin/q'>, "
+    "'machines': <['pc-q35-7.2', 'q35', 'pc']>, "
+    "'firmware': <['bios']>, 'max-vcpus': <16>}]>}";
+static const char *const limited = "{'libvirt': <'9.0.0'>, 'locked-memory-limit': <'3 GiB'>, 'emulators': "
+                                   "<[{'arch': <'x86_64'>, 'qemu': <'7.2.22'>, 'accelerators': <['kvm']>}]>}";
 static const char *const foreign =
     "{'libvirt': <'9.0.0'>, 'arch': <'s390x'>, 'emulators': <[{'arch': <'s390x'>, 'qemu': <'7.2.0'>, "
     "'accelerators': <['kvm']>}]>}";
@@ -97,8 +99,10 @@ START_TEST(refused_machines)
          VIOMMU_ERROR_INVALID_REQUEST, "memory '3 MiB'|'2 MiB'"},
         {bookworm, "{'memory': <'4 MiB'>, 'memory-backing': <{'page-size': <'4 MiB'>}>}",
          VIOMMU_ERROR_NOT_SUPPORTED, "page-size '4 MiB'|x86_64"},
-        {recorded, "{'memory': <'2049 MiB'>, 'memory-backing': <{'page-size': <'4 KiB'>, 'locked': <true>}>}",
-         VIOMMU_ERROR_NOT_SUPPORTED, "3073 MiB|3 GiB|LimitMEMLOCK"},
+        {limited, "{'memory': <'64 MiB'>, 'memory-backing': <{'page-size': <'4 KiB'>, 'locked': <true>}>}",
+         VIOMMU_ERROR_NOT_SUPPORTED, "needs unlimited locked memory|'s daemon|3 GiB|LimitMEMLOCK=infinity"},
+        {limited, "{'memory': <'2049 MiB'>, 'hostdevs': <[{'address': <'0000:01:00.0'>}]>}",
+         VIOMMU_ERROR_NOT_SUPPORTED, "needs 3073 MiB of locked memory|3 GiB|LimitMEMLOCK"},
         {recorded, "{'memory': <'8 GiB'>, 'memory-backing': <{'page-size': <'4 KiB'>, 'locked': <true>}>}",
          VIOMMU_ERROR_NOT_SUPPORTED, "9 GiB|8 GiB"},
     };

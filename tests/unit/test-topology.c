@@ -388,18 +388,25 @@ START_TEST(memory_of_nodes)
 }
 END_TEST
 
-START_TEST(locked_limits)
+START_TEST(usable_nodes)
 {
-    host_set_locked_limit(&host, 1, "8388608", "67108864");
-    host_set_locked_limit(&host, 2, "65536", "unlimited");
-    host_set_locked_limit(&host, 3, "what", "ever");
-    ck_assert_uint_eq(viommu_topology_locked_limit(root, 1), 67108864);
-    ck_assert_uint_eq(viommu_topology_locked_limit(root, 2), VIOMMU_TOPOLOGY_UNLIMITED);
-    ck_assert_uint_eq(viommu_topology_locked_limit(root, 3), VIOMMU_UNSET_NUMBER);
-    ck_assert_uint_eq(viommu_topology_locked_limit(root, 4), VIOMMU_UNSET_NUMBER);
-    ck_assert_uint_eq(viommu_topology_locked_limit("/nowhere", 1), VIOMMU_UNSET_NUMBER);
-    /* This process, on this machine. */
-    ck_assert_uint_ne(viommu_topology_locked_limit("/", (uint64_t)getpid()), VIOMMU_UNSET_NUMBER);
+    static const HostDevice device = {"0000:01:00.0", 0x8086, 1, 0x020000, "vfio-pci",
+                                      NULL,           NULL,   5, -1,       NULL};
+    g_autofree char *node = g_build_filename(root, "dev/vfio/5", NULL);
+
+    host_add_device(&host, &device);
+    read_it();
+    ck_assert_int_eq(device_at("0000:01:00.0")->usable, VIOMMU_UNSET);
+    ck_assert_int_eq(topology.iommufd_usable, VIOMMU_UNSET);
+    host_add_file(&host, "dev/vfio/5", "");
+    host_add_file(&host, "dev/iommu", "");
+    read_it();
+    ck_assert_int_eq(device_at("0000:01:00.0")->usable, 1);
+    ck_assert_int_eq(topology.iommufd_usable, 1);
+    /* Root may open anything. */
+    ck_assert_int_eq(chmod(node, 0444), 0);
+    read_it();
+    ck_assert_int_eq(device_at("0000:01:00.0")->usable, geteuid() == 0);
 }
 END_TEST
 
@@ -551,7 +558,7 @@ int main(void)
         kinds_of_iommus,     a_device,
         bridges_that_matter, devices_that_do_not_count,
         tables_of_a_machine, memory_of_nodes,
-        locked_limits,       kernel_versions,
+        usable_nodes,        kernel_versions,
         kernel_options,      verdicts_on_tables,
         verdicts_on_groups,  every_machine_can_be_recorded,
     };
