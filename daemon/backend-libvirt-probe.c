@@ -78,7 +78,7 @@ void viommu_probe_free(ViommuProbe *probe)
 
 static bool is_kvm(const ViommuEmulator *emulator)
 {
-    return emulator->accelerators & (1u << VIOMMU_ACCELERATOR_KVM);
+    return emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM);
 }
 
 /* The version by what libvirt tells; for remote hosts, and for an emulator that we may not run. */
@@ -106,9 +106,9 @@ static void ask_facts(virConnectPtr connection, ViommuEmulator *emulator)
             continue;
         native = virConnectDomainXMLToNative(connection, "qemu-argv", xml, 0);
         if (native && strstr(native, shows))
-            emulator->accepts |= 1u << fact;
+            emulator->accepts |= VIOMMU_BIT(fact);
         else if (native || viommu_libvirt_last_unsupported())
-            emulator->refuses |= 1u << fact;
+            emulator->refuses |= VIOMMU_BIT(fact);
     }
 }
 
@@ -149,7 +149,7 @@ static void pretend_emulators(virConnectPtr connection, ViommuHost *host)
         emulator->arch = (int)test_emulators[i].arch;
         emulator->arch_name = g_strdup(viommu_arch_to_string(test_emulators[i].arch));
         emulator->qemu = test_emulators[i].qemu;
-        emulator->accelerators = 1u << VIOMMU_ACCELERATOR_TCG;
+        emulator->accelerators = VIOMMU_BIT(VIOMMU_ACCELERATOR_TCG);
     }
 }
 

@@ -44,9 +44,9 @@ static void read_number(const xmlNode *node, const char *attribute, uint64_t *nu
         *number = parsed;
 }
 
-static unsigned read_accelerators(const xmlNode *arch)
+static uint64_t read_accelerators(const xmlNode *arch)
 {
-    unsigned set = 0;
+    uint64_t set = 0;
 
     for (xmlNode *domain = viommu_xml_child(arch, "domain"); domain;
          domain = viommu_xml_next(domain, "domain")) {
@@ -54,7 +54,7 @@ static unsigned read_accelerators(const xmlNode *arch)
 
         for (size_t i = 0; i < G_N_ELEMENTS(domain_types); i++)
             if (g_strcmp0(type, domain_types[i].domain_type) == 0)
-                set |= 1u << domain_types[i].accelerator;
+                set |= VIOMMU_BIT(domain_types[i].accelerator);
     }
     return set;
 }
@@ -124,9 +124,9 @@ bool viommu_caps_read(ViommuHost *host, const char *xml, GError **error)
     return true;
 }
 
-static unsigned read_firmware(const xmlNode *os)
+static uint64_t read_firmware(const xmlNode *os)
 {
-    unsigned set = 0;
+    uint64_t set = 0;
 
     for (xmlNode *node = viommu_xml_child(os, "enum"); node; node = viommu_xml_next(node, "enum")) {
         g_autofree char *name = viommu_xml_get(node, "name");
@@ -135,7 +135,7 @@ static unsigned read_firmware(const xmlNode *os)
             continue;
         for (xmlNode *value = viommu_xml_child(node, "value"); value; value = viommu_xml_next(value, "value"))
             if (has_text(value, "efi"))
-                set |= 1u << VIOMMU_FIRMWARE_EFI;
+                set |= VIOMMU_BIT(VIOMMU_FIRMWARE_EFI);
     }
     return set;
 }
@@ -157,7 +157,7 @@ bool viommu_caps_read_domain(ViommuEmulator *emulator, const char *xml, char **r
         return false;
     }
     /* SeaBIOS comes with QEMU and no firmware at all, on aarch64, needs nothing; libvirt tells only of descriptor files. */
-    emulator->firmware = (1u << VIOMMU_FIRMWARE_BIOS) | read_firmware(viommu_xml_child(root, "os"));
+    emulator->firmware = VIOMMU_BIT(VIOMMU_FIRMWARE_BIOS) | read_firmware(viommu_xml_child(root, "os"));
     read_number(viommu_xml_child(root, "vcpu"), "max", &emulator->max_vcpus);
     *ret_machine = viommu_xml_content(viommu_xml_child(root, "machine"));
     return true;

@@ -178,6 +178,9 @@ extern const ViommuEnum viommu_enum_arch, viommu_enum_family, viommu_enum_accele
 /** All tables, for the test that walks them; ended by NULL. */
 extern const ViommuEnum *const viommu_enum_all[];
 
+/** The bit of @value in a set of such words, which has 64. */
+#define VIOMMU_BIT(value) (UINT64_C(1) << (value))
+
 /** The word of @value; NULL when @value is out of range (VIOMMU_UNSET included). Static. */
 const char *viommu_enum_to_string(const ViommuEnum *table, int value);
 /** The value of @word, or VIOMMU_UNSET. Case matters. */

@@ -82,7 +82,7 @@ static void write_os(ViommuXmlWriter *xml, const ViommuEmulator *emulator)
 
 char *viommu_fact_probe(ViommuFactId fact, const ViommuEmulator *emulator, const char **ret_shows)
 {
-    bool tcg = emulator->accelerators & (1u << VIOMMU_ACCELERATOR_TCG);
+    bool tcg = emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_TCG);
 
     for (size_t i = 0; i < G_N_ELEMENTS(probes); i++) {
         g_autoptr(ViommuXmlWriter) xml = NULL;

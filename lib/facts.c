@@ -159,7 +159,7 @@ static const char *const words[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_FACT_LAST);
 /* ViommuEmulator keeps a bit for each. */
-G_STATIC_ASSERT(VIOMMU_FACT_LAST <= 32);
+G_STATIC_ASSERT(VIOMMU_FACT_LAST <= 64);
 const ViommuEnum viommu_enum_fact = {.noun = "fact", .words = words, .last = VIOMMU_FACT_LAST};
 
 const ViommuFact *viommu_fact(ViommuFactId id)

@@ -317,11 +317,11 @@ static bool check_count(size_t n, size_t max, const Place *place, GError **error
     return true;
 }
 
-static bool read_set(const ViommuField *field, GVariant *value, const Place *place, unsigned *member,
+static bool read_set(const ViommuField *field, GVariant *value, const Place *place, uint64_t *member,
                      GError **error)
 {
     size_t n;
-    unsigned set = 0;
+    uint64_t set = 0;
 
     if (!is_list(value))
         return fail_type(field, value, place, error);
@@ -336,7 +336,7 @@ static bool read_set(const ViommuField *field, GVariant *value, const Place *pla
 
         if (!read_word(&one, entry, &inside, &word, error))
             return false;
-        set |= 1u << word;
+        set |= VIOMMU_BIT(word);
     }
     *member = set;
     return true;

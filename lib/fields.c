@@ -33,7 +33,7 @@ void viommu_fields_init(const ViommuFields *table, void *target)
             *(ViommuVersion *)member = 0;
             break;
         case VIOMMU_FIELD_SET:
-            *(unsigned *)member = 0;
+            *(uint64_t *)member = 0;
             break;
         case VIOMMU_FIELD_DICT:
             viommu_fields_init(field->fields, member);
@@ -77,7 +77,7 @@ void viommu_fields_clear(const ViommuFields *table, void *target)
     viommu_fields_init(table, target);
 }
 
-static GVariant *write_set(const ViommuField *field, unsigned set)
+static GVariant *write_set(const ViommuField *field, uint64_t set)
 {
     GVariantBuilder builder;
 
@@ -85,7 +85,7 @@ static GVariant *write_set(const ViommuField *field, unsigned set)
         return NULL;
     g_variant_builder_init(&builder, G_VARIANT_TYPE_STRING_ARRAY);
     for (int word = 0; word < field->words->last; word++)
-        if (set & (1u << word))
+        if (set & VIOMMU_BIT(word))
             g_variant_builder_add(&builder, "s", field->words->words[word]);
     return g_variant_builder_end(&builder);
 }
@@ -146,7 +146,7 @@ static GVariant *write_value(const ViommuField *field, const void *member)
         text = viommu_enum_to_string(field->words, *(const int *)member);
         break;
     case VIOMMU_FIELD_SET:
-        return write_set(field, *(const unsigned *)member);
+        return write_set(field, *(const uint64_t *)member);
     case VIOMMU_FIELD_DICT:
         return write_dict(field->fields, member);
     case VIOMMU_FIELD_LIST:

@@ -17,7 +17,7 @@ typedef enum ViommuFieldKind {
     VIOMMU_FIELD_VERSION, /* ViommuVersion, 0 when unset; text */
     VIOMMU_FIELD_WORDS,   /* char **, NULL when unset; a list of strings, or one string */
     VIOMMU_FIELD_ENUM,    /* int, VIOMMU_UNSET when unset */
-    VIOMMU_FIELD_SET,     /* unsigned, bit per enum value, 0 when unset; a list of words */
+    VIOMMU_FIELD_SET,     /* uint64_t, bit per enum value, 0 when unset; a list of words */
     VIOMMU_FIELD_DICT,    /* struct, by its own table */
     VIOMMU_FIELD_LIST,    /* GPtrArray of structs by their own table; NULL when unset */
     VIOMMU_FIELD_LAST,

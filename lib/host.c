@@ -69,8 +69,8 @@ ViommuEmulator *viommu_host_add_emulator(ViommuHost *host)
 /* "auto" is a wish, and a recording tells what there is. */
 static bool check_emulator(const ViommuEmulator *emulator, GError **error)
 {
-    if (!(emulator->accelerators & (1u << VIOMMU_ACCELERATOR_AUTO)) &&
-        !(emulator->firmware & (1u << VIOMMU_FIRMWARE_AUTO)))
+    if (!(emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_AUTO)) &&
+        !(emulator->firmware & VIOMMU_BIT(VIOMMU_FIRMWARE_AUTO)))
         return true;
     g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
                 "recorded host: 'auto' is neither an accelerator nor a firmware of the emulator for '%s'; "
@@ -132,7 +132,7 @@ int viommu_host_arch(const ViommuHost *host)
 
 bool viommu_emulator_has(const ViommuEmulator *emulator, ViommuVersion libvirt, ViommuFactId id)
 {
-    unsigned bit = 1u << id;
+    uint64_t bit = VIOMMU_BIT(id);
 
     if ((emulator->accepts | emulator->refuses) & bit)
         return emulator->accepts & bit;
@@ -144,5 +144,5 @@ bool viommu_emulator_has_firmware(const ViommuEmulator *emulator, ViommuFirmware
     /* On aarch64 "bios" means no firmware at all, which needs nothing on the host. */
     if (!emulator->firmware || (emulator->arch == VIOMMU_ARCH_AARCH64 && firmware == VIOMMU_FIRMWARE_BIOS))
         return true;
-    return emulator->firmware & (1u << firmware);
+    return emulator->firmware & VIOMMU_BIT(firmware);
 }

@@ -15,10 +15,10 @@ typedef struct ViommuEmulator {
     char *arch_name;
     ViommuVersion qemu;
     char *path;            /* NULL: libvirt's own choice */
-    unsigned accelerators; /* bit per ViommuAccelerator */
+    uint64_t accelerators; /* bit per ViommuAccelerator */
     char **machines;       /* names as QEMU knows them; NULL: what such a version has */
-    unsigned firmware; /* bit per ViommuFirmware; 0: what such hosts have (x86_64: bios, efi; aarch64: efi) */
-    unsigned accepts, refuses; /* bit per ViommuFactId: what libvirt itself said of it when asked */
+    uint64_t firmware; /* bit per ViommuFirmware; 0: what such hosts have (x86_64: bios, efi; aarch64: efi) */
+    uint64_t accepts, refuses; /* bit per ViommuFactId: what libvirt itself said of it when asked */
     uint64_t max_vcpus;        /* of the default machine; VIOMMU_UNSET_NUMBER: what such a version takes */
 } ViommuEmulator;
 

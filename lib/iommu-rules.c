@@ -58,7 +58,7 @@ static void judge_machine(const ViommuIommuInput *input, ViommuModel model, Viom
 /* What libvirt itself says of this emulator stands above the table. */
 static bool asked_libvirt(const ViommuIommuInput *input, ViommuModel model)
 {
-    return (input->emulator->accepts | input->emulator->refuses) & (1u << homes[model].fact[input->arch]);
+    return (input->emulator->accepts | input->emulator->refuses) & VIOMMU_BIT(homes[model].fact[input->arch]);
 }
 
 static void judge_libvirt(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)

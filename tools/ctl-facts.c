@@ -34,7 +34,7 @@ static const struct {
 static const char *observed(const ViommuHost *host, ViommuArch arch, ViommuFactId fact)
 {
     const ViommuEmulator *emulator = host ? viommu_host_emulator(host, arch) : NULL;
-    unsigned bit = 1u << fact;
+    uint64_t bit = VIOMMU_BIT(fact);
     bool table;
 
     if (!emulator || !((emulator->accepts | emulator->refuses) & bit))

@@ -52,12 +52,12 @@ static void print_model(const ViommuOutput *output, ViommuPlanInput *input, Viom
 }
 
 /* "kvm, tcg" */
-static char *set_words(const ViommuEnum *table, unsigned set)
+static char *set_words(const ViommuEnum *table, uint64_t set)
 {
     GString *words = g_string_new(NULL);
 
     for (int value = 0; value < table->last; value++)
-        if (set & (1u << value))
+        if (set & VIOMMU_BIT(value))
             g_string_append_printf(words, "%s%s", words->len ? ", " : "", table->words[value]);
     return g_string_free(words, FALSE);
 }

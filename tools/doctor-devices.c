@@ -40,7 +40,7 @@ static bool libvirt_offers_kvm(const ViommuHost *host)
     const ViommuEmulator *emulator =
         arch == VIOMMU_UNSET ? NULL : viommu_host_emulator(host, (ViommuArch)arch);
 
-    return emulator && emulator->accelerators & (1u << VIOMMU_ACCELERATOR_KVM);
+    return emulator && emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM);
 }
 
 /* Why there may be no /dev/kvm, and what to do. */

@@ -30,7 +30,7 @@ typedef struct Parent {
     ViommuVersion version;
     char **words;
     int accelerator;
-    unsigned set;
+    uint64_t set;
     Child child;
     Quiet quiet;
     GPtrArray *entries;

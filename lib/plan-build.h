@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* plan-build: what the rooms of a plan under way share: the plan so far, and how one refuses.  Only for lib/plan*.c. */
+#pragma once
+
+#include "lib/plan.h"
+
+typedef struct ViommuPlanBuild {
+    const ViommuPlanInput *input;
+    const ViommuRequest *request;
+    const ViommuEmulator *emulator; /* NULL until the machine is settled */
+    ViommuPlan *plan;
+    GPtrArray *reasons; /* of ViommuReason: why the machine as a whole cannot be */
+} ViommuPlanBuild;
+
+/** Adds a reason, and sets @error to NOT_SUPPORTED; returns false. */
+bool viommu_plan_refuse(ViommuPlanBuild *build, const char *rule, GError **error, const char *format, ...)
+    G_GNUC_PRINTF(4, 5);
+/** A default taken, or a side effect, in plain words. */
+void viommu_plan_note(ViommuPlanBuild *build, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/** What a person should know before using it. */
+void viommu_plan_warn(ViommuPlanBuild *build, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/** plan-machine: architecture, emulator, machine, accelerator, vCPUs, in this order. Fails: NOT_SUPPORTED. */
+bool viommu_plan_settle_machine(ViommuPlanBuild *build, GError **error);
+/** plan-machine: how the CPU is described to libvirt. */
+void viommu_plan_settle_cpu(ViommuPlanBuild *build);
+/** plan-devices: makes the empty lists of @plan. */
+void viommu_plan_init_devices(ViommuPlan *plan);
+/** plan-devices: whether the disks can be.  Fails: NOT_SUPPORTED. */
+bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error);
+/** plan-devices: disks, networks, controllers, once the IOMMU is chosen. */
+void viommu_plan_settle_devices(ViommuPlanBuild *build);
