@@ -8,7 +8,9 @@
 #include "daemon/removal.h"
 #include "lib/domain-xml.h"
 #include "lib/error.h"
+#include "lib/memory.h"
 #include "lib/plan.h"
+#include "lib/process.h"
 
 typedef enum Step {
     STEP_OPEN,
@@ -37,6 +39,7 @@ struct ViommuLaunch {
     ViommuPlan *plan;
     ViommuMetadata *metadata;
     char *xml;
+    char *late_warning;
     bool cancelled; /* loop thread only; the workers do not look at it */
 
     GError *step_error; /* of the step that just ran */
@@ -110,6 +113,7 @@ void viommu_launch_free(ViommuLaunch *launch)
     g_free(launch->name);
     g_free(launch->uuid);
     g_free(launch->client);
+    g_free(launch->late_warning);
     g_array_unref(launch->vetoes);
     g_clear_error(&launch->step_error);
     g_clear_error(&launch->error);
@@ -293,6 +297,17 @@ static void done_prepare(void *data)
     run_step(launch, step_failed(launch) ? STEP_UNDO : STEP_START);
 }
 
+/* What libvirt really let it lock; of a QEMU that can be seen from here. */
+static void look_at_limit(ViommuLaunch *launch)
+{
+    bool look = launch->plan->memlock_bytes > 0 && viommu_backend_is_local(launch->context.backend);
+    uint64_t pid = look ? viommu_process_find_guest("/", launch->uuid) : 0;
+
+    if (pid)
+        launch->late_warning =
+            viommu_memory_compare_limit(launch->plan, viommu_process_locked_limit("/", pid));
+}
+
 static void work_start(void *data)
 {
     ViommuLaunch *launch = data;
@@ -306,8 +321,23 @@ static void work_start(void *data)
             g_array_append_val(open, file);
     }
     VIOMMU_FAULT(before_start);
-    viommu_backend_start(launch->context.backend, launch->uuid, open, launch->owner_uid, &launch->step_error);
+    if (viommu_backend_start(launch->context.backend, launch->uuid, open, launch->owner_uid,
+                             &launch->step_error))
+        look_at_limit(launch);
     VIOMMU_FAULT(after_start);
+}
+
+static void note_warning(ViommuLaunch *launch)
+{
+    ViommuLogFields fields;
+    guint n = g_strv_length(launch->metadata->warnings);
+    char uid[16];
+
+    log_fields(launch, &fields, uid, sizeof(uid));
+    viommu_log(LOG_WARNING, &fields, "machine '%s': %s", launch->name, launch->late_warning);
+    launch->metadata->warnings = g_renew(char *, launch->metadata->warnings, n + 2);
+    launch->metadata->warnings[n] = g_strdup(launch->late_warning);
+    launch->metadata->warnings[n + 1] = NULL;
 }
 
 static void done_start(void *data)
@@ -320,6 +350,8 @@ static void done_start(void *data)
         run_step(launch, STEP_UNDO);
         return;
     }
+    if (launch->late_warning)
+        note_warning(launch);
     launch->metadata->phase = VIOMMU_STATE_RUNNING;
     run_step(launch, STEP_MARK);
 }
@@ -381,6 +413,11 @@ const ViommuRequest *viommu_launch_request(const ViommuLaunch *launch)
 const ViommuMetadata *viommu_launch_metadata(const ViommuLaunch *launch)
 {
     return launch->metadata;
+}
+
+const char *viommu_launch_late_warning(const ViommuLaunch *launch)
+{
+    return launch->late_warning;
 }
 
 bool viommu_launch_left_something(const ViommuLaunch *launch)

@@ -55,9 +55,11 @@ const char *viommu_launch_uuid(const ViommuLaunch *launch);
 const ViommuRequest *viommu_launch_request(const ViommuLaunch *launch);
 /** What is to be remembered of the machine; from PLANNED on. */
 const ViommuMetadata *viommu_launch_metadata(const ViommuLaunch *launch);
-/** Set with LAUNCH_FAILED. */
+/** With STARTED: what the start showed, beside the plan's warnings, also in the metadata; NULL: nothing. */
+const char *viommu_launch_late_warning(const ViommuLaunch *launch);
 /** It has failed, and what it made could not be removed. */
 bool viommu_launch_left_something(const ViommuLaunch *launch);
+/** Set with LAUNCH_FAILED. */
 const GError *viommu_launch_error(const ViommuLaunch *launch);
 /** All that speaks against the request, of ViommuReason; NULL when the planner did not refuse. */
 const GPtrArray *viommu_launch_reasons(const ViommuLaunch *launch);

@@ -103,6 +103,16 @@ unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *re
     return changes;
 }
 
+unsigned viommu_machine_warn(ViommuMachine *machine, const char *text)
+{
+    guint n = machine->warnings ? g_strv_length(machine->warnings) : 0;
+
+    machine->warnings = g_renew(char *, machine->warnings, n + 2);
+    machine->warnings[n] = g_strdup(text);
+    machine->warnings[n + 1] = NULL;
+    return VIOMMU_MACHINE_CHANGE_PLAN;
+}
+
 unsigned viommu_machine_fail(ViommuMachine *machine, const GError *error)
 {
     machine->failure_name = viommu_error_info(error)->bus_name;

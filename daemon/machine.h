@@ -63,5 +63,7 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
 
 /** Applies @event.  Returns what changed, 0 when the event means nothing now.  @ret_gone: the object ends here. */
 unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *ret_gone);
+/** Notes one more warning.  Returns what changed. */
+unsigned viommu_machine_warn(ViommuMachine *machine, const char *text);
 /** Notes why the launch failed.  Returns what changed. */
 unsigned viommu_machine_fail(ViommuMachine *machine, const GError *error);

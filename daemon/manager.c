@@ -266,6 +266,8 @@ static void on_started(ViommuManager *manager, ViommuMachine *machine)
     g_autoptr(ViommuOperation) operation = viommu_operations_take(manager->operations, machine->uuid);
     ViommuOutcome outcome = {.machine = machine};
 
+    if (viommu_launch_late_warning(operation->launch))
+        viommu_registry_warn(manager->registry, machine, viommu_launch_late_warning(operation->launch));
     viommu_journal_launched(machine);
     machine->busy = false;
     viommu_admission_leave(manager->admission, machine);

@@ -102,6 +102,11 @@ void viommu_registry_replan(ViommuRegistry *registry, ViommuMachine *machine, co
     tell(registry, machine, VIOMMU_MACHINE_CHANGE_PLAN);
 }
 
+void viommu_registry_warn(ViommuRegistry *registry, ViommuMachine *machine, const char *text)
+{
+    tell(registry, machine, viommu_machine_warn(machine, text));
+}
+
 void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, uint64_t end_usec)
 {
     machine->lease_end_usec = end_usec;

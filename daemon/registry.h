@@ -29,6 +29,8 @@ void viommu_registry_announce(ViommuRegistry *registry, ViommuMachine *machine);
 bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, ViommuEvent event);
 /** Takes over a plan that was made again and tells. */
 void viommu_registry_replan(ViommuRegistry *registry, ViommuMachine *machine, const ViommuMetadata *metadata);
+/** Notes one more warning and tells. */
+void viommu_registry_warn(ViommuRegistry *registry, ViommuMachine *machine, const char *text);
 /** Moves the end of its lease and tells. */
 void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, uint64_t end_usec);
 /** Notes why its launch failed and tells. */

@@ -275,3 +275,17 @@ bool viommu_memory_plan_hostdevs(const ViommuHost *host, ViommuPlan *plan, GErro
         plan->memlock_bytes = viommu_memory_hostdev_limit(plan->memory_bytes, n, has_iommu, host->libvirt);
     return plan->locked || check_limit(host, what, plan->memlock_bytes, error);
 }
+
+char *viommu_memory_compare_limit(const ViommuPlan *plan, uint64_t live_bytes)
+{
+    g_autofree char *live = NULL, *planned = NULL;
+
+    if (live_bytes >= plan->memlock_bytes)
+        return NULL;
+    live = viommu_quantity_format(live_bytes);
+    planned = viommu_quantity_format(plan->memlock_bytes);
+    return g_strdup_printf(
+        "QEMU may lock %s of memory (RLIMIT_MEMLOCK), though %s were planned: libvirt counts otherwise here; "
+        "the guest may fail with \"Cannot allocate memory\"",
+        live, planned);
+}

@@ -38,3 +38,6 @@ bool viommu_memory_plan(const ViommuRequest *request, const ViommuHost *host, co
 /** Sets memlock_bytes of @plan for its assigned devices, once its IOMMU is chosen.  Fails: NOT_SUPPORTED, when libvirt's daemon may
  *  not have so much locked. */
 bool viommu_memory_plan_hostdevs(const ViommuHost *host, ViommuPlan *plan, GError **error);
+/** What is to be told when a QEMU that was started for @plan may lock @live_bytes, its RLIMIT_MEMLOCK (VIOMMU_UNSET_NUMBER: not known),
+ *  and that is less than was planned.  NULL: all is well, also with more.  Owned. */
+char *viommu_memory_compare_limit(const ViommuPlan *plan, uint64_t live_bytes);

@@ -175,4 +175,22 @@ START_TEST(free_pages)
 }
 END_TEST
 
-UNIT_MAIN("memory", each_pinned, room, room_unknown, free_pages)
+/* The start is told of only when less may be locked than was planned. */
+START_TEST(live_limits)
+{
+    static const ViommuPlan plan = {.memlock_bytes = 5 * GIB}, none = {.memlock_bytes = 0};
+    static const uint64_t enough[] = {5 * GIB, 6 * GIB, VIOMMU_UNSET_NUMBER, VIOMMU_UNSET_NUMBER - 1};
+    g_autofree char *text = viommu_memory_compare_limit(&plan, 5 * GIB - 1), *half = NULL;
+
+    ck_assert_ptr_nonnull(text);
+    half = viommu_memory_compare_limit(&plan, 2 * GIB);
+    ck_assert_str_eq(
+        half, "QEMU may lock 2 GiB of memory (RLIMIT_MEMLOCK), though 5 GiB were planned: libvirt counts "
+              "otherwise here; the guest may fail with \"Cannot allocate memory\"");
+    for (size_t i = 0; i < G_N_ELEMENTS(enough); i++)
+        ck_assert_ptr_null(viommu_memory_compare_limit(&plan, enough[i]));
+    ck_assert_ptr_null(viommu_memory_compare_limit(&none, 0));
+}
+END_TEST
+
+UNIT_MAIN("memory", each_pinned, room, room_unknown, free_pages, live_limits)
