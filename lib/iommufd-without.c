@@ -17,7 +17,9 @@ bool viommu_iommufd_decide(const ViommuRequest *request, const ViommuHost *host,
                 device->entry);
             return false;
         }
-        device->backend_reason = g_strdup("this viommud was built without iommufd");
+        device->backend_reason =
+            g_strdup(asked->iommufd == VIOMMU_IOMMUFD_AUTO ? "this viommud was built without iommufd"
+                                                           : VIOMMU_IOMMUFD_NOT_ASKED);
     }
     return true;
 }

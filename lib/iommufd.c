@@ -70,7 +70,7 @@ static bool decide(const Deciding *deciding, ViommuIommufd wanted, ViommuPlacedD
     g_autofree char *missing = NULL, *unknown = NULL;
 
     if (wanted == VIOMMU_IOMMUFD_NO) {
-        device->backend_reason = g_strdup("iommufd is taken only where hostdevs[].iommufd asks for it");
+        device->backend_reason = g_strdup(VIOMMU_IOMMUFD_NOT_ASKED);
         return true;
     }
     missing = hindrance(deciding, device);

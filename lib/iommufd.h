@@ -6,6 +6,8 @@
 #include "lib/host.h"
 #include "lib/placement.h"
 
+#define VIOMMU_IOMMUFD_NOT_ASKED "iommufd is taken only where hostdevs[].iommufd asks for it"
+
 /** Sets iommufd and backend_reason of each device of @placement.
  *  Fails: NOT_SUPPORTED, when the request says "yes" of one that cannot. */
 bool viommu_iommufd_decide(const ViommuRequest *request, const ViommuHost *host,
