@@ -55,17 +55,21 @@ static void start(Harness *harness, const char *uri)
     harness_start(harness, options);
 }
 
-/* The one device of a machine. Owned. */
+/* The one device of a machine, by its domain and as the bus tells it. Owned. */
 static char *device_of(Harness *harness, const char *path)
 {
     g_autoptr(sd_bus_message) reply =
         harness_call(harness, harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, "GetDomainXML"));
+    g_autofree char *told = harness_property(harness, path, VIOMMU_IFACE_MACHINE, "Hostdevs"),
+                    *expected = NULL;
     g_auto(GStrv) hostdevs = NULL;
     const char *xml;
 
     ck_assert_int_gt(sd_bus_message_read(reply, "s", &xml), 0);
     hostdevs = viommu_domain_hostdevs(xml, NULL);
     ck_assert_uint_eq(g_strv_length(hostdevs), 1);
+    expected = g_strdup_printf("['%s']", hostdevs[0]);
+    ck_assert_str_eq(told, expected);
     return g_strdup(hostdevs[0]);
 }
 
