@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "lib/numa.h"
 #include "lib/quantity.h"
 
 static const char *on(bool flag)
@@ -105,16 +106,56 @@ static void write_features(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_close(xml);
 }
 
+/* Memory that a node has no more of comes from the others. */
+static void write_numatune(ViommuXmlWriter *xml, const GArray *cells)
+{
+    if (cells->len == 0)
+        return;
+    viommu_xml_open(xml, "numatune");
+    for (guint i = 0; i < cells->len; i++) {
+        viommu_xml_open(xml, "memnode");
+        viommu_xml_attribute_number(xml, "cellid", i);
+        viommu_xml_attribute(xml, "mode", "preferred");
+        viommu_xml_attribute_number(xml, "nodeset", g_array_index(cells, ViommuNumaCell, i).host_node);
+        viommu_xml_close(xml);
+    }
+    viommu_xml_close(xml);
+}
+
+static void write_cells(ViommuXmlWriter *xml, const GArray *cells)
+{
+    if (cells->len == 0)
+        return;
+    viommu_xml_open(xml, "numa");
+    for (guint i = 0; i < cells->len; i++) {
+        const ViommuNumaCell *cell = &g_array_index(cells, ViommuNumaCell, i);
+        g_autofree char *vcpus = g_strdup_printf("%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, cell->first_vcpu,
+                                                 cell->first_vcpu + cell->vcpus - 1);
+
+        viommu_xml_open(xml, "cell");
+        viommu_xml_attribute_number(xml, "id", i);
+        viommu_xml_attribute(xml, "cpus", vcpus);
+        viommu_xml_attribute_number(xml, "memory", viommu_quantity_kib(cell->memory_bytes));
+        viommu_xml_attribute(xml, "unit", "KiB");
+        viommu_xml_close(xml);
+    }
+    viommu_xml_close(xml);
+}
+
 static void write_cpu(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
-    if (plan->cpu_mode == VIOMMU_CPU_MODE_DEFAULT)
+    bool said = plan->cpu_mode != VIOMMU_CPU_MODE_DEFAULT;
+
+    if (!said && plan->cells->len == 0)
         return;
     viommu_xml_open(xml, "cpu");
-    viommu_xml_attribute(xml, "mode", viommu_enum_to_string(&viommu_enum_cpu_mode, (int)plan->cpu_mode));
+    if (said)
+        viommu_xml_attribute(xml, "mode", viommu_enum_to_string(&viommu_enum_cpu_mode, (int)plan->cpu_mode));
     if (plan->cpu_model) {
         viommu_xml_attribute(xml, "match", "exact");
         viommu_xml_leaf(xml, "model", plan->cpu_model);
     }
+    write_cells(xml, plan->cells);
     viommu_xml_close(xml);
 }
 
@@ -162,8 +203,50 @@ static void write_disk(ViommuXmlWriter *xml, const ViommuPlanDisk *disk)
     viommu_xml_close(xml);
 }
 
+static void write_pci_address(ViommuXmlWriter *xml, unsigned bus, unsigned slot)
+{
+    char numbers[2][8];
+
+    snprintf(numbers[0], sizeof(numbers[0]), "0x%02x", bus & 0xff);
+    snprintf(numbers[1], sizeof(numbers[1]), "0x%02x", slot & 0xff);
+    viommu_xml_empty(xml, "address", "type", "pci", "domain", "0x0000", "bus", numbers[0], "slot", numbers[1],
+                     "function", "0x0", NULL);
+}
+
+static void open_pci_controller(ViommuXmlWriter *xml, unsigned index, const char *model)
+{
+    viommu_xml_open(xml, "controller");
+    viommu_xml_attribute(xml, "type", "pci");
+    viommu_xml_attribute_number(xml, "index", index);
+    viommu_xml_attribute(xml, "model", model);
+}
+
+static void write_pcie(ViommuXmlWriter *xml, const ViommuPcie *pcie)
+{
+    for (guint i = 0; i < pcie->expanders->len; i++) {
+        const ViommuPcieExpander *expander = viommu_pcie_expander(pcie, i);
+
+        open_pci_controller(xml, expander->index, "pcie-expander-bus");
+        viommu_xml_open(xml, "target");
+        viommu_xml_attribute_number(xml, "busNr", expander->bus_number);
+        if (expander->cell != VIOMMU_UNSET)
+            viommu_xml_leaf_number(xml, "node", (uint64_t)expander->cell);
+        viommu_xml_close(xml);
+        viommu_xml_close(xml);
+    }
+    for (guint i = 0; i < pcie->ports->len; i++) {
+        const ViommuPciePort *port = viommu_pcie_port(pcie, i);
+
+        open_pci_controller(xml, port->index, "pcie-root-port");
+        if (port->parent)
+            write_pci_address(xml, port->parent, port->slot);
+        viommu_xml_close(xml);
+    }
+}
+
 static void write_controllers(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
+    write_pcie(xml, &plan->pcie);
     viommu_xml_empty(xml, "controller", "type", "usb", "model", "none", NULL);
     if (!plan->scsi_controller)
         return;
@@ -211,6 +294,8 @@ static void write_hostdev(ViommuXmlWriter *xml, const ViommuPlacedDevice *device
     viommu_xml_empty(xml, "address", "domain", numbers[0], "bus", numbers[1], "slot", numbers[2], "function",
                      numbers[3], NULL);
     viommu_xml_close(xml);
+    if (device->guest_bus)
+        write_pci_address(xml, device->guest_bus, 0);
     viommu_xml_close(xml);
 }
 
@@ -257,6 +342,24 @@ static void write_iommu(ViommuXmlWriter *xml, const ViommuIommuChoice *choice)
     viommu_xml_close(xml);
 }
 
+/* The devices that QEMU emulates stay on pcie.0, behind a plain SMMU: an accelerated one takes none of them. */
+static void write_accelerated(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    viommu_xml_open(xml, "iommu");
+    viommu_xml_attribute(xml, "model", viommu_model_to_string(plan->iommu.model));
+    viommu_xml_empty(xml, "driver", "pciBus", "0", NULL);
+    viommu_xml_close(xml);
+    for (guint i = 0; i < plan->pcie.expanders->len; i++) {
+        viommu_xml_open(xml, "iommu");
+        viommu_xml_attribute(xml, "model", viommu_model_to_string(plan->iommu.model));
+        viommu_xml_open(xml, "driver");
+        viommu_xml_attribute_number(xml, "pciBus", viommu_pcie_expander(&plan->pcie, i)->index);
+        viommu_xml_attribute(xml, "accel", "on");
+        viommu_xml_close(xml);
+        viommu_xml_close(xml);
+    }
+}
+
 static void write_entropy(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     viommu_xml_open(xml, "rng");
@@ -289,7 +392,10 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     for (guint i = 0; i < plan->placement.devices->len; i++)
         write_hostdev(xml, g_ptr_array_index(plan->placement.devices, i));
     viommu_xml_empty(xml, "serial", "type", "pty", NULL);
-    write_iommu(xml, &plan->iommu);
+    if (plan->iommu.accelerated)
+        write_accelerated(xml, plan);
+    else
+        write_iommu(xml, &plan->iommu);
     viommu_xml_empty(xml, "memballoon", "model", "none", NULL);
     write_entropy(xml, plan);
     write_panic(xml, plan);
@@ -308,6 +414,7 @@ char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata)
     write_memory(xml, plan);
     viommu_xml_leaf_number(xml, "vcpu", plan->vcpus);
     write_memory_backing(xml, plan);
+    write_numatune(xml, plan->cells);
     write_os(xml, plan);
     write_features(xml, plan);
     write_cpu(xml, plan);

@@ -154,7 +154,8 @@ bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, Viomm
     if (request->boot.firmware == VIOMMU_FIRMWARE_EFI || request->boot.secure_boot == 1)
         return true;
     return arch == VIOMMU_ARCH_AARCH64 && request->boot.firmware != VIOMMU_FIRMWARE_BIOS &&
-           (!request->boot.kernel.path || model == VIOMMU_MODEL_VIRTIO);
+           (!request->boot.kernel.path || model == VIOMMU_MODEL_VIRTIO ||
+            (model == VIOMMU_MODEL_SMMUV3 && request->hostdevs && request->hostdevs->len > 0));
 }
 
 /* With UEFI, smmuv3 is described by the IORT table alone. */
@@ -252,6 +253,8 @@ static void judge_usefulness(const ViommuIommuInput *input, ViommuModel model, V
 /* --- Assigned devices (FACTS 6.3) --- */
 
 #define HOSTDEV "hostdev"
+/* The host's kernel gives iommufd nested stages of its SMMUs (FACTS 6.3). */
+#define ACCEL_KERNEL VIOMMU_VERSION_OF(6, 13, 0)
 
 static void refuse_hostdev_versions(const ViommuIommuInput *input, ViommuModel model, ViommuFactId id,
                                     ViommuCandidate *candidate)
@@ -325,9 +328,27 @@ static void judge_hostdev_smmuv3(const ViommuIommuInput *input, ViommuCandidate 
                device->backend_reason);
         break;
     }
-    if (candidate->verdict != VIOMMU_VERDICT_REFUSED)
+    for (guint i = 0; i < devices->len; i++) {
+        const ViommuPlacedDevice *device = g_ptr_array_index(devices, i);
+
+        if (device->iommu_kind == VIOMMU_IOMMU_KIND_SMMUV3)
+            continue;
         refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
-               "%s an expander bus of its own for it, and viommud lays out none yet", why);
+               "%s every device to be behind an SMMUv3 of the host, but %s is behind %s", why,
+               device->address, device->iommu ? device->iommu : "one that cannot be seen from here");
+        break;
+    }
+    if (input->host_kernel && input->host_kernel < ACCEL_KERNEL) {
+        g_autofree char *kernel = viommu_version_format(input->host_kernel);
+
+        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
+               "%s Linux 6.13 or newer on the host (ARM_SMMU_V3_IOMMUFD), but this is %s", why, kernel);
+    }
+    if (!viommu_iommu_takes_efi(input->request, input->arch, VIOMMU_MODEL_SMMUV3))
+        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
+               "%s UEFI, as only the IORT table describes an SMMU beside that of the first bus, but "
+               "boot.firmware is 'bios'",
+               why);
 }
 
 static void judge_hostdevs(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)

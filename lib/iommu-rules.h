@@ -21,7 +21,7 @@ void viommu_iommu_judge(const ViommuIommuInput *input, ViommuModel model, Viommu
 /** The host's devices are to be assigned. */
 bool viommu_iommu_has_hostdevs(const ViommuIommuInput *input);
 /** Whether a guest of this model is started by UEFI: x86_64 boots BIOS unless told otherwise; aarch64 boots a kernel by
- *  itself, a disk only with UEFI, and has ACPI, which the virtio model needs, only with UEFI. */
+ *  itself, a disk only with UEFI, and has ACPI, which the virtio model and the smmuv3 of assigned devices need, only with UEFI. */
 bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, ViommuModel model);
 
 /** More vCPUs than x86 can address without EIM or XTSup. */

@@ -273,6 +273,7 @@ bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choic
     explain(input, &ranking, choice);
     if (choice->model != VIOMMU_MODEL_NONE) {
         viommu_iommu_attributes_choose(input, choice->model, &choice->attributes);
+        choice->accelerated = choice->model == VIOMMU_MODEL_SMMUV3 && viommu_iommu_has_hostdevs(input);
         choice->translate =
             asked->translate != 0 && choice->model != VIOMMU_MODEL_AMD &&
             viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_DEVICE_TRANSLATION);

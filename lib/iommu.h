@@ -38,7 +38,8 @@ typedef struct ViommuIommuAttributes {
 typedef struct ViommuIommuChoice {
     ViommuModel model; /* VIOMMU_MODEL_NONE: no IOMMU */
     ViommuIommuAttributes attributes;
-    bool translate; /* virtio devices that can sit behind it do */
+    bool accelerated; /* smmuv3: one with accel on each expander bus, and a plain one on pcie.0 */
+    bool translate;   /* virtio devices that can sit behind it do */
     ViommuCandidate candidates[VIOMMU_MODEL_LAST];
 } ViommuIommuChoice;
 
@@ -60,6 +61,7 @@ typedef struct ViommuIommuInput {
     uint64_t vcpus;
     const ViommuKernel *kernel;       /* NULL: not read */
     const ViommuPlacement *placement; /* of assigned devices; NULL: none */
+    ViommuVersion host_kernel;        /* Linux's; 0: not known */
     const ViommuVeto *vetoes;
     size_t n_vetoes;
 } ViommuIommuInput;

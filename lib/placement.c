@@ -356,6 +356,7 @@ static void place(Choosing *choosing, unsigned entry, const ViommuPciDevice *dev
         .group = device->group,
         .node = device->node,
         .iommu = g_strdup(device->iommu),
+        .iommu_kind = iommu ? iommu->kind : VIOMMU_UNSET,
         .width_bits = iommu ? iommu->width_bits : VIOMMU_UNSET_NUMBER,
         .host_driver = g_strdup(device->driver),
         .taken = !is_free(device),

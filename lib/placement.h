@@ -12,6 +12,7 @@ typedef struct ViommuPlacedDevice {
     const char *noun; /* "network"; static */
     uint64_t group, node;
     char *iommu;         /* the physical one */
+    int iommu_kind;      /* ViommuIommuKind of that one; VIOMMU_UNSET: not known */
     uint64_t width_bits; /* of that one */
     char *host_driver;   /* bound to it now */
     bool taken;          /* from that driver, which uses it */
@@ -20,6 +21,7 @@ typedef struct ViommuPlacedDevice {
     int usable;          /* as in the topology */
     unsigned entry;      /* its index in the request */
     char *driver;        /* asked for; NULL: libvirt's choice */
+    unsigned guest_bus;  /* set by viommu_pcie_expand(); 0: libvirt's choice */
     bool iommufd;        /* set by viommu_iommufd_decide(), with why */
     char *backend_reason;
 } ViommuPlacedDevice;

@@ -24,6 +24,8 @@ void viommu_plan_warn(ViommuPlanBuild *build, const char *format, ...) G_GNUC_PR
 bool viommu_plan_settle_machine(ViommuPlanBuild *build, GError **error);
 /** plan-machine: how the CPU is described to libvirt. */
 void viommu_plan_settle_cpu(ViommuPlanBuild *build);
+/** plan-pcie: the guest's PCI Express tree and NUMA cells, and what is lost where one IOMMU serves several. */
+void viommu_plan_settle_pcie(ViommuPlanBuild *build);
 /** plan-devices: makes the empty lists of @plan. */
 void viommu_plan_init_devices(ViommuPlan *plan);
 /** plan-devices: whether the disks can be.  Fails: NOT_SUPPORTED. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/plan-report.h"
 
+#include "lib/numa.h"
 #include "lib/quantity.h"
 
 /* As g_variant_builder_add() with "{sv}", but without reading this format each time, which cost a third of the report. */
@@ -87,12 +88,15 @@ static GVariant *candidates_list(const ViommuIommuChoice *choice)
     return g_variant_builder_end(&list);
 }
 
-static GVariant *iommu_tree(const ViommuIommuChoice *choice)
+static GVariant *iommu_tree(const ViommuPlan *plan)
 {
+    const ViommuIommuChoice *choice = &plan->iommu;
     GVariantBuilder tree;
 
     g_variant_builder_init(&tree, G_VARIANT_TYPE_VARDICT);
     add(&tree, "model", g_variant_new("ms", viommu_model_to_string(choice->model)));
+    if (viommu_plan_guest_table(plan))
+        add(&tree, "guest-table", g_variant_new_string(viommu_plan_guest_table(plan)));
     add(&tree, "attributes", attributes_tree(&choice->attributes));
     add(&tree, "translate", g_variant_new_boolean(choice->translate));
     add(&tree, "candidates", candidates_list(choice));
@@ -115,8 +119,46 @@ static GVariant *hostdevs_list(const ViommuPlacement *placement)
             add(&list, "iommu", g_variant_new_string(device->iommu));
         if (device->node != VIOMMU_UNSET_NUMBER)
             add(&list, "node", g_variant_new_uint32((guint32)device->node));
+        if (device->guest_bus)
+            add(&list, "guest-bus", g_variant_new_uint32(device->guest_bus));
         add(&list, "iommufd", g_variant_new_boolean(device->iommufd));
         add(&list, "reason", g_variant_new_string(device->backend_reason));
+        g_variant_builder_close(&list);
+    }
+    return g_variant_builder_end(&list);
+}
+
+static GVariant *expanders_list(const ViommuPcie *pcie)
+{
+    GVariantBuilder list;
+
+    g_variant_builder_init(&list, G_VARIANT_TYPE("aa{sv}"));
+    for (guint i = 0; i < pcie->expanders->len; i++) {
+        const ViommuPcieExpander *expander = viommu_pcie_expander(pcie, i);
+
+        g_variant_builder_open(&list, G_VARIANT_TYPE_VARDICT);
+        add(&list, "index", g_variant_new_uint32(expander->index));
+        add(&list, "bus-number", g_variant_new_uint32(expander->bus_number));
+        add(&list, "iommu", g_variant_new_string(expander->iommu));
+        if (expander->cell != VIOMMU_UNSET)
+            add(&list, "cell", g_variant_new_uint32((guint32)expander->cell));
+        g_variant_builder_close(&list);
+    }
+    return g_variant_builder_end(&list);
+}
+
+static GVariant *cells_list(const GArray *cells)
+{
+    GVariantBuilder list;
+
+    g_variant_builder_init(&list, G_VARIANT_TYPE("aa{sv}"));
+    for (guint i = 0; i < cells->len; i++) {
+        const ViommuNumaCell *cell = &g_array_index(cells, ViommuNumaCell, i);
+
+        g_variant_builder_open(&list, G_VARIANT_TYPE_VARDICT);
+        add(&list, "vcpus", g_variant_new_uint32((guint32)cell->vcpus));
+        add(&list, "memory-bytes", g_variant_new_uint64(cell->memory_bytes));
+        add(&list, "host-node", g_variant_new_uint32((guint32)cell->host_node));
         g_variant_builder_close(&list);
     }
     return g_variant_builder_end(&list);
@@ -142,9 +184,13 @@ GVariant *viommu_plan_report(const ViommuPlan *plan, const char *xml)
         g_variant_new_string(viommu_enum_to_string(&viommu_enum_firmware, (int)plan->firmware)));
     add(&tree, "vcpus", g_variant_new_uint32((guint32)plan->vcpus));
     add(&tree, "memory-bytes", g_variant_new_uint64(plan->memory_bytes));
-    add(&tree, "iommu", iommu_tree(&plan->iommu));
+    add(&tree, "iommu", iommu_tree(plan));
     if (plan->placement.devices->len > 0)
         add(&tree, "hostdevs", hostdevs_list(&plan->placement));
+    if (plan->pcie.expanders->len > 0)
+        add(&tree, "expander-buses", expanders_list(&plan->pcie));
+    if (plan->cells->len > 0)
+        add(&tree, "cells", cells_list(plan->cells));
     add(&tree, "warnings", words(plan->warnings));
     add(&tree, "notes", words(plan->notes));
     add(&tree, "memlock-bytes", g_variant_new_uint64(plan->memlock_bytes));
@@ -214,6 +260,8 @@ char *viommu_plan_explain(const ViommuPlan *plan)
                            viommu_enum_to_string(&viommu_enum_accelerator, (int)plan->accelerator),
                            plan->vcpus, plan->vcpus == 1 ? "" : "s", memory);
     g_string_append_printf(text, "  IOMMU:       %s\n", model ? model : "none");
+    if (viommu_plan_guest_table(plan))
+        g_string_append_printf(text, "  told by:     %s\n", viommu_plan_guest_table(plan));
     explain_attributes(text, &plan->iommu);
     if (plan->memlock_bytes) {
         g_autofree char *bound = viommu_quantity_format(plan->memlock_bytes);

@@ -40,6 +40,20 @@ void viommu_plan_warn(ViommuPlanBuild *build, const char *format, ...)
     va_end(arguments);
 }
 
+const char *viommu_plan_guest_table(const ViommuPlan *plan)
+{
+    static const char *const acpi[VIOMMU_MODEL_LAST] = {
+        [VIOMMU_MODEL_INTEL] = "DMAR",
+        [VIOMMU_MODEL_SMMUV3] = "IORT",
+        [VIOMMU_MODEL_VIRTIO] = "VIOT",
+        [VIOMMU_MODEL_AMD] = "IVRS",
+    };
+
+    if (plan->iommu.model == VIOMMU_MODEL_NONE)
+        return NULL;
+    return plan->acpi ? acpi[plan->iommu.model] : "device tree";
+}
+
 char *viommu_plan_default_name(const ViommuRequest *request)
 {
     g_autofree char *fingerprint = viommu_request_fingerprint(request);
@@ -104,6 +118,7 @@ static bool settle_iommu(ViommuPlanBuild *build, GError **error)
         .vcpus = plan->vcpus,
         .kernel = build->input->kernel,
         .placement = &plan->placement,
+        .host_kernel = build->input->host->topology.kernel,
         .vetoes = build->input->vetoes,
         .n_vetoes = build->input->n_vetoes,
     };
@@ -210,6 +225,7 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
         !settle_firmware(build, error) || !viommu_plan_check_disks(build, error))
         return false;
     viommu_plan_settle_devices(build);
+    viommu_plan_settle_pcie(build);
     settle_rest(build);
     return true;
 }
@@ -243,6 +259,7 @@ bool viommu_plan_build(const ViommuPlanInput *input, ViommuPlan **ret_plan, GPtr
 
     viommu_iommu_choice_init(&plan->iommu);
     viommu_placement_init(&plan->placement);
+    viommu_pcie_init(&plan->pcie);
     plan->warnings = g_ptr_array_new_with_free_func(g_free);
     plan->notes = g_ptr_array_new_with_free_func(g_free);
     viommu_plan_init_devices(plan);
@@ -275,5 +292,7 @@ void viommu_plan_free(ViommuPlan *plan)
     g_clear_pointer(&plan->notes, g_ptr_array_unref);
     viommu_iommu_choice_clear(&plan->iommu);
     viommu_placement_clear(&plan->placement);
+    viommu_pcie_clear(&plan->pcie);
+    g_clear_pointer(&plan->cells, g_array_unref);
     g_free(plan);
 }

@@ -6,6 +6,7 @@
 #include "lib/handover.h"
 #include "lib/host.h"
 #include "lib/iommu.h"
+#include "lib/pcie.h"
 #include "lib/policy.h"
 #include "lib/request.h"
 
@@ -64,6 +65,8 @@ typedef struct ViommuPlan {
     bool scsi_controller;       /* a virtio-scsi controller is needed */
     bool translate_controllers; /* and sits behind the IOMMU, as the entropy device does */
     ViommuPlacement placement;  /* of assigned devices */
+    ViommuPcie pcie;            /* what is laid out for them */
+    GArray *cells;              /* of ViommuNumaCell; empty: the guest has no NUMA */
     ViommuIommuChoice iommu;
     ViommuWait wait;
     GPtrArray *warnings; /* of char * */
@@ -91,6 +94,10 @@ bool viommu_plan_build(const ViommuPlanInput *input, ViommuPlan **ret_plan, GPtr
                        GError **error);
 void viommu_plan_free(ViommuPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuPlan, viommu_plan_free)
+
+/** The table that tells the guest of its IOMMU: "DMAR", "IVRS", "IORT", "VIOT", all of ACPI, or "device tree"; NULL without an
+ *  IOMMU.  Static. */
+const char *viommu_plan_guest_table(const ViommuPlan *plan);
 
 /** The name that a request without one gets: "vm-" and the first ten digits of its fingerprint. Owned. */
 char *viommu_plan_default_name(const ViommuRequest *request);

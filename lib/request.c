@@ -106,6 +106,7 @@ static const ViommuField request_fields[] = {
     {"networks", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, networks), .fields = &network_table, .max = 8},
     {"hostdevs", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, hostdevs), .fields = &hostdev_table,
      .max = VIOMMU_HOSTDEVS_MAX},
+    {"hotplug-ports", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequest, hotplug_ports), .max = 16},
     {"lease", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, lease), .fields = &lease_table},
     {"wait", VIOMMU_FIELD_ENUM, offsetof(ViommuRequest, wait), .words = &viommu_enum_wait},
     {"request-id", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, request_id)},

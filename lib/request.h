@@ -76,6 +76,7 @@ typedef struct ViommuRequest {
     GPtrArray *disks;    /* of ViommuRequestDisk; NULL: none */
     GPtrArray *networks; /* of ViommuRequestNetwork; NULL: none */
     GPtrArray *hostdevs; /* of ViommuRequestHostdev; NULL: none */
+    uint64_t hotplug_ports;
     struct {
         uint64_t seconds;
         int bind; /* ViommuBind */

@@ -53,7 +53,9 @@ define)
     for file in "${same[@]}"; do
         sed -i "s/<domain type='kvm'>/<domain type='qemu'>/; s/<cpu mode='host-passthrough'/<cpu mode='maximum'/" "$file"
         printf 'define --validate %s\n' "$file"
-        printf 'undefine --nvram %s\n' "$(sed -n 's,.*<uuid>\(.*\)</uuid>.*,\1,p' "$file")"
+        uuid=$(sed -n 's,.*<uuid>\(.*\)</uuid>.*,\1,p' "$file")
+        printf 'dumpxml %s\n' "$uuid"
+        printf 'undefine --nvram %s\n' "$uuid"
     done >"$work/commands"
     # Not as root: libvirt would doubt its probes at every call wherever only root may open /dev/kvm (docs/HACKING.md).
     drop=()
@@ -70,6 +72,12 @@ define)
         grep -F -A3 "from $file" "$work/answers" | grep -F -A3 "error:" >"$work/words" || : >"$work/words"
         if ! [ -s "$work/words" ] && ! grep -qF "defined from $file" "$work/answers"; then
             { echo "libvirt gave no answer:"; tail -n 5 "$work/answers"; } >"$work/words"
+        fi
+        # libvirt has placed the devices: as many root ports are left as the request wants for hot-plug.
+        wanted=$(jq -r '."hotplug-ports" // 0' "$here/requests/$(basename "$file" .xml | awk -F-- '{ print $3 }').json")
+        if ! [ -s "$work/words" ] && [ "$wanted" != 0 ] && grep -q pcie-root-port "$file"; then
+            left=$(sed -n "\\,defined from $file,,/^<\\/domain>/p" "$work/answers" | python3 "$here/free-ports.py")
+            [ "$left" = "$wanted" ] || echo "$left root ports are left free, not $wanted" >"$work/words"
         fi
         report "$number" "$(basename "$file" .xml)" "$work/words"
     done

@@ -268,6 +268,8 @@ const Recording recordings[] = {
      broken_dmar},
     {"server-two-sockets", "forky", "made up; registers as kernel logs of such machines show them",
      server_two_sockets},
+    {"server-bookworm", "bookworm", "made up; the hardware of server-two-sockets under older software",
+     server_two_sockets},
     {"server-amd", "trixie", "made up; registers as kernel logs of such machines show them", server_amd},
     {"server-arm", "forky-arm", "made up", server_arm},
     {"arm-without-smmu", "arm-server", "made up: its IORT has no SMMU", arm_without_smmu},
