@@ -35,6 +35,7 @@ DEFINE_ENUM(event, "event", VIOMMU_EVENT_LAST, "planned", "defined", "started", 
 DEFINE_ENUM(iommu_kind, "kind of IOMMU", VIOMMU_IOMMU_KIND_LAST, "intel", "amd", "smmuv3", "smmu", "virtio",
             "other");
 DEFINE_ENUM(table_state, "state of a table", VIOMMU_TABLE_STATE_LAST, "good", "broken", "unread");
+DEFINE_ENUM(proof, "verdict on a proof", VIOMMU_PROOF_LAST, "proven", "pending", "disproved");
 DEFINE_ENUM(recovery, "recovery", VIOMMU_RECOVERY_LAST, "adopt", "undo", "report");
 
 const ViommuEnum *const viommu_enum_all[] = {
@@ -48,7 +49,8 @@ const ViommuEnum *const viommu_enum_all[] = {
     &viommu_enum_state,         &viommu_enum_result,
     &viommu_enum_event,         &viommu_enum_recovery,
     &viommu_enum_iommu_kind,    &viommu_enum_table_state,
-    &viommu_enum_iommufd,       NULL,
+    &viommu_enum_iommufd,       &viommu_enum_proof,
+    NULL,
 };
 
 const char *viommu_enum_to_string(const ViommuEnum *table, int value)

@@ -75,6 +75,14 @@ typedef enum ViommuWait {
     VIOMMU_WAIT_LAST,
 } ViommuWait;
 
+/* What a guest says of its IOMMU. */
+typedef enum ViommuProofVerdict {
+    VIOMMU_PROOF_PROVEN,
+    VIOMMU_PROOF_PENDING,   /* not yet: it may still come */
+    VIOMMU_PROOF_DISPROVED, /* and waiting changes nothing */
+    VIOMMU_PROOF_LAST,
+} ViommuProofVerdict;
+
 /* What a machine's life is bound to, beside its lease's end. */
 typedef enum ViommuBind {
     VIOMMU_BIND_NONE,
@@ -173,7 +181,7 @@ extern const ViommuEnum viommu_enum_arch, viommu_enum_family, viommu_enum_accele
     viommu_enum_order, viommu_enum_verdict, viommu_enum_firmware, viommu_enum_wait, viommu_enum_bind,
     viommu_enum_disk_format, viommu_enum_disk_bus, viommu_enum_network_type, viommu_enum_network_model,
     viommu_enum_iommufd, viommu_enum_cpu_mode, viommu_enum_state, viommu_enum_result, viommu_enum_iommu_kind,
-    viommu_enum_table_state;
+    viommu_enum_table_state, viommu_enum_proof;
 
 /** All tables, for the test that walks them; ended by NULL. */
 extern const ViommuEnum *const viommu_enum_all[];
