@@ -244,18 +244,26 @@ static void write_pcie(ViommuXmlWriter *xml, const ViommuPcie *pcie)
     }
 }
 
+static void write_virtio_controller(ViommuXmlWriter *xml, const ViommuPlan *plan, const char *type,
+                                    const char *model)
+{
+    viommu_xml_open(xml, "controller");
+    viommu_xml_attribute(xml, "type", type);
+    if (model)
+        viommu_xml_attribute(xml, "model", model);
+    if (plan->translate_controllers)
+        viommu_xml_empty(xml, "driver", "iommu", "on", NULL);
+    viommu_xml_close(xml);
+}
+
 static void write_controllers(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     write_pcie(xml, &plan->pcie);
     viommu_xml_empty(xml, "controller", "type", "usb", "model", "none", NULL);
-    if (!plan->scsi_controller)
-        return;
-    viommu_xml_open(xml, "controller");
-    viommu_xml_attribute(xml, "type", "scsi");
-    viommu_xml_attribute(xml, "model", "virtio-scsi");
-    if (plan->translate_controllers)
-        viommu_xml_empty(xml, "driver", "iommu", "on", NULL);
-    viommu_xml_close(xml);
+    if (plan->scsi_controller)
+        write_virtio_controller(xml, plan, "scsi", "virtio-scsi");
+    if (plan->agent)
+        write_virtio_controller(xml, plan, "virtio-serial", NULL);
 }
 
 static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network)
@@ -380,6 +388,17 @@ static void write_panic(ViommuXmlWriter *xml, const ViommuPlan *plan)
         viommu_xml_empty(xml, "panic", "model", "isa", NULL);
 }
 
+/* libvirt makes the socket. */
+static void write_agent(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    if (!plan->agent)
+        return;
+    viommu_xml_open(xml, "channel");
+    viommu_xml_attribute(xml, "type", "unix");
+    viommu_xml_empty(xml, "target", "type", "virtio", "name", "org.qemu.guest_agent.0", NULL);
+    viommu_xml_close(xml);
+}
+
 static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     viommu_xml_open(xml, "devices");
@@ -392,6 +411,7 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     for (guint i = 0; i < plan->placement.devices->len; i++)
         write_hostdev(xml, g_ptr_array_index(plan->placement.devices, i));
     viommu_xml_empty(xml, "serial", "type", "pty", NULL);
+    write_agent(xml, plan);
     if (plan->iommu.accelerated)
         write_accelerated(xml, plan);
     else

@@ -17,7 +17,7 @@ DEFINE_ENUM(model, "IOMMU model", VIOMMU_MODEL_LAST, "intel", "smmuv3", "virtio"
 DEFINE_ENUM(order, "order of preference", VIOMMU_ORDER_LAST, "native", "virtio");
 DEFINE_ENUM(verdict, "verdict", VIOMMU_VERDICT_LAST, "chosen", "possible", "refused");
 DEFINE_ENUM(firmware, "firmware", VIOMMU_FIRMWARE_LAST, "auto", "bios", "efi");
-DEFINE_ENUM(wait, "phase to wait for", VIOMMU_WAIT_LAST, "planned", "started");
+DEFINE_ENUM(wait, "phase to wait for", VIOMMU_WAIT_LAST, "planned", "started", "verified");
 DEFINE_ENUM(bind, "bond", VIOMMU_BIND_LAST, "none", "client");
 DEFINE_ENUM(disk_format, "disk format", VIOMMU_DISK_FORMAT_LAST, "raw", "qcow2");
 DEFINE_ENUM(disk_bus, "disk bus", VIOMMU_DISK_BUS_LAST, "virtio", "scsi", "sata");

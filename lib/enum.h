@@ -72,6 +72,7 @@ typedef enum ViommuFirmware {
 typedef enum ViommuWait {
     VIOMMU_WAIT_PLANNED,
     VIOMMU_WAIT_STARTED,
+    VIOMMU_WAIT_VERIFIED, /* the guest has shown that its IOMMU works */
     VIOMMU_WAIT_LAST,
 } ViommuWait;
 

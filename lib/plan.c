@@ -213,6 +213,10 @@ static void settle_rest(ViommuPlanBuild *build)
     plan->initrd = g_strdup(input->handovers ? input->handovers->initrd.path : request->boot.initrd.path);
     settle_cmdline(build);
     plan->wait = request->wait == VIOMMU_UNSET ? VIOMMU_WAIT_STARTED : (ViommuWait)request->wait;
+    plan->agent = request->guest.agent == 1 || (plan->wait == VIOMMU_WAIT_VERIFIED && !plan->kernel &&
+                                                request->guest.agent == VIOMMU_UNSET);
+    if (plan->agent && request->guest.agent == VIOMMU_UNSET)
+        viommu_plan_note(build, "a channel for the guest's agent, which wait 'verified' asks");
     if (plan->ioapic_split)
         viommu_plan_note(build, "the I/O APIC is split (driver 'qemu'): interrupt remapping needs it");
 }

@@ -63,6 +63,7 @@ typedef struct ViommuPlan {
     GPtrArray *disks;           /* of ViommuPlanDisk */
     GPtrArray *networks;        /* of ViommuPlanNetwork */
     bool scsi_controller;       /* a virtio-scsi controller is needed */
+    bool agent;                 /* the guest agent has its channel */
     bool translate_controllers; /* and sits behind the IOMMU, as the entropy device does */
     ViommuPlacement placement;  /* of assigned devices */
     ViommuPcie pcie;            /* what is laid out for them */

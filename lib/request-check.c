@@ -245,6 +245,12 @@ static bool check_guest(const ViommuRequest *request, GError **error)
                 near ? "'?" : "");
         return false;
     }
+    if (request->wait == VIOMMU_WAIT_VERIFIED && request->guest.agent == 0 && !request->boot.kernel.path) {
+        invalid(error,
+                "wait 'verified' asks the guest's agent, but guest.agent is false; only of a guest that "
+                "is booted by boot.kernel the console is read instead");
+        return false;
+    }
     return true;
 }
 

@@ -36,6 +36,7 @@ static const ViommuField guest_fields[] = {
     {"os", VIOMMU_FIELD_STRING, IN(guest, os)},
     {"kernel", VIOMMU_FIELD_VERSION, IN(guest, kernel)},
     {"drivers", VIOMMU_FIELD_WORDS, IN(guest, drivers)},
+    {"agent", VIOMMU_FIELD_FLAG, IN(guest, agent)},
 };
 static const ViommuFields guest_table = {guest_fields, G_N_ELEMENTS(guest_fields), 0, -1};
 

@@ -65,6 +65,7 @@ typedef struct ViommuRequest {
         char *os;
         ViommuVersion kernel;
         char **drivers;
+        int agent; /* flag: it has a QEMU guest agent */
     } guest;
     struct {
         ViommuFile kernel, initrd;

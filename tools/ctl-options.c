@@ -75,7 +75,7 @@ static const struct {
     const char *help;
 } options[] = {
     {"wait", 0, "PHASE", offsetof(ViommuCtl, wait), V(LAUNCH), &viommu_enum_wait,
-     "Return when the machine is planned, or started (over the request's wait)"},
+     "Return when the machine is planned, started or verified (over the request's wait)"},
     {"name", 0, "NAME", offsetof(ViommuCtl, name), V(LAUNCH) | V(RUN), NULL,
      "Name of the machine (over the request's name)"},
     {"request-id", 0, "ID", offsetof(ViommuCtl, request_id), V(LAUNCH), NULL,
