@@ -147,8 +147,6 @@ ViommuPinned viommu_memory_pinned(uint64_t memory_bytes, uint64_t page_size_byte
 /* "; make more: sysctl vm.nr_hugepages=512": 2 MiB is the default size wherever there is such a size. */
 static char *advise_pages(uint64_t size_bytes, uint64_t count)
 {
-    g_autofree char *size = viommu_quantity_format(size_bytes);
-
     if (size_bytes == 2 * VIOMMU_MIB)
         return g_strdup_printf("sysctl vm.nr_hugepages=%" G_GUINT64_FORMAT, count);
     return g_strdup_printf("hugepagesz=%" G_GUINT64_FORMAT "K hugepages=%" G_GUINT64_FORMAT

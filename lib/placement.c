@@ -275,6 +275,7 @@ static bool check_group(Choosing *choosing, const ViommuPciDevice *device, GErro
 static bool can_pick(const Choosing *choosing, const ViommuPciDevice *device, Obstacles obstacles)
 {
     return !viommu_pci_device_is_bridge(device) && device->group != VIOMMU_UNSET_NUMBER &&
+           (!choosing->input->unprivileged || device->usable == 1) &&
            !is_in_use(choosing, device, obstacles) && !is_chosen(choosing, device) &&
            !obstacle(choosing, device, obstacles);
 }
@@ -325,8 +326,12 @@ static bool refuse_kind(Choosing *choosing, unsigned entry, uint64_t found, GErr
         choosing, "hostdev-kind", VIOMMU_ERROR_NOT_SUPPORTED, error,
         "hostdevs[%u]: %" G_GUINT64_FORMAT " of %s:%s are wanted, but %" G_GUINT64_FORMAT
         " can be had; this host has %s; one is free when no driver of the host uses it or its group, and no "
-        "other machine has it; to take one from its driver name its address",
-        entry, count, asked->vendor, asked->device, found, there);
+        "other machine has it; %s",
+        entry, count, asked->vendor, asked->device, found, there,
+        choosing->input->unprivileged
+            ? "and libvirt, which runs as an ordinary user here, needs it bound to vfio-pci, with a node in "
+              "/dev/vfio that this user may open"
+            : "to take one from its driver name its address");
 }
 
 static bool take_kind(Choosing *choosing, unsigned entry, const ViommuRequestHostdev *asked, GError **error)

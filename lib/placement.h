@@ -45,6 +45,7 @@ typedef struct ViommuPlacementInput {
     const ViommuTopology *topology;
     const ViommuClaim *claims; /* of others; NULL: none */
     size_t n_claims;
+    bool unprivileged; /* libvirt runs as an ordinary user: only what that user may open can be picked */
 } ViommuPlacementInput;
 
 void viommu_placement_init(ViommuPlacement *placement);

@@ -76,7 +76,8 @@ static bool check_nodes(const ViommuPlanInput *input, const ViommuPlan *plan, GE
 bool viommu_plan_hostdevs_place(const ViommuPlanInput *input, const ViommuEmulator *emulator,
                                 ViommuPlan *plan, const char **ret_rule, GError **error)
 {
-    ViommuPlacementInput placing = {input->request, &input->host->topology, input->claims, input->n_claims};
+    ViommuPlacementInput placing = {input->request, &input->host->topology, input->claims, input->n_claims,
+                                    input->host->unprivileged == 1};
 
     if (!viommu_placement_choose(&placing, &plan->placement, ret_rule, error))
         return false;
