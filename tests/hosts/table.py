@@ -28,11 +28,26 @@ def named(model, **more):
     return {"iommu": {"model": model}, **more}
 
 
+def attributes(model, vcpus=1, **keys):
+    return {"iommu": {"model": model, **keys}, "vcpus": vcpus}
+
+
+# libvirt's attributes of an IOMMU's <driver>, and what they become for QEMU.
+PROPERTIES = {"intremap": "intremap", "eim": "eim", "iotlb": "device-iotlb", "aw_bits": "aw-bits",
+              "dma_translation": "dma-translation", "xtsup": "xtsup", "granule": "granule"}
+
+# Where the guest kernel changes nothing, one is enough.
+ONE = ["debian13"]
+REMAPPED = {"intremap": "on", "eim": "on", "dma_translation": "off"}
+
 # name: architectures, the request beside its guest, and how it is asked:
 #   order    the site's order, when it is not native
 #   drivers  the guest is described by what its initramfs has, not by its name
+#   cloud    the guest has its release's kernel for clouds
 #   kernels  the only kernels: another one changes nothing there, and such guests start slowly
-#   slow     the architectures on which it takes minutes
+#   slow     the architectures on which it takes minutes, or files that nothing else needs
+#   driver   PROPERTIES that QEMU must have been given; of a granule, KiB
+#   shows    what the guest must show, when it is not the model
 ROWS = {
     "is-supported": (BOTH, SUPPORTED, {}),
     "intel": (BOTH, named("intel"), {}),
@@ -41,13 +56,26 @@ ROWS = {
     "amd": (BOTH, named("amd"), {}),
     "none": (BOTH, {"iommu": {"is-supported": False}}, {}),
     "virtio order": (BOTH, SUPPORTED, {"order": "virtio", "drivers": True}),
+    "cloud": (BOTH, SUPPORTED, {"cloud": True, "slow": BOTH}),
+    "virtio, cloud kernel": (BOTH, named("virtio"), {"cloud": True, "slow": BOTH}),
+    "amd, cloud kernel": (("x86_64",), named("amd"), {"cloud": True, "slow": BOTH}),
     "without ACPI": (("aarch64",), {**SUPPORTED, "boot": {"firmware": "bios"}}, {}),
     "virtio, without ACPI": (("aarch64",), named("virtio", boot={"firmware": "bios"}), {}),
-    "UEFI": (BOTH, {**SUPPORTED, "boot": {"firmware": "efi"}}, {"kernels": ["debian13"]}),
+    "UEFI": (BOTH, {**SUPPORTED, "boot": {"firmware": "efi"}}, {"kernels": ONE}),
     "pc": (("x86_64",), {**SUPPORTED, "machine": "pc"}, {}),
-    "256 vCPUs": (BOTH, {**SUPPORTED, "vcpus": 256}, {"kernels": ["debian13"], "slow": ["aarch64"]}),
-    "virtio, 256 vCPUs": (("x86_64",), named("virtio", vcpus=256), {"kernels": ["debian13"]}),
-    "amd, 256 vCPUs": (("x86_64",), named("amd", vcpus=256), {"kernels": ["debian13"]}),
+    "intel, EIM": (("x86_64",), attributes("intel", eim=True), {"kernels": ONE, "driver": {"intremap": "on", "eim": "on"}}),
+    "intel, without DMA translation": (("x86_64",), attributes("intel", **{"dma-translation": False}),
+                                       {"kernels": ONE, "driver": {"dma_translation": "off"}, "shows": "none"}),
+    "virtio, 48 address bits": (BOTH, attributes("virtio", **{"aw-bits": 48}), {"kernels": ONE, "driver": {"aw_bits": "48"}}),
+    "virtio, granule of 4 KiB": (BOTH, attributes("virtio", granule="4 KiB"), {"kernels": ONE, "driver": {"granule": "4"}}),
+    "amd, interrupt remapping and IOTLB": (("x86_64",), attributes("amd", intremap=True, iotlb=True),
+                                           {"kernels": ONE, "driver": {"intremap": "on", "iotlb": "on"}}),
+    "256 vCPUs": (BOTH, {**SUPPORTED, "vcpus": 256}, {"kernels": ONE, "slow": ["aarch64"]}),
+    "none, 256 vCPUs": (("x86_64",), {"iommu": {"is-supported": False}, "vcpus": 256}, {"kernels": ONE, "slow": ["x86_64"]}),
+    "virtio, 256 vCPUs": (("x86_64",), named("virtio", vcpus=256), {"kernels": ONE}),
+    "amd, 256 vCPUs": (("x86_64",), named("amd", vcpus=256), {"kernels": ONE, "driver": {"xtsup": "on"}}),
+    "intel, without DMA translation, 256 vCPUs": (("x86_64",), attributes("intel", vcpus=256, **{"dma-translation": False}),
+                                                  {"kernels": ONE, "slow": ["x86_64"], "driver": REMAPPED, "shows": "none"}),
 }
 
 
@@ -60,25 +88,42 @@ def cells(quick=False):
                     yield arch, row, kernel
 
 
+def flavour(row):
+    return "-cloud" if ROWS[row][2].get("cloud") else ""
+
+
+def guest_files(arch, row, kernel):
+    """The name of tests/qemu/guests."""
+    return f"{arch}-{kernel}{flavour(row)}"
+
+
 def guest(arch, row, kernel):
     """The guest key of a cell's request."""
     system, has_virtio = KERNELS[kernel]
     if not ROWS[row][2].get("drivers"):
-        return {"os": system}
+        return {"os": system + flavour(row)}
     return {"drivers": [ARCHES[arch][0]] + (["virtio"] if has_virtio else [])}
 
 
 def candidates(row):
     """The models that a row's request can be answered with."""
-    model = ROWS[row][1]["iommu"].get("model")
-    return [model] if model else MODELS
+    iommu = ROWS[row][1]["iommu"]
+    return [iommu["model"]] if "model" in iommu else MODELS if iommu["is-supported"] else ["none"]
 
 
-def shown(model, facts):
-    """What is wrong with the facts that a guest printed, for a plan of this model; None when nothing is."""
-    groups = int(facts.get("groups") or 0)
-    if not re.match(CLASSES[model], facts.get("iommu", "")):
+def shown(row, model, facts):
+    """What is wrong with the facts that a guest printed, for a row's plan of this model; None when nothing is."""
+    groups, shows = int(facts.get("groups") or 0), ROWS[row][2].get("shows", model)
+    if not re.match(CLASSES[shows], facts.get("iommu", "")):
         return f"the guest of a plan with '{model}' has '{facts.get('iommu', '')}' in /sys/class/iommu"
-    if (groups > 0) != (model != "none"):
+    if (groups > 0) != (shows != "none"):
         return f"the guest of a plan with '{model}' has {groups} IOMMU groups"
     return None
+
+
+def not_given(row, arguments):
+    """The row's properties that QEMU's arguments lack; libvirt drops what it does not know without a word."""
+    for attribute, value in ROWS[row][2].get("driver", {}).items():
+        words = {"on": "(on|true)", "off": "(off|false)"}.get(value, value + ("k" if attribute == "granule" else ""))
+        if not re.search(rf'\b{PROPERTIES[attribute]}"?[=:]"?{words}\b', arguments):
+            yield f"{PROPERTIES[attribute]}={value}"
