@@ -39,6 +39,7 @@ static const struct {
     {VIOMMU_IFACE_MACHINE, "Reset", VIOMMU_ACTION_MANAGE},
     {VIOMMU_IFACE_MACHINE, "Extend", VIOMMU_ACTION_MANAGE},
     {VIOMMU_IFACE_MACHINE, "OpenConsole", VIOMMU_ACTION_MANAGE},
+    {VIOMMU_IFACE_MACHINE, "Verify", VIOMMU_ACTION_MANAGE},
 };
 
 /* Of a machine; all others are its owner's. */

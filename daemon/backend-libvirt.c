@@ -8,6 +8,7 @@
 
 struct ViommuBackend {
     ViommuPool *pool;
+    ViommuPool *agents; /* for calls that a guest can make wait */
     ViommuProbe *probe;
     ViommuWatch *watch;
     ViommuConsoles *consoles; /* NULL: not watched */
@@ -37,6 +38,7 @@ bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend *
         return false;
     backend = g_new0(ViommuBackend, 1);
     backend->pool = viommu_pool_new(uri, n_connections);
+    backend->agents = viommu_pool_new(uri, VIOMMU_BACKEND_AGENTS);
     backend->probe = viommu_probe_new(backend->pool);
     *ret_backend = backend;
     return true;
@@ -45,6 +47,7 @@ bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend *
 void viommu_backend_set_patience(ViommuBackend *backend, unsigned seconds)
 {
     viommu_pool_set_patience(backend->pool, seconds);
+    viommu_pool_set_patience(backend->agents, seconds);
 }
 
 void viommu_backend_set_root(ViommuBackend *backend, const char *root)
@@ -71,6 +74,7 @@ void viommu_backend_free(ViommuBackend *backend)
     viommu_watch_stop(backend->watch);
     viommu_consoles_stop(backend->consoles);
     viommu_probe_free(backend->probe);
+    viommu_pool_free(backend->agents);
     viommu_pool_free(backend->pool);
     /* Last: closing a connection leaves work for the event loop. */
     viommu_event_thread_stop();
@@ -102,6 +106,16 @@ GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error)
 GPtrArray *viommu_backend_list_holders(ViommuBackend *backend, GError **error)
 {
     return viommu_list_holders(backend->pool, error);
+}
+
+char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
+                                  GError **error)
+{
+    /* Each connection to the test driver may be a world of its own, and none has agents. */
+    if (!g_str_has_prefix(viommu_pool_uri(backend->agents), "test"))
+        return viommu_agent_run(backend->agents, uuid, script, error);
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "libvirt's test driver has no guest agents");
+    return NULL;
 }
 
 /* --- What the calls below take and give. --- */

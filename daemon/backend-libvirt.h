@@ -5,6 +5,7 @@
  *   backend-libvirt-probe.c  what is known of the host, and its cache
  *   backend-libvirt-list.c   which domains there are
  *   backend-libvirt-watch.c  libvirt's event loop, the event connection, its reconnecting, events -> news
+ *   backend-libvirt-agent.c    the guests' agents
  *   backend-libvirt-console.c  the guests' serial consoles, on connections of their own */
 #pragma once
 
@@ -76,6 +77,9 @@ void viommu_probe_set_root(ViommuProbe *probe, const char *root);
 void viommu_probe_free(ViommuProbe *probe);
 /** Owned, on every call a host of its own. */
 ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error);
+
+/** As viommu_backend_run_in_guest(), on connections of @pool. */
+char *viommu_agent_run(ViommuPool *pool, const char *uuid, const char *script, GError **error);
 
 /* The consoles.  Thread-safe; nothing blocks but what says so. */
 typedef struct ViommuConsoles ViommuConsoles;

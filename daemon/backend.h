@@ -62,6 +62,8 @@ bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend *
 void viommu_backend_set_patience(ViommuBackend *backend, unsigned seconds);
 /** Before the first call: the host's hardware is read below the directory @root, as if it were "/".  Borrowed. */
 void viommu_backend_set_root(ViommuBackend *backend, const char *root);
+/* How many guests' agents can be asked at once. */
+#define VIOMMU_BACKEND_AGENTS 4u
 /** Starts the event thread's connection and its reconnecting (every second at first, then every ten). */
 bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *userdata, GError **error);
 /** libvirt's daemon takes a connection and does not answer: freeing the backend would wait until it does. */
@@ -111,6 +113,12 @@ bool viommu_backend_undefine(ViommuBackend *backend, const char *uuid, GError **
 char *viommu_backend_get_xml(ViommuBackend *backend, const char *uuid, GError **error);
 /** *ret_active and NOT_FOUND tell what is there: the question to ask when an earlier answer was lost. */
 bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *ret_active, GError **error);
+
+/** Runs @script by /bin/sh in the guest, through its QEMU guest agent, and returns what it printed. Owned, g_free().  Takes up
+ *  to half a minute of a guest that answers slowly, on connections that nothing else uses.  Fails: NOT_FOUND, the machine has no
+ *  agent's channel; NOT_SUPPORTED, its agent may not; BUSY, it does not answer (yet); BACKEND. */
+char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
+                                  GError **error);
 
 /* Serial consoles.  None of these blocks.  What a guest prints is read as long as its console is open and waits here, at
  * most 64 KiB, to be taken. */

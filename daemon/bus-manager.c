@@ -39,19 +39,6 @@ static int reply_model(sd_bus_message *call, const ViommuOutcome *outcome)
     return sd_bus_reply_method_return(call, "s", model ? model : "");
 }
 
-static int reply_report(sd_bus_message *call, const ViommuOutcome *outcome)
-{
-    sd_bus_message *reply = NULL;
-    int r = sd_bus_message_new_method_return(call, &reply);
-
-    if (r >= 0)
-        r = viommu_bus_variant_append(reply, outcome->report);
-    if (r >= 0)
-        r = sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL);
-    sd_bus_message_unref(reply);
-    return r;
-}
-
 static int method_launch(sd_bus_message *call, void *userdata, sd_bus_error *unused)
 {
     ViommuBus *bus = userdata;
@@ -90,7 +77,7 @@ static int dry_run(sd_bus_message *call, ViommuBus *bus, bool brief)
     request = read_request(call, &error);
     if (!request)
         return viommu_bus_reply_error(call, error, NULL);
-    if (!viommu_bus_reply_later(bus, call, brief ? reply_model : reply_report, &waiter)) {
+    if (!viommu_bus_reply_later(bus, call, brief ? reply_model : viommu_bus_reply_report, &waiter)) {
         viommu_request_free(request);
         return 1;
     }

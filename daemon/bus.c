@@ -2,6 +2,8 @@
 /* bus: connection, name, authorisation and later replies.  Does not know what the methods do. */
 #include "daemon/bus.h"
 
+#include "daemon/bus-variant.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -257,6 +259,19 @@ bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusReply
     count_waiting(later->waiting, uid, is_launch(call) ? 0 : 1);
     *ret_waiter = (ViommuWaiter){answer, later};
     return true;
+}
+
+int viommu_bus_reply_report(sd_bus_message *call, const ViommuOutcome *outcome)
+{
+    sd_bus_message *reply = NULL;
+    int r = sd_bus_message_new_method_return(call, &reply);
+
+    if (r >= 0)
+        r = viommu_bus_variant_append(reply, outcome->report);
+    if (r >= 0)
+        r = sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL);
+    sd_bus_message_unref(reply);
+    return r;
 }
 
 int viommu_bus_reply_empty(sd_bus_message *call, const ViommuOutcome *outcome)

@@ -59,3 +59,5 @@ bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusReply
                             ViommuWaiter *ret_waiter);
 /** The reply of a method that returns nothing. */
 int viommu_bus_reply_empty(sd_bus_message *call, const ViommuOutcome *outcome);
+/** The same for one whose answer is a tree. */
+int viommu_bus_reply_report(sd_bus_message *call, const ViommuOutcome *outcome);

@@ -70,6 +70,11 @@ static const Key keys[] = {
      offsetof(ViommuConfig, patience_sec),
      .min = 1,
      .max = 600},
+    {{"daemon", "verify-timeout"},
+     &kind_number,
+     offsetof(ViommuConfig, verify_timeout_sec),
+     .min = 1,
+     .max = VIOMMU_VERIFY_SECONDS_MAX},
     {{"daemon", "workers"}, &kind_number, offsetof(ViommuConfig, workers), .min = 1, .max = 64},
     {{"daemon", "running-launches"},
      &kind_number,
@@ -425,6 +430,7 @@ ViommuConfig *viommu_config_new(void)
     config->image_directories = g_strsplit(IMAGE_DIRECTORIES, ";", -1);
     config->workers = 4;
     config->patience_sec = VIOMMU_BACKEND_PATIENCE_SEC;
+    config->verify_timeout_sec = 180;
     config->console_log_bytes = VIOMMU_MIB;
     config->console_keep_seconds = 24 * 60 * 60;
     config->console_keep_logs = 100;

@@ -13,6 +13,9 @@
 #include "lib/policy.h"
 #include "lib/quota.h"
 
+/* The longest that a proof is waited for. */
+#define VIOMMU_VERIFY_SECONDS_MAX 3600u
+
 typedef struct ViommuConfig {
     ViommuPolicy policy;
     char *console_directory;       /* NULL: the site does not say */
@@ -20,6 +23,7 @@ typedef struct ViommuConfig {
     uint64_t console_keep_seconds; /* after the machine is gone */
     uint64_t console_keep_logs;    /* of each user's machines that are gone */
     uint64_t patience_sec;         /* with libvirt's daemon: for an answer, and for its restart */
+    uint64_t verify_timeout_sec;   /* for a guest to show that its IOMMU works */
     uint64_t workers;              /* threads that talk to libvirt, and connections */
     uint64_t running_launches;     /* at once; more wait in the queue.  0: as many as workers */
     uint64_t grace_seconds;        /* for a guest whose lease has ended to power off */

@@ -9,6 +9,7 @@
 #include "daemon/log.h"
 #include "lib/console-text.h"
 #include "lib/error.h"
+#include "lib/report-catcher.h"
 
 #define TAIL_BYTES    4096
 #define ATTACHED_MAX  4
@@ -29,8 +30,9 @@ struct ViommuConsole {
     bool open;
     bool refused; /* it could not be opened, and that was said */
     bool sending;
-    GByteArray *tail;   /* NULL: nothing yet */
-    GPtrArray *clients; /* of Client; NULL: nobody was ever attached */
+    GByteArray *tail;             /* NULL: nothing yet */
+    ViommuReportCatcher *reports; /* NULL: nothing was printed yet */
+    GPtrArray *clients;           /* of Client; NULL: nobody was ever attached */
 };
 
 static void free_client(void *data)
@@ -58,6 +60,7 @@ void viommu_console_free(ViommuConsole *console)
         return;
     viommu_console_end(console);
     g_clear_pointer(&console->tail, g_byte_array_unref);
+    viommu_report_catcher_free(console->reports);
     g_free(console->log);
     g_free(console);
 }
@@ -80,6 +83,14 @@ unsigned viommu_console_n_attached(const ViommuConsole *console)
 char *viommu_console_tail(const ViommuConsole *console)
 {
     return console->tail ? viommu_console_text_tail(console->tail->data, console->tail->len) : NULL;
+}
+
+ViommuReport *viommu_console_report(const ViommuConsole *console)
+{
+    size_t size;
+    const char *text = console->reports ? viommu_report_catcher_last(console->reports, &size) : NULL;
+
+    return text ? viommu_report_find(text, size) : NULL;
 }
 
 /* --- Output --- */
@@ -124,6 +135,9 @@ static void put_out(ViommuConsole *console, const void *data, guint size)
         return;
     write_log(console, data, size);
     keep_tail(console, data, size);
+    if (!console->reports)
+        console->reports = viommu_report_catcher_new();
+    viommu_report_catcher_feed(console->reports, data, size);
     for (guint i = viommu_console_n_attached(console); i > 0; i--)
         if (!send_to(g_ptr_array_index(console->clients, i - 1), data, size))
             g_ptr_array_remove_index(console->clients, i - 1);

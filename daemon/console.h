@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include "daemon/backend.h"
 #include "daemon/loop.h"
+#include "lib/proof.h"
 
 typedef struct ViommuConsole ViommuConsole;
 
@@ -34,5 +35,7 @@ void viommu_console_end(ViommuConsole *console);
 bool viommu_console_attach(ViommuConsole *console, int *ret_fd, GError **error);
 unsigned viommu_console_n_attached(const ViommuConsole *console);
 
+/** The last whole report that the guest has printed. Owned; NULL: none. */
+ViommuReport *viommu_console_report(const ViommuConsole *console);
 /** The last lines, as lib/console-text has it. Owned; NULL: none. */
 char *viommu_console_tail(const ViommuConsole *console);

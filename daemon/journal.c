@@ -47,6 +47,7 @@ static const char *failure_id(const GError *error)
     case VIOMMU_ERROR_NOT_FOUND:
     case VIOMMU_ERROR_BUSY:
         return VIOMMU_MESSAGE_REFUSED;
+    case VIOMMU_ERROR_NOT_VERIFIED:
     case VIOMMU_ERROR_BACKEND:
     case VIOMMU_ERROR_INTERNAL:
     case VIOMMU_ERROR_LAST:
@@ -80,6 +81,14 @@ void viommu_journal_not_launched(const ViommuJournalSubject *subject, const GErr
 
     fields.rules = (const char *const *)rules->pdata;
     viommu_log_error(LOG_NOTICE, &fields, error, "launch");
+}
+
+void viommu_journal_not_verified(const ViommuMachine *machine, const GError *error)
+{
+    char uid[UID_LENGTH];
+    const ViommuLogFields fields = machine_fields(VIOMMU_MESSAGE_NOT_VERIFIED, machine, uid);
+
+    viommu_log_error(LOG_WARNING, &fields, error, "verify");
 }
 
 void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why)

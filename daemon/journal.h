@@ -5,13 +5,14 @@
 
 #include "daemon/machine.h"
 
-#define VIOMMU_MESSAGE_LAUNCHED    "33c12322753248a1a08fbec2fd29db07"
-#define VIOMMU_MESSAGE_REFUSED     "ed83638a56eb41938925e7a0170fb08e"
-#define VIOMMU_MESSAGE_FAILED      "2f2d0888832c445d896106c2ff26939b"
-#define VIOMMU_MESSAGE_LEASE_ENDED "167617f2ba1042aeb666b6e07bd1ea1c"
-#define VIOMMU_MESSAGE_FOUND       "ebbf8d22c7514dabaee1bc7fa8a8372e"
-#define VIOMMU_MESSAGE_UNDONE      "b3ec946e51cf49e88bbe90c8277c107e"
-#define VIOMMU_MESSAGE_LEFT_ALONE  "fe516a4fa16d468ca2dba4cf0d8b5bd9"
+#define VIOMMU_MESSAGE_LAUNCHED     "33c12322753248a1a08fbec2fd29db07"
+#define VIOMMU_MESSAGE_REFUSED      "ed83638a56eb41938925e7a0170fb08e"
+#define VIOMMU_MESSAGE_FAILED       "2f2d0888832c445d896106c2ff26939b"
+#define VIOMMU_MESSAGE_NOT_VERIFIED "5cfa51bb159c4c59b63ff04cd9f0e493"
+#define VIOMMU_MESSAGE_LEASE_ENDED  "167617f2ba1042aeb666b6e07bd1ea1c"
+#define VIOMMU_MESSAGE_FOUND        "ebbf8d22c7514dabaee1bc7fa8a8372e"
+#define VIOMMU_MESSAGE_UNDONE       "b3ec946e51cf49e88bbe90c8277c107e"
+#define VIOMMU_MESSAGE_LEFT_ALONE   "fe516a4fa16d468ca2dba4cf0d8b5bd9"
 
 /* Whom an entry is about; NULL where it is not known. */
 typedef struct ViommuJournalSubject {
@@ -23,6 +24,8 @@ void viommu_journal_launched(const ViommuMachine *machine);
 /** A launch came to nothing: refused, or failed when libvirt, QEMU or we are to blame.  @reasons of ViommuReason; may be NULL. */
 void viommu_journal_not_launched(const ViommuJournalSubject *subject, const GError *error,
                                  const GPtrArray *reasons);
+/** Its IOMMU could not be proven from inside. */
+void viommu_journal_not_verified(const ViommuMachine *machine, const GError *error);
 /** @why: "its lease has ended". */
 void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why);
 

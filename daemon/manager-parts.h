@@ -2,7 +2,8 @@
 /* manager-parts: what the files of the manager share among themselves; nobody else includes this.
  *   manager.c        beginning and end, launches, news
  *   manager-stop.c   stops and leases
- *   manager-console.c  consoles and their logs */
+ *   manager-console.c  consoles and their logs
+ *   manager-verify.c  proofs from inside */
 #pragma once
 
 #include "daemon/admission.h"
@@ -18,6 +19,7 @@ struct ViommuManager {
     ViommuSettle *settle;
     GHashTable *operations; /* UUID -> ViommuOperation, owned */
     ViommuAdmission *admission;
+    GHashTable *verifications; /* UUID -> what manager-verify.c has of it, owned */
     ViommuLeases *leases;
     bool admitting; /* somebody further up does it */
 
@@ -47,6 +49,16 @@ void viommu_manager_check_end(ViommuManager *manager);
 void viommu_manager_settled(void *manager);
 /** A ViommuLeaseFunc. */
 void viommu_manager_lease_ended(ViommuMachine *machine, void *manager);
+
+void viommu_manager_verify_init(ViommuManager *manager);
+/** The launch of @machine, which runs, is to end with its proof: @waiters hear of it, and without it the
+ *  machine goes.  Empties @waiters. */
+void viommu_manager_verify_launch(ViommuManager *manager, ViommuMachine *machine, GArray *waiters);
+/** False: no launch of @machine waits for its proof, or too many do. */
+bool viommu_manager_await_verified(ViommuManager *manager, const ViommuMachine *machine,
+                                   const ViommuWaiter *waiter);
+/** The daemon ends: all who wait for proofs are told. */
+void viommu_manager_fail_verifications(ViommuManager *manager, const GError *error);
 
 /** Consoles are read from now on. */
 void viommu_manager_use_consoles(ViommuManager *manager);

@@ -29,6 +29,7 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
     manager->settle =
         viommu_settle_new(manager->registry, context->backend, context->worker, context->files->copies);
     manager->operations = viommu_operations_new();
+    viommu_manager_verify_init(manager);
     manager->admission = viommu_admission_new(context->config, manager->registry);
     manager->leases =
         viommu_leases_new(context->loop, manager->registry, viommu_manager_lease_ended, manager);
@@ -48,6 +49,7 @@ void viommu_manager_free(ViommuManager *manager)
         return;
     end_patience(manager);
     sd_event_source_disable_unref(manager->look);
+    g_hash_table_unref(manager->verifications);
     g_hash_table_unref(manager->operations);
     viommu_leases_free(manager->leases);
     viommu_admission_free(manager->admission);
@@ -133,7 +135,8 @@ static void await_launch(ViommuManager *manager, ViommuMachine *machine, const V
     g_autoptr(GError) error = NULL;
 
     if (!operation || !operation->launch || operation->answered) {
-        viommu_waiter_answer(waiter, &outcome);
+        if (!viommu_manager_await_verified(manager, machine, waiter))
+            viommu_waiter_answer(waiter, &outcome);
         return;
     }
     if (operation->launch_waiters->len < LAUNCH_WAITERS_MAX) {
@@ -274,7 +277,10 @@ static void on_started(ViommuManager *manager, ViommuMachine *machine)
     /* It may have ended already: a guest can be faster than the answer to the call that started it. */
     if (machine->state == VIOMMU_STATE_STARTING)
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STARTED);
-    viommu_operation_answer(operation->launch_waiters, &outcome);
+    if (viommu_launch_request(operation->launch)->wait == VIOMMU_WAIT_VERIFIED)
+        viommu_manager_verify_launch(manager, machine, operation->launch_waiters);
+    else
+        viommu_operation_answer(operation->launch_waiters, &outcome);
 }
 
 static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine)
@@ -463,6 +469,7 @@ static void finish_end(ViommuManager *manager, bool finished)
     manager->over = true;
     end_patience(manager);
     viommu_operations_fail_all(manager->operations, error);
+    viommu_manager_fail_verifications(manager, error);
     manager->ended(finished, manager->ended_data);
 }
 

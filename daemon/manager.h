@@ -21,6 +21,7 @@ typedef struct ViommuManager ViommuManager;
 typedef struct ViommuManagerContext {
     ViommuLoop *loop;
     ViommuWorker *worker;
+    ViommuWorker *agents; /* for what guests can make wait */
     ViommuBackend *backend;
     const ViommuConfig *config;
     const ViommuFilesSite *files;
@@ -74,6 +75,11 @@ void viommu_manager_extend(ViommuManager *manager, ViommuMachine *machine, uint6
 void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
 /** The outcome has the XML. */
 void viommu_manager_get_xml(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
+/** Proves, from inside, that the IOMMU of @machine is what was planned; the outcome has a report.  @seconds for it, at most
+ *  VIOMMU_VERIFY_SECONDS_MAX; 0: as the site says.  One under way is joined.  Fails: NOT_VERIFIED with the likely cause; BUSY unless
+ *  it runs; NOT_SUPPORTED when nothing can look inside. */
+void viommu_manager_verify(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
+                           const ViommuWaiter *waiter);
 /** *ret_fd as viommu_console_attach() has it.  Fails: BUSY unless the guest lives, and when too many are attached; NOT_SUPPORTED
  *  where guests have no console. */
 bool viommu_manager_open_console(ViommuManager *manager, ViommuMachine *machine, int *ret_fd, GError **error);

@@ -28,6 +28,7 @@ typedef struct Service {
     char *copies;
     ViommuLoop *loop;
     ViommuWorker *worker;
+    ViommuWorker *agents;
     ViommuBackend *backend;
     ViommuManager *manager;
     ViommuBus *bus;
@@ -179,16 +180,20 @@ static bool open_backend(Service *service, GError **error)
     ViommuManagerContext context;
 
     if (!viommu_worker_new(service->loop, n, &service->worker, error) ||
+        !viommu_worker_new(service->loop, VIOMMU_BACKEND_AGENTS, &service->agents, error) ||
         !viommu_backend_new(choose_uri(service->options), n, &service->backend, error))
         return false;
     viommu_backend_set_patience(service->backend, (unsigned)service->config->patience_sec);
     if (service->options->root)
         viommu_backend_set_root(service->backend, service->options->root);
     set_files(service);
-    context = (ViommuManagerContext){
-        service->loop,    service->worker,
-        service->backend, service->config,
-        &service->files,  viommu_backend_watch_consoles(service->backend, on_console, service)};
+    context = (ViommuManagerContext){service->loop,
+                                     service->worker,
+                                     service->agents,
+                                     service->backend,
+                                     service->config,
+                                     &service->files,
+                                     viommu_backend_watch_consoles(service->backend, on_console, service)};
     service->manager = viommu_manager_new(&context);
     /* The objects are there before the first machine is found, the name only afterwards. */
     return viommu_bus_new(service->loop, service->manager,
@@ -254,6 +259,7 @@ static void on_stop(void *data)
 /* Workers first, as they may still use the backend; then the backend, whose thread posts to the loop. */
 static void take_down(Service *service)
 {
+    g_clear_pointer(&service->agents, viommu_worker_free);
     g_clear_pointer(&service->worker, viommu_worker_free);
     g_clear_pointer(&service->bus, viommu_bus_free);
     g_clear_pointer(&service->backend, viommu_backend_free);

@@ -14,6 +14,7 @@ static const ViommuErrorInfo infos[] = {
     ROW(EXISTS, "Exists", 5),
     ROW(NOT_FOUND, "NotFound", 6),
     ROW(BUSY, "Busy", 7),
+    ROW(NOT_VERIFIED, "NotVerified", 9),
     ROW(BACKEND, "Backend", 8),
     ROW(INTERNAL, "Internal", 70),
 };

@@ -251,6 +251,12 @@ static bool check_guest(const ViommuRequest *request, GError **error)
                 "is booted by boot.kernel the console is read instead");
         return false;
     }
+    if (request->wait == VIOMMU_WAIT_VERIFIED && request->iommu.dma_translation == 0) {
+        invalid(error,
+                "wait 'verified' wants the guest to show its IOMMU, but iommu.dma-translation is false: it "
+                "remaps interrupts, and the guest shows no groups");
+        return false;
+    }
     return true;
 }
 

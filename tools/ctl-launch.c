@@ -101,7 +101,7 @@ bool viommu_ctl_launch_request(ViommuCtl *ctl, ViommuCtlLaunched *ret_launched, 
     ViommuClientCall call = {.path = VIOMMU_BUS_PATH,
                              .interface = VIOMMU_IFACE_MANAGER,
                              .method = "Launch",
-                             .timeout_usec = VIOMMU_CTL_PATIENCE_USEC,
+                             .timeout_usec = VIOMMU_CTL_PROOF_USEC,
                              .tick = viommu_ctl_progress,
                              .userdata = &progress};
     g_autoptr(GVariant) path = NULL;

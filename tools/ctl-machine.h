@@ -7,6 +7,8 @@
 
 /* Longer than any launch or orderly stop takes; D-Bus clients give up after 25 seconds by default. */
 #define VIOMMU_CTL_PATIENCE_USEC (5 * G_TIME_SPAN_MINUTE)
+/* A proof may take an hour, if the site says so; before it, there is a launch. */
+#define VIOMMU_CTL_PROOF_USEC (65 * G_TIME_SPAN_MINUTE)
 
 /* What the person is told while a call takes longer than a second. */
 typedef struct ViommuCtlProgress {

@@ -21,6 +21,7 @@ enum {
     EXTEND,
     XML,
     CONSOLE,
+    VERIFY,
     PLAN,
     HOST,
     DOCTOR,
@@ -44,6 +45,8 @@ static const ViommuCtlVerbRow verbs[] = {
     [XML] = {"xml", 1, 1, "NAME", viommu_ctl_xml, "Print the machine's present domain XML"},
     [CONSOLE] = {"console", 1, 1, "NAME", viommu_ctl_console,
                  "Be at the guest's serial console; Ctrl-] leaves it"},
+    [VERIFY] = {"verify", 1, 1, "NAME", viommu_ctl_verify,
+                "Look inside the guest until its IOMMU is proven to work"},
     [PLAN] = {"plan", 1, 1, "REQUEST.json", viommu_ctl_plan,
               "Say what would be launched, and why; launches nothing"},
     [HOST] = {"host", 0, 0, "", viommu_ctl_host, "Say what this host can do, and why not the rest"},
@@ -58,12 +61,13 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 
 #define V(verb)  (1u << (verb))
 #define EVERYONE (~0u)
-#define BUS \
-    (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE))
+#define BUS                                                                                       \
+    (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML) | \
+     V(CONSOLE) | V(VERIFY))
 #define LOCAL (V(PLAN) | V(HOST) | V(FACTS))
 /* An open console cannot be passed on over ssh. */
 #define AFAR   (BUS & ~V(CONSOLE))
-#define MANAGE (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE))
+#define MANAGE (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE) | V(VERIFY))
 
 static const struct {
     const char *name;
@@ -86,8 +90,9 @@ static const struct {
      "client: stay, and remove the machine at the end; or none (over the request's lease.bind)"},
     {"log", 0, NULL, offsetof(ViommuCtl, log), V(CONSOLE), NULL,
      "Print what the console has printed, also of a machine that is gone"},
-    {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(STOP), NULL,
-     "How long the guest may take to power off before it is ended; default 30"},
+    {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(STOP) | V(VERIFY), NULL,
+     "How long the guest may take to power off before it is ended, default 30; or to prove itself, default "
+     "the site's"},
     {"host", 'H', "HOST", offsetof(ViommuCtl, host), AFAR | LOCAL, NULL,
      "[USER@]HOST: another machine's viommud, over ssh; plan, host, facts: recorded (HOST.json)"},
     {"root", 0, "DIR", offsetof(ViommuCtl, root), V(HOST) | V(DOCTOR), NULL,

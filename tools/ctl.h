@@ -33,6 +33,7 @@ bool viommu_ctl_stop(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_kill(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_reset(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_xml(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_verify(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_console(ViommuCtl *ctl, GError **error);
 /* Without one. */
 bool viommu_ctl_plan(ViommuCtl *ctl, GError **error);

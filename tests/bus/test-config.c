@@ -80,18 +80,19 @@ START_TEST(every_key_is_read)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(ViommuConfig) config = viommu_config_new();
-    g_autofree char *path =
-        file_with("a.conf", "[iommu]\norder=virtio\n"
-                            "[machine]\naccelerator=tcg\nmemory= 2 GiB \nvcpus=3\n"
-                            "[console]\ndirectory=/var/log/x\nlog-size=8 KiB\n"
-                            "keep-seconds=0\nkeep-logs=7\n"
-                            "[daemon]\ngroup=wheel\nworkers=5\nlibvirt-patience=7\nrunning-launches=6\n"
-                            "[leases]\ngrace=7\n"
-                            "[limits]\nmachines=10\nmachines-per-user=11\nvcpus=12\n"
-                            "vcpus-per-user=13\nmemory=14 GiB\nmemory-per-user=15 B\n"
-                            "locked-memory=18 GiB\nlocked-memory-per-user=19 B\n"
-                            "locked-memory-reserve=20 MiB\n"
-                            "pending-launches=16\npending-launches-per-user=17\n");
+    g_autofree char *path = file_with(
+        "a.conf",
+        "[iommu]\norder=virtio\n"
+        "[machine]\naccelerator=tcg\nmemory= 2 GiB \nvcpus=3\n"
+        "[console]\ndirectory=/var/log/x\nlog-size=8 KiB\n"
+        "keep-seconds=0\nkeep-logs=7\n"
+        "[daemon]\ngroup=wheel\nworkers=5\nlibvirt-patience=7\nverify-timeout=9\nrunning-launches=6\n"
+        "[leases]\ngrace=7\n"
+        "[limits]\nmachines=10\nmachines-per-user=11\nvcpus=12\n"
+        "vcpus-per-user=13\nmemory=14 GiB\nmemory-per-user=15 B\n"
+        "locked-memory=18 GiB\nlocked-memory-per-user=19 B\n"
+        "locked-memory-reserve=20 MiB\n"
+        "pending-launches=16\npending-launches-per-user=17\n");
     const ViommuAmounts limits = {{10, 12, 14 * VIOMMU_GIB, 18 * VIOMMU_GIB, 16}, {11, 13, 15, 19, 17}};
 
     ck_assert_msg(viommu_config_load_file(config, path, &error), "%s", error ? error->message : "");
@@ -106,6 +107,7 @@ START_TEST(every_key_is_read)
     ck_assert_str_eq(config->group, "wheel");
     ck_assert_uint_eq(config->workers, 5);
     ck_assert_uint_eq(config->patience_sec, 7);
+    ck_assert_uint_eq(config->verify_timeout_sec, 9);
     ck_assert_uint_eq(config->running_launches, 6);
     ck_assert_uint_eq(config->grace_seconds, 7);
     ck_assert_mem_eq(&config->limits, &limits, sizeof(limits));

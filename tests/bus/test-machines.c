@@ -329,6 +329,31 @@ START_TEST(stop_twice)
 END_TEST
 
 /* Stopped at whatever point of its launch: either it had come up and goes, or the launch says that it was stopped. */
+/* libvirt's test driver has neither agents nor consoles: nothing can look inside. */
+START_TEST(verify)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *path = harness_launch(harness, PLAIN);
+    sd_bus_message *ask = harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, "Verify");
+    sd_bus_message *too_long = harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, "Verify");
+    g_autoptr(HarnessError) blind = NULL, refused = NULL, undone = NULL;
+
+    ck_assert_int_ge(sd_bus_message_append(ask, "t", UINT64_C(0)), 0);
+    blind = harness_call_error(harness, ask);
+    harness_assert_error(blind, "NotSupported", "nothing can look inside of machine 'one'");
+    ck_assert_int_ge(sd_bus_message_append(too_long, "t", UINT64_C(3601)), 0);
+    refused = harness_call_error(harness, too_long);
+    harness_assert_error(refused, "InvalidRequest", "3601 seconds are more than 3600");
+    harness_assert_property(harness, path, "State", "'running'");
+    /* A launch that cannot be proven leaves nothing. */
+    undone = harness_refused(harness, "Launch",
+                             "{'name': <'two'>, 'arch': <'x86_64'>, 'iommu': <{'is-supported': <true>}>, "
+                             "'wait': <'verified'>}");
+    harness_assert_error(undone, "NotVerified", "nothing can look inside of machine 'two'");
+    ck_assert_uint_eq(harness_count(harness), 1);
+}
+END_TEST
+
 START_TEST(stop_while_launching)
 {
     g_autoptr(Harness) harness = harness_new_ready();
@@ -378,6 +403,7 @@ static const HarnessScenario scenarios[] = {
     {"managed-objects", &managed_objects},
     {"stop-twice", &stop_twice},
     {"stop-while-launching", &stop_while_launching},
+    {"verify", &verify},
     {"many", &many},
     {NULL, NULL},
 };

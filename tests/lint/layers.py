@@ -17,7 +17,7 @@ RESERVED = [
     ("threads", r'\b(g_thread_(new|pool)|pthread_create|g_mutex_|GMutex|GCond\b)',
      r"(daemon/(worker|loop|backend-libvirt[-a-z]*)|tests/.*)\.[ch]$"),
     ("libxml2", r'#include <libxml/', r"(lib/(xmlr|caps|metadata)|tests/.*)\.[ch]$"),
-    ("json-glib", r'#include <json-glib/', r"(tools/.*|tests/.*)\.[ch]$"),
+    ("json-glib", r'#include <json-glib/', r"(tools/.*|tests/.*|daemon/backend-libvirt-agent)\.[ch]$"),
     ("fork", r'\b(fork|vfork)\s*\(', r"tests/.*\.c$"),
 ]
 
