@@ -63,7 +63,7 @@ void viommu_backend_set_patience(ViommuBackend *backend, unsigned seconds);
 /** Before the first call: the host's hardware is read below the directory @root, as if it were "/".  Borrowed. */
 void viommu_backend_set_root(ViommuBackend *backend, const char *root);
 /* How many guests' agents can be asked at once. */
-#define VIOMMU_BACKEND_AGENTS 4u
+#define VIOMMU_BACKEND_AGENTS 8u
 /** Starts the event thread's connection and its reconnecting (every second at first, then every ten). */
 bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *userdata, GError **error);
 /** libvirt's daemon takes a connection and does not answer: freeing the backend would wait until it does. */

@@ -19,6 +19,7 @@ struct ViommuManager {
     ViommuSettle *settle;
     GHashTable *operations; /* UUID -> ViommuOperation, owned */
     ViommuAdmission *admission;
+    GHashTable *asked;         /* as daemon/verify.h has it */
     GHashTable *verifications; /* UUID -> what manager-verify.c has of it, owned */
     ViommuLeases *leases;
     bool admitting; /* somebody further up does it */

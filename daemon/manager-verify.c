@@ -29,6 +29,7 @@ static void free_verification(void *data)
 
 void viommu_manager_verify_init(ViommuManager *manager)
 {
+    manager->asked = g_hash_table_new(NULL, NULL);
     manager->verifications = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_verification);
 }
 
@@ -112,7 +113,7 @@ static Verification *begin(ViommuManager *manager, const ViommuMachine *machine,
                            GError **error)
 {
     ViommuVerifyContext context = {manager->context.loop, manager->context.agents, manager->context.backend,
-                                   manager->has_consoles};
+                                   manager->has_consoles, manager->asked};
     Verification *verification = g_new0(Verification, 1);
     ViommuVerifyCalls calls = {find, on_done, verification};
 

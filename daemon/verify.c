@@ -12,7 +12,9 @@ typedef struct Question {
     ViommuVerify *verify; /* NULL: nobody wants to know any more.  Loop thread only. */
     ViommuBackend *backend;
     char *uuid;
-    int dropped; /* atomic: so does the worker */
+    GHashTable *asked; /* a reference */
+    void *owner;       /* in it */
+    int dropped;       /* atomic: so does the worker */
     char *output;
     GError *error;
 } Question;
@@ -24,6 +26,7 @@ struct ViommuVerify {
     uint64_t seconds, end_usec;
     sd_event_source *timer;
     Question *question; /* under way; NULL: none */
+    bool rests;         /* for one round after an answer: then it is the turn of the owner's other guests */
     bool no_agent;      /* there is none, or none that may: asking again changes nothing */
     char *agent_words;  /* why it told nothing; NULL: it did, or was not asked yet */
     char *cause;        /* why it is not proven, by the last report; NULL: there was none */
@@ -31,6 +34,8 @@ struct ViommuVerify {
 
 static void free_question(Question *question)
 {
+    g_hash_table_remove(question->asked, question->owner);
+    g_hash_table_unref(question->asked);
     g_free(question->uuid);
     g_free(question->output);
     g_clear_error(&question->error);
@@ -183,15 +188,22 @@ static void done_ask(void *data)
 
     if (verify) {
         verify->question = NULL;
+        verify->rests = true;
         take_answer(verify, question);
     }
     free_question(question);
 }
 
-static void ask_agent(ViommuVerify *verify)
+static void ask_agent(ViommuVerify *verify, uint32_t owner_uid)
 {
-    Question *question = g_new0(Question, 1);
+    void *owner = GUINT_TO_POINTER(owner_uid);
+    Question *question;
 
+    if (!g_hash_table_add(verify->context.asked, owner))
+        return;
+    question = g_new0(Question, 1);
+    question->asked = g_hash_table_ref(verify->context.asked);
+    question->owner = owner;
     question->verify = verify;
     question->backend = verify->context.backend;
     question->uuid = g_strdup(verify->uuid);
@@ -204,20 +216,23 @@ static void ask_agent(ViommuVerify *verify)
 static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
 {
     ViommuVerify *verify = userdata;
-    ViommuMachine *machine = find_machine(verify);
-    g_autoptr(ViommuReport) report = NULL;
+    ViommuMachine *machine = verify->calls.find(verify->uuid, verify->calls.userdata);
+    g_autoptr(ViommuReport) report =
+        machine && machine->console ? viommu_console_report(machine->console) : NULL;
 
-    if (!machine)
-        return 0;
-    report = machine->console ? viommu_console_report(machine->console) : NULL;
+    /* The last words of a guest that has ended count, too. */
     if (report && judge(verify, machine, "console", report))
+        return 0;
+    machine = find_machine(verify);
+    if (!machine)
         return 0;
     if ((uint64_t)g_get_monotonic_time() >= verify->end_usec) {
         finish_failed(verify, out_of_time(verify, machine));
         return 0;
     }
-    if (!verify->question && !verify->no_agent)
-        ask_agent(verify);
+    if (!verify->question && !verify->no_agent && !verify->rests)
+        ask_agent(verify, machine->owner_uid);
+    verify->rests = false;
     (void)sd_event_source_set_time_relative(source, LOOK_USEC);
     return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }

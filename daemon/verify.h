@@ -19,6 +19,8 @@ typedef struct ViommuVerifyContext {
     ViommuWorker *agents; /* of its own: guests may let it wait */
     ViommuBackend *backend;
     bool has_consoles;
+    GHashTable *
+        asked; /* uids of which a guest's agent is being asked: one at a time, so that nobody takes all the threads */
 } ViommuVerifyContext;
 
 /** The machine as it is now; NULL: it is gone.  Borrowed. */

@@ -328,7 +328,6 @@ START_TEST(stop_twice)
 }
 END_TEST
 
-/* Stopped at whatever point of its launch: either it had come up and goes, or the launch says that it was stopped. */
 /* libvirt's test driver has neither agents nor consoles: nothing can look inside. */
 START_TEST(verify)
 {
@@ -354,6 +353,7 @@ START_TEST(verify)
 }
 END_TEST
 
+/* Stopped at whatever point of its launch: either it had come up and goes, or the launch says that it was stopped. */
 START_TEST(stop_while_launching)
 {
     g_autoptr(Harness) harness = harness_new_ready();
