@@ -238,6 +238,7 @@ static const Property properties[] = {
     {"RequestId", "s", append_string, AT(request_id)},
     {"LeaseEnd", "t", append_number, AT(lease_end_usec)},
     {"QueuePosition", "u", append_queue_position},
+    {"Verified", "b", append_number, AT(verified)},
     {"Created", "t", append_number, AT(created_usec)},
 };
 
@@ -295,6 +296,7 @@ static const sd_bus_vtable machine_vtable[] = {
     SD_BUS_PROPERTY("RequestId", "s", get_property, 0, FIXED),
     SD_BUS_PROPERTY("LeaseEnd", "t", get_property, 0, HIDDEN_CHANGES),
     SD_BUS_PROPERTY("QueuePosition", "u", get_property, 0, 0),
+    SD_BUS_PROPERTY("Verified", "b", get_property, 0, 0),
     SD_BUS_PROPERTY("Created", "t", get_property, 0, FIXED),
     SD_BUS_VTABLE_END,
 };

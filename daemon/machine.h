@@ -36,6 +36,7 @@ typedef struct ViommuMachine {
     char *client;               /* bus and connection that it is bound to; NULL: none */
     const ViommuQueue *queue;   /* where it waits to be launched; NULL: it does not.  Borrowed. */
     bool launching;             /* it has waited */
+    int verified;               /* flag: proven from inside; kept by this viommud only */
     bool announced;             /* waiting, planned or adopted: clients may see it */
     bool busy;      /* a launch or a stop is under way, which will say itself what becomes of it */
     unsigned epoch; /* of the registry, when it last changed */

@@ -52,12 +52,12 @@ void viommu_manager_settled(void *manager);
 void viommu_manager_lease_ended(ViommuMachine *machine, void *manager);
 
 void viommu_manager_verify_init(ViommuManager *manager);
-/** The launch of @machine, which runs, is to end with its proof: @waiters hear of it, and without it the
- *  machine goes.  Empties @waiters. */
+/** The launch of @machine, which runs, is to end with its proof: @waiters hear of it, and without it the machine goes.  Empties
+ *  @waiters. */
 void viommu_manager_verify_launch(ViommuManager *manager, ViommuMachine *machine, GArray *waiters);
-/** False: no launch of @machine waits for its proof, or too many do. */
-bool viommu_manager_await_verified(ViommuManager *manager, const ViommuMachine *machine,
-                                   const ViommuWaiter *waiter);
+/** The same for @waiter, whose request was sent before. */
+void viommu_manager_verify_again(ViommuManager *manager, const ViommuMachine *machine,
+                                 const ViommuWaiter *waiter);
 /** The daemon ends: all who wait for proofs are told. */
 void viommu_manager_fail_verifications(ViommuManager *manager, const GError *error);
 

@@ -82,6 +82,8 @@ static void on_done(ViommuVerify *verify, GVariant *report, const GError *error,
 
     if (error && machine)
         viommu_journal_not_verified(machine, error);
+    else if (machine)
+        machine->verified = true;
     /* Out of the table first: whoever is answered may ask again. */
     g_hash_table_steal_extended(manager->verifications, uuid, &key, NULL);
     g_free(key);
@@ -184,13 +186,14 @@ void viommu_manager_verify_launch(ViommuManager *manager, ViommuMachine *machine
         undo_launch(manager, machine, launches, error);
 }
 
-bool viommu_manager_await_verified(ViommuManager *manager, const ViommuMachine *machine,
-                                   const ViommuWaiter *waiter)
+void viommu_manager_verify_again(ViommuManager *manager, const ViommuMachine *machine,
+                                 const ViommuWaiter *waiter)
 {
-    Verification *verification = g_hash_table_lookup(manager->verifications, machine->uuid);
+    g_autoptr(GError) error = NULL;
+    Verification *verification = join(manager, machine, 0, &error);
 
-    if (!verification || verification->launches->len == 0 || verification->launches->len >= WAITERS_MAX)
-        return false;
-    g_array_append_val(verification->launches, *waiter);
-    return true;
+    if (verification)
+        g_array_append_val(verification->launches, *waiter);
+    else
+        viommu_waiter_fail(waiter, error);
 }

@@ -129,14 +129,18 @@ static void refuse_launch(const ViommuRequest *request, uint32_t uid, const Viom
     viommu_waiter_fail(waiter, error);
 }
 
-static void await_launch(ViommuManager *manager, ViommuMachine *machine, const ViommuWaiter *waiter)
+static void await_launch(ViommuManager *manager, ViommuMachine *machine, bool verified,
+                         const ViommuWaiter *waiter)
 {
     ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
     ViommuOutcome outcome = {.machine = machine};
     g_autoptr(GError) error = NULL;
 
     if (!operation || !operation->launch || operation->answered) {
-        if (!viommu_manager_await_verified(manager, machine, waiter))
+        /* Its proof may be missing, as viommud was started anew meanwhile. */
+        if (verified && !machine->verified)
+            viommu_manager_verify_again(manager, machine, waiter);
+        else
             viommu_waiter_answer(waiter, &outcome);
         return;
     }
@@ -169,7 +173,7 @@ static bool launch_again(ViommuManager *manager, const ViommuRequest *request, u
         refuse_launch(request, uid, waiter, error);
         return true;
     }
-    await_launch(manager, machine, waiter);
+    await_launch(manager, machine, request->wait == VIOMMU_WAIT_VERIFIED, waiter);
     return true;
 }
 

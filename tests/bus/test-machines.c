@@ -344,6 +344,7 @@ START_TEST(verify)
     refused = harness_call_error(harness, too_long);
     harness_assert_error(refused, "InvalidRequest", "3601 seconds are more than 3600");
     harness_assert_property(harness, path, "State", "'running'");
+    harness_assert_property(harness, path, "Verified", "false");
     /* A launch that cannot be proven leaves nothing. */
     undone = harness_refused(harness, "Launch",
                              "{'name': <'two'>, 'arch': <'x86_64'>, 'iommu': <{'is-supported': <true>}>, "
