@@ -348,6 +348,24 @@ bool viommu_auth_uid(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, 
     return caller != NULL;
 }
 
+static ViommuAskerKind kind_of(const ViommuAuth *auth, Caller *caller)
+{
+    if (!auth->group)
+        return VIOMMU_ASKER_OWN;
+    if (viommu_auth_is_trusted(auth, caller->uid))
+        return VIOMMU_ASKER_ROOT;
+    return is_member(auth, caller) ? VIOMMU_ASKER_MEMBER : VIOMMU_ASKER_OUTSIDER;
+}
+
+bool viommu_auth_asker(ViommuAuth *auth, sd_bus_message *call, ViommuAsker *ret_asker, GError **error)
+{
+    Caller *caller = find_caller(auth, call, error);
+
+    if (caller)
+        *ret_asker = (ViommuAsker){.kind = kind_of(auth, caller), .uid = caller->uid};
+    return caller != NULL;
+}
+
 bool viommu_auth_sees(ViommuAuth *auth, sd_bus_message *call, const ViommuMachine *machine)
 {
     const Caller *caller = find_caller(auth, call, NULL);

@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 #include "daemon/machine.h"
+#include "lib/asker.h"
 
 typedef struct ViommuAuth ViommuAuth;
 
@@ -57,6 +58,8 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
                                    GError **error);
 /** Who sent @call.  Fails: POLICY_REFUSED. */
 bool viommu_auth_uid(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, GError **error);
+/** Who sent @call, and what the site's policy takes it for; asks the user database, once for each connection.  Fails: POLICY_REFUSED. */
+bool viommu_auth_asker(ViommuAuth *auth, sd_bus_message *call, ViommuAsker *ret_asker, GError **error);
 /** Whether @uid may do everything: root, and the user that the daemon runs as. */
 bool viommu_auth_is_trusted(const ViommuAuth *auth, uint32_t uid);
 /** Whether the sender of @call sees all of @machine, not only what is open. */

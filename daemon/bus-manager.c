@@ -46,14 +46,14 @@ static int method_launch(sd_bus_message *call, void *userdata, sd_bus_error *unu
     g_autofree char *client = NULL;
     ViommuRequest *request;
     ViommuWaiter waiter;
-    uint32_t uid;
+    ViommuAsker asker;
     bool bound;
 
-    if (!viommu_auth_uid(bus->auth, call, &uid, &error))
+    if (!viommu_auth_asker(bus->auth, call, &asker, &error))
         return viommu_bus_reply_error(call, error, NULL);
     request = read_request(call, &error);
     if (!request) {
-        viommu_journal_not_launched(&(ViommuJournalSubject){.owner_uid = &uid}, error, NULL);
+        viommu_journal_not_launched(&(ViommuJournalSubject){.owner_uid = &asker.uid}, error, NULL);
         return viommu_bus_reply_error(call, error, NULL);
     }
     bound = request->lease.bind == VIOMMU_BIND_CLIENT;
@@ -62,7 +62,7 @@ static int method_launch(sd_bus_message *call, void *userdata, sd_bus_error *unu
         viommu_request_free(request);
         return 1;
     }
-    viommu_manager_launch(bus->manager, request, uid, client, &waiter);
+    viommu_manager_launch(bus->manager, request, &asker, client, &waiter);
     if (bound && client)
         viommu_bus_clients_hold(bus->clients, client);
     return 1;
@@ -71,17 +71,18 @@ static int method_launch(sd_bus_message *call, void *userdata, sd_bus_error *unu
 static int dry_run(sd_bus_message *call, ViommuBus *bus, bool brief)
 {
     g_autoptr(GError) error = NULL;
-    ViommuRequest *request;
+    ViommuEnquiry enquiry = {.brief = brief};
     ViommuWaiter waiter;
 
-    request = read_request(call, &error);
-    if (!request)
+    if (viommu_auth_asker(bus->auth, call, &enquiry.asker, &error))
+        enquiry.request = read_request(call, &error);
+    if (!enquiry.request)
         return viommu_bus_reply_error(call, error, NULL);
     if (!viommu_bus_reply_later(bus, call, brief ? reply_model : viommu_bus_reply_report, &waiter)) {
-        viommu_request_free(request);
+        viommu_request_free(enquiry.request);
         return 1;
     }
-    viommu_manager_plan(bus->manager, request, brief, &waiter);
+    viommu_manager_plan(bus->manager, &enquiry, &waiter);
     return 1;
 }
 

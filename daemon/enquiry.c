@@ -9,6 +9,7 @@
 typedef struct Dry {
     const ViommuPolicy *policy;
     ViommuRequest *request;
+    ViommuAsker asker;
     ViommuWaiter waiter;
     bool brief; /* the model is all that is wanted */
 } Dry;
@@ -20,7 +21,8 @@ static void plan_dry(const ViommuHost *host, const GError *host_error, void *use
     g_autoptr(GPtrArray) reasons = NULL;
     g_autoptr(GError) error = NULL;
     g_autoptr(GVariant) report = NULL;
-    ViommuPlanInput input = {.request = dry->request, .host = host, .policy = dry->policy};
+    ViommuPlanInput input = {
+        .request = dry->request, .host = host, .policy = dry->policy, .asker = &dry->asker};
     ViommuOutcome outcome = {.error = host_error};
 
     if (host && viommu_plan_build(&input, &plan, &reasons, &error)) {
@@ -37,12 +39,12 @@ static void plan_dry(const ViommuHost *host, const GError *host_error, void *use
     g_free(dry);
 }
 
-void viommu_enquiry_plan(ViommuHostinfo *hostinfo, const ViommuPolicy *policy, ViommuRequest *request,
-                         bool brief, const ViommuWaiter *waiter)
+void viommu_enquiry_plan(ViommuHostinfo *hostinfo, const ViommuPolicy *policy, const ViommuEnquiry *enquiry,
+                         const ViommuWaiter *waiter)
 {
     Dry *dry = g_new(Dry, 1);
 
-    *dry = (Dry){policy, request, *waiter, brief};
+    *dry = (Dry){policy, enquiry->request, enquiry->asker, *waiter, enquiry->brief};
     viommu_hostinfo_get(hostinfo, plan_dry, dry);
 }
 

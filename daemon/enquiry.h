@@ -7,12 +7,20 @@
 #include "daemon/hostinfo.h"
 #include "daemon/outcome.h"
 #include "daemon/worker.h"
+#include "lib/asker.h"
 #include "lib/policy.h"
 #include "lib/request.h"
 
-/** Takes @request.  Makes nothing.  @brief: the outcome has the model only, no report and no XML. */
-void viommu_enquiry_plan(ViommuHostinfo *hostinfo, const ViommuPolicy *policy, ViommuRequest *request,
-                         bool brief, const ViommuWaiter *waiter);
+/* A dry run that is wanted. */
+typedef struct ViommuEnquiry {
+    ViommuRequest *request;
+    ViommuAsker asker;
+    bool brief; /* the outcome has the model only, no report and no XML */
+} ViommuEnquiry;
+
+/** Takes the request of @enquiry.  Makes nothing. */
+void viommu_enquiry_plan(ViommuHostinfo *hostinfo, const ViommuPolicy *policy, const ViommuEnquiry *enquiry,
+                         const ViommuWaiter *waiter);
 void viommu_enquiry_xml(ViommuBackend *backend, ViommuWorker *worker, const char *uuid,
                         const ViommuWaiter *waiter);
 void viommu_enquiry_reset(ViommuBackend *backend, ViommuWorker *worker, const char *uuid,

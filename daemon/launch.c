@@ -29,6 +29,7 @@ struct ViommuLaunch {
     ViommuRequest *request;
     char *name, *uuid;
     uint32_t owner_uid;
+    ViommuAsker asker;
     uint64_t created_usec;
     uint64_t lease_end_usec; /* 0: no lease, or not begun */
     char *client;
@@ -87,7 +88,8 @@ ViommuLaunch *viommu_launch_new(const ViommuLaunchContext *context, ViommuReques
     launch->request = request;
     launch->name = g_strdup(identity->name);
     launch->uuid = g_strdup(identity->uuid);
-    launch->owner_uid = identity->owner_uid;
+    launch->owner_uid = identity->asker.uid;
+    launch->asker = identity->asker;
     launch->created_usec = identity->created_usec;
     launch->client = g_strdup(identity->client);
     launch->vetoes = g_array_new(FALSE, FALSE, sizeof(ViommuVeto));
@@ -164,6 +166,7 @@ static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
         .uuid = launch->uuid,
         .claims = (const ViommuClaim *)(void *)claims->data,
         .n_claims = claims->len,
+        .asker = &launch->asker,
         .vetoes = (const ViommuVeto *)(void *)launch->vetoes->data,
         .n_vetoes = launch->vetoes->len,
     };

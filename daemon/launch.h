@@ -10,6 +10,7 @@
 #include "daemon/files.h"
 #include "daemon/hostinfo.h"
 #include "daemon/worker.h"
+#include "lib/asker.h"
 #include "lib/lifecycle.h"
 #include "lib/metadata.h"
 #include "lib/policy.h"
@@ -31,7 +32,7 @@ typedef struct ViommuLaunchContext {
 typedef struct ViommuLaunchIdentity {
     const char *name;
     const char *uuid;
-    uint32_t owner_uid;
+    ViommuAsker asker; /* its owner */
     uint64_t created_usec;
     const char *client; /* bus and connection that it is bound to; NULL: none */
 } ViommuLaunchIdentity;

@@ -3,7 +3,6 @@
 #include "daemon/manager-parts.h"
 
 #include <time.h>
-#include "daemon/enquiry.h"
 #include "daemon/journal.h"
 #include "daemon/log.h"
 #include "lib/error.h"
@@ -208,13 +207,13 @@ static void admit(ViommuManager *manager)
     manager->admitting = false;
 }
 
-static void begin_launch(ViommuManager *manager, ViommuRequest *request, ViommuMachine *machine,
-                         const ViommuWaiter *waiter)
+static void begin_launch(ViommuManager *manager, ViommuRequest *request, const ViommuAsker *asker,
+                         ViommuMachine *machine, const ViommuWaiter *waiter)
 {
     ViommuLaunchContext context = {manager->context.backend, manager->context.worker,
                                    manager->hostinfo,        &manager->context.config->policy,
                                    manager->admission,       manager->context.files};
-    ViommuLaunchIdentity identity = {machine->name, machine->uuid, machine->owner_uid, machine->created_usec,
+    ViommuLaunchIdentity identity = {machine->name, machine->uuid, *asker, machine->created_usec,
                                      machine->client};
     ViommuOperation *operation = viommu_operations_add(manager->operations, machine->uuid);
     g_autofree char *uuid = g_strdup(machine->uuid);
@@ -229,12 +228,13 @@ static void begin_launch(ViommuManager *manager, ViommuRequest *request, ViommuM
         viommu_registry_announce(manager->registry, machine);
 }
 
-void viommu_manager_launch(ViommuManager *manager, ViommuRequest *taken, uint32_t uid, const char *client,
-                           const ViommuWaiter *waiter)
+void viommu_manager_launch(ViommuManager *manager, ViommuRequest *taken, const ViommuAsker *asker,
+                           const char *client, const ViommuWaiter *waiter)
 {
     g_autoptr(ViommuRequest) request = taken;
     g_autoptr(GError) error = NULL;
     ViommuMachine *machine = NULL;
+    uint32_t uid = asker->uid;
 
     if (launch_again(manager, request, uid, waiter))
         return;
@@ -246,7 +246,7 @@ void viommu_manager_launch(ViommuManager *manager, ViommuRequest *taken, uint32_
         return;
     }
     machine->client = request->lease.bind == VIOMMU_BIND_CLIENT ? g_strdup(client) : NULL;
-    begin_launch(manager, g_steal_pointer(&request), machine, waiter);
+    begin_launch(manager, g_steal_pointer(&request), asker, machine, waiter);
 }
 
 static void on_planned(ViommuManager *manager, ViommuMachine *machine)
@@ -333,10 +333,9 @@ static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata)
 
 /* --- Other calls --- */
 
-void viommu_manager_plan(ViommuManager *manager, ViommuRequest *request, bool brief,
-                         const ViommuWaiter *waiter)
+void viommu_manager_plan(ViommuManager *manager, const ViommuEnquiry *enquiry, const ViommuWaiter *waiter)
 {
-    viommu_enquiry_plan(manager->hostinfo, &manager->context.config->policy, request, brief, waiter);
+    viommu_enquiry_plan(manager->hostinfo, &manager->context.config->policy, enquiry, waiter);
 }
 
 void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include "daemon/backend.h"
 #include "daemon/config.h"
+#include "daemon/enquiry.h"
 #include "daemon/files.h"
 #include "daemon/hostinfo.h"
 #include "daemon/loop.h"
@@ -56,13 +57,12 @@ void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void
 /** Takes @request.  @client is what a machine is bound to whose request says so.  The outcome has the machine when it has
  *  come as far as the request's wait says.  Fails: as a plan and libvirt fail; EXISTS for a name or a request-id in use;
  *  BUSY and POLICY_REFUSED at a limit. */
-void viommu_manager_launch(ViommuManager *manager, ViommuRequest *request, uint32_t uid, const char *client,
-                           const ViommuWaiter *waiter);
+void viommu_manager_launch(ViommuManager *manager, ViommuRequest *request, const ViommuAsker *asker,
+                           const char *client, const ViommuWaiter *waiter);
 /** Ends the machines that are bound to @client. */
 void viommu_manager_client_gone(ViommuManager *manager, const char *client);
-/** Takes @request.  A dry run; the outcome has the model, and unless @brief the report. */
-void viommu_manager_plan(ViommuManager *manager, ViommuRequest *request, bool brief,
-                         const ViommuWaiter *waiter);
+/** Takes the request of @enquiry.  A dry run; the outcome has the model, and unless it is brief the report. */
+void viommu_manager_plan(ViommuManager *manager, const ViommuEnquiry *enquiry, const ViommuWaiter *waiter);
 /** Ends @machine, which is gone when @waiter hears of it.  @seconds for the guest to end by itself; 0 also hurries an
  *  earlier stop. */
 void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_t seconds,

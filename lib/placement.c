@@ -399,6 +399,11 @@ static bool take_unseen(Choosing *choosing, GError **error)
 {
     const GPtrArray *asked = choosing->input->request->hostdevs;
 
+    if (!choosing->input->blind)
+        return refuse(choosing, "hostdev-unseen", VIOMMU_ERROR_NOT_SUPPORTED, error,
+                      "hostdevs: nothing of this host's PCI devices can be seen from here, and one that is "
+                      "not looked at may be the host's own disk; let viommud see /sys (a service: without "
+                      "InaccessiblePaths=/sys and the like)");
     for (guint i = 0; i < asked->len; i++) {
         const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
         ViommuPciDevice device = {.address = hostdev->address,

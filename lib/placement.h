@@ -45,6 +45,8 @@ typedef struct ViommuPlacementInput {
     const ViommuTopology *topology;
     const ViommuClaim *claims; /* of others; NULL: none */
     size_t n_claims;
+    bool
+        blind; /* addresses are passed on also where no device can be seen, to be checked by libvirt and the kernel alone */
     bool unprivileged; /* libvirt runs as an ordinary user: only what that user may open can be picked */
 } ViommuPlacementInput;
 

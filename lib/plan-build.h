@@ -15,11 +15,16 @@ typedef struct ViommuPlanBuild {
 /** Adds a reason, and sets @error to NOT_SUPPORTED; returns false. */
 bool viommu_plan_refuse(ViommuPlanBuild *build, const char *rule, GError **error, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
+/** The same with POLICY_REFUSED: it is not for whoever asks. */
+bool viommu_plan_refuse_policy(ViommuPlanBuild *build, const char *rule, GError **error, const char *format,
+                               ...) G_GNUC_PRINTF(4, 5);
 /** A default taken, or a side effect, in plain words. */
 void viommu_plan_note(ViommuPlanBuild *build, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /** What a person should know before using it. */
 void viommu_plan_warn(ViommuPlanBuild *build, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/** plan-policy: whether the site lets the asker have what is asked for.  Looks at no host.  Fails: POLICY_REFUSED. */
+bool viommu_plan_check_policy(ViommuPlanBuild *build, GError **error);
 /** plan-machine: architecture, emulator, machine, accelerator, vCPUs, in this order. Fails: NOT_SUPPORTED. */
 bool viommu_plan_settle_machine(ViommuPlanBuild *build, GError **error);
 /** plan-machine: how the CPU is described to libvirt. */

@@ -76,8 +76,12 @@ static bool check_nodes(const ViommuPlanInput *input, const ViommuPlan *plan, GE
 bool viommu_plan_hostdevs_place(const ViommuPlanInput *input, const ViommuEmulator *emulator,
                                 ViommuPlan *plan, const char **ret_rule, GError **error)
 {
-    ViommuPlacementInput placing = {input->request, &input->host->topology, input->claims, input->n_claims,
-                                    input->host->unprivileged == 1};
+    ViommuPlacementInput placing = {.request = input->request,
+                                    .topology = &input->host->topology,
+                                    .claims = input->claims,
+                                    .n_claims = input->n_claims,
+                                    .blind = !input->asker || input->asker->kind == VIOMMU_ASKER_OWN,
+                                    .unprivileged = input->host->unprivileged == 1};
 
     if (!viommu_placement_choose(&placing, &plan->placement, ret_rule, error))
         return false;

@@ -9,17 +9,25 @@
 #include "lib/plan-build.h"
 #include "lib/plan-hostdevs.h"
 
+#define REFUSE(code)                                                                         \
+    g_autofree char *text = NULL;                                                            \
+    va_list arguments;                                                                       \
+    va_start(arguments, format);                                                             \
+    text = g_strdup_vprintf(format, arguments);                                              \
+    va_end(arguments);                                                                       \
+    g_ptr_array_add(build->reasons, viommu_reason_new(VIOMMU_MODEL_NONE, rule, "%s", text)); \
+    g_set_error_literal(error, VIOMMU_ERROR, code, text);                                    \
+    return false
+
 bool viommu_plan_refuse(ViommuPlanBuild *build, const char *rule, GError **error, const char *format, ...)
 {
-    g_autofree char *text = NULL;
-    va_list arguments;
+    REFUSE(VIOMMU_ERROR_NOT_SUPPORTED);
+}
 
-    va_start(arguments, format);
-    text = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    g_ptr_array_add(build->reasons, viommu_reason_new(VIOMMU_MODEL_NONE, rule, "%s", text));
-    g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED, text);
-    return false;
+bool viommu_plan_refuse_policy(ViommuPlanBuild *build, const char *rule, GError **error, const char *format,
+                               ...)
+{
+    REFUSE(VIOMMU_ERROR_POLICY_REFUSED);
 }
 
 void viommu_plan_note(ViommuPlanBuild *build, const char *format, ...)
@@ -223,7 +231,7 @@ static void settle_rest(ViommuPlanBuild *build)
 
 static bool build_plan(ViommuPlanBuild *build, GError **error)
 {
-    if (!viommu_plan_settle_machine(build, error) ||
+    if (!viommu_plan_check_policy(build, error) || !viommu_plan_settle_machine(build, error) ||
         !settle_hostdevs(build, viommu_plan_hostdevs_place, error) || !settle_memory(build, error) ||
         !settle_iommu(build, error) || !settle_hostdevs(build, viommu_plan_hostdevs_settle, error) ||
         !settle_firmware(build, error) || !viommu_plan_check_disks(build, error))

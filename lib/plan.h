@@ -3,6 +3,7 @@
 #pragma once
 
 #include <glib.h>
+#include "lib/asker.h"
 #include "lib/handover.h"
 #include "lib/host.h"
 #include "lib/iommu.h"
@@ -84,13 +85,14 @@ typedef struct ViommuPlanInput {
     const char *uuid; /* NULL: one derived from the request, so that a dry run is the same each time */
     const ViommuClaim *claims; /* PCI devices that others have; NULL: none */
     size_t n_claims;
+    const ViommuAsker *asker; /* NULL: nobody in particular, whom no policy binds */
     const ViommuVeto *vetoes; /* libvirt's refusals so far */
     size_t n_vetoes;
 } ViommuPlanInput;
 
 /** @ret_plan owned; untouched on failure.
  *  @ret_reasons owned GPtrArray of ViommuReason: on failure all that speaks against it; untouched on success. May be NULL.
- *  Fails: NOT_SUPPORTED, INVALID_REQUEST.  Pure; any thread; same input, same plan. */
+ *  Fails: NOT_SUPPORTED, INVALID_REQUEST, POLICY_REFUSED, BUSY.  Pure; any thread; same input, same plan. */
 bool viommu_plan_build(const ViommuPlanInput *input, ViommuPlan **ret_plan, GPtrArray **ret_reasons,
                        GError **error);
 void viommu_plan_free(ViommuPlan *plan);
