@@ -6,13 +6,12 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "lib/error.h"
 
 #define UUID_LENGTH 36
-/* Larger than any kernel or initrd that a machine could boot. */
-#define BYTES_MAX ((off_t)4 << 30)
-#define CHUNK     ((size_t)16 << 20)
+#define CHUNK       ((off_t)16 << 20)
 
 static const char *const names[] = {[VIOMMU_COPY_KERNEL] = "kernel", [VIOMMU_COPY_INITRD] = "initrd"};
 G_STATIC_ASSERT(G_N_ELEMENTS(names) == VIOMMU_COPY_LAST);
@@ -22,39 +21,103 @@ char *viommu_copies_path(const char *directory, const char *uuid, ViommuCopy wha
     return g_strdup_printf("%s/%s.%s", directory, uuid, names[what]);
 }
 
-/* Shares the blocks where the file systems can.  As the system call: how much; 0 at the end. */
-static ssize_t copy_some(int from, int to, off_t *at)
+static bool check_size(off_t bytes, GError **error)
 {
-    ssize_t n = copy_file_range(from, at, to, NULL, CHUNK, 0);
+    if (bytes == 0)
+        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "it is empty");
+    else if ((uint64_t)bytes > VIOMMU_COPY_BYTES_MAX)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+                    "it is larger than %" G_GUINT64_FORMAT
+                    " MiB, and no kernel or initrd may be; boot from a disk",
+                    VIOMMU_COPY_BYTES_MAX >> 20);
+    return bytes > 0 && (uint64_t)bytes <= VIOMMU_COPY_BYTES_MAX;
+}
+
+bool viommu_copies_measure(int fd, uint64_t *ret_bytes, GError **error)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) < 0) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "its size cannot be read: %s",
+                    g_strerror(errno));
+        return false;
+    }
+    if (!check_size(info.st_size, error))
+        return false;
+    *ret_bytes = (uint64_t)info.st_size;
+    return true;
+}
+
+/* Shares the blocks where the file systems can.  As the system call: how much; 0 at the end. */
+static ssize_t copy_some(int from, int to, off_t *at, off_t bytes)
+{
+    off_t there = *at;
+    ssize_t n = copy_file_range(from, at, to, &there, (size_t)bytes, 0);
 
     if (n >= 0 || (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP))
         return n;
-    return sendfile(to, from, at, CHUNK);
+    return lseek(to, *at, SEEK_SET) < 0 ? -1 : sendfile(to, from, at, (size_t)bytes);
 }
 
-static bool copy_all(int from, int to, const char *path, GError **error)
+static bool copy_piece(int from, int to, off_t at, off_t end)
 {
-    off_t at = 0;
-    ssize_t n;
+    ssize_t n = 1;
 
-    while ((n = copy_some(from, to, &at)) > 0 && at <= BYTES_MAX)
-        ;
-    if (n < 0)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot copy it to '%s': %s", path,
-                    g_strerror(errno));
-    else if (at == 0)
-        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "it is empty");
-    else if (at > BYTES_MAX)
-        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "it is larger than 4 GiB");
-    return n == 0 && at > 0 && at <= BYTES_MAX;
+    while (at < end && n > 0)
+        n = copy_some(from, to, &at, MIN(end - at, CHUNK));
+    return n >= 0;
 }
 
-bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what, int fd, GError **error)
+/* Where data begins at or behind @at, and ends, before @end; a file system that knows no holes has data everywhere. */
+static bool find_piece(int from, off_t at, off_t end, off_t *ret_begin, off_t *ret_end)
+{
+    off_t begin = lseek(from, at, SEEK_DATA), hole;
+
+    if (begin < 0 && errno == ENXIO)
+        return false;
+    hole = begin < 0 ? -1 : lseek(from, begin, SEEK_HOLE);
+    if (begin >= end)
+        return false;
+    *ret_begin = begin < 0 ? at : begin;
+    *ret_end = hole <= *ret_begin ? end : MIN(hole, end);
+    return true;
+}
+
+/* Only data is written, up to @end: a file that grows meanwhile gives no more than was agreed to. */
+static bool copy_data(int from, int to, off_t end)
+{
+    off_t begin, at = 0;
+
+    while (at < end && find_piece(from, at, end, &begin, &at))
+        if (!copy_piece(from, to, begin, at))
+            return false;
+    return ftruncate(to, end) == 0;
+}
+
+/* The place in @from is the caller's, and stays. */
+static bool copy_all(int from, int to, uint64_t bytes, const char *path, GError **error)
+{
+    off_t place = lseek(from, 0, SEEK_CUR);
+    bool ok = copy_data(from, to, (off_t)bytes);
+    int number = errno;
+
+    if (place >= 0)
+        (void)lseek(from, place, SEEK_SET);
+    if (!ok)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot copy it to '%s': %s", path,
+                    g_strerror(number));
+    return ok;
+}
+
+bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what,
+                        const ViommuCopySource *source, GError **error)
 {
     g_autofree char *path = viommu_copies_path(directory, uuid, what);
     bool ok;
     int to;
 
+    if (!check_size((off_t)source->bytes, error))
+        return false;
     /* QEMU's user goes through; nobody sees what is there. */
     if (g_mkdir_with_parents(directory, 0711) < 0 && errno != EEXIST)
         to = -1;
@@ -65,7 +128,7 @@ bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what
                     g_strerror(errno));
         return false;
     }
-    ok = copy_all(fd, to, path, error);
+    ok = copy_all(source->fd, to, source->bytes, path, error);
     close(to);
     return ok;
 }

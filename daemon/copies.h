@@ -5,6 +5,10 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
+
+/* Of one file; no kernel or initrd that a machine boots is larger. */
+#define VIOMMU_COPY_BYTES_MAX ((uint64_t)512 << 20)
 
 typedef enum ViommuCopy {
     VIOMMU_COPY_KERNEL,
@@ -12,11 +16,20 @@ typedef enum ViommuCopy {
     VIOMMU_COPY_LAST,
 } ViommuCopy;
 
+/* What is copied: @fd, borrowed, from its beginning, and not more than @bytes, however long it has become. */
+typedef struct ViommuCopySource {
+    int fd;
+    uint64_t bytes;
+} ViommuCopySource;
+
+/** How large the copy of what @fd is open on will be.  Fails: INVALID_REQUEST when it is empty or larger than a copy may be; BACKEND. */
+bool viommu_copies_measure(int fd, uint64_t *ret_bytes, GError **error);
 /** Where it is, once it is made. Owned, g_free(). */
 char *viommu_copies_path(const char *directory, const char *uuid, ViommuCopy what);
-/** Copies what @fd is open on, from its beginning.  Makes @directory when it is not there.  Blocks.  Fails: BACKEND when it cannot be
- *  read or written; INVALID_REQUEST when it is empty or too large. */
-bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what, int fd, GError **error);
+/** Copies @source; its holes stay holes, so a copy takes the room that its data needs.  Makes @directory when it is not there.  Blocks.
+ *  Fails: BACKEND when it cannot be read or written; INVALID_REQUEST as viommu_copies_measure(). */
+bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what,
+                        const ViommuCopySource *source, GError **error);
 /** Removes all copies of @uuid.  None is success.  Blocks.  Fails: INTERNAL. */
 bool viommu_copies_remove(const char *directory, const char *uuid, GError **error);
 /** The UUIDs of which there are copies, of char *.  Blocks. Owned. */

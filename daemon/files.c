@@ -28,7 +28,8 @@ struct ViommuFiles {
     char *uuid;
     ViommuHandovers *handovers;
     int copied[VIOMMU_COPY_LAST]; /* to be copied from; -1: not */
-    GArray *disks;                /* of int: to be handed over; -1: not */
+    uint64_t copied_bytes[VIOMMU_COPY_LAST];
+    GArray *disks; /* of int: to be handed over; -1: not */
     ViommuKernel kernel;
     bool kernel_is_known;
 };
@@ -192,7 +193,7 @@ static bool hand_over_boot(ViommuFiles *files, Hold *hold, ViommuCopy what, Viom
         handover->path = g_strdup(hold->path);
         return true;
     }
-    if (!open_held(hold, error))
+    if (!open_held(hold, error) || !viommu_copies_measure(hold->fd, &files->copied_bytes[what], error))
         return false;
     handover->path = viommu_copies_path(files->site->copies, files->uuid, what);
     files->copied[what] = take_fd(&hold->fd);
@@ -342,14 +343,26 @@ const ViommuKernel *viommu_files_kernel(const ViommuFiles *files)
     return files->kernel_is_known ? &files->kernel : NULL;
 }
 
+uint64_t viommu_files_copied_bytes(const ViommuFiles *files)
+{
+    uint64_t sum = 0;
+
+    for (int what = 0; what < VIOMMU_COPY_LAST; what++)
+        sum += files->copied_bytes[what];
+    return sum;
+}
+
 bool viommu_files_copy(const ViommuFiles *files, GError **error)
 {
-    for (int what = 0; what < VIOMMU_COPY_LAST; what++)
-        if (files->copied[what] >= 0 && !viommu_copies_make(files->site->copies, files->uuid,
-                                                            (ViommuCopy)what, files->copied[what], error)) {
-            g_prefix_error(error, "%s: ", boot_keys[what]);
-            return false;
-        }
+    for (int what = 0; what < VIOMMU_COPY_LAST; what++) {
+        const ViommuCopySource source = {files->copied[what], files->copied_bytes[what]};
+
+        if (source.fd < 0 ||
+            viommu_copies_make(files->site->copies, files->uuid, (ViommuCopy)what, &source, error))
+            continue;
+        g_prefix_error(error, "%s: ", boot_keys[what]);
+        return false;
+    }
     return true;
 }
 

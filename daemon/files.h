@@ -39,6 +39,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuFiles, viommu_files_free)
 const ViommuHandovers *viommu_files_handovers(const ViommuFiles *files);
 /** What was read of boot.kernel; NULL: nothing. */
 const ViommuKernel *viommu_files_kernel(const ViommuFiles *files);
+/** How large its copies will be, together. */
+uint64_t viommu_files_copied_bytes(const ViommuFiles *files);
 /** Makes the copies.  Blocks.  Fails as daemon/copies.h says. */
 bool viommu_files_copy(const ViommuFiles *files, GError **error);
 /** The open file of disk @i, for a handover that is open. */
