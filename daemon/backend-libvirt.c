@@ -170,7 +170,8 @@ static bool define_domain(virConnectPtr connection, void *data, GError **error)
     viommu_libvirt_fail(&cause, "cannot define domain '%s'", name);
     if (!call->ret_flag && name_is_taken(connection, name, uuid))
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
-                    "cannot define domain '%s': another domain has this name already", name);
+                    "cannot define domain '%s': another domain has this name already; take another name",
+                    name);
     else
         g_propagate_error(error, g_steal_pointer(&cause));
     return false;

@@ -10,6 +10,7 @@
 #include "lib/nearest.h"
 #include "lib/quantity.h"
 
+#define PREFIX_MAX        24u
 #define CONFIG_FILE       "viommud.conf"
 #define IMAGE_DIRECTORIES "/var/lib/libvirt/images;/var/lib/viommu/images"
 
@@ -29,7 +30,8 @@ struct Key {
     uint64_t min, max;       /* kind_size, kind_number, kind_count */
 };
 
-static const Kind kind_word, kind_size, kind_number, kind_count, kind_path, kind_paths, kind_name;
+static const Kind kind_word, kind_size, kind_number, kind_count, kind_path, kind_paths, kind_name,
+    kind_prefix;
 
 #define LIMIT(name, kind, member)                                                                          \
     {                                                                                                      \
@@ -48,6 +50,7 @@ static const Key keys[] = {
      .min = VIOMMU_MIB,
      .max = (uint64_t)1 << 62},
     {{"machine", "vcpus"}, &kind_count, offsetof(ViommuConfig, policy.default_vcpus), .min = 1, .max = 65535},
+    {{"machine", "name-prefix"}, &kind_prefix, offsetof(ViommuConfig, name_prefix)},
     {{"console", "directory"}, &kind_path, offsetof(ViommuConfig, console_directory)},
     {{"console", "log-size"},
      &kind_size,
@@ -200,6 +203,23 @@ static bool parse_name(const Key *key, const char *text, void *target, GError **
     return true;
 }
 
+/* It becomes part of domains' and of files' names. */
+static bool parse_prefix(const Key *key, const char *text, void *target, GError **error)
+{
+    size_t length = strlen(text);
+
+    if (length == 0 || length > PREFIX_MAX || !g_ascii_isalnum(*text) ||
+        strspn(text, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-_.") != length) {
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+            "'%s' is no prefix: take 1 to %u letters, digits, '-', '_' and '.', the first of them a letter "
+            "or a digit",
+            text, PREFIX_MAX);
+        return false;
+    }
+    return parse_name(key, text, target, error);
+}
+
 static char *format_word(const Key *key, const void *value)
 {
     return g_strdup(viommu_enum_to_string(key->words, *(const int *)value));
@@ -244,6 +264,7 @@ static const Kind kind_count = {parse_count, format_count};
 static const Kind kind_path = {parse_path, format_path};
 static const Kind kind_paths = {parse_paths, format_paths};
 static const Kind kind_name = {parse_name, format_name};
+static const Kind kind_prefix = {parse_prefix, format_name};
 
 static const Key *find_key(const char *group, const char *name)
 {
@@ -426,6 +447,7 @@ ViommuConfig *viommu_config_new(void)
     ViommuConfig *config = g_new0(ViommuConfig, 1);
 
     viommu_policy_init(&config->policy);
+    config->name_prefix = g_strdup("viommu-");
     config->group = g_strdup("viommu");
     config->image_directories = g_strsplit(IMAGE_DIRECTORIES, ";", -1);
     config->workers = 4;
@@ -447,6 +469,7 @@ void viommu_config_free(ViommuConfig *config)
     if (!config)
         return;
     g_free(config->console_directory);
+    g_free(config->name_prefix);
     g_free(config->group);
     g_strfreev(config->image_directories);
     g_ptr_array_unref(config->warnings);

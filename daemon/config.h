@@ -18,6 +18,7 @@
 
 typedef struct ViommuConfig {
     ViommuPolicy policy;
+    char *name_prefix;             /* of domains' names, on the system bus */
     char *console_directory;       /* NULL: the site does not say */
     uint64_t console_log_bytes;    /* the most that one log takes */
     uint64_t console_keep_seconds; /* after the machine is gone */

@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "daemon/backend.h"
@@ -20,6 +21,8 @@
 
 /* Others get what is in there through us. */
 #define CONSOLE_DIRECTORY_MODE 0700
+/* Of qemu:///system. */
+#define NVRAM_DIRECTORY "/var/lib/libvirt/qemu/nvram"
 
 typedef struct Service {
     const ViommuServiceOptions *options;
@@ -174,6 +177,23 @@ static void on_console(const char *uuid, void *userdata)
     viommu_loop_post(service->loop, deliver_console, posted);
 }
 
+/* libvirt's own directory for the firmware's variables, which it makes and labels, and only where it is known. */
+static const char *nvram_directory(const char *uri)
+{
+    return g_str_has_prefix(uri, "qemu") && strstr(uri, ":///system") ? NVRAM_DIRECTORY : NULL;
+}
+
+/* A user's own libvirt has that user's domains only. */
+static void set_names(Service *service)
+{
+    ViommuPolicy *policy = &service->config->policy;
+
+    if (service->options->user)
+        return;
+    policy->name_prefix = service->config->name_prefix;
+    policy->nvram_directory = nvram_directory(viommu_backend_uri(service->backend));
+}
+
 static bool open_backend(Service *service, GError **error)
 {
     unsigned n = (unsigned)service->config->workers;
@@ -187,6 +207,7 @@ static bool open_backend(Service *service, GError **error)
     if (service->options->root)
         viommu_backend_set_root(service->backend, service->options->root);
     set_files(service);
+    set_names(service);
     context = (ViommuManagerContext){service->loop,
                                      service->worker,
                                      service->agents,

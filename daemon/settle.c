@@ -137,6 +137,12 @@ static void undo_done(void *data)
     g_free(undo);
 }
 
+/* Earlier versions gave the domain the machine's name. */
+static const char *name_of(const ViommuDomain *domain, const ViommuMetadata *metadata)
+{
+    return metadata->name ? metadata->name : domain->name;
+}
+
 static void start_undo(ViommuSettle *settle, const ViommuDomain *domain, const ViommuMetadata *metadata)
 {
     Undo *undo = g_new0(Undo, 1);
@@ -144,7 +150,7 @@ static void start_undo(ViommuSettle *settle, const ViommuDomain *domain, const V
     undo->settle = settle;
     undo->backend = settle->backend;
     undo->copies = settle->copies;
-    undo->name = g_strdup(domain->name);
+    undo->name = g_strdup(name_of(domain, metadata));
     undo->uuid = g_strdup(domain->uuid);
     undo->owner_uid = metadata->owner_uid;
     viommu_worker_run(settle->worker, undo_work, undo_done, undo);
@@ -191,17 +197,18 @@ static void finish_launch(ViommuSettle *settle, const ViommuDomain *domain)
 static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const ViommuMetadata *metadata,
                   ViommuState state)
 {
-    const ViommuJournalSubject subject = {domain->name, domain->uuid, &metadata->owner_uid};
+    const char *name = name_of(domain, metadata);
+    const ViommuJournalSubject subject = {name, domain->uuid, &metadata->owner_uid};
     g_autoptr(GError) error = NULL;
     ViommuMachine *machine;
 
-    if (viommu_registry_by_name(settle->registry, domain->name)) {
-        g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS, "another machine has the name of domain '%s'",
-                    domain->name);
+    if (viommu_registry_by_name(settle->registry, name)) {
+        g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+                    "another machine has the name '%s' of domain '%s'", name, domain->name);
         viommu_journal_left_alone(&subject, error);
         return;
     }
-    machine = viommu_machine_new(domain->name, domain->uuid, metadata->owner_uid);
+    machine = viommu_machine_new(name, domain->uuid, metadata->owner_uid);
     viommu_machine_fill(machine, metadata);
     machine->state = state;
     /* Nobody saw how it ended. */

@@ -82,6 +82,7 @@ static void write_os(ViommuXmlWriter *xml, const ViommuPlan *plan)
     write_secure_boot(xml, plan);
     if (plan->firmware_stateful)
         viommu_xml_empty(xml, "loader", "stateless", "no", NULL);
+    viommu_xml_leaf(xml, "nvram", plan->nvram);
     viommu_xml_leaf(xml, "kernel", plan->kernel);
     viommu_xml_leaf(xml, "initrd", plan->initrd);
     viommu_xml_leaf(xml, "cmdline", plan->cmdline);
@@ -428,7 +429,7 @@ char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata)
 
     viommu_xml_open(xml, "domain");
     viommu_xml_attribute(xml, "type", plan->accelerator == VIOMMU_ACCELERATOR_KVM ? "kvm" : "qemu");
-    viommu_xml_leaf(xml, "name", plan->name);
+    viommu_xml_leaf(xml, "name", plan->domain);
     viommu_xml_leaf(xml, "uuid", plan->uuid);
     write_metadata(xml, metadata);
     write_memory(xml, plan);

@@ -88,6 +88,10 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
          "libvirt 9.0 docs/formatdomain.rst (loader stateless, since 8.6.0); measured: 9.0, 11.3, 12.8 (with "
          "12.8 and Debian testing's ovmf the automatic choice is else OVMF.amdsev.fd, which starts no "
          "kernel); matrix: `is-supported: true`, UEFI"},
+    [VIOMMU_FACT_NVRAM_PATH] = {"UEFI variables in a file of a given name", V(9, 0, 0), 0, 0,
+                                "measured: 9.0, 11.3, 12.8 (made, used and removed with the domain); "
+                                "measured: 7.0 makes and uses it, and "
+                                "removes the one that has the domain's name instead"},
     [VIOMMU_FACT_SMMUV3_ACPI_TCG] = {"model smmuv3 with UEFI under TCG", V(5, 5, 0), V(6, 2, 0), 0,
                                      "QEMU 5.2 hw/arm/virt-acpi-build.c (no IORT without an ITS); QEMU "
                                      "18f6290a6a (TCG's ITS, in 6.2); matrix: `is-supported: true`, UEFI"},
@@ -146,6 +150,7 @@ static const char *const words[] = {
     "firmware-efi",
     "firmware-feature",
     "firmware-stateful",
+    "nvram-path",
     "smmuv3-acpi-tcg",
     "virt-many-vcpus-tcg",
     "cpu-maximum",

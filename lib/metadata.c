@@ -45,6 +45,7 @@ static const Attribute attributes[] = {
     {"lease-end", ATTRIBUTE_NUMBER64, AT(lease_end_usec), .optional = true},
     {"boot", ATTRIBUTE_TEXT, AT(boot), .optional = true},
     {"client", ATTRIBUTE_TEXT, AT(client), .optional = true},
+    {"name", ATTRIBUTE_TEXT, AT(name), .optional = true},
 };
 /* Words are read and written through int. */
 G_STATIC_ASSERT(sizeof(ViommuState) == sizeof(int) && sizeof(ViommuModel) == sizeof(int));
@@ -125,6 +126,7 @@ ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest 
 
     *metadata = (ViommuMetadata){
         .owner_uid = owner_uid,
+        .name = g_strcmp0(plan->name, plan->domain) == 0 ? NULL : g_strdup(plan->name),
         .phase = VIOMMU_STATE_DEFINING,
         .request_id = g_strdup(request->request_id),
         .fingerprint = viommu_request_fingerprint(request),

@@ -9,6 +9,7 @@
 #include "lib/xmlw.h"
 
 typedef struct ViommuMetadata {
+    char *name; /* the machine's; NULL: the domain's is the same */
     uint32_t owner_uid;
     ViommuState
         phase; /* how far the launch had come when this was written: DEFINING, STARTING, RUNNING, ... */

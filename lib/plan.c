@@ -206,6 +206,25 @@ static void settle_cmdline(ViommuPlanBuild *build)
                      missing);
 }
 
+/* What libvirt keeps by the domain's name, a request must not reach by choosing the machine's.  Variables of a firmware are
+ * more than that, one machine's own: of two that have one name after each other, the later one must not find the earlier one's.
+ * A libvirt that does not let go of the file by its path gets a domain's name that no other has. */
+static void settle_domain(ViommuPlanBuild *build)
+{
+    ViommuPlan *plan = build->plan;
+    const ViommuPolicy *policy = build->input->policy;
+    const char *prefix = policy->name_prefix ? policy->name_prefix : "";
+    bool efi = plan->firmware == VIOMMU_FIRMWARE_EFI;
+    bool by_path = viommu_emulator_has(build->emulator, build->input->host->libvirt, VIOMMU_FACT_NVRAM_PATH);
+
+    if (efi && *prefix && !by_path)
+        plan->domain = g_strdup_printf("%s%s-%.8s", prefix, plan->name, plan->uuid);
+    else
+        plan->domain = g_strconcat(prefix, plan->name, NULL);
+    if (efi && by_path && policy->nvram_directory)
+        plan->nvram = g_strdup_printf("%s/%s%s_VARS.fd", policy->nvram_directory, prefix, plan->uuid);
+}
+
 static void settle_rest(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;
@@ -217,6 +236,7 @@ static void settle_rest(ViommuPlanBuild *build)
                  : request->name ? g_strdup(request->name)
                                  : viommu_plan_default_name(request);
     plan->uuid = input->uuid ? g_strdup(input->uuid) : derived_uuid(request);
+    settle_domain(build);
     plan->kernel = g_strdup(input->handovers ? input->handovers->kernel.path : request->boot.kernel.path);
     plan->initrd = g_strdup(input->handovers ? input->handovers->initrd.path : request->boot.initrd.path);
     settle_cmdline(build);
@@ -292,7 +312,9 @@ void viommu_plan_free(ViommuPlan *plan)
     if (!plan)
         return;
     g_free(plan->name);
+    g_free(plan->domain);
     g_free(plan->uuid);
+    g_free(plan->nvram);
     g_free(plan->machine);
     g_free(plan->emulator);
     g_free(plan->kernel);

@@ -39,6 +39,7 @@ typedef enum ViommuSecureBoot {
 
 typedef struct ViommuPlan {
     char *name;
+    char *domain; /* its name: the machine's with the site's prefix */
     char *uuid;
     ViommuArch arch;
     ViommuFamily family;
@@ -55,6 +56,7 @@ typedef struct ViommuPlan {
     bool secure_boot;
     bool
         firmware_stateful; /* say that the firmware must have a variable store: a choice without one may be for SEV guests only */
+    char *nvram; /* file with the firmware's variables, by the UUID; NULL: none, or libvirt's choice */
     bool acpi;
     bool ioapic_split;
     unsigned gic_version; /* 0: libvirt's choice, or no GIC */

@@ -10,6 +10,10 @@ typedef struct ViommuPolicy {
     uint64_t default_memory_bytes; /* for a request without memory */
     unsigned default_vcpus;
     uint64_t locked_reserve_bytes; /* of the host's memory, which guests may not lock */
+    /* libvirt keeps a log, variables of the firmware and more by a domain's name, and takes what it finds by that name. */
+    const char *name_prefix; /* of the domains' names; NULL: they are the machines'.  Borrowed */
+    const char
+        *nvram_directory; /* where libvirt keeps the firmware's variables; NULL: it decides.  Borrowed */
 } ViommuPolicy;
 
 /** Native order, automatic accelerator, 1 GiB, one vCPU, 1 GiB that no guest may lock. */

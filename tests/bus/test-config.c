@@ -61,6 +61,7 @@ START_TEST(the_vendors_file_names_all_keys_and_changes_none)
     ck_assert_uint_eq(config->console_log_bytes, defaults->console_log_bytes);
     ck_assert_uint_eq(config->console_keep_seconds, defaults->console_keep_seconds);
     ck_assert_uint_eq(config->console_keep_logs, defaults->console_keep_logs);
+    ck_assert_str_eq(config->name_prefix, defaults->name_prefix);
     ck_assert_str_eq(config->group, defaults->group);
     ck_assert_uint_eq(config->workers, defaults->workers);
     ck_assert_uint_eq(config->running_launches, defaults->running_launches);
@@ -83,7 +84,7 @@ START_TEST(every_key_is_read)
     g_autofree char *path = file_with(
         "a.conf",
         "[iommu]\norder=virtio\n"
-        "[machine]\naccelerator=tcg\nmemory= 2 GiB \nvcpus=3\n"
+        "[machine]\naccelerator=tcg\nmemory= 2 GiB \nvcpus=3\nname-prefix=site_1.\n"
         "[console]\ndirectory=/var/log/x\nlog-size=8 KiB\n"
         "keep-seconds=0\nkeep-logs=7\n"
         "[daemon]\ngroup=wheel\nworkers=5\nlibvirt-patience=7\nverify-timeout=9\nrunning-launches=6\n"
@@ -100,6 +101,7 @@ START_TEST(every_key_is_read)
     ck_assert_int_eq((int)config->policy.accelerator, VIOMMU_ACCELERATOR_TCG);
     ck_assert_uint_eq(config->policy.default_memory_bytes, 2 * VIOMMU_GIB);
     ck_assert_uint_eq(config->policy.default_vcpus, 3);
+    ck_assert_str_eq(config->name_prefix, "site_1.");
     ck_assert_str_eq(config->console_directory, "/var/log/x");
     ck_assert_uint_eq(config->console_log_bytes, 8 * VIOMMU_KIB);
     ck_assert_uint_eq(config->console_keep_seconds, 0);
@@ -150,6 +152,12 @@ static const struct {
     {"[machine]\nvcpus=0\n", ":2: [machine] vcpus: '0' is not a number between 1 and 65535"},
     {"[console]\ndirectory=logs\n", ":2: [console] directory: 'logs' is not an absolute path"},
     {"[console]\nlog-size=1 KiB\n", ":2: [console] log-size: '1 KiB' is not between 4 KiB and 1 GiB"},
+    {"[machine]\nname-prefix=\n", ":2: [machine] name-prefix: '' is no prefix: take 1 to 24 letters"},
+    {"[machine]\nname-prefix=../x\n", ":2: [machine] name-prefix: '../x' is no prefix"},
+    {"[machine]\nname-prefix=a/b\n", ":2: [machine] name-prefix: 'a/b' is no prefix"},
+    {"[machine]\nname-prefix=-a\n", ":2: [machine] name-prefix: '-a' is no prefix"},
+    {"[machine]\nname-prefix=abcdefghijklmnopqrstuvwxy\n",
+     ":2: [machine] name-prefix: 'abcdefghijklmnopqrstuvwxy' is no prefix"},
     {"[daemon]\nworkers=-1\n", ":2: [daemon] workers: '-1' is not a number between 1 and 64"},
     {"[daemon]\nworkers=\n", ":2: [daemon] workers: '' is not a number between 1 and 64"},
     {"no key file\n", ": "},
@@ -183,6 +191,7 @@ START_TEST(printed_with_the_place_of_each_value)
     g_autofree char *expected =
         g_strdup_printf("[iommu]\n# default\norder=native\n\n"
                         "[machine]\n# default\naccelerator=auto\n# %s:2\nmemory=2 GiB\n# %s:3\nvcpus=4\n"
+                        "# default\nname-prefix=viommu-\n"
                         "\n[console]\n# %s:5\ndirectory=/x\n# default\nlog-size=1 MiB\n",
                         first, second, second);
     ck_assert_msg(g_str_has_prefix(text, expected), "%s", text);

@@ -34,6 +34,7 @@ static ViommuMetadata *full(void)
         .lease_end_usec = UINT64_MAX,
         .boot = g_strnfill(32, 'b'),
         .client = g_strdup("0f:1.7"),
+        .name = g_strdup("own-name"),
     };
     return metadata;
 }
@@ -55,6 +56,7 @@ static ViommuMetadata *least(void)
     metadata->page_size_bytes = 0;
     g_clear_pointer(&metadata->boot, g_free);
     g_clear_pointer(&metadata->client, g_free);
+    g_clear_pointer(&metadata->name, g_free);
     return metadata;
 }
 
@@ -80,6 +82,7 @@ static void assert_same(const ViommuMetadata *a, const ViommuMetadata *b)
     ck_assert_uint_eq(a->lease_end_usec, b->lease_end_usec);
     ck_assert_pstr_eq(a->boot, b->boot);
     ck_assert_pstr_eq(a->client, b->client);
+    ck_assert_pstr_eq(a->name, b->name);
 }
 
 /* As it stands in a domain's XML. */

@@ -377,6 +377,53 @@ START_TEST(given_name_and_uuid)
 }
 END_TEST
 
+/* What stands in <os>. */
+static char *os_of(const ViommuPlan *plan)
+{
+    g_autofree char *xml = viommu_domain_xml(plan, NULL);
+    g_auto(GStrv) halves = g_strsplit(xml, "<os", 2), ends = g_strsplit(halves[1], "</os>", 2);
+
+    return g_strdup(ends[0]);
+}
+
+/* What libvirt keeps by a domain's name is not to be chosen by a request; the firmware's variables are one machine's own. */
+START_TEST(names_of_the_site)
+{
+    static const char *const uuid = "01234567-89ab-cdef-0123-456789abcdef";
+    static const struct {
+        const char *host, *request, *domain, *nvram; /* nvram NULL: it must not be there */
+    } cases[] = {
+        {bookworm, "{'name': <'win11'>}", "<name>site-win11</name>", NULL},
+        {bookworm, "{'name': <'win11'>, 'boot': <{'firmware': <'efi'>}>}", "<name>site-win11</name>",
+         "<nvram>/nvram/site-01234567-89ab-cdef-0123-456789abcdef_VARS.fd</nvram>"},
+        {bullseye, "{'name': <'win11'>, 'boot': <{'firmware': <'efi'>}>}", "<name>site-win11-01234567</name>",
+         NULL},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(ViommuPlan) plan = NULL;
+        g_autoptr(GError) error = NULL;
+        Made made;
+
+        make(&made, cases[i].host, cases[i].request);
+        made.policy.name_prefix = "site-";
+        made.policy.nvram_directory = "/nvram";
+        ViommuPlanInput input = {
+            .request = made.request, .host = made.host, .policy = &made.policy, .uuid = uuid};
+        unit_assert_ok(viommu_plan_build(&input, &plan, NULL, &error), error);
+        g_autofree char *xml = viommu_domain_xml(plan, NULL), *os = os_of(plan);
+        g_autoptr(ViommuMetadata) metadata = viommu_metadata_new(plan, made.request, 1, 1);
+
+        ck_assert_str_eq(plan->name, "win11");
+        ck_assert_ptr_nonnull(strstr(xml, cases[i].domain));
+        ck_assert_str_eq(metadata->name, "win11");
+        ck_assert_ptr_null(strstr(xml, "/win11"));
+        ck_assert_msg(cases[i].nvram ? strstr(os, cases[i].nvram) != NULL : !strstr(os, "nvram"), "%s", os);
+        made_clear(&made);
+    }
+}
+END_TEST
+
 START_TEST(reports)
 {
     static const char *const keys[] = {"name",     "uuid",          "arch",         "machine", "accelerator",
@@ -431,4 +478,5 @@ START_TEST(reasons_of_a_refusal)
 END_TEST
 
 UNIT_MAIN("plan", refused_machines, defaults, firmware, memory, translated_devices,
-          the_plan_stands_in_the_xml, the_same_again, given_name_and_uuid, reports, reasons_of_a_refusal)
+          the_plan_stands_in_the_xml, the_same_again, given_name_and_uuid, names_of_the_site, reports,
+          reasons_of_a_refusal)
