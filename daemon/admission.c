@@ -8,16 +8,19 @@
 struct ViommuAdmission {
     const ViommuConfig *config;
     ViommuRegistry *registry;
+    ViommuLedger *ledger;
     ViommuQueue *queue; /* of ViommuMachine */
     unsigned running;
 };
 
-ViommuAdmission *viommu_admission_new(const ViommuConfig *config, ViommuRegistry *registry)
+ViommuAdmission *viommu_admission_new(const ViommuConfig *config, ViommuRegistry *registry,
+                                      ViommuLedger *ledger)
 {
     ViommuAdmission *admission = g_new0(ViommuAdmission, 1);
 
     admission->config = config;
     admission->registry = registry;
+    admission->ledger = ledger;
     admission->queue = viommu_queue_new();
     return admission;
 }
@@ -77,6 +80,31 @@ static uint64_t bound_of(const ViommuAdmission *admission, const ViommuRequest *
                                request->memory_backing.locked == 1 || request->hostdevs);
 }
 
+/* What the host's size gives one user keeps users apart, and root is none of them. */
+static ViommuAmounts limits_for(const ViommuConfig *config, uint32_t uid)
+{
+    ViommuAmounts limits = config->bounds.limits;
+
+    for (int i = 0; uid == 0 && i < VIOMMU_RESOURCE_LAST; i++)
+        if (config->limits.user[i] == VIOMMU_LIMIT_AUTO)
+            limits.user[i] = 0;
+    return limits;
+}
+
+bool viommu_admission_take_copies(const ViommuAdmission *admission, const char *uuid, uint32_t uid,
+                                  uint64_t bytes, GError **error)
+{
+    const uint64_t wanted[VIOMMU_RESOURCE_LAST] = {[VIOMMU_RESOURCE_COPIES] = bytes};
+    ViommuAmounts limits = limits_for(admission->config, uid), used = {{0}, {0}};
+
+    viommu_ledger_sum(admission->ledger, uid, &used.all[VIOMMU_RESOURCE_COPIES],
+                      &used.user[VIOMMU_RESOURCE_COPIES]);
+    if (!viommu_quota_check(&limits, &used, wanted, uid, error))
+        return false;
+    viommu_ledger_note(admission->ledger, uuid, uid, bytes);
+    return true;
+}
+
 bool viommu_admission_check(const ViommuAdmission *admission, const ViommuRequest *request, uint32_t uid,
                             GError **error)
 {
@@ -90,11 +118,11 @@ bool viommu_admission_check(const ViommuAdmission *admission, const ViommuReques
         [VIOMMU_RESOURCE_PENDING_LAUNCHES] = 1,
     };
     ViommuRegistryIterator iterator = viommu_registry_iterate(admission->registry);
-    ViommuAmounts used = {{0}, {0}};
+    ViommuAmounts limits = limits_for(admission->config, uid), used = {{0}, {0}};
 
     for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
         add_machine(&used, machine, uid);
-    return viommu_quota_check(&admission->config->limits, &used, wanted, uid, error);
+    return viommu_quota_check(&limits, &used, wanted, uid, error);
 }
 
 /* Counted here when it is planned: the order is that of the queue. */

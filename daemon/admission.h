@@ -7,18 +7,24 @@
 #include <stdbool.h>
 #include "daemon/backend.h"
 #include "daemon/config.h"
+#include "daemon/ledger.h"
 #include "daemon/registry.h"
 #include "lib/plan.h"
 
 typedef struct ViommuAdmission ViommuAdmission;
 
-/** Both are borrowed. Owned. */
-ViommuAdmission *viommu_admission_new(const ViommuConfig *config, ViommuRegistry *registry);
+/** All are borrowed. Owned. */
+ViommuAdmission *viommu_admission_new(const ViommuConfig *config, ViommuRegistry *registry,
+                                      ViommuLedger *ledger);
 void viommu_admission_free(ViommuAdmission *admission);
 
 /** Whether user @uid may have the machine of @request now.  Fails: BUSY, POLICY_REFUSED. */
 bool viommu_admission_check(const ViommuAdmission *admission, const ViommuRequest *request, uint32_t uid,
                             GError **error);
+/** Whether user @uid may have copies of @bytes now, for machine @uuid; if so, they are in the ledger from now on.
+ *  Fails: BUSY, POLICY_REFUSED. */
+bool viommu_admission_take_copies(const ViommuAdmission *admission, const char *uuid, uint32_t uid,
+                                  uint64_t bytes, GError **error);
 /** Whether @host, as it is now, has the memory that @plan locks or takes as huge pages, beside all other machines that are planned.
  *  Fails: BUSY. */
 bool viommu_admission_check_memory(const ViommuAdmission *admission, const ViommuPlan *plan,

@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include "daemon/backend.h"
+#include "daemon/config-parts.h"
 #include "lib/error.h"
 #include "lib/image.h"
 #include "lib/names.h"
@@ -12,30 +13,19 @@
 
 #define PREFIX_MAX        24u
 #define CONFIG_FILE       "viommud.conf"
+#define AUTO              "auto"
 #define IMAGE_DIRECTORIES "/var/lib/libvirt/images;/var/lib/viommu/images"
 
-typedef struct Key Key;
-
-/* A kind of value: from text, and back. */
-typedef struct Kind {
-    bool (*parse)(const Key *key, const char *text, void *target, GError **error);
-    char *(*format)(const Key *key, const void *value);
-} Kind;
-
-struct Key {
-    ViommuConfigKey name;
-    const Kind *kind;
-    size_t offset;
-    const ViommuEnum *words; /* kind_word */
-    uint64_t min, max;       /* kind_size, kind_number, kind_count */
-};
+typedef ViommuConfigRow Key;
+typedef ViommuConfigKind Kind;
 
 static const Kind kind_word, kind_size, kind_number, kind_count, kind_path, kind_paths, kind_name,
-    kind_prefix;
+    kind_auto_size, kind_auto_number, kind_prefix;
 
-#define LIMIT(name, kind, member)                                                                          \
-    {                                                                                                      \
-        {"limits", name}, &kind, offsetof(ViommuConfig, limits.member), .min = 0, .max = (uint64_t)1 << 62 \
+#define LIMIT(name, kind, member)                                                                      \
+    {                                                                                                  \
+        {"limits", name}, &kind, offsetof(ViommuConfig, limits.member),                                \
+            .min = 0, .max = (uint64_t)1 << 62, .bound = offsetof(ViommuConfig, bounds.limits.member), \
     }
 
 static const Key keys[] = {
@@ -67,6 +57,12 @@ static const Key keys[] = {
      offsetof(ViommuConfig, console_keep_logs),
      .min = 0,
      .max = 1000000},
+    {{"console", "total-size"},
+     &kind_auto_size,
+     offsetof(ViommuConfig, console_total_bytes),
+     .min = 0,
+     .max = (uint64_t)1 << 62,
+     .bound = offsetof(ViommuConfig, bounds.console_log_bytes)},
     {{"daemon", "group"}, &kind_name, offsetof(ViommuConfig, group)},
     {{"daemon", "libvirt-patience"},
      &kind_number,
@@ -87,11 +83,11 @@ static const Key keys[] = {
     {{"leases", "grace"}, &kind_number, offsetof(ViommuConfig, grace_seconds), .min = 0, .max = 3600},
     {{"files", "image-directories"}, &kind_paths, offsetof(ViommuConfig, image_directories)},
     LIMIT("machines", kind_number, all[VIOMMU_RESOURCE_MACHINES]),
-    LIMIT("machines-per-user", kind_number, user[VIOMMU_RESOURCE_MACHINES]),
-    LIMIT("vcpus", kind_number, all[VIOMMU_RESOURCE_VCPUS]),
-    LIMIT("vcpus-per-user", kind_number, user[VIOMMU_RESOURCE_VCPUS]),
-    LIMIT("memory", kind_size, all[VIOMMU_RESOURCE_MEMORY]),
-    LIMIT("memory-per-user", kind_size, user[VIOMMU_RESOURCE_MEMORY]),
+    LIMIT("machines-per-user", kind_auto_number, user[VIOMMU_RESOURCE_MACHINES]),
+    LIMIT("vcpus", kind_auto_number, all[VIOMMU_RESOURCE_VCPUS]),
+    LIMIT("vcpus-per-user", kind_auto_number, user[VIOMMU_RESOURCE_VCPUS]),
+    LIMIT("memory", kind_auto_size, all[VIOMMU_RESOURCE_MEMORY]),
+    LIMIT("memory-per-user", kind_auto_size, user[VIOMMU_RESOURCE_MEMORY]),
     LIMIT("locked-memory", kind_size, all[VIOMMU_RESOURCE_LOCKED_MEMORY]),
     LIMIT("locked-memory-per-user", kind_size, user[VIOMMU_RESOURCE_LOCKED_MEMORY]),
     {{"limits", "locked-memory-reserve"},
@@ -99,6 +95,8 @@ static const Key keys[] = {
      offsetof(ViommuConfig, policy.locked_reserve_bytes),
      .min = 0,
      .max = (uint64_t)1 << 62},
+    LIMIT("copies", kind_auto_size, all[VIOMMU_RESOURCE_COPIES]),
+    LIMIT("copies-per-user", kind_auto_size, user[VIOMMU_RESOURCE_COPIES]),
     LIMIT("pending-launches", kind_number, all[VIOMMU_RESOURCE_PENDING_LAUNCHES]),
     LIMIT("pending-launches-per-user", kind_number, user[VIOMMU_RESOURCE_PENDING_LAUNCHES]),
 };
@@ -220,6 +218,30 @@ static bool parse_prefix(const Key *key, const char *text, void *target, GError 
     return parse_name(key, text, target, error);
 }
 
+/* "auto", or what @other takes. */
+static bool parse_auto(const Key *key, const char *text, void *target,
+                       bool (*other)(const Key *, const char *, void *, GError **), GError **error)
+{
+    if (!g_str_equal(text, AUTO)) {
+        if (other(key, text, target, error))
+            return true;
+        g_prefix_error(error, "neither '" AUTO "' nor a fit value: ");
+        return false;
+    }
+    *(uint64_t *)target = VIOMMU_LIMIT_AUTO;
+    return true;
+}
+
+static bool parse_auto_size(const Key *key, const char *text, void *target, GError **error)
+{
+    return parse_auto(key, text, target, parse_size, error);
+}
+
+static bool parse_auto_number(const Key *key, const char *text, void *target, GError **error)
+{
+    return parse_auto(key, text, target, parse_number, error);
+}
+
 static char *format_word(const Key *key, const void *value)
 {
     return g_strdup(viommu_enum_to_string(key->words, *(const int *)value));
@@ -233,6 +255,16 @@ static char *format_size(const Key *key, const void *value)
 static char *format_number(const Key *key, const void *value)
 {
     return g_strdup_printf("%" G_GUINT64_FORMAT, *(const uint64_t *)value);
+}
+
+static char *format_auto_size(const Key *key, const void *value)
+{
+    return *(const uint64_t *)value == VIOMMU_LIMIT_AUTO ? g_strdup(AUTO) : format_size(key, value);
+}
+
+static char *format_auto_number(const Key *key, const void *value)
+{
+    return *(const uint64_t *)value == VIOMMU_LIMIT_AUTO ? g_strdup(AUTO) : format_number(key, value);
 }
 
 static char *format_count(const Key *key, const void *value)
@@ -265,6 +297,8 @@ static const Kind kind_path = {parse_path, format_path};
 static const Kind kind_paths = {parse_paths, format_paths};
 static const Kind kind_name = {parse_name, format_name};
 static const Kind kind_prefix = {parse_prefix, format_name};
+static const Kind kind_auto_size = {parse_auto_size, format_auto_size};
+static const Kind kind_auto_number = {parse_auto_number, format_auto_number};
 
 static const Key *find_key(const char *group, const char *name)
 {
@@ -277,6 +311,11 @@ static const Key *find_key(const char *group, const char *name)
 const ViommuConfigKey *viommu_config_key(unsigned i)
 {
     return i < G_N_ELEMENTS(keys) ? &keys[i].name : NULL;
+}
+
+const ViommuConfigRow *viommu_config_row(unsigned i)
+{
+    return i < G_N_ELEMENTS(keys) ? &keys[i] : NULL;
 }
 
 /* The nearest key may stand in another group: "[daemon] order". */
@@ -442,6 +481,9 @@ static bool load_all(ViommuConfig *config, bool user, GError **error)
            (!user || load_if_there(config, users, error));
 }
 
+static const ViommuResource bounded[] = {VIOMMU_RESOURCE_VCPUS, VIOMMU_RESOURCE_MEMORY,
+                                         VIOMMU_RESOURCE_COPIES};
+
 ViommuConfig *viommu_config_new(void)
 {
     ViommuConfig *config = g_new0(ViommuConfig, 1);
@@ -456,7 +498,11 @@ ViommuConfig *viommu_config_new(void)
     config->console_log_bytes = VIOMMU_MIB;
     config->console_keep_seconds = 24 * 60 * 60;
     config->console_keep_logs = 100;
+    config->console_total_bytes = VIOMMU_LIMIT_AUTO;
     config->limits.all[VIOMMU_RESOURCE_MACHINES] = 1024;
+    config->limits.user[VIOMMU_RESOURCE_MACHINES] = VIOMMU_LIMIT_AUTO;
+    for (size_t i = 0; i < G_N_ELEMENTS(bounded); i++)
+        config->limits.all[bounded[i]] = config->limits.user[bounded[i]] = VIOMMU_LIMIT_AUTO;
     config->limits.all[VIOMMU_RESOURCE_PENDING_LAUNCHES] = 1024;
     config->limits.user[VIOMMU_RESOURCE_PENDING_LAUNCHES] = 512;
     config->warnings = g_ptr_array_new_with_free_func(g_free);
@@ -486,37 +532,4 @@ bool viommu_config_load(bool user, ViommuConfig **ret_config, GError **error)
     if (ok)
         *ret_config = g_steal_pointer(&config);
     return ok;
-}
-
-/* Numbers and sizes, all of them. */
-GVariant *viommu_config_limits(const ViommuConfig *config)
-{
-    GVariantBuilder limits;
-
-    g_variant_builder_init(&limits, G_VARIANT_TYPE_VARDICT);
-    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
-        if (g_str_equal(keys[i].name.group, "limits"))
-            g_variant_builder_add(
-                &limits, "{sv}", keys[i].name.key,
-                g_variant_new_uint64(
-                    *(const uint64_t *)(const void *)((const char *)config + keys[i].offset)));
-    return g_variant_builder_end(&limits);
-}
-
-char *viommu_config_print(const ViommuConfig *config)
-{
-    GString *text = g_string_new(NULL);
-    const char *group = "";
-
-    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
-        const Key *key = &keys[i];
-        g_autofree char *value = key->kind->format(key, (const char *)config + key->offset);
-        const char *place = g_hash_table_lookup(config->places, &key->name);
-
-        if (!g_str_equal(group, key->name.group))
-            g_string_append_printf(text, "%s[%s]\n", i ? "\n" : "", key->name.group);
-        group = key->name.group;
-        g_string_append_printf(text, "# %s\n%s=%s\n", place ? place : "default", key->name.key, value);
-    }
-    return g_string_free(text, FALSE);
 }

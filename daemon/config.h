@@ -10,8 +10,8 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include "lib/bounds.h"
 #include "lib/policy.h"
-#include "lib/quota.h"
 
 /* The longest that a proof is waited for. */
 #define VIOMMU_VERIFY_SECONDS_MAX 3600u
@@ -23,14 +23,18 @@ typedef struct ViommuConfig {
     uint64_t console_log_bytes;    /* the most that one log takes */
     uint64_t console_keep_seconds; /* after the machine is gone */
     uint64_t console_keep_logs;    /* of each user's machines that are gone */
-    uint64_t patience_sec;         /* with libvirt's daemon: for an answer, and for its restart */
-    uint64_t verify_timeout_sec;   /* for a guest to show that its IOMMU works */
-    uint64_t workers;              /* threads that talk to libvirt, and connections */
-    uint64_t running_launches;     /* at once; more wait in the queue.  0: as many as workers */
-    uint64_t grace_seconds;        /* for a guest whose lease has ended to power off */
-    ViommuAmounts limits;          /* 0: none */
-    char *group;                   /* whose members may launch on the system bus; "": nobody's */
-    char **image_directories;      /* where the backing and data files of images may be; never NULL */
+    uint64_t
+        console_total_bytes; /* of all logs; 0: no bound; VIOMMU_LIMIT_AUTO: as the host's size gives it */
+    uint64_t patience_sec;   /* with libvirt's daemon: for an answer, and for its restart */
+    uint64_t verify_timeout_sec; /* for a guest to show that its IOMMU works */
+    uint64_t workers;            /* threads that talk to libvirt, and connections */
+    uint64_t running_launches;   /* at once; more wait in the queue.  0: as many as workers */
+    uint64_t grace_seconds;      /* for a guest whose lease has ended to power off */
+    ViommuAmounts limits;        /* 0: none; VIOMMU_LIMIT_AUTO: as the host's size gives it */
+    ViommuBounds
+        bounds;  /* what is in force of console_total_bytes and limits; none before viommu_config_bound() */
+    char *group; /* whose members may launch on the system bus; "": nobody's */
+    char **image_directories; /* where the backing and data files of images may be; never NULL */
     GPtrArray *warnings; /* of char *: unknown groups and keys, by file and line; for the caller to log */
     GHashTable *places;  /* ViommuConfigKey of the table -> "FILE:LINE" that its value is from */
 } ViommuConfig;
@@ -53,7 +57,10 @@ bool viommu_config_load(bool user, ViommuConfig **ret_config, GError **error);
 bool viommu_config_load_file(ViommuConfig *config, const char *path, GError **error);
 /** The keys of the table; @i from 0, NULL after the last. Static. */
 const ViommuConfigKey *viommu_config_key(unsigned i);
-/** The group [limits], a floating a{sv} of numbers (t). */
+/** Settles what the files left to the size of @host. */
+void viommu_config_bound(ViommuConfig *config, const ViommuBoundsHost *host);
+/** The group [limits] as it is in force, a floating a{sv} of numbers (t). */
 GVariant *viommu_config_limits(const ViommuConfig *config);
-/** All values as a key file, each with a comment above it that says where it is from: "FILE:LINE" or "default". Owned. */
+/** All values as a key file, each with a comment above it that says where it is from: "FILE:LINE" or "default"; and of one that the
+ *  host's size gives, what is in force and how it was found. Owned. */
 char *viommu_config_print(const ViommuConfig *config);

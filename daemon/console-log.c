@@ -157,6 +157,7 @@ typedef struct Old {
     char *path;
     uint32_t uid;
     time_t written;
+    uint64_t bytes;
 } Old;
 
 static void clear_old(void *data)
@@ -174,37 +175,114 @@ static int compare_old(const void *a, const void *b)
     return one->written == other->written ? 0 : one->written > other->written ? -1 : 1;
 }
 
-static GArray *list_old(const char *directory, GHashTable *live)
+/* Those of machines that are gone; *ret_live: what the others take. */
+static GArray *list_old(const char *directory, GHashTable *live, uint64_t *ret_live)
 {
     g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
     GArray *list = g_array_new(FALSE, FALSE, sizeof(Old));
 
+    *ret_live = 0;
     g_array_set_clear_func(list, clear_old);
     for (const char *file; dir && (file = g_dir_read_name(dir));) {
         g_autofree char *path = g_build_filename(directory, file, NULL);
         g_auto(Parts) parts = {0};
         struct stat info;
 
-        if (!parse(file, &parts) || g_hash_table_contains(live, parts.uuid) || g_stat(path, &info) < 0)
+        if (!parse(file, &parts) || g_stat(path, &info) < 0)
             continue;
-        Old old = {g_steal_pointer(&path), parts.uid, info.st_mtim.tv_sec};
+        if (g_hash_table_contains(live, parts.uuid)) {
+            *ret_live += (uint64_t)info.st_size;
+            continue;
+        }
+        Old old = {g_steal_pointer(&path), parts.uid, info.st_mtim.tv_sec, (uint64_t)info.st_size};
         g_array_append_val(list, old);
     }
     g_array_sort(list, compare_old);
     return list;
 }
 
+/* Of one owner: his part of the list, whose oldest stands last. */
+typedef struct Share {
+    guint begin, end;
+    uint64_t bytes;
+} Share;
+
+static int compare_shares(const void *a, const void *b)
+{
+    const Share *one = a, *other = b;
+
+    return one->bytes == other->bytes ? 0 : one->bytes < other->bytes ? -1 : 1;
+}
+
+/* Sorted, the smallest first; @list is sorted by owner. */
+static GArray *share_out(const GArray *list)
+{
+    GArray *shares = g_array_new(FALSE, TRUE, sizeof(Share));
+
+    for (guint i = 0; i < list->len; i++) {
+        const Old *old = &g_array_index(list, Old, i);
+        const Share share = {i, i, 0};
+
+        if (i == 0 || g_array_index(list, Old, i - 1).uid != old->uid)
+            g_array_append_val(shares, share);
+        g_array_index(shares, Share, shares->len - 1).end = i + 1;
+        g_array_index(shares, Share, shares->len - 1).bytes += old->bytes;
+    }
+    g_array_sort(shares, compare_shares);
+    return shares;
+}
+
+/* What nobody may exceed, so that all together take @bytes: who has less leaves the rest to the others. */
+static uint64_t find_level(const GArray *shares, uint64_t bytes)
+{
+    for (guint i = 0; i < shares->len; i++) {
+        uint64_t level = bytes / (shares->len - i), mine = g_array_index(shares, Share, i).bytes;
+
+        if (mine > level)
+            return level;
+        bytes -= mine;
+    }
+    return UINT64_MAX;
+}
+
+static void delete_old(Old *old)
+{
+    g_unlink(old->path);
+    g_clear_pointer(&old->path, g_free);
+    old->bytes = 0;
+}
+
+static void sweep_bytes(GArray *list, uint64_t bytes)
+{
+    g_autoptr(GArray) shares = share_out(list);
+    uint64_t level = find_level(shares, bytes);
+
+    for (guint i = 0; i < shares->len; i++) {
+        Share *share = &g_array_index(shares, Share, i);
+
+        while (share->bytes > level && share->end > share->begin) {
+            Old *old = &g_array_index(list, Old, --share->end);
+            share->bytes -= old->bytes;
+            if (old->path)
+                delete_old(old);
+        }
+    }
+}
+
 void viommu_console_log_sweep(const char *directory, const ViommuConsoleLogKeep *keep)
 {
-    g_autoptr(GArray) list = list_old(directory, keep->live);
+    uint64_t live;
+    g_autoptr(GArray) list = list_old(directory, keep->live, &live);
     time_t now = (time_t)(g_get_real_time() / G_USEC_PER_SEC);
     uint64_t of_owner = 0;
 
     for (guint i = 0; i < list->len; i++) {
-        const Old *old = &g_array_index(list, Old, i);
+        Old *old = &g_array_index(list, Old, i);
 
         of_owner = i > 0 && g_array_index(list, Old, i - 1).uid == old->uid ? of_owner + 1 : 1;
         if (of_owner > keep->count || now - old->written > (time_t)keep->seconds)
-            g_unlink(old->path);
+            delete_old(old);
     }
+    if (keep->bytes)
+        sweep_bytes(list, keep->bytes > live ? keep->bytes - live : 0);
 }

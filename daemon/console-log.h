@@ -23,7 +23,9 @@ typedef struct ViommuConsoleLogKeep {
     GHashTable *live; /* UUIDs whose logs stay */
     uint64_t seconds; /* of the rest, what was written to so recently */
     uint64_t count;   /* of the rest, so many of each owner: the newest */
+    uint64_t bytes;   /* of all logs together, those that stay in any case too; 0: any number */
 } ViommuConsoleLogKeep;
 
-/** Deletes what is not to be kept.  Blocks: for a worker. */
+/** Deletes what is not to be kept.  When all together are too much, those go first that are the oldest of
+ *  owners who have more than their part.  Blocks: for a worker. */
 void viommu_console_log_sweep(const char *directory, const ViommuConsoleLogKeep *keep);

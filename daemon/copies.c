@@ -147,16 +147,23 @@ bool viommu_copies_remove(const char *directory, const char *uuid, GError **erro
     return true;
 }
 
-GPtrArray *viommu_copies_list(const char *directory)
+GHashTable *viommu_copies_list(const char *directory)
 {
     g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-    GPtrArray *uuids = g_ptr_array_new_with_free_func(g_free);
+    GHashTable *copies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 
     for (const char *name; dir && (name = g_dir_read_name(dir));) {
         g_autofree char *uuid = g_strndup(name, UUID_LENGTH);
+        g_autofree char *path = g_build_filename(directory, name, NULL);
+        uint64_t *bytes;
+        struct stat info;
 
-        if (g_uuid_string_is_valid(uuid) && name[UUID_LENGTH] == '.')
-            g_ptr_array_add(uuids, g_steal_pointer(&uuid));
+        if (!g_uuid_string_is_valid(uuid) || name[UUID_LENGTH] != '.' || g_lstat(path, &info) < 0)
+            continue;
+        bytes = g_hash_table_lookup(copies, uuid);
+        if (!bytes)
+            g_hash_table_insert(copies, g_steal_pointer(&uuid), bytes = g_new0(uint64_t, 1));
+        *bytes += (uint64_t)info.st_size;
     }
-    return uuids;
+    return copies;
 }

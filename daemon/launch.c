@@ -235,6 +235,9 @@ static void done_open(void *data)
 {
     ViommuLaunch *launch = data;
 
+    if (!launch->step_error)
+        viommu_admission_take_copies(launch->context.admission, launch->uuid, launch->owner_uid,
+                                     viommu_files_copied_bytes(launch->files), &launch->step_error);
     if (step_failed(launch))
         tell(launch, VIOMMU_EVENT_LAUNCH_FAILED);
     else

@@ -96,6 +96,7 @@ void viommu_manager_sweep_console_logs(ViommuManager *manager)
     sweep->directory = g_strdup(config->console_directory);
     sweep->keep.seconds = config->console_keep_seconds;
     sweep->keep.count = config->console_keep_logs;
+    sweep->keep.bytes = config->bounds.console_log_bytes;
     sweep->keep.live = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
         g_hash_table_add(sweep->keep.live, g_strdup(machine->uuid));

@@ -16,6 +16,8 @@ struct ViommuManager {
     ViommuManagerContext context;
     ViommuHostinfo *hostinfo;
     ViommuRegistry *registry;
+    ViommuLedger *ledger;
+    ViommuRemains *remains;
     ViommuSettle *settle;
     GHashTable *operations; /* UUID -> ViommuOperation, owned */
     ViommuAdmission *admission;

@@ -22,6 +22,8 @@ static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
         viommu_log_error(LOG_WARNING, &fields, error, "stop");
     else
         viommu_log(LOG_INFO, &fields, "Stopped machine '%s'", machine->name);
+    if (!error)
+        viommu_ledger_drop(manager->ledger, machine->uuid);
     machine->busy = false;
     if (!error && operation->expired)
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_REAPED);

@@ -8,8 +8,8 @@
 #include "lib/error.h"
 #include "lib/plan.h"
 
-/* Whoever runs into this has made a thousand machines of one nameless request. */
-#define NAME_SUFFIX_MAX 1000
+/* After so many machines of one nameless request a number is looked for no longer: names are not to run out, nor to take long. */
+#define NAME_SUFFIX_MAX 100
 /* Who sends a request again has mostly lost the answer to the one before. */
 #define LAUNCH_WAITERS_MAX 64u
 /* libvirt may be slow when the daemon starts, and hang when it ends. */
@@ -25,11 +25,14 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
     manager->context = *context;
     manager->hostinfo = viommu_hostinfo_new(context->backend, context->worker, &context->config->policy);
     manager->registry = viommu_registry_new();
-    manager->settle =
-        viommu_settle_new(manager->registry, context->backend, context->worker, context->files->copies);
+    manager->ledger = viommu_ledger_new();
+    manager->remains =
+        viommu_remains_new(manager->registry, manager->ledger, context->worker, context->files->copies);
+    manager->settle = viommu_settle_new(manager->registry, context->backend, context->worker,
+                                        context->files->copies, manager->remains);
     manager->operations = viommu_operations_new();
     viommu_manager_verify_init(manager);
-    manager->admission = viommu_admission_new(context->config, manager->registry);
+    manager->admission = viommu_admission_new(context->config, manager->registry, manager->ledger);
     manager->leases =
         viommu_leases_new(context->loop, manager->registry, viommu_manager_lease_ended, manager);
     if (context->has_consoles)
@@ -54,7 +57,9 @@ void viommu_manager_free(ViommuManager *manager)
     viommu_leases_free(manager->leases);
     viommu_admission_free(manager->admission);
     viommu_settle_free(manager->settle);
+    viommu_remains_free(manager->remains);
     viommu_registry_free(manager->registry);
+    viommu_ledger_free(manager->ledger);
     viommu_hostinfo_free(manager->hostinfo);
     g_free(manager);
 }
@@ -111,6 +116,11 @@ static char *choose_name(ViommuManager *manager, const ViommuRequest *request, G
             break;
         g_free(name);
         name = g_strdup_printf("%s-%u", first, i);
+    }
+    /* Users share the made-up names; nobody can take all that may come next. */
+    while (!request->name && viommu_registry_by_name(manager->registry, name)) {
+        g_free(name);
+        name = g_strdup_printf("%s-%08x", first, g_random_int());
     }
     if (!viommu_registry_by_name(manager->registry, name))
         return g_steal_pointer(&name);
@@ -301,6 +311,8 @@ static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine)
     viommu_journal_not_launched(&subject, failed.error, failed.reasons);
     if (viommu_launch_left_something(operation->launch))
         viommu_settle_owe(manager->settle, machine->uuid);
+    else
+        viommu_ledger_drop(manager->ledger, machine->uuid);
     machine->busy = false;
     viommu_admission_leave(manager->admission, machine);
     viommu_registry_fail(manager->registry, machine, failed.error);

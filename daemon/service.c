@@ -12,6 +12,7 @@
 #include "daemon/backend.h"
 #include "daemon/bus.h"
 #include "daemon/config.h"
+#include "daemon/hostsize.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/manager.h"
@@ -41,12 +42,27 @@ typedef struct Service {
 
 /* --- Step 1: read the configuration --- */
 
+/* On a disk: what guests print is not to take the host's memory. */
 static char *default_console_directory(bool user)
 {
-    return g_build_filename(user ? g_get_user_runtime_dir() : "/run", "viommud", "console", NULL);
+    const char *given = g_getenv("LOGS_DIRECTORY");
+
+    if (user)
+        return g_build_filename(g_get_user_runtime_dir(), "viommud", "console", NULL);
+    return g_build_filename(given && *given ? given : "/var/log/viommu", "console", NULL);
 }
 
-static void set_console_directory(Service *service)
+static char *copies_directory(bool user)
+{
+    const char *given = g_getenv("STATE_DIRECTORY");
+
+    if (given && *given)
+        return g_build_filename(given, "boot", NULL);
+    return user ? g_build_filename(g_get_user_data_dir(), "viommud", "boot", NULL)
+                : g_strdup("/var/lib/viommu/boot");
+}
+
+static void set_directories(Service *service)
 {
     ViommuConfig *config = service->config;
 
@@ -56,6 +72,7 @@ static void set_console_directory(Service *service)
     } else if (!config->console_directory) {
         config->console_directory = default_console_directory(service->options->user);
     }
+    service->copies = copies_directory(service->options->user);
 }
 
 static bool make_console_directory(const char *path, GError **error)
@@ -90,7 +107,7 @@ static bool read_config(Service *service, GError **error)
 {
     if (!read_files(service, error))
         return false;
-    set_console_directory(service);
+    set_directories(service);
     return make_console_directory(service->config->console_directory, error);
 }
 
@@ -132,26 +149,23 @@ static void on_news(const ViommuNews *news, void *userdata)
     viommu_loop_post(service->loop, deliver_news, posted);
 }
 
-/* On a disk, unlike the logs: an initrd may be large. */
-static char *copies_directory(bool user)
-{
-    const char *given = g_getenv("STATE_DIRECTORY");
-
-    if (given && *given)
-        return g_build_filename(given, "boot", NULL);
-    return user ? g_build_filename(g_get_user_data_dir(), "viommud", "boot", NULL)
-                : g_strdup("/var/lib/viommu/boot");
-}
-
 static void set_files(Service *service)
 {
-    service->copies = copies_directory(service->options->user);
     service->files = (ViommuFilesSite){
         .skip = !viommu_backend_is_local(service->backend),
         .own = service->options->user,
         .copies = service->copies,
         .image_directories = (const char *const *)service->config->image_directories,
     };
+}
+
+static void bound_config(Service *service, bool is_local)
+{
+    ViommuBoundsHost host;
+
+    viommu_hostsize_measure(service->copies, service->config->console_directory, is_local, &host);
+    host.own = service->options->user;
+    viommu_config_bound(service->config, &host);
 }
 
 typedef struct PostedConsole {
@@ -208,6 +222,7 @@ static bool open_backend(Service *service, GError **error)
         viommu_backend_set_root(service->backend, service->options->root);
     set_files(service);
     set_names(service);
+    bound_config(service, viommu_backend_is_local(service->backend));
     context = (ViommuManagerContext){service->loop,
                                      service->worker,
                                      service->agents,
@@ -306,13 +321,27 @@ static int run(Service *service)
     return r;
 }
 
+/* The directories are not among the settings, as long as no file names them. */
+static char *print_config(Service *service)
+{
+    g_autofree char *logs = g_strdup(service->config->console_directory);
+    char *text;
+
+    set_directories(service);
+    bound_config(service, true);
+    g_free(service->config->console_directory);
+    service->config->console_directory = g_steal_pointer(&logs);
+    text = viommu_config_print(service->config);
+    return text;
+}
+
 int viommu_service_print_config(const ViommuServiceOptions *options)
 {
     Service service = {.options = options};
     g_autoptr(GError) error = NULL;
 
     if (check(&service, read_files(&service, &error), &error, "reading the configuration")) {
-        g_autofree char *text = viommu_config_print(service.config);
+        g_autofree char *text = print_config(&service);
         if (fputs(text, stdout) == EOF || fflush(stdout) == EOF) {
             viommu_log(LOG_ERR, NULL, "cannot write to standard output: %s", g_strerror(errno));
             service.status = EXIT_FAILURE;

@@ -20,6 +20,7 @@ struct ViommuSettle {
     ViommuBackend *backend;
     ViommuWorker *worker;
     const char *copies;
+    ViommuRemains *remains;
     bool listing;
     bool again;       /* asked for while one was under way, which may be too old */
     GArray *waiters;  /* of Waiter */
@@ -30,8 +31,8 @@ typedef struct Listing {
     ViommuSettle *settle;
     ViommuBackend *backend;
     const char *copies_directory;
-    GPtrArray *
-        copies; /* of char *, UUIDs that have some; read first, so that one without a domain has none any more */
+    GHashTable
+        *copies; /* of viommu_copies_list(); read first, so that one without a domain has none any more */
     GPtrArray *domains;
     GError *error;
 } Listing;
@@ -48,7 +49,7 @@ typedef struct Undo {
 static void begin(ViommuSettle *settle);
 
 ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend, ViommuWorker *worker,
-                                const char *copies)
+                                const char *copies, ViommuRemains *remains)
 {
     ViommuSettle *settle = g_new0(ViommuSettle, 1);
 
@@ -56,6 +57,7 @@ ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend
     settle->backend = backend;
     settle->worker = worker;
     settle->copies = copies;
+    settle->remains = remains;
     settle->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
     settle->owed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return settle;
@@ -107,6 +109,9 @@ void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
     /* During a launch only the guest's end is news, not what the launch itself does. */
     if (machine->busy && !is_end(event))
         return;
+    /* Nothing that viommud does starts this guest again. */
+    if (is_end(event) || event == VIOMMU_EVENT_VANISHED)
+        viommu_remains_remove(settle->remains, news->uuid);
     viommu_registry_feed(settle->registry, machine, (ViommuEvent)event);
 }
 
@@ -129,8 +134,10 @@ static void undo_done(void *data)
         viommu_log_error(LOG_ERR, &fields, undo->error, "removing what a cut short launch or stop left");
     else
         viommu_journal_undone(&subject);
-    if (!undo->error)
+    if (!undo->error) {
         g_hash_table_remove(undo->settle->owed, undo->uuid);
+        viommu_remains_remove(undo->settle->remains, undo->uuid);
+    }
     g_free(undo->name);
     g_free(undo->uuid);
     g_clear_error(&undo->error);
@@ -243,27 +250,6 @@ static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
     }
 }
 
-/* --- Copies that no domain stands for --- */
-
-typedef struct Orphan {
-    const char *copies;
-    char *uuid;
-} Orphan;
-
-static void remove_orphan(void *data)
-{
-    const Orphan *orphan = data;
-
-    /* What cannot be removed now is found by the next listing. */
-    viommu_copies_remove(orphan->copies, orphan->uuid, NULL);
-}
-
-static void free_orphan(void *data)
-{
-    g_free(((Orphan *)data)->uuid);
-    g_free(data);
-}
-
 /* --- The listing --- */
 
 /* A launch that has failed stays failed, whatever libvirt made of it later. */
@@ -298,22 +284,7 @@ static void settle_vanished(ViommuSettle *settle, GHashTable *seen)
     }
 }
 
-/* Somebody else than we undefined the domain. */
-static void settle_copies(ViommuSettle *settle, const GPtrArray *copies, GHashTable *seen)
-{
-    for (guint i = 0; i < copies->len; i++) {
-        const char *uuid = g_ptr_array_index(copies, i);
-        Orphan *orphan;
-
-        if (g_hash_table_contains(seen, uuid) || viommu_registry_by_uuid(settle->registry, uuid))
-            continue;
-        orphan = g_new(Orphan, 1);
-        *orphan = (Orphan){settle->copies, g_strdup(uuid)};
-        viommu_worker_run(settle->worker, remove_orphan, free_orphan, orphan);
-    }
-}
-
-static void settle_all(ViommuSettle *settle, GPtrArray *domains, const GPtrArray *copies)
+static void settle_all(ViommuSettle *settle, GPtrArray *domains, GHashTable *copies)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
@@ -330,7 +301,7 @@ static void settle_all(ViommuSettle *settle, GPtrArray *domains, const GPtrArray
             settle_unknown(settle, domain);
     }
     settle_vanished(settle, seen);
-    settle_copies(settle, copies, seen);
+    viommu_remains_settle(settle->remains, copies, domains);
 }
 
 static void list_work(void *data)
@@ -362,7 +333,7 @@ static void list_done(void *data)
         viommu_log_error(LOG_WARNING, NULL, listing->error, "listing the machines that libvirt has");
     viommu_registry_end_epoch(settle->registry);
     g_clear_pointer(&listing->domains, g_ptr_array_unref);
-    g_clear_pointer(&listing->copies, g_ptr_array_unref);
+    g_clear_pointer(&listing->copies, g_hash_table_unref);
     g_clear_error(&listing->error);
     g_free(listing);
     if (settle->again)

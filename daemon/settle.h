@@ -7,13 +7,14 @@
 #include "daemon/backend.h"
 #include "daemon/loop.h"
 #include "daemon/registry.h"
+#include "daemon/remains.h"
 #include "daemon/worker.h"
 
 typedef struct ViommuSettle ViommuSettle;
 
 /** All borrowed.  @copies: the directory of daemon/copies.h. Owned. */
 ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend, ViommuWorker *worker,
-                                const char *copies);
+                                const char *copies, ViommuRemains *remains);
 /** No listing may be in flight: free the worker first. */
 void viommu_settle_free(ViommuSettle *settle);
 

@@ -12,8 +12,12 @@ typedef enum ViommuResource {
     VIOMMU_RESOURCE_MEMORY,           /* bytes */
     VIOMMU_RESOURCE_LOCKED_MEMORY,    /* bytes: locked or of huge pages */
     VIOMMU_RESOURCE_PENDING_LAUNCHES, /* waiting or under way */
+    VIOMMU_RESOURCE_COPIES,           /* bytes: of kernels and initrds that were copied */
     VIOMMU_RESOURCE_LAST,
 } ViommuResource;
+
+/* A limit that the host's size gives (lib/bounds.h). */
+#define VIOMMU_LIMIT_AUTO UINT64_MAX
 
 /* Limits, of which 0 means none; or what is used. */
 typedef struct ViommuAmounts {

@@ -40,7 +40,7 @@ static Harness *start(const char *limits)
     Harness *harness = harness_new_ruled(rules, ABUSE_DAEMON);
     g_autofree char *directory = g_build_filename(harness->directory, "console", NULL);
     g_autofree char *console = g_strdup_printf("--console-directory=%s", directory);
-    g_autofree char *config = g_strdup_printf("[daemon]\ngroup=%s\n%s", group, limits);
+    g_autofree char *config = g_strdup_printf(PEOPLE_UNBOUND "[daemon]\ngroup=%s\n%s", group, limits);
     const char *const options[] = {"--system", "--connect=test:///default", console, NULL};
 
     ck_assert_int_eq(g_mkdir(directory, 0700), 0);

@@ -82,7 +82,8 @@ static Harness *new_with_libvirt(const char *more)
     Harness *harness = harness_new(false);
     g_autofree char *uri = harness_start_libvirt(harness), *connect = g_strconcat("--connect=", uri, NULL),
                     *console = g_strdup_printf("--console-directory=%s/console", harness->directory),
-                    *group = people_group(), *config = g_strdup_printf("[daemon]\ngroup=%s\n%s", group, more);
+                    *group = people_group(),
+                    *config = g_strdup_printf(PEOPLE_UNBOUND "[daemon]\ngroup=%s\n%s", group, more);
     const char *const options[] = {"--system", connect, console, NULL};
 
     harness_configure(harness, config);

@@ -26,7 +26,7 @@ Harness *people_new_configured(const char *configuration)
     g_autofree char *console = g_strdup_printf("--console-directory=%s/console", harness->directory);
     const char *const options[] = {"--system", "--connect=test:///default", console, NULL};
     g_autofree char *group = people_group(),
-                    *config = g_strdup_printf("[daemon]\ngroup=%s\n%s", group, configuration);
+                    *config = g_strdup_printf(PEOPLE_UNBOUND "[daemon]\ngroup=%s\n%s", group, configuration);
 
     harness_configure(harness, config);
     harness_start(harness, options);

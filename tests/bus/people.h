@@ -8,6 +8,11 @@
 #define PEOPLE_MEMBER   65534
 #define PEOPLE_OUTSIDER 1
 
+/* The beginning of a configuration: the machine that runs a test is not to bound it, however small it is. */
+#define PEOPLE_UNBOUND                                                                            \
+    "[limits]\nmachines-per-user=0\nvcpus=0\nvcpus-per-user=0\nmemory=0 B\nmemory-per-user=0 B\n" \
+    "copies=0 B\ncopies-per-user=0 B\n"
+
 #define PEOPLE_PROPERTIES "org.freedesktop.DBus.Properties"
 
 /** The group of the member; NULL: none here. Owned. */

@@ -62,6 +62,7 @@ START_TEST(the_vendors_file_names_all_keys_and_changes_none)
     ck_assert_uint_eq(config->console_keep_seconds, defaults->console_keep_seconds);
     ck_assert_uint_eq(config->console_keep_logs, defaults->console_keep_logs);
     ck_assert_str_eq(config->name_prefix, defaults->name_prefix);
+    ck_assert_uint_eq(config->console_total_bytes, defaults->console_total_bytes);
     ck_assert_str_eq(config->group, defaults->group);
     ck_assert_uint_eq(config->workers, defaults->workers);
     ck_assert_uint_eq(config->running_launches, defaults->running_launches);
@@ -86,15 +87,17 @@ START_TEST(every_key_is_read)
         "[iommu]\norder=virtio\n"
         "[machine]\naccelerator=tcg\nmemory= 2 GiB \nvcpus=3\nname-prefix=site_1.\n"
         "[console]\ndirectory=/var/log/x\nlog-size=8 KiB\n"
-        "keep-seconds=0\nkeep-logs=7\n"
+        "keep-seconds=0\nkeep-logs=7\ntotal-size=6 MiB\n"
         "[daemon]\ngroup=wheel\nworkers=5\nlibvirt-patience=7\nverify-timeout=9\nrunning-launches=6\n"
         "[leases]\ngrace=7\n"
         "[limits]\nmachines=10\nmachines-per-user=11\nvcpus=12\n"
         "vcpus-per-user=13\nmemory=14 GiB\nmemory-per-user=15 B\n"
         "locked-memory=18 GiB\nlocked-memory-per-user=19 B\n"
         "locked-memory-reserve=20 MiB\n"
+        "copies=21 MiB\ncopies-per-user=22 B\n"
         "pending-launches=16\npending-launches-per-user=17\n");
-    const ViommuAmounts limits = {{10, 12, 14 * VIOMMU_GIB, 18 * VIOMMU_GIB, 16}, {11, 13, 15, 19, 17}};
+    const ViommuAmounts limits = {{10, 12, 14 * VIOMMU_GIB, 18 * VIOMMU_GIB, 16, 21 * VIOMMU_MIB},
+                                  {11, 13, 15, 19, 17, 22}};
 
     ck_assert_msg(viommu_config_load_file(config, path, &error), "%s", error ? error->message : "");
     ck_assert_int_eq((int)config->policy.order, VIOMMU_ORDER_VIRTIO);
@@ -106,6 +109,7 @@ START_TEST(every_key_is_read)
     ck_assert_uint_eq(config->console_log_bytes, 8 * VIOMMU_KIB);
     ck_assert_uint_eq(config->console_keep_seconds, 0);
     ck_assert_uint_eq(config->console_keep_logs, 7);
+    ck_assert_uint_eq(config->console_total_bytes, 6 * VIOMMU_MIB);
     ck_assert_str_eq(config->group, "wheel");
     ck_assert_uint_eq(config->workers, 5);
     ck_assert_uint_eq(config->patience_sec, 7);
@@ -158,6 +162,7 @@ static const struct {
     {"[machine]\nname-prefix=-a\n", ":2: [machine] name-prefix: '-a' is no prefix"},
     {"[machine]\nname-prefix=abcdefghijklmnopqrstuvwxy\n",
      ":2: [machine] name-prefix: 'abcdefghijklmnopqrstuvwxy' is no prefix"},
+    {"[limits]\nmemory=all\n", ":2: [limits] memory: neither 'auto' nor a fit value: "},
     {"[daemon]\nworkers=-1\n", ":2: [daemon] workers: '-1' is not a number between 1 and 64"},
     {"[daemon]\nworkers=\n", ":2: [daemon] workers: '' is not a number between 1 and 64"},
     {"no key file\n", ": "},
@@ -174,6 +179,69 @@ START_TEST(wrong_values_are_refused)
     ck_assert(!viommu_config_load_file(config, path, &error));
     ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST));
     ck_assert_msg(g_str_has_prefix(error->message, message), "%s", error->message);
+}
+END_TEST
+
+static uint64_t limit(const ViommuConfig *config, const char *key)
+{
+    g_autoptr(GVariant) limits = g_variant_ref_sink(viommu_config_limits(config));
+    guint64 value = 1234567;
+
+    ck_assert(g_variant_lookup(limits, key, "t", &value));
+    return value;
+}
+
+static void assert_printed(const ViommuConfig *config, const char *line)
+{
+    g_autofree char *text = viommu_config_print(config);
+
+    ck_assert_msg(strstr(text, line) != NULL, "'%s' is not in:\n%s", line, text);
+}
+
+START_TEST(the_host_gives_what_the_site_does_not)
+{
+    const ViommuBoundsHost host = {.memory_bytes = 32 * VIOMMU_GIB,
+                                   .cpus = 4,
+                                   .copies_disk_bytes = 40 * VIOMMU_GIB,
+                                   .logs_disk_bytes = VIOMMU_GIB};
+    g_autoptr(ViommuConfig) config = viommu_config_new();
+    g_autofree char *path = file_with("l.conf", "[limits]\nvcpus=0\ncopies-per-user=3 GiB\nmemory=auto\n");
+    g_autofree char *place = g_strdup_printf("# %s:4; in force: 30 GiB (this host's memory ", path);
+
+    ck_assert(viommu_config_load_file(config, path, NULL));
+    viommu_config_bound(config, &host);
+    ck_assert_uint_eq(limit(config, "vcpus"), 0);
+    ck_assert_uint_eq(limit(config, "vcpus-per-user"), 32);
+    ck_assert_uint_eq(limit(config, "memory"), 30 * VIOMMU_GIB);
+    ck_assert_uint_eq(limit(config, "memory-per-user"), 15 * VIOMMU_GIB);
+    ck_assert_uint_eq(limit(config, "copies"), 10 * VIOMMU_GIB);
+    ck_assert_uint_eq(limit(config, "copies-per-user"), 3 * VIOMMU_GIB);
+    ck_assert_uint_eq(limit(config, "machines"), 1024);
+    ck_assert_uint_eq(limit(config, "machines-per-user"), 64);
+    ck_assert_uint_eq(limit(config, "locked-memory-reserve"), VIOMMU_GIB);
+    ck_assert_uint_eq(config->bounds.console_log_bytes, 102 * VIOMMU_MIB);
+    assert_printed(config, "# default; in force: 102 MiB (a tenth of the file system ");
+    assert_printed(
+        config,
+        "# default; in force: 32 (a half of what all users together may have)\nvcpus-per-user=auto\n");
+    assert_printed(config, place);
+    assert_printed(config, "copies-per-user=3 GiB\n");
+}
+END_TEST
+
+START_TEST(ones_own_host_bounds_nothing)
+{
+    const ViommuBoundsHost host = {
+        .own = true, .memory_bytes = 32 * VIOMMU_GIB, .cpus = 4, .copies_disk_bytes = 40 * VIOMMU_GIB};
+    g_autoptr(ViommuConfig) config = viommu_config_new();
+
+    viommu_config_bound(config, &host);
+    ck_assert_uint_eq(limit(config, "vcpus"), 0);
+    ck_assert_uint_eq(limit(config, "memory-per-user"), 0);
+    ck_assert_uint_eq(limit(config, "copies"), 0);
+    ck_assert_uint_eq(limit(config, "machines-per-user"), 0);
+    ck_assert_uint_eq(config->bounds.console_log_bytes, VIOMMU_GIB);
+    assert_printed(config, "# default; in force: no limit\nmemory=auto\n");
 }
 END_TEST
 
@@ -259,6 +327,8 @@ int main(void)
     tcase_add_test(tcase, every_key_is_read);
     tcase_add_test(tcase, unknown_keys_are_reported);
     tcase_add_loop_test(tcase, wrong_values_are_refused, 0, G_N_ELEMENTS(wrong));
+    tcase_add_test(tcase, the_host_gives_what_the_site_does_not);
+    tcase_add_test(tcase, ones_own_host_bounds_nothing);
     tcase_add_test(tcase, printed_with_the_place_of_each_value);
     tcase_add_test(tcase, the_environment_names_the_only_file);
     tcase_add_test(tcase, a_user_has_a_file);

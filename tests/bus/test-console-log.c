@@ -128,7 +128,7 @@ END_TEST
 START_TEST(swept_by_age_and_number)
 {
     g_autoptr(GHashTable) live = g_hash_table_new(g_str_hash, g_str_equal);
-    ViommuConsoleLogKeep keep = {live, 1000, 1};
+    ViommuConsoleLogKeep keep = {live, 1000, 1, 0};
     g_autofree char *alive = make_log(1, "alive", 0, 5000), *one = make_log(1, "one", 1, 20);
     g_autofree char *older = make_log(1, "older", 2, 30), *others = make_log(2, "others", 1, 500);
     g_autofree char *aged = make_log(3, "aged", 1, 2000),
@@ -149,9 +149,37 @@ START_TEST(swept_by_age_and_number)
 }
 END_TEST
 
+/* Each has five bytes. */
+START_TEST(swept_by_bytes)
+{
+    g_autoptr(GHashTable) live = g_hash_table_new(g_str_hash, g_str_equal);
+    ViommuConsoleLogKeep keep = {live, 1000, 100, 25};
+    g_autofree char *alive = make_log(1000, "alive", 0, 500);
+    g_autofree char *new = make_log(1000, "new", 1, 10), *older = make_log(1000, "older", 1, 20),
+                    *oldest = make_log(1000, "oldest", 1, 30);
+    g_autofree char *modest = make_log(1001, "modest", 2, 40);
+
+    g_hash_table_add(live, (char *)uuids[0]);
+    viommu_console_log_sweep(directory, &keep);
+    ck_assert(is_there(alive) && is_there(new) && is_there(older) && is_there(oldest) && is_there(modest));
+    /* Who has most loses his oldest; who has less than his part loses nothing. */
+    keep.bytes = 20;
+    viommu_console_log_sweep(directory, &keep);
+    ck_assert(is_there(alive) && is_there(new) && is_there(older) && !is_there(oldest) && is_there(modest));
+    keep.bytes = 15;
+    viommu_console_log_sweep(directory, &keep);
+    ck_assert(is_there(alive) && is_there(new) && !is_there(older) && is_there(modest));
+    /* What lives stays, and leaves nothing to the others. */
+    keep.bytes = 3;
+    viommu_console_log_sweep(directory, &keep);
+    ck_assert(is_there(alive) && !is_there(new) && !is_there(modest));
+    g_unlink(alive);
+}
+END_TEST
+
 int main(void)
 {
-    static const TTest *tests[5];
+    static const TTest *tests[6];
     int status;
 
     tests[0] = small_ones_are_whole;
@@ -159,6 +187,7 @@ int main(void)
     tests[2] = what_cannot_be_written_is_said;
     tests[3] = found_by_name_owner_and_age;
     tests[4] = swept_by_age_and_number;
+    tests[5] = swept_by_bytes;
     directory = g_dir_make_tmp("viommu-console-log.XXXXXX", NULL);
     status = unit_run("console-log", tests, G_N_ELEMENTS(tests));
     if (g_rmdir(directory) < 0)

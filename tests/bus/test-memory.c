@@ -146,7 +146,8 @@ START_TEST(limits_readable)
         text, "{'machines': <uint64 1024>, 'machines-per-user': <uint64 7>, 'vcpus': <uint64 0>, "
               "'vcpus-per-user': <uint64 0>, 'memory': <uint64 3221225472>, 'memory-per-user': <uint64 0>, "
               "'locked-memory': <uint64 0>, 'locked-memory-per-user': <uint64 0>, "
-              "'locked-memory-reserve': <uint64 1073741824>, 'pending-launches': <uint64 1024>, "
+              "'locked-memory-reserve': <uint64 1073741824>, 'copies': <uint64 0>, 'copies-per-user': "
+              "<uint64 0>, 'pending-launches': <uint64 1024>, "
               "'pending-launches-per-user': <uint64 512>}");
 }
 END_TEST

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* bounds: the formulas.  viommud.conf(5) has them, too. */
+#include "lib/bounds.h"
+
+#include "lib/quantity.h"
+
+#define MACHINES_PER_USER 64
+#define VCPUS_PER_CPU     16
+#define RESERVE_MIN_BYTES VIOMMU_GIB
+#define RESERVE_PART      16
+#define COPIES_PART       4
+#define COPIES_MAX_BYTES  (64 * VIOMMU_GIB)
+#define LOGS_PART         10
+#define LOGS_MAX_BYTES    VIOMMU_GIB
+
+/* One user alone takes no more than this part of what all may have. */
+#define USERS_PART 2
+
+static const struct {
+    const char *all, *user;
+} words[VIOMMU_RESOURCE_LAST] = {
+    [VIOMMU_RESOURCE_MACHINES] = {NULL, "on every host"},
+    [VIOMMU_RESOURCE_VCPUS] = {"16 for each CPU of this host", "a half of what all users together may have"},
+    [VIOMMU_RESOURCE_MEMORY] = {"this host's memory without a sixteenth of it, and without 1 GiB at least",
+                                "a half of what all users together may have"},
+    [VIOMMU_RESOURCE_COPIES] = {"a quarter of the file system that they are on, and 64 GiB at most",
+                                "a half of what all users together may have"},
+};
+
+static uint64_t whole_mebibytes(uint64_t bytes)
+{
+    return bytes / VIOMMU_MIB * VIOMMU_MIB;
+}
+
+/* QEMU needs memory beside its guest's, and so does the host. */
+static uint64_t derive_memory(uint64_t host_bytes)
+{
+    uint64_t reserve = MAX(RESERVE_MIN_BYTES, host_bytes / RESERVE_PART);
+
+    return whole_mebibytes(host_bytes > 2 * reserve ? host_bytes - reserve : host_bytes / 2);
+}
+
+void viommu_bounds_derive(const ViommuBoundsHost *host, ViommuBounds *ret_bounds)
+{
+    ViommuBounds bounds = {.console_log_bytes = LOGS_MAX_BYTES};
+    uint64_t *all = bounds.limits.all, *user = bounds.limits.user;
+
+    if (!host->own) {
+        all[VIOMMU_RESOURCE_VCPUS] = VCPUS_PER_CPU * host->cpus;
+        all[VIOMMU_RESOURCE_MEMORY] = derive_memory(host->memory_bytes);
+        all[VIOMMU_RESOURCE_COPIES] =
+            MIN(COPIES_MAX_BYTES, whole_mebibytes(host->copies_disk_bytes / COPIES_PART));
+        for (int i = 0; i < VIOMMU_RESOURCE_LAST; i++)
+            user[i] = all[i] / USERS_PART;
+        user[VIOMMU_RESOURCE_MACHINES] = MACHINES_PER_USER;
+    }
+    if (host->logs_disk_bytes)
+        bounds.console_log_bytes = MIN(LOGS_MAX_BYTES, whole_mebibytes(host->logs_disk_bytes / LOGS_PART));
+    *ret_bounds = bounds;
+}
+
+const char *viommu_bounds_words(ViommuResource resource, bool per_user)
+{
+    return per_user ? words[resource].user : words[resource].all;
+}
+
+const char *viommu_bounds_log_words(void)
+{
+    return "a tenth of the file system that they are on, and 1 GiB at most";
+}
