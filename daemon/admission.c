@@ -2,6 +2,7 @@
 /* admission: the sums over all machines, and the queue. */
 #include "daemon/admission.h"
 
+#include "lib/error.h"
 #include "lib/memory.h"
 #include "lib/queue.h"
 
@@ -11,7 +12,25 @@ struct ViommuAdmission {
     ViommuLedger *ledger;
     ViommuQueue *queue; /* of ViommuMachine */
     unsigned running;
+    GHashTable *users; /* uid -> User, owned */
 };
+
+/* Of one user's launches. */
+typedef struct User {
+    unsigned running, hung;
+} User;
+
+/* Kept until the end: there are as many as users who ever launched. */
+static User *user_of(const ViommuAdmission *admission, uint32_t uid)
+{
+    User *user = g_hash_table_lookup(admission->users, GUINT_TO_POINTER(uid));
+
+    if (!user) {
+        user = g_new0(User, 1);
+        g_hash_table_insert(admission->users, GUINT_TO_POINTER(uid), user);
+    }
+    return user;
+}
 
 ViommuAdmission *viommu_admission_new(const ViommuConfig *config, ViommuRegistry *registry,
                                       ViommuLedger *ledger)
@@ -22,6 +41,7 @@ ViommuAdmission *viommu_admission_new(const ViommuConfig *config, ViommuRegistry
     admission->registry = registry;
     admission->ledger = ledger;
     admission->queue = viommu_queue_new();
+    admission->users = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     return admission;
 }
 
@@ -30,6 +50,7 @@ void viommu_admission_free(ViommuAdmission *admission)
     if (!admission)
         return;
     viommu_queue_free(admission->queue);
+    g_hash_table_unref(admission->users);
     g_free(admission);
 }
 
@@ -105,6 +126,22 @@ bool viommu_admission_take_copies(const ViommuAdmission *admission, const char *
     return true;
 }
 
+/* What waits behind launches that hang would wait without an end. */
+static bool check_hung(const ViommuAdmission *admission, uint32_t uid, GError **error)
+{
+    uint64_t max = admission->config->user_launches;
+    unsigned hung = user_of(admission, uid)->hung;
+
+    if (max == 0 || hung < max)
+        return true;
+    g_set_error(
+        error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        "%u launches of user %u were given up and still hang in libvirt or QEMU, as many as may run at "
+        "once ('running-launches-per-user' in [daemon]); launch again when they have ended",
+        hung, uid);
+    return false;
+}
+
 bool viommu_admission_check(const ViommuAdmission *admission, const ViommuRequest *request, uint32_t uid,
                             GError **error)
 {
@@ -122,7 +159,7 @@ bool viommu_admission_check(const ViommuAdmission *admission, const ViommuReques
 
     for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
         add_machine(&used, machine, uid);
-    return viommu_quota_check(&limits, &used, wanted, uid, error);
+    return check_hung(admission, uid, error) && viommu_quota_check(&limits, &used, wanted, uid, error);
 }
 
 /* Counted here when it is planned: the order is that of the queue. */
@@ -200,16 +237,27 @@ void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *req
     viommu_queue_add(admission->queue, machine->owner_uid, machine);
 }
 
+static bool may_begin(uint32_t uid, void *data)
+{
+    const ViommuAdmission *admission = data;
+    const User *user = user_of(admission, uid);
+    uint64_t max = admission->config->user_launches;
+
+    return max == 0 || user->running + user->hung < max;
+}
+
 ViommuMachine *viommu_admission_next(ViommuAdmission *admission)
 {
     const ViommuConfig *config = admission->config;
     uint64_t max = config->running_launches ? config->running_launches : config->workers;
-    ViommuMachine *machine = admission->running < max ? viommu_queue_take(admission->queue) : NULL;
+    ViommuMachine *machine =
+        admission->running < max ? viommu_queue_take_if(admission->queue, may_begin, admission) : NULL;
 
     if (machine) {
         machine->queue = NULL;
         machine->launching = true;
         admission->running++;
+        user_of(admission, machine->owner_uid)->running++;
     }
     return machine;
 }
@@ -225,10 +273,22 @@ ViommuMachine *viommu_admission_evict(ViommuAdmission *admission)
 
 void viommu_admission_leave(ViommuAdmission *admission, ViommuMachine *machine)
 {
-    if (machine->launching)
+    if (machine->launching) {
         admission->running--;
-    else if (machine->queue)
+        user_of(admission, machine->owner_uid)->running--;
+    } else if (machine->queue) {
         viommu_queue_remove(admission->queue, machine->owner_uid, machine);
+    }
     machine->queue = NULL;
     machine->launching = false;
+}
+
+void viommu_admission_hang(ViommuAdmission *admission, uint32_t uid)
+{
+    user_of(admission, uid)->hung++;
+}
+
+void viommu_admission_unhang(ViommuAdmission *admission, uint32_t uid)
+{
+    user_of(admission, uid)->hung--;
 }

@@ -18,7 +18,8 @@ ViommuAdmission *viommu_admission_new(const ViommuConfig *config, ViommuRegistry
                                       ViommuLedger *ledger);
 void viommu_admission_free(ViommuAdmission *admission);
 
-/** Whether user @uid may have the machine of @request now.  Fails: BUSY, POLICY_REFUSED. */
+/** Whether user @uid may have the machine of @request now.  Fails: BUSY, POLICY_REFUSED; BUSY also when as many of his launches hang as
+ *  may run. */
 bool viommu_admission_check(const ViommuAdmission *admission, const ViommuRequest *request, uint32_t uid,
                             GError **error);
 /** Whether user @uid may have copies of @bytes now, for machine @uuid; if so, they are in the ledger from now on.
@@ -34,9 +35,13 @@ bool viommu_admission_check_memory(const ViommuAdmission *admission, const Viomm
 GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArray *holders, const char *uuid);
 /** @machine is in the registry, and waits. */
 void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *request, ViommuMachine *machine);
-/** The machine that is to be launched now; NULL when none waits, or enough are under way. */
+/** The machine that is to be launched now; NULL when none waits, or enough are under way, at all or of each user who waits. */
 ViommuMachine *viommu_admission_next(ViommuAdmission *admission);
 /** A machine that waits, and now does not any more; NULL: none. */
 ViommuMachine *viommu_admission_evict(ViommuAdmission *admission);
 /** The launch of @machine has ended, or it shall not wait any more. */
 void viommu_admission_leave(ViommuAdmission *admission, ViommuMachine *machine);
+/** A launch of user @uid hangs, though it has ended for everybody else: until it comes back it counts as one that runs for him, but for
+ *  nobody else. */
+void viommu_admission_hang(ViommuAdmission *admission, uint32_t uid);
+void viommu_admission_unhang(ViommuAdmission *admission, uint32_t uid);

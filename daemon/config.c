@@ -80,7 +80,18 @@ static const Key keys[] = {
      offsetof(ViommuConfig, running_launches),
      .min = 0,
      .max = 1000},
+    {{"daemon", "running-launches-per-user"},
+     &kind_number,
+     offsetof(ViommuConfig, user_launches),
+     .min = 0,
+     .max = 1000},
+    {{"daemon", "launch-timeout"},
+     &kind_number,
+     offsetof(ViommuConfig, launch_timeout_sec),
+     .min = 1,
+     .max = 86400},
     {{"leases", "grace"}, &kind_number, offsetof(ViommuConfig, grace_seconds), .min = 0, .max = 3600},
+    {{"files", "timeout"}, &kind_number, offsetof(ViommuConfig, files_timeout_sec), .min = 1, .max = 3600},
     {{"files", "image-directories"}, &kind_paths, offsetof(ViommuConfig, image_directories)},
     LIMIT("machines", kind_number, all[VIOMMU_RESOURCE_MACHINES]),
     LIMIT("machines-per-user", kind_auto_number, user[VIOMMU_RESOURCE_MACHINES]),
@@ -495,6 +506,8 @@ ViommuConfig *viommu_config_new(void)
     config->workers = 4;
     config->patience_sec = VIOMMU_BACKEND_PATIENCE_SEC;
     config->verify_timeout_sec = 180;
+    config->launch_timeout_sec = 300;
+    config->files_timeout_sec = 30;
     config->console_log_bytes = VIOMMU_MIB;
     config->console_keep_seconds = 24 * 60 * 60;
     config->console_keep_logs = 100;

@@ -29,6 +29,9 @@ typedef struct ViommuConfig {
     uint64_t verify_timeout_sec; /* for a guest to show that its IOMMU works */
     uint64_t workers;            /* threads that talk to libvirt, and connections */
     uint64_t running_launches;   /* at once; more wait in the queue.  0: as many as workers */
+    uint64_t user_launches;      /* of these, of one user.  0: half of them; for --user: all */
+    uint64_t launch_timeout_sec; /* for a launch, from its turn on */
+    uint64_t files_timeout_sec;  /* for reading the files of a launch, and again for copying them */
     uint64_t grace_seconds;      /* for a guest whose lease has ended to power off */
     ViommuAmounts limits;        /* 0: none; VIOMMU_LIMIT_AUTO: as the host's size gives it */
     ViommuBounds

@@ -92,14 +92,16 @@ static Call *new_call(ViommuBackend *backend, const char *uuid, const ViommuWait
     return call;
 }
 
-void viommu_enquiry_xml(ViommuBackend *backend, ViommuWorker *worker, const char *uuid,
+void viommu_enquiry_xml(ViommuBackend *backend, ViommuWorker *worker, const ViommuMachine *machine,
                         const ViommuWaiter *waiter)
 {
-    viommu_worker_run(worker, xml_work, call_done, new_call(backend, uuid, waiter));
+    viommu_worker_run(worker, machine->owner_uid, xml_work, call_done,
+                      new_call(backend, machine->uuid, waiter));
 }
 
-void viommu_enquiry_reset(ViommuBackend *backend, ViommuWorker *worker, const char *uuid,
+void viommu_enquiry_reset(ViommuBackend *backend, ViommuWorker *worker, const ViommuMachine *machine,
                           const ViommuWaiter *waiter)
 {
-    viommu_worker_run(worker, reset_work, call_done, new_call(backend, uuid, waiter));
+    viommu_worker_run(worker, machine->owner_uid, reset_work, call_done,
+                      new_call(backend, machine->uuid, waiter));
 }

@@ -5,6 +5,7 @@
 #include <glib.h>
 #include "daemon/backend.h"
 #include "daemon/hostinfo.h"
+#include "daemon/machine.h"
 #include "daemon/outcome.h"
 #include "daemon/worker.h"
 #include "lib/asker.h"
@@ -21,7 +22,7 @@ typedef struct ViommuEnquiry {
 /** Takes the request of @enquiry.  Makes nothing. */
 void viommu_enquiry_plan(ViommuHostinfo *hostinfo, const ViommuPolicy *policy, const ViommuEnquiry *enquiry,
                          const ViommuWaiter *waiter);
-void viommu_enquiry_xml(ViommuBackend *backend, ViommuWorker *worker, const char *uuid,
+void viommu_enquiry_xml(ViommuBackend *backend, ViommuWorker *worker, const ViommuMachine *machine,
                         const ViommuWaiter *waiter);
-void viommu_enquiry_reset(ViommuBackend *backend, ViommuWorker *worker, const char *uuid,
+void viommu_enquiry_reset(ViommuBackend *backend, ViommuWorker *worker, const ViommuMachine *machine,
                           const ViommuWaiter *waiter);

@@ -42,7 +42,7 @@ ViommuExtension *viommu_extension_new(ViommuBackend *backend, ViommuWorker *work
     extension->uuid = g_strdup(machine->uuid);
     extension->change =
         (ViommuRecordChange){VIOMMU_STATE_LAST, machine->lease_end_usec, viommu_boottime_boot()};
-    viommu_worker_run(worker, work_write, done_write, extension);
+    viommu_worker_run(worker, machine->owner_uid, work_write, done_write, extension);
     return extension;
 }
 

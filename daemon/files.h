@@ -18,7 +18,8 @@
 #include "lib/kernel.h"
 #include "lib/request.h"
 
-/* The site's part; all borrowed. */
+/* The site's part; all borrowed.  What is added here, and what others than viommud-files want to know of ViommuFiles, goes through
+ * daemon/reader-words.c, too. */
 typedef struct ViommuFilesSite {
     bool skip;          /* libvirt is on another host, which has files of its own: nothing is looked at */
     bool own;           /* a user's own daemon */

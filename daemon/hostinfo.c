@@ -126,7 +126,7 @@ static void begin_probe(ViommuHostinfo *info)
     info->probing = true;
     probe->info = info;
     probe->backend = info->backend;
-    viommu_worker_run(info->worker, probe_work, probe_done, probe);
+    viommu_worker_run(info->worker, VIOMMU_WORKER_NOBODY, probe_work, probe_done, probe);
 }
 
 static void probe_done(void *data)

@@ -2,6 +2,7 @@
 /* launch: the steps and what follows on each.  Does not know who asked. */
 #include "daemon/launch.h"
 
+#include <time.h>
 #include "daemon/boottime.h"
 #include "daemon/fault.h"
 #include "daemon/log.h"
@@ -12,13 +13,17 @@
 #include "lib/plan.h"
 #include "lib/process.h"
 
+/* An end is waited for so long, when a launch was given up; and so long a step that runs while somebody wants the machine gone. */
+#define UNDO_PATIENCE_SEC   10u
+#define CANCEL_PATIENCE_SEC 5u
+
 typedef enum Step {
     STEP_OPEN,
+    STEP_PROBE,
     STEP_DEFINE,
     STEP_PREPARE,
     STEP_START,
     STEP_MARK,
-    STEP_UNDO,
     STEP_LAST,
 } Step;
 
@@ -29,48 +34,49 @@ struct ViommuLaunch {
     ViommuRequest *request;
     char *name, *uuid;
     uint32_t owner_uid;
+    char uid_text[16];
     ViommuAsker asker;
     uint64_t created_usec;
     uint64_t lease_end_usec; /* 0: no lease, or not begun */
     char *client;
 
-    ViommuFiles *files;
+    ViommuReader *reader;
     GPtrArray *holders; /* of ViommuHolder; NULL: no devices are asked for */
     GArray *vetoes;     /* of ViommuVeto, whose text is owned */
     ViommuPlan *plan;
     ViommuMetadata *metadata;
     char *xml;
     char *late_warning;
-    bool cancelled; /* loop thread only; the workers do not look at it */
 
     GError *step_error; /* of the step that just ran */
     bool unsupported;   /* libvirt says that it cannot be */
     GError *error;      /* why it all ends */
     GPtrArray *reasons;
+    int given_up; /* atomic */
+
+    /* Loop thread only; the workers do not look at it: */
+    sd_event_source *deadline;
+    Step step;
+    ViommuJob *job; /* of the step that is under way in a worker; NULL: none is */
+    bool probing;   /* STEP_PROBE is under way */
+    bool cancelled;
+    bool failing;  /* it is undone, and nothing goes on but that */
+    bool undoing;  /* in a worker */
+    bool undone;   /* with no step under way: nothing comes after it */
+    bool left;     /* what it made could not be removed */
+    bool hung;     /* it was given up while a step was under way, and counts as such */
+    bool told;     /* LAUNCH_FAILED */
+    bool released; /* the receiver has freed it */
+    unsigned held;
 };
 
-static void work_open(void *data);
-static void work_define(void *data);
-static void work_prepare(void *data);
-static void work_start(void *data);
-static void work_mark(void *data);
-static void work_undo(void *data);
-static void done_open(void *data);
-static void done_define(void *data);
-static void done_prepare(void *data);
-static void done_start(void *data);
-static void done_mark(void *data);
-static void done_undo(void *data);
-
-static const struct {
-    ViommuWorkFunc work;
-    ViommuDoneFunc done;
-} steps[] = {
-    [STEP_OPEN] = {work_open, done_open},          [STEP_DEFINE] = {work_define, done_define},
-    [STEP_PREPARE] = {work_prepare, done_prepare}, [STEP_START] = {work_start, done_start},
-    [STEP_MARK] = {work_mark, done_mark},          [STEP_UNDO] = {work_undo, done_undo},
-};
-G_STATIC_ASSERT(G_N_ELEMENTS(steps) == STEP_LAST);
+/* In the order of a launch; the table stands behind what is in it. */
+typedef struct StepInfo {
+    ViommuWorkFunc work; /* NULL: it is asked for on the loop */
+    void (*done)(ViommuLaunch *launch);
+    const char *waits; /* for what, as long as it is under way */
+} StepInfo;
+static const StepInfo steps[STEP_LAST];
 
 static void clear_veto(void *data)
 {
@@ -89,6 +95,7 @@ ViommuLaunch *viommu_launch_new(const ViommuLaunchContext *context, ViommuReques
     launch->name = g_strdup(identity->name);
     launch->uuid = g_strdup(identity->uuid);
     launch->owner_uid = identity->asker.uid;
+    g_snprintf(launch->uid_text, sizeof(launch->uid_text), "%u", launch->owner_uid);
     launch->asker = identity->asker;
     launch->created_usec = identity->created_usec;
     launch->client = g_strdup(identity->client);
@@ -104,12 +111,11 @@ static void clear_plan(ViommuLaunch *launch)
     g_clear_pointer(&launch->xml, g_free);
 }
 
-void viommu_launch_free(ViommuLaunch *launch)
+static void free_now(ViommuLaunch *launch)
 {
-    if (!launch)
-        return;
     clear_plan(launch);
-    viommu_files_free(launch->files);
+    sd_event_source_disable_unref(launch->deadline);
+    viommu_reader_free(launch->reader);
     g_clear_pointer(&launch->holders, g_ptr_array_unref);
     viommu_request_free(launch->request);
     g_free(launch->name);
@@ -123,9 +129,13 @@ void viommu_launch_free(ViommuLaunch *launch)
     g_free(launch);
 }
 
-static void run_step(ViommuLaunch *launch, Step step)
+void viommu_launch_free(ViommuLaunch *launch)
 {
-    viommu_worker_run(launch->context.worker, steps[step].work, steps[step].done, launch);
+    if (!launch)
+        return;
+    launch->released = true;
+    if (!launch->held && !launch->job && !launch->probing && !launch->undoing)
+        free_now(launch);
 }
 
 static void tell(ViommuLaunch *launch, ViommuEvent event)
@@ -133,23 +143,174 @@ static void tell(ViommuLaunch *launch, ViommuEvent event)
     launch->func(launch, event, launch->userdata);
 }
 
-static void log_fields(const ViommuLaunch *launch, ViommuLogFields *fields, char *uid, size_t size)
+static ViommuLogFields log_fields(const ViommuLaunch *launch)
 {
-    g_snprintf(uid, size, "%u", launch->owner_uid);
-    *fields = (ViommuLogFields){.machine_name = launch->name, .machine_uuid = launch->uuid, .owner_uid = uid};
+    return (ViommuLogFields){
+        .machine_name = launch->name, .machine_uuid = launch->uuid, .owner_uid = launch->uid_text};
+}
+
+/* --- The end of one that fails --- */
+
+static void tell_failed(ViommuLaunch *launch, bool left)
+{
+    if (launch->told)
+        return;
+    launch->told = true;
+    launch->left = left;
+    launch->deadline = sd_event_source_disable_unref(launch->deadline);
+    tell(launch, VIOMMU_EVENT_LAUNCH_FAILED);
+}
+
+static void on_undone(const GError *error, void *userdata);
+
+/* Beside a step that hangs, which has the launch in its hands. */
+static void begin_undo(ViommuLaunch *launch)
+{
+    launch->undoing = true;
+    launch->undone = !launch->job && !launch->probing;
+    viommu_removal_begin(launch->context.ends, launch->context.backend, launch->context.files->copies,
+                         &(ViommuRemovalOf){launch->uuid, launch->owner_uid, on_undone, launch});
+}
+
+/* What is to be done next, when it fails and something of it has ended.  A step that hangs may yet make something: so it is undone once
+ * more when it has come back, be it hours later. */
+static void wind_up(ViommuLaunch *launch, bool left)
+{
+    bool under_way = launch->job || launch->probing;
+
+    if (launch->undoing)
+        return;
+    if (!under_way && !launch->undone) {
+        begin_undo(launch);
+        return;
+    }
+    launch->held++;
+    tell_failed(launch, left || under_way);
+    if (!under_way && launch->hung)
+        launch->context.came_back(launch->uuid, launch->owner_uid, !left, launch->userdata);
+    launch->held--;
+    if (launch->released && !under_way)
+        free_now(launch);
+}
+
+/* An undo that fails leaves a domain whose metadata says how far it got: it is undone when libvirt is back. */
+static void on_undone(const GError *error, void *userdata)
+{
+    ViommuLaunch *launch = userdata;
+    const ViommuLogFields fields = log_fields(launch);
+
+    if (error)
+        viommu_log_error(LOG_ERR, &fields, error, "undoing a failed launch");
+    launch->undoing = false;
+    wind_up(launch, error);
+}
+
+static void fail(ViommuLaunch *launch)
+{
+    launch->failing = true;
+    wind_up(launch, false);
+}
+
+/* Nothing of it is in libvirt yet. */
+static void fail_early(ViommuLaunch *launch)
+{
+    launch->undone = true;
+    fail(launch);
+}
+
+static GError *stopped(const ViommuLaunch *launch)
+{
+    return g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                       "machine '%s' was stopped while it was being launched", launch->name);
 }
 
 /* Fails the launch with what the last step said, if it failed, or because somebody wants it gone. */
 static bool step_failed(ViommuLaunch *launch)
 {
     if (!launch->step_error && launch->cancelled)
-        g_set_error(&launch->step_error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "machine '%s' was stopped while it was being launched", launch->name);
+        launch->step_error = stopped(launch);
     if (!launch->step_error)
         return false;
     launch->error = g_steal_pointer(&launch->step_error);
     return true;
 }
+
+/* --- The deadline --- */
+
+static void set_deadline(ViommuLaunch *launch, unsigned seconds);
+
+/* It is undone at once, whether or not the step under way ever comes back: libvirt kills a QEMU that hangs in its start. */
+static void give_up(ViommuLaunch *launch)
+{
+    const ViommuLogFields fields = log_fields(launch);
+
+    if (launch->cancelled)
+        launch->error = stopped(launch);
+    else
+        g_set_error(
+            &launch->error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+            "machine '%s' was not launched within %u s ('launch-timeout' in [daemon]); viommud waited %s",
+            launch->name, launch->context.timeout_sec, steps[launch->step].waits);
+    viommu_log(LOG_WARNING, &fields, "The launch of machine '%s' is given up; viommud still waits %s",
+               launch->name, steps[launch->step].waits);
+    launch->hung = true;
+    g_atomic_int_set(&launch->given_up, 1);
+    if (launch->job)
+        viommu_worker_abandon(launch->job);
+    viommu_admission_hang(launch->context.admission, launch->owner_uid);
+    launch->failing = true;
+    set_deadline(launch, UNDO_PATIENCE_SEC);
+    begin_undo(launch);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    ViommuLaunch *launch = userdata;
+
+    if (!launch->failing)
+        give_up(launch);
+    else
+        tell_failed(launch, true);
+    return 0;
+}
+
+static void set_deadline(ViommuLaunch *launch, unsigned seconds)
+{
+    sd_event_source_disable_unref(launch->deadline);
+    launch->deadline = NULL;
+    if (sd_event_add_time_relative(viommu_loop_event(launch->context.loop), &launch->deadline,
+                                   CLOCK_MONOTONIC, seconds * G_USEC_PER_SEC, 0, on_deadline, launch) < 0)
+        viommu_log(LOG_WARNING, NULL, "Machine '%s' has no deadline, as no timer can be set", launch->name);
+}
+
+static void done_step(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    launch->job = NULL;
+    if (launch->failing)
+        wind_up(launch, false);
+    else
+        steps[launch->step].done(launch);
+}
+
+/* What only waited for a thread until now makes nothing any more. */
+static void work_step(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    if (!g_atomic_int_get(&launch->given_up))
+        steps[launch->step].work(launch);
+}
+
+static void run_step(ViommuLaunch *launch, Step step)
+{
+    launch->step = step;
+    launch->job =
+        viommu_worker_run(launch->context.launches, launch->owner_uid, work_step, done_step, launch);
+}
+
+/* --- The steps --- */
 
 /* What the plan takes is known to the next one when this has been told of, before anything else is planned. */
 static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
@@ -160,8 +321,8 @@ static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
         .request = launch->request,
         .host = host,
         .policy = launch->context.policy,
-        .handovers = viommu_files_handovers(launch->files),
-        .kernel = viommu_files_kernel(launch->files),
+        .handovers = viommu_reader_handovers(launch->reader),
+        .kernel = viommu_reader_kernel(launch->reader),
         .name = launch->name,
         .uuid = launch->uuid,
         .claims = (const ViommuClaim *)(void *)claims->data,
@@ -189,10 +350,15 @@ static void plan_and_define(const ViommuHost *host, const GError *error, void *u
 {
     ViommuLaunch *launch = userdata;
 
+    launch->probing = false;
+    if (launch->failing) {
+        wind_up(launch, false);
+        return;
+    }
     if (!host)
         launch->step_error = g_error_copy(error);
     if (step_failed(launch) || !make_plan(launch, host)) {
-        tell(launch, VIOMMU_EVENT_LAUNCH_FAILED);
+        fail_early(launch);
         return;
     }
     VIOMMU_FAULT(planned);
@@ -204,7 +370,7 @@ static void plan_and_define(const ViommuHost *host, const GError *error, void *u
 void viommu_launch_abandon(ViommuLaunch *launch, const GError *error)
 {
     launch->error = g_error_copy(error);
-    tell(launch, VIOMMU_EVENT_LAUNCH_FAILED);
+    fail_early(launch);
 }
 
 void viommu_launch_begin(ViommuLaunch *launch)
@@ -212,36 +378,43 @@ void viommu_launch_begin(ViommuLaunch *launch)
     VIOMMU_FAULT(launch_begins);
     if (launch->request->lease.seconds != VIOMMU_UNSET_NUMBER)
         launch->lease_end_usec = viommu_boottime_now() + launch->request->lease.seconds * G_USEC_PER_SEC;
-    run_step(launch, STEP_OPEN);
+    if (viommu_reader_new(launch->context.readers, launch->context.files, launch->request, launch->owner_uid,
+                          launch->uuid, &launch->reader, &launch->error)) {
+        set_deadline(launch, launch->context.timeout_sec);
+        run_step(launch, STEP_OPEN);
+    } else {
+        fail_early(launch);
+    }
 }
 
 void viommu_launch_cancel(ViommuLaunch *launch)
 {
     launch->cancelled = true;
+    if (!launch->failing)
+        set_deadline(launch, MIN(CANCEL_PATIENCE_SEC, launch->context.timeout_sec));
 }
 
 static void work_open(void *data)
 {
     ViommuLaunch *launch = data;
 
-    launch->files = viommu_files_open(launch->context.files, launch->request, launch->owner_uid, launch->uuid,
-                                      &launch->step_error);
-    if (launch->files && launch->request->hostdevs)
+    if (viommu_reader_open(launch->reader, &launch->step_error) && launch->request->hostdevs)
         launch->holders = viommu_backend_list_holders(launch->context.backend, &launch->step_error);
     VIOMMU_FAULT(after_open);
 }
 
-static void done_open(void *data)
+static void done_open(ViommuLaunch *launch)
 {
-    ViommuLaunch *launch = data;
-
     if (!launch->step_error)
         viommu_admission_take_copies(launch->context.admission, launch->uuid, launch->owner_uid,
-                                     viommu_files_copied_bytes(launch->files), &launch->step_error);
-    if (step_failed(launch))
-        tell(launch, VIOMMU_EVENT_LAUNCH_FAILED);
-    else
-        viommu_hostinfo_refresh(launch->context.hostinfo, plan_and_define, launch);
+                                     viommu_reader_copied_bytes(launch->reader), &launch->step_error);
+    if (step_failed(launch)) {
+        fail_early(launch);
+        return;
+    }
+    launch->step = STEP_PROBE;
+    launch->probing = true;
+    viommu_hostinfo_refresh(launch->context.hostinfo, plan_and_define, launch);
 }
 
 static void work_define(void *data)
@@ -259,10 +432,8 @@ static void plan_without_model(ViommuLaunch *launch)
 {
     ViommuModel model = launch->plan->iommu.model;
     ViommuVeto veto = {.model = model, .text = g_utf8_make_valid(launch->step_error->message, -1)};
-    ViommuLogFields fields;
-    char uid[16];
+    const ViommuLogFields fields = log_fields(launch);
 
-    log_fields(launch, &fields, uid, sizeof(uid));
     viommu_log(LOG_WARNING, &fields, "libvirt refuses IOMMU model '%s', which the table allows here: %s",
                viommu_model_to_string(model), launch->step_error->message);
     g_clear_error(&launch->step_error);
@@ -270,9 +441,8 @@ static void plan_without_model(ViommuLaunch *launch)
     plan_and_define(viommu_hostinfo_host(launch->context.hostinfo), NULL, launch);
 }
 
-static void done_define(void *data)
+static void done_define(ViommuLaunch *launch)
 {
-    ViommuLaunch *launch = data;
     bool veto = launch->step_error && launch->unsupported && !launch->cancelled &&
                 launch->plan->iommu.model != VIOMMU_MODEL_NONE;
 
@@ -280,7 +450,7 @@ static void done_define(void *data)
         plan_without_model(launch);
     } else if (step_failed(launch)) {
         /* Also when libvirt refused: an answer that was lost on the way may have been a yes. */
-        run_step(launch, STEP_UNDO);
+        fail(launch);
     } else {
         run_step(launch, STEP_PREPARE);
         tell(launch, VIOMMU_EVENT_DEFINED);
@@ -292,15 +462,16 @@ static void work_prepare(void *data)
 {
     ViommuLaunch *launch = data;
 
-    viommu_files_copy(launch->files, &launch->step_error);
+    viommu_reader_copy(launch->reader, &launch->step_error);
     VIOMMU_FAULT(after_prepare);
 }
 
-static void done_prepare(void *data)
+static void done_prepare(ViommuLaunch *launch)
 {
-    ViommuLaunch *launch = data;
-
-    run_step(launch, step_failed(launch) ? STEP_UNDO : STEP_START);
+    if (step_failed(launch))
+        fail(launch);
+    else
+        run_step(launch, STEP_START);
 }
 
 /* What libvirt really let it lock; of a QEMU that can be seen from here. */
@@ -321,7 +492,7 @@ static void work_start(void *data)
 
     for (guint i = 0; i < launch->plan->disks->len; i++) {
         const ViommuPlanDisk *disk = g_ptr_array_index(launch->plan->disks, i);
-        ViommuBackendFile file = {disk->target, disk->is_open ? viommu_files_disk(launch->files, i) : -1};
+        ViommuBackendFile file = {disk->target, disk->is_open ? viommu_reader_disk(launch->reader, i) : -1};
 
         if (disk->is_open)
             g_array_append_val(open, file);
@@ -335,25 +506,22 @@ static void work_start(void *data)
 
 static void note_warning(ViommuLaunch *launch)
 {
-    ViommuLogFields fields;
+    const ViommuLogFields fields = log_fields(launch);
     guint n = g_strv_length(launch->metadata->warnings);
-    char uid[16];
 
-    log_fields(launch, &fields, uid, sizeof(uid));
     viommu_log(LOG_WARNING, &fields, "machine '%s': %s", launch->name, launch->late_warning);
     launch->metadata->warnings = g_renew(char *, launch->metadata->warnings, n + 2);
     launch->metadata->warnings[n] = g_strdup(launch->late_warning);
     launch->metadata->warnings[n + 1] = NULL;
 }
 
-static void done_start(void *data)
+static void done_start(ViommuLaunch *launch)
 {
-    ViommuLaunch *launch = data;
 
     if (launch->step_error)
         g_prefix_error(&launch->step_error, "machine '%s': ", launch->name);
     if (step_failed(launch)) {
-        run_step(launch, STEP_UNDO);
+        fail(launch);
         return;
     }
     if (launch->late_warning)
@@ -372,39 +540,25 @@ static void work_mark(void *data)
     VIOMMU_FAULT(after_mark);
 }
 
-static void done_mark(void *data)
+static void done_mark(ViommuLaunch *launch)
 {
-    ViommuLaunch *launch = data;
-
     VIOMMU_FAULT(before_answer);
-    if (step_failed(launch))
-        run_step(launch, STEP_UNDO);
-    else
-        tell(launch, VIOMMU_EVENT_STARTED);
-}
-
-static void work_undo(void *data)
-{
-    ViommuLaunch *launch = data;
-
-    VIOMMU_FAULT(before_undo);
-    viommu_removal_run(launch->context.backend, launch->context.files->copies, launch->uuid,
-                       &launch->step_error);
-}
-
-/* An undo that fails leaves a domain whose metadata says how far it got: it is undone when libvirt is back. */
-static void done_undo(void *data)
-{
-    ViommuLaunch *launch = data;
-    ViommuLogFields fields;
-    char uid[16];
-
-    if (launch->step_error) {
-        log_fields(launch, &fields, uid, sizeof(uid));
-        viommu_log_error(LOG_ERR, &fields, launch->step_error, "undoing a failed launch");
+    if (step_failed(launch)) {
+        fail(launch);
+        return;
     }
-    tell(launch, VIOMMU_EVENT_LAUNCH_FAILED);
+    launch->deadline = sd_event_source_disable_unref(launch->deadline);
+    tell(launch, VIOMMU_EVENT_STARTED);
 }
+
+static const StepInfo steps[STEP_LAST] = {
+    [STEP_OPEN] = {work_open, done_open, "for its files to be opened and read"},
+    [STEP_PROBE] = {NULL, NULL, "for libvirt to tell about this host"},
+    [STEP_DEFINE] = {work_define, done_define, "for libvirt to define it"},
+    [STEP_PREPARE] = {work_prepare, done_prepare, "for its files to be copied"},
+    [STEP_START] = {work_start, done_start, "for libvirt and QEMU to start it"},
+    [STEP_MARK] = {work_mark, done_mark, "for libvirt to note that it runs"},
+};
 
 const char *viommu_launch_uuid(const ViommuLaunch *launch)
 {
@@ -428,7 +582,7 @@ const char *viommu_launch_late_warning(const ViommuLaunch *launch)
 
 bool viommu_launch_left_something(const ViommuLaunch *launch)
 {
-    return launch->step_error != NULL;
+    return launch->left;
 }
 
 const GError *viommu_launch_error(const ViommuLaunch *launch)

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include "daemon/admission.h"
 #include "daemon/backend.h"
-#include "daemon/files.h"
 #include "daemon/hostinfo.h"
+#include "daemon/reader.h"
 #include "daemon/worker.h"
 #include "lib/asker.h"
 #include "lib/lifecycle.h"
@@ -18,14 +18,23 @@
 
 typedef struct ViommuLaunch ViommuLaunch;
 
+/* A launch that was given up has come back from where it hung; @clean: nothing of it is left. */
+typedef void (*ViommuCameBackFunc)(const char *uuid, uint32_t owner_uid, bool clean, void *userdata);
+
 /* What a launch works with; all borrowed. */
 typedef struct ViommuLaunchContext {
+    ViommuLoop *loop;
     ViommuBackend *backend;
-    ViommuWorker *worker;
+    ViommuWorker *launches;
+    ViommuWorker *ends; /* for undoing */
     ViommuHostinfo *hostinfo;
     const ViommuPolicy *policy;
-    const ViommuAdmission *admission;
+    ViommuAdmission *
+        admission; /* is told of a launch that hangs, viommu_admission_hang(); of its coming back @came_back tells */
     const ViommuFilesSite *files;
+    ViommuReaders *readers;
+    uint32_t timeout_sec;
+    ViommuCameBackFunc came_back; /* with the userdata of the launch */
 } ViommuLaunchContext;
 
 /* Who the new machine is; copied. */
@@ -38,18 +47,19 @@ typedef struct ViommuLaunchIdentity {
 } ViommuLaunchIdentity;
 
 /** Called on the loop with PLANNED (again for each candidate that libvirt refuses), DEFINED and last STARTED, or with LAUNCH_FAILED at any point, when everything is
- *  undone.  After STARTED or LAUNCH_FAILED the receiver frees @launch. */
+ *  undone, or when that takes too long (viommu_launch_left_something()).  After STARTED or LAUNCH_FAILED the receiver frees @launch. */
 typedef void (*ViommuLaunchFunc)(ViommuLaunch *launch, ViommuEvent event, void *userdata);
 
 /** Takes @request. Owned. */
 ViommuLaunch *viommu_launch_new(const ViommuLaunchContext *context, ViommuRequest *request,
                                 const ViommuLaunchIdentity *identity, ViommuLaunchFunc func, void *userdata);
+/** A step that hangs goes on without a receiver, and what it makes is undone when it comes back. */
 void viommu_launch_free(ViommuLaunch *launch);
 /** @func may be called, and @launch freed, before this returns. */
 void viommu_launch_begin(ViommuLaunch *launch);
 /** Ends a launch that has not begun with LAUNCH_FAILED and @error, before this returns. */
 void viommu_launch_abandon(ViommuLaunch *launch, const GError *error);
-/** Undoes the launch after its present step; ends with LAUNCH_FAILED. */
+/** Undoes the launch after its present step, or beside it when that takes long; ends with LAUNCH_FAILED. */
 void viommu_launch_cancel(ViommuLaunch *launch);
 
 const char *viommu_launch_uuid(const ViommuLaunch *launch);

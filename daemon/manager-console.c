@@ -100,7 +100,7 @@ void viommu_manager_sweep_console_logs(ViommuManager *manager)
     sweep->keep.live = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
         g_hash_table_add(sweep->keep.live, g_strdup(machine->uuid));
-    viommu_worker_run(manager->context.worker, work_sweep, done_sweep, sweep);
+    viommu_worker_run(manager->context.workers.host, VIOMMU_WORKER_NOBODY, work_sweep, done_sweep, sweep);
 }
 
 static int on_look(sd_event_source *source, uint64_t usec, void *userdata)

@@ -43,7 +43,8 @@ static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
 
 static void begin_stop(ViommuManager *manager, const ViommuMachine *machine, ViommuOperation *operation)
 {
-    ViommuStopContext context = {manager->context.loop, manager->context.backend, manager->context.worker,
+    ViommuStopContext context = {manager->context.loop, manager->context.backend,
+                                 manager->context.workers.ends, manager->context.workers.calls,
                                  manager->context.files->copies};
 
     operation->stop =
@@ -163,7 +164,7 @@ static void on_extended(ViommuExtension *extension, const GError *error, void *u
         outcome.error = gone = g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "the machine is gone");
     operation->extension = NULL;
     if (again)
-        operation->extension = viommu_extension_new(manager->context.backend, manager->context.worker,
+        operation->extension = viommu_extension_new(manager->context.backend, manager->context.workers.ends,
                                                     machine, on_extended, manager);
     else if (stopping)
         begin_stop(manager, machine, operation);
@@ -214,7 +215,7 @@ void viommu_manager_extend(ViommuManager *manager, ViommuMachine *machine, uint6
                            MAX(machine->lease_end_usec, viommu_boottime_now() + seconds * G_USEC_PER_SEC));
     if (!operation) {
         operation = viommu_operations_add(manager->operations, machine->uuid);
-        operation->extension = viommu_extension_new(manager->context.backend, manager->context.worker,
+        operation->extension = viommu_extension_new(manager->context.backend, manager->context.workers.ends,
                                                     machine, on_extended, manager);
     }
     g_array_append_val(operation->extend_waiters, *waiter);

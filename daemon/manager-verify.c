@@ -114,8 +114,8 @@ void viommu_manager_fail_verifications(ViommuManager *manager, const GError *err
 static Verification *begin(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
                            GError **error)
 {
-    ViommuVerifyContext context = {manager->context.loop, manager->context.agents, manager->context.backend,
-                                   manager->has_consoles, manager->asked};
+    ViommuVerifyContext context = {manager->context.loop, manager->context.workers.agents,
+                                   manager->context.backend, manager->has_consoles, manager->asked};
     Verification *verification = g_new0(Verification, 1);
     ViommuVerifyCalls calls = {find, on_done, verification};
 

@@ -12,9 +12,10 @@
 #define NAME_SUFFIX_MAX 100
 /* Who sends a request again has mostly lost the answer to the one before. */
 #define LAUNCH_WAITERS_MAX 64u
-/* libvirt may be slow when the daemon starts, and hang when it ends. */
+/* libvirt may be slow when the daemon starts, and hang when it ends: what is under way stands in the machines' records, and is settled at the
+ * next start. */
 #define ADOPT_PATIENCE_SEC 10
-#define END_PATIENCE_SEC   20
+#define END_PATIENCE_SEC   4
 
 static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata);
 
@@ -23,12 +24,13 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
     ViommuManager *manager = g_new0(ViommuManager, 1);
 
     manager->context = *context;
-    manager->hostinfo = viommu_hostinfo_new(context->backend, context->worker, &context->config->policy);
+    manager->hostinfo =
+        viommu_hostinfo_new(context->backend, context->workers.host, &context->config->policy);
     manager->registry = viommu_registry_new();
     manager->ledger = viommu_ledger_new();
     manager->remains =
-        viommu_remains_new(manager->registry, manager->ledger, context->worker, context->files->copies);
-    manager->settle = viommu_settle_new(manager->registry, context->backend, context->worker,
+        viommu_remains_new(manager->registry, manager->ledger, context->workers.host, context->files->copies);
+    manager->settle = viommu_settle_new(manager->registry, context->backend, &context->workers,
                                         context->files->copies, manager->remains);
     manager->operations = viommu_operations_new();
     viommu_manager_verify_init(manager);
@@ -217,12 +219,36 @@ static void admit(ViommuManager *manager)
     manager->admitting = false;
 }
 
+static void on_came_back(const char *uuid, uint32_t owner_uid, bool clean, void *userdata)
+{
+    ViommuManager *manager = userdata;
+
+    viommu_admission_unhang(manager->admission, owner_uid);
+    if (clean) {
+        viommu_settle_forgive(manager->settle, uuid);
+        viommu_ledger_drop(manager->ledger, uuid);
+    } else {
+        viommu_settle_owe(manager->settle, uuid);
+    }
+    admit(manager);
+}
+
 static void begin_launch(ViommuManager *manager, ViommuRequest *request, const ViommuAsker *asker,
                          ViommuMachine *machine, const ViommuWaiter *waiter)
 {
-    ViommuLaunchContext context = {manager->context.backend, manager->context.worker,
-                                   manager->hostinfo,        &manager->context.config->policy,
-                                   manager->admission,       manager->context.files};
+    ViommuLaunchContext context = {
+        .loop = manager->context.loop,
+        .backend = manager->context.backend,
+        .launches = manager->context.workers.launches,
+        .ends = manager->context.workers.ends,
+        .hostinfo = manager->hostinfo,
+        .policy = &manager->context.config->policy,
+        .admission = manager->admission,
+        .files = manager->context.files,
+        .readers = manager->context.readers,
+        .timeout_sec = (uint32_t)manager->context.config->launch_timeout_sec,
+        .came_back = on_came_back,
+    };
     ViommuLaunchIdentity identity = {machine->name, machine->uuid, *asker, machine->created_usec,
                                      machine->client};
     ViommuOperation *operation = viommu_operations_add(manager->operations, machine->uuid);
@@ -355,7 +381,7 @@ void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, 
     g_autoptr(GError) error = NULL;
 
     if (machine->state == VIOMMU_STATE_RUNNING) {
-        viommu_enquiry_reset(manager->context.backend, manager->context.worker, machine->uuid, waiter);
+        viommu_enquiry_reset(manager->context.backend, manager->context.workers.calls, machine, waiter);
         return;
     }
     g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
@@ -366,7 +392,7 @@ void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, 
 
 void viommu_manager_get_xml(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter)
 {
-    viommu_enquiry_xml(manager->context.backend, manager->context.worker, machine->uuid, waiter);
+    viommu_enquiry_xml(manager->context.backend, manager->context.workers.calls, machine, waiter);
 }
 
 /* --- Beginning, news and end --- */

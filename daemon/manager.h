@@ -12,8 +12,9 @@
 #include "daemon/hostinfo.h"
 #include "daemon/loop.h"
 #include "daemon/outcome.h"
+#include "daemon/reader.h"
 #include "daemon/registry.h"
-#include "daemon/worker.h"
+#include "daemon/workers.h"
 #include "lib/request.h"
 
 typedef struct ViommuManager ViommuManager;
@@ -21,16 +22,16 @@ typedef struct ViommuManager ViommuManager;
 /* What the manager works with; all borrowed, and outlive it. */
 typedef struct ViommuManagerContext {
     ViommuLoop *loop;
-    ViommuWorker *worker;
-    ViommuWorker *agents; /* for what guests can make wait */
+    ViommuWorkers workers;
     ViommuBackend *backend;
     const ViommuConfig *config;
     const ViommuFilesSite *files;
+    ViommuReaders *readers;
     bool has_consoles; /* of the backend, which tells viommu_manager_take_console() */
 } ViommuManagerContext;
 
 ViommuManager *viommu_manager_new(const ViommuManagerContext *context);
-/** After the worker. */
+/** After the workers. */
 void viommu_manager_free(ViommuManager *manager);
 
 /** All machines.  To be read, and watched; what changes them goes through the manager. Borrowed. */

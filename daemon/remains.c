@@ -59,7 +59,7 @@ static void remove_copies(ViommuRemains *remains, const char *uuid)
 
     removal->remains = remains;
     removal->uuid = g_strdup(uuid);
-    viommu_worker_run(remains->worker, work_remove, done_remove, removal);
+    viommu_worker_run(remains->worker, VIOMMU_WORKER_NOBODY, work_remove, done_remove, removal);
 }
 
 void viommu_remains_remove(ViommuRemains *remains, const char *uuid)

@@ -24,3 +24,38 @@ bool viommu_removal_run(ViommuBackend *backend, const char *copies, const char *
     g_propagate_error(error, g_steal_pointer(&undeleted));
     return false;
 }
+
+typedef struct Removal {
+    ViommuBackend *backend;
+    const char *copies;
+    ViommuRemovalOf of;
+    char *uuid;
+    GError *error;
+} Removal;
+
+static void work_remove(void *data)
+{
+    Removal *removal = data;
+
+    VIOMMU_FAULT(before_undo);
+    viommu_removal_run(removal->backend, removal->copies, removal->uuid, &removal->error);
+}
+
+static void done_remove(void *data)
+{
+    Removal *removal = data;
+
+    removal->of.func(removal->error, removal->of.userdata);
+    g_free(removal->uuid);
+    g_clear_error(&removal->error);
+    g_free(removal);
+}
+
+void viommu_removal_begin(ViommuWorker *worker, ViommuBackend *backend, const char *copies,
+                          const ViommuRemovalOf *of)
+{
+    Removal *removal = g_new0(Removal, 1);
+
+    *removal = (Removal){backend, copies, *of, g_strdup(of->uuid), NULL};
+    viommu_worker_run(worker, of->owner_uid, work_remove, done_remove, removal);
+}

@@ -5,8 +5,22 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include "daemon/backend.h"
+#include "daemon/worker.h"
 
 /** Blocks: for a worker.  @copies: the directory of daemon/copies.h.  What is not there any more is success.
  *  Fails: BACKEND; INTERNAL. */
 bool viommu_removal_run(ViommuBackend *backend, const char *copies, const char *uuid, GError **error);
+
+/* What is removed in a worker, and who hears of it. */
+typedef struct ViommuRemovalOf {
+    const char *uuid; /* copied */
+    uint32_t owner_uid;
+    void (*func)(const GError *error, void *userdata); /* on the loop; @error NULL: nothing is left */
+    void *userdata;
+} ViommuRemovalOf;
+
+/** The same in a thread of @worker.  @backend and @copies are borrowed until then.  Loop thread. */
+void viommu_removal_begin(ViommuWorker *worker, ViommuBackend *backend, const char *copies,
+                          const ViommuRemovalOf *of);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/manager.h"
+#include "daemon/reader.h"
 #include "daemon/worker.h"
 #include "lib/error.h"
 #include "lib/names.h"
@@ -25,14 +27,21 @@
 /* Of qemu:///system. */
 #define NVRAM_DIRECTORY "/var/lib/libvirt/qemu/nvram"
 
+/* Threads for what is asked of the host, for everybody. */
+#define HOST_THREADS 2u
+
+/* The end takes at most so long, once nothing is under way; systemd waits a little longer for all of it (TimeoutStopSec=). */
+#define SETTLE_USEC   (1 * G_USEC_PER_SEC)
+#define TAKE_DOWN_SEC 2u
+
 typedef struct Service {
     const ViommuServiceOptions *options;
     ViommuConfig *config;
     ViommuFilesSite files;
     char *copies;
     ViommuLoop *loop;
-    ViommuWorker *worker;
-    ViommuWorker *agents;
+    ViommuWorkers workers;
+    ViommuReaders *readers;
     ViommuBackend *backend;
     ViommuManager *manager;
     ViommuBus *bus;
@@ -208,14 +217,42 @@ static void set_names(Service *service)
     policy->nvram_directory = nvram_directory(viommu_backend_uri(service->backend));
 }
 
-static bool open_backend(Service *service, GError **error)
+/* One user's launches leave room for others'; a user's own daemon has no others. */
+static void set_shares(Service *service)
+{
+    ViommuConfig *config = service->config;
+    uint64_t running = config->running_launches ? config->running_launches : config->workers;
+
+    if (!config->user_launches && !service->options->user)
+        config->user_launches = MAX(running / 2, 1);
+}
+
+static bool make_workers(Service *service, unsigned *ret_connections, GError **error)
 {
     unsigned n = (unsigned)service->config->workers;
-    ViommuManagerContext context;
+    unsigned share = service->options->user ? 0 : MAX(n / 2, 1);
+    ViommuWorkers *workers = &service->workers;
 
-    if (!viommu_worker_new(service->loop, n, &service->worker, error) ||
-        !viommu_worker_new(service->loop, VIOMMU_BACKEND_AGENTS, &service->agents, error) ||
-        !viommu_backend_new(choose_uri(service->options), n, &service->backend, error))
+    /* Each thread has a connection for itself, those that hang, too: so none waits for another's. */
+    *ret_connections = 3 * n + HOST_THREADS + VIOMMU_WORKER_ABANDONED_MAX;
+    return viommu_worker_new(service->loop, n, (unsigned)service->config->user_launches, &workers->launches,
+                             error) &&
+           viommu_worker_new(service->loop, n, share, &workers->ends, error) &&
+           viommu_worker_new(service->loop, n, share, &workers->calls, error) &&
+           viommu_worker_new(service->loop, VIOMMU_BACKEND_AGENTS, 0, &workers->agents, error) &&
+           viommu_worker_new(service->loop, HOST_THREADS, 0, &workers->host, error);
+}
+
+static bool open_backend(Service *service, GError **error)
+{
+    ViommuManagerContext context;
+    unsigned n_connections;
+
+    set_shares(service);
+    if (!viommu_readers_new(service->loop, (uint32_t)service->config->files_timeout_sec, &service->readers,
+                            error) ||
+        !make_workers(service, &n_connections, error) ||
+        !viommu_backend_new(choose_uri(service->options), n_connections, &service->backend, error))
         return false;
     viommu_backend_set_patience(service->backend, (unsigned)service->config->patience_sec);
     if (service->options->root)
@@ -224,11 +261,11 @@ static bool open_backend(Service *service, GError **error)
     set_names(service);
     bound_config(service, viommu_backend_is_local(service->backend));
     context = (ViommuManagerContext){service->loop,
-                                     service->worker,
-                                     service->agents,
+                                     service->workers,
                                      service->backend,
                                      service->config,
                                      &service->files,
+                                     service->readers,
                                      viommu_backend_watch_consoles(service->backend, on_console, service)};
     service->manager = viommu_manager_new(&context);
     /* The objects are there before the first machine is found, the name only afterwards. */
@@ -292,19 +329,57 @@ static void on_stop(void *data)
     viommu_manager_end(service->manager, on_ended, service);
 }
 
+#define N_WORKERS 5u
+
+static ViommuWorker **worker_at(Service *service, size_t i)
+{
+    ViommuWorkers *workers = &service->workers;
+    ViommuWorker **const all[N_WORKERS] = {&workers->agents, &workers->calls, &workers->launches,
+                                           &workers->ends, &workers->host};
+
+    return all[i];
+}
+
 /* Workers first, as they may still use the backend; then the backend, whose thread posts to the loop. */
 static void take_down(Service *service)
 {
-    g_clear_pointer(&service->agents, viommu_worker_free);
-    g_clear_pointer(&service->worker, viommu_worker_free);
+    for (size_t i = 0; i < N_WORKERS; i++)
+        g_clear_pointer(worker_at(service, i), viommu_worker_free);
     g_clear_pointer(&service->bus, viommu_bus_free);
     g_clear_pointer(&service->backend, viommu_backend_free);
     if (service->loop)
         viommu_loop_drain(service->loop);
     g_clear_pointer(&service->manager, viommu_manager_free);
+    g_clear_pointer(&service->readers, viommu_readers_free);
     g_clear_pointer(&service->loop, viommu_loop_free);
     g_clear_pointer(&service->config, viommu_config_free);
     g_clear_pointer(&service->copies, g_free);
+}
+
+/* What still runs in workers is nobody's operation, and mostly over at once. */
+static bool settle_workers(Service *service)
+{
+    gint64 end = g_get_monotonic_time() + SETTLE_USEC;
+
+    for (size_t i = 0; i < N_WORKERS; i++)
+        if (!viommu_worker_settle(*worker_at(service, i), end))
+            return false;
+    return true;
+}
+
+static volatile sig_atomic_t exit_status;
+
+static void on_alarm(int signal)
+{
+    _exit(exit_status);
+}
+
+/* libvirt's daemon is asked once more when a connection is closed, and it may hang. */
+static void bound_take_down(int status)
+{
+    exit_status = status;
+    signal(SIGALRM, on_alarm);
+    alarm(TAKE_DOWN_SEC);
 }
 
 static int run(Service *service)
@@ -314,10 +389,11 @@ static int run(Service *service)
     if (r < 0 || (r == 0 && !service->finished))
         r = EXIT_FAILURE;
     /* A thread that hangs in libvirt would never let go.  Nothing is lost: what is under way stands in the metadata. */
-    if (!service->finished || viommu_backend_hangs(service->backend)) {
+    if (!service->finished || viommu_backend_hangs(service->backend) || !settle_workers(service)) {
         g_clear_pointer(&service->bus, viommu_bus_free);
         _exit(r);
     }
+    bound_take_down(r);
     return r;
 }
 

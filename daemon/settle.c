@@ -18,7 +18,7 @@ typedef struct Waiter {
 struct ViommuSettle {
     ViommuRegistry *registry;
     ViommuBackend *backend;
-    ViommuWorker *worker;
+    ViommuWorker *host, *ends;
     const char *copies;
     ViommuRemains *remains;
     bool listing;
@@ -48,14 +48,15 @@ typedef struct Undo {
 
 static void begin(ViommuSettle *settle);
 
-ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend, ViommuWorker *worker,
-                                const char *copies, ViommuRemains *remains)
+ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend,
+                                const ViommuWorkers *workers, const char *copies, ViommuRemains *remains)
 {
     ViommuSettle *settle = g_new0(ViommuSettle, 1);
 
     settle->registry = registry;
     settle->backend = backend;
-    settle->worker = worker;
+    settle->host = workers->host;
+    settle->ends = workers->ends;
     settle->copies = copies;
     settle->remains = remains;
     settle->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
@@ -160,7 +161,7 @@ static void start_undo(ViommuSettle *settle, const ViommuDomain *domain, const V
     undo->name = g_strdup(name_of(domain, metadata));
     undo->uuid = g_strdup(domain->uuid);
     undo->owner_uid = metadata->owner_uid;
-    viommu_worker_run(settle->worker, undo_work, undo_done, undo);
+    viommu_worker_run(settle->ends, undo->owner_uid, undo_work, undo_done, undo);
 }
 
 /* --- Machines whose launch was cut short after the start --- */
@@ -198,7 +199,7 @@ static void finish_launch(ViommuSettle *settle, const ViommuDomain *domain)
 
     marking->backend = settle->backend;
     marking->uuid = g_strdup(domain->uuid);
-    viommu_worker_run(settle->worker, marking_work, marking_done, marking);
+    viommu_worker_run(settle->ends, VIOMMU_WORKER_NOBODY, marking_work, marking_done, marking);
 }
 
 static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const ViommuMetadata *metadata,
@@ -352,12 +353,17 @@ static void begin(ViommuSettle *settle)
     listing->settle = settle;
     listing->backend = settle->backend;
     listing->copies_directory = settle->copies;
-    viommu_worker_run(settle->worker, list_work, list_done, listing);
+    viommu_worker_run(settle->host, VIOMMU_WORKER_NOBODY, list_work, list_done, listing);
 }
 
 void viommu_settle_owe(ViommuSettle *settle, const char *uuid)
 {
     g_hash_table_add(settle->owed, g_strdup(uuid));
+}
+
+void viommu_settle_forgive(ViommuSettle *settle, const char *uuid)
+{
+    g_hash_table_remove(settle->owed, uuid);
 }
 
 void viommu_settle_run(ViommuSettle *settle, ViommuLoopFunc func, void *userdata)

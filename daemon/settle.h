@@ -8,18 +8,20 @@
 #include "daemon/loop.h"
 #include "daemon/registry.h"
 #include "daemon/remains.h"
-#include "daemon/worker.h"
+#include "daemon/workers.h"
 
 typedef struct ViommuSettle ViommuSettle;
 
-/** All borrowed.  @copies: the directory of daemon/copies.h. Owned. */
-ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend, ViommuWorker *worker,
-                                const char *copies, ViommuRemains *remains);
+/** All borrowed.  @workers is copied.  @copies: the directory of daemon/copies.h. Owned. */
+ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend,
+                                const ViommuWorkers *workers, const char *copies, ViommuRemains *remains);
 /** No listing may be in flight: free the worker first. */
 void viommu_settle_free(ViommuSettle *settle);
 
 /** The launch of @uuid has failed, and what it may have left could not be removed: it is, whenever it appears. */
 void viommu_settle_owe(ViommuSettle *settle, const char *uuid);
+/** It was removed after all. */
+void viommu_settle_forgive(ViommuSettle *settle, const char *uuid);
 /** News of one domain. */
 void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news);
 /** Lists the domains and settles every difference; @func afterwards, also when libvirt did not answer.  @func may be

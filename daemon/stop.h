@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* stop: the end of one machine: mark, ask the guest, wait for it, remove.  Knows the backend; does not know other
- * machines, clients or the bus. */
+/* stop: the end of one machine: mark, ask the guest, wait for it, remove.  Neither a guest nor a QEMU that never answers puts the removal
+ * off.  Knows the backend; does not know other machines, clients or the bus. */
 #pragma once
 
 #include <glib.h>
@@ -16,8 +16,9 @@ typedef struct ViommuStop ViommuStop;
 typedef struct ViommuStopContext {
     ViommuLoop *loop;
     ViommuBackend *backend;
-    ViommuWorker *worker;
-    const char *copies; /* directory of daemon/copies.h */
+    ViommuWorker *ends;
+    ViommuWorker *calls; /* for asking the guest, which may never come back */
+    const char *copies;  /* directory of daemon/copies.h */
 } ViommuStopContext;
 
 /** Called on the loop, once: @error NULL when nothing is left of the machine.  The receiver frees @stop. */
@@ -26,10 +27,8 @@ typedef void (*ViommuStopFunc)(ViommuStop *stop, const GError *error, void *user
 /** Copies what it needs of @machine.  @seconds for the guest to end in an orderly way; 0: none.  Begins at once. Owned. */
 ViommuStop *viommu_stop_new(const ViommuStopContext *context, const ViommuMachine *machine, uint32_t seconds,
                             ViommuStopFunc func, void *userdata);
-/** Not while one of its steps is in a worker: see viommu_stop_is_waiting(). */
+/** Not while it removes: before @func was called only when the workers are gone. */
 void viommu_stop_free(ViommuStop *stop);
 /** No more waiting: the guest has ended, or somebody is in a hurry. */
 void viommu_stop_hurry(ViommuStop *stop);
-/** It waits for the guest, so nothing of it runs in a worker. */
-bool viommu_stop_is_waiting(const ViommuStop *stop);
 const char *viommu_stop_uuid(const ViommuStop *stop);

@@ -208,7 +208,7 @@ static void ask_agent(ViommuVerify *verify, uint32_t owner_uid)
     question->backend = verify->context.backend;
     question->uuid = g_strdup(verify->uuid);
     verify->question = question;
-    viommu_worker_run(verify->context.agents, work_ask, done_ask, question);
+    viommu_worker_run(verify->context.agents, VIOMMU_WORKER_NOBODY, work_ask, done_ask, question);
 }
 
 /* --- Round after round --- */

@@ -51,3 +51,86 @@ void viommu_handover_add_backing(GPtrArray *backing, const char *path, ViommuDis
     *one = (ViommuHandoverBacking){g_strdup(path), format};
     g_ptr_array_add(backing, one);
 }
+
+/* --- Between processes --- */
+
+static GVariant *write_backing(const GPtrArray *backing)
+{
+    GVariantBuilder builder;
+
+    if (!backing)
+        return NULL;
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("a(si)"));
+    for (guint i = 0; i < backing->len; i++) {
+        const ViommuHandoverBacking *one = g_ptr_array_index(backing, i);
+
+        g_variant_builder_add(&builder, "(si)", one->path, (gint32)one->format);
+    }
+    return g_variant_builder_end(&builder);
+}
+
+static GVariant *write_one(const ViommuHandover *handover)
+{
+    return g_variant_new("(msbb@ma(si))", handover->path, handover->is_open, handover->is_block,
+                         g_variant_new_maybe(G_VARIANT_TYPE("a(si)"), write_backing(handover->backing)));
+}
+
+GVariant *viommu_handovers_to_variant(const ViommuHandovers *handovers)
+{
+    GVariantBuilder disks;
+
+    g_variant_builder_init(&disks, G_VARIANT_TYPE("a(msbbma(si))"));
+    for (guint i = 0; i < handovers->disks->len; i++)
+        g_variant_builder_add_value(&disks, write_one(g_ptr_array_index(handovers->disks, i)));
+    return g_variant_new("(@(msbbma(si))@(msbbma(si))@a(msbbma(si)))", write_one(&handovers->kernel),
+                         write_one(&handovers->initrd), g_variant_builder_end(&disks));
+}
+
+static bool read_backing(GVariant *list, GPtrArray *backing)
+{
+    GVariantIter iterator;
+    const char *path;
+    gint32 format;
+
+    g_variant_iter_init(&iterator, list);
+    while (g_variant_iter_next(&iterator, "(&si)", &path, &format)) {
+        if (format < 0 || format >= VIOMMU_DISK_FORMAT_LAST)
+            return false;
+        viommu_handover_add_backing(backing, path, (ViommuDiskFormat)format);
+    }
+    return true;
+}
+
+static bool read_one(GVariant *value, ViommuHandover *handover)
+{
+    g_autoptr(GVariant) backing = NULL;
+    gboolean is_open, is_block;
+
+    g_variant_get(value, "(msbbm@a(si))", &handover->path, &is_open, &is_block, &backing);
+    handover->is_open = is_open;
+    handover->is_block = is_block;
+    if (!backing)
+        return true;
+    handover->backing = viommu_handover_backing_new();
+    return read_backing(backing, handover->backing);
+}
+
+ViommuHandovers *viommu_handovers_from_variant(GVariant *value)
+{
+    g_autoptr(ViommuHandovers) handovers = viommu_handovers_new();
+    g_autoptr(GVariant) kernel = NULL, initrd = NULL, disks = NULL;
+    bool good;
+
+    if (!g_variant_is_of_type(value, G_VARIANT_TYPE(VIOMMU_HANDOVERS_TYPE)))
+        return NULL;
+    g_variant_get(value, "(@(msbbma(si))@(msbbma(si))@a(msbbma(si)))", &kernel, &initrd, &disks);
+    good = read_one(kernel, &handovers->kernel) && read_one(initrd, &handovers->initrd);
+    for (gsize i = 0; good && i < g_variant_n_children(disks); i++) {
+        g_autoptr(GVariant) disk = g_variant_get_child_value(disks, i);
+        ViommuHandover *handover = g_new0(ViommuHandover, 1);
+
+        g_ptr_array_add(handovers->disks, handover);
+        good = read_one(disk, handover) && handover->path;
+    }
+    return good ? g_steal_pointer(&handovers) : NULL;
+}

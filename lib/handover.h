@@ -34,3 +34,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuHandovers, viommu_handovers_free)
 GPtrArray *viommu_handover_backing_new(void);
 /** Adds one; @path is copied. */
 void viommu_handover_add_backing(GPtrArray *backing, const char *path, ViommuDiskFormat format);
+
+/* Between processes: the type of what viommu_handovers_to_variant() writes.  A new member of the structs above goes into it, and into
+ * both functions. */
+#define VIOMMU_HANDOVERS_TYPE "((msbbma(si))(msbbma(si))a(msbbma(si)))"
+
+/** Floating, of that type. */
+GVariant *viommu_handovers_to_variant(const ViommuHandovers *handovers);
+/** Reads what another process has written, who had strangers' files in its hands.  NULL: it makes no sense. Owned. */
+ViommuHandovers *viommu_handovers_from_variant(GVariant *value);

@@ -136,3 +136,45 @@ bool viommu_kernel_read_config(ViommuKernel *kernel, const char *text, size_t n)
         values[OPTION_VIOT] == 'y' ? as_driver(values[OPTION_VIRTIO]) : VIOMMU_DRIVER_NO;
     return true;
 }
+
+/* --- Between processes --- */
+
+GVariant *viommu_kernel_to_variant(const ViommuKernel *kernel)
+{
+    GVariantBuilder drivers;
+
+    g_variant_builder_init(&drivers, G_VARIANT_TYPE("ai"));
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
+        g_variant_builder_add(&drivers, "i", (gint32)kernel->drivers[model]);
+    return g_variant_new("(stb@ai)", kernel->release, kernel->version, kernel->configured,
+                         g_variant_builder_end(&drivers));
+}
+
+bool viommu_kernel_from_variant(GVariant *value, ViommuKernel *kernel)
+{
+    g_autoptr(GVariant) drivers = NULL;
+    ViommuKernel read = {.configured = false};
+    const char *release;
+    gboolean configured;
+
+    if (!g_variant_is_of_type(value, G_VARIANT_TYPE(VIOMMU_KERNEL_TYPE)))
+        return false;
+    g_variant_get(value, "(&stb@ai)", &release, &read.version, &configured, &drivers);
+    if (g_strlcpy(read.release, release, sizeof(read.release)) >= sizeof(read.release) ||
+        g_variant_n_children(drivers) != VIOMMU_MODEL_LAST)
+        return false;
+    for (const char *at = release; *at; at++)
+        if (!g_ascii_isgraph(*at))
+            return false;
+    read.configured = configured;
+    for (gsize model = 0; model < VIOMMU_MODEL_LAST; model++) {
+        gint32 driver;
+
+        g_variant_get_child(drivers, model, "i", &driver);
+        if (driver < 0 || driver >= VIOMMU_DRIVER_LAST)
+            return false;
+        read.drivers[model] = (ViommuDriver)driver;
+    }
+    *kernel = read;
+    return true;
+}

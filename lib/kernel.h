@@ -2,6 +2,7 @@
 /* kernel: what the image and the configuration file of a Linux kernel tell of it.  Reads bytes, opens no files. */
 #pragma once
 
+#include <glib.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "lib/guest-os.h"
@@ -25,3 +26,11 @@ bool viommu_kernel_read_banner(ViommuKernel *kernel, const uint8_t *bytes, size_
 #define VIOMMU_KERNEL_BANNER_MAX 128u
 /** Takes the drivers from the text of a configuration file.  False, *kernel untouched: it is none. */
 bool viommu_kernel_read_config(ViommuKernel *kernel, const char *text, size_t n);
+
+/* Between processes: the type of what viommu_kernel_to_variant() writes.  A new member of the struct goes into it, too. */
+#define VIOMMU_KERNEL_TYPE "(stbai)"
+
+/** Floating, of that type. */
+GVariant *viommu_kernel_to_variant(const ViommuKernel *kernel);
+/** Reads what another process has written, who had a stranger's file in its hands.  False, *kernel untouched: it makes no sense. */
+bool viommu_kernel_from_variant(GVariant *value, ViommuKernel *kernel);

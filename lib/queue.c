@@ -76,18 +76,29 @@ void viommu_queue_add(ViommuQueue *queue, uint32_t uid, void *item)
     queue->length++;
 }
 
-void *viommu_queue_take(ViommuQueue *queue)
+void *viommu_queue_take_if(ViommuQueue *queue, ViommuQueueFunc may, void *data)
 {
-    Line *line = g_queue_pop_head(&queue->turns);
-    void *item = line ? g_queue_pop_head(&line->items) : NULL;
+    GList *turn = queue->turns.head;
+    Line *line;
+    void *item;
 
-    if (!line)
+    while (turn && may && !may(((const Line *)turn->data)->uid, data))
+        turn = turn->next;
+    if (!turn)
         return NULL;
+    line = turn->data;
+    g_queue_delete_link(&queue->turns, turn);
+    item = g_queue_pop_head(&line->items);
     queue->length--;
     line->served = ++queue->served;
     if (!g_queue_is_empty(&line->items))
         g_queue_push_tail(&queue->turns, line);
     return item;
+}
+
+void *viommu_queue_take(ViommuQueue *queue)
+{
+    return viommu_queue_take_if(queue, NULL, NULL);
 }
 
 bool viommu_queue_remove(ViommuQueue *queue, uint32_t uid, void *item)

@@ -18,6 +18,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuQueue, viommu_queue_free)
 void viommu_queue_add(ViommuQueue *queue, uint32_t uid, void *item);
 /** The next item, out of the queue; NULL when it is empty. */
 void *viommu_queue_take(ViommuQueue *queue);
+/** Whether it may be a user's turn now. */
+typedef bool (*ViommuQueueFunc)(uint32_t uid, void *data);
+/** The next item of a user for whom @may says yes, who keeps his place until then; NULL: there is none. */
+void *viommu_queue_take_if(ViommuQueue *queue, ViommuQueueFunc may, void *data);
 /** False when it is not there. */
 bool viommu_queue_remove(ViommuQueue *queue, uint32_t uid, void *item);
 

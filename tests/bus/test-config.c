@@ -66,6 +66,9 @@ START_TEST(the_vendors_file_names_all_keys_and_changes_none)
     ck_assert_str_eq(config->group, defaults->group);
     ck_assert_uint_eq(config->workers, defaults->workers);
     ck_assert_uint_eq(config->running_launches, defaults->running_launches);
+    ck_assert_uint_eq(config->user_launches, defaults->user_launches);
+    ck_assert_uint_eq(config->launch_timeout_sec, defaults->launch_timeout_sec);
+    ck_assert_uint_eq(config->files_timeout_sec, defaults->files_timeout_sec);
     ck_assert_uint_eq(config->grace_seconds, defaults->grace_seconds);
     ck_assert_mem_eq(&config->limits, &defaults->limits, sizeof(config->limits));
 
@@ -89,6 +92,8 @@ START_TEST(every_key_is_read)
         "[console]\ndirectory=/var/log/x\nlog-size=8 KiB\n"
         "keep-seconds=0\nkeep-logs=7\ntotal-size=6 MiB\n"
         "[daemon]\ngroup=wheel\nworkers=5\nlibvirt-patience=7\nverify-timeout=9\nrunning-launches=6\n"
+        "running-launches-per-user=2\nlaunch-timeout=11\n"
+        "[files]\ntimeout=12\n"
         "[leases]\ngrace=7\n"
         "[limits]\nmachines=10\nmachines-per-user=11\nvcpus=12\n"
         "vcpus-per-user=13\nmemory=14 GiB\nmemory-per-user=15 B\n"
@@ -115,6 +120,9 @@ START_TEST(every_key_is_read)
     ck_assert_uint_eq(config->patience_sec, 7);
     ck_assert_uint_eq(config->verify_timeout_sec, 9);
     ck_assert_uint_eq(config->running_launches, 6);
+    ck_assert_uint_eq(config->user_launches, 2);
+    ck_assert_uint_eq(config->launch_timeout_sec, 11);
+    ck_assert_uint_eq(config->files_timeout_sec, 12);
     ck_assert_uint_eq(config->grace_seconds, 7);
     ck_assert_mem_eq(&config->limits, &limits, sizeof(limits));
     ck_assert_uint_eq(config->policy.locked_reserve_bytes, 20 * VIOMMU_MIB);

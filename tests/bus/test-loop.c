@@ -152,7 +152,7 @@ static void done(void *data)
     ck_assert_ptr_eq(g_thread_self(), jobs->loop_thread);
     jobs->n_done++;
     if (jobs->n_to_add-- > 0)
-        viommu_worker_run(jobs->worker, work, done, jobs);
+        viommu_worker_run(jobs->worker, 7, work, done, jobs);
     else if (viommu_worker_pending(jobs->worker) == 0)
         viommu_loop_exit(loop, 0);
 }
@@ -160,9 +160,9 @@ static void done(void *data)
 static void give_jobs(Jobs *jobs)
 {
     *jobs = (Jobs){.loop_thread = g_thread_self(), .n_to_add = 10};
-    ck_assert(viommu_worker_new(loop, 3, &jobs->worker, NULL));
+    ck_assert(viommu_worker_new(loop, 3, 0, &jobs->worker, NULL));
     for (int i = 0; i < N_JOBS; i++)
-        viommu_worker_run(jobs->worker, work, done, jobs);
+        viommu_worker_run(jobs->worker, 7, work, done, jobs);
     ck_assert_uint_eq(viommu_worker_pending(jobs->worker), N_JOBS);
 }
 
@@ -190,9 +190,9 @@ START_TEST(freeing_a_worker_finishes_what_it_was_given)
     Jobs jobs = {.loop_thread = g_thread_self()};
     g_autoptr(ViommuWorker) worker = NULL;
 
-    ck_assert(viommu_worker_new(loop, 2, &worker, NULL));
+    ck_assert(viommu_worker_new(loop, 2, 0, &worker, NULL));
     for (int i = 0; i < 20; i++)
-        viommu_worker_run(worker, work, done_while_freeing, &jobs);
+        viommu_worker_run(worker, 7, work, done_while_freeing, &jobs);
     viommu_worker_free(g_steal_pointer(&worker));
     ck_assert_int_eq(jobs.n_worked, 20);
     ck_assert_int_eq(jobs.n_done, 20);
