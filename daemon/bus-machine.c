@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "daemon/bus-errors.h"
+#include "daemon/journal.h"
 #include "daemon/log.h"
 #include "lib/names.h"
 
@@ -379,7 +380,7 @@ static void check_sent(const ViommuMachine *machine, int r)
 {
     ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
 
-    if (r < 0)
+    if (r < 0 && viommu_journal_may_tell(machine->owner_uid))
         viommu_log(LOG_WARNING, &fields, "Cannot send a signal about machine '%s': %s", machine->name,
                    g_strerror(-r));
 }

@@ -25,14 +25,14 @@ static bool is_launch(sd_bus_message *call)
 
 static void tell_refusal(ViommuBus *bus, sd_bus_message *call, const GError *error)
 {
-    ViommuJournalSubject subject = {NULL, NULL, NULL};
     uint32_t uid;
 
-    if (!is_launch(call))
+    if (!is_launch(call) || !viommu_auth_uid(bus->auth, call, &uid, NULL))
         return;
-    if (viommu_auth_uid(bus->auth, call, &uid, NULL))
-        subject.owner_uid = &uid;
-    viommu_journal_not_launched(&subject, error, NULL);
+    if (g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED))
+        viommu_journal_outsider_refused(uid, error);
+    else
+        viommu_journal_not_launched(&(ViommuJournalSubject){.owner_uid = &uid}, error, NULL);
 }
 
 /* The gate: no method of ours, nor of sd-bus, sees a call before. */
@@ -203,7 +203,7 @@ static void answer(const ViommuOutcome *outcome, void *userdata)
     int r = outcome->error ? viommu_bus_reply_error(later->call, outcome->error, outcome->reasons)
                            : later->reply(later->call, outcome);
 
-    if (r < 0)
+    if (r < 0 && viommu_journal_may_tell(later->uid))
         viommu_log(LOG_WARNING, NULL, "Cannot reply to %s: %s", sd_bus_message_get_member(later->call),
                    g_strerror(-r));
     count_waiting(later->waiting, later->uid, is_launch(later->call) ? 0 : -1);

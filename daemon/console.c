@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "daemon/console-log.h"
+#include "daemon/journal.h"
 #include "daemon/log.h"
 #include "lib/console-text.h"
 #include "lib/error.h"
@@ -118,7 +119,7 @@ static void write_log(ViommuConsole *console, const void *data, size_t size)
     if (!console->log)
         return;
     ok = viommu_console_log_append(console->log, console->context.log_bytes, data, size, &error);
-    if (!ok && !console->log_failed)
+    if (!ok && !console->log_failed && viommu_journal_may_tell(UINT32_MAX))
         viommu_log_error(LOG_WARNING, &fields, error, "a machine's console");
     console->log_failed = !ok;
 }
@@ -161,7 +162,8 @@ static void take_ended(ViommuConsole *console, const char *error)
     ViommuLogFields fields = {.machine_uuid = console->uuid};
 
     if (!console->open && error && !console->refused) {
-        viommu_log(LOG_WARNING, &fields, "A machine's console is not read, and tried again: %s", error);
+        if (viommu_journal_may_tell(UINT32_MAX))
+            viommu_log(LOG_WARNING, &fields, "A machine's console is not read, and tried again: %s", error);
         console->refused = true;
     }
     console->open = false;

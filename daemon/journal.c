@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/journal.h"
 
+#include <time.h>
 #include "daemon/log.h"
+#include "daemon/throttle.h"
 #include "lib/error.h"
 #include "lib/iommu.h"
 
 #define UID_LENGTH 16
+#define TELL_USEC  (60 * G_USEC_PER_SEC)
+/* UUIDs of domains that are left alone; more than a host has. */
+#define ALONE_MAX 4096u
+
+/* There is one journal.  What is left out is counted here. */
+static ViommuThrottle *throttle;
+static ViommuLoop *loop;
+static sd_event_source *timer; /* NULL: not needed yet */
+static GHashTable *alone;      /* UUIDs, owned */
 
 /* @uid: room for the decimal, of UID_LENGTH. */
 static ViommuLogFields subject_fields(const char *id, const ViommuJournalSubject *subject, char *uid)
@@ -24,6 +35,93 @@ static ViommuLogFields machine_fields(const char *id, const ViommuMachine *machi
 
     return subject_fields(id, &subject, uid);
 }
+
+/* --- What is left out --- */
+
+static const struct {
+    const char *noun;
+    int priority;
+} flows[] = {
+    [VIOMMU_FLOW_REFUSALS] = {"refused launches", LOG_NOTICE},
+    [VIOMMU_FLOW_FAILURES] = {"failed launches", LOG_NOTICE},
+    [VIOMMU_FLOW_OUTSIDERS] = {"refused launches of users outside of the group", LOG_INFO},
+    [VIOMMU_FLOW_REMARKS] = {"other messages", LOG_NOTICE},
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(flows) == VIOMMU_FLOW_LAST);
+
+static void tell_left_out(ViommuFlow flow, uint32_t uid, uint64_t left_out)
+{
+    const ViommuJournalSubject subject = {.owner_uid = uid == VIOMMU_THROTTLE_NOBODY ? NULL : &uid};
+    char digits[UID_LENGTH];
+    const ViommuLogFields fields = subject_fields(VIOMMU_MESSAGE_LEFT_OUT, &subject, digits);
+
+    viommu_log(flows[flow].priority, &fields,
+               "%" G_GUINT64_FORMAT " %s%s%s were not written here, as there were many", left_out,
+               flows[flow].noun, fields.owner_uid ? " of user " : "",
+               fields.owner_uid ? fields.owner_uid : "");
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    if (!viommu_throttle_tell(throttle, (uint64_t)g_get_monotonic_time(), tell_left_out))
+        return 0;
+    (void)sd_event_source_set_time_relative(source, TELL_USEC);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* A timer that rings already is left to ring. */
+static void start_timer(void)
+{
+    int enabled = SD_EVENT_OFF;
+
+    if (timer)
+        (void)sd_event_source_get_enabled(timer, &enabled);
+    if (!loop || enabled != SD_EVENT_OFF)
+        return;
+    if (!timer) {
+        (void)sd_event_add_time_relative(viommu_loop_event(loop), &timer, CLOCK_MONOTONIC, TELL_USEC, 0,
+                                         on_timer, NULL);
+        return;
+    }
+    (void)sd_event_source_set_time_relative(timer, TELL_USEC);
+    (void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+static bool may_tell(ViommuFlow flow, uint32_t uid, uint64_t *ret_left_out)
+{
+    if (!throttle)
+        throttle = viommu_throttle_new();
+    if (viommu_throttle_take(throttle, flow, uid, (uint64_t)g_get_monotonic_time(), ret_left_out))
+        return true;
+    start_timer();
+    return false;
+}
+
+bool viommu_journal_may_tell(uint32_t uid)
+{
+    uint64_t left_out;
+
+    if (!may_tell(VIOMMU_FLOW_REMARKS, uid, &left_out))
+        return false;
+    if (left_out > 0)
+        tell_left_out(VIOMMU_FLOW_REMARKS, uid, left_out);
+    return true;
+}
+
+void viommu_journal_open(ViommuLoop *new_loop)
+{
+    loop = new_loop;
+}
+
+void viommu_journal_close(void)
+{
+    timer = sd_event_source_disable_unref(timer);
+    loop = NULL;
+    g_clear_pointer(&throttle, viommu_throttle_free);
+    g_clear_pointer(&alone, g_hash_table_unref);
+}
+
+/* --- Launches --- */
 
 void viommu_journal_launched(const ViommuMachine *machine)
 {
@@ -72,15 +170,42 @@ static GPtrArray *list_rules(const GPtrArray *reasons)
     return rules;
 }
 
+static uint32_t uid_of(const ViommuJournalSubject *subject)
+{
+    return subject->owner_uid ? *subject->owner_uid : VIOMMU_THROTTLE_NOBODY;
+}
+
 void viommu_journal_not_launched(const ViommuJournalSubject *subject, const GError *error,
                                  const GPtrArray *reasons)
 {
     char uid[UID_LENGTH];
-    ViommuLogFields fields = subject_fields(failure_id(error), subject, uid);
+    const char *id = failure_id(error);
+    ViommuLogFields fields = subject_fields(id, subject, uid);
+    bool refused = g_str_equal(id, VIOMMU_MESSAGE_REFUSED);
+    ViommuFlow flow = refused ? VIOMMU_FLOW_REFUSALS : VIOMMU_FLOW_FAILURES;
     g_autoptr(GPtrArray) rules = list_rules(reasons);
+    uint64_t left_out;
 
+    if (!may_tell(flow, uid_of(subject), &left_out))
+        return;
+    if (left_out > 0)
+        tell_left_out(flow, uid_of(subject), left_out);
     fields.rules = (const char *const *)rules->pdata;
     viommu_log_error(LOG_NOTICE, &fields, error, "launch");
+}
+
+void viommu_journal_outsider_refused(uint32_t uid, const GError *error)
+{
+    const ViommuJournalSubject subject = {.owner_uid = &uid};
+    char digits[UID_LENGTH];
+    const ViommuLogFields fields = subject_fields(VIOMMU_MESSAGE_REFUSED, &subject, digits);
+    uint64_t left_out;
+
+    if (!may_tell(VIOMMU_FLOW_OUTSIDERS, uid, &left_out))
+        return;
+    if (left_out > 0)
+        tell_left_out(VIOMMU_FLOW_OUTSIDERS, VIOMMU_THROTTLE_NOBODY, left_out);
+    viommu_log_error(LOG_INFO, &fields, error, "launch");
 }
 
 void viommu_journal_not_verified(const ViommuMachine *machine, const GError *error)
@@ -88,7 +213,8 @@ void viommu_journal_not_verified(const ViommuMachine *machine, const GError *err
     char uid[UID_LENGTH];
     const ViommuLogFields fields = machine_fields(VIOMMU_MESSAGE_NOT_VERIFIED, machine, uid);
 
-    viommu_log_error(LOG_WARNING, &fields, error, "verify");
+    if (viommu_journal_may_tell(machine->owner_uid))
+        viommu_log_error(LOG_WARNING, &fields, error, "verify");
 }
 
 void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why)
@@ -122,5 +248,11 @@ void viommu_journal_left_alone(const ViommuJournalSubject *subject, const GError
     char uid[UID_LENGTH];
     const ViommuLogFields fields = subject_fields(VIOMMU_MESSAGE_LEFT_ALONE, subject, uid);
 
+    if (!alone || g_hash_table_size(alone) >= ALONE_MAX) {
+        g_clear_pointer(&alone, g_hash_table_unref);
+        alone = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    }
+    if (!g_hash_table_add(alone, g_strdup(subject->uuid)))
+        return;
     viommu_log_error(LOG_WARNING, &fields, error, "left alone");
 }

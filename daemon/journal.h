@@ -3,6 +3,7 @@
  * Each is told here and nowhere else.  Does not know what leads to them. */
 #pragma once
 
+#include "daemon/loop.h"
 #include "daemon/machine.h"
 
 #define VIOMMU_MESSAGE_LAUNCHED     "33c12322753248a1a08fbec2fd29db07"
@@ -13,6 +14,7 @@
 #define VIOMMU_MESSAGE_FOUND        "ebbf8d22c7514dabaee1bc7fa8a8372e"
 #define VIOMMU_MESSAGE_UNDONE       "b3ec946e51cf49e88bbe90c8277c107e"
 #define VIOMMU_MESSAGE_LEFT_ALONE   "fe516a4fa16d468ca2dba4cf0d8b5bd9"
+#define VIOMMU_MESSAGE_LEFT_OUT     "2b6e2c2f1f0b4c3c8f6d5f0c6a7e9d14"
 
 /* Whom an entry is about; NULL where it is not known. */
 typedef struct ViommuJournalSubject {
@@ -20,10 +22,23 @@ typedef struct ViommuJournalSubject {
     const uint32_t *owner_uid;
 } ViommuJournalSubject;
 
+/* What becomes of machines is always written; what users can have written without end is bounded for each of them (throttle.h), so
+ * that nobody hides the rest, and is counted beyond that.  Loop thread, all of this. */
+
+/** From now on @loop, borrowed, tells every minute what was left out. */
+void viommu_journal_open(ViommuLoop *loop);
+/** Before the loop goes. */
+void viommu_journal_close(void);
+/** Whether one more line may be written that user @uid is the cause of; UINT32_MAX: somebody.  To be asked before each line that is no
+ *  event of this header, and that a caller or a guest can bring about. */
+bool viommu_journal_may_tell(uint32_t uid);
+
 void viommu_journal_launched(const ViommuMachine *machine);
 /** A launch came to nothing: refused, or failed when libvirt, QEMU or we are to blame.  @reasons of ViommuReason; may be NULL. */
 void viommu_journal_not_launched(const ViommuJournalSubject *subject, const GError *error,
                                  const GPtrArray *reasons);
+/** User @uid, who may not launch, has asked for it.  All such users share a bound. */
+void viommu_journal_outsider_refused(uint32_t uid, const GError *error);
 /** Its IOMMU could not be proven from inside. */
 void viommu_journal_not_verified(const ViommuMachine *machine, const GError *error);
 /** @why: "its lease has ended". */
@@ -33,4 +48,5 @@ void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why);
 
 void viommu_journal_found(const ViommuMachine *machine);
 void viommu_journal_undone(const ViommuJournalSubject *subject);
+/** Told once of each. */
 void viommu_journal_left_alone(const ViommuJournalSubject *subject, const GError *error);

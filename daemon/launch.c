@@ -5,6 +5,7 @@
 #include <time.h>
 #include "daemon/boottime.h"
 #include "daemon/fault.h"
+#include "daemon/journal.h"
 #include "daemon/log.h"
 #include "daemon/removal.h"
 #include "lib/domain-xml.h"
@@ -434,8 +435,9 @@ static void plan_without_model(ViommuLaunch *launch)
     ViommuVeto veto = {.model = model, .text = g_utf8_make_valid(launch->step_error->message, -1)};
     const ViommuLogFields fields = log_fields(launch);
 
-    viommu_log(LOG_WARNING, &fields, "libvirt refuses IOMMU model '%s', which the table allows here: %s",
-               viommu_model_to_string(model), launch->step_error->message);
+    if (viommu_journal_may_tell(launch->owner_uid))
+        viommu_log(LOG_WARNING, &fields, "libvirt refuses IOMMU model '%s', which the table allows here: %s",
+                   viommu_model_to_string(model), launch->step_error->message);
     g_clear_error(&launch->step_error);
     g_array_append_val(launch->vetoes, veto);
     plan_and_define(viommu_hostinfo_host(launch->context.hostinfo), NULL, launch);

@@ -13,6 +13,9 @@
 #include "lib/console-text.h"
 #include "lib/error.h"
 
+/* Bytes; nobody's words are to fill the journal. */
+#define MESSAGE_MAX 8192u
+
 static const struct {
     const char *name;
     size_t offset;
@@ -125,6 +128,13 @@ static void write_stderr(int priority, const char *message)
     (void)n;
 }
 
+/* Between two characters. */
+static void cut(char *message)
+{
+    if (strlen(message) > MESSAGE_MAX)
+        *g_utf8_find_prev_char(message, message + MESSAGE_MAX) = '\0';
+}
+
 void viommu_log(int priority, const ViommuLogFields *fields, const char *format, ...)
 {
     g_autofree char *text = NULL, *message = NULL;
@@ -137,6 +147,7 @@ void viommu_log(int priority, const ViommuLogFields *fields, const char *format,
     va_end(args);
     /* Requests and libvirt have their words in it, which must not steer the terminal of who reads. */
     message = viommu_console_text_clean(text);
+    cut(message);
     g_strchomp(message);
     if (to_journal)
         write_journal(priority, fields, message);

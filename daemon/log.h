@@ -31,7 +31,7 @@ void viommu_log_set_priority(int max_priority);
 const char *viommu_log_target(void);
 bool viommu_log_set_target(const char *word);
 
-/** @fields may be NULL.  Any thread. */
+/** @fields may be NULL.  What is longer than 8 KiB is cut.  Any thread. */
 void viommu_log(int priority, const ViommuLogFields *fields, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /** Logs "@what: message of @error" with its bus name as a field, where the error ends.  @fields may be NULL. */
 void viommu_log_error(int priority, const ViommuLogFields *fields, const GError *error, const char *what);

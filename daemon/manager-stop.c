@@ -18,9 +18,9 @@ static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
     ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
     ViommuOutcome outcome = {.error = error};
 
-    if (error)
+    if (error && viommu_journal_may_tell(machine->owner_uid))
         viommu_log_error(LOG_WARNING, &fields, error, "stop");
-    else
+    else if (!error)
         viommu_log(LOG_INFO, &fields, "Stopped machine '%s'", machine->name);
     if (!error)
         viommu_ledger_drop(manager->ledger, machine->uuid);

@@ -14,6 +14,7 @@
 #include "daemon/bus.h"
 #include "daemon/config.h"
 #include "daemon/hostsize.h"
+#include "daemon/journal.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/manager.h"
@@ -257,6 +258,7 @@ static bool open_backend(Service *service, GError **error)
     viommu_backend_set_patience(service->backend, (unsigned)service->config->patience_sec);
     if (service->options->root)
         viommu_backend_set_root(service->backend, service->options->root);
+    viommu_journal_open(service->loop);
     set_files(service);
     set_names(service);
     bound_config(service, viommu_backend_is_local(service->backend));
@@ -351,6 +353,7 @@ static void take_down(Service *service)
         viommu_loop_drain(service->loop);
     g_clear_pointer(&service->manager, viommu_manager_free);
     g_clear_pointer(&service->readers, viommu_readers_free);
+    viommu_journal_close();
     g_clear_pointer(&service->loop, viommu_loop_free);
     g_clear_pointer(&service->config, viommu_config_free);
     g_clear_pointer(&service->copies, g_free);

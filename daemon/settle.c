@@ -330,7 +330,7 @@ static void list_done(void *data)
     settle->listing = false;
     if (listing->domains)
         settle_all(settle, listing->domains, listing->copies);
-    else
+    else if (viommu_journal_may_tell(UINT32_MAX))
         viommu_log_error(LOG_WARNING, NULL, listing->error, "listing the machines that libvirt has");
     viommu_registry_end_epoch(settle->registry);
     g_clear_pointer(&listing->domains, g_ptr_array_unref);

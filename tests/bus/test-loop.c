@@ -241,6 +241,23 @@ START_TEST(lines_on_stderr_have_a_level)
 }
 END_TEST
 
+static void log_much(void)
+{
+    g_autofree char *text = g_strnfill(20000, 'a');
+
+    /* The cut falls into a character. */
+    memcpy(text + 8191, "\xc3\xa4", 2);
+    viommu_log(LOG_NOTICE, NULL, "%s", text);
+}
+
+START_TEST(long_messages_are_cut)
+{
+    g_autofree char *text = captured(log_much);
+
+    ck_assert_uint_eq(strlen(text), strlen("notice: ") + 8191 + strlen("\n"));
+}
+END_TEST
+
 /* With $JOURNAL_STREAM naming this very file, nothing is written to it: it goes to the journal's own socket. */
 static void log_to_journal(void)
 {
@@ -284,6 +301,7 @@ int main(void)
     tcase_add_test(tcase, work_is_bounded_and_done_on_the_loop);
     tcase_add_test(tcase, freeing_a_worker_finishes_what_it_was_given);
     tcase_add_test(tcase, lines_on_stderr_have_a_level);
+    tcase_add_test(tcase, long_messages_are_cut);
     tcase_add_test(tcase, a_journal_stream_is_recognised);
     tcase_add_test(tcase, levels_have_words);
     return unit_run_case("loop", tcase);

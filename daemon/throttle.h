@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* throttle: what each user may have us write to the journal, so that nobody drowns what others are told of.  Knows users and numbers;
+ * writes nothing itself. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Each user has one of each. */
+typedef enum ViommuFlow {
+    VIOMMU_FLOW_REFUSALS,  /* of launches */
+    VIOMMU_FLOW_FAILURES,  /* of launches that libvirt was asked for */
+    VIOMMU_FLOW_OUTSIDERS, /* of users outside of the group, all together */
+    VIOMMU_FLOW_REMARKS,   /* all else */
+    VIOMMU_FLOW_LAST,
+} ViommuFlow;
+
+/* Who is meant when it is not known, or not told apart. */
+#define VIOMMU_THROTTLE_NOBODY UINT32_MAX
+
+typedef struct ViommuThrottle ViommuThrottle;
+
+/** Owned. */
+ViommuThrottle *viommu_throttle_new(void);
+void viommu_throttle_free(ViommuThrottle *throttle);
+/** Whether one more is to be written at @now_usec; *ret_left_out: how many were not since the last one. */
+bool viommu_throttle_take(ViommuThrottle *throttle, ViommuFlow flow, uint32_t uid, uint64_t now_usec,
+                          uint64_t *ret_left_out);
+
+typedef void (*ViommuThrottleFunc)(ViommuFlow flow, uint32_t uid, uint64_t left_out);
+/** Calls @func for everything that was left out and may be told of now.  Returns whether something remains to be told. */
+bool viommu_throttle_tell(ViommuThrottle *throttle, uint64_t now_usec, ViommuThrottleFunc func);
