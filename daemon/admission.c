@@ -195,10 +195,10 @@ bool viommu_admission_check_memory(const ViommuAdmission *admission, const Viomm
            viommu_memory_check_free(host, &wanted, promised, error);
 }
 
-static void claim(GArray *claims, char **hostdevs, const char *name)
+static void claim(GArray *claims, char **hostdevs, const char *name, bool same_owner)
 {
     for (; hostdevs && *hostdevs; hostdevs++) {
-        ViommuClaim one = {*hostdevs, name};
+        ViommuClaim one = {*hostdevs, name, same_owner};
 
         g_array_append_val(claims, one);
     }
@@ -208,18 +208,20 @@ static void claim(GArray *claims, char **hostdevs, const char *name)
 GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArray *holders, const char *uuid)
 {
     GArray *claims = g_array_new(FALSE, FALSE, sizeof(ViommuClaim));
+    const ViommuMachine *self = viommu_registry_by_uuid(admission->registry, uuid);
     ViommuRegistryIterator iterator = viommu_registry_iterate(admission->registry);
 
     for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
         if (has_guest(machine) && !g_str_equal(machine->uuid, uuid))
-            claim(claims, machine->hostdevs, machine->name);
+            claim(claims, machine->hostdevs, machine->name, self && machine->owner_uid == self->owner_uid);
     /* One of ours has been counted, or has ended since; but what a failed launch left may still run. */
     for (guint i = 0; holders && i < holders->len; i++) {
         const ViommuHolder *holder = g_ptr_array_index(holders, i);
         const ViommuMachine *machine = viommu_registry_by_uuid(admission->registry, holder->uuid);
 
         if (!machine || machine->state == VIOMMU_STATE_FAILED)
-            claim(claims, holder->hostdevs, machine ? machine->name : NULL);
+            claim(claims, holder->hostdevs, machine ? machine->name : NULL,
+                  machine && self && machine->owner_uid == self->owner_uid);
     }
     return claims;
 }

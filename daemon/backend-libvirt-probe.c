@@ -279,9 +279,9 @@ static void remember(ViommuProbe *probe, const ViommuHost *host, int generation)
 }
 
 /* Never remembered: drivers are bound and devices plugged behind our back, and reading it takes a millisecond or so. */
-static bool add_topology(const ViommuProbe *probe, ViommuHost *host, GError **error)
+bool viommu_probe_topology(const ViommuProbe *probe, ViommuTopology *topology, GError **error)
 {
-    return !probe->local || viommu_topology_read(probe->root, &host->topology, error);
+    return !probe->local || viommu_topology_read(probe->root, topology, error);
 }
 
 ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error)
@@ -296,5 +296,5 @@ ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error)
         remember(probe, ask.host, ask.generation);
         host = ask.host;
     }
-    return add_topology(probe, host, error) ? g_steal_pointer(&host) : NULL;
+    return viommu_probe_topology(probe, &host->topology, error) ? g_steal_pointer(&host) : NULL;
 }

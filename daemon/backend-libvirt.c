@@ -108,6 +108,16 @@ GPtrArray *viommu_backend_list_holders(ViommuBackend *backend, GError **error)
     return viommu_list_holders(backend->pool, error);
 }
 
+bool viommu_backend_read_topology(ViommuBackend *backend, ViommuTopology *topology, GError **error)
+{
+    return viommu_probe_topology(backend->probe, topology, error);
+}
+
+char *viommu_backend_network_mode(ViommuBackend *backend, const char *name, GError **error)
+{
+    return viommu_network_mode(backend->pool, name, error);
+}
+
 char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
                                   GError **error)
 {

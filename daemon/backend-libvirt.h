@@ -4,6 +4,7 @@
  *   backend-libvirt-pool.c   connections for calls, and virError -> GError
  *   backend-libvirt-probe.c  what is known of the host, and its cache
  *   backend-libvirt-list.c   which domains there are
+ *   backend-libvirt-network.c  where its networks lead
  *   backend-libvirt-watch.c  libvirt's event loop, the event connection, its reconnecting, events -> news
  *   backend-libvirt-agent.c    the guests' agents
  *   backend-libvirt-console.c  the guests' serial consoles, on connections of their own */
@@ -68,6 +69,9 @@ void viommu_watch_free(ViommuWatch *watch);
 GPtrArray *viommu_list_domains(ViommuPool *pool, GError **error);
 GPtrArray *viommu_list_holders(ViommuPool *pool, GError **error);
 
+/** As viommu_backend_network_mode(). */
+char *viommu_network_mode(ViommuPool *pool, const char *name, GError **error);
+
 /* The cached host.  Thread-safe; one probe at a time. */
 typedef struct ViommuProbe ViommuProbe;
 
@@ -75,6 +79,8 @@ ViommuProbe *viommu_probe_new(ViommuPool *pool);
 /** As viommu_backend_set_root(). */
 void viommu_probe_set_root(ViommuProbe *probe, const char *root);
 void viommu_probe_free(ViommuProbe *probe);
+/** As viommu_backend_read_topology(). */
+bool viommu_probe_topology(const ViommuProbe *probe, ViommuTopology *topology, GError **error);
 /** Owned, on every call a host of its own. */
 ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error);
 

@@ -81,6 +81,10 @@ bool viommu_backend_is_local(const ViommuBackend *backend);
 ViommuHost *viommu_backend_probe(ViommuBackend *backend, GError **error);
 /** All domains that carry our metadata, of ViommuDomain. Owned. */
 GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error);
+/** The host's hardware as it is now, into @topology, which is initialised; of a host that is not this one, nothing. */
+bool viommu_backend_read_topology(ViommuBackend *backend, ViommuTopology *topology, GError **error);
+/** The forward mode of libvirt's network @name as lib/network-xml has it; "" when there is no such network. Owned. */
+char *viommu_backend_network_mode(ViommuBackend *backend, const char *name, GError **error);
 /** All guests that run with devices of the host, of ViommuHolder. Owned. */
 GPtrArray *viommu_backend_list_holders(ViommuBackend *backend, GError **error);
 /** Defines with VIR_DOMAIN_DEFINE_VALIDATE; the return value counts, not the last error.  A name that is taken by a domain

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* config-parts: what the files of the configuration share among themselves; nobody else includes this.
  *   config.c        the keys, and the files that they are read from
- *   config-print.c  what is in force, and how it is shown */
+ *   config-print.c  what is in force, and how it is shown
+ *   config-site.c   sections that a site names itself, and the kinds of values that speak of devices */
 #pragma once
 
 #include "daemon/config.h"
@@ -27,3 +28,24 @@ struct ViommuConfigRow {
 
 /** The rows of the table; @i from 0, NULL after the last. Static. */
 const ViommuConfigRow *viommu_config_row(unsigned i);
+
+extern const ViommuConfigKind viommu_config_kind_number, viommu_config_kind_name;
+
+/* --- config-site --- */
+
+extern const ViommuConfigKind viommu_config_kind_flag; /* bool: yes or no */
+extern const ViommuConfigKind
+    viommu_config_kind_selectors;                        /* GPtrArray: of devices, or names of the site's */
+extern const ViommuConfigKind viommu_config_kind_names;  /* char **: plain names */
+extern const ViommuConfigKind viommu_config_kind_in_use; /* bool: "root" or "refuse" */
+
+/** The row of [device NAME] for @group and @key, and in *ret_target what it sets, which is made when it is not there; NULL: that is no
+ *  such section or no such key.  Fails: INVALID_REQUEST, when the NAME is none. */
+const ViommuConfigRow *viommu_config_section_row(ViommuConfig *config, const char *group, const char *key,
+                                                 void **ret_target, GError **error);
+/** Whether @group is "device NAME", whatever NAME is. */
+bool viommu_config_is_section(const char *group);
+/** All sections as viommu_config_print() has groups. */
+void viommu_config_print_sections(const ViommuConfig *config, GString *text);
+/** What of the sections and the lists of them cannot be meant, as warnings. */
+void viommu_config_check_sections(ViommuConfig *config);

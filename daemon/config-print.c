@@ -65,7 +65,7 @@ char *viommu_config_print(const ViommuConfig *config)
     for (unsigned i = 0; (row = viommu_config_row(i)); i++) {
         g_autofree char *value = row->kind->format(row, (const char *)config + row->offset);
         g_autofree char *bound = describe_bound(config, row);
-        const char *place = g_hash_table_lookup(config->places, &row->name);
+        const char *place = g_hash_table_lookup(config->places, (const char *)config + row->offset);
 
         if (!g_str_equal(group, row->name.group))
             g_string_append_printf(text, "%s[%s]\n", i ? "\n" : "", row->name.group);
@@ -73,5 +73,6 @@ char *viommu_config_print(const ViommuConfig *config)
         g_string_append_printf(text, "# %s%s\n%s=%s\n", place ? place : "default", bound, row->name.key,
                                value);
     }
+    viommu_config_print_sections(config, text);
     return g_string_free(text, FALSE);
 }

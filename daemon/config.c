@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* config: the table of keys, their parsers, and the order of files.  Does not know what the values are for. */
-#include "daemon/config.h"
+#include "daemon/config-parts.h"
 
 #include <string.h>
 #include "daemon/backend.h"
@@ -19,8 +19,11 @@
 typedef ViommuConfigRow Key;
 typedef ViommuConfigKind Kind;
 
-static const Kind kind_word, kind_size, kind_number, kind_count, kind_path, kind_paths, kind_name,
-    kind_auto_size, kind_auto_number, kind_prefix;
+static const Kind kind_word, kind_size, kind_count, kind_path, kind_paths, kind_auto_size, kind_auto_number,
+    kind_prefix;
+
+#define kind_number viommu_config_kind_number
+#define kind_name   viommu_config_kind_name
 
 #define LIMIT(name, kind, member)                                                                      \
     {                                                                                                  \
@@ -110,6 +113,15 @@ static const Key keys[] = {
     LIMIT("copies-per-user", kind_auto_size, user[VIOMMU_RESOURCE_COPIES]),
     LIMIT("pending-launches", kind_number, all[VIOMMU_RESOURCE_PENDING_LAUNCHES]),
     LIMIT("pending-launches-per-user", kind_number, user[VIOMMU_RESOURCE_PENDING_LAUNCHES]),
+    {{"devices", "allow"}, &viommu_config_kind_selectors, offsetof(ViommuConfig, site.allow)},
+    {{"devices", "take-from-driver"},
+     &viommu_config_kind_flag,
+     offsetof(ViommuConfig, site.take_from_driver)},
+    {{"devices", "drivers"}, &viommu_config_kind_names, offsetof(ViommuConfig, site.drivers)},
+    {{"devices", "in-use"}, &viommu_config_kind_in_use, offsetof(ViommuConfig, site.root_takes_used)},
+    {{"networks", "user"}, &viommu_config_kind_flag, offsetof(ViommuConfig, site.user_networks)},
+    {{"networks", "networks"}, &viommu_config_kind_names, offsetof(ViommuConfig, site.networks)},
+    {{"networks", "bridges"}, &viommu_config_kind_names, offsetof(ViommuConfig, site.bridges)},
 };
 #undef LIMIT
 
@@ -302,14 +314,14 @@ static char *format_name(const Key *key, const void *value)
 
 static const Kind kind_word = {parse_word, format_word};
 static const Kind kind_size = {parse_size, format_size};
-static const Kind kind_number = {parse_number, format_number};
+const Kind kind_number = {parse_number, format_number};
 static const Kind kind_count = {parse_count, format_count};
 static const Kind kind_path = {parse_path, format_path};
 static const Kind kind_paths = {parse_paths, format_paths};
-static const Kind kind_name = {parse_name, format_name};
 static const Kind kind_prefix = {parse_prefix, format_name};
 static const Kind kind_auto_size = {parse_auto_size, format_auto_size};
 static const Kind kind_auto_number = {parse_auto_number, format_auto_number};
+const Kind kind_name = {parse_name, format_name};
 
 static const Key *find_key(const char *group, const char *name)
 {
@@ -382,17 +394,23 @@ static bool read_key(ViommuConfig *config, const Source *source, const char *gro
 {
     g_autofree char *place = g_strdup_printf("%s:%u", source->path, find_line(source, group, name));
     g_autofree char *text = g_key_file_get_value(source->file, group, name, NULL);
-    const Key *key = find_key(group, name);
+    g_autoptr(GError) local = NULL;
+    bool section = viommu_config_is_section(group);
+    void *target = NULL;
+    const Key *key =
+        section ? viommu_config_section_row(config, group, name, &target, &local) : find_key(group, name);
 
-    if (!key) {
+    if (key && !section)
+        target = (char *)config + key->offset;
+    if (!key && !local) {
         warn_unknown(config, place, group, name);
         return true;
     }
-    if (!key->kind->parse(key, g_strstrip(text), (char *)config + key->offset, error)) {
-        g_prefix_error(error, "%s: [%s] %s: ", place, group, name);
+    if (!key || !key->kind->parse(key, g_strstrip(text), target, &local)) {
+        g_propagate_prefixed_error(error, g_steal_pointer(&local), "%s: [%s] %s: ", place, group, name);
         return false;
     }
-    g_hash_table_insert(config->places, (void *)&key->name, g_steal_pointer(&place));
+    g_hash_table_insert(config->places, target, g_steal_pointer(&place));
     return true;
 }
 
@@ -501,6 +519,8 @@ ViommuConfig *viommu_config_new(void)
 
     viommu_policy_init(&config->policy);
     config->name_prefix = g_strdup("viommu-");
+    viommu_site_init(&config->site);
+    config->policy.site = &config->site;
     config->group = g_strdup("viommu");
     config->image_directories = g_strsplit(IMAGE_DIRECTORIES, ";", -1);
     config->workers = 4;
@@ -531,6 +551,7 @@ void viommu_config_free(ViommuConfig *config)
     g_free(config->name_prefix);
     g_free(config->group);
     g_strfreev(config->image_directories);
+    viommu_site_clear(&config->site);
     g_ptr_array_unref(config->warnings);
     g_hash_table_unref(config->places);
     g_free(config);
@@ -542,7 +563,9 @@ bool viommu_config_load(bool user, ViommuConfig **ret_config, GError **error)
     const char *only = g_getenv(VIOMMU_ENV_CONFIG);
     bool ok = only && *only ? viommu_config_load_file(config, only, error) : load_all(config, user, error);
 
-    if (ok)
+    if (ok) {
+        viommu_config_check_sections(config);
         *ret_config = g_steal_pointer(&config);
+    }
     return ok;
 }

@@ -12,12 +12,14 @@
 #include <stdbool.h>
 #include "lib/bounds.h"
 #include "lib/policy.h"
+#include "lib/site.h"
 
 /* The longest that a proof is waited for. */
 #define VIOMMU_VERIFY_SECONDS_MAX 3600u
 
 typedef struct ViommuConfig {
-    ViommuPolicy policy;
+    ViommuPolicy policy;           /* its site is the one below */
+    ViommuSite site;               /* what others than root may have of the host */
     char *name_prefix;             /* of domains' names, on the system bus */
     char *console_directory;       /* NULL: the site does not say */
     uint64_t console_log_bytes;    /* the most that one log takes */
@@ -39,7 +41,7 @@ typedef struct ViommuConfig {
     char *group; /* whose members may launch on the system bus; "": nobody's */
     char **image_directories; /* where the backing and data files of images may be; never NULL */
     GPtrArray *warnings; /* of char *: unknown groups and keys, by file and line; for the caller to log */
-    GHashTable *places;  /* ViommuConfigKey of the table -> "FILE:LINE" that its value is from */
+    GHashTable *places; /* member of this, or of one of its sections, -> "FILE:LINE" that its value is from */
 } ViommuConfig;
 
 /* One known key, for the test that compares the table with conf/viommud.conf. */

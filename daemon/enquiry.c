@@ -7,12 +7,22 @@
 #include "lib/plan-report.h"
 
 typedef struct Dry {
-    const ViommuPolicy *policy;
+    ViommuEnquiryRoom room;
     ViommuRequest *request;
-    ViommuAsker asker;
+    ViommuPermit permit;
     ViommuWaiter waiter;
     bool brief; /* the model is all that is wanted */
+    GError *error;
 } Dry;
+
+static void answer_dry(Dry *dry, const ViommuOutcome *outcome)
+{
+    viommu_waiter_answer(&dry->waiter, outcome);
+    viommu_request_free(dry->request);
+    viommu_permit_clear(&dry->permit);
+    g_clear_error(&dry->error);
+    g_free(dry);
+}
 
 static void plan_dry(const ViommuHost *host, const GError *host_error, void *userdata)
 {
@@ -21,8 +31,11 @@ static void plan_dry(const ViommuHost *host, const GError *host_error, void *use
     g_autoptr(GPtrArray) reasons = NULL;
     g_autoptr(GError) error = NULL;
     g_autoptr(GVariant) report = NULL;
-    ViommuPlanInput input = {
-        .request = dry->request, .host = host, .policy = dry->policy, .asker = &dry->asker};
+    ViommuPlanInput input = {.request = dry->request,
+                             .host = host,
+                             .policy = dry->room.policy,
+                             .forward_modes = dry->permit.forward_modes,
+                             .asker = &dry->permit.asker};
     ViommuOutcome outcome = {.error = host_error};
 
     if (host && viommu_plan_build(&input, &plan, &reasons, &error)) {
@@ -34,18 +47,42 @@ static void plan_dry(const ViommuHost *host, const GError *host_error, void *use
         outcome.error = error;
         outcome.reasons = reasons;
     }
-    viommu_waiter_answer(&dry->waiter, &outcome);
-    viommu_request_free(dry->request);
-    g_free(dry);
+    answer_dry(dry, &outcome);
 }
 
-void viommu_enquiry_plan(ViommuHostinfo *hostinfo, const ViommuPolicy *policy, const ViommuEnquiry *enquiry,
+static void learn_work(void *data)
+{
+    Dry *dry = data;
+
+    (void)viommu_permit_learn(&dry->permit, dry->room.backend, dry->room.policy->site, dry->request,
+                              &dry->error);
+}
+
+static void learn_done(void *data)
+{
+    Dry *dry = data;
+    ViommuOutcome outcome = {.error = dry->error};
+
+    if (dry->error)
+        answer_dry(dry, &outcome);
+    else
+        viommu_hostinfo_get(dry->room.hostinfo, plan_dry, dry);
+}
+
+void viommu_enquiry_plan(const ViommuEnquiryRoom *room, const ViommuEnquiry *enquiry,
                          const ViommuWaiter *waiter)
 {
-    Dry *dry = g_new(Dry, 1);
+    Dry *dry = g_new0(Dry, 1);
 
-    *dry = (Dry){policy, enquiry->request, enquiry->asker, *waiter, enquiry->brief};
-    viommu_hostinfo_get(hostinfo, plan_dry, dry);
+    dry->room = *room;
+    dry->request = enquiry->request;
+    dry->permit.asker = enquiry->asker;
+    dry->waiter = *waiter;
+    dry->brief = enquiry->brief;
+    if (viommu_permit_is_needed(&dry->permit, dry->request))
+        viommu_worker_run(room->worker, dry->permit.asker.uid, learn_work, learn_done, dry);
+    else
+        viommu_hostinfo_get(room->hostinfo, plan_dry, dry);
 }
 
 typedef struct Call {

@@ -7,6 +7,7 @@
 #include "daemon/hostinfo.h"
 #include "daemon/machine.h"
 #include "daemon/outcome.h"
+#include "daemon/permit.h"
 #include "daemon/worker.h"
 #include "lib/asker.h"
 #include "lib/policy.h"
@@ -19,8 +20,16 @@ typedef struct ViommuEnquiry {
     bool brief; /* the outcome has the model only, no report and no XML */
 } ViommuEnquiry;
 
+/* What a dry run works with; all borrowed. */
+typedef struct ViommuEnquiryRoom {
+    ViommuBackend *backend;
+    ViommuWorker *worker;
+    ViommuHostinfo *hostinfo;
+    const ViommuPolicy *policy;
+} ViommuEnquiryRoom;
+
 /** Takes the request of @enquiry.  Makes nothing. */
-void viommu_enquiry_plan(ViommuHostinfo *hostinfo, const ViommuPolicy *policy, const ViommuEnquiry *enquiry,
+void viommu_enquiry_plan(const ViommuEnquiryRoom *room, const ViommuEnquiry *enquiry,
                          const ViommuWaiter *waiter);
 void viommu_enquiry_xml(ViommuBackend *backend, ViommuWorker *worker, const ViommuMachine *machine,
                         const ViommuWaiter *waiter);

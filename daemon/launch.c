@@ -7,6 +7,8 @@
 #include "daemon/fault.h"
 #include "daemon/journal.h"
 #include "daemon/log.h"
+#include "daemon/permit.h"
+#include "daemon/recheck.h"
 #include "daemon/removal.h"
 #include "lib/domain-xml.h"
 #include "lib/error.h"
@@ -36,7 +38,7 @@ struct ViommuLaunch {
     char *name, *uuid;
     uint32_t owner_uid;
     char uid_text[16];
-    ViommuAsker asker;
+    ViommuPermit permit;
     uint64_t created_usec;
     uint64_t lease_end_usec; /* 0: no lease, or not begun */
     char *client;
@@ -97,7 +99,7 @@ ViommuLaunch *viommu_launch_new(const ViommuLaunchContext *context, ViommuReques
     launch->uuid = g_strdup(identity->uuid);
     launch->owner_uid = identity->asker.uid;
     g_snprintf(launch->uid_text, sizeof(launch->uid_text), "%u", launch->owner_uid);
-    launch->asker = identity->asker;
+    launch->permit.asker = identity->asker;
     launch->created_usec = identity->created_usec;
     launch->client = g_strdup(identity->client);
     launch->vetoes = g_array_new(FALSE, FALSE, sizeof(ViommuVeto));
@@ -118,6 +120,7 @@ static void free_now(ViommuLaunch *launch)
     sd_event_source_disable_unref(launch->deadline);
     viommu_reader_free(launch->reader);
     g_clear_pointer(&launch->holders, g_ptr_array_unref);
+    viommu_permit_clear(&launch->permit);
     viommu_request_free(launch->request);
     g_free(launch->name);
     g_free(launch->uuid);
@@ -311,8 +314,6 @@ static void run_step(ViommuLaunch *launch, Step step)
         viommu_worker_run(launch->context.launches, launch->owner_uid, work_step, done_step, launch);
 }
 
-/* --- The steps --- */
-
 /* What the plan takes is known to the next one when this has been told of, before anything else is planned. */
 static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
 {
@@ -328,7 +329,8 @@ static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
         .uuid = launch->uuid,
         .claims = (const ViommuClaim *)(void *)claims->data,
         .n_claims = claims->len,
-        .asker = &launch->asker,
+        .asker = &launch->permit.asker,
+        .forward_modes = launch->permit.forward_modes,
         .vetoes = (const ViommuVeto *)(void *)launch->vetoes->data,
         .n_vetoes = launch->vetoes->len,
     };
@@ -399,7 +401,9 @@ static void work_open(void *data)
 {
     ViommuLaunch *launch = data;
 
-    if (viommu_reader_open(launch->reader, &launch->step_error) && launch->request->hostdevs)
+    if (viommu_permit_learn(&launch->permit, launch->context.backend, launch->context.policy->site,
+                            launch->request, &launch->step_error) &&
+        viommu_reader_open(launch->reader, &launch->step_error) && launch->request->hostdevs)
         launch->holders = viommu_backend_list_holders(launch->context.backend, &launch->step_error);
     VIOMMU_FAULT(after_open);
 }
@@ -481,7 +485,6 @@ static void look_at_limit(ViommuLaunch *launch)
 {
     bool look = launch->plan->memlock_bytes > 0 && viommu_backend_is_local(launch->context.backend);
     uint64_t pid = look ? viommu_process_find_guest("/", launch->uuid) : 0;
-
     if (pid)
         launch->late_warning =
             viommu_memory_compare_limit(launch->plan, viommu_process_locked_limit("/", pid));
@@ -490,6 +493,8 @@ static void look_at_limit(ViommuLaunch *launch)
 static void work_start(void *data)
 {
     ViommuLaunch *launch = data;
+    const ViommuRecheck recheck = {launch->context.backend, launch->context.policy->site, launch->request,
+                                   &launch->plan->placement};
     g_autoptr(GArray) open = g_array_new(FALSE, FALSE, sizeof(ViommuBackendFile));
 
     for (guint i = 0; i < launch->plan->disks->len; i++) {
@@ -500,7 +505,8 @@ static void work_start(void *data)
             g_array_append_val(open, file);
     }
     VIOMMU_FAULT(before_start);
-    if (viommu_backend_start(launch->context.backend, launch->uuid, open, launch->owner_uid,
+    if (viommu_recheck_run(&recheck, &launch->permit, &launch->step_error) &&
+        viommu_backend_start(launch->context.backend, launch->uuid, open, launch->owner_uid,
                              &launch->step_error))
         look_at_limit(launch);
     VIOMMU_FAULT(after_start);
@@ -509,17 +515,13 @@ static void work_start(void *data)
 static void note_warning(ViommuLaunch *launch)
 {
     const ViommuLogFields fields = log_fields(launch);
-    guint n = g_strv_length(launch->metadata->warnings);
 
     viommu_log(LOG_WARNING, &fields, "machine '%s': %s", launch->name, launch->late_warning);
-    launch->metadata->warnings = g_renew(char *, launch->metadata->warnings, n + 2);
-    launch->metadata->warnings[n] = g_strdup(launch->late_warning);
-    launch->metadata->warnings[n + 1] = NULL;
+    viommu_metadata_add_warning(launch->metadata, launch->late_warning);
 }
 
 static void done_start(ViommuLaunch *launch)
 {
-
     if (launch->step_error)
         g_prefix_error(&launch->step_error, "machine '%s': ", launch->name);
     if (step_failed(launch)) {

@@ -373,7 +373,10 @@ static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata)
 
 void viommu_manager_plan(ViommuManager *manager, const ViommuEnquiry *enquiry, const ViommuWaiter *waiter)
 {
-    viommu_enquiry_plan(manager->hostinfo, &manager->context.config->policy, enquiry, waiter);
+    const ViommuEnquiryRoom room = {manager->context.backend, manager->context.workers.calls,
+                                    manager->hostinfo, &manager->context.config->policy};
+
+    viommu_enquiry_plan(&room, enquiry, waiter);
 }
 
 void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter)

@@ -16,6 +16,7 @@ typedef enum ViommuAskerKind {
 typedef struct ViommuAsker {
     ViommuAskerKind kind;
     uint32_t uid;
+    char **names; /* of the site's [device NAME] that he may ask for; NULL: none. Owned, g_strfreev() */
 } ViommuAsker;
 
 /** Whether the site's policy binds @asker (NULL: nobody in particular), and says what he may have. */

@@ -285,10 +285,10 @@ static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network
 static void write_hostdev(ViommuXmlWriter *xml, const ViommuPlacedDevice *device)
 {
     unsigned domain = 0, bus = 0, slot = 0, function = 0;
-    char numbers[4][8];
+    char numbers[4][12];
 
     sscanf(device->address, "%x:%x:%x.%x", &domain, &bus, &slot, &function);
-    snprintf(numbers[0], sizeof(numbers[0]), "0x%04x", domain & 0xffff);
+    snprintf(numbers[0], sizeof(numbers[0]), "0x%04x", domain);
     snprintf(numbers[1], sizeof(numbers[1]), "0x%02x", bus & 0xff);
     snprintf(numbers[2], sizeof(numbers[2]), "0x%02x", slot & 0xff);
     snprintf(numbers[3], sizeof(numbers[3]), "0x%x", function & 0xf);

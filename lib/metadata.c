@@ -154,6 +154,15 @@ ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest 
     return metadata;
 }
 
+void viommu_metadata_add_warning(ViommuMetadata *metadata, const char *text)
+{
+    guint n = metadata->warnings ? g_strv_length(metadata->warnings) : 0;
+
+    metadata->warnings = g_renew(char *, metadata->warnings, n + 2);
+    metadata->warnings[n] = g_strdup(text);
+    metadata->warnings[n + 1] = NULL;
+}
+
 void viommu_metadata_free(ViommuMetadata *metadata)
 {
     if (!metadata)

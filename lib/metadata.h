@@ -34,6 +34,8 @@ typedef struct ViommuMetadata {
 /** What is known of a machine when its domain is about to be defined. Owned. */
 ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest *request, uint32_t owner_uid,
                                     uint64_t created_usec);
+/** To those that the plan gave. */
+void viommu_metadata_add_warning(ViommuMetadata *metadata, const char *text);
 void viommu_metadata_free(ViommuMetadata *metadata);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuMetadata, viommu_metadata_free)
 

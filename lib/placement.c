@@ -6,9 +6,6 @@
 #include "lib/error.h"
 #include "lib/nearest.h"
 
-/* Enough to choose from, and still one message. */
-#define SHOWN_MAX 12u
-
 typedef struct Choosing {
     const ViommuPlacementInput *input;
     ViommuPlacement *placement;
@@ -42,6 +39,7 @@ static void placed_free(void *data)
     g_free(placed->host_driver);
     g_free(placed->cdev);
     g_free(placed->driver);
+    g_strfreev(placed->uses);
     g_free(placed->backend_reason);
     g_free(placed);
 }
@@ -67,10 +65,10 @@ static const ViommuPciDevice *device_at(const Choosing *choosing, guint i)
     return devices && i < devices->len ? g_ptr_array_index(devices, i) : NULL;
 }
 
-/* VFIO lets alone what has no driver, what is its own, and what holds a device only to keep others off. */
-static bool is_free(const ViommuPciDevice *device)
+/* A device that the asker may not have is not told of. */
+static bool is_told(const Choosing *choosing, const ViommuPciDevice *device)
 {
-    return !device->driver || strstr(device->driver, "vfio") || g_str_equal(device->driver, "pci-stub");
+    return viommu_device_policy_allows(choosing->input->site, choosing->input->asker, device);
 }
 
 /* NULL: nobody has it. */
@@ -97,14 +95,7 @@ static bool is_chosen(const Choosing *choosing, const ViommuPciDevice *device)
     return false;
 }
 
-static void describe(GString *text, const ViommuPciDevice *device)
-{
-    g_string_append_printf(text, "%s%s (%s, %s%s)", text->len ? ", " : "", device->address,
-                           viommu_pci_device_noun(device), device->driver ? "driver " : "no driver",
-                           device->driver ? device->driver : "");
-}
-
-typedef bool (*Filter)(const ViommuPciDevice *device, const void *data);
+typedef bool (*Filter)(const Choosing *choosing, const ViommuPciDevice *device, const void *data);
 
 /* The endpoints that pass, in one line. Owned. */
 static char *list_devices(const Choosing *choosing, Filter filter, const void *data)
@@ -114,29 +105,27 @@ static char *list_devices(const Choosing *choosing, Filter filter, const void *d
     unsigned n = 0;
 
     for (guint i = 0; (device = device_at(choosing, i)); i++)
-        if (!viommu_pci_device_is_bridge(device) && filter(device, data) && n++ < SHOWN_MAX)
-            describe(text, device);
-    if (n > SHOWN_MAX)
-        g_string_append_printf(text, " and %u more", n - SHOWN_MAX);
+        if (!viommu_pci_device_is_bridge(device) && is_told(choosing, device) &&
+            filter(choosing, device, data) && n++ < VIOMMU_PLACEMENT_SHOWN_MAX)
+            viommu_placement_describe(text, device);
+    if (n > VIOMMU_PLACEMENT_SHOWN_MAX)
+        g_string_append_printf(text, " and %u more", n - VIOMMU_PLACEMENT_SHOWN_MAX);
     return g_string_free(text, FALSE);
 }
 
-static bool has_group(const ViommuPciDevice *device, const void *data)
+static bool has_group(const Choosing *choosing, const ViommuPciDevice *device, const void *data)
 {
     return device->group != VIOMMU_UNSET_NUMBER;
 }
 
-static bool is_of_group(const ViommuPciDevice *device, const void *data)
+static bool is_of_group(const Choosing *choosing, const ViommuPciDevice *device, const void *data)
 {
     return device->group == *(const uint64_t *)data;
 }
 
-static bool is_of_kind(const ViommuPciDevice *device, const void *data)
+static bool is_wanted(const Choosing *choosing, const ViommuPciDevice *device, const void *data)
 {
-    const ViommuRequestHostdev *asked = data;
-
-    return device->vendor == g_ascii_strtoull(asked->vendor, NULL, 16) &&
-           device->device == g_ascii_strtoull(asked->device, NULL, 16);
+    return viommu_placement_is_wanted(choosing->input, data, device);
 }
 
 /* --- The host as a whole --- */
@@ -166,6 +155,12 @@ static bool check_host(Choosing *choosing, GError **error)
 
 /* --- One device --- */
 
+/* Before a list of those that are told of. */
+static const char *has(const Choosing *choosing)
+{
+    return viommu_asker_is_bound(choosing->input->asker) ? "of those that you may have it has" : "it has";
+}
+
 static bool refuse_missing(Choosing *choosing, unsigned entry, const char *address, GError **error)
 {
     g_autofree char *there = list_devices(choosing, has_group, NULL);
@@ -174,12 +169,12 @@ static bool refuse_missing(Choosing *choosing, unsigned entry, const char *addre
     const char *near;
 
     for (guint i = 0; (device = device_at(choosing, i)); i++)
-        if (!viommu_pci_device_is_bridge(device))
+        if (!viommu_pci_device_is_bridge(device) && is_told(choosing, device))
             g_ptr_array_add(addresses, device->address);
     near = viommu_nearest(address, (const char *const *)addresses->pdata, addresses->len);
     return refuse(choosing, "hostdev-missing", VIOMMU_ERROR_NOT_SUPPORTED, error,
-                  "hostdevs[%u].address '%s': this host has no such PCI device%s%s%s; it has %s", entry,
-                  address, near ? " (nearest: '" : "", near ? near : "", near ? "')" : "", there);
+                  "hostdevs[%u].address '%s': this host has no such PCI device%s%s%s; %s %s", entry, address,
+                  near ? " (nearest: '" : "", near ? near : "", near ? "')" : "", has(choosing), there);
 }
 
 static bool check_unclaimed(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
@@ -207,6 +202,20 @@ static bool check_device(Choosing *choosing, unsigned entry, const ViommuPciDevi
     return check_unclaimed(choosing, entry, device, error);
 }
 
+/* KubeVirt's rule: what has a driver is the host's, until its administrator binds it to VFIO. */
+static bool check_driver(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
+{
+    const ViommuSite *site = choosing->input->site;
+
+    return !viommu_asker_is_bound(choosing->input->asker) || viommu_device_policy_is_free(device) ||
+           (site && site->take_from_driver) ||
+           refuse(choosing, "hostdev-policy", VIOMMU_ERROR_POLICY_REFUSED, error,
+                  "hostdevs[%u].address '%s' has the host's driver '%s', and others than root may not take "
+                  "it from that ([devices] take-from-driver=no in viommud.conf(5)); have root bind it to "
+                  "vfio-pci",
+                  entry, device->address, device->driver);
+}
+
 static bool take_addressed(Choosing *choosing, unsigned entry, const ViommuRequestHostdev *asked,
                            GError **error)
 {
@@ -214,7 +223,7 @@ static bool take_addressed(Choosing *choosing, unsigned entry, const ViommuReque
 
     if (!device)
         return refuse_missing(choosing, entry, asked->address, error);
-    if (!check_device(choosing, entry, device, error))
+    if (!check_device(choosing, entry, device, error) || !check_driver(choosing, entry, device, error))
         return false;
     choosing->chosen[choosing->n_chosen++] = device;
     return true;
@@ -227,9 +236,57 @@ typedef enum Obstacles {
     OBSTACLES_CLAIM, /* that, and what others have */
 } Obstacles;
 
+/* Root may insist where the site says so; never anybody else. */
+static bool may_take_used(const Choosing *choosing)
+{
+    return choosing->input->site && choosing->input->site->root_takes_used &&
+           !viommu_asker_is_bound(choosing->input->asker);
+}
+
+/* Somebody of the group of @device, bridges too, whom the host itself uses; NULL: nobody. */
+static const ViommuPciDevice *used_of_group(const Choosing *choosing, const ViommuPciDevice *device)
+{
+    const ViommuPciDevice *other;
+
+    if (device->uses)
+        return device;
+    for (guint i = 0; device->group != VIOMMU_UNSET_NUMBER && (other = device_at(choosing, i)); i++)
+        if (other->group == device->group && other->uses)
+            return other;
+    return NULL;
+}
+
+static bool check_unused(Choosing *choosing, const ViommuPciDevice *device, GError **error)
+{
+    const ViommuPciDevice *used = used_of_group(choosing, device);
+    bool root = !viommu_asker_is_bound(choosing->input->asker);
+    const char *remedy = root
+                             ? "end that use, or let root take it by [devices] in-use=root in viommud.conf(5)"
+                             : "ask who runs this host to end that use";
+    g_autofree char *uses = NULL;
+
+    if (!used || may_take_used(choosing))
+        return true;
+    uses = g_strjoinv("; ", used->uses);
+    if (used == device)
+        return refuse(choosing, "hostdev-in-use", VIOMMU_ERROR_POLICY_REFUSED, error,
+                      "'%s' (%s) is in use by the host itself: %s; %s", device->address,
+                      viommu_pci_device_noun(device), uses, remedy);
+    if (!is_told(choosing, used))
+        return refuse(choosing, "hostdev-in-use", VIOMMU_ERROR_POLICY_REFUSED, error,
+                      "'%s' shares IOMMU group %" G_GUINT64_FORMAT
+                      " with a device that the host itself uses, and a group is assigned as a whole; %s",
+                      device->address, device->group, remedy);
+    return refuse(choosing, "hostdev-in-use", VIOMMU_ERROR_POLICY_REFUSED, error,
+                  "'%s' shares IOMMU group %" G_GUINT64_FORMAT
+                  " with '%s', which is in use by the host itself: %s; a group is assigned as a whole; %s",
+                  device->address, device->group, used->address, uses, remedy);
+}
+
 static bool is_in_use(const Choosing *choosing, const ViommuPciDevice *device, Obstacles obstacles)
 {
-    return !is_free(device) || (obstacles == OBSTACLES_CLAIM && claim_on(choosing, device));
+    return !viommu_device_policy_is_free(device) ||
+           (obstacles == OBSTACLES_CLAIM && claim_on(choosing, device));
 }
 
 /* Who of the group of @device stands against assigning it; NULL: nobody. */
@@ -254,6 +311,13 @@ static bool check_group(Choosing *choosing, const ViommuPciDevice *device, GErro
 
     if (!other)
         return true;
+    if (!is_told(choosing, other))
+        return refuse(choosing, claim ? "hostdev-claimed" : "hostdev-group",
+                      claim ? VIOMMU_ERROR_BUSY : VIOMMU_ERROR_NOT_SUPPORTED, error,
+                      "'%s' shares IOMMU group %" G_GUINT64_FORMAT
+                      " with a device that %s uses, and a group is assigned as a whole; ask for another, or "
+                      "ask who runs this host",
+                      device->address, device->group, claim ? "another guest" : "the host");
     if (claim)
         return refuse(
             choosing, "hostdev-claimed", VIOMMU_ERROR_BUSY, error,
@@ -275,9 +339,9 @@ static bool check_group(Choosing *choosing, const ViommuPciDevice *device, GErro
 static bool can_pick(const Choosing *choosing, const ViommuPciDevice *device, Obstacles obstacles)
 {
     return !viommu_pci_device_is_bridge(device) && device->group != VIOMMU_UNSET_NUMBER &&
-           (!choosing->input->unprivileged || device->usable == 1) &&
+           (!choosing->input->unprivileged || device->usable == 1) && is_told(choosing, device) &&
            !is_in_use(choosing, device, obstacles) && !is_chosen(choosing, device) &&
-           !obstacle(choosing, device, obstacles);
+           !used_of_group(choosing, device) && !obstacle(choosing, device, obstacles);
 }
 
 /* "0000:b0:00.0 by machine 'a'": of those of @asked that only others keep from being picked; *ret_n: how many. Owned. */
@@ -292,14 +356,14 @@ static char *list_claimed(const Choosing *choosing, const ViommuRequestHostdev *
         const ViommuClaim *claim = claim_on(choosing, device);
         g_autofree char *who = NULL;
 
-        if (!is_of_kind(device, asked) || !can_pick(choosing, device, OBSTACLES_HOST) ||
-            can_pick(choosing, device, OBSTACLES_CLAIM) || ++*ret_n > SHOWN_MAX)
+        if (!is_wanted(choosing, device, asked) || !can_pick(choosing, device, OBSTACLES_HOST) ||
+            can_pick(choosing, device, OBSTACLES_CLAIM) || ++*ret_n > VIOMMU_PLACEMENT_SHOWN_MAX)
             continue;
         who = claimant(claim ? claim : claim_on(choosing, other));
         g_string_append_printf(text, "%s%s by %s", text->len ? ", " : "", device->address, who);
     }
-    if (*ret_n > SHOWN_MAX)
-        g_string_append_printf(text, " and %" G_GUINT64_FORMAT " more", *ret_n - SHOWN_MAX);
+    if (*ret_n > VIOMMU_PLACEMENT_SHOWN_MAX)
+        g_string_append_printf(text, " and %" G_GUINT64_FORMAT " more", *ret_n - VIOMMU_PLACEMENT_SHOWN_MAX);
     return g_string_free(text, FALSE);
 }
 
@@ -307,27 +371,29 @@ static bool refuse_kind(Choosing *choosing, unsigned entry, uint64_t found, GErr
 {
     const ViommuRequestHostdev *asked = g_ptr_array_index(choosing->input->request->hostdevs, entry);
     uint64_t count = asked->count == VIOMMU_UNSET_NUMBER ? 1 : asked->count, claimed;
-    g_autofree char *there = list_devices(choosing, is_of_kind, asked);
+    g_autofree char *there = list_devices(choosing, is_wanted, asked);
     g_autofree char *others = list_claimed(choosing, asked, &claimed);
+    g_autofree char *kind = asked->name ? g_strdup_printf("the site's '%s'", asked->name)
+                                        : g_strdup_printf("%s:%s", asked->vendor, asked->device);
 
     if (!*there) {
         g_autofree char *all = list_devices(choosing, has_group, NULL);
 
         return refuse(choosing, "hostdev-missing", VIOMMU_ERROR_NOT_SUPPORTED, error,
-                      "hostdevs[%u]: this host has no PCI device %s:%s; it has %s", entry, asked->vendor,
-                      asked->device, all);
+                      "hostdevs[%u]: this host has no PCI device %s%s; %s %s", entry,
+                      asked->name ? "of " : "", kind, has(choosing), all);
     }
     if (found + claimed >= count)
         return refuse(choosing, "hostdev-claimed", VIOMMU_ERROR_BUSY, error,
-                      "hostdevs[%u]: %" G_GUINT64_FORMAT " of %s:%s are wanted, but %" G_GUINT64_FORMAT
+                      "hostdevs[%u]: %" G_GUINT64_FORMAT " of %s are wanted, but %" G_GUINT64_FORMAT
                       " can be had now; in use are %s; stop one of them first",
-                      entry, count, asked->vendor, asked->device, found, others);
+                      entry, count, kind, found, others);
     return refuse(
         choosing, "hostdev-kind", VIOMMU_ERROR_NOT_SUPPORTED, error,
-        "hostdevs[%u]: %" G_GUINT64_FORMAT " of %s:%s are wanted, but %" G_GUINT64_FORMAT
+        "hostdevs[%u]: %" G_GUINT64_FORMAT " of %s are wanted, but %" G_GUINT64_FORMAT
         " can be had; this host has %s; one is free when no driver of the host uses it or its group, and no "
         "other machine has it; %s",
-        entry, count, asked->vendor, asked->device, found, there,
+        entry, count, kind, found, there,
         choosing->input->unprivileged
             ? "and libvirt, which runs as an ordinary user here, needs it bound to vfio-pci, with a node in "
               "/dev/vfio that this user may open"
@@ -340,7 +406,7 @@ static bool take_kind(Choosing *choosing, unsigned entry, const ViommuRequestHos
     const ViommuPciDevice *device;
 
     for (guint i = 0; found < count && (device = device_at(choosing, i)); i++)
-        if (is_of_kind(device, asked) && can_pick(choosing, device, OBSTACLES_CLAIM)) {
+        if (is_wanted(choosing, device, asked) && can_pick(choosing, device, OBSTACLES_CLAIM)) {
             choosing->chosen[choosing->n_chosen++] = device;
             found++;
         }
@@ -364,7 +430,8 @@ static void place(Choosing *choosing, unsigned entry, const ViommuPciDevice *dev
         .iommu_kind = iommu ? iommu->kind : VIOMMU_UNSET,
         .width_bits = iommu ? iommu->width_bits : VIOMMU_UNSET_NUMBER,
         .host_driver = g_strdup(device->driver),
-        .taken = !is_free(device),
+        .uses = g_strdupv(device->uses),
+        .taken = !viommu_device_policy_is_free(device),
         .cdev = g_strdup(device->cdev),
         .usable = device->usable,
         .entry = entry,
@@ -444,8 +511,28 @@ static bool take_all(Choosing *choosing, GError **error)
                 place(choosing, i, choosing->chosen[j]);
         }
     for (unsigned i = 0; i < choosing->n_chosen; i++)
-        if (!check_group(choosing, choosing->chosen[i], error))
+        if (!check_unused(choosing, choosing->chosen[i], error) ||
+            !check_group(choosing, choosing->chosen[i], error))
             return false;
+    choosing->rule = "hostdev-policy";
+    return viommu_placement_check_counts(choosing->input, choosing->chosen, choosing->n_chosen, error);
+}
+
+/* A name that nobody gave. */
+static bool check_names(Choosing *choosing, GError **error)
+{
+    const GPtrArray *asked = choosing->input->request->hostdevs;
+    const ViommuSite *site = choosing->input->site;
+
+    for (guint i = 0; i < asked->len; i++) {
+        const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
+
+        if (hostdev->name && !(site && viommu_site_device(site, hostdev->name)))
+            return refuse(choosing, "hostdev-name", VIOMMU_ERROR_NOT_SUPPORTED, error,
+                          "hostdevs[%u].name '%s' is no name of this site's: there is no [device %s] in "
+                          "viommud.conf(5)",
+                          i, hostdev->name, hostdev->name);
+    }
     return true;
 }
 
@@ -458,6 +545,10 @@ bool viommu_placement_choose(const ViommuPlacementInput *input, ViommuPlacement 
 
     if (!input->request->hostdevs || input->request->hostdevs->len == 0)
         return true;
+    if (!check_names(&choosing, error)) {
+        *ret_rule = choosing.rule;
+        return false;
+    }
     done = is_unseen(input->topology) ? take_unseen(&choosing, error)
                                       : check_host(&choosing, error) && take_all(&choosing, error);
     if (done)
@@ -465,4 +556,23 @@ bool viommu_placement_choose(const ViommuPlacementInput *input, ViommuPlacement 
     else
         *ret_rule = choosing.rule;
     return done;
+}
+
+bool viommu_placement_check_again(const ViommuPlacementInput *input, const ViommuPlacement *placement,
+                                  GError **error)
+{
+    Choosing choosing = {.input = input};
+
+    for (guint i = 0; i < placement->devices->len; i++) {
+        const ViommuPlacedDevice *placed = g_ptr_array_index(placement->devices, i);
+        const ViommuPciDevice *device = viommu_topology_device(input->topology, placed->address);
+
+        if (!device)
+            return refuse(&choosing, "hostdev-missing", VIOMMU_ERROR_NOT_SUPPORTED, error,
+                          "hostdevs[%u]: '%s' has gone from this host since it was planned; ask again",
+                          placed->entry, placed->address);
+        if (!check_driver(&choosing, placed->entry, device, error) || !check_unused(&choosing, device, error))
+            return false;
+    }
+    return true;
 }

@@ -3,6 +3,7 @@
  * IOMMU they are.  Knows the host's hardware.  Does not know libvirt, QEMU, models, XML. */
 #pragma once
 
+#include "lib/device-policy.h"
 #include "lib/request.h"
 #include "lib/topology.h"
 
@@ -16,6 +17,7 @@ typedef struct ViommuPlacedDevice {
     uint64_t width_bits; /* of that one */
     char *host_driver;   /* bound to it now */
     bool taken;          /* from that driver, which uses it */
+    char **uses;         /* as in the topology; NULL: none */
     bool unmanaged;      /* stays bound to VFIO: libvirt may not change that; set with the rest of the plan */
     char *cdev;          /* as in the topology */
     int usable;          /* as in the topology */
@@ -38,6 +40,7 @@ typedef struct ViommuPlacement {
 typedef struct ViommuClaim {
     const char *address;
     const char *machine; /* that has it, or shall have it; NULL: a domain that is not viommud's */
+    bool same_owner;     /* the machine is the asker's */
 } ViommuClaim;
 
 typedef struct ViommuPlacementInput {
@@ -45,6 +48,8 @@ typedef struct ViommuPlacementInput {
     const ViommuTopology *topology;
     const ViommuClaim *claims; /* of others; NULL: none */
     size_t n_claims;
+    const ViommuAsker *asker; /* NULL: nobody in particular */
+    const ViommuSite *site;   /* NULL: as the defaults are */
     bool
         blind; /* addresses are passed on also where no device can be seen, to be checked by libvirt and the kernel alone */
     bool unprivileged; /* libvirt runs as an ordinary user: only what that user may open can be picked */
@@ -53,6 +58,28 @@ typedef struct ViommuPlacementInput {
 void viommu_placement_init(ViommuPlacement *placement);
 void viommu_placement_clear(ViommuPlacement *placement);
 /** Finds the devices of the request.  @placement was initialised, and is cleared by the caller, also after a failure.
- *  *ret_rule (static) is the rule that refuses.  Fails: NOT_SUPPORTED; BUSY, when another machine has what is asked for. */
+ *  *ret_rule (static) is the rule that refuses.  Fails: NOT_SUPPORTED; POLICY_REFUSED, when the site does not let the asker have it,
+ *  or the host itself uses it; BUSY, when another machine has what is asked for. */
 bool viommu_placement_choose(const ViommuPlacementInput *input, ViommuPlacement *placement,
                              const char **ret_rule, GError **error);
+/** Whether what was placed before may still be had, on the host as it is by now.  Fails: POLICY_REFUSED; NOT_SUPPORTED, when it has gone. */
+bool viommu_placement_check_again(const ViommuPlacementInput *input, const ViommuPlacement *placement,
+                                  GError **error);
+
+/* --- placement-policy --- */
+
+/** Whether the asker may have what each entry of the request asks for, whatever the host has or can: the refusal tells of no
+ *  device that the asker may not have.  *ret_rule (static).  Fails: POLICY_REFUSED. */
+bool viommu_placement_check_policy(const ViommuPlacementInput *input, const char **ret_rule, GError **error);
+/** Whether the asker may have so many of the @n @chosen, beside those that his machines have.  Fails: POLICY_REFUSED; BUSY, when
+ *  others of his must end first. */
+bool viommu_placement_check_counts(const ViommuPlacementInput *input, const ViommuPciDevice *const *chosen,
+                                   unsigned n, GError **error);
+/** Whether @device is what @asked names by kind or by a name of the site's. */
+bool viommu_placement_is_wanted(const ViommuPlacementInput *input, const ViommuRequestHostdev *asked,
+                                const ViommuPciDevice *device);
+/** "0000:65:00.0 (network, driver i40e)" to a list. */
+void viommu_placement_describe(GString *text, const ViommuPciDevice *device);
+
+/* Enough to choose from, and still one message. */
+#define VIOMMU_PLACEMENT_SHOWN_MAX 12u

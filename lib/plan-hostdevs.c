@@ -73,15 +73,24 @@ static bool check_nodes(const ViommuPlanInput *input, const ViommuPlan *plan, GE
     return true;
 }
 
+ViommuPlacementInput viommu_plan_hostdevs_placing(const ViommuPlanInput *input)
+{
+    return (ViommuPlacementInput){
+        .request = input->request,
+        .topology = &input->host->topology,
+        .claims = input->claims,
+        .n_claims = input->n_claims,
+        .asker = input->asker,
+        .site = input->policy->site,
+        .blind = !input->asker || input->asker->kind == VIOMMU_ASKER_OWN,
+        .unprivileged = input->host->unprivileged == 1,
+    };
+}
+
 bool viommu_plan_hostdevs_place(const ViommuPlanInput *input, const ViommuEmulator *emulator,
                                 ViommuPlan *plan, const char **ret_rule, GError **error)
 {
-    ViommuPlacementInput placing = {.request = input->request,
-                                    .topology = &input->host->topology,
-                                    .claims = input->claims,
-                                    .n_claims = input->n_claims,
-                                    .blind = !input->asker || input->asker->kind == VIOMMU_ASKER_OWN,
-                                    .unprivileged = input->host->unprivileged == 1};
+    ViommuPlacementInput placing = viommu_plan_hostdevs_placing(input);
 
     if (!viommu_placement_choose(&placing, &plan->placement, ret_rule, error))
         return false;
@@ -114,6 +123,9 @@ static void note_device(const ViommuPlacedDevice *device, ViommuPlan *plan)
     if (device->taken)
         add(plan->warnings, "%s (%s) is taken from the host's driver %s while the guest runs",
             device->address, device->noun, device->host_driver);
+    for (char **use = device->uses; use && *use; use++)
+        add(plan->warnings, "%s (%s) is in use by the host, which loses it: %s", device->address,
+            device->noun, *use);
 }
 
 /* Why the usual first choice is not it. */

@@ -4,6 +4,8 @@
 
 #include "lib/plan.h"
 
+/** What placement goes by. Borrows from both. */
+ViommuPlacementInput viommu_plan_hostdevs_placing(const ViommuPlanInput *input);
 /** Finds the devices, and what each goes through.  Sets placement of @plan.  *ret_rule (static): what refuses.
  *  Fails: NOT_SUPPORTED, BUSY. */
 bool viommu_plan_hostdevs_place(const ViommuPlanInput *input, const ViommuEmulator *emulator,

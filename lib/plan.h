@@ -87,6 +87,8 @@ typedef struct ViommuPlanInput {
     const char *uuid; /* NULL: one derived from the request, so that a dry run is the same each time */
     const ViommuClaim *claims; /* PCI devices that others have; NULL: none */
     size_t n_claims;
+    char *
+        *forward_modes; /* of the request's networks, one for each, "" where not known; NULL: none is known */
     const ViommuAsker *asker; /* NULL: nobody in particular, whom no policy binds */
     const ViommuVeto *vetoes; /* libvirt's refusals so far */
     size_t n_vetoes;

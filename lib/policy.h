@@ -3,12 +3,14 @@
 #pragma once
 
 #include "lib/enum.h"
+#include "lib/site.h"
 
 typedef struct ViommuPolicy {
     ViommuOrder order;             /* among candidates of an automatic choice */
     ViommuAccelerator accelerator; /* what "auto" means here; AUTO: KVM where libvirt offers it, else TCG */
     uint64_t default_memory_bytes; /* for a request without memory */
     unsigned default_vcpus;
+    const ViommuSite *site;        /* what others than root may have; NULL: nothing of the host's. Borrowed */
     uint64_t locked_reserve_bytes; /* of the host's memory, which guests may not lock */
     /* libvirt keeps a log, variables of the firmware and more by a domain's name, and takes what it finds by that name. */
     const char *name_prefix; /* of the domains' names; NULL: they are the machines'.  Borrowed */

@@ -9,6 +9,7 @@
 #include "lib/nearest.h"
 #include "lib/quantity.h"
 #include "lib/selector.h"
+#include "lib/site.h"
 
 /* Architectures that people may ask for, and why there is no IOMMU to give them. */
 static const struct {
@@ -138,17 +139,22 @@ static bool check_networks(const ViommuRequest *request, GError **error)
     return true;
 }
 
-/* Domain, bus, slot and function in hexadecimal, as /sys and lspci -D write them: 0000:65:00.0. */
+/* Domain, bus, slot and function in hexadecimal, as /sys and lspci -D write them: 0000:65:00.0.  A domain that the kernel made up
+ * (of VMD, of Hyper-V) has more digits than four, and no zero before them. */
 static bool is_address(const char *text)
 {
-    static const char shape[] = "xxxx:xx:xx.x";
+    static const char shape[] = ":xx:xx.x";
+    size_t domain = strspn(text, "0123456789abcdef");
 
+    if (domain < 4 || domain > 8 || (domain > 4 && text[0] == '0'))
+        return false;
+    text += domain;
     if (strlen(text) != strlen(shape))
         return false;
     for (size_t i = 0; shape[i]; i++)
         if (shape[i] == 'x' ? !strchr("0123456789abcdef", text[i]) : text[i] != shape[i])
             return false;
-    return text[8] <= '1' && text[11] <= '7';
+    return text[4] <= '1' && text[7] <= '7';
 }
 
 static bool is_identity(const char *text)
@@ -156,12 +162,30 @@ static bool is_identity(const char *text)
     return strlen(text) == 4 && strspn(text, "0123456789abcdef") == 4;
 }
 
+static bool check_hostdev_name(const ViommuRequestHostdev *hostdev, guint i, GError **error)
+{
+    if (hostdev->vendor || hostdev->device)
+        invalid(error,
+                "hostdevs[%u] has a name, so it takes no %s; say either of which name, or of which kind", i,
+                hostdev->vendor ? "vendor" : "device");
+    else if (!viommu_site_name_is_valid(hostdev->name))
+        invalid(
+            error,
+            "hostdevs[%u].name '%.64s' is not a name of devices: a letter, then letters, digits, - and _, "
+            "at most %u of them",
+            i, hostdev->name, VIOMMU_SITE_NAME_MAX);
+    else
+        return true;
+    return false;
+}
+
 static bool check_hostdev_form(const ViommuRequestHostdev *hostdev, guint i, GError **error)
 {
     const char *odd = NULL;
 
     if (hostdev->address) {
-        odd = hostdev->vendor                         ? "vendor"
+        odd = hostdev->name                           ? "name"
+              : hostdev->vendor                       ? "vendor"
               : hostdev->device                       ? "device"
               : hostdev->count != VIOMMU_UNSET_NUMBER ? "count"
                                                       : NULL;
@@ -178,8 +202,10 @@ static bool check_hostdev_form(const ViommuRequestHostdev *hostdev, guint i, GEr
             return true;
         return false;
     }
+    if (hostdev->name)
+        return check_hostdev_name(hostdev, i, error);
     if (!hostdev->vendor || !hostdev->device) {
-        invalid(error, "hostdevs[%u] needs an address, or a vendor and a device", i);
+        invalid(error, "hostdevs[%u] needs an address, or a vendor and a device, or a name", i);
         return false;
     }
     odd = !is_identity(hostdev->vendor)   ? hostdev->vendor
@@ -193,8 +219,8 @@ static bool check_hostdev_form(const ViommuRequestHostdev *hostdev, guint i, GEr
 
 static bool same_hostdev(const ViommuRequestHostdev *a, const ViommuRequestHostdev *b)
 {
-    return a->address ? g_strcmp0(a->address, b->address) == 0
-                      : !b->address && g_str_equal(a->vendor, b->vendor) && g_str_equal(a->device, b->device);
+    return g_strcmp0(a->address, b->address) == 0 && g_strcmp0(a->name, b->name) == 0 &&
+           g_strcmp0(a->vendor, b->vendor) == 0 && g_strcmp0(a->device, b->device) == 0;
 }
 
 static bool check_hostdev_driver(const char *driver, guint i, GError **error)

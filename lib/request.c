@@ -71,6 +71,7 @@ static const ViommuFields network_table = {network_fields, G_N_ELEMENTS(network_
 
 static const ViommuField hostdev_fields[] = {
     {"address", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, address)},
+    {"name", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, name)},
     {"vendor", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, vendor),
      .hint = "four hexadecimal digits as text, such as \"8086\""},
     {"device", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, device),

@@ -28,9 +28,10 @@ typedef struct ViommuRequestNetwork {
     int model;    /* ViommuNetworkModel */
 } ViommuRequestNetwork;
 
-/* A device by its address, or so many of a kind. */
+/* A device by its address, or so many of a kind, or of a name of the site's. */
 typedef struct ViommuRequestHostdev {
     char *address;         /* "0000:65:00.0" */
+    char *name;            /* "gpus" */
     char *vendor, *device; /* four hexadecimal digits each */
     uint64_t count;        /* of that kind; 1 when unset */
     int iommufd;           /* ViommuIommufd, no when unset */

@@ -37,6 +37,7 @@ static const ViommuField device_fields[] = {
     {"group", VIOMMU_FIELD_NUMBER, offsetof(ViommuPciDevice, group), .max = G_MAXINT32},
     {"iommu", VIOMMU_FIELD_STRING, offsetof(ViommuPciDevice, iommu)},
     {"usable", VIOMMU_FIELD_FLAG, offsetof(ViommuPciDevice, usable)},
+    {"uses", VIOMMU_FIELD_WORDS, offsetof(ViommuPciDevice, uses)},
     {"cdev", VIOMMU_FIELD_STRING, offsetof(ViommuPciDevice, cdev)},
 };
 FIELDS_OF(device, ViommuPciDevice);
@@ -66,6 +67,7 @@ static const ViommuField topology_fields[] = {
      .max = VIOMMU_TOPOLOGY_IOMMUS_MAX},
     {"devices", VIOMMU_FIELD_LIST, offsetof(ViommuTopology, devices),
      .fields = &viommu_topology_device_fields, .max = VIOMMU_TOPOLOGY_DEVICES_MAX},
+    {"vfio-drivers", VIOMMU_FIELD_WORDS, offsetof(ViommuTopology, vfio_drivers)},
     {"nodes", VIOMMU_FIELD_LIST, offsetof(ViommuTopology, nodes), .fields = &viommu_topology_node_fields,
      .max = VIOMMU_TOPOLOGY_NODES_MAX},
     {"vfio", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, vfio)},

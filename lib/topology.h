@@ -35,6 +35,8 @@ typedef struct ViommuPciDevice {
     uint64_t group;      /* IOMMU group; never one of VFIO's no-IOMMU mode */
     char *iommu;         /* ViommuHostIommu of this name */
     int usable; /* flag: we may open its group's node in /dev/vfio; unset: there is none, as no VFIO driver is bound */
+    char **
+        uses; /* what the host itself does with it, its virtual functions or what is below them, in words; what cannot be seen is said there, too */
     char *cdev; /* "vfio0": /dev/vfio/devices/vfio0, while a VFIO driver is bound and the kernel has it */
 } ViommuPciDevice;
 
@@ -64,6 +66,7 @@ typedef struct ViommuTopology {
     char **kernel_options; /* words of the kernel's command line that concern IOMMUs and VFIO */
     GPtrArray *iommus;     /* of ViommuHostIommu, by name */
     GPtrArray *devices;    /* of ViommuPciDevice, by address */
+    char **vfio_drivers;   /* modules of this kernel that are made for VFIO; NULL: cannot be seen */
     GPtrArray *nodes;      /* of ViommuNode */
     int vfio, iommufd;     /* flags: the kernel has it; unset: cannot be seen */
     int iommufd_usable;    /* flag: we may open /dev/iommu; unset: there is none */

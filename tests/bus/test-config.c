@@ -71,6 +71,11 @@ START_TEST(the_vendors_file_names_all_keys_and_changes_none)
     ck_assert_uint_eq(config->files_timeout_sec, defaults->files_timeout_sec);
     ck_assert_uint_eq(config->grace_seconds, defaults->grace_seconds);
     ck_assert_mem_eq(&config->limits, &defaults->limits, sizeof(config->limits));
+    ck_assert_uint_eq(config->site.allow->len + config->site.devices->len, 0);
+    ck_assert(!config->site.take_from_driver && !config->site.root_takes_used && config->site.user_networks);
+    ck_assert_str_eq(config->site.drivers[0], "auto");
+    ck_assert_ptr_null(config->site.networks[0]);
+    ck_assert_ptr_null(config->site.bridges[0]);
 
     ck_assert(g_key_file_load_from_file(file, VENDOR_FILE, G_KEY_FILE_NONE, NULL));
     for (unsigned i = 0; viommu_config_key(i); i++) {
@@ -135,6 +140,43 @@ START_TEST(every_key_is_read)
 }
 END_TEST
 
+static const char site[] = "[devices]\nallow=8086:1572; 10de:* ;0000:3b:00.1;*:5e:*.*;10000:e1:00.0;gpus\n"
+                           "take-from-driver=yes\ndrivers=auto;my_vfio\nin-use=root\n"
+                           "[device gpus]\nmatch=10de:1eb8\ngroup=ml\nper-user=2\n"
+                           "[networks]\nuser=no\nnetworks=default;lab!\nbridges=br0\n";
+
+START_TEST(the_sites_devices_are_read)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuConfig) config = viommu_config_new();
+    g_autofree char *path = file_with("s.conf", site);
+    g_autofree char *more =
+        file_with("t.conf", "[device gpus]\nper-user=3\n[device nics]\nmatch=8086:1572\n");
+    const ViommuSiteDevice *gpus;
+    g_autofree char *allow = NULL;
+
+    ck_assert_msg(viommu_config_load_file(config, path, &error), "%s", error ? error->message : "");
+    ck_assert_msg(viommu_config_load_file(config, more, &error), "%s", error ? error->message : "");
+    ck_assert_uint_eq(config->warnings->len, 0);
+    allow = viommu_site_format_selectors(config->site.allow);
+    ck_assert_str_eq(allow, "8086:1572;10de:*;0000:3b:00.1;*:5e:*.*;10000:e1:00.0;gpus");
+    ck_assert(config->site.take_from_driver && config->site.root_takes_used && !config->site.user_networks);
+    ck_assert_str_eq(config->site.networks[1], "lab!");
+    ck_assert_str_eq(config->site.bridges[0], "br0");
+    gpus = viommu_site_device(&config->site, "gpus");
+    ck_assert_str_eq(gpus->group, "ml");
+    ck_assert_uint_eq(gpus->per_user, 3);
+    ck_assert_uint_eq(config->site.devices->len, 2);
+    ck_assert_ptr_eq(config->policy.site, &config->site);
+
+    g_autofree char *text = viommu_config_print(config);
+    g_autofree char *expected = g_strdup_printf("\n[device gpus]\n# %s:7\nmatch=10de:1eb8\n# %s:8\ngroup=ml\n"
+                                                "# %s:2\nper-user=3\n\n[device nics]\n",
+                                                path, path, more);
+    ck_assert_msg(strstr(text, expected) != NULL, "%s", text);
+}
+END_TEST
+
 START_TEST(unknown_keys_are_reported)
 {
     g_autoptr(ViommuConfig) config = viommu_config_new();
@@ -173,6 +215,16 @@ static const struct {
     {"[limits]\nmemory=all\n", ":2: [limits] memory: neither 'auto' nor a fit value: "},
     {"[daemon]\nworkers=-1\n", ":2: [daemon] workers: '-1' is not a number between 1 and 64"},
     {"[daemon]\nworkers=\n", ":2: [daemon] workers: '' is not a number between 1 and 64"},
+    {"[devices]\nallow=10de:1eb8;10dg:1\n", ":2: [devices] allow: '10dg:1' is no selector of devices: write"},
+    {"[devices]\nallow=00000:1:00.0:1\n", ":2: [devices] allow: '00000:1:00.0:1' is no selector of devices"},
+    {"[devices]\nallow=0000:01:20.0\n", ":2: [devices] allow: '0000:01:20.0' is no selector of devices"},
+    {"[devices]\ntake-from-driver=true\n", ":2: [devices] take-from-driver: 'true' is none of yes, no"},
+    {"[devices]\nin-use=all\n", ":2: [devices] in-use: 'all' is none of refuse, root"},
+    {"[device gpus]\nmatch=other\n", ":2: [device gpus] match: 'other' is no selector of devices: write"},
+    {"[device ../x]\nmatch=10de:1eb8\n",
+     ":2: [device ../x] match: 'device ../x' needs a name behind 'device'"},
+    {"[device gpus]\nper-user=-1\n", ":2: [device gpus] per-user: '-1' is not a number between 0 and 4096"},
+    {"[networks]\nnetworks=a b\n", ":2: [networks] networks: 'a b' is not a name;"},
     {"no key file\n", ": "},
     {"[daemon]\n# workers=1\n\n workers = 0\n[daemon]\nrunning-launches=1\n", ":4: [daemon] workers: '0' is"},
 };
@@ -333,6 +385,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, the_vendors_file_names_all_keys_and_changes_none);
     tcase_add_test(tcase, every_key_is_read);
+    tcase_add_test(tcase, the_sites_devices_are_read);
     tcase_add_test(tcase, unknown_keys_are_reported);
     tcase_add_loop_test(tcase, wrong_values_are_refused, 0, G_N_ELEMENTS(wrong));
     tcase_add_test(tcase, the_host_gives_what_the_site_does_not);
