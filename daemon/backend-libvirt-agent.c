@@ -7,15 +7,21 @@
 #include <libvirt/libvirt-qemu.h>
 #include <string.h>
 
+#include "lib/nesting.h"
+
 /* An agent that is there answers within milliseconds; under emulation within a second. */
 #define ANSWER_SEC 5
 /* The script's own time, and how often it is asked for. */
 #define SCRIPT_USEC (20 * G_USEC_PER_SEC)
 #define LOOK_USEC   (200 * 1000)
+/* An honest agent's replies are flat, and its report has 16 KiB.  The parser calls itself for each level. */
+#define REPLY_BYTES 65536
+#define REPLY_DEPTH 8
 
 typedef struct Question {
     const char *uuid, *script;
     char *output;
+    bool broke; /* the connection, once the agent had been asked */
 } Question;
 
 /* What the agent says in its own words when the guest's administrator has forbidden it; RHEL's does by default. */
@@ -37,7 +43,9 @@ static bool fail(GError **error)
                     "(/etc/sysconfig/qemu-ga or /etc/qemu/qemu-ga.conf)");
     else if (code == VIR_ERR_ARGUMENT_UNSUPPORTED || code == VIR_ERR_NO_SUPPORT ||
              code == VIR_ERR_CONFIG_UNSUPPORTED)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "the machine has no agent's channel");
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND,
+                    "the machine has no agent's channel (guest.agent in its request; [verify] agent in "
+                    "viommud.conf says who may have one)");
     else if (code == VIR_ERR_AGENT_UNRESPONSIVE || code == VIR_ERR_AGENT_UNSYNCED ||
              code == VIR_ERR_OPERATION_TIMEOUT)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
@@ -45,6 +53,14 @@ static bool fail(GError **error)
     else
         return viommu_libvirt_fail(error, "asking the guest's agent");
     return false;
+}
+
+static bool read_reply(JsonParser *parser, const char *reply)
+{
+    size_t size = strnlen(reply, REPLY_BYTES + 1);
+
+    return size <= REPLY_BYTES && viommu_nesting_is_within(reply, size, REPLY_DEPTH) &&
+           json_parser_load_from_data(parser, reply, (gssize)size, NULL);
 }
 
 /* The "return" object of the agent's reply; owned by *ret_parser. */
@@ -59,7 +75,7 @@ static JsonObject *ask(virDomainPtr domain, const char *command, JsonParser **re
         fail(error);
         return NULL;
     }
-    read = json_parser_load_from_data(parser, reply, -1, NULL);
+    read = read_reply(parser, reply);
     free(reply);
     root = read ? json_parser_get_root(parser) : NULL;
     if (root && JSON_NODE_HOLDS_OBJECT(root))
@@ -129,10 +145,11 @@ static bool run_script(virConnectPtr connection, void *data, GError **error)
     Question *question = data;
     virDomainPtr domain = virDomainLookupByUUIDString(connection, question->uuid);
     gint64 end = g_get_monotonic_time() + SCRIPT_USEC, pid;
-    bool good = domain && start_script(domain, question->script, &pid, error);
+    bool good;
 
     if (!domain)
         return viommu_libvirt_fail(error, "cannot find domain '%s'", question->uuid);
+    good = start_script(domain, question->script, &pid, error);
     while (good && (good = look_at_script(domain, pid, &question->output, error)) && !question->output) {
         good = g_get_monotonic_time() < end;
         if (good)
@@ -141,12 +158,17 @@ static bool run_script(virConnectPtr connection, void *data, GError **error)
             g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "/bin/sh did not end in the guest");
     }
     virDomainFree(domain);
+    /* Also between two commands: an agent may say what it likes at any time. */
+    question->broke = !good && virConnectIsAlive(connection) != 1;
     return good;
 }
 
-char *viommu_agent_run(ViommuPool *pool, const char *uuid, const char *script, GError **error)
+char *viommu_agent_run(ViommuPool *pool, const char *uuid, const char *script, bool *ret_broke,
+                       GError **error)
 {
-    Question question = {uuid, script, NULL};
+    Question question = {.uuid = uuid, .script = script};
+    bool good = viommu_pool_call(pool, run_script, &question, false, error);
 
-    return viommu_pool_call(pool, run_script, &question, false, error) ? question.output : NULL;
+    *ret_broke = question.broke;
+    return good ? question.output : NULL;
 }

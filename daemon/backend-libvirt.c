@@ -119,11 +119,12 @@ char *viommu_backend_network_mode(ViommuBackend *backend, const char *name, GErr
 }
 
 char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
-                                  GError **error)
+                                  bool *ret_broke, GError **error)
 {
+    *ret_broke = false;
     /* Each connection to the test driver may be a world of its own, and none has agents. */
     if (!g_str_has_prefix(viommu_pool_uri(backend->agents), "test"))
-        return viommu_agent_run(backend->agents, uuid, script, error);
+        return viommu_agent_run(backend->agents, uuid, script, ret_broke, error);
     g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "libvirt's test driver has no guest agents");
     return NULL;
 }

@@ -85,7 +85,8 @@ bool viommu_probe_topology(const ViommuProbe *probe, ViommuTopology *topology, G
 ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error);
 
 /** As viommu_backend_run_in_guest(), on connections of @pool. */
-char *viommu_agent_run(ViommuPool *pool, const char *uuid, const char *script, GError **error);
+char *viommu_agent_run(ViommuPool *pool, const char *uuid, const char *script, bool *ret_broke,
+                       GError **error);
 
 /* The consoles.  Thread-safe; nothing blocks but what says so. */
 typedef struct ViommuConsoles ViommuConsoles;

@@ -120,9 +120,10 @@ bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *re
 
 /** Runs @script by /bin/sh in the guest, through its QEMU guest agent, and returns what it printed. Owned, g_free().  Takes up
  *  to half a minute of a guest that answers slowly, on connections that nothing else uses.  Fails: NOT_FOUND, the machine has no
- *  agent's channel; NOT_SUPPORTED, its agent may not; BUSY, it does not answer (yet); BACKEND. */
+ *  agent's channel; NOT_SUPPORTED, its agent may not; BUSY, it does not answer (yet); BACKEND.  It is asked once: *ret_broke, which is
+ *  always written, says that the connection to libvirt broke while it was asked, maybe of its answer. */
 char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
-                                  GError **error);
+                                  bool *ret_broke, GError **error);
 
 /* Serial consoles.  None of these blocks.  What a guest prints is read as long as its console is open and waits here, at
  * most 64 KiB, to be taken. */

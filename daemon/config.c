@@ -93,6 +93,7 @@ static const Key keys[] = {
      offsetof(ViommuConfig, launch_timeout_sec),
      .min = 1,
      .max = 86400},
+    {{"verify", "agent"}, &kind_word, offsetof(ViommuConfig, policy.agent), .words = &viommu_enum_agent_use},
     {{"leases", "grace"}, &kind_number, offsetof(ViommuConfig, grace_seconds), .min = 0, .max = 3600},
     {{"files", "timeout"}, &kind_number, offsetof(ViommuConfig, files_timeout_sec), .min = 1, .max = 3600},
     {{"files", "image-directories"}, &kind_paths, offsetof(ViommuConfig, image_directories)},
@@ -126,7 +127,8 @@ static const Key keys[] = {
 #undef LIMIT
 
 /* kind_word has enums of the policy as int. */
-G_STATIC_ASSERT(sizeof(ViommuOrder) == sizeof(int) && sizeof(ViommuAccelerator) == sizeof(int));
+G_STATIC_ASSERT(sizeof(ViommuOrder) == sizeof(int) && sizeof(ViommuAccelerator) == sizeof(int) &&
+                sizeof(ViommuAgentUse) == sizeof(int));
 
 static bool parse_word(const Key *key, const char *text, void *target, GError **error)
 {

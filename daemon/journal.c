@@ -217,6 +217,15 @@ void viommu_journal_not_verified(const ViommuMachine *machine, const GError *err
         viommu_log_error(LOG_WARNING, &fields, error, "verify");
 }
 
+void viommu_journal_agent_broke(const ViommuMachine *machine, const GError *error)
+{
+    char uid[UID_LENGTH];
+    const ViommuLogFields fields = machine_fields(VIOMMU_MESSAGE_AGENT_BROKE, machine, uid);
+    g_autofree char *what = g_strdup_printf("The agent of machine '%s' is not asked any more", machine->name);
+
+    viommu_log_error(LOG_WARNING, &fields, error, what);
+}
+
 void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why)
 {
     char uid[UID_LENGTH];

@@ -10,6 +10,7 @@
 #define VIOMMU_MESSAGE_REFUSED      "ed83638a56eb41938925e7a0170fb08e"
 #define VIOMMU_MESSAGE_FAILED       "2f2d0888832c445d896106c2ff26939b"
 #define VIOMMU_MESSAGE_NOT_VERIFIED "5cfa51bb159c4c59b63ff04cd9f0e493"
+#define VIOMMU_MESSAGE_AGENT_BROKE  "30019c3fe44442a0b574d5459570acd8"
 #define VIOMMU_MESSAGE_LEASE_ENDED  "167617f2ba1042aeb666b6e07bd1ea1c"
 #define VIOMMU_MESSAGE_FOUND        "ebbf8d22c7514dabaee1bc7fa8a8372e"
 #define VIOMMU_MESSAGE_UNDONE       "b3ec946e51cf49e88bbe90c8277c107e"
@@ -41,6 +42,8 @@ void viommu_journal_not_launched(const ViommuJournalSubject *subject, const GErr
 void viommu_journal_outsider_refused(uint32_t uid, const GError *error);
 /** Its IOMMU could not be proven from inside. */
 void viommu_journal_not_verified(const ViommuMachine *machine, const GError *error);
+/** The connection to libvirt broke, as @error has it, when its agent was asked. */
+void viommu_journal_agent_broke(const ViommuMachine *machine, const GError *error);
 /** @why: "its lease has ended". */
 void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why);
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "daemon/admission.h"
+#include "daemon/agents.h"
 #include "daemon/leases.h"
 #include "daemon/manager.h"
 #include "daemon/operations.h"
@@ -21,7 +22,7 @@ struct ViommuManager {
     ViommuSettle *settle;
     GHashTable *operations; /* UUID -> ViommuOperation, owned */
     ViommuAdmission *admission;
-    GHashTable *asked;         /* as daemon/verify.h has it */
+    ViommuAgents *agents;
     GHashTable *verifications; /* UUID -> what manager-verify.c has of it, owned */
     ViommuLeases *leases;
     bool admitting; /* somebody further up does it */

@@ -29,7 +29,7 @@ static void free_verification(void *data)
 
 void viommu_manager_verify_init(ViommuManager *manager)
 {
-    manager->asked = g_hash_table_new(NULL, NULL);
+    manager->agents = viommu_agents_new(manager->context.config->policy.agent != VIOMMU_AGENT_NO);
     manager->verifications = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_verification);
 }
 
@@ -111,13 +111,23 @@ void viommu_manager_fail_verifications(ViommuManager *manager, const GError *err
 
 /* --- Its beginning --- */
 
+static void on_broke(ViommuMachine *machine, const GError *error, void *userdata)
+{
+    const Verification *verification = userdata;
+    g_autofree char *text =
+        g_strdup_printf("its agent is not asked any more: %s", error ? error->message : "no reason is known");
+
+    viommu_journal_agent_broke(machine, error);
+    viommu_registry_warn(verification->manager->registry, machine, text);
+}
+
 static Verification *begin(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
                            GError **error)
 {
     ViommuVerifyContext context = {manager->context.loop, manager->context.workers.agents,
-                                   manager->context.backend, manager->has_consoles, manager->asked};
+                                   manager->context.backend, manager->has_consoles, manager->agents};
     Verification *verification = g_new0(Verification, 1);
-    ViommuVerifyCalls calls = {find, on_done, verification};
+    ViommuVerifyCalls calls = {find, on_broke, on_done, verification};
 
     verification->manager = manager;
     verification->waiters = g_array_new(FALSE, FALSE, sizeof(ViommuWaiter));

@@ -54,7 +54,7 @@ void viommu_manager_free(ViommuManager *manager)
     end_patience(manager);
     sd_event_source_disable_unref(manager->look);
     g_hash_table_unref(manager->verifications);
-    g_hash_table_unref(manager->asked);
+    viommu_agents_unref(manager->agents);
     g_hash_table_unref(manager->operations);
     viommu_leases_free(manager->leases);
     viommu_admission_free(manager->admission);

@@ -12,9 +12,10 @@ typedef struct Question {
     ViommuVerify *verify; /* NULL: nobody wants to know any more.  Loop thread only. */
     ViommuBackend *backend;
     char *uuid;
-    GHashTable *asked; /* a reference */
-    void *owner;       /* in it */
-    int dropped;       /* atomic: so does the worker */
+    uint32_t owner_uid;
+    ViommuAgents *agents; /* a reference */
+    int dropped;          /* atomic: so does the worker */
+    bool broke;
     char *output;
     GError *error;
 } Question;
@@ -34,8 +35,7 @@ struct ViommuVerify {
 
 static void free_question(Question *question)
 {
-    g_hash_table_remove(question->asked, question->owner);
-    g_hash_table_unref(question->asked);
+    viommu_agents_unref(question->agents);
     g_free(question->uuid);
     g_free(question->output);
     g_clear_error(&question->error);
@@ -155,7 +155,27 @@ static void work_ask(void *data)
 
     if (!g_atomic_int_get(&question->dropped))
         question->output = viommu_backend_run_in_guest(question->backend, question->uuid, viommu_guest_report,
-                                                       &question->error);
+                                                       &question->broke, &question->error);
+}
+
+/* Asking again changes nothing.  False: that was all, and @verify is gone. */
+static bool give_up_agent(ViommuVerify *verify, const ViommuMachine *machine, const char *words)
+{
+    g_free(verify->agent_words);
+    verify->agent_words = g_strdup(words);
+    verify->no_agent = true;
+    if (verify->context.has_consoles)
+        return true;
+    finish_failed(verify, g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                                      "nothing can look inside of machine '%s': %s, and %s", machine->name,
+                                      words, console_words(verify)));
+    return false;
+}
+
+static bool is_final(const GError *error)
+{
+    return g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND) ||
+           g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED);
 }
 
 static void take_answer(ViommuVerify *verify, const Question *question)
@@ -171,14 +191,25 @@ static void take_answer(ViommuVerify *verify, const Question *question)
         judge(verify, machine, "agent", report);
         return;
     }
-    verify->agent_words =
-        g_strdup(question->error ? question->error->message : "its agent's shell printed no report");
-    verify->no_agent = g_error_matches(question->error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND) ||
-                       g_error_matches(question->error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED);
-    if (verify->no_agent && !verify->context.has_consoles)
-        finish_failed(verify, g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                                          "nothing can look inside of machine '%s': %s, and %s",
-                                          machine->name, verify->agent_words, console_words(verify)));
+    if (is_final(question->error))
+        (void)give_up_agent(verify, machine, question->error->message);
+    else
+        verify->agent_words =
+            g_strdup(question->error ? question->error->message : "its agent's shell printed no report");
+}
+
+/* Also when nobody wants to know the answer any more: what it did counts. */
+static void settle_question(const Question *question)
+{
+    const ViommuAgentsGuest guest = {question->uuid, question->owner_uid};
+    ViommuVerify *verify = question->verify;
+    ViommuMachine *machine;
+
+    if (!viommu_agents_end(question->agents, &guest, question->broke) || !verify)
+        return;
+    machine = verify->calls.find(verify->uuid, verify->calls.userdata);
+    if (machine)
+        verify->calls.broke(machine, question->error, verify->calls.userdata);
 }
 
 static void done_ask(void *data)
@@ -186,6 +217,7 @@ static void done_ask(void *data)
     Question *question = data;
     ViommuVerify *verify = question->verify;
 
+    settle_question(question);
     if (verify) {
         verify->question = NULL;
         verify->rests = true;
@@ -194,21 +226,26 @@ static void done_ask(void *data)
     free_question(question);
 }
 
-static void ask_agent(ViommuVerify *verify, uint32_t owner_uid)
+/* False: that was all, and @verify is gone. */
+static bool ask_agent(ViommuVerify *verify, const ViommuMachine *machine)
 {
-    void *owner = GUINT_TO_POINTER(owner_uid);
+    const ViommuAgentsGuest guest = {verify->uuid, machine->owner_uid};
+    const char *refusal = viommu_agents_refusal(verify->context.agents, &guest);
     Question *question;
 
-    if (!g_hash_table_add(verify->context.asked, owner))
-        return;
+    if (refusal)
+        return give_up_agent(verify, machine, refusal);
+    if (!viommu_agents_begin(verify->context.agents, &guest))
+        return true;
     question = g_new0(Question, 1);
-    question->asked = g_hash_table_ref(verify->context.asked);
-    question->owner = owner;
+    question->agents = viommu_agents_ref(verify->context.agents);
+    question->owner_uid = machine->owner_uid;
     question->verify = verify;
     question->backend = verify->context.backend;
     question->uuid = g_strdup(verify->uuid);
     verify->question = question;
-    viommu_worker_run(verify->context.agents, VIOMMU_WORKER_NOBODY, work_ask, done_ask, question);
+    viommu_worker_run(verify->context.askers, VIOMMU_WORKER_NOBODY, work_ask, done_ask, question);
+    return true;
 }
 
 /* --- Round after round --- */
@@ -230,8 +267,8 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
         finish_failed(verify, out_of_time(verify, machine));
         return 0;
     }
-    if (!verify->question && !verify->no_agent && !verify->rests)
-        ask_agent(verify, machine->owner_uid);
+    if (!verify->question && !verify->no_agent && !verify->rests && !ask_agent(verify, machine))
+        return 0;
     verify->rests = false;
     (void)sd_event_source_set_time_relative(source, LOOK_USEC);
     return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

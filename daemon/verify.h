@@ -5,6 +5,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include "daemon/agents.h"
 #include "daemon/backend.h"
 #include "daemon/loop.h"
 #include "daemon/machine.h"
@@ -16,11 +17,10 @@ typedef struct ViommuVerify ViommuVerify;
 /* What a verification works with; all borrowed. */
 typedef struct ViommuVerifyContext {
     ViommuLoop *loop;
-    ViommuWorker *agents; /* of its own: guests may let it wait */
+    ViommuWorker *askers; /* of its own: guests may let it wait */
     ViommuBackend *backend;
     bool has_consoles;
-    GHashTable *
-        asked; /* uids of which a guest's agent is being asked: one at a time, so that nobody takes all the threads */
+    ViommuAgents *agents;
 } ViommuVerifyContext;
 
 /** The machine as it is now; NULL: it is gone.  Borrowed. */
@@ -29,8 +29,12 @@ typedef ViommuMachine *(*ViommuVerifyFind)(const char *uuid, void *userdata);
  *  Errors: NOT_VERIFIED with the likely cause; BUSY when the machine ended meanwhile; NOT_SUPPORTED when nothing can look inside. */
 typedef void (*ViommuVerifyFunc)(ViommuVerify *verify, GVariant *report, const GError *error, void *userdata);
 
+/** The agent of @machine is asked no more: the connection to libvirt broke, as @error has it, when it was. */
+typedef void (*ViommuVerifyBroke)(ViommuMachine *machine, const GError *error, void *userdata);
+
 typedef struct ViommuVerifyCalls {
     ViommuVerifyFind find;
+    ViommuVerifyBroke broke;
     ViommuVerifyFunc done;
     void *userdata;
 } ViommuVerifyCalls;

@@ -14,6 +14,7 @@ DEFINE_ENUM(arch, "architecture", VIOMMU_ARCH_LAST, "x86_64", "aarch64");
 DEFINE_ENUM(family, "machine family", VIOMMU_FAMILY_LAST, "q35", "virt", "pc");
 DEFINE_ENUM(accelerator, "accelerator", VIOMMU_ACCELERATOR_LAST, "auto", "kvm", "tcg");
 DEFINE_ENUM(model, "IOMMU model", VIOMMU_MODEL_LAST, "intel", "smmuv3", "virtio", "amd");
+DEFINE_ENUM(agent_use, "use of agents", VIOMMU_AGENT_LAST, "auto", "yes", "no");
 DEFINE_ENUM(order, "order of preference", VIOMMU_ORDER_LAST, "native", "virtio");
 DEFINE_ENUM(verdict, "verdict", VIOMMU_VERDICT_LAST, "chosen", "possible", "refused");
 DEFINE_ENUM(firmware, "firmware", VIOMMU_FIRMWARE_LAST, "auto", "bios", "efi");
@@ -39,29 +40,12 @@ DEFINE_ENUM(proof, "verdict on a proof", VIOMMU_PROOF_LAST, "proven", "pending",
 DEFINE_ENUM(recovery, "recovery", VIOMMU_RECOVERY_LAST, "adopt", "undo", "report");
 
 const ViommuEnum *const viommu_enum_all[] = {
-    &viommu_enum_arch,
-    &viommu_enum_family,
-    &viommu_enum_accelerator,
-    &viommu_enum_model,
-    &viommu_enum_order,
-    &viommu_enum_verdict,
-    &viommu_enum_firmware,
-    &viommu_enum_wait,
-    &viommu_enum_bind,
-    &viommu_enum_disk_format,
-    &viommu_enum_disk_bus,
-    &viommu_enum_network_type,
-    &viommu_enum_network_model,
-    &viommu_enum_cpu_mode,
-    &viommu_enum_state,
-    &viommu_enum_result,
-    &viommu_enum_event,
-    &viommu_enum_recovery,
-    &viommu_enum_iommu_kind,
-    &viommu_enum_table_state,
-    &viommu_enum_iommufd,
-    &viommu_enum_proof,
-    NULL,
+    &viommu_enum_arch,         &viommu_enum_family,        &viommu_enum_accelerator, &viommu_enum_model,
+    &viommu_enum_order,        &viommu_enum_agent_use,     &viommu_enum_verdict,     &viommu_enum_firmware,
+    &viommu_enum_wait,         &viommu_enum_bind,          &viommu_enum_disk_format, &viommu_enum_disk_bus,
+    &viommu_enum_network_type, &viommu_enum_network_model, &viommu_enum_cpu_mode,    &viommu_enum_state,
+    &viommu_enum_result,       &viommu_enum_event,         &viommu_enum_recovery,    &viommu_enum_iommu_kind,
+    &viommu_enum_table_state,  &viommu_enum_iommufd,       &viommu_enum_proof,       NULL,
 };
 
 const char *viommu_enum_to_string(const ViommuEnum *table, int value)

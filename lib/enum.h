@@ -55,6 +55,14 @@ typedef enum ViommuOrder {
     VIOMMU_ORDER_LAST,
 } ViommuOrder;
 
+/* What becomes of guests' agents: a site's setting. */
+typedef enum ViommuAgentUse {
+    VIOMMU_AGENT_AUTO, /* on the system bus others than root have them where libvirt survives what they say */
+    VIOMMU_AGENT_YES,
+    VIOMMU_AGENT_NO, /* none is asked, and others than root have no channel for one */
+    VIOMMU_AGENT_LAST,
+} ViommuAgentUse;
+
 typedef enum ViommuVerdict {
     VIOMMU_VERDICT_CHOSEN,
     VIOMMU_VERDICT_POSSIBLE,
@@ -179,10 +187,10 @@ typedef enum ViommuTableState {
 } ViommuTableState;
 
 extern const ViommuEnum viommu_enum_arch, viommu_enum_family, viommu_enum_accelerator, viommu_enum_model,
-    viommu_enum_order, viommu_enum_verdict, viommu_enum_firmware, viommu_enum_wait, viommu_enum_bind,
-    viommu_enum_disk_format, viommu_enum_disk_bus, viommu_enum_network_type, viommu_enum_network_model,
-    viommu_enum_iommufd, viommu_enum_cpu_mode, viommu_enum_state, viommu_enum_result, viommu_enum_iommu_kind,
-    viommu_enum_table_state, viommu_enum_proof;
+    viommu_enum_order, viommu_enum_agent_use, viommu_enum_verdict, viommu_enum_firmware, viommu_enum_wait,
+    viommu_enum_bind, viommu_enum_disk_format, viommu_enum_disk_bus, viommu_enum_network_type,
+    viommu_enum_network_model, viommu_enum_iommufd, viommu_enum_cpu_mode, viommu_enum_state,
+    viommu_enum_result, viommu_enum_iommu_kind, viommu_enum_table_state, viommu_enum_proof;
 
 /** All tables, for the test that walks them; ended by NULL. */
 extern const ViommuEnum *const viommu_enum_all[];

@@ -105,6 +105,10 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
     [VIOMMU_FACT_OPEN_DISK] = {"disks handed over open", V(9, 0, 0), 0, 0,
                                "libvirt NEWS 9.0.0; libvirt 9.0 src/qemu/qemu_driver.c "
                                "(qemuDomainFDAssociate); measured: 9.0/7.2 accepted"},
+    [VIOMMU_FACT_AGENT_NESTING] =
+        {"a bound on how deep an agent's words are nested", V(10, 8, 0), 0, 0,
+         "libvirt NEWS 10.8.0; measured: 9.0/7.2 dies of a million levels, asked or not, 11.3/10.0 refuses "
+         "them (json-c has a bound, YAJL had none)"},
     [VIOMMU_FACT_INTEL_HOSTDEV] =
         {"intel before assigned devices", V(3, 4, 0), V(2, 10, 0), 0,
          "libvirt 7.0 docs/formatdomain.rst (caching_mode, since 3.4.0); QEMU 28cf553afe (asks for "
@@ -155,6 +159,7 @@ static const char *const words[] = {
     "virt-many-vcpus-tcg",
     "cpu-maximum",
     "open-disk",
+    "agent-nesting",
     "intel-hostdev",
     "virtio-hostdev",
     "smmuv3-accel",

@@ -25,6 +25,8 @@ void viommu_plan_warn(ViommuPlanBuild *build, const char *format, ...) G_GNUC_PR
 
 /** plan-policy: whether the site lets the asker have what is asked for.  Looks at no host.  Fails: POLICY_REFUSED. */
 bool viommu_plan_check_policy(ViommuPlanBuild *build, GError **error);
+/** plan-agent: whether the guest's agent gets its channel.  Of the host it looks at libvirt's version.  Fails: POLICY_REFUSED. */
+bool viommu_plan_settle_agent(ViommuPlanBuild *build, GError **error);
 /** plan-machine: architecture, emulator, machine, accelerator, vCPUs, in this order. Fails: NOT_SUPPORTED. */
 bool viommu_plan_settle_machine(ViommuPlanBuild *build, GError **error);
 /** plan-machine: how the CPU is described to libvirt. */

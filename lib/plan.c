@@ -241,8 +241,6 @@ static void settle_rest(ViommuPlanBuild *build)
     plan->initrd = g_strdup(input->handovers ? input->handovers->initrd.path : request->boot.initrd.path);
     settle_cmdline(build);
     plan->wait = request->wait == VIOMMU_UNSET ? VIOMMU_WAIT_STARTED : (ViommuWait)request->wait;
-    plan->agent = request->guest.agent == 1 || (plan->wait == VIOMMU_WAIT_VERIFIED && !plan->kernel &&
-                                                request->guest.agent == VIOMMU_UNSET);
     if (plan->agent && request->guest.agent == VIOMMU_UNSET)
         viommu_plan_note(build, "a channel for the guest's agent, which wait 'verified' asks");
     if (plan->ioapic_split)
@@ -251,7 +249,8 @@ static void settle_rest(ViommuPlanBuild *build)
 
 static bool build_plan(ViommuPlanBuild *build, GError **error)
 {
-    if (!viommu_plan_check_policy(build, error) || !viommu_plan_settle_machine(build, error) ||
+    if (!viommu_plan_check_policy(build, error) || !viommu_plan_settle_agent(build, error) ||
+        !viommu_plan_settle_machine(build, error) ||
         !settle_hostdevs(build, viommu_plan_hostdevs_place, error) || !settle_memory(build, error) ||
         !settle_iommu(build, error) || !settle_hostdevs(build, viommu_plan_hostdevs_settle, error) ||
         !settle_firmware(build, error) || !viommu_plan_check_disks(build, error))

@@ -12,5 +12,6 @@ void viommu_policy_init(ViommuPolicy *policy)
         .default_memory_bytes = VIOMMU_GIB,
         .default_vcpus = 1,
         .locked_reserve_bytes = VIOMMU_GIB,
+        .agent = VIOMMU_AGENT_AUTO,
     };
 }

@@ -16,7 +16,8 @@ typedef struct ViommuPolicy {
     const char *name_prefix; /* of the domains' names; NULL: they are the machines'.  Borrowed */
     const char
         *nvram_directory; /* where libvirt keeps the firmware's variables; NULL: it decides.  Borrowed */
+    ViommuAgentUse agent;
 } ViommuPolicy;
 
-/** Native order, automatic accelerator, 1 GiB, one vCPU, 1 GiB that no guest may lock. */
+/** Native order, automatic accelerator, 1 GiB, one vCPU, 1 GiB that no guest may lock, agents where they do no harm. */
 void viommu_policy_init(ViommuPolicy *policy);

@@ -477,6 +477,64 @@ START_TEST(reasons_of_a_refusal)
 }
 END_TEST
 
-UNIT_MAIN("plan", refused_machines, defaults, firmware, memory, translated_devices,
-          the_plan_stands_in_the_xml, the_same_again, given_name_and_uuid, names_of_the_site, reports,
-          reasons_of_a_refusal)
+/* Before 10.8.0 libvirt's daemon, which is everybody's, can die of an agent's words. */
+static const struct {
+    ViommuAgentUse use;
+    ViommuAskerKind asker;
+    const char *host;
+    bool has, refused;
+} agent_cases[] = {
+    {VIOMMU_AGENT_AUTO, VIOMMU_ASKER_MEMBER, "9.0.0", false, true},
+    {VIOMMU_AGENT_AUTO, VIOMMU_ASKER_MEMBER, "10.7.0", false, true},
+    {VIOMMU_AGENT_AUTO, VIOMMU_ASKER_MEMBER, "10.8.0", true, false},
+    {VIOMMU_AGENT_AUTO, VIOMMU_ASKER_OUTSIDER, "9.0.0", false, true},
+    {VIOMMU_AGENT_AUTO, VIOMMU_ASKER_ROOT, "9.0.0", true, false},
+    {VIOMMU_AGENT_AUTO, VIOMMU_ASKER_OWN, "9.0.0", true, false},
+    {VIOMMU_AGENT_YES, VIOMMU_ASKER_MEMBER, "9.0.0", true, false},
+    {VIOMMU_AGENT_NO, VIOMMU_ASKER_MEMBER, "12.8.0", false, true},
+    {VIOMMU_AGENT_NO, VIOMMU_ASKER_ROOT, "12.8.0", true, false},
+};
+
+static void make_for(Made *made, size_t i, const char *request)
+{
+    g_autofree char *host = g_strdup_printf("{'libvirt': <'%s'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': "
+                                            "<'11.1.0'>, 'accelerators': <['kvm']>}]>}",
+                                            agent_cases[i].host);
+    ViommuAsker asker = {agent_cases[i].asker, 1000};
+    ViommuPlanInput input = {.policy = &made->policy, .asker = &asker};
+
+    make(made, host, request);
+    viommu_plan_free(g_steal_pointer(&made->plan));
+    g_clear_error(&made->error);
+    made->policy.agent = agent_cases[i].use;
+    input.request = made->request;
+    input.host = made->host;
+    ck_assert_int_eq(viommu_plan_build(&input, &made->plan, NULL, &made->error), made->plan != NULL);
+}
+
+START_TEST(agents)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(agent_cases); i++) {
+        Made made;
+
+        make_for(&made, i, "{'guest': <{'agent': <true>}>}");
+        if (agent_cases[i].refused) {
+            ck_assert(g_error_matches(made.error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED));
+            ck_assert(strstr(made.error->message, "[verify] agent="));
+        } else {
+            unit_assert_ok(made.plan != NULL, made.error);
+            ck_assert_int_eq(made.plan->agent, agent_cases[i].has);
+        }
+        made_clear(&made);
+        /* Nobody asked for the channel itself. */
+        make_for(&made, i, "{'wait': <'verified'>}");
+        unit_assert_ok(made.plan != NULL, made.error);
+        ck_assert_int_eq(made.plan->agent, agent_cases[i].has);
+        ck_assert_int_eq(made.plan->warnings->len > 0, !agent_cases[i].has);
+        made_clear(&made);
+    }
+}
+END_TEST
+
+UNIT_MAIN("plan", agents, names_of_the_site, refused_machines, defaults, firmware, memory, translated_devices,
+          the_plan_stands_in_the_xml, the_same_again, given_name_and_uuid, reports, reasons_of_a_refusal)

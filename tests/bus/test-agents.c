@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-agents: whose agents are asked no more, and that nobody is condemned by another one's guest. */
+#include "tests/unit/unit.h"
+
+#include <string.h>
+#include "daemon/agents.h"
+
+enum {
+    MALLORY = 1000,
+    ALICE = 1001,
+    BOB = 1002
+};
+
+static const ViommuAgentsGuest mallorys[] = {{"m0", MALLORY}, {"m1", MALLORY}, {"m2", MALLORY}};
+static const ViommuAgentsGuest alices[] = {
+    {"a0", ALICE}, {"a1", ALICE}, {"a2", ALICE}, {"a3", ALICE}, {"a4", ALICE}};
+static const ViommuAgentsGuest bobs[] = {{"b0", BOB}};
+
+static void ask(ViommuAgents *agents, const ViommuAgentsGuest *guest, bool broke)
+{
+    ck_assert(viommu_agents_begin(agents, guest));
+    ck_assert_int_eq(viommu_agents_end(agents, guest, broke), broke);
+}
+
+static void assert_refused(ViommuAgents *agents, const ViommuAgentsGuest *guest, const char *words)
+{
+    const char *why = viommu_agents_refusal(agents, guest);
+
+    ck_assert_msg(words ? why && strstr(why, words) : !why, "%s: %s", guest->uuid, why ? why : "asked");
+}
+
+START_TEST(a_site_without)
+{
+    ViommuAgents *agents = viommu_agents_new(false);
+
+    assert_refused(agents, &alices[0], "[verify] agent=no");
+    viommu_agents_unref(agents);
+}
+END_TEST
+
+START_TEST(once_for_a_guest_and_twice_for_a_user)
+{
+    ViommuAgents *agents = viommu_agents_new(true);
+
+    ask(agents, &mallorys[0], false);
+    assert_refused(agents, &mallorys[0], NULL);
+    ask(agents, &mallorys[0], true);
+    assert_refused(agents, &mallorys[0], "its agent is not asked any more");
+    assert_refused(agents, &mallorys[1], NULL);
+    ask(agents, &mallorys[1], true);
+    assert_refused(agents, &mallorys[2], "of its owner's guests");
+    assert_refused(agents, &alices[0], NULL);
+    viommu_agents_unref(agents);
+}
+END_TEST
+
+START_TEST(one_at_a_time)
+{
+    ViommuAgents *agents = viommu_agents_new(true);
+
+    ck_assert(viommu_agents_begin(agents, &alices[0]));
+    ck_assert(!viommu_agents_begin(agents, &alices[1]));
+    ck_assert(viommu_agents_begin(agents, &bobs[0]));
+    ck_assert(!viommu_agents_end(agents, &alices[0], false));
+    ck_assert(viommu_agents_begin(agents, &alices[1]));
+    viommu_agents_unref(agents);
+}
+END_TEST
+
+/* Of two that were asked nobody can tell whose answer it was: it takes four such to condemn a user. */
+START_TEST(shared_suspicion)
+{
+    ViommuAgents *agents = viommu_agents_new(true);
+
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert(viommu_agents_begin(agents, &alices[i]));
+        ck_assert(viommu_agents_begin(agents, &mallorys[i]));
+        viommu_agents_end(agents, &mallorys[i], true);
+        viommu_agents_end(agents, &alices[i], true);
+        assert_refused(agents, &alices[i], "its agent is not asked any more");
+    }
+    assert_refused(agents, &alices[2], NULL);
+    assert_refused(agents, &mallorys[2], NULL);
+    /* Alone it weighs as much as two of these. */
+    ask(agents, &mallorys[2], true);
+    assert_refused(agents, &(ViommuAgentsGuest){"m3", MALLORY}, "of its owner's guests");
+    assert_refused(agents, &alices[2], NULL);
+    viommu_agents_unref(agents);
+}
+END_TEST
+
+/* Who was being asked and whose connection held is under no suspicion later on. */
+START_TEST(cleared)
+{
+    ViommuAgents *agents = viommu_agents_new(true);
+
+    ck_assert(viommu_agents_begin(agents, &bobs[0]));
+    ask(agents, &mallorys[0], true);
+    ck_assert(!viommu_agents_end(agents, &bobs[0], false));
+    assert_refused(agents, &bobs[0], NULL);
+    /* And its next one is its own again: two of them are enough. */
+    ask(agents, &bobs[0], true);
+    ask(agents, &(ViommuAgentsGuest){"b1", BOB}, true);
+    assert_refused(agents, &(ViommuAgentsGuest){"b2", BOB}, "of its owner's guests");
+    viommu_agents_unref(agents);
+}
+END_TEST
+
+UNIT_MAIN("agents", a_site_without, once_for_a_guest_and_twice_for_a_user, one_at_a_time, shared_suspicion,
+          cleared)
