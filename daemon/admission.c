@@ -214,12 +214,13 @@ GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArra
     for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
         if (has_guest(machine) && !g_str_equal(machine->uuid, uuid))
             claim(claims, machine->hostdevs, machine->name, self && machine->owner_uid == self->owner_uid);
-    /* One of ours has been counted, or has ended since; but what a failed launch left may still run. */
+    /* One of ours has been counted, or has ended since; but what a failed launch left may still run, and of
+     * one that another version made only libvirt knows it. */
     for (guint i = 0; holders && i < holders->len; i++) {
         const ViommuHolder *holder = g_ptr_array_index(holders, i);
         const ViommuMachine *machine = viommu_registry_by_uuid(admission->registry, holder->uuid);
 
-        if (!machine || machine->state == VIOMMU_STATE_FAILED)
+        if (!machine || (machine->foreign && has_guest(machine)) || machine->state == VIOMMU_STATE_FAILED)
             claim(claims, holder->hostdevs, machine ? machine->name : NULL,
                   machine && self && machine->owner_uid == self->owner_uid);
     }

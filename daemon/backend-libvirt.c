@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include "lib/names.h"
+#include "lib/quantity.h"
 
 struct ViommuBackend {
     ViommuPool *pool;
@@ -488,6 +489,26 @@ bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *re
         return false;
     *ret_active = call.ret_flag;
     return true;
+}
+
+static bool read_size(virConnectPtr connection, void *data, GError **error)
+{
+    ViommuDomain *found = data;
+    g_auto(Domain) domain = NULL;
+    virDomainInfo info;
+
+    if (!find_domain(connection, found->uuid, &domain, error))
+        return false;
+    if (virDomainGetInfo(domain, &info) < 0)
+        return viommu_libvirt_fail(error, "cannot tell how large domain '%s' is", found->uuid);
+    found->vcpus = info.nrVirtCpu;
+    found->memory_bytes = (uint64_t)info.maxMem * VIOMMU_KIB;
+    return true;
+}
+
+bool viommu_backend_read_size(ViommuBackend *backend, ViommuDomain *domain, GError **error)
+{
+    return viommu_pool_call(backend->pool, read_size, domain, true, error);
 }
 
 /* --- Consoles --- */

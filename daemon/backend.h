@@ -41,7 +41,8 @@ typedef struct ViommuDomain {
     char *name;
     char uuid[37];
     bool active;
-    char *metadata; /* our element's XML */
+    char *metadata;               /* our element's XML */
+    uint64_t vcpus, memory_bytes; /* 0 until viommu_backend_read_size() */
 } ViommuDomain;
 void viommu_domain_free(ViommuDomain *domain);
 
@@ -85,6 +86,8 @@ GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error);
 bool viommu_backend_read_topology(ViommuBackend *backend, ViommuTopology *topology, GError **error);
 /** The forward mode of libvirt's network @name as lib/network-xml has it; "" when there is no such network. Owned. */
 char *viommu_backend_network_mode(ViommuBackend *backend, const char *name, GError **error);
+/** Asks how large @domain is, which its metadata mostly tells without asking. */
+bool viommu_backend_read_size(ViommuBackend *backend, ViommuDomain *domain, GError **error);
 /** All guests that run with devices of the host, of ViommuHolder. Owned. */
 GPtrArray *viommu_backend_list_holders(ViommuBackend *backend, GError **error);
 /** Defines with VIR_DOMAIN_DEFINE_VALIDATE; the return value counts, not the last error.  A name that is taken by a domain

@@ -211,6 +211,11 @@ static int append_failure(sd_bus_message *reply, const Property *property, const
 }
 
 /* So here. */
+static int append_state(sd_bus_message *reply, const Property *property, const void *value)
+{
+    return sd_bus_message_append(reply, "s", viommu_machine_state_word(value));
+}
+
 static int append_queue_position(sd_bus_message *reply, const Property *property, const void *value)
 {
     return sd_bus_message_append(reply, "u", viommu_machine_queue_position(value));
@@ -221,7 +226,7 @@ static int append_queue_position(sd_bus_message *reply, const Property *property
 static const Property properties[] = {
     {"Name", "s", append_string, AT(name)},
     {"UUID", "s", append_uuid, AT(uuid)},
-    {"State", "s", append_word, AT(state), &viommu_enum_state},
+    {"State", "s", append_state},
     {"Result", "s", append_word, AT(result), &viommu_enum_result},
     {"Failure", "(ss)", append_failure},
     {"Owner", "u", append_number, AT(owner_uid)},

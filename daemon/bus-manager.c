@@ -120,7 +120,7 @@ static int append_machines(ViommuBus *bus, sd_bus_message *call, sd_bus_message 
 
     for (guint i = 0; r >= 0 && i < machines->len; i++) {
         const ViommuMachine *machine = g_ptr_array_index(machines, i);
-        const char *state = viommu_enum_to_string(&viommu_enum_state, (int)machine->state);
+        const char *state = viommu_machine_state_word(machine);
         const char *model =
             viommu_auth_sees(bus->auth, call, machine) ? viommu_model_to_string(machine->model) : NULL;
         g_autofree char *path = viommu_bus_machine_path(machine);

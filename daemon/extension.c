@@ -11,7 +11,7 @@ struct ViommuExtension {
     ViommuExtensionFunc func;
     void *userdata;
     char *uuid;
-    ViommuRecordChange change;
+    ViommuMetadataChange change;
     GError *error;
 };
 
@@ -41,7 +41,7 @@ ViommuExtension *viommu_extension_new(ViommuBackend *backend, ViommuWorker *work
     extension->userdata = userdata;
     extension->uuid = g_strdup(machine->uuid);
     extension->change =
-        (ViommuRecordChange){VIOMMU_STATE_LAST, machine->lease_end_usec, viommu_boottime_boot()};
+        (ViommuMetadataChange){VIOMMU_STATE_LAST, machine->lease_end_usec, viommu_boottime_boot()};
     viommu_worker_run(worker, machine->owner_uid, work_write, done_write, extension);
     return extension;
 }

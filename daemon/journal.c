@@ -9,14 +9,11 @@
 
 #define UID_LENGTH 16
 #define TELL_USEC  (60 * G_USEC_PER_SEC)
-/* UUIDs of domains that are left alone; more than a host has. */
-#define ALONE_MAX 4096u
 
 /* There is one journal.  What is left out is counted here. */
 static ViommuThrottle *throttle;
 static ViommuLoop *loop;
 static sd_event_source *timer; /* NULL: not needed yet */
-static GHashTable *alone;      /* UUIDs, owned */
 
 /* @uid: room for the decimal, of UID_LENGTH. */
 static ViommuLogFields subject_fields(const char *id, const ViommuJournalSubject *subject, char *uid)
@@ -118,7 +115,6 @@ void viommu_journal_close(void)
     timer = sd_event_source_disable_unref(timer);
     loop = NULL;
     g_clear_pointer(&throttle, viommu_throttle_free);
-    g_clear_pointer(&alone, g_hash_table_unref);
 }
 
 /* --- Launches --- */
@@ -243,6 +239,18 @@ void viommu_journal_found(const ViommuMachine *machine)
                viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
 }
 
+void viommu_journal_foreign(const ViommuMachine *machine)
+{
+    char uid[UID_LENGTH];
+    const ViommuLogFields fields = machine_fields(VIOMMU_MESSAGE_FOREIGN, machine, uid);
+
+    viommu_log(
+        LOG_NOTICE, &fields,
+        "Found machine '%s', which another version of viommud made (its metadata has version %u): it counts, "
+        "its lease is kept, and it can be stopped",
+        machine->name, machine->metadata_version);
+}
+
 void viommu_journal_undone(const ViommuJournalSubject *subject)
 {
     char uid[UID_LENGTH];
@@ -257,11 +265,5 @@ void viommu_journal_left_alone(const ViommuJournalSubject *subject, const GError
     char uid[UID_LENGTH];
     const ViommuLogFields fields = subject_fields(VIOMMU_MESSAGE_LEFT_ALONE, subject, uid);
 
-    if (!alone || g_hash_table_size(alone) >= ALONE_MAX) {
-        g_clear_pointer(&alone, g_hash_table_unref);
-        alone = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    }
-    if (!g_hash_table_add(alone, g_strdup(subject->uuid)))
-        return;
     viommu_log_error(LOG_WARNING, &fields, error, "left alone");
 }

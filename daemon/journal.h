@@ -14,6 +14,7 @@
 #define VIOMMU_MESSAGE_LEASE_ENDED  "167617f2ba1042aeb666b6e07bd1ea1c"
 #define VIOMMU_MESSAGE_FOUND        "ebbf8d22c7514dabaee1bc7fa8a8372e"
 #define VIOMMU_MESSAGE_UNDONE       "b3ec946e51cf49e88bbe90c8277c107e"
+#define VIOMMU_MESSAGE_FOREIGN      "8b2bcd6412704ce59df6384e60bb6ee0"
 #define VIOMMU_MESSAGE_LEFT_ALONE   "fe516a4fa16d468ca2dba4cf0d8b5bd9"
 #define VIOMMU_MESSAGE_LEFT_OUT     "2b6e2c2f1f0b4c3c8f6d5f0c6a7e9d14"
 
@@ -50,6 +51,7 @@ void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why);
 /* What became of a domain of ours that was there before us. */
 
 void viommu_journal_found(const ViommuMachine *machine);
+/** By another version of viommud. */
+void viommu_journal_foreign(const ViommuMachine *machine);
 void viommu_journal_undone(const ViommuJournalSubject *subject);
-/** Told once of each. */
 void viommu_journal_left_alone(const ViommuJournalSubject *subject, const GError *error);

@@ -4,6 +4,7 @@
 
 #include "daemon/boottime.h"
 #include "lib/error.h"
+#include "lib/names.h"
 
 ViommuMachine *viommu_machine_new(const char *name, const char *uuid, uint32_t owner_uid)
 {
@@ -61,9 +62,28 @@ static uint64_t lease_end(const ViommuMetadata *metadata)
     return metadata->lease_end_usec && !now ? 1 : metadata->lease_end_usec;
 }
 
-void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
+static void fill_core(ViommuMachine *machine, const ViommuMetadata *metadata)
 {
     machine->owner_uid = metadata->owner_uid;
+    machine->lease_end_usec = lease_end(metadata);
+    replace_string(&machine->client, metadata->client);
+}
+
+static void fill_foreign(ViommuMachine *machine, const ViommuMetadata *metadata)
+{
+    fill_core(machine, metadata);
+    machine->foreign = true;
+    machine->metadata_version = metadata->version;
+    machine->accelerator = (ViommuAccelerator)VIOMMU_UNSET;
+}
+
+void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
+{
+    if (metadata->foreign) {
+        fill_foreign(machine, metadata);
+        return;
+    }
+    fill_core(machine, metadata);
     machine->arch = metadata->arch;
     machine->machine_type = g_intern_string(metadata->machine);
     machine->accelerator = metadata->accelerator;
@@ -73,8 +93,6 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
     machine->memlock_bytes = metadata->memlock_bytes;
     machine->page_size_bytes = metadata->page_size_bytes;
     machine->created_usec = metadata->created_usec;
-    machine->lease_end_usec = lease_end(metadata);
-    replace_string(&machine->client, metadata->client);
     replace_strings(&machine->reasons, metadata->reasons);
     replace_strings(&machine->warnings, metadata->warnings);
     /* Hardly any machine has some. */
@@ -83,6 +101,25 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
         machine->hostdevs = g_strdupv(metadata->hostdevs);
     replace_string(&machine->request_id, metadata->request_id);
     replace_string(&machine->fingerprint, metadata->fingerprint);
+}
+
+const char *viommu_machine_state_word(const ViommuMachine *machine)
+{
+    if (machine->foreign && machine->state != VIOMMU_STATE_STOPPING)
+        return "foreign";
+    return viommu_enum_to_string(&viommu_enum_state, (int)machine->state);
+}
+
+bool viommu_machine_check_known(const ViommuMachine *machine, GError **error)
+{
+    if (machine->foreign)
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+            "machine '%s' was made by another version of viommud (its metadata has version %u, and this "
+            "viommud "
+            "knows version %u): here it can be stopped and killed; for all else, run that version again",
+            machine->name, machine->metadata_version, VIOMMU_METADATA_VERSION);
+    return !machine->foreign;
 }
 
 unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *ret_gone)

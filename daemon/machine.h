@@ -14,6 +14,9 @@ typedef struct ViommuMachine {
     char *name;
     char uuid[37];
     uint32_t owner_uid;
+    bool
+        foreign; /* another version of viommud made it: only what follows from its metadata's core is known */
+    uint32_t metadata_version; /* of that one */
     ViommuState state;
     ViommuResult result;
     const char *failure_name; /* bus name of the error that a launch ended with; NULL: none.  Static. */
@@ -61,6 +64,11 @@ unsigned viommu_machine_queue_position(const ViommuMachine *machine);
 
 /** Takes over what the plan settled, from the metadata that goes into the domain, or was found there. */
 void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata);
+
+/** How its state is called: "foreign" for one of another version, unless it is being stopped.  Static. */
+const char *viommu_machine_state_word(const ViommuMachine *machine);
+/** Fails: NOT_SUPPORTED when another version of viommud made it. */
+bool viommu_machine_check_known(const ViommuMachine *machine, GError **error);
 
 /** Applies @event.  Returns what changed, 0 when the event means nothing now.  @ret_gone: the object ends here. */
 unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *ret_gone);

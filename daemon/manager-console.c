@@ -18,7 +18,7 @@
 
 void viommu_manager_name_console(ViommuManager *manager, ViommuMachine *machine)
 {
-    if (manager->has_consoles && !machine->console_log)
+    if (manager->has_consoles && !machine->console_log && !machine->foreign)
         machine->console_log = viommu_console_log_path(manager->context.config->console_directory,
                                                        machine->owner_uid, machine->name, machine->uuid);
 }
@@ -50,7 +50,7 @@ void viommu_manager_look_after_consoles(ViommuManager *manager)
 
     for (ViommuMachine *machine; manager->has_consoles && (machine = viommu_registry_next(&iterator));) {
         viommu_manager_name_console(manager, machine);
-        if (machine->state == VIOMMU_STATE_RUNNING && manager->connected &&
+        if (machine->state == VIOMMU_STATE_RUNNING && !machine->foreign && manager->connected &&
             !(machine->console && viommu_console_is_open(machine->console)))
             viommu_backend_open_console(manager->context.backend, machine->uuid, machine->owner_uid);
     }
@@ -181,7 +181,7 @@ static bool check_attach(const ViommuManager *manager, const ViommuMachine *mach
     bool lives = machine->state == VIOMMU_STATE_RUNNING || machine->state == VIOMMU_STATE_STARTING ||
                  machine->state == VIOMMU_STATE_STOPPING;
 
-    if (!viommu_manager_check_not_ending(manager, error))
+    if (!viommu_manager_check_not_ending(manager, error) || !viommu_machine_check_known(machine, error))
         return false;
     if (!manager->has_consoles)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED, "guests at %s have no console",

@@ -183,7 +183,7 @@ static bool check_extension(ViommuManager *manager, const ViommuMachine *machine
 {
     ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
 
-    if (!viommu_manager_check_not_ending(manager, error))
+    if (!viommu_manager_check_not_ending(manager, error) || !viommu_machine_check_known(machine, error))
         return false;
     if (seconds == 0 || seconds > VIOMMU_LEASE_SECONDS_MAX)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,

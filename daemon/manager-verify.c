@@ -147,7 +147,7 @@ static Verification *join(ViommuManager *manager, const ViommuMachine *machine, 
 {
     Verification *verification = g_hash_table_lookup(manager->verifications, machine->uuid);
 
-    if (!viommu_manager_check_not_ending(manager, error))
+    if (!viommu_manager_check_not_ending(manager, error) || !viommu_machine_check_known(machine, error))
         return NULL;
     if (machine->state != VIOMMU_STATE_RUNNING) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,

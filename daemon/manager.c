@@ -383,6 +383,10 @@ void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, 
 {
     g_autoptr(GError) error = NULL;
 
+    if (!viommu_machine_check_known(machine, &error)) {
+        viommu_waiter_fail(waiter, error);
+        return;
+    }
     if (machine->state == VIOMMU_STATE_RUNNING) {
         viommu_enquiry_reset(manager->context.backend, manager->context.workers.calls, machine, waiter);
         return;

@@ -6,15 +6,9 @@
 #include <glib.h>
 #include <stdbool.h>
 #include "daemon/backend.h"
-#include "lib/enum.h"
-
-typedef struct ViommuRecordChange {
-    ViommuState phase;       /* VIOMMU_STATE_LAST: as it is */
-    uint64_t lease_end_usec; /* 0: as it is */
-    const char *boot;        /* that lease_end_usec is of */
-} ViommuRecordChange;
+#include "lib/metadata.h"
 
 /** Blocks.  Nobody else may change the record of this domain meanwhile.  Fails: as the backend does; INTERNAL when what
  *  stands there cannot be read. */
-bool viommu_record_change(ViommuBackend *backend, const char *uuid, const ViommuRecordChange *change,
+bool viommu_record_change(ViommuBackend *backend, const char *uuid, const ViommuMetadataChange *change,
                           GError **error);

@@ -10,6 +10,8 @@
 #include "lib/error.h"
 #include "lib/recover.h"
 
+#define TOLD_MAX 20
+
 typedef struct Waiter {
     ViommuLoopFunc func;
     void *userdata;
@@ -25,6 +27,8 @@ struct ViommuSettle {
     bool again;       /* asked for while one was under way, which may be too old */
     GArray *waiters;  /* of Waiter */
     GHashTable *owed; /* UUIDs of launches that failed, and that libvirt did not let us undo */
+    unsigned told;    /* of such, since the listing began */
+    GHashTable *left; /* UUIDs of domains that are left alone, which is told once of each */
 };
 
 typedef struct Listing {
@@ -60,6 +64,7 @@ ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend
     settle->copies = copies;
     settle->remains = remains;
     settle->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    settle->left = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     settle->owed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return settle;
 }
@@ -71,6 +76,7 @@ void viommu_settle_free(ViommuSettle *settle)
     g_assert(!settle->listing);
     g_array_unref(settle->waiters);
     g_hash_table_unref(settle->owed);
+    g_hash_table_unref(settle->left);
     g_free(settle);
 }
 
@@ -174,7 +180,7 @@ typedef struct Marking {
 
 static void marking_work(void *data)
 {
-    static const ViommuRecordChange running = {.phase = VIOMMU_STATE_RUNNING};
+    static const ViommuMetadataChange running = {.phase = VIOMMU_STATE_RUNNING};
     Marking *marking = data;
 
     viommu_record_change(marking->backend, marking->uuid, &running, &marking->error);
@@ -202,6 +208,21 @@ static void finish_launch(ViommuSettle *settle, const ViommuDomain *domain)
     viommu_worker_run(settle->ends, VIOMMU_WORKER_NOBODY, marking_work, marking_done, marking);
 }
 
+/* Somebody may have made a thousand of them: what is above the bound is told with the next listing, unless it is gone. */
+static void leave_alone(ViommuSettle *settle, const ViommuJournalSubject *subject, const GError *error)
+{
+    if (g_hash_table_contains(settle->left, subject->uuid) || settle->told >= TOLD_MAX)
+        return;
+    settle->told++;
+    g_hash_table_add(settle->left, g_strdup(subject->uuid));
+    viommu_journal_left_alone(subject, error);
+}
+
+static gboolean is_not_seen(void *uuid, void *value, void *seen)
+{
+    return !g_hash_table_contains(seen, uuid);
+}
+
 static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const ViommuMetadata *metadata,
                   ViommuState state)
 {
@@ -213,11 +234,15 @@ static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const Viommu
     if (viommu_registry_by_name(settle->registry, name)) {
         g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
                     "another machine has the name '%s' of domain '%s'", name, domain->name);
-        viommu_journal_left_alone(&subject, error);
+        leave_alone(settle, &subject, error);
         return;
     }
     machine = viommu_machine_new(name, domain->uuid, metadata->owner_uid);
     viommu_machine_fill(machine, metadata);
+    if (machine->foreign) {
+        machine->vcpus = (uint32_t)MIN(domain->vcpus, UINT32_MAX);
+        machine->memory_bytes = domain->memory_bytes;
+    }
     machine->state = state;
     /* Nobody saw how it ended. */
     if (state == VIOMMU_STATE_STOPPED)
@@ -226,7 +251,10 @@ static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const Viommu
     viommu_registry_announce(settle->registry, machine);
     if (metadata->phase != VIOMMU_STATE_RUNNING && state == VIOMMU_STATE_RUNNING)
         finish_launch(settle, domain);
-    viommu_journal_found(machine);
+    if (machine->foreign)
+        viommu_journal_foreign(machine);
+    else
+        viommu_journal_found(machine);
 }
 
 static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
@@ -244,7 +272,7 @@ static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
         start_undo(settle, domain, metadata);
         break;
     case VIOMMU_RECOVERY_REPORT:
-        viommu_journal_left_alone(&subject, error);
+        leave_alone(settle, &subject, error);
         break;
     case VIOMMU_RECOVERY_LAST:
         break;
@@ -303,6 +331,19 @@ static void settle_all(ViommuSettle *settle, GPtrArray *domains, GHashTable *cop
     }
     settle_vanished(settle, seen);
     viommu_remains_settle(settle->remains, copies, domains);
+    g_hash_table_foreach_remove(settle->left, is_not_seen, seen);
+}
+
+/* What limits count of them does not stand in the core of their metadata. */
+static void read_foreign_sizes(const Listing *listing)
+{
+    for (guint i = 0; i < listing->domains->len; i++) {
+        ViommuDomain *domain = g_ptr_array_index(listing->domains, i);
+        g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, NULL);
+
+        if (metadata && metadata->foreign)
+            viommu_backend_read_size(listing->backend, domain, NULL);
+    }
 }
 
 static void list_work(void *data)
@@ -311,6 +352,8 @@ static void list_work(void *data)
 
     listing->copies = viommu_copies_list(listing->copies_directory);
     listing->domains = viommu_backend_list(listing->backend, &listing->error);
+    if (listing->domains)
+        read_foreign_sizes(listing);
 }
 
 static void tell_waiters(ViommuSettle *settle)
@@ -348,6 +391,7 @@ static void begin(ViommuSettle *settle)
     Listing *listing = g_new0(Listing, 1);
 
     settle->listing = true;
+    settle->told = 0;
     settle->again = false;
     viommu_registry_begin_epoch(settle->registry);
     listing->settle = settle;

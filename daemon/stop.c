@@ -40,7 +40,7 @@ static void done_remove(void *data);
 /* Written before anything is done: a daemon that dies on the way finishes the job when it comes back. */
 static void work_mark(void *data)
 {
-    static const ViommuRecordChange stopping = {.phase = VIOMMU_STATE_STOPPING};
+    static const ViommuMetadataChange stopping = {.phase = VIOMMU_STATE_STOPPING};
     Errand *errand = data;
 
     VIOMMU_FAULT(before_stop_mark);

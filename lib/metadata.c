@@ -7,6 +7,7 @@
 
 #include "lib/error.h"
 #include "lib/names.h"
+#include "lib/request-check.h"
 #include "lib/xmlr.h"
 
 #define ROOT "machine"
@@ -24,13 +25,14 @@ typedef struct Attribute {
     size_t offset;
     const ViommuEnum *words;
     bool optional;
+    bool core; /* every version has it, or may, and means the same */
 } Attribute;
 
 #define AT(member) offsetof(ViommuMetadata, member)
 
 static const Attribute attributes[] = {
-    {"owner", ATTRIBUTE_NUMBER32, AT(owner_uid)},
-    {"phase", ATTRIBUTE_WORD, AT(phase), .words = &viommu_enum_state},
+    {"owner", ATTRIBUTE_NUMBER32, AT(owner_uid), .core = true},
+    {"phase", ATTRIBUTE_WORD, AT(phase), .words = &viommu_enum_state, .core = true},
     {"created", ATTRIBUTE_NUMBER64, AT(created_usec)},
     {"request-id", ATTRIBUTE_TEXT, AT(request_id), .optional = true},
     {"fingerprint", ATTRIBUTE_TEXT, AT(fingerprint)},
@@ -42,10 +44,10 @@ static const Attribute attributes[] = {
     {"memory", ATTRIBUTE_NUMBER64, AT(memory_bytes)},
     {"memlock", ATTRIBUTE_NUMBER64, AT(memlock_bytes)},
     {"page-size", ATTRIBUTE_NUMBER64, AT(page_size_bytes), .optional = true},
-    {"lease-end", ATTRIBUTE_NUMBER64, AT(lease_end_usec), .optional = true},
-    {"boot", ATTRIBUTE_TEXT, AT(boot), .optional = true},
-    {"client", ATTRIBUTE_TEXT, AT(client), .optional = true},
-    {"name", ATTRIBUTE_TEXT, AT(name), .optional = true},
+    {"lease-end", ATTRIBUTE_NUMBER64, AT(lease_end_usec), .optional = true, .core = true},
+    {"boot", ATTRIBUTE_TEXT, AT(boot), .optional = true, .core = true},
+    {"client", ATTRIBUTE_TEXT, AT(client), .optional = true, .core = true},
+    {"name", ATTRIBUTE_TEXT, AT(name), .optional = true, .core = true},
 };
 /* Words are read and written through int. */
 G_STATIC_ASSERT(sizeof(ViommuState) == sizeof(int) && sizeof(ViommuModel) == sizeof(int));
@@ -268,41 +270,50 @@ static bool read_attribute(const Attribute *attribute, const char *value, void *
     return true;
 }
 
-static bool check_version(const xmlNode *root, GError **error)
+static bool read_version(const xmlNode *root, ViommuMetadata *metadata, GError **error)
 {
     g_autofree char *version = viommu_xml_get(root, "version");
+    guint64 number;
 
-    if (!version || !g_str_equal(version, G_STRINGIFY(VIOMMU_METADATA_VERSION)))
-        return fail(error, "version '%s' is not the one known here, " G_STRINGIFY(VIOMMU_METADATA_VERSION),
-                    version ? version : "");
+    if (!version || !g_ascii_string_to_unsigned(version, 10, 0, UINT32_MAX, &number, NULL))
+        return fail(error, "version '%s' is no number", version ? version : "");
+    metadata->version = (uint32_t)number;
+    metadata->foreign = number != VIOMMU_METADATA_VERSION;
     return true;
 }
 
-static const Attribute *find_attribute(const char *name)
+/* A phase that is new is one that nothing has to be undone for. */
+static bool read_foreign_phase(const char *value, ViommuMetadata *metadata)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++)
-        if (g_str_equal(attributes[i].name, name))
-            return &attributes[i];
-    return NULL;
+    int phase = value ? viommu_enum_from_string(&viommu_enum_state, value) : VIOMMU_UNSET;
+
+    metadata->phase = phase == VIOMMU_UNSET ? VIOMMU_STATE_RUNNING : (ViommuState)phase;
+    return true;
 }
 
+static bool read_one(const Attribute *attribute, const char *value, ViommuMetadata *metadata, GError **error)
+{
+    if (metadata->foreign && !attribute->core)
+        return true;
+    if (metadata->foreign && attribute->words)
+        return read_foreign_phase(value, metadata);
+    if (!value)
+        return attribute->optional || fail(error, "attribute '%s' is missing", attribute->name);
+    return read_attribute(attribute, value, member_of(metadata, attribute), error);
+}
+
+/* Others than these are a newer version's, which may have lost something by its own rules without them. */
 static bool read_attributes(const xmlNode *root, ViommuMetadata *metadata, GError **error)
 {
-    for (const xmlAttr *attr = root->properties; attr; attr = attr->next) {
-        const char *name = (const char *)attr->name;
-
-        if (attr->ns || (!find_attribute(name) && !g_str_equal(name, "version")))
-            return fail(error, "unknown attribute '%s'", name);
-    }
     for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++) {
         g_autofree char *value = viommu_xml_get(root, attributes[i].name);
 
-        if (!value && !attributes[i].optional)
-            return fail(error, "attribute '%s' is missing", attributes[i].name);
-        if (value && !read_attribute(&attributes[i], value, member_of(metadata, &attributes[i]), error))
+        if (!read_one(&attributes[i], value, metadata, error))
             return false;
     }
-    return true;
+    /* It becomes a file's name, and a word in messages. */
+    return !metadata->name || viommu_request_name_is_valid(metadata->name) ||
+           fail(error, "name '%s' is no machine's name", metadata->name);
 }
 
 /* Our namespace, or none: libvirt takes the prefixes away when it hands the element out. */
@@ -327,9 +338,7 @@ static bool read_text_element(const xmlNode *node, ViommuMetadata *metadata, GPt
     int list = find_list(name);
 
     if ((list == VIOMMU_UNSET && !g_str_equal(name, request_names[SPELLING_PLAIN])) || !is_ours(node))
-        return fail(error, "unknown element <%s>", name);
-    if (node->properties)
-        return fail(error, "unknown attribute '%s' of <%s>", (const char *)node->properties->name, name);
+        return true;
     if (viommu_xml_child(node, NULL))
         return fail(error, "<%s> must hold text only", name);
     if (list != VIOMMU_UNSET)
@@ -341,6 +350,7 @@ static bool read_text_element(const xmlNode *node, ViommuMetadata *metadata, GPt
     return true;
 }
 
+/* What is not known is passed over, and stays where it is. */
 static bool read_elements(const xmlNode *root, ViommuMetadata *metadata, GError **error)
 {
     GPtrArray *texts[G_N_ELEMENTS(lists)];
@@ -348,36 +358,131 @@ static bool read_elements(const xmlNode *root, ViommuMetadata *metadata, GError 
 
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
         texts[i] = g_ptr_array_new();
-    for (xmlNode *node = root->children; ok && node; node = node->next) {
+    for (xmlNode *node = root->children; ok && node && !metadata->foreign; node = node->next)
         if (node->type == XML_ELEMENT_NODE)
             ok = read_text_element(node, metadata, texts, error);
-        else if (!xmlIsBlankNode(node))
-            ok = fail(error, "there is text or a comment between the elements");
-    }
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
         *list_of(metadata, i) = take_strings(texts[i]);
-    return ok && (metadata->request || fail(error, "<request> is missing"));
+    return ok && (metadata->request || metadata->foreign || fail(error, "<request> is missing"));
 }
 
-ViommuMetadata *viommu_metadata_from_xml(const char *xml, GError **error)
+/* The element's document.  NULL: it is none of ours. */
+static xmlDoc *parse(const char *xml, GError **error)
 {
     g_autoptr(xmlDoc) document = viommu_xml_parse(xml, ROOT, VIOMMU_ERROR_INTERNAL, error);
-    g_autoptr(ViommuMetadata) metadata = NULL;
-    const xmlNode *root;
+    const xmlNode *root = document ? xmlDocGetRootElement(document) : NULL;
 
     if (!document) {
         g_prefix_error(error, "metadata: ");
         return NULL;
     }
-    root = xmlDocGetRootElement(document);
-    if (!is_ours(root)) {
-        fail(error, "<" ROOT "> is in the foreign name space '%s'", (const char *)root->ns->href);
-        return NULL;
-    }
-    metadata = g_new0(ViommuMetadata, 1);
+    if (is_ours(root))
+        return g_steal_pointer(&document);
+    fail(error, "<" ROOT "> is in the foreign name space '%s'", (const char *)root->ns->href);
+    return NULL;
+}
+
+static ViommuMetadata *read_document(xmlDoc *document, GError **error)
+{
+    g_autoptr(ViommuMetadata) metadata = g_new0(ViommuMetadata, 1);
+    const xmlNode *root = xmlDocGetRootElement(document);
+
     metadata->model = VIOMMU_MODEL_NONE;
-    if (!check_version(root, error) || !read_attributes(root, metadata, error) ||
+    if (!read_version(root, metadata, error) || !read_attributes(root, metadata, error) ||
         !read_elements(root, metadata, error))
         return NULL;
     return g_steal_pointer(&metadata);
+}
+
+ViommuMetadata *viommu_metadata_from_xml(const char *xml, GError **error)
+{
+    g_autoptr(xmlDoc) document = parse(xml, error);
+
+    return document ? read_document(document, error) : NULL;
+}
+
+/* --- Changing a part --- */
+
+static bool is_ours_ns(const xmlNs *ns)
+{
+    return ns && g_strcmp0((const char *)ns->href, VIOMMU_METADATA_URI) == 0;
+}
+
+/* Whether the declaration is still needed: attributes are never written with our prefix, but somebody may have done so. */
+static bool has_prefixed(const xmlNode *node)
+{
+    for (const xmlAttr *attr = node->properties; attr; attr = attr->next)
+        if (is_ours_ns(attr->ns))
+            return true;
+    for (const xmlNode *child = node->children; child; child = child->next)
+        if (child->type == XML_ELEMENT_NODE && has_prefixed(child))
+            return true;
+    return false;
+}
+
+static void forget_declarations(xmlNode *node)
+{
+    for (xmlNs **ns = &node->nsDef; *ns;) {
+        xmlNs *gone = *ns;
+
+        if (!is_ours_ns(gone)) {
+            ns = &gone->next;
+            continue;
+        }
+        *ns = gone->next;
+        xmlFreeNs(gone);
+    }
+}
+
+/* libvirt declares our name space by itself. */
+static void strip(xmlNode *node)
+{
+    if (is_ours_ns(node->ns))
+        node->ns = NULL;
+    for (xmlNode *child = node->children; child; child = child->next)
+        if (child->type == XML_ELEMENT_NODE)
+            strip(child);
+    forget_declarations(node);
+}
+
+static void set_number(xmlNode *root, const char *name, uint64_t number)
+{
+    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, number);
+
+    xmlSetProp(root, (const xmlChar *)name, (const xmlChar *)text);
+}
+
+static void apply(xmlNode *root, const ViommuMetadataChange *change)
+{
+    const char *phase = viommu_enum_to_string(&viommu_enum_state, (int)change->phase);
+
+    if (phase)
+        xmlSetProp(root, (const xmlChar *)"phase", (const xmlChar *)phase);
+    if (change->lease_end_usec == 0)
+        return;
+    set_number(root, "lease-end", change->lease_end_usec);
+    xmlSetProp(root, (const xmlChar *)"boot", (const xmlChar *)change->boot);
+}
+
+char *viommu_metadata_change(const char *xml, const ViommuMetadataChange *change, GError **error)
+{
+    g_autoptr(xmlDoc) document = parse(xml, error);
+    g_autoptr(ViommuMetadata) metadata = document ? read_document(document, error) : NULL;
+    xmlNode *root = metadata ? xmlDocGetRootElement(document) : NULL;
+    xmlBuffer *buffer;
+    char *text;
+
+    if (!metadata)
+        return NULL;
+    if (has_prefixed(root)) {
+        fail(error, "an attribute has the prefix of a name space");
+        return NULL;
+    }
+    strip(root);
+    apply(root, change);
+    buffer = xmlBufferCreate();
+    xmlNodeDump(buffer, document, root, 0, 0);
+    text = g_strdup((const char *)xmlBufferContent(buffer));
+    xmlBufferFree(buffer);
+    return text;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* metadata: what viommud remembers of a machine, as an element in the <metadata> of its domain.
- * schemas/metadata.rng describes it; what is stored carries a version, and what is not known is refused. */
+ * schemas/metadata.rng describes it; docs/metadata.md says what later versions may change, and what they must not.
+ *
+ * What is stored carries a version.  A frozen core of it, the attributes owner, phase, lease-end, boot, client and name, is read of
+ * every version; of another version nothing else is.  What is not known is passed over, and kept by viommu_metadata_change(). */
 #pragma once
 
 #include <glib.h>
@@ -9,7 +12,9 @@
 #include "lib/xmlw.h"
 
 typedef struct ViommuMetadata {
-    char *name; /* the machine's; NULL: the domain's is the same */
+    uint32_t version; /* as it was read */
+    bool foreign;     /* it is another than ours: only the core is known, all else is 0, NULL or empty */
+    char *name;       /* the machine's; NULL: the domain's is the same */
     uint32_t owner_uid;
     ViommuState
         phase; /* how far the launch had come when this was written: DEFINING, STARTING, RUNNING, ... */
@@ -45,5 +50,16 @@ void viommu_metadata_write(const ViommuMetadata *metadata, ViommuXmlWriter *writ
  *  is declared already. Owned, g_free(). */
 char *viommu_metadata_to_xml(const ViommuMetadata *metadata);
 /** Reads our element, as virDomainGetMetadata returns it (without prefixes) or as it stands in the domain's XML.
- *  Fails: INTERNAL with what is wrong: unknown attributes, elements and versions are refused by name. */
+ *  Fails: INTERNAL with what is wrong in what is known. */
 ViommuMetadata *viommu_metadata_from_xml(const char *xml, GError **error);
+
+/* A change of what stands there. */
+typedef struct ViommuMetadataChange {
+    ViommuState phase;       /* VIOMMU_STATE_LAST: as it is */
+    uint64_t lease_end_usec; /* 0: as it is */
+    const char *boot;        /* that lease_end_usec is of */
+} ViommuMetadataChange;
+
+/** @xml as virDomainGetMetadata returns it, with that change and otherwise the same, of whatever version, as
+ *  virDomainSetMetadata wants it. Owned, g_free().  Fails: INTERNAL, as viommu_metadata_from_xml(). */
+char *viommu_metadata_change(const char *xml, const ViommuMetadataChange *change, GError **error);

@@ -8,7 +8,7 @@
 typedef enum ViommuRecovery {
     VIOMMU_RECOVERY_ADOPT, /* it runs, or ended by itself: take it over as it is */
     VIOMMU_RECOVERY_UNDO,  /* a launch or a stop was cut short: remove it */
-    VIOMMU_RECOVERY_REPORT, /* ours by name space but not readable (newer version): leave it alone and say so */
+    VIOMMU_RECOVERY_REPORT, /* ours by name space, but not even the core of its metadata can be read: leave it alone and say so */
     VIOMMU_RECOVERY_LAST,
 } ViommuRecovery;
 extern const ViommuEnum viommu_enum_recovery;

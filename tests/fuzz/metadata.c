@@ -15,6 +15,22 @@ static void read_hostdevs(const char *text)
         fuzz_check(strlen(*address) >= strlen("0000:00:00.0"));
 }
 
+/* What is written back is what was there, but for the change. */
+static void change(const char *text, const ViommuMetadata *metadata)
+{
+    const ViommuMetadataChange stopping = {.phase = VIOMMU_STATE_STOPPING};
+    g_autofree char *after = viommu_metadata_change(text, &stopping, NULL);
+    g_autofree char *again = after ? viommu_metadata_change(after, &stopping, NULL) : NULL;
+    g_autoptr(ViommuMetadata) read = after ? viommu_metadata_from_xml(after, NULL) : NULL;
+
+    if (!after)
+        return;
+    fuzz_check(read && again);
+    fuzz_check_same(after, again);
+    fuzz_check(read->owner_uid == metadata->owner_uid && read->lease_end_usec == metadata->lease_end_usec &&
+               read->phase == VIOMMU_STATE_STOPPING && read->foreign == metadata->foreign);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autofree char *text = fuzz_text(data, size);
@@ -22,8 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(text, &error);
 
     fuzz_check_outcome(metadata != NULL, error);
-    if (metadata)
+    if (metadata && !metadata->foreign)
         fuzz_metadata(metadata);
+    if (metadata)
+        change(text, metadata);
     read_hostdevs(text);
     return 0;
 }

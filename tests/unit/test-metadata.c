@@ -189,8 +189,11 @@ START_TEST(refusals)
     static const struct {
         const char *from, *to, *message;
     } cases[] = {
-        {"version='1'", "version='2'", "metadata: version '2' is not the one known here, 1"},
-        {"version='1'", "", "metadata: version '' is not the one known here, 1"},
+        {"version='1'", "version='one'", "metadata: version 'one' is no number"},
+        {"version='1'", "version='4294967296'", "metadata: version '4294967296' is no number"},
+        {"version='1'", "", "metadata: version '' is no number"},
+        {"name='own-name'", "name='../etc'", "metadata: name '../etc' is no machine's name"},
+        {"name='own-name'", "name=''", "metadata: name '' is no machine's name"},
         {"owner='4294967295'", "owner='4294967296'",
          "metadata: owner '4294967296' is not a number of 32 bits"},
         {"owner='4294967295'", "owner='-1'", "metadata: owner '-1' is not a number of 32 bits"},
@@ -205,16 +208,8 @@ START_TEST(refusals)
         {"arch='aarch64'", "arch='riscv64'", "metadata: arch 'riscv64' is not known"},
         {"model='virtio'", "model='nested'", "metadata: model 'nested' is not known"},
         {"model='virtio'", "model='none'", "metadata: model 'none' is not known"},
-        {"model='virtio'", "modle='virtio'", "metadata: unknown attribute 'modle'"},
-        {"model='virtio'", "viommu:model='virtio'", "metadata: unknown attribute 'model'"},
         {"<viommu:warning>", "<viommu:request>x</viommu:request><viommu:warning>",
          "metadata: <request> is there twice"},
-        {"<viommu:warning>", "<viommu:lease/><viommu:warning>", "metadata: unknown element <lease>"},
-        {"<viommu:warning>", "<o:reason xmlns:o='o'/><viommu:warning>", "metadata: unknown element <reason>"},
-        {"<viommu:warning>", "words<viommu:warning>",
-         "metadata: there is text or a comment between the elements"},
-        {"<viommu:warning>", "<viommu:warning level='1'>",
-         "metadata: unknown attribute 'level' of <warning>"},
         {"<viommu:warning>", "<viommu:warning><viommu:b/>", "metadata: <warning> must hold text only"},
         {VIOMMU_METADATA_URI, "https://viommu.org/xmlns/domain/2",
          "metadata: <machine> is in the foreign name space 'https://viommu.org/xmlns/domain/2'"},
@@ -235,6 +230,148 @@ START_TEST(refusals)
         unit_assert_error(error, VIOMMU_ERROR_INTERNAL, cases[i].message);
         ck_assert_msg(!validates(bad), "the schema takes: %s", bad);
     }
+}
+END_TEST
+
+/* Additions that a later viommud may make without a new version: passed over, and kept. */
+static const char *const additions[][2] = {
+    {"model='virtio'", "model='virtio' cache='none'"},
+    {"model='virtio'", "model='virtio' o:model='amd' xmlns:o='urn:o'"},
+    {"<viommu:warning>", "<viommu:lease kind='a'><viommu:by>b</viommu:by></viommu:lease><viommu:warning>"},
+    {"<viommu:warning>", "<o:reason xmlns:o='urn:o'>not ours</o:reason><viommu:warning>"},
+    {"<viommu:warning>", "<!-- a word --><viommu:warning>"},
+    {"<viommu:warning>", "<viommu:warning level='1'>"},
+};
+
+static char *replaced(const char *text, const char *from, const char *to)
+{
+    g_auto(GStrv) halves = g_strsplit(text, from, 2);
+
+    ck_assert_msg(g_strv_length(halves) == 2, "'%s' is not in: %s", from, text);
+    return g_strjoinv(to, halves);
+}
+
+START_TEST(additions_are_passed_over)
+{
+    g_autoptr(ViommuMetadata) metadata = full();
+    g_autofree char *good = written(metadata);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(additions); i++) {
+        g_autofree char *more = replaced(good, additions[i][0], additions[i][1]);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(ViommuMetadata) read = viommu_metadata_from_xml(more, &error);
+
+        unit_assert_ok(read != NULL, error);
+        ck_assert(!read->foreign);
+        assert_same(read, metadata);
+    }
+}
+END_TEST
+
+/* What every viommud reads of every other one's metadata: docs/metadata.md. */
+START_TEST(the_core_of_other_versions)
+{
+    static const struct {
+        const char *text;
+        uint32_t version;
+        ViommuState phase;
+    } cases[] = {
+        {"<machine version='2' owner='7' phase='stopping' lease-end='5' boot='b' client='c' name='n' "
+         "memory='lots'>"
+         "<question/></machine>",
+         2, VIOMMU_STATE_STOPPING},
+        {"<machine version='0' owner='7' phase='starting' lease-end='5' boot='b' client='c' name='n'/>", 0,
+         VIOMMU_STATE_STARTING},
+        {"<v:machine xmlns:v='" VIOMMU_METADATA_URI "' version='4294967295' owner='7' lease-end='5' boot='b' "
+         "client='c' name='n'>words<v:request><v:a/></v:request><v:request/></v:machine>",
+         UINT32_MAX, VIOMMU_STATE_RUNNING},
+        {"<machine version='3' owner='7' phase='paused' lease-end='5' boot='b' client='c' name='n'/>", 3,
+         VIOMMU_STATE_RUNNING},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(ViommuMetadata) read = viommu_metadata_from_xml(cases[i].text, &error);
+
+        unit_assert_ok(read != NULL, error);
+        ck_assert(read->foreign);
+        ck_assert_uint_eq(read->version, cases[i].version);
+        ck_assert_int_eq((int)read->phase, (int)cases[i].phase);
+        ck_assert_uint_eq(read->owner_uid, 7);
+        ck_assert_uint_eq(read->lease_end_usec, 5);
+        ck_assert_str_eq(read->boot, "b");
+        ck_assert_str_eq(read->client, "c");
+        ck_assert_str_eq(read->name, "n");
+        ck_assert_uint_eq(read->memory_bytes, 0);
+        ck_assert_ptr_null(read->request);
+        ck_assert_ptr_null(read->reasons[0]);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const broken[] = {"<machine version='2' phase='running'/>",
+                                             "<machine version='2' owner='x' phase='running'/>",
+                                             "<machine version='2' owner='1' lease-end='x'/>"};
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_ptr_null(viommu_metadata_from_xml(broken[i], &error));
+        ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL));
+    }
+}
+END_TEST
+
+/* Byte for byte what it was, but for what is changed. */
+START_TEST(a_change_keeps_the_rest)
+{
+    static const char *const form =
+        "<machine version=\"%s\" later=\"&lt;'&amp;&quot;\" owner=\"1000\" phase=\"%s\" created=\"5\" "
+        "fingerprint=\"f\" arch=\"x86_64\" type=\"q35\" accelerator=\"kvm\" vcpus=\"1\" memory=\"1\" "
+        "memlock=\"0\" "
+        "lease-end=\"%s\" boot=\"%s\">\n"
+        "  <request>{} &amp;</request>\n  <!-- a word -->\n  <more kind=\"b\"><o:x "
+        "xmlns:o=\"urn:o\"/></more>\n</machine>";
+    static const ViommuMetadataChange stopping = {.phase = VIOMMU_STATE_STOPPING},
+                                      longer = {VIOMMU_STATE_LAST, UINT64_MAX, "new"};
+
+    for (int i = 0; i < 3; i++) {
+        const char *version = (const char *const[]){"1", "2", "0"}[i];
+        g_autoptr(GString) before = g_string_new(NULL), stopped = g_string_new(NULL),
+                           late = g_string_new(NULL);
+        g_autofree char *first = NULL, *second = NULL;
+        g_autoptr(GError) error = NULL;
+
+        g_string_printf(before, form, version, "running", "7", "old");
+        g_string_printf(stopped, form, version, "stopping", "7", "old");
+        g_string_printf(late, form, version, "running", "18446744073709551615", "new");
+        first = viommu_metadata_change(before->str, &stopping, &error);
+        unit_assert_ok(first != NULL, error);
+        ck_assert_str_eq(first, stopped->str);
+        second = viommu_metadata_change(before->str, &longer, &error);
+        unit_assert_ok(second != NULL, error);
+        ck_assert_str_eq(second, late->str);
+    }
+}
+END_TEST
+
+/* libvirt fails on an element that has the prefix already. */
+START_TEST(a_change_has_no_prefix)
+{
+    static const ViommuMetadataChange stopping = {.phase = VIOMMU_STATE_STOPPING};
+    g_autoptr(ViommuMetadata) metadata = full(), changed = NULL;
+    g_autofree char *in_domain = written(metadata), *after = NULL, *bad = NULL;
+    g_autoptr(GError) error = NULL;
+
+    after = viommu_metadata_change(in_domain, &stopping, &error);
+    unit_assert_ok(after != NULL, error);
+    ck_assert_ptr_null(strstr(after, "viommu:"));
+    ck_assert_ptr_null(strstr(after, "xmlns"));
+    changed = viommu_metadata_from_xml(after, NULL);
+    metadata->phase = VIOMMU_STATE_STOPPING;
+    assert_same(changed, metadata);
+    bad = replaced(in_domain, "model='virtio'", "viommu:model='virtio'");
+    ck_assert_ptr_null(viommu_metadata_change(bad, &stopping, &error));
+    unit_assert_error(error, VIOMMU_ERROR_INTERNAL, "metadata: an attribute has the prefix of a name space");
+    g_clear_error(&error);
+    ck_assert_ptr_null(viommu_metadata_change("<machine version='2'/>", &stopping, &error));
+    unit_assert_error(error, VIOMMU_ERROR_INTERNAL, "metadata: attribute 'owner' is missing");
 }
 END_TEST
 
@@ -302,4 +439,5 @@ START_TEST(from_a_plan)
 END_TEST
 
 UNIT_MAIN("metadata", there_and_back, every_state_and_model, as_libvirt_returns_it, refusals,
-          no_document_at_all, from_a_plan)
+          additions_are_passed_over, the_core_of_other_versions, a_change_keeps_the_rest,
+          a_change_has_no_prefix, no_document_at_all, from_a_plan)
