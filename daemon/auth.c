@@ -3,9 +3,9 @@
 #include "daemon/auth.h"
 
 #include <unistd.h>
-#include "daemon/account.h"
 #include "daemon/auth-polkit.h"
 #include "daemon/bus-errors.h"
+#include "daemon/membership.h"
 #include "lib/error.h"
 #include "lib/names.h"
 
@@ -13,6 +13,8 @@
 #define REMEMBERED_MAX 1024
 /* Nobody has more than a few; polkit is not to be flooded through us. */
 #define QUESTIONS_MAX_PER_USER 32
+/* Each keeps its message, and the files that came with it. */
+#define INQUIRIES_MAX_PER_USER 1024
 
 #define DBUS(interface) "org.freedesktop.DBus." interface
 
@@ -27,8 +29,8 @@ static const struct {
     {DBUS("Properties"), "Get", VIOMMU_ACTION_SHOW},
     {DBUS("Properties"), "GetAll", VIOMMU_ACTION_SHOW},
     {DBUS("Properties"), "Set", VIOMMU_ACTION_TUNE},
-    {VIOMMU_IFACE_MANAGER, "Plan", VIOMMU_ACTION_READ},
-    {VIOMMU_IFACE_MANAGER, "Check", VIOMMU_ACTION_READ},
+    {VIOMMU_IFACE_MANAGER, "Plan", VIOMMU_ACTION_PLAN},
+    {VIOMMU_IFACE_MANAGER, "Check", VIOMMU_ACTION_PLAN},
     {VIOMMU_IFACE_MANAGER, "GetMachine", VIOMMU_ACTION_READ},
     {VIOMMU_IFACE_MANAGER, "ListMachines", VIOMMU_ACTION_READ},
     {VIOMMU_IFACE_MANAGER, "OpenConsoleLog", VIOMMU_ACTION_READ},
@@ -45,15 +47,8 @@ static const struct {
 /* Of a machine; all others are its owner's. */
 static const char *const open_properties[] = {"Name", "State", "Result"};
 
-typedef enum Membership {
-    MEMBERSHIP_UNKNOWN,
-    MEMBERSHIP_NO,
-    MEMBERSHIP_YES
-} Membership;
-
 typedef struct Caller {
     uid_t uid;
-    Membership membership;
 } Caller;
 
 struct ViommuAuth {
@@ -62,7 +57,21 @@ struct ViommuAuth {
     uid_t own_uid;
     GHashTable *callers;   /* unique name -> Caller */
     GHashTable *questions; /* call -> Question; the call is referenced by it */
+    ViommuMembership *membership;
+    GHashTable *inquiries; /* call -> Inquiry; the same */
+    const sd_bus_message *
+        members; /* the call that was judged last, when its sender is a member; NULL: he is not, or was not asked for */
+    GHashTable *inquirers; /* uid -> how many of these are that user's; none: 0 */
 };
+
+/* One that the user database is asked for. */
+typedef struct Inquiry {
+    ViommuAuth *auth;
+    sd_bus_message *call;
+    uid_t uid;
+    ViommuMember answer;
+    bool answered;
+} Inquiry;
 
 /* One that polkit was asked. */
 typedef struct Question {
@@ -85,12 +94,30 @@ static void free_question(void *data)
     g_free(question);
 }
 
-ViommuAuth *viommu_auth_new(sd_bus *asking, const char *group)
+static void free_inquiry(void *data)
+{
+    Inquiry *inquiry = data;
+    void *uid = GUINT_TO_POINTER(inquiry->uid);
+    unsigned n = GPOINTER_TO_UINT(g_hash_table_lookup(inquiry->auth->inquirers, uid));
+
+    if (n > 1)
+        g_hash_table_insert(inquiry->auth->inquirers, uid, GUINT_TO_POINTER(n - 1));
+    else
+        g_hash_table_remove(inquiry->auth->inquirers, uid);
+    sd_bus_message_unref(inquiry->call);
+    g_free(inquiry);
+}
+
+ViommuAuth *viommu_auth_new(const ViommuAuthContext *context)
 {
     ViommuAuth *auth = g_new0(ViommuAuth, 1);
 
-    auth->asking = asking;
-    auth->group = g_strdup(group);
+    auth->asking = context->asking;
+    auth->group = g_strdup(context->group);
+    if (context->group)
+        auth->membership = viommu_membership_new(context->loop, context->accounts, context->group);
+    auth->inquirers = g_hash_table_new(NULL, NULL);
+    auth->inquiries = g_hash_table_new_full(NULL, NULL, NULL, free_inquiry);
     auth->own_uid = geteuid();
     auth->callers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     auth->questions = g_hash_table_new_full(NULL, NULL, NULL, free_question);
@@ -101,6 +128,9 @@ void viommu_auth_free(ViommuAuth *auth)
 {
     if (!auth)
         return;
+    viommu_membership_free(auth->membership);
+    g_hash_table_unref(auth->inquiries);
+    g_hash_table_unref(auth->inquirers);
     g_hash_table_unref(auth->questions);
     g_hash_table_unref(auth->callers);
     g_free(auth->group);
@@ -156,14 +186,92 @@ static Caller *find_caller(ViommuAuth *auth, sd_bus_message *call, GError **erro
     return caller;
 }
 
-static bool is_member(const ViommuAuth *auth, Caller *caller)
-{
-    if (caller->membership == MEMBERSHIP_UNKNOWN) {
-        g_autoptr(ViommuAccount) account = viommu_account_find(caller->uid);
+/* --- The group --- */
 
-        caller->membership = viommu_account_is_in(account, auth->group) ? MEMBERSHIP_YES : MEMBERSHIP_NO;
+/* With what is known by now the call is judged anew. */
+static int take_up(sd_bus_message *call)
+{
+    int r = sd_bus_message_rewind(call, true);
+
+    return r < 0 ? r : sd_bus_enqueue_for_read(sd_bus_message_get_bus(call), call);
+}
+
+static void on_member(ViommuMember answer, void *userdata)
+{
+    Inquiry *inquiry = userdata;
+    g_autoptr(GError) error = NULL;
+    int r = take_up(inquiry->call);
+
+    inquiry->answer = answer;
+    inquiry->answered = true;
+    if (r >= 0)
+        return;
+    refuse(&error, "the call cannot be taken up again: %s", g_strerror(-r));
+    (void)viommu_bus_reply_error(inquiry->call, error, NULL);
+    g_hash_table_remove(inquiry->auth->inquiries, inquiry->call);
+}
+
+static unsigned count_inquiries(const ViommuAuth *auth, uid_t uid)
+{
+    return GPOINTER_TO_UINT(g_hash_table_lookup(auth->inquirers, GUINT_TO_POINTER(uid)));
+}
+
+static ViommuAuthAnswer inquire(ViommuAuth *auth, sd_bus_message *call, uid_t uid, GError **error)
+{
+    unsigned n = count_inquiries(auth, uid);
+    Inquiry *inquiry;
+
+    if (n >= INQUIRIES_MAX_PER_USER) {
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+            "%u calls of user %u wait for the system's user database; try again when some are answered", n,
+            uid);
+        return VIOMMU_AUTH_NO;
     }
-    return caller->membership == MEMBERSHIP_YES;
+    inquiry = g_new0(Inquiry, 1);
+    *inquiry = (Inquiry){.auth = auth, .call = sd_bus_message_ref(call), .uid = uid};
+    g_hash_table_insert(auth->inquiries, call, inquiry);
+    g_hash_table_insert(auth->inquirers, GUINT_TO_POINTER(uid), GUINT_TO_POINTER(n + 1));
+    viommu_membership_ask(auth->membership, uid, on_member, inquiry);
+    return VIOMMU_AUTH_LATER;
+}
+
+static bool take_answer(ViommuAuth *auth, sd_bus_message *call, ViommuMember *ret_answer)
+{
+    const Inquiry *inquiry = g_hash_table_lookup(auth->inquiries, call);
+    bool answered = inquiry && inquiry->answered;
+
+    if (answered) {
+        *ret_answer = inquiry->answer;
+        g_hash_table_remove(auth->inquiries, call);
+    }
+    return answered;
+}
+
+/* NO without an error: the user is not in it. */
+static ViommuAuthAnswer check_member(ViommuAuth *auth, sd_bus_message *call, uid_t uid, GError **error)
+{
+    ViommuMember answer = VIOMMU_MEMBER_UNKNOWN;
+
+    if (!auth->membership)
+        return VIOMMU_AUTH_NO;
+    if (!take_answer(auth, call, &answer) && !viommu_membership_recall(auth->membership, uid, &answer))
+        return inquire(auth, call, uid, error);
+    switch (answer) {
+    case VIOMMU_MEMBER_YES:
+        auth->members = call;
+        return VIOMMU_AUTH_YES;
+    case VIOMMU_MEMBER_UNKNOWN:
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "the system's user database has not told within %u s whether user %u is in group '%s'; "
+                    "try again, or ask root",
+                    VIOMMU_MEMBERSHIP_PATIENCE_SEC, uid, auth->group);
+        return VIOMMU_AUTH_NO;
+    case VIOMMU_MEMBER_NO:
+    case VIOMMU_MEMBER_LAST:
+        break;
+    }
+    return VIOMMU_AUTH_NO;
 }
 
 bool viommu_auth_is_trusted(const ViommuAuth *auth, uint32_t uid)
@@ -182,9 +290,7 @@ static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *unuse
 
     question->granted = viommu_polkit_read(answer, interactive, &error);
     if (question->granted) {
-        r = sd_bus_message_rewind(question->call, true);
-        if (r >= 0)
-            r = sd_bus_enqueue_for_read(sd_bus_message_get_bus(question->call), question->call);
+        r = take_up(question->call);
         if (r >= 0)
             return 1;
         refuse(&error, "the call cannot be taken up again: %s", g_strerror(-r));
@@ -280,29 +386,61 @@ static ViommuAuthAnswer check_show(sd_bus_message *call, uid_t uid, const Viommu
                   machine->name);
 }
 
-static ViommuAuthAnswer check_launch(const ViommuAuth *auth, Caller *caller, GError **error)
+static ViommuAuthAnswer check_launch(ViommuAuth *auth, sd_bus_message *call, uid_t uid, GError **error)
 {
-    if (is_member(auth, caller))
-        return VIOMMU_AUTH_YES;
-    return refuse(error,
-                  "user %u may not launch machines, as it is not in group '%s'; add it, and connect again",
-                  caller->uid, auth->group);
+    g_autoptr(GError) cause = NULL;
+    ViommuAuthAnswer answer = check_member(auth, call, uid, &cause);
+
+    if (answer != VIOMMU_AUTH_NO)
+        return answer;
+    if (!cause)
+        return refuse(error,
+                      "user %u may not launch machines, as it is not in group '%s'; add it to the group", uid,
+                      auth->group);
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return VIOMMU_AUTH_NO;
+}
+
+/* Everybody may, but what is allowed differs. */
+static ViommuAuthAnswer check_plan(ViommuAuth *auth, sd_bus_message *call, uid_t uid)
+{
+    ViommuAuthAnswer answer = check_member(auth, call, uid, NULL);
+
+    return answer == VIOMMU_AUTH_LATER ? answer : VIOMMU_AUTH_YES;
+}
+
+/* An owner who is no member any more needs polkit's yes as everybody else. */
+static ViommuAuthAnswer check_owner(ViommuAuth *auth, sd_bus_message *call, uid_t uid,
+                                    const ViommuMachine *machine, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    ViommuAuthAnswer answer = VIOMMU_AUTH_NO;
+
+    if (machine->owner_uid == uid)
+        answer = check_member(auth, call, uid, &cause);
+    if (answer != VIOMMU_AUTH_NO)
+        return answer;
+    if (!cause)
+        return ask_polkit(auth, call, uid, machine, error);
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return VIOMMU_AUTH_NO;
 }
 
 static ViommuAuthAnswer check_manage(ViommuAuth *auth, sd_bus_message *call, Caller *caller,
                                      const ViommuMachine *machine, GError **error)
 {
+    uid_t uid = caller->uid;
     bool granted = take_grant(auth, call, machine);
 
     if (!machine) {
+        g_hash_table_remove(auth->inquiries, call);
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no machine at '%.128s'",
                     sd_bus_message_get_path(call));
         return VIOMMU_AUTH_NO;
     }
-    if (granted || viommu_auth_is_trusted(auth, caller->uid) ||
-        (machine->owner_uid == caller->uid && is_member(auth, caller)))
+    if (granted || viommu_auth_is_trusted(auth, uid))
         return VIOMMU_AUTH_YES;
-    return ask_polkit(auth, call, caller->uid, machine, error);
+    return check_owner(auth, call, uid, machine, error);
 }
 
 ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const ViommuMachine *machine,
@@ -312,6 +450,7 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
     ViommuAction action;
     Caller *caller;
 
+    auth->members = NULL;
     if (!find_action(call, &action))
         return refuse(error, "nobody may call '%s' of '%s'", member, interface ? interface : "");
     caller = find_caller(auth, call, error);
@@ -325,10 +464,12 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
     switch (action) {
     case VIOMMU_ACTION_READ:
         return VIOMMU_AUTH_YES;
+    case VIOMMU_ACTION_PLAN:
+        return check_plan(auth, call, caller->uid);
     case VIOMMU_ACTION_SHOW:
         return check_show(call, caller->uid, machine, error);
     case VIOMMU_ACTION_LAUNCH:
-        return check_launch(auth, caller, error);
+        return check_launch(auth, call, caller->uid, error);
     case VIOMMU_ACTION_MANAGE:
         return check_manage(auth, call, caller, machine, error);
     case VIOMMU_ACTION_TUNE:
@@ -348,21 +489,21 @@ bool viommu_auth_uid(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, 
     return caller != NULL;
 }
 
-static ViommuAskerKind kind_of(const ViommuAuth *auth, Caller *caller)
+static ViommuAskerKind kind_of(const ViommuAuth *auth, const sd_bus_message *call, const Caller *caller)
 {
     if (!auth->group)
         return VIOMMU_ASKER_OWN;
     if (viommu_auth_is_trusted(auth, caller->uid))
         return VIOMMU_ASKER_ROOT;
-    return is_member(auth, caller) ? VIOMMU_ASKER_MEMBER : VIOMMU_ASKER_OUTSIDER;
+    return auth->members == call ? VIOMMU_ASKER_MEMBER : VIOMMU_ASKER_OUTSIDER;
 }
 
 bool viommu_auth_asker(ViommuAuth *auth, sd_bus_message *call, ViommuAsker *ret_asker, GError **error)
 {
-    Caller *caller = find_caller(auth, call, error);
+    const Caller *caller = find_caller(auth, call, error);
 
     if (caller)
-        *ret_asker = (ViommuAsker){.kind = kind_of(auth, caller), .uid = caller->uid};
+        *ret_asker = (ViommuAsker){.kind = kind_of(auth, call, caller), .uid = caller->uid};
     return caller != NULL;
 }
 

@@ -15,22 +15,26 @@
  *   A member that is not in the table of auth.c is denied, whoever calls.
  *
  * The caller is the user whom the bus vouches for, never a process.  Who is in the group, the system's user database says, as it
- * does to the bus's own policy and to polkit; it is asked once for each connection.
- * While polkit thinks, nothing is decided: with its answer the call goes back into the queue and is judged anew, as the machine
- * may be gone or another's by then.
+ * does to the bus's own policy and to polkit; it is asked for each call that needs it, so whoever was taken out of the group launches no
+ * more, however old the connection is.
+ * While polkit or the database thinks, nothing is decided: with the answer the call goes back into the queue and is judged anew, as the
+ * machine may be gone or another's by then.  A database that does not answer means no, for now.
  * Signals go to everybody, so they carry names, states and results only; what else changed is named without its value, to be asked for. */
 #pragma once
 
 #include <glib.h>
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
+#include "daemon/loop.h"
 #include "daemon/machine.h"
+#include "daemon/worker.h"
 #include "lib/asker.h"
 
 typedef struct ViommuAuth ViommuAuth;
 
 typedef enum ViommuAction {
-    VIOMMU_ACTION_READ,   /* learn: plans, names and states, the host */
+    VIOMMU_ACTION_READ,   /* learn: names and states, the host */
+    VIOMMU_ACTION_PLAN,   /* learn what one would get */
     VIOMMU_ACTION_SHOW,   /* read properties */
     VIOMMU_ACTION_LAUNCH, /* make a machine of one's own */
     VIOMMU_ACTION_MANAGE, /* end, disturb or look into a machine */
@@ -41,24 +45,31 @@ typedef enum ViommuAction {
 typedef enum ViommuAuthAnswer {
     VIOMMU_AUTH_NO,
     VIOMMU_AUTH_YES,
-    VIOMMU_AUTH_LATER, /* polkit is asked; the call is answered, or comes again */
+    VIOMMU_AUTH_LATER, /* polkit or the user database is asked; the call is answered, or comes again */
     VIOMMU_AUTH_LAST,
 } ViommuAuthAnswer;
 
-/** @asking: a connection to ask the bus on, borrowed (bus.h).  @group: whose members may launch, borrowed; NULL: the bus is a
- *  user's own. Owned. */
-ViommuAuth *viommu_auth_new(sd_bus *asking, const char *group);
-/** Before the bus: what polkit has not answered is dropped. */
+/* What auth works with; all borrowed. */
+typedef struct ViommuAuthContext {
+    ViommuLoop *loop;
+    ViommuWorker *accounts; /* for look-ups in the user database, which may hang */
+    sd_bus *asking;         /* a connection to ask the bus on (bus.h) */
+    const char *group;      /* whose members may launch; NULL: the bus is a user's own */
+} ViommuAuthContext;
+
+/** Owned. */
+ViommuAuth *viommu_auth_new(const ViommuAuthContext *context);
+/** Before the bus: what has not been answered is dropped. */
 void viommu_auth_free(ViommuAuth *auth);
 
 /** Judges @call, for every method call before anything else sees it.  @machine: at its path; NULL when there is none.
- *  @error is set for a NO.  Fails: POLICY_REFUSED; NOT_FOUND when there is no machine to manage; BUSY when polkit has too many
- *  questions of this caller's to answer. */
+ *  @error is set for a NO.  Fails: POLICY_REFUSED; NOT_FOUND when there is no machine to manage; BUSY when polkit or the user database
+ *  has too many questions of this caller's to answer, or does not answer. */
 ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const ViommuMachine *machine,
                                    GError **error);
 /** Who sent @call.  Fails: POLICY_REFUSED. */
 bool viommu_auth_uid(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, GError **error);
-/** Who sent @call, and what the site's policy takes it for; asks the user database, once for each connection.  Fails: POLICY_REFUSED. */
+/** Who sent @call, and what the site's policy takes it for, as it was judged.  Right after viommu_auth_check().  Fails: POLICY_REFUSED. */
 bool viommu_auth_asker(ViommuAuth *auth, sd_bus_message *call, ViommuAsker *ret_asker, GError **error);
 /** Whether @uid may do everything: root, and the user that the daemon runs as. */
 bool viommu_auth_is_trusted(const ViommuAuth *auth, uint32_t uid);

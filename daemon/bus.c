@@ -117,23 +117,24 @@ static int add_objects(ViommuBus *bus)
     return r;
 }
 
-bool viommu_bus_new(ViommuLoop *loop, ViommuManager *manager, const char *group, ViommuBus **ret_bus,
-                    GError **error)
+bool viommu_bus_new(const ViommuBusContext *context, ViommuBus **ret_bus, GError **error)
 {
     g_autoptr(ViommuBus) bus = g_new0(ViommuBus, 1);
-    bool user = !group;
+    bool user = !context->group;
+    ViommuAuthContext auth;
     int r;
 
-    bus->manager = manager;
+    bus->manager = context->manager;
     bus->waiting = g_hash_table_new(NULL, NULL);
-    r = connect_bus(bus, loop, user);
+    r = connect_bus(bus, context->loop, user);
     if (r < 0) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot connect to the %s bus: %s%s",
                     user ? "user's" : "system", g_strerror(-r),
                     user ? "; is DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR set?" : "");
         return false;
     }
-    bus->auth = viommu_auth_new(bus->asking, group);
+    auth = (ViommuAuthContext){context->loop, context->accounts, bus->asking, context->group};
+    bus->auth = viommu_auth_new(&auth);
     bus->clients = viommu_bus_clients_new(bus->asking, on_client_gone, bus);
     r = add_objects(bus);
     if (r < 0) {

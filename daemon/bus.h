@@ -27,10 +27,17 @@ typedef struct ViommuBus {
 /* Each keeps its message, and the files that came with it. */
 #define VIOMMU_BUS_WAITING_MAX_PER_USER 1024u
 
-/** Connects to the system's bus and puts the objects there; @loop and @manager are borrowed.  @group: whose members may
- *  launch; NULL: to the user's bus.  When the bus is lost the loop ends.  Fails: BACKEND when there is no bus; INTERNAL. */
-bool viommu_bus_new(ViommuLoop *loop, ViommuManager *manager, const char *group, ViommuBus **ret_bus,
-                    GError **error);
+/* What the bus works with; all borrowed. */
+typedef struct ViommuBusContext {
+    ViommuLoop *loop;
+    ViommuManager *manager;
+    ViommuWorker *accounts; /* as auth.h has it */
+    const char *group;      /* whose members may launch; NULL: it is the user's bus */
+} ViommuBusContext;
+
+/** Connects to the system's or the user's bus and puts the objects there.  When the bus is lost the loop ends.
+ *  Fails: BACKEND when there is no bus; INTERNAL. */
+bool viommu_bus_new(const ViommuBusContext *context, ViommuBus **ret_bus, GError **error);
 /** Sends what is still to be sent, and disconnects. */
 void viommu_bus_free(ViommuBus *bus);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuBus, viommu_bus_free)

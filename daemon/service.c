@@ -30,6 +30,8 @@
 
 /* Threads for what is asked of the host, for everybody. */
 #define HOST_THREADS 2u
+/* Look-ups of users, none of whom has more than one. */
+#define ACCOUNT_THREADS 4u
 
 /* The end takes at most so long, once nothing is under way; systemd waits a little longer for all of it (TimeoutStopSec=). */
 #define SETTLE_USEC   (1 * G_USEC_PER_SEC)
@@ -241,12 +243,14 @@ static bool make_workers(Service *service, unsigned *ret_connections, GError **e
            viommu_worker_new(service->loop, n, share, &workers->ends, error) &&
            viommu_worker_new(service->loop, n, share, &workers->calls, error) &&
            viommu_worker_new(service->loop, VIOMMU_BACKEND_AGENTS, 0, &workers->agents, error) &&
-           viommu_worker_new(service->loop, HOST_THREADS, 0, &workers->host, error);
+           viommu_worker_new(service->loop, HOST_THREADS, 0, &workers->host, error) &&
+           viommu_worker_new(service->loop, ACCOUNT_THREADS, 1, &workers->accounts, error);
 }
 
 static bool open_backend(Service *service, GError **error)
 {
     ViommuManagerContext context;
+    ViommuBusContext bus;
     unsigned n_connections;
 
     set_shares(service);
@@ -271,8 +275,9 @@ static bool open_backend(Service *service, GError **error)
                                      viommu_backend_watch_consoles(service->backend, on_console, service)};
     service->manager = viommu_manager_new(&context);
     /* The objects are there before the first machine is found, the name only afterwards. */
-    return viommu_bus_new(service->loop, service->manager,
-                          service->options->user ? NULL : service->config->group, &service->bus, error) &&
+    bus = (ViommuBusContext){service->loop, service->manager, service->workers.accounts,
+                             service->options->user ? NULL : service->config->group};
+    return viommu_bus_new(&bus, &service->bus, error) &&
            viommu_backend_watch(service->backend, on_news, service, error);
 }
 
@@ -331,13 +336,13 @@ static void on_stop(void *data)
     viommu_manager_end(service->manager, on_ended, service);
 }
 
-#define N_WORKERS 5u
+#define N_WORKERS 6u
 
 static ViommuWorker **worker_at(Service *service, size_t i)
 {
     ViommuWorkers *workers = &service->workers;
     ViommuWorker **const all[N_WORKERS] = {&workers->agents, &workers->calls, &workers->launches,
-                                           &workers->ends, &workers->host};
+                                           &workers->ends,   &workers->host,  &workers->accounts};
 
     return all[i];
 }

@@ -11,4 +11,5 @@ typedef struct ViommuWorkers {
     ViommuWorker *calls;    /* what a running QEMU can make wait */
     ViommuWorker *agents;   /* what a guest can make wait */
     ViommuWorker *host;     /* what is asked of the host, for everybody */
+    ViommuWorker *accounts; /* the system's user database, which may be on another host */
 } ViommuWorkers;

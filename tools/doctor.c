@@ -102,7 +102,7 @@ static void check_group(ViommuExamination *examination, const ViommuPatient *pat
     else if (patient->uid == 0)
         TELL(OK, NULL, "root may launch; so may members of group '%s'", group);
     else
-        TELL(PROBLEM, g_strdup_printf("as root: \"usermod -aG %s USER\", then connect again", group),
+        TELL(PROBLEM, g_strdup_printf("as root: \"usermod -aG %s USER\"", group),
              "you are not in group '%s' and may not launch", group);
 }
 
