@@ -2,6 +2,7 @@
 /* auth-polkit: org.freedesktop.PolicyKit1.Authority.CheckAuthorization, there and back. */
 #include "daemon/auth-polkit.h"
 
+#include "lib/console-text.h"
 #include "lib/error.h"
 
 #define FLAG_INTERACTIVE 1u
@@ -18,17 +19,42 @@ static const char *const absent[] = {
     "org.freedesktop.systemd1.UnitMasked",
 };
 
+/* What is to be done, as it stands in polkit's message: "to stop the virtual machine ...". */
+static const struct {
+    const char *member, *words;
+} operations[] = {
+    {"Stop", "stop"},
+    {"Kill", "kill"},
+    {"Reset", "reset"},
+    {"Extend", "extend the lease of"},
+    {"OpenConsole", "use the console of"},
+    {"Verify", "look inside of"},
+    {"GetDomainXML", "read the configuration of"},
+};
+
+static const char *operation_of(sd_bus_message *call)
+{
+    const char *member = sd_bus_message_get_member(call);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(operations); i++)
+        if (g_strcmp0(operations[i].member, member) == 0)
+            return operations[i].words;
+    return "manage";
+}
+
 /* The subject is a connection, not a process: another process may have that number by the time polkit looks. */
 static int append_question(sd_bus_message *question, sd_bus_message *call, const ViommuMachine *machine)
 {
     uint32_t flags = sd_bus_message_get_allow_interactive_authorization(call) > 0 ? FLAG_INTERACTIVE : 0;
     g_autofree char *owner = g_strdup_printf("%u", machine->owner_uid);
+    /* Of a domain that was found it may be anything. */
+    g_autofree char *name = viommu_console_text_clean(machine->name);
     int r = sd_bus_message_append(question, "(sa{sv})s", "system-bus-name", 1, "name", "s",
                                   sd_bus_message_get_sender(call), VIOMMU_POLKIT_MANAGE_ALL);
 
     if (r >= 0)
-        r = sd_bus_message_append(question, "a{ss}us", 2, "machine", machine->name, "owner", owner, flags,
-                                  "");
+        r = sd_bus_message_append(question, "a{ss}us", 3, "machine", name, "owner", owner, "operation",
+                                  operation_of(call), flags, "");
     return r;
 }
 

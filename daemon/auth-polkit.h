@@ -10,7 +10,8 @@
 
 #define VIOMMU_POLKIT_MANAGE_ALL "org.viommu1.manage-all"
 
-/** Asks about the sender of @call, with the machine's name and owner for polkit's rules.  @handler gets the answer, unless
+/** Asks about the sender of @call, with the machine's name and owner, and what is to be done, for polkit's rules and its
+ *  message.  @handler gets the answer, unless
  *  *ret_slot is unreferenced before.  Below 0 as sd-bus returns it. */
 int viommu_polkit_ask(sd_bus_message *call, const ViommuMachine *machine, sd_bus_message_handler_t handler,
                       void *userdata, sd_bus_slot **ret_slot);

@@ -42,7 +42,7 @@ static void append_printable(GString *text, const char *at)
         g_string_append_unichar(text, g_unichar_isprint(character) ? character : '?');
 }
 
-static char *clean(const void *data, size_t size)
+char *viommu_console_text_clean_bytes(const void *data, size_t size)
 {
     g_autofree char *valid = g_utf8_make_valid(data, (gssize)size);
     GString *text = g_string_new(NULL);
@@ -72,12 +72,12 @@ static const char *end_of(const char *text)
 
 char *viommu_console_text_clean(const char *text)
 {
-    return clean(text, strlen(text));
+    return viommu_console_text_clean_bytes(text, strlen(text));
 }
 
 char *viommu_console_text_tail(const void *data, size_t size)
 {
-    g_autofree char *text = clean(data, size), *joined = NULL;
+    g_autofree char *text = viommu_console_text_clean_bytes(data, size), *joined = NULL;
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     g_autoptr(GPtrArray) kept = g_ptr_array_new();
 

@@ -134,16 +134,31 @@ static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
+/* Where guests of several people run, what keeps them in is worth a word.  Emulation of another architecture nobody takes for KVM. */
+static void warn_of_emulation(ViommuPlanBuild *build)
+{
+    const ViommuAsker *asker = build->input->asker;
+
+    if (!asker || asker->kind == VIOMMU_ASKER_OWN ||
+        (int)build->plan->arch != viommu_host_arch(build->input->host))
+        return;
+    viommu_plan_warn(
+        build, "accelerator tcg, as libvirt offers no KVM here, is no security boundary: make /dev/kvm work "
+               "(modules kvm_intel or kvm_amd, virtualisation in the host's firmware); to have no "
+               "machine fall back to it, set [machine] accelerator=kvm in viommud.conf");
+}
+
 static bool settle_accelerator(ViommuPlanBuild *build, GError **error)
 {
     uint64_t there = build->emulator->accelerators;
     bool kvm = there & VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM), tcg = there & VIOMMU_BIT(VIOMMU_ACCELERATOR_TCG);
     int wanted = build->request->accelerator;
-    bool said = wanted != VIOMMU_UNSET && wanted != VIOMMU_ACCELERATOR_AUTO;
+    bool said = wanted != VIOMMU_UNSET && wanted != VIOMMU_ACCELERATOR_AUTO, free;
 
     if (!said)
         wanted = (int)build->input->policy->accelerator;
-    if (wanted == VIOMMU_ACCELERATOR_AUTO)
+    free = wanted == VIOMMU_ACCELERATOR_AUTO;
+    if (free)
         wanted = kvm ? VIOMMU_ACCELERATOR_KVM : VIOMMU_ACCELERATOR_TCG;
     if ((wanted == VIOMMU_ACCELERATOR_KVM && !kvm) || (wanted == VIOMMU_ACCELERATOR_TCG && !tcg))
         return viommu_plan_refuse(
@@ -151,6 +166,8 @@ static bool settle_accelerator(ViommuPlanBuild *build, GError **error)
             viommu_enum_to_string(&viommu_enum_accelerator, wanted), viommu_arch_to_string(build->plan->arch),
             kvm || tcg ? kvm ? "; 'kvm' is" : "; 'tcg' is" : "");
     build->plan->accelerator = (ViommuAccelerator)wanted;
+    if (free && wanted == VIOMMU_ACCELERATOR_TCG)
+        warn_of_emulation(build);
     if (!said)
         viommu_plan_note(build, "accelerator %s, %s", viommu_enum_to_string(&viommu_enum_accelerator, wanted),
                          build->input->policy->accelerator == VIOMMU_ACCELERATOR_AUTO

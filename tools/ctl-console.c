@@ -8,6 +8,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "lib/console-text.h"
 #include "lib/error.h"
 #include "lib/names.h"
 #include "tools/ctl-machine.h"
@@ -83,7 +84,16 @@ static bool write_all(int fd, const char *data, size_t size, GError **error)
     return true;
 }
 
-static bool copy_all(int fd, GError **error)
+/* A guest's words must not steer the terminal of who reads them.  Where a piece ends in the middle of something, the rest of it is
+ * shown; a control character it cannot become, as each piece is looked at for itself. */
+static bool write_clean(const char *data, size_t size, GError **error)
+{
+    g_autofree char *text = viommu_console_text_clean_bytes(data, size);
+
+    return write_all(STDOUT_FILENO, text, strlen(text), error);
+}
+
+static bool copy_log(int fd, bool raw, GError **error)
 {
     char buffer[8192];
     size_t size = sizeof(buffer);
@@ -91,7 +101,7 @@ static bool copy_all(int fd, GError **error)
     while (read_some(fd, buffer, &size, error)) {
         if (size == 0)
             return true;
-        if (!write_all(STDOUT_FILENO, buffer, size, error))
+        if (raw ? !write_all(STDOUT_FILENO, buffer, size, error) : !write_clean(buffer, size, error))
             return false;
         size = sizeof(buffer);
     }
@@ -170,7 +180,7 @@ static bool print_log(ViommuCtl *ctl, GError **error)
     call.arguments = g_variant_new("(s)", ctl->words[0]);
     if (!viommu_client_call_fd(client, &call, &fd, error))
         return false;
-    good = copy_all(fd, error);
+    good = copy_log(fd, ctl->raw || !ctl->output.terminal, error);
     close(fd);
     return good;
 }

@@ -90,6 +90,8 @@ static const struct {
      "client: stay, and remove the machine at the end; or none (over the request's lease.bind)"},
     {"log", 0, NULL, offsetof(ViommuCtl, log), V(CONSOLE), NULL,
      "Print what the console has printed, also of a machine that is gone"},
+    {"raw", 0, NULL, offsetof(ViommuCtl, raw), V(CONSOLE), NULL,
+     "With --log: every byte as it is, also to a terminal"},
     {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(STOP) | V(VERIFY), NULL,
      "How long the guest may take to power off before it is ended, default 30; or to prove itself, default "
      "the site's"},

@@ -3,6 +3,7 @@
 #include <locale.h>
 #include <stdio.h>
 
+#include "lib/console-text.h"
 #include "tools/ctl-options.h"
 #include "tools/failure.h"
 
@@ -17,7 +18,9 @@ static int fail(ViommuCtl *ctl, const GError *error)
 /* For a person who typed it wrong: on standard error even with --json, since no verb ran. */
 static int fail_usage(const GError *error)
 {
-    fprintf(stderr, "viommuctl: %s\n", error->message);
+    g_autofree char *message = viommu_console_text_clean(error->message);
+
+    fprintf(stderr, "viommuctl: %s\n", message);
     return viommu_failure_exit_status(error);
 }
 

@@ -11,6 +11,7 @@ typedef struct ViommuCtl {
     /* Options; NULL or false when not given. */
     const char *wait, *name, *request_id, *timeout, *host, *order, *connect, *lease, *bind, *root;
     bool log; /* console */
+    bool raw; /* console --log */
     bool user, system, json, xml, inventory, no_color, no_ask_password, help, version;
     /* The words after the verb, as many as the verb's row allows. */
     char **words;

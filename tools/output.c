@@ -67,11 +67,33 @@ void viommu_output_format(const ViommuOutput *output, const char *format, ...)
     viommu_output_text(output, VIOMMU_STYLE_PLAIN, text);
 }
 
+/* As \uXXXX, which JSON takes for the same: what steers a terminal, or the order in which its reader sees what follows.  Outside
+ * of strings there is nothing of the kind. */
+static void append_escaped(GString *text, gunichar character)
+{
+    if (character < 0x7f || g_unichar_isprint(character))
+        g_string_append_unichar(text, character);
+    else if (character < 0x10000)
+        g_string_append_printf(text, "\\u%04x", character);
+    else
+        g_string_append_printf(text, "\\u%04x\\u%04x", 0xd800 + ((character - 0x10000) >> 10),
+                               0xdc00 + ((character - 0x10000) & 0x3ff));
+}
+
+static char *escape(const char *json)
+{
+    GString *text = g_string_sized_new(strlen(json));
+
+    for (const char *at = json; *at; at = g_utf8_next_char(at))
+        append_escaped(text, g_utf8_get_char(at));
+    return g_string_free(text, FALSE);
+}
+
 void viommu_output_json(GVariant *tree)
 {
     g_autoptr(GVariant) owned = g_variant_take_ref(tree);
     JsonNode *node = json_gvariant_serialize(owned);
-    g_autofree char *text = json_to_string(node, TRUE);
+    g_autofree char *json = json_to_string(node, TRUE), *text = escape(json);
 
     json_node_unref(node);
     printf("%s\n", text);
@@ -131,9 +153,12 @@ void viommu_output_warning(const ViommuOutput *output, const char *text)
 
 void viommu_output_progress(ViommuOutput *output, const char *text)
 {
+    g_autofree char *shown = NULL;
+
     if (!output->terminal_error)
         return;
-    fprintf(stderr, "\r\033[K%s", text);
+    shown = viommu_console_text_clean(text);
+    fprintf(stderr, "\r\033[K%s", shown);
     output->in_progress = true;
 }
 

@@ -29,7 +29,7 @@ void viommu_output_open(ViommuOutput *output, bool json, bool no_color);
 /** Text for standard output.  On a terminal control characters other than newlines are shown as '?'. */
 void viommu_output_text(const ViommuOutput *output, ViommuStyle style, const char *text);
 void viommu_output_format(const ViommuOutput *output, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/** @tree as pretty-printed JSON; an empty maybe is null.  Consumes one reference: a floating @tree is taken. */
+/** @tree as pretty-printed JSON, in which nothing steers a terminal: it is escaped; an empty maybe is null.  Consumes one reference: a floating @tree is taken. */
 void viommu_output_json(GVariant *tree);
 /** With --json {"error": {name, message, reasons}} on standard output, else text on standard error.
  *  @reasons aa{sv} with model (optional), rule, text; may be NULL. */

@@ -39,6 +39,25 @@ START_TEST(made_fit)
 }
 END_TEST
 
+/* Cut anywhere, no piece has what steers a terminal: neither ESC nor C1, as a byte or in UTF-8. */
+START_TEST(in_pieces)
+{
+    static const char text[] = "\x1b]0;title\x07 \xc2\x9b"
+                               "31m\x9b"
+                               "2J \x1b[1m\r\n\0 \xe2\x80\xae \x7f\xc2\x80";
+
+    for (size_t cut = 0; cut <= sizeof(text); cut++) {
+        g_autofree char *first = viommu_console_text_clean_bytes(text, cut);
+        g_autofree char *rest = viommu_console_text_clean_bytes(text + cut, sizeof(text) - cut);
+        g_autofree char *both = g_strconcat(first, rest, NULL);
+
+        ck_assert(g_utf8_validate(both, -1, NULL));
+        for (const char *at = both; *at; at = g_utf8_next_char(at))
+            ck_assert_msg(*at == '\n' || g_unichar_isprint(g_utf8_get_char(at)), "cut at %zu: %s", cut, both);
+    }
+}
+END_TEST
+
 START_TEST(the_last_lines)
 {
     g_autoptr(GString) text = g_string_new(NULL);
@@ -85,4 +104,4 @@ START_TEST(any_bytes)
 }
 END_TEST
 
-UNIT_MAIN("console-text", made_fit, the_last_lines, bounded_at_a_character, any_bytes)
+UNIT_MAIN("console-text", in_pieces, made_fit, the_last_lines, bounded_at_a_character, any_bytes)
