@@ -152,12 +152,11 @@ bool viommu_root_number(const ViommuRoot *root, uint64_t *ret_number, const char
                                       ret_number, NULL);
 }
 
-char *viommu_root_link(const ViommuRoot *root, const char *format, ...)
+static char *read_link(const ViommuRoot *root, const char *path)
 {
     char target[1024];
     ssize_t length;
     int fd;
-    PATH_OF(path, format);
 
     fd = open_below(root, path, O_PATH | O_NOFOLLOW);
     if (fd < 0)
@@ -167,7 +166,39 @@ char *viommu_root_link(const ViommuRoot *root, const char *format, ...)
     if (length <= 0 || (size_t)length == sizeof target || !g_utf8_validate(target, length, NULL))
         return NULL;
     target[length] = 0;
-    return g_path_get_basename(target);
+    return g_strdup(target);
+}
+
+char *viommu_root_link(const ViommuRoot *root, const char *format, ...)
+{
+    g_autofree char *target = NULL;
+    PATH_OF(path, format);
+
+    target = read_link(root, path);
+    return target ? g_path_get_basename(target) : NULL;
+}
+
+char *viommu_root_target(const ViommuRoot *root, const char *format, ...)
+{
+    PATH_OF(path, format);
+
+    return read_link(root, path);
+}
+
+char **viommu_root_lines(const ViommuRoot *root, const char *path, size_t max)
+{
+    int reason;
+    g_autoptr(GBytes) bytes = viommu_root_bytes(root, path, max, &reason);
+    g_autofree char *text = NULL;
+    const char *data;
+    size_t length;
+
+    if (!bytes)
+        return NULL;
+    /* An empty file has no data at all. */
+    data = g_bytes_get_data(bytes, &length);
+    text = g_strndup(data ? data : "", length);
+    return g_strsplit(text, "\n", -1);
 }
 
 static int compare_names(const void *a, const void *b)

@@ -25,6 +25,8 @@ bool viommu_root_number(const ViommuRoot *root, uint64_t *ret_number, const char
     G_GNUC_PRINTF(3, 4);
 /** The last part of where a link leads; NULL when there is no link. Owned, g_free(). */
 char *viommu_root_link(const ViommuRoot *root, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/** The same, all of it: "../../devices/pci0000:00/...". Owned, g_free(). */
+char *viommu_root_target(const ViommuRoot *root, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /** The kernel's release, "6.12.43+deb13-amd64": a service may see nothing of /proc, and on this machine needs not. Owned, g_free(). */
 char *viommu_root_release(const ViommuRoot *root);
 /** The names in a directory, sorted; NULL when there is none. Owned, g_strfreev(). */
@@ -32,6 +34,9 @@ char **viommu_root_list(const ViommuRoot *root, const char *format, ...) G_GNUC_
 bool viommu_root_exists(const ViommuRoot *root, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /** Whether the caller may open a file for reading and writing: 1 or 0; VIOMMU_UNSET: there is no such file. */
 int viommu_root_usable(const ViommuRoot *root, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/** The lines of a file of at most @max bytes that may hold any bytes but 0, and at the end an empty one; NULL: it cannot be read.
+ *  Owned, g_strfreev(). */
+char **viommu_root_lines(const ViommuRoot *root, const char *path, size_t max);
 /** All of a file of at most @max bytes.  NULL: it cannot be read, and *ret_errno says why (EFBIG: it is longer). */
 GBytes *viommu_root_bytes(const ViommuRoot *root, const char *path, size_t max, int *ret_errno);
 

@@ -14,6 +14,8 @@ extern const ViommuFields viommu_topology_table_fields, viommu_topology_iommu_fi
 void viommu_topology_read_tables(const ViommuRoot *root, ViommuTopology *topology);
 void viommu_topology_read_iommus(const ViommuRoot *root, ViommuTopology *topology);
 void viommu_topology_read_devices(const ViommuRoot *root, ViommuTopology *topology);
+/** Of the devices that were read. */
+void viommu_topology_read_uses(const ViommuRoot *root, ViommuTopology *topology);
 void viommu_topology_read_nodes(const ViommuRoot *root, ViommuTopology *topology);
 
 /** Checks a whole ACPI table that should be @name: header, length, checksum, every structure inside its bounds.  The number of

@@ -127,6 +127,34 @@ static void read_kernel(const ViommuRoot *root, ViommuTopology *topology)
     read_kernel_options(root, topology);
 }
 
+/* "alias vfio_pci:v000015B3d0000101Esv*sd*bc*sc*i* mlx5_vfio_pci" */
+static void read_vfio_drivers(const ViommuRoot *root, ViommuTopology *topology)
+{
+    g_autofree char *release = viommu_root_release(root);
+    g_autofree char *path = g_strdup_printf("lib/modules/%s/modules.alias", release ? release : "");
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    GPtrArray *names;
+    g_auto(GStrv) lines = viommu_root_lines(root, path, 16 * 1024 * 1024);
+
+    if (!lines)
+        return;
+    names = g_ptr_array_new();
+    for (char **line = lines; *line && names->len < 64; line++) {
+        const char *name = g_str_has_prefix(*line, "alias vfio_pci:") ? strrchr(*line, ' ') + 1 : NULL;
+
+        if (!name)
+            continue;
+        if (!g_hash_table_contains(seen, name) && g_utf8_validate(name, -1, NULL)) {
+            g_ptr_array_add(names, g_strdup(name));
+            g_hash_table_add(seen, g_ptr_array_index(names, names->len - 1));
+        }
+    }
+    if (!g_hash_table_contains(seen, "vfio-pci") && !g_hash_table_contains(seen, "vfio_pci"))
+        g_ptr_array_add(names, g_strdup("vfio-pci"));
+    g_ptr_array_add(names, NULL);
+    topology->vfio_drivers = (char **)g_ptr_array_free(names, FALSE);
+}
+
 /* A service may have a /dev of its own with hardly anything in it: that says nothing of the kernel.  The node stands there before
  * the module is loaded, the class device after. */
 static int device_node(const ViommuRoot *root, const char *node, const char *misc)
@@ -148,6 +176,8 @@ bool viommu_topology_read(const char *path, ViommuTopology *topology, GError **e
     viommu_topology_read_tables(root, topology);
     viommu_topology_read_iommus(root, topology);
     viommu_topology_read_devices(root, topology);
+    viommu_topology_read_uses(root, topology);
+    read_vfio_drivers(root, topology);
     viommu_topology_read_nodes(root, topology);
     topology->vfio = device_node(root, "vfio/vfio", "vfio");
     topology->iommufd = device_node(root, "iommu", "iommu");

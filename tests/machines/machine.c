@@ -194,6 +194,10 @@ void host_add_vfio(const Host *host, bool iommufd)
 void host_set_kernel(const Host *host, const char *release)
 {
     add_line(host, "proc/sys/kernel", "osrelease", "%s", release);
+    /* It can be seen that nothing is mounted, swapped or routed. */
+    host_add_file(host, "proc/1/mountinfo", "");
+    host_add_file(host, "proc/1/net/dev", "");
+    host_add_file(host, "proc/swaps", "");
 }
 
 void host_set_command_line(const Host *host, const char *text)

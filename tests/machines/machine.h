@@ -50,7 +50,7 @@ void host_add_acpi(const Host *host);
 void host_add_node(const Host *host, int node, uint64_t memory_mib);
 void host_add_huge_pages(const Host *host, int node, uint64_t size_kib, unsigned total, unsigned free);
 void host_add_vfio(const Host *host, bool iommufd);
-/** @release as uname says it. */
+/** @release as uname says it.  This kernel's mounts, swap and network can be seen, and there are none. */
 void host_set_kernel(const Host *host, const char *release);
 void host_set_command_line(const Host *host, const char *text);
 void host_set_locked_limit(const Host *host, int pid, const char *soft, const char *hard);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-uses: what the host does with its devices is seen through whatever stands between, and nobody gets such a device. */
+#include "tests/unit/unit.h"
+
+#include <string.h>
+#include "lib/placement.h"
+#include "tests/machines/machine.h"
+
+#define NVME "0000:01:00.0"
+#define NIC  "0000:02:00.0"
+#define GPU  "0000:03:00.0"
+#define USB  "0000:04:00.0"
+#define MATE "0000:05:00.1"
+#define NEAR "0000:05:00.0"
+
+static const HostDevice devices[] = {
+    {NVME, 0x144d, 0xa808, 0x010802, "nvme", "0000:00:1c.0", "dmar0", 1, -1, NULL},
+    {NIC, 0x8086, 0x1572, 0x020000, "i40e", "0000:00:1c.0", "dmar0", 2, -1, NULL},
+    {GPU, 0x10de, 0x1f36, 0x030000, "nouveau", "0000:00:1c.0", "dmar0", 3, -1, NULL},
+    {USB, 0x8086, 0xa36d, 0x0c0330, "xhci_hcd", "0000:00:1c.0", "dmar0", 4, -1, NULL},
+    /* The free one of a group whose other has a disk. */
+    {NEAR, 0x8086, 0x1572, 0x020000, NULL, "0000:00:1c.0", "dmar0", 5, -1, NULL},
+    {MATE, 0x144d, 0xa808, 0x010802, "nvme", "0000:00:1c.0", "dmar0", 5, -1, NULL},
+};
+
+#define PCI(address) "sys/devices/pci0000:00/0000:00:1c.0/" address
+#define DISK         PCI(NVME) "/nvme/nvme0/nvme0n1"
+#define PORT         PCI(NIC) "/net/eth0"
+#define MOUNTS(line)                                \
+    {                                               \
+        "proc/1/mountinfo", "22 1 " line "\n", NULL \
+    }
+#define FILE_OF(a, b) \
+    {                 \
+        a, b, NULL    \
+    }
+#define LINK_OF(a, b) \
+    {                 \
+        a, NULL, b    \
+    }
+#define LINES_MAX 10
+
+/* A disk with two partitions, and a network port, that nobody uses. */
+static void make_host(const Host *host)
+{
+    host_add_acpi(host);
+    host_set_kernel(host, "6.12.43");
+    host_add_iommu(host, &(HostIommu){.name = "dmar0"});
+    host_add_vfio(host, false);
+    for (size_t i = 0; i < G_N_ELEMENTS(devices); i++)
+        host_add_device(host, &devices[i]);
+    host_add_file(host, DISK "/dev", "259:0\n");
+    host_add_file(host, DISK "/nvme0n1p1/dev", "259:1\n");
+    host_add_file(host, DISK "/nvme0n1p1/partition", "1\n");
+    host_add_file(host, DISK "/nvme0n1p2/dev", "259:2\n");
+    host_add_file(host, DISK "/nvme0n1p2/partition", "2\n");
+    host_add_link(host, "sys/block/nvme0n1", DISK);
+    host_add_file(host, PORT "/operstate", "down\n");
+    host_add_link(host, "sys/class/net/eth0", PORT);
+}
+
+typedef struct Entry {
+    const char *path, *text, *link; /* a file, or a link */
+} Entry;
+
+typedef struct Case {
+    const char *address, *uses; /* joined by "; "; NULL: free */
+    Entry entries[LINES_MAX];
+} Case;
+
+/* The last of one path counts. */
+static const Case cases[] = {
+    {NVME, NULL, {{NULL}}},
+    {NIC, NULL, {{NULL}}},
+    {NVME, "nvme0n1p2 is mounted at /", {MOUNTS("259:2 / / rw - ext4 /dev/root rw")}},
+    {NVME,
+     "nvme0n1p1 is mounted at /boot/efi",
+     {MOUNTS("0:40 /sub /boot/efi rw shared:1 master:2 - btrfs /dev/nvme0n1p1 rw")}},
+    {NVME, "nvme0n1 is of a btrfs that is mounted", {LINK_OF("sys/fs/btrfs/1-2/devices/nvme0n1", DISK)}},
+    {NVME,
+     "nvme0n1p1 holds swap",
+     {FILE_OF("proc/swaps", "Filename\tType\n/dev/nvme0n1p1 partition 1 0 -2\n")}},
+    {NVME,
+     "nvme0n1p2 is part of md0; md0 is part of dm-1; dm-1 is mounted at /srv",
+     {LINK_OF(DISK "/nvme0n1p2/holders/md0", "sys/devices/virtual/block/md0"),
+      FILE_OF("sys/devices/virtual/block/md0/dev", "9:0\n"),
+      LINK_OF("sys/block/md0", "sys/devices/virtual/block/md0"),
+      LINK_OF("sys/devices/virtual/block/md0/holders/dm-1", "sys/devices/virtual/block/dm-1"),
+      FILE_OF("sys/devices/virtual/block/dm-1/dev", "253:1\n"),
+      LINK_OF("sys/block/dm-1", "sys/devices/virtual/block/dm-1"),
+      MOUNTS("253:1 / /srv rw - xfs /dev/mapper/srv rw")}},
+    {NVME,
+     "nvme1n1 is mounted at /var",
+     {FILE_OF("sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme1n1/dev", "259:9\n"),
+      LINK_OF("sys/block/nvme1n1", "sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme1n1"),
+      LINK_OF("sys/class/nvme-subsystem/nvme-subsys0", "sys/devices/virtual/nvme-subsystem/nvme-subsys0"),
+      LINK_OF("sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0", PCI(NVME) "/nvme/nvme0"),
+      LINK_OF("sys/class/nvme/nvme0", PCI(NVME) "/nvme/nvme0"),
+      MOUNTS("259:9 / /var rw - ext4 /dev/nvme1n1 rw")}},
+    {NVME,
+     "nvme0n1p1 is of a ZFS pool",
+     {FILE_OF("run/udev/data/b259:1", "E:ID_FS_TYPE=zfs_member\n"),
+      FILE_OF("sys/module/zfs/version", "2\n")}},
+    {NIC, "eth0 is up", {FILE_OF(PORT "/operstate", "up\n")}},
+    {NIC, "eth0 is up", {FILE_OF(PORT "/carrier", "1\n")}},
+    {NIC,
+     "eth0 carries the default route",
+     {FILE_OF("proc/1/net/route", "Iface\nenp0\t0000A8C0\t0\t1\t0\t0\t0\t00FFFFFF\n"
+                                  "eth0\t00000000\t0102A8C0\t0003\t0\t0\t0\t00000000\n")}},
+    {NIC,
+     "eth0 has routes and an address",
+     {FILE_OF("proc/1/net/route", "Iface\neth0\t0002A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\n")}},
+    {NIC,
+     "eth0 carries the default route through br0",
+     {FILE_OF(PORT "/upper_bond0/x", ""), FILE_OF("sys/class/net/bond0/upper_bond0.7/x", ""),
+      FILE_OF("sys/class/net/bond0.7/upper_br0/x", ""),
+      FILE_OF("proc/1/net/ipv6_route", "00000000000000000000000000000000 00 00 00 fe80 400 1 0 3 br0\n"
+                                       "fe800000000000000000000000000000 40 00 00 0 100 1 0 1 eth0\n")}},
+    {NIC,
+     "its network port has driver i40e, and what that does cannot be seen from here",
+     {FILE_OF("proc/1/net/dev", "Inter-|\n face |\n  lo: 0\n")}},
+    {NIC,
+     "its virtual function 0000:02:02.0 is used by driver vfio-pci",
+     {LINK_OF(PCI(NIC) "/virtfn0", PCI("0000:02:02.0")),
+      LINK_OF(PCI("0000:02:02.0") "/driver", "sys/bus/pci/drivers/vfio-pci"),
+      FILE_OF("sys/bus/pci/drivers/vfio-pci/x", ""),
+      LINK_OF("sys/bus/pci/devices/0000:02:02.0", PCI("0000:02:02.0"))}},
+    {GPU, "it is the display that the host started with", {FILE_OF(PCI(GPU) "/boot_vga", "1\n")}},
+    {GPU,
+     "card0-DP-1 has a monitor",
+     {FILE_OF(PCI(GPU) "/drm/card0/card0-DP-1/status", "connected\n"),
+      LINK_OF("sys/class/drm/card0-DP-1", PCI(GPU) "/drm/card0/card0-DP-1")}},
+    {GPU,
+     "fb0 is a framebuffer of the host's console",
+     {FILE_OF(PCI(GPU) "/graphics/fb0/name", "x"),
+      LINK_OF("sys/class/graphics/fb0", PCI(GPU) "/graphics/fb0")}},
+    {USB,
+     "input3 is a keyboard or another input device of the host",
+     {FILE_OF(PCI(USB) "/usb1/1-1/input/input3/name", "Keyboard\n"),
+      LINK_OF("sys/class/input/input3", PCI(USB) "/usb1/1-1/input/input3")}},
+    {USB,
+     "sda1 is mounted at /media/stick",
+     {FILE_OF(PCI(USB) "/usb1/1-2/block/sda/sda1/dev", "8:1\n"),
+      FILE_OF(PCI(USB) "/usb1/1-2/block/sda/sda1/partition", "1\n"),
+      LINK_OF("sys/block/sda", PCI(USB) "/usb1/1-2/block/sda"),
+      MOUNTS("8:1 / /media/stick rw - vfat /dev/sda1 rw")}},
+    {NEAR,
+     "nvme2n1 is mounted at /home",
+     {FILE_OF(PCI(MATE) "/nvme/nvme2/nvme2n1/dev", "259:7\n"),
+      LINK_OF("sys/block/nvme2n1", PCI(MATE) "/nvme/nvme2/nvme2n1"),
+      MOUNTS("259:7 / /home rw - ext4 /dev/nvme2n1 rw")}},
+};
+
+static void add_entries(const Host *host, const Entry *entries)
+{
+    for (const Entry *entry = entries; entry->path; entry++)
+        if (entry->link)
+            host_add_link(host, entry->path, entry->link);
+        else
+            host_add_file(host, entry->path, entry->text);
+}
+
+/* What a plan for @address says, for root. */
+static void assert_refusal(const ViommuTopology *topology, const Case *row)
+{
+    g_autofree char *text = g_strdup_printf("{'hostdevs': <[{'address': <'%s'>}]>}", row->address);
+    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
+    g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
+    const ViommuAsker root = {.kind = VIOMMU_ASKER_ROOT};
+    ViommuSite site;
+    ViommuPlacementInput input = {.request = request, .topology = topology, .asker = &root, .site = &site};
+    g_autoptr(GError) error = NULL;
+    ViommuPlacement placement;
+    const char *rule = NULL;
+
+    viommu_site_init(&site);
+    viommu_placement_init(&placement);
+    ck_assert_int_eq(viommu_placement_choose(&input, &placement, &rule, &error), row->uses == NULL);
+    if (row->uses) {
+        ck_assert_str_eq(rule, "hostdev-in-use");
+        ck_assert_int_eq(error->code, VIOMMU_ERROR_POLICY_REFUSED);
+        ck_assert_msg(strstr(error->message, row->uses) != NULL, "%s, instead of: %s", error->message,
+                      row->uses);
+    } else {
+        /* Another viommud's, or the time after: it is looked at again. */
+        ck_assert(viommu_placement_check_again(&input, &placement, NULL));
+    }
+    viommu_placement_clear(&placement);
+    viommu_placement_init(&placement);
+    site.root_takes_used = true;
+    if (!g_str_equal(row->address, NEAR))
+        ck_assert(viommu_placement_choose(&input, &placement, &rule, NULL));
+    viommu_placement_clear(&placement);
+    viommu_site_clear(&site);
+}
+
+START_TEST(what_the_host_uses)
+{
+    char root[] = "/tmp/viommu-uses-XXXXXX";
+    const Host host = {root};
+    g_autofree char *remove = NULL;
+    ViommuTopology topology;
+
+    ck_assert_ptr_nonnull(g_mkdtemp(root));
+    remove = g_strdup_printf("rm -r %s", root);
+    make_host(&host);
+    add_entries(&host, cases[_i].entries);
+    viommu_fields_init(&viommu_topology_fields, &topology);
+    ck_assert(viommu_topology_read(root, &topology, NULL));
+    assert_refusal(&topology, &cases[_i]);
+    viommu_fields_clear(&viommu_topology_fields, &topology);
+    ck_assert_int_eq(system(remove), 0);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("uses");
+
+    tcase_add_loop_test(tcase, what_the_host_uses, 0, G_N_ELEMENTS(cases));
+    return unit_run_case("uses", tcase);
+}
