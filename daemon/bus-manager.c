@@ -12,13 +12,13 @@
 
 /* --- Methods --- */
 
-static ViommuRequest *read_request(sd_bus_message *call, GError **error)
+static ViommuRequest *read_request(sd_bus_message *call, bool host_only, GError **error)
 {
     g_autoptr(GVariant) tree = NULL;
     g_autoptr(GArray) fds = NULL;
     ViommuRequest *request = NULL;
 
-    if (viommu_bus_variant_read_files(call, &tree, &fds, error))
+    if (viommu_bus_variant_read_files(call, host_only, &tree, &fds, error))
         request = viommu_request_parse(tree, error);
     if (request)
         request->fds = g_steal_pointer(&fds);
@@ -51,7 +51,7 @@ static int method_launch(sd_bus_message *call, void *userdata, sd_bus_error *unu
 
     if (!viommu_auth_asker(bus->auth, call, &asker, &error))
         return viommu_bus_reply_error(call, error, NULL);
-    request = read_request(call, &error);
+    request = read_request(call, bus->is_system, &error);
     if (!request) {
         viommu_journal_not_launched(&(ViommuJournalSubject){.owner_uid = &asker.uid}, error, NULL);
         return viommu_bus_reply_error(call, error, NULL);
@@ -75,7 +75,7 @@ static int dry_run(sd_bus_message *call, ViommuBus *bus, bool brief)
     ViommuWaiter waiter;
 
     if (viommu_auth_asker(bus->auth, call, &enquiry.asker, &error))
-        enquiry.request = read_request(call, &error);
+        enquiry.request = read_request(call, bus->is_system, &error);
     if (!enquiry.request)
         return viommu_bus_reply_error(call, error, NULL);
     if (!viommu_bus_reply_later(bus, call, brief ? reply_model : viommu_bus_reply_report, &waiter)) {

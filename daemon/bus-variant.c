@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+#include "daemon/mounts.h"
 #include "lib/error.h"
 
 /* A number costs memory too, as a GVariant of its own. */
@@ -15,6 +16,8 @@ typedef struct Reader {
     sd_bus_message *message;
     size_t bytes_left;
     GArray *fds; /* NULL: none are taken */
+    bool host_only;
+    ViommuMounts *mounts; /* of the host; NULL: not read yet.  Owned */
     GError **error;
 } Reader;
 
@@ -88,11 +91,17 @@ static GVariant *read_text(Reader *reader, char type)
     return spend(reader, BASIC_COST + strlen(text)) ? new_text(type, text) : NULL;
 }
 
-/* For people, in messages and in the machine's record; "?" stands for what those cannot hold. */
-static char *name_of(int fd)
+/* The name that the kernel has for it; of what is no file of any file system, one without "/" at its beginning. */
+static char *link_of(int fd)
 {
     g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
-    g_autofree char *name = g_file_read_link(link, NULL);
+
+    return g_file_read_link(link, NULL);
+}
+
+/* For people, in messages and in the machine's record; "?" stands for what those cannot hold. */
+static char *name_of(const char *name)
+{
     char *valid = g_utf8_make_valid(name && *name ? name : "?", -1);
 
     for (char *at = valid; *at; at++)
@@ -101,9 +110,28 @@ static char *name_of(int fd)
     return valid;
 }
 
+/* As early as can be: of a file that never answers nothing more must be asked. */
+static bool check_place(Reader *reader, int fd, const char *name)
+{
+    if (!reader->host_only)
+        return true;
+    if (!name || name[0] != '/') {
+        g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
+                    "file descriptor %u is open on no file ('%.64s'); open a file or a block device",
+                    reader->fds->len, name ? name : "?");
+        return false;
+    }
+    if (!reader->mounts)
+        reader->mounts = viommu_mounts_of_host(reader->error);
+    if (reader->mounts && viommu_mounts_check(reader->mounts, fd, reader->error))
+        return true;
+    g_prefix_error(reader->error, "file descriptor %u '%.512s': ", reader->fds->len, name);
+    return false;
+}
+
 static GVariant *read_fd(Reader *reader)
 {
-    g_autofree char *name = NULL;
+    g_autofree char *link = NULL, *name = NULL;
     int fd, r;
 
     if (!reader->fds) {
@@ -122,8 +150,11 @@ static GVariant *read_fd(Reader *reader)
                     "viommud cannot keep the file descriptor: %s; try again later", g_strerror(errno));
         return NULL;
     }
-    name = name_of(fd);
+    link = link_of(fd);
+    name = name_of(link);
     g_array_append_val(reader->fds, fd);
+    if (!check_place(reader, fd, link ? name : NULL))
+        return NULL;
     if (!spend(reader, BASIC_COST + strlen(name)))
         return NULL;
     return g_variant_new("(sh)", name, (gint32)reader->fds->len - 1);
@@ -222,11 +253,13 @@ static GVariant *read_value(Reader *reader, unsigned depth)
     return contents ? read_container(reader, type, contents, depth) : read_basic(reader, type);
 }
 
-static bool read_tree(sd_bus_message *message, GArray *fds, GVariant **ret_tree, GError **error)
+static bool read_tree(sd_bus_message *message, GArray *fds, bool host_only, GVariant **ret_tree,
+                      GError **error)
 {
-    Reader reader = {message, VIOMMU_BUS_BYTES_MAX, fds, error};
+    Reader reader = {message, VIOMMU_BUS_BYTES_MAX, fds, host_only, NULL, error};
     GVariant *tree = read_value(&reader, 0);
 
+    viommu_mounts_free(reader.mounts);
     if (!tree)
         return false;
     *ret_tree = g_variant_ref_sink(tree);
@@ -235,7 +268,7 @@ static bool read_tree(sd_bus_message *message, GArray *fds, GVariant **ret_tree,
 
 bool viommu_bus_variant_read(sd_bus_message *message, GVariant **ret_tree, GError **error)
 {
-    return read_tree(message, NULL, ret_tree, error);
+    return read_tree(message, NULL, false, ret_tree, error);
 }
 
 static void close_fd(void *fd)
@@ -244,13 +277,13 @@ static void close_fd(void *fd)
         close(*(int *)fd);
 }
 
-bool viommu_bus_variant_read_files(sd_bus_message *message, GVariant **ret_tree, GArray **ret_fds,
-                                   GError **error)
+bool viommu_bus_variant_read_files(sd_bus_message *message, bool host_only, GVariant **ret_tree,
+                                   GArray **ret_fds, GError **error)
 {
     g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
 
     g_array_set_clear_func(fds, close_fd);
-    if (!read_tree(message, fds, ret_tree, error))
+    if (!read_tree(message, fds, host_only, ret_tree, error))
         return false;
     *ret_fds = g_steal_pointer(&fds);
     return true;

@@ -14,8 +14,10 @@
  *  file descriptor; INTERNAL. */
 bool viommu_bus_variant_read(sd_bus_message *message, GVariant **ret_tree, GError **error);
 /** The same with file descriptors, each as a (sh): the name of what it is open on, and its index in *ret_fds.
- *  @ret_fds: of int, which are closed with it. Owned.  Fails also: BUSY when too many are open. */
-bool viommu_bus_variant_read_files(sd_bus_message *message, GVariant **ret_tree, GArray **ret_fds,
-                                   GError **error);
+ *  @host_only: what they are open on must be a file of the host's own mount namespace, on a file system that keeps files; then its name
+ *  is one of the host's, too.  No file system is asked anything.
+ *  @ret_fds: of int, which are closed with it. Owned.  Fails also: BUSY when too many are open; POLICY_REFUSED for another file. */
+bool viommu_bus_variant_read_files(sd_bus_message *message, bool host_only, GVariant **ret_tree,
+                                   GArray **ret_fds, GError **error);
 /** Appends @value, of our own making: maybe values only as strings, nothing being ""; handles are open file descriptors themselves.  Below 0 as sd-bus returns it. */
 int viommu_bus_variant_append(sd_bus_message *message, GVariant *value);

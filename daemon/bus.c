@@ -125,6 +125,7 @@ bool viommu_bus_new(const ViommuBusContext *context, ViommuBus **ret_bus, GError
     int r;
 
     bus->manager = context->manager;
+    bus->is_system = !user;
     bus->waiting = g_hash_table_new(NULL, NULL);
     r = connect_bus(bus, context->loop, user);
     if (r < 0) {

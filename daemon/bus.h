@@ -15,6 +15,7 @@
 
 typedef struct ViommuBus {
     sd_bus *bus;
+    bool is_system;
     /* What is asked of the bus itself, and waited for, is asked here.  sd-bus reads all that comes in while it waits, and on the
      * other connection that is whatever anybody sends, with its file descriptors, until there is room for no more. */
     sd_bus *asking;

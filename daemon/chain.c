@@ -16,12 +16,21 @@
 #define refuse(error, ...)  g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, __VA_ARGS__)
 #define invalid(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, __VA_ARGS__)
 
-/* An image of the chain, while it is looked at. */
-typedef struct Link {
-    const char *path;
-    int fd;
-    bool writable;
-} Link;
+typedef ViommuChainImage Link;
+
+static void close_fd(void *fd)
+{
+    if (*(int *)fd >= 0)
+        close(*(int *)fd);
+}
+
+GArray *viommu_chain_fds_new(void)
+{
+    GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
+
+    g_array_set_clear_func(fds, close_fd);
+    return fds;
+}
 
 static bool read_header(const Link *link, ViommuImage *ret_image, GError **error)
 {
@@ -48,8 +57,12 @@ static char *find_named(const ViommuChainRules *rules, const Link *link, const c
 
     if (path && !viommu_image_is_inside(path, rules->directories))
         refuse(error, "'%s' is in none of the directories of [files] image-directories", path);
-    else if (path && viommu_walk(path, rules->account, bits, &walk, error) && !walk.fixed && rules->account) {
+    else if (path && viommu_walk(path, &rules->walker, bits, &walk, error) && !walk.fixed &&
+             rules->walker.account) {
         refuse(error, "'%s' is where others than root can put another file in its place", path);
+        close(walk.fd);
+    } else if (walk.fd >= 0 && !S_ISREG(walk.info.st_mode)) {
+        invalid(error, "'%s' is no regular file", path);
         close(walk.fd);
     } else if (walk.fd >= 0) {
         *ret_fd = walk.fd;
@@ -69,6 +82,15 @@ static bool check_data_file(const ViommuChainRules *rules, const Link *link, con
         return true;
     if (!image->data_file) {
         invalid(error, "it says that its data are in another file, but not in which");
+        return false;
+    }
+    /* QEMU looks for it in its working directory, which is not the image's. */
+    if (image->data_file[0] != '/') {
+        refuse(error,
+               "its data file '%s' has no absolute path, and QEMU would look for it elsewhere; make the "
+               "image anew with "
+               "-o data_file=/ABSOLUTE/PATH",
+               image->data_file);
         return false;
     }
     path = find_named(rules, link, "data file", image->data_file, &fd, error);
@@ -107,51 +129,54 @@ static char *find_backing(const ViommuChainRules *rules, const Link *link, const
     return NULL;
 }
 
-static int open_again(int fd, const char *path, GError **error)
+/* Open for reading, or -1: then QEMU gets it by its path, where nobody can put another. */
+static int open_again(int fd)
 {
     g_autofree char *magic = viommu_walk_magic_path(fd);
-    int readable = open(magic, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
-    if (readable < 0)
-        invalid(error, "viommud itself cannot read its backing file '%s': %s; make it readable for everybody",
-                path, g_strerror(errno));
-    close(fd);
-    return readable;
+    return open(magic, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
+/* What was found of the chain. */
+typedef struct Found {
+    GPtrArray *backing;
+    GArray *fds;
+} Found;
+
 /* Goes on from @link, whose header is @image; *ret_next is what it is based on: with fd -1 when nothing is to be read in there. */
-static bool follow(const ViommuChainRules *rules, const Link *link, const ViommuImage *image,
-                   GPtrArray *backing, Link *ret_next, GError **error)
+static bool follow(const ViommuChainRules *rules, const Link *link, const ViommuImage *image, Found *found,
+                   Link *ret_next, GError **error)
 {
     g_autofree char *path = NULL;
-    int format = VIOMMU_UNSET, fd = -1;
+    int format = VIOMMU_UNSET, named = -1, fd;
 
-    if (backing->len == DEPTH_MAX) {
+    if (found->backing->len == DEPTH_MAX) {
         invalid(error, "it is based on yet another file, after %u", DEPTH_MAX);
         return false;
     }
-    path = find_backing(rules, link, image, &format, &fd, error);
+    path = find_backing(rules, link, image, &format, &named, error);
     if (!path)
         return false;
-    viommu_handover_add_backing(backing, path, (ViommuDiskFormat)format);
-    if (format == VIOMMU_DISK_FORMAT_RAW) {
-        close(fd);
-        fd = -1;
-    } else {
-        fd = open_again(fd, path, error);
-        if (fd < 0)
-            return false;
-    }
-    *ret_next = (Link){((const ViommuHandoverBacking *)g_ptr_array_index(backing, backing->len - 1))->path,
-                       fd, false};
-    return true;
+    fd = open_again(named);
+    if (fd < 0 && format != VIOMMU_DISK_FORMAT_RAW)
+        invalid(error, "viommud itself cannot read its backing file '%s': %s; make it readable for everybody",
+                path, g_strerror(errno));
+    close(named);
+    g_array_append_val(found->fds, fd);
+    viommu_handover_add_backing(found->backing, path, (ViommuDiskFormat)format, fd >= 0);
+    *ret_next = (Link){
+        ((const ViommuHandoverBacking *)g_ptr_array_index(found->backing, found->backing->len - 1))->path,
+        format == VIOMMU_DISK_FORMAT_RAW ? -1 : fd, false};
+    return fd >= 0 || format == VIOMMU_DISK_FORMAT_RAW;
 }
 
-bool viommu_chain_follow(const ViommuChainRules *rules, const char *path, int fd, bool writable,
-                         GPtrArray **ret_backing, GError **error)
+bool viommu_chain_follow(const ViommuChainRules *rules, const ViommuChainImage *first,
+                         GPtrArray **ret_backing, GArray **ret_fds, GError **error)
 {
     g_autoptr(GPtrArray) backing = viommu_handover_backing_new();
-    Link link = {path, fd, writable};
+    g_autoptr(GArray) fds = viommu_chain_fds_new();
+    Found found = {backing, fds};
+    Link link = *first;
     bool ok = true;
 
     while (ok && link.fd >= 0) {
@@ -159,14 +184,14 @@ bool viommu_chain_follow(const ViommuChainRules *rules, const char *path, int fd
         Link next = {NULL, -1, false};
 
         ok = read_header(&link, &image, error) && check_data_file(rules, &link, &image, error) &&
-             (!image.backing || follow(rules, &link, &image, backing, &next, error));
-        if (!ok && link.fd != fd)
+             (!image.backing || follow(rules, &link, &image, &found, &next, error));
+        if (!ok && link.fd != first->fd)
             g_prefix_error(error, "backing file '%s': ", link.path);
-        if (link.fd != fd)
-            close(link.fd);
         link = next;
     }
-    if (ok)
-        *ret_backing = g_steal_pointer(&backing);
-    return ok;
+    if (!ok)
+        return false;
+    *ret_backing = g_steal_pointer(&backing);
+    *ret_fds = g_steal_pointer(&fds);
+    return true;
 }

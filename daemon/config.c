@@ -95,6 +95,10 @@ static const Key keys[] = {
      .max = 86400},
     {{"verify", "agent"}, &kind_word, offsetof(ViommuConfig, policy.agent), .words = &viommu_enum_agent_use},
     {{"leases", "grace"}, &kind_number, offsetof(ViommuConfig, grace_seconds), .min = 0, .max = 3600},
+    {{"guests", "confinement"},
+     &kind_word,
+     offsetof(ViommuConfig, policy.confinement),
+     .words = &viommu_enum_confinement},
     {{"files", "timeout"}, &kind_number, offsetof(ViommuConfig, files_timeout_sec), .min = 1, .max = 3600},
     {{"files", "image-directories"}, &kind_paths, offsetof(ViommuConfig, image_directories)},
     LIMIT("machines", kind_number, all[VIOMMU_RESOURCE_MACHINES]),
@@ -128,7 +132,7 @@ static const Key keys[] = {
 
 /* kind_word has enums of the policy as int. */
 G_STATIC_ASSERT(sizeof(ViommuOrder) == sizeof(int) && sizeof(ViommuAccelerator) == sizeof(int) &&
-                sizeof(ViommuAgentUse) == sizeof(int));
+                sizeof(ViommuAgentUse) == sizeof(int) && sizeof(ViommuConfinement) == sizeof(int));
 
 static bool parse_word(const Key *key, const char *text, void *target, GError **error)
 {

@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <sys/sendfile.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include "lib/error.h"
 
@@ -106,6 +108,71 @@ static bool copy_all(int from, int to, uint64_t bytes, const char *path, GError 
     if (!ok)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot copy it to '%s': %s", path,
                     g_strerror(number));
+    return ok;
+}
+
+/* Of a POSIX access control list as the attribute has it: linux/posix_acl_xattr.h, all little-endian. */
+#define ACL_ATTRIBUTE "system.posix_acl_access"
+#define ACL_VERSION   2u
+#define ACL_NOBODY    UINT32_MAX
+typedef struct AclEntry {
+    uint16_t tag, bits;
+    uint32_t id;
+} AclEntry;
+enum {
+    ACL_OWNER = 1,
+    ACL_OWN_GROUP = 4,
+    ACL_GROUP = 8,
+    ACL_MASK = 16,
+    ACL_OTHERS = 32,
+};
+
+static bool set_list(int fd, gid_t group)
+{
+    const AclEntry entries[] = {
+        {ACL_OWNER, 7, ACL_NOBODY}, {ACL_OWN_GROUP, 0, ACL_NOBODY}, {ACL_GROUP, 1, group},
+        {ACL_MASK, 1, ACL_NOBODY},  {ACL_OTHERS, 0, ACL_NOBODY},
+    };
+    uint8_t value[4 + sizeof(entries)] = {ACL_VERSION};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(entries); i++) {
+        const uint16_t tag = GUINT16_TO_LE(entries[i].tag), bits = GUINT16_TO_LE(entries[i].bits);
+        const uint32_t id = GUINT32_TO_LE(entries[i].id);
+        uint8_t *at = value + 4 + i * sizeof(AclEntry);
+
+        memcpy(at, &tag, sizeof(tag));
+        memcpy(at + 2, &bits, sizeof(bits));
+        memcpy(at + 4, &id, sizeof(id));
+    }
+    return fsetxattr(fd, ACL_ATTRIBUTE, value, sizeof(value), 0) == 0;
+}
+
+/* A list, as viommud is not in QEMU's group, and need not be to give it something.  The site may have done it otherwise. */
+static bool guard(int fd, gid_t group)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) < 0)
+        return false;
+    if (info.st_gid == group && (info.st_mode & 07777) == 0710 && fgetxattr(fd, ACL_ATTRIBUTE, NULL, 0) < 0)
+        return true;
+    return fchmod(fd, 0700) == 0 && set_list(fd, group);
+}
+
+bool viommu_copies_guard(const char *directory, gid_t group, GError **error)
+{
+    bool made = g_mkdir_with_parents(directory, 0700) == 0 || errno == EEXIST;
+    int fd = made ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    bool ok = fd >= 0 && guard(fd, group);
+
+    if (!ok)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+                    "viommud cannot open '%s', for copies, to QEMU's group %u alone: %s; its file system "
+                    "must have access "
+                    "control lists, or root must run: chgrp %u '%s'; chmod 0710 '%s'",
+                    directory, group, g_strerror(errno), group, directory, directory);
+    if (fd >= 0)
+        close(fd);
     return ok;
 }
 

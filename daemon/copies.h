@@ -6,6 +6,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Of one file; no kernel or initrd that a machine boots is larger. */
 #define VIOMMU_COPY_BYTES_MAX ((uint64_t)512 << 20)
@@ -26,6 +27,9 @@ typedef struct ViommuCopySource {
 bool viommu_copies_measure(int fd, uint64_t *ret_bytes, GError **error);
 /** Where it is, once it is made. Owned, g_free(). */
 char *viommu_copies_path(const char *directory, const char *uuid, ViommuCopy what);
+/** Lets through to @directory, which is made when it is not there, the processes of group @group and no others: each copy is its QEMU's
+ *  user's while the guest runs, and that user must not get at it.  Blocks.  Fails: BACKEND, saying what root can do. */
+bool viommu_copies_guard(const char *directory, gid_t group, GError **error);
 /** Copies @source; its holes stay holes, so a copy takes the room that its data needs.  Makes @directory when it is not there.  Blocks.
  *  Fails: BACKEND when it cannot be read or written; INVALID_REQUEST as viommu_copies_measure(). */
 bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what,

@@ -18,6 +18,9 @@
 #define refuse(error, ...)  g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, __VA_ARGS__)
 #define invalid(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, __VA_ARGS__)
 
+/* Of one request. */
+#define BACKING_OPEN_MAX 200u
+
 #define ADVICE "what you can open you can pass as a file descriptor, as viommuctl does"
 
 static const char *const boot_keys[] = {
@@ -30,6 +33,8 @@ struct ViommuFiles {
     int copied[VIOMMU_COPY_LAST]; /* to be copied from; -1: not */
     uint64_t copied_bytes[VIOMMU_COPY_LAST];
     GArray *disks; /* of int: to be handed over; -1: not */
+    unsigned n_backing;
+    GPtrArray *backing; /* of GArray of int: so, of what each disk is based on */
     ViommuKernel kernel;
     bool kernel_is_known;
 };
@@ -38,7 +43,8 @@ struct ViommuFiles {
 typedef struct Judge {
     const ViommuFilesSite *site;
     const ViommuRequest *request;
-    const ViommuAccount *account; /* NULL: a user's own daemon */
+    ViommuWalker walker; /* of nobody: a user's own daemon */
+    bool trusted;        /* root asks, or the daemon's user */
 } Judge;
 
 /* A file as it was got hold of. */
@@ -74,7 +80,9 @@ static bool is_at(const Judge *judge, const Hold *hold)
     if (judge->site->own)
         return stat(hold->path, &info) == 0 && info.st_dev == hold->info.st_dev &&
                info.st_ino == hold->info.st_ino;
-    if (hold->path[0] != '/' || !viommu_walk(hold->path, NULL, 0, &walk, NULL))
+    const ViommuWalker walker = {NULL, judge->walker.mounts};
+
+    if (hold->path[0] != '/' || !viommu_walk(hold->path, &walker, 0, &walk, NULL))
         return false;
     close(walk.fd);
     return walk.fixed && walk.info.st_dev == hold->info.st_dev && walk.info.st_ino == hold->info.st_ino;
@@ -131,7 +139,7 @@ static bool hold_path(const Judge *judge, Hold *hold, GError **error)
     unsigned bits = hold->writable ? VIOMMU_MAY_READ | VIOMMU_MAY_WRITE : VIOMMU_MAY_READ;
     ViommuWalk walk;
 
-    if (!viommu_walk(hold->path, judge->account, bits, &walk, error)) {
+    if (!viommu_walk(hold->path, &judge->walker, bits, &walk, error)) {
         advise(error);
         return false;
     }
@@ -141,11 +149,18 @@ static bool hold_path(const Judge *judge, Hold *hold, GError **error)
     return true;
 }
 
+/* Whether it is open as it is to be handed over. */
+static bool is_open(const Hold *hold)
+{
+    int flags = fcntl(hold->fd, F_GETFL);
+
+    return !(flags & O_PATH) && (!hold->writable || (flags & O_ACCMODE) == O_RDWR);
+}
+
 /* Opens what was walked to.  The kind of file is known by now, so this waits for nobody. */
-static bool open_held(Hold *hold, GError **error)
+static bool open_held(Hold *hold, bool write, GError **error)
 {
     g_autofree char *magic = viommu_walk_magic_path(hold->fd);
-    bool write = hold->writable && !hold->fixed;
     int fd;
 
     if (!(fcntl(hold->fd, F_GETFL) & O_PATH))
@@ -189,11 +204,13 @@ static bool hand_over_boot(ViommuFiles *files, Hold *hold, ViommuCopy what, Viom
         invalid(error, "it is no regular file");
         return false;
     }
-    if (hold->fixed) {
+    /* libvirt gives it to QEMU's user, which takes away its setuid bit, say. */
+    if (hold->fixed && files->site->own) {
         handover->path = g_strdup(hold->path);
+        handover->is_fixed = true;
         return true;
     }
-    if (!open_held(hold, error) || !viommu_copies_measure(hold->fd, &files->copied_bytes[what], error))
+    if (!open_held(hold, false, error) || !viommu_copies_measure(hold->fd, &files->copied_bytes[what], error))
         return false;
     handover->path = viommu_copies_path(files->site->copies, files->uuid, what);
     files->copied[what] = take_fd(&hold->fd);
@@ -205,8 +222,8 @@ static void read_kernel(ViommuFiles *files, const Hold *hold)
 {
     int fd = files->copied[VIOMMU_COPY_KERNEL];
 
-    files->kernel_is_known = fd >= 0 ? viommu_kernel_file_read(fd, NULL, &files->kernel)
-                                     : viommu_kernel_file_read_path(hold->path, &files->kernel);
+    files->kernel_is_known = hold->fixed ? viommu_kernel_file_read_path(hold->path, &files->kernel)
+                                         : viommu_kernel_file_read(fd, NULL, &files->kernel);
 }
 
 static bool open_boot_file(ViommuFiles *files, const Judge *judge, ViommuCopy what, GError **error)
@@ -245,44 +262,101 @@ static char *device_path(const struct stat *info, GError **error)
     return NULL;
 }
 
-static bool hand_over_disk(ViommuFiles *files, const Judge *judge, Hold *hold, ViommuHandover *handover,
-                           GError **error)
+/* QEMU opens it itself, by its path, as the user who asks. */
+static bool may_open_device(const Judge *judge, const Hold *hold, const char *path, GError **error)
 {
-    handover->is_block = S_ISBLK(hold->info.st_mode);
-    if (!handover->is_block && !S_ISREG(hold->info.st_mode)) {
+    unsigned bits = hold->writable ? VIOMMU_MAY_READ | VIOMMU_MAY_WRITE : VIOMMU_MAY_READ;
+
+    if (!judge->walker.account || judge->trusted ||
+        viommu_account_may(judge->walker.account, &hold->info, bits))
+        return true;
+    refuse(error,
+           "QEMU would open block device '%s' with the rights of user %u, who by its owner and mode may not; "
+           "have udev "
+           "give the device to the user or to a group of theirs",
+           path, viommu_account_uid(judge->walker.account));
+    return false;
+}
+
+static bool hand_over_device(const Judge *judge, const Hold *hold, ViommuHandover *handover, GError **error)
+{
+    handover->is_block = true;
+    handover->is_fixed = true;
+    handover->path = hold->fixed ? g_strdup(hold->path) : device_path(&hold->info, error);
+    return handover->path && may_open_device(judge, hold, handover->path, error);
+}
+
+static bool hand_over_disk(const Judge *judge, Hold *hold, ViommuHandover *handover, GError **error)
+{
+    if (S_ISBLK(hold->info.st_mode))
+        return hand_over_device(judge, hold, handover, error);
+    if (!S_ISREG(hold->info.st_mode)) {
         invalid(error, "it is neither a regular file nor a block device");
         return false;
     }
-    handover->is_open = !handover->is_block && !hold->fixed;
-    handover->path =
-        handover->is_block && !hold->fixed ? device_path(&hold->info, error) : g_strdup(hold->path);
-    return handover->path && (!handover->is_open || open_held(hold, error));
+    handover->path = g_strdup(hold->path);
+    handover->is_fixed = hold->fixed;
+    handover->is_nameless = hold->info.st_nlink == 0;
+    /* What only its owner can open goes by its path, if that is to be trusted. */
+    if (!open_held(hold, hold->writable, hold->fixed ? NULL : error) && !hold->fixed)
+        return false;
+    handover->is_open = is_open(hold);
+    return true;
 }
 
-static bool follow_chain(const Judge *judge, Hold *hold, ViommuHandover *handover, GError **error)
+/* The others go by their paths: only so many fit into a message. */
+static void keep_some(ViommuFiles *files, GPtrArray *backing, GArray *fds)
 {
-    const ViommuChainRules rules = {judge->site->image_directories, judge->account};
+    for (guint i = 0; i < fds->len; i++) {
+        ViommuHandoverBacking *one = g_ptr_array_index(backing, i);
+        int *fd = &g_array_index(fds, int, i);
 
-    return open_held(hold, error) &&
-           viommu_chain_follow(&rules, hold->path, hold->fd, hold->writable, &handover->backing, error);
+        if (*fd >= 0 && files->n_backing++ >= BACKING_OPEN_MAX) {
+            close(*fd);
+            *fd = -1;
+            one->is_open = false;
+        }
+    }
+}
+
+static bool follow_chain(ViommuFiles *files, const Judge *judge, Hold *hold, ViommuHandover *handover,
+                         GArray **fds, GError **error)
+{
+    const ViommuChainRules rules = {judge->site->image_directories, judge->walker};
+    ViommuChainImage image = {hold->path, hold->fd, hold->writable};
+
+    if (!open_held(hold, false, error))
+        return false;
+    image.fd = hold->fd;
+    g_array_unref(*fds);
+    *fds = NULL;
+    if (!viommu_chain_follow(&rules, &image, &handover->backing, fds, error)) {
+        *fds = viommu_chain_fds_new();
+        return false;
+    }
+    keep_some(files, handover->backing, *fds);
+    return true;
 }
 
 static bool open_disk(ViommuFiles *files, const Judge *judge, guint i, GError **error)
 {
     const ViommuRequestDisk *disk = g_ptr_array_index(judge->request->disks, i);
     ViommuHandover *handover = g_new0(ViommuHandover, 1);
+    GArray *backing = viommu_chain_fds_new();
     Hold hold = {.fd = -1};
     int kept = -1;
     bool ok;
 
     g_ptr_array_add(files->handovers->disks, handover);
     ok = get_hold(judge, &disk->file, disk->read_only != 1, &hold, error) &&
-         hand_over_disk(files, judge, &hold, handover, error) &&
-         (disk->format != VIOMMU_DISK_FORMAT_QCOW2 || follow_chain(judge, &hold, handover, error));
+         hand_over_disk(judge, &hold, handover, error) &&
+         (disk->format != VIOMMU_DISK_FORMAT_QCOW2 ||
+          follow_chain(files, judge, &hold, handover, &backing, error));
     if (ok && handover->is_open)
         kept = take_fd(&hold.fd);
     close_fd(&hold.fd);
     g_array_append_val(files->disks, kept);
+    g_ptr_array_add(files->backing, backing);
     if (!ok)
         g_prefix_error(error, "disks[%u].path '%s': ", i, disk->file.path);
     return ok;
@@ -306,19 +380,28 @@ ViommuFiles *viommu_files_open(const ViommuFilesSite *site, const ViommuRequest 
 {
     g_autoptr(ViommuFiles) files = g_new0(ViommuFiles, 1);
     g_autoptr(ViommuAccount) account = NULL;
+    g_autoptr(ViommuMounts) mounts = NULL;
+    bool trusted = uid == 0 || uid == geteuid();
 
     files->site = site;
     files->uuid = g_strdup(uuid);
     files->disks = g_array_new(FALSE, FALSE, sizeof(int));
     g_array_set_clear_func(files->disks, close_fd);
+    files->backing = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
     for (int what = 0; what < VIOMMU_COPY_LAST; what++)
         files->copied[what] = -1;
     if (site->skip || (!request->boot.kernel.path && !request->disks))
         return g_steal_pointer(&files);
     files->handovers = viommu_handovers_new();
-    if (!site->own)
+    if (!site->own) {
         account = viommu_account_find(uid);
-    return open_all(files, &(Judge){site, request, account}, error) ? g_steal_pointer(&files) : NULL;
+        mounts = viommu_mounts_of_self(error);
+        if (!mounts)
+            return NULL;
+    }
+    return open_all(files, &(Judge){site, request, {account, mounts}, trusted}, error)
+               ? g_steal_pointer(&files)
+               : NULL;
 }
 
 void viommu_files_free(ViommuFiles *files)
@@ -328,6 +411,7 @@ void viommu_files_free(ViommuFiles *files)
     for (int what = 0; what < VIOMMU_COPY_LAST; what++)
         close_fd(&files->copied[what]);
     g_array_unref(files->disks);
+    g_ptr_array_unref(files->backing);
     viommu_handovers_free(files->handovers);
     g_free(files->uuid);
     g_free(files);
@@ -352,8 +436,15 @@ uint64_t viommu_files_copied_bytes(const ViommuFiles *files)
     return sum;
 }
 
-bool viommu_files_copy(const ViommuFiles *files, GError **error)
+bool viommu_files_copy(const ViommuFiles *files, uint64_t group, GError **error)
 {
+    bool any = false;
+
+    for (int what = 0; what < VIOMMU_COPY_LAST; what++)
+        any = any || files->copied[what] >= 0;
+    if (any && group != VIOMMU_UNSET_NUMBER && !files->site->own &&
+        !viommu_copies_guard(files->site->copies, (gid_t)group, error))
+        return false;
     for (int what = 0; what < VIOMMU_COPY_LAST; what++) {
         const ViommuCopySource source = {files->copied[what], files->copied_bytes[what]};
 
@@ -369,4 +460,9 @@ bool viommu_files_copy(const ViommuFiles *files, GError **error)
 int viommu_files_disk(const ViommuFiles *files, unsigned i)
 {
     return g_array_index(files->disks, int, i);
+}
+
+int viommu_files_backing(const ViommuFiles *files, unsigned i, unsigned j)
+{
+    return g_array_index((const GArray *)g_ptr_array_index(files->backing, i), int, j);
 }

@@ -2,8 +2,10 @@
 /* files: the files that a request names: opened with the rights of who asks, and brought into a form in which nobody can put another
  * file in their place before libvirt, which is root, has opened them:
  *
- *   - by its path, when only root (or the daemon's user) can write to any directory on the way;
- *   - else a kernel or an initrd as a copy of our own, and a disk as the open file itself.
+ *   - a kernel or an initrd as a copy of our own;
+ *   - a disk, and what it is based on, as the open file itself, or by its path, when only root (or the daemon's user) can write to any
+ *     directory on the way; which of the two, the plan says.
+ *   libvirt gives files that it gets by path to QEMU's user, and a user's own daemon, whose QEMU is that user, prefers the path.
  *
  * A file comes as a file descriptor, whose rights are then the caller's proof, or as a path.  On the system's bus a path is walked
  * without "..", without symbolic links, and judged by owner and mode for the user who asks; a file that the daemon cannot see or read
@@ -42,7 +44,10 @@ const ViommuHandovers *viommu_files_handovers(const ViommuFiles *files);
 const ViommuKernel *viommu_files_kernel(const ViommuFiles *files);
 /** How large its copies will be, together. */
 uint64_t viommu_files_copied_bytes(const ViommuFiles *files);
-/** Makes the copies.  Blocks.  Fails as daemon/copies.h says. */
-bool viommu_files_copy(const ViommuFiles *files, GError **error);
+/** Makes the copies, where QEMU's group @group and nobody else passes; VIOMMU_UNSET_NUMBER: it is not known.  Blocks.  Fails as
+ *  daemon/copies.h says. */
+bool viommu_files_copy(const ViommuFiles *files, uint64_t group, GError **error);
 /** The open file of disk @i, for a handover that is open. */
 int viommu_files_disk(const ViommuFiles *files, unsigned i);
+/** The open file of the @j-th image that disk @i is based on, for one that is open. */
+int viommu_files_backing(const ViommuFiles *files, unsigned i, unsigned j);

@@ -331,6 +331,7 @@ static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
         .n_claims = claims->len,
         .asker = &launch->permit.asker,
         .forward_modes = launch->permit.forward_modes,
+        .is_remote = launch->context.files->skip,
         .vetoes = (const ViommuVeto *)(void *)launch->vetoes->data,
         .n_vetoes = launch->vetoes->len,
     };
@@ -468,7 +469,7 @@ static void work_prepare(void *data)
 {
     ViommuLaunch *launch = data;
 
-    viommu_reader_copy(launch->reader, &launch->step_error);
+    viommu_reader_copy(launch->reader, launch->plan->group, &launch->step_error);
     VIOMMU_FAULT(after_prepare);
 }
 
@@ -495,15 +496,8 @@ static void work_start(void *data)
     ViommuLaunch *launch = data;
     const ViommuRecheck recheck = {launch->context.backend, launch->context.policy->site, launch->request,
                                    &launch->plan->placement};
-    g_autoptr(GArray) open = g_array_new(FALSE, FALSE, sizeof(ViommuBackendFile));
+    g_autoptr(GArray) open = viommu_reader_open_files(launch->reader, launch->plan);
 
-    for (guint i = 0; i < launch->plan->disks->len; i++) {
-        const ViommuPlanDisk *disk = g_ptr_array_index(launch->plan->disks, i);
-        ViommuBackendFile file = {disk->target, disk->is_open ? viommu_reader_disk(launch->reader, i) : -1};
-
-        if (disk->is_open)
-            g_array_append_val(open, file);
-    }
     VIOMMU_FAULT(before_start);
     if (viommu_recheck_run(&recheck, &launch->permit, &launch->step_error) &&
         viommu_backend_start(launch->context.backend, launch->uuid, open, launch->owner_uid,

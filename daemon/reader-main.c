@@ -45,6 +45,18 @@ static bool introduce(int socket)
     return sent;
 }
 
+static void append_backing(const ViommuFiles *files, guint i, GArray *fds)
+{
+    const ViommuHandover *disk = g_ptr_array_index(viommu_files_handovers(files)->disks, i);
+
+    for (guint j = 0; disk->backing && j < disk->backing->len; j++) {
+        int fd = viommu_files_backing(files, i, j);
+
+        if (((const ViommuHandoverBacking *)g_ptr_array_index(disk->backing, j))->is_open)
+            g_array_append_val(fds, fd);
+    }
+}
+
 /* The descriptors that go with it are appended to @fds, borrowed. */
 static GVariant *opened_to_variant(const ViommuFiles *files, guint n_disks, GArray *fds)
 {
@@ -58,6 +70,7 @@ static GVariant *opened_to_variant(const ViommuFiles *files, guint n_disks, GArr
         g_variant_builder_add(&open, "b", fd >= 0);
         if (fd >= 0)
             g_array_append_val(fds, fd);
+        append_backing(files, i, fds);
     }
     return g_variant_new("(@" VIOMMU_HANDOVERS_TYPE "@m" VIOMMU_KERNEL_TYPE "@abt)",
                          viommu_handovers_to_variant(viommu_files_handovers(files)),
@@ -99,7 +112,7 @@ static void serve(int socket)
     if (!go_on)
         return;
     alarm(question->timeout_sec + GRACE_SEC);
-    viommu_files_copy(files, &error);
+    viommu_files_copy(files, g_variant_get_uint64(go_on), &error);
     answer(socket, error, NULL, NULL);
 }
 

@@ -147,7 +147,16 @@ bool viommu_reader_answer_read(GVariant *answer, const char *type, GVariant **re
 
 /* --- What is open --- */
 
-/* Each descriptor has a disk that is handed over open, and the other way round. */
+static guint count_backing(const ViommuHandover *handover)
+{
+    guint n = 0;
+
+    for (guint i = 0; handover->backing && i < handover->backing->len; i++)
+        n += ((const ViommuHandoverBacking *)g_ptr_array_index(handover->backing, i))->is_open;
+    return n;
+}
+
+/* Each descriptor has a disk, or a backing file, that is handed over open, and the other way round. */
 static bool match_fds(const ViommuHandovers *handovers, GVariant *open, const GArray *fds)
 {
     guint n = 0;
@@ -161,28 +170,50 @@ static bool match_fds(const ViommuHandovers *handovers, GVariant *open, const GA
         g_variant_get_child(open, i, "b", &is_open);
         if (handover->is_open && !is_open)
             return false;
-        n += is_open;
+        n += is_open + count_backing(handover);
     }
     return n == fds->len;
 }
 
-static GArray *take_disks(GVariant *open, GArray *fds)
+static GArray *new_fds(void)
 {
-    GArray *disks = g_array_new(FALSE, FALSE, sizeof(int));
+    GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
 
-    g_array_set_clear_func(disks, close_fd);
-    for (gsize i = 0, next = 0; i < g_variant_n_children(open); i++) {
+    g_array_set_clear_func(fds, close_fd);
+    return fds;
+}
+
+/* The next one of @fds goes to @to; -1 when @is_open is not. */
+static void take_next(GArray *to, bool is_open, GArray *fds, guint *next)
+{
+    int fd = -1;
+
+    if (is_open) {
+        fd = g_array_index(fds, int, *next);
+        g_array_index(fds, int, (*next)++) = -1;
+    }
+    g_array_append_val(to, fd);
+}
+
+static void take_disks(ViommuReaderOpened *opened, GVariant *open, GArray *fds)
+{
+    guint next = 0;
+
+    opened->disks = new_fds();
+    opened->backing = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
+    for (guint i = 0; i < opened->handovers->disks->len; i++) {
+        const ViommuHandover *handover = g_ptr_array_index(opened->handovers->disks, i);
+        GArray *backing = new_fds();
         gboolean is_open;
-        int fd = -1;
 
         g_variant_get_child(open, i, "b", &is_open);
-        if (is_open) {
-            fd = g_array_index(fds, int, next);
-            g_array_index(fds, int, next++) = -1;
-        }
-        g_array_append_val(disks, fd);
+        take_next(opened->disks, is_open, fds, &next);
+        for (guint j = 0; handover->backing && j < handover->backing->len; j++)
+            take_next(backing,
+                      ((const ViommuHandoverBacking *)g_ptr_array_index(handover->backing, j))->is_open, fds,
+                      &next);
+        g_ptr_array_add(opened->backing, backing);
     }
-    return disks;
 }
 
 bool viommu_reader_opened_read(GVariant *value, guint n_disks, GArray *fds, ViommuReaderOpened *ret_opened)
@@ -200,7 +231,7 @@ bool viommu_reader_opened_read(GVariant *value, guint n_disks, GArray *fds, Viom
         viommu_handovers_free(opened.handovers);
         return false;
     }
-    opened.disks = take_disks(open, fds);
+    take_disks(&opened, open, fds);
     *ret_opened = opened;
     return true;
 }
@@ -209,4 +240,5 @@ void viommu_reader_opened_clear(ViommuReaderOpened *opened)
 {
     g_clear_pointer(&opened->handovers, viommu_handovers_free);
     g_clear_pointer(&opened->disks, g_array_unref);
+    g_clear_pointer(&opened->backing, g_ptr_array_unref);
 }

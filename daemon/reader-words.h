@@ -9,12 +9,12 @@
 
 /* The question: request, handles of its files, user, UUID, site, seconds. */
 #define VIOMMU_READER_QUESTION_TYPE "(a{sv}aius(bsas)u)"
-/* Then, when the files are open and are to be copied. */
-#define VIOMMU_READER_GO_ON_TYPE "u"
+/* Then, when the files are open and are to be copied: QEMU's group. */
+#define VIOMMU_READER_GO_ON_TYPE "t"
 /* Every answer: code (of ViommuError; -1: well done), message, and what comes of it. */
 #define VIOMMU_READER_ANSWER_TYPE "(ismv)"
 /* What comes of an opening (reader-main.c writes it): handovers, kernel, for each disk whether its descriptor is with the
- * answer, and how large the copies will be. */
+ * answer (then come those of its backing files that are open), and how large the copies will be. */
 #define VIOMMU_READER_OPENED_TYPE "(" VIOMMU_HANDOVERS_TYPE "m" VIOMMU_KERNEL_TYPE "abt)"
 
 typedef struct ViommuReaderQuestion {
@@ -44,7 +44,8 @@ typedef struct ViommuReaderOpened {
     ViommuHandovers *handovers;
     ViommuKernel kernel;
     bool kernel_is_known;
-    GArray *disks; /* of int: its descriptor; -1: none */
+    GArray *disks;      /* of int: its descriptor; -1: none */
+    GPtrArray *backing; /* of GArray of int: so, for each file that a disk is based on */
     uint64_t copied_bytes;
 } ViommuReaderOpened;
 /** Takes the descriptors out of @fds.  False: it makes no sense for @n_disks disks; nothing is taken. */

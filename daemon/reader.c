@@ -463,12 +463,33 @@ uint64_t viommu_reader_copied_bytes(const ViommuReader *reader)
     return reader->opened.copied_bytes;
 }
 
-int viommu_reader_disk(const ViommuReader *reader, unsigned i)
+static void add_open_files(const ViommuReader *reader, guint i, const ViommuPlanDisk *disk, GArray *open)
 {
-    return g_array_index(reader->opened.disks, int, i);
+    const GArray *fds = reader->opened.backing ? g_ptr_array_index(reader->opened.backing, i) : NULL;
+
+    if (disk->is_open) {
+        const ViommuBackendFile file = {disk->target, g_array_index(reader->opened.disks, int, i)};
+        g_array_append_val(open, file);
+    }
+    for (guint j = 0; disk->backing && j < disk->backing->len; j++) {
+        const ViommuPlanBacking *backing = g_ptr_array_index(disk->backing, j);
+        const ViommuBackendFile file = {backing->group, g_array_index(fds, int, j)};
+
+        if (backing->is_open)
+            g_array_append_val(open, file);
+    }
 }
 
-bool viommu_reader_copy(ViommuReader *reader, GError **error)
+GArray *viommu_reader_open_files(const ViommuReader *reader, const ViommuPlan *plan)
+{
+    GArray *open = g_array_new(FALSE, FALSE, sizeof(ViommuBackendFile));
+
+    for (guint i = 0; reader->opened.disks && i < plan->disks->len; i++)
+        add_open_files(reader, i, g_ptr_array_index(plan->disks, i), open);
+    return open;
+}
+
+bool viommu_reader_copy(ViommuReader *reader, uint64_t group, GError **error)
 {
     g_autoptr(GVariant) answer = NULL;
     g_autoptr(GError) cause = NULL;
@@ -477,7 +498,7 @@ bool viommu_reader_copy(ViommuReader *reader, GError **error)
     if (reader->socket < 0)
         return true;
     reader->asked = true;
-    if (viommu_wire_send(reader->socket, g_variant_new_uint32(0), NULL, end, &cause))
+    if (viommu_wire_send(reader->socket, g_variant_new_uint64(group), NULL, end, &cause))
         answer = viommu_wire_receive(reader->socket, VIOMMU_READER_ANSWER_TYPE, NULL, end, &cause);
     if (!answer)
         return explain(reader, "copied", cause, error);

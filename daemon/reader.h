@@ -8,8 +8,10 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "daemon/backend.h"
 #include "daemon/files.h"
 #include "daemon/loop.h"
+#include "lib/plan.h"
 
 /* How many of a user's processes may hang before no more are begun for him. */
 #define VIOMMU_READERS_HUNG_MAX 4u
@@ -34,10 +36,11 @@ bool viommu_reader_new(ViommuReaders *readers, const ViommuFilesSite *site, cons
 void viommu_reader_free(ViommuReader *reader);
 /** As viommu_files_open(); blocks, but no longer than the timeout.  Fails also: BUSY when that is over, naming the files. */
 bool viommu_reader_open(ViommuReader *reader, GError **error);
-/** As viommu_files_handovers(), viommu_files_kernel(), viommu_files_copied_bytes() and viommu_files_disk(); after it was opened. */
+/** As viommu_files_handovers(), viommu_files_kernel(), viommu_files_copied_bytes(); after it was opened. */
 const ViommuHandovers *viommu_reader_handovers(const ViommuReader *reader);
 const ViommuKernel *viommu_reader_kernel(const ViommuReader *reader);
 uint64_t viommu_reader_copied_bytes(const ViommuReader *reader);
-int viommu_reader_disk(const ViommuReader *reader, unsigned i);
+/** Those that @plan, which must live as long, has libvirt given open: of ViommuBackendFile, which borrow the descriptors. Owned. */
+GArray *viommu_reader_open_files(const ViommuReader *reader, const ViommuPlan *plan);
 /** As viommu_files_copy(); blocks, and fails, as the opening does. */
-bool viommu_reader_copy(ViommuReader *reader, GError **error);
+bool viommu_reader_copy(ViommuReader *reader, uint64_t group, GError **error);

@@ -49,17 +49,31 @@ static bool may(const ViommuAccount *account, const ViommuWalk *walk, unsigned b
     return false;
 }
 
+/* Before the file system is asked anything: it may be one that never answers. */
+static bool is_allowed(const ViommuMounts *mounts, int fd, const char *path, GError **error)
+{
+    if (!mounts || viommu_mounts_check(mounts, fd, error))
+        return true;
+    g_prefix_error(error, "'%s': ", path);
+    return false;
+}
+
 /* From the directory that @walk is at to what is called @name there; @path is its whole path. */
-static bool step(ViommuWalk *walk, const char *name, const char *path, GError **error)
+static bool step(ViommuWalk *walk, const ViommuMounts *mounts, const char *name, const char *path,
+                 GError **error)
 {
     bool ours = walk->info.st_uid == 0 || walk->info.st_uid == geteuid();
     int fd = openat(walk->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
     walk->fixed = walk->fixed && ours && (walk->info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-    if (fd < 0 || fstat(fd, &walk->info) < 0) {
+    if (fd < 0) {
         invalid(error, "viommud cannot see '%s': %s", path, g_strerror(errno));
-        if (fd >= 0)
-            close(fd);
+        return false;
+    }
+    if (!is_allowed(mounts, fd, path, error) || fstat(fd, &walk->info) < 0) {
+        if (error && !*error)
+            invalid(error, "viommud cannot see '%s': %s", path, g_strerror(errno));
+        close(fd);
         return false;
     }
     close(walk->fd);
@@ -70,9 +84,10 @@ static bool step(ViommuWalk *walk, const char *name, const char *path, GError **
     return false;
 }
 
-static bool walk_all(ViommuWalk *walk, char *const *names, const ViommuAccount *account, unsigned bits,
+static bool walk_all(ViommuWalk *walk, char *const *names, const ViommuWalker *walker, unsigned bits,
                      GError **error)
 {
+    const ViommuAccount *account = walker->account;
     g_autoptr(GString) path = g_string_new(NULL);
 
     for (size_t i = 0; names[i]; i++) {
@@ -81,13 +96,13 @@ static bool walk_all(ViommuWalk *walk, char *const *names, const ViommuAccount *
         if (!may(account, walk, VIOMMU_MAY_SEARCH, path->len > 0 ? path->str : "/", error))
             return false;
         g_string_append_printf(path, "/%s", names[i]);
-        if (!step(walk, names[i], path->str, error))
+        if (!step(walk, walker->mounts, names[i], path->str, error))
             return false;
     }
     return may(account, walk, bits, path->len > 0 ? path->str : "/", error);
 }
 
-bool viommu_walk(const char *path, const ViommuAccount *account, unsigned bits, ViommuWalk *ret_walk,
+bool viommu_walk(const char *path, const ViommuWalker *walker, unsigned bits, ViommuWalk *ret_walk,
                  GError **error)
 {
     ViommuWalk walk = {.fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), .fixed = true};
@@ -99,7 +114,7 @@ bool viommu_walk(const char *path, const ViommuAccount *account, unsigned bits, 
     }
     if (viommu_image_goes_up(path))
         refuse(error, "'%s' has '..' in it; name the file directly", path);
-    else if (walk_all(&walk, names, account, bits, error)) {
+    else if (walk_all(&walk, names, walker, bits, error)) {
         *ret_walk = walk;
         return true;
     }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 #include "daemon/account.h"
+#include "daemon/mounts.h"
 
 typedef struct ViommuWalk {
     int fd; /* O_PATH, on the file itself; owned */
@@ -14,11 +15,16 @@ typedef struct ViommuWalk {
     bool fixed; /* only root, or we, can make the path mean another file */
 } ViommuWalk;
 
-/** Walks @path, which is absolute.  @account: must be allowed to search every directory, and @bits of the file; NULL: nobody's
- *  rights are looked at.
- *  Fails: POLICY_REFUSED for "..", a symbolic link on the way or at its end, and what @account may not; INVALID_REQUEST
- *  when it cannot be seen from here. */
-bool viommu_walk(const char *path, const ViommuAccount *account, unsigned bits, ViommuWalk *ret_walk,
+/* For whom; borrowed. */
+typedef struct ViommuWalker {
+    const ViommuAccount *account; /* NULL: nobody's rights are looked at */
+    const ViommuMounts *mounts;   /* of this process: which must allow every step.  NULL: not looked at */
+} ViommuWalker;
+
+/** Walks @path, which is absolute.  The account must be allowed to search every directory, and @bits of the file.
+ *  Fails: POLICY_REFUSED for "..", a symbolic link on the way or at its end, what the account may not, and a file system that is none
+ *  for guests' files; INVALID_REQUEST when it cannot be seen from here. */
+bool viommu_walk(const char *path, const ViommuWalker *walker, unsigned bits, ViommuWalk *ret_walk,
                  GError **error);
 /** A path by which the file that @fd is open on can be opened again. */
 char *viommu_walk_magic_path(int fd);

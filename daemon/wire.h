@@ -8,8 +8,8 @@
 
 /* The longest frame: a request, or the paths of its files. */
 #define VIOMMU_WIRE_BYTES_MAX (4u << 20)
-/* The most descriptors of one frame. */
-#define VIOMMU_WIRE_FDS_MAX 64u
+/* The most descriptors of one frame, which is what Linux takes. */
+#define VIOMMU_WIRE_FDS_MAX 253u
 /* No deadline. */
 #define VIOMMU_WIRE_FOR_EVER G_MAXINT64
 

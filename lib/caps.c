@@ -99,6 +99,34 @@ static void read_guest(ViommuHost *host, const xmlNode *guest)
             read_number(machine, "maxCpus", &emulator->max_vcpus);
 }
 
+/* The label of ordinary guests; of other kinds of guests libvirt names others. */
+static char *read_label(const xmlNode *secmodel)
+{
+    for (xmlNode *node = viommu_xml_child(secmodel, "baselabel"); node;
+         node = viommu_xml_next(node, "baselabel")) {
+        g_autofree char *type = viommu_xml_get(node, "type");
+
+        for (size_t i = 0; i < G_N_ELEMENTS(domain_types); i++)
+            if (g_strcmp0(type, domain_types[i].domain_type) == 0)
+                return viommu_xml_content(node);
+    }
+    return NULL;
+}
+
+static void read_secmodels(ViommuHost *host, const xmlNode *parent)
+{
+    for (xmlNode *node = viommu_xml_child(parent, "secmodel"); node;
+         node = viommu_xml_next(node, "secmodel")) {
+        g_autofree char *model = viommu_xml_content(viommu_xml_child(node, "model"));
+        g_autofree char *label = read_label(node);
+
+        if (model && *model)
+            viommu_host_add_secmodel(host, model, label && *label ? label : NULL);
+    }
+    if (!host->secmodels)
+        viommu_host_add_secmodel(host, "none", NULL);
+}
+
 bool viommu_caps_read(ViommuHost *host, const char *xml, GError **error)
 {
     g_autoptr(xmlDoc) document = viommu_xml_parse(xml, "capabilities", VIOMMU_ERROR_BACKEND, error);
@@ -119,6 +147,7 @@ bool viommu_caps_read(ViommuHost *host, const char *xml, GError **error)
     support = viommu_xml_get(viommu_xml_child(viommu_xml_child(root, "host"), "iommu"), "support");
     if (support)
         host->has_iommu = g_str_equal(support, "yes");
+    read_secmodels(host, viommu_xml_child(root, "host"));
     for (xmlNode *guest = viommu_xml_child(root, "guest"); guest; guest = viommu_xml_next(guest, "guest"))
         read_guest(host, guest);
     return true;

@@ -4,7 +4,7 @@
 
 #include "lib/host.h"
 
-/** Adds to @host what virConnectGetCapabilities said: the host's arch, and one emulator for each guest architecture that
+/** Adds to @host what virConnectGetCapabilities said: the host's arch, its security models, and one emulator for each guest architecture that
  *  viommud knows (path, machine names, accelerators from the <domain type=''> elements, max vCPUs of q35 or virt).
  *  The QEMU version is not in there.  Fails: BACKEND when it is not such a document. */
 bool viommu_caps_read(ViommuHost *host, const char *xml, GError **error);

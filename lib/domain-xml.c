@@ -168,24 +168,34 @@ static void write_clock_and_ends(ViommuXmlWriter *xml)
     viommu_xml_leaf(xml, "on_crash", "destroy");
 }
 
+static void write_kept(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    for (const char *const *model = plan->kept_models; *model; model++)
+        viommu_xml_empty(xml, "seclabel", "model", *model, "relabel", "no", NULL);
+}
+
 /* The whole chain, or that there is none: what the image says of itself is then read by nobody any more. */
-static void write_backing(ViommuXmlWriter *xml, const GPtrArray *chain)
+static void write_backing(ViommuXmlWriter *xml, const ViommuPlan *plan, const GPtrArray *chain)
 {
     for (guint i = 0; i < chain->len; i++) {
-        const ViommuHandoverBacking *backing = g_ptr_array_index(chain, i);
+        const ViommuPlanBacking *backing = g_ptr_array_index(chain, i);
 
         viommu_xml_open(xml, "backingStore");
         viommu_xml_attribute(xml, "type", "file");
         viommu_xml_empty(xml, "format", "type",
                          viommu_enum_to_string(&viommu_enum_disk_format, (int)backing->format), NULL);
-        viommu_xml_empty(xml, "source", "file", backing->path, NULL);
+        viommu_xml_open(xml, "source");
+        viommu_xml_attribute(xml, "file", backing->path);
+        viommu_xml_attribute(xml, "fdgroup", backing->is_open ? backing->group : NULL);
+        write_kept(xml, plan);
+        viommu_xml_close(xml);
     }
     viommu_xml_empty(xml, "backingStore", NULL);
     for (guint i = 0; i < chain->len; i++)
         viommu_xml_close(xml);
 }
 
-static void write_disk(ViommuXmlWriter *xml, const ViommuPlanDisk *disk)
+static void write_disk(ViommuXmlWriter *xml, const ViommuPlan *plan, const ViommuPlanDisk *disk)
 {
     viommu_xml_open(xml, "disk");
     viommu_xml_attribute(xml, "type", disk->is_block ? "block" : "file");
@@ -193,10 +203,14 @@ static void write_disk(ViommuXmlWriter *xml, const ViommuPlanDisk *disk)
     viommu_xml_empty(xml, "driver", "name", "qemu", "type",
                      viommu_enum_to_string(&viommu_enum_disk_format, (int)disk->format), "iommu",
                      on(disk->translated), NULL);
-    viommu_xml_empty(xml, "source", disk->is_block ? "dev" : "file", disk->path, "fdgroup",
-                     disk->is_open ? disk->target : NULL, NULL);
+    viommu_xml_open(xml, "source");
+    viommu_xml_attribute(xml, disk->is_block ? "dev" : "file", disk->path);
+    viommu_xml_attribute(xml, "fdgroup", disk->is_open ? disk->target : NULL);
+    if (disk->is_kept)
+        write_kept(xml, plan);
+    viommu_xml_close(xml);
     if (disk->backing && disk->format == VIOMMU_DISK_FORMAT_QCOW2)
-        write_backing(xml, disk->backing);
+        write_backing(xml, plan, disk->backing);
     viommu_xml_empty(xml, "target", "dev", disk->target, "bus",
                      viommu_enum_to_string(&viommu_enum_disk_bus, (int)disk->bus), NULL);
     if (disk->read_only)
@@ -405,7 +419,7 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_open(xml, "devices");
     viommu_xml_leaf(xml, "emulator", plan->emulator);
     for (guint i = 0; i < plan->disks->len; i++)
-        write_disk(xml, g_ptr_array_index(plan->disks, i));
+        write_disk(xml, plan, g_ptr_array_index(plan->disks, i));
     write_controllers(xml, plan);
     for (guint i = 0; i < plan->networks->len; i++)
         write_network(xml, g_ptr_array_index(plan->networks, i));
@@ -420,6 +434,19 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_empty(xml, "memballoon", "model", "none", NULL);
     write_entropy(xml, plan);
     write_panic(xml, plan);
+    viommu_xml_close(xml);
+}
+
+/* libvirt gives it what it makes for QEMU itself, too: sockets, the variable store, copies of kernels. */
+static void write_label(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    if (!plan->label)
+        return;
+    viommu_xml_open(xml, "seclabel");
+    viommu_xml_attribute(xml, "type", "static");
+    viommu_xml_attribute(xml, "model", "dac");
+    viommu_xml_attribute(xml, "relabel", "yes");
+    viommu_xml_leaf(xml, "label", plan->label);
     viommu_xml_close(xml);
 }
 
@@ -441,6 +468,7 @@ char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata)
     write_cpu(xml, plan);
     write_clock_and_ends(xml);
     write_devices(xml, plan);
+    write_label(xml, plan);
     viommu_xml_close(xml);
     return viommu_xml_finish(xml);
 }

@@ -63,6 +63,14 @@ typedef enum ViommuAgentUse {
     VIOMMU_AGENT_LAST,
 } ViommuAgentUse;
 
+/* What is done where nothing confines guests beyond their user's rights: a site's setting. */
+typedef enum ViommuConfinement {
+    VIOMMU_CONFINEMENT_REQUIRED, /* nothing is launched */
+    VIOMMU_CONFINEMENT_WARN,
+    VIOMMU_CONFINEMENT_OFF,
+    VIOMMU_CONFINEMENT_LAST,
+} ViommuConfinement;
+
 typedef enum ViommuVerdict {
     VIOMMU_VERDICT_CHOSEN,
     VIOMMU_VERDICT_POSSIBLE,
@@ -190,7 +198,8 @@ extern const ViommuEnum viommu_enum_arch, viommu_enum_family, viommu_enum_accele
     viommu_enum_order, viommu_enum_agent_use, viommu_enum_verdict, viommu_enum_firmware, viommu_enum_wait,
     viommu_enum_bind, viommu_enum_disk_format, viommu_enum_disk_bus, viommu_enum_network_type,
     viommu_enum_network_model, viommu_enum_iommufd, viommu_enum_cpu_mode, viommu_enum_state,
-    viommu_enum_result, viommu_enum_iommu_kind, viommu_enum_table_state, viommu_enum_proof;
+    viommu_enum_result, viommu_enum_iommu_kind, viommu_enum_table_state, viommu_enum_proof,
+    viommu_enum_confinement;
 
 /** All tables, for the test that walks them; ended by NULL. */
 extern const ViommuEnum *const viommu_enum_all[];

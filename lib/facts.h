@@ -41,6 +41,7 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_IOMMUFD,
     VIOMMU_FACT_HOSTDEV_DRIVER,
     VIOMMU_FACT_MEMLOCK_PER_DEVICE,
+    VIOMMU_FACT_KEPT_SOURCE,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;

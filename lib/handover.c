@@ -44,11 +44,11 @@ GPtrArray *viommu_handover_backing_new(void)
     return g_ptr_array_new_with_free_func(free_backing);
 }
 
-void viommu_handover_add_backing(GPtrArray *backing, const char *path, ViommuDiskFormat format)
+void viommu_handover_add_backing(GPtrArray *backing, const char *path, ViommuDiskFormat format, bool is_open)
 {
     ViommuHandoverBacking *one = g_new(ViommuHandoverBacking, 1);
 
-    *one = (ViommuHandoverBacking){g_strdup(path), format};
+    *one = (ViommuHandoverBacking){g_strdup(path), format, is_open};
     g_ptr_array_add(backing, one);
 }
 
@@ -60,43 +60,46 @@ static GVariant *write_backing(const GPtrArray *backing)
 
     if (!backing)
         return NULL;
-    g_variant_builder_init(&builder, G_VARIANT_TYPE("a(si)"));
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("a(sib)"));
     for (guint i = 0; i < backing->len; i++) {
         const ViommuHandoverBacking *one = g_ptr_array_index(backing, i);
 
-        g_variant_builder_add(&builder, "(si)", one->path, (gint32)one->format);
+        g_variant_builder_add(&builder, "(sib)", one->path, (gint32)one->format, one->is_open);
     }
     return g_variant_builder_end(&builder);
 }
 
 static GVariant *write_one(const ViommuHandover *handover)
 {
-    return g_variant_new("(msbb@ma(si))", handover->path, handover->is_open, handover->is_block,
-                         g_variant_new_maybe(G_VARIANT_TYPE("a(si)"), write_backing(handover->backing)));
+    return g_variant_new("(ms(bbbb)@ma(sib))", handover->path, handover->is_fixed, handover->is_open,
+                         handover->is_block, handover->is_nameless,
+                         g_variant_new_maybe(G_VARIANT_TYPE("a(sib)"), write_backing(handover->backing)));
 }
 
 GVariant *viommu_handovers_to_variant(const ViommuHandovers *handovers)
 {
     GVariantBuilder disks;
 
-    g_variant_builder_init(&disks, G_VARIANT_TYPE("a(msbbma(si))"));
+    g_variant_builder_init(&disks, G_VARIANT_TYPE("a" VIOMMU_HANDOVER_TYPE));
     for (guint i = 0; i < handovers->disks->len; i++)
         g_variant_builder_add_value(&disks, write_one(g_ptr_array_index(handovers->disks, i)));
-    return g_variant_new("(@(msbbma(si))@(msbbma(si))@a(msbbma(si)))", write_one(&handovers->kernel),
-                         write_one(&handovers->initrd), g_variant_builder_end(&disks));
+    return g_variant_new("(@" VIOMMU_HANDOVER_TYPE "@" VIOMMU_HANDOVER_TYPE "@a" VIOMMU_HANDOVER_TYPE ")",
+                         write_one(&handovers->kernel), write_one(&handovers->initrd),
+                         g_variant_builder_end(&disks));
 }
 
 static bool read_backing(GVariant *list, GPtrArray *backing)
 {
     GVariantIter iterator;
     const char *path;
+    gboolean is_open;
     gint32 format;
 
     g_variant_iter_init(&iterator, list);
-    while (g_variant_iter_next(&iterator, "(&si)", &path, &format)) {
+    while (g_variant_iter_next(&iterator, "(&sib)", &path, &format, &is_open)) {
         if (format < 0 || format >= VIOMMU_DISK_FORMAT_LAST)
             return false;
-        viommu_handover_add_backing(backing, path, (ViommuDiskFormat)format);
+        viommu_handover_add_backing(backing, path, (ViommuDiskFormat)format, is_open);
     }
     return true;
 }
@@ -104,11 +107,14 @@ static bool read_backing(GVariant *list, GPtrArray *backing)
 static bool read_one(GVariant *value, ViommuHandover *handover)
 {
     g_autoptr(GVariant) backing = NULL;
-    gboolean is_open, is_block;
+    gboolean is_fixed, is_open, is_block, is_nameless;
 
-    g_variant_get(value, "(msbbm@a(si))", &handover->path, &is_open, &is_block, &backing);
+    g_variant_get(value, "(ms(bbbb)m@a(sib))", &handover->path, &is_fixed, &is_open, &is_block, &is_nameless,
+                  &backing);
+    handover->is_fixed = is_fixed;
     handover->is_open = is_open;
     handover->is_block = is_block;
+    handover->is_nameless = is_nameless;
     if (!backing)
         return true;
     handover->backing = viommu_handover_backing_new();
@@ -123,7 +129,8 @@ ViommuHandovers *viommu_handovers_from_variant(GVariant *value)
 
     if (!g_variant_is_of_type(value, G_VARIANT_TYPE(VIOMMU_HANDOVERS_TYPE)))
         return NULL;
-    g_variant_get(value, "(@(msbbma(si))@(msbbma(si))@a(msbbma(si)))", &kernel, &initrd, &disks);
+    g_variant_get(value, "(@" VIOMMU_HANDOVER_TYPE "@" VIOMMU_HANDOVER_TYPE "@a" VIOMMU_HANDOVER_TYPE ")",
+                  &kernel, &initrd, &disks);
     good = read_one(kernel, &handovers->kernel) && read_one(initrd, &handovers->initrd);
     for (gsize i = 0; good && i < g_variant_n_children(disks); i++) {
         g_autoptr(GVariant) disk = g_variant_get_child_value(disks, i);

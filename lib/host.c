@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/host.h"
 
+#include <string.h>
+
 #include "lib/error.h"
 #include "lib/fields.h"
 
@@ -19,6 +21,13 @@ static const ViommuField emulator_fields[] = {
 static const ViommuFields emulator_table = {emulator_fields, G_N_ELEMENTS(emulator_fields),
                                             sizeof(ViommuEmulator), -1};
 
+static const ViommuField secmodel_fields[] = {
+    {"model", VIOMMU_FIELD_STRING, offsetof(ViommuSecmodel, model), .required = true},
+    {"label", VIOMMU_FIELD_STRING, offsetof(ViommuSecmodel, label)},
+};
+static const ViommuFields secmodel_table = {secmodel_fields, G_N_ELEMENTS(secmodel_fields),
+                                            sizeof(ViommuSecmodel), -1};
+
 static const ViommuField host_fields[] = {
     {"libvirt", VIOMMU_FIELD_VERSION, offsetof(ViommuHost, libvirt), .required = true},
     {"arch", VIOMMU_FIELD_STRING, offsetof(ViommuHost, arch_name)},
@@ -28,6 +37,7 @@ static const ViommuField host_fields[] = {
     {"memory", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, memory_bytes)},
     {"unprivileged", VIOMMU_FIELD_FLAG, offsetof(ViommuHost, unprivileged)},
     {"locked-memory-limit", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, locked_memory_bytes)},
+    {"secmodels", VIOMMU_FIELD_LIST, offsetof(ViommuHost, secmodels), .fields = &secmodel_table, .max = 16},
     {"topology", VIOMMU_FIELD_DICT, offsetof(ViommuHost, topology), .fields = &viommu_topology_fields},
 };
 static const ViommuFields host_table = {host_fields, G_N_ELEMENTS(host_fields), sizeof(ViommuHost), -1};
@@ -35,6 +45,12 @@ static const ViommuFields host_table = {host_fields, G_N_ELEMENTS(host_fields), 
 static void emulator_free(void *data)
 {
     viommu_fields_clear(&emulator_table, data);
+    g_free(data);
+}
+
+static void secmodel_free(void *data)
+{
+    viommu_fields_clear(&secmodel_table, data);
     g_free(data);
 }
 
@@ -64,6 +80,17 @@ ViommuEmulator *viommu_host_add_emulator(ViommuHost *host)
         host->emulators = g_ptr_array_new_with_free_func(emulator_free);
     g_ptr_array_add(host->emulators, emulator);
     return emulator;
+}
+
+void viommu_host_add_secmodel(ViommuHost *host, const char *model, const char *label)
+{
+    ViommuSecmodel *added = g_new0(ViommuSecmodel, 1);
+
+    added->model = g_strdup(model);
+    added->label = g_strdup(label);
+    if (!host->secmodels)
+        host->secmodels = g_ptr_array_new_with_free_func(secmodel_free);
+    g_ptr_array_add(host->secmodels, added);
 }
 
 /* "auto" is a wish, and a recording tells what there is. */
@@ -119,6 +146,35 @@ const ViommuEmulator *viommu_host_emulator(const ViommuHost *host, ViommuArch ar
             return emulator;
     }
     return NULL;
+}
+
+const ViommuSecmodel *viommu_host_secmodel(const ViommuHost *host, const char *model)
+{
+    for (guint i = 0; host->secmodels && i < host->secmodels->len; i++) {
+        const ViommuSecmodel *secmodel = g_ptr_array_index(host->secmodels, i);
+
+        if (g_str_equal(secmodel->model, model))
+            return secmodel;
+    }
+    return NULL;
+}
+
+bool viommu_host_confines(const ViommuHost *host)
+{
+    return viommu_host_secmodel(host, "apparmor") || viommu_host_secmodel(host, "selinux");
+}
+
+/* libvirt writes numbers, each with a "+" that says so. */
+uint64_t viommu_host_qemu_group(const ViommuHost *host)
+{
+    const ViommuSecmodel *dac = viommu_host_secmodel(host, "dac");
+    const char *colon = dac && dac->label ? strchr(dac->label, ':') : NULL;
+    guint64 gid;
+
+    if (colon &&
+        g_ascii_string_to_unsigned(colon + (colon[1] == '+' ? 2 : 1), 10, 0, UINT32_MAX - 1, &gid, NULL))
+        return gid;
+    return VIOMMU_UNSET_NUMBER;
 }
 
 int viommu_host_arch(const ViommuHost *host)

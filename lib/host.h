@@ -22,6 +22,13 @@ typedef struct ViommuEmulator {
     uint64_t max_vcpus;        /* of the default machine; VIOMMU_UNSET_NUMBER: what such a version takes */
 } ViommuEmulator;
 
+/* What libvirt guards guests by. */
+typedef struct ViommuSecmodel {
+    char *model; /* "dac", "selinux", "apparmor", "none" */
+    char *
+        label; /* what a guest's QEMU has unless its XML says otherwise, of dac "+UID:+GID"; NULL: not said */
+} ViommuSecmodel;
+
 typedef struct ViommuHost {
     ViommuVersion libvirt;
     char *arch_name; /* the host's own; NULL: that of the first emulator */
@@ -31,6 +38,7 @@ typedef struct ViommuHost {
     int unprivileged;      /* flag: libvirt runs as an ordinary user, not as root; unset: as root */
     uint64_t
         locked_memory_bytes; /* the most that libvirt can let a guest lock; unset: no bound, or not known */
+    GPtrArray *secmodels;    /* of ViommuSecmodel; NULL: not known */
     ViommuTopology topology; /* the hardware; not present: not known, as on a host that is far away */
 } ViommuHost;
 
@@ -50,6 +58,14 @@ GVariant *viommu_host_software_to_variant(const ViommuHost *host);
 
 /** The emulator for @arch; NULL when there is none. Borrowed. */
 const ViommuEmulator *viommu_host_emulator(const ViommuHost *host, ViommuArch arch);
+/** What libvirt has of security model @model; NULL: nothing, or not known. Borrowed. */
+const ViommuSecmodel *viommu_host_secmodel(const ViommuHost *host, const char *model);
+/** Whether its guests are confined beyond their user's rights: apparmor or selinux. */
+bool viommu_host_confines(const ViommuHost *host);
+/** The group of a guest's QEMU unless its XML says otherwise; VIOMMU_UNSET_NUMBER: not known, as without model dac. */
+uint64_t viommu_host_qemu_group(const ViommuHost *host);
+/** Adds one; both texts are copied, @label may be NULL. */
+void viommu_host_add_secmodel(ViommuHost *host, const char *model, const char *label);
 /** The architecture of the host itself, or VIOMMU_UNSET when viommud knows no machine for it. */
 int viommu_host_arch(const ViommuHost *host);
 /** Whether @id holds for @emulator under @libvirt: by libvirt's own word where it was asked, else by the versions. */

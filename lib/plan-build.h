@@ -37,5 +37,14 @@ void viommu_plan_settle_pcie(ViommuPlanBuild *build);
 void viommu_plan_init_devices(ViommuPlan *plan);
 /** plan-devices: whether the disks can be.  Fails: NOT_SUPPORTED. */
 bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error);
+/** plan-files: whether libvirt can be given the disks' files so that they stay as they are, and guests are confined as the site wants.
+ *  Fails: NOT_SUPPORTED, POLICY_REFUSED. */
+bool viommu_plan_check_files(ViommuPlanBuild *build, GError **error);
+/** plan-files: whose rights QEMU has, and what libvirt must not label. */
+void viommu_plan_settle_rights(ViommuPlanBuild *build);
+/** plan-files: how libvirt gets disk @i of the request; @disk has its target. */
+void viommu_plan_settle_file(const ViommuPlanBuild *build, guint i, ViommuPlanDisk *disk);
+/** plan-files: whether it is given open. */
+bool viommu_plan_takes_open(const ViommuPlanInput *input, const ViommuHandover *handover);
 /** plan-devices: disks, networks, controllers, once the IOMMU is chosen. */
 void viommu_plan_settle_devices(ViommuPlanBuild *build);

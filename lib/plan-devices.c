@@ -2,8 +2,13 @@
 /* plan-devices: disks, networks and their controllers, and which of them stand behind the IOMMU. */
 #include <stdio.h>
 
-#include "lib/facts.h"
 #include "lib/plan-build.h"
+
+void viommu_plan_backing_free(ViommuPlanBacking *backing)
+{
+    g_free(backing->path);
+    g_free(backing);
+}
 
 static void plan_disk_free(void *data)
 {
@@ -28,39 +33,16 @@ void viommu_plan_init_devices(ViommuPlan *plan)
     plan->networks = g_ptr_array_new_with_free_func(plan_network_free);
 }
 
-/* How libvirt gets disk @i; NULL in a dry run. */
-static const ViommuHandover *disk_handover(const ViommuPlanBuild *build, guint i)
-{
-    return build->input->handovers ? g_ptr_array_index(build->input->handovers->disks, i) : NULL;
-}
-
-static bool refuse_open_disk(ViommuPlanBuild *build, guint i, const char *path, GError **error)
-{
-    g_autofree char *libvirt = viommu_version_format(build->input->host->libvirt);
-
-    return viommu_plan_refuse(
-        build, "disk", error,
-        "disks[%u].path '%s' would have to be given to libvirt as an open file, as others than root can "
-        "put another file in its place; that needs libvirt 9.0.0, and this is %s; move the image into a "
-        "directory that only root can write to, such as /var/lib/libvirt/images",
-        i, path, libvirt);
-}
-
 /* libvirt: "readonly sata disks are not supported". */
 bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error)
 {
-    ViommuVersion libvirt = build->input->host->libvirt;
-
     for (guint i = 0; build->request->disks && i < build->request->disks->len; i++) {
         const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
-        const ViommuHandover *handover = disk_handover(build, i);
 
         if (disk->bus == VIOMMU_DISK_BUS_SATA && disk->read_only == 1)
             return viommu_plan_refuse(
                 build, "disk", error,
                 "disks[%u].read-only is not possible with bus 'sata'; use 'virtio' or 'scsi'", i);
-        if (handover && handover->is_open && !viommu_fact_holds(VIOMMU_FACT_OPEN_DISK, libvirt, 0))
-            return refuse_open_disk(build, i, disk->file.path, error);
     }
     return true;
 }
@@ -73,20 +55,16 @@ static void settle_disks(ViommuPlanBuild *build)
 
     for (guint i = 0; build->request->disks && i < build->request->disks->len; i++) {
         const ViommuRequestDisk *asked = g_ptr_array_index(build->request->disks, i);
-        const ViommuHandover *handover = disk_handover(build, i);
         ViommuPlanDisk *disk = g_new0(ViommuPlanDisk, 1);
         bool is_virtio;
 
-        disk->path = g_strdup(handover ? handover->path : asked->file.path);
-        disk->is_open = handover && handover->is_open;
-        disk->is_block = handover && handover->is_block;
-        disk->backing = handover && handover->backing ? g_ptr_array_ref(handover->backing) : NULL;
         disk->format = (ViommuDiskFormat)asked->format;
         disk->bus = asked->bus == VIOMMU_UNSET ? VIOMMU_DISK_BUS_VIRTIO : (ViommuDiskBus)asked->bus;
         disk->read_only = asked->read_only == 1;
         is_virtio = disk->bus == VIOMMU_DISK_BUS_VIRTIO;
         disk->translated = plan->iommu.translate && is_virtio;
         snprintf(disk->target, sizeof(disk->target), "%cd%c", is_virtio ? 'v' : 's', letters[is_virtio]++);
+        viommu_plan_settle_file(build, i, disk);
         plan->scsi_controller = plan->scsi_controller || disk->bus == VIOMMU_DISK_BUS_SCSI;
         g_ptr_array_add(plan->disks, disk);
     }

@@ -225,6 +225,17 @@ static void settle_domain(ViommuPlanBuild *build)
         plan->nvram = g_strdup_printf("%s/%s%s_VARS.fd", policy->nvram_directory, prefix, plan->uuid);
 }
 
+static void settle_names(ViommuPlanBuild *build)
+{
+    const ViommuRequest *request = build->request;
+    const ViommuPlanInput *input = build->input;
+
+    build->plan->name = input->name     ? g_strdup(input->name)
+                        : request->name ? g_strdup(request->name)
+                                        : viommu_plan_default_name(request);
+    build->plan->uuid = input->uuid ? g_strdup(input->uuid) : derived_uuid(request);
+}
+
 static void settle_rest(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;
@@ -232,10 +243,6 @@ static void settle_rest(ViommuPlanBuild *build)
     const ViommuPlanInput *input = build->input;
 
     viommu_plan_settle_cpu(build);
-    plan->name = input->name     ? g_strdup(input->name)
-                 : request->name ? g_strdup(request->name)
-                                 : viommu_plan_default_name(request);
-    plan->uuid = input->uuid ? g_strdup(input->uuid) : derived_uuid(request);
     settle_domain(build);
     plan->kernel = g_strdup(input->handovers ? input->handovers->kernel.path : request->boot.kernel.path);
     plan->initrd = g_strdup(input->handovers ? input->handovers->initrd.path : request->boot.initrd.path);
@@ -253,8 +260,11 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
         !viommu_plan_settle_machine(build, error) ||
         !settle_hostdevs(build, viommu_plan_hostdevs_place, error) || !settle_memory(build, error) ||
         !settle_iommu(build, error) || !settle_hostdevs(build, viommu_plan_hostdevs_settle, error) ||
-        !settle_firmware(build, error) || !viommu_plan_check_disks(build, error))
+        !settle_firmware(build, error) || !viommu_plan_check_disks(build, error) ||
+        !viommu_plan_check_files(build, error))
         return false;
+    settle_names(build);
+    viommu_plan_settle_rights(build);
     viommu_plan_settle_devices(build);
     viommu_plan_settle_pcie(build);
     settle_rest(build);
@@ -319,6 +329,7 @@ void viommu_plan_free(ViommuPlan *plan)
     g_free(plan->kernel);
     g_free(plan->initrd);
     g_free(plan->cmdline);
+    g_free(plan->label);
     g_clear_pointer(&plan->disks, g_ptr_array_unref);
     g_clear_pointer(&plan->networks, g_ptr_array_unref);
     g_clear_pointer(&plan->warnings, g_ptr_array_unref);

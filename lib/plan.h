@@ -11,11 +11,20 @@
 #include "lib/policy.h"
 #include "lib/request.h"
 
+/* An image that a disk's is based on. */
+typedef struct ViommuPlanBacking {
+    char *path;
+    ViommuDiskFormat format;
+    bool is_open;   /* handed over open */
+    char group[16]; /* libvirt's name for the open file: "vda.1" */
+} ViommuPlanBacking;
+
 typedef struct ViommuPlanDisk {
     char *path;
     bool is_open;       /* handed over open, as libvirt's fd group of the target's name */
     bool is_block;      /* a block device */
-    GPtrArray *backing; /* of ViommuHandoverBacking; NULL: not looked at */
+    bool is_kept;       /* libvirt must leave its owner and label alone */
+    GPtrArray *backing; /* of ViommuPlanBacking, all of which are kept; NULL: not looked at */
     ViommuDiskFormat format;
     ViommuDiskBus bus;
     bool read_only;
@@ -63,10 +72,14 @@ typedef struct ViommuPlan {
     ViommuCpuMode cpu_mode;
     const char *cpu_model; /* of CPU_MODE_CUSTOM. Static */
     char *kernel, *initrd, *cmdline;
-    GPtrArray *disks;           /* of ViommuPlanDisk */
-    GPtrArray *networks;        /* of ViommuPlanNetwork */
-    bool scsi_controller;       /* a virtio-scsi controller is needed */
-    bool agent;                 /* the guest agent has its channel */
+    char *label;    /* of security model dac, for QEMU; NULL: libvirt's own choice */
+    uint64_t group; /* that QEMU has, on the system's bus; VIOMMU_UNSET_NUMBER: not known */
+    const char
+        *kept_models[3];  /* by which files would be labelled, which are to be kept; ended by NULL.  Static */
+    GPtrArray *disks;     /* of ViommuPlanDisk */
+    GPtrArray *networks;  /* of ViommuPlanNetwork */
+    bool scsi_controller; /* a virtio-scsi controller is needed */
+    bool agent;           /* the guest agent has its channel */
     bool translate_controllers; /* and sits behind the IOMMU, as the entropy device does */
     ViommuPlacement placement;  /* of assigned devices */
     ViommuPcie pcie;            /* what is laid out for them */
@@ -90,6 +103,7 @@ typedef struct ViommuPlanInput {
     char *
         *forward_modes; /* of the request's networks, one for each, "" where not known; NULL: none is known */
     const ViommuAsker *asker; /* NULL: nobody in particular, whom no policy binds */
+    bool is_remote;           /* libvirt is on another host, where the asker is nobody */
     const ViommuVeto *vetoes; /* libvirt's refusals so far */
     size_t n_vetoes;
 } ViommuPlanInput;
@@ -100,6 +114,7 @@ typedef struct ViommuPlanInput {
 bool viommu_plan_build(const ViommuPlanInput *input, ViommuPlan **ret_plan, GPtrArray **ret_reasons,
                        GError **error);
 void viommu_plan_free(ViommuPlan *plan);
+void viommu_plan_backing_free(ViommuPlanBacking *backing);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuPlan, viommu_plan_free)
 
 /** The table that tells the guest of its IOMMU: "DMAR", "IVRS", "IORT", "VIOT", all of ACPI, or "device tree"; NULL without an

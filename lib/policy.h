@@ -8,6 +8,7 @@
 typedef struct ViommuPolicy {
     ViommuOrder order;             /* among candidates of an automatic choice */
     ViommuAccelerator accelerator; /* what "auto" means here; AUTO: KVM where libvirt offers it, else TCG */
+    ViommuConfinement confinement; /* where guests have their user's rights only */
     uint64_t default_memory_bytes; /* for a request without memory */
     unsigned default_vcpus;
     const ViommuSite *site;        /* what others than root may have; NULL: nothing of the host's. Borrowed */

@@ -34,6 +34,7 @@ START_TEST(recorded_capabilities)
     ck_assert_str_eq(host->arch_name, "x86_64");
     ck_assert_int_eq(host->has_iommu, 0);
     ck_assert_int_eq(viommu_host_arch(host), VIOMMU_ARCH_X86_64);
+    ck_assert_ptr_nonnull(host->secmodels);
     /* armv7l and i686 are there too, but nothing is launched on them */
     ck_assert_uint_eq(host->emulators->len, 2);
 

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-plan-files: how libvirt gets a disk, and whose rights QEMU has, by who asks and by what libvirt is. */
+#include "tests/unit/unit.h"
+
+#include "lib/domain-xml.h"
+#include "lib/plan.h"
+
+#define UUID "01234567-89ab-cdef-0123-456789abcdef"
+#define KEPT "<seclabel model='dac' relabel='no'/>"
+
+typedef struct Case {
+    const char *libvirt, *model; /* beside "dac"; NULL: not even that is known */
+    ViommuAskerKind asker;
+    ViommuHandover disk; /* of a qcow2 image that is written to */
+    bool is_based;       /* on a file that is open, too */
+    ViommuConfinement confinement;
+    const char *has, *lacks; /* in the XML */
+    const char *refusal;     /* or why there is none */
+} Case;
+
+#define FILE_OPEN                               \
+    {                                           \
+        .path = (char *)"/a/b", .is_open = true \
+    }
+#define FILE_FIXED                                                \
+    {                                                             \
+        .path = (char *)"/a/b", .is_open = true, .is_fixed = true \
+    }
+#define FILE_SHUT                                \
+    {                                            \
+        .path = (char *)"/a/b", .is_fixed = true \
+    }
+
+static const Case cases[] = {
+    {"9.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_FIXED, false, VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/var/lib/viommu/open/" UUID ".vda' fdgroup='vda'>", .lacks = "/a/b"},
+    {"9.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_FIXED, false, VIOMMU_CONFINEMENT_OFF,
+     .has = "<seclabel type='static' model='dac' relabel='yes'>\n    <label>+1000:+64055</label>"},
+    {"9.0.0", "none", VIOMMU_ASKER_OUTSIDER, FILE_OPEN, false, VIOMMU_CONFINEMENT_OFF,
+     .has = "<label>+1000:+64055</label>"},
+    {"9.0.0", "none", VIOMMU_ASKER_ROOT, FILE_OPEN, false, VIOMMU_CONFINEMENT_OFF, .has = KEPT,
+     .lacks = "<label>"},
+    {"9.0.0", "none", VIOMMU_ASKER_OWN, FILE_FIXED, false, VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/a/b'/>", .lacks = "seclabel"},
+    {"9.0.0", "none", VIOMMU_ASKER_OWN, FILE_OPEN, false, VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/a/b' fdgroup='vda'/>"},
+    {"9.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_SHUT, false, VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/a/b'>\n        " KEPT},
+    {"9.0.0", "none", VIOMMU_ASKER_ROOT, FILE_SHUT, false, VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/a/b'/>"},
+    {"9.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_OPEN, true, VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/base' fdgroup='vda.1'>\n          " KEPT},
+    {"7.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_FIXED, true, VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/base'>\n          " KEPT, .lacks = "fdgroup"},
+    {"7.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_OPEN, false, VIOMMU_CONFINEMENT_OFF,
+     .refusal = "needs libvirt 9.0.0"},
+    {"6.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_FIXED, false, VIOMMU_CONFINEMENT_OFF,
+     .refusal = "would give it"},
+    {"6.0.0", "none", VIOMMU_ASKER_OWN, FILE_FIXED, false, VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/a/b'/>"},
+    {"9.0.0", NULL, VIOMMU_ASKER_MEMBER, FILE_FIXED, false, VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/a/b'/>", .lacks = "seclabel"},
+    {"9.0.0", "selinux", VIOMMU_ASKER_MEMBER, FILE_OPEN, .has = "<seclabel model='selinux' relabel='no'/>",
+     .lacks = "/a/b"},
+    {"9.0.0", "apparmor", VIOMMU_ASKER_MEMBER, FILE_OPEN, .has = "<source file='/a/b' fdgroup='vda'>"},
+    {"9.0.0",
+     "apparmor",
+     VIOMMU_ASKER_MEMBER,
+     {.path = (char *)"/a/{b,c}", .is_open = true},
+     .refusal = "patterns"},
+    {"9.0.0",
+     "apparmor",
+     VIOMMU_ASKER_MEMBER,
+     {.path = (char *)"/a", .is_open = true, .is_nameless = true},
+     .refusal = "was deleted"},
+    {"9.0.0",
+     "none",
+     VIOMMU_ASKER_MEMBER,
+     {.path = (char *)"/a/{b,c}", .is_open = true, .is_nameless = true},
+     false,
+     VIOMMU_CONFINEMENT_OFF,
+     .has = UUID ".vda"},
+    {"9.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_OPEN, .confinement = VIOMMU_CONFINEMENT_REQUIRED,
+     .refusal = "[guests] confinement"},
+    {"9.0.0", NULL, VIOMMU_ASKER_ROOT, FILE_FIXED, .confinement = VIOMMU_CONFINEMENT_REQUIRED,
+     .refusal = "[guests] confinement"},
+    {"9.0.0", "apparmor", VIOMMU_ASKER_MEMBER, FILE_OPEN, .confinement = VIOMMU_CONFINEMENT_REQUIRED,
+     .has = "<disk"},
+    {"9.0.0", "none", VIOMMU_ASKER_OWN, FILE_FIXED, .confinement = VIOMMU_CONFINEMENT_REQUIRED,
+     .has = "<disk"},
+};
+
+static ViommuHost *make_host(const Case *one)
+{
+    g_autofree char *text = g_strdup_printf("{'libvirt': <'%s'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': "
+                                            "<'7.2.22'>, 'accelerators': <['tcg']>}]>}",
+                                            one->libvirt);
+    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
+    ViommuHost *host = viommu_host_from_variant(tree, NULL);
+
+    ck_assert_ptr_nonnull(host);
+    if (one->model) {
+        viommu_host_add_secmodel(host, one->model, NULL);
+        viommu_host_add_secmodel(host, "dac", "+64055:+64055");
+    }
+    return host;
+}
+
+static ViommuRequest *make_request(void)
+{
+    g_autoptr(GVariant) tree = g_variant_parse(
+        G_VARIANT_TYPE_VARDICT, "{'disks': <[{'path': <'/asked'>, 'format': <'qcow2'>}]>}", NULL, NULL, NULL);
+    ViommuRequest *request = viommu_request_parse(tree, NULL);
+
+    ck_assert_ptr_nonnull(request);
+    return request;
+}
+
+static ViommuHandovers *make_handovers(const Case *one)
+{
+    ViommuHandovers *handovers = viommu_handovers_new();
+    ViommuHandover *disk = g_new(ViommuHandover, 1);
+
+    *disk = one->disk;
+    disk->path = g_strdup(one->disk.path);
+    disk->backing = viommu_handover_backing_new();
+    if (one->is_based)
+        viommu_handover_add_backing(disk->backing, "/base", VIOMMU_DISK_FORMAT_RAW, true);
+    g_ptr_array_add(handovers->disks, disk);
+    return handovers;
+}
+
+static void hand_over(const Case *one)
+{
+    g_autoptr(ViommuHost) host = make_host(one);
+    g_autoptr(ViommuRequest) request = make_request();
+    g_autoptr(ViommuHandovers) handovers = make_handovers(one);
+    g_autoptr(ViommuPlan) plan = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *xml = NULL;
+    const ViommuAsker asker = {one->asker, 1000};
+    ViommuPolicy policy;
+    ViommuPlanInput input = {.request = request,
+                             .host = host,
+                             .policy = &policy,
+                             .handovers = handovers,
+                             .uuid = UUID,
+                             .asker = &asker};
+
+    viommu_policy_init(&policy);
+    policy.confinement = one->confinement;
+    if (!viommu_plan_build(&input, &plan, NULL, &error)) {
+        ck_assert_msg(one->refusal && strstr(error->message, one->refusal), "%zd: %s", one - cases,
+                      error->message);
+        return;
+    }
+    xml = viommu_domain_xml(plan, NULL);
+    ck_assert_msg(!one->refusal && strstr(xml, one->has), "%zd: %s is not in %s", one - cases, one->has, xml);
+    ck_assert_msg(!one->lacks || !strstr(xml, one->lacks), "%zd: %s is in %s", one - cases, one->lacks, xml);
+}
+
+START_TEST(handed_over)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+        hand_over(&cases[i]);
+}
+END_TEST
+
+/* Without a label, QEMU would have libvirt's rights, and an image's header could name what those open. */
+START_TEST(no_label)
+{
+    static const Case one = {"9.0.0", NULL, VIOMMU_ASKER_MEMBER, FILE_OPEN};
+    g_autoptr(ViommuHost) host = make_host(&one);
+    g_autoptr(ViommuRequest) request = make_request();
+    g_autoptr(ViommuHandovers) handovers = make_handovers(&one);
+    g_autoptr(ViommuPlan) plan = NULL;
+    g_autoptr(GError) error = NULL;
+    const ViommuAsker asker = {one.asker, 1000};
+    ViommuPolicy policy;
+    ViommuPlanInput input = {
+        .request = request, .host = host, .policy = &policy, .handovers = handovers, .asker = &asker};
+
+    viommu_policy_init(&policy);
+    viommu_host_add_secmodel(host, "none", NULL);
+    ck_assert(!viommu_plan_build(&input, &plan, NULL, &error));
+    ck_assert_msg(strstr(error->message, "with the rights of user 1000"), "%s", error->message);
+}
+END_TEST
+
+START_TEST(warned)
+{
+    static const Case one = {"9.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_OPEN};
+    g_autoptr(ViommuHost) host = make_host(&one);
+    g_autoptr(ViommuRequest) request = make_request();
+    g_autoptr(ViommuHandovers) handovers = make_handovers(&one);
+    g_autoptr(ViommuPlan) plan = NULL;
+    const ViommuAsker asker = {one.asker, 1000};
+    ViommuPolicy policy;
+    ViommuPlanInput input = {
+        .request = request, .host = host, .policy = &policy, .handovers = handovers, .asker = &asker};
+    bool found = false;
+
+    viommu_policy_init(&policy);
+    ck_assert(viommu_plan_build(&input, &plan, NULL, NULL));
+    for (guint i = 0; i < plan->warnings->len; i++)
+        found = found || strstr(g_ptr_array_index(plan->warnings, i), "[guests] confinement");
+    ck_assert(found);
+}
+END_TEST
+
+UNIT_MAIN("plan-files", handed_over, no_label, warned)
