@@ -116,12 +116,14 @@ static int method_extend(sd_bus_message *call, void *userdata, sd_bus_error *unu
     ViommuBus *bus = bus_of(call);
     ViommuWaiter waiter;
     uint64_t seconds;
+    uint32_t uid;
     int r = sd_bus_message_read(call, "t", &seconds);
+    bool bound = !viommu_auth_uid(bus->auth, call, &uid, NULL) || !viommu_auth_is_trusted(bus->auth, uid);
 
     if (r < 0)
         return r;
     if (viommu_bus_reply_later(bus, call, reply_lease_end, &waiter))
-        viommu_manager_extend(bus->manager, userdata, seconds, &waiter);
+        viommu_manager_extend(bus->manager, userdata, seconds, bound, &waiter);
     return 1;
 }
 

@@ -10,6 +10,7 @@
 #include "lib/names.h"
 #include "lib/nearest.h"
 #include "lib/quantity.h"
+#include "lib/request.h"
 
 #define PREFIX_MAX        24u
 #define CONFIG_FILE       "viommud.conf"
@@ -94,6 +95,16 @@ static const Key keys[] = {
      .min = 1,
      .max = 86400},
     {{"verify", "agent"}, &kind_word, offsetof(ViommuConfig, policy.agent), .words = &viommu_enum_agent_use},
+    {{"leases", "max-seconds"},
+     &kind_number,
+     offsetof(ViommuConfig, lease_max_seconds),
+     .min = 0,
+     .max = VIOMMU_LEASE_SECONDS_MAX},
+    {{"leases", "default-seconds"},
+     &kind_number,
+     offsetof(ViommuConfig, lease_default_seconds),
+     .min = 0,
+     .max = VIOMMU_LEASE_SECONDS_MAX},
     {{"leases", "grace"}, &kind_number, offsetof(ViommuConfig, grace_seconds), .min = 0, .max = 3600},
     {{"guests", "confinement"},
      &kind_word,

@@ -34,8 +34,9 @@ typedef struct ViommuConfig {
     uint64_t user_launches;      /* of these, of one user.  0: half of them; for --user: all */
     uint64_t launch_timeout_sec; /* for a launch, from its turn on */
     uint64_t files_timeout_sec;  /* for reading the files of a launch, and again for copying them */
-    uint64_t grace_seconds;      /* for a guest whose lease has ended to power off */
-    ViommuAmounts limits;        /* 0: none; VIOMMU_LIMIT_AUTO: as the host's size gives it */
+    uint64_t lease_max_seconds, lease_default_seconds; /* of others than root; 0: none */
+    uint64_t grace_seconds;                            /* for a guest whose lease has ended to power off */
+    ViommuAmounts limits; /* 0: none; VIOMMU_LIMIT_AUTO: as the host's size gives it */
     ViommuBounds
         bounds;  /* what is in force of console_total_bytes and limits; none before viommu_config_bound() */
     char *group; /* whose members may launch on the system bus; "": nobody's */

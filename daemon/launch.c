@@ -3,7 +3,6 @@
 #include "daemon/launch.h"
 
 #include <time.h>
-#include "daemon/boottime.h"
 #include "daemon/fault.h"
 #include "daemon/journal.h"
 #include "daemon/log.h"
@@ -40,7 +39,7 @@ struct ViommuLaunch {
     char uid_text[16];
     ViommuPermit permit;
     uint64_t created_usec;
-    uint64_t lease_end_usec; /* 0: no lease, or not begun */
+    ViommuLease lease;
     char *client;
 
     ViommuReader *reader;
@@ -102,6 +101,7 @@ ViommuLaunch *viommu_launch_new(const ViommuLaunchContext *context, ViommuReques
     launch->permit.asker = identity->asker;
     launch->created_usec = identity->created_usec;
     launch->client = g_strdup(identity->client);
+    launch->lease = (ViommuLease){identity->lease->seconds, g_strdup(identity->lease->note), 0};
     launch->vetoes = g_array_new(FALSE, FALSE, sizeof(ViommuVeto));
     g_array_set_clear_func(launch->vetoes, clear_veto);
     return launch;
@@ -125,6 +125,7 @@ static void free_now(ViommuLaunch *launch)
     g_free(launch->name);
     g_free(launch->uuid);
     g_free(launch->client);
+    viommu_lease_clear(&launch->lease);
     g_free(launch->late_warning);
     g_array_unref(launch->vetoes);
     g_clear_error(&launch->step_error);
@@ -343,8 +344,7 @@ static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
     launch->metadata =
         viommu_metadata_new(launch->plan, launch->request, launch->owner_uid, launch->created_usec);
     launch->metadata->phase = VIOMMU_STATE_DEFINING;
-    launch->metadata->lease_end_usec = launch->lease_end_usec;
-    launch->metadata->boot = launch->lease_end_usec ? g_strdup(viommu_boottime_boot()) : NULL;
+    viommu_lease_write(&launch->lease, launch->metadata);
     launch->metadata->client = g_strdup(launch->client);
     launch->xml = viommu_domain_xml(launch->plan, launch->metadata);
     return true;
@@ -380,8 +380,7 @@ void viommu_launch_abandon(ViommuLaunch *launch, const GError *error)
 void viommu_launch_begin(ViommuLaunch *launch)
 {
     VIOMMU_FAULT(launch_begins);
-    if (launch->request->lease.seconds != VIOMMU_UNSET_NUMBER)
-        launch->lease_end_usec = viommu_boottime_now() + launch->request->lease.seconds * G_USEC_PER_SEC;
+    viommu_lease_begin(&launch->lease);
     if (viommu_reader_new(launch->context.readers, launch->context.files, launch->request, launch->owner_uid,
                           launch->uuid, &launch->reader, &launch->error)) {
         set_deadline(launch, launch->context.timeout_sec);

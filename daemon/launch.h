@@ -8,6 +8,7 @@
 #include "daemon/admission.h"
 #include "daemon/backend.h"
 #include "daemon/hostinfo.h"
+#include "daemon/lease-rules.h"
 #include "daemon/reader.h"
 #include "daemon/worker.h"
 #include "lib/asker.h"
@@ -44,6 +45,7 @@ typedef struct ViommuLaunchIdentity {
     ViommuAsker asker; /* its owner */
     uint64_t created_usec;
     const char *client; /* bus and connection that it is bound to; NULL: none */
+    const ViommuLease *lease;
 } ViommuLaunchIdentity;
 
 /** Called on the loop with PLANNED (again for each candidate that libvirt refuses), DEFINED and last STARTED, or with LAUNCH_FAILED at any point, when everything is

@@ -4,6 +4,7 @@
 
 #include "daemon/boottime.h"
 #include "daemon/journal.h"
+#include "daemon/lease-rules.h"
 #include "daemon/log.h"
 #include "lib/error.h"
 
@@ -201,13 +202,14 @@ static bool check_extension(ViommuManager *manager, const ViommuMachine *machine
     return false;
 }
 
-void viommu_manager_extend(ViommuManager *manager, ViommuMachine *machine, uint64_t seconds,
+void viommu_manager_extend(ViommuManager *manager, ViommuMachine *machine, uint64_t seconds, bool bound,
                            const ViommuWaiter *waiter)
 {
     ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
     g_autoptr(GError) error = NULL;
 
-    if (!check_extension(manager, machine, seconds, &error)) {
+    if (!check_extension(manager, machine, seconds, &error) ||
+        (bound && !viommu_lease_check(manager->context.config, seconds, &error))) {
         viommu_waiter_fail(waiter, error);
         return;
     }

@@ -233,7 +233,13 @@ static void on_came_back(const char *uuid, uint32_t owner_uid, bool clean, void 
     admit(manager);
 }
 
-static void begin_launch(ViommuManager *manager, ViommuRequest *request, const ViommuAsker *asker,
+/* Whose it is, and for how long. */
+typedef struct Tenancy {
+    const ViommuAsker *asker;
+    ViommuLease lease;
+} Tenancy;
+
+static void begin_launch(ViommuManager *manager, ViommuRequest *request, const Tenancy *tenancy,
                          ViommuMachine *machine, const ViommuWaiter *waiter)
 {
     ViommuLaunchContext context = {
@@ -249,8 +255,8 @@ static void begin_launch(ViommuManager *manager, ViommuRequest *request, const V
         .timeout_sec = (uint32_t)manager->context.config->launch_timeout_sec,
         .came_back = on_came_back,
     };
-    ViommuLaunchIdentity identity = {machine->name, machine->uuid, *asker, machine->created_usec,
-                                     machine->client};
+    ViommuLaunchIdentity identity = {machine->name,         machine->uuid,   *tenancy->asker,
+                                     machine->created_usec, machine->client, &tenancy->lease};
     ViommuOperation *operation = viommu_operations_add(manager->operations, machine->uuid);
     g_autofree char *uuid = g_strdup(machine->uuid);
 
@@ -270,19 +276,22 @@ void viommu_manager_launch(ViommuManager *manager, ViommuRequest *taken, const V
     g_autoptr(ViommuRequest) request = taken;
     g_autoptr(GError) error = NULL;
     ViommuMachine *machine = NULL;
+    Tenancy tenancy = {.asker = asker};
     uint32_t uid = asker->uid;
 
     if (launch_again(manager, request, uid, waiter))
         return;
     if (viommu_manager_check_not_ending(manager, &error) &&
+        viommu_lease_settle(manager->context.config, request, asker, &tenancy.lease, &error) &&
         viommu_admission_check(manager->admission, request, uid, &error))
         machine = new_machine(manager, request, uid, &error);
-    if (!machine) {
+    if (machine) {
+        machine->client = request->lease.bind == VIOMMU_BIND_CLIENT ? g_strdup(client) : NULL;
+        begin_launch(manager, g_steal_pointer(&request), &tenancy, machine, waiter);
+    } else {
         refuse_launch(request, uid, waiter, error);
-        return;
     }
-    machine->client = request->lease.bind == VIOMMU_BIND_CLIENT ? g_strdup(client) : NULL;
-    begin_launch(manager, g_steal_pointer(&request), asker, machine, waiter);
+    viommu_lease_clear(&tenancy.lease);
 }
 
 static void on_planned(ViommuManager *manager, ViommuMachine *machine)

@@ -68,9 +68,9 @@ void viommu_manager_plan(ViommuManager *manager, const ViommuEnquiry *enquiry, c
  *  earlier stop. */
 void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_t seconds,
                          const ViommuWaiter *waiter);
-/** The lease of @machine ends @seconds from now, unless it ends later already; the outcome has the machine.
- *  Fails: INVALID_REQUEST when it has no lease; BUSY in a launch or a stop. */
-void viommu_manager_extend(ViommuManager *manager, ViommuMachine *machine, uint64_t seconds,
+/** The lease of @machine ends @seconds from now, unless it ends later already; the outcome has the machine.  @bound: the site's longest
+ *  lease binds who asks.  Fails: INVALID_REQUEST when it has no lease; POLICY_REFUSED when that is too long; BUSY in a launch or a stop. */
+void viommu_manager_extend(ViommuManager *manager, ViommuMachine *machine, uint64_t seconds, bool bound,
                            const ViommuWaiter *waiter);
 /** Fails: BUSY unless it runs. */
 void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);

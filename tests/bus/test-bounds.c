@@ -116,11 +116,53 @@ START_TEST(copies_too_large)
 }
 END_TEST
 
+/* --- Leases --- */
+
+static sd_bus_message *extending(sd_bus *bus, const char *path, uint64_t seconds)
+{
+    sd_bus_message *call = people_on_machine(bus, path, "Extend");
+
+    ck_assert_int_ge(sd_bus_message_append(call, "t", seconds), 0);
+    return call;
+}
+
+static sd_bus_message *leasing(sd_bus *bus, unsigned seconds)
+{
+    g_autofree char *text = g_strdup_printf("{'arch': <'x86_64'>, 'lease': <{'seconds': <%u>}>}", seconds);
+
+    return harness_request(bus, "Launch", text);
+}
+
+/* The lease binds members, not root, and not what root does with a member's machine. */
+START_TEST(leases)
+{
+    g_autoptr(Harness) harness = people_new_configured("[leases]\nmax-seconds=300\ndefault-seconds=200\n");
+    sd_bus *member = harness_connect_as(harness, PEOPLE_MEMBER);
+    g_autofree char *mine = people_launch(member, "mine"), *roots = people_launch(harness->bus, "roots");
+    g_autofree char *warnings = harness_property(harness, mine, VIOMMU_IFACE_MACHINE, "Warnings");
+    g_autofree char *end = harness_property(harness, mine, VIOMMU_IFACE_MACHINE, "LeaseEnd");
+
+    ck_assert_str_ne(end, "uint64 0");
+    ck_assert_msg(strstr(warnings, "this site gives the machine a lease of 200 seconds"), "%s", warnings);
+    harness_assert_property(harness, roots, "LeaseEnd", "uint64 0");
+    people_assert_refused(member, leasing(member, 301),
+                          "lease.seconds: a lease of 301 seconds is asked for, and [leases] max-seconds=300");
+    people_allow(member, leasing(member, 300));
+    people_allow(harness->bus, leasing(harness->bus, 301));
+    people_assert_refused(member, extending(member, mine, 301),
+                          "[leases] max-seconds=300 allows no longer one");
+    people_allow(member, extending(member, mine, 300));
+    people_allow(harness->bus, extending(harness->bus, mine, 3000));
+    sd_bus_flush_close_unref(member);
+}
+END_TEST
+
 static const HarnessScenario scenarios[] = {
     {"bounds-machines", &machines_of_each},
     {"bounds-of-root", &machines_of_root},
     {"bounds-copies", &copies},
     {"bounds-copy-too-large", &copies_too_large},
+    {"bounds-leases", &leases},
     {NULL, NULL},
 };
 

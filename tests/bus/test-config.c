@@ -70,6 +70,8 @@ START_TEST(the_vendors_file_names_all_keys_and_changes_none)
     ck_assert_uint_eq(config->launch_timeout_sec, defaults->launch_timeout_sec);
     ck_assert_uint_eq(config->files_timeout_sec, defaults->files_timeout_sec);
     ck_assert_uint_eq(config->grace_seconds, defaults->grace_seconds);
+    ck_assert_uint_eq(config->lease_max_seconds, defaults->lease_max_seconds);
+    ck_assert_uint_eq(config->lease_default_seconds, defaults->lease_default_seconds);
     ck_assert_mem_eq(&config->limits, &defaults->limits, sizeof(config->limits));
     ck_assert_uint_eq(config->site.allow->len + config->site.devices->len, 0);
     ck_assert(!config->site.take_from_driver && !config->site.root_takes_used && config->site.user_networks);
@@ -99,7 +101,7 @@ START_TEST(every_key_is_read)
         "[daemon]\ngroup=wheel\nworkers=5\nlibvirt-patience=7\nverify-timeout=9\nrunning-launches=6\n"
         "running-launches-per-user=2\nlaunch-timeout=11\n"
         "[files]\ntimeout=12\n"
-        "[leases]\ngrace=7\n"
+        "[leases]\ngrace=7\nmax-seconds=90\ndefault-seconds=80\n"
         "[limits]\nmachines=10\nmachines-per-user=11\nvcpus=12\n"
         "vcpus-per-user=13\nmemory=14 GiB\nmemory-per-user=15 B\n"
         "locked-memory=18 GiB\nlocked-memory-per-user=19 B\n"
@@ -129,6 +131,8 @@ START_TEST(every_key_is_read)
     ck_assert_uint_eq(config->launch_timeout_sec, 11);
     ck_assert_uint_eq(config->files_timeout_sec, 12);
     ck_assert_uint_eq(config->grace_seconds, 7);
+    ck_assert_uint_eq(config->lease_max_seconds, 90);
+    ck_assert_uint_eq(config->lease_default_seconds, 80);
     ck_assert_mem_eq(&config->limits, &limits, sizeof(limits));
     ck_assert_uint_eq(config->policy.locked_reserve_bytes, 20 * VIOMMU_MIB);
 
