@@ -22,6 +22,8 @@ static ViommuStyle state_style(const char *state)
 {
     int value = viommu_enum_from_string(&viommu_enum_state, state);
 
+    if (g_str_equal(state, "foreign"))
+        return VIOMMU_STYLE_WARNING;
     switch ((ViommuState)value) {
     case VIOMMU_STATE_RUNNING:
         return VIOMMU_STYLE_GOOD;

@@ -217,12 +217,67 @@ START_TEST(after_a_restart)
 }
 END_TEST
 
+/* Makes @xml a record of the next version, of which only the core can be read. Owned. */
+static char *of_next_version(const char *xml)
+{
+    g_auto(GStrv) version = g_strsplit(xml, " version=\"1\"", 2);
+    g_autofree char *next = g_strjoinv(" version=\"2\"", version);
+    g_auto(GStrv) memory = g_strsplit(next, " memory=", 2);
+
+    ck_assert_uint_eq(g_strv_length(version), 2);
+    ck_assert_uint_eq(g_strv_length(memory), 2);
+    return g_strjoinv(" storage=", memory);
+}
+
+/* What it has is known by libvirt alone. */
+START_TEST(of_another_version)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *uri = harness_start_libvirt(harness), *first = NULL, *quoted = NULL, *second = NULL;
+    g_autofree char *before = NULL, *after = NULL, *uuid = NULL;
+    ViommuBackend *backend = NULL;
+    g_autoptr(GError) error = NULL;
+
+    unit_assert_ok(viommu_backend_new(uri, 1, &backend, &error), error);
+    start(harness, uri);
+    first = harness_launch(harness, AT("first", FIRST));
+    quoted = harness_property(harness, first, VIOMMU_IFACE_MACHINE, "UUID");
+    uuid = g_strndup(quoted + 1, strlen(quoted) - 2);
+    before = viommu_backend_get_metadata(backend, uuid, &error);
+    unit_assert_ok(before != NULL, error);
+    after = of_next_version(before);
+    harness_signal(harness, SIGTERM);
+    ck_assert_int_eq(harness_wait_exit(harness), 0);
+    unit_assert_ok(viommu_backend_set_metadata(backend, uuid, after, &error), error);
+
+    start(harness, uri);
+    harness_assert_property(harness, first, "State", "'foreign'");
+    harness_assert_property(harness, first, "Name", "'first'");
+    harness_assert_property(harness, first, "VCPUs", "uint32 1");
+    harness_assert_property(harness, first, "Memory", "uint64 67108864");
+    harness_assert_property(harness, first, "Arch", "''");
+    assert_refused(harness, AT("second", FIRST), "'" FIRST "' is in use by machine 'first'");
+    for (size_t i = 0; i < 2; i++) {
+        static const char *const methods[] = {"Reset", "OpenConsole"};
+        g_autoptr(HarnessError) refused = harness_call_error(
+            harness, harness_method(harness->bus, first, VIOMMU_IFACE_MACHINE, methods[i]));
+
+        harness_assert_error(refused, "NotSupported",
+                             "its metadata has version 2, and this viommud knows version 1");
+    }
+    harness_stop(harness, first, 0);
+    second = harness_launch(harness, AT("second", FIRST));
+    viommu_backend_free(backend);
+}
+END_TEST
+
 static const HarnessScenario scenarios[] = {
     {"hostdev-claimed", &claimed},
     {"hostdev-free-when-ended", &free_when_ended},
     {"hostdev-race", &race},
     {"hostdev-free-when-failed", &free_when_failed},
     {"hostdev-after-a-restart", &after_a_restart},
+    {"hostdev-of-another-version", &of_another_version},
     {NULL, NULL},
 };
 
