@@ -127,6 +127,24 @@ static bool check_driver(const ViommuPlacementInput *input, guint i, const char 
     return false;
 }
 
+/* More by a name than anybody may ever have. */
+static bool check_count(const ViommuPlacementInput *input, guint i, const ViommuRequestHostdev *asked,
+                        GError **error)
+{
+    const ViommuSiteDevice *name = asked->name && viommu_asker_is_bound(input->asker)
+                                       ? viommu_site_device(input->site, asked->name)
+                                       : NULL;
+    uint64_t count = asked->count == VIOMMU_UNSET_NUMBER ? 1 : asked->count;
+
+    if (!name || name->per_user == 0 || count <= name->per_user)
+        return true;
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
+                "hostdevs[%u] asks for %" G_GUINT64_FORMAT " of the site's '%s'; each user may have "
+                "%" G_GUINT64_FORMAT " ([device %s] per-user in viommud.conf(5)); ask for fewer",
+                i, count, name->name, name->per_user, name->name);
+    return false;
+}
+
 bool viommu_placement_check_policy(const ViommuPlacementInput *input, const char **ret_rule, GError **error)
 {
     const GPtrArray *asked = input->request->hostdevs;
@@ -137,7 +155,7 @@ bool viommu_placement_check_policy(const ViommuPlacementInput *input, const char
 
         if (!may_have(input, hostdev))
             return refuse_entry(input, i, hostdev, error);
-        if (!check_driver(input, i, hostdev->driver, error))
+        if (!check_count(input, i, hostdev, error) || !check_driver(input, i, hostdev->driver, error))
             return false;
     }
     return true;

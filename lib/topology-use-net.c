@@ -121,13 +121,16 @@ static bool is_port(const ViommuUses *uses, const ViommuPciDevice *device)
            viommu_root_exists(uses->root, "sys/bus/pci/devices/%s/net", device->address);
 }
 
-static void use_unseen(ViommuUses *uses)
+/* @seen: addresses of devices with a port in sysfs; NULL: what is there says nothing. */
+static void use_unseen(ViommuUses *uses, GHashTable *seen)
 {
     const GPtrArray *devices = uses->topology->devices;
 
     for (guint i = 0; devices && i < devices->len; i++) {
         const ViommuPciDevice *device = g_ptr_array_index(devices, i);
 
+        if (seen && g_hash_table_contains(seen, device->address))
+            continue;
         if (device->driver && !strstr(device->driver, "vfio") && !g_str_equal(device->driver, "pci-stub") &&
             is_port(uses, device))
             viommu_use_add(uses, device->address,
@@ -136,22 +139,38 @@ static void use_unseen(ViommuUses *uses)
     }
 }
 
+static void add_parts(GHashTable *seen, const char *path)
+{
+    g_auto(GStrv) parts = g_strsplit(path, "/", -1);
+
+    for (char **part = parts; *part; part++)
+        g_hash_table_add(seen, g_strdup(*part));
+}
+
 void viommu_use_networks(ViommuUses *uses)
 {
     g_auto(GStrv) names = viommu_root_list(uses->root, NET);
     Routes routes = {g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
                      g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
 
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    guint n = names ? g_strv_length(names) : 0;
+
     read_routes4(uses->root, &routes);
     read_routes6(uses->root, &routes);
-    for (size_t i = 0; names && names[i]; i++) {
+    for (guint i = 0; i < n; i++) {
         g_autofree char *target = viommu_root_target(uses->root, NET "/%s", names[i]);
 
-        if (target)
-            use_port(uses, &routes, target, names[i], names[i], 0);
+        if (!target)
+            continue;
+        add_parts(seen, target);
+        use_port(uses, &routes, target, names[i], names[i], 0);
     }
-    if (!sees_networks(uses->root))
-        use_unseen(uses);
+    /* A port that a container was given is in no sysfs but that one's. */
+    if (!sees_networks(uses->root) || n >= VIOMMU_ROOT_LIST_MAX)
+        use_unseen(uses, NULL);
+    else if (n > 0)
+        use_unseen(uses, seen);
     g_hash_table_unref(routes.any);
     g_hash_table_unref(routes.by_default);
 }

@@ -104,6 +104,16 @@ static char *content_of(const ViommuUses *uses, const char *number)
     return lines ? g_strdup("") : NULL;
 }
 
+/* Mounted in whatever namespace: these file systems show themselves by their device. */
+static void use_file_system(ViommuUses *uses, const char *path, const char *name)
+{
+    static const char *const kinds[] = {"ext4", "xfs", "f2fs", "erofs"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if (viommu_root_exists(uses->root, "sys/fs/%s/%s", kinds[i], name))
+            viommu_use_add(uses, path, "%s is mounted somewhere (%s)", name, kinds[i]);
+}
+
 static void use_content(ViommuUses *uses, const char *path, const char *name, const char *number)
 {
     g_autofree char *content = content_of(uses, number);
@@ -132,7 +142,9 @@ static void use_block(ViommuUses *uses, const char *path, const char *name, cons
         mount = g_hash_table_lookup(uses->mounts, name);
     if (mount)
         viommu_use_add(uses, path, "%s is mounted at %s", name, mount);
-    else if (!uses->mounts_seen)
+    else
+        use_file_system(uses, path, name);
+    if (!mount && !uses->mounts_seen)
         viommu_use_add(uses, path, "%s may be mounted, which cannot be seen from here", name);
     if (g_hash_table_contains(uses->btrfs, name))
         viommu_use_add(uses, path, "%s is of a btrfs that is mounted", name);
@@ -185,10 +197,25 @@ static void use_multipath(ViommuUses *uses, const char *target, const char *disk
     }
 }
 
+static void use_unlisted(ViommuUses *uses)
+{
+    const GPtrArray *devices = uses->topology->devices;
+
+    for (guint i = 0; devices && i < devices->len; i++) {
+        const ViommuPciDevice *device = g_ptr_array_index(devices, i);
+
+        if (device->class_code >> 16 == 0x01 && device->driver)
+            viommu_use_add(uses, device->address, "this host has too many disks to look at them all");
+    }
+}
+
 static void use_disks(ViommuUses *uses)
 {
     g_auto(GStrv) names = viommu_root_list(uses->root, BLOCK);
 
+    /* Names beyond the most that are listed are not seen. */
+    if (names && g_strv_length(names) >= VIOMMU_ROOT_LIST_MAX)
+        use_unlisted(uses);
     uses->mounts_seen = read_mounts(uses);
     read_swaps(uses);
     read_btrfs(uses);

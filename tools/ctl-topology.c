@@ -103,7 +103,7 @@ static GPtrArray *devices_behind(const ViommuTopology *topology, const ViommuHos
     return found;
 }
 
-static void print_device(const ViommuOutput *output, const ViommuPciDevice *device)
+static void print_device(const ViommuOutput *output, const ViommuPciDevice *device, const ViommuSite *site)
 {
     viommu_output_format(output, "    %s  %04" PRIx64 ":%04" PRIx64 "  %-11s  ", device->address,
                          device->vendor, device->device, viommu_pci_device_noun(device));
@@ -112,7 +112,11 @@ static void print_device(const ViommuOutput *output, const ViommuPciDevice *devi
         viommu_output_format(output, " (%s)", device->cdev);
     if (device->node != VIOMMU_UNSET_NUMBER)
         viommu_output_format(output, ", node %" PRIu64, device->node);
+    if (site && viommu_site_selects(site, site->allow, device))
+        viommu_output_format(output, ", others than root may have it");
     viommu_output_format(output, "\n");
+    for (char **use = device->uses; use && *use; use++)
+        viommu_output_format(output, "      in use by the host: %s\n", *use);
 }
 
 /* Before the device at @first, the first one of its group. */
@@ -136,7 +140,7 @@ static void print_group(const ViommuOutput *output, const GPtrArray *devices, gu
     viommu_output_format(output, "\n");
 }
 
-static void print_devices(const ViommuOutput *output, const GPtrArray *devices)
+static void print_devices(const ViommuOutput *output, const GPtrArray *devices, const ViommuSite *site)
 {
     for (guint i = 0; i < devices->len; i++) {
         const ViommuPciDevice *device = g_ptr_array_index(devices, i);
@@ -144,12 +148,12 @@ static void print_devices(const ViommuOutput *output, const GPtrArray *devices)
 
         if (!before || before->group != device->group)
             print_group(output, devices, i);
-        print_device(output, device);
+        print_device(output, device, site);
     }
 }
 
 static void print_iommu(const ViommuOutput *output, const ViommuTopology *topology,
-                        const ViommuHostIommu *iommu)
+                        const ViommuHostIommu *iommu, const ViommuSite *site)
 {
     g_autoptr(GPtrArray) devices = devices_behind(topology, iommu);
 
@@ -161,10 +165,11 @@ static void print_iommu(const ViommuOutput *output, const ViommuTopology *topolo
     else
         viommu_output_format(output, ", width not known");
     viommu_output_format(output, "%s\n", devices->len ? "" : "; no PCI devices behind it");
-    print_devices(output, devices);
+    print_devices(output, devices, site);
 }
 
-void viommu_ctl_print_topology(const ViommuOutput *output, const ViommuTopology *topology)
+void viommu_ctl_print_topology(const ViommuOutput *output, const ViommuTopology *topology,
+                               const ViommuSite *site)
 {
     g_autoptr(GPtrArray) rest = devices_behind(topology, NULL);
 
@@ -174,11 +179,11 @@ void viommu_ctl_print_topology(const ViommuOutput *output, const ViommuTopology 
     for (guint i = 0; topology->nodes && i < topology->nodes->len; i++)
         print_node(output, g_ptr_array_index(topology->nodes, i));
     for (guint i = 0; topology->iommus && i < topology->iommus->len; i++)
-        print_iommu(output, topology, g_ptr_array_index(topology->iommus, i));
+        print_iommu(output, topology, g_ptr_array_index(topology->iommus, i), site);
     if (rest->len == 0)
         return;
     viommu_output_text(output, VIOMMU_STYLE_HEAD, "\nbehind no IOMMU that is known\n");
-    print_devices(output, rest);
+    print_devices(output, rest, site);
 }
 
 /* --- The inventory --- */

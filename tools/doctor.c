@@ -207,17 +207,12 @@ static const struct {
     bool hardware; /* looks at files only */
     void (*check)(ViommuExamination *examination, const ViommuPatient *patient);
 } checks[] = {
-    {"viommud", false, check_daemon},
-    {"settings", false, check_config},
-    {"polkit", false, check_polkit},
-    {"group", false, check_group},
-    {"libvirt", false, check_libvirt},
-    {"emulator", false, check_emulators},
-    {"firmware", false, check_firmware},
-    {"kvm", true, viommu_doctor_check_kvm},
-    {"host-iommu", true, viommu_doctor_check_iommu},
-    {"vfio", true, viommu_doctor_check_vfio},
-    {"iommufd", true, viommu_doctor_check_iommufd},
+    {"viommud", false, check_daemon},          {"settings", false, check_config},
+    {"polkit", false, check_polkit},           {"group", false, check_group},
+    {"site", false, viommu_doctor_check_site}, {"libvirt", false, check_libvirt},
+    {"emulator", false, check_emulators},      {"firmware", false, check_firmware},
+    {"kvm", true, viommu_doctor_check_kvm},    {"host-iommu", true, viommu_doctor_check_iommu},
+    {"vfio", true, viommu_doctor_check_vfio},  {"iommufd", true, viommu_doctor_check_iommufd},
     {"locked-memory", true, check_memlock},
 };
 

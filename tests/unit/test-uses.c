@@ -12,6 +12,8 @@
 #define USB  "0000:04:00.0"
 #define MATE "0000:05:00.1"
 #define NEAR "0000:05:00.0"
+/* Its port is a container's. */
+#define GONE "0000:06:00.0"
 
 static const HostDevice devices[] = {
     {NVME, 0x144d, 0xa808, 0x010802, "nvme", "0000:00:1c.0", "dmar0", 1, -1, NULL},
@@ -20,6 +22,7 @@ static const HostDevice devices[] = {
     {USB, 0x8086, 0xa36d, 0x0c0330, "xhci_hcd", "0000:00:1c.0", "dmar0", 4, -1, NULL},
     /* The free one of a group whose other has a disk. */
     {NEAR, 0x8086, 0x1572, 0x020000, NULL, "0000:00:1c.0", "dmar0", 5, -1, NULL},
+    {GONE, 0x8086, 0x1572, 0x020000, "i40e", "0000:00:1c.0", "dmar0", 6, -1, NULL},
     {MATE, 0x144d, 0xa808, 0x010802, "nvme", "0000:00:1c.0", "dmar0", 5, -1, NULL},
 };
 
@@ -101,6 +104,8 @@ static const Case cases[] = {
      "nvme0n1p1 is of a ZFS pool",
      {FILE_OF("run/udev/data/b259:1", "E:ID_FS_TYPE=zfs_member\n"),
       FILE_OF("sys/module/zfs/version", "2\n")}},
+    {NVME, "nvme0n1p1 is mounted somewhere (xfs)", {FILE_OF("sys/fs/xfs/nvme0n1p1/stats", "")}},
+    {GONE, "its network port has driver i40e, and what that does cannot be seen from here", {{NULL}}},
     {NIC, "eth0 is up", {FILE_OF(PORT "/operstate", "up\n")}},
     {NIC, "eth0 is up", {FILE_OF(PORT "/carrier", "1\n")}},
     {NIC,
