@@ -282,12 +282,17 @@ static bool read_version(const xmlNode *root, ViommuMetadata *metadata, GError *
     return true;
 }
 
-/* A phase that is new is one that nothing has to be undone for. */
+/* A phase that is none of the core's is one that nothing has to be undone for. */
 static bool read_foreign_phase(const char *value, ViommuMetadata *metadata)
 {
+    static const ViommuState core[] = {VIOMMU_STATE_DEFINING, VIOMMU_STATE_STARTING, VIOMMU_STATE_RUNNING,
+                                       VIOMMU_STATE_STOPPING, VIOMMU_STATE_STOPPED};
     int phase = value ? viommu_enum_from_string(&viommu_enum_state, value) : VIOMMU_UNSET;
 
-    metadata->phase = phase == VIOMMU_UNSET ? VIOMMU_STATE_RUNNING : (ViommuState)phase;
+    metadata->phase = VIOMMU_STATE_RUNNING;
+    for (size_t i = 0; i < G_N_ELEMENTS(core); i++)
+        if (phase == (int)core[i])
+            metadata->phase = core[i];
     return true;
 }
 
@@ -302,7 +307,7 @@ static bool read_one(const Attribute *attribute, const char *value, ViommuMetada
     return read_attribute(attribute, value, member_of(metadata, attribute), error);
 }
 
-/* Others than these are a newer version's, which may have lost something by its own rules without them. */
+/* Attributes that are not in the table are a later viommud's: they are passed over. */
 static bool read_attributes(const xmlNode *root, ViommuMetadata *metadata, GError **error)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++) {

@@ -285,6 +285,8 @@ START_TEST(the_core_of_other_versions)
         {"<v:machine xmlns:v='" VIOMMU_METADATA_URI "' version='4294967295' owner='7' lease-end='5' boot='b' "
          "client='c' name='n'>words<v:request><v:a/></v:request><v:request/></v:machine>",
          UINT32_MAX, VIOMMU_STATE_RUNNING},
+        {"<machine version='3' owner='7' phase='failed' lease-end='5' boot='b' client='c' name='n'/>", 3,
+         VIOMMU_STATE_RUNNING},
         {"<machine version='3' owner='7' phase='paused' lease-end='5' boot='b' client='c' name='n'/>", 3,
          VIOMMU_STATE_RUNNING},
     };
