@@ -74,7 +74,7 @@ lab_open() {
     fi
     chmod 755 "$lab_dir"
     # The build tree may be closed to that user.
-    install -m 755 "$VIOMMUD" "$lab_dir/viommud"
+    install -m 755 "$VIOMMUD" "$(dirname "$VIOMMUD")/viommud-files" "$lab_dir"
     install -m 755 "$VIOMMUCTL" "$lab_dir/viommuctl"
     "${lab_as[@]}" mkdir -p "$lab_dir"/{console,home,libvirt/etc}
     printf '[console]\ndirectory=%s/console\n' "$lab_dir" >"$lab_dir/viommud.conf"
