@@ -129,7 +129,7 @@ static void wait_for(Harness *harness, const char *name)
 /* Polkit is told of the machine and its owner. */
 static const char rule_yes[] =
     "return action.id == 'org.viommu1.manage-all' && action.lookup('machine') == 'theirs' &&\n"
-    "    ['kill', 'reset', 'read the configuration of'].includes(action.lookup('operation')) &&\n"
+    "    ['kill', 'reset', 'read the configuration of'].indexOf(action.lookup('operation')) >= 0 &&\n"
     "    action.lookup('owner') == '0' ? polkit.Result.YES : polkit.Result.NO;";
 static const char rule_no[] = "return polkit.Result.NO;";
 static const char rule_none[] = "return polkit.Result.NOT_HANDLED;";
