@@ -16,7 +16,11 @@ static void plan_on(const ViommuRequest *request, const char *name)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const hosts[] = {"bookworm.json", "bullseye.json", "arm-server.json", "stonking.json"};
+    static const char *const hosts[] = {
+        "bookworm.json", "bullseye.json", "arm-server.json", "stonking.json",
+        /* With devices, behind one IOMMU and several, and on several nodes. */
+        "machine-server-two-sockets.json", "machine-server-bookworm.json", "machine-desktop-intel.json",
+        "machine-laptop.json", "machine-server-arm.json", "machine-server-amd.json", "session-raised.json"};
     g_autoptr(GVariant) tree = fuzz_tree(data, size);
     g_autoptr(ViommuRequest) request = tree ? fuzz_request(tree) : NULL;
 
