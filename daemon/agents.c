@@ -7,10 +7,17 @@
 #define WEIGHT_SHARED  1u
 #define WEIGHT_OF_USER 4u
 
+/* A death of libvirt's daemon, as the first of those that were being asked has told it. */
+typedef struct Death {
+    uint32_t uid; /* whose guest that was */
+    bool shared;  /* others lost their connections by it, too */
+} Death;
+
 struct ViommuAgents {
     int references;
     bool allowed;
-    GHashTable *asking; /* uid -> whether it was being asked when another one's connection broke */
+    GHashTable *asking; /* uid -> the Death since which it is being asked; NULL: none */
+    GPtrArray *deaths;  /* of Death, owned: their number is bounded by what the users' weights allow */
     GHashTable *broken; /* UUIDs, owned */
     GHashTable *users;  /* uid -> weight of what their guests did */
 };
@@ -22,6 +29,7 @@ ViommuAgents *viommu_agents_new(bool allowed)
     agents->references = 1;
     agents->allowed = allowed;
     agents->asking = g_hash_table_new(NULL, NULL);
+    agents->deaths = g_ptr_array_new_with_free_func(g_free);
     agents->broken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     agents->users = g_hash_table_new(NULL, NULL);
     return agents;
@@ -38,6 +46,7 @@ void viommu_agents_unref(ViommuAgents *agents)
     if (!agents || --agents->references > 0)
         return;
     g_hash_table_unref(agents->asking);
+    g_ptr_array_unref(agents->deaths);
     g_hash_table_unref(agents->broken);
     g_hash_table_unref(agents->users);
     g_free(agents);
@@ -68,32 +77,51 @@ bool viommu_agents_begin(ViommuAgents *agents, const ViommuAgentsGuest *guest)
 
     if (g_hash_table_contains(agents->asking, owner))
         return false;
-    g_hash_table_insert(agents->asking, owner, GINT_TO_POINTER(false));
+    g_hash_table_insert(agents->asking, owner, NULL);
     return true;
 }
 
-static void suspect_others(ViommuAgents *agents)
+static void add_weight(ViommuAgents *agents, uint32_t uid, int weight)
 {
+    unsigned sum = (unsigned)((int)weight_of(agents, uid) + weight);
+
+    g_hash_table_insert(agents->users, GUINT_TO_POINTER(uid), GUINT_TO_POINTER(sum));
+}
+
+/* The others that are being asked will tell the same, if they were asked through the daemon that died. */
+static void begin_death(ViommuAgents *agents, uint32_t uid)
+{
+    Death *death = g_new0(Death, 1);
     GHashTableIter iterator;
 
+    death->uid = uid;
+    g_ptr_array_add(agents->deaths, death);
+    add_weight(agents, uid, WEIGHT_ALONE);
     g_hash_table_iter_init(&iterator, agents->asking);
     while (g_hash_table_iter_next(&iterator, NULL, NULL))
-        g_hash_table_iter_replace(&iterator, GINT_TO_POINTER(true));
+        g_hash_table_iter_replace(&iterator, death);
+}
+
+static void share_death(ViommuAgents *agents, Death *death, uint32_t uid)
+{
+    if (!death->shared)
+        add_weight(agents, death->uid, (int)WEIGHT_SHARED - (int)WEIGHT_ALONE);
+    death->shared = true;
+    add_weight(agents, uid, WEIGHT_SHARED);
 }
 
 bool viommu_agents_end(ViommuAgents *agents, const ViommuAgentsGuest *guest, bool broke)
 {
     void *owner = GUINT_TO_POINTER(guest->owner_uid);
-    bool shared = GPOINTER_TO_INT(g_hash_table_lookup(agents->asking, owner));
+    Death *death = g_hash_table_lookup(agents->asking, owner);
 
     g_hash_table_remove(agents->asking, owner);
     if (!broke)
         return false;
-    shared = shared || g_hash_table_size(agents->asking) > 0;
-    suspect_others(agents);
     g_hash_table_add(agents->broken, g_strdup(guest->uuid));
-    g_hash_table_insert(
-        agents->users, owner,
-        GUINT_TO_POINTER(weight_of(agents, guest->owner_uid) + (shared ? WEIGHT_SHARED : WEIGHT_ALONE)));
+    if (death)
+        share_death(agents, death, guest->owner_uid);
+    else
+        begin_death(agents, guest->owner_uid);
     return true;
 }

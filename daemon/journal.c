@@ -251,6 +251,17 @@ void viommu_journal_foreign(const ViommuMachine *machine)
         machine->name, machine->metadata_version);
 }
 
+void viommu_journal_orphaned(const ViommuJournalSubject *subject, uint64_t pid)
+{
+    char uid[UID_LENGTH];
+    const ViommuLogFields fields = subject_fields(VIOMMU_MESSAGE_ORPHANED, subject, uid);
+
+    viommu_log(LOG_WARNING, &fields,
+               "libvirt has forgotten machine '%s', but its guest runs on as process %" G_GUINT64_FORMAT
+               ": have it powered off from inside, or end it as root: kill %" G_GUINT64_FORMAT,
+               subject->name, pid, pid);
+}
+
 void viommu_journal_undone(const ViommuJournalSubject *subject)
 {
     char uid[UID_LENGTH];

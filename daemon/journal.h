@@ -11,6 +11,7 @@
 #define VIOMMU_MESSAGE_FAILED       "2f2d0888832c445d896106c2ff26939b"
 #define VIOMMU_MESSAGE_NOT_VERIFIED "5cfa51bb159c4c59b63ff04cd9f0e493"
 #define VIOMMU_MESSAGE_AGENT_BROKE  "30019c3fe44442a0b574d5459570acd8"
+#define VIOMMU_MESSAGE_ORPHANED     "f0fae54e1f114a41b26761c7b2d5c7ef"
 #define VIOMMU_MESSAGE_LEASE_ENDED  "167617f2ba1042aeb666b6e07bd1ea1c"
 #define VIOMMU_MESSAGE_FOUND        "ebbf8d22c7514dabaee1bc7fa8a8372e"
 #define VIOMMU_MESSAGE_UNDONE       "b3ec946e51cf49e88bbe90c8277c107e"
@@ -53,5 +54,7 @@ void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why);
 void viommu_journal_found(const ViommuMachine *machine);
 /** By another version of viommud. */
 void viommu_journal_foreign(const ViommuMachine *machine);
+/** libvirt has forgotten it, and its guest runs on as process @pid. */
+void viommu_journal_orphaned(const ViommuJournalSubject *subject, uint64_t pid);
 void viommu_journal_undone(const ViommuJournalSubject *subject);
 void viommu_journal_left_alone(const ViommuJournalSubject *subject, const GError *error);

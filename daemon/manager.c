@@ -32,6 +32,9 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
         viommu_remains_new(manager->registry, manager->ledger, context->workers.host, context->files->copies);
     manager->settle = viommu_settle_new(manager->registry, context->backend, &context->workers,
                                         context->files->copies, manager->remains);
+    /* The system's libvirt alone has a directory of the running that is root's. */
+    if (context->config->policy.nvram_directory)
+        viommu_settle_look_for_orphans(manager->settle, context->config->policy.name_prefix);
     manager->operations = viommu_operations_new();
     viommu_manager_verify_init(manager);
     manager->admission = viommu_admission_new(context->config, manager->registry, manager->ledger);
@@ -107,25 +110,40 @@ bool viommu_manager_check_not_ending(const ViommuManager *manager, GError **erro
     return !manager->ended;
 }
 
+static bool is_free(ViommuManager *manager, const char *name)
+{
+    return !viommu_registry_by_name(manager->registry, name) && !viommu_settle_orphan(manager->settle, name);
+}
+
 /* The name asked for, or a made-up one that is free. */
 static char *choose_name(ViommuManager *manager, const ViommuRequest *request, GError **error)
 {
     g_autofree char *first = request->name ? g_strdup(request->name) : viommu_plan_default_name(request);
     g_autofree char *name = g_strdup(first);
+    uint64_t pid;
 
     for (unsigned i = 2; !request->name && i <= NAME_SUFFIX_MAX; i++) {
-        if (!viommu_registry_by_name(manager->registry, name))
+        if (is_free(manager, name))
             break;
         g_free(name);
         name = g_strdup_printf("%s-%u", first, i);
     }
     /* Users share the made-up names; nobody can take all that may come next. */
-    while (!request->name && viommu_registry_by_name(manager->registry, name)) {
+    while (!request->name && !is_free(manager, name)) {
         g_free(name);
         name = g_strdup_printf("%s-%08x", first, g_random_int());
     }
-    if (!viommu_registry_by_name(manager->registry, name))
+    if (is_free(manager, name))
         return g_steal_pointer(&name);
+    pid = viommu_settle_orphan(manager->settle, name);
+    if (pid) {
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+            "libvirt has forgotten an earlier machine '%s', whose guest runs on as process %" G_GUINT64_FORMAT
+            "; take another name, or have root end that process",
+            name, pid);
+        return NULL;
+    }
     g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS, "there is a machine '%s' already", name);
     return NULL;
 }

@@ -5,6 +5,7 @@
 #include "daemon/journal.h"
 #include "daemon/copies.h"
 #include "daemon/log.h"
+#include "daemon/orphans.h"
 #include "daemon/record.h"
 #include "daemon/removal.h"
 #include "lib/error.h"
@@ -24,11 +25,13 @@ struct ViommuSettle {
     const char *copies;
     ViommuRemains *remains;
     bool listing;
-    bool again;       /* asked for while one was under way, which may be too old */
-    GArray *waiters;  /* of Waiter */
-    GHashTable *owed; /* UUIDs of launches that failed, and that libvirt did not let us undo */
-    unsigned told;    /* of such, since the listing began */
-    GHashTable *left; /* UUIDs of domains that are left alone, which is told once of each */
+    bool again;                 /* asked for while one was under way, which may be too old */
+    GArray *waiters;            /* of Waiter */
+    GHashTable *owed;           /* UUIDs of launches that failed, and that libvirt did not let us undo */
+    unsigned told;              /* of such, since the listing began */
+    const char *orphans_prefix; /* NULL: they are not looked for */
+    GPtrArray *orphans;         /* of ViommuOrphan; NULL: none were looked for yet */
+    GHashTable *left;           /* UUIDs of domains that are left alone, which is told once of each */
 };
 
 typedef struct Listing {
@@ -38,6 +41,8 @@ typedef struct Listing {
     GHashTable
         *copies; /* of viommu_copies_list(); read first, so that one without a domain has none any more */
     GPtrArray *domains;
+    const char *orphans_prefix;
+    GPtrArray *orphans;
     GError *error;
 } Listing;
 
@@ -77,6 +82,7 @@ void viommu_settle_free(ViommuSettle *settle)
     g_array_unref(settle->waiters);
     g_hash_table_unref(settle->owed);
     g_hash_table_unref(settle->left);
+    g_clear_pointer(&settle->orphans, g_ptr_array_unref);
     g_free(settle);
 }
 
@@ -354,6 +360,51 @@ static void list_work(void *data)
     listing->domains = viommu_backend_list(listing->backend, &listing->error);
     if (listing->domains)
         read_foreign_sizes(listing);
+    if (listing->domains && listing->orphans_prefix)
+        listing->orphans =
+            viommu_orphans_find(listing->backend, "/", VIOMMU_ORPHANS_DIRECTORY, listing->orphans_prefix);
+}
+
+/* --- Guests that libvirt has forgotten --- */
+
+static bool has_orphan(const GPtrArray *orphans, const char *uuid)
+{
+    for (guint i = 0; orphans && i < orphans->len; i++)
+        if (g_str_equal(((const ViommuOrphan *)g_ptr_array_index(orphans, i))->uuid, uuid))
+            return true;
+    return false;
+}
+
+/* Takes @orphans.  Each is told once, before the machine that stood for it vanishes. */
+static void take_orphans(ViommuSettle *settle, GPtrArray *orphans)
+{
+    for (guint i = 0; i < orphans->len; i++) {
+        const ViommuOrphan *orphan = g_ptr_array_index(orphans, i);
+        const ViommuMachine *machine = viommu_registry_by_uuid(settle->registry, orphan->uuid);
+        const ViommuJournalSubject subject = {orphan->name, orphan->uuid,
+                                              machine ? &machine->owner_uid : NULL};
+
+        if (!has_orphan(settle->orphans, orphan->uuid))
+            viommu_journal_orphaned(&subject, orphan->pid);
+    }
+    g_clear_pointer(&settle->orphans, g_ptr_array_unref);
+    settle->orphans = orphans;
+}
+
+void viommu_settle_look_for_orphans(ViommuSettle *settle, const char *prefix)
+{
+    settle->orphans_prefix = prefix;
+}
+
+uint64_t viommu_settle_orphan(ViommuSettle *settle, const char *name)
+{
+    for (guint i = 0; settle->orphans && i < settle->orphans->len; i++) {
+        const ViommuOrphan *orphan = g_ptr_array_index(settle->orphans, i);
+
+        if (g_str_equal(orphan->name, name) && viommu_orphan_lives(orphan))
+            return orphan->pid;
+    }
+    return 0;
 }
 
 static void tell_waiters(ViommuSettle *settle)
@@ -371,6 +422,8 @@ static void list_done(void *data)
     ViommuSettle *settle = listing->settle;
 
     settle->listing = false;
+    if (listing->orphans)
+        take_orphans(settle, g_steal_pointer(&listing->orphans));
     if (listing->domains)
         settle_all(settle, listing->domains, listing->copies);
     else if (viommu_journal_may_tell(UINT32_MAX))
@@ -397,6 +450,7 @@ static void begin(ViommuSettle *settle)
     listing->settle = settle;
     listing->backend = settle->backend;
     listing->copies_directory = settle->copies;
+    listing->orphans_prefix = settle->orphans_prefix;
     viommu_worker_run(settle->host, VIOMMU_WORKER_NOBODY, list_work, list_done, listing);
 }
 

@@ -12,6 +12,12 @@
 
 typedef struct ViommuSettle ViommuSettle;
 
+/** Where orphans (daemon/orphans.h) are looked for with each listing, and whose: those whose domain's name begins with @prefix, which
+ *  is borrowed.  Unless it is called, none are. */
+void viommu_settle_look_for_orphans(ViommuSettle *settle, const char *prefix);
+/** The process of a guest that runs on though libvirt has forgotten the machine @name; 0: there is none, as far as is known. */
+uint64_t viommu_settle_orphan(ViommuSettle *settle, const char *name);
+
 /** All borrowed.  @workers is copied.  @copies: the directory of daemon/copies.h. Owned. */
 ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend,
                                 const ViommuWorkers *workers, const char *copies, ViommuRemains *remains);

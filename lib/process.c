@@ -90,6 +90,23 @@ static bool is_guest(const ViommuRoot *root, uint64_t pid, const void *uuid)
     return line && memmem(line, size, wanted, sizeof("-uuid") + strlen(uuid) + 1);
 }
 
+char *viommu_process_guest_uuid(const char *path, uint64_t pid)
+{
+    g_autoptr(ViommuRoot) root = viommu_root_open(path, NULL);
+    g_autofree char *file = g_strdup_printf("proc/%" G_GUINT64_FORMAT "/cmdline", pid);
+    int unused = 0;
+    g_autoptr(GBytes) bytes = root ? viommu_root_bytes(root, file, COMMAND_LINE_MAX, &unused) : NULL;
+    gsize size = 0;
+    const char *line = bytes ? g_bytes_get_data(bytes, &size) : NULL;
+    const char *word = line ? memmem(line, size, "-uuid", sizeof("-uuid")) : NULL;
+    g_autofree char *uuid = NULL;
+
+    if (!word || (gsize)(word - line) + sizeof("-uuid") + 36 > size)
+        return NULL;
+    uuid = g_strndup(word + sizeof("-uuid"), 36);
+    return g_uuid_string_is_valid(uuid) ? g_steal_pointer(&uuid) : NULL;
+}
+
 uint64_t viommu_process_find_guest(const char *path, const char *uuid)
 {
     g_autoptr(ViommuRoot) root = viommu_root_open(path, NULL);

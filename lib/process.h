@@ -15,6 +15,8 @@
 uint64_t viommu_process_find_libvirt(const char *root, uint64_t uid, const char **ret_name);
 /** The QEMU of the guest with this UUID, which libvirt has put on its command line.  0: none is seen. */
 uint64_t viommu_process_find_guest(const char *root, const char *uuid);
+/** The UUID that libvirt has put on the command line of process @pid. Owned, g_free(); NULL: there is none. */
+char *viommu_process_guest_uuid(const char *root, uint64_t pid);
 
 /** RLIMIT_MEMLOCK of process @pid, the hard limit; VIOMMU_PROCESS_UNLIMITED, or VIOMMU_UNSET_NUMBER: cannot be seen. */
 uint64_t viommu_process_locked_limit(const char *root, uint64_t pid);

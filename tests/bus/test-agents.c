@@ -98,6 +98,9 @@ START_TEST(cleared)
     ask(agents, &mallorys[0], true);
     ck_assert(!viommu_agents_end(agents, &bobs[0], false));
     assert_refused(agents, &bobs[0], NULL);
+    /* So it was Mallory's alone, with all its weight. */
+    ask(agents, &mallorys[1], true);
+    assert_refused(agents, &mallorys[2], "of its owner's guests");
     /* And its next one is its own again: two of them are enough. */
     ask(agents, &bobs[0], true);
     ask(agents, &(ViommuAgentsGuest){"b1", BOB}, true);
