@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "daemon/guest-report.h"
+#include "daemon/log.h"
 #include "lib/error.h"
 
 #define LOOK_USEC G_USEC_PER_SEC
@@ -205,8 +206,15 @@ static void settle_question(const Question *question)
     ViommuVerify *verify = question->verify;
     ViommuMachine *machine;
 
-    if (!viommu_agents_end(question->agents, &guest, question->broke) || !verify)
+    if (!viommu_agents_end(question->agents, &guest, question->broke))
         return;
+    if (!verify) {
+        const ViommuLogFields fields = {.machine_uuid = question->uuid};
+
+        viommu_log_error(LOG_WARNING, &fields, question->error,
+                         "asking an agent for a proof that nobody waits for");
+        return;
+    }
     machine = verify->calls.find(verify->uuid, verify->calls.userdata);
     if (machine)
         verify->calls.broke(machine, question->error, verify->calls.userdata);
