@@ -36,7 +36,7 @@ static void read_files(sd_bus_message *message)
     bool read;
 
     fuzz_check(sd_bus_message_rewind(message, 1) >= 0);
-    read = viommu_bus_variant_read_files(message, &tree, &fds, &error);
+    read = viommu_bus_variant_read_files(message, false, &tree, &fds, &error);
     fuzz_check_outcome(read, error);
     if (!read)
         return;
