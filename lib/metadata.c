@@ -47,6 +47,7 @@ static const Attribute attributes[] = {
     {"lease-end", ATTRIBUTE_NUMBER64, AT(lease_end_usec), .optional = true, .core = true},
     {"boot", ATTRIBUTE_TEXT, AT(boot), .optional = true, .core = true},
     {"client", ATTRIBUTE_TEXT, AT(client), .optional = true, .core = true},
+    {"host-drivers", ATTRIBUTE_TEXT, AT(host_drivers), .optional = true},
     {"name", ATTRIBUTE_TEXT, AT(name), .optional = true, .core = true},
 };
 /* Words are read and written through int. */
@@ -120,6 +121,21 @@ static char **reasons_of(const ViommuIommuChoice *choice)
     return take_strings(texts);
 }
 
+/* "0000:3b:00.1=i40e ...": to whom the devices go back. NULL: to nobody. Owned. */
+static char *host_drivers_of(const ViommuPlacement *placement)
+{
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; placement->devices && i < placement->devices->len; i++) {
+        const ViommuPlacedDevice *device = g_ptr_array_index(placement->devices, i);
+
+        if (device->taken)
+            g_string_append_printf(text, "%s%s=%s", text->len ? " " : "", device->address,
+                                   device->host_driver);
+    }
+    return g_string_free(text, text->len == 0);
+}
+
 ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest *request, uint32_t owner_uid,
                                     uint64_t created_usec)
 {
@@ -141,6 +157,7 @@ ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest 
         .memory_bytes = plan->memory_bytes,
         .memlock_bytes = plan->memlock_bytes,
         .page_size_bytes = plan->page_size_bytes,
+        .host_drivers = host_drivers_of(&plan->placement),
         .reasons = reasons_of(&plan->iommu),
         .created_usec = created_usec,
     };

@@ -28,6 +28,8 @@ typedef struct ViommuMetadata {
     uint64_t vcpus, memory_bytes, memlock_bytes;
     uint64_t page_size_bytes; /* 0: ordinary pages */
     char **reasons;           /* why the model was chosen; never NULL after reading */
+    char *
+        host_drivers; /* devices that were taken from a driver of the host's, "ADDRESS=DRIVER ..."; NULL: none */
     char **warnings;
     char **hostdevs;         /* PCI addresses of the assigned devices; never NULL after reading */
     uint64_t created_usec;   /* CLOCK_REALTIME */

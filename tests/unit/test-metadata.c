@@ -34,6 +34,7 @@ static ViommuMetadata *full(void)
         .lease_end_usec = UINT64_MAX,
         .boot = g_strnfill(32, 'b'),
         .client = g_strdup("0f:1.7"),
+        .host_drivers = g_strdup("0000:3b:00.1=i40e"),
         .name = g_strdup("own-name"),
     };
     return metadata;
@@ -56,6 +57,7 @@ static ViommuMetadata *least(void)
     metadata->page_size_bytes = 0;
     g_clear_pointer(&metadata->boot, g_free);
     g_clear_pointer(&metadata->client, g_free);
+    g_clear_pointer(&metadata->host_drivers, g_free);
     g_clear_pointer(&metadata->name, g_free);
     return metadata;
 }
@@ -82,6 +84,7 @@ static void assert_same(const ViommuMetadata *a, const ViommuMetadata *b)
     ck_assert_uint_eq(a->lease_end_usec, b->lease_end_usec);
     ck_assert_pstr_eq(a->boot, b->boot);
     ck_assert_pstr_eq(a->client, b->client);
+    ck_assert_pstr_eq(a->host_drivers, b->host_drivers);
     ck_assert_pstr_eq(a->name, b->name);
 }
 
