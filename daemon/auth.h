@@ -5,7 +5,8 @@
  *
  *   On the system bus
  *     - root, and the user that the daemon runs as, may call everything; nobody else may change what the daemon logs;
- *     - everybody may learn about the host, make plans, and see of each machine its name, its state and how it ended;
+ *     - everybody may learn about the host, make plans, and see of each machine that has run its name, its state and how it ended;
+ *       of one that has not, nothing, not even that it is there;
  *     - the owner of a machine sees all of it;
  *     - the members of one group ([daemon] group, "viommu") may launch machines and manage their own;
  *     - all others who want to manage a machine need polkit's yes to org.viommu1.manage-all; without polkit: no.
@@ -19,7 +20,7 @@
  * more, however old the connection is.
  * While polkit or the database thinks, nothing is decided: with the answer the call goes back into the queue and is judged anew, as the
  * machine may be gone or another's by then.  A database that does not answer means no, for now.
- * Signals go to everybody, so they carry names, states and results only; what else changed is named without its value, to be asked for. */
+ * Signals go to everybody when the machine has run, and before that to the connection that launched it; they carry names, states and results only; what else changed is named without its value, to be asked for. */
 #pragma once
 
 #include <glib.h>

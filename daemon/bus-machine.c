@@ -27,10 +27,27 @@ ViommuMachine *viommu_bus_find_machine(const ViommuBus *bus, const char *path)
     return machine && machine->announced ? machine : NULL;
 }
 
+bool viommu_bus_shows(const ViommuBus *bus, sd_bus_message *call, const ViommuMachine *machine)
+{
+    return machine->announced && (machine->shown || viommu_auth_sees(bus->auth, call, machine));
+}
+
+ViommuMachine *viommu_bus_find_machine_for(const ViommuBus *bus, sd_bus_message *call)
+{
+    ViommuMachine *machine = viommu_bus_find_machine(bus, sd_bus_message_get_path(call));
+
+    return machine && viommu_bus_shows(bus, call, machine) ? machine : NULL;
+}
+
+/* For a call, and for our own signals. */
 static int on_find(sd_bus *unused_bus, const char *path, const char *interface, void *userdata,
                    void **ret_found, sd_bus_error *unused)
 {
-    *ret_found = viommu_bus_find_machine(userdata, path);
+    ViommuBus *bus = userdata;
+    sd_bus_message *call = bus->telling ? NULL : sd_bus_get_current_message(bus->bus);
+    ViommuMachine *machine = viommu_bus_find_machine(bus, path);
+
+    *ret_found = machine && call && !viommu_bus_shows(bus, call, machine) ? NULL : machine;
     return *ret_found ? 1 : 0;
 }
 
@@ -39,12 +56,14 @@ static int on_enumerate(sd_bus *unused_bus, const char *prefix, void *userdata, 
 {
     ViommuBus *bus = userdata;
     g_autoptr(GPtrArray) machines = viommu_registry_list(viommu_manager_registry(bus->manager), true);
+    sd_bus_message *call = sd_bus_get_current_message(bus->bus);
     /* sd-bus frees them by free(). */
     char **nodes = calloc(machines->len + 1, sizeof(char *));
 
-    for (guint i = 0; nodes && i < machines->len; i++) {
+    for (guint i = 0, n = 0; nodes && i < machines->len; i++) {
         g_autofree char *path = viommu_bus_machine_path(g_ptr_array_index(machines, i));
-        nodes[i] = strdup(path);
+        if (!call || viommu_bus_shows(bus, call, g_ptr_array_index(machines, i)))
+            nodes[n++] = strdup(path);
     }
     *ret_nodes = nodes;
     return nodes ? 0 : -ENOMEM;
@@ -255,13 +274,20 @@ static int append_value(sd_bus_message *reply, const Property *property, const V
     return property->append(reply, property, (const char *)machine + property->offset);
 }
 
+static const Property *find_property(const char *name)
+{
+    for (size_t j = 0; j < G_N_ELEMENTS(properties); j++)
+        if (g_str_equal(properties[j].name, name))
+            return &properties[j];
+    return NULL;
+}
+
 static int get_property(sd_bus *unused_bus, const char *path, const char *interface, const char *name,
                         sd_bus_message *reply, void *userdata, sd_bus_error *unused)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(properties); i++)
-        if (g_str_equal(properties[i].name, name))
-            return append_value(reply, &properties[i], userdata);
-    return -ENOENT;
+    const Property *property = find_property(name);
+
+    return property ? append_value(reply, property, userdata) : -ENOENT;
 }
 
 /* Open for sd-bus, which knows privileged callers and others only: auth decides. */
@@ -355,6 +381,9 @@ static int append_objects(ViommuBus *bus, sd_bus_message *call, sd_bus_message *
 
     for (guint i = 0; r >= 0 && i < machines->len; i++) {
         const ViommuMachine *machine = g_ptr_array_index(machines, i);
+
+        if (!viommu_bus_shows(bus, call, machine))
+            continue;
         r = sd_bus_message_open_container(reply, SD_BUS_TYPE_DICT_ENTRY, "oa{sa{sv}}");
         if (r >= 0)
             r = append_object(reply, machine, viommu_auth_sees(bus->auth, call, machine));
@@ -392,6 +421,19 @@ static void check_sent(const ViommuMachine *machine, int r)
                    g_strerror(-r));
 }
 
+/* To everybody, or, of a machine that has not run, to the connection that launched it.  Takes @signal; @r: how making it went. */
+static void send_signal(ViommuBus *bus, const ViommuMachine *machine, sd_bus_message *signal, int r)
+{
+    const char *name = machine->launcher ? strchr(machine->launcher, ':') : NULL;
+
+    if (r >= 0 && !machine->shown && name)
+        r = sd_bus_message_set_destination(signal, name);
+    if (r >= 0 && (machine->shown || name))
+        r = sd_bus_send(bus->bus, signal, NULL);
+    sd_bus_message_unref(signal);
+    check_sent(machine, r);
+}
+
 static void on_added(const ViommuMachine *machine, void *userdata)
 {
     ViommuBus *bus = userdata;
@@ -400,10 +442,7 @@ static void on_added(const ViommuMachine *machine, void *userdata)
 
     if (r >= 0)
         r = append_object(signal, machine, false);
-    if (r >= 0)
-        r = sd_bus_send(bus->bus, signal, NULL);
-    sd_bus_message_unref(signal);
-    check_sent(machine, r);
+    send_signal(bus, machine, signal, r);
     /* One that was found again may be bound to somebody who has left meanwhile. */
     if (machine->client)
         viommu_bus_clients_hold(bus->clients, machine->client);
@@ -430,6 +469,46 @@ static const struct {
     {PLAN | VIOMMU_MACHINE_CHANGE_LEASE, "LeaseEnd"},
 };
 
+/* What sd-bus would send to everybody. */
+static void tell_changes(ViommuBus *bus, const ViommuMachine *machine, const char *const *names)
+{
+    g_autofree char *path = viommu_bus_machine_path(machine);
+    g_autoptr(GPtrArray) closed = g_ptr_array_new();
+    sd_bus_message *signal = NULL;
+    int r = sd_bus_message_new_signal(bus->bus, &signal, path, "org.freedesktop.DBus.Properties",
+                                      "PropertiesChanged");
+
+    if (r >= 0)
+        r = sd_bus_message_append(signal, "s", VIOMMU_IFACE_MACHINE);
+    if (r >= 0)
+        r = sd_bus_message_open_container(signal, SD_BUS_TYPE_ARRAY, "{sv}");
+    for (; r >= 0 && *names; names++)
+        if (viommu_auth_is_open(*names))
+            r = append_property(signal, find_property(*names), machine);
+        else
+            g_ptr_array_add(closed, (void *)*names);
+    g_ptr_array_add(closed, NULL);
+    if (r >= 0)
+        r = sd_bus_message_close_container(signal);
+    if (r >= 0)
+        r = sd_bus_message_append_strv(signal, (char **)closed->pdata);
+    send_signal(bus, machine, signal, r);
+}
+
+static void tell_removal(ViommuBus *bus, const ViommuMachine *machine, const char *path)
+{
+    static const char *const interfaces[] = {VIOMMU_IFACE_MACHINE, NULL};
+    sd_bus_message *signal = NULL;
+    int r =
+        sd_bus_message_new_signal(bus->bus, &signal, VIOMMU_BUS_PATH, OBJECT_MANAGER, "InterfacesRemoved");
+
+    if (r >= 0)
+        r = sd_bus_message_append(signal, "o", path);
+    if (r >= 0)
+        r = sd_bus_message_append_strv(signal, (char **)interfaces);
+    send_signal(bus, machine, signal, r);
+}
+
 static void on_changed(const ViommuMachine *machine, unsigned changes, void *userdata)
 {
     ViommuBus *bus = userdata;
@@ -441,8 +520,14 @@ static void on_changed(const ViommuMachine *machine, unsigned changes, void *use
         if (changes & changing[i].change)
             names[n++] = changing[i].property;
     names[n] = NULL;
+    if (!machine->shown) {
+        tell_changes(bus, machine, names);
+        return;
+    }
+    bus->telling = true;
     check_sent(machine,
                sd_bus_emit_properties_changed_strv(bus->bus, path, VIOMMU_IFACE_MACHINE, (char **)names));
+    bus->telling = false;
 }
 
 static void on_removed(const ViommuMachine *machine, void *userdata)
@@ -450,7 +535,13 @@ static void on_removed(const ViommuMachine *machine, void *userdata)
     ViommuBus *bus = userdata;
     g_autofree char *path = viommu_bus_machine_path(machine);
 
+    if (!machine->shown) {
+        tell_removal(bus, machine, path);
+        return;
+    }
+    bus->telling = true;
     check_sent(machine, sd_bus_emit_object_removed(bus->bus, path));
+    bus->telling = false;
 }
 
 static const ViommuRegistryWatcher watcher = {
@@ -467,5 +558,7 @@ int viommu_bus_add_machines(ViommuBus *bus)
         r = sd_bus_add_node_enumerator(bus->bus, NULL, VIOMMU_MACHINE_PREFIX, on_enumerate, bus);
     if (r >= 0)
         viommu_registry_watch(viommu_manager_registry(bus->manager), &watcher, bus);
+    if (!bus->is_system)
+        viommu_registry_show_all(viommu_manager_registry(bus->manager));
     return r;
 }

@@ -107,7 +107,7 @@ static int method_get_machine(sd_bus_message *call, void *userdata, sd_bus_error
     if (r < 0)
         return r;
     outcome.machine = viommu_registry_find(viommu_manager_registry(bus->manager), name);
-    if (outcome.machine)
+    if (outcome.machine && viommu_bus_shows(bus, call, outcome.machine))
         return reply_machine(call, &outcome);
     g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no machine '%.64s'", name);
     return viommu_bus_reply_error(call, error, NULL);
@@ -124,6 +124,9 @@ static int append_machines(ViommuBus *bus, sd_bus_message *call, sd_bus_message 
         const char *model =
             viommu_auth_sees(bus->auth, call, machine) ? viommu_model_to_string(machine->model) : NULL;
         g_autofree char *path = viommu_bus_machine_path(machine);
+
+        if (!viommu_bus_shows(bus, call, machine))
+            continue;
         r = sd_bus_message_append(reply, "(ssso)", machine->name, state, model ? model : "", path);
     }
     return r < 0 ? r : sd_bus_message_close_container(reply);

@@ -44,8 +44,7 @@ static int on_message(sd_bus_message *call, void *userdata, sd_bus_error *unused
 
     if (sd_bus_message_get_type(call, &type) < 0 || type != SD_BUS_MESSAGE_METHOD_CALL)
         return 0;
-    switch (viommu_auth_check(bus->auth, call, viommu_bus_find_machine(bus, sd_bus_message_get_path(call)),
-                              &error)) {
+    switch (viommu_auth_check(bus->auth, call, viommu_bus_find_machine_for(bus, call), &error)) {
     case VIOMMU_AUTH_YES:
         return 0;
     case VIOMMU_AUTH_LATER:

@@ -16,6 +16,7 @@
 typedef struct ViommuBus {
     sd_bus *bus;
     bool is_system;
+    bool telling; /* a signal is being made, for whomever */
     /* What is asked of the bus itself, and waited for, is asked here.  sd-bus reads all that comes in while it waits, and on the
      * other connection that is whatever anybody sends, with its file descriptors, until there is room for no more. */
     sd_bus *asking;
@@ -57,6 +58,10 @@ char *viommu_bus_machine_path(const ViommuMachine *machine);
 
 /** The machine at @path; NULL when there is none. */
 ViommuMachine *viommu_bus_find_machine(const ViommuBus *bus, const char *path);
+/** Whether who sent @call may know that there is @machine: everybody when it has run, before that its owner and root. */
+bool viommu_bus_shows(const ViommuBus *bus, sd_bus_message *call, const ViommuMachine *machine);
+/** The machine that @call is for; NULL when there is none, or none that its sender may know of. */
+ViommuMachine *viommu_bus_find_machine_for(const ViommuBus *bus, sd_bus_message *call);
 
 /** Replies to a call whose outcome is here.  Below 0 as sd-bus returns it. */
 typedef int (*ViommuBusReplyFunc)(sd_bus_message *call, const ViommuOutcome *outcome);

@@ -34,6 +34,7 @@ void viommu_machine_free(ViommuMachine *machine)
     g_free(machine->request_id);
     g_free(machine->fingerprint);
     g_free(machine->client);
+    g_free(machine->launcher);
     g_free(machine);
 }
 

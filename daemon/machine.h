@@ -40,7 +40,9 @@ typedef struct ViommuMachine {
     const ViommuQueue *queue;   /* where it waits to be launched; NULL: it does not.  Borrowed. */
     bool launching;             /* it has waited */
     int verified;               /* flag: proven from inside; kept by this viommud only */
-    bool announced;             /* waiting, planned or adopted: clients may see it */
+    char *launcher;             /* as client is, who launched it; NULL: another viommud did */
+    bool announced;             /* waiting, planned or adopted: its owner and root see it */
+    bool shown;                 /* it has run: everybody does */
     bool busy;      /* a launch or a stop is under way, which will say itself what becomes of it */
     unsigned epoch; /* of the registry, when it last changed */
 } ViommuMachine;

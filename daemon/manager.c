@@ -305,6 +305,7 @@ void viommu_manager_launch(ViommuManager *manager, ViommuRequest *taken, const V
         machine = new_machine(manager, request, uid, &error);
     if (machine) {
         machine->client = request->lease.bind == VIOMMU_BIND_CLIENT ? g_strdup(client) : NULL;
+        machine->launcher = g_strdup(client);
         begin_launch(manager, g_steal_pointer(&request), &tenancy, machine, waiter);
     } else {
         refuse_launch(request, uid, waiter, error);

@@ -8,6 +8,7 @@ struct ViommuRegistry {
     GHashTable *requests; /* "UID:REQUEST-ID", owned -> ViommuMachine */
     const ViommuRegistryWatcher *watcher;
     void *userdata;
+    bool show_all;
     unsigned epoch;
     GHashTable *ended; /* of UUIDs, in this epoch */
 };
@@ -56,9 +57,22 @@ void viommu_registry_add(ViommuRegistry *registry, ViommuMachine *machine)
                             machine);
 }
 
+void viommu_registry_show_all(ViommuRegistry *registry)
+{
+    registry->show_all = true;
+}
+
+/* Whose launch has not come so far is nobody else's business, and when its files are opened neither. */
+static bool has_run(const ViommuRegistry *registry, const ViommuMachine *machine)
+{
+    return registry->show_all || machine->foreign || machine->state == VIOMMU_STATE_RUNNING ||
+           machine->state == VIOMMU_STATE_STOPPED;
+}
+
 void viommu_registry_announce(ViommuRegistry *registry, ViommuMachine *machine)
 {
     machine->announced = true;
+    machine->shown = machine->shown || has_run(registry, machine);
     if (registry->watcher)
         registry->watcher->added(machine, registry->userdata);
 }
@@ -90,6 +104,8 @@ bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, Viom
 
     if (changes)
         machine->epoch = registry->epoch;
+    if (machine->announced && !machine->shown && has_run(registry, machine))
+        viommu_registry_announce(registry, machine);
     tell(registry, machine, changes);
     if (gone)
         drop(registry, machine);

@@ -11,7 +11,7 @@ typedef struct ViommuRegistry ViommuRegistry;
 
 /* Who is told; only of machines that were announced. */
 typedef struct ViommuRegistryWatcher {
-    void (*added)(const ViommuMachine *machine, void *userdata);
+    void (*added)(const ViommuMachine *machine, void *userdata); /* again when it is shown to everybody */
     void (*changed)(const ViommuMachine *machine, unsigned changes, void *userdata);
     void (*removed)(const ViommuMachine *machine, void *userdata); /* can still be found */
 } ViommuRegistryWatcher;
@@ -23,7 +23,9 @@ void viommu_registry_watch(ViommuRegistry *registry, const ViommuRegistryWatcher
 
 /** Takes @machine; its name must be free. */
 void viommu_registry_add(ViommuRegistry *registry, ViommuMachine *machine);
-/** From now on clients see it. */
+/** Everybody sees machines from the beginning, not only when they have run. */
+void viommu_registry_show_all(ViommuRegistry *registry);
+/** From now on clients see it: its owner's, or, when it has run, all. */
 void viommu_registry_announce(ViommuRegistry *registry, ViommuMachine *machine);
 /** Applies @event and tells.  Returns true when the machine is gone, and freed. */
 bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, ViommuEvent event);
