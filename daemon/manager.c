@@ -14,8 +14,9 @@
 #define LAUNCH_WAITERS_MAX 64u
 /* libvirt may be slow when the daemon starts, and hang when it ends: what is under way stands in the machines' records, and is settled at the
  * next start. */
-#define ADOPT_PATIENCE_SEC 10
-#define END_PATIENCE_SEC   4
+#define CONNECT_PATIENCE_SEC 4
+#define ADOPT_PATIENCE_SEC   6
+#define END_PATIENCE_SEC     4
 
 static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata);
 
@@ -483,11 +484,21 @@ static int start_patience(ViommuManager *manager, unsigned seconds, sd_event_tim
                                       CLOCK_MONOTONIC, seconds * G_USEC_PER_SEC, 0, handler, manager);
 }
 
+/* One that takes no connection may hang; with a connection it learns about the host, which takes time. */
+static int on_connection_too_slow(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    ViommuManager *manager = userdata;
+
+    if (manager->connected && start_patience(manager, ADOPT_PATIENCE_SEC, on_adoption_too_slow) >= 0)
+        return 0;
+    return on_adoption_too_slow(source, usec, manager);
+}
+
 void viommu_manager_adopt_all(ViommuManager *manager, ViommuLoopFunc func, void *userdata)
 {
     manager->adopted = func;
     manager->adopted_data = userdata;
-    if (start_patience(manager, ADOPT_PATIENCE_SEC, on_adoption_too_slow) < 0)
+    if (start_patience(manager, CONNECT_PATIENCE_SEC, on_connection_too_slow) < 0)
         finish_adoption(manager);
 }
 

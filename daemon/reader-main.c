@@ -4,6 +4,7 @@
  * touches no file itself.  It has one thread, so it may fork; and it holds no descriptor of a stranger's, so a child has none but those
  * of its own launch.  Does not know libvirt, machines or the bus. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -88,6 +89,29 @@ static bool answer_opened(int socket, const ViommuReaderQuestion *question, cons
     return answer(socket, error, files ? opened_to_variant(files, n_disks, fds) : NULL, fds);
 }
 
+/* The first bytes of a disk are read for one thing only: if its file system does not answer, this process hangs, and neither libvirt's
+ * daemon, with all who list its machines, nor a QEMU.  What cannot be read here libvirt may be able to. */
+static void try_disk(const ViommuHandover *handover, int fd)
+{
+    char bytes[4096];
+    int own = -1;
+
+    if (fd < 0 && !handover->is_block)
+        own = open(handover->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (pread(fd >= 0 ? fd : own, bytes, sizeof(bytes), 0) < 0)
+        errno = 0;
+    if (own >= 0)
+        close(own);
+}
+
+static void try_disks(const ViommuFiles *files)
+{
+    const GPtrArray *disks = viommu_files_handovers(files) ? viommu_files_handovers(files)->disks : NULL;
+
+    for (guint i = 0; disks && i < disks->len; i++)
+        try_disk(g_ptr_array_index(disks, i), viommu_files_disk(files, i));
+}
+
 /* One launch: opens, tells, waits until the domain is defined, copies, tells. */
 static void serve(int socket)
 {
@@ -105,6 +129,8 @@ static void serve(int socket)
         return;
     alarm(question->timeout_sec + GRACE_SEC);
     files = viommu_files_open(&question->site, question->request, question->uid, question->uuid, &error);
+    if (files)
+        try_disks(files);
     if (!answer_opened(socket, question, files, error) || !files)
         return;
     alarm(0);
@@ -149,6 +175,7 @@ int main(int argc, char **argv)
                 "viommud-files: viommud starts this program by itself; there is nothing to do for people\n");
         return EXIT_USAGE;
     }
+    prctl(PR_SET_NAME, "viommud-files"); /* it was started by the number of a descriptor */
     /* Its end is viommud's: the end of file, not a signal to viommud's group.  Children leave no zombies. */
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);

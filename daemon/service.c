@@ -324,7 +324,7 @@ static void on_ended(bool finished, void *data)
     service->finished = finished;
     if (!finished)
         viommu_log(LOG_WARNING, NULL,
-                   "libvirt does not answer; what is under way is settled at the next start");
+                   "What is under way has not ended in time; it is settled at the next start");
     g_clear_pointer(&service->bus, viommu_bus_free);
     viommu_loop_exit(service->loop, service->status);
 }
