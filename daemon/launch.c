@@ -5,15 +5,14 @@
 #include <time.h>
 #include "daemon/fault.h"
 #include "daemon/journal.h"
+#include "daemon/locked.h"
 #include "daemon/log.h"
 #include "daemon/permit.h"
 #include "daemon/recheck.h"
 #include "daemon/removal.h"
 #include "lib/domain-xml.h"
 #include "lib/error.h"
-#include "lib/memory.h"
 #include "lib/plan.h"
-#include "lib/process.h"
 
 /* An end is waited for so long, when a launch was given up; and so long a step that runs while somebody wants the machine gone. */
 #define UNDO_PATIENCE_SEC   10u
@@ -244,7 +243,7 @@ static bool step_failed(ViommuLaunch *launch)
 
 static void set_deadline(ViommuLaunch *launch, unsigned seconds);
 
-/* It is undone at once, whether or not the step under way ever comes back: libvirt kills a QEMU that hangs in its start. */
+/* Undone at once, whether or not the step ever comes back: libvirt kills a QEMU that hangs in its start. */
 static void give_up(ViommuLaunch *launch)
 {
     const ViommuLogFields fields = log_fields(launch);
@@ -293,10 +292,10 @@ static void done_step(void *data)
     ViommuLaunch *launch = data;
 
     launch->job = NULL;
-    if (launch->failing)
-        wind_up(launch, false);
-    else
+    if (!launch->failing)
         steps[launch->step].done(launch);
+    else
+        wind_up(launch, false);
 }
 
 /* What only waited for a thread until now makes nothing any more. */
@@ -480,16 +479,6 @@ static void done_prepare(ViommuLaunch *launch)
         run_step(launch, STEP_START);
 }
 
-/* What libvirt really let it lock; of a QEMU that can be seen from here. */
-static void look_at_limit(ViommuLaunch *launch)
-{
-    bool look = launch->plan->memlock_bytes > 0 && viommu_backend_is_local(launch->context.backend);
-    uint64_t pid = look ? viommu_process_find_guest("/", launch->uuid) : 0;
-    if (pid)
-        launch->late_warning =
-            viommu_memory_compare_limit(launch->plan, viommu_process_locked_limit("/", pid));
-}
-
 static void work_start(void *data)
 {
     ViommuLaunch *launch = data;
@@ -501,7 +490,8 @@ static void work_start(void *data)
     if (viommu_recheck_run(&recheck, &launch->permit, &launch->step_error) &&
         viommu_backend_start(launch->context.backend, launch->uuid, open, launch->owner_uid,
                              &launch->step_error))
-        look_at_limit(launch);
+        launch->late_warning = viommu_locked_look(launch->context.backend, launch->plan, launch->uuid);
+    viommu_reader_release(launch->reader);
     VIOMMU_FAULT(after_start);
 }
 

@@ -34,7 +34,7 @@ struct ViommuReaders {
 struct ViommuReader {
     ViommuReaders *readers;
     const ViommuFilesSite *site;
-    const ViommuRequest *request;
+    ViommuRequest *request;
     uint32_t uid;
     char *uuid;
     int socket; /* -1: nothing is asked: there are no files, or they are not here */
@@ -285,7 +285,7 @@ static bool begin(ViommuReader *reader, GError **error)
     return sent;
 }
 
-bool viommu_reader_new(ViommuReaders *readers, const ViommuFilesSite *site, const ViommuRequest *request,
+bool viommu_reader_new(ViommuReaders *readers, const ViommuFilesSite *site, ViommuRequest *request,
                        uint32_t uid, const char *uuid, ViommuReader **ret_reader, GError **error)
 {
     ViommuReader *reader = g_new0(ViommuReader, 1);
@@ -414,6 +414,9 @@ static GVariant *ask(ViommuReader *reader, GArray *fds, gint64 end, GError **err
 
     if (!viommu_wire_send(reader->socket, question, reader->request->fds, end, error))
         return NULL;
+    /* Here and not on the loop: closing may take as long as a file system likes. */
+    if (reader->request->fds)
+        g_array_set_size(reader->request->fds, 0);
     return viommu_wire_receive(reader->socket, VIOMMU_READER_ANSWER_TYPE, fds, end, error);
 }
 
@@ -487,6 +490,12 @@ GArray *viommu_reader_open_files(const ViommuReader *reader, const ViommuPlan *p
     for (guint i = 0; reader->opened.disks && i < plan->disks->len; i++)
         add_open_files(reader, i, g_ptr_array_index(plan->disks, i), open);
     return open;
+}
+
+void viommu_reader_release(ViommuReader *reader)
+{
+    g_clear_pointer(&reader->opened.disks, g_array_unref);
+    g_clear_pointer(&reader->opened.backing, g_ptr_array_unref);
 }
 
 bool viommu_reader_copy(ViommuReader *reader, uint64_t group, GError **error)

@@ -28,9 +28,9 @@ unsigned viommu_readers_hung(const ViommuReaders *readers, uint32_t uid);
 
 typedef struct ViommuReader ViommuReader;
 
-/** A process for the files of @request, for user @uid's machine @uuid.  @site and @request are borrowed for as long as it lives.
+/** A process for the files of @request, whose descriptors it takes, for user @uid's machine @uuid.  @site and @request are borrowed for as long as it lives.
  *  Loop thread.  Fails: BUSY when too many of @uid's hang. */
-bool viommu_reader_new(ViommuReaders *readers, const ViommuFilesSite *site, const ViommuRequest *request,
+bool viommu_reader_new(ViommuReaders *readers, const ViommuFilesSite *site, ViommuRequest *request,
                        uint32_t uid, const char *uuid, ViommuReader **ret_reader, GError **error);
 /** Ends its process, or kills it.  Loop thread. */
 void viommu_reader_free(ViommuReader *reader);
@@ -42,5 +42,7 @@ const ViommuKernel *viommu_reader_kernel(const ViommuReader *reader);
 uint64_t viommu_reader_copied_bytes(const ViommuReader *reader);
 /** Those that @plan, which must live as long, has libvirt given open: of ViommuBackendFile, which borrow the descriptors. Owned. */
 GArray *viommu_reader_open_files(const ViommuReader *reader, const ViommuPlan *plan);
+/** Closes the open disks, when libvirt has them: outside the loop, since that may take as long as their file systems like. */
+void viommu_reader_release(ViommuReader *reader);
 /** As viommu_files_copy(); blocks, and fails, as the opening does. */
 bool viommu_reader_copy(ViommuReader *reader, uint64_t group, GError **error);
