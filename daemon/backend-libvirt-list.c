@@ -22,7 +22,7 @@ static ViommuDomain *read_domain(virDomainPtr domain)
     g_autofree char *metadata =
         virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIOMMU_METADATA_URI, 0);
     ViommuDomain *found;
-    int active;
+    int active, state;
 
     if (!metadata)
         return NULL;
@@ -32,6 +32,7 @@ static ViommuDomain *read_domain(virDomainPtr domain)
     found = g_new0(ViommuDomain, 1);
     found->name = g_strdup(virDomainGetName(domain));
     found->active = active;
+    found->paused = virDomainGetState(domain, &state, NULL, 0) == 0 && state == VIR_DOMAIN_PAUSED;
     found->metadata = g_steal_pointer(&metadata);
     virDomainGetUUIDString(domain, found->uuid);
     return found;

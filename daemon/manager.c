@@ -14,7 +14,7 @@
 #define LAUNCH_WAITERS_MAX 64u
 /* libvirt may be slow when the daemon starts, and hang when it ends: what is under way stands in the machines' records, and is settled at the
  * next start. */
-#define CONNECT_PATIENCE_SEC 4
+#define CONNECT_PATIENCE_SEC 3
 #define ADOPT_PATIENCE_SEC   6
 #define END_PATIENCE_SEC     4
 

@@ -270,7 +270,7 @@ static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
     g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, &error);
     ViommuState state = VIOMMU_STATE_LAST;
 
-    switch (viommu_recover_decide(metadata, domain->active, &state)) {
+    switch (viommu_recover_decide(metadata, domain->active, domain->paused, &state)) {
     case VIOMMU_RECOVERY_ADOPT:
         adopt(settle, domain, metadata, state);
         break;

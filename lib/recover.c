@@ -2,15 +2,17 @@
 /* recover: what was intended and what is there, to a decision. */
 #include "lib/recover.h"
 
-ViommuRecovery viommu_recover_decide(const ViommuMetadata *metadata, bool active, ViommuState *ret_state)
+ViommuRecovery viommu_recover_decide(const ViommuMetadata *metadata, bool active, bool paused,
+                                     ViommuState *ret_state)
 {
     if (!metadata)
         return VIOMMU_RECOVERY_REPORT;
     switch (metadata->phase) {
     case VIOMMU_STATE_DEFINING:
     case VIOMMU_STATE_STARTING:
-        /* libvirt has started it, perhaps after we died: then the launch did succeed. */
-        if (!active)
+        /* libvirt has started it, perhaps after we died: then the launch did succeed.  One that is paused hangs in its start, or nobody came
+         * to let it run. */
+        if (!active || paused)
             return VIOMMU_RECOVERY_UNDO;
         *ret_state = VIOMMU_STATE_RUNNING;
         return VIOMMU_RECOVERY_ADOPT;

@@ -13,6 +13,7 @@ typedef enum ViommuRecovery {
 } ViommuRecovery;
 extern const ViommuEnum viommu_enum_recovery;
 
-/** @metadata NULL: it could not be read.  @active: the guest runs now.  @ret_state: the state to adopt it in;
+/** @metadata NULL: it could not be read.  @active: there is a QEMU; @paused: whose guest does not run.  @ret_state: the state to adopt it in;
  *  untouched unless ADOPT. */
-ViommuRecovery viommu_recover_decide(const ViommuMetadata *metadata, bool active, ViommuState *ret_state);
+ViommuRecovery viommu_recover_decide(const ViommuMetadata *metadata, bool active, bool paused,
+                                     ViommuState *ret_state);

@@ -146,14 +146,23 @@ START_TEST(every_recovery)
         ViommuMetadata metadata = {.phase = recoveries[i].phase};
         ViommuState state = VIOMMU_STATE_LAST;
 
-        ck_assert_int_eq((int)viommu_recover_decide(&metadata, recoveries[i].active, &state),
+        ck_assert_int_eq((int)viommu_recover_decide(&metadata, recoveries[i].active, false, &state),
                          (int)recoveries[i].recovery);
         ck_assert_int_eq((int)state, (int)recoveries[i].state);
+    }
+    /* A guest that nobody let run is none; one that somebody has paused later is his. */
+    for (int phase = 0; phase < VIOMMU_STATE_LAST; phase++) {
+        ViommuMetadata metadata = {.phase = (ViommuState)phase};
+        ViommuState state = VIOMMU_STATE_LAST;
+        bool ran = phase == VIOMMU_STATE_RUNNING || phase == VIOMMU_STATE_STOPPED;
+
+        ck_assert_int_eq((int)viommu_recover_decide(&metadata, true, true, &state),
+                         ran ? VIOMMU_RECOVERY_ADOPT : VIOMMU_RECOVERY_UNDO);
     }
     for (int active = 0; active < 2; active++) {
         ViommuState state = VIOMMU_STATE_LAST;
 
-        ck_assert_int_eq((int)viommu_recover_decide(NULL, active, &state), VIOMMU_RECOVERY_REPORT);
+        ck_assert_int_eq((int)viommu_recover_decide(NULL, active, false, &state), VIOMMU_RECOVERY_REPORT);
         ck_assert_int_eq((int)state, VIOMMU_STATE_LAST);
     }
 }
