@@ -41,8 +41,8 @@ typedef struct ViommuDomain {
     char *name;
     char uuid[37];
     bool active;
-    bool paused;                  /* active, and its guest does not run: since its start, or for another reason */
-    char *metadata;               /* our element's XML */
+    bool paused;    /* active, and its guest does not run: since its start, or for another reason */
+    char *metadata; /* our element's XML */
     uint64_t vcpus, memory_bytes; /* 0 until viommu_backend_read_size() */
 } ViommuDomain;
 void viommu_domain_free(ViommuDomain *domain);
