@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/agents.h"
 
-/* When libvirt's daemon dies, all that are being asked lose their connections, and it cannot be told of whose answer it died: all
- * of these guests are under suspicion, and it weighs less on each of their owners. */
-#define WEIGHT_ALONE   2u
-#define WEIGHT_SHARED  1u
-#define WEIGHT_OF_USER 4u
+/* When libvirt's daemon dies, all that are being asked lose their connections, and it cannot be told of whose answer it died.  Who
+ * was there at two deaths, and nobody else at both, is held to be the cause; of two who were there each time, at the third. */
+#define DEATHS           2u
+#define DEATHS_AMBIGUOUS 3u
 
-/* A death of libvirt's daemon, as the first of those that were being asked has told it. */
+/* A death of libvirt's daemon, as those that were being asked have told it. */
 typedef struct Death {
-    uint32_t uid; /* whose guest that was */
-    bool shared;  /* others lost their connections by it, too */
+    GArray
+        *uids; /* of uint32_t: whose guests these were; each once, as one guest of each is asked at a time */
 } Death;
 
 struct ViommuAgents {
     int references;
     bool allowed;
     GHashTable *asking; /* uid -> the Death since which it is being asked; NULL: none */
-    GPtrArray *deaths;  /* of Death, owned: their number is bounded by what the users' weights allow */
+    GPtrArray *deaths;  /* of Death; few, as no user is asked after some of them */
     GHashTable *broken; /* UUIDs, owned */
-    GHashTable *users;  /* uid -> weight of what their guests did */
 };
+
+static void free_death(void *data)
+{
+    Death *death = data;
+
+    g_array_unref(death->uids);
+    g_free(death);
+}
 
 ViommuAgents *viommu_agents_new(bool allowed)
 {
@@ -29,9 +35,8 @@ ViommuAgents *viommu_agents_new(bool allowed)
     agents->references = 1;
     agents->allowed = allowed;
     agents->asking = g_hash_table_new(NULL, NULL);
-    agents->deaths = g_ptr_array_new_with_free_func(g_free);
+    agents->deaths = g_ptr_array_new_with_free_func(free_death);
     agents->broken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    agents->users = g_hash_table_new(NULL, NULL);
     return agents;
 }
 
@@ -48,13 +53,52 @@ void viommu_agents_unref(ViommuAgents *agents)
     g_hash_table_unref(agents->asking);
     g_ptr_array_unref(agents->deaths);
     g_hash_table_unref(agents->broken);
-    g_hash_table_unref(agents->users);
     g_free(agents);
 }
 
-static unsigned weight_of(const ViommuAgents *agents, uint32_t uid)
+static bool was_there(const Death *death, uint32_t uid)
 {
-    return GPOINTER_TO_UINT(g_hash_table_lookup(agents->users, GUINT_TO_POINTER(uid)));
+    for (guint i = 0; i < death->uids->len; i++)
+        if (g_array_index(death->uids, uint32_t, i) == uid)
+            return true;
+    return false;
+}
+
+/* At how many deaths @uid was, and @other as well. */
+static unsigned count_deaths(const ViommuAgents *agents, uint32_t uid, uint32_t other)
+{
+    unsigned count = 0;
+
+    for (guint i = 0; i < agents->deaths->len; i++) {
+        const Death *death = g_ptr_array_index(agents->deaths, i);
+
+        count += was_there(death, uid) && was_there(death, other);
+    }
+    return count;
+}
+
+/* Somebody else was at each of the @deaths that @uid was at: then he was at any one of them. */
+static bool is_ambiguous(const ViommuAgents *agents, uint32_t uid, unsigned deaths)
+{
+    const Death *any = NULL;
+
+    for (guint i = 0; !any && i < agents->deaths->len; i++)
+        if (was_there(g_ptr_array_index(agents->deaths, i), uid))
+            any = g_ptr_array_index(agents->deaths, i);
+    for (guint i = 0; any && i < any->uids->len; i++) {
+        uint32_t other = g_array_index(any->uids, uint32_t, i);
+
+        if (other != uid && count_deaths(agents, uid, other) == deaths)
+            return true;
+    }
+    return false;
+}
+
+static bool is_held_responsible(const ViommuAgents *agents, uint32_t uid)
+{
+    unsigned deaths = count_deaths(agents, uid, uid);
+
+    return deaths >= DEATHS_AMBIGUOUS || (deaths >= DEATHS && !is_ambiguous(agents, uid, deaths));
 }
 
 const char *viommu_agents_refusal(const ViommuAgents *agents, const ViommuAgentsGuest *guest)
@@ -63,9 +107,8 @@ const char *viommu_agents_refusal(const ViommuAgents *agents, const ViommuAgents
         return "no guest's agent is asked here, as [verify] agent=no in viommud.conf says";
     if (g_hash_table_contains(agents->broken, guest->uuid))
         return "its agent is not asked any more, as the connection to libvirt broke when it was; if that was "
-               "by "
-               "chance, as when libvirt was restarted, root may restart viommud to have it asked again";
-    if (weight_of(agents, guest->owner_uid) >= WEIGHT_OF_USER)
+               "by chance, as when libvirt was restarted, root may restart viommud to have it asked again";
+    if (is_held_responsible(agents, guest->owner_uid))
         return "the agents of its owner's guests are not asked any more, as the connection to libvirt broke "
                "repeatedly when they were; root may restart viommud to have them asked again";
     return NULL;
@@ -81,33 +124,18 @@ bool viommu_agents_begin(ViommuAgents *agents, const ViommuAgentsGuest *guest)
     return true;
 }
 
-static void add_weight(ViommuAgents *agents, uint32_t uid, int weight)
-{
-    unsigned sum = (unsigned)((int)weight_of(agents, uid) + weight);
-
-    g_hash_table_insert(agents->users, GUINT_TO_POINTER(uid), GUINT_TO_POINTER(sum));
-}
-
 /* The others that are being asked will tell the same, if they were asked through the daemon that died. */
-static void begin_death(ViommuAgents *agents, uint32_t uid)
+static Death *begin_death(ViommuAgents *agents)
 {
     Death *death = g_new0(Death, 1);
     GHashTableIter iterator;
 
-    death->uid = uid;
+    death->uids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     g_ptr_array_add(agents->deaths, death);
-    add_weight(agents, uid, WEIGHT_ALONE);
     g_hash_table_iter_init(&iterator, agents->asking);
     while (g_hash_table_iter_next(&iterator, NULL, NULL))
         g_hash_table_iter_replace(&iterator, death);
-}
-
-static void share_death(ViommuAgents *agents, Death *death, uint32_t uid)
-{
-    if (!death->shared)
-        add_weight(agents, death->uid, (int)WEIGHT_SHARED - (int)WEIGHT_ALONE);
-    death->shared = true;
-    add_weight(agents, uid, WEIGHT_SHARED);
+    return death;
 }
 
 bool viommu_agents_end(ViommuAgents *agents, const ViommuAgentsGuest *guest, bool broke)
@@ -119,9 +147,8 @@ bool viommu_agents_end(ViommuAgents *agents, const ViommuAgentsGuest *guest, boo
     if (!broke)
         return false;
     g_hash_table_add(agents->broken, g_strdup(guest->uuid));
-    if (death)
-        share_death(agents, death, guest->owner_uid);
-    else
-        begin_death(agents, guest->owner_uid);
+    if (!death)
+        death = begin_death(agents);
+    g_array_append_val(death->uids, guest->owner_uid);
     return true;
 }
