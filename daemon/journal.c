@@ -112,6 +112,9 @@ void viommu_journal_open(ViommuLoop *new_loop)
 
 void viommu_journal_close(void)
 {
+    /* Whoever comes next does not know of it. */
+    if (throttle)
+        (void)viommu_throttle_tell(throttle, (uint64_t)g_get_monotonic_time() + TELL_USEC, tell_left_out);
     timer = sd_event_source_disable_unref(timer);
     loop = NULL;
     g_clear_pointer(&throttle, viommu_throttle_free);

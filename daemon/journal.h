@@ -30,7 +30,7 @@ typedef struct ViommuJournalSubject {
 
 /** From now on @loop, borrowed, tells every minute what was left out. */
 void viommu_journal_open(ViommuLoop *loop);
-/** Before the loop goes. */
+/** Tells what is left to be told.  Before the loop goes. */
 void viommu_journal_close(void);
 /** Whether one more line may be written that user @uid is the cause of; UINT32_MAX: somebody.  To be asked before each line that is no
  *  event of this header, and that a caller or a guest can bring about. */

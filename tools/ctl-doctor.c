@@ -16,6 +16,7 @@ typedef struct Answers {
     ViommuConfig *config;
     ViommuHost *host;
     char *uri, *version, *trouble;
+    GVariant *limits;
     GError *config_error, *libvirt_error, *daemon_error;
 } Answers;
 
@@ -26,6 +27,7 @@ static void clear_answers(Answers *answers)
     g_clear_pointer(&answers->uri, g_free);
     g_clear_pointer(&answers->version, g_free);
     g_clear_pointer(&answers->trouble, g_free);
+    g_clear_pointer(&answers->limits, g_variant_unref);
     g_clear_error(&answers->config_error);
     g_clear_error(&answers->libvirt_error);
     g_clear_error(&answers->daemon_error);
@@ -59,6 +61,8 @@ static void ask_viommud(ViommuClient *client, Answers *answers)
     g_autoptr(GVariant) uri = version ? get_property(client, "Connection", "s", NULL) : NULL;
     g_autoptr(GVariant) connected = uri ? get_property(client, "Connected", "b", NULL) : NULL;
 
+    if (uri)
+        answers->limits = get_property(client, "Limits", "a{sv}", NULL);
     if (version)
         answers->version = g_variant_dup_string(version, NULL);
     if (connected && !g_variant_get_boolean(connected))
@@ -101,6 +105,7 @@ static void ask(ViommuCtl *ctl, Answers *answers, ViommuPatient *patient)
     patient->daemon_version = answers->version;
     patient->daemon_error = answers->daemon_error;
     patient->daemon_trouble = answers->trouble;
+    patient->limits = answers->limits;
 }
 
 /* --- Output --- */

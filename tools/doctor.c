@@ -202,17 +202,59 @@ static void check_memlock(ViommuExamination *examination, const ViommuPatient *p
          name, text);
 }
 
+static uint64_t limit(GVariant *limits, const char *key)
+{
+    guint64 value = 0;
+
+    g_variant_lookup(limits, key, "t", &value);
+    return value;
+}
+
+/* What one user is bound to, for a user can have no more than all. */
+static void check_limits(ViommuExamination *examination, const ViommuPatient *patient)
+{
+    static const char *const keys[] = {"machines-per-user", "vcpus-per-user", "memory-per-user",
+                                       "copies-per-user"};
+    g_autoptr(GPtrArray) unbound = g_ptr_array_new();
+    g_autofree char *memory = NULL, *copies = NULL, *names = NULL;
+
+    if (!patient->system || !patient->limits)
+        return;
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+        if (limit(patient->limits, keys[i]) == 0)
+            g_ptr_array_add(unbound, (char *)keys[i]);
+    g_ptr_array_add(unbound, NULL);
+    names = g_strjoinv(", ", (char **)unbound->pdata);
+    memory = viommu_quantity_format(limit(patient->limits, "memory-per-user"));
+    copies = viommu_quantity_format(limit(patient->limits, "copies-per-user"));
+    if (unbound->len > 1)
+        TELL(WARNING, g_strdup("write \"auto\" for it into [limits] of viommud.conf, or a number"),
+             "one user can take all of this host: no limit is set by %s", names);
+    else
+        TELL(OK, NULL,
+             "a user has at most %" G_GUINT64_FORMAT " machines, %" G_GUINT64_FORMAT
+             " vCPUs, %s of memory and %s of copied files",
+             limit(patient->limits, keys[0]), limit(patient->limits, keys[1]), memory, copies);
+}
+
 static const struct {
     const char *name;
     bool hardware; /* looks at files only */
     void (*check)(ViommuExamination *examination, const ViommuPatient *patient);
 } checks[] = {
-    {"viommud", false, check_daemon},          {"settings", false, check_config},
-    {"polkit", false, check_polkit},           {"group", false, check_group},
-    {"site", false, viommu_doctor_check_site}, {"libvirt", false, check_libvirt},
-    {"emulator", false, check_emulators},      {"firmware", false, check_firmware},
-    {"kvm", true, viommu_doctor_check_kvm},    {"host-iommu", true, viommu_doctor_check_iommu},
-    {"vfio", true, viommu_doctor_check_vfio},  {"iommufd", true, viommu_doctor_check_iommufd},
+    {"viommud", false, check_daemon},
+    {"settings", false, check_config},
+    {"polkit", false, check_polkit},
+    {"group", false, check_group},
+    {"limits", false, check_limits},
+    {"site", false, viommu_doctor_check_site},
+    {"libvirt", false, check_libvirt},
+    {"emulator", false, check_emulators},
+    {"firmware", false, check_firmware},
+    {"kvm", true, viommu_doctor_check_kvm},
+    {"host-iommu", true, viommu_doctor_check_iommu},
+    {"vfio", true, viommu_doctor_check_vfio},
+    {"iommufd", true, viommu_doctor_check_iommufd},
     {"locked-memory", true, check_memlock},
 };
 

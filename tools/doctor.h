@@ -38,6 +38,7 @@ typedef struct ViommuPatient {
     const char *daemon_version; /* of the viommud that answers; NULL: none does */
     const GError *daemon_error;
     const char *daemon_trouble; /* why it has no connection to libvirt; NULL: it has */
+    GVariant *limits;           /* the daemon's property Limits; NULL: not known */
     int polkit; /* flag: is on the bus, or is started when it is called; unset: no bus to ask */
 } ViommuPatient;
 
