@@ -199,6 +199,64 @@ START_TEST(freeing_a_worker_finishes_what_it_was_given)
 }
 END_TEST
 
+/* What hangs until it is let go, and another user's work meanwhile. */
+typedef struct Hanging {
+    int let_go; /* atomic */
+    unsigned n_done, n_others;
+    ViommuWorker *worker;
+    ViommuJob *first;
+} Hanging;
+
+static void hang(void *data)
+{
+    while (!g_atomic_int_get(&((Hanging *)data)->let_go))
+        g_usleep(1000);
+}
+
+static void done_hanging(void *data)
+{
+    Hanging *hanging = data;
+
+    if (++hanging->n_done == 3)
+        viommu_loop_exit(loop, 0);
+}
+
+static void nothing(void *data)
+{
+}
+
+/* One user's work hangs on two of three threads, and a third piece waits; another's is done all the same, also when more hangs. */
+static void done_other(void *data)
+{
+    Hanging *hanging = data;
+
+    ck_assert_uint_eq(hanging->n_done, 0);
+    if (++hanging->n_others == 1) {
+        ck_assert(viommu_worker_abandon(hanging->first));
+        viommu_worker_run(hanging->worker, 8, nothing, done_other, hanging);
+    } else {
+        g_atomic_int_set(&hanging->let_go, 1);
+    }
+}
+
+START_TEST(a_user_who_hangs_leaves_room)
+{
+    Hanging hanging = {.let_go = 0};
+    g_autoptr(ViommuWorker) worker = NULL;
+
+    ck_assert(viommu_worker_new(loop, 3, 2, &worker, NULL));
+    hanging.worker = worker;
+    hanging.first = viommu_worker_run(worker, 7, hang, done_hanging, &hanging);
+    for (int i = 0; i < 2; i++)
+        viommu_worker_run(worker, 7, hang, done_hanging, &hanging);
+    viommu_worker_run(worker, 8, nothing, done_other, &hanging);
+    ck_assert_int_eq(viommu_loop_run(loop), 0);
+    ck_assert_uint_eq(hanging.n_done, 3);
+    ck_assert_uint_eq(hanging.n_others, 2);
+    ck_assert(viommu_worker_settle(worker, 0));
+}
+END_TEST
+
 /* --- Log --- */
 
 /* Runs @func with stderr in a file and returns what it wrote. */
@@ -300,6 +358,7 @@ int main(void)
     tcase_add_test(tcase, without_a_handler_a_signal_ends);
     tcase_add_test(tcase, work_is_bounded_and_done_on_the_loop);
     tcase_add_test(tcase, freeing_a_worker_finishes_what_it_was_given);
+    tcase_add_test(tcase, a_user_who_hangs_leaves_room);
     tcase_add_test(tcase, lines_on_stderr_have_a_level);
     tcase_add_test(tcase, long_messages_are_cut);
     tcase_add_test(tcase, a_journal_stream_is_recognised);
