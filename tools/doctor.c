@@ -124,6 +124,36 @@ static void check_libvirt(ViommuExamination *examination, const ViommuPatient *p
         TELL(OK, NULL, "libvirt %s at %s", version, patient->uri);
 }
 
+/* On the system bus; a user's own QEMU is that user in any case. */
+static void check_confinement(ViommuExamination *examination, const ViommuPatient *patient)
+{
+    const ViommuHost *host = patient->host;
+    bool required = patient->config && patient->config->policy.confinement == VIOMMU_CONFINEMENT_REQUIRED;
+    char *advice;
+
+    if (!patient->system || !host || !host->secmodels)
+        return;
+    if (viommu_host_qemu_group(host) == VIOMMU_UNSET_NUMBER) {
+        TELL(WARNING,
+             g_strdup("use libvirt's system daemon, as root, and set dynamic_ownership in its qemu.conf"),
+             "libvirt has no security model 'dac', so QEMU cannot have the rights of who launches it: users "
+             "are refused qcow2 images");
+        return;
+    }
+    if (viommu_host_confines(host)) {
+        TELL(OK, NULL, "%s confines each guest, beyond the rights of its user",
+             viommu_host_secmodel(host, "apparmor") ? "AppArmor" : "SELinux");
+        return;
+    }
+    advice =
+        g_strdup("set up AppArmor or SELinux for libvirt; what is done without, [guests] confinement says");
+    if (required)
+        TELL(PROBLEM, advice,
+             "neither AppArmor nor SELinux confines guests, and [guests] confinement is 'required'");
+    else
+        TELL(WARNING, advice, "neither AppArmor nor SELinux confines guests beyond the rights of their user");
+}
+
 static void check_emulator(ViommuExamination *examination, const ViommuEmulator *emulator)
 {
     g_autofree char *qemu = viommu_version_format_short(emulator->qemu);
@@ -242,19 +272,13 @@ static const struct {
     bool hardware; /* looks at files only */
     void (*check)(ViommuExamination *examination, const ViommuPatient *patient);
 } checks[] = {
-    {"viommud", false, check_daemon},
-    {"settings", false, check_config},
-    {"polkit", false, check_polkit},
-    {"group", false, check_group},
-    {"limits", false, check_limits},
-    {"site", false, viommu_doctor_check_site},
-    {"libvirt", false, check_libvirt},
-    {"emulator", false, check_emulators},
-    {"firmware", false, check_firmware},
-    {"kvm", true, viommu_doctor_check_kvm},
-    {"host-iommu", true, viommu_doctor_check_iommu},
-    {"vfio", true, viommu_doctor_check_vfio},
-    {"iommufd", true, viommu_doctor_check_iommufd},
+    {"viommud", false, check_daemon},         {"settings", false, check_config},
+    {"polkit", false, check_polkit},          {"group", false, check_group},
+    {"limits", false, check_limits},          {"site", false, viommu_doctor_check_site},
+    {"libvirt", false, check_libvirt},        {"confinement", false, check_confinement},
+    {"emulator", false, check_emulators},     {"firmware", false, check_firmware},
+    {"kvm", true, viommu_doctor_check_kvm},   {"host-iommu", true, viommu_doctor_check_iommu},
+    {"vfio", true, viommu_doctor_check_vfio}, {"iommufd", true, viommu_doctor_check_iommufd},
     {"locked-memory", true, check_memlock},
 };
 
