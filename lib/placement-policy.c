@@ -3,6 +3,8 @@
  * the asker may not have. */
 #include "lib/placement.h"
 
+#include <string.h>
+
 #include "lib/error.h"
 
 /* What a request alone tells of a device. */
@@ -157,6 +159,37 @@ bool viommu_placement_check_policy(const ViommuPlacementInput *input, const char
             return refuse_entry(input, i, hostdev, error);
         if (!check_count(input, i, hostdev, error) || !check_driver(input, i, hostdev->driver, error))
             return false;
+    }
+    return true;
+}
+
+/* VFIO hands out the group, and with it each device that a driver of VFIO's has; nor are its devices kept from one another. */
+bool viommu_placement_check_listed(const ViommuPlacementInput *input, const ViommuPciDevice *device,
+                                   GError **error)
+{
+    const GPtrArray *devices = input->topology->devices;
+
+    if (!allows(input, device)) {
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
+            "'%s' is not among what the site lets user %u have ([devices] allow and group of a [device "
+            "NAME] in viommud.conf(5))",
+            device->address, input->asker->uid);
+        return false;
+    }
+    for (guint i = 0; device->group != VIOMMU_UNSET_NUMBER && devices && i < devices->len; i++) {
+        const ViommuPciDevice *other = g_ptr_array_index(devices, i);
+
+        if (other->group != device->group || viommu_pci_device_is_bridge(other) || !other->driver ||
+            !strstr(other->driver, "vfio") || allows(input, other))
+            continue;
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
+            "'%s' shares IOMMU group %" G_GUINT64_FORMAT
+            " with a device that is kept for others, and a group is assigned as a whole; have the site "
+            "list all of it ([devices] allow in viommud.conf(5)), or take that one from its VFIO driver",
+            device->address, device->group);
+        return false;
     }
     return true;
 }

@@ -339,7 +339,8 @@ static bool check_group(Choosing *choosing, const ViommuPciDevice *device, GErro
 static bool can_pick(const Choosing *choosing, const ViommuPciDevice *device, Obstacles obstacles)
 {
     return !viommu_pci_device_is_bridge(device) && device->group != VIOMMU_UNSET_NUMBER &&
-           (!choosing->input->unprivileged || device->usable == 1) && is_told(choosing, device) &&
+           (!choosing->input->unprivileged || device->usable == 1) &&
+           viommu_placement_check_listed(choosing->input, device, NULL) &&
            !is_in_use(choosing, device, obstacles) && !is_chosen(choosing, device) &&
            !used_of_group(choosing, device) && !obstacle(choosing, device, obstacles);
 }
@@ -515,6 +516,9 @@ static bool take_all(Choosing *choosing, GError **error)
             !check_group(choosing, choosing->chosen[i], error))
             return false;
     choosing->rule = "hostdev-policy";
+    for (unsigned i = 0; i < choosing->n_chosen; i++)
+        if (!viommu_placement_check_listed(choosing->input, choosing->chosen[i], error))
+            return false;
     return viommu_placement_check_counts(choosing->input, choosing->chosen, choosing->n_chosen, error);
 }
 
@@ -571,7 +575,9 @@ bool viommu_placement_check_again(const ViommuPlacementInput *input, const Viomm
             return refuse(&choosing, "hostdev-missing", VIOMMU_ERROR_NOT_SUPPORTED, error,
                           "hostdevs[%u]: '%s' has gone from this host since it was planned; ask again",
                           placed->entry, placed->address);
-        if (!check_driver(&choosing, placed->entry, device, error) || !check_unused(&choosing, device, error))
+        /* At its address may be another one by now. */
+        if (!check_driver(&choosing, placed->entry, device, error) ||
+            !check_unused(&choosing, device, error) || !viommu_placement_check_listed(input, device, error))
             return false;
     }
     return true;

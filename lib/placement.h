@@ -71,6 +71,9 @@ bool viommu_placement_check_again(const ViommuPlacementInput *input, const Viomm
 /** Whether the asker may have what each entry of the request asks for, whatever the host has or can: the refusal tells of no
  *  device that the asker may not have.  *ret_rule (static).  Fails: POLICY_REFUSED. */
 bool viommu_placement_check_policy(const ViommuPlacementInput *input, const char **ret_rule, GError **error);
+/** Whether the site lets the asker have @device, and whatever else goes with its IOMMU group.  Fails: POLICY_REFUSED. */
+bool viommu_placement_check_listed(const ViommuPlacementInput *input, const ViommuPciDevice *device,
+                                   GError **error);
 /** Whether the asker may have so many of the @n @chosen, beside those that his machines have.  Fails: POLICY_REFUSED; BUSY, when
  *  others of his must end first. */
 bool viommu_placement_check_counts(const ViommuPlacementInput *input, const ViommuPciDevice *const *chosen,

@@ -222,9 +222,101 @@ START_TEST(what_the_host_uses)
 }
 END_TEST
 
+/* --- What goes with a group --- */
+
+#define CARD  "0000:07:00.0"
+#define SOUND "0000:07:00.1"
+
+typedef struct Share {
+    const char *driver; /* of SOUND, in the group of CARD */
+    const char *allow;
+    const char *asked; /* NULL: by address */
+    const char *rule;  /* NULL: CARD is had */
+} Share;
+
+static const Share shares[] = {
+    /* Whoever has the group opens each device of it that VFIO has. */
+    {"vfio-pci", "10de:1eb8", NULL, "hostdev-policy"},
+    {"vfio-pci", "10de:1eb8", "'vendor': <'10de'>, 'device': <'1eb8'>", "hostdev-kind"},
+    {"vfio-pci", "10de:1eb8;" SOUND, NULL, NULL},
+    {"vfio-pci", "10de:*", "'vendor': <'10de'>, 'device': <'1eb8'>", NULL},
+    {NULL, "10de:1eb8", NULL, NULL},
+    {"pci-stub", "10de:1eb8", NULL, NULL},
+};
+
+static void read_shared(const char *root, const char *driver, ViommuTopology *topology)
+{
+    const Host host = {root};
+    const HostDevice card = {CARD,           0x10de,  0x1eb8, 0x030000, "vfio-pci",
+                             "0000:00:1c.0", "dmar0", 7,      -1,       NULL};
+    const HostDevice sound = {SOUND, 0x10de, 0x10f8, 0x040300, driver, "0000:00:1c.0", "dmar0", 7, -1, NULL};
+
+    make_host(&host);
+    host_add_device(&host, &card);
+    host_add_device(&host, &sound);
+    viommu_fields_init(&viommu_topology_fields, topology);
+    ck_assert(viommu_topology_read(root, topology, NULL));
+}
+
+/* @input has topology and site. */
+static void assert_share(ViommuPlacementInput *input, const Share *row)
+{
+    g_autofree char *text =
+        g_strdup_printf("{'hostdevs': <[{%s}]>}", row->asked ? row->asked : "'address': <'" CARD "'>");
+    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
+    g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
+    const ViommuAsker member = {.kind = VIOMMU_ASKER_MEMBER, .uid = 1000};
+    g_autoptr(GError) error = NULL;
+    ViommuSite nothing;
+    ViommuPlacement placement;
+    const char *rule = NULL;
+
+    input->request = request;
+    input->asker = &member;
+    viommu_placement_init(&placement);
+    ck_assert_int_eq(viommu_placement_choose(input, &placement, &rule, &error), row->rule == NULL);
+    if (row->rule) {
+        ck_assert_str_eq(rule, row->rule);
+        ck_assert_ptr_null(strstr(error->message, SOUND));
+    } else {
+        ck_assert(viommu_placement_check_again(input, &placement, NULL));
+        /* Another device may have come to that address. */
+        viommu_site_init(&nothing);
+        input->site = &nothing;
+        ck_assert(!viommu_placement_check_again(input, &placement, &error));
+        ck_assert_int_eq(error->code, VIOMMU_ERROR_POLICY_REFUSED);
+        viommu_site_clear(&nothing);
+    }
+    viommu_placement_clear(&placement);
+}
+
+START_TEST(a_group_is_had_as_a_whole)
+{
+    char root[] = "/tmp/viommu-uses-XXXXXX";
+    const Share *row = &shares[_i];
+    g_autofree char *remove = NULL;
+    ViommuTopology topology;
+    ViommuSite site;
+    ViommuPlacementInput input = {.topology = &topology, .site = &site};
+
+    ck_assert_ptr_nonnull(g_mkdtemp(root));
+    remove = g_strdup_printf("rm -r %s", root);
+    read_shared(root, row->driver, &topology);
+    viommu_site_init(&site);
+    g_ptr_array_unref(site.allow);
+    ck_assert(viommu_site_parse_selectors(row->allow, true, &site.allow, NULL));
+    assert_share(&input, row);
+    viommu_site_clear(&site);
+    viommu_fields_clear(&viommu_topology_fields, &topology);
+    ck_assert_int_eq(system(remove), 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("uses");
+
+    tcase_add_loop_test(tcase, a_group_is_had_as_a_whole, 0, G_N_ELEMENTS(shares));
 
     tcase_add_loop_test(tcase, what_the_host_uses, 0, G_N_ELEMENTS(cases));
     return unit_run_case("uses", tcase);
