@@ -129,6 +129,11 @@ bool viommu_console_log_open(const char *path, int *ret_fd, GError **error)
 
 /* --- What is there --- */
 
+static bool is_newer(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec >= b->tv_nsec);
+}
+
 char *viommu_console_log_find(const char *directory, const char *name, const uint32_t *uid)
 {
     g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
@@ -140,11 +145,13 @@ char *viommu_console_log_find(const char *directory, const char *name, const uin
         g_auto(Parts) parts = {0};
         struct stat info;
 
-        if (!parse(file, &parts) || (uid && parts.uid != *uid) ||
-            (!g_str_equal(parts.name, name) && !g_str_equal(parts.uuid, name)) || g_stat(path, &info) < 0)
+        if (!parse(file, &parts) || (uid && parts.uid != *uid))
             continue;
-        if (found && (info.st_mtim.tv_sec < newest.tv_sec ||
-                      (info.st_mtim.tv_sec == newest.tv_sec && info.st_mtim.tv_nsec < newest.tv_nsec)))
+        /* Somebody may have called his machine by the UUID of another's. */
+        if (g_str_equal(parts.uuid, name))
+            return g_steal_pointer(&path);
+        if (!g_str_equal(parts.name, name) || g_stat(path, &info) < 0 ||
+            (found && !is_newer(&info.st_mtim, &newest)))
             continue;
         newest = info.st_mtim;
         g_free(found);

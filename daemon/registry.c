@@ -154,10 +154,11 @@ ViommuMachine *viommu_registry_by_request(const ViommuRegistry *registry, uint32
 
 ViommuMachine *viommu_registry_find(const ViommuRegistry *registry, const char *name_or_uuid)
 {
-    ViommuMachine *machine = viommu_registry_by_name(registry, name_or_uuid);
+    ViommuMachine *machine = viommu_registry_by_uuid(registry, name_or_uuid);
 
+    /* Somebody may have called his machine by the UUID of another's. */
     if (!machine)
-        machine = viommu_registry_by_uuid(registry, name_or_uuid);
+        machine = viommu_registry_by_name(registry, name_or_uuid);
     return machine && machine->announced ? machine : NULL;
 }
 

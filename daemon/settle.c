@@ -263,6 +263,19 @@ static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const Viommu
         viommu_journal_found(machine);
 }
 
+/* Whoever copies a domain copies its record: that copy is nobody's machine, and must not end with a lease. */
+static bool check_original(const ViommuDomain *domain, const ViommuMetadata *metadata, GError **error)
+{
+    if (!metadata || !metadata->uuid || g_ascii_strcasecmp(metadata->uuid, domain->uuid) == 0)
+        return true;
+    g_set_error(
+        error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+        "domain '%s' is a copy of a machine's: its record is that of UUID '%.64s'; take the record away "
+        "(virsh metadata) if the copy is to stay",
+        domain->name, metadata->uuid);
+    return false;
+}
+
 static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
 {
     const ViommuJournalSubject subject = {.name = domain->name, .uuid = domain->uuid};
@@ -270,6 +283,10 @@ static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
     g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, &error);
     ViommuState state = VIOMMU_STATE_LAST;
 
+    if (!check_original(domain, metadata, &error)) {
+        leave_alone(settle, &subject, error);
+        return;
+    }
     switch (viommu_recover_decide(metadata, domain->active, domain->paused, &state)) {
     case VIOMMU_RECOVERY_ADOPT:
         adopt(settle, domain, metadata, state);

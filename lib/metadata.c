@@ -49,6 +49,7 @@ static const Attribute attributes[] = {
     {"client", ATTRIBUTE_TEXT, AT(client), .optional = true, .core = true},
     {"host-drivers", ATTRIBUTE_TEXT, AT(host_drivers), .optional = true},
     {"name", ATTRIBUTE_TEXT, AT(name), .optional = true, .core = true},
+    {"uuid", ATTRIBUTE_TEXT, AT(uuid), .optional = true, .core = true},
 };
 /* Words are read and written through int. */
 G_STATIC_ASSERT(sizeof(ViommuState) == sizeof(int) && sizeof(ViommuModel) == sizeof(int));
@@ -145,6 +146,7 @@ ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest 
     *metadata = (ViommuMetadata){
         .owner_uid = owner_uid,
         .name = g_strcmp0(plan->name, plan->domain) == 0 ? NULL : g_strdup(plan->name),
+        .uuid = g_strdup(plan->uuid),
         .phase = VIOMMU_STATE_DEFINING,
         .request_id = g_strdup(request->request_id),
         .fingerprint = viommu_request_fingerprint(request),

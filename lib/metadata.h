@@ -15,6 +15,7 @@ typedef struct ViommuMetadata {
     uint32_t version; /* as it was read */
     bool foreign;     /* it is another than ours: only the core is known, all else is 0, NULL or empty */
     char *name;       /* the machine's; NULL: the domain's is the same */
+    char *uuid;       /* the domain's, unless it is a copy; NULL: an earlier viommud did not write it */
     uint32_t owner_uid;
     ViommuState
         phase; /* how far the launch had come when this was written: DEFINING, STARTING, RUNNING, ... */

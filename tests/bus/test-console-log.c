@@ -105,14 +105,16 @@ START_TEST(found_by_name_owner_and_age)
     const uint32_t one = 1000, other = 1001, nobody = 5;
     g_autofree char *old = make_log(one, "a-1", 0, 100), *new = make_log(one, "a-1", 1, 10);
     g_autofree char *others = make_log(other, "a-1", 2, 1);
+    /* Called by the UUID of another's machine. */
+    g_autofree char *odd = make_log(other, uuids[0], 1, 0);
     const struct {
         const char *name;
         const uint32_t *uid;
         const char *path;
     } cases[] = {
-        {"a-1", &one, new},     {"a-1", &other, others},  {"a-1", NULL, others}, {"a-1", &nobody, NULL},
-        {uuids[0], &one, old},  {uuids[0], &other, NULL}, {"a", NULL, NULL},     {"1", NULL, NULL},
-        {"../x", &other, NULL}, {"", NULL, NULL},         {"-1", NULL, NULL},
+        {"a-1", &one, new},    {"a-1", &other, others}, {"a-1", NULL, others}, {"a-1", &nobody, NULL},
+        {uuids[0], &one, old}, {uuids[0], &other, odd}, {uuids[0], NULL, old}, {"a", NULL, NULL},
+        {"1", NULL, NULL},     {"../x", &other, NULL},  {"", NULL, NULL},      {"-1", NULL, NULL},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -122,6 +124,7 @@ START_TEST(found_by_name_owner_and_age)
     g_unlink(old);
     g_unlink(new);
     g_unlink(others);
+    g_unlink(odd);
 }
 END_TEST
 

@@ -271,6 +271,52 @@ START_TEST(of_another_version)
 }
 END_TEST
 
+/* The same domain under another name and UUID, as virt-clone makes it. Owned. */
+static char *copy_of(const char *xml, const char *uuid)
+{
+    g_autofree char *element = g_strdup_printf("<uuid>%s</uuid>", uuid);
+    g_auto(GStrv) name = g_strsplit(xml, "<name>first</name>", 2);
+    g_autofree char *named = g_strjoinv("<name>copy</name>", name);
+    g_auto(GStrv) parts = g_strsplit(named, element, 2);
+
+    ck_assert_uint_eq(g_strv_length(name), 2);
+    ck_assert_uint_eq(g_strv_length(parts), 2);
+    return g_strjoinv("<uuid>" FOREIGN_UUID "</uuid>", parts);
+}
+
+/* Its record is another machine's: it is nobody's, and nobody's lease or stop takes it away. */
+START_TEST(of_a_copy)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *uri = harness_start_libvirt(harness), *first = NULL, *quoted = NULL, *uuid = NULL;
+    g_autofree char *xml = NULL, *copy = NULL;
+    ViommuBackend *backend = NULL;
+    g_autoptr(GError) error = NULL;
+    bool unsupported;
+
+    unit_assert_ok(viommu_backend_new(uri, 1, &backend, &error), error);
+    start(harness, uri);
+    first = harness_launch(harness, AT("first", FIRST));
+    quoted = harness_property(harness, first, VIOMMU_IFACE_MACHINE, "UUID");
+    uuid = g_strndup(quoted + 1, strlen(quoted) - 2);
+    xml = viommu_backend_get_xml(backend, uuid, &error);
+    unit_assert_ok(xml != NULL, error);
+    copy = copy_of(xml, uuid);
+    unit_assert_ok(viommu_backend_define(backend, copy, &unsupported, &error), error);
+    harness_signal(harness, SIGTERM);
+    ck_assert_int_eq(harness_wait_exit(harness), 0);
+
+    start(harness, uri);
+    ck_assert_uint_eq(harness_count(harness), 1);
+    harness_assert_property(harness, first, "State", "'running'");
+    harness_stop(harness, first, 0);
+    g_free(xml);
+    xml = viommu_backend_get_xml(backend, FOREIGN_UUID, &error);
+    unit_assert_ok(xml != NULL, error);
+    viommu_backend_free(backend);
+}
+END_TEST
+
 static const HarnessScenario scenarios[] = {
     {"hostdev-claimed", &claimed},
     {"hostdev-free-when-ended", &free_when_ended},
@@ -278,6 +324,7 @@ static const HarnessScenario scenarios[] = {
     {"hostdev-free-when-failed", &free_when_failed},
     {"hostdev-after-a-restart", &after_a_restart},
     {"hostdev-of-another-version", &of_another_version},
+    {"hostdev-of-a-copy", &of_a_copy},
     {NULL, NULL},
 };
 

@@ -59,6 +59,21 @@ START_TEST(get)
 }
 END_TEST
 
+/* Whoever kills a machine by its UUID kills that one. */
+START_TEST(a_uuid_as_a_name)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *path = harness_launch(harness, PLAIN);
+    g_autofree char *quoted = harness_property(harness, path, VIOMMU_IFACE_MACHINE, "UUID");
+    g_autofree char *uuid = g_strndup(quoted + 1, 36);
+    g_autofree char *request = g_strdup_printf("{'name': <'%s'>, 'memory': <'64 MiB'>}", uuid);
+    g_autofree char *other = harness_launch(harness, request), *found = harness_find(harness, uuid);
+
+    ck_assert_str_ne(other, path);
+    ck_assert_str_eq(found, path);
+}
+END_TEST
+
 static void read_entry(sd_bus_message *reply, const char *name, const char *model, const char *path)
 {
     const char *its_name, *state, *its_model, *its_path;
@@ -388,6 +403,7 @@ static const HarnessScenario scenarios[] = {
     {"launch", &launch},
     {"no-iommu", &no_iommu},
     {"get", &get},
+    {"a-uuid-as-a-name", &a_uuid_as_a_name},
     {"list", &list},
     {"domain-xml", &domain_xml},
     {"stop", &stop},
