@@ -139,6 +139,12 @@ static GVariant *read_fd(Reader *reader)
                             "there is a file descriptor where none is taken");
         return NULL;
     }
+    /* A message may name one descriptor any number of times. */
+    if (reader->fds->len == VIOMMU_BUS_FILES_MAX) {
+        g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+                    "the request has more than %u file descriptors", VIOMMU_BUS_FILES_MAX);
+        return NULL;
+    }
     r = sd_bus_message_read_basic(reader->message, SD_BUS_TYPE_UNIX_FD, &fd);
     if (r < 0) {
         broken(reader, r);
@@ -210,6 +216,18 @@ static bool read_children(Reader *reader, GVariantBuilder *builder, unsigned dep
     return r > 0 || broken(reader, r);
 }
 
+/* A descriptor becomes a value of another type, which fits into a variant only. */
+static bool check_contents(Reader *reader, char type, const char *contents)
+{
+    if (type == SD_BUS_TYPE_VARIANT || !strchr(contents, SD_BUS_TYPE_UNIX_FD))
+        return true;
+    g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+                "there is a file descriptor in a value of type '%s', where none is taken; give each "
+                "as the value of its key, in a dictionary of type a{sv}",
+                contents);
+    return false;
+}
+
 static GVariant *read_container(Reader *reader, char type, const char *contents, unsigned depth)
 {
     g_autofree char *own_contents = g_strdup(contents), *name = container_type(type, contents);
@@ -217,6 +235,8 @@ static GVariant *read_container(Reader *reader, char type, const char *contents,
     int r;
 
     g_variant_builder_init(&builder, G_VARIANT_TYPE(name));
+    if (!check_contents(reader, type, contents))
+        return NULL;
     if (depth >= VIOMMU_BUS_DEPTH_MAX) {
         g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
                     "the request is nested more than %u levels deep", VIOMMU_BUS_DEPTH_MAX);

@@ -9,6 +9,7 @@
 /* What a client may send: no request comes near. */
 #define VIOMMU_BUS_DEPTH_MAX 32u /* containers inside each other; the facts of a host have some twenty */
 #define VIOMMU_BUS_BYTES_MAX (256u * 1024) /* all values together, a number counting as 16 bytes */
+#define VIOMMU_BUS_FILES_MAX 64u           /* descriptors; a request has room for eighteen */
 
 /** Reads the next a{sv} of @message.  @ret_tree owned, not floating.  Fails: INVALID_REQUEST beyond the limits, or for a
  *  file descriptor; INTERNAL. */

@@ -390,9 +390,11 @@ ViommuFiles *viommu_files_open(const ViommuFilesSite *site, const ViommuRequest 
     files->backing = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
     for (int what = 0; what < VIOMMU_COPY_LAST; what++)
         files->copied[what] = -1;
-    if (site->skip || (!request->boot.kernel.path && !request->disks))
+    if (site->skip)
         return g_steal_pointer(&files);
     files->handovers = viommu_handovers_new();
+    if (!request->boot.kernel.path && !request->disks)
+        return g_steal_pointer(&files);
     if (!site->own) {
         account = viommu_account_find(uid);
         mounts = viommu_mounts_of_self(error);

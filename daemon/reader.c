@@ -258,7 +258,8 @@ unsigned viommu_readers_hung(const ViommuReaders *readers, uint32_t uid)
 
 static bool has_files(const ViommuRequest *request)
 {
-    return request->boot.kernel.path || request->boot.initrd.path || request->disks;
+    return request->boot.kernel.path || request->boot.initrd.path ||
+           (request->disks && request->disks->len > 0);
 }
 
 static bool begin(ViommuReader *reader, GError **error)

@@ -498,6 +498,16 @@ START_TEST(swapped)
 }
 END_TEST
 
+/* A list of none is no list. */
+START_TEST(none)
+{
+    g_auto(World) world = new_world();
+    g_autofree char *xml = launched(&world, NULL, "{'arch': <'x86_64'>, 'disks': <@aa{sv} []>%s}", "");
+
+    ck_assert_ptr_null(strstr(xml, "<disk"));
+}
+END_TEST
+
 /* --- A user's own viommud --- */
 
 START_TEST(own_daemon)
@@ -528,6 +538,7 @@ static const HarnessScenario scenarios[] = {
     {"files-chain", &chain},
     {"files-forged-headers", &forged_headers},
     {"files-swapped", &swapped},
+    {"files-none", &none},
     {"files-own-daemon", &own_daemon},
     {NULL, NULL},
 };

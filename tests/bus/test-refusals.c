@@ -4,6 +4,8 @@
 
 #include <string.h>
 #include <unistd.h>
+#include "daemon/bus-variant.h"
+#include "lib/error.h"
 
 /* What anybody but root and the user is. */
 #define NOBODY 65534
@@ -293,6 +295,60 @@ START_TEST(odd_values)
 }
 END_TEST
 
+/* A descriptor where its type does not fit, in what everybody may call. */
+START_TEST(odd_descriptors)
+{
+    static const char *const methods[] = {"Plan", "Launch"};
+    static const char *const types[] = {"ah", "(h)", "(sh)", "a{sh}", "a{hs}", "aah", "aa{sh}", "a(sh)"};
+    g_autoptr(Harness) harness = harness_new_ready();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(methods) * G_N_ELEMENTS(types); i++) {
+        const char *type = types[i / G_N_ELEMENTS(methods)];
+        sd_bus_message *call = harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER,
+                                              methods[i % G_N_ELEMENTS(methods)]);
+        g_autoptr(HarnessError) error = NULL;
+        int r = 0, fd = STDERR_FILENO;
+
+        if (g_str_equal(type, "ah"))
+            r = sd_bus_message_append(call, "a{sv}", 1, "boot", type, 2, fd, fd);
+        else if (g_str_equal(type, "(h)"))
+            r = sd_bus_message_append(call, "a{sv}", 1, "boot", type, fd);
+        else if (g_str_equal(type, "(sh)"))
+            r = sd_bus_message_append(call, "a{sv}", 1, "boot", type, "kernel", fd);
+        else if (g_str_equal(type, "a{hs}"))
+            r = sd_bus_message_append(call, "a{sv}", 1, "boot", type, 1, fd, "kernel");
+        else if (g_str_has_prefix(type, "aa"))
+            r = sd_bus_message_append(call, "a{sv}", 1, "boot", type, 0);
+        else
+            r = sd_bus_message_append(call, "a{sv}", 1, "boot", type, 1, "kernel", fd);
+        ck_assert_int_ge(r, 0);
+        error = harness_call_error(harness, call);
+        harness_assert_error(error, "InvalidRequest", "file descriptor");
+    }
+}
+END_TEST
+
+/* A bus delivers few, but a message may name the same one any number of times. */
+START_TEST(many_descriptors)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    sd_bus_message *call = harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Plan");
+    g_autoptr(GVariant) tree = NULL;
+    g_autoptr(GArray) fds = NULL;
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_int_ge(sd_bus_message_open_container(call, SD_BUS_TYPE_ARRAY, "v"), 0);
+    for (unsigned i = 0; i < VIOMMU_BUS_FILES_MAX + 1; i++)
+        ck_assert_int_ge(sd_bus_message_append(call, "v", "h", STDERR_FILENO), 0);
+    ck_assert_int_ge(sd_bus_message_close_container(call), 0);
+    ck_assert_int_ge(sd_bus_message_seal(call, 1, 0), 0);
+    ck_assert(!viommu_bus_variant_read_files(call, false, &tree, &fds, &error));
+    ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST));
+    ck_assert_msg(strstr(error->message, "more than 64 file descriptors"), "%s", error->message);
+    sd_bus_message_unref(call);
+}
+END_TEST
+
 /* Every basic type of the bus comes through the reading, to be refused by the field's name. */
 START_TEST(types)
 {
@@ -360,6 +416,8 @@ static const HarnessScenario scenarios[] = {
     {"nested-too-deep", &nested_too_deep},
     {"too-large", &too_large},
     {"odd-values", &odd_values},
+    {"odd-descriptors", &odd_descriptors},
+    {"many-descriptors", &many_descriptors},
     {"types", &types},
     {"kernel-read", &kernel_read},
     {NULL, NULL},
