@@ -219,7 +219,7 @@ static void become(void *uid)
 static char *copy_program(Harness *harness, const char *program)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *text = NULL, *path = harness_path(harness, "viommud");
+    g_autofree char *text = NULL, *name = g_path_get_basename(program), *path = harness_path(harness, name);
     gsize length;
 
     ck_assert_msg(g_file_get_contents(program, &text, &length, &error) &&
@@ -238,6 +238,8 @@ void harness_start(Harness *harness, const char *const *options)
     ck_assert_int_eq(harness->daemon_pid, 0);
     if (harness->daemon_uid != 0) {
         g_autofree char *ours = arguments[0];
+        g_autofree char *reader = g_strconcat(ours, "-files", NULL);
+        g_autofree char *beside = copy_program(harness, reader);
         arguments[0] = copy_program(harness, ours);
     }
     ck_assert_msg(g_spawn_async(NULL, arguments, environment, G_SPAWN_DO_NOT_REAP_CHILD, become,
