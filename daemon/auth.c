@@ -6,6 +6,7 @@
 #include "daemon/auth-polkit.h"
 #include "daemon/bus-errors.h"
 #include "daemon/membership.h"
+#include "daemon/room.h"
 #include "lib/error.h"
 #include "lib/names.h"
 
@@ -228,6 +229,8 @@ static ViommuAuthAnswer inquire(ViommuAuth *auth, sd_bus_message *call, uid_t ui
             uid);
         return VIOMMU_AUTH_NO;
     }
+    if (!viommu_room_check(error))
+        return VIOMMU_AUTH_NO;
     inquiry = g_new0(Inquiry, 1);
     *inquiry = (Inquiry){.auth = auth, .call = sd_bus_message_ref(call), .uid = uid};
     g_hash_table_insert(auth->inquiries, call, inquiry);
@@ -326,6 +329,8 @@ static ViommuAuthAnswer ask_polkit(ViommuAuth *auth, sd_bus_message *call, uid_t
                     uid);
         return VIOMMU_AUTH_NO;
     }
+    if (!viommu_room_check(error))
+        return VIOMMU_AUTH_NO;
     question = g_new0(Question, 1);
     *question = (Question){.auth = auth,
                            .call = sd_bus_message_ref(call),

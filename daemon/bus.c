@@ -5,13 +5,10 @@
 #include "daemon/bus-variant.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/resource.h>
-#include <unistd.h>
 #include "daemon/bus-errors.h"
 #include "daemon/journal.h"
 #include "daemon/log.h"
+#include "daemon/room.h"
 #include "lib/error.h"
 #include "lib/names.h"
 
@@ -213,23 +210,6 @@ static void answer(const ViommuOutcome *outcome, void *userdata)
     g_free(later);
 }
 
-/* When no more files can be opened, the next message that brings one ends the connection. */
-static bool has_room(GError **error)
-{
-    struct rlimit limit;
-    /* The lowest that is free. */
-    int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-    bool room = fd >= 0 && (getrlimit(RLIMIT_NOFILE, &limit) < 0 || (rlim_t)fd < limit.rlim_cur / 4 * 3);
-
-    if (fd >= 0)
-        close(fd);
-    if (!room)
-        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                            "the calls that wait hold too many open files (LimitNOFILE= of viommud.service); "
-                            "try again later");
-    return room;
-}
-
 /* Launches have limits of their own, which the site sets. */
 static bool may_wait(ViommuBus *bus, sd_bus_message *call, uint32_t uid, GError **error)
 {
@@ -238,7 +218,7 @@ static bool may_wait(ViommuBus *bus, sd_bus_message *call, uint32_t uid, GError 
     if (viommu_auth_is_trusted(bus->auth, uid))
         return true;
     if (n < VIOMMU_BUS_WAITING_MAX_PER_USER || is_launch(call))
-        return has_room(error);
+        return viommu_room_check(error);
     g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
                 "%u calls of user %u wait for their answers; try again when some have come", n, uid);
     return false;

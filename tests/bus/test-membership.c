@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "tests/bus/people.h"
 
 #define MEMBER   "nobody" /* PEOPLE_MEMBER's name */
 #define REQUEST  "{'arch': <'x86_64'>, 'memory': <'1 MiB'>}"
 #define PATIENCE (30 * G_USEC_PER_SEC)
+/* The most that a system bus takes. */
+#define FILES_OF_CALL 16u
 
 static char *directory;
 
@@ -123,9 +126,51 @@ START_TEST(unknown)
 }
 END_TEST
 
+/* Calls that wait for the user database keep the files that came with them, and there is room for so many. */
+START_TEST(unknown_with_files)
+{
+    struct rlimit before, few;
+    HarnessPending pending[100];
+    int files[FILES_OF_CALL], file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    unsigned n = 0;
+    Harness *harness;
+    sd_bus *member;
+
+    for (unsigned i = 0; i < FILES_OF_CALL; i++)
+        files[i] = file;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){1024, before.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    harness = start();
+    member = harness_connect_as(harness, PEOPLE_MEMBER);
+    set_odd("hang." MEMBER, true);
+    while (n < G_N_ELEMENTS(pending)) {
+        sd_bus_message *call = harness_method(member, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
+
+        ck_assert_int_ge(sd_bus_message_open_container(call, 'a', "h"), 0);
+        for (unsigned i = 0; i < FILES_OF_CALL; i++)
+            ck_assert_int_ge(sd_bus_message_append_basic(call, 'h', &files[i]), 0);
+        ck_assert_int_ge(sd_bus_message_close_container(call), 0);
+        harness_send(member, call, &pending[n++]);
+        /* It has been taken when this is answered. */
+        g_free(harness_property(harness, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Version"));
+    }
+    set_odd("hang." MEMBER, false);
+    people_assert_error(harness_answer(&pending[n - 1]), "Busy", "too many open files");
+    for (unsigned i = 0; i < n; i++)
+        sd_bus_message_unref(harness_answer(&pending[i]));
+    sd_bus_flush_close_unref(member);
+    harness_free(harness);
+    close(file);
+    setrlimit(RLIMIT_NOFILE, &before);
+    clean_up();
+}
+END_TEST
+
 static const HarnessScenario scenarios[] = {
     {"member-leaves", &leaves},
     {"member-unknown", &unknown},
+    {"member-unknown-files", &unknown_with_files},
     {NULL, NULL},
 };
 
