@@ -42,39 +42,73 @@ static const char *operation_of(sd_bus_message *call)
     return "manage";
 }
 
+typedef struct Question {
+    const char *action;
+    const char *const *details; /* key, value, ..., NULL */
+} Question;
+
+static int append_details(sd_bus_message *message, const char *const *details)
+{
+    int r = sd_bus_message_open_container(message, 'a', "{ss}");
+
+    for (; r >= 0 && *details; details += 2)
+        r = sd_bus_message_append(message, "{ss}", details[0], details[1]);
+    return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
 /* The subject is a connection, not a process: another process may have that number by the time polkit looks. */
-static int append_question(sd_bus_message *question, sd_bus_message *call, const ViommuMachine *machine)
+static int append_question(sd_bus_message *message, sd_bus_message *call, const Question *question)
 {
     uint32_t flags = sd_bus_message_get_allow_interactive_authorization(call) > 0 ? FLAG_INTERACTIVE : 0;
-    g_autofree char *owner = g_strdup_printf("%u", machine->owner_uid);
-    /* Of a domain that was found it may be anything. */
-    g_autofree char *name = viommu_console_text_clean(machine->name);
-    int r = sd_bus_message_append(question, "(sa{sv})s", "system-bus-name", 1, "name", "s",
-                                  sd_bus_message_get_sender(call), VIOMMU_POLKIT_MANAGE_ALL);
+    int r = sd_bus_message_append(message, "(sa{sv})s", "system-bus-name", 1, "name", "s",
+                                  sd_bus_message_get_sender(call), question->action);
 
     if (r >= 0)
-        r = sd_bus_message_append(question, "a{ss}us", 3, "machine", name, "owner", owner, "operation",
-                                  operation_of(call), flags, "");
+        r = append_details(message, question->details);
+    return r < 0 ? r : sd_bus_message_append(message, "us", flags, "");
+}
+
+static int ask(sd_bus_message *call, const Question *question, sd_bus_message_handler_t handler,
+               void *userdata, sd_bus_slot **ret_slot)
+{
+    bool interactive = sd_bus_message_get_allow_interactive_authorization(call) > 0;
+    sd_bus *bus = sd_bus_message_get_bus(call);
+    sd_bus_message *message = NULL;
+    int r = sd_bus_message_new_method_call(bus, &message, "org.freedesktop.PolicyKit1",
+                                           "/org/freedesktop/PolicyKit1/Authority",
+                                           "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+
+    if (r >= 0)
+        r = append_question(message, call, question);
+    if (r >= 0)
+        r = sd_bus_call_async(bus, ret_slot, message, handler, userdata,
+                              interactive ? PATIENCE_INTERACTIVE_USEC : PATIENCE_USEC);
+    sd_bus_message_unref(message);
     return r;
 }
 
 int viommu_polkit_ask(sd_bus_message *call, const ViommuMachine *machine, sd_bus_message_handler_t handler,
                       void *userdata, sd_bus_slot **ret_slot)
 {
-    bool interactive = sd_bus_message_get_allow_interactive_authorization(call) > 0;
-    sd_bus *bus = sd_bus_message_get_bus(call);
-    sd_bus_message *question = NULL;
-    int r = sd_bus_message_new_method_call(bus, &question, "org.freedesktop.PolicyKit1",
-                                           "/org/freedesktop/PolicyKit1/Authority",
-                                           "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+    g_autofree char *owner = g_strdup_printf("%u", machine->owner_uid);
+    /* Of a domain that was found it may be anything. */
+    g_autofree char *name = viommu_console_text_clean(machine->name);
+    const char *details[] = {"machine", name, "owner", owner, "operation", operation_of(call), NULL};
 
-    if (r >= 0)
-        r = append_question(question, call, machine);
-    if (r >= 0)
-        r = sd_bus_call_async(bus, ret_slot, question, handler, userdata,
-                              interactive ? PATIENCE_INTERACTIVE_USEC : PATIENCE_USEC);
-    sd_bus_message_unref(question);
-    return r;
+    return ask(call, &(Question){VIOMMU_POLKIT_MANAGE_ALL, details}, handler, userdata, ret_slot);
+}
+
+int viommu_polkit_ask_device(sd_bus_message *call, const ViommuPolkitDevice *device,
+                             sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot)
+{
+    g_autofree char *owner = g_strdup_printf("%u", device->owner_uid);
+    /* No name has blanks. */
+    const char *name = device->machine ? device->machine : "(no name yet)";
+    const char *details[] = {"machine", name,           "owner",  owner,          "address", device->address,
+                             "vendor",  device->vendor, "device", device->device, "driver",  device->driver,
+                             NULL};
+
+    return ask(call, &(Question){VIOMMU_POLKIT_ASSIGN_DEVICE, details}, handler, userdata, ret_slot);
 }
 
 static bool is_absent(const sd_bus_error *error)

@@ -3,6 +3,7 @@
 #include "daemon/auth.h"
 
 #include <unistd.h>
+#include "daemon/auth-devices.h"
 #include "daemon/auth-polkit.h"
 #include "daemon/bus-errors.h"
 #include "daemon/membership.h"
@@ -58,6 +59,7 @@ struct ViommuAuth {
     uid_t own_uid;
     GHashTable *callers;   /* unique name -> Caller */
     GHashTable *questions; /* call -> Question; the call is referenced by it */
+    ViommuAuthDevices *devices;
     ViommuMembership *membership;
     GHashTable *inquiries; /* call -> Inquiry; the same */
     const sd_bus_message *
@@ -119,6 +121,7 @@ ViommuAuth *viommu_auth_new(const ViommuAuthContext *context)
         auth->membership = viommu_membership_new(context->loop, context->accounts, context->group);
     auth->inquirers = g_hash_table_new(NULL, NULL);
     auth->inquiries = g_hash_table_new_full(NULL, NULL, NULL, free_inquiry);
+    auth->devices = viommu_auth_devices_new(context->loop, context->accounts);
     auth->own_uid = geteuid();
     auth->callers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     auth->questions = g_hash_table_new_full(NULL, NULL, NULL, free_question);
@@ -129,6 +132,7 @@ void viommu_auth_free(ViommuAuth *auth)
 {
     if (!auth)
         return;
+    viommu_auth_devices_free(auth->devices);
     viommu_membership_free(auth->membership);
     g_hash_table_unref(auth->inquiries);
     g_hash_table_unref(auth->inquirers);
@@ -190,7 +194,7 @@ static Caller *find_caller(ViommuAuth *auth, sd_bus_message *call, GError **erro
 /* --- The group --- */
 
 /* With what is known by now the call is judged anew. */
-static int take_up(sd_bus_message *call)
+int viommu_auth_take_up(sd_bus_message *call)
 {
     int r = sd_bus_message_rewind(call, true);
 
@@ -201,7 +205,7 @@ static void on_member(ViommuMember answer, void *userdata)
 {
     Inquiry *inquiry = userdata;
     g_autoptr(GError) error = NULL;
-    int r = take_up(inquiry->call);
+    int r = viommu_auth_take_up(inquiry->call);
 
     inquiry->answer = answer;
     inquiry->answered = true;
@@ -293,7 +297,7 @@ static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *unuse
 
     question->granted = viommu_polkit_read(answer, interactive, &error);
     if (question->granted) {
-        r = take_up(question->call);
+        r = viommu_auth_take_up(question->call);
         if (r >= 0)
             return 1;
         refuse(&error, "the call cannot be taken up again: %s", g_strerror(-r));
@@ -314,7 +318,13 @@ static unsigned count_questions(const ViommuAuth *auth, uid_t uid)
     g_hash_table_iter_init(&iter, auth->questions);
     while (g_hash_table_iter_next(&iter, NULL, &question))
         n += ((Question *)question)->uid == uid;
-    return n;
+    return n + viommu_auth_devices_count(auth->devices, uid);
+}
+
+static void refuse_flood(uid_t uid, GError **error)
+{
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                "polkit has %u questions about user %u to answer; try again", QUESTIONS_MAX_PER_USER, uid);
 }
 
 static ViommuAuthAnswer ask_polkit(ViommuAuth *auth, sd_bus_message *call, uid_t uid,
@@ -324,9 +334,7 @@ static ViommuAuthAnswer ask_polkit(ViommuAuth *auth, sd_bus_message *call, uid_t
     int r;
 
     if (count_questions(auth, uid) >= QUESTIONS_MAX_PER_USER) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "polkit has %u questions about user %u to answer; try again", QUESTIONS_MAX_PER_USER,
-                    uid);
+        refuse_flood(uid, error);
         return VIOMMU_AUTH_NO;
     }
     if (!viommu_room_check(error))
@@ -398,6 +406,7 @@ static ViommuAuthAnswer check_launch(ViommuAuth *auth, sd_bus_message *call, uid
 
     if (answer != VIOMMU_AUTH_NO)
         return answer;
+    viommu_auth_devices_forget(auth->devices, call);
     if (!cause)
         return refuse(error,
                       "user %u may not launch machines, as it is not in group '%s'; add it to the group", uid,
@@ -510,6 +519,42 @@ bool viommu_auth_asker(ViommuAuth *auth, sd_bus_message *call, ViommuAsker *ret_
     if (caller)
         *ret_asker = (ViommuAsker){.kind = kind_of(auth, call, caller), .uid = caller->uid};
     return caller != NULL;
+}
+
+static bool names_address(const ViommuRequest *request)
+{
+    for (guint i = 0; request->hostdevs && i < request->hostdevs->len; i++)
+        if (((const ViommuRequestHostdev *)g_ptr_array_index(request->hostdevs, i))->address)
+            return true;
+    return false;
+}
+
+ViommuAuthAnswer viommu_auth_ask_devices(ViommuAuth *auth, sd_bus_message *call,
+                                         const ViommuAuthLaunch *launch, ViommuAsker *asker, GError **error)
+{
+    unsigned n = count_questions(auth, asker->uid);
+    ViommuAuthAnswer answer;
+
+    if (asker->kind != VIOMMU_ASKER_MEMBER || !launch->host || !launch->site ||
+        !names_address(launch->request))
+        return VIOMMU_AUTH_YES;
+    answer = viommu_auth_devices_ask(auth->devices, call, launch,
+                                     n < QUESTIONS_MAX_PER_USER ? QUESTIONS_MAX_PER_USER - n : 0, asker);
+    if (answer == VIOMMU_AUTH_NO)
+        refuse_flood(asker->uid, error);
+    return answer;
+}
+
+void viommu_auth_forget_devices(ViommuAuth *auth, sd_bus_message *call)
+{
+    viommu_auth_devices_forget(auth->devices, call);
+}
+
+void viommu_auth_asker_clear(ViommuAsker *asker)
+{
+    g_clear_pointer(&asker->names, g_strfreev);
+    g_clear_pointer(&asker->granted, g_strfreev);
+    g_clear_pointer(&asker->verdict, g_free);
 }
 
 bool viommu_auth_sees(ViommuAuth *auth, sd_bus_message *call, const ViommuMachine *machine)

@@ -9,6 +9,8 @@
  *       of one that has not, nothing, not even that it is there;
  *     - the owner of a machine sees all of it;
  *     - the members of one group ([daemon] group, "viommu") may launch machines and manage their own;
+ *     - what a member launches has devices of the host that the site lists; for others polkit must say yes to
+ *       org.viommu1.assign-device (auth-devices.h);
  *     - all others who want to manage a machine need polkit's yes to org.viommu1.manage-all; without polkit: no.
  *   To manage a machine is to stop, kill or reset it, to extend its lease, to read its XML, and to be at its console.
  *   A console's log is read by who owns, or owned, the machine, and by root.
@@ -30,6 +32,8 @@
 #include "daemon/machine.h"
 #include "daemon/worker.h"
 #include "lib/asker.h"
+#include "lib/host.h"
+#include "lib/request.h"
 
 typedef struct ViommuAuth ViommuAuth;
 
@@ -58,6 +62,13 @@ typedef struct ViommuAuthContext {
     const char *group;      /* whose members may launch; NULL: the bus is a user's own */
 } ViommuAuthContext;
 
+/* What is asked for, of which host and at which site; all borrowed. */
+typedef struct ViommuAuthLaunch {
+    const ViommuRequest *request;
+    const ViommuHost *host; /* as it was last seen */
+    const ViommuSite *site;
+} ViommuAuthLaunch;
+
 /** Owned. */
 ViommuAuth *viommu_auth_new(const ViommuAuthContext *context);
 /** Before the bus: what has not been answered is dropped. */
@@ -72,6 +83,16 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
 bool viommu_auth_uid(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, GError **error);
 /** Who sent @call, and what the site's policy takes it for, as it was judged.  Right after viommu_auth_check().  Fails: POLICY_REFUSED. */
 bool viommu_auth_asker(ViommuAuth *auth, sd_bus_message *call, ViommuAsker *ret_asker, GError **error);
+/** Asks polkit for those devices of @launch, which @call brought, that the site does not list, where @asker needs that.  YES: nothing is
+ *  left to ask, and *@asker has what was granted, owned, viommu_auth_asker_clear(); LATER: @call comes again, and this is to be called again;
+ *  NO: too many questions about that user wait.  Fails: BUSY. */
+ViommuAuthAnswer viommu_auth_ask_devices(ViommuAuth *auth, sd_bus_message *call,
+                                         const ViommuAuthLaunch *launch, ViommuAsker *asker, GError **error);
+/** @call was refused; what was asked for it is not needed any more. */
+void viommu_auth_forget_devices(ViommuAuth *auth, sd_bus_message *call);
+void viommu_auth_asker_clear(ViommuAsker *asker);
+/** @call goes back into the queue, to be judged anew.  Below 0 as sd-bus returns it.  For auth-devices. */
+int viommu_auth_take_up(sd_bus_message *call);
 /** Whether @uid may do everything: root, and the user that the daemon runs as. */
 bool viommu_auth_is_trusted(const ViommuAuth *auth, uint32_t uid);
 /** Whether the sender of @call sees all of @machine, not only what is open. */

@@ -39,33 +39,76 @@ static int reply_model(sd_bus_message *call, const ViommuOutcome *outcome)
     return sd_bus_reply_method_return(call, "s", model ? model : "");
 }
 
+static int refuse_launch(ViommuBus *bus, sd_bus_message *call, uint32_t uid, const GError *error)
+{
+    viommu_auth_forget_devices(bus->auth, call);
+    viommu_journal_not_launched(&(ViommuJournalSubject){.owner_uid = &uid}, error, NULL);
+    return viommu_bus_reply_error(call, error, NULL);
+}
+
+static int launch(ViommuBus *bus, sd_bus_message *call, ViommuRequest *taken, const ViommuAsker *asker)
+{
+    g_autoptr(ViommuRequest) request = taken;
+    g_autofree char *client = viommu_bus_clients_sender(bus->clients, call);
+    bool bound = request->lease.bind == VIOMMU_BIND_CLIENT;
+    ViommuWaiter waiter;
+
+    if (!viommu_bus_reply_later(bus, call, reply_machine, &waiter))
+        return 1;
+    viommu_manager_launch(bus->manager, g_steal_pointer(&request), asker, client, &waiter);
+    if (bound && client)
+        viommu_bus_clients_hold(bus->clients, client);
+    return 1;
+}
+
+/* One that was sent once more is about the machine that is there already. */
+static bool is_known(ViommuBus *bus, const ViommuRequest *request, uint32_t uid)
+{
+    return request->request_id &&
+           viommu_registry_by_request(viommu_manager_registry(bus->manager), uid, request->request_id);
+}
+
+/* Until polkit has answered nothing is changed; then this is called again. */
+static int judge_launch(ViommuBus *bus, sd_bus_message *call, ViommuAsker *asker)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuRequest) request = read_request(call, bus->is_system, &error);
+    const ViommuAuthLaunch asked = {
+        .request = request,
+        .host = viommu_hostinfo_host(viommu_manager_hostinfo(bus->manager)),
+        .site = viommu_manager_config(bus->manager)->policy.site,
+    };
+
+    if (!request)
+        return refuse_launch(bus, call, asker->uid, error);
+    if (is_known(bus, request, asker->uid)) {
+        viommu_auth_forget_devices(bus->auth, call);
+        return launch(bus, call, g_steal_pointer(&request), asker);
+    }
+    switch (viommu_auth_ask_devices(bus->auth, call, &asked, asker, &error)) {
+    case VIOMMU_AUTH_YES:
+        return launch(bus, call, g_steal_pointer(&request), asker);
+    case VIOMMU_AUTH_LATER:
+        return 1;
+    case VIOMMU_AUTH_NO:
+    case VIOMMU_AUTH_LAST:
+        break;
+    }
+    return refuse_launch(bus, call, asker->uid, error);
+}
+
 static int method_launch(sd_bus_message *call, void *userdata, sd_bus_error *unused)
 {
     ViommuBus *bus = userdata;
     g_autoptr(GError) error = NULL;
-    g_autofree char *client = NULL;
-    ViommuRequest *request;
-    ViommuWaiter waiter;
     ViommuAsker asker;
-    bool bound;
+    int r;
 
     if (!viommu_auth_asker(bus->auth, call, &asker, &error))
         return viommu_bus_reply_error(call, error, NULL);
-    request = read_request(call, bus->is_system, &error);
-    if (!request) {
-        viommu_journal_not_launched(&(ViommuJournalSubject){.owner_uid = &asker.uid}, error, NULL);
-        return viommu_bus_reply_error(call, error, NULL);
-    }
-    bound = request->lease.bind == VIOMMU_BIND_CLIENT;
-    client = viommu_bus_clients_sender(bus->clients, call);
-    if (!viommu_bus_reply_later(bus, call, reply_machine, &waiter)) {
-        viommu_request_free(request);
-        return 1;
-    }
-    viommu_manager_launch(bus->manager, request, &asker, client, &waiter);
-    if (bound && client)
-        viommu_bus_clients_hold(bus->clients, client);
-    return 1;
+    r = judge_launch(bus, call, &asker);
+    viommu_auth_asker_clear(&asker);
+    return r;
 }
 
 static int dry_run(sd_bus_message *call, ViommuBus *bus, bool brief)

@@ -97,7 +97,7 @@ ViommuLaunch *viommu_launch_new(const ViommuLaunchContext *context, ViommuReques
     launch->uuid = g_strdup(identity->uuid);
     launch->owner_uid = identity->asker.uid;
     g_snprintf(launch->uid_text, sizeof(launch->uid_text), "%u", launch->owner_uid);
-    launch->permit.asker = identity->asker;
+    viommu_permit_init(&launch->permit, &identity->asker);
     launch->created_usec = identity->created_usec;
     launch->client = g_strdup(identity->client);
     launch->lease = (ViommuLease){identity->lease->seconds, g_strdup(identity->lease->note), 0};

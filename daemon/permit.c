@@ -3,6 +3,14 @@
 
 #include "daemon/account.h"
 
+void viommu_permit_init(ViommuPermit *permit, const ViommuAsker *asker)
+{
+    permit->asker = *asker;
+    permit->asker.names = g_strdupv(asker->names);
+    permit->asker.granted = g_strdupv(asker->granted);
+    permit->asker.verdict = g_strdup(asker->verdict);
+}
+
 bool viommu_permit_is_needed(const ViommuPermit *permit, const ViommuRequest *request)
 {
     return permit->asker.kind == VIOMMU_ASKER_MEMBER && (request->hostdevs || request->networks);
@@ -62,5 +70,7 @@ bool viommu_permit_learn(ViommuPermit *permit, ViommuBackend *backend, const Vio
 void viommu_permit_clear(ViommuPermit *permit)
 {
     g_clear_pointer(&permit->asker.names, g_strfreev);
+    g_clear_pointer(&permit->asker.granted, g_strfreev);
+    g_clear_pointer(&permit->asker.verdict, g_free);
     g_clear_pointer(&permit->forward_modes, g_strfreev);
 }

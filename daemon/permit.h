@@ -14,6 +14,8 @@ typedef struct ViommuPermit {
     char **forward_modes; /* as in ViommuPlanInput; NULL: not needed */
 } ViommuPermit;
 
+/** @asker is copied. */
+void viommu_permit_init(ViommuPermit *permit, const ViommuAsker *asker);
 /** Whether anything must be learnt for @request. */
 bool viommu_permit_is_needed(const ViommuPermit *permit, const ViommuRequest *request);
 /** Learns it, again what was learnt before; blocks as long as the user database and libvirt do.  Fails as libvirt does. */

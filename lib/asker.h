@@ -17,6 +17,9 @@ typedef struct ViommuAsker {
     ViommuAskerKind kind;
     uint32_t uid;
     char **names; /* of the site's [device NAME] that he may ask for; NULL: none. Owned, g_strfreev() */
+    /* Of a member's launch, beyond what the site lists. */
+    char **granted; /* as viommu_device_policy_grant() has them; NULL: none. Owned, g_strfreev() */
+    char *verdict;  /* why there are no more of them; NULL: nobody was asked. Owned */
 } ViommuAsker;
 
 /** Whether the site's policy binds @asker (NULL: nobody in particular), and says what he may have. */

@@ -36,10 +36,51 @@ static bool names_allow(const ViommuSite *site, const ViommuAsker *asker, const 
     return !named;
 }
 
+/* What is not known of a device, as of one that is not there, is part of it, too. Owned. */
+static char *name_device(const ViommuPciDevice *device, const char *driver)
+{
+    g_autofree char *kind = device->vendor == VIOMMU_UNSET_NUMBER
+                                ? g_strdup("unknown")
+                                : g_strdup_printf("%04" G_GINT64_MODIFIER "x:%04" G_GINT64_MODIFIER "x",
+                                                  device->vendor, device->device);
+
+    return g_strdup_printf("%s %s %s", device->address, kind, driver ? driver : "none");
+}
+
+char *viommu_device_policy_grant(const ViommuPciDevice *device)
+{
+    return name_device(device, device->driver);
+}
+
+bool viommu_device_policy_is_granted(const ViommuAsker *asker, const ViommuPciDevice *device)
+{
+    g_autofree char *now = NULL, *any = NULL;
+
+    if (!asker || asker->kind != VIOMMU_ASKER_MEMBER || !asker->granted)
+        return false;
+    now = name_device(device, device->driver);
+    any = name_device(device, "");
+    for (char **granted = asker->granted; *granted; granted++)
+        if (g_str_equal(*granted, now) ||
+            (viommu_device_policy_is_free(device) && g_str_has_prefix(*granted, any)))
+            return true;
+    return false;
+}
+
+bool viommu_device_policy_is_beyond(const ViommuSite *site, const ViommuAsker *asker,
+                                    const ViommuPciDevice *device)
+{
+    return asker->kind == VIOMMU_ASKER_MEMBER && !viommu_device_policy_is_granted(asker, device) &&
+           (!viommu_device_policy_allows(site, asker, device) ||
+            !(viommu_device_policy_is_free(device) || (site && site->take_from_driver)));
+}
+
 bool viommu_device_policy_allows(const ViommuSite *site, const ViommuAsker *asker,
                                  const ViommuPciDevice *device)
 {
     if (!viommu_asker_is_bound(asker))
+        return true;
+    if (viommu_device_policy_is_granted(asker, device))
         return true;
     return asker->kind == VIOMMU_ASKER_MEMBER && site && viommu_site_selects(site, site->allow, device) &&
            names_allow(site, asker, device);

@@ -99,18 +99,28 @@ static char *name_entry(guint i, const ViommuRequestHostdev *asked)
     return g_strdup_printf("hostdevs[%u] of kind '%s:%s'", i, asked->vendor, asked->device);
 }
 
+char *viommu_placement_way_out(const ViommuPlacementInput *input, const ViommuRequestHostdev *asked)
+{
+    if (!asked->address || !input->asker || input->asker->kind != VIOMMU_ASKER_MEMBER)
+        return g_strdup("");
+    if (!input->asker->verdict)
+        return g_strdup("; a launch may have it with an administrator's leave (org.viommu1.assign-device)");
+    return g_strdup_printf("; org.viommu1.assign-device would allow it: %s", input->asker->verdict);
+}
+
 static bool refuse_entry(const ViommuPlacementInput *input, guint i, const ViommuRequestHostdev *asked,
                          GError **error)
 {
     g_autofree char *what = name_entry(i, asked), *allowed = list_allowed(input);
+    g_autofree char *way_out = viommu_placement_way_out(input, asked);
     g_autofree char *names = input->asker->names ? g_strjoinv(", ", input->asker->names) : g_strdup("");
 
     g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
                 "%s is not among what the site lets user %u have: in viommud.conf(5), [devices] allow lists "
                 "what others than root may be given, and group of a [device NAME] says to whom; user %u may "
-                "have %s%s%s",
+                "have %s%s%s%s",
                 what, input->asker->uid, input->asker->uid, *allowed ? allowed : "no device of this host",
-                *names ? ", and may ask by the names " : "", names);
+                *names ? ", and may ask by the names " : "", names, way_out);
     return false;
 }
 

@@ -206,14 +206,17 @@ static bool check_device(Choosing *choosing, unsigned entry, const ViommuPciDevi
 static bool check_driver(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
 {
     const ViommuSite *site = choosing->input->site;
+    g_autofree char *way_out = viommu_placement_way_out(
+        choosing->input, g_ptr_array_index(choosing->input->request->hostdevs, entry));
 
     return !viommu_asker_is_bound(choosing->input->asker) || viommu_device_policy_is_free(device) ||
            (site && site->take_from_driver) ||
+           viommu_device_policy_is_granted(choosing->input->asker, device) ||
            refuse(choosing, "hostdev-policy", VIOMMU_ERROR_POLICY_REFUSED, error,
                   "hostdevs[%u].address '%s' has the host's driver '%s', and others than root may not take "
                   "it from that ([devices] take-from-driver=no in viommud.conf(5)); have root bind it to "
-                  "vfio-pci",
-                  entry, device->address, device->driver);
+                  "vfio-pci%s",
+                  entry, device->address, device->driver, way_out);
 }
 
 static bool take_addressed(Choosing *choosing, unsigned entry, const ViommuRequestHostdev *asked,

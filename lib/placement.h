@@ -81,6 +81,8 @@ bool viommu_placement_check_counts(const ViommuPlacementInput *input, const Viom
 /** Whether @device is what @asked names by kind or by a name of the site's. */
 bool viommu_placement_is_wanted(const ViommuPlacementInput *input, const ViommuRequestHostdev *asked,
                                 const ViommuPciDevice *device);
+/** The end of a refusal: what polkit would change, or has said.  "" where it is not asked. Owned. */
+char *viommu_placement_way_out(const ViommuPlacementInput *input, const ViommuRequestHostdev *asked);
 /** "0000:65:00.0 (network, driver i40e)" to a list. */
 void viommu_placement_describe(GString *text, const ViommuPciDevice *device);
 

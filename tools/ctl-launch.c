@@ -8,6 +8,7 @@
 
 #include "lib/names.h"
 #include "lib/request.h"
+#include "tools/agent.h"
 #include "tools/ctl-files.h"
 #include "tools/failure.h"
 #include "tools/request-file.h"
@@ -97,12 +98,15 @@ bool viommu_ctl_launch_request(ViommuCtl *ctl, ViommuCtlLaunched *ret_launched, 
     /* Also here, so that a wrong key is refused without a daemon, and a null, which the bus cannot carry, by name. */
     g_autoptr(ViommuRequest) request = tree ? viommu_request_parse(tree, error) : NULL;
     g_autoptr(ViommuClient) client = request ? viommu_ctl_connect(ctl, error) : NULL;
+    /* For a device that the site does not list. */
+    g_autoptr(ViommuAgent) agent =
+        client && request->hostdevs && viommu_ctl_may_be_asked(ctl, client) ? viommu_agent_start() : NULL;
     ViommuCtlProgress progress = {.output = &ctl->output, .what = "launching"};
     ViommuClientCall call = {.path = VIOMMU_BUS_PATH,
                              .interface = VIOMMU_IFACE_MANAGER,
                              .method = "Launch",
                              .timeout_usec = VIOMMU_CTL_PROOF_USEC,
-                             .tick = viommu_ctl_progress,
+                             .tick = agent ? NULL : viommu_ctl_progress,
                              .userdata = &progress};
     g_autoptr(GVariant) path = NULL;
     g_autoptr(GVariant) properties = NULL;

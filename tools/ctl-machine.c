@@ -55,7 +55,7 @@ char *viommu_ctl_find_machine(ViommuCtl *ctl, ViommuClient *client, GError **err
 }
 
 /* polkit knows no agent that runs on another machine, and asks root nothing. */
-static bool may_be_asked(const ViommuCtl *ctl, const ViommuClient *client)
+bool viommu_ctl_may_be_asked(const ViommuCtl *ctl, const ViommuClient *client)
 {
     return viommu_client_is_system(client) && !ctl->no_ask_password && geteuid() != 0;
 }
@@ -66,7 +66,7 @@ bool viommu_ctl_call_machine(ViommuCtl *ctl, ViommuClientCall call, const char *
     g_autoptr(GVariant) arguments = call.arguments ? g_variant_ref_sink(call.arguments) : NULL;
     g_autoptr(ViommuClient) client = viommu_ctl_connect(ctl, error);
     g_autofree char *path = client ? viommu_ctl_find_machine(ctl, client, error) : NULL;
-    g_autoptr(ViommuAgent) agent = path && may_be_asked(ctl, client) ? viommu_agent_start() : NULL;
+    g_autoptr(ViommuAgent) agent = path && viommu_ctl_may_be_asked(ctl, client) ? viommu_agent_start() : NULL;
     ViommuCtlProgress progress = {.output = &ctl->output, .what = what};
     bool good;
 

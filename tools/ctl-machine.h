@@ -17,6 +17,8 @@ typedef struct ViommuCtlProgress {
 } ViommuCtlProgress;
 
 ViommuClient *viommu_ctl_connect(const ViommuCtl *ctl, GError **error);
+/** Whether polkit may ask the person at this terminal about a call on @client. */
+bool viommu_ctl_may_be_asked(const ViommuCtl *ctl, const ViommuClient *client);
 /** A tick of a call; @userdata is a ViommuCtlProgress. */
 void viommu_ctl_progress(uint64_t waited_usec, void *userdata);
 /** The object path of the machine that the first word names. Owned, g_free(). */

@@ -111,7 +111,7 @@ static const struct {
      "The viommud of your session; your configuration"},
     {"system", 0, NULL, offsetof(ViommuCtl, system), BUS | LOCAL | V(DOCTOR), NULL,
      "The system's viommud and configuration"},
-    {"no-ask-password", 0, NULL, offsetof(ViommuCtl, no_ask_password), MANAGE, NULL,
+    {"no-ask-password", 0, NULL, offsetof(ViommuCtl, no_ask_password), V(LAUNCH) | MANAGE, NULL,
      "Let polkit refuse rather than ask for a password"},
     {"no-color", 0, NULL, offsetof(ViommuCtl, no_color), EVERYONE, NULL, "No colour, as with $NO_COLOR"},
     {"help", 'h', NULL, offsetof(ViommuCtl, help), EVERYONE, NULL, "Show this help"},
