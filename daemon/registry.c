@@ -104,7 +104,8 @@ bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, Viom
 
     if (changes)
         machine->epoch = registry->epoch;
-    if (machine->announced && !machine->shown && has_run(registry, machine))
+    /* One that goes is shown to nobody any more; its client, who has left, would end it once more. */
+    if (!gone && machine->announced && !machine->shown && has_run(registry, machine))
         viommu_registry_announce(registry, machine);
     tell(registry, machine, changes);
     if (gone)
