@@ -16,16 +16,9 @@ static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
     g_autoptr(ViommuOperation) operation =
         viommu_operations_take(manager->operations, viommu_stop_uuid(stop));
     ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, operation->uuid);
-    ViommuLogFields fields = {.machine_name = machine ? machine->name : NULL,
-                              .machine_uuid = operation->uuid};
+    ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
     ViommuOutcome outcome = {.error = error};
 
-    /* It went in another way while it was being stopped. */
-    if (!machine) {
-        viommu_operation_answer(operation->stop_waiters, &outcome);
-        viommu_manager_check_end(manager);
-        return;
-    }
     if (error && viommu_journal_may_tell(machine->owner_uid))
         viommu_log_error(LOG_WARNING, &fields, error, "stop");
     else if (!error)
