@@ -32,6 +32,12 @@ static uint64_t whole_mebibytes(uint64_t bytes)
     return bytes / VIOMMU_MIB * VIOMMU_MIB;
 }
 
+/* A small one is bounded, too: 0 would be no bound. */
+static uint64_t part_of_disk(uint64_t disk_bytes, uint64_t part, uint64_t max_bytes)
+{
+    return disk_bytes ? CLAMP(whole_mebibytes(disk_bytes / part), VIOMMU_MIB, max_bytes) : 0;
+}
+
 /* QEMU needs memory beside its guest's, and so does the host. */
 static uint64_t derive_memory(uint64_t host_bytes)
 {
@@ -48,14 +54,13 @@ void viommu_bounds_derive(const ViommuBoundsHost *host, ViommuBounds *ret_bounds
     if (!host->own) {
         all[VIOMMU_RESOURCE_VCPUS] = VCPUS_PER_CPU * host->cpus;
         all[VIOMMU_RESOURCE_MEMORY] = derive_memory(host->memory_bytes);
-        all[VIOMMU_RESOURCE_COPIES] =
-            MIN(COPIES_MAX_BYTES, whole_mebibytes(host->copies_disk_bytes / COPIES_PART));
+        all[VIOMMU_RESOURCE_COPIES] = part_of_disk(host->copies_disk_bytes, COPIES_PART, COPIES_MAX_BYTES);
         for (int i = 0; i < VIOMMU_RESOURCE_LAST; i++)
             user[i] = all[i] / USERS_PART;
         user[VIOMMU_RESOURCE_MACHINES] = MACHINES_PER_USER;
     }
     if (host->logs_disk_bytes)
-        bounds.console_log_bytes = MIN(LOGS_MAX_BYTES, whole_mebibytes(host->logs_disk_bytes / LOGS_PART));
+        bounds.console_log_bytes = part_of_disk(host->logs_disk_bytes, LOGS_PART, LOGS_MAX_BYTES);
     *ret_bounds = bounds;
 }
 

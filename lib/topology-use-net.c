@@ -5,7 +5,8 @@
 
 #include "lib/topology-use.h"
 
-#define NET "sys/class/net"
+#define NET  "sys/class/net"
+#define RDMA "sys/class/infiniband"
 /* A port below a bond below a VLAN below a bridge. */
 #define DEPTH_MAX 6
 #define TABLE_MAX (16 * 1024 * 1024)
@@ -97,6 +98,25 @@ static void use_port(ViommuUses *uses, const Routes *routes, const char *path, c
         use_uppers(uses, routes, path, port, name, depth);
 }
 
+/* Disks and file systems may come through one whose network port is down, or that has none: InfiniBand. */
+static void use_rdma(ViommuUses *uses)
+{
+    g_auto(GStrv) names = viommu_root_list(uses->root, RDMA);
+
+    for (size_t i = 0; names && names[i]; i++) {
+        g_autofree char *target = viommu_root_target(uses->root, RDMA "/%s", names[i]);
+        g_auto(GStrv) ports = viommu_root_list(uses->root, RDMA "/%s/ports", names[i]);
+
+        for (size_t j = 0; target && ports && ports[j]; j++) {
+            g_autofree char *state =
+                viommu_root_text(uses->root, RDMA "/%s/ports/%s/state", names[i], ports[j]);
+
+            if (state && strstr(state, "ACTIVE"))
+                viommu_use_add(uses, target, "port %s of %s is active (RDMA)", ports[j], names[i]);
+        }
+    }
+}
+
 /* Whether sysfs shows the network that process 1 has. */
 static bool sees_networks(const ViommuRoot *root)
 {
@@ -166,6 +186,7 @@ void viommu_use_networks(ViommuUses *uses)
         add_parts(seen, target);
         use_port(uses, &routes, target, names[i], names[i], 0);
     }
+    use_rdma(uses);
     /* A port that a container was given is in no sysfs but that one's. */
     if (!sees_networks(uses->root) || n >= VIOMMU_ROOT_LIST_MAX)
         use_unseen(uses, NULL);

@@ -293,6 +293,23 @@ START_TEST(the_host_gives_what_the_site_does_not)
 }
 END_TEST
 
+/* A bound of 0 would be none. */
+START_TEST(the_smallest_host_bounds_all_the_same)
+{
+    const ViommuBoundsHost host = {.memory_bytes = VIOMMU_GIB,
+                                   .cpus = 1,
+                                   .copies_disk_bytes = 3 * VIOMMU_MIB,
+                                   .logs_disk_bytes = 3 * VIOMMU_MIB};
+    g_autoptr(ViommuConfig) config = viommu_config_new();
+
+    viommu_config_bound(config, &host);
+    ck_assert_uint_eq(limit(config, "memory"), 512 * VIOMMU_MIB);
+    ck_assert_uint_eq(limit(config, "copies"), VIOMMU_MIB);
+    ck_assert_uint_eq(limit(config, "copies-per-user"), VIOMMU_MIB / 2);
+    ck_assert_uint_eq(config->bounds.console_log_bytes, VIOMMU_MIB);
+}
+END_TEST
+
 START_TEST(ones_own_host_bounds_nothing)
 {
     const ViommuBoundsHost host = {
@@ -393,6 +410,7 @@ int main(void)
     tcase_add_test(tcase, unknown_keys_are_reported);
     tcase_add_loop_test(tcase, wrong_values_are_refused, 0, G_N_ELEMENTS(wrong));
     tcase_add_test(tcase, the_host_gives_what_the_site_does_not);
+    tcase_add_test(tcase, the_smallest_host_bounds_all_the_same);
     tcase_add_test(tcase, ones_own_host_bounds_nothing);
     tcase_add_test(tcase, printed_with_the_place_of_each_value);
     tcase_add_test(tcase, the_environment_names_the_only_file);
