@@ -292,6 +292,22 @@ static bool run_paused(virDomainPtr domain, const char *uuid, GError **error)
     return false;
 }
 
+/* QEMU has the rights of who asked, and libvirt offers what its own user may. */
+static void advise_kvm(GError **error)
+{
+    char *words;
+
+    if (!strstr((*error)->message, "Could not access KVM kernel module: Permission denied"))
+        return;
+    words =
+        g_strconcat((*error)->message,
+                    "; QEMU has the rights of the user who launches, who may not open /dev/kvm: have root "
+                    "put the user into its group (usermod -aG kvm USER), or ask for accelerator 'tcg'",
+                    NULL);
+    g_free((*error)->message);
+    (*error)->message = words;
+}
+
 /* QEMU drops what a guest prints while nobody listens: so the guest runs when somebody does. */
 static bool start_domain(virConnectPtr connection, void *data, GError **error)
 {
@@ -305,6 +321,7 @@ static bool start_domain(virConnectPtr connection, void *data, GError **error)
         return false;
     if (virDomainCreateWithFlags(domain, start->consoles ? VIR_DOMAIN_START_PAUSED : 0) < 0) {
         viommu_libvirt_fail(&cause, "cannot start domain '%s'", start->uuid);
+        advise_kvm(&cause);
         if (virDomainIsActive(domain) != 1) {
             g_propagate_error(error, g_steal_pointer(&cause));
             return false;

@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/kvm.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "daemon/account.h"
 #include "lib/root.h"
 #include "lib/topology.h"
 
@@ -63,13 +65,26 @@ static char *kvm_remedy(const ViommuPatient *patient)
     return g_strdup("switch virtualisation on in the firmware's setup, if the processor has it");
 }
 
+/* What gives @who /dev/kvm. */
+static char *kvm_access(const struct stat *info, const char *who)
+{
+    const struct group *group = getgrgid(info->st_gid);
+
+    if (info->st_gid != 0 && group && (info->st_mode & 060) == 060)
+        return g_strdup_printf("as root: \"usermod -aG %s %s\"", group->gr_name, who);
+    return g_strdup("have udev give /dev/kvm to group kvm, with mode 0660, and those who launch that group");
+}
+
 static void tell_rights(ViommuExamination *examination, const ViommuPatient *patient, int error)
 {
     struct stat info = {.st_mode = 0};
     g_autofree char *rights = find_device(patient, "kvm", &info) ? rights_text(&info) : NULL;
 
     if (libvirt_offers_kvm(patient->host))
-        TELL(OK, NULL, "libvirt offers it; you yourself may not open /dev/kvm (%s), and need not", rights);
+        TELL(WARNING, kvm_access(&info, "USER"),
+             "libvirt offers it, but you may not open /dev/kvm (%s), and QEMU has your rights; ask for "
+             "\"accelerator\": \"tcg\" until you may",
+             rights);
     else
         TELL(WARNING, g_strdup("QEMU's user (libvirt-qemu, qemu, or you with --user) must be in that group"),
              "/dev/kvm (%s) cannot be opened: %s; guests are emulated, many times slower", rights,
@@ -111,6 +126,36 @@ static void tell_tried(ViommuExamination *examination, const ViommuPatient *pati
             patient->host ? ", and libvirt offers it" : "");
 }
 
+/* The members of the group that may launch, whose rights QEMU has; NULL-terminated.  Owned. */
+static char **members_of(const ViommuPatient *patient)
+{
+    const struct group *group = patient->config ? getgrnam(patient->config->group) : NULL;
+
+    return group ? g_strdupv(group->gr_mem) : NULL;
+}
+
+/* Root may open it, and says so to those who may not. */
+static void tell_members(ViommuExamination *examination, const ViommuPatient *patient)
+{
+    struct stat info;
+    g_auto(GStrv) members = members_of(patient);
+    g_autofree char *rights = NULL;
+
+    if (!patient->system || patient->uid != 0 || !members || !libvirt_offers_kvm(patient->host) ||
+        !find_device(patient, "kvm", &info))
+        return;
+    rights = rights_text(&info);
+    for (char **name = members; *name; name++) {
+        const struct passwd *entry = getpwnam(*name);
+        g_autoptr(ViommuAccount) account = entry ? viommu_account_find(entry->pw_uid) : NULL;
+
+        if (account && !viommu_account_may(account, &info, VIOMMU_MAY_READ | VIOMMU_MAY_WRITE))
+            TELL(WARNING, kvm_access(&info, *name),
+                 "user '%s' may launch, but not open /dev/kvm (%s), and QEMU has the rights of who launches",
+                 *name, rights);
+    }
+}
+
 void viommu_doctor_check_kvm(ViommuExamination *examination, const ViommuPatient *patient)
 {
     g_autofree char *path = g_build_filename(patient->root, "dev", "kvm", NULL);
@@ -123,6 +168,7 @@ void viommu_doctor_check_kvm(ViommuExamination *examination, const ViommuPatient
     } else {
         tell_tried(examination, patient, try_kvm(fd));
         close(fd);
+        tell_members(examination, patient);
     }
 }
 
