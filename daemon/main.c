@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* main: the command line of viommud.  No behaviour. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "daemon/log.h"
 #include "daemon/service.h"
+#include "lib/xmlr.h"
 
 #define EXIT_USAGE 2
+
+/* Threads mostly wait; a heap for each of them would keep what one burst of calls took. */
+#define HEAPS_MAX 2
 
 static int fail_usage(const char *text)
 {
@@ -54,6 +59,8 @@ int main(int argc, char **argv)
     if (log_level && (priority = viommu_log_priority_from_string(log_level)) < 0)
         return fail_usage("--log-level is one of emerg, alert, crit, err, warning, notice, info, debug");
     viommu_log_open(priority);
+    mallopt(M_ARENA_MAX, HEAPS_MAX);
+    viommu_xml_init();
 
     ViommuServiceOptions options = {user, connect, config, console_directory, root};
     return print_config ? viommu_service_print_config(&options) : viommu_service_run(&options);

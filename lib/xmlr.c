@@ -23,6 +23,11 @@ static char *take(xmlChar *text)
     return copy;
 }
 
+void viommu_xml_init(void)
+{
+    xmlInitParser();
+}
+
 xmlDoc *viommu_xml_parse(const char *text, const char *root, ViommuError code, GError **error)
 {
     g_autoptr(xmlParserCtxt) parser = xmlNewParserCtxt();

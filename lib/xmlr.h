@@ -9,6 +9,8 @@
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
 
+/** Once, before several threads read XML: libxml2 makes its tables when it is first used, and not safely. */
+void viommu_xml_init(void);
 /** The document of @text, whose root element is called @root, in whatever namespace.  Owned, xmlFreeDoc().
  *  Fails: @code, with line and reason. */
 xmlDoc *viommu_xml_parse(const char *text, const char *root, ViommuError code, GError **error);
