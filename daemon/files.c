@@ -286,6 +286,25 @@ static bool hand_over_device(const Judge *judge, const Hold *hold, ViommuHandove
     return handover->path && may_open_device(judge, hold, handover->path, error);
 }
 
+/* QEMU takes a descriptor of the very rights that it wants: of one that is open for writing, too, it has to be another. */
+static bool open_for_reading(Hold *hold, GError **error)
+{
+    g_autofree char *magic = viommu_walk_magic_path(hold->fd);
+    int flags = fcntl(hold->fd, F_GETFL), fd;
+
+    if (hold->writable || (flags & O_PATH) || (flags & O_ACCMODE) != O_RDWR)
+        return true;
+    fd = open(magic, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) {
+        refuse(error, "the file descriptor of a read-only disk is open for writing, too; open it for reading "
+                      "only, or ask for the disk without read-only");
+        return false;
+    }
+    close(hold->fd);
+    hold->fd = fd;
+    return true;
+}
+
 static bool hand_over_disk(const Judge *judge, Hold *hold, ViommuHandover *handover, GError **error)
 {
     if (S_ISBLK(hold->info.st_mode))
@@ -299,6 +318,8 @@ static bool hand_over_disk(const Judge *judge, Hold *hold, ViommuHandover *hando
     handover->is_nameless = hold->info.st_nlink == 0;
     /* What only its owner can open goes by its path, if that is to be trusted. */
     if (!open_held(hold, hold->writable, hold->fixed ? NULL : error) && !hold->fixed)
+        return false;
+    if (!judge->site->own && !open_for_reading(hold, error))
         return false;
     handover->is_open = is_open(hold);
     return true;
