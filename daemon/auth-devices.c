@@ -2,6 +2,8 @@
 #include "daemon/auth-devices.h"
 
 #include "daemon/auth-polkit.h"
+#include "daemon/journal.h"
+#include "daemon/log.h"
 #include "daemon/membership.h"
 
 struct ViommuAuthDevices {
@@ -167,6 +169,15 @@ static const char *unknown_group(const Question *question, const ViommuSite *sit
 
 /* --- One device --- */
 
+static void take_grant(Question *question)
+{
+    if (viommu_journal_may_tell(question->uid))
+        viommu_log(LOG_NOTICE, NULL,
+                   "User %u launches with a device that the site does not list, with polkit's leave: %s",
+                   question->uid, question->grant);
+    g_ptr_array_add(question->granted, g_steal_pointer(&question->grant));
+}
+
 static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *unused)
 {
     Question *question = userdata;
@@ -175,7 +186,7 @@ static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *unuse
 
     question->slot = sd_bus_slot_unref(question->slot);
     if (viommu_polkit_read(answer, interactive, &error))
-        g_ptr_array_add(question->granted, g_steal_pointer(&question->grant));
+        take_grant(question);
     else
         question->verdict = g_strdup(error->message);
     g_clear_pointer(&question->grant, g_free);

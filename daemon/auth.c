@@ -538,6 +538,10 @@ ViommuAuthAnswer viommu_auth_ask_devices(ViommuAuth *auth, sd_bus_message *call,
     if (asker->kind != VIOMMU_ASKER_MEMBER || !launch->host || !launch->site ||
         !names_address(launch->request))
         return VIOMMU_AUTH_YES;
+    if (!viommu_room_check(error)) {
+        viommu_auth_devices_forget(auth->devices, call);
+        return VIOMMU_AUTH_NO;
+    }
     answer = viommu_auth_devices_ask(auth->devices, call, launch,
                                      n < QUESTIONS_MAX_PER_USER ? QUESTIONS_MAX_PER_USER - n : 0, asker);
     if (answer == VIOMMU_AUTH_NO)
