@@ -113,9 +113,9 @@ void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
     ViommuMachine *machine = viommu_registry_by_uuid(settle->registry, news->uuid);
     int event = events[news->kind];
 
-    /* A daemon that hung does what it was told long ago. */
-    if (!machine && g_hash_table_contains(settle->owed, news->uuid) &&
-        (news->kind == VIOMMU_NEWS_DEFINED || news->kind == VIOMMU_NEWS_STARTED))
+    /* A daemon that hung does what it was told long ago, by the viommud before this one, too: what appears may be half a machine. */
+    if (!machine && (news->kind == VIOMMU_NEWS_DEFINED ||
+                     (news->kind == VIOMMU_NEWS_STARTED && g_hash_table_contains(settle->owed, news->uuid))))
         viommu_settle_run(settle, NULL, NULL);
     if (!machine || event == VIOMMU_EVENT_LAST)
         return;
