@@ -50,6 +50,7 @@ typedef struct Service {
     ViommuBus *bus;
     int status;
     bool finished; /* nothing is under way any more */
+    bool ended;    /* the loop has ended: what libvirt still tells is for the next start to find */
 } Service;
 
 /* --- Step 1: read the configuration --- */
@@ -145,7 +146,8 @@ static void deliver_news(void *data)
 {
     Posted *posted = data;
 
-    viommu_manager_take_news(posted->service->manager, &posted->news);
+    if (!posted->service->ended)
+        viommu_manager_take_news(posted->service->manager, &posted->news);
     g_free(posted->news.detail);
     g_free(posted);
 }
@@ -189,7 +191,8 @@ static void deliver_console(void *data)
 {
     g_autofree PostedConsole *posted = data;
 
-    viommu_manager_take_console(posted->service->manager, posted->uuid);
+    if (!posted->service->ended)
+        viommu_manager_take_console(posted->service->manager, posted->uuid);
 }
 
 /* On a thread of the backend. */
@@ -350,6 +353,7 @@ static ViommuWorker **worker_at(Service *service, size_t i)
 /* Workers first, as they may still use the backend; then the backend, whose thread posts to the loop. */
 static void take_down(Service *service)
 {
+    service->ended = true;
     for (size_t i = 0; i < N_WORKERS; i++)
         g_clear_pointer(worker_at(service, i), viommu_worker_free);
     g_clear_pointer(&service->bus, viommu_bus_free);
@@ -364,14 +368,21 @@ static void take_down(Service *service)
     g_clear_pointer(&service->copies, g_free);
 }
 
-/* What still runs in workers is nobody's operation, and mostly over at once. */
+/* What still runs in workers is nobody's operation, and mostly over at once.  What is done in one may ask another for more, also for one
+ * that was settled before: all of them have nothing left, or they go on. */
 static bool settle_workers(Service *service)
 {
     gint64 end = g_get_monotonic_time() + SETTLE_USEC;
+    unsigned pending;
 
-    for (size_t i = 0; i < N_WORKERS; i++)
-        if (!viommu_worker_settle(*worker_at(service, i), end))
-            return false;
+    do {
+        pending = 0;
+        for (size_t i = 0; i < N_WORKERS; i++)
+            if (!viommu_worker_settle(*worker_at(service, i), end))
+                return false;
+        for (size_t i = 0; i < N_WORKERS; i++)
+            pending += viommu_worker_pending(*worker_at(service, i));
+    } while (pending > 0);
     return true;
 }
 
@@ -394,6 +405,7 @@ static int run(Service *service)
 {
     int r = viommu_loop_run(service->loop);
 
+    service->ended = true;
     if (r < 0 || (r == 0 && !service->finished))
         r = EXIT_FAILURE;
     /* A thread that hangs in libvirt would never let go.  Nothing is lost: what is under way stands in the metadata. */

@@ -4,7 +4,9 @@
 
 #include <signal.h>
 #include <string.h>
+#include "daemon/backend.h"
 #include "daemon/bus-variant.h"
+#include "tests/unit/unit.h"
 
 START_TEST(host)
 {
@@ -245,6 +247,35 @@ START_TEST(libvirt_restarts)
 }
 END_TEST
 
+/* Libvirt tells of what others do there until the last moment, and there is nobody left to look at it. */
+START_TEST(news_at_the_end)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *uri = harness_start_libvirt(harness), *connect = g_strconcat("--connect=", uri, NULL);
+    const char *const options[] = {"--user", connect, NULL};
+    ViommuBackend *backend = NULL;
+    g_autoptr(GError) error = NULL;
+
+    unit_assert_ok(viommu_backend_new(uri, 1, &backend, &error), error);
+    for (unsigned i = 0; i < 10; i++) {
+        harness_start(harness, options);
+        for (unsigned j = 0; j < 6; j++) {
+            g_autofree char *xml =
+                g_strdup_printf("<domain type='test'><name>foreign-%u-%u</name><memory>65536</memory>"
+                                "<os><type arch='i686'>hvm</type></os></domain>",
+                                i, j);
+            bool unsupported;
+
+            unit_assert_ok(viommu_backend_define(backend, xml, &unsupported, &error), error);
+            if (j == 0)
+                harness_signal(harness, SIGTERM);
+        }
+        ck_assert_int_eq(harness_wait_exit(harness), 0);
+    }
+    viommu_backend_free(backend);
+}
+END_TEST
+
 START_TEST(bus_lost)
 {
     g_autoptr(Harness) harness = harness_new_ready();
@@ -285,13 +316,15 @@ static const HarnessScenario scenarios[] = {
     {"sigterm-at-rest", &sigterm_at_rest},
     {"bus-lost", &bus_lost},
     {"libvirt-restarts", &libvirt_restarts},
+    {"news-at-the-end", &news_at_the_end},
     {"activation", &activation},
     {NULL, NULL},
 };
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && g_str_equal(argv[1], "libvirt-restarts") && !harness_has_libvirt()) {
+    if (argc > 1 && (g_str_equal(argv[1], "libvirt-restarts") || g_str_equal(argv[1], "news-at-the-end")) &&
+        !harness_has_libvirt()) {
         puts("SKIP: libvirtd or setpriv is not installed");
         return 77;
     }
