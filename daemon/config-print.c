@@ -11,7 +11,7 @@ void viommu_config_bound(ViommuConfig *config, const ViommuBoundsHost *host)
 {
     const ViommuConfigRow *row;
 
-    viommu_bounds_derive(host, &config->bounds);
+    viommu_bounds_derive(host, config->policy.default_memory_bytes, &config->bounds);
     for (unsigned i = 0; (row = viommu_config_row(i)); i++)
         if (row->bound && *number_at(config, row->offset) != VIOMMU_LIMIT_AUTO)
             *number_at(config, row->bound) = *number_at(config, row->offset);

@@ -21,8 +21,10 @@ static const struct {
 } words[VIOMMU_RESOURCE_LAST] = {
     [VIOMMU_RESOURCE_MACHINES] = {NULL, "on every host"},
     [VIOMMU_RESOURCE_VCPUS] = {"16 for each CPU of this host", "a half of what all users together may have"},
-    [VIOMMU_RESOURCE_MEMORY] = {"this host's memory without a sixteenth of it, and without 1 GiB at least",
-                                "a half of what all users together may have"},
+    [VIOMMU_RESOURCE_MEMORY] =
+        {"this host's memory without a sixteenth of it, and without 1 GiB at least; on a "
+         "small host enough for one machine",
+         "a half of what all users together may have, and enough for one machine"},
     [VIOMMU_RESOURCE_COPIES] = {"a quarter of the file system that they are on, and 64 GiB at most",
                                 "a half of what all users together may have"},
 };
@@ -38,25 +40,32 @@ static uint64_t part_of_disk(uint64_t disk_bytes, uint64_t part, uint64_t max_by
     return disk_bytes ? CLAMP(whole_mebibytes(disk_bytes / part), VIOMMU_MIB, max_bytes) : 0;
 }
 
-/* QEMU needs memory beside its guest's, and so does the host. */
-static uint64_t derive_memory(uint64_t host_bytes)
+/* QEMU needs memory beside its guest's, and so does the host.  A small host that can carry one machine of the usual size may. */
+static uint64_t derive_memory(uint64_t host_bytes, uint64_t machine_bytes)
 {
     uint64_t reserve = MAX(RESERVE_MIN_BYTES, host_bytes / RESERVE_PART);
+    uint64_t all = whole_mebibytes(host_bytes > 2 * reserve ? host_bytes - reserve : host_bytes / 2);
 
-    return whole_mebibytes(host_bytes > 2 * reserve ? host_bytes - reserve : host_bytes / 2);
+    return machine_bytes <= host_bytes / 4 * 3 ? MAX(all, machine_bytes) : all;
 }
 
-void viommu_bounds_derive(const ViommuBoundsHost *host, ViommuBounds *ret_bounds)
+static uint64_t derive_memory_per_user(uint64_t all_bytes, uint64_t machine_bytes)
+{
+    return machine_bytes <= all_bytes ? MAX(all_bytes / USERS_PART, machine_bytes) : all_bytes / USERS_PART;
+}
+
+void viommu_bounds_derive(const ViommuBoundsHost *host, uint64_t machine_bytes, ViommuBounds *ret_bounds)
 {
     ViommuBounds bounds = {.console_log_bytes = LOGS_MAX_BYTES};
     uint64_t *all = bounds.limits.all, *user = bounds.limits.user;
 
     if (!host->own) {
         all[VIOMMU_RESOURCE_VCPUS] = VCPUS_PER_CPU * host->cpus;
-        all[VIOMMU_RESOURCE_MEMORY] = derive_memory(host->memory_bytes);
+        all[VIOMMU_RESOURCE_MEMORY] = derive_memory(host->memory_bytes, machine_bytes);
         all[VIOMMU_RESOURCE_COPIES] = part_of_disk(host->copies_disk_bytes, COPIES_PART, COPIES_MAX_BYTES);
         for (int i = 0; i < VIOMMU_RESOURCE_LAST; i++)
             user[i] = all[i] / USERS_PART;
+        user[VIOMMU_RESOURCE_MEMORY] = derive_memory_per_user(all[VIOMMU_RESOURCE_MEMORY], machine_bytes);
         user[VIOMMU_RESOURCE_MACHINES] = MACHINES_PER_USER;
     }
     if (host->logs_disk_bytes)

@@ -21,8 +21,9 @@ typedef struct ViommuBounds {
     uint64_t console_log_bytes; /* of all logs of consoles together; 0: no bound */
 } ViommuBounds;
 
-/** What is in force where the site says "auto". */
-void viommu_bounds_derive(const ViommuBoundsHost *host, ViommuBounds *ret_bounds);
+/** What is in force where the site says "auto".  @machine_bytes: what a machine has whose request does not say: where the host can carry
+ *  such a machine, everybody may have one. */
+void viommu_bounds_derive(const ViommuBoundsHost *host, uint64_t machine_bytes, ViommuBounds *ret_bounds);
 /** How that was found, as "a half of [limits] memory"; NULL for a limit that no host's size gives. Static. */
 const char *viommu_bounds_words(ViommuResource resource, bool per_user);
 /** The same of the logs of consoles. Static. */
