@@ -31,15 +31,18 @@ static char *format_flag(const ViommuConfigRow *row, const void *value)
 
 static bool parse_in_use(const ViommuConfigRow *row, const char *text, void *target, GError **error)
 {
-    if (!g_str_equal(text, "refuse") && !g_str_equal(text, "root"))
+    int who = viommu_enum_from_string(&viommu_enum_in_use, text);
+
+    if (who == VIOMMU_UNSET)
         return fail(error, text, "is none of refuse, root");
-    *(bool *)target = g_str_equal(text, "root");
+    *(bool *)target = who == VIOMMU_IN_USE_ROOT;
     return true;
 }
 
 static char *format_in_use(const ViommuConfigRow *row, const void *value)
 {
-    return g_strdup(*(const bool *)value ? "root" : "refuse");
+    return g_strdup(viommu_enum_to_string(&viommu_enum_in_use,
+                                          *(const bool *)value ? VIOMMU_IN_USE_ROOT : VIOMMU_IN_USE_REFUSE));
 }
 
 /* A name of the site's stands for selectors, so it is none of its own. */

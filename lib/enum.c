@@ -40,33 +40,22 @@ DEFINE_ENUM(proof, "verdict on a proof", VIOMMU_PROOF_LAST, "proven", "pending",
 DEFINE_ENUM(recovery, "recovery", VIOMMU_RECOVERY_LAST, "adopt", "undo", "report");
 
 DEFINE_ENUM(confinement, "confinement", VIOMMU_CONFINEMENT_LAST, "required", "warn", "off");
+DEFINE_ENUM(in_use, "rule for devices in use", VIOMMU_IN_USE_LAST, "refuse", "root");
 
 const ViommuEnum *const viommu_enum_all[] = {
-    &viommu_enum_arch,
-    &viommu_enum_family,
-    &viommu_enum_accelerator,
-    &viommu_enum_model,
-    &viommu_enum_order,
-    &viommu_enum_agent_use,
-    &viommu_enum_verdict,
-    &viommu_enum_firmware,
-    &viommu_enum_wait,
-    &viommu_enum_bind,
-    &viommu_enum_disk_format,
-    &viommu_enum_disk_bus,
-    &viommu_enum_network_type,
-    &viommu_enum_network_model,
-    &viommu_enum_cpu_mode,
-    &viommu_enum_state,
-    &viommu_enum_result,
-    &viommu_enum_event,
-    &viommu_enum_recovery,
-    &viommu_enum_iommu_kind,
-    &viommu_enum_table_state,
-    &viommu_enum_iommufd,
-    &viommu_enum_proof,
-    &viommu_enum_confinement,
-    NULL,
+    &viommu_enum_arch,         &viommu_enum_family,
+    &viommu_enum_accelerator,  &viommu_enum_model,
+    &viommu_enum_order,        &viommu_enum_agent_use,
+    &viommu_enum_verdict,      &viommu_enum_firmware,
+    &viommu_enum_wait,         &viommu_enum_bind,
+    &viommu_enum_disk_format,  &viommu_enum_disk_bus,
+    &viommu_enum_network_type, &viommu_enum_network_model,
+    &viommu_enum_cpu_mode,     &viommu_enum_state,
+    &viommu_enum_result,       &viommu_enum_event,
+    &viommu_enum_recovery,     &viommu_enum_iommu_kind,
+    &viommu_enum_table_state,  &viommu_enum_iommufd,
+    &viommu_enum_proof,        &viommu_enum_confinement,
+    &viommu_enum_in_use,       NULL,
 };
 
 const char *viommu_enum_to_string(const ViommuEnum *table, int value)

@@ -71,6 +71,13 @@ typedef enum ViommuConfinement {
     VIOMMU_CONFINEMENT_LAST,
 } ViommuConfinement;
 
+/* Who may have a device that the host itself uses: a site's setting. */
+typedef enum ViommuInUse {
+    VIOMMU_IN_USE_REFUSE, /* nobody */
+    VIOMMU_IN_USE_ROOT,
+    VIOMMU_IN_USE_LAST,
+} ViommuInUse;
+
 typedef enum ViommuVerdict {
     VIOMMU_VERDICT_CHOSEN,
     VIOMMU_VERDICT_POSSIBLE,
@@ -199,7 +206,7 @@ extern const ViommuEnum viommu_enum_arch, viommu_enum_family, viommu_enum_accele
     viommu_enum_bind, viommu_enum_disk_format, viommu_enum_disk_bus, viommu_enum_network_type,
     viommu_enum_network_model, viommu_enum_iommufd, viommu_enum_cpu_mode, viommu_enum_state,
     viommu_enum_result, viommu_enum_iommu_kind, viommu_enum_table_state, viommu_enum_proof,
-    viommu_enum_confinement;
+    viommu_enum_confinement, viommu_enum_in_use;
 
 /** All tables, for the test that walks them; ended by NULL. */
 extern const ViommuEnum *const viommu_enum_all[];

@@ -346,13 +346,13 @@ static bool read_words(const ViommuField *field, GVariant *value, const Place *p
                        GError **error)
 {
     bool alone = g_variant_is_of_type(value, G_VARIANT_TYPE_STRING);
-    size_t n;
+    size_t n, max = field->max ? field->max : VIOMMU_FIELDS_WORDS_MAX;
     g_auto(GStrv) words = NULL;
 
     if (!alone && !is_list(value))
         return fail_type(field, value, place, error);
     n = alone ? 1 : g_variant_n_children(value);
-    if (!check_count(n, VIOMMU_FIELDS_WORDS_MAX, place, error))
+    if (!check_count(n, max, place, error))
         return false;
     words = g_new0(char *, n + 1);
     for (size_t i = 0; i < n; i++) {

@@ -37,7 +37,7 @@ typedef struct ViommuField {
     size_t offset;
     const ViommuEnum *words;    /* ENUM, SET */
     const ViommuFields *fields; /* DICT, LIST */
-    uint64_t min, max;          /* NUMBER, SIZE: inclusive; max 0 means no bound; LIST: max entries */
+    uint64_t min, max;          /* NUMBER, SIZE: inclusive; max 0 means no bound; WORDS, LIST: max entries */
     bool required;              /* inside a dict that is present */
     const char *hint;           /* said after a complaint about the type; may be NULL */
 } ViommuField;

@@ -39,6 +39,7 @@ static const ViommuField host_fields[] = {
     {"locked-memory-limit", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, locked_memory_bytes)},
     {"secmodels", VIOMMU_FIELD_LIST, offsetof(ViommuHost, secmodels), .fields = &secmodel_table, .max = 16},
     {"topology", VIOMMU_FIELD_DICT, offsetof(ViommuHost, topology), .fields = &viommu_topology_fields},
+    {"site", VIOMMU_FIELD_DICT, offsetof(ViommuHost, site), .fields = &viommu_site_record_fields},
 };
 static const ViommuFields host_table = {host_fields, G_N_ELEMENTS(host_fields), sizeof(ViommuHost), -1};
 

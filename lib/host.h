@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include "lib/enum.h"
 #include "lib/facts.h"
+#include "lib/site-record.h"
 #include "lib/topology.h"
 #include "lib/version.h"
 
@@ -40,6 +41,7 @@ typedef struct ViommuHost {
         locked_memory_bytes; /* the most that libvirt can let a guest lock; unset: no bound, or not known */
     GPtrArray *secmodels;    /* of ViommuSecmodel; NULL: not known */
     ViommuTopology topology; /* the hardware; not present: not known, as on a host that is far away */
+    ViommuSiteRecord site;   /* what its site allows to others than root; not present: not said */
 } ViommuHost;
 
 /** A host without facts, for a reader to fill. Owned. */

@@ -120,6 +120,19 @@ static bool print_inventory(const ViommuCtl *ctl, const ViommuHost *host, const 
     return true;
 }
 
+/* What a user's own viommud gives is bounded by his rights alone; of a recorded host its record says it. */
+static const ViommuSite *site_of(const ViommuCtl *ctl, const ViommuConfig *config)
+{
+    return ctl->host || viommu_local_is_user(ctl) ? NULL : &config->site;
+}
+
+static void print_json(const ViommuSite *site, ViommuHost *host)
+{
+    if (site)
+        viommu_site_record_fill(&host->site, site, &host->topology);
+    viommu_output_json(viommu_host_to_variant(host));
+}
+
 bool viommu_ctl_host(ViommuCtl *ctl, GError **error)
 {
     g_autoptr(ViommuConfig) config = viommu_local_config(ctl, error);
@@ -132,7 +145,7 @@ bool viommu_ctl_host(ViommuCtl *ctl, GError **error)
     if (ctl->inventory)
         return print_inventory(ctl, host, &config->policy, error);
     if (ctl->output.json) {
-        viommu_output_json(viommu_host_to_variant(host));
+        print_json(site_of(ctl, config), host);
         return true;
     }
     input.policy = &config->policy;
@@ -143,6 +156,6 @@ bool viommu_ctl_host(ViommuCtl *ctl, GError **error)
     if (host->topology.present && host->libvirt)
         viommu_output_text(&ctl->output, VIOMMU_STYLE_PLAIN, "\n");
     if (host->topology.present)
-        viommu_ctl_print_topology(&ctl->output, &host->topology, ctl->host ? NULL : &config->site);
+        viommu_ctl_print_topology(&ctl->output, &host->topology, site_of(ctl, config));
     return true;
 }

@@ -12,12 +12,15 @@ static char *join(char **names)
 static void tell_lists(ViommuExamination *examination, const ViommuSite *site)
 {
     g_autofree char *devices = viommu_site_format_selectors(site->allow);
+    g_autofree char *drivers = join(site->drivers);
     g_autofree char *networks = join(site->networks), *bridges = join(site->bridges);
 
-    TELL(OK, NULL,
-         "others than root may have of the host's devices: %s; networks of type user: %s, of libvirt: %s; "
-         "bridges: %s",
-         *devices ? devices : "none", site->user_networks ? "yes" : "no", networks, bridges);
+    TELL(
+        OK, NULL,
+        "others than root may have of the host's devices: %s; taken from a driver of the host's: %s; drivers "
+        "for them: %s; networks of type user: %s, of libvirt: %s; bridges: %s",
+        *devices ? devices : "none", site->take_from_driver ? "yes" : "no", drivers,
+        site->user_networks ? "yes" : "no", networks, bridges);
     for (guint i = 0; i < site->devices->len; i++) {
         const ViommuSiteDevice *device = g_ptr_array_index(site->devices, i);
         g_autofree char *match = viommu_site_format_selectors(device->match);

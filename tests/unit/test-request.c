@@ -304,7 +304,13 @@ START_TEST(recorded_hosts)
         "'iommu': <'dmar0'>, 'cdev': <'vfio0'>}]>, 'nodes': <[{'node': <uint64 0>, 'memory': <uint64 "
         "1073741824>, 'huge-pages': <[{'size': <uint64 2097152>, 'total': <uint64 8>, 'free': <uint64 "
         "3>}]>}]>, "
-        "'vfio': <true>, 'iommufd': <false>}>}";
+        "'vfio': <true>, 'iommufd': <false>}>, "
+        "'site': <{'devices': <{'allow': <['8086:1572', 'gpus']>, 'take-from-driver': <false>, 'drivers': "
+        "<['auto']>, 'in-use': <'refuse'>, 'listed': <['0000:01:00.0']>, 'named': <[{'name': <'gpus'>, "
+        "'match': "
+        "<['10de:*']>, 'group': <'ml'>, 'per-user': <uint64 2>}]>}>, 'networks': <{'user': <true>, "
+        "'networks': "
+        "<['lab!']>, 'bridges': <['br0']>}>}>}";
     g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
     g_autoptr(GError) error = NULL;
     g_autoptr(ViommuHost) host = viommu_host_from_variant(tree, &error);
@@ -334,6 +340,10 @@ START_TEST(refused_hosts)
         {"{'libvirt': <'9.0.0'>}", "recorded host: emulators is missing; it must be a list of dictionaries"},
         {"{'libvirt': <'9.0.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': <'7.2'>}]>}",
          "recorded host: emulators[0].accelerators is missing; it must be a list of strings"},
+        {"{'site': <{'devices': <{'in-use': <'all'>}>}>}",
+         "recorded host: site.devices.in-use 'all' is not known; known are refuse, root"},
+        {"{'site': <{'device': <'gpus'>}>}",
+         "recorded host: unknown key 'site.device'; did you mean 'site.devices'?"},
         {"{'libvirt': <'new'>}", "recorded host: libvirt 'new' is not a version such as '9.0.0' or '6.12'"},
         {"{'libvirts': <'9.0.0'>}", "recorded host: unknown key 'libvirts'; did you mean 'libvirt'?"},
     };
