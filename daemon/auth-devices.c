@@ -81,16 +81,14 @@ static Question *begin(ViommuAuthDevices *devices, sd_bus_message *call, uid_t u
     return question;
 }
 
-unsigned viommu_auth_devices_count(const ViommuAuthDevices *devices, uid_t uid)
+void viommu_auth_devices_count(const ViommuAuthDevices *devices, uid_t uid, ViommuAuthShare *share)
 {
     GHashTableIter iter;
-    unsigned n = 0;
     void *question;
 
     g_hash_table_iter_init(&iter, devices->questions);
     while (g_hash_table_iter_next(&iter, NULL, &question))
-        n += ((Question *)question)->uid == uid;
-    return n;
+        viommu_auth_share_count(share, ((Question *)question)->uid, uid);
 }
 
 void viommu_auth_devices_forget(ViommuAuthDevices *devices, sd_bus_message *call)
@@ -263,11 +261,12 @@ static void give(const Question *question, ViommuAsker *asker)
 }
 
 ViommuAuthAnswer viommu_auth_devices_ask(ViommuAuthDevices *devices, sd_bus_message *call,
-                                         const ViommuAuthLaunch *launch, unsigned room, ViommuAsker *asker)
+                                         const ViommuAuthLaunch *launch, const ViommuAuthShare *share,
+                                         ViommuAsker *asker, GError **error)
 {
     Question *question = g_hash_table_lookup(devices->questions, call);
 
-    if (!question && room == 0)
+    if (!question && !viommu_auth_share_check(share, asker->uid, error))
         return VIOMMU_AUTH_NO;
     if (!question)
         question = begin(devices, call, asker->uid);

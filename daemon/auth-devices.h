@@ -7,6 +7,7 @@
  * database; does not know what follows from an answer: the planner judges. */
 #pragma once
 
+#include "daemon/auth-share.h"
 #include "daemon/auth.h"
 #include "daemon/loop.h"
 #include "daemon/worker.h"
@@ -16,10 +17,11 @@ typedef struct ViommuAuthDevices ViommuAuthDevices;
 /** @loop and @accounts as in ViommuAuthContext. Owned. */
 ViommuAuthDevices *viommu_auth_devices_new(ViommuLoop *loop, ViommuWorker *accounts);
 void viommu_auth_devices_free(ViommuAuthDevices *devices);
-/** As viommu_auth_ask_devices(); @room: how many more questions about this user may wait. */
+/** As viommu_auth_ask_devices(); @share: the questions that wait.  Fails: BUSY, unless @call has one of them. */
 ViommuAuthAnswer viommu_auth_devices_ask(ViommuAuthDevices *devices, sd_bus_message *call,
-                                         const ViommuAuthLaunch *launch, unsigned room, ViommuAsker *asker);
-/** Of how many calls of @uid the questions wait for answers. */
-unsigned viommu_auth_devices_count(const ViommuAuthDevices *devices, uid_t uid);
+                                         const ViommuAuthLaunch *launch, const ViommuAuthShare *share,
+                                         ViommuAsker *asker, GError **error);
+/** Adds to @share, for @uid, the calls whose questions wait for answers. */
+void viommu_auth_devices_count(const ViommuAuthDevices *devices, uid_t uid, ViommuAuthShare *share);
 /** @call comes to nothing. */
 void viommu_auth_devices_forget(ViommuAuthDevices *devices, sd_bus_message *call);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "daemon/auth-devices.h"
 #include "daemon/auth-polkit.h"
+#include "daemon/auth-share.h"
 #include "daemon/bus-errors.h"
 #include "daemon/membership.h"
 #include "daemon/room.h"
@@ -13,8 +14,6 @@
 
 /* Names on a bus are never used again, so who has one is worth remembering: asking costs a round trip. */
 #define REMEMBERED_MAX 1024
-/* Nobody has more than a few; polkit is not to be flooded through us. */
-#define QUESTIONS_MAX_PER_USER 32
 /* Each keeps its message, and the files that came with it. */
 #define INQUIRIES_MAX_PER_USER 1024
 
@@ -309,35 +308,27 @@ static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *unuse
     return 1;
 }
 
-static unsigned count_questions(const ViommuAuth *auth, uid_t uid)
+static ViommuAuthShare count_questions(const ViommuAuth *auth, uid_t uid)
 {
     GHashTableIter iter;
-    unsigned n = 0;
+    ViommuAuthShare share = {0};
     void *question;
 
     g_hash_table_iter_init(&iter, auth->questions);
     while (g_hash_table_iter_next(&iter, NULL, &question))
-        n += ((Question *)question)->uid == uid;
-    return n + viommu_auth_devices_count(auth->devices, uid);
-}
-
-static void refuse_flood(uid_t uid, GError **error)
-{
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                "polkit has %u questions about user %u to answer; try again", QUESTIONS_MAX_PER_USER, uid);
+        viommu_auth_share_count(&share, ((Question *)question)->uid, uid);
+    viommu_auth_devices_count(auth->devices, uid, &share);
+    return share;
 }
 
 static ViommuAuthAnswer ask_polkit(ViommuAuth *auth, sd_bus_message *call, uid_t uid,
                                    const ViommuMachine *machine, GError **error)
 {
+    const ViommuAuthShare share = count_questions(auth, uid);
     Question *question;
     int r;
 
-    if (count_questions(auth, uid) >= QUESTIONS_MAX_PER_USER) {
-        refuse_flood(uid, error);
-        return VIOMMU_AUTH_NO;
-    }
-    if (!viommu_room_check(error))
+    if (!viommu_auth_share_check(&share, uid, error) || !viommu_room_check(error))
         return VIOMMU_AUTH_NO;
     question = g_new0(Question, 1);
     *question = (Question){.auth = auth,
@@ -532,8 +523,7 @@ static bool names_address(const ViommuRequest *request)
 ViommuAuthAnswer viommu_auth_ask_devices(ViommuAuth *auth, sd_bus_message *call,
                                          const ViommuAuthLaunch *launch, ViommuAsker *asker, GError **error)
 {
-    unsigned n = count_questions(auth, asker->uid);
-    ViommuAuthAnswer answer;
+    const ViommuAuthShare share = count_questions(auth, asker->uid);
 
     if (asker->kind != VIOMMU_ASKER_MEMBER || !launch->host || !launch->site ||
         !names_address(launch->request))
@@ -542,11 +532,7 @@ ViommuAuthAnswer viommu_auth_ask_devices(ViommuAuth *auth, sd_bus_message *call,
         viommu_auth_devices_forget(auth->devices, call);
         return VIOMMU_AUTH_NO;
     }
-    answer = viommu_auth_devices_ask(auth->devices, call, launch,
-                                     n < QUESTIONS_MAX_PER_USER ? QUESTIONS_MAX_PER_USER - n : 0, asker);
-    if (answer == VIOMMU_AUTH_NO)
-        refuse_flood(asker->uid, error);
-    return answer;
+    return viommu_auth_devices_ask(auth->devices, call, launch, &share, asker, error);
 }
 
 void viommu_auth_forget_devices(ViommuAuth *auth, sd_bus_message *call)

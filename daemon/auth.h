@@ -85,7 +85,7 @@ bool viommu_auth_uid(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, 
 bool viommu_auth_asker(ViommuAuth *auth, sd_bus_message *call, ViommuAsker *ret_asker, GError **error);
 /** Asks polkit for those devices of @launch, which @call brought, that the site does not list, where @asker needs that.  YES: nothing is
  *  left to ask, and *@asker has what was granted, owned, viommu_auth_asker_clear(); LATER: @call comes again, and this is to be called again;
- *  NO: too many questions about that user wait, or too many files.  Fails: BUSY. */
+ *  NO: too many questions wait, about that user or in all, or too many files.  Fails: BUSY. */
 ViommuAuthAnswer viommu_auth_ask_devices(ViommuAuth *auth, sd_bus_message *call,
                                          const ViommuAuthLaunch *launch, ViommuAsker *asker, GError **error);
 /** @call was refused; what was asked for it is not needed any more. */

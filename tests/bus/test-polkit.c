@@ -132,6 +132,65 @@ START_TEST(polkit_flood)
 }
 END_TEST
 
+/* As many as a user may have while @others have so many questions. */
+static unsigned share_beside(unsigned others)
+{
+    return MIN((96 - others + 1) / 2, 32);
+}
+
+static void leave(void *data)
+{
+    sd_bus_flush_close_unref(data);
+}
+
+/* Users of every system.  The bus itself would end calls of viommud's beyond 128. */
+START_TEST(polkit_flood_of_many)
+{
+    g_autoptr(Harness) harness = people_new_system();
+    g_autofree char *path = people_launch(harness->bus, "theirs"), *another = NULL;
+    g_autoptr(GPtrArray) users = g_ptr_array_new_with_free_func(leave);
+    g_autoptr(sd_bus_message) refused = NULL;
+    HarnessPending pending[96];
+    unsigned n = 0;
+
+    polkit_start(harness, rule_slow);
+    for (uid_t uid = 1; n < G_N_ELEMENTS(pending); uid++) {
+        g_autoptr(sd_bus_message) too_many = NULL;
+        sd_bus *user = harness_connect_as(harness, uid);
+        unsigned share = share_beside(n);
+        g_autofree char *words = share == 32 ? g_strdup_printf("polkit has 32 questions about user %u", uid)
+                                             : g_strdup_printf("polkit has %u questions to answer, %u of "
+                                                               "them about user %u",
+                                                               n + share, share, uid);
+
+        g_ptr_array_add(users, user);
+        for (unsigned i = 0; i < share; i++)
+            harness_send(user, people_on_machine(user, path, "GetDomainXML"), &pending[n + i]);
+        n += share;
+        too_many = people_exchange(user, people_on_machine(user, path, "GetDomainXML"));
+        people_assert_error(too_many, "Busy", words);
+    }
+    /* Whoever comes last finds none, and viommud's other questions to the bus are answered. */
+    g_ptr_array_add(users, harness_connect_as(harness, PEOPLE_MEMBER));
+    refused = people_exchange(users->pdata[users->len - 1],
+                              people_on_machine(users->pdata[users->len - 1], path, "Kill"));
+    people_assert_error(refused, "Busy", "polkit has 96 questions to answer, 0 of them about user 65534");
+    people_assert_error(refused, "Busy", "try again when some are answered, or have root do it");
+    people_allow(users->pdata[0], people_get(users->pdata[0], path, "Name"));
+    another = people_launch(harness->bus, "another");
+    harness_stop(harness, another, -1);
+    polkit_touch(harness, "go");
+    for (size_t i = 0; i < G_N_ELEMENTS(pending); i++) {
+        g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
+        ck_assert(!sd_bus_message_is_method_error(answer, NULL));
+    }
+    /* And there is room again. */
+    people_allow(users->pdata[users->len - 1],
+                 people_on_machine(users->pdata[users->len - 1], path, "GetDomainXML"));
+    polkit_end();
+}
+END_TEST
+
 START_TEST(polkit_leaving)
 {
     g_autoptr(Harness) harness = people_new_system();
@@ -164,10 +223,15 @@ START_TEST(polkit_leaving)
 END_TEST
 
 static const HarnessScenario scenarios[] = {
-    {"polkit-absent", &polkit_absent},   {"polkit-yes", &polkit_yes},
-    {"polkit-no", &polkit_no},           {"polkit-password", &polkit_password},
-    {"polkit-gone", &polkit_gone},       {"polkit-flood", &polkit_flood},
-    {"polkit-leaving", &polkit_leaving}, {NULL, NULL},
+    {"polkit-absent", &polkit_absent},
+    {"polkit-yes", &polkit_yes},
+    {"polkit-no", &polkit_no},
+    {"polkit-password", &polkit_password},
+    {"polkit-gone", &polkit_gone},
+    {"polkit-flood", &polkit_flood},
+    {"polkit-leaving", &polkit_leaving},
+    {"polkit-flood-of-many", &polkit_flood_of_many},
+    {NULL, NULL},
 };
 
 int main(int argc, char **argv)
