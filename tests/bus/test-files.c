@@ -412,6 +412,34 @@ START_TEST(chain)
 }
 END_TEST
 
+/* The largest request: more files than Linux passes with one message, of which those that do not fit go by their paths. */
+START_TEST(many_chains)
+{
+    g_auto(World) world = new_world();
+    g_autofree char *below = NULL, *request = NULL, *xml = NULL;
+    g_autoptr(GString) disks = g_string_new(NULL);
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < 16; i++) {
+        g_autofree char *name = g_strdup_printf("layer%u", i);
+        char *layer = make_qcow2(world.fixed, name, below, below ? "qcow2" : NULL);
+
+        g_free(below);
+        below = layer;
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        g_autofree char *name = g_strdup_printf("disk%u", i);
+        g_autofree char *disk = make_qcow2(world.fixed, name, below, "qcow2");
+
+        g_string_append_printf(disks, "%s{'path': <'%s'>, 'format': <'qcow2'>}", i > 0 ? ", " : "", disk);
+    }
+    xml = launched(&world, NULL, "{'arch': <'x86_64'>, 'disks': <[%s]>}", disks->str);
+    for (const char *at = xml; (at = strstr(at, "/layer")); at++)
+        n++;
+    ck_assert_uint_eq(n, 256);
+}
+END_TEST
+
 /* What the header of an image may not name. */
 static const struct {
     const char *backing, *format, *error, *words;
@@ -510,6 +538,19 @@ END_TEST
 
 /* --- A user's own viommud --- */
 
+/* It is run by the number of a descriptor, and yet has its name where processes are listed. */
+static void assert_process_is_named(const Harness *harness)
+{
+    g_autofree char *path =
+        g_strdup_printf("/proc/%d/task/%d/children", harness->daemon_pid, harness->daemon_pid);
+    g_autofree char *children = NULL, *comm = NULL, *name = NULL;
+
+    ck_assert(g_file_get_contents(path, &children, NULL, NULL));
+    comm = g_strdup_printf("/proc/%s/comm", g_strstrip(children));
+    ck_assert_msg(g_file_get_contents(comm, &name, NULL, NULL), "no %s", comm);
+    ck_assert_str_eq(name, "viommud-files\n");
+}
+
 START_TEST(own_daemon)
 {
     g_autoptr(Harness) harness = harness_new_ready();
@@ -523,6 +564,7 @@ START_TEST(own_daemon)
     missing = harness_refused(harness, "Launch", "{'boot': <{'kernel': <'/nonexistent'>}>}");
     harness_assert_error(missing, "InvalidRequest",
                          "boot.kernel '/nonexistent': it cannot be opened: No such file or directory");
+    assert_process_is_named(harness);
 }
 END_TEST
 
@@ -536,6 +578,7 @@ static const HarnessScenario scenarios[] = {
     {"files-by-descriptor", &by_descriptor},
     {"files-wrong-descriptors", &wrong_descriptors},
     {"files-chain", &chain},
+    {"files-many-chains", &many_chains},
     {"files-forged-headers", &forged_headers},
     {"files-swapped", &swapped},
     {"files-none", &none},
