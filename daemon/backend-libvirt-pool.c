@@ -4,6 +4,7 @@
 #include "daemon/backend-libvirt.h"
 
 #include <string.h>
+#include "daemon/config.h"
 
 /* The keepalive's questions within the patience; libvirtd answers them from its event loop, not from a worker. */
 #define KEEPALIVE_COUNT 5
@@ -85,7 +86,7 @@ ViommuPool *viommu_pool_new(const char *uri, unsigned size)
 
     pool->uri = g_strdup(uri);
     pool->size = MAX(size, 1);
-    pool->patience_sec = VIOMMU_BACKEND_PATIENCE_SEC;
+    pool->patience_sec = VIOMMU_CONFIG_PATIENCE_SEC;
     g_mutex_init(&pool->lock);
     g_cond_init(&pool->returned);
     g_queue_init(&pool->idle);

@@ -3,8 +3,6 @@
 #include "daemon/config-parts.h"
 
 #include <string.h>
-#include "daemon/backend.h"
-#include "daemon/config-parts.h"
 #include "lib/error.h"
 #include "lib/image.h"
 #include "lib/names.h"
@@ -541,7 +539,7 @@ ViommuConfig *viommu_config_new(void)
     config->group = g_strdup("viommu");
     config->image_directories = g_strsplit(IMAGE_DIRECTORIES, ";", -1);
     config->workers = 4;
-    config->patience_sec = VIOMMU_BACKEND_PATIENCE_SEC;
+    config->patience_sec = VIOMMU_CONFIG_PATIENCE_SEC;
     config->verify_timeout_sec = 180;
     config->launch_timeout_sec = 300;
     config->files_timeout_sec = 30;

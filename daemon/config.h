@@ -14,6 +14,9 @@
 #include "lib/policy.h"
 #include "lib/site.h"
 
+/* How long libvirt's daemon may take to answer, and to come back when it is restarted, unless set otherwise. */
+#define VIOMMU_CONFIG_PATIENCE_SEC 30u
+
 /* The longest that a proof is waited for. */
 #define VIOMMU_VERIFY_SECONDS_MAX 3600u
 

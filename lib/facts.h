@@ -3,7 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
-#include "lib/enum.h"
+#include "lib/platform.h"
 #include "lib/version.h"
 
 typedef enum ViommuFactId {

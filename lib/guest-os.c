@@ -140,3 +140,22 @@ ViommuDriver viommu_guest_os_driver(const ViommuGuestOs *os, ViommuArch arch, Vi
     }
     return VIOMMU_DRIVER_UNKNOWN;
 }
+
+/* The kernel's own names of the drivers, next to the models they drive. */
+static const struct {
+    const char *word;
+    ViommuModel model;
+} driver_words[] = {
+    {"intel-iommu", VIOMMU_MODEL_INTEL},   {"intel_iommu", VIOMMU_MODEL_INTEL},
+    {"arm-smmu-v3", VIOMMU_MODEL_SMMUV3},  {"arm_smmu_v3", VIOMMU_MODEL_SMMUV3},
+    {"virtio-iommu", VIOMMU_MODEL_VIRTIO}, {"virtio_iommu", VIOMMU_MODEL_VIRTIO},
+    {"amd-iommu", VIOMMU_MODEL_AMD},       {"amd_iommu", VIOMMU_MODEL_AMD},
+};
+
+int viommu_guest_os_driver_model(const char *word)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(driver_words); i++)
+        if (g_str_equal(driver_words[i].word, word))
+            return (int)driver_words[i].model;
+    return viommu_enum_from_string(&viommu_enum_model, word);
+}

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
-#include "lib/enum.h"
+#include "lib/platform.h"
 
 /* What a kernel has for a model. */
 typedef enum ViommuDriver {
@@ -30,3 +30,6 @@ const char *viommu_guest_os_nearest(const char *name);
 /** Row @index, for those who show the table; NULL after the last. Static. */
 const ViommuGuestOs *viommu_guest_os_row(size_t index);
 ViommuDriver viommu_guest_os_driver(const ViommuGuestOs *os, ViommuArch arch, ViommuModel model);
+/** The model that a kernel's driver drives, by the driver's name ("virtio-iommu", "arm-smmu-v3", ...) or by the
+ *  model's own; VIOMMU_UNSET: no driver of an IOMMU. */
+int viommu_guest_os_driver_model(const char *word);

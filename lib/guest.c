@@ -18,25 +18,6 @@ static const struct {
 };
 static const char waking_word[] = "intel_iommu=on";
 
-/* The kernel's own names of the drivers, next to the models they drive. */
-static const struct {
-    const char *word;
-    ViommuModel model;
-} driver_words[] = {
-    {"intel-iommu", VIOMMU_MODEL_INTEL},   {"intel_iommu", VIOMMU_MODEL_INTEL},
-    {"arm-smmu-v3", VIOMMU_MODEL_SMMUV3},  {"arm_smmu_v3", VIOMMU_MODEL_SMMUV3},
-    {"virtio-iommu", VIOMMU_MODEL_VIRTIO}, {"virtio_iommu", VIOMMU_MODEL_VIRTIO},
-    {"amd-iommu", VIOMMU_MODEL_AMD},       {"amd_iommu", VIOMMU_MODEL_AMD},
-};
-
-int viommu_guest_driver_model(const char *word)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(driver_words); i++)
-        if (g_str_equal(driver_words[i].word, word))
-            return (int)driver_words[i].model;
-    return viommu_enum_from_string(&viommu_enum_model, word);
-}
-
 static ViommuVersion least_kernel(ViommuArch arch, ViommuModel model)
 {
     static const ViommuFactId rows[VIOMMU_MODEL_LAST] = {VIOMMU_FACT_INTEL, VIOMMU_FACT_SMMUV3,
@@ -50,7 +31,7 @@ static ViommuVersion least_kernel(ViommuArch arch, ViommuModel model)
 static bool listed(char **drivers, ViommuModel model)
 {
     for (char **word = drivers; *word; word++)
-        if (viommu_guest_driver_model(*word) == (int)model)
+        if (viommu_guest_os_driver_model(*word) == (int)model)
             return true;
     return false;
 }

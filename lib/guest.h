@@ -21,5 +21,3 @@ ViommuDriver viommu_guest_driver(const ViommuGuest *guest, ViommuArch arch, Viom
 const char *viommu_guest_missing_words(const ViommuGuest *guest, ViommuArch arch, ViommuModel model);
 /** Adds a sentence (char *) to @warnings for each claim that what was read of the kernel contradicts. */
 void viommu_guest_contradictions(const ViommuGuest *guest, ViommuArch arch, GPtrArray *warnings);
-/** A word of guest.drivers: a model's name, or its kernel driver's ("virtio-iommu", "arm-smmu-v3", ...). */
-int viommu_guest_driver_model(const char *word);

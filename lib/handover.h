@@ -5,7 +5,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
-#include "lib/enum.h"
+#include "lib/request.h"
 
 /* An image that another one is based on. */
 typedef struct ViommuHandoverBacking {

@@ -5,7 +5,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
-#include "lib/enum.h"
+#include "lib/platform.h"
 #include "lib/facts.h"
 #include "lib/site-record.h"
 #include "lib/topology.h"

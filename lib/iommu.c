@@ -8,6 +8,8 @@
 #include "lib/iommu-rules.h"
 #include "lib/selector.h"
 
+VIOMMU_ENUM_DEFINE(verdict, "verdict", VIOMMU_VERDICT_LAST, "chosen", "possible", "refused");
+
 static const ViommuModel site_orders[VIOMMU_ORDER_LAST][VIOMMU_MODEL_LAST] = {
     [VIOMMU_ORDER_NATIVE] = {VIOMMU_MODEL_INTEL, VIOMMU_MODEL_SMMUV3, VIOMMU_MODEL_VIRTIO, VIOMMU_MODEL_AMD},
     [VIOMMU_ORDER_VIRTIO] = {VIOMMU_MODEL_VIRTIO, VIOMMU_MODEL_INTEL, VIOMMU_MODEL_SMMUV3, VIOMMU_MODEL_AMD},

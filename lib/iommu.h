@@ -10,6 +10,14 @@
 #include "lib/policy.h"
 #include "lib/request.h"
 
+typedef enum ViommuVerdict {
+    VIOMMU_VERDICT_CHOSEN,
+    VIOMMU_VERDICT_POSSIBLE,
+    VIOMMU_VERDICT_REFUSED,
+    VIOMMU_VERDICT_LAST,
+} ViommuVerdict;
+extern const ViommuEnum viommu_enum_verdict;
+
 /* Why: one sentence by one rule. */
 typedef struct ViommuReason {
     int model;        /* ViommuModel it speaks of, or VIOMMU_MODEL_NONE for the machine as a whole */

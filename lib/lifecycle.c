@@ -2,6 +2,14 @@
 /* lifecycle: the transition table.  What is not in it means nothing in that state. */
 #include "lib/lifecycle.h"
 
+VIOMMU_ENUM_DEFINE(state, "state", VIOMMU_STATE_LAST, "planning", "defining", "starting", "running",
+                   "stopping", "stopped", "failed");
+VIOMMU_ENUM_DEFINE(result, "result", VIOMMU_RESULT_LAST, "none", "shutdown", "crashed", "panicked", "stopped",
+                   "lost", "failed", "expired");
+VIOMMU_ENUM_DEFINE(event, "event", VIOMMU_EVENT_LAST, "planned", "defined", "started", "launch-failed",
+                   "stop-requested", "guest-ended", "guest-crashed", "guest-panicked", "vanished", "removed",
+                   "stop-failed", "expired", "reaped");
+
 typedef struct Cell {
     bool known;
     ViommuTransition next;

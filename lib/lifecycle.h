@@ -5,6 +5,33 @@
 #include <stdbool.h>
 #include "lib/enum.h"
 
+/* Where a machine stands. */
+typedef enum ViommuState {
+    VIOMMU_STATE_PLANNING,
+    VIOMMU_STATE_DEFINING,
+    VIOMMU_STATE_STARTING,
+    VIOMMU_STATE_RUNNING,
+    VIOMMU_STATE_STOPPING, /* asked to end; the domain is being destroyed and undefined */
+    VIOMMU_STATE_STOPPED,  /* the guest ended by itself; its domain is kept until Stop */
+    VIOMMU_STATE_FAILED,   /* it never ran; everything made so far is undone */
+    VIOMMU_STATE_LAST,
+} ViommuState;
+extern const ViommuEnum viommu_enum_state;
+
+/* How it ended. */
+typedef enum ViommuResult {
+    VIOMMU_RESULT_NONE,     /* it has not ended */
+    VIOMMU_RESULT_SHUTDOWN, /* the guest powered itself off */
+    VIOMMU_RESULT_CRASHED,  /* QEMU died, or somebody else ended it */
+    VIOMMU_RESULT_PANICKED, /* the guest's kernel gave up, and said so */
+    VIOMMU_RESULT_STOPPED,  /* a client asked for it */
+    VIOMMU_RESULT_LOST,     /* the domain vanished behind our back */
+    VIOMMU_RESULT_FAILED,   /* the launch failed */
+    VIOMMU_RESULT_EXPIRED,  /* its lease ended, or the client that it was bound to left */
+    VIOMMU_RESULT_LAST,
+} ViommuResult;
+extern const ViommuEnum viommu_enum_result;
+
 typedef enum ViommuEvent {
     VIOMMU_EVENT_PLANNED,        /* a plan was made: define it */
     VIOMMU_EVENT_DEFINED,        /* libvirt has the domain: start it */

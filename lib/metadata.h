@@ -8,6 +8,7 @@
 
 #include <glib.h>
 #include "lib/enum.h"
+#include "lib/lifecycle.h"
 #include "lib/plan.h"
 #include "lib/xmlw.h"
 

@@ -9,6 +9,9 @@
 #include "lib/plan-build.h"
 #include "lib/plan-hostdevs.h"
 
+VIOMMU_ENUM_DEFINE(cpu_mode, "CPU mode", VIOMMU_CPU_MODE_LAST, "host-passthrough", "maximum", "custom",
+                   "default");
+
 #define REFUSE(code)                                                                         \
     g_autofree char *text = NULL;                                                            \
     va_list arguments;                                                                       \

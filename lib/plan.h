@@ -11,6 +11,16 @@
 #include "lib/policy.h"
 #include "lib/request.h"
 
+/* How the guest's CPU is described to libvirt. */
+typedef enum ViommuCpuMode {
+    VIOMMU_CPU_MODE_HOST_PASSTHROUGH,
+    VIOMMU_CPU_MODE_MAXIMUM, /* libvirt 7.1.0 */
+    VIOMMU_CPU_MODE_CUSTOM,  /* cpu_model of the plan */
+    VIOMMU_CPU_MODE_DEFAULT, /* no <cpu> element */
+    VIOMMU_CPU_MODE_LAST,
+} ViommuCpuMode;
+extern const ViommuEnum viommu_enum_cpu_mode;
+
 /* An image that a disk's is based on. */
 typedef struct ViommuPlanBacking {
     char *path;

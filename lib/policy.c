@@ -4,6 +4,10 @@
 
 #include "lib/quantity.h"
 
+VIOMMU_ENUM_DEFINE(order, "order of preference", VIOMMU_ORDER_LAST, "native", "virtio");
+VIOMMU_ENUM_DEFINE(agent_use, "use of agents", VIOMMU_AGENT_LAST, "auto", "yes", "no");
+VIOMMU_ENUM_DEFINE(confinement, "confinement", VIOMMU_CONFINEMENT_LAST, "required", "warn", "off");
+
 void viommu_policy_init(ViommuPolicy *policy)
 {
     *policy = (ViommuPolicy){

@@ -2,8 +2,34 @@
 /* policy: the site's preferences, as plain data with defaults.  Does not know where they were configured. */
 #pragma once
 
-#include "lib/enum.h"
+#include "lib/platform.h"
 #include "lib/site.h"
+
+/* Order of preference among candidates: a site's setting. */
+typedef enum ViommuOrder {
+    VIOMMU_ORDER_NATIVE, /* intel, smmuv3, then virtio */
+    VIOMMU_ORDER_VIRTIO, /* virtio, then intel, smmuv3 */
+    VIOMMU_ORDER_LAST,
+} ViommuOrder;
+extern const ViommuEnum viommu_enum_order;
+
+/* What becomes of guests' agents: a site's setting. */
+typedef enum ViommuAgentUse {
+    VIOMMU_AGENT_AUTO, /* on the system bus others than root have them where libvirt survives what they say */
+    VIOMMU_AGENT_YES,
+    VIOMMU_AGENT_NO, /* none is asked, and others than root have no channel for one */
+    VIOMMU_AGENT_LAST,
+} ViommuAgentUse;
+extern const ViommuEnum viommu_enum_agent_use;
+
+/* What is done where nothing confines guests beyond their user's rights: a site's setting. */
+typedef enum ViommuConfinement {
+    VIOMMU_CONFINEMENT_REQUIRED, /* nothing is launched */
+    VIOMMU_CONFINEMENT_WARN,
+    VIOMMU_CONFINEMENT_OFF,
+    VIOMMU_CONFINEMENT_LAST,
+} ViommuConfinement;
+extern const ViommuEnum viommu_enum_confinement;
 
 typedef struct ViommuPolicy {
     ViommuOrder order;             /* among candidates of an automatic choice */

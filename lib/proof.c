@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+VIOMMU_ENUM_DEFINE(proof, "verdict on a proof", VIOMMU_PROOF_LAST, "proven", "pending", "disproved");
+
 /* --- Reading --- */
 
 #define VALUE_MAX 4096u

@@ -6,7 +6,16 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include "lib/enum.h"
+#include "lib/platform.h"
+
+/* What a guest says of its IOMMU. */
+typedef enum ViommuProofVerdict {
+    VIOMMU_PROOF_PROVEN,
+    VIOMMU_PROOF_PENDING,   /* not yet: it may still come */
+    VIOMMU_PROOF_DISPROVED, /* and waiting changes nothing */
+    VIOMMU_PROOF_LAST,
+} ViommuProofVerdict;
+extern const ViommuEnum viommu_enum_proof;
 
 #define VIOMMU_REPORT_BEGIN "viommu-report begin"
 #define VIOMMU_REPORT_END   "viommu-report end"

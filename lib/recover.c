@@ -2,6 +2,8 @@
 /* recover: what was intended and what is there, to a decision. */
 #include "lib/recover.h"
 
+VIOMMU_ENUM_DEFINE(recovery, "recovery", VIOMMU_RECOVERY_LAST, "adopt", "undo", "report");
+
 ViommuRecovery viommu_recover_decide(const ViommuMetadata *metadata, bool active, bool paused,
                                      ViommuState *ret_state)
 {

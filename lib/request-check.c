@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/error.h"
-#include "lib/guest.h"
+#include "lib/guest-os.h"
 #include "lib/names.h"
 #include "lib/nearest.h"
 #include "lib/quantity.h"
@@ -263,7 +263,7 @@ static bool check_guest(const ViommuRequest *request, GError **error)
     for (char **word = request->guest.drivers; word && *word; word++) {
         const char *near;
 
-        if (viommu_guest_driver_model(*word) != VIOMMU_UNSET)
+        if (viommu_guest_os_driver_model(*word) != VIOMMU_UNSET)
             continue;
         near = viommu_nearest(*word, viommu_enum_model.words, VIOMMU_MODEL_LAST);
         invalid(error, "guest.drivers: '%s' is not an IOMMU driver; %s%s%s", *word,

@@ -4,6 +4,14 @@
 #include "lib/quantity.h"
 #include "lib/request-check.h"
 
+VIOMMU_ENUM_DEFINE(wait, "phase to wait for", VIOMMU_WAIT_LAST, "planned", "started", "verified");
+VIOMMU_ENUM_DEFINE(bind, "bond", VIOMMU_BIND_LAST, "none", "client");
+VIOMMU_ENUM_DEFINE(disk_format, "disk format", VIOMMU_DISK_FORMAT_LAST, "raw", "qcow2");
+VIOMMU_ENUM_DEFINE(disk_bus, "disk bus", VIOMMU_DISK_BUS_LAST, "virtio", "scsi", "sata");
+VIOMMU_ENUM_DEFINE(network_type, "network type", VIOMMU_NETWORK_TYPE_LAST, "user", "network", "bridge");
+VIOMMU_ENUM_DEFINE(network_model, "network model", VIOMMU_NETWORK_MODEL_LAST, "virtio", "e1000e");
+VIOMMU_ENUM_DEFINE(iommufd, "use of iommufd", VIOMMU_IOMMUFD_LAST, "auto", "yes", "no");
+
 #define IN(dict, member) (offsetof(ViommuRequest, dict.member) - offsetof(ViommuRequest, dict))
 
 /* Far above any machine, and small enough that sums of a few sizes fit 64 bits. */

@@ -5,9 +5,64 @@
 
 #include <glib.h>
 #include <stdbool.h>
-#include "lib/enum.h"
+#include "lib/platform.h"
 #include "lib/fields.h"
 #include "lib/version.h"
+
+typedef enum ViommuWait {
+    VIOMMU_WAIT_PLANNED,
+    VIOMMU_WAIT_STARTED,
+    VIOMMU_WAIT_VERIFIED, /* the guest has shown that its IOMMU works */
+    VIOMMU_WAIT_LAST,
+} ViommuWait;
+extern const ViommuEnum viommu_enum_wait;
+
+/* What a machine's life is bound to, beside its lease's end. */
+typedef enum ViommuBind {
+    VIOMMU_BIND_NONE,
+    VIOMMU_BIND_CLIENT, /* the bus connection that launched it */
+    VIOMMU_BIND_LAST,
+} ViommuBind;
+extern const ViommuEnum viommu_enum_bind;
+
+typedef enum ViommuDiskFormat {
+    VIOMMU_DISK_FORMAT_RAW,
+    VIOMMU_DISK_FORMAT_QCOW2,
+    VIOMMU_DISK_FORMAT_LAST,
+} ViommuDiskFormat;
+extern const ViommuEnum viommu_enum_disk_format;
+
+typedef enum ViommuDiskBus {
+    VIOMMU_DISK_BUS_VIRTIO,
+    VIOMMU_DISK_BUS_SCSI, /* on a virtio-scsi controller */
+    VIOMMU_DISK_BUS_SATA, /* never read-only: libvirt refuses that */
+    VIOMMU_DISK_BUS_LAST,
+} ViommuDiskBus;
+extern const ViommuEnum viommu_enum_disk_bus;
+
+typedef enum ViommuNetworkType {
+    VIOMMU_NETWORK_TYPE_USER,
+    VIOMMU_NETWORK_TYPE_NETWORK,
+    VIOMMU_NETWORK_TYPE_BRIDGE,
+    VIOMMU_NETWORK_TYPE_LAST,
+} ViommuNetworkType;
+extern const ViommuEnum viommu_enum_network_type;
+
+typedef enum ViommuNetworkModel {
+    VIOMMU_NETWORK_MODEL_VIRTIO,
+    VIOMMU_NETWORK_MODEL_E1000E,
+    VIOMMU_NETWORK_MODEL_LAST,
+} ViommuNetworkModel;
+extern const ViommuEnum viommu_enum_network_model;
+
+/* What an assigned device reaches the host's IOMMU through. */
+typedef enum ViommuIommufd {
+    VIOMMU_IOMMUFD_AUTO,
+    VIOMMU_IOMMUFD_YES,
+    VIOMMU_IOMMUFD_NO, /* a VFIO container */
+    VIOMMU_IOMMUFD_LAST,
+} ViommuIommufd;
+extern const ViommuEnum viommu_enum_iommufd;
 
 /* Of assigned devices; each has a root port. */
 #define VIOMMU_HOSTDEVS_MAX 32u

@@ -6,6 +6,8 @@
 
 #include "lib/error.h"
 
+VIOMMU_ENUM_DEFINE(in_use, "rule for devices in use", VIOMMU_IN_USE_LAST, "refuse", "root");
+
 #define HEX     "0123456789abcdefABCDEF"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

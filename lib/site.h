@@ -8,6 +8,14 @@
 #include <stdint.h>
 #include "lib/topology.h"
 
+/* Who may have a device that the host itself uses. */
+typedef enum ViommuInUse {
+    VIOMMU_IN_USE_REFUSE, /* nobody */
+    VIOMMU_IN_USE_ROOT,
+    VIOMMU_IN_USE_LAST,
+} ViommuInUse;
+extern const ViommuEnum viommu_enum_in_use;
+
 /* The longest name of a [device NAME]. */
 #define VIOMMU_SITE_NAME_MAX 63u
 

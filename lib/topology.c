@@ -6,6 +6,10 @@
 
 #include "lib/topology-parts.h"
 
+VIOMMU_ENUM_DEFINE(iommu_kind, "kind of IOMMU", VIOMMU_IOMMU_KIND_LAST, "intel", "amd", "smmuv3", "smmu",
+                   "virtio", "other");
+VIOMMU_ENUM_DEFINE(table_state, "state of a table", VIOMMU_TABLE_STATE_LAST, "good", "broken", "unread");
+
 #define FIELDS_OF(name, type)                                                                         \
     const ViommuFields viommu_topology_##name##_fields = {name##_fields, G_N_ELEMENTS(name##_fields), \
                                                           sizeof(type), -1}

@@ -10,6 +10,27 @@
 #include "lib/fields.h"
 #include "lib/version.h"
 
+/* What translates the host's own devices, by the kernel's driver. */
+typedef enum ViommuIommuKind {
+    VIOMMU_IOMMU_KIND_INTEL,
+    VIOMMU_IOMMU_KIND_AMD,
+    VIOMMU_IOMMU_KIND_SMMUV3,
+    VIOMMU_IOMMU_KIND_SMMU,   /* version 1 or 2 */
+    VIOMMU_IOMMU_KIND_VIRTIO, /* the host is a guest itself */
+    VIOMMU_IOMMU_KIND_OTHER,
+    VIOMMU_IOMMU_KIND_LAST,
+} ViommuIommuKind;
+extern const ViommuEnum viommu_enum_iommu_kind;
+
+/* What a table of the firmware is worth. */
+typedef enum ViommuTableState {
+    VIOMMU_TABLE_STATE_GOOD,   /* it describes at least one IOMMU */
+    VIOMMU_TABLE_STATE_BROKEN, /* it is there and describes none; its problem says why */
+    VIOMMU_TABLE_STATE_UNREAD, /* it is there, but only root may read it */
+    VIOMMU_TABLE_STATE_LAST,
+} ViommuTableState;
+extern const ViommuEnum viommu_enum_table_state;
+
 /* What a recording holds at most; the rest of a larger machine is left out. */
 #define VIOMMU_TOPOLOGY_DEVICES_MAX 4096
 #define VIOMMU_TOPOLOGY_IOMMUS_MAX  256

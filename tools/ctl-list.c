@@ -2,7 +2,7 @@
 /* viommuctl list and show: machines as tables, or as JSON with the names of the bus. */
 #include <string.h>
 
-#include "lib/enum.h"
+#include "lib/lifecycle.h"
 #include "lib/names.h"
 #include "lib/quantity.h"
 #include "tools/ctl-machine.h"

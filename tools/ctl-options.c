@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "lib/enum.h"
+#include "lib/policy.h"
+#include "lib/request.h"
 #include "lib/nearest.h"
 #include "tools/failure.h"
 

@@ -33,6 +33,16 @@ def complaints(name, text):
             yield f"line {number}: a tab"
 
 
+def tables_of_words():
+    """Every table of words is walked by the test of words."""
+    defined = {match for path in (ROOT / "lib").rglob("*.c")
+               for match in re.findall(r"^VIOMMU_ENUM_DEFINE\((\w+),", path.read_text(), re.M)}
+    test = (ROOT / "tests/unit/test-words.c").read_text()
+    walked = set(re.findall(r"&viommu_enum_(\w+)[,}]", re.search(r" tables\[\] = \{(.*?)\};", test, re.S).group()))
+    for name in sorted(defined ^ walked):
+        yield f"tests/unit/test-words.c: its list of tables and those of lib/ differ in '{name}'"
+
+
 def main():
     files = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"],
                            capture_output=True, text=True, check=True).stdout.splitlines()
@@ -47,6 +57,7 @@ def main():
             continue
         read += 1
         found += [f"{name}: {complaint}" for complaint in complaints(name, text)]
+    found += tables_of_words()
     if not read:
         sys.exit("no files found: is this a git checkout?")
     print("\n".join(found) or f"{read} files are in order")

@@ -5,6 +5,7 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 #include "lib/fields.h"
+#include "lib/request.h"
 #include "lib/quantity.h"
 #include "lib/version.h"
 

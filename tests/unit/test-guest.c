@@ -105,10 +105,10 @@ END_TEST
 START_TEST(words_of_guests)
 {
     for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
-        ck_assert_int_eq(viommu_guest_driver_model(viommu_model_to_string((ViommuModel)model)), model);
-    ck_assert_int_eq(viommu_guest_driver_model("arm-smmu-v3"), VIOMMU_MODEL_SMMUV3);
-    ck_assert_int_eq(viommu_guest_driver_model("amd_iommu"), VIOMMU_MODEL_AMD);
-    ck_assert_int_eq(viommu_guest_driver_model("vfio"), VIOMMU_UNSET);
+        ck_assert_int_eq(viommu_guest_os_driver_model(viommu_model_to_string((ViommuModel)model)), model);
+    ck_assert_int_eq(viommu_guest_os_driver_model("arm-smmu-v3"), VIOMMU_MODEL_SMMUV3);
+    ck_assert_int_eq(viommu_guest_os_driver_model("amd_iommu"), VIOMMU_MODEL_AMD);
+    ck_assert_int_eq(viommu_guest_os_driver_model("vfio"), VIOMMU_UNSET);
 
     ck_assert_str_eq(viommu_guest_os_find("bookworm")->name, "debian12");
     ck_assert_str_eq(viommu_guest_os_find("debian-unstable")->name, "debiansid");

@@ -4,19 +4,36 @@
 
 #include <string.h>
 #include "lib/enum.h"
+#include "lib/iommu.h"
+#include "lib/lifecycle.h"
 #include "lib/names.h"
 #include "lib/nearest.h"
+#include "lib/plan.h"
 #include "lib/policy.h"
+#include "lib/proof.h"
 #include "lib/quantity.h"
+#include "lib/recover.h"
+#include "lib/request.h"
+#include "lib/topology.h"
 #include "lib/traits.h"
+
+/* All tables of lib/; lint holds the list against the sources. */
+static const ViommuEnum *const tables[] = {
+    &viommu_enum_accelerator,  &viommu_enum_agent_use, &viommu_enum_arch,        &viommu_enum_bind,
+    &viommu_enum_confinement,  &viommu_enum_cpu_mode,  &viommu_enum_disk_bus,    &viommu_enum_disk_format,
+    &viommu_enum_event,        &viommu_enum_family,    &viommu_enum_firmware,    &viommu_enum_in_use,
+    &viommu_enum_iommu_kind,   &viommu_enum_iommufd,   &viommu_enum_model,       &viommu_enum_network_model,
+    &viommu_enum_network_type, &viommu_enum_order,     &viommu_enum_proof,       &viommu_enum_recovery,
+    &viommu_enum_result,       &viommu_enum_state,     &viommu_enum_table_state, &viommu_enum_verdict,
+    &viommu_enum_wait,
+};
 
 START_TEST(every_word_both_ways)
 {
     g_autoptr(GHashTable) nouns = g_hash_table_new(g_str_hash, g_str_equal);
-    size_t tables = 0;
 
-    for (const ViommuEnum *const *next = viommu_enum_all; *next; next++, tables++) {
-        const ViommuEnum *table = *next;
+    for (size_t i = 0; i < G_N_ELEMENTS(tables); i++) {
+        const ViommuEnum *table = tables[i];
         g_autofree char *list = viommu_enum_list(table);
         g_auto(GStrv) words = g_strsplit(list, ", ", -1);
 
@@ -38,7 +55,6 @@ START_TEST(every_word_both_ways)
         ck_assert_int_eq(viommu_enum_from_string(table, ""), VIOMMU_UNSET);
         ck_assert_int_eq(viommu_enum_from_string(table, NULL), VIOMMU_UNSET);
     }
-    ck_assert_uint_eq(tables, 25);
 }
 END_TEST
 
