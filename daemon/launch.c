@@ -203,7 +203,7 @@ static void on_undone(const GError *error, void *userdata)
     ViommuLaunch *launch = userdata;
     const ViommuLogFields fields = log_fields(launch);
 
-    if (error)
+    if (error && viommu_journal_may_tell(launch->owner_uid))
         viommu_log_error(LOG_ERR, &fields, error, "undoing a failed launch");
     launch->undoing = false;
     wind_up(launch, error);
@@ -255,8 +255,9 @@ static void give_up(ViommuLaunch *launch)
             &launch->error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
             "machine '%s' was not launched within %u s ('launch-timeout' in [daemon]); viommud waited %s",
             launch->name, launch->context.timeout_sec, steps[launch->step].waits);
-    viommu_log(LOG_WARNING, &fields, "The launch of machine '%s' is given up; viommud still waits %s",
-               launch->name, steps[launch->step].waits);
+    if (viommu_journal_may_tell(launch->owner_uid))
+        viommu_log(LOG_WARNING, &fields, "The launch of machine '%s' is given up; viommud still waits %s",
+                   launch->name, steps[launch->step].waits);
     launch->hung = true;
     g_atomic_int_set(&launch->given_up, 1);
     if (launch->job)
@@ -499,7 +500,8 @@ static void note_warning(ViommuLaunch *launch)
 {
     const ViommuLogFields fields = log_fields(launch);
 
-    viommu_log(LOG_WARNING, &fields, "machine '%s': %s", launch->name, launch->late_warning);
+    if (viommu_journal_may_tell(launch->owner_uid))
+        viommu_log(LOG_WARNING, &fields, "machine '%s': %s", launch->name, launch->late_warning);
     viommu_metadata_add_warning(launch->metadata, launch->late_warning);
 }
 

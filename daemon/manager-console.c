@@ -4,6 +4,7 @@
 #include "daemon/manager-parts.h"
 
 #include "daemon/console-log.h"
+#include "daemon/journal.h"
 #include "daemon/log.h"
 #include "lib/error.h"
 
@@ -154,7 +155,9 @@ void viommu_manager_console_ends(ViommuManager *manager, ViommuMachine *machine,
         error = g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "machine '%s': %s", machine->name,
                             news->detail ? news->detail : "the guest is gone");
         full = viommu_manager_with_tail(machine, error);
-        viommu_log_error(LOG_NOTICE, &fields, full, "a guest ended");
+        /* That it ended is always written; its words are the guest's, and KiBs of them. */
+        viommu_log_error(LOG_NOTICE, &fields, viommu_journal_may_tell(machine->owner_uid) ? full : error,
+                         "a guest ended");
         viommu_registry_fail(manager->registry, machine, full);
     }
     if (machine->console) {

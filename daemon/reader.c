@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "daemon/journal.h"
 #include "daemon/log.h"
 #include "daemon/reader-words.h"
 #include "daemon/wire.h"
@@ -220,7 +221,7 @@ static int on_end(sd_event_source *source, int fd, uint32_t events, void *userda
     g_autofree char *uid = g_strdup_printf("%u", hung->uid);
     const ViommuLogFields fields = {.owner_uid = uid};
 
-    if (seconds >= 1)
+    if (seconds >= 1 && viommu_journal_may_tell(hung->uid))
         viommu_log(LOG_NOTICE, &fields,
                    "A process that hung at files of user %s has ended, %.0f s after it was killed", uid,
                    seconds);

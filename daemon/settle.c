@@ -143,9 +143,9 @@ static void undo_done(void *data)
     ViommuLogFields fields = {.machine_name = undo->name, .machine_uuid = undo->uuid};
     const ViommuJournalSubject subject = {undo->name, undo->uuid, &undo->owner_uid};
 
-    if (undo->error)
+    if (undo->error && viommu_journal_may_tell(undo->owner_uid))
         viommu_log_error(LOG_ERR, &fields, undo->error, "removing what a cut short launch or stop left");
-    else
+    else if (!undo->error)
         viommu_journal_undone(&subject);
     if (!undo->error) {
         g_hash_table_remove(undo->settle->owed, undo->uuid);
@@ -197,7 +197,7 @@ static void marking_done(void *data)
     Marking *marking = data;
     ViommuLogFields fields = {.machine_uuid = marking->uuid};
 
-    if (marking->error)
+    if (marking->error && viommu_journal_may_tell(UINT32_MAX))
         viommu_log_error(LOG_WARNING, &fields, marking->error, "noting that a machine has started");
     g_free(marking->uuid);
     g_clear_error(&marking->error);

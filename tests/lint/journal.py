@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Who may write to the journal without asking whether he may: every other line is asked for, so that nobody has it written without end."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
+
+# What no caller and no guest can bring about again and again, and what becomes of machines: FILE FUNCTION: why.
+FREE = {
+    "journal.c tell_left_out": "once a minute, or with a line that may be written",
+    "journal.c viommu_journal_launched": "what becomes of machines",
+    "journal.c viommu_journal_lease_ended": "what becomes of machines",
+    "journal.c viommu_journal_found": "once for each machine after a start",
+    "journal.c viommu_journal_foreign": "once for each machine after a start",
+    "journal.c viommu_journal_orphaned": "once for each machine",
+    "journal.c viommu_journal_undone": "once for each domain that was left",
+    "journal.c viommu_journal_left_alone": "once for each domain, and settle.c bounds them",
+    "journal.c viommu_journal_agent_broke": "agents.c: once for each machine, and twice for each user",
+    "verify.c settle_question": "the same",
+    "manager-stop.c on_stop": "what becomes of machines",
+    "manager-console.c viommu_manager_console_ends": "what becomes of machines; the guest's words are asked for",
+    "launch.c set_deadline": "only without memory",
+    "leases.c set_timer": "only without memory",
+    "manager.c on_adoption_too_slow": "once for each start",
+    "manager.c on_host_learnt": "once for each connection to libvirt",
+    "manager.c set_connected": "once for each connection to libvirt",
+    "service.c": "the start and the end",
+}
+CALL = re.compile(r"\bviommu_log(_error)?\(")
+ASKED = re.compile(r"\b(viommu_journal_)?may_tell\(")
+FUNCTION = re.compile(r"^[A-Za-z].*?\b(\w+)\(")
+# As far above a line as the question may stand.
+NEAR = 7
+
+
+def lines_of(path):
+    text = re.sub(r"/\*.*?\*/", lambda match: "\n" * match.group().count("\n"), path.read_text(), flags=re.S)
+    function, above = "", []
+    for number, line in enumerate(text.splitlines(), 1):
+        if FUNCTION.match(line):
+            function, above = FUNCTION.match(line).group(1), []
+        above.append(line)
+        if CALL.search(line) and line.startswith(" "):
+            yield number, function, "\n".join(above[-NEAR:])
+
+
+def main():
+    failures, used, checked = [], set(), 0
+    for path in sorted((ROOT / "daemon").glob("*.c")):
+        if path.name in ("log.c", "bus-log.c"):
+            continue
+        for number, function, near in lines_of(path):
+            checked += 1
+            key = path.name if path.name in FREE else f"{path.name} {function}"
+            if key in FREE:
+                used.add(key)
+            elif not ASKED.search(near):
+                failures.append(f"daemon/{path.name}:{number}: {function}() writes to the journal: ask viommu_journal_may_tell() "
+                                "before, or say in tests/lint/journal.py why nobody can have it written without end")
+    failures += [f"tests/lint/journal.py: '{key}' writes nothing" for key in FREE if key not in used]
+    print("\n".join(failures) or f"{checked} lines: {len(used)} places need not ask, the others do")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
