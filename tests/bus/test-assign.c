@@ -47,21 +47,6 @@ static void use_devices(const Host *host)
     host_add_file(host, "proc/1/net/route", "Iface");
 }
 
-static void make_hardware(const char *directory)
-{
-    static const uint64_t base = 0xfed90000;
-    const Host host = {directory};
-
-    host_add_acpi(&host);
-    host_set_kernel(&host, "6.12.43");
-    host_add_dmar(&host, &base, 1);
-    host_add_iommu(&host, &(HostIommu){.name = "dmar0", .cap = "8d2078c106f0466"});
-    for (size_t i = 0; i < G_N_ELEMENTS(devices); i++)
-        host_add_device(&host, &devices[i]);
-    host_add_vfio(&host, false);
-    use_devices(&host);
-}
-
 /* A system's viommud on that hardware, which it has seen. */
 static Harness *new_site(const char *configuration)
 {
@@ -72,8 +57,10 @@ static Harness *new_site(const char *configuration)
                                               group, configuration),
                     *option = g_strconcat("--root=", root, NULL);
     const char *const options[] = {"--system", "--connect=test:///default", option, NULL};
+    const Host host = {root};
 
-    make_hardware(root);
+    host_add_assignable(&host, devices, G_N_ELEMENTS(devices));
+    use_devices(&host);
     harness_configure(harness, config);
     harness_start(harness, options);
     people_allow(harness->bus, harness_request(harness->bus, "Plan", "{'arch': <'x86_64'>}"));

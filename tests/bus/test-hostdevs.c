@@ -26,20 +26,6 @@ static const HostDevice devices[] = {
     {"0000:03:00.1", 0x10de, 0x10f9, 0x040300, NULL, "0000:00:1c.2", "dmar0", 8, 0, NULL},
 };
 
-static void make_hardware(const Harness *harness, const char *directory)
-{
-    static const uint64_t base = 0xfed90000;
-    const Host host = {directory};
-
-    host_add_acpi(&host);
-    host_set_kernel(&host, "6.12.43");
-    host_add_dmar(&host, &base, 1);
-    host_add_iommu(&host, &(HostIommu){.name = "dmar0", .cap = "8d2078c106f0466"});
-    for (size_t i = 0; i < G_N_ELEMENTS(devices); i++)
-        host_add_device(&host, &devices[i]);
-    host_add_vfio(&host, false);
-}
-
 /* A viommud of @uri, on that hardware. */
 static void start(Harness *harness, const char *uri)
 {
@@ -47,9 +33,10 @@ static void start(Harness *harness, const char *uri)
     g_autofree char *connect = g_strconcat("--connect=", uri, NULL),
                     *option = g_strconcat("--root=", root, NULL);
     const char *const options[] = {"--user", connect, option, NULL};
+    const Host host = {root};
 
     if (!g_file_test(root, G_FILE_TEST_EXISTS))
-        make_hardware(harness, root);
+        host_add_assignable(&host, devices, G_N_ELEMENTS(devices));
     /* The test driver's host has 3 GiB, and each of these guests may lock one and a little. */
     harness_configure(harness, "[limits]\nlocked-memory-reserve=0 B\n");
     harness_start(harness, options);

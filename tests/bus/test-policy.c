@@ -70,20 +70,6 @@ static const HostDevice devices[] = {
     {"0000:06:00.1", 0x144d, 0xa808, 0x010802, "nvme", "0000:00:1c.5", "dmar0", 11, 0, NULL},
 };
 
-static void make_hardware(const char *directory)
-{
-    static const uint64_t base = 0xfed90000;
-    const Host host = {directory};
-
-    host_add_acpi(&host);
-    host_set_kernel(&host, "6.12.43");
-    host_add_dmar(&host, &base, 1);
-    host_add_iommu(&host, &(HostIommu){.name = "dmar0", .cap = "8d2078c106f0466"});
-    for (size_t i = 0; i < G_N_ELEMENTS(devices); i++)
-        host_add_device(&host, &devices[i]);
-    host_add_vfio(&host, false);
-}
-
 /* A system's viommud on that hardware, with more of a configuration. */
 static Harness *new_site(const char *configuration)
 {
@@ -93,8 +79,9 @@ static Harness *new_site(const char *configuration)
                                               group, configuration),
                     *option = g_strconcat("--root=", root, NULL);
     const char *const options[] = {"--system", "--connect=test:///default", option, NULL};
+    const Host host = {root};
 
-    make_hardware(root);
+    host_add_assignable(&host, devices, G_N_ELEMENTS(devices));
     harness_configure(harness, config);
     harness_start(harness, options);
     return harness;

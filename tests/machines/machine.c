@@ -200,6 +200,19 @@ void host_set_kernel(const Host *host, const char *release)
     host_add_file(host, "proc/swaps", "");
 }
 
+void host_add_assignable(const Host *host, const HostDevice *devices, size_t n)
+{
+    static const uint64_t base = 0xfed90000;
+
+    host_add_acpi(host);
+    host_set_kernel(host, "6.12.43");
+    host_add_dmar(host, &base, 1);
+    host_add_iommu(host, &(HostIommu){.name = "dmar0", .cap = "8d2078c106f0466"});
+    for (size_t i = 0; i < n; i++)
+        host_add_device(host, &devices[i]);
+    host_add_vfio(host, false);
+}
+
 void host_set_command_line(const Host *host, const char *text)
 {
     add_line(host, "proc", "cmdline", "%s", text);

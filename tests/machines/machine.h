@@ -52,6 +52,8 @@ void host_add_huge_pages(const Host *host, int node, uint64_t size_kib, unsigned
 void host_add_vfio(const Host *host, bool iommufd);
 /** @release as uname says it.  This kernel's mounts, swap and network can be seen, and there are none. */
 void host_set_kernel(const Host *host, const char *release);
+/** A machine that can give away @devices, which are behind its one IOMMU, "dmar0": firmware, kernel and VFIO. */
+void host_add_assignable(const Host *host, const HostDevice *devices, size_t n);
 void host_set_command_line(const Host *host, const char *text);
 void host_set_locked_limit(const Host *host, int pid, const char *soft, const char *hard);
 
