@@ -163,6 +163,30 @@ static GVariant *unwrap(GVariant *value)
     }
 }
 
+/* Where the first control character stands, or the end. */
+static size_t control_at(const char *text)
+{
+    size_t i = 0;
+
+    while (text[i] && (unsigned char)text[i] >= 0x20 && text[i] != 0x7f)
+        i++;
+    return i;
+}
+
+/* U+FFFE and U+FFFF: valid UTF-8, but no XML. */
+static bool has_noncharacters(const char *text)
+{
+    return strstr(text, "\xef\xbf\xbe") || strstr(text, "\xef\xbf\xbf");
+}
+
+bool viommu_fields_is_text(const char *text)
+{
+    size_t length = strlen(text);
+
+    return length > 0 && length <= VIOMMU_FIELDS_TEXT_MAX && g_utf8_validate(text, (gssize)length, NULL) &&
+           control_at(text) == length && !has_noncharacters(text);
+}
+
 /* A string that may stand in XML, in a log and in a message; NULL on failure. */
 static const char *read_text(const ViommuField *field, GVariant *value, const Place *place, GError **error)
 {
@@ -183,15 +207,12 @@ static const char *read_text(const ViommuField *field, GVariant *value, const Pl
              VIOMMU_FIELDS_TEXT_MAX);
         return NULL;
     }
-    for (size_t i = 0; i < length; i++) {
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
-            fail(place, error, "must not hold control characters, but has 0x%02x at byte %zu",
-                 (unsigned)text[i], i);
-            return NULL;
-        }
+    if (control_at(text) < length) {
+        fail(place, error, "must not hold control characters, but has 0x%02x at byte %zu",
+             (unsigned)text[control_at(text)], control_at(text));
+        return NULL;
     }
-    /* U+FFFE and U+FFFF: valid UTF-8, but no XML. */
-    if (strstr(text, "\xef\xbf\xbe") || strstr(text, "\xef\xbf\xbf")) {
+    if (has_noncharacters(text)) {
         fail(place, error, "must not hold the non-characters U+FFFE and U+FFFF");
         return NULL;
     }

@@ -65,6 +65,8 @@ void viommu_fields_clear(const ViommuFields *table, void *target);
  *  Fails: INVALID_REQUEST; @target is then half filled, clear it. */
 bool viommu_fields_read(const ViommuFields *table, GVariant *dict, const char *path, void *target,
                         GError **error);
+/** Whether @text could be a string of a field: what of another's words is not cannot be recorded. */
+bool viommu_fields_is_text(const char *text);
 /** The fields that are set, in the table's order, as a floating a{sv}.  A dict without a present flag is written when
  *  something in it is set, a list when it has entries or is required. */
 GVariant *viommu_fields_write(const ViommuFields *table, const void *target);

@@ -91,8 +91,11 @@ void viommu_topology_read_iommus(const ViommuRoot *root, ViommuTopology *topolog
     g_auto(GStrv) names = viommu_root_list(root, "sys/class/iommu");
 
     for (size_t i = 0; names && names[i] && i < VIOMMU_TOPOLOGY_IOMMUS_MAX; i++) {
-        ViommuHostIommu *iommu = viommu_topology_add(&topology->iommus, &viommu_topology_iommu_fields);
+        ViommuHostIommu *iommu;
 
+        if (!viommu_fields_is_text(names[i]))
+            continue;
+        iommu = viommu_topology_add(&topology->iommus, &viommu_topology_iommu_fields);
         iommu->name = g_strdup(names[i]);
         read_iommu(root, iommu);
     }

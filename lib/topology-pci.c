@@ -33,6 +33,14 @@ const char *viommu_pci_device_noun(const ViommuPciDevice *device)
     return "device";
 }
 
+/* Nothing else could be recorded, or said to anybody. */
+static char *take_text(char *text)
+{
+    if (text && !viommu_fields_is_text(text))
+        g_clear_pointer(&text, g_free);
+    return text;
+}
+
 static bool read_identity(const ViommuRoot *root, const char *address, ViommuPciDevice *device)
 {
     const struct {
@@ -68,10 +76,13 @@ static void read_rest(const ViommuRoot *root, ViommuPciDevice *device)
 {
     g_auto(GStrv) cdevs = viommu_root_list(root, DEVICES "/%s/vfio-dev", device->address);
 
-    device->driver = viommu_root_link(root, DEVICES "/%s/driver", device->address);
-    device->iommu = viommu_root_link(root, DEVICES "/%s/iommu", device->address);
-    if (cdevs && cdevs[0])
-        device->cdev = g_strdup(cdevs[0]);
+    g_autofree char *driver = viommu_root_link(root, DEVICES "/%s/driver", device->address);
+
+    /* One with no name that can be said is a driver all the same. */
+    if (driver)
+        device->driver = g_strdup(viommu_fields_is_text(driver) ? driver : "?");
+    device->iommu = take_text(viommu_root_link(root, DEVICES "/%s/iommu", device->address));
+    device->cdev = take_text(g_strdup(cdevs ? cdevs[0] : NULL));
     /* A machine without nodes says -1, which is no number here. */
     if (!viommu_root_number(root, &device->node, DEVICES "/%s/numa_node", device->address) ||
         device->node > 1023)
@@ -109,7 +120,7 @@ void viommu_topology_read_devices(const ViommuRoot *root, ViommuTopology *topolo
     for (size_t i = 0; addresses && addresses[i] && i < VIOMMU_TOPOLOGY_DEVICES_MAX; i++) {
         ViommuPciDevice found = {.vendor = 0}, *device;
 
-        if (!read_identity(root, addresses[i], &found))
+        if (!viommu_fields_is_text(addresses[i]) || !read_identity(root, addresses[i], &found))
             continue;
         device = viommu_topology_add(&topology->devices, &viommu_topology_device_fields);
         device->address = found.address;

@@ -112,7 +112,7 @@ static void read_kernel_options(const ViommuRoot *root, ViommuTopology *topology
     GPtrArray *taken = g_ptr_array_new();
 
     for (char **word = words; word && *word && taken->len < 64; word++)
-        if (concerns_us(*word))
+        if (concerns_us(*word) && viommu_fields_is_text(*word))
             g_ptr_array_add(taken, g_strdup(*word));
     if (taken->len == 0) {
         g_ptr_array_unref(taken);
@@ -146,9 +146,7 @@ static void read_vfio_drivers(const ViommuRoot *root, ViommuTopology *topology)
     for (char **line = lines; *line && names->len < 64; line++) {
         const char *name = g_str_has_prefix(*line, "alias vfio_pci:") ? strrchr(*line, ' ') + 1 : NULL;
 
-        if (!name)
-            continue;
-        if (!g_hash_table_contains(seen, name) && g_utf8_validate(name, -1, NULL)) {
+        if (name && viommu_fields_is_text(name) && !g_hash_table_contains(seen, name)) {
             g_ptr_array_add(names, g_strdup(name));
             g_hash_table_add(seen, g_ptr_array_index(names, names->len - 1));
         }

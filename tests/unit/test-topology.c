@@ -549,6 +549,34 @@ START_TEST(every_machine_can_be_recorded)
 }
 END_TEST
 
+#define ODD "\033[2J"
+
+/* What a recording could not hold, and a terminal would take for something else, is nothing, but a driver is one. */
+START_TEST(odd_names)
+{
+    const HostDevice devices[] = {
+        {"0000:01:00.0", 1, 1, 0x020000, ODD, NULL, "dmar" ODD, 1, -1, "vfio" ODD},
+        {"0000:02" ODD, 1, 1, 0x020000, NULL, NULL, NULL, 2, -1, NULL},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(devices); i++)
+        host_add_device(&host, &devices[i]);
+    host_add_iommu(&host, &(HostIommu){.name = "dmar" ODD});
+    host_set_command_line(&host, "iommu=" ODD);
+    host_set_kernel(&host, "6.1");
+    host_add_file(&host, "lib/modules/6.1/modules.alias", "alias vfio_pci:a " ODD "\nalias vfio_pci: \n");
+    check_recording(root);
+    read_it();
+    ck_assert_uint_eq(length_of(topology.devices), 1);
+    ck_assert_uint_eq(length_of(topology.iommus), 0);
+    ck_assert_str_eq(device_at("0000:01:00.0")->driver, "?");
+    ck_assert_ptr_null(device_at("0000:01:00.0")->iommu);
+    ck_assert_ptr_null(device_at("0000:01:00.0")->cdev);
+    ck_assert_ptr_null(topology.kernel_options);
+    ck_assert_str_eq(topology.vfio_drivers[0], "vfio-pci");
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -561,6 +589,7 @@ int main(void)
         usable_nodes,        kernel_versions,
         kernel_options,      verdicts_on_tables,
         verdicts_on_groups,  every_machine_can_be_recorded,
+        odd_names,
     };
     TCase *all = tcase_create("topology");
 
