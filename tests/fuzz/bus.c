@@ -4,9 +4,16 @@
  * viommud's to read. */
 #include "tests/fuzz/fuzz.h"
 
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
+#include <unistd.h>
 #include "daemon/bus-variant.h"
+
+/* What clients open stands at these numbers, as the handles of an input name it. */
+#define FILES_FROM 200
 
 /* Messages want a bus that was begun; nobody is at the other end of it, ever. */
 static sd_bus *begin_bus(void)
@@ -19,6 +26,21 @@ static sd_bus *begin_bus(void)
     return bus;
 }
 
+static void open_files(void)
+{
+    int ends[2],
+        files[] = {open("/proc/self/exe", O_RDONLY | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC),
+                   memfd_create("a\033name", MFD_CLOEXEC), -1, open("/proc/self/maps", O_RDONLY | O_CLOEXEC)};
+
+    fuzz_check(pipe2(ends, O_CLOEXEC) == 0);
+    files[3] = ends[0];
+    for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
+        fuzz_check(fcntl(files[i], F_DUPFD_CLOEXEC, FILES_FROM + (int)i) == FILES_FROM + (int)i);
+        close(files[i]);
+    }
+    close(ends[1]);
+}
+
 static sd_bus_message *new_message(sd_bus *bus)
 {
     sd_bus_message *message = NULL;
@@ -28,7 +50,27 @@ static sd_bus_message *new_message(sd_bus *bus)
     return message;
 }
 
-static void read_files(sd_bus_message *message)
+/* Each as a name that can be said, and the number of one that was kept. */
+static void check_files(GVariant *value, const GArray *fds)
+{
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE("(sh)"))) {
+        const char *name;
+        gint32 index;
+
+        g_variant_get(value, "(&sh)", &name, &index);
+        fuzz_check(*name && !strpbrk(name, "\n\r\033"));
+        fuzz_check(index >= 0 && index < (gint32)fds->len);
+        fuzz_check(fcntl(g_array_index(fds, int, index), F_GETFD) == FD_CLOEXEC);
+        return;
+    }
+    for (gsize i = 0; g_variant_is_container(value) && i < g_variant_n_children(value); i++) {
+        g_autoptr(GVariant) child = g_variant_get_child_value(value, i);
+
+        check_files(child, fds);
+    }
+}
+
+static void read_files(sd_bus_message *message, bool host_only)
 {
     g_autoptr(GError) error = NULL;
     GVariant *tree = NULL;
@@ -36,12 +78,25 @@ static void read_files(sd_bus_message *message)
     bool read;
 
     fuzz_check(sd_bus_message_rewind(message, 1) >= 0);
-    read = viommu_bus_variant_read_files(message, false, &tree, &fds, &error);
+    read = viommu_bus_variant_read_files(message, host_only, &tree, &fds, &error);
     fuzz_check_outcome(read, error);
     if (!read)
         return;
+    fuzz_check(fds->len <= VIOMMU_BUS_FILES_MAX);
+    check_files(tree, fds);
     g_variant_unref(tree);
     g_array_unref(fds);
+}
+
+/* There is one tree in it. */
+static void read_end(sd_bus_message *message)
+{
+    g_autoptr(GError) error = NULL;
+    GVariant *tree = NULL;
+    bool read = viommu_bus_variant_read(message, &tree, &error);
+
+    fuzz_check(!read);
+    fuzz_check_outcome(read, error);
 }
 
 /* As deep and large as it was allowed to be, it goes out again, and is the same. */
@@ -64,7 +119,10 @@ static void read_message(sd_bus *bus, sd_bus_message *message)
     bool read = viommu_bus_variant_read(message, &tree, &error);
 
     fuzz_check_outcome(read, error);
-    read_files(message);
+    if (read)
+        read_end(message);
+    read_files(message, false);
+    read_files(message, true);
     if (!read)
         return;
     fuzz_check(g_variant_is_of_type(tree, G_VARIANT_TYPE_VARDICT) && !g_variant_is_floating(tree));
@@ -81,8 +139,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!tree)
         return 0;
-    if (!bus)
+    if (!bus) {
         bus = begin_bus();
+        open_files();
+    }
     message = new_message(bus);
     if (viommu_bus_variant_append(message, tree) >= 0 && sd_bus_message_seal(message, 1, 0) >= 0)
         read_message(bus, message);

@@ -15,6 +15,7 @@
 #include "lib/plan-report.h"
 #include "lib/plan.h"
 #include "lib/xmlr.h"
+#include "tools/request-file.h"
 
 /* What glib would only print is a finding; its own way to end, SIGTRAP, is not noticed by libFuzzer. */
 static void end_with_words(const char *domain, GLogLevelFlags level, const char *message, void *data)
@@ -146,6 +147,24 @@ static void check_plan(const ViommuPlan *plan, const ViommuRequest *request)
     fuzz_check(g_variant_n_children(report) > 0 && g_utf8_validate(explained, -1, NULL));
 }
 
+ViommuPlan *fuzz_plan_once(const ViommuPlanInput *input, char **ret_refusal)
+{
+    g_autoptr(ViommuPlan) plan = NULL;
+    g_autoptr(GPtrArray) reasons = NULL;
+    g_autoptr(GError) error = NULL;
+    bool planned = viommu_plan_build(input, &plan, &reasons, &error);
+
+    fuzz_check_outcome(planned, error);
+    fuzz_check(planned == (plan != NULL) && planned == (reasons == NULL));
+    if (plan) {
+        check_plan(plan, input->request);
+        return g_steal_pointer(&plan);
+    }
+    g_variant_unref(g_variant_ref_sink(viommu_plan_report_reasons(reasons)));
+    *ret_refusal = g_strdup(error->message);
+    return NULL;
+}
+
 void fuzz_plan(const ViommuRequest *request, const ViommuHost *host)
 {
     ViommuVeto vetoes[VIOMMU_MODEL_LAST];
@@ -155,21 +174,35 @@ void fuzz_plan(const ViommuRequest *request, const ViommuHost *host)
 
     viommu_policy_init(&policy);
     while (more) {
-        g_autoptr(ViommuPlan) plan = NULL;
-        g_autoptr(GPtrArray) reasons = NULL;
-        g_autoptr(GError) error = NULL;
-        bool planned = viommu_plan_build(&input, &plan, &reasons, &error);
+        g_autofree char *refusal = NULL;
+        g_autoptr(ViommuPlan) plan = fuzz_plan_once(&input, &refusal);
 
-        fuzz_check_outcome(planned, error);
-        fuzz_check(planned == (plan != NULL) && planned == (reasons == NULL));
-        if (plan)
-            check_plan(plan, request);
-        else
-            g_variant_unref(g_variant_ref_sink(viommu_plan_report_reasons(reasons)));
         more = plan && plan->iommu.model != VIOMMU_MODEL_NONE;
         if (more) {
             fuzz_check(input.n_vetoes < VIOMMU_MODEL_LAST);
             vetoes[input.n_vetoes++] = (ViommuVeto){plan->iommu.model, "not this <one> & 'no'"};
         }
     }
+}
+
+void fuzz_host(const ViommuHost *host)
+{
+    g_autoptr(GVariant) tree = g_variant_ref_sink(viommu_host_to_variant(host)), tree_again = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuHost) again = viommu_host_from_variant(tree, &error);
+
+    if (!again)
+        g_error("cannot read what was recorded: %s", error->message);
+    tree_again = g_variant_ref_sink(viommu_host_to_variant(again));
+    fuzz_check(g_variant_equal(tree, tree_again));
+}
+
+ViommuHost *fuzz_recorded_host(const char *name)
+{
+    g_autofree char *path = g_build_filename(FUZZ_HOSTS, name, NULL);
+    g_autoptr(GVariant) tree = viommu_request_file_read(path, NULL);
+    ViommuHost *host = tree ? viommu_host_from_variant(tree, NULL) : NULL;
+
+    fuzz_check(host);
+    return host;
 }

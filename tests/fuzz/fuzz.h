@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include "lib/host.h"
 #include "lib/metadata.h"
-#include "lib/request.h"
+#include "lib/plan.h"
 
 /** The entry of every target; 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -37,5 +37,11 @@ ViommuRequest *fuzz_request(GVariant *tree);
 /** Plans @request on @host, and once more with a veto of what was chosen; every plan's XML must parse, and its metadata
  *  come back. */
 void fuzz_plan(const ViommuRequest *request, const ViommuHost *host);
+/** One plan, whose XML must parse, and its metadata come back; NULL, and *ret_refusal (owned) says why.  Owned. */
+ViommuPlan *fuzz_plan_once(const ViommuPlanInput *input, char **ret_refusal);
+/** Recorded and read again it is the same. */
+void fuzz_host(const ViommuHost *host);
+/** The recorded host of that name in tests/golden/hosts. Owned. */
+ViommuHost *fuzz_recorded_host(const char *name);
 /** Written, read and written again it is the same, as libvirt hands it out and as it stands in a domain. */
 void fuzz_metadata(const ViommuMetadata *metadata);

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* request: a tree as it comes from the bus, through everything up to the domain's XML, on recorded hosts. */
 #include "tests/fuzz/fuzz.h"
-#include "tools/request-file.h"
 
 /* Read for every accepted request: no state is kept from one input to the next. */
 static void plan_on(const ViommuRequest *request, const char *name)
 {
-    g_autofree char *path = g_build_filename(FUZZ_HOSTS, name, NULL);
-    g_autoptr(GVariant) tree = viommu_request_file_read(path, NULL);
-    g_autoptr(ViommuHost) host = tree ? viommu_host_from_variant(tree, NULL) : NULL;
+    g_autoptr(ViommuHost) host = fuzz_recorded_host(name);
 
-    fuzz_check(host);
     fuzz_plan(request, host);
 }
 
