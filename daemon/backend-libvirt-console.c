@@ -9,6 +9,11 @@
  * time. */
 #include "daemon/backend-libvirt.h"
 
+#include "daemon/console-lock.h"
+#include "lib/domain-console.h"
+
+/* Where libvirt locks terminals; a link to /run/lock where that is. */
+#define LOCKS "/var/lock"
 /* What waits to be taken. */
 #define PENDING_MAX     (64 * 1024)
 #define PENDING_ALL_MAX (16 * 1024 * 1024)
@@ -262,6 +267,32 @@ static bool connect_lane(Lane *lane, GError **error)
     return lane->connection;
 }
 
+/* libvirt's daemon must not come upon a stranger's file while it opens the terminal. */
+static bool take_lock(const Console *console, virDomainPtr domain, char **ret_lock, GError **error)
+{
+    bool local = viommu_pool_is_local(console->consoles->pool);
+    g_autofree char *xml = local ? virDomainGetXMLDesc(domain, 0) : NULL;
+    g_autofree char *terminal = xml ? viommu_domain_console_terminal(xml) : NULL;
+
+    return !terminal || viommu_console_lock_take(LOCKS, terminal, ret_lock, error);
+}
+
+static bool open_console_of(const Console *console, virDomainPtr domain, virStreamPtr stream, GError **error)
+{
+    char *lock = NULL;
+    bool ok = take_lock(console, domain, &lock, error);
+
+    if (!ok) {
+        g_prefix_error(error, "cannot open the console of domain '%s': ", console->uuid);
+        return false;
+    }
+    ok = virDomainOpenConsole(domain, NULL, stream, 0) == 0;
+    if (!ok)
+        viommu_libvirt_fail(error, "cannot open the console of domain '%s'", console->uuid);
+    viommu_console_lock_release(lock);
+    return ok;
+}
+
 static bool open_stream(Console *console, virStreamPtr *ret_stream, GError **error)
 {
     virDomainPtr domain = NULL;
@@ -272,11 +303,11 @@ static bool open_stream(Console *console, virStreamPtr *ret_stream, GError **err
         return false;
     domain = virDomainLookupByUUIDString(console->lane->connection, console->uuid);
     stream = domain ? virStreamNew(console->lane->connection, VIR_STREAM_NONBLOCK) : NULL;
-    ok = stream && virDomainOpenConsole(domain, NULL, stream, 0) == 0;
+    if (!stream)
+        viommu_libvirt_fail(error, "cannot open the console of domain '%s'", console->uuid);
+    ok = stream && open_console_of(console, domain, stream, error);
     if (ok)
         *ret_stream = stream;
-    else
-        viommu_libvirt_fail(error, "cannot open the console of domain '%s'", console->uuid);
     if (!ok && stream)
         virStreamFree(stream);
     if (domain)
