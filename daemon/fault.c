@@ -4,10 +4,14 @@
 
 #include <glib.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "lib/names.h"
+
+/* Before the name. */
+#define STOP "stop:"
 
 static const char *const names[] = {
 #define POINT(name, acts) #name,
@@ -20,9 +24,12 @@ void viommu_fault_pass(ViommuFaultPoint point)
 {
     static int passages[VIOMMU_FAULT_LAST]; /* in any thread */
     const char *wanted = getenv(VIOMMU_ENV_FAULT);
+    bool stops = wanted && g_str_has_prefix(wanted, STOP);
     size_t length = strlen(names[point]);
     int number = 1;
 
+    if (stops)
+        wanted += strlen(STOP);
     if (!wanted || strncmp(wanted, names[point], length) != 0)
         return;
     if (wanted[length] == ':')
@@ -30,5 +37,5 @@ void viommu_fault_pass(ViommuFaultPoint point)
     else if (wanted[length] != '\0')
         return;
     if (g_atomic_int_add(&passages[point], 1) + 1 == number)
-        kill(getpid(), SIGKILL);
+        kill(getpid(), stops ? SIGSTOP : SIGKILL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fault: points at which a test can kill the daemon.  Only in builds with -Dfaults=enabled, as those with -Dtests=enabled
+/* fault: points at which a test can kill the daemon, or stop it for a while.  Only in builds with -Dfaults=enabled, as those with -Dtests=enabled
  * are; elsewhere the macro is nothing and fault.c is not compiled.  Does not know what happens at a point. */
 #pragma once
 
@@ -37,7 +37,8 @@ typedef enum ViommuFaultPoint {
     VIOMMU_FAULT_LAST,
 } ViommuFaultPoint;
 
-/** Kills the process without a word when $VIOMMU_FAULT is the name of @point, or NAME:N at its passage number N. */
+/** Kills the process without a word when $VIOMMU_FAULT is the name of @point, or NAME:N at its passage number N.  With
+ *  "stop:" before the name the process is stopped instead, until somebody has it go on. */
 void viommu_fault_pass(ViommuFaultPoint point);
 #define VIOMMU_FAULT(name) viommu_fault_pass(VIOMMU_FAULT_##name)
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-hostdevs: a device is one guest's at a time, whoever asks, and is free again when that has ended.  The hardware is made up,
  * the guests are records of libvirt's test driver. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include "daemon/backend.h"
 #include "lib/domain-hostdevs.h"
 #include "tests/bus/harness.h"
@@ -163,6 +165,48 @@ START_TEST(free_when_failed)
 }
 END_TEST
 
+/* Until it has reached the point of VIOMMU_FAULT. */
+static void wait_stopped(const Harness *harness)
+{
+    gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
+    int status = 0;
+
+    while (waitpid(harness->daemon_pid, &status, WUNTRACED | WNOHANG) == 0) {
+        ck_assert_msg(g_get_monotonic_time() < end, "viommud has not come so far");
+        g_usleep(5000);
+    }
+    ck_assert(WIFSTOPPED(status));
+}
+
+/* Free when it was planned, and the host's own when the guest is about to be started: it is judged twice. */
+START_TEST(used_meanwhile)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autoptr(sd_bus_message) answer = NULL;
+    g_autofree char *root = g_build_filename(harness->directory, "hardware", NULL);
+    const Host host = {root};
+    const sd_bus_error *error;
+    HarnessPending pending;
+
+    g_setenv(VIOMMU_ENV_FAULT, "stop:before_start", TRUE);
+    start(harness, "test:///default");
+    harness_send(harness->bus, harness_request(harness->bus, "Launch", AT("first", "0000:03:00.0")),
+                 &pending);
+    ck_assert_int_ge(sd_bus_flush(harness->bus), 0);
+    wait_stopped(harness);
+    host_add_file(&host, "sys/bus/pci/devices/0000:03:00.0/boot_vga", "1\n");
+    harness_signal(harness, SIGCONT);
+    answer = harness_answer(&pending);
+    error = sd_bus_message_get_error(answer);
+    ck_assert_msg(error, "it was started");
+    ck_assert_str_eq(error->name, VIOMMU_ERROR_PREFIX "PolicyRefused");
+    ck_assert_msg(
+        strstr(error->message, "is in use by the host itself: it is the display that the host started with"),
+        "%s", error->message);
+    ck_assert_uint_eq(harness_count(harness), 0);
+}
+END_TEST
+
 #define FOREIGN_UUID "11111111-2222-3333-4444-555555555555"
 static const char foreign[] =
     "<domain type='test'><name>foreign</name><uuid>" FOREIGN_UUID "</uuid><memory>65536</memory>"
@@ -308,6 +352,7 @@ static const HarnessScenario scenarios[] = {
     {"hostdev-claimed", &claimed},
     {"hostdev-free-when-ended", &free_when_ended},
     {"hostdev-race", &race},
+    {"hostdev-used-meanwhile", &used_meanwhile},
     {"hostdev-free-when-failed", &free_when_failed},
     {"hostdev-after-a-restart", &after_a_restart},
     {"hostdev-of-another-version", &of_another_version},
