@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-use-net: what the host's network ports are used for, alone and below bonds, VLANs and bridges.  A service that has a network
- * of its own does not see the host's in sysfs: then each port counts as used. */
+/* topology-use-net: what the host's network ports are used for, alone and below bonds, VLANs and bridges.  A sysfs shows the
+ * network that it was mounted in: where that is not the host's, each port counts as used. */
 #include <string.h>
 
 #include "lib/topology-use.h"
