@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "daemon/bus-errors.h"
 #include "daemon/bus-variant.h"
-#include "daemon/journal.h"
+#include "daemon/journal-events.h"
 #include "lib/error.h"
 #include "lib/names.h"
 

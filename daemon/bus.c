@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include "daemon/bus-errors.h"
+#include "daemon/journal-events.h"
 #include "daemon/journal.h"
 #include "daemon/log.h"
 #include "daemon/room.h"

@@ -1,60 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* journal: the events that operators look for, each with its MESSAGE_ID, all its fields, and an entry in conf/viommu.catalog.
- * Each is told here and nowhere else.  Does not know what leads to them. */
+/* journal: which lines that users can bring about are written.  What becomes of machines is always written; what users can have
+ * written without end is bounded for each of them (throttle.h), so that nobody hides the rest, and is counted beyond that. */
 #pragma once
 
 #include "daemon/loop.h"
-#include "daemon/machine.h"
+#include "daemon/throttle.h"
 
-#define VIOMMU_MESSAGE_LAUNCHED     "33c12322753248a1a08fbec2fd29db07"
-#define VIOMMU_MESSAGE_REFUSED      "ed83638a56eb41938925e7a0170fb08e"
-#define VIOMMU_MESSAGE_FAILED       "2f2d0888832c445d896106c2ff26939b"
-#define VIOMMU_MESSAGE_NOT_VERIFIED "5cfa51bb159c4c59b63ff04cd9f0e493"
-#define VIOMMU_MESSAGE_AGENT_BROKE  "30019c3fe44442a0b574d5459570acd8"
-#define VIOMMU_MESSAGE_ORPHANED     "f0fae54e1f114a41b26761c7b2d5c7ef"
-#define VIOMMU_MESSAGE_LEASE_ENDED  "167617f2ba1042aeb666b6e07bd1ea1c"
-#define VIOMMU_MESSAGE_FOUND        "ebbf8d22c7514dabaee1bc7fa8a8372e"
-#define VIOMMU_MESSAGE_UNDONE       "b3ec946e51cf49e88bbe90c8277c107e"
-#define VIOMMU_MESSAGE_FOREIGN      "8b2bcd6412704ce59df6384e60bb6ee0"
-#define VIOMMU_MESSAGE_LEFT_ALONE   "fe516a4fa16d468ca2dba4cf0d8b5bd9"
-#define VIOMMU_MESSAGE_LEFT_OUT     "2b6e2c2f1f0b4c3c8f6d5f0c6a7e9d14"
+#define VIOMMU_MESSAGE_LEFT_OUT "2b6e2c2f1f0b4c3c8f6d5f0c6a7e9d14"
 
-/* Whom an entry is about; NULL where it is not known. */
-typedef struct ViommuJournalSubject {
-    const char *name, *uuid;
-    const uint32_t *owner_uid;
-} ViommuJournalSubject;
-
-/* What becomes of machines is always written; what users can have written without end is bounded for each of them (throttle.h), so
- * that nobody hides the rest, and is counted beyond that.  Loop thread, all of this. */
+/* Loop thread, all of this. */
 
 /** From now on @loop, borrowed, tells every minute what was left out. */
 void viommu_journal_open(ViommuLoop *loop);
 /** Tells what is left to be told.  Before the loop goes. */
 void viommu_journal_close(void);
 /** Whether one more line may be written that user @uid is the cause of; UINT32_MAX: somebody.  To be asked before each line that is no
- *  event of this header, and that a caller or a guest can bring about. */
+ *  event of journal-events.h, and that a caller or a guest can bring about. */
 bool viommu_journal_may_tell(uint32_t uid);
-
-void viommu_journal_launched(const ViommuMachine *machine);
-/** A launch came to nothing: refused, or failed when libvirt, QEMU or we are to blame.  @reasons of ViommuReason; may be NULL. */
-void viommu_journal_not_launched(const ViommuJournalSubject *subject, const GError *error,
-                                 const GPtrArray *reasons);
-/** User @uid, who may not launch, has asked for it.  All such users share a bound. */
-void viommu_journal_outsider_refused(uint32_t uid, const GError *error);
-/** Its IOMMU could not be proven from inside. */
-void viommu_journal_not_verified(const ViommuMachine *machine, const GError *error);
-/** The connection to libvirt broke, as @error has it, when its agent was asked. */
-void viommu_journal_agent_broke(const ViommuMachine *machine, const GError *error);
-/** @why: "its lease has ended". */
-void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why);
-
-/* What became of a domain of ours that was there before us. */
-
-void viommu_journal_found(const ViommuMachine *machine);
-/** By another version of viommud. */
-void viommu_journal_foreign(const ViommuMachine *machine);
-/** libvirt has forgotten it, and its guest runs on as process @pid. */
-void viommu_journal_orphaned(const ViommuJournalSubject *subject, uint64_t pid);
-void viommu_journal_undone(const ViommuJournalSubject *subject);
-void viommu_journal_left_alone(const ViommuJournalSubject *subject, const GError *error);
+/** The same of one of @flow; when it may, what of it was left out before is told first. */
+bool viommu_journal_may_tell_of(ViommuFlow flow, uint32_t uid);

@@ -3,6 +3,7 @@
 #include "daemon/manager-parts.h"
 
 #include "daemon/boottime.h"
+#include "daemon/journal-events.h"
 #include "daemon/journal.h"
 #include "daemon/lease-rules.h"
 #include "daemon/log.h"

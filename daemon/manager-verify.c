@@ -3,7 +3,7 @@
  * Sees no bus message. */
 #include "daemon/manager-parts.h"
 
-#include "daemon/journal.h"
+#include "daemon/journal-events.h"
 #include "daemon/verify.h"
 #include "lib/error.h"
 

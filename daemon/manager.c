@@ -3,7 +3,7 @@
 #include "daemon/manager-parts.h"
 
 #include <time.h>
-#include "daemon/journal.h"
+#include "daemon/journal-events.h"
 #include "daemon/log.h"
 #include "lib/error.h"
 #include "lib/plan.h"

@@ -2,6 +2,7 @@
 /* settle: one listing at a time, and what follows from it.  Does not know who is told. */
 #include "daemon/settle.h"
 
+#include "daemon/journal-events.h"
 #include "daemon/journal.h"
 #include "daemon/copies.h"
 #include "daemon/log.h"

@@ -10,14 +10,14 @@ ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
 # What no caller and no guest can bring about again and again, and what becomes of machines: FILE FUNCTION: why.
 FREE = {
     "journal.c tell_left_out": "once a minute, or with a line that may be written",
-    "journal.c viommu_journal_launched": "what becomes of machines",
-    "journal.c viommu_journal_lease_ended": "what becomes of machines",
-    "journal.c viommu_journal_found": "once for each machine after a start",
-    "journal.c viommu_journal_foreign": "once for each machine after a start",
-    "journal.c viommu_journal_orphaned": "once for each machine",
-    "journal.c viommu_journal_undone": "once for each domain that was left",
-    "journal.c viommu_journal_left_alone": "once for each domain, and settle.c bounds them",
-    "journal.c viommu_journal_agent_broke": "agents.c: once for each machine, and twice for each user",
+    "journal-events.c viommu_journal_launched": "what becomes of machines",
+    "journal-events.c viommu_journal_lease_ended": "what becomes of machines",
+    "journal-events.c viommu_journal_found": "once for each machine after a start",
+    "journal-events.c viommu_journal_foreign": "once for each machine after a start",
+    "journal-events.c viommu_journal_orphaned": "once for each machine",
+    "journal-events.c viommu_journal_undone": "once for each domain that was left",
+    "journal-events.c viommu_journal_left_alone": "once for each domain, and settle.c bounds them",
+    "journal-events.c viommu_journal_agent_broke": "agents.c: once for each machine, and twice for each user",
     "verify.c settle_question": "the same",
     "manager-stop.c on_stop": "what becomes of machines",
     "manager-console.c viommu_manager_console_ends": "what becomes of machines; the guest's words are asked for",
@@ -29,7 +29,7 @@ FREE = {
     "service.c": "the start and the end",
 }
 CALL = re.compile(r"\bviommu_log(_error)?\(")
-ASKED = re.compile(r"\b(viommu_journal_)?may_tell\(")
+ASKED = re.compile(r"\bviommu_journal_may_tell(_of)?\(")
 FUNCTION = re.compile(r"^[A-Za-z].*?\b(\w+)\(")
 # As far above a line as the question may stand.
 NEAR = 7
