@@ -59,8 +59,9 @@ bool viommu_console_lock_take(const char *directory, const char *terminal, char 
         return is_ours(path, error);
     if (fd < 0) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-                    "viommud cannot make '%s', where anybody could put what libvirt waits for: %s", path,
-                    g_strerror(errno));
+                    "viommud cannot make '%s', where anybody could put what libvirt waits for: %s; let its "
+                    "service write there (ReadWritePaths=/run/lock)",
+                    path, g_strerror(errno));
         return false;
     }
     close(fd);
