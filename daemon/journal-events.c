@@ -125,6 +125,15 @@ void viommu_journal_agent_broke(const ViommuMachine *machine, const GError *erro
     viommu_log_error(LOG_WARNING, &fields, error, what);
 }
 
+void viommu_journal_not_given_back(const ViommuJournalSubject *subject, const char *strays)
+{
+    char uid[UID_LENGTH];
+    const ViommuLogFields fields = subject_fields(VIOMMU_MESSAGE_NOT_GIVEN_BACK, subject, uid);
+
+    viommu_log(LOG_WARNING, &fields, "The host has not got back what machine '%s' had: %s", subject->name,
+               strays);
+}
+
 void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why)
 {
     char uid[UID_LENGTH];

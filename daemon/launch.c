@@ -4,6 +4,7 @@
 
 #include <time.h>
 #include "daemon/fault.h"
+#include "daemon/journal-events.h"
 #include "daemon/journal.h"
 #include "daemon/locked.h"
 #include "daemon/log.h"
@@ -165,7 +166,7 @@ static void tell_failed(ViommuLaunch *launch, bool left)
     tell(launch, VIOMMU_EVENT_LAUNCH_FAILED);
 }
 
-static void on_undone(const GError *error, void *userdata);
+static void on_undone(const GError *error, const char *strays, void *userdata);
 
 /* Beside a step that hangs, which has the launch in its hands. */
 static void begin_undo(ViommuLaunch *launch)
@@ -197,12 +198,26 @@ static void wind_up(ViommuLaunch *launch, bool left)
         free_now(launch);
 }
 
+/* To whoever asked for the launch, and to the site. */
+static void tell_strays(ViommuLaunch *launch, const char *strays)
+{
+    const ViommuJournalSubject subject = {launch->name, launch->uuid, &launch->owner_uid};
+    GError *whole =
+        g_error_new(launch->error->domain, launch->error->code, "%s; %s", launch->error->message, strays);
+
+    g_clear_error(&launch->error);
+    launch->error = whole;
+    viommu_journal_not_given_back(&subject, strays);
+}
+
 /* An undo that fails leaves a domain whose metadata says how far it got: it is undone when libvirt is back. */
-static void on_undone(const GError *error, void *userdata)
+static void on_undone(const GError *error, const char *strays, void *userdata)
 {
     ViommuLaunch *launch = userdata;
     const ViommuLogFields fields = log_fields(launch);
 
+    if (strays)
+        tell_strays(launch, strays);
     if (error && viommu_journal_may_tell(launch->owner_uid))
         viommu_log_error(LOG_ERR, &fields, error, "undoing a failed launch");
     launch->undoing = false;

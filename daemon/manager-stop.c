@@ -18,8 +18,11 @@ static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
         viommu_operations_take(manager->operations, viommu_stop_uuid(stop));
     ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, operation->uuid);
     ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
+    const ViommuJournalSubject subject = {machine->name, machine->uuid, &machine->owner_uid};
     ViommuOutcome outcome = {.error = error};
 
+    if (viommu_stop_strays(stop))
+        viommu_journal_not_given_back(&subject, viommu_stop_strays(stop));
     if (error && viommu_journal_may_tell(machine->owner_uid))
         viommu_log_error(LOG_WARNING, &fields, error, "stop");
     else if (!error)

@@ -4,10 +4,13 @@
 
 #include "daemon/copies.h"
 #include "daemon/fault.h"
+#include "daemon/take-back.h"
 
 /* The domain goes last: as long as it is there, its metadata says what else must be removed. */
-bool viommu_removal_run(ViommuBackend *backend, const char *copies, const char *uuid, GError **error)
+bool viommu_removal_run(ViommuBackend *backend, const char *copies, const char *uuid, char **ret_strays,
+                        GError **error)
 {
+    g_autofree char *taken = viommu_take_back_list(backend, uuid);
     g_autoptr(GError) undeleted = NULL;
 
     VIOMMU_FAULT(before_destroy);
@@ -19,6 +22,7 @@ bool viommu_removal_run(ViommuBackend *backend, const char *copies, const char *
     if (!viommu_backend_undefine(backend, uuid, error))
         return false;
     VIOMMU_FAULT(after_undefine);
+    *ret_strays = viommu_take_back_look(backend, taken);
     if (!undeleted)
         return true;
     g_propagate_error(error, g_steal_pointer(&undeleted));
@@ -29,7 +33,7 @@ typedef struct Removal {
     ViommuBackend *backend;
     const char *copies;
     ViommuRemovalOf of;
-    char *uuid;
+    char *uuid, *strays;
     GError *error;
 } Removal;
 
@@ -38,14 +42,15 @@ static void work_remove(void *data)
     Removal *removal = data;
 
     VIOMMU_FAULT(before_undo);
-    viommu_removal_run(removal->backend, removal->copies, removal->uuid, &removal->error);
+    viommu_removal_run(removal->backend, removal->copies, removal->uuid, &removal->strays, &removal->error);
 }
 
 static void done_remove(void *data)
 {
     Removal *removal = data;
 
-    removal->of.func(removal->error, removal->of.userdata);
+    removal->of.func(removal->error, removal->strays, removal->of.userdata);
+    g_free(removal->strays);
     g_free(removal->uuid);
     g_clear_error(&removal->error);
     g_free(removal);
@@ -56,6 +61,6 @@ void viommu_removal_begin(ViommuWorker *worker, ViommuBackend *backend, const ch
 {
     Removal *removal = g_new0(Removal, 1);
 
-    *removal = (Removal){backend, copies, *of, g_strdup(of->uuid), NULL};
+    *removal = (Removal){backend, copies, *of, g_strdup(of->uuid), NULL, NULL};
     viommu_worker_run(worker, of->owner_uid, work_remove, done_remove, removal);
 }

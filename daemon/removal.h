@@ -9,15 +9,18 @@
 #include "daemon/backend.h"
 #include "daemon/worker.h"
 
-/** Blocks: for a worker.  @copies: the directory of daemon/copies.h.  What is not there any more is success.
+/** Blocks: for a worker.  @copies: the directory of daemon/copies.h.  What is not there any more is success.  *ret_strays, in words, owned:
+ *  what the host has not got back of it (daemon/take-back.h); NULL: nothing is missing.
  *  Fails: BACKEND; INTERNAL. */
-bool viommu_removal_run(ViommuBackend *backend, const char *copies, const char *uuid, GError **error);
+bool viommu_removal_run(ViommuBackend *backend, const char *copies, const char *uuid, char **ret_strays,
+                        GError **error);
 
 /* What is removed in a worker, and who hears of it. */
 typedef struct ViommuRemovalOf {
     const char *uuid; /* copied */
     uint32_t owner_uid;
-    void (*func)(const GError *error, void *userdata); /* on the loop; @error NULL: nothing is left */
+    /* On the loop; @error NULL: nothing is left; @strays as above. */
+    void (*func)(const GError *error, const char *strays, void *userdata);
     void *userdata;
 } ViommuRemovalOf;
 

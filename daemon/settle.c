@@ -9,6 +9,7 @@
 #include "daemon/orphans.h"
 #include "daemon/record.h"
 #include "daemon/removal.h"
+#include "daemon/take-back.h"
 #include "lib/error.h"
 #include "lib/recover.h"
 
@@ -51,7 +52,7 @@ typedef struct Undo {
     ViommuSettle *settle;
     ViommuBackend *backend;
     const char *copies;
-    char *name, *uuid;
+    char *name, *uuid, *strays;
     uint32_t owner_uid;
     GError *error;
 } Undo;
@@ -126,6 +127,9 @@ void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
     /* Nothing that viommud does starts this guest again. */
     if (is_end(event) || event == VIOMMU_EVENT_VANISHED)
         viommu_remains_remove(settle->remains, news->uuid);
+    if (is_end(event) && !machine->busy && machine->hostdevs && *machine->hostdevs)
+        viommu_take_back_begin(settle->ends, settle->backend,
+                               &(ViommuJournalSubject){machine->name, machine->uuid, &machine->owner_uid});
     viommu_registry_feed(settle->registry, machine, (ViommuEvent)event);
 }
 
@@ -135,7 +139,7 @@ static void undo_work(void *data)
 {
     Undo *undo = data;
 
-    viommu_removal_run(undo->backend, undo->copies, undo->uuid, &undo->error);
+    viommu_removal_run(undo->backend, undo->copies, undo->uuid, &undo->strays, &undo->error);
 }
 
 static void undo_done(void *data)
@@ -144,6 +148,8 @@ static void undo_done(void *data)
     ViommuLogFields fields = {.machine_name = undo->name, .machine_uuid = undo->uuid};
     const ViommuJournalSubject subject = {undo->name, undo->uuid, &undo->owner_uid};
 
+    if (undo->strays)
+        viommu_journal_not_given_back(&subject, undo->strays);
     if (undo->error && viommu_journal_may_tell(undo->owner_uid))
         viommu_log_error(LOG_ERR, &fields, undo->error, "removing what a cut short launch or stop left");
     else if (!undo->error)
@@ -154,6 +160,7 @@ static void undo_done(void *data)
     }
     g_free(undo->name);
     g_free(undo->uuid);
+    g_free(undo->strays);
     g_clear_error(&undo->error);
     g_free(undo);
 }

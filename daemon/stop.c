@@ -32,6 +32,7 @@ struct ViommuStop {
     bool hurry;
     bool removing;
     sd_event_source *wait; /* for the mark, and for the guest */
+    char *strays;          /* and what it found missing */
     GError *error;         /* of the removal */
 };
 
@@ -61,7 +62,7 @@ static void work_remove(void *data)
 {
     ViommuStop *stop = data;
 
-    viommu_removal_run(stop->context.backend, stop->context.copies, stop->uuid, &stop->error);
+    viommu_removal_run(stop->context.backend, stop->context.copies, stop->uuid, &stop->strays, &stop->error);
 }
 
 static void run_errand(ViommuStop *stop, ViommuWorker *worker, ViommuWorkFunc work, ViommuDoneFunc done)
@@ -106,6 +107,7 @@ void viommu_stop_free(ViommuStop *stop)
     forget_errand(stop);
     end_wait(stop);
     g_free(stop->uuid);
+    g_free(stop->strays);
     g_clear_error(&stop->error);
     g_free(stop);
 }
@@ -196,4 +198,9 @@ void viommu_stop_hurry(ViommuStop *stop)
 const char *viommu_stop_uuid(const ViommuStop *stop)
 {
     return stop->uuid;
+}
+
+const char *viommu_stop_strays(const ViommuStop *stop)
+{
+    return stop->strays;
 }

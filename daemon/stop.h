@@ -32,3 +32,5 @@ void viommu_stop_free(ViommuStop *stop);
 /** No more waiting: the guest has ended, or somebody is in a hurry. */
 void viommu_stop_hurry(ViommuStop *stop);
 const char *viommu_stop_uuid(const ViommuStop *stop);
+/** What the host has not got back, in words; NULL: nothing is missing.  When it has ended. */
+const char *viommu_stop_strays(const ViommuStop *stop);

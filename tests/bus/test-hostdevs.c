@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-hostdevs: a device is one guest's at a time, whoever asks, and is free again when that has ended.  The hardware is made up,
  * the guests are records of libvirt's test driver. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include "daemon/backend.h"
 #include "lib/domain-hostdevs.h"
 #include "tests/bus/harness.h"
@@ -13,6 +15,7 @@
 
 #define KIND  "'vendor': <'8086'>, 'device': <'1572'>"
 #define FIRST "0000:01:00.0"
+#define TAKEN "0000:04:00.0"
 
 #define ASKING(name, hostdev)                                                                                \
     "{'name': <'" name "'>, 'arch': <'x86_64'>, 'memory': <'64 MiB'>, 'iommu': <{'is-supported': <true>}>, " \
@@ -20,12 +23,13 @@
 #define ANY(name)         ASKING(name, KIND)
 #define AT(name, address) ASKING(name, "'address': <'" address "'>")
 
-/* Two of a kind, each alone in its group, and two of another that share one. */
+/* Two of a kind, each alone in its group, two of another that share one, and one that the host has a driver for. */
 static const HostDevice devices[] = {
     {FIRST, 0x8086, 0x1572, 0x020000, "vfio-pci", "0000:00:1c.0", "dmar0", 6, 0, NULL},
     {"0000:02:00.0", 0x8086, 0x1572, 0x020000, "vfio-pci", "0000:00:1c.1", "dmar0", 7, 0, NULL},
     {"0000:03:00.0", 0x10de, 0x1f36, 0x030000, NULL, "0000:00:1c.2", "dmar0", 8, 0, NULL},
     {"0000:03:00.1", 0x10de, 0x10f9, 0x040300, NULL, "0000:00:1c.2", "dmar0", 8, 0, NULL},
+    {TAKEN, 0x8086, 0x10fb, 0x020000, "ixgbe", "0000:00:1c.3", "dmar0", 9, 0, NULL},
 };
 
 /* A viommud of @uri, on that hardware. */
@@ -348,6 +352,140 @@ START_TEST(of_a_copy)
 }
 END_TEST
 
+/* --- What was taken from the host --- */
+
+#define MISSING                                                                                            \
+    "device " TAKEN " has driver vfio-pci instead of ixgbe; have root give back what the host is to use: " \
+    "virsh nodedev-reattach pci_0000_04_00_0"
+
+/* As the kernel shows it from now on; libvirt's test driver does nothing of it. */
+static void bind_driver(const Harness *harness, const char *driver)
+{
+    g_autofree char *link =
+        g_build_filename(harness->directory, "hardware/sys/bus/pci/devices/" TAKEN "/driver", NULL);
+    g_autofree char *target = g_strdup_printf("../drivers/%s", driver);
+
+    ck_assert_int_eq(unlink(link), 0);
+    ck_assert_int_eq(symlink(target, link), 0);
+}
+
+static char *journal_path(const Harness *harness)
+{
+    return g_build_filename(harness->directory, "journal", NULL);
+}
+
+/* The same as start(); what viommud writes is kept. */
+static void start_logged(Harness *harness, const char *uri)
+{
+    g_autofree char *path = journal_path(harness);
+    int kept = dup(STDERR_FILENO), journal = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+    ck_assert(kept >= 0 && journal >= 0 && dup2(journal, STDERR_FILENO) >= 0);
+    start(harness, uri);
+    ck_assert_int_ge(dup2(kept, STDERR_FILENO), 0);
+    close(kept);
+    close(journal);
+}
+
+static unsigned count_told(const Harness *harness)
+{
+    g_autofree char *path = journal_path(harness), *text = NULL;
+    unsigned n = 0;
+
+    ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+    for (const char *at = text; (at = strstr(at, "The host has not got back what machine ")); at++)
+        n++;
+    if (n > 0)
+        ck_assert_msg(strstr(text, "machine 'first' had: " MISSING), "%s", text);
+    return n;
+}
+
+START_TEST(given_back)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *first = NULL;
+
+    start_logged(harness, "test:///default");
+    first = harness_launch(harness, AT("first", TAKEN));
+    bind_driver(harness, "vfio-pci");
+    bind_driver(harness, "ixgbe");
+    harness_stop(harness, first, 0);
+    ck_assert_uint_eq(count_told(harness), 0);
+}
+END_TEST
+
+START_TEST(not_given_back)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *uri = harness_start_libvirt(harness), *first = NULL, *second = NULL, *quoted = NULL;
+    g_autofree char *uuid = NULL;
+    ViommuBackend *backend = NULL;
+    g_autoptr(GError) error = NULL;
+
+    start_logged(harness, uri);
+    first = harness_launch(harness, AT("first", TAKEN));
+    bind_driver(harness, "vfio-pci");
+    harness_stop(harness, first, 0);
+    ck_assert_uint_eq(count_told(harness), 1);
+
+    /* Nor when the guest ends by itself. */
+    bind_driver(harness, "ixgbe");
+    second = harness_launch(harness, AT("first", TAKEN));
+    quoted = harness_property(harness, second, VIOMMU_IFACE_MACHINE, "UUID");
+    uuid = g_strndup(quoted + 1, strlen(quoted) - 2);
+    bind_driver(harness, "vfio-pci");
+    unit_assert_ok(viommu_backend_new(uri, 1, &backend, &error), error);
+    unit_assert_ok(viommu_backend_destroy(backend, uuid, &error), error);
+    for (gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
+         count_told(harness) < 2 && g_get_monotonic_time() < end;)
+        g_usleep(10000);
+    ck_assert_uint_eq(count_told(harness), 2);
+    viommu_backend_free(backend);
+}
+END_TEST
+
+/* The launch ends between its plan and its answer; false: it was faster. */
+static bool interrupt_launch(Harness *harness)
+{
+    HarnessPending launch, stop;
+    g_autoptr(sd_bus_message) launched = NULL, stopped = NULL;
+    g_autofree char *path = NULL;
+    const sd_bus_error *error;
+
+    bind_driver(harness, "ixgbe");
+    harness_send(harness->bus, harness_request(harness->bus, "Launch", AT("first", TAKEN)), &launch);
+    while (harness_count(harness) == 0)
+        ;
+    kill(harness->libvirt_pid, SIGSTOP);
+    bind_driver(harness, "vfio-pci");
+    path = harness_find(harness, "first");
+    harness_send(harness->bus, harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, "Kill"), &stop);
+    harness_assert_property(harness, path, "State", "'stopping'");
+    kill(harness->libvirt_pid, SIGCONT);
+    launched = harness_answer(&launch);
+    stopped = harness_answer(&stop);
+    error = sd_bus_message_get_error(launched);
+    if (error)
+        ck_assert_msg(g_str_has_suffix(error->message, "was stopped while it was being launched; " MISSING),
+                      "%s", error->message);
+    return error;
+}
+
+START_TEST(not_given_back_by_a_launch)
+{
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *uri = harness_start_libvirt(harness);
+    bool interrupted = false;
+
+    start_logged(harness, uri);
+    for (unsigned i = 1; i <= 50 && !interrupted; i++) {
+        interrupted = interrupt_launch(harness);
+        ck_assert_uint_eq(count_told(harness), i);
+    }
+    ck_assert(interrupted);
+}
+END_TEST
+
 static const HarnessScenario scenarios[] = {
     {"hostdev-claimed", &claimed},
     {"hostdev-free-when-ended", &free_when_ended},
@@ -357,6 +495,9 @@ static const HarnessScenario scenarios[] = {
     {"hostdev-after-a-restart", &after_a_restart},
     {"hostdev-of-another-version", &of_another_version},
     {"hostdev-of-a-copy", &of_a_copy},
+    {"hostdev-given-back", &given_back},
+    {"hostdev-not-given-back", &not_given_back},
+    {"hostdev-not-given-back-by-a-launch", &not_given_back_by_a_launch},
     {NULL, NULL},
 };
 

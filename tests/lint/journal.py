@@ -12,6 +12,7 @@ FREE = {
     "journal.c tell_left_out": "once a minute, or with a line that may be written",
     "journal-events.c viommu_journal_launched": "what becomes of machines",
     "journal-events.c viommu_journal_lease_ended": "what becomes of machines",
+    "journal-events.c viommu_journal_not_given_back": "what becomes of the host's devices: once for each end of a guest that had one",
     "journal-events.c viommu_journal_found": "once for each machine after a start",
     "journal-events.c viommu_journal_foreign": "once for each machine after a start",
     "journal-events.c viommu_journal_orphaned": "once for each machine",
