@@ -3,9 +3,9 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "daemon/log.h"
+#include "daemon/process/log.h"
 #include "daemon/service.h"
-#include "lib/xmlr.h"
+#include "lib/base/xml-read.h"
 
 #define EXIT_USAGE 2
 

@@ -10,18 +10,18 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "daemon/backend.h"
-#include "daemon/bus.h"
-#include "daemon/config.h"
-#include "daemon/hostsize.h"
-#include "daemon/journal.h"
-#include "daemon/log.h"
-#include "daemon/loop.h"
-#include "daemon/manager.h"
-#include "daemon/reader.h"
-#include "daemon/worker.h"
-#include "lib/error.h"
-#include "lib/names.h"
+#include "daemon/libvirt/backend.h"
+#include "daemon/bus/bus.h"
+#include "daemon/process/config.h"
+#include "daemon/process/host-size.h"
+#include "daemon/process/journal.h"
+#include "daemon/process/log.h"
+#include "daemon/process/loop.h"
+#include "daemon/manager/manager.h"
+#include "daemon/files/reader.h"
+#include "daemon/process/worker.h"
+#include "lib/base/error.h"
+#include "lib/base/names.h"
 
 /* Others get what is in there through us. */
 #define CONSOLE_DIRECTORY_MODE 0700

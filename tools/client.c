@@ -6,9 +6,9 @@
 #include <poll.h>
 #include <systemd/sd-bus.h>
 
-#include "daemon/bus-variant.h"
-#include "lib/error.h"
-#include "lib/names.h"
+#include "daemon/bus/variant.h"
+#include "lib/base/error.h"
+#include "lib/base/names.h"
 #include "tools/failure.h"
 
 #define TICK_USEC            (200 * G_TIME_SPAN_MILLISECOND)
@@ -230,7 +230,7 @@ static void read_error(const ViommuClient *client, Message *reply, GVariant **re
     g_propagate_error(error, failure);
 }
 
-/* The limits of bus-variant are for what strangers send; a list of machines may be longer, so they hold for each entry. */
+/* The limits of bus/variant are for what strangers send; a list of machines may be longer, so they hold for each entry. */
 static GVariant *read_list(Message *reply, const char *contents, GError **error)
 {
     g_autofree char *type = g_strconcat("a", contents, NULL);

@@ -8,9 +8,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "lib/console-text.h"
-#include "lib/error.h"
-#include "lib/names.h"
+#include "lib/base/printable.h"
+#include "lib/base/error.h"
+#include "lib/base/names.h"
 #include "tools/ctl-machine.h"
 #include "tools/failure.h"
 

@@ -2,8 +2,8 @@
 /* viommuctl doctor: asks viommud, libvirt and the bus, lets doctor judge, and prints its findings. */
 #include <unistd.h>
 
-#include "lib/error.h"
-#include "lib/names.h"
+#include "lib/base/error.h"
+#include "lib/base/names.h"
 #include "tools/ctl-machine.h"
 #include "tools/doctor.h"
 #include "tools/local.h"

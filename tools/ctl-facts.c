@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* viommuctl facts: the table of what needs what, with its sources, and beside it what this host's libvirt says. */
-#include "lib/guest-os.h"
-#include "lib/host.h"
+#include "lib/facts/guest-os.h"
+#include "lib/host/host.h"
 #include "tools/ctl.h"
 #include "tools/local.h"
 

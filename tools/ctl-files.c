@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <unistd.h>
-#include "lib/error.h"
+#include "lib/base/error.h"
 
 /* As many as the system's bus lets through with one message; what is more goes as a path. */
 #define FDS_MAX 16

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* viommuctl host: what this host can do; why not the rest, in the planner's own words; and what it is made of. */
-#include "lib/error.h"
-#include "lib/offer.h"
-#include "lib/plan-report.h"
-#include "lib/quantity.h"
+#include "lib/base/error.h"
+#include "lib/plan/offered-models.h"
+#include "lib/plan/report.h"
+#include "lib/base/quantity.h"
 #include "tools/ctl-topology.h"
 #include "tools/ctl.h"
 #include "tools/local.h"

@@ -6,8 +6,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "lib/names.h"
-#include "lib/request.h"
+#include "lib/base/names.h"
+#include "lib/request/request.h"
 #include "tools/agent.h"
 #include "tools/ctl-files.h"
 #include "tools/failure.h"

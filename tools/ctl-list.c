@@ -2,9 +2,9 @@
 /* viommuctl list and show: machines as tables, or as JSON with the names of the bus. */
 #include <string.h>
 
-#include "lib/lifecycle.h"
-#include "lib/names.h"
-#include "lib/quantity.h"
+#include "lib/machine/lifecycle.h"
+#include "lib/base/names.h"
+#include "lib/base/quantity.h"
 #include "tools/ctl-machine.h"
 
 /* The columns of ListMachines(), a(ssso), and their keys in JSON. */

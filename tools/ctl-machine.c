@@ -3,8 +3,8 @@
 
 #include <unistd.h>
 
-#include "lib/error.h"
-#include "lib/names.h"
+#include "lib/base/error.h"
+#include "lib/base/names.h"
 #include "tools/agent.h"
 
 ViommuClient *viommu_ctl_connect(const ViommuCtl *ctl, GError **error)

@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "lib/policy.h"
-#include "lib/request.h"
-#include "lib/nearest.h"
+#include "lib/policy/policy.h"
+#include "lib/request/request.h"
+#include "lib/base/did-you-mean.h"
 #include "tools/failure.h"
 
 enum {

@@ -2,9 +2,9 @@
 /* viommuctl plan: decides as the daemon would, and explains. */
 #include <string.h>
 
-#include "daemon/kernel-file.h"
-#include "lib/domain-xml.h"
-#include "lib/plan-report.h"
+#include "daemon/files/kernel-file.h"
+#include "lib/domain/domain-xml.h"
+#include "lib/plan/report.h"
 #include "tools/ctl.h"
 #include "tools/local.h"
 #include "tools/request-file.h"

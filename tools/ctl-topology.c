@@ -4,8 +4,8 @@
 
 #include <inttypes.h>
 
-#include "lib/quantity.h"
-#include "lib/traits.h"
+#include "lib/base/quantity.h"
+#include "lib/plan/traits.h"
 
 /* --- What is above the tree --- */
 

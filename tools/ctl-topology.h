@@ -2,8 +2,8 @@
 /* ctl-topology: the host's hardware for people, and its inventory for programs.  Knows no verb. */
 #pragma once
 
-#include "lib/host.h"
-#include "lib/policy.h"
+#include "lib/host/host.h"
+#include "lib/policy/policy.h"
 #include "tools/output.h"
 
 /** The host's own IOMMU and why or why not, tables and kernel, nodes; then IOMMUs, groups and devices as a tree. */

@@ -3,7 +3,7 @@
 #include <locale.h>
 #include <stdio.h>
 
-#include "lib/console-text.h"
+#include "lib/base/printable.h"
 #include "tools/ctl-options.h"
 #include "tools/failure.h"
 

@@ -10,9 +10,9 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "daemon/account.h"
-#include "lib/root.h"
-#include "lib/topology.h"
+#include "daemon/files/unix-user.h"
+#include "lib/host/sysroot.h"
+#include "lib/host/topology.h"
 
 /* Of a machine with thousands of processors. */
 #define CPUINFO_MAX (16 << 20)

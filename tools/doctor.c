@@ -3,11 +3,11 @@
 
 #include <grp.h>
 #include <string.h>
-#include "daemon/account.h"
-#include "lib/process.h"
-#include "lib/quantity.h"
-#include "lib/root.h"
-#include "lib/topology.h"
+#include "daemon/files/unix-user.h"
+#include "lib/host/proc-limits.h"
+#include "lib/base/quantity.h"
+#include "lib/host/sysroot.h"
+#include "lib/host/topology.h"
 #include "tools/doctor-parts.h"
 
 static const char *const healths[] = {"ok", "warning", "problem"};

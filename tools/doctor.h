@@ -6,8 +6,8 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <sys/types.h>
-#include "daemon/config.h"
-#include "lib/host.h"
+#include "daemon/process/config.h"
+#include "lib/host/host.h"
 
 typedef enum ViommuHealth {
     VIOMMU_HEALTH_OK,

@@ -3,8 +3,8 @@
 
 #include <sysexits.h>
 
-#include "lib/error.h"
-#include "lib/names.h"
+#include "lib/base/error.h"
+#include "lib/base/names.h"
 
 G_DEFINE_QUARK(viommu_failure, viommu_failure)
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lib/error.h"
+#include "lib/base/error.h"
 
 typedef struct Scanner {
     const char *at, *end;

@@ -3,8 +3,8 @@
 
 #include <unistd.h>
 
-#include "daemon/backend.h"
-#include "lib/names.h"
+#include "daemon/libvirt/backend.h"
+#include "lib/base/names.h"
 #include "tools/request-file.h"
 
 bool viommu_local_is_user(const ViommuCtl *ctl)

@@ -2,8 +2,8 @@
 /* local: what the verbs that need no daemon work with: the site's policy, and a host, recorded or probed. */
 #pragma once
 
-#include "daemon/config.h"
-#include "lib/host.h"
+#include "daemon/process/config.h"
+#include "lib/host/host.h"
 #include "tools/ctl.h"
 
 /** Whether a user's own viommud is meant: --user; without either option, unless root asks. */

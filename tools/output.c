@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/console-text.h"
+#include "lib/base/printable.h"
 #include "tools/failure.h"
 
 struct ViommuTable {

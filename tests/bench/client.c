@@ -2,7 +2,7 @@
 /* client: connection and calls.  Does not know what is measured. */
 #include "tests/bench/client.h"
 
-#include "daemon/bus-variant.h"
+#include "daemon/bus/variant.h"
 #include "tests/bench/bench.h"
 
 static void check(int r, const char *what)

@@ -4,7 +4,7 @@
 
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
-#include "lib/names.h"
+#include "lib/base/names.h"
 #include "tests/bench/bench.h"
 
 struct BenchEngine {

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "lib/metadata.h"
+#include "lib/domain/metadata.h"
 #include "tests/bench/resident.h"
 
 #define GOAL_REST_MB     8.0

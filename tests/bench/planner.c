@@ -4,8 +4,8 @@
 #include "tests/bench/bench.h"
 
 #include <stdlib.h>
-#include "lib/domain-xml.h"
-#include "lib/plan-report.h"
+#include "lib/domain/domain-xml.h"
+#include "lib/plan/report.h"
 
 #define GOAL_PER_SECOND 50000.0
 #define ROUNDS          9

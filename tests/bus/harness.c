@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "daemon/bus-variant.h"
+#include "daemon/bus/variant.h"
 #include "tests/unit/unit.h"
 
 /* The one that is open: a test that fails does not come to harness_free(). */

@@ -3,7 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "daemon/agents.h"
+#include "daemon/machines/agent-trust.h"
 
 enum {
     MALLORY = 1000,

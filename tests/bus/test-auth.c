@@ -2,7 +2,7 @@
 /* test-auth: who may do what on a system's bus, and who sees what, without polkit. */
 #include <stdio.h>
 #include <string.h>
-#include "daemon/bus-variant.h"
+#include "daemon/bus/variant.h"
 #include "tests/bus/people.h"
 
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend.h"
-#include "lib/domain-xml.h"
-#include "lib/error.h"
-#include "lib/names.h"
-#include "lib/plan.h"
+#include "daemon/libvirt/backend.h"
+#include "lib/domain/domain-xml.h"
+#include "lib/base/error.h"
+#include "lib/base/names.h"
+#include "lib/plan/plan.h"
 #include "tests/unit/unit.h"
 
 #define NEWS_WAIT_USEC    (60 * G_TIME_SPAN_SECOND)

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-#include "daemon/backend.h"
+#include "daemon/libvirt/backend.h"
 #include "tests/bus/harness.h"
 
 #define YEAR_USEC (INT64_C(365) * 24 * 3600 * 1000000)

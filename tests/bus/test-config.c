@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/config.h"
-#include "lib/error.h"
-#include "lib/names.h"
-#include "lib/quantity.h"
+#include "daemon/process/config.h"
+#include "lib/base/error.h"
+#include "lib/base/names.h"
+#include "lib/base/quantity.h"
 #include "tests/unit/unit.h"
 
 static char *directory;

@@ -5,9 +5,9 @@
 #include <glib/gstdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "daemon/console-lock.h"
-#include "lib/domain-console.h"
-#include "lib/error.h"
+#include "daemon/libvirt/console-lock.h"
+#include "lib/domain/console.h"
+#include "lib/base/error.h"
 
 #define TERMINAL "/dev/pts/3"
 #define NAME     "LCK.._pts_3"

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utime.h>
-#include "daemon/console-log.h"
+#include "daemon/console/console-log.h"
 
 #define LIMIT 8192
 

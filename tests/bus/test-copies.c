@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copies: what they cost, and where they stop. */
-#include "daemon/copies.h"
+#include "daemon/files/boot-copies.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>

@@ -4,8 +4,8 @@
 
 #include <signal.h>
 #include <string.h>
-#include "daemon/backend.h"
-#include "daemon/bus-variant.h"
+#include "daemon/libvirt/backend.h"
+#include "daemon/bus/variant.h"
 #include "tests/unit/unit.h"
 
 START_TEST(host)

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include "daemon/bus-variant.h"
+#include "daemon/bus/variant.h"
 #include "tests/bus/people.h"
 
 #define FLOOD   10000

@@ -9,7 +9,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-#include "daemon/bus-variant.h"
+#include "daemon/bus/variant.h"
 #include "tests/bus/people.h"
 
 /* A system's viommud, a member who calls it, and two directories: one where only root can put files, one of the member's. */

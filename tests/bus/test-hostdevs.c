@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "daemon/backend.h"
-#include "lib/domain-hostdevs.h"
+#include "daemon/libvirt/backend.h"
+#include "lib/domain/held-devices.h"
 #include "tests/bus/harness.h"
 #include "tests/machines/machine.h"
 #include "tests/unit/unit.h"

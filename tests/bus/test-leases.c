@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "daemon/backend.h"
-#include "daemon/bus-variant.h"
+#include "daemon/libvirt/backend.h"
+#include "daemon/bus/variant.h"
 
 #define MACHINE(name, lease) \
     "{'name': <'" name "'>, 'arch': <'x86_64'>, 'memory': <'64 MiB'>, 'lease': <{" lease "}>}"

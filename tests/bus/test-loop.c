@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/log.h"
-#include "daemon/loop.h"
-#include "daemon/worker.h"
-#include "lib/error.h"
+#include "daemon/process/log.h"
+#include "daemon/process/loop.h"
+#include "daemon/process/worker.h"
+#include "lib/base/error.h"
 #include "tests/unit/unit.h"
 
 #define N_POSTERS 4

@@ -4,7 +4,7 @@
 
 #include <string.h>
 #include <unistd.h>
-#include "daemon/bus-variant.h"
+#include "daemon/bus/variant.h"
 
 #define PLAIN \
     "{'name': <'one'>, 'arch': <'x86_64'>, 'memory': <'512 MiB'>, 'iommu': <{'is-supported': <true>}>}"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "daemon/bus-variant.h"
+#include "daemon/bus/variant.h"
 #include "tests/bus/harness.h"
 
 #define POOL      "/proc/sys/vm/nr_hugepages"

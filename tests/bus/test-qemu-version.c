@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/qemu-version.h"
-#include "lib/error.h"
+#include "daemon/libvirt/qemu-version.h"
+#include "lib/base/error.h"
 #include "tests/unit/unit.h"
 
 #define PATIENCE_MS 10000

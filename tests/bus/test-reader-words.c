@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-reader-words: what a process that has read strangers' files may say, and what it cannot make viommud believe. */
-#include "daemon/reader-words.h"
+#include "daemon/files/reader-words.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -4,8 +4,8 @@
 
 #include <string.h>
 #include <unistd.h>
-#include "daemon/bus-variant.h"
-#include "lib/error.h"
+#include "daemon/bus/variant.h"
+#include "lib/base/error.h"
 
 /* What anybody but root and the user is. */
 #define NOBODY 65534

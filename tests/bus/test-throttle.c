@@ -2,7 +2,7 @@
 /* What each user may have written: apart from each other, and bounded all together. */
 #include "tests/unit/unit.h"
 
-#include "daemon/throttle.h"
+#include "daemon/process/throttle.h"
 
 #define MINUTE (60 * G_USEC_PER_SEC)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-wire: what the other end may send: one that was taken over sends what it likes. */
-#include "daemon/wire.h"
+#include "daemon/files/wire.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * a problem that can be recorded. */
 #include <string.h>
 
-#include "lib/topology-parts.h"
+#include "lib/host/topology-internal.h"
 #include "tests/fuzz/fuzz.h"
 
 static void count(const char *name, const uint8_t *data, size_t size)

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
-#include "daemon/bus-variant.h"
+#include "daemon/bus/variant.h"
 
 /* What clients open stands at these numbers, as the handles of an input name it. */
 #define FILES_FROM 200

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* caps: libvirt's capabilities and domain capabilities, and a plan on the host that they make. */
-#include "lib/caps.h"
+#include "lib/host/caps.h"
 #include "tests/fuzz/fuzz.h"
 
 static void plan_on(const ViommuHost *host)

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/config.h"
+#include "daemon/process/config.h"
 #include "tests/fuzz/fuzz.h"
 
 static ViommuConfig *read_config(const char *text, size_t size)

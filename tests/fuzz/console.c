@@ -4,10 +4,10 @@
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
-#include "lib/console-text.h"
-#include "lib/nesting.h"
-#include "lib/proof.h"
-#include "lib/report-catcher.h"
+#include "lib/base/printable.h"
+#include "lib/base/json-depth.h"
+#include "lib/guest/proof.h"
+#include "lib/guest/report-scan.h"
 
 /* Neither ESC nor C1, as a byte or in UTF-8, nor anything else that is not seen. */
 static void check_clean(const char *text)

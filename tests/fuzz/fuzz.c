@@ -11,10 +11,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lib/domain-xml.h"
-#include "lib/plan-report.h"
-#include "lib/plan.h"
-#include "lib/xmlr.h"
+#include "lib/domain/domain-xml.h"
+#include "lib/plan/report.h"
+#include "lib/plan/plan.h"
+#include "lib/base/xml-read.h"
 #include "tools/request-file.h"
 
 /* What glib would only print is a finding; its own way to end, SIGTRAP, is not noticed by libFuzzer. */

@@ -6,9 +6,9 @@
 #include <glib.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "lib/host.h"
-#include "lib/metadata.h"
-#include "lib/plan.h"
+#include "lib/host/host.h"
+#include "lib/domain/metadata.h"
+#include "lib/plan/plan.h"
 
 /** The entry of every target; 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* image: the header of a disk image that anybody may have made. */
-#include "lib/image.h"
+#include "lib/domain/qcow2-header.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_name(const char *name)

@@ -3,7 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
-#include "lib/kernel.h"
+#include "lib/guest/kernel.h"
 
 static void check_kernel(const ViommuKernel *kernel)
 {

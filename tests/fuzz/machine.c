@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/memory.h"
-#include "lib/network-policy.h"
+#include "lib/plan/memory.h"
+#include "lib/policy/network-policy.h"
 #include "tests/fuzz/records.h"
 
 /* Of one input; what is borrowed lives as long. */

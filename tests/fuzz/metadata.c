@@ -2,7 +2,7 @@
 /* metadata: what stands in a domain that anybody may have edited: ours, and the devices that it has. */
 #include <string.h>
 
-#include "lib/domain-hostdevs.h"
+#include "lib/domain/held-devices.h"
 #include "tests/fuzz/fuzz.h"
 
 static void read_hostdevs(const char *text)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* number: sizes and versions; what was read can be written and reads the same. */
-#include "lib/caps.h"
-#include "lib/quantity.h"
+#include "lib/host/caps.h"
+#include "lib/base/quantity.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_size(const char *text)

@@ -2,7 +2,7 @@
 /* proof: what a guest prints, as a report and its verdicts. */
 #include "tests/fuzz/fuzz.h"
 
-#include "lib/proof.h"
+#include "lib/guest/proof.h"
 
 static void check_names(char **names)
 {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/enum.h"
+#include "lib/base/enum.h"
 
 #define DEVICES       "sys/bus/pci/devices/"
 #define TABLES        "sys/firmware/acpi/tables/"

@@ -17,8 +17,8 @@
  *   request TREE               as GVariant text */
 #pragma once
 
-#include "daemon/config.h"
-#include "lib/placement.h"
+#include "daemon/process/config.h"
+#include "lib/plan/placement.h"
 #include "tests/fuzz/files.h"
 
 typedef struct FuzzRecords {

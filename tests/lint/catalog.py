@@ -12,10 +12,10 @@ ENTRY = re.compile(r"^-- ([0-9a-f]{32})\nSubject: \S.*\nDefined-By: viommud\nDoc
 
 def main():
     trouble = []
-    files = [ROOT / "daemon" / name for name in ("journal", "journal-events")]
+    files = [ROOT / "daemon" / name for name in ("process/journal", "machines/journal-events")]
     code, declared = ("".join(path.with_suffix(suffix).read_text() for path in files) for suffix in (".c", ".h"))
     known = dict(re.findall(r'^#define (VIOMMU_MESSAGE_\w+)\s+"(\w+)"$', declared, re.M))
-    fields = set(re.findall(r'"([A-Z_]+)="', (ROOT / "daemon" / "log.c").read_text()))
+    fields = set(re.findall(r'"([A-Z_]+)="', (ROOT / "daemon" / "process" / "log.c").read_text()))
     catalog = (ROOT / "conf" / "viommu.catalog").read_text()
     entries = dict(ENTRY.findall(catalog))
     if len(entries) != len(re.findall(r"^-- ", catalog, re.M)):

@@ -17,11 +17,11 @@ FREE = {
     "journal-events.c viommu_journal_foreign": "once for each machine after a start",
     "journal-events.c viommu_journal_orphaned": "once for each machine",
     "journal-events.c viommu_journal_undone": "once for each domain that was left",
-    "journal-events.c viommu_journal_left_alone": "once for each domain, and settle.c bounds them",
-    "journal-events.c viommu_journal_agent_broke": "agents.c: once for each machine, and twice for each user",
+    "journal-events.c viommu_journal_left_alone": "once for each domain, and reconcile.c bounds them",
+    "journal-events.c viommu_journal_agent_broke": "agent-trust.c: once for each machine, and twice for each user",
     "verify.c settle_question": "the same",
-    "manager-stop.c on_stop": "what becomes of machines",
-    "manager-console.c viommu_manager_console_ends": "what becomes of machines; the guest's words are asked for",
+    "endings.c on_stop": "what becomes of machines",
+    "consoles.c viommu_manager_console_ends": "what becomes of machines; the guest's words are asked for",
     "launch.c set_deadline": "only without memory",
     "leases.c set_timer": "only without memory",
     "manager.c on_adoption_too_slow": "once for each start",
@@ -49,8 +49,8 @@ def lines_of(path):
 
 def main():
     failures, used, checked = [], set(), 0
-    for path in sorted((ROOT / "daemon").glob("*.c")):
-        if path.name in ("log.c", "bus-log.c"):
+    for path in sorted((ROOT / "daemon").rglob("*.c")):
+        if path.name in ("log.c", "logcontrol.c"):
             continue
         for number, function, near in lines_of(path):
             checked += 1
@@ -58,7 +58,7 @@ def main():
             if key in FREE:
                 used.add(key)
             elif not ASKED.search(near):
-                failures.append(f"daemon/{path.name}:{number}: {function}() writes to the journal: ask viommu_journal_may_tell() "
+                failures.append(f"{path.relative_to(ROOT)}:{number}: {function}() writes to the journal: ask viommu_journal_may_tell() "
                                 "before, or say in tests/lint/journal.py why nobody can have it written without end")
     failures += [f"tests/lint/journal.py: '{key}' writes nothing" for key in FREE if key not in used]
     print("\n".join(failures) or f"{checked} lines: {len(used)} places need not ask, the others do")

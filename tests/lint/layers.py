@@ -11,18 +11,18 @@ ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
 # What only some files may include or call: (what it is, pattern, the files that may).
 RESERVED = [
     # A bench's bare engine is the program that viommud is compared with.
-    ("libvirt", r'#include <libvirt/', r"(daemon/backend-libvirt[-a-z]*|tests/bench/engine|tests/qemu/no-conversion|tests/crash/frail)\.[ch]$"),
-    ("sd-bus", r'#include <systemd/sd-bus', r"(daemon/(bus[-a-z]*|auth[-a-z]*|main|loop)|tools/client[-a-z]*|tests/.*)\.[ch]$"),
-    ("the journal", r'#include <systemd/sd-journal', r"daemon/log\.c$"),
+    ("libvirt", r'#include <libvirt/', r"(daemon/libvirt/.*|tests/bench/engine|tests/qemu/no-conversion|tests/crash/frail)\.[ch]$"),
+    ("sd-bus", r'#include <systemd/sd-bus', r"(daemon/(bus/.*|process/loop)|tools/(.*/)?client[-a-z]*|tests/.*)\.[ch]$"),
+    ("the journal", r'#include <systemd/sd-journal', r"daemon/process/log\.c$"),
     ("threads", r'\b(g_thread_(new|pool)|pthread_create|g_mutex_|GMutex|GCond\b)',
-     r"(daemon/(worker|loop|backend-libvirt[-a-z]*)|tests/.*)\.[ch]$"),
-    ("libxml2", r'#include <libxml/', r"(lib/(xmlr|caps|metadata)|tests/.*)\.[ch]$"),
-    ("json-glib", r'#include <json-glib/', r"(tools/.*|tests/.*|daemon/backend-libvirt-agent)\.[ch]$"),
-    ("fork", r'\b(fork|vfork)\s*\(', r"(daemon/reader-main|tests/.*)\.c$"),
+     r"(daemon/(process/(worker|loop)|libvirt/.*)|tests/.*)\.[ch]$"),
+    ("libxml2", r'#include <libxml/', r"(lib/(base/xml-read|host/caps|domain/metadata)|tests/.*)\.[ch]$"),
+    ("json-glib", r'#include <json-glib/', r"(tools/.*|tests/.*|daemon/libvirt/guest-agent)\.[ch]$"),
+    ("fork", r'\b(fork|vfork)\s*\(', r"(daemon/files/reader-main|tests/.*)\.c$"),
 ]
 
-# What a pure library must not touch.  Only root.c reads files: the hardware's, below a given directory.
-READS_FILES = "lib/root.c"
+# What a pure library must not touch.  Only sysroot.c reads files: the hardware's, below a given directory.
+READS_FILES = "lib/host/sysroot.c"
 IMPURE = [
     ("a clock", r"\b(time|clock_gettime|gettimeofday|g_get_(real|monotonic)_time)\s*\("),
     ("the environment", r"\b(getenv|setenv|g_getenv|g_get_(user|home|host)_\w+)\s*\("),
@@ -33,6 +33,32 @@ IMPURE = [
 ]
 
 
+def rooms():
+    """Rank of each room, from the ground up: those of lib/, those of daemon/, and what stands on top of them."""
+    order = []
+    for top in ("lib", "daemon"):
+        listed = re.search(top + r"_rooms = \[(.*?)\]", (ROOT / top / "meson.build").read_text(), re.S).group(1)
+        order += [f"{top}/{room}" for room in re.findall(r"'([a-z]+)'", listed)]
+    return {room: rank for rank, room in enumerate(order + ["daemon", "tools", "tests"])}
+
+
+def room_of(name, ranks):
+    folder = name.rsplit("/", 1)[0]
+    return folder if folder in ranks else folder.split("/")[0]
+
+
+def arrows_up(name, text, ranks):
+    """Inclusions of a room that stands above the file's own."""
+    own = room_of(name, ranks)
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r'#include "((?:lib|daemon|tools|tests)/[^"]*)"', line)
+        other = room_of(match.group(1), ranks) if match else own
+        if other not in ranks:
+            yield f"{name}:{number}: '{other}' is no room of lib/meson.build or daemon/meson.build"
+        elif own in ranks and ranks[other] > ranks[own]:
+            yield f"{name}:{number}: {own} stands below {other} and must not include of it: {line.strip()}"
+
+
 def without_comments(text):
     text = re.sub(r"/\*.*?\*/", lambda match: "\n" * match.group().count("\n"), text, flags=re.S)
     return re.sub(r'"(\\.|[^"\\\n])*"', lambda match: match.group() if "/" in match.group() else '""', text)
@@ -41,11 +67,13 @@ def without_comments(text):
 def main():
     files = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "*.c", "*.h"],
                            capture_output=True, text=True, check=True).stdout.split()
-    found = []
+    found, ranks = [], rooms()
     for name in files:
         path = ROOT / name
         if not path.exists():
             continue
+        if name.startswith(("lib/", "daemon/", "tools/")):
+            found += arrows_up(name, path.read_text(), ranks)
         for number, line in enumerate(without_comments(path.read_text()).splitlines(), 1):
             for what, pattern, allowed in RESERVED:
                 if re.search(pattern, line) and not re.match(allowed, name):

@@ -2,7 +2,7 @@
 /* acpi: each check of the firmware's tables of IOMMUs, on tables built for the purpose. */
 #include <string.h>
 
-#include "lib/topology-parts.h"
+#include "lib/host/topology-internal.h"
 #include "tests/machines/machine.h"
 #include "tests/unit/unit.h"
 

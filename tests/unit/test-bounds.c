@@ -2,8 +2,8 @@
 /* test-bounds: the memory of users on hosts of every size: a machine with the defaults fits wherever the host can carry one. */
 #include "tests/unit/unit.h"
 
-#include "lib/bounds.h"
-#include "lib/quantity.h"
+#include "lib/policy/bounds.h"
+#include "lib/base/quantity.h"
 
 static const struct {
     uint64_t host_mib, machine_mib, all_mib, user_mib;

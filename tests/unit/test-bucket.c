@@ -2,7 +2,7 @@
 /* test-bucket: a burst, then one in a while, and what was left out. */
 #include "tests/unit/unit.h"
 
-#include "lib/bucket.h"
+#include "lib/machine/bucket.h"
 
 static const ViommuBucketRule rule = {3, 100};
 

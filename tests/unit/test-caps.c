@@ -2,9 +2,9 @@
 /* test-caps: recorded documents of a real libvirt, and small ones for what that host did not have. */
 #include "tests/unit/unit.h"
 
-#include "lib/caps.h"
-#include "lib/domain-hostdevs.h"
-#include "lib/version.h"
+#include "lib/host/caps.h"
+#include "lib/domain/held-devices.h"
+#include "lib/base/version.h"
 
 #define BIT(value) (1u << (value))
 

@@ -3,7 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/placement.h"
+#include "lib/plan/placement.h"
 #include "tests/machines/machine.h"
 
 /* Three of a kind: the first two free, the third the host's; and two devices of one group. */

@@ -3,7 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/console-text.h"
+#include "lib/base/printable.h"
 
 static const struct {
     const char *text, *tail; /* NULL: none */

@@ -3,8 +3,8 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/facts.h"
-#include "lib/selector.h"
+#include "lib/facts/facts.h"
+#include "lib/request/selector.h"
 
 #define V(major, minor, micro) VIOMMU_VERSION_OF(major, minor, micro)
 

@@ -4,10 +4,10 @@
 
 #include <json-glib/json-glib.h>
 #include <string.h>
-#include "lib/fields.h"
-#include "lib/request.h"
-#include "lib/quantity.h"
-#include "lib/version.h"
+#include "lib/base/fields.h"
+#include "lib/request/request.h"
+#include "lib/base/quantity.h"
+#include "lib/base/version.h"
 
 typedef struct Child {
     bool present;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-guest: what is claimed of a guest and what is read from its kernel. */
 #include <string.h>
-#include "lib/guest.h"
+#include "lib/guest/guest.h"
 #include "unit.h"
 
 static ViommuRequest *parse(const char *text)

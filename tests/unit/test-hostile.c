@@ -4,12 +4,12 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/caps.h"
-#include "lib/metadata.h"
-#include "lib/nearest.h"
-#include "lib/quantity.h"
-#include "lib/request.h"
-#include "lib/version.h"
+#include "lib/host/caps.h"
+#include "lib/domain/metadata.h"
+#include "lib/base/did-you-mean.h"
+#include "lib/base/quantity.h"
+#include "lib/request/request.h"
+#include "lib/base/version.h"
 
 #define ROUNDS 4000
 

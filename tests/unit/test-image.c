@@ -3,7 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/image.h"
+#include "lib/domain/qcow2-header.h"
 
 #define VERSION_3_BYTES 104
 

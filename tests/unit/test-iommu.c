@@ -3,9 +3,9 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/fact-probe.h"
-#include "lib/iommu-rules.h"
-#include "lib/plan.h"
+#include "lib/host/fact-probe.h"
+#include "lib/plan/iommu-rules.h"
+#include "lib/plan/plan.h"
 
 /* Hosts, by name, as recorded trees. */
 #define EMULATOR(arch, qemu, accelerators) \

@@ -2,8 +2,8 @@
 /* test-lifecycle: every cell of the transition table, what must hold of the table as a whole, and recovery. */
 #include "tests/unit/unit.h"
 
-#include "lib/lifecycle.h"
-#include "lib/recover.h"
+#include "lib/machine/lifecycle.h"
+#include "lib/domain/recover.h"
 
 /* All transitions there are; what is not here must change nothing. */
 static const struct {

@@ -3,8 +3,8 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/memory.h"
-#include "lib/quantity.h"
+#include "lib/plan/memory.h"
+#include "lib/base/quantity.h"
 
 #define GIB VIOMMU_GIB
 #define MIB VIOMMU_MIB

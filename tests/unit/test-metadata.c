@@ -4,9 +4,9 @@
 
 #include <libxml/relaxng.h>
 #include <string.h>
-#include "lib/metadata.h"
-#include "lib/names.h"
-#include "lib/xmlr.h"
+#include "lib/domain/metadata.h"
+#include "lib/base/names.h"
+#include "lib/base/xml-read.h"
 
 /* A metadata with a value in every member; the strings are nasty. */
 static ViommuMetadata *full(void)

@@ -3,7 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/nesting.h"
+#include "lib/base/json-depth.h"
 
 static const struct {
     const char *text;

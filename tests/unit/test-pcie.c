@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-pcie: expander buses by physical IOMMU, their bus numbers, free ports, and the NUMA cells that follow. */
-#include "lib/numa.h"
-#include "lib/pcie.h"
+#include "lib/plan/numa.h"
+#include "lib/plan/pcie.h"
 #include "unit.h"
 
 typedef struct Device {

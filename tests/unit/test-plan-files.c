@@ -2,8 +2,8 @@
 /* test-plan-files: how libvirt gets a disk, and whose rights QEMU has, by who asks and by what libvirt is. */
 #include "tests/unit/unit.h"
 
-#include "lib/domain-xml.h"
-#include "lib/plan.h"
+#include "lib/domain/domain-xml.h"
+#include "lib/plan/plan.h"
 
 #define UUID "01234567-89ab-cdef-0123-456789abcdef"
 #define KEPT "<seclabel model='dac' relabel='no'/>"

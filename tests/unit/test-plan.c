@@ -4,11 +4,11 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/domain-xml.h"
-#include "lib/memory.h"
-#include "lib/plan-report.h"
-#include "lib/quantity.h"
-#include "lib/xmlr.h"
+#include "lib/domain/domain-xml.h"
+#include "lib/plan/memory.h"
+#include "lib/plan/report.h"
+#include "lib/base/quantity.h"
+#include "lib/base/xml-read.h"
 
 static const char *const bookworm = "{'libvirt': <'9.0.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': "
                                     "<'7.2.22'>, 'accelerators': <['kvm', 'tcg']>}, "

@@ -4,7 +4,7 @@
 
 #include <string.h>
 #include <unistd.h>
-#include "lib/process.h"
+#include "lib/host/proc-limits.h"
 #include "tests/machines/machine.h"
 
 #define UUID "11111111-2222-3333-4444-555555555555"

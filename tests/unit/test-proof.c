@@ -3,7 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/proof.h"
+#include "lib/guest/proof.h"
 
 #define REPORT(lines) "booting\r\n" VIOMMU_REPORT_BEGIN "\r\n" lines VIOMMU_REPORT_END "\r\n"
 #define X86           "kernel 6.1\r\nacpi yes\r\ndevicetree no\r\n"

@@ -2,8 +2,8 @@
 /* test-quantity: sizes and versions, as text and as numbers. */
 #include "tests/unit/unit.h"
 
-#include "lib/quantity.h"
-#include "lib/version.h"
+#include "lib/base/quantity.h"
+#include "lib/base/version.h"
 
 START_TEST(sizes_that_are_read)
 {

@@ -2,7 +2,7 @@
 /* test-queue: turns, positions and removals of the queue of launches. */
 #include "tests/unit/unit.h"
 
-#include "lib/queue.h"
+#include "lib/machine/queue.h"
 
 static char items[10010];
 

@@ -2,8 +2,8 @@
 /* test-quota: each limit reached, passed and absent, in its own words. */
 #include "tests/unit/unit.h"
 
-#include "lib/quota.h"
-#include "lib/quantity.h"
+#include "lib/policy/quota.h"
+#include "lib/base/quantity.h"
 
 /* One resource at a time: the other numbers are 0, which is no limit. */
 static const struct {

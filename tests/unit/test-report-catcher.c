@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-report-catcher: reports in pieces of any size, in noise, without an end, and more than one. */
 #include <string.h>
-#include "lib/proof.h"
-#include "lib/report-catcher.h"
+#include "lib/guest/proof.h"
+#include "lib/guest/report-scan.h"
 #include "unit.h"
 
 #define REPORT(inside) VIOMMU_REPORT_BEGIN "\r\n" inside "\r\n" VIOMMU_REPORT_END

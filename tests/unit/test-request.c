@@ -5,9 +5,9 @@
 
 #include <json-glib/json-glib.h>
 #include <string.h>
-#include "lib/host.h"
-#include "lib/request-check.h"
-#include "lib/request.h"
+#include "lib/host/host.h"
+#include "lib/request/request-check.h"
+#include "lib/request/request.h"
 
 static ViommuRequest *parse(const char *text, GError **error)
 {

@@ -2,7 +2,7 @@
 /* test-strays: a device that is back with its driver, and every way of not being so. */
 #include "tests/unit/unit.h"
 
-#include "lib/strays.h"
+#include "lib/domain/strays.h"
 #include "tests/machines/machine.h"
 
 static const HostDevice devices[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* topology: each reader and each check, on machines built for the purpose. */
-#include "lib/topology.h"
+#include "lib/host/topology.h"
 
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/host.h"
-#include "lib/quantity.h"
-#include "lib/topology-parts.h"
+#include "lib/host/host.h"
+#include "lib/base/quantity.h"
+#include "lib/host/topology-internal.h"
 #include "tests/machines/machine.h"
 #include "tests/unit/unit.h"
 

@@ -3,7 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/placement.h"
+#include "lib/plan/placement.h"
 #include "tests/machines/machine.h"
 
 #define NVME "0000:01:00.0"

@@ -3,19 +3,19 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/enum.h"
-#include "lib/iommu.h"
-#include "lib/lifecycle.h"
-#include "lib/names.h"
-#include "lib/nearest.h"
-#include "lib/plan.h"
-#include "lib/policy.h"
-#include "lib/proof.h"
-#include "lib/quantity.h"
-#include "lib/recover.h"
-#include "lib/request.h"
-#include "lib/topology.h"
-#include "lib/traits.h"
+#include "lib/base/enum.h"
+#include "lib/plan/iommu.h"
+#include "lib/machine/lifecycle.h"
+#include "lib/base/names.h"
+#include "lib/base/did-you-mean.h"
+#include "lib/plan/plan.h"
+#include "lib/policy/policy.h"
+#include "lib/guest/proof.h"
+#include "lib/base/quantity.h"
+#include "lib/domain/recover.h"
+#include "lib/request/request.h"
+#include "lib/host/topology.h"
+#include "lib/plan/traits.h"
 
 /* All tables of lib/; lint holds the list against the sources. */
 static const ViommuEnum *const tables[] = {

@@ -3,8 +3,8 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/xmlr.h"
-#include "lib/xmlw.h"
+#include "lib/base/xml-read.h"
+#include "lib/base/xml-write.h"
 
 START_TEST(layout)
 {

@@ -6,7 +6,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include "lib/error.h"
+#include "lib/base/error.h"
 
 /** Runs @all (taken) in this process, so that a sanitizer sees all of it, and libvirt's event loop, which is one per process,
  *  meets no fork; the exit status of main(). */

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* bus: connection, name, authorisation and later replies.  Does not know what the methods do. */
+#include "daemon/bus/bus.h"
+
+#include "daemon/bus/variant.h"
+
+#include <errno.h>
+#include "daemon/bus/errors.h"
+#include "daemon/machines/journal-events.h"
+#include "daemon/process/journal.h"
+#include "daemon/process/log.h"
+#include "daemon/process/fd-room.h"
+#include "lib/base/error.h"
+#include "lib/base/names.h"
+
+/* The bus answers at once, or has lost the question; meanwhile the loop stands still. */
+#define ASKING_PATIENCE_USEC (2 * G_USEC_PER_SEC)
+
+static bool is_launch(sd_bus_message *call)
+{
+    return sd_bus_message_is_method_call(call, VIOMMU_IFACE_MANAGER, "Launch") > 0;
+}
+
+static void tell_refusal(ViommuBus *bus, sd_bus_message *call, const GError *error)
+{
+    uint32_t uid;
+
+    if (!is_launch(call) || !viommu_auth_uid(bus->auth, call, &uid, NULL))
+        return;
+    if (g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED))
+        viommu_journal_outsider_refused(uid, error);
+    else
+        viommu_journal_not_launched(&(ViommuJournalSubject){.owner_uid = &uid}, error, NULL);
+}
+
+/* The gate: no method of ours, nor of sd-bus, sees a call before. */
+static int on_message(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    g_autoptr(GError) error = NULL;
+    uint8_t type;
+
+    if (sd_bus_message_get_type(call, &type) < 0 || type != SD_BUS_MESSAGE_METHOD_CALL)
+        return 0;
+    switch (viommu_auth_check(bus->auth, call, viommu_bus_find_machine_for(bus, call), &error)) {
+    case VIOMMU_AUTH_YES:
+        return 0;
+    case VIOMMU_AUTH_LATER:
+        return 1;
+    case VIOMMU_AUTH_NO:
+    case VIOMMU_AUTH_LAST:
+        break;
+    }
+    tell_refusal(bus, call, error);
+    return viommu_bus_reply_error(call, error, NULL);
+}
+
+static int attach(sd_bus *bus, ViommuLoop *loop)
+{
+    int r = sd_bus_attach_event(bus, viommu_loop_event(loop), SD_EVENT_PRIORITY_NORMAL);
+
+    return r < 0 ? r : sd_bus_set_exit_on_disconnect(bus, true);
+}
+
+/* To where the first one is, but nobody can send file descriptors here. */
+static int connect_asking(ViommuBus *bus)
+{
+    const char *address;
+    int r = sd_bus_get_address(bus->bus, &address);
+
+    if (r >= 0)
+        r = sd_bus_new(&bus->asking);
+    if (r >= 0)
+        r = sd_bus_set_address(bus->asking, address);
+    if (r >= 0)
+        r = sd_bus_set_bus_client(bus->asking, true);
+    if (r >= 0)
+        r = sd_bus_negotiate_fds(bus->asking, false);
+    if (r >= 0)
+        r = sd_bus_set_method_call_timeout(bus->asking, ASKING_PATIENCE_USEC);
+    return r < 0 ? r : sd_bus_start(bus->asking);
+}
+
+static int connect_bus(ViommuBus *bus, ViommuLoop *loop, bool user)
+{
+    int r = user ? sd_bus_open_user(&bus->bus) : sd_bus_open_system(&bus->bus);
+
+    if (r >= 0)
+        r = attach(bus->bus, loop);
+    if (r >= 0)
+        r = connect_asking(bus);
+    return r < 0 ? r : attach(bus->asking, loop);
+}
+
+static void on_client_gone(const char *client, void *userdata)
+{
+    ViommuBus *bus = userdata;
+
+    viommu_manager_client_gone(bus->manager, client);
+}
+
+static int add_objects(ViommuBus *bus)
+{
+    int r = sd_bus_add_filter(bus->bus, NULL, on_message, bus);
+
+    if (r >= 0)
+        r = sd_bus_add_object_manager(bus->bus, NULL, VIOMMU_BUS_PATH);
+    if (r >= 0)
+        r = viommu_bus_add_manager(bus);
+    if (r >= 0)
+        r = viommu_bus_add_machines(bus);
+    if (r >= 0)
+        r = viommu_bus_add_log(bus);
+    return r;
+}
+
+bool viommu_bus_new(const ViommuBusContext *context, ViommuBus **ret_bus, GError **error)
+{
+    g_autoptr(ViommuBus) bus = g_new0(ViommuBus, 1);
+    bool user = !context->group;
+    ViommuAuthContext auth;
+    int r;
+
+    bus->manager = context->manager;
+    bus->is_system = !user;
+    bus->waiting = g_hash_table_new(NULL, NULL);
+    r = connect_bus(bus, context->loop, user);
+    if (r < 0) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot connect to the %s bus: %s%s",
+                    user ? "user's" : "system", g_strerror(-r),
+                    user ? "; is DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR set?" : "");
+        return false;
+    }
+    auth = (ViommuAuthContext){context->loop, context->accounts, bus->asking, context->group};
+    bus->auth = viommu_auth_new(&auth);
+    bus->clients = viommu_bus_clients_new(bus->asking, on_client_gone, bus);
+    r = add_objects(bus);
+    if (r < 0) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot put the objects on the bus: %s",
+                    g_strerror(-r));
+        return false;
+    }
+    *ret_bus = g_steal_pointer(&bus);
+    return true;
+}
+
+void viommu_bus_free(ViommuBus *bus)
+{
+    if (!bus)
+        return;
+    viommu_registry_watch(viommu_manager_registry(bus->manager), NULL, NULL);
+    viommu_hostinfo_watch(viommu_manager_hostinfo(bus->manager), NULL, NULL);
+    viommu_manager_watch_connection(bus->manager, NULL, NULL);
+    viommu_auth_free(bus->auth);
+    viommu_bus_clients_free(bus->clients);
+    sd_bus_close_unref(bus->asking);
+    sd_bus_flush_close_unref(bus->bus);
+    g_hash_table_unref(bus->waiting);
+    g_free(bus);
+}
+
+bool viommu_bus_take_name(ViommuBus *bus, GError **error)
+{
+    int r = sd_bus_request_name(bus->bus, VIOMMU_BUS_NAME, 0);
+
+    if (r == -EEXIST)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS, "%s is taken: another viommud runs on this bus",
+                    VIOMMU_BUS_NAME);
+    else if (r < 0)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot take the name %s: %s", VIOMMU_BUS_NAME,
+                    g_strerror(-r));
+    return r >= 0;
+}
+
+char *viommu_bus_machine_path(const ViommuMachine *machine)
+{
+    char *path = g_strconcat(VIOMMU_MACHINE_PREFIX "/", machine->uuid, NULL);
+
+    return g_strdelimit(path, "-", '_');
+}
+
+typedef struct Later {
+    sd_bus_message *call;
+    ViommuBusReplyFunc reply;
+    GHashTable *waiting; /* where it is counted; it may be answered after the bus is gone */
+    uint32_t uid;
+} Later;
+
+static void count_waiting(GHashTable *waiting, uint32_t uid, int change)
+{
+    int n = GPOINTER_TO_INT(g_hash_table_lookup(waiting, GUINT_TO_POINTER(uid))) + change;
+
+    if (n > 0)
+        g_hash_table_insert(waiting, GUINT_TO_POINTER(uid), GINT_TO_POINTER(n));
+    else
+        g_hash_table_remove(waiting, GUINT_TO_POINTER(uid));
+}
+
+static void answer(const ViommuOutcome *outcome, void *userdata)
+{
+    Later *later = userdata;
+    int r = outcome->error ? viommu_bus_reply_error(later->call, outcome->error, outcome->reasons)
+                           : later->reply(later->call, outcome);
+
+    if (r < 0 && viommu_journal_may_tell(later->uid))
+        viommu_log(LOG_WARNING, NULL, "Cannot reply to %s: %s", sd_bus_message_get_member(later->call),
+                   g_strerror(-r));
+    count_waiting(later->waiting, later->uid, is_launch(later->call) ? 0 : -1);
+    g_hash_table_unref(later->waiting);
+    sd_bus_message_unref(later->call);
+    g_free(later);
+}
+
+/* Launches have limits of their own, which the site sets. */
+static bool may_wait(ViommuBus *bus, sd_bus_message *call, uint32_t uid, GError **error)
+{
+    unsigned n = GPOINTER_TO_UINT(g_hash_table_lookup(bus->waiting, GUINT_TO_POINTER(uid)));
+
+    if (viommu_auth_is_trusted(bus->auth, uid))
+        return true;
+    if (n < VIOMMU_BUS_WAITING_MAX_PER_USER || is_launch(call))
+        return viommu_room_check(error);
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                "%u calls of user %u wait for their answers; try again when some have come", n, uid);
+    return false;
+}
+
+bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusReplyFunc reply,
+                            ViommuWaiter *ret_waiter)
+{
+    g_autoptr(GError) error = NULL;
+    uint32_t uid;
+    Later *later;
+
+    if (!viommu_auth_uid(bus->auth, call, &uid, &error) || !may_wait(bus, call, uid, &error)) {
+        (void)viommu_bus_reply_error(call, error, NULL);
+        return false;
+    }
+    later = g_new(Later, 1);
+    *later = (Later){sd_bus_message_ref(call), reply, g_hash_table_ref(bus->waiting), uid};
+    count_waiting(later->waiting, uid, is_launch(call) ? 0 : 1);
+    *ret_waiter = (ViommuWaiter){answer, later};
+    return true;
+}
+
+int viommu_bus_reply_report(sd_bus_message *call, const ViommuOutcome *outcome)
+{
+    sd_bus_message *reply = NULL;
+    int r = sd_bus_message_new_method_return(call, &reply);
+
+    if (r >= 0)
+        r = viommu_bus_variant_append(reply, outcome->report);
+    if (r >= 0)
+        r = sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL);
+    sd_bus_message_unref(reply);
+    return r;
+}
+
+int viommu_bus_reply_empty(sd_bus_message *call, const ViommuOutcome *outcome)
+{
+    return sd_bus_reply_method_return(call, NULL);
+}

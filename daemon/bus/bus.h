@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* bus: the connection, the name, and what all methods share.  Knows the manager; knows no libvirt.
+ *   manager-object.c  org.viommu1.Manager
+ *   machine-object.c  org.viommu1.Machine, one table for all machines, which therefore cost the bus nothing
+ *   logcontrol.c      org.freedesktop.LogControl1 */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+#include "daemon/bus/auth.h"
+#include "daemon/bus/clients.h"
+#include "daemon/process/loop.h"
+#include "daemon/manager/manager.h"
+
+typedef struct ViommuBus {
+    sd_bus *bus;
+    bool is_system;
+    bool telling; /* a signal is being made, for whomever */
+    /* What is asked of the bus itself, and waited for, is asked here.  sd-bus reads all that comes in while it waits, and on the
+     * other connection that is whatever anybody sends, with its file descriptors, until there is room for no more. */
+    sd_bus *asking;
+    ViommuManager *manager;
+    ViommuAuth *auth;
+    ViommuBusClients *clients;
+    GHashTable *waiting; /* uid -> how many of that user's calls wait for their answers */
+} ViommuBus;
+
+/* Each keeps its message, and the files that came with it. */
+#define VIOMMU_BUS_WAITING_MAX_PER_USER 1024u
+
+/* What the bus works with; all borrowed. */
+typedef struct ViommuBusContext {
+    ViommuLoop *loop;
+    ViommuManager *manager;
+    ViommuWorker *accounts; /* as auth.h has it */
+    const char *group;      /* whose members may launch; NULL: it is the user's bus */
+} ViommuBusContext;
+
+/** Connects to the system's or the user's bus and puts the objects there.  When the bus is lost the loop ends.
+ *  Fails: BACKEND when there is no bus; INTERNAL. */
+bool viommu_bus_new(const ViommuBusContext *context, ViommuBus **ret_bus, GError **error);
+/** Sends what is still to be sent, and disconnects. */
+void viommu_bus_free(ViommuBus *bus);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuBus, viommu_bus_free)
+/** From now on clients find us.  Fails: EXISTS when another viommud has the name; BACKEND. */
+bool viommu_bus_take_name(ViommuBus *bus, GError **error);
+
+/* For bus-manager, bus-machine and bus-log. */
+
+/** Put the objects on the bus.  Below 0 as sd-bus returns it. */
+int viommu_bus_add_manager(ViommuBus *bus);
+int viommu_bus_add_machines(ViommuBus *bus);
+int viommu_bus_add_log(ViommuBus *bus);
+
+/** The object path of @machine. Owned, g_free(). */
+char *viommu_bus_machine_path(const ViommuMachine *machine);
+
+/** The machine at @path; NULL when there is none. */
+ViommuMachine *viommu_bus_find_machine(const ViommuBus *bus, const char *path);
+/** Whether who sent @call may know that there is @machine: everybody when it has run, before that its owner and root. */
+bool viommu_bus_shows(const ViommuBus *bus, sd_bus_message *call, const ViommuMachine *machine);
+/** The machine that @call is for; NULL when there is none, or none that its sender may know of. */
+ViommuMachine *viommu_bus_find_machine_for(const ViommuBus *bus, sd_bus_message *call);
+
+/** Replies to a call whose outcome is here.  Below 0 as sd-bus returns it. */
+typedef int (*ViommuBusReplyFunc)(sd_bus_message *call, const ViommuOutcome *outcome);
+/** A waiter that replies to @call: with its error, or by @reply.  It must be answered once.  False: too many calls of that user
+ *  wait already, or too many files are open, and @call has been told so; launches have limits of their own instead of the first,
+ *  root and viommud's own user none. */
+bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusReplyFunc reply,
+                            ViommuWaiter *ret_waiter);
+/** The reply of a method that returns nothing. */
+int viommu_bus_reply_empty(sd_bus_message *call, const ViommuOutcome *outcome);
+/** The same for one whose answer is a tree. */
+int viommu_bus_reply_report(sd_bus_message *call, const ViommuOutcome *outcome);

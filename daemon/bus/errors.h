@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* errors: the one place where a GError becomes an error on the bus. */
+#pragma once
+
+#include <glib.h>
+#include <systemd/sd-bus.h>
+
+/** Replies to @call with @error by its name.  NotSupported carries a second value a(sss) beside the message: for each of
+ *  @reasons (of ViommuReason, may be NULL) the model or "", the rule, the text.
+ *  Returns 1, or below 0 as sd-bus returns it. */
+int viommu_bus_reply_error(sd_bus_message *call, const GError *error, const GPtrArray *reasons);

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* machine-object: the interface org.viommu1.Machine, one table for all machines, and what tells of them: the list of
+ * objects, and signals.  Reads, calls the manager, replies; auth has allowed it before. */
+#include "daemon/bus/bus.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+#include "daemon/bus/errors.h"
+#include "daemon/process/journal.h"
+#include "daemon/process/log.h"
+#include "lib/base/names.h"
+
+#define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
+
+/* --- Finding a machine by its path --- */
+
+ViommuMachine *viommu_bus_find_machine(const ViommuBus *bus, const char *path)
+{
+    g_autofree char *uuid = NULL;
+    ViommuMachine *machine;
+
+    if (!path || !g_str_has_prefix(path, VIOMMU_MACHINE_PREFIX "/"))
+        return NULL;
+    uuid = g_strdelimit(g_strdup(path + strlen(VIOMMU_MACHINE_PREFIX "/")), "_", '-');
+    machine = viommu_registry_by_uuid(viommu_manager_registry(bus->manager), uuid);
+    return machine && machine->announced ? machine : NULL;
+}
+
+bool viommu_bus_shows(const ViommuBus *bus, sd_bus_message *call, const ViommuMachine *machine)
+{
+    return machine->announced && (machine->shown || viommu_auth_sees(bus->auth, call, machine));
+}
+
+ViommuMachine *viommu_bus_find_machine_for(const ViommuBus *bus, sd_bus_message *call)
+{
+    ViommuMachine *machine = viommu_bus_find_machine(bus, sd_bus_message_get_path(call));
+
+    return machine && viommu_bus_shows(bus, call, machine) ? machine : NULL;
+}
+
+/* For a call, and for our own signals. */
+static int on_find(sd_bus *unused_bus, const char *path, const char *interface, void *userdata,
+                   void **ret_found, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    sd_bus_message *call = bus->telling ? NULL : sd_bus_get_current_message(bus->bus);
+    ViommuMachine *machine = viommu_bus_find_machine(bus, path);
+
+    *ret_found = machine && call && !viommu_bus_shows(bus, call, machine) ? NULL : machine;
+    return *ret_found ? 1 : 0;
+}
+
+static int on_enumerate(sd_bus *unused_bus, const char *prefix, void *userdata, char ***ret_nodes,
+                        sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    g_autoptr(GPtrArray) machines = viommu_registry_list(viommu_manager_registry(bus->manager), true);
+    sd_bus_message *call = sd_bus_get_current_message(bus->bus);
+    /* sd-bus frees them by free(). */
+    char **nodes = calloc(machines->len + 1, sizeof(char *));
+
+    for (guint i = 0, n = 0; nodes && i < machines->len; i++) {
+        g_autofree char *path = viommu_bus_machine_path(g_ptr_array_index(machines, i));
+        if (!call || viommu_bus_shows(bus, call, g_ptr_array_index(machines, i)))
+            nodes[n++] = strdup(path);
+    }
+    *ret_nodes = nodes;
+    return nodes ? 0 : -ENOMEM;
+}
+
+/* The handlers get the machine as their userdata; the bus is that of the table. */
+static ViommuBus *bus_of(sd_bus_message *call)
+{
+    return sd_bus_slot_get_userdata(sd_bus_get_current_slot(sd_bus_message_get_bus(call)));
+}
+
+/* --- Methods --- */
+
+static int stop(sd_bus_message *call, ViommuMachine *machine, uint32_t seconds)
+{
+    ViommuBus *bus = bus_of(call);
+    ViommuWaiter waiter;
+
+    if (viommu_bus_reply_later(bus, call, viommu_bus_reply_empty, &waiter))
+        viommu_manager_stop(bus->manager, machine, seconds, &waiter);
+    return 1;
+}
+
+static int method_stop(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    uint32_t seconds;
+    int r = sd_bus_message_read(call, "u", &seconds);
+
+    return r < 0 ? r : stop(call, userdata, seconds);
+}
+
+static int method_kill(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    return stop(call, userdata, 0);
+}
+
+static int method_reset(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = bus_of(call);
+    ViommuWaiter waiter;
+
+    if (viommu_bus_reply_later(bus, call, viommu_bus_reply_empty, &waiter))
+        viommu_manager_reset(bus->manager, userdata, &waiter);
+    return 1;
+}
+
+static int reply_xml(sd_bus_message *call, const ViommuOutcome *outcome)
+{
+    return sd_bus_reply_method_return(call, "s", outcome->xml);
+}
+
+static int method_get_domain_xml(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = bus_of(call);
+    ViommuWaiter waiter;
+
+    if (viommu_bus_reply_later(bus, call, reply_xml, &waiter))
+        viommu_manager_get_xml(bus->manager, userdata, &waiter);
+    return 1;
+}
+
+static int reply_lease_end(sd_bus_message *call, const ViommuOutcome *outcome)
+{
+    return sd_bus_reply_method_return(call, "t", outcome->machine->lease_end_usec);
+}
+
+static int method_extend(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = bus_of(call);
+    ViommuWaiter waiter;
+    uint64_t seconds;
+    uint32_t uid;
+    int r = sd_bus_message_read(call, "t", &seconds);
+    bool bound = !viommu_auth_uid(bus->auth, call, &uid, NULL) || !viommu_auth_is_trusted(bus->auth, uid);
+
+    if (r < 0)
+        return r;
+    if (viommu_bus_reply_later(bus, call, reply_lease_end, &waiter))
+        viommu_manager_extend(bus->manager, userdata, seconds, bound, &waiter);
+    return 1;
+}
+
+static int method_verify(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = bus_of(call);
+    ViommuWaiter waiter;
+    uint64_t seconds;
+    int r = sd_bus_message_read(call, "t", &seconds);
+
+    if (r < 0)
+        return r;
+    if (viommu_bus_reply_later(bus, call, viommu_bus_reply_report, &waiter))
+        viommu_manager_verify(bus->manager, userdata, seconds, &waiter);
+    return 1;
+}
+
+static int method_open_console(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = bus_of(call);
+    g_autoptr(GError) error = NULL;
+    int fd = -1, r;
+
+    if (!viommu_manager_open_console(bus->manager, userdata, &fd, &error))
+        return viommu_bus_reply_error(call, error, NULL);
+    r = sd_bus_reply_method_return(call, "h", fd);
+    close(fd);
+    return r;
+}
+
+/* --- Properties --- */
+
+typedef struct Property Property;
+
+/* One table serves both sd-bus and the list of objects, which sd-bus would hand out whole to everybody. */
+struct Property {
+    const char *name, *type;
+    int (*append)(sd_bus_message *reply, const Property *property, const void *value);
+    size_t offset;
+    const ViommuEnum *words; /* append_word */
+};
+
+static int append_string(sd_bus_message *reply, const Property *property, const void *value)
+{
+    const char *text = *(char *const *)value;
+
+    return sd_bus_message_append(reply, "s", text ? text : "");
+}
+
+static int append_uuid(sd_bus_message *reply, const Property *property, const void *value)
+{
+    return sd_bus_message_append(reply, "s", (const char *)value);
+}
+
+static int append_number(sd_bus_message *reply, const Property *property, const void *value)
+{
+    return sd_bus_message_append_basic(reply, property->type[0], value);
+}
+
+static int append_word(sd_bus_message *reply, const Property *property, const void *value)
+{
+    const char *word = viommu_enum_to_string(property->words, *(const int *)value);
+
+    return sd_bus_message_append(reply, "s", word ? word : "");
+}
+
+static int append_texts(sd_bus_message *reply, const Property *property, const void *value)
+{
+    char *const *text = *(char **const *)value;
+    int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "s");
+
+    for (; r >= 0 && text && *text; text++) {
+        g_autofree char *valid = g_utf8_make_valid(*text, -1);
+        r = sd_bus_message_append(reply, "s", valid);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* The value is the machine. */
+static int append_failure(sd_bus_message *reply, const Property *property, const void *value)
+{
+    const ViommuMachine *machine = value;
+    g_autofree char *text =
+        machine->failure_text ? g_utf8_make_valid(machine->failure_text, -1) : g_strdup("");
+
+    return sd_bus_message_append(reply, "(ss)", machine->failure_name ? machine->failure_name : "", text);
+}
+
+/* So here. */
+static int append_state(sd_bus_message *reply, const Property *property, const void *value)
+{
+    return sd_bus_message_append(reply, "s", viommu_machine_state_word(value));
+}
+
+static int append_queue_position(sd_bus_message *reply, const Property *property, const void *value)
+{
+    return sd_bus_message_append(reply, "u", viommu_machine_queue_position(value));
+}
+
+#define AT(member) offsetof(ViommuMachine, member)
+
+static const Property properties[] = {
+    {"Name", "s", append_string, AT(name)},
+    {"UUID", "s", append_uuid, AT(uuid)},
+    {"State", "s", append_state},
+    {"Result", "s", append_word, AT(result), &viommu_enum_result},
+    {"Failure", "(ss)", append_failure},
+    {"Owner", "u", append_number, AT(owner_uid)},
+    {"Arch", "s", append_word, AT(arch), &viommu_enum_arch},
+    {"MachineType", "s", append_string, AT(machine_type)},
+    {"Accelerator", "s", append_word, AT(accelerator), &viommu_enum_accelerator},
+    {"VCPUs", "u", append_number, AT(vcpus)},
+    {"Memory", "t", append_number, AT(memory_bytes)},
+    {"MemlockBytes", "t", append_number, AT(memlock_bytes)},
+    {"IommuModel", "s", append_word, AT(model), &viommu_enum_model},
+    {"Hostdevs", "as", append_texts, AT(hostdevs)},
+    {"Reasons", "as", append_texts, AT(reasons)},
+    {"Warnings", "as", append_texts, AT(warnings)},
+    {"ConsoleLog", "s", append_string, AT(console_log)},
+    {"RequestId", "s", append_string, AT(request_id)},
+    {"LeaseEnd", "t", append_number, AT(lease_end_usec)},
+    {"QueuePosition", "u", append_queue_position},
+    {"Verified", "b", append_number, AT(verified)},
+    {"Created", "t", append_number, AT(created_usec)},
+};
+
+static int append_value(sd_bus_message *reply, const Property *property, const ViommuMachine *machine)
+{
+    return property->append(reply, property, (const char *)machine + property->offset);
+}
+
+static const Property *find_property(const char *name)
+{
+    for (size_t j = 0; j < G_N_ELEMENTS(properties); j++)
+        if (g_str_equal(properties[j].name, name))
+            return &properties[j];
+    return NULL;
+}
+
+static int get_property(sd_bus *unused_bus, const char *path, const char *interface, const char *name,
+                        sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+{
+    const Property *property = find_property(name);
+
+    return property ? append_value(reply, property, userdata) : -ENOENT;
+}
+
+/* Open for sd-bus, which knows privileged callers and others only: auth decides. */
+#define OPEN    SD_BUS_VTABLE_UNPRIVILEGED
+#define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define FIXED   SD_BUS_VTABLE_PROPERTY_CONST
+/* The signal goes to everybody, the value does not. */
+#define HIDDEN_CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION
+
+static const sd_bus_vtable machine_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_ARGS("u", seconds), SD_BUS_NO_RESULT, method_stop, OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Kill", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_kill, OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Reset", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reset, OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Extend", SD_BUS_ARGS("t", seconds), SD_BUS_RESULT("t", end), method_extend,
+                            OPEN),
+    SD_BUS_METHOD_WITH_ARGS("OpenConsole", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", console), method_open_console,
+                            OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Verify", SD_BUS_ARGS("t", seconds), SD_BUS_RESULT("a{sv}", report),
+                            method_verify, OPEN),
+    SD_BUS_METHOD_WITH_ARGS("GetDomainXML", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", xml), method_get_domain_xml,
+                            OPEN),
+    SD_BUS_PROPERTY("Name", "s", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("UUID", "s", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("State", "s", get_property, 0, CHANGES),
+    SD_BUS_PROPERTY("Result", "s", get_property, 0, CHANGES),
+    SD_BUS_PROPERTY("Failure", "(ss)", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("Owner", "u", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("Arch", "s", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("MachineType", "s", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("Accelerator", "s", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("VCPUs", "u", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("Memory", "t", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("MemlockBytes", "t", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("IommuModel", "s", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("Hostdevs", "as", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("Reasons", "as", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("Warnings", "as", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("ConsoleLog", "s", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("RequestId", "s", get_property, 0, FIXED),
+    SD_BUS_PROPERTY("LeaseEnd", "t", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("QueuePosition", "u", get_property, 0, 0),
+    SD_BUS_PROPERTY("Verified", "b", get_property, 0, 0),
+    SD_BUS_PROPERTY("Created", "t", get_property, 0, FIXED),
+    SD_BUS_VTABLE_END,
+};
+
+/* --- The list of objects --- */
+
+static int append_property(sd_bus_message *reply, const Property *property, const ViommuMachine *machine)
+{
+    int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_DICT_ENTRY, "sv");
+
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "s", property->name);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_VARIANT, property->type);
+    if (r >= 0)
+        r = append_value(reply, property, machine);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* "oa{sa{sv}}" */
+static int append_object(sd_bus_message *reply, const ViommuMachine *machine, bool all)
+{
+    g_autofree char *path = viommu_bus_machine_path(machine);
+    int r = sd_bus_message_append(reply, "o", path);
+
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sa{sv}}");
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_DICT_ENTRY, "sa{sv}");
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "s", VIOMMU_IFACE_MACHINE);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
+    for (size_t i = 0; r >= 0 && i < G_N_ELEMENTS(properties); i++)
+        if (all || viommu_auth_is_open(properties[i].name))
+            r = append_property(reply, &properties[i], machine);
+    for (unsigned depth = 0; r >= 0 && depth < 3; depth++)
+        r = sd_bus_message_close_container(reply);
+    return r;
+}
+
+static int append_objects(ViommuBus *bus, sd_bus_message *call, sd_bus_message *reply)
+{
+    g_autoptr(GPtrArray) machines = viommu_registry_list(viommu_manager_registry(bus->manager), true);
+    int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{oa{sa{sv}}}");
+
+    for (guint i = 0; r >= 0 && i < machines->len; i++) {
+        const ViommuMachine *machine = g_ptr_array_index(machines, i);
+
+        if (!viommu_bus_shows(bus, call, machine))
+            continue;
+        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_DICT_ENTRY, "oa{sa{sv}}");
+        if (r >= 0)
+            r = append_object(reply, machine, viommu_auth_sees(bus->auth, call, machine));
+        if (r >= 0)
+            r = sd_bus_message_close_container(reply);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* Before sd-bus, which has an answer of its own. */
+static int on_get_managed_objects(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    sd_bus_message *reply = NULL;
+    int r;
+
+    if (sd_bus_message_is_method_call(call, OBJECT_MANAGER, "GetManagedObjects") <= 0)
+        return 0;
+    r = sd_bus_message_new_method_return(call, &reply);
+    if (r >= 0)
+        r = append_objects(userdata, call, reply);
+    if (r >= 0)
+        r = sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL);
+    sd_bus_message_unref(reply);
+    return r < 0 ? r : 1;
+}
+
+/* --- Signals --- */
+
+static void check_sent(const ViommuMachine *machine, int r)
+{
+    ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
+
+    if (r < 0 && viommu_journal_may_tell(machine->owner_uid))
+        viommu_log(LOG_WARNING, &fields, "Cannot send a signal about machine '%s': %s", machine->name,
+                   g_strerror(-r));
+}
+
+/* To everybody, or, of a machine that has not run, to the connection that launched it.  Takes @signal; @r: how making it went. */
+static void send_signal(ViommuBus *bus, const ViommuMachine *machine, sd_bus_message *signal, int r)
+{
+    const char *name = machine->launcher ? strchr(machine->launcher, ':') : NULL;
+
+    if (r >= 0 && !machine->shown && name)
+        r = sd_bus_message_set_destination(signal, name);
+    if (r >= 0 && (machine->shown || name))
+        r = sd_bus_send(bus->bus, signal, NULL);
+    sd_bus_message_unref(signal);
+    check_sent(machine, r);
+}
+
+static void on_added(const ViommuMachine *machine, void *userdata)
+{
+    ViommuBus *bus = userdata;
+    sd_bus_message *signal = NULL;
+    int r = sd_bus_message_new_signal(bus->bus, &signal, VIOMMU_BUS_PATH, OBJECT_MANAGER, "InterfacesAdded");
+
+    if (r >= 0)
+        r = append_object(signal, machine, false);
+    send_signal(bus, machine, signal, r);
+    /* One that was found again may be bound to somebody who has left meanwhile. */
+    if (machine->client)
+        viommu_bus_clients_hold(bus->clients, machine->client);
+}
+
+#define PLAN VIOMMU_MACHINE_CHANGE_PLAN
+
+static const struct {
+    unsigned change;
+    const char *property;
+} changing[] = {
+    {VIOMMU_MACHINE_CHANGE_STATE, "State"},
+    {VIOMMU_MACHINE_CHANGE_RESULT, "Result"},
+    {VIOMMU_MACHINE_CHANGE_FAILURE, "Failure"},
+    {PLAN, "Arch"},
+    {PLAN, "MachineType"},
+    {PLAN, "Accelerator"},
+    {PLAN, "MemlockBytes"},
+    {PLAN, "IommuModel"},
+    {PLAN, "Hostdevs"},
+    {PLAN, "Reasons"},
+    {PLAN, "Warnings"},
+    {PLAN, "ConsoleLog"},
+    {PLAN | VIOMMU_MACHINE_CHANGE_LEASE, "LeaseEnd"},
+};
+
+/* What sd-bus would send to everybody. */
+static void tell_changes(ViommuBus *bus, const ViommuMachine *machine, const char *const *names)
+{
+    g_autofree char *path = viommu_bus_machine_path(machine);
+    g_autoptr(GPtrArray) closed = g_ptr_array_new();
+    sd_bus_message *signal = NULL;
+    int r = sd_bus_message_new_signal(bus->bus, &signal, path, "org.freedesktop.DBus.Properties",
+                                      "PropertiesChanged");
+
+    if (r >= 0)
+        r = sd_bus_message_append(signal, "s", VIOMMU_IFACE_MACHINE);
+    if (r >= 0)
+        r = sd_bus_message_open_container(signal, SD_BUS_TYPE_ARRAY, "{sv}");
+    for (; r >= 0 && *names; names++)
+        if (viommu_auth_is_open(*names))
+            r = append_property(signal, find_property(*names), machine);
+        else
+            g_ptr_array_add(closed, (void *)*names);
+    g_ptr_array_add(closed, NULL);
+    if (r >= 0)
+        r = sd_bus_message_close_container(signal);
+    if (r >= 0)
+        r = sd_bus_message_append_strv(signal, (char **)closed->pdata);
+    send_signal(bus, machine, signal, r);
+}
+
+static void tell_removal(ViommuBus *bus, const ViommuMachine *machine, const char *path)
+{
+    static const char *const interfaces[] = {VIOMMU_IFACE_MACHINE, NULL};
+    sd_bus_message *signal = NULL;
+    int r =
+        sd_bus_message_new_signal(bus->bus, &signal, VIOMMU_BUS_PATH, OBJECT_MANAGER, "InterfacesRemoved");
+
+    if (r >= 0)
+        r = sd_bus_message_append(signal, "o", path);
+    if (r >= 0)
+        r = sd_bus_message_append_strv(signal, (char **)interfaces);
+    send_signal(bus, machine, signal, r);
+}
+
+static void on_changed(const ViommuMachine *machine, unsigned changes, void *userdata)
+{
+    ViommuBus *bus = userdata;
+    g_autofree char *path = viommu_bus_machine_path(machine);
+    const char *names[G_N_ELEMENTS(changing) + 1];
+    unsigned n = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(changing); i++)
+        if (changes & changing[i].change)
+            names[n++] = changing[i].property;
+    names[n] = NULL;
+    if (!machine->shown) {
+        tell_changes(bus, machine, names);
+        return;
+    }
+    bus->telling = true;
+    check_sent(machine,
+               sd_bus_emit_properties_changed_strv(bus->bus, path, VIOMMU_IFACE_MACHINE, (char **)names));
+    bus->telling = false;
+}
+
+static void on_removed(const ViommuMachine *machine, void *userdata)
+{
+    ViommuBus *bus = userdata;
+    g_autofree char *path = viommu_bus_machine_path(machine);
+
+    if (!machine->shown) {
+        tell_removal(bus, machine, path);
+        return;
+    }
+    bus->telling = true;
+    check_sent(machine, sd_bus_emit_object_removed(bus->bus, path));
+    bus->telling = false;
+}
+
+static const ViommuRegistryWatcher watcher = {
+    .added = on_added, .changed = on_changed, .removed = on_removed};
+
+int viommu_bus_add_machines(ViommuBus *bus)
+{
+    int r = sd_bus_add_fallback_vtable(bus->bus, NULL, VIOMMU_MACHINE_PREFIX, VIOMMU_IFACE_MACHINE,
+                                       machine_vtable, on_find, bus);
+
+    if (r >= 0)
+        r = sd_bus_add_object(bus->bus, NULL, VIOMMU_BUS_PATH, on_get_managed_objects, bus);
+    if (r >= 0)
+        r = sd_bus_add_node_enumerator(bus->bus, NULL, VIOMMU_MACHINE_PREFIX, on_enumerate, bus);
+    if (r >= 0)
+        viommu_registry_watch(viommu_manager_registry(bus->manager), &watcher, bus);
+    if (!bus->is_system)
+        viommu_registry_show_all(viommu_manager_registry(bus->manager));
+    return r;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* polkit-share: how many questions polkit has to answer at once.  dbus-daemon ends a connection's calls beyond 128 that wait for replies, so
+ * the total leaves room for viommud's own; and a user has at most half of what all others leave, so that a few cannot fill it.  Pure. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VIOMMU_AUTH_SHARE_MAX          96
+#define VIOMMU_AUTH_SHARE_MAX_PER_USER 32
+
+/* Questions that wait. */
+typedef struct ViommuAuthShare {
+    unsigned own; /* about one user */
+    unsigned all; /* about anybody, that one as well */
+} ViommuAuthShare;
+
+/** Counts one more, about @one, for @uid. */
+void viommu_auth_share_count(ViommuAuthShare *share, uint32_t one, uint32_t uid);
+/** Whether one more about user @uid may be asked.  Fails: BUSY. */
+bool viommu_auth_share_check(const ViommuAuthShare *share, uint32_t uid, GError **error);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* polkit: org.freedesktop.PolicyKit1.Authority.CheckAuthorization, there and back. */
+#include "daemon/bus/polkit.h"
+
+#include "lib/base/printable.h"
+#include "lib/base/error.h"
+
+#define FLAG_INTERACTIVE 1u
+
+/* A person needs time for a password. */
+#define PATIENCE_USEC             (20 * G_USEC_PER_SEC)
+#define PATIENCE_INTERACTIVE_USEC (120 * G_USEC_PER_SEC)
+
+/* What the bus says when there is nobody to ask. */
+static const char *const absent[] = {
+    SD_BUS_ERROR_SERVICE_UNKNOWN,
+    SD_BUS_ERROR_NAME_HAS_NO_OWNER,
+    "org.freedesktop.systemd1.NoSuchUnit",
+    "org.freedesktop.systemd1.UnitMasked",
+};
+
+/* What is to be done, as it stands in polkit's message: "to stop the virtual machine ...". */
+static const struct {
+    const char *member, *words;
+} operations[] = {
+    {"Stop", "stop"},
+    {"Kill", "kill"},
+    {"Reset", "reset"},
+    {"Extend", "extend the lease of"},
+    {"OpenConsole", "use the console of"},
+    {"Verify", "look inside of"},
+    {"GetDomainXML", "read the configuration of"},
+};
+
+static const char *operation_of(sd_bus_message *call)
+{
+    const char *member = sd_bus_message_get_member(call);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(operations); i++)
+        if (g_strcmp0(operations[i].member, member) == 0)
+            return operations[i].words;
+    return "manage";
+}
+
+typedef struct Question {
+    const char *action;
+    const char *const *details; /* key, value, ..., NULL */
+} Question;
+
+static int append_details(sd_bus_message *message, const char *const *details)
+{
+    int r = sd_bus_message_open_container(message, 'a', "{ss}");
+
+    for (; r >= 0 && *details; details += 2)
+        r = sd_bus_message_append(message, "{ss}", details[0], details[1]);
+    return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+/* The subject is a connection, not a process: another process may have that number by the time polkit looks. */
+static int append_question(sd_bus_message *message, sd_bus_message *call, const Question *question)
+{
+    uint32_t flags = sd_bus_message_get_allow_interactive_authorization(call) > 0 ? FLAG_INTERACTIVE : 0;
+    int r = sd_bus_message_append(message, "(sa{sv})s", "system-bus-name", 1, "name", "s",
+                                  sd_bus_message_get_sender(call), question->action);
+
+    if (r >= 0)
+        r = append_details(message, question->details);
+    return r < 0 ? r : sd_bus_message_append(message, "us", flags, "");
+}
+
+static int ask(sd_bus_message *call, const Question *question, sd_bus_message_handler_t handler,
+               void *userdata, sd_bus_slot **ret_slot)
+{
+    bool interactive = sd_bus_message_get_allow_interactive_authorization(call) > 0;
+    sd_bus *bus = sd_bus_message_get_bus(call);
+    sd_bus_message *message = NULL;
+    int r = sd_bus_message_new_method_call(bus, &message, "org.freedesktop.PolicyKit1",
+                                           "/org/freedesktop/PolicyKit1/Authority",
+                                           "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+
+    if (r >= 0)
+        r = append_question(message, call, question);
+    if (r >= 0)
+        r = sd_bus_call_async(bus, ret_slot, message, handler, userdata,
+                              interactive ? PATIENCE_INTERACTIVE_USEC : PATIENCE_USEC);
+    sd_bus_message_unref(message);
+    return r;
+}
+
+int viommu_polkit_ask(sd_bus_message *call, const ViommuMachine *machine, sd_bus_message_handler_t handler,
+                      void *userdata, sd_bus_slot **ret_slot)
+{
+    g_autofree char *owner = g_strdup_printf("%u", machine->owner_uid);
+    /* Of a domain that was found it may be anything. */
+    g_autofree char *name = viommu_console_text_clean(machine->name);
+    const char *details[] = {"machine", name, "owner", owner, "operation", operation_of(call), NULL};
+
+    return ask(call, &(Question){VIOMMU_POLKIT_MANAGE_ALL, details}, handler, userdata, ret_slot);
+}
+
+int viommu_polkit_ask_device(sd_bus_message *call, const ViommuPolkitDevice *device,
+                             sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot)
+{
+    g_autofree char *owner = g_strdup_printf("%u", device->owner_uid);
+    /* No name has blanks. */
+    const char *name = device->machine ? device->machine : "(no name yet)";
+    const char *details[] = {"machine", name,           "owner",  owner,          "address", device->address,
+                             "vendor",  device->vendor, "device", device->device, "driver",  device->driver,
+                             NULL};
+
+    return ask(call, &(Question){VIOMMU_POLKIT_ASSIGN_DEVICE, details}, handler, userdata, ret_slot);
+}
+
+static bool is_absent(const sd_bus_error *error)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(absent); i++)
+        if (sd_bus_error_has_name(error, absent[i]))
+            return true;
+    return false;
+}
+
+static void refuse(GError **error, const char *words)
+{
+    g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, words);
+}
+
+bool viommu_polkit_read(sd_bus_message *answer, bool interactive, GError **error)
+{
+    const sd_bus_error *from_bus = sd_bus_message_get_error(answer);
+    int authorised = 0, challenge = 0;
+
+    if (from_bus && is_absent(from_bus))
+        refuse(error, "polkit is not on the bus to be asked; install and start polkitd, or call as root");
+    else if (from_bus)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, "polkit gives no answer: %s",
+                    from_bus->message ? from_bus->message : from_bus->name);
+    else if (sd_bus_message_enter_container(answer, 'r', "bba{ss}") < 0 ||
+             sd_bus_message_read(answer, "bb", &authorised, &challenge) < 0)
+        refuse(error, "polkit's answer cannot be read");
+    else if (authorised)
+        return true;
+    else if (challenge && interactive)
+        refuse(error, "polkit wants a password, and there is no authentication agent that would ask for it");
+    else if (challenge)
+        refuse(error, "polkit wants a password, and the call does not allow to ask for one");
+    else
+        refuse(error, "polkit says no");
+    return false;
+}

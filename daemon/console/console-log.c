@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* console-log: opened for each piece that is written, so that a thousand machines hold no thousand files open. */
+#include "daemon/console/console-log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "lib/base/error.h"
+
+#define SUFFIX      ".log"
+#define UUID_LENGTH 36
+#define LEFT_OUT    "\n[viommud: the middle of this log is left out]\n"
+
+typedef int Fd;
+static void fd_clear(Fd *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fd, fd_clear)
+
+static bool fail(const char *what, const char *path, int number, GError **error)
+{
+    g_set_error(error, VIOMMU_ERROR, number == ENOENT ? VIOMMU_ERROR_NOT_FOUND : VIOMMU_ERROR_BACKEND,
+                "cannot %s the console log '%s': %s", what, path, g_strerror(number));
+    return false;
+}
+
+/* --- Names --- */
+
+typedef struct Parts {
+    uint32_t uid;
+    char *name; /* owned */
+    char uuid[UUID_LENGTH + 1];
+} Parts;
+
+static void parts_clear(Parts *parts)
+{
+    g_free(parts->name);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Parts, parts_clear)
+
+char *viommu_console_log_path(const char *directory, uint32_t uid, const char *name, const char *uuid)
+{
+    return g_strdup_printf("%s/%u-%s-%s" SUFFIX, directory, uid, name, uuid);
+}
+
+static bool parse(const char *file, Parts *ret_parts)
+{
+    size_t length = strlen(file), rest = UUID_LENGTH + strlen("-" SUFFIX);
+    const char *dash = strchr(file, '-');
+    g_autofree char *digits = dash ? g_strndup(file, (size_t)(dash - file)) : NULL;
+    guint64 uid;
+
+    if (!dash || !g_str_has_suffix(file, SUFFIX) || length < (size_t)(dash + 1 - file) + rest ||
+        !g_ascii_string_to_unsigned(digits, 10, 0, UINT32_MAX, &uid, NULL) || file[length - rest] != '-')
+        return false;
+    g_strlcpy(ret_parts->uuid, file + length - rest + 1, sizeof(ret_parts->uuid));
+    if (!g_uuid_string_is_valid(ret_parts->uuid))
+        return false;
+    ret_parts->uid = (uint32_t)uid;
+    ret_parts->name = g_strndup(dash + 1, length - rest - (size_t)(dash + 1 - file));
+    return true;
+}
+
+/* --- Writing --- */
+
+static bool write_at(int fd, const char *data, size_t size, off_t at)
+{
+    while (size > 0) {
+        ssize_t n = pwrite(fd, data, size, at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        data += n;
+        size -= (size_t)n;
+        at += n;
+    }
+    return true;
+}
+
+/* Keeps the first half and the last quarter.  *ret_size: what is there afterwards. */
+static bool leave_out_middle(int fd, uint64_t limit, off_t *ret_size)
+{
+    off_t head = (off_t)(limit / 2 - strlen(LEFT_OUT)), at = head + (off_t)strlen(LEFT_OUT);
+    size_t size = limit / 4;
+    g_autofree char *last = g_malloc(size);
+
+    if (pread(fd, last, size, *ret_size - (off_t)size) != (ssize_t)size ||
+        !write_at(fd, LEFT_OUT, strlen(LEFT_OUT), head) || !write_at(fd, last, size, at) ||
+        ftruncate(fd, at + (off_t)size) < 0)
+        return false;
+    *ret_size = at + (off_t)size;
+    return true;
+}
+
+bool viommu_console_log_append(const char *path, uint64_t limit, const void *data, size_t size,
+                               GError **error)
+{
+    g_auto(Fd) fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    size_t most = limit / 4;
+    struct stat info;
+
+    if (fd < 0 || fstat(fd, &info) < 0)
+        return fail("open", path, errno, error);
+    if (size > most) {
+        data = (const char *)data + (size - most);
+        size = most;
+    }
+    if ((uint64_t)info.st_size + size > limit && !leave_out_middle(fd, limit, &info.st_size))
+        return fail("shorten", path, errno, error);
+    return write_at(fd, data, size, info.st_size) || fail("write to", path, errno, error);
+}
+
+bool viommu_console_log_open(const char *path, int *ret_fd, GError **error)
+{
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return fail("open", path, errno, error);
+    *ret_fd = fd;
+    return true;
+}
+
+/* --- What is there --- */
+
+static bool is_newer(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec >= b->tv_nsec);
+}
+
+char *viommu_console_log_find(const char *directory, const char *name, const uint32_t *uid)
+{
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    g_autofree char *found = NULL;
+    struct timespec newest = {0};
+
+    for (const char *file; dir && (file = g_dir_read_name(dir));) {
+        g_autofree char *path = g_build_filename(directory, file, NULL);
+        g_auto(Parts) parts = {0};
+        struct stat info;
+
+        if (!parse(file, &parts) || (uid && parts.uid != *uid))
+            continue;
+        /* Somebody may have called his machine by the UUID of another's. */
+        if (g_str_equal(parts.uuid, name))
+            return g_steal_pointer(&path);
+        if (!g_str_equal(parts.name, name) || g_stat(path, &info) < 0 ||
+            (found && !is_newer(&info.st_mtim, &newest)))
+            continue;
+        newest = info.st_mtim;
+        g_free(found);
+        found = g_steal_pointer(&path);
+    }
+    return g_steal_pointer(&found);
+}
+
+typedef struct Old {
+    char *path;
+    uint32_t uid;
+    time_t written;
+    uint64_t bytes;
+} Old;
+
+static void clear_old(void *data)
+{
+    g_free(((Old *)data)->path);
+}
+
+/* By owner, the newest first. */
+static int compare_old(const void *a, const void *b)
+{
+    const Old *one = a, *other = b;
+
+    if (one->uid != other->uid)
+        return one->uid < other->uid ? -1 : 1;
+    return one->written == other->written ? 0 : one->written > other->written ? -1 : 1;
+}
+
+/* Those of machines that are gone; *ret_live: what the others take. */
+static GArray *list_old(const char *directory, GHashTable *live, uint64_t *ret_live)
+{
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    GArray *list = g_array_new(FALSE, FALSE, sizeof(Old));
+
+    *ret_live = 0;
+    g_array_set_clear_func(list, clear_old);
+    for (const char *file; dir && (file = g_dir_read_name(dir));) {
+        g_autofree char *path = g_build_filename(directory, file, NULL);
+        g_auto(Parts) parts = {0};
+        struct stat info;
+
+        if (!parse(file, &parts) || g_stat(path, &info) < 0)
+            continue;
+        if (g_hash_table_contains(live, parts.uuid)) {
+            *ret_live += (uint64_t)info.st_size;
+            continue;
+        }
+        Old old = {g_steal_pointer(&path), parts.uid, info.st_mtim.tv_sec, (uint64_t)info.st_size};
+        g_array_append_val(list, old);
+    }
+    g_array_sort(list, compare_old);
+    return list;
+}
+
+/* Of one owner: his part of the list, whose oldest stands last. */
+typedef struct Share {
+    guint begin, end;
+    uint64_t bytes;
+} Share;
+
+static int compare_shares(const void *a, const void *b)
+{
+    const Share *one = a, *other = b;
+
+    return one->bytes == other->bytes ? 0 : one->bytes < other->bytes ? -1 : 1;
+}
+
+/* Sorted, the smallest first; @list is sorted by owner. */
+static GArray *share_out(const GArray *list)
+{
+    GArray *shares = g_array_new(FALSE, TRUE, sizeof(Share));
+
+    for (guint i = 0; i < list->len; i++) {
+        const Old *old = &g_array_index(list, Old, i);
+        const Share share = {i, i, 0};
+
+        if (i == 0 || g_array_index(list, Old, i - 1).uid != old->uid)
+            g_array_append_val(shares, share);
+        g_array_index(shares, Share, shares->len - 1).end = i + 1;
+        g_array_index(shares, Share, shares->len - 1).bytes += old->bytes;
+    }
+    g_array_sort(shares, compare_shares);
+    return shares;
+}
+
+/* What nobody may exceed, so that all together take @bytes: who has less leaves the rest to the others. */
+static uint64_t find_level(const GArray *shares, uint64_t bytes)
+{
+    for (guint i = 0; i < shares->len; i++) {
+        uint64_t level = bytes / (shares->len - i), mine = g_array_index(shares, Share, i).bytes;
+
+        if (mine > level)
+            return level;
+        bytes -= mine;
+    }
+    return UINT64_MAX;
+}
+
+static void delete_old(Old *old)
+{
+    g_unlink(old->path);
+    g_clear_pointer(&old->path, g_free);
+    old->bytes = 0;
+}
+
+static void sweep_bytes(GArray *list, uint64_t bytes)
+{
+    g_autoptr(GArray) shares = share_out(list);
+    uint64_t level = find_level(shares, bytes);
+
+    for (guint i = 0; i < shares->len; i++) {
+        Share *share = &g_array_index(shares, Share, i);
+
+        while (share->bytes > level && share->end > share->begin) {
+            Old *old = &g_array_index(list, Old, --share->end);
+            share->bytes -= old->bytes;
+            if (old->path)
+                delete_old(old);
+        }
+    }
+}
+
+void viommu_console_log_sweep(const char *directory, const ViommuConsoleLogKeep *keep)
+{
+    uint64_t live;
+    g_autoptr(GArray) list = list_old(directory, keep->live, &live);
+    time_t now = (time_t)(g_get_real_time() / G_USEC_PER_SEC);
+    uint64_t of_owner = 0;
+
+    for (guint i = 0; i < list->len; i++) {
+        Old *old = &g_array_index(list, Old, i);
+
+        of_owner = i > 0 && g_array_index(list, Old, i - 1).uid == old->uid ? of_owner + 1 : 1;
+        if (of_owner > keep->count || now - old->written > (time_t)keep->seconds)
+            delete_old(old);
+    }
+    if (keep->bytes)
+        sweep_bytes(list, keep->bytes > live ? keep->bytes - live : 0);
+}

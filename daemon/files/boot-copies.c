@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* boot-copies: DIRECTORY/UUID.NAME.  They are root's to hand to QEMU, as libvirt does, and nobody else's to read. */
+#include "daemon/files/boot-copies.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <sys/sendfile.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+#include "lib/base/error.h"
+
+#define UUID_LENGTH 36
+#define CHUNK       ((off_t)16 << 20)
+
+static const char *const names[] = {[VIOMMU_COPY_KERNEL] = "kernel", [VIOMMU_COPY_INITRD] = "initrd"};
+G_STATIC_ASSERT(G_N_ELEMENTS(names) == VIOMMU_COPY_LAST);
+
+char *viommu_copies_path(const char *directory, const char *uuid, ViommuCopy what)
+{
+    return g_strdup_printf("%s/%s.%s", directory, uuid, names[what]);
+}
+
+static bool check_size(off_t bytes, GError **error)
+{
+    if (bytes == 0)
+        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "it is empty");
+    else if ((uint64_t)bytes > VIOMMU_COPY_BYTES_MAX)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+                    "it is larger than %" G_GUINT64_FORMAT
+                    " MiB, and no kernel or initrd may be; boot from a disk",
+                    VIOMMU_COPY_BYTES_MAX >> 20);
+    return bytes > 0 && (uint64_t)bytes <= VIOMMU_COPY_BYTES_MAX;
+}
+
+bool viommu_copies_measure(int fd, uint64_t *ret_bytes, GError **error)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) < 0) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "its size cannot be read: %s",
+                    g_strerror(errno));
+        return false;
+    }
+    if (!check_size(info.st_size, error))
+        return false;
+    *ret_bytes = (uint64_t)info.st_size;
+    return true;
+}
+
+/* Shares the blocks where the file systems can.  As the system call: how much; 0 at the end. */
+static ssize_t copy_some(int from, int to, off_t *at, off_t bytes)
+{
+    off_t there = *at;
+    ssize_t n = copy_file_range(from, at, to, &there, (size_t)bytes, 0);
+
+    if (n >= 0 || (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP))
+        return n;
+    return lseek(to, *at, SEEK_SET) < 0 ? -1 : sendfile(to, from, at, (size_t)bytes);
+}
+
+static bool copy_piece(int from, int to, off_t at, off_t end)
+{
+    ssize_t n = 1;
+
+    while (at < end && n > 0)
+        n = copy_some(from, to, &at, MIN(end - at, CHUNK));
+    return n >= 0;
+}
+
+/* Where data begins at or behind @at, and ends, before @end; a file system that knows no holes has data everywhere. */
+static bool find_piece(int from, off_t at, off_t end, off_t *ret_begin, off_t *ret_end)
+{
+    off_t begin = lseek(from, at, SEEK_DATA), hole;
+
+    if (begin < 0 && errno == ENXIO)
+        return false;
+    hole = begin < 0 ? -1 : lseek(from, begin, SEEK_HOLE);
+    if (begin >= end)
+        return false;
+    *ret_begin = begin < 0 ? at : begin;
+    *ret_end = hole <= *ret_begin ? end : MIN(hole, end);
+    return true;
+}
+
+/* Only data is written, up to @end: a file that grows meanwhile gives no more than was agreed to. */
+static bool copy_data(int from, int to, off_t end)
+{
+    off_t begin, at = 0;
+
+    while (at < end && find_piece(from, at, end, &begin, &at))
+        if (!copy_piece(from, to, begin, at))
+            return false;
+    return ftruncate(to, end) == 0;
+}
+
+/* The place in @from is the caller's, and stays. */
+static bool copy_all(int from, int to, uint64_t bytes, const char *path, GError **error)
+{
+    off_t place = lseek(from, 0, SEEK_CUR);
+    bool ok = copy_data(from, to, (off_t)bytes);
+    int number = errno;
+
+    if (place >= 0)
+        (void)lseek(from, place, SEEK_SET);
+    if (!ok)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot copy it to '%s': %s", path,
+                    g_strerror(number));
+    return ok;
+}
+
+/* Of a POSIX access control list as the attribute has it: linux/posix_acl_xattr.h, all little-endian. */
+#define ACL_ATTRIBUTE "system.posix_acl_access"
+#define ACL_VERSION   2u
+#define ACL_NOBODY    UINT32_MAX
+typedef struct AclEntry {
+    uint16_t tag, bits;
+    uint32_t id;
+} AclEntry;
+enum {
+    ACL_OWNER = 1,
+    ACL_OWN_GROUP = 4,
+    ACL_GROUP = 8,
+    ACL_MASK = 16,
+    ACL_OTHERS = 32,
+};
+
+static bool set_list(int fd, gid_t group)
+{
+    const AclEntry entries[] = {
+        {ACL_OWNER, 7, ACL_NOBODY}, {ACL_OWN_GROUP, 0, ACL_NOBODY}, {ACL_GROUP, 1, group},
+        {ACL_MASK, 1, ACL_NOBODY},  {ACL_OTHERS, 0, ACL_NOBODY},
+    };
+    uint8_t value[4 + sizeof(entries)] = {ACL_VERSION};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(entries); i++) {
+        const uint16_t tag = GUINT16_TO_LE(entries[i].tag), bits = GUINT16_TO_LE(entries[i].bits);
+        const uint32_t id = GUINT32_TO_LE(entries[i].id);
+        uint8_t *at = value + 4 + i * sizeof(AclEntry);
+
+        memcpy(at, &tag, sizeof(tag));
+        memcpy(at + 2, &bits, sizeof(bits));
+        memcpy(at + 4, &id, sizeof(id));
+    }
+    return fsetxattr(fd, ACL_ATTRIBUTE, value, sizeof(value), 0) == 0;
+}
+
+/* A list, as viommud is not in QEMU's group, and need not be to give it something.  The site may have done it otherwise. */
+static bool guard(int fd, gid_t group)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) < 0)
+        return false;
+    if (info.st_gid == group && (info.st_mode & 07777) == 0710 && fgetxattr(fd, ACL_ATTRIBUTE, NULL, 0) < 0)
+        return true;
+    return fchmod(fd, 0700) == 0 && set_list(fd, group);
+}
+
+bool viommu_copies_guard(const char *directory, gid_t group, GError **error)
+{
+    bool made = g_mkdir_with_parents(directory, 0700) == 0 || errno == EEXIST;
+    int fd = made ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    bool ok = fd >= 0 && guard(fd, group);
+
+    if (!ok)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+                    "viommud cannot open '%s', for copies, to QEMU's group %u alone: %s; its file system "
+                    "must have access "
+                    "control lists, or root must run: chgrp %u '%s'; chmod 0710 '%s'",
+                    directory, group, g_strerror(errno), group, directory, directory);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what,
+                        const ViommuCopySource *source, GError **error)
+{
+    g_autofree char *path = viommu_copies_path(directory, uuid, what);
+    bool ok;
+    int to;
+
+    if (!check_size((off_t)source->bytes, error))
+        return false;
+    /* QEMU's user goes through; nobody sees what is there. */
+    if (g_mkdir_with_parents(directory, 0711) < 0 && errno != EEXIST)
+        to = -1;
+    else
+        to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (to < 0) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot make the copy '%s': %s", path,
+                    g_strerror(errno));
+        return false;
+    }
+    ok = copy_all(source->fd, to, source->bytes, path, error);
+    close(to);
+    return ok;
+}
+
+bool viommu_copies_remove(const char *directory, const char *uuid, GError **error)
+{
+    for (int i = 0; i < VIOMMU_COPY_LAST; i++) {
+        g_autofree char *path = viommu_copies_path(directory, uuid, (ViommuCopy)i);
+
+        if (g_unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR)
+            continue;
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot delete the copy '%s': %s", path,
+                    g_strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+GHashTable *viommu_copies_list(const char *directory)
+{
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    GHashTable *copies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
+    for (const char *name; dir && (name = g_dir_read_name(dir));) {
+        g_autofree char *uuid = g_strndup(name, UUID_LENGTH);
+        g_autofree char *path = g_build_filename(directory, name, NULL);
+        uint64_t *bytes;
+        struct stat info;
+
+        if (!g_uuid_string_is_valid(uuid) || name[UUID_LENGTH] != '.' || g_lstat(path, &info) < 0)
+            continue;
+        bytes = g_hash_table_lookup(copies, uuid);
+        if (!bytes)
+            g_hash_table_insert(copies, g_steal_pointer(&uuid), bytes = g_new0(uint64_t, 1));
+        *bytes += (uint64_t)info.st_size;
+    }
+    return copies;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* copies-ledger: a table.  Does not know who makes copies. */
+#include "daemon/files/copies-ledger.h"
+
+struct ViommuLedger {
+    GHashTable *entries; /* UUID, owned -> Entry, owned */
+};
+
+typedef struct Entry {
+    uint32_t uid;
+    uint64_t bytes;
+} Entry;
+
+ViommuLedger *viommu_ledger_new(void)
+{
+    ViommuLedger *ledger = g_new(ViommuLedger, 1);
+
+    ledger->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    return ledger;
+}
+
+void viommu_ledger_free(ViommuLedger *ledger)
+{
+    if (!ledger)
+        return;
+    g_hash_table_unref(ledger->entries);
+    g_free(ledger);
+}
+
+void viommu_ledger_note(ViommuLedger *ledger, const char *uuid, uint32_t uid, uint64_t bytes)
+{
+    Entry *entry;
+
+    if (bytes == 0) {
+        viommu_ledger_drop(ledger, uuid);
+        return;
+    }
+    entry = g_new(Entry, 1);
+    *entry = (Entry){uid, bytes};
+    g_hash_table_replace(ledger->entries, g_strdup(uuid), entry);
+}
+
+void viommu_ledger_drop(ViommuLedger *ledger, const char *uuid)
+{
+    g_hash_table_remove(ledger->entries, uuid);
+}
+
+bool viommu_ledger_has(const ViommuLedger *ledger, const char *uuid)
+{
+    return g_hash_table_contains(ledger->entries, uuid);
+}
+
+void viommu_ledger_sum(const ViommuLedger *ledger, uint32_t uid, uint64_t *ret_all, uint64_t *ret_user)
+{
+    GHashTableIter iterator;
+    void *value;
+
+    *ret_all = *ret_user = 0;
+    g_hash_table_iter_init(&iterator, ledger->entries);
+    while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+        const Entry *entry = value;
+
+        *ret_all += entry->bytes;
+        *ret_user += entry->uid == uid ? entry->bytes : 0;
+    }
+}
+
+GPtrArray *viommu_ledger_list(const ViommuLedger *ledger)
+{
+    GPtrArray *uuids = g_ptr_array_new_with_free_func(g_free);
+    GHashTableIter iterator;
+    void *uuid;
+
+    g_hash_table_iter_init(&iterator, ledger->entries);
+    while (g_hash_table_iter_next(&iterator, &uuid, NULL))
+        g_ptr_array_add(uuids, g_strdup(uuid));
+    return uuids;
+}

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* files: one after the other: get hold of it, look what it is, decide how it is handed over. */
+#include "daemon/files/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include "daemon/files/unix-user.h"
+#include "daemon/files/image-chain.h"
+#include "daemon/files/boot-copies.h"
+#include "daemon/files/kernel-file.h"
+#include "daemon/files/path-walk.h"
+#include "lib/base/error.h"
+
+#define refuse(error, ...)  g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, __VA_ARGS__)
+#define invalid(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, __VA_ARGS__)
+
+/* Of one request. */
+#define BACKING_OPEN_MAX 200u
+
+#define ADVICE "what you can open you can pass as a file descriptor, as viommuctl does"
+
+static const char *const boot_keys[] = {
+    [VIOMMU_COPY_KERNEL] = "boot.kernel", [VIOMMU_COPY_INITRD] = "boot.initrd"};
+
+struct ViommuFiles {
+    const ViommuFilesSite *site;
+    char *uuid;
+    ViommuHandovers *handovers;
+    int copied[VIOMMU_COPY_LAST]; /* to be copied from; -1: not */
+    uint64_t copied_bytes[VIOMMU_COPY_LAST];
+    GArray *disks; /* of int: to be handed over; -1: not */
+    unsigned n_backing;
+    GPtrArray *backing; /* of GArray of int: so, of what each disk is based on */
+    ViommuKernel kernel;
+    bool kernel_is_known;
+};
+
+/* Who asks for what. */
+typedef struct Judge {
+    const ViommuFilesSite *site;
+    const ViommuRequest *request;
+    ViommuWalker walker; /* of nobody: a user's own daemon */
+    bool trusted;        /* root asks, or the daemon's user */
+} Judge;
+
+/* A file as it was got hold of. */
+typedef struct Hold {
+    const char *path;
+    bool writable;
+    int fd;
+    struct stat info;
+    bool fixed; /* the path cannot come to mean another file */
+} Hold;
+
+static void close_fd(void *fd)
+{
+    if (*(int *)fd >= 0)
+        close(*(int *)fd);
+}
+
+static int take_fd(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
+
+/* --- Getting hold of it --- */
+
+static bool is_at(const Judge *judge, const Hold *hold)
+{
+    struct stat info;
+    ViommuWalk walk;
+
+    if (judge->site->own)
+        return stat(hold->path, &info) == 0 && info.st_dev == hold->info.st_dev &&
+               info.st_ino == hold->info.st_ino;
+    const ViommuWalker walker = {NULL, judge->walker.mounts};
+
+    if (hold->path[0] != '/' || !viommu_walk(hold->path, &walker, 0, &walk, NULL))
+        return false;
+    close(walk.fd);
+    return walk.fixed && walk.info.st_dev == hold->info.st_dev && walk.info.st_ino == hold->info.st_ino;
+}
+
+/* What the descriptor was opened for is what its sender may. */
+static bool hold_descriptor(const Judge *judge, int handle, Hold *hold, GError **error)
+{
+    const GArray *fds = judge->request->fds;
+    int flags;
+
+    g_return_val_if_fail(fds && (guint)handle < fds->len, false);
+    hold->fd = take_fd(&g_array_index(fds, int, handle));
+    flags = fcntl(hold->fd, F_GETFL);
+    if (flags < 0 || fstat(hold->fd, &hold->info) < 0) {
+        invalid(error, "the file descriptor cannot be used: %s", g_strerror(errno));
+        return false;
+    }
+    if ((flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY ||
+        (hold->writable && (flags & O_ACCMODE) != O_RDWR)) {
+        refuse(error, "the file descriptor is not open for reading%s",
+               hold->writable ? " and writing; open it so, or ask for the disk read-only" : "");
+        return false;
+    }
+    hold->fixed = is_at(judge, hold);
+    return true;
+}
+
+static bool hold_own_path(Hold *hold, GError **error)
+{
+    hold->fd = open(hold->path, (hold->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    hold->fixed = true;
+    if (hold->fd >= 0 && fstat(hold->fd, &hold->info) == 0)
+        return true;
+    invalid(error, "it cannot be opened%s: %s", hold->writable ? " for reading and writing" : "",
+            g_strerror(errno));
+    return false;
+}
+
+/* Whatever the matter with the path: what its sender can open can be sent open. */
+static void advise(GError **error)
+{
+    char *words = error && *error ? g_strconcat((*error)->message, "; " ADVICE, NULL) : NULL;
+
+    if (!words)
+        return;
+    g_free((*error)->message);
+    (*error)->message = words;
+}
+
+/* Leaves an O_PATH descriptor, good for what is handed over by its path. */
+static bool hold_path(const Judge *judge, Hold *hold, GError **error)
+{
+    unsigned bits = hold->writable ? VIOMMU_MAY_READ | VIOMMU_MAY_WRITE : VIOMMU_MAY_READ;
+    ViommuWalk walk;
+
+    if (!viommu_walk(hold->path, &judge->walker, bits, &walk, error)) {
+        advise(error);
+        return false;
+    }
+    hold->fd = walk.fd;
+    hold->info = walk.info;
+    hold->fixed = walk.fixed;
+    return true;
+}
+
+/* Whether it is open as it is to be handed over. */
+static bool is_open(const Hold *hold)
+{
+    int flags = fcntl(hold->fd, F_GETFL);
+
+    return !(flags & O_PATH) && (!hold->writable || (flags & O_ACCMODE) == O_RDWR);
+}
+
+/* Opens what was walked to.  The kind of file is known by now, so this waits for nobody. */
+static bool open_held(Hold *hold, bool write, GError **error)
+{
+    g_autofree char *magic = viommu_walk_magic_path(hold->fd);
+    int fd;
+
+    if (!(fcntl(hold->fd, F_GETFL) & O_PATH))
+        return true;
+    fd = open(magic, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) {
+        invalid(error, "viommud itself cannot open it%s: %s; " ADVICE,
+                write ? " for reading and writing" : "", g_strerror(errno));
+        return false;
+    }
+    close(hold->fd);
+    hold->fd = fd;
+    return true;
+}
+
+static bool get_hold(const Judge *judge, const ViommuFile *file, bool writable, Hold *ret_hold,
+                     GError **error)
+{
+    Hold hold = {.path = file->path, .writable = writable, .fd = -1};
+    bool ok;
+
+    if (file->handle != VIOMMU_UNSET)
+        ok = hold_descriptor(judge, file->handle, &hold, error);
+    else if (judge->site->own)
+        ok = hold_own_path(&hold, error);
+    else
+        ok = hold_path(judge, &hold, error);
+    if (ok)
+        *ret_hold = hold;
+    else
+        close_fd(&hold.fd);
+    return ok;
+}
+
+/* --- Handing it over --- */
+
+static bool hand_over_boot(ViommuFiles *files, Hold *hold, ViommuCopy what, ViommuHandover *handover,
+                           GError **error)
+{
+    if (!S_ISREG(hold->info.st_mode)) {
+        invalid(error, "it is no regular file");
+        return false;
+    }
+    /* libvirt gives it to QEMU's user, which takes away its setuid bit, say. */
+    if (hold->fixed && files->site->own) {
+        handover->path = g_strdup(hold->path);
+        handover->is_fixed = true;
+        return true;
+    }
+    if (!open_held(hold, false, error) || !viommu_copies_measure(hold->fd, &files->copied_bytes[what], error))
+        return false;
+    handover->path = viommu_copies_path(files->site->copies, files->uuid, what);
+    files->copied[what] = take_fd(&hold->fd);
+    return true;
+}
+
+/* What the planner may know of the kernel.  A configuration is looked for only beside a path that is to be trusted. */
+static void read_kernel(ViommuFiles *files, const Hold *hold)
+{
+    int fd = files->copied[VIOMMU_COPY_KERNEL];
+
+    files->kernel_is_known = hold->fixed ? viommu_kernel_file_read_path(hold->path, &files->kernel)
+                                         : viommu_kernel_file_read(fd, NULL, &files->kernel);
+}
+
+static bool open_boot_file(ViommuFiles *files, const Judge *judge, ViommuCopy what, GError **error)
+{
+    bool is_kernel = what == VIOMMU_COPY_KERNEL;
+    const ViommuFile *file = is_kernel ? &judge->request->boot.kernel : &judge->request->boot.initrd;
+    ViommuHandover *handover = is_kernel ? &files->handovers->kernel : &files->handovers->initrd;
+    Hold hold = {.fd = -1};
+    bool ok;
+
+    if (!file->path)
+        return true;
+    ok = get_hold(judge, file, false, &hold, error) && hand_over_boot(files, &hold, what, handover, error);
+    if (ok && is_kernel)
+        read_kernel(files, &hold);
+    close_fd(&hold.fd);
+    if (!ok)
+        g_prefix_error(error, "%s '%s': ", boot_keys[what], file->path);
+    return ok;
+}
+
+/* The kernel's own name of a block device, which is root's in /dev; what the caller calls it may be anything. */
+static char *device_path(const struct stat *info, GError **error)
+{
+    g_autofree char *path =
+        g_strdup_printf("/sys/dev/block/%u:%u/uevent", major(info->st_rdev), minor(info->st_rdev));
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    if (g_file_get_contents(path, &text, NULL, NULL))
+        lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; line && *line; line++)
+        if (g_str_has_prefix(*line, "DEVNAME="))
+            return g_strconcat("/dev/", *line + strlen("DEVNAME="), NULL);
+    invalid(error, "there is no name for this block device in '%s'", path);
+    return NULL;
+}
+
+/* QEMU opens it itself, by its path, as the user who asks. */
+static bool may_open_device(const Judge *judge, const Hold *hold, const char *path, GError **error)
+{
+    unsigned bits = hold->writable ? VIOMMU_MAY_READ | VIOMMU_MAY_WRITE : VIOMMU_MAY_READ;
+
+    if (!judge->walker.account || judge->trusted ||
+        viommu_account_may(judge->walker.account, &hold->info, bits))
+        return true;
+    refuse(error,
+           "QEMU would open block device '%s' with the rights of user %u, who by its owner and mode may not; "
+           "have udev "
+           "give the device to the user or to a group of theirs",
+           path, viommu_account_uid(judge->walker.account));
+    return false;
+}
+
+static bool hand_over_device(const Judge *judge, const Hold *hold, ViommuHandover *handover, GError **error)
+{
+    handover->is_block = true;
+    handover->is_fixed = true;
+    handover->path = hold->fixed ? g_strdup(hold->path) : device_path(&hold->info, error);
+    return handover->path && may_open_device(judge, hold, handover->path, error);
+}
+
+/* QEMU takes a descriptor of the very rights that it wants: of one that is open for writing, too, it has to be another. */
+static bool open_for_reading(Hold *hold, GError **error)
+{
+    g_autofree char *magic = viommu_walk_magic_path(hold->fd);
+    int flags = fcntl(hold->fd, F_GETFL), fd;
+
+    if (hold->writable || (flags & O_PATH) || (flags & O_ACCMODE) != O_RDWR)
+        return true;
+    fd = open(magic, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) {
+        refuse(error, "the file descriptor of a read-only disk is open for writing, too; open it for reading "
+                      "only, or ask for the disk without read-only");
+        return false;
+    }
+    close(hold->fd);
+    hold->fd = fd;
+    return true;
+}
+
+static bool hand_over_disk(const Judge *judge, Hold *hold, ViommuHandover *handover, GError **error)
+{
+    if (S_ISBLK(hold->info.st_mode))
+        return hand_over_device(judge, hold, handover, error);
+    if (!S_ISREG(hold->info.st_mode)) {
+        invalid(error, "it is neither a regular file nor a block device");
+        return false;
+    }
+    handover->path = g_strdup(hold->path);
+    handover->is_fixed = hold->fixed;
+    handover->is_nameless = hold->info.st_nlink == 0;
+    /* What only its owner can open goes by its path, if that is to be trusted. */
+    if (!open_held(hold, hold->writable, hold->fixed ? NULL : error) && !hold->fixed)
+        return false;
+    if (!judge->site->own && !open_for_reading(hold, error))
+        return false;
+    handover->is_open = is_open(hold);
+    return true;
+}
+
+/* The others go by their paths: only so many fit into a message. */
+static void keep_some(ViommuFiles *files, GPtrArray *backing, GArray *fds)
+{
+    for (guint i = 0; i < fds->len; i++) {
+        ViommuHandoverBacking *one = g_ptr_array_index(backing, i);
+        int *fd = &g_array_index(fds, int, i);
+
+        if (*fd >= 0 && files->n_backing++ >= BACKING_OPEN_MAX) {
+            close(*fd);
+            *fd = -1;
+            one->is_open = false;
+        }
+    }
+}
+
+static bool follow_chain(ViommuFiles *files, const Judge *judge, Hold *hold, ViommuHandover *handover,
+                         GArray **fds, GError **error)
+{
+    const ViommuChainRules rules = {judge->site->image_directories, judge->walker};
+    ViommuChainImage image = {hold->path, hold->fd, hold->writable};
+
+    if (!open_held(hold, false, error))
+        return false;
+    image.fd = hold->fd;
+    g_array_unref(*fds);
+    *fds = NULL;
+    if (!viommu_chain_follow(&rules, &image, &handover->backing, fds, error)) {
+        *fds = viommu_chain_fds_new();
+        return false;
+    }
+    keep_some(files, handover->backing, *fds);
+    return true;
+}
+
+static bool open_disk(ViommuFiles *files, const Judge *judge, guint i, GError **error)
+{
+    const ViommuRequestDisk *disk = g_ptr_array_index(judge->request->disks, i);
+    ViommuHandover *handover = g_new0(ViommuHandover, 1);
+    GArray *backing = viommu_chain_fds_new();
+    Hold hold = {.fd = -1};
+    int kept = -1;
+    bool ok;
+
+    g_ptr_array_add(files->handovers->disks, handover);
+    ok = get_hold(judge, &disk->file, disk->read_only != 1, &hold, error) &&
+         hand_over_disk(judge, &hold, handover, error) &&
+         (disk->format != VIOMMU_DISK_FORMAT_QCOW2 ||
+          follow_chain(files, judge, &hold, handover, &backing, error));
+    if (ok && handover->is_open)
+        kept = take_fd(&hold.fd);
+    close_fd(&hold.fd);
+    g_array_append_val(files->disks, kept);
+    g_ptr_array_add(files->backing, backing);
+    if (!ok)
+        g_prefix_error(error, "disks[%u].path '%s': ", i, disk->file.path);
+    return ok;
+}
+
+static bool open_all(ViommuFiles *files, const Judge *judge, GError **error)
+{
+    const GPtrArray *disks = judge->request->disks;
+
+    for (int what = 0; what < VIOMMU_COPY_LAST; what++)
+        if (!open_boot_file(files, judge, (ViommuCopy)what, error))
+            return false;
+    for (guint i = 0; disks && i < disks->len; i++)
+        if (!open_disk(files, judge, i, error))
+            return false;
+    return true;
+}
+
+ViommuFiles *viommu_files_open(const ViommuFilesSite *site, const ViommuRequest *request, uint32_t uid,
+                               const char *uuid, GError **error)
+{
+    g_autoptr(ViommuFiles) files = g_new0(ViommuFiles, 1);
+    g_autoptr(ViommuAccount) account = NULL;
+    g_autoptr(ViommuMounts) mounts = NULL;
+    bool trusted = uid == 0 || uid == geteuid();
+
+    files->site = site;
+    files->uuid = g_strdup(uuid);
+    files->disks = g_array_new(FALSE, FALSE, sizeof(int));
+    g_array_set_clear_func(files->disks, close_fd);
+    files->backing = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
+    for (int what = 0; what < VIOMMU_COPY_LAST; what++)
+        files->copied[what] = -1;
+    if (site->skip)
+        return g_steal_pointer(&files);
+    files->handovers = viommu_handovers_new();
+    if (!request->boot.kernel.path && !request->disks)
+        return g_steal_pointer(&files);
+    if (!site->own) {
+        account = viommu_account_find(uid);
+        mounts = viommu_mounts_of_self(error);
+        if (!mounts)
+            return NULL;
+    }
+    return open_all(files, &(Judge){site, request, {account, mounts}, trusted}, error)
+               ? g_steal_pointer(&files)
+               : NULL;
+}
+
+void viommu_files_free(ViommuFiles *files)
+{
+    if (!files)
+        return;
+    for (int what = 0; what < VIOMMU_COPY_LAST; what++)
+        close_fd(&files->copied[what]);
+    g_array_unref(files->disks);
+    g_ptr_array_unref(files->backing);
+    viommu_handovers_free(files->handovers);
+    g_free(files->uuid);
+    g_free(files);
+}
+
+const ViommuHandovers *viommu_files_handovers(const ViommuFiles *files)
+{
+    return files->handovers;
+}
+
+const ViommuKernel *viommu_files_kernel(const ViommuFiles *files)
+{
+    return files->kernel_is_known ? &files->kernel : NULL;
+}
+
+uint64_t viommu_files_copied_bytes(const ViommuFiles *files)
+{
+    uint64_t sum = 0;
+
+    for (int what = 0; what < VIOMMU_COPY_LAST; what++)
+        sum += files->copied_bytes[what];
+    return sum;
+}
+
+bool viommu_files_copy(const ViommuFiles *files, uint64_t group, GError **error)
+{
+    bool any = false;
+
+    for (int what = 0; what < VIOMMU_COPY_LAST; what++)
+        any = any || files->copied[what] >= 0;
+    if (any && group != VIOMMU_UNSET_NUMBER && !files->site->own &&
+        !viommu_copies_guard(files->site->copies, (gid_t)group, error))
+        return false;
+    for (int what = 0; what < VIOMMU_COPY_LAST; what++) {
+        const ViommuCopySource source = {files->copied[what], files->copied_bytes[what]};
+
+        if (source.fd < 0 ||
+            viommu_copies_make(files->site->copies, files->uuid, (ViommuCopy)what, &source, error))
+            continue;
+        g_prefix_error(error, "%s: ", boot_keys[what]);
+        return false;
+    }
+    return true;
+}
+
+int viommu_files_disk(const ViommuFiles *files, unsigned i)
+{
+    return g_array_index(files->disks, int, i);
+}
+
+int viommu_files_backing(const ViommuFiles *files, unsigned i, unsigned j)
+{
+    return g_array_index((const GArray *)g_ptr_array_index(files->backing, i), int, j);
+}

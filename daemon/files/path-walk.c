@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* path-walk: each step is taken from the directory that was judged, so nothing can be swapped in between. */
+#include "daemon/files/path-walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+#include "lib/base/error.h"
+#include "lib/domain/qcow2-header.h"
+
+#define refuse(error, ...)  g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, __VA_ARGS__)
+#define invalid(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, __VA_ARGS__)
+
+char *viommu_walk_magic_path(int fd)
+{
+    return g_strdup_printf("/proc/self/fd/%d", fd);
+}
+
+/* Mode bits are not the whole truth then; in particular they may promise more than the list gives. */
+static bool has_access_list(int fd)
+{
+    g_autofree char *path = viommu_walk_magic_path(fd);
+
+    return getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
+}
+
+static bool may(const ViommuAccount *account, const ViommuWalk *walk, unsigned bits, const char *path,
+                GError **error)
+{
+    const char *what = bits & VIOMMU_MAY_SEARCH  ? "look into"
+                       : bits & VIOMMU_MAY_WRITE ? "read and write"
+                                                 : "read";
+
+    if (!account || viommu_account_uid(account) == 0)
+        return true;
+    /* Nobody may; so it looks where a sandbox hides what is there. */
+    if ((bits & VIOMMU_MAY_SEARCH) && (walk->info.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0) {
+        invalid(error, "viommud cannot see what is in '%s'", path);
+        return false;
+    }
+    if (has_access_list(walk->fd)) {
+        refuse(error, "'%s' has an access control list, which viommud does not read", path);
+        return false;
+    }
+    if (viommu_account_may(account, &walk->info, bits))
+        return true;
+    refuse(error, "user %u may not %s '%s'", viommu_account_uid(account), what, path);
+    return false;
+}
+
+/* Before the file system is asked anything: it may be one that never answers. */
+static bool is_allowed(const ViommuMounts *mounts, int fd, const char *path, GError **error)
+{
+    if (!mounts || viommu_mounts_check(mounts, fd, error))
+        return true;
+    g_prefix_error(error, "'%s': ", path);
+    return false;
+}
+
+/* From the directory that @walk is at to what is called @name there; @path is its whole path. */
+static bool step(ViommuWalk *walk, const ViommuMounts *mounts, const char *name, const char *path,
+                 GError **error)
+{
+    bool ours = walk->info.st_uid == 0 || walk->info.st_uid == geteuid();
+    int fd = openat(walk->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+    walk->fixed = walk->fixed && ours && (walk->info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    if (fd < 0) {
+        invalid(error, "viommud cannot see '%s': %s", path, g_strerror(errno));
+        return false;
+    }
+    if (!is_allowed(mounts, fd, path, error) || fstat(fd, &walk->info) < 0) {
+        if (error && !*error)
+            invalid(error, "viommud cannot see '%s': %s", path, g_strerror(errno));
+        close(fd);
+        return false;
+    }
+    close(walk->fd);
+    walk->fd = fd;
+    if (!S_ISLNK(walk->info.st_mode))
+        return true;
+    refuse(error, "'%s' is a symbolic link; name the file that it leads to", path);
+    return false;
+}
+
+static bool walk_all(ViommuWalk *walk, char *const *names, const ViommuWalker *walker, unsigned bits,
+                     GError **error)
+{
+    const ViommuAccount *account = walker->account;
+    g_autoptr(GString) path = g_string_new(NULL);
+
+    for (size_t i = 0; names[i]; i++) {
+        if (names[i][0] == '\0')
+            continue;
+        if (!may(account, walk, VIOMMU_MAY_SEARCH, path->len > 0 ? path->str : "/", error))
+            return false;
+        g_string_append_printf(path, "/%s", names[i]);
+        if (!step(walk, walker->mounts, names[i], path->str, error))
+            return false;
+    }
+    return may(account, walk, bits, path->len > 0 ? path->str : "/", error);
+}
+
+bool viommu_walk(const char *path, const ViommuWalker *walker, unsigned bits, ViommuWalk *ret_walk,
+                 GError **error)
+{
+    ViommuWalk walk = {.fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), .fixed = true};
+    g_auto(GStrv) names = g_strsplit(path, "/", -1);
+
+    if (walk.fd < 0 || fstat(walk.fd, &walk.info) < 0) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot open '/': %s", g_strerror(errno));
+        return false;
+    }
+    if (viommu_image_goes_up(path))
+        refuse(error, "'%s' has '..' in it; name the file directly", path);
+    else if (walk_all(&walk, names, walker, bits, error)) {
+        *ret_walk = walk;
+        return true;
+    }
+    close(walk.fd);
+    return false;
+}

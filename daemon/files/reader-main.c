@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* viommud-files: the process in which files are opened, read and copied, so that no file that never answers holds viommud.  viommud
+ * starts it before it has seen anybody's file, and sends it one socket for each launch; this process forks one child for each, and
+ * touches no file itself.  It has one thread, so it may fork; and it holds no descriptor of a stranger's, so a child has none but those
+ * of its own launch.  Does not know libvirt, machines or the bus. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "daemon/files/reader-words.h"
+#include "daemon/files/wire.h"
+#include "lib/base/error.h"
+
+#define CONTROL 0 /* standard input */
+
+#define EXIT_USAGE 2
+
+/* viommud kills a child that is late.  When viommud itself is gone, nobody does: then it ends by itself, a little later. */
+#define GRACE_SEC 5u
+
+static bool answer(int socket, const GError *error, GVariant *result, const GArray *fds)
+{
+    GVariant *words = viommu_reader_answer_to_variant(error, result);
+
+    return viommu_wire_send(socket, words, fds, VIOMMU_WIRE_FOR_EVER, NULL);
+}
+
+/* The first word: by which handle viommud can kill this process, and see it end, whatever becomes of its number. */
+static bool introduce(int socket)
+{
+    g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+    int handle = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    bool sent;
+
+    if (handle < 0)
+        return false;
+    g_array_append_val(fds, handle);
+    sent = answer(socket, NULL, NULL, fds);
+    close(handle);
+    return sent;
+}
+
+static void append_backing(const ViommuFiles *files, guint i, GArray *fds)
+{
+    const ViommuHandover *disk = g_ptr_array_index(viommu_files_handovers(files)->disks, i);
+
+    for (guint j = 0; disk->backing && j < disk->backing->len; j++) {
+        int fd = viommu_files_backing(files, i, j);
+
+        if (((const ViommuHandoverBacking *)g_ptr_array_index(disk->backing, j))->is_open)
+            g_array_append_val(fds, fd);
+    }
+}
+
+/* The descriptors that go with it are appended to @fds, borrowed. */
+static GVariant *opened_to_variant(const ViommuFiles *files, guint n_disks, GArray *fds)
+{
+    const ViommuKernel *kernel = viommu_files_kernel(files);
+    GVariantBuilder open;
+
+    g_variant_builder_init(&open, G_VARIANT_TYPE("ab"));
+    for (guint i = 0; i < n_disks; i++) {
+        int fd = viommu_files_disk(files, i);
+
+        g_variant_builder_add(&open, "b", fd >= 0);
+        if (fd >= 0)
+            g_array_append_val(fds, fd);
+        append_backing(files, i, fds);
+    }
+    return g_variant_new("(@" VIOMMU_HANDOVERS_TYPE "@m" VIOMMU_KERNEL_TYPE "@abt)",
+                         viommu_handovers_to_variant(viommu_files_handovers(files)),
+                         g_variant_new_maybe(G_VARIANT_TYPE(VIOMMU_KERNEL_TYPE),
+                                             kernel ? viommu_kernel_to_variant(kernel) : NULL),
+                         g_variant_builder_end(&open), viommu_files_copied_bytes(files));
+}
+
+static bool answer_opened(int socket, const ViommuReaderQuestion *question, const ViommuFiles *files,
+                          const GError *error)
+{
+    g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+    guint n_disks = question->request->disks ? question->request->disks->len : 0;
+
+    return answer(socket, error, files ? opened_to_variant(files, n_disks, fds) : NULL, fds);
+}
+
+/* The first bytes of a disk are read for one thing only: if its file system does not answer, this process hangs, and neither libvirt's
+ * daemon, with all who list its machines, nor a QEMU.  What cannot be read here libvirt may be able to. */
+static void try_disk(const ViommuHandover *handover, int fd)
+{
+    char bytes[4096];
+    int own = -1;
+
+    if (fd < 0 && !handover->is_block)
+        own = open(handover->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (pread(fd >= 0 ? fd : own, bytes, sizeof(bytes), 0) < 0)
+        errno = 0;
+    if (own >= 0)
+        close(own);
+}
+
+static void try_disks(const ViommuFiles *files)
+{
+    const GPtrArray *disks = viommu_files_handovers(files) ? viommu_files_handovers(files)->disks : NULL;
+
+    for (guint i = 0; disks && i < disks->len; i++)
+        try_disk(g_ptr_array_index(disks, i), viommu_files_disk(files, i));
+}
+
+/* One launch: opens, tells, waits until the domain is defined, copies, tells. */
+static void serve(int socket)
+{
+    g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+    g_autoptr(GVariant) words = NULL, go_on = NULL;
+    g_autoptr(ViommuReaderQuestion) question = NULL;
+    g_autoptr(ViommuFiles) files = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (!introduce(socket))
+        return;
+    words = viommu_wire_receive(socket, VIOMMU_READER_QUESTION_TYPE, fds, VIOMMU_WIRE_FOR_EVER, NULL);
+    question = words ? viommu_reader_question_from_variant(words, fds) : NULL;
+    if (!question)
+        return;
+    alarm(question->timeout_sec + GRACE_SEC);
+    files = viommu_files_open(&question->site, question->request, question->uid, question->uuid, &error);
+    if (files)
+        try_disks(files);
+    if (!answer_opened(socket, question, files, error) || !files)
+        return;
+    alarm(0);
+    go_on = viommu_wire_receive(socket, VIOMMU_READER_GO_ON_TYPE, NULL, VIOMMU_WIRE_FOR_EVER, NULL);
+    if (!go_on)
+        return;
+    alarm(question->timeout_sec + GRACE_SEC);
+    viommu_files_copy(files, g_variant_get_uint64(go_on), &error);
+    answer(socket, error, NULL, NULL);
+}
+
+/* The socket of the next launch; -1: viommud is gone. */
+static int next_socket(void)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr header;
+    } control;
+    char byte;
+    struct iovec piece = {&byte, 1};
+    struct msghdr header = {
+        .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control)};
+    struct cmsghdr *part;
+    ssize_t n;
+
+    do
+        n = recvmsg(CONTROL, &header, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    part = n > 0 ? CMSG_FIRSTHDR(&header) : NULL;
+    if (!part || part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+        return -1;
+    return *(int *)(void *)CMSG_DATA(part);
+}
+
+int main(int argc, char **argv)
+{
+    int type = 0, socket;
+    socklen_t size = sizeof(type);
+
+    if (argc > 1 || getsockopt(CONTROL, SOL_SOCKET, SO_TYPE, &type, &size) < 0) {
+        fprintf(stderr,
+                "viommud-files: viommud starts this program by itself; there is nothing to do for people\n");
+        return EXIT_USAGE;
+    }
+    prctl(PR_SET_NAME, "viommud-files"); /* it was started by the number of a descriptor */
+    /* Its end is viommud's: the end of file, not a signal to viommud's group.  Children leave no zombies. */
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGCHLD, SIG_IGN);
+    while ((socket = next_socket()) >= 0) {
+        pid_t child = fork();
+
+        if (child == 0) {
+            close(CONTROL);
+            serve(socket);
+            _exit(EXIT_SUCCESS);
+        }
+        /* Without a child viommud sees the end of file. */
+        close(socket);
+    }
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* reader-words: one writer and one strict reader for each thing said. */
+#include "daemon/files/reader-words.h"
+
+#include <unistd.h>
+#include "lib/base/error.h"
+
+static void close_fd(void *fd)
+{
+    if (*(int *)fd >= 0)
+        close(*(int *)fd);
+}
+
+/* --- The question --- */
+
+typedef void (*FileFunc)(ViommuFile *file, void *data);
+
+/* Every file that a request can name, in an order that both ends know. */
+static void each_file(const ViommuRequest *request, FileFunc func, void *data)
+{
+    func((ViommuFile *)&request->boot.kernel, data);
+    func((ViommuFile *)&request->boot.initrd, data);
+    for (guint i = 0; request->disks && i < request->disks->len; i++)
+        func(&((ViommuRequestDisk *)g_ptr_array_index(request->disks, i))->file, data);
+}
+
+static void write_handle(ViommuFile *file, void *builder)
+{
+    g_variant_builder_add(builder, "i", (gint32)file->handle);
+}
+
+static GVariant *write_site(const ViommuFilesSite *site)
+{
+    static const char *const none[] = {NULL};
+
+    return g_variant_new("(bs^as)", site->own, site->copies ? site->copies : "",
+                         site->image_directories ? site->image_directories : none);
+}
+
+GVariant *viommu_reader_question_to_variant(const ViommuFilesSite *site, const ViommuRequest *request,
+                                            uint32_t uid, const char *uuid, uint32_t timeout_sec)
+{
+    GVariantBuilder handles;
+
+    g_variant_builder_init(&handles, G_VARIANT_TYPE("ai"));
+    each_file(request, write_handle, &handles);
+    return g_variant_new("(@a{sv}@aius@(bsas)u)", viommu_fields_write(&viommu_request_fields, request),
+                         g_variant_builder_end(&handles), uid, uuid, write_site(site), timeout_sec);
+}
+
+void viommu_reader_question_free(ViommuReaderQuestion *question)
+{
+    if (!question)
+        return;
+    viommu_request_free(question->request);
+    g_free(question->uuid);
+    g_free(question->copies);
+    g_strfreev(question->image_directories);
+    g_free(question);
+}
+
+typedef struct Handles {
+    GVariantIter iterator;
+    gint32 n_fds;
+    bool good;
+} Handles;
+
+static void read_handle(ViommuFile *file, void *data)
+{
+    Handles *handles = data;
+    gint32 handle;
+
+    handles->good = handles->good && g_variant_iter_next(&handles->iterator, "i", &handle) &&
+                    (handle == VIOMMU_UNSET || (handle >= 0 && handle < handles->n_fds));
+    if (handles->good)
+        file->handle = handle;
+}
+
+static ViommuRequest *read_request(GVariant *tree, GVariant *list, GArray *fds)
+{
+    g_autoptr(ViommuRequest) request = g_new0(ViommuRequest, 1);
+    Handles handles = {.n_fds = (gint32)fds->len, .good = true};
+
+    viommu_fields_init(&viommu_request_fields, request);
+    request->fds = g_array_new(FALSE, FALSE, sizeof(int));
+    g_array_set_clear_func(request->fds, close_fd);
+    if (!viommu_fields_read(&viommu_request_fields, tree, "", request, NULL))
+        return NULL;
+    g_variant_iter_init(&handles.iterator, list);
+    each_file(request, read_handle, &handles);
+    if (!handles.good)
+        return NULL;
+    g_array_append_vals(request->fds, fds->data, fds->len);
+    for (guint i = 0; i < fds->len; i++)
+        g_array_index(fds, int, i) = -1;
+    return g_steal_pointer(&request);
+}
+
+ViommuReaderQuestion *viommu_reader_question_from_variant(GVariant *value, GArray *fds)
+{
+    g_autoptr(ViommuReaderQuestion) question = g_new0(ViommuReaderQuestion, 1);
+    g_autoptr(GVariant) tree = NULL, handles = NULL;
+    gboolean own;
+
+    g_variant_get(value, "(@a{sv}@aius(bs^as)u)", &tree, &handles, &question->uid, &question->uuid, &own,
+                  &question->copies, &question->image_directories, &question->timeout_sec);
+    question->request = read_request(tree, handles, fds);
+    question->site = (ViommuFilesSite){
+        .own = own,
+        .copies = question->copies,
+        .image_directories = (const char *const *)question->image_directories,
+    };
+    return question->request ? g_steal_pointer(&question) : NULL;
+}
+
+/* --- Answers --- */
+
+GVariant *viommu_reader_answer_to_variant(const GError *error, GVariant *result)
+{
+    gint32 code = -1;
+
+    if (error)
+        code = error->domain == VIOMMU_ERROR ? error->code : VIOMMU_ERROR_INTERNAL;
+    return g_variant_new("(ismv)", code, error ? error->message : "", result);
+}
+
+bool viommu_reader_answer_read(GVariant *answer, const char *type, GVariant **ret_result, GError **error)
+{
+    g_autoptr(GVariant) result = NULL;
+    const char *message;
+    gint32 code;
+
+    g_variant_get(answer, "(i&smv)", &code, &message, &result);
+    if (code >= 0 && code < VIOMMU_ERROR_LAST) {
+        g_set_error_literal(error, VIOMMU_ERROR, code, message);
+        return false;
+    }
+    if (code != -1 || !type != !result || (type && !g_variant_is_of_type(result, G_VARIANT_TYPE(type)))) {
+        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL,
+                            "the answer of viommud's process for files makes no sense");
+        return false;
+    }
+    if (type)
+        *ret_result = g_steal_pointer(&result);
+    return true;
+}
+
+/* --- What is open --- */
+
+static guint count_backing(const ViommuHandover *handover)
+{
+    guint n = 0;
+
+    for (guint i = 0; handover->backing && i < handover->backing->len; i++)
+        n += ((const ViommuHandoverBacking *)g_ptr_array_index(handover->backing, i))->is_open;
+    return n;
+}
+
+/* Each descriptor has a disk, or a backing file, that is handed over open, and the other way round. */
+static bool match_fds(const ViommuHandovers *handovers, GVariant *open, const GArray *fds)
+{
+    guint n = 0;
+
+    if (handovers->disks->len != g_variant_n_children(open))
+        return false;
+    for (guint i = 0; i < handovers->disks->len; i++) {
+        const ViommuHandover *handover = g_ptr_array_index(handovers->disks, i);
+        gboolean is_open;
+
+        g_variant_get_child(open, i, "b", &is_open);
+        if (handover->is_open && !is_open)
+            return false;
+        n += is_open + count_backing(handover);
+    }
+    return n == fds->len;
+}
+
+static GArray *new_fds(void)
+{
+    GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
+
+    g_array_set_clear_func(fds, close_fd);
+    return fds;
+}
+
+/* The next one of @fds goes to @to; -1 when @is_open is not. */
+static void take_next(GArray *to, bool is_open, GArray *fds, guint *next)
+{
+    int fd = -1;
+
+    if (is_open) {
+        fd = g_array_index(fds, int, *next);
+        g_array_index(fds, int, (*next)++) = -1;
+    }
+    g_array_append_val(to, fd);
+}
+
+static void take_disks(ViommuReaderOpened *opened, GVariant *open, GArray *fds)
+{
+    guint next = 0;
+
+    opened->disks = new_fds();
+    opened->backing = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
+    for (guint i = 0; i < opened->handovers->disks->len; i++) {
+        const ViommuHandover *handover = g_ptr_array_index(opened->handovers->disks, i);
+        GArray *backing = new_fds();
+        gboolean is_open;
+
+        g_variant_get_child(open, i, "b", &is_open);
+        take_next(opened->disks, is_open, fds, &next);
+        for (guint j = 0; handover->backing && j < handover->backing->len; j++)
+            take_next(backing,
+                      ((const ViommuHandoverBacking *)g_ptr_array_index(handover->backing, j))->is_open, fds,
+                      &next);
+        g_ptr_array_add(opened->backing, backing);
+    }
+}
+
+bool viommu_reader_opened_read(GVariant *value, guint n_disks, GArray *fds, ViommuReaderOpened *ret_opened)
+{
+    g_autoptr(GVariant) handovers = NULL, kernel = NULL, open = NULL;
+    ViommuReaderOpened opened = {NULL};
+
+    g_variant_get(value, "(@" VIOMMU_HANDOVERS_TYPE "m@" VIOMMU_KERNEL_TYPE "@abt)", &handovers, &kernel,
+                  &open, &opened.copied_bytes);
+    opened.kernel_is_known = kernel;
+    opened.handovers = viommu_handovers_from_variant(handovers);
+    if (!opened.handovers || opened.handovers->disks->len != n_disks ||
+        !match_fds(opened.handovers, open, fds) ||
+        (kernel && !viommu_kernel_from_variant(kernel, &opened.kernel))) {
+        viommu_handovers_free(opened.handovers);
+        return false;
+    }
+    take_disks(&opened, open, fds);
+    *ret_opened = opened;
+    return true;
+}
+
+void viommu_reader_opened_clear(ViommuReaderOpened *opened)
+{
+    g_clear_pointer(&opened->handovers, viommu_handovers_free);
+    g_clear_pointer(&opened->disks, g_array_unref);
+    g_clear_pointer(&opened->backing, g_ptr_array_unref);
+}

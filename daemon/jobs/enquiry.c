@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* enquiry: one question, one answer.  Does not know who asks. */
+#include "daemon/jobs/enquiry.h"
+
+#include "lib/domain/domain-xml.h"
+#include "lib/base/error.h"
+#include "lib/plan/report.h"
+
+typedef struct Dry {
+    ViommuEnquiryRoom room;
+    ViommuRequest *request;
+    ViommuPermit permit;
+    ViommuWaiter waiter;
+    bool brief; /* the model is all that is wanted */
+    GError *error;
+} Dry;
+
+static void answer_dry(Dry *dry, const ViommuOutcome *outcome)
+{
+    viommu_waiter_answer(&dry->waiter, outcome);
+    viommu_request_free(dry->request);
+    viommu_permit_clear(&dry->permit);
+    g_clear_error(&dry->error);
+    g_free(dry);
+}
+
+static void plan_dry(const ViommuHost *host, const GError *host_error, void *userdata)
+{
+    Dry *dry = userdata;
+    g_autoptr(ViommuPlan) plan = NULL;
+    g_autoptr(GPtrArray) reasons = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) report = NULL;
+    ViommuPlanInput input = {.request = dry->request,
+                             .host = host,
+                             .policy = dry->room.policy,
+                             .forward_modes = dry->permit.forward_modes,
+                             .asker = &dry->permit.asker};
+    ViommuOutcome outcome = {.error = host_error};
+
+    if (host && viommu_plan_build(&input, &plan, &reasons, &error)) {
+        g_autofree char *xml = dry->brief ? NULL : viommu_domain_xml(plan, NULL);
+        report = dry->brief ? NULL : g_variant_ref_sink(viommu_plan_report(plan, xml));
+        outcome.report = report;
+        outcome.model = plan->iommu.model;
+    } else if (host) {
+        outcome.error = error;
+        outcome.reasons = reasons;
+    }
+    answer_dry(dry, &outcome);
+}
+
+static void learn_work(void *data)
+{
+    Dry *dry = data;
+
+    (void)viommu_permit_learn(&dry->permit, dry->room.backend, dry->room.policy->site, dry->request,
+                              &dry->error);
+}
+
+static void learn_done(void *data)
+{
+    Dry *dry = data;
+    ViommuOutcome outcome = {.error = dry->error};
+
+    if (dry->error)
+        answer_dry(dry, &outcome);
+    else
+        viommu_hostinfo_get(dry->room.hostinfo, plan_dry, dry);
+}
+
+void viommu_enquiry_plan(const ViommuEnquiryRoom *room, const ViommuEnquiry *enquiry,
+                         const ViommuWaiter *waiter)
+{
+    Dry *dry = g_new0(Dry, 1);
+
+    dry->room = *room;
+    dry->request = enquiry->request;
+    dry->permit.asker = enquiry->asker;
+    dry->waiter = *waiter;
+    dry->brief = enquiry->brief;
+    if (viommu_permit_is_needed(&dry->permit, dry->request))
+        viommu_worker_run(room->worker, dry->permit.asker.uid, learn_work, learn_done, dry);
+    else
+        viommu_hostinfo_get(room->hostinfo, plan_dry, dry);
+}
+
+typedef struct Call {
+    ViommuBackend *backend;
+    char *uuid;
+    ViommuWaiter waiter;
+    char *xml;
+    GError *error;
+} Call;
+
+static void reset_work(void *data)
+{
+    Call *call = data;
+
+    viommu_backend_reset(call->backend, call->uuid, &call->error);
+}
+
+static void xml_work(void *data)
+{
+    Call *call = data;
+
+    call->xml = viommu_backend_get_xml(call->backend, call->uuid, &call->error);
+}
+
+static void call_done(void *data)
+{
+    Call *call = data;
+    ViommuOutcome outcome = {.error = call->error, .xml = call->xml};
+
+    viommu_waiter_answer(&call->waiter, &outcome);
+    g_free(call->uuid);
+    g_free(call->xml);
+    g_clear_error(&call->error);
+    g_free(call);
+}
+
+static Call *new_call(ViommuBackend *backend, const char *uuid, const ViommuWaiter *waiter)
+{
+    Call *call = g_new0(Call, 1);
+
+    call->backend = backend;
+    call->uuid = g_strdup(uuid);
+    call->waiter = *waiter;
+    return call;
+}
+
+void viommu_enquiry_xml(ViommuBackend *backend, ViommuWorker *worker, const ViommuMachine *machine,
+                        const ViommuWaiter *waiter)
+{
+    viommu_worker_run(worker, machine->owner_uid, xml_work, call_done,
+                      new_call(backend, machine->uuid, waiter));
+}
+
+void viommu_enquiry_reset(ViommuBackend *backend, ViommuWorker *worker, const ViommuMachine *machine,
+                          const ViommuWaiter *waiter)
+{
+    viommu_worker_run(worker, machine->owner_uid, reset_work, call_done,
+                      new_call(backend, machine->uuid, waiter));
+}

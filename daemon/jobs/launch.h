@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* launch: one launch, through open, probe, plan, define, prepare, start and mark, or undone.  Knows the backend and the planner;
+ * asks admission whether there is room beside other machines.  Does not know clients or the bus. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "daemon/machines/admission.h"
+#include "daemon/libvirt/backend.h"
+#include "daemon/machines/host-cache.h"
+#include "daemon/machines/lease-rules.h"
+#include "daemon/files/reader.h"
+#include "daemon/process/worker.h"
+#include "lib/policy/asker.h"
+#include "lib/machine/lifecycle.h"
+#include "lib/domain/metadata.h"
+#include "lib/policy/policy.h"
+#include "lib/request/request.h"
+
+typedef struct ViommuLaunch ViommuLaunch;
+
+/* A launch that was given up has come back from where it hung; @clean: nothing of it is left. */
+typedef void (*ViommuCameBackFunc)(const char *uuid, uint32_t owner_uid, bool clean, void *userdata);
+
+/* What a launch works with; all borrowed. */
+typedef struct ViommuLaunchContext {
+    ViommuLoop *loop;
+    ViommuBackend *backend;
+    ViommuWorker *launches;
+    ViommuWorker *ends; /* for undoing */
+    ViommuHostinfo *hostinfo;
+    const ViommuPolicy *policy;
+    ViommuAdmission *
+        admission; /* is told of a launch that hangs, viommu_admission_hang(); of its coming back @came_back tells */
+    const ViommuFilesSite *files;
+    ViommuReaders *readers;
+    uint32_t timeout_sec;
+    ViommuCameBackFunc came_back; /* with the userdata of the launch */
+} ViommuLaunchContext;
+
+/* Who the new machine is; copied. */
+typedef struct ViommuLaunchIdentity {
+    const char *name;
+    const char *uuid;
+    ViommuAsker asker; /* its owner */
+    uint64_t created_usec;
+    const char *client; /* bus and connection that it is bound to; NULL: none */
+    const ViommuLease *lease;
+} ViommuLaunchIdentity;
+
+/** Called on the loop with PLANNED (again for each candidate that libvirt refuses), DEFINED and last STARTED, or with LAUNCH_FAILED at any point, when everything is
+ *  undone, or when that takes too long (viommu_launch_left_something()).  After STARTED or LAUNCH_FAILED the receiver frees @launch. */
+typedef void (*ViommuLaunchFunc)(ViommuLaunch *launch, ViommuEvent event, void *userdata);
+
+/** Takes @request. Owned. */
+ViommuLaunch *viommu_launch_new(const ViommuLaunchContext *context, ViommuRequest *request,
+                                const ViommuLaunchIdentity *identity, ViommuLaunchFunc func, void *userdata);
+/** A step that hangs goes on without a receiver, and what it makes is undone when it comes back. */
+void viommu_launch_free(ViommuLaunch *launch);
+/** @func may be called, and @launch freed, before this returns. */
+void viommu_launch_begin(ViommuLaunch *launch);
+/** Ends a launch that has not begun with LAUNCH_FAILED and @error, before this returns. */
+void viommu_launch_abandon(ViommuLaunch *launch, const GError *error);
+/** Undoes the launch after its present step, or beside it when that takes long; ends with LAUNCH_FAILED. */
+void viommu_launch_cancel(ViommuLaunch *launch);
+
+const char *viommu_launch_uuid(const ViommuLaunch *launch);
+const ViommuRequest *viommu_launch_request(const ViommuLaunch *launch);
+/** What is to be remembered of the machine; from PLANNED on. */
+const ViommuMetadata *viommu_launch_metadata(const ViommuLaunch *launch);
+/** With STARTED: what the start showed, beside the plan's warnings, also in the metadata; NULL: nothing. */
+const char *viommu_launch_late_warning(const ViommuLaunch *launch);
+/** It has failed, and what it made could not be removed. */
+bool viommu_launch_left_something(const ViommuLaunch *launch);
+/** Set with LAUNCH_FAILED. */
+const GError *viommu_launch_error(const ViommuLaunch *launch);
+/** All that speaks against the request, of ViommuReason; NULL when the planner did not refuse. */
+const GPtrArray *viommu_launch_reasons(const ViommuLaunch *launch);

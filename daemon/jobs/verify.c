@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/jobs/verify.h"
+
+#include <string.h>
+#include "daemon/jobs/guest-report.h"
+#include "daemon/process/log.h"
+#include "lib/base/error.h"
+
+#define LOOK_USEC G_USEC_PER_SEC
+
+/* One question to the agent.  It outlives the verification that is freed meanwhile. */
+typedef struct Question {
+    ViommuVerify *verify; /* NULL: nobody wants to know any more.  Loop thread only. */
+    ViommuBackend *backend;
+    char *uuid;
+    uint32_t owner_uid;
+    ViommuAgents *agents; /* a reference */
+    int dropped;          /* atomic: so does the worker */
+    bool broke;
+    char *output;
+    GError *error;
+} Question;
+
+struct ViommuVerify {
+    ViommuVerifyContext context;
+    ViommuVerifyCalls calls;
+    char uuid[37];
+    uint64_t seconds, end_usec;
+    sd_event_source *timer;
+    Question *question; /* under way; NULL: none */
+    bool rests;         /* for one round after an answer: then it is the turn of the owner's other guests */
+    bool no_agent;      /* there is none, or none that may: asking again changes nothing */
+    char *agent_words;  /* why it told nothing; NULL: it did, or was not asked yet */
+    char *cause;        /* why it is not proven, by the last report; NULL: there was none */
+};
+
+static void free_question(Question *question)
+{
+    viommu_agents_unref(question->agents);
+    g_free(question->uuid);
+    g_free(question->output);
+    g_clear_error(&question->error);
+    g_free(question);
+}
+
+void viommu_verify_free(ViommuVerify *verify)
+{
+    if (!verify)
+        return;
+    if (verify->question) {
+        g_atomic_int_set(&verify->question->dropped, 1);
+        verify->question->verify = NULL;
+    }
+    sd_event_source_disable_unref(verify->timer);
+    g_free(verify->agent_words);
+    g_free(verify->cause);
+    g_free(verify);
+}
+
+const char *viommu_verify_uuid(const ViommuVerify *verify)
+{
+    return verify->uuid;
+}
+
+/* --- The end --- */
+
+static void finish_failed(ViommuVerify *verify, GError *taken)
+{
+    g_autoptr(GError) error = taken;
+
+    verify->calls.done(verify, NULL, error, verify->calls.userdata);
+}
+
+static void finish_proven(ViommuVerify *verify, const char *by, const ViommuReport *report,
+                          const ViommuProof *proof)
+{
+    g_autoptr(GVariant) answer = NULL;
+    g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(NULL);
+
+    g_variant_dict_insert(&dict, "by", "s", by);
+    g_variant_dict_insert_value(&dict, "iommus", g_variant_new_strv((const char *const *)report->iommus, -1));
+    g_variant_dict_insert(&dict, "groups", "t", report->groups);
+    g_variant_dict_insert(&dict, "devices", "t", report->devices);
+    g_variant_dict_insert(&dict, "kernel", "s", report->kernel);
+    if (proof->cause)
+        g_variant_dict_insert(&dict, "note", "s", proof->cause);
+    answer = g_variant_ref_sink(g_variant_dict_end(&dict));
+    verify->calls.done(verify, answer, NULL, verify->calls.userdata);
+}
+
+static const char *console_words(const ViommuVerify *verify)
+{
+    return verify->context.has_consoles
+               ? "its console showed no report: run viommu's guest-report there at the end of its start"
+               : "its console cannot be read here";
+}
+
+static GError *out_of_time(const ViommuVerify *verify, const ViommuMachine *machine)
+{
+    if (verify->cause)
+        return g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
+                           "the IOMMU of machine '%s' is not active after %" G_GUINT64_FORMAT " seconds: %s",
+                           machine->name, verify->seconds, verify->cause);
+    return g_error_new(
+        VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
+        "nothing was heard from inside of machine '%s' for %" G_GUINT64_FORMAT " seconds: %s; and %s",
+        machine->name, verify->seconds,
+        verify->agent_words ? verify->agent_words : "its agent was not asked yet", console_words(verify));
+}
+
+/* --- A report --- */
+
+/* True: that was all, and @verify is gone. */
+static bool judge(ViommuVerify *verify, const ViommuMachine *machine, const char *by,
+                  const ViommuReport *report)
+{
+    g_auto(ViommuProof) proof = viommu_proof_judge(machine->model, report);
+
+    switch (proof.verdict) {
+    case VIOMMU_PROOF_PROVEN:
+        finish_proven(verify, by, report, &proof);
+        return true;
+    case VIOMMU_PROOF_DISPROVED:
+        finish_failed(verify,
+                      g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
+                                  "the IOMMU of machine '%s' is not active: %s", machine->name, proof.cause));
+        return true;
+    case VIOMMU_PROOF_PENDING:
+    case VIOMMU_PROOF_LAST:
+        break;
+    }
+    g_free(verify->cause);
+    verify->cause = g_strdup(proof.cause);
+    return false;
+}
+
+/* Running, or @verify is gone. */
+static ViommuMachine *find_machine(ViommuVerify *verify)
+{
+    ViommuMachine *machine = verify->calls.find(verify->uuid, verify->calls.userdata);
+
+    if (machine && machine->state == VIOMMU_STATE_RUNNING)
+        return machine;
+    finish_failed(
+        verify,
+        g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "the machine is %s, so nobody can look inside",
+                    machine ? viommu_enum_to_string(&viommu_enum_state, (int)machine->state) : "gone"));
+    return NULL;
+}
+
+/* --- The agent --- */
+
+static void work_ask(void *data)
+{
+    Question *question = data;
+
+    if (!g_atomic_int_get(&question->dropped))
+        question->output = viommu_backend_run_in_guest(question->backend, question->uuid, viommu_guest_report,
+                                                       &question->broke, &question->error);
+}
+
+/* Asking again changes nothing.  False: that was all, and @verify is gone. */
+static bool give_up_agent(ViommuVerify *verify, const ViommuMachine *machine, const char *words)
+{
+    g_free(verify->agent_words);
+    verify->agent_words = g_strdup(words);
+    verify->no_agent = true;
+    if (verify->context.has_consoles)
+        return true;
+    finish_failed(verify, g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                                      "nothing can look inside of machine '%s': %s, and %s", machine->name,
+                                      words, console_words(verify)));
+    return false;
+}
+
+static bool is_final(const GError *error)
+{
+    return g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND) ||
+           g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED);
+}
+
+static void take_answer(ViommuVerify *verify, const Question *question)
+{
+    g_autoptr(ViommuReport) report =
+        question->output ? viommu_report_find(question->output, strlen(question->output)) : NULL;
+    ViommuMachine *machine = find_machine(verify);
+
+    if (!machine)
+        return;
+    g_clear_pointer(&verify->agent_words, g_free);
+    if (report) {
+        judge(verify, machine, "agent", report);
+        return;
+    }
+    if (is_final(question->error))
+        (void)give_up_agent(verify, machine, question->error->message);
+    else
+        verify->agent_words =
+            g_strdup(question->error ? question->error->message : "its agent's shell printed no report");
+}
+
+/* Also when nobody wants to know the answer any more: what it did counts. */
+static void settle_question(const Question *question)
+{
+    const ViommuAgentsGuest guest = {question->uuid, question->owner_uid};
+    ViommuVerify *verify = question->verify;
+    ViommuMachine *machine;
+
+    if (!viommu_agents_end(question->agents, &guest, question->broke))
+        return;
+    if (!verify) {
+        const ViommuLogFields fields = {.machine_uuid = question->uuid};
+
+        viommu_log_error(LOG_WARNING, &fields, question->error,
+                         "asking an agent for a proof that nobody waits for");
+        return;
+    }
+    machine = verify->calls.find(verify->uuid, verify->calls.userdata);
+    if (machine)
+        verify->calls.broke(machine, question->error, verify->calls.userdata);
+}
+
+static void done_ask(void *data)
+{
+    Question *question = data;
+    ViommuVerify *verify = question->verify;
+
+    settle_question(question);
+    if (verify) {
+        verify->question = NULL;
+        verify->rests = true;
+        take_answer(verify, question);
+    }
+    free_question(question);
+}
+
+/* False: that was all, and @verify is gone. */
+static bool ask_agent(ViommuVerify *verify, const ViommuMachine *machine)
+{
+    const ViommuAgentsGuest guest = {verify->uuid, machine->owner_uid};
+    const char *refusal = viommu_agents_refusal(verify->context.agents, &guest);
+    Question *question;
+
+    if (refusal)
+        return give_up_agent(verify, machine, refusal);
+    if (!viommu_agents_begin(verify->context.agents, &guest))
+        return true;
+    question = g_new0(Question, 1);
+    question->agents = viommu_agents_ref(verify->context.agents);
+    question->owner_uid = machine->owner_uid;
+    question->verify = verify;
+    question->backend = verify->context.backend;
+    question->uuid = g_strdup(verify->uuid);
+    verify->question = question;
+    viommu_worker_run(verify->context.askers, VIOMMU_WORKER_NOBODY, work_ask, done_ask, question);
+    return true;
+}
+
+/* --- Round after round --- */
+
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    ViommuVerify *verify = userdata;
+    ViommuMachine *machine = verify->calls.find(verify->uuid, verify->calls.userdata);
+    g_autoptr(ViommuReport) report =
+        machine && machine->console ? viommu_console_report(machine->console) : NULL;
+
+    /* The last words of a guest that has ended count, too. */
+    if (report && judge(verify, machine, "console", report))
+        return 0;
+    machine = find_machine(verify);
+    if (!machine)
+        return 0;
+    if ((uint64_t)g_get_monotonic_time() >= verify->end_usec) {
+        finish_failed(verify, out_of_time(verify, machine));
+        return 0;
+    }
+    if (!verify->question && !verify->no_agent && !verify->rests && !ask_agent(verify, machine))
+        return 0;
+    verify->rests = false;
+    (void)sd_event_source_set_time_relative(source, LOOK_USEC);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+ViommuVerify *viommu_verify_new(const ViommuVerifyContext *context, const char *uuid, uint64_t seconds,
+                                const ViommuVerifyCalls *calls, GError **error)
+{
+    ViommuVerify *verify = g_new0(ViommuVerify, 1);
+    int r;
+
+    verify->context = *context;
+    verify->calls = *calls;
+    g_strlcpy(verify->uuid, uuid, sizeof(verify->uuid));
+    verify->seconds = seconds;
+    verify->end_usec = (uint64_t)g_get_monotonic_time() + seconds * G_USEC_PER_SEC;
+    r = sd_event_add_time_relative(viommu_loop_event(context->loop), &verify->timer, CLOCK_MONOTONIC, 0, 0,
+                                   on_look, verify);
+    if (r >= 0)
+        return verify;
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot wait: %s", g_strerror(-r));
+    viommu_verify_free(verify);
+    return NULL;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* guest-agent: runs a script in a guest through its QEMU guest agent.  A guest may let each question wait, so these have
+ * connections of their own.  Does not know what the script is for. */
+#include "daemon/libvirt/internal.h"
+
+#include <json-glib/json-glib.h>
+#include <libvirt/libvirt-qemu.h>
+#include <string.h>
+
+#include "lib/base/json-depth.h"
+
+/* An agent that is there answers within milliseconds; under emulation within a second. */
+#define ANSWER_SEC 5
+/* The script's own time, and how often it is asked for. */
+#define SCRIPT_USEC (20 * G_USEC_PER_SEC)
+#define LOOK_USEC   (200 * 1000)
+/* An honest agent's replies are flat, and its report has 16 KiB.  The parser calls itself for each level. */
+#define REPLY_BYTES 65536
+#define REPLY_DEPTH 8
+
+typedef struct Question {
+    const char *uuid, *script;
+    char *output;
+    bool broke; /* the connection, once the agent had been asked */
+} Question;
+
+/* What the agent says in its own words when the guest's administrator has forbidden it; RHEL's does by default. */
+static bool is_forbidden(const char *words)
+{
+    return strstr(words, "has been disabled") || strstr(words, "has not been found") ||
+           strstr(words, "CommandNotFound");
+}
+
+static bool fail(GError **error)
+{
+    virErrorPtr last = virGetLastError();
+    const char *words = last && last->message ? last->message : "libvirt gives no reason";
+    int code = last ? last->code : VIR_ERR_INTERNAL_ERROR;
+
+    if (is_forbidden(words))
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                    "the guest's agent may not run commands: allow guest-exec in its configuration "
+                    "(/etc/sysconfig/qemu-ga or /etc/qemu/qemu-ga.conf)");
+    else if (code == VIR_ERR_ARGUMENT_UNSUPPORTED || code == VIR_ERR_NO_SUPPORT ||
+             code == VIR_ERR_CONFIG_UNSUPPORTED)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND,
+                    "the machine has no agent's channel (guest.agent in its request; [verify] agent in "
+                    "viommud.conf says who may have one)");
+    else if (code == VIR_ERR_AGENT_UNRESPONSIVE || code == VIR_ERR_AGENT_UNSYNCED ||
+             code == VIR_ERR_OPERATION_TIMEOUT)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "no agent answers in the guest (package qemu-guest-agent)");
+    else
+        return viommu_libvirt_fail(error, "asking the guest's agent");
+    return false;
+}
+
+static bool read_reply(JsonParser *parser, const char *reply)
+{
+    size_t size = strnlen(reply, REPLY_BYTES + 1);
+
+    return size <= REPLY_BYTES && viommu_nesting_is_within(reply, size, REPLY_DEPTH) &&
+           json_parser_load_from_data(parser, reply, (gssize)size, NULL);
+}
+
+/* The "return" object of the agent's reply; owned by *ret_parser. */
+static JsonObject *ask(virDomainPtr domain, const char *command, JsonParser **ret_parser, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new();
+    char *reply = virDomainQemuAgentCommand(domain, command, ANSWER_SEC, 0);
+    JsonNode *root, *inner = NULL;
+    bool read;
+
+    if (!reply) {
+        fail(error);
+        return NULL;
+    }
+    read = read_reply(parser, reply);
+    free(reply);
+    root = read ? json_parser_get_root(parser) : NULL;
+    if (root && JSON_NODE_HOLDS_OBJECT(root))
+        inner = json_object_get_member(json_node_get_object(root), "return");
+    if (!inner || !JSON_NODE_HOLDS_OBJECT(inner)) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+                    "the guest's agent answers what makes no sense");
+        return NULL;
+    }
+    *ret_parser = g_steal_pointer(&parser);
+    return json_node_get_object(inner);
+}
+
+/* A member that the guest may have made of anything. */
+static JsonNode *member(JsonObject *object, const char *name, GType type)
+{
+    JsonNode *node = json_object_get_member(object, name);
+
+    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == type ? node : NULL;
+}
+
+static bool start_script(virDomainPtr domain, const char *script, gint64 *ret_pid, GError **error)
+{
+    g_autofree char *input = g_base64_encode((const guchar *)script, strlen(script));
+    g_autofree char *command = g_strdup_printf(
+        "{\"execute\": \"guest-exec\", \"arguments\": {\"path\": \"/bin/sh\", \"input-data\": \"%s\", "
+        "\"capture-output\": true}}",
+        input);
+    g_autoptr(JsonParser) parser = NULL;
+    JsonObject *answer = ask(domain, command, &parser, error);
+    JsonNode *pid = answer ? member(answer, "pid", G_TYPE_INT64) : NULL;
+
+    if (pid)
+        *ret_pid = json_node_get_int(pid);
+    else if (answer)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "the guest's agent started nothing");
+    return pid != NULL;
+}
+
+/* *ret_output: NULL while it runs. */
+static bool look_at_script(virDomainPtr domain, gint64 pid, char **ret_output, GError **error)
+{
+    g_autofree char *command = g_strdup_printf(
+        "{\"execute\": \"guest-exec-status\", \"arguments\": {\"pid\": %" G_GINT64_FORMAT "}}", pid);
+    g_autoptr(JsonParser) parser = NULL;
+    JsonObject *answer = ask(domain, command, &parser, error);
+    JsonNode *exited, *output;
+    gsize size;
+
+    if (!answer)
+        return false;
+    exited = member(answer, "exited", G_TYPE_BOOLEAN);
+    if (!exited || !json_node_get_boolean(exited))
+        return true;
+    output = member(answer, "out-data", G_TYPE_STRING);
+    if (!output) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "/bin/sh printed nothing in the guest");
+        return false;
+    }
+    /* It ends with a zero, as the decoder sees to. */
+    *ret_output = (char *)g_base64_decode(json_node_get_string(output), &size);
+    return true;
+}
+
+static bool run_script(virConnectPtr connection, void *data, GError **error)
+{
+    Question *question = data;
+    virDomainPtr domain = virDomainLookupByUUIDString(connection, question->uuid);
+    gint64 end = g_get_monotonic_time() + SCRIPT_USEC, pid;
+    bool good;
+
+    if (!domain)
+        return viommu_libvirt_fail(error, "cannot find domain '%s'", question->uuid);
+    good = start_script(domain, question->script, &pid, error);
+    while (good && (good = look_at_script(domain, pid, &question->output, error)) && !question->output) {
+        good = g_get_monotonic_time() < end;
+        if (good)
+            g_usleep(LOOK_USEC);
+        else
+            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "/bin/sh did not end in the guest");
+    }
+    virDomainFree(domain);
+    /* Also between two commands: an agent may say what it likes at any time. */
+    question->broke = !good && virConnectIsAlive(connection) != 1;
+    return good;
+}
+
+char *viommu_agent_run(ViommuPool *pool, const char *uuid, const char *script, bool *ret_broke,
+                       GError **error)
+{
+    Question question = {.uuid = uuid, .script = script};
+    bool good = viommu_pool_call(pool, run_script, &question, false, error);
+
+    *ret_broke = question.broke;
+    return good ? question.output : NULL;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* list: which domains libvirt has: ours, and all that hold devices of the host. */
+#include "daemon/libvirt/internal.h"
+
+#include "lib/domain/held-devices.h"
+#include "lib/base/names.h"
+
+/* --- Ours --- */
+
+void viommu_domain_free(ViommuDomain *domain)
+{
+    if (!domain)
+        return;
+    g_free(domain->name);
+    g_free(domain->metadata);
+    g_free(domain);
+}
+
+/* NULL without an error: not one of ours, or just gone. */
+static ViommuDomain *read_domain(virDomainPtr domain)
+{
+    g_autofree char *metadata =
+        virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIOMMU_METADATA_URI, 0);
+    ViommuDomain *found;
+    int active, state;
+
+    if (!metadata)
+        return NULL;
+    active = virDomainIsActive(domain);
+    if (active < 0)
+        return NULL;
+    found = g_new0(ViommuDomain, 1);
+    found->name = g_strdup(virDomainGetName(domain));
+    found->active = active;
+    found->paused = virDomainGetState(domain, &state, NULL, 0) == 0 && state == VIR_DOMAIN_PAUSED;
+    found->metadata = g_steal_pointer(&metadata);
+    virDomainGetUUIDString(domain, found->uuid);
+    return found;
+}
+
+/* A domain that could not be read because the connection broke is not "not ours", and not "gone". */
+static bool check_alive(virConnectPtr connection, GError **error)
+{
+    if (virConnectIsAlive(connection) == 1)
+        return true;
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot list the domains");
+    return false;
+}
+
+static bool list_domains(virConnectPtr connection, void *data, GError **error)
+{
+    GPtrArray *found = data;
+    g_autofree virDomainPtr *domains = NULL;
+    int n = virConnectListAllDomains(connection, &domains, 0);
+
+    if (n < 0)
+        return viommu_libvirt_fail(error, "cannot list the domains");
+    g_ptr_array_set_size(found, 0);
+    for (int i = 0; i < n; i++) {
+        ViommuDomain *domain = read_domain(domains[i]);
+        if (domain)
+            g_ptr_array_add(found, domain);
+        virDomainFree(domains[i]);
+    }
+    return check_alive(connection, error);
+}
+
+GPtrArray *viommu_list_domains(ViommuPool *pool, GError **error)
+{
+    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_domain_free);
+
+    if (!viommu_pool_call(pool, list_domains, found, true, error))
+        return NULL;
+    return g_steal_pointer(&found);
+}
+
+/* --- Those with devices of the host --- */
+
+void viommu_holder_free(ViommuHolder *holder)
+{
+    if (!holder)
+        return;
+    g_strfreev(holder->hostdevs);
+    g_free(holder);
+}
+
+/* NULL without an error: it has none, or has just ended. */
+static ViommuHolder *read_holder(virDomainPtr domain, GError **error)
+{
+    g_autofree char *xml = virDomainGetXMLDesc(domain, 0);
+    g_auto(GStrv) hostdevs = xml ? viommu_domain_hostdevs(xml, error) : NULL;
+    ViommuHolder *holder;
+
+    if (!hostdevs || !*hostdevs)
+        return NULL;
+    holder = g_new0(ViommuHolder, 1);
+    holder->hostdevs = g_steal_pointer(&hostdevs);
+    virDomainGetUUIDString(domain, holder->uuid);
+    return holder;
+}
+
+static bool list_holders(virConnectPtr connection, void *data, GError **error)
+{
+    GPtrArray *found = data;
+    g_autofree virDomainPtr *domains = NULL;
+    g_autoptr(GError) cause = NULL;
+    int n = virConnectListAllDomains(connection, &domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+
+    if (n < 0)
+        return viommu_libvirt_fail(error, "cannot list the domains");
+    g_ptr_array_set_size(found, 0);
+    for (int i = 0; i < n; i++) {
+        ViommuHolder *holder = cause ? NULL : read_holder(domains[i], &cause);
+
+        if (holder)
+            g_ptr_array_add(found, holder);
+        virDomainFree(domains[i]);
+    }
+    if (!cause)
+        return check_alive(connection, error);
+    g_propagate_prefixed_error(error, g_steal_pointer(&cause), "cannot list the assigned devices: ");
+    return false;
+}
+
+GPtrArray *viommu_list_holders(ViommuPool *pool, GError **error)
+{
+    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_holder_free);
+
+    return viommu_pool_call(pool, list_holders, found, true, error) ? g_steal_pointer(&found) : NULL;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* probe: asks libvirt and the emulators what this host can do, and remembers it until one of them
+ * changes.  Reads the documents through lib/caps; decides nothing. */
+#include "daemon/libvirt/internal.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "daemon/libvirt/qemu-version.h"
+#include "lib/host/caps.h"
+#include "lib/host/fact-probe.h"
+#include "lib/host/proc-limits.h"
+
+/* An emulator prints its version in a few hundredths of a second. */
+#define VERSION_TIMEOUT_MS 10000
+
+/* Where an emulator or a firmware that was not there before would appear; a change is seen by the directory's time. */
+static const char *const watched_paths[] = {
+    "/usr/bin",           "/usr/local/bin", "/usr/libexec", "/usr/share/qemu/firmware",
+    "/etc/qemu/firmware", "/dev/kvm",
+};
+
+/* What libvirt's test driver is taken for, which has neither emulators nor domain capabilities of its own: its guests
+ * are records, and it accepts those of QEMU. */
+#define TEST_DRIVER_TYPE "TEST"
+static const struct {
+    ViommuArch arch;
+    ViommuVersion qemu;
+} test_emulators[] = {
+    {VIOMMU_ARCH_X86_64, VIOMMU_VERSION_OF(10, 1, 0)},
+    {VIOMMU_ARCH_AARCH64, VIOMMU_VERSION_OF(10, 1, 0)},
+};
+
+/* The default machine of each architecture, by libvirt's name. */
+static const char *const default_machines[] = {
+    [VIOMMU_ARCH_X86_64] = "q35",
+    [VIOMMU_ARCH_AARCH64] = "virt",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(default_machines) == VIOMMU_ARCH_LAST);
+
+struct ViommuProbe {
+    ViommuPool *pool;
+    bool local;       /* libvirt's files are ours */
+    const char *root; /* of the hardware */
+    GMutex lock;
+    /* Under lock: */
+    GVariant *host; /* a{sv}; NULL: nothing cached */
+    char *stamp;    /* of what it was learnt from */
+    int generation; /* of the pool, before it was learnt */
+};
+
+ViommuProbe *viommu_probe_new(ViommuPool *pool)
+{
+    ViommuProbe *probe = g_new0(ViommuProbe, 1);
+
+    probe->pool = pool;
+    probe->root = "/";
+    /* qemu:///system has no server's name between the second and the third slash. */
+    probe->local = viommu_pool_is_local(pool);
+    g_mutex_init(&probe->lock);
+    return probe;
+}
+
+void viommu_probe_set_root(ViommuProbe *probe, const char *root)
+{
+    probe->root = root;
+}
+
+void viommu_probe_free(ViommuProbe *probe)
+{
+    if (!probe)
+        return;
+    g_clear_pointer(&probe->host, g_variant_unref);
+    g_free(probe->stamp);
+    g_mutex_clear(&probe->lock);
+    g_free(probe);
+}
+
+static bool is_kvm(const ViommuEmulator *emulator)
+{
+    return emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM);
+}
+
+/* The version by what libvirt tells; for remote hosts, and for an emulator that we may not run. */
+static ViommuVersion version_from_libvirt(virConnectPtr connection, const ViommuHost *host,
+                                          const ViommuEmulator *emulator, const char *machine)
+{
+    ViommuVersion version = machine ? viommu_caps_machine_version(machine) : 0;
+    unsigned long number = 0;
+
+    if (version == 0 && g_strcmp0(emulator->arch_name, host->arch_name) == 0 &&
+        virConnectGetVersion(connection, &number) == 0)
+        version = number;
+    return version;
+}
+
+/* libvirt judges a configuration when it is converted to native arguments, without making anything.  Another failure than
+ * a verdict tells nothing: then the versions count. */
+static void ask_facts(virConnectPtr connection, ViommuEmulator *emulator)
+{
+    for (unsigned fact = 0; fact < VIOMMU_FACT_LAST; fact++) {
+        const char *shows = NULL;
+        g_autofree char *xml = viommu_fact_probe((ViommuFactId)fact, emulator, &shows), *native = NULL;
+
+        if (!xml)
+            continue;
+        native = virConnectDomainXMLToNative(connection, "qemu-argv", xml, 0);
+        if (native && strstr(native, shows))
+            emulator->accepts |= VIOMMU_BIT(fact);
+        else if (native || viommu_libvirt_last_unsupported())
+            emulator->refuses |= VIOMMU_BIT(fact);
+    }
+}
+
+static bool probe_emulator(ViommuProbe *probe, virConnectPtr connection, const ViommuHost *host,
+                           ViommuEmulator *emulator, GError **error)
+{
+    g_autofree char *xml = NULL, *machine = NULL;
+
+    if (emulator->arch == VIOMMU_UNSET)
+        return true;
+    xml = virConnectGetDomainCapabilities(connection, emulator->path, emulator->arch_name,
+                                          default_machines[emulator->arch], is_kvm(emulator) ? "kvm" : "qemu",
+                                          0);
+    if (!xml && virConnectIsAlive(connection) != 1)
+        return viommu_libvirt_fail(error, "cannot read the domain capabilities of '%s'", emulator->path);
+    /* libvirt knows the emulator and still cannot ask it: it is broken, or has no such machine.  The planner then goes
+     * by its version alone. */
+    if (xml && !viommu_caps_read_domain(emulator, xml, &machine, error))
+        return false;
+    if (!probe->local || !emulator->path ||
+        !viommu_qemu_version_ask(emulator->path, VERSION_TIMEOUT_MS, &emulator->qemu, NULL))
+        emulator->qemu = version_from_libvirt(connection, host, emulator, machine);
+    if (xml)
+        ask_facts(connection, emulator);
+    return true;
+}
+
+/* It has memory of its own, too, but tells only this way. */
+static void pretend_emulators(virConnectPtr connection, ViommuHost *host)
+{
+    virNodeInfo node;
+
+    if (virNodeGetInfo(connection, &node) == 0)
+        host->memory_bytes = (uint64_t)node.memory * 1024;
+    host->arch_name = g_strdup(viommu_arch_to_string(test_emulators[0].arch));
+    for (size_t i = 0; i < G_N_ELEMENTS(test_emulators); i++) {
+        ViommuEmulator *emulator = viommu_host_add_emulator(host);
+        emulator->arch = (int)test_emulators[i].arch;
+        emulator->arch_name = g_strdup(viommu_arch_to_string(test_emulators[i].arch));
+        emulator->qemu = test_emulators[i].qemu;
+        emulator->accelerators = VIOMMU_BIT(VIOMMU_ACCELERATOR_TCG);
+    }
+}
+
+static bool ask_emulators(ViommuProbe *probe, virConnectPtr connection, ViommuHost *host, GError **error)
+{
+    g_autofree char *xml = virConnectGetCapabilities(connection);
+
+    if (!xml)
+        return viommu_libvirt_fail(error, "cannot read the host's capabilities");
+    if (!viommu_caps_read(host, xml, error))
+        return false;
+    for (unsigned i = 0; i < host->emulators->len; i++)
+        if (!probe_emulator(probe, connection, host, host->emulators->pdata[i], error))
+            return false;
+    return true;
+}
+
+typedef struct Ask {
+    ViommuProbe *probe;
+    ViommuHost *host; /* owned */
+    int generation;
+} Ask;
+
+/* Left unset where libvirt cannot tell.  virNodeGetInfo() would always answer, but it adds up NUMA cells, and a cell's size
+ * misses memory that was plugged in later: 5.3 of 23.5 GiB on one machine. */
+static void ask_memory(virConnectPtr connection, ViommuHost *host)
+{
+    g_autofree virNodeMemoryStats *stats = NULL;
+    int n = 0;
+
+    if (virNodeGetMemoryStats(connection, VIR_NODE_MEMORY_STATS_ALL_CELLS, NULL, &n, 0) < 0 || n <= 0)
+        return;
+    stats = g_new0(virNodeMemoryStats, (gsize)n);
+    if (virNodeGetMemoryStats(connection, VIR_NODE_MEMORY_STATS_ALL_CELLS, stats, &n, 0) < 0)
+        return;
+    for (int i = 0; i < n; i++)
+        if (g_str_equal(stats[i].field, VIR_NODE_MEMORY_STATS_TOTAL))
+            host->memory_bytes = (uint64_t)stats[i].value * 1024;
+}
+
+/* The process that sets the limits of each QEMU: ourselves with the embedded engine, else a daemon, which may be out of sight.
+ * A user's own is started by libvirt in us, unless it runs, and then has our limits. */
+static void ask_limits(const ViommuProbe *probe, ViommuHost *host)
+{
+    const char *uri = viommu_pool_uri(probe->pool);
+    bool embedded = strstr(uri, ":///embed"), own = embedded || strstr(uri, ":///session");
+    uint64_t pid = embedded ? 0 : viommu_process_find_libvirt("/", own ? geteuid() : 0, NULL), limit;
+
+    if (!probe->local)
+        return;
+    if (own && geteuid() != 0)
+        host->unprivileged = 1;
+    if (own && pid == 0)
+        pid = (uint64_t)getpid();
+    limit = pid ? viommu_process_lockable("/", pid) : VIOMMU_UNSET_NUMBER;
+    if (limit != VIOMMU_PROCESS_UNLIMITED)
+        host->locked_memory_bytes = limit;
+}
+
+static bool ask_host(virConnectPtr connection, void *data, GError **error)
+{
+    Ask *ask = data;
+    g_autoptr(ViommuHost) host = viommu_host_new();
+    unsigned long version;
+
+    /* Before the questions: a daemon that goes away between two of them leaves an answer that is already stale. */
+    ask->generation = viommu_pool_generation(ask->probe->pool);
+    if (virConnectGetLibVersion(connection, &version) < 0)
+        return viommu_libvirt_fail(error, "cannot read libvirt's version");
+    host->libvirt = version;
+    ask_memory(connection, host);
+    if (g_strcmp0(virConnectGetType(connection), TEST_DRIVER_TYPE) == 0)
+        pretend_emulators(connection, host);
+    else if (!ask_emulators(ask->probe, connection, host, error))
+        return false;
+    else
+        ask_limits(ask->probe, host);
+    ask->host = g_steal_pointer(&host);
+    return true;
+}
+
+static void add_to_stamp(GString *stamp, const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        g_string_append_printf(stamp, "%s -\n", path);
+    else
+        g_string_append_printf(stamp, "%s %ju %jd.%09ld %jd\n", path, (uintmax_t)st.st_ino,
+                               (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (intmax_t)st.st_size);
+}
+
+/* libvirt itself is not in it: a new libvirt means a new daemon, which the pool's generation tells. */
+static char *make_stamp(const ViommuProbe *probe, const ViommuHost *host)
+{
+    GString *stamp = g_string_new(NULL);
+
+    for (size_t i = 0; probe->local && i < G_N_ELEMENTS(watched_paths); i++)
+        add_to_stamp(stamp, watched_paths[i]);
+    for (unsigned i = 0; probe->local && i < host->emulators->len; i++) {
+        const ViommuEmulator *emulator = host->emulators->pdata[i];
+        if (emulator->path)
+            add_to_stamp(stamp, emulator->path);
+    }
+    return g_string_free(stamp, FALSE);
+}
+
+static ViommuHost *cached_host(ViommuProbe *probe)
+{
+    g_autoptr(ViommuHost) host = NULL;
+    g_autofree char *stamp = NULL;
+
+    if (!probe->host || probe->generation != viommu_pool_generation(probe->pool))
+        return NULL;
+    host = viommu_host_from_variant(probe->host, NULL);
+    stamp = host ? make_stamp(probe, host) : NULL;
+    return g_strcmp0(stamp, probe->stamp) == 0 ? g_steal_pointer(&host) : NULL;
+}
+
+static void remember(ViommuProbe *probe, const ViommuHost *host, int generation)
+{
+    g_clear_pointer(&probe->host, g_variant_unref);
+    probe->host = g_variant_ref_sink(viommu_host_to_variant(host));
+    g_free(probe->stamp);
+    probe->stamp = make_stamp(probe, host);
+    probe->generation = generation;
+}
+
+/* Never remembered: drivers are bound and devices plugged behind our back, and reading it takes a millisecond or so. */
+bool viommu_probe_topology(const ViommuProbe *probe, ViommuTopology *topology, GError **error)
+{
+    return !probe->local || viommu_topology_read(probe->root, topology, error);
+}
+
+ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&probe->lock);
+    g_autoptr(ViommuHost) host = cached_host(probe);
+    Ask ask = {.probe = probe};
+
+    if (!host) {
+        if (!viommu_pool_call(probe->pool, ask_host, &ask, true, error))
+            return NULL;
+        remember(probe, ask.host, ask.generation);
+        host = ask.host;
+    }
+    return viommu_probe_topology(probe, &host->topology, error) ? g_steal_pointer(&host) : NULL;
+}

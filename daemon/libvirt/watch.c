@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* watch: runs libvirt's event loop; keeps one connection open for events, opens it again when libvirt's
+ * daemon went away, and turns events into news.  Does not know whose domains they are. */
+#include "daemon/libvirt/internal.h"
+
+#include <signal.h>
+
+/* --- libvirt's event loop --- */
+
+/* After the stop, libvirt frees what was removed in later rounds of its loop; give it a few. */
+#define STOP_ROUNDS  3
+#define STOP_TICK_MS 1
+
+static struct {
+    GThread *thread;
+    int timer;
+    int rounds; /* event thread only */
+} event_thread;
+
+static void on_tick(int timer, void *opaque)
+{
+    event_thread.rounds++;
+}
+
+static void *run_event_loop(void *data)
+{
+    while (event_thread.rounds < STOP_ROUNDS)
+        if (virEventRunDefaultImpl() < 0)
+            virResetLastError();
+    virEventRemoveTimeout(event_thread.timer);
+    return NULL;
+}
+
+GThread *viommu_thread_start(const char *name, GThreadFunc func, void *data, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    sigset_t all, before;
+    GThread *thread;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    thread = g_thread_try_new(name, func, data, &cause);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!thread)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot start thread '%s': %s", name,
+                    cause->message);
+    return thread;
+}
+
+bool viommu_event_thread_start(GError **error)
+{
+    static bool registered;
+
+    if (event_thread.thread) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL,
+                    "libvirt has one event loop, and it is in use");
+        return false;
+    }
+    if (!registered && virEventRegisterDefaultImpl() < 0)
+        return viommu_libvirt_fail(error, "cannot register an event loop");
+    registered = true;
+    event_thread.rounds = 0;
+    event_thread.timer = virEventAddTimeout(-1, on_tick, NULL, NULL);
+    if (event_thread.timer < 0)
+        return viommu_libvirt_fail(error, "cannot add a timer to the event loop");
+    event_thread.thread = viommu_thread_start("libvirt-events", run_event_loop, NULL, error);
+    if (!event_thread.thread)
+        virEventRemoveTimeout(event_thread.timer);
+    return event_thread.thread;
+}
+
+void viommu_event_thread_stop(void)
+{
+    if (!event_thread.thread)
+        return;
+    virEventUpdateTimeout(event_thread.timer, STOP_TICK_MS);
+    g_thread_join(g_steal_pointer(&event_thread.thread));
+}
+
+/* --- Events to news --- */
+
+static const struct {
+    int event, detail; /* detail -1: any */
+    ViommuNewsKind kind;
+    const char *text;
+} events[] = {
+    {VIR_DOMAIN_EVENT_DEFINED, VIR_DOMAIN_EVENT_DEFINED_ADDED, VIOMMU_NEWS_DEFINED, NULL},
+    {VIR_DOMAIN_EVENT_STARTED, -1, VIOMMU_NEWS_STARTED, NULL},
+    {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, VIOMMU_NEWS_SHUTDOWN,
+     "the guest powered off"},
+    {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED, VIOMMU_NEWS_DESTROYED,
+     "the guest was destroyed"},
+    {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_CRASHED, VIOMMU_NEWS_CRASHED, "the guest crashed"},
+    {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_FAILED, VIOMMU_NEWS_CRASHED,
+     "QEMU ended without a shutdown"},
+    {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_MIGRATED, VIOMMU_NEWS_DESTROYED,
+     "the guest was migrated away"},
+    {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SAVED, VIOMMU_NEWS_DESTROYED,
+     "the guest was saved to a file"},
+    {VIR_DOMAIN_EVENT_STOPPED, -1, VIOMMU_NEWS_DESTROYED, "the guest was stopped"},
+    /* libvirt ends it next; one that goes on into a crash kernel (CRASHLOADED) has not ended. */
+    {VIR_DOMAIN_EVENT_CRASHED, VIR_DOMAIN_EVENT_CRASHED_PANICKED, VIOMMU_NEWS_PANICKED, "the guest panicked"},
+    {VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_REMOVED, VIOMMU_NEWS_UNDEFINED, NULL},
+};
+
+/* By virConnectCloseReason. */
+static const char *const close_reasons[] = {
+    "libvirt's connection failed",
+    "libvirt's daemon went away",
+    "libvirt's daemon did not answer in time",
+    "the connection was closed",
+};
+
+struct ViommuWatch {
+    ViommuPool *pool;
+    ViommuNewsFunc func;
+    void *userdata;
+    GThread *thread;
+    GMutex lock;
+    GCond changed;
+    /* Under lock: */
+    bool stopping, opening;
+    const char *closed; /* why; NULL while the connection stands */
+};
+
+static void tell(ViommuWatch *watch, ViommuNewsKind kind, const char *uuid, const char *detail)
+{
+    ViommuNews news = {.kind = kind, .detail = (char *)detail};
+
+    g_strlcpy(news.uuid, uuid, sizeof news.uuid);
+    watch->func(&news, watch->userdata);
+}
+
+static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event, int detail, void *opaque)
+{
+    char uuid[VIR_UUID_STRING_BUFLEN];
+
+    for (size_t i = 0; i < G_N_ELEMENTS(events); i++) {
+        if (events[i].event != event || (events[i].detail >= 0 && events[i].detail != detail))
+            continue;
+        if (virDomainGetUUIDString(domain, uuid) == 0)
+            tell(opaque, events[i].kind, uuid, events[i].text);
+        break;
+    }
+    return 0;
+}
+
+static void on_close(virConnectPtr connection, int reason, void *opaque)
+{
+    ViommuWatch *watch = opaque;
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
+
+    watch->closed = close_reasons[(unsigned)reason < G_N_ELEMENTS(close_reasons) ? reason : 0];
+    g_cond_signal(&watch->changed);
+}
+
+/* --- The event connection.  Opening one may block for long (libvirt's daemon hangs, or must be started first), and the
+ * event loop has to serve the other connections meanwhile: so it has a thread. --- */
+
+/* A restart of the daemon is over in seconds; a daemon that is not there need not be asked each second. */
+#define QUICK_ATTEMPTS 10
+#define QUICK_WAIT_SEC 1
+#define SLOW_WAIT_SEC  10
+
+static bool open_events(ViommuWatch *watch, virConnectPtr *ret_connection, int *ret_callback, GError **error)
+{
+    virConnectPtr connection = viommu_pool_open(watch->pool, error);
+    int callback;
+
+    if (!connection)
+        return false;
+    callback = virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                                VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), watch, NULL);
+    if (callback < 0) {
+        viommu_libvirt_fail(error, "cannot receive events");
+        virConnectClose(connection);
+        return false;
+    }
+    /* Drivers inside this process never close. */
+    if (virConnectRegisterCloseCallback(connection, on_close, watch, NULL) < 0)
+        virResetLastError();
+    *ret_connection = connection;
+    *ret_callback = callback;
+    return true;
+}
+
+static void close_events(virConnectPtr connection, int callback)
+{
+    /* Both hold a reference to the connection; on a dead one they fail at once, after they have let go of it. */
+    virConnectUnregisterCloseCallback(connection, on_close);
+    virConnectDomainEventDeregisterAny(connection, callback);
+    virConnectClose(connection);
+    virResetLastError();
+}
+
+/* Waits for the end of the connection; false when the watch is to stop. */
+static bool wait_closed(ViommuWatch *watch, const char **ret_reason)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
+
+    while (!watch->stopping && !watch->closed)
+        g_cond_wait(&watch->changed, &watch->lock);
+    *ret_reason = watch->closed;
+    watch->closed = NULL;
+    return !watch->stopping;
+}
+
+static bool wait_before_attempt(ViommuWatch *watch, unsigned attempt)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
+    unsigned seconds = attempt <= QUICK_ATTEMPTS ? QUICK_WAIT_SEC : SLOW_WAIT_SEC;
+    gint64 end = g_get_monotonic_time() + seconds * G_TIME_SPAN_SECOND;
+
+    while (!watch->stopping && g_cond_wait_until(&watch->changed, &watch->lock, end))
+        ;
+    return !watch->stopping;
+}
+
+static void set_opening(ViommuWatch *watch, bool opening)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
+
+    watch->opening = opening;
+}
+
+bool viommu_watch_is_opening(ViommuWatch *watch)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
+
+    return watch->opening;
+}
+
+/* Opens the connection, however long it takes; false when the watch is to stop.  @told: the receiver already knows that
+ * there is none. */
+static bool connect_events(ViommuWatch *watch, bool told, virConnectPtr *ret_connection, int *ret_callback)
+{
+    for (unsigned attempt = 1;; attempt++) {
+        g_autoptr(GError) error = NULL;
+
+        set_opening(watch, true);
+        bool open = open_events(watch, ret_connection, ret_callback, &error);
+        set_opening(watch, false);
+        if (open)
+            return true;
+        if (!told)
+            tell(watch, VIOMMU_NEWS_DISCONNECTED, "", error->message);
+        told = true;
+        if (!wait_before_attempt(watch, attempt))
+            return false;
+    }
+}
+
+static void *run_watch(void *data)
+{
+    ViommuWatch *watch = data;
+    virConnectPtr connection;
+    const char *reason;
+    int callback;
+
+    for (bool told = false; connect_events(watch, told, &connection, &callback); told = true) {
+        tell(watch, VIOMMU_NEWS_CONNECTED, "", NULL);
+        bool again = wait_closed(watch, &reason);
+        close_events(connection, callback);
+        if (!again)
+            break;
+        viommu_pool_bump(watch->pool);
+        tell(watch, VIOMMU_NEWS_DISCONNECTED, "", reason);
+    }
+    return NULL;
+}
+
+ViommuWatch *viommu_watch_new(ViommuPool *pool, ViommuNewsFunc func, void *userdata, GError **error)
+{
+    ViommuWatch *watch = g_new0(ViommuWatch, 1);
+
+    watch->pool = pool;
+    watch->func = func;
+    watch->userdata = userdata;
+    g_mutex_init(&watch->lock);
+    g_cond_init(&watch->changed);
+    watch->thread = viommu_thread_start("libvirt-watch", run_watch, watch, error);
+    if (!watch->thread)
+        viommu_watch_free(g_steal_pointer(&watch));
+    return watch;
+}
+
+void viommu_watch_stop(ViommuWatch *watch)
+{
+    if (!watch || !watch->thread)
+        return;
+    g_mutex_lock(&watch->lock);
+    watch->stopping = true;
+    g_cond_signal(&watch->changed);
+    g_mutex_unlock(&watch->lock);
+    g_thread_join(g_steal_pointer(&watch->thread));
+}
+
+void viommu_watch_free(ViommuWatch *watch)
+{
+    if (!watch)
+        return;
+    g_cond_clear(&watch->changed);
+    g_mutex_clear(&watch->lock);
+    g_free(watch);
+}

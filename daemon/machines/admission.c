@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* admission: the sums over all machines, and the queue. */
+#include "daemon/machines/admission.h"
+
+#include "lib/base/error.h"
+#include "lib/plan/memory.h"
+#include "lib/machine/queue.h"
+
+struct ViommuAdmission {
+    const ViommuConfig *config;
+    ViommuRegistry *registry;
+    ViommuLedger *ledger;
+    ViommuQueue *queue; /* of ViommuMachine */
+    unsigned running;
+    GHashTable *users; /* uid -> User, owned */
+};
+
+/* Of one user's launches. */
+typedef struct User {
+    unsigned running, hung;
+} User;
+
+/* Kept until the end: there are as many as users who ever launched. */
+static User *user_of(const ViommuAdmission *admission, uint32_t uid)
+{
+    User *user = g_hash_table_lookup(admission->users, GUINT_TO_POINTER(uid));
+
+    if (!user) {
+        user = g_new0(User, 1);
+        g_hash_table_insert(admission->users, GUINT_TO_POINTER(uid), user);
+    }
+    return user;
+}
+
+ViommuAdmission *viommu_admission_new(const ViommuConfig *config, ViommuRegistry *registry,
+                                      ViommuLedger *ledger)
+{
+    ViommuAdmission *admission = g_new0(ViommuAdmission, 1);
+
+    admission->config = config;
+    admission->registry = registry;
+    admission->ledger = ledger;
+    admission->queue = viommu_queue_new();
+    admission->users = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    return admission;
+}
+
+void viommu_admission_free(ViommuAdmission *admission)
+{
+    if (!admission)
+        return;
+    viommu_queue_free(admission->queue);
+    g_hash_table_unref(admission->users);
+    g_free(admission);
+}
+
+/* What a guest takes it takes until it has ended. */
+static bool has_guest(const ViommuMachine *machine)
+{
+    return machine->state != VIOMMU_STATE_STOPPED && machine->state != VIOMMU_STATE_FAILED;
+}
+
+static uint64_t pinned_bytes(uint64_t memory_bytes, uint64_t page_size_bytes, uint64_t memlock_bytes)
+{
+    ViommuPinned pinned = viommu_memory_pinned(memory_bytes, page_size_bytes, memlock_bytes);
+
+    return pinned.ordinary_bytes + pinned.huge_bytes;
+}
+
+static void add_machine(ViommuAmounts *used, const ViommuMachine *machine, uint32_t uid)
+{
+    uint64_t pinned = pinned_bytes(machine->memory_bytes, machine->page_size_bytes, machine->memlock_bytes);
+    const uint64_t amounts[VIOMMU_RESOURCE_LAST] = {
+        [VIOMMU_RESOURCE_MACHINES] = 1,
+        [VIOMMU_RESOURCE_VCPUS] = has_guest(machine) ? machine->vcpus : 0,
+        [VIOMMU_RESOURCE_MEMORY] = has_guest(machine) ? machine->memory_bytes : 0,
+        [VIOMMU_RESOURCE_LOCKED_MEMORY] = has_guest(machine) ? pinned : 0,
+        [VIOMMU_RESOURCE_PENDING_LAUNCHES] = machine->queue || machine->launching,
+    };
+
+    for (int i = 0; i < VIOMMU_RESOURCE_LAST; i++) {
+        used->all[i] += amounts[i];
+        used->user[i] += machine->owner_uid == uid ? amounts[i] : 0;
+    }
+}
+
+static uint64_t vcpus_of(const ViommuAdmission *admission, const ViommuRequest *request)
+{
+    return request->vcpus == VIOMMU_UNSET_NUMBER ? admission->config->policy.default_vcpus : request->vcpus;
+}
+
+static uint64_t memory_of(const ViommuAdmission *admission, const ViommuRequest *request)
+{
+    return request->memory_bytes == VIOMMU_UNSET_NUMBER ? admission->config->policy.default_memory_bytes
+                                                        : request->memory_bytes;
+}
+
+static uint64_t bound_of(const ViommuAdmission *admission, const ViommuRequest *request)
+{
+    return viommu_memory_bound(memory_of(admission, request),
+                               request->memory_backing.locked == 1 || request->hostdevs);
+}
+
+/* What the host's size gives one user keeps users apart, and root is none of them. */
+static ViommuAmounts limits_for(const ViommuConfig *config, uint32_t uid)
+{
+    ViommuAmounts limits = config->bounds.limits;
+
+    for (int i = 0; uid == 0 && i < VIOMMU_RESOURCE_LAST; i++)
+        if (config->limits.user[i] == VIOMMU_LIMIT_AUTO)
+            limits.user[i] = 0;
+    return limits;
+}
+
+bool viommu_admission_take_copies(const ViommuAdmission *admission, const char *uuid, uint32_t uid,
+                                  uint64_t bytes, GError **error)
+{
+    const uint64_t wanted[VIOMMU_RESOURCE_LAST] = {[VIOMMU_RESOURCE_COPIES] = bytes};
+    ViommuAmounts limits = limits_for(admission->config, uid), used = {{0}, {0}};
+
+    viommu_ledger_sum(admission->ledger, uid, &used.all[VIOMMU_RESOURCE_COPIES],
+                      &used.user[VIOMMU_RESOURCE_COPIES]);
+    if (!viommu_quota_check(&limits, &used, wanted, uid, error))
+        return false;
+    viommu_ledger_note(admission->ledger, uuid, uid, bytes);
+    return true;
+}
+
+/* What waits behind launches that hang would wait without an end. */
+static bool check_hung(const ViommuAdmission *admission, uint32_t uid, GError **error)
+{
+    uint64_t max = admission->config->user_launches;
+    unsigned hung = user_of(admission, uid)->hung;
+
+    if (max == 0 || hung < max)
+        return true;
+    g_set_error(
+        error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        "%u launches of user %u were given up and still hang in libvirt or QEMU, as many as may run at "
+        "once ('running-launches-per-user' in [daemon]); launch again when they have ended",
+        hung, uid);
+    return false;
+}
+
+bool viommu_admission_check(const ViommuAdmission *admission, const ViommuRequest *request, uint32_t uid,
+                            GError **error)
+{
+    const uint64_t wanted[VIOMMU_RESOURCE_LAST] = {
+        [VIOMMU_RESOURCE_MACHINES] = 1,
+        [VIOMMU_RESOURCE_VCPUS] = vcpus_of(admission, request),
+        [VIOMMU_RESOURCE_MEMORY] = memory_of(admission, request),
+        [VIOMMU_RESOURCE_LOCKED_MEMORY] =
+            pinned_bytes(memory_of(admission, request), request->memory_backing.page_size_bytes,
+                         bound_of(admission, request)),
+        [VIOMMU_RESOURCE_PENDING_LAUNCHES] = 1,
+    };
+    ViommuRegistryIterator iterator = viommu_registry_iterate(admission->registry);
+    ViommuAmounts limits = limits_for(admission->config, uid), used = {{0}, {0}};
+
+    for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
+        add_machine(&used, machine, uid);
+    return check_hung(admission, uid, error) && viommu_quota_check(&limits, &used, wanted, uid, error);
+}
+
+/* Counted here when it is planned: the order is that of the queue. */
+static bool holds_memory(const ViommuMachine *machine)
+{
+    return has_guest(machine) && machine->state != VIOMMU_STATE_PLANNING;
+}
+
+bool viommu_admission_check_memory(const ViommuAdmission *admission, const ViommuPlan *plan,
+                                   const ViommuHost *host, GError **error)
+{
+    ViommuPinned wanted =
+        viommu_memory_pinned(plan->memory_bytes, plan->page_size_bytes, plan->memlock_bytes);
+    ViommuRegistryIterator iterator = viommu_registry_iterate(admission->registry);
+    ViommuPinned used = {.page_size_bytes = wanted.page_size_bytes};
+    uint64_t promised = 0;
+
+    if (wanted.ordinary_bytes == 0 && wanted.huge_bytes == 0)
+        return true;
+    for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));) {
+        ViommuPinned pinned =
+            viommu_memory_pinned(machine->memory_bytes, machine->page_size_bytes, machine->memlock_bytes);
+        if (!holds_memory(machine) || g_str_equal(machine->uuid, plan->uuid))
+            continue;
+        used.ordinary_bytes += pinned.ordinary_bytes;
+        if (pinned.page_size_bytes != wanted.page_size_bytes)
+            continue;
+        used.huge_bytes += pinned.huge_bytes;
+        /* What QEMU was told to start with it takes at once. */
+        promised += machine->state == VIOMMU_STATE_DEFINING ? pinned.huge_bytes : 0;
+    }
+    return viommu_memory_check_room(host, &admission->config->policy, &wanted, &used, error) &&
+           viommu_memory_check_free(host, &wanted, promised, error);
+}
+
+static void claim(GArray *claims, char **hostdevs, const char *name, bool same_owner)
+{
+    for (; hostdevs && *hostdevs; hostdevs++) {
+        ViommuClaim one = {*hostdevs, name, same_owner};
+
+        g_array_append_val(claims, one);
+    }
+}
+
+/* Nothing is taken or given back here: who has a device is a matter of its state, and all that changes it happens on the loop. */
+GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArray *holders, const char *uuid)
+{
+    GArray *claims = g_array_new(FALSE, FALSE, sizeof(ViommuClaim));
+    const ViommuMachine *self = viommu_registry_by_uuid(admission->registry, uuid);
+    ViommuRegistryIterator iterator = viommu_registry_iterate(admission->registry);
+
+    for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
+        if (has_guest(machine) && !g_str_equal(machine->uuid, uuid))
+            claim(claims, machine->hostdevs, machine->name, self && machine->owner_uid == self->owner_uid);
+    /* One of ours has been counted, or has ended since; but what a failed launch left may still run, and of
+     * one that another version made only libvirt knows it. */
+    for (guint i = 0; holders && i < holders->len; i++) {
+        const ViommuHolder *holder = g_ptr_array_index(holders, i);
+        const ViommuMachine *machine = viommu_registry_by_uuid(admission->registry, holder->uuid);
+
+        if (!machine || (machine->foreign && has_guest(machine)) || machine->state == VIOMMU_STATE_FAILED)
+            claim(claims, holder->hostdevs, machine ? machine->name : NULL,
+                  machine && self && machine->owner_uid == self->owner_uid);
+    }
+    return claims;
+}
+
+void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *request, ViommuMachine *machine)
+{
+    /* Counted from now on, though the plan comes later. */
+    machine->vcpus = (uint32_t)vcpus_of(admission, request);
+    machine->memory_bytes = memory_of(admission, request);
+    machine->memlock_bytes = bound_of(admission, request);
+    machine->page_size_bytes =
+        viommu_memory_pinned(machine->memory_bytes, request->memory_backing.page_size_bytes, 0)
+            .page_size_bytes;
+    machine->queue = admission->queue;
+    viommu_queue_add(admission->queue, machine->owner_uid, machine);
+}
+
+static bool may_begin(uint32_t uid, void *data)
+{
+    const ViommuAdmission *admission = data;
+    const User *user = user_of(admission, uid);
+    uint64_t max = admission->config->user_launches;
+
+    return max == 0 || user->running + user->hung < max;
+}
+
+ViommuMachine *viommu_admission_next(ViommuAdmission *admission)
+{
+    const ViommuConfig *config = admission->config;
+    uint64_t max = config->running_launches ? config->running_launches : config->workers;
+    ViommuMachine *machine =
+        admission->running < max ? viommu_queue_take_if(admission->queue, may_begin, admission) : NULL;
+
+    if (machine) {
+        machine->queue = NULL;
+        machine->launching = true;
+        admission->running++;
+        user_of(admission, machine->owner_uid)->running++;
+    }
+    return machine;
+}
+
+ViommuMachine *viommu_admission_evict(ViommuAdmission *admission)
+{
+    ViommuMachine *machine = viommu_queue_take(admission->queue);
+
+    if (machine)
+        machine->queue = NULL;
+    return machine;
+}
+
+void viommu_admission_leave(ViommuAdmission *admission, ViommuMachine *machine)
+{
+    if (machine->launching) {
+        admission->running--;
+        user_of(admission, machine->owner_uid)->running--;
+    } else if (machine->queue) {
+        viommu_queue_remove(admission->queue, machine->owner_uid, machine);
+    }
+    machine->queue = NULL;
+    machine->launching = false;
+}
+
+void viommu_admission_hang(ViommuAdmission *admission, uint32_t uid)
+{
+    user_of(admission, uid)->hung++;
+}
+
+void viommu_admission_unhang(ViommuAdmission *admission, uint32_t uid)
+{
+    user_of(admission, uid)->hung--;
+}

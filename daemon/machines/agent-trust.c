@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/machines/agent-trust.h"
+
+/* When libvirt's daemon dies, all that are being asked lose their connections, and it cannot be told of whose answer it died.  Who
+ * was there at two deaths, and nobody else at both, is held to be the cause; of two who were there each time, at the third. */
+#define DEATHS           2u
+#define DEATHS_AMBIGUOUS 3u
+
+/* A death of libvirt's daemon, as those that were being asked have told it. */
+typedef struct Death {
+    GArray
+        *uids; /* of uint32_t: whose guests these were; each once, as one guest of each is asked at a time */
+} Death;
+
+struct ViommuAgents {
+    int references;
+    bool allowed;
+    GHashTable *asking; /* uid -> the Death since which it is being asked; NULL: none */
+    GPtrArray *deaths;  /* of Death; few, as no user is asked after some of them */
+    GHashTable *broken; /* UUIDs, owned */
+};
+
+static void free_death(void *data)
+{
+    Death *death = data;
+
+    g_array_unref(death->uids);
+    g_free(death);
+}
+
+ViommuAgents *viommu_agents_new(bool allowed)
+{
+    ViommuAgents *agents = g_new0(ViommuAgents, 1);
+
+    agents->references = 1;
+    agents->allowed = allowed;
+    agents->asking = g_hash_table_new(NULL, NULL);
+    agents->deaths = g_ptr_array_new_with_free_func(free_death);
+    agents->broken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return agents;
+}
+
+ViommuAgents *viommu_agents_ref(ViommuAgents *agents)
+{
+    agents->references++;
+    return agents;
+}
+
+void viommu_agents_unref(ViommuAgents *agents)
+{
+    if (!agents || --agents->references > 0)
+        return;
+    g_hash_table_unref(agents->asking);
+    g_ptr_array_unref(agents->deaths);
+    g_hash_table_unref(agents->broken);
+    g_free(agents);
+}
+
+static bool was_there(const Death *death, uint32_t uid)
+{
+    for (guint i = 0; i < death->uids->len; i++)
+        if (g_array_index(death->uids, uint32_t, i) == uid)
+            return true;
+    return false;
+}
+
+/* At how many deaths @uid was, and @other as well. */
+static unsigned count_deaths(const ViommuAgents *agents, uint32_t uid, uint32_t other)
+{
+    unsigned count = 0;
+
+    for (guint i = 0; i < agents->deaths->len; i++) {
+        const Death *death = g_ptr_array_index(agents->deaths, i);
+
+        count += was_there(death, uid) && was_there(death, other);
+    }
+    return count;
+}
+
+/* Somebody else was at each of the @deaths that @uid was at: then he was at any one of them. */
+static bool is_ambiguous(const ViommuAgents *agents, uint32_t uid, unsigned deaths)
+{
+    const Death *any = NULL;
+
+    for (guint i = 0; !any && i < agents->deaths->len; i++)
+        if (was_there(g_ptr_array_index(agents->deaths, i), uid))
+            any = g_ptr_array_index(agents->deaths, i);
+    for (guint i = 0; any && i < any->uids->len; i++) {
+        uint32_t other = g_array_index(any->uids, uint32_t, i);
+
+        if (other != uid && count_deaths(agents, uid, other) == deaths)
+            return true;
+    }
+    return false;
+}
+
+static bool is_held_responsible(const ViommuAgents *agents, uint32_t uid)
+{
+    unsigned deaths = count_deaths(agents, uid, uid);
+
+    return deaths >= DEATHS_AMBIGUOUS || (deaths >= DEATHS && !is_ambiguous(agents, uid, deaths));
+}
+
+const char *viommu_agents_refusal(const ViommuAgents *agents, const ViommuAgentsGuest *guest)
+{
+    if (!agents->allowed)
+        return "no guest's agent is asked here, as [verify] agent=no in viommud.conf says";
+    if (g_hash_table_contains(agents->broken, guest->uuid))
+        return "its agent is not asked any more, as the connection to libvirt broke when it was; if that was "
+               "by chance, as when libvirt was restarted, root may restart viommud to have it asked again";
+    if (is_held_responsible(agents, guest->owner_uid))
+        return "the agents of its owner's guests are not asked any more, as the connection to libvirt broke "
+               "repeatedly when they were; root may restart viommud to have them asked again";
+    return NULL;
+}
+
+bool viommu_agents_begin(ViommuAgents *agents, const ViommuAgentsGuest *guest)
+{
+    void *owner = GUINT_TO_POINTER(guest->owner_uid);
+
+    if (g_hash_table_contains(agents->asking, owner))
+        return false;
+    g_hash_table_insert(agents->asking, owner, NULL);
+    return true;
+}
+
+/* The others that are being asked will tell the same, if they were asked through the daemon that died. */
+static Death *begin_death(ViommuAgents *agents)
+{
+    Death *death = g_new0(Death, 1);
+    GHashTableIter iterator;
+
+    death->uids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    g_ptr_array_add(agents->deaths, death);
+    g_hash_table_iter_init(&iterator, agents->asking);
+    while (g_hash_table_iter_next(&iterator, NULL, NULL))
+        g_hash_table_iter_replace(&iterator, death);
+    return death;
+}
+
+bool viommu_agents_end(ViommuAgents *agents, const ViommuAgentsGuest *guest, bool broke)
+{
+    void *owner = GUINT_TO_POINTER(guest->owner_uid);
+    Death *death = g_hash_table_lookup(agents->asking, owner);
+
+    g_hash_table_remove(agents->asking, owner);
+    if (!broke)
+        return false;
+    g_hash_table_add(agents->broken, g_strdup(guest->uuid));
+    if (!death)
+        death = begin_death(agents);
+    g_array_append_val(death->uids, guest->owner_uid);
+    return true;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* host-cache: one probe at a time, its waiters, its answer.  Does not know who wants it. */
+#include "daemon/machines/host-cache.h"
+
+#include "lib/plan/offered-models.h"
+#include "lib/plan/traits.h"
+
+typedef struct Waiter {
+    ViommuHostinfoFunc func;
+    void *userdata;
+} Waiter;
+
+struct ViommuHostinfo {
+    ViommuBackend *backend;
+    ViommuWorker *worker;
+    const ViommuPolicy *policy;
+    ViommuHost *host;
+    char **models, **traits;
+    GArray *waiters; /* of Waiter, for the probe in flight */
+    GArray *late;    /* of Waiter, who came after it had begun: for the next one */
+    bool probing;
+    Waiter watcher;
+};
+
+typedef struct Probe {
+    ViommuHostinfo *info;
+    ViommuBackend *backend;
+    ViommuHost *host;
+    GError *error;
+} Probe;
+
+ViommuHostinfo *viommu_hostinfo_new(ViommuBackend *backend, ViommuWorker *worker, const ViommuPolicy *policy)
+{
+    ViommuHostinfo *info = g_new0(ViommuHostinfo, 1);
+
+    info->backend = backend;
+    info->worker = worker;
+    info->policy = policy;
+    info->models = g_new0(char *, 1);
+    info->traits = g_new0(char *, 1);
+    info->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    info->late = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    return info;
+}
+
+void viommu_hostinfo_free(ViommuHostinfo *info)
+{
+    if (!info)
+        return;
+    g_assert(!info->probing);
+    viommu_host_free(info->host);
+    g_strfreev(info->models);
+    g_strfreev(info->traits);
+    g_array_unref(info->waiters);
+    g_array_unref(info->late);
+    g_free(info);
+}
+
+void viommu_hostinfo_watch(ViommuHostinfo *info, ViommuHostinfoFunc func, void *userdata)
+{
+    info->watcher = (Waiter){func, userdata};
+}
+
+static void set_offer(ViommuHostinfo *info)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    ViommuOffer offer;
+    unsigned models;
+
+    viommu_offer_of_host(info->host, info->policy, &offer);
+    models = viommu_offer_models(&offer);
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
+        if (models & (1u << model))
+            g_ptr_array_add(names, g_strdup(viommu_model_to_string((ViommuModel)model)));
+    g_ptr_array_add(names, NULL);
+    g_strfreev(info->models);
+    info->models = (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
+    g_strfreev(info->traits);
+    info->traits = viommu_traits(&offer);
+}
+
+typedef GVariant *(*Writer)(const ViommuHost *host);
+
+static bool differ(const ViommuHost *before, const ViommuHost *now, Writer write)
+{
+    g_autoptr(GVariant) old = before ? g_variant_ref_sink(write(before)) : NULL;
+    g_autoptr(GVariant) new = g_variant_ref_sink(write(now));
+
+    return !old || !g_variant_equal(old, new);
+}
+
+/* Hardware is told of only as far as it changes what is offered: a launch takes huge pages, and that is no news. */
+static void take_host(ViommuHostinfo *info, ViommuHost *host)
+{
+    bool news = differ(info->host, host, viommu_host_software_to_variant);
+    g_auto(GStrv) models = NULL, traits = NULL;
+
+    if (!news && !differ(info->host, host, viommu_host_to_variant)) {
+        viommu_host_free(host);
+        return;
+    }
+    viommu_host_free(info->host);
+    info->host = host;
+    models = g_strdupv(info->models);
+    traits = g_strdupv(info->traits);
+    set_offer(info);
+    news = news || !g_strv_equal((const char *const *)models, (const char *const *)info->models) ||
+           !g_strv_equal((const char *const *)traits, (const char *const *)info->traits);
+    if (news && info->watcher.func)
+        info->watcher.func(info->host, NULL, info->watcher.userdata);
+}
+
+static void probe_work(void *data)
+{
+    Probe *probe = data;
+
+    probe->host = viommu_backend_probe(probe->backend, &probe->error);
+}
+
+static void probe_done(void *data);
+
+static void begin_probe(ViommuHostinfo *info)
+{
+    Probe *probe = g_new0(Probe, 1);
+
+    info->probing = true;
+    probe->info = info;
+    probe->backend = info->backend;
+    viommu_worker_run(info->worker, VIOMMU_WORKER_NOBODY, probe_work, probe_done, probe);
+}
+
+static void probe_done(void *data)
+{
+    Probe *probe = data;
+    ViommuHostinfo *info = probe->info;
+    g_autoptr(GArray) waiters = info->waiters;
+    g_autoptr(GError) error = probe->error;
+
+    info->probing = false;
+    info->waiters = info->late;
+    info->late = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    if (info->waiters->len > 0)
+        begin_probe(info);
+    if (probe->host)
+        take_host(info, probe->host);
+    g_free(probe);
+    for (guint i = 0; i < waiters->len; i++) {
+        Waiter *waiter = &g_array_index(waiters, Waiter, i);
+        waiter->func(error ? NULL : info->host, error, waiter->userdata);
+    }
+}
+
+void viommu_hostinfo_refresh(ViommuHostinfo *info, ViommuHostinfoFunc func, void *userdata)
+{
+    Waiter waiter = {func, userdata};
+
+    g_array_append_val(info->probing ? info->late : info->waiters, waiter);
+    if (!info->probing)
+        begin_probe(info);
+}
+
+void viommu_hostinfo_get(ViommuHostinfo *info, ViommuHostinfoFunc func, void *userdata)
+{
+    if (info->host)
+        func(info->host, NULL, userdata);
+    else
+        viommu_hostinfo_refresh(info, func, userdata);
+}
+
+const ViommuHost *viommu_hostinfo_host(const ViommuHostinfo *info)
+{
+    return info->host;
+}
+
+char **viommu_hostinfo_models(const ViommuHostinfo *info)
+{
+    return info->models;
+}
+
+char **viommu_hostinfo_traits(const ViommuHostinfo *info)
+{
+    return info->traits;
+}

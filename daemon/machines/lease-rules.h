@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* lease-rules: how long the site lets a machine stay: [leases] of viommud.conf(5).  It binds whom the site's policy binds; root and a
+ * user's own daemon it does not.  Knows requests, not machines. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "daemon/process/config.h"
+#include "lib/policy/asker.h"
+#include "lib/domain/metadata.h"
+#include "lib/request/request.h"
+
+typedef struct ViommuLease {
+    uint64_t seconds;  /* 0: none */
+    char *note;        /* what the user is to know of it; NULL: nothing.  Owned */
+    uint64_t end_usec; /* CLOCK_BOOTTIME; 0: none, or not begun */
+} ViommuLease;
+
+/** The lease of what @request asks for.  *ret_lease: viommu_lease_clear().  Fails: POLICY_REFUSED for one that is too long. */
+bool viommu_lease_settle(const ViommuConfig *config, const ViommuRequest *request, const ViommuAsker *asker,
+                         ViommuLease *ret_lease, GError **error);
+/** It begins now. */
+void viommu_lease_begin(ViommuLease *lease);
+/** Notes it in the record of its machine. */
+void viommu_lease_write(const ViommuLease *lease, ViommuMetadata *metadata);
+/** Whether a lease may end @seconds from now.  Fails: POLICY_REFUSED. */
+bool viommu_lease_check(const ViommuConfig *config, uint64_t seconds, GError **error);
+void viommu_lease_clear(ViommuLease *lease);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ViommuLease, viommu_lease_clear)

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* machine: the values of one guest.  Does not know who changes them, or who is told. */
+#include "daemon/machines/machine.h"
+
+#include "daemon/process/boottime.h"
+#include "lib/base/error.h"
+#include "lib/base/names.h"
+
+ViommuMachine *viommu_machine_new(const char *name, const char *uuid, uint32_t owner_uid)
+{
+    ViommuMachine *machine = g_new0(ViommuMachine, 1);
+
+    machine->name = g_strdup(name);
+    g_strlcpy(machine->uuid, uuid, sizeof(machine->uuid));
+    machine->owner_uid = owner_uid;
+    machine->state = VIOMMU_STATE_PLANNING;
+    machine->result = VIOMMU_RESULT_NONE;
+    machine->model = VIOMMU_MODEL_NONE;
+    machine->arch = (ViommuArch)VIOMMU_UNSET; /* until planned */
+    return machine;
+}
+
+void viommu_machine_free(ViommuMachine *machine)
+{
+    if (!machine)
+        return;
+    g_free(machine->name);
+    g_free(machine->failure_text);
+    g_strfreev(machine->reasons);
+    g_strfreev(machine->warnings);
+    g_strfreev(machine->hostdevs);
+    viommu_console_free(machine->console);
+    g_free(machine->console_log);
+    g_free(machine->request_id);
+    g_free(machine->fingerprint);
+    g_free(machine->client);
+    g_free(machine->launcher);
+    g_free(machine);
+}
+
+unsigned viommu_machine_queue_position(const ViommuMachine *machine)
+{
+    return machine->queue ? viommu_queue_position(machine->queue, machine->owner_uid, machine) : 0;
+}
+
+static void replace_string(char **target, const char *value)
+{
+    g_free(*target);
+    *target = g_strdup(value);
+}
+
+static void replace_strings(char ***target, char **value)
+{
+    g_strfreev(*target);
+    *target = g_strdupv(value);
+}
+
+/* The lease of an earlier boot has ended with it: long ago, that is. */
+static uint64_t lease_end(const ViommuMetadata *metadata)
+{
+    bool now = g_strcmp0(metadata->boot, viommu_boottime_boot()) == 0;
+
+    return metadata->lease_end_usec && !now ? 1 : metadata->lease_end_usec;
+}
+
+static void fill_core(ViommuMachine *machine, const ViommuMetadata *metadata)
+{
+    machine->owner_uid = metadata->owner_uid;
+    machine->lease_end_usec = lease_end(metadata);
+    replace_string(&machine->client, metadata->client);
+}
+
+static void fill_foreign(ViommuMachine *machine, const ViommuMetadata *metadata)
+{
+    fill_core(machine, metadata);
+    machine->foreign = true;
+    machine->metadata_version = metadata->version;
+    machine->accelerator = (ViommuAccelerator)VIOMMU_UNSET;
+}
+
+void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
+{
+    if (metadata->foreign) {
+        fill_foreign(machine, metadata);
+        return;
+    }
+    fill_core(machine, metadata);
+    machine->arch = metadata->arch;
+    machine->machine_type = g_intern_string(metadata->machine);
+    machine->accelerator = metadata->accelerator;
+    machine->model = metadata->model;
+    machine->vcpus = (uint32_t)MIN(metadata->vcpus, UINT32_MAX);
+    machine->memory_bytes = metadata->memory_bytes;
+    machine->memlock_bytes = metadata->memlock_bytes;
+    machine->page_size_bytes = metadata->page_size_bytes;
+    machine->created_usec = metadata->created_usec;
+    replace_strings(&machine->reasons, metadata->reasons);
+    replace_strings(&machine->warnings, metadata->warnings);
+    /* Hardly any machine has some. */
+    g_clear_pointer(&machine->hostdevs, g_strfreev);
+    if (metadata->hostdevs && *metadata->hostdevs)
+        machine->hostdevs = g_strdupv(metadata->hostdevs);
+    replace_string(&machine->request_id, metadata->request_id);
+    replace_string(&machine->fingerprint, metadata->fingerprint);
+}
+
+const char *viommu_machine_state_word(const ViommuMachine *machine)
+{
+    if (machine->foreign && machine->state != VIOMMU_STATE_STOPPING)
+        return "foreign";
+    return viommu_enum_to_string(&viommu_enum_state, (int)machine->state);
+}
+
+bool viommu_machine_check_known(const ViommuMachine *machine, GError **error)
+{
+    if (machine->foreign)
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+            "machine '%s' was made by another version of viommud (its metadata has version %u, and this "
+            "viommud "
+            "knows version %u): here it can be stopped and killed; for all else, run that version again",
+            machine->name, machine->metadata_version, VIOMMU_METADATA_VERSION);
+    return !machine->foreign;
+}
+
+unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *ret_gone)
+{
+    ViommuTransition next;
+    unsigned changes = 0;
+
+    if (!viommu_lifecycle_step(machine->state, event, &next))
+        return 0;
+    if (next.state != machine->state)
+        changes |= VIOMMU_MACHINE_CHANGE_STATE;
+    machine->state = next.state;
+    if (next.result != VIOMMU_RESULT_NONE && next.result != machine->result) {
+        machine->result = next.result;
+        changes |= VIOMMU_MACHINE_CHANGE_RESULT;
+    }
+    *ret_gone = next.gone;
+    return changes;
+}
+
+unsigned viommu_machine_warn(ViommuMachine *machine, const char *text)
+{
+    guint n = machine->warnings ? g_strv_length(machine->warnings) : 0;
+
+    machine->warnings = g_renew(char *, machine->warnings, n + 2);
+    machine->warnings[n] = g_strdup(text);
+    machine->warnings[n + 1] = NULL;
+    return VIOMMU_MACHINE_CHANGE_PLAN;
+}
+
+unsigned viommu_machine_fail(ViommuMachine *machine, const GError *error)
+{
+    machine->failure_name = viommu_error_info(error)->bus_name;
+    replace_string(&machine->failure_text, error->message);
+    return VIOMMU_MACHINE_CHANGE_FAILURE;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* machine: one guest as viommud knows it: small strings and numbers, and its state through lib/lifecycle.
+ * Knows no bus and no libvirt.  A host may have thousands, so neither XML nor the request is kept here. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "daemon/console/console.h"
+#include "lib/machine/lifecycle.h"
+#include "lib/domain/metadata.h"
+#include "lib/machine/queue.h"
+
+typedef struct ViommuMachine {
+    char *name;
+    char uuid[37];
+    uint32_t owner_uid;
+    bool
+        foreign; /* another version of viommud made it: only what follows from its metadata's core is known */
+    uint32_t metadata_version; /* of that one */
+    ViommuState state;
+    ViommuResult result;
+    const char *failure_name; /* bus name of the error that a launch ended with; NULL: none.  Static. */
+    char *failure_text;
+    ViommuArch arch;
+    const char *machine_type; /* interned */
+    ViommuAccelerator accelerator;
+    ViommuModel model;
+    uint32_t vcpus;
+    uint64_t memory_bytes, memlock_bytes, created_usec;
+    uint64_t page_size_bytes;   /* 0: ordinary pages */
+    char **reasons, **warnings; /* NULL until planned */
+    char **hostdevs;            /* PCI addresses; NULL: none, or not planned */
+    char *console_log;          /* its path; NULL: none */
+    ViommuConsole *console;     /* NULL: nothing is known of it, yet */
+    char *request_id;           /* NULL: none */
+    char *fingerprint;          /* of the request; NULL until planned */
+    uint64_t lease_end_usec;    /* CLOCK_BOOTTIME; 0: no lease */
+    uint64_t lease_retry_usec;  /* its removal is tried again not before */
+    char *client;               /* bus and connection that it is bound to; NULL: none */
+    const ViommuQueue *queue;   /* where it waits to be launched; NULL: it does not.  Borrowed. */
+    bool launching;             /* it has waited */
+    int verified;               /* flag: proven from inside; kept by this viommud only */
+    char *launcher;             /* as client is, who launched it; NULL: another viommud did */
+    bool announced;             /* waiting, planned or adopted: its owner and root see it */
+    bool shown;                 /* it has run: everybody does */
+    bool busy;      /* a launch or a stop is under way, which will say itself what becomes of it */
+    unsigned epoch; /* of the registry, when it last changed */
+} ViommuMachine;
+
+/* What viommu_machine_step() or viommu_machine_fail() changed. */
+typedef enum ViommuMachineChange {
+    VIOMMU_MACHINE_CHANGE_STATE = 1 << 0,
+    VIOMMU_MACHINE_CHANGE_RESULT = 1 << 1,
+    VIOMMU_MACHINE_CHANGE_FAILURE = 1 << 2,
+    VIOMMU_MACHINE_CHANGE_PLAN = 1 << 3, /* a plan, or another one after libvirt refused the first */
+    VIOMMU_MACHINE_CHANGE_LEASE = 1 << 4,
+} ViommuMachineChange;
+
+/** In state planning.  @uuid as 36 characters. Owned. */
+ViommuMachine *viommu_machine_new(const char *name, const char *uuid, uint32_t owner_uid);
+void viommu_machine_free(ViommuMachine *machine);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuMachine, viommu_machine_free)
+
+/** How many launches come before that of @machine, and itself; 0: it does not wait. */
+unsigned viommu_machine_queue_position(const ViommuMachine *machine);
+
+/** Takes over what the plan settled, from the metadata that goes into the domain, or was found there. */
+void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata);
+
+/** How its state is called: "foreign" for one of another version, unless it is being stopped.  Static. */
+const char *viommu_machine_state_word(const ViommuMachine *machine);
+/** Fails: NOT_SUPPORTED when another version of viommud made it. */
+bool viommu_machine_check_known(const ViommuMachine *machine, GError **error);
+
+/** Applies @event.  Returns what changed, 0 when the event means nothing now.  @ret_gone: the object ends here. */
+unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *ret_gone);
+/** Notes one more warning.  Returns what changed. */
+unsigned viommu_machine_warn(ViommuMachine *machine, const char *text);
+/** Notes why the launch failed.  Returns what changed. */
+unsigned viommu_machine_fail(ViommuMachine *machine, const GError *error);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* consoles: which machines' consoles are read, who may have them, and the last words of those that end badly.
+ * Sees no bus message. */
+#include "daemon/manager/internal.h"
+
+#include "daemon/console/console-log.h"
+#include "daemon/process/journal.h"
+#include "daemon/process/log.h"
+#include "lib/base/error.h"
+
+/* Consoles that somebody else had, or that broke. */
+#define LOOK_SEC 10
+/* Logs of machines that are gone. */
+#define SWEEP_LOOKS 6
+/* Each takes a file descriptor of ours. */
+#define ATTACHED_PER_OWNER_MAX 64
+
+/* --- Reading them --- */
+
+void viommu_manager_name_console(ViommuManager *manager, ViommuMachine *machine)
+{
+    if (manager->has_consoles && !machine->console_log && !machine->foreign)
+        machine->console_log = viommu_console_log_path(manager->context.config->console_directory,
+                                                       machine->owner_uid, machine->name, machine->uuid);
+}
+
+static ViommuConsole *console_of(ViommuManager *manager, ViommuMachine *machine)
+{
+    ViommuConsoleContext context = {manager->context.loop, manager->context.backend,
+                                    manager->context.config->console_log_bytes};
+
+    if (!machine->console)
+        machine->console = viommu_console_new(&context, machine->uuid, machine->console_log);
+    return machine->console;
+}
+
+void viommu_manager_take_console(ViommuManager *manager, const char *uuid)
+{
+    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, uuid);
+
+    /* What one printed that is gone meanwhile interests nobody. */
+    if (machine)
+        viommu_console_take(console_of(manager, machine));
+    else
+        viommu_console_news_free(viommu_backend_take_console(manager->context.backend, uuid));
+}
+
+void viommu_manager_look_after_consoles(ViommuManager *manager)
+{
+    ViommuRegistryIterator iterator = viommu_registry_iterate(manager->registry);
+
+    for (ViommuMachine *machine; manager->has_consoles && (machine = viommu_registry_next(&iterator));) {
+        viommu_manager_name_console(manager, machine);
+        if (machine->state == VIOMMU_STATE_RUNNING && !machine->foreign && manager->connected &&
+            !(machine->console && viommu_console_is_open(machine->console)))
+            viommu_backend_open_console(manager->context.backend, machine->uuid, machine->owner_uid);
+    }
+}
+
+/* --- Logs that nobody needs any more --- */
+
+typedef struct Sweep {
+    ViommuManager *manager;
+    char *directory;
+    ViommuConsoleLogKeep keep;
+} Sweep;
+
+static void work_sweep(void *data)
+{
+    const Sweep *sweep = data;
+
+    viommu_console_log_sweep(sweep->directory, &sweep->keep);
+}
+
+static void done_sweep(void *data)
+{
+    Sweep *sweep = data;
+
+    sweep->manager->sweeping = false;
+    g_hash_table_unref(sweep->keep.live);
+    g_free(sweep->directory);
+    g_free(sweep);
+}
+
+void viommu_manager_sweep_console_logs(ViommuManager *manager)
+{
+    const ViommuConfig *config = manager->context.config;
+    ViommuRegistryIterator iterator = viommu_registry_iterate(manager->registry);
+    Sweep *sweep;
+
+    /* As long as libvirt is away it is not known whose logs these are. */
+    if (!manager->has_consoles || manager->sweeping || !manager->connected)
+        return;
+    manager->sweeping = true;
+    sweep = g_new0(Sweep, 1);
+    sweep->manager = manager;
+    sweep->directory = g_strdup(config->console_directory);
+    sweep->keep.seconds = config->console_keep_seconds;
+    sweep->keep.count = config->console_keep_logs;
+    sweep->keep.bytes = config->bounds.console_log_bytes;
+    sweep->keep.live = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
+        g_hash_table_add(sweep->keep.live, g_strdup(machine->uuid));
+    viommu_worker_run(manager->context.workers.host, VIOMMU_WORKER_NOBODY, work_sweep, done_sweep, sweep);
+}
+
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    ViommuManager *manager = userdata;
+
+    viommu_manager_look_after_consoles(manager);
+    if (++manager->looks % SWEEP_LOOKS == 0)
+        viommu_manager_sweep_console_logs(manager);
+    (void)sd_event_source_set_time_relative(source, LOOK_SEC * G_USEC_PER_SEC);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+void viommu_manager_use_consoles(ViommuManager *manager)
+{
+    manager->has_consoles = true;
+    (void)sd_event_add_time_relative(viommu_loop_event(manager->context.loop), &manager->look,
+                                     CLOCK_MONOTONIC, LOOK_SEC * G_USEC_PER_SEC, G_USEC_PER_SEC, on_look,
+                                     manager);
+}
+
+/* --- Last words --- */
+
+GError *viommu_manager_with_tail(ViommuMachine *machine, const GError *error)
+{
+    GError *full = g_error_copy(error);
+    g_autofree char *tail = NULL;
+
+    if (!machine->console)
+        return full;
+    viommu_console_take(machine->console);
+    tail = viommu_console_tail(machine->console);
+    if (tail) {
+        g_auto(GStrv) lines = g_strsplit(tail, "\n", -1);
+        g_autofree char *joined = g_strjoinv("\n    ", lines);
+        g_autofree char *message = full->message;
+        full->message = g_strdup_printf("%s; its console's last lines:\n    %s", message, joined);
+    }
+    return full;
+}
+
+void viommu_manager_console_ends(ViommuManager *manager, ViommuMachine *machine, const ViommuNews *news)
+{
+    ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
+    bool lives = machine->state == VIOMMU_STATE_RUNNING || machine->state == VIOMMU_STATE_STARTING;
+    bool bad = news->kind == VIOMMU_NEWS_CRASHED || news->kind == VIOMMU_NEWS_PANICKED ||
+               news->kind == VIOMMU_NEWS_DESTROYED;
+    g_autoptr(GError) error = NULL, full = NULL;
+
+    if (bad && lives) {
+        error = g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "machine '%s': %s", machine->name,
+                            news->detail ? news->detail : "the guest is gone");
+        full = viommu_manager_with_tail(machine, error);
+        /* That it ended is always written; its words are the guest's, and KiBs of them. */
+        viommu_log_error(LOG_NOTICE, &fields, viommu_journal_may_tell(machine->owner_uid) ? full : error,
+                         "a guest ended");
+        viommu_registry_fail(manager->registry, machine, full);
+    }
+    if (machine->console) {
+        viommu_console_take(machine->console);
+        viommu_console_end(machine->console);
+    }
+}
+
+/* --- Who may have them --- */
+
+static unsigned n_attached(const ViommuManager *manager, uint32_t uid)
+{
+    ViommuRegistryIterator iterator = viommu_registry_iterate(manager->registry);
+    unsigned n = 0;
+
+    for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
+        if (machine->owner_uid == uid && machine->console)
+            n += viommu_console_n_attached(machine->console);
+    return n;
+}
+
+static bool check_attach(const ViommuManager *manager, const ViommuMachine *machine, GError **error)
+{
+    bool lives = machine->state == VIOMMU_STATE_RUNNING || machine->state == VIOMMU_STATE_STARTING ||
+                 machine->state == VIOMMU_STATE_STOPPING;
+
+    if (!viommu_manager_check_not_ending(manager, error) || !viommu_machine_check_known(machine, error))
+        return false;
+    if (!manager->has_consoles)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED, "guests at %s have no console",
+                    viommu_manager_uri(manager));
+    else if (!lives)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "machine '%s' is %s, so nothing is at its console; the log has what it printed",
+                    machine->name, viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
+    else if (n_attached(manager, machine->owner_uid) >= ATTACHED_PER_OWNER_MAX)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "%u are attached to consoles of user %u's machines already", ATTACHED_PER_OWNER_MAX,
+                    machine->owner_uid);
+    else
+        return true;
+    return false;
+}
+
+bool viommu_manager_open_console(ViommuManager *manager, ViommuMachine *machine, int *ret_fd, GError **error)
+{
+    return check_attach(manager, machine, error) &&
+           viommu_console_attach(console_of(manager, machine), ret_fd, error);
+}
+
+bool viommu_manager_open_console_log(ViommuManager *manager, const char *name, const uint32_t *uid,
+                                     int *ret_fd, GError **error)
+{
+    const ViommuMachine *machine = viommu_registry_find(manager->registry, name);
+    g_autofree char *path = NULL;
+
+    if (machine && (!uid || machine->owner_uid == *uid))
+        path = g_strdup(machine->console_log);
+    else
+        path = viommu_console_log_find(manager->context.config->console_directory, name, uid);
+    if (path)
+        return viommu_console_log_open(path, ret_fd, error);
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND,
+                "there is no log of a console of a machine '%.64s'%s", name, uid ? " of yours" : "");
+    return false;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* endings: what ends a machine, and what puts that off.  Sees no bus message. */
+#include "daemon/manager/internal.h"
+
+#include "daemon/process/boottime.h"
+#include "daemon/machines/journal-events.h"
+#include "daemon/process/journal.h"
+#include "daemon/machines/lease-rules.h"
+#include "daemon/process/log.h"
+#include "lib/base/error.h"
+
+/* --- Stop --- */
+
+static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
+{
+    ViommuManager *manager = userdata;
+    g_autoptr(ViommuOperation) operation =
+        viommu_operations_take(manager->operations, viommu_stop_uuid(stop));
+    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, operation->uuid);
+    ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
+    const ViommuJournalSubject subject = {machine->name, machine->uuid, &machine->owner_uid};
+    ViommuOutcome outcome = {.error = error};
+
+    if (viommu_stop_strays(stop))
+        viommu_journal_not_given_back(&subject, viommu_stop_strays(stop));
+    if (error && viommu_journal_may_tell(machine->owner_uid))
+        viommu_log_error(LOG_WARNING, &fields, error, "stop");
+    else if (!error)
+        viommu_log(LOG_INFO, &fields, "Stopped machine '%s'", machine->name);
+    if (!error)
+        viommu_ledger_drop(manager->ledger, machine->uuid);
+    machine->busy = false;
+    if (!error && operation->expired)
+        viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_REAPED);
+    else
+        viommu_registry_feed(manager->registry, machine,
+                             error ? VIOMMU_EVENT_STOP_FAILED : VIOMMU_EVENT_REMOVED);
+    if (error) {
+        /* As far as is known it still runs; libvirt is asked, and again when it is back. */
+        if (operation->was_running)
+            viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STARTED);
+        if (manager->connected)
+            viommu_settle_run(manager->settle, viommu_manager_settled, manager);
+    }
+    viommu_operation_answer(operation->stop_waiters, &outcome);
+    viommu_manager_check_end(manager);
+}
+
+static void begin_stop(ViommuManager *manager, const ViommuMachine *machine, ViommuOperation *operation)
+{
+    ViommuStopContext context = {manager->context.loop, manager->context.backend,
+                                 manager->context.workers.ends, manager->context.workers.calls,
+                                 manager->context.files->copies};
+
+    operation->stop =
+        viommu_stop_new(&context, machine, operation->was_running ? operation->seconds : 0, on_stop, manager);
+}
+
+/* A launch that waits never began, so nothing of it must be undone.  The machine may be gone afterwards. */
+static void cancel_launch(ViommuManager *manager, ViommuMachine *machine, ViommuOperation *operation)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!machine->queue) {
+        viommu_launch_cancel(operation->launch);
+        return;
+    }
+    g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                "machine '%s' was stopped while it waited to be launched", machine->name);
+    viommu_launch_abandon(operation->launch, error);
+}
+
+/* @waiter NULL: nobody asked for it.  The machine may be gone afterwards. */
+static void end_machine(ViommuManager *manager, ViommuMachine *machine, uint32_t seconds,
+                        const ViommuWaiter *waiter)
+{
+    ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
+    bool runs = machine->state == VIOMMU_STATE_RUNNING, first = machine->state != VIOMMU_STATE_STOPPING;
+    ViommuOutcome outcome = {.error = NULL};
+
+    if (first && viommu_registry_feed(manager->registry, machine,
+                                      waiter ? VIOMMU_EVENT_STOP_REQUESTED : VIOMMU_EVENT_EXPIRED)) {
+        if (waiter)
+            viommu_waiter_answer(waiter, &outcome);
+        return;
+    }
+    if (!operation)
+        operation = viommu_operations_add(manager->operations, machine->uuid);
+    if (waiter)
+        g_array_append_val(operation->stop_waiters, *waiter);
+    if (first) {
+        machine->busy = true;
+        operation->was_running = runs;
+        operation->expired = !waiter;
+    }
+    operation->seconds = first ? seconds : MIN(seconds, operation->seconds);
+    if (operation->launch)
+        cancel_launch(manager, machine, operation);
+    else if (operation->stop && seconds == 0)
+        viommu_stop_hurry(operation->stop);
+    else if (!operation->stop && !operation->extension)
+        begin_stop(manager, machine, operation);
+}
+
+void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_t seconds,
+                         const ViommuWaiter *waiter)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (viommu_manager_check_not_ending(manager, &error))
+        end_machine(manager, machine, seconds, waiter);
+    else
+        viommu_waiter_fail(waiter, error);
+}
+
+/* --- Leases --- */
+
+/* When the daemon ends it is left to the next one.  Told again, of a machine that is ending already, it changes nothing. */
+static void reap(ViommuManager *manager, ViommuMachine *machine, const char *why)
+{
+    if (manager->ended)
+        return;
+    if (machine->state != VIOMMU_STATE_STOPPING)
+        viommu_journal_lease_ended(machine, why);
+    end_machine(manager, machine, (uint32_t)manager->context.config->grace_seconds, NULL);
+}
+
+void viommu_manager_lease_ended(ViommuMachine *machine, void *userdata)
+{
+    reap(userdata, machine, "its lease has ended");
+}
+
+static void reap_of_client(ViommuManager *manager, const char *uuid)
+{
+    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, uuid);
+
+    if (!machine || machine->state == VIOMMU_STATE_STOPPING)
+        return;
+    /* If libvirt cannot do it now, it is tried again as with any lease that has ended. */
+    viommu_leases_end(manager->leases, machine);
+    reap(manager, machine, "the client that it was bound to has left the bus");
+}
+
+void viommu_manager_client_gone(ViommuManager *manager, const char *client)
+{
+    ViommuRegistryIterator iterator = viommu_registry_iterate(manager->registry);
+    g_autoptr(GPtrArray) bound = g_ptr_array_new_with_free_func(g_free);
+
+    for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
+        if (g_strcmp0(machine->client, client) == 0)
+            g_ptr_array_add(bound, g_strdup(machine->uuid));
+    /* By UUID: the end of one may take another along. */
+    for (guint i = 0; i < bound->len; i++)
+        reap_of_client(manager, bound->pdata[i]);
+}
+
+static void on_extended(ViommuExtension *extension, const GError *error, void *userdata)
+{
+    ViommuManager *manager = userdata;
+    g_autofree char *uuid = g_strdup(viommu_extension_uuid(extension));
+    ViommuOperation *operation = g_hash_table_lookup(manager->operations, uuid);
+    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, uuid);
+    bool stopping = machine && machine->state == VIOMMU_STATE_STOPPING;
+    bool again = machine && !stopping && !error && viommu_extension_end(extension) != machine->lease_end_usec;
+    ViommuOutcome outcome = {.error = error, .machine = machine};
+    g_autoptr(GError) gone = NULL;
+
+    if (!machine && !error)
+        outcome.error = gone = g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "the machine is gone");
+    operation->extension = NULL;
+    if (again)
+        operation->extension = viommu_extension_new(manager->context.backend, manager->context.workers.ends,
+                                                    machine, on_extended, manager);
+    else if (stopping)
+        begin_stop(manager, machine, operation);
+    else
+        operation = viommu_operations_take(manager->operations, uuid);
+    if (!again)
+        viommu_operation_answer(operation->extend_waiters, &outcome);
+    if (!again && !stopping)
+        viommu_operation_free(operation);
+    viommu_extension_free(extension);
+    viommu_manager_check_end(manager);
+}
+
+static bool check_extension(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
+                            GError **error)
+{
+    ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
+
+    if (!viommu_manager_check_not_ending(manager, error) || !viommu_machine_check_known(machine, error))
+        return false;
+    if (seconds == 0 || seconds > VIOMMU_LEASE_SECONDS_MAX)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+                    "a lease cannot end in %" G_GUINT64_FORMAT " seconds; it is between 1 and %u", seconds,
+                    VIOMMU_LEASE_SECONDS_MAX);
+    else if (machine->busy || (operation && !operation->extension))
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "machine '%s' is %s; extend its lease when it runs", machine->name,
+                    viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
+    else if (machine->lease_end_usec == 0)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+                    "machine '%s' has no lease; it stays until it is stopped", machine->name);
+    else
+        return true;
+    return false;
+}
+
+void viommu_manager_extend(ViommuManager *manager, ViommuMachine *machine, uint64_t seconds, bool bound,
+                           const ViommuWaiter *waiter)
+{
+    ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
+    g_autoptr(GError) error = NULL;
+
+    if (!check_extension(manager, machine, seconds, &error) ||
+        (bound && !viommu_lease_check(manager->context.config, seconds, &error))) {
+        viommu_waiter_fail(waiter, error);
+        return;
+    }
+    viommu_registry_extend(manager->registry, machine,
+                           MAX(machine->lease_end_usec, viommu_boottime_now() + seconds * G_USEC_PER_SEC));
+    if (!operation) {
+        operation = viommu_operations_add(manager->operations, machine->uuid);
+        operation->extension = viommu_extension_new(manager->context.backend, manager->context.workers.ends,
+                                                    machine, on_extended, manager);
+    }
+    g_array_append_val(operation->extend_waiters, *waiter);
+}

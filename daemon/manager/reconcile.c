@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* reconcile: one listing at a time, and what follows from it.  Does not know who is told. */
+#include "daemon/manager/reconcile.h"
+
+#include "daemon/machines/journal-events.h"
+#include "daemon/process/journal.h"
+#include "daemon/files/boot-copies.h"
+#include "daemon/process/log.h"
+#include "daemon/manager/orphans.h"
+#include "daemon/jobs/metadata-update.h"
+#include "daemon/jobs/domain-remove.h"
+#include "daemon/jobs/take-back.h"
+#include "lib/base/error.h"
+#include "lib/domain/recover.h"
+
+#define TOLD_MAX 20
+
+typedef struct Waiter {
+    ViommuLoopFunc func;
+    void *userdata;
+} Waiter;
+
+struct ViommuSettle {
+    ViommuRegistry *registry;
+    ViommuBackend *backend;
+    ViommuWorker *host, *ends;
+    const char *copies;
+    ViommuRemains *remains;
+    bool listing;
+    bool again;                 /* asked for while one was under way, which may be too old */
+    GArray *waiters;            /* of Waiter */
+    GHashTable *owed;           /* UUIDs of launches that failed, and that libvirt did not let us undo */
+    unsigned told;              /* of such, since the listing began */
+    const char *orphans_prefix; /* NULL: they are not looked for */
+    GPtrArray *orphans;         /* of ViommuOrphan; NULL: none were looked for yet */
+    GHashTable *left;           /* UUIDs of domains that are left alone, which is told once of each */
+};
+
+typedef struct Listing {
+    ViommuSettle *settle;
+    ViommuBackend *backend;
+    const char *copies_directory;
+    GHashTable
+        *copies; /* of viommu_copies_list(); read first, so that one without a domain has none any more */
+    GPtrArray *domains;
+    const char *orphans_prefix;
+    GPtrArray *orphans;
+    GError *error;
+} Listing;
+
+typedef struct Undo {
+    ViommuSettle *settle;
+    ViommuBackend *backend;
+    const char *copies;
+    char *name, *uuid, *strays;
+    uint32_t owner_uid;
+    GError *error;
+} Undo;
+
+static void begin(ViommuSettle *settle);
+
+ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend,
+                                const ViommuWorkers *workers, const char *copies, ViommuRemains *remains)
+{
+    ViommuSettle *settle = g_new0(ViommuSettle, 1);
+
+    settle->registry = registry;
+    settle->backend = backend;
+    settle->host = workers->host;
+    settle->ends = workers->ends;
+    settle->copies = copies;
+    settle->remains = remains;
+    settle->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    settle->left = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    settle->owed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return settle;
+}
+
+void viommu_settle_free(ViommuSettle *settle)
+{
+    if (!settle)
+        return;
+    g_assert(!settle->listing);
+    g_array_unref(settle->waiters);
+    g_hash_table_unref(settle->owed);
+    g_hash_table_unref(settle->left);
+    g_clear_pointer(&settle->orphans, g_ptr_array_unref);
+    g_free(settle);
+}
+
+/* --- News --- */
+
+static const int events[] = {
+    [VIOMMU_NEWS_CONNECTED] = VIOMMU_EVENT_LAST,
+    [VIOMMU_NEWS_DISCONNECTED] = VIOMMU_EVENT_LAST,
+    [VIOMMU_NEWS_DEFINED] = VIOMMU_EVENT_LAST,
+    [VIOMMU_NEWS_STARTED] = VIOMMU_EVENT_STARTED,
+    [VIOMMU_NEWS_SHUTDOWN] = VIOMMU_EVENT_GUEST_ENDED,
+    /* Not by us: then there would be a stop under way, which has the word. */
+    [VIOMMU_NEWS_DESTROYED] = VIOMMU_EVENT_GUEST_CRASHED,
+    [VIOMMU_NEWS_CRASHED] = VIOMMU_EVENT_GUEST_CRASHED,
+    [VIOMMU_NEWS_PANICKED] = VIOMMU_EVENT_GUEST_PANICKED,
+    [VIOMMU_NEWS_UNDEFINED] = VIOMMU_EVENT_VANISHED,
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(events) == VIOMMU_NEWS_LAST);
+
+static bool is_end(int event)
+{
+    return event == VIOMMU_EVENT_GUEST_ENDED || event == VIOMMU_EVENT_GUEST_CRASHED ||
+           event == VIOMMU_EVENT_GUEST_PANICKED;
+}
+
+void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
+{
+    ViommuMachine *machine = viommu_registry_by_uuid(settle->registry, news->uuid);
+    int event = events[news->kind];
+
+    /* A daemon that hung does what it was told long ago, by the viommud before this one, too: what appears may be half a machine. */
+    if (!machine && (news->kind == VIOMMU_NEWS_DEFINED ||
+                     (news->kind == VIOMMU_NEWS_STARTED && g_hash_table_contains(settle->owed, news->uuid))))
+        viommu_settle_run(settle, NULL, NULL);
+    if (!machine || event == VIOMMU_EVENT_LAST)
+        return;
+    /* During a launch only the guest's end is news, not what the launch itself does. */
+    if (machine->busy && !is_end(event))
+        return;
+    /* Nothing that viommud does starts this guest again. */
+    if (is_end(event) || event == VIOMMU_EVENT_VANISHED)
+        viommu_remains_remove(settle->remains, news->uuid);
+    if (is_end(event) && !machine->busy && machine->hostdevs && *machine->hostdevs)
+        viommu_take_back_begin(settle->ends, settle->backend,
+                               &(ViommuJournalSubject){machine->name, machine->uuid, &machine->owner_uid});
+    viommu_registry_feed(settle->registry, machine, (ViommuEvent)event);
+}
+
+/* --- Domains that no machine stands for --- */
+
+static void undo_work(void *data)
+{
+    Undo *undo = data;
+
+    viommu_removal_run(undo->backend, undo->copies, undo->uuid, &undo->strays, &undo->error);
+}
+
+static void undo_done(void *data)
+{
+    Undo *undo = data;
+    ViommuLogFields fields = {.machine_name = undo->name, .machine_uuid = undo->uuid};
+    const ViommuJournalSubject subject = {undo->name, undo->uuid, &undo->owner_uid};
+
+    if (undo->strays)
+        viommu_journal_not_given_back(&subject, undo->strays);
+    if (undo->error && viommu_journal_may_tell(undo->owner_uid))
+        viommu_log_error(LOG_ERR, &fields, undo->error, "removing what a cut short launch or stop left");
+    else if (!undo->error)
+        viommu_journal_undone(&subject);
+    if (!undo->error) {
+        g_hash_table_remove(undo->settle->owed, undo->uuid);
+        viommu_remains_remove(undo->settle->remains, undo->uuid);
+    }
+    g_free(undo->name);
+    g_free(undo->uuid);
+    g_free(undo->strays);
+    g_clear_error(&undo->error);
+    g_free(undo);
+}
+
+/* Earlier versions gave the domain the machine's name. */
+static const char *name_of(const ViommuDomain *domain, const ViommuMetadata *metadata)
+{
+    return metadata->name ? metadata->name : domain->name;
+}
+
+static void start_undo(ViommuSettle *settle, const ViommuDomain *domain, const ViommuMetadata *metadata)
+{
+    Undo *undo = g_new0(Undo, 1);
+
+    undo->settle = settle;
+    undo->backend = settle->backend;
+    undo->copies = settle->copies;
+    undo->name = g_strdup(name_of(domain, metadata));
+    undo->uuid = g_strdup(domain->uuid);
+    undo->owner_uid = metadata->owner_uid;
+    viommu_worker_run(settle->ends, undo->owner_uid, undo_work, undo_done, undo);
+}
+
+/* --- Machines whose launch was cut short after the start --- */
+
+typedef struct Marking {
+    ViommuBackend *backend;
+    char *uuid;
+    GError *error;
+} Marking;
+
+static void marking_work(void *data)
+{
+    static const ViommuMetadataChange running = {.phase = VIOMMU_STATE_RUNNING};
+    Marking *marking = data;
+
+    viommu_record_change(marking->backend, marking->uuid, &running, &marking->error);
+}
+
+static void marking_done(void *data)
+{
+    Marking *marking = data;
+    ViommuLogFields fields = {.machine_uuid = marking->uuid};
+
+    if (marking->error && viommu_journal_may_tell(UINT32_MAX))
+        viommu_log_error(LOG_WARNING, &fields, marking->error, "noting that a machine has started");
+    g_free(marking->uuid);
+    g_clear_error(&marking->error);
+    g_free(marking);
+}
+
+/* The launch would have done it next; without it the guest's own end would look like a launch that was cut short. */
+static void finish_launch(ViommuSettle *settle, const ViommuDomain *domain)
+{
+    Marking *marking = g_new0(Marking, 1);
+
+    marking->backend = settle->backend;
+    marking->uuid = g_strdup(domain->uuid);
+    viommu_worker_run(settle->ends, VIOMMU_WORKER_NOBODY, marking_work, marking_done, marking);
+}
+
+/* Somebody may have made a thousand of them: what is above the bound is told with the next listing, unless it is gone. */
+static void leave_alone(ViommuSettle *settle, const ViommuJournalSubject *subject, const GError *error)
+{
+    if (g_hash_table_contains(settle->left, subject->uuid) || settle->told >= TOLD_MAX)
+        return;
+    settle->told++;
+    g_hash_table_add(settle->left, g_strdup(subject->uuid));
+    viommu_journal_left_alone(subject, error);
+}
+
+static gboolean is_not_seen(void *uuid, void *value, void *seen)
+{
+    return !g_hash_table_contains(seen, uuid);
+}
+
+static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const ViommuMetadata *metadata,
+                  ViommuState state)
+{
+    const char *name = name_of(domain, metadata);
+    const ViommuJournalSubject subject = {name, domain->uuid, &metadata->owner_uid};
+    g_autoptr(GError) error = NULL;
+    ViommuMachine *machine;
+
+    if (viommu_registry_by_name(settle->registry, name)) {
+        g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+                    "another machine has the name '%s' of domain '%s'", name, domain->name);
+        leave_alone(settle, &subject, error);
+        return;
+    }
+    machine = viommu_machine_new(name, domain->uuid, metadata->owner_uid);
+    viommu_machine_fill(machine, metadata);
+    if (machine->foreign) {
+        machine->vcpus = (uint32_t)MIN(domain->vcpus, UINT32_MAX);
+        machine->memory_bytes = domain->memory_bytes;
+    }
+    machine->state = state;
+    /* Nobody saw how it ended. */
+    if (state == VIOMMU_STATE_STOPPED)
+        machine->result = VIOMMU_RESULT_SHUTDOWN;
+    viommu_registry_add(settle->registry, machine);
+    viommu_registry_announce(settle->registry, machine);
+    if (metadata->phase != VIOMMU_STATE_RUNNING && state == VIOMMU_STATE_RUNNING)
+        finish_launch(settle, domain);
+    if (machine->foreign)
+        viommu_journal_foreign(machine);
+    else
+        viommu_journal_found(machine);
+}
+
+/* Whoever copies a domain copies its record: that copy is nobody's machine, and must not end with a lease. */
+static bool check_original(const ViommuDomain *domain, const ViommuMetadata *metadata, GError **error)
+{
+    if (!metadata || !metadata->uuid || g_ascii_strcasecmp(metadata->uuid, domain->uuid) == 0)
+        return true;
+    g_set_error(
+        error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+        "domain '%s' is a copy of a machine's: its record is that of UUID '%.64s'; take the record away "
+        "(virsh metadata) if the copy is to stay",
+        domain->name, metadata->uuid);
+    return false;
+}
+
+static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
+{
+    const ViommuJournalSubject subject = {.name = domain->name, .uuid = domain->uuid};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, &error);
+    ViommuState state = VIOMMU_STATE_LAST;
+
+    if (!check_original(domain, metadata, &error)) {
+        leave_alone(settle, &subject, error);
+        return;
+    }
+    switch (viommu_recover_decide(metadata, domain->active, domain->paused, &state)) {
+    case VIOMMU_RECOVERY_ADOPT:
+        adopt(settle, domain, metadata, state);
+        break;
+    case VIOMMU_RECOVERY_UNDO:
+        start_undo(settle, domain, metadata);
+        break;
+    case VIOMMU_RECOVERY_REPORT:
+        leave_alone(settle, &subject, error);
+        break;
+    case VIOMMU_RECOVERY_LAST:
+        break;
+    }
+}
+
+/* --- The listing --- */
+
+/* A launch that has failed stays failed, whatever libvirt made of it later. */
+static void settle_owed(ViommuSettle *settle, const ViommuDomain *domain)
+{
+    g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, NULL);
+
+    if (metadata)
+        start_undo(settle, domain, metadata);
+}
+
+static void settle_known(ViommuSettle *settle, const ViommuDomain *domain, ViommuMachine *machine)
+{
+    if (!viommu_registry_is_settled(settle->registry, machine))
+        return;
+    if (machine->state == VIOMMU_STATE_RUNNING && !domain->active)
+        viommu_registry_feed(settle->registry, machine, VIOMMU_EVENT_GUEST_ENDED);
+    else if (machine->state == VIOMMU_STATE_STOPPED && domain->active)
+        viommu_registry_feed(settle->registry, machine, VIOMMU_EVENT_STARTED);
+}
+
+static void settle_vanished(ViommuSettle *settle, GHashTable *seen)
+{
+    g_autoptr(GPtrArray) machines = viommu_registry_list(settle->registry, false);
+
+    for (guint i = 0; i < machines->len; i++) {
+        ViommuMachine *machine = g_ptr_array_index(machines, i);
+        /* A failed one has no domain any more. */
+        if (machine->state != VIOMMU_STATE_FAILED && !g_hash_table_contains(seen, machine->uuid) &&
+            viommu_registry_is_settled(settle->registry, machine))
+            viommu_registry_feed(settle->registry, machine, VIOMMU_EVENT_VANISHED);
+    }
+}
+
+static void settle_all(ViommuSettle *settle, GPtrArray *domains, GHashTable *copies)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < domains->len; i++) {
+        const ViommuDomain *domain = g_ptr_array_index(domains, i);
+        ViommuMachine *machine = viommu_registry_by_uuid(settle->registry, domain->uuid);
+
+        g_hash_table_add(seen, (char *)domain->uuid);
+        if (g_hash_table_contains(settle->owed, domain->uuid))
+            settle_owed(settle, domain);
+        else if (machine)
+            settle_known(settle, domain, machine);
+        else if (!viommu_registry_has_ended(settle->registry, domain->uuid))
+            settle_unknown(settle, domain);
+    }
+    settle_vanished(settle, seen);
+    viommu_remains_settle(settle->remains, copies, domains);
+    g_hash_table_foreach_remove(settle->left, is_not_seen, seen);
+}
+
+/* What limits count of them does not stand in the core of their metadata. */
+static void read_foreign_sizes(const Listing *listing)
+{
+    for (guint i = 0; i < listing->domains->len; i++) {
+        ViommuDomain *domain = g_ptr_array_index(listing->domains, i);
+        g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, NULL);
+
+        if (metadata && metadata->foreign)
+            viommu_backend_read_size(listing->backend, domain, NULL);
+    }
+}
+
+static void list_work(void *data)
+{
+    Listing *listing = data;
+
+    listing->copies = viommu_copies_list(listing->copies_directory);
+    listing->domains = viommu_backend_list(listing->backend, &listing->error);
+    if (listing->domains)
+        read_foreign_sizes(listing);
+    if (listing->domains && listing->orphans_prefix)
+        listing->orphans =
+            viommu_orphans_find(listing->backend, "/", VIOMMU_ORPHANS_DIRECTORY, listing->orphans_prefix);
+}
+
+/* --- Guests that libvirt has forgotten --- */
+
+static bool has_orphan(const GPtrArray *orphans, const char *uuid)
+{
+    for (guint i = 0; orphans && i < orphans->len; i++)
+        if (g_str_equal(((const ViommuOrphan *)g_ptr_array_index(orphans, i))->uuid, uuid))
+            return true;
+    return false;
+}
+
+/* Takes @orphans.  Each is told once, before the machine that stood for it vanishes. */
+static void take_orphans(ViommuSettle *settle, GPtrArray *orphans)
+{
+    for (guint i = 0; i < orphans->len; i++) {
+        const ViommuOrphan *orphan = g_ptr_array_index(orphans, i);
+        const ViommuMachine *machine = viommu_registry_by_uuid(settle->registry, orphan->uuid);
+        const ViommuJournalSubject subject = {orphan->name, orphan->uuid,
+                                              machine ? &machine->owner_uid : NULL};
+
+        if (!has_orphan(settle->orphans, orphan->uuid))
+            viommu_journal_orphaned(&subject, orphan->pid);
+    }
+    g_clear_pointer(&settle->orphans, g_ptr_array_unref);
+    settle->orphans = orphans;
+}
+
+void viommu_settle_look_for_orphans(ViommuSettle *settle, const char *prefix)
+{
+    settle->orphans_prefix = prefix;
+}
+
+uint64_t viommu_settle_orphan(ViommuSettle *settle, const char *name)
+{
+    for (guint i = 0; settle->orphans && i < settle->orphans->len; i++) {
+        const ViommuOrphan *orphan = g_ptr_array_index(settle->orphans, i);
+
+        if (g_str_equal(orphan->name, name) && viommu_orphan_lives(orphan))
+            return orphan->pid;
+    }
+    return 0;
+}
+
+static void tell_waiters(ViommuSettle *settle)
+{
+    g_autoptr(GArray) waiters = settle->waiters;
+
+    settle->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    for (guint i = 0; i < waiters->len; i++)
+        g_array_index(waiters, Waiter, i).func(g_array_index(waiters, Waiter, i).userdata);
+}
+
+static void list_done(void *data)
+{
+    Listing *listing = data;
+    ViommuSettle *settle = listing->settle;
+
+    settle->listing = false;
+    if (listing->orphans)
+        take_orphans(settle, g_steal_pointer(&listing->orphans));
+    if (listing->domains)
+        settle_all(settle, listing->domains, listing->copies);
+    else if (viommu_journal_may_tell(UINT32_MAX))
+        viommu_log_error(LOG_WARNING, NULL, listing->error, "listing the machines that libvirt has");
+    viommu_registry_end_epoch(settle->registry);
+    g_clear_pointer(&listing->domains, g_ptr_array_unref);
+    g_clear_pointer(&listing->copies, g_hash_table_unref);
+    g_clear_error(&listing->error);
+    g_free(listing);
+    if (settle->again)
+        begin(settle);
+    else
+        tell_waiters(settle);
+}
+
+static void begin(ViommuSettle *settle)
+{
+    Listing *listing = g_new0(Listing, 1);
+
+    settle->listing = true;
+    settle->told = 0;
+    settle->again = false;
+    viommu_registry_begin_epoch(settle->registry);
+    listing->settle = settle;
+    listing->backend = settle->backend;
+    listing->copies_directory = settle->copies;
+    listing->orphans_prefix = settle->orphans_prefix;
+    viommu_worker_run(settle->host, VIOMMU_WORKER_NOBODY, list_work, list_done, listing);
+}
+
+void viommu_settle_owe(ViommuSettle *settle, const char *uuid)
+{
+    g_hash_table_add(settle->owed, g_strdup(uuid));
+}
+
+void viommu_settle_forgive(ViommuSettle *settle, const char *uuid)
+{
+    g_hash_table_remove(settle->owed, uuid);
+}
+
+void viommu_settle_run(ViommuSettle *settle, ViommuLoopFunc func, void *userdata)
+{
+    Waiter waiter = {func, userdata};
+
+    if (func)
+        g_array_append_val(settle->waiters, waiter);
+    if (settle->listing)
+        settle->again = true;
+    else
+        begin(settle);
+}

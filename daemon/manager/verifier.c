@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* verifier: which machines are being verified, who waits for it, and what becomes of a launch that was to be verified.
+ * Sees no bus message. */
+#include "daemon/manager/internal.h"
+
+#include "daemon/machines/journal-events.h"
+#include "daemon/jobs/verify.h"
+#include "lib/base/error.h"
+
+#define WAITERS_MAX 32
+
+/* One machine's. */
+typedef struct Verification {
+    ViommuManager *manager;
+    ViommuVerify *verify;
+    GArray *waiters;  /* of ViommuWaiter: they want to know */
+    GArray *launches; /* of ViommuWaiter: they want a machine that is proven, or none */
+} Verification;
+
+static void free_verification(void *data)
+{
+    Verification *verification = data;
+
+    viommu_verify_free(verification->verify);
+    g_array_unref(verification->waiters);
+    g_array_unref(verification->launches);
+    g_free(verification);
+}
+
+void viommu_manager_verify_init(ViommuManager *manager)
+{
+    manager->agents = viommu_agents_new(manager->context.config->policy.agent != VIOMMU_AGENT_NO);
+    manager->verifications = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_verification);
+}
+
+static ViommuMachine *find(const char *uuid, void *userdata)
+{
+    return viommu_registry_by_uuid(((Verification *)userdata)->manager->registry, uuid);
+}
+
+/* --- A launch that was not proven --- */
+
+typedef struct Undoing {
+    GArray *launches;
+    GError *error;
+} Undoing;
+
+static void on_undone(const ViommuOutcome *outcome, void *userdata)
+{
+    Undoing *undoing = userdata;
+    ViommuOutcome failed = {.error = undoing->error};
+
+    viommu_operation_answer(undoing->launches, &failed);
+    g_array_unref(undoing->launches);
+    g_error_free(undoing->error);
+    g_free(undoing);
+}
+
+static void undo_launch(ViommuManager *manager, ViommuMachine *machine, GArray *launches, const GError *error)
+{
+    Undoing *undoing = g_new0(Undoing, 1);
+    ViommuWaiter waiter = {on_undone, undoing};
+
+    undoing->launches = g_array_ref(launches);
+    undoing->error = viommu_manager_with_tail(machine, error);
+    undoing->error->code = VIOMMU_ERROR_NOT_VERIFIED;
+    viommu_registry_fail(manager->registry, machine, undoing->error);
+    viommu_manager_stop(manager, machine, 0, &waiter);
+}
+
+/* --- The end of a verification --- */
+
+static void on_done(ViommuVerify *verify, GVariant *report, const GError *error, void *userdata)
+{
+    Verification *verification = userdata;
+    ViommuManager *manager = verification->manager;
+    g_autofree char *uuid = g_strdup(viommu_verify_uuid(verify));
+    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, uuid);
+    ViommuOutcome outcome = {.error = error, .machine = machine, .report = report};
+    void *key = NULL;
+    bool undo = error && verification->launches->len > 0 && machine;
+
+    if (error && machine)
+        viommu_journal_not_verified(machine, error);
+    else if (machine)
+        machine->verified = true;
+    /* Out of the table first: whoever is answered may ask again. */
+    g_hash_table_steal_extended(manager->verifications, uuid, &key, NULL);
+    g_free(key);
+    viommu_operation_answer(verification->waiters, &outcome);
+    if (undo && (machine = viommu_registry_by_uuid(manager->registry, uuid)))
+        undo_launch(manager, machine, verification->launches, error);
+    else
+        viommu_operation_answer(verification->launches, &outcome);
+    free_verification(verification);
+}
+
+void viommu_manager_fail_verifications(ViommuManager *manager, const GError *error)
+{
+    ViommuOutcome outcome = {.error = error};
+    GHashTableIter iterator;
+    Verification *verification;
+
+    g_hash_table_iter_init(&iterator, manager->verifications);
+    while (g_hash_table_iter_next(&iterator, NULL, (void **)&verification)) {
+        viommu_operation_answer(verification->waiters, &outcome);
+        viommu_operation_answer(verification->launches, &outcome);
+    }
+    g_hash_table_remove_all(manager->verifications);
+}
+
+/* --- Its beginning --- */
+
+static void on_broke(ViommuMachine *machine, const GError *error, void *userdata)
+{
+    const Verification *verification = userdata;
+    g_autofree char *text =
+        g_strdup_printf("its agent is not asked any more: %s", error ? error->message : "no reason is known");
+
+    viommu_journal_agent_broke(machine, error);
+    viommu_registry_warn(verification->manager->registry, machine, text);
+}
+
+static Verification *begin(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
+                           GError **error)
+{
+    ViommuVerifyContext context = {manager->context.loop, manager->context.workers.agents,
+                                   manager->context.backend, manager->has_consoles, manager->agents};
+    Verification *verification = g_new0(Verification, 1);
+    ViommuVerifyCalls calls = {find, on_broke, on_done, verification};
+
+    verification->manager = manager;
+    verification->waiters = g_array_new(FALSE, FALSE, sizeof(ViommuWaiter));
+    verification->launches = g_array_new(FALSE, FALSE, sizeof(ViommuWaiter));
+    verification->verify = viommu_verify_new(&context, machine->uuid, seconds, &calls, error);
+    if (!verification->verify) {
+        free_verification(verification);
+        return NULL;
+    }
+    g_hash_table_insert(manager->verifications, g_strdup(machine->uuid), verification);
+    return verification;
+}
+
+/* The one under way, whose time is its own, or a new one. */
+static Verification *join(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
+                          GError **error)
+{
+    Verification *verification = g_hash_table_lookup(manager->verifications, machine->uuid);
+
+    if (!viommu_manager_check_not_ending(manager, error) || !viommu_machine_check_known(machine, error))
+        return NULL;
+    if (machine->state != VIOMMU_STATE_RUNNING) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "machine '%s' is %s; only a running one can be verified", machine->name,
+                    viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
+        return NULL;
+    }
+    if (verification && verification->waiters->len + verification->launches->len >= WAITERS_MAX) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "%u calls wait for the proof of machine '%s' already", WAITERS_MAX, machine->name);
+        return NULL;
+    }
+    if (seconds == 0)
+        seconds = manager->context.config->verify_timeout_sec;
+    return verification ? verification : begin(manager, machine, seconds, error);
+}
+
+void viommu_manager_verify(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
+                           const ViommuWaiter *waiter)
+{
+    g_autoptr(GError) error = NULL;
+    Verification *verification = NULL;
+
+    if (seconds > VIOMMU_VERIFY_SECONDS_MAX)
+        g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+                    "%" G_GUINT64_FORMAT " seconds are more than %u", seconds, VIOMMU_VERIFY_SECONDS_MAX);
+    else
+        verification = join(manager, machine, seconds, &error);
+    if (verification)
+        g_array_append_val(verification->waiters, *waiter);
+    else
+        viommu_waiter_fail(waiter, error);
+}
+
+void viommu_manager_verify_launch(ViommuManager *manager, ViommuMachine *machine, GArray *waiters)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GArray) launches = g_array_copy(waiters);
+    Verification *verification = join(manager, machine, 0, &error);
+
+    /* The operation ends, and nobody waits for it any more. */
+    g_array_set_size(waiters, 0);
+    if (verification)
+        g_array_append_vals(verification->launches, launches->data, launches->len);
+    else
+        undo_launch(manager, machine, launches, error);
+}
+
+void viommu_manager_verify_again(ViommuManager *manager, const ViommuMachine *machine,
+                                 const ViommuWaiter *waiter)
+{
+    g_autoptr(GError) error = NULL;
+    Verification *verification = join(manager, machine, 0, &error);
+
+    if (verification)
+        g_array_append_val(verification->launches, *waiter);
+    else
+        viommu_waiter_fail(waiter, error);
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* did-you-mean: the known word that an unknown one was probably meant to be. */
+#pragma once
+
+#include <stddef.h>
+
+/** The nearest of the @n words (any may be NULL) to @word by edit distance with transpositions, ignoring case;
+ *  NULL when none is near enough to be helpful. Borrowed from @words. */
+const char *viommu_nearest(const char *word, const char *const *words, size_t n);

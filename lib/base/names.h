@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* names: every name that another program can see: bus, paths, interfaces, environment, metadata namespace. */
+#pragma once
+
+#define VIOMMU_BUS_NAME       "org.viommu1"
+#define VIOMMU_BUS_PATH       "/org/viommu1"
+#define VIOMMU_MACHINE_PREFIX "/org/viommu1/machine"
+#define VIOMMU_IFACE_MANAGER  "org.viommu1.Manager"
+#define VIOMMU_IFACE_MACHINE  "org.viommu1.Machine"
+#define VIOMMU_ERROR_PREFIX   "org.viommu1.Error."
+
+/* systemd's own interface. */
+#define VIOMMU_IFACE_LOG "org.freedesktop.LogControl1"
+#define VIOMMU_LOG_PATH  "/org/freedesktop/LogControl1"
+
+/* The element that viommud keeps in the <metadata> of each domain it owns. */
+#define VIOMMU_METADATA_URI     "https://viommu.org/xmlns/domain/1"
+#define VIOMMU_METADATA_PREFIX  "viommu"
+#define VIOMMU_METADATA_VERSION 1
+
+#define VIOMMU_ENV_CONNECT "VIOMMU_CONNECT" /* libvirt URI, as --connect */
+#define VIOMMU_ENV_CONFIG  "VIOMMU_CONFIG"  /* path of the only configuration file to read */
+#define VIOMMU_ENV_FAULT   "VIOMMU_FAULT"   /* where a test build dies: daemon/process/fault.h */
+
+#define VIOMMU_NAME_MAX 63u /* characters in a machine's name */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* platform: the words that facts, hosts, requests and plans share: architectures, machine families, accelerators,
+ * firmware, IOMMU models.  Knows nothing of what goes with what: that is a fact. */
+#pragma once
+
+#include "lib/base/enum.h"
+
+typedef enum ViommuArch {
+    VIOMMU_ARCH_X86_64,
+    VIOMMU_ARCH_AARCH64,
+    VIOMMU_ARCH_LAST,
+} ViommuArch;
+extern const ViommuEnum viommu_enum_arch;
+
+/* Machine types by family; a versioned name ("pc-q35-7.2") belongs to its family. */
+typedef enum ViommuFamily {
+    VIOMMU_FAMILY_Q35,
+    VIOMMU_FAMILY_VIRT,
+    VIOMMU_FAMILY_I440FX, /* libvirt and QEMU call it pc */
+    VIOMMU_FAMILY_LAST,
+} ViommuFamily;
+extern const ViommuEnum viommu_enum_family;
+
+typedef enum ViommuAccelerator {
+    VIOMMU_ACCELERATOR_AUTO,
+    VIOMMU_ACCELERATOR_KVM,
+    VIOMMU_ACCELERATOR_TCG,
+    VIOMMU_ACCELERATOR_LAST,
+} ViommuAccelerator;
+extern const ViommuEnum viommu_enum_accelerator;
+
+typedef enum ViommuFirmware {
+    VIOMMU_FIRMWARE_AUTO,
+    VIOMMU_FIRMWARE_BIOS, /* SeaBIOS; on aarch64: none, a direct kernel boot with a device tree */
+    VIOMMU_FIRMWARE_EFI,
+    VIOMMU_FIRMWARE_LAST,
+} ViommuFirmware;
+extern const ViommuEnum viommu_enum_firmware;
+
+/* The IOMMU models of libvirt, in the native order of preference. */
+typedef enum ViommuModel {
+    VIOMMU_MODEL_NONE = -1,
+    VIOMMU_MODEL_INTEL,
+    VIOMMU_MODEL_SMMUV3,
+    VIOMMU_MODEL_VIRTIO,
+    VIOMMU_MODEL_AMD,
+    VIOMMU_MODEL_LAST,
+} ViommuModel;
+extern const ViommuEnum viommu_enum_model;
+
+static inline const char *viommu_model_to_string(ViommuModel model)
+{
+    return viommu_enum_to_string(&viommu_enum_model, model);
+}
+static inline const char *viommu_arch_to_string(ViommuArch arch)
+{
+    return viommu_enum_to_string(&viommu_enum_arch, (int)arch);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* printable: from the bytes to lines, then the last of them.  Does not know where they are from. */
+#include "lib/base/printable.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define ESCAPE '\x1b'
+#define BELL   '\x07'
+
+/* Past a terminal's control sequence, at whose introducer @at stands; a cut short one ends the text. */
+static const char *skip_escape(const char *at)
+{
+    at++;
+    if (*at == '[') {
+        /* Parameters, then one final character. */
+        for (at++; *at >= ' ' && *at < '@';)
+            at++;
+        return *at >= '@' && *at <= '~' ? at + 1 : at;
+    }
+    if (*at == ']' || *at == 'P') {
+        /* A string: a window's title, say. */
+        while (*at && *at != BELL && *at != ESCAPE && *at != '\n')
+            at++;
+        if (*at == ESCAPE && at[1] == '\\')
+            return at + 2;
+        return *at == BELL ? at + 1 : at;
+    }
+    return *at && *at != '\n' ? g_utf8_next_char(at) : at;
+}
+
+static void append_printable(GString *text, const char *at)
+{
+    gunichar character = g_utf8_get_char(at);
+
+    if (*at == '\n')
+        g_string_append_c(text, '\n');
+    else if (*at == '\t')
+        g_string_append_c(text, ' ');
+    else if (*at != '\r')
+        g_string_append_unichar(text, g_unichar_isprint(character) ? character : '?');
+}
+
+char *viommu_console_text_clean_bytes(const void *data, size_t size)
+{
+    g_autofree char *valid = g_utf8_make_valid(data, (gssize)size);
+    GString *text = g_string_new(NULL);
+
+    for (const char *at = valid; *at;) {
+        if (*at == ESCAPE) {
+            at = skip_escape(at);
+            continue;
+        }
+        append_printable(text, at);
+        at = g_utf8_next_char(at);
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* The end of @text that has at most the bytes of a tail. */
+static const char *end_of(const char *text)
+{
+    size_t size = strlen(text);
+    const char *at = text + (size > VIOMMU_CONSOLE_TAIL_BYTES ? size - VIOMMU_CONSOLE_TAIL_BYTES : 0);
+
+    /* Not in the middle of a character. */
+    while ((*at & 0xc0) == 0x80)
+        at++;
+    return at;
+}
+
+char *viommu_console_text_clean(const char *text)
+{
+    return viommu_console_text_clean_bytes(text, strlen(text));
+}
+
+char *viommu_console_text_tail(const void *data, size_t size)
+{
+    g_autofree char *text = viommu_console_text_clean_bytes(data, size), *joined = NULL;
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    g_autoptr(GPtrArray) kept = g_ptr_array_new();
+
+    for (unsigned i = 0; lines[i]; i++)
+        if (*g_strchomp(lines[i]))
+            g_ptr_array_add(kept, lines[i]);
+    if (kept->len == 0)
+        return NULL;
+    g_ptr_array_add(kept, NULL);
+    joined = g_strjoinv("\n", (char **)kept->pdata + MAX(0, (int)kept->len - 1 - VIOMMU_CONSOLE_TAIL_LINES));
+    return g_strdup(end_of(joined));
+}

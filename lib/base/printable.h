@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* printable: what a guest or another program said, made fit for a message.  Knows control characters, not consoles. */
+#pragma once
+
+#include <stddef.h>
+
+#define VIOMMU_CONSOLE_TAIL_LINES 10
+#define VIOMMU_CONSOLE_TAIL_BYTES 1024
+
+/** The last lines of @data that are not blank, within the bounds above: valid UTF-8 with a newline between two lines, without
+ *  terminal sequences; what else cannot be printed becomes '?'.  Owned, g_free(); NULL when there is none. */
+char *viommu_console_text_tail(const void *data, size_t size);
+/** @data on its lines, for a terminal: as above, but all of it; also where @data is one piece of many.  Owned, g_free(). */
+char *viommu_console_text_clean_bytes(const void *data, size_t size);
+/** @text on its lines: valid UTF-8, without terminal sequences; what else cannot be printed becomes '?'.  Owned, g_free(). */
+char *viommu_console_text_clean(const char *text);

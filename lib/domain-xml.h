@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* domain-xml: plan to domain XML, one function per element in document order.  Decides nothing. */
-#pragma once
-
-#include "lib/metadata.h"
-#include "lib/plan.h"
-
-/** @metadata may be NULL (a dry run): no <metadata> then.  Same plan, same bytes. Owned, g_free(). */
-char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata);

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/domain/domain-xml.h"
+
+#include <stdio.h>
+
+#include "lib/plan/numa.h"
+#include "lib/base/quantity.h"
+
+static const char *on(bool flag)
+{
+    return flag ? "on" : NULL;
+}
+
+static void write_metadata(ViommuXmlWriter *xml, const ViommuMetadata *metadata)
+{
+    if (!metadata)
+        return;
+    viommu_xml_open(xml, "metadata");
+    viommu_metadata_write(metadata, xml);
+    viommu_xml_close(xml);
+}
+
+static void write_memory(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    viommu_xml_open(xml, "memory");
+    viommu_xml_attribute(xml, "unit", "KiB");
+    {
+        g_autofree char *kib = g_strdup_printf("%" G_GUINT64_FORMAT, viommu_quantity_kib(plan->memory_bytes));
+
+        viommu_xml_text(xml, kib);
+    }
+    viommu_xml_close(xml);
+}
+
+static void write_memory_backing(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    if (!plan->page_size_bytes && !plan->locked)
+        return;
+    viommu_xml_open(xml, "memoryBacking");
+    if (plan->page_size_bytes) {
+        viommu_xml_open(xml, "hugepages");
+        viommu_xml_open(xml, "page");
+        viommu_xml_attribute_number(xml, "size", viommu_quantity_kib(plan->page_size_bytes));
+        viommu_xml_attribute(xml, "unit", "KiB");
+        viommu_xml_close(xml);
+        viommu_xml_close(xml);
+    }
+    if (plan->locked)
+        viommu_xml_empty(xml, "locked", NULL);
+    viommu_xml_close(xml);
+}
+
+static void write_secure_boot(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    switch (plan->secure_boot_by) {
+    case VIOMMU_SECURE_BOOT_FEATURE:
+        viommu_xml_open(xml, "firmware");
+        viommu_xml_empty(xml, "feature", "enabled", plan->secure_boot ? "yes" : "no", "name", "secure-boot",
+                         NULL);
+        if (plan->secure_boot)
+            viommu_xml_empty(xml, "feature", "enabled", "yes", "name", "enrolled-keys", NULL);
+        viommu_xml_close(xml);
+        break;
+    case VIOMMU_SECURE_BOOT_LOADER:
+        viommu_xml_empty(xml, "loader", "secure", plan->secure_boot ? "yes" : "no", NULL);
+        break;
+    case VIOMMU_SECURE_BOOT_NONE:
+    case VIOMMU_SECURE_BOOT_LAST:
+        break;
+    }
+}
+
+static void write_os(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    viommu_xml_open(xml, "os");
+    viommu_xml_attribute(xml, "firmware", plan->firmware == VIOMMU_FIRMWARE_EFI ? "efi" : NULL);
+    viommu_xml_open(xml, "type");
+    viommu_xml_attribute(xml, "arch", viommu_arch_to_string(plan->arch));
+    viommu_xml_attribute(xml, "machine", plan->machine);
+    viommu_xml_text(xml, "hvm");
+    viommu_xml_close(xml);
+    write_secure_boot(xml, plan);
+    if (plan->firmware_stateful)
+        viommu_xml_empty(xml, "loader", "stateless", "no", NULL);
+    viommu_xml_leaf(xml, "nvram", plan->nvram);
+    viommu_xml_leaf(xml, "kernel", plan->kernel);
+    viommu_xml_leaf(xml, "initrd", plan->initrd);
+    viommu_xml_leaf(xml, "cmdline", plan->cmdline);
+    if (!plan->kernel && (plan->disks->len || plan->networks->len))
+        viommu_xml_empty(xml, "boot", "dev", plan->disks->len ? "hd" : "network", NULL);
+    viommu_xml_close(xml);
+}
+
+static void write_features(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    if (!plan->acpi && !plan->gic_version)
+        return;
+    viommu_xml_open(xml, "features");
+    if (plan->acpi)
+        viommu_xml_empty(xml, "acpi", NULL);
+    if (plan->arch == VIOMMU_ARCH_X86_64)
+        viommu_xml_empty(xml, "apic", NULL);
+    if (plan->ioapic_split)
+        viommu_xml_empty(xml, "ioapic", "driver", "qemu", NULL);
+    if (plan->gic_version)
+        viommu_xml_empty(xml, "gic", "version", plan->gic_version == 3 ? "3" : "2", NULL);
+    viommu_xml_close(xml);
+}
+
+/* Memory that a node has no more of comes from the others. */
+static void write_numatune(ViommuXmlWriter *xml, const GArray *cells)
+{
+    if (cells->len == 0)
+        return;
+    viommu_xml_open(xml, "numatune");
+    for (guint i = 0; i < cells->len; i++) {
+        viommu_xml_open(xml, "memnode");
+        viommu_xml_attribute_number(xml, "cellid", i);
+        viommu_xml_attribute(xml, "mode", "preferred");
+        viommu_xml_attribute_number(xml, "nodeset", g_array_index(cells, ViommuNumaCell, i).host_node);
+        viommu_xml_close(xml);
+    }
+    viommu_xml_close(xml);
+}
+
+static void write_cells(ViommuXmlWriter *xml, const GArray *cells)
+{
+    if (cells->len == 0)
+        return;
+    viommu_xml_open(xml, "numa");
+    for (guint i = 0; i < cells->len; i++) {
+        const ViommuNumaCell *cell = &g_array_index(cells, ViommuNumaCell, i);
+        g_autofree char *vcpus = g_strdup_printf("%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, cell->first_vcpu,
+                                                 cell->first_vcpu + cell->vcpus - 1);
+
+        viommu_xml_open(xml, "cell");
+        viommu_xml_attribute_number(xml, "id", i);
+        viommu_xml_attribute(xml, "cpus", vcpus);
+        viommu_xml_attribute_number(xml, "memory", viommu_quantity_kib(cell->memory_bytes));
+        viommu_xml_attribute(xml, "unit", "KiB");
+        viommu_xml_close(xml);
+    }
+    viommu_xml_close(xml);
+}
+
+static void write_cpu(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    bool said = plan->cpu_mode != VIOMMU_CPU_MODE_DEFAULT;
+
+    if (!said && plan->cells->len == 0)
+        return;
+    viommu_xml_open(xml, "cpu");
+    if (said)
+        viommu_xml_attribute(xml, "mode", viommu_enum_to_string(&viommu_enum_cpu_mode, (int)plan->cpu_mode));
+    if (plan->cpu_model) {
+        viommu_xml_attribute(xml, "match", "exact");
+        viommu_xml_leaf(xml, "model", plan->cpu_model);
+    }
+    write_cells(xml, plan->cells);
+    viommu_xml_close(xml);
+}
+
+static void write_clock_and_ends(ViommuXmlWriter *xml)
+{
+    viommu_xml_empty(xml, "clock", "offset", "utc", NULL);
+    viommu_xml_leaf(xml, "on_poweroff", "destroy");
+    viommu_xml_leaf(xml, "on_reboot", "restart");
+    viommu_xml_leaf(xml, "on_crash", "destroy");
+}
+
+static void write_kept(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    for (const char *const *model = plan->kept_models; *model; model++)
+        viommu_xml_empty(xml, "seclabel", "model", *model, "relabel", "no", NULL);
+}
+
+/* The whole chain, or that there is none: what the image says of itself is then read by nobody any more. */
+static void write_backing(ViommuXmlWriter *xml, const ViommuPlan *plan, const GPtrArray *chain)
+{
+    for (guint i = 0; i < chain->len; i++) {
+        const ViommuPlanBacking *backing = g_ptr_array_index(chain, i);
+
+        viommu_xml_open(xml, "backingStore");
+        viommu_xml_attribute(xml, "type", "file");
+        viommu_xml_empty(xml, "format", "type",
+                         viommu_enum_to_string(&viommu_enum_disk_format, (int)backing->format), NULL);
+        viommu_xml_open(xml, "source");
+        viommu_xml_attribute(xml, "file", backing->path);
+        viommu_xml_attribute(xml, "fdgroup", backing->is_open ? backing->group : NULL);
+        write_kept(xml, plan);
+        viommu_xml_close(xml);
+    }
+    viommu_xml_empty(xml, "backingStore", NULL);
+    for (guint i = 0; i < chain->len; i++)
+        viommu_xml_close(xml);
+}
+
+static void write_disk(ViommuXmlWriter *xml, const ViommuPlan *plan, const ViommuPlanDisk *disk)
+{
+    viommu_xml_open(xml, "disk");
+    viommu_xml_attribute(xml, "type", disk->is_block ? "block" : "file");
+    viommu_xml_attribute(xml, "device", "disk");
+    viommu_xml_empty(xml, "driver", "name", "qemu", "type",
+                     viommu_enum_to_string(&viommu_enum_disk_format, (int)disk->format), "iommu",
+                     on(disk->translated), NULL);
+    viommu_xml_open(xml, "source");
+    viommu_xml_attribute(xml, disk->is_block ? "dev" : "file", disk->path);
+    viommu_xml_attribute(xml, "fdgroup", disk->is_open ? disk->target : NULL);
+    if (disk->is_kept)
+        write_kept(xml, plan);
+    viommu_xml_close(xml);
+    if (disk->backing && disk->format == VIOMMU_DISK_FORMAT_QCOW2)
+        write_backing(xml, plan, disk->backing);
+    viommu_xml_empty(xml, "target", "dev", disk->target, "bus",
+                     viommu_enum_to_string(&viommu_enum_disk_bus, (int)disk->bus), NULL);
+    if (disk->read_only)
+        viommu_xml_empty(xml, "readonly", NULL);
+    viommu_xml_close(xml);
+}
+
+static void write_pci_address(ViommuXmlWriter *xml, unsigned bus, unsigned slot)
+{
+    char numbers[2][8];
+
+    snprintf(numbers[0], sizeof(numbers[0]), "0x%02x", bus & 0xff);
+    snprintf(numbers[1], sizeof(numbers[1]), "0x%02x", slot & 0xff);
+    viommu_xml_empty(xml, "address", "type", "pci", "domain", "0x0000", "bus", numbers[0], "slot", numbers[1],
+                     "function", "0x0", NULL);
+}
+
+static void open_pci_controller(ViommuXmlWriter *xml, unsigned index, const char *model)
+{
+    viommu_xml_open(xml, "controller");
+    viommu_xml_attribute(xml, "type", "pci");
+    viommu_xml_attribute_number(xml, "index", index);
+    viommu_xml_attribute(xml, "model", model);
+}
+
+static void write_pcie(ViommuXmlWriter *xml, const ViommuPcie *pcie)
+{
+    for (guint i = 0; i < pcie->expanders->len; i++) {
+        const ViommuPcieExpander *expander = viommu_pcie_expander(pcie, i);
+
+        open_pci_controller(xml, expander->index, "pcie-expander-bus");
+        viommu_xml_open(xml, "target");
+        viommu_xml_attribute_number(xml, "busNr", expander->bus_number);
+        if (expander->cell != VIOMMU_UNSET)
+            viommu_xml_leaf_number(xml, "node", (uint64_t)expander->cell);
+        viommu_xml_close(xml);
+        viommu_xml_close(xml);
+    }
+    for (guint i = 0; i < pcie->ports->len; i++) {
+        const ViommuPciePort *port = viommu_pcie_port(pcie, i);
+
+        open_pci_controller(xml, port->index, "pcie-root-port");
+        if (port->parent)
+            write_pci_address(xml, port->parent, port->slot);
+        viommu_xml_close(xml);
+    }
+}
+
+static void write_virtio_controller(ViommuXmlWriter *xml, const ViommuPlan *plan, const char *type,
+                                    const char *model)
+{
+    viommu_xml_open(xml, "controller");
+    viommu_xml_attribute(xml, "type", type);
+    if (model)
+        viommu_xml_attribute(xml, "model", model);
+    if (plan->translate_controllers)
+        viommu_xml_empty(xml, "driver", "iommu", "on", NULL);
+    viommu_xml_close(xml);
+}
+
+static void write_controllers(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    write_pcie(xml, &plan->pcie);
+    viommu_xml_empty(xml, "controller", "type", "usb", "model", "none", NULL);
+    if (plan->scsi_controller)
+        write_virtio_controller(xml, plan, "scsi", "virtio-scsi");
+    if (plan->agent)
+        write_virtio_controller(xml, plan, "virtio-serial", NULL);
+}
+
+static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network)
+{
+    const char *type = viommu_enum_to_string(&viommu_enum_network_type, (int)network->type);
+
+    viommu_xml_open(xml, "interface");
+    viommu_xml_attribute(xml, "type", type);
+    if (network->source)
+        viommu_xml_empty(xml, "source", type, network->source, NULL);
+    viommu_xml_empty(xml, "model", "type",
+                     viommu_enum_to_string(&viommu_enum_network_model, (int)network->model), NULL);
+    if (network->translated)
+        viommu_xml_empty(xml, "driver", "iommu", "on", NULL);
+    viommu_xml_close(xml);
+}
+
+static void write_hostdev(ViommuXmlWriter *xml, const ViommuPlacedDevice *device)
+{
+    unsigned domain = 0, bus = 0, slot = 0, function = 0;
+    char numbers[4][12];
+
+    sscanf(device->address, "%x:%x:%x.%x", &domain, &bus, &slot, &function);
+    snprintf(numbers[0], sizeof(numbers[0]), "0x%04x", domain);
+    snprintf(numbers[1], sizeof(numbers[1]), "0x%02x", bus & 0xff);
+    snprintf(numbers[2], sizeof(numbers[2]), "0x%02x", slot & 0xff);
+    snprintf(numbers[3], sizeof(numbers[3]), "0x%x", function & 0xf);
+    viommu_xml_open(xml, "hostdev");
+    viommu_xml_attribute(xml, "mode", "subsystem");
+    viommu_xml_attribute(xml, "type", "pci");
+    viommu_xml_attribute(xml, "managed", device->unmanaged ? "no" : "yes");
+    if (device->driver || device->iommufd)
+        viommu_xml_empty(xml, "driver", "name", "vfio", "model", device->driver, "iommufd",
+                         device->iommufd ? "yes" : NULL, NULL);
+    viommu_xml_open(xml, "source");
+    viommu_xml_empty(xml, "address", "domain", numbers[0], "bus", numbers[1], "slot", numbers[2], "function",
+                     numbers[3], NULL);
+    viommu_xml_close(xml);
+    if (device->guest_bus)
+        write_pci_address(xml, device->guest_bus, 0);
+    viommu_xml_close(xml);
+}
+
+static void write_granule(ViommuXmlWriter *xml, const ViommuIommuAttributes *given)
+{
+    if (given->granule)
+        viommu_xml_empty(xml, "granule", "mode", given->granule, NULL);
+    if (given->granule_bytes == VIOMMU_UNSET_NUMBER)
+        return;
+    viommu_xml_open(xml, "granule");
+    viommu_xml_attribute_number(xml, "size", viommu_quantity_kib(given->granule_bytes));
+    viommu_xml_attribute(xml, "unit", "KiB");
+    viommu_xml_close(xml);
+}
+
+static bool has_attributes(const ViommuIommuAttributes *given)
+{
+    return given->intremap >= 0 || given->eim >= 0 || given->caching_mode >= 0 || given->iotlb >= 0 ||
+           given->dma_translation >= 0 || given->xtsup >= 0 || given->aw_bits != VIOMMU_UNSET_NUMBER ||
+           given->granule || given->granule_bytes != VIOMMU_UNSET_NUMBER;
+}
+
+static void write_iommu(ViommuXmlWriter *xml, const ViommuIommuChoice *choice)
+{
+    const ViommuIommuAttributes *given = &choice->attributes;
+
+    if (choice->model == VIOMMU_MODEL_NONE)
+        return;
+    viommu_xml_open(xml, "iommu");
+    viommu_xml_attribute(xml, "model", viommu_model_to_string(choice->model));
+    if (has_attributes(given)) {
+        viommu_xml_open(xml, "driver");
+        viommu_xml_attribute_switch(xml, "intremap", given->intremap);
+        viommu_xml_attribute_switch(xml, "caching_mode", given->caching_mode);
+        viommu_xml_attribute_switch(xml, "eim", given->eim);
+        viommu_xml_attribute_switch(xml, "iotlb", given->iotlb);
+        viommu_xml_attribute_switch(xml, "dma_translation", given->dma_translation);
+        viommu_xml_attribute_switch(xml, "xtsup", given->xtsup);
+        if (given->aw_bits != VIOMMU_UNSET_NUMBER)
+            viommu_xml_attribute_number(xml, "aw_bits", given->aw_bits);
+        write_granule(xml, given);
+        viommu_xml_close(xml);
+    }
+    viommu_xml_close(xml);
+}
+
+/* The devices that QEMU emulates stay on pcie.0, behind a plain SMMU: an accelerated one takes none of them. */
+static void write_accelerated(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    viommu_xml_open(xml, "iommu");
+    viommu_xml_attribute(xml, "model", viommu_model_to_string(plan->iommu.model));
+    viommu_xml_empty(xml, "driver", "pciBus", "0", NULL);
+    viommu_xml_close(xml);
+    for (guint i = 0; i < plan->pcie.expanders->len; i++) {
+        viommu_xml_open(xml, "iommu");
+        viommu_xml_attribute(xml, "model", viommu_model_to_string(plan->iommu.model));
+        viommu_xml_open(xml, "driver");
+        viommu_xml_attribute_number(xml, "pciBus", viommu_pcie_expander(&plan->pcie, i)->index);
+        viommu_xml_attribute(xml, "accel", "on");
+        viommu_xml_close(xml);
+        viommu_xml_close(xml);
+    }
+}
+
+static void write_entropy(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    viommu_xml_open(xml, "rng");
+    viommu_xml_attribute(xml, "model", "virtio");
+    if (plan->translate_controllers)
+        viommu_xml_empty(xml, "driver", "iommu", "on", NULL);
+    viommu_xml_open(xml, "backend");
+    viommu_xml_attribute(xml, "model", "random");
+    viommu_xml_text(xml, "/dev/urandom");
+    viommu_xml_close(xml);
+    viommu_xml_close(xml);
+}
+
+/* So that a panic is told apart from other ends.  Of aarch64's device (pvpanic-pci) only new versions of libvirt know. */
+static void write_panic(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    if (plan->arch == VIOMMU_ARCH_X86_64)
+        viommu_xml_empty(xml, "panic", "model", "isa", NULL);
+}
+
+/* libvirt makes the socket. */
+static void write_agent(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    if (!plan->agent)
+        return;
+    viommu_xml_open(xml, "channel");
+    viommu_xml_attribute(xml, "type", "unix");
+    viommu_xml_empty(xml, "target", "type", "virtio", "name", "org.qemu.guest_agent.0", NULL);
+    viommu_xml_close(xml);
+}
+
+static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    viommu_xml_open(xml, "devices");
+    viommu_xml_leaf(xml, "emulator", plan->emulator);
+    for (guint i = 0; i < plan->disks->len; i++)
+        write_disk(xml, plan, g_ptr_array_index(plan->disks, i));
+    write_controllers(xml, plan);
+    for (guint i = 0; i < plan->networks->len; i++)
+        write_network(xml, g_ptr_array_index(plan->networks, i));
+    for (guint i = 0; i < plan->placement.devices->len; i++)
+        write_hostdev(xml, g_ptr_array_index(plan->placement.devices, i));
+    viommu_xml_empty(xml, "serial", "type", "pty", NULL);
+    write_agent(xml, plan);
+    if (plan->iommu.accelerated)
+        write_accelerated(xml, plan);
+    else
+        write_iommu(xml, &plan->iommu);
+    viommu_xml_empty(xml, "memballoon", "model", "none", NULL);
+    write_entropy(xml, plan);
+    write_panic(xml, plan);
+    viommu_xml_close(xml);
+}
+
+/* libvirt gives it what it makes for QEMU itself, too: sockets, the variable store, copies of kernels. */
+static void write_label(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    if (!plan->label)
+        return;
+    viommu_xml_open(xml, "seclabel");
+    viommu_xml_attribute(xml, "type", "static");
+    viommu_xml_attribute(xml, "model", "dac");
+    viommu_xml_attribute(xml, "relabel", "yes");
+    viommu_xml_leaf(xml, "label", plan->label);
+    viommu_xml_close(xml);
+}
+
+char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata)
+{
+    g_autoptr(ViommuXmlWriter) xml = viommu_xml_writer_new();
+
+    viommu_xml_open(xml, "domain");
+    viommu_xml_attribute(xml, "type", plan->accelerator == VIOMMU_ACCELERATOR_KVM ? "kvm" : "qemu");
+    viommu_xml_leaf(xml, "name", plan->domain);
+    viommu_xml_leaf(xml, "uuid", plan->uuid);
+    write_metadata(xml, metadata);
+    write_memory(xml, plan);
+    viommu_xml_leaf_number(xml, "vcpu", plan->vcpus);
+    write_memory_backing(xml, plan);
+    write_numatune(xml, plan->cells);
+    write_os(xml, plan);
+    write_features(xml, plan);
+    write_cpu(xml, plan);
+    write_clock_and_ends(xml);
+    write_devices(xml, plan);
+    write_label(xml, plan);
+    viommu_xml_close(xml);
+    return viommu_xml_finish(xml);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* facts: THE table: what needs which libvirt, QEMU, architecture, machine and guest kernel, each row with its source. */
+#pragma once
+
+#include <stdbool.h>
+#include "lib/base/platform.h"
+#include "lib/base/version.h"
+
+typedef enum ViommuFactId {
+    VIOMMU_FACT_INTEL,
+    VIOMMU_FACT_SMMUV3,
+    VIOMMU_FACT_VIRTIO_X86_64,
+    VIOMMU_FACT_VIRTIO_AARCH64,
+    VIOMMU_FACT_AMD,
+    VIOMMU_FACT_INTEL_INTREMAP,
+    VIOMMU_FACT_INTEL_EIM,
+    VIOMMU_FACT_INTEL_EIM_TCG,
+    VIOMMU_FACT_INTEL_CACHING_MODE,
+    VIOMMU_FACT_INTEL_IOTLB,
+    VIOMMU_FACT_INTEL_AW_BITS,
+    VIOMMU_FACT_INTEL_DMA_TRANSLATION,
+    VIOMMU_FACT_VIRTIO_AW_BITS,
+    VIOMMU_FACT_VIRTIO_GRANULE,
+    VIOMMU_FACT_AMD_INTREMAP,
+    VIOMMU_FACT_AMD_IOTLB,
+    VIOMMU_FACT_AMD_XTSUP,
+    VIOMMU_FACT_AMD_MANY_VCPUS,
+    VIOMMU_FACT_DEVICE_TRANSLATION,
+    VIOMMU_FACT_FIRMWARE_EFI,
+    VIOMMU_FACT_FIRMWARE_FEATURE,
+    VIOMMU_FACT_FIRMWARE_STATEFUL,
+    VIOMMU_FACT_NVRAM_PATH,
+    VIOMMU_FACT_SMMUV3_ACPI_TCG,
+    VIOMMU_FACT_VIRT_MANY_VCPUS_TCG,
+    VIOMMU_FACT_CPU_MAXIMUM,
+    VIOMMU_FACT_OPEN_DISK,
+    VIOMMU_FACT_AGENT_NESTING,
+    VIOMMU_FACT_INTEL_HOSTDEV,
+    VIOMMU_FACT_VIRTIO_HOSTDEV,
+    VIOMMU_FACT_SMMUV3_ACCEL,
+    VIOMMU_FACT_IOMMUFD,
+    VIOMMU_FACT_HOSTDEV_DRIVER,
+    VIOMMU_FACT_MEMLOCK_PER_DEVICE,
+    VIOMMU_FACT_KEPT_SOURCE,
+    VIOMMU_FACT_LAST,
+} ViommuFactId;
+extern const ViommuEnum viommu_enum_fact;
+
+/* A source is one or more, between "; ", of
+ *   matrix: ROW                                   a row of docs/matrix.md
+ *   libvirt|QEMU|Linux RELEASE FILE [(WHAT)]      a file of that release's source
+ *   QEMU|Linux COMMIT [(WHAT)]
+ *   measured: LIBVIRT[/QEMU] SAW[, ...] [(WHAT)]  real binaries
+ * and beside these, never alone,
+ *   libvirt NEWS RELEASE                          what its release notes say */
+typedef struct ViommuFact {
+    const char *what;           /* "virtio on x86_64" */
+    ViommuVersion libvirt;      /* least; 0: any */
+    ViommuVersion qemu;         /* least; 0: any */
+    ViommuVersion guest_kernel; /* least mainline kernel of a guest that drives it; 0: any */
+    const char *source;         /* how it is known */
+} ViommuFact;
+
+/* The most vCPUs that "virt" has under TCG before VIRT_MANY_VCPUS_TCG: what one region of the GIC's redistributors holds. */
+#define VIOMMU_FACT_VIRT_FEW_VCPUS 123u
+
+/** The row. Static. */
+const ViommuFact *viommu_fact(ViommuFactId id);
+/** libvirt and QEMU are both new enough. */
+bool viommu_fact_holds(ViommuFactId id, ViommuVersion libvirt, ViommuVersion qemu);
+/** The oldest QEMU that this libvirt itself accepts. */
+ViommuVersion viommu_fact_qemu_floor(ViommuVersion libvirt);
+/** The most vCPUs that a machine of @family takes; @machine may carry a version ("pc-q35-7.2"), which wins over @qemu's. */
+uint64_t viommu_fact_max_vcpus(ViommuFamily family, const char *machine, ViommuVersion qemu);

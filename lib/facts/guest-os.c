@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* guest-os: the table.  VIOMMU_DRIVER_UNKNOWN where no kernel of that architecture was looked at. */
+#include "lib/facts/guest-os.h"
+
+#include <glib.h>
+#include <string.h>
+#include "lib/base/did-you-mean.h"
+
+#define Y VIOMMU_DRIVER_YES
+#define O VIOMMU_DRIVER_OFF
+#define M VIOMMU_DRIVER_MODULE
+#define N VIOMMU_DRIVER_NO
+#define U VIOMMU_DRIVER_UNKNOWN
+
+#define DEBIAN "linux-config-5.10, -6.1, -6.12 and -7.2 of Debian, amd64 and arm64; docs/matrix.md"
+#define CLOUD                                                                                            \
+    "the same packages, cloud flavours: as the others, but AMD_IOMMU is not set; docs/matrix.md, cloud " \
+    "kernel"
+/* The images for clouds have linux-virtual, which is the generic kernel with fewer modules.  RHEL, CentOS and Fedora have
+ * one kernel for all their images. */
+#define UBUNTU(version, annotations) \
+    "linux-buildinfo-" version "-generic of Ubuntu, amd64; arm64: config/annotations of linux " annotations
+#define UBUNTU_CLOUD(version) \
+    "linux-buildinfo-" version "* of Ubuntu, flavours aws, azure, gcp and oracle, amd64"
+#define FEDORA \
+    "kernel-{x86_64,aarch64}-fedora.config in Fedora's kernel packages: INTEL_IOMMU_DEFAULT_ON not set"
+
+/*   name              aliases                                     intel amd smmuv3 virtio: x86_64 aarch64 */
+static const ViommuGuestOs known[] = {
+    {"debian11", "bullseye", Y, Y, Y, N, N, DEBIAN},
+    {"debian11-cloud", NULL, Y, N, Y, N, N, CLOUD},
+    {"debian12", "bookworm", Y, Y, Y, N, N, DEBIAN},
+    {"debian12-cloud", NULL, Y, N, Y, N, N, CLOUD},
+    {"debian13", "trixie", Y, Y, Y, M, M, DEBIAN},
+    {"debian13-cloud", NULL, Y, N, Y, M, M, CLOUD},
+    {"debian14", "forky", Y, Y, Y, M, M, DEBIAN},
+    {"debian14-cloud", NULL, Y, N, Y, M, M, CLOUD},
+    {"debiantesting", "debian-testing", Y, Y, Y, M, M, DEBIAN},
+    {"debiantesting-cloud", NULL, Y, N, Y, M, M, CLOUD},
+    {"debiansid", "sid debian-unstable", Y, Y, Y, M, M, DEBIAN},
+    {"debiansid-cloud", NULL, Y, N, Y, M, M, CLOUD},
+    {"ubuntu22.04", "ubuntu2204 jammy ubuntu22.04-cloud", O, Y, Y, Y, Y,
+     UBUNTU("5.15.0-72 to -203", "5.15.0-25") "; INTEL_IOMMU_DEFAULT_ON is not set, as it was in 5.15.0-25"},
+    {"ubuntu22.04-hwe", NULL, Y, Y, Y, Y, Y, UBUNTU("6.8.0-149", "6.8.0-31")},
+    {"ubuntu22.04-aws", "ubuntu22.04-azure ubuntu22.04-gcp ubuntu22.04-oracle", Y, Y, U, Y, U,
+     UBUNTU_CLOUD("6.8")},
+    {"ubuntu22.04-kvm", NULL, N, N, U, N, U,
+     "linux-buildinfo-5.15.0-1112-kvm of Ubuntu, amd64: IOMMU_SUPPORT is not set"},
+    {"ubuntu24.04", "ubuntu2404 noble ubuntu24.04-cloud", Y, Y, Y, Y, Y, UBUNTU("6.8.0-149", "6.8.0-31")},
+    {"ubuntu24.04-aws", "ubuntu24.04-azure ubuntu24.04-gcp ubuntu24.04-oracle", Y, Y, U, Y, U,
+     UBUNTU_CLOUD("7.0")},
+    {"ubuntu25.10", "ubuntu2510 questing ubuntu25.10-cloud", Y, Y, Y, Y, Y,
+     UBUNTU("6.17.0-41", "6.8.0-31 and 7.0.0-14")},
+    {"ubuntu25.10-aws", "ubuntu25.10-azure ubuntu25.10-gcp ubuntu25.10-oracle", Y, Y, U, Y, U,
+     UBUNTU_CLOUD("6.17")},
+    {"ubuntu26.04", "ubuntu2604 resolute ubuntu26.04-cloud", Y, Y, Y, Y, Y, UBUNTU("7.0.0-43", "7.0.0-14")},
+    {"ubuntu26.04-aws", "ubuntu26.04-azure ubuntu26.04-gcp ubuntu26.04-oracle", Y, Y, U, Y, U,
+     UBUNTU_CLOUD("7.0")},
+    {"ubuntu26.10", "ubuntu2610 stonking ubuntu26.10-cloud", Y, Y, Y, Y, Y, UBUNTU("7.3.0-10", "7.0.0-14")},
+    {"ubuntu26.10-aws", "ubuntu26.10-azure ubuntu26.10-gcp ubuntu26.10-oracle", Y, Y, U, Y, U,
+     UBUNTU_CLOUD("7.3")},
+    {"rhel8", "centos-stream8 centos8 rocky8 almalinux8 ol8", O, Y, Y, N, N,
+     "kernel-*.config of 4.18.0-193 to 4.18.0-513 (RHEL 8.2 to 8.9)"},
+    {"rhel9.0", "rocky9.0 almalinux9.0", O, Y, Y, N, Y, "kernel-*-rhel.config of 5.14.0-70.30.1.el9_0"},
+    {"rhel9", "centos-stream9 rocky9 almalinux9 ol9", O, Y, Y, Y, Y,
+     "kernel-*-rhel.config of 5.14.0-162.6.1 (9.1) to 5.14.0-362.24.1 (9.3)"},
+    {"rhel10", "centos-stream10 rocky10 almalinux10 ol10", O, Y, Y, Y, Y,
+     "kernel-*-rhel.config of CentOS Stream 10 (6.11) and of Fedora's kernel packages 6.8 to 7.2"},
+    {"fedora40", NULL, O, Y, Y, Y, Y, FEDORA},
+    {"fedora41", NULL, O, Y, Y, Y, Y, FEDORA},
+    {"fedora42", NULL, O, Y, Y, Y, Y, FEDORA},
+    {"fedora43", NULL, O, Y, Y, Y, Y, FEDORA},
+    {"fedora44", NULL, O, Y, Y, Y, Y, FEDORA},
+    {"fedora45", "fedora-rawhide rawhide", O, Y, Y, Y, Y, FEDORA},
+};
+
+static bool has_word(const char *words, const char *word)
+{
+    size_t length = strlen(word);
+
+    for (const char *at = words; at && *at; at += strspn(at, " ")) {
+        size_t n = strcspn(at, " ");
+
+        if (n == length && strncmp(at, word, n) == 0)
+            return true;
+        at += n;
+    }
+    return false;
+}
+
+static const ViommuGuestOs *find_exactly(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
+        if (g_str_equal(known[i].name, name) || has_word(known[i].aliases, name))
+            return &known[i];
+    return NULL;
+}
+
+const ViommuGuestOs *viommu_guest_os_find(const char *name)
+{
+    const ViommuGuestOs *os = find_exactly(name);
+    const char *dot = strrchr(name, '.');
+    g_autofree char *major = NULL;
+
+    /* Of Ubuntu's names the part behind the dot is no minor release. */
+    if (os || !dot || g_str_has_prefix(name, "ubuntu"))
+        return os;
+    major = g_strndup(name, (gsize)(dot - name));
+    return find_exactly(major);
+}
+
+const char *viommu_guest_os_nearest(const char *name)
+{
+    const char *names[G_N_ELEMENTS(known)];
+
+    for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
+        names[i] = known[i].name;
+    return viommu_nearest(name, names, G_N_ELEMENTS(names));
+}
+
+const ViommuGuestOs *viommu_guest_os_row(size_t index)
+{
+    return index < G_N_ELEMENTS(known) ? &known[index] : NULL;
+}
+
+ViommuDriver viommu_guest_os_driver(const ViommuGuestOs *os, ViommuArch arch, ViommuModel model)
+{
+    switch (model) {
+    case VIOMMU_MODEL_INTEL:
+        return os->intel;
+    case VIOMMU_MODEL_AMD:
+        return os->amd;
+    case VIOMMU_MODEL_SMMUV3:
+        return os->smmuv3;
+    case VIOMMU_MODEL_VIRTIO:
+        return arch == VIOMMU_ARCH_X86_64 ? os->virtio_x86_64 : os->virtio_aarch64;
+    case VIOMMU_MODEL_NONE:
+    case VIOMMU_MODEL_LAST:
+        break;
+    }
+    return VIOMMU_DRIVER_UNKNOWN;
+}
+
+/* The kernel's own names of the drivers, next to the models they drive. */
+static const struct {
+    const char *word;
+    ViommuModel model;
+} driver_words[] = {
+    {"intel-iommu", VIOMMU_MODEL_INTEL},   {"intel_iommu", VIOMMU_MODEL_INTEL},
+    {"arm-smmu-v3", VIOMMU_MODEL_SMMUV3},  {"arm_smmu_v3", VIOMMU_MODEL_SMMUV3},
+    {"virtio-iommu", VIOMMU_MODEL_VIRTIO}, {"virtio_iommu", VIOMMU_MODEL_VIRTIO},
+    {"amd-iommu", VIOMMU_MODEL_AMD},       {"amd_iommu", VIOMMU_MODEL_AMD},
+};
+
+int viommu_guest_os_driver_model(const char *word)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(driver_words); i++)
+        if (g_str_equal(driver_words[i].word, word))
+            return (int)driver_words[i].model;
+    return viommu_enum_from_string(&viommu_enum_model, word);
+}

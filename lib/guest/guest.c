@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* guest: claims and readings, weighed.  The command line comes first, as it can switch off anything; then the kernel's
+ * own configuration, then guest.drivers, guest.kernel and guest.os. */
+#include "lib/guest/guest.h"
+
+#include <string.h>
+#include "lib/facts/facts.h"
+
+/* Words of the kernel's command line (Documentation/admin-guide/kernel-parameters.txt) that put an IOMMU to sleep. */
+static const struct {
+    int model; /* VIOMMU_UNSET: all of x86_64 */
+    const char *word;
+} sleeping_words[] = {
+    {VIOMMU_MODEL_INTEL, "intel_iommu=off"},
+    {VIOMMU_MODEL_AMD, "amd_iommu=off"},
+    {VIOMMU_UNSET, "iommu=off"},
+    {VIOMMU_UNSET, "acpi=off"},
+};
+static const char waking_word[] = "intel_iommu=on";
+
+static ViommuVersion least_kernel(ViommuArch arch, ViommuModel model)
+{
+    static const ViommuFactId rows[VIOMMU_MODEL_LAST] = {VIOMMU_FACT_INTEL, VIOMMU_FACT_SMMUV3,
+                                                         VIOMMU_FACT_VIRTIO_X86_64, VIOMMU_FACT_AMD};
+
+    if (model == VIOMMU_MODEL_VIRTIO && arch == VIOMMU_ARCH_AARCH64)
+        return viommu_fact(VIOMMU_FACT_VIRTIO_AARCH64)->guest_kernel;
+    return viommu_fact(rows[model])->guest_kernel;
+}
+
+static bool listed(char **drivers, ViommuModel model)
+{
+    for (char **word = drivers; *word; word++)
+        if (viommu_guest_os_driver_model(*word) == (int)model)
+            return true;
+    return false;
+}
+
+/* Whether @word stands in @cmdline; of "option=a,b" each value counts. */
+static bool says(const char *cmdline, const char *word)
+{
+    size_t key = (size_t)(strchr(word, '=') - word) + 1, value = strlen(word) - key;
+
+    for (const char *at = cmdline; at && *at; at += strspn(at, " \t")) {
+        const char *end = at + strcspn(at, " \t");
+
+        if ((size_t)(end - at) > key && strncmp(at, word, key) == 0)
+            for (const char *v = at + key; v < end; v += strcspn(v, ", \t") + 1)
+                if (strcspn(v, ", \t") == value && strncmp(v, word + key, value) == 0)
+                    return true;
+        at = end;
+    }
+    return false;
+}
+
+static const char *sleeping_word(const ViommuGuest *guest, ViommuArch arch, ViommuModel model)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(sleeping_words); i++)
+        if ((sleeping_words[i].model == (int)model ||
+             (sleeping_words[i].model == VIOMMU_UNSET && arch == VIOMMU_ARCH_X86_64)) &&
+            says(guest->request->boot.cmdline, sleeping_words[i].word))
+            return sleeping_words[i].word;
+    return NULL;
+}
+
+/* --- What was read --- */
+
+static ViommuDriver from_config(const ViommuGuest *guest, ViommuModel model, char **ret_why)
+{
+    ViommuDriver driver = guest->kernel->drivers[model];
+    char **claimed = guest->request->guest.drivers;
+    const char *name = viommu_model_to_string(model);
+
+    switch (driver) {
+    case VIOMMU_DRIVER_YES:
+        *ret_why = g_strdup_printf("the configuration of boot.kernel has the driver for '%s'", name);
+        break;
+    case VIOMMU_DRIVER_OFF:
+        *ret_why = g_strdup_printf("the configuration of boot.kernel leaves '%s' off unless '%s' is on its "
+                                   "command line",
+                                   name, waking_word);
+        break;
+    case VIOMMU_DRIVER_MODULE:
+        /* Whether the initramfs has it, the caller knows and nobody else. */
+        if (claimed && listed(claimed, model)) {
+            *ret_why = g_strdup_printf(
+                "the driver for '%s' is a module of boot.kernel, and guest.drivers names it", name);
+            return VIOMMU_DRIVER_YES;
+        }
+        *ret_why =
+            g_strdup_printf("the driver for '%s' is a module of boot.kernel: without it in the initramfs no "
+                            "PCI device is found, the root disk neither; if it is there, say so in "
+                            "guest.drivers",
+                            name);
+        break;
+    case VIOMMU_DRIVER_NO:
+        *ret_why = g_strdup_printf("the configuration of boot.kernel has no driver for '%s'", name);
+        break;
+    case VIOMMU_DRIVER_UNKNOWN:
+    case VIOMMU_DRIVER_LAST:
+        break;
+    }
+    return driver;
+}
+
+/* --- What is claimed --- */
+
+static ViommuDriver from_version(ViommuVersion version, const char *whose, ViommuVersion least,
+                                 ViommuModel model, char **ret_why)
+{
+    g_autofree char *needs = viommu_version_format_short(least);
+    g_autofree char *has = viommu_version_format_short(version);
+
+    *ret_why = g_strdup_printf("the guest's driver for '%s' needs Linux %s or newer, but %s is '%s'",
+                               viommu_model_to_string(model), needs, whose, has);
+    return VIOMMU_DRIVER_NO;
+}
+
+static ViommuDriver from_os(const ViommuGuest *guest, ViommuArch arch, ViommuModel model, char **ret_why)
+{
+    const char *os = guest->request->guest.os, *name = viommu_model_to_string(model);
+    const ViommuGuestOs *row = os ? viommu_guest_os_find(os) : NULL;
+    ViommuDriver driver = row ? viommu_guest_os_driver(row, arch, model) : VIOMMU_DRIVER_UNKNOWN;
+
+    switch (driver) {
+    case VIOMMU_DRIVER_NO:
+        *ret_why = g_strdup_printf("the kernel of guest.os '%s' has no driver for '%s' on %s", os, name,
+                                   viommu_arch_to_string(arch));
+        break;
+    case VIOMMU_DRIVER_OFF:
+        *ret_why =
+            g_strdup_printf("the kernel of guest.os '%s' leaves '%s' off unless '%s' is on its command line; "
+                            "if it is, say guest.drivers '%s'",
+                            os, name, waking_word, name);
+        break;
+    case VIOMMU_DRIVER_MODULE:
+        *ret_why = g_strdup_printf(
+            "the driver for '%s' is a module that the stock initramfs of guest.os '%s' lacks: "
+            "without it no PCI device is found, the root disk neither",
+            name, os);
+        break;
+    case VIOMMU_DRIVER_YES:
+        *ret_why = g_strdup_printf("the kernel of guest.os '%s' drives '%s'", os, name);
+        break;
+    case VIOMMU_DRIVER_UNKNOWN:
+    case VIOMMU_DRIVER_LAST:
+        break;
+    }
+    return driver;
+}
+
+static ViommuDriver from_claims(const ViommuGuest *guest, ViommuArch arch, ViommuModel model, char **ret_why)
+{
+    const ViommuRequest *request = guest->request;
+    ViommuVersion least = least_kernel(arch, model);
+
+    if (guest->kernel && guest->kernel->version && guest->kernel->version < least)
+        return from_version(guest->kernel->version, "boot.kernel", least, model, ret_why);
+    /* What the caller knows of the guest stands above what we know of its distribution. */
+    if (request->guest.drivers) {
+        bool has = listed(request->guest.drivers, model);
+
+        *ret_why = g_strdup_printf("guest.drivers %s '%s'", has ? "names" : "does not name",
+                                   viommu_model_to_string(model));
+        return has ? VIOMMU_DRIVER_YES : VIOMMU_DRIVER_NO;
+    }
+    if (request->guest.kernel && !(guest->kernel && guest->kernel->version) && request->guest.kernel < least)
+        return from_version(request->guest.kernel, "guest.kernel", least, model, ret_why);
+    return from_os(guest, arch, model, ret_why);
+}
+
+ViommuDriver viommu_guest_driver(const ViommuGuest *guest, ViommuArch arch, ViommuModel model, char **ret_why)
+{
+    const char *asleep = sleeping_word(guest, arch, model);
+    ViommuDriver driver;
+
+    *ret_why = NULL;
+    if (asleep) {
+        *ret_why = g_strdup_printf("boot.cmdline says '%s', which switches '%s' off in the guest", asleep,
+                                   viommu_model_to_string(model));
+        return VIOMMU_DRIVER_NO;
+    }
+    driver = guest->kernel && guest->kernel->configured ? from_config(guest, model, ret_why)
+                                                        : from_claims(guest, arch, model, ret_why);
+    if (driver != VIOMMU_DRIVER_OFF)
+        return driver;
+    if (says(guest->request->boot.cmdline, waking_word)) {
+        g_free(*ret_why);
+        *ret_why = g_strdup_printf("boot.cmdline has '%s'", waking_word);
+        return VIOMMU_DRIVER_YES;
+    }
+    if (viommu_guest_missing_words(guest, arch, model)) {
+        g_free(*ret_why);
+        *ret_why =
+            g_strdup_printf("'%s' is added to the command line, as boot.extend-cmdline allows", waking_word);
+        return VIOMMU_DRIVER_YES;
+    }
+    return driver;
+}
+
+const char *viommu_guest_missing_words(const ViommuGuest *guest, ViommuArch arch, ViommuModel model)
+{
+    const ViommuRequest *request = guest->request;
+    g_autofree char *why = NULL;
+    ViommuDriver driver;
+
+    if (model != VIOMMU_MODEL_INTEL || !request->boot.kernel.path || request->boot.extend_cmdline != 1 ||
+        says(request->boot.cmdline, waking_word))
+        return NULL;
+    driver = guest->kernel && guest->kernel->configured ? from_config(guest, model, &why)
+                                                        : from_claims(guest, arch, model, &why);
+    /* Where nothing is known it does no harm. */
+    return driver == VIOMMU_DRIVER_OFF || driver == VIOMMU_DRIVER_UNKNOWN ? waking_word : NULL;
+}
+
+/* --- Contradictions --- */
+
+static void compare_versions(const ViommuGuest *guest, GPtrArray *warnings)
+{
+    ViommuVersion claimed = guest->request->guest.kernel, read = guest->kernel->version;
+    g_autofree char *text = NULL;
+
+    /* A claim seldom has the last number. */
+    if (!claimed || !read || claimed / 1000 == read / 1000)
+        return;
+    text = viommu_version_format_short(claimed);
+    g_ptr_array_add(warnings,
+                    g_strdup_printf("guest.kernel is '%s', but boot.kernel is Linux %s: what was read counts",
+                                    text, guest->kernel->release));
+}
+
+static bool is_there(ViommuDriver driver)
+{
+    return driver == VIOMMU_DRIVER_YES || driver == VIOMMU_DRIVER_OFF || driver == VIOMMU_DRIVER_MODULE;
+}
+
+/* The version has been compared already. */
+static ViommuDriver claimed_driver(const ViommuGuest *guest, ViommuArch arch, ViommuModel model,
+                                   char **ret_why)
+{
+    char **drivers = guest->request->guest.drivers;
+
+    *ret_why = NULL;
+    if (!drivers)
+        return from_os(guest, arch, model, ret_why);
+    /* A list that leaves one out says what its writer cares for. */
+    if (!listed(drivers, model))
+        return VIOMMU_DRIVER_UNKNOWN;
+    *ret_why = g_strdup_printf("guest.drivers names '%s'", viommu_model_to_string(model));
+    return VIOMMU_DRIVER_YES;
+}
+
+/* What the other architecture's kernels have is nobody's concern. */
+static bool is_of(ViommuArch arch, ViommuModel model)
+{
+    return model == VIOMMU_MODEL_VIRTIO || (model == VIOMMU_MODEL_SMMUV3) == (arch == VIOMMU_ARCH_AARCH64);
+}
+
+void viommu_guest_contradictions(const ViommuGuest *guest, ViommuArch arch, GPtrArray *warnings)
+{
+    if (!guest->kernel)
+        return;
+    compare_versions(guest, warnings);
+    for (int i = 0; guest->kernel->configured && i < VIOMMU_MODEL_LAST; i++) {
+        g_autofree char *claim = NULL;
+        ViommuDriver claimed = claimed_driver(guest, arch, (ViommuModel)i, &claim);
+
+        if (claimed != VIOMMU_DRIVER_UNKNOWN && is_of(arch, (ViommuModel)i) &&
+            is_there(claimed) != is_there(guest->kernel->drivers[i]))
+            g_ptr_array_add(warnings,
+                            g_strdup_printf("%s, but the configuration of boot.kernel says otherwise: "
+                                            "what was read counts",
+                                            claim));
+    }
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* caps: the few elements of libvirt's two documents that count here.  What else they hold is skipped: they grow with
+ * every release. */
+#include "lib/host/caps.h"
+
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "lib/base/xml-read.h"
+
+/* The machine of each architecture that a request without one gets. */
+static const char *const default_machines[] = {
+    [VIOMMU_ARCH_X86_64] = "q35",
+    [VIOMMU_ARCH_AARCH64] = "virt",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(default_machines) == VIOMMU_ARCH_LAST);
+
+/* libvirt's name of each accelerator. */
+static const struct {
+    const char *domain_type;
+    ViommuAccelerator accelerator;
+} domain_types[] = {
+    {"kvm", VIOMMU_ACCELERATOR_KVM},
+    {"qemu", VIOMMU_ACCELERATOR_TCG},
+};
+
+/* Where the version stands in names of machines. */
+static const char *const machine_prefixes[] = {"pc-q35-", "virt-", "pc-i440fx-"};
+
+static bool has_text(const xmlNode *node, const char *text)
+{
+    g_autofree char *content = viommu_xml_content(node);
+
+    return g_strcmp0(content, text) == 0;
+}
+
+/* A number that is left as it was when the document has none, or something else. */
+static void read_number(const xmlNode *node, const char *attribute, uint64_t *number)
+{
+    g_autofree char *value = viommu_xml_get(node, attribute);
+    guint64 parsed;
+
+    if (value && g_ascii_string_to_unsigned(value, 10, 1, UINT32_MAX, &parsed, NULL))
+        *number = parsed;
+}
+
+static uint64_t read_accelerators(const xmlNode *arch)
+{
+    uint64_t set = 0;
+
+    for (xmlNode *domain = viommu_xml_child(arch, "domain"); domain;
+         domain = viommu_xml_next(domain, "domain")) {
+        g_autofree char *type = viommu_xml_get(domain, "type");
+
+        for (size_t i = 0; i < G_N_ELEMENTS(domain_types); i++)
+            if (g_strcmp0(type, domain_types[i].domain_type) == 0)
+                set |= VIOMMU_BIT(domain_types[i].accelerator);
+    }
+    return set;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorted: libvirt's own order changes from one probe of QEMU to the next. */
+static char **read_machines(const xmlNode *arch)
+{
+    GPtrArray *names = g_ptr_array_new();
+
+    for (xmlNode *node = viommu_xml_child(arch, "machine"); node; node = viommu_xml_next(node, "machine"))
+        g_ptr_array_add(names, viommu_xml_content(node));
+    g_ptr_array_sort(names, compare_names);
+    g_ptr_array_add(names, NULL);
+    return (char **)g_ptr_array_free(names, FALSE);
+}
+
+static void read_guest(ViommuHost *host, const xmlNode *guest)
+{
+    const xmlNode *node = viommu_xml_child(guest, "arch");
+    g_autofree char *name = viommu_xml_get(node, "name");
+    int arch = viommu_enum_from_string(&viommu_enum_arch, name);
+    ViommuEmulator *emulator;
+
+    /* Xen and containers are other os_types, or have neither of our domain types. */
+    if (arch == VIOMMU_UNSET || !has_text(viommu_xml_child(guest, "os_type"), "hvm") ||
+        !read_accelerators(node) || viommu_host_emulator(host, (ViommuArch)arch))
+        return;
+    emulator = viommu_host_add_emulator(host);
+    emulator->arch = arch;
+    emulator->arch_name = g_steal_pointer(&name);
+    emulator->path = viommu_xml_content(viommu_xml_child(node, "emulator"));
+    emulator->accelerators = read_accelerators(node);
+    emulator->machines = read_machines(node);
+    for (xmlNode *machine = viommu_xml_child(node, "machine"); machine;
+         machine = viommu_xml_next(machine, "machine"))
+        if (has_text(machine, default_machines[arch]))
+            read_number(machine, "maxCpus", &emulator->max_vcpus);
+}
+
+/* The label of ordinary guests; of other kinds of guests libvirt names others. */
+static char *read_label(const xmlNode *secmodel)
+{
+    for (xmlNode *node = viommu_xml_child(secmodel, "baselabel"); node;
+         node = viommu_xml_next(node, "baselabel")) {
+        g_autofree char *type = viommu_xml_get(node, "type");
+
+        for (size_t i = 0; i < G_N_ELEMENTS(domain_types); i++)
+            if (g_strcmp0(type, domain_types[i].domain_type) == 0)
+                return viommu_xml_content(node);
+    }
+    return NULL;
+}
+
+static void read_secmodels(ViommuHost *host, const xmlNode *parent)
+{
+    for (xmlNode *node = viommu_xml_child(parent, "secmodel"); node;
+         node = viommu_xml_next(node, "secmodel")) {
+        g_autofree char *model = viommu_xml_content(viommu_xml_child(node, "model"));
+        g_autofree char *label = read_label(node);
+
+        if (model && *model)
+            viommu_host_add_secmodel(host, model, label && *label ? label : NULL);
+    }
+    if (!host->secmodels)
+        viommu_host_add_secmodel(host, "none", NULL);
+}
+
+bool viommu_caps_read(ViommuHost *host, const char *xml, GError **error)
+{
+    g_autoptr(xmlDoc) document = viommu_xml_parse(xml, "capabilities", VIOMMU_ERROR_BACKEND, error);
+    g_autofree char *support = NULL;
+    const xmlNode *root, *cpu;
+
+    if (!document)
+        return false;
+    root = xmlDocGetRootElement(document);
+    cpu = viommu_xml_child(viommu_xml_child(root, "host"), "cpu");
+    if (!viommu_xml_child(cpu, "arch")) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+                    "libvirt's capabilities do not tell the host's architecture");
+        return false;
+    }
+    g_free(host->arch_name);
+    host->arch_name = viommu_xml_content(viommu_xml_child(cpu, "arch"));
+    support = viommu_xml_get(viommu_xml_child(viommu_xml_child(root, "host"), "iommu"), "support");
+    if (support)
+        host->has_iommu = g_str_equal(support, "yes");
+    read_secmodels(host, viommu_xml_child(root, "host"));
+    for (xmlNode *guest = viommu_xml_child(root, "guest"); guest; guest = viommu_xml_next(guest, "guest"))
+        read_guest(host, guest);
+    return true;
+}
+
+static uint64_t read_firmware(const xmlNode *os)
+{
+    uint64_t set = 0;
+
+    for (xmlNode *node = viommu_xml_child(os, "enum"); node; node = viommu_xml_next(node, "enum")) {
+        g_autofree char *name = viommu_xml_get(node, "name");
+
+        if (g_strcmp0(name, "firmware") != 0)
+            continue;
+        for (xmlNode *value = viommu_xml_child(node, "value"); value; value = viommu_xml_next(value, "value"))
+            if (has_text(value, "efi"))
+                set |= VIOMMU_BIT(VIOMMU_FIRMWARE_EFI);
+    }
+    return set;
+}
+
+bool viommu_caps_read_domain(ViommuEmulator *emulator, const char *xml, char **ret_machine, GError **error)
+{
+    g_autoptr(xmlDoc) document = viommu_xml_parse(xml, "domainCapabilities", VIOMMU_ERROR_BACKEND, error);
+    g_autofree char *arch = NULL;
+    const xmlNode *root;
+
+    if (!document)
+        return false;
+    root = xmlDocGetRootElement(document);
+    arch = viommu_xml_content(viommu_xml_child(root, "arch"));
+    if (g_strcmp0(arch, emulator->arch_name) != 0) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+                    "libvirt's domain capabilities are of architecture '%s', not '%s'", arch ? arch : "",
+                    emulator->arch_name ? emulator->arch_name : "");
+        return false;
+    }
+    /* SeaBIOS comes with QEMU and no firmware at all, on aarch64, needs nothing; libvirt tells only of descriptor files. */
+    emulator->firmware = VIOMMU_BIT(VIOMMU_FIRMWARE_BIOS) | read_firmware(viommu_xml_child(root, "os"));
+    read_number(viommu_xml_child(root, "vcpu"), "max", &emulator->max_vcpus);
+    *ret_machine = viommu_xml_content(viommu_xml_child(root, "machine"));
+    return true;
+}
+
+ViommuVersion viommu_caps_machine_version(const char *machine)
+{
+    ViommuVersion version = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(machine_prefixes); i++) {
+        const char *rest;
+
+        if (!g_str_has_prefix(machine, machine_prefixes[i]))
+            continue;
+        /* Distributions put words there ("pc-q35-rhel9.4.0", "virt-noble"), or after a number. */
+        rest = machine + strlen(machine_prefixes[i]);
+        if (strspn(rest, "0123456789.") == strlen(rest))
+            viommu_version_parse(rest, &version);
+    }
+    return version;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/host/fact-probe.h"
+
+#include "lib/base/quantity.h"
+#include "lib/base/xml-write.h"
+
+#define BOTH VIOMMU_UNSET
+
+/* libvirt drops attributes that it does not know without a word, so an acceptance counts only where the arguments show
+ * QEMU's property.  What QEMU itself refuses when it starts (EIM under TCG) cannot be seen this way. */
+static const struct {
+    ViommuFactId fact;
+    int arch; /* ViommuArch; BOTH */
+    ViommuModel model;
+    const char *attribute, *value; /* of <driver>; NULL: none */
+    const char *shows;
+} probes[] = {
+    {VIOMMU_FACT_INTEL, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, NULL, NULL, "intel-iommu"},
+    {VIOMMU_FACT_SMMUV3, VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3, NULL, NULL, "iommu=smmuv3"},
+    {VIOMMU_FACT_VIRTIO_X86_64, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, NULL, NULL, "virtio-iommu"},
+    {VIOMMU_FACT_VIRTIO_AARCH64, VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_VIRTIO, NULL, NULL, "virtio-iommu"},
+    {VIOMMU_FACT_AMD, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, NULL, NULL, "amd-iommu"},
+    {VIOMMU_FACT_INTEL_INTREMAP, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, "intremap", "on", "intremap"},
+    {VIOMMU_FACT_INTEL_EIM, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, "eim", "on", "eim"},
+    {VIOMMU_FACT_INTEL_CACHING_MODE, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, "caching_mode", "on",
+     "caching-mode"},
+    {VIOMMU_FACT_INTEL_IOTLB, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, "iotlb", "on", "device-iotlb"},
+    {VIOMMU_FACT_INTEL_AW_BITS, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, "aw_bits", "48", "aw-bits"},
+    {VIOMMU_FACT_INTEL_DMA_TRANSLATION, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, "dma_translation", "off",
+     "dma-translation"},
+    {VIOMMU_FACT_VIRTIO_AW_BITS, BOTH, VIOMMU_MODEL_VIRTIO, "aw_bits", "48", "aw-bits"},
+    {VIOMMU_FACT_VIRTIO_GRANULE, BOTH, VIOMMU_MODEL_VIRTIO, "granule", "4", "granule"},
+    {VIOMMU_FACT_AMD_INTREMAP, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, "intremap", "on", "intremap"},
+    {VIOMMU_FACT_AMD_IOTLB, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, "iotlb", "on", "device-iotlb"},
+    {VIOMMU_FACT_AMD_XTSUP, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, "xtsup", "on", "xtsup"},
+};
+
+static void write_iommu(ViommuXmlWriter *xml, ViommuModel model, const char *attribute, const char *value)
+{
+    viommu_xml_open(xml, "iommu");
+    viommu_xml_attribute(xml, "model", viommu_model_to_string(model));
+    if (attribute) {
+        viommu_xml_open(xml, "driver");
+        if (g_str_equal(attribute, "granule")) {
+            viommu_xml_empty(xml, "granule", "size", value, "unit", "KiB", NULL);
+        } else {
+            /* EIM is only understood with it. */
+            if (g_str_equal(attribute, "eim"))
+                viommu_xml_attribute(xml, "intremap", "on");
+            viommu_xml_attribute(xml, attribute, value);
+        }
+        viommu_xml_close(xml);
+    }
+    viommu_xml_close(xml);
+}
+
+static void write_os(ViommuXmlWriter *xml, const ViommuEmulator *emulator)
+{
+    bool arm = emulator->arch == VIOMMU_ARCH_AARCH64;
+
+    viommu_xml_open(xml, "os");
+    viommu_xml_open(xml, "type");
+    viommu_xml_attribute(xml, "arch", emulator->arch_name);
+    viommu_xml_attribute(xml, "machine", arm ? "virt" : "q35");
+    viommu_xml_text(xml, "hvm");
+    viommu_xml_close(xml);
+    /* ACPI asks for UEFI there; the image is not opened by a conversion. */
+    if (arm) {
+        viommu_xml_open(xml, "loader");
+        viommu_xml_attribute(xml, "readonly", "yes");
+        viommu_xml_attribute(xml, "type", "pflash");
+        viommu_xml_text(xml, "/nonexistent");
+        viommu_xml_close(xml);
+    }
+    viommu_xml_close(xml);
+    viommu_xml_open(xml, "features");
+    viommu_xml_empty(xml, "acpi", NULL);
+    if (!arm)
+        viommu_xml_empty(xml, "ioapic", "driver", "qemu", NULL);
+    viommu_xml_close(xml);
+}
+
+char *viommu_fact_probe(ViommuFactId fact, const ViommuEmulator *emulator, const char **ret_shows)
+{
+    bool tcg = emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_TCG);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(probes); i++) {
+        g_autoptr(ViommuXmlWriter) xml = NULL;
+
+        if (probes[i].fact != fact || (probes[i].arch != BOTH && probes[i].arch != emulator->arch))
+            continue;
+        xml = viommu_xml_writer_new();
+        viommu_xml_open(xml, "domain");
+        viommu_xml_attribute(xml, "type", tcg ? "qemu" : "kvm");
+        viommu_xml_leaf(xml, "name", "viommu-probe");
+        viommu_xml_leaf_number(xml, "memory", viommu_quantity_kib(64 * VIOMMU_MIB));
+        viommu_xml_leaf_number(xml, "vcpu", 1);
+        write_os(xml, emulator);
+        viommu_xml_open(xml, "devices");
+        viommu_xml_leaf(xml, "emulator", emulator->path);
+        viommu_xml_empty(xml, "controller", "type", "usb", "model", "none", NULL);
+        viommu_xml_empty(xml, "memballoon", "model", "none", NULL);
+        write_iommu(xml, probes[i].model, probes[i].attribute, probes[i].value);
+        viommu_xml_close(xml);
+        viommu_xml_close(xml);
+        *ret_shows = probes[i].shows;
+        return viommu_xml_finish(xml);
+    }
+    return NULL;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* host: what is known of a machine that runs libvirt and QEMU.  Read from a live libvirt (caps, by the daemon's
+ * backend) or from a recorded host file; both end in this.  schemas/host.schema.json describes the tree. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "lib/base/platform.h"
+#include "lib/facts/facts.h"
+#include "lib/host/site-record.h"
+#include "lib/host/topology.h"
+#include "lib/base/version.h"
+
+typedef struct ViommuEmulator {
+    int arch; /* ViommuArch, or VIOMMU_UNSET for one that viommud launches nothing on (arch_name tells) */
+    char *arch_name;
+    ViommuVersion qemu;
+    char *path;            /* NULL: libvirt's own choice */
+    uint64_t accelerators; /* bit per ViommuAccelerator */
+    char **machines;       /* names as QEMU knows them; NULL: what such a version has */
+    uint64_t firmware; /* bit per ViommuFirmware; 0: what such hosts have (x86_64: bios, efi; aarch64: efi) */
+    uint64_t accepts, refuses; /* bit per ViommuFactId: what libvirt itself said of it when asked */
+    uint64_t max_vcpus;        /* of the default machine; VIOMMU_UNSET_NUMBER: what such a version takes */
+} ViommuEmulator;
+
+/* What libvirt guards guests by. */
+typedef struct ViommuSecmodel {
+    char *model; /* "dac", "selinux", "apparmor", "none" */
+    char *
+        label; /* what a guest's QEMU has unless its XML says otherwise, of dac "+UID:+GID"; NULL: not said */
+} ViommuSecmodel;
+
+typedef struct ViommuHost {
+    ViommuVersion libvirt;
+    char *arch_name; /* the host's own; NULL: that of the first emulator */
+    GPtrArray *emulators;
+    int has_iommu;         /* flag: the host itself has IOMMU groups; says nothing of guests */
+    uint64_t memory_bytes; /* unset: not known */
+    int unprivileged;      /* flag: libvirt runs as an ordinary user, not as root; unset: as root */
+    uint64_t
+        locked_memory_bytes; /* the most that libvirt can let a guest lock; unset: no bound, or not known */
+    GPtrArray *secmodels;    /* of ViommuSecmodel; NULL: not known */
+    ViommuTopology topology; /* the hardware; not present: not known, as on a host that is far away */
+    ViommuSiteRecord site;   /* what its site allows to others than root; not present: not said */
+} ViommuHost;
+
+/** A host without facts, for a reader to fill. Owned. */
+ViommuHost *viommu_host_new(void);
+void viommu_host_free(ViommuHost *host);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuHost, viommu_host_free)
+/** Appends an emulator without facts to @host, which keeps it. Borrowed. */
+ViommuEmulator *viommu_host_add_emulator(ViommuHost *host);
+
+/** Reads a recorded host.  Fails: INVALID_REQUEST naming the key. */
+ViommuHost *viommu_host_from_variant(GVariant *tree, GError **error);
+/** The same tree back, as a floating a{sv}. */
+GVariant *viommu_host_to_variant(const ViommuHost *host);
+/** The same without the hardware, which is long and changes with every device and free page. */
+GVariant *viommu_host_software_to_variant(const ViommuHost *host);
+
+/** The emulator for @arch; NULL when there is none. Borrowed. */
+const ViommuEmulator *viommu_host_emulator(const ViommuHost *host, ViommuArch arch);
+/** What libvirt has of security model @model; NULL: nothing, or not known. Borrowed. */
+const ViommuSecmodel *viommu_host_secmodel(const ViommuHost *host, const char *model);
+/** Whether its guests are confined beyond their user's rights: apparmor or selinux. */
+bool viommu_host_confines(const ViommuHost *host);
+/** The group of a guest's QEMU unless its XML says otherwise; VIOMMU_UNSET_NUMBER: not known, as without model dac. */
+uint64_t viommu_host_qemu_group(const ViommuHost *host);
+/** Adds one; both texts are copied, @label may be NULL. */
+void viommu_host_add_secmodel(ViommuHost *host, const char *model, const char *label);
+/** The architecture of the host itself, or VIOMMU_UNSET when viommud knows no machine for it. */
+int viommu_host_arch(const ViommuHost *host);
+/** Whether @id holds for @emulator under @libvirt: by libvirt's own word where it was asked, else by the versions. */
+bool viommu_emulator_has(const ViommuEmulator *emulator, ViommuVersion libvirt, ViommuFactId id);
+/** Whether firmware of this kind can be had (defaults applied). */
+bool viommu_emulator_has_firmware(const ViommuEmulator *emulator, ViommuFirmware firmware);

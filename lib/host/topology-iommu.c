@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* topology-iommu: the host's physical IOMMUs as the kernel names them, their kinds and widths. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/host/topology-internal.h"
+
+/* VT-d 11.4.2, Capability Register: MGAW is the widest address a request may have, SAGAW the depths of page tables; both bound
+ * what can be translated, and each has been seen to be the lesser. */
+uint64_t viommu_iommu_width_intel(uint64_t cap)
+{
+    static const uint64_t depths[] = {30, 39, 48, 57, 64};
+    uint64_t gaw = ((cap >> 16) & 0x3f) + 1, depth = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(depths); i++)
+        if (cap >> 8 & (uint64_t)1 << i)
+            depth = depths[i];
+    /* Without page tables it only remaps interrupts. */
+    return depth == 0 ? VIOMMU_UNSET_NUMBER : MIN(gaw, depth);
+}
+
+static bool parse_hexadecimal(const char *text, uint64_t *ret_number)
+{
+    return g_ascii_string_to_unsigned(text, 16, 0, G_MAXUINT64, ret_number, NULL);
+}
+
+/* AMD 48882, MMIO 0030h: HATS, bits 11:10, is the depth of the host's page tables.  Kernels up to 5.10 print EFR alone, 5.11 to
+ * 6.6 EFR2:EFR, later ones EFR:EFR2; EFR has bits all over, EFR2 few and low ones. */
+uint64_t viommu_iommu_width_amd(const char *features)
+{
+    static const uint64_t widths[] = {48, 57, 64, VIOMMU_UNSET_NUMBER};
+    g_auto(GStrv) words = g_strsplit(features, ":", 3);
+    uint64_t efr = 0;
+
+    for (char **word = words; *word; word++) {
+        uint64_t number;
+
+        if (!parse_hexadecimal(*word, &number))
+            return VIOMMU_UNSET_NUMBER;
+        efr = MAX(efr, number);
+    }
+    /* The oldest units have no such register. */
+    return efr == 0 ? VIOMMU_UNSET_NUMBER : widths[efr >> 10 & 3];
+}
+
+static void read_intel(const ViommuRoot *root, ViommuHostIommu *iommu)
+{
+    g_autofree char *cap = viommu_root_text(root, "sys/class/iommu/%s/intel-iommu/cap", iommu->name);
+    uint64_t number;
+
+    iommu->kind = VIOMMU_IOMMU_KIND_INTEL;
+    if (cap && parse_hexadecimal(cap, &number))
+        iommu->width_bits = viommu_iommu_width_intel(number);
+}
+
+static void read_amd(const ViommuRoot *root, ViommuHostIommu *iommu)
+{
+    g_autofree char *features = viommu_root_text(root, "sys/class/iommu/%s/amd-iommu/features", iommu->name);
+
+    iommu->kind = VIOMMU_IOMMU_KIND_AMD;
+    if (features)
+        iommu->width_bits = viommu_iommu_width_amd(features);
+}
+
+static void read_iommu(const ViommuRoot *root, ViommuHostIommu *iommu)
+{
+    g_autofree char *driver = viommu_root_link(root, "sys/class/iommu/%s/device/driver", iommu->name);
+
+    if (viommu_root_exists(root, "sys/class/iommu/%s/intel-iommu", iommu->name))
+        read_intel(root, iommu);
+    else if (viommu_root_exists(root, "sys/class/iommu/%s/amd-iommu", iommu->name))
+        read_amd(root, iommu);
+    else if (g_str_has_prefix(iommu->name, "smmu3."))
+        iommu->kind = VIOMMU_IOMMU_KIND_SMMUV3;
+    else if (g_str_has_prefix(iommu->name, "smmu."))
+        iommu->kind = VIOMMU_IOMMU_KIND_SMMU;
+    else if (g_strcmp0(driver, "virtio_iommu") == 0)
+        iommu->kind = VIOMMU_IOMMU_KIND_VIRTIO;
+    else
+        iommu->kind = VIOMMU_IOMMU_KIND_OTHER;
+}
+
+/* dmar2 before dmar10. */
+static int compare_iommus(const void *a, const void *b)
+{
+    return strverscmp((*(ViommuHostIommu *const *)a)->name, (*(ViommuHostIommu *const *)b)->name);
+}
+
+void viommu_topology_read_iommus(const ViommuRoot *root, ViommuTopology *topology)
+{
+    g_auto(GStrv) names = viommu_root_list(root, "sys/class/iommu");
+
+    for (size_t i = 0; names && names[i] && i < VIOMMU_TOPOLOGY_IOMMUS_MAX; i++) {
+        ViommuHostIommu *iommu;
+
+        if (!viommu_fields_is_text(names[i]))
+            continue;
+        iommu = viommu_topology_add(&topology->iommus, &viommu_topology_iommu_fields);
+        iommu->name = g_strdup(names[i]);
+        read_iommu(root, iommu);
+    }
+    if (topology->iommus)
+        g_ptr_array_sort(topology->iommus, compare_iommus);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* topology-judge: has this host an IOMMU of its own?  Reads nothing: it weighs what the readers found. */
+#include <string.h>
+
+#include "lib/host/topology.h"
+
+static bool has_option(const ViommuTopology *topology, const char *option)
+{
+    return option && topology->kernel_options &&
+           g_strv_contains((const char *const *)topology->kernel_options, option);
+}
+
+/* What to do about a table that the kernel does nothing with; owned. */
+static char *remedy(const ViommuTopology *topology, const char *table)
+{
+    static const struct {
+        const char *table, *off; /* the option that switches it off; NULL: none does */
+        const char *rest;        /* when it was not */
+    } rows[] = {
+        {"DMAR", "intel_iommu=off", "boot with intel_iommu=on"},
+        {"IVRS", "amd_iommu=off", "the kernel's log says why after 'AMD-Vi'"},
+        {"IORT", NULL, "the kernel's log says why after 'arm-smmu'"},
+        {"VIOT", NULL, "load the module virtio_iommu"},
+    };
+
+    if (has_option(topology, "iommu=off"))
+        return g_strdup("its command line says 'iommu=off'");
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (g_str_equal(rows[i].table, table))
+            return has_option(topology, rows[i].off)
+                       ? g_strdup_printf("its command line says '%s'", rows[i].off)
+                       : g_strdup(rows[i].rest);
+    return g_strdup("the kernel's log may say why");
+}
+
+static const ViommuAcpiTable *find_table(const ViommuTopology *topology, ViommuTableState state)
+{
+    for (guint i = 0; topology->tables && i < topology->tables->len; i++) {
+        const ViommuAcpiTable *table = g_ptr_array_index(topology->tables, i);
+
+        if (table->state == (int)state)
+            return table;
+    }
+    return NULL;
+}
+
+static char *reason_used(const ViommuTopology *topology, unsigned n_devices)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    guint n = topology->iommus ? topology->iommus->len : 0;
+
+    for (guint i = 0; i < n && i < 4; i++)
+        g_string_append_printf(names, "%s%s", i ? ", " : "",
+                               ((const ViommuHostIommu *)g_ptr_array_index(topology->iommus, i))->name);
+    if (n > 4)
+        g_string_append_printf(names, " and %u more", n - 4);
+    return g_strdup_printf("the kernel has put %u PCI device%s into groups behind %s", n_devices,
+                           n_devices == 1 ? "" : "s", n ? names->str : "an IOMMU that it does not name");
+}
+
+static char *reason_idle(const ViommuTopology *topology, const ViommuAcpiTable *table)
+{
+    g_autofree char *what = remedy(topology, table->name);
+
+    return g_strdup_printf(
+        "the ACPI table %s describes %" G_GUINT64_FORMAT " IOMMU%s, but the kernel does not use %s: %s",
+        table->name, table->units, table->units == 1 ? "" : "s", table->units == 1 ? "it" : "them", what);
+}
+
+static char *reason_none(const ViommuTopology *topology)
+{
+    const ViommuAcpiTable *unread = find_table(topology, VIOMMU_TABLE_STATE_UNREAD);
+    const ViommuAcpiTable *broken = find_table(topology, VIOMMU_TABLE_STATE_BROKEN);
+
+    if (unread)
+        return g_strdup_printf("the kernel uses none; there is an ACPI table %s, which only root may read",
+                               unread->name);
+    if (broken)
+        return g_strdup_printf("the ACPI table %s describes no IOMMU: %s", broken->name,
+                               broken->problem ? broken->problem : "it is broken");
+    if (topology->acpi == 1)
+        return g_strdup(
+            "the firmware describes none (no DMAR, IVRS, IORT, VIOT): if the machine has one, switch on "
+            "VT-d, AMD-Vi or the SMMU in the set-up of the firmware");
+    return g_strdup("the kernel uses none, and there are no ACPI tables that could describe one");
+}
+
+ViommuIommuUse viommu_topology_judge(const ViommuTopology *topology, char **ret_reason)
+{
+    const ViommuAcpiTable *good = find_table(topology, VIOMMU_TABLE_STATE_GOOD);
+    unsigned n_devices = 0;
+
+    for (guint i = 0; topology->devices && i < topology->devices->len; i++) {
+        const ViommuPciDevice *device = g_ptr_array_index(topology->devices, i);
+
+        n_devices += device->group != VIOMMU_UNSET_NUMBER && !viommu_pci_device_is_bridge(device);
+    }
+    if (n_devices > 0) {
+        *ret_reason = reason_used(topology, n_devices);
+        return VIOMMU_IOMMU_USE_USED;
+    }
+    *ret_reason = good ? reason_idle(topology, good) : reason_none(topology);
+    return good ? VIOMMU_IOMMU_USE_IDLE : VIOMMU_IOMMU_USE_NONE;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* topology-pci: PCI devices with their drivers, groups and physical IOMMUs. */
+#include "lib/host/topology-internal.h"
+
+#define DEVICES "sys/bus/pci/devices"
+#define BRIDGE  0x06
+
+bool viommu_pci_device_is_bridge(const ViommuPciDevice *device)
+{
+    return device->class_code >> 16 == BRIDGE;
+}
+
+const char *viommu_pci_device_noun(const ViommuPciDevice *device)
+{
+    /* A class with a subclass before the class alone. */
+    static const struct {
+        uint64_t code, mask;
+        const char *noun;
+    } nouns[] = {
+        {0x010800, 0xffff00, "nvme"},     {0x010000, 0xff0000, "storage"},
+        {0x020000, 0xff0000, "network"},  {0x030000, 0xff0000, "display"},
+        {0x040300, 0xffff00, "audio"},    {0x040000, 0xff0000, "multimedia"},
+        {0x050000, 0xff0000, "memory"},   {0x060000, 0xff0000, "bridge"},
+        {0x070000, 0xff0000, "serial"},   {0x080000, 0xff0000, "system"},
+        {0x0c0300, 0xffff00, "usb"},      {0x0c0000, 0xff0000, "bus"},
+        {0x0d0000, 0xff0000, "wireless"}, {0x100000, 0xff0000, "encryption"},
+        {0x110000, 0xff0000, "signals"},  {0x120000, 0xff0000, "accelerator"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(nouns); i++)
+        if ((device->class_code & nouns[i].mask) == nouns[i].code)
+            return nouns[i].noun;
+    return "device";
+}
+
+/* Nothing else could be recorded, or said to anybody. */
+static char *take_text(char *text)
+{
+    if (text && !viommu_fields_is_text(text))
+        g_clear_pointer(&text, g_free);
+    return text;
+}
+
+static bool read_identity(const ViommuRoot *root, const char *address, ViommuPciDevice *device)
+{
+    const struct {
+        const char *file;
+        uint64_t *member, max;
+    } numbers[] = {
+        {"vendor", &device->vendor, 0xffff},
+        {"device", &device->device, 0xffff},
+        {"class", &device->class_code, 0xffffff},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
+        if (!viommu_root_number(root, numbers[i].member, DEVICES "/%s/%s", address, numbers[i].file) ||
+            *numbers[i].member > numbers[i].max)
+            return false;
+    device->address = g_strdup(address);
+    return true;
+}
+
+/* VFIO's no-IOMMU mode makes groups, too, that isolate nothing. */
+static void read_group(const ViommuRoot *root, ViommuPciDevice *device)
+{
+    g_autofree char *group = viommu_root_link(root, DEVICES "/%s/iommu_group", device->address);
+    g_autofree char *name = viommu_root_text(root, DEVICES "/%s/iommu_group/name", device->address);
+
+    if (!group || g_strcmp0(name, "vfio-noiommu") == 0)
+        return;
+    if (!g_ascii_string_to_unsigned(group, 10, 0, G_MAXINT32, &device->group, NULL))
+        device->group = VIOMMU_UNSET_NUMBER;
+}
+
+static void read_rest(const ViommuRoot *root, ViommuPciDevice *device)
+{
+    g_auto(GStrv) cdevs = viommu_root_list(root, DEVICES "/%s/vfio-dev", device->address);
+
+    g_autofree char *driver = viommu_root_link(root, DEVICES "/%s/driver", device->address);
+
+    /* One with no name that can be said is a driver all the same. */
+    if (driver)
+        device->driver = g_strdup(viommu_fields_is_text(driver) ? driver : "?");
+    device->iommu = take_text(viommu_root_link(root, DEVICES "/%s/iommu", device->address));
+    device->cdev = take_text(g_strdup(cdevs ? cdevs[0] : NULL));
+    /* A machine without nodes says -1, which is no number here. */
+    if (!viommu_root_number(root, &device->node, DEVICES "/%s/numa_node", device->address) ||
+        device->node > 1023)
+        device->node = VIOMMU_UNSET_NUMBER;
+    read_group(root, device);
+    if (device->group != VIOMMU_UNSET_NUMBER)
+        device->usable = viommu_root_usable(root, "dev/vfio/%" G_GUINT64_FORMAT, device->group);
+}
+
+/* Bridges alone in their groups matter to nobody, and every server has a hundred. */
+static void drop_lone_bridges(GPtrArray *devices)
+{
+    g_autoptr(GHashTable) endpoint_groups = g_hash_table_new(g_int64_hash, g_int64_equal);
+
+    for (guint i = 0; i < devices->len; i++) {
+        ViommuPciDevice *device = g_ptr_array_index(devices, i);
+
+        if (!viommu_pci_device_is_bridge(device) && device->group != VIOMMU_UNSET_NUMBER)
+            g_hash_table_add(endpoint_groups, &device->group);
+    }
+    for (guint i = devices->len; i > 0; i--) {
+        ViommuPciDevice *device = g_ptr_array_index(devices, i - 1);
+
+        if (!viommu_pci_device_is_bridge(device) || g_hash_table_contains(endpoint_groups, &device->group))
+            continue;
+        viommu_fields_clear(&viommu_topology_device_fields, device);
+        g_free(g_ptr_array_remove_index(devices, i - 1));
+    }
+}
+
+void viommu_topology_read_devices(const ViommuRoot *root, ViommuTopology *topology)
+{
+    g_auto(GStrv) addresses = viommu_root_list(root, DEVICES);
+
+    for (size_t i = 0; addresses && addresses[i] && i < VIOMMU_TOPOLOGY_DEVICES_MAX; i++) {
+        ViommuPciDevice found = {.vendor = 0}, *device;
+
+        if (!viommu_fields_is_text(addresses[i]) || !read_identity(root, addresses[i], &found))
+            continue;
+        device = viommu_topology_add(&topology->devices, &viommu_topology_device_fields);
+        device->address = found.address;
+        device->vendor = found.vendor;
+        device->device = found.device;
+        device->class_code = found.class_code;
+        read_rest(root, device);
+    }
+    if (topology->devices)
+        drop_lone_bridges(topology->devices);
+}

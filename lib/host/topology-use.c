@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* topology-use: what the host itself does with a PCI device: through what is below it in sysfs.  What cannot be seen is a use. */
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/host/topology-internal.h"
+#include "lib/host/topology-use.h"
+
+#define BLOCK   "sys/block"
+#define DEVICES "sys/bus/pci/devices"
+/* A mount table of a host with some ten thousand containers. */
+#define TABLE_MAX (16 * 1024 * 1024)
+/* dm on md on bcache on a partition, and some more. */
+#define DEPTH_MAX 8
+#define USES_MAX  16u
+
+/* Names of mounts and devices are somebody else's text. */
+static char *clean(const char *text)
+{
+    char *copy = g_strndup(text, 128);
+
+    for (char *c = copy; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    return copy;
+}
+
+void viommu_use_add(ViommuUses *uses, const char *path, const char *format, ...)
+{
+    g_auto(GStrv) parts = g_strsplit(path, "/", -1);
+    g_autofree char *text = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    for (char **part = parts; *part; part++) {
+        GPtrArray *list = g_hash_table_lookup(uses->by_address, *part);
+
+        if (list && list->len < USES_MAX && !g_ptr_array_find_with_equal_func(list, text, g_str_equal, NULL))
+            g_ptr_array_add(list, clean(text));
+    }
+}
+
+/* --- Block devices --- */
+
+/* "259:2" or "nvme0n1p2" -> where it is mounted. */
+static bool read_mounts(ViommuUses *uses)
+{
+    g_auto(GStrv) lines = viommu_root_lines(uses->root, "proc/1/mountinfo", TABLE_MAX);
+
+    for (char **line = lines; line && *line; line++) {
+        g_auto(GStrv) words = g_strsplit(*line, " ", -1);
+        guint n = g_strv_length(words), dash = 6;
+
+        while (dash < n && !g_str_equal(words[dash], "-"))
+            dash++;
+        if (dash + 2 >= n)
+            continue;
+        if (!g_hash_table_contains(uses->mounts, words[2]))
+            g_hash_table_insert(uses->mounts, g_strdup(words[2]), g_strdup(words[4]));
+        /* btrfs and overlays have numbers of their own. */
+        if (g_str_has_prefix(words[dash + 2], "/dev/"))
+            g_hash_table_insert(uses->mounts, g_path_get_basename(words[dash + 2]), g_strdup(words[4]));
+    }
+    return lines != NULL;
+}
+
+static void read_swaps(ViommuUses *uses)
+{
+    g_auto(GStrv) lines = viommu_root_lines(uses->root, "proc/swaps", TABLE_MAX);
+
+    uses->swaps_seen = lines != NULL;
+    for (char **line = lines; line && *line; line++) {
+        g_auto(GStrv) words = g_strsplit(*line, " ", 2);
+
+        if (words[0] && g_str_has_prefix(words[0], "/dev/"))
+            g_hash_table_add(uses->swaps, g_path_get_basename(words[0]));
+    }
+}
+
+/* Devices of a mounted btrfs beside the one that mountinfo names. */
+static void read_btrfs(ViommuUses *uses)
+{
+    g_auto(GStrv) ids = viommu_root_list(uses->root, "sys/fs/btrfs");
+
+    for (size_t i = 0; ids && ids[i]; i++) {
+        g_auto(GStrv) names = viommu_root_list(uses->root, "sys/fs/btrfs/%s/devices", ids[i]);
+
+        for (size_t j = 0; names && names[j]; j++)
+            g_hash_table_add(uses->btrfs, g_strdup(names[j]));
+    }
+}
+
+/* What udev found in it: "swap", "zfs_member"; NULL: udev has not looked. Owned. */
+static char *content_of(const ViommuUses *uses, const char *number)
+{
+    g_autofree char *path = g_strdup_printf("run/udev/data/b%s", number);
+    g_auto(GStrv) lines = viommu_root_lines(uses->root, path, TABLE_MAX);
+
+    for (char **line = lines; line && *line; line++)
+        if (g_str_has_prefix(*line, "E:ID_FS_TYPE="))
+            return g_strdup(strchr(*line, '=') + 1);
+    return lines ? g_strdup("") : NULL;
+}
+
+/* Mounted in whatever namespace: these file systems show themselves by their device. */
+static void use_file_system(ViommuUses *uses, const char *path, const char *name)
+{
+    static const char *const kinds[] = {"ext4", "xfs", "f2fs", "erofs"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if (viommu_root_exists(uses->root, "sys/fs/%s/%s", kinds[i], name))
+            viommu_use_add(uses, path, "%s is mounted somewhere (%s)", name, kinds[i]);
+}
+
+static void use_content(ViommuUses *uses, const char *path, const char *name, const char *number)
+{
+    g_autofree char *content = content_of(uses, number);
+
+    /* A service may see no /proc/swaps. */
+    if (!uses->swaps_seen && !content)
+        viommu_use_add(uses, path, "%s may hold swap, which cannot be seen from here", name);
+    else if (!uses->swaps_seen && g_str_equal(content, "swap"))
+        viommu_use_add(uses, path, "%s is made for swap", name);
+    /* ZFS tells sysfs of no holder. */
+    if (g_strcmp0(content, "zfs_member") == 0 && viommu_root_exists(uses->root, "sys/module/zfs"))
+        viommu_use_add(uses, path, "%s is of a ZFS pool", name);
+}
+
+static void use_holders(ViommuUses *uses, const char *path, const char *name, const char *directory,
+                        unsigned depth);
+
+/* @directory: of the disk or partition @name, in sysfs.  @path: where the hardware is. */
+static void use_block(ViommuUses *uses, const char *path, const char *name, const char *directory,
+                      unsigned depth)
+{
+    g_autofree char *number = viommu_root_text(uses->root, "%s/dev", directory);
+    const char *mount = number ? g_hash_table_lookup(uses->mounts, number) : NULL;
+
+    if (!mount)
+        mount = g_hash_table_lookup(uses->mounts, name);
+    if (mount)
+        viommu_use_add(uses, path, "%s is mounted at %s", name, mount);
+    else
+        use_file_system(uses, path, name);
+    if (!mount && !uses->mounts_seen)
+        viommu_use_add(uses, path, "%s may be mounted, which cannot be seen from here", name);
+    if (g_hash_table_contains(uses->btrfs, name))
+        viommu_use_add(uses, path, "%s is of a btrfs that is mounted", name);
+    if (g_hash_table_contains(uses->swaps, name))
+        viommu_use_add(uses, path, "%s holds swap", name);
+    use_content(uses, path, name, number ? number : "");
+    if (depth < DEPTH_MAX)
+        use_holders(uses, path, name, directory, depth);
+}
+
+static void use_holders(ViommuUses *uses, const char *path, const char *name, const char *directory,
+                        unsigned depth)
+{
+    g_auto(GStrv) holders = viommu_root_list(uses->root, "%s/holders", directory);
+
+    for (size_t i = 0; holders && holders[i]; i++) {
+        g_autofree char *above = g_strdup_printf(BLOCK "/%s", holders[i]);
+
+        viommu_use_add(uses, path, "%s is part of %s", name, holders[i]);
+        use_block(uses, path, holders[i], above, depth + 1);
+    }
+}
+
+static void use_disk(ViommuUses *uses, const char *path, const char *name)
+{
+    g_autofree char *directory = g_strdup_printf(BLOCK "/%s", name);
+    g_auto(GStrv) parts = viommu_root_list(uses->root, "%s", directory);
+
+    use_block(uses, path, name, directory, 0);
+    for (size_t i = 0; parts && parts[i]; i++) {
+        g_autofree char *part = g_strdup_printf("%s/%s", directory, parts[i]);
+
+        if (viommu_root_exists(uses->root, "%s/partition", part))
+            use_block(uses, path, parts[i], part, 0);
+    }
+}
+
+/* A disk with several paths is below none of its controllers. */
+static void use_multipath(ViommuUses *uses, const char *target, const char *disk)
+{
+    g_autofree char *directory = g_path_get_dirname(target);
+    g_autofree char *subsystem = g_path_get_basename(directory);
+    g_auto(GStrv) names = viommu_root_list(uses->root, "sys/class/nvme-subsystem/%s", subsystem);
+
+    for (size_t i = 0; names && names[i]; i++) {
+        g_autofree char *path = viommu_root_target(uses->root, "sys/class/nvme/%s", names[i]);
+
+        if (path)
+            use_disk(uses, path, disk);
+    }
+}
+
+static void use_unlisted(ViommuUses *uses)
+{
+    const GPtrArray *devices = uses->topology->devices;
+
+    for (guint i = 0; devices && i < devices->len; i++) {
+        const ViommuPciDevice *device = g_ptr_array_index(devices, i);
+
+        if (device->class_code >> 16 == 0x01 && device->driver)
+            viommu_use_add(uses, device->address, "this host has too many disks to look at them all");
+    }
+}
+
+static void use_disks(ViommuUses *uses)
+{
+    g_auto(GStrv) names = viommu_root_list(uses->root, BLOCK);
+
+    /* Names beyond the most that are listed are not seen. */
+    if (names && g_strv_length(names) >= VIOMMU_ROOT_LIST_MAX)
+        use_unlisted(uses);
+    uses->mounts_seen = read_mounts(uses);
+    read_swaps(uses);
+    read_btrfs(uses);
+    for (size_t i = 0; names && names[i]; i++) {
+        g_autofree char *target = viommu_root_target(uses->root, BLOCK "/%s", names[i]);
+
+        if (target && strstr(target, "/nvme-subsystem/"))
+            use_multipath(uses, target, names[i]);
+        else if (target)
+            use_disk(uses, target, names[i]);
+    }
+}
+
+/* --- Console, keyboards, security --- */
+
+/* Whatever of a class of devices is below a PCI device. */
+static void use_class(ViommuUses *uses, const char *class, const char *part, const char *words)
+{
+    g_autofree char *directory = g_strdup_printf("sys/class/%s", class);
+    g_auto(GStrv) names = viommu_root_list(uses->root, "%s", directory);
+
+    for (size_t i = 0; names && names[i]; i++) {
+        g_autofree char *target = viommu_root_target(uses->root, "%s/%s", directory, names[i]);
+
+        if (target && (!part || strstr(target, part)))
+            viommu_use_add(uses, target, "%s %s", names[i], words);
+    }
+}
+
+static void use_monitors(ViommuUses *uses)
+{
+    g_auto(GStrv) names = viommu_root_list(uses->root, "sys/class/drm");
+
+    for (size_t i = 0; names && names[i]; i++) {
+        g_autofree char *status = viommu_root_text(uses->root, "sys/class/drm/%s/status", names[i]);
+        g_autofree char *enabled = viommu_root_text(uses->root, "sys/class/drm/%s/enabled", names[i]);
+        g_autofree char *target = viommu_root_target(uses->root, "sys/class/drm/%s", names[i]);
+
+        if (target && (g_strcmp0(status, "connected") == 0 || g_strcmp0(enabled, "enabled") == 0))
+            viommu_use_add(uses, target, "%s has a monitor", names[i]);
+    }
+}
+
+static bool is_vfio(const ViommuPciDevice *device)
+{
+    return device->driver && strstr(device->driver, "vfio");
+}
+
+static void use_device(ViommuUses *uses, const ViommuPciDevice *device)
+{
+    g_auto(GStrv) entries = viommu_root_list(uses->root, DEVICES "/%s", device->address);
+    uint64_t boot_vga = 0;
+
+    if (viommu_root_number(uses->root, &boot_vga, DEVICES "/%s/boot_vga", device->address) && boot_vga == 1 &&
+        !is_vfio(device))
+        viommu_use_add(uses, device->address, "it is the display that the host started with");
+    if (device->class_code >> 8 == 0x0c07 && device->driver && !is_vfio(device))
+        viommu_use_add(uses, device->address, "it leads to the host's management controller (IPMI)");
+    for (size_t i = 0; entries && entries[i]; i++) {
+        g_autofree char *function = NULL, *driver = NULL;
+
+        if (!g_str_has_prefix(entries[i], "virtfn"))
+            continue;
+        function = viommu_root_link(uses->root, DEVICES "/%s/%s", device->address, entries[i]);
+        driver = function ? viommu_root_link(uses->root, DEVICES "/%s/driver", function) : NULL;
+        if (driver)
+            viommu_use_add(uses, device->address, "its virtual function %s is used by driver %s", function,
+                           driver);
+    }
+}
+
+/* --- All of it --- */
+
+static GHashTable *new_table(GDestroyNotify free_value)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_value);
+}
+
+static void take(ViommuPciDevice *device, GPtrArray *list)
+{
+    if (list->len == 0)
+        return;
+    device->uses = g_new0(char *, list->len + 1);
+    for (guint i = 0; i < list->len; i++)
+        device->uses[i] = g_strdup(g_ptr_array_index(list, i));
+}
+
+void viommu_topology_read_uses(const ViommuRoot *root, ViommuTopology *topology)
+{
+    ViommuUses uses = {.root = root,
+                       .topology = topology,
+                       .by_address = new_table((GDestroyNotify)g_ptr_array_unref),
+                       .mounts = new_table(g_free),
+                       .swaps = new_table(NULL),
+                       .btrfs = new_table(NULL)};
+    guint n = topology->devices ? topology->devices->len : 0;
+
+    for (guint i = 0; i < n; i++) {
+        const ViommuPciDevice *device = g_ptr_array_index(topology->devices, i);
+
+        /* What is below a bridge is its own affair. */
+        if (!viommu_pci_device_is_bridge(device))
+            g_hash_table_insert(uses.by_address, g_strdup(device->address),
+                                g_ptr_array_new_with_free_func(g_free));
+    }
+    use_disks(&uses);
+    viommu_use_networks(&uses);
+    use_monitors(&uses);
+    use_class(&uses, "graphics", NULL, "is a framebuffer of the host's console");
+    use_class(&uses, "input", "/usb", "is a keyboard or another input device of the host");
+    use_class(&uses, "tpm", NULL, "is the host's TPM");
+    for (guint i = 0; i < n; i++)
+        use_device(&uses, g_ptr_array_index(topology->devices, i));
+    for (guint i = 0; i < n; i++) {
+        ViommuPciDevice *device = g_ptr_array_index(topology->devices, i);
+        GPtrArray *list = g_hash_table_lookup(uses.by_address, device->address);
+
+        if (list)
+            take(device, list);
+    }
+    g_hash_table_unref(uses.by_address);
+    g_hash_table_unref(uses.mounts);
+    g_hash_table_unref(uses.swaps);
+    g_hash_table_unref(uses.btrfs);
+}

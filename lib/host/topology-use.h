@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* topology-use: the two readers of what the host does with its devices, and where they put it.  Only for lib/topology-use*.c. */
+#pragma once
+
+#include "lib/host/sysroot.h"
+#include "lib/host/topology.h"
+
+typedef struct ViommuUses {
+    const ViommuRoot *root;
+    const ViommuTopology *topology;
+    GHashTable *by_address;    /* address of an endpoint -> GPtrArray of texts */
+    GHashTable *mounts;        /* device number, or name -> mount point */
+    GHashTable *swaps, *btrfs; /* names */
+    bool mounts_seen, swaps_seen;
+} ViommuUses;
+
+/** Says of every endpoint that is a part of @path, a path of sysfs or an address alone, that it is used so. */
+void viommu_use_add(ViommuUses *uses, const char *path, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/** topology-use-net: what network ports are used for. */
+void viommu_use_networks(ViommuUses *uses);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* topology: the host's own hardware as far as assigning devices goes: PCI devices, their groups, their physical IOMMUs, what the
+ * firmware's tables say, memory by node.  Read below a root directory; part of a recorded host.  Knows no request. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/base/enum.h"
+#include "lib/base/fields.h"
+#include "lib/base/version.h"
+
+/* What translates the host's own devices, by the kernel's driver. */
+typedef enum ViommuIommuKind {
+    VIOMMU_IOMMU_KIND_INTEL,
+    VIOMMU_IOMMU_KIND_AMD,
+    VIOMMU_IOMMU_KIND_SMMUV3,
+    VIOMMU_IOMMU_KIND_SMMU,   /* version 1 or 2 */
+    VIOMMU_IOMMU_KIND_VIRTIO, /* the host is a guest itself */
+    VIOMMU_IOMMU_KIND_OTHER,
+    VIOMMU_IOMMU_KIND_LAST,
+} ViommuIommuKind;
+extern const ViommuEnum viommu_enum_iommu_kind;
+
+/* What a table of the firmware is worth. */
+typedef enum ViommuTableState {
+    VIOMMU_TABLE_STATE_GOOD,   /* it describes at least one IOMMU */
+    VIOMMU_TABLE_STATE_BROKEN, /* it is there and describes none; its problem says why */
+    VIOMMU_TABLE_STATE_UNREAD, /* it is there, but only root may read it */
+    VIOMMU_TABLE_STATE_LAST,
+} ViommuTableState;
+extern const ViommuEnum viommu_enum_table_state;
+
+/* What a recording holds at most; the rest of a larger machine is left out. */
+#define VIOMMU_TOPOLOGY_DEVICES_MAX 4096
+#define VIOMMU_TOPOLOGY_IOMMUS_MAX  256
+#define VIOMMU_TOPOLOGY_NODES_MAX   256
+
+/* Where nothing else is said, VIOMMU_UNSET_NUMBER or NULL: not known, or none. */
+
+/* One IOMMU of the host, as /sys/class/iommu names it. */
+typedef struct ViommuHostIommu {
+    char *name; /* "dmar0", "ivhd0", "smmu3.0x0000000009050000" */
+    int kind;   /* ViommuIommuKind */
+    uint64_t
+        width_bits; /* of the addresses that it translates; unset for every SMMU and virtio: their drivers tell nobody */
+} ViommuHostIommu;
+
+/* One PCI device: every endpoint, and each bridge that shares its group with one. */
+typedef struct ViommuPciDevice {
+    char *address; /* "0000:01:00.0" */
+    uint64_t vendor, device;
+    uint64_t class_code; /* 24 bits: base, sub, interface */
+    char *driver;        /* NULL: none is bound */
+    uint64_t node;       /* NUMA */
+    uint64_t group;      /* IOMMU group; never one of VFIO's no-IOMMU mode */
+    char *iommu;         /* ViommuHostIommu of this name */
+    int usable; /* flag: we may open its group's node in /dev/vfio; unset: there is none, as no VFIO driver is bound */
+    char **
+        uses; /* what the host itself does with it, its virtual functions or what is below them, in words; what cannot be seen is said there, too */
+    char *cdev; /* "vfio0": /dev/vfio/devices/vfio0, while a VFIO driver is bound and the kernel has it */
+} ViommuPciDevice;
+
+/* One of DMAR, IVRS, IORT, VIOT. */
+typedef struct ViommuAcpiTable {
+    char *name;
+    int state;      /* ViommuTableState */
+    uint64_t units; /* usable IOMMUs in it; unset: unread */
+    char *problem;  /* what is wrong with it, when it is broken */
+} ViommuAcpiTable;
+
+typedef struct ViommuHugePages {
+    uint64_t size_bytes, total, free;
+} ViommuHugePages;
+
+typedef struct ViommuNode {
+    uint64_t node;
+    uint64_t memory_bytes;
+    GPtrArray *huge_pages; /* of ViommuHugePages */
+} ViommuNode;
+
+typedef struct ViommuTopology {
+    bool present;
+    ViommuVersion kernel;  /* Linux's; 0: not known */
+    int acpi;              /* flag: the firmware has ACPI tables; unset: cannot be seen */
+    GPtrArray *tables;     /* of ViommuAcpiTable: those of the four that are there */
+    char **kernel_options; /* words of the kernel's command line that concern IOMMUs and VFIO */
+    GPtrArray *iommus;     /* of ViommuHostIommu, by name */
+    GPtrArray *devices;    /* of ViommuPciDevice, by address */
+    char **vfio_drivers;   /* modules of this kernel that are made for VFIO; NULL: cannot be seen */
+    GPtrArray *nodes;      /* of ViommuNode */
+    int vfio, iommufd;     /* flags: the kernel has it; unset: cannot be seen */
+    int iommufd_usable;    /* flag: we may open /dev/iommu; unset: there is none */
+} ViommuTopology;
+
+extern const ViommuFields viommu_topology_fields;
+
+/** Reads what is below the directory @root ("/": this machine) into @topology, which is cleared first.  What is missing or makes
+ *  no sense is unset.  Fails: NOT_FOUND, when @root cannot be opened. */
+bool viommu_topology_read(const char *root, ViommuTopology *topology, GError **error);
+
+/** Borrowed; NULL when there is none. */
+const ViommuHostIommu *viommu_topology_iommu(const ViommuTopology *topology, const char *name);
+const ViommuPciDevice *viommu_topology_device(const ViommuTopology *topology, const char *address);
+bool viommu_pci_device_is_bridge(const ViommuPciDevice *device);
+/** "network", "display", ...: the class for people; "device" when it has no name here. Static. */
+const char *viommu_pci_device_noun(const ViommuPciDevice *device);
+
+typedef enum ViommuIommuUse {
+    VIOMMU_IOMMU_USE_NONE, /* there is none, or its description is broken or cannot be read */
+    VIOMMU_IOMMU_USE_IDLE, /* the firmware describes one well, but the kernel does not use it */
+    VIOMMU_IOMMU_USE_USED, /* the kernel has put PCI devices into groups */
+    VIOMMU_IOMMU_USE_LAST,
+} ViommuIommuUse;
+
+/** Whether the host has an IOMMU of its own, and *ret_reason (owned): a sentence with what to do when it is not used. */
+ViommuIommuUse viommu_topology_judge(const ViommuTopology *topology, char **ret_reason);

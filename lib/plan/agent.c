@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* agent: whether the guest's agent gets its channel.  Does not know what it is asked. */
+#include "lib/facts/facts.h"
+#include "lib/plan/build.h"
+
+/* A guest may say at its agent's channel what it likes, asked or not, and libvirt's daemon reads it: it is everybody's. */
+static bool is_channel_allowed(const ViommuPlanBuild *build)
+{
+    const ViommuPlanInput *input = build->input;
+
+    switch (input->policy->agent) {
+    case VIOMMU_AGENT_YES:
+        return true;
+    case VIOMMU_AGENT_AUTO:
+        return !viommu_asker_is_bound(input->asker) ||
+               viommu_fact_holds(VIOMMU_FACT_AGENT_NESTING, input->host->libvirt, 0);
+    case VIOMMU_AGENT_NO:
+    case VIOMMU_AGENT_LAST:
+        break;
+    }
+    return !viommu_asker_is_bound(input->asker);
+}
+
+/* With what to do after it. */
+static char *why_no_channel(const ViommuPlanBuild *build)
+{
+    g_autofree char *least = viommu_version_format_short(viommu_fact(VIOMMU_FACT_AGENT_NESTING)->libvirt);
+    const char *advice = "the guest can run viommu's guest-report at its console instead";
+
+    if (build->input->policy->agent == VIOMMU_AGENT_NO)
+        return g_strdup_printf("the site says [verify] agent=no in viommud.conf; %s", advice);
+    return g_strdup_printf("before version %s libvirt's daemon can die of what a guest says at its agent's "
+                           "channel; %s, or root updates libvirt, or says [verify] agent=yes in viommud.conf",
+                           least, advice);
+}
+
+bool viommu_plan_settle_agent(ViommuPlanBuild *build, GError **error)
+{
+    const ViommuRequest *request = build->request;
+    bool asked = request->guest.agent == 1;
+    bool wanted = asked || (request->wait == VIOMMU_WAIT_VERIFIED && !request->boot.kernel.path &&
+                            request->guest.agent == VIOMMU_UNSET);
+    g_autofree char *why = NULL;
+
+    build->plan->agent = wanted && is_channel_allowed(build);
+    if (build->plan->agent || !wanted)
+        return true;
+    why = why_no_channel(build);
+    if (asked)
+        return viommu_plan_refuse_policy(build, "agent-policy", error, "guest.agent: %s", why);
+    viommu_plan_warn(build, "wait 'verified' cannot ask the guest's agent: %s", why);
+    return true;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* buses: whether the guest gets expander buses, NUMA cells and free root ports, and what is lost where it does not. */
+#include "lib/plan/numa.h"
+#include "lib/plan/build.h"
+
+static void note_expander(ViommuPlanBuild *build, const ViommuPcieExpander *expander)
+{
+    const ViommuPlan *plan = build->plan;
+    g_autoptr(GString) text = g_string_new(NULL);
+    const char *separator = "";
+
+    for (guint i = 0; i < plan->placement.devices->len; i++) {
+        const ViommuPlacedDevice *device = g_ptr_array_index(plan->placement.devices, i);
+
+        if (g_strcmp0(device->iommu, expander->iommu) != 0)
+            continue;
+        g_string_append_printf(text, "%s%s", separator, device->address);
+        separator = ", ";
+    }
+    if (expander->cell != VIOMMU_UNSET)
+        g_string_append_printf(text, "; near to the guest's NUMA cell %d", expander->cell);
+    viommu_plan_note(build,
+                     "what is behind the host's %s has a root complex of its own, the guest's bus 0x%x: %s",
+                     expander->iommu, expander->bus_number, text->str);
+}
+
+/* One IOMMU before the devices of several. */
+static void note_shared(ViommuPlanBuild *build)
+{
+    const ViommuPlan *plan = build->plan;
+    const char *model = viommu_model_to_string(plan->iommu.model);
+
+    viommu_plan_note(build,
+                     "one '%s' stands before the devices of %u IOMMUs of the host, as QEMU has one for %s: "
+                     "groups stay apart, but the guest sees one set of registers, all its invalidations go "
+                     "through one queue, and the narrowest of them gives the width%s",
+                     model, plan->placement.n_iommus,
+                     plan->arch == VIOMMU_ARCH_AARCH64 ? "this model" : "a machine of x86_64",
+                     plan->arch == VIOMMU_ARCH_AARCH64 ? "; accelerated 'smmuv3' would be one for each" : "");
+}
+
+/* What serves assigned devices at all is newer than expander buses (x86_64: libvirt 1.3.4, QEMU 2.6; aarch64: 8.0, 6.0) and, for
+ * smmuv3, than several of them (11.10, 10.2): so there is nothing to ask for here. */
+static void settle_expanders(ViommuPlanBuild *build)
+{
+    ViommuPlan *plan = build->plan;
+    bool several = plan->iommu.model != VIOMMU_MODEL_NONE && plan->placement.n_iommus > 1;
+    g_autofree char *lost = NULL;
+    ViommuNumaInput dividing = {&plan->placement, plan->vcpus, plan->memory_bytes, plan->page_size_bytes};
+
+    if (several && !plan->iommu.accelerated)
+        note_shared(build);
+    if (plan->iommu.accelerated || several)
+        viommu_pcie_expand(&plan->pcie, &plan->placement);
+    plan->cells = viommu_numa_divide(&dividing, &plan->pcie, &lost);
+    if (lost)
+        viommu_plan_warn(build, "%s", lost);
+    for (guint i = 0; i < plan->pcie.expanders->len; i++)
+        note_expander(build, viommu_pcie_expander(&plan->pcie, i));
+    if (plan->iommu.accelerated)
+        viommu_plan_note(
+            build, "each of them has an SMMU of its own, accelerated by the host's; the devices that QEMU "
+                   "emulates are on the first root complex, behind a plain one");
+    for (guint i = 0; i < plan->cells->len; i++) {
+        const ViommuNumaCell *cell = &g_array_index(plan->cells, ViommuNumaCell, i);
+
+        viommu_plan_note(build,
+                         "NUMA cell %u: vCPUs %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT
+                         " and %" G_GUINT64_FORMAT " MiB, from the host's node %" G_GUINT64_FORMAT
+                         " while it has so much",
+                         i, cell->first_vcpu, cell->first_vcpu + cell->vcpus - 1, cell->memory_bytes >> 20,
+                         cell->host_node);
+    }
+}
+
+/* What libvirt puts on a root port of pcie.0 each, by itself. */
+static unsigned count_placed_by_libvirt(const ViommuPlan *plan)
+{
+    unsigned n = plan->networks->len + 1; /* the entropy device */
+
+    for (guint i = 0; i < plan->disks->len; i++) {
+        const ViommuPlanDisk *disk = g_ptr_array_index(plan->disks, i);
+
+        n += disk->bus == VIOMMU_DISK_BUS_VIRTIO;
+    }
+    n += plan->scsi_controller;
+    for (guint i = 0; i < plan->placement.devices->len; i++)
+        n += ((const ViommuPlacedDevice *)g_ptr_array_index(plan->placement.devices, i))->guest_bus == 0;
+    return n;
+}
+
+/* libvirt fills the ports that are there before it makes others, so there have to be enough for all. */
+static void settle_free_ports(ViommuPlanBuild *build)
+{
+    ViommuPlan *plan = build->plan;
+    uint64_t wanted = build->request->hotplug_ports;
+
+    if (wanted == VIOMMU_UNSET_NUMBER || wanted == 0)
+        return;
+    if (plan->family == VIOMMU_FAMILY_I440FX) {
+        viommu_plan_note(build, "machine '%s' has no PCI Express: devices are plugged into its PCI slots",
+                         plan->machine);
+        return;
+    }
+    viommu_pcie_add_ports(&plan->pcie, count_placed_by_libvirt(plan) + (unsigned)wanted);
+    viommu_plan_note(build, "%" G_GUINT64_FORMAT " root port%s left free for devices that are plugged in",
+                     wanted, wanted == 1 ? " is" : "s are");
+}
+
+void viommu_plan_settle_pcie(ViommuPlanBuild *build)
+{
+    settle_expanders(build);
+    settle_free_ports(build);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* devices: disks, networks and their controllers, and which of them stand behind the IOMMU. */
+#include <stdio.h>
+
+#include "lib/plan/build.h"
+
+void viommu_plan_backing_free(ViommuPlanBacking *backing)
+{
+    g_free(backing->path);
+    g_free(backing);
+}
+
+static void plan_disk_free(void *data)
+{
+    ViommuPlanDisk *disk = data;
+
+    g_free(disk->path);
+    g_clear_pointer(&disk->backing, g_ptr_array_unref);
+    g_free(disk);
+}
+
+static void plan_network_free(void *data)
+{
+    ViommuPlanNetwork *network = data;
+
+    g_free(network->source);
+    g_free(network);
+}
+
+void viommu_plan_init_devices(ViommuPlan *plan)
+{
+    plan->disks = g_ptr_array_new_with_free_func(plan_disk_free);
+    plan->networks = g_ptr_array_new_with_free_func(plan_network_free);
+}
+
+/* libvirt: "readonly sata disks are not supported". */
+bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error)
+{
+    for (guint i = 0; build->request->disks && i < build->request->disks->len; i++) {
+        const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
+
+        if (disk->bus == VIOMMU_DISK_BUS_SATA && disk->read_only == 1)
+            return viommu_plan_refuse(
+                build, "disk", error,
+                "disks[%u].read-only is not possible with bus 'sata'; use 'virtio' or 'scsi'", i);
+    }
+    return true;
+}
+
+/* virtio disks and SCSI disks number apart, as the guest does; SATA and SCSI share the letters of sd. */
+static void settle_disks(ViommuPlanBuild *build)
+{
+    ViommuPlan *plan = build->plan;
+    char letters[2] = {'a', 'a'};
+
+    for (guint i = 0; build->request->disks && i < build->request->disks->len; i++) {
+        const ViommuRequestDisk *asked = g_ptr_array_index(build->request->disks, i);
+        ViommuPlanDisk *disk = g_new0(ViommuPlanDisk, 1);
+        bool is_virtio;
+
+        disk->format = (ViommuDiskFormat)asked->format;
+        disk->bus = asked->bus == VIOMMU_UNSET ? VIOMMU_DISK_BUS_VIRTIO : (ViommuDiskBus)asked->bus;
+        disk->read_only = asked->read_only == 1;
+        is_virtio = disk->bus == VIOMMU_DISK_BUS_VIRTIO;
+        disk->translated = plan->iommu.translate && is_virtio;
+        snprintf(disk->target, sizeof(disk->target), "%cd%c", is_virtio ? 'v' : 's', letters[is_virtio]++);
+        viommu_plan_settle_file(build, i, disk);
+        plan->scsi_controller = plan->scsi_controller || disk->bus == VIOMMU_DISK_BUS_SCSI;
+        g_ptr_array_add(plan->disks, disk);
+    }
+}
+
+void viommu_plan_settle_devices(ViommuPlanBuild *build)
+{
+    ViommuPlan *plan = build->plan;
+
+    settle_disks(build);
+    for (guint i = 0; build->request->networks && i < build->request->networks->len; i++) {
+        const ViommuRequestNetwork *asked = g_ptr_array_index(build->request->networks, i);
+        ViommuPlanNetwork *network = g_new0(ViommuPlanNetwork, 1);
+
+        network->type = (ViommuNetworkType)asked->type;
+        network->source = g_strdup(asked->source);
+        network->model =
+            asked->model == VIOMMU_UNSET ? VIOMMU_NETWORK_MODEL_VIRTIO : (ViommuNetworkModel)asked->model;
+        network->translated = plan->iommu.translate && network->model == VIOMMU_NETWORK_MODEL_VIRTIO;
+        g_ptr_array_add(plan->networks, network);
+    }
+    plan->translate_controllers = plan->iommu.translate;
+    if (plan->iommu.translate)
+        viommu_plan_note(build, "the DMA of every virtio device that can goes through the IOMMU");
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* files: how libvirt gets each disk, and whose rights QEMU has.
+ *
+ * libvirt is root and gives what its XML names by path to QEMU's user, by owner and by label, and not always back.  So on the system's
+ * bus a file is an open one wherever that can be, and what goes by path says that it is to be left as it is; QEMU, which opens that,
+ * has the rights of who asked. */
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "lib/facts/facts.h"
+#include "lib/plan/build.h"
+
+/* A name that nothing has: of an open file nobody needs another. */
+#define OPEN_FILES "/var/lib/viommu/open"
+/* AppArmor's rules take these for patterns. */
+#define PATTERNS "*?[]{}^\"\\"
+
+static const char *const labelling[] = {"dac", "selinux"};
+G_STATIC_ASSERT(G_N_ELEMENTS(labelling) < G_N_ELEMENTS(((ViommuPlan *)NULL)->kept_models));
+
+static const ViommuHandover *disk_handover(const ViommuPlanBuild *build, guint i)
+{
+    return build->input->handovers ? g_ptr_array_index(build->input->handovers->disks, i) : NULL;
+}
+
+/* A dry run does not know who would ask; where libvirt changes owners, it shows what everybody's request becomes. */
+static bool is_guarded(const ViommuPlanInput *input)
+{
+    if (!input->asker)
+        return viommu_host_secmodel(input->host, "dac") != NULL;
+    return input->asker->kind != VIOMMU_ASKER_OWN && !input->is_remote;
+}
+
+static bool is_member(const ViommuPlanInput *input)
+{
+    return is_guarded(input) && viommu_asker_is_bound(input->asker);
+}
+
+static bool refuse_closed(ViommuPlanBuild *build, guint i, GError **error)
+{
+    const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
+    g_autofree char *libvirt = viommu_version_format(build->input->host->libvirt);
+
+    return viommu_plan_refuse(
+        build, "disk", error,
+        "disks[%u].path '%s' would have to be given to libvirt as an open file, as others than root can "
+        "put another file in its place; that needs libvirt 9.0.0, and this is %s; move the image into a "
+        "directory that only root can write to, such as /var/lib/libvirt/images",
+        i, disk->file.path, libvirt);
+}
+
+/* By path, libvirt must at least leave it as it is. */
+static bool check_by_path(ViommuPlanBuild *build, guint i, GError **error)
+{
+    const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
+    ViommuVersion version = build->input->host->libvirt;
+    g_autofree char *libvirt = NULL;
+
+    if (!is_guarded(build->input) || viommu_fact_holds(VIOMMU_FACT_KEPT_SOURCE, version, 0))
+        return true;
+    libvirt = viommu_version_format(version);
+    return viommu_plan_refuse(build, "disk", error,
+                              "disks[%u].path '%s': libvirt %s would give it, or a file that it is based on, "
+                              "to QEMU's user, and not "
+                              "back; upgrade libvirt to 9.0.0, which takes open files",
+                              i, disk->file.path, libvirt);
+}
+
+static bool check_name(ViommuPlanBuild *build, guint i, const ViommuHandover *handover, GError **error)
+{
+    const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
+
+    if (!is_guarded(build->input) || !viommu_host_secmodel(build->input->host, "apparmor"))
+        return true;
+    if (handover->is_nameless)
+        return viommu_plan_refuse(
+            build, "disk", error,
+            "disks[%u].path '%s' was deleted; AppArmor, which confines guests here, knows "
+            "files by their names; give a file that is still there",
+            i, disk->file.path);
+    if (strpbrk(handover->path, PATTERNS))
+        return viommu_plan_refuse(
+            build, "disk", error,
+            "disks[%u].path '%s' has one of %s in its name, which AppArmor's rules take for "
+            "patterns; rename it",
+            i, disk->file.path, PATTERNS);
+    return true;
+}
+
+/* A user's own libvirt has that user's rights, and one without security models (its test driver) labels nothing. */
+bool viommu_plan_takes_open(const ViommuPlanInput *input, const ViommuHandover *handover)
+{
+    bool labels = is_guarded(input) && input->host->secmodels;
+
+    if (!handover->is_open || (handover->is_fixed && !labels))
+        return false;
+    return viommu_fact_holds(VIOMMU_FACT_OPEN_DISK, input->host->libvirt, 0);
+}
+
+/* An image's header can name another file at any moment; so QEMU must not have more rights than who can write there. */
+static bool check_rights(ViommuPlanBuild *build, guint i, GError **error)
+{
+    const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
+    const ViommuPlanInput *input = build->input;
+
+    if (!is_member(input) || !input->host->secmodels || disk->format != VIOMMU_DISK_FORMAT_QCOW2 ||
+        viommu_host_qemu_group(input->host) != VIOMMU_UNSET_NUMBER)
+        return true;
+    return viommu_plan_refuse(
+        build, "disk", error,
+        "disks[%u].format 'qcow2': libvirt does not run QEMU with the rights of user %u, as it "
+        "has no security model 'dac' with a label of ordinary guests; use a raw image, or "
+        "libvirt's system daemon as root",
+        i, input->asker->uid);
+}
+
+static bool check_disk(ViommuPlanBuild *build, guint i, GError **error)
+{
+    const ViommuHandover *handover = disk_handover(build, i);
+    bool open;
+
+    if (!handover)
+        return true;
+    open = viommu_plan_takes_open(build->input, handover);
+    if (!open && !handover->is_fixed)
+        return refuse_closed(build, i, error);
+    if (!check_rights(build, i, error))
+        return false;
+    if (open && (!handover->backing || handover->backing->len == 0))
+        return check_name(build, i, handover, error);
+    return check_by_path(build, i, error) && (!open || check_name(build, i, handover, error));
+}
+
+static bool check_confinement(ViommuPlanBuild *build, GError **error)
+{
+    const ViommuHost *host = build->input->host;
+    ViommuConfinement wanted = build->input->policy->confinement;
+
+    if (!is_guarded(build->input) || viommu_host_confines(host))
+        return true;
+    if (wanted == VIOMMU_CONFINEMENT_REQUIRED)
+        return viommu_plan_refuse_policy(
+            build, "confinement", error,
+            "libvirt names neither apparmor nor selinux among its security models, and "
+            "[guests] confinement is "
+            "'required'; set up one of them for libvirt, or set it to 'warn'");
+    if (wanted == VIOMMU_CONFINEMENT_WARN && host->secmodels)
+        viommu_plan_warn(build,
+                         "neither AppArmor nor SELinux confines this guest's QEMU: who breaks out of it has "
+                         "the rights of its user ([guests] confinement)");
+    return true;
+}
+
+/* On another host nobody can tell here what a path means, nor who may what, and libvirt there is root. */
+static bool check_unseen(ViommuPlanBuild *build, GError **error)
+{
+    if (!build->input->is_remote || !viommu_asker_is_bound(build->input->asker) ||
+        (!build->request->boot.kernel.path && !build->request->disks))
+        return true;
+    return viommu_plan_refuse_policy(
+        build, "disk", error,
+        "libvirt is on another host, whose files viommud cannot judge, so only root may "
+        "name any; launch the machine by a viommud on that host");
+}
+
+bool viommu_plan_check_files(ViommuPlanBuild *build, GError **error)
+{
+    if (!check_unseen(build, error))
+        return false;
+    for (guint i = 0; build->request->disks && i < build->request->disks->len; i++)
+        if (!check_disk(build, i, error))
+            return false;
+    return check_confinement(build, error);
+}
+
+void viommu_plan_settle_rights(ViommuPlanBuild *build)
+{
+    const ViommuPlanInput *input = build->input;
+    ViommuPlan *plan = build->plan;
+    uint64_t group = viommu_host_qemu_group(input->host);
+    size_t n = 0;
+
+    plan->group = VIOMMU_UNSET_NUMBER;
+    if (!is_guarded(input))
+        return;
+    plan->group = group;
+    for (size_t i = 0; i < G_N_ELEMENTS(labelling); i++)
+        if (viommu_host_secmodel(input->host, labelling[i]))
+            plan->kept_models[n++] = labelling[i];
+    if (is_member(input) && group != VIOMMU_UNSET_NUMBER)
+        plan->label = g_strdup_printf("+%u:+%" G_GUINT64_FORMAT, input->asker->uid, group);
+}
+
+static GPtrArray *settle_backing(const ViommuPlanBuild *build, const ViommuHandover *handover,
+                                 const char *target)
+{
+    GPtrArray *backing;
+
+    if (!handover || !handover->backing)
+        return NULL;
+    backing = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_plan_backing_free);
+    for (guint i = 0; i < handover->backing->len; i++) {
+        const ViommuHandoverBacking *asked = g_ptr_array_index(handover->backing, i);
+        ViommuPlanBacking *one = g_new0(ViommuPlanBacking, 1);
+
+        one->path = g_strdup(asked->path);
+        one->format = asked->format;
+        one->is_open = asked->is_open && is_guarded(build->input) && build->input->host->secmodels &&
+                       viommu_fact_holds(VIOMMU_FACT_OPEN_DISK, build->input->host->libvirt, 0);
+        g_snprintf(one->group, sizeof(one->group), "%s.%u", target, i + 1);
+        g_ptr_array_add(backing, one);
+    }
+    return backing;
+}
+
+void viommu_plan_settle_file(const ViommuPlanBuild *build, guint i, ViommuPlanDisk *disk)
+{
+    const ViommuRequestDisk *asked = g_ptr_array_index(build->request->disks, i);
+    const ViommuHandover *handover = disk_handover(build, i);
+    bool ours;
+
+    disk->is_open = handover && viommu_plan_takes_open(build->input, handover);
+    disk->is_block = handover && handover->is_block;
+    /* What root itself has written to may be QEMU's meanwhile; libvirt gives it back. */
+    disk->is_kept = disk->is_open || !build->input->asker || is_member(build->input) ||
+                    (disk->read_only && !disk->is_block);
+    ours = disk->is_open && is_guarded(build->input) && !viommu_host_secmodel(build->input->host, "apparmor");
+    disk->path = ours ? g_strdup_printf(OPEN_FILES "/%s.%s", build->plan->uuid, disk->target)
+                      : g_strdup(handover ? handover->path : asked->file.path);
+    disk->backing = settle_backing(build, handover, disk->target);
+}

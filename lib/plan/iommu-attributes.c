@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/plan/iommu-attributes.h"
+
+#include "lib/facts/facts.h"
+#include "lib/plan/iommu-rules.h"
+#include "lib/base/quantity.h"
+
+#define NOWHERE (-1)
+
+/* Switches of the <driver> element: which models have them since when, and what their absence means. */
+typedef struct Switch {
+    const char *key;
+    size_t asked, given; /* offsets in ViommuRequestIommu and ViommuIommuAttributes */
+    int absent;
+    int facts[VIOMMU_MODEL_LAST]; /* ViommuFactId, by model */
+} Switch;
+
+#define SWITCH(key, member, absent, intel, amd)                                                             \
+    {                                                                                                       \
+        key, offsetof(ViommuRequestIommu, member), offsetof(ViommuIommuAttributes, member), absent,         \
+        {                                                                                                   \
+            [VIOMMU_MODEL_INTEL] = intel, [VIOMMU_MODEL_SMMUV3] = NOWHERE, [VIOMMU_MODEL_VIRTIO] = NOWHERE, \
+            [VIOMMU_MODEL_AMD] = amd                                                                        \
+        }                                                                                                   \
+    }
+
+static const Switch switches[] = {
+    SWITCH("intremap", intremap, 0, VIOMMU_FACT_INTEL_INTREMAP, VIOMMU_FACT_AMD_INTREMAP),
+    SWITCH("eim", eim, 0, VIOMMU_FACT_INTEL_EIM, NOWHERE),
+    SWITCH("caching-mode", caching_mode, 0, VIOMMU_FACT_INTEL_CACHING_MODE, NOWHERE),
+    SWITCH("iotlb", iotlb, 0, VIOMMU_FACT_INTEL_IOTLB, VIOMMU_FACT_AMD_IOTLB),
+    SWITCH("dma-translation", dma_translation, 1, VIOMMU_FACT_INTEL_DMA_TRANSLATION, NOWHERE),
+};
+
+static const int aw_bits_facts[VIOMMU_MODEL_LAST] = {VIOMMU_FACT_INTEL_AW_BITS, NOWHERE,
+                                                     VIOMMU_FACT_VIRTIO_AW_BITS, NOWHERE};
+static const int granule_facts[VIOMMU_MODEL_LAST] = {NOWHERE, NOWHERE, VIOMMU_FACT_VIRTIO_GRANULE, NOWHERE};
+
+static bool available(const ViommuIommuInput *input, int fact)
+{
+    return fact != NOWHERE && viommu_emulator_has(input->emulator, input->libvirt, (ViommuFactId)fact);
+}
+
+static int asked_switch(const ViommuIommuInput *input, const Switch *row)
+{
+    return *(const int *)((const char *)&input->request->iommu + row->asked);
+}
+
+static void judge_one(const ViommuIommuInput *input, ViommuModel model, const char *key, int fact,
+                      ViommuCandidate *candidate)
+{
+    const char *name = viommu_model_to_string(model);
+
+    if (available(input, fact))
+        return;
+    candidate->verdict = VIOMMU_VERDICT_REFUSED;
+    if (fact == NOWHERE) {
+        g_ptr_array_add(candidate->reasons,
+                        viommu_reason_new(model, "attribute", "'%s' has no attribute %s", name, key));
+    } else {
+        const ViommuFact *row = viommu_fact((ViommuFactId)fact);
+        g_autofree char *libvirt = viommu_version_format_short(row->libvirt);
+        g_autofree char *qemu = viommu_version_format_short(row->qemu);
+        g_autofree char *has_libvirt = viommu_version_format(input->libvirt);
+        g_autofree char *has_qemu = viommu_version_format(input->emulator->qemu);
+
+        g_ptr_array_add(
+            candidate->reasons,
+            viommu_reason_new(model, "attribute",
+                              "%s of '%s' needs libvirt %s and QEMU %s, but this host has %s and %s", key,
+                              name, libvirt, qemu, has_libvirt, has_qemu));
+    }
+}
+
+void viommu_iommu_attributes_judge(const ViommuIommuInput *input, ViommuModel model,
+                                   ViommuCandidate *candidate)
+{
+    const ViommuRequestIommu *asked = &input->request->iommu;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(switches); i++) {
+        int value = asked_switch(input, &switches[i]);
+
+        if (value != VIOMMU_UNSET && value != switches[i].absent)
+            judge_one(input, model, switches[i].key, switches[i].facts[model], candidate);
+    }
+    if (asked->aw_bits != VIOMMU_UNSET_NUMBER) {
+        judge_one(input, model, "aw-bits", aw_bits_facts[model], candidate);
+        /* QEMU: "Supported values for aw-bits are: 39, 48", in every release. */
+        if (model == VIOMMU_MODEL_INTEL && asked->aw_bits != VIOMMU_INTEL_NARROW_BITS &&
+            asked->aw_bits != VIOMMU_INTEL_WIDE_BITS) {
+            candidate->verdict = VIOMMU_VERDICT_REFUSED;
+            g_ptr_array_add(candidate->reasons,
+                            viommu_reason_new(model, "attribute",
+                                              "iommu.aw-bits of 'intel' is 39 or 48, but %" G_GUINT64_FORMAT
+                                              " was asked for",
+                                              asked->aw_bits));
+        }
+    }
+    if (asked->granule)
+        judge_one(input, model, "granule", granule_facts[model], candidate);
+}
+
+/* A virtual machine manager that knows nothing of interrupt remapping leaves it off; a guest then trusts every device with
+ * every interrupt vector.  So it is on wherever it can be, with EIM as bare metal has it; under TCG EIM only for need. */
+static void default_interrupts(const ViommuIommuInput *input, ViommuModel model, ViommuIommuAttributes *given)
+{
+    bool kvm = input->accelerator == VIOMMU_ACCELERATOR_KVM;
+    ViommuFactId eim = kvm ? VIOMMU_FACT_INTEL_EIM : VIOMMU_FACT_INTEL_EIM_TCG;
+
+    if (model != VIOMMU_MODEL_INTEL && model != VIOMMU_MODEL_AMD)
+        return;
+    if (given->intremap == VIOMMU_UNSET && available(input, switches[0].facts[model]))
+        given->intremap = 1;
+    if (model == VIOMMU_MODEL_INTEL && given->eim == VIOMMU_UNSET && given->intremap == 1 &&
+        (kvm || viommu_iommu_many_vcpus(input)) && available(input, (int)eim))
+        given->eim = 1;
+    if (model == VIOMMU_MODEL_AMD && viommu_iommu_many_vcpus(input) &&
+        available(input, VIOMMU_FACT_AMD_XTSUP))
+        given->xtsup = 1;
+}
+
+/* No wider than what translates for the assigned devices; nobody has less than 39. */
+static uint64_t intel_bits(const ViommuIommuInput *input)
+{
+    if (!viommu_iommu_has_hostdevs(input) || (input->placement->width_bits != VIOMMU_UNSET_NUMBER &&
+                                              input->placement->width_bits >= VIOMMU_INTEL_WIDE_BITS))
+        return VIOMMU_INTEL_WIDE_BITS;
+    return VIOMMU_INTEL_NARROW_BITS;
+}
+
+void viommu_iommu_attributes_choose(const ViommuIommuInput *input, ViommuModel model,
+                                    ViommuIommuAttributes *ret_attributes)
+{
+    const ViommuRequestIommu *asked = &input->request->iommu;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(switches); i++)
+        if (available(input, switches[i].facts[model]))
+            *(int *)((char *)ret_attributes + switches[i].given) = asked_switch(input, &switches[i]);
+    default_interrupts(input, model, ret_attributes);
+
+    if (model == VIOMMU_MODEL_INTEL && viommu_iommu_has_hostdevs(input))
+        ret_attributes->caching_mode = 1;
+
+    /* QEMU's own default of intel's width changed between releases and machine types: always say it. */
+    if (available(input, aw_bits_facts[model])) {
+        ret_attributes->aw_bits = asked->aw_bits;
+        if (model == VIOMMU_MODEL_INTEL && asked->aw_bits == VIOMMU_UNSET_NUMBER)
+            ret_attributes->aw_bits = intel_bits(input);
+    }
+    if (asked->granule && available(input, granule_facts[model])) {
+        if (g_str_equal(asked->granule, "host"))
+            ret_attributes->granule = g_strdup(asked->granule);
+        else
+            viommu_quantity_parse(asked->granule, &ret_attributes->granule_bytes, NULL);
+    }
+}

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/plan/iommu-rules.h"
+
+#include "lib/facts/facts.h"
+#include "lib/guest/guest.h"
+#include "lib/plan/iommu-attributes.h"
+
+/* Where each model lives (FACTS 1.1). */
+static const struct {
+    int arch; /* ViommuArch; VIOMMU_UNSET: both */
+    ViommuFactId fact[VIOMMU_ARCH_LAST];
+} homes[VIOMMU_MODEL_LAST] = {
+    [VIOMMU_MODEL_INTEL] = {VIOMMU_ARCH_X86_64, {VIOMMU_FACT_INTEL, VIOMMU_FACT_INTEL}},
+    [VIOMMU_MODEL_SMMUV3] = {VIOMMU_ARCH_AARCH64, {VIOMMU_FACT_SMMUV3, VIOMMU_FACT_SMMUV3}},
+    [VIOMMU_MODEL_VIRTIO] = {VIOMMU_UNSET, {VIOMMU_FACT_VIRTIO_X86_64, VIOMMU_FACT_VIRTIO_AARCH64}},
+    [VIOMMU_MODEL_AMD] = {VIOMMU_ARCH_X86_64, {VIOMMU_FACT_AMD, VIOMMU_FACT_AMD}},
+};
+
+#define refuse(candidate, model, rule, ...)                                                 \
+    do {                                                                                    \
+        (candidate)->verdict = VIOMMU_VERDICT_REFUSED;                                      \
+        g_ptr_array_add((candidate)->reasons, viommu_reason_new(model, rule, __VA_ARGS__)); \
+    } while (0)
+
+static bool at_home(const ViommuIommuInput *input, ViommuModel model)
+{
+    return homes[model].arch == VIOMMU_UNSET || homes[model].arch == (int)input->arch;
+}
+
+bool viommu_iommu_many_vcpus(const ViommuIommuInput *input)
+{
+    return input->arch == VIOMMU_ARCH_X86_64 && input->vcpus > VIOMMU_X86_PLAIN_VCPUS;
+}
+
+bool viommu_iommu_has_hostdevs(const ViommuIommuInput *input)
+{
+    return input->placement && input->placement->devices->len > 0;
+}
+
+static void judge_arch(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    if (!at_home(input, model))
+        refuse(candidate, model, "arch", "'%s' exists only on %s, but arch is '%s'",
+               viommu_model_to_string(model), viommu_arch_to_string((ViommuArch)homes[model].arch),
+               viommu_arch_to_string(input->arch));
+}
+
+static void judge_machine(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    ViommuFamily needed = input->arch == VIOMMU_ARCH_X86_64 ? VIOMMU_FAMILY_Q35 : VIOMMU_FAMILY_VIRT;
+
+    if (at_home(input, model) && input->family != needed)
+        refuse(candidate, model, "machine", "'%s' needs machine '%s', but machine is of the family '%s'",
+               viommu_model_to_string(model), viommu_enum_to_string(&viommu_enum_family, (int)needed),
+               viommu_enum_to_string(&viommu_enum_family, (int)input->family));
+}
+
+/* What libvirt itself says of this emulator stands above the table. */
+static bool asked_libvirt(const ViommuIommuInput *input, ViommuModel model)
+{
+    return (input->emulator->accepts | input->emulator->refuses) & VIOMMU_BIT(homes[model].fact[input->arch]);
+}
+
+static void judge_libvirt(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    const ViommuFact *fact = viommu_fact(homes[model].fact[input->arch]);
+
+    if (!asked_libvirt(input, model) && input->libvirt < fact->libvirt) {
+        g_autofree char *needs = viommu_version_format_short(fact->libvirt);
+        g_autofree char *has = viommu_version_format(input->libvirt);
+
+        refuse(candidate, model, "libvirt-version", "'%s' needs libvirt %s or newer, but this host has %s",
+               viommu_model_to_string(model), needs, has);
+    }
+}
+
+static void judge_qemu(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    const ViommuFact *fact = viommu_fact(homes[model].fact[input->arch]);
+
+    if (!asked_libvirt(input, model) && input->emulator->qemu < fact->qemu) {
+        g_autofree char *needs = viommu_version_format_short(fact->qemu);
+        g_autofree char *has = viommu_version_format(input->emulator->qemu);
+
+        refuse(candidate, model, "qemu-version", "'%s' needs QEMU %s or newer for %s, but this host has %s",
+               viommu_model_to_string(model), needs, viommu_arch_to_string(input->arch), has);
+    }
+}
+
+/* Says what the versions would have said, for that tells what to install. */
+static void judge_observation(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    const ViommuFact *fact = viommu_fact(homes[model].fact[input->arch]);
+    g_autofree char *libvirt = NULL, *qemu = NULL;
+
+    if (!at_home(input, model) || !asked_libvirt(input, model) ||
+        viommu_emulator_has(input->emulator, input->libvirt, homes[model].fact[input->arch]))
+        return;
+    libvirt = viommu_version_format_short(fact->libvirt);
+    qemu = viommu_version_format_short(fact->qemu);
+    refuse(candidate, model, "libvirt-says",
+           "libvirt says that it cannot give this QEMU an IOMMU of model '%s'; it is known to with libvirt "
+           "%s and QEMU %s "
+           "or newer, unless they were built without it",
+           viommu_model_to_string(model), libvirt, qemu);
+}
+
+/* EIM: who takes it (FACTS 6.2). */
+static void judge_accelerator(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    bool wanted = input->request->iommu.eim == 1;
+    g_autofree char *has = NULL;
+
+    if (model != VIOMMU_MODEL_INTEL || !at_home(input, model) ||
+        input->accelerator != VIOMMU_ACCELERATOR_TCG || (!wanted && !viommu_iommu_many_vcpus(input)) ||
+        viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_EIM_TCG))
+        return;
+    has = viommu_version_format(input->emulator->qemu);
+    refuse(
+        candidate, model, "accelerator",
+        "%s EIM, which QEMU %s takes only under KVM; the accelerator is 'tcg' (QEMU 9.0 takes it there too)",
+        wanted ? "iommu.eim asks for" : "more than 255 vCPUs need", has);
+}
+
+static void judge_vcpus(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    const ViommuRequestIommu *asked = &input->request->iommu;
+
+    if (!at_home(input, model) || !viommu_iommu_many_vcpus(input))
+        return;
+    if (model == VIOMMU_MODEL_VIRTIO)
+        refuse(candidate, model, "vcpus",
+               "'virtio' remaps no interrupts, and %" G_GUINT64_FORMAT
+               " vCPUs need that: more than %u are only reached "
+               "through 'intel' with EIM",
+               input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
+    else if (asked->intremap == 0 || (model == VIOMMU_MODEL_INTEL && asked->eim == 0))
+        refuse(candidate, model, "vcpus",
+               "iommu.%s is false, but %" G_GUINT64_FORMAT " vCPUs need it (more than %u)",
+               asked->intremap == 0 ? "intremap" : "eim", input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
+    else if (model == VIOMMU_MODEL_AMD &&
+             !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_AMD_MANY_VCPUS))
+        refuse(candidate, model, "vcpus", "'amd' with more than %u vCPUs needs libvirt 12.2 or newer (xtsup)",
+               VIOMMU_X86_PLAIN_VCPUS);
+    else if (model == VIOMMU_MODEL_INTEL &&
+             !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_EIM))
+        refuse(candidate, model, "vcpus",
+               "'intel' with more than %u vCPUs needs libvirt 3.4 and QEMU 2.8 or newer (EIM)",
+               VIOMMU_X86_PLAIN_VCPUS);
+}
+
+bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, ViommuModel model)
+{
+    if (request->boot.firmware == VIOMMU_FIRMWARE_EFI || request->boot.secure_boot == 1)
+        return true;
+    return arch == VIOMMU_ARCH_AARCH64 && request->boot.firmware != VIOMMU_FIRMWARE_BIOS &&
+           (!request->boot.kernel.path || model == VIOMMU_MODEL_VIRTIO ||
+            (model == VIOMMU_MODEL_SMMUV3 && request->hostdevs && request->hostdevs->len > 0));
+}
+
+/* With UEFI, smmuv3 is described by the IORT table alone. */
+static void judge_smmuv3_firmware(const ViommuIommuInput *input, ViommuCandidate *candidate)
+{
+    g_autofree char *has = NULL;
+
+    if (input->accelerator != VIOMMU_ACCELERATOR_TCG ||
+        !viommu_iommu_takes_efi(input->request, input->arch, VIOMMU_MODEL_SMMUV3) ||
+        viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_SMMUV3_ACPI_TCG))
+        return;
+    has = viommu_version_format(input->emulator->qemu);
+    refuse(candidate, VIOMMU_MODEL_SMMUV3, "firmware",
+           "QEMU %s tells a guest with UEFI of its 'smmuv3' only under KVM, but the accelerator is 'tcg' "
+           "(QEMU 6.2 does "
+           "there, too); boot.kernel with boot.firmware 'bios' needs no UEFI",
+           has);
+}
+
+/* virtio is described to the guest by the VIOT table alone, and on aarch64 only UEFI brings ACPI tables. */
+static void judge_firmware(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    if (input->arch != VIOMMU_ARCH_AARCH64)
+        return;
+    if (model == VIOMMU_MODEL_SMMUV3)
+        judge_smmuv3_firmware(input, candidate);
+    if (model != VIOMMU_MODEL_VIRTIO)
+        return;
+    if (input->request->boot.firmware == VIOMMU_FIRMWARE_BIOS)
+        refuse(candidate, model, "acpi",
+               "'virtio' needs ACPI, which aarch64 has only with UEFI, but boot.firmware is 'bios'; say "
+               "'auto' or 'efi'");
+    else if (!viommu_emulator_has_firmware(input->emulator, VIOMMU_FIRMWARE_EFI) ||
+             !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_FIRMWARE_EFI))
+        refuse(candidate, model, "firmware",
+               "'virtio' needs ACPI, which aarch64 has only with UEFI, but this host has no UEFI firmware "
+               "for aarch64 "
+               "(Debian: package qemu-efi-aarch64, Fedora: edk2-aarch64)");
+}
+
+static void judge_guest(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    ViommuGuest guest = {input->request, input->kernel};
+    g_autofree char *why = NULL;
+
+    if (!at_home(input, model))
+        return;
+    switch (viommu_guest_driver(&guest, input->arch, model, &why)) {
+    case VIOMMU_DRIVER_NO:
+        refuse(candidate, model, "guest", "%s", why);
+        break;
+    case VIOMMU_DRIVER_OFF:
+    case VIOMMU_DRIVER_MODULE:
+        candidate->by_name_only = true;
+        g_ptr_array_add(candidate->reasons, viommu_reason_new(model, "guest", "%s", why));
+        break;
+    case VIOMMU_DRIVER_YES:
+    case VIOMMU_DRIVER_UNKNOWN:
+    case VIOMMU_DRIVER_LAST:
+        break;
+    }
+}
+
+static void judge_attributes(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    if (at_home(input, model))
+        viommu_iommu_attributes_judge(input, model, candidate);
+}
+
+static void judge_translation(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    if (!at_home(input, model) || input->request->iommu.translate != 1)
+        return;
+    if (model == VIOMMU_MODEL_AMD)
+        refuse(candidate, model, "translate",
+               "iommu.translate is true, but virtio devices behind 'amd' hang the guest through libvirt (no "
+               "dma-remap)");
+    else if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_DEVICE_TRANSLATION))
+        refuse(candidate, model, "translate", "iommu.translate needs libvirt 3.5 and QEMU 2.9 or newer");
+}
+
+static void judge_usefulness(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    if (model != VIOMMU_MODEL_AMD || !at_home(input, model))
+        return;
+    candidate->by_name_only = true;
+    if (candidate->verdict == VIOMMU_VERDICT_REFUSED)
+        return;
+    g_ptr_array_add(candidate->reasons,
+                    viommu_reason_new(model, "by-name",
+                                      "'amd' remaps interrupts but serves no DMA through today's libvirt: "
+                                      "it is taken only when asked for by name"));
+}
+
+/* --- Assigned devices (FACTS 6.3) --- */
+
+#define HOSTDEV "hostdev"
+/* The host's kernel gives iommufd nested stages of its SMMUs (FACTS 6.3). */
+#define ACCEL_KERNEL VIOMMU_VERSION_OF(6, 13, 0)
+
+static void refuse_hostdev_versions(const ViommuIommuInput *input, ViommuModel model, ViommuFactId id,
+                                    ViommuCandidate *candidate)
+{
+    const ViommuFact *fact = viommu_fact(id);
+    g_autofree char *needs_libvirt = viommu_version_format_short(fact->libvirt);
+    g_autofree char *needs_qemu = viommu_version_format_short(fact->qemu);
+    g_autofree char *libvirt = viommu_version_format(input->libvirt);
+    g_autofree char *qemu = viommu_version_format(input->emulator->qemu);
+
+    refuse(candidate, model, HOSTDEV,
+           "'%s' serves assigned devices with libvirt %s and QEMU %s or newer%s, but this host has %s and %s",
+           viommu_model_to_string(model), needs_libvirt, needs_qemu,
+           model == VIOMMU_MODEL_SMMUV3
+               ? " (by acceleration; plain, QEMU cannot tell the device what the guest maps)"
+               : "",
+           libvirt, qemu);
+}
+
+/* QEMU: "aw-bits 48 > host aw-bits 39". */
+static void judge_hostdev_width(const ViommuIommuInput *input, ViommuCandidate *candidate)
+{
+    uint64_t width = input->placement->width_bits, asked = input->request->iommu.aw_bits;
+
+    if (width == VIOMMU_UNSET_NUMBER)
+        return;
+    if (width < VIOMMU_INTEL_NARROW_BITS)
+        refuse(candidate, VIOMMU_MODEL_INTEL, HOSTDEV,
+               "the host's IOMMU before an assigned device translates %" G_GUINT64_FORMAT
+               " bits, and 'intel' has at least %u",
+               width, VIOMMU_INTEL_NARROW_BITS);
+    else if (asked != VIOMMU_UNSET_NUMBER && asked > width)
+        refuse(candidate, VIOMMU_MODEL_INTEL, HOSTDEV,
+               "iommu.aw-bits is %" G_GUINT64_FORMAT
+               ", but the host's IOMMU before an assigned device translates %" G_GUINT64_FORMAT " bits",
+               asked, width);
+}
+
+static void judge_hostdev_intel(const ViommuIommuInput *input, ViommuCandidate *candidate)
+{
+    if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_HOSTDEV) ||
+        !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_CACHING_MODE))
+        refuse_hostdev_versions(input, VIOMMU_MODEL_INTEL, VIOMMU_FACT_INTEL_HOSTDEV, candidate);
+    else if (input->request->iommu.caching_mode == 0)
+        refuse(candidate, VIOMMU_MODEL_INTEL, HOSTDEV,
+               "iommu.caching-mode is false, but 'intel' serves assigned devices only with it: QEMU learns "
+               "by it what "
+               "the guest maps");
+    judge_hostdev_width(input, candidate);
+}
+
+/* Each needs what the one before has: the first that is missing is the one to mend. */
+static void judge_hostdev_smmuv3(const ViommuIommuInput *input, ViommuCandidate *candidate)
+{
+    static const char why[] = "'smmuv3' serves assigned devices only by acceleration, which needs";
+    const GPtrArray *devices = input->placement->devices;
+
+    if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_SMMUV3_ACCEL)) {
+        refuse_hostdev_versions(input, VIOMMU_MODEL_SMMUV3, VIOMMU_FACT_SMMUV3_ACCEL, candidate);
+        return;
+    }
+    if (input->accelerator != VIOMMU_ACCELERATOR_KVM)
+        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV, "%s KVM, but the accelerator is 'tcg'", why);
+    for (guint i = 0; i < devices->len; i++) {
+        const ViommuPlacedDevice *device = g_ptr_array_index(devices, i);
+
+        if (device->iommufd)
+            continue;
+        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
+               "%s every device to go through iommufd, but %s does not: %s", why, device->address,
+               device->backend_reason);
+        break;
+    }
+    for (guint i = 0; i < devices->len; i++) {
+        const ViommuPlacedDevice *device = g_ptr_array_index(devices, i);
+
+        if (device->iommu_kind == VIOMMU_IOMMU_KIND_SMMUV3)
+            continue;
+        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
+               "%s every device to be behind an SMMUv3 of the host, but %s is behind %s", why,
+               device->address, device->iommu ? device->iommu : "one that cannot be seen from here");
+        break;
+    }
+    if (input->host_kernel && input->host_kernel < ACCEL_KERNEL) {
+        g_autofree char *kernel = viommu_version_format(input->host_kernel);
+
+        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
+               "%s Linux 6.13 or newer on the host (ARM_SMMU_V3_IOMMUFD), but this is %s", why, kernel);
+    }
+    if (!viommu_iommu_takes_efi(input->request, input->arch, VIOMMU_MODEL_SMMUV3))
+        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
+               "%s UEFI, as only the IORT table describes an SMMU beside that of the first bus, but "
+               "boot.firmware is 'bios'",
+               why);
+}
+
+static void judge_hostdevs(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    if (!viommu_iommu_has_hostdevs(input) || !at_home(input, model))
+        return;
+    /* hw/vfio: "group %d used in multiple address spaces", and iommufd has the kernel refuse the same. */
+    if (input->placement->shared_group != VIOMMU_UNSET_NUMBER)
+        refuse(candidate, model, HOSTDEV,
+               "several assigned devices are of the host's IOMMU group %" G_GUINT64_FORMAT
+               ", which has one address space, but an IOMMU gives each device of the guest its own: QEMU "
+               "refuses that; "
+               "assign one device of it, or have no IOMMU",
+               input->placement->shared_group);
+    switch (model) {
+    case VIOMMU_MODEL_INTEL:
+        judge_hostdev_intel(input, candidate);
+        break;
+    case VIOMMU_MODEL_SMMUV3:
+        judge_hostdev_smmuv3(input, candidate);
+        break;
+    case VIOMMU_MODEL_VIRTIO:
+        if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_VIRTIO_HOSTDEV))
+            refuse_hostdev_versions(input, model, VIOMMU_FACT_VIRTIO_HOSTDEV, candidate);
+        break;
+    case VIOMMU_MODEL_AMD:
+        refuse(
+            candidate, model, HOSTDEV,
+            "'amd' serves no assigned device: QEMU 10.2 does with dma-remap, which no libvirt can ask for");
+        break;
+    case VIOMMU_MODEL_NONE:
+    case VIOMMU_MODEL_LAST:
+        break;
+    }
+}
+
+static void judge_veto(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    for (size_t i = 0; i < input->n_vetoes; i++)
+        if (input->vetoes[i].model == model)
+            refuse(candidate, model, "libvirt", "libvirt refuses it: %s", input->vetoes[i].text);
+}
+
+const ViommuIommuRule viommu_iommu_rules[] = {
+    {"arch", judge_arch},
+    {"machine", judge_machine},
+    {"libvirt-version", judge_libvirt},
+    {"qemu-version", judge_qemu},
+    {"libvirt-says", judge_observation},
+    {"accelerator", judge_accelerator},
+    {"vcpus", judge_vcpus},
+    {"firmware", judge_firmware},
+    {"guest", judge_guest},
+    {"attribute", judge_attributes},
+    {"translate", judge_translation},
+    {"hostdev", judge_hostdevs},
+    {"by-name", judge_usefulness},
+    {"libvirt", judge_veto},
+    {NULL, NULL},
+};
+
+void viommu_iommu_judge(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    candidate->verdict = VIOMMU_VERDICT_POSSIBLE;
+    for (const ViommuIommuRule *rule = viommu_iommu_rules; rule->name; rule++)
+        rule->judge(input, model, candidate);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* iommu-rules: the table of rules that judge one candidate.  Each rule speaks only when it refuses or restricts. */
+#pragma once
+
+#include "lib/plan/iommu.h"
+
+/* The most vCPUs that x86 interrupts reach without extended interrupt mode. */
+#define VIOMMU_X86_PLAIN_VCPUS 255u
+
+typedef struct ViommuIommuRule {
+    const char *name; /* as it stands in reasons */
+    void (*judge)(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate);
+} ViommuIommuRule;
+
+/** Ended by a rule without a name. */
+extern const ViommuIommuRule viommu_iommu_rules[];
+
+/** Judges @model by every rule; @candidate starts as possible, without reasons. */
+void viommu_iommu_judge(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate);
+
+/** The host's devices are to be assigned. */
+bool viommu_iommu_has_hostdevs(const ViommuIommuInput *input);
+/** Whether a guest of this model is started by UEFI: x86_64 boots BIOS unless told otherwise; aarch64 boots a kernel by
+ *  itself, a disk only with UEFI, and has ACPI, which the virtio model and the smmuv3 of assigned devices need, only with UEFI. */
+bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, ViommuModel model);
+
+/** More vCPUs than x86 can address without EIM or XTSup. */
+bool viommu_iommu_many_vcpus(const ViommuIommuInput *input);

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/plan/iommu.h"
+
+#include "lib/base/error.h"
+#include "lib/facts/facts.h"
+#include "lib/guest/guest.h"
+#include "lib/plan/iommu-attributes.h"
+#include "lib/plan/iommu-rules.h"
+#include "lib/request/selector.h"
+
+VIOMMU_ENUM_DEFINE(verdict, "verdict", VIOMMU_VERDICT_LAST, "chosen", "possible", "refused");
+
+static const ViommuModel site_orders[VIOMMU_ORDER_LAST][VIOMMU_MODEL_LAST] = {
+    [VIOMMU_ORDER_NATIVE] = {VIOMMU_MODEL_INTEL, VIOMMU_MODEL_SMMUV3, VIOMMU_MODEL_VIRTIO, VIOMMU_MODEL_AMD},
+    [VIOMMU_ORDER_VIRTIO] = {VIOMMU_MODEL_VIRTIO, VIOMMU_MODEL_INTEL, VIOMMU_MODEL_SMMUV3, VIOMMU_MODEL_AMD},
+};
+
+ViommuReason *viommu_reason_new(ViommuModel model, const char *rule, const char *format, ...)
+{
+    ViommuReason *reason = g_new0(ViommuReason, 1);
+    va_list arguments;
+
+    reason->model = (int)model;
+    reason->rule = rule;
+    va_start(arguments, format);
+    reason->text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    return reason;
+}
+
+void viommu_reason_free(ViommuReason *reason)
+{
+    if (!reason)
+        return;
+    g_free(reason->text);
+    g_free(reason);
+}
+
+void viommu_iommu_choice_init(ViommuIommuChoice *choice)
+{
+    *choice = (ViommuIommuChoice){
+        .model = VIOMMU_MODEL_NONE,
+        .attributes = {.intremap = VIOMMU_UNSET,
+                       .eim = VIOMMU_UNSET,
+                       .caching_mode = VIOMMU_UNSET,
+                       .iotlb = VIOMMU_UNSET,
+                       .dma_translation = VIOMMU_UNSET,
+                       .xtsup = VIOMMU_UNSET,
+                       .aw_bits = VIOMMU_UNSET_NUMBER,
+                       .granule_bytes = VIOMMU_UNSET_NUMBER},
+    };
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
+        choice->candidates[model].reasons =
+            g_ptr_array_new_with_free_func((GDestroyNotify)viommu_reason_free);
+}
+
+void viommu_iommu_choice_clear(ViommuIommuChoice *choice)
+{
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
+        g_clear_pointer(&choice->candidates[model].reasons, g_ptr_array_unref);
+    g_clear_pointer(&choice->attributes.granule, g_free);
+}
+
+/* The selection with its order: whose order it is matters for the reasons. */
+typedef struct Ranking {
+    ViommuSelector selector;
+    bool needed; /* nobody asked, but this machine cannot do without */
+    ViommuModel models[VIOMMU_MODEL_LAST];
+    unsigned n_models;
+} Ranking;
+
+static void rank(const ViommuIommuInput *input, Ranking *ranking)
+{
+    const ViommuModel *site = site_orders[input->policy->order];
+    ViommuSelector *selector = &ranking->selector;
+
+    if (selector->kind == VIOMMU_SELECTOR_UNSAID && viommu_iommu_many_vcpus(input)) {
+        ranking->needed = true;
+        ranking->models[ranking->n_models++] = VIOMMU_MODEL_INTEL;
+        return;
+    }
+    for (unsigned i = 0; i < VIOMMU_MODEL_LAST; i++) {
+        if (selector->kind == VIOMMU_SELECTOR_ANY ||
+            (selector->kind == VIOMMU_SELECTOR_NAMED && !selector->ordered &&
+             viommu_selector_names(selector, site[i])))
+            ranking->models[ranking->n_models++] = site[i];
+        else if (selector->kind == VIOMMU_SELECTOR_NAMED && selector->ordered && i < selector->n_models)
+            ranking->models[ranking->n_models++] = selector->models[i];
+    }
+}
+
+static bool ranked(const Ranking *ranking, ViommuModel model)
+{
+    for (unsigned i = 0; i < ranking->n_models; i++)
+        if (ranking->models[i] == model)
+            return true;
+    return false;
+}
+
+static ViommuModel first_possible(const Ranking *ranking, const ViommuIommuChoice *choice)
+{
+    for (unsigned i = 0; i < ranking->n_models; i++) {
+        const ViommuCandidate *candidate = &choice->candidates[ranking->models[i]];
+
+        if (candidate->verdict != VIOMMU_VERDICT_REFUSED &&
+            (!candidate->by_name_only || ranking->selector.kind == VIOMMU_SELECTOR_NAMED))
+            return ranking->models[i];
+    }
+    return VIOMMU_MODEL_NONE;
+}
+
+static const char *order_name(const ViommuIommuInput *input, const Ranking *ranking)
+{
+    if (ranking->selector.ordered)
+        return "the request's";
+    return input->policy->order == VIOMMU_ORDER_VIRTIO ? "the site's virtio-first" : "the site's native";
+}
+
+/* Every candidate ends with a sentence that says why it is, or is not, the one. */
+static void explain(const ViommuIommuInput *input, const Ranking *ranking, ViommuIommuChoice *choice)
+{
+    for (int i = 0; i < VIOMMU_MODEL_LAST; i++) {
+        ViommuModel model = (ViommuModel)i;
+        ViommuCandidate *candidate = &choice->candidates[i];
+        const char *name = viommu_model_to_string(model);
+        ViommuReason *reason = NULL;
+
+        if (candidate->verdict == VIOMMU_VERDICT_REFUSED)
+            continue;
+        if (model == choice->model) {
+            candidate->verdict = VIOMMU_VERDICT_CHOSEN;
+            if (ranking->needed)
+                reason = viommu_reason_new(
+                    model, "vcpus",
+                    "added although no IOMMU was asked for: %" G_GUINT64_FORMAT
+                    " vCPUs (more than %u) are reached only by remapped interrupts with EIM",
+                    input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
+            else if (ranking->n_models == 1)
+                reason = viommu_reason_new(model, "selection", "the request names '%s'", name);
+            else
+                reason = viommu_reason_new(model, "order", "the first possible model in %s order",
+                                           order_name(input, ranking));
+        } else if (ranking->needed || ranking->selector.kind == VIOMMU_SELECTOR_UNSAID) {
+            reason = viommu_reason_new(model, "selection", "the request asks for no IOMMU");
+        } else if (ranking->selector.kind == VIOMMU_SELECTOR_NONE) {
+            reason = viommu_reason_new(model, "selection", "the request wants a machine without an IOMMU");
+        } else if (!ranked(ranking, model)) {
+            reason = viommu_reason_new(model, "selection", "the request does not name '%s'", name);
+        } else if (candidate->by_name_only && ranking->selector.kind == VIOMMU_SELECTOR_ANY) {
+            reason = viommu_reason_new(model, "by-name",
+                                       "never chosen by itself; say iommu.model '%s' to have it", name);
+        } else {
+            reason = viommu_reason_new(model, "order", "'%s' comes first in %s order",
+                                       viommu_model_to_string(choice->model), order_name(input, ranking));
+        }
+        g_ptr_array_add(candidate->reasons, reason);
+    }
+}
+
+static void warn(const ViommuIommuInput *input, const Ranking *ranking, const ViommuIommuChoice *choice,
+                 GPtrArray *warnings)
+{
+    const ViommuIommuAttributes *given = &choice->attributes;
+    ViommuGuest guest = {input->request, input->kernel};
+    g_autofree char *why = NULL;
+    ViommuDriver driver;
+
+    if (choice->model == VIOMMU_MODEL_NONE)
+        return;
+    for (size_t i = 0; i < input->n_vetoes; i++)
+        g_ptr_array_add(warnings, g_strdup_printf("'%s' was passed over, as libvirt refuses it here: %s",
+                                                  viommu_model_to_string(input->vetoes[i].model),
+                                                  input->vetoes[i].text));
+    viommu_guest_contradictions(&guest, input->arch, warnings);
+    driver = viommu_guest_driver(&guest, input->arch, choice->model, &why);
+    if (ranking->needed)
+        g_ptr_array_add(
+            warnings,
+            g_strdup_printf("an IOMMU was added that the request does not ask for: %" G_GUINT64_FORMAT
+                            " vCPUs need 'intel' with EIM",
+                            input->vcpus));
+    if (driver == VIOMMU_DRIVER_MODULE)
+        g_ptr_array_add(
+            warnings,
+            g_strdup_printf("%s; add virtio-iommu to the guest's /etc/initramfs-tools/modules", why));
+    if (driver == VIOMMU_DRIVER_OFF)
+        g_ptr_array_add(warnings, g_strdup_printf("%s%s", why,
+                                                  input->request->boot.kernel.path
+                                                      ? "; boot.extend-cmdline has it added"
+                                                      : ": set it in the guest's boot loader"));
+    if (choice->model == VIOMMU_MODEL_INTEL && driver == VIOMMU_DRIVER_UNKNOWN)
+        g_ptr_array_add(warnings,
+                        g_strdup("nothing is known of the guest's kernel: those of Fedora, RHEL and CentOS "
+                                 "leave 'intel' off unless 'intel_iommu=on' is on their command line; say "
+                                 "guest.os or guest.drivers to have it checked"));
+    if (choice->model == VIOMMU_MODEL_VIRTIO && driver == VIOMMU_DRIVER_UNKNOWN)
+        g_ptr_array_add(warnings,
+                        g_strdup("nothing is known of the guest's driver: 'virtio' needs Linux 5.14 with "
+                                 "VIRTIO_IOMMU and ACPI_VIOT, in the kernel or its initramfs; say guest.os, "
+                                 "guest.kernel or guest.drivers to have it checked"));
+    if (choice->model == VIOMMU_MODEL_AMD)
+        g_ptr_array_add(
+            warnings,
+            g_strdup("'amd' only remaps interrupts here: boot the guest with iommu=pt, assign no host "
+                     "devices, and expect neither save nor migration"));
+    if (given->dma_translation == 0)
+        g_ptr_array_add(
+            warnings,
+            g_strdup("iommu.dma-translation is false: the guest sees interrupt remapping but no IOMMU "
+                     "groups"));
+}
+
+static bool refuse(const ViommuIommuInput *input, const Ranking *ranking, const ViommuIommuChoice *choice,
+                   GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (unsigned i = 0; i < ranking->n_models; i++) {
+        const ViommuCandidate *candidate = &choice->candidates[ranking->models[i]];
+        const ViommuReason *first = g_ptr_array_index(candidate->reasons, 0);
+
+        /* An automatic choice never meant the models of another architecture. */
+        if (ranking->selector.kind == VIOMMU_SELECTOR_ANY && g_str_equal(first->rule, "arch"))
+            continue;
+        g_string_append_printf(text, "%s%s", text->len ? "; " : "", first->text);
+    }
+    if (ranking->needed)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                    "vcpus %" G_GUINT64_FORMAT " needs an IOMMU with EIM, which is not possible here: %s",
+                    input->vcpus, text->str);
+    else if (ranking->n_models == 1)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                    "iommu.model '%s' is not possible here: %s", viommu_model_to_string(ranking->models[0]),
+                    text->str);
+    else
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED, "no IOMMU is possible here: %s",
+                    text->str);
+    return false;
+}
+
+bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choice, GPtrArray *warnings,
+                         GError **error)
+{
+    const ViommuRequestIommu *asked = &input->request->iommu;
+    Ranking ranking = {0};
+    g_autoptr(GError) refusal = NULL;
+
+    if (!viommu_selector_read(asked, &ranking.selector, error))
+        return false;
+    rank(input, &ranking);
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
+        viommu_iommu_judge(input, (ViommuModel)model, &choice->candidates[model]);
+    choice->model = first_possible(&ranking, choice);
+
+    if (choice->model == VIOMMU_MODEL_NONE && ranking.n_models > 0) {
+        explain(input, &ranking, choice);
+        refuse(input, &ranking, choice, &refusal);
+        if (asked->required != 0 || viommu_iommu_many_vcpus(input)) {
+            g_propagate_error(error, g_steal_pointer(&refusal));
+            return false;
+        }
+        g_ptr_array_add(warnings, g_strdup_printf("launched without an IOMMU (iommu.required is false): %s",
+                                                  refusal->message));
+        return true;
+    }
+    if (choice->model == VIOMMU_MODEL_NONE && viommu_iommu_many_vcpus(input)) {
+        explain(input, &ranking, choice);
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                    "vcpus %" G_GUINT64_FORMAT
+                    " is not possible without an IOMMU: more than %u vCPUs on x86_64 need 'intel' "
+                    "with EIM, but the request wants none",
+                    input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
+        return false;
+    }
+    explain(input, &ranking, choice);
+    if (choice->model != VIOMMU_MODEL_NONE) {
+        viommu_iommu_attributes_choose(input, choice->model, &choice->attributes);
+        choice->accelerated = choice->model == VIOMMU_MODEL_SMMUV3 && viommu_iommu_has_hostdevs(input);
+        choice->translate =
+            asked->translate != 0 && choice->model != VIOMMU_MODEL_AMD &&
+            viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_DEVICE_TRANSLATION);
+    }
+    warn(input, &ranking, choice, warnings);
+    return true;
+}

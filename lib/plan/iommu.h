@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* iommu: choose the guest's IOMMU model and its attributes.  Knows: facts, guest.  Does not know: XML, host files,
+ * libvirt.  Every candidate keeps every verdict. */
+#pragma once
+
+#include <glib.h>
+#include "lib/host/host.h"
+#include "lib/guest/kernel.h"
+#include "lib/plan/placement.h"
+#include "lib/policy/policy.h"
+#include "lib/request/request.h"
+
+typedef enum ViommuVerdict {
+    VIOMMU_VERDICT_CHOSEN,
+    VIOMMU_VERDICT_POSSIBLE,
+    VIOMMU_VERDICT_REFUSED,
+    VIOMMU_VERDICT_LAST,
+} ViommuVerdict;
+extern const ViommuEnum viommu_enum_verdict;
+
+/* Why: one sentence by one rule. */
+typedef struct ViommuReason {
+    int model;        /* ViommuModel it speaks of, or VIOMMU_MODEL_NONE for the machine as a whole */
+    const char *rule; /* "libvirt-version"; static */
+    char *text;
+} ViommuReason;
+
+ViommuReason *viommu_reason_new(ViommuModel model, const char *rule, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+void viommu_reason_free(ViommuReason *reason);
+
+typedef struct ViommuCandidate {
+    ViommuVerdict verdict;
+    bool by_name_only;  /* possible, but never chosen by itself */
+    GPtrArray *reasons; /* of ViommuReason, owned: all refusals, or why it is (not) chosen */
+} ViommuCandidate;
+
+/* Attributes that the chosen model is given; VIOMMU_UNSET ones are left to QEMU. */
+typedef struct ViommuIommuAttributes {
+    int intremap, eim, caching_mode, iotlb, dma_translation, xtsup; /* flags */
+    uint64_t aw_bits;                                               /* VIOMMU_UNSET_NUMBER: not given */
+    char *granule;                                                  /* "host" or NULL */
+    uint64_t granule_bytes;                                         /* VIOMMU_UNSET_NUMBER: not given */
+} ViommuIommuAttributes;
+
+typedef struct ViommuIommuChoice {
+    ViommuModel model; /* VIOMMU_MODEL_NONE: no IOMMU */
+    ViommuIommuAttributes attributes;
+    bool accelerated; /* smmuv3: one with accel on each expander bus, and a plain one on pcie.0 */
+    bool translate;   /* virtio devices that can sit behind it do */
+    ViommuCandidate candidates[VIOMMU_MODEL_LAST];
+} ViommuIommuChoice;
+
+/* libvirt refused this model although the table allowed it. */
+typedef struct ViommuVeto {
+    ViommuModel model;
+    const char *text; /* libvirt's words */
+} ViommuVeto;
+
+/* What the rest of the plan has settled before the IOMMU is chosen. */
+typedef struct ViommuIommuInput {
+    const ViommuRequest *request;
+    const ViommuPolicy *policy;
+    ViommuVersion libvirt;
+    const ViommuEmulator *emulator;
+    ViommuArch arch;
+    ViommuFamily family;
+    ViommuAccelerator accelerator; /* KVM or TCG */
+    uint64_t vcpus;
+    const ViommuKernel *kernel;       /* NULL: not read */
+    const ViommuPlacement *placement; /* of assigned devices; NULL: none */
+    ViommuVersion host_kernel;        /* Linux's; 0: not known */
+    const ViommuVeto *vetoes;
+    size_t n_vetoes;
+} ViommuIommuInput;
+
+/** Judges all candidates and chooses.  @choice is cleared by the caller with viommu_iommu_choice_clear(), also after a
+ *  failure, when it holds the verdicts.  @warnings collects char *.
+ *  Fails: NOT_SUPPORTED when the request needs an IOMMU and no candidate is left.  Pure; any thread. */
+bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choice, GPtrArray *warnings,
+                         GError **error);
+void viommu_iommu_choice_init(ViommuIommuChoice *choice);
+void viommu_iommu_choice_clear(ViommuIommuChoice *choice);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* machine: which emulator, machine, accelerator, vCPUs and CPU.  Does not know IOMMUs. */
+#include <string.h>
+
+#include "lib/facts/facts.h"
+#include "lib/base/did-you-mean.h"
+#include "lib/plan/build.h"
+
+/* GICv2 addresses eight CPUs. */
+#define GICV2_VCPUS 8
+
+static bool settle_arch(ViommuPlanBuild *build, GError **error)
+{
+    const ViommuHost *host = build->input->host;
+    ViommuPlan *plan = build->plan;
+    int arch = build->request->arch ? viommu_enum_from_string(&viommu_enum_arch, build->request->arch)
+                                    : viommu_host_arch(host);
+
+    if (!host->emulators || host->emulators->len == 0)
+        return viommu_plan_refuse(
+            build, "emulator", error,
+            "this host has no QEMU that libvirt knows (Debian: packages qemu-system-x86, qemu-system-arm)");
+    if (arch == VIOMMU_UNSET)
+        return viommu_plan_refuse(
+            build, "arch", error,
+            "viommud launches no machines of this host's own architecture%s%s%s; say arch",
+            host->arch_name ? " '" : "", host->arch_name ? host->arch_name : "", host->arch_name ? "'" : "");
+    plan->arch = (ViommuArch)arch;
+    build->emulator = viommu_host_emulator(host, plan->arch);
+    if (!build->emulator)
+        return viommu_plan_refuse(build, "emulator", error,
+                                  "this host has no emulator for %s (Debian: package %s)",
+                                  viommu_arch_to_string(plan->arch),
+                                  plan->arch == VIOMMU_ARCH_X86_64 ? "qemu-system-x86" : "qemu-system-arm");
+    if (!build->request->arch)
+        viommu_plan_note(build, "arch %s, the host's own", viommu_arch_to_string(plan->arch));
+    plan->emulator = g_strdup(build->emulator->path);
+    return true;
+}
+
+/* libvirt refuses to run a QEMU below its floor, whatever the machine is. */
+static bool check_versions(ViommuPlanBuild *build, GError **error)
+{
+    ViommuVersion floor = viommu_fact_qemu_floor(build->input->host->libvirt);
+    g_autofree char *has = NULL, *needs = NULL, *libvirt = NULL;
+
+    if (build->emulator->qemu >= floor)
+        return true;
+    has = viommu_version_format(build->emulator->qemu);
+    needs = viommu_version_format_short(floor);
+    libvirt = viommu_version_format(build->input->host->libvirt);
+    return viommu_plan_refuse(build, "qemu-version", error,
+                              "libvirt %s needs QEMU %s or newer, but the emulator for %s is %s", libvirt,
+                              needs, viommu_arch_to_string(build->plan->arch), has);
+}
+
+static const struct {
+    const char *name;   /* the machine itself, or its alias */
+    const char *prefix; /* of versioned names */
+    ViommuFamily family;
+} families[] = {
+    {"q35", "pc-q35-", VIOMMU_FAMILY_Q35},
+    {"virt", "virt-", VIOMMU_FAMILY_VIRT},
+    {"pc", "pc-i440fx-", VIOMMU_FAMILY_I440FX},
+};
+
+static int family_of(const char *machine)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(families); i++)
+        if (g_str_equal(machine, families[i].name) || g_str_has_prefix(machine, families[i].prefix))
+            return (int)families[i].family;
+    return VIOMMU_UNSET;
+}
+
+/* Machines that people may ask for, and why there is no IOMMU on them. */
+static const struct {
+    const char *name, *why;
+} other_machines[] = {
+    {"microvm", "it has no ACPI table and no PCI bus that an IOMMU could be described on"},
+    {"isapc", "it has no PCI bus"},
+    {"xenfv", "it is a machine for Xen"},
+    {"sbsa-ref", "libvirt has no IOMMU model for it"},
+    {"raspi", "it has no PCI bus that an IOMMU could stand before"},
+    {"none", "it is empty"},
+};
+
+static bool refuse_machine(ViommuPlanBuild *build, const char *machine, GError **error)
+{
+    const char *known[] = {"q35", "virt", "pc"};
+    const char *near = viommu_nearest(machine, known, G_N_ELEMENTS(known));
+
+    for (size_t i = 0; i < G_N_ELEMENTS(other_machines); i++)
+        if (g_str_has_prefix(machine, other_machines[i].name))
+            return viommu_plan_refuse(build, "machine", error,
+                                      "machine '%s' is not supported: %s; use q35 (x86_64) or virt (aarch64)",
+                                      machine, other_machines[i].why);
+    return viommu_plan_refuse(build, "machine", error, "machine '%s' is not known; %s%s%s", machine,
+                              near ? "did you mean '" : "use q35 (x86_64) or virt (aarch64)",
+                              near ? near : "", near ? "'?" : "");
+}
+
+static bool machine_is_there(const ViommuEmulator *emulator, const char *machine, bool said)
+{
+    if (!emulator->machines)
+        return true;
+    if (g_strv_contains((const char *const *)emulator->machines, machine))
+        return true;
+    for (char **name = emulator->machines; !said && *name; name++)
+        if (family_of(*name) == family_of(machine))
+            return true;
+    return false;
+}
+
+static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
+{
+    ViommuPlan *plan = build->plan;
+    bool x86 = plan->arch == VIOMMU_ARCH_X86_64;
+    const char *machine = build->request->machine ? build->request->machine : x86 ? "q35" : "virt";
+    int family = family_of(machine);
+
+    if (family == VIOMMU_UNSET)
+        return refuse_machine(build, machine, error);
+    if ((family == VIOMMU_FAMILY_VIRT) == x86)
+        return viommu_plan_refuse(build, "machine", error, "machine '%s' does not exist on %s; use %s",
+                                  machine, viommu_arch_to_string(plan->arch), x86 ? "q35" : "virt");
+    if (!machine_is_there(build->emulator, machine, build->request->machine != NULL))
+        return viommu_plan_refuse(build, "machine", error,
+                                  "machine '%s' is not among those of this host's emulator for %s", machine,
+                                  viommu_arch_to_string(plan->arch));
+    if (!build->request->machine)
+        viommu_plan_note(build, "machine %s by default", machine);
+    plan->family = (ViommuFamily)family;
+    plan->machine = g_strdup(machine);
+    return true;
+}
+
+/* Where guests of several people run, what keeps them in is worth a word.  Emulation of another architecture nobody takes for KVM. */
+static void warn_of_emulation(ViommuPlanBuild *build)
+{
+    const ViommuAsker *asker = build->input->asker;
+
+    if (!asker || asker->kind == VIOMMU_ASKER_OWN ||
+        (int)build->plan->arch != viommu_host_arch(build->input->host))
+        return;
+    viommu_plan_warn(
+        build, "accelerator tcg, as libvirt offers no KVM here, is no security boundary: make /dev/kvm work "
+               "(modules kvm_intel or kvm_amd, virtualisation in the host's firmware); to have no "
+               "machine fall back to it, set [machine] accelerator=kvm in viommud.conf");
+}
+
+static bool settle_accelerator(ViommuPlanBuild *build, GError **error)
+{
+    uint64_t there = build->emulator->accelerators;
+    bool kvm = there & VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM), tcg = there & VIOMMU_BIT(VIOMMU_ACCELERATOR_TCG);
+    int wanted = build->request->accelerator;
+    bool said = wanted != VIOMMU_UNSET && wanted != VIOMMU_ACCELERATOR_AUTO, free;
+
+    if (!said)
+        wanted = (int)build->input->policy->accelerator;
+    free = wanted == VIOMMU_ACCELERATOR_AUTO;
+    if (free)
+        wanted = kvm ? VIOMMU_ACCELERATOR_KVM : VIOMMU_ACCELERATOR_TCG;
+    if ((wanted == VIOMMU_ACCELERATOR_KVM && !kvm) || (wanted == VIOMMU_ACCELERATOR_TCG && !tcg))
+        return viommu_plan_refuse(
+            build, "accelerator", error, "accelerator '%s' is not available for %s on this host%s",
+            viommu_enum_to_string(&viommu_enum_accelerator, wanted), viommu_arch_to_string(build->plan->arch),
+            kvm || tcg ? kvm ? "; 'kvm' is" : "; 'tcg' is" : "");
+    build->plan->accelerator = (ViommuAccelerator)wanted;
+    if (free && wanted == VIOMMU_ACCELERATOR_TCG)
+        warn_of_emulation(build);
+    if (!said)
+        viommu_plan_note(build, "accelerator %s, %s", viommu_enum_to_string(&viommu_enum_accelerator, wanted),
+                         build->input->policy->accelerator == VIOMMU_ACCELERATOR_AUTO
+                             ? "the best that libvirt offers here"
+                             : "the site's setting");
+    return true;
+}
+
+static bool settle_vcpus(ViommuPlanBuild *build, GError **error)
+{
+    ViommuPlan *plan = build->plan;
+    uint64_t most = viommu_fact_max_vcpus(plan->family, plan->machine, build->emulator->qemu);
+
+    /* What was recorded of the host holds for its default machine. */
+    if (build->emulator->max_vcpus != VIOMMU_UNSET_NUMBER && !strchr(plan->machine, '-') &&
+        plan->family != VIOMMU_FAMILY_I440FX)
+        most = build->emulator->max_vcpus;
+    if (plan->family == VIOMMU_FAMILY_VIRT && plan->accelerator == VIOMMU_ACCELERATOR_TCG &&
+        !viommu_emulator_has(build->emulator, build->input->host->libvirt, VIOMMU_FACT_VIRT_MANY_VCPUS_TCG))
+        most = MIN(most, VIOMMU_FACT_VIRT_FEW_VCPUS);
+    plan->vcpus = build->request->vcpus == VIOMMU_UNSET_NUMBER ? build->input->policy->default_vcpus
+                                                               : build->request->vcpus;
+    if (plan->vcpus > most)
+        return viommu_plan_refuse(build, "max-vcpus", error,
+                                  "vcpus %" G_GUINT64_FORMAT
+                                  " is more than machine '%s' of this QEMU takes: %" G_GUINT64_FORMAT,
+                                  plan->vcpus, plan->machine, most);
+    if (build->request->vcpus == VIOMMU_UNSET_NUMBER)
+        viommu_plan_note(build, "%" G_GUINT64_FORMAT " vCPU%s by default", plan->vcpus,
+                         plan->vcpus == 1 ? "" : "s");
+    if (plan->arch == VIOMMU_ARCH_AARCH64 && plan->accelerator == VIOMMU_ACCELERATOR_TCG &&
+        plan->vcpus > GICV2_VCPUS)
+        plan->gic_version = 3;
+    return true;
+}
+
+bool viommu_plan_settle_machine(ViommuPlanBuild *build, GError **error)
+{
+    return settle_arch(build, error) && check_versions(build, error) && settle_machine_type(build, error) &&
+           settle_accelerator(build, error) && settle_vcpus(build, error);
+}
+
+void viommu_plan_settle_cpu(ViommuPlanBuild *build)
+{
+    ViommuPlan *plan = build->plan;
+
+    if (plan->accelerator == VIOMMU_ACCELERATOR_KVM) {
+        plan->cpu_mode = VIOMMU_CPU_MODE_HOST_PASSTHROUGH;
+    } else if (viommu_emulator_has(build->emulator, build->input->host->libvirt, VIOMMU_FACT_CPU_MAXIMUM)) {
+        plan->cpu_mode = VIOMMU_CPU_MODE_MAXIMUM;
+    } else if (plan->arch == VIOMMU_ARCH_AARCH64) {
+        /* QEMU's default for "virt" is a cortex-a15, which has 32 bits: no guest says a word (libvirt 7.0, QEMU 5.2). */
+        plan->cpu_mode = VIOMMU_CPU_MODE_CUSTOM;
+        plan->cpu_model = "cortex-a57";
+    } else {
+        plan->cpu_mode = VIOMMU_CPU_MODE_DEFAULT;
+    }
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/plan/memory.h"
+
+#include "lib/base/error.h"
+#include "lib/base/quantity.h"
+
+/* What QEMU itself needs beside the guest's memory: libvirt's own allowance, qemuDomainGetMemLockLimitBytes. */
+#define QEMU_OVERHEAD VIOMMU_GIB
+#define ORDINARY_PAGE (4 * VIOMMU_KIB)
+
+static const uint64_t page_sizes[VIOMMU_ARCH_LAST][9] = {
+    [VIOMMU_ARCH_X86_64] = {4 * VIOMMU_KIB, 2 * VIOMMU_MIB, VIOMMU_GIB},
+    /* Granules of 4, 16 and 64 KiB with their block sizes. */
+    [VIOMMU_ARCH_AARCH64] = {4 * VIOMMU_KIB, 16 * VIOMMU_KIB, 64 * VIOMMU_KIB, 2 * VIOMMU_MIB,
+                             32 * VIOMMU_MIB, 512 * VIOMMU_MIB, VIOMMU_GIB, 16 * VIOMMU_GIB},
+};
+
+static bool page_size_exists(ViommuArch arch, uint64_t bytes)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(page_sizes[arch]); i++)
+        if (page_sizes[arch][i] == bytes)
+            return true;
+    return false;
+}
+
+static bool check_pages(const ViommuPlan *plan, uint64_t page_bytes, GError **error)
+{
+    g_autofree char *page = viommu_quantity_format(page_bytes);
+
+    if (!page_size_exists(plan->arch, page_bytes)) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                    "memory-backing.page-size '%s' does not exist on %s%s", page,
+                    viommu_arch_to_string(plan->arch),
+                    plan->arch == VIOMMU_ARCH_X86_64 ? "; it has 4 KiB, 2 MiB and 1 GiB" : "");
+        return false;
+    }
+    if (plan->memory_bytes % page_bytes != 0) {
+        g_autofree char *memory = viommu_quantity_format(plan->memory_bytes);
+
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+                    "memory '%s' is not a multiple of memory-backing.page-size '%s'", memory, page);
+        return false;
+    }
+    return true;
+}
+
+/* libvirt's daemon may be held to less than the host has.  @bound: UINT64_MAX: it sets none, so it must have none itself. */
+static bool check_limit(const ViommuHost *host, const char *what, uint64_t bound, GError **error)
+{
+    uint64_t limit = host->locked_memory_bytes;
+    g_autofree char *amount = NULL, *needed = NULL, *allowed = NULL;
+
+    if (limit == VIOMMU_UNSET_NUMBER || bound <= limit)
+        return true;
+    amount = viommu_quantity_format(bound);
+    needed = bound == UINT64_MAX ? g_strdup("unlimited") : g_strconcat(amount, " of", NULL);
+    allowed = viommu_quantity_format(limit);
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                "%s needs %s locked memory (RLIMIT_MEMLOCK), but libvirt%s may let a guest lock %s and no "
+                "more; %s",
+                what, needed,
+                host->unprivileged == 1 ? ", which runs as an ordinary user here," : "'s daemon", allowed,
+                host->unprivileged == 1
+                    ? "raise that user's hard limit (memlock in /etc/security/limits.conf, LimitMEMLOCK= in "
+                      "a drop-in of "
+                      "user@.service) and log in again, or use qemu:///system"
+                    : "give it LimitMEMLOCK=infinity (systemctl edit of its unit), or CAP_SYS_RESOURCE");
+    return false;
+}
+
+/* --- What the host has --- */
+
+static uint64_t saturating_mul_add(uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t result = UINT64_MAX;
+
+    (void)viommu_quantity_mul_add(a, b, c, &result);
+    return result;
+}
+
+/* One pool of huge pages, over all nodes, as QEMU takes them from anywhere.  False: not known. */
+static bool find_pool(const ViommuHost *host, uint64_t size_bytes, ViommuHugePages *ret_pool)
+{
+    const GPtrArray *nodes = host->topology.nodes;
+    ViommuHugePages pool = {size_bytes, 0, 0};
+
+    for (guint i = 0; nodes && i < nodes->len; i++) {
+        const GPtrArray *pools = ((const ViommuNode *)g_ptr_array_index(nodes, i))->huge_pages;
+        for (guint j = 0; pools && j < pools->len; j++) {
+            const ViommuHugePages *pages = g_ptr_array_index(pools, j);
+            if (pages->size_bytes != size_bytes)
+                continue;
+            pool.total = saturating_mul_add(pages->total, 1, pool.total);
+            pool.free = saturating_mul_add(pages->free, 1, pool.free);
+        }
+    }
+    if (!nodes || nodes->len == 0)
+        return false;
+    *ret_pool = pool;
+    return true;
+}
+
+static uint64_t bytes_of_pools(const ViommuHost *host)
+{
+    const GPtrArray *nodes = host->topology.nodes;
+    uint64_t sum = 0;
+
+    for (guint i = 0; nodes && i < nodes->len; i++) {
+        const GPtrArray *pools = ((const ViommuNode *)g_ptr_array_index(nodes, i))->huge_pages;
+        for (guint j = 0; pools && j < pools->len; j++) {
+            const ViommuHugePages *pages = g_ptr_array_index(pools, j);
+            if (pages->total != VIOMMU_UNSET_NUMBER)
+                sum = saturating_mul_add(pages->total, pages->size_bytes, sum);
+        }
+    }
+    return sum;
+}
+
+/* --- What guests take of it --- */
+
+uint64_t viommu_memory_bound(uint64_t memory_bytes, bool locked)
+{
+    return locked ? saturating_mul_add(memory_bytes, 1, QEMU_OVERHEAD) : 0;
+}
+
+uint64_t viommu_memory_hostdev_limit(uint64_t memory_bytes, unsigned n_devices, bool has_iommu,
+                                     ViommuVersion libvirt)
+{
+    bool each = has_iommu && viommu_fact_holds(VIOMMU_FACT_MEMLOCK_PER_DEVICE, libvirt, 0);
+
+    return saturating_mul_add(memory_bytes, each ? n_devices : 1, QEMU_OVERHEAD);
+}
+
+ViommuPinned viommu_memory_pinned(uint64_t memory_bytes, uint64_t page_size_bytes, uint64_t memlock_bytes)
+{
+    ViommuPinned pinned = {.ordinary_bytes = MIN(memlock_bytes, viommu_memory_bound(memory_bytes, true))};
+
+    if (page_size_bytes == 0 || page_size_bytes == ORDINARY_PAGE || page_size_bytes == VIOMMU_UNSET_NUMBER)
+        return pinned;
+    pinned.page_size_bytes = page_size_bytes;
+    pinned.huge_bytes = memory_bytes;
+    /* Huge pages are locked anyhow: only QEMU's own memory is ordinary. */
+    pinned.ordinary_bytes -= MIN(memory_bytes, pinned.ordinary_bytes);
+    return pinned;
+}
+
+/* "; make more: sysctl vm.nr_hugepages=512": 2 MiB is the default size wherever there is such a size. */
+static char *advise_pages(uint64_t size_bytes, uint64_t count)
+{
+    if (size_bytes == 2 * VIOMMU_MIB)
+        return g_strdup_printf("sysctl vm.nr_hugepages=%" G_GUINT64_FORMAT, count);
+    return g_strdup_printf("hugepagesz=%" G_GUINT64_FORMAT "K hugepages=%" G_GUINT64_FORMAT
+                           " on its kernel's command line, or the number into "
+                           "/sys/kernel/mm/hugepages/hugepages-%" G_GUINT64_FORMAT "kB/nr_hugepages",
+                           size_bytes / VIOMMU_KIB, count, size_bytes / VIOMMU_KIB);
+}
+
+static bool check_pool(const ViommuHost *host, const ViommuPinned *wanted, uint64_t used_bytes,
+                       GError **error)
+{
+    uint64_t page = wanted->page_size_bytes, needed = wanted->huge_bytes / MAX(page, 1);
+    uint64_t used = used_bytes / MAX(page, 1);
+    g_autofree char *size = viommu_quantity_format(page), *advice = NULL;
+    ViommuHugePages pool;
+
+    if (page == 0 || !find_pool(host, page, &pool))
+        return true;
+    if (needed <= pool.total && used <= pool.total - needed)
+        return true;
+    advice = advise_pages(page, saturating_mul_add(needed, 1, used));
+    if (needed > pool.total)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                    "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
+                    " such pages, but this host has %" G_GUINT64_FORMAT "; make more: %s",
+                    size, needed, pool.total, advice);
+    else
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
+                    " such pages, but other machines have %" G_GUINT64_FORMAT
+                    " of this host's %" G_GUINT64_FORMAT "; stop one first, or make more: %s",
+                    size, needed, used, pool.total, advice);
+    return false;
+}
+
+static bool check_ordinary(const ViommuHost *host, const ViommuPolicy *policy, uint64_t wanted, uint64_t used,
+                           GError **error)
+{
+    uint64_t huge = bytes_of_pools(host), reserve = policy->locked_reserve_bytes, memory = host->memory_bytes;
+    uint64_t kept = saturating_mul_add(huge, 1, reserve), room = memory > kept ? memory - kept : 0;
+    g_autofree char *need = viommu_quantity_format(wanted), *all = viommu_quantity_format(memory);
+    g_autofree char *pools = viommu_quantity_format(huge), *spare = viommu_quantity_format(reserve);
+    g_autofree char *taken = viommu_quantity_format(used), *most = viommu_quantity_format(room);
+
+    if (wanted == 0 || memory == VIOMMU_UNSET_NUMBER || (wanted <= room && used <= room - wanted))
+        return true;
+    if (wanted > room)
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+            "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but guests can lock %s here: "
+            "this host "
+            "has %s, "
+            "of which %s are huge pages and [limits] locked-memory-reserve keeps %s; ask for less memory",
+            need, most, all, pools, spare);
+    else
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but other machines "
+                    "have locked %s "
+                    "of the %s "
+                    "that guests can lock here; stop one first",
+                    need, taken, most);
+    return false;
+}
+
+bool viommu_memory_check_room(const ViommuHost *host, const ViommuPolicy *policy, const ViommuPinned *wanted,
+                              const ViommuPinned *used, GError **error)
+{
+    return check_ordinary(host, policy, wanted->ordinary_bytes, used->ordinary_bytes, error) &&
+           check_pool(host, wanted, used->huge_bytes, error);
+}
+
+bool viommu_memory_check_free(const ViommuHost *host, const ViommuPinned *wanted, uint64_t promised_bytes,
+                              GError **error)
+{
+    uint64_t page = wanted->page_size_bytes, needed = wanted->huge_bytes / MAX(page, 1);
+    uint64_t promised = promised_bytes / MAX(page, 1);
+    g_autofree char *size = viommu_quantity_format(page), *advice = NULL, *others = NULL;
+    ViommuHugePages pool;
+
+    if (page == 0 || !find_pool(host, page, &pool) || (needed <= pool.free && promised <= pool.free - needed))
+        return true;
+    advice = advise_pages(page, pool.total - MIN(pool.free, pool.total) + promised + needed);
+    others = promised ? g_strdup_printf(", %" G_GUINT64_FORMAT " of them for launches under way", promised)
+                      : g_strdup("");
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
+                " such pages, but of this host's %" G_GUINT64_FORMAT " only %" G_GUINT64_FORMAT
+                " are free%s; wait, or make more: %s",
+                size, needed, pool.total, pool.free, others, advice);
+    return false;
+}
+
+/* --- The plan --- */
+
+bool viommu_memory_plan(const ViommuRequest *request, const ViommuHost *host, const ViommuPolicy *policy,
+                        ViommuPlan *plan, GError **error)
+{
+    static const ViommuPinned nothing = {.huge_bytes = 0};
+    uint64_t page = request->memory_backing.page_size_bytes;
+    ViommuPinned pinned;
+
+    plan->memory_bytes =
+        request->memory_bytes == VIOMMU_UNSET_NUMBER ? policy->default_memory_bytes : request->memory_bytes;
+    plan->locked = request->memory_backing.locked == 1;
+    if (page != VIOMMU_UNSET_NUMBER && !check_pages(plan, page, error))
+        return false;
+    plan->memlock_bytes =
+        viommu_memory_bound(plan->memory_bytes, plan->locked || plan->placement.devices->len > 0);
+    pinned = viommu_memory_pinned(plan->memory_bytes, page, plan->memlock_bytes);
+    /* libvirt takes the system's own page size for "no huge pages"; so nothing is written for it. */
+    plan->page_size_bytes = pinned.page_size_bytes;
+    return viommu_memory_check_room(host, policy, &pinned, &nothing, error) &&
+           (!plan->locked || check_limit(host, "memory-backing.locked", UINT64_MAX, error));
+}
+
+bool viommu_memory_plan_hostdevs(const ViommuHost *host, ViommuPlan *plan, GError **error)
+{
+    bool has_iommu = plan->iommu.model != VIOMMU_MODEL_NONE;
+    unsigned n = plan->placement.devices->len;
+    g_autofree char *what = g_strdup_printf("%u assigned device%s %s an IOMMU", n, n == 1 ? "" : "s",
+                                            has_iommu ? "behind" : "without");
+
+    if (!plan->locked)
+        plan->memlock_bytes = viommu_memory_hostdev_limit(plan->memory_bytes, n, has_iommu, host->libvirt);
+    return plan->locked || check_limit(host, what, plan->memlock_bytes, error);
+}
+
+char *viommu_memory_compare_limit(const ViommuPlan *plan, uint64_t live_bytes)
+{
+    g_autofree char *live = NULL, *planned = NULL;
+
+    if (live_bytes >= plan->memlock_bytes)
+        return NULL;
+    live = viommu_quantity_format(live_bytes);
+    planned = viommu_quantity_format(plan->memlock_bytes);
+    return g_strdup_printf(
+        "QEMU may lock %s of memory (RLIMIT_MEMLOCK), though %s were planned: libvirt counts otherwise here; "
+        "the guest may fail with \"Cannot allocate memory\"",
+        live, planned);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* offered-models: one plain request for each architecture and model.  Decides nothing itself. */
+#include "lib/plan/offered-models.h"
+
+#include "lib/plan/plan.h"
+
+ViommuRequest *viommu_offer_request(ViommuArch arch, ViommuModel model)
+{
+    g_autoptr(GVariant) tree =
+        g_variant_ref_sink(g_variant_new_parsed("{'arch': <%s>, 'iommu': <{'model': <%s>}>}",
+                                                viommu_arch_to_string(arch), viommu_model_to_string(model)));
+    ViommuRequest *request = viommu_request_parse(tree, NULL);
+
+    g_assert(request);
+    return request;
+}
+
+static bool is_offered(const ViommuHost *host, const ViommuPolicy *policy, ViommuArch arch, ViommuModel model)
+{
+    g_autoptr(ViommuRequest) request = viommu_offer_request(arch, model);
+    g_autoptr(ViommuPlan) plan = NULL;
+    ViommuPlanInput input = {.request = request, .host = host, .policy = policy};
+
+    return viommu_plan_build(&input, &plan, NULL, NULL);
+}
+
+void viommu_offer_of_host(const ViommuHost *host, const ViommuPolicy *policy, ViommuOffer *ret_offer)
+{
+    for (int arch = 0; arch < VIOMMU_ARCH_LAST; arch++) {
+        ret_offer->models[arch] = 0;
+        for (int model = 0; model < VIOMMU_MODEL_LAST && viommu_host_emulator(host, (ViommuArch)arch);
+             model++)
+            if (is_offered(host, policy, (ViommuArch)arch, (ViommuModel)model))
+                ret_offer->models[arch] |= 1u << model;
+    }
+}
+
+unsigned viommu_offer_models(const ViommuOffer *offer)
+{
+    unsigned models = 0;
+
+    for (int arch = 0; arch < VIOMMU_ARCH_LAST; arch++)
+        models |= offer->models[arch];
+    return models;
+}

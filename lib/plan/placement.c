@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/plan/placement.h"
+
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "lib/base/did-you-mean.h"
+
+typedef struct Choosing {
+    const ViommuPlacementInput *input;
+    ViommuPlacement *placement;
+    const ViommuPciDevice **chosen; /* by entry of the request for addresses, any order for kinds */
+    unsigned n_chosen;
+    const char *rule;
+} Choosing;
+
+static bool refuse(Choosing *choosing, const char *rule, int code, GError **error, const char *format, ...)
+    G_GNUC_PRINTF(5, 6);
+
+static bool refuse(Choosing *choosing, const char *rule, int code, GError **error, const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    choosing->rule = rule;
+    g_set_error_literal(error, VIOMMU_ERROR, code, text);
+    return false;
+}
+
+static void placed_free(void *data)
+{
+    ViommuPlacedDevice *placed = data;
+
+    g_free(placed->address);
+    g_free(placed->iommu);
+    g_free(placed->host_driver);
+    g_free(placed->cdev);
+    g_free(placed->driver);
+    g_strfreev(placed->uses);
+    g_free(placed->backend_reason);
+    g_free(placed);
+}
+
+void viommu_placement_init(ViommuPlacement *placement)
+{
+    *placement = (ViommuPlacement){.devices = g_ptr_array_new_with_free_func(placed_free),
+                                   .width_bits = VIOMMU_UNSET_NUMBER,
+                                   .shared_group = VIOMMU_UNSET_NUMBER};
+}
+
+void viommu_placement_clear(ViommuPlacement *placement)
+{
+    g_clear_pointer(&placement->devices, g_ptr_array_unref);
+}
+
+/* --- What is said of the host's devices --- */
+
+static const ViommuPciDevice *device_at(const Choosing *choosing, guint i)
+{
+    const GPtrArray *devices = choosing->input->topology->devices;
+
+    return devices && i < devices->len ? g_ptr_array_index(devices, i) : NULL;
+}
+
+/* A device that the asker may not have is not told of. */
+static bool is_told(const Choosing *choosing, const ViommuPciDevice *device)
+{
+    return viommu_device_policy_allows(choosing->input->site, choosing->input->asker, device);
+}
+
+/* NULL: nobody has it. */
+static const ViommuClaim *claim_on(const Choosing *choosing, const ViommuPciDevice *device)
+{
+    for (size_t i = 0; i < choosing->input->n_claims; i++)
+        if (g_str_equal(choosing->input->claims[i].address, device->address))
+            return &choosing->input->claims[i];
+    return NULL;
+}
+
+/* Owned. */
+static char *claimant(const ViommuClaim *claim)
+{
+    return claim->machine ? g_strdup_printf("machine '%s'", claim->machine)
+                          : g_strdup("a guest that viommud did not make");
+}
+
+static bool is_chosen(const Choosing *choosing, const ViommuPciDevice *device)
+{
+    for (unsigned i = 0; i < choosing->n_chosen; i++)
+        if (choosing->chosen[i] == device)
+            return true;
+    return false;
+}
+
+typedef bool (*Filter)(const Choosing *choosing, const ViommuPciDevice *device, const void *data);
+
+/* The endpoints that pass, in one line. Owned. */
+static char *list_devices(const Choosing *choosing, Filter filter, const void *data)
+{
+    GString *text = g_string_new(NULL);
+    const ViommuPciDevice *device;
+    unsigned n = 0;
+
+    for (guint i = 0; (device = device_at(choosing, i)); i++)
+        if (!viommu_pci_device_is_bridge(device) && is_told(choosing, device) &&
+            filter(choosing, device, data) && n++ < VIOMMU_PLACEMENT_SHOWN_MAX)
+            viommu_placement_describe(text, device);
+    if (n > VIOMMU_PLACEMENT_SHOWN_MAX)
+        g_string_append_printf(text, " and %u more", n - VIOMMU_PLACEMENT_SHOWN_MAX);
+    return g_string_free(text, FALSE);
+}
+
+static bool has_group(const Choosing *choosing, const ViommuPciDevice *device, const void *data)
+{
+    return device->group != VIOMMU_UNSET_NUMBER;
+}
+
+static bool is_of_group(const Choosing *choosing, const ViommuPciDevice *device, const void *data)
+{
+    return device->group == *(const uint64_t *)data;
+}
+
+static bool is_wanted(const Choosing *choosing, const ViommuPciDevice *device, const void *data)
+{
+    return viommu_placement_is_wanted(choosing->input, data, device);
+}
+
+/* --- The host as a whole --- */
+
+/* A service may see nothing of /sys: that is no "no". */
+static bool is_unseen(const ViommuTopology *topology)
+{
+    return !topology->present ||
+           ((!topology->devices || topology->devices->len == 0) && topology->acpi == VIOMMU_UNSET);
+}
+
+static bool check_host(Choosing *choosing, GError **error)
+{
+    const ViommuTopology *topology = choosing->input->topology;
+    g_autofree char *reason = NULL;
+
+    if (viommu_topology_judge(topology, &reason) != VIOMMU_IOMMU_USE_USED)
+        return refuse(choosing, "host-iommu", VIOMMU_ERROR_NOT_SUPPORTED, error,
+                      "hostdevs need an IOMMU of the host itself, in use: %s", reason);
+    if (topology->vfio == 0)
+        return refuse(
+            choosing, "vfio", VIOMMU_ERROR_NOT_SUPPORTED, error,
+            "hostdevs need VFIO, but the kernel has no /dev/vfio/vfio: load the module vfio-pci (modprobe "
+            "vfio-pci)");
+    return true;
+}
+
+/* --- One device --- */
+
+/* Before a list of those that are told of. */
+static const char *has(const Choosing *choosing)
+{
+    return viommu_asker_is_bound(choosing->input->asker) ? "of those that you may have it has" : "it has";
+}
+
+static bool refuse_missing(Choosing *choosing, unsigned entry, const char *address, GError **error)
+{
+    g_autofree char *there = list_devices(choosing, has_group, NULL);
+    g_autoptr(GPtrArray) addresses = g_ptr_array_new();
+    const ViommuPciDevice *device;
+    const char *near;
+
+    for (guint i = 0; (device = device_at(choosing, i)); i++)
+        if (!viommu_pci_device_is_bridge(device) && is_told(choosing, device))
+            g_ptr_array_add(addresses, device->address);
+    near = viommu_nearest(address, (const char *const *)addresses->pdata, addresses->len);
+    return refuse(choosing, "hostdev-missing", VIOMMU_ERROR_NOT_SUPPORTED, error,
+                  "hostdevs[%u].address '%s': this host has no such PCI device%s%s%s; %s %s", entry, address,
+                  near ? " (nearest: '" : "", near ? near : "", near ? "')" : "", has(choosing), there);
+}
+
+static bool check_unclaimed(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
+{
+    const ViommuClaim *claim = claim_on(choosing, device);
+    g_autofree char *who = claim ? claimant(claim) : NULL;
+
+    return !claim || refuse(choosing, "hostdev-claimed", VIOMMU_ERROR_BUSY, error,
+                            "hostdevs[%u].address '%s' is in use by %s; stop that one first, or name another",
+                            entry, device->address, who);
+}
+
+static bool check_device(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
+{
+    if (viommu_pci_device_is_bridge(device))
+        return refuse(
+            choosing, "hostdev-bridge", VIOMMU_ERROR_NOT_SUPPORTED, error,
+            "hostdevs[%u].address '%s' is a bridge, which stays with the host; name the devices behind it",
+            entry, device->address);
+    if (device->group == VIOMMU_UNSET_NUMBER)
+        return refuse(
+            choosing, "hostdev-group", VIOMMU_ERROR_NOT_SUPPORTED, error,
+            "hostdevs[%u].address '%s' (%s) is in no IOMMU group: no IOMMU of the host stands before it",
+            entry, device->address, viommu_pci_device_noun(device));
+    return check_unclaimed(choosing, entry, device, error);
+}
+
+/* KubeVirt's rule: what has a driver is the host's, until its administrator binds it to VFIO. */
+static bool check_driver(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
+{
+    const ViommuSite *site = choosing->input->site;
+    g_autofree char *way_out = viommu_placement_way_out(
+        choosing->input, g_ptr_array_index(choosing->input->request->hostdevs, entry));
+
+    return !viommu_asker_is_bound(choosing->input->asker) || viommu_device_policy_is_free(device) ||
+           (site && site->take_from_driver) ||
+           viommu_device_policy_is_granted(choosing->input->asker, device) ||
+           refuse(choosing, "hostdev-policy", VIOMMU_ERROR_POLICY_REFUSED, error,
+                  "hostdevs[%u].address '%s' has the host's driver '%s', and others than root may not take "
+                  "it from that ([devices] take-from-driver=no in viommud.conf(5)); have root bind it to "
+                  "vfio-pci%s",
+                  entry, device->address, device->driver, way_out);
+}
+
+static bool take_addressed(Choosing *choosing, unsigned entry, const ViommuRequestHostdev *asked,
+                           GError **error)
+{
+    const ViommuPciDevice *device = viommu_topology_device(choosing->input->topology, asked->address);
+
+    if (!device)
+        return refuse_missing(choosing, entry, asked->address, error);
+    if (!check_device(choosing, entry, device, error) || !check_driver(choosing, entry, device, error))
+        return false;
+    choosing->chosen[choosing->n_chosen++] = device;
+    return true;
+}
+
+/* --- Groups --- */
+
+typedef enum Obstacles {
+    OBSTACLES_HOST,  /* what the host's own drivers use */
+    OBSTACLES_CLAIM, /* that, and what others have */
+} Obstacles;
+
+/* Root may insist where the site says so; never anybody else. */
+static bool may_take_used(const Choosing *choosing)
+{
+    return choosing->input->site && choosing->input->site->root_takes_used &&
+           !viommu_asker_is_bound(choosing->input->asker);
+}
+
+/* Somebody of the group of @device, bridges too, whom the host itself uses; NULL: nobody. */
+static const ViommuPciDevice *used_of_group(const Choosing *choosing, const ViommuPciDevice *device)
+{
+    const ViommuPciDevice *other;
+
+    if (device->uses)
+        return device;
+    for (guint i = 0; device->group != VIOMMU_UNSET_NUMBER && (other = device_at(choosing, i)); i++)
+        if (other->group == device->group && other->uses)
+            return other;
+    return NULL;
+}
+
+static bool check_unused(Choosing *choosing, const ViommuPciDevice *device, GError **error)
+{
+    const ViommuPciDevice *used = used_of_group(choosing, device);
+    bool root = !viommu_asker_is_bound(choosing->input->asker);
+    const char *remedy = root
+                             ? "end that use, or let root take it by [devices] in-use=root in viommud.conf(5)"
+                             : "ask who runs this host to end that use";
+    g_autofree char *uses = NULL;
+
+    if (!used || may_take_used(choosing))
+        return true;
+    uses = g_strjoinv("; ", used->uses);
+    if (used == device)
+        return refuse(choosing, "hostdev-in-use", VIOMMU_ERROR_POLICY_REFUSED, error,
+                      "'%s' (%s) is in use by the host itself: %s; %s", device->address,
+                      viommu_pci_device_noun(device), uses, remedy);
+    if (!is_told(choosing, used))
+        return refuse(choosing, "hostdev-in-use", VIOMMU_ERROR_POLICY_REFUSED, error,
+                      "'%s' shares IOMMU group %" G_GUINT64_FORMAT
+                      " with a device that the host itself uses, and a group is assigned as a whole; %s",
+                      device->address, device->group, remedy);
+    return refuse(choosing, "hostdev-in-use", VIOMMU_ERROR_POLICY_REFUSED, error,
+                  "'%s' shares IOMMU group %" G_GUINT64_FORMAT
+                  " with '%s', which is in use by the host itself: %s; a group is assigned as a whole; %s",
+                  device->address, device->group, used->address, uses, remedy);
+}
+
+static bool is_in_use(const Choosing *choosing, const ViommuPciDevice *device, Obstacles obstacles)
+{
+    return !viommu_device_policy_is_free(device) ||
+           (obstacles == OBSTACLES_CLAIM && claim_on(choosing, device));
+}
+
+/* Who of the group of @device stands against assigning it; NULL: nobody. */
+static const ViommuPciDevice *obstacle(const Choosing *choosing, const ViommuPciDevice *device,
+                                       Obstacles obstacles)
+{
+    const ViommuPciDevice *other;
+
+    for (guint i = 0; (other = device_at(choosing, i)); i++)
+        if (other != device && other->group == device->group && !viommu_pci_device_is_bridge(other) &&
+            !is_chosen(choosing, other) && is_in_use(choosing, other, obstacles))
+            return other;
+    return NULL;
+}
+
+/* Bridges are never asked for: VFIO leaves them to the host. */
+static bool check_group(Choosing *choosing, const ViommuPciDevice *device, GError **error)
+{
+    const ViommuPciDevice *other = obstacle(choosing, device, OBSTACLES_CLAIM);
+    const ViommuClaim *claim = other ? claim_on(choosing, other) : NULL;
+    g_autofree char *members = NULL, *who = claim ? claimant(claim) : NULL;
+
+    if (!other)
+        return true;
+    if (!is_told(choosing, other))
+        return refuse(choosing, claim ? "hostdev-claimed" : "hostdev-group",
+                      claim ? VIOMMU_ERROR_BUSY : VIOMMU_ERROR_NOT_SUPPORTED, error,
+                      "'%s' shares IOMMU group %" G_GUINT64_FORMAT
+                      " with a device that %s uses, and a group is assigned as a whole; ask for another, or "
+                      "ask who runs this host",
+                      device->address, device->group, claim ? "another guest" : "the host");
+    if (claim)
+        return refuse(
+            choosing, "hostdev-claimed", VIOMMU_ERROR_BUSY, error,
+            "'%s' is in IOMMU group %" G_GUINT64_FORMAT
+            " with '%s', which is in use by %s, and a group is assigned as a whole; stop that one first",
+            device->address, device->group, other->address, who);
+    members = list_devices(choosing, is_of_group, &device->group);
+    return refuse(
+        choosing, "hostdev-group", VIOMMU_ERROR_NOT_SUPPORTED, error,
+        "IOMMU group %" G_GUINT64_FORMAT
+        " of '%s' is not viable: the host uses '%s' of it (driver %s), and a group is assigned as a whole; "
+        "its devices are %s; add those with a driver to hostdevs, too, or take them from the host (virsh "
+        "nodedev-detach pci_...)",
+        device->group, device->address, other->address, other->driver ? other->driver : "none", members);
+}
+
+/* --- A kind of device --- */
+
+static bool can_pick(const Choosing *choosing, const ViommuPciDevice *device, Obstacles obstacles)
+{
+    return !viommu_pci_device_is_bridge(device) && device->group != VIOMMU_UNSET_NUMBER &&
+           (!choosing->input->unprivileged || device->usable == 1) &&
+           viommu_placement_check_listed(choosing->input, device, NULL) &&
+           !is_in_use(choosing, device, obstacles) && !is_chosen(choosing, device) &&
+           !used_of_group(choosing, device) && !obstacle(choosing, device, obstacles);
+}
+
+/* "0000:b0:00.0 by machine 'a'": of those of @asked that only others keep from being picked; *ret_n: how many. Owned. */
+static char *list_claimed(const Choosing *choosing, const ViommuRequestHostdev *asked, uint64_t *ret_n)
+{
+    GString *text = g_string_new(NULL);
+    const ViommuPciDevice *device;
+
+    *ret_n = 0;
+    for (guint i = 0; (device = device_at(choosing, i)); i++) {
+        const ViommuPciDevice *other = obstacle(choosing, device, OBSTACLES_CLAIM);
+        const ViommuClaim *claim = claim_on(choosing, device);
+        g_autofree char *who = NULL;
+
+        if (!is_wanted(choosing, device, asked) || !can_pick(choosing, device, OBSTACLES_HOST) ||
+            can_pick(choosing, device, OBSTACLES_CLAIM) || ++*ret_n > VIOMMU_PLACEMENT_SHOWN_MAX)
+            continue;
+        who = claimant(claim ? claim : claim_on(choosing, other));
+        g_string_append_printf(text, "%s%s by %s", text->len ? ", " : "", device->address, who);
+    }
+    if (*ret_n > VIOMMU_PLACEMENT_SHOWN_MAX)
+        g_string_append_printf(text, " and %" G_GUINT64_FORMAT " more", *ret_n - VIOMMU_PLACEMENT_SHOWN_MAX);
+    return g_string_free(text, FALSE);
+}
+
+static bool refuse_kind(Choosing *choosing, unsigned entry, uint64_t found, GError **error)
+{
+    const ViommuRequestHostdev *asked = g_ptr_array_index(choosing->input->request->hostdevs, entry);
+    uint64_t count = asked->count == VIOMMU_UNSET_NUMBER ? 1 : asked->count, claimed;
+    g_autofree char *there = list_devices(choosing, is_wanted, asked);
+    g_autofree char *others = list_claimed(choosing, asked, &claimed);
+    g_autofree char *kind = asked->name ? g_strdup_printf("the site's '%s'", asked->name)
+                                        : g_strdup_printf("%s:%s", asked->vendor, asked->device);
+
+    if (!*there) {
+        g_autofree char *all = list_devices(choosing, has_group, NULL);
+
+        return refuse(choosing, "hostdev-missing", VIOMMU_ERROR_NOT_SUPPORTED, error,
+                      "hostdevs[%u]: this host has no PCI device %s%s; %s %s", entry,
+                      asked->name ? "of " : "", kind, has(choosing), all);
+    }
+    if (found + claimed >= count)
+        return refuse(choosing, "hostdev-claimed", VIOMMU_ERROR_BUSY, error,
+                      "hostdevs[%u]: %" G_GUINT64_FORMAT " of %s are wanted, but %" G_GUINT64_FORMAT
+                      " can be had now; in use are %s; stop one of them first",
+                      entry, count, kind, found, others);
+    return refuse(
+        choosing, "hostdev-kind", VIOMMU_ERROR_NOT_SUPPORTED, error,
+        "hostdevs[%u]: %" G_GUINT64_FORMAT " of %s are wanted, but %" G_GUINT64_FORMAT
+        " can be had; this host has %s; one is free when no driver of the host uses it or its group, and no "
+        "other machine has it; %s",
+        entry, count, kind, found, there,
+        choosing->input->unprivileged
+            ? "and libvirt, which runs as an ordinary user here, needs it bound to vfio-pci, with a node in "
+              "/dev/vfio that this user may open"
+            : "to take one from its driver name its address");
+}
+
+static bool take_kind(Choosing *choosing, unsigned entry, const ViommuRequestHostdev *asked, GError **error)
+{
+    uint64_t count = asked->count == VIOMMU_UNSET_NUMBER ? 1 : asked->count, found = 0;
+    const ViommuPciDevice *device;
+
+    for (guint i = 0; found < count && (device = device_at(choosing, i)); i++)
+        if (is_wanted(choosing, device, asked) && can_pick(choosing, device, OBSTACLES_CLAIM)) {
+            choosing->chosen[choosing->n_chosen++] = device;
+            found++;
+        }
+    return found == count || refuse_kind(choosing, entry, found, error);
+}
+
+/* --- What is known of those chosen --- */
+
+static void place(Choosing *choosing, unsigned entry, const ViommuPciDevice *device)
+{
+    const ViommuRequestHostdev *asked = g_ptr_array_index(choosing->input->request->hostdevs, entry);
+    const ViommuHostIommu *iommu = viommu_topology_iommu(choosing->input->topology, device->iommu);
+    ViommuPlacedDevice *placed = g_new0(ViommuPlacedDevice, 1);
+
+    *placed = (ViommuPlacedDevice){
+        .address = g_strdup(device->address),
+        .noun = viommu_pci_device_noun(device),
+        .group = device->group,
+        .node = device->node,
+        .iommu = g_strdup(device->iommu),
+        .iommu_kind = iommu ? iommu->kind : VIOMMU_UNSET,
+        .width_bits = iommu ? iommu->width_bits : VIOMMU_UNSET_NUMBER,
+        .host_driver = g_strdup(device->driver),
+        .uses = g_strdupv(device->uses),
+        .taken = !viommu_device_policy_is_free(device),
+        .cdev = g_strdup(device->cdev),
+        .usable = device->usable,
+        .entry = entry,
+        .driver = g_strdup(asked->driver),
+    };
+    g_ptr_array_add(choosing->placement->devices, placed);
+}
+
+static void summarize(ViommuPlacement *placement)
+{
+    g_autoptr(GHashTable) iommus = g_hash_table_new(g_str_hash, g_str_equal);
+    bool known = placement->devices->len > 0;
+    uint64_t width = VIOMMU_UNSET_NUMBER;
+
+    for (guint i = 0; i < placement->devices->len; i++) {
+        ViommuPlacedDevice *placed = g_ptr_array_index(placement->devices, i);
+
+        known = known && placed->width_bits != VIOMMU_UNSET_NUMBER;
+        width = MIN(width, placed->width_bits);
+        for (guint j = 0; j < i; j++)
+            if (placed->group != VIOMMU_UNSET_NUMBER &&
+                ((ViommuPlacedDevice *)g_ptr_array_index(placement->devices, j))->group == placed->group)
+                placement->shared_group = placed->group;
+        if (placed->iommu)
+            g_hash_table_add(iommus, placed->iommu);
+    }
+    placement->width_bits = known ? width : VIOMMU_UNSET_NUMBER;
+    placement->n_iommus = g_hash_table_size(iommus);
+}
+
+static bool take_unseen(Choosing *choosing, GError **error)
+{
+    const GPtrArray *asked = choosing->input->request->hostdevs;
+
+    if (!choosing->input->blind)
+        return refuse(choosing, "hostdev-unseen", VIOMMU_ERROR_NOT_SUPPORTED, error,
+                      "hostdevs: nothing of this host's PCI devices can be seen from here, and one that is "
+                      "not looked at may be the host's own disk; let viommud see /sys (a service: without "
+                      "InaccessiblePaths=/sys and the like)");
+    for (guint i = 0; i < asked->len; i++) {
+        const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
+        ViommuPciDevice device = {.address = hostdev->address,
+                                  .class_code = VIOMMU_UNSET_NUMBER,
+                                  .usable = VIOMMU_UNSET,
+                                  .node = VIOMMU_UNSET_NUMBER,
+                                  .group = VIOMMU_UNSET_NUMBER};
+
+        if (!hostdev->address)
+            return refuse(
+                choosing, "hostdev-unseen", VIOMMU_ERROR_NOT_SUPPORTED, error,
+                "hostdevs[%u] names a kind of device, but nothing of this host's PCI devices can be seen "
+                "from here; name an address",
+                i);
+        if (!check_unclaimed(choosing, i, &device, error))
+            return false;
+        place(choosing, i, &device);
+    }
+    choosing->placement->unseen = true;
+    return true;
+}
+
+/* Addresses first: a kind must not take what is named elsewhere. */
+static bool take_all(Choosing *choosing, GError **error)
+{
+    const GPtrArray *asked = choosing->input->request->hostdevs;
+
+    for (int kinds = 0; kinds < 2; kinds++)
+        for (guint i = 0; i < asked->len; i++) {
+            const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
+            unsigned first = choosing->n_chosen;
+
+            if ((hostdev->address == NULL) != (kinds == 1))
+                continue;
+            if (!(kinds ? take_kind : take_addressed)(choosing, i, hostdev, error))
+                return false;
+            for (unsigned j = first; j < choosing->n_chosen; j++)
+                place(choosing, i, choosing->chosen[j]);
+        }
+    for (unsigned i = 0; i < choosing->n_chosen; i++)
+        if (!check_unused(choosing, choosing->chosen[i], error) ||
+            !check_group(choosing, choosing->chosen[i], error))
+            return false;
+    choosing->rule = "hostdev-policy";
+    for (unsigned i = 0; i < choosing->n_chosen; i++)
+        if (!viommu_placement_check_listed(choosing->input, choosing->chosen[i], error))
+            return false;
+    return viommu_placement_check_counts(choosing->input, choosing->chosen, choosing->n_chosen, error);
+}
+
+/* A name that nobody gave. */
+static bool check_names(Choosing *choosing, GError **error)
+{
+    const GPtrArray *asked = choosing->input->request->hostdevs;
+    const ViommuSite *site = choosing->input->site;
+
+    for (guint i = 0; i < asked->len; i++) {
+        const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
+
+        if (hostdev->name && !(site && viommu_site_device(site, hostdev->name)))
+            return refuse(choosing, "hostdev-name", VIOMMU_ERROR_NOT_SUPPORTED, error,
+                          "hostdevs[%u].name '%s' is no name of this site's: there is no [device %s] in "
+                          "viommud.conf(5)",
+                          i, hostdev->name, hostdev->name);
+    }
+    return true;
+}
+
+bool viommu_placement_choose(const ViommuPlacementInput *input, ViommuPlacement *placement,
+                             const char **ret_rule, GError **error)
+{
+    const ViommuPciDevice *chosen[VIOMMU_HOSTDEVS_MAX];
+    Choosing choosing = {.input = input, .placement = placement, .chosen = chosen};
+    bool done;
+
+    if (!input->request->hostdevs || input->request->hostdevs->len == 0)
+        return true;
+    if (!check_names(&choosing, error)) {
+        *ret_rule = choosing.rule;
+        return false;
+    }
+    done = is_unseen(input->topology) ? take_unseen(&choosing, error)
+                                      : check_host(&choosing, error) && take_all(&choosing, error);
+    if (done)
+        summarize(placement);
+    else
+        *ret_rule = choosing.rule;
+    return done;
+}
+
+bool viommu_placement_check_again(const ViommuPlacementInput *input, const ViommuPlacement *placement,
+                                  GError **error)
+{
+    Choosing choosing = {.input = input};
+
+    for (guint i = 0; i < placement->devices->len; i++) {
+        const ViommuPlacedDevice *placed = g_ptr_array_index(placement->devices, i);
+        const ViommuPciDevice *device = viommu_topology_device(input->topology, placed->address);
+
+        if (!device)
+            return refuse(&choosing, "hostdev-missing", VIOMMU_ERROR_NOT_SUPPORTED, error,
+                          "hostdevs[%u]: '%s' has gone from this host since it was planned; ask again",
+                          placed->entry, placed->address);
+        /* At its address may be another one by now. */
+        if (!check_driver(&choosing, placed->entry, device, error) ||
+            !check_unused(&choosing, device, error) || !viommu_placement_check_listed(input, device, error))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/plan/plan.h"
+
+#include "lib/base/error.h"
+#include "lib/facts/facts.h"
+#include "lib/guest/guest.h"
+#include "lib/plan/iommu-rules.h"
+#include "lib/plan/memory.h"
+#include "lib/plan/build.h"
+#include "lib/plan/hostdevs.h"
+
+VIOMMU_ENUM_DEFINE(cpu_mode, "CPU mode", VIOMMU_CPU_MODE_LAST, "host-passthrough", "maximum", "custom",
+                   "default");
+
+#define REFUSE(code)                                                                         \
+    g_autofree char *text = NULL;                                                            \
+    va_list arguments;                                                                       \
+    va_start(arguments, format);                                                             \
+    text = g_strdup_vprintf(format, arguments);                                              \
+    va_end(arguments);                                                                       \
+    g_ptr_array_add(build->reasons, viommu_reason_new(VIOMMU_MODEL_NONE, rule, "%s", text)); \
+    g_set_error_literal(error, VIOMMU_ERROR, code, text);                                    \
+    return false
+
+bool viommu_plan_refuse(ViommuPlanBuild *build, const char *rule, GError **error, const char *format, ...)
+{
+    REFUSE(VIOMMU_ERROR_NOT_SUPPORTED);
+}
+
+bool viommu_plan_refuse_policy(ViommuPlanBuild *build, const char *rule, GError **error, const char *format,
+                               ...)
+{
+    REFUSE(VIOMMU_ERROR_POLICY_REFUSED);
+}
+
+void viommu_plan_note(ViommuPlanBuild *build, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_ptr_array_add(build->plan->notes, g_strdup_vprintf(format, arguments));
+    va_end(arguments);
+}
+
+void viommu_plan_warn(ViommuPlanBuild *build, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_ptr_array_add(build->plan->warnings, g_strdup_vprintf(format, arguments));
+    va_end(arguments);
+}
+
+const char *viommu_plan_guest_table(const ViommuPlan *plan)
+{
+    static const char *const acpi[VIOMMU_MODEL_LAST] = {
+        [VIOMMU_MODEL_INTEL] = "DMAR",
+        [VIOMMU_MODEL_SMMUV3] = "IORT",
+        [VIOMMU_MODEL_VIRTIO] = "VIOT",
+        [VIOMMU_MODEL_AMD] = "IVRS",
+    };
+
+    if (plan->iommu.model == VIOMMU_MODEL_NONE)
+        return NULL;
+    return plan->acpi ? acpi[plan->iommu.model] : "device tree";
+}
+
+char *viommu_plan_default_name(const ViommuRequest *request)
+{
+    g_autofree char *fingerprint = viommu_request_fingerprint(request);
+
+    return g_strdup_printf("vm-%.10s", fingerprint);
+}
+
+/* A UUID of version 8 (our own making) out of the request's fingerprint. */
+static char *derived_uuid(const ViommuRequest *request)
+{
+    g_autofree char *digits = viommu_request_fingerprint(request);
+
+    digits[12] = '8';
+    digits[16] = 'a';
+    return g_strdup_printf("%.8s-%.4s-%.4s-%.4s-%.12s", digits, digits + 8, digits + 12, digits + 16,
+                           digits + 20);
+}
+
+/* One of the two halves of plan-hostdevs. */
+static bool settle_hostdevs(ViommuPlanBuild *build,
+                            bool (*settle)(const ViommuPlanInput *input, const ViommuEmulator *emulator,
+                                           ViommuPlan *plan, const char **ret_rule, GError **error),
+                            GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    const char *rule = NULL;
+
+    if (settle(build->input, build->emulator, build->plan, &rule, &local))
+        return true;
+    g_ptr_array_add(build->reasons, viommu_reason_new(VIOMMU_MODEL_NONE, rule, "%s", local->message));
+    g_propagate_error(error, g_steal_pointer(&local));
+    return false;
+}
+
+static bool settle_memory(ViommuPlanBuild *build, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+
+    if (viommu_memory_plan(build->request, build->input->host, build->input->policy, build->plan, &local)) {
+        if (build->request->memory_bytes == VIOMMU_UNSET_NUMBER)
+            viommu_plan_note(build, "memory %" G_GUINT64_FORMAT " MiB by default",
+                             build->plan->memory_bytes >> 20);
+        return true;
+    }
+    if (g_error_matches(local, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED))
+        return viommu_plan_refuse(build, "memory", error, "%s", local->message);
+    g_propagate_error(error, g_steal_pointer(&local));
+    return false;
+}
+
+static bool settle_iommu(ViommuPlanBuild *build, GError **error)
+{
+    ViommuPlan *plan = build->plan;
+    ViommuIommuInput input = {
+        .request = build->request,
+        .policy = build->input->policy,
+        .libvirt = build->input->host->libvirt,
+        .emulator = build->emulator,
+        .arch = plan->arch,
+        .family = plan->family,
+        .accelerator = plan->accelerator,
+        .vcpus = plan->vcpus,
+        .kernel = build->input->kernel,
+        .placement = &plan->placement,
+        .host_kernel = build->input->host->topology.kernel,
+        .vetoes = build->input->vetoes,
+        .n_vetoes = build->input->n_vetoes,
+    };
+    const char *os = build->request->guest.os;
+
+    if (os && !viommu_guest_os_find(os)) {
+        const char *near = viommu_guest_os_nearest(os);
+
+        g_ptr_array_add(
+            plan->warnings,
+            g_strdup_printf("guest.os '%s' is not known%s%s%s: its IOMMU drivers were not checked; say "
+                            "guest.kernel or guest.drivers",
+                            os, near ? " (nearest: '" : "", near ? near : "", near ? "')" : ""));
+    }
+    if (!viommu_iommu_choose(&input, &plan->iommu, plan->warnings, error))
+        return false;
+    plan->ioapic_split = plan->iommu.attributes.intremap == 1;
+    return true;
+}
+
+static bool settle_firmware(ViommuPlanBuild *build, GError **error)
+{
+    ViommuPlan *plan = build->plan;
+    const ViommuRequest *request = build->request;
+    bool arm = plan->arch == VIOMMU_ARCH_AARCH64;
+    bool efi = viommu_iommu_takes_efi(request, plan->arch, plan->iommu.model);
+    ViommuVersion libvirt = build->input->host->libvirt;
+
+    plan->firmware = efi ? VIOMMU_FIRMWARE_EFI : VIOMMU_FIRMWARE_BIOS;
+    plan->acpi = efi || !arm;
+    if (!viommu_emulator_has_firmware(build->emulator, plan->firmware))
+        return viommu_plan_refuse(build, "firmware", error, "this host has no %s firmware for %s%s",
+                                  efi ? "UEFI" : "BIOS", viommu_arch_to_string(plan->arch),
+                                  !efi  ? ""
+                                  : arm ? " (Debian: package qemu-efi-aarch64)"
+                                        : " (Debian: package ovmf)");
+    if (efi && !viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_EFI))
+        return viommu_plan_refuse(build, "firmware", error,
+                                  "UEFI needs libvirt 5.2 or newer, which chooses the firmware image");
+    if (arm && !efi && !request->boot.kernel.path)
+        g_ptr_array_add(plan->warnings,
+                        g_strdup("nothing to boot: boot.firmware 'bios' on aarch64 means a direct kernel "
+                                 "boot, but there is no boot.kernel"));
+    if (efi) {
+        plan->secure_boot = request->boot.secure_boot == 1;
+        plan->secure_boot_by = viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_FEATURE)
+                                   ? VIOMMU_SECURE_BOOT_FEATURE
+                                   : VIOMMU_SECURE_BOOT_LOADER;
+        plan->firmware_stateful =
+            viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_STATEFUL);
+    }
+    if (request->boot.firmware == VIOMMU_UNSET || request->boot.firmware == VIOMMU_FIRMWARE_AUTO)
+        viommu_plan_note(build, "firmware %s",
+                         efi   ? plan->iommu.model == VIOMMU_MODEL_VIRTIO && arm
+                                     ? "UEFI with secure boot off: the VIOT table needs ACPI"
+                                     : "UEFI"
+                         : arm ? "none: the kernel is booted directly, with a device tree"
+                               : "BIOS");
+    return true;
+}
+
+static void settle_cmdline(ViommuPlanBuild *build)
+{
+    ViommuPlan *plan = build->plan;
+    const char *asked = build->request->boot.cmdline;
+    ViommuGuest guest = {build->request, build->input->kernel};
+    const char *missing = plan->iommu.model == VIOMMU_MODEL_NONE
+                              ? NULL
+                              : viommu_guest_missing_words(&guest, plan->arch, plan->iommu.model);
+
+    if (!missing) {
+        plan->cmdline = g_strdup(asked);
+        return;
+    }
+    plan->cmdline = asked ? g_strdup_printf("%s %s", asked, missing) : g_strdup(missing);
+    viommu_plan_note(build, "'%s' is added to the kernel's command line, as boot.extend-cmdline allows",
+                     missing);
+}
+
+/* What libvirt keeps by the domain's name, a request must not reach by choosing the machine's.  Variables of a firmware are
+ * more than that, one machine's own: of two that have one name after each other, the later one must not find the earlier one's.
+ * A libvirt that does not let go of the file by its path gets a domain's name that no other has. */
+static void settle_domain(ViommuPlanBuild *build)
+{
+    ViommuPlan *plan = build->plan;
+    const ViommuPolicy *policy = build->input->policy;
+    const char *prefix = policy->name_prefix ? policy->name_prefix : "";
+    bool efi = plan->firmware == VIOMMU_FIRMWARE_EFI;
+    bool by_path = viommu_emulator_has(build->emulator, build->input->host->libvirt, VIOMMU_FACT_NVRAM_PATH);
+
+    if (efi && *prefix && !by_path)
+        plan->domain = g_strdup_printf("%s%s-%.8s", prefix, plan->name, plan->uuid);
+    else
+        plan->domain = g_strconcat(prefix, plan->name, NULL);
+    if (efi && by_path && policy->nvram_directory)
+        plan->nvram = g_strdup_printf("%s/%s%s_VARS.fd", policy->nvram_directory, prefix, plan->uuid);
+}
+
+static void settle_names(ViommuPlanBuild *build)
+{
+    const ViommuRequest *request = build->request;
+    const ViommuPlanInput *input = build->input;
+
+    build->plan->name = input->name     ? g_strdup(input->name)
+                        : request->name ? g_strdup(request->name)
+                                        : viommu_plan_default_name(request);
+    build->plan->uuid = input->uuid ? g_strdup(input->uuid) : derived_uuid(request);
+}
+
+static void settle_rest(ViommuPlanBuild *build)
+{
+    ViommuPlan *plan = build->plan;
+    const ViommuRequest *request = build->request;
+    const ViommuPlanInput *input = build->input;
+
+    viommu_plan_settle_cpu(build);
+    settle_domain(build);
+    plan->kernel = g_strdup(input->handovers ? input->handovers->kernel.path : request->boot.kernel.path);
+    plan->initrd = g_strdup(input->handovers ? input->handovers->initrd.path : request->boot.initrd.path);
+    settle_cmdline(build);
+    plan->wait = request->wait == VIOMMU_UNSET ? VIOMMU_WAIT_STARTED : (ViommuWait)request->wait;
+    if (plan->agent && request->guest.agent == VIOMMU_UNSET)
+        viommu_plan_note(build, "a channel for the guest's agent, which wait 'verified' asks");
+    if (plan->ioapic_split)
+        viommu_plan_note(build, "the I/O APIC is split (driver 'qemu'): interrupt remapping needs it");
+}
+
+static bool build_plan(ViommuPlanBuild *build, GError **error)
+{
+    if (!viommu_plan_check_policy(build, error) || !viommu_plan_settle_agent(build, error) ||
+        !viommu_plan_settle_machine(build, error) ||
+        !settle_hostdevs(build, viommu_plan_hostdevs_place, error) || !settle_memory(build, error) ||
+        !settle_iommu(build, error) || !settle_hostdevs(build, viommu_plan_hostdevs_settle, error) ||
+        !settle_firmware(build, error) || !viommu_plan_check_disks(build, error) ||
+        !viommu_plan_check_files(build, error))
+        return false;
+    settle_names(build);
+    viommu_plan_settle_rights(build);
+    viommu_plan_settle_devices(build);
+    viommu_plan_settle_pcie(build);
+    settle_rest(build);
+    return true;
+}
+
+/* All that speaks against it: the machine's own reasons, or else every candidate's. */
+static GPtrArray *collect_reasons(ViommuPlanBuild *build)
+{
+    GPtrArray *all = g_steal_pointer(&build->reasons);
+
+    if (all->len > 0)
+        return all;
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++) {
+        GPtrArray *reasons = build->plan->iommu.candidates[model].reasons;
+
+        for (guint i = 0; i < reasons->len; i++) {
+            const ViommuReason *reason = g_ptr_array_index(reasons, i);
+
+            g_ptr_array_add(all,
+                            viommu_reason_new((ViommuModel)reason->model, reason->rule, "%s", reason->text));
+        }
+    }
+    return all;
+}
+
+bool viommu_plan_build(const ViommuPlanInput *input, ViommuPlan **ret_plan, GPtrArray **ret_reasons,
+                       GError **error)
+{
+    g_autoptr(ViommuPlan) plan = g_new0(ViommuPlan, 1);
+    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_reason_free);
+    ViommuPlanBuild build = {.input = input, .request = input->request, .plan = plan, .reasons = reasons};
+
+    viommu_iommu_choice_init(&plan->iommu);
+    viommu_placement_init(&plan->placement);
+    viommu_pcie_init(&plan->pcie);
+    plan->warnings = g_ptr_array_new_with_free_func(g_free);
+    plan->notes = g_ptr_array_new_with_free_func(g_free);
+    viommu_plan_init_devices(plan);
+    if (!build_plan(&build, error)) {
+        g_steal_pointer(&reasons);
+        if (ret_reasons)
+            *ret_reasons = collect_reasons(&build);
+        else
+            g_ptr_array_unref(build.reasons);
+        return false;
+    }
+    *ret_plan = g_steal_pointer(&plan);
+    return true;
+}
+
+void viommu_plan_free(ViommuPlan *plan)
+{
+    if (!plan)
+        return;
+    g_free(plan->name);
+    g_free(plan->domain);
+    g_free(plan->uuid);
+    g_free(plan->nvram);
+    g_free(plan->machine);
+    g_free(plan->emulator);
+    g_free(plan->kernel);
+    g_free(plan->initrd);
+    g_free(plan->cmdline);
+    g_free(plan->label);
+    g_clear_pointer(&plan->disks, g_ptr_array_unref);
+    g_clear_pointer(&plan->networks, g_ptr_array_unref);
+    g_clear_pointer(&plan->warnings, g_ptr_array_unref);
+    g_clear_pointer(&plan->notes, g_ptr_array_unref);
+    viommu_iommu_choice_clear(&plan->iommu);
+    viommu_placement_clear(&plan->placement);
+    viommu_pcie_clear(&plan->pcie);
+    g_clear_pointer(&plan->cells, g_array_unref);
+    g_free(plan);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* plan: everything decided, nothing optional left.  viommu_plan_build() calls the choosers in order. */
+#pragma once
+
+#include <glib.h>
+#include "lib/policy/asker.h"
+#include "lib/request/file-handover.h"
+#include "lib/host/host.h"
+#include "lib/plan/iommu.h"
+#include "lib/plan/pcie.h"
+#include "lib/policy/policy.h"
+#include "lib/request/request.h"
+
+/* How the guest's CPU is described to libvirt. */
+typedef enum ViommuCpuMode {
+    VIOMMU_CPU_MODE_HOST_PASSTHROUGH,
+    VIOMMU_CPU_MODE_MAXIMUM, /* libvirt 7.1.0 */
+    VIOMMU_CPU_MODE_CUSTOM,  /* cpu_model of the plan */
+    VIOMMU_CPU_MODE_DEFAULT, /* no <cpu> element */
+    VIOMMU_CPU_MODE_LAST,
+} ViommuCpuMode;
+extern const ViommuEnum viommu_enum_cpu_mode;
+
+/* An image that a disk's is based on. */
+typedef struct ViommuPlanBacking {
+    char *path;
+    ViommuDiskFormat format;
+    bool is_open;   /* handed over open */
+    char group[16]; /* libvirt's name for the open file: "vda.1" */
+} ViommuPlanBacking;
+
+typedef struct ViommuPlanDisk {
+    char *path;
+    bool is_open;       /* handed over open, as libvirt's fd group of the target's name */
+    bool is_block;      /* a block device */
+    bool is_kept;       /* libvirt must leave its owner and label alone */
+    GPtrArray *backing; /* of ViommuPlanBacking, all of which are kept; NULL: not looked at */
+    ViommuDiskFormat format;
+    ViommuDiskBus bus;
+    bool read_only;
+    char target[8];  /* "vda", "sdb" */
+    bool translated; /* <driver iommu='on'/> */
+} ViommuPlanDisk;
+
+typedef struct ViommuPlanNetwork {
+    ViommuNetworkType type;
+    char *source;
+    ViommuNetworkModel model;
+    bool translated;
+} ViommuPlanNetwork;
+
+typedef enum ViommuSecureBoot {
+    VIOMMU_SECURE_BOOT_NONE,    /* no UEFI: nothing to say */
+    VIOMMU_SECURE_BOOT_FEATURE, /* <firmware><feature name='secure-boot'/>, libvirt 7.2.0 */
+    VIOMMU_SECURE_BOOT_LOADER,  /* <loader secure=''/>, before */
+    VIOMMU_SECURE_BOOT_LAST,
+} ViommuSecureBoot;
+
+typedef struct ViommuPlan {
+    char *name;
+    char *domain; /* its name: the machine's with the site's prefix */
+    char *uuid;
+    ViommuArch arch;
+    ViommuFamily family;
+    char *machine;
+    ViommuAccelerator accelerator; /* KVM or TCG */
+    char *emulator;                /* path; NULL: libvirt's choice */
+    uint64_t vcpus;
+    uint64_t memory_bytes;
+    uint64_t page_size_bytes; /* 0: ordinary pages */
+    bool locked;
+    uint64_t memlock_bytes;  /* what QEMU may have to lock; 0: nothing */
+    ViommuFirmware firmware; /* BIOS or EFI */
+    ViommuSecureBoot secure_boot_by;
+    bool secure_boot;
+    bool
+        firmware_stateful; /* say that the firmware must have a variable store: a choice without one may be for SEV guests only */
+    char *nvram; /* file with the firmware's variables, by the UUID; NULL: none, or libvirt's choice */
+    bool acpi;
+    bool ioapic_split;
+    unsigned gic_version; /* 0: libvirt's choice, or no GIC */
+    ViommuCpuMode cpu_mode;
+    const char *cpu_model; /* of CPU_MODE_CUSTOM. Static */
+    char *kernel, *initrd, *cmdline;
+    char *label;    /* of security model dac, for QEMU; NULL: libvirt's own choice */
+    uint64_t group; /* that QEMU has, on the system's bus; VIOMMU_UNSET_NUMBER: not known */
+    const char
+        *kept_models[3];  /* by which files would be labelled, which are to be kept; ended by NULL.  Static */
+    GPtrArray *disks;     /* of ViommuPlanDisk */
+    GPtrArray *networks;  /* of ViommuPlanNetwork */
+    bool scsi_controller; /* a virtio-scsi controller is needed */
+    bool agent;           /* the guest agent has its channel */
+    bool translate_controllers; /* and sits behind the IOMMU, as the entropy device does */
+    ViommuPlacement placement;  /* of assigned devices */
+    ViommuPcie pcie;            /* what is laid out for them */
+    GArray *cells;              /* of ViommuNumaCell; empty: the guest has no NUMA */
+    ViommuIommuChoice iommu;
+    ViommuWait wait;
+    GPtrArray *warnings; /* of char * */
+    GPtrArray *notes;    /* of char *: defaults taken and side effects, in plain words */
+} ViommuPlan;
+
+typedef struct ViommuPlanInput {
+    const ViommuRequest *request;
+    const ViommuHost *host;
+    const ViommuPolicy *policy;
+    const ViommuHandovers *handovers; /* NULL: a dry run, which takes the paths as they stand */
+    const ViommuKernel *kernel;       /* what was read from boot.kernel; NULL: nothing */
+    const char *name;                 /* overrides the made-up name of a request that has none; may be NULL */
+    const char *uuid; /* NULL: one derived from the request, so that a dry run is the same each time */
+    const ViommuClaim *claims; /* PCI devices that others have; NULL: none */
+    size_t n_claims;
+    char *
+        *forward_modes; /* of the request's networks, one for each, "" where not known; NULL: none is known */
+    const ViommuAsker *asker; /* NULL: nobody in particular, whom no policy binds */
+    bool is_remote;           /* libvirt is on another host, where the asker is nobody */
+    const ViommuVeto *vetoes; /* libvirt's refusals so far */
+    size_t n_vetoes;
+} ViommuPlanInput;
+
+/** @ret_plan owned; untouched on failure.
+ *  @ret_reasons owned GPtrArray of ViommuReason: on failure all that speaks against it; untouched on success. May be NULL.
+ *  Fails: NOT_SUPPORTED, INVALID_REQUEST, POLICY_REFUSED, BUSY.  Pure; any thread; same input, same plan. */
+bool viommu_plan_build(const ViommuPlanInput *input, ViommuPlan **ret_plan, GPtrArray **ret_reasons,
+                       GError **error);
+void viommu_plan_free(ViommuPlan *plan);
+void viommu_plan_backing_free(ViommuPlanBacking *backing);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuPlan, viommu_plan_free)
+
+/** The table that tells the guest of its IOMMU: "DMAR", "IVRS", "IORT", "VIOT", all of ACPI, or "device tree"; NULL without an
+ *  IOMMU.  Static. */
+const char *viommu_plan_guest_table(const ViommuPlan *plan);
+
+/** The name that a request without one gets: "vm-" and the first ten digits of its fingerprint. Owned. */
+char *viommu_plan_default_name(const ViommuRequest *request);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/plan/traits.h"
+
+#include <glib.h>
+
+/* os-traits knows these; amd has none of its own, and is never chosen by itself. */
+static const char *const names[] = {
+    [VIOMMU_MODEL_INTEL] = "COMPUTE_VIOMMU_MODEL_INTEL",
+    [VIOMMU_MODEL_SMMUV3] = "COMPUTE_VIOMMU_MODEL_SMMUV3",
+    [VIOMMU_MODEL_VIRTIO] = "COMPUTE_VIOMMU_MODEL_VIRTIO",
+    [VIOMMU_MODEL_AMD] = "CUSTOM_COMPUTE_VIOMMU_MODEL_AMD",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(names) == VIOMMU_MODEL_LAST);
+
+static void add_combinations(GPtrArray *traits, const ViommuOffer *offer, ViommuArch arch)
+{
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++) {
+        g_autofree char *name = g_strdup_printf("CUSTOM_VIOMMU_%s_%s", viommu_arch_to_string(arch),
+                                                viommu_model_to_string((ViommuModel)model));
+
+        if (offer->models[arch] & (1u << model))
+            g_ptr_array_add(traits, g_ascii_strup(name, -1));
+    }
+}
+
+char **viommu_traits(const ViommuOffer *offer)
+{
+    GPtrArray *traits = g_ptr_array_new();
+    unsigned models = viommu_offer_models(offer);
+
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
+        if (models & (1u << model))
+            g_ptr_array_add(traits, g_strdup(names[model]));
+    if (models & ~(1u << VIOMMU_MODEL_AMD))
+        g_ptr_array_add(traits, g_strdup("COMPUTE_VIOMMU_MODEL_AUTO"));
+    for (int arch = 0; arch < VIOMMU_ARCH_LAST; arch++)
+        add_combinations(traits, offer, (ViommuArch)arch);
+    g_ptr_array_add(traits, NULL);
+    return (char **)g_ptr_array_free(traits, FALSE);
+}

@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* platform: the words. */
-#include "lib/platform.h"
-
-VIOMMU_ENUM_DEFINE(arch, "architecture", VIOMMU_ARCH_LAST, "x86_64", "aarch64");
-VIOMMU_ENUM_DEFINE(family, "machine family", VIOMMU_FAMILY_LAST, "q35", "virt", "pc");
-VIOMMU_ENUM_DEFINE(accelerator, "accelerator", VIOMMU_ACCELERATOR_LAST, "auto", "kvm", "tcg");
-VIOMMU_ENUM_DEFINE(firmware, "firmware", VIOMMU_FIRMWARE_LAST, "auto", "bios", "efi");
-VIOMMU_ENUM_DEFINE(model, "IOMMU model", VIOMMU_MODEL_LAST, "intel", "smmuv3", "virtio", "amd");

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* bounds: the formulas.  viommud.conf(5) has them, too. */
+#include "lib/policy/bounds.h"
+
+#include "lib/base/quantity.h"
+
+#define MACHINES_PER_USER 64
+#define VCPUS_PER_CPU     16
+#define RESERVE_MIN_BYTES VIOMMU_GIB
+#define RESERVE_PART      16
+#define COPIES_PART       4
+#define COPIES_MAX_BYTES  (64 * VIOMMU_GIB)
+#define LOGS_PART         10
+#define LOGS_MAX_BYTES    VIOMMU_GIB
+
+/* One user alone takes no more than this part of what all may have. */
+#define USERS_PART 2
+
+static const struct {
+    const char *all, *user;
+} words[VIOMMU_RESOURCE_LAST] = {
+    [VIOMMU_RESOURCE_MACHINES] = {NULL, "on every host"},
+    [VIOMMU_RESOURCE_VCPUS] = {"16 for each CPU of this host", "a half of what all users together may have"},
+    [VIOMMU_RESOURCE_MEMORY] =
+        {"this host's memory without a sixteenth of it, and without 1 GiB at least; on a "
+         "small host enough for one machine",
+         "a half of what all users together may have, and enough for one machine"},
+    [VIOMMU_RESOURCE_COPIES] = {"a quarter of the file system that they are on, and 64 GiB at most",
+                                "a half of what all users together may have"},
+};
+
+static uint64_t whole_mebibytes(uint64_t bytes)
+{
+    return bytes / VIOMMU_MIB * VIOMMU_MIB;
+}
+
+/* A small one is bounded, too: 0 would be no bound. */
+static uint64_t part_of_disk(uint64_t disk_bytes, uint64_t part, uint64_t max_bytes)
+{
+    return disk_bytes ? CLAMP(whole_mebibytes(disk_bytes / part), VIOMMU_MIB, max_bytes) : 0;
+}
+
+/* QEMU needs memory beside its guest's, and so does the host.  A small host that can carry one machine of the usual size may. */
+static uint64_t derive_memory(uint64_t host_bytes, uint64_t machine_bytes)
+{
+    uint64_t reserve = MAX(RESERVE_MIN_BYTES, host_bytes / RESERVE_PART);
+    uint64_t all = whole_mebibytes(host_bytes > 2 * reserve ? host_bytes - reserve : host_bytes / 2);
+
+    return machine_bytes <= host_bytes / 4 * 3 ? MAX(all, machine_bytes) : all;
+}
+
+static uint64_t derive_memory_per_user(uint64_t all_bytes, uint64_t machine_bytes)
+{
+    return machine_bytes <= all_bytes ? MAX(all_bytes / USERS_PART, machine_bytes) : all_bytes / USERS_PART;
+}
+
+void viommu_bounds_derive(const ViommuBoundsHost *host, uint64_t machine_bytes, ViommuBounds *ret_bounds)
+{
+    ViommuBounds bounds = {.console_log_bytes = LOGS_MAX_BYTES};
+    uint64_t *all = bounds.limits.all, *user = bounds.limits.user;
+
+    if (!host->own) {
+        all[VIOMMU_RESOURCE_VCPUS] = VCPUS_PER_CPU * host->cpus;
+        all[VIOMMU_RESOURCE_MEMORY] = derive_memory(host->memory_bytes, machine_bytes);
+        all[VIOMMU_RESOURCE_COPIES] = part_of_disk(host->copies_disk_bytes, COPIES_PART, COPIES_MAX_BYTES);
+        for (int i = 0; i < VIOMMU_RESOURCE_LAST; i++)
+            user[i] = all[i] / USERS_PART;
+        user[VIOMMU_RESOURCE_MEMORY] = derive_memory_per_user(all[VIOMMU_RESOURCE_MEMORY], machine_bytes);
+        user[VIOMMU_RESOURCE_MACHINES] = MACHINES_PER_USER;
+    }
+    if (host->logs_disk_bytes)
+        bounds.console_log_bytes = part_of_disk(host->logs_disk_bytes, LOGS_PART, LOGS_MAX_BYTES);
+    *ret_bounds = bounds;
+}
+
+const char *viommu_bounds_words(ViommuResource resource, bool per_user)
+{
+    return per_user ? words[resource].user : words[resource].all;
+}
+
+const char *viommu_bounds_log_words(void)
+{
+    return "a tenth of the file system that they are on, and 1 GiB at most";
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/policy/network-policy.h"
+
+#include <string.h>
+
+#include "lib/base/error.h"
+
+#define refuse(error, ...) (g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, __VA_ARGS__), false)
+
+/* "open" has no rule of libvirt's that guards it, and all others lead onto a network of the site's, or hand a device over. */
+bool viommu_network_policy_is_own(const char *mode)
+{
+    static const char *const own[] = {"nat", "route", "none", NULL};
+
+    return mode && g_strv_contains(own, mode);
+}
+
+static bool lists(char **names, const char *name)
+{
+    return g_strv_contains((const char *const *)names, name);
+}
+
+static bool check_network(const ViommuSite *site, const char *source, unsigned index, const char *mode,
+                          GError **error)
+{
+    g_autofree char *whatever = g_strdup_printf("%s!", source);
+
+    if (site && lists(site->networks, whatever))
+        return true;
+    /* "NAME!" in the list is NAME, however a network is called. */
+    if (!site || g_str_has_suffix(source, "!") || !lists(site->networks, source))
+        return refuse(
+            error,
+            "networks[%u].source '%s' is not a network of libvirt's that the site lets others than "
+            "root have: [networks] networks in viommud.conf(5) lists those; ask for type 'user', or "
+            "have it listed",
+            index, source);
+    if (viommu_network_policy_is_own(mode))
+        return true;
+    if (!mode || !*mode)
+        return refuse(error,
+                      "networks[%u].source '%s': libvirt does not tell how this network forwards, so it "
+                      "counts as one of the site's own; have it listed as '%s' by [networks] networks in "
+                      "viommud.conf(5)",
+                      index, source, whatever);
+    return refuse(
+        error,
+        "networks[%u].source '%s' has the forward mode '%s', which leads onto networks or devices of "
+        "the host's; have it listed as '%s' by [networks] networks in viommud.conf(5)",
+        index, source, mode, whatever);
+}
+
+bool viommu_network_policy_check(const ViommuSite *site, const ViommuRequestNetwork *network, unsigned index,
+                                 const char *mode, GError **error)
+{
+    switch ((ViommuNetworkType)network->type) {
+    case VIOMMU_NETWORK_TYPE_USER:
+        return !site || site->user_networks ||
+               refuse(error,
+                      "networks[%u] of type 'user' is not for others than root: [networks] user=no in "
+                      "viommud.conf(5)",
+                      index);
+    case VIOMMU_NETWORK_TYPE_NETWORK:
+        return check_network(site, network->source, index, mode, error);
+    case VIOMMU_NETWORK_TYPE_BRIDGE:
+        return (site && lists(site->bridges, network->source)) ||
+               refuse(error,
+                      "networks[%u].source '%s' is not a bridge that the site lets others than root have: "
+                      "[networks] bridges in viommud.conf(5) lists those; ask for type 'user', or have it "
+                      "listed",
+                      index, network->source);
+    case VIOMMU_NETWORK_TYPE_LAST:
+        break;
+    }
+    return false;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* quota: what a site allows of each resource, to one user and to all together.  Knows numbers, not machines. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum ViommuResource {
+    VIOMMU_RESOURCE_MACHINES,
+    VIOMMU_RESOURCE_VCPUS,
+    VIOMMU_RESOURCE_MEMORY,           /* bytes */
+    VIOMMU_RESOURCE_LOCKED_MEMORY,    /* bytes: locked or of huge pages */
+    VIOMMU_RESOURCE_PENDING_LAUNCHES, /* waiting or under way */
+    VIOMMU_RESOURCE_COPIES,           /* bytes: of kernels and initrds that were copied */
+    VIOMMU_RESOURCE_LAST,
+} ViommuResource;
+
+/* A limit that the host's size gives (lib/policy/bounds.h). */
+#define VIOMMU_LIMIT_AUTO UINT64_MAX
+
+/* Limits, of which 0 means none; or what is used. */
+typedef struct ViommuAmounts {
+    uint64_t all[VIOMMU_RESOURCE_LAST];
+    uint64_t user[VIOMMU_RESOURCE_LAST]; /* of one user */
+} ViommuAmounts;
+
+/** Whether user @uid may have @wanted more, of each resource.
+ *  Fails: BUSY when it is too much now, POLICY_REFUSED when it will always be; naming number and key. */
+bool viommu_quota_check(const ViommuAmounts *limits, const ViommuAmounts *used,
+                        const uint64_t wanted[VIOMMU_RESOURCE_LAST], uint32_t uid, GError **error);

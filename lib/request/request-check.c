@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/request/request-check.h"
+
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "lib/facts/guest-os.h"
+#include "lib/base/names.h"
+#include "lib/base/did-you-mean.h"
+#include "lib/base/quantity.h"
+#include "lib/request/selector.h"
+#include "lib/host/site.h"
+
+/* Architectures that people may ask for, and why there is no IOMMU to give them. */
+static const struct {
+    const char *name, *why;
+} other_archs[] = {
+    {"riscv64", "QEMU has a riscv-iommu, but no libvirt has a model for it"},
+    {"riscv32", "no libvirt has an IOMMU model for it"},
+    {"s390x", "its channel I/O has no IOMMU device that libvirt could add"},
+    {"ppc64",
+     "its machines come with the hypervisor's own translation, and libvirt has no IOMMU model for them"},
+    {"ppc64le",
+     "its machines come with the hypervisor's own translation, and libvirt has no IOMMU model for them"},
+    {"ppc", "no libvirt has an IOMMU model for it"},
+    {"i686", "ask for x86_64, which runs 32-bit guests too"},
+    {"i386", "ask for x86_64, which runs 32-bit guests too"},
+    {"armv7l", "ask for aarch64, whose firmware and PCI bus the IOMMU models need"},
+    {"armv6l", "ask for aarch64, whose firmware and PCI bus the IOMMU models need"},
+    {"arm", "ask for aarch64, whose firmware and PCI bus the IOMMU models need"},
+    {"loongarch64", "no libvirt has an IOMMU model for it"},
+    {"mips64el", "no libvirt has an IOMMU model for it"},
+    {"sparc64", "no libvirt has an IOMMU model for it"},
+    {"m68k", "no libvirt has an IOMMU model for it"},
+};
+
+#define invalid(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, __VA_ARGS__)
+
+bool viommu_request_name_is_valid(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length > 0 && length <= VIOMMU_NAME_MAX && name[0] != '-' && name[length - 1] != '-' &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+}
+
+static bool check_name(const ViommuRequest *request, GError **error)
+{
+    if (!request->name || viommu_request_name_is_valid(request->name))
+        return true;
+    invalid(error,
+            "name '%.64s' is not valid: lower-case letters, digits and hyphens inside, at most %u characters",
+            request->name, VIOMMU_NAME_MAX);
+    return false;
+}
+
+static bool check_arch(const ViommuRequest *request, GError **error)
+{
+    const char *near;
+
+    if (!request->arch || viommu_enum_from_string(&viommu_enum_arch, request->arch) != VIOMMU_UNSET)
+        return true;
+    for (size_t i = 0; i < G_N_ELEMENTS(other_archs); i++)
+        if (g_str_equal(other_archs[i].name, request->arch)) {
+            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                        "arch '%s' is not supported: %s; viommud launches x86_64 and aarch64", request->arch,
+                        other_archs[i].why);
+            return false;
+        }
+    near = viommu_nearest(request->arch, viommu_enum_arch.words, VIOMMU_ARCH_LAST);
+    invalid(error, "arch '%s' is not known; %s%s%s", request->arch,
+            near ? "did you mean '" : "known are x86_64 and aarch64", near ? near : "", near ? "'?" : "");
+    return false;
+}
+
+static bool check_request_id(const ViommuRequest *request, GError **error)
+{
+    if (!request->request_id || strlen(request->request_id) <= 128)
+        return true;
+    invalid(error, "request-id has %zu characters; the most is 128", strlen(request->request_id));
+    return false;
+}
+
+/* What an open file is called is nobody's choice. */
+static bool check_file(const char *key, const ViommuFile *file, GError **error)
+{
+    if (!file->path || file->path[0] == '/' || file->handle != VIOMMU_UNSET)
+        return true;
+    invalid(error, "%s '%s' is not an absolute path", key, file->path);
+    return false;
+}
+
+static bool check_boot(const ViommuRequest *request, GError **error)
+{
+    if (!check_file("boot.kernel", &request->boot.kernel, error) ||
+        !check_file("boot.initrd", &request->boot.initrd, error))
+        return false;
+    if (!request->boot.kernel.path && (request->boot.initrd.path || request->boot.cmdline)) {
+        invalid(error, "boot.%s is for a direct kernel boot, but there is no boot.kernel",
+                request->boot.initrd.path ? "initrd" : "cmdline");
+        return false;
+    }
+    if (!request->boot.kernel.path && request->boot.extend_cmdline == 1) {
+        invalid(error, "boot.extend-cmdline is for a direct kernel boot, but there is no boot.kernel");
+        return false;
+    }
+    if (request->boot.secure_boot == 1 && request->boot.firmware == VIOMMU_FIRMWARE_BIOS) {
+        invalid(error, "boot.secure-boot is true, but boot.firmware is 'bios'; secure boot needs 'efi'");
+        return false;
+    }
+    return true;
+}
+
+static bool check_disks(const ViommuRequest *request, GError **error)
+{
+    for (guint i = 0; request->disks && i < request->disks->len; i++) {
+        const ViommuRequestDisk *disk = g_ptr_array_index(request->disks, i);
+        g_autofree char *key = g_strdup_printf("disks[%u].path", i);
+
+        if (!check_file(key, &disk->file, error))
+            return false;
+    }
+    return true;
+}
+
+static bool check_networks(const ViommuRequest *request, GError **error)
+{
+    for (guint i = 0; request->networks && i < request->networks->len; i++) {
+        const ViommuRequestNetwork *network = g_ptr_array_index(request->networks, i);
+        bool wants_source = network->type != VIOMMU_NETWORK_TYPE_USER;
+
+        if (wants_source != (network->source != NULL)) {
+            invalid(error, "networks[%u] of type '%s' %s", i,
+                    viommu_enum_to_string(&viommu_enum_network_type, network->type),
+                    wants_source ? "needs a source: the network's or bridge's name" : "takes no source");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Domain, bus, slot and function in hexadecimal, as /sys and lspci -D write them: 0000:65:00.0.  A domain that the kernel made up
+ * (of VMD, of Hyper-V) has more digits than four, and no zero before them. */
+static bool is_address(const char *text)
+{
+    static const char shape[] = ":xx:xx.x";
+    size_t domain = strspn(text, "0123456789abcdef");
+
+    if (domain < 4 || domain > 8 || (domain > 4 && text[0] == '0'))
+        return false;
+    text += domain;
+    if (strlen(text) != strlen(shape))
+        return false;
+    for (size_t i = 0; shape[i]; i++)
+        if (shape[i] == 'x' ? !strchr("0123456789abcdef", text[i]) : text[i] != shape[i])
+            return false;
+    return text[4] <= '1' && text[7] <= '7';
+}
+
+static bool is_identity(const char *text)
+{
+    return strlen(text) == 4 && strspn(text, "0123456789abcdef") == 4;
+}
+
+static bool check_hostdev_name(const ViommuRequestHostdev *hostdev, guint i, GError **error)
+{
+    if (hostdev->vendor || hostdev->device)
+        invalid(error,
+                "hostdevs[%u] has a name, so it takes no %s; say either of which name, or of which kind", i,
+                hostdev->vendor ? "vendor" : "device");
+    else if (!viommu_site_name_is_valid(hostdev->name))
+        invalid(
+            error,
+            "hostdevs[%u].name '%.64s' is not a name of devices: a letter, then letters, digits, - and _, "
+            "at most %u of them",
+            i, hostdev->name, VIOMMU_SITE_NAME_MAX);
+    else
+        return true;
+    return false;
+}
+
+static bool check_hostdev_form(const ViommuRequestHostdev *hostdev, guint i, GError **error)
+{
+    const char *odd = NULL;
+
+    if (hostdev->address) {
+        odd = hostdev->name                           ? "name"
+              : hostdev->vendor                       ? "vendor"
+              : hostdev->device                       ? "device"
+              : hostdev->count != VIOMMU_UNSET_NUMBER ? "count"
+                                                      : NULL;
+        if (odd)
+            invalid(
+                error,
+                "hostdevs[%u] has an address, so it takes no %s; say either which device, or of which kind",
+                i, odd);
+        else if (!is_address(hostdev->address))
+            invalid(error,
+                    "hostdevs[%u].address '%s' is not of the form 0000:65:00.0, in lower case (see lspci -D)",
+                    i, hostdev->address);
+        else
+            return true;
+        return false;
+    }
+    if (hostdev->name)
+        return check_hostdev_name(hostdev, i, error);
+    if (!hostdev->vendor || !hostdev->device) {
+        invalid(error, "hostdevs[%u] needs an address, or a vendor and a device, or a name", i);
+        return false;
+    }
+    odd = !is_identity(hostdev->vendor)   ? hostdev->vendor
+          : !is_identity(hostdev->device) ? hostdev->device
+                                          : NULL;
+    if (odd)
+        invalid(error, "hostdevs[%u].%s '%s' is not four hexadecimal digits in lower case (see lspci -n)", i,
+                odd == hostdev->vendor ? "vendor" : "device", odd);
+    return !odd;
+}
+
+static bool same_hostdev(const ViommuRequestHostdev *a, const ViommuRequestHostdev *b)
+{
+    return g_strcmp0(a->address, b->address) == 0 && g_strcmp0(a->name, b->name) == 0 &&
+           g_strcmp0(a->vendor, b->vendor) == 0 && g_strcmp0(a->device, b->device) == 0;
+}
+
+static bool check_hostdev_driver(const char *driver, guint i, GError **error)
+{
+    if (!driver ||
+        (strlen(driver) < 64 && strspn(driver, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                               "0123456789_-") == strlen(driver)))
+        return true;
+    invalid(error, "hostdevs[%u].driver '%.64s' is not the name of a kernel driver, such as mlx5_vfio_pci", i,
+            driver);
+    return false;
+}
+
+static bool check_hostdevs(const ViommuRequest *request, GError **error)
+{
+    uint64_t n = 0;
+
+    for (guint i = 0; request->hostdevs && i < request->hostdevs->len; i++) {
+        const ViommuRequestHostdev *hostdev = g_ptr_array_index(request->hostdevs, i);
+
+        if (!check_hostdev_form(hostdev, i, error) || !check_hostdev_driver(hostdev->driver, i, error))
+            return false;
+        for (guint j = 0; j < i; j++)
+            if (same_hostdev(g_ptr_array_index(request->hostdevs, j), hostdev)) {
+                invalid(error, "hostdevs[%u] and hostdevs[%u] are the same%s", j, i,
+                        hostdev->address ? " device" : " kind of device; say count");
+                return false;
+            }
+        n += hostdev->count == VIOMMU_UNSET_NUMBER ? 1 : hostdev->count;
+    }
+    if (n > VIOMMU_HOSTDEVS_MAX) {
+        invalid(error, "hostdevs has %" G_GUINT64_FORMAT " devices; the most is %u", n, VIOMMU_HOSTDEVS_MAX);
+        return false;
+    }
+    return true;
+}
+
+static bool check_guest(const ViommuRequest *request, GError **error)
+{
+    for (char **word = request->guest.drivers; word && *word; word++) {
+        const char *near;
+
+        if (viommu_guest_os_driver_model(*word) != VIOMMU_UNSET)
+            continue;
+        near = viommu_nearest(*word, viommu_enum_model.words, VIOMMU_MODEL_LAST);
+        invalid(error, "guest.drivers: '%s' is not an IOMMU driver; %s%s%s", *word,
+                near ? "did you mean '" : "known are intel, smmuv3, virtio, amd", near ? near : "",
+                near ? "'?" : "");
+        return false;
+    }
+    if (request->wait == VIOMMU_WAIT_VERIFIED && request->guest.agent == 0 && !request->boot.kernel.path) {
+        invalid(error,
+                "wait 'verified' asks the guest's agent, but guest.agent is false; only of a guest that "
+                "is booted by boot.kernel the console is read instead");
+        return false;
+    }
+    if (request->wait == VIOMMU_WAIT_VERIFIED && request->iommu.dma_translation == 0) {
+        invalid(error,
+                "wait 'verified' wants the guest to show its IOMMU, but iommu.dma-translation is false: it "
+                "remaps interrupts, and the guest shows no groups");
+        return false;
+    }
+    return true;
+}
+
+static bool check_memory_backing(const ViommuRequest *request, GError **error)
+{
+    uint64_t page = request->memory_backing.page_size_bytes;
+
+    if (page != VIOMMU_UNSET_NUMBER && (page & (page - 1)) != 0) {
+        invalid(error, "memory-backing.page-size %" G_GUINT64_FORMAT " is not a power of two", page);
+        return false;
+    }
+    if (request->memory_backing.locked == 1 && page == VIOMMU_UNSET_NUMBER) {
+        invalid(
+            error,
+            "memory-backing.locked needs memory-backing.page-size, so that the locked pages are accounted by "
+            "size (for ordinary pages say \"4 KiB\")");
+        return false;
+    }
+    return true;
+}
+
+/* The keys that speak of an IOMMU's properties, in the order of the messages. */
+static const char *first_iommu_property(const ViommuRequestIommu *iommu)
+{
+    const struct {
+        const char *key;
+        bool set;
+    } properties[] = {
+        {"intremap", iommu->intremap != VIOMMU_UNSET},
+        {"eim", iommu->eim != VIOMMU_UNSET},
+        {"caching-mode", iommu->caching_mode != VIOMMU_UNSET},
+        {"iotlb", iommu->iotlb != VIOMMU_UNSET},
+        {"aw-bits", iommu->aw_bits != VIOMMU_UNSET_NUMBER},
+        {"dma-translation", iommu->dma_translation != VIOMMU_UNSET},
+        {"granule", iommu->granule != NULL},
+        {"translate", iommu->translate == 1},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(properties); i++)
+        if (properties[i].set)
+            return properties[i].key;
+    return NULL;
+}
+
+static bool check_granule(const char *granule, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    uint64_t bytes = 0;
+
+    if (!granule || g_str_equal(granule, "host"))
+        return true;
+    if (!viommu_quantity_parse(granule, &bytes, &local) ||
+        (bytes != 4 * VIOMMU_KIB && bytes != 8 * VIOMMU_KIB && bytes != 16 * VIOMMU_KIB &&
+         bytes != 64 * VIOMMU_KIB)) {
+        invalid(error,
+                "iommu.granule '%s' is not known; it is 'host', '4 KiB', '8 KiB', '16 KiB' or '64 KiB'",
+                granule);
+        return false;
+    }
+    return true;
+}
+
+static bool check_iommu(const ViommuRequest *request, GError **error)
+{
+    const ViommuRequestIommu *iommu = &request->iommu;
+    const char *property = first_iommu_property(iommu);
+    ViommuSelector selector;
+
+    if (!iommu->present)
+        return true;
+    if (!viommu_selector_read(iommu, &selector, error))
+        return false;
+    if (selector.kind == VIOMMU_SELECTOR_UNSAID) {
+        if (property)
+            invalid(
+                error,
+                "iommu.%s is said of an IOMMU, but neither iommu.is-supported nor iommu.model asks for one",
+                property);
+        else
+            invalid(
+                error,
+                "iommu does not say whether there shall be one; give iommu.is-supported or iommu.model, or "
+                "leave iommu out");
+        return false;
+    }
+    if (selector.kind == VIOMMU_SELECTOR_NONE && property) {
+        invalid(error, "iommu.%s is said of an IOMMU, but %s", property,
+                iommu->is_supported == 0 ? "iommu.is-supported is false" : "iommu.model is 'none'");
+        return false;
+    }
+    if (iommu->eim == 1 && iommu->intremap == 0) {
+        invalid(error,
+                "iommu.eim is true, but iommu.intremap is false; EIM is a mode of interrupt remapping");
+        return false;
+    }
+    if (iommu->translate == 1 && iommu->dma_translation == 0) {
+        invalid(error,
+                "iommu.translate is true, but iommu.dma-translation is false; nothing would be translated");
+        return false;
+    }
+    return check_granule(iommu->granule, error);
+}
+
+bool viommu_request_check(const ViommuRequest *request, GError **error)
+{
+    return check_name(request, error) && check_arch(request, error) && check_iommu(request, error) &&
+           check_boot(request, error) && check_memory_backing(request, error) &&
+           check_disks(request, error) && check_networks(request, error) && check_hostdevs(request, error) &&
+           check_guest(request, error) && check_request_id(request, error);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/request/request.h"
+
+#include "lib/base/quantity.h"
+#include "lib/request/request-check.h"
+
+VIOMMU_ENUM_DEFINE(wait, "phase to wait for", VIOMMU_WAIT_LAST, "planned", "started", "verified");
+VIOMMU_ENUM_DEFINE(bind, "bond", VIOMMU_BIND_LAST, "none", "client");
+VIOMMU_ENUM_DEFINE(disk_format, "disk format", VIOMMU_DISK_FORMAT_LAST, "raw", "qcow2");
+VIOMMU_ENUM_DEFINE(disk_bus, "disk bus", VIOMMU_DISK_BUS_LAST, "virtio", "scsi", "sata");
+VIOMMU_ENUM_DEFINE(network_type, "network type", VIOMMU_NETWORK_TYPE_LAST, "user", "network", "bridge");
+VIOMMU_ENUM_DEFINE(network_model, "network model", VIOMMU_NETWORK_MODEL_LAST, "virtio", "e1000e");
+VIOMMU_ENUM_DEFINE(iommufd, "use of iommufd", VIOMMU_IOMMUFD_LAST, "auto", "yes", "no");
+
+#define IN(dict, member) (offsetof(ViommuRequest, dict.member) - offsetof(ViommuRequest, dict))
+
+/* Far above any machine, and small enough that sums of a few sizes fit 64 bits. */
+#define SIZE_LIMIT (UINT64_C(1) << 56)
+
+static const ViommuField backing_fields[] = {
+    {"page-size", VIOMMU_FIELD_SIZE, IN(memory_backing, page_size_bytes), .min = 4096, .max = SIZE_LIMIT},
+    {"locked", VIOMMU_FIELD_FLAG, IN(memory_backing, locked)},
+};
+static const ViommuFields backing_table = {backing_fields, G_N_ELEMENTS(backing_fields), 0, -1};
+
+static const ViommuField iommu_fields[] = {
+    {"is-supported", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, is_supported)},
+    {"model", VIOMMU_FIELD_WORDS, offsetof(ViommuRequestIommu, model)},
+    {"model-name", VIOMMU_FIELD_WORDS, offsetof(ViommuRequestIommu, model_name)},
+    {"required", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, required)},
+    {"translate", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, translate)},
+    {"intremap", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, intremap)},
+    {"eim", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, eim)},
+    {"caching-mode", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, caching_mode)},
+    {"iotlb", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, iotlb)},
+    {"aw-bits", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequestIommu, aw_bits), .min = 32, .max = 64},
+    {"dma-translation", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, dma_translation)},
+    {"granule", VIOMMU_FIELD_STRING, offsetof(ViommuRequestIommu, granule)},
+};
+static const ViommuFields iommu_table = {iommu_fields, G_N_ELEMENTS(iommu_fields), 0,
+                                         offsetof(ViommuRequestIommu, present)};
+
+static const ViommuField guest_fields[] = {
+    {"os", VIOMMU_FIELD_STRING, IN(guest, os)},
+    {"kernel", VIOMMU_FIELD_VERSION, IN(guest, kernel)},
+    {"drivers", VIOMMU_FIELD_WORDS, IN(guest, drivers)},
+    {"agent", VIOMMU_FIELD_FLAG, IN(guest, agent)},
+};
+static const ViommuFields guest_table = {guest_fields, G_N_ELEMENTS(guest_fields), 0, -1};
+
+static const ViommuField boot_fields[] = {
+    {"kernel", VIOMMU_FIELD_FILE, IN(boot, kernel)},
+    {"initrd", VIOMMU_FIELD_FILE, IN(boot, initrd)},
+    {"cmdline", VIOMMU_FIELD_STRING, IN(boot, cmdline)},
+    {"extend-cmdline", VIOMMU_FIELD_FLAG, IN(boot, extend_cmdline)},
+    {"firmware", VIOMMU_FIELD_ENUM, IN(boot, firmware), .words = &viommu_enum_firmware},
+    {"secure-boot", VIOMMU_FIELD_FLAG, IN(boot, secure_boot)},
+};
+static const ViommuFields boot_table = {boot_fields, G_N_ELEMENTS(boot_fields), 0, -1};
+
+static const ViommuField disk_fields[] = {
+    {"path", VIOMMU_FIELD_FILE, offsetof(ViommuRequestDisk, file), .required = true},
+    {"format", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestDisk, format), .words = &viommu_enum_disk_format,
+     .required = true},
+    {"bus", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestDisk, bus), .words = &viommu_enum_disk_bus},
+    {"read-only", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestDisk, read_only)},
+};
+static const ViommuFields disk_table = {disk_fields, G_N_ELEMENTS(disk_fields), sizeof(ViommuRequestDisk),
+                                        -1};
+
+static const ViommuField network_fields[] = {
+    {"type", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestNetwork, type), .words = &viommu_enum_network_type,
+     .required = true},
+    {"source", VIOMMU_FIELD_STRING, offsetof(ViommuRequestNetwork, source)},
+    {"model", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestNetwork, model), .words = &viommu_enum_network_model},
+};
+static const ViommuFields network_table = {network_fields, G_N_ELEMENTS(network_fields),
+                                           sizeof(ViommuRequestNetwork), -1};
+
+static const ViommuField hostdev_fields[] = {
+    {"address", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, address)},
+    {"name", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, name)},
+    {"vendor", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, vendor),
+     .hint = "four hexadecimal digits as text, such as \"8086\""},
+    {"device", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, device),
+     .hint = "four hexadecimal digits as text, such as \"1572\""},
+    {"count", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequestHostdev, count), .min = 1,
+     .max = VIOMMU_HOSTDEVS_MAX},
+    {"iommufd", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestHostdev, iommufd), .words = &viommu_enum_iommufd},
+    {"driver", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, driver)},
+};
+static const ViommuFields hostdev_table = {hostdev_fields, G_N_ELEMENTS(hostdev_fields),
+                                           sizeof(ViommuRequestHostdev), -1};
+
+static const ViommuField lease_fields[] = {
+    {"seconds", VIOMMU_FIELD_NUMBER, IN(lease, seconds), .min = 1, .max = VIOMMU_LEASE_SECONDS_MAX},
+    {"bind", VIOMMU_FIELD_ENUM, IN(lease, bind), .words = &viommu_enum_bind},
+};
+static const ViommuFields lease_table = {lease_fields, G_N_ELEMENTS(lease_fields), 0, -1};
+
+static const ViommuField request_fields[] = {
+    {"name", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, name)},
+    {"arch", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, arch)},
+    {"machine", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, machine)},
+    {"accelerator", VIOMMU_FIELD_ENUM, offsetof(ViommuRequest, accelerator),
+     .words = &viommu_enum_accelerator},
+    {"vcpus", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequest, vcpus), .min = 1, .max = UINT32_MAX},
+    {"memory", VIOMMU_FIELD_SIZE, offsetof(ViommuRequest, memory_bytes), .min = VIOMMU_MIB,
+     .max = SIZE_LIMIT},
+    {"memory-backing", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, memory_backing), .fields = &backing_table},
+    {"iommu", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, iommu), .fields = &iommu_table,
+     .hint = "a machine has at most one IOMMU"},
+    {"guest", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, guest), .fields = &guest_table},
+    {"boot", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, boot), .fields = &boot_table},
+    {"disks", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, disks), .fields = &disk_table, .max = 16},
+    {"networks", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, networks), .fields = &network_table, .max = 8},
+    {"hostdevs", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, hostdevs), .fields = &hostdev_table,
+     .max = VIOMMU_HOSTDEVS_MAX},
+    {"hotplug-ports", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequest, hotplug_ports), .max = 16},
+    {"lease", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, lease), .fields = &lease_table},
+    {"wait", VIOMMU_FIELD_ENUM, offsetof(ViommuRequest, wait), .words = &viommu_enum_wait},
+    {"request-id", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, request_id)},
+};
+const ViommuFields viommu_request_fields = {request_fields, G_N_ELEMENTS(request_fields),
+                                            sizeof(ViommuRequest), -1};
+
+static char *take_fingerprint(const ViommuRequest *request)
+{
+    ViommuRequest anonymous = *request; /* borrows everything */
+    g_autofree char *text = NULL;
+
+    anonymous.request_id = NULL;
+    text = viommu_request_text(&anonymous);
+    return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+}
+
+ViommuRequest *viommu_request_parse(GVariant *tree, GError **error)
+{
+    g_autoptr(ViommuRequest) request = g_new0(ViommuRequest, 1);
+
+    viommu_fields_init(&viommu_request_fields, request);
+    if (!viommu_fields_read(&viommu_request_fields, tree, "", request, error) ||
+        !viommu_request_check(request, error))
+        return NULL;
+    request->fingerprint = take_fingerprint(request);
+    return g_steal_pointer(&request);
+}
+
+void viommu_request_free(ViommuRequest *request)
+{
+    if (!request)
+        return;
+    viommu_fields_clear(&viommu_request_fields, request);
+    g_free(request->fingerprint);
+    g_clear_pointer(&request->fds, g_array_unref);
+    g_free(request);
+}
+
+char *viommu_request_text(const ViommuRequest *request)
+{
+    g_autoptr(GVariant) tree = g_variant_ref_sink(viommu_fields_write(&viommu_request_fields, request));
+
+    return g_variant_print(tree, FALSE);
+}
+
+char *viommu_request_fingerprint(const ViommuRequest *request)
+{
+    return g_strdup(request->fingerprint);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* request: what was asked for.  "Unset" is a value of its own; there are no defaults here.
+ * The tree is described by schemas/request.schema.json and by the table in request.c. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include "lib/base/platform.h"
+#include "lib/base/fields.h"
+#include "lib/base/version.h"
+
+typedef enum ViommuWait {
+    VIOMMU_WAIT_PLANNED,
+    VIOMMU_WAIT_STARTED,
+    VIOMMU_WAIT_VERIFIED, /* the guest has shown that its IOMMU works */
+    VIOMMU_WAIT_LAST,
+} ViommuWait;
+extern const ViommuEnum viommu_enum_wait;
+
+/* What a machine's life is bound to, beside its lease's end. */
+typedef enum ViommuBind {
+    VIOMMU_BIND_NONE,
+    VIOMMU_BIND_CLIENT, /* the bus connection that launched it */
+    VIOMMU_BIND_LAST,
+} ViommuBind;
+extern const ViommuEnum viommu_enum_bind;
+
+typedef enum ViommuDiskFormat {
+    VIOMMU_DISK_FORMAT_RAW,
+    VIOMMU_DISK_FORMAT_QCOW2,
+    VIOMMU_DISK_FORMAT_LAST,
+} ViommuDiskFormat;
+extern const ViommuEnum viommu_enum_disk_format;
+
+typedef enum ViommuDiskBus {
+    VIOMMU_DISK_BUS_VIRTIO,
+    VIOMMU_DISK_BUS_SCSI, /* on a virtio-scsi controller */
+    VIOMMU_DISK_BUS_SATA, /* never read-only: libvirt refuses that */
+    VIOMMU_DISK_BUS_LAST,
+} ViommuDiskBus;
+extern const ViommuEnum viommu_enum_disk_bus;
+
+typedef enum ViommuNetworkType {
+    VIOMMU_NETWORK_TYPE_USER,
+    VIOMMU_NETWORK_TYPE_NETWORK,
+    VIOMMU_NETWORK_TYPE_BRIDGE,
+    VIOMMU_NETWORK_TYPE_LAST,
+} ViommuNetworkType;
+extern const ViommuEnum viommu_enum_network_type;
+
+typedef enum ViommuNetworkModel {
+    VIOMMU_NETWORK_MODEL_VIRTIO,
+    VIOMMU_NETWORK_MODEL_E1000E,
+    VIOMMU_NETWORK_MODEL_LAST,
+} ViommuNetworkModel;
+extern const ViommuEnum viommu_enum_network_model;
+
+/* What an assigned device reaches the host's IOMMU through. */
+typedef enum ViommuIommufd {
+    VIOMMU_IOMMUFD_AUTO,
+    VIOMMU_IOMMUFD_YES,
+    VIOMMU_IOMMUFD_NO, /* a VFIO container */
+    VIOMMU_IOMMUFD_LAST,
+} ViommuIommufd;
+extern const ViommuEnum viommu_enum_iommufd;
+
+/* Of assigned devices; each has a root port. */
+#define VIOMMU_HOSTDEVS_MAX 32u
+
+/* A year: whoever wants more wants no lease. */
+#define VIOMMU_LEASE_SECONDS_MAX 31536000u
+
+typedef struct ViommuRequestDisk {
+    ViommuFile file;
+    int format;    /* ViommuDiskFormat; required, never probed */
+    int bus;       /* ViommuDiskBus */
+    int read_only; /* flag */
+} ViommuRequestDisk;
+
+typedef struct ViommuRequestNetwork {
+    int type;     /* ViommuNetworkType; required */
+    char *source; /* of a network or a bridge */
+    int model;    /* ViommuNetworkModel */
+} ViommuRequestNetwork;
+
+/* A device by its address, or so many of a kind, or of a name of the site's. */
+typedef struct ViommuRequestHostdev {
+    char *address;         /* "0000:65:00.0" */
+    char *name;            /* "gpus" */
+    char *vendor, *device; /* four hexadecimal digits each */
+    uint64_t count;        /* of that kind; 1 when unset */
+    int iommufd;           /* ViommuIommufd, no when unset */
+    char *driver;          /* of the kernel, in place of vfio-pci */
+} ViommuRequestHostdev;
+
+typedef struct ViommuRequestIommu {
+    bool present;
+    int is_supported; /* flag */
+    char **model;     /* one name, keyword or regular expression, or names in order of preference */
+    char **model_name;
+    int required;                                            /* flag, true when unset */
+    int translate;                                           /* flag, true when unset */
+    int intremap, eim, caching_mode, iotlb, dma_translation; /* flags */
+    uint64_t aw_bits;
+    char *granule; /* "host" or a size */
+} ViommuRequestIommu;
+
+typedef struct ViommuRequest {
+    char *name;
+    char *arch;    /* as said */
+    char *machine; /* as said */
+    int accelerator;
+    uint64_t vcpus;
+    uint64_t memory_bytes;
+    struct {
+        uint64_t page_size_bytes;
+        int locked;
+    } memory_backing;
+    ViommuRequestIommu iommu;
+    struct {
+        char *os;
+        ViommuVersion kernel;
+        char **drivers;
+        int agent; /* flag: it has a QEMU guest agent */
+    } guest;
+    struct {
+        ViommuFile kernel, initrd;
+        char *cmdline;
+        int extend_cmdline; /* flag */
+        int firmware;       /* ViommuFirmware */
+        int secure_boot;    /* flag */
+    } boot;
+    GPtrArray *disks;    /* of ViommuRequestDisk; NULL: none */
+    GPtrArray *networks; /* of ViommuRequestNetwork; NULL: none */
+    GPtrArray *hostdevs; /* of ViommuRequestHostdev; NULL: none */
+    uint64_t hotplug_ports;
+    struct {
+        uint64_t seconds;
+        int bind; /* ViommuBind */
+    } lease;
+    int wait; /* ViommuWait */
+    char *request_id;
+    char *fingerprint; /* taken once, when parsed */
+    GArray *fds; /* of int, for the handles of files; NULL: none.  Its maker gave it a clear function. */
+} ViommuRequest;
+
+/** The table of the tree, for the tests that compare it with the schema. */
+extern const ViommuFields viommu_request_fields;
+
+/** Reads @tree (a{sv}) and checks that it is consistent in itself; never looks at a host.
+ *  @return owned.  Fails: INVALID_REQUEST naming the key; NOT_SUPPORTED for an architecture that exists but that
+ *  libvirt gives no IOMMU. */
+ViommuRequest *viommu_request_parse(GVariant *tree, GError **error);
+void viommu_request_free(ViommuRequest *request);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuRequest, viommu_request_free)
+
+/** The request as canonical text (GVariant text format, table order, sizes in bytes): two requests that mean the same
+ *  in every key have the same text.  name, wait and request-id are part of it. Owned, g_free(). */
+char *viommu_request_text(const ViommuRequest *request);
+/** SHA-256 of that text without the request-id, as 64 hexadecimal digits. Owned, g_free(). */
+char *viommu_request_fingerprint(const ViommuRequest *request);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* selector: what iommu.is-supported, model and model-name together ask for.  Knows no host. */
+#pragma once
+
+#include <glib.h>
+#include "lib/request/request.h"
+
+typedef enum ViommuSelectorKind {
+    VIOMMU_SELECTOR_UNSAID, /* no word about an IOMMU */
+    VIOMMU_SELECTOR_NONE,   /* there must be none */
+    VIOMMU_SELECTOR_ANY,    /* the best one by the site's order */
+    VIOMMU_SELECTOR_NAMED,  /* one of models[] */
+    VIOMMU_SELECTOR_LAST,
+} ViommuSelectorKind;
+
+typedef struct ViommuSelector {
+    ViommuSelectorKind kind;
+    ViommuModel models[VIOMMU_MODEL_LAST];
+    unsigned n_models;
+    bool ordered; /* models[] is in the caller's order of preference; else the site's order holds */
+} ViommuSelector;
+
+/** Fails: INVALID_REQUEST naming the key and the word. */
+bool viommu_selector_read(const ViommuRequestIommu *iommu, ViommuSelector *ret_selector, GError **error);
+/** Whether @model is among the named ones. */
+bool viommu_selector_names(const ViommuSelector *selector, ViommuModel model);
