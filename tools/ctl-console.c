@@ -194,10 +194,10 @@ static bool check_ended(ViommuCtl *ctl, ViommuClient *client, const char *path, 
         g_variant_lookup(properties, "State", "&s", &state);
     if (!g_str_equal(state, "running"))
         return true;
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                "cut off from the console of '%s', as its output was not read fast enough, or viommud ended; "
-                "try again",
-                ctl->words[0]);
+    g_set_error(
+        error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        "cut off from the console of '%s', as its output was not read fast enough, or viommud ended; try again",
+        ctl->words[0]);
     return false;
 }
 

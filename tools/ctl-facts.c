@@ -176,8 +176,8 @@ bool viommu_ctl_facts(ViommuCtl *ctl, GError **error)
     viommu_output_text(&ctl->output, VIOMMU_STYLE_PLAIN, "\n");
     print_guests(ctl);
     if (contradictions > 0)
-        viommu_output_warning(&ctl->output,
-                              "libvirt contradicts the table where a '!' stands; its word counts. Please "
-                              "report it with the output of \"viommuctl host --json\"");
+        viommu_output_warning(
+            &ctl->output,
+            "libvirt contradicts the table where a '!' stands; its word counts. Please report it with the output of \"viommuctl host --json\"");
     return true;
 }

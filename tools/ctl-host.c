@@ -97,9 +97,9 @@ static void print_host(const ViommuOutput *output, const ViommuHost *host, const
         viommu_output_format(output, "locked memory: libvirt can let each guest have at most %s\n", locked);
     }
     if (host->unprivileged == 1)
-        viommu_output_format(output,
-                             "libvirt runs as an ordinary user: it takes no device from a driver, and opens "
-                             "only what that user may open\n");
+        viommu_output_format(
+            output,
+            "libvirt runs as an ordinary user: it takes no device from a driver, and opens only what that user may open\n");
     if (!host->emulators || host->emulators->len == 0)
         viommu_output_format(output,
                              "libvirt knows no emulator: install qemu-system-x86 or qemu-system-arm\n");
@@ -111,8 +111,7 @@ static bool print_inventory(const ViommuCtl *ctl, const ViommuHost *host, const 
     if (!host->topology.present) {
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-            "nothing is known of the hardware of %s: run \"viommuctl host --inventory\" there, or name its "
-            "files with --root",
+            "nothing is known of the hardware of %s: run \"viommuctl host --inventory\" there, or name its files with --root",
             ctl->host ? ctl->host : "a host that is far away");
         return false;
     }

@@ -94,8 +94,7 @@ static const struct {
     {"raw", 0, NULL, offsetof(ViommuCtl, raw), V(CONSOLE), NULL,
      "With --log: every byte as it is, also to a terminal"},
     {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(STOP) | V(VERIFY), NULL,
-     "How long the guest may take to power off before it is ended, default 30; or to prove itself, default "
-     "the site's"},
+     "How long the guest may take to power off before it is ended, default 30; or to prove itself, default the site's"},
     {"host", 'H', "HOST", offsetof(ViommuCtl, host), AFAR | LOCAL, NULL,
      "[USER@]HOST: another machine's viommud, over ssh; plan, host, facts: recorded (HOST.json)"},
     {"root", 0, "DIR", offsetof(ViommuCtl, root), V(HOST) | V(DOCTOR), NULL,
@@ -325,9 +324,9 @@ char *viommu_ctl_help(const ViommuCtlVerbRow *verb)
         help_options(text, V(verb - verbs));
         return g_string_free(text, FALSE);
     }
-    g_string_append(text,
-                    "Usage: viommuctl [OPTIONS] VERB [WORD]\n\nLaunches guests whose IOMMU works, through "
-                    "viommud.\n\nVerbs:\n");
+    g_string_append(
+        text,
+        "Usage: viommuctl [OPTIONS] VERB [WORD]\n\nLaunches guests whose IOMMU works, through viommud.\n\nVerbs:\n");
     for (int i = 0; i < N_VERBS; i++) {
         g_autofree char *call = g_strdup_printf("%s %s", verbs[i].name, verbs[i].words);
 

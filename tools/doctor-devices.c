@@ -81,10 +81,10 @@ static void tell_rights(ViommuExamination *examination, const ViommuPatient *pat
     g_autofree char *rights = find_device(patient, "kvm", &info) ? rights_text(&info) : NULL;
 
     if (libvirt_offers_kvm(patient->host))
-        TELL(WARNING, kvm_access(&info, "USER"),
-             "libvirt offers it, but you may not open /dev/kvm (%s), and QEMU has your rights; ask for "
-             "\"accelerator\": \"tcg\" until you may",
-             rights);
+        TELL(
+            WARNING, kvm_access(&info, "USER"),
+            "libvirt offers it, but you may not open /dev/kvm (%s), and QEMU has your rights; ask for \"accelerator\": \"tcg\" until you may",
+            rights);
     else
         TELL(WARNING, g_strdup("QEMU's user (libvirt-qemu, qemu, or you with --user) must be in that group"),
              "/dev/kvm (%s) cannot be opened: %s; guests are emulated, many times slower", rights,
@@ -113,15 +113,16 @@ static void tell_tried(ViommuExamination *examination, const ViommuPatient *pati
         TELL(WARNING, g_strdup("\"dmesg | grep kvm\" may say why; until then guests are emulated"),
              "/dev/kvm opens, but makes no virtual machine: %s", g_strerror(-r));
     else if (patient->host && !libvirt_offers_kvm(patient->host))
-        TELL(WARNING,
-             g_strdup("install QEMU for this host's own architecture, then restart libvirt's daemon, which "
-                      "remembers what it saw"),
-             "/dev/kvm makes a virtual machine, but libvirt does not offer KVM");
+        TELL(
+            WARNING,
+            g_strdup(
+                "install QEMU for this host's own architecture, then restart libvirt's daemon, which remembers what it saw"),
+            "/dev/kvm makes a virtual machine, but libvirt does not offer KVM");
     else
         TELL(
             OK,
-            g_strdup("nothing; should guests hang at boot, as on some nested hosts, ask for \"accelerator\": "
-                     "\"tcg\""),
+            g_strdup(
+                "nothing; should guests hang at boot, as on some nested hosts, ask for \"accelerator\": \"tcg\""),
             "/dev/kvm makes a virtual machine%s; that a guest runs in it, only a guest can show",
             patient->host ? ", and libvirt offers it" : "");
 }

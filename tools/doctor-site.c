@@ -17,8 +17,7 @@ static void tell_lists(ViommuExamination *examination, const ViommuSite *site)
 
     TELL(
         OK, NULL,
-        "others than root may have of the host's devices: %s; taken from a driver of the host's: %s; drivers "
-        "for them: %s; networks of type user: %s, of libvirt: %s; bridges: %s",
+        "others than root may have of the host's devices: %s; taken from a driver of the host's: %s; drivers for them: %s; networks of type user: %s, of libvirt: %s; bridges: %s",
         *devices ? devices : "none", site->take_from_driver ? "yes" : "no", drivers,
         site->user_networks ? "yes" : "no", networks, bridges);
     for (guint i = 0; i < site->devices->len; i++) {
@@ -58,7 +57,7 @@ void viommu_doctor_check_site(ViommuExamination *examination, const ViommuPatien
             tell_device(examination, device);
     }
     if (site->root_takes_used)
-        TELL(WARNING, g_strdup("say [devices] in-use=refuse in viommud.conf(5) when that is done"),
-             "root may give devices to guests that the host itself uses, such as the disk of its root file "
-             "system");
+        TELL(
+            WARNING, g_strdup("say [devices] in-use=refuse in viommud.conf(5) when that is done"),
+            "root may give devices to guests that the host itself uses, such as the disk of its root file system");
 }

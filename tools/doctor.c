@@ -116,10 +116,11 @@ static void check_libvirt(ViommuExamination *examination, const ViommuPatient *p
         TELL(WARNING, g_strdup("nothing, unless you want to use virsh: then join group libvirt"),
              "libvirt %s answers viommud, but not you: %s", version, patient->libvirt_error->message);
     else if (patient->libvirt_error)
-        TELL(PROBLEM,
-             g_strdup("install libvirt-daemon-system, \"systemctl start libvirtd\" (or virtqemud); users "
-                      "other than root need group libvirt"),
-             "%s", patient->libvirt_error->message);
+        TELL(
+            PROBLEM,
+            g_strdup(
+                "install libvirt-daemon-system, \"systemctl start libvirtd\" (or virtqemud); users other than root need group libvirt"),
+            "%s", patient->libvirt_error->message);
     else
         TELL(OK, NULL, "libvirt %s at %s", version, patient->uri);
 }
@@ -134,10 +135,10 @@ static void check_confinement(ViommuExamination *examination, const ViommuPatien
     if (!patient->system || !host || !host->secmodels)
         return;
     if (viommu_host_qemu_group(host) == VIOMMU_UNSET_NUMBER) {
-        TELL(WARNING,
-             g_strdup("use libvirt's system daemon, as root, and set dynamic_ownership in its qemu.conf"),
-             "libvirt has no security model 'dac', so QEMU cannot have the rights of who launches it: users "
-             "are refused qcow2 images");
+        TELL(
+            WARNING,
+            g_strdup("use libvirt's system daemon, as root, and set dynamic_ownership in its qemu.conf"),
+            "libvirt has no security model 'dac', so QEMU cannot have the rights of who launches it: users are refused qcow2 images");
         return;
     }
     if (viommu_host_confines(host)) {
@@ -226,10 +227,10 @@ static void check_memlock(ViommuExamination *examination, const ViommuPatient *p
         return;
     }
     text = viommu_quantity_format(limit);
-    TELL(WARNING, g_strdup_printf("\"systemctl edit %s\": [Service] LimitMEMLOCK=infinity", name),
-         "%s may let guests lock at most %s each, and may not raise that: too little for most with assigned "
-         "devices",
-         name, text);
+    TELL(
+        WARNING, g_strdup_printf("\"systemctl edit %s\": [Service] LimitMEMLOCK=infinity", name),
+        "%s may let guests lock at most %s each, and may not raise that: too little for most with assigned devices",
+        name, text);
 }
 
 static uint64_t limit(GVariant *limits, const char *key)

@@ -268,10 +268,10 @@ static ViommuAuthAnswer check_member(ViommuAuth *auth, sd_bus_message *call, uid
         auth->members = call;
         return VIOMMU_AUTH_YES;
     case VIOMMU_MEMBER_UNKNOWN:
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "the system's user database has not told within %u s whether user %u is in group '%s'; "
-                    "try again, or ask root",
-                    VIOMMU_MEMBERSHIP_PATIENCE_SEC, uid, auth->group);
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+            "the system's user database has not told within %u s whether user %u is in group '%s'; try again, or ask root",
+            VIOMMU_MEMBERSHIP_PATIENCE_SEC, uid, auth->group);
         return VIOMMU_AUTH_NO;
     case VIOMMU_MEMBER_NO:
     case VIOMMU_MEMBER_LAST:

@@ -23,8 +23,7 @@ bool viommu_auth_share_check(const ViommuAuthShare *share, uint32_t uid, GError 
     else
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-            "polkit has %u questions to answer, %u of them about user %u, and the rest of the room is "
-            "for other users; try again when some are answered, or have root do it",
+            "polkit has %u questions to answer, %u of them about user %u, and the rest of the room is for other users; try again when some are answered, or have root do it",
             share->all, share->own, uid);
     return false;
 }

@@ -221,10 +221,10 @@ static bool check_contents(Reader *reader, char type, const char *contents)
 {
     if (type == SD_BUS_TYPE_VARIANT || !strchr(contents, SD_BUS_TYPE_UNIX_FD))
         return true;
-    g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                "there is a file descriptor in a value of type '%s', where none is taken; give each "
-                "as the value of its key, in a dictionary of type a{sv}",
-                contents);
+    g_set_error(
+        reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+        "there is a file descriptor in a value of type '%s', where none is taken; give each as the value of its key, in a dictionary of type a{sv}",
+        contents);
     return false;
 }
 

@@ -166,11 +166,10 @@ bool viommu_copies_guard(const char *directory, gid_t group, GError **error)
     bool ok = fd >= 0 && guard(fd, group);
 
     if (!ok)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-                    "viommud cannot open '%s', for copies, to QEMU's group %u alone: %s; its file system "
-                    "must have access "
-                    "control lists, or root must run: chgrp %u '%s'; chmod 0710 '%s'",
-                    directory, group, g_strerror(errno), group, directory, directory);
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+            "viommud cannot open '%s', for copies, to QEMU's group %u alone: %s; its file system must have access control lists, or root must run: chgrp %u '%s'; chmod 0710 '%s'",
+            directory, group, g_strerror(errno), group, directory, directory);
     if (fd >= 0)
         close(fd);
     return ok;

@@ -270,11 +270,10 @@ static bool may_open_device(const Judge *judge, const Hold *hold, const char *pa
     if (!judge->walker.account || judge->trusted ||
         viommu_account_may(judge->walker.account, &hold->info, bits))
         return true;
-    refuse(error,
-           "QEMU would open block device '%s' with the rights of user %u, who by its owner and mode may not; "
-           "have udev "
-           "give the device to the user or to a group of theirs",
-           path, viommu_account_uid(judge->walker.account));
+    refuse(
+        error,
+        "QEMU would open block device '%s' with the rights of user %u, who by its owner and mode may not; have udev give the device to the user or to a group of theirs",
+        path, viommu_account_uid(judge->walker.account));
     return false;
 }
 
@@ -296,8 +295,9 @@ static bool open_for_reading(Hold *hold, GError **error)
         return true;
     fd = open(magic, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
-        refuse(error, "the file descriptor of a read-only disk is open for writing, too; open it for reading "
-                      "only, or ask for the disk without read-only");
+        refuse(
+            error,
+            "the file descriptor of a read-only disk is open for writing, too; open it for reading only, or ask for the disk without read-only");
         return false;
     }
     close(hold->fd);

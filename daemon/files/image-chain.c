@@ -86,11 +86,10 @@ static bool check_data_file(const ViommuChainRules *rules, const Link *link, con
     }
     /* QEMU looks for it in its working directory, which is not the image's. */
     if (image->data_file[0] != '/') {
-        refuse(error,
-               "its data file '%s' has no absolute path, and QEMU would look for it elsewhere; make the "
-               "image anew with "
-               "-o data_file=/ABSOLUTE/PATH",
-               image->data_file);
+        refuse(
+            error,
+            "its data file '%s' has no absolute path, and QEMU would look for it elsewhere; make the image anew with -o data_file=/ABSOLUTE/PATH",
+            image->data_file);
         return false;
     }
     path = find_named(rules, link, "data file", image->data_file, &fd, error);
@@ -120,10 +119,10 @@ static char *find_backing(const ViommuChainRules *rules, const Link *link, const
         invalid(error, "its backing file '%s' has format '%s'; 'raw' and 'qcow2' are possible", path,
                 image->backing_format);
     else
-        invalid(error,
-                "it does not say the format of its backing file, which is not guessed; say it: qemu-img "
-                "rebase -u -b '%s' -F FORMAT '%s'",
-                image->backing, link->path);
+        invalid(
+            error,
+            "it does not say the format of its backing file, which is not guessed; say it: qemu-img rebase -u -b '%s' -F FORMAT '%s'",
+            image->backing, link->path);
     close(*ret_fd);
     g_free(path);
     return NULL;

@@ -271,8 +271,7 @@ static bool begin(ViommuReader *reader, GError **error)
     if (viommu_readers_hung(reader->readers, reader->uid) >= VIOMMU_READERS_HUNG_MAX) {
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-            "%u processes of viommud hang at files of user %u, which do not answer; launch again when "
-            "the file systems of these files work, or are unmounted",
+            "%u processes of viommud hang at files of user %u, which do not answer; launch again when the file systems of these files work, or are unmounted",
             VIOMMU_READERS_HUNG_MAX, reader->uid);
         return false;
     }
@@ -361,10 +360,10 @@ static bool explain(ViommuReader *reader, const char *what, const GError *cause,
     g_autofree char *names = name_files(reader->request);
 
     if (g_error_matches(cause, VIOMMU_ERROR, VIOMMU_ERROR_BUSY))
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "the files of this request were not %s within %u s: %s; use files of a file system that "
-                    "answers, or have the site raise 'timeout' in [files]",
-                    what, reader->readers->timeout_sec, names);
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+            "the files of this request were not %s within %u s: %s; use files of a file system that answers, or have the site raise 'timeout' in [files]",
+            what, reader->readers->timeout_sec, names);
     else
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL,
                     "viommud's process for files has failed (%s) before it had %s: %s", cause->message, what,

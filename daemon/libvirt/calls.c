@@ -299,11 +299,10 @@ static void advise_kvm(GError **error)
 
     if (!strstr((*error)->message, "Could not access KVM kernel module: Permission denied"))
         return;
-    words =
-        g_strconcat((*error)->message,
-                    "; QEMU has the rights of the user who launches, who may not open /dev/kvm: have root "
-                    "put the user into its group (usermod -aG kvm USER), or ask for accelerator 'tcg'",
-                    NULL);
+    words = g_strconcat(
+        (*error)->message,
+        "; QEMU has the rights of the user who launches, who may not open /dev/kvm: have root put the user into its group (usermod -aG kvm USER), or ask for accelerator 'tcg'",
+        NULL);
     g_free((*error)->message);
     (*error)->message = words;
 }

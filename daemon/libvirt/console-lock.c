@@ -39,10 +39,10 @@ static bool is_ours(const char *path, GError **error)
     }
     if (S_ISREG(info.st_mode) && (info.st_uid == 0 || info.st_uid == geteuid()))
         return true;
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-                "libvirt would read '%s', which user %u has put there, and might wait for it without end; "
-                "have root delete it, and see what that user does",
-                path, info.st_uid);
+    g_set_error(
+        error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+        "libvirt would read '%s', which user %u has put there, and might wait for it without end; have root delete it, and see what that user does",
+        path, info.st_uid);
     return false;
 }
 
@@ -58,10 +58,10 @@ bool viommu_console_lock_take(const char *directory, const char *terminal, char 
     if (fd < 0 && errno == EEXIST)
         return is_ours(path, error);
     if (fd < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-                    "viommud cannot make '%s', where anybody could put what libvirt waits for: %s; let its "
-                    "service write there (ReadWritePaths=/run/lock)",
-                    path, g_strerror(errno));
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+            "viommud cannot make '%s', where anybody could put what libvirt waits for: %s; let its service write there (ReadWritePaths=/run/lock)",
+            path, g_strerror(errno));
         return false;
     }
     close(fd);

@@ -38,14 +38,14 @@ static bool fail(GError **error)
     int code = last ? last->code : VIR_ERR_INTERNAL_ERROR;
 
     if (is_forbidden(words))
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                    "the guest's agent may not run commands: allow guest-exec in its configuration "
-                    "(/etc/sysconfig/qemu-ga or /etc/qemu/qemu-ga.conf)");
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+            "the guest's agent may not run commands: allow guest-exec in its configuration (/etc/sysconfig/qemu-ga or /etc/qemu/qemu-ga.conf)");
     else if (code == VIR_ERR_ARGUMENT_UNSUPPORTED || code == VIR_ERR_NO_SUPPORT ||
              code == VIR_ERR_CONFIG_UNSUPPORTED)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND,
-                    "the machine has no agent's channel (guest.agent in its request; [verify] agent in "
-                    "viommud.conf says who may have one)");
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND,
+            "the machine has no agent's channel (guest.agent in its request; [verify] agent in viommud.conf says who may have one)");
     else if (code == VIR_ERR_AGENT_UNRESPONSIVE || code == VIR_ERR_AGENT_UNSYNCED ||
              code == VIR_ERR_OPERATION_TIMEOUT)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
@@ -101,8 +101,7 @@ static bool start_script(virDomainPtr domain, const char *script, gint64 *ret_pi
 {
     g_autofree char *input = g_base64_encode((const guchar *)script, strlen(script));
     g_autofree char *command = g_strdup_printf(
-        "{\"execute\": \"guest-exec\", \"arguments\": {\"path\": \"/bin/sh\", \"input-data\": \"%s\", "
-        "\"capture-output\": true}}",
+        "{\"execute\": \"guest-exec\", \"arguments\": {\"path\": \"/bin/sh\", \"input-data\": \"%s\", \"capture-output\": true}}",
         input);
     g_autoptr(JsonParser) parser = NULL;
     JsonObject *answer = ask(domain, command, &parser, error);

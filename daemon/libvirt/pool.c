@@ -148,8 +148,7 @@ static void advise(const char *uri, GError **error)
     if (!error || !*error || !(g_str_has_prefix(uri, "qemu:///s")))
         return;
     words = g_strdup_printf(
-        "%s; start libvirt's daemon (systemctl start libvirtd, or virtqemud), or name another engine: "
-        "--connect='qemu:///embed?root=DIR' needs no daemon",
+        "%s; start libvirt's daemon (systemctl start libvirtd, or virtqemud), or name another engine: --connect='qemu:///embed?root=DIR' needs no daemon",
         (*error)->message);
     g_free((*error)->message);
     (*error)->message = words;
@@ -240,8 +239,7 @@ static virConnectPtr wait_for_opening(Opening *opening, bool *ret_slot_kept, GEr
         opening->abandoned = *ret_slot_kept = true;
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-            "libvirt's daemon at '%s' takes connections but has not answered within %u s; look at its "
-            "state (systemctl status libvirtd, or virtqemud)",
+            "libvirt's daemon at '%s' takes connections but has not answered within %u s; look at its state (systemctl status libvirtd, or virtqemud)",
             opening->pool->uri, opening->pool->patience_sec);
         return NULL;
     }

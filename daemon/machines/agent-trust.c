@@ -106,11 +106,9 @@ const char *viommu_agents_refusal(const ViommuAgents *agents, const ViommuAgents
     if (!agents->allowed)
         return "no guest's agent is asked here, as [verify] agent=no in viommud.conf says";
     if (g_hash_table_contains(agents->broken, guest->uuid))
-        return "its agent is not asked any more, as the connection to libvirt broke when it was; if that was "
-               "by chance, as when libvirt was restarted, root may restart viommud to have it asked again";
+        return "its agent is not asked any more, as the connection to libvirt broke when it was; if that was by chance, as when libvirt was restarted, root may restart viommud to have it asked again";
     if (is_held_responsible(agents, guest->owner_uid))
-        return "the agents of its owner's guests are not asked any more, as the connection to libvirt broke "
-               "repeatedly when they were; root may restart viommud to have them asked again";
+        return "the agents of its owner's guests are not asked any more, as the connection to libvirt broke repeatedly when they were; root may restart viommud to have them asked again";
     return NULL;
 }
 

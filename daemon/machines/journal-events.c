@@ -158,8 +158,7 @@ void viommu_journal_foreign(const ViommuMachine *machine)
 
     viommu_log(
         LOG_NOTICE, &fields,
-        "Found machine '%s', which another version of viommud made (its metadata has version %u): it counts, "
-        "its lease is kept, and it can be stopped",
+        "Found machine '%s', which another version of viommud made (its metadata has version %u): it counts, its lease is kept, and it can be stopped",
         machine->name, machine->metadata_version);
 }
 

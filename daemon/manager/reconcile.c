@@ -278,8 +278,7 @@ static bool check_original(const ViommuDomain *domain, const ViommuMetadata *met
         return true;
     g_set_error(
         error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
-        "domain '%s' is a copy of a machine's: its record is that of UUID '%.64s'; take the record away "
-        "(virsh metadata) if the copy is to stay",
+        "domain '%s' is a copy of a machine's: its record is that of UUID '%.64s'; take the record away (virsh metadata) if the copy is to stay",
         domain->name, metadata->uuid);
     return false;
 }

@@ -248,8 +248,7 @@ static bool parse_prefix(const Key *key, const char *text, void *target, GError 
         strspn(text, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-_.") != length) {
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-            "'%s' is no prefix: take 1 to %u letters, digits, '-', '_' and '.', the first of them a letter "
-            "or a digit",
+            "'%s' is no prefix: take 1 to %u letters, digits, '-', '_' and '.', the first of them a letter or a digit",
             text, PREFIX_MAX);
         return false;
     }

@@ -76,9 +76,9 @@ static ViommuDriver from_config(const ViommuGuest *guest, ViommuModel model, cha
         *ret_why = g_strdup_printf("the configuration of boot.kernel has the driver for '%s'", name);
         break;
     case VIOMMU_DRIVER_OFF:
-        *ret_why = g_strdup_printf("the configuration of boot.kernel leaves '%s' off unless '%s' is on its "
-                                   "command line",
-                                   name, waking_word);
+        *ret_why = g_strdup_printf(
+            "the configuration of boot.kernel leaves '%s' off unless '%s' is on its command line", name,
+            waking_word);
         break;
     case VIOMMU_DRIVER_MODULE:
         /* Whether the initramfs has it, the caller knows and nobody else. */
@@ -87,11 +87,9 @@ static ViommuDriver from_config(const ViommuGuest *guest, ViommuModel model, cha
                 "the driver for '%s' is a module of boot.kernel, and guest.drivers names it", name);
             return VIOMMU_DRIVER_YES;
         }
-        *ret_why =
-            g_strdup_printf("the driver for '%s' is a module of boot.kernel: without it in the initramfs no "
-                            "PCI device is found, the root disk neither; if it is there, say so in "
-                            "guest.drivers",
-                            name);
+        *ret_why = g_strdup_printf(
+            "the driver for '%s' is a module of boot.kernel: without it in the initramfs no PCI device is found, the root disk neither; if it is there, say so in guest.drivers",
+            name);
         break;
     case VIOMMU_DRIVER_NO:
         *ret_why = g_strdup_printf("the configuration of boot.kernel has no driver for '%s'", name);
@@ -128,15 +126,13 @@ static ViommuDriver from_os(const ViommuGuest *guest, ViommuArch arch, ViommuMod
                                    viommu_arch_to_string(arch));
         break;
     case VIOMMU_DRIVER_OFF:
-        *ret_why =
-            g_strdup_printf("the kernel of guest.os '%s' leaves '%s' off unless '%s' is on its command line; "
-                            "if it is, say guest.drivers '%s'",
-                            os, name, waking_word, name);
+        *ret_why = g_strdup_printf(
+            "the kernel of guest.os '%s' leaves '%s' off unless '%s' is on its command line; if it is, say guest.drivers '%s'",
+            os, name, waking_word, name);
         break;
     case VIOMMU_DRIVER_MODULE:
         *ret_why = g_strdup_printf(
-            "the driver for '%s' is a module that the stock initramfs of guest.os '%s' lacks: "
-            "without it no PCI device is found, the root disk neither",
+            "the driver for '%s' is a module that the stock initramfs of guest.os '%s' lacks: without it no PCI device is found, the root disk neither",
             name, os);
         break;
     case VIOMMU_DRIVER_YES:
@@ -267,9 +263,9 @@ void viommu_guest_contradictions(const ViommuGuest *guest, ViommuArch arch, GPtr
 
         if (claimed != VIOMMU_DRIVER_UNKNOWN && is_of(arch, (ViommuModel)i) &&
             is_there(claimed) != is_there(guest->kernel->drivers[i]))
-            g_ptr_array_add(warnings,
-                            g_strdup_printf("%s, but the configuration of boot.kernel says otherwise: "
-                                            "what was read counts",
-                                            claim));
+            g_ptr_array_add(
+                warnings,
+                g_strdup_printf(
+                    "%s, but the configuration of boot.kernel says otherwise: what was read counts", claim));
     }
 }

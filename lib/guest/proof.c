@@ -257,9 +257,10 @@ static char *note_passthrough(const ViommuReport *report)
     bool passes =
         is_switched(report, "iommu", "pt", "nopt") || is_switched(report, "iommu.passthrough", "1", "0");
 
-    return passes ? g_strdup("it works, and the guest's command line lets its devices pass through "
-                             "untranslated (iommu=pt or iommu.passthrough=1)")
-                  : NULL;
+    return passes
+               ? g_strdup(
+                     "it works, and the guest's command line lets its devices pass through untranslated (iommu=pt or iommu.passthrough=1)")
+               : NULL;
 }
 
 ViommuProof viommu_proof_judge(ViommuModel model, const ViommuReport *report)

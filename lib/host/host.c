@@ -100,10 +100,10 @@ static bool check_emulator(const ViommuEmulator *emulator, GError **error)
     if (!(emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_AUTO)) &&
         !(emulator->firmware & VIOMMU_BIT(VIOMMU_FIRMWARE_AUTO)))
         return true;
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                "recorded host: 'auto' is neither an accelerator nor a firmware of the emulator for '%s'; "
-                "name what is there",
-                emulator->arch_name);
+    g_set_error(
+        error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+        "recorded host: 'auto' is neither an accelerator nor a firmware of the emulator for '%s'; name what is there",
+        emulator->arch_name);
     return false;
 }
 

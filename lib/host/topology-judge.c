@@ -80,8 +80,7 @@ static char *reason_none(const ViommuTopology *topology)
                                broken->problem ? broken->problem : "it is broken");
     if (topology->acpi == 1)
         return g_strdup(
-            "the firmware describes none (no DMAR, IVRS, IORT, VIOT): if the machine has one, switch on "
-            "VT-d, AMD-Vi or the SMMU in the set-up of the firmware");
+            "the firmware describes none (no DMAR, IVRS, IORT, VIOT): if the machine has one, switch on VT-d, AMD-Vi or the SMMU in the set-up of the firmware");
     return g_strdup("the kernel uses none, and there are no ACPI tables that could describe one");
 }
 

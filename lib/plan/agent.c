@@ -29,9 +29,9 @@ static char *why_no_channel(const ViommuPlanBuild *build)
 
     if (build->input->policy->agent == VIOMMU_AGENT_NO)
         return g_strdup_printf("the site says [verify] agent=no in viommud.conf; %s", advice);
-    return g_strdup_printf("before version %s libvirt's daemon can die of what a guest says at its agent's "
-                           "channel; %s, or root updates libvirt, or says [verify] agent=yes in viommud.conf",
-                           least, advice);
+    return g_strdup_printf(
+        "before version %s libvirt's daemon can die of what a guest says at its agent's channel; %s, or root updates libvirt, or says [verify] agent=yes in viommud.conf",
+        least, advice);
 }
 
 bool viommu_plan_settle_agent(ViommuPlanBuild *build, GError **error)

@@ -30,13 +30,12 @@ static void note_shared(ViommuPlanBuild *build)
     const ViommuPlan *plan = build->plan;
     const char *model = viommu_model_to_string(plan->iommu.model);
 
-    viommu_plan_note(build,
-                     "one '%s' stands before the devices of %u IOMMUs of the host, as QEMU has one for %s: "
-                     "groups stay apart, but the guest sees one set of registers, all its invalidations go "
-                     "through one queue, and the narrowest of them gives the width%s",
-                     model, plan->placement.n_iommus,
-                     plan->arch == VIOMMU_ARCH_AARCH64 ? "this model" : "a machine of x86_64",
-                     plan->arch == VIOMMU_ARCH_AARCH64 ? "; accelerated 'smmuv3' would be one for each" : "");
+    viommu_plan_note(
+        build,
+        "one '%s' stands before the devices of %u IOMMUs of the host, as QEMU has one for %s: groups stay apart, but the guest sees one set of registers, all its invalidations go through one queue, and the narrowest of them gives the width%s",
+        model, plan->placement.n_iommus,
+        plan->arch == VIOMMU_ARCH_AARCH64 ? "this model" : "a machine of x86_64",
+        plan->arch == VIOMMU_ARCH_AARCH64 ? "; accelerated 'smmuv3' would be one for each" : "");
 }
 
 /* What serves assigned devices at all is newer than expander buses (x86_64: libvirt 1.3.4, QEMU 2.6; aarch64: 8.0, 6.0) and, for
@@ -59,8 +58,8 @@ static void settle_expanders(ViommuPlanBuild *build)
         note_expander(build, viommu_pcie_expander(&plan->pcie, i));
     if (plan->iommu.accelerated)
         viommu_plan_note(
-            build, "each of them has an SMMU of its own, accelerated by the host's; the devices that QEMU "
-                   "emulates are on the first root complex, behind a plain one");
+            build,
+            "each of them has an SMMU of its own, accelerated by the host's; the devices that QEMU emulates are on the first root complex, behind a plain one");
     for (guint i = 0; i < plan->cells->len; i++) {
         const ViommuNumaCell *cell = &g_array_index(plan->cells, ViommuNumaCell, i);
 

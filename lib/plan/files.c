@@ -43,9 +43,7 @@ static bool refuse_closed(ViommuPlanBuild *build, guint i, GError **error)
 
     return viommu_plan_refuse(
         build, "disk", error,
-        "disks[%u].path '%s' would have to be given to libvirt as an open file, as others than root can "
-        "put another file in its place; that needs libvirt 9.0.0, and this is %s; move the image into a "
-        "directory that only root can write to, such as /var/lib/libvirt/images",
+        "disks[%u].path '%s' would have to be given to libvirt as an open file, as others than root can put another file in its place; that needs libvirt 9.0.0, and this is %s; move the image into a directory that only root can write to, such as /var/lib/libvirt/images",
         i, disk->file.path, libvirt);
 }
 
@@ -59,11 +57,10 @@ static bool check_by_path(ViommuPlanBuild *build, guint i, GError **error)
     if (!is_guarded(build->input) || viommu_fact_holds(VIOMMU_FACT_KEPT_SOURCE, version, 0))
         return true;
     libvirt = viommu_version_format(version);
-    return viommu_plan_refuse(build, "disk", error,
-                              "disks[%u].path '%s': libvirt %s would give it, or a file that it is based on, "
-                              "to QEMU's user, and not "
-                              "back; upgrade libvirt to 9.0.0, which takes open files",
-                              i, disk->file.path, libvirt);
+    return viommu_plan_refuse(
+        build, "disk", error,
+        "disks[%u].path '%s': libvirt %s would give it, or a file that it is based on, to QEMU's user, and not back; upgrade libvirt to 9.0.0, which takes open files",
+        i, disk->file.path, libvirt);
 }
 
 static bool check_name(ViommuPlanBuild *build, guint i, const ViommuHandover *handover, GError **error)
@@ -75,14 +72,12 @@ static bool check_name(ViommuPlanBuild *build, guint i, const ViommuHandover *ha
     if (handover->is_nameless)
         return viommu_plan_refuse(
             build, "disk", error,
-            "disks[%u].path '%s' was deleted; AppArmor, which confines guests here, knows "
-            "files by their names; give a file that is still there",
+            "disks[%u].path '%s' was deleted; AppArmor, which confines guests here, knows files by their names; give a file that is still there",
             i, disk->file.path);
     if (strpbrk(handover->path, PATTERNS))
         return viommu_plan_refuse(
             build, "disk", error,
-            "disks[%u].path '%s' has one of %s in its name, which AppArmor's rules take for "
-            "patterns; rename it",
+            "disks[%u].path '%s' has one of %s in its name, which AppArmor's rules take for patterns; rename it",
             i, disk->file.path, PATTERNS);
     return true;
 }
@@ -108,9 +103,7 @@ static bool check_rights(ViommuPlanBuild *build, guint i, GError **error)
         return true;
     return viommu_plan_refuse(
         build, "disk", error,
-        "disks[%u].format 'qcow2': libvirt does not run QEMU with the rights of user %u, as it "
-        "has no security model 'dac' with a label of ordinary guests; use a raw image, or "
-        "libvirt's system daemon as root",
+        "disks[%u].format 'qcow2': libvirt does not run QEMU with the rights of user %u, as it has no security model 'dac' with a label of ordinary guests; use a raw image, or libvirt's system daemon as root",
         i, input->asker->uid);
 }
 
@@ -141,13 +134,11 @@ static bool check_confinement(ViommuPlanBuild *build, GError **error)
     if (wanted == VIOMMU_CONFINEMENT_REQUIRED)
         return viommu_plan_refuse_policy(
             build, "confinement", error,
-            "libvirt names neither apparmor nor selinux among its security models, and "
-            "[guests] confinement is "
-            "'required'; set up one of them for libvirt, or set it to 'warn'");
+            "libvirt names neither apparmor nor selinux among its security models, and [guests] confinement is 'required'; set up one of them for libvirt, or set it to 'warn'");
     if (wanted == VIOMMU_CONFINEMENT_WARN && host->secmodels)
-        viommu_plan_warn(build,
-                         "neither AppArmor nor SELinux confines this guest's QEMU: who breaks out of it has "
-                         "the rights of its user ([guests] confinement)");
+        viommu_plan_warn(
+            build,
+            "neither AppArmor nor SELinux confines this guest's QEMU: who breaks out of it has the rights of its user ([guests] confinement)");
     return true;
 }
 
@@ -159,8 +150,7 @@ static bool check_unseen(ViommuPlanBuild *build, GError **error)
         return true;
     return viommu_plan_refuse_policy(
         build, "disk", error,
-        "libvirt is on another host, whose files viommud cannot judge, so only root may "
-        "name any; launch the machine by a viommud on that host");
+        "libvirt is on another host, whose files viommud cannot judge, so only root may name any; launch the machine by a viommud on that host");
 }
 
 bool viommu_plan_check_files(ViommuPlanBuild *build, GError **error)

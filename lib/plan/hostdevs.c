@@ -53,20 +53,15 @@ static bool check_nodes(const ViommuPlanInput *input, const ViommuPlan *plan, GE
         if (device->usable == 1 || plan->placement.unseen)
             continue;
         if (!device->host_driver || !strstr(device->host_driver, "vfio"))
-            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                        "hostdevs[%u]: '%s' (driver %s) is not VFIO's, and libvirt, which runs as an "
-                        "ordinary user here, "
-                        "cannot take it: as root 'virsh nodedev-detach pci_%s', and give that user its node "
-                        "in /dev/vfio; "
-                        "or use qemu:///system",
-                        device->entry, device->address, device->host_driver ? device->host_driver : "none",
-                        name);
+            g_set_error(
+                error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                "hostdevs[%u]: '%s' (driver %s) is not VFIO's, and libvirt, which runs as an ordinary user here, cannot take it: as root 'virsh nodedev-detach pci_%s', and give that user its node in /dev/vfio; or use qemu:///system",
+                device->entry, device->address, device->host_driver ? device->host_driver : "none", name);
         else
             g_set_error(
                 error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
                 "hostdevs[%u]: the user that libvirt runs as may not open /dev/vfio/%" G_GUINT64_FORMAT
-                ", the group of '%s': as root give it to that user (chown, or a udev rule for "
-                "SUBSYSTEM==\"vfio\"), or use qemu:///system",
+                ", the group of '%s': as root give it to that user (chown, or a udev rule for SUBSYSTEM==\"vfio\"), or use qemu:///system",
                 device->entry, device->group, device->address);
         return false;
     }
@@ -149,16 +144,16 @@ static void note_iommu(ViommuPlan *plan)
     uint64_t width = plan->placement.width_bits;
 
     if (plan->iommu.model == VIOMMU_MODEL_NONE)
-        add(plan->notes, "the guest has no IOMMU: it can use its assigned devices, but not keep them apart "
-                         "or hand one on");
+        add(plan->notes,
+            "the guest has no IOMMU: it can use its assigned devices, but not keep them apart or hand one on");
     if (plan->iommu.attributes.caching_mode == 1)
         add(plan->notes,
             "caching_mode is on: only so QEMU learns what the guest maps, to map it for the devices");
     if (plan->iommu.model == VIOMMU_MODEL_INTEL && plan->iommu.attributes.aw_bits != VIOMMU_UNSET_NUMBER) {
         if (width == VIOMMU_UNSET_NUMBER)
             add(plan->notes,
-                "aw_bits is %" G_GUINT64_FORMAT ": QEMU refuses more than the host's IOMMU translates, which "
-                "is not known, and none translates less",
+                "aw_bits is %" G_GUINT64_FORMAT
+                ": QEMU refuses more than the host's IOMMU translates, which is not known, and none translates less",
                 plan->iommu.attributes.aw_bits);
         else
             add(plan->notes,
@@ -181,14 +176,11 @@ static void note_memlock(const ViommuPlanInput *input, ViommuPlan *plan)
     }
     if (plan->iommu.model == VIOMMU_MODEL_NONE)
         add(plan->notes,
-            "QEMU may lock %s: the guest's memory, which all assigned devices share without an IOMMU, and 1 "
-            "GiB",
+            "QEMU may lock %s: the guest's memory, which all assigned devices share without an IOMMU, and 1 GiB",
             bound);
     else if (counted && n > 1)
         add(plan->notes,
-            "QEMU may lock %s: %u times the guest's memory, as each assigned device behind an IOMMU has an "
-            "address "
-            "space of its own, and 1 GiB; it is a limit, the pages are the same",
+            "QEMU may lock %s: %u times the guest's memory, as each assigned device behind an IOMMU has an address space of its own, and 1 GiB; it is a limit, the pages are the same",
             bound, n);
     else if (counted)
         add(plan->notes, "QEMU may lock %s: the guest's memory for its one assigned device, and 1 GiB",
@@ -198,9 +190,7 @@ static void note_memlock(const ViommuPlanInput *input, ViommuPlan *plan)
             bound);
     if (plan->iommu.model != VIOMMU_MODEL_NONE && !counted && n > 1)
         add(plan->warnings,
-            "%u devices behind an IOMMU may lock the guest's memory once each, but libvirt before 8.7 allows "
-            "it once: QEMU "
-            "may fail with \"Cannot allocate memory\"; assign one, or have memory-backing.locked",
+            "%u devices behind an IOMMU may lock the guest's memory once each, but libvirt before 8.7 allows it once: QEMU may fail with \"Cannot allocate memory\"; assign one, or have memory-backing.locked",
             n);
 }
 

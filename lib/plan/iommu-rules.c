@@ -98,11 +98,10 @@ static void judge_observation(const ViommuIommuInput *input, ViommuModel model, 
         return;
     libvirt = viommu_version_format_short(fact->libvirt);
     qemu = viommu_version_format_short(fact->qemu);
-    refuse(candidate, model, "libvirt-says",
-           "libvirt says that it cannot give this QEMU an IOMMU of model '%s'; it is known to with libvirt "
-           "%s and QEMU %s "
-           "or newer, unless they were built without it",
-           viommu_model_to_string(model), libvirt, qemu);
+    refuse(
+        candidate, model, "libvirt-says",
+        "libvirt says that it cannot give this QEMU an IOMMU of model '%s'; it is known to with libvirt %s and QEMU %s or newer, unless they were built without it",
+        viommu_model_to_string(model), libvirt, qemu);
 }
 
 /* EIM: who takes it (FACTS 6.2). */
@@ -131,8 +130,7 @@ static void judge_vcpus(const ViommuIommuInput *input, ViommuModel model, Viommu
     if (model == VIOMMU_MODEL_VIRTIO)
         refuse(candidate, model, "vcpus",
                "'virtio' remaps no interrupts, and %" G_GUINT64_FORMAT
-               " vCPUs need that: more than %u are only reached "
-               "through 'intel' with EIM",
+               " vCPUs need that: more than %u are only reached through 'intel' with EIM",
                input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
     else if (asked->intremap == 0 || (model == VIOMMU_MODEL_INTEL && asked->eim == 0))
         refuse(candidate, model, "vcpus",
@@ -168,11 +166,10 @@ static void judge_smmuv3_firmware(const ViommuIommuInput *input, ViommuCandidate
         viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_SMMUV3_ACPI_TCG))
         return;
     has = viommu_version_format(input->emulator->qemu);
-    refuse(candidate, VIOMMU_MODEL_SMMUV3, "firmware",
-           "QEMU %s tells a guest with UEFI of its 'smmuv3' only under KVM, but the accelerator is 'tcg' "
-           "(QEMU 6.2 does "
-           "there, too); boot.kernel with boot.firmware 'bios' needs no UEFI",
-           has);
+    refuse(
+        candidate, VIOMMU_MODEL_SMMUV3, "firmware",
+        "QEMU %s tells a guest with UEFI of its 'smmuv3' only under KVM, but the accelerator is 'tcg' (QEMU 6.2 does there, too); boot.kernel with boot.firmware 'bios' needs no UEFI",
+        has);
 }
 
 /* virtio is described to the guest by the VIOT table alone, and on aarch64 only UEFI brings ACPI tables. */
@@ -185,15 +182,14 @@ static void judge_firmware(const ViommuIommuInput *input, ViommuModel model, Vio
     if (model != VIOMMU_MODEL_VIRTIO)
         return;
     if (input->request->boot.firmware == VIOMMU_FIRMWARE_BIOS)
-        refuse(candidate, model, "acpi",
-               "'virtio' needs ACPI, which aarch64 has only with UEFI, but boot.firmware is 'bios'; say "
-               "'auto' or 'efi'");
+        refuse(
+            candidate, model, "acpi",
+            "'virtio' needs ACPI, which aarch64 has only with UEFI, but boot.firmware is 'bios'; say 'auto' or 'efi'");
     else if (!viommu_emulator_has_firmware(input->emulator, VIOMMU_FIRMWARE_EFI) ||
              !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_FIRMWARE_EFI))
-        refuse(candidate, model, "firmware",
-               "'virtio' needs ACPI, which aarch64 has only with UEFI, but this host has no UEFI firmware "
-               "for aarch64 "
-               "(Debian: package qemu-efi-aarch64, Fedora: edk2-aarch64)");
+        refuse(
+            candidate, model, "firmware",
+            "'virtio' needs ACPI, which aarch64 has only with UEFI, but this host has no UEFI firmware for aarch64 (Debian: package qemu-efi-aarch64, Fedora: edk2-aarch64)");
 }
 
 static void judge_guest(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
@@ -230,9 +226,9 @@ static void judge_translation(const ViommuIommuInput *input, ViommuModel model, 
     if (!at_home(input, model) || input->request->iommu.translate != 1)
         return;
     if (model == VIOMMU_MODEL_AMD)
-        refuse(candidate, model, "translate",
-               "iommu.translate is true, but virtio devices behind 'amd' hang the guest through libvirt (no "
-               "dma-remap)");
+        refuse(
+            candidate, model, "translate",
+            "iommu.translate is true, but virtio devices behind 'amd' hang the guest through libvirt (no dma-remap)");
     else if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_DEVICE_TRANSLATION))
         refuse(candidate, model, "translate", "iommu.translate needs libvirt 3.5 and QEMU 2.9 or newer");
 }
@@ -244,10 +240,11 @@ static void judge_usefulness(const ViommuIommuInput *input, ViommuModel model, V
     candidate->by_name_only = true;
     if (candidate->verdict == VIOMMU_VERDICT_REFUSED)
         return;
-    g_ptr_array_add(candidate->reasons,
-                    viommu_reason_new(model, "by-name",
-                                      "'amd' remaps interrupts but serves no DMA through today's libvirt: "
-                                      "it is taken only when asked for by name"));
+    g_ptr_array_add(
+        candidate->reasons,
+        viommu_reason_new(
+            model, "by-name",
+            "'amd' remaps interrupts but serves no DMA through today's libvirt: it is taken only when asked for by name"));
 }
 
 /* --- Assigned devices (FACTS 6.3) --- */
@@ -299,10 +296,9 @@ static void judge_hostdev_intel(const ViommuIommuInput *input, ViommuCandidate *
         !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_CACHING_MODE))
         refuse_hostdev_versions(input, VIOMMU_MODEL_INTEL, VIOMMU_FACT_INTEL_HOSTDEV, candidate);
     else if (input->request->iommu.caching_mode == 0)
-        refuse(candidate, VIOMMU_MODEL_INTEL, HOSTDEV,
-               "iommu.caching-mode is false, but 'intel' serves assigned devices only with it: QEMU learns "
-               "by it what "
-               "the guest maps");
+        refuse(
+            candidate, VIOMMU_MODEL_INTEL, HOSTDEV,
+            "iommu.caching-mode is false, but 'intel' serves assigned devices only with it: QEMU learns by it what the guest maps");
     judge_hostdev_width(input, candidate);
 }
 
@@ -345,10 +341,10 @@ static void judge_hostdev_smmuv3(const ViommuIommuInput *input, ViommuCandidate 
                "%s Linux 6.13 or newer on the host (ARM_SMMU_V3_IOMMUFD), but this is %s", why, kernel);
     }
     if (!viommu_iommu_takes_efi(input->request, input->arch, VIOMMU_MODEL_SMMUV3))
-        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
-               "%s UEFI, as only the IORT table describes an SMMU beside that of the first bus, but "
-               "boot.firmware is 'bios'",
-               why);
+        refuse(
+            candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
+            "%s UEFI, as only the IORT table describes an SMMU beside that of the first bus, but boot.firmware is 'bios'",
+            why);
 }
 
 static void judge_hostdevs(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
@@ -357,12 +353,11 @@ static void judge_hostdevs(const ViommuIommuInput *input, ViommuModel model, Vio
         return;
     /* hw/vfio: "group %d used in multiple address spaces", and iommufd has the kernel refuse the same. */
     if (input->placement->shared_group != VIOMMU_UNSET_NUMBER)
-        refuse(candidate, model, HOSTDEV,
-               "several assigned devices are of the host's IOMMU group %" G_GUINT64_FORMAT
-               ", which has one address space, but an IOMMU gives each device of the guest its own: QEMU "
-               "refuses that; "
-               "assign one device of it, or have no IOMMU",
-               input->placement->shared_group);
+        refuse(
+            candidate, model, HOSTDEV,
+            "several assigned devices are of the host's IOMMU group %" G_GUINT64_FORMAT
+            ", which has one address space, but an IOMMU gives each device of the guest its own: QEMU refuses that; assign one device of it, or have no IOMMU",
+            input->placement->shared_group);
     switch (model) {
     case VIOMMU_MODEL_INTEL:
         judge_hostdev_intel(input, candidate);

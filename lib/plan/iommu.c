@@ -189,25 +189,25 @@ static void warn(const ViommuIommuInput *input, const Ranking *ranking, const Vi
                                                       ? "; boot.extend-cmdline has it added"
                                                       : ": set it in the guest's boot loader"));
     if (choice->model == VIOMMU_MODEL_INTEL && driver == VIOMMU_DRIVER_UNKNOWN)
-        g_ptr_array_add(warnings,
-                        g_strdup("nothing is known of the guest's kernel: those of Fedora, RHEL and CentOS "
-                                 "leave 'intel' off unless 'intel_iommu=on' is on their command line; say "
-                                 "guest.os or guest.drivers to have it checked"));
+        g_ptr_array_add(
+            warnings,
+            g_strdup(
+                "nothing is known of the guest's kernel: those of Fedora, RHEL and CentOS leave 'intel' off unless 'intel_iommu=on' is on their command line; say guest.os or guest.drivers to have it checked"));
     if (choice->model == VIOMMU_MODEL_VIRTIO && driver == VIOMMU_DRIVER_UNKNOWN)
-        g_ptr_array_add(warnings,
-                        g_strdup("nothing is known of the guest's driver: 'virtio' needs Linux 5.14 with "
-                                 "VIRTIO_IOMMU and ACPI_VIOT, in the kernel or its initramfs; say guest.os, "
-                                 "guest.kernel or guest.drivers to have it checked"));
+        g_ptr_array_add(
+            warnings,
+            g_strdup(
+                "nothing is known of the guest's driver: 'virtio' needs Linux 5.14 with VIRTIO_IOMMU and ACPI_VIOT, in the kernel or its initramfs; say guest.os, guest.kernel or guest.drivers to have it checked"));
     if (choice->model == VIOMMU_MODEL_AMD)
         g_ptr_array_add(
             warnings,
-            g_strdup("'amd' only remaps interrupts here: boot the guest with iommu=pt, assign no host "
-                     "devices, and expect neither save nor migration"));
+            g_strdup(
+                "'amd' only remaps interrupts here: boot the guest with iommu=pt, assign no host devices, and expect neither save nor migration"));
     if (given->dma_translation == 0)
         g_ptr_array_add(
             warnings,
-            g_strdup("iommu.dma-translation is false: the guest sees interrupt remapping but no IOMMU "
-                     "groups"));
+            g_strdup(
+                "iommu.dma-translation is false: the guest sees interrupt remapping but no IOMMU groups"));
 }
 
 static bool refuse(const ViommuIommuInput *input, const Ranking *ranking, const ViommuIommuChoice *choice,
@@ -265,11 +265,11 @@ bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choic
     }
     if (choice->model == VIOMMU_MODEL_NONE && viommu_iommu_many_vcpus(input)) {
         explain(input, &ranking, choice);
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                    "vcpus %" G_GUINT64_FORMAT
-                    " is not possible without an IOMMU: more than %u vCPUs on x86_64 need 'intel' "
-                    "with EIM, but the request wants none",
-                    input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+            "vcpus %" G_GUINT64_FORMAT
+            " is not possible without an IOMMU: more than %u vCPUs on x86_64 need 'intel' with EIM, but the request wants none",
+            input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
         return false;
     }
     explain(input, &ranking, choice);

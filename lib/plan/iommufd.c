@@ -41,8 +41,7 @@ static char *hindrance(const Deciding *deciding, const ViommuPlacedDevice *devic
         return g_strdup("the user that libvirt runs as may not open /dev/iommu");
     if (device->host_driver && strstr(device->host_driver, "vfio") && !device->cdev)
         return g_strdup_printf(
-            "the device is bound to %s, but has no node in /dev/vfio/devices (Linux 6.6 with "
-            "CONFIG_VFIO_DEVICE_CDEV)",
+            "the device is bound to %s, but has no node in /dev/vfio/devices (Linux 6.6 with CONFIG_VFIO_DEVICE_CDEV)",
             device->host_driver);
     return NULL;
 }
@@ -56,12 +55,10 @@ static char *doubt(const Deciding *deciding, const ViommuPlacedDevice *device)
         return g_strdup("whether the host's kernel has /dev/iommu cannot be seen from here");
     if (!device->cdev && !kernel_has_cdevs(topology))
         return g_strdup(
-            "no device of this host is bound to VFIO, so whether the kernel has /dev/vfio/devices is not "
-            "known; say 'yes' if it has");
+            "no device of this host is bound to VFIO, so whether the kernel has /dev/vfio/devices is not known; say 'yes' if it has");
     if (deciding->placement->devices->len > 1)
         return g_strdup(
-            "several devices are assigned, and with iommufd most kernels let no device reach another's "
-            "memory; say 'yes' if they need not");
+            "several devices are assigned, and with iommufd most kernels let no device reach another's memory; say 'yes' if they need not");
     return NULL;
 }
 

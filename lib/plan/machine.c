@@ -143,9 +143,8 @@ static void warn_of_emulation(ViommuPlanBuild *build)
         (int)build->plan->arch != viommu_host_arch(build->input->host))
         return;
     viommu_plan_warn(
-        build, "accelerator tcg, as libvirt offers no KVM here, is no security boundary: make /dev/kvm work "
-               "(modules kvm_intel or kvm_amd, virtualisation in the host's firmware); to have no "
-               "machine fall back to it, set [machine] accelerator=kvm in viommud.conf");
+        build,
+        "accelerator tcg, as libvirt offers no KVM here, is no security boundary: make /dev/kvm work (modules kvm_intel or kvm_amd, virtualisation in the host's firmware); to have no machine fall back to it, set [machine] accelerator=kvm in viommud.conf");
 }
 
 static bool settle_accelerator(ViommuPlanBuild *build, GError **error)

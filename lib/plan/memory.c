@@ -55,16 +55,14 @@ static bool check_limit(const ViommuHost *host, const char *what, uint64_t bound
     amount = viommu_quantity_format(bound);
     needed = bound == UINT64_MAX ? g_strdup("unlimited") : g_strconcat(amount, " of", NULL);
     allowed = viommu_quantity_format(limit);
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                "%s needs %s locked memory (RLIMIT_MEMLOCK), but libvirt%s may let a guest lock %s and no "
-                "more; %s",
-                what, needed,
-                host->unprivileged == 1 ? ", which runs as an ordinary user here," : "'s daemon", allowed,
-                host->unprivileged == 1
-                    ? "raise that user's hard limit (memlock in /etc/security/limits.conf, LimitMEMLOCK= in "
-                      "a drop-in of "
-                      "user@.service) and log in again, or use qemu:///system"
-                    : "give it LimitMEMLOCK=infinity (systemctl edit of its unit), or CAP_SYS_RESOURCE");
+    g_set_error(
+        error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+        "%s needs %s locked memory (RLIMIT_MEMLOCK), but libvirt%s may let a guest lock %s and no more; %s",
+        what, needed, host->unprivileged == 1 ? ", which runs as an ordinary user here," : "'s daemon",
+        allowed,
+        host->unprivileged == 1
+            ? "raise that user's hard limit (memlock in /etc/security/limits.conf, LimitMEMLOCK= in a drop-in of user@.service) and log in again, or use qemu:///system"
+            : "give it LimitMEMLOCK=infinity (systemctl edit of its unit), or CAP_SYS_RESOURCE");
     return false;
 }
 
@@ -149,10 +147,11 @@ static char *advise_pages(uint64_t size_bytes, uint64_t count)
 {
     if (size_bytes == 2 * VIOMMU_MIB)
         return g_strdup_printf("sysctl vm.nr_hugepages=%" G_GUINT64_FORMAT, count);
-    return g_strdup_printf("hugepagesz=%" G_GUINT64_FORMAT "K hugepages=%" G_GUINT64_FORMAT
-                           " on its kernel's command line, or the number into "
-                           "/sys/kernel/mm/hugepages/hugepages-%" G_GUINT64_FORMAT "kB/nr_hugepages",
-                           size_bytes / VIOMMU_KIB, count, size_bytes / VIOMMU_KIB);
+    return g_strdup_printf(
+        "hugepagesz=%" G_GUINT64_FORMAT "K hugepages=%" G_GUINT64_FORMAT
+        " on its kernel's command line, or the number into /sys/kernel/mm/hugepages/hugepages-%" G_GUINT64_FORMAT
+        "kB/nr_hugepages",
+        size_bytes / VIOMMU_KIB, count, size_bytes / VIOMMU_KIB);
 }
 
 static bool check_pool(const ViommuHost *host, const ViommuPinned *wanted, uint64_t used_bytes,
@@ -196,18 +195,13 @@ static bool check_ordinary(const ViommuHost *host, const ViommuPolicy *policy, u
     if (wanted > room)
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-            "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but guests can lock %s here: "
-            "this host "
-            "has %s, "
-            "of which %s are huge pages and [limits] locked-memory-reserve keeps %s; ask for less memory",
+            "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but guests can lock %s here: this host has %s, of which %s are huge pages and [limits] locked-memory-reserve keeps %s; ask for less memory",
             need, most, all, pools, spare);
     else
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but other machines "
-                    "have locked %s "
-                    "of the %s "
-                    "that guests can lock here; stop one first",
-                    need, taken, most);
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+            "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but other machines have locked %s of the %s that guests can lock here; stop one first",
+            need, taken, most);
     return false;
 }
 
@@ -283,7 +277,6 @@ char *viommu_memory_compare_limit(const ViommuPlan *plan, uint64_t live_bytes)
     live = viommu_quantity_format(live_bytes);
     planned = viommu_quantity_format(plan->memlock_bytes);
     return g_strdup_printf(
-        "QEMU may lock %s of memory (RLIMIT_MEMLOCK), though %s were planned: libvirt counts otherwise here; "
-        "the guest may fail with \"Cannot allocate memory\"",
+        "QEMU may lock %s of memory (RLIMIT_MEMLOCK), though %s were planned: libvirt counts otherwise here; the guest may fail with \"Cannot allocate memory\"",
         live, planned);
 }

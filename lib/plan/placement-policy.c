@@ -115,12 +115,11 @@ static bool refuse_entry(const ViommuPlacementInput *input, guint i, const Viomm
     g_autofree char *way_out = viommu_placement_way_out(input, asked);
     g_autofree char *names = input->asker->names ? g_strjoinv(", ", input->asker->names) : g_strdup("");
 
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
-                "%s is not among what the site lets user %u have: in viommud.conf(5), [devices] allow lists "
-                "what others than root may be given, and group of a [device NAME] says to whom; user %u may "
-                "have %s%s%s%s",
-                what, input->asker->uid, input->asker->uid, *allowed ? allowed : "no device of this host",
-                *names ? ", and may ask by the names " : "", names, way_out);
+    g_set_error(
+        error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
+        "%s is not among what the site lets user %u have: in viommud.conf(5), [devices] allow lists what others than root may be given, and group of a [device NAME] says to whom; user %u may have %s%s%s%s",
+        what, input->asker->uid, input->asker->uid, *allowed ? allowed : "no device of this host",
+        *names ? ", and may ask by the names " : "", names, way_out);
     return false;
 }
 
@@ -132,9 +131,7 @@ static bool check_driver(const ViommuPlacementInput *input, guint i, const char 
         return true;
     g_set_error(
         error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
-        "hostdevs[%u].driver '%s' is not a driver that is made for VFIO, and libvirt would load it as "
-        "root; leave it out, or name one such as mlx5_vfio_pci, or have it listed by [devices] "
-        "drivers in viommud.conf(5)",
+        "hostdevs[%u].driver '%s' is not a driver that is made for VFIO, and libvirt would load it as root; leave it out, or name one such as mlx5_vfio_pci, or have it listed by [devices] drivers in viommud.conf(5)",
         i, driver);
     return false;
 }
@@ -151,8 +148,9 @@ static bool check_count(const ViommuPlacementInput *input, guint i, const Viommu
     if (!name || name->per_user == 0 || count <= name->per_user)
         return true;
     g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
-                "hostdevs[%u] asks for %" G_GUINT64_FORMAT " of the site's '%s'; each user may have "
-                "%" G_GUINT64_FORMAT " ([device %s] per-user in viommud.conf(5)); ask for fewer",
+                "hostdevs[%u] asks for %" G_GUINT64_FORMAT
+                " of the site's '%s'; each user may have %" G_GUINT64_FORMAT
+                " ([device %s] per-user in viommud.conf(5)); ask for fewer",
                 i, count, name->name, name->per_user, name->name);
     return false;
 }
@@ -182,8 +180,7 @@ bool viommu_placement_check_listed(const ViommuPlacementInput *input, const Viom
     if (!allows(input, device)) {
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
-            "'%s' is not among what the site lets user %u have ([devices] allow and group of a [device "
-            "NAME] in viommud.conf(5))",
+            "'%s' is not among what the site lets user %u have ([devices] allow and group of a [device NAME] in viommud.conf(5))",
             device->address, input->asker->uid);
         return false;
     }
@@ -196,8 +193,7 @@ bool viommu_placement_check_listed(const ViommuPlacementInput *input, const Viom
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
             "'%s' shares IOMMU group %" G_GUINT64_FORMAT
-            " with a device that is kept for others, and a group is assigned as a whole; have the site "
-            "list all of it ([devices] allow in viommud.conf(5)), or take that one from its VFIO driver",
+            " with a device that is kept for others, and a group is assigned as a whole; have the site list all of it ([devices] allow in viommud.conf(5)), or take that one from its VFIO driver",
             device->address, device->group);
         return false;
     }
@@ -243,9 +239,9 @@ bool viommu_placement_check_counts(const ViommuPlacementInput *input, const Viom
             continue;
         g_set_error(error, VIOMMU_ERROR,
                     wanted > name->per_user ? VIOMMU_ERROR_POLICY_REFUSED : VIOMMU_ERROR_BUSY,
-                    "hostdevs ask for %" G_GUINT64_FORMAT " of the site's '%s', and machines of user %u have "
-                    "%" G_GUINT64_FORMAT "; each user may have %" G_GUINT64_FORMAT
-                    " ([device %s] per-user in viommud.conf(5))%s",
+                    "hostdevs ask for %" G_GUINT64_FORMAT
+                    " of the site's '%s', and machines of user %u have %" G_GUINT64_FORMAT
+                    "; each user may have %" G_GUINT64_FORMAT " ([device %s] per-user in viommud.conf(5))%s",
                     wanted, name->name, input->asker->uid, had, name->per_user, name->name,
                     wanted > name->per_user ? "; ask for fewer" : "; stop one of these machines first");
         return false;

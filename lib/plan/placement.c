@@ -148,8 +148,7 @@ static bool check_host(Choosing *choosing, GError **error)
     if (topology->vfio == 0)
         return refuse(
             choosing, "vfio", VIOMMU_ERROR_NOT_SUPPORTED, error,
-            "hostdevs need VFIO, but the kernel has no /dev/vfio/vfio: load the module vfio-pci (modprobe "
-            "vfio-pci)");
+            "hostdevs need VFIO, but the kernel has no /dev/vfio/vfio: load the module vfio-pci (modprobe vfio-pci)");
     return true;
 }
 
@@ -212,11 +211,10 @@ static bool check_driver(Choosing *choosing, unsigned entry, const ViommuPciDevi
     return !viommu_asker_is_bound(choosing->input->asker) || viommu_device_policy_is_free(device) ||
            (site && site->take_from_driver) ||
            viommu_device_policy_is_granted(choosing->input->asker, device) ||
-           refuse(choosing, "hostdev-policy", VIOMMU_ERROR_POLICY_REFUSED, error,
-                  "hostdevs[%u].address '%s' has the host's driver '%s', and others than root may not take "
-                  "it from that ([devices] take-from-driver=no in viommud.conf(5)); have root bind it to "
-                  "vfio-pci%s",
-                  entry, device->address, device->driver, way_out);
+           refuse(
+               choosing, "hostdev-policy", VIOMMU_ERROR_POLICY_REFUSED, error,
+               "hostdevs[%u].address '%s' has the host's driver '%s', and others than root may not take it from that ([devices] take-from-driver=no in viommud.conf(5)); have root bind it to vfio-pci%s",
+               entry, device->address, device->driver, way_out);
 }
 
 static bool take_addressed(Choosing *choosing, unsigned entry, const ViommuRequestHostdev *asked,
@@ -315,12 +313,12 @@ static bool check_group(Choosing *choosing, const ViommuPciDevice *device, GErro
     if (!other)
         return true;
     if (!is_told(choosing, other))
-        return refuse(choosing, claim ? "hostdev-claimed" : "hostdev-group",
-                      claim ? VIOMMU_ERROR_BUSY : VIOMMU_ERROR_NOT_SUPPORTED, error,
-                      "'%s' shares IOMMU group %" G_GUINT64_FORMAT
-                      " with a device that %s uses, and a group is assigned as a whole; ask for another, or "
-                      "ask who runs this host",
-                      device->address, device->group, claim ? "another guest" : "the host");
+        return refuse(
+            choosing, claim ? "hostdev-claimed" : "hostdev-group",
+            claim ? VIOMMU_ERROR_BUSY : VIOMMU_ERROR_NOT_SUPPORTED, error,
+            "'%s' shares IOMMU group %" G_GUINT64_FORMAT
+            " with a device that %s uses, and a group is assigned as a whole; ask for another, or ask who runs this host",
+            device->address, device->group, claim ? "another guest" : "the host");
     if (claim)
         return refuse(
             choosing, "hostdev-claimed", VIOMMU_ERROR_BUSY, error,
@@ -331,9 +329,7 @@ static bool check_group(Choosing *choosing, const ViommuPciDevice *device, GErro
     return refuse(
         choosing, "hostdev-group", VIOMMU_ERROR_NOT_SUPPORTED, error,
         "IOMMU group %" G_GUINT64_FORMAT
-        " of '%s' is not viable: the host uses '%s' of it (driver %s), and a group is assigned as a whole; "
-        "its devices are %s; add those with a driver to hostdevs, too, or take them from the host (virsh "
-        "nodedev-detach pci_...)",
+        " of '%s' is not viable: the host uses '%s' of it (driver %s), and a group is assigned as a whole; its devices are %s; add those with a driver to hostdevs, too, or take them from the host (virsh nodedev-detach pci_...)",
         device->group, device->address, other->address, other->driver ? other->driver : "none", members);
 }
 
@@ -395,12 +391,10 @@ static bool refuse_kind(Choosing *choosing, unsigned entry, uint64_t found, GErr
     return refuse(
         choosing, "hostdev-kind", VIOMMU_ERROR_NOT_SUPPORTED, error,
         "hostdevs[%u]: %" G_GUINT64_FORMAT " of %s are wanted, but %" G_GUINT64_FORMAT
-        " can be had; this host has %s; one is free when no driver of the host uses it or its group, and no "
-        "other machine has it; %s",
+        " can be had; this host has %s; one is free when no driver of the host uses it or its group, and no other machine has it; %s",
         entry, count, kind, found, there,
         choosing->input->unprivileged
-            ? "and libvirt, which runs as an ordinary user here, needs it bound to vfio-pci, with a node in "
-              "/dev/vfio that this user may open"
+            ? "and libvirt, which runs as an ordinary user here, needs it bound to vfio-pci, with a node in /dev/vfio that this user may open"
             : "to take one from its driver name its address");
 }
 
@@ -471,10 +465,9 @@ static bool take_unseen(Choosing *choosing, GError **error)
     const GPtrArray *asked = choosing->input->request->hostdevs;
 
     if (!choosing->input->blind)
-        return refuse(choosing, "hostdev-unseen", VIOMMU_ERROR_NOT_SUPPORTED, error,
-                      "hostdevs: nothing of this host's PCI devices can be seen from here, and one that is "
-                      "not looked at may be the host's own disk; let viommud see /sys (a service: without "
-                      "InaccessiblePaths=/sys and the like)");
+        return refuse(
+            choosing, "hostdev-unseen", VIOMMU_ERROR_NOT_SUPPORTED, error,
+            "hostdevs: nothing of this host's PCI devices can be seen from here, and one that is not looked at may be the host's own disk; let viommud see /sys (a service: without InaccessiblePaths=/sys and the like)");
     for (guint i = 0; i < asked->len; i++) {
         const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
         ViommuPciDevice device = {.address = hostdev->address,
@@ -486,8 +479,7 @@ static bool take_unseen(Choosing *choosing, GError **error)
         if (!hostdev->address)
             return refuse(
                 choosing, "hostdev-unseen", VIOMMU_ERROR_NOT_SUPPORTED, error,
-                "hostdevs[%u] names a kind of device, but nothing of this host's PCI devices can be seen "
-                "from here; name an address",
+                "hostdevs[%u] names a kind of device, but nothing of this host's PCI devices can be seen from here; name an address",
                 i);
         if (!check_unclaimed(choosing, i, &device, error))
             return false;
@@ -535,10 +527,10 @@ static bool check_names(Choosing *choosing, GError **error)
         const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
 
         if (hostdev->name && !(site && viommu_site_device(site, hostdev->name)))
-            return refuse(choosing, "hostdev-name", VIOMMU_ERROR_NOT_SUPPORTED, error,
-                          "hostdevs[%u].name '%s' is no name of this site's: there is no [device %s] in "
-                          "viommud.conf(5)",
-                          i, hostdev->name, hostdev->name);
+            return refuse(
+                choosing, "hostdev-name", VIOMMU_ERROR_NOT_SUPPORTED, error,
+                "hostdevs[%u].name '%s' is no name of this site's: there is no [device %s] in viommud.conf(5)",
+                i, hostdev->name, hostdev->name);
     }
     return true;
 }

@@ -140,9 +140,9 @@ static bool settle_iommu(ViommuPlanBuild *build, GError **error)
 
         g_ptr_array_add(
             plan->warnings,
-            g_strdup_printf("guest.os '%s' is not known%s%s%s: its IOMMU drivers were not checked; say "
-                            "guest.kernel or guest.drivers",
-                            os, near ? " (nearest: '" : "", near ? near : "", near ? "')" : ""));
+            g_strdup_printf(
+                "guest.os '%s' is not known%s%s%s: its IOMMU drivers were not checked; say guest.kernel or guest.drivers",
+                os, near ? " (nearest: '" : "", near ? near : "", near ? "')" : ""));
     }
     if (!viommu_iommu_choose(&input, &plan->iommu, plan->warnings, error))
         return false;
@@ -170,9 +170,10 @@ static bool settle_firmware(ViommuPlanBuild *build, GError **error)
         return viommu_plan_refuse(build, "firmware", error,
                                   "UEFI needs libvirt 5.2 or newer, which chooses the firmware image");
     if (arm && !efi && !request->boot.kernel.path)
-        g_ptr_array_add(plan->warnings,
-                        g_strdup("nothing to boot: boot.firmware 'bios' on aarch64 means a direct kernel "
-                                 "boot, but there is no boot.kernel"));
+        g_ptr_array_add(
+            plan->warnings,
+            g_strdup(
+                "nothing to boot: boot.firmware 'bios' on aarch64 means a direct kernel boot, but there is no boot.kernel"));
     if (efi) {
         plan->secure_boot = request->boot.secure_boot == 1;
         plan->secure_boot_by = viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_FEATURE)

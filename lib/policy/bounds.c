@@ -22,8 +22,7 @@ static const struct {
     [VIOMMU_RESOURCE_MACHINES] = {NULL, "on every host"},
     [VIOMMU_RESOURCE_VCPUS] = {"16 for each CPU of this host", "a half of what all users together may have"},
     [VIOMMU_RESOURCE_MEMORY] =
-        {"this host's memory without a sixteenth of it, and without 1 GiB at least; on a "
-         "small host enough for one machine",
+        {"this host's memory without a sixteenth of it, and without 1 GiB at least; on a small host enough for one machine",
          "a half of what all users together may have, and enough for one machine"},
     [VIOMMU_RESOURCE_COPIES] = {"a quarter of the file system that they are on, and 64 GiB at most",
                                 "a half of what all users together may have"},

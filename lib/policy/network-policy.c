@@ -31,22 +31,18 @@ static bool check_network(const ViommuSite *site, const char *source, unsigned i
     if (!site || g_str_has_suffix(source, "!") || !lists(site->networks, source))
         return refuse(
             error,
-            "networks[%u].source '%s' is not a network of libvirt's that the site lets others than "
-            "root have: [networks] networks in viommud.conf(5) lists those; ask for type 'user', or "
-            "have it listed",
+            "networks[%u].source '%s' is not a network of libvirt's that the site lets others than root have: [networks] networks in viommud.conf(5) lists those; ask for type 'user', or have it listed",
             index, source);
     if (viommu_network_policy_is_own(mode))
         return true;
     if (!mode || !*mode)
-        return refuse(error,
-                      "networks[%u].source '%s': libvirt does not tell how this network forwards, so it "
-                      "counts as one of the site's own; have it listed as '%s' by [networks] networks in "
-                      "viommud.conf(5)",
-                      index, source, whatever);
+        return refuse(
+            error,
+            "networks[%u].source '%s': libvirt does not tell how this network forwards, so it counts as one of the site's own; have it listed as '%s' by [networks] networks in viommud.conf(5)",
+            index, source, whatever);
     return refuse(
         error,
-        "networks[%u].source '%s' has the forward mode '%s', which leads onto networks or devices of "
-        "the host's; have it listed as '%s' by [networks] networks in viommud.conf(5)",
+        "networks[%u].source '%s' has the forward mode '%s', which leads onto networks or devices of the host's; have it listed as '%s' by [networks] networks in viommud.conf(5)",
         index, source, mode, whatever);
 }
 
@@ -56,19 +52,18 @@ bool viommu_network_policy_check(const ViommuSite *site, const ViommuRequestNetw
     switch ((ViommuNetworkType)network->type) {
     case VIOMMU_NETWORK_TYPE_USER:
         return !site || site->user_networks ||
-               refuse(error,
-                      "networks[%u] of type 'user' is not for others than root: [networks] user=no in "
-                      "viommud.conf(5)",
-                      index);
+               refuse(
+                   error,
+                   "networks[%u] of type 'user' is not for others than root: [networks] user=no in viommud.conf(5)",
+                   index);
     case VIOMMU_NETWORK_TYPE_NETWORK:
         return check_network(site, network->source, index, mode, error);
     case VIOMMU_NETWORK_TYPE_BRIDGE:
         return (site && lists(site->bridges, network->source)) ||
-               refuse(error,
-                      "networks[%u].source '%s' is not a bridge that the site lets others than root have: "
-                      "[networks] bridges in viommud.conf(5) lists those; ask for type 'user', or have it "
-                      "listed",
-                      index, network->source);
+               refuse(
+                   error,
+                   "networks[%u].source '%s' is not a bridge that the site lets others than root have: [networks] bridges in viommud.conf(5) lists those; ask for type 'user', or have it listed",
+                   index, network->source);
     case VIOMMU_NETWORK_TYPE_LAST:
         break;
     }

@@ -171,8 +171,7 @@ static bool check_hostdev_name(const ViommuRequestHostdev *hostdev, guint i, GEr
     else if (!viommu_site_name_is_valid(hostdev->name))
         invalid(
             error,
-            "hostdevs[%u].name '%.64s' is not a name of devices: a letter, then letters, digits, - and _, "
-            "at most %u of them",
+            "hostdevs[%u].name '%.64s' is not a name of devices: a letter, then letters, digits, - and _, at most %u of them",
             i, hostdev->name, VIOMMU_SITE_NAME_MAX);
     else
         return true;
@@ -225,9 +224,9 @@ static bool same_hostdev(const ViommuRequestHostdev *a, const ViommuRequestHostd
 
 static bool check_hostdev_driver(const char *driver, guint i, GError **error)
 {
-    if (!driver ||
-        (strlen(driver) < 64 && strspn(driver, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                               "0123456789_-") == strlen(driver)))
+    if (!driver || (strlen(driver) < 64 &&
+                    strspn(driver, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+                        strlen(driver)))
         return true;
     invalid(error, "hostdevs[%u].driver '%.64s' is not the name of a kernel driver, such as mlx5_vfio_pci", i,
             driver);
@@ -272,15 +271,15 @@ static bool check_guest(const ViommuRequest *request, GError **error)
         return false;
     }
     if (request->wait == VIOMMU_WAIT_VERIFIED && request->guest.agent == 0 && !request->boot.kernel.path) {
-        invalid(error,
-                "wait 'verified' asks the guest's agent, but guest.agent is false; only of a guest that "
-                "is booted by boot.kernel the console is read instead");
+        invalid(
+            error,
+            "wait 'verified' asks the guest's agent, but guest.agent is false; only of a guest that is booted by boot.kernel the console is read instead");
         return false;
     }
     if (request->wait == VIOMMU_WAIT_VERIFIED && request->iommu.dma_translation == 0) {
-        invalid(error,
-                "wait 'verified' wants the guest to show its IOMMU, but iommu.dma-translation is false: it "
-                "remaps interrupts, and the guest shows no groups");
+        invalid(
+            error,
+            "wait 'verified' wants the guest to show its IOMMU, but iommu.dma-translation is false: it remaps interrupts, and the guest shows no groups");
         return false;
     }
     return true;
@@ -297,8 +296,7 @@ static bool check_memory_backing(const ViommuRequest *request, GError **error)
     if (request->memory_backing.locked == 1 && page == VIOMMU_UNSET_NUMBER) {
         invalid(
             error,
-            "memory-backing.locked needs memory-backing.page-size, so that the locked pages are accounted by "
-            "size (for ordinary pages say \"4 KiB\")");
+            "memory-backing.locked needs memory-backing.page-size, so that the locked pages are accounted by size (for ordinary pages say \"4 KiB\")");
         return false;
     }
     return true;
@@ -364,8 +362,7 @@ static bool check_iommu(const ViommuRequest *request, GError **error)
         else
             invalid(
                 error,
-                "iommu does not say whether there shall be one; give iommu.is-supported or iommu.model, or "
-                "leave iommu out");
+                "iommu does not say whether there shall be one; give iommu.is-supported or iommu.model, or leave iommu out");
         return false;
     }
     if (selector.kind == VIOMMU_SELECTOR_NONE && property) {

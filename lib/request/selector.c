@@ -35,8 +35,7 @@ static bool unknown_model(const char *key, const char *word, GError **error)
     else
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-            "iommu.%s '%s' is not known; known are intel, smmuv3, virtio, amd, auto, any, none and regular "
-            "expressions over the model names",
+            "iommu.%s '%s' is not known; known are intel, smmuv3, virtio, amd, auto, any, none and regular expressions over the model names",
             key, word);
     return false;
 }
@@ -59,11 +58,10 @@ static bool read_pattern(const char *key, const char *pattern, ViommuSelector *s
         if (g_regex_match(regex, viommu_model_to_string((ViommuModel)model), 0, NULL))
             selector->models[selector->n_models++] = (ViommuModel)model;
     if (selector->n_models == 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "iommu.%s '%s' matches no model; the whole name must match, and the names are intel, "
-                    "smmuv3, virtio, "
-                    "amd",
-                    key, pattern);
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+            "iommu.%s '%s' matches no model; the whole name must match, and the names are intel, smmuv3, virtio, amd",
+            key, pattern);
         return false;
     }
     /* One that excludes nothing names nothing. */
@@ -82,11 +80,10 @@ static bool read_names(const char *key, char **names, ViommuSelector *selector, 
 
         if (model == VIOMMU_UNSET) {
             if (g_strv_contains(any_words, *name) || g_str_equal(*name, "none") || !is_plain_word(*name)) {
-                g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                            "iommu.%s: '%s' cannot stand in a list; a list holds models' names in order of "
-                            "preference "
-                            "(for \"or none\" say iommu.required false)",
-                            key, *name);
+                g_set_error(
+                    error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+                    "iommu.%s: '%s' cannot stand in a list; a list holds models' names in order of preference (for \"or none\" say iommu.required false)",
+                    key, *name);
                 return false;
             }
             return unknown_model(key, *name, error);

@@ -9,6 +9,8 @@ import sys
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
 LONGEST = 600  # lines of a source file
 CODE = {".c", ".h", ".py", ".sh"}
+# Two string literals, one below the other, the first of which ends no line of text.
+SPLIT = re.compile(r'^[^#\n]*[^"\\\n](?<!\\n)"[ \t]*\n[ \t]*"', re.M)
 LICENSED = CODE | {".build", ".rst", ".rng"}
 
 
@@ -26,6 +28,9 @@ def complaints(name, text):
         yield "no newline at its end"
     if (suffix in CODE or script) and len(lines) > LONGEST + 1:
         yield f"{len(lines) - 1} lines; more than {LONGEST} are not read as one"
+    if suffix == ".c" and name.startswith(("lib/", "daemon/", "tools/")):
+        for match in SPLIT.finditer(text):
+            yield f"line {text.count(chr(10), 0, match.start()) + 1}: a message in two pieces, which nobody finds by its words"
     for number, line in enumerate(lines, 1):
         if line != line.rstrip() and not name.startswith("tests/"):
             yield f"line {number}: white space at its end"
