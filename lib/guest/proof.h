@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* proof: whether a guest's IOMMU works, by what tools/guest-report says in the guest, and why not.
+/* proof: whether a guest's IOMMU works, by what tools/scripts/guest-report.sh says in the guest, and why not.
  * Reads text from a guest, which may be hostile; does not know how the text came here. */
 #pragma once
 

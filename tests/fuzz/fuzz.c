@@ -15,7 +15,7 @@
 #include "lib/plan/report.h"
 #include "lib/plan/plan.h"
 #include "lib/base/xml-read.h"
-#include "tools/request-file.h"
+#include "tools/client/request-file.h"
 
 /* What glib would only print is a finding; its own way to end, SIGTRAP, is not noticed by libFuzzer. */
 static void end_with_words(const char *domain, GLogLevelFlags level, const char *message, void *data)

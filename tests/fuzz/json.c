@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "tools/request-file.h"
+#include "tools/client/request-file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

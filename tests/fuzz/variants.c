@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/request-file.h"
+#include "tools/client/request-file.h"
 
 static void write_seed(const char *directory, const char *name, const char *form, const void *data,
                        gsize size)

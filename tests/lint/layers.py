@@ -34,12 +34,12 @@ IMPURE = [
 
 
 def rooms():
-    """Rank of each room, from the ground up: those of lib/, those of daemon/, and what stands on top of them."""
+    """Rank of each room, from the ground up: those of lib/, of daemon/ and of tools/, and what stands on top of them."""
     order = []
-    for top in ("lib", "daemon"):
+    for top in ("lib", "daemon", "tools"):
         listed = re.search(top + r"_rooms = \[(.*?)\]", (ROOT / top / "meson.build").read_text(), re.S).group(1)
-        order += [f"{top}/{room}" for room in re.findall(r"'([a-z]+)'", listed)]
-    return {room: rank for rank, room in enumerate(order + ["daemon", "tools", "tests"])}
+        order += [f"{top}/{room}" for room in re.findall(r"'([a-z]+)'", listed)] + [top]
+    return {room: rank for rank, room in enumerate(order + ["tests"])}
 
 
 def room_of(name, ranks):
@@ -54,7 +54,7 @@ def arrows_up(name, text, ranks):
         match = re.match(r'#include "((?:lib|daemon|tools|tests)/[^"]*)"', line)
         other = room_of(match.group(1), ranks) if match else own
         if other not in ranks:
-            yield f"{name}:{number}: '{other}' is no room of lib/meson.build or daemon/meson.build"
+            yield f"{name}:{number}: '{other}' is no room of lib/, daemon/ or tools/meson.build"
         elif own in ranks and ranks[other] > ranks[own]:
             yield f"{name}:{number}: {own} stands below {other} and must not include of it: {line.strip()}"
 

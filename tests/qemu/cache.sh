@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # cache: where the guests that are really booted are kept, and the mirror that they are made from.  Sourced by bash, after
-# tools/say.sh, by those who make guests.  Does not know which guests there are.
+# tools/scripts/say.sh, by those who make guests.  Does not know which guests there are.
 
 cache=${VIOMMU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/viommud}/guests
 

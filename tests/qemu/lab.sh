@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # lab: a viommud of one's own (private bus, embedded libvirt, throw-away directory), and guests booted through it.
-# Sourced by bash, after tools/say.sh, with $VIOMMUD and $VIOMMUCTL set.  Used by tools/quickstart and by the qemu suite.
+# Sourced by bash, after tools/scripts/say.sh, with $VIOMMUD and $VIOMMUCTL set.  Used by tools/quickstart and by the qemu suite.
 #
 # Guests never run as root: root hands everything over to an ordinary user first.  So libvirt needs no system set-up, and
 # its view of /dev/kvm is QEMU's own (a root libvirt whose QEMU may not open /dev/kvm probes QEMU anew at every define).

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/client/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <systemd/sd-bus.h>
+
+#include "daemon/bus/variant.h"
+#include "lib/base/error.h"
+#include "lib/base/names.h"
+#include "tools/client/error.h"
+
+#define TICK_USEC            (200 * G_TIME_SPAN_MILLISECOND)
+#define DEFAULT_TIMEOUT_USEC (25 * G_TIME_SPAN_SECOND)
+#define START_USER           "start it with \"viommud --user &\""
+#define START_SYSTEM         "start it with \"systemctl start viommud\""
+
+typedef sd_bus_message Message;
+typedef sd_bus_slot Slot;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Message, sd_bus_message_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Slot, sd_bus_slot_unref)
+
+struct ViommuClient {
+    sd_bus *bus;
+    char *where;         /* "the session bus" */
+    const char *started; /* how to start viommud there */
+    bool is_system;
+};
+
+#define unavailable(error, ...) g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_UNAVAILABLE, __VA_ARGS__)
+#define internal(error, ...)    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, __VA_ARGS__)
+
+void viommu_client_free(ViommuClient *client)
+{
+    if (!client)
+        return;
+    sd_bus_flush_close_unref(client->bus);
+    g_free(client->where);
+    g_free(client);
+}
+
+/* What there is to say of each kind of bus. */
+typedef struct Place {
+    const char *where, *started, *hint;
+} Place;
+static const Place user_place = {"the session bus", START_USER, "; is $DBUS_SESSION_BUS_ADDRESS set?"};
+static const Place system_place = {"the system bus", START_SYSTEM, ""};
+static const Place remote_place = {"the system bus of", START_SYSTEM " there",
+                                   "; ssh has said why; systemd-stdio-bridge must be installed there"};
+
+/* ssh has said on standard error what it had to say; that it failed shows only when the bus's greeting does not come. */
+static int open_remote(sd_bus **ret_bus, const char *host)
+{
+    const char *name;
+    int r = sd_bus_open_system_remote(ret_bus, host);
+
+    return r < 0 ? r : sd_bus_get_unique_name(*ret_bus, &name);
+}
+
+static ViommuClient *open_bus(bool user, const ViommuClientTarget *target, GError **error)
+{
+    g_autoptr(ViommuClient) client = g_new0(ViommuClient, 1);
+    const Place *place = target->host ? &remote_place : user ? &user_place : &system_place;
+    int r;
+
+    client->where = g_strjoin(target->host ? " " : "", place->where, target->host ? target->host : "", NULL);
+    client->started = place->started;
+    client->is_system = place == &system_place;
+    if (target->host)
+        r = open_remote(&client->bus, target->host);
+    else
+        r = user ? sd_bus_open_user(&client->bus) : sd_bus_open_system(&client->bus);
+    if (r < 0) {
+        unavailable(error, "cannot connect to %s: %s%s", client->where, g_strerror(-r), place->hint);
+        return NULL;
+    }
+    sd_bus_set_allow_interactive_authorization(client->bus, target->ask_password);
+    return g_steal_pointer(&client);
+}
+
+bool viommu_client_is_system(const ViommuClient *client)
+{
+    return client->is_system;
+}
+
+static bool is_activatable(sd_bus *bus, const char *name)
+{
+    g_autoptr(Message) reply = NULL;
+    g_auto(GStrv) names = NULL;
+    char **list = NULL;
+    bool found;
+
+    if (sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                           "ListActivatableNames", NULL, &reply, NULL) < 0 ||
+        sd_bus_message_read_strv(reply, &list) < 0)
+        return false;
+    names = list;
+    found = names && g_strv_contains((const char *const *)names, name);
+    return found;
+}
+
+static bool has_name(sd_bus *bus, const char *name)
+{
+    g_autoptr(Message) reply = NULL;
+    int owned = 0;
+
+    if (sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                           "NameHasOwner", NULL, &reply, "s", name) >= 0 &&
+        sd_bus_message_read(reply, "b", &owned) > 0 && owned)
+        return true;
+    return is_activatable(bus, name);
+}
+
+bool viommu_client_bus_has(ViommuClient *client, const char *name)
+{
+    return has_name(client->bus, name);
+}
+
+static ViommuClient *choose_bus(const ViommuClientTarget *target, GError **error)
+{
+    g_autoptr(ViommuClient) user = open_bus(true, target, NULL);
+    g_autoptr(ViommuClient) system = NULL;
+
+    if (user && has_name(user->bus, VIOMMU_BUS_NAME))
+        return g_steal_pointer(&user);
+    system = open_bus(false, target, NULL);
+    if (system && has_name(system->bus, VIOMMU_BUS_NAME))
+        return g_steal_pointer(&system);
+    unavailable(error, "viommud is neither on the session bus%s nor on the system bus%s; %s, or %s",
+                user ? "" : " (which cannot be reached)", system ? "" : " (which cannot be reached)",
+                START_USER, &START_SYSTEM[sizeof("start it ") - 1]);
+    return NULL;
+}
+
+bool viommu_client_connect(const ViommuClientTarget *target, ViommuClient **ret_client, GError **error)
+{
+    bool choose = target->bus == VIOMMU_CLIENT_BUS_AUTO && !target->host;
+    ViommuClient *client =
+        choose ? choose_bus(target, error) : open_bus(target->bus == VIOMMU_CLIENT_BUS_USER, target, error);
+
+    if (!client)
+        return false;
+    *ret_client = client;
+    return true;
+}
+
+static Message *new_call(ViommuClient *client, const ViommuClientCall *call, GVariant *arguments,
+                         GError **error)
+{
+    g_autoptr(Message) message = NULL;
+    int r = sd_bus_message_new_method_call(client->bus, &message, VIOMMU_BUS_NAME, call->path,
+                                           call->interface, call->method);
+
+    for (gsize i = 0; r >= 0 && arguments && i < g_variant_n_children(arguments); i++) {
+        g_autoptr(GVariant) argument = g_variant_get_child_value(arguments, i);
+
+        r = viommu_bus_variant_append(message, argument);
+    }
+    if (r >= 0)
+        return g_steal_pointer(&message);
+    internal(error, "cannot write the call of %s: %s", call->method, g_strerror(-r));
+    return NULL;
+}
+
+static int take_reply(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    *(sd_bus_message **)userdata = sd_bus_message_ref(message);
+    return 0;
+}
+
+/* An asynchronous call, so that the person can be told that something is still going on. */
+static Message *wait_for_reply(ViommuClient *client, const ViommuClientCall *call, Message *message,
+                               GError **error)
+{
+    uint64_t timeout = call->timeout_usec ? call->timeout_usec : DEFAULT_TIMEOUT_USEC;
+    gint64 began = g_get_monotonic_time();
+    g_autoptr(Slot) slot = NULL;
+    sd_bus_message *reply = NULL;
+    int r = sd_bus_call_async(client->bus, &slot, message, take_reply, &reply, timeout);
+
+    while (r >= 0 && !reply) {
+        r = sd_bus_process(client->bus, NULL);
+        if (r != 0)
+            continue;
+        if (call->tick)
+            call->tick((uint64_t)(g_get_monotonic_time() - began), call->userdata);
+        r = sd_bus_wait(client->bus, call->tick ? TICK_USEC : UINT64_MAX);
+        if (r == -EINTR)
+            r = 0;
+    }
+    if (!reply)
+        unavailable(error, "lost %s while waiting for viommud: %s", client->where, g_strerror(-r));
+    return reply;
+}
+
+/* The second argument of an error: a(sss) of model, rule, text. */
+static GVariant *read_reasons(Message *reply)
+{
+    GVariantBuilder list;
+    const char *model, *rule, *text;
+
+    if (!sd_bus_message_has_signature(reply, "sa(sss)") || sd_bus_message_rewind(reply, true) < 0 ||
+        sd_bus_message_skip(reply, "s") < 0 || sd_bus_message_enter_container(reply, 'a', "(sss)") < 0)
+        return NULL;
+    g_variant_builder_init(&list, G_VARIANT_TYPE("aa{sv}"));
+    while (sd_bus_message_read(reply, "(sss)", &model, &rule, &text) > 0) {
+        g_variant_builder_open(&list, G_VARIANT_TYPE_VARDICT);
+        if (*model)
+            g_variant_builder_add(&list, "{sv}", "model", g_variant_new_string(model));
+        g_variant_builder_add(&list, "{sv}", "rule", g_variant_new_string(rule));
+        g_variant_builder_add(&list, "{sv}", "text", g_variant_new_string(text));
+        g_variant_builder_close(&list);
+    }
+    return g_variant_ref_sink(g_variant_builder_end(&list));
+}
+
+static void read_error(const ViommuClient *client, Message *reply, GVariant **ret_reasons, GError **error)
+{
+    const sd_bus_error *said = sd_bus_message_get_error(reply);
+    GError *failure = viommu_failure_from_bus(said->name, said->message);
+    GVariant *reasons = ret_reasons ? read_reasons(reply) : NULL;
+
+    if (g_error_matches(failure, VIOMMU_FAILURE, VIOMMU_FAILURE_UNAVAILABLE)) {
+        g_clear_error(&failure);
+        unavailable(&failure, "viommud is not on %s (%s); %s", client->where, said->message, client->started);
+    }
+    if (reasons)
+        *ret_reasons = reasons;
+    g_propagate_error(error, failure);
+}
+
+/* The limits of bus/variant are for what strangers send; a list of machines may be longer, so they hold for each entry. */
+static GVariant *read_list(Message *reply, const char *contents, GError **error)
+{
+    g_autofree char *type = g_strconcat("a", contents, NULL);
+    g_auto(GVariantBuilder) list = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE(type));
+    int r = sd_bus_message_enter_container(reply, SD_BUS_TYPE_ARRAY, &type[1]);
+
+    while (r >= 0 && (r = sd_bus_message_at_end(reply, false)) == 0) {
+        g_autoptr(GVariant) entry = NULL;
+
+        if (!viommu_bus_variant_read(reply, &entry, error))
+            return NULL;
+        g_variant_builder_add_value(&list, entry);
+    }
+    if (r >= 0)
+        return g_variant_ref_sink(g_variant_builder_end(&list));
+    internal(error, "cannot read the reply: %s", g_strerror(-r));
+    return NULL;
+}
+
+static bool read_reply(Message *reply, GVariant **ret_reply, GError **error)
+{
+    const char *contents = NULL;
+    char type = 0;
+    GVariant *value = NULL;
+
+    if (sd_bus_message_peek_type(reply, &type, &contents) <= 0) {
+        *ret_reply = NULL;
+        return true;
+    }
+    if (type == SD_BUS_TYPE_ARRAY && *contents != SD_BUS_TYPE_DICT_ENTRY_BEGIN)
+        value = read_list(reply, contents, error);
+    else if (!viommu_bus_variant_read(reply, &value, error))
+        return false;
+    if (value)
+        *ret_reply = value;
+    return value != NULL;
+}
+
+/* NULL: it failed, or the reply is an error. */
+static Message *ask(ViommuClient *client, const ViommuClientCall *call, GVariant **ret_reasons,
+                    GError **error)
+{
+    g_autoptr(GVariant) arguments = call->arguments ? g_variant_ref_sink(call->arguments) : NULL;
+    g_autoptr(Message) message = new_call(client, call, arguments, error);
+    g_autoptr(Message) reply = message ? wait_for_reply(client, call, message, error) : NULL;
+
+    if (!reply || !sd_bus_message_is_method_error(reply, NULL))
+        return g_steal_pointer(&reply);
+    read_error(client, reply, ret_reasons, error);
+    return NULL;
+}
+
+bool viommu_client_call_fd(ViommuClient *client, const ViommuClientCall *call, int *ret_fd, GError **error)
+{
+    g_autoptr(Message) reply = ask(client, call, NULL, error);
+    int fd = -1, r;
+
+    if (!reply)
+        return false;
+    r = sd_bus_message_read(reply, "h", &fd);
+    /* The message's own is closed with it. */
+    if (r > 0)
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (r <= 0 || fd < 0) {
+        internal(error, "%s replied without a file descriptor", call->method);
+        return false;
+    }
+    *ret_fd = fd;
+    return true;
+}
+
+bool viommu_client_call(ViommuClient *client, const ViommuClientCall *call, GVariant **ret_reply,
+                        GVariant **ret_reasons, GError **error)
+{
+    g_autoptr(Message) reply = ask(client, call, ret_reasons, error);
+
+    if (!reply)
+        return false;
+    if (!ret_reply || read_reply(reply, ret_reply, error))
+        return true;
+    g_prefix_error(error, "%s: ", call->method);
+    return false;
+}
+
+bool viommu_client_takes_files(ViommuClient *client)
+{
+    return client->is_system && sd_bus_can_send(client->bus, SD_BUS_TYPE_UNIX_FD) > 0;
+}
+
+bool viommu_client_has(ViommuClient *client, const char *path)
+{
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+    char *state = NULL;
+    int r = sd_bus_get_property_string(client->bus, VIOMMU_BUS_NAME, path, VIOMMU_IFACE_MACHINE, "State",
+                                       &error, &state);
+    bool has = r >= 0 || !sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT);
+
+    sd_bus_error_free(&error);
+    free(state);
+    return has;
+}
+
+struct ViommuClientWatch {
+    ViommuClient *client;
+    char *path;
+    sd_bus_slot *removed, *changed;
+    char *result;
+    bool gone;
+};
+
+static int on_removed(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    ViommuClientWatch *watch = userdata;
+    const char *path;
+
+    if (sd_bus_message_read(message, "o", &path) > 0 && g_str_equal(path, watch->path))
+        watch->gone = true;
+    return 0;
+}
+
+static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    ViommuClientWatch *watch = userdata;
+    g_autoptr(GVariant) interface = NULL, values = NULL;
+    const char *result;
+
+    if (viommu_bus_variant_read(message, &interface, NULL) &&
+        viommu_bus_variant_read(message, &values, NULL) &&
+        g_variant_lookup(values, "Result", "&s", &result)) {
+        g_free(watch->result);
+        watch->result = g_strdup(result);
+    }
+    return 0;
+}
+
+void viommu_client_watch_free(ViommuClientWatch *watch)
+{
+    if (!watch)
+        return;
+    sd_bus_slot_unref(watch->removed);
+    sd_bus_slot_unref(watch->changed);
+    g_free(watch->path);
+    g_free(watch->result);
+    g_free(watch);
+}
+
+static bool lost(const ViommuClient *client, int r, GError **error)
+{
+    unavailable(error, "lost %s: %s", client->where, g_strerror(-r));
+    return false;
+}
+
+ViommuClientWatch *viommu_client_watch(ViommuClient *client, const char *path, GError **error)
+{
+    g_autoptr(ViommuClientWatch) watch = g_new0(ViommuClientWatch, 1);
+    int r;
+
+    watch->client = client;
+    watch->path = g_strdup(path);
+    watch->result = g_strdup("none");
+    r = sd_bus_match_signal(client->bus, &watch->removed, VIOMMU_BUS_NAME, VIOMMU_BUS_PATH,
+                            "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved", on_removed, watch);
+    if (r >= 0)
+        r = sd_bus_match_signal(client->bus, &watch->changed, VIOMMU_BUS_NAME, path,
+                                "org.freedesktop.DBus.Properties", "PropertiesChanged", on_changed, watch);
+    if (r < 0)
+        lost(client, r, error);
+    else if (!viommu_client_has(client, path))
+        watch->gone = true;
+    return r < 0 ? NULL : g_steal_pointer(&watch);
+}
+
+const char *viommu_client_watch_result(const ViommuClientWatch *watch)
+{
+    return watch->result;
+}
+
+/* Processes what has come; then waits for more, or for @fd, which *ret_readable tells. */
+static int wait_for_more(sd_bus *bus, int fd, bool *ret_readable)
+{
+    struct pollfd fds[] = {{.fd = sd_bus_get_fd(bus), .events = (short)sd_bus_get_events(bus)},
+                           {.fd = fd, .events = POLLIN}};
+    int r = sd_bus_process(bus, NULL);
+
+    if (r != 0)
+        return r;
+    r = poll(fds, G_N_ELEMENTS(fds), -1);
+    if (r < 0)
+        return errno == EINTR ? 0 : -errno;
+    *ret_readable = fds[1].revents != 0;
+    return 0;
+}
+
+bool viommu_client_watch_wait(ViommuClientWatch *watch, int fd, bool *ret_gone, GError **error)
+{
+    bool readable = false;
+    int r = 0;
+
+    while (r >= 0 && !watch->gone && !readable)
+        r = wait_for_more(watch->client->bus, fd, &readable);
+    if (r < 0)
+        return lost(watch->client, r, error);
+    *ret_gone = watch->gone;
+    return true;
+}

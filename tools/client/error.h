@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* error: how a command of viommuctl can end badly: lib/error's table, and the few that only a client meets.
+ * Knows the names of errors on the bus, not the bus. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+typedef enum ViommuFailure {
+    VIOMMU_FAILURE_USAGE,       /* the command line makes no sense */
+    VIOMMU_FAILURE_UNAVAILABLE, /* no bus, or no viommud on it */
+    VIOMMU_FAILURE_OUTPUT,      /* standard output cannot be written */
+    VIOMMU_FAILURE_TIMEOUT,     /* no answer in time; what was asked may still happen */
+    VIOMMU_FAILURE_DENIED,      /* the bus or polkit does not allow it */
+    VIOMMU_FAILURE_LAST,
+} ViommuFailure;
+
+#define VIOMMU_FAILURE (viommu_failure_quark())
+GQuark viommu_failure_quark(void);
+
+/** The short name of @error: "NotSupported", "Unavailable"; "Internal" for an error of an unknown domain. Static. */
+const char *viommu_failure_word(const GError *error);
+/** The exit status that goes with it. */
+int viommu_failure_exit_status(const GError *error);
+/** An error reply as a GError: branches on @bus_name only. @message may be NULL. Owned. */
+GError *viommu_failure_from_bus(const char *bus_name, const char *message);

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* viommuctl console: a terminal at a guest's serial console, or what the console has printed. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "lib/base/printable.h"
+#include "lib/base/error.h"
+#include "lib/base/names.h"
+#include "tools/ctl/machine.h"
+#include "tools/client/error.h"
+
+#define ESCAPE        '\x1d' /* Ctrl-] */
+#define STATUS_SIGNAL 128
+
+static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
+static volatile sig_atomic_t ended_by;
+
+static void on_signal(int number)
+{
+    ended_by = number;
+}
+
+/* --- The terminal --- */
+
+typedef struct Terminal {
+    struct termios before;
+    bool raw;
+} Terminal;
+
+static void terminal_clear(Terminal *terminal)
+{
+    if (terminal->raw)
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal->before);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Terminal, terminal_clear)
+
+/* Every key is the guest's, but one. */
+static void terminal_open(Terminal *terminal)
+{
+    struct termios raw;
+
+    if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &terminal->before) < 0)
+        return;
+    raw = terminal->before;
+    cfmakeraw(&raw);
+    terminal->raw = tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw) == 0;
+}
+
+/* --- Copying --- */
+
+/* @size 0 at the end.  False: @error is set, or the end was asked for. */
+static bool read_some(int fd, char *buffer, size_t *size, GError **error)
+{
+    ssize_t n;
+
+    do
+        n = read(fd, buffer, *size);
+    while (n < 0 && errno == EINTR && !ended_by);
+    if (n < 0 && errno != EINTR)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot read: %s", g_strerror(errno));
+    *size = n < 0 ? 0 : (size_t)n;
+    return n >= 0;
+}
+
+static bool write_all(int fd, const char *data, size_t size, GError **error)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+
+        if (n < 0 && errno == EINTR && !ended_by)
+            continue;
+        if (n < 0) {
+            g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_OUTPUT, "cannot write: %s", g_strerror(errno));
+            return false;
+        }
+        data += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+/* A guest's words must not steer the terminal of who reads them.  Where a piece ends in the middle of something, the rest of it is
+ * shown; a control character it cannot become, as each piece is looked at for itself. */
+static bool write_clean(const char *data, size_t size, GError **error)
+{
+    g_autofree char *text = viommu_console_text_clean_bytes(data, size);
+
+    return write_all(STDOUT_FILENO, text, strlen(text), error);
+}
+
+static bool copy_log(int fd, bool raw, GError **error)
+{
+    char buffer[8192];
+    size_t size = sizeof(buffer);
+
+    while (read_some(fd, buffer, &size, error)) {
+        if (size == 0)
+            return true;
+        if (raw ? !write_all(STDOUT_FILENO, buffer, size, error) : !write_clean(buffer, size, error))
+            return false;
+        size = sizeof(buffer);
+    }
+    return false;
+}
+
+typedef enum Copied {
+    COPIED_MORE,
+    COPIED_END,  /* the guest's, or the daemon's */
+    COPIED_LEFT, /* the person's */
+    COPIED_FAILED,
+} Copied;
+
+static Copied copy_output(int console, GError **error)
+{
+    char buffer[8192];
+    size_t size = sizeof(buffer);
+
+    if (!read_some(console, buffer, &size, error))
+        return ended_by ? COPIED_LEFT : COPIED_FAILED;
+    if (size == 0)
+        return COPIED_END;
+    return write_all(STDOUT_FILENO, buffer, size, error) ? COPIED_MORE : COPIED_FAILED;
+}
+
+/* *ret_over: there is no more input, which is no reason to leave. */
+static Copied copy_input(int console, bool terminal, bool *ret_over, GError **error)
+{
+    char buffer[1024];
+    size_t size = sizeof(buffer);
+    const char *escape;
+
+    if (!read_some(STDIN_FILENO, buffer, &size, error))
+        return ended_by ? COPIED_LEFT : COPIED_FAILED;
+    *ret_over = size == 0;
+    escape = terminal ? memchr(buffer, ESCAPE, size) : NULL;
+    if (escape)
+        size = (size_t)(escape - buffer);
+    /* Nobody reads it any more: the output tells why. */
+    if (!write_all(console, buffer, size, NULL))
+        *ret_over = true;
+    return escape ? COPIED_LEFT : COPIED_MORE;
+}
+
+static Copied copy_both(int console, bool terminal, GError **error)
+{
+    struct pollfd fds[] = {{.fd = console, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
+    Copied copied = COPIED_MORE;
+    bool over = false;
+
+    while (copied == COPIED_MORE && !ended_by) {
+        if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
+            continue;
+        if (fds[0].revents)
+            copied = copy_output(console, error);
+        if (copied == COPIED_MORE && fds[1].revents)
+            copied = copy_input(console, terminal, &over, error);
+        if (over)
+            fds[1].fd = -1;
+    }
+    return copied;
+}
+
+/* --- The verb --- */
+
+static bool print_log(ViommuCtl *ctl, GError **error)
+{
+    ViommuClientCall call = {
+        .path = VIOMMU_BUS_PATH, .interface = VIOMMU_IFACE_MANAGER, .method = "OpenConsoleLog"};
+    g_autoptr(ViommuClient) client = viommu_ctl_connect(ctl, error);
+    bool good;
+    int fd;
+
+    if (!client)
+        return false;
+    call.arguments = g_variant_new("(s)", ctl->words[0]);
+    if (!viommu_client_call_fd(client, &call, &fd, error))
+        return false;
+    good = copy_log(fd, ctl->raw || !ctl->output.terminal, error);
+    close(fd);
+    return good;
+}
+
+static bool check_ended(ViommuCtl *ctl, ViommuClient *client, const char *path, GError **error)
+{
+    g_autoptr(GVariant) properties = viommu_ctl_machine_properties(ctl, client, path, NULL);
+    const char *state = "";
+
+    if (properties)
+        g_variant_lookup(properties, "State", "&s", &state);
+    if (!g_str_equal(state, "running"))
+        return true;
+    g_set_error(
+        error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        "cut off from the console of '%s', as its output was not read fast enough, or viommud ended; try again",
+        ctl->words[0]);
+    return false;
+}
+
+static bool be_at_console(ViommuCtl *ctl, int fd, bool *ret_ended, GError **error)
+{
+    g_auto(Terminal) terminal = {.raw = false};
+    Copied copied;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(ending_signals); i++)
+        sigaction(ending_signals[i], &(struct sigaction){.sa_handler = on_signal}, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    terminal_open(&terminal);
+    if (terminal.raw)
+        fprintf(stderr, "At the console of '%s'; Ctrl-] leaves it.\r\n", ctl->words[0]);
+    copied = copy_both(fd, terminal.raw, error);
+    if (terminal.raw)
+        fputs("\r\n", stderr);
+    if (ended_by)
+        ctl->exit_status = STATUS_SIGNAL + ended_by;
+    *ret_ended = copied == COPIED_END;
+    return copied != COPIED_FAILED;
+}
+
+bool viommu_ctl_console(ViommuCtl *ctl, GError **error)
+{
+    ViommuClientCall call = {.interface = VIOMMU_IFACE_MACHINE, .method = "OpenConsole"};
+    g_autoptr(ViommuClient) client = NULL;
+    g_autofree char *path = NULL;
+    bool ended = false, good;
+    int fd;
+
+    if (ctl->log)
+        return print_log(ctl, error);
+    client = viommu_ctl_connect(ctl, error);
+    path = client ? viommu_ctl_find_machine(ctl, client, error) : NULL;
+    call.path = path;
+    if (!path || !viommu_client_call_fd(client, &call, &fd, error))
+        return false;
+    good = be_at_console(ctl, fd, &ended, error);
+    close(fd);
+    return good && (!ended || check_ended(ctl, client, path, error));
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* viommuctl: reads the command line, calls the verb, tells how it ended.  Knows no verb's work. */
+#include <locale.h>
+#include <stdio.h>
+
+#include "lib/base/printable.h"
+#include "tools/ctl/options.h"
+#include "tools/client/error.h"
+
+static int fail(ViommuCtl *ctl, const GError *error)
+{
+    viommu_output_failure(&ctl->output, error, ctl->reasons);
+    g_clear_pointer(&ctl->reasons, g_variant_unref);
+    fflush(stdout);
+    return ctl->exit_status ? ctl->exit_status : viommu_failure_exit_status(error);
+}
+
+/* For a person who typed it wrong: on standard error even with --json, since no verb ran. */
+static int fail_usage(const GError *error)
+{
+    g_autofree char *message = viommu_console_text_clean(error->message);
+
+    fprintf(stderr, "viommuctl: %s\n", message);
+    return viommu_failure_exit_status(error);
+}
+
+int main(int argc, char **argv)
+{
+    ViommuCtl ctl = {0};
+    const ViommuCtlVerbRow *verb = NULL;
+    g_autoptr(GError) error = NULL;
+
+    setlocale(LC_CTYPE, "");
+    if (!viommu_ctl_parse(&ctl, argc, argv, &verb, &error))
+        return fail_usage(error);
+    viommu_output_open(&ctl.output, ctl.json, ctl.no_color);
+    if (ctl.version)
+        printf("viommuctl %s\n", VIOMMU_VERSION);
+    else if (ctl.help || !verb) {
+        g_autofree char *help = viommu_ctl_help(verb);
+
+        fputs(help, ctl.help ? stdout : stderr);
+        if (!ctl.help)
+            g_set_error(&error, VIOMMU_FAILURE, VIOMMU_FAILURE_USAGE, "a verb is missing");
+    } else if (!verb->run(&ctl, &error))
+        return fail(&ctl, error);
+    if (error)
+        return fail_usage(error);
+    if (!viommu_output_finish(&error))
+        return fail_usage(error);
+    return ctl.exit_status;
+}

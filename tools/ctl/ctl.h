@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* ctl: what a verb of viommuctl is given.  One file per verb or family of verbs. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "tools/client/output.h"
+
+typedef struct ViommuCtl {
+    /* Options; NULL or false when not given. */
+    const char *wait, *name, *request_id, *timeout, *host, *order, *connect, *lease, *bind, *root;
+    bool log; /* console */
+    bool raw; /* console --log */
+    bool user, system, json, xml, inventory, no_color, no_ask_password, help, version;
+    /* The words after the verb, as many as the verb's row allows. */
+    char **words;
+    int n_words;
+    ViommuOutput output;
+    int exit_status;   /* of the command that was run */
+    GVariant *reasons; /* aa{sv}: set by a verb that fails with more than one sentence; owned */
+} ViommuCtl;
+
+/** Does the verb's work, its answer included.  @error is told to the user by main(), and gives the exit status. */
+typedef bool (*ViommuCtlVerb)(ViommuCtl *ctl, GError **error);
+
+/* With a daemon. */
+bool viommu_ctl_launch(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_run(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_extend(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_list(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_show(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_stop(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_kill(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_reset(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_xml(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_verify(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_console(ViommuCtl *ctl, GError **error);
+/* Without one. */
+bool viommu_ctl_plan(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_host(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_doctor(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_facts(ViommuCtl *ctl, GError **error);

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* viommuctl doctor: asks viommud, libvirt and the bus, lets doctor judge, and prints its findings. */
+#include <unistd.h>
+
+#include "lib/base/error.h"
+#include "lib/base/names.h"
+#include "tools/ctl/machine.h"
+#include "tools/doctor/doctor.h"
+#include "tools/ctl/local-host.h"
+
+#define EXIT_PROBLEM 1
+#define POLKIT_NAME  "org.freedesktop.PolicyKit1"
+
+/* What was asked, and lives as long as the patient is looked at. */
+typedef struct Answers {
+    ViommuConfig *config;
+    ViommuHost *host;
+    char *uri, *version, *trouble;
+    GVariant *limits;
+    GError *config_error, *libvirt_error, *daemon_error;
+} Answers;
+
+static void clear_answers(Answers *answers)
+{
+    g_clear_pointer(&answers->config, viommu_config_free);
+    g_clear_pointer(&answers->host, viommu_host_free);
+    g_clear_pointer(&answers->uri, g_free);
+    g_clear_pointer(&answers->version, g_free);
+    g_clear_pointer(&answers->trouble, g_free);
+    g_clear_pointer(&answers->limits, g_variant_unref);
+    g_clear_error(&answers->config_error);
+    g_clear_error(&answers->libvirt_error);
+    g_clear_error(&answers->daemon_error);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Answers, clear_answers)
+
+/* One by one: the facts of a large host may be more than is taken from the bus at once.  Owned. */
+static GVariant *get_property(ViommuClient *client, const char *name, const char *type, GError **error)
+{
+    const ViommuClientCall call = {.path = VIOMMU_BUS_PATH,
+                                   .interface = "org.freedesktop.DBus.Properties",
+                                   .method = "Get",
+                                   .arguments = g_variant_new("(ss)", VIOMMU_IFACE_MANAGER, name)};
+    g_autoptr(GVariant) reply = NULL;
+    GVariant *value = NULL;
+
+    if (!viommu_client_call(client, &call, &reply, NULL, error))
+        return NULL;
+    if (reply && g_variant_is_of_type(reply, G_VARIANT_TYPE_VARIANT))
+        g_variant_get_child(reply, 0, "@*", &value);
+    if (value && g_variant_is_of_type(value, G_VARIANT_TYPE(type)))
+        return value;
+    g_clear_pointer(&value, g_variant_unref);
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "the property %s is no '%s'", name, type);
+    return NULL;
+}
+
+static void ask_viommud(ViommuClient *client, Answers *answers)
+{
+    g_autoptr(GVariant) version = get_property(client, "Version", "s", &answers->daemon_error);
+    g_autoptr(GVariant) uri = version ? get_property(client, "Connection", "s", NULL) : NULL;
+    g_autoptr(GVariant) connected = uri ? get_property(client, "Connected", "b", NULL) : NULL;
+
+    if (uri)
+        answers->limits = get_property(client, "Limits", "a{sv}", NULL);
+    if (version)
+        answers->version = g_variant_dup_string(version, NULL);
+    if (connected && !g_variant_get_boolean(connected))
+        answers->trouble =
+            g_strdup_printf("has no connection to libvirt at %s", g_variant_get_string(uri, NULL));
+}
+
+/* Whom libvirt does not answer may learn from viommud what it said. */
+static void ask_libvirt(ViommuCtl *ctl, ViommuClient *client, Answers *answers)
+{
+    g_autoptr(GVariant) facts = NULL;
+
+    answers->host = viommu_local_host(ctl, &answers->uri, &answers->libvirt_error);
+    if (!answers->host && answers->version)
+        facts = get_property(client, "HostFacts", "a{sv}", NULL);
+    if (facts && g_variant_n_children(facts) > 0)
+        answers->host = viommu_host_from_variant(facts, NULL);
+}
+
+static void ask(ViommuCtl *ctl, Answers *answers, ViommuPatient *patient)
+{
+    g_autoptr(ViommuClient) client = viommu_ctl_connect(ctl, &answers->daemon_error);
+
+    /* Where one of them answers, it is that one which is meant. */
+    if (client && !ctl->user && !ctl->system)
+        *(viommu_client_is_system(client) ? &ctl->system : &ctl->user) = true;
+    patient->system = !viommu_local_is_user(ctl);
+    if (client) {
+        patient->polkit = viommu_client_bus_has(client, POLKIT_NAME);
+        ask_viommud(client, answers);
+    }
+    viommu_config_load(!patient->system, &answers->config, &answers->config_error);
+    ask_libvirt(ctl, client, answers);
+    patient->uid = geteuid();
+    patient->config = answers->config;
+    patient->config_error = answers->config_error;
+    patient->uri = answers->uri;
+    patient->host = answers->host;
+    patient->libvirt_error = answers->libvirt_error;
+    patient->daemon_version = answers->version;
+    patient->daemon_error = answers->daemon_error;
+    patient->daemon_trouble = answers->trouble;
+    patient->limits = answers->limits;
+}
+
+/* --- Output --- */
+
+static void print_json(const GPtrArray *findings)
+{
+    GVariantBuilder list;
+
+    g_variant_builder_init(&list, G_VARIANT_TYPE("aa{sv}"));
+    for (guint i = 0; i < findings->len; i++) {
+        const ViommuFinding *finding = g_ptr_array_index(findings, i);
+        const char *const texts[][2] = {
+            {"check", finding->check},
+            {"verdict", viommu_enum_to_string(&viommu_enum_health, (int)finding->health)},
+            {"found", finding->found},
+            {"advice", finding->advice ? finding->advice : ""},
+        };
+
+        g_variant_builder_open(&list, G_VARIANT_TYPE_VARDICT);
+        for (size_t j = 0; j < G_N_ELEMENTS(texts); j++) {
+            g_autofree char *valid = g_utf8_make_valid(texts[j][1], -1);
+            g_variant_builder_add(&list, "{sv}", texts[j][0], g_variant_new_string(valid));
+        }
+        g_variant_builder_close(&list);
+    }
+    viommu_output_json(g_variant_builder_end(&list));
+}
+
+static const ViommuStyle styles[] = {
+    [VIOMMU_HEALTH_OK] = VIOMMU_STYLE_GOOD,
+    [VIOMMU_HEALTH_WARNING] = VIOMMU_STYLE_WARNING,
+    [VIOMMU_HEALTH_PROBLEM] = VIOMMU_STYLE_BAD,
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(styles) == VIOMMU_HEALTH_LAST);
+
+/* What to do stands below what was found, so that neither column grows beyond a line. */
+static void print_table(const ViommuOutput *output, const GPtrArray *findings)
+{
+    static const char *const titles[] = {"CHECK", "VERDICT", "FOUND, AND WHAT TO DO", NULL};
+    g_autoptr(ViommuTable) table = viommu_table_new(titles, 0);
+
+    for (guint i = 0; i < findings->len; i++) {
+        const ViommuFinding *finding = g_ptr_array_index(findings, i);
+        const char *verdict = viommu_enum_to_string(&viommu_enum_health, (int)finding->health);
+        g_autofree char *advice = g_strconcat("  -> ", finding->advice, NULL);
+
+        viommu_table_add(table, (const char *const[]){finding->check, verdict, finding->found}, 1,
+                         styles[finding->health]);
+        if (finding->advice)
+            viommu_table_add(table, (const char *const[]){" ", " ", advice}, -1, VIOMMU_STYLE_PLAIN);
+    }
+    viommu_table_print(table, output);
+}
+
+bool viommu_ctl_doctor(ViommuCtl *ctl, GError **error)
+{
+    g_auto(Answers) answers = {NULL};
+    ViommuPatient patient = {
+        .root = ctl->root ? ctl->root : "/", .hardware_only = ctl->root != NULL, .polkit = VIOMMU_UNSET};
+    g_autoptr(GPtrArray) findings = NULL;
+
+    if (!patient.hardware_only)
+        ask(ctl, &answers, &patient);
+    findings = viommu_doctor_examine(&patient);
+    for (guint i = 0; i < findings->len; i++)
+        if (((const ViommuFinding *)findings->pdata[i])->health == VIOMMU_HEALTH_PROBLEM)
+            ctl->exit_status = EXIT_PROBLEM;
+    if (ctl->output.json)
+        print_json(findings);
+    else
+        print_table(&ctl->output, findings);
+    return true;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* files: boot.kernel, boot.initrd and the disks' paths, each given to a function that says what stands there instead. */
+#include "tools/ctl/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <unistd.h>
+#include "lib/base/error.h"
+
+/* As many as the system's bus lets through with one message; what is more goes as a path. */
+#define FDS_MAX 16
+
+/* What is to stand in place of @path; floating. NULL: an error. */
+typedef GVariant *(*MapFunc)(const char *path, bool writable, void *data, GError **error);
+
+typedef struct Map {
+    MapFunc func;
+    void *data;
+} Map;
+
+static bool map_key(const Map *map, GVariantDict *dict, const char *key, bool writable, GError **error)
+{
+    g_autofree char *path = NULL;
+    GVariant *mapped;
+
+    if (!g_variant_dict_lookup(dict, key, "s", &path))
+        return true;
+    mapped = map->func(path, writable, map->data, error);
+    if (mapped)
+        g_variant_dict_insert_value(dict, key, mapped);
+    else
+        g_prefix_error(error, "%s ", key);
+    return mapped;
+}
+
+/* Floating. */
+static GVariant *map_boot(const Map *map, GVariant *boot, GError **error)
+{
+    GVariantDict dict;
+    bool ok;
+
+    g_variant_dict_init(&dict, boot);
+    ok = map_key(map, &dict, "kernel", false, error) && map_key(map, &dict, "initrd", false, error);
+    if (ok)
+        return g_variant_dict_end(&dict);
+    g_prefix_error(error, "boot.");
+    g_variant_dict_clear(&dict);
+    return NULL;
+}
+
+static GVariant *map_disk(const Map *map, GVariant *disk, GError **error)
+{
+    GVariantDict dict;
+    gboolean read_only = FALSE;
+    bool ok;
+
+    g_variant_dict_init(&dict, disk);
+    g_variant_dict_lookup(&dict, "read-only", "b", &read_only);
+    ok = map_key(map, &dict, "path", !read_only, error);
+    if (ok)
+        return g_variant_dict_end(&dict);
+    g_variant_dict_clear(&dict);
+    return NULL;
+}
+
+static GVariant *map_disks(const Map *map, GVariant *disks, GError **error)
+{
+    g_auto(GVariantBuilder) list = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("av"));
+
+    for (gsize i = 0; i < g_variant_n_children(disks); i++) {
+        g_autoptr(GVariant) boxed = g_variant_get_child_value(disks, i);
+        g_autoptr(GVariant) disk = g_variant_get_variant(boxed);
+        GVariant *mapped = g_variant_is_of_type(disk, G_VARIANT_TYPE_VARDICT) ? map_disk(map, disk, error)
+                                                                              : g_variant_ref(disk);
+
+        if (!mapped) {
+            g_prefix_error(error, "disks[%" G_GSIZE_FORMAT "].", i);
+            return NULL;
+        }
+        g_variant_builder_add(&list, "v", mapped);
+        if (mapped == disk)
+            g_variant_unref(mapped);
+    }
+    return g_variant_builder_end(&list);
+}
+
+/* As JSON files are read: dictionaries are a{sv}, lists are av. */
+static GVariant *map_request(GVariant *request, const Map *map, GError **error)
+{
+    static const struct {
+        const char *key, *type;
+        GVariant *(*map)(const Map *map, GVariant *value, GError **error);
+    } parts[] = {{"boot", "a{sv}", map_boot}, {"disks", "av", map_disks}};
+    GVariantDict dict;
+
+    g_variant_dict_init(&dict, request);
+    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_autoptr(GVariant) value =
+            g_variant_dict_lookup_value(&dict, parts[i].key, G_VARIANT_TYPE(parts[i].type));
+        GVariant *mapped = value ? parts[i].map(map, value, error) : NULL;
+
+        if (value && !mapped) {
+            g_variant_dict_clear(&dict);
+            return NULL;
+        }
+        if (mapped)
+            g_variant_dict_insert_value(&dict, parts[i].key, mapped);
+    }
+    return g_variant_ref_sink(g_variant_dict_end(&dict));
+}
+
+static GVariant *make_absolute(const char *path, bool writable, void *data, GError **error)
+{
+    g_autofree char *here = *path && !g_path_is_absolute(path) ? g_get_current_dir() : NULL;
+
+    return here ? g_variant_new_take_string(g_build_filename(here, path, NULL)) : g_variant_new_string(path);
+}
+
+GVariant *viommu_ctl_files_absolute(GVariant *request)
+{
+    return map_request(request, &(Map){make_absolute, NULL}, NULL);
+}
+
+static GVariant *open_file(const char *path, bool writable, void *data, GError **error)
+{
+    GArray *fds = data;
+    int fd;
+
+    if (fds->len == FDS_MAX)
+        return g_variant_new_string(path);
+    fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) {
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "'%s' cannot be opened%s: %s", path,
+                    writable ? " for reading and writing" : "", g_strerror(errno));
+        return NULL;
+    }
+    g_array_append_val(fds, fd);
+    return g_variant_new_handle(fd);
+}
+
+static void close_fd(void *fd)
+{
+    close(*(int *)fd);
+}
+
+GVariant *viommu_ctl_files_open(GVariant *request, GArray **ret_fds, GError **error)
+{
+    g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+    GVariant *opened;
+
+    g_array_set_clear_func(fds, close_fd);
+    opened = map_request(request, &(Map){open_file, fds}, error);
+    if (opened)
+        *ret_fds = g_steal_pointer(&fds);
+    return opened;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/ctl/local-host.h"
+
+#include <unistd.h>
+
+#include "daemon/libvirt/backend.h"
+#include "lib/base/names.h"
+#include "tools/client/request-file.h"
+
+bool viommu_local_is_user(const ViommuCtl *ctl)
+{
+    return ctl->user || (!ctl->system && geteuid() != 0);
+}
+
+ViommuConfig *viommu_local_config(const ViommuCtl *ctl, GError **error)
+{
+    g_autoptr(ViommuConfig) config = NULL;
+
+    if (!viommu_config_load(viommu_local_is_user(ctl), &config, error))
+        return NULL;
+    for (guint i = 0; i < config->warnings->len; i++)
+        viommu_output_warning(&ctl->output, g_ptr_array_index(config->warnings, i));
+    if (ctl->order)
+        config->policy.order = (ViommuOrder)viommu_enum_from_string(&viommu_enum_order, ctl->order);
+    return g_steal_pointer(&config);
+}
+
+static const char *choose_uri(const ViommuCtl *ctl)
+{
+    const char *variable = g_getenv(VIOMMU_ENV_CONNECT);
+
+    if (ctl->connect)
+        return ctl->connect;
+    if (variable && *variable)
+        return variable;
+    return viommu_local_is_user(ctl) ? "qemu:///session" : "qemu:///system";
+}
+
+static ViommuHost *probe(ViommuCtl *ctl, const char *uri, GError **error)
+{
+    ViommuBackend *backend = NULL;
+    ViommuHost *host;
+
+    if (!viommu_backend_new(uri, 1, &backend, error))
+        return NULL;
+    viommu_output_progress(&ctl->output, "asking libvirt what this host can do ...");
+    host = viommu_backend_probe(backend, error);
+    viommu_output_progress_end(&ctl->output);
+    viommu_backend_free(backend);
+    if (!host)
+        g_prefix_error(error, "cannot ask libvirt at %s: ", uri);
+    return host;
+}
+
+static ViommuHost *recorded(const char *file, GError **error)
+{
+    g_autoptr(GVariant) tree = viommu_request_file_read(file, error);
+    ViommuHost *host = tree ? viommu_host_from_variant(tree, error) : NULL;
+
+    if (tree && !host)
+        g_prefix_error(error, "%s: ", file);
+    return host;
+}
+
+ViommuHost *viommu_local_host(ViommuCtl *ctl, char **ret_uri, GError **error)
+{
+    /* The libvirt of this machine has nothing to do with the files of another. */
+    const char *uri = ctl->host || (ctl->root && !ctl->connect) ? NULL : choose_uri(ctl);
+    g_autoptr(ViommuHost) host = NULL;
+
+    if (uri)
+        host = probe(ctl, uri, error);
+    else if (ctl->host)
+        host = recorded(ctl->host, error);
+    else
+        host = viommu_host_new();
+    if (!host || (ctl->root && !viommu_topology_read(ctl->root, &host->topology, error)))
+        return NULL;
+    if (ret_uri)
+        *ret_uri = g_strdup(uri);
+    return g_steal_pointer(&host);
+}

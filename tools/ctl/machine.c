@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/ctl/machine.h"
+
+#include <unistd.h>
+
+#include "lib/base/error.h"
+#include "lib/base/names.h"
+#include "tools/client/polkit-agent.h"
+
+ViommuClient *viommu_ctl_connect(const ViommuCtl *ctl, GError **error)
+{
+    ViommuClientTarget target = {VIOMMU_CLIENT_BUS_AUTO, ctl->host, !ctl->no_ask_password};
+    ViommuClient *client = NULL;
+
+    if (ctl->user)
+        target.bus = VIOMMU_CLIENT_BUS_USER;
+    else if (ctl->system)
+        target.bus = VIOMMU_CLIENT_BUS_SYSTEM;
+    return viommu_client_connect(&target, &client, error) ? client : NULL;
+}
+
+void viommu_ctl_progress(uint64_t waited_usec, void *userdata)
+{
+    const ViommuCtlProgress *progress = userdata;
+    g_autofree char *text = NULL;
+
+    if (waited_usec < G_TIME_SPAN_SECOND)
+        return;
+    text = g_strdup_printf("%s ... %u s", progress->what, (unsigned)(waited_usec / G_TIME_SPAN_SECOND));
+    viommu_output_progress(progress->output, text);
+}
+
+/* A reply of another type than the interface says would come from something that is not viommud. */
+static bool expect(GVariant *reply, const char *type, const char *method, GError **error)
+{
+    if (reply && g_variant_is_of_type(reply, G_VARIANT_TYPE(type)))
+        return true;
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "%s replied '%s' instead of '%s'", method,
+                reply ? g_variant_get_type_string(reply) : "", type);
+    return false;
+}
+
+char *viommu_ctl_find_machine(ViommuCtl *ctl, ViommuClient *client, GError **error)
+{
+    const ViommuClientCall call = {.path = VIOMMU_BUS_PATH,
+                                   .interface = VIOMMU_IFACE_MANAGER,
+                                   .method = "GetMachine",
+                                   .arguments = g_variant_new("(s)", ctl->words[0])};
+    g_autoptr(GVariant) reply = NULL;
+
+    if (!viommu_client_call(client, &call, &reply, &ctl->reasons, error) ||
+        !expect(reply, "o", call.method, error))
+        return NULL;
+    return g_variant_dup_string(reply, NULL);
+}
+
+/* polkit knows no agent that runs on another machine, and asks root nothing. */
+bool viommu_ctl_may_be_asked(const ViommuCtl *ctl, const ViommuClient *client)
+{
+    return viommu_client_is_system(client) && !ctl->no_ask_password && geteuid() != 0;
+}
+
+bool viommu_ctl_call_machine(ViommuCtl *ctl, ViommuClientCall call, const char *what, GVariant **ret_reply,
+                             GError **error)
+{
+    g_autoptr(GVariant) arguments = call.arguments ? g_variant_ref_sink(call.arguments) : NULL;
+    g_autoptr(ViommuClient) client = viommu_ctl_connect(ctl, error);
+    g_autofree char *path = client ? viommu_ctl_find_machine(ctl, client, error) : NULL;
+    g_autoptr(ViommuAgent) agent = path && viommu_ctl_may_be_asked(ctl, client) ? viommu_agent_start() : NULL;
+    ViommuCtlProgress progress = {.output = &ctl->output, .what = what};
+    bool good;
+
+    if (!path)
+        return false;
+    call.arguments = arguments;
+    call.path = path;
+    call.interface = VIOMMU_IFACE_MACHINE;
+    /* The agent needs the terminal's line for its question. */
+    call.tick = agent ? NULL : viommu_ctl_progress;
+    call.userdata = &progress;
+    good = viommu_client_call(client, &call, ret_reply, &ctl->reasons, error);
+    viommu_output_progress_end(&ctl->output);
+    return good;
+}
+
+GVariant *viommu_ctl_machine_properties(ViommuCtl *ctl, ViommuClient *client, const char *path,
+                                        GError **error)
+{
+    const ViommuClientCall call = {.path = path,
+                                   .interface = "org.freedesktop.DBus.Properties",
+                                   .method = "GetAll",
+                                   .arguments = g_variant_new("(s)", VIOMMU_IFACE_MACHINE)};
+    g_autoptr(GVariant) reply = NULL;
+
+    if (!viommu_client_call(client, &call, &reply, &ctl->reasons, error) ||
+        !expect(reply, "a{sv}", call.method, error))
+        return NULL;
+    return g_steal_pointer(&reply);
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/ctl/options.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "lib/policy/policy.h"
+#include "lib/request/request.h"
+#include "lib/base/did-you-mean.h"
+#include "tools/client/error.h"
+
+enum {
+    LAUNCH,
+    RUN,
+    LIST,
+    SHOW,
+    STOP,
+    KILL,
+    RESET,
+    EXTEND,
+    XML,
+    CONSOLE,
+    VERIFY,
+    PLAN,
+    HOST,
+    DOCTOR,
+    FACTS,
+    HELP,
+    VERSION,
+    N_VERBS
+};
+
+static const ViommuCtlVerbRow verbs[] = {
+    [LAUNCH] = {"launch", 1, 1, "REQUEST.json", viommu_ctl_launch, "Launch a machine and print its name"},
+    [RUN] = {"run", 2, INT_MAX, "REQUEST.json -- COMMAND...", viommu_ctl_run,
+             "Launch a machine, run the command, remove the machine"},
+    [LIST] = {"list", 0, 0, "", viommu_ctl_list, "List all machines"},
+    [SHOW] = {"show", 1, 1, "NAME", viommu_ctl_show, "Show all properties of a machine"},
+    [STOP] = {"stop", 1, 1, "NAME", viommu_ctl_stop, "Power the guest off and remove the machine"},
+    [KILL] = {"kill", 1, 1, "NAME", viommu_ctl_kill, "End the guest at once and remove the machine"},
+    [RESET] = {"reset", 1, 1, "NAME", viommu_ctl_reset, "Reset the guest, as its button would"},
+    [EXTEND] = {"extend", 2, 2, "NAME SECONDS", viommu_ctl_extend,
+                "Let the machine's lease end so many seconds from now"},
+    [XML] = {"xml", 1, 1, "NAME", viommu_ctl_xml, "Print the machine's present domain XML"},
+    [CONSOLE] = {"console", 1, 1, "NAME", viommu_ctl_console,
+                 "Be at the guest's serial console; Ctrl-] leaves it"},
+    [VERIFY] = {"verify", 1, 1, "NAME", viommu_ctl_verify,
+                "Look inside the guest until its IOMMU is proven to work"},
+    [PLAN] = {"plan", 1, 1, "REQUEST.json", viommu_ctl_plan,
+              "Say what would be launched, and why; launches nothing"},
+    [HOST] = {"host", 0, 0, "", viommu_ctl_host, "Say what this host can do, and why not the rest"},
+    [DOCTOR] = {"doctor", 0, 0, "", viommu_ctl_doctor,
+                "Look for what this host lacks, and say what to do about it"},
+    [FACTS] = {"facts", 0, 0, "", viommu_ctl_facts,
+               "Show what needs which versions, how that is known, and what libvirt here says"},
+    [HELP] = {"help", 0, 1, "[VERB]", NULL, "Show this help, or a verb's"},
+    [VERSION] = {"version", 0, 0, "", NULL, "Show the version"},
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
+
+#define V(verb)  (1u << (verb))
+#define EVERYONE (~0u)
+#define BUS                                                                                       \
+    (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML) | \
+     V(CONSOLE) | V(VERIFY))
+#define LOCAL (V(PLAN) | V(HOST) | V(FACTS))
+/* An open console cannot be passed on over ssh. */
+#define AFAR   (BUS & ~V(CONSOLE))
+#define MANAGE (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE) | V(VERIFY))
+
+static const struct {
+    const char *name;
+    char letter;          /* 0: none */
+    const char *argument; /* NULL: a flag */
+    size_t offset;
+    unsigned verbs;          /* that take it */
+    const ViommuEnum *words; /* the only values; NULL: any */
+    const char *help;
+} options[] = {
+    {"wait", 0, "PHASE", offsetof(ViommuCtl, wait), V(LAUNCH), &viommu_enum_wait,
+     "Return when the machine is planned, started or verified (over the request's wait)"},
+    {"name", 0, "NAME", offsetof(ViommuCtl, name), V(LAUNCH) | V(RUN), NULL,
+     "Name of the machine (over the request's name)"},
+    {"request-id", 0, "ID", offsetof(ViommuCtl, request_id), V(LAUNCH), NULL,
+     "Sent again, it returns the same machine (over the request's request-id)"},
+    {"lease", 0, "SECONDS", offsetof(ViommuCtl, lease), V(LAUNCH) | V(RUN), NULL,
+     "Remove the machine so many seconds after its launch began (over the request's lease.seconds)"},
+    {"bind", 0, "BOND", offsetof(ViommuCtl, bind), V(LAUNCH), &viommu_enum_bind,
+     "client: stay, and remove the machine at the end; or none (over the request's lease.bind)"},
+    {"log", 0, NULL, offsetof(ViommuCtl, log), V(CONSOLE), NULL,
+     "Print what the console has printed, also of a machine that is gone"},
+    {"raw", 0, NULL, offsetof(ViommuCtl, raw), V(CONSOLE), NULL,
+     "With --log: every byte as it is, also to a terminal"},
+    {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(STOP) | V(VERIFY), NULL,
+     "How long the guest may take to power off before it is ended, default 30; or to prove itself, default the site's"},
+    {"host", 'H', "HOST", offsetof(ViommuCtl, host), AFAR | LOCAL, NULL,
+     "[USER@]HOST: another machine's viommud, over ssh; plan, host, facts: recorded (HOST.json)"},
+    {"root", 0, "DIR", offsetof(ViommuCtl, root), V(HOST) | V(DOCTOR), NULL,
+     "Read the hardware below this directory; ask libvirt only with --connect"},
+    {"inventory", 0, NULL, offsetof(ViommuCtl, inventory), V(HOST), NULL,
+     "Print VIRT_IOMMU, its reason, and traits for schedulers"},
+    {"order", 0, "ORDER", offsetof(ViommuCtl, order), LOCAL, &viommu_enum_order,
+     "Preference among models: native or virtio (over the site's)"},
+    {"connect", 'c', "URI", offsetof(ViommuCtl, connect), LOCAL | V(DOCTOR), NULL,
+     "libvirt to ask; default $VIOMMU_CONNECT, else qemu:///system for root, else qemu:///session"},
+    {"xml", 0, NULL, offsetof(ViommuCtl, xml), V(PLAN), NULL, "Print the domain XML, too"},
+    {"json", 'j', NULL, offsetof(ViommuCtl, json), EVERYONE, NULL, "Answer, or the refusal, as JSON"},
+    {"user", 0, NULL, offsetof(ViommuCtl, user), BUS | LOCAL | V(DOCTOR), NULL,
+     "The viommud of your session; your configuration"},
+    {"system", 0, NULL, offsetof(ViommuCtl, system), BUS | LOCAL | V(DOCTOR), NULL,
+     "The system's viommud and configuration"},
+    {"no-ask-password", 0, NULL, offsetof(ViommuCtl, no_ask_password), V(LAUNCH) | MANAGE, NULL,
+     "Let polkit refuse rather than ask for a password"},
+    {"no-color", 0, NULL, offsetof(ViommuCtl, no_color), EVERYONE, NULL, "No colour, as with $NO_COLOR"},
+    {"help", 'h', NULL, offsetof(ViommuCtl, help), EVERYONE, NULL, "Show this help"},
+    {"version", 0, NULL, offsetof(ViommuCtl, version), EVERYONE, NULL, "Show the version"},
+};
+#define N_OPTIONS G_N_ELEMENTS(options)
+
+#define usage(error, ...) g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_USAGE, __VA_ARGS__)
+
+static int find_verb(const char *word, GError **error)
+{
+    const char *names[N_VERBS];
+    const char *near;
+
+    for (int i = 0; i < N_VERBS; i++) {
+        names[i] = verbs[i].name;
+        if (g_str_equal(word, names[i]))
+            return i;
+    }
+    near = viommu_nearest(word, names, N_VERBS);
+    if (near)
+        usage(error, "unknown verb '%s'; did you mean '%s'?", word, near);
+    else
+        usage(error, "unknown verb '%s'; \"viommuctl help\" lists them", word);
+    return -1;
+}
+
+/* getopt's complaint in our own words. */
+static void complain(int option, char **argv, GError **error)
+{
+    const char *word = optopt ? NULL : argv[optind - 1];
+    const char *names[N_OPTIONS];
+    const char *near;
+    g_autofree char *bare = NULL;
+
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        names[i] = options[i].name;
+    for (size_t i = 0; optopt && i < N_OPTIONS; i++)
+        if (optopt == (int)i + 256 || optopt == options[i].letter) {
+            if (option == ':')
+                usage(error, "--%s needs a value: --%s=%s", options[i].name, options[i].name,
+                      options[i].argument);
+            else
+                usage(error, "--%s takes no value", options[i].name);
+            return;
+        }
+    if (!word) {
+        usage(error, "unknown option '-%c'", optopt);
+        return;
+    }
+    bare = g_strndup(word + strspn(word, "-"), strcspn(word + strspn(word, "-"), "="));
+    near = viommu_nearest(bare, names, N_OPTIONS);
+    usage(error, near ? "unknown option '%s'; did you mean '--%s'?" : "unknown option '%s'", word, near);
+}
+
+static bool take_option(ViommuCtl *ctl, size_t i, const char *value, GError **error)
+{
+    if (!options[i].argument) {
+        *(bool *)((char *)ctl + options[i].offset) = true;
+        return true;
+    }
+    if (options[i].words && viommu_enum_from_string(options[i].words, value) == VIOMMU_UNSET) {
+        g_autofree char *known = viommu_enum_list(options[i].words);
+
+        usage(error, "--%s='%s' is not known; it is one of %s", options[i].name, value, known);
+        return false;
+    }
+    *(const char **)((char *)ctl + options[i].offset) = value;
+    return true;
+}
+
+/* @ret_given: bit per option.  Moves the words to the end of @argv. */
+static bool take_options(ViommuCtl *ctl, int argc, char **argv, unsigned *ret_given, GError **error)
+{
+    struct option table[N_OPTIONS + 1] = {{NULL, 0, NULL, 0}};
+    g_autoptr(GString) letters = g_string_new(":");
+    unsigned given = 0;
+    int found;
+
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        table[i].name = options[i].name;
+        table[i].has_arg = options[i].argument ? required_argument : no_argument;
+        table[i].val = (int)i + 256;
+        if (options[i].letter)
+            g_string_append_printf(letters, "%c%s", options[i].letter, options[i].argument ? ":" : "");
+    }
+    while ((found = getopt_long(argc, argv, letters->str, table, NULL)) != -1) {
+        size_t i = (size_t)found - 256;
+
+        if (found == '?' || found == ':') {
+            complain(found, argv, error);
+            return false;
+        }
+        for (size_t letter = 0; found < 256 && letter < N_OPTIONS; letter++)
+            if (options[letter].letter == found)
+                i = letter;
+        if (!take_option(ctl, i, optarg, error))
+            return false;
+        given |= 1u << i;
+    }
+    *ret_given = given;
+    return true;
+}
+
+static bool check_words(const ViommuCtl *ctl, int verb, unsigned given, GError **error)
+{
+    const ViommuCtlVerbRow *row = &verbs[verb];
+
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (given & (1u << i) && !(options[i].verbs & V(verb))) {
+            usage(error, "'%s' does not take --%s", row->name, options[i].name);
+            return false;
+        }
+    if (ctl->user && ctl->system) {
+        usage(error, "--user and --system exclude each other");
+        return false;
+    }
+    if (ctl->host && ctl->connect) {
+        usage(error, "--host and --connect exclude each other: a recorded host is not asked");
+        return false;
+    }
+    if (ctl->host && ctl->user && V(verb) & BUS) {
+        usage(error, "--host and --user exclude each other: another machine's system is reached, no session");
+        return false;
+    }
+    if (ctl->n_words >= row->min_words && ctl->n_words <= row->max_words)
+        return true;
+    if (ctl->n_words > row->max_words)
+        usage(error, "too many words: '%s'; usage: viommuctl %s %s", ctl->words[row->max_words], row->name,
+              row->words);
+    else
+        usage(error, "something is missing; usage: viommuctl %s %s", row->name, row->words);
+    return false;
+}
+
+bool viommu_ctl_parse(ViommuCtl *ctl, int argc, char **argv, const ViommuCtlVerbRow **ret_verb,
+                      GError **error)
+{
+    unsigned given = 0;
+    int verb;
+
+    opterr = 0;
+    *ret_verb = NULL;
+    if (!take_options(ctl, argc, argv, &given, error))
+        return false;
+    if (optind >= argc)
+        return true;
+    verb = find_verb(argv[optind], error);
+    if (verb < 0)
+        return false;
+    ctl->words = argv + optind + 1;
+    ctl->n_words = argc - optind - 1;
+    *ret_verb = &verbs[verb];
+    if (ctl->help || ctl->version)
+        return true;
+    if (!check_words(ctl, verb, given, error))
+        return false;
+    ctl->version = verb == VERSION;
+    if (verb != HELP)
+        return true;
+    ctl->help = true;
+    *ret_verb = NULL;
+    verb = ctl->n_words ? find_verb(ctl->words[0], error) : N_VERBS;
+    if (verb >= 0 && verb < N_VERBS)
+        *ret_verb = &verbs[verb];
+    return verb >= 0;
+}
+
+/* "plan, host: " before the help of an option that only some verbs take. */
+static void help_takers(GString *text, unsigned takers)
+{
+    const char *separator = "";
+
+    if ((takers & AFAR) == AFAR)
+        return;
+    for (int i = 0; i < N_VERBS; i++)
+        if (takers & V(i)) {
+            g_string_append_printf(text, "%s%s", separator, verbs[i].name);
+            separator = ", ";
+        }
+    g_string_append(text, ": ");
+}
+
+static void help_options(GString *text, unsigned takers)
+{
+    g_string_append(text, "\nOptions:\n");
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const char *argument = options[i].argument;
+        const char letter[] = {'-', options[i].letter, ',', 0};
+        g_autofree char *name =
+            g_strdup_printf("%-3s --%s%s%s", options[i].letter ? letter : "", options[i].name,
+                            argument ? "=" : "", argument ? argument : "");
+
+        if ((options[i].verbs & takers) == 0)
+            continue;
+        g_string_append_printf(text, "  %-26s ", name);
+        if (takers == EVERYONE)
+            help_takers(text, options[i].verbs);
+        g_string_append_printf(text, "%s\n", options[i].help);
+    }
+}
+
+char *viommu_ctl_help(const ViommuCtlVerbRow *verb)
+{
+    GString *text = g_string_new(NULL);
+
+    if (verb) {
+        g_string_append_printf(text, "Usage: viommuctl [OPTIONS] %s %s\n\n%s.\n", verb->name, verb->words,
+                               verb->help);
+        help_options(text, V(verb - verbs));
+        return g_string_free(text, FALSE);
+    }
+    g_string_append(
+        text,
+        "Usage: viommuctl [OPTIONS] VERB [WORD]\n\nLaunches guests whose IOMMU works, through viommud.\n\nVerbs:\n");
+    for (int i = 0; i < N_VERBS; i++) {
+        g_autofree char *call = g_strdup_printf("%s %s", verbs[i].name, verbs[i].words);
+
+        g_string_append_printf(text, "  %-26s %s\n", call, verbs[i].help);
+    }
+    help_options(text, EVERYONE);
+    g_string_append(text, "\nviommuctl(1), viommu-request(5) and viommud(8) say more.\n");
+    return g_string_free(text, FALSE);
+}

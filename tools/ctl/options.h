@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* options: the tables of verbs and options, the command line read by them, and the help written from them. */
+#pragma once
+
+#include "tools/ctl/ctl.h"
+
+typedef struct ViommuCtlVerbRow {
+    const char *name;
+    int min_words, max_words;
+    const char *words; /* as in the usage line */
+    ViommuCtlVerb run;
+    const char *help;
+} ViommuCtlVerbRow;
+
+/** Reads the command line, options before, between and after the words.
+ *  @ret_verb: NULL when there is none, or for help and version, which @ctl tells.
+ *  Fails: USAGE naming the word. */
+bool viommu_ctl_parse(ViommuCtl *ctl, int argc, char **argv, const ViommuCtlVerbRow **ret_verb,
+                      GError **error);
+/** @verb NULL: all verbs. Owned. */
+char *viommu_ctl_help(const ViommuCtlVerbRow *verb);

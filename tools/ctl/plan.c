@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* viommuctl plan: decides as the daemon would, and explains. */
+#include <string.h>
+
+#include "daemon/files/kernel-file.h"
+#include "lib/domain/domain-xml.h"
+#include "lib/plan/report.h"
+#include "tools/ctl/ctl.h"
+#include "tools/ctl/local-host.h"
+#include "tools/client/request-file.h"
+
+static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
+{
+    g_autoptr(GVariant) tree = viommu_request_file_read(ctl->words[0], error);
+    g_autoptr(ViommuRequest) request = tree ? viommu_request_parse(tree, error) : NULL;
+    g_autoptr(ViommuConfig) config = request ? viommu_local_config(ctl, error) : NULL;
+    g_autoptr(ViommuHost) host = config ? viommu_local_host(ctl, NULL, error) : NULL;
+    ViommuPlanInput input = {.request = request, .host = host};
+    ViommuPlan *plan = NULL;
+    GPtrArray *reasons = NULL;
+    ViommuKernel kernel;
+
+    if (!host)
+        return NULL;
+    /* A recorded host has its own files. */
+    if (!ctl->host && request->boot.kernel.path &&
+        viommu_kernel_file_read_path(request->boot.kernel.path, &kernel))
+        input.kernel = &kernel;
+    input.policy = &config->policy;
+    if (viommu_plan_build(&input, &plan, &reasons, error))
+        return plan;
+    ctl->reasons = g_variant_ref_sink(viommu_plan_report_reasons(reasons));
+    g_clear_pointer(&reasons, g_ptr_array_unref);
+    return NULL;
+}
+
+/* Verdicts by the words that lib/plan-report ends their lines with. */
+static ViommuStyle line_style(const char *line)
+{
+    static const struct {
+        const char *ending;
+        ViommuStyle style;
+    } endings[] = {
+        {" chosen", VIOMMU_STYLE_GOOD},
+        {" possible", VIOMMU_STYLE_PLAIN},
+        {" refused", VIOMMU_STYLE_BAD},
+    };
+
+    if (*line && *line != ' ')
+        return VIOMMU_STYLE_HEAD;
+    for (size_t i = 0; strlen(line) < 24 && i < G_N_ELEMENTS(endings); i++)
+        if (g_str_has_suffix(line, endings[i].ending))
+            return endings[i].style;
+    return VIOMMU_STYLE_PLAIN;
+}
+
+static void explain(const ViommuCtl *ctl, const ViommuPlan *plan, const char *xml)
+{
+    g_autofree char *text = viommu_plan_explain(plan);
+    g_auto(GStrv) lines = g_strsplit(g_strchomp(text), "\n", -1);
+
+    for (char **line = lines; *line; line++) {
+        viommu_output_text(&ctl->output, line_style(*line), *line);
+        viommu_output_text(&ctl->output, VIOMMU_STYLE_PLAIN, "\n");
+    }
+    if (ctl->xml)
+        viommu_output_format(&ctl->output, "\n%s", xml);
+}
+
+bool viommu_ctl_plan(ViommuCtl *ctl, GError **error)
+{
+    g_autoptr(ViommuPlan) plan = decide(ctl, error);
+    g_autofree char *xml = NULL;
+
+    if (!plan)
+        return false;
+    xml = viommu_domain_xml(plan, NULL);
+    if (ctl->output.json)
+        viommu_output_json(viommu_plan_report(plan, xml));
+    else
+        explain(ctl, plan, xml);
+    return true;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* viommuctl run: a machine for the life of a command.  Whatever happens to us, the machine goes: it is bound to our
+ * connection, which the kernel closes. */
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/error.h"
+#include "tools/ctl/launch.h"
+
+/* As shells have it. */
+#define STATUS_NOT_EXECUTABLE 126
+#define STATUS_NOT_FOUND      127
+#define STATUS_SIGNAL         128
+
+/* What the command is told. */
+static const struct {
+    const char *variable, *property;
+} facts[] = {
+    {"VIOMMU_NAME", "Name"},
+    {"VIOMMU_UUID", "UUID"},
+    {"VIOMMU_ARCH", "Arch"},
+    {"VIOMMU_MACHINE_TYPE", "MachineType"},
+    {"VIOMMU_ACCELERATOR", "Accelerator"},
+    {"VIOMMU_MODEL", "IommuModel"},
+    {"VIOMMU_VCPUS", "VCPUs"},
+    {"VIOMMU_MEMORY", "Memory"}, /* bytes */
+    {"VIOMMU_CONSOLE_LOG", "ConsoleLog"},
+};
+
+static char **make_environment(const ViommuCtlLaunched *launched)
+{
+    char **environment = g_get_environ();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(facts); i++) {
+        g_autoptr(GVariant) value = g_variant_lookup_value(launched->properties, facts[i].property, NULL);
+        bool is_text = value && g_variant_is_of_type(value, G_VARIANT_TYPE_STRING);
+        g_autofree char *text = !value    ? g_strdup("")
+                                : is_text ? g_variant_dup_string(value, NULL)
+                                          : g_variant_print(value, FALSE);
+
+        environment = g_environ_setenv(environment, facts[i].variable, text, TRUE);
+    }
+    return g_environ_setenv(environment, "VIOMMU_OBJECT", launched->path, TRUE);
+}
+
+/* The command starts with the signals as we were given them. */
+static int spawn(char **command, char **environment, const sigset_t *mask, pid_t *ret_pid)
+{
+    posix_spawnattr_t attributes;
+    int r;
+
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, mask);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    r = posix_spawnp(ret_pid, command[0], NULL, &attributes, command, environment);
+    posix_spawnattr_destroy(&attributes);
+    return r;
+}
+
+/* A terminal sends its signals to the command, too; what others send to us is meant for it. */
+static void pass_on(const struct signalfd_siginfo *info, pid_t pid)
+{
+    bool from_terminal = info->ssi_signo == SIGINT || info->ssi_signo == SIGQUIT;
+
+    if (info->ssi_signo != SIGCHLD && !(from_terminal && info->ssi_code == SI_KERNEL))
+        kill(pid, (int)info->ssi_signo);
+}
+
+/* The machine may go first.  That is said, and the command is left to find out: it may have more to do than to use it. */
+static bool machine_stays(ViommuCtl *ctl, const ViommuCtlLaunched *launched, ViommuClientWatch *watch,
+                          int signals)
+{
+    g_autoptr(GError) trouble = NULL;
+    bool gone = false;
+
+    if (!viommu_client_watch_wait(watch, signals, &gone, &trouble))
+        viommu_output_warning(&ctl->output, trouble->message);
+    else if (gone)
+        viommu_ctl_launched_lament(ctl, launched, viommu_client_watch_result(watch));
+    return !trouble && !gone;
+}
+
+static int wait_for(ViommuCtl *ctl, const ViommuCtlLaunched *launched, pid_t pid, int signals)
+{
+    g_autoptr(ViommuClientWatch) watch = viommu_client_watch(launched->client, launched->path, NULL);
+    struct signalfd_siginfo info;
+    int status = 0;
+
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        if (watch && !machine_stays(ctl, launched, watch, signals))
+            g_clear_pointer(&watch, viommu_client_watch_free);
+        else if (read(signals, &info, sizeof(info)) == sizeof(info))
+            pass_on(&info, pid);
+    }
+    return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static bool run_command(ViommuCtl *ctl, const ViommuCtlLaunched *launched, GError **error)
+{
+    g_auto(GStrv) environment = make_environment(launched);
+    char **command = &ctl->words[1];
+    sigset_t ours, before;
+    int signals, r;
+    pid_t pid;
+
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGCHLD);
+    sigaddset(&ours, SIGHUP);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGQUIT);
+    sigaddset(&ours, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ours, &before);
+    signals = signalfd(-1, &ours, SFD_CLOEXEC);
+    r = signals < 0 ? errno : spawn(command, environment, &before, &pid);
+    if (r == 0) {
+        ctl->exit_status = wait_for(ctl, launched, pid, signals);
+    } else {
+        ctl->exit_status = r == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot run '%s': %s", command[0],
+                    g_strerror(r));
+    }
+    if (signals >= 0)
+        close(signals);
+    return r == 0;
+}
+
+bool viommu_ctl_run(ViommuCtl *ctl, GError **error)
+{
+    g_auto(ViommuCtlLaunched) launched = {NULL, NULL, NULL, false};
+    g_autoptr(GError) trouble = NULL;
+    bool good;
+
+    ctl->bind = "client";
+    ctl->wait = "started";
+    if (!viommu_ctl_launch_request(ctl, &launched, error))
+        return false;
+    good = run_command(ctl, &launched, error);
+    /* The command's exit status stands; viommud removes it anyhow when we are gone. */
+    if (!viommu_ctl_launched_remove(&launched, &trouble))
+        viommu_output_warning(&ctl->output, trouble->message);
+    return good;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* topology: prints what lib/topology found; judges nothing. */
+#include "tools/ctl/topology.h"
+
+#include <inttypes.h>
+
+#include "lib/base/quantity.h"
+#include "lib/plan/traits.h"
+
+/* --- What is above the tree --- */
+
+static void print_use(const ViommuOutput *output, const ViommuTopology *topology)
+{
+    static const struct {
+        ViommuStyle style;
+        const char *word;
+    } uses[] = {
+        [VIOMMU_IOMMU_USE_NONE] = {VIOMMU_STYLE_BAD, "none"},
+        [VIOMMU_IOMMU_USE_IDLE] = {VIOMMU_STYLE_WARNING, "there, but not in use"},
+        [VIOMMU_IOMMU_USE_USED] = {VIOMMU_STYLE_GOOD, "in use"},
+    };
+    g_autofree char *reason = NULL;
+    ViommuIommuUse use = viommu_topology_judge(topology, &reason);
+
+    viommu_output_text(output, VIOMMU_STYLE_HEAD, "The host's own IOMMU: ");
+    viommu_output_text(output, uses[use].style, uses[use].word);
+    viommu_output_format(output, "\n  %s\n", reason);
+}
+
+static void print_tables(const ViommuOutput *output, const ViommuTopology *topology)
+{
+    for (guint i = 0; topology->tables && i < topology->tables->len; i++) {
+        const ViommuAcpiTable *table = g_ptr_array_index(topology->tables, i);
+
+        viommu_output_format(output, "  %s: ", table->name);
+        if (table->state == VIOMMU_TABLE_STATE_UNREAD)
+            viommu_output_format(output, "there, but only root may read it\n");
+        else if (table->state == VIOMMU_TABLE_STATE_BROKEN)
+            viommu_output_format(output, "useless, %s\n", table->problem ? table->problem : "it is broken");
+        else
+            viommu_output_format(output, "%" PRIu64 " IOMMU%s\n", table->units, table->units == 1 ? "" : "s");
+    }
+}
+
+static const char *flag_word(int flag)
+{
+    return flag < 0 ? "not known" : flag ? "yes" : "no";
+}
+
+static void print_kernel(const ViommuOutput *output, const ViommuTopology *topology)
+{
+    g_autofree char *version = topology->kernel ? viommu_version_format_short(topology->kernel) : NULL;
+
+    if (topology->kernel_options) {
+        g_autofree char *options = g_strjoinv(" ", topology->kernel_options);
+
+        viommu_output_format(output, "  kernel options: %s\n", options);
+    }
+    viommu_output_format(output, "  %s%s%sVFIO: %s; iommufd: %s\n", version ? "Linux " : "",
+                         version ? version : "", version ? "; " : "", flag_word(topology->vfio),
+                         flag_word(topology->iommufd));
+}
+
+static void print_node(const ViommuOutput *output, const ViommuNode *node)
+{
+    viommu_output_format(output, "  node %" PRIu64, node->node);
+    if (node->memory_bytes != VIOMMU_UNSET_NUMBER)
+        viommu_output_format(output, ": %.1f GiB", (double)node->memory_bytes / VIOMMU_GIB);
+    for (guint i = 0; node->huge_pages && i < node->huge_pages->len; i++) {
+        const ViommuHugePages *pages = g_ptr_array_index(node->huge_pages, i);
+        g_autofree char *size = viommu_quantity_format(pages->size_bytes);
+
+        if (pages->total != VIOMMU_UNSET_NUMBER && pages->total > 0 && pages->free != VIOMMU_UNSET_NUMBER)
+            viommu_output_format(output, ", %" PRIu64 " of %" PRIu64 " pages of %s free", pages->free,
+                                 pages->total, size);
+    }
+    viommu_output_format(output, "\n");
+}
+
+/* --- The tree --- */
+
+static int compare_by_group(const void *a, const void *b)
+{
+    const ViommuPciDevice *one = *(ViommuPciDevice *const *)a, *other = *(ViommuPciDevice *const *)b;
+
+    if (one->group != other->group)
+        return one->group < other->group ? -1 : 1;
+    return g_strcmp0(one->address, other->address);
+}
+
+/* The devices behind @iommu, by group; NULL: those behind none that is known.  Borrowed entries. */
+static GPtrArray *devices_behind(const ViommuTopology *topology, const ViommuHostIommu *iommu)
+{
+    GPtrArray *found = g_ptr_array_new();
+
+    for (guint i = 0; topology->devices && i < topology->devices->len; i++) {
+        ViommuPciDevice *device = g_ptr_array_index(topology->devices, i);
+
+        if (viommu_topology_iommu(topology, device->iommu) == iommu)
+            g_ptr_array_add(found, device);
+    }
+    g_ptr_array_sort(found, compare_by_group);
+    return found;
+}
+
+static void print_device(const ViommuOutput *output, const ViommuPciDevice *device, const ViommuSite *site)
+{
+    viommu_output_format(output, "    %s  %04" PRIx64 ":%04" PRIx64 "  %-11s  ", device->address,
+                         device->vendor, device->device, viommu_pci_device_noun(device));
+    viommu_output_format(output, "%s", device->driver ? device->driver : "no driver");
+    if (device->cdev)
+        viommu_output_format(output, " (%s)", device->cdev);
+    if (device->node != VIOMMU_UNSET_NUMBER)
+        viommu_output_format(output, ", node %" PRIu64, device->node);
+    if (site && viommu_site_selects(site, site->allow, device))
+        viommu_output_format(output, ", others than root may have it");
+    viommu_output_format(output, "\n");
+    for (char **use = device->uses; use && *use; use++)
+        viommu_output_format(output, "      in use by the host: %s\n", *use);
+}
+
+/* Before the device at @first, the first one of its group. */
+static void print_group(const ViommuOutput *output, const GPtrArray *devices, guint first)
+{
+    uint64_t group = ((const ViommuPciDevice *)g_ptr_array_index(devices, first))->group;
+    unsigned endpoints = 0;
+
+    if (group == VIOMMU_UNSET_NUMBER) {
+        viommu_output_format(output, "  in no group: cannot be assigned\n");
+        return;
+    }
+    for (guint i = first; i < devices->len; i++) {
+        const ViommuPciDevice *device = g_ptr_array_index(devices, i);
+
+        endpoints += device->group == group && !viommu_pci_device_is_bridge(device);
+    }
+    viommu_output_format(output, "  group %" PRIu64, group);
+    if (endpoints > 1)
+        viommu_output_format(output, ": its %u devices can only be assigned together", endpoints);
+    viommu_output_format(output, "\n");
+}
+
+static void print_devices(const ViommuOutput *output, const GPtrArray *devices, const ViommuSite *site)
+{
+    for (guint i = 0; i < devices->len; i++) {
+        const ViommuPciDevice *device = g_ptr_array_index(devices, i);
+        const ViommuPciDevice *before = i > 0 ? g_ptr_array_index(devices, i - 1) : NULL;
+
+        if (!before || before->group != device->group)
+            print_group(output, devices, i);
+        print_device(output, device, site);
+    }
+}
+
+static void print_iommu(const ViommuOutput *output, const ViommuTopology *topology,
+                        const ViommuHostIommu *iommu, const ViommuSite *site)
+{
+    g_autoptr(GPtrArray) devices = devices_behind(topology, iommu);
+
+    viommu_output_text(output, VIOMMU_STYLE_PLAIN, "\n");
+    viommu_output_text(output, VIOMMU_STYLE_HEAD, iommu->name);
+    viommu_output_format(output, "  %s", viommu_enum_to_string(&viommu_enum_iommu_kind, iommu->kind));
+    if (iommu->width_bits != VIOMMU_UNSET_NUMBER)
+        viommu_output_format(output, ", %" PRIu64 " bits", iommu->width_bits);
+    else
+        viommu_output_format(output, ", width not known");
+    viommu_output_format(output, "%s\n", devices->len ? "" : "; no PCI devices behind it");
+    print_devices(output, devices, site);
+}
+
+void viommu_ctl_print_topology(const ViommuOutput *output, const ViommuTopology *topology,
+                               const ViommuSite *site)
+{
+    g_autoptr(GPtrArray) rest = devices_behind(topology, NULL);
+
+    print_use(output, topology);
+    print_tables(output, topology);
+    print_kernel(output, topology);
+    for (guint i = 0; topology->nodes && i < topology->nodes->len; i++)
+        print_node(output, g_ptr_array_index(topology->nodes, i));
+    for (guint i = 0; topology->iommus && i < topology->iommus->len; i++)
+        print_iommu(output, topology, g_ptr_array_index(topology->iommus, i), site);
+    if (rest->len == 0)
+        return;
+    viommu_output_text(output, VIOMMU_STYLE_HEAD, "\nbehind no IOMMU that is known\n");
+    print_devices(output, rest, site);
+}
+
+/* --- The inventory --- */
+
+static void print_inventory_json(bool present, bool used, const char *reason, char **traits)
+{
+    GVariantBuilder tree;
+
+    g_variant_builder_init(&tree, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&tree, "{sv}", "virt-iommu", g_variant_new_boolean(present));
+    g_variant_builder_add(&tree, "{sv}", "used", g_variant_new_boolean(used));
+    g_variant_builder_add(&tree, "{sv}", "reason", g_variant_new_string(reason));
+    if (traits)
+        g_variant_builder_add(&tree, "{sv}", "traits", g_variant_new_strv((const char *const *)traits, -1));
+    viommu_output_json(g_variant_builder_end(&tree));
+}
+
+void viommu_ctl_print_inventory(const ViommuOutput *output, const ViommuHost *host,
+                                const ViommuPolicy *policy)
+{
+    g_autofree char *reason = NULL, *quoted = NULL, *words = NULL;
+    g_auto(GStrv) traits = NULL;
+    ViommuIommuUse use = viommu_topology_judge(&host->topology, &reason);
+    ViommuOffer offer;
+
+    if (host->libvirt) {
+        viommu_offer_of_host(host, policy, &offer);
+        traits = viommu_traits(&offer);
+    }
+    if (output->json) {
+        print_inventory_json(use != VIOMMU_IOMMU_USE_NONE, use == VIOMMU_IOMMU_USE_USED, reason, traits);
+        return;
+    }
+    quoted = g_shell_quote(reason);
+    viommu_output_format(output, "VIRT_IOMMU=%d\n", use != VIOMMU_IOMMU_USE_NONE);
+    viommu_output_format(output, "VIRT_IOMMU_USED=%d\n", use == VIOMMU_IOMMU_USE_USED);
+    viommu_output_format(output, "VIRT_IOMMU_REASON=%s\n", quoted);
+    if (!traits)
+        return;
+    words = g_strjoinv(" ", traits);
+    viommu_output_format(output, "TRAITS='%s'\n", words);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/doctor/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/kvm.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "daemon/files/unix-user.h"
+#include "lib/host/sysroot.h"
+#include "lib/host/topology.h"
+
+/* Of a machine with thousands of processors. */
+#define CPUINFO_MAX (16 << 20)
+
+/* "mode 0660, group kvm" */
+static char *rights_text(const struct stat *info)
+{
+    const struct group *group = getgrgid(info->st_gid);
+    g_autofree char *number = g_strdup_printf("%u", info->st_gid);
+
+    return g_strdup_printf("mode %04o, group %s", info->st_mode & 07777, group ? group->gr_name : number);
+}
+
+static bool find_device(const ViommuPatient *patient, const char *name, struct stat *ret_info)
+{
+    g_autofree char *path = g_build_filename(patient->root, "dev", name, NULL);
+
+    return lstat(path, ret_info) == 0;
+}
+
+/* --- KVM --- */
+
+/* libvirt's word on the host's own architecture. */
+static bool libvirt_offers_kvm(const ViommuHost *host)
+{
+    int arch = host ? viommu_host_arch(host) : VIOMMU_UNSET;
+    const ViommuEmulator *emulator =
+        arch == VIOMMU_UNSET ? NULL : viommu_host_emulator(host, (ViommuArch)arch);
+
+    return emulator && emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM);
+}
+
+/* Why there may be no /dev/kvm, and what to do. */
+static char *kvm_remedy(const ViommuPatient *patient)
+{
+    g_autoptr(ViommuRoot) root = viommu_root_open(patient->root, NULL);
+    int unused;
+    g_autoptr(GBytes) cpus = root ? viommu_root_bytes(root, "proc/cpuinfo", CPUINFO_MAX, &unused) : NULL;
+    g_autofree char *text =
+        cpus ? g_strndup(g_bytes_get_data(cpus, NULL), g_bytes_get_size(cpus)) : g_strdup("");
+    g_auto(GStrv) words = g_strsplit_set(text, " \t\n", -1);
+    const char *const *set = (const char *const *)words;
+
+    if (g_strv_contains(set, "vmx"))
+        return g_strdup("\"modprobe kvm_intel\"; if that fails, switch VT-x on in the firmware's setup");
+    if (g_strv_contains(set, "svm"))
+        return g_strdup("\"modprobe kvm_amd\"; if that fails, switch SVM on in the firmware's setup");
+    if (g_strv_contains(set, "hypervisor"))
+        return g_strdup("this is a virtual machine: its host must allow nested virtualisation");
+    return g_strdup("switch virtualisation on in the firmware's setup, if the processor has it");
+}
+
+/* What gives @who /dev/kvm. */
+static char *kvm_access(const struct stat *info, const char *who)
+{
+    const struct group *group = getgrgid(info->st_gid);
+
+    if (info->st_gid != 0 && group && (info->st_mode & 060) == 060)
+        return g_strdup_printf("as root: \"usermod -aG %s %s\"", group->gr_name, who);
+    return g_strdup("have udev give /dev/kvm to group kvm, with mode 0660, and those who launch that group");
+}
+
+static void tell_rights(ViommuExamination *examination, const ViommuPatient *patient, int error)
+{
+    struct stat info = {.st_mode = 0};
+    g_autofree char *rights = find_device(patient, "kvm", &info) ? rights_text(&info) : NULL;
+
+    if (libvirt_offers_kvm(patient->host))
+        TELL(
+            WARNING, kvm_access(&info, "USER"),
+            "libvirt offers it, but you may not open /dev/kvm (%s), and QEMU has your rights; ask for \"accelerator\": \"tcg\" until you may",
+            rights);
+    else
+        TELL(WARNING, g_strdup("QEMU's user (libvirt-qemu, qemu, or you with --user) must be in that group"),
+             "/dev/kvm (%s) cannot be opened: %s; guests are emulated, many times slower", rights,
+             g_strerror(error));
+}
+
+/* An open device is asked what it can do; negative: what failed, as errno has it. */
+static int try_kvm(int fd)
+{
+    int version = ioctl(fd, KVM_GET_API_VERSION, 0), machine;
+
+    if (version < 0)
+        return -errno;
+    if (version != KVM_API_VERSION)
+        return -EPROTO;
+    machine = ioctl(fd, KVM_CREATE_VM, 0);
+    if (machine < 0)
+        return -errno;
+    close(machine);
+    return 0;
+}
+
+static void tell_tried(ViommuExamination *examination, const ViommuPatient *patient, int r)
+{
+    if (r < 0)
+        TELL(WARNING, g_strdup("\"dmesg | grep kvm\" may say why; until then guests are emulated"),
+             "/dev/kvm opens, but makes no virtual machine: %s", g_strerror(-r));
+    else if (patient->host && !libvirt_offers_kvm(patient->host))
+        TELL(
+            WARNING,
+            g_strdup(
+                "install QEMU for this host's own architecture, then restart libvirt's daemon, which remembers what it saw"),
+            "/dev/kvm makes a virtual machine, but libvirt does not offer KVM");
+    else
+        TELL(
+            OK,
+            g_strdup(
+                "nothing; should guests hang at boot, as on some nested hosts, ask for \"accelerator\": \"tcg\""),
+            "/dev/kvm makes a virtual machine%s; that a guest runs in it, only a guest can show",
+            patient->host ? ", and libvirt offers it" : "");
+}
+
+/* The members of the group that may launch, whose rights QEMU has; NULL-terminated.  Owned. */
+static char **members_of(const ViommuPatient *patient)
+{
+    const struct group *group = patient->config ? getgrnam(patient->config->group) : NULL;
+
+    return group ? g_strdupv(group->gr_mem) : NULL;
+}
+
+/* Root may open it, and says so to those who may not. */
+static void tell_members(ViommuExamination *examination, const ViommuPatient *patient)
+{
+    struct stat info;
+    g_auto(GStrv) members = members_of(patient);
+    g_autofree char *rights = NULL;
+
+    if (!patient->system || patient->uid != 0 || !members || !libvirt_offers_kvm(patient->host) ||
+        !find_device(patient, "kvm", &info))
+        return;
+    rights = rights_text(&info);
+    for (char **name = members; *name; name++) {
+        const struct passwd *entry = getpwnam(*name);
+        g_autoptr(ViommuAccount) account = entry ? viommu_account_find(entry->pw_uid) : NULL;
+
+        if (account && !viommu_account_may(account, &info, VIOMMU_MAY_READ | VIOMMU_MAY_WRITE))
+            TELL(WARNING, kvm_access(&info, *name),
+                 "user '%s' may launch, but not open /dev/kvm (%s), and QEMU has the rights of who launches",
+                 *name, rights);
+    }
+}
+
+void viommu_doctor_check_kvm(ViommuExamination *examination, const ViommuPatient *patient)
+{
+    g_autofree char *path = g_build_filename(patient->root, "dev", "kvm", NULL);
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+    if (fd < 0 && errno == ENOENT) {
+        TELL(WARNING, kvm_remedy(patient), "there is no /dev/kvm; guests are emulated, many times slower");
+    } else if (fd < 0) {
+        tell_rights(examination, patient, errno);
+    } else {
+        tell_tried(examination, patient, try_kvm(fd));
+        close(fd);
+        tell_members(examination, patient);
+    }
+}
+
+/* --- Assigning host devices --- */
+
+void viommu_doctor_check_iommu(ViommuExamination *examination, const ViommuPatient *patient)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuHost) host = viommu_host_new(); /* has room for a topology, and frees it */
+    g_autofree char *reason = NULL;
+
+    if (!viommu_topology_read(patient->root, &host->topology, &error)) {
+        TELL(WARNING, NULL, "%s", error->message);
+        return;
+    }
+    switch (viommu_topology_judge(&host->topology, &reason)) {
+    case VIOMMU_IOMMU_USE_USED:
+        TELL(OK, NULL, "%s", reason);
+        break;
+    case VIOMMU_IOMMU_USE_IDLE:
+    case VIOMMU_IOMMU_USE_NONE:
+        TELL(WARNING,
+             g_strdup("nothing, unless host devices shall be assigned; guests' own IOMMUs need none"), "%s",
+             reason);
+        break;
+    case VIOMMU_IOMMU_USE_LAST:
+        break;
+    }
+}
+
+void viommu_doctor_check_vfio(ViommuExamination *examination, const ViommuPatient *patient)
+{
+    struct stat info;
+    g_autofree char *rights = NULL;
+
+    if (!find_device(patient, "vfio/vfio", &info)) {
+        TELL(WARNING, g_strdup("nothing, unless host devices shall be assigned: then \"modprobe vfio-pci\""),
+             "there is no /dev/vfio/vfio, so no host device can be assigned");
+        return;
+    }
+    rights = rights_text(&info);
+    if ((info.st_mode & 06) == 06)
+        TELL(OK, NULL, "/dev/vfio/vfio is there (%s); libvirt gives each guest its groups", rights);
+    else
+        TELL(WARNING,
+             g_strdup("\"chmod 0666 /dev/vfio/vfio\", which gives nobody a device, and find who changed it"),
+             "/dev/vfio/vfio (%s) is not open to all, as the kernel makes it, so QEMU's user may not use it",
+             rights);
+}
+
+void viommu_doctor_check_iommufd(ViommuExamination *examination, const ViommuPatient *patient)
+{
+    struct stat info;
+    g_autofree char *rights = NULL;
+
+    if (!find_device(patient, "iommu", &info)) {
+        TELL(OK, NULL, "there is no /dev/iommu; devices are assigned through VFIO's groups");
+        return;
+    }
+    rights = rights_text(&info);
+    TELL(OK, NULL, "/dev/iommu is there (%s), for libvirt and QEMU that can use it", rights);
+}

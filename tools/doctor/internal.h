@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* internal: for the files of doctor only.
+ *   doctor.c          the table of checks; viommud, libvirt and their settings
+ *   doctor-site.c     what others than root may have
+ *   doctor-devices.c  what the kernel offers: /dev/kvm, VFIO, the host's own IOMMU */
+#pragma once
+
+#include "tools/doctor/doctor.h"
+
+typedef struct ViommuExamination {
+    const char *check; /* the present one */
+    GPtrArray *findings;
+} ViommuExamination;
+
+/** Adds a finding.  Takes @advice; NULL: nothing is to be done. */
+void viommu_examination_tell(ViommuExamination *examination, ViommuHealth health, char *advice,
+                             const char *format, ...) G_GNUC_PRINTF(4, 5);
+#define TELL(health, ...) viommu_examination_tell(examination, VIOMMU_HEALTH_##health, __VA_ARGS__)
+
+void viommu_doctor_check_site(ViommuExamination *examination, const ViommuPatient *patient);
+void viommu_doctor_check_kvm(ViommuExamination *examination, const ViommuPatient *patient);
+void viommu_doctor_check_iommu(ViommuExamination *examination, const ViommuPatient *patient);
+void viommu_doctor_check_vfio(ViommuExamination *examination, const ViommuPatient *patient);
+void viommu_doctor_check_iommufd(ViommuExamination *examination, const ViommuPatient *patient);
