@@ -3,7 +3,7 @@
  * are; elsewhere the macro is nothing and fault.c is not compiled.  Does not know what happens at a point. */
 #pragma once
 
-/* Each point, and the acts of tests/crash/killed that pass it.  The test reads this table: one line for each. */
+/* Each point, and the acts of tests/crash/killed.sh that pass it.  The test reads this table: one line for each. */
 #define VIOMMU_FAULT_POINTS(POINT)                    \
     POINT(launch_begins, "launch")                    \
     POINT(after_open, "launch")                       \

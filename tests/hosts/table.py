@@ -3,11 +3,11 @@
 Knows no host, runs nothing: cells (in a host) and matrix (outside) read it."""
 import re
 
-# Hosts of tests/hosts/host, and how they are called.
+# Hosts of tests/hosts/host.sh, and how they are called.
 RELEASES = {"debian11": "Debian 11 (bullseye)", "debian12": "Debian 12 (bookworm)", "debian13": "Debian 13 (trixie)",
             "testing": "Debian testing (forky)"}
 
-# Kernels of the guests: what guest.os says of them, and whether tests/qemu/guests puts virtio-iommu into the initramfs
+# Kernels of the guests: what guest.os says of them, and whether tests/qemu/guests.sh puts virtio-iommu into the initramfs
 # (where the kernel has it).
 KERNELS = {"debian11": ("debian11", False), "debian12": ("debian12", False), "debian13": ("debian13", True),
            "testing": ("debiantesting", True)}

@@ -11,6 +11,8 @@ LONGEST = 600  # lines of a source file
 CODE = {".c", ".h", ".py", ".sh"}
 # Two string literals, one below the other, the first of which ends no line of text.
 SPLIT = re.compile(r'^[^#\n]*[^"\\\n](?<!\\n)"[ \t]*\n[ \t]*"', re.M)
+# Scripts that people call by these names.
+COMMANDS = {".ci/run", "conf/after-install", "tests/run", "tests/bench/run", "tests/fuzz/run", "tools/quickstart"}
 LICENSED = CODE | {".build", ".rst", ".rng"}
 
 
@@ -24,6 +26,8 @@ def complaints(name, text):
         yield "does not say what the module is (a comment below the licence)"
     if suffix == ".h" and "#pragma once" not in text:
         yield "no #pragma once"
+    if script and suffix not in CODE and name not in COMMANDS:
+        yield "a script without an ending (.sh, .py)"
     if text and not text.endswith("\n") and not name.startswith("tests/fuzz/corpus/"):
         yield "no newline at its end"
     if (suffix in CODE or script) and len(lines) > LONGEST + 1:

@@ -46,7 +46,7 @@ lab_prerequisites() {
     for program in "qemu-system-${lab_fields[1]}" dbus-daemon setpriv jq cpio; do
         command -v "$program" >/dev/null || lab_skip "$program is not installed"
     done
-    "$lab_here/guests" "${lab_fields[1]}-${lab_fields[2]}" >/dev/null ||
+    "$lab_here/guests.sh" "${lab_fields[1]}-${lab_fields[2]}" >/dev/null ||
         lab_skip "the guest's kernel is not in the cache and cannot be downloaded"
 }
 
@@ -155,7 +155,7 @@ lab_request() {
     local arch parts guest console=ttyS0 request
     lab_row "$1"
     arch=${lab_fields[1]}
-    parts=$("$lab_here/guests" "$arch-${lab_fields[2]}")
+    parts=$("$lab_here/guests.sh" "$arch-${lab_fields[2]}")
     [ "$arch" = x86_64 ] || console=ttyAMA0
     if ! "${lab_as[@]}" test -r "$parts/initrd"; then
         cp -rL "$parts" "$lab_dir/"

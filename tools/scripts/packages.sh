@@ -2,7 +2,7 @@
 # packages: installs what tools/scripts/packages.txt lists and this machine lacks.  Sourced by bash, after say.sh.
 # Knows apt and nothing of what the packages are for.
 
-packages_list=$(dirname "${BASH_SOURCE[0]}")/packages
+packages_list=$(dirname "${BASH_SOURCE[0]}")/packages.txt
 
 # packages_missing PURPOSE...: the names of those that are not installed.
 packages_missing() {

@@ -171,15 +171,15 @@ run 1 'for that machine only' 'polkit wants a password' runuser -u mate -- busct
 run 0 'the owner stops it' '' runuser -u ci -- viommuctl --system kill theirs
 run 0 'and still reads what it printed' 'Linux version' log_of ci
 check 'the other guest is not disturbed' guest_is_there
-# shellcheck source=tests/hosts/passwords
-. tests/hosts/passwords
+# shellcheck source=tests/hosts/passwords.sh
+. tests/hosts/passwords.sh
 run 0 "viommud is started on a user's bus, too" '^s "[0-9]' runuser -u ci -- dbus-run-session -- \
     busctl --user get-property org.viommu1 /org/viommu1 org.viommu1.Manager Version
 
 # --- What operators are told ---
 
-# shellcheck source=tests/hosts/words
-. tests/hosts/words
+# shellcheck source=tests/hosts/words.sh
+. tests/hosts/words.sh
 
 # --- Files of a member, where viommud cannot see them, and where the member could swap them ---
 
@@ -187,7 +187,7 @@ own_says() {
     viommuctl console --log own | grep -a "$1"
 }
 chmod 700 /home/ci
-runuser -u ci -- tests/qemu/boot-sector /home/ci/disk.raw
+runuser -u ci -- tests/qemu/boot-sector.sh /home/ci/disk.raw
 runuser -u ci -- cp $guest_files/vmlinuz $guest_files/initrd /home/ci
 run 0 'a member launches from a disk at home' '^own$' runuser -u ci -- env -C /home/ci viommuctl --system launch - \
     <<<'{"name": "own", "memory": "64 MiB", "disks": [{"path": "disk.raw", "format": "raw"}]}'
@@ -208,7 +208,7 @@ run 1 'by its path it is refused' "viommud cannot see .*'/home.*file descriptor"
     call ci Launch 'a{sv}' 1 boot 'a{sv}' 1 kernel s /home/ci/vmlinuz
 run 1 "and so is root's file" "user $(id -u ci) may not read '/etc/shadow'" \
     call ci Launch 'a{sv}' 1 boot 'a{sv}' 1 kernel s /etc/shadow
-tests/qemu/boot-sector /var/lib/viommu/images/ci.raw /etc/shadow
+tests/qemu/boot-sector.sh /var/lib/viommu/images/ci.raw /etc/shadow
 chown ci /var/lib/viommu/images/ci.raw
 run 0 "an image in the site's directory" '^o "/' \
     call ci Launch 'a{sv}' 2 name s own disks 'aa{sv}' 1 2 path s /var/lib/viommu/images/ci.raw format s raw

@@ -51,7 +51,7 @@ trap lab_close EXIT
 trap 'exit 130' INT TERM
 lab_open
 # The checkout may be closed to the guests' user.
-install -m 755 "$here/boot-sector" "$lab_dir/"
+install -m 755 "$here/boot-sector.sh" "$lab_dir/boot-sector"
 lab_run mkdir "$lab_dir/images" "$lab_dir/own"
 printf '[files]\nimage-directories=%s/images\n' "$lab_dir" >>"$lab_dir/viommud.conf"
 kill "$lab_daemon"

@@ -56,7 +56,7 @@ for path in sys.argv[1:]:
 
 # --- The host, and who is on it ---
 
-run 0 'viommud is installed' '' tests/hosts/install
+run 0 'viommud is installed' '' tests/hosts/install.sh
 run 0 'and started' '' systemctl enable --now viommud
 mkdir -p /etc/viommud/viommud.conf.d
 users='ci mate u1 u2 u3 u4 u5 u6'
@@ -64,7 +64,7 @@ for user in $users; do
     useradd --create-home --groups viommu "$user"
 done
 gcc -static -O1 -Wall -o "$work/agent" tests/hosts/hostile-agent.c
-tests/hosts/add-to-initrd "$work/agent" test/run | cat /viommu-guests/x86_64-debian13/initrd - >/srv/initrd
+tests/hosts/add-to-initrd.py "$work/agent" test/run | cat /viommu-guests/x86_64-debian13/initrd - >/srv/initrd
 
 # --- As it comes: no agent's channel for others than root, as this libvirt dies of what is said there unasked ---
 

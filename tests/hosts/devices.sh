@@ -86,7 +86,7 @@ for user in ci mate stranger; do
     useradd --create-home "$user"
 done
 groupadd ml
-run 0 'viommud is installed' '' tests/hosts/install
+run 0 'viommud is installed' '' tests/hosts/install.sh
 run 0 'and started' '' systemctl enable --now viommud
 usermod -aG viommu ci
 usermod -aG viommu mate
@@ -183,9 +183,9 @@ printf '{"name": "granted", "arch": "x86_64", "memory": "64 MiB", "hostdevs": [{
 chmod 755 "$work"
 chpasswd <<<'root:open-sesame'
 question="to give the host's device 0000:04:00.0 \(kind 8086:1573, driver i40e\) to the virtual machine 'granted' of the user with the uid $(id -u ci)"
-run 4 'polkit asks, with what is to be given' "$question" tests/hosts/ask ci open-sesame '' viommuctl --system launch "$work/used.json"
+run 4 'polkit asks, with what is to be given' "$question" tests/hosts/ask.py ci open-sesame '' viommuctl --system launch "$work/used.json"
 check 'but what the host uses nobody gives away' grep -q 'eth7 carries the default route' "$work/out"
-run 4 'with a wrong password' 'assign-device would allow it: polkit' tests/hosts/ask ci open-barley '' viommuctl --system launch "$work/used.json"
+run 4 'with a wrong password' 'assign-device would allow it: polkit' tests/hosts/ask.py ci open-barley '' viommuctl --system launch "$work/used.json"
 check 'nothing is said of it' bash -c "! grep -q 'eth7' '$work/out'"
 mkdir -p /etc/polkit-1/rules.d
 cat >/etc/polkit-1/rules.d/10-assign.rules <<'END'

@@ -87,7 +87,7 @@ stop_process() {
 
 useradd --create-home ci
 useradd --create-home mate
-run 0 'viommud is installed' '' tests/hosts/install
+run 0 'viommud is installed' '' tests/hosts/install.sh
 run 0 'and started' '' systemctl enable --now viommud
 usermod -aG viommu ci
 usermod -aG viommu mate

@@ -27,7 +27,7 @@ DOCUMENT = HERE.parent.parent / "docs" / "matrix.md"
 TIME_LIMIT = 7200  # seconds, of a host
 
 HEADER = """<!-- SPDX-License-Identifier: LGPL-2.1-or-later -->
-<!-- Written by tests/hosts/matrix; do not edit. -->
+<!-- Written by tests/hosts/matrix.py; do not edit. -->
 # The version matrix
 
 Each host below was really booted, with its own systemd, libvirt and QEMU and a viommud built on it, and asked for
@@ -176,7 +176,7 @@ def lint():
     rows = {label(row) for row in table.ROWS}
     trouble += [f"lib/facts/facts.c: docs/matrix.md has no row '{row}'" for row in sorted(cited() - rows)]
     if not DOCUMENT.read_text().startswith(HEADER):
-        trouble.append("the head of docs/matrix.md is not what tests/hosts/matrix writes")
+        trouble.append("the head of docs/matrix.md is not what tests/hosts/matrix.py writes")
     wanted = {}
     for arch, row, kernel in table.cells():
         wanted.setdefault((arch, label(row)), set()).add(kernel)
@@ -197,7 +197,7 @@ def run_host(release, kernels, quick):
     """What "cells" left behind, or None; and what the host said."""
     guests = {f"--guest={table.guest_files(arch, row, kernel)}" for arch, row, kernel in table.cells(quick) if kernel in kernels}
     with tempfile.TemporaryDirectory(prefix="viommu-matrix.") as out:
-        done = subprocess.run([HERE / "host", f"--release={release}", *sorted(guests), f"--out={out}", f"--time-limit={TIME_LIMIT}",
+        done = subprocess.run([HERE / "host.sh", f"--release={release}", *sorted(guests), f"--out={out}", f"--time-limit={TIME_LIMIT}",
                                "cells", *(["--quick"] if quick else []), *kernels],
                               stdout=subprocess.PIPE, universal_newlines=True, check=False)
         path = pathlib.Path(out) / "cells.json"

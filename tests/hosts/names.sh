@@ -49,7 +49,7 @@ restart() {
 for user in ci mate stranger; do
     useradd --create-home "$user"
 done
-run 0 'viommud is installed' '' tests/hosts/install
+run 0 'viommud is installed' '' tests/hosts/install.sh
 run 0 'and started' '' systemctl enable --now viommud
 usermod -aG viommu ci
 usermod -aG viommu mate

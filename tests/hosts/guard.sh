@@ -6,7 +6,7 @@ set -u
 . tests/ctl/tap.sh
 readonly guest=/viommu-guests/x86_64-debian13 images=/var/lib/viommu/images
 readonly open=/var/lib/viommu/open
-qcow2=$PWD/tests/hosts/qcow2
+qcow2=$PWD/tests/hosts/qcow2.py
 # Where they are without links on the way.
 su=$(readlink -f "$(command -v su)") mount=$(readlink -f "$(command -v mount)") initrd=$(readlink -f $guest/initrd)
 libvirt=$(virsh version --daemon 2>/dev/null | sed -n 's/^Running against daemon: //p')
@@ -85,13 +85,13 @@ for user in ci mate stranger; do
     useradd --create-home --shell /bin/bash $user
     chmod 700 /home/$user
 done
-run 0 'viommud is installed' '' tests/hosts/install
+run 0 'viommud is installed' '' tests/hosts/install.sh
 run 0 'and started' '' systemctl enable --now viommud
 usermod -aG viommu ci
 usermod -aG viommu mate
 echo "# libvirt $libvirt"
 
-as ci tests/qemu/boot-sector /home/ci/own.raw 2>/dev/null || tests/qemu/boot-sector /home/ci/own.raw
+as ci tests/qemu/boot-sector.sh /home/ci/own.raw 2>/dev/null || tests/qemu/boot-sector.sh /home/ci/own.raw
 cp $guest/vmlinuz $guest/initrd /home/ci
 cp $guest/vmlinuz $guest/initrd /home/mate
 truncate -s 4M $images/base.raw $images/ci.data /home/ci/plain.raw
@@ -158,7 +158,7 @@ else
 fi
 unchanged 'they stay as they are, in spite of setuid bits and attributes'
 qemu=$(qemu_of mixed)
-run 0 'QEMU runs as who launched it' '^Uid:	'"$(id -u ci)" grep '^Uid' "/proc/$qemu/status"
+run 0 'QEMU runs as who launched it' "^Uid:[[:space:]]$(id -u ci)" grep '^Uid' "/proc/$qemu/status"
 run 0 "with libvirt's group" '' test "$(stat -c %G "/proc/$qemu")" = "$(stat -c %G /var/lib/libvirt/qemu)"
 for what in environ mem fd/0 fd/6 root/etc/hostname map_files/0-1; do
     run 1 "whom Linux does not let look into it: $what" 'denied|not permitted' as ci head -c 1 "/proc/$qemu/$what"

@@ -37,7 +37,7 @@ recipe=1 # counted up whenever a name comes to mean other files than those in th
 
 usage() {
     cat <<END
-usage: tests/qemu/guests [NAME...]
+usage: tests/qemu/guests.sh [NAME...]
 
 Makes the guests (all without a NAME) and prints the directory of each; vmlinuz, initrd and version are in there.
 They are kept in \$VIOMMU_CACHE, else \$XDG_CACHE_HOME/viommud, else ~/.cache/viommud:
@@ -104,7 +104,7 @@ initramfs() {
         ln -s busybox "$work/root/bin/$applet"
     done
     cp -r "$parts/modules" "$work/root/modules"
-    install -m 755 "$here/guest-init" "$work/root/init"
+    install -m 755 "$here/guest-init.sh" "$work/root/init"
     install -m 755 "$report" "$work/root/bin/guest-report"
     (cd "$work/root" && find . | sort | cpio --quiet -o -H newc -R 0:0 | gzip -9n) >"$work/initrd"
     chmod 644 "$work/initrd"
@@ -195,7 +195,7 @@ for name in "$@"; do
     [ "${#row[@]}" -eq 5 ] || say_die "no guest named '$name'; see --help"
     parts=$cache/$name-$recipe
     [ -s "$parts/version" ] || make "${row[@]}"
-    initrd=initrd-$(cat "$here/guest-init" "$report" | sha256sum | cut -c 1-12)
+    initrd=initrd-$(cat "$here/guest-init.sh" "$report" | sha256sum | cut -c 1-12)
     [ -s "$parts/$initrd" ] || initramfs "$parts" "$parts/$initrd"
     ln -sfn "$initrd" "$parts/initrd"
     echo "$parts"

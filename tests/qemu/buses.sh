@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# buses: what is planned for the assigned devices of a recorded host is booted, with emulated devices in their places (tests/qemu/emulate):
-# libvirt, QEMU and the guest take the expander buses and root ports, and the guest's groups show the separation (tests/qemu/seen).
+# buses: what is planned for the assigned devices of a recorded host is booted, with emulated devices in their places (tests/qemu/emulate.py):
+# libvirt, QEMU and the guest take the expander buses and root ports, and the guest's groups show the separation (tests/qemu/seen.py).
 # And the guest assigns the devices on: it binds them to vfio-pci and takes them from user space.
 # buses ROW   ($VIOMMUCTL: the program under test, $VFIO_OPEN: what takes a device inside the guest)
 set -euo pipefail
@@ -39,7 +39,7 @@ request() {
 # add_nested DIRECTORY: what the guest shall do, in an archive behind its own.
 add_nested() {
     mkdir -p "$1/root/test"
-    install -m 755 "$here/nested" "$1/root/test/run"
+    install -m 755 "$here/nested.sh" "$1/root/test/run"
     install -m 755 "$VFIO_OPEN" "$1/root/test/vfio-open"
     (cd "$1/root" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -9n) >>"$1/initrd"
 }
@@ -66,7 +66,7 @@ done
 host=$here/../golden/hosts/machine-$recorded.json
 # A host of tests/hosts has been given it.
 parts=/viommu-guests/$kernel
-[ -d "$parts" ] || parts=$("$here/guests" "$kernel") || lab_skip "the guest's kernel is not in the cache and cannot be downloaded"
+[ -d "$parts" ] || parts=$("$here/guests.sh" "$kernel") || lab_skip "the guest's kernel is not in the cache and cannot be downloaded"
 trap lab_close EXIT
 trap 'exit 130' INT TERM
 lab_open
@@ -81,7 +81,7 @@ jq -r '."domain-xml"' "$lab_dir/plan.json" >"$lab_dir/planned.xml"
 iommus=several
 { at_least 11.10 "$(virsh --version)" && at_least 10.2 "$("qemu-system-${kernel%%-*}" --version | sed -n 's/^QEMU emulator version \([0-9.]*\).*/\1/p')"; } ||
     iommus=one-iommu
-"$here/emulate" "$console" "$iommus" <"$lab_dir/planned.xml" >"$lab_dir/domain.xml"
+"$here/emulate.py" "$console" "$iommus" <"$lab_dir/planned.xml" >"$lab_dir/domain.xml"
 
 lab_spawn virsh virsh -c "$uri" "create $lab_dir/domain.xml; event --event lifecycle --loop --timeout 300"
 lab_until ${T:-240} printed || say_die "the guest does not tell: $(cat "$lab_dir/virsh.log") $(tail -c 2000 "$console")"
@@ -90,7 +90,7 @@ grep -q '^=== viommu end ===' "$lab_dir/told" || say_die "the guest does not sta
 
 mkdir "$lab_dir/hardware"
 lab_archive "$console" | base64 -d | tar -xz -C "$lab_dir/hardware"
-"$here/seen" "$lab_dir/planned.xml" "$lab_dir/domain.xml" "$host" "$lab_dir/hardware" || say_die "$name: not as planned"
+"$here/seen.py" "$lab_dir/planned.xml" "$lab_dir/domain.xml" "$host" "$lab_dir/hardware" || say_die "$name: not as planned"
 
 # docs/passthrough.md shows one of these guests; its groups have any numbers.
 documented() {

@@ -16,10 +16,10 @@ said() {
     done
 }
 
-run 0 'viommud is installed' '' tests/hosts/install
+run 0 'viommud is installed' '' tests/hosts/install.sh
 useradd --create-home --groups viommu ci
 gcc -static -O1 -Wall -o "$work/agent" tests/hosts/hostile-agent.c
-tests/hosts/add-to-initrd "$work/agent" test/run | cat "$guest/initrd" - >/srv/initrd
+tests/hosts/add-to-initrd.py "$work/agent" test/run | cat "$guest/initrd" - >/srv/initrd
 run 0 'it is started' '' systemctl start viommud
 run 0 "a member's guest has its agent's channel" '^nested$' runuser -u ci -- viommuctl --system launch --wait=started - <<<'{"name": "nested",
     "memory": "192 MiB", "iommu": {"is-supported": true}, "guest": {"agent": true}, "boot": {"kernel": "'$guest'/vmlinuz",

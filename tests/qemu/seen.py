@@ -12,7 +12,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
-NIC = (0x8086, 0x10d3)  # what tests/qemu/emulate puts there
+NIC = (0x8086, 0x10d3)  # what tests/qemu/emulate.py puts there
 
 
 def number(text):

@@ -123,8 +123,8 @@ crash_nothing_left "a name that was taken"
 say "a name that is taken: $(jq -r .error.message <<<"$lab_refusal")"
 
 # --- A start that QEMU itself refuses, and says why ---
-# More than it can address, or have.
-refused "a start that QEMU refuses" "$(crash_request huge ".memory = \"30 TiB\"")" qemu-system
+# More than it can address, or have.  A QEMU that is gone before libvirt reaches its monitor is told of as such.
+refused "a start that QEMU refuses" "$(crash_request huge ".memory = \"30 TiB\"")" 'qemu-system|monitor socket'
 
 # --- Guests ---
 crash_launch "$request"

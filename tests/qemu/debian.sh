@@ -34,7 +34,7 @@ masked=(
 
 usage() {
     cat <<END
-usage: tests/qemu/debian
+usage: tests/qemu/debian.sh
 
 Makes a Debian of the release $release with qemu-guest-agent and prints its directory; vmlinuz, initrd and disk (raw, ext4,
 never written to) are in there.  Kernel command line: systemd.volatile=state
@@ -119,7 +119,7 @@ END
 
 make() {
     local uri
-    [ "$(id -u)" -eq 0 ] || say_die "the disk is made as root, whose files are in it: run tests/qemu/debian as root with your VIOMMU_CACHE"
+    [ "$(id -u)" -eq 0 ] || say_die "the disk is made as root, whose files are in it: run tests/qemu/debian.sh as root with your VIOMMU_CACHE"
     uri=$(cache_mirror)
     [ -n "$uri" ] || say_die "no Debian mirror found in this machine's apt sources"
     work=$(mktemp -d -p "$cache" ".$name.XXXXXX")

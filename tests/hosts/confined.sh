@@ -17,7 +17,7 @@ uuid_of() {
 
 run 0 'the kernel has AppArmor' apparmor cat /sys/kernel/security/lsm
 run 0 'libvirt confines its guests by it' '<model>apparmor</model>' virsh capabilities
-run 0 'viommud is installed' 'Loading the AppArmor profile' tests/hosts/install
+run 0 'viommud is installed' 'Loading the AppArmor profile' tests/hosts/install.sh
 useradd --create-home ci
 usermod -aG viommu ci
 chmod 700 /home/ci

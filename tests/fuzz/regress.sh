@@ -4,5 +4,5 @@
 set -euo pipefail
 inputs=$(mktemp -d)
 trap 'rm -rf "$inputs"' EXIT
-"$(dirname "${BASH_SOURCE[0]}")/seeds" "$1" "$2" "$inputs"
+"$(dirname "${BASH_SOURCE[0]}")/seeds.sh" "$1" "$2" "$inputs"
 "$3" "$inputs"

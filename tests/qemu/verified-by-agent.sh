@@ -40,7 +40,7 @@ refused() {
 
 lab_under_reaper "$@"
 lab_prerequisites x86_64-supported
-parts=$("$here/debian") || lab_skip "the Debian guest is not in the cache and cannot be made"
+parts=$("$here/debian.sh") || lab_skip "the Debian guest is not in the cache and cannot be made"
 trap lab_close EXIT
 trap 'exit 130' INT TERM
 lab_open

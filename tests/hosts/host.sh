@@ -27,8 +27,8 @@ vm_packages='linux-image-amd64 initramfs-tools apparmor kmod udev' # beside thes
 
 usage() {
     cat <<END
-usage: tests/hosts/host [OPTION...] SCRIPT [ARGUMENT...]
-       tests/hosts/host --prepare [--release=NAME]
+usage: tests/hosts/host.sh [OPTION...] SCRIPT [ARGUMENT...]
+       tests/hosts/host.sh --prepare [--release=NAME]
 
 Boots a host, runs tests/hosts/SCRIPT in it, and ends it.  The hosts' roots are kept in
     $cache
@@ -37,8 +37,8 @@ What a host changes is in memory and gone with it.  A root that is removed is ma
   --release=NAME    one of: $(awk 'NF { printf "%s ", $1 }' <<<"$releases"); default debian12
   --vm              as a virtual machine with a kernel of its own, emulated, in place of a container: there AppArmor
                     confines what it confines on such a host
-  --installed       what "meson install" would install, from this checkout, is below /viommu/stage: see tests/hosts/install
-  --guest=NAME      a guest of tests/qemu/guests, in the host below /viommu-guests; any number
+  --installed       what "meson install" would install, from this checkout, is below /viommu/stage: see tests/hosts/install.sh
+  --guest=NAME      a guest of tests/qemu/guests.sh, in the host below /viommu-guests; any number
   --newer=SUITE:SOURCE...
                     in the host below /viommu-newer: what apt would upgrade these source packages to, were SUITE
                     one of its sources
@@ -252,9 +252,10 @@ while [ $# -gt 0 ]; do
     shift
 done
 if [ -z "$prepare" ]; then
-    script=${1:?a script of tests/hosts, or --prepare}
+    named=${1:?a script of tests/hosts, or --prepare}
     shift
-    [ -f "$here/$script" ] || say_die "there is no script '$script' in $here"
+    for script in "$named" "$named.sh" "$named.py"; do [ ! -f "$here/$script" ] || break; done
+    [ -f "$here/$script" ] || say_die "there is no script '$named' in $here"
 fi
 # A checkout that belongs to another user is this user's to test all the same.
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=$source
@@ -269,7 +270,7 @@ if [ -n "$newer" ]; then
     guests+=("--bind-ro=$newer_root:/viommu-newer")
 fi
 for guest in "${wanted[@]}"; do
-    parts=$("$source/tests/qemu/guests" "$guest") ||
+    parts=$("$source/tests/qemu/guests.sh" "$guest") ||
         skip "the kernel of guest $guest is not in the cache and cannot be downloaded"
     guests+=("--bind-ro=$parts:/viommu-guests/$guest")
 done
