@@ -8,10 +8,15 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 golden=$root/tests/golden
 
+# The requests under names of one folder.
+flat=$(mktemp -d)
+trap 'rm -rf "$flat"' EXIT
+for file in "$golden"/requests/*/*.json; do ln -s "$file" "$flat/$(basename "$(dirname "$file")")-$(basename "$file")"; done
+
 case $target in
-request | bus) "$variants" "$directory" "$golden"/requests/*.json "$root"/docs/examples/*.json ;;
+request | bus) "$variants" "$directory" "$flat"/*.json "$root"/docs/examples/*.json ;;
 host) "$variants" "$directory" "$golden"/hosts/*.json ;;
-json) cp "$golden"/requests/*.json "$golden"/hosts/*.json "$root"/docs/examples/*.json "$directory" ;;
+json) cp "$flat"/*.json "$golden"/hosts/*.json "$root"/docs/examples/*.json "$directory" ;;
 caps) cp "$root"/tests/unit/data/*.xml "$directory" ;;
 acpi) "$(dirname "$variants")/../machines/make-machine" --seeds "$directory" ;;
 machine) "$here/records.py" "$(dirname "$variants")/../machines/make-machine" "$directory" ;;

@@ -2,15 +2,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Golden suite: request + recorded host -> the exact plan and XML, or the exact error.
 
-A case is one line of `cases`.  Its result is kept whole in expected/: exit status, the report of
-`viommuctl plan --json`, and the domain XML.  A file that no case uses is a failure.
+A case is one line of `cases`.  expected/ keeps the decisions, a file for each request: a line for each host, and below them
+each different result once, with its exit status, the report of `viommuctl plan --json` and the domain XML.  Sentences are left
+out there: a reason is its rule, and warnings, notes and errors are counted.  All sentences stand in expected/sentences.txt, with
+the cases that say them, so that a reworded message changes one line of one file.  A file that no case uses is a failure.
   run.py VIOMMUCTL               compare (prints TAP)
   run.py VIOMMUCTL --without-iommufd  of a build with -Diommufd=disabled: cases with hostdevs are the same, but none goes through iommufd
   run.py VIOMMUCTL --regenerate  write what is there now; read the diff before committing it
   run.py VIOMMUCTL --xml DIR     write the XML of every plan to DIR, for the suites that validate and define it
 """
+import collections
 import concurrent.futures
 import difflib
+import hashlib
 import json
 import pathlib
 import re
@@ -18,12 +22,27 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+SENTENCES = HERE / "expected" / "sentences.txt"
 DISTRIBUTIONS = ["focal", "bullseye", "jammy", "bookworm", "noble", "plucky", "trixie", "questing", "resolute",
                  "stonking", "forky", "debian11", "debian12", "debian13", "testing"]
+# The most cases of a sentence that are named.
+NAMED = 3
+
+Case = collections.namedtuple("Case", "host request options")
+# What came of a case: its decision as text, the sentences in it, and its XML (None for a refusal).
+Result = collections.namedtuple("Result", "text sentences xml")
+
+
+def label(case):
+    return " ".join([case.host, *case.options])
+
+
+def name(case):
+    return f"{case.request} on {label(case)}"
 
 
 def read_cases():
-    """(identifier, host, request, options) for each line, 'every' expanded."""
+    """A case for each line, 'every' expanded."""
     for number, line in enumerate((HERE / "cases").read_text().splitlines(), 1):
         words = line.split("#")[0].split()
         if not words:
@@ -31,84 +50,165 @@ def read_cases():
         if len(words) < 2:
             sys.exit(f"cases:{number}: a case is: host request [options]")
         for host in DISTRIBUTIONS if words[0] == "every" else [words[0]]:
-            suffix = "".join("--" + re.sub(r"[^a-z]+", "-", option.strip("-")) for option in words[2:])
-            yield f"{host}--{words[1]}{suffix}", host, words[1], words[2:]
+            yield Case(host, words[1], tuple(words[2:]))
+
+
+def take_sentences(report, sentences):
+    """Takes the sentences out of a report, and leaves what is decided."""
+    for key in ("warnings", "notes"):
+        if key in report:
+            sentences += report[key]
+            report[key] = len(report[key])
+    if "message" in report.get("error", {}):
+        sentences.append(report["error"].pop("message"))
+    for holder in [report.get("error", {}), *report.get("iommu", {}).get("candidates", [])]:
+        reasons = holder.get("reasons", [])
+        sentences += [reason["text"] for reason in reasons]
+        if reasons:
+            holder["reasons"] = [" ".join(word for word in (reason.get("model"), reason["rule"]) if word) for reason in reasons]
 
 
 def run_case(ctl, case):
-    """The result of one case as text, and its XML (None for a refusal)."""
-    _, host, request, options = case
-    done = subprocess.run([ctl, "plan", "--json", *options, "--host", HERE / "hosts" / f"{host}.json",
-                           HERE / "requests" / f"{request}.json"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([ctl, "plan", "--json", *case.options, "--host", HERE / "hosts" / f"{case.host}.json",
+                           HERE / "requests" / f"{case.request}.json"], capture_output=True, text=True, timeout=60)
     try:
         report = json.loads(done.stdout)
     except json.JSONDecodeError:
-        return f"exit {done.returncode}\nno JSON:\n{done.stdout}\n{done.stderr}", None
-    xml = report.pop("domain-xml", None)
+        return Result(f"exit {done.returncode}\nno JSON:\n{done.stdout}\n{done.stderr}", [], None)
+    xml, sentences = report.pop("domain-xml", None), []
+    take_sentences(report, sentences)
     # Messages name the files; where this checkout lies is no part of the decision.
-    text = f"exit {done.returncode}\n{json.dumps(report, indent=2)}\n".replace(f"{HERE}/", "")
-    return text + (f"--- domain-xml\n{xml}" if xml else ""), xml
+    sentences = [sentence.replace(f"{HERE}/", "") for sentence in sentences]
+    text = f"exit {done.returncode}\n{json.dumps(report, indent=2)}\n"
+    return Result(text + (f"--- domain-xml\n{xml}" if xml else ""), sentences, xml)
+
+
+def summary(text):
+    """A decision in some words."""
+    try:
+        report = json.loads(text.partition("\n")[2].partition("--- domain-xml")[0])
+    except json.JSONDecodeError:
+        return "no JSON"
+    if "error" in report:
+        return " ".join([report["error"]["name"], *sorted(set(report["error"].get("reasons", [])))])
+    return f"{report['iommu']['model'] or 'no IOMMU'} on {report['machine']}, {report['accelerator']}, {report['firmware']}"
+
+
+def write_expected(results):
+    """The content of a request's file, of its results by case."""
+    texts = list(dict.fromkeys(result.text for result in results.values()))
+    width = max(len(label(case)) for case in results)
+    table = "".join(f"{label(case):{width}}  {texts.index(result.text) + 1:2}  {summary(result.text)}\n"
+                    for case, result in results.items())
+    return table + "".join(f"\n=== {number}\n{text}" for number, text in enumerate(texts, 1))
+
+
+def read_expected(path):
+    """Decisions by the label of their case."""
+    table, *texts = re.split(r"^=== \d+\n", path.read_text(), flags=re.M) if path.exists() else [""]
+    texts = [text[:-1] if number < len(texts) else text for number, text in enumerate(texts, 1)]
+    rows = re.findall(r"^(\S.*?) {2,}(\d+)  ", table, re.M)
+    return {row: texts[int(number) - 1] for row, number in rows if int(number) <= len(texts)}
+
+
+def write_sentences(results):
+    cases = collections.defaultdict(list)
+    for case, result in results.items():
+        for sentence in dict.fromkeys(result.sentences):
+            cases[sentence].append(name(case))
+    lines = []
+    for sentence in sorted(cases):
+        names = cases[sentence]
+        # Which they are, when they are many, is known by a digest.
+        digest = "" if len(names) <= NAMED else f" ({hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:8]})"
+        lines.append(f"{sentence}\n    {len(names)}{digest}: {'; '.join(names[:NAMED])}{', ...' if digest else ''}\n")
+    return "".join(lines)
+
+
+def by_request(results):
+    requests = collections.defaultdict(dict)
+    for case, result in results.items():
+        requests[case.request][case] = result
+    return requests
 
 
 def unused(cases):
-    known = {"hosts": {f"{host}.json" for _, host, _, _ in cases},
-             "requests": {f"{request}.json" for _, _, request, _ in cases},
-             "expected": {f"{name}.txt" for name, _, _, _ in cases}}
-    return [f"{folder}/{path.name}" for folder, names in known.items()
-            for path in sorted((HERE / folder).iterdir()) if path.name not in names]
+    known = {"hosts": {f"{case.host}.json" for case in cases}, "requests": {f"{case.request}.json" for case in cases},
+             "expected": {f"{case.request}.txt" for case in cases} | {SENTENCES.name}}
+    return [f"{folder}/{path.relative_to(HERE / folder)}" for folder, names in known.items()
+            for path in sorted((HERE / folder).rglob("*")) if path.is_file() and str(path.relative_to(HERE / folder)) not in names]
 
 
-def compare(case, text):
-    path = HERE / "expected" / f"{case[0]}.txt"
-    wanted = path.read_text() if path.exists() else ""
+def differ(wanted, text):
     return list(difflib.unified_diff(wanted.splitlines(), text.splitlines(), "expected", "now", lineterm=""))
 
 
-def compare_without_iommufd(case, text):
-    """Like compare(), but where iommufd is asked for, or taken: there, that it is not, and that a demand is refused."""
-    request = (HERE / "requests" / f"{case[2]}.json").read_text()
-    expected = HERE / "expected" / f"{case[0]}.txt"
-    wanted = expected.read_text() if expected.exists() else ""
+def compare_without_iommufd(case, wanted, text):
+    """Like differ(), but where iommufd is asked for, or taken: there, that it is not, and that a demand is refused."""
+    request = (HERE / "requests" / f"{case.request}.json").read_text()
     if '"InvalidRequest"' in wanted or not ('"iommufd"' in request or '"iommufd": true' in wanted):
-        return compare(case, text)
-    if '"iommufd": "yes"' in request and '"iommufd"' in wanted and "built without it (-Diommufd=enabled)" not in text:
-        return ["'iommufd': 'yes' is not refused as impossible in this build"]
+        return differ(wanted, text)
+    if '"iommufd": "yes"' in request and '"iommufd"' in wanted and '"error"' not in text:
+        return ["'iommufd': 'yes' is not refused in this build"]
     return ["iommufd is taken"] if '"iommufd": true' in text or "iommufd='yes'" in text else []
+
+
+def compare(results, without_iommufd):
+    """(what is compared, its difference) for each request and case."""
+    for request, found in by_request(results).items():
+        path = HERE / "expected" / f"{request}.txt"
+        expected = read_expected(path)
+        for case, result in found.items():
+            wanted = expected.get(label(case), "")
+            yield name(case), compare_without_iommufd(case, wanted, result.text) if without_iommufd else differ(wanted, result.text)
+        if not without_iommufd:
+            yield f"{request}: its file", differ(path.read_text() if path.exists() else "", write_expected(found))
+    if not without_iommufd:
+        yield "sentences", differ(SENTENCES.read_text() if SENTENCES.exists() else "", write_sentences(results))
+
+
+def regenerate(results):
+    SENTENCES.parent.mkdir(exist_ok=True)
+    SENTENCES.write_text(write_sentences(results))
+    for request, found in by_request(results).items():
+        path = HERE / "expected" / f"{request}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(write_expected(found))
+
+
+def write_xml(results, directory):
+    """Named LIBVIRT--HOST--REQUEST.xml, with '+' for the slash in REQUEST."""
+    for case, result in results.items():
+        if result.xml:
+            libvirt = json.loads((HERE / "hosts" / f"{case.host}.json").read_text())["libvirt"]
+            suffix = "".join("--" + re.sub(r"[^a-z]+", "-", option.strip("-")) for option in case.options)
+            (directory / f"{libvirt}--{case.host}--{case.request.replace('/', '+')}{suffix}.xml").write_text(result.xml)
 
 
 def main():
     ctl, mode = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
     cases = list(read_cases())
-    if len({name for name, *_ in cases}) != len(cases):
+    if len(set(cases)) != len(cases):
         sys.exit("cases: the same case stands there twice")
     leftover = unused(cases)
     if mode == "--without-iommufd":
-        cases = [case for case in cases if "hostdev" in case[2]]
+        cases = [case for case in cases if "hostdev" in case.request]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda case: run_case(ctl, case), cases))
+        results = dict(zip(cases, pool.map(lambda case: run_case(ctl, case), cases)))
     if mode == "--regenerate":
-        (HERE / "expected").mkdir(exist_ok=True)
-        for case, (text, _) in zip(cases, results):
-            (HERE / "expected" / f"{case[0]}.txt").write_text(text)
+        regenerate(results)
         return 0
     if mode == "--xml":
-        for (name, host, _, _), (_, xml) in zip(cases, results):
-            if xml:
-                libvirt = json.loads((HERE / "hosts" / f"{host}.json").read_text())["libvirt"]
-                (pathlib.Path(sys.argv[3]) / f"{libvirt}--{name}.xml").write_text(xml)
+        write_xml(results, pathlib.Path(sys.argv[3]))
         return 0
-    failed = 0
-    print(f"1..{len(cases) + 1}")
-    for number, (case, (text, _)) in enumerate(zip(cases, results), 1):
-        diff = (compare_without_iommufd if mode == "--without-iommufd" else compare)(case, text)
-        failed += bool(diff)
-        print(f"{'not ok' if diff else 'ok'} {number} - {case[0]}")
+    outcomes = list(compare(results, mode == "--without-iommufd"))
+    outcomes.append(("every file belongs to a case", [f"{path} belongs to no case" for path in leftover]))
+    print(f"1..{len(outcomes)}")
+    for number, (what, diff) in enumerate(outcomes, 1):
+        print(f"{'not ok' if diff else 'ok'} {number} - {what}")
         for line in diff:
             print("# " + line)
-    print(f"{'not ok' if leftover else 'ok'} {len(cases) + 1} - every file belongs to a case")
-    for name in leftover:
-        print(f"# {name} belongs to no case")
-    return 1 if failed or leftover else 0
+    return 1 if any(diff for _, diff in outcomes) else 0
 
 
 if __name__ == "__main__":

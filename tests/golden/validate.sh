@@ -74,7 +74,7 @@ define)
             { echo "libvirt gave no answer:"; tail -n 5 "$work/answers"; } >"$work/words"
         fi
         # libvirt has placed the devices: as many root ports are left as the request wants for hot-plug.
-        wanted=$(jq -r '."hotplug-ports" // 0' "$here/requests/$(basename "$file" .xml | awk -F-- '{ print $3 }').json")
+        wanted=$(jq -r '."hotplug-ports" // 0' "$here/requests/$(basename "$file" .xml | awk -F-- '{ print $3 }' | tr + /).json")
         if ! [ -s "$work/words" ] && [ "$wanted" != 0 ] && grep -q pcie-root-port "$file"; then
             left=$(sed -n "\\,defined from $file,,/^<\\/domain>/p" "$work/answers" | python3 "$here/free-ports.py")
             [ "$left" = "$wanted" ] || echo "$left root ports are left free, not $wanted" >"$work/words"
