@@ -46,10 +46,10 @@ def tables_of_words():
     """Every table of words is walked by the test of words."""
     defined = {match for path in (ROOT / "lib").rglob("*.c")
                for match in re.findall(r"^VIOMMU_ENUM_DEFINE\((\w+),", path.read_text(), re.M)}
-    test = (ROOT / "tests/unit/test-words.c").read_text()
+    test = (ROOT / "tests/unit/base/test-words.c").read_text()
     walked = set(re.findall(r"&viommu_enum_(\w+)[,}]", re.search(r" tables\[\] = \{(.*?)\};", test, re.S).group()))
     for name in sorted(defined ^ walked):
-        yield f"tests/unit/test-words.c: its list of tables and those of lib/ differ in '{name}'"
+        yield f"tests/unit/base/test-words.c: its list of tables and those of lib/ differ in '{name}'"
 
 
 def main():

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-xmlw: the layout of what is written, and that libxml2 reads the same values back. */
+/* test-xml-write: the layout of what is written, and that libxml2 reads the same values back. */
 #include "tests/unit/unit.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-process: libvirt's daemons and guests found below a made-up /proc, and what they may lock. */
+/* test-proc-limits: libvirt's daemons and guests found below a made-up /proc, and what they may lock. */
 #include "tests/unit/unit.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-nesting: levels of brackets, and what only looks like them. */
+/* test-json-depth: levels of brackets, and what only looks like them. */
 #include "tests/unit/unit.h"
 
 #include <string.h>

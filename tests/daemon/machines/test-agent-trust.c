@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-agents: whose agents are asked no more, and that nobody is condemned by another one's guest. */
+/* test-agent-trust: whose agents are asked no more, and that nobody is condemned by another one's guest. */
 #include "tests/unit/unit.h"
 
 #include <string.h>

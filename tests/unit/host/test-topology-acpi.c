@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* acpi: each check of the firmware's tables of IOMMUs, on tables built for the purpose. */
+/* test-topology-acpi: each check of the firmware's tables of IOMMUs, on tables built for the purpose. */
 #include <string.h>
 
 #include "lib/host/topology-internal.h"

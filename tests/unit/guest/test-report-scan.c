@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-report-catcher: reports in pieces of any size, in noise, without an end, and more than one. */
+/* test-report-scan: reports in pieces of any size, in noise, without an end, and more than one. */
 #include <string.h>
 #include "lib/guest/proof.h"
 #include "lib/guest/report-scan.h"
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #define REPORT(inside) VIOMMU_REPORT_BEGIN "\r\n" inside "\r\n" VIOMMU_REPORT_END
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-claims: what others have is refused, passed over when it may be chosen, and named in the words of the refusal. */
+/* test-placement: what others have is refused, passed over when it may be chosen, and named in the words of the refusal. */
 #include "tests/unit/unit.h"
 
 #include <string.h>

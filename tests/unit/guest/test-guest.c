@@ -2,7 +2,7 @@
 /* test-guest: what is claimed of a guest and what is read from its kernel. */
 #include <string.h>
 #include "lib/guest/guest.h"
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 static ViommuRequest *parse(const char *text)
 {

@@ -2,7 +2,7 @@
 /* test-pcie: expander buses by physical IOMMU, their bus numbers, free ports, and the NUMA cells that follow. */
 #include "lib/plan/numa.h"
 #include "lib/plan/pcie.h"
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 typedef struct Device {
     const char *iommu; /* NULL: not known */

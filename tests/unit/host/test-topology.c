@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology: each reader and each check, on machines built for the purpose. */
+/* test-topology: each reader and each check, on machines built for the purpose. */
 #include "lib/host/topology.h"
 
 #include <glib/gstdio.h>

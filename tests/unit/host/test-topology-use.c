@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-uses: what the host does with its devices is seen through whatever stands between, and nobody gets such a device. */
+/* test-topology-use: what the host does with its devices is seen through whatever stands between, and nobody gets such a device. */
 #include "tests/unit/unit.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-image: headers as QEMU writes them, and as nobody should. */
+/* test-qcow2-header: headers as QEMU writes them, and as nobody should. */
 #include "tests/unit/unit.h"
 
 #include <string.h>

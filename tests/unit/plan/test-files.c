@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-plan-files: how libvirt gets a disk, and whose rights QEMU has, by who asks and by what libvirt is. */
+/* test-files: how libvirt gets a disk, and whose rights QEMU has, by who asks and by what libvirt is. */
 #include "tests/unit/unit.h"
 
 #include "lib/domain/domain-xml.h"
