@@ -13,7 +13,8 @@ static int append_reasons(sd_bus_message *reply, const GPtrArray *reasons)
         const ViommuReason *reason = g_ptr_array_index(reasons, i);
         const char *model = viommu_model_to_string((ViommuModel)reason->model);
         g_autofree char *text = g_utf8_make_valid(reason->text, -1);
-        r = sd_bus_message_append(reply, "(sss)", model ? model : "", reason->rule, text);
+        r = sd_bus_message_append(reply, "(sss)", model ? model : "", viommu_rule_to_string(reason->rule),
+                                  text);
     }
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }

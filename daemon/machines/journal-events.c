@@ -67,10 +67,10 @@ static GPtrArray *list_rules(const GPtrArray *reasons)
 
     for (guint i = 0; reasons && i < reasons->len; i++) {
         const ViommuReason *reason = g_ptr_array_index(reasons, i);
+        const char *name = viommu_rule_to_string(reason->rule);
 
-        if (!g_str_equal(reason->rule, "selection") &&
-            !g_ptr_array_find_with_equal_func(rules, reason->rule, g_str_equal, NULL))
-            g_ptr_array_add(rules, (char *)reason->rule);
+        if (reason->rule != VIOMMU_RULE_SELECTION && !g_ptr_array_find(rules, name, NULL))
+            g_ptr_array_add(rules, (char *)name);
     }
     g_ptr_array_add(rules, NULL);
     return rules;

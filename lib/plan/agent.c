@@ -47,7 +47,7 @@ bool viommu_plan_settle_agent(ViommuPlanBuild *build, GError **error)
         return true;
     why = why_no_channel(build);
     if (asked)
-        return viommu_plan_refuse_policy(build, "agent-policy", error, "guest.agent: %s", why);
+        return viommu_plan_refuse_policy(build, VIOMMU_RULE_AGENT_POLICY, error, "guest.agent: %s", why);
     viommu_plan_warn(build, "wait 'verified' cannot ask the guest's agent: %s", why);
     return true;
 }

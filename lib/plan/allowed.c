@@ -17,7 +17,7 @@ static bool check_networks(ViommuPlanBuild *build, GError **error)
     for (guint i = 0; networks && i < networks->len; i++)
         if (!viommu_network_policy_check(member ? site : NULL, g_ptr_array_index(networks, i), i,
                                          modes ? modes[i] : NULL, &local))
-            return viommu_plan_refuse_policy(build, "network-policy", error, "%s", local->message);
+            return viommu_plan_refuse_policy(build, VIOMMU_RULE_NETWORK_POLICY, error, "%s", local->message);
     return true;
 }
 
@@ -25,7 +25,7 @@ static bool check_hostdevs(ViommuPlanBuild *build, GError **error)
 {
     ViommuPlacementInput placing = viommu_plan_hostdevs_placing(build->input);
     g_autoptr(GError) local = NULL;
-    const char *rule;
+    ViommuRule rule;
 
     return viommu_placement_check_policy(&placing, &rule, &local) ||
            viommu_plan_refuse_policy(build, rule, error, "%s", local->message);

@@ -13,10 +13,10 @@ typedef struct ViommuPlanBuild {
 } ViommuPlanBuild;
 
 /** Adds a reason, and sets @error to NOT_SUPPORTED; returns false. */
-bool viommu_plan_refuse(ViommuPlanBuild *build, const char *rule, GError **error, const char *format, ...)
+bool viommu_plan_refuse(ViommuPlanBuild *build, ViommuRule rule, GError **error, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
 /** The same with POLICY_REFUSED: it is not for whoever asks. */
-bool viommu_plan_refuse_policy(ViommuPlanBuild *build, const char *rule, GError **error, const char *format,
+bool viommu_plan_refuse_policy(ViommuPlanBuild *build, ViommuRule rule, GError **error, const char *format,
                                ...) G_GNUC_PRINTF(4, 5);
 /** A default taken, or a side effect, in plain words. */
 void viommu_plan_note(ViommuPlanBuild *build, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -42,7 +42,7 @@ static bool refuse_closed(ViommuPlanBuild *build, guint i, GError **error)
     g_autofree char *libvirt = viommu_version_format(build->input->host->libvirt);
 
     return viommu_plan_refuse(
-        build, "disk", error,
+        build, VIOMMU_RULE_DISK, error,
         "disks[%u].path '%s' would have to be given to libvirt as an open file, as others than root can put another file in its place; that needs libvirt 9.0.0, and this is %s; move the image into a directory that only root can write to, such as /var/lib/libvirt/images",
         i, disk->file.path, libvirt);
 }
@@ -58,7 +58,7 @@ static bool check_by_path(ViommuPlanBuild *build, guint i, GError **error)
         return true;
     libvirt = viommu_version_format(version);
     return viommu_plan_refuse(
-        build, "disk", error,
+        build, VIOMMU_RULE_DISK, error,
         "disks[%u].path '%s': libvirt %s would give it, or a file that it is based on, to QEMU's user, and not back; upgrade libvirt to 9.0.0, which takes open files",
         i, disk->file.path, libvirt);
 }
@@ -71,12 +71,12 @@ static bool check_name(ViommuPlanBuild *build, guint i, const ViommuHandover *ha
         return true;
     if (handover->is_nameless)
         return viommu_plan_refuse(
-            build, "disk", error,
+            build, VIOMMU_RULE_DISK, error,
             "disks[%u].path '%s' was deleted; AppArmor, which confines guests here, knows files by their names; give a file that is still there",
             i, disk->file.path);
     if (strpbrk(handover->path, PATTERNS))
         return viommu_plan_refuse(
-            build, "disk", error,
+            build, VIOMMU_RULE_DISK, error,
             "disks[%u].path '%s' has one of %s in its name, which AppArmor's rules take for patterns; rename it",
             i, disk->file.path, PATTERNS);
     return true;
@@ -102,7 +102,7 @@ static bool check_rights(ViommuPlanBuild *build, guint i, GError **error)
         viommu_host_qemu_group(input->host) != VIOMMU_UNSET_NUMBER)
         return true;
     return viommu_plan_refuse(
-        build, "disk", error,
+        build, VIOMMU_RULE_DISK, error,
         "disks[%u].format 'qcow2': libvirt does not run QEMU with the rights of user %u, as it has no security model 'dac' with a label of ordinary guests; use a raw image, or libvirt's system daemon as root",
         i, input->asker->uid);
 }
@@ -133,7 +133,7 @@ static bool check_confinement(ViommuPlanBuild *build, GError **error)
         return true;
     if (wanted == VIOMMU_CONFINEMENT_REQUIRED)
         return viommu_plan_refuse_policy(
-            build, "confinement", error,
+            build, VIOMMU_RULE_CONFINEMENT, error,
             "libvirt names neither apparmor nor selinux among its security models, and [guests] confinement is 'required'; set up one of them for libvirt, or set it to 'warn'");
     if (wanted == VIOMMU_CONFINEMENT_WARN && host->secmodels)
         viommu_plan_warn(
@@ -149,7 +149,7 @@ static bool check_unseen(ViommuPlanBuild *build, GError **error)
         (!build->request->boot.kernel.path && !build->request->disks))
         return true;
     return viommu_plan_refuse_policy(
-        build, "disk", error,
+        build, VIOMMU_RULE_DISK, error,
         "libvirt is on another host, whose files viommud cannot judge, so only root may name any; launch the machine by a viommud on that host");
 }
 

@@ -83,19 +83,19 @@ ViommuPlacementInput viommu_plan_hostdevs_placing(const ViommuPlanInput *input)
 }
 
 bool viommu_plan_hostdevs_place(const ViommuPlanInput *input, const ViommuEmulator *emulator,
-                                ViommuPlan *plan, const char **ret_rule, GError **error)
+                                ViommuPlan *plan, ViommuRule *ret_rule, GError **error)
 {
     ViommuPlacementInput placing = viommu_plan_hostdevs_placing(input);
 
     if (!viommu_placement_choose(&placing, &plan->placement, ret_rule, error))
         return false;
-    *ret_rule = "hostdev-driver";
+    *ret_rule = VIOMMU_RULE_HOSTDEV_DRIVER;
     if (!check_drivers(input, emulator, plan, error))
         return false;
-    *ret_rule = "hostdev-node";
+    *ret_rule = VIOMMU_RULE_HOSTDEV_NODE;
     if (!check_nodes(input, plan, error))
         return false;
-    *ret_rule = "iommufd";
+    *ret_rule = VIOMMU_RULE_IOMMUFD;
     return viommu_iommufd_decide(input->request, input->host, emulator, &plan->placement, error);
 }
 
@@ -132,7 +132,7 @@ static void note_passed_over(ViommuPlan *plan)
         for (guint i = 0; model != VIOMMU_MODEL_AMD && i < reasons->len; i++) {
             const ViommuReason *reason = g_ptr_array_index(reasons, i);
 
-            if (g_str_equal(reason->rule, "hostdev"))
+            if (reason->rule == VIOMMU_RULE_HOSTDEV)
                 add(plan->notes, "'%s' was passed over because of the assigned devices: %s",
                     viommu_model_to_string((ViommuModel)model), reason->text);
         }
@@ -195,13 +195,13 @@ static void note_memlock(const ViommuPlanInput *input, ViommuPlan *plan)
 }
 
 bool viommu_plan_hostdevs_settle(const ViommuPlanInput *input, const ViommuEmulator *emulator,
-                                 ViommuPlan *plan, const char **ret_rule, GError **error)
+                                 ViommuPlan *plan, ViommuRule *ret_rule, GError **error)
 {
     const ViommuPlacement *placement = &plan->placement;
 
     if (placement->devices->len == 0)
         return true;
-    *ret_rule = "memlock";
+    *ret_rule = VIOMMU_RULE_MEMLOCK;
     if (!viommu_memory_plan_hostdevs(input->host, plan, error))
         return false;
     if (placement->unseen)

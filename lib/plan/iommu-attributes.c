@@ -55,8 +55,8 @@ static void judge_one(const ViommuIommuInput *input, ViommuModel model, const ch
         return;
     candidate->verdict = VIOMMU_VERDICT_REFUSED;
     if (fact == NOWHERE) {
-        g_ptr_array_add(candidate->reasons,
-                        viommu_reason_new(model, "attribute", "'%s' has no attribute %s", name, key));
+        g_ptr_array_add(candidate->reasons, viommu_reason_new(model, VIOMMU_RULE_ATTRIBUTE,
+                                                              "'%s' has no attribute %s", name, key));
     } else {
         const ViommuFact *row = viommu_fact((ViommuFactId)fact);
         g_autofree char *libvirt = viommu_version_format_short(row->libvirt);
@@ -66,7 +66,7 @@ static void judge_one(const ViommuIommuInput *input, ViommuModel model, const ch
 
         g_ptr_array_add(
             candidate->reasons,
-            viommu_reason_new(model, "attribute",
+            viommu_reason_new(model, VIOMMU_RULE_ATTRIBUTE,
                               "%s of '%s' needs libvirt %s and QEMU %s, but this host has %s and %s", key,
                               name, libvirt, qemu, has_libvirt, has_qemu));
     }
@@ -90,7 +90,7 @@ void viommu_iommu_attributes_judge(const ViommuIommuInput *input, ViommuModel mo
             asked->aw_bits != VIOMMU_INTEL_WIDE_BITS) {
             candidate->verdict = VIOMMU_VERDICT_REFUSED;
             g_ptr_array_add(candidate->reasons,
-                            viommu_reason_new(model, "attribute",
+                            viommu_reason_new(model, VIOMMU_RULE_ATTRIBUTE,
                                               "iommu.aw-bits of 'intel' is 39 or 48, but %" G_GUINT64_FORMAT
                                               " was asked for",
                                               asked->aw_bits));

@@ -40,7 +40,7 @@ bool viommu_iommu_has_hostdevs(const ViommuIommuInput *input)
 static void judge_arch(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
 {
     if (!at_home(input, model))
-        refuse(candidate, model, "arch", "'%s' exists only on %s, but arch is '%s'",
+        refuse(candidate, model, VIOMMU_RULE_ARCH, "'%s' exists only on %s, but arch is '%s'",
                viommu_model_to_string(model), viommu_arch_to_string((ViommuArch)homes[model].arch),
                viommu_arch_to_string(input->arch));
 }
@@ -50,8 +50,9 @@ static void judge_machine(const ViommuIommuInput *input, ViommuModel model, Viom
     ViommuFamily needed = input->arch == VIOMMU_ARCH_X86_64 ? VIOMMU_FAMILY_Q35 : VIOMMU_FAMILY_VIRT;
 
     if (at_home(input, model) && input->family != needed)
-        refuse(candidate, model, "machine", "'%s' needs machine '%s', but machine is of the family '%s'",
-               viommu_model_to_string(model), viommu_enum_to_string(&viommu_enum_family, (int)needed),
+        refuse(candidate, model, VIOMMU_RULE_MACHINE,
+               "'%s' needs machine '%s', but machine is of the family '%s'", viommu_model_to_string(model),
+               viommu_enum_to_string(&viommu_enum_family, (int)needed),
                viommu_enum_to_string(&viommu_enum_family, (int)input->family));
 }
 
@@ -69,8 +70,9 @@ static void judge_libvirt(const ViommuIommuInput *input, ViommuModel model, Viom
         g_autofree char *needs = viommu_version_format_short(fact->libvirt);
         g_autofree char *has = viommu_version_format(input->libvirt);
 
-        refuse(candidate, model, "libvirt-version", "'%s' needs libvirt %s or newer, but this host has %s",
-               viommu_model_to_string(model), needs, has);
+        refuse(candidate, model, VIOMMU_RULE_LIBVIRT_VERSION,
+               "'%s' needs libvirt %s or newer, but this host has %s", viommu_model_to_string(model), needs,
+               has);
     }
 }
 
@@ -82,8 +84,9 @@ static void judge_qemu(const ViommuIommuInput *input, ViommuModel model, ViommuC
         g_autofree char *needs = viommu_version_format_short(fact->qemu);
         g_autofree char *has = viommu_version_format(input->emulator->qemu);
 
-        refuse(candidate, model, "qemu-version", "'%s' needs QEMU %s or newer for %s, but this host has %s",
-               viommu_model_to_string(model), needs, viommu_arch_to_string(input->arch), has);
+        refuse(candidate, model, VIOMMU_RULE_QEMU_VERSION,
+               "'%s' needs QEMU %s or newer for %s, but this host has %s", viommu_model_to_string(model),
+               needs, viommu_arch_to_string(input->arch), has);
     }
 }
 
@@ -99,7 +102,7 @@ static void judge_observation(const ViommuIommuInput *input, ViommuModel model, 
     libvirt = viommu_version_format_short(fact->libvirt);
     qemu = viommu_version_format_short(fact->qemu);
     refuse(
-        candidate, model, "libvirt-says",
+        candidate, model, VIOMMU_RULE_LIBVIRT_SAYS,
         "libvirt says that it cannot give this QEMU an IOMMU of model '%s'; it is known to with libvirt %s and QEMU %s or newer, unless they were built without it",
         viommu_model_to_string(model), libvirt, qemu);
 }
@@ -116,7 +119,7 @@ static void judge_accelerator(const ViommuIommuInput *input, ViommuModel model, 
         return;
     has = viommu_version_format(input->emulator->qemu);
     refuse(
-        candidate, model, "accelerator",
+        candidate, model, VIOMMU_RULE_ACCELERATOR,
         "%s EIM, which QEMU %s takes only under KVM; the accelerator is 'tcg' (QEMU 9.0 takes it there too)",
         wanted ? "iommu.eim asks for" : "more than 255 vCPUs need", has);
 }
@@ -128,21 +131,21 @@ static void judge_vcpus(const ViommuIommuInput *input, ViommuModel model, Viommu
     if (!at_home(input, model) || !viommu_iommu_many_vcpus(input))
         return;
     if (model == VIOMMU_MODEL_VIRTIO)
-        refuse(candidate, model, "vcpus",
+        refuse(candidate, model, VIOMMU_RULE_VCPUS,
                "'virtio' remaps no interrupts, and %" G_GUINT64_FORMAT
                " vCPUs need that: more than %u are only reached through 'intel' with EIM",
                input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
     else if (asked->intremap == 0 || (model == VIOMMU_MODEL_INTEL && asked->eim == 0))
-        refuse(candidate, model, "vcpus",
+        refuse(candidate, model, VIOMMU_RULE_VCPUS,
                "iommu.%s is false, but %" G_GUINT64_FORMAT " vCPUs need it (more than %u)",
                asked->intremap == 0 ? "intremap" : "eim", input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
     else if (model == VIOMMU_MODEL_AMD &&
              !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_AMD_MANY_VCPUS))
-        refuse(candidate, model, "vcpus", "'amd' with more than %u vCPUs needs libvirt 12.2 or newer (xtsup)",
-               VIOMMU_X86_PLAIN_VCPUS);
+        refuse(candidate, model, VIOMMU_RULE_VCPUS,
+               "'amd' with more than %u vCPUs needs libvirt 12.2 or newer (xtsup)", VIOMMU_X86_PLAIN_VCPUS);
     else if (model == VIOMMU_MODEL_INTEL &&
              !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_EIM))
-        refuse(candidate, model, "vcpus",
+        refuse(candidate, model, VIOMMU_RULE_VCPUS,
                "'intel' with more than %u vCPUs needs libvirt 3.4 and QEMU 2.8 or newer (EIM)",
                VIOMMU_X86_PLAIN_VCPUS);
 }
@@ -167,28 +170,34 @@ static void judge_smmuv3_firmware(const ViommuIommuInput *input, ViommuCandidate
         return;
     has = viommu_version_format(input->emulator->qemu);
     refuse(
-        candidate, VIOMMU_MODEL_SMMUV3, "firmware",
+        candidate, VIOMMU_MODEL_SMMUV3, VIOMMU_RULE_FIRMWARE,
         "QEMU %s tells a guest with UEFI of its 'smmuv3' only under KVM, but the accelerator is 'tcg' (QEMU 6.2 does there, too); boot.kernel with boot.firmware 'bios' needs no UEFI",
         has);
 }
 
-/* virtio is described to the guest by the VIOT table alone, and on aarch64 only UEFI brings ACPI tables. */
+/* The VIOT table alone describes virtio to the guest, and on aarch64 only UEFI has ACPI tables. */
+static bool needs_acpi(const ViommuIommuInput *input, ViommuModel model)
+{
+    return input->arch == VIOMMU_ARCH_AARCH64 && model == VIOMMU_MODEL_VIRTIO;
+}
+
+static void judge_acpi(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+{
+    if (needs_acpi(input, model) && input->request->boot.firmware == VIOMMU_FIRMWARE_BIOS)
+        refuse(
+            candidate, model, VIOMMU_RULE_ACPI,
+            "'virtio' needs ACPI, which aarch64 has only with UEFI, but boot.firmware is 'bios'; say 'auto' or 'efi'");
+}
+
 static void judge_firmware(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
 {
-    if (input->arch != VIOMMU_ARCH_AARCH64)
-        return;
-    if (model == VIOMMU_MODEL_SMMUV3)
+    if (input->arch == VIOMMU_ARCH_AARCH64 && model == VIOMMU_MODEL_SMMUV3)
         judge_smmuv3_firmware(input, candidate);
-    if (model != VIOMMU_MODEL_VIRTIO)
-        return;
-    if (input->request->boot.firmware == VIOMMU_FIRMWARE_BIOS)
+    if (needs_acpi(input, model) && input->request->boot.firmware != VIOMMU_FIRMWARE_BIOS &&
+        (!viommu_emulator_has_firmware(input->emulator, VIOMMU_FIRMWARE_EFI) ||
+         !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_FIRMWARE_EFI)))
         refuse(
-            candidate, model, "acpi",
-            "'virtio' needs ACPI, which aarch64 has only with UEFI, but boot.firmware is 'bios'; say 'auto' or 'efi'");
-    else if (!viommu_emulator_has_firmware(input->emulator, VIOMMU_FIRMWARE_EFI) ||
-             !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_FIRMWARE_EFI))
-        refuse(
-            candidate, model, "firmware",
+            candidate, model, VIOMMU_RULE_FIRMWARE,
             "'virtio' needs ACPI, which aarch64 has only with UEFI, but this host has no UEFI firmware for aarch64 (Debian: package qemu-efi-aarch64, Fedora: edk2-aarch64)");
 }
 
@@ -201,12 +210,12 @@ static void judge_guest(const ViommuIommuInput *input, ViommuModel model, Viommu
         return;
     switch (viommu_guest_driver(&guest, input->arch, model, &why)) {
     case VIOMMU_DRIVER_NO:
-        refuse(candidate, model, "guest", "%s", why);
+        refuse(candidate, model, VIOMMU_RULE_GUEST, "%s", why);
         break;
     case VIOMMU_DRIVER_OFF:
     case VIOMMU_DRIVER_MODULE:
         candidate->by_name_only = true;
-        g_ptr_array_add(candidate->reasons, viommu_reason_new(model, "guest", "%s", why));
+        g_ptr_array_add(candidate->reasons, viommu_reason_new(model, VIOMMU_RULE_GUEST, "%s", why));
         break;
     case VIOMMU_DRIVER_YES:
     case VIOMMU_DRIVER_UNKNOWN:
@@ -227,10 +236,11 @@ static void judge_translation(const ViommuIommuInput *input, ViommuModel model, 
         return;
     if (model == VIOMMU_MODEL_AMD)
         refuse(
-            candidate, model, "translate",
+            candidate, model, VIOMMU_RULE_TRANSLATE,
             "iommu.translate is true, but virtio devices behind 'amd' hang the guest through libvirt (no dma-remap)");
     else if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_DEVICE_TRANSLATION))
-        refuse(candidate, model, "translate", "iommu.translate needs libvirt 3.5 and QEMU 2.9 or newer");
+        refuse(candidate, model, VIOMMU_RULE_TRANSLATE,
+               "iommu.translate needs libvirt 3.5 and QEMU 2.9 or newer");
 }
 
 static void judge_usefulness(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
@@ -243,13 +253,12 @@ static void judge_usefulness(const ViommuIommuInput *input, ViommuModel model, V
     g_ptr_array_add(
         candidate->reasons,
         viommu_reason_new(
-            model, "by-name",
+            model, VIOMMU_RULE_BY_NAME,
             "'amd' remaps interrupts but serves no DMA through today's libvirt: it is taken only when asked for by name"));
 }
 
 /* --- Assigned devices (FACTS 6.3) --- */
 
-#define HOSTDEV "hostdev"
 /* The host's kernel gives iommufd nested stages of its SMMUs (FACTS 6.3). */
 #define ACCEL_KERNEL VIOMMU_VERSION_OF(6, 13, 0)
 
@@ -262,7 +271,7 @@ static void refuse_hostdev_versions(const ViommuIommuInput *input, ViommuModel m
     g_autofree char *libvirt = viommu_version_format(input->libvirt);
     g_autofree char *qemu = viommu_version_format(input->emulator->qemu);
 
-    refuse(candidate, model, HOSTDEV,
+    refuse(candidate, model, VIOMMU_RULE_HOSTDEV,
            "'%s' serves assigned devices with libvirt %s and QEMU %s or newer%s, but this host has %s and %s",
            viommu_model_to_string(model), needs_libvirt, needs_qemu,
            model == VIOMMU_MODEL_SMMUV3
@@ -279,12 +288,12 @@ static void judge_hostdev_width(const ViommuIommuInput *input, ViommuCandidate *
     if (width == VIOMMU_UNSET_NUMBER)
         return;
     if (width < VIOMMU_INTEL_NARROW_BITS)
-        refuse(candidate, VIOMMU_MODEL_INTEL, HOSTDEV,
+        refuse(candidate, VIOMMU_MODEL_INTEL, VIOMMU_RULE_HOSTDEV,
                "the host's IOMMU before an assigned device translates %" G_GUINT64_FORMAT
                " bits, and 'intel' has at least %u",
                width, VIOMMU_INTEL_NARROW_BITS);
     else if (asked != VIOMMU_UNSET_NUMBER && asked > width)
-        refuse(candidate, VIOMMU_MODEL_INTEL, HOSTDEV,
+        refuse(candidate, VIOMMU_MODEL_INTEL, VIOMMU_RULE_HOSTDEV,
                "iommu.aw-bits is %" G_GUINT64_FORMAT
                ", but the host's IOMMU before an assigned device translates %" G_GUINT64_FORMAT " bits",
                asked, width);
@@ -297,7 +306,7 @@ static void judge_hostdev_intel(const ViommuIommuInput *input, ViommuCandidate *
         refuse_hostdev_versions(input, VIOMMU_MODEL_INTEL, VIOMMU_FACT_INTEL_HOSTDEV, candidate);
     else if (input->request->iommu.caching_mode == 0)
         refuse(
-            candidate, VIOMMU_MODEL_INTEL, HOSTDEV,
+            candidate, VIOMMU_MODEL_INTEL, VIOMMU_RULE_HOSTDEV,
             "iommu.caching-mode is false, but 'intel' serves assigned devices only with it: QEMU learns by it what the guest maps");
     judge_hostdev_width(input, candidate);
 }
@@ -313,13 +322,14 @@ static void judge_hostdev_smmuv3(const ViommuIommuInput *input, ViommuCandidate 
         return;
     }
     if (input->accelerator != VIOMMU_ACCELERATOR_KVM)
-        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV, "%s KVM, but the accelerator is 'tcg'", why);
+        refuse(candidate, VIOMMU_MODEL_SMMUV3, VIOMMU_RULE_HOSTDEV, "%s KVM, but the accelerator is 'tcg'",
+               why);
     for (guint i = 0; i < devices->len; i++) {
         const ViommuPlacedDevice *device = g_ptr_array_index(devices, i);
 
         if (device->iommufd)
             continue;
-        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
+        refuse(candidate, VIOMMU_MODEL_SMMUV3, VIOMMU_RULE_HOSTDEV,
                "%s every device to go through iommufd, but %s does not: %s", why, device->address,
                device->backend_reason);
         break;
@@ -329,7 +339,7 @@ static void judge_hostdev_smmuv3(const ViommuIommuInput *input, ViommuCandidate 
 
         if (device->iommu_kind == VIOMMU_IOMMU_KIND_SMMUV3)
             continue;
-        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
+        refuse(candidate, VIOMMU_MODEL_SMMUV3, VIOMMU_RULE_HOSTDEV,
                "%s every device to be behind an SMMUv3 of the host, but %s is behind %s", why,
                device->address, device->iommu ? device->iommu : "one that cannot be seen from here");
         break;
@@ -337,12 +347,12 @@ static void judge_hostdev_smmuv3(const ViommuIommuInput *input, ViommuCandidate 
     if (input->host_kernel && input->host_kernel < ACCEL_KERNEL) {
         g_autofree char *kernel = viommu_version_format(input->host_kernel);
 
-        refuse(candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
+        refuse(candidate, VIOMMU_MODEL_SMMUV3, VIOMMU_RULE_HOSTDEV,
                "%s Linux 6.13 or newer on the host (ARM_SMMU_V3_IOMMUFD), but this is %s", why, kernel);
     }
     if (!viommu_iommu_takes_efi(input->request, input->arch, VIOMMU_MODEL_SMMUV3))
         refuse(
-            candidate, VIOMMU_MODEL_SMMUV3, HOSTDEV,
+            candidate, VIOMMU_MODEL_SMMUV3, VIOMMU_RULE_HOSTDEV,
             "%s UEFI, as only the IORT table describes an SMMU beside that of the first bus, but boot.firmware is 'bios'",
             why);
 }
@@ -354,7 +364,7 @@ static void judge_hostdevs(const ViommuIommuInput *input, ViommuModel model, Vio
     /* hw/vfio: "group %d used in multiple address spaces", and iommufd has the kernel refuse the same. */
     if (input->placement->shared_group != VIOMMU_UNSET_NUMBER)
         refuse(
-            candidate, model, HOSTDEV,
+            candidate, model, VIOMMU_RULE_HOSTDEV,
             "several assigned devices are of the host's IOMMU group %" G_GUINT64_FORMAT
             ", which has one address space, but an IOMMU gives each device of the guest its own: QEMU refuses that; assign one device of it, or have no IOMMU",
             input->placement->shared_group);
@@ -371,7 +381,7 @@ static void judge_hostdevs(const ViommuIommuInput *input, ViommuModel model, Vio
         break;
     case VIOMMU_MODEL_AMD:
         refuse(
-            candidate, model, HOSTDEV,
+            candidate, model, VIOMMU_RULE_HOSTDEV,
             "'amd' serves no assigned device: QEMU 10.2 does with dma-remap, which no libvirt can ask for");
         break;
     case VIOMMU_MODEL_NONE:
@@ -384,30 +394,31 @@ static void judge_veto(const ViommuIommuInput *input, ViommuModel model, ViommuC
 {
     for (size_t i = 0; i < input->n_vetoes; i++)
         if (input->vetoes[i].model == model)
-            refuse(candidate, model, "libvirt", "libvirt refuses it: %s", input->vetoes[i].text);
+            refuse(candidate, model, VIOMMU_RULE_LIBVIRT, "libvirt refuses it: %s", input->vetoes[i].text);
 }
 
 const ViommuIommuRule viommu_iommu_rules[] = {
-    {"arch", judge_arch},
-    {"machine", judge_machine},
-    {"libvirt-version", judge_libvirt},
-    {"qemu-version", judge_qemu},
-    {"libvirt-says", judge_observation},
-    {"accelerator", judge_accelerator},
-    {"vcpus", judge_vcpus},
-    {"firmware", judge_firmware},
-    {"guest", judge_guest},
-    {"attribute", judge_attributes},
-    {"translate", judge_translation},
-    {"hostdev", judge_hostdevs},
-    {"by-name", judge_usefulness},
-    {"libvirt", judge_veto},
-    {NULL, NULL},
+    {VIOMMU_RULE_ARCH, judge_arch},
+    {VIOMMU_RULE_MACHINE, judge_machine},
+    {VIOMMU_RULE_LIBVIRT_VERSION, judge_libvirt},
+    {VIOMMU_RULE_QEMU_VERSION, judge_qemu},
+    {VIOMMU_RULE_LIBVIRT_SAYS, judge_observation},
+    {VIOMMU_RULE_ACCELERATOR, judge_accelerator},
+    {VIOMMU_RULE_VCPUS, judge_vcpus},
+    {VIOMMU_RULE_ACPI, judge_acpi},
+    {VIOMMU_RULE_FIRMWARE, judge_firmware},
+    {VIOMMU_RULE_GUEST, judge_guest},
+    {VIOMMU_RULE_ATTRIBUTE, judge_attributes},
+    {VIOMMU_RULE_TRANSLATE, judge_translation},
+    {VIOMMU_RULE_HOSTDEV, judge_hostdevs},
+    {VIOMMU_RULE_BY_NAME, judge_usefulness},
+    {VIOMMU_RULE_LIBVIRT, judge_veto},
+    {VIOMMU_RULE_LAST, NULL},
 };
 
 void viommu_iommu_judge(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
 {
     candidate->verdict = VIOMMU_VERDICT_POSSIBLE;
-    for (const ViommuIommuRule *rule = viommu_iommu_rules; rule->name; rule++)
+    for (const ViommuIommuRule *rule = viommu_iommu_rules; rule->judge; rule++)
         rule->judge(input, model, candidate);
 }

@@ -8,11 +8,11 @@
 #define VIOMMU_X86_PLAIN_VCPUS 255u
 
 typedef struct ViommuIommuRule {
-    const char *name; /* as it stands in reasons */
+    ViommuRule rule; /* of every reason that judge adds */
     void (*judge)(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate);
 } ViommuIommuRule;
 
-/** Ended by a rule without a name. */
+/** Ended by a row without judge. */
 extern const ViommuIommuRule viommu_iommu_rules[];
 
 /** Judges @model by every rule; @candidate starts as possible, without reasons. */

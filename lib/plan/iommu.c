@@ -15,27 +15,6 @@ static const ViommuModel site_orders[VIOMMU_ORDER_LAST][VIOMMU_MODEL_LAST] = {
     [VIOMMU_ORDER_VIRTIO] = {VIOMMU_MODEL_VIRTIO, VIOMMU_MODEL_INTEL, VIOMMU_MODEL_SMMUV3, VIOMMU_MODEL_AMD},
 };
 
-ViommuReason *viommu_reason_new(ViommuModel model, const char *rule, const char *format, ...)
-{
-    ViommuReason *reason = g_new0(ViommuReason, 1);
-    va_list arguments;
-
-    reason->model = (int)model;
-    reason->rule = rule;
-    va_start(arguments, format);
-    reason->text = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    return reason;
-}
-
-void viommu_reason_free(ViommuReason *reason)
-{
-    if (!reason)
-        return;
-    g_free(reason->text);
-    g_free(reason);
-}
-
 void viommu_iommu_choice_init(ViommuIommuChoice *choice)
 {
     *choice = (ViommuIommuChoice){
@@ -131,26 +110,27 @@ static void explain(const ViommuIommuInput *input, const Ranking *ranking, Viomm
             candidate->verdict = VIOMMU_VERDICT_CHOSEN;
             if (ranking->needed)
                 reason = viommu_reason_new(
-                    model, "vcpus",
+                    model, VIOMMU_RULE_VCPUS,
                     "added although no IOMMU was asked for: %" G_GUINT64_FORMAT
                     " vCPUs (more than %u) are reached only by remapped interrupts with EIM",
                     input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
             else if (ranking->n_models == 1)
-                reason = viommu_reason_new(model, "selection", "the request names '%s'", name);
+                reason = viommu_reason_new(model, VIOMMU_RULE_SELECTION, "the request names '%s'", name);
             else
-                reason = viommu_reason_new(model, "order", "the first possible model in %s order",
+                reason = viommu_reason_new(model, VIOMMU_RULE_ORDER, "the first possible model in %s order",
                                            order_name(input, ranking));
         } else if (ranking->needed || ranking->selector.kind == VIOMMU_SELECTOR_UNSAID) {
-            reason = viommu_reason_new(model, "selection", "the request asks for no IOMMU");
+            reason = viommu_reason_new(model, VIOMMU_RULE_SELECTION, "the request asks for no IOMMU");
         } else if (ranking->selector.kind == VIOMMU_SELECTOR_NONE) {
-            reason = viommu_reason_new(model, "selection", "the request wants a machine without an IOMMU");
+            reason = viommu_reason_new(model, VIOMMU_RULE_SELECTION,
+                                       "the request wants a machine without an IOMMU");
         } else if (!ranked(ranking, model)) {
-            reason = viommu_reason_new(model, "selection", "the request does not name '%s'", name);
+            reason = viommu_reason_new(model, VIOMMU_RULE_SELECTION, "the request does not name '%s'", name);
         } else if (candidate->by_name_only && ranking->selector.kind == VIOMMU_SELECTOR_ANY) {
-            reason = viommu_reason_new(model, "by-name",
+            reason = viommu_reason_new(model, VIOMMU_RULE_BY_NAME,
                                        "never chosen by itself; say iommu.model '%s' to have it", name);
         } else {
-            reason = viommu_reason_new(model, "order", "'%s' comes first in %s order",
+            reason = viommu_reason_new(model, VIOMMU_RULE_ORDER, "'%s' comes first in %s order",
                                        viommu_model_to_string(choice->model), order_name(input, ranking));
         }
         g_ptr_array_add(candidate->reasons, reason);
@@ -220,7 +200,7 @@ static bool refuse(const ViommuIommuInput *input, const Ranking *ranking, const 
         const ViommuReason *first = g_ptr_array_index(candidate->reasons, 0);
 
         /* An automatic choice never meant the models of another architecture. */
-        if (ranking->selector.kind == VIOMMU_SELECTOR_ANY && g_str_equal(first->rule, "arch"))
+        if (ranking->selector.kind == VIOMMU_SELECTOR_ANY && first->rule == VIOMMU_RULE_ARCH)
             continue;
         g_string_append_printf(text, "%s%s", text->len ? "; " : "", first->text);
     }

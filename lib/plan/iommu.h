@@ -5,6 +5,7 @@
 
 #include <glib.h>
 #include "lib/host/host.h"
+#include "lib/base/reason.h"
 #include "lib/guest/kernel.h"
 #include "lib/plan/placement.h"
 #include "lib/policy/policy.h"
@@ -17,17 +18,6 @@ typedef enum ViommuVerdict {
     VIOMMU_VERDICT_LAST,
 } ViommuVerdict;
 extern const ViommuEnum viommu_enum_verdict;
-
-/* Why: one sentence by one rule. */
-typedef struct ViommuReason {
-    int model;        /* ViommuModel it speaks of, or VIOMMU_MODEL_NONE for the machine as a whole */
-    const char *rule; /* "libvirt-version"; static */
-    char *text;
-} ViommuReason;
-
-ViommuReason *viommu_reason_new(ViommuModel model, const char *rule, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
-void viommu_reason_free(ViommuReason *reason);
 
 typedef struct ViommuCandidate {
     ViommuVerdict verdict;

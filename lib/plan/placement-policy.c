@@ -155,11 +155,11 @@ static bool check_count(const ViommuPlacementInput *input, guint i, const Viommu
     return false;
 }
 
-bool viommu_placement_check_policy(const ViommuPlacementInput *input, const char **ret_rule, GError **error)
+bool viommu_placement_check_policy(const ViommuPlacementInput *input, ViommuRule *ret_rule, GError **error)
 {
     const GPtrArray *asked = input->request->hostdevs;
 
-    *ret_rule = "hostdev-policy";
+    *ret_rule = VIOMMU_RULE_HOSTDEV_POLICY;
     for (guint i = 0; asked && i < asked->len; i++) {
         const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
 

@@ -22,12 +22,12 @@ VIOMMU_ENUM_DEFINE(cpu_mode, "CPU mode", VIOMMU_CPU_MODE_LAST, "host-passthrough
     g_set_error_literal(error, VIOMMU_ERROR, code, text);                                    \
     return false
 
-bool viommu_plan_refuse(ViommuPlanBuild *build, const char *rule, GError **error, const char *format, ...)
+bool viommu_plan_refuse(ViommuPlanBuild *build, ViommuRule rule, GError **error, const char *format, ...)
 {
     REFUSE(VIOMMU_ERROR_NOT_SUPPORTED);
 }
 
-bool viommu_plan_refuse_policy(ViommuPlanBuild *build, const char *rule, GError **error, const char *format,
+bool viommu_plan_refuse_policy(ViommuPlanBuild *build, ViommuRule rule, GError **error, const char *format,
                                ...)
 {
     REFUSE(VIOMMU_ERROR_POLICY_REFUSED);
@@ -86,11 +86,11 @@ static char *derived_uuid(const ViommuRequest *request)
 /* One of the two halves of plan-hostdevs. */
 static bool settle_hostdevs(ViommuPlanBuild *build,
                             bool (*settle)(const ViommuPlanInput *input, const ViommuEmulator *emulator,
-                                           ViommuPlan *plan, const char **ret_rule, GError **error),
+                                           ViommuPlan *plan, ViommuRule *ret_rule, GError **error),
                             GError **error)
 {
     g_autoptr(GError) local = NULL;
-    const char *rule = NULL;
+    ViommuRule rule = VIOMMU_RULE_LAST;
 
     if (settle(build->input, build->emulator, build->plan, &rule, &local))
         return true;
@@ -110,7 +110,7 @@ static bool settle_memory(ViommuPlanBuild *build, GError **error)
         return true;
     }
     if (g_error_matches(local, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED))
-        return viommu_plan_refuse(build, "memory", error, "%s", local->message);
+        return viommu_plan_refuse(build, VIOMMU_RULE_MEMORY, error, "%s", local->message);
     g_propagate_error(error, g_steal_pointer(&local));
     return false;
 }
@@ -161,13 +161,13 @@ static bool settle_firmware(ViommuPlanBuild *build, GError **error)
     plan->firmware = efi ? VIOMMU_FIRMWARE_EFI : VIOMMU_FIRMWARE_BIOS;
     plan->acpi = efi || !arm;
     if (!viommu_emulator_has_firmware(build->emulator, plan->firmware))
-        return viommu_plan_refuse(build, "firmware", error, "this host has no %s firmware for %s%s",
+        return viommu_plan_refuse(build, VIOMMU_RULE_FIRMWARE, error, "this host has no %s firmware for %s%s",
                                   efi ? "UEFI" : "BIOS", viommu_arch_to_string(plan->arch),
                                   !efi  ? ""
                                   : arm ? " (Debian: package qemu-efi-aarch64)"
                                         : " (Debian: package ovmf)");
     if (efi && !viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_EFI))
-        return viommu_plan_refuse(build, "firmware", error,
+        return viommu_plan_refuse(build, VIOMMU_RULE_FIRMWARE, error,
                                   "UEFI needs libvirt 5.2 or newer, which chooses the firmware image");
     if (arm && !efi && !request->boot.kernel.path)
         g_ptr_array_add(

@@ -46,7 +46,7 @@ GVariant *viommu_plan_report_reasons(const GPtrArray *reasons)
         g_variant_builder_open(&list, G_VARIANT_TYPE_VARDICT);
         if (reason->model != VIOMMU_MODEL_NONE)
             add(&list, "model", g_variant_new_string(viommu_model_to_string((ViommuModel)reason->model)));
-        add(&list, "rule", g_variant_new_string(reason->rule));
+        add(&list, "rule", g_variant_new_string(viommu_rule_to_string(reason->rule)));
         add(&list, "text", g_variant_new_string(reason->text));
         g_variant_builder_close(&list);
     }
@@ -63,7 +63,7 @@ static GVariant *candidate_reasons(const ViommuCandidate *candidate)
         const ViommuReason *reason = g_ptr_array_index(candidate->reasons, i);
 
         g_variant_builder_open(&list, G_VARIANT_TYPE_VARDICT);
-        add(&list, "rule", g_variant_new_string(reason->rule));
+        add(&list, "rule", g_variant_new_string(viommu_rule_to_string(reason->rule)));
         add(&list, "text", g_variant_new_string(reason->text));
         g_variant_builder_close(&list);
     }
@@ -244,7 +244,8 @@ static void explain_candidates(GString *text, const ViommuIommuChoice *choice)
         for (guint i = 0; i < candidate->reasons->len; i++) {
             const ViommuReason *reason = g_ptr_array_index(candidate->reasons, i);
 
-            g_string_append_printf(text, "          %s: %s\n", reason->rule, reason->text);
+            g_string_append_printf(text, "          %s: %s\n", viommu_rule_to_string(reason->rule),
+                                   reason->text);
         }
     }
 }

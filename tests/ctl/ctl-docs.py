@@ -47,6 +47,18 @@ def documented_keys():
     return re.findall(r"^``([a-z0-9.\[\]-]+)`` \([a-z ]+\)$", page("viommu-request.5"), re.MULTILINE)
 
 
+def rules():
+    """The words of lib/base/reason.c."""
+    words = re.search(r"VIOMMU_ENUM_DEFINE\(rule, (.*?)\);", (ROOT / "lib" / "base" / "reason.c").read_text(), re.S).group(1)
+    return re.findall(r'"([a-z-]+)"', words)[1:]  # the first is the noun
+
+
+def documented_rules():
+    """The terms of RULES in viommu-request(5), each with its meaning and with what to do."""
+    section = page("viommu-request.5").split("RULES\n=====")[1].split("RECORDED HOSTS")[0]
+    return re.findall(r"^``([a-z-]+)``\n    \S.*\n    \S.*\n$", section, re.MULTILINE)
+
+
 def options(text):
     return set(re.findall(r"(--[a-z-]+)", text))
 
@@ -112,6 +124,8 @@ def main():
         print(f"ok {len(results) + 1} - schema # SKIP python3-jsonschema is not installed")
         results.append(True)
     compare("viommu-request(5) has the keys of the schema", set(schema_keys(schema)), set(documented_keys()))
+    compare("viommu-request(5) has the rules, each with its meaning and what to do", set(rules()), set(documented_rules()))
+    result("each rule is documented once", sorted(set(x for x in documented_rules() if documented_rules().count(x) > 1)))
     compare("viommuctl(1) has its options", help_options(CTL), page_options("viommuctl.1"))
     compare("viommud(8) has its options", help_options(DAEMON), page_options("viommud.8"))
     compare("viommuctl(1) has the exit statuses", exit_statuses(), page_exit_statuses())

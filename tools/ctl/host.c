@@ -15,8 +15,9 @@ static void print_reasons(const ViommuOutput *output, const GPtrArray *reasons, 
 
         /* Why it was taken is plain: we named it. */
         if ((reason->model == (int)model || reason->model == VIOMMU_MODEL_NONE) &&
-            !g_str_equal(reason->rule, "selection"))
-            viommu_output_format(output, "             %s: %s\n", reason->rule, reason->text);
+            reason->rule != VIOMMU_RULE_SELECTION)
+            viommu_output_format(output, "             %s: %s\n", viommu_rule_to_string(reason->rule),
+                                 reason->text);
     }
 }
 

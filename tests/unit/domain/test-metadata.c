@@ -418,9 +418,9 @@ START_TEST(from_a_plan)
     viommu_iommu_choice_init(&plan.iommu);
     g_ptr_array_add(warnings, (gpointer) "careful");
     g_ptr_array_add(plan.iommu.candidates[VIOMMU_MODEL_INTEL].reasons,
-                    viommu_reason_new(VIOMMU_MODEL_INTEL, "order", "the first"));
+                    viommu_reason_new(VIOMMU_MODEL_INTEL, VIOMMU_RULE_ORDER, "the first"));
     g_ptr_array_add(plan.iommu.candidates[VIOMMU_MODEL_AMD].reasons,
-                    viommu_reason_new(VIOMMU_MODEL_AMD, "by-name", "not asked for"));
+                    viommu_reason_new(VIOMMU_MODEL_AMD, VIOMMU_RULE_BY_NAME, "not asked for"));
     for (int chosen = 0; chosen < 2; chosen++) {
         g_autoptr(ViommuMetadata) metadata = NULL;
 

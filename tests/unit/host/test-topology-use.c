@@ -184,13 +184,13 @@ static void assert_refusal(const ViommuTopology *topology, const Case *row)
     ViommuPlacementInput input = {.request = request, .topology = topology, .asker = &root, .site = &site};
     g_autoptr(GError) error = NULL;
     ViommuPlacement placement;
-    const char *rule = NULL;
+    ViommuRule rule = VIOMMU_RULE_LAST;
 
     viommu_site_init(&site);
     viommu_placement_init(&placement);
     ck_assert_int_eq(viommu_placement_choose(&input, &placement, &rule, &error), row->uses == NULL);
     if (row->uses) {
-        ck_assert_str_eq(rule, "hostdev-in-use");
+        ck_assert_int_eq((int)rule, VIOMMU_RULE_HOSTDEV_IN_USE);
         ck_assert_int_eq(error->code, VIOMMU_ERROR_POLICY_REFUSED);
         ck_assert_msg(strstr(error->message, row->uses) != NULL, "%s, instead of: %s", error->message,
                       row->uses);
@@ -277,14 +277,14 @@ static void assert_share(ViommuPlacementInput *input, const Share *row)
     g_autoptr(GError) error = NULL;
     ViommuSite nothing;
     ViommuPlacement placement;
-    const char *rule = NULL;
+    ViommuRule rule = VIOMMU_RULE_LAST;
 
     input->request = request;
     input->asker = &member;
     viommu_placement_init(&placement);
     ck_assert_int_eq(viommu_placement_choose(input, &placement, &rule, &error), row->rule == NULL);
     if (row->rule) {
-        ck_assert_str_eq(rule, row->rule);
+        ck_assert_str_eq(viommu_rule_to_string(rule), row->rule);
         ck_assert_ptr_null(strstr(error->message, SOUND));
     } else {
         ck_assert(viommu_placement_check_again(input, &placement, NULL));

@@ -99,7 +99,7 @@ START_TEST(what_others_have)
         g_autoptr(GString) chosen = g_string_new(NULL);
         g_autoptr(GError) error = NULL;
         ViommuPlacement placement;
-        const char *rule = NULL;
+        ViommuRule rule = VIOMMU_RULE_LAST;
 
         while (input.n_claims < 2 && cases[i].claims[input.n_claims].address)
             input.n_claims++;
@@ -113,7 +113,7 @@ START_TEST(what_others_have)
         } else {
             ck_assert_int_eq(error->code, cases[i].code);
             ck_assert_msg(g_str_has_prefix(error->message, cases[i].message), "%s", error->message);
-            ck_assert_int_eq(g_str_equal(rule, "hostdev-claimed"), cases[i].code == VIOMMU_ERROR_BUSY);
+            ck_assert_int_eq(rule == VIOMMU_RULE_HOSTDEV_CLAIMED, cases[i].code == VIOMMU_ERROR_BUSY);
         }
         viommu_placement_clear(&placement);
     }

@@ -467,8 +467,8 @@ START_TEST(reasons_of_a_refusal)
     g_autofree char *text = NULL;
 
     ck_assert_uint_eq(g_variant_n_children(none), 0);
-    g_ptr_array_add(reasons, viommu_reason_new(VIOMMU_MODEL_NONE, "arch", "no %s", "such"));
-    g_ptr_array_add(reasons, viommu_reason_new(VIOMMU_MODEL_AMD, "by-name", "not asked"));
+    g_ptr_array_add(reasons, viommu_reason_new(VIOMMU_MODEL_NONE, VIOMMU_RULE_ARCH, "no %s", "such"));
+    g_ptr_array_add(reasons, viommu_reason_new(VIOMMU_MODEL_AMD, VIOMMU_RULE_BY_NAME, "not asked"));
     list = g_variant_ref_sink(viommu_plan_report_reasons(reasons));
     text = g_variant_print(list, FALSE);
     ck_assert_str_eq(

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* reason: why a machine is planned as it is, or not at all: one sentence by one rule, whose name users can branch on.  The table of
+ * rules in viommu-request(5) says what each means and what to do; tests/ctl/ctl-docs compares it with the words. */
+#pragma once
+
+#include "lib/base/platform.h"
+
+/* Names are promises: none is renamed, none is taken away. */
+typedef enum ViommuRule {
+    /* of a model */
+    VIOMMU_RULE_ARCH,
+    VIOMMU_RULE_MACHINE,
+    VIOMMU_RULE_LIBVIRT_VERSION,
+    VIOMMU_RULE_QEMU_VERSION,
+    VIOMMU_RULE_LIBVIRT_SAYS,
+    VIOMMU_RULE_ACCELERATOR,
+    VIOMMU_RULE_VCPUS,
+    VIOMMU_RULE_FIRMWARE,
+    VIOMMU_RULE_ACPI,
+    VIOMMU_RULE_GUEST,
+    VIOMMU_RULE_ATTRIBUTE,
+    VIOMMU_RULE_TRANSLATE,
+    VIOMMU_RULE_HOSTDEV,
+    VIOMMU_RULE_BY_NAME,
+    VIOMMU_RULE_LIBVIRT,
+    VIOMMU_RULE_SELECTION,
+    VIOMMU_RULE_ORDER,
+    /* of the machine as a whole */
+    VIOMMU_RULE_EMULATOR,
+    VIOMMU_RULE_MAX_VCPUS,
+    VIOMMU_RULE_MEMORY,
+    VIOMMU_RULE_MEMLOCK,
+    VIOMMU_RULE_DISK,
+    VIOMMU_RULE_CONFINEMENT,
+    VIOMMU_RULE_AGENT_POLICY,
+    VIOMMU_RULE_NETWORK_POLICY,
+    /* of the host's devices */
+    VIOMMU_RULE_HOST_IOMMU,
+    VIOMMU_RULE_VFIO,
+    VIOMMU_RULE_HOSTDEV_UNSEEN,
+    VIOMMU_RULE_HOSTDEV_NAME,
+    VIOMMU_RULE_HOSTDEV_MISSING,
+    VIOMMU_RULE_HOSTDEV_BRIDGE,
+    VIOMMU_RULE_HOSTDEV_GROUP,
+    VIOMMU_RULE_HOSTDEV_KIND,
+    VIOMMU_RULE_HOSTDEV_CLAIMED,
+    VIOMMU_RULE_HOSTDEV_IN_USE,
+    VIOMMU_RULE_HOSTDEV_POLICY,
+    VIOMMU_RULE_HOSTDEV_DRIVER,
+    VIOMMU_RULE_HOSTDEV_NODE,
+    VIOMMU_RULE_IOMMUFD,
+    VIOMMU_RULE_LAST,
+} ViommuRule;
+extern const ViommuEnum viommu_enum_rule;
+
+typedef struct ViommuReason {
+    int model; /* ViommuModel that the sentence is about; VIOMMU_MODEL_NONE: the machine as a whole */
+    ViommuRule rule;
+    char *text;
+} ViommuReason;
+
+/** Owned, viommu_reason_free(). */
+ViommuReason *viommu_reason_new(ViommuModel model, ViommuRule rule, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+void viommu_reason_free(ViommuReason *reason);
+
+/** The rule's name: "libvirt-version". Static. */
+static inline const char *viommu_rule_to_string(ViommuRule rule)
+{
+    return viommu_enum_to_string(&viommu_enum_rule, (int)rule);
+}
