@@ -130,7 +130,7 @@ device 0000:01:00.0 8086 1572 020000 1 vfio-pci
 device 0000:02:00.0 144d a808 010802 2 nvme
 device 0000:03:00.0 10de 1eb8 030200 3
 device 0000:04:00.0 8086 1573 020000 4 i40e
-device 0000:06:00.0 8086 1573 020000 6 i40e
+device 0000:07:00.0 8086 1573 020000 7 i40e
 device 0000:05:00.0 10de 2330 030200 5 vfio-pci
 device 0000:05:00.1 10de 22a3 040300 5 vfio-pci
 device 0000:06:00.0 1a03 2000 030000 6
@@ -140,11 +140,11 @@ write sys/devices/pci0000:00/0000:02:00.0/nvme/nvme0/nvme0n1/dev 259:0
 write sys/devices/pci0000:00/0000:02:00.0/nvme/nvme0/nvme0n1/nvme0n1p2/dev 259:2
 write sys/devices/pci0000:00/0000:02:00.0/nvme/nvme0/nvme0n1/nvme0n1p2/partition 2
 write sys/devices/pci0000:00/0000:04:00.0/net/eth7/operstate down
-write sys/devices/pci0000:00/0000:06:00.0/net/eth8/operstate down
+write sys/devices/pci0000:00/0000:07:00.0/net/eth8/operstate down
 mkdir -p "$hardware/sys/block" "$hardware/sys/class/net"
 ln -s ../devices/pci0000:00/0000:02:00.0/nvme/nvme0/nvme0n1 "$hardware/sys/block/nvme0n1"
 ln -s ../../devices/pci0000:00/0000:04:00.0/net/eth7 "$hardware/sys/class/net/eth7"
-ln -s ../../devices/pci0000:00/0000:06:00.0/net/eth8 "$hardware/sys/class/net/eth8"
+ln -s ../../devices/pci0000:00/0000:07:00.0/net/eth8 "$hardware/sys/class/net/eth8"
 write proc/1/mountinfo '22 1 259:2 / / rw - ext4 /dev/nvme0n1p2 rw'
 write proc/swaps Filename
 write proc/1/net/dev "$(printf '  eth7: 0\n  eth8: 0')"
@@ -241,7 +241,7 @@ printf '[devices]\ntake-from-driver=yes\nin-use=root\n' >/etc/viommud/viommud.co
 settle
 run 1 'a driver may be taken from, but a mounted disk is nobody'"'"'s' 'in use by the host itself: nvme0n1p2 is mounted at /; ask who runs' plan ci address 0000:02:00.0
 run 1 'nor the way into the network' 'in use by the host itself: eth7 carries the default route' plan ci address 0000:04:00.0
-passes 'but a port that is idle is a member'"'"'s' plan ci address 0000:06:00.0
+passes 'but a port that is idle is a member'"'"'s' plan ci address 0000:07:00.0
 passes 'root may insist where the site says so' plan root address 0000:02:00.0
 run 0 'what is in force is printed with its origin' 'take.conf:2' "$daemon" --print-config
 check 'the sections as well' grep -A 2 '^\[device gpus\]' "$work/out"
