@@ -77,7 +77,7 @@ static ViommuDriver from_config(const ViommuGuest *guest, ViommuModel model, cha
         break;
     case VIOMMU_DRIVER_OFF:
         *ret_why = g_strdup_printf(
-            "the configuration of boot.kernel leaves '%s' off unless '%s' is on its command line", name,
+            "the configuration of boot.kernel leaves '%s' off unless its command line has '%s'", name,
             waking_word);
         break;
     case VIOMMU_DRIVER_MODULE:
@@ -88,7 +88,7 @@ static ViommuDriver from_config(const ViommuGuest *guest, ViommuModel model, cha
             return VIOMMU_DRIVER_YES;
         }
         *ret_why = g_strdup_printf(
-            "the driver for '%s' is a module of boot.kernel: without it in the initramfs no PCI device is found, the root disk neither; if it is there, say so in guest.drivers",
+            "the driver for '%s' is a module of boot.kernel: unless the initramfs has it, the guest finds no PCI devices, not even its root disk; if the initramfs has it, name it in guest.drivers",
             name);
         break;
     case VIOMMU_DRIVER_NO:
@@ -127,12 +127,12 @@ static ViommuDriver from_os(const ViommuGuest *guest, ViommuArch arch, ViommuMod
         break;
     case VIOMMU_DRIVER_OFF:
         *ret_why = g_strdup_printf(
-            "the kernel of guest.os '%s' leaves '%s' off unless '%s' is on its command line; if it is, say guest.drivers '%s'",
+            "the kernel of guest.os '%s' leaves '%s' off unless its command line has '%s'; if it has, name '%s' in guest.drivers",
             os, name, waking_word, name);
         break;
     case VIOMMU_DRIVER_MODULE:
         *ret_why = g_strdup_printf(
-            "the driver for '%s' is a module that the stock initramfs of guest.os '%s' lacks: without it no PCI device is found, the root disk neither",
+            "the driver for '%s' is a module that the stock initramfs of guest.os '%s' lacks: without it the guest finds no PCI devices, not even its root disk",
             name, os);
         break;
     case VIOMMU_DRIVER_YES:
@@ -172,7 +172,7 @@ ViommuDriver viommu_guest_driver(const ViommuGuest *guest, ViommuArch arch, Viom
 
     *ret_why = NULL;
     if (asleep) {
-        *ret_why = g_strdup_printf("boot.cmdline says '%s', which switches '%s' off in the guest", asleep,
+        *ret_why = g_strdup_printf("boot.cmdline has '%s', which disables '%s' in the guest", asleep,
                                    viommu_model_to_string(model));
         return VIOMMU_DRIVER_NO;
     }
@@ -187,8 +187,8 @@ ViommuDriver viommu_guest_driver(const ViommuGuest *guest, ViommuArch arch, Viom
     }
     if (viommu_guest_missing_words(guest, arch, model)) {
         g_free(*ret_why);
-        *ret_why =
-            g_strdup_printf("'%s' is added to the command line, as boot.extend-cmdline allows", waking_word);
+        *ret_why = g_strdup_printf("viommud adds '%s' to the command line, as boot.extend-cmdline allows",
+                                   waking_word);
         return VIOMMU_DRIVER_YES;
     }
     return driver;
@@ -220,9 +220,10 @@ static void compare_versions(const ViommuGuest *guest, GPtrArray *warnings)
     if (!claimed || !read || claimed / 1000 == read / 1000)
         return;
     text = viommu_version_format_short(claimed);
-    g_ptr_array_add(warnings,
-                    g_strdup_printf("guest.kernel is '%s', but boot.kernel is Linux %s: what was read counts",
-                                    text, guest->kernel->release));
+    g_ptr_array_add(
+        warnings,
+        g_strdup_printf("guest.kernel is '%s', but boot.kernel is Linux %s; viommud goes by boot.kernel",
+                        text, guest->kernel->release));
 }
 
 static bool is_there(ViommuDriver driver)
@@ -266,6 +267,7 @@ void viommu_guest_contradictions(const ViommuGuest *guest, ViommuArch arch, GPtr
             g_ptr_array_add(
                 warnings,
                 g_strdup_printf(
-                    "%s, but the configuration of boot.kernel says otherwise: what was read counts", claim));
+                    "%s, but the configuration of boot.kernel contradicts that; viommud goes by boot.kernel",
+                    claim));
     }
 }

@@ -229,7 +229,7 @@ static ViommuProof judge_absent(const struct Trait *trait, const ViommuReport *r
 
     if (off)
         return say(VIOMMU_PROOF_DISPROVED,
-                   g_strdup_printf("it is disabled on the kernel's command line: take '%s' away", off));
+                   g_strdup_printf("the kernel's command line disables it: remove '%s'", off));
     if (!report->acpi && !by_tree)
         return say(VIOMMU_PROOF_DISPROVED,
                    g_strdup_printf("no ACPI table %s: the guest runs without ACPI", trait->table));
@@ -245,11 +245,12 @@ static ViommuProof judge_absent(const struct Trait *trait, const ViommuReport *r
         return say(
             VIOMMU_PROOF_DISPROVED,
             g_strdup_printf(
-                "kernel '%s' has the driver %s and does not use it unasked: add '%s=on' to its command line",
+                "kernel '%s' has the driver %s, but leaves it off by default: add '%s=on' to its command line",
                 report->kernel, trait->driver, trait->key));
-    return say(VIOMMU_PROOF_PENDING,
-               g_strdup_printf("not bound: kernel '%s' has the driver %s, which has not taken the IOMMU",
-                               report->kernel, trait->driver));
+    return say(
+        VIOMMU_PROOF_PENDING,
+        g_strdup_printf("not bound: kernel '%s' has the driver %s, but the driver has not bound to the IOMMU",
+                        report->kernel, trait->driver));
 }
 
 static char *note_passthrough(const ViommuReport *report)
@@ -259,7 +260,7 @@ static char *note_passthrough(const ViommuReport *report)
 
     return passes
                ? g_strdup(
-                     "it works, and the guest's command line lets its devices pass through untranslated (iommu=pt or iommu.passthrough=1)")
+                     "the IOMMU works, but the guest's command line leaves DMA of its devices untranslated (iommu=pt or iommu.passthrough=1)")
                : NULL;
 }
 
@@ -269,7 +270,7 @@ ViommuProof viommu_proof_judge(ViommuModel model, const ViommuReport *report)
 
     if (model == VIOMMU_MODEL_NONE)
         return first ? say(VIOMMU_PROOF_DISPROVED,
-                           g_strdup_printf("no IOMMU was planned, and the guest has '%s'", first))
+                           g_strdup_printf("the plan has no IOMMU, but the guest has '%s'", first))
                      : say(VIOMMU_PROOF_PROVEN, NULL);
     if (!first)
         return judge_absent(&traits[model], report);
@@ -279,9 +280,10 @@ ViommuProof viommu_proof_judge(ViommuModel model, const ViommuReport *report)
         else if (traits[model].shows(*name))
             return say(
                 VIOMMU_PROOF_PENDING,
-                g_strdup_printf("not bound: the guest has '%s', and no device is in an IOMMU group", *name));
-    return say(VIOMMU_PROOF_DISPROVED, g_strdup_printf("the guest has '%s', which is not the planned %s",
-                                                       first, viommu_model_to_string(model)));
+                g_strdup_printf("not bound: the guest has '%s', but none of its devices is in an IOMMU group",
+                                *name));
+    return say(VIOMMU_PROOF_DISPROVED, g_strdup_printf("the guest has '%s' instead of the planned %s", first,
+                                                       viommu_model_to_string(model)));
 }
 
 void viommu_proof_clear(ViommuProof *proof)

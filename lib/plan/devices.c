@@ -88,5 +88,5 @@ void viommu_plan_settle_devices(ViommuPlanBuild *build)
     }
     plan->translate_controllers = plan->iommu.translate;
     if (plan->iommu.translate)
-        viommu_plan_note(build, "the DMA of every virtio device that can goes through the IOMMU");
+        viommu_plan_note(build, "DMA of all virtio devices that support it goes through the IOMMU");
 }

@@ -262,7 +262,7 @@ char *viommu_plan_explain(const ViommuPlan *plan)
                            plan->vcpus, plan->vcpus == 1 ? "" : "s", memory);
     g_string_append_printf(text, "  IOMMU:       %s\n", model ? model : "none");
     if (viommu_plan_guest_table(plan))
-        g_string_append_printf(text, "  told by:     %s\n", viommu_plan_guest_table(plan));
+        g_string_append_printf(text, "  guest table: %s\n", viommu_plan_guest_table(plan));
     explain_attributes(text, &plan->iommu);
     if (plan->memlock_bytes) {
         g_autofree char *bound = viommu_quantity_format(plan->memlock_bytes);
@@ -271,6 +271,6 @@ char *viommu_plan_explain(const ViommuPlan *plan)
     }
     explain_candidates(text, &plan->iommu);
     explain_list(text, "Warnings", plan->warnings);
-    explain_list(text, "Settled for you", plan->notes);
+    explain_list(text, "Notes", plan->notes);
     return g_string_free(text, FALSE);
 }

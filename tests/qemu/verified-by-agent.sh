@@ -66,10 +66,10 @@ lab_ctl kill proven
 # --- Disabled on the guest's own command line ---
 
 # viommud refuses a request that says so; what the guest's own boot loader says it cannot know.
-refused 3 "boot.cmdline says 'intel_iommu=off'" launch "$(request refused intel_iommu=off)"
+refused 3 "boot.cmdline has 'intel_iommu=off'" launch "$(request refused intel_iommu=off)"
 lab_launch "$(request disabled '' \
     'del(.boot) | .disks = [.disks[0] + {path: "\($parts)/boot-without-iommu"}] + .disks')" || die "launch: $lab_refusal"
-refused 9 'disabled on the kernel.s command line: take .intel_iommu=off. away' verify disabled --timeout=300
+refused 9 'command line disables it: remove .intel_iommu=off.' verify disabled --timeout=300
 lab_ctl kill disabled
 
 # --- No agent ---

@@ -222,15 +222,15 @@ START_TEST(what_is_read_wins)
         {"{'boot': <{'kernel': <'/k'>}>, 'guest': <{'drivers': <['virtio', 'intel']>}>}", VIOMMU_MODEL_VIRTIO,
          VIOMMU_DRIVER_YES, NULL},
         {"{'boot': <{'kernel': <'/k'>}>, 'guest': <{'drivers': <['amd']>}>}", VIOMMU_MODEL_AMD,
-         VIOMMU_DRIVER_NO, "guest.drivers names 'amd', but the configuration of boot.kernel says otherwise"},
+         VIOMMU_DRIVER_NO,
+         "guest.drivers names 'amd', but the configuration of boot.kernel contradicts that"},
         {"{'boot': <{'kernel': <'/k'>}>, 'guest': <{'kernel': <'5.10'>}>}", VIOMMU_MODEL_VIRTIO,
          VIOMMU_DRIVER_MODULE, "guest.kernel is '5.10', but boot.kernel is Linux 6.12.1"},
         {"{'boot': <{'kernel': <'/k'>}>, 'guest': <{'kernel': <'6.12'>}>}", VIOMMU_MODEL_INTEL,
          VIOMMU_DRIVER_OFF, NULL},
         {"{'boot': <{'kernel': <'/k'>}>, 'guest': <{'os': <'debian12-cloud'>}>}", VIOMMU_MODEL_VIRTIO,
          VIOMMU_DRIVER_MODULE,
-         "'debian12-cloud' has no driver for 'virtio' on x86_64, but the configuration of boot.kernel "
-         "says otherwise"},
+         "'debian12-cloud' has no driver for 'virtio' on x86_64, but the configuration of boot.kernel contradicts that"},
         {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'intel_iommu=on'>}>}", VIOMMU_MODEL_INTEL,
          VIOMMU_DRIVER_YES, NULL},
     };
