@@ -2,7 +2,6 @@
 #include "lib/plan/iommu-attributes.h"
 
 #include "lib/facts/facts.h"
-#include "lib/plan/iommu-rules.h"
 #include "lib/base/quantity.h"
 
 #define NOWHERE (-1)
@@ -46,17 +45,14 @@ static int asked_switch(const ViommuIommuInput *input, const Switch *row)
     return *(const int *)((const char *)&input->request->iommu + row->asked);
 }
 
-static void judge_one(const ViommuIommuInput *input, ViommuModel model, const char *key, int fact,
-                      ViommuCandidate *candidate)
+static void judge_one(const ViommuJudging *judging, const char *key, int fact)
 {
-    const char *name = viommu_model_to_string(model);
+    const ViommuIommuInput *input = judging->input;
 
     if (available(input, fact))
         return;
-    candidate->verdict = VIOMMU_VERDICT_REFUSED;
     if (fact == NOWHERE) {
-        g_ptr_array_add(candidate->reasons, viommu_reason_new(model, VIOMMU_RULE_ATTRIBUTE,
-                                                              "'%s' has no attribute %s", name, key));
+        viommu_judge_refuse(judging, "'%s' has no attribute %s", judging->name, key);
     } else {
         const ViommuFact *row = viommu_fact((ViommuFactId)fact);
         g_autofree char *libvirt = viommu_version_format_short(row->libvirt);
@@ -64,40 +60,33 @@ static void judge_one(const ViommuIommuInput *input, ViommuModel model, const ch
         g_autofree char *has_libvirt = viommu_version_format(input->libvirt);
         g_autofree char *has_qemu = viommu_version_format(input->emulator->qemu);
 
-        g_ptr_array_add(
-            candidate->reasons,
-            viommu_reason_new(model, VIOMMU_RULE_ATTRIBUTE,
-                              "%s of '%s' needs libvirt %s and QEMU %s, but this host has %s and %s", key,
-                              name, libvirt, qemu, has_libvirt, has_qemu));
+        viommu_judge_refuse(judging, "%s of '%s' needs libvirt %s and QEMU %s, but this host has %s and %s",
+                            key, judging->name, libvirt, qemu, has_libvirt, has_qemu);
     }
 }
 
-void viommu_iommu_attributes_judge(const ViommuIommuInput *input, ViommuModel model,
-                                   ViommuCandidate *candidate)
+void viommu_iommu_attributes_judge(const ViommuJudging *judging)
 {
-    const ViommuRequestIommu *asked = &input->request->iommu;
+    const ViommuRequestIommu *asked = &judging->input->request->iommu;
+    ViommuModel model = judging->model;
 
     for (size_t i = 0; i < G_N_ELEMENTS(switches); i++) {
-        int value = asked_switch(input, &switches[i]);
+        int value = asked_switch(judging->input, &switches[i]);
 
         if (value != VIOMMU_UNSET && value != switches[i].absent)
-            judge_one(input, model, switches[i].key, switches[i].facts[model], candidate);
+            judge_one(judging, switches[i].key, switches[i].facts[model]);
     }
     if (asked->aw_bits != VIOMMU_UNSET_NUMBER) {
-        judge_one(input, model, "aw-bits", aw_bits_facts[model], candidate);
+        judge_one(judging, "aw-bits", aw_bits_facts[model]);
         /* QEMU: "Supported values for aw-bits are: 39, 48", in every release. */
         if (model == VIOMMU_MODEL_INTEL && asked->aw_bits != VIOMMU_INTEL_NARROW_BITS &&
-            asked->aw_bits != VIOMMU_INTEL_WIDE_BITS) {
-            candidate->verdict = VIOMMU_VERDICT_REFUSED;
-            g_ptr_array_add(candidate->reasons,
-                            viommu_reason_new(model, VIOMMU_RULE_ATTRIBUTE,
-                                              "iommu.aw-bits of 'intel' is 39 or 48, but %" G_GUINT64_FORMAT
-                                              " was asked for",
-                                              asked->aw_bits));
-        }
+            asked->aw_bits != VIOMMU_INTEL_WIDE_BITS)
+            viommu_judge_refuse(
+                judging, "iommu.aw-bits of 'intel' is 39 or 48, but %" G_GUINT64_FORMAT " was asked for",
+                asked->aw_bits);
     }
     if (asked->granule)
-        judge_one(input, model, "granule", granule_facts[model], candidate);
+        judge_one(judging, "granule", granule_facts[model]);
 }
 
 /* A virtual machine manager that knows nothing of interrupt remapping leaves it off; a guest then trusts every device with

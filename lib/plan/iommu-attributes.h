@@ -2,16 +2,15 @@
 /* iommu-attributes: which <driver> attributes a model has, which of the asked-for ones it cannot have, and which it is given. */
 #pragma once
 
-#include "lib/plan/iommu.h"
+#include "lib/plan/iommu-rules.h"
 
 /* QEMU: "Supported values for aw-bits are: 39, 48". */
 #define VIOMMU_INTEL_NARROW_BITS 39u
 #define VIOMMU_INTEL_WIDE_BITS   48u
 
-/** Refuses @candidate (rule "attribute") for every attribute asked for that @model, this libvirt or this QEMU does not have.
+/** Refuses the candidate for every requested attribute that its model, this libvirt or this QEMU does not have.
  *  An attribute asked for with the value that its absence means ("intremap": false) asks for nothing. */
-void viommu_iommu_attributes_judge(const ViommuIommuInput *input, ViommuModel model,
-                                   ViommuCandidate *candidate);
+void viommu_iommu_attributes_judge(const ViommuJudging *judging);
 
 /** The attributes of the chosen @model: the caller's, and what a working IOMMU needs. @ret_attributes was initialised. */
 void viommu_iommu_attributes_choose(const ViommuIommuInput *input, ViommuModel model,

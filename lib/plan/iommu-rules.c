@@ -5,7 +5,7 @@
 #include "lib/guest/guest.h"
 #include "lib/plan/iommu-attributes.h"
 
-/* Where each model lives (FACTS 1.1). */
+/* Where each model exists (FACTS 1.1). */
 static const struct {
     int arch; /* ViommuArch; VIOMMU_UNSET: both */
     ViommuFactId fact[VIOMMU_ARCH_LAST];
@@ -16,15 +16,27 @@ static const struct {
     [VIOMMU_MODEL_AMD] = {VIOMMU_ARCH_X86_64, {VIOMMU_FACT_AMD, VIOMMU_FACT_AMD}},
 };
 
-#define refuse(candidate, model, rule, ...)                                                 \
-    do {                                                                                    \
-        (candidate)->verdict = VIOMMU_VERDICT_REFUSED;                                      \
-        g_ptr_array_add((candidate)->reasons, viommu_reason_new(model, rule, __VA_ARGS__)); \
-    } while (0)
-
 static bool at_home(const ViommuIommuInput *input, ViommuModel model)
 {
     return homes[model].arch == VIOMMU_UNSET || homes[model].arch == (int)input->arch;
+}
+
+/* The row of the table of facts that says what the model needs here. */
+static ViommuFactId home_fact(const ViommuJudging *judging)
+{
+    return homes[judging->model].fact[judging->input->arch];
+}
+
+void viommu_judge_note(const ViommuJudging *judging, const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_ptr_array_add(judging->candidate->reasons,
+                    viommu_reason_new(judging->model, judging->rule, "%s", text));
 }
 
 bool viommu_iommu_many_vcpus(const ViommuIommuInput *input)
@@ -37,117 +49,123 @@ bool viommu_iommu_has_hostdevs(const ViommuIommuInput *input)
     return input->placement && input->placement->devices->len > 0;
 }
 
-static void judge_arch(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_arch(const ViommuJudging *judging)
 {
-    if (!at_home(input, model))
-        refuse(candidate, model, VIOMMU_RULE_ARCH, "'%s' exists only on %s, but arch is '%s'",
-               viommu_model_to_string(model), viommu_arch_to_string((ViommuArch)homes[model].arch),
-               viommu_arch_to_string(input->arch));
+    const ViommuIommuInput *input = judging->input;
+
+    if (!at_home(input, judging->model))
+        viommu_judge_refuse(judging, "'%s' exists only on %s, but arch is '%s'", judging->name,
+                            viommu_arch_to_string((ViommuArch)homes[judging->model].arch),
+                            viommu_arch_to_string(input->arch));
 }
 
-static void judge_machine(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_machine(const ViommuJudging *judging)
 {
+    const ViommuIommuInput *input = judging->input;
     ViommuFamily needed = input->arch == VIOMMU_ARCH_X86_64 ? VIOMMU_FAMILY_Q35 : VIOMMU_FAMILY_VIRT;
 
-    if (at_home(input, model) && input->family != needed)
-        refuse(candidate, model, VIOMMU_RULE_MACHINE,
-               "'%s' needs machine '%s', but machine is of the family '%s'", viommu_model_to_string(model),
-               viommu_enum_to_string(&viommu_enum_family, (int)needed),
-               viommu_enum_to_string(&viommu_enum_family, (int)input->family));
+    if (input->family != needed)
+        viommu_judge_refuse(judging, "'%s' needs machine '%s', but machine is of the family '%s'",
+                            judging->name, viommu_enum_to_string(&viommu_enum_family, (int)needed),
+                            viommu_enum_to_string(&viommu_enum_family, (int)input->family));
 }
 
 /* What libvirt itself says of this emulator stands above the table. */
-static bool asked_libvirt(const ViommuIommuInput *input, ViommuModel model)
+static bool asked_libvirt(const ViommuJudging *judging)
 {
-    return (input->emulator->accepts | input->emulator->refuses) & VIOMMU_BIT(homes[model].fact[input->arch]);
+    const ViommuEmulator *emulator = judging->input->emulator;
+
+    return (emulator->accepts | emulator->refuses) & VIOMMU_BIT(home_fact(judging));
 }
 
-static void judge_libvirt(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_libvirt(const ViommuJudging *judging)
 {
-    const ViommuFact *fact = viommu_fact(homes[model].fact[input->arch]);
+    const ViommuIommuInput *input = judging->input;
+    const ViommuFact *fact = viommu_fact(home_fact(judging));
 
-    if (!asked_libvirt(input, model) && input->libvirt < fact->libvirt) {
+    if (!asked_libvirt(judging) && input->libvirt < fact->libvirt) {
         g_autofree char *needs = viommu_version_format_short(fact->libvirt);
         g_autofree char *has = viommu_version_format(input->libvirt);
 
-        refuse(candidate, model, VIOMMU_RULE_LIBVIRT_VERSION,
-               "'%s' needs libvirt %s or newer, but this host has %s", viommu_model_to_string(model), needs,
-               has);
+        viommu_judge_refuse(judging, "'%s' needs libvirt %s or newer, but this host has %s", judging->name,
+                            needs, has);
     }
 }
 
-static void judge_qemu(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_qemu(const ViommuJudging *judging)
 {
-    const ViommuFact *fact = viommu_fact(homes[model].fact[input->arch]);
+    const ViommuIommuInput *input = judging->input;
+    const ViommuFact *fact = viommu_fact(home_fact(judging));
 
-    if (!asked_libvirt(input, model) && input->emulator->qemu < fact->qemu) {
+    if (!asked_libvirt(judging) && input->emulator->qemu < fact->qemu) {
         g_autofree char *needs = viommu_version_format_short(fact->qemu);
         g_autofree char *has = viommu_version_format(input->emulator->qemu);
 
-        refuse(candidate, model, VIOMMU_RULE_QEMU_VERSION,
-               "'%s' needs QEMU %s or newer for %s, but this host has %s", viommu_model_to_string(model),
-               needs, viommu_arch_to_string(input->arch), has);
+        viommu_judge_refuse(judging, "'%s' needs QEMU %s or newer for %s, but this host has %s",
+                            judging->name, needs, viommu_arch_to_string(input->arch), has);
     }
 }
 
 /* Says what the versions would have said, for that tells what to install. */
-static void judge_observation(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_observation(const ViommuJudging *judging)
 {
-    const ViommuFact *fact = viommu_fact(homes[model].fact[input->arch]);
+    const ViommuIommuInput *input = judging->input;
+    const ViommuFact *fact = viommu_fact(home_fact(judging));
     g_autofree char *libvirt = NULL, *qemu = NULL;
 
-    if (!at_home(input, model) || !asked_libvirt(input, model) ||
-        viommu_emulator_has(input->emulator, input->libvirt, homes[model].fact[input->arch]))
+    if (!asked_libvirt(judging) || viommu_emulator_has(input->emulator, input->libvirt, home_fact(judging)))
         return;
     libvirt = viommu_version_format_short(fact->libvirt);
     qemu = viommu_version_format_short(fact->qemu);
-    refuse(
-        candidate, model, VIOMMU_RULE_LIBVIRT_SAYS,
+    viommu_judge_refuse(
+        judging,
         "libvirt says that it cannot give this QEMU an IOMMU of model '%s'; it is known to with libvirt %s and QEMU %s or newer, unless they were built without it",
-        viommu_model_to_string(model), libvirt, qemu);
+        judging->name, libvirt, qemu);
 }
 
 /* EIM: who takes it (FACTS 6.2). */
-static void judge_accelerator(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_accelerator(const ViommuJudging *judging)
 {
+    const ViommuIommuInput *input = judging->input;
     bool wanted = input->request->iommu.eim == 1;
     g_autofree char *has = NULL;
 
-    if (model != VIOMMU_MODEL_INTEL || !at_home(input, model) ||
-        input->accelerator != VIOMMU_ACCELERATOR_TCG || (!wanted && !viommu_iommu_many_vcpus(input)) ||
+    if (judging->model != VIOMMU_MODEL_INTEL || input->accelerator != VIOMMU_ACCELERATOR_TCG ||
+        (!wanted && !viommu_iommu_many_vcpus(input)) ||
         viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_EIM_TCG))
         return;
     has = viommu_version_format(input->emulator->qemu);
-    refuse(
-        candidate, model, VIOMMU_RULE_ACCELERATOR,
+    viommu_judge_refuse(
+        judging,
         "%s EIM, which QEMU %s takes only under KVM; the accelerator is 'tcg' (QEMU 9.0 takes it there too)",
         wanted ? "iommu.eim asks for" : "more than 255 vCPUs need", has);
 }
 
-static void judge_vcpus(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_vcpus(const ViommuJudging *judging)
 {
+    const ViommuIommuInput *input = judging->input;
     const ViommuRequestIommu *asked = &input->request->iommu;
 
-    if (!at_home(input, model) || !viommu_iommu_many_vcpus(input))
+    if (!viommu_iommu_many_vcpus(input))
         return;
-    if (model == VIOMMU_MODEL_VIRTIO)
-        refuse(candidate, model, VIOMMU_RULE_VCPUS,
-               "'virtio' remaps no interrupts, and %" G_GUINT64_FORMAT
-               " vCPUs need that: more than %u are only reached through 'intel' with EIM",
-               input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
-    else if (asked->intremap == 0 || (model == VIOMMU_MODEL_INTEL && asked->eim == 0))
-        refuse(candidate, model, VIOMMU_RULE_VCPUS,
-               "iommu.%s is false, but %" G_GUINT64_FORMAT " vCPUs need it (more than %u)",
-               asked->intremap == 0 ? "intremap" : "eim", input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
-    else if (model == VIOMMU_MODEL_AMD &&
+    if (judging->model == VIOMMU_MODEL_VIRTIO)
+        viommu_judge_refuse(judging,
+                            "'virtio' remaps no interrupts, and %" G_GUINT64_FORMAT
+                            " vCPUs need that: more than %u are only reached through 'intel' with EIM",
+                            input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
+    else if (asked->intremap == 0 || (judging->model == VIOMMU_MODEL_INTEL && asked->eim == 0))
+        viommu_judge_refuse(judging,
+                            "iommu.%s is false, but %" G_GUINT64_FORMAT " vCPUs need it (more than %u)",
+                            asked->intremap == 0 ? "intremap" : "eim", input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
+    else if (judging->model == VIOMMU_MODEL_AMD &&
              !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_AMD_MANY_VCPUS))
-        refuse(candidate, model, VIOMMU_RULE_VCPUS,
-               "'amd' with more than %u vCPUs needs libvirt 12.2 or newer (xtsup)", VIOMMU_X86_PLAIN_VCPUS);
-    else if (model == VIOMMU_MODEL_INTEL &&
+        viommu_judge_refuse(judging, "'amd' with more than %u vCPUs needs libvirt 12.2 or newer (xtsup)",
+                            VIOMMU_X86_PLAIN_VCPUS);
+    else if (judging->model == VIOMMU_MODEL_INTEL &&
              !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_EIM))
-        refuse(candidate, model, VIOMMU_RULE_VCPUS,
-               "'intel' with more than %u vCPUs needs libvirt 3.4 and QEMU 2.8 or newer (EIM)",
-               VIOMMU_X86_PLAIN_VCPUS);
+        viommu_judge_refuse(judging,
+                            "'intel' with more than %u vCPUs needs libvirt 3.4 and QEMU 2.8 or newer (EIM)",
+                            VIOMMU_X86_PLAIN_VCPUS);
 }
 
 bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, ViommuModel model)
@@ -160,8 +178,9 @@ bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, Viomm
 }
 
 /* With UEFI, smmuv3 is described by the IORT table alone. */
-static void judge_smmuv3_firmware(const ViommuIommuInput *input, ViommuCandidate *candidate)
+static void judge_smmuv3_firmware(const ViommuJudging *judging)
 {
+    const ViommuIommuInput *input = judging->input;
     g_autofree char *has = NULL;
 
     if (input->accelerator != VIOMMU_ACCELERATOR_TCG ||
@@ -169,53 +188,56 @@ static void judge_smmuv3_firmware(const ViommuIommuInput *input, ViommuCandidate
         viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_SMMUV3_ACPI_TCG))
         return;
     has = viommu_version_format(input->emulator->qemu);
-    refuse(
-        candidate, VIOMMU_MODEL_SMMUV3, VIOMMU_RULE_FIRMWARE,
+    viommu_judge_refuse(
+        judging,
         "QEMU %s tells a guest with UEFI of its 'smmuv3' only under KVM, but the accelerator is 'tcg' (QEMU 6.2 does there, too); boot.kernel with boot.firmware 'bios' needs no UEFI",
         has);
 }
 
 /* The VIOT table alone describes virtio to the guest, and on aarch64 only UEFI has ACPI tables. */
-static bool needs_acpi(const ViommuIommuInput *input, ViommuModel model)
+static bool needs_acpi(const ViommuJudging *judging)
 {
-    return input->arch == VIOMMU_ARCH_AARCH64 && model == VIOMMU_MODEL_VIRTIO;
+    return judging->input->arch == VIOMMU_ARCH_AARCH64 && judging->model == VIOMMU_MODEL_VIRTIO;
 }
 
-static void judge_acpi(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_acpi(const ViommuJudging *judging)
 {
-    if (needs_acpi(input, model) && input->request->boot.firmware == VIOMMU_FIRMWARE_BIOS)
-        refuse(
-            candidate, model, VIOMMU_RULE_ACPI,
+    const ViommuIommuInput *input = judging->input;
+
+    if (needs_acpi(judging) && input->request->boot.firmware == VIOMMU_FIRMWARE_BIOS)
+        viommu_judge_refuse(
+            judging,
             "'virtio' needs ACPI, which aarch64 has only with UEFI, but boot.firmware is 'bios'; say 'auto' or 'efi'");
 }
 
-static void judge_firmware(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_firmware(const ViommuJudging *judging)
 {
-    if (input->arch == VIOMMU_ARCH_AARCH64 && model == VIOMMU_MODEL_SMMUV3)
-        judge_smmuv3_firmware(input, candidate);
-    if (needs_acpi(input, model) && input->request->boot.firmware != VIOMMU_FIRMWARE_BIOS &&
+    const ViommuIommuInput *input = judging->input;
+
+    if (input->arch == VIOMMU_ARCH_AARCH64 && judging->model == VIOMMU_MODEL_SMMUV3)
+        judge_smmuv3_firmware(judging);
+    if (needs_acpi(judging) && input->request->boot.firmware != VIOMMU_FIRMWARE_BIOS &&
         (!viommu_emulator_has_firmware(input->emulator, VIOMMU_FIRMWARE_EFI) ||
          !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_FIRMWARE_EFI)))
-        refuse(
-            candidate, model, VIOMMU_RULE_FIRMWARE,
+        viommu_judge_refuse(
+            judging,
             "'virtio' needs ACPI, which aarch64 has only with UEFI, but this host has no UEFI firmware for aarch64 (Debian: package qemu-efi-aarch64, Fedora: edk2-aarch64)");
 }
 
-static void judge_guest(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_guest(const ViommuJudging *judging)
 {
+    const ViommuIommuInput *input = judging->input;
     ViommuGuest guest = {input->request, input->kernel};
     g_autofree char *why = NULL;
 
-    if (!at_home(input, model))
-        return;
-    switch (viommu_guest_driver(&guest, input->arch, model, &why)) {
+    switch (viommu_guest_driver(&guest, input->arch, judging->model, &why)) {
     case VIOMMU_DRIVER_NO:
-        refuse(candidate, model, VIOMMU_RULE_GUEST, "%s", why);
+        viommu_judge_refuse(judging, "%s", why);
         break;
     case VIOMMU_DRIVER_OFF:
     case VIOMMU_DRIVER_MODULE:
-        candidate->by_name_only = true;
-        g_ptr_array_add(candidate->reasons, viommu_reason_new(model, VIOMMU_RULE_GUEST, "%s", why));
+        judging->candidate->by_name_only = true;
+        viommu_judge_note(judging, "%s", why);
         break;
     case VIOMMU_DRIVER_YES:
     case VIOMMU_DRIVER_UNKNOWN:
@@ -224,37 +246,35 @@ static void judge_guest(const ViommuIommuInput *input, ViommuModel model, Viommu
     }
 }
 
-static void judge_attributes(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_attributes(const ViommuJudging *judging)
 {
-    if (at_home(input, model))
-        viommu_iommu_attributes_judge(input, model, candidate);
+    viommu_iommu_attributes_judge(judging);
 }
 
-static void judge_translation(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_translation(const ViommuJudging *judging)
 {
-    if (!at_home(input, model) || input->request->iommu.translate != 1)
+    const ViommuIommuInput *input = judging->input;
+
+    if (input->request->iommu.translate != 1)
         return;
-    if (model == VIOMMU_MODEL_AMD)
-        refuse(
-            candidate, model, VIOMMU_RULE_TRANSLATE,
+    if (judging->model == VIOMMU_MODEL_AMD)
+        viommu_judge_refuse(
+            judging,
             "iommu.translate is true, but virtio devices behind 'amd' hang the guest through libvirt (no dma-remap)");
     else if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_DEVICE_TRANSLATION))
-        refuse(candidate, model, VIOMMU_RULE_TRANSLATE,
-               "iommu.translate needs libvirt 3.5 and QEMU 2.9 or newer");
+        viommu_judge_refuse(judging, "iommu.translate needs libvirt 3.5 and QEMU 2.9 or newer");
 }
 
-static void judge_usefulness(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_usefulness(const ViommuJudging *judging)
 {
-    if (model != VIOMMU_MODEL_AMD || !at_home(input, model))
+    if (judging->model != VIOMMU_MODEL_AMD)
         return;
-    candidate->by_name_only = true;
-    if (candidate->verdict == VIOMMU_VERDICT_REFUSED)
+    judging->candidate->by_name_only = true;
+    if (judging->candidate->verdict == VIOMMU_VERDICT_REFUSED)
         return;
-    g_ptr_array_add(
-        candidate->reasons,
-        viommu_reason_new(
-            model, VIOMMU_RULE_BY_NAME,
-            "'amd' remaps interrupts but serves no DMA through today's libvirt: it is taken only when asked for by name"));
+    viommu_judge_note(
+        judging,
+        "'amd' remaps interrupts but serves no DMA through today's libvirt: it is taken only when asked for by name");
 }
 
 /* --- Assigned devices (FACTS 6.3) --- */
@@ -262,76 +282,80 @@ static void judge_usefulness(const ViommuIommuInput *input, ViommuModel model, V
 /* The host's kernel gives iommufd nested stages of its SMMUs (FACTS 6.3). */
 #define ACCEL_KERNEL VIOMMU_VERSION_OF(6, 13, 0)
 
-static void refuse_hostdev_versions(const ViommuIommuInput *input, ViommuModel model, ViommuFactId id,
-                                    ViommuCandidate *candidate)
+static void refuse_hostdev_versions(const ViommuJudging *judging, ViommuFactId id)
 {
+    const ViommuIommuInput *input = judging->input;
     const ViommuFact *fact = viommu_fact(id);
     g_autofree char *needs_libvirt = viommu_version_format_short(fact->libvirt);
     g_autofree char *needs_qemu = viommu_version_format_short(fact->qemu);
     g_autofree char *libvirt = viommu_version_format(input->libvirt);
     g_autofree char *qemu = viommu_version_format(input->emulator->qemu);
 
-    refuse(candidate, model, VIOMMU_RULE_HOSTDEV,
-           "'%s' serves assigned devices with libvirt %s and QEMU %s or newer%s, but this host has %s and %s",
-           viommu_model_to_string(model), needs_libvirt, needs_qemu,
-           model == VIOMMU_MODEL_SMMUV3
-               ? " (by acceleration; plain, QEMU cannot tell the device what the guest maps)"
-               : "",
-           libvirt, qemu);
+    viommu_judge_refuse(
+        judging,
+        "'%s' serves assigned devices with libvirt %s and QEMU %s or newer%s, but this host has %s and %s",
+        judging->name, needs_libvirt, needs_qemu,
+        judging->model == VIOMMU_MODEL_SMMUV3
+            ? " (by acceleration; plain, QEMU cannot tell the device what the guest maps)"
+            : "",
+        libvirt, qemu);
 }
 
 /* QEMU: "aw-bits 48 > host aw-bits 39". */
-static void judge_hostdev_width(const ViommuIommuInput *input, ViommuCandidate *candidate)
+static void judge_hostdev_width(const ViommuJudging *judging)
 {
+    const ViommuIommuInput *input = judging->input;
     uint64_t width = input->placement->width_bits, asked = input->request->iommu.aw_bits;
 
     if (width == VIOMMU_UNSET_NUMBER)
         return;
     if (width < VIOMMU_INTEL_NARROW_BITS)
-        refuse(candidate, VIOMMU_MODEL_INTEL, VIOMMU_RULE_HOSTDEV,
-               "the host's IOMMU before an assigned device translates %" G_GUINT64_FORMAT
-               " bits, and 'intel' has at least %u",
-               width, VIOMMU_INTEL_NARROW_BITS);
+        viommu_judge_refuse(judging,
+                            "the host's IOMMU before an assigned device translates %" G_GUINT64_FORMAT
+                            " bits, and 'intel' has at least %u",
+                            width, VIOMMU_INTEL_NARROW_BITS);
     else if (asked != VIOMMU_UNSET_NUMBER && asked > width)
-        refuse(candidate, VIOMMU_MODEL_INTEL, VIOMMU_RULE_HOSTDEV,
-               "iommu.aw-bits is %" G_GUINT64_FORMAT
-               ", but the host's IOMMU before an assigned device translates %" G_GUINT64_FORMAT " bits",
-               asked, width);
+        viommu_judge_refuse(judging,
+                            "iommu.aw-bits is %" G_GUINT64_FORMAT
+                            ", but the host's IOMMU before an assigned device translates %" G_GUINT64_FORMAT
+                            " bits",
+                            asked, width);
 }
 
-static void judge_hostdev_intel(const ViommuIommuInput *input, ViommuCandidate *candidate)
+static void judge_hostdev_intel(const ViommuJudging *judging)
 {
+    const ViommuIommuInput *input = judging->input;
+
     if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_HOSTDEV) ||
         !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_CACHING_MODE))
-        refuse_hostdev_versions(input, VIOMMU_MODEL_INTEL, VIOMMU_FACT_INTEL_HOSTDEV, candidate);
+        refuse_hostdev_versions(judging, VIOMMU_FACT_INTEL_HOSTDEV);
     else if (input->request->iommu.caching_mode == 0)
-        refuse(
-            candidate, VIOMMU_MODEL_INTEL, VIOMMU_RULE_HOSTDEV,
+        viommu_judge_refuse(
+            judging,
             "iommu.caching-mode is false, but 'intel' serves assigned devices only with it: QEMU learns by it what the guest maps");
-    judge_hostdev_width(input, candidate);
+    judge_hostdev_width(judging);
 }
 
 /* Each needs what the one before has: the first that is missing is the one to mend. */
-static void judge_hostdev_smmuv3(const ViommuIommuInput *input, ViommuCandidate *candidate)
+static void judge_hostdev_smmuv3(const ViommuJudging *judging)
 {
+    const ViommuIommuInput *input = judging->input;
     static const char why[] = "'smmuv3' serves assigned devices only by acceleration, which needs";
     const GPtrArray *devices = input->placement->devices;
 
     if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_SMMUV3_ACCEL)) {
-        refuse_hostdev_versions(input, VIOMMU_MODEL_SMMUV3, VIOMMU_FACT_SMMUV3_ACCEL, candidate);
+        refuse_hostdev_versions(judging, VIOMMU_FACT_SMMUV3_ACCEL);
         return;
     }
     if (input->accelerator != VIOMMU_ACCELERATOR_KVM)
-        refuse(candidate, VIOMMU_MODEL_SMMUV3, VIOMMU_RULE_HOSTDEV, "%s KVM, but the accelerator is 'tcg'",
-               why);
+        viommu_judge_refuse(judging, "%s KVM, but the accelerator is 'tcg'", why);
     for (guint i = 0; i < devices->len; i++) {
         const ViommuPlacedDevice *device = g_ptr_array_index(devices, i);
 
         if (device->iommufd)
             continue;
-        refuse(candidate, VIOMMU_MODEL_SMMUV3, VIOMMU_RULE_HOSTDEV,
-               "%s every device to go through iommufd, but %s does not: %s", why, device->address,
-               device->backend_reason);
+        viommu_judge_refuse(judging, "%s every device to go through iommufd, but %s does not: %s", why,
+                            device->address, device->backend_reason);
         break;
     }
     for (guint i = 0; i < devices->len; i++) {
@@ -339,49 +363,51 @@ static void judge_hostdev_smmuv3(const ViommuIommuInput *input, ViommuCandidate 
 
         if (device->iommu_kind == VIOMMU_IOMMU_KIND_SMMUV3)
             continue;
-        refuse(candidate, VIOMMU_MODEL_SMMUV3, VIOMMU_RULE_HOSTDEV,
-               "%s every device to be behind an SMMUv3 of the host, but %s is behind %s", why,
-               device->address, device->iommu ? device->iommu : "one that cannot be seen from here");
+        viommu_judge_refuse(
+            judging, "%s every device to be behind an SMMUv3 of the host, but %s is behind %s", why,
+            device->address, device->iommu ? device->iommu : "one that cannot be seen from here");
         break;
     }
     if (input->host_kernel && input->host_kernel < ACCEL_KERNEL) {
         g_autofree char *kernel = viommu_version_format(input->host_kernel);
 
-        refuse(candidate, VIOMMU_MODEL_SMMUV3, VIOMMU_RULE_HOSTDEV,
-               "%s Linux 6.13 or newer on the host (ARM_SMMU_V3_IOMMUFD), but this is %s", why, kernel);
+        viommu_judge_refuse(
+            judging, "%s Linux 6.13 or newer on the host (ARM_SMMU_V3_IOMMUFD), but this is %s", why, kernel);
     }
     if (!viommu_iommu_takes_efi(input->request, input->arch, VIOMMU_MODEL_SMMUV3))
-        refuse(
-            candidate, VIOMMU_MODEL_SMMUV3, VIOMMU_RULE_HOSTDEV,
+        viommu_judge_refuse(
+            judging,
             "%s UEFI, as only the IORT table describes an SMMU beside that of the first bus, but boot.firmware is 'bios'",
             why);
 }
 
-static void judge_hostdevs(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_hostdevs(const ViommuJudging *judging)
 {
-    if (!viommu_iommu_has_hostdevs(input) || !at_home(input, model))
+    const ViommuIommuInput *input = judging->input;
+
+    if (!viommu_iommu_has_hostdevs(input))
         return;
     /* hw/vfio: "group %d used in multiple address spaces", and iommufd has the kernel refuse the same. */
     if (input->placement->shared_group != VIOMMU_UNSET_NUMBER)
-        refuse(
-            candidate, model, VIOMMU_RULE_HOSTDEV,
+        viommu_judge_refuse(
+            judging,
             "several assigned devices are of the host's IOMMU group %" G_GUINT64_FORMAT
             ", which has one address space, but an IOMMU gives each device of the guest its own: QEMU refuses that; assign one device of it, or have no IOMMU",
             input->placement->shared_group);
-    switch (model) {
+    switch (judging->model) {
     case VIOMMU_MODEL_INTEL:
-        judge_hostdev_intel(input, candidate);
+        judge_hostdev_intel(judging);
         break;
     case VIOMMU_MODEL_SMMUV3:
-        judge_hostdev_smmuv3(input, candidate);
+        judge_hostdev_smmuv3(judging);
         break;
     case VIOMMU_MODEL_VIRTIO:
         if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_VIRTIO_HOSTDEV))
-            refuse_hostdev_versions(input, model, VIOMMU_FACT_VIRTIO_HOSTDEV, candidate);
+            refuse_hostdev_versions(judging, VIOMMU_FACT_VIRTIO_HOSTDEV);
         break;
     case VIOMMU_MODEL_AMD:
-        refuse(
-            candidate, model, VIOMMU_RULE_HOSTDEV,
+        viommu_judge_refuse(
+            judging,
             "'amd' serves no assigned device: QEMU 10.2 does with dma-remap, which no libvirt can ask for");
         break;
     case VIOMMU_MODEL_NONE:
@@ -390,11 +416,13 @@ static void judge_hostdevs(const ViommuIommuInput *input, ViommuModel model, Vio
     }
 }
 
-static void judge_veto(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
+static void judge_veto(const ViommuJudging *judging)
 {
+    const ViommuIommuInput *input = judging->input;
+
     for (size_t i = 0; i < input->n_vetoes; i++)
-        if (input->vetoes[i].model == model)
-            refuse(candidate, model, VIOMMU_RULE_LIBVIRT, "libvirt refuses it: %s", input->vetoes[i].text);
+        if (input->vetoes[i].model == judging->model)
+            viommu_judge_refuse(judging, "libvirt refuses it: %s", input->vetoes[i].text);
 }
 
 const ViommuIommuRule viommu_iommu_rules[] = {
@@ -419,6 +447,11 @@ const ViommuIommuRule viommu_iommu_rules[] = {
 void viommu_iommu_judge(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate)
 {
     candidate->verdict = VIOMMU_VERDICT_POSSIBLE;
-    for (const ViommuIommuRule *rule = viommu_iommu_rules; rule->judge; rule++)
-        rule->judge(input, model, candidate);
+    for (const ViommuIommuRule *row = viommu_iommu_rules; row->judge; row++) {
+        const ViommuJudging judging = {input, model, viommu_model_to_string(model), candidate, row->rule};
+
+        row->judge(&judging);
+        if (!at_home(input, model))
+            return;
+    }
 }

@@ -7,13 +7,28 @@
 /* The most vCPUs that x86 interrupts reach without extended interrupt mode. */
 #define VIOMMU_X86_PLAIN_VCPUS 255u
 
+/* One rule that judges one candidate. */
+typedef struct ViommuJudging {
+    const ViommuIommuInput *input;
+    ViommuModel model;
+    const char *name; /* of the model */
+    ViommuCandidate *candidate;
+    ViommuRule rule;
+} ViommuJudging;
+
 typedef struct ViommuIommuRule {
     ViommuRule rule; /* of every reason that judge adds */
-    void (*judge)(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate);
+    void (*judge)(const ViommuJudging *judging);
 } ViommuIommuRule;
 
-/** Ended by a row without judge. */
+/** Ended by a row without judge.  The first is "arch", after which no other rule judges a model of another architecture. */
 extern const ViommuIommuRule viommu_iommu_rules[];
+
+/** Adds a reason to the candidate. */
+void viommu_judge_note(const ViommuJudging *judging, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/** Adds a reason, for which the candidate is refused. */
+#define viommu_judge_refuse(judging, ...) \
+    ((judging)->candidate->verdict = VIOMMU_VERDICT_REFUSED, viommu_judge_note(judging, __VA_ARGS__))
 
 /** Judges @model by every rule; @candidate starts as possible, without reasons. */
 void viommu_iommu_judge(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate);
