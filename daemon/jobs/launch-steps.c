@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* launch-steps: what each step of a launch does, and the table of them.  Does not know what comes of
+ * one that fails. */
+#include "daemon/jobs/launch-internal.h"
+
+#include "daemon/jobs/locked-memory.h"
+#include "daemon/jobs/recheck.h"
+#include "daemon/process/fault.h"
+#include "daemon/process/journal.h"
+#include "lib/base/error.h"
+#include "lib/domain/domain-xml.h"
+
+static bool goes_on(const ViommuLaunch *launch)
+{
+    return !launch->step_error && !launch->cancelled;
+}
+
+/* --- open: the files, and what must be learnt of the owner and of other guests --- */
+
+static void work_open(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    if (viommu_permit_learn(&launch->permit, launch->context.backend, launch->context.policy->site,
+                            launch->request, &launch->step_error) &&
+        viommu_reader_open(launch->reader, &launch->step_error) && launch->request->hostdevs)
+        launch->holders = viommu_backend_list_holders(launch->context.backend, &launch->step_error);
+    VIOMMU_FAULT(after_open);
+}
+
+static void settle_open(ViommuLaunch *launch)
+{
+    if (!launch->step_error)
+        viommu_admission_take_copies(launch->context.admission, launch->uuid, launch->owner_uid,
+                                     viommu_reader_copied_bytes(launch->reader), &launch->step_error);
+}
+
+/* --- probe: what this host can do --- */
+
+static void take_host(const ViommuHost *host, const GError *error, void *userdata)
+{
+    ViommuLaunch *launch = userdata;
+
+    if (!host)
+        launch->step_error = g_error_copy(error);
+    viommu_launch_answered(launch);
+}
+
+static void ask_host(ViommuLaunch *launch)
+{
+    viommu_hostinfo_refresh(launch->context.hostinfo, take_host, launch);
+}
+
+/* --- plan --- */
+
+/* What the plan takes is known to the next one when this has been told of, before anything else is planned. */
+static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
+{
+    g_autoptr(GArray) claims =
+        viommu_admission_claims(launch->context.admission, launch->holders, launch->uuid);
+    ViommuPlanInput input = {
+        .request = launch->request,
+        .host = host,
+        .policy = launch->context.policy,
+        .handovers = viommu_reader_handovers(launch->reader),
+        .kernel = viommu_reader_kernel(launch->reader),
+        .name = launch->name,
+        .uuid = launch->uuid,
+        .claims = (const ViommuClaim *)(void *)claims->data,
+        .n_claims = claims->len,
+        .asker = &launch->permit.asker,
+        .forward_modes = launch->permit.forward_modes,
+        .is_remote = launch->context.files->skip,
+        .vetoes = (const ViommuVeto *)(void *)launch->vetoes->data,
+        .n_vetoes = launch->vetoes->len,
+    };
+
+    viommu_launch_clear_plan(launch);
+    if (!viommu_plan_build(&input, &launch->plan, &launch->reasons, &launch->step_error) ||
+        !viommu_admission_check_memory(launch->context.admission, launch->plan, host, &launch->step_error))
+        return false;
+    launch->metadata =
+        viommu_metadata_new(launch->plan, launch->request, launch->owner_uid, launch->created_usec);
+    launch->metadata->phase = VIOMMU_STATE_DEFINING;
+    viommu_lease_write(&launch->lease, launch->metadata);
+    launch->metadata->client = g_strdup(launch->client);
+    launch->xml = viommu_domain_xml(launch->plan, launch->metadata);
+    return true;
+}
+
+static void settle_plan(ViommuLaunch *launch)
+{
+    if (goes_on(launch) && make_plan(launch, viommu_hostinfo_host(launch->context.hostinfo)))
+        VIOMMU_FAULT(planned);
+}
+
+/* --- define --- */
+
+static void work_define(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    launch->unsupported = false;
+    VIOMMU_FAULT(before_define);
+    viommu_backend_define(launch->context.backend, launch->xml, &launch->unsupported, &launch->step_error);
+    VIOMMU_FAULT(after_define);
+}
+
+/* libvirt's word overrides our table: the model is out, and the planner is asked for the next candidate. */
+static void plan_without_model(ViommuLaunch *launch)
+{
+    ViommuModel model = launch->plan->iommu.model;
+    ViommuVeto veto = {.model = model, .text = g_utf8_make_valid(launch->step_error->message, -1)};
+    const ViommuLogFields fields = viommu_launch_log_fields(launch);
+
+    if (viommu_journal_may_tell(launch->owner_uid))
+        viommu_log(LOG_WARNING, &fields, "libvirt refuses IOMMU model '%s', which the table allows here: %s",
+                   viommu_model_to_string(model), launch->step_error->message);
+    g_clear_error(&launch->step_error);
+    g_array_append_val(launch->vetoes, veto);
+    launch->next = VIOMMU_LAUNCH_PLAN;
+}
+
+/* A refusal that is no veto fails the launch, which is undone: an answer that was lost may have been a yes. */
+static void settle_define(ViommuLaunch *launch)
+{
+    if (launch->step_error && launch->unsupported && !launch->cancelled &&
+        launch->plan->iommu.model != VIOMMU_MODEL_NONE)
+        plan_without_model(launch);
+}
+
+/* --- prepare: the copies of boot files --- */
+
+/* After the domain stands, which is how a later daemon would find what was made. */
+static void work_prepare(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    viommu_reader_copy(launch->reader, launch->plan->group, &launch->step_error);
+    VIOMMU_FAULT(after_prepare);
+}
+
+/* --- start --- */
+
+static void work_start(void *data)
+{
+    ViommuLaunch *launch = data;
+    const ViommuRecheck recheck = {launch->context.backend, launch->context.policy->site, launch->request,
+                                   &launch->plan->placement};
+    g_autoptr(GArray) open = viommu_reader_open_files(launch->reader, launch->plan);
+
+    VIOMMU_FAULT(before_start);
+    if (viommu_recheck_run(&recheck, &launch->permit, &launch->step_error) &&
+        viommu_backend_start(launch->context.backend, launch->uuid, open, launch->owner_uid,
+                             &launch->step_error))
+        launch->late_warning = viommu_locked_look(launch->context.backend, launch->plan, launch->uuid);
+    viommu_reader_release(launch->reader);
+    VIOMMU_FAULT(after_start);
+}
+
+static void note_warning(ViommuLaunch *launch)
+{
+    const ViommuLogFields fields = viommu_launch_log_fields(launch);
+
+    if (viommu_journal_may_tell(launch->owner_uid))
+        viommu_log(LOG_WARNING, &fields, "machine '%s': %s", launch->name, launch->late_warning);
+    viommu_metadata_add_warning(launch->metadata, launch->late_warning);
+}
+
+static void settle_start(ViommuLaunch *launch)
+{
+    if (launch->step_error)
+        g_prefix_error(&launch->step_error, "machine '%s': ", launch->name);
+    if (!goes_on(launch))
+        return;
+    if (launch->late_warning)
+        note_warning(launch);
+    launch->metadata->phase = VIOMMU_STATE_RUNNING;
+}
+
+/* --- mark: the metadata say that it runs --- */
+
+static void work_mark(void *data)
+{
+    ViommuLaunch *launch = data;
+    g_autofree char *xml = viommu_metadata_to_xml(launch->metadata);
+
+    VIOMMU_FAULT(before_mark);
+    viommu_backend_set_metadata(launch->context.backend, launch->uuid, xml, &launch->step_error);
+    VIOMMU_FAULT(after_mark);
+}
+
+static void settle_mark(ViommuLaunch *launch)
+{
+    VIOMMU_FAULT(before_answer);
+}
+
+const ViommuLaunchStepInfo viommu_launch_steps[VIOMMU_LAUNCH_LAST] = {
+    [VIOMMU_LAUNCH_OPEN] = {.work = work_open,
+                            .settle = settle_open,
+                            .event = VIOMMU_EVENT_LAST,
+                            .next = VIOMMU_LAUNCH_PROBE,
+                            .waits = "for its files to be opened and read"},
+    [VIOMMU_LAUNCH_PROBE] = {.ask = ask_host,
+                             .event = VIOMMU_EVENT_LAST,
+                             .next = VIOMMU_LAUNCH_PLAN,
+                             .waits = "for libvirt to tell about this host"},
+    [VIOMMU_LAUNCH_PLAN] = {.settle = settle_plan,
+                            .event = VIOMMU_EVENT_PLANNED,
+                            .next = VIOMMU_LAUNCH_DEFINE},
+    [VIOMMU_LAUNCH_DEFINE] = {.work = work_define,
+                              .settle = settle_define,
+                              .event = VIOMMU_EVENT_DEFINED,
+                              .next = VIOMMU_LAUNCH_PREPARE,
+                              .undo = true,
+                              .waits = "for libvirt to define it"},
+    [VIOMMU_LAUNCH_PREPARE] = {.work = work_prepare,
+                               .event = VIOMMU_EVENT_LAST,
+                               .next = VIOMMU_LAUNCH_START,
+                               .undo = true,
+                               .waits = "for its files to be copied"},
+    [VIOMMU_LAUNCH_START] = {.work = work_start,
+                             .settle = settle_start,
+                             .event = VIOMMU_EVENT_LAST,
+                             .next = VIOMMU_LAUNCH_MARK,
+                             .undo = true,
+                             .waits = "for libvirt and QEMU to start it"},
+    [VIOMMU_LAUNCH_MARK] = {.work = work_mark,
+                            .settle = settle_mark,
+                            .event = VIOMMU_EVENT_STARTED,
+                            .next = VIOMMU_LAUNCH_LAST,
+                            .undo = true,
+                            .waits = "for libvirt to note that it runs"},
+};
