@@ -11,6 +11,8 @@
 
 #include "tests/fuzz/fuzz.h"
 
+/* Where to make them, so that who runs a target can remove what one that aborts leaves. */
+#define PLACE  "VIOMMU_FUZZ_FILES"
 #define MEMORY "/dev/shm"
 /* What removes the directory goes by paths, which have a longest. */
 #define DEPTH_MAX  24
@@ -18,8 +20,13 @@
 
 void fuzz_files_begin(FuzzFiles *files)
 {
-    snprintf(files->path, sizeof(files->path), "%s/viommu-fuzz-XXXXXX",
-             access(MEMORY, W_OK) == 0 ? MEMORY : "/tmp");
+    const char *place = g_getenv(PLACE);
+    int n = snprintf(files->path, sizeof(files->path), "%s/viommu-fuzz-XXXXXX",
+                     place                       ? place
+                     : access(MEMORY, W_OK) == 0 ? MEMORY
+                                                 : "/tmp");
+
+    fuzz_check(n < (int)sizeof(files->path));
     fuzz_check(mkdtemp(files->path));
     files->fd = open(files->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     fuzz_check(files->fd >= 0);

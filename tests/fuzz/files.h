@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 typedef struct FuzzFiles {
-    char path[64]; /* of the directory */
+    char path[256]; /* of the directory */
     int fd;
 } FuzzFiles;
 

@@ -206,3 +206,18 @@ ViommuHost *fuzz_recorded_host(const char *name)
     fuzz_check(host);
     return host;
 }
+
+const ViommuHost *fuzz_known_host(const char *name)
+{
+    static GHashTable *known; /* name -> ViommuHost; lives as long as the program */
+    ViommuHost *host;
+
+    if (!known)
+        known = g_hash_table_new(g_str_hash, g_str_equal);
+    host = g_hash_table_lookup(known, name);
+    if (!host) {
+        host = fuzz_recorded_host(name);
+        g_hash_table_insert(known, g_strdup(name), host);
+    }
+    return host;
+}

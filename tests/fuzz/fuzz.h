@@ -43,5 +43,7 @@ ViommuPlan *fuzz_plan_once(const ViommuPlanInput *input, char **ret_refusal);
 void fuzz_host(const ViommuHost *host);
 /** The recorded host of that name in tests/golden/hosts. Owned. */
 ViommuHost *fuzz_recorded_host(const char *name);
+/** The same, read once in the life of the program. Borrowed. */
+const ViommuHost *fuzz_known_host(const char *name);
 /** Written, read and written again it is the same, as libvirt hands it out and as it stands in a domain. */
 void fuzz_metadata(const ViommuMetadata *metadata);

@@ -2,14 +2,6 @@
 /* request: a tree as it comes from the bus, through everything up to the domain's XML, on recorded hosts. */
 #include "tests/fuzz/fuzz.h"
 
-/* Read for every accepted request: no state is kept from one input to the next. */
-static void plan_on(const ViommuRequest *request, const char *name)
-{
-    g_autoptr(ViommuHost) host = fuzz_recorded_host(name);
-
-    fuzz_plan(request, host);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const hosts[] = {
@@ -21,6 +13,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(ViommuRequest) request = tree ? fuzz_request(tree) : NULL;
 
     for (size_t i = 0; request && i < G_N_ELEMENTS(hosts); i++)
-        plan_on(request, hosts[i]);
+        fuzz_plan(request, fuzz_known_host(hosts[i]));
     return 0;
 }
