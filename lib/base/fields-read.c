@@ -9,6 +9,7 @@
 #include "lib/base/did-you-mean.h"
 #include "lib/base/quantity.h"
 #include "lib/base/version.h"
+#include "lib/base/printable.h"
 
 /* Where a value stands; a chain on the stack, so that the name is only made when something is wrong. */
 typedef struct Place {
@@ -44,7 +45,7 @@ static void append_shown(GString *string, const char *key)
             g_string_append(string, "...");
             return;
         }
-        if ((unsigned char)*key < 0x20 || *key == 0x7f)
+        if (viommu_printable_is_control(key))
             g_string_append_c(string, '?');
         else
             g_string_append_len(string, key, g_utf8_next_char(key) - key);
@@ -168,7 +169,7 @@ static size_t control_at(const char *text)
 {
     size_t i = 0;
 
-    while (text[i] && (unsigned char)text[i] >= 0x20 && text[i] != 0x7f)
+    while (text[i] && !viommu_printable_is_control(text + i))
         i++;
     return i;
 }
@@ -209,7 +210,7 @@ static const char *read_text(const ViommuField *field, GVariant *value, const Pl
     }
     if (control_at(text) < length) {
         fail(place, error, "must not hold control characters, but has 0x%02x at byte %zu",
-             (unsigned)text[control_at(text)], control_at(text));
+             g_utf8_get_char(text + control_at(text)), control_at(text));
         return NULL;
     }
     if (has_noncharacters(text)) {

@@ -90,3 +90,10 @@ char *viommu_console_text_tail(const void *data, size_t size)
     joined = g_strjoinv("\n", (char **)kept->pdata + MAX(0, (int)kept->len - 1 - VIOMMU_CONSOLE_TAIL_LINES));
     return g_strdup(end_of(joined));
 }
+
+bool viommu_printable_is_control(const char *at)
+{
+    const unsigned char *byte = (const unsigned char *)at;
+
+    return byte[0] < 0x20 || byte[0] == 0x7f || (byte[0] == 0xc2 && byte[1] < 0xa0);
+}

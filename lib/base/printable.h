@@ -2,6 +2,7 @@
 /* printable: what a guest or another program said, made fit for a message.  Knows control characters, not consoles. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define VIOMMU_CONSOLE_TAIL_LINES 10
@@ -14,3 +15,6 @@ char *viommu_console_text_tail(const void *data, size_t size);
 char *viommu_console_text_clean_bytes(const void *data, size_t size);
 /** @text on its lines: valid UTF-8, without terminal sequences; what else cannot be printed becomes '?'.  Owned, g_free(). */
 char *viommu_console_text_clean(const char *text);
+/** Whether the character at @at, in valid UTF-8, is a control character: below U+0020, U+007F, or U+0080 to U+009F, of which
+ *  a terminal takes U+009B for the start of a sequence. */
+bool viommu_printable_is_control(const char *at);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include "lib/base/error.h"
+#include "lib/base/printable.h"
 
 #define MAGIC 0x514649fbu /* "QFI\xfb" */
 
@@ -53,17 +54,20 @@ static bool fail(GError **error, const char *what)
 /* Names go into messages, XML and system calls. */
 static bool take_name(const Header *header, uint64_t at, uint64_t length, char **ret_name, GError **error)
 {
+    g_autofree char *name = NULL;
+
     if (at > header->size || length > header->size - at)
         return fail(error, "its header names a file beyond its first 64 KiB");
     if (length > NAME_MAX_BYTES)
         return fail(error, "its header has a name that is longer than 1023 bytes");
-    for (size_t i = 0; i < length; i++)
-        if (header->bytes[at + i] < 0x20 || header->bytes[at + i] == 0x7f)
-            return fail(error, "its header has a name with control characters");
     if (!g_utf8_validate_len((const char *)header->bytes + at, length, NULL))
         return fail(error, "its header has a name that is not UTF-8");
+    name = g_strndup((const char *)header->bytes + at, length);
+    for (const char *c = name; c < name + length; c = g_utf8_next_char(c))
+        if (viommu_printable_is_control(c))
+            return fail(error, "its header has a name with control characters");
     g_free(*ret_name);
-    *ret_name = length > 0 ? g_strndup((const char *)header->bytes + at, length) : NULL;
+    *ret_name = length > 0 ? g_steal_pointer(&name) : NULL;
     return true;
 }
 

@@ -280,6 +280,8 @@ START_TEST(refusals)
         {"{'name': <'a\\tb'>}", "name must not hold control characters, but has 0x09 at byte 1"},
         {"{'name': <'a\\n'>}", "name must not hold control characters, but has 0x0a at byte 1"},
         {"{'name': <'\\u007f'>}", "name must not hold control characters, but has 0x7f at byte 0"},
+        {"{'name': <'a\\u009b31m'>}", "name must not hold control characters, but has 0x9b at byte 1"},
+        {"{'name': <'\\u0080'>}", "name must not hold control characters, but has 0x80 at byte 0"},
         {"{'name': <'a\\uffff'>}", "name must not hold the non-characters U+FFFE and U+FFFF"},
         {"{'drivers': <['x', 'a\\u0001']>}",
          "drivers[1] must not hold control characters, but has 0x01 at byte 1"},

@@ -118,6 +118,7 @@ START_TEST(forged)
 {
     Header raw = {.size = 512}, empty = {.size = 0}, old = new_header(1), cut = new_header(3);
     Header cluster = new_header(3), length = new_header(3), far = new_header(2), newline = new_header(2);
+    Header sequence = new_header(2);
     Header long_name = new_header(2), endless = new_header(3), binary = new_header(2);
 
     assert_refused(&raw, "it is no qcow2 image: it does not begin as one");
@@ -134,6 +135,10 @@ START_TEST(forged)
     assert_refused(&far, "its header names a file beyond its first 64 KiB");
     put_backing(&newline, 1024, "a\nb");
     assert_refused(&newline, "its header has a name with control characters");
+    put_backing(&sequence, 1024,
+                "a\xc2\x9b"
+                "31m");
+    assert_refused(&sequence, "its header has a name with control characters");
     put32(&long_name, 12, 1024);
     put32(&long_name, 16, 1024);
     assert_refused(&long_name, "its header has a name that is longer than 1023 bytes");
