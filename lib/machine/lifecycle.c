@@ -81,6 +81,8 @@ static const Cell transitions[VIOMMU_STATE_LAST][VIOMMU_EVENT_LAST] = {
         [VIOMMU_EVENT_STOP_REQUESTED] = GOES(STOPPING),
         [VIOMMU_EVENT_EXPIRED]        = ENDS(STOPPING, EXPIRED),
         [VIOMMU_EVENT_VANISHED]       = GONE(STOPPED, NONE),
+        /* Undoing a launch ends the guest, and libvirt tells of that first. */
+        [VIOMMU_EVENT_LAUNCH_FAILED]  = ENDS(FAILED, FAILED),
     },
     [VIOMMU_STATE_FAILED] = {
         [VIOMMU_EVENT_STOP_REQUESTED] = GONE(FAILED, NONE),

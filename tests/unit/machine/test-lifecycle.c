@@ -39,6 +39,7 @@ static const struct {
     {"stopped", "stop-requested", "stopping", "none", false},
     {"stopped", "expired", "stopping", "expired", false},
     {"stopped", "vanished", "stopped", "none", true},
+    {"stopped", "launch-failed", "failed", "failed", false},
     {"failed", "stop-requested", "failed", "none", true},
     {"failed", "expired", "failed", "none", true},
     {"failed", "removed", "failed", "none", true},
