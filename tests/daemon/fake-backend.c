@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fake-backend: one table under one lock; news is told when the lock is not held. */
+#include "tests/daemon/fake-backend.h"
+
+#include <string.h>
+#include "lib/base/names.h"
+
+#define DEBIAN12                                                                                                 \
+    "{'libvirt': <'9.0.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': <'7.2.22'>, 'accelerators': <['tcg']>}," \
+    " {'arch': <'aarch64'>, 'qemu': <'7.2.22'>, 'accelerators': <['tcg']>}]>}"
+
+struct ViommuBackend {
+    ViommuNewsFunc news;
+    void *news_data;
+    ViommuConsoleFunc console;
+    void *console_data;
+};
+
+static ViommuBackend *the_backend;
+static GHashTable *domains; /* UUID -> FakeDomain, owned */
+static unsigned refusals, openings;
+static char *host_text, *refusal;
+static bool has_no_consoles;
+
+static void free_domain(void *data)
+{
+    FakeDomain *domain = data;
+
+    g_free(domain->name);
+    g_free(domain->xml);
+    g_free(domain->metadata);
+    g_free(domain->agent_output);
+    g_free(domain->hostdev);
+    g_free(domain->console_refusal);
+    viommu_console_news_free(domain->news);
+    if (domain->input)
+        g_string_free(domain->input, TRUE);
+    g_free(domain);
+}
+
+static GHashTable *table(void)
+{
+    if (!domains)
+        domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_domain);
+    return domains;
+}
+
+/* --- What a test says --- */
+
+void fake_refuse(unsigned times, const char *words)
+{
+    g_mutex_lock(&fake_lock);
+    refusals = times;
+    g_free(refusal);
+    refusal = g_strdup(words);
+    g_mutex_unlock(&fake_lock);
+}
+
+unsigned fake_console_openings(void)
+{
+    unsigned n;
+
+    g_mutex_lock(&fake_lock);
+    n = openings;
+    g_mutex_unlock(&fake_lock);
+    return n;
+}
+
+FakeDomain *fake_add(const char *name, const char *uuid, const char *metadata, bool active)
+{
+    FakeDomain *domain = g_new0(FakeDomain, 1);
+
+    domain->name = g_strdup(name);
+    g_strlcpy(domain->uuid, uuid, sizeof(domain->uuid));
+    domain->metadata = g_strdup(metadata);
+    domain->xml = g_strdup_printf("<domain><name>%s</name></domain>", name);
+    domain->active = active;
+    domain->input = g_string_new(NULL);
+    g_mutex_lock(&fake_lock);
+    g_hash_table_replace(table(), domain->uuid, domain);
+    g_mutex_unlock(&fake_lock);
+    return domain;
+}
+
+FakeDomain *fake_find(const char *uuid)
+{
+    FakeDomain *domain;
+
+    g_mutex_lock(&fake_lock);
+    domain = g_hash_table_lookup(table(), uuid);
+    g_mutex_unlock(&fake_lock);
+    return domain;
+}
+
+void fake_forget(const char *uuid)
+{
+    g_mutex_lock(&fake_lock);
+    g_hash_table_remove(table(), uuid);
+    g_mutex_unlock(&fake_lock);
+}
+
+void fake_set_host(const char *text)
+{
+    g_free(host_text);
+    host_text = g_strdup(text);
+}
+
+void fake_set_consoles(bool has)
+{
+    has_no_consoles = !has;
+}
+
+/* --- News --- */
+
+void fake_tell(ViommuNewsKind kind, const char *uuid, const char *detail)
+{
+    ViommuNews news = {.kind = kind, .detail = (char *)detail};
+
+    g_strlcpy(news.uuid, uuid, sizeof(news.uuid));
+    if (the_backend && the_backend->news)
+        the_backend->news(&news, the_backend->news_data);
+}
+
+static ViommuConsoleNews *news_of(FakeDomain *domain)
+{
+    if (!domain->news) {
+        domain->news = g_new0(ViommuConsoleNews, 1);
+        domain->news->output = g_byte_array_new();
+    }
+    return domain->news;
+}
+
+static void tell_console(const char *uuid)
+{
+    if (the_backend && the_backend->console)
+        the_backend->console(uuid, the_backend->console_data);
+}
+
+void fake_print(const char *uuid, const char *text, uint64_t lost)
+{
+    FakeDomain *domain = fake_find(uuid);
+
+    g_mutex_lock(&fake_lock);
+    g_byte_array_append(news_of(domain)->output, (const guint8 *)text, (guint)strlen(text));
+    news_of(domain)->lost += lost;
+    g_mutex_unlock(&fake_lock);
+    tell_console(uuid);
+}
+
+void fake_listen(const char *uuid)
+{
+    FakeDomain *domain = fake_find(uuid);
+
+    g_mutex_lock(&fake_lock);
+    domain->deaf = false;
+    news_of(domain)->sent = true;
+    g_mutex_unlock(&fake_lock);
+    tell_console(uuid);
+}
+
+void fake_break_console(const char *uuid, const char *error)
+{
+    FakeDomain *domain = fake_find(uuid);
+
+    g_mutex_lock(&fake_lock);
+    domain->console_open = false;
+    news_of(domain)->ended = true;
+    g_free(news_of(domain)->error);
+    news_of(domain)->error = g_strdup(error);
+    g_mutex_unlock(&fake_lock);
+    tell_console(uuid);
+}
+
+void fake_end(const char *uuid, ViommuNewsKind kind, const char *detail)
+{
+    FakeDomain *domain = fake_find(uuid);
+
+    g_mutex_lock(&fake_lock);
+    domain->active = false;
+    g_mutex_unlock(&fake_lock);
+    if (domain->console_open)
+        fake_break_console(uuid, NULL);
+    fake_tell(kind, uuid, detail);
+}
+
+/* --- The backend itself --- */
+
+bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend **ret_backend, GError **error)
+{
+    the_backend = *ret_backend = g_new0(ViommuBackend, 1);
+    return true;
+}
+
+void viommu_backend_set_patience(ViommuBackend *backend, unsigned seconds)
+{
+}
+
+void viommu_backend_set_root(ViommuBackend *backend, const char *root)
+{
+}
+
+bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *userdata, GError **error)
+{
+    backend->news = func;
+    backend->news_data = userdata;
+    return true;
+}
+
+bool viommu_backend_hangs(ViommuBackend *backend)
+{
+    return false;
+}
+
+/* The next one begins with nothing. */
+void viommu_backend_free(ViommuBackend *backend)
+{
+    g_clear_pointer(&domains, g_hash_table_unref);
+    fake_script_clear();
+    g_clear_pointer(&host_text, g_free);
+    g_clear_pointer(&refusal, g_free);
+    refusals = openings = 0;
+    has_no_consoles = false;
+    the_backend = NULL;
+    g_free(backend);
+}
+
+const char *viommu_backend_uri(const ViommuBackend *backend)
+{
+    return "fake:///";
+}
+
+bool viommu_backend_is_local(const ViommuBackend *backend)
+{
+    return true;
+}
+
+void viommu_domain_free(ViommuDomain *domain)
+{
+    g_free(domain->name);
+    g_free(domain->metadata);
+    g_free(domain);
+}
+
+void viommu_holder_free(ViommuHolder *holder)
+{
+    g_strfreev(holder->hostdevs);
+    g_free(holder);
+}
+
+void viommu_console_news_free(ViommuConsoleNews *news)
+{
+    if (!news)
+        return;
+    g_byte_array_unref(news->output);
+    g_free(news->error);
+    g_free(news);
+}
+
+/* --- Calls: each begins here, with the lock taken when it returns --- */
+
+/* NULL: there is none, and the lock is let go of. */
+static FakeDomain *begin_domain_call(FakeCall call, const char *uuid, GError **error)
+{
+    FakeDomain *domain;
+
+    if (!fake_script_begin(call, error))
+        return NULL;
+    domain = g_hash_table_lookup(table(), uuid);
+    if (domain)
+        return domain;
+    g_mutex_unlock(&fake_lock);
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no domain %s", uuid);
+    return NULL;
+}
+
+ViommuHost *viommu_backend_probe(ViommuBackend *backend, GError **error)
+{
+    g_autoptr(GVariant) tree =
+        g_variant_parse(G_VARIANT_TYPE_VARDICT, host_text ? host_text : DEBIAN12, NULL, NULL, NULL);
+    ViommuHost *host;
+
+    if (!fake_script_begin(FAKE_PROBE, error))
+        return NULL;
+    host = viommu_host_from_variant(tree, NULL);
+    g_assert(host);
+    (void)fake_script_end(FAKE_PROBE, NULL);
+    return host;
+}
+
+GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error)
+{
+    g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_domain_free);
+    GHashTableIter iterator;
+    FakeDomain *domain;
+
+    if (!fake_script_begin(FAKE_LIST, error))
+        return NULL;
+    g_hash_table_iter_init(&iterator, table());
+    while (g_hash_table_iter_next(&iterator, NULL, (void **)&domain)) {
+        ViommuDomain *copy = domain->metadata ? g_new0(ViommuDomain, 1) : NULL;
+
+        if (!copy)
+            continue;
+        *copy = (ViommuDomain){.name = g_strdup(domain->name),
+                               .active = domain->active,
+                               .paused = domain->paused,
+                               .metadata = g_strdup(domain->metadata)};
+        g_strlcpy(copy->uuid, domain->uuid, sizeof(copy->uuid));
+        g_ptr_array_add(list, copy);
+    }
+    return fake_script_end(FAKE_LIST, error) ? g_steal_pointer(&list) : NULL;
+}
+
+bool viommu_backend_read_topology(ViommuBackend *backend, ViommuTopology *topology, GError **error)
+{
+    return fake_script_begin(FAKE_TOPOLOGY, error) && fake_script_end(FAKE_TOPOLOGY, error);
+}
+
+char *viommu_backend_network_mode(ViommuBackend *backend, const char *name, GError **error)
+{
+    return fake_script_begin(FAKE_NETWORK, error) && fake_script_end(FAKE_NETWORK, error) ? g_strdup("nat")
+                                                                                          : NULL;
+}
+
+bool viommu_backend_read_size(ViommuBackend *backend, ViommuDomain *domain, GError **error)
+{
+    domain->vcpus = 3;
+    domain->memory_bytes = (uint64_t)3 << 30;
+    return true;
+}
+
+GPtrArray *viommu_backend_list_holders(ViommuBackend *backend, GError **error)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_holder_free);
+    GHashTableIter iterator;
+    FakeDomain *domain;
+
+    g_mutex_lock(&fake_lock);
+    g_hash_table_iter_init(&iterator, table());
+    while (g_hash_table_iter_next(&iterator, NULL, (void **)&domain)) {
+        ViommuHolder *holder = domain->active && domain->hostdev ? g_new0(ViommuHolder, 1) : NULL;
+
+        if (!holder)
+            continue;
+        g_strlcpy(holder->uuid, domain->uuid, sizeof(holder->uuid));
+        holder->hostdevs = g_strsplit(domain->hostdev, " ", -1);
+        g_ptr_array_add(list, holder);
+    }
+    g_mutex_unlock(&fake_lock);
+    return list;
+}
+
+/* From @begin to @end, both with it when @whole. Owned. */
+static char *part_of(const char *text, const char *begin, const char *end, bool whole)
+{
+    const char *first = strstr(text, begin), *last = first ? strstr(first, end) : NULL;
+
+    g_assert(last);
+    return whole ? g_strndup(first, (gsize)(last - first) + strlen(end))
+                 : g_strndup(first + strlen(begin), (gsize)(last - first) - strlen(begin));
+}
+
+bool viommu_backend_define(ViommuBackend *backend, const char *xml, bool *ret_unsupported, GError **error)
+{
+    g_autofree char *name = part_of(xml, "<name>", "</name>", false);
+    g_autofree char *uuid = part_of(xml, "<uuid>", "</uuid>", false);
+    g_autofree char *metadata =
+        part_of(xml, "<" VIOMMU_METADATA_PREFIX ":machine", "</" VIOMMU_METADATA_PREFIX ":machine>", true);
+    bool answered;
+
+    *ret_unsupported = false;
+    if (!fake_script_begin(FAKE_DEFINE, error))
+        return false;
+    if (refusals > 0) {
+        refusals--;
+        *ret_unsupported = true;
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "%s", refusal);
+        g_mutex_unlock(&fake_lock);
+        return false;
+    }
+    answered = fake_script_end(FAKE_DEFINE, error);
+    (void)fake_add(name, uuid, metadata, false);
+    fake_tell(VIOMMU_NEWS_DEFINED, uuid, NULL);
+    return answered;
+}
+
+char *viommu_backend_get_metadata(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    FakeDomain *domain = begin_domain_call(FAKE_GET_METADATA, uuid, error);
+    char *metadata = domain ? g_strdup(domain->metadata) : NULL;
+
+    return domain && fake_script_end(FAKE_GET_METADATA, error) ? metadata : NULL;
+}
+
+bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const char *metadata,
+                                 GError **error)
+{
+    FakeDomain *domain = begin_domain_call(FAKE_SET_METADATA, uuid, error);
+
+    if (!domain)
+        return false;
+    g_free(domain->metadata);
+    domain->metadata = g_strdup(metadata);
+    return fake_script_end(FAKE_SET_METADATA, error);
+}
+
+bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const GArray *files, uint32_t lane,
+                          GError **error)
+{
+    FakeDomain *domain = begin_domain_call(FAKE_START, uuid, error);
+    bool answered;
+
+    if (!domain)
+        return false;
+    domain->active = true;
+    answered = fake_script_end(FAKE_START, error);
+    if (backend->console)
+        viommu_backend_open_console(backend, uuid, lane);
+    fake_tell(VIOMMU_NEWS_STARTED, uuid, NULL);
+    return answered;
+}
+
+bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    const FakeDomain *domain = begin_domain_call(FAKE_SHUTDOWN, uuid, error);
+    bool obeys = domain && domain->obeys, answered = domain && fake_script_end(FAKE_SHUTDOWN, error);
+
+    if (obeys)
+        fake_end(uuid, VIOMMU_NEWS_SHUTDOWN, NULL);
+    return answered;
+}
+
+bool viommu_backend_destroy(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    const FakeDomain *domain;
+    bool active, answered;
+
+    if (!fake_script_begin(FAKE_DESTROY, error))
+        return false;
+    domain = g_hash_table_lookup(table(), uuid);
+    active = domain && domain->active;
+    answered = fake_script_end(FAKE_DESTROY, error);
+    if (active)
+        fake_end(uuid, VIOMMU_NEWS_DESTROYED, "destroyed");
+    return answered;
+}
+
+bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    return begin_domain_call(FAKE_RESET, uuid, error) && fake_script_end(FAKE_RESET, error);
+}
+
+bool viommu_backend_undefine(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    bool there, answered;
+
+    if (!fake_script_begin(FAKE_UNDEFINE, error))
+        return false;
+    there = g_hash_table_remove(table(), uuid);
+    answered = fake_script_end(FAKE_UNDEFINE, error);
+    if (there)
+        fake_tell(VIOMMU_NEWS_UNDEFINED, uuid, NULL);
+    return answered;
+}
+
+char *viommu_backend_get_xml(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    const FakeDomain *domain = begin_domain_call(FAKE_XML, uuid, error);
+    char *xml = domain ? g_strdup(domain->xml) : NULL;
+
+    return domain && fake_script_end(FAKE_XML, error) ? xml : NULL;
+}
+
+bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *ret_active, GError **error)
+{
+    const FakeDomain *domain = fake_find(uuid);
+
+    if (!domain)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no domain %s", uuid);
+    else
+        *ret_active = domain->active;
+    return domain;
+}
+
+char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
+                                  bool *ret_broke, GError **error)
+{
+    const FakeDomain *domain = begin_domain_call(FAKE_AGENT, uuid, error);
+    char *output;
+
+    *ret_broke = false;
+    if (!domain)
+        return NULL;
+    output = g_strdup(domain->agent_output);
+    *ret_broke = domain->agent_breaks;
+    (void)fake_script_end(FAKE_AGENT, NULL);
+    if (*ret_broke)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "the connection broke");
+    else if (!output)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "it has no agent");
+    return output;
+}
+
+/* --- Consoles --- */
+
+bool viommu_backend_watch_consoles(ViommuBackend *backend, ViommuConsoleFunc func, void *userdata)
+{
+    if (has_no_consoles)
+        return false;
+    backend->console = func;
+    backend->console_data = userdata;
+    return true;
+}
+
+void viommu_backend_open_console(ViommuBackend *backend, const char *uuid, uint32_t lane)
+{
+    FakeDomain *domain = fake_find(uuid);
+
+    g_mutex_lock(&fake_lock);
+    openings++;
+    if (domain && domain->console_refusal) {
+        news_of(domain)->ended = true;
+        g_free(news_of(domain)->error);
+        news_of(domain)->error = g_strdup(domain->console_refusal);
+    } else if (domain && !domain->console_open) {
+        domain->console_open = true;
+        news_of(domain)->opened = true;
+    }
+    g_mutex_unlock(&fake_lock);
+    tell_console(uuid);
+}
+
+ViommuConsoleNews *viommu_backend_take_console(ViommuBackend *backend, const char *uuid)
+{
+    FakeDomain *domain = fake_find(uuid);
+
+    return domain ? g_steal_pointer(&domain->news) : NULL;
+}
+
+void viommu_backend_send_console(ViommuBackend *backend, const char *uuid, GBytes *bytes)
+{
+    FakeDomain *domain = fake_find(uuid);
+    gsize size;
+    const char *data = g_bytes_get_data(bytes, &size);
+
+    g_string_append_len(domain->input, data, (gssize)size);
+    g_bytes_unref(bytes);
+    if (!domain->deaf)
+        fake_listen(uuid);
+}

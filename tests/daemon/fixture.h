@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fixture: a manager with its real loop and workers, over the fake backend: what a viommud has without a bus.  A test begins it and ends
+ * it; there is one at a time. */
+#pragma once
+
+#include "daemon/manager/manager.h"
+#include "tests/daemon/fake-backend.h"
+#include "tests/unit/unit.h"
+
+#define FIXTURE_SECONDS 20
+
+/* What became of a call. */
+typedef struct Answer {
+    unsigned n; /* how often it was answered */
+    int code;   /* of the error; -1: it went well */
+    char *message;
+    char uuid[37]; /* of the machine; "": none */
+    GVariant *report;
+    char *xml;
+    ViommuModel model;
+} Answer;
+void answer_clear(Answer *answer);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Answer, answer_clear)
+/** @answer, zeroed, takes it. */
+ViommuWaiter answer_waiter(Answer *answer);
+
+typedef struct Fixture {
+    ViommuLoop *loop;
+    ViommuWorkers workers;
+    ViommuBackend *backend;
+    ViommuReaders *readers;
+    ViommuConfig *config; /* to be changed before the manager is made */
+    ViommuFilesSite files;
+    char *directory, *copies;
+    ViommuManager *manager; /* NULL: not made yet */
+    bool ended, adopted;
+} Fixture;
+
+/** All but the manager. */
+void fixture_begin(Fixture *fixture);
+/** The manager, too, connected and with what the backend has by now. */
+void fixture_manage(Fixture *fixture);
+void fixture_end(Fixture *fixture);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fixture, fixture_end)
+
+/** One turn of the loop, of a moment at most. */
+void fixture_turn(Fixture *fixture);
+/** Turns until @condition; fails when it takes long. */
+#define fixture_await(fixture, condition)                                                 \
+    do {                                                                                  \
+        gint64 end_ = g_get_monotonic_time() + FIXTURE_SECONDS * G_USEC_PER_SEC;          \
+                                                                                          \
+        while (!(condition)) {                                                            \
+            ck_assert_msg(g_get_monotonic_time() < end_, "not within time: " #condition); \
+            fixture_turn(fixture);                                                        \
+        }                                                                                 \
+    } while (0)
+/** Turns until nothing is under way in any worker. */
+void fixture_settle(Fixture *fixture);
+
+/** Of a request written as text of a{sv}. Owned. */
+ViommuRequest *fixture_request(const char *text);
+/** Launches it as user 1000, for client "1:1", and waits for the answer. */
+void fixture_launch(Fixture *fixture, const char *request, Answer *ret_answer);
+/** The same, without waiting. */
+void fixture_begin_launch(Fixture *fixture, const char *request, Answer *ret_answer);
+/** A machine that runs, of that request, or the test fails. Borrowed. */
+ViommuMachine *fixture_machine(Fixture *fixture, const char *request);
+ViommuMachine *fixture_find(Fixture *fixture, const char *name_or_uuid);
+/** Ends it, and waits. */
+void fixture_stop(Fixture *fixture, const char *name, uint32_t seconds, Answer *ret_answer);
+
+/** What a viommud has written into a domain of phase @phase, of user 1000's machine @name. Owned. */
+char *fixture_metadata(const char *name, const char *uuid, ViommuState phase);
+
+#define assert_fails(answer, wanted, words)                                                          \
+    do {                                                                                             \
+        ck_assert_uint_eq((answer)->n, 1);                                                           \
+        ck_assert_msg((answer)->code == (int)(wanted) && strstr((answer)->message, words), "%d: %s", \
+                      (answer)->code, (answer)->message ? (answer)->message : "no error");           \
+    } while (0)
+#define assert_went_well(answer)                                      \
+    do {                                                              \
+        ck_assert_uint_eq((answer)->n, 1);                            \
+        ck_assert_msg((answer)->code == -1, "%s", (answer)->message); \
+    } while (0)

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-launch: each step of a launch goes well, fails, is refused, is too late, or is stopped; nothing of it is left. */
+#include "tests/daemon/fixture.h"
+
+#include <string.h>
+
+#define PLAIN "{'name': <'one'>, 'arch': <'x86_64'>, 'iommu': <{'is-supported': <true>}>}"
+#define ANY   "{'name': <'one'>, 'arch': <'x86_64'>, 'iommu': <{'model': <['intel', 'virtio']>}>}"
+
+START_TEST(goes_well)
+{
+    g_auto(Fixture) fixture = {0};
+    ViommuMachine *machine;
+    const FakeDomain *domain;
+    g_autoptr(ViommuMetadata) metadata = NULL;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    machine = fixture_machine(&fixture, PLAIN);
+    ck_assert_str_eq(machine->name, "one");
+    ck_assert_int_eq((int)machine->state, VIOMMU_STATE_RUNNING);
+    ck_assert_int_eq((int)machine->model, VIOMMU_MODEL_INTEL);
+    domain = fake_find(machine->uuid);
+    ck_assert(domain && domain->active);
+    metadata = viommu_metadata_from_xml(domain->metadata, NULL);
+    ck_assert_ptr_nonnull(metadata);
+    ck_assert_int_eq((int)metadata->phase, VIOMMU_STATE_RUNNING);
+    ck_assert_uint_eq(metadata->owner_uid, 1000);
+}
+END_TEST
+
+/* Which call fails, and whether something was made that must be undone. */
+static const struct {
+    FakeCall call;
+    bool undone;
+} failures[] = {{FAKE_PROBE, false}, {FAKE_DEFINE, true}, {FAKE_START, true}, {FAKE_SET_METADATA, true}};
+
+static void fail_at(FakeCall call, bool undone, bool lost)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    fake_fail(call, 1, VIOMMU_ERROR_BACKEND, "libvirt: not today");
+    fake_lose(call, lost);
+    fixture_launch(&fixture, PLAIN, &answer);
+    assert_fails(&answer, VIOMMU_ERROR_BACKEND, "libvirt: not today");
+    ck_assert_ptr_null(fixture_find(&fixture, "one"));
+    ck_assert_uint_eq(fake_calls(FAKE_UNDEFINE), undone ? 1 : 0);
+    fixture_settle(&fixture);
+    /* The name is free again. */
+    (void)fixture_machine(&fixture, PLAIN);
+}
+
+START_TEST(each_step_fails)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(failures); i++)
+        fail_at(failures[i].call, failures[i].undone, false);
+}
+END_TEST
+
+START_TEST(an_answer_is_lost)
+{
+    for (size_t i = 1; i < G_N_ELEMENTS(failures); i++)
+        fail_at(failures[i].call, true, true);
+}
+END_TEST
+
+START_TEST(libvirt_refuses_a_model)
+{
+    g_auto(Fixture) fixture = {0};
+    const ViommuMachine *machine;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    fake_refuse(1, "libvirt: unsupported configuration: no intel today");
+    machine = fixture_machine(&fixture, ANY);
+    ck_assert_int_eq((int)machine->model, VIOMMU_MODEL_VIRTIO);
+    ck_assert_uint_eq(fake_calls(FAKE_DEFINE), 2);
+}
+END_TEST
+
+START_TEST(libvirt_refuses_all)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    fake_refuse(9, "libvirt: unsupported configuration: nothing today");
+    fixture_launch(&fixture, ANY, &answer);
+    assert_fails(&answer, VIOMMU_ERROR_NOT_SUPPORTED, "nothing today");
+    ck_assert_ptr_null(fixture_find(&fixture, "one"));
+}
+END_TEST
+
+/* Without an IOMMU there is no other candidate. */
+START_TEST(libvirt_refuses_the_rest)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    fake_refuse(9, "libvirt: unsupported configuration: nothing today");
+    fixture_launch(&fixture, "{'name': <'one'>, 'iommu': <{'is-supported': <false>}>}", &answer);
+    assert_fails(&answer, VIOMMU_ERROR_BACKEND, "nothing today");
+}
+END_TEST
+
+static void hang_at(FakeCall call, const char *words)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+
+    fixture_begin(&fixture);
+    fixture.config->launch_timeout_sec = 1;
+    fixture_manage(&fixture);
+    fake_hold(call);
+    fixture_launch(&fixture, PLAIN, &answer);
+    assert_fails(&answer, VIOMMU_ERROR_BUSY, words);
+    ck_assert_ptr_null(fixture_find(&fixture, "one"));
+    fake_release(call);
+    fixture_settle(&fixture);
+    /* What it made when it came back is undone, too. */
+    (void)fixture_machine(&fixture, PLAIN);
+}
+
+START_TEST(each_step_hangs)
+{
+    hang_at(FAKE_PROBE, "for libvirt to tell about this host");
+    hang_at(FAKE_DEFINE, "for libvirt to define it");
+    hang_at(FAKE_START, "for libvirt and QEMU to start it");
+}
+END_TEST
+
+/* The undoing fails as well: the domain is removed when libvirt is asked the next time. */
+START_TEST(the_undoing_fails)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    fake_fail(FAKE_START, 1, VIOMMU_ERROR_BACKEND, "QEMU: no");
+    fake_fail(FAKE_UNDEFINE, 1, VIOMMU_ERROR_BACKEND, "libvirt: no");
+    fixture_launch(&fixture, PLAIN, &answer);
+    assert_fails(&answer, VIOMMU_ERROR_BACKEND, "machine 'one': QEMU: no");
+    fixture_settle(&fixture);
+    fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
+    fixture_settle(&fixture);
+    ck_assert_uint_eq(fake_calls(FAKE_UNDEFINE), 2);
+}
+END_TEST
+
+START_TEST(stopped_meanwhile)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) launch = {0}, stop = {0};
+    const ViommuWaiter waiter = answer_waiter(&stop);
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    fake_hold(FAKE_START);
+    fixture_begin_launch(&fixture, PLAIN, &launch);
+    fixture_await(&fixture, fake_hanging(FAKE_START) == 1);
+    viommu_manager_stop(fixture.manager, fixture_find(&fixture, "one"), 0, &waiter);
+    fake_release(FAKE_START);
+    fixture_await(&fixture, launch.n && stop.n);
+    assert_fails(&launch, VIOMMU_ERROR_BUSY, "was stopped while it was being launched");
+    assert_went_well(&stop);
+    ck_assert_ptr_null(fixture_find(&fixture, "one"));
+}
+END_TEST
+
+/* One launch at a time: the second one waits, and is stopped before it began. */
+START_TEST(stopped_in_the_queue)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) first = {0}, second = {0}, stop = {0};
+
+    fixture_begin(&fixture);
+    fixture.config->running_launches = 1;
+    fixture_manage(&fixture);
+    fake_hold(FAKE_DEFINE);
+    fixture_begin_launch(&fixture, PLAIN, &first);
+    fixture_begin_launch(&fixture, "{'name': <'two'>}", &second);
+    ck_assert_uint_eq(viommu_machine_queue_position(fixture_find(&fixture, "two")), 1);
+    fixture_stop(&fixture, "two", 0, &stop);
+    assert_went_well(&stop);
+    assert_fails(&second, VIOMMU_ERROR_BUSY, "was stopped while it waited to be launched");
+    fake_release(FAKE_DEFINE);
+    fixture_await(&fixture, first.n);
+    assert_went_well(&first);
+}
+END_TEST
+
+START_TEST(sent_again)
+{
+    static const char request[] = "{'name': <'one'>, 'request-id': <'id'>}";
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) first = {0}, again = {0}, other = {0}, taken = {0};
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    fake_hold(FAKE_DEFINE);
+    fixture_begin_launch(&fixture, request, &first);
+    fixture_begin_launch(&fixture, request, &again);
+    fake_release(FAKE_DEFINE);
+    fixture_await(&fixture, first.n && again.n);
+    ck_assert_str_eq(first.uuid, again.uuid);
+    fixture_launch(&fixture, "{'name': <'two'>, 'request-id': <'id'>}", &other);
+    assert_fails(&other, VIOMMU_ERROR_EXISTS, "take a new id");
+    fixture_launch(&fixture, "{'name': <'one'>}", &taken);
+    assert_fails(&taken, VIOMMU_ERROR_EXISTS, "there is a machine 'one' already");
+    answer_clear(&again);
+    fixture_launch(&fixture, request, &again);
+    ck_assert_str_eq(first.uuid, again.uuid);
+}
+END_TEST
+
+START_TEST(answered_when_planned)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+    const ViommuMachine *machine;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    fake_fail(FAKE_START, 1, VIOMMU_ERROR_BACKEND, "QEMU: no");
+    fixture_launch(&fixture, "{'name': <'one'>, 'wait': <'planned'>}", &answer);
+    assert_went_well(&answer);
+    fixture_settle(&fixture);
+    /* It was given away, so it stays and tells why. */
+    machine = fixture_find(&fixture, "one");
+    ck_assert(machine && machine->state == VIOMMU_STATE_FAILED);
+    ck_assert_ptr_nonnull(strstr(machine->failure_text, "QEMU: no"));
+}
+END_TEST
+
+UNIT_MAIN("launch", goes_well, each_step_fails, an_answer_is_lost, libvirt_refuses_a_model,
+          libvirt_refuses_all, libvirt_refuses_the_rest, each_step_hangs, the_undoing_fails,
+          stopped_meanwhile, stopped_in_the_queue, sent_again, answered_when_planned)
