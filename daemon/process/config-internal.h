@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* config-internal: what the files of the configuration share among themselves; nobody else includes this.
- *   config.c        the keys, and the files that they are read from
- *   config-print.c  what is in force, and how it is shown
- *   config-site.c   sections that a site names itself, and the kinds of values that speak of devices */
+/* config-internal: shared by the files of the configuration; no other file includes it.
+ *   config.c        the keys, and the files they are read from
+ *   config-print.c  the values in force, and how they are printed
+ *   config-site.c   the sections [device NAME], and the kinds of values for devices */
 #pragma once
 
 #include "daemon/process/config.h"
@@ -10,7 +10,7 @@
 
 typedef struct ViommuConfigRow ViommuConfigRow;
 
-/* A kind of value: from text, and back. */
+/* A kind of value: how to parse and format it. */
 typedef struct ViommuConfigKind {
     bool (*parse)(const ViommuConfigRow *row, const char *text, void *target, GError **error);
     char *(*format)(const ViommuConfigRow *row, const void *value);
@@ -23,7 +23,8 @@ struct ViommuConfigRow {
     size_t offset;
     const ViommuEnum *words; /* kind_word */
     uint64_t min, max;       /* kind_size, kind_number, kind_count */
-    size_t bound;            /* where the value in force is; 0: at offset */
+    size_t bound;            /* offset of the value in force; 0: the same as offset */
+    const char *old_name;    /* of a renamed key, still accepted with a warning; or NULL */
 };
 
 /** The rows of the table; @i from 0, NULL after the last. Static. */
@@ -33,19 +34,23 @@ extern const ViommuConfigKind viommu_config_kind_number, viommu_config_kind_name
 
 /* --- config-site --- */
 
-extern const ViommuConfigKind viommu_config_kind_flag; /* bool: yes or no */
-extern const ViommuConfigKind
-    viommu_config_kind_selectors;                        /* GPtrArray: of devices, or names of the site's */
-extern const ViommuConfigKind viommu_config_kind_names;  /* char **: plain names */
-extern const ViommuConfigKind viommu_config_kind_in_use; /* bool: "root" or "refuse" */
+/* bool: yes or no */
+extern const ViommuConfigKind viommu_config_kind_flag;
+/* GPtrArray of device selectors, or names of [device NAME] sections */
+extern const ViommuConfigKind viommu_config_kind_selectors;
+/* char **: plain names */
+extern const ViommuConfigKind viommu_config_kind_names;
+/* bool: "root" or "refuse" */
+extern const ViommuConfigKind viommu_config_kind_in_use;
 
-/** The row of [device NAME] for @group and @key, and in *ret_target what it sets, which is made when it is not there; NULL: that is no
- *  such section or no such key.  Fails: INVALID_REQUEST, when the NAME is none. */
+/** Finds the row of [device NAME] for @group and @key, creates the section if it is new, and stores
+ *  the address of the key's value in *ret_target.  NULL: there is no such section or key.
+ *  Fails: INVALID_REQUEST for an invalid NAME. */
 const ViommuConfigRow *viommu_config_section_row(ViommuConfig *config, const char *group, const char *key,
                                                  void **ret_target, GError **error);
-/** Whether @group is "device NAME", whatever NAME is. */
+/** Whether @group has the form "device NAME"; NAME may be invalid. */
 bool viommu_config_is_section(const char *group);
-/** All sections as viommu_config_print() has groups. */
+/** Appends all sections in the form of viommu_config_print(). */
 void viommu_config_print_sections(const ViommuConfig *config, GString *text);
-/** What of the sections and the lists of them cannot be meant, as warnings. */
+/** Adds a warning for each section or list that cannot be intended, such as an empty one. */
 void viommu_config_check_sections(ViommuConfig *config);

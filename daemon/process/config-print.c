@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* config-print: what is in force where a file says "auto", and all values as text.  Does not know how they are read. */
+/* config-print: sets the values in force for "auto", and prints all values.  Does not know how they are read. */
 #include "daemon/process/config-internal.h"
 
 static uint64_t *number_at(const ViommuConfig *config, size_t offset)
@@ -17,7 +17,6 @@ void viommu_config_bound(ViommuConfig *config, const ViommuBoundsHost *host)
             *number_at(config, row->bound) = *number_at(config, row->offset);
 }
 
-/* Numbers and sizes, all of them. */
 GVariant *viommu_config_limits(const ViommuConfig *config)
 {
     const ViommuConfigRow *row;
@@ -43,7 +42,7 @@ static const char *words_of(const ViommuConfigRow *row)
     return viommu_bounds_log_words();
 }
 
-/* "; in force: 22 GiB (HOW)"; empty for what the host's size does not give. Owned. */
+/* "; in force: 22 GiB (HOW)"; empty for a value that is not derived from the host's size.  Owned. */
 static char *describe_bound(const ViommuConfig *config, const ViommuConfigRow *row)
 {
     g_autofree char *value = NULL;

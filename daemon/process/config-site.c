@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* config-site: sections that a site names itself, by a table of their own, and the kinds of values that speak of devices. */
+/* config-site: the sections [device NAME], by a table of their own, and the kinds of values for devices. */
 #include "daemon/process/config-internal.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ static bool fail(GError **error, const char *text, const char *why)
 static bool parse_flag(const ViommuConfigRow *row, const char *text, void *target, GError **error)
 {
     if (!g_str_equal(text, "yes") && !g_str_equal(text, "no"))
-        return fail(error, text, "is none of yes, no");
+        return fail(error, text, "is not one of yes, no");
     *(bool *)target = g_str_equal(text, "yes");
     return true;
 }
@@ -31,11 +31,11 @@ static char *format_flag(const ViommuConfigRow *row, const void *value)
 
 static bool parse_in_use(const ViommuConfigRow *row, const char *text, void *target, GError **error)
 {
-    int who = viommu_enum_from_string(&viommu_enum_in_use, text);
+    int use = viommu_enum_from_string(&viommu_enum_in_use, text);
 
-    if (who == VIOMMU_UNSET)
-        return fail(error, text, "is none of refuse, root");
-    *(bool *)target = who == VIOMMU_IN_USE_ROOT;
+    if (use == VIOMMU_UNSET)
+        return fail(error, text, "is not one of refuse, root");
+    *(bool *)target = use == VIOMMU_IN_USE_ROOT;
     return true;
 }
 
@@ -45,7 +45,7 @@ static char *format_in_use(const ViommuConfigRow *row, const void *value)
                                           *(const bool *)value ? VIOMMU_IN_USE_ROOT : VIOMMU_IN_USE_REFUSE));
 }
 
-/* A name of the site's stands for selectors, so it is none of its own. */
+/* Only [devices] may use the names of [device NAME]: those sections define them. */
 static bool parse_selectors(const ViommuConfigRow *row, const char *text, void *target, GError **error)
 {
     GPtrArray *selectors;
@@ -69,7 +69,7 @@ static bool parse_names(const ViommuConfigRow *row, const char *text, void *targ
 
     for (char **word = words; *word; word++) {
         if (strpbrk(g_strstrip(*word), "/,* \t"))
-            return fail(error, *word, "is not a name; names stand with semicolons between");
+            return fail(error, *word, "is not a name; separate names with semicolons");
         if (**word)
             g_ptr_array_add(names, g_strdup(*word));
     }
@@ -112,7 +112,7 @@ const ViommuConfigRow *viommu_config_section_row(ViommuConfig *config, const cha
     g_autofree char *name = g_strdup(group + MIN(strlen(group), strlen(PREFIX)));
 
     if (!viommu_site_name_is_valid(g_strstrip(name))) {
-        fail(error, group, "needs a name behind 'device': a letter, then letters, digits, - and _");
+        fail(error, group, "needs a name after 'device': a letter, then letters, digits, - and _");
         return NULL;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
@@ -139,7 +139,7 @@ void viommu_config_print_sections(const ViommuConfig *config, GString *text)
     }
 }
 
-/* A list that names nothing gives nothing, and an administrator would look for why. */
+/* A list without devices allows nothing; warn, so that an administrator need not search for the cause. */
 void viommu_config_check_sections(ViommuConfig *config)
 {
     const ViommuSite *site = &config->site;
@@ -150,8 +150,9 @@ void viommu_config_check_sections(ViommuConfig *config)
         if (selector->name && !viommu_site_device(site, selector->name))
             g_ptr_array_add(
                 config->warnings,
-                g_strdup_printf("[devices] allow: there is no [device %s], so '%s' allows nothing",
-                                selector->name, selector->name));
+                g_strdup_printf(
+                    "[devices] allow: '%s' allows nothing, because there is no section [device %s]; add it",
+                    selector->name, selector->name));
     }
     for (guint i = 0; i < site->devices->len; i++) {
         const ViommuSiteDevice *device = g_ptr_array_index(site->devices, i);
@@ -159,6 +160,8 @@ void viommu_config_check_sections(ViommuConfig *config)
         if (device->match->len == 0)
             g_ptr_array_add(
                 config->warnings,
-                g_strdup_printf("[device %s] match: it is empty, so that name has no device", device->name));
+                g_strdup_printf(
+                    "[device %s] match: the list is empty, so this name stands for no device; list devices",
+                    device->name));
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* config: the table of keys, their parsers, and the order of files.  Does not know what the values are for. */
+/* config: the table of keys, their parsers, and the order of files.  Does not know how values are used. */
 #include "daemon/process/config-internal.h"
 
 #include <string.h>
@@ -66,11 +66,12 @@ static const Key keys[] = {
      .max = (uint64_t)1 << 62,
      .bound = offsetof(ViommuConfig, bounds.console_log_bytes)},
     {{"daemon", "group"}, &kind_name, offsetof(ViommuConfig, group)},
-    {{"daemon", "libvirt-patience"},
+    {{"daemon", "libvirt-timeout"},
      &kind_number,
-     offsetof(ViommuConfig, patience_sec),
+     offsetof(ViommuConfig, libvirt_timeout_sec),
      .min = 1,
-     .max = 600},
+     .max = 600,
+     .old_name = "libvirt-patience"},
     {{"daemon", "verify-timeout"},
      &kind_number,
      offsetof(ViommuConfig, verify_timeout_sec),
@@ -149,7 +150,7 @@ static bool parse_word(const Key *key, const char *text, void *target, GError **
 
     if (value == VIOMMU_UNSET) {
         g_autofree char *list = viommu_enum_list(key->words);
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is none of %s", text, list);
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is not one of %s", text, list);
         return false;
     }
     *(int *)target = value;
@@ -196,7 +197,7 @@ static bool parse_count(const Key *key, const char *text, void *target, GError *
     return true;
 }
 
-/* Empty takes back what an earlier file said. */
+/* An empty value resets what an earlier file set. */
 static bool parse_path(const Key *key, const char *text, void *target, GError **error)
 {
     char **path = target;
@@ -239,7 +240,7 @@ static bool parse_name(const Key *key, const char *text, void *target, GError **
     return true;
 }
 
-/* It becomes part of domains' and of files' names. */
+/* The prefix becomes part of the names of domains and files. */
 static bool parse_prefix(const Key *key, const char *text, void *target, GError **error)
 {
     size_t length = strlen(text);
@@ -248,21 +249,21 @@ static bool parse_prefix(const Key *key, const char *text, void *target, GError 
         strspn(text, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-_.") != length) {
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-            "'%s' is no prefix: take 1 to %u letters, digits, '-', '_' and '.', the first of them a letter or a digit",
+            "'%s' is not a prefix: use 1 to %u letters, digits, '-', '_' and '.', beginning with a letter or a digit",
             text, PREFIX_MAX);
         return false;
     }
     return parse_name(key, text, target, error);
 }
 
-/* "auto", or what @other takes. */
+/* "auto", or a value that @other accepts. */
 static bool parse_auto(const Key *key, const char *text, void *target,
                        bool (*other)(const Key *, const char *, void *, GError **), GError **error)
 {
     if (!g_str_equal(text, AUTO)) {
         if (other(key, text, target, error))
             return true;
-        g_prefix_error(error, "neither '" AUTO "' nor a fit value: ");
+        g_prefix_error(error, "neither '" AUTO "' nor a valid value: ");
         return false;
     }
     *(uint64_t *)target = VIOMMU_LIMIT_AUTO;
@@ -340,7 +341,8 @@ const Kind kind_name = {parse_name, format_name};
 static const Key *find_key(const char *group, const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
-        if (g_str_equal(keys[i].name.group, group) && g_str_equal(keys[i].name.key, name))
+        if (g_str_equal(keys[i].name.group, group) &&
+            (g_str_equal(keys[i].name.key, name) || g_strcmp0(keys[i].old_name, name) == 0))
             return &keys[i];
     return NULL;
 }
@@ -367,7 +369,7 @@ static void warn_unknown(ViommuConfig *config, const char *place, const char *gr
     const char *near = viommu_nearest(name, names, G_N_ELEMENTS(names));
     for (size_t i = 0; near && i < G_N_ELEMENTS(keys); i++)
         if (keys[i].name.key == near)
-            g_string_append_printf(text, "; there is [%s] %s", keys[i].name.group, near);
+            g_string_append_printf(text, "; did you mean [%s] %s?", keys[i].name.group, near);
     g_ptr_array_add(config->warnings, g_string_free(text, FALSE));
 }
 
@@ -403,6 +405,20 @@ static unsigned find_line(const Source *source, const char *group, const char *n
     return found;
 }
 
+/* Warns of an old name.  Returns whether to read the key: not if its file sets the new name too. */
+static bool warn_renamed(ViommuConfig *config, const Source *source, const char *place, const Key *key)
+{
+    const ViommuConfigKey *name = &key->name;
+    bool both = g_key_file_has_key(source->file, name->group, name->key, NULL);
+
+    g_ptr_array_add(
+        config->warnings,
+        g_strdup_printf(both ? "%s: [%s] %s: ignored, because this file also sets '%s'; remove the old key"
+                             : "%s: [%s] %s: this key is now called '%s'; rename it",
+                        place, name->group, key->old_name, name->key));
+    return !both;
+}
+
 static bool read_key(ViommuConfig *config, const Source *source, const char *group, const char *name,
                      GError **error)
 {
@@ -414,6 +430,8 @@ static bool read_key(ViommuConfig *config, const Source *source, const char *gro
     const Key *key =
         section ? viommu_config_section_row(config, group, name, &target, &local) : find_key(group, name);
 
+    if (key && g_strcmp0(key->old_name, name) == 0 && !warn_renamed(config, source, place, key))
+        return true;
     if (key && !section)
         target = (char *)config + key->offset;
     if (!key && !local) {
@@ -441,7 +459,7 @@ static bool read_groups(ViommuConfig *config, const Source *source, GError **err
     return true;
 }
 
-/* GKeyFile takes any bytes as raw values, and they would end up in messages, in the journal and on the bus. */
+/* GKeyFile accepts any bytes as raw values; they would reach messages, the journal and the bus. */
 static bool check_text(const char *text, size_t length, GError **error)
 {
     const char *bad;
@@ -456,7 +474,7 @@ static bool check_text(const char *text, size_t length, GError **error)
     return false;
 }
 
-static bool read_file(ViommuConfig *config, const char *path, GError **error)
+bool viommu_config_load_file(ViommuConfig *config, const char *path, GError **error)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autoptr(GError) cause = NULL;
@@ -472,13 +490,6 @@ static bool read_file(ViommuConfig *config, const char *path, GError **error)
     }
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     return read_groups(config, &(Source){path, file, lines}, error);
-}
-
-bool viommu_config_load_file(ViommuConfig *config, const char *path, GError **error)
-{
-    if (!read_file(config, path, error))
-        return false;
-    return true;
 }
 
 static bool load_if_there(ViommuConfig *config, const char *path, GError **error)
@@ -538,7 +549,7 @@ ViommuConfig *viommu_config_new(void)
     config->group = g_strdup("viommu");
     config->image_directories = g_strsplit(IMAGE_DIRECTORIES, ";", -1);
     config->workers = 4;
-    config->patience_sec = VIOMMU_CONFIG_PATIENCE_SEC;
+    config->libvirt_timeout_sec = VIOMMU_CONFIG_PATIENCE_SEC;
     config->verify_timeout_sec = 180;
     config->launch_timeout_sec = 300;
     config->files_timeout_sec = 30;

@@ -220,7 +220,7 @@ START_TEST(libvirt_restarts)
     g_autoptr(HarnessError) launch = NULL, stop = NULL;
     sd_bus_message *call;
 
-    harness_configure(harness, "[daemon]\nlibvirt-patience=1\n");
+    harness_configure(harness, "[daemon]\nlibvirt-timeout=1\n");
     harness_start(harness, options);
     harness_watch(harness);
     wait_connected(harness, "true");

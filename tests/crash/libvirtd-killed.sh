@@ -47,7 +47,7 @@ crash_prerequisites
 # Clients would start another libvirtd.
 export LIBVIRT_AUTOSTART=0
 crash_open '[daemon]
-libvirt-patience=60'
+libvirt-timeout=60'
 request=$(crash_request victim)
 # The emulators are probed once, so that the launches that count are quick.
 crash_launch "$request"

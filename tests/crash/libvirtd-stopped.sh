@@ -52,7 +52,7 @@ for program in python3 busctl; do
 done
 listener=
 crash_open "[daemon]
-libvirt-patience=6"
+libvirt-timeout=6"
 trap '[ -z "$listener" ] || kill "$listener"; kill -CONT "$lab_libvirtd" 2>/dev/null || true; lab_close' EXIT
 kill "$lab_daemon"
 crash_wait_dead "$lab_daemon" viommud

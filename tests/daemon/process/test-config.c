@@ -98,7 +98,7 @@ START_TEST(every_key_is_read)
         "[machine]\naccelerator=tcg\nmemory= 2 GiB \nvcpus=3\nname-prefix=site_1.\n"
         "[console]\ndirectory=/var/log/x\nlog-size=8 KiB\n"
         "keep-seconds=0\nkeep-logs=7\ntotal-size=6 MiB\n"
-        "[daemon]\ngroup=wheel\nworkers=5\nlibvirt-patience=7\nverify-timeout=9\nrunning-launches=6\n"
+        "[daemon]\ngroup=wheel\nworkers=5\nlibvirt-timeout=7\nverify-timeout=9\nrunning-launches=6\n"
         "running-launches-per-user=2\nlaunch-timeout=11\n"
         "[files]\ntimeout=12\n"
         "[leases]\ngrace=7\nmax-seconds=90\ndefault-seconds=80\n"
@@ -124,7 +124,7 @@ START_TEST(every_key_is_read)
     ck_assert_uint_eq(config->console_total_bytes, 6 * VIOMMU_MIB);
     ck_assert_str_eq(config->group, "wheel");
     ck_assert_uint_eq(config->workers, 5);
-    ck_assert_uint_eq(config->patience_sec, 7);
+    ck_assert_uint_eq(config->libvirt_timeout_sec, 7);
     ck_assert_uint_eq(config->verify_timeout_sec, 9);
     ck_assert_uint_eq(config->running_launches, 6);
     ck_assert_uint_eq(config->user_launches, 2);
@@ -186,8 +186,8 @@ START_TEST(unknown_keys_are_reported)
     g_autoptr(ViommuConfig) config = viommu_config_new();
     g_autofree char *path = file_with("c.conf", "[daemon]\nworker=5\norder=virtio\n[other]\nxyzzy=1\n");
     static const char *const expected[] = {
-        "2: [daemon] worker: unknown key, ignored; there is [daemon] workers",
-        "3: [daemon] order: unknown key, ignored; there is [iommu] order",
+        "2: [daemon] worker: unknown key, ignored; did you mean [daemon] workers?",
+        "3: [daemon] order: unknown key, ignored; did you mean [iommu] order?",
         "5: [other] xyzzy: unknown key, ignored",
     };
 
@@ -200,33 +200,86 @@ START_TEST(unknown_keys_are_reported)
 }
 END_TEST
 
+/* Of two files, the later one decides, whichever name it uses; in one file the new name does. */
+static const struct {
+    const char *first, *second, *warning;
+    uint64_t seconds;
+} renamed[] = {
+    {"", "libvirt-patience=7",
+     "d2.conf:2: [daemon] libvirt-patience: this key is now called 'libvirt-timeout'; rename it", 7},
+    {"libvirt-timeout=5", "libvirt-patience=7",
+     "d2.conf:2: [daemon] libvirt-patience: this key is now called", 7},
+    {"libvirt-patience=7", "libvirt-timeout=5",
+     "d1.conf:2: [daemon] libvirt-patience: this key is now called", 5},
+    {"", "libvirt-timeout=5\nlibvirt-patience=7",
+     "d2.conf:3: [daemon] libvirt-patience: ignored, because this file also sets 'libvirt-timeout'; remove the old key",
+     5},
+    {"", "libvirt-patience=nonsense\nlibvirt-timeout=5", "d2.conf:2: [daemon] libvirt-patience: ignored", 5},
+    {"libvirt-timeout=5", "libvirt-timeout=6", NULL, 6},
+};
+
+START_TEST(an_old_name_is_accepted)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuConfig) config = viommu_config_new();
+    g_autofree char *first_text = g_strdup_printf("[daemon]\n%s\n", renamed[_i].first);
+    g_autofree char *second_text = g_strdup_printf("[daemon]\n%s\n", renamed[_i].second);
+    g_autofree char *first = file_with("d1.conf", first_text);
+    g_autofree char *second = file_with("d2.conf", second_text);
+
+    ck_assert_msg(viommu_config_load_file(config, first, &error), "%s", error ? error->message : "");
+    ck_assert_msg(viommu_config_load_file(config, second, &error), "%s", error ? error->message : "");
+    ck_assert_uint_eq(config->libvirt_timeout_sec, renamed[_i].seconds);
+    ck_assert_uint_eq(config->warnings->len, renamed[_i].warning ? 1 : 0);
+    if (renamed[_i].warning)
+        ck_assert_ptr_nonnull(strstr(config->warnings->pdata[0], renamed[_i].warning));
+
+    g_autofree char *printed = viommu_config_print(config);
+    ck_assert_ptr_nonnull(strstr(printed, "\nlibvirt-timeout="));
+    ck_assert_ptr_null(strstr(printed, "patience"));
+}
+END_TEST
+
+/* An old name does not hide a wrong value. */
+START_TEST(an_old_name_is_checked)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuConfig) config = viommu_config_new();
+    g_autofree char *path = file_with("d.conf", "[daemon]\nlibvirt-patience=601\n");
+
+    ck_assert(!viommu_config_load_file(config, path, &error));
+    ck_assert_ptr_nonnull(
+        strstr(error->message, ":2: [daemon] libvirt-patience: '601' is not a number between 1 and 600"));
+}
+END_TEST
+
 static const struct {
     const char *text, *message;
 } wrong[] = {
-    {"[iommu]\norder=Native\n", ":2: [iommu] order: 'Native' is none of native, virtio"},
-    {"[machine]\naccelerator=xen\n", ":2: [machine] accelerator: 'xen' is none of auto, kvm, tcg"},
+    {"[iommu]\norder=Native\n", ":2: [iommu] order: 'Native' is not one of native, virtio"},
+    {"[machine]\naccelerator=xen\n", ":2: [machine] accelerator: 'xen' is not one of auto, kvm, tcg"},
     {"[machine]\nmemory=some\n", ":2: [machine] memory: "},
     {"[machine]\nmemory=1 KiB\n", ":2: [machine] memory: '1 KiB' is not between 1 MiB and "},
     {"[machine]\nvcpus=0\n", ":2: [machine] vcpus: '0' is not a number between 1 and 65535"},
     {"[console]\ndirectory=logs\n", ":2: [console] directory: 'logs' is not an absolute path"},
     {"[console]\nlog-size=1 KiB\n", ":2: [console] log-size: '1 KiB' is not between 4 KiB and 1 GiB"},
-    {"[machine]\nname-prefix=\n", ":2: [machine] name-prefix: '' is no prefix: take 1 to 24 letters"},
-    {"[machine]\nname-prefix=../x\n", ":2: [machine] name-prefix: '../x' is no prefix"},
-    {"[machine]\nname-prefix=a/b\n", ":2: [machine] name-prefix: 'a/b' is no prefix"},
-    {"[machine]\nname-prefix=-a\n", ":2: [machine] name-prefix: '-a' is no prefix"},
+    {"[machine]\nname-prefix=\n", ":2: [machine] name-prefix: '' is not a prefix: use 1 to 24 letters"},
+    {"[machine]\nname-prefix=../x\n", ":2: [machine] name-prefix: '../x' is not a prefix"},
+    {"[machine]\nname-prefix=a/b\n", ":2: [machine] name-prefix: 'a/b' is not a prefix"},
+    {"[machine]\nname-prefix=-a\n", ":2: [machine] name-prefix: '-a' is not a prefix"},
     {"[machine]\nname-prefix=abcdefghijklmnopqrstuvwxy\n",
-     ":2: [machine] name-prefix: 'abcdefghijklmnopqrstuvwxy' is no prefix"},
-    {"[limits]\nmemory=all\n", ":2: [limits] memory: neither 'auto' nor a fit value: "},
+     ":2: [machine] name-prefix: 'abcdefghijklmnopqrstuvwxy' is not a prefix"},
+    {"[limits]\nmemory=all\n", ":2: [limits] memory: neither 'auto' nor a valid value: "},
     {"[daemon]\nworkers=-1\n", ":2: [daemon] workers: '-1' is not a number between 1 and 64"},
     {"[daemon]\nworkers=\n", ":2: [daemon] workers: '' is not a number between 1 and 64"},
     {"[devices]\nallow=10de:1eb8;10dg:1\n", ":2: [devices] allow: '10dg:1' is no selector of devices: write"},
     {"[devices]\nallow=00000:1:00.0:1\n", ":2: [devices] allow: '00000:1:00.0:1' is no selector of devices"},
     {"[devices]\nallow=0000:01:20.0\n", ":2: [devices] allow: '0000:01:20.0' is no selector of devices"},
-    {"[devices]\ntake-from-driver=true\n", ":2: [devices] take-from-driver: 'true' is none of yes, no"},
-    {"[devices]\nin-use=all\n", ":2: [devices] in-use: 'all' is none of refuse, root"},
+    {"[devices]\ntake-from-driver=true\n", ":2: [devices] take-from-driver: 'true' is not one of yes, no"},
+    {"[devices]\nin-use=all\n", ":2: [devices] in-use: 'all' is not one of refuse, root"},
     {"[device gpus]\nmatch=other\n", ":2: [device gpus] match: 'other' is no selector of devices: write"},
     {"[device ../x]\nmatch=10de:1eb8\n",
-     ":2: [device ../x] match: 'device ../x' needs a name behind 'device'"},
+     ":2: [device ../x] match: 'device ../x' needs a name after 'device'"},
     {"[device gpus]\nper-user=-1\n", ":2: [device gpus] per-user: '-1' is not a number between 0 and 4096"},
     {"[networks]\nnetworks=a b\n", ":2: [networks] networks: 'a b' is not a name;"},
     {"no key file\n", ": "},
@@ -408,6 +461,8 @@ int main(void)
     tcase_add_test(tcase, every_key_is_read);
     tcase_add_test(tcase, the_sites_devices_are_read);
     tcase_add_test(tcase, unknown_keys_are_reported);
+    tcase_add_loop_test(tcase, an_old_name_is_accepted, 0, G_N_ELEMENTS(renamed));
+    tcase_add_test(tcase, an_old_name_is_checked);
     tcase_add_loop_test(tcase, wrong_values_are_refused, 0, G_N_ELEMENTS(wrong));
     tcase_add_test(tcase, the_host_gives_what_the_site_does_not);
     tcase_add_test(tcase, the_smallest_host_bounds_all_the_same);
