@@ -39,6 +39,7 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_VIRTIO_HOSTDEV,
     VIOMMU_FACT_SMMUV3_ACCEL,
     VIOMMU_FACT_IOMMUFD,
+    VIOMMU_FACT_IOMMUFD_CDEV,
     VIOMMU_FACT_HOSTDEV_DRIVER,
     VIOMMU_FACT_MEMLOCK_PER_DEVICE,
     VIOMMU_FACT_KEPT_SOURCE,
@@ -59,6 +60,7 @@ typedef struct ViommuFact {
     ViommuVersion qemu;         /* least; 0: any */
     ViommuVersion guest_kernel; /* least mainline kernel of a guest that drives it; 0: any */
     const char *source;         /* how it is known */
+    ViommuVersion host_kernel;  /* least mainline kernel of the host; 0: any */
 } ViommuFact;
 
 /* The most vCPUs that "virt" has under TCG before VIRT_MANY_VCPUS_TCG: what one region of the GIC's redistributors holds. */
@@ -66,6 +68,12 @@ typedef struct ViommuFact {
 
 /** The row. Static. */
 const ViommuFact *viommu_fact(ViommuFactId id);
+/** "libvirt 12.1 and QEMU 9.0 or newer": the least versions of the row, for messages. Owned, g_free(). */
+char *viommu_fact_needs(ViommuFactId id);
+/** "this host has libvirt 9.0.0 and QEMU 7.2.22": what it has of that which the row needs. Owned, g_free(). */
+char *viommu_fact_had(ViommuFactId id, ViommuVersion libvirt, ViommuVersion qemu);
+/** "Linux 6.2": the host's, if @of_host, or the guest's least kernel of the row. Owned, g_free(). */
+char *viommu_fact_kernel(ViommuFactId id, bool of_host);
 /** libvirt and QEMU are both new enough. */
 bool viommu_fact_holds(ViommuFactId id, ViommuVersion libvirt, ViommuVersion qemu);
 /** The oldest QEMU that this libvirt itself accepts. */

@@ -19,9 +19,9 @@ static void note_expander(ViommuPlanBuild *build, const ViommuPcieExpander *expa
     }
     if (expander->cell != VIOMMU_UNSET)
         g_string_append_printf(text, "; near to the guest's NUMA cell %d", expander->cell);
-    viommu_plan_note(build,
-                     "what is behind the host's %s has a root complex of its own, the guest's bus 0x%x: %s",
-                     expander->iommu, expander->bus_number, text->str);
+    viommu_plan_note(
+        build, "the devices behind the host's %s have a root complex of their own, the guest's bus 0x%x: %s",
+        expander->iommu, expander->bus_number, text->str);
 }
 
 /* One IOMMU before the devices of several. */
@@ -32,10 +32,10 @@ static void note_shared(ViommuPlanBuild *build)
 
     viommu_plan_note(
         build,
-        "one '%s' stands before the devices of %u IOMMUs of the host, as QEMU has one for %s: groups stay apart, but the guest sees one set of registers, all its invalidations go through one queue, and the narrowest of them gives the width%s",
+        "a single '%s' serves devices behind %u host IOMMUs, because QEMU supports one per %s: groups stay separate, but the guest sees one register set and one invalidation queue, and the narrowest address width applies%s",
         model, plan->placement.n_iommus,
-        plan->arch == VIOMMU_ARCH_AARCH64 ? "this model" : "a machine of x86_64",
-        plan->arch == VIOMMU_ARCH_AARCH64 ? "; accelerated 'smmuv3' would be one for each" : "");
+        plan->arch == VIOMMU_ARCH_AARCH64 ? "machine of this model" : "x86_64 machine",
+        plan->arch == VIOMMU_ARCH_AARCH64 ? "; an accelerated 'smmuv3' is one for each" : "");
 }
 
 /* What serves assigned devices at all is newer than expander buses (x86_64: libvirt 1.3.4, QEMU 2.6; aarch64: 8.0, 6.0) and, for
@@ -59,14 +59,14 @@ static void settle_expanders(ViommuPlanBuild *build)
     if (plan->iommu.accelerated)
         viommu_plan_note(
             build,
-            "each of them has an SMMU of its own, accelerated by the host's; the devices that QEMU emulates are on the first root complex, behind a plain one");
+            "each of them has an SMMU of its own, accelerated by the host's; the devices that QEMU emulates are on the first root complex, behind a plain SMMU");
     for (guint i = 0; i < plan->cells->len; i++) {
         const ViommuNumaCell *cell = &g_array_index(plan->cells, ViommuNumaCell, i);
 
         viommu_plan_note(build,
                          "NUMA cell %u: vCPUs %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT
                          " and %" G_GUINT64_FORMAT " MiB, from the host's node %" G_GUINT64_FORMAT
-                         " while it has so much",
+                         " while that node has enough",
                          i, cell->first_vcpu, cell->first_vcpu + cell->vcpus - 1, cell->memory_bytes >> 20,
                          cell->host_node);
     }

@@ -39,12 +39,13 @@ static bool is_member(const ViommuPlanInput *input)
 static bool refuse_closed(ViommuPlanBuild *build, guint i, GError **error)
 {
     const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
-    g_autofree char *libvirt = viommu_version_format(build->input->host->libvirt);
+    g_autofree char *needs = viommu_fact_needs(VIOMMU_FACT_OPEN_DISK);
+    g_autofree char *had = viommu_fact_had(VIOMMU_FACT_OPEN_DISK, build->input->host->libvirt, 0);
 
     return viommu_plan_refuse(
         build, VIOMMU_RULE_DISK, error,
-        "disks[%u].path '%s' would have to be given to libvirt as an open file, as others than root can put another file in its place; that needs libvirt 9.0.0, and this is %s; move the image into a directory that only root can write to, such as /var/lib/libvirt/images",
-        i, disk->file.path, libvirt);
+        "disks[%u].path '%s' would have to be given to libvirt as an open file, as others than root can put another file in its place; that needs %s, but %s; move the image into a directory that only root can write to, such as /var/lib/libvirt/images",
+        i, disk->file.path, needs, had);
 }
 
 /* By path, libvirt must at least leave it as it is. */
@@ -52,15 +53,16 @@ static bool check_by_path(ViommuPlanBuild *build, guint i, GError **error)
 {
     const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
     ViommuVersion version = build->input->host->libvirt;
-    g_autofree char *libvirt = NULL;
+    g_autofree char *libvirt = NULL, *needs = NULL;
 
     if (!is_guarded(build->input) || viommu_fact_holds(VIOMMU_FACT_KEPT_SOURCE, version, 0))
         return true;
     libvirt = viommu_version_format(version);
+    needs = viommu_fact_needs(VIOMMU_FACT_OPEN_DISK);
     return viommu_plan_refuse(
         build, VIOMMU_RULE_DISK, error,
-        "disks[%u].path '%s': libvirt %s would give it, or a file that it is based on, to QEMU's user, and not back; upgrade libvirt to 9.0.0, which takes open files",
-        i, disk->file.path, libvirt);
+        "disks[%u].path '%s': libvirt %s would give it, or a file that it is based on, to QEMU's user, and not back; upgrade to %s, which takes open files",
+        i, disk->file.path, libvirt, needs);
 }
 
 static bool check_name(ViommuPlanBuild *build, guint i, const ViommuHandover *handover, GError **error)

@@ -25,7 +25,8 @@ static void add(GPtrArray *texts, const char *format, ...)
 static bool check_drivers(const ViommuPlanInput *input, const ViommuEmulator *emulator,
                           const ViommuPlan *plan, GError **error)
 {
-    g_autofree char *libvirt = viommu_version_format(input->host->libvirt);
+    g_autofree char *needs = viommu_fact_needs(VIOMMU_FACT_HOSTDEV_DRIVER);
+    g_autofree char *had = viommu_fact_had(VIOMMU_FACT_HOSTDEV_DRIVER, input->host->libvirt, emulator->qemu);
 
     for (guint i = 0; i < plan->placement.devices->len; i++) {
         const ViommuPlacedDevice *device = g_ptr_array_index(plan->placement.devices, i);
@@ -33,16 +34,15 @@ static bool check_drivers(const ViommuPlanInput *input, const ViommuEmulator *em
         if (!device->driver ||
             viommu_emulator_has(emulator, input->host->libvirt, VIOMMU_FACT_HOSTDEV_DRIVER))
             continue;
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-            "hostdevs[%u].driver '%s' needs libvirt 10.0 or newer, but this host has %s; leave it out",
-            device->entry, device->driver, libvirt);
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                    "hostdevs[%u].driver '%s' needs %s, but %s; leave it out", device->entry, device->driver,
+                    needs, had);
         return false;
     }
     return true;
 }
 
-/* An ordinary user's libvirt neither binds drivers nor gives device nodes away: somebody else must have done it. */
+/* An ordinary user's libvirt neither binds drivers nor gives device nodes away: root must have done it. */
 static bool check_nodes(const ViommuPlanInput *input, const ViommuPlan *plan, GError **error)
 {
     for (guint i = 0; input->host->unprivileged == 1 && i < plan->placement.devices->len; i++) {
@@ -55,13 +55,13 @@ static bool check_nodes(const ViommuPlanInput *input, const ViommuPlan *plan, GE
         if (!device->host_driver || !strstr(device->host_driver, "vfio"))
             g_set_error(
                 error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                "hostdevs[%u]: '%s' (driver %s) is not VFIO's, and libvirt, which runs as an ordinary user here, cannot take it: as root 'virsh nodedev-detach pci_%s', and give that user its node in /dev/vfio; or use qemu:///system",
+                "hostdevs[%u]: '%s' (driver %s) is not bound to VFIO, and libvirt cannot bind it, because it runs as an ordinary user here; as root run 'virsh nodedev-detach pci_%s' and give that user the device's node in /dev/vfio, or use qemu:///system",
                 device->entry, device->address, device->host_driver ? device->host_driver : "none", name);
         else
             g_set_error(
                 error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
                 "hostdevs[%u]: the user that libvirt runs as may not open /dev/vfio/%" G_GUINT64_FORMAT
-                ", the group of '%s': as root give it to that user (chown, or a udev rule for SUBSYSTEM==\"vfio\"), or use qemu:///system",
+                ", the group of '%s'; as root give it to that user (chown, or a udev rule for SUBSYSTEM==\"vfio\"), or use qemu:///system",
                 device->entry, device->group, device->address);
         return false;
     }
@@ -145,20 +145,20 @@ static void note_iommu(ViommuPlan *plan)
 
     if (plan->iommu.model == VIOMMU_MODEL_NONE)
         add(plan->notes,
-            "the guest has no IOMMU: it can use its assigned devices, but not keep them apart or hand one on");
+            "the guest has no IOMMU: it can use its assigned devices, but cannot isolate them or assign one to a guest of its own");
     if (plan->iommu.attributes.caching_mode == 1)
         add(plan->notes,
-            "caching_mode is on: only so QEMU learns what the guest maps, to map it for the devices");
+            "caching_mode is on: QEMU needs it to see the guest's mappings and mirror them for the assigned devices");
     if (plan->iommu.model == VIOMMU_MODEL_INTEL && plan->iommu.attributes.aw_bits != VIOMMU_UNSET_NUMBER) {
         if (width == VIOMMU_UNSET_NUMBER)
             add(plan->notes,
                 "aw_bits is %" G_GUINT64_FORMAT
-                ": QEMU refuses more than the host's IOMMU translates, which is not known, and none translates less",
+                ": QEMU refuses more than the host's IOMMU translates; its width is not known, and no IOMMU has less",
                 plan->iommu.attributes.aw_bits);
         else
             add(plan->notes,
                 "aw_bits is %" G_GUINT64_FORMAT ": the host's IOMMU translates %" G_GUINT64_FORMAT
-                " bits, and QEMU refuses a wider one than that",
+                " bits, and QEMU refuses more",
                 plan->iommu.attributes.aw_bits, width);
     }
 }
@@ -167,31 +167,34 @@ static void note_memlock(const ViommuPlanInput *input, ViommuPlan *plan)
 {
     bool counted = viommu_fact_holds(VIOMMU_FACT_MEMLOCK_PER_DEVICE, input->host->libvirt, 0);
     g_autofree char *bound = viommu_quantity_format(plan->memlock_bytes);
+    g_autofree char *since =
+        viommu_version_format_short(viommu_fact(VIOMMU_FACT_MEMLOCK_PER_DEVICE)->libvirt);
     guint n = plan->placement.devices->len;
 
     if (plan->locked) {
-        add(plan->notes, "QEMU may lock any amount, as memory-backing.locked says; the guest takes %s",
+        add(plan->notes,
+            "QEMU may lock any amount of memory, because memory-backing.locked is true; the guest locks %s",
             bound);
         return;
     }
     if (plan->iommu.model == VIOMMU_MODEL_NONE)
         add(plan->notes,
-            "QEMU may lock %s: the guest's memory, which all assigned devices share without an IOMMU, and 1 GiB",
+            "QEMU may lock %s: the guest's memory, which all assigned devices share because there is no IOMMU, and 1 GiB",
             bound);
     else if (counted && n > 1)
         add(plan->notes,
-            "QEMU may lock %s: %u times the guest's memory, as each assigned device behind an IOMMU has an address space of its own, and 1 GiB; it is a limit, the pages are the same",
+            "QEMU may lock %s: %u times the guest's memory, because each assigned device behind an IOMMU has an address space of its own, and 1 GiB; this is a limit, the pages are locked once",
             bound, n);
     else if (counted)
         add(plan->notes, "QEMU may lock %s: the guest's memory for its one assigned device, and 1 GiB",
             bound);
     else
-        add(plan->notes, "QEMU may lock %s: the guest's memory and 1 GiB, as libvirt before 8.7 counts",
-            bound);
+        add(plan->notes, "QEMU may lock %s: the guest's memory and 1 GiB, as libvirt before %s counts", bound,
+            since);
     if (plan->iommu.model != VIOMMU_MODEL_NONE && !counted && n > 1)
         add(plan->warnings,
-            "%u devices behind an IOMMU may lock the guest's memory once each, but libvirt before 8.7 allows it once: QEMU may fail with \"Cannot allocate memory\"; assign one, or have memory-backing.locked",
-            n);
+            "%u devices behind an IOMMU may lock the guest's memory once each, but libvirt before %s allows it only once, so QEMU may fail with \"Cannot allocate memory\"; assign one device, or set memory-backing.locked",
+            n, since);
 }
 
 bool viommu_plan_hostdevs_settle(const ViommuPlanInput *input, const ViommuEmulator *emulator,
@@ -205,8 +208,7 @@ bool viommu_plan_hostdevs_settle(const ViommuPlanInput *input, const ViommuEmula
     if (!viommu_memory_plan_hostdevs(input->host, plan, error))
         return false;
     if (placement->unseen)
-        add(plan->warnings,
-            "nothing of this host's PCI devices can be seen from here, so the hostdevs were not checked");
+        add(plan->warnings, "viommud cannot see this host's PCI devices, so the hostdevs were not checked");
     for (guint i = 0; i < placement->devices->len; i++)
         note_device(g_ptr_array_index(placement->devices, i), plan);
     note_passed_over(plan);

@@ -54,14 +54,10 @@ static void judge_one(const ViommuJudging *judging, const char *key, int fact)
     if (fact == NOWHERE) {
         viommu_judge_refuse(judging, "'%s' has no attribute %s", judging->name, key);
     } else {
-        const ViommuFact *row = viommu_fact((ViommuFactId)fact);
-        g_autofree char *libvirt = viommu_version_format_short(row->libvirt);
-        g_autofree char *qemu = viommu_version_format_short(row->qemu);
-        g_autofree char *has_libvirt = viommu_version_format(input->libvirt);
-        g_autofree char *has_qemu = viommu_version_format(input->emulator->qemu);
+        g_autofree char *needs = viommu_fact_needs((ViommuFactId)fact);
+        g_autofree char *had = viommu_fact_had((ViommuFactId)fact, input->libvirt, input->emulator->qemu);
 
-        viommu_judge_refuse(judging, "%s of '%s' needs libvirt %s and QEMU %s, but this host has %s and %s",
-                            key, judging->name, libvirt, qemu, has_libvirt, has_qemu);
+        viommu_judge_refuse(judging, "%s of '%s' needs %s, but %s", key, judging->name, needs, had);
     }
 }
 
@@ -81,9 +77,8 @@ void viommu_iommu_attributes_judge(const ViommuJudging *judging)
         /* QEMU: "Supported values for aw-bits are: 39, 48", in every release. */
         if (model == VIOMMU_MODEL_INTEL && asked->aw_bits != VIOMMU_INTEL_NARROW_BITS &&
             asked->aw_bits != VIOMMU_INTEL_WIDE_BITS)
-            viommu_judge_refuse(
-                judging, "iommu.aw-bits of 'intel' is 39 or 48, but %" G_GUINT64_FORMAT " was asked for",
-                asked->aw_bits);
+            viommu_judge_refuse(judging, "iommu.aw-bits of 'intel' must be 39 or 48, not %" G_GUINT64_FORMAT,
+                                asked->aw_bits);
     }
     if (asked->granule)
         judge_one(judging, "granule", granule_facts[model]);
@@ -108,7 +103,7 @@ static void default_interrupts(const ViommuIommuInput *input, ViommuModel model,
         given->xtsup = 1;
 }
 
-/* No wider than what translates for the assigned devices; nobody has less than 39. */
+/* No wider than what translates for the assigned devices; no IOMMU has less than 39. */
 static uint64_t intel_bits(const ViommuIommuInput *input)
 {
     if (!viommu_iommu_has_hostdevs(input) || (input->placement->width_bits != VIOMMU_UNSET_NUMBER &&

@@ -49,6 +49,16 @@ bool viommu_iommu_has_hostdevs(const ViommuIommuInput *input)
     return input->placement && input->placement->devices->len > 0;
 }
 
+/* "the subject needs ..., but this host has ...": of a row of the table of facts. */
+static void refuse_fact(const ViommuJudging *judging, ViommuFactId id, const char *subject)
+{
+    const ViommuIommuInput *input = judging->input;
+    g_autofree char *needs = viommu_fact_needs(id);
+    g_autofree char *had = viommu_fact_had(id, input->libvirt, input->emulator->qemu);
+
+    viommu_judge_refuse(judging, "%s needs %s, but %s", subject, needs, had);
+}
+
 static void judge_arch(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
@@ -65,7 +75,7 @@ static void judge_machine(const ViommuJudging *judging)
     ViommuFamily needed = input->arch == VIOMMU_ARCH_X86_64 ? VIOMMU_FAMILY_Q35 : VIOMMU_FAMILY_VIRT;
 
     if (input->family != needed)
-        viommu_judge_refuse(judging, "'%s' needs machine '%s', but machine is of the family '%s'",
+        viommu_judge_refuse(judging, "'%s' needs machine '%s', but the machine is of family '%s'",
                             judging->name, viommu_enum_to_string(&viommu_enum_family, (int)needed),
                             viommu_enum_to_string(&viommu_enum_family, (int)input->family));
 }
@@ -110,17 +120,12 @@ static void judge_qemu(const ViommuJudging *judging)
 static void judge_observation(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
-    const ViommuFact *fact = viommu_fact(home_fact(judging));
-    g_autofree char *libvirt = NULL, *qemu = NULL;
+    g_autofree char *needs = viommu_fact_needs(home_fact(judging));
 
-    if (!asked_libvirt(judging) || viommu_emulator_has(input->emulator, input->libvirt, home_fact(judging)))
-        return;
-    libvirt = viommu_version_format_short(fact->libvirt);
-    qemu = viommu_version_format_short(fact->qemu);
-    viommu_judge_refuse(
-        judging,
-        "libvirt says that it cannot give this QEMU an IOMMU of model '%s'; it is known to with libvirt %s and QEMU %s or newer, unless they were built without it",
-        judging->name, libvirt, qemu);
+    if (asked_libvirt(judging) && !viommu_emulator_has(input->emulator, input->libvirt, home_fact(judging)))
+        viommu_judge_refuse(judging,
+                            "libvirt reports that this QEMU has no '%s' IOMMU; it needs %s, built with it",
+                            judging->name, needs);
 }
 
 /* EIM: who takes it (FACTS 6.2). */
@@ -128,17 +133,14 @@ static void judge_accelerator(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
     bool wanted = input->request->iommu.eim == 1;
-    g_autofree char *has = NULL;
 
     if (judging->model != VIOMMU_MODEL_INTEL || input->accelerator != VIOMMU_ACCELERATOR_TCG ||
         (!wanted && !viommu_iommu_many_vcpus(input)) ||
         viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_EIM_TCG))
         return;
-    has = viommu_version_format(input->emulator->qemu);
-    viommu_judge_refuse(
-        judging,
-        "%s EIM, which QEMU %s takes only under KVM; the accelerator is 'tcg' (QEMU 9.0 takes it there too)",
-        wanted ? "iommu.eim asks for" : "more than 255 vCPUs need", has);
+    refuse_fact(judging, VIOMMU_FACT_INTEL_EIM_TCG,
+                wanted ? "iommu.eim is true, and with accelerator 'tcg' EIM"
+                       : "more than 255 vCPUs need EIM, which with accelerator 'tcg'");
 }
 
 static void judge_vcpus(const ViommuJudging *judging)
@@ -150,8 +152,8 @@ static void judge_vcpus(const ViommuJudging *judging)
         return;
     if (judging->model == VIOMMU_MODEL_VIRTIO)
         viommu_judge_refuse(judging,
-                            "'virtio' remaps no interrupts, and %" G_GUINT64_FORMAT
-                            " vCPUs need that: more than %u are only reached through 'intel' with EIM",
+                            "'virtio' does not remap interrupts, but %" G_GUINT64_FORMAT
+                            " vCPUs (more than %u) need that; use 'intel' with EIM, or fewer vCPUs",
                             input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
     else if (asked->intremap == 0 || (judging->model == VIOMMU_MODEL_INTEL && asked->eim == 0))
         viommu_judge_refuse(judging,
@@ -159,13 +161,10 @@ static void judge_vcpus(const ViommuJudging *judging)
                             asked->intremap == 0 ? "intremap" : "eim", input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
     else if (judging->model == VIOMMU_MODEL_AMD &&
              !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_AMD_MANY_VCPUS))
-        viommu_judge_refuse(judging, "'amd' with more than %u vCPUs needs libvirt 12.2 or newer (xtsup)",
-                            VIOMMU_X86_PLAIN_VCPUS);
+        refuse_fact(judging, VIOMMU_FACT_AMD_MANY_VCPUS, "'amd' with more than 255 vCPUs (xtsup)");
     else if (judging->model == VIOMMU_MODEL_INTEL &&
              !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_INTEL_EIM))
-        viommu_judge_refuse(judging,
-                            "'intel' with more than %u vCPUs needs libvirt 3.4 and QEMU 2.8 or newer (EIM)",
-                            VIOMMU_X86_PLAIN_VCPUS);
+        refuse_fact(judging, VIOMMU_FACT_INTEL_EIM, "'intel' with more than 255 vCPUs (EIM)");
 }
 
 bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, ViommuModel model)
@@ -181,17 +180,17 @@ bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, Viomm
 static void judge_smmuv3_firmware(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
-    g_autofree char *has = NULL;
+    ViommuFactId id = VIOMMU_FACT_SMMUV3_ACPI_TCG;
+    g_autofree char *needs = viommu_fact_needs(id);
+    g_autofree char *had = viommu_fact_had(id, input->libvirt, input->emulator->qemu);
 
-    if (input->accelerator != VIOMMU_ACCELERATOR_TCG ||
-        !viommu_iommu_takes_efi(input->request, input->arch, VIOMMU_MODEL_SMMUV3) ||
-        viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_SMMUV3_ACPI_TCG))
-        return;
-    has = viommu_version_format(input->emulator->qemu);
-    viommu_judge_refuse(
-        judging,
-        "QEMU %s tells a guest with UEFI of its 'smmuv3' only under KVM, but the accelerator is 'tcg' (QEMU 6.2 does there, too); boot.kernel with boot.firmware 'bios' needs no UEFI",
-        has);
+    if (input->accelerator == VIOMMU_ACCELERATOR_TCG &&
+        viommu_iommu_takes_efi(input->request, input->arch, VIOMMU_MODEL_SMMUV3) &&
+        !viommu_emulator_has(input->emulator, input->libvirt, id))
+        viommu_judge_refuse(
+            judging,
+            "with UEFI and accelerator 'tcg', QEMU describes 'smmuv3' to the guest only in %s, but %s; boot a kernel directly (boot.kernel with boot.firmware 'bios'), or use KVM",
+            needs, had);
 }
 
 /* The VIOT table alone describes virtio to the guest, and on aarch64 only UEFI has ACPI tables. */
@@ -207,7 +206,7 @@ static void judge_acpi(const ViommuJudging *judging)
     if (needs_acpi(judging) && input->request->boot.firmware == VIOMMU_FIRMWARE_BIOS)
         viommu_judge_refuse(
             judging,
-            "'virtio' needs ACPI, which aarch64 has only with UEFI, but boot.firmware is 'bios'; say 'auto' or 'efi'");
+            "'virtio' needs ACPI, which aarch64 has only with UEFI, but boot.firmware is 'bios'; set it to 'auto' or 'efi'");
 }
 
 static void judge_firmware(const ViommuJudging *judging)
@@ -221,7 +220,7 @@ static void judge_firmware(const ViommuJudging *judging)
          !viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_FIRMWARE_EFI)))
         viommu_judge_refuse(
             judging,
-            "'virtio' needs ACPI, which aarch64 has only with UEFI, but this host has no UEFI firmware for aarch64 (Debian: package qemu-efi-aarch64, Fedora: edk2-aarch64)");
+            "'virtio' needs ACPI, which aarch64 has only with UEFI, but this host has no UEFI firmware for aarch64; install it (Debian: package qemu-efi-aarch64, Fedora: edk2-aarch64)");
 }
 
 static void judge_guest(const ViommuJudging *judging)
@@ -260,9 +259,9 @@ static void judge_translation(const ViommuJudging *judging)
     if (judging->model == VIOMMU_MODEL_AMD)
         viommu_judge_refuse(
             judging,
-            "iommu.translate is true, but virtio devices behind 'amd' hang the guest through libvirt (no dma-remap)");
+            "iommu.translate is true, but behind 'amd' virtio devices hang the guest, because libvirt cannot enable dma-remap");
     else if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_DEVICE_TRANSLATION))
-        viommu_judge_refuse(judging, "iommu.translate needs libvirt 3.5 and QEMU 2.9 or newer");
+        refuse_fact(judging, VIOMMU_FACT_DEVICE_TRANSLATION, "iommu.translate");
 }
 
 static void judge_usefulness(const ViommuJudging *judging)
@@ -274,31 +273,20 @@ static void judge_usefulness(const ViommuJudging *judging)
         return;
     viommu_judge_note(
         judging,
-        "'amd' remaps interrupts but serves no DMA through today's libvirt: it is taken only when asked for by name");
+        "'amd' remaps interrupts, but libvirt cannot enable its DMA remapping; it is chosen only when the request names it");
 }
 
 /* --- Assigned devices (FACTS 6.3) --- */
 
-/* The host's kernel gives iommufd nested stages of its SMMUs (FACTS 6.3). */
-#define ACCEL_KERNEL VIOMMU_VERSION_OF(6, 13, 0)
-
 static void refuse_hostdev_versions(const ViommuJudging *judging, ViommuFactId id)
 {
-    const ViommuIommuInput *input = judging->input;
-    const ViommuFact *fact = viommu_fact(id);
-    g_autofree char *needs_libvirt = viommu_version_format_short(fact->libvirt);
-    g_autofree char *needs_qemu = viommu_version_format_short(fact->qemu);
-    g_autofree char *libvirt = viommu_version_format(input->libvirt);
-    g_autofree char *qemu = viommu_version_format(input->emulator->qemu);
+    g_autofree char *subject = g_strdup_printf(
+        "to serve assigned devices, '%s'%s", judging->name,
+        id == VIOMMU_FACT_SMMUV3_ACCEL
+            ? " must be accelerated (QEMU's plain one does not report the guest's mappings), which"
+            : "");
 
-    viommu_judge_refuse(
-        judging,
-        "'%s' serves assigned devices with libvirt %s and QEMU %s or newer%s, but this host has %s and %s",
-        judging->name, needs_libvirt, needs_qemu,
-        judging->model == VIOMMU_MODEL_SMMUV3
-            ? " (by acceleration; plain, QEMU cannot tell the device what the guest maps)"
-            : "",
-        libvirt, qemu);
+    refuse_fact(judging, id, subject);
 }
 
 /* QEMU: "aw-bits 48 > host aw-bits 39". */
@@ -311,13 +299,13 @@ static void judge_hostdev_width(const ViommuJudging *judging)
         return;
     if (width < VIOMMU_INTEL_NARROW_BITS)
         viommu_judge_refuse(judging,
-                            "the host's IOMMU before an assigned device translates %" G_GUINT64_FORMAT
-                            " bits, and 'intel' has at least %u",
+                            "the host's IOMMU of an assigned device translates %" G_GUINT64_FORMAT
+                            " bits, but 'intel' has at least %u",
                             width, VIOMMU_INTEL_NARROW_BITS);
     else if (asked != VIOMMU_UNSET_NUMBER && asked > width)
         viommu_judge_refuse(judging,
                             "iommu.aw-bits is %" G_GUINT64_FORMAT
-                            ", but the host's IOMMU before an assigned device translates %" G_GUINT64_FORMAT
+                            ", but the host's IOMMU of an assigned device translates %" G_GUINT64_FORMAT
                             " bits",
                             asked, width);
 }
@@ -332,7 +320,7 @@ static void judge_hostdev_intel(const ViommuJudging *judging)
     else if (input->request->iommu.caching_mode == 0)
         viommu_judge_refuse(
             judging,
-            "iommu.caching-mode is false, but 'intel' serves assigned devices only with it: QEMU learns by it what the guest maps");
+            "iommu.caching-mode is false, but 'intel' needs it to serve assigned devices: without it QEMU does not see the guest's mappings; leave it out");
     judge_hostdev_width(judging);
 }
 
@@ -340,7 +328,7 @@ static void judge_hostdev_intel(const ViommuJudging *judging)
 static void judge_hostdev_smmuv3(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
-    static const char why[] = "'smmuv3' serves assigned devices only by acceleration, which needs";
+    static const char why[] = "'smmuv3' serves assigned devices only when accelerated, which needs";
     const GPtrArray *devices = input->placement->devices;
 
     if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_SMMUV3_ACCEL)) {
@@ -354,7 +342,7 @@ static void judge_hostdev_smmuv3(const ViommuJudging *judging)
 
         if (device->iommufd)
             continue;
-        viommu_judge_refuse(judging, "%s every device to go through iommufd, but %s does not: %s", why,
+        viommu_judge_refuse(judging, "%s iommufd for every device, but %s does not use it: %s", why,
                             device->address, device->backend_reason);
         break;
     }
@@ -363,21 +351,22 @@ static void judge_hostdev_smmuv3(const ViommuJudging *judging)
 
         if (device->iommu_kind == VIOMMU_IOMMU_KIND_SMMUV3)
             continue;
-        viommu_judge_refuse(
-            judging, "%s every device to be behind an SMMUv3 of the host, but %s is behind %s", why,
-            device->address, device->iommu ? device->iommu : "one that cannot be seen from here");
+        viommu_judge_refuse(judging, "%s an SMMUv3 of the host for every device, but %s is behind %s", why,
+                            device->address,
+                            device->iommu ? device->iommu : "an IOMMU that viommud cannot see");
         break;
     }
-    if (input->host_kernel && input->host_kernel < ACCEL_KERNEL) {
+    if (input->host_kernel && input->host_kernel < viommu_fact(VIOMMU_FACT_SMMUV3_ACCEL)->host_kernel) {
+        g_autofree char *needs = viommu_fact_kernel(VIOMMU_FACT_SMMUV3_ACCEL, true);
         g_autofree char *kernel = viommu_version_format(input->host_kernel);
 
-        viommu_judge_refuse(
-            judging, "%s Linux 6.13 or newer on the host (ARM_SMMU_V3_IOMMUFD), but this is %s", why, kernel);
+        viommu_judge_refuse(judging, "%s %s or newer on the host (ARM_SMMU_V3_IOMMUFD), but this host has %s",
+                            why, needs, kernel);
     }
     if (!viommu_iommu_takes_efi(input->request, input->arch, VIOMMU_MODEL_SMMUV3))
         viommu_judge_refuse(
             judging,
-            "%s UEFI, as only the IORT table describes an SMMU beside that of the first bus, but boot.firmware is 'bios'",
+            "%s UEFI, because only its IORT table describes further SMMUs, but boot.firmware is 'bios'; set it to 'auto' or 'efi'",
             why);
 }
 
@@ -391,8 +380,8 @@ static void judge_hostdevs(const ViommuJudging *judging)
     if (input->placement->shared_group != VIOMMU_UNSET_NUMBER)
         viommu_judge_refuse(
             judging,
-            "several assigned devices are of the host's IOMMU group %" G_GUINT64_FORMAT
-            ", which has one address space, but an IOMMU gives each device of the guest its own: QEMU refuses that; assign one device of it, or have no IOMMU",
+            "several assigned devices are in the host's IOMMU group %" G_GUINT64_FORMAT
+            ", which has one address space, but an IOMMU of the guest gives each device its own, so QEMU refuses; assign only one of them, or ask for no IOMMU",
             input->placement->shared_group);
     switch (judging->model) {
     case VIOMMU_MODEL_INTEL:
@@ -408,7 +397,7 @@ static void judge_hostdevs(const ViommuJudging *judging)
     case VIOMMU_MODEL_AMD:
         viommu_judge_refuse(
             judging,
-            "'amd' serves no assigned device: QEMU 10.2 does with dma-remap, which no libvirt can ask for");
+            "'amd' cannot serve assigned devices: that needs QEMU's dma-remap, which no libvirt release can enable");
         break;
     case VIOMMU_MODEL_NONE:
     case VIOMMU_MODEL_LAST:
@@ -422,7 +411,7 @@ static void judge_veto(const ViommuJudging *judging)
 
     for (size_t i = 0; i < input->n_vetoes; i++)
         if (input->vetoes[i].model == judging->model)
-            viommu_judge_refuse(judging, "libvirt refuses it: %s", input->vetoes[i].text);
+            viommu_judge_refuse(judging, "libvirt refuses '%s': %s", judging->name, input->vetoes[i].text);
 }
 
 const ViommuIommuRule viommu_iommu_rules[] = {

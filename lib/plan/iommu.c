@@ -109,11 +109,10 @@ static void explain(const ViommuIommuInput *input, const Ranking *ranking, Viomm
         if (model == choice->model) {
             candidate->verdict = VIOMMU_VERDICT_CHOSEN;
             if (ranking->needed)
-                reason = viommu_reason_new(
-                    model, VIOMMU_RULE_VCPUS,
-                    "added although no IOMMU was asked for: %" G_GUINT64_FORMAT
-                    " vCPUs (more than %u) are reached only by remapped interrupts with EIM",
-                    input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
+                reason = viommu_reason_new(model, VIOMMU_RULE_VCPUS,
+                                           "added although the request asks for no IOMMU: %" G_GUINT64_FORMAT
+                                           " vCPUs (more than %u) need interrupt remapping with EIM",
+                                           input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
             else if (ranking->n_models == 1)
                 reason = viommu_reason_new(model, VIOMMU_RULE_SELECTION, "the request names '%s'", name);
             else
@@ -127,14 +126,26 @@ static void explain(const ViommuIommuInput *input, const Ranking *ranking, Viomm
         } else if (!ranked(ranking, model)) {
             reason = viommu_reason_new(model, VIOMMU_RULE_SELECTION, "the request does not name '%s'", name);
         } else if (candidate->by_name_only && ranking->selector.kind == VIOMMU_SELECTOR_ANY) {
-            reason = viommu_reason_new(model, VIOMMU_RULE_BY_NAME,
-                                       "never chosen by itself; say iommu.model '%s' to have it", name);
+            reason =
+                viommu_reason_new(model, VIOMMU_RULE_BY_NAME,
+                                  "never chosen automatically; set iommu.model to '%s' to have it", name);
         } else {
-            reason = viommu_reason_new(model, VIOMMU_RULE_ORDER, "'%s' comes first in %s order",
+            reason = viommu_reason_new(model, VIOMMU_RULE_ORDER, "'%s' is preferred in %s order",
                                        viommu_model_to_string(choice->model), order_name(input, ranking));
         }
         g_ptr_array_add(candidate->reasons, reason);
     }
+}
+
+/* Owned. */
+static char *warn_of_driver(ViommuArch arch)
+{
+    g_autofree char *kernel = viommu_fact_kernel(
+        arch == VIOMMU_ARCH_AARCH64 ? VIOMMU_FACT_VIRTIO_AARCH64 : VIOMMU_FACT_VIRTIO_X86_64, false);
+
+    return g_strdup_printf(
+        "the guest's driver is not known: 'virtio' needs %s or newer with VIRTIO_IOMMU and ACPI_VIOT, built in or in the initramfs; set guest.os, guest.kernel or guest.drivers to have it checked",
+        kernel);
 }
 
 static void warn(const ViommuIommuInput *input, const Ranking *ranking, const ViommuIommuChoice *choice,
@@ -148,17 +159,16 @@ static void warn(const ViommuIommuInput *input, const Ranking *ranking, const Vi
     if (choice->model == VIOMMU_MODEL_NONE)
         return;
     for (size_t i = 0; i < input->n_vetoes; i++)
-        g_ptr_array_add(warnings, g_strdup_printf("'%s' was passed over, as libvirt refuses it here: %s",
+        g_ptr_array_add(warnings, g_strdup_printf("'%s' was passed over because libvirt refuses it here: %s",
                                                   viommu_model_to_string(input->vetoes[i].model),
                                                   input->vetoes[i].text));
     viommu_guest_contradictions(&guest, input->arch, warnings);
     driver = viommu_guest_driver(&guest, input->arch, choice->model, &why);
     if (ranking->needed)
-        g_ptr_array_add(
-            warnings,
-            g_strdup_printf("an IOMMU was added that the request does not ask for: %" G_GUINT64_FORMAT
-                            " vCPUs need 'intel' with EIM",
-                            input->vcpus));
+        g_ptr_array_add(warnings,
+                        g_strdup_printf("added an IOMMU that the request does not ask for: %" G_GUINT64_FORMAT
+                                        " vCPUs need 'intel' with EIM",
+                                        input->vcpus));
     if (driver == VIOMMU_DRIVER_MODULE)
         g_ptr_array_add(
             warnings,
@@ -166,28 +176,25 @@ static void warn(const ViommuIommuInput *input, const Ranking *ranking, const Vi
     if (driver == VIOMMU_DRIVER_OFF)
         g_ptr_array_add(warnings, g_strdup_printf("%s%s", why,
                                                   input->request->boot.kernel.path
-                                                      ? "; boot.extend-cmdline has it added"
+                                                      ? "; set boot.extend-cmdline to have it added"
                                                       : ": set it in the guest's boot loader"));
     if (choice->model == VIOMMU_MODEL_INTEL && driver == VIOMMU_DRIVER_UNKNOWN)
         g_ptr_array_add(
             warnings,
             g_strdup(
-                "nothing is known of the guest's kernel: those of Fedora, RHEL and CentOS leave 'intel' off unless 'intel_iommu=on' is on their command line; say guest.os or guest.drivers to have it checked"));
+                "the guest's kernel is not known: kernels of Fedora, RHEL and CentOS leave 'intel' off unless 'intel_iommu=on' is on their command line; set guest.os or guest.drivers to have it checked"));
     if (choice->model == VIOMMU_MODEL_VIRTIO && driver == VIOMMU_DRIVER_UNKNOWN)
-        g_ptr_array_add(
-            warnings,
-            g_strdup(
-                "nothing is known of the guest's driver: 'virtio' needs Linux 5.14 with VIRTIO_IOMMU and ACPI_VIOT, in the kernel or its initramfs; say guest.os, guest.kernel or guest.drivers to have it checked"));
+        g_ptr_array_add(warnings, warn_of_driver(input->arch));
     if (choice->model == VIOMMU_MODEL_AMD)
         g_ptr_array_add(
             warnings,
             g_strdup(
-                "'amd' only remaps interrupts here: boot the guest with iommu=pt, assign no host devices, and expect neither save nor migration"));
+                "'amd' only remaps interrupts here: boot the guest with iommu=pt; host devices, save and migration do not work"));
     if (given->dma_translation == 0)
         g_ptr_array_add(
             warnings,
             g_strdup(
-                "iommu.dma-translation is false: the guest sees interrupt remapping but no IOMMU groups"));
+                "iommu.dma-translation is false: the guest sees interrupt remapping, but no IOMMU groups"));
 }
 
 static bool refuse(const ViommuIommuInput *input, const Ranking *ranking, const ViommuIommuChoice *choice,
@@ -239,7 +246,7 @@ bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choic
             g_propagate_error(error, g_steal_pointer(&refusal));
             return false;
         }
-        g_ptr_array_add(warnings, g_strdup_printf("launched without an IOMMU (iommu.required is false): %s",
+        g_ptr_array_add(warnings, g_strdup_printf("the machine has no IOMMU (iommu.required is false): %s",
                                                   refusal->message));
         return true;
     }
@@ -248,7 +255,7 @@ bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choic
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
             "vcpus %" G_GUINT64_FORMAT
-            " is not possible without an IOMMU: more than %u vCPUs on x86_64 need 'intel' with EIM, but the request wants none",
+            " is not possible without an IOMMU: more than %u vCPUs on x86_64 need 'intel' with EIM; ask for fewer vCPUs, or for model 'intel'",
             input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
         return false;
     }

@@ -20,29 +20,27 @@ static bool kernel_has_cdevs(const ViommuTopology *topology)
     return false;
 }
 
-/* What cannot be, in the order of what to mend first; NULL: nothing is known to be missing. Owned. */
+/* What is missing, the first thing to mend first; NULL: nothing is known to be missing. Owned. */
 static char *hindrance(const Deciding *deciding, const ViommuPlacedDevice *device)
 {
-    const ViommuFact *fact = viommu_fact(VIOMMU_FACT_IOMMUFD);
+    ViommuVersion libvirt = deciding->host->libvirt;
+    g_autofree char *needs = viommu_fact_needs(VIOMMU_FACT_IOMMUFD);
+    g_autofree char *had = viommu_fact_had(VIOMMU_FACT_IOMMUFD, libvirt, deciding->emulator->qemu);
+    g_autofree char *kernel = viommu_fact_kernel(VIOMMU_FACT_IOMMUFD, true);
+    g_autofree char *cdev_kernel = viommu_fact_kernel(VIOMMU_FACT_IOMMUFD_CDEV, true);
 
-    if (!viommu_emulator_has(deciding->emulator, deciding->host->libvirt, VIOMMU_FACT_IOMMUFD)) {
-        g_autofree char *needs_libvirt = viommu_version_format_short(fact->libvirt);
-        g_autofree char *needs_qemu = viommu_version_format_short(fact->qemu);
-        g_autofree char *libvirt = viommu_version_format(deciding->host->libvirt);
-        g_autofree char *qemu = viommu_version_format(deciding->emulator->qemu);
-
-        return g_strdup_printf("it needs libvirt %s and QEMU %s or newer, but this host has %s and %s",
-                               needs_libvirt, needs_qemu, libvirt, qemu);
-    }
+    if (!viommu_emulator_has(deciding->emulator, libvirt, VIOMMU_FACT_IOMMUFD))
+        return g_strdup_printf("it needs %s, but %s", needs, had);
     if (deciding->host->topology.iommufd == 0)
-        return g_strdup(
-            "the host's kernel has no /dev/iommu (Linux 6.2 with CONFIG_IOMMUFD; Debian's is built without)");
+        return g_strdup_printf(
+            "the host's kernel has no /dev/iommu; that needs %s or newer with CONFIG_IOMMUFD, which Debian's kernels lack",
+            kernel);
     if (deciding->host->unprivileged == 1 && deciding->host->topology.iommufd_usable != 1)
         return g_strdup("the user that libvirt runs as may not open /dev/iommu");
     if (device->host_driver && strstr(device->host_driver, "vfio") && !device->cdev)
         return g_strdup_printf(
-            "the device is bound to %s, but has no node in /dev/vfio/devices (Linux 6.6 with CONFIG_VFIO_DEVICE_CDEV)",
-            device->host_driver);
+            "the device is bound to %s, but has no node in /dev/vfio/devices; that needs %s or newer with CONFIG_VFIO_DEVICE_CDEV",
+            device->host_driver, cdev_kernel);
     return NULL;
 }
 
@@ -52,13 +50,13 @@ static char *doubt(const Deciding *deciding, const ViommuPlacedDevice *device)
     const ViommuTopology *topology = &deciding->host->topology;
 
     if (topology->iommufd != 1)
-        return g_strdup("whether the host's kernel has /dev/iommu cannot be seen from here");
+        return g_strdup("viommud cannot see whether the host's kernel has /dev/iommu");
     if (!device->cdev && !kernel_has_cdevs(topology))
         return g_strdup(
-            "no device of this host is bound to VFIO, so whether the kernel has /dev/vfio/devices is not known; say 'yes' if it has");
+            "no device of this host is bound to VFIO, so viommud cannot see whether the kernel has /dev/vfio/devices; set it to 'yes' if it has");
     if (deciding->placement->devices->len > 1)
         return g_strdup(
-            "several devices are assigned, and with iommufd most kernels let no device reach another's memory; say 'yes' if they need not");
+            "several devices are assigned, and with iommufd most kernels let no device reach another's memory; set it to 'yes' if yours need not");
     return NULL;
 }
 
@@ -80,8 +78,9 @@ static bool decide(const Deciding *deciding, ViommuIommufd wanted, ViommuPlacedD
     unknown = wanted == VIOMMU_IOMMUFD_AUTO ? doubt(deciding, device) : NULL;
     device->iommufd = !missing && !unknown;
     if (device->iommufd)
-        device->backend_reason = g_strdup(
-            wanted == VIOMMU_IOMMUFD_YES ? "the request says so" : "libvirt, QEMU and the kernel have it");
+        device->backend_reason =
+            g_strdup(wanted == VIOMMU_IOMMUFD_YES ? "the request asks for it"
+                                                  : "libvirt, QEMU and the kernel support it");
     else
         device->backend_reason = missing ? g_steal_pointer(&missing) : g_steal_pointer(&unknown);
     return true;

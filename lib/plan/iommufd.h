@@ -6,7 +6,7 @@
 #include "lib/host/host.h"
 #include "lib/plan/placement.h"
 
-#define VIOMMU_IOMMUFD_NOT_ASKED "iommufd is taken only where hostdevs[].iommufd asks for it"
+#define VIOMMU_IOMMUFD_NOT_ASKED "iommufd is used only where hostdevs[].iommufd asks for it"
 
 /** Sets iommufd and backend_reason of each device of @placement.
  *  Fails: NOT_SUPPORTED, when the request says "yes" of one that cannot. */

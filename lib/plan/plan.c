@@ -141,7 +141,7 @@ static bool settle_iommu(ViommuPlanBuild *build, GError **error)
         g_ptr_array_add(
             plan->warnings,
             g_strdup_printf(
-                "guest.os '%s' is not known%s%s%s: its IOMMU drivers were not checked; say guest.kernel or guest.drivers",
+                "guest.os '%s' is not known%s%s%s, so the guest's IOMMU drivers were not checked; set guest.kernel or guest.drivers",
                 os, near ? " (nearest: '" : "", near ? near : "", near ? "')" : ""));
     }
     if (!viommu_iommu_choose(&input, &plan->iommu, plan->warnings, error))
@@ -164,16 +164,20 @@ static bool settle_firmware(ViommuPlanBuild *build, GError **error)
         return viommu_plan_refuse(build, VIOMMU_RULE_FIRMWARE, error, "this host has no %s firmware for %s%s",
                                   efi ? "UEFI" : "BIOS", viommu_arch_to_string(plan->arch),
                                   !efi  ? ""
-                                  : arm ? " (Debian: package qemu-efi-aarch64)"
-                                        : " (Debian: package ovmf)");
-    if (efi && !viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_EFI))
+                                  : arm ? "; install it (Debian: package qemu-efi-aarch64)"
+                                        : "; install it (Debian: package ovmf)");
+    if (efi && !viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_EFI)) {
+        g_autofree char *needs = viommu_fact_needs(VIOMMU_FACT_FIRMWARE_EFI);
+        g_autofree char *had = viommu_fact_had(VIOMMU_FACT_FIRMWARE_EFI, libvirt, build->emulator->qemu);
+
         return viommu_plan_refuse(build, VIOMMU_RULE_FIRMWARE, error,
-                                  "UEFI needs libvirt 5.2 or newer, which chooses the firmware image");
+                                  "UEFI needs %s, which chooses the firmware image, but %s", needs, had);
+    }
     if (arm && !efi && !request->boot.kernel.path)
         g_ptr_array_add(
             plan->warnings,
             g_strdup(
-                "nothing to boot: boot.firmware 'bios' on aarch64 means a direct kernel boot, but there is no boot.kernel"));
+                "the machine has nothing to boot: on aarch64 boot.firmware 'bios' means a direct kernel boot, but there is no boot.kernel"));
     if (efi) {
         plan->secure_boot = request->boot.secure_boot == 1;
         plan->secure_boot_by = viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_FEATURE)
@@ -185,7 +189,7 @@ static bool settle_firmware(ViommuPlanBuild *build, GError **error)
     if (request->boot.firmware == VIOMMU_UNSET || request->boot.firmware == VIOMMU_FIRMWARE_AUTO)
         viommu_plan_note(build, "firmware %s",
                          efi   ? plan->iommu.model == VIOMMU_MODEL_VIRTIO && arm
-                                     ? "UEFI with secure boot off: the VIOT table needs ACPI"
+                                     ? "UEFI with secure boot off, because the VIOT table needs ACPI"
                                      : "UEFI"
                          : arm ? "none: the kernel is booted directly, with a device tree"
                                : "BIOS");
@@ -206,8 +210,8 @@ static void settle_cmdline(ViommuPlanBuild *build)
         return;
     }
     plan->cmdline = asked ? g_strdup_printf("%s %s", asked, missing) : g_strdup(missing);
-    viommu_plan_note(build, "'%s' is added to the kernel's command line, as boot.extend-cmdline allows",
-                     missing);
+    viommu_plan_note(
+        build, "'%s' is added to the kernel's command line, because boot.extend-cmdline allows it", missing);
 }
 
 /* What libvirt keeps by the domain's name, a request must not reach by choosing the machine's.  Variables of a firmware are
@@ -253,9 +257,10 @@ static void settle_rest(ViommuPlanBuild *build)
     settle_cmdline(build);
     plan->wait = request->wait == VIOMMU_UNSET ? VIOMMU_WAIT_STARTED : (ViommuWait)request->wait;
     if (plan->agent && request->guest.agent == VIOMMU_UNSET)
-        viommu_plan_note(build, "a channel for the guest's agent, which wait 'verified' asks");
+        viommu_plan_note(build, "a channel for the guest's agent, because wait is 'verified'");
     if (plan->ioapic_split)
-        viommu_plan_note(build, "the I/O APIC is split (driver 'qemu'): interrupt remapping needs it");
+        viommu_plan_note(build,
+                         "the I/O APIC is split (driver 'qemu'), because interrupt remapping needs it");
 }
 
 static bool build_plan(ViommuPlanBuild *build, GError **error)

@@ -103,7 +103,7 @@ static GVariant *facts_tree(const ViommuHost *host)
     for (int i = 0; i < VIOMMU_FACT_LAST; i++) {
         const ViommuFact *fact = viommu_fact((ViommuFactId)i);
         g_autofree char *libvirt = least(fact->libvirt), *qemu = least(fact->qemu),
-                        *kernel = least(fact->guest_kernel);
+                        *kernel = least(fact->guest_kernel), *host_kernel = least(fact->host_kernel);
         GVariantBuilder row;
 
         g_variant_builder_init(&row, G_VARIANT_TYPE_VARDICT);
@@ -112,6 +112,7 @@ static GVariant *facts_tree(const ViommuHost *host)
         add_text(&row, "libvirt", libvirt);
         add_text(&row, "qemu", qemu);
         add_text(&row, "linux", kernel);
+        add_text(&row, "host-linux", host_kernel);
         for (int arch = 0; arch < VIOMMU_ARCH_LAST; arch++) {
             const char *word = observed(host, (ViommuArch)arch, (ViommuFactId)i);
             g_autofree char *key = g_strdup_printf("%s-contradicts", viommu_arch_to_string((ViommuArch)arch));

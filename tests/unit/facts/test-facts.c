@@ -70,6 +70,25 @@ START_TEST(what_others_get_wrong)
 }
 END_TEST
 
+/* What messages say of a row. */
+START_TEST(words_of_a_row)
+{
+    g_autofree char *both = viommu_fact_needs(VIOMMU_FACT_IOMMUFD);
+    g_autofree char *one = viommu_fact_needs(VIOMMU_FACT_HOSTDEV_DRIVER);
+    g_autofree char *had_both = viommu_fact_had(VIOMMU_FACT_IOMMUFD, V(9, 0, 0), V(7, 2, 22));
+    g_autofree char *had_one = viommu_fact_had(VIOMMU_FACT_HOSTDEV_DRIVER, V(9, 0, 0), V(7, 2, 22));
+    g_autofree char *host = viommu_fact_kernel(VIOMMU_FACT_SMMUV3_ACCEL, true);
+    g_autofree char *guest = viommu_fact_kernel(VIOMMU_FACT_VIRTIO_X86_64, false);
+
+    ck_assert_str_eq(both, "libvirt 12.1 and QEMU 9.0 or newer");
+    ck_assert_str_eq(one, "libvirt 10.0 or newer");
+    ck_assert_str_eq(had_both, "this host has libvirt 9.0.0 and QEMU 7.2.22");
+    ck_assert_str_eq(had_one, "this host has libvirt 9.0.0");
+    ck_assert_str_eq(host, "Linux 6.13");
+    ck_assert_str_eq(guest, "Linux 5.14");
+}
+END_TEST
+
 START_TEST(floors)
 {
     static const struct {
@@ -165,5 +184,5 @@ START_TEST(selectors)
 }
 END_TEST
 
-UNIT_MAIN("facts", every_fact_at_its_boundary, every_source, what_others_get_wrong, floors, most_vcpus,
-          selectors)
+UNIT_MAIN("facts", every_fact_at_its_boundary, every_source, what_others_get_wrong, words_of_a_row, floors,
+          most_vcpus, selectors)
