@@ -366,6 +366,14 @@ static bool find_action(sd_bus_message *call, ViommuAction *ret_action)
     return false;
 }
 
+bool viommu_auth_is_question(sd_bus_message *call)
+{
+    ViommuAction action;
+
+    return find_action(call, &action) &&
+           (action == VIOMMU_ACTION_READ || action == VIOMMU_ACTION_PLAN || action == VIOMMU_ACTION_SHOW);
+}
+
 bool viommu_auth_is_open(const char *property)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(open_properties); i++)

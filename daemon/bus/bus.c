@@ -42,6 +42,9 @@ static int on_message(sd_bus_message *call, void *userdata, sd_bus_error *unused
 
     if (sd_bus_message_get_type(call, &type) < 0 || type != SD_BUS_MESSAGE_METHOD_CALL)
         return 0;
+    /* The sender wants no answer, so there is nothing to do, however many of these it sends. */
+    if (sd_bus_message_get_expect_reply(call) == 0 && viommu_auth_is_question(call))
+        return 1;
     switch (viommu_auth_check(bus->auth, call, viommu_bus_find_machine_for(bus, call), &error)) {
     case VIOMMU_AUTH_YES:
         return 0;

@@ -237,7 +237,9 @@ START_TEST(deaf_clients)
     for (int i = 0; i < 5000 / ABUSE_SLOWNESS; i++) {
         sd_bus_message *call =
             harness_request(deaf, "Plan", "{'arch': <'x86_64'>, 'iommu': <{'is-supported': <true>}>}");
-        int r = sd_bus_send(deaf, call, NULL);
+        /* Without a cookie sd-bus would tell viommud to send no answer. */
+        uint64_t cookie;
+        int r = sd_bus_send(deaf, call, &cookie);
 
         sd_bus_message_unref(call);
         /* The bus may have enough of it. */
@@ -254,6 +256,37 @@ START_TEST(deaf_clients)
     printf("# the victim never waited longer than %u ms\n", longest);
     sd_bus_close_unref(deaf);
     sd_bus_close_unref(subscriber);
+}
+END_TEST
+
+static void send_unanswered(sd_bus *client, sd_bus_message *call)
+{
+    ck_assert_int_ge(sd_bus_message_set_expect_reply(call, 0), 0);
+    ck_assert_int_ge(sd_bus_send(client, call, NULL), 0);
+    sd_bus_message_unref(call);
+}
+
+/* A question whose answer is not wanted costs viommud nothing; what acts does so all the same. */
+START_TEST(no_answers_wanted)
+{
+    g_autoptr(Abuse) abuse = abuse_begin();
+
+    for (int i = 0; i < 5000 / ABUSE_SLOWNESS; i++)
+        send_unanswered(abuse->attacker, harness_method(abuse->attacker, VIOMMU_BUS_PATH,
+                                                        "org.freedesktop.DBus.Introspectable", "Introspect"));
+    send_unanswered(abuse->attacker, harness_request(abuse->attacker, "Launch",
+                                                     "{'arch': <'x86_64'>, 'name': <'unanswered'>}"));
+    ck_assert_int_ge(sd_bus_flush(abuse->attacker), 0);
+    abuse_serve_victim(abuse);
+    while (harness_count(abuse->harness) == 0)
+        g_usleep(20 * 1000);
+    sd_bus_message *call =
+        harness_method(abuse->attacker, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "GetMachine");
+    const char *path;
+    ck_assert_int_ge(sd_bus_message_append(call, "s", "unanswered"), 0);
+    g_autoptr(sd_bus_message) answer = people_assert_allowed(abuse->attacker, call);
+    ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
+    people_allow(abuse->attacker, people_on_machine(abuse->attacker, path, "Kill"));
 }
 END_TEST
 
@@ -378,6 +411,7 @@ static const HarnessScenario scenarios[] = {
     {"signals", &signals},
     {"flood", &flood},
     {"deaf-clients", &deaf_clients},
+    {"no-answers-wanted", &no_answers_wanted},
     {"one-name", &one_name},
     {"resent", &resent},
     {"leaving-at-every-phase", &leaving_at_every_phase},
