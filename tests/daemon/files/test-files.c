@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-files: the files of a request opened for a user's own daemon and for a user of the system's, and each reason to refuse them. */
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "daemon/files/files.h"
+
+#define NOBODY 65534u
+#define UUID   "0f2f8ea5-53c4-4e22-a2b0-0123456789ab"
+
+static char *directory, *copies;
+
+static char *in_directory(const char *name)
+{
+    return g_build_filename(directory, name, NULL);
+}
+
+static void write_file(const char *name, const void *bytes, size_t size)
+{
+    g_autofree char *path = in_directory(name);
+
+    ck_assert(g_file_set_contents(path, bytes, (gssize)size, NULL));
+    ck_assert_int_eq(g_chmod(path, 0644), 0);
+}
+
+static void put32(uint8_t *at, uint32_t value)
+{
+    for (unsigned i = 0; i < 4; i++)
+        at[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+/* A header of version 2: what is based on @backing, NULL: on nothing; @format NULL: not said. */
+static void write_qcow2(const char *name, const char *backing, const char *format)
+{
+    uint8_t bytes[4096] = "QFI\xfb";
+    const uint32_t at = 1024;
+
+    put32(bytes + 4, 2);
+    put32(bytes + 20, 16);
+    if (backing) {
+        g_autofree char *path = strchr(backing, '/') ? g_strdup(backing) : in_directory(backing);
+
+        put32(bytes + 12, at);
+        put32(bytes + 16, (uint32_t)strlen(path));
+        memcpy(bytes + at, path, strlen(path));
+    }
+    if (format) {
+        put32(bytes + 72, 0xe2792aca);
+        put32(bytes + 76, (uint32_t)strlen(format));
+        memcpy(bytes + 80, format, strlen(format));
+    }
+    write_file(name, bytes, sizeof(bytes));
+}
+
+static void begin(void)
+{
+    g_autofree char *link = NULL, *fifo = NULL, *target = NULL;
+
+    /* Where everybody may write. */
+    directory = g_mkdtemp(g_strdup("/tmp/viommu-files-XXXXXX"));
+    ck_assert_int_eq(g_chmod(directory, 0755), 0);
+    copies = in_directory("copies");
+    link = in_directory("link");
+    fifo = in_directory("fifo");
+    target = in_directory("raw");
+    write_file("raw", "data", 4);
+    write_file("vmlinuz", "no kernel", 9);
+    write_file("config", "CONFIG_INTEL_IOMMU=y\n", 21);
+    write_file("empty", "", 0);
+    write_qcow2("alone", NULL, NULL);
+    write_qcow2("middle", "raw", "raw");
+    write_qcow2("top", "middle", "qcow2");
+    write_qcow2("unsaid", "raw", NULL);
+    write_qcow2("odd", "raw", "vmdk");
+    write_qcow2("lost", "nowhere", "raw");
+    write_qcow2("forged", "raw", "qcow2");
+    write_qcow2("itself", "itself", "qcow2");
+    write_qcow2("away", "/etc/passwd", "raw");
+    ck_assert_int_eq(symlink(target, link), 0);
+    ck_assert_int_eq(mkfifo(fifo, 0644), 0);
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    return remove(path);
+}
+
+static void end(void)
+{
+    nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    g_clear_pointer(&directory, g_free);
+    g_clear_pointer(&copies, g_free);
+}
+
+/* @text: of a request, with DIR in place of the directory. */
+static ViommuFiles *open_files(bool own, const char *text, GError **error)
+{
+    const char *const directories[] = {directory, NULL};
+    static ViommuFilesSite site;
+    g_auto(GStrv) parts = g_strsplit(text, "DIR", -1);
+    g_autofree char *whole = g_strjoinv(directory, parts);
+    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, whole, NULL, NULL, NULL);
+    g_autoptr(ViommuRequest) request = tree ? viommu_request_parse(tree, NULL) : NULL;
+
+    site = (ViommuFilesSite){.own = own, .copies = copies, .image_directories = directories};
+    ck_assert_msg(request, "%s", whole);
+    return viommu_files_open(&site, request, own ? getuid() : NOBODY, UUID, error);
+}
+
+#define DISK(name, format) \
+    "{'disks': <[{'path': <'DIR/" name "'>, 'format': <'" format "'>, 'read-only': <true>}]>}"
+#define KERNEL(name) "{'boot': <{'kernel': <'DIR/" name "'>, 'initrd': <'DIR/raw'>}>}"
+
+START_TEST(disks)
+{
+    for (int own = 0; own < 2; own++) {
+        GError *error = NULL;
+        g_autoptr(ViommuFiles) raw = open_files(own, DISK("raw", "raw"), &error);
+        g_autoptr(ViommuFiles) alone = raw ? open_files(own, DISK("alone", "qcow2"), &error) : NULL;
+
+        ck_assert_msg(alone, "%s", error ? error->message : "");
+        ck_assert_int_ge(viommu_files_disk(raw, 0), 0);
+        ck_assert_ptr_null(viommu_files_kernel(raw));
+    }
+}
+END_TEST
+
+START_TEST(a_chain)
+{
+    GError *error = NULL;
+    g_autoptr(ViommuFiles) top = open_files(true, DISK("top", "qcow2"), &error);
+    const ViommuHandover *disk;
+
+    ck_assert_msg(top, "%s", error ? error->message : "");
+    disk = g_ptr_array_index(viommu_files_handovers(top)->disks, 0);
+    ck_assert(disk->is_open && g_str_has_suffix(disk->path, "/top"));
+    ck_assert_uint_eq(disk->backing->len, 2);
+    ck_assert_int_ge(viommu_files_backing(top, 0, 1), 0);
+}
+END_TEST
+
+/* A user's own daemon gives it by its path; below /tmp others could put another file in its place, so a member's is copied. */
+START_TEST(kernels)
+{
+    for (int own = 0; own < 2; own++) {
+        GError *error = NULL;
+        g_autoptr(ViommuFiles) files = open_files(own, KERNEL("vmlinuz"), &error);
+
+        ck_assert_msg(files, "%s", error ? error->message : "");
+        ck_assert_uint_eq(viommu_files_copied_bytes(files), own ? 0 : 9 + 4);
+        ck_assert_int_eq(viommu_files_kernel(files) != NULL, own);
+        unit_assert_ok(viommu_files_copy(files, VIOMMU_UNSET_NUMBER, &error), error);
+        ck_assert(g_file_test(viommu_files_handovers(files)->kernel.path, G_FILE_TEST_EXISTS));
+    }
+}
+END_TEST
+
+static const struct {
+    const char *request;
+    int code;
+    const char *words;
+} refusals[] = {
+    {DISK("nowhere", "raw"), VIOMMU_ERROR_INVALID_REQUEST, "/nowhere'"},
+    {DISK("fifo", "raw"), VIOMMU_ERROR_INVALID_REQUEST, "/fifo'"},
+    {DISK("raw", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST, "qcow2"},
+    {DISK("forged", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST, "/raw'"},
+    {DISK("unsaid", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST, "format"},
+    {DISK("odd", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST, "'vmdk'"},
+    {DISK("lost", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST, "/nowhere'"},
+    {DISK("itself", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST, "/itself'"},
+    {KERNEL("fifo"), VIOMMU_ERROR_INVALID_REQUEST, "/fifo'"},
+};
+
+/* What only a user of the system's is refused. */
+static const typeof(refusals[0]) refusals_of_members[] = {
+    {DISK("link", "raw"), VIOMMU_ERROR_POLICY_REFUSED, "/link'"},
+    {DISK("../x", "raw"), VIOMMU_ERROR_POLICY_REFUSED, "'..'"},
+    {KERNEL("empty"), VIOMMU_ERROR_INVALID_REQUEST, "boot.kernel"},
+    {DISK("top", "qcow2"), VIOMMU_ERROR_POLICY_REFUSED, "/middle'"},
+    {DISK("away", "qcow2"), VIOMMU_ERROR_POLICY_REFUSED, "/etc/passwd"},
+};
+
+static void assert_refused(bool own, const char *request, int code, const char *words)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuFiles) files = open_files(own, request, &error);
+
+    ck_assert_msg(!files, "%s", request);
+    ck_assert_msg(error->code == code && strstr(error->message, words), "%s: %d: %s", request, error->code,
+                  error->message);
+}
+
+START_TEST(refused_to_an_own_daemon)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(refusals); i++)
+        assert_refused(true, refusals[i].request, refusals[i].code, refusals[i].words);
+}
+END_TEST
+
+START_TEST(refused_to_a_member)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(refusals_of_members); i++)
+        assert_refused(false, refusals_of_members[i].request, refusals_of_members[i].code,
+                       refusals_of_members[i].words);
+}
+END_TEST
+
+START_TEST(not_looked_at)
+{
+    const ViommuFilesSite site = {.skip = true};
+    g_autoptr(GVariant) tree = g_variant_ref_sink(g_variant_new_array(G_VARIANT_TYPE("{sv}"), NULL, 0));
+    g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
+    g_autoptr(ViommuFiles) files = viommu_files_open(&site, request, 1000, UUID, NULL);
+
+    ck_assert(files && !viommu_files_handovers(files));
+}
+END_TEST
+
+int main(void)
+{
+    TCase *all = tcase_create("files");
+
+    tcase_add_checked_fixture(all, begin, end);
+    tcase_add_test(all, disks);
+    tcase_add_test(all, a_chain);
+    tcase_add_test(all, kernels);
+    tcase_add_test(all, refused_to_an_own_daemon);
+    tcase_add_test(all, refused_to_a_member);
+    tcase_add_test(all, not_looked_at);
+    return unit_run_case("files", all);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-enquiry: dry runs, a domain's XML and a reset, each answered, refused and failed. */
+#include "tests/daemon/fixture.h"
+
+#include <string.h>
+
+#define ONE "{'name': <'one'>, 'iommu': <{'is-supported': <true>}>}"
+
+static void plan(Fixture *fixture, const char *request, bool brief, Answer *ret_answer)
+{
+    const ViommuEnquiry enquiry = {
+        fixture_request(request), {.kind = VIOMMU_ASKER_MEMBER, .uid = 1000}, brief};
+    const ViommuWaiter waiter = answer_waiter(ret_answer);
+
+    *ret_answer = (Answer){0};
+    viommu_manager_plan(fixture->manager, &enquiry, &waiter);
+    fixture_await(fixture, ret_answer->n);
+}
+
+START_TEST(plans)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) whole = {0}, brief = {0}, refused = {0}, network = {0};
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    plan(&fixture, ONE, false, &whole);
+    assert_went_well(&whole);
+    ck_assert(whole.report && whole.model == VIOMMU_MODEL_INTEL);
+    plan(&fixture, ONE, true, &brief);
+    assert_went_well(&brief);
+    ck_assert(!brief.report && brief.model == VIOMMU_MODEL_INTEL);
+    plan(&fixture, "{'arch': <'x86_64'>, 'iommu': <{'model': <'smmuv3'>}>}", false, &refused);
+    assert_fails(&refused, VIOMMU_ERROR_NOT_SUPPORTED, "smmuv3");
+    /* A member's network is looked for among the site's. */
+    plan(&fixture, "{'networks': <[{'type': <'network'>, 'source': <'default'>}]>}", false, &network);
+    assert_fails(&network, VIOMMU_ERROR_POLICY_REFUSED, "default");
+    ck_assert_ptr_null(fixture_find(&fixture, "one"));
+}
+END_TEST
+
+START_TEST(xml_and_reset)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) xml = {0}, no_xml = {0}, reset = {0}, no_reset = {0}, ended = {0};
+    Answer *const answers[] = {&xml, &no_xml, &reset, &no_reset, &ended};
+    ViommuWaiter waiters[G_N_ELEMENTS(answers)];
+    const ViommuMachine *machine;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(answers); i++)
+        waiters[i] = answer_waiter(answers[i]);
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    machine = fixture_machine(&fixture, ONE);
+    viommu_manager_get_xml(fixture.manager, machine, &waiters[0]);
+    viommu_manager_reset(fixture.manager, machine, &waiters[2]);
+    fixture_await(&fixture, xml.n && reset.n);
+    assert_went_well(&reset);
+    ck_assert_ptr_nonnull(strstr(xml.xml, "<domain>"));
+    fake_fail(FAKE_XML, 1, VIOMMU_ERROR_BACKEND, "libvirt: no");
+    fake_fail(FAKE_RESET, 1, VIOMMU_ERROR_BACKEND, "QEMU: no");
+    viommu_manager_get_xml(fixture.manager, machine, &waiters[1]);
+    viommu_manager_reset(fixture.manager, machine, &waiters[3]);
+    fixture_await(&fixture, no_xml.n && no_reset.n);
+    assert_fails(&no_xml, VIOMMU_ERROR_BACKEND, "libvirt: no");
+    assert_fails(&no_reset, VIOMMU_ERROR_BACKEND, "QEMU: no");
+    fake_end(machine->uuid, VIOMMU_NEWS_SHUTDOWN, NULL);
+    fixture_await(&fixture, machine->state == VIOMMU_STATE_STOPPED);
+    viommu_manager_reset(fixture.manager, machine, &waiters[4]);
+    assert_fails(&ended, VIOMMU_ERROR_BUSY, "");
+}
+END_TEST
+
+UNIT_MAIN("enquiry", plans, xml_and_reset)

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-consoles: a guest's output comes to its log, to those who are attached and into errors; input comes to the guest; bounds hold. */
+#include "tests/daemon/fixture.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ONE "{'name': <'one'>, 'iommu': <{'is-supported': <true>}>}"
+
+static int attach(Fixture *fixture, const char *name)
+{
+    GError *error = NULL;
+    int fd = -1;
+
+    unit_assert_ok(viommu_manager_open_console(fixture->manager, fixture_find(fixture, name), &fd, &error),
+                   error);
+    return fd;
+}
+
+static void assert_no_console(Fixture *fixture, const char *name, ViommuError code, const char *words)
+{
+    GError *error = NULL;
+    int fd = -1;
+
+    ck_assert(!viommu_manager_open_console(fixture->manager, fixture_find(fixture, name), &fd, &error));
+    ck_assert_msg(error->code == (int)code && strstr(error->message, words), "%s", error->message);
+    g_error_free(error);
+}
+
+/* What has come so far, to which it is appended. */
+static const char *heard(int fd, GString *text)
+{
+    char data[4096];
+    ssize_t n = recv(fd, data, sizeof(data), MSG_DONTWAIT);
+
+    if (n > 0)
+        g_string_append_len(text, data, n);
+    return text->str;
+}
+
+static bool is_closed(int fd)
+{
+    char byte;
+
+    return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+static char *read_log(Fixture *fixture, const char *name, const uint32_t *uid)
+{
+    GError *error = NULL;
+    char data[4096] = "";
+    int fd = -1;
+
+    unit_assert_ok(viommu_manager_open_console_log(fixture->manager, name, uid, &fd, &error), error);
+    ck_assert_int_ge(read(fd, data, sizeof(data) - 1), 0);
+    close(fd);
+    return g_strdup(data);
+}
+
+START_TEST(output)
+{
+    g_auto(Fixture) fixture = {0};
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autofree char *log = NULL, *uuid = NULL;
+    int fd;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    uuid = g_strdup(fixture_machine(&fixture, ONE)->uuid);
+    fake_print(uuid, "hello\n", 0);
+    fixture_settle(&fixture);
+    fd = attach(&fixture, "one");
+    fixture_await(&fixture, strstr(heard(fd, text), "hello"));
+    fake_print(uuid, "world\n", 7);
+    fixture_await(&fixture, strstr(heard(fd, text), "7 bytes"));
+    log = read_log(&fixture, "one", NULL);
+    ck_assert_str_eq(log, text->str);
+    /* Who is attached hears of the end. */
+    fake_end(uuid, VIOMMU_NEWS_SHUTDOWN, NULL);
+    fixture_await(&fixture, is_closed(fd));
+    close(fd);
+    assert_no_console(&fixture, "one", VIOMMU_ERROR_BUSY, "stopped");
+}
+END_TEST
+
+START_TEST(input)
+{
+    g_auto(Fixture) fixture = {0};
+    const FakeDomain *domain;
+    FakeDomain *deaf;
+    int fd;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    deaf = fake_find(fixture_machine(&fixture, ONE)->uuid);
+    domain = deaf;
+    fd = attach(&fixture, "one");
+    ck_assert_int_eq(send(fd, "ls\n", 3, 0), 3);
+    fixture_await(&fixture, strcmp(domain->input->str, "ls\n") == 0);
+    /* Nobody is listened to as long as the guest does not read. */
+    deaf->deaf = true;
+    ck_assert_int_eq(send(fd, "one", 3, 0), 3);
+    fixture_await(&fixture, strcmp(domain->input->str, "ls\none") == 0);
+    ck_assert_int_eq(send(fd, "two", 3, 0), 3);
+    for (int i = 0; i < 5; i++)
+        fixture_turn(&fixture);
+    ck_assert_str_eq(domain->input->str, "ls\none");
+    fake_listen(domain->uuid);
+    fixture_await(&fixture, strcmp(domain->input->str, "ls\nonetwo") == 0);
+    /* It has nothing more to say; then it leaves. */
+    ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+    fixture_turn(&fixture);
+    close(fd);
+    fake_print(domain->uuid, "anybody?\n", 0);
+    fixture_await(&fixture, viommu_console_n_attached(fixture_find(&fixture, "one")->console) == 0);
+}
+END_TEST
+
+START_TEST(bounds)
+{
+    g_auto(Fixture) fixture = {0};
+    g_autofree char *much = g_strnfill(60000, 'x');
+    int fds[4];
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    (void)fixture_machine(&fixture, ONE);
+    for (size_t i = 0; i < G_N_ELEMENTS(fds); i++)
+        fds[i] = attach(&fixture, "one");
+    assert_no_console(&fixture, "one", VIOMMU_ERROR_BUSY, "4 ");
+    /* Who does not read is dropped. */
+    for (int i = 0; i < 20; i++)
+        fake_print(fixture_find(&fixture, "one")->uuid, much, 0);
+    fixture_await(&fixture, viommu_console_n_attached(fixture_find(&fixture, "one")->console) == 0);
+    for (size_t i = 0; i < G_N_ELEMENTS(fds); i++)
+        close(fds[i]);
+}
+END_TEST
+
+START_TEST(breaks_and_comes_back)
+{
+    g_auto(Fixture) fixture = {0};
+    g_autofree char *log = NULL, *uuid = NULL;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    uuid = g_strdup(fixture_machine(&fixture, ONE)->uuid);
+    fake_print(uuid, "before\n", 0);
+    fake_break_console(uuid, "libvirt: it broke");
+    fixture_await(&fixture, !viommu_console_is_open(fixture_find(&fixture, "one")->console));
+    /* A connection that comes back is a time to look. */
+    fake_tell(VIOMMU_NEWS_DISCONNECTED, "", "it went away");
+    fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
+    fixture_await(&fixture, viommu_console_is_open(fixture_find(&fixture, "one")->console));
+    log = read_log(&fixture, "one", &(uint32_t){1000});
+    ck_assert(g_str_has_prefix(log, "before\n\n[viommud: "));
+}
+END_TEST
+
+START_TEST(cannot_be_opened)
+{
+    g_auto(Fixture) fixture = {0};
+    FakeDomain *domain;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    domain = fake_find(fixture_machine(&fixture, ONE)->uuid);
+    fake_break_console(domain->uuid, NULL);
+    domain->console_refusal = g_strdup("somebody else has it");
+    fixture_settle(&fixture);
+    fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
+    fixture_await(&fixture, fake_console_openings() >= 2);
+    fixture_settle(&fixture);
+    ck_assert(!viommu_console_is_open(fixture_find(&fixture, "one")->console));
+}
+END_TEST
+
+START_TEST(last_words)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+    const ViommuMachine *machine;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    machine = fixture_machine(&fixture, ONE);
+    fake_print(machine->uuid, "Kernel panic\n", 0);
+    fake_end(machine->uuid, VIOMMU_NEWS_CRASHED, "QEMU: killed");
+    fixture_await(&fixture, machine->state == VIOMMU_STATE_STOPPED);
+    ck_assert_int_eq((int)machine->result, VIOMMU_RESULT_CRASHED);
+    ck_assert_ptr_nonnull(strstr(machine->failure_text, "QEMU: killed"));
+    ck_assert_ptr_nonnull(strstr(machine->failure_text, "\n    Kernel panic"));
+    fixture_stop(&fixture, "one", 0, &answer);
+    assert_went_well(&answer);
+}
+END_TEST
+
+START_TEST(no_consoles)
+{
+    g_auto(Fixture) fixture = {0};
+
+    fixture_begin(&fixture);
+    fake_set_consoles(false);
+    fixture_manage(&fixture);
+    (void)fixture_machine(&fixture, ONE);
+    assert_no_console(&fixture, "one", VIOMMU_ERROR_NOT_SUPPORTED, "fake:///");
+}
+END_TEST
+
+START_TEST(logs_of_others)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+    g_autofree char *log = NULL;
+    GError *error = NULL;
+    int fd = -1;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    fake_print(fixture_machine(&fixture, ONE)->uuid, "kept", 0);
+    fixture_settle(&fixture);
+    fixture_stop(&fixture, "one", 0, &answer);
+    /* The machine is gone, and its log is there. */
+    log = read_log(&fixture, "one", NULL);
+    ck_assert_str_eq(log, "kept");
+    ck_assert(!viommu_manager_open_console_log(fixture.manager, "one", &(uint32_t){1001}, &fd, &error));
+    ck_assert_int_eq(error->code, VIOMMU_ERROR_NOT_FOUND);
+    g_error_free(error);
+}
+END_TEST
+
+UNIT_MAIN("consoles", output, input, bounds, breaks_and_comes_back, cannot_be_opened, last_words, no_consoles,
+          logs_of_others)

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-reconcile: what becomes of each kind of domain that a listing finds, and of machines that it does not find. */
+#include "tests/daemon/fixture.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include "daemon/files/boot-copies.h"
+
+#define UUID  "0f2f8ea5-53c4-4e22-a2b0-0123456789ab"
+#define OTHER "1f2f8ea5-53c4-4e22-a2b0-0123456789ab"
+
+typedef enum Fate {
+    ADOPTED,
+    UNDONE,
+    LEFT,
+} Fate;
+
+/* Every phase that can stand in a domain, with a guest, with one that is paused, and without. */
+static const struct {
+    ViommuState phase;
+    bool active, paused;
+    Fate fate;
+    ViommuState state;
+} rows[] = {
+    {VIOMMU_STATE_DEFINING, false, false, UNDONE, VIOMMU_STATE_LAST},
+    {VIOMMU_STATE_DEFINING, true, true, UNDONE, VIOMMU_STATE_LAST},
+    {VIOMMU_STATE_DEFINING, true, false, ADOPTED, VIOMMU_STATE_RUNNING},
+    {VIOMMU_STATE_STARTING, false, false, UNDONE, VIOMMU_STATE_LAST},
+    {VIOMMU_STATE_STARTING, true, false, ADOPTED, VIOMMU_STATE_RUNNING},
+    {VIOMMU_STATE_RUNNING, true, false, ADOPTED, VIOMMU_STATE_RUNNING},
+    {VIOMMU_STATE_RUNNING, true, true, ADOPTED, VIOMMU_STATE_RUNNING},
+    {VIOMMU_STATE_RUNNING, false, false, ADOPTED, VIOMMU_STATE_STOPPED},
+    {VIOMMU_STATE_STOPPED, false, false, ADOPTED, VIOMMU_STATE_STOPPED},
+    {VIOMMU_STATE_STOPPING, true, false, UNDONE, VIOMMU_STATE_LAST},
+    {VIOMMU_STATE_STOPPING, false, false, UNDONE, VIOMMU_STATE_LAST},
+    {VIOMMU_STATE_PLANNING, false, false, UNDONE, VIOMMU_STATE_LAST},
+    {VIOMMU_STATE_FAILED, false, false, UNDONE, VIOMMU_STATE_LAST},
+};
+
+static void assert_fate(Fixture *fixture, Fate fate, ViommuState state)
+{
+    const ViommuMachine *machine;
+
+    fixture_settle(fixture);
+    machine = fixture_find(fixture, UUID);
+    ck_assert_int_eq(machine != NULL, fate == ADOPTED);
+    ck_assert_int_eq(fake_find(UUID) == NULL, fate == UNDONE);
+    if (machine)
+        ck_assert_int_eq((int)machine->state, (int)state);
+}
+
+START_TEST(each_phase)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_auto(Fixture) fixture = {0};
+        g_autofree char *metadata = fixture_metadata("one", UUID, rows[i].phase);
+        g_autoptr(ViommuMetadata) now = NULL;
+
+        fixture_begin(&fixture);
+        fake_add("one", UUID, metadata, rows[i].active)->paused = rows[i].paused;
+        fixture_manage(&fixture);
+        assert_fate(&fixture, rows[i].fate, rows[i].state);
+        if (rows[i].fate != ADOPTED || rows[i].state != VIOMMU_STATE_RUNNING)
+            continue;
+        /* The launch that was cut short is finished. */
+        now = viommu_metadata_from_xml(fake_find(UUID)->metadata, NULL);
+        ck_assert_int_eq((int)now->phase, VIOMMU_STATE_RUNNING);
+    }
+}
+END_TEST
+
+/* Twice, since each is told of once. */
+static void leave_alone(const char *metadata)
+{
+    g_auto(Fixture) fixture = {0};
+
+    fixture_begin(&fixture);
+    (void)fake_add("one", UUID, metadata, true);
+    fixture_manage(&fixture);
+    assert_fate(&fixture, LEFT, VIOMMU_STATE_LAST);
+    fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
+    assert_fate(&fixture, LEFT, VIOMMU_STATE_LAST);
+}
+
+START_TEST(what_cannot_be_read)
+{
+    leave_alone("<machine xmlns='https://viommu.org/xmlns/domain/1' version='1'/>");
+    leave_alone("<machine");
+}
+END_TEST
+
+START_TEST(a_copy)
+{
+    g_autofree char *metadata = fixture_metadata("one", OTHER, VIOMMU_STATE_STOPPING);
+
+    leave_alone(metadata);
+}
+END_TEST
+
+START_TEST(another_version)
+{
+    g_auto(Fixture) fixture = {0};
+    g_autofree char *metadata = fixture_metadata("one", UUID, VIOMMU_STATE_RUNNING);
+    g_auto(GStrv) parts = g_strsplit(metadata, "version='1'", 2);
+    g_autofree char *foreign = parts[1] ? g_strjoin("version='2'", parts[0], parts[1], NULL) : NULL;
+    const ViommuMachine *machine;
+
+    fixture_begin(&fixture);
+    ck_assert_msg(foreign, "%s", metadata);
+    (void)fake_add("one", UUID, foreign, true);
+    fixture_manage(&fixture);
+    machine = fixture_find(&fixture, "one");
+    ck_assert(machine && machine->foreign);
+    ck_assert_str_eq(viommu_machine_state_word(machine), "foreign");
+    ck_assert_uint_eq(machine->vcpus, 3);
+}
+END_TEST
+
+START_TEST(a_name_twice)
+{
+    g_auto(Fixture) fixture = {0};
+    g_autofree char *first = fixture_metadata("one", UUID, VIOMMU_STATE_RUNNING);
+    g_autofree char *second = fixture_metadata("one", OTHER, VIOMMU_STATE_RUNNING);
+
+    fixture_begin(&fixture);
+    (void)fake_add("one", UUID, first, true);
+    (void)fake_add("another", OTHER, second, true);
+    fixture_manage(&fixture);
+    fixture_settle(&fixture);
+    ck_assert_int_ne(fixture_find(&fixture, UUID) != NULL, fixture_find(&fixture, OTHER) != NULL);
+    ck_assert(fake_find(UUID) && fake_find(OTHER));
+}
+END_TEST
+
+/* What happened while libvirt was away. */
+START_TEST(differences)
+{
+    g_auto(Fixture) fixture = {0};
+    FakeDomain *domain;
+    const ViommuMachine *machine;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    machine = fixture_machine(&fixture, "{'name': <'one'>}");
+    domain = fake_find(machine->uuid);
+    domain->active = false;
+    fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
+    fixture_await(&fixture, machine->state == VIOMMU_STATE_STOPPED);
+    domain->active = true;
+    fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
+    fixture_await(&fixture, machine->state == VIOMMU_STATE_RUNNING);
+    fake_forget(machine->uuid);
+    fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
+    fixture_await(&fixture, !fixture_find(&fixture, "one"));
+}
+END_TEST
+
+START_TEST(events)
+{
+    static const struct {
+        ViommuNewsKind kind;
+        ViommuResult result;
+    } ends[] = {{VIOMMU_NEWS_SHUTDOWN, VIOMMU_RESULT_SHUTDOWN},
+                {VIOMMU_NEWS_DESTROYED, VIOMMU_RESULT_CRASHED},
+                {VIOMMU_NEWS_CRASHED, VIOMMU_RESULT_CRASHED},
+                {VIOMMU_NEWS_PANICKED, VIOMMU_RESULT_PANICKED}};
+    g_auto(Fixture) fixture = {0};
+    const ViommuMachine *machine;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    machine = fixture_machine(&fixture, "{'name': <'one'>}");
+    for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+        fake_end(machine->uuid, ends[i].kind, NULL);
+        fixture_await(&fixture, machine->state == VIOMMU_STATE_STOPPED);
+        ck_assert_int_eq((int)machine->result, (int)ends[i].result);
+        fake_find(machine->uuid)->active = true;
+        fake_tell(VIOMMU_NEWS_STARTED, machine->uuid, NULL);
+        fixture_await(&fixture, machine->state == VIOMMU_STATE_RUNNING);
+    }
+    fake_forget(machine->uuid);
+    fake_tell(VIOMMU_NEWS_UNDEFINED, machine->uuid, NULL);
+    fixture_await(&fixture, !fixture_find(&fixture, "one"));
+}
+END_TEST
+
+/* A domain that appears is listed. */
+START_TEST(appears)
+{
+    g_auto(Fixture) fixture = {0};
+    g_autofree char *metadata = fixture_metadata("one", UUID, VIOMMU_STATE_RUNNING);
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    (void)fake_add("one", UUID, metadata, true);
+    fake_tell(VIOMMU_NEWS_DEFINED, UUID, NULL);
+    fake_tell(VIOMMU_NEWS_DEFINED, OTHER, NULL);
+    fixture_await(&fixture, fixture_find(&fixture, "one"));
+}
+END_TEST
+
+START_TEST(libvirt_does_not_answer)
+{
+    g_auto(Fixture) fixture = {0};
+
+    fixture_begin(&fixture);
+    fake_fail(FAKE_LIST, 1, VIOMMU_ERROR_BACKEND, "libvirt: away");
+    fake_fail(FAKE_PROBE, 1, VIOMMU_ERROR_BACKEND, "libvirt: away");
+    fixture_manage(&fixture);
+    (void)fixture_machine(&fixture, "{'name': <'one'>}");
+}
+END_TEST
+
+START_TEST(an_undoing_fails)
+{
+    g_auto(Fixture) fixture = {0};
+    g_autofree char *metadata = fixture_metadata("one", UUID, VIOMMU_STATE_STOPPING);
+
+    fixture_begin(&fixture);
+    (void)fake_add("one", UUID, metadata, true);
+    fake_fail(FAKE_DESTROY, 1, VIOMMU_ERROR_BACKEND, "libvirt: no");
+    fixture_manage(&fixture);
+    assert_fate(&fixture, LEFT, VIOMMU_STATE_LAST);
+    fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
+    assert_fate(&fixture, UNDONE, VIOMMU_STATE_LAST);
+}
+END_TEST
+
+/* Copies of a guest that runs stay; all others go. */
+START_TEST(copies)
+{
+    g_auto(Fixture) fixture = {0};
+    g_autofree char *metadata = fixture_metadata("one", UUID, VIOMMU_STATE_RUNNING);
+    g_autofree char *kept = NULL, *gone = NULL;
+
+    fixture_begin(&fixture);
+    kept = viommu_copies_path(fixture.copies, UUID, VIOMMU_COPY_KERNEL);
+    gone = viommu_copies_path(fixture.copies, OTHER, VIOMMU_COPY_KERNEL);
+    ck_assert_int_eq(g_mkdir(fixture.copies, 0700), 0);
+    ck_assert(g_file_set_contents(kept, "x", 1, NULL) && g_file_set_contents(gone, "x", 1, NULL));
+    (void)fake_add("one", UUID, metadata, true);
+    fixture_manage(&fixture);
+    fixture_settle(&fixture);
+    ck_assert(g_file_test(kept, G_FILE_TEST_EXISTS));
+    ck_assert(!g_file_test(gone, G_FILE_TEST_EXISTS));
+    fake_end(UUID, VIOMMU_NEWS_SHUTDOWN, NULL);
+    fixture_settle(&fixture);
+    ck_assert(!g_file_test(kept, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
+UNIT_MAIN("reconcile", each_phase, what_cannot_be_read, a_copy, another_version, a_name_twice, differences,
+          events, appears, libvirt_does_not_answer, an_undoing_fails, copies)

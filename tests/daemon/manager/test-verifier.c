@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-verifier: proofs by an agent and by a console, those that never come, and launches that wait for one. */
+#include "tests/daemon/fixture.h"
+
+#include <string.h>
+#include "lib/guest/proof.h"
+
+#define ONE "{'name': <'one'>, 'arch': <'x86_64'>, 'iommu': <{'model': <'intel'>}>}"
+#define VERIFIED \
+    "{'name': <'one'>, 'arch': <'x86_64'>, 'iommu': <{'model': <'intel'>}>, 'wait': <'verified'>}"
+#define REPORT(lines)   \
+    VIOMMU_REPORT_BEGIN \
+    "\nkernel 6.1\nacpi yes\ndevicetree no\ntable DMAR\ndriver intel-iommu\n" lines VIOMMU_REPORT_END "\n"
+#define GOOD REPORT("iommu dmar0\ngroups 3\ndevices 4\n")
+#define OFF  REPORT("groups 0\ncmdline intel_iommu=off\n")
+#define LATE REPORT("iommu dmar0\ngroups 0\n")
+
+static void verify(Fixture *fixture, uint64_t seconds, Answer *ret_answer)
+{
+    const ViommuWaiter waiter = answer_waiter(ret_answer);
+
+    *ret_answer = (Answer){0};
+    viommu_manager_verify(fixture->manager, fixture_find(fixture, "one"), seconds, &waiter);
+}
+
+/* With a machine that runs. */
+static FakeDomain *begin(Fixture *fixture)
+{
+    fixture_begin(fixture);
+    fixture_manage(fixture);
+    return fake_find(fixture_machine(fixture, ONE)->uuid);
+}
+
+static void assert_proven(const Answer *answer, const char *by)
+{
+    const char *said = NULL;
+
+    assert_went_well(answer);
+    ck_assert(g_variant_lookup(answer->report, "by", "&s", &said));
+    ck_assert_str_eq(said, by);
+}
+
+START_TEST(by_its_agent)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) first = {0}, second = {0};
+
+    begin(&fixture)->agent_output = g_strdup(GOOD);
+    verify(&fixture, 10, &first);
+    verify(&fixture, 10, &second);
+    fixture_await(&fixture, first.n && second.n);
+    assert_proven(&first, "agent");
+    assert_proven(&second, "agent");
+    ck_assert(fixture_find(&fixture, "one")->verified);
+    ck_assert_uint_eq(fake_calls(FAKE_AGENT), 1);
+}
+END_TEST
+
+START_TEST(by_its_console)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+    const FakeDomain *domain = begin(&fixture);
+
+    verify(&fixture, 10, &answer);
+    fake_print(domain->uuid, LATE, 0);
+    fixture_settle(&fixture);
+    fake_print(domain->uuid, GOOD, 0);
+    fixture_await(&fixture, answer.n);
+    assert_proven(&answer, "console");
+}
+END_TEST
+
+START_TEST(disproved)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+
+    begin(&fixture)->agent_output = g_strdup(OFF);
+    verify(&fixture, 10, &answer);
+    fixture_await(&fixture, answer.n);
+    assert_fails(&answer, VIOMMU_ERROR_NOT_VERIFIED, "intel_iommu=off");
+}
+END_TEST
+
+START_TEST(out_of_time)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) silent = {0}, pending = {0}, odd = {0};
+    FakeDomain *domain = begin(&fixture);
+
+    verify(&fixture, 1, &silent);
+    fixture_await(&fixture, silent.n);
+    assert_fails(&silent, VIOMMU_ERROR_NOT_VERIFIED, "it has no agent");
+    domain->agent_output = g_strdup("sh: not found");
+    verify(&fixture, 1, &odd);
+    fixture_await(&fixture, odd.n);
+    assert_fails(&odd, VIOMMU_ERROR_NOT_VERIFIED, "no report");
+    fake_print(domain->uuid, LATE, 0);
+    verify(&fixture, 1, &pending);
+    fixture_await(&fixture, pending.n);
+    assert_fails(&pending, VIOMMU_ERROR_NOT_VERIFIED, "after 1 ");
+}
+END_TEST
+
+START_TEST(nothing_can_look)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+
+    fixture_begin(&fixture);
+    fake_set_consoles(false);
+    fixture_manage(&fixture);
+    (void)fixture_machine(&fixture, ONE);
+    verify(&fixture, 10, &answer);
+    fixture_await(&fixture, answer.n);
+    assert_fails(&answer, VIOMMU_ERROR_NOT_SUPPORTED, "machine 'one'");
+}
+END_TEST
+
+/* libvirt's daemon died of it: it is asked no second time. */
+START_TEST(the_agent_breaks_libvirt)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+    g_autofree char *warnings = NULL;
+
+    begin(&fixture)->agent_breaks = true;
+    verify(&fixture, 4, &answer);
+    fixture_await(&fixture, answer.n);
+    assert_fails(&answer, VIOMMU_ERROR_NOT_VERIFIED, "agent");
+    ck_assert_uint_eq(fake_calls(FAKE_AGENT), 1);
+    warnings = g_strjoinv("|", fixture_find(&fixture, "one")->warnings);
+    ck_assert_ptr_nonnull(strstr(warnings, "the connection broke"));
+}
+END_TEST
+
+START_TEST(the_machine_ends)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0}, late = {0}, much = {0};
+    const FakeDomain *domain = begin(&fixture);
+
+    verify(&fixture, 10, &answer);
+    fake_end(domain->uuid, VIOMMU_NEWS_SHUTDOWN, NULL);
+    fixture_await(&fixture, answer.n);
+    assert_fails(&answer, VIOMMU_ERROR_BUSY, "stopped");
+    verify(&fixture, 0, &late);
+    assert_fails(&late, VIOMMU_ERROR_BUSY, "stopped");
+    verify(&fixture, UINT64_MAX, &much);
+    assert_fails(&much, VIOMMU_ERROR_INVALID_REQUEST, "");
+}
+END_TEST
+
+START_TEST(a_launch_is_proven)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    fixture_begin_launch(&fixture, VERIFIED, &answer);
+    fixture_await(&fixture, fixture_find(&fixture, "one") &&
+                                fixture_find(&fixture, "one")->state == VIOMMU_STATE_RUNNING);
+    fake_print(fixture_find(&fixture, "one")->uuid, GOOD, 0);
+    fixture_await(&fixture, answer.n);
+    assert_went_well(&answer);
+    ck_assert(fixture_find(&fixture, "one")->verified);
+}
+END_TEST
+
+START_TEST(a_launch_is_not_proven)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+
+    fixture_begin(&fixture);
+    fixture.config->verify_timeout_sec = 1;
+    fixture_manage(&fixture);
+    fixture_launch(&fixture, VERIFIED, &answer);
+    assert_fails(&answer, VIOMMU_ERROR_NOT_VERIFIED, "machine 'one'");
+    ck_assert_ptr_null(fixture_find(&fixture, "one"));
+    ck_assert_uint_eq(fake_calls(FAKE_UNDEFINE), 1);
+}
+END_TEST
+
+static void on_end(bool finished, void *userdata)
+{
+    *(int *)userdata = finished;
+}
+
+START_TEST(the_daemon_ends)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+    int finished = -1;
+
+    (void)begin(&fixture);
+    fake_hold(FAKE_AGENT);
+    verify(&fixture, 10, &answer);
+    fixture_await(&fixture, fake_hanging(FAKE_AGENT) == 1);
+    viommu_manager_end(fixture.manager, on_end, &finished);
+    fixture_await(&fixture, finished != -1);
+    assert_fails(&answer, VIOMMU_ERROR_BUSY, "viommud");
+    fake_release(FAKE_AGENT);
+    fixture_settle(&fixture);
+}
+END_TEST
+
+UNIT_MAIN("verifier", by_its_agent, by_its_console, disproved, out_of_time, nothing_can_look,
+          the_agent_breaks_libvirt, the_machine_ends, a_launch_is_proven, a_launch_is_not_proven,
+          the_daemon_ends)
