@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The map in README.md against the tree: each .c and .h file stands in exactly one row, and each name in a row exists."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
+ROOMS = ("lib", "daemon", "tools")
+HEAD = "| where do I change | look in |"
+
+
+def rows(text: str) -> list[tuple[str, list[str]]]:
+    """The rows of the map: what is looked for, and the names in backticks that say where."""
+    lines = text.splitlines()
+    found = []
+    for line in lines[lines.index(HEAD) + 2:]:
+        if not line.startswith("| "):
+            break
+        topic, places = line.strip("| ").split(" | ")
+        found.append((topic, re.findall(r"`([^`]+)`", places)))
+    return found
+
+
+def main() -> int:
+    faults = []
+    where: dict[str, list[str]] = {}
+    for topic, patterns in rows((ROOT / "README.md").read_text()):
+        for pattern in patterns:
+            files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(pattern))
+            if not files:
+                faults.append(f"README.md: the row '{topic}' names {pattern}, which does not exist")
+            for name in files:
+                where.setdefault(name, []).append(topic)
+    for room in ROOMS:
+        for path in sorted((ROOT / room).glob("**/*.[ch]")):
+            name = str(path.relative_to(ROOT))
+            topics = where.get(name, [])
+            if len(topics) != 1:
+                faults.append(f"README.md: {len(topics)} rows of the map name {name}, not one: {topics}")
+    print("\n".join(faults))
+    return 1 if faults else 0
+
+
+sys.exit(main())
