@@ -25,12 +25,12 @@ static bool is_channel_allowed(const ViommuPlanBuild *build)
 static char *why_no_channel(const ViommuPlanBuild *build)
 {
     g_autofree char *least = viommu_version_format_short(viommu_fact(VIOMMU_FACT_AGENT_NESTING)->libvirt);
-    const char *advice = "the guest can run viommu's guest-report at its console instead";
+    const char *advice = "run viommu's guest-report at the guest's console instead";
 
     if (build->input->policy->agent == VIOMMU_AGENT_NO)
-        return g_strdup_printf("the site says [verify] agent=no in viommud.conf; %s", advice);
+        return g_strdup_printf("the site sets [verify] agent=no in viommud.conf; %s", advice);
     return g_strdup_printf(
-        "before version %s libvirt's daemon can die of what a guest says at its agent's channel; %s, or root updates libvirt, or says [verify] agent=yes in viommud.conf",
+        "before version %s, a guest can crash libvirt's daemon through the agent's channel; %s, or have root upgrade libvirt or set [verify] agent=yes in viommud.conf",
         least, advice);
 }
 
@@ -47,7 +47,8 @@ bool viommu_plan_settle_agent(ViommuPlanBuild *build, GError **error)
         return true;
     why = why_no_channel(build);
     if (asked)
-        return viommu_plan_refuse_policy(build, VIOMMU_RULE_AGENT_POLICY, error, "guest.agent: %s", why);
-    viommu_plan_warn(build, "wait 'verified' cannot ask the guest's agent: %s", why);
+        return viommu_plan_refuse_policy(build, VIOMMU_RULE_AGENT_POLICY, error,
+                                         "guest.agent is not allowed: %s", why);
+    viommu_plan_warn(build, "wait 'verified' cannot use the guest's agent: %s", why);
     return true;
 }

@@ -19,17 +19,17 @@ static bool settle_arch(ViommuPlanBuild *build, GError **error)
     if (!host->emulators || host->emulators->len == 0)
         return viommu_plan_refuse(
             build, VIOMMU_RULE_EMULATOR, error,
-            "this host has no QEMU that libvirt knows (Debian: packages qemu-system-x86, qemu-system-arm)");
+            "libvirt finds no QEMU on this host; install one (Debian: packages qemu-system-x86, qemu-system-arm)");
     if (arch == VIOMMU_UNSET)
         return viommu_plan_refuse(
             build, VIOMMU_RULE_ARCH, error,
-            "viommud launches no machines of this host's own architecture%s%s%s; say arch",
+            "viommud does not support this host's own architecture%s%s%s; set arch to 'x86_64' or 'aarch64'",
             host->arch_name ? " '" : "", host->arch_name ? host->arch_name : "", host->arch_name ? "'" : "");
     plan->arch = (ViommuArch)arch;
     build->emulator = viommu_host_emulator(host, plan->arch);
     if (!build->emulator)
         return viommu_plan_refuse(build, VIOMMU_RULE_EMULATOR, error,
-                                  "this host has no emulator for %s (Debian: package %s)",
+                                  "this host has no emulator for %s; install one (Debian: package %s)",
                                   viommu_arch_to_string(plan->arch),
                                   plan->arch == VIOMMU_ARCH_X86_64 ? "qemu-system-x86" : "qemu-system-arm");
     if (!build->request->arch)
@@ -76,11 +76,11 @@ static int family_of(const char *machine)
 static const struct {
     const char *name, *why;
 } other_machines[] = {
-    {"microvm", "it has no ACPI table and no PCI bus that an IOMMU could be described on"},
+    {"microvm", "it has no ACPI tables and no PCI bus, which an IOMMU needs"},
     {"isapc", "it has no PCI bus"},
-    {"xenfv", "it is a machine for Xen"},
+    {"xenfv", "it is for Xen"},
     {"sbsa-ref", "libvirt has no IOMMU model for it"},
-    {"raspi", "it has no PCI bus that an IOMMU could stand before"},
+    {"raspi", "it has no PCI bus, which an IOMMU needs"},
     {"none", "it is empty"},
 };
 
@@ -125,11 +125,12 @@ static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
                                   "machine '%s' does not exist on %s; use %s", machine,
                                   viommu_arch_to_string(plan->arch), x86 ? "q35" : "virt");
     if (!machine_is_there(build->emulator, machine, build->request->machine != NULL))
-        return viommu_plan_refuse(build, VIOMMU_RULE_MACHINE, error,
-                                  "machine '%s' is not among those of this host's emulator for %s", machine,
-                                  viommu_arch_to_string(plan->arch));
+        return viommu_plan_refuse(
+            build, VIOMMU_RULE_MACHINE, error,
+            "machine '%s' is unknown to this host's emulator for %s; list its machine types with -machine help",
+            machine, viommu_arch_to_string(plan->arch));
     if (!build->request->machine)
-        viommu_plan_note(build, "machine %s by default", machine);
+        viommu_plan_note(build, "machine type %s by default", machine);
     plan->family = (ViommuFamily)family;
     plan->machine = g_strdup(machine);
     return true;
@@ -145,7 +146,7 @@ static void warn_of_emulation(ViommuPlanBuild *build)
         return;
     viommu_plan_warn(
         build,
-        "accelerator tcg, as libvirt offers no KVM here, is no security boundary: make /dev/kvm work (modules kvm_intel or kvm_amd, virtualisation in the host's firmware); to have no machine fall back to it, set [machine] accelerator=kvm in viommud.conf");
+        "the guest runs under TCG, which is not a security boundary, because libvirt offers no KVM here: make /dev/kvm work (load kvm_intel or kvm_amd, enable virtualisation in the host's firmware), or set [machine] accelerator=kvm in viommud.conf to refuse such machines");
 }
 
 static bool settle_accelerator(ViommuPlanBuild *build, GError **error)
@@ -164,7 +165,7 @@ static bool settle_accelerator(ViommuPlanBuild *build, GError **error)
         return viommu_plan_refuse(
             build, VIOMMU_RULE_ACCELERATOR, error, "accelerator '%s' is not available for %s on this host%s",
             viommu_enum_to_string(&viommu_enum_accelerator, wanted), viommu_arch_to_string(build->plan->arch),
-            kvm || tcg ? kvm ? "; 'kvm' is" : "; 'tcg' is" : "");
+            kvm || tcg ? kvm ? "; use 'kvm'" : "; use 'tcg'" : "");
     build->plan->accelerator = (ViommuAccelerator)wanted;
     if (free && wanted == VIOMMU_ACCELERATOR_TCG)
         warn_of_emulation(build);
@@ -191,10 +192,11 @@ static bool settle_vcpus(ViommuPlanBuild *build, GError **error)
     plan->vcpus = build->request->vcpus == VIOMMU_UNSET_NUMBER ? build->input->policy->default_vcpus
                                                                : build->request->vcpus;
     if (plan->vcpus > most)
-        return viommu_plan_refuse(build, VIOMMU_RULE_MAX_VCPUS, error,
-                                  "vcpus %" G_GUINT64_FORMAT
-                                  " is more than machine '%s' of this QEMU takes: %" G_GUINT64_FORMAT,
-                                  plan->vcpus, plan->machine, most);
+        return viommu_plan_refuse(
+            build, VIOMMU_RULE_MAX_VCPUS, error,
+            "vcpus %" G_GUINT64_FORMAT
+            " exceeds the maximum of machine '%s' with this QEMU, which is %" G_GUINT64_FORMAT,
+            plan->vcpus, plan->machine, most);
     if (build->request->vcpus == VIOMMU_UNSET_NUMBER)
         viommu_plan_note(build, "%" G_GUINT64_FORMAT " vCPU%s by default", plan->vcpus,
                          plan->vcpus == 1 ? "" : "s");

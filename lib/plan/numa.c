@@ -72,7 +72,7 @@ GArray *viommu_numa_divide(const ViommuNumaInput *input, ViommuPcie *pcie, char 
     enough = input->vcpus >= cells->len && input->memory_bytes / unit >= cells->len;
     if (cells->len > 1 && !enough)
         *ret_lost = g_strdup_printf(
-            "the devices are on %u NUMA nodes, but the guest has too few vCPUs or too little memory to be divided: it has no NUMA cells, and cannot tell which device is near to what; give it at least %u vCPUs",
+            "the devices are on %u NUMA nodes, but the guest has too few vCPUs or too little memory for as many NUMA cells: it has none, and cannot tell which CPUs and memory a device is close to; request at least %u vCPUs",
             cells->len, cells->len);
     if (cells->len < 2 || !enough) {
         g_array_set_size(cells, 0);

@@ -19,13 +19,13 @@
 static const struct {
     const char *all, *user;
 } words[VIOMMU_RESOURCE_LAST] = {
-    [VIOMMU_RESOURCE_MACHINES] = {NULL, "on every host"},
-    [VIOMMU_RESOURCE_VCPUS] = {"16 for each CPU of this host", "a half of what all users together may have"},
+    [VIOMMU_RESOURCE_MACHINES] = {NULL, "the same on every host"},
+    [VIOMMU_RESOURCE_VCPUS] = {"16 for each CPU of this host", "half of what all users together may have"},
     [VIOMMU_RESOURCE_MEMORY] =
-        {"this host's memory without a sixteenth of it, and without 1 GiB at least; on a small host enough for one machine",
-         "a half of what all users together may have, and enough for one machine"},
-    [VIOMMU_RESOURCE_COPIES] = {"a quarter of the file system that they are on, and 64 GiB at most",
-                                "a half of what all users together may have"},
+        {"this host's memory less one sixteenth of it or 1 GiB, whichever is more; on a small host, enough for one machine",
+         "half of what all users together may have, but enough for one machine"},
+    [VIOMMU_RESOURCE_COPIES] = {"a quarter of their file system, at most 64 GiB",
+                                "half of what all users together may have"},
 };
 
 static uint64_t whole_mebibytes(uint64_t bytes)
@@ -79,5 +79,5 @@ const char *viommu_bounds_words(ViommuResource resource, bool per_user)
 
 const char *viommu_bounds_log_words(void)
 {
-    return "a tenth of the file system that they are on, and 1 GiB at most";
+    return "a tenth of their file system, at most 1 GiB";
 }

@@ -31,18 +31,18 @@ static bool check_network(const ViommuSite *site, const char *source, unsigned i
     if (!site || g_str_has_suffix(source, "!") || !lists(site->networks, source))
         return refuse(
             error,
-            "networks[%u].source '%s' is not a network of libvirt's that the site lets others than root have: [networks] networks in viommud.conf(5) lists those; ask for type 'user', or have it listed",
+            "networks[%u].source '%s' is not among the libvirt networks that this site offers to users other than root; use type 'user', or have root add it to [networks] networks in viommud.conf(5)",
             index, source);
     if (viommu_network_policy_is_own(mode))
         return true;
     if (!mode || !*mode)
         return refuse(
             error,
-            "networks[%u].source '%s': libvirt does not tell how this network forwards, so it counts as one of the site's own; have it listed as '%s' by [networks] networks in viommud.conf(5)",
+            "networks[%u].source '%s': libvirt does not report the forward mode of this network, so viommud treats it as the site's own; have root add '%s' to [networks] networks in viommud.conf(5)",
             index, source, whatever);
     return refuse(
         error,
-        "networks[%u].source '%s' has the forward mode '%s', which leads onto networks or devices of the host's; have it listed as '%s' by [networks] networks in viommud.conf(5)",
+        "networks[%u].source '%s' has the forward mode '%s', which gives access to networks or devices of the host; have root add '%s' to [networks] networks in viommud.conf(5)",
         index, source, mode, whatever);
 }
 
@@ -54,7 +54,7 @@ bool viommu_network_policy_check(const ViommuSite *site, const ViommuRequestNetw
         return !site || site->user_networks ||
                refuse(
                    error,
-                   "networks[%u] of type 'user' is not for others than root: [networks] user=no in viommud.conf(5)",
+                   "networks[%u].type 'user' is reserved for root by [networks] user=no in viommud.conf(5); use a network or bridge that this site offers",
                    index);
     case VIOMMU_NETWORK_TYPE_NETWORK:
         return check_network(site, network->source, index, mode, error);
@@ -62,7 +62,7 @@ bool viommu_network_policy_check(const ViommuSite *site, const ViommuRequestNetw
         return (site && lists(site->bridges, network->source)) ||
                refuse(
                    error,
-                   "networks[%u].source '%s' is not a bridge that the site lets others than root have: [networks] bridges in viommud.conf(5) lists those; ask for type 'user', or have it listed",
+                   "networks[%u].source '%s' is not among the bridges that this site offers to users other than root; use type 'user', or have root add it to [networks] bridges in viommud.conf(5)",
                    index, network->source);
     case VIOMMU_NETWORK_TYPE_LAST:
         break;

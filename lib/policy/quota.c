@@ -15,9 +15,9 @@ static const struct {
     [VIOMMU_RESOURCE_MEMORY] = {"memory", "of memory", "stop a machine first"},
     [VIOMMU_RESOURCE_LOCKED_MEMORY] = {"locked-memory", "of locked memory and huge pages",
                                        "stop a machine first"},
-    [VIOMMU_RESOURCE_PENDING_LAUNCHES] = {"pending-launches", "launches under way", "try again"},
+    [VIOMMU_RESOURCE_PENDING_LAUNCHES] = {"pending-launches", "launches under way", "try again later"},
     [VIOMMU_RESOURCE_COPIES] = {"copies", "of copied kernels and initrds",
-                                "stop a machine that has some first"},
+                                "stop a machine that has copies first"},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(resources) == VIOMMU_RESOURCE_LAST);
 
@@ -47,15 +47,15 @@ static bool check_one(const Limit *limit, GError **error)
         return true;
     if (limit->wanted > limit->limit) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
-                    "%s %s are asked for, and [limits] %s%s=%s allows no more; ask for less", wanted, noun,
-                    key, limit->suffix, allowed);
+                    "%s %s requested, but [limits] %s%s is %s; request less", wanted, noun, key,
+                    limit->suffix, allowed);
         return false;
     }
     if (limit->used <= limit->limit - limit->wanted)
         return true;
     g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                "%s %s %s, %s more asked for, and [limits] %s%s=%s allows no more; %s", limit->who, used,
-                noun, wanted, key, limit->suffix, allowed, resources[resource].remedy);
+                "%s %s %s, and %s more would exceed [limits] %s%s=%s; %s", limit->who, used, noun, wanted,
+                key, limit->suffix, allowed, resources[resource].remedy);
     return false;
 }
 
@@ -66,7 +66,8 @@ bool viommu_quota_check(const ViommuAmounts *limits, const ViommuAmounts *used,
 
     for (int i = 0; i < VIOMMU_RESOURCE_LAST; i++) {
         Limit mine = {(ViommuResource)i, limits->user[i], used->user[i], wanted[i], user, "-per-user"};
-        Limit all = {(ViommuResource)i, limits->all[i], used->all[i], wanted[i], "there are", ""};
+        Limit all = {
+            (ViommuResource)i, limits->all[i], used->all[i], wanted[i], "all users together have", ""};
 
         if (!check_one(&mine, error) || !check_one(&all, error))
             return false;

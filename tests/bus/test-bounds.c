@@ -25,7 +25,7 @@ START_TEST(machines_of_each)
     launch_many(member, EACH);
     refused = people_exchange(member, harness_request(member, "Launch", NAMELESS));
     people_assert_error(refused, "Busy",
-                        "has 64 machines, 1 more asked for, and [limits] machines-per-user=64");
+                        "has 64 machines, and 1 more would exceed [limits] machines-per-user=64");
     launch_many(harness->bus, EACH + 1);
     /* More than there are numbers for: made-up names do not run out. */
     ck_assert_uint_eq(harness_count(harness), 2 * EACH + 1);
@@ -40,7 +40,7 @@ START_TEST(machines_of_root)
 
     launch_many(harness->bus, 2);
     refused = people_exchange(harness->bus, harness_request(harness->bus, "Launch", NAMELESS));
-    people_assert_error(refused, "Busy", "machines-per-user=2 allows no more");
+    people_assert_error(refused, "Busy", "machines-per-user=2");
 }
 END_TEST
 
@@ -87,9 +87,9 @@ START_TEST(copies)
     busy = people_exchange(member, booting(member, kernel));
     people_assert_error(
         busy, "Busy",
-        "16 B of copied kernels and initrds, 8 B more asked for, and [limits] copies-per-user=20 B");
+        "16 B of copied kernels and initrds, and 8 B more would exceed [limits] copies-per-user=20 B");
     never = people_exchange(member, booting(member, large));
-    people_assert_error(never, "PolicyRefused", "[limits] copies-per-user=20 B allows no more; ask for less");
+    people_assert_error(never, "PolicyRefused", "[limits] copies-per-user is 20 B; request less");
     people_allow(member, people_on_machine(member, first, "Kill"));
     third = boot(member, kernel);
     /* What was refused has left nothing, and is not counted. */

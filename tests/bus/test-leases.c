@@ -343,7 +343,7 @@ static void start_with(Harness *harness, const char *configuration)
 START_TEST(limits)
 {
     g_autoptr(Harness) harness = harness_new(false);
-    g_autofree char *user = g_strdup_printf("user %u has 3 vCPUs, 2 more asked for", geteuid());
+    g_autofree char *user = g_strdup_printf("user %u has 3 vCPUs, and 2 more would exceed", geteuid());
     g_autofree char *first = NULL, *again = NULL;
     g_autoptr(HarnessError) vcpus = NULL, much = NULL, memory = NULL, total = NULL;
 
@@ -352,12 +352,12 @@ START_TEST(limits)
     first = harness_launch(harness, SIZED("3", "600 MiB"));
     vcpus = harness_refused(harness, "Launch", SIZED("2", "64 MiB"));
     harness_assert_error(vcpus, "Busy", user);
-    harness_assert_error(vcpus, "Busy", "[limits] vcpus-per-user=4 allows no more");
+    harness_assert_error(vcpus, "Busy", "[limits] vcpus-per-user=4");
     much = harness_refused(harness, "Launch", SIZED("5", "64 MiB"));
-    harness_assert_error(much, "PolicyRefused", "5 vCPUs are asked for, and [limits] vcpus-per-user=4");
+    harness_assert_error(much, "PolicyRefused", "5 vCPUs requested, but [limits] vcpus-per-user is 4");
     memory = harness_refused(harness, "Launch", SIZED("1", "500 MiB"));
     harness_assert_error(memory, "Busy",
-                         "600 MiB of memory, 500 MiB more asked for, and [limits] memory=1 GiB");
+                         "600 MiB of memory, and 500 MiB more would exceed [limits] memory=1 GiB");
     total = harness_refused(harness, "Launch", SIZED("1", "2 GiB"));
     harness_assert_error(total, "PolicyRefused", "2 GiB of memory");
     harness_stop(harness, first, 0);
@@ -384,7 +384,7 @@ START_TEST(queue)
     for (unsigned i = 0; i < G_N_ELEMENTS(requests); i++)
         harness_send(harness->bus, harness_request(harness->bus, "Launch", requests[i]), &pending[i]);
     full = harness_refused(harness, "Launch", MACHINE("e", "'bind': <'none'>"));
-    harness_assert_error(full, "Busy", "[limits] pending-launches-per-user=4 allows no more; try again");
+    harness_assert_error(full, "Busy", "[limits] pending-launches-per-user=4; try again later");
     b = harness_find(harness, "b");
     c = harness_find(harness, "c");
     d = harness_find(harness, "d");

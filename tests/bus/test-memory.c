@@ -44,9 +44,9 @@ START_TEST(locked_limits)
     first = harness_launch(harness, LOCKED("512 MiB"));
     assert_refused(harness, LOCKED("64 MiB"), "Busy", user);
     assert_refused(harness, LOCKED("64 MiB"), "Busy",
-                   "1088 MiB more asked for, and [limits] locked-memory-per-user=2 GiB");
+                   "and 1088 MiB more would exceed [limits] locked-memory-per-user=2 GiB");
     assert_refused(harness, LOCKED("2 GiB"), "PolicyRefused",
-                   "3 GiB of locked memory and huge pages are asked for");
+                   "3 GiB of locked memory and huge pages requested");
     easy = harness_launch(harness, "{'arch': <'x86_64'>, 'memory': <'8 GiB'>}");
     harness_stop(harness, first, 0);
     second = harness_launch(harness, LOCKED("1 GiB"));

@@ -38,7 +38,8 @@ START_TEST(nothing_by_default)
         for (size_t j = i; j < G_N_ELEMENTS(members); j++) {
             assert_nothing_told(callers[i], members[j], BY_ADDRESS, "hostdevs");
             assert_nothing_told(callers[i], members[j], BY_KIND, "hostdevs");
-            assert_nothing_told(callers[i], members[j], BRIDGE, "networks[0].source 'br0' is not a bridge");
+            assert_nothing_told(callers[i], members[j], BRIDGE,
+                                "networks[0].source 'br0' is not among the bridges");
             assert_nothing_told(callers[i], members[j], NAMED, "networks[0]");
         }
     people_allow(outsider, harness_request(outsider, "Plan", NETWORK("'type': <'user'>")));
@@ -196,10 +197,10 @@ START_TEST(networks)
                  harness_request(member, "Plan", NETWORK("'type': <'network'>, 'source': <'other'>")));
     people_assert_refused(
         member, harness_request(member, "Plan", NETWORK("'type': <'network'>, 'source': <'ghost'>")),
-        "libvirt does not tell how this network forwards");
+        "libvirt does not report the forward mode");
     people_assert_refused(
         member, harness_request(member, "Plan", NETWORK("'type': <'network'>, 'source': <'other!'>")),
-        "networks[0].source 'other!' is not a network");
+        "networks[0].source 'other!' is not among the libvirt networks");
     people_assert_refused(member,
                           harness_request(member, "Plan", NETWORK("'type': <'bridge'>, 'source': <'br1'>")),
                           "[networks] bridges in viommud.conf(5)");

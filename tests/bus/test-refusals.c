@@ -123,7 +123,7 @@ START_TEST(busy_machines)
     two = harness_launch(harness, "{'arch': <'x86_64'>}");
     error = harness_refused(harness, "Launch", "{'arch': <'x86_64'>}");
     harness_assert_error(error, "Busy",
-                         "there are 2 machines, 1 more asked for, and [limits] machines=2 allows");
+                         "all users together have 2 machines, and 1 more would exceed [limits] machines=2");
     harness_stop(harness, one, 0);
     g_free(one);
     one = harness_launch(harness, "{'arch': <'x86_64'>}");

@@ -106,7 +106,7 @@ runuser -u ci -- truncate -s $((data + (100 << 20))) /home/ci/initrd
 configure '[limits]\ncopies-per-user=200 MiB\nmachines-per-user=2\n[console]\nlog-size=64 KiB\ntotal-size=256 KiB\n'
 run 0 'a sparse one is' '^sparse$' launch ci sparse "$boot"
 check 'and takes what its data takes' test "$(copies_take)" -lt $(((data + $(stat -c %s $guest_files/vmlinuz)) / 1024 + (20 << 10)))
-run 7 'a second one is too much' 'copied kernels and initrds, .* more asked for, and .limits. copies-per-user=200 MiB' launch ci second "$boot"
+run 7 'a second one is too much' 'copied kernels and initrds, and .* more would exceed .limits. copies-per-user=200 MiB' launch ci second "$boot"
 check 'the guest ends' until_true 120 is_in_state sparse stopped
 check 'and its copies are gone, while its machine is there' until_true 20 nothing_is_copied
 run 0 'so there is room for the next' '^second$' launch ci second "$boot"

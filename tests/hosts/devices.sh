@@ -266,8 +266,8 @@ run 0 'NAT is libvirt'"'"'s own' '' network ci network inside
 run 1 'a bridge of the host is not' "forward mode 'bridge'" network ci network lab
 run 1 'a pool of devices is not' "forward mode 'hostdev'" network ci network pool
 run 0 'unless the site insists' '' network ci network listed
-run 1 'one that is not there' 'libvirt does not tell' network ci network ghost
-run 1 'whose name tries to be more' 'is not a network of libvirt' network ci network 'listed!'
+run 1 'one that is not there' 'libvirt does not report' network ci network ghost
+run 1 'whose name tries to be more' 'is not among the libvirt networks' network ci network 'listed!'
 run 0 'root names any' '' network root network pool
 virsh -q net-undefine inside
 check 'the listed one leads elsewhere now' define "<network><name>inside</name><forward mode='hostdev' managed='yes'><pf dev='eth7'/></forward></network>"

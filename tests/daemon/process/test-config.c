@@ -337,10 +337,9 @@ START_TEST(the_host_gives_what_the_site_does_not)
     ck_assert_uint_eq(limit(config, "machines-per-user"), 64);
     ck_assert_uint_eq(limit(config, "locked-memory-reserve"), VIOMMU_GIB);
     ck_assert_uint_eq(config->bounds.console_log_bytes, 102 * VIOMMU_MIB);
-    assert_printed(config, "# default; in force: 102 MiB (a tenth of the file system ");
+    assert_printed(config, "# default; in force: 102 MiB (a tenth of ");
     assert_printed(
-        config,
-        "# default; in force: 32 (a half of what all users together may have)\nvcpus-per-user=auto\n");
+        config, "# default; in force: 32 (half of what all users together may have)\nvcpus-per-user=auto\n");
     assert_printed(config, place);
     assert_printed(config, "copies-per-user=3 GiB\n");
 }

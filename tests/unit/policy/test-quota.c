@@ -16,41 +16,31 @@ static const struct {
     {VIOMMU_RESOURCE_MACHINES, 0, 1000000, 1, false, VIOMMU_ERROR_LAST, NULL},
     {VIOMMU_RESOURCE_MACHINES, 3, 2, 1, false, VIOMMU_ERROR_LAST, NULL},
     {VIOMMU_RESOURCE_MACHINES, 3, 3, 1, false, VIOMMU_ERROR_BUSY,
-     "there are 3 machines, 1 more asked for, and [limits] machines=3 allows no more; stop one first"},
+     "all users together have 3 machines, and 1 more would exceed [limits] machines=3; stop one first"},
     {VIOMMU_RESOURCE_MACHINES, 3, 4, 1, true, VIOMMU_ERROR_BUSY,
-     "user 1000 has 4 machines, 1 more asked for, and [limits] machines-per-user=3 allows no more; stop one "
-     "first"},
+     "user 1000 has 4 machines, and 1 more would exceed [limits] machines-per-user=3; stop one first"},
     {VIOMMU_RESOURCE_VCPUS, 8, 4, 4, false, VIOMMU_ERROR_LAST, NULL},
     {VIOMMU_RESOURCE_VCPUS, 8, 5, 4, false, VIOMMU_ERROR_BUSY,
-     "there are 5 vCPUs, 4 more asked for, and [limits] vcpus=8 allows no more; stop a machine first"},
+     "all users together have 5 vCPUs, and 4 more would exceed [limits] vcpus=8; stop a machine first"},
     {VIOMMU_RESOURCE_VCPUS, 8, 5, 4, true, VIOMMU_ERROR_BUSY,
-     "user 1000 has 5 vCPUs, 4 more asked for, and [limits] vcpus-per-user=8 allows no more; stop a machine "
-     "first"},
+     "user 1000 has 5 vCPUs, and 4 more would exceed [limits] vcpus-per-user=8; stop a machine first"},
     {VIOMMU_RESOURCE_VCPUS, 8, 0, 9, true, VIOMMU_ERROR_POLICY_REFUSED,
-     "9 vCPUs are asked for, and [limits] vcpus-per-user=8 allows no more; ask for less"},
+     "9 vCPUs requested, but [limits] vcpus-per-user is 8; request less"},
     {VIOMMU_RESOURCE_MEMORY, 4 * VIOMMU_GIB, 3 * VIOMMU_GIB, 2 * VIOMMU_GIB, false, VIOMMU_ERROR_BUSY,
-     "there are 3 GiB of memory, 2 GiB more asked for, and [limits] memory=4 GiB allows no more; stop a "
-     "machine first"},
+     "all users together have 3 GiB of memory, and 2 GiB more would exceed [limits] memory=4 GiB; stop a machine first"},
     {VIOMMU_RESOURCE_MEMORY, 4 * VIOMMU_GIB, 0, UINT64_MAX, false, VIOMMU_ERROR_POLICY_REFUSED,
-     "18446744073709551615 B of memory are asked for, and [limits] memory=4 GiB allows no more; ask for "
-     "less"},
+     "18446744073709551615 B of memory requested, but [limits] memory is 4 GiB; request less"},
     {VIOMMU_RESOURCE_MEMORY, 4 * VIOMMU_GIB, 2 * VIOMMU_GIB, 2 * VIOMMU_GIB, true, VIOMMU_ERROR_LAST, NULL},
     {VIOMMU_RESOURCE_LOCKED_MEMORY, 4 * VIOMMU_GIB, 2 * VIOMMU_GIB, 2 * VIOMMU_GIB, false, VIOMMU_ERROR_LAST,
      NULL},
     {VIOMMU_RESOURCE_LOCKED_MEMORY, 4 * VIOMMU_GIB, 2 * VIOMMU_GIB, 3 * VIOMMU_GIB, false, VIOMMU_ERROR_BUSY,
-     "there are 2 GiB of locked memory and huge pages, 3 GiB more asked for, and [limits] locked-memory=4 "
-     "GiB "
-     "allows no more; stop a machine first"},
+     "all users together have 2 GiB of locked memory and huge pages, and 3 GiB more would exceed [limits] locked-memory=4 GiB; stop a machine first"},
     {VIOMMU_RESOURCE_LOCKED_MEMORY, 4 * VIOMMU_GIB, 0, 5 * VIOMMU_GIB, true, VIOMMU_ERROR_POLICY_REFUSED,
-     "5 GiB of locked memory and huge pages are asked for, and [limits] locked-memory-per-user=4 GiB allows "
-     "no "
-     "more; ask for less"},
+     "5 GiB of locked memory and huge pages requested, but [limits] locked-memory-per-user is 4 GiB; request less"},
     {VIOMMU_RESOURCE_PENDING_LAUNCHES, 2, 2, 1, false, VIOMMU_ERROR_BUSY,
-     "there are 2 launches under way, 1 more asked for, and [limits] pending-launches=2 allows no more; try "
-     "again"},
+     "all users together have 2 launches under way, and 1 more would exceed [limits] pending-launches=2; try again later"},
     {VIOMMU_RESOURCE_PENDING_LAUNCHES, 1, 1, 1, true, VIOMMU_ERROR_BUSY,
-     "user 1000 has 1 launches under way, 1 more asked for, and [limits] pending-launches-per-user=1 allows "
-     "no more; try again"},
+     "user 1000 has 1 launches under way, and 1 more would exceed [limits] pending-launches-per-user=1; try again later"},
 };
 
 START_TEST(each_limit)
