@@ -24,20 +24,17 @@ int main(int argc, char **argv)
                     *root = NULL;
     gboolean user = FALSE, system = FALSE, version = FALSE, print_config = FALSE;
     const GOptionEntry entries[] = {
-        {"user", 0, 0, G_OPTION_ARG_NONE, &user, "Serve the user's bus, with qemu:///session", NULL},
-        {"system", 0, 0, G_OPTION_ARG_NONE, &system, "Serve the system bus, with qemu:///system (default)",
-         NULL},
-        {"connect", 'c', 0, G_OPTION_ARG_STRING, &connect, "Another libvirt engine (also $VIOMMU_CONNECT)",
-         "URI"},
+        {"user", 0, 0, G_OPTION_ARG_NONE, &user, "Serve the user bus; use qemu:///session", NULL},
+        {"system", 0, 0, G_OPTION_ARG_NONE, &system, "Serve the system bus; use qemu:///system", NULL},
+        {"connect", 'c', 0, G_OPTION_ARG_STRING, &connect, "Use this libvirt ($VIOMMU_CONNECT)", "URI"},
         {"config", 0, 0, G_OPTION_ARG_FILENAME, &config, "The only configuration file to read", "FILE"},
         {"console-directory", 0, 0, G_OPTION_ARG_FILENAME, &console_directory,
-         "Where the guests' serial consoles are logged", "DIR"},
-        {"root", 0, 0, G_OPTION_ARG_FILENAME, &root,
-         "Read the host's hardware below DIR, a recording of another machine's", "DIR"},
-        {"log-level", 0, 0, G_OPTION_ARG_STRING, &log_level,
-         "emerg, alert, crit, err, warning, notice, info (default) or debug", "LEVEL"},
-        {"print-config", 0, 0, G_OPTION_ARG_NONE, &print_config,
-         "Print each setting and where it is from, and exit", NULL},
+         "Log the guests' consoles in DIR", "DIR"},
+        {"root", 0, 0, G_OPTION_ARG_FILENAME, &root, "Read recorded hardware from DIR", "DIR"},
+        {"log-level", 0, 0, G_OPTION_ARG_STRING, &log_level, "Log up to LEVEL, emerg to debug (info)",
+         "LEVEL"},
+        {"print-config", 0, 0, G_OPTION_ARG_NONE, &print_config, "Print all settings with their sources",
+         NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
         {NULL},
     };
@@ -53,11 +50,11 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     if (argc > 1)
-        return fail_usage("there are options only, no arguments");
+        return fail_usage("viommud takes options only, no arguments");
     if (user && system)
-        return fail_usage("--user and --system exclude each other");
+        return fail_usage("--user and --system cannot be combined; use one of them");
     if (log_level && (priority = viommu_log_priority_from_string(log_level)) < 0)
-        return fail_usage("--log-level is one of emerg, alert, crit, err, warning, notice, info, debug");
+        return fail_usage("--log-level must be emerg, alert, crit, err, warning, notice, info or debug");
     viommu_log_open(priority);
     mallopt(M_ARENA_MAX, HEAPS_MAX);
     viommu_xml_init();

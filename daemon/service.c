@@ -96,7 +96,7 @@ static bool make_console_directory(const char *path, GError **error)
         return true; /* made by the site, which knows the mode it wants */
     if (g_mkdir_with_parents(path, 0711) < 0 || g_chmod(path, CONSOLE_DIRECTORY_MODE) < 0) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-                    "cannot make the directory '%s' for console logs: %s", path, g_strerror(errno));
+                    "cannot create the directory '%s' for console logs: %s", path, g_strerror(errno));
         return false;
     }
     return true;
@@ -327,7 +327,7 @@ static void on_ended(bool finished, void *data)
     service->finished = finished;
     if (!finished)
         viommu_log(LOG_WARNING, NULL,
-                   "What is under way has not ended in time; it is settled at the next start");
+                   "Some operations did not end in time; the next start completes or undoes them");
     g_clear_pointer(&service->bus, viommu_bus_free);
     viommu_loop_exit(service->loop, service->status);
 }

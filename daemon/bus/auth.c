@@ -163,7 +163,7 @@ static bool ask_uid(const ViommuAuth *auth, const char *sender, uid_t *ret_uid, 
         r = sd_bus_creds_get_euid(creds, ret_uid);
     sd_bus_creds_unref(creds);
     if (r < 0)
-        refuse(error, "the bus does not tell who calls: %s", g_strerror(-r));
+        refuse(error, "the bus does not identify the caller: %s", g_strerror(-r));
     return r >= 0;
 }
 
@@ -177,7 +177,7 @@ static Caller *find_caller(ViommuAuth *auth, sd_bus_message *call, GError **erro
     if (caller)
         return caller;
     if (!sender) {
-        refuse(error, "the bus does not tell who calls");
+        refuse(error, "the bus does not identify the caller");
         return NULL;
     }
     if (!ask_uid(auth, sender, &uid, error))
@@ -210,7 +210,7 @@ static void on_member(ViommuMember answer, void *userdata)
     inquiry->answered = true;
     if (r >= 0)
         return;
-    refuse(&error, "the call cannot be taken up again: %s", g_strerror(-r));
+    refuse(&error, "viommud cannot resume the call: %s", g_strerror(-r));
     (void)viommu_bus_reply_error(inquiry->call, error, NULL);
     g_hash_table_remove(inquiry->auth->inquiries, inquiry->call);
 }
@@ -226,10 +226,9 @@ static ViommuAuthAnswer inquire(ViommuAuth *auth, sd_bus_message *call, uid_t ui
     Inquiry *inquiry;
 
     if (n >= INQUIRIES_MAX_PER_USER) {
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-            "%u calls of user %u wait for the system's user database; try again when some are answered", n,
-            uid);
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "%u calls of user %u already wait for the system's user database; try again later", n,
+                    uid);
         return VIOMMU_AUTH_NO;
     }
     if (!viommu_room_check(error))
@@ -270,7 +269,7 @@ static ViommuAuthAnswer check_member(ViommuAuth *auth, sd_bus_message *call, uid
     case VIOMMU_MEMBER_UNKNOWN:
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-            "the system's user database has not told within %u s whether user %u is in group '%s'; try again, or ask root",
+            "the system's user database did not report within %u s whether user %u is in group '%s'; try again, or ask root",
             VIOMMU_MEMBERSHIP_PATIENCE_SEC, uid, auth->group);
         return VIOMMU_AUTH_NO;
     case VIOMMU_MEMBER_NO:
@@ -299,9 +298,9 @@ static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *unuse
         r = viommu_auth_take_up(question->call);
         if (r >= 0)
             return 1;
-        refuse(&error, "the call cannot be taken up again: %s", g_strerror(-r));
+        refuse(&error, "viommud cannot resume the call: %s", g_strerror(-r));
     }
-    g_prefix_error(&error, "'%s' of machine '%s', which is not yours to manage, needs %s: ",
+    g_prefix_error(&error, "'%s' on machine '%s', which belongs to another user, needs %s: ",
                    sd_bus_message_get_member(question->call), question->name, VIOMMU_POLKIT_MANAGE_ALL);
     (void)viommu_bus_reply_error(question->call, error, NULL);
     g_hash_table_remove(question->auth->questions, question->call);
@@ -341,7 +340,7 @@ static ViommuAuthAnswer ask_polkit(ViommuAuth *auth, sd_bus_message *call, uid_t
     if (r >= 0)
         return VIOMMU_AUTH_LATER;
     g_hash_table_remove(auth->questions, call);
-    return refuse(error, "polkit cannot be asked: %s", g_strerror(-r));
+    return refuse(error, "viommud cannot ask polkit: %s", g_strerror(-r));
 }
 
 /* A yes is good for this call alone, and for a machine of the owner that polkit was told of. */
@@ -394,7 +393,7 @@ static ViommuAuthAnswer check_show(sd_bus_message *call, uid_t uid, const Viommu
     (void)sd_bus_message_rewind(call, true);
     if (open)
         return VIOMMU_AUTH_YES;
-    return refuse(error, "of machine '%s', which is another user's, only Name, State and Result can be read",
+    return refuse(error, "machine '%s' belongs to another user; only its Name, State and Result can be read",
                   machine->name);
 }
 
@@ -407,9 +406,10 @@ static ViommuAuthAnswer check_launch(ViommuAuth *auth, sd_bus_message *call, uid
         return answer;
     viommu_auth_devices_forget(auth->devices, call);
     if (!cause)
-        return refuse(error,
-                      "user %u may not launch machines, as it is not in group '%s'; add it to the group", uid,
-                      auth->group);
+        return refuse(
+            error,
+            "user %u may not launch machines, because the user is not in group '%s'; add the user to the group",
+            uid, auth->group);
     g_propagate_error(error, g_steal_pointer(&cause));
     return VIOMMU_AUTH_NO;
 }
@@ -465,12 +465,12 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
 
     auth->members = NULL;
     if (!find_action(call, &action))
-        return refuse(error, "nobody may call '%s' of '%s'", member, interface ? interface : "");
+        return refuse(error, "there is no method '%s' on interface '%s'", member, interface ? interface : "");
     caller = find_caller(auth, call, error);
     if (!caller)
         return VIOMMU_AUTH_NO;
     if (!auth->group && !viommu_auth_is_trusted(auth, caller->uid))
-        return refuse(error, "user %u may not call '%s'; root and user %u may", caller->uid, member,
+        return refuse(error, "user %u may not call '%s'; only root and user %u may", caller->uid, member,
                       auth->own_uid);
     if (viommu_auth_is_trusted(auth, caller->uid) && action != VIOMMU_ACTION_MANAGE)
         return VIOMMU_AUTH_YES;
@@ -486,7 +486,7 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
     case VIOMMU_ACTION_MANAGE:
         return check_manage(auth, call, caller, machine, error);
     case VIOMMU_ACTION_TUNE:
-        return refuse(error, "user %u may not change viommud's settings; root may", caller->uid);
+        return refuse(error, "user %u may not change viommud's settings; only root may", caller->uid);
     case VIOMMU_ACTION_LAST:
         break;
     }

@@ -167,8 +167,8 @@ bool viommu_bus_take_name(ViommuBus *bus, GError **error)
     int r = sd_bus_request_name(bus->bus, VIOMMU_BUS_NAME, 0);
 
     if (r == -EEXIST)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS, "%s is taken: another viommud runs on this bus",
-                    VIOMMU_BUS_NAME);
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+                    "the bus name %s is taken: another viommud runs on this bus", VIOMMU_BUS_NAME);
     else if (r < 0)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot take the name %s: %s", VIOMMU_BUS_NAME,
                     g_strerror(-r));
@@ -224,7 +224,7 @@ static bool may_wait(ViommuBus *bus, sd_bus_message *call, uint32_t uid, GError 
     if (n < VIOMMU_BUS_WAITING_MAX_PER_USER || is_launch(call))
         return viommu_room_check(error);
     g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                "%u calls of user %u wait for their answers; try again when some have come", n, uid);
+                "%u calls of user %u already wait for a reply; try again later", n, uid);
     return false;
 }
 

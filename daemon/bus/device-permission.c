@@ -170,9 +170,10 @@ static const char *unknown_group(const Question *question, const ViommuSite *sit
 static void take_grant(Question *question)
 {
     if (viommu_journal_may_tell(question->uid))
-        viommu_log(LOG_NOTICE, NULL,
-                   "User %u launches with a device that the site does not list, with polkit's leave: %s",
-                   question->uid, question->grant);
+        viommu_log(
+            LOG_NOTICE, NULL,
+            "User %u launches a machine with a device that the site does not list; polkit allowed it: %s",
+            question->uid, question->grant);
     g_ptr_array_add(question->granted, g_steal_pointer(&question->grant));
 }
 
@@ -210,7 +211,7 @@ static void ask_polkit(Question *question, const ViommuAuthLaunch *launch, const
     g_hash_table_add(question->asked, g_strdup(device->address));
     question->grant = viommu_device_policy_grant(device);
     if (r < 0)
-        question->verdict = g_strdup_printf("polkit cannot be asked: %s", g_strerror(-r));
+        question->verdict = g_strdup_printf("viommud cannot ask polkit: %s", g_strerror(-r));
 }
 
 /* The first thing that is still to be asked about @device.  False: there is nothing, or polkit cannot be asked. */

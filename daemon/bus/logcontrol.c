@@ -22,7 +22,7 @@ static int set_level(sd_bus *bus, const char *path, const char *interface, const
     priority = viommu_log_priority_from_string(word);
     if (priority < 0)
         return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                 "LogLevel '%.32s' is not known; it is a word of syslog, from emerg to debug",
+                                 "LogLevel '%.32s' is unknown; use a syslog level, from emerg to debug",
                                  word);
     viommu_log_set_priority(priority);
     return 0;
@@ -42,7 +42,7 @@ static int set_target(sd_bus *bus, const char *path, const char *interface, cons
 
     if (r >= 0 && !viommu_log_set_target(word))
         r = sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                              "LogTarget '%.32s' is not known; it is one of console, journal", word);
+                              "LogTarget '%.32s' is unknown; use console or journal", word);
     return r < 0 ? r : 0;
 }
 

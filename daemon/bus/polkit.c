@@ -28,7 +28,7 @@ static const struct {
     {"Reset", "reset"},
     {"Extend", "extend the lease of"},
     {"OpenConsole", "use the console of"},
-    {"Verify", "look inside of"},
+    {"Verify", "verify the IOMMU of"},
     {"GetDomainXML", "read the configuration of"},
 };
 
@@ -130,20 +130,20 @@ bool viommu_polkit_read(sd_bus_message *answer, bool interactive, GError **error
     int authorised = 0, challenge = 0;
 
     if (from_bus && is_absent(from_bus))
-        refuse(error, "polkit is not on the bus to be asked; install and start polkitd, or call as root");
+        refuse(error, "polkit is not running; install and start polkitd, or call as root");
     else if (from_bus)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, "polkit gives no answer: %s",
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, "polkit did not reply: %s",
                     from_bus->message ? from_bus->message : from_bus->name);
     else if (sd_bus_message_enter_container(answer, 'r', "bba{ss}") < 0 ||
              sd_bus_message_read(answer, "bb", &authorised, &challenge) < 0)
-        refuse(error, "polkit's answer cannot be read");
+        refuse(error, "polkit sent an invalid reply");
     else if (authorised)
         return true;
     else if (challenge && interactive)
-        refuse(error, "polkit wants a password, and there is no authentication agent that would ask for it");
+        refuse(error, "polkit needs a password, and no authentication agent is running to ask for it");
     else if (challenge)
-        refuse(error, "polkit wants a password, and the call does not allow to ask for one");
+        refuse(error, "polkit needs a password, and the call does not allow interactive authorization");
     else
-        refuse(error, "polkit says no");
+        refuse(error, "polkit denied it");
     return false;
 }

@@ -117,7 +117,7 @@ static bool check_place(Reader *reader, int fd, const char *name)
         return true;
     if (!name || name[0] != '/') {
         g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
-                    "file descriptor %u is open on no file ('%.64s'); open a file or a block device",
+                    "file descriptor %u does not refer to a file ('%.64s'); open a file or a block device",
                     reader->fds->len, name ? name : "?");
         return false;
     }
@@ -136,7 +136,7 @@ static GVariant *read_fd(Reader *reader)
 
     if (!reader->fds) {
         g_set_error_literal(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                            "there is a file descriptor where none is taken");
+                            "a file descriptor is not accepted here");
         return NULL;
     }
     /* A message may name one descriptor any number of times. */
@@ -223,7 +223,7 @@ static bool check_contents(Reader *reader, char type, const char *contents)
         return true;
     g_set_error(
         reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-        "there is a file descriptor in a value of type '%s', where none is taken; give each as the value of its key, in a dictionary of type a{sv}",
+        "a value of type '%s' contains a file descriptor; pass each file descriptor as the value of its key, in a dictionary of type a{sv}",
         contents);
     return false;
 }
@@ -239,7 +239,7 @@ static GVariant *read_container(Reader *reader, char type, const char *contents,
         return NULL;
     if (depth >= VIOMMU_BUS_DEPTH_MAX) {
         g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "the request is nested more than %u levels deep", VIOMMU_BUS_DEPTH_MAX);
+                    "the request is nested deeper than %u levels", VIOMMU_BUS_DEPTH_MAX);
         return NULL;
     }
     if (!spend(reader, BASIC_COST))

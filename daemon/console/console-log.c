@@ -12,7 +12,7 @@
 
 #define SUFFIX      ".log"
 #define UUID_LENGTH 36
-#define LEFT_OUT    "\n[viommud: the middle of this log is left out]\n"
+#define LEFT_OUT    "\n[viommud: the middle of this log was dropped]\n"
 
 typedef int Fd;
 static void fd_clear(Fd *fd)

@@ -15,7 +15,7 @@
 #define TAIL_BYTES    4096
 #define ATTACHED_MAX  4
 #define INPUT_BYTES   1024
-#define LISTENS_AGAIN "\n[viommud: not read for a while; what was printed meanwhile is lost]\n"
+#define LISTENS_AGAIN "\n[viommud: the console was not read for a while; output of that time is lost]\n"
 
 typedef struct Client {
     ViommuConsole *console;
@@ -163,7 +163,7 @@ static void take_ended(ViommuConsole *console, const char *error)
 
     if (!console->open && error && !console->refused) {
         if (viommu_journal_may_tell(UINT32_MAX))
-            viommu_log(LOG_WARNING, &fields, "A machine's console is not read, and tried again: %s", error);
+            viommu_log(LOG_WARNING, &fields, "Cannot read a machine's console, trying again: %s", error);
         console->refused = true;
     }
     console->open = false;
@@ -189,7 +189,7 @@ void viommu_console_take(ViommuConsole *console)
     put_out(console, news->output->data, news->output->len);
     if (news->lost > 0) {
         g_autofree char *text = g_strdup_printf(
-            "\n[viommud: %" G_GUINT64_FORMAT " bytes came too fast and are lost]\n", news->lost);
+            "\n[viommud: %" G_GUINT64_FORMAT " bytes arrived too fast and are lost]\n", news->lost);
         put_out(console, text, (guint)strlen(text));
     }
     if (news->ended)
@@ -241,12 +241,12 @@ bool viommu_console_attach(ViommuConsole *console, int *ret_fd, GError **error)
     int fds[2], r;
 
     if (viommu_console_n_attached(console) >= ATTACHED_MAX) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "%u others are attached to this console already",
-                    ATTACHED_MAX);
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "this console already has %u connections, the maximum", ATTACHED_MAX);
         return false;
     }
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot make a socket: %s",
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot create a socket: %s",
                     g_strerror(errno));
         return false;
     }

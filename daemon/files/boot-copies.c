@@ -30,7 +30,7 @@ static bool check_size(off_t bytes, GError **error)
     else if ((uint64_t)bytes > VIOMMU_COPY_BYTES_MAX)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
                     "it is larger than %" G_GUINT64_FORMAT
-                    " MiB, and no kernel or initrd may be; boot from a disk",
+                    " MiB, the limit of a kernel or initrd; boot from a disk",
                     VIOMMU_COPY_BYTES_MAX >> 20);
     return bytes > 0 && (uint64_t)bytes <= VIOMMU_COPY_BYTES_MAX;
 }
@@ -40,7 +40,7 @@ bool viommu_copies_measure(int fd, uint64_t *ret_bytes, GError **error)
     struct stat info;
 
     if (fstat(fd, &info) < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "its size cannot be read: %s",
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "viommud cannot read its size: %s",
                     g_strerror(errno));
         return false;
     }
@@ -106,7 +106,7 @@ static bool copy_all(int from, int to, uint64_t bytes, const char *path, GError 
     if (place >= 0)
         (void)lseek(from, place, SEEK_SET);
     if (!ok)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot copy it to '%s': %s", path,
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "viommud cannot copy it to '%s': %s", path,
                     g_strerror(number));
     return ok;
 }
@@ -168,7 +168,7 @@ bool viommu_copies_guard(const char *directory, gid_t group, GError **error)
     if (!ok)
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-            "viommud cannot open '%s', for copies, to QEMU's group %u alone: %s; its file system must have access control lists, or root must run: chgrp %u '%s'; chmod 0710 '%s'",
+            "viommud cannot open '%s', the directory of copies, to QEMU's group %u alone: %s; use a file system with access control lists, or have root run: chgrp %u '%s'; chmod 0710 '%s'",
             directory, group, g_strerror(errno), group, directory, directory);
     if (fd >= 0)
         close(fd);
@@ -190,7 +190,7 @@ bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what
     else
         to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (to < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot make the copy '%s': %s", path,
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot create the copy '%s': %s", path,
                     g_strerror(errno));
         return false;
     }

@@ -21,7 +21,7 @@
 /* Of one request. */
 #define BACKING_OPEN_MAX 200u
 
-#define ADVICE "what you can open you can pass as a file descriptor, as viommuctl does"
+#define ADVICE "if you can open it, pass it as a file descriptor, as viommuctl does"
 
 static const char *const boot_keys[] = {
     [VIOMMU_COPY_KERNEL] = "boot.kernel", [VIOMMU_COPY_INITRD] = "boot.initrd"};
@@ -98,13 +98,13 @@ static bool hold_descriptor(const Judge *judge, int handle, Hold *hold, GError *
     hold->fd = take_fd(&g_array_index(fds, int, handle));
     flags = fcntl(hold->fd, F_GETFL);
     if (flags < 0 || fstat(hold->fd, &hold->info) < 0) {
-        invalid(error, "the file descriptor cannot be used: %s", g_strerror(errno));
+        invalid(error, "viommud cannot use the file descriptor: %s", g_strerror(errno));
         return false;
     }
     if ((flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY ||
         (hold->writable && (flags & O_ACCMODE) != O_RDWR)) {
         refuse(error, "the file descriptor is not open for reading%s",
-               hold->writable ? " and writing; open it so, or ask for the disk read-only" : "");
+               hold->writable ? " and writing; open it for both, or request the disk read-only" : "");
         return false;
     }
     hold->fixed = is_at(judge, hold);
@@ -117,7 +117,7 @@ static bool hold_own_path(Hold *hold, GError **error)
     hold->fixed = true;
     if (hold->fd >= 0 && fstat(hold->fd, &hold->info) == 0)
         return true;
-    invalid(error, "it cannot be opened%s: %s", hold->writable ? " for reading and writing" : "",
+    invalid(error, "viommud cannot open it%s: %s", hold->writable ? " for reading and writing" : "",
             g_strerror(errno));
     return false;
 }
@@ -201,7 +201,7 @@ static bool hand_over_boot(ViommuFiles *files, Hold *hold, ViommuCopy what, Viom
                            GError **error)
 {
     if (!S_ISREG(hold->info.st_mode)) {
-        invalid(error, "it is no regular file");
+        invalid(error, "it is not a regular file");
         return false;
     }
     /* libvirt gives it to QEMU's user, which takes away its setuid bit, say. */
@@ -258,7 +258,7 @@ static char *device_path(const struct stat *info, GError **error)
     for (char **line = lines; line && *line; line++)
         if (g_str_has_prefix(*line, "DEVNAME="))
             return g_strconcat("/dev/", *line + strlen("DEVNAME="), NULL);
-    invalid(error, "there is no name for this block device in '%s'", path);
+    invalid(error, "'%s' contains no name of this block device", path);
     return NULL;
 }
 
@@ -272,7 +272,7 @@ static bool may_open_device(const Judge *judge, const Hold *hold, const char *pa
         return true;
     refuse(
         error,
-        "QEMU would open block device '%s' with the rights of user %u, who by its owner and mode may not; have udev give the device to the user or to a group of theirs",
+        "QEMU would open block device '%s' with the rights of user %u, and its owner and mode do not allow that; have udev give the device to the user or to one of the user's groups",
         path, viommu_account_uid(judge->walker.account));
     return false;
 }
@@ -297,7 +297,7 @@ static bool open_for_reading(Hold *hold, GError **error)
     if (fd < 0) {
         refuse(
             error,
-            "the file descriptor of a read-only disk is open for writing, too; open it for reading only, or ask for the disk without read-only");
+            "the file descriptor of a read-only disk is also open for writing; open it for reading only, or request the disk without read-only");
         return false;
     }
     close(hold->fd);

@@ -41,7 +41,7 @@ static bool read_header(const Link *link, ViommuImage *ret_image, GError **error
     while ((n = pread(link->fd, bytes + size, VIOMMU_IMAGE_HEADER_BYTES - size, (off_t)size)) > 0)
         size += (size_t)n;
     if (n < 0) {
-        invalid(error, "it cannot be read: %s", g_strerror(errno));
+        invalid(error, "viommud cannot read it: %s", g_strerror(errno));
         return false;
     }
     return viommu_image_read_qcow2(bytes, size, ret_image, error);
@@ -56,13 +56,13 @@ static char *find_named(const ViommuChainRules *rules, const Link *link, const c
     ViommuWalk walk = {.fd = -1};
 
     if (path && !viommu_image_is_inside(path, rules->directories))
-        refuse(error, "'%s' is in none of the directories of [files] image-directories", path);
+        refuse(error, "'%s' is not in any directory of [files] image-directories", path);
     else if (path && viommu_walk(path, &rules->walker, bits, &walk, error) && !walk.fixed &&
              rules->walker.account) {
-        refuse(error, "'%s' is where others than root can put another file in its place", path);
+        refuse(error, "'%s' lies in a directory that users other than root can modify", path);
         close(walk.fd);
     } else if (walk.fd >= 0 && !S_ISREG(walk.info.st_mode)) {
-        invalid(error, "'%s' is no regular file", path);
+        invalid(error, "'%s' is not a regular file", path);
         close(walk.fd);
     } else if (walk.fd >= 0) {
         *ret_fd = walk.fd;
@@ -81,14 +81,14 @@ static bool check_data_file(const ViommuChainRules *rules, const Link *link, con
     if (!image->has_data_file)
         return true;
     if (!image->data_file) {
-        invalid(error, "it says that its data are in another file, but not in which");
+        invalid(error, "it has an external data file but does not name it");
         return false;
     }
     /* QEMU looks for it in its working directory, which is not the image's. */
     if (image->data_file[0] != '/') {
         refuse(
             error,
-            "its data file '%s' has no absolute path, and QEMU would look for it elsewhere; make the image anew with -o data_file=/ABSOLUTE/PATH",
+            "its data file '%s' is not an absolute path, so QEMU would look for it elsewhere; create the image again with -o data_file=/ABSOLUTE/PATH",
             image->data_file);
         return false;
     }
@@ -116,12 +116,12 @@ static char *find_backing(const ViommuChainRules *rules, const Link *link, const
         return path;
     }
     if (image->backing_format)
-        invalid(error, "its backing file '%s' has format '%s'; 'raw' and 'qcow2' are possible", path,
+        invalid(error, "its backing file '%s' has format '%s'; only 'raw' and 'qcow2' are supported", path,
                 image->backing_format);
     else
         invalid(
             error,
-            "it does not say the format of its backing file, which is not guessed; say it: qemu-img rebase -u -b '%s' -F FORMAT '%s'",
+            "it does not name the format of its backing file, and viommud does not guess it; set it: qemu-img rebase -u -b '%s' -F FORMAT '%s'",
             image->backing, link->path);
     close(*ret_fd);
     g_free(path);
@@ -150,7 +150,7 @@ static bool follow(const ViommuChainRules *rules, const Link *link, const Viommu
     int format = VIOMMU_UNSET, named = -1, fd;
 
     if (found->backing->len == DEPTH_MAX) {
-        invalid(error, "it is based on yet another file, after %u", DEPTH_MAX);
+        invalid(error, "its backing chain is longer than %u files", DEPTH_MAX);
         return false;
     }
     path = find_backing(rules, link, image, &format, &named, error);
@@ -158,7 +158,8 @@ static bool follow(const ViommuChainRules *rules, const Link *link, const Viommu
         return false;
     fd = open_again(named);
     if (fd < 0 && format != VIOMMU_DISK_FORMAT_RAW)
-        invalid(error, "viommud itself cannot read its backing file '%s': %s; make it readable for everybody",
+        invalid(error,
+                "viommud itself cannot read its backing file '%s': %s; make the file readable for all users",
                 path, g_strerror(errno));
     close(named);
     g_array_append_val(found->fds, fd);

@@ -102,7 +102,7 @@ static ViommuMounts *read_mounts(const char *path, GError **error)
     if (!text || !*text) {
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-            "viommud cannot read '%s', and so cannot tell where a file is: %s; /proc must show it the processes of other users (mount option hidepid)",
+            "viommud cannot read '%s', and so cannot find out which file system a file is on: %s; mount /proc without hidepid, so that it shows the processes of other users",
             path, text ? "it is empty" : g_strerror(errno));
         return NULL;
     }
@@ -152,16 +152,16 @@ bool viommu_mounts_check(const ViommuMounts *mounts, int fd, GError **error)
     if (!mount)
         refuse(
             error,
-            "it is not on a file system of the host's own mount namespace, as a file of a container, of a service with PrivateTmp= and the like, or of memory; copy it to where the host sees it, and open it there");
+            "it is not on a file system of the host's own mount namespace: it belongs to a container, to a service with PrivateTmp= or similar, or to memory; copy it to a file system of the host, and open it there");
     else if (mount->of_user)
+        refuse(error,
+               "it is on a file system that a user's program serves (%s); copy it to a disk of the host",
+               mount->type);
+    else if (!keeps_files(mount->type))
         refuse(
             error,
-            "it is on a file system that a program of a user answers for (%s); copy it to a disk of the host",
+            "it is on file system '%s', which does not hold files for guests; copy it to a disk of the host",
             mount->type);
-    else if (!keeps_files(mount->type))
-        refuse(error,
-               "it is on file system '%s', which keeps no files for guests; copy it to a disk of the host",
-               mount->type);
     else
         return true;
     return false;

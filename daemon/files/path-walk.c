@@ -28,7 +28,7 @@ static bool has_access_list(int fd)
 static bool may(const ViommuAccount *account, const ViommuWalk *walk, unsigned bits, const char *path,
                 GError **error)
 {
-    const char *what = bits & VIOMMU_MAY_SEARCH  ? "look into"
+    const char *what = bits & VIOMMU_MAY_SEARCH  ? "search"
                        : bits & VIOMMU_MAY_WRITE ? "read and write"
                                                  : "read";
 
@@ -36,7 +36,7 @@ static bool may(const ViommuAccount *account, const ViommuWalk *walk, unsigned b
         return true;
     /* Nobody may; so it looks where a sandbox hides what is there. */
     if ((bits & VIOMMU_MAY_SEARCH) && (walk->info.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0) {
-        invalid(error, "viommud cannot see what is in '%s'", path);
+        invalid(error, "viommud cannot search '%s'", path);
         return false;
     }
     if (has_access_list(walk->fd)) {
@@ -80,7 +80,7 @@ static bool step(ViommuWalk *walk, const ViommuMounts *mounts, const char *name,
     walk->fd = fd;
     if (!S_ISLNK(walk->info.st_mode))
         return true;
-    refuse(error, "'%s' is a symbolic link; name the file that it leads to", path);
+    refuse(error, "'%s' is a symbolic link; name the file that it points to", path);
     return false;
 }
 
@@ -113,7 +113,7 @@ bool viommu_walk(const char *path, const ViommuWalker *walker, unsigned bits, Vi
         return false;
     }
     if (viommu_image_goes_up(path))
-        refuse(error, "'%s' has '..' in it; name the file directly", path);
+        refuse(error, "'%s' contains '..'; name the file directly", path);
     else if (walk_all(&walk, names, walker, bits, error)) {
         *ret_walk = walk;
         return true;

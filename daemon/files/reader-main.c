@@ -171,8 +171,7 @@ int main(int argc, char **argv)
     socklen_t size = sizeof(type);
 
     if (argc > 1 || getsockopt(CONTROL, SOL_SOCKET, SO_TYPE, &type, &size) < 0) {
-        fprintf(stderr,
-                "viommud-files: viommud starts this program by itself; there is nothing to do for people\n");
+        fprintf(stderr, "viommud-files: viommud starts this program itself; do not run it by hand\n");
         return EXIT_USAGE;
     }
     prctl(PR_SET_NAME, "viommud-files"); /* it was started by the number of a descriptor */

@@ -137,7 +137,7 @@ bool viommu_reader_answer_read(GVariant *answer, const char *type, GVariant **re
     }
     if (code != -1 || !type != !result || (type && !g_variant_is_of_type(result, G_VARIANT_TYPE(type)))) {
         g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL,
-                            "the answer of viommud's process for files makes no sense");
+                            "viommud's process for files sent an invalid reply");
         return false;
     }
     if (type)

@@ -79,8 +79,8 @@ static int open_program(GError **error)
         fd = open(VIOMMU_LIBEXEC_DIR "/" PROGRAM, O_PATH | O_CLOEXEC);
     if (fd < 0)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL,
-                    "cannot find the program '%s', neither in '%s' nor in '%s': %s; install viommud again",
-                    PROGRAM, directory, VIOMMU_LIBEXEC_DIR, g_strerror(errno));
+                    "cannot find the program '%s' in '%s' or '%s': %s; install viommud again", PROGRAM,
+                    directory, VIOMMU_LIBEXEC_DIR, g_strerror(errno));
     return fd;
 }
 
@@ -198,7 +198,7 @@ static bool send_patiently(ViommuReaders *readers, int socket, GError **error)
         return true;
     if (readers->control >= 0 && errno == EAGAIN) {
         g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                            "too many launches begin at once; try again");
+                            "too many launches begin at the same time; try again");
         return false;
     }
     stop(readers);
@@ -223,8 +223,7 @@ static int on_end(sd_event_source *source, int fd, uint32_t events, void *userda
 
     if (seconds >= 1 && viommu_journal_may_tell(hung->uid))
         viommu_log(LOG_NOTICE, &fields,
-                   "A process that hung at files of user %s has ended, %.0f s after it was killed", uid,
-                   seconds);
+                   "A process that hung on files of user %s ended %.0f s after it was killed", uid, seconds);
     g_ptr_array_remove_fast(hung->readers->hung, hung);
     free_hung(hung);
     return 0;
@@ -271,7 +270,7 @@ static bool begin(ViommuReader *reader, GError **error)
     if (viommu_readers_hung(reader->readers, reader->uid) >= VIOMMU_READERS_HUNG_MAX) {
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-            "%u processes of viommud hang at files of user %u, which do not answer; launch again when the file systems of these files work, or are unmounted",
+            "%u processes of viommud hang on files of user %u, whose file systems do not respond; launch again when these file systems work or are unmounted",
             VIOMMU_READERS_HUNG_MAX, reader->uid);
         return false;
     }
@@ -362,11 +361,11 @@ static bool explain(ViommuReader *reader, const char *what, const GError *cause,
     if (g_error_matches(cause, VIOMMU_ERROR, VIOMMU_ERROR_BUSY))
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-            "the files of this request were not %s within %u s: %s; use files of a file system that answers, or have the site raise 'timeout' in [files]",
+            "viommud had not %s the files of this request after %u s: %s; use files on a file system that responds, or raise [files] timeout",
             what, reader->readers->timeout_sec, names);
     else
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL,
-                    "viommud's process for files has failed (%s) before it had %s: %s", cause->message, what,
+                    "viommud's process for files failed (%s) before it had %s: %s", cause->message, what,
                     names);
     kill_process(reader);
     return false;
@@ -400,7 +399,7 @@ static bool meet(ViommuReader *reader, gint64 end, GError **error)
     if (!hello)
         return false;
     if (fds->len != 1) {
-        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "it does not say who it is");
+        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "it does not identify itself");
         return false;
     }
     reader->handle = g_array_index(fds, int, 0);
@@ -431,7 +430,7 @@ static bool take_opened(ViommuReader *reader, GVariant *answer, GArray *fds, GEr
     if (viommu_reader_opened_read(result, n_disks, fds, &reader->opened))
         return true;
     g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL,
-                        "the answer of viommud's process for files makes no sense");
+                        "viommud's process for files sent an invalid reply");
     return false;
 }
 

@@ -11,20 +11,20 @@
 
 static bool late(GError **error)
 {
-    g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "nothing came in time");
+    g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "no message arrived in time");
     return false;
 }
 
 static bool gone(GError **error, int code)
 {
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "the other end is gone: %s",
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "the other end closed the connection: %s",
                 code ? g_strerror(code) : "end of file");
     return false;
 }
 
 static bool broken(GError **error)
 {
-    g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "what came makes no sense");
+    g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "it sent an invalid message");
     return false;
 }
 

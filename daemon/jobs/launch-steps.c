@@ -114,7 +114,8 @@ static void plan_without_model(ViommuLaunch *launch)
     const ViommuLogFields fields = viommu_launch_log_fields(launch);
 
     if (viommu_journal_may_tell(launch->owner_uid))
-        viommu_log(LOG_WARNING, &fields, "libvirt refuses IOMMU model '%s', which the table allows here: %s",
+        viommu_log(LOG_WARNING, &fields,
+                   "libvirt refused IOMMU model '%s', which viommud expects to work here: %s",
                    viommu_model_to_string(model), launch->step_error->message);
     g_clear_error(&launch->step_error);
     g_array_append_val(launch->vetoes, veto);
@@ -204,7 +205,7 @@ const ViommuLaunchStepInfo viommu_launch_steps[VIOMMU_LAUNCH_LAST] = {
     [VIOMMU_LAUNCH_PROBE] = {.ask = ask_host,
                              .event = VIOMMU_EVENT_LAST,
                              .next = VIOMMU_LAUNCH_PLAN,
-                             .waits = "for libvirt to tell about this host"},
+                             .waits = "for libvirt to describe this host"},
     [VIOMMU_LAUNCH_PLAN] = {.settle = settle_plan,
                             .event = VIOMMU_EVENT_PLANNED,
                             .next = VIOMMU_LAUNCH_DEFINE},
@@ -230,5 +231,5 @@ const ViommuLaunchStepInfo viommu_launch_steps[VIOMMU_LAUNCH_LAST] = {
                             .event = VIOMMU_EVENT_STARTED,
                             .next = VIOMMU_LAUNCH_LAST,
                             .undo = true,
-                            .waits = "for libvirt to note that it runs"},
+                            .waits = "for libvirt to record that it runs"},
 };

@@ -199,12 +199,11 @@ static void give_up(ViommuLaunch *launch)
     if (launch->cancelled)
         launch->error = stopped(launch);
     else
-        g_set_error(
-            &launch->error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-            "machine '%s' was not launched within %u s ('launch-timeout' in [daemon]); viommud waited %s",
-            launch->name, launch->context.timeout_sec, viommu_launch_steps[launch->step].waits);
+        g_set_error(&launch->error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                    "machine '%s' was not launched within %u s ([daemon] launch-timeout); viommud waited %s",
+                    launch->name, launch->context.timeout_sec, viommu_launch_steps[launch->step].waits);
     if (viommu_journal_may_tell(launch->owner_uid))
-        viommu_log(LOG_WARNING, &fields, "The launch of machine '%s' is given up; viommud still waits %s",
+        viommu_log(LOG_WARNING, &fields, "The launch of machine '%s' timed out; viommud still waits %s",
                    launch->name, viommu_launch_steps[launch->step].waits);
     launch->hung = true;
     g_atomic_int_set(&launch->given_up, 1);
@@ -233,7 +232,9 @@ static void set_deadline(ViommuLaunch *launch, unsigned seconds)
     launch->deadline = NULL;
     if (sd_event_add_time_relative(viommu_loop_event(launch->context.loop), &launch->deadline,
                                    CLOCK_MONOTONIC, seconds * G_USEC_PER_SEC, 0, on_deadline, launch) < 0)
-        viommu_log(LOG_WARNING, NULL, "Machine '%s' has no deadline, as no timer can be set", launch->name);
+        viommu_log(LOG_WARNING, NULL,
+                   "The launch of machine '%s' has no timeout, because viommud cannot set a timer",
+                   launch->name);
 }
 
 /* --- From step to step --- */

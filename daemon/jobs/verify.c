@@ -91,19 +91,19 @@ static void finish_proven(ViommuVerify *verify, const char *by, const ViommuRepo
 static const char *console_words(const ViommuVerify *verify)
 {
     return verify->context.has_consoles
-               ? "its console showed no report: run viommu's guest-report there at the end of its start"
-               : "its console cannot be read here";
+               ? "its console showed no report: run viommu's guest-report in the guest at the end of its boot"
+               : "viommud cannot read its console";
 }
 
 static GError *out_of_time(const ViommuVerify *verify, const ViommuMachine *machine)
 {
     if (verify->cause)
         return g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
-                           "the IOMMU of machine '%s' is not active after %" G_GUINT64_FORMAT " seconds: %s",
+                           "the IOMMU of machine '%s' was not active after %" G_GUINT64_FORMAT " seconds: %s",
                            machine->name, verify->seconds, verify->cause);
     return g_error_new(
         VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
-        "nothing was heard from inside of machine '%s' for %" G_GUINT64_FORMAT " seconds: %s; and %s",
+        "machine '%s' did not report on its IOMMU within %" G_GUINT64_FORMAT " seconds: %s; %s",
         machine->name, verify->seconds,
         verify->agent_words ? verify->agent_words : "its agent was not asked yet", console_words(verify));
 }
@@ -143,7 +143,7 @@ static ViommuMachine *find_machine(ViommuVerify *verify)
         return machine;
     finish_failed(
         verify,
-        g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "the machine is %s, so nobody can look inside",
+        g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "the machine is %s and cannot be verified",
                     machine ? viommu_enum_to_string(&viommu_enum_state, (int)machine->state) : "gone"));
     return NULL;
 }
@@ -168,8 +168,8 @@ static bool give_up_agent(ViommuVerify *verify, const ViommuMachine *machine, co
     if (verify->context.has_consoles)
         return true;
     finish_failed(verify, g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                                      "nothing can look inside of machine '%s': %s, and %s", machine->name,
-                                      words, console_words(verify)));
+                                      "machine '%s' cannot be verified: %s, and %s", machine->name, words,
+                                      console_words(verify)));
     return false;
 }
 
@@ -212,7 +212,7 @@ static void settle_question(const Question *question)
         const ViommuLogFields fields = {.machine_uuid = question->uuid};
 
         viommu_log_error(LOG_WARNING, &fields, question->error,
-                         "asking an agent for a proof that nobody waits for");
+                         "asking an agent for a report that no call waits for");
         return;
     }
     machine = verify->calls.find(verify->uuid, verify->calls.userdata);

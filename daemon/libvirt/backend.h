@@ -4,7 +4,7 @@
  * and the reconnecting; it knows nothing of machines, requests or the bus.
  *
  * Threads: the calls marked "blocks" belong into a worker (or into a client program that may wait); each borrows one of
- * the pool's connections, which are opened on demand and closed when libvirt's daemon went away.  Events and connection
+ * the pool's connections, which are opened on demand and closed when libvirt's daemon ended.  Events and connection
  * news arrive on threads of the backend, on a connection of their own; the receiver only posts them to its loop. */
 #pragma once
 
@@ -16,7 +16,7 @@ typedef struct ViommuBackend ViommuBackend;
 
 typedef enum ViommuNewsKind {
     VIOMMU_NEWS_CONNECTED,    /* the event connection stands: list and settle */
-    VIOMMU_NEWS_DISCONNECTED, /* libvirt's daemon went away; detail says how.  Answer from the cache. */
+    VIOMMU_NEWS_DISCONNECTED, /* libvirt's daemon ended; detail says how.  Answer from the cache. */
     VIOMMU_NEWS_DEFINED,      /* for the first time */
     VIOMMU_NEWS_STARTED,
     VIOMMU_NEWS_SHUTDOWN,  /* the guest powered itself off */

@@ -182,7 +182,7 @@ static bool define_domain(virConnectPtr connection, void *data, GError **error)
     viommu_libvirt_fail(&cause, "cannot define domain '%s'", name);
     if (!call->ret_flag && name_is_taken(connection, name, uuid))
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
-                    "cannot define domain '%s': another domain has this name already; take another name",
+                    "cannot define domain '%s': another domain already has this name; choose another name",
                     name);
     else
         g_propagate_error(error, g_steal_pointer(&cause));
@@ -301,7 +301,7 @@ static void advise_kvm(GError **error)
         return;
     words = g_strconcat(
         (*error)->message,
-        "; QEMU has the rights of the user who launches, who may not open /dev/kvm: have root put the user into its group (usermod -aG kvm USER), or ask for accelerator 'tcg'",
+        "; QEMU runs with the rights of the launching user, which do not include /dev/kvm: have root add the user to its group (usermod -aG kvm USER), or request accelerator 'tcg'",
         NULL);
     g_free((*error)->message);
     (*error)->message = words;
@@ -492,7 +492,7 @@ static bool read_active(virConnectPtr connection, void *data, GError **error)
         return false;
     active = virDomainIsActive(domain);
     if (active < 0)
-        return viommu_libvirt_fail(error, "cannot tell whether domain '%s' runs", call->uuid);
+        return viommu_libvirt_fail(error, "cannot read the state of domain '%s'", call->uuid);
     call->ret_flag = active;
     return true;
 }
@@ -516,7 +516,7 @@ static bool read_size(virConnectPtr connection, void *data, GError **error)
     if (!find_domain(connection, found->uuid, &domain, error))
         return false;
     if (virDomainGetInfo(domain, &info) < 0)
-        return viommu_libvirt_fail(error, "cannot tell how large domain '%s' is", found->uuid);
+        return viommu_libvirt_fail(error, "cannot read the size of domain '%s'", found->uuid);
     found->vcpus = info.nrVirtCpu;
     found->memory_bytes = (uint64_t)info.maxMem * VIOMMU_KIB;
     return true;

@@ -33,15 +33,15 @@ static bool is_ours(const char *path, GError **error)
     struct stat info;
 
     if (lstat(path, &info) < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "'%s' comes and goes: %s", path,
-                    g_strerror(errno));
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "'%s' keeps appearing and disappearing: %s",
+                    path, g_strerror(errno));
         return false;
     }
     if (S_ISREG(info.st_mode) && (info.st_uid == 0 || info.st_uid == geteuid()))
         return true;
     g_set_error(
         error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-        "libvirt would read '%s', which user %u has put there, and might wait for it without end; have root delete it, and see what that user does",
+        "libvirt would read '%s', which user %u created, and might wait for it forever; have root delete it, and find out why that user created it",
         path, info.st_uid);
     return false;
 }
@@ -60,7 +60,7 @@ bool viommu_console_lock_take(const char *directory, const char *terminal, char 
     if (fd < 0) {
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-            "viommud cannot make '%s', where anybody could put what libvirt waits for: %s; let its service write there (ReadWritePaths=/run/lock)",
+            "viommud cannot create '%s', where any user could create a file that blocks libvirt: %s; let the service write there (ReadWritePaths=/run/lock)",
             path, g_strerror(errno));
         return false;
     }

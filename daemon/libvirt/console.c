@@ -342,7 +342,7 @@ static void job_open(Job *job)
     if (virStreamEventAddCallback(console->stream, events, on_stream, console, console_unref) == 0)
         return;
     console_unref(console);
-    viommu_libvirt_fail(&error, "cannot listen to the console of domain '%s'", console->uuid);
+    viommu_libvirt_fail(&error, "cannot watch the console of domain '%s'", console->uuid);
     end_console(console, error->message);
 }
 

@@ -34,7 +34,7 @@ static bool is_forbidden(const char *words)
 static bool fail(GError **error)
 {
     virErrorPtr last = virGetLastError();
-    const char *words = last && last->message ? last->message : "libvirt gives no reason";
+    const char *words = last && last->message ? last->message : "libvirt gave no reason";
     int code = last ? last->code : VIR_ERR_INTERNAL_ERROR;
 
     if (is_forbidden(words))
@@ -45,13 +45,13 @@ static bool fail(GError **error)
              code == VIR_ERR_CONFIG_UNSUPPORTED)
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND,
-            "the machine has no agent's channel (guest.agent in its request; [verify] agent in viommud.conf says who may have one)");
+            "the machine has no guest agent channel (request it with guest.agent, where [verify] agent of viommud.conf allows it)");
     else if (code == VIR_ERR_AGENT_UNRESPONSIVE || code == VIR_ERR_AGENT_UNSYNCED ||
              code == VIR_ERR_OPERATION_TIMEOUT)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "no agent answers in the guest (package qemu-guest-agent)");
+                    "no agent replies in the guest (install the package qemu-guest-agent there)");
     else
-        return viommu_libvirt_fail(error, "asking the guest's agent");
+        return viommu_libvirt_fail(error, "cannot ask the guest agent");
     return false;
 }
 
@@ -81,8 +81,7 @@ static JsonObject *ask(virDomainPtr domain, const char *command, JsonParser **re
     if (root && JSON_NODE_HOLDS_OBJECT(root))
         inner = json_object_get_member(json_node_get_object(root), "return");
     if (!inner || !JSON_NODE_HOLDS_OBJECT(inner)) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-                    "the guest's agent answers what makes no sense");
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "the guest agent sent an invalid reply");
         return NULL;
     }
     *ret_parser = g_steal_pointer(&parser);
@@ -110,7 +109,7 @@ static bool start_script(virDomainPtr domain, const char *script, gint64 *ret_pi
     if (pid)
         *ret_pid = json_node_get_int(pid);
     else if (answer)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "the guest's agent started nothing");
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "the guest agent did not start the command");
     return pid != NULL;
 }
 
@@ -131,7 +130,7 @@ static bool look_at_script(virDomainPtr domain, gint64 pid, char **ret_output, G
         return true;
     output = member(answer, "out-data", G_TYPE_STRING);
     if (!output) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "/bin/sh printed nothing in the guest");
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "/bin/sh in the guest printed nothing");
         return false;
     }
     /* It ends with a zero, as the decoder sees to. */
@@ -154,7 +153,7 @@ static bool run_script(virConnectPtr connection, void *data, GError **error)
         if (good)
             g_usleep(LOOK_USEC);
         else
-            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "/bin/sh did not end in the guest");
+            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "/bin/sh in the guest did not end in time");
     }
     virDomainFree(domain);
     /* Also between two commands: an agent may say what it likes at any time. */

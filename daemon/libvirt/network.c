@@ -20,12 +20,12 @@ static bool ask(virConnectPtr connection, void *data, GError **error)
         question->mode = g_strdup("");
         return viommu_libvirt_last_code() == VIR_ERR_NO_NETWORK ||
                viommu_libvirt_last_code() == VIR_ERR_NO_SUPPORT ||
-               viommu_libvirt_fail(error, "looking up the network '%s'", question->name);
+               viommu_libvirt_fail(error, "cannot look up network '%s'", question->name);
     }
     xml = virNetworkGetXMLDesc(network, 0);
     virNetworkFree(network);
     if (!xml)
-        return viommu_libvirt_fail(error, "reading the network '%s'", question->name);
+        return viommu_libvirt_fail(error, "cannot read network '%s'", question->name);
     question->mode = viommu_network_forward_mode(xml, error);
     free(xml);
     return question->mode != NULL;

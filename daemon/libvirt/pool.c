@@ -61,7 +61,7 @@ bool viommu_libvirt_fail(GError **error, const char *what, ...)
         g_set_error(error, VIOMMU_ERROR, viommu_libvirt_error_code(last->code), "%s: libvirt: %s (error %d)",
                     prefix, last->message, last->code);
     else
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "%s: libvirt gives no reason", prefix);
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "%s: libvirt gave no reason", prefix);
     return false;
 }
 
@@ -148,7 +148,7 @@ static void advise(const char *uri, GError **error)
     if (!error || !*error || !(g_str_has_prefix(uri, "qemu:///s")))
         return;
     words = g_strdup_printf(
-        "%s; start libvirt's daemon (systemctl start libvirtd, or virtqemud), or name another engine: --connect='qemu:///embed?root=DIR' needs no daemon",
+        "%s; start libvirt's daemon (systemctl start libvirtd, or virtqemud), or use another engine: --connect='qemu:///embed?root=DIR' needs no daemon",
         (*error)->message);
     g_free((*error)->message);
     (*error)->message = words;
@@ -239,7 +239,7 @@ static virConnectPtr wait_for_opening(Opening *opening, bool *ret_slot_kept, GEr
         opening->abandoned = *ret_slot_kept = true;
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-            "libvirt's daemon at '%s' takes connections but has not answered within %u s; look at its state (systemctl status libvirtd, or virtqemud)",
+            "libvirt's daemon at '%s' accepts connections but did not reply within %u s; check its state (systemctl status libvirtd, or virtqemud)",
             opening->pool->uri, opening->pool->patience_sec);
         return NULL;
     }
@@ -311,7 +311,7 @@ static bool take_idle(ViommuPool *pool, virConnectPtr *ret_connection, GError **
     while (pool->idle.length == 0 && pool->n_open == pool->size)
         if (!g_cond_wait_until(&pool->returned, &pool->lock, end)) {
             g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-                        "libvirt's daemon at '%s' does not answer: all %u connections wait for it", pool->uri,
+                        "libvirt's daemon at '%s' does not reply: all %u connections wait for it", pool->uri,
                         pool->size);
             return false;
         }

@@ -75,10 +75,10 @@ bool viommu_qemu_version_ask(const char *path, unsigned timeout_ms, ViommuVersio
     if (answered && viommu_qemu_version_read(answer, ret_version))
         return true;
     if (answered)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "'%s --version' says '%s', not a QEMU version",
-                    path, g_strchomp(answer));
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+                    "'%s --version' printed '%s', which is not a QEMU version", path, g_strchomp(answer));
     else
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "'%s --version' did not answer within %u ms",
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "'%s --version' did not finish within %u ms",
                     path, timeout_ms);
     return false;
 }

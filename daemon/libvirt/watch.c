@@ -53,7 +53,7 @@ bool viommu_event_thread_start(GError **error)
 
     if (event_thread.thread) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL,
-                    "libvirt has one event loop, and it is in use");
+                    "libvirt's only event loop is already in use");
         return false;
     }
     if (!registered && virEventRegisterDefaultImpl() < 0)
@@ -106,7 +106,7 @@ static const struct {
 /* By virConnectCloseReason. */
 static const char *const close_reasons[] = {
     "libvirt's connection failed",
-    "libvirt's daemon went away",
+    "libvirt's daemon ended",
     "libvirt's daemon did not answer in time",
     "the connection was closed",
 };

@@ -136,7 +136,7 @@ static bool check_hung(const ViommuAdmission *admission, uint32_t uid, GError **
         return true;
     g_set_error(
         error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-        "%u launches of user %u were given up and still hang in libvirt or QEMU, as many as may run at once ('running-launches-per-user' in [daemon]); launch again when they have ended",
+        "%u launches of user %u timed out and still hang in libvirt or QEMU, the maximum that may run at once ([daemon] running-launches-per-user); launch again when they have ended",
         hung, uid);
     return false;
 }

@@ -104,11 +104,11 @@ static bool is_held_responsible(const ViommuAgents *agents, uint32_t uid)
 const char *viommu_agents_refusal(const ViommuAgents *agents, const ViommuAgentsGuest *guest)
 {
     if (!agents->allowed)
-        return "no guest's agent is asked here, as [verify] agent=no in viommud.conf says";
+        return "[verify] agent=no in viommud.conf turns guest agents off";
     if (g_hash_table_contains(agents->broken, guest->uuid))
-        return "its agent is not asked any more, as the connection to libvirt broke when it was; if that was by chance, as when libvirt was restarted, root may restart viommud to have it asked again";
+        return "its agent is no longer asked, because the connection to libvirt broke during the last question; if libvirt was merely restarted then, have root restart viommud to ask the agent again";
     if (is_held_responsible(agents, guest->owner_uid))
-        return "the agents of its owner's guests are not asked any more, as the connection to libvirt broke repeatedly when they were; root may restart viommud to have them asked again";
+        return "the agents of its owner's guests are no longer asked, because the connection to libvirt broke repeatedly during such questions; have root restart viommud to ask them again";
     return NULL;
 }
 

@@ -120,7 +120,7 @@ void viommu_journal_agent_broke(const ViommuMachine *machine, const GError *erro
 {
     char uid[UID_LENGTH];
     const ViommuLogFields fields = machine_fields(VIOMMU_MESSAGE_AGENT_BROKE, machine, uid);
-    g_autofree char *what = g_strdup_printf("The agent of machine '%s' is not asked any more", machine->name);
+    g_autofree char *what = g_strdup_printf("The agent of machine '%s' is no longer asked", machine->name);
 
     viommu_log_error(LOG_WARNING, &fields, error, what);
 }
@@ -130,8 +130,8 @@ void viommu_journal_not_given_back(const ViommuJournalSubject *subject, const ch
     char uid[UID_LENGTH];
     const ViommuLogFields fields = subject_fields(VIOMMU_MESSAGE_NOT_GIVEN_BACK, subject, uid);
 
-    viommu_log(LOG_WARNING, &fields, "The host has not got back what machine '%s' had: %s", subject->name,
-               strays);
+    viommu_log(LOG_WARNING, &fields, "A device of machine '%s' was not given back to the host: %s",
+               subject->name, strays);
 }
 
 void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why)
@@ -158,7 +158,7 @@ void viommu_journal_foreign(const ViommuMachine *machine)
 
     viommu_log(
         LOG_NOTICE, &fields,
-        "Found machine '%s', which another version of viommud made (its metadata has version %u): it counts, its lease is kept, and it can be stopped",
+        "Found machine '%s' of another version of viommud (its metadata has version %u): it counts in limits, its lease holds, and it can be stopped",
         machine->name, machine->metadata_version);
 }
 
@@ -169,7 +169,7 @@ void viommu_journal_orphaned(const ViommuJournalSubject *subject, uint64_t pid)
 
     viommu_log(LOG_WARNING, &fields,
                "libvirt has forgotten machine '%s', but its guest runs on as process %" G_GUINT64_FORMAT
-               ": have it powered off from inside, or end it as root: kill %" G_GUINT64_FORMAT,
+               ": power it off from inside, or end it as root: kill %" G_GUINT64_FORMAT,
                subject->name, pid, pid);
 }
 
@@ -178,7 +178,7 @@ void viommu_journal_undone(const ViommuJournalSubject *subject)
     char uid[UID_LENGTH];
     const ViommuLogFields fields = subject_fields(VIOMMU_MESSAGE_UNDONE, subject, uid);
 
-    viommu_log(LOG_NOTICE, &fields, "Removed machine '%s', whose launch or stop was cut short",
+    viommu_log(LOG_NOTICE, &fields, "Removed machine '%s', whose launch or stop was interrupted",
                subject->name);
 }
 

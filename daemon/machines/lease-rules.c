@@ -13,8 +13,8 @@ bool viommu_lease_check(const ViommuConfig *config, uint64_t seconds, GError **e
         return true;
     g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
                 "a lease of %" G_GUINT64_FORMAT
-                " seconds is asked for, and [leases] max-seconds=%" G_GUINT64_FORMAT
-                " allows no longer one; ask for less, and extend it in time",
+                " seconds was requested, but [leases] max-seconds is %" G_GUINT64_FORMAT
+                "; request less, and extend the lease in time",
                 seconds, max);
     return false;
 }
@@ -44,7 +44,7 @@ bool viommu_lease_settle(const ViommuConfig *config, const ViommuRequest *reques
     if (!asked && lease.seconds)
         lease.note = g_strdup_printf(
             "this site gives the machine a lease of %" G_GUINT64_FORMAT
-            " seconds, as none was asked for ([leases] of viommud.conf); extend it to keep the machine",
+            " seconds, because the request has none ([leases] of viommud.conf); extend it to keep the machine",
             lease.seconds);
     *ret_lease = lease;
     return true;

@@ -116,7 +116,7 @@ bool viommu_machine_check_known(const ViommuMachine *machine, GError **error)
     if (machine->foreign)
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-            "machine '%s' was made by another version of viommud (its metadata has version %u, and this viommud knows version %u): here it can be stopped and killed; for all else, run that version again",
+            "machine '%s' was made by another version of viommud (its metadata has version %u, this viommud knows version %u) and can only be stopped or killed; for other operations, run that version again",
             machine->name, machine->metadata_version, VIOMMU_METADATA_VERSION);
     return !machine->foreign;
 }

@@ -153,7 +153,7 @@ void viommu_manager_console_ends(ViommuManager *manager, ViommuMachine *machine,
 
     if (bad && lives) {
         error = g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "machine '%s': %s", machine->name,
-                            news->detail ? news->detail : "the guest is gone");
+                            news->detail ? news->detail : "the guest ended");
         full = viommu_manager_with_tail(machine, error);
         /* That it ended is always written; its words are the guest's, and KiBs of them. */
         viommu_log_error(LOG_NOTICE, &fields, viommu_journal_may_tell(machine->owner_uid) ? full : error,
@@ -187,16 +187,16 @@ static bool check_attach(const ViommuManager *manager, const ViommuMachine *mach
     if (!viommu_manager_check_not_ending(manager, error) || !viommu_machine_check_known(machine, error))
         return false;
     if (!manager->has_consoles)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED, "guests at %s have no console",
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED, "guests of %s have no console",
                     viommu_manager_uri(manager));
     else if (!lives)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "machine '%s' is %s, so nothing is at its console; the log has what it printed",
+                    "machine '%s' is %s and has no live console; see its log (viommuctl console --log)",
                     machine->name, viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
     else if (n_attached(manager, machine->owner_uid) >= ATTACHED_PER_OWNER_MAX)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "%u are attached to consoles of user %u's machines already", ATTACHED_PER_OWNER_MAX,
-                    machine->owner_uid);
+                    "user %u already has %u console connections, the maximum", machine->owner_uid,
+                    ATTACHED_PER_OWNER_MAX);
     else
         return true;
     return false;
@@ -220,7 +220,7 @@ bool viommu_manager_open_console_log(ViommuManager *manager, const char *name, c
         path = viommu_console_log_find(manager->context.config->console_directory, name, uid);
     if (path)
         return viommu_console_log_open(path, ret_fd, error);
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND,
-                "there is no log of a console of a machine '%.64s'%s", name, uid ? " of yours" : "");
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no console log of a machine '%.64s'%s",
+                name, uid ? " of yours" : "");
     return false;
 }

@@ -192,11 +192,11 @@ static bool check_extension(ViommuManager *manager, const ViommuMachine *machine
         return false;
     if (seconds == 0 || seconds > VIOMMU_LEASE_SECONDS_MAX)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "a lease cannot end in %" G_GUINT64_FORMAT " seconds; it is between 1 and %u", seconds,
+                    "a lease cannot end in %" G_GUINT64_FORMAT " seconds; use 1 to %u", seconds,
                     VIOMMU_LEASE_SECONDS_MAX);
     else if (machine->busy || (operation && !operation->extension))
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "machine '%s' is %s; extend its lease when it runs", machine->name,
+                    "machine '%s' is %s; extend its lease while it runs", machine->name,
                     viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
     else if (machine->lease_end_usec == 0)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,

@@ -107,7 +107,7 @@ bool viommu_manager_check_not_ending(const ViommuManager *manager, GError **erro
 {
     if (manager->ended)
         g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                            "viommud is ending; try again when it is back");
+                            "viommud is shutting down; try again when it is back");
     return !manager->ended;
 }
 
@@ -141,11 +141,12 @@ static char *choose_name(ViommuManager *manager, const ViommuRequest *request, G
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
             "libvirt has forgotten an earlier machine '%s', whose guest runs on as process %" G_GUINT64_FORMAT
-            "; take another name, or have root end that process",
+            "; choose another name, or have root end that process",
             name, pid);
         return NULL;
     }
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS, "there is a machine '%s' already", name);
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+                "machine '%s' already exists; choose another name or stop it first", name);
     return NULL;
 }
 
@@ -179,7 +180,7 @@ static void await_launch(ViommuManager *manager, ViommuMachine *machine, bool ve
         return;
     }
     g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                "%u calls wait for the launch of machine '%s' already; its State tells how far it is",
+                "%u calls already wait for the launch of machine '%s'; read its State to follow the launch",
                 LAUNCH_WAITERS_MAX, machine->name);
     viommu_waiter_fail(waiter, error);
 }
@@ -197,9 +198,10 @@ static bool launch_again(ViommuManager *manager, const ViommuRequest *request, u
         return false;
     fingerprint = viommu_request_fingerprint(request);
     if (g_strcmp0(fingerprint, machine->fingerprint) != 0) {
-        g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
-                    "request-id '%s' was used for machine '%s', which was asked for otherwise; take a new id",
-                    request->request_id, machine->name);
+        g_set_error(
+            &error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+            "request-id '%s' was already used for machine '%s' with a different request; use a new request-id",
+            request->request_id, machine->name);
         refuse_launch(request, uid, waiter, error);
         return true;
     }
@@ -421,7 +423,7 @@ void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, 
         return;
     }
     g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                "machine '%s' is %s; only a running one can be reset", machine->name,
+                "machine '%s' is %s; only a running machine can be reset", machine->name,
                 viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
     viommu_waiter_fail(waiter, error);
 }
@@ -446,7 +448,8 @@ static void finish_adoption(ViommuManager *manager)
 
 static int on_adoption_too_slow(sd_event_source *source, uint64_t usec, void *userdata)
 {
-    viommu_log(LOG_WARNING, NULL, "libvirt takes long to answer; its machines will be found when it does");
+    viommu_log(LOG_WARNING, NULL,
+               "libvirt is slow to reply; viommud finds its machines when the reply arrives");
     finish_adoption(userdata);
     return 0;
 }
@@ -473,7 +476,7 @@ static void on_settled(void *userdata)
 static void on_host_learnt(const ViommuHost *host, const GError *error, void *userdata)
 {
     if (!host)
-        viommu_log_error(LOG_WARNING, NULL, error, "learning about this host");
+        viommu_log_error(LOG_WARNING, NULL, error, "reading the properties of this host");
     adoption_part_done(userdata);
 }
 
@@ -551,8 +554,8 @@ void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
 
 static void finish_end(ViommuManager *manager, bool finished)
 {
-    g_autoptr(GError) error =
-        g_error_new_literal(VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "viommud is ending; ask again when it is back");
+    g_autoptr(GError) error = g_error_new_literal(VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+                                                  "viommud is shutting down; try again when it is back");
 
     manager->over = true;
     end_patience(manager);

@@ -151,7 +151,8 @@ static void undo_done(void *data)
     if (undo->strays)
         viommu_journal_not_given_back(&subject, undo->strays);
     if (undo->error && viommu_journal_may_tell(undo->owner_uid))
-        viommu_log_error(LOG_ERR, &fields, undo->error, "removing what a cut short launch or stop left");
+        viommu_log_error(LOG_ERR, &fields, undo->error,
+                         "removing the remains of an interrupted launch or stop");
     else if (!undo->error)
         viommu_journal_undone(&subject);
     if (!undo->error) {
@@ -206,7 +207,7 @@ static void marking_done(void *data)
     ViommuLogFields fields = {.machine_uuid = marking->uuid};
 
     if (marking->error && viommu_journal_may_tell(UINT32_MAX))
-        viommu_log_error(LOG_WARNING, &fields, marking->error, "noting that a machine has started");
+        viommu_log_error(LOG_WARNING, &fields, marking->error, "recording that a machine has started");
     g_free(marking->uuid);
     g_clear_error(&marking->error);
     g_free(marking);
@@ -247,7 +248,7 @@ static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const Viommu
 
     if (viommu_registry_by_name(settle->registry, name)) {
         g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
-                    "another machine has the name '%s' of domain '%s'", name, domain->name);
+                    "the name '%s' of domain '%s' belongs to another machine", name, domain->name);
         leave_alone(settle, &subject, error);
         return;
     }
@@ -278,7 +279,7 @@ static bool check_original(const ViommuDomain *domain, const ViommuMetadata *met
         return true;
     g_set_error(
         error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
-        "domain '%s' is a copy of a machine's: its record is that of UUID '%.64s'; take the record away (virsh metadata) if the copy is to stay",
+        "domain '%s' is a copy of a machine: its metadata is that of UUID '%.64s'; remove the metadata (virsh metadata) to keep the copy",
         domain->name, metadata->uuid);
     return false;
 }
@@ -451,7 +452,7 @@ static void list_done(void *data)
     if (listing->domains)
         settle_all(settle, listing->domains, listing->copies);
     else if (viommu_journal_may_tell(UINT32_MAX))
-        viommu_log_error(LOG_WARNING, NULL, listing->error, "listing the machines that libvirt has");
+        viommu_log_error(LOG_WARNING, NULL, listing->error, "listing the domains of libvirt");
     viommu_registry_end_epoch(settle->registry);
     g_clear_pointer(&listing->domains, g_ptr_array_unref);
     g_clear_pointer(&listing->copies, g_hash_table_unref);

@@ -115,7 +115,7 @@ static void on_broke(ViommuMachine *machine, const GError *error, void *userdata
 {
     const Verification *verification = userdata;
     g_autofree char *text =
-        g_strdup_printf("its agent is not asked any more: %s", error ? error->message : "no reason is known");
+        g_strdup_printf("its agent is no longer asked: %s", error ? error->message : "no reason is known");
 
     viommu_journal_agent_broke(machine, error);
     viommu_registry_warn(verification->manager->registry, machine, text);
@@ -151,13 +151,15 @@ static Verification *join(ViommuManager *manager, const ViommuMachine *machine, 
         return NULL;
     if (machine->state != VIOMMU_STATE_RUNNING) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "machine '%s' is %s; only a running one can be verified", machine->name,
+                    "machine '%s' is %s; only a running machine can be verified", machine->name,
                     viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
         return NULL;
     }
     if (verification && verification->waiters->len + verification->launches->len >= WAITERS_MAX) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "%u calls wait for the proof of machine '%s' already", WAITERS_MAX, machine->name);
+        g_set_error(
+            error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+            "%u calls already wait for the verification of machine '%s', the maximum; try again later",
+            WAITERS_MAX, machine->name);
         return NULL;
     }
     if (seconds == 0)

@@ -18,6 +18,6 @@ bool viommu_room_check(GError **error)
     if (!room)
         g_set_error_literal(
             error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-            "the calls that wait hold too many open files (LimitNOFILE= of viommud.service); try again later");
+            "pending calls hold too many open files (LimitNOFILE= of viommud.service); try again later");
     return room;
 }

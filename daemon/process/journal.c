@@ -19,7 +19,7 @@ static const struct {
 } flows[] = {
     [VIOMMU_FLOW_REFUSALS] = {"refused launches", LOG_NOTICE},
     [VIOMMU_FLOW_FAILURES] = {"failed launches", LOG_NOTICE},
-    [VIOMMU_FLOW_OUTSIDERS] = {"refused launches of users outside of the group", LOG_INFO},
+    [VIOMMU_FLOW_OUTSIDERS] = {"refused launches of users outside the group", LOG_INFO},
     [VIOMMU_FLOW_REMARKS] = {"other messages", LOG_NOTICE},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(flows) == VIOMMU_FLOW_LAST);
@@ -33,7 +33,7 @@ static void tell_left_out(ViommuFlow flow, uint32_t uid, uint64_t left_out)
     g_snprintf(digits, sizeof(digits), "%u", uid);
 
     viommu_log(flows[flow].priority, &fields,
-               "%" G_GUINT64_FORMAT " %s%s%s were not written here, as there were many", left_out,
+               "%" G_GUINT64_FORMAT " %s%s%s were not logged, because there were too many", left_out,
                flows[flow].noun, fields.owner_uid ? " of user " : "",
                fields.owner_uid ? fields.owner_uid : "");
 }

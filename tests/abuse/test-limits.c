@@ -172,8 +172,9 @@ START_TEST(resent_without_end)
                      harness_request(attacker, "Launch",
                                      "{'name': <'again'>, 'arch': <'x86_64'>, 'request-id': <'one'>}"),
                      &pending[i]);
-    ck_assert_uint_eq(count_busy(&pending[64], TOO_MANY, "64 calls wait for the launch of machine 'again'"),
-                      TOO_MANY);
+    ck_assert_uint_eq(
+        count_busy(&pending[64], TOO_MANY, "64 calls already wait for the launch of machine 'again'"),
+        TOO_MANY);
     kill(harness->libvirt_pid, SIGCONT);
     ck_assert_uint_eq(count_busy(pending, 64, ""), 0);
     ck_assert_uint_eq(harness_count(harness), 1);

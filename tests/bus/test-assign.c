@@ -20,7 +20,7 @@
 #define REFUSED   "is not among what the site lets user 65534 have"
 #define WOULD     "; org.viommu1.assign-device would allow it: "
 #define WITHOUT   "a launch may have it with an administrator's leave (org.viommu1.assign-device)"
-#define NO_POLKIT WOULD "polkit is not on the bus to be asked"
+#define NO_POLKIT WOULD "polkit is not running"
 
 static const HostDevice devices[] = {
     {"0000:01:00.0", 0x8086, 0x1572, 0x020000, "vfio-pci", "0000:00:1c.0", "dmar0", 6, 0, NULL},
@@ -163,7 +163,7 @@ START_TEST(no)
     people_assert_refused(member, launch(member, ASKING(PORT ", " DISPLAY ", " USED)),
                           "hostdevs[1].address '0000:03:00.0' " REFUSED);
     assert_asked(harness, TOLD_OF_PORT TOLD_OF_DISPLAY);
-    people_assert_refused(member, launch(member, ASKING(MISSING)), WOULD "polkit says no");
+    people_assert_refused(member, launch(member, ASKING(MISSING)), WOULD "polkit denied it");
     ck_assert_uint_eq(harness_count(harness), 0);
     /* Kinds cannot be granted. */
     people_assert_refused(member, launch(member, ASKING("{'vendor': <'8086'>, 'device': <'1573'>}")),
@@ -181,9 +181,10 @@ START_TEST(password)
     /* As installed: auth_admin. */
     polkit_start(harness, rule_none);
     people_assert_refused(member, launch(member, ASKING(DISPLAY)),
-                          WOULD "polkit wants a password, and the call does not allow to ask for one");
+                          WOULD
+                          "polkit needs a password, and the call does not allow interactive authorization");
     people_assert_refused(member, launch_interactive(member, ASKING(DISPLAY)),
-                          WOULD "polkit wants a password, and there is no authentication agent");
+                          WOULD "polkit needs a password, and no authentication agent");
     /* It is listed, but has a driver. */
     people_assert_refused(member, launch(member, ASKING(PORT)),
                           "others than root may not take it from that ([devices] take-from-driver=no in "

@@ -41,7 +41,7 @@ START_TEST(outsider)
     g_autoptr(sd_bus) other = harness_connect_as(harness, PEOPLE_OUTSIDER);
     g_autofree char *path = people_launch(member, "theirs"), *group = people_group();
     g_autofree char *words =
-        g_strdup_printf("user 1 may not launch machines, as it is not in group '%s'", group);
+        g_strdup_printf("user 1 may not launch machines, because the user is not in group '%s'", group);
 
     people_assert_refused(other, harness_request(other, "Launch", "{'arch': <'x86_64'>}"), words);
     people_assert_refused(other, people_on_machine(other, path, "Kill"), "polkit");
@@ -54,7 +54,7 @@ END_TEST
 
 START_TEST(not_in_the_table)
 {
-    static const char words[] = "nobody may call";
+    static const char words[] = "there is no method";
     g_autoptr(Harness) harness = people_new_system();
     g_autoptr(sd_bus) member = harness_connect_as(harness, PEOPLE_MEMBER);
     g_autofree char *path = people_launch(member, "mine");
@@ -100,7 +100,7 @@ static void assert_not_set(sd_bus *bus, sd_bus_message *call, const char *error_
 
 START_TEST(settings)
 {
-    static const char words[] = "may not change viommud's settings; root may";
+    static const char words[] = "may not change viommud's settings; only root may";
     g_autoptr(Harness) harness = people_new_system();
     g_autoptr(sd_bus) member = harness_connect_as(harness, PEOPLE_MEMBER);
     g_autofree char *path = people_launch(member, "mine");

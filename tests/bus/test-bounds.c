@@ -145,8 +145,9 @@ START_TEST(leases)
     ck_assert_str_ne(end, "uint64 0");
     ck_assert_msg(strstr(warnings, "this site gives the machine a lease of 200 seconds"), "%s", warnings);
     harness_assert_property(harness, roots, "LeaseEnd", "uint64 0");
-    people_assert_refused(member, leasing(member, 301),
-                          "lease.seconds: a lease of 301 seconds is asked for, and [leases] max-seconds=300");
+    people_assert_refused(
+        member, leasing(member, 301),
+        "lease.seconds: a lease of 301 seconds was requested, but [leases] max-seconds is 300");
     people_allow(member, leasing(member, 300));
     people_allow(harness->bus, leasing(harness->bus, 301));
     people_assert_refused(member, extending(member, mine, 301),

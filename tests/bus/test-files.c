@@ -220,8 +220,8 @@ START_TEST(by_path)
     kernel_refused(&world, "InvalidRequest",
                    "boot.kernel '/run/nobody/kernel': viommud cannot see '/run/nobody'",
                    quoted("/run/nobody/kernel"));
-    kernel_refused(&world, "InvalidRequest", "no regular file", quoted(world.fixed));
-    kernel_refused(&world, "InvalidRequest", "no regular file", quoted("/dev/null"));
+    kernel_refused(&world, "InvalidRequest", "not a regular file", quoted(world.fixed));
+    kernel_refused(&world, "InvalidRequest", "not a regular file", quoted("/dev/null"));
     ck_assert_int_eq(g_mkdir(closed, 0711), 0);
     ck_assert_int_eq(g_chmod(closed, 0700), 0);
     kernel_refused(&world, "PolicyRefused", "user 65534 may not look into '",
@@ -445,17 +445,17 @@ static const struct {
     const char *backing, *format, *error, *words;
 } forgeries[] = {
     {"/etc/shadow", "raw", "PolicyRefused",
-     "'/etc/shadow' is in none of the directories of [files] image-directories"},
+     "'/etc/shadow' is not in any directory of [files] image-directories"},
     {"../../etc/shadow", "raw", "PolicyRefused", "has '..'"},
     {"json:{\"driver\":\"file\"}", "raw", "PolicyRefused", "is not a plain path"},
     {"nbd://host/disk", "raw", "PolicyRefused", "is not a plain path"},
     {"link", "raw", "PolicyRefused", "is a symbolic link"},
     {"secret", "raw", "PolicyRefused", "user 65534 may not read"},
-    {"open/file", "raw", "PolicyRefused", "others than root can put another file in its place"},
-    {"base", NULL, "InvalidRequest", "does not say the format of its backing file"},
+    {"open/file", "raw", "PolicyRefused", "a directory that users other than root can modify"},
+    {"base", NULL, "InvalidRequest", "does not name the format of its backing file"},
     {"base", "vmdk", "InvalidRequest", "format 'vmdk'"},
     {"base", "qcow2", "InvalidRequest", "/base': it is no qcow2 image"},
-    {"image", "qcow2", "InvalidRequest", "yet another file, after 16"},
+    {"image", "qcow2", "InvalidRequest", "its backing chain is longer than 16 files"},
 };
 
 START_TEST(forged_headers)
@@ -563,7 +563,7 @@ START_TEST(own_daemon)
     path = harness_launch(harness, request);
     missing = harness_refused(harness, "Launch", "{'boot': <{'kernel': <'/nonexistent'>}>}");
     harness_assert_error(missing, "InvalidRequest",
-                         "boot.kernel '/nonexistent': it cannot be opened: No such file or directory");
+                         "boot.kernel '/nonexistent': viommud cannot open it: No such file or directory");
     assert_process_is_named(harness);
 }
 END_TEST

@@ -164,7 +164,7 @@ START_TEST(free_when_failed)
     start(harness, "test:///default");
     /* libvirt's test driver begins with a domain of this name. */
     error = harness_refused(harness, "Launch", AT("test", FIRST));
-    harness_assert_error(error, "Exists", "another domain has this name already");
+    harness_assert_error(error, "Exists", "another domain already has this name");
     path = harness_launch(harness, AT("first", FIRST));
 }
 END_TEST
@@ -298,7 +298,7 @@ START_TEST(of_another_version)
             harness, harness_method(harness->bus, first, VIOMMU_IFACE_MACHINE, methods[i]));
 
         harness_assert_error(refused, "NotSupported",
-                             "its metadata has version 2, and this viommud knows version 1");
+                             "its metadata has version 2, this viommud knows version 1");
     }
     harness_stop(harness, first, 0);
     second = harness_launch(harness, AT("second", FIRST));
@@ -393,10 +393,10 @@ static unsigned count_told(const Harness *harness)
     unsigned n = 0;
 
     ck_assert(g_file_get_contents(path, &text, NULL, NULL));
-    for (const char *at = text; (at = strstr(at, "The host has not got back what machine ")); at++)
+    for (const char *at = text; (at = strstr(at, "was not given back to the host: ")); at++)
         n++;
     if (n > 0)
-        ck_assert_msg(strstr(text, "machine 'first' had: " MISSING), "%s", text);
+        ck_assert_msg(strstr(text, "machine 'first' was not given back to the host: " MISSING), "%s", text);
     return n;
 }
 

@@ -343,7 +343,7 @@ START_TEST(stop_twice)
 }
 END_TEST
 
-/* libvirt's test driver has neither agents nor consoles: nothing can look inside. */
+/* libvirt's test driver has neither agents nor consoles, so no machine can be verified. */
 START_TEST(verify)
 {
     g_autoptr(Harness) harness = harness_new_ready();
@@ -354,7 +354,7 @@ START_TEST(verify)
 
     ck_assert_int_ge(sd_bus_message_append(ask, "t", UINT64_C(0)), 0);
     blind = harness_call_error(harness, ask);
-    harness_assert_error(blind, "NotSupported", "nothing can look inside of machine 'one'");
+    harness_assert_error(blind, "NotSupported", "machine 'one' cannot be verified");
     ck_assert_int_ge(sd_bus_message_append(too_long, "t", UINT64_C(3601)), 0);
     refused = harness_call_error(harness, too_long);
     harness_assert_error(refused, "InvalidRequest", "3601 seconds are more than 3600");
@@ -364,7 +364,7 @@ START_TEST(verify)
     undone = harness_refused(harness, "Launch",
                              "{'name': <'two'>, 'arch': <'x86_64'>, 'iommu': <{'is-supported': <true>}>, "
                              "'wait': <'verified'>}");
-    harness_assert_error(undone, "NotVerified", "nothing can look inside of machine 'two'");
+    harness_assert_error(undone, "NotVerified", "machine 'two' cannot be verified");
     ck_assert_uint_eq(harness_count(harness), 1);
 }
 END_TEST

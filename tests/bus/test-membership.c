@@ -103,7 +103,7 @@ START_TEST(unknown)
     g_free(people_launch(harness->bus, "roots"));
     ck_assert_ptr_null(launch.answer);
     people_assert_error(harness_answer(&launch), "Busy",
-                        "has not told within 5 s whether user 65534 is in group");
+                        "did not report within 5 s whether user 65534 is in group");
     ck_assert(!sd_bus_message_is_method_error(harness_answer(&plan), NULL));
     sd_bus_message_unref(launch.answer);
     sd_bus_message_unref(plan.answer);

@@ -24,8 +24,8 @@ START_TEST(polkit_absent)
 
     people_assert_refused(
         member, people_on_machine(member, path, "Kill"),
-        "'Kill' of machine 'theirs', which is not yours to manage, needs org.viommu1.manage-all: "
-        "polkit is not on the bus to be asked; install and start polkitd");
+        "'Kill' on machine 'theirs', which belongs to another user, needs org.viommu1.manage-all: "
+        "polkit is not running; install and start polkitd");
     harness_assert_property(harness, path, "State", "'running'");
 }
 END_TEST
@@ -43,7 +43,7 @@ START_TEST(polkit_yes)
         people_allow(member, people_on_machine(member, path, members[i]));
     ck_assert_uint_eq(harness_count(harness), 1);
     /* A yes was for that one. */
-    people_assert_refused(member, people_on_machine(member, secret, "Kill"), "polkit says no");
+    people_assert_refused(member, people_on_machine(member, secret, "Kill"), "polkit denied it");
     /* To manage is not to see. */
     people_assert_refused(member, people_get_all(member, secret), "only Name, State and Result");
     polkit_end();
@@ -57,7 +57,7 @@ START_TEST(polkit_no)
     g_autoptr(sd_bus) member = harness_connect_as(harness, PEOPLE_MEMBER);
 
     polkit_start(harness, rule_no);
-    people_assert_refused(member, people_on_machine(member, path, "Kill"), "polkit says no");
+    people_assert_refused(member, people_on_machine(member, path, "Kill"), "polkit denied it");
     harness_assert_property(harness, path, "State", "'running'");
     /* About one's own machines polkit is not asked. */
     own = people_launch(member, "mine");
@@ -76,10 +76,10 @@ START_TEST(polkit_password)
     /* As installed: auth_admin. */
     polkit_start(harness, rule_none);
     people_assert_refused(member, people_on_machine(member, path, "Kill"),
-                          "polkit wants a password, and the call does not allow to ask for one");
+                          "polkit needs a password, and the call does not allow interactive authorization");
     call = people_on_machine(member, path, "Kill");
     ck_assert_int_ge(sd_bus_message_set_allow_interactive_authorization(call, 1), 0);
-    people_assert_refused(member, call, "there is no authentication agent");
+    people_assert_refused(member, call, "no authentication agent is running");
     harness_assert_property(harness, path, "State", "'running'");
     polkit_end();
 }
@@ -158,10 +158,11 @@ START_TEST(polkit_flood_of_many)
         g_autoptr(sd_bus_message) too_many = NULL;
         sd_bus *user = harness_connect_as(harness, uid);
         unsigned share = share_beside(n);
-        g_autofree char *words = share == 32 ? g_strdup_printf("polkit has 32 questions about user %u", uid)
-                                             : g_strdup_printf("polkit has %u questions to answer, %u of "
-                                                               "them about user %u",
-                                                               n + share, share, uid);
+        g_autofree char *words =
+            share == 32 ? g_strdup_printf("polkit already has 32 pending questions about user %u", uid)
+                        : g_strdup_printf("polkit already has %u pending questions, %u of "
+                                          "them about user %u",
+                                          n + share, share, uid);
 
         g_ptr_array_add(users, user);
         for (unsigned i = 0; i < share; i++)
@@ -174,8 +175,9 @@ START_TEST(polkit_flood_of_many)
     g_ptr_array_add(users, harness_connect_as(harness, PEOPLE_MEMBER));
     refused = people_exchange(users->pdata[users->len - 1],
                               people_on_machine(users->pdata[users->len - 1], path, "Kill"));
-    people_assert_error(refused, "Busy", "polkit has 96 questions to answer, 0 of them about user 65534");
-    people_assert_error(refused, "Busy", "try again when some are answered, or have root do it");
+    people_assert_error(refused, "Busy",
+                        "polkit already has 96 pending questions, 0 of them about user 65534");
+    people_assert_error(refused, "Busy", "try again later, or ask root");
     people_allow(users->pdata[0], people_get(users->pdata[0], path, "Name"));
     another = people_launch(harness->bus, "another");
     harness_stop(harness, another, -1);

@@ -105,7 +105,7 @@ START_TEST(no_console)
             harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "OpenConsoleLog");
         ck_assert_int_ge(sd_bus_message_append(call, "s", names[i]), 0);
         g_autoptr(HarnessError) log = harness_call_error(harness, call);
-        harness_assert_error(log, "NotFound", "there is no log of a console");
+        harness_assert_error(log, "NotFound", "there is no console log");
     }
 }
 END_TEST

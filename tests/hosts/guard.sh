@@ -265,10 +265,10 @@ export -f kernel_by
 elsewhere() {
     unshare -m bash -c "$1"
 }
-run 4 'a file of /proc, open' "'proc', which keeps no files" kernel_by /proc/1/status
-run 1 'by path' "'proc', which keeps no files" call ci 1 boot 'a{sv}' 1 kernel s /proc/1/status
-run 4 'a file of /sys, open' "'sysfs', which keeps no files" kernel_by /sys/kernel/mm/transparent_hugepage/enabled
-run 1 'by path' "'sysfs', which keeps no files" call ci 1 boot 'a{sv}' 1 kernel s /sys/kernel/mm/transparent_hugepage/enabled
+run 4 'a file of /proc, open' "'proc', which does not hold files" kernel_by /proc/1/status
+run 1 'by path' "'proc', which does not hold files" call ci 1 boot 'a{sv}' 1 kernel s /proc/1/status
+run 4 'a file of /sys, open' "'sysfs', which does not hold files" kernel_by /sys/kernel/mm/transparent_hugepage/enabled
+run 1 'by path' "'sysfs', which does not hold files" call ci 1 boot 'a{sv}' 1 kernel s /sys/kernel/mm/transparent_hugepage/enabled
 run 4 'a file of memory' "host's own mount namespace" python3 -c 'import os
 fd = os.memfd_create("x", 0); os.fchmod(fd, 0o444); os.write(fd, b"x"); os.dup2(fd, 3)
 os.execvp("bash", ["bash", "-c", "kernel_by /dev/fd/3"])'

@@ -104,19 +104,19 @@ done
 # What is being asked when libvirtd dies is under suspicion as well: the last of these questions ends first.
 run 0 'the neighbour once more' 'dmar0' verify mate good 60
 
-run 9 "an agent's nested answer ends libvirtd" 'its agent is not asked any more' verify ci one 8
+run 9 "an agent's nested answer ends libvirtd" 'its agent is no longer asked' verify ci one 8
 check 'once' deaths 1
 check 'it is back' until_true 30 libvirtd_is_up
-run 9 'asked for again, the agent is not asked' 'its agent is not asked any more' verify ci one 5
-run 9 'nor for root' 'its agent is not asked any more' viommuctl verify one --timeout=3
+run 9 'asked for again, the agent is not asked' 'its agent is no longer asked' verify ci one 5
+run 9 'nor for root' 'its agent is no longer asked' viommuctl verify one --timeout=3
 check 'so libvirtd lives' deaths 1
-run 0 'the machine says so' 'agent is not asked any more' viommuctl show one
-run 0 'and the journal' "agent of machine 'one' is not asked any more" journalctl --no-pager -u viommud MACHINE_NAME=one
+run 0 'the machine says so' 'agent is no longer asked' viommuctl show one
+run 0 'and the journal' "agent of machine 'one' is no longer asked" journalctl --no-pager -u viommud MACHINE_NAME=one
 run 0 'the neighbour is served' 'dmar0' verify mate good 60
-run 9 'the second guest of that user does it, too' 'its agent is not asked any more' verify ci two 8
+run 9 'the second guest of that user does it, too' 'its agent is no longer asked' verify ci two 8
 check 'once' deaths 2
 check 'and it is back' until_true 30 libvirtd_is_up
-run 9 'the third is not asked' "of its owner's guests are not asked" verify ci three 5
+run 9 'the third is not asked' "of its owner's guests are no longer asked" verify ci three 5
 check 'so libvirtd lives' deaths 2
 run 0 'a report at the console still counts' 'by its console|dmar0' verify ci plain 60
 run 0 'another one launches' '^later$' launch mate later true viommu.agent=honest

@@ -102,7 +102,7 @@ check 'they are, too' same
 virsh -q define /dev/stdin <<'END' >/dev/null
 <domain type='qemu'><name>viommu-taken</name><memory>65536</memory><os><type arch='x86_64' machine='q35'>hvm</type></os></domain>
 END
-run 5 "a domain of the site's is not taken" 'another domain has this name' launch ci taken
+run 5 "a domain of the site's is not taken" 'another domain already has this name' launch ci taken
 run 0 'it is there' '^viommu-taken$' virsh -q list --all --name
 virsh -q undefine viommu-taken >/dev/null
 run 0 'a machine' '^kept$' launch ci kept

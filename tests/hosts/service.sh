@@ -215,7 +215,7 @@ run 0 "an image in the site's directory" '^o "/' \
 check 'boots, whatever its header says' until_true 60 own_says 'viommu boot sector'
 run 0 'and is stopped' '' runuser -u ci -- viommuctl --system kill own
 chown ci /var/lib/viommu/images/ci.raw
-run 1 'as qcow2 it is refused' "'/etc/shadow' is in none of the directories" \
+run 1 'as qcow2 it is refused' "'/etc/shadow' is not in any directory" \
     call ci Launch 'a{sv}' 1 disks 'aa{sv}' 1 2 path s /var/lib/viommu/images/ci.raw format s qcow2
 
 # --- The end of the guest ---

@@ -173,7 +173,7 @@ others_are_served 'with files of a server that has stopped'
 restarts 'with such processes'
 check 'they are still there' something_hangs
 ci_is_refused() {
-    by_path "${kernel[@]}" 2>&1 | grep '4 processes of viommud hang at files of user'
+    by_path "${kernel[@]}" 2>&1 | grep '4 processes of viommud hang on files of user'
 }
 check 'at four of them ci is refused' until_true 60 ci_is_refused
 others_are_served 'beside them'

@@ -94,7 +94,7 @@ for name in second third fourth; do
     lab_spawn "$name" sh -c "sleep 300 | '$lab_dir/viommuctl' --user console '$lab_machine' >'$lab_dir/$name.out'"
     lab_until 10 test -s "$lab_dir/$name.out" || say_die "the $name is not attached"
 done
-ends 7 'others are attached' console "$lab_machine"
+ends 7 'already has . connections' console "$lab_machine"
 slow=$(pgrep -P "$lab_pid" viommuctl)
 kill -STOP "$slow"
 
@@ -110,7 +110,7 @@ done
 [ "$(stat -c %s "$lab_console")" -le "$log_limit" ] || say_die "the log has $(stat -c %s "$lab_console") bytes"
 [[ $(head -c 40 "$lab_console") = '[    0.000000] Linux version'* ]] || say_die "the beginning of the log is lost"
 said "$lab_console" 'the 4th end' || say_die "the end of the log is lost"
-said "$lab_console" '\[viommud: the middle of this log is left out' || say_die "the log does not tell what is left out"
+said "$lab_console" '\[viommud: the middle of this log was dropped' || say_die "the log does not tell what is left out"
 kill -CONT "$slow"
 lab_until 10 grep -qa 'not read fast enough' "$lab_dir/fourth.log" || say_die "the one who does not read is not cut off"
 
@@ -118,7 +118,7 @@ lab_until 10 grep -qa 'not read fast enough' "$lab_dir/fourth.log" || say_die "t
 kill_daemon KILL
 lab_until 10 ended "$attached" || say_die "the console outlives viommud"
 lab_start_daemon_with
-lab_until 10 said "$lab_console" '\[viommud: not read for a while' || say_die "after the restart the console is not read"
+lab_until 10 said "$lab_console" '\[viommud: the console was not read for a while' || say_die "after the restart the console is not read"
 attach again
 echo 'echo $((6 * 9)) is another' >&7
 wait_said "$lab_dir/again.out" '54 is another' 20
@@ -144,7 +144,7 @@ lab_ctl kill "$lab_machine" || say_die "kill: $(tail -n 3 "$lab_dir/viommud.log"
 left=$(lab_left_behind)
 [ -z "$left" ] || say_die "left behind: $left"
 ends 0 'its 2 last words' console --log "$lab_machine"
-ends 6 'no log of a console' console --log nobody
+ends 6 'no console log' console --log nobody
 kill_daemon TERM
 lab_start_daemon_with 'keep-logs=0'
 lab_until 10 test ! -e "$lab_console" || say_die "the log is kept for ever"

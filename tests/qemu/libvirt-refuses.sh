@@ -32,7 +32,7 @@ ask_facts() {
 }
 
 refused() {
-    grep -F "libvirt refuses IOMMU model '$1'" "$lab_dir/viommud.log" >/dev/null ||
+    grep -F "libvirt refused IOMMU model '$1'" "$lab_dir/viommud.log" >/dev/null ||
         say_die "the disagreement is not in the log: $(cat "$lab_dir/viommud.log")"
 }
 
@@ -60,7 +60,7 @@ model=$(lab_property "$lab_machine" IommuModel)
 lab_ctl kill "$lab_machine"
 ask_facts | grep -E '^intel .* no! ' >/dev/null ||
     say_die "the contradiction is not shown"
-! grep -F "libvirt refuses IOMMU model" "$lab_dir/viommud.log" || say_die "it was tried all the same"
+! grep -F "libvirt refused IOMMU model" "$lab_dir/viommud.log" || say_die "it was tried all the same"
 
 # --- Said when it is defined ---
 install -m 755 "$NO_CONVERSION" "$lab_dir/no-conversion.so"

@@ -78,5 +78,5 @@ kill -0 "$asked" || say_die "nobody waits for the proof: $(cat "$lab_dir/asked.l
 lab_ctl kill "$lab_machine"
 asked_over() { ! kill -0 "$asked" 2>/dev/null; }
 lab_until 10 asked_over || say_die 'who asked a guest that is gone waits on'
-grep -q "nobody can look inside" "$lab_dir/asked.log" || say_die "who asked a guest that is gone hears: $(cat "$lab_dir/asked.log")"
+grep -q "cannot be verified" "$lab_dir/asked.log" || say_die "who asked a guest that is gone hears: $(cat "$lab_dir/asked.log")"
 say "gone meanwhile: $(tail -n 1 "$lab_dir/asked.log")"

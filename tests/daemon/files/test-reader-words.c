@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "tests/unit/unit.h"
 
-#define SENSELESS "the answer of viommud's process for files makes no sense"
+#define SENSELESS "viommud's process for files sent an invalid reply"
 
 static void clear_fd(void *fd)
 {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include "tests/unit/unit.h"
 
-#define SENSELESS "what came makes no sense"
+#define SENSELESS "it sent an invalid message"
 #define SHORT_MS  50
 
 /* Two ends of a socket; and how many descriptors were open before. */
@@ -162,7 +162,7 @@ START_TEST(cut_off)
     send_length(100, 0);
     send_raw("ten bytes!", 10, 0);
     close_end(1);
-    assert_refused("s", NULL, VIOMMU_ERROR_BACKEND, "the other end is gone: end of file");
+    assert_refused("s", NULL, VIOMMU_ERROR_BACKEND, "the other end closed the connection: end of file");
 }
 END_TEST
 
@@ -170,16 +170,16 @@ START_TEST(cut_off_in_its_length)
 {
     send_raw("\1\0", 2, 0);
     close_end(1);
-    assert_refused("s", NULL, VIOMMU_ERROR_BACKEND, "the other end is gone: end of file");
+    assert_refused("s", NULL, VIOMMU_ERROR_BACKEND, "the other end closed the connection: end of file");
 }
 END_TEST
 
 START_TEST(never_complete)
 {
-    assert_refused("s", NULL, VIOMMU_ERROR_BUSY, "nothing came in time");
+    assert_refused("s", NULL, VIOMMU_ERROR_BUSY, "no message arrived in time");
     send_length(100, 0);
     send_raw("ten bytes!", 10, 0);
-    assert_refused("s", NULL, VIOMMU_ERROR_BUSY, "nothing came in time");
+    assert_refused("s", NULL, VIOMMU_ERROR_BUSY, "no message arrived in time");
 }
 END_TEST
 
@@ -190,10 +190,10 @@ START_TEST(never_taken)
     g_autoptr(GError) error = NULL;
 
     ck_assert(!viommu_wire_send(ends[1], g_variant_new_string(text), NULL, soon(), &error));
-    unit_assert_error(error, VIOMMU_ERROR_BUSY, "nothing came in time");
+    unit_assert_error(error, VIOMMU_ERROR_BUSY, "no message arrived in time");
     close_end(0);
     ck_assert(!viommu_wire_send(ends[1], g_variant_new_string("a"), NULL, soon(), &error));
-    unit_assert_error(error, VIOMMU_ERROR_BACKEND, "the other end is gone: Broken pipe");
+    unit_assert_error(error, VIOMMU_ERROR_BACKEND, "the other end closed the connection: Broken pipe");
 }
 END_TEST
 

@@ -60,9 +60,9 @@ static void is_refused(const char *why)
 START_TEST(what_libvirt_would_wait_for_is_not_opened)
 {
     ck_assert_int_eq(mkfifo(lock, 0666), 0);
-    is_refused("might wait for it without end");
+    is_refused("might wait for it forever");
     ck_assert_int_eq(symlink("/dev/zero", lock), 0);
-    is_refused("might wait for it without end");
+    is_refused("might wait for it forever");
     /* What somebody else has written may name a process that lives. */
     ck_assert(g_file_set_contents(lock, "1\n", -1, NULL));
     if (geteuid() == 0) {

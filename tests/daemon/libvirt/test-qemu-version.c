@@ -77,8 +77,8 @@ static const struct {
 } failures[] = {
     {"exit 0", "not a QEMU version", PATIENCE_MS},
     {"echo nonsense", "says 'nonsense', not a QEMU version", PATIENCE_MS},
-    {"exec sleep 60", "did not answer within 300 ms", 300},
-    {"trap '' TERM; echo QEMU emulator; exec sleep 60", "did not answer within 300 ms", 300},
+    {"exec sleep 60", "did not finish within 300 ms", 300},
+    {"trap '' TERM; echo QEMU emulator; exec sleep 60", "did not finish within 300 ms", 300},
 };
 
 START_TEST(others_do_not_hold_us_up)

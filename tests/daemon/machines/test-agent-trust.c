@@ -45,7 +45,7 @@ START_TEST(once_for_a_guest_and_twice_for_a_user)
     ask(agents, &mallorys[0], false);
     assert_refused(agents, &mallorys[0], NULL);
     ask(agents, &mallorys[0], true);
-    assert_refused(agents, &mallorys[0], "its agent is not asked any more");
+    assert_refused(agents, &mallorys[0], "its agent is no longer asked");
     assert_refused(agents, &mallorys[1], NULL);
     ask(agents, &mallorys[1], true);
     assert_refused(agents, &mallorys[2], "of its owner's guests");
@@ -73,8 +73,8 @@ static void die(ViommuAgents *agents, const ViommuAgentsGuest *one, const Viommu
     ck_assert(viommu_agents_begin(agents, other));
     viommu_agents_end(agents, one, true);
     viommu_agents_end(agents, other, true);
-    assert_refused(agents, one, "its agent is not asked any more");
-    assert_refused(agents, other, "its agent is not asked any more");
+    assert_refused(agents, one, "its agent is no longer asked");
+    assert_refused(agents, other, "its agent is no longer asked");
 }
 
 /* Who was at both is the cause, not who was at one of them. */
