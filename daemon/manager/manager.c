@@ -146,7 +146,7 @@ static char *choose_name(ViommuManager *manager, const ViommuRequest *request, G
         return NULL;
     }
     g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
-                "machine '%s' already exists; choose another name or stop it first", name);
+                "machine '%s' exists; choose another name or stop it", name);
     return NULL;
 }
 
@@ -198,10 +198,9 @@ static bool launch_again(ViommuManager *manager, const ViommuRequest *request, u
         return false;
     fingerprint = viommu_request_fingerprint(request);
     if (g_strcmp0(fingerprint, machine->fingerprint) != 0) {
-        g_set_error(
-            &error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
-            "request-id '%s' was already used for machine '%s' with a different request; use a new request-id",
-            request->request_id, machine->name);
+        g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+                    "request-id '%s' belongs to a different request, of machine '%s'; use a new one",
+                    request->request_id, machine->name);
         refuse_launch(request, uid, waiter, error);
         return true;
     }
@@ -448,8 +447,7 @@ static void finish_adoption(ViommuManager *manager)
 
 static int on_adoption_too_slow(sd_event_source *source, uint64_t usec, void *userdata)
 {
-    viommu_log(LOG_WARNING, NULL,
-               "libvirt is slow to reply; viommud finds its machines when the reply arrives");
+    viommu_log(LOG_WARNING, NULL, "libvirt is slow to reply; its machines are found later");
     finish_adoption(userdata);
     return 0;
 }

@@ -18,11 +18,11 @@ printf '{"arch": "x86_64", "memory": "64 MiB"}' >"$work/unnamed.json"
 
 # Without a daemon.
 run 69 'nobody there' 'neither on the session bus nor on the system bus.*viommud --user &.*systemctl start viommud' "$ctl" list
-run 69 'nobody on the session bus' 'is not on the session bus.*viommud --user &' "$ctl" --user list
+run 69 'nobody on the session bus' 'does not run on the session bus.*viommud --user &' "$ctl" --user list
 run 69 'no system bus' 'cannot connect to the system bus' "$ctl" --system list
 run 69 'nobody there, as JSON' '"Unavailable"' "$ctl" list --json
 check 'on standard output' json 'j["error"]["name"] == "Unavailable" and j["error"]["reasons"] == []'
-DBUS_SESSION_BUS_ADDRESS=unix:path=$work/nowhere run 69 'no bus at all' 'session bus \(which cannot be reached\)' "$ctl" list
+DBUS_SESSION_BUS_ADDRESS=unix:path=$work/nowhere run 69 'no bus at all' 'session bus \(not reachable\)' "$ctl" list
 run 2 'a wrong request needs no daemon' "'nme'|nme" "$ctl" launch - <<<'{"nme": "a"}'
 
 "$viommud" --user --connect test:///default 2>"$work/log" &

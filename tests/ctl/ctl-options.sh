@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The command line of viommuctl: help, versions, options on either side of the verb, and what is refused with status 64.
-#   ctl-options VIOMMUCTL COMPLETION
+#   ctl-options VIOMMUCTL VIOMMUD COMPLETION
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . "$(dirname "$0")/tap.sh"
-ctl=$(realpath "$1") completion=$2
+ctl=$(realpath "$1") viommud=$(realpath "$2") completion=$3
 verbs='launch run list show stop kill reset extend xml plan host doctor facts help version'
 cat >"$work/host.json" <<'END'
 {"libvirt": "9.0.0", "emulators": [{"arch": "x86_64", "qemu": "7.2.22", "accelerators": ["tcg"]}]}
@@ -16,10 +16,17 @@ printf '{"arch": "x86_64", "iommu": {"is-supported": true}}' >"$work/any.json"
 run 0 'version' '^viommuctl [0-9]+\.[0-9]+\.[0-9]+$' "$ctl" version
 run 0 '--version' '^viommuctl [0-9]' "$ctl" --version
 run 64 'no verb' 'a verb is missing' "$ctl"
+# fits: no line on standard output has more than 80 columns.
+fits() { [ -s "$work/out" ] && ! grep -E '.{81}' "$work/out"; }
+run 0 'help' '^Verbs:' "$ctl" help
+check 'help fits 80 columns' fits
+run 0 'help of viommud' '^Usage:' "$viommud" --help
+check 'help of viommud fits 80 columns' fits
 for verb in $verbs; do
     run 0 "help names $verb" "^  $verb " "$ctl" help
     run 0 "help $verb" "^Usage: viommuctl .*$verb" "$ctl" help "$verb"
     run 0 "$verb --help" "^Usage: viommuctl .*$verb" "$ctl" "$verb" --help
+    check "$verb --help fits 80 columns" fits
 done
 run 64 'an unknown verb' "did you mean 'launch'" "$ctl" launchh
 run 64 'an unknown verb of help' "unknown verb 'frobnicate'" "$ctl" help frobnicate
@@ -27,15 +34,15 @@ run 64 'an unknown option' "did you mean '--host'" "$ctl" plan --hots=x y
 run 64 'an unknown letter' "unknown option '-z'" "$ctl" list -z
 run 64 'an option of another verb' "'list' does not take --xml" "$ctl" list --xml
 run 64 'a missing word' 'usage: viommuctl plan REQUEST.json' "$ctl" plan
-run 64 'too many words' "too many words: 'c'" "$ctl" show b c
+run 64 'too many words' "unexpected argument 'c'" "$ctl" show b c
 run 64 'an option without its value' '--connect=URI' "$ctl" host --connect
 run 64 'a flag with a value' '--json takes no value' "$ctl" list --json=yes
 run 64 'an unknown phase' 'one of planned, started, verified' "$ctl" launch --wait=done "$work/any.json"
 run 64 'an unknown order' 'one of native, virtio' "$ctl" plan --order=best "$work/any.json"
-run 64 'both buses' 'exclude each other' "$ctl" list --user --system
+run 64 'both buses' 'cannot be combined' "$ctl" list --user --system
 run 64 'a console far away' "'console' does not take --host" "$ctl" console --host=a b
-run 64 'another host and a session' 'no session' "$ctl" list --host a --user
-run 64 'a recorded host and a live one' 'exclude each other' "$ctl" plan --host a --connect b c
+run 64 'another host and a session' 'not a session bus' "$ctl" list --host a --user
+run 64 'a recorded host and a live one' 'cannot be combined' "$ctl" plan --host a --connect b c
 run 64 'a timeout that is none' "--timeout='soon' is not a number" "$ctl" stop --timeout=soon a
 
 run 0 'facts of a recorded host' '^virtio-x86_64 +8\.3 +7\.0 +5\.14 ' "$ctl" facts --host "$work/host.json"

@@ -47,7 +47,7 @@ typedef struct Place {
 static const Place user_place = {"the session bus", START_USER, "; is $DBUS_SESSION_BUS_ADDRESS set?"};
 static const Place system_place = {"the system bus", START_SYSTEM, ""};
 static const Place remote_place = {"the system bus of", START_SYSTEM " there",
-                                   "; ssh has said why; systemd-stdio-bridge must be installed there"};
+                                   "; see the messages of ssh above, and install systemd-stdio-bridge there"};
 
 /* ssh has said on standard error what it had to say; that it failed shows only when the bus's greeting does not come. */
 static int open_remote(sd_bus **ret_bus, const char *host)
@@ -56,6 +56,12 @@ static int open_remote(sd_bus **ret_bus, const char *host)
     int r = sd_bus_open_system_remote(ret_bus, host);
 
     return r < 0 ? r : sd_bus_get_unique_name(*ret_bus, &name);
+}
+
+/* sd-bus fails with ENOMEDIUM if it knows no address of a bus. */
+static const char *explain(int r)
+{
+    return r == -ENOMEDIUM ? "there is none" : g_strerror(-r);
 }
 
 static ViommuClient *open_bus(bool user, const ViommuClientTarget *target, GError **error)
@@ -72,7 +78,7 @@ static ViommuClient *open_bus(bool user, const ViommuClientTarget *target, GErro
     else
         r = user ? sd_bus_open_user(&client->bus) : sd_bus_open_system(&client->bus);
     if (r < 0) {
-        unavailable(error, "cannot connect to %s: %s%s", client->where, g_strerror(-r), place->hint);
+        unavailable(error, "cannot connect to %s: %s%s", client->where, explain(r), place->hint);
         return NULL;
     }
     sd_bus_set_allow_interactive_authorization(client->bus, target->ask_password);
@@ -127,9 +133,9 @@ static ViommuClient *choose_bus(const ViommuClientTarget *target, GError **error
     system = open_bus(false, target, NULL);
     if (system && has_name(system->bus, VIOMMU_BUS_NAME))
         return g_steal_pointer(&system);
-    unavailable(error, "viommud is neither on the session bus%s nor on the system bus%s; %s, or %s",
-                user ? "" : " (which cannot be reached)", system ? "" : " (which cannot be reached)",
-                START_USER, &START_SYSTEM[sizeof("start it ") - 1]);
+    unavailable(error, "viommud runs neither on the session bus%s nor on the system bus%s; %s, or %s",
+                user ? "" : " (not reachable)", system ? "" : " (not reachable)", START_USER,
+                &START_SYSTEM[sizeof("start it ") - 1]);
     return NULL;
 }
 
@@ -223,7 +229,8 @@ static void read_error(const ViommuClient *client, Message *reply, GVariant **re
 
     if (g_error_matches(failure, VIOMMU_FAILURE, VIOMMU_FAILURE_UNAVAILABLE)) {
         g_clear_error(&failure);
-        unavailable(&failure, "viommud is not on %s (%s); %s", client->where, said->message, client->started);
+        unavailable(&failure, "viommud does not run on %s (%s); %s", client->where, said->message,
+                    client->started);
     }
     if (reasons)
         *ret_reasons = reasons;

@@ -35,27 +35,22 @@ enum {
 static const ViommuCtlVerbRow verbs[] = {
     [LAUNCH] = {"launch", 1, 1, "REQUEST.json", viommu_ctl_launch, "Launch a machine and print its name"},
     [RUN] = {"run", 2, INT_MAX, "REQUEST.json -- COMMAND...", viommu_ctl_run,
-             "Launch a machine, run the command, remove the machine"},
+             "Launch a machine, run COMMAND, remove it"},
     [LIST] = {"list", 0, 0, "", viommu_ctl_list, "List all machines"},
     [SHOW] = {"show", 1, 1, "NAME", viommu_ctl_show, "Show all properties of a machine"},
     [STOP] = {"stop", 1, 1, "NAME", viommu_ctl_stop, "Power the guest off and remove the machine"},
     [KILL] = {"kill", 1, 1, "NAME", viommu_ctl_kill, "End the guest at once and remove the machine"},
-    [RESET] = {"reset", 1, 1, "NAME", viommu_ctl_reset, "Reset the guest, as its button would"},
-    [EXTEND] = {"extend", 2, 2, "NAME SECONDS", viommu_ctl_extend,
-                "Let the machine's lease end so many seconds from now"},
-    [XML] = {"xml", 1, 1, "NAME", viommu_ctl_xml, "Print the machine's present domain XML"},
+    [RESET] = {"reset", 1, 1, "NAME", viommu_ctl_reset, "Reset the guest, like a reset button"},
+    [EXTEND] = {"extend", 2, 2, "NAME SECONDS", viommu_ctl_extend, "Set the lease to end SECONDS from now"},
+    [XML] = {"xml", 1, 1, "NAME", viommu_ctl_xml, "Print the current domain XML of a machine"},
     [CONSOLE] = {"console", 1, 1, "NAME", viommu_ctl_console,
-                 "Be at the guest's serial console; Ctrl-] leaves it"},
-    [VERIFY] = {"verify", 1, 1, "NAME", viommu_ctl_verify,
-                "Look inside the guest until its IOMMU is proven to work"},
-    [PLAN] = {"plan", 1, 1, "REQUEST.json", viommu_ctl_plan,
-              "Say what would be launched, and why; launches nothing"},
-    [HOST] = {"host", 0, 0, "", viommu_ctl_host, "Say what this host can do, and why not the rest"},
-    [DOCTOR] = {"doctor", 0, 0, "", viommu_ctl_doctor,
-                "Look for what this host lacks, and say what to do about it"},
-    [FACTS] = {"facts", 0, 0, "", viommu_ctl_facts,
-               "Show what needs which versions, how that is known, and what libvirt here says"},
-    [HELP] = {"help", 0, 1, "[VERB]", NULL, "Show this help, or a verb's"},
+                 "Connect to the serial console (Ctrl-] leaves)"},
+    [VERIFY] = {"verify", 1, 1, "NAME", viommu_ctl_verify, "Verify inside the guest that its IOMMU works"},
+    [PLAN] = {"plan", 1, 1, "REQUEST.json", viommu_ctl_plan, "Show what would be launched, and why"},
+    [HOST] = {"host", 0, 0, "", viommu_ctl_host, "Show what this host supports, and why not more"},
+    [DOCTOR] = {"doctor", 0, 0, "", viommu_ctl_doctor, "Find what this host lacks, and how to fix it"},
+    [FACTS] = {"facts", 0, 0, "", viommu_ctl_facts, "Show which versions each feature needs"},
+    [HELP] = {"help", 0, 1, "[VERB]", NULL, "Show this help, or the help of a verb"},
     [VERSION] = {"version", 0, 0, "", NULL, "Show the version"},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
@@ -80,44 +75,41 @@ static const struct {
     const char *help;
 } options[] = {
     {"wait", 0, "PHASE", offsetof(ViommuCtl, wait), V(LAUNCH), &viommu_enum_wait,
-     "Return when the machine is planned, started or verified (over the request's wait)"},
-    {"name", 0, "NAME", offsetof(ViommuCtl, name), V(LAUNCH) | V(RUN), NULL,
-     "Name of the machine (over the request's name)"},
+     "Return when planned, started or verified"},
+    {"name", 0, "NAME", offsetof(ViommuCtl, name), V(LAUNCH) | V(RUN), NULL, "Name of the machine"},
     {"request-id", 0, "ID", offsetof(ViommuCtl, request_id), V(LAUNCH), NULL,
-     "Sent again, it returns the same machine (over the request's request-id)"},
+     "Return the same machine for the same ID"},
     {"lease", 0, "SECONDS", offsetof(ViommuCtl, lease), V(LAUNCH) | V(RUN), NULL,
-     "Remove the machine so many seconds after its launch began (over the request's lease.seconds)"},
+     "Remove the machine after SECONDS"},
     {"bind", 0, "BOND", offsetof(ViommuCtl, bind), V(LAUNCH), &viommu_enum_bind,
-     "client: stay, and remove the machine at the end; or none (over the request's lease.bind)"},
-    {"log", 0, NULL, offsetof(ViommuCtl, log), V(CONSOLE), NULL,
-     "Print what the console has printed, also of a machine that is gone"},
-    {"raw", 0, NULL, offsetof(ViommuCtl, raw), V(CONSOLE), NULL,
-     "With --log: every byte as it is, also to a terminal"},
+     "With client, remove it when viommuctl ends"},
+    {"log", 0, NULL, offsetof(ViommuCtl, log), V(CONSOLE), NULL, "Print the log, also of a former machine"},
+    {"raw", 0, NULL, offsetof(ViommuCtl, raw), V(CONSOLE), NULL, "With --log, print all bytes unchanged"},
     {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(STOP) | V(VERIFY), NULL,
-     "How long the guest may take to power off before it is ended, default 30; or to prove itself, default the site's"},
+     "Wait SECONDS for the guest"},
     {"host", 'H', "HOST", offsetof(ViommuCtl, host), AFAR | LOCAL, NULL,
-     "[USER@]HOST: another machine's viommud, over ssh; plan, host, facts: recorded (HOST.json)"},
-    {"root", 0, "DIR", offsetof(ViommuCtl, root), V(HOST) | V(DOCTOR), NULL,
-     "Read the hardware below this directory; ask libvirt only with --connect"},
+     "Use viommud of [USER@]HOST by ssh, or a HOST.json"},
+    {"root", 0, "DIR", offsetof(ViommuCtl, root), V(HOST) | V(DOCTOR), NULL, "Read the hardware below DIR"},
     {"inventory", 0, NULL, offsetof(ViommuCtl, inventory), V(HOST), NULL,
-     "Print VIRT_IOMMU, its reason, and traits for schedulers"},
+     "Print VIRT_IOMMU and traits for schedulers"},
     {"order", 0, "ORDER", offsetof(ViommuCtl, order), LOCAL, &viommu_enum_order,
-     "Preference among models: native or virtio (over the site's)"},
-    {"connect", 'c', "URI", offsetof(ViommuCtl, connect), LOCAL | V(DOCTOR), NULL,
-     "libvirt to ask; default $VIOMMU_CONNECT, else qemu:///system for root, else qemu:///session"},
-    {"xml", 0, NULL, offsetof(ViommuCtl, xml), V(PLAN), NULL, "Print the domain XML, too"},
-    {"json", 'j', NULL, offsetof(ViommuCtl, json), EVERYONE, NULL, "Answer, or the refusal, as JSON"},
+     "Prefer native or virtio models"},
+    {"connect", 'c', "URI", offsetof(ViommuCtl, connect), LOCAL | V(DOCTOR), NULL, "Ask libvirt at URI"},
+    {"xml", 0, NULL, offsetof(ViommuCtl, xml), V(PLAN), NULL, "Also print the domain XML"},
+    {"json", 'j', NULL, offsetof(ViommuCtl, json), EVERYONE, NULL, "Print the result or the error as JSON"},
     {"user", 0, NULL, offsetof(ViommuCtl, user), BUS | LOCAL | V(DOCTOR), NULL,
-     "The viommud of your session; your configuration"},
+     "Use your session's viommud and configuration"},
     {"system", 0, NULL, offsetof(ViommuCtl, system), BUS | LOCAL | V(DOCTOR), NULL,
-     "The system's viommud and configuration"},
+     "Use the system's viommud and configuration"},
     {"no-ask-password", 0, NULL, offsetof(ViommuCtl, no_ask_password), V(LAUNCH) | MANAGE, NULL,
-     "Let polkit refuse rather than ask for a password"},
-    {"no-color", 0, NULL, offsetof(ViommuCtl, no_color), EVERYONE, NULL, "No colour, as with $NO_COLOR"},
+     "Do not let polkit ask for a password"},
+    {"no-color", 0, NULL, offsetof(ViommuCtl, no_color), EVERYONE, NULL,
+     "Print without colour, as with $NO_COLOR"},
     {"help", 'h', NULL, offsetof(ViommuCtl, help), EVERYONE, NULL, "Show this help"},
     {"version", 0, NULL, offsetof(ViommuCtl, version), EVERYONE, NULL, "Show the version"},
 };
 #define N_OPTIONS G_N_ELEMENTS(options)
+#define FEW       4
 
 #define usage(error, ...) g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_USAGE, __VA_ARGS__)
 
@@ -135,7 +127,7 @@ static int find_verb(const char *word, GError **error)
     if (near)
         usage(error, "unknown verb '%s'; did you mean '%s'?", word, near);
     else
-        usage(error, "unknown verb '%s'; \"viommuctl help\" lists them", word);
+        usage(error, "unknown verb '%s'; run \"viommuctl help\" for a list", word);
     return -1;
 }
 
@@ -176,7 +168,7 @@ static bool take_option(ViommuCtl *ctl, size_t i, const char *value, GError **er
     if (options[i].words && viommu_enum_from_string(options[i].words, value) == VIOMMU_UNSET) {
         g_autofree char *known = viommu_enum_list(options[i].words);
 
-        usage(error, "--%s='%s' is not known; it is one of %s", options[i].name, value, known);
+        usage(error, "--%s='%s' is unknown; use one of %s", options[i].name, value, known);
         return false;
     }
     *(const char **)((char *)ctl + options[i].offset) = value;
@@ -226,24 +218,27 @@ static bool check_words(const ViommuCtl *ctl, int verb, unsigned given, GError *
             return false;
         }
     if (ctl->user && ctl->system) {
-        usage(error, "--user and --system exclude each other");
+        usage(error, "--user and --system cannot be combined; use one of them");
         return false;
     }
     if (ctl->host && ctl->connect) {
-        usage(error, "--host and --connect exclude each other: a recorded host is not asked");
+        usage(error,
+              "--host and --connect cannot be combined: --host reads a record and does not ask libvirt");
         return false;
     }
     if (ctl->host && ctl->user && V(verb) & BUS) {
-        usage(error, "--host and --user exclude each other: another machine's system is reached, no session");
+        usage(
+            error,
+            "--host and --user cannot be combined: --host reaches the system bus of another machine, not a session bus");
         return false;
     }
     if (ctl->n_words >= row->min_words && ctl->n_words <= row->max_words)
         return true;
     if (ctl->n_words > row->max_words)
-        usage(error, "too many words: '%s'; usage: viommuctl %s %s", ctl->words[row->max_words], row->name,
-              row->words);
+        usage(error, "unexpected argument '%s'; usage: viommuctl %s %s", ctl->words[row->max_words],
+              row->name, row->words);
     else
-        usage(error, "something is missing; usage: viommuctl %s %s", row->name, row->words);
+        usage(error, "an argument is missing; usage: viommuctl %s %s", row->name, row->words);
     return false;
 }
 
@@ -280,12 +275,12 @@ bool viommu_ctl_parse(ViommuCtl *ctl, int argc, char **argv, const ViommuCtlVerb
     return verb >= 0;
 }
 
-/* "plan, host: " before the help of an option that only some verbs take. */
+/* "plan, host: " before the help of an option that only a few verbs take. */
 static void help_takers(GString *text, unsigned takers)
 {
     const char *separator = "";
 
-    if ((takers & AFAR) == AFAR)
+    if (__builtin_popcount(takers) > FEW)
         return;
     for (int i = 0; i < N_VERBS; i++)
         if (takers & V(i)) {
@@ -307,7 +302,7 @@ static void help_options(GString *text, unsigned takers)
 
         if ((options[i].verbs & takers) == 0)
             continue;
-        g_string_append_printf(text, "  %-26s ", name);
+        g_string_append_printf(text, "  %-21s ", name);
         if (takers == EVERYONE)
             help_takers(text, options[i].verbs);
         g_string_append_printf(text, "%s\n", options[i].help);
@@ -326,13 +321,13 @@ char *viommu_ctl_help(const ViommuCtlVerbRow *verb)
     }
     g_string_append(
         text,
-        "Usage: viommuctl [OPTIONS] VERB [WORD]\n\nLaunches guests whose IOMMU works, through viommud.\n\nVerbs:\n");
+        "Usage: viommuctl [OPTIONS] VERB [ARGUMENT...]\n\nLaunch guests whose IOMMU works, through viommud.\n\nVerbs:\n");
     for (int i = 0; i < N_VERBS; i++) {
         g_autofree char *call = g_strdup_printf("%s %s", verbs[i].name, verbs[i].words);
 
-        g_string_append_printf(text, "  %-26s %s\n", call, verbs[i].help);
+        g_string_append_printf(text, "  %-30s %s\n", call, verbs[i].help);
     }
     help_options(text, EVERYONE);
-    g_string_append(text, "\nviommuctl(1), viommu-request(5) and viommud(8) say more.\n");
+    g_string_append(text, "\nSee viommuctl(1), viommu-request(5) and viommud(8).\n");
     return g_string_free(text, FALSE);
 }
