@@ -22,6 +22,16 @@ G_STATIC_ASSERT(G_N_ELEMENTS(infos) == VIOMMU_ERROR_LAST);
 
 G_DEFINE_QUARK(viommu_error, viommu_error)
 
+bool viommu_fail(GError **error, ViommuError code, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_propagate_error(error, g_error_new_valist(VIOMMU_ERROR, (int)code, format, arguments));
+    va_end(arguments);
+    return false;
+}
+
 const ViommuErrorInfo *viommu_error_info(const GError *error)
 {
     if (error->domain != VIOMMU_ERROR)

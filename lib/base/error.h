@@ -3,6 +3,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 
 typedef enum ViommuError {
     VIOMMU_ERROR_INVALID_REQUEST, /* the request contradicts itself or the schema */
@@ -26,6 +27,8 @@ typedef struct ViommuErrorInfo {
 #define VIOMMU_ERROR (viommu_error_quark())
 GQuark viommu_error_quark(void);
 
+/** Sets @error, and returns false: "return viommu_fail(error, VIOMMU_ERROR_BUSY, ...)". */
+bool viommu_fail(GError **error, ViommuError code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /** The row of @error; a GError of another domain counts as Internal. Static. */
 const ViommuErrorInfo *viommu_error_info(const GError *error);
 /** The row of @code. */

@@ -34,10 +34,9 @@ static bool check_drivers(const ViommuPlanInput *input, const ViommuEmulator *em
         if (!device->driver ||
             viommu_emulator_has(emulator, input->host->libvirt, VIOMMU_FACT_HOSTDEV_DRIVER))
             continue;
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                    "hostdevs[%u].driver '%s' needs %s, but %s; leave it out", device->entry, device->driver,
-                    needs, had);
-        return false;
+        return viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED,
+                           "hostdevs[%u].driver '%s' needs %s, but %s; leave it out", device->entry,
+                           device->driver, needs, had);
     }
     return true;
 }
@@ -53,17 +52,16 @@ static bool check_nodes(const ViommuPlanInput *input, const ViommuPlan *plan, GE
         if (device->usable == 1 || plan->placement.unseen)
             continue;
         if (!device->host_driver || !strstr(device->host_driver, "vfio"))
-            g_set_error(
-                error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+            return viommu_fail(
+                error, VIOMMU_ERROR_NOT_SUPPORTED,
                 "hostdevs[%u]: '%s' (driver %s) is not bound to VFIO, and libvirt cannot bind it, because it runs as an ordinary user here; as root run 'virsh nodedev-detach pci_%s' and give that user the device's node in /dev/vfio, or use qemu:///system",
                 device->entry, device->address, device->host_driver ? device->host_driver : "none", name);
         else
-            g_set_error(
-                error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+            return viommu_fail(
+                error, VIOMMU_ERROR_NOT_SUPPORTED,
                 "hostdevs[%u]: the user that libvirt runs as may not open /dev/vfio/%" G_GUINT64_FORMAT
                 ", the group of '%s'; as root give it to that user (chown, or a udev rule for SUBSYSTEM==\"vfio\"), or use qemu:///system",
                 device->entry, device->group, device->address);
-        return false;
     }
     return true;
 }

@@ -212,17 +212,15 @@ static bool refuse(const ViommuIommuInput *input, const Ranking *ranking, const 
         g_string_append_printf(text, "%s%s", text->len ? "; " : "", first->text);
     }
     if (ranking->needed)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                    "vcpus %" G_GUINT64_FORMAT " needs an IOMMU with EIM, which is not possible here: %s",
-                    input->vcpus, text->str);
+        return viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED,
+                           "vcpus %" G_GUINT64_FORMAT
+                           " needs an IOMMU with EIM, which is not possible here: %s",
+                           input->vcpus, text->str);
     else if (ranking->n_models == 1)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                    "iommu.model '%s' is not possible here: %s", viommu_model_to_string(ranking->models[0]),
-                    text->str);
+        return viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED, "iommu.model '%s' is not possible here: %s",
+                           viommu_model_to_string(ranking->models[0]), text->str);
     else
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED, "no IOMMU is possible here: %s",
-                    text->str);
-    return false;
+        return viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED, "no IOMMU is possible here: %s", text->str);
 }
 
 bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choice, GPtrArray *warnings,
@@ -252,12 +250,11 @@ bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choic
     }
     if (choice->model == VIOMMU_MODEL_NONE && viommu_iommu_many_vcpus(input)) {
         explain(input, &ranking, choice);
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+        return viommu_fail(
+            error, VIOMMU_ERROR_NOT_SUPPORTED,
             "vcpus %" G_GUINT64_FORMAT
             " is not possible without an IOMMU: more than %u vCPUs on x86_64 need 'intel' with EIM; ask for fewer vCPUs, or for model 'intel'",
             input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
-        return false;
     }
     explain(input, &ranking, choice);
     if (choice->model != VIOMMU_MODEL_NONE) {

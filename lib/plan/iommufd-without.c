@@ -11,11 +11,10 @@ bool viommu_iommufd_decide(const ViommuRequest *request, const ViommuHost *host,
         const ViommuRequestHostdev *asked = g_ptr_array_index(request->hostdevs, device->entry);
 
         if (asked->iommufd == VIOMMU_IOMMUFD_YES) {
-            g_set_error(
-                error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+            return viommu_fail(
+                error, VIOMMU_ERROR_NOT_SUPPORTED,
                 "hostdevs[%u].iommufd is 'yes', but this viommud was built without it (-Diommufd=enabled)",
                 device->entry);
-            return false;
         }
         device->backend_reason =
             g_strdup(asked->iommufd == VIOMMU_IOMMUFD_AUTO ? "this viommud was built without iommufd"

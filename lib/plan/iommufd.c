@@ -70,10 +70,9 @@ static bool decide(const Deciding *deciding, ViommuIommufd wanted, ViommuPlacedD
     }
     missing = hindrance(deciding, device);
     if (wanted == VIOMMU_IOMMUFD_YES && missing) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                    "hostdevs[%u].iommufd is 'yes', but iommufd is not possible for '%s': %s", device->entry,
-                    device->address, missing);
-        return false;
+        return viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED,
+                           "hostdevs[%u].iommufd is 'yes', but iommufd is not possible for '%s': %s",
+                           device->entry, device->address, missing);
     }
     unknown = wanted == VIOMMU_IOMMUFD_AUTO ? doubt(deciding, device) : NULL;
     device->iommufd = !missing && !unknown;

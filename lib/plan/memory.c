@@ -28,18 +28,16 @@ static bool check_pages(const ViommuPlan *plan, uint64_t page_bytes, GError **er
     g_autofree char *page = viommu_quantity_format(page_bytes);
 
     if (!page_size_exists(plan->arch, page_bytes)) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                    "memory-backing.page-size '%s' does not exist on %s%s", page,
-                    viommu_arch_to_string(plan->arch),
-                    plan->arch == VIOMMU_ARCH_X86_64 ? "; it has 4 KiB, 2 MiB and 1 GiB" : "");
-        return false;
+        return viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED,
+                           "memory-backing.page-size '%s' does not exist on %s%s", page,
+                           viommu_arch_to_string(plan->arch),
+                           plan->arch == VIOMMU_ARCH_X86_64 ? "; it has 4 KiB, 2 MiB and 1 GiB" : "");
     }
     if (plan->memory_bytes % page_bytes != 0) {
         g_autofree char *memory = viommu_quantity_format(plan->memory_bytes);
 
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "memory '%s' is not a multiple of memory-backing.page-size '%s'", memory, page);
-        return false;
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "memory '%s' is not a multiple of memory-backing.page-size '%s'", memory, page);
     }
     return true;
 }
@@ -55,15 +53,14 @@ static bool check_limit(const ViommuHost *host, const char *what, uint64_t bound
     amount = viommu_quantity_format(bound);
     needed = bound == UINT64_MAX ? g_strdup("unlimited") : g_strconcat(amount, " of", NULL);
     allowed = viommu_quantity_format(limit);
-    g_set_error(
-        error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+    return viommu_fail(
+        error, VIOMMU_ERROR_NOT_SUPPORTED,
         "%s needs %s locked memory (RLIMIT_MEMLOCK), but libvirt%s may let a guest lock %s and no more; %s",
         what, needed, host->unprivileged == 1 ? ", which runs as an ordinary user here," : "'s daemon",
         allowed,
         host->unprivileged == 1
             ? "raise that user's hard limit (memlock in /etc/security/limits.conf, LimitMEMLOCK= in a drop-in of user@.service) and log in again, or use qemu:///system"
             : "give it LimitMEMLOCK=infinity (systemctl edit of its unit), or CAP_SYS_RESOURCE");
-    return false;
 }
 
 /* --- What the host has --- */
@@ -168,17 +165,16 @@ static bool check_pool(const ViommuHost *host, const ViommuPinned *wanted, uint6
         return true;
     advice = advise_pages(page, saturating_mul_add(needed, 1, used));
     if (needed > pool.total)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                    "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
-                    " such pages, but this host has %" G_GUINT64_FORMAT "; make more: %s",
-                    size, needed, pool.total, advice);
+        return viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED,
+                           "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
+                           " such pages, but this host has %" G_GUINT64_FORMAT "; make more: %s",
+                           size, needed, pool.total, advice);
     else
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
-                    " such pages, but other machines have %" G_GUINT64_FORMAT
-                    " of this host's %" G_GUINT64_FORMAT "; stop one first, or make more: %s",
-                    size, needed, used, pool.total, advice);
-    return false;
+        return viommu_fail(error, VIOMMU_ERROR_BUSY,
+                           "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
+                           " such pages, but other machines have %" G_GUINT64_FORMAT
+                           " of this host's %" G_GUINT64_FORMAT "; stop one first, or make more: %s",
+                           size, needed, used, pool.total, advice);
 }
 
 static bool check_ordinary(const ViommuHost *host, const ViommuPolicy *policy, uint64_t wanted, uint64_t used,
@@ -193,16 +189,15 @@ static bool check_ordinary(const ViommuHost *host, const ViommuPolicy *policy, u
     if (wanted == 0 || memory == VIOMMU_UNSET_NUMBER || (wanted <= room && used <= room - wanted))
         return true;
     if (wanted > room)
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+        return viommu_fail(
+            error, VIOMMU_ERROR_NOT_SUPPORTED,
             "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but guests can lock %s here: this host has %s, of which %s are huge pages and [limits] locked-memory-reserve keeps %s; ask for less memory",
             need, most, all, pools, spare);
     else
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        return viommu_fail(
+            error, VIOMMU_ERROR_BUSY,
             "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but other machines have locked %s of the %s that guests can lock here; stop one first",
             need, taken, most);
-    return false;
 }
 
 bool viommu_memory_check_room(const ViommuHost *host, const ViommuPolicy *policy, const ViommuPinned *wanted,
@@ -225,12 +220,11 @@ bool viommu_memory_check_free(const ViommuHost *host, const ViommuPinned *wanted
     advice = advise_pages(page, pool.total - MIN(pool.free, pool.total) + promised + needed);
     others = promised ? g_strdup_printf(", %" G_GUINT64_FORMAT " of them for launches under way", promised)
                       : g_strdup("");
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
-                " such pages, but of this host's %" G_GUINT64_FORMAT " only %" G_GUINT64_FORMAT
-                " are free%s; wait, or make more: %s",
-                size, needed, pool.total, pool.free, others, advice);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_BUSY,
+                       "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
+                       " such pages, but of this host's %" G_GUINT64_FORMAT " only %" G_GUINT64_FORMAT
+                       " are free%s; wait, or make more: %s",
+                       size, needed, pool.total, pool.free, others, advice);
 }
 
 /* --- The plan --- */

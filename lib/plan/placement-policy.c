@@ -115,12 +115,11 @@ static bool refuse_entry(const ViommuPlacementInput *input, guint i, const Viomm
     g_autofree char *way_out = viommu_placement_way_out(input, asked);
     g_autofree char *names = input->asker->names ? g_strjoinv(", ", input->asker->names) : g_strdup("");
 
-    g_set_error(
-        error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
+    return viommu_fail(
+        error, VIOMMU_ERROR_POLICY_REFUSED,
         "%s is not among what the site lets user %u have: in viommud.conf(5), [devices] allow lists what others than root may be given, and group of a [device NAME] says to whom; user %u may have %s%s%s%s",
         what, input->asker->uid, input->asker->uid, *allowed ? allowed : "no device of this host",
         *names ? ", and may ask by the names " : "", names, way_out);
-    return false;
 }
 
 static bool check_driver(const ViommuPlacementInput *input, guint i, const char *driver, GError **error)
@@ -129,11 +128,10 @@ static bool check_driver(const ViommuPlacementInput *input, guint i, const char 
 
     if (!driver || free || viommu_device_policy_allows_driver(input->site, input->topology, driver))
         return true;
-    g_set_error(
-        error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
+    return viommu_fail(
+        error, VIOMMU_ERROR_POLICY_REFUSED,
         "hostdevs[%u].driver '%s' is not a driver that is made for VFIO, and libvirt would load it as root; leave it out, or name one such as mlx5_vfio_pci, or have it listed by [devices] drivers in viommud.conf(5)",
         i, driver);
-    return false;
 }
 
 /* More by a name than anybody may ever have. */
@@ -147,12 +145,11 @@ static bool check_count(const ViommuPlacementInput *input, guint i, const Viommu
 
     if (!name || name->per_user == 0 || count <= name->per_user)
         return true;
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
-                "hostdevs[%u] asks for %" G_GUINT64_FORMAT
-                " of the site's '%s'; each user may have %" G_GUINT64_FORMAT
-                " ([device %s] per-user in viommud.conf(5)); ask for fewer",
-                i, count, name->name, name->per_user, name->name);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
+                       "hostdevs[%u] asks for %" G_GUINT64_FORMAT
+                       " of the site's '%s'; each user may have %" G_GUINT64_FORMAT
+                       " ([device %s] per-user in viommud.conf(5)); ask for fewer",
+                       i, count, name->name, name->per_user, name->name);
 }
 
 bool viommu_placement_check_policy(const ViommuPlacementInput *input, ViommuRule *ret_rule, GError **error)
@@ -178,11 +175,10 @@ bool viommu_placement_check_listed(const ViommuPlacementInput *input, const Viom
     const GPtrArray *devices = input->topology->devices;
 
     if (!allows(input, device)) {
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
+        return viommu_fail(
+            error, VIOMMU_ERROR_POLICY_REFUSED,
             "'%s' is not among what the site lets user %u have ([devices] allow and group of a [device NAME] in viommud.conf(5))",
             device->address, input->asker->uid);
-        return false;
     }
     for (guint i = 0; device->group != VIOMMU_UNSET_NUMBER && devices && i < devices->len; i++) {
         const ViommuPciDevice *other = g_ptr_array_index(devices, i);
@@ -190,12 +186,11 @@ bool viommu_placement_check_listed(const ViommuPlacementInput *input, const Viom
         if (other->group != device->group || viommu_pci_device_is_bridge(other) || !other->driver ||
             !strstr(other->driver, "vfio") || allows(input, other))
             continue;
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
+        return viommu_fail(
+            error, VIOMMU_ERROR_POLICY_REFUSED,
             "'%s' shares IOMMU group %" G_GUINT64_FORMAT
             " with a device that is kept for others, and a group is assigned as a whole; have the site list all of it ([devices] allow in viommud.conf(5)), or take that one from its VFIO driver",
             device->address, device->group);
-        return false;
     }
     return true;
 }
@@ -237,14 +232,13 @@ bool viommu_placement_check_counts(const ViommuPlacementInput *input, const Viom
 
         if (name->per_user == 0 || wanted + had <= name->per_user || wanted == 0)
             continue;
-        g_set_error(error, VIOMMU_ERROR,
-                    wanted > name->per_user ? VIOMMU_ERROR_POLICY_REFUSED : VIOMMU_ERROR_BUSY,
-                    "hostdevs ask for %" G_GUINT64_FORMAT
-                    " of the site's '%s', and machines of user %u have %" G_GUINT64_FORMAT
-                    "; each user may have %" G_GUINT64_FORMAT " ([device %s] per-user in viommud.conf(5))%s",
-                    wanted, name->name, input->asker->uid, had, name->per_user, name->name,
-                    wanted > name->per_user ? "; ask for fewer" : "; stop one of these machines first");
-        return false;
+        return viommu_fail(
+            error, wanted > name->per_user ? VIOMMU_ERROR_POLICY_REFUSED : VIOMMU_ERROR_BUSY,
+            "hostdevs ask for %" G_GUINT64_FORMAT
+            " of the site's '%s', and machines of user %u have %" G_GUINT64_FORMAT
+            "; each user may have %" G_GUINT64_FORMAT " ([device %s] per-user in viommud.conf(5))%s",
+            wanted, name->name, input->asker->uid, had, name->per_user, name->name,
+            wanted > name->per_user ? "; ask for fewer" : "; stop one of these machines first");
     }
     return true;
 }
