@@ -188,7 +188,7 @@ START_TEST(password)
     /* It is listed, but has a driver. */
     people_assert_refused(member, launch(member, ASKING(PORT)),
                           "others than root may not take it from that ([devices] take-from-driver=no in "
-                          "viommud.conf(5)); have root bind it to vfio-pci" WOULD "polkit wants a password");
+                          "viommud.conf(5)); have root bind it to vfio-pci" WOULD "polkit needs a password");
     polkit_end();
 }
 END_TEST
@@ -270,7 +270,7 @@ START_TEST(flood)
     for (size_t i = 0; i < G_N_ELEMENTS(pending); i++)
         harness_send(member, launch(member, ASKING(PORT)), &pending[i]);
     refused = people_exchange(member, launch(member, ASKING(PORT)));
-    people_assert_error(refused, "Busy", "polkit has 32 questions about user 65534");
+    people_assert_error(refused, "Busy", "polkit already has 32 pending questions about user 65534");
     polkit_touch(harness, "go");
     for (size_t i = 0; i < G_N_ELEMENTS(pending); i++) {
         g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);

@@ -175,7 +175,7 @@ static void assert_each(sd_bus *bus, const char *path, GVariant *all)
             people_allow(bus, people_get(bus, path, name));
         else
             people_assert_refused(bus, people_get(bus, path, name),
-                                  "only Name, State and Result can be read");
+                                  "only its Name, State and Result can be read");
     }
 }
 
@@ -195,7 +195,8 @@ START_TEST(seen_by_others)
     ck_assert(g_variant_equal(roots, all));
     assert_open(foreign);
     assert_each(member, theirs, all);
-    people_assert_refused(member, people_get_all(member, theirs), "only Name, State and Result can be read");
+    people_assert_refused(member, people_get_all(member, theirs),
+                          "only its Name, State and Result can be read");
     people_assert_refused(member, people_on_machine(member, theirs, "GetDomainXML"), "polkit");
 }
 END_TEST

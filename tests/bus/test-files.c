@@ -215,7 +215,7 @@ START_TEST(by_path)
     kernel_refused(&world, "PolicyRefused", "/link' is a symbolic link",
                    g_strdup_printf("'%s/kernel'", link));
     kernel_refused(&world, "PolicyRefused", "/link' is a symbolic link", quoted(link));
-    kernel_refused(&world, "PolicyRefused", "has '..' in it",
+    kernel_refused(&world, "PolicyRefused", "contains '..'",
                    g_strdup_printf("'%s/../viommu/kernel'", world.fixed));
     kernel_refused(&world, "InvalidRequest",
                    "boot.kernel '/run/nobody/kernel': viommud cannot see '/run/nobody'",
@@ -224,7 +224,7 @@ START_TEST(by_path)
     kernel_refused(&world, "InvalidRequest", "not a regular file", quoted("/dev/null"));
     ck_assert_int_eq(g_mkdir(closed, 0711), 0);
     ck_assert_int_eq(g_chmod(closed, 0700), 0);
-    kernel_refused(&world, "PolicyRefused", "user 65534 may not look into '",
+    kernel_refused(&world, "PolicyRefused", "user 65534 may not search '",
                    g_strdup_printf("'%s/kernel'", closed));
 }
 END_TEST
@@ -374,7 +374,7 @@ START_TEST(wrong_descriptors)
     ck_assert(inspect >= 0 && write >= 0 && read >= 0 && pipe(ends) == 0);
     kernel_refused(&world, "PolicyRefused", "not open for reading", handle(inspect));
     kernel_refused(&world, "PolicyRefused", "not open for reading", handle(write));
-    kernel_refused(&world, "PolicyRefused", "is open on no file", handle(ends[0]));
+    kernel_refused(&world, "PolicyRefused", "does not refer to a file", handle(ends[0]));
     disk_refused(&world, "PolicyRefused", "a?b': the file descriptor is not open for reading and writing",
                  handle(read), "raw");
     refused(&world, "InvalidRequest", "boot.cmdline must be a string, but is a file descriptor",

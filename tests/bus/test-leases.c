@@ -178,7 +178,7 @@ START_TEST(extend_refused)
     g_autoptr(HarnessError) much = harness_call_error(harness, extension(harness, leased, UINT64_MAX));
 
     harness_assert_error(none, "InvalidRequest", "machine 'one' has no lease");
-    harness_assert_error(zero, "InvalidRequest", "between 1 and 31536000");
+    harness_assert_error(zero, "InvalidRequest", "use 1 to 31536000");
     harness_assert_error(much, "InvalidRequest", "18446744073709551615 seconds");
 }
 END_TEST

@@ -45,7 +45,7 @@ START_TEST(polkit_yes)
     /* A yes was for that one. */
     people_assert_refused(member, people_on_machine(member, secret, "Kill"), "polkit denied it");
     /* To manage is not to see. */
-    people_assert_refused(member, people_get_all(member, secret), "only Name, State and Result");
+    people_assert_refused(member, people_get_all(member, secret), "only its Name, State and Result");
     polkit_end();
 }
 END_TEST
@@ -120,7 +120,7 @@ START_TEST(polkit_flood)
     for (size_t i = 0; i < G_N_ELEMENTS(pending); i++)
         harness_send(member, people_on_machine(member, path, "GetDomainXML"), &pending[i]);
     refused = people_exchange(member, people_on_machine(member, path, "Kill"));
-    people_assert_error(refused, "Busy", "polkit has 32 questions");
+    people_assert_error(refused, "Busy", "polkit already has 32 pending questions");
     polkit_touch(harness, "go");
     for (size_t i = 0; i < G_N_ELEMENTS(pending); i++) {
         g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);

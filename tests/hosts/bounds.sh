@@ -166,7 +166,7 @@ run 0 'comes back' '' usermod -aG viommu ci
 exec 7>&-
 # A no is remembered for a second.
 check 'and may launch again' until_true 20 launch ci short '"memory": "64 MiB"'
-run 4 'a lease that is too long' 'leases. max-seconds=600 allows no longer one' as ci launch --lease=601 - <<<'{"name": "long", "memory": "64 MiB"}'
+run 4 'a lease that is too long' 'leases. max-seconds is 600; request less' as ci launch --lease=601 - <<<'{"name": "long", "memory": "64 MiB"}'
 check 'who asks for none gets the longest' sh -c "viommuctl show short --json | jq -e '.LeaseEnd > 0 and (.Warnings | tostring | test(\"lease of 600 seconds\"))'"
 check 'what was left out is counted' until_true 90 is_about MESSAGE_ID=2b6e2c2f1f0b4c3c8f6d5f0c6a7e9d14 '[0-9]{3,} refused launches'
 finish

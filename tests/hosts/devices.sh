@@ -175,7 +175,7 @@ run 1 'root names no driver but those made for VFIO' 'is not a driver that is ma
 run 0 'polkit knows the action' 'auth_admin$' pkaction --verbose --action-id org.viommu1.assign-device
 check 'and keeps no yes' bash -c "! grep -q auth_admin_keep '$work/out'"
 for asked in 0000:03:00.0 0000:04:00.0 0000:77:00.0; do
-    run 1 "$asked needs an administrator's leave" 'assign-device would allow it: polkit wants a password' call ci Launch 'a{sv}' 2 arch s x86_64 hostdevs 'aa{sv}' 1 1 address s "$asked"
+    run 1 "$asked needs an administrator's leave" 'assign-device would allow it: polkit needs a password' call ci Launch 'a{sv}' 2 arch s x86_64 hostdevs 'aa{sv}' 1 1 address s "$asked"
     check 'which tells nothing of it' silent
 done
 printf '{"name": "granted", "arch": "x86_64", "memory": "64 MiB", "hostdevs": [{"address": "%s"}]}\n' 0000:04:00.0 >"$work/used.json"
@@ -201,10 +201,10 @@ granted() {
     ! grep -qE 'is not among|polkit' "$work/err"
 }
 check "with the site's leave no password is asked for" until_true 10 granted
-run 4 'for that device only' 'polkit wants a password' runuser -u ci -- viommuctl --system launch "$work/used.json"
+run 4 'for that device only' 'polkit needs a password' runuser -u ci -- viommuctl --system launch "$work/used.json"
 sed 's/granted/other/' "$work/free.json" >"$work/other.json"
-run 4 'and that machine' 'polkit wants a password' runuser -u ci -- viommuctl --system launch "$work/other.json"
-run 4 'another member has no such leave' 'polkit wants a password' runuser -u mate -- viommuctl --system launch "$work/free.json"
+run 4 'and that machine' 'polkit needs a password' runuser -u ci -- viommuctl --system launch "$work/other.json"
+run 4 'another member has no such leave' 'polkit needs a password' runuser -u mate -- viommuctl --system launch "$work/free.json"
 rm /etc/polkit-1/rules.d/10-assign.rules
 
 # --- What the site lists ---

@@ -223,9 +223,9 @@ for method in Reset OpenConsole Extend:t:60 Verify:t:0; do
     run 1 "${words[0]} is refused" 'another version of viommud .its metadata has version 2' call ci newer "${words[@]}"
 done
 run 0 'its owner has its XML' '<name>viommu-newer</name>' call ci newer GetDomainXML
-run 1 'another member does not' 'polkit wants a password' call mate newer GetDomainXML
-run 1 'nor may he end it' 'polkit wants a password' call mate newer Kill
-run 1 'nor may a stranger' 'polkit wants a password' call stranger newer Stop u 0
+run 1 'another member does not' 'polkit needs a password' call mate newer GetDomainXML
+run 1 'nor may he end it' 'polkit needs a password' call mate newer Kill
+run 1 'nor may a stranger' 'polkit needs a password' call stranger newer Stop u 0
 check 'nothing of it has changed' is_as_before newer
 run 0 'its owner may' '' as ci kill newer
 check 'and it is gone' sh -c '! virsh -q list --all --name | grep newer'

@@ -121,7 +121,7 @@ run 0 'without the quick watchdog' '' systemctl restart viommud
 run 1 'a stranger may not launch' "not in group 'viommu'" call stranger Launch 'a{sv}' 0
 for method in Stop:u:0 Kill Reset Extend:t:9 OpenConsole Verify:t:0 GetDomainXML; do
     IFS=: read -r -a words <<<"$method"
-    run 1 "nor call ${words[0]}" 'polkit wants a password' runuser -u stranger -- busctl call org.viommu1 \
+    run 1 "nor call ${words[0]}" 'polkit needs a password' runuser -u stranger -- busctl call org.viommu1 \
         "/org/viommu1/machine/${uuid//-/_}" org.viommu1.Machine "${words[@]}"
 done
 run 0 'a stranger may list' 'a\(ssso\) 1 "guest"' call stranger ListMachines
@@ -149,13 +149,13 @@ log_of() {
 check 'the owner reads what it printed' until_true 60 sh -c 'runuser -u ci -- viommuctl --system console --log theirs | grep -a "Linux version"'
 usermod -aG viommu mate
 run 6 'another member does not' 'of yours' log_of mate
-run 1 'nor is at its console' 'polkit wants a password' runuser -u mate -- busctl call org.viommu1 "$theirs" org.viommu1.Machine OpenConsole
+run 1 'nor is at its console' 'polkit needs a password' runuser -u mate -- busctl call org.viommu1 "$theirs" org.viommu1.Machine OpenConsole
 run 1 'nor opens the file' 'Permission denied' runuser -u mate -- cat "$(viommuctl show theirs --json | jq -r .ConsoleLog)"
 run 0 'the owner is at its console' 'Linux version|\[ +[0-9]+\.[0-9]+\]|viommu' runuser -u ci -- sh -c 'timeout 5 viommuctl --system console theirs </dev/null | cat'
 
 run 0 'another member sees it' 'theirs +running' runuser -u mate -- viommuctl --system list
-run 1 'but may not stop it' 'polkit wants a password' runuser -u mate -- busctl call org.viommu1 "$theirs" org.viommu1.Machine Kill
-run 1 "nor may the owner stop root's" 'polkit wants a password' runuser -u ci -- busctl call org.viommu1 \
+run 1 'but may not stop it' 'polkit needs a password' runuser -u mate -- busctl call org.viommu1 "$theirs" org.viommu1.Machine Kill
+run 1 "nor may the owner stop root's" 'polkit needs a password' runuser -u ci -- busctl call org.viommu1 \
     "/org/viommu1/machine/${uuid//-/_}" org.viommu1.Machine Kill
 run 0 'polkit knows the action' 'of other users' pkaction --verbose --action-id org.viommu1.manage-all
 mkdir -p /etc/polkit-1/rules.d
@@ -166,7 +166,7 @@ polkit.addRule(function(action, subject) {
 });
 END
 check "with the site's leave" until_true 10 runuser -u mate -- busctl call org.viommu1 "$theirs" org.viommu1.Machine Reset
-run 1 'for that machine only' 'polkit wants a password' runuser -u mate -- busctl call org.viommu1 \
+run 1 'for that machine only' 'polkit needs a password' runuser -u mate -- busctl call org.viommu1 \
     "/org/viommu1/machine/${uuid//-/_}" org.viommu1.Machine Reset
 run 0 'the owner stops it' '' runuser -u ci -- viommuctl --system kill theirs
 run 0 'and still reads what it printed' 'Linux version' log_of ci

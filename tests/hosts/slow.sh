@@ -166,8 +166,8 @@ by_path() {
     runuser -u ci -- busctl --timeout=60 call org.viommu1 /org/viommu1 org.viommu1.Manager Launch 'a{sv}' 1 "$@"
 }
 kernel=(boot 'a{sv}' 1 kernel s "$mount/slow1") disk=(disks 'aa{sv}' 1 3 path s "$mount/slow2" format s raw read-only b true)
-run 1 'a kernel on it' "were not opened and read within 3 s: boot.kernel '$mount/slow1'" by_path "${kernel[@]}"
-run 1 'a disk on it' "were not opened and read within 3 s: disks.0..path '$mount/slow2'" by_path "${disk[@]}"
+run 1 'a kernel on it' "had not opened and read the files of this request after 3 s: boot.kernel '$mount/slow1'" by_path "${kernel[@]}"
+run 1 'a disk on it' "had not opened and read the files of this request after 3 s: disks.0..path '$mount/slow2'" by_path "${disk[@]}"
 check 'its process hangs' until_true 10 something_hangs
 others_are_served 'with files of a server that has stopped'
 restarts 'with such processes'

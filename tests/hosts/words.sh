@@ -84,7 +84,7 @@ far() {
 run 0 "another machine's list" '^guest +running' far list
 run 0 'a launch there' '^distant$' far launch --wait=started - <<<'{"name": "distant", "memory": "256 MiB"}'
 run 0 'whose owner is the user there' "\"Owner\" : $(id -u ci)," viommuctl show distant --json
-run 4 "root's machine is not that user's" 'polkit wants a password' far reset guest
+run 4 "root's machine is not that user's" 'polkit needs a password' far reset guest
 run 0 'and its end' '' far kill distant
 
 # --- A password on the terminal, asked for by viommuctl's own agent ---
@@ -103,4 +103,4 @@ types() {
 chpasswd <<<'root:not-a-secret'
 run 0 "root's password opens root's machine" 'AUTHENTICATION COMPLETE' types not-a-secret mate viommuctl --system reset guest
 check 'the agent is gone' sh -c '! pidof pkttyagent'
-run 4 'no password is asked for' 'polkit wants a password' types not-a-secret mate viommuctl --system --no-ask-password reset guest
+run 4 'no password is asked for' 'polkit needs a password' types not-a-secret mate viommuctl --system --no-ask-password reset guest
