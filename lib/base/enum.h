@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* enum: the words of the bus, the files and the messages, each with its number.  Knows no words: each table
- * stands beside its enum, in the module that the enum belongs to, and a static assert keeps the two of one length. */
+/* enum: the words of the bus, the files and the messages, each with its number.  Knows no words:
+ * each table stands beside its enum, in the module that the enum belongs to, and a static assert
+ * keeps the two of one length. */
 #pragma once
 
 #include <glib.h>

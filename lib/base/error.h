@@ -11,7 +11,8 @@ typedef enum ViommuError {
     VIOMMU_ERROR_POLICY_REFUSED,  /* the site does not allow it */
     VIOMMU_ERROR_EXISTS,
     VIOMMU_ERROR_NOT_FOUND,
-    VIOMMU_ERROR_BUSY,         /* a limit is reached, or the machine is in the middle of something */
+    /* a limit is reached, or the machine is in the middle of something */
+    VIOMMU_ERROR_BUSY,
     VIOMMU_ERROR_NOT_VERIFIED, /* the guest runs, and its IOMMU was not proven from inside */
     VIOMMU_ERROR_BACKEND,      /* libvirt or QEMU said no; their words are in the message */
     VIOMMU_ERROR_INTERNAL,     /* a defect of viommud */

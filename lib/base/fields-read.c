@@ -127,11 +127,11 @@ static const char *type_shown(GVariant *value)
     case G_VARIANT_CLASS_HANDLE:
         return "a file descriptor";
     case G_VARIANT_CLASS_MAYBE:
-        return "null (leave the key out instead)";
+        return "null (omit the key instead)";
     case G_VARIANT_CLASS_ARRAY:
         if (is_list(value))
             return "a list";
-        return is_dict(value) ? "a dictionary" : "a dictionary whose keys are no strings";
+        return is_dict(value) ? "a dictionary" : "a dictionary whose keys are not strings";
     default:
         return is_open_file(value) ? "a file descriptor" : "a structure";
     }
@@ -200,21 +200,20 @@ static const char *read_text(const ViommuField *field, GVariant *value, const Pl
     }
     text = g_variant_get_string(value, &length);
     if (length == 0) {
-        fail(place, error, "must not be empty; leave the key out instead");
+        fail(place, error, "must not be empty; omit the key instead");
         return NULL;
     }
     if (length > VIOMMU_FIELDS_TEXT_MAX) {
-        fail(place, error, "is too long: %zu bytes, and at most %d are taken", length,
-             VIOMMU_FIELDS_TEXT_MAX);
+        fail(place, error, "is %zu bytes long; at most %d are allowed", length, VIOMMU_FIELDS_TEXT_MAX);
         return NULL;
     }
     if (control_at(text) < length) {
-        fail(place, error, "must not hold control characters, but has 0x%02x at byte %zu",
+        fail(place, error, "must not contain control characters, but has 0x%02x at byte %zu",
              g_utf8_get_char(text + control_at(text)), control_at(text));
         return NULL;
     }
     if (has_noncharacters(text)) {
-        fail(place, error, "must not hold the non-characters U+FFFE and U+FFFF");
+        fail(place, error, "must not contain U+FFFE or U+FFFF");
         return NULL;
     }
     return text;
@@ -290,7 +289,7 @@ static bool read_number(const ViommuField *field, GVariant *value, const Place *
         g_autofree char *bound = number_shown(field, false, small ? field->min : max);
 
         return fail(place, error, "%s is too %s; the %s is %s", given, small ? "small" : "large",
-                    small ? "least" : "most", bound);
+                    small ? "minimum" : "maximum", bound);
     }
     *member = number;
     return true;
@@ -326,16 +325,16 @@ static bool read_word(const ViommuField *field, GVariant *value, const Place *pl
     if (nearest)
         return fail(place, error, "'%s' is not known; did you mean '%s'?", text, nearest);
     list = viommu_enum_list(field->words);
-    return fail(place, error, "'%s' is not known; known are %s", text, list);
+    return fail(place, error, "'%s' is not known; use one of %s", text, list);
 }
 
 /* The number of entries is in bounds: 1 to @max. */
 static bool check_count(size_t n, size_t max, const Place *place, GError **error)
 {
     if (n == 0)
-        return fail(place, error, "must not be an empty list; leave the key out instead");
+        return fail(place, error, "must not be an empty list; omit the key instead");
     if (n > max)
-        return fail(place, error, "has %zu entries; the most is %zu", n, max);
+        return fail(place, error, "has %zu entries; at most %zu are allowed", n, max);
     return true;
 }
 
@@ -490,7 +489,7 @@ static bool fail_unknown(const ViommuFields *table, const Place *place, const ch
     } else {
         known = g_strjoinv(", ", (char **)keys);
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "unknown key '%s'; the keys known there are %s", name, known);
+                    "unknown key '%s'; the known keys are %s", name, known);
     }
     return false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fields: a{sv} to a C struct and back, by a table of fields.  Consumes known keys, refuses the rest by name with
- * the nearest known key.  Requests and recorded hosts are both read by it. */
+/* fields: a{sv} to a C struct and back, by a table of fields.  Consumes known keys, refuses the
+ * rest by name with the nearest known key.  Requests and recorded hosts are both read by it. */
 #pragma once
 
 #include <glib.h>
@@ -9,10 +9,11 @@
 #include "lib/base/enum.h"
 
 typedef enum ViommuFieldKind {
-    VIOMMU_FIELD_STRING,  /* char *, NULL when unset */
-    VIOMMU_FIELD_FILE,    /* ViommuFile; a path, or a (sh) of a name and a handle */
-    VIOMMU_FIELD_FLAG,    /* int: VIOMMU_UNSET, 0, 1 */
-    VIOMMU_FIELD_NUMBER,  /* uint64_t, VIOMMU_UNSET_NUMBER when unset; any integer type in range is taken */
+    VIOMMU_FIELD_STRING, /* char *, NULL when unset */
+    VIOMMU_FIELD_FILE,   /* ViommuFile; a path, or a (sh) of a name and a handle */
+    VIOMMU_FIELD_FLAG,   /* int: VIOMMU_UNSET, 0, 1 */
+    /* uint64_t, VIOMMU_UNSET_NUMBER when unset; any integer type in range is taken */
+    VIOMMU_FIELD_NUMBER,
     VIOMMU_FIELD_SIZE,    /* uint64_t bytes; a number, or text with a unit */
     VIOMMU_FIELD_VERSION, /* ViommuVersion, 0 when unset; text */
     VIOMMU_FIELD_WORDS,   /* char **, NULL when unset; a list of strings, or one string */
@@ -37,9 +38,10 @@ typedef struct ViommuField {
     size_t offset;
     const ViommuEnum *words;    /* ENUM, SET */
     const ViommuFields *fields; /* DICT, LIST */
-    uint64_t min, max;          /* NUMBER, SIZE: inclusive; max 0 means no bound; WORDS, LIST: max entries */
-    bool required;              /* inside a dict that is present */
-    const char *hint;           /* said after a complaint about the type; may be NULL */
+    /* NUMBER, SIZE: inclusive; max 0 means no bound; WORDS, LIST: max entries */
+    uint64_t min, max;
+    bool required;    /* inside a dict that is present */
+    const char *hint; /* said after a complaint about the type; may be NULL */
 } ViommuField;
 
 /* Bounds that hold for every table. */
@@ -58,15 +60,15 @@ struct ViommuFields {
 void viommu_fields_init(const ViommuFields *table, void *target);
 /** Frees what the fields of @target own and sets them unset again. */
 void viommu_fields_clear(const ViommuFields *table, void *target);
-/** Reads @dict (a{sv}) into @target, which was initialised.  @path is the dict's own place, "" at the top; it
- *  prefixes keys in messages ("iommu.model").  Refused by name: unknown and doubled keys, wrong types, null, numbers out
- *  of range, strings that are empty, too long or hold characters that XML or a log cannot (control characters).  A
- *  variant inside a variant counts as what it holds.
- *  Fails: INVALID_REQUEST; @target is then half filled, clear it. */
+/** Reads @dict (a{sv}) into @target, which was initialised.  @path is the dict's own place, "" at
+ *  the top; it prefixes keys in messages ("iommu.model").  Refused by name: unknown and doubled
+ *  keys, wrong types, null, numbers out of range, strings that are empty, too long or hold
+ *  characters that XML or a log cannot (control characters).  A variant inside a variant counts as
+ *  what it holds. Fails: INVALID_REQUEST; @target is then half filled, clear it. */
 bool viommu_fields_read(const ViommuFields *table, GVariant *dict, const char *path, void *target,
                         GError **error);
-/** Whether @text could be a string of a field: what of another's words is not cannot be recorded. */
+/** Whether @text is acceptable as a string of a field; other text cannot be recorded. */
 bool viommu_fields_is_text(const char *text);
-/** The fields that are set, in the table's order, as a floating a{sv}.  A dict without a present flag is written when
- *  something in it is set, a list when it has entries or is required. */
+/** The fields that are set, in the table's order, as a floating a{sv}.  A dict without a present
+ *  flag is written when something in it is set, a list when it has entries or is required. */
 GVariant *viommu_fields_write(const ViommuFields *table, const void *target);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* names: every name that another program can see: bus, paths, interfaces, environment, metadata namespace. */
+/* names: every name that another program can see: bus, paths, interfaces, environment, metadata
+ * namespace. */
 #pragma once
 
 #define VIOMMU_BUS_NAME       "org.viommu1"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* platform: the words that facts, hosts, requests and plans share: architectures, machine families, accelerators,
- * firmware, IOMMU models.  Knows nothing of what goes with what: that is a fact. */
+/* platform: the words that facts, hosts, requests and plans share: architectures, machine
+ * families, accelerators, firmware, IOMMU models.  Knows nothing of what goes with what: that is
+ * a fact. */
 #pragma once
 
 #include "lib/base/enum.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* printable: what a guest or another program said, made fit for a message.  Knows control characters, not consoles. */
+/* printable: makes the output of a guest or of another program safe to print in a message.  Knows
+ * control characters, not consoles. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,12 +9,15 @@
 #define VIOMMU_CONSOLE_TAIL_LINES 10
 #define VIOMMU_CONSOLE_TAIL_BYTES 1024
 
-/** The last lines of @data that are not blank, within the bounds above: valid UTF-8 with a newline between two lines, without
- *  terminal sequences; what else cannot be printed becomes '?'.  Owned, g_free(); NULL when there is none. */
+/** The last lines of @data that are not blank, within the bounds above: valid UTF-8 with a newline
+ *  between two lines, without terminal sequences; other unprintable characters become '?'.  Owned,
+ *  g_free(); NULL when there is none. */
 char *viommu_console_text_tail(const void *data, size_t size);
-/** @data on its lines, for a terminal: as above, but all of it; also where @data is one piece of many.  Owned, g_free(). */
+/** @data with its lines kept, for a terminal: cleaned as above, but whole.  @data may be one piece
+ *  of many.  Owned, g_free(). */
 char *viommu_console_text_clean_bytes(const void *data, size_t size);
-/** @text on its lines: valid UTF-8, without terminal sequences; what else cannot be printed becomes '?'.  Owned, g_free(). */
+/** @text with its lines kept: valid UTF-8, without terminal sequences; other unprintable
+ *  characters become '?'.  Owned, g_free(). */
 char *viommu_console_text_clean(const char *text);
 /** Whether the character at @at, in valid UTF-8, is a control character: below U+0020, U+007F, or U+0080 to U+009F, of which
  *  a terminal takes U+009B for the start of a sequence. */

@@ -48,7 +48,8 @@ bool viommu_quantity_parse(const char *text, uint64_t *ret_bytes, GError **error
             return fail_overflow(text, error);
     if (rest == text) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "size '%s' must be a whole number, maybe with a unit, such as '512 MiB'", text);
+                    "size '%s' is not valid; write a whole number, with a unit if needed, such as '512 MiB'",
+                    text);
         return false;
     }
     const char *unit = rest;
@@ -63,7 +64,7 @@ bool viommu_quantity_parse(const char *text, uint64_t *ret_bytes, GError **error
         return true;
     }
     g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                "size '%s' has an unknown unit; known are B, KiB, MiB, GiB, TiB, KB, MB, GB, TB", text);
+                "size '%s' has an unknown unit; use B, KiB, MiB, GiB, TiB, KB, MB, GB or TB", text);
     return false;
 }
 

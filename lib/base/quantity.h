@@ -10,9 +10,10 @@
 #define VIOMMU_MIB (1024 * VIOMMU_KIB)
 #define VIOMMU_GIB (1024 * VIOMMU_MIB)
 
-/** Reads "512 MiB", "2GiB", "1048576 B", "4k" or a plain number of bytes.  Units: B, KiB, MiB, GiB, TiB, and
- *  the decimal KB, MB, GB, TB; the letters K, M, G, T mean the binary ones, as in QEMU and virsh.
- *  No sign, no fraction.  Fails: INVALID_REQUEST, also when the size does not fit 64 bits. */
+/** Reads "512 MiB", "2GiB", "1048576 B", "4k" or a plain number of bytes.  Units: B, KiB, MiB,
+ *  GiB, TiB, and the decimal KB, MB, GB, TB; the letters K, M, G, T mean the binary ones, as in
+ *  QEMU and virsh. No sign, no fraction.  Fails: INVALID_REQUEST, also when the size does not fit
+ *  64 bits. */
 bool viommu_quantity_parse(const char *text, uint64_t *ret_bytes, GError **error);
 /** "512 MiB": the largest binary unit that keeps a whole number. Owned, g_free(). */
 char *viommu_quantity_format(uint64_t bytes);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console: where a running guest's first console is, by the XML of its domain.  Knows where libvirt names it. */
+/* console: where a running guest's first console is, by the XML of its domain.  Knows where
+ * libvirt names it. */
 #pragma once
 
 #include <glib.h>

@@ -276,7 +276,7 @@ static bool read_attribute(const Attribute *attribute, const char *value, void *
     case ATTRIBUTE_NUMBER32:
     case ATTRIBUTE_NUMBER64:
         if (!g_ascii_string_to_unsigned(value, 10, 0, small ? UINT32_MAX : UINT64_MAX, &number, NULL))
-            return fail(error, "%s '%s' is not a number of %d bits", attribute->name, value, small ? 32 : 64);
+            return fail(error, "%s '%s' is not a %d-bit number", attribute->name, value, small ? 32 : 64);
         if (small)
             *(uint32_t *)member = (uint32_t)number;
         else
@@ -295,7 +295,7 @@ static bool read_version(const xmlNode *root, ViommuMetadata *metadata, GError *
     guint64 number;
 
     if (!version || !g_ascii_string_to_unsigned(version, 10, 0, UINT32_MAX, &number, NULL))
-        return fail(error, "version '%s' is no number", version ? version : "");
+        return fail(error, "version '%s' is not a number", version ? version : "");
     metadata->version = (uint32_t)number;
     metadata->foreign = number != VIOMMU_METADATA_VERSION;
     return true;
@@ -337,7 +337,7 @@ static bool read_attributes(const xmlNode *root, ViommuMetadata *metadata, GErro
     }
     /* It becomes a file's name, and a word in messages. */
     return !metadata->name || viommu_request_name_is_valid(metadata->name) ||
-           fail(error, "name '%s' is no machine's name", metadata->name);
+           fail(error, "name '%s' is not a valid machine name", metadata->name);
 }
 
 /* Our namespace, or none: libvirt takes the prefixes away when it hands the element out. */
@@ -364,11 +364,11 @@ static bool read_text_element(const xmlNode *node, ViommuMetadata *metadata, GPt
     if ((list == VIOMMU_UNSET && !g_str_equal(name, request_names[SPELLING_PLAIN])) || !is_ours(node))
         return true;
     if (viommu_xml_child(node, NULL))
-        return fail(error, "<%s> must hold text only", name);
+        return fail(error, "<%s> must contain only text", name);
     if (list != VIOMMU_UNSET)
         g_ptr_array_add(texts[list], viommu_xml_content(node));
     else if (metadata->request)
-        return fail(error, "<request> is there twice");
+        return fail(error, "<request> appears twice");
     else
         metadata->request = viommu_xml_content(node);
     return true;
@@ -402,7 +402,7 @@ static xmlDoc *parse(const char *xml, GError **error)
     }
     if (is_ours(root))
         return g_steal_pointer(&document);
-    fail(error, "<" ROOT "> is in the foreign name space '%s'", (const char *)root->ns->href);
+    fail(error, "<" ROOT "> is in the foreign namespace '%s'", (const char *)root->ns->href);
     return NULL;
 }
 
@@ -499,7 +499,7 @@ char *viommu_metadata_change(const char *xml, const ViommuMetadataChange *change
     if (!metadata)
         return NULL;
     if (has_prefixed(root)) {
-        fail(error, "an attribute has the prefix of a name space");
+        fail(error, "an attribute has a namespace prefix");
         return NULL;
     }
     strip(root);

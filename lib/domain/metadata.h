@@ -14,12 +14,14 @@
 
 typedef struct ViommuMetadata {
     uint32_t version; /* as it was read */
-    bool foreign;     /* it is another than ours: only the core is known, all else is 0, NULL or empty */
-    char *name;       /* the machine's; NULL: the domain's is the same */
-    char *uuid;       /* the domain's, unless it is a copy; NULL: an earlier viommud did not write it */
+    /* it is another than ours: only the core is known, all else is 0, NULL or empty */
+    bool foreign;
+    char *name; /* the machine's; NULL: the domain's is the same */
+    /* the domain's, unless it is a copy; NULL: an earlier viommud did not write it */
+    char *uuid;
     uint32_t owner_uid;
-    ViommuState
-        phase; /* how far the launch had come when this was written: DEFINING, STARTING, RUNNING, ... */
+    /* how far the launch had come when this was written: DEFINING, STARTING, RUNNING, ... */
+    ViommuState phase;
     char *request_id;  /* NULL: none */
     char *fingerprint; /* of the request: 64 hexadecimal digits */
     char *request;     /* canonical text */
@@ -30,8 +32,8 @@ typedef struct ViommuMetadata {
     uint64_t vcpus, memory_bytes, memlock_bytes;
     uint64_t page_size_bytes; /* 0: ordinary pages */
     char **reasons;           /* why the model was chosen; never NULL after reading */
-    char *
-        host_drivers; /* devices that were taken from a driver of the host's, "ADDRESS=DRIVER ..."; NULL: none */
+    /* devices that were taken from a driver of the host's, "ADDRESS=DRIVER ..."; NULL: none */
+    char *host_drivers;
     char **warnings;
     char **hostdevs;         /* PCI addresses of the assigned devices; never NULL after reading */
     uint64_t created_usec;   /* CLOCK_REALTIME */
@@ -50,11 +52,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuMetadata, viommu_metadata_free)
 
 /** Writes our element, with its namespace declared on it. */
 void viommu_metadata_write(const ViommuMetadata *metadata, ViommuXmlWriter *writer);
-/** Our element alone and without a prefix, as virDomainSetMetadata wants it: libvirt adds the prefix, and fails when it
- *  is declared already. Owned, g_free(). */
+/** Our element alone and without a prefix, as virDomainSetMetadata wants it: libvirt adds the
+ *  prefix, and fails when it is declared already. Owned, g_free(). */
 char *viommu_metadata_to_xml(const ViommuMetadata *metadata);
-/** Reads our element, as virDomainGetMetadata returns it (without prefixes) or as it stands in the domain's XML.
- *  Fails: INTERNAL with what is wrong in what is known. */
+/** Reads our element, as virDomainGetMetadata returns it (without prefixes) or as it stands in the
+ *  domain's XML. Fails: INTERNAL with what is wrong in what is known. */
 ViommuMetadata *viommu_metadata_from_xml(const char *xml, GError **error);
 
 /* A change of what stands there. */
@@ -64,6 +66,7 @@ typedef struct ViommuMetadataChange {
     const char *boot;        /* that lease_end_usec is of */
 } ViommuMetadataChange;
 
-/** @xml as virDomainGetMetadata returns it, with that change and otherwise the same, of whatever version, as
- *  virDomainSetMetadata wants it. Owned, g_free().  Fails: INTERNAL, as viommu_metadata_from_xml(). */
+/** @xml as virDomainGetMetadata returns it, with that change and otherwise the same, of whatever
+ *  version, as virDomainSetMetadata wants it. Owned, g_free().  Fails: INTERNAL, as
+ *  viommu_metadata_from_xml(). */
 char *viommu_metadata_change(const char *xml, const ViommuMetadataChange *change, GError **error);

@@ -5,7 +5,7 @@
 static char *judge(const char *address, const char *driver, const ViommuPciDevice *device)
 {
     if (!device)
-        return g_strdup_printf("device %s, which had driver %s, is not there any more", address, driver);
+        return g_strdup_printf("device %s, which had driver %s, is no longer present", address, driver);
     if (g_strcmp0(device->driver, driver) == 0)
         return NULL;
     if (!device->driver)
@@ -46,6 +46,6 @@ char *viommu_strays_describe(const char *host_drivers, const ViommuTopology *top
             add_command(commands, words[0]);
     }
     if (commands->len > 0)
-        g_string_append_printf(text, "; have root give back what the host is to use: %s", commands->str);
+        g_string_append_printf(text, "; to return devices to the host, run as root: %s", commands->str);
     return text->len > 0 ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
 }

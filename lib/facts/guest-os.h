@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guest-os: what the kernels of known distributions have for each IOMMU model, each row with its source.
- * Does not know requests. */
+/* guest-os: what the kernels of known distributions have for each IOMMU model, each row with its
+ * source. Does not know requests. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,8 +10,10 @@
 typedef enum ViommuDriver {
     VIOMMU_DRIVER_UNKNOWN, /* nothing said */
     VIOMMU_DRIVER_YES,
-    VIOMMU_DRIVER_OFF, /* built in, but asleep unless the kernel's command line wakes it (intel_iommu=on) */
-    VIOMMU_DRIVER_MODULE, /* a module that the stock initramfs lacks: the root disk is not found without it */
+    /* built in, but asleep unless the kernel's command line wakes it (intel_iommu=on) */
+    VIOMMU_DRIVER_OFF,
+    /* a module that the stock initramfs lacks: the root disk is not found without it */
+    VIOMMU_DRIVER_MODULE,
     VIOMMU_DRIVER_NO,
     VIOMMU_DRIVER_LAST,
 } ViommuDriver;
@@ -23,13 +25,14 @@ typedef struct ViommuGuestOs {
     const char *source;
 } ViommuGuestOs;
 
-/** The row of @name or of an alias; of "rhel9" for "rhel9.4", unless that has a row of its own.  Static; NULL: unknown. */
+/** The row of @name or of an alias; of "rhel9" for "rhel9.4", unless that has a row of its own.
+ *  Static; NULL: unknown. */
 const ViommuGuestOs *viommu_guest_os_find(const char *name);
 /** The known name nearest to @name, or NULL. Static. */
 const char *viommu_guest_os_nearest(const char *name);
 /** Row @index, for those who show the table; NULL after the last. Static. */
 const ViommuGuestOs *viommu_guest_os_row(size_t index);
 ViommuDriver viommu_guest_os_driver(const ViommuGuestOs *os, ViommuArch arch, ViommuModel model);
-/** The model that a kernel's driver drives, by the driver's name ("virtio-iommu", "arm-smmu-v3", ...) or by the
- *  model's own; VIOMMU_UNSET: no driver of an IOMMU. */
+/** The model that a kernel's driver drives, by the driver's name ("virtio-iommu", "arm-smmu-v3",
+ *  ...) or by the model's own; VIOMMU_UNSET: no driver of an IOMMU. */
 int viommu_guest_os_driver_model(const char *word);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guest: whether a guest drives an IOMMU, from what the request claims of it and what was read from its kernel.
- * What was read wins over what is claimed.  Does not look into images. */
+/* guest: whether a guest drives an IOMMU, from what the request claims of it and what was read
+ * from its kernel. What was read wins over what is claimed.  Does not look into images. */
 #pragma once
 
 #include "lib/facts/guest-os.h"
@@ -9,15 +9,18 @@
 
 /* What is known of a guest. */
 typedef struct ViommuGuest {
-    const ViommuRequest *request; /* what is claimed, and its command line when it is booted directly */
-    const ViommuKernel *kernel;   /* what was read from boot.kernel; NULL: nothing */
+    /* what is claimed, and its command line when it is booted directly */
+    const ViommuRequest *request;
+    const ViommuKernel *kernel; /* what was read from boot.kernel; NULL: nothing */
 } ViommuGuest;
 
-/** Whether @guest drives @model on @arch.  *ret_why: a sentence naming the source; owned; NULL when UNKNOWN. */
+/** Whether @guest drives @model on @arch.  *ret_why: a sentence naming the source; owned; NULL
+ *  when UNKNOWN. */
 ViommuDriver viommu_guest_driver(const ViommuGuest *guest, ViommuArch arch, ViommuModel model,
                                  char **ret_why);
-/** The words that the command line of boot.kernel lacks for @model, and that boot.extend-cmdline lets us add; NULL: none.
- *  Static. */
+/** The words that the command line of boot.kernel lacks for @model, and that boot.extend-cmdline
+ *  lets us add; NULL: none. Static. */
 const char *viommu_guest_missing_words(const ViommuGuest *guest, ViommuArch arch, ViommuModel model);
-/** Adds a sentence (char *) to @warnings for each claim that what was read of the kernel contradicts. */
+/** Adds a sentence (char *) to @warnings for each claim that what was read of the kernel
+ *  contradicts. */
 void viommu_guest_contradictions(const ViommuGuest *guest, ViommuArch arch, GPtrArray *warnings);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* kernel: what the image and the configuration file of a Linux kernel tell of it.  Reads bytes, opens no files. */
+/* kernel: what the image and the configuration file of a Linux kernel tell of it.  Reads bytes,
+ * opens no files. */
 #pragma once
 
 #include <glib.h>
@@ -15,22 +16,26 @@ typedef struct ViommuKernel {
     ViommuDriver drivers[VIOMMU_MODEL_LAST];
 } ViommuKernel;
 
-/** Finds the release in an image: the header of an x86 bzImage (Documentation/arch/x86/boot.rst), or the banner in an
- *  uncompressed arm64 Image.  False, *kernel untouched: a compressed one, or no kernel. */
+/** Finds the release in an image: the header of an x86 bzImage (Documentation/arch/x86/boot.rst),
+ *  or the banner in an uncompressed arm64 Image.  False, *kernel untouched: a compressed one, or
+ *  no kernel. */
 bool viommu_kernel_read_image(ViommuKernel *kernel, const uint8_t *bytes, size_t n);
-/** Whether these are the first bytes of an uncompressed arm64 Image, whose banner is somewhere behind them. */
+/** Whether these are the first bytes of an uncompressed arm64 Image, whose banner is somewhere
+ *  behind them. */
 bool viommu_kernel_is_arm64(const uint8_t *bytes, size_t n);
-/** Finds the banner ("Linux version 6.1.0 ...") in some bytes of an image.  False, *kernel untouched: not there, or not
- *  as a whole: let pieces overlap by VIOMMU_KERNEL_BANNER_MAX. */
+/** Finds the banner ("Linux version 6.1.0 ...") in some bytes of an image.  False, *kernel
+ *  untouched: not there, or not as a whole: let pieces overlap by VIOMMU_KERNEL_BANNER_MAX. */
 bool viommu_kernel_read_banner(ViommuKernel *kernel, const uint8_t *bytes, size_t n);
 #define VIOMMU_KERNEL_BANNER_MAX 128u
 /** Takes the drivers from the text of a configuration file.  False, *kernel untouched: it is none. */
 bool viommu_kernel_read_config(ViommuKernel *kernel, const char *text, size_t n);
 
-/* Between processes: the type of what viommu_kernel_to_variant() writes.  A new member of the struct goes into it, too. */
+/* Between processes: the type of what viommu_kernel_to_variant() writes.  A new member of the
+ * struct goes into it, too. */
 #define VIOMMU_KERNEL_TYPE "(stbai)"
 
 /** Floating, of that type. */
 GVariant *viommu_kernel_to_variant(const ViommuKernel *kernel);
-/** Reads what another process has written, who had a stranger's file in its hands.  False, *kernel untouched: it makes no sense. */
+/** Reads what another process wrote; that process handles an untrusted file.  False, *kernel
+ *  untouched: the value is invalid. */
 bool viommu_kernel_from_variant(GVariant *value, ViommuKernel *kernel);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* proof: whether a guest's IOMMU works, by what tools/scripts/guest-report.sh says in the guest, and why not.
- * Reads text from a guest, which may be hostile; does not know how the text came here. */
+/* proof: whether a guest's IOMMU works, by what tools/scripts/guest-report.sh says in the guest,
+ * and why not. Reads text from a guest, which may be hostile; does not know how the text came
+ * here. */
 #pragma once
 
 #include <glib.h>
@@ -35,7 +36,8 @@ typedef struct ViommuReport {
     bool acpi, devicetree;
 } ViommuReport;
 
-/** The last whole report in @text, between its markers; all in it is printable ASCII.  NULL: there is none. Owned. */
+/** The last whole report in @text, between its markers; all in it is printable ASCII.  NULL: there
+ *  is none. Owned. */
 ViommuReport *viommu_report_find(const char *text, size_t size);
 void viommu_report_free(ViommuReport *report);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuReport, viommu_report_free)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* report-scan: the last whole report of a guest out of what it prints, piece by piece, with bounded memory.
- * Knows the two marker lines; does not know what is between them. */
+/* report-scan: the last whole report of a guest out of what it prints, piece by piece, with
+ * bounded memory. Knows the two marker lines; does not know what is between them. */
 #pragma once
 
 #include <stddef.h>
@@ -11,5 +11,6 @@ ViommuReportCatcher *viommu_report_catcher_new(void);
 void viommu_report_catcher_free(ViommuReportCatcher *catcher);
 /** Takes the next piece of output. */
 void viommu_report_catcher_feed(ViommuReportCatcher *catcher, const void *data, size_t size);
-/** The last whole report, markers included, *ret_size bytes.  Borrowed, until the next feed; NULL: there was none yet. */
+/** The last whole report, markers included, *ret_size bytes.  Borrowed, until the next feed; NULL:
+ *  there was none yet. */
 const char *viommu_report_catcher_last(const ViommuReportCatcher *catcher, size_t *ret_size);

@@ -139,7 +139,7 @@ bool viommu_caps_read(ViommuHost *host, const char *xml, GError **error)
     cpu = viommu_xml_child(viommu_xml_child(root, "host"), "cpu");
     if (!viommu_xml_child(cpu, "arch")) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-                    "libvirt's capabilities do not tell the host's architecture");
+                    "libvirt's capabilities do not name the host's architecture");
         return false;
     }
     g_free(host->arch_name);
@@ -181,8 +181,8 @@ bool viommu_caps_read_domain(ViommuEmulator *emulator, const char *xml, char **r
     arch = viommu_xml_content(viommu_xml_child(root, "arch"));
     if (g_strcmp0(arch, emulator->arch_name) != 0) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-                    "libvirt's domain capabilities are of architecture '%s', not '%s'", arch ? arch : "",
-                    emulator->arch_name ? emulator->arch_name : "");
+                    "libvirt returned domain capabilities for architecture '%s' instead of '%s'",
+                    arch ? arch : "", emulator->arch_name ? emulator->arch_name : "");
         return false;
     }
     /* SeaBIOS comes with QEMU and no firmware at all, on aarch64, needs nothing; libvirt tells only of descriptor files. */

@@ -102,7 +102,7 @@ static bool check_emulator(const ViommuEmulator *emulator, GError **error)
         return true;
     g_set_error(
         error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-        "recorded host: 'auto' is neither an accelerator nor a firmware of the emulator for '%s'; name what is there",
+        "recorded host: the emulator for '%s' lists 'auto' as an accelerator or firmware; list those that it has",
         emulator->arch_name);
     return false;
 }

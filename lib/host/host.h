@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* host: what is known of a machine that runs libvirt and QEMU.  Read from a live libvirt (caps, by the daemon's
- * backend) or from a recorded host file; both end in this.  schemas/host.schema.json describes the tree. */
+/* host: what is known of a machine that runs libvirt and QEMU.  Read from a live libvirt (caps,
+ * by the daemon's backend) or from a recorded host file; both end in this.
+ * schemas/host.schema.json describes the tree. */
 #pragma once
 
 #include <glib.h>
@@ -12,22 +13,25 @@
 #include "lib/base/version.h"
 
 typedef struct ViommuEmulator {
-    int arch; /* ViommuArch, or VIOMMU_UNSET for one that viommud launches nothing on (arch_name tells) */
+    /* ViommuArch, or VIOMMU_UNSET for one that viommud launches nothing on (arch_name tells) */
+    int arch;
     char *arch_name;
     ViommuVersion qemu;
     char *path;            /* NULL: libvirt's own choice */
     uint64_t accelerators; /* bit per ViommuAccelerator */
     char **machines;       /* names as QEMU knows them; NULL: what such a version has */
-    uint64_t firmware; /* bit per ViommuFirmware; 0: what such hosts have (x86_64: bios, efi; aarch64: efi) */
+    /* bit per ViommuFirmware; 0: what such hosts have (x86_64: bios, efi; aarch64: efi) */
+    uint64_t firmware;
     uint64_t accepts, refuses; /* bit per ViommuFactId: what libvirt itself said of it when asked */
-    uint64_t max_vcpus;        /* of the default machine; VIOMMU_UNSET_NUMBER: what such a version takes */
+    /* of the default machine; VIOMMU_UNSET_NUMBER: what such a version takes */
+    uint64_t max_vcpus;
 } ViommuEmulator;
 
 /* What libvirt guards guests by. */
 typedef struct ViommuSecmodel {
     char *model; /* "dac", "selinux", "apparmor", "none" */
-    char *
-        label; /* what a guest's QEMU has unless its XML says otherwise, of dac "+UID:+GID"; NULL: not said */
+    /* what a guest's QEMU has unless its XML says otherwise, of dac "+UID:+GID"; NULL: not said */
+    char *label;
 } ViommuSecmodel;
 
 typedef struct ViommuHost {
@@ -37,11 +41,12 @@ typedef struct ViommuHost {
     int has_iommu;         /* flag: the host itself has IOMMU groups; says nothing of guests */
     uint64_t memory_bytes; /* unset: not known */
     int unprivileged;      /* flag: libvirt runs as an ordinary user, not as root; unset: as root */
-    uint64_t
-        locked_memory_bytes; /* the most that libvirt can let a guest lock; unset: no bound, or not known */
-    GPtrArray *secmodels;    /* of ViommuSecmodel; NULL: not known */
-    ViommuTopology topology; /* the hardware; not present: not known, as on a host that is far away */
-    ViommuSiteRecord site;   /* what its site allows to others than root; not present: not said */
+    /* the most that libvirt can let a guest lock; unset: no bound, or not known */
+    uint64_t locked_memory_bytes;
+    GPtrArray *secmodels; /* of ViommuSecmodel; NULL: not known */
+    /* the hardware; not present: not known, as on a host that is far away */
+    ViommuTopology topology;
+    ViommuSiteRecord site; /* what its site allows to others than root; not present: not said */
 } ViommuHost;
 
 /** A host without facts, for a reader to fill. Owned. */
@@ -64,13 +69,15 @@ const ViommuEmulator *viommu_host_emulator(const ViommuHost *host, ViommuArch ar
 const ViommuSecmodel *viommu_host_secmodel(const ViommuHost *host, const char *model);
 /** Whether its guests are confined beyond their user's rights: apparmor or selinux. */
 bool viommu_host_confines(const ViommuHost *host);
-/** The group of a guest's QEMU unless its XML says otherwise; VIOMMU_UNSET_NUMBER: not known, as without model dac. */
+/** The group of a guest's QEMU unless its XML says otherwise; VIOMMU_UNSET_NUMBER: not known, as
+ *  without model dac. */
 uint64_t viommu_host_qemu_group(const ViommuHost *host);
 /** Adds one; both texts are copied, @label may be NULL. */
 void viommu_host_add_secmodel(ViommuHost *host, const char *model, const char *label);
 /** The architecture of the host itself, or VIOMMU_UNSET when viommud knows no machine for it. */
 int viommu_host_arch(const ViommuHost *host);
-/** Whether @id holds for @emulator under @libvirt: by libvirt's own word where it was asked, else by the versions. */
+/** Whether @id holds for @emulator under @libvirt: by libvirt's own word where it was asked, else
+ *  by the versions. */
 bool viommu_emulator_has(const ViommuEmulator *emulator, ViommuVersion libvirt, ViommuFactId id);
 /** Whether firmware of this kind can be had (defaults applied). */
 bool viommu_emulator_has_firmware(const ViommuEmulator *emulator, ViommuFirmware firmware);

@@ -4,6 +4,6 @@
 
 #include <glib.h>
 
-/** The forward mode: "nat", "bridge", ...; "none" of a network that is isolated; as libvirt, "nat" where <forward> names none.
- *  Owned.  Fails: BACKEND. */
+/** The forward mode: "nat", "bridge", ...; "none" of a network that is isolated; as libvirt, "nat"
+ *  where <forward> names none. Owned.  Fails: BACKEND. */
 char *viommu_network_forward_mode(const char *xml, GError **error);

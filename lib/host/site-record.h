@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* site-record: what a site allows to whom, as a recorded host carries it for programs: the configuration's words by their keys, and the
- * host's devices that they take.  Plans do not read it. */
+/* site-record: what a site allows to whom, as a recorded host carries it for programs: the
+ * configuration's words by their keys, and the host's devices that they take.  Plans do not read
+ * it. */
 #pragma once
 
 #include "lib/base/fields.h"

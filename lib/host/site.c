@@ -115,8 +115,8 @@ static bool read_selector(const char *text, bool names, GPtrArray *selectors, GE
         return true;
     g_set_error(
         error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-        "'%.64s' is no selector of devices: write VVVV:DDDD (vendor and device, as lspci -n shows them) or DDDD:BB:SS.F (an address, as lspci -D shows it), with * for any number%s",
-        text, names ? ", or the NAME of a [device NAME]" : "");
+        "'%.64s' is not a device selector; write VVVV:DDDD (vendor and device, see lspci -n) or DDDD:BB:SS.F (address, see lspci -D), with * for any number%s",
+        text, names ? ", or the NAME of a section [device NAME]" : "");
     return false;
 }
 

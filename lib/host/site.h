@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* site: what a site lets others than root have of the host: devices, by selectors and by names of its own, and networks.  Plain
- * data with defaults, and its texts.  Does not know where it was configured, nor who asks. */
+/* site: what a site lets others than root have of the host: devices, by selectors and by names of
+ * its own, and networks.  Plain data with defaults, and its texts.  Does not know where it was
+ * configured, nor who asks. */
 #pragma once
 
 #include <glib.h>
@@ -19,7 +20,8 @@ extern const ViommuEnum viommu_enum_in_use;
 /* The longest name of a [device NAME]. */
 #define VIOMMU_SITE_NAME_MAX 63u
 
-/* What a device must be, in each part that is not VIOMMU_UNSET_NUMBER; or the name of a kind of the site's. */
+/* What a device must be, in each part that is not VIOMMU_UNSET_NUMBER; or the name of a kind of
+ * the site's. */
 typedef struct ViommuDeviceSelector {
     char *name; /* of a ViommuSiteDevice; NULL: the numbers */
     bool is_address;
@@ -42,7 +44,8 @@ typedef struct ViommuSite {
     bool root_takes_used;  /* root may have what the host itself uses */
     GPtrArray *devices;    /* of ViommuSiteDevice */
     bool user_networks;    /* networks of type user */
-    char **networks;       /* libvirt's that may be named; with "!" behind it: whatever its forward mode is */
+    /* libvirt's that may be named; with "!" behind it: whatever its forward mode is */
+    char **networks;
     char **bridges;
 } ViommuSite;
 
@@ -50,8 +53,9 @@ typedef struct ViommuSite {
 void viommu_site_init(ViommuSite *site);
 void viommu_site_clear(ViommuSite *site);
 
-/** Selectors with semicolons between: VVVV:DDDD, DDDD:BB:SS.F ("*" for any number), and, with @names, NAME.  *ret_selectors: owned,
- *  g_ptr_array_unref().  Fails: INVALID_REQUEST, quoting the one that is none. */
+/** Selectors with semicolons between: VVVV:DDDD, DDDD:BB:SS.F ("*" for any number), and, with
+ *  @names, NAME.  *ret_selectors: owned, g_ptr_array_unref().  Fails: INVALID_REQUEST, quoting the
+ *  one that is none. */
 bool viommu_site_parse_selectors(const char *text, bool names, GPtrArray **ret_selectors, GError **error);
 /** The same back. Owned. */
 char *viommu_site_format_selectors(const GPtrArray *selectors);
@@ -62,5 +66,6 @@ bool viommu_site_name_is_valid(const char *name);
 const ViommuSiteDevice *viommu_site_device(const ViommuSite *site, const char *name);
 /** The same, made when it is not there. */
 ViommuSiteDevice *viommu_site_add_device(ViommuSite *site, const char *name);
-/** Whether one of @selectors takes @device.  What is not known of it (VIOMMU_UNSET_NUMBER) matches "*" alone.  @site: for names. */
+/** Whether one of @selectors takes @device.  What is not known of it (VIOMMU_UNSET_NUMBER) matches
+ *  "*" alone.  @site: for names. */
 bool viommu_site_selects(const ViommuSite *site, const GPtrArray *selectors, const ViommuPciDevice *device);

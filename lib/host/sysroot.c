@@ -34,7 +34,7 @@ ViommuRoot *viommu_root_open(const char *path, GError **error)
     int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "cannot open the directory '%s': %s", path,
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "cannot open directory '%s': %s", path,
                     g_strerror(errno));
         return NULL;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-internal: the readers of topology, one for each kind of thing.  Only for topology*.c, their test and their fuzzer. */
+/* topology-internal: the readers of topology, one for each kind of thing.  Only for topology*.c,
+ * their test and their fuzzer. */
 #pragma once
 
 #include "lib/host/sysroot.h"
@@ -18,13 +19,15 @@ void viommu_topology_read_devices(const ViommuRoot *root, ViommuTopology *topolo
 void viommu_topology_read_uses(const ViommuRoot *root, ViommuTopology *topology);
 void viommu_topology_read_nodes(const ViommuRoot *root, ViommuTopology *topology);
 
-/** Checks a whole ACPI table that should be @name: header, length, checksum, every structure inside its bounds.  The number of
- *  IOMMUs in it with a possible address; 0 and *ret_problem (owned): why it is worth nothing. */
+/** Checks a whole ACPI table that should be @name: header, length, checksum, every structure
+ *  inside its bounds.  The number of IOMMUs in it with a possible address; 0 and *ret_problem
+ *  (owned): why it is worth nothing. */
 uint64_t viommu_acpi_count_units(const char *name, const uint8_t *data, size_t size, char **ret_problem);
 /** The four names, ended by NULL. */
 extern const char *const viommu_acpi_names[];
 
-/** Bits that a VT-d unit with this capability register translates; VIOMMU_UNSET_NUMBER when it makes no sense. */
+/** Bits that a VT-d unit with this capability register translates; VIOMMU_UNSET_NUMBER when it
+ *  makes no sense. */
 uint64_t viommu_iommu_width_intel(uint64_t cap);
 /** The same of AMD-Vi's "features" file: EFR, or EFR and EFR2 in either order. */
 uint64_t viommu_iommu_width_amd(const char *features);

@@ -18,19 +18,19 @@ static char *remedy(const ViommuTopology *topology, const char *table)
         const char *rest;        /* when it was not */
     } rows[] = {
         {"DMAR", "intel_iommu=off", "boot with intel_iommu=on"},
-        {"IVRS", "amd_iommu=off", "the kernel's log says why after 'AMD-Vi'"},
-        {"IORT", NULL, "the kernel's log says why after 'arm-smmu'"},
+        {"IVRS", "amd_iommu=off", "see 'AMD-Vi' in the kernel's log"},
+        {"IORT", NULL, "see 'arm-smmu' in the kernel's log"},
         {"VIOT", NULL, "load the module virtio_iommu"},
     };
 
     if (has_option(topology, "iommu=off"))
-        return g_strdup("its command line says 'iommu=off'");
+        return g_strdup("remove 'iommu=off' from its command line");
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
         if (g_str_equal(rows[i].table, table))
             return has_option(topology, rows[i].off)
-                       ? g_strdup_printf("its command line says '%s'", rows[i].off)
+                       ? g_strdup_printf("remove '%s' from its command line", rows[i].off)
                        : g_strdup(rows[i].rest);
-    return g_strdup("the kernel's log may say why");
+    return g_strdup("see the kernel's log");
 }
 
 static const ViommuAcpiTable *find_table(const ViommuTopology *topology, ViommuTableState state)
@@ -73,8 +73,7 @@ static char *reason_none(const ViommuTopology *topology)
     const ViommuAcpiTable *broken = find_table(topology, VIOMMU_TABLE_STATE_BROKEN);
 
     if (unread)
-        return g_strdup_printf("the kernel uses none; there is an ACPI table %s, which only root may read",
-                               unread->name);
+        return g_strdup_printf("the kernel uses none; only root may read its ACPI table %s", unread->name);
     if (broken)
         return g_strdup_printf("the ACPI table %s describes no IOMMU: %s", broken->name,
                                broken->problem ? broken->problem : "it is broken");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-use: the two readers of what the host does with its devices, and where they put it.  Only for lib/topology-use*.c. */
+/* topology-use: the two readers of what the host does with its devices, and where they put it.
+ * Only for lib/topology-use*.c. */
 #pragma once
 
 #include "lib/host/sysroot.h"
@@ -14,7 +15,7 @@ typedef struct ViommuUses {
     bool mounts_seen, swaps_seen;
 } ViommuUses;
 
-/** Says of every endpoint that is a part of @path, a path of sysfs or an address alone, that it is used so. */
+/** Records this use for every endpoint in @path, a path of sysfs or a single address. */
 void viommu_use_add(ViommuUses *uses, const char *path, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /** topology-use-net: what network ports are used for. */
 void viommu_use_networks(ViommuUses *uses);

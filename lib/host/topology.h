@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology: the host's own hardware as far as assigning devices goes: PCI devices, their groups, their physical IOMMUs, what the
- * firmware's tables say, memory by node.  Read below a root directory; part of a recorded host.  Knows no request. */
+/* topology: the host's own hardware as far as assigning devices goes: PCI devices, their groups,
+ * their physical IOMMUs, what the firmware's tables say, memory by node.  Read below a root
+ * directory; part of a recorded host.  Knows no request. */
 #pragma once
 
 #include <glib.h>
@@ -42,8 +43,9 @@ extern const ViommuEnum viommu_enum_table_state;
 typedef struct ViommuHostIommu {
     char *name; /* "dmar0", "ivhd0", "smmu3.0x0000000009050000" */
     int kind;   /* ViommuIommuKind */
-    uint64_t
-        width_bits; /* of the addresses that it translates; unset for every SMMU and virtio: their drivers tell nobody */
+    /* of the addresses that it translates; unset for every SMMU and virtio: their drivers tell
+     * nobody */
+    uint64_t width_bits;
 } ViommuHostIommu;
 
 /* One PCI device: every endpoint, and each bridge that shares its group with one. */
@@ -55,10 +57,15 @@ typedef struct ViommuPciDevice {
     uint64_t node;       /* NUMA */
     uint64_t group;      /* IOMMU group; never one of VFIO's no-IOMMU mode */
     char *iommu;         /* ViommuHostIommu of this name */
-    int usable; /* flag: we may open its group's node in /dev/vfio; unset: there is none, as no VFIO driver is bound */
+    /* flag: we may open its group's node in /dev/vfio; unset: there is none, as no VFIO driver
+     * is bound */
+    int usable;
     char **
-        uses; /* what the host itself does with it, its virtual functions or what is below them, in words; what cannot be seen is said there, too */
-    char *cdev; /* "vfio0": /dev/vfio/devices/vfio0, while a VFIO driver is bound and the kernel has it */
+        /* what the host itself does with it, its virtual functions or what is below them, in words;
+     * what cannot be seen is said there, too */
+        uses;
+    /* "vfio0": /dev/vfio/devices/vfio0, while a VFIO driver is bound and the kernel has it */
+    char *cdev;
 } ViommuPciDevice;
 
 /* One of DMAR, IVRS, IORT, VIOT. */
@@ -95,8 +102,9 @@ typedef struct ViommuTopology {
 
 extern const ViommuFields viommu_topology_fields;
 
-/** Reads what is below the directory @root ("/": this machine) into @topology, which is cleared first.  What is missing or makes
- *  no sense is unset.  Fails: NOT_FOUND, when @root cannot be opened. */
+/** Reads what is below the directory @root ("/": this machine) into @topology, which is cleared
+ *  first.  What is missing or makes no sense is unset.  Fails: NOT_FOUND, when @root cannot be
+ *  opened. */
 bool viommu_topology_read(const char *root, ViommuTopology *topology, GError **error);
 
 /** Borrowed; NULL when there is none. */
@@ -113,5 +121,6 @@ typedef enum ViommuIommuUse {
     VIOMMU_IOMMU_USE_LAST,
 } ViommuIommuUse;
 
-/** Whether the host has an IOMMU of its own, and *ret_reason (owned): a sentence with what to do when it is not used. */
+/** Whether the host has an IOMMU of its own, and *ret_reason (owned): a sentence with what to do
+ *  when it is not used. */
 ViommuIommuUse viommu_topology_judge(const ViommuTopology *topology, char **ret_reason);

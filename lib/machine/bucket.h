@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bucket: how often something may happen: some times at once, then once in a while; and how often it did not.  Is told the time. */
+/* bucket: a token bucket: an event may happen @burst times at once and then once per
+ * @refill_usec; counts the events that were suppressed.  The caller passes the time. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,8 +18,9 @@ typedef struct ViommuBucket {
     uint64_t left_out;  /* how often there was none to take, since there was one */
 } ViommuBucket;
 
-/** One more at @now_usec, which never goes back.  True: it may happen; *ret_left_out: how often it did not since the last time. */
+/** Takes a token at @now_usec, which never goes back.  True: the event may happen; *ret_left_out:
+ *  how many were suppressed since the last one that happened. */
 bool viommu_bucket_take(ViommuBucket *bucket, const ViommuBucketRule *rule, uint64_t now_usec,
                         uint64_t *ret_left_out);
-/** Whether it is as if nothing had ever been taken. */
+/** Whether the bucket is full again, as if no token had been taken. */
 bool viommu_bucket_is_idle(ViommuBucket *bucket, const ViommuBucketRule *rule, uint64_t now_usec);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lifecycle: states, events and the transition table of a machine.  Does not know how an event came about. */
+/* lifecycle: states, events and the transition table of a machine.  Does not know how an event
+ * came about. */
 #pragma once
 
 #include <stdbool.h>
@@ -56,5 +57,6 @@ typedef struct ViommuTransition {
     bool gone;           /* the machine's object ends here */
 } ViommuTransition;
 
-/** @ret_next untouched when the event means nothing in @state (a late or doubled one): false, not an error. */
+/** @ret_next untouched when the event means nothing in @state (a late or doubled one): false, not
+ *  an error. */
 bool viommu_lifecycle_step(ViommuState state, ViommuEvent event, ViommuTransition *ret_next);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* queue: who is next.  Users take turns, each with its oldest item, and who was served longest ago is first: nobody waits for more
- * than one item of each other user before its own, and for none of a user who was served since.  Does not know what waits. */
+/* queue: a fair queue.  Users take turns, each with its oldest item; the user served longest ago
+ * comes first.  So an item waits for at most one item of each other user.  Does not know what the
+ * items are. */
 #pragma once
 
 #include <glib.h>
@@ -20,11 +21,13 @@ void viommu_queue_add(ViommuQueue *queue, uint32_t uid, void *item);
 void *viommu_queue_take(ViommuQueue *queue);
 /** Whether it may be a user's turn now. */
 typedef bool (*ViommuQueueFunc)(uint32_t uid, void *data);
-/** The next item of a user for whom @may says yes, who keeps his place until then; NULL: there is none. */
+/** The next item of a user for whom @may returns true; users for whom it returns false keep their
+ *  place.  NULL: there is none. */
 void *viommu_queue_take_if(ViommuQueue *queue, ViommuQueueFunc may, void *data);
 /** False when it is not there. */
 bool viommu_queue_remove(ViommuQueue *queue, uint32_t uid, void *item);
 
 unsigned viommu_queue_length(const ViommuQueue *queue);
-/** How many items would be taken before @item, and itself, if nothing were added; 0: it is not there. */
+/** How many items would be taken before @item, and itself, if nothing were added; 0: it is not
+ *  there. */
 unsigned viommu_queue_position(const ViommuQueue *queue, uint32_t uid, const void *item);

@@ -44,7 +44,7 @@ static bool refuse_closed(ViommuPlanBuild *build, guint i, GError **error)
 
     return viommu_plan_refuse(
         build, VIOMMU_RULE_DISK, error,
-        "disks[%u].path '%s' would have to be given to libvirt as an open file, as others than root can put another file in its place; that needs %s, but %s; move the image into a directory that only root can write to, such as /var/lib/libvirt/images",
+        "users other than root can replace disks[%u].path '%s', so viommud must pass it to libvirt as an open file; that needs %s, but %s; move the image into a directory that only root can write to, such as /var/lib/libvirt/images",
         i, disk->file.path, needs, had);
 }
 
@@ -61,7 +61,7 @@ static bool check_by_path(ViommuPlanBuild *build, guint i, GError **error)
     needs = viommu_fact_needs(VIOMMU_FACT_OPEN_DISK);
     return viommu_plan_refuse(
         build, VIOMMU_RULE_DISK, error,
-        "disks[%u].path '%s': libvirt %s would give it, or a file that it is based on, to QEMU's user, and not back; upgrade to %s, which takes open files",
+        "disks[%u].path '%s': libvirt %s would make QEMU's user the owner of this image, or of a file that it is based on, and not restore the owner; upgrade to %s, which takes open files",
         i, disk->file.path, libvirt, needs);
 }
 
@@ -74,12 +74,12 @@ static bool check_name(ViommuPlanBuild *build, guint i, const ViommuHandover *ha
     if (handover->is_nameless)
         return viommu_plan_refuse(
             build, VIOMMU_RULE_DISK, error,
-            "disks[%u].path '%s' was deleted; AppArmor, which confines guests here, knows files by their names; give a file that is still there",
+            "disks[%u].path '%s' was deleted, but AppArmor, which confines guests here, identifies files by their names; give a file that still exists",
             i, disk->file.path);
     if (strpbrk(handover->path, PATTERNS))
         return viommu_plan_refuse(
             build, VIOMMU_RULE_DISK, error,
-            "disks[%u].path '%s' has one of %s in its name, which AppArmor's rules take for patterns; rename it",
+            "disks[%u].path '%s' contains one of %s, which AppArmor's rules take for patterns; rename the file",
             i, disk->file.path, PATTERNS);
     return true;
 }
@@ -105,7 +105,7 @@ static bool check_rights(ViommuPlanBuild *build, guint i, GError **error)
         return true;
     return viommu_plan_refuse(
         build, VIOMMU_RULE_DISK, error,
-        "disks[%u].format 'qcow2': libvirt does not run QEMU with the rights of user %u, as it has no security model 'dac' with a label of ordinary guests; use a raw image, or libvirt's system daemon as root",
+        "disks[%u].format 'qcow2': libvirt cannot run QEMU with the rights of user %u, because it reports no security model 'dac' with a label for ordinary guests; use a raw image, or libvirt's system daemon as root",
         i, input->asker->uid);
 }
 
@@ -136,11 +136,11 @@ static bool check_confinement(ViommuPlanBuild *build, GError **error)
     if (wanted == VIOMMU_CONFINEMENT_REQUIRED)
         return viommu_plan_refuse_policy(
             build, VIOMMU_RULE_CONFINEMENT, error,
-            "libvirt names neither apparmor nor selinux among its security models, and [guests] confinement is 'required'; set up one of them for libvirt, or set it to 'warn'");
+            "libvirt reports neither apparmor nor selinux as a security model, but [guests] confinement is 'required'; set up one of them for libvirt, or set confinement to 'warn'");
     if (wanted == VIOMMU_CONFINEMENT_WARN && host->secmodels)
         viommu_plan_warn(
             build,
-            "neither AppArmor nor SELinux confines this guest's QEMU: who breaks out of it has the rights of its user ([guests] confinement)");
+            "neither AppArmor nor SELinux confines this guest's QEMU: a guest that breaks out of QEMU has the rights of QEMU's user ([guests] confinement)");
     return true;
 }
 
@@ -152,7 +152,7 @@ static bool check_unseen(ViommuPlanBuild *build, GError **error)
         return true;
     return viommu_plan_refuse_policy(
         build, VIOMMU_RULE_DISK, error,
-        "libvirt is on another host, whose files viommud cannot judge, so only root may name any; launch the machine by a viommud on that host");
+        "libvirt runs on another host, whose files viommud cannot check, so only root may name files there; launch the machine with a viommud on that host");
 }
 
 bool viommu_plan_check_files(ViommuPlanBuild *build, GError **error)

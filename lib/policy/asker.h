@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* asker: for whom a plan is made, as far as the site's policy tells people apart.  Knows no user database. */
+/* asker: the user for whom a plan is made, as far as the site's policy distinguishes users.
+ * Knows no user database. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef enum ViommuAskerKind {
-    VIOMMU_ASKER_OWN, /* the user of a daemon of his own, and of a dry run without a daemon: libvirt decides what he may */
+    /* the user of a daemon of his own, and of a dry run without a daemon: libvirt decides what
+     * he may */
+    VIOMMU_ASKER_OWN,
     VIOMMU_ASKER_ROOT,     /* on the system bus: root, and the user that the daemon runs as */
     VIOMMU_ASKER_MEMBER,   /* of the group that may launch: the site's policy binds him */
     VIOMMU_ASKER_OUTSIDER, /* may plan, and have what everybody may have */
@@ -16,7 +19,8 @@ typedef enum ViommuAskerKind {
 typedef struct ViommuAsker {
     ViommuAskerKind kind;
     uint32_t uid;
-    char **names; /* of the site's [device NAME] that he may ask for; NULL: none. Owned, g_strfreev() */
+    /* of the site's [device NAME] that he may ask for; NULL: none. Owned, g_strfreev() */
+    char **names;
     /* Of a member's launch, beyond what the site lists. */
     char **granted; /* as viommu_device_policy_grant() has them; NULL: none. Owned, g_strfreev() */
     char *verdict;  /* why there are no more of them; NULL: nobody was asked. Owned */

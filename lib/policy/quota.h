@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* quota: what a site allows of each resource, to one user and to all together.  Knows numbers, not machines. */
+/* quota: what a site allows of each resource, to one user and to all together.  Knows numbers,
+ * not machines. */
 #pragma once
 
 #include <glib.h>
@@ -25,7 +26,7 @@ typedef struct ViommuAmounts {
     uint64_t user[VIOMMU_RESOURCE_LAST]; /* of one user */
 } ViommuAmounts;
 
-/** Whether user @uid may have @wanted more, of each resource.
- *  Fails: BUSY when it is too much now, POLICY_REFUSED when it will always be; naming number and key. */
+/** Whether user @uid may have @wanted more, of each resource. Fails: BUSY when it is too much now,
+ *  POLICY_REFUSED when it will always be; naming number and key. */
 bool viommu_quota_check(const ViommuAmounts *limits, const ViommuAmounts *used,
                         const uint64_t wanted[VIOMMU_RESOURCE_LAST], uint32_t uid, GError **error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* file-handover: how libvirt gets the files of one request, when they have been looked at: by which path, open, or in either
- * way.  Plain data; does not know who looked, or at what. */
+/* file-handover: how libvirt gets the files of one request, when they have been looked at: by
+ * which path, open, or in either way.  Plain data; does not know who looked, or at what. */
 #pragma once
 
 #include <glib.h>
@@ -20,8 +20,8 @@ typedef struct ViommuHandover {
     bool is_open;     /* a disk only: it is held open, and can be given to libvirt so */
     bool is_block;    /* a disk only: a block device */
     bool is_nameless; /* a disk only: no path leads to it any more */
-    GPtrArray
-        *backing; /* of a disk, ViommuHandoverBacking from the nearest on; empty: none; NULL: not looked at */
+    /* of a disk, ViommuHandoverBacking from the nearest on; empty: none; NULL: not looked at */
+    GPtrArray *backing;
 } ViommuHandover;
 
 typedef struct ViommuHandovers {
@@ -38,12 +38,13 @@ GPtrArray *viommu_handover_backing_new(void);
 /** Adds one; @path is copied. */
 void viommu_handover_add_backing(GPtrArray *backing, const char *path, ViommuDiskFormat format, bool is_open);
 
-/* Between processes: the type of what viommu_handovers_to_variant() writes.  A new member of the structs above goes into it, and into
- * both functions. */
+/* Between processes: the type of what viommu_handovers_to_variant() writes.  A new member of the
+ * structs above goes into it, and into both functions. */
 #define VIOMMU_HANDOVER_TYPE  "(ms(bbbb)ma(sib))"
 #define VIOMMU_HANDOVERS_TYPE "(" VIOMMU_HANDOVER_TYPE VIOMMU_HANDOVER_TYPE "a" VIOMMU_HANDOVER_TYPE ")"
 
 /** Floating, of that type. */
 GVariant *viommu_handovers_to_variant(const ViommuHandovers *handovers);
-/** Reads what another process has written, who had strangers' files in its hands.  NULL: it makes no sense. Owned. */
+/** Reads what another process wrote; that process handles untrusted files.  NULL: the value is
+ *  invalid.  Owned. */
 ViommuHandovers *viommu_handovers_from_variant(GVariant *value);

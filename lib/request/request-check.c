@@ -15,23 +15,21 @@
 static const struct {
     const char *name, *why;
 } other_archs[] = {
-    {"riscv64", "QEMU has a riscv-iommu, but no libvirt has a model for it"},
-    {"riscv32", "no libvirt has an IOMMU model for it"},
-    {"s390x", "its channel I/O has no IOMMU device that libvirt could add"},
-    {"ppc64",
-     "its machines come with the hypervisor's own translation, and libvirt has no IOMMU model for them"},
-    {"ppc64le",
-     "its machines come with the hypervisor's own translation, and libvirt has no IOMMU model for them"},
-    {"ppc", "no libvirt has an IOMMU model for it"},
-    {"i686", "ask for x86_64, which runs 32-bit guests too"},
-    {"i386", "ask for x86_64, which runs 32-bit guests too"},
-    {"armv7l", "ask for aarch64, whose firmware and PCI bus the IOMMU models need"},
-    {"armv6l", "ask for aarch64, whose firmware and PCI bus the IOMMU models need"},
-    {"arm", "ask for aarch64, whose firmware and PCI bus the IOMMU models need"},
-    {"loongarch64", "no libvirt has an IOMMU model for it"},
-    {"mips64el", "no libvirt has an IOMMU model for it"},
-    {"sparc64", "no libvirt has an IOMMU model for it"},
-    {"m68k", "no libvirt has an IOMMU model for it"},
+    {"riscv64", "QEMU has a riscv-iommu, but no libvirt release has a model for it"},
+    {"riscv32", "no libvirt release has an IOMMU model for it"},
+    {"s390x", "it uses channel I/O, for which libvirt has no IOMMU model"},
+    {"ppc64", "the hypervisor itself translates DMA there, and libvirt has no IOMMU model for it"},
+    {"ppc64le", "the hypervisor itself translates DMA there, and libvirt has no IOMMU model for it"},
+    {"ppc", "no libvirt release has an IOMMU model for it"},
+    {"i686", "use x86_64, which also runs 32-bit guests"},
+    {"i386", "use x86_64, which also runs 32-bit guests"},
+    {"armv7l", "use aarch64: the IOMMU models need its firmware and PCI bus"},
+    {"armv6l", "use aarch64: the IOMMU models need its firmware and PCI bus"},
+    {"arm", "use aarch64: the IOMMU models need its firmware and PCI bus"},
+    {"loongarch64", "no libvirt release has an IOMMU model for it"},
+    {"mips64el", "no libvirt release has an IOMMU model for it"},
+    {"sparc64", "no libvirt release has an IOMMU model for it"},
+    {"m68k", "no libvirt release has an IOMMU model for it"},
 };
 
 #define invalid(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, __VA_ARGS__)
@@ -48,9 +46,10 @@ static bool check_name(const ViommuRequest *request, GError **error)
 {
     if (!request->name || viommu_request_name_is_valid(request->name))
         return true;
-    invalid(error,
-            "name '%.64s' is not valid: lower-case letters, digits and hyphens inside, at most %u characters",
-            request->name, VIOMMU_NAME_MAX);
+    invalid(
+        error,
+        "name '%.64s' is not valid; use lower-case letters, digits and hyphens, no hyphen at either end, at most %u characters",
+        request->name, VIOMMU_NAME_MAX);
     return false;
 }
 
@@ -63,13 +62,13 @@ static bool check_arch(const ViommuRequest *request, GError **error)
     for (size_t i = 0; i < G_N_ELEMENTS(other_archs); i++)
         if (g_str_equal(other_archs[i].name, request->arch)) {
             g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                        "arch '%s' is not supported: %s; viommud launches x86_64 and aarch64", request->arch,
+                        "arch '%s' is not supported: %s; viommud supports x86_64 and aarch64", request->arch,
                         other_archs[i].why);
             return false;
         }
     near = viommu_nearest(request->arch, viommu_enum_arch.words, VIOMMU_ARCH_LAST);
     invalid(error, "arch '%s' is not known; %s%s%s", request->arch,
-            near ? "did you mean '" : "known are x86_64 and aarch64", near ? near : "", near ? "'?" : "");
+            near ? "did you mean '" : "use x86_64 or aarch64", near ? near : "", near ? "'?" : "");
     return false;
 }
 
@@ -77,7 +76,7 @@ static bool check_request_id(const ViommuRequest *request, GError **error)
 {
     if (!request->request_id || strlen(request->request_id) <= 128)
         return true;
-    invalid(error, "request-id has %zu characters; the most is 128", strlen(request->request_id));
+    invalid(error, "request-id has %zu characters; at most 128 are allowed", strlen(request->request_id));
     return false;
 }
 
@@ -96,16 +95,16 @@ static bool check_boot(const ViommuRequest *request, GError **error)
         !check_file("boot.initrd", &request->boot.initrd, error))
         return false;
     if (!request->boot.kernel.path && (request->boot.initrd.path || request->boot.cmdline)) {
-        invalid(error, "boot.%s is for a direct kernel boot, but there is no boot.kernel",
+        invalid(error, "boot.%s applies to a direct kernel boot only; give boot.kernel, too",
                 request->boot.initrd.path ? "initrd" : "cmdline");
         return false;
     }
     if (!request->boot.kernel.path && request->boot.extend_cmdline == 1) {
-        invalid(error, "boot.extend-cmdline is for a direct kernel boot, but there is no boot.kernel");
+        invalid(error, "boot.extend-cmdline applies to a direct kernel boot only; give boot.kernel, too");
         return false;
     }
     if (request->boot.secure_boot == 1 && request->boot.firmware == VIOMMU_FIRMWARE_BIOS) {
-        invalid(error, "boot.secure-boot is true, but boot.firmware is 'bios'; secure boot needs 'efi'");
+        invalid(error, "boot.secure-boot is true, but boot.firmware is 'bios'; set boot.firmware to 'efi'");
         return false;
     }
     return true;
@@ -132,7 +131,8 @@ static bool check_networks(const ViommuRequest *request, GError **error)
         if (wants_source != (network->source != NULL)) {
             invalid(error, "networks[%u] of type '%s' %s", i,
                     viommu_enum_to_string(&viommu_enum_network_type, network->type),
-                    wants_source ? "needs a source: the network's or bridge's name" : "takes no source");
+                    wants_source ? "needs a source: the name of the network or bridge"
+                                 : "takes no source; remove it");
             return false;
         }
     }
@@ -165,13 +165,12 @@ static bool is_identity(const char *text)
 static bool check_hostdev_name(const ViommuRequestHostdev *hostdev, guint i, GError **error)
 {
     if (hostdev->vendor || hostdev->device)
-        invalid(error,
-                "hostdevs[%u] has a name, so it takes no %s; say either of which name, or of which kind", i,
+        invalid(error, "hostdevs[%u] has a name and a %s; give either a name, or a vendor and a device", i,
                 hostdev->vendor ? "vendor" : "device");
     else if (!viommu_site_name_is_valid(hostdev->name))
         invalid(
             error,
-            "hostdevs[%u].name '%.64s' is not a name of devices: a letter, then letters, digits, - and _, at most %u of them",
+            "hostdevs[%u].name '%.64s' is not valid; use a letter, then letters, digits, - and _, at most %u characters",
             i, hostdev->name, VIOMMU_SITE_NAME_MAX);
     else
         return true;
@@ -189,14 +188,12 @@ static bool check_hostdev_form(const ViommuRequestHostdev *hostdev, guint i, GEr
               : hostdev->count != VIOMMU_UNSET_NUMBER ? "count"
                                                       : NULL;
         if (odd)
+            invalid(error, "hostdevs[%u] has an address and a %s; remove one of the two", i, odd);
+        else if (!is_address(hostdev->address))
             invalid(
                 error,
-                "hostdevs[%u] has an address, so it takes no %s; say either which device, or of which kind",
-                i, odd);
-        else if (!is_address(hostdev->address))
-            invalid(error,
-                    "hostdevs[%u].address '%s' is not of the form 0000:65:00.0, in lower case (see lspci -D)",
-                    i, hostdev->address);
+                "hostdevs[%u].address '%s' is not valid; write it like 0000:65:00.0, in lower case (see lspci -D)",
+                i, hostdev->address);
         else
             return true;
         return false;
@@ -211,8 +208,10 @@ static bool check_hostdev_form(const ViommuRequestHostdev *hostdev, guint i, GEr
           : !is_identity(hostdev->device) ? hostdev->device
                                           : NULL;
     if (odd)
-        invalid(error, "hostdevs[%u].%s '%s' is not four hexadecimal digits in lower case (see lspci -n)", i,
-                odd == hostdev->vendor ? "vendor" : "device", odd);
+        invalid(
+            error,
+            "hostdevs[%u].%s '%s' is not valid; write four hexadecimal digits in lower case (see lspci -n)",
+            i, odd == hostdev->vendor ? "vendor" : "device", odd);
     return !odd;
 }
 
@@ -228,8 +227,10 @@ static bool check_hostdev_driver(const char *driver, guint i, GError **error)
                     strspn(driver, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
                         strlen(driver)))
         return true;
-    invalid(error, "hostdevs[%u].driver '%.64s' is not the name of a kernel driver, such as mlx5_vfio_pci", i,
-            driver);
+    invalid(
+        error,
+        "hostdevs[%u].driver '%.64s' is not valid; give the name of a kernel driver, such as mlx5_vfio_pci",
+        i, driver);
     return false;
 }
 
@@ -244,14 +245,15 @@ static bool check_hostdevs(const ViommuRequest *request, GError **error)
             return false;
         for (guint j = 0; j < i; j++)
             if (same_hostdev(g_ptr_array_index(request->hostdevs, j), hostdev)) {
-                invalid(error, "hostdevs[%u] and hostdevs[%u] are the same%s", j, i,
-                        hostdev->address ? " device" : " kind of device; say count");
+                invalid(error, "hostdevs[%u] and hostdevs[%u] name the same %s", j, i,
+                        hostdev->address ? "device; remove one" : "kind of device; use count instead");
                 return false;
             }
         n += hostdev->count == VIOMMU_UNSET_NUMBER ? 1 : hostdev->count;
     }
     if (n > VIOMMU_HOSTDEVS_MAX) {
-        invalid(error, "hostdevs has %" G_GUINT64_FORMAT " devices; the most is %u", n, VIOMMU_HOSTDEVS_MAX);
+        invalid(error, "hostdevs has %" G_GUINT64_FORMAT " devices; at most %u are allowed", n,
+                VIOMMU_HOSTDEVS_MAX);
         return false;
     }
     return true;
@@ -266,20 +268,20 @@ static bool check_guest(const ViommuRequest *request, GError **error)
             continue;
         near = viommu_nearest(*word, viommu_enum_model.words, VIOMMU_MODEL_LAST);
         invalid(error, "guest.drivers: '%s' is not an IOMMU driver; %s%s%s", *word,
-                near ? "did you mean '" : "known are intel, smmuv3, virtio, amd", near ? near : "",
+                near ? "did you mean '" : "use intel, smmuv3, virtio or amd", near ? near : "",
                 near ? "'?" : "");
         return false;
     }
     if (request->wait == VIOMMU_WAIT_VERIFIED && request->guest.agent == 0 && !request->boot.kernel.path) {
         invalid(
             error,
-            "wait 'verified' asks the guest's agent, but guest.agent is false; only of a guest that is booted by boot.kernel the console is read instead");
+            "wait 'verified' needs the guest's agent, but guest.agent is false; set it to true, or boot by boot.kernel, which lets viommud read the guest's console instead");
         return false;
     }
     if (request->wait == VIOMMU_WAIT_VERIFIED && request->iommu.dma_translation == 0) {
         invalid(
             error,
-            "wait 'verified' wants the guest to show its IOMMU, but iommu.dma-translation is false: it remaps interrupts, and the guest shows no groups");
+            "wait 'verified' needs DMA translation, but iommu.dma-translation is false: such an IOMMU only remaps interrupts, and the guest has no IOMMU groups to show");
         return false;
     }
     return true;
@@ -296,7 +298,7 @@ static bool check_memory_backing(const ViommuRequest *request, GError **error)
     if (request->memory_backing.locked == 1 && page == VIOMMU_UNSET_NUMBER) {
         invalid(
             error,
-            "memory-backing.locked needs memory-backing.page-size, so that the locked pages are accounted by size (for ordinary pages say \"4 KiB\")");
+            "memory-backing.locked needs memory-backing.page-size, because locked pages are counted by size; for ordinary pages set it to \"4 KiB\"");
         return false;
     }
     return true;
@@ -335,8 +337,7 @@ static bool check_granule(const char *granule, GError **error)
     if (!viommu_quantity_parse(granule, &bytes, &local) ||
         (bytes != 4 * VIOMMU_KIB && bytes != 8 * VIOMMU_KIB && bytes != 16 * VIOMMU_KIB &&
          bytes != 64 * VIOMMU_KIB)) {
-        invalid(error,
-                "iommu.granule '%s' is not known; it is 'host', '4 KiB', '8 KiB', '16 KiB' or '64 KiB'",
+        invalid(error, "iommu.granule '%s' is not known; use 'host', '4 KiB', '8 KiB', '16 KiB' or '64 KiB'",
                 granule);
         return false;
     }
@@ -355,29 +356,29 @@ static bool check_iommu(const ViommuRequest *request, GError **error)
         return false;
     if (selector.kind == VIOMMU_SELECTOR_UNSAID) {
         if (property)
-            invalid(
-                error,
-                "iommu.%s is said of an IOMMU, but neither iommu.is-supported nor iommu.model asks for one",
-                property);
+            invalid(error,
+                    "iommu.%s needs an IOMMU, but neither iommu.is-supported nor iommu.model requests one",
+                    property);
         else
             invalid(
                 error,
-                "iommu does not say whether there shall be one; give iommu.is-supported or iommu.model, or leave iommu out");
+                "iommu does not say whether the machine has an IOMMU; set iommu.is-supported or iommu.model, or omit iommu");
         return false;
     }
     if (selector.kind == VIOMMU_SELECTOR_NONE && property) {
-        invalid(error, "iommu.%s is said of an IOMMU, but %s", property,
+        invalid(error, "iommu.%s needs an IOMMU, but %s", property,
                 iommu->is_supported == 0 ? "iommu.is-supported is false" : "iommu.model is 'none'");
         return false;
     }
     if (iommu->eim == 1 && iommu->intremap == 0) {
         invalid(error,
-                "iommu.eim is true, but iommu.intremap is false; EIM is a mode of interrupt remapping");
+                "iommu.eim needs interrupt remapping, but iommu.intremap is false; change one of the two");
         return false;
     }
     if (iommu->translate == 1 && iommu->dma_translation == 0) {
-        invalid(error,
-                "iommu.translate is true, but iommu.dma-translation is false; nothing would be translated");
+        invalid(
+            error,
+            "iommu.translate needs DMA translation, but iommu.dma-translation is false; change one of the two");
         return false;
     }
     return check_granule(iommu->granule, error);

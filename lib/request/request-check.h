@@ -7,5 +7,6 @@
 /** Fails: INVALID_REQUEST, or NOT_SUPPORTED as viommu_request_parse() says. */
 bool viommu_request_check(const ViommuRequest *request, GError **error);
 
-/** True when @name can name a machine: lower-case letters, digits, hyphens inside; at most 63 characters. */
+/** True when @name can name a machine: lower-case letters, digits, hyphens inside; at most 63
+ *  characters. */
 bool viommu_request_name_is_valid(const char *name);

@@ -141,21 +141,23 @@ typedef struct ViommuRequest {
     int wait; /* ViommuWait */
     char *request_id;
     char *fingerprint; /* taken once, when parsed */
-    GArray *fds; /* of int, for the handles of files; NULL: none.  Its maker gave it a clear function. */
+    /* of int, for the handles of files; NULL: none.  Its maker gave it a clear function. */
+    GArray *fds;
 } ViommuRequest;
 
 /** The table of the tree, for the tests that compare it with the schema. */
 extern const ViommuFields viommu_request_fields;
 
-/** Reads @tree (a{sv}) and checks that it is consistent in itself; never looks at a host.
- *  @return owned.  Fails: INVALID_REQUEST naming the key; NOT_SUPPORTED for an architecture that exists but that
- *  libvirt gives no IOMMU. */
+/** Reads @tree (a{sv}) and checks that it is consistent in itself; never looks at a host. @return
+ *  owned.  Fails: INVALID_REQUEST naming the key; NOT_SUPPORTED for an architecture that exists
+ *  but that libvirt gives no IOMMU. */
 ViommuRequest *viommu_request_parse(GVariant *tree, GError **error);
 void viommu_request_free(ViommuRequest *request);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuRequest, viommu_request_free)
 
-/** The request as canonical text (GVariant text format, table order, sizes in bytes): two requests that mean the same
- *  in every key have the same text.  name, wait and request-id are part of it. Owned, g_free(). */
+/** The request as canonical text (GVariant text format, table order, sizes in bytes): two requests
+ *  that mean the same in every key have the same text.  name, wait and request-id are part of it.
+ *  Owned, g_free(). */
 char *viommu_request_text(const ViommuRequest *request);
 /** SHA-256 of that text without the request-id, as 64 hexadecimal digits. Owned, g_free(). */
 char *viommu_request_fingerprint(const ViommuRequest *request);

@@ -35,7 +35,7 @@ static bool unknown_model(const char *key, const char *word, GError **error)
     else
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-            "iommu.%s '%s' is not known; known are intel, smmuv3, virtio, amd, auto, any, none and regular expressions over the model names",
+            "iommu.%s '%s' is not known; use intel, smmuv3, virtio, amd, auto, any, none or a regular expression over the model names",
             key, word);
     return false;
 }
@@ -50,8 +50,8 @@ static bool read_pattern(const char *key, const char *pattern, ViommuSelector *s
         regex = g_regex_new(whole, G_REGEX_DOLLAR_ENDONLY, 0, &local);
     if (!regex) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "iommu.%s '%.*s' is neither a model's name nor a regular expression: %s", key,
-                    PATTERN_MAX, pattern, local ? local->message : "it is too long");
+                    "iommu.%s '%.*s' is neither a model name nor a regular expression: %s", key, PATTERN_MAX,
+                    pattern, local ? local->message : "it is too long");
         return false;
     }
     for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
@@ -60,8 +60,8 @@ static bool read_pattern(const char *key, const char *pattern, ViommuSelector *s
     if (selector->n_models == 0) {
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-            "iommu.%s '%s' matches no model; the whole name must match, and the names are intel, smmuv3, virtio, amd",
-            key, pattern);
+            "iommu.%s '%s' matches no model; it must match a whole name: intel, smmuv3, virtio or amd", key,
+            pattern);
         return false;
     }
     /* One that excludes nothing names nothing. */
@@ -82,14 +82,14 @@ static bool read_names(const char *key, char **names, ViommuSelector *selector, 
             if (g_strv_contains(any_words, *name) || g_str_equal(*name, "none") || !is_plain_word(*name)) {
                 g_set_error(
                     error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "iommu.%s: '%s' cannot stand in a list; a list holds models' names in order of preference (for \"or none\" say iommu.required false)",
+                    "iommu.%s: '%s' is not allowed in a list; list model names in order of preference (for \"or none\" set iommu.required to false)",
                     key, *name);
                 return false;
             }
             return unknown_model(key, *name, error);
         }
         if (viommu_selector_names(selector, (ViommuModel)model)) {
-            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "iommu.%s names '%s' twice", key,
+            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "iommu.%s lists '%s' twice", key,
                         *name);
             return false;
         }
@@ -101,7 +101,8 @@ static bool read_names(const char *key, char **names, ViommuSelector *selector, 
 static bool read_model(const char *key, char **words, ViommuSelector *selector, GError **error)
 {
     if (!words[0]) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "iommu.%s is an empty list", key);
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+                    "iommu.%s is an empty list; name a model, or omit the key", key);
         return false;
     }
     if (words[1] || viommu_enum_from_string(&viommu_enum_model, words[0]) != VIOMMU_UNSET)
@@ -126,20 +127,20 @@ bool viommu_selector_read(const ViommuRequestIommu *iommu, ViommuSelector *ret_s
 
     if (iommu->model && iommu->model_name) {
         g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                            "iommu.model and iommu.model-name are the same key; give one of them");
+                            "iommu.model and iommu.model-name are two names of the same key; give only one");
         return false;
     }
     if (words && !read_model(key, words, &selector, error))
         return false;
     if (iommu->is_supported == 0 && words && selector.kind != VIOMMU_SELECTOR_NONE) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "iommu.is-supported is false, but iommu.%s '%s' asks for an IOMMU; drop one of the two",
+                    "iommu.is-supported is false, but iommu.%s '%s' requests an IOMMU; remove one of the two",
                     key, words[0]);
         return false;
     }
     if (iommu->is_supported == 1 && selector.kind == VIOMMU_SELECTOR_NONE) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "iommu.is-supported is true, but iommu.%s is 'none'; drop one of the two", key);
+                    "iommu.is-supported is true, but iommu.%s is 'none'; remove one of the two", key);
         return false;
     }
     if (selector.kind == VIOMMU_SELECTOR_UNSAID && iommu->is_supported != VIOMMU_UNSET)

@@ -354,8 +354,8 @@ END_TEST
 
 /* --- What was taken from the host --- */
 
-#define MISSING                                                                                            \
-    "device " TAKEN " has driver vfio-pci instead of ixgbe; have root give back what the host is to use: " \
+#define MISSING                                                                                           \
+    "device " TAKEN " has driver vfio-pci instead of ixgbe; to return devices to the host, run as root: " \
     "virsh nodedev-reattach pci_0000_04_00_0"
 
 /* As the kernel shows it from now on; libvirt's test driver does nothing of it. */

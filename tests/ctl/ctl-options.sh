@@ -106,7 +106,7 @@ run 0 'both make a recorded host' topology "$ctl" host --host "$work/host.json" 
 cp "$work/out" "$work/joined.json"
 run 0 'which is read again' 'IOMMU: +intel' "$ctl" plan --host "$work/joined.json" "$work/any.json"
 run 3 'no inventory of unknown hardware' 'nothing is known of the hardware' "$ctl" host --host "$work/host.json" --inventory
-run 6 'a root that is not there' "cannot open the directory '/nowhere'" "$ctl" host --root /nowhere
+run 6 'a root that is not there' "cannot open directory '/nowhere'" "$ctl" host --root /nowhere
 run 0 'this machine' "own IOMMU: " "$ctl" host --root /
 run 64 '--root of another verb' "'plan' does not take --root" "$ctl" plan --root / "$work/any.json"
 

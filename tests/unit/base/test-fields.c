@@ -208,25 +208,21 @@ START_TEST(refusals)
         {"{'accellerator': <'kvm'>}", "unknown key 'accellerator'; did you mean 'accelerator'?"},
         {"{'disks': <[{'path': <'/a'>}, {'path': <'/b'>, 'fromat': <'raw'>}]>}",
          "unknown key 'disks[1].fromat'; did you mean 'disks[1].format'?"},
-        {"{'zzz': <1>}",
-         "unknown key 'zzz'; the keys known there are name, flag, vcpus, memory, kernel, drivers, "
-         "accelerator, firmware, iommu, quiet, disks"},
-        {"{'iommu': <{'zzz': <1>}>}", "unknown key 'iommu.zzz'; the keys known there are flag, aw-bits"},
-        {"{'': <1>}", "unknown key ''; the keys known there are name, flag, vcpus, memory, kernel, drivers, "
+        {"{'zzz': <1>}", "unknown key 'zzz'; the known keys are name, flag, vcpus, memory, kernel, drivers, "
+                         "accelerator, firmware, iommu, quiet, disks"},
+        {"{'iommu': <{'zzz': <1>}>}", "unknown key 'iommu.zzz'; the known keys are flag, aw-bits"},
+        {"{'': <1>}", "unknown key ''; the known keys are name, flag, vcpus, memory, kernel, drivers, "
                       "accelerator, firmware, iommu, quiet, disks"},
-        {"{'iommu': <{'a\\n\\u007f': <1>}>}",
-         "unknown key 'iommu.a\?\?'; the keys known there are flag, aw-bits"},
+        {"{'iommu': <{'a\\n\\u007f': <1>}>}", "unknown key 'iommu.a\?\?'; the known keys are flag, aw-bits"},
         {"{'iommu': <{'0123456789012345678901234567890123456789012345678901234567890123456789': <1>}>}",
-         "unknown key 'iommu.0123456789012345678901234567890123456789012345678901234567890123...'; the keys "
-         "known there "
-         "are flag, aw-bits"},
+         "unknown key 'iommu.0123456789012345678901234567890123456789012345678901234567890123...'; the known keys are flag, aw-bits"},
         {"{'disks': <[{'format': <'raw'>}]>}", "disks[0].path is missing; it must be a string"},
         /* types */
         {"{'iommu': <{'aw-bits': <'48'>}>}", "iommu.aw-bits must be a whole number, but is a string"},
         {"{'vcpus': <1.0>}", "vcpus must be a whole number, but is a number with a fraction"},
         {"{'vcpus': <true>}", "vcpus must be a whole number, but is true or false"},
         {"{'vcpus': <'4'>}", "vcpus must be a whole number, but is a string"},
-        {"{'vcpus': <@mv nothing>}", "vcpus must be a whole number, but is null (leave the key out instead)"},
+        {"{'vcpus': <@mv nothing>}", "vcpus must be a whole number, but is null (omit the key instead)"},
         {"{'vcpus': <handle 1>}", "vcpus must be a whole number, but is a file descriptor"},
         {"{'vcpus': <(1, 2)>}", "vcpus must be a whole number, but is a structure"},
         {"{'flag': <1>}", "flag must be true or false, but is a whole number"},
@@ -246,51 +242,51 @@ START_TEST(refusals)
          "iommu must be one dictionary, but is a list: a machine has at most one IOMMU"},
         {"{'iommu': <'intel'>}",
          "iommu must be one dictionary, but is a string: a machine has at most one IOMMU"},
-        {"{'iommu': <@mv nothing>}", "iommu must be one dictionary, but is null (leave the key out instead): "
+        {"{'iommu': <@mv nothing>}", "iommu must be one dictionary, but is null (omit the key instead): "
                                      "a machine has at most one IOMMU"},
         {"{'quiet': <@av []>}", "quiet must be one dictionary, but is a list"},
         {"{'disks': <{'path': <'/a'>}>}", "disks must be a list of dictionaries, but is a dictionary"},
         {"{'disks': <['/a']>}", "disks[0] must be a dictionary, but is a string"},
         {"[1]", "the top level must be a dictionary, but is a list"},
         {"'x'", "the top level must be a dictionary, but is a string"},
-        {"@a{iv} {}", "the top level must be a dictionary, but is a dictionary whose keys are no strings"},
+        {"@a{iv} {}", "the top level must be a dictionary, but is a dictionary whose keys are not strings"},
         /* numbers */
-        {"{'vcpus': <0>}", "vcpus 0 is too small; the least is 1"},
-        {"{'vcpus': <-3>}", "vcpus -3 is too small; the least is 1"},
+        {"{'vcpus': <0>}", "vcpus 0 is too small; the minimum is 1"},
+        {"{'vcpus': <-3>}", "vcpus -3 is too small; the minimum is 1"},
         {"{'vcpus': <int64 -9223372036854775808>}",
-         "vcpus -9223372036854775808 is too small; the least is 1"},
-        {"{'vcpus': <uint64 4294967296>}", "vcpus 4294967296 is too large; the most is 4294967295"},
-        {"{'iommu': <{'aw-bits': <65>}>}", "iommu.aw-bits 65 is too large; the most is 64"},
+         "vcpus -9223372036854775808 is too small; the minimum is 1"},
+        {"{'vcpus': <uint64 4294967296>}", "vcpus 4294967296 is too large; the maximum is 4294967295"},
+        {"{'iommu': <{'aw-bits': <65>}>}", "iommu.aw-bits 65 is too large; the maximum is 64"},
         {"{'memory': <uint64 18446744073709551615>}",
-         "memory 18446744073709551615 B is too large; the most is 18446744073709551614 B"},
-        {"{'memory': <'512 KiB'>}", "memory 512 KiB is too small; the least is 1 MiB"},
-        {"{'memory': <-1>}", "memory -1 is too small; the least is 1 MiB"},
+         "memory 18446744073709551615 B is too large; the maximum is 18446744073709551614 B"},
+        {"{'memory': <'512 KiB'>}", "memory 512 KiB is too small; the minimum is 1 MiB"},
+        {"{'memory': <-1>}", "memory -1 is too small; the minimum is 1 MiB"},
         {"{'memory': <'lots'>}",
-         "memory: size 'lots' must be a whole number, maybe with a unit, such as '512 MiB'"},
+         "memory: size 'lots' is not valid; write a whole number, with a unit if needed, such as '512 MiB'"},
         {"{'memory': <'18446744073709551616'>}", "memory: size '18446744073709551616' does not fit 64 bits"},
         {"{'kernel': <'six'>}", "kernel 'six' is not a version such as '9.0.0' or '6.12'"},
         /* words */
         {"{'accelerator': <'kvmm'>}", "accelerator 'kvmm' is not known; did you mean 'kvm'?"},
         {"{'accelerator': <'KVM'>}", "accelerator 'KVM' is not known; did you mean 'kvm'?"},
-        {"{'accelerator': <'hvf9x'>}", "accelerator 'hvf9x' is not known; known are auto, kvm, tcg"},
+        {"{'accelerator': <'hvf9x'>}", "accelerator 'hvf9x' is not known; use one of auto, kvm, tcg"},
         {"{'firmware': <['efi', 'uefi']>}", "firmware[1] 'uefi' is not known; did you mean 'efi'?"},
         /* strings and lists */
-        {"{'name': <''>}", "name must not be empty; leave the key out instead"},
-        {"{'memory': <''>}", "memory must not be empty; leave the key out instead"},
-        {"{'name': <'a\\tb'>}", "name must not hold control characters, but has 0x09 at byte 1"},
-        {"{'name': <'a\\n'>}", "name must not hold control characters, but has 0x0a at byte 1"},
-        {"{'name': <'\\u007f'>}", "name must not hold control characters, but has 0x7f at byte 0"},
-        {"{'name': <'a\\u009b31m'>}", "name must not hold control characters, but has 0x9b at byte 1"},
-        {"{'name': <'\\u0080'>}", "name must not hold control characters, but has 0x80 at byte 0"},
-        {"{'name': <'a\\uffff'>}", "name must not hold the non-characters U+FFFE and U+FFFF"},
+        {"{'name': <''>}", "name must not be empty; omit the key instead"},
+        {"{'memory': <''>}", "memory must not be empty; omit the key instead"},
+        {"{'name': <'a\\tb'>}", "name must not contain control characters, but has 0x09 at byte 1"},
+        {"{'name': <'a\\n'>}", "name must not contain control characters, but has 0x0a at byte 1"},
+        {"{'name': <'\\u007f'>}", "name must not contain control characters, but has 0x7f at byte 0"},
+        {"{'name': <'a\\u009b31m'>}", "name must not contain control characters, but has 0x9b at byte 1"},
+        {"{'name': <'\\u0080'>}", "name must not contain control characters, but has 0x80 at byte 0"},
+        {"{'name': <'a\\uffff'>}", "name must not contain U+FFFE or U+FFFF"},
         {"{'drivers': <['x', 'a\\u0001']>}",
-         "drivers[1] must not hold control characters, but has 0x01 at byte 1"},
+         "drivers[1] must not contain control characters, but has 0x01 at byte 1"},
         {"{'accelerator': <'\\u0001'>}",
-         "accelerator must not hold control characters, but has 0x01 at byte 0"},
-        {"{'drivers': <@as []>}", "drivers must not be an empty list; leave the key out instead"},
-        {"{'firmware': <@as []>}", "firmware must not be an empty list; leave the key out instead"},
+         "accelerator must not contain control characters, but has 0x01 at byte 0"},
+        {"{'drivers': <@as []>}", "drivers must not be an empty list; omit the key instead"},
+        {"{'firmware': <@as []>}", "firmware must not be an empty list; omit the key instead"},
         {"{'disks': <[{'path': <'/a'>}, {'path': <'/b'>}, {'path': <'/c'>}, {'path': <'/d'>}]>}",
-         "disks has 4 entries; the most is 3"},
+         "disks has 4 entries; at most 3 are allowed"},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -318,14 +314,15 @@ START_TEST(long_strings_and_lists_are_refused)
     viommu_fields_clear(&parent_table, &parent);
     ck_assert(!read_text(too_long, &parent, &error));
     unit_assert_error(error, VIOMMU_ERROR_INVALID_REQUEST,
-                      "name is too long: 4097 bytes, and at most 4096 are taken");
+                      "name is 4097 bytes long; at most 4096 are allowed");
 
     g_variant_builder_init(&many, G_VARIANT_TYPE_STRING_ARRAY);
     for (int i = 0; i <= VIOMMU_FIELDS_WORDS_MAX; i++)
         g_variant_builder_add(&many, "s", "x");
     list = g_variant_ref_sink(g_variant_new_parsed("{'drivers': <%v>}", g_variant_builder_end(&many)));
     ck_assert(!viommu_fields_read(&parent_table, list, "", &parent, &error));
-    unit_assert_error(error, VIOMMU_ERROR_INVALID_REQUEST, "drivers has 257 entries; the most is 256");
+    unit_assert_error(error, VIOMMU_ERROR_INVALID_REQUEST,
+                      "drivers has 257 entries; at most 256 are allowed");
     viommu_fields_clear(&parent_table, &parent);
 }
 END_TEST
@@ -390,7 +387,7 @@ START_TEST(trees_from_json)
     null = g_variant_ref_sink(json_gvariant_deserialize_data("{\"name\": null}", -1, NULL, NULL));
     ck_assert(!viommu_fields_read(&parent_table, null, "", &parent, &error));
     unit_assert_error(error, VIOMMU_ERROR_INVALID_REQUEST,
-                      "name must be a string, but is null (leave the key out instead)");
+                      "name must be a string, but is null (omit the key instead)");
     viommu_fields_clear(&parent_table, &parent);
 }
 END_TEST

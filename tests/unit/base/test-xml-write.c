@@ -151,14 +151,16 @@ START_TEST(reader_refuses)
     static const struct {
         const char *xml, *message;
     } cases[] = {
-        {"", "XML of <top> cannot be read: line "},
-        {"<top>", "XML of <top> cannot be read: line 1: "},
-        {"<top/><top/>", "XML of <top> cannot be read: line 1: Extra content"},
-        {"<top>&x;</top>", "XML of <top> cannot be read: line 1: Entity 'x' not defined"},
-        {"<other/>", "XML has the root element <other> instead of <top>"},
-        {"<!DOCTYPE top [<!ENTITY x 'y'>]><top>&x;</top>", "XML of <top> must not have a document type"},
-        {"<!DOCTYPE top SYSTEM 'file:///etc/passwd'><top/>", "XML of <top> must not have a document type"},
-        {"<top a='\xff'/>", "XML of <top> cannot be read: line 1: "},
+        {"", "cannot parse the XML of <top>: line "},
+        {"<top>", "cannot parse the XML of <top>: line 1: "},
+        {"<top/><top/>", "cannot parse the XML of <top>: line 1: Extra content"},
+        {"<top>&x;</top>", "cannot parse the XML of <top>: line 1: Entity 'x' not defined"},
+        {"<other/>", "the XML has the root element <other> instead of <top>"},
+        {"<!DOCTYPE top [<!ENTITY x 'y'>]><top>&x;</top>",
+         "the XML of <top> has a document type, which is not allowed"},
+        {"<!DOCTYPE top SYSTEM 'file:///etc/passwd'><top/>",
+         "the XML of <top> has a document type, which is not allowed"},
+        {"<top a='\xff'/>", "cannot parse the XML of <top>: line 1: "},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {

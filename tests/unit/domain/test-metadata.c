@@ -195,32 +195,31 @@ START_TEST(refusals)
     static const struct {
         const char *from, *to, *message;
     } cases[] = {
-        {"version='1'", "version='one'", "metadata: version 'one' is no number"},
-        {"version='1'", "version='4294967296'", "metadata: version '4294967296' is no number"},
-        {"version='1'", "", "metadata: version '' is no number"},
-        {"name='own-name'", "name='../etc'", "metadata: name '../etc' is no machine's name"},
-        {"name='own-name'", "name=''", "metadata: name '' is no machine's name"},
-        {"owner='4294967295'", "owner='4294967296'",
-         "metadata: owner '4294967296' is not a number of 32 bits"},
-        {"owner='4294967295'", "owner='-1'", "metadata: owner '-1' is not a number of 32 bits"},
-        {"owner='4294967295'", "owner=''", "metadata: owner '' is not a number of 32 bits"},
+        {"version='1'", "version='one'", "metadata: version 'one' is not a number"},
+        {"version='1'", "version='4294967296'", "metadata: version '4294967296' is not a number"},
+        {"version='1'", "", "metadata: version '' is not a number"},
+        {"name='own-name'", "name='../etc'", "metadata: name '../etc' is not a valid machine name"},
+        {"name='own-name'", "name=''", "metadata: name '' is not a valid machine name"},
+        {"owner='4294967295'", "owner='4294967296'", "metadata: owner '4294967296' is not a 32-bit number"},
+        {"owner='4294967295'", "owner='-1'", "metadata: owner '-1' is not a 32-bit number"},
+        {"owner='4294967295'", "owner=''", "metadata: owner '' is not a 32-bit number"},
         {"owner='4294967295'", "", "metadata: attribute 'owner' is missing"},
         {"memory='18446744073709551615'", "memory='18446744073709551616'",
-         "metadata: memory '18446744073709551616' is not a number of 64 bits"},
+         "metadata: memory '18446744073709551616' is not a 64-bit number"},
         {"lease-end='18446744073709551615'", "lease-end='soon'",
-         "metadata: lease-end 'soon' is not a number of 64 bits"},
+         "metadata: lease-end 'soon' is not a 64-bit number"},
         {"phase='running'", "phase='walking'", "metadata: phase 'walking' is not known"},
         {"phase='running'", "", "metadata: attribute 'phase' is missing"},
         {"arch='aarch64'", "arch='riscv64'", "metadata: arch 'riscv64' is not known"},
         {"model='virtio'", "model='nested'", "metadata: model 'nested' is not known"},
         {"model='virtio'", "model='none'", "metadata: model 'none' is not known"},
         {"<viommu:warning>", "<viommu:request>x</viommu:request><viommu:warning>",
-         "metadata: <request> is there twice"},
-        {"<viommu:warning>", "<viommu:warning><viommu:b/>", "metadata: <warning> must hold text only"},
+         "metadata: <request> appears twice"},
+        {"<viommu:warning>", "<viommu:warning><viommu:b/>", "metadata: <warning> must contain only text"},
         {VIOMMU_METADATA_URI, "https://viommu.org/xmlns/domain/2",
-         "metadata: <machine> is in the foreign name space 'https://viommu.org/xmlns/domain/2'"},
+         "metadata: <machine> is in the foreign namespace 'https://viommu.org/xmlns/domain/2'"},
         {"<viommu:machine ", "<!DOCTYPE x><viommu:machine ",
-         "metadata: XML of <machine> must not have a document type"},
+         "metadata: the XML of <machine> has a document type, which is not allowed"},
     };
     g_autoptr(ViommuMetadata) metadata = full();
     g_autofree char *good = written(metadata);
@@ -376,7 +375,7 @@ START_TEST(a_change_has_no_prefix)
     assert_same(changed, metadata);
     bad = replaced(in_domain, "model='virtio'", "viommu:model='virtio'");
     ck_assert_ptr_null(viommu_metadata_change(bad, &stopping, &error));
-    unit_assert_error(error, VIOMMU_ERROR_INTERNAL, "metadata: an attribute has the prefix of a name space");
+    unit_assert_error(error, VIOMMU_ERROR_INTERNAL, "metadata: an attribute has a namespace prefix");
     g_clear_error(&error);
     ck_assert_ptr_null(viommu_metadata_change("<machine version='2'/>", &stopping, &error));
     unit_assert_error(error, VIOMMU_ERROR_INTERNAL, "metadata: attribute 'owner' is missing");

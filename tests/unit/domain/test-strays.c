@@ -11,7 +11,7 @@ static const HostDevice devices[] = {
     {"0000:03:00.0", 0x144d, 0xa808, 0x010802, NULL, NULL, "dmar0", 3, -1, NULL},
 };
 
-#define ADVICE "; have root give back what the host is to use: virsh nodedev-reattach "
+#define ADVICE "; to return devices to the host, run as root: virsh nodedev-reattach "
 
 static const struct {
     const char *taken;
@@ -23,7 +23,7 @@ static const struct {
     {"0000:02:00.0=i40e",
      "device 0000:02:00.0 has driver vfio-pci instead of i40e" ADVICE "pci_0000_02_00_0"},
     {"0000:03:00.0=nvme", "device 0000:03:00.0 has no driver instead of nvme" ADVICE "pci_0000_03_00_0"},
-    {"0000:09:00.0=nvme", "device 0000:09:00.0, which had driver nvme, is not there any more"},
+    {"0000:09:00.0=nvme", "device 0000:09:00.0, which had driver nvme, is no longer present"},
     {"0000:01:00.0=i40e 0000:02:00.0=i40e 0000:03:00.0=nvme",
      "device 0000:02:00.0 has driver vfio-pci instead of i40e; device 0000:03:00.0 has no driver instead of "
      "nvme" ADVICE "pci_0000_02_00_0; virsh nodedev-reattach pci_0000_03_00_0"},

@@ -138,16 +138,16 @@ START_TEST(refused_documents)
 
     ck_assert(!viommu_caps_read(host, "<domainCapabilities/>", &error));
     unit_assert_error(error, VIOMMU_ERROR_BACKEND,
-                      "XML has the root element <domainCapabilities> instead of <capabilities>");
+                      "the XML has the root element <domainCapabilities> instead of <capabilities>");
     ck_assert(!viommu_caps_read(host, "<capabilities/>", &error));
     unit_assert_error(error, VIOMMU_ERROR_BACKEND,
-                      "libvirt's capabilities do not tell the host's architecture");
+                      "libvirt's capabilities do not name the host's architecture");
     emulator->arch_name = g_strdup("x86_64");
     ck_assert(!viommu_caps_read_domain(
         emulator, "<domainCapabilities><arch>aarch64</arch><machine>virt</machine></domainCapabilities>",
         &machine, &error));
     unit_assert_error(error, VIOMMU_ERROR_BACKEND,
-                      "libvirt's domain capabilities are of architecture 'aarch64', not 'x86_64'");
+                      "libvirt returned domain capabilities for architecture 'aarch64' instead of 'x86_64'");
     ck_assert_ptr_null(machine);
     ck_assert_uint_eq(emulator->firmware, 0);
 }
@@ -204,7 +204,8 @@ START_TEST(hostdevs_of_a_domain)
     ck_assert_ptr_nonnull(none);
     ck_assert_ptr_null(none[0]);
     ck_assert_ptr_null(viommu_domain_hostdevs("<network/>", &error));
-    unit_assert_error(error, VIOMMU_ERROR_BACKEND, "XML has the root element <network> instead of <domain>");
+    unit_assert_error(error, VIOMMU_ERROR_BACKEND,
+                      "the XML has the root element <network> instead of <domain>");
 }
 END_TEST
 

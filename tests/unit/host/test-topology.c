@@ -62,7 +62,7 @@ START_TEST(no_such_root)
 
     ck_assert(!viommu_topology_read("/nowhere/at/all", &topology, &error));
     unit_assert_error(error, VIOMMU_ERROR_NOT_FOUND,
-                      "cannot open the directory '/nowhere/at/all': No such file or directory");
+                      "cannot open directory '/nowhere/at/all': No such file or directory");
 }
 END_TEST
 
@@ -482,21 +482,20 @@ START_TEST(verdicts_on_tables)
           "the ACPI table VIOT describes 1 IOMMU, but the kernel does not use it: load the "
           "module virtio_iommu");
     host_add_ivrs(&host, good_base, 1);
-    judge(VIOMMU_IOMMU_USE_IDLE,
-          "the ACPI table IVRS describes 1 IOMMU, but the kernel does not use it: the kernel's "
-          "log says why after 'AMD-Vi'");
+    judge(VIOMMU_IOMMU_USE_IDLE, "the ACPI table IVRS describes 1 IOMMU, but the kernel does not use it: see "
+                                 "'AMD-Vi' in the kernel's log");
     host_add_dmar(&host, good_base, 1);
     judge(VIOMMU_IOMMU_USE_IDLE,
           "the ACPI table DMAR describes 1 IOMMU, but the kernel does not use it: boot with "
           "intel_iommu=on");
     host_set_command_line(&host, "intel_iommu=off");
     judge(VIOMMU_IOMMU_USE_IDLE,
-          "the ACPI table DMAR describes 1 IOMMU, but the kernel does not use it: its command "
-          "line says 'intel_iommu=off'");
+          "the ACPI table DMAR describes 1 IOMMU, but the kernel does not use it: remove "
+          "'intel_iommu=off' from its command line");
     host_set_command_line(&host, "iommu=off");
     judge(VIOMMU_IOMMU_USE_IDLE,
-          "the ACPI table DMAR describes 1 IOMMU, but the kernel does not use it: its command "
-          "line says 'iommu=off'");
+          "the ACPI table DMAR describes 1 IOMMU, but the kernel does not use it: remove "
+          "'iommu=off' from its command line");
 }
 END_TEST
 

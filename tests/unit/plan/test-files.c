@@ -55,7 +55,7 @@ static const Case cases[] = {
     {"7.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_OPEN, false, VIOMMU_CONFINEMENT_OFF,
      .refusal = "needs libvirt 9.0 or newer"},
     {"6.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_FIXED, false, VIOMMU_CONFINEMENT_OFF,
-     .refusal = "would give it"},
+     .refusal = "not restore the owner"},
     {"6.0.0", "none", VIOMMU_ASKER_OWN, FILE_FIXED, false, VIOMMU_CONFINEMENT_OFF,
      .has = "<source file='/a/b'/>"},
     {"9.0.0", NULL, VIOMMU_ASKER_MEMBER, FILE_FIXED, false, VIOMMU_CONFINEMENT_OFF,
