@@ -144,7 +144,7 @@ START_TEST(waiting_calls)
     /* What is too much is refused while the others wait; what needs not wait is answered; root waits as ever. */
     for (unsigned i = 0; i < TOO_MANY; i++)
         send_xml(last, path, &refused[i]);
-    ck_assert_uint_eq(count_busy(refused, TOO_MANY, "1024 calls of user 65534 wait"), TOO_MANY);
+    ck_assert_uint_eq(count_busy(refused, TOO_MANY, "1024 calls of user 65534 already wait"), TOO_MANY);
     people_allow(last, people_get(last, path, "State"));
     send_xml(harness->bus, theirs, &another);
     kill(harness->libvirt_pid, SIGCONT);

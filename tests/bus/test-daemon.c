@@ -137,7 +137,7 @@ START_TEST(command_line)
         {{"--version", NULL}, 0, ""},
         {{"--help", NULL}, 0, ""},
         {{"--usr", NULL}, 2, "--usr"},
-        {{"--user", "--system", NULL}, 2, "exclude"},
+        {{"--user", "--system", NULL}, 2, "cannot be combined"},
         {{"something", NULL}, 2, "no arguments"},
         {{"--log-level=loud", NULL}, 2, "--log-level"},
         {{"--user", "--config=/nonexistent.conf", NULL}, 6, "/nonexistent.conf"},

@@ -76,7 +76,7 @@ static const struct {
     unsigned patience_ms;
 } failures[] = {
     {"exit 0", "not a QEMU version", PATIENCE_MS},
-    {"echo nonsense", "says 'nonsense', not a QEMU version", PATIENCE_MS},
+    {"echo nonsense", "printed 'nonsense', which is not a QEMU version", PATIENCE_MS},
     {"exec sleep 60", "did not finish within 300 ms", 300},
     {"trap '' TERM; echo QEMU emulator; exec sleep 60", "did not finish within 300 ms", 300},
 };
