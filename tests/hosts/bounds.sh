@@ -91,8 +91,8 @@ check 'vCPUs are bounded' test "$(limit vcpus)" -eq $((16 * cpus)) -a "$(limit v
 check 'and copies' test "$(limit copies)" -gt 0 -a "$(limit copies-per-user)" -gt 0
 run 0 'the settings say how' 'in force: .* MiB|GiB \(this host.s memory' viommud --print-config
 run 0 'so does the doctor' '^limits +ok +a user has at most 64 machines' viommuctl doctor
-run 4 'more memory than one user may have' 'limits. memory-per-user=.* allows no more' launch ci large "\"memory\": \"$((memory / 1024)) KiB\""
-run 4 'more vCPUs' 'limits. vcpus-per-user=.* allows no more' launch ci wide "\"vcpus\": $((8 * cpus + 1)), \"memory\": \"64 MiB\""
+run 4 'more memory than one user may have' 'limits. memory-per-user is .*; request less' launch ci large "\"memory\": \"$((memory / 1024)) KiB\""
+run 4 'more vCPUs' 'limits. vcpus-per-user is .*; request less' launch ci wide "\"vcpus\": $((8 * cpus + 1)), \"memory\": \"64 MiB\""
 
 # --- Copies ---
 
@@ -110,7 +110,7 @@ run 7 'a second one is too much' 'copied kernels and initrds, and .* more would 
 check 'the guest ends' until_true 120 is_in_state sparse stopped
 check 'and its copies are gone, while its machine is there' until_true 20 nothing_is_copied
 run 0 'so there is room for the next' '^second$' launch ci second "$boot"
-run 7 'machines of one user are counted, stopped ones too' 'machines-per-user=2 allows no more' launch ci third '"memory": "64 MiB"'
+run 7 'machines of one user are counted, stopped ones too' 'would exceed .limits. machines-per-user=2' launch ci third '"memory": "64 MiB"'
 run 0 'another user has room' '^theirs$' launch mate theirs '"memory": "64 MiB"'
 run 0 'copies go with a machine that is killed' '' as ci kill second
 check 'all of them' until_true 20 nothing_is_copied
@@ -148,7 +148,7 @@ configure '[limits]\nmachines-per-user=1\n'
 before=$(entries OWNER_UID="$(id -u ci)")
 run 0 'a member calls too often' '^1999 refused$' runuser -u ci -- caller flood 2000
 check 'who has few entries, too' test "$(entries OWNER_UID="$(id -u ci)")" -le $((before + 20))
-run 4 'another one is refused' 'limits. memory-per-user=.* allows no more' launch mate large "\"memory\": \"$((memory / 1024)) KiB\""
+run 4 'another one is refused' 'limits. memory-per-user is .*; request less' launch mate large "\"memory\": \"$((memory / 1024)) KiB\""
 check 'which is written all the same' until_true 20 is_about OWNER_UID="$(id -u mate)" 'limits. memory-per-user'
 
 # --- An old connection ---

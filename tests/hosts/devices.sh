@@ -182,7 +182,7 @@ printf '{"name": "granted", "arch": "x86_64", "memory": "64 MiB", "hostdevs": [{
 printf '{"name": "granted", "arch": "x86_64", "memory": "64 MiB", "hostdevs": [{"address": "%s"}]}\n' 0000:03:00.0 >"$work/free.json"
 chmod 755 "$work"
 chpasswd <<<'root:open-sesame'
-question="to give the host's device 0000:04:00.0 \(kind 8086:1573, driver i40e\) to the virtual machine 'granted' of the user with the uid $(id -u ci)"
+question="to assign the host device 0000:04:00.0 \(ID 8086:1573, driver i40e\) to the virtual machine 'granted' of the user with the UID $(id -u ci)"
 run 4 'polkit asks, with what is to be given' "$question" tests/hosts/ask.py ci open-sesame '' viommuctl --system launch "$work/used.json"
 check 'but what the host uses nobody gives away' grep -q 'eth7 carries the default route' "$work/out"
 run 4 'with a wrong password' 'assign-device would allow it: polkit' tests/hosts/ask.py ci open-barley '' viommuctl --system launch "$work/used.json"

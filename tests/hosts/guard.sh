@@ -250,7 +250,7 @@ done
 end mates
 unchanged 'and nothing has changed'
 if newer; then
-    run 4 'a data file without an absolute path is refused' 'has no absolute path' launch ci \
+    run 4 'a data file without an absolute path is refused' 'is not an absolute path' launch ci \
         <<<'{"disks": [{"path": "relative.qcow2", "format": "qcow2"}]}'
 fi
 

@@ -111,7 +111,7 @@ printf '[machine]\nname-prefix=site.\n' >/etc/viommud/viommud.conf.d/prefix.conf
 run 0 'and another prefix' '' restart
 run 0 'the machine is found by its name' 'kept +running' viommuctl list
 run 0 'whose domain is as it was' '^viommu-kept$' virsh -q domname "$(uuid_of kept)"
-run 5 'it has its name still' "machine 'kept' already" launch mate kept
+run 5 'it has its name still' "machine 'kept' exists" launch mate kept
 run 0 'a new one' '^fresh$' launch ci fresh
 run 0 'has the new prefix' '^site\.fresh$' virsh -q domname "$(uuid_of fresh)"
 run 0 'it is ended' '' as ci kill fresh

@@ -204,7 +204,7 @@ copied=$(viommuctl show own --json | jq -r .UUID)
 run 0 'from copies' '^2$' sh -c "ls /var/lib/viommu/boot | grep -c '^$copied'"
 run 0 'and is stopped' '' runuser -u ci -- viommuctl --system kill own
 run 1 'which are gone with it' '^0$' sh -c "ls /var/lib/viommu/boot | grep -c '^$copied'"
-run 1 'by its path it is refused' "viommud cannot see .*'/home.*file descriptor" \
+run 1 'by its path it is refused' "viommud cannot search '/home.*file descriptor" \
     call ci Launch 'a{sv}' 1 boot 'a{sv}' 1 kernel s /home/ci/vmlinuz
 run 1 "and so is root's file" "user $(id -u ci) may not read '/etc/shadow'" \
     call ci Launch 'a{sv}' 1 boot 'a{sv}' 1 kernel s /etc/shadow
