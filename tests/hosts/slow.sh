@@ -111,7 +111,7 @@ locks() {
 run 0 'a FIFO has the name of each lock' '' locks 'mkfifo -m 666 "$1"'
 others_are_served "a stranger has the names of libvirt's locks"
 run 0 'libvirt lists' '' timeout $limit virsh -q list --all
-check 'root is told what to delete' grep -q "which user $(id -u nobody) has put there" <(journalctl --sync && journalctl --no-pager -b -u viommud)
+check 'root is told what to delete' grep -q "which user $(id -u nobody) created" <(journalctl --sync && journalctl --no-pager -b -u viommud)
 run 0 'with a console that is not read yet' '^unread$' launch mate unread
 run 0 'it is deleted' '' sh -c 'rm /var/lock/LCK.._pts_*'
 check 'then libvirt has its lock, and the console is read' until_true 60 sh -c \
