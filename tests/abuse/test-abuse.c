@@ -266,7 +266,8 @@ static void send_unanswered(sd_bus *client, sd_bus_message *call)
     sd_bus_message_unref(call);
 }
 
-/* A question whose answer is not wanted costs viommud nothing; what acts does so all the same. */
+/* A launch whose answer is not wanted is done all the same, behind many such questions, which are
+ * dropped.  What these would cost is not measured here. */
 START_TEST(no_answers_wanted)
 {
     g_autoptr(Abuse) abuse = abuse_begin();
