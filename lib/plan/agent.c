@@ -47,8 +47,8 @@ bool viommu_plan_settle_agent(ViommuPlanBuild *build, GError **error)
         return true;
     why = why_no_channel(build);
     if (asked)
-        return viommu_plan_refuse_policy(build, VIOMMU_RULE_AGENT_POLICY, error,
-                                         "guest.agent is not allowed: %s", why);
+        return viommu_plan_refuse(build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_AGENT_POLICY, error,
+                                  "guest.agent is not allowed: %s", why);
     viommu_plan_warn(build, "wait 'verified' cannot use the guest's agent: %s", why);
     return true;
 }

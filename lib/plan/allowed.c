@@ -1,34 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* allowed: what the site lets the asker have, before anything is asked of the host: so a refusal tells nothing of it. */
-#include "lib/base/error.h"
 #include "lib/policy/network-policy.h"
 #include "lib/plan/build.h"
-#include "lib/plan/hostdevs.h"
 
 static bool check_networks(ViommuPlanBuild *build, GError **error)
 {
     const GPtrArray *networks = build->request->networks;
     bool member = build->input->asker->kind == VIOMMU_ASKER_MEMBER;
+    const ViommuSite *site = member ? build->input->policy->site : NULL;
     char **modes = build->input->forward_modes;
-    g_autoptr(GError) local = NULL;
 
-    const ViommuSite *site = build->input->policy->site;
-
+    build->rule = VIOMMU_RULE_NETWORK_POLICY;
     for (guint i = 0; networks && i < networks->len; i++)
-        if (!viommu_network_policy_check(member ? site : NULL, g_ptr_array_index(networks, i), i,
-                                         modes ? modes[i] : NULL, &local))
-            return viommu_plan_refuse_policy(build, VIOMMU_RULE_NETWORK_POLICY, error, "%s", local->message);
+        if (!viommu_network_policy_check(site, g_ptr_array_index(networks, i), i, modes ? modes[i] : NULL,
+                                         error))
+            return false;
     return true;
 }
 
 static bool check_hostdevs(ViommuPlanBuild *build, GError **error)
 {
-    ViommuPlacementInput placing = viommu_plan_hostdevs_placing(build->input);
-    g_autoptr(GError) local = NULL;
-    ViommuRule rule;
+    ViommuPlacementInput placing = viommu_plan_placing(build->input);
 
-    return viommu_placement_check_policy(&placing, &rule, &local) ||
-           viommu_plan_refuse_policy(build, rule, error, "%s", local->message);
+    build->rule = VIOMMU_RULE_HOSTDEV_POLICY;
+    return viommu_placement_check_policy(&placing, error);
 }
 
 bool viommu_plan_check_policy(ViommuPlanBuild *build, GError **error)

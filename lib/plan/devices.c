@@ -41,7 +41,7 @@ bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error)
 
         if (disk->bus == VIOMMU_DISK_BUS_SATA && disk->read_only == 1)
             return viommu_plan_refuse(
-                build, VIOMMU_RULE_DISK, error,
+                build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
                 "disks[%u].read-only is not possible with bus 'sata'; use 'virtio' or 'scsi'", i);
     }
     return true;

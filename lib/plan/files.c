@@ -43,7 +43,7 @@ static bool refuse_closed(ViommuPlanBuild *build, guint i, GError **error)
     g_autofree char *had = viommu_fact_had(VIOMMU_FACT_OPEN_DISK, build->input->host->libvirt, 0);
 
     return viommu_plan_refuse(
-        build, VIOMMU_RULE_DISK, error,
+        build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
         "users other than root can replace disks[%u].path '%s', so viommud must pass it to libvirt as an open file; that needs %s, but %s; move the image into a directory that only root can write to, such as /var/lib/libvirt/images",
         i, disk->file.path, needs, had);
 }
@@ -60,7 +60,7 @@ static bool check_by_path(ViommuPlanBuild *build, guint i, GError **error)
     libvirt = viommu_version_format(version);
     needs = viommu_fact_needs(VIOMMU_FACT_OPEN_DISK);
     return viommu_plan_refuse(
-        build, VIOMMU_RULE_DISK, error,
+        build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
         "disks[%u].path '%s': libvirt %s would make QEMU's user the owner of this image, or of a file that it is based on, and not restore the owner; upgrade to %s, which takes open files",
         i, disk->file.path, libvirt, needs);
 }
@@ -73,12 +73,12 @@ static bool check_name(ViommuPlanBuild *build, guint i, const ViommuHandover *ha
         return true;
     if (handover->is_nameless)
         return viommu_plan_refuse(
-            build, VIOMMU_RULE_DISK, error,
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
             "disks[%u].path '%s' was deleted, but AppArmor, which confines guests here, identifies files by their names; give a file that still exists",
             i, disk->file.path);
     if (strpbrk(handover->path, PATTERNS))
         return viommu_plan_refuse(
-            build, VIOMMU_RULE_DISK, error,
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
             "disks[%u].path '%s' contains one of %s, which AppArmor's rules take for patterns; rename the file",
             i, disk->file.path, PATTERNS);
     return true;
@@ -104,7 +104,7 @@ static bool check_rights(ViommuPlanBuild *build, guint i, GError **error)
         viommu_host_qemu_group(input->host) != VIOMMU_UNSET_NUMBER)
         return true;
     return viommu_plan_refuse(
-        build, VIOMMU_RULE_DISK, error,
+        build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
         "disks[%u].format 'qcow2': libvirt cannot run QEMU with the rights of user %u, because it reports no security model 'dac' with a label for ordinary guests; use a raw image, or libvirt's system daemon as root",
         i, input->asker->uid);
 }
@@ -134,8 +134,8 @@ static bool check_confinement(ViommuPlanBuild *build, GError **error)
     if (!is_guarded(build->input) || viommu_host_confines(host))
         return true;
     if (wanted == VIOMMU_CONFINEMENT_REQUIRED)
-        return viommu_plan_refuse_policy(
-            build, VIOMMU_RULE_CONFINEMENT, error,
+        return viommu_plan_refuse(
+            build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_CONFINEMENT, error,
             "libvirt reports neither apparmor nor selinux as a security model, but [guests] confinement is 'required'; set up one of them for libvirt, or set confinement to 'warn'");
     if (wanted == VIOMMU_CONFINEMENT_WARN && host->secmodels)
         viommu_plan_warn(
@@ -150,8 +150,8 @@ static bool check_unseen(ViommuPlanBuild *build, GError **error)
     if (!build->input->is_remote || !viommu_asker_is_bound(build->input->asker) ||
         (!build->request->boot.kernel.path && !build->request->disks))
         return true;
-    return viommu_plan_refuse_policy(
-        build, VIOMMU_RULE_DISK, error,
+    return viommu_plan_refuse(
+        build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_DISK, error,
         "libvirt runs on another host, whose files viommud cannot check, so only root may name files there; launch the machine with a viommud on that host");
 }
 

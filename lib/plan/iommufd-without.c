@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* iommufd of a build without it: every device goes through VFIO's containers. */
-#include "lib/base/error.h"
+#include "lib/plan/build.h"
 #include "lib/plan/iommufd.h"
 
-bool viommu_iommufd_decide(const ViommuRequest *request, const ViommuHost *host,
-                           const ViommuEmulator *emulator, ViommuPlacement *placement, GError **error)
+bool viommu_plan_settle_iommufd(ViommuPlanBuild *build, GError **error)
 {
-    for (guint i = 0; i < placement->devices->len; i++) {
-        ViommuPlacedDevice *device = g_ptr_array_index(placement->devices, i);
-        const ViommuRequestHostdev *asked = g_ptr_array_index(request->hostdevs, device->entry);
+    const GPtrArray *devices = build->plan->placement.devices;
 
-        if (asked->iommufd == VIOMMU_IOMMUFD_YES) {
-            return viommu_fail(
-                error, VIOMMU_ERROR_NOT_SUPPORTED,
+    for (guint i = 0; i < devices->len; i++) {
+        ViommuPlacedDevice *device = g_ptr_array_index(devices, i);
+        const ViommuRequestHostdev *asked = g_ptr_array_index(build->request->hostdevs, device->entry);
+
+        if (asked->iommufd == VIOMMU_IOMMUFD_YES)
+            return viommu_plan_refuse(
+                build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_IOMMUFD, error,
                 "hostdevs[%u].iommufd is 'yes', but this viommud was built without it (-Diommufd=enabled)",
                 device->entry);
-        }
         device->backend_reason =
             g_strdup(asked->iommufd == VIOMMU_IOMMUFD_AUTO ? "this viommud was built without iommufd"
                                                            : VIOMMU_IOMMUFD_NOT_ASKED);

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* iommufd: which assigned devices go through iommufd, and why the others do not.  Opt-in, as upstream
+ * advises. */
 #include "lib/plan/iommufd.h"
 
 #include <string.h>
 
-#include "lib/base/error.h"
-
-typedef struct Deciding {
-    const ViommuHost *host;
-    const ViommuEmulator *emulator;
-    const ViommuPlacement *placement;
-} Deciding;
+#include "lib/plan/build.h"
 
 /* The kernel gives a device its node when a VFIO driver is bound. */
 static bool kernel_has_cdevs(const ViommuTopology *topology)
@@ -21,21 +17,21 @@ static bool kernel_has_cdevs(const ViommuTopology *topology)
 }
 
 /* What is missing, the first thing to mend first; NULL: nothing is known to be missing. Owned. */
-static char *hindrance(const Deciding *deciding, const ViommuPlacedDevice *device)
+static char *hindrance(const ViommuPlanBuild *build, const ViommuPlacedDevice *device)
 {
-    ViommuVersion libvirt = deciding->host->libvirt;
+    ViommuVersion libvirt = build->input->host->libvirt;
     g_autofree char *needs = viommu_fact_needs(VIOMMU_FACT_IOMMUFD);
-    g_autofree char *had = viommu_fact_had(VIOMMU_FACT_IOMMUFD, libvirt, deciding->emulator->qemu);
+    g_autofree char *had = viommu_fact_had(VIOMMU_FACT_IOMMUFD, libvirt, build->emulator->qemu);
     g_autofree char *kernel = viommu_fact_kernel(VIOMMU_FACT_IOMMUFD, true);
     g_autofree char *cdev_kernel = viommu_fact_kernel(VIOMMU_FACT_IOMMUFD_CDEV, true);
 
-    if (!viommu_emulator_has(deciding->emulator, libvirt, VIOMMU_FACT_IOMMUFD))
+    if (!viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_IOMMUFD))
         return g_strdup_printf("it needs %s, but %s", needs, had);
-    if (deciding->host->topology.iommufd == 0)
+    if (build->input->host->topology.iommufd == 0)
         return g_strdup_printf(
             "the host's kernel has no /dev/iommu; that needs %s or newer with CONFIG_IOMMUFD, which Debian's kernels lack",
             kernel);
-    if (deciding->host->unprivileged == 1 && deciding->host->topology.iommufd_usable != 1)
+    if (build->input->host->unprivileged == 1 && build->input->host->topology.iommufd_usable != 1)
         return g_strdup("the user that libvirt runs as may not open /dev/iommu");
     if (device->host_driver && strstr(device->host_driver, "vfio") && !device->cdev)
         return g_strdup_printf(
@@ -45,22 +41,22 @@ static char *hindrance(const Deciding *deciding, const ViommuPlacedDevice *devic
 }
 
 /* What is not known, which holds back only "auto". Owned. */
-static char *doubt(const Deciding *deciding, const ViommuPlacedDevice *device)
+static char *doubt(const ViommuPlanBuild *build, const ViommuPlacedDevice *device)
 {
-    const ViommuTopology *topology = &deciding->host->topology;
+    const ViommuTopology *topology = &build->input->host->topology;
 
     if (topology->iommufd != 1)
         return g_strdup("viommud cannot see whether the host's kernel has /dev/iommu");
     if (!device->cdev && !kernel_has_cdevs(topology))
         return g_strdup(
             "no device of this host is bound to VFIO, so viommud cannot see whether the kernel has /dev/vfio/devices; set it to 'yes' if it has");
-    if (deciding->placement->devices->len > 1)
+    if (build->plan->placement.devices->len > 1)
         return g_strdup(
             "several devices are assigned, and with iommufd most kernels let no device reach another's memory; set it to 'yes' if yours need not");
     return NULL;
 }
 
-static bool decide(const Deciding *deciding, ViommuIommufd wanted, ViommuPlacedDevice *device, GError **error)
+static bool decide(ViommuPlanBuild *build, ViommuIommufd wanted, ViommuPlacedDevice *device, GError **error)
 {
     g_autofree char *missing = NULL, *unknown = NULL;
 
@@ -68,13 +64,12 @@ static bool decide(const Deciding *deciding, ViommuIommufd wanted, ViommuPlacedD
         device->backend_reason = g_strdup(VIOMMU_IOMMUFD_NOT_ASKED);
         return true;
     }
-    missing = hindrance(deciding, device);
-    if (wanted == VIOMMU_IOMMUFD_YES && missing) {
-        return viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED,
-                           "hostdevs[%u].iommufd is 'yes', but iommufd is not possible for '%s': %s",
-                           device->entry, device->address, missing);
-    }
-    unknown = wanted == VIOMMU_IOMMUFD_AUTO ? doubt(deciding, device) : NULL;
+    missing = hindrance(build, device);
+    if (wanted == VIOMMU_IOMMUFD_YES && missing)
+        return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_IOMMUFD, error,
+                                  "hostdevs[%u].iommufd is 'yes', but iommufd is not possible for '%s': %s",
+                                  device->entry, device->address, missing);
+    unknown = wanted == VIOMMU_IOMMUFD_AUTO ? doubt(build, device) : NULL;
     device->iommufd = !missing && !unknown;
     if (device->iommufd)
         device->backend_reason =
@@ -85,18 +80,16 @@ static bool decide(const Deciding *deciding, ViommuIommufd wanted, ViommuPlacedD
     return true;
 }
 
-bool viommu_iommufd_decide(const ViommuRequest *request, const ViommuHost *host,
-                           const ViommuEmulator *emulator, ViommuPlacement *placement, GError **error)
+bool viommu_plan_settle_iommufd(ViommuPlanBuild *build, GError **error)
 {
-    Deciding deciding = {host, emulator, placement};
+    const GPtrArray *devices = build->plan->placement.devices;
 
-    for (guint i = 0; i < placement->devices->len; i++) {
-        ViommuPlacedDevice *device = g_ptr_array_index(placement->devices, i);
-        const ViommuRequestHostdev *asked = g_ptr_array_index(request->hostdevs, device->entry);
+    for (guint i = 0; i < devices->len; i++) {
+        ViommuPlacedDevice *device = g_ptr_array_index(devices, i);
+        const ViommuRequestHostdev *asked = g_ptr_array_index(build->request->hostdevs, device->entry);
+        bool said = asked->iommufd != VIOMMU_UNSET;
 
-        if (!decide(&deciding,
-                    asked->iommufd == VIOMMU_UNSET ? VIOMMU_IOMMUFD_NO : (ViommuIommufd)asked->iommufd,
-                    device, error))
+        if (!decide(build, said ? (ViommuIommufd)asked->iommufd : VIOMMU_IOMMUFD_NO, device, error))
             return false;
     }
     return true;

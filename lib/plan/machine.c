@@ -18,17 +18,17 @@ static bool settle_arch(ViommuPlanBuild *build, GError **error)
 
     if (!host->emulators || host->emulators->len == 0)
         return viommu_plan_refuse(
-            build, VIOMMU_RULE_EMULATOR, error,
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_EMULATOR, error,
             "libvirt finds no QEMU on this host; install one (Debian: packages qemu-system-x86, qemu-system-arm)");
     if (arch == VIOMMU_UNSET)
         return viommu_plan_refuse(
-            build, VIOMMU_RULE_ARCH, error,
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_ARCH, error,
             "viommud does not support this host's own architecture%s%s%s; set arch to 'x86_64' or 'aarch64'",
             host->arch_name ? " '" : "", host->arch_name ? host->arch_name : "", host->arch_name ? "'" : "");
     plan->arch = (ViommuArch)arch;
     build->emulator = viommu_host_emulator(host, plan->arch);
     if (!build->emulator)
-        return viommu_plan_refuse(build, VIOMMU_RULE_EMULATOR, error,
+        return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_EMULATOR, error,
                                   "this host has no emulator for %s; install one (Debian: package %s)",
                                   viommu_arch_to_string(plan->arch),
                                   plan->arch == VIOMMU_ARCH_X86_64 ? "qemu-system-x86" : "qemu-system-arm");
@@ -49,7 +49,7 @@ static bool check_versions(ViommuPlanBuild *build, GError **error)
     has = viommu_version_format(build->emulator->qemu);
     needs = viommu_version_format_short(floor);
     libvirt = viommu_version_format(build->input->host->libvirt);
-    return viommu_plan_refuse(build, VIOMMU_RULE_QEMU_VERSION, error,
+    return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_QEMU_VERSION, error,
                               "libvirt %s needs QEMU %s or newer, but the emulator for %s is %s", libvirt,
                               needs, viommu_arch_to_string(build->plan->arch), has);
 }
@@ -91,10 +91,11 @@ static bool refuse_machine(ViommuPlanBuild *build, const char *machine, GError *
 
     for (size_t i = 0; i < G_N_ELEMENTS(other_machines); i++)
         if (g_str_has_prefix(machine, other_machines[i].name))
-            return viommu_plan_refuse(build, VIOMMU_RULE_MACHINE, error,
+            return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_MACHINE, error,
                                       "machine '%s' is not supported: %s; use q35 (x86_64) or virt (aarch64)",
                                       machine, other_machines[i].why);
-    return viommu_plan_refuse(build, VIOMMU_RULE_MACHINE, error, "machine '%s' is not known; %s%s%s", machine,
+    return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_MACHINE, error,
+                              "machine '%s' is not known; %s%s%s", machine,
                               near ? "did you mean '" : "use q35 (x86_64) or virt (aarch64)",
                               near ? near : "", near ? "'?" : "");
 }
@@ -121,12 +122,12 @@ static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
     if (family == VIOMMU_UNSET)
         return refuse_machine(build, machine, error);
     if ((family == VIOMMU_FAMILY_VIRT) == x86)
-        return viommu_plan_refuse(build, VIOMMU_RULE_MACHINE, error,
+        return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_MACHINE, error,
                                   "machine '%s' does not exist on %s; use %s", machine,
                                   viommu_arch_to_string(plan->arch), x86 ? "q35" : "virt");
     if (!machine_is_there(build->emulator, machine, build->request->machine != NULL))
         return viommu_plan_refuse(
-            build, VIOMMU_RULE_MACHINE, error,
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_MACHINE, error,
             "machine '%s' is unknown to this host's emulator for %s; list its machine types with -machine help",
             machine, viommu_arch_to_string(plan->arch));
     if (!build->request->machine)
@@ -162,10 +163,11 @@ static bool settle_accelerator(ViommuPlanBuild *build, GError **error)
     if (free)
         wanted = kvm ? VIOMMU_ACCELERATOR_KVM : VIOMMU_ACCELERATOR_TCG;
     if ((wanted == VIOMMU_ACCELERATOR_KVM && !kvm) || (wanted == VIOMMU_ACCELERATOR_TCG && !tcg))
-        return viommu_plan_refuse(
-            build, VIOMMU_RULE_ACCELERATOR, error, "accelerator '%s' is not available for %s on this host%s",
-            viommu_enum_to_string(&viommu_enum_accelerator, wanted), viommu_arch_to_string(build->plan->arch),
-            kvm || tcg ? kvm ? "; use 'kvm'" : "; use 'tcg'" : "");
+        return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_ACCELERATOR, error,
+                                  "accelerator '%s' is not available for %s on this host%s",
+                                  viommu_enum_to_string(&viommu_enum_accelerator, wanted),
+                                  viommu_arch_to_string(build->plan->arch),
+                                  kvm || tcg ? kvm ? "; use 'kvm'" : "; use 'tcg'" : "");
     build->plan->accelerator = (ViommuAccelerator)wanted;
     if (free && wanted == VIOMMU_ACCELERATOR_TCG)
         warn_of_emulation(build);
@@ -193,7 +195,7 @@ static bool settle_vcpus(ViommuPlanBuild *build, GError **error)
                                                                : build->request->vcpus;
     if (plan->vcpus > most)
         return viommu_plan_refuse(
-            build, VIOMMU_RULE_MAX_VCPUS, error,
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_MAX_VCPUS, error,
             "vcpus %" G_GUINT64_FORMAT
             " exceeds the maximum of machine '%s' with this QEMU, which is %" G_GUINT64_FORMAT,
             plan->vcpus, plan->machine, most);

@@ -3,6 +3,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/quantity.h"
+#include "lib/plan/build.h"
 
 /* What QEMU itself needs beside the guest's memory: libvirt's own allowance, qemuDomainGetMemLockLimitBytes. */
 #define QEMU_OVERHEAD VIOMMU_GIB
@@ -229,13 +230,17 @@ bool viommu_memory_check_free(const ViommuHost *host, const ViommuPinned *wanted
 
 /* --- The plan --- */
 
-bool viommu_memory_plan(const ViommuRequest *request, const ViommuHost *host, const ViommuPolicy *policy,
-                        ViommuPlan *plan, GError **error)
+bool viommu_plan_settle_memory(ViommuPlanBuild *build, GError **error)
 {
     static const ViommuPinned nothing = {.huge_bytes = 0};
+    const ViommuRequest *request = build->request;
+    const ViommuPolicy *policy = build->input->policy;
+    const ViommuHost *host = build->input->host;
     uint64_t page = request->memory_backing.page_size_bytes;
+    ViommuPlan *plan = build->plan;
     ViommuPinned pinned;
 
+    build->rule = VIOMMU_RULE_MEMORY;
     plan->memory_bytes =
         request->memory_bytes == VIOMMU_UNSET_NUMBER ? policy->default_memory_bytes : request->memory_bytes;
     plan->locked = request->memory_backing.locked == 1;
@@ -246,20 +251,28 @@ bool viommu_memory_plan(const ViommuRequest *request, const ViommuHost *host, co
     pinned = viommu_memory_pinned(plan->memory_bytes, page, plan->memlock_bytes);
     /* libvirt takes the system's own page size for "no huge pages"; so nothing is written for it. */
     plan->page_size_bytes = pinned.page_size_bytes;
-    return viommu_memory_check_room(host, policy, &pinned, &nothing, error) &&
-           (!plan->locked || check_limit(host, "memory-backing.locked", UINT64_MAX, error));
+    if (!viommu_memory_check_room(host, policy, &pinned, &nothing, error) ||
+        (plan->locked && !check_limit(host, "memory-backing.locked", UINT64_MAX, error)))
+        return false;
+    if (request->memory_bytes == VIOMMU_UNSET_NUMBER)
+        viommu_plan_note(build, "memory %" G_GUINT64_FORMAT " MiB by default", plan->memory_bytes >> 20);
+    return true;
 }
 
-bool viommu_memory_plan_hostdevs(const ViommuHost *host, ViommuPlan *plan, GError **error)
+bool viommu_plan_settle_memlock(ViommuPlanBuild *build, GError **error)
 {
+    const ViommuHost *host = build->input->host;
+    ViommuPlan *plan = build->plan;
     bool has_iommu = plan->iommu.model != VIOMMU_MODEL_NONE;
     unsigned n = plan->placement.devices->len;
     g_autofree char *what = g_strdup_printf("%u assigned device%s %s an IOMMU", n, n == 1 ? "" : "s",
                                             has_iommu ? "behind" : "without");
 
-    if (!plan->locked)
-        plan->memlock_bytes = viommu_memory_hostdev_limit(plan->memory_bytes, n, has_iommu, host->libvirt);
-    return plan->locked || check_limit(host, what, plan->memlock_bytes, error);
+    if (n == 0 || plan->locked)
+        return true;
+    build->rule = VIOMMU_RULE_MEMLOCK;
+    plan->memlock_bytes = viommu_memory_hostdev_limit(plan->memory_bytes, n, has_iommu, host->libvirt);
+    return check_limit(host, what, plan->memlock_bytes, error);
 }
 
 char *viommu_memory_compare_limit(const ViommuPlan *plan, uint64_t live_bytes)

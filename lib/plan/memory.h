@@ -31,13 +31,6 @@ bool viommu_memory_check_room(const ViommuHost *host, const ViommuPolicy *policy
 bool viommu_memory_check_free(const ViommuHost *host, const ViommuPinned *wanted, uint64_t promised_bytes,
                               GError **error);
 
-/** Sets memory_bytes, page_size_bytes, locked and memlock_bytes of @plan.
- *  Fails: INVALID_REQUEST (size no multiple of the page size), NOT_SUPPORTED (more than the host has or lets be locked). */
-bool viommu_memory_plan(const ViommuRequest *request, const ViommuHost *host, const ViommuPolicy *policy,
-                        ViommuPlan *plan, GError **error);
-/** Sets memlock_bytes of @plan for its assigned devices, once its IOMMU is chosen.  Fails: NOT_SUPPORTED, when libvirt's daemon may
- *  not have so much locked. */
-bool viommu_memory_plan_hostdevs(const ViommuHost *host, ViommuPlan *plan, GError **error);
 /** What is to be told when a QEMU that was started for @plan may lock @live_bytes, its RLIMIT_MEMLOCK (VIOMMU_UNSET_NUMBER: not known),
  *  and that is less than was planned.  NULL: all is well, also with more.  Owned. */
 char *viommu_memory_compare_limit(const ViommuPlan *plan, uint64_t live_bytes);

@@ -152,11 +152,10 @@ static bool check_count(const ViommuPlacementInput *input, guint i, const Viommu
                        i, count, name->name, name->per_user, name->name);
 }
 
-bool viommu_placement_check_policy(const ViommuPlacementInput *input, ViommuRule *ret_rule, GError **error)
+bool viommu_placement_check_policy(const ViommuPlacementInput *input, GError **error)
 {
     const GPtrArray *asked = input->request->hostdevs;
 
-    *ret_rule = VIOMMU_RULE_HOSTDEV_POLICY;
     for (guint i = 0; asked && i < asked->len; i++) {
         const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
 

@@ -3,32 +3,15 @@
 
 #include <string.h>
 
-#include "lib/base/error.h"
 #include "lib/base/did-you-mean.h"
+#include "lib/plan/build.h"
 
 typedef struct Choosing {
+    ViommuPlanBuild *build; /* whose rule says what refuses */
     const ViommuPlacementInput *input;
-    ViommuPlacement *placement;
     const ViommuPciDevice **chosen; /* by entry of the request for addresses, any order for kinds */
     unsigned n_chosen;
-    ViommuRule rule;
 } Choosing;
-
-static bool refuse(Choosing *choosing, ViommuRule rule, int code, GError **error, const char *format, ...)
-    G_GNUC_PRINTF(5, 6);
-
-static bool refuse(Choosing *choosing, ViommuRule rule, int code, GError **error, const char *format, ...)
-{
-    g_autofree char *text = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    text = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    choosing->rule = rule;
-    g_set_error_literal(error, VIOMMU_ERROR, code, text);
-    return false;
-}
 
 static void placed_free(void *data)
 {
@@ -143,11 +126,11 @@ static bool check_host(Choosing *choosing, GError **error)
     g_autofree char *reason = NULL;
 
     if (viommu_topology_judge(topology, &reason) != VIOMMU_IOMMU_USE_USED)
-        return refuse(choosing, VIOMMU_RULE_HOST_IOMMU, VIOMMU_ERROR_NOT_SUPPORTED, error,
-                      "hostdevs need an IOMMU of the host itself, in use: %s", reason);
+        return viommu_plan_refuse(choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOST_IOMMU, error,
+                                  "hostdevs need an IOMMU of the host itself, in use: %s", reason);
     if (topology->vfio == 0)
-        return refuse(
-            choosing, VIOMMU_RULE_VFIO, VIOMMU_ERROR_NOT_SUPPORTED, error,
+        return viommu_plan_refuse(
+            choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_VFIO, error,
             "hostdevs need VFIO, but the kernel has no /dev/vfio/vfio: load the module vfio-pci (modprobe vfio-pci)");
     return true;
 }
@@ -171,9 +154,10 @@ static bool refuse_missing(Choosing *choosing, unsigned entry, const char *addre
         if (!viommu_pci_device_is_bridge(device) && is_told(choosing, device))
             g_ptr_array_add(addresses, device->address);
     near = viommu_nearest(address, (const char *const *)addresses->pdata, addresses->len);
-    return refuse(choosing, VIOMMU_RULE_HOSTDEV_MISSING, VIOMMU_ERROR_NOT_SUPPORTED, error,
-                  "hostdevs[%u].address '%s': this host has no such PCI device%s%s%s; %s %s", entry, address,
-                  near ? " (nearest: '" : "", near ? near : "", near ? "')" : "", has(choosing), there);
+    return viommu_plan_refuse(choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_MISSING, error,
+                              "hostdevs[%u].address '%s': this host has no such PCI device%s%s%s; %s %s",
+                              entry, address, near ? " (nearest: '" : "", near ? near : "", near ? "')" : "",
+                              has(choosing), there);
 }
 
 static bool check_unclaimed(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
@@ -181,21 +165,22 @@ static bool check_unclaimed(Choosing *choosing, unsigned entry, const ViommuPciD
     const ViommuClaim *claim = claim_on(choosing, device);
     g_autofree char *who = claim ? claimant(claim) : NULL;
 
-    return !claim || refuse(choosing, VIOMMU_RULE_HOSTDEV_CLAIMED, VIOMMU_ERROR_BUSY, error,
-                            "hostdevs[%u].address '%s' is in use by %s; stop that one first, or name another",
-                            entry, device->address, who);
+    return !claim || viommu_plan_refuse(
+                         choosing->build, VIOMMU_ERROR_BUSY, VIOMMU_RULE_HOSTDEV_CLAIMED, error,
+                         "hostdevs[%u].address '%s' is in use by %s; stop that one first, or name another",
+                         entry, device->address, who);
 }
 
 static bool check_device(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
 {
     if (viommu_pci_device_is_bridge(device))
-        return refuse(
-            choosing, VIOMMU_RULE_HOSTDEV_BRIDGE, VIOMMU_ERROR_NOT_SUPPORTED, error,
+        return viommu_plan_refuse(
+            choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_BRIDGE, error,
             "hostdevs[%u].address '%s' is a bridge, which stays with the host; name the devices behind it",
             entry, device->address);
     if (device->group == VIOMMU_UNSET_NUMBER)
-        return refuse(
-            choosing, VIOMMU_RULE_HOSTDEV_GROUP, VIOMMU_ERROR_NOT_SUPPORTED, error,
+        return viommu_plan_refuse(
+            choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_GROUP, error,
             "hostdevs[%u].address '%s' (%s) is in no IOMMU group: no IOMMU of the host stands before it",
             entry, device->address, viommu_pci_device_noun(device));
     return check_unclaimed(choosing, entry, device, error);
@@ -211,8 +196,8 @@ static bool check_driver(Choosing *choosing, unsigned entry, const ViommuPciDevi
     return !viommu_asker_is_bound(choosing->input->asker) || viommu_device_policy_is_free(device) ||
            (site && site->take_from_driver) ||
            viommu_device_policy_is_granted(choosing->input->asker, device) ||
-           refuse(
-               choosing, VIOMMU_RULE_HOSTDEV_POLICY, VIOMMU_ERROR_POLICY_REFUSED, error,
+           viommu_plan_refuse(
+               choosing->build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_HOSTDEV_POLICY, error,
                "hostdevs[%u].address '%s' has the host's driver '%s', and others than root may not take it from that ([devices] take-from-driver=no in viommud.conf(5)); have root bind it to vfio-pci%s",
                entry, device->address, device->driver, way_out);
 }
@@ -270,18 +255,20 @@ static bool check_unused(Choosing *choosing, const ViommuPciDevice *device, GErr
         return true;
     uses = g_strjoinv("; ", used->uses);
     if (used == device)
-        return refuse(choosing, VIOMMU_RULE_HOSTDEV_IN_USE, VIOMMU_ERROR_POLICY_REFUSED, error,
-                      "'%s' (%s) is in use by the host itself: %s; %s", device->address,
-                      viommu_pci_device_noun(device), uses, remedy);
+        return viommu_plan_refuse(choosing->build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_HOSTDEV_IN_USE,
+                                  error, "'%s' (%s) is in use by the host itself: %s; %s", device->address,
+                                  viommu_pci_device_noun(device), uses, remedy);
     if (!is_told(choosing, used))
-        return refuse(choosing, VIOMMU_RULE_HOSTDEV_IN_USE, VIOMMU_ERROR_POLICY_REFUSED, error,
-                      "'%s' shares IOMMU group %" G_GUINT64_FORMAT
-                      " with a device that the host itself uses, and a group is assigned as a whole; %s",
-                      device->address, device->group, remedy);
-    return refuse(choosing, VIOMMU_RULE_HOSTDEV_IN_USE, VIOMMU_ERROR_POLICY_REFUSED, error,
-                  "'%s' shares IOMMU group %" G_GUINT64_FORMAT
-                  " with '%s', which is in use by the host itself: %s; a group is assigned as a whole; %s",
-                  device->address, device->group, used->address, uses, remedy);
+        return viommu_plan_refuse(
+            choosing->build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_HOSTDEV_IN_USE, error,
+            "'%s' shares IOMMU group %" G_GUINT64_FORMAT
+            " with a device that the host itself uses, and a group is assigned as a whole; %s",
+            device->address, device->group, remedy);
+    return viommu_plan_refuse(
+        choosing->build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_HOSTDEV_IN_USE, error,
+        "'%s' shares IOMMU group %" G_GUINT64_FORMAT
+        " with '%s', which is in use by the host itself: %s; a group is assigned as a whole; %s",
+        device->address, device->group, used->address, uses, remedy);
 }
 
 static bool is_in_use(const Choosing *choosing, const ViommuPciDevice *device, Obstacles obstacles)
@@ -313,21 +300,21 @@ static bool check_group(Choosing *choosing, const ViommuPciDevice *device, GErro
     if (!other)
         return true;
     if (!is_told(choosing, other))
-        return refuse(
-            choosing, claim ? VIOMMU_RULE_HOSTDEV_CLAIMED : VIOMMU_RULE_HOSTDEV_GROUP,
-            claim ? VIOMMU_ERROR_BUSY : VIOMMU_ERROR_NOT_SUPPORTED, error,
+        return viommu_plan_refuse(
+            choosing->build, claim ? VIOMMU_ERROR_BUSY : VIOMMU_ERROR_NOT_SUPPORTED,
+            claim ? VIOMMU_RULE_HOSTDEV_CLAIMED : VIOMMU_RULE_HOSTDEV_GROUP, error,
             "'%s' shares IOMMU group %" G_GUINT64_FORMAT
             " with a device that %s uses, and a group is assigned as a whole; ask for another, or ask who runs this host",
             device->address, device->group, claim ? "another guest" : "the host");
     if (claim)
-        return refuse(
-            choosing, VIOMMU_RULE_HOSTDEV_CLAIMED, VIOMMU_ERROR_BUSY, error,
+        return viommu_plan_refuse(
+            choosing->build, VIOMMU_ERROR_BUSY, VIOMMU_RULE_HOSTDEV_CLAIMED, error,
             "'%s' is in IOMMU group %" G_GUINT64_FORMAT
             " with '%s', which is in use by %s, and a group is assigned as a whole; stop that one first",
             device->address, device->group, other->address, who);
     members = list_devices(choosing, is_of_group, &device->group);
-    return refuse(
-        choosing, VIOMMU_RULE_HOSTDEV_GROUP, VIOMMU_ERROR_NOT_SUPPORTED, error,
+    return viommu_plan_refuse(
+        choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_GROUP, error,
         "IOMMU group %" G_GUINT64_FORMAT
         " of '%s' is not viable: the host uses '%s' of it (driver %s), and a group is assigned as a whole; its devices are %s; add those with a driver to hostdevs, too, or take them from the host (virsh nodedev-detach pci_...)",
         device->group, device->address, other->address, other->driver ? other->driver : "none", members);
@@ -379,17 +366,18 @@ static bool refuse_kind(Choosing *choosing, unsigned entry, uint64_t found, GErr
     if (!*there) {
         g_autofree char *all = list_devices(choosing, has_group, NULL);
 
-        return refuse(choosing, VIOMMU_RULE_HOSTDEV_MISSING, VIOMMU_ERROR_NOT_SUPPORTED, error,
-                      "hostdevs[%u]: this host has no PCI device %s%s; %s %s", entry,
-                      asked->name ? "of " : "", kind, has(choosing), all);
+        return viommu_plan_refuse(choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_MISSING,
+                                  error, "hostdevs[%u]: this host has no PCI device %s%s; %s %s", entry,
+                                  asked->name ? "of " : "", kind, has(choosing), all);
     }
     if (found + claimed >= count)
-        return refuse(choosing, VIOMMU_RULE_HOSTDEV_CLAIMED, VIOMMU_ERROR_BUSY, error,
-                      "hostdevs[%u]: %" G_GUINT64_FORMAT " of %s are wanted, but %" G_GUINT64_FORMAT
-                      " can be had now; in use are %s; stop one of them first",
-                      entry, count, kind, found, others);
-    return refuse(
-        choosing, VIOMMU_RULE_HOSTDEV_KIND, VIOMMU_ERROR_NOT_SUPPORTED, error,
+        return viommu_plan_refuse(choosing->build, VIOMMU_ERROR_BUSY, VIOMMU_RULE_HOSTDEV_CLAIMED, error,
+                                  "hostdevs[%u]: %" G_GUINT64_FORMAT
+                                  " of %s are wanted, but %" G_GUINT64_FORMAT
+                                  " can be had now; in use are %s; stop one of them first",
+                                  entry, count, kind, found, others);
+    return viommu_plan_refuse(
+        choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_KIND, error,
         "hostdevs[%u]: %" G_GUINT64_FORMAT " of %s are wanted, but %" G_GUINT64_FORMAT
         " can be had; this host has %s; one is free when no driver of the host uses it or its group, and no other machine has it; %s",
         entry, count, kind, found, there,
@@ -435,7 +423,7 @@ static void place(Choosing *choosing, unsigned entry, const ViommuPciDevice *dev
         .entry = entry,
         .driver = g_strdup(asked->driver),
     };
-    g_ptr_array_add(choosing->placement->devices, placed);
+    g_ptr_array_add(choosing->build->plan->placement.devices, placed);
 }
 
 static void summarize(ViommuPlacement *placement)
@@ -465,8 +453,8 @@ static bool take_unseen(Choosing *choosing, GError **error)
     const GPtrArray *asked = choosing->input->request->hostdevs;
 
     if (!choosing->input->blind)
-        return refuse(
-            choosing, VIOMMU_RULE_HOSTDEV_UNSEEN, VIOMMU_ERROR_NOT_SUPPORTED, error,
+        return viommu_plan_refuse(
+            choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_UNSEEN, error,
             "hostdevs: nothing of this host's PCI devices can be seen from here, and one that is not looked at may be the host's own disk; let viommud see /sys (a service: without InaccessiblePaths=/sys and the like)");
     for (guint i = 0; i < asked->len; i++) {
         const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
@@ -477,15 +465,15 @@ static bool take_unseen(Choosing *choosing, GError **error)
                                   .group = VIOMMU_UNSET_NUMBER};
 
         if (!hostdev->address)
-            return refuse(
-                choosing, VIOMMU_RULE_HOSTDEV_UNSEEN, VIOMMU_ERROR_NOT_SUPPORTED, error,
+            return viommu_plan_refuse(
+                choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_UNSEEN, error,
                 "hostdevs[%u] names a kind of device, but nothing of this host's PCI devices can be seen from here; name an address",
                 i);
         if (!check_unclaimed(choosing, i, &device, error))
             return false;
         place(choosing, i, &device);
     }
-    choosing->placement->unseen = true;
+    choosing->build->plan->placement.unseen = true;
     return true;
 }
 
@@ -510,7 +498,7 @@ static bool take_all(Choosing *choosing, GError **error)
         if (!check_unused(choosing, choosing->chosen[i], error) ||
             !check_group(choosing, choosing->chosen[i], error))
             return false;
-    choosing->rule = VIOMMU_RULE_HOSTDEV_POLICY;
+    choosing->build->rule = VIOMMU_RULE_HOSTDEV_POLICY;
     for (unsigned i = 0; i < choosing->n_chosen; i++)
         if (!viommu_placement_check_listed(choosing->input, choosing->chosen[i], error))
             return false;
@@ -527,49 +515,60 @@ static bool check_names(Choosing *choosing, GError **error)
         const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
 
         if (hostdev->name && !(site && viommu_site_device(site, hostdev->name)))
-            return refuse(
-                choosing, VIOMMU_RULE_HOSTDEV_NAME, VIOMMU_ERROR_NOT_SUPPORTED, error,
+            return viommu_plan_refuse(
+                choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_NAME, error,
                 "hostdevs[%u].name '%s' is no name of this site's: there is no [device %s] in viommud.conf(5)",
                 i, hostdev->name, hostdev->name);
     }
     return true;
 }
 
-bool viommu_placement_choose(const ViommuPlacementInput *input, ViommuPlacement *placement,
-                             ViommuRule *ret_rule, GError **error)
+ViommuPlacementInput viommu_plan_placing(const ViommuPlanInput *input)
 {
-    const ViommuPciDevice *chosen[VIOMMU_HOSTDEVS_MAX];
-    Choosing choosing = {.input = input, .placement = placement, .chosen = chosen};
-    bool done;
+    return (ViommuPlacementInput){
+        .request = input->request,
+        .topology = &input->host->topology,
+        .claims = input->claims,
+        .n_claims = input->n_claims,
+        .asker = input->asker,
+        .site = input->policy->site,
+        .blind = !input->asker || input->asker->kind == VIOMMU_ASKER_OWN,
+        .unprivileged = input->host->unprivileged == 1,
+    };
+}
 
-    if (!input->request->hostdevs || input->request->hostdevs->len == 0)
+bool viommu_plan_settle_placement(ViommuPlanBuild *build, GError **error)
+{
+    const ViommuPlacementInput input = viommu_plan_placing(build->input);
+    const ViommuPciDevice *chosen[VIOMMU_HOSTDEVS_MAX];
+    Choosing choosing = {.build = build, .input = &input, .chosen = chosen};
+
+    if (!input.request->hostdevs || input.request->hostdevs->len == 0)
         return true;
-    if (!check_names(&choosing, error)) {
-        *ret_rule = choosing.rule;
+    if (!check_names(&choosing, error))
         return false;
-    }
-    done = is_unseen(input->topology) ? take_unseen(&choosing, error)
-                                      : check_host(&choosing, error) && take_all(&choosing, error);
-    if (done)
-        summarize(placement);
-    else
-        *ret_rule = choosing.rule;
-    return done;
+    if (is_unseen(input.topology) ? !take_unseen(&choosing, error)
+                                  : !check_host(&choosing, error) || !take_all(&choosing, error))
+        return false;
+    summarize(&build->plan->placement);
+    return true;
 }
 
 bool viommu_placement_check_again(const ViommuPlacementInput *input, const ViommuPlacement *placement,
                                   GError **error)
 {
-    Choosing choosing = {.input = input};
+    ViommuPlanBuild build = {.rule = VIOMMU_RULE_LAST}; /* nobody asks for the rule here */
+    Choosing choosing = {.build = &build, .input = input};
 
     for (guint i = 0; i < placement->devices->len; i++) {
         const ViommuPlacedDevice *placed = g_ptr_array_index(placement->devices, i);
         const ViommuPciDevice *device = viommu_topology_device(input->topology, placed->address);
 
         if (!device)
-            return refuse(&choosing, VIOMMU_RULE_HOSTDEV_MISSING, VIOMMU_ERROR_NOT_SUPPORTED, error,
-                          "hostdevs[%u]: '%s' has gone from this host since it was planned; ask again",
-                          placed->entry, placed->address);
+            return viommu_plan_refuse(
+                choosing.build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_MISSING, error,
+                "hostdevs[%u]: '%s' has gone from this host since it was planned; ask again", placed->entry,
+                placed->address);
         /* At its address may be another one by now. */
         if (!check_driver(&choosing, placed->entry, device, error) ||
             !check_unused(&choosing, device, error) || !viommu_placement_check_listed(input, device, error))

@@ -58,11 +58,6 @@ typedef struct ViommuPlacementInput {
 
 void viommu_placement_init(ViommuPlacement *placement);
 void viommu_placement_clear(ViommuPlacement *placement);
-/** Finds the devices of the request.  @placement was initialised, and is cleared by the caller, also after a failure.
- *  *ret_rule (static) is the rule that refuses.  Fails: NOT_SUPPORTED; POLICY_REFUSED, when the site does not let the asker have it,
- *  or the host itself uses it; BUSY, when another machine has what is asked for. */
-bool viommu_placement_choose(const ViommuPlacementInput *input, ViommuPlacement *placement,
-                             ViommuRule *ret_rule, GError **error);
 /** Whether what was placed before may still be had, on the host as it is by now.  Fails: POLICY_REFUSED; NOT_SUPPORTED, when it has gone. */
 bool viommu_placement_check_again(const ViommuPlacementInput *input, const ViommuPlacement *placement,
                                   GError **error);
@@ -70,8 +65,8 @@ bool viommu_placement_check_again(const ViommuPlacementInput *input, const Viomm
 /* --- placement-policy --- */
 
 /** Whether the asker may have what each entry of the request asks for, whatever the host has or can: the refusal tells of no
- *  device that the asker may not have.  *ret_rule (static).  Fails: POLICY_REFUSED. */
-bool viommu_placement_check_policy(const ViommuPlacementInput *input, ViommuRule *ret_rule, GError **error);
+ *  device that the asker may not have.  Fails: POLICY_REFUSED. */
+bool viommu_placement_check_policy(const ViommuPlacementInput *input, GError **error);
 /** Whether the site lets the asker have @device, and whatever else goes with its IOMMU group.  Fails: POLICY_REFUSED. */
 bool viommu_placement_check_listed(const ViommuPlacementInput *input, const ViommuPciDevice *device,
                                    GError **error);

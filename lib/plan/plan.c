@@ -1,55 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/plan/plan.h"
 
-#include "lib/base/error.h"
 #include "lib/facts/facts.h"
 #include "lib/guest/guest.h"
 #include "lib/plan/iommu-rules.h"
-#include "lib/plan/memory.h"
 #include "lib/plan/build.h"
-#include "lib/plan/hostdevs.h"
 
 VIOMMU_ENUM_DEFINE(cpu_mode, "CPU mode", VIOMMU_CPU_MODE_LAST, "host-passthrough", "maximum", "custom",
                    "default");
-
-#define REFUSE(code)                                                                         \
-    g_autofree char *text = NULL;                                                            \
-    va_list arguments;                                                                       \
-    va_start(arguments, format);                                                             \
-    text = g_strdup_vprintf(format, arguments);                                              \
-    va_end(arguments);                                                                       \
-    g_ptr_array_add(build->reasons, viommu_reason_new(VIOMMU_MODEL_NONE, rule, "%s", text)); \
-    g_set_error_literal(error, VIOMMU_ERROR, code, text);                                    \
-    return false
-
-bool viommu_plan_refuse(ViommuPlanBuild *build, ViommuRule rule, GError **error, const char *format, ...)
-{
-    REFUSE(VIOMMU_ERROR_NOT_SUPPORTED);
-}
-
-bool viommu_plan_refuse_policy(ViommuPlanBuild *build, ViommuRule rule, GError **error, const char *format,
-                               ...)
-{
-    REFUSE(VIOMMU_ERROR_POLICY_REFUSED);
-}
-
-void viommu_plan_note(ViommuPlanBuild *build, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    g_ptr_array_add(build->plan->notes, g_strdup_vprintf(format, arguments));
-    va_end(arguments);
-}
-
-void viommu_plan_warn(ViommuPlanBuild *build, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    g_ptr_array_add(build->plan->warnings, g_strdup_vprintf(format, arguments));
-    va_end(arguments);
-}
 
 const char *viommu_plan_guest_table(const ViommuPlan *plan)
 {
@@ -83,38 +41,6 @@ static char *derived_uuid(const ViommuRequest *request)
                            digits + 20);
 }
 
-/* One of the two halves of plan-hostdevs. */
-static bool settle_hostdevs(ViommuPlanBuild *build,
-                            bool (*settle)(const ViommuPlanInput *input, const ViommuEmulator *emulator,
-                                           ViommuPlan *plan, ViommuRule *ret_rule, GError **error),
-                            GError **error)
-{
-    g_autoptr(GError) local = NULL;
-    ViommuRule rule = VIOMMU_RULE_LAST;
-
-    if (settle(build->input, build->emulator, build->plan, &rule, &local))
-        return true;
-    g_ptr_array_add(build->reasons, viommu_reason_new(VIOMMU_MODEL_NONE, rule, "%s", local->message));
-    g_propagate_error(error, g_steal_pointer(&local));
-    return false;
-}
-
-static bool settle_memory(ViommuPlanBuild *build, GError **error)
-{
-    g_autoptr(GError) local = NULL;
-
-    if (viommu_memory_plan(build->request, build->input->host, build->input->policy, build->plan, &local)) {
-        if (build->request->memory_bytes == VIOMMU_UNSET_NUMBER)
-            viommu_plan_note(build, "memory %" G_GUINT64_FORMAT " MiB by default",
-                             build->plan->memory_bytes >> 20);
-        return true;
-    }
-    if (g_error_matches(local, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED))
-        return viommu_plan_refuse(build, VIOMMU_RULE_MEMORY, error, "%s", local->message);
-    g_propagate_error(error, g_steal_pointer(&local));
-    return false;
-}
-
 static bool settle_iommu(ViommuPlanBuild *build, GError **error)
 {
     ViommuPlan *plan = build->plan;
@@ -135,6 +61,7 @@ static bool settle_iommu(ViommuPlanBuild *build, GError **error)
     };
     const char *os = build->request->guest.os;
 
+    build->rule = VIOMMU_RULE_LAST;
     if (os && !viommu_guest_os_find(os)) {
         const char *near = viommu_guest_os_nearest(os);
 
@@ -161,8 +88,9 @@ static bool settle_firmware(ViommuPlanBuild *build, GError **error)
     plan->firmware = efi ? VIOMMU_FIRMWARE_EFI : VIOMMU_FIRMWARE_BIOS;
     plan->acpi = efi || !arm;
     if (!viommu_emulator_has_firmware(build->emulator, plan->firmware))
-        return viommu_plan_refuse(build, VIOMMU_RULE_FIRMWARE, error, "this host has no %s firmware for %s%s",
-                                  efi ? "UEFI" : "BIOS", viommu_arch_to_string(plan->arch),
+        return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_FIRMWARE, error,
+                                  "this host has no %s firmware for %s%s", efi ? "UEFI" : "BIOS",
+                                  viommu_arch_to_string(plan->arch),
                                   !efi  ? ""
                                   : arm ? "; install it (Debian: package qemu-efi-aarch64)"
                                         : "; install it (Debian: package ovmf)");
@@ -170,7 +98,7 @@ static bool settle_firmware(ViommuPlanBuild *build, GError **error)
         g_autofree char *needs = viommu_fact_needs(VIOMMU_FACT_FIRMWARE_EFI);
         g_autofree char *had = viommu_fact_had(VIOMMU_FACT_FIRMWARE_EFI, libvirt, build->emulator->qemu);
 
-        return viommu_plan_refuse(build, VIOMMU_RULE_FIRMWARE, error,
+        return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_FIRMWARE, error,
                                   "UEFI needs %s, which chooses the firmware image, but %s", needs, had);
     }
     if (arm && !efi && !request->boot.kernel.path)
@@ -266,10 +194,12 @@ static void settle_rest(ViommuPlanBuild *build)
 static bool build_plan(ViommuPlanBuild *build, GError **error)
 {
     if (!viommu_plan_check_policy(build, error) || !viommu_plan_settle_agent(build, error) ||
-        !viommu_plan_settle_machine(build, error) ||
-        !settle_hostdevs(build, viommu_plan_hostdevs_place, error) || !settle_memory(build, error) ||
-        !settle_iommu(build, error) || !settle_hostdevs(build, viommu_plan_hostdevs_settle, error) ||
-        !settle_firmware(build, error) || !viommu_plan_check_disks(build, error) ||
+        !viommu_plan_settle_machine(build, error) || !viommu_plan_settle_hostdevs(build, error) ||
+        !viommu_plan_settle_memory(build, error) || !settle_iommu(build, error) ||
+        !viommu_plan_settle_memlock(build, error))
+        return false;
+    viommu_plan_explain_hostdevs(build);
+    if (!settle_firmware(build, error) || !viommu_plan_check_disks(build, error) ||
         !viommu_plan_check_files(build, error))
         return false;
     settle_names(build);
@@ -280,13 +210,18 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* All that speaks against it: the machine's own reasons, or else every candidate's. */
-static GPtrArray *collect_reasons(ViommuPlanBuild *build)
+/* All that speaks against it: what was being settled, or else every candidate's.  A request that contradicts
+ * itself is refused by no rule. */
+static GPtrArray *collect_reasons(const ViommuPlanBuild *build, const GError *error)
 {
-    GPtrArray *all = g_steal_pointer(&build->reasons);
+    GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_reason_free);
 
-    if (all->len > 0)
+    if (g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST))
         return all;
+    if (build->rule != VIOMMU_RULE_LAST) {
+        g_ptr_array_add(all, viommu_reason_new(VIOMMU_MODEL_NONE, build->rule, "%s", error->message));
+        return all;
+    }
     for (int model = 0; model < VIOMMU_MODEL_LAST; model++) {
         GPtrArray *reasons = build->plan->iommu.candidates[model].reasons;
 
@@ -304,8 +239,9 @@ bool viommu_plan_build(const ViommuPlanInput *input, ViommuPlan **ret_plan, GPtr
                        GError **error)
 {
     g_autoptr(ViommuPlan) plan = g_new0(ViommuPlan, 1);
-    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_reason_free);
-    ViommuPlanBuild build = {.input = input, .request = input->request, .plan = plan, .reasons = reasons};
+    ViommuPlanBuild build = {
+        .input = input, .request = input->request, .plan = plan, .rule = VIOMMU_RULE_LAST};
+    g_autoptr(GError) local = NULL;
 
     viommu_iommu_choice_init(&plan->iommu);
     viommu_placement_init(&plan->placement);
@@ -313,12 +249,10 @@ bool viommu_plan_build(const ViommuPlanInput *input, ViommuPlan **ret_plan, GPtr
     plan->warnings = g_ptr_array_new_with_free_func(g_free);
     plan->notes = g_ptr_array_new_with_free_func(g_free);
     viommu_plan_init_devices(plan);
-    if (!build_plan(&build, error)) {
-        g_steal_pointer(&reasons);
+    if (!build_plan(&build, &local)) {
         if (ret_reasons)
-            *ret_reasons = collect_reasons(&build);
-        else
-            g_ptr_array_unref(build.reasons);
+            *ret_reasons = collect_reasons(&build, local);
+        g_propagate_error(error, g_steal_pointer(&local));
         return false;
     }
     *ret_plan = g_steal_pointer(&plan);

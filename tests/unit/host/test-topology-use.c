@@ -3,7 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/plan/placement.h"
+#include "lib/plan/build.h"
 #include "tests/machines/machine.h"
 
 #define NVME "0000:01:00.0"
@@ -181,33 +181,36 @@ static void assert_refusal(const ViommuTopology *topology, const Case *row)
     g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
     const ViommuAsker root = {.kind = VIOMMU_ASKER_ROOT};
     ViommuSite site;
-    ViommuPlacementInput input = {.request = request, .topology = topology, .asker = &root, .site = &site};
+    const ViommuHost host = {.topology = *topology};
+    const ViommuPolicy policy = {.site = &site};
+    const ViommuPlanInput planning = {.request = request, .host = &host, .policy = &policy, .asker = &root};
+    const ViommuPlacementInput input = viommu_plan_placing(&planning);
+    ViommuPlan plan;
+    ViommuPlanBuild build = {&planning, request, NULL, &plan, VIOMMU_RULE_LAST};
     g_autoptr(GError) error = NULL;
-    ViommuPlacement placement;
-    ViommuRule rule = VIOMMU_RULE_LAST;
 
     viommu_site_init(&site);
-    viommu_placement_init(&placement);
-    ck_assert_int_eq(viommu_placement_choose(&input, &placement, &rule, &error), row->uses == NULL);
+    viommu_placement_init(&plan.placement);
+    ck_assert_int_eq(viommu_plan_settle_placement(&build, &error), row->uses == NULL);
     if (row->uses) {
-        ck_assert_int_eq((int)rule, VIOMMU_RULE_HOSTDEV_IN_USE);
+        ck_assert_int_eq((int)build.rule, VIOMMU_RULE_HOSTDEV_IN_USE);
         ck_assert_int_eq(error->code, VIOMMU_ERROR_POLICY_REFUSED);
         ck_assert_msg(strstr(error->message, row->uses) != NULL, "%s, instead of: %s", error->message,
                       row->uses);
     } else {
         /* Another viommud's, or the time after: it is looked at again. */
-        ck_assert(viommu_placement_check_again(&input, &placement, NULL));
+        ck_assert(viommu_placement_check_again(&input, &plan.placement, NULL));
     }
-    viommu_placement_clear(&placement);
-    viommu_placement_init(&placement);
+    viommu_placement_clear(&plan.placement);
+    viommu_placement_init(&plan.placement);
     site.root_takes_used = true;
     if (!g_str_equal(row->address, NEAR)) {
-        ck_assert(viommu_placement_choose(&input, &placement, &rule, NULL));
+        ck_assert(viommu_plan_settle_placement(&build, NULL));
         /* It was free when it was planned, and is in use when the guest is to start. */
         site.root_takes_used = false;
-        ck_assert_int_eq(viommu_placement_check_again(&input, &placement, NULL), row->uses == NULL);
+        ck_assert_int_eq(viommu_placement_check_again(&input, &plan.placement, NULL), row->uses == NULL);
     }
-    viommu_placement_clear(&placement);
+    viommu_placement_clear(&plan.placement);
     viommu_site_clear(&site);
 }
 
@@ -266,8 +269,7 @@ static void read_shared(const char *root, const char *driver, ViommuTopology *to
     ck_assert(viommu_topology_read(root, topology, NULL));
 }
 
-/* @input has topology and site. */
-static void assert_share(ViommuPlacementInput *input, const Share *row)
+static void assert_share(const ViommuTopology *topology, const ViommuSite *site, const Share *row)
 {
     g_autofree char *text =
         g_strdup_printf("{'hostdevs': <[{%s}]>}", row->asked ? row->asked : "'address': <'" CARD "'>");
@@ -275,27 +277,29 @@ static void assert_share(ViommuPlacementInput *input, const Share *row)
     g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
     const ViommuAsker member = {.kind = VIOMMU_ASKER_MEMBER, .uid = 1000};
     g_autoptr(GError) error = NULL;
+    const ViommuHost host = {.topology = *topology};
+    const ViommuPolicy policy = {.site = site};
+    const ViommuPlanInput planning = {.request = request, .host = &host, .policy = &policy, .asker = &member};
+    ViommuPlacementInput input = viommu_plan_placing(&planning);
+    ViommuPlan plan;
+    ViommuPlanBuild build = {&planning, request, NULL, &plan, VIOMMU_RULE_LAST};
     ViommuSite nothing;
-    ViommuPlacement placement;
-    ViommuRule rule = VIOMMU_RULE_LAST;
 
-    input->request = request;
-    input->asker = &member;
-    viommu_placement_init(&placement);
-    ck_assert_int_eq(viommu_placement_choose(input, &placement, &rule, &error), row->rule == NULL);
+    viommu_placement_init(&plan.placement);
+    ck_assert_int_eq(viommu_plan_settle_placement(&build, &error), row->rule == NULL);
     if (row->rule) {
-        ck_assert_str_eq(viommu_rule_to_string(rule), row->rule);
+        ck_assert_str_eq(viommu_rule_to_string(build.rule), row->rule);
         ck_assert_ptr_null(strstr(error->message, SOUND));
     } else {
-        ck_assert(viommu_placement_check_again(input, &placement, NULL));
+        ck_assert(viommu_placement_check_again(&input, &plan.placement, NULL));
         /* Another device may have come to that address. */
         viommu_site_init(&nothing);
-        input->site = &nothing;
-        ck_assert(!viommu_placement_check_again(input, &placement, &error));
+        input.site = &nothing;
+        ck_assert(!viommu_placement_check_again(&input, &plan.placement, &error));
         ck_assert_int_eq(error->code, VIOMMU_ERROR_POLICY_REFUSED);
         viommu_site_clear(&nothing);
     }
-    viommu_placement_clear(&placement);
+    viommu_placement_clear(&plan.placement);
 }
 
 START_TEST(a_group_is_had_as_a_whole)
@@ -305,7 +309,6 @@ START_TEST(a_group_is_had_as_a_whole)
     g_autofree char *remove = NULL;
     ViommuTopology topology;
     ViommuSite site;
-    ViommuPlacementInput input = {.topology = &topology, .site = &site};
 
     ck_assert_ptr_nonnull(g_mkdtemp(root));
     remove = g_strdup_printf("rm -r %s", root);
@@ -313,7 +316,7 @@ START_TEST(a_group_is_had_as_a_whole)
     viommu_site_init(&site);
     g_ptr_array_unref(site.allow);
     ck_assert(viommu_site_parse_selectors(row->allow, true, &site.allow, NULL));
-    assert_share(&input, row);
+    assert_share(&topology, &site, row);
     viommu_site_clear(&site);
     viommu_fields_clear(&viommu_topology_fields, &topology);
     ck_assert_int_eq(system(remove), 0);

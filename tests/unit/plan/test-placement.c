@@ -3,7 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
-#include "lib/plan/placement.h"
+#include "lib/plan/build.h"
 #include "tests/machines/machine.h"
 
 /* Three of a kind: the first two free, the third the host's; and two devices of one group. */
@@ -95,27 +95,30 @@ START_TEST(what_others_have)
         g_autofree char *text = g_strdup_printf("{'hostdevs': <[%s]>}", cases[i].hostdev);
         g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
         g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
-        ViommuPlacementInput input = {request, &topology, cases[i].claims, 0};
+        const ViommuHost host = {.topology = topology};
+        const ViommuPolicy policy = {.site = NULL};
+        ViommuPlanInput input = {
+            .request = request, .host = &host, .policy = &policy, .claims = cases[i].claims};
+        ViommuPlan plan;
+        ViommuPlanBuild build = {&input, request, NULL, &plan, VIOMMU_RULE_LAST};
         g_autoptr(GString) chosen = g_string_new(NULL);
         g_autoptr(GError) error = NULL;
-        ViommuPlacement placement;
-        ViommuRule rule = VIOMMU_RULE_LAST;
 
         while (input.n_claims < 2 && cases[i].claims[input.n_claims].address)
             input.n_claims++;
-        viommu_placement_init(&placement);
-        ck_assert_int_eq(viommu_placement_choose(&input, &placement, &rule, &error), cases[i].chosen != NULL);
-        for (guint j = 0; cases[i].chosen && j < placement.devices->len; j++)
+        viommu_placement_init(&plan.placement);
+        ck_assert_int_eq(viommu_plan_settle_placement(&build, &error), cases[i].chosen != NULL);
+        for (guint j = 0; cases[i].chosen && j < plan.placement.devices->len; j++)
             g_string_append_printf(chosen, "%s%s", j ? " " : "",
-                                   ((ViommuPlacedDevice *)placement.devices->pdata[j])->address);
+                                   ((ViommuPlacedDevice *)plan.placement.devices->pdata[j])->address);
         if (cases[i].chosen) {
             ck_assert_str_eq(chosen->str, cases[i].chosen);
         } else {
             ck_assert_int_eq(error->code, cases[i].code);
             ck_assert_msg(g_str_has_prefix(error->message, cases[i].message), "%s", error->message);
-            ck_assert_int_eq(rule == VIOMMU_RULE_HOSTDEV_CLAIMED, cases[i].code == VIOMMU_ERROR_BUSY);
+            ck_assert_int_eq(build.rule == VIOMMU_RULE_HOSTDEV_CLAIMED, cases[i].code == VIOMMU_ERROR_BUSY);
         }
-        viommu_placement_clear(&placement);
+        viommu_placement_clear(&plan.placement);
     }
     viommu_fields_clear(&viommu_topology_fields, &topology);
 }
