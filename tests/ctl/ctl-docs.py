@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The documents against the programs: every example fits the schema and is planned; the manual pages have every key,
-option, exit status, method and property, and none that is not there.
+option, exit status, method, property and setting with its default, and none that is not there.
   ctl-docs VIOMMUCTL VIOMMUD ROOT"""
 import json
 import pathlib
@@ -102,6 +102,35 @@ def page_members():
     return set(re.findall(r"``([A-Z]\w+)", text))
 
 
+def settings(text):
+    """The (group, key=value) of a configuration file; "a=1, b=2" of the manual page are two."""
+    found, group = set(), ""
+    for line in text.splitlines():
+        if re.match(r"\[[a-z]+\]$", line):
+            group = line
+        elif group and re.match(r"[a-z-]+=", line):
+            found |= {(group, setting) for setting in line.split(", ")}
+    return found
+
+
+def default_settings():
+    """As viommud prints them when its only file is empty."""
+    done = subprocess.run([DAEMON, "--system", "--config", "/dev/null", "--print-config"], capture_output=True,
+                          text=True, check=True)
+    return settings(done.stdout)
+
+
+def polkit_operations():
+    """The words of daemon/bus/polkit.c's table."""
+    table = (ROOT / "daemon" / "bus" / "polkit.c").read_text().split("} operations[] = {")[1].split("};")[0]
+    return set(re.findall(r'{"\w+", "([a-z A-Z]+)"}', table))
+
+
+def page_operations():
+    text = page("viommud.8").split("``operation`` (")[1].split(")")[0]
+    return set(re.findall(r"``([^`]+)``", text))
+
+
 def compare(name, known, said):
     result(name, "" if known == said else f"missing {known - said}, unknown {said - known}")
 
@@ -130,6 +159,13 @@ def main():
     compare("viommud(8) has its options", help_options(DAEMON), page_options("viommud.8"))
     compare("viommuctl(1) has the exit statuses", exit_statuses(), page_exit_statuses())
     compare("viommud(8) has the methods and properties", interface_members(), page_members())
+    compare("viommud(8) has polkit's operations", polkit_operations(), page_operations())
+    # Sections that a site names are left out: [device NAME] has no defaults to print.
+    manual = page("viommud.conf.5").split("[device NAME]")
+    compare("viommud.conf(5) has the settings and their defaults", default_settings(),
+            settings(manual[0]) | settings(manual[1][manual[1].index("[networks]"):].split("EXAMPLES\n")[0]))
+    compare("conf/viommud.conf has the settings and their defaults", default_settings(),
+            settings((ROOT / "conf" / "viommud.conf").read_text()))
     print(f"1..{len(results)}")
     return 0 if all(results) else 1
 
