@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Who may include and call what: the layers of docs/HACKING, read off the sources."""
+"""Who may include and call what: the order of the rooms, the table of docs/ARCHITECTURE.md, and what belongs to few files."""
 import pathlib
 import re
 import subprocess
@@ -42,6 +42,30 @@ def rooms():
     return {room: rank for rank, room in enumerate(order + ["tests"])}
 
 
+def uses(files, ranks):
+    """What each room includes of other rooms, from the ground up."""
+    found = {room: set() for room in ranks if "/" in room}
+    for name in files:
+        room = room_of(name, ranks)
+        if room in found and (ROOT / name).exists():
+            included = re.findall(r'^#include "((?:lib|daemon|tools)/[^"]*)"', (ROOT / name).read_text(), re.M)
+            found[room] |= {room_of(other, ranks) for other in included} - {room}
+    return {room: sorted(others, key=lambda other: ranks.get(other, 0)) for room, others in found.items()}
+
+
+def table_faults(files, ranks):
+    """docs/ARCHITECTURE.md has a row for each room, in their order, and its last column is what the room includes."""
+    rows = re.findall(r"^\| `([a-z]+/[a-z]+)` \| [^|]+ \| ([^|]*) ?\|$", (ROOT / "docs" / "ARCHITECTURE.md").read_text(), re.M)
+    order = [room for room in ranks if "/" in room]
+    if [room for room, _ in rows] != order:
+        yield f"docs/ARCHITECTURE.md: its table of rooms is not the order of the meson.build files: {' '.join(order)}"
+    told = {room: re.findall(r"`([^`]+)`", words) for room, words in rows}
+    for room, others in uses(files, ranks).items():
+        if told.get(room, others) != others:
+            row = " ".join(f"`{other}`" for other in others)
+            yield f"docs/ARCHITECTURE.md: {room} includes of other rooms than its row says; if that is wanted, write: {row}"
+
+
 def room_of(name, ranks):
     folder = name.rsplit("/", 1)[0]
     return folder if folder in ranks else folder.split("/")[0]
@@ -67,7 +91,8 @@ def without_comments(text):
 def main():
     files = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "*.c", "*.h"],
                            capture_output=True, text=True, check=True).stdout.split()
-    found, ranks = [], rooms()
+    ranks = rooms()
+    found = list(table_faults(files, ranks))
     for name in files:
         path = ROOT / name
         if not path.exists():

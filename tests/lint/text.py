@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What every file owes its reader: a licence line, an opening comment, clean white space, a length one can take in."""
+"""What every file owes its reader: a licence line, an opening comment, clean white space, a length one can take in; and in prose, lines
+of at most 100 columns with one sentence each."""
 import pathlib
 import re
 import subprocess
@@ -13,6 +14,18 @@ CODE = {".c", ".h", ".py", ".sh"}
 SPLIT = re.compile(r'^[^#\n]*[^"\\\n](?<!\\n)"[ \t]*\n[ \t]*"', re.M)
 # Scripts that people call by these names.
 COMMANDS = {".ci/run", "conf/after-install", "tests/run", "tests/bench/run", "tests/fuzz/run", "tools/quickstart"}
+PROSE = {".md", ".rst"}
+# Made by tests/hosts/matrix.py.
+NO_PROSE = {"docs/matrix.md"}
+# What is not converted yet.
+LATER = {"docs/org.viommu1.5.rst", "docs/viommu-request.5.rst", "docs/viommuctl.1.rst", "docs/viommud.conf.5.rst", "docs/viommud.8.rst",
+         "SECURITY.md", "docs/passthrough.md"}
+WIDEST = 100  # columns of prose
+MARKER = re.compile(r"^ *([-*] |\d+\. )")
+LINK = re.compile(r"\]\([^)]*\)| <[^>]*>`_")
+INLINE_CODE = re.compile(r"``[^`]+``|`[^`]+`")
+# The end of a sentence, and a beginning behind it.
+NEXT_SENTENCE = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!etc)(?<!vs)(?<!cf)[.!?][\"'*)\]]* +[\"'*(\[]*[A-Z]")
 LICENSED = CODE | {".build", ".rst", ".rng"}
 
 
@@ -42,6 +55,42 @@ def complaints(name, text):
             yield f"line {number}: a tab"
 
 
+def prose_lines(name, lines):
+    """(number, line) of those that are neither code, table, directive nor comment."""
+    code = None  # the indentation of what a literal block or a directive of .rst belongs to
+    for number, line in enumerate(lines, 1):
+        indent = len(line) - len(line.lstrip())
+        if not line.strip():
+            continue
+        if code is not None and indent > code:
+            continue
+        code = None
+        if name.endswith(".rst"):
+            if line.rstrip().endswith("::") or line.lstrip().startswith(".. "):
+                code = indent
+        elif indent >= 4:
+            continue
+        if not line.lstrip().startswith(("|", "#", "<!--", "+-", "+=", ".. ")):
+            yield number, line
+
+
+def prose_faults(name, lines):
+    for number, line in prose_lines(name, lines):
+        text = LINK.sub("]", line)
+        if len(text) > WIDEST:
+            yield f"line {number}: {len(text)} columns of prose, more than {WIDEST}"
+        if NEXT_SENTENCE.search(INLINE_CODE.sub("Code", MARKER.sub("", text))):
+            yield f"line {number}: a sentence begins within the line; one sentence per line"
+
+
+def news_faults():
+    """The first version that NEWS tells of is the one that is built."""
+    built = re.search(r"^  version: '([^']+)'", (ROOT / "meson.build").read_text(), re.M).group(1)
+    told = re.findall(r"^## (\d\S*)$", (ROOT / "NEWS").read_text(), re.M)
+    if told[:1] != [built]:
+        yield f"NEWS: tells first of version {' '.join(told[:1])}, and meson.build has {built}"
+
+
 def tables_of_words():
     """Every table of words is walked by the test of words."""
     defined = {match for path in (ROOT / "lib").rglob("*.c")
@@ -66,7 +115,10 @@ def main():
             continue
         read += 1
         found += [f"{name}: {complaint}" for complaint in complaints(name, text)]
+        if (path.suffix in PROSE or name == "NEWS") and name not in NO_PROSE | LATER:
+            found += [f"{name}: {fault}" for fault in prose_faults(name, text.split("\n"))]
     found += tables_of_words()
+    found += news_faults()
     if not read:
         sys.exit("no files found: is this a git checkout?")
     print("\n".join(found) or f"{read} files are in order")
