@@ -21,6 +21,7 @@ static GHashTable *domains; /* UUID -> FakeDomain, owned */
 static unsigned refusals, openings;
 static char *host_text, *refusal;
 static bool has_no_consoles;
+static const char *network_mode = "nat";
 
 static void free_domain(void *data)
 {
@@ -103,6 +104,13 @@ void fake_set_host(const char *text)
 {
     g_free(host_text);
     host_text = g_strdup(text);
+}
+
+void fake_set_network_mode(const char *mode)
+{
+    g_mutex_lock(&fake_lock);
+    network_mode = mode;
+    g_mutex_unlock(&fake_lock);
 }
 
 void fake_set_consoles(bool has)
@@ -216,6 +224,7 @@ void viommu_backend_free(ViommuBackend *backend)
 {
     g_clear_pointer(&domains, g_hash_table_unref);
     fake_script_clear();
+    network_mode = "nat";
     g_clear_pointer(&host_text, g_free);
     g_clear_pointer(&refusal, g_free);
     refusals = openings = 0;
@@ -318,8 +327,12 @@ bool viommu_backend_read_topology(ViommuBackend *backend, ViommuTopology *topolo
 
 char *viommu_backend_network_mode(ViommuBackend *backend, const char *name, GError **error)
 {
-    return fake_script_begin(FAKE_NETWORK, error) && fake_script_end(FAKE_NETWORK, error) ? g_strdup("nat")
-                                                                                          : NULL;
+    g_autofree char *mode = NULL;
+
+    if (!fake_script_begin(FAKE_NETWORK, error))
+        return NULL;
+    mode = g_strdup(network_mode);
+    return fake_script_end(FAKE_NETWORK, error) ? g_steal_pointer(&mode) : NULL;
 }
 
 bool viommu_backend_read_size(ViommuBackend *backend, ViommuDomain *domain, GError **error)

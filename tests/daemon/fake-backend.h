@@ -50,5 +50,7 @@ void fake_break_console(const char *uuid, const char *error);
 
 /** The host as a recorded one, text of a{sv}; NULL: Debian 12 with x86_64 and aarch64. */
 void fake_set_host(const char *text);
+/** The forward mode of every network from now on; "" for one that is not there.  Static; "nat" until it is set. */
+void fake_set_network_mode(const char *mode);
 /** Guests have no consoles; before the backend is watched for them. */
 void fake_set_consoles(bool has);

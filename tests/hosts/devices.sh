@@ -272,5 +272,13 @@ run 0 'root names any' '' network root network pool
 virsh -q net-undefine inside
 check 'the listed one leads elsewhere now' define "<network><name>inside</name><forward mode='hostdev' managed='yes'><pf dev='eth7'/></forward></network>"
 run 1 'and is judged anew' "forward mode 'hostdev'" network ci network inside
+user_network() {
+    call "$1" Plan 'a{sv}' 2 arch s x86_64 networks 'aa{sv}' 1 1 type s user
+}
+run 0 'type user is for members until the site says otherwise' '' user_network ci
+printf '[networks]\nuser=no\n' >/etc/viommud/viommud.conf.d/user.conf
+settle
+run 1 "QEMU's own network can be kept for root, too" '\[networks\] user=no' user_network ci
+run 0 'who has it all the same' '' user_network root
 
 finish

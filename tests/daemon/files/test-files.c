@@ -2,12 +2,14 @@
 /* test-files: the files of a request opened for a user's own daemon and for a user of the system's, and each reason to refuse them. */
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "daemon/files/files.h"
 
@@ -222,6 +224,51 @@ START_TEST(not_looked_at)
 }
 END_TEST
 
+/* The disk of a request, read-only, whose file is open as @fd. */
+static ViommuFiles *open_descriptor(const char *path, int fd, GError **error)
+{
+    static const ViommuFilesSite site = {.copies = NULL};
+    g_autofree char *text =
+        g_strdup_printf("{'disks': <[{'path': <'%s'>, 'format': <'raw'>, 'read-only': <true>}]>}", path);
+    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
+    g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
+    int sent = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+    ck_assert(request && sent >= 0);
+    request->fds = g_array_new(FALSE, FALSE, sizeof(int));
+    g_array_append_val(request->fds, sent);
+    ((ViommuRequestDisk *)g_ptr_array_index(request->disks, 0))->file.handle = 0;
+    return viommu_files_open(&site, request, NOBODY, UUID, error);
+}
+
+/* QEMU opens a device by its path, with the rights of who asks: that its sender has it open is not enough. */
+START_TEST(an_open_device)
+{
+    g_autofree char *node = in_directory("device");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuFiles) refused = NULL, given = NULL;
+    const ViommuHandover *disk;
+    int fd = mknod(node, S_IFBLK | 0600, makedev(7, 0)) == 0 ? open(node, O_RDONLY | O_CLOEXEC) : -1;
+
+    if (fd < 0) {
+        printf("not tested, as no loop device can be opened here: %s\n", g_strerror(errno));
+        return;
+    }
+    refused = open_descriptor(node, fd, &error);
+    ck_assert(!refused && error);
+    ck_assert_int_eq(error->code, VIOMMU_ERROR_POLICY_REFUSED);
+    /* Where it lies everybody may make files, so it goes by the kernel's name. */
+    ck_assert_msg(strstr(error->message, "QEMU would open block device '/dev/loop0' with the rights of user"),
+                  "%s", error->message);
+    ck_assert_int_eq(chown(node, NOBODY, 0), 0);
+    given = open_descriptor(node, fd, NULL);
+    ck_assert_ptr_nonnull(given);
+    disk = g_ptr_array_index(viommu_files_handovers(given)->disks, 0);
+    ck_assert(disk->is_block && disk->is_fixed && !disk->is_open);
+    close(fd);
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("files");
@@ -233,5 +280,6 @@ int main(void)
     tcase_add_test(all, refused_to_an_own_daemon);
     tcase_add_test(all, refused_to_a_member);
     tcase_add_test(all, not_looked_at);
+    tcase_add_test(all, an_open_device);
     return unit_run_case("files", all);
 }

@@ -239,6 +239,56 @@ START_TEST(answered_when_planned)
 }
 END_TEST
 
+/* What a member's network leads to, and what the site says of it; what is said when it leads there only after the plan. */
+static const struct {
+    const char *listed, *later, *refusal;
+} networks[] = {
+    {"default", "nat", NULL},
+    {"default", "route", NULL},
+    {"default", "bridge", "has the forward mode 'bridge'"},
+    {"default", "hostdev", "has the forward mode 'hostdev'"},
+    {"default", "", "does not report the forward mode"},
+    {"default!", "bridge", NULL},
+};
+
+static void change_network(Fixture *fixture, const char *later, Answer *ret_answer)
+{
+    const ViommuAsker asker = {.kind = VIOMMU_ASKER_MEMBER, .uid = 1000};
+    const ViommuWaiter waiter = answer_waiter(ret_answer);
+
+    fake_hold(FAKE_DEFINE);
+    viommu_manager_launch(
+        fixture->manager,
+        fixture_request("{'name': <'one'>, 'networks': <[{'type': <'network'>, 'source': <'default'>}]>}"),
+        &asker, "1:1", &waiter);
+    fixture_await(fixture, fake_hanging(FAKE_DEFINE) == 1);
+    fake_set_network_mode(later);
+    fake_release(FAKE_DEFINE);
+    fixture_await(fixture, ret_answer->n);
+}
+
+START_TEST(a_network_changes)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(networks); i++) {
+        g_auto(Fixture) fixture = {0};
+        g_auto(Answer) answer = {0};
+
+        fixture_begin(&fixture);
+        g_strfreev(fixture.config->site.networks);
+        fixture.config->site.networks = g_strsplit(networks[i].listed, ";", -1);
+        fixture_manage(&fixture);
+        change_network(&fixture, networks[i].later, &answer);
+        if (networks[i].refusal) {
+            assert_fails(&answer, VIOMMU_ERROR_POLICY_REFUSED, networks[i].refusal);
+            ck_assert_uint_eq(fake_calls(FAKE_START), 0);
+            ck_assert_uint_eq(fake_calls(FAKE_UNDEFINE), 1);
+        } else {
+            assert_went_well(&answer);
+        }
+    }
+}
+END_TEST
+
 UNIT_MAIN("launch", goes_well, each_step_fails, an_answer_is_lost, libvirt_refuses_a_model,
           libvirt_refuses_all, libvirt_refuses_the_rest, each_step_hangs, the_undoing_fails,
-          stopped_meanwhile, stopped_in_the_queue, sent_again, answered_when_planned)
+          stopped_meanwhile, stopped_in_the_queue, sent_again, answered_when_planned, a_network_changes)

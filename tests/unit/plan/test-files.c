@@ -208,4 +208,83 @@ START_TEST(warned)
 }
 END_TEST
 
-UNIT_MAIN("plan-files", handed_over, no_label, warned)
+/* Of three files, the second goes by its path, as it did not fit into the message. */
+static const char *const links[] = {
+    "<backingStore type='file'>\n"
+    "<format type='qcow2'/>\n"
+    "<source file='/layer1' fdgroup='vda.1'>\n" KEPT
+    "\n<seclabel model='selinux' relabel='no'/>\n</source>\n",
+    "<backingStore type='file'>\n"
+    "<format type='qcow2'/>\n"
+    "<source file='/layer2'>\n" KEPT "\n<seclabel model='selinux' relabel='no'/>\n</source>\n",
+    "<backingStore type='file'>\n"
+    "<format type='raw'/>\n"
+    "<source file='/layer3' fdgroup='vda.3'>\n" KEPT
+    "\n<seclabel model='selinux' relabel='no'/>\n</source>\n",
+};
+
+/* The XML that a chain of @n files must have, lines without indentation. Owned. */
+static char *make_chain(size_t n)
+{
+    GString *xml = g_string_new("</source>\n");
+
+    for (size_t i = 0; i < n; i++)
+        g_string_append(xml, links[i]);
+    g_string_append(xml, "<backingStore/>\n");
+    for (size_t i = 0; i < n; i++)
+        g_string_append(xml, "</backingStore>\n");
+    g_string_append(xml, "<target dev='vda'");
+    return g_string_free(xml, FALSE);
+}
+
+static char *without_indentation(const char *xml)
+{
+    g_auto(GStrv) lines = g_strsplit(xml, "\n", -1);
+
+    for (char **line = lines; *line; line++)
+        g_strchug(*line);
+    return g_strjoinv("\n", lines);
+}
+
+static char *plan_chain(size_t n)
+{
+    static const Case one = {"9.0.0", "selinux", VIOMMU_ASKER_MEMBER, FILE_OPEN};
+    g_autoptr(ViommuHost) host = make_host(&one);
+    g_autoptr(ViommuRequest) request = make_request();
+    g_autoptr(ViommuHandovers) handovers = make_handovers(&one);
+    const ViommuHandover *disk = g_ptr_array_index(handovers->disks, 0);
+    g_autoptr(ViommuPlan) plan = NULL;
+    g_autofree char *xml = NULL;
+    const ViommuAsker asker = {one.asker, 1000};
+    ViommuPolicy policy;
+    ViommuPlanInput input = {.request = request,
+                             .host = host,
+                             .policy = &policy,
+                             .handovers = handovers,
+                             .uuid = UUID,
+                             .asker = &asker};
+
+    viommu_policy_init(&policy);
+    for (size_t i = 0; i < n; i++) {
+        g_autofree char *path = g_strdup_printf("/layer%zu", i + 1);
+
+        viommu_handover_add_backing(disk->backing, path,
+                                    i == 2 ? VIOMMU_DISK_FORMAT_RAW : VIOMMU_DISK_FORMAT_QCOW2, i != 1);
+    }
+    ck_assert(viommu_plan_build(&input, &plan, NULL, NULL));
+    xml = viommu_domain_xml(plan, NULL);
+    return without_indentation(xml);
+}
+
+/* libvirt and QEMU are told the whole chain and its end, so that they look for none, and leave each file as it is. */
+START_TEST(chains)
+{
+    for (size_t n = 0; n <= G_N_ELEMENTS(links); n++) {
+        g_autofree char *xml = plan_chain(n), *chain = make_chain(n);
+
+        ck_assert_msg(strstr(xml, chain), "%zu: %s is not in %s", n, chain, xml);
+    }
+}
+END_TEST
+
+UNIT_MAIN("plan-files", handed_over, no_label, warned, chains)
