@@ -19,13 +19,13 @@ PROSE = {".md", ".rst"}
 NO_PROSE = {"docs/matrix.md"}
 # What is not converted yet.
 LATER = {"docs/org.viommu1.5.rst", "docs/viommu-request.5.rst", "docs/viommuctl.1.rst", "docs/viommud.conf.5.rst", "docs/viommud.8.rst",
-         "SECURITY.md", "docs/passthrough.md"}
+         "SECURITY.md"}
 WIDEST = 100  # columns of prose
 MARKER = re.compile(r"^ *([-*] |\d+\. )")
 LINK = re.compile(r"\]\([^)]*\)| <[^>]*>`_")
 INLINE_CODE = re.compile(r"``[^`]+``|`[^`]+`")
 # The end of a sentence, and a beginning behind it.
-NEXT_SENTENCE = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!etc)(?<!vs)(?<!cf)[.!?][\"'*)\]]* +[\"'*(\[]*[A-Z]")
+NEXT_SENTENCE = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!etc)(?<!vs)(?<!cf)(?<!\.)[.!?][\"'*)\]]* +[\"'*(\[]*[A-Za-z]")
 LICENSED = CODE | {".build", ".rst", ".rng"}
 
 
