@@ -56,7 +56,8 @@ def rules():
 def documented_rules():
     """The terms of RULES in viommu-request(5), each with its meaning and with what to do."""
     section = page("viommu-request.5").split("RULES\n=====")[1].split("RECORDED HOSTS")[0]
-    return re.findall(r"^``([a-z-]+)``\n    \S.*\n    \S.*\n$", section, re.MULTILINE)
+    entries = re.findall(r"^``([a-z-]+)``\n((?:    \S.*\n)+)$", section, re.MULTILINE)
+    return [rule for rule, text in entries if len(re.findall(r"\.$", text, re.MULTILINE)) >= 2]
 
 
 def options(text):
