@@ -24,9 +24,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fd, fd_clear)
 
 static bool fail(const char *what, const char *path, int number, GError **error)
 {
-    g_set_error(error, VIOMMU_ERROR, number == ENOENT ? VIOMMU_ERROR_NOT_FOUND : VIOMMU_ERROR_BACKEND,
-                "cannot %s the console log '%s': %s", what, path, g_strerror(number));
-    return false;
+    return viommu_fail(error, number == ENOENT ? VIOMMU_ERROR_NOT_FOUND : VIOMMU_ERROR_BACKEND,
+                       "cannot %s the console log '%s': %s", what, path, g_strerror(number));
 }
 
 /* --- Names --- */

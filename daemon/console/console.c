@@ -240,22 +240,17 @@ bool viommu_console_attach(ViommuConsole *console, int *ret_fd, GError **error)
     Client *client;
     int fds[2], r;
 
-    if (viommu_console_n_attached(console) >= ATTACHED_MAX) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "this console already has %u connections, the maximum", ATTACHED_MAX);
-        return false;
-    }
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot create a socket: %s",
-                    g_strerror(errno));
-        return false;
-    }
+    if (viommu_console_n_attached(console) >= ATTACHED_MAX)
+        return viommu_fail(error, VIOMMU_ERROR_BUSY, "this console already has %u connections, the maximum",
+                           ATTACHED_MAX);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+        return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot create a socket: %s", g_strerror(errno));
     client = g_new0(Client, 1);
     *client = (Client){.console = console, .fd = fds[0]};
     r = sd_event_add_io(viommu_loop_event(console->context.loop), &client->source, fds[0], EPOLLIN, on_client,
                         client);
     if (r < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot watch a socket: %s", g_strerror(-r));
+        viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot watch a socket: %s", g_strerror(-r));
         free_client(client);
         close(fds[1]);
         return false;

@@ -26,9 +26,9 @@ char *viommu_copies_path(const char *directory, const char *uuid, ViommuCopy wha
 static bool check_size(off_t bytes, GError **error)
 {
     if (bytes == 0)
-        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "it is empty");
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "it is empty");
     else if ((uint64_t)bytes > VIOMMU_COPY_BYTES_MAX)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
                     "it is larger than %" G_GUINT64_FORMAT
                     " MiB, the limit of a kernel or initrd; boot from a disk",
                     VIOMMU_COPY_BYTES_MAX >> 20);
@@ -39,11 +39,9 @@ bool viommu_copies_measure(int fd, uint64_t *ret_bytes, GError **error)
 {
     struct stat info;
 
-    if (fstat(fd, &info) < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "viommud cannot read its size: %s",
-                    g_strerror(errno));
-        return false;
-    }
+    if (fstat(fd, &info) < 0)
+        return viommu_fail(error, VIOMMU_ERROR_BACKEND, "viommud cannot read its size: %s",
+                           g_strerror(errno));
     if (!check_size(info.st_size, error))
         return false;
     *ret_bytes = (uint64_t)info.st_size;
@@ -106,7 +104,7 @@ static bool copy_all(int from, int to, uint64_t bytes, const char *path, GError 
     if (place >= 0)
         (void)lseek(from, place, SEEK_SET);
     if (!ok)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "viommud cannot copy it to '%s': %s", path,
+        viommu_fail(error, VIOMMU_ERROR_BACKEND, "viommud cannot copy it to '%s': %s", path,
                     g_strerror(number));
     return ok;
 }
@@ -166,8 +164,8 @@ bool viommu_copies_guard(const char *directory, gid_t group, GError **error)
     bool ok = fd >= 0 && guard(fd, group);
 
     if (!ok)
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+        viommu_fail(
+            error, VIOMMU_ERROR_BACKEND,
             "viommud cannot open '%s', the directory of copies, to QEMU's group %u alone: %s; use a file system with access control lists, or have root run: chgrp %u '%s'; chmod 0710 '%s'",
             directory, group, g_strerror(errno), group, directory, directory);
     if (fd >= 0)
@@ -189,11 +187,9 @@ bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what
         to = -1;
     else
         to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (to < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot create the copy '%s': %s", path,
-                    g_strerror(errno));
-        return false;
-    }
+    if (to < 0)
+        return viommu_fail(error, VIOMMU_ERROR_BACKEND, "cannot create the copy '%s': %s", path,
+                           g_strerror(errno));
     ok = copy_all(source->fd, to, source->bytes, path, error);
     close(to);
     return ok;
@@ -206,9 +202,8 @@ bool viommu_copies_remove(const char *directory, const char *uuid, GError **erro
 
         if (g_unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR)
             continue;
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot delete the copy '%s': %s", path,
-                    g_strerror(errno));
-        return false;
+        return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot delete the copy '%s': %s", path,
+                           g_strerror(errno));
     }
     return true;
 }

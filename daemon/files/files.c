@@ -15,9 +15,6 @@
 #include "daemon/files/path-walk.h"
 #include "lib/base/error.h"
 
-#define refuse(error, ...)  g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, __VA_ARGS__)
-#define invalid(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, __VA_ARGS__)
-
 /* Of one request. */
 #define BACKING_OPEN_MAX 200u
 
@@ -97,16 +94,14 @@ static bool hold_descriptor(const Judge *judge, int handle, Hold *hold, GError *
     g_return_val_if_fail(fds && (guint)handle < fds->len, false);
     hold->fd = take_fd(&g_array_index(fds, int, handle));
     flags = fcntl(hold->fd, F_GETFL);
-    if (flags < 0 || fstat(hold->fd, &hold->info) < 0) {
-        invalid(error, "viommud cannot use the file descriptor: %s", g_strerror(errno));
-        return false;
-    }
+    if (flags < 0 || fstat(hold->fd, &hold->info) < 0)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot use the file descriptor: %s",
+                           g_strerror(errno));
     if ((flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY ||
-        (hold->writable && (flags & O_ACCMODE) != O_RDWR)) {
-        refuse(error, "the file descriptor is not open for reading%s",
-               hold->writable ? " and writing; open it for both, or request the disk read-only" : "");
-        return false;
-    }
+        (hold->writable && (flags & O_ACCMODE) != O_RDWR))
+        return viommu_fail(
+            error, VIOMMU_ERROR_POLICY_REFUSED, "the file descriptor is not open for reading%s",
+            hold->writable ? " and writing; open it for both, or request the disk read-only" : "");
     hold->fixed = is_at(judge, hold);
     return true;
 }
@@ -117,9 +112,8 @@ static bool hold_own_path(Hold *hold, GError **error)
     hold->fixed = true;
     if (hold->fd >= 0 && fstat(hold->fd, &hold->info) == 0)
         return true;
-    invalid(error, "viommud cannot open it%s: %s", hold->writable ? " for reading and writing" : "",
-            g_strerror(errno));
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot open it%s: %s",
+                       hold->writable ? " for reading and writing" : "", g_strerror(errno));
 }
 
 /* Whatever the matter with the path: what its sender can open can be sent open. */
@@ -166,11 +160,10 @@ static bool open_held(Hold *hold, bool write, GError **error)
     if (!(fcntl(hold->fd, F_GETFL) & O_PATH))
         return true;
     fd = open(magic, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0) {
-        invalid(error, "viommud itself cannot open it%s: %s; " ADVICE,
-                write ? " for reading and writing" : "", g_strerror(errno));
-        return false;
-    }
+    if (fd < 0)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "viommud itself cannot open it%s: %s; " ADVICE,
+                           write ? " for reading and writing" : "", g_strerror(errno));
     close(hold->fd);
     hold->fd = fd;
     return true;
@@ -200,10 +193,8 @@ static bool get_hold(const Judge *judge, const ViommuFile *file, bool writable, 
 static bool hand_over_boot(ViommuFiles *files, Hold *hold, ViommuCopy what, ViommuHandover *handover,
                            GError **error)
 {
-    if (!S_ISREG(hold->info.st_mode)) {
-        invalid(error, "it is not a regular file");
-        return false;
-    }
+    if (!S_ISREG(hold->info.st_mode))
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "it is not a regular file");
     /* libvirt gives it to QEMU's user, which takes away its setuid bit, say. */
     if (hold->fixed && files->site->own) {
         handover->path = g_strdup(hold->path);
@@ -258,7 +249,7 @@ static char *device_path(const struct stat *info, GError **error)
     for (char **line = lines; line && *line; line++)
         if (g_str_has_prefix(*line, "DEVNAME="))
             return g_strconcat("/dev/", *line + strlen("DEVNAME="), NULL);
-    invalid(error, "'%s' contains no name of this block device", path);
+    viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%s' contains no name of this block device", path);
     return NULL;
 }
 
@@ -270,11 +261,10 @@ static bool may_open_device(const Judge *judge, const Hold *hold, const char *pa
     if (!judge->walker.account || judge->trusted ||
         viommu_account_may(judge->walker.account, &hold->info, bits))
         return true;
-    refuse(
-        error,
+    return viommu_fail(
+        error, VIOMMU_ERROR_POLICY_REFUSED,
         "QEMU would open block device '%s' with the rights of user %u, and its owner and mode do not allow that; have udev give the device to the user or to one of the user's groups",
         path, viommu_account_uid(judge->walker.account));
-    return false;
 }
 
 static bool hand_over_device(const Judge *judge, const Hold *hold, ViommuHandover *handover, GError **error)
@@ -294,12 +284,10 @@ static bool open_for_reading(Hold *hold, GError **error)
     if (hold->writable || (flags & O_PATH) || (flags & O_ACCMODE) != O_RDWR)
         return true;
     fd = open(magic, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0) {
-        refuse(
-            error,
+    if (fd < 0)
+        return viommu_fail(
+            error, VIOMMU_ERROR_POLICY_REFUSED,
             "the file descriptor of a read-only disk is also open for writing; open it for reading only, or request the disk without read-only");
-        return false;
-    }
     close(hold->fd);
     hold->fd = fd;
     return true;
@@ -309,10 +297,9 @@ static bool hand_over_disk(const Judge *judge, Hold *hold, ViommuHandover *hando
 {
     if (S_ISBLK(hold->info.st_mode))
         return hand_over_device(judge, hold, handover, error);
-    if (!S_ISREG(hold->info.st_mode)) {
-        invalid(error, "it is neither a regular file nor a block device");
-        return false;
-    }
+    if (!S_ISREG(hold->info.st_mode))
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "it is neither a regular file nor a block device");
     handover->path = g_strdup(hold->path);
     handover->is_fixed = hold->fixed;
     handover->is_nameless = hold->info.st_nlink == 0;

@@ -13,9 +13,6 @@
 
 #define DEPTH_MAX 16u
 
-#define refuse(error, ...)  g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, __VA_ARGS__)
-#define invalid(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, __VA_ARGS__)
-
 typedef ViommuChainImage Link;
 
 static void close_fd(void *fd)
@@ -40,10 +37,9 @@ static bool read_header(const Link *link, ViommuImage *ret_image, GError **error
 
     while ((n = pread(link->fd, bytes + size, VIOMMU_IMAGE_HEADER_BYTES - size, (off_t)size)) > 0)
         size += (size_t)n;
-    if (n < 0) {
-        invalid(error, "viommud cannot read it: %s", g_strerror(errno));
-        return false;
-    }
+    if (n < 0)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot read it: %s",
+                           g_strerror(errno));
     return viommu_image_read_qcow2(bytes, size, ret_image, error);
 }
 
@@ -56,13 +52,15 @@ static char *find_named(const ViommuChainRules *rules, const Link *link, const c
     ViommuWalk walk = {.fd = -1};
 
     if (path && !viommu_image_is_inside(path, rules->directories))
-        refuse(error, "'%s' is not in any directory of [files] image-directories", path);
+        viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
+                    "'%s' is not in any directory of [files] image-directories", path);
     else if (path && viommu_walk(path, &rules->walker, bits, &walk, error) && !walk.fixed &&
              rules->walker.account) {
-        refuse(error, "'%s' lies in a directory that users other than root can modify", path);
+        viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
+                    "'%s' lies in a directory that users other than root can modify", path);
         close(walk.fd);
     } else if (walk.fd >= 0 && !S_ISREG(walk.info.st_mode)) {
-        invalid(error, "'%s' is not a regular file", path);
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is not a regular file", path);
         close(walk.fd);
     } else if (walk.fd >= 0) {
         *ret_fd = walk.fd;
@@ -80,18 +78,15 @@ static bool check_data_file(const ViommuChainRules *rules, const Link *link, con
 
     if (!image->has_data_file)
         return true;
-    if (!image->data_file) {
-        invalid(error, "it has an external data file but does not name it");
-        return false;
-    }
+    if (!image->data_file)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "it has an external data file but does not name it");
     /* QEMU looks for it in its working directory, which is not the image's. */
-    if (image->data_file[0] != '/') {
-        refuse(
-            error,
+    if (image->data_file[0] != '/')
+        return viommu_fail(
+            error, VIOMMU_ERROR_POLICY_REFUSED,
             "its data file '%s' is not an absolute path, so QEMU would look for it elsewhere; create the image again with -o data_file=/ABSOLUTE/PATH",
             image->data_file);
-        return false;
-    }
     path = find_named(rules, link, "data file", image->data_file, &fd, error);
     if (path)
         close(fd);
@@ -116,11 +111,12 @@ static char *find_backing(const ViommuChainRules *rules, const Link *link, const
         return path;
     }
     if (image->backing_format)
-        invalid(error, "its backing file '%s' has format '%s'; only 'raw' and 'qcow2' are supported", path,
-                image->backing_format);
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                    "its backing file '%s' has format '%s'; only 'raw' and 'qcow2' are supported", path,
+                    image->backing_format);
     else
-        invalid(
-            error,
+        viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
             "it does not name the format of its backing file, and viommud does not guess it; set it: qemu-img rebase -u -b '%s' -F FORMAT '%s'",
             image->backing, link->path);
     close(*ret_fd);
@@ -149,18 +145,18 @@ static bool follow(const ViommuChainRules *rules, const Link *link, const Viommu
     g_autofree char *path = NULL;
     int format = VIOMMU_UNSET, named = -1, fd;
 
-    if (found->backing->len == DEPTH_MAX) {
-        invalid(error, "its backing chain is longer than %u files", DEPTH_MAX);
-        return false;
-    }
+    if (found->backing->len == DEPTH_MAX)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "its backing chain is longer than %u files",
+                           DEPTH_MAX);
     path = find_backing(rules, link, image, &format, &named, error);
     if (!path)
         return false;
     fd = open_again(named);
     if (fd < 0 && format != VIOMMU_DISK_FORMAT_RAW)
-        invalid(error,
-                "viommud itself cannot read its backing file '%s': %s; make the file readable for all users",
-                path, g_strerror(errno));
+        viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "viommud itself cannot read its backing file '%s': %s; make the file readable for all users",
+            path, g_strerror(errno));
     close(named);
     g_array_append_val(found->fds, fd);
     viommu_handover_add_backing(found->backing, path, (ViommuDiskFormat)format, fd >= 0);

@@ -9,8 +9,6 @@
 #include <unistd.h>
 #include "lib/base/error.h"
 
-#define refuse(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, __VA_ARGS__)
-
 /* A host with ten thousand mounts. */
 #define MOUNTS_BYTES_MAX ((size_t)4 << 20)
 /* "mnt_id:" is the third line of a few words. */
@@ -100,8 +98,8 @@ static ViommuMounts *read_mounts(const char *path, GError **error)
     g_autofree char *text = read_all(path, MOUNTS_BYTES_MAX);
 
     if (!text || !*text) {
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+        viommu_fail(
+            error, VIOMMU_ERROR_BACKEND,
             "viommud cannot read '%s', and so cannot find out which file system a file is on: %s; mount /proc without hidepid, so that it shows the processes of other users",
             path, text ? "it is empty" : g_strerror(errno));
         return NULL;
@@ -150,16 +148,16 @@ bool viommu_mounts_check(const ViommuMounts *mounts, int fd, GError **error)
     const Mount *mount = g_hash_table_lookup(mounts->by_id, GSIZE_TO_POINTER((gsize)mount_of(fd)));
 
     if (!mount)
-        refuse(
-            error,
+        viommu_fail(
+            error, VIOMMU_ERROR_POLICY_REFUSED,
             "it is not on a file system of the host's own mount namespace: it belongs to a container, to a service with PrivateTmp= or similar, or to memory; copy it to a file system of the host, and open it there");
     else if (mount->of_user)
-        refuse(error,
-               "it is on a file system that a user's program serves (%s); copy it to a disk of the host",
-               mount->type);
+        viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
+                    "it is on a file system that a user's program serves (%s); copy it to a disk of the host",
+                    mount->type);
     else if (!keeps_files(mount->type))
-        refuse(
-            error,
+        viommu_fail(
+            error, VIOMMU_ERROR_POLICY_REFUSED,
             "it is on file system '%s', which does not hold files for guests; copy it to a disk of the host",
             mount->type);
     else

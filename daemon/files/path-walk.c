@@ -9,9 +9,6 @@
 #include "lib/base/error.h"
 #include "lib/domain/qcow2-header.h"
 
-#define refuse(error, ...)  g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, __VA_ARGS__)
-#define invalid(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, __VA_ARGS__)
-
 char *viommu_walk_magic_path(int fd)
 {
     return g_strdup_printf("/proc/self/fd/%d", fd);
@@ -35,18 +32,15 @@ static bool may(const ViommuAccount *account, const ViommuWalk *walk, unsigned b
     if (!account || viommu_account_uid(account) == 0)
         return true;
     /* Nobody may; so it looks where a sandbox hides what is there. */
-    if ((bits & VIOMMU_MAY_SEARCH) && (walk->info.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0) {
-        invalid(error, "viommud cannot search '%s'", path);
-        return false;
-    }
-    if (has_access_list(walk->fd)) {
-        refuse(error, "'%s' has an access control list, which viommud does not read", path);
-        return false;
-    }
+    if ((bits & VIOMMU_MAY_SEARCH) && (walk->info.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot search '%s'", path);
+    if (has_access_list(walk->fd))
+        return viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
+                           "'%s' has an access control list, which viommud does not read", path);
     if (viommu_account_may(account, &walk->info, bits))
         return true;
-    refuse(error, "user %u may not %s '%s'", viommu_account_uid(account), what, path);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED, "user %u may not %s '%s'",
+                       viommu_account_uid(account), what, path);
 }
 
 /* Before the file system is asked anything: it may be one that never answers. */
@@ -66,13 +60,13 @@ static bool step(ViommuWalk *walk, const ViommuMounts *mounts, const char *name,
     int fd = openat(walk->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
     walk->fixed = walk->fixed && ours && (walk->info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-    if (fd < 0) {
-        invalid(error, "viommud cannot see '%s': %s", path, g_strerror(errno));
-        return false;
-    }
+    if (fd < 0)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot see '%s': %s", path,
+                           g_strerror(errno));
     if (!is_allowed(mounts, fd, path, error) || fstat(fd, &walk->info) < 0) {
         if (error && !*error)
-            invalid(error, "viommud cannot see '%s': %s", path, g_strerror(errno));
+            viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot see '%s': %s", path,
+                        g_strerror(errno));
         close(fd);
         return false;
     }
@@ -80,8 +74,8 @@ static bool step(ViommuWalk *walk, const ViommuMounts *mounts, const char *name,
     walk->fd = fd;
     if (!S_ISLNK(walk->info.st_mode))
         return true;
-    refuse(error, "'%s' is a symbolic link; name the file that it points to", path);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
+                       "'%s' is a symbolic link; name the file that it points to", path);
 }
 
 static bool walk_all(ViommuWalk *walk, char *const *names, const ViommuWalker *walker, unsigned bits,
@@ -108,12 +102,10 @@ bool viommu_walk(const char *path, const ViommuWalker *walker, unsigned bits, Vi
     ViommuWalk walk = {.fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), .fixed = true};
     g_auto(GStrv) names = g_strsplit(path, "/", -1);
 
-    if (walk.fd < 0 || fstat(walk.fd, &walk.info) < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot open '/': %s", g_strerror(errno));
-        return false;
-    }
+    if (walk.fd < 0 || fstat(walk.fd, &walk.info) < 0)
+        return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot open '/': %s", g_strerror(errno));
     if (viommu_image_goes_up(path))
-        refuse(error, "'%s' contains '..'; name the file directly", path);
+        viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED, "'%s' contains '..'; name the file directly", path);
     else if (walk_all(&walk, names, walker, bits, error)) {
         *ret_walk = walk;
         return true;

@@ -131,15 +131,10 @@ bool viommu_reader_answer_read(GVariant *answer, const char *type, GVariant **re
     gint32 code;
 
     g_variant_get(answer, "(i&smv)", &code, &message, &result);
-    if (code >= 0 && code < VIOMMU_ERROR_LAST) {
-        g_set_error_literal(error, VIOMMU_ERROR, code, message);
-        return false;
-    }
-    if (code != -1 || !type != !result || (type && !g_variant_is_of_type(result, G_VARIANT_TYPE(type)))) {
-        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL,
-                            "viommud's process for files sent an invalid reply");
-        return false;
-    }
+    if (code >= 0 && code < VIOMMU_ERROR_LAST)
+        return viommu_fail(error, code, "%s", message);
+    if (code != -1 || !type != !result || (type && !g_variant_is_of_type(result, G_VARIANT_TYPE(type))))
+        return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "viommud's process for files sent an invalid reply");
     if (type)
         *ret_result = g_steal_pointer(&result);
     return true;

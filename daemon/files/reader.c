@@ -62,8 +62,7 @@ static void close_fd(int *fd)
 
 static bool fail(GError **error, int code, const char *what)
 {
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot %s: %s", what, g_strerror(code));
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot %s: %s", what, g_strerror(code));
 }
 
 /* --- viommud-files --- */
@@ -78,7 +77,7 @@ static int open_program(GError **error)
     if (fd < 0)
         fd = open(VIOMMU_LIBEXEC_DIR "/" PROGRAM, O_PATH | O_CLOEXEC);
     if (fd < 0)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL,
+        viommu_fail(error, VIOMMU_ERROR_INTERNAL,
                     "cannot find the program '%s' in '%s' or '%s': %s; install viommud again", PROGRAM,
                     directory, VIOMMU_LIBEXEC_DIR, g_strerror(errno));
     return fd;
@@ -196,11 +195,8 @@ static bool send_patiently(ViommuReaders *readers, int socket, GError **error)
 {
     if (readers->control >= 0 && send_socket(readers, socket))
         return true;
-    if (readers->control >= 0 && errno == EAGAIN) {
-        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                            "too many launches begin at the same time; try again");
-        return false;
-    }
+    if (readers->control >= 0 && errno == EAGAIN)
+        return viommu_fail(error, VIOMMU_ERROR_BUSY, "too many launches begin at the same time; try again");
     stop(readers);
     return start(readers, error) && (send_socket(readers, socket) || fail(error, errno, "reach " PROGRAM));
 }
@@ -267,13 +263,11 @@ static bool begin(ViommuReader *reader, GError **error)
     int fds[2];
     bool sent;
 
-    if (viommu_readers_hung(reader->readers, reader->uid) >= VIOMMU_READERS_HUNG_MAX) {
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+    if (viommu_readers_hung(reader->readers, reader->uid) >= VIOMMU_READERS_HUNG_MAX)
+        return viommu_fail(
+            error, VIOMMU_ERROR_BUSY,
             "%u processes of viommud hang on files of user %u, whose file systems do not respond; launch again when these file systems work or are unmounted",
             VIOMMU_READERS_HUNG_MAX, reader->uid);
-        return false;
-    }
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
         return fail(error, errno, "make a socket for a launch");
     sent = send_patiently(reader->readers, fds[1], error);
@@ -359,12 +353,12 @@ static bool explain(ViommuReader *reader, const char *what, const GError *cause,
     g_autofree char *names = name_files(reader->request);
 
     if (g_error_matches(cause, VIOMMU_ERROR, VIOMMU_ERROR_BUSY))
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        viommu_fail(
+            error, VIOMMU_ERROR_BUSY,
             "viommud had not %s the files of this request after %u s: %s; use files on a file system that responds, or raise [files] timeout",
             what, reader->readers->timeout_sec, names);
     else
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL,
+        viommu_fail(error, VIOMMU_ERROR_INTERNAL,
                     "viommud's process for files failed (%s) before it had %s: %s", cause->message, what,
                     names);
     kill_process(reader);
@@ -398,10 +392,8 @@ static bool meet(ViommuReader *reader, gint64 end, GError **error)
 
     if (!hello)
         return false;
-    if (fds->len != 1) {
-        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "it does not identify itself");
-        return false;
-    }
+    if (fds->len != 1)
+        return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "it does not identify itself");
     reader->handle = g_array_index(fds, int, 0);
     g_array_index(fds, int, 0) = -1;
     return true;
@@ -429,9 +421,7 @@ static bool take_opened(ViommuReader *reader, GVariant *answer, GArray *fds, GEr
         return false;
     if (viommu_reader_opened_read(result, n_disks, fds, &reader->opened))
         return true;
-    g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL,
-                        "viommud's process for files sent an invalid reply");
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "viommud's process for files sent an invalid reply");
 }
 
 bool viommu_reader_open(ViommuReader *reader, GError **error)

@@ -11,21 +11,18 @@
 
 static bool late(GError **error)
 {
-    g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "no message arrived in time");
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_BUSY, "no message arrived in time");
 }
 
 static bool gone(GError **error, int code)
 {
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "the other end closed the connection: %s",
-                code ? g_strerror(code) : "end of file");
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_BACKEND, "the other end closed the connection: %s",
+                       code ? g_strerror(code) : "end of file");
 }
 
 static bool broken(GError **error)
 {
-    g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "it sent an invalid message");
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "it sent an invalid message");
 }
 
 /* Waits until the socket is ready for @events. */
@@ -94,10 +91,8 @@ bool viommu_wire_send(int socket, GVariant *message, const GArray *fds, gint64 e
     guint32 length = (guint32)size;
 
     g_return_val_if_fail(!fds || fds->len <= VIOMMU_WIRE_FDS_MAX, false);
-    if (size > VIOMMU_WIRE_BYTES_MAX) {
-        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "the request is too large");
-        return false;
-    }
+    if (size > VIOMMU_WIRE_BYTES_MAX)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "the request is too large");
     return send_bytes(socket, &length, sizeof(length), fds, end_usec, error) &&
            send_bytes(socket, g_variant_get_data(value), size, NULL, end_usec, error);
 }

@@ -126,7 +126,7 @@ char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, cons
     /* Each connection to the test driver may be a world of its own, and none has agents. */
     if (!g_str_has_prefix(viommu_pool_uri(backend->agents), "test"))
         return viommu_agent_run(backend->agents, uuid, script, ret_broke, error);
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "libvirt's test driver has no guest agents");
+    viommu_fail(error, VIOMMU_ERROR_NOT_FOUND, "libvirt's test driver has no guest agents");
     return NULL;
 }
 
@@ -181,7 +181,7 @@ static bool define_domain(virConnectPtr connection, void *data, GError **error)
     call->ret_flag = viommu_libvirt_last_unsupported();
     viommu_libvirt_fail(&cause, "cannot define domain '%s'", name);
     if (!call->ret_flag && name_is_taken(connection, name, uuid))
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+        viommu_fail(error, VIOMMU_ERROR_EXISTS,
                     "cannot define domain '%s': another domain already has this name; choose another name",
                     name);
     else
@@ -260,11 +260,10 @@ static bool give_files(virDomainPtr domain, const GArray *files, GError **error)
         if (virDomainFDAssociate(domain, file->name, 1, &fd, VIR_DOMAIN_FD_ASSOCIATE_SECLABEL_RESTORE) < 0)
             return viommu_libvirt_fail(error, "cannot give libvirt the open file of '%s'", file->name);
 #else
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+        return viommu_fail(
+            error, VIOMMU_ERROR_NOT_SUPPORTED,
             "cannot give libvirt the open file of '%s': viommud was built with a libvirt before 9.0.0",
             file->name);
-        return false;
 #endif
     }
     return true;

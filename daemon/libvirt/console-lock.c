@@ -32,18 +32,15 @@ static bool is_ours(const char *path, GError **error)
 {
     struct stat info;
 
-    if (lstat(path, &info) < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "'%s' keeps appearing and disappearing: %s",
-                    path, g_strerror(errno));
-        return false;
-    }
+    if (lstat(path, &info) < 0)
+        return viommu_fail(error, VIOMMU_ERROR_BACKEND, "'%s' keeps appearing and disappearing: %s", path,
+                           g_strerror(errno));
     if (S_ISREG(info.st_mode) && (info.st_uid == 0 || info.st_uid == geteuid()))
         return true;
-    g_set_error(
-        error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+    return viommu_fail(
+        error, VIOMMU_ERROR_BACKEND,
         "libvirt would read '%s', which user %u created, and might wait for it forever; have root delete it, and find out why that user created it",
         path, info.st_uid);
-    return false;
 }
 
 bool viommu_console_lock_take(const char *directory, const char *terminal, char **ret_path, GError **error)
@@ -57,13 +54,11 @@ bool viommu_console_lock_take(const char *directory, const char *terminal, char 
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0 && errno == EEXIST)
         return is_ours(path, error);
-    if (fd < 0) {
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+    if (fd < 0)
+        return viommu_fail(
+            error, VIOMMU_ERROR_BACKEND,
             "viommud cannot create '%s', where any user could create a file that blocks libvirt: %s; let the service write there (ReadWritePaths=/run/lock)",
             path, g_strerror(errno));
-        return false;
-    }
     close(fd);
     *ret_path = g_steal_pointer(&path);
     return true;

@@ -38,17 +38,17 @@ static bool fail(GError **error)
     int code = last ? last->code : VIR_ERR_INTERNAL_ERROR;
 
     if (is_forbidden(words))
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+        viommu_fail(
+            error, VIOMMU_ERROR_NOT_SUPPORTED,
             "the guest's agent may not run commands: allow guest-exec in its configuration (/etc/sysconfig/qemu-ga or /etc/qemu/qemu-ga.conf)");
     else if (code == VIR_ERR_ARGUMENT_UNSUPPORTED || code == VIR_ERR_NO_SUPPORT ||
              code == VIR_ERR_CONFIG_UNSUPPORTED)
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND,
+        viommu_fail(
+            error, VIOMMU_ERROR_NOT_FOUND,
             "the machine has no guest agent channel (request it with guest.agent, where [verify] agent of viommud.conf allows it)");
     else if (code == VIR_ERR_AGENT_UNRESPONSIVE || code == VIR_ERR_AGENT_UNSYNCED ||
              code == VIR_ERR_OPERATION_TIMEOUT)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        viommu_fail(error, VIOMMU_ERROR_BUSY,
                     "no agent replies in the guest (install the package qemu-guest-agent there)");
     else
         return viommu_libvirt_fail(error, "cannot ask the guest agent");
@@ -81,7 +81,7 @@ static JsonObject *ask(virDomainPtr domain, const char *command, JsonParser **re
     if (root && JSON_NODE_HOLDS_OBJECT(root))
         inner = json_object_get_member(json_node_get_object(root), "return");
     if (!inner || !JSON_NODE_HOLDS_OBJECT(inner)) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "the guest agent sent an invalid reply");
+        viommu_fail(error, VIOMMU_ERROR_BACKEND, "the guest agent sent an invalid reply");
         return NULL;
     }
     *ret_parser = g_steal_pointer(&parser);
@@ -109,7 +109,7 @@ static bool start_script(virDomainPtr domain, const char *script, gint64 *ret_pi
     if (pid)
         *ret_pid = json_node_get_int(pid);
     else if (answer)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "the guest agent did not start the command");
+        viommu_fail(error, VIOMMU_ERROR_BACKEND, "the guest agent did not start the command");
     return pid != NULL;
 }
 
@@ -129,10 +129,8 @@ static bool look_at_script(virDomainPtr domain, gint64 pid, char **ret_output, G
     if (!exited || !json_node_get_boolean(exited))
         return true;
     output = member(answer, "out-data", G_TYPE_STRING);
-    if (!output) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "/bin/sh in the guest printed nothing");
-        return false;
-    }
+    if (!output)
+        return viommu_fail(error, VIOMMU_ERROR_BACKEND, "/bin/sh in the guest printed nothing");
     /* It ends with a zero, as the decoder sees to. */
     *ret_output = (char *)g_base64_decode(json_node_get_string(output), &size);
     return true;
@@ -153,7 +151,7 @@ static bool run_script(virConnectPtr connection, void *data, GError **error)
         if (good)
             g_usleep(LOOK_USEC);
         else
-            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "/bin/sh in the guest did not end in time");
+            viommu_fail(error, VIOMMU_ERROR_BUSY, "/bin/sh in the guest did not end in time");
     }
     virDomainFree(domain);
     /* Also between two commands: an agent may say what it likes at any time. */

@@ -43,8 +43,7 @@ static bool check_alive(virConnectPtr connection, GError **error)
 {
     if (virConnectIsAlive(connection) == 1)
         return true;
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot list the domains");
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_BACKEND, "cannot list the domains");
 }
 
 static bool list_domains(virConnectPtr connection, void *data, GError **error)

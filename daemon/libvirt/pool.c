@@ -58,11 +58,9 @@ bool viommu_libvirt_fail(GError **error, const char *what, ...)
     prefix = g_strdup_vprintf(what, args);
     va_end(args);
     if (last)
-        g_set_error(error, VIOMMU_ERROR, viommu_libvirt_error_code(last->code), "%s: libvirt: %s (error %d)",
-                    prefix, last->message, last->code);
-    else
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "%s: libvirt gave no reason", prefix);
-    return false;
+        return viommu_fail(error, viommu_libvirt_error_code(last->code), "%s: libvirt: %s (error %d)", prefix,
+                           last->message, last->code);
+    return viommu_fail(error, VIOMMU_ERROR_BACKEND, "%s: libvirt gave no reason", prefix);
 }
 
 struct ViommuPool {
@@ -237,8 +235,8 @@ static virConnectPtr wait_for_opening(Opening *opening, bool *ret_slot_kept, GEr
         ;
     if (!opening->is_done) {
         opening->abandoned = *ret_slot_kept = true;
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
+        viommu_fail(
+            error, VIOMMU_ERROR_BACKEND,
             "libvirt's daemon at '%s' accepts connections but did not reply within %u s; check its state (systemctl status libvirtd, or virtqemud)",
             opening->pool->uri, opening->pool->patience_sec);
         return NULL;
@@ -309,12 +307,10 @@ static bool take_idle(ViommuPool *pool, virConnectPtr *ret_connection, GError **
     gint64 end = g_get_monotonic_time() + 2 * pool->patience_sec * G_TIME_SPAN_SECOND;
 
     while (pool->idle.length == 0 && pool->n_open == pool->size)
-        if (!g_cond_wait_until(&pool->returned, &pool->lock, end)) {
-            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-                        "libvirt's daemon at '%s' does not reply: all %u connections wait for it", pool->uri,
-                        pool->size);
-            return false;
-        }
+        if (!g_cond_wait_until(&pool->returned, &pool->lock, end))
+            return viommu_fail(error, VIOMMU_ERROR_BACKEND,
+                               "libvirt's daemon at '%s' does not reply: all %u connections wait for it",
+                               pool->uri, pool->size);
     *ret_connection = g_queue_pop_head(&pool->idle);
     pool->n_open += !*ret_connection;
     return true;
@@ -365,7 +361,7 @@ static virConnectPtr open_patiently(ViommuPool *pool, GError **error)
 
 static virConnectPtr borrow(ViommuPool *pool, GError **error)
 {
-    virConnectPtr connection;
+    virConnectPtr connection = NULL;
 
     if (is_shared(pool))
         return open_shared(pool, error);

@@ -61,11 +61,9 @@ bool viommu_qemu_version_ask(const char *path, unsigned timeout_ms, ViommuVersio
     if (!g_spawn_async_with_pipes(NULL, (char **)arguments, NULL,
                                   G_SPAWN_LEAVE_DESCRIPTORS_OPEN | G_SPAWN_DO_NOT_REAP_CHILD |
                                       G_SPAWN_CLOEXEC_PIPES | G_SPAWN_STDERR_TO_DEV_NULL,
-                                  NULL, NULL, &child, NULL, &fd, NULL, &cause)) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot run '%s --version': %s", path,
-                    cause->message);
-        return false;
-    }
+                                  NULL, NULL, &child, NULL, &fd, NULL, &cause))
+        return viommu_fail(error, VIOMMU_ERROR_BACKEND, "cannot run '%s --version': %s", path,
+                           cause->message);
     bool answered = read_answer(fd, timeout_ms, answer);
     close(fd);
     /* It has answered, or it never will. */
@@ -75,10 +73,9 @@ bool viommu_qemu_version_ask(const char *path, unsigned timeout_ms, ViommuVersio
     if (answered && viommu_qemu_version_read(answer, ret_version))
         return true;
     if (answered)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-                    "'%s --version' printed '%s', which is not a QEMU version", path, g_strchomp(answer));
-    else
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "'%s --version' did not finish within %u ms",
-                    path, timeout_ms);
-    return false;
+        return viommu_fail(error, VIOMMU_ERROR_BACKEND,
+                           "'%s --version' printed '%s', which is not a QEMU version", path,
+                           g_strchomp(answer));
+    return viommu_fail(error, VIOMMU_ERROR_BACKEND, "'%s --version' did not finish within %u ms", path,
+                       timeout_ms);
 }

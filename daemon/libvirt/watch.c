@@ -42,8 +42,7 @@ GThread *viommu_thread_start(const char *name, GThreadFunc func, void *data, GEr
     thread = g_thread_try_new(name, func, data, &cause);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!thread)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot start thread '%s': %s", name,
-                    cause->message);
+        viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot start thread '%s': %s", name, cause->message);
     return thread;
 }
 
@@ -51,11 +50,8 @@ bool viommu_event_thread_start(GError **error)
 {
     static bool registered;
 
-    if (event_thread.thread) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL,
-                    "libvirt's only event loop is already in use");
-        return false;
-    }
+    if (event_thread.thread)
+        return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "libvirt's only event loop is already in use");
     if (!registered && virEventRegisterDefaultImpl() < 0)
         return viommu_libvirt_fail(error, "cannot register an event loop");
     registered = true;

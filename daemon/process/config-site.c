@@ -10,8 +10,7 @@
 
 static bool fail(GError **error, const char *text, const char *why)
 {
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "'%.64s' %s", text, why);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%.64s' %s", text, why);
 }
 
 /* --- Kinds --- */

@@ -150,8 +150,7 @@ static bool parse_word(const Key *key, const char *text, void *target, GError **
 
     if (value == VIOMMU_UNSET) {
         g_autofree char *list = viommu_enum_list(key->words);
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is not one of %s", text, list);
-        return false;
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is not one of %s", text, list);
     }
     *(int *)target = value;
     return true;
@@ -165,9 +164,8 @@ static bool parse_size(const Key *key, const char *text, void *target, GError **
         return false;
     if (bytes < key->min || bytes > key->max) {
         g_autofree char *min = viommu_quantity_format(key->min), *max = viommu_quantity_format(key->max);
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is not between %s and %s", text,
-                    min, max);
-        return false;
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is not between %s and %s", text, min,
+                           max);
     }
     *(uint64_t *)target = bytes;
     return true;
@@ -177,19 +175,17 @@ static bool parse_number(const Key *key, const char *text, void *target, GError 
 {
     guint64 number;
 
-    if (!g_ascii_string_to_unsigned(text, 10, key->min, key->max, &number, NULL)) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "'%s' is not a number between %" G_GUINT64_FORMAT " and %" G_GUINT64_FORMAT, text,
-                    key->min, key->max);
-        return false;
-    }
+    if (!g_ascii_string_to_unsigned(text, 10, key->min, key->max, &number, NULL))
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "'%s' is not a number between %" G_GUINT64_FORMAT " and %" G_GUINT64_FORMAT, text,
+                           key->min, key->max);
     *(uint64_t *)target = number;
     return true;
 }
 
 static bool parse_count(const Key *key, const char *text, void *target, GError **error)
 {
-    uint64_t number;
+    uint64_t number = 0;
 
     if (!parse_number(key, text, &number, error))
         return false;
@@ -202,10 +198,8 @@ static bool parse_path(const Key *key, const char *text, void *target, GError **
 {
     char **path = target;
 
-    if (*text && !g_path_is_absolute(text)) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is not an absolute path", text);
-        return false;
-    }
+    if (*text && !g_path_is_absolute(text))
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is not an absolute path", text);
     g_free(*path);
     *path = *text ? g_strdup(text) : NULL;
     return true;
@@ -217,11 +211,9 @@ static bool parse_paths(const Key *key, const char *text, void *target, GError *
     g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
 
     for (char **word = words; *word; word++) {
-        if (*g_strstrip(*word) && (!g_path_is_absolute(*word) || viommu_image_goes_up(*word))) {
-            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                        "'%s' is not an absolute path without '..'", *word);
-            return false;
-        }
+        if (*g_strstrip(*word) && (!g_path_is_absolute(*word) || viommu_image_goes_up(*word)))
+            return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                               "'%s' is not an absolute path without '..'", *word);
         if (**word)
             g_ptr_array_add(paths, g_strdup(*word));
     }
@@ -246,13 +238,11 @@ static bool parse_prefix(const Key *key, const char *text, void *target, GError 
     size_t length = strlen(text);
 
     if (length == 0 || length > PREFIX_MAX || !g_ascii_isalnum(*text) ||
-        strspn(text, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-_.") != length) {
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+        strspn(text, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-_.") != length)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
             "'%s' is not a prefix: use 1 to %u letters, digits, '-', '_' and '.', beginning with a letter or a digit",
             text, PREFIX_MAX);
-        return false;
-    }
     return parse_name(key, text, target, error);
 }
 
@@ -484,9 +474,8 @@ bool viommu_config_load_file(ViommuConfig *config, const char *path, GError **er
     if (!g_file_get_contents(path, &text, &length, &cause) || !check_text(text, length, &cause) ||
         !g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, &cause)) {
         bool missing = g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT);
-        g_set_error(error, VIOMMU_ERROR, missing ? VIOMMU_ERROR_NOT_FOUND : VIOMMU_ERROR_INVALID_REQUEST,
-                    "%s: %s", path, cause->message);
-        return false;
+        return viommu_fail(error, missing ? VIOMMU_ERROR_NOT_FOUND : VIOMMU_ERROR_INVALID_REQUEST, "%s: %s",
+                           path, cause->message);
     }
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     return read_groups(config, &(Source){path, file, lines}, error);

@@ -16,8 +16,8 @@ bool viommu_room_check(GError **error)
     if (fd >= 0)
         close(fd);
     if (!room)
-        g_set_error_literal(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        viommu_fail(
+            error, VIOMMU_ERROR_BUSY,
             "pending calls hold too many open files (LimitNOFILE= of viommud.service); try again later");
     return room;
 }

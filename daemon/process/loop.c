@@ -98,11 +98,8 @@ bool viommu_loop_new(ViommuLoop **ret_loop, GError **error)
     r = sd_event_new(&loop->event);
     if (r >= 0)
         r = add_sources(loop);
-    if (r < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot set up the event loop: %s",
-                    g_strerror(-r));
-        return false;
-    }
+    if (r < 0)
+        return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot set up the event loop: %s", g_strerror(-r));
     *ret_loop = g_steal_pointer(&loop);
     return true;
 }

@@ -110,11 +110,8 @@ bool viommu_worker_new(ViommuLoop *loop, unsigned n_threads, unsigned n_per_user
     worker->n_threads = n_threads;
     worker->n_per_user = n_per_user;
     worker->pool = g_thread_pool_new(run_job, worker, (int)n_threads, FALSE, &cause);
-    if (!worker->pool) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot start worker threads: %s",
-                    cause->message);
-        return false;
-    }
+    if (!worker->pool)
+        return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot start worker threads: %s", cause->message);
     worker->waiting = viommu_queue_new();
     worker->users = g_hash_table_new(NULL, NULL);
     *ret_worker = g_steal_pointer(&worker);

@@ -82,9 +82,8 @@ static bool fail(const Place *place, GError **error, const char *format, ...)
     va_start(arguments, format);
     message = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "%s%s%s", *name ? name : "the top level",
-                " ", message);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "%s%s%s", *name ? name : "the top level", " ",
+                       message);
 }
 
 static bool is_dict(GVariant *value)
@@ -484,12 +483,11 @@ static bool fail_unknown(const ViommuFields *table, const Place *place, const ch
         Place meant = {place, nearest, -1};
 
         known = place_name(&meant);
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "unknown key '%s'; did you mean '%s'?",
-                    name, known);
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "unknown key '%s'; did you mean '%s'?", name, known);
     } else {
         known = g_strjoinv(", ", (char **)keys);
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "unknown key '%s'; the known keys are %s", name, known);
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "unknown key '%s'; the known keys are %s", name,
+                    known);
     }
     return false;
 }

@@ -34,8 +34,7 @@ static const struct {
 
 static bool fail_overflow(const char *text, GError **error)
 {
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "size '%s' does not fit 64 bits", text);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "size '%s' does not fit 64 bits", text);
 }
 
 bool viommu_quantity_parse(const char *text, uint64_t *ret_bytes, GError **error)
@@ -46,12 +45,10 @@ bool viommu_quantity_parse(const char *text, uint64_t *ret_bytes, GError **error
     for (; g_ascii_isdigit(*rest); rest++)
         if (!viommu_quantity_mul_add(number, 10, (uint64_t)(*rest - '0'), &number))
             return fail_overflow(text, error);
-    if (rest == text) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "size '%s' is not valid; write a whole number, with a unit if needed, such as '512 MiB'",
-                    text);
-        return false;
-    }
+    if (rest == text)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "size '%s' is not valid; write a whole number, with a unit if needed, such as '512 MiB'", text);
     const char *unit = rest;
     while (*unit == ' ')
         unit++;
@@ -63,9 +60,8 @@ bool viommu_quantity_parse(const char *text, uint64_t *ret_bytes, GError **error
         *ret_bytes = bytes;
         return true;
     }
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                "size '%s' has an unknown unit; use B, KiB, MiB, GiB, TiB, KB, MB, GB or TB", text);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                       "size '%s' has an unknown unit; use B, KiB, MiB, GiB, TiB, KB, MB, GB or TB", text);
 }
 
 char *viommu_quantity_format(uint64_t bytes)

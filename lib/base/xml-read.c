@@ -36,7 +36,7 @@ xmlDoc *viommu_xml_parse(const char *text, const char *root, ViommuError code, G
     size_t length = strlen(text);
 
     if (length > G_MAXINT || strstr(text, "<!DOCTYPE")) {
-        g_set_error(error, VIOMMU_ERROR, (int)code, "the XML of <%s> %s", root,
+        viommu_fail(error, (int)code, "the XML of <%s> %s", root,
                     length > G_MAXINT ? "is too long" : "has a document type, which is not allowed");
         return NULL;
     }
@@ -50,13 +50,13 @@ xmlDoc *viommu_xml_parse(const char *text, const char *root, ViommuError code, G
         g_autofree char *reason =
             g_utf8_make_valid(last && last->message ? last->message : "no reason given", -1);
 
-        g_set_error(error, VIOMMU_ERROR, (int)code, "cannot parse the XML of <%s>: line %d: %s", root,
+        viommu_fail(error, (int)code, "cannot parse the XML of <%s>: line %d: %s", root,
                     last ? last->line : 0, g_strchomp(reason));
         return NULL;
     }
     top = xmlDocGetRootElement(document);
     if (!top || !g_str_equal(top->name, root)) {
-        g_set_error(error, VIOMMU_ERROR, (int)code, "the XML has the root element <%s> instead of <%s>",
+        viommu_fail(error, (int)code, "the XML has the root element <%s> instead of <%s>",
                     top ? (const char *)top->name : "", root);
         return NULL;
     }

@@ -256,8 +256,7 @@ static bool fail(GError **error, const char *format, ...)
     va_start(arguments, format);
     message = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "metadata: %s", message);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "metadata: %s", message);
 }
 
 static bool read_attribute(const Attribute *attribute, const char *value, void *member, GError **error)

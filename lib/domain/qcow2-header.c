@@ -45,27 +45,24 @@ static uint64_t get64(const Header *header, size_t at)
     return (uint64_t)get32(header, at) << 32 | get32(header, at + 4);
 }
 
-static bool fail(GError **error, const char *what)
-{
-    g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, what);
-    return false;
-}
-
 /* Names go into messages, XML and system calls. */
 static bool take_name(const Header *header, uint64_t at, uint64_t length, char **ret_name, GError **error)
 {
     g_autofree char *name = NULL;
 
     if (at > header->size || length > header->size - at)
-        return fail(error, "its header names a file beyond its first 64 KiB");
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "its header names a file beyond its first 64 KiB");
     if (length > NAME_MAX_BYTES)
-        return fail(error, "its header has a name that is longer than 1023 bytes");
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "its header has a name that is longer than 1023 bytes");
     if (!g_utf8_validate_len((const char *)header->bytes + at, length, NULL))
-        return fail(error, "its header has a name that is not UTF-8");
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "its header has a name that is not UTF-8");
     name = g_strndup((const char *)header->bytes + at, length);
     for (const char *c = name; c < name + length; c = g_utf8_next_char(c))
         if (viommu_printable_is_control(c))
-            return fail(error, "its header has a name with control characters");
+            return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                               "its header has a name with control characters");
     g_free(*ret_name);
     *ret_name = length > 0 ? g_steal_pointer(&name) : NULL;
     return true;
@@ -86,14 +83,15 @@ static bool read_extensions(const Header *header, size_t at, ViommuImage *image,
 
     while (at < end) {
         if (at + 8 > header->size)
-            return fail(error, "its header is cut short");
+            return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "its header is cut short");
         uint32_t kind = get32(header, at), length = get32(header, at + 4);
 
         at += 8;
         if (kind == EXTENSION_END)
             break;
         if (length > header->size - at)
-            return fail(error, "its header has an extension that reaches beyond its first 64 KiB");
+            return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                               "its header has an extension that reaches beyond its first 64 KiB");
         if (kind == EXTENSION_BACKING_FORMAT && !take_name(header, at, length, &image->backing_format, error))
             return false;
         if (kind == EXTENSION_DATA_FILE && !take_name(header, at, length, &image->data_file, error))
@@ -110,22 +108,25 @@ static bool read_header(const Header *header, ViommuImage *image, GError **error
     size_t length = VERSION_2_BYTES;
 
     if (header->size < 4 || get32(header, 0) != MAGIC)
-        return fail(error, "it is no qcow2 image: it does not begin as one");
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "it is no qcow2 image: it does not begin as one");
     if (header->size < VERSION_2_BYTES)
-        return fail(error, "its header is cut short");
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "its header is cut short");
     version = get32(header, AT_VERSION);
     cluster_bits = get32(header, AT_CLUSTER_BITS);
     if (version != 2 && version != 3)
-        return fail(error, "it is no qcow2 image of version 2 or 3");
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "it is no qcow2 image of version 2 or 3");
     if (cluster_bits < 9 || cluster_bits > 21)
-        return fail(error, "its header has a cluster size that QEMU does not take");
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "its header has a cluster size that QEMU does not take");
     if (version == 3) {
         if (header->size < VERSION_3_BYTES)
-            return fail(error, "its header is cut short");
+            return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "its header is cut short");
         image->has_data_file = get64(header, AT_INCOMPATIBLE) & INCOMPATIBLE_DATA_FILE;
         length = get32(header, AT_HEADER_LENGTH);
         if (length < VERSION_3_BYTES)
-            return fail(error, "its header says that it is shorter than it can be");
+            return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                               "its header says that it is shorter than it can be");
     }
     return read_backing(header, image, error) && read_extensions(header, length, image, error);
 }
@@ -171,7 +172,7 @@ char *viommu_image_resolve(const char *path, const char *name, GError **error)
     g_autofree char *directory = NULL;
 
     if (has_protocol(name) || viommu_image_goes_up(name)) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, "'%s' is not a plain path%s", name,
+        viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED, "'%s' is not a plain path%s", name,
                     has_protocol(name) ? "" : ": it has '..'");
         return NULL;
     }

@@ -137,11 +137,9 @@ bool viommu_caps_read(ViommuHost *host, const char *xml, GError **error)
         return false;
     root = xmlDocGetRootElement(document);
     cpu = viommu_xml_child(viommu_xml_child(root, "host"), "cpu");
-    if (!viommu_xml_child(cpu, "arch")) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-                    "libvirt's capabilities do not name the host's architecture");
-        return false;
-    }
+    if (!viommu_xml_child(cpu, "arch"))
+        return viommu_fail(error, VIOMMU_ERROR_BACKEND,
+                           "libvirt's capabilities do not name the host's architecture");
     g_free(host->arch_name);
     host->arch_name = viommu_xml_content(viommu_xml_child(cpu, "arch"));
     support = viommu_xml_get(viommu_xml_child(viommu_xml_child(root, "host"), "iommu"), "support");
@@ -179,12 +177,10 @@ bool viommu_caps_read_domain(ViommuEmulator *emulator, const char *xml, char **r
         return false;
     root = xmlDocGetRootElement(document);
     arch = viommu_xml_content(viommu_xml_child(root, "arch"));
-    if (g_strcmp0(arch, emulator->arch_name) != 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
-                    "libvirt returned domain capabilities for architecture '%s' instead of '%s'",
-                    arch ? arch : "", emulator->arch_name ? emulator->arch_name : "");
-        return false;
-    }
+    if (g_strcmp0(arch, emulator->arch_name) != 0)
+        return viommu_fail(error, VIOMMU_ERROR_BACKEND,
+                           "libvirt returned domain capabilities for architecture '%s' instead of '%s'",
+                           arch ? arch : "", emulator->arch_name ? emulator->arch_name : "");
     /* SeaBIOS comes with QEMU and no firmware at all, on aarch64, needs nothing; libvirt tells only of descriptor files. */
     emulator->firmware = VIOMMU_BIT(VIOMMU_FIRMWARE_BIOS) | read_firmware(viommu_xml_child(root, "os"));
     read_number(viommu_xml_child(root, "vcpu"), "max", &emulator->max_vcpus);

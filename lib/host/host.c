@@ -100,11 +100,10 @@ static bool check_emulator(const ViommuEmulator *emulator, GError **error)
     if (!(emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_AUTO)) &&
         !(emulator->firmware & VIOMMU_BIT(VIOMMU_FIRMWARE_AUTO)))
         return true;
-    g_set_error(
-        error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+    return viommu_fail(
+        error, VIOMMU_ERROR_INVALID_REQUEST,
         "recorded host: the emulator for '%s' lists 'auto' as an accelerator or firmware; list those that it has",
         emulator->arch_name);
-    return false;
 }
 
 ViommuHost *viommu_host_from_variant(GVariant *tree, GError **error)

@@ -113,11 +113,10 @@ static bool read_selector(const char *text, bool names, GPtrArray *selectors, GE
     }
     if (read_numbers(text, selector))
         return true;
-    g_set_error(
-        error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+    return viommu_fail(
+        error, VIOMMU_ERROR_INVALID_REQUEST,
         "'%.64s' is not a device selector; write VVVV:DDDD (vendor and device, see lspci -n) or DDDD:BB:SS.F (address, see lspci -D), with * for any number%s",
         text, names ? ", or the NAME of a section [device NAME]" : "");
-    return false;
 }
 
 bool viommu_site_parse_selectors(const char *text, bool names, GPtrArray **ret_selectors, GError **error)

@@ -34,8 +34,7 @@ ViommuRoot *viommu_root_open(const char *path, GError **error)
     int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "cannot open directory '%s': %s", path,
-                    g_strerror(errno));
+        viommu_fail(error, VIOMMU_ERROR_NOT_FOUND, "cannot open directory '%s': %s", path, g_strerror(errno));
         return NULL;
     }
     root = g_new0(ViommuRoot, 1);

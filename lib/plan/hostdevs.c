@@ -46,12 +46,11 @@ static bool check_nodes(ViommuPlanBuild *build, GError **error)
                 build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_NODE, error,
                 "hostdevs[%u]: '%s' (driver %s) is not bound to VFIO, and libvirt cannot bind it, because it runs as an ordinary user here; as root run 'virsh nodedev-detach pci_%s' and give that user the device's node in /dev/vfio, or use qemu:///system",
                 device->entry, device->address, device->host_driver ? device->host_driver : "none", name);
-        else
-            return viommu_plan_refuse(
-                build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_NODE, error,
-                "hostdevs[%u]: the user that libvirt runs as may not open /dev/vfio/%" G_GUINT64_FORMAT
-                ", the group of '%s'; as root give it to that user (chown, or a udev rule for SUBSYSTEM==\"vfio\"), or use qemu:///system",
-                device->entry, device->group, device->address);
+        return viommu_plan_refuse(
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_NODE, error,
+            "hostdevs[%u]: the user that libvirt runs as may not open /dev/vfio/%" G_GUINT64_FORMAT
+            ", the group of '%s'; as root give it to that user (chown, or a udev rule for SUBSYSTEM==\"vfio\"), or use qemu:///system",
+            device->entry, device->group, device->address);
     }
     return true;
 }

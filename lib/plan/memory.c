@@ -170,12 +170,11 @@ static bool check_pool(const ViommuHost *host, const ViommuPinned *wanted, uint6
                            "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
                            " such pages, but this host has %" G_GUINT64_FORMAT "; make more: %s",
                            size, needed, pool.total, advice);
-    else
-        return viommu_fail(error, VIOMMU_ERROR_BUSY,
-                           "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
-                           " such pages, but other machines have %" G_GUINT64_FORMAT
-                           " of this host's %" G_GUINT64_FORMAT "; stop one first, or make more: %s",
-                           size, needed, used, pool.total, advice);
+    return viommu_fail(error, VIOMMU_ERROR_BUSY,
+                       "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
+                       " such pages, but other machines have %" G_GUINT64_FORMAT
+                       " of this host's %" G_GUINT64_FORMAT "; stop one first, or make more: %s",
+                       size, needed, used, pool.total, advice);
 }
 
 static bool check_ordinary(const ViommuHost *host, const ViommuPolicy *policy, uint64_t wanted, uint64_t used,
@@ -194,11 +193,10 @@ static bool check_ordinary(const ViommuHost *host, const ViommuPolicy *policy, u
             error, VIOMMU_ERROR_NOT_SUPPORTED,
             "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but guests can lock %s here: this host has %s, of which %s are huge pages and [limits] locked-memory-reserve keeps %s; ask for less memory",
             need, most, all, pools, spare);
-    else
-        return viommu_fail(
-            error, VIOMMU_ERROR_BUSY,
-            "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but other machines have locked %s of the %s that guests can lock here; stop one first",
-            need, taken, most);
+    return viommu_fail(
+        error, VIOMMU_ERROR_BUSY,
+        "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but other machines have locked %s of the %s that guests can lock here; stop one first",
+        need, taken, most);
 }
 
 bool viommu_memory_check_room(const ViommuHost *host, const ViommuPolicy *policy, const ViommuPinned *wanted,

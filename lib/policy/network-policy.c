@@ -5,8 +5,6 @@
 
 #include "lib/base/error.h"
 
-#define refuse(error, ...) (g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, __VA_ARGS__), false)
-
 /* "open" has no rule of libvirt's that guards it, and all others lead onto a network of the site's, or hand a device over. */
 bool viommu_network_policy_is_own(const char *mode)
 {
@@ -29,19 +27,19 @@ static bool check_network(const ViommuSite *site, const char *source, unsigned i
         return true;
     /* "NAME!" in the list is NAME, however a network is called. */
     if (!site || g_str_has_suffix(source, "!") || !lists(site->networks, source))
-        return refuse(
-            error,
+        return viommu_fail(
+            error, VIOMMU_ERROR_POLICY_REFUSED,
             "networks[%u].source '%s' is not among the libvirt networks that this site offers to users other than root; use type 'user', or have root add it to [networks] networks in viommud.conf(5)",
             index, source);
     if (viommu_network_policy_is_own(mode))
         return true;
     if (!mode || !*mode)
-        return refuse(
-            error,
+        return viommu_fail(
+            error, VIOMMU_ERROR_POLICY_REFUSED,
             "networks[%u].source '%s': libvirt does not report the forward mode of this network, so viommud treats it as the site's own; have root add '%s' to [networks] networks in viommud.conf(5)",
             index, source, whatever);
-    return refuse(
-        error,
+    return viommu_fail(
+        error, VIOMMU_ERROR_POLICY_REFUSED,
         "networks[%u].source '%s' has the forward mode '%s', which gives access to networks or devices of the host; have root add '%s' to [networks] networks in viommud.conf(5)",
         index, source, mode, whatever);
 }
@@ -52,16 +50,16 @@ bool viommu_network_policy_check(const ViommuSite *site, const ViommuRequestNetw
     switch ((ViommuNetworkType)network->type) {
     case VIOMMU_NETWORK_TYPE_USER:
         return !site || site->user_networks ||
-               refuse(
-                   error,
+               viommu_fail(
+                   error, VIOMMU_ERROR_POLICY_REFUSED,
                    "networks[%u].type 'user' is reserved for root by [networks] user=no in viommud.conf(5); use a network or bridge that this site offers",
                    index);
     case VIOMMU_NETWORK_TYPE_NETWORK:
         return check_network(site, network->source, index, mode, error);
     case VIOMMU_NETWORK_TYPE_BRIDGE:
         return (site && lists(site->bridges, network->source)) ||
-               refuse(
-                   error,
+               viommu_fail(
+                   error, VIOMMU_ERROR_POLICY_REFUSED,
                    "networks[%u].source '%s' is not among the bridges that this site offers to users other than root; use type 'user', or have root add it to [networks] bridges in viommud.conf(5)",
                    index, network->source);
     case VIOMMU_NETWORK_TYPE_LAST:

@@ -45,18 +45,15 @@ static bool check_one(const Limit *limit, GError **error)
 
     if (limit->limit == 0 || limit->wanted == 0)
         return true;
-    if (limit->wanted > limit->limit) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
-                    "%s %s requested, but [limits] %s%s is %s; request less", wanted, noun, key,
-                    limit->suffix, allowed);
-        return false;
-    }
+    if (limit->wanted > limit->limit)
+        return viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
+                           "%s %s requested, but [limits] %s%s is %s; request less", wanted, noun, key,
+                           limit->suffix, allowed);
     if (limit->used <= limit->limit - limit->wanted)
         return true;
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                "%s %s %s, and %s more would exceed [limits] %s%s=%s; %s", limit->who, used, noun, wanted,
-                key, limit->suffix, allowed, resources[resource].remedy);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_BUSY, "%s %s %s, and %s more would exceed [limits] %s%s=%s; %s",
+                       limit->who, used, noun, wanted, key, limit->suffix, allowed,
+                       resources[resource].remedy);
 }
 
 bool viommu_quota_check(const ViommuAmounts *limits, const ViommuAmounts *used,

@@ -32,8 +32,6 @@ static const struct {
     {"m68k", "no libvirt release has an IOMMU model for it"},
 };
 
-#define invalid(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, __VA_ARGS__)
-
 bool viommu_request_name_is_valid(const char *name)
 {
     size_t length = strlen(name);
@@ -46,11 +44,10 @@ static bool check_name(const ViommuRequest *request, GError **error)
 {
     if (!request->name || viommu_request_name_is_valid(request->name))
         return true;
-    invalid(
-        error,
+    return viommu_fail(
+        error, VIOMMU_ERROR_INVALID_REQUEST,
         "name '%.64s' is not valid; use lower-case letters, digits and hyphens, no hyphen at either end, at most %u characters",
         request->name, VIOMMU_NAME_MAX);
-    return false;
 }
 
 static bool check_arch(const ViommuRequest *request, GError **error)
@@ -60,24 +57,21 @@ static bool check_arch(const ViommuRequest *request, GError **error)
     if (!request->arch || viommu_enum_from_string(&viommu_enum_arch, request->arch) != VIOMMU_UNSET)
         return true;
     for (size_t i = 0; i < G_N_ELEMENTS(other_archs); i++)
-        if (g_str_equal(other_archs[i].name, request->arch)) {
-            g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                        "arch '%s' is not supported: %s; viommud supports x86_64 and aarch64", request->arch,
-                        other_archs[i].why);
-            return false;
-        }
+        if (g_str_equal(other_archs[i].name, request->arch))
+            return viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED,
+                               "arch '%s' is not supported: %s; viommud supports x86_64 and aarch64",
+                               request->arch, other_archs[i].why);
     near = viommu_nearest(request->arch, viommu_enum_arch.words, VIOMMU_ARCH_LAST);
-    invalid(error, "arch '%s' is not known; %s%s%s", request->arch,
-            near ? "did you mean '" : "use x86_64 or aarch64", near ? near : "", near ? "'?" : "");
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "arch '%s' is not known; %s%s%s", request->arch,
+                       near ? "did you mean '" : "use x86_64 or aarch64", near ? near : "", near ? "'?" : "");
 }
 
 static bool check_request_id(const ViommuRequest *request, GError **error)
 {
     if (!request->request_id || strlen(request->request_id) <= 128)
         return true;
-    invalid(error, "request-id has %zu characters; at most 128 are allowed", strlen(request->request_id));
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                       "request-id has %zu characters; at most 128 are allowed", strlen(request->request_id));
 }
 
 /* What an open file is called is nobody's choice. */
@@ -85,8 +79,8 @@ static bool check_file(const char *key, const ViommuFile *file, GError **error)
 {
     if (!file->path || file->path[0] == '/' || file->handle != VIOMMU_UNSET)
         return true;
-    invalid(error, "%s '%s' is not an absolute path", key, file->path);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "%s '%s' is not an absolute path", key,
+                       file->path);
 }
 
 static bool check_boot(const ViommuRequest *request, GError **error)
@@ -94,19 +88,17 @@ static bool check_boot(const ViommuRequest *request, GError **error)
     if (!check_file("boot.kernel", &request->boot.kernel, error) ||
         !check_file("boot.initrd", &request->boot.initrd, error))
         return false;
-    if (!request->boot.kernel.path && (request->boot.initrd.path || request->boot.cmdline)) {
-        invalid(error, "boot.%s applies to a direct kernel boot only; give boot.kernel, too",
-                request->boot.initrd.path ? "initrd" : "cmdline");
-        return false;
-    }
-    if (!request->boot.kernel.path && request->boot.extend_cmdline == 1) {
-        invalid(error, "boot.extend-cmdline applies to a direct kernel boot only; give boot.kernel, too");
-        return false;
-    }
-    if (request->boot.secure_boot == 1 && request->boot.firmware == VIOMMU_FIRMWARE_BIOS) {
-        invalid(error, "boot.secure-boot is true, but boot.firmware is 'bios'; set boot.firmware to 'efi'");
-        return false;
-    }
+    if (!request->boot.kernel.path && (request->boot.initrd.path || request->boot.cmdline))
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "boot.%s applies to a direct kernel boot only; give boot.kernel, too",
+                           request->boot.initrd.path ? "initrd" : "cmdline");
+    if (!request->boot.kernel.path && request->boot.extend_cmdline == 1)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "boot.extend-cmdline applies to a direct kernel boot only; give boot.kernel, too");
+    if (request->boot.secure_boot == 1 && request->boot.firmware == VIOMMU_FIRMWARE_BIOS)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "boot.secure-boot is true, but boot.firmware is 'bios'; set boot.firmware to 'efi'");
     return true;
 }
 
@@ -128,13 +120,11 @@ static bool check_networks(const ViommuRequest *request, GError **error)
         const ViommuRequestNetwork *network = g_ptr_array_index(request->networks, i);
         bool wants_source = network->type != VIOMMU_NETWORK_TYPE_USER;
 
-        if (wants_source != (network->source != NULL)) {
-            invalid(error, "networks[%u] of type '%s' %s", i,
-                    viommu_enum_to_string(&viommu_enum_network_type, network->type),
-                    wants_source ? "needs a source: the name of the network or bridge"
-                                 : "takes no source; remove it");
-            return false;
-        }
+        if (wants_source != (network->source != NULL))
+            return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "networks[%u] of type '%s' %s", i,
+                               viommu_enum_to_string(&viommu_enum_network_type, network->type),
+                               wants_source ? "needs a source: the name of the network or bridge"
+                                            : "takes no source; remove it");
     }
     return true;
 }
@@ -165,11 +155,12 @@ static bool is_identity(const char *text)
 static bool check_hostdev_name(const ViommuRequestHostdev *hostdev, guint i, GError **error)
 {
     if (hostdev->vendor || hostdev->device)
-        invalid(error, "hostdevs[%u] has a name and a %s; give either a name, or a vendor and a device", i,
-                hostdev->vendor ? "vendor" : "device");
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                    "hostdevs[%u] has a name and a %s; give either a name, or a vendor and a device", i,
+                    hostdev->vendor ? "vendor" : "device");
     else if (!viommu_site_name_is_valid(hostdev->name))
-        invalid(
-            error,
+        viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
             "hostdevs[%u].name '%.64s' is not valid; use a letter, then letters, digits, - and _, at most %u characters",
             i, hostdev->name, VIOMMU_SITE_NAME_MAX);
     else
@@ -188,10 +179,11 @@ static bool check_hostdev_form(const ViommuRequestHostdev *hostdev, guint i, GEr
               : hostdev->count != VIOMMU_UNSET_NUMBER ? "count"
                                                       : NULL;
         if (odd)
-            invalid(error, "hostdevs[%u] has an address and a %s; remove one of the two", i, odd);
+            viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                        "hostdevs[%u] has an address and a %s; remove one of the two", i, odd);
         else if (!is_address(hostdev->address))
-            invalid(
-                error,
+            viommu_fail(
+                error, VIOMMU_ERROR_INVALID_REQUEST,
                 "hostdevs[%u].address '%s' is not valid; write it like 0000:65:00.0, in lower case (see lspci -D)",
                 i, hostdev->address);
         else
@@ -200,16 +192,15 @@ static bool check_hostdev_form(const ViommuRequestHostdev *hostdev, guint i, GEr
     }
     if (hostdev->name)
         return check_hostdev_name(hostdev, i, error);
-    if (!hostdev->vendor || !hostdev->device) {
-        invalid(error, "hostdevs[%u] needs an address, or a vendor and a device, or a name", i);
-        return false;
-    }
+    if (!hostdev->vendor || !hostdev->device)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "hostdevs[%u] needs an address, or a vendor and a device, or a name", i);
     odd = !is_identity(hostdev->vendor)   ? hostdev->vendor
           : !is_identity(hostdev->device) ? hostdev->device
                                           : NULL;
     if (odd)
-        invalid(
-            error,
+        viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
             "hostdevs[%u].%s '%s' is not valid; write four hexadecimal digits in lower case (see lspci -n)",
             i, odd == hostdev->vendor ? "vendor" : "device", odd);
     return !odd;
@@ -227,11 +218,10 @@ static bool check_hostdev_driver(const char *driver, guint i, GError **error)
                     strspn(driver, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
                         strlen(driver)))
         return true;
-    invalid(
-        error,
+    return viommu_fail(
+        error, VIOMMU_ERROR_INVALID_REQUEST,
         "hostdevs[%u].driver '%.64s' is not valid; give the name of a kernel driver, such as mlx5_vfio_pci",
         i, driver);
-    return false;
 }
 
 static bool check_hostdevs(const ViommuRequest *request, GError **error)
@@ -244,18 +234,16 @@ static bool check_hostdevs(const ViommuRequest *request, GError **error)
         if (!check_hostdev_form(hostdev, i, error) || !check_hostdev_driver(hostdev->driver, i, error))
             return false;
         for (guint j = 0; j < i; j++)
-            if (same_hostdev(g_ptr_array_index(request->hostdevs, j), hostdev)) {
-                invalid(error, "hostdevs[%u] and hostdevs[%u] name the same %s", j, i,
-                        hostdev->address ? "device; remove one" : "kind of device; use count instead");
-                return false;
-            }
+            if (same_hostdev(g_ptr_array_index(request->hostdevs, j), hostdev))
+                return viommu_fail(
+                    error, VIOMMU_ERROR_INVALID_REQUEST, "hostdevs[%u] and hostdevs[%u] name the same %s", j,
+                    i, hostdev->address ? "device; remove one" : "kind of device; use count instead");
         n += hostdev->count == VIOMMU_UNSET_NUMBER ? 1 : hostdev->count;
     }
-    if (n > VIOMMU_HOSTDEVS_MAX) {
-        invalid(error, "hostdevs has %" G_GUINT64_FORMAT " devices; at most %u are allowed", n,
-                VIOMMU_HOSTDEVS_MAX);
-        return false;
-    }
+    if (n > VIOMMU_HOSTDEVS_MAX)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "hostdevs has %" G_GUINT64_FORMAT " devices; at most %u are allowed", n,
+                           VIOMMU_HOSTDEVS_MAX);
     return true;
 }
 
@@ -267,23 +255,18 @@ static bool check_guest(const ViommuRequest *request, GError **error)
         if (viommu_guest_os_driver_model(*word) != VIOMMU_UNSET)
             continue;
         near = viommu_nearest(*word, viommu_enum_model.words, VIOMMU_MODEL_LAST);
-        invalid(error, "guest.drivers: '%s' is not an IOMMU driver; %s%s%s", *word,
-                near ? "did you mean '" : "use intel, smmuv3, virtio or amd", near ? near : "",
-                near ? "'?" : "");
-        return false;
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST, "guest.drivers: '%s' is not an IOMMU driver; %s%s%s", *word,
+            near ? "did you mean '" : "use intel, smmuv3, virtio or amd", near ? near : "", near ? "'?" : "");
     }
-    if (request->wait == VIOMMU_WAIT_VERIFIED && request->guest.agent == 0 && !request->boot.kernel.path) {
-        invalid(
-            error,
+    if (request->wait == VIOMMU_WAIT_VERIFIED && request->guest.agent == 0 && !request->boot.kernel.path)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
             "wait 'verified' needs the guest's agent, but guest.agent is false; set it to true, or boot by boot.kernel, which lets viommud read the guest's console instead");
-        return false;
-    }
-    if (request->wait == VIOMMU_WAIT_VERIFIED && request->iommu.dma_translation == 0) {
-        invalid(
-            error,
+    if (request->wait == VIOMMU_WAIT_VERIFIED && request->iommu.dma_translation == 0)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
             "wait 'verified' needs DMA translation, but iommu.dma-translation is false: such an IOMMU only remaps interrupts, and the guest has no IOMMU groups to show");
-        return false;
-    }
     return true;
 }
 
@@ -291,16 +274,13 @@ static bool check_memory_backing(const ViommuRequest *request, GError **error)
 {
     uint64_t page = request->memory_backing.page_size_bytes;
 
-    if (page != VIOMMU_UNSET_NUMBER && (page & (page - 1)) != 0) {
-        invalid(error, "memory-backing.page-size %" G_GUINT64_FORMAT " is not a power of two", page);
-        return false;
-    }
-    if (request->memory_backing.locked == 1 && page == VIOMMU_UNSET_NUMBER) {
-        invalid(
-            error,
+    if (page != VIOMMU_UNSET_NUMBER && (page & (page - 1)) != 0)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "memory-backing.page-size %" G_GUINT64_FORMAT " is not a power of two", page);
+    if (request->memory_backing.locked == 1 && page == VIOMMU_UNSET_NUMBER)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
             "memory-backing.locked needs memory-backing.page-size, because locked pages are counted by size; for ordinary pages set it to \"4 KiB\"");
-        return false;
-    }
     return true;
 }
 
@@ -336,11 +316,10 @@ static bool check_granule(const char *granule, GError **error)
         return true;
     if (!viommu_quantity_parse(granule, &bytes, &local) ||
         (bytes != 4 * VIOMMU_KIB && bytes != 8 * VIOMMU_KIB && bytes != 16 * VIOMMU_KIB &&
-         bytes != 64 * VIOMMU_KIB)) {
-        invalid(error, "iommu.granule '%s' is not known; use 'host', '4 KiB', '8 KiB', '16 KiB' or '64 KiB'",
-                granule);
-        return false;
-    }
+         bytes != 64 * VIOMMU_KIB))
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "iommu.granule '%s' is not known; use 'host', '4 KiB', '8 KiB', '16 KiB' or '64 KiB'", granule);
     return true;
 }
 
@@ -356,31 +335,26 @@ static bool check_iommu(const ViommuRequest *request, GError **error)
         return false;
     if (selector.kind == VIOMMU_SELECTOR_UNSAID) {
         if (property)
-            invalid(error,
-                    "iommu.%s needs an IOMMU, but neither iommu.is-supported nor iommu.model requests one",
-                    property);
-        else
-            invalid(
-                error,
-                "iommu does not say whether the machine has an IOMMU; set iommu.is-supported or iommu.model, or omit iommu");
-        return false;
+            return viommu_fail(
+                error, VIOMMU_ERROR_INVALID_REQUEST,
+                "iommu.%s needs an IOMMU, but neither iommu.is-supported nor iommu.model requests one",
+                property);
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "iommu does not say whether the machine has an IOMMU; set iommu.is-supported or iommu.model, or omit iommu");
     }
-    if (selector.kind == VIOMMU_SELECTOR_NONE && property) {
-        invalid(error, "iommu.%s needs an IOMMU, but %s", property,
-                iommu->is_supported == 0 ? "iommu.is-supported is false" : "iommu.model is 'none'");
-        return false;
-    }
-    if (iommu->eim == 1 && iommu->intremap == 0) {
-        invalid(error,
-                "iommu.eim needs interrupt remapping, but iommu.intremap is false; change one of the two");
-        return false;
-    }
-    if (iommu->translate == 1 && iommu->dma_translation == 0) {
-        invalid(
-            error,
+    if (selector.kind == VIOMMU_SELECTOR_NONE && property)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "iommu.%s needs an IOMMU, but %s", property,
+                           iommu->is_supported == 0 ? "iommu.is-supported is false"
+                                                    : "iommu.model is 'none'");
+    if (iommu->eim == 1 && iommu->intremap == 0)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "iommu.eim needs interrupt remapping, but iommu.intremap is false; change one of the two");
+    if (iommu->translate == 1 && iommu->dma_translation == 0)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
             "iommu.translate needs DMA translation, but iommu.dma-translation is false; change one of the two");
-        return false;
-    }
     return check_granule(iommu->granule, error);
 }
 

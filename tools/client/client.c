@@ -28,9 +28,6 @@ struct ViommuClient {
     bool is_system;
 };
 
-#define unavailable(error, ...) g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_UNAVAILABLE, __VA_ARGS__)
-#define internal(error, ...)    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, __VA_ARGS__)
-
 void viommu_client_free(ViommuClient *client)
 {
     if (!client)
@@ -78,7 +75,8 @@ static ViommuClient *open_bus(bool user, const ViommuClientTarget *target, GErro
     else
         r = user ? sd_bus_open_user(&client->bus) : sd_bus_open_system(&client->bus);
     if (r < 0) {
-        unavailable(error, "cannot connect to %s: %s%s", client->where, explain(r), place->hint);
+        viommu_failure_set(error, VIOMMU_FAILURE_UNAVAILABLE, "cannot connect to %s: %s%s", client->where,
+                           explain(r), place->hint);
         return NULL;
     }
     sd_bus_set_allow_interactive_authorization(client->bus, target->ask_password);
@@ -133,9 +131,10 @@ static ViommuClient *choose_bus(const ViommuClientTarget *target, GError **error
     system = open_bus(false, target, NULL);
     if (system && has_name(system->bus, VIOMMU_BUS_NAME))
         return g_steal_pointer(&system);
-    unavailable(error, "viommud runs neither on the session bus%s nor on the system bus%s; %s, or %s",
-                user ? "" : " (not reachable)", system ? "" : " (not reachable)", START_USER,
-                &START_SYSTEM[sizeof("start it ") - 1]);
+    viommu_failure_set(error, VIOMMU_FAILURE_UNAVAILABLE,
+                       "viommud runs neither on the session bus%s nor on the system bus%s; %s, or %s",
+                       user ? "" : " (not reachable)", system ? "" : " (not reachable)", START_USER,
+                       &START_SYSTEM[sizeof("start it ") - 1]);
     return NULL;
 }
 
@@ -165,7 +164,8 @@ static Message *new_call(ViommuClient *client, const ViommuClientCall *call, GVa
     }
     if (r >= 0)
         return g_steal_pointer(&message);
-    internal(error, "cannot write the call of %s: %s", call->method, g_strerror(-r));
+    viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot write the call of %s: %s", call->method,
+                g_strerror(-r));
     return NULL;
 }
 
@@ -196,7 +196,8 @@ static Message *wait_for_reply(ViommuClient *client, const ViommuClientCall *cal
             r = 0;
     }
     if (!reply)
-        unavailable(error, "lost %s while waiting for viommud: %s", client->where, g_strerror(-r));
+        viommu_failure_set(error, VIOMMU_FAILURE_UNAVAILABLE, "lost %s while waiting for viommud: %s",
+                           client->where, g_strerror(-r));
     return reply;
 }
 
@@ -229,8 +230,8 @@ static void read_error(const ViommuClient *client, Message *reply, GVariant **re
 
     if (g_error_matches(failure, VIOMMU_FAILURE, VIOMMU_FAILURE_UNAVAILABLE)) {
         g_clear_error(&failure);
-        unavailable(&failure, "viommud does not run on %s (%s); %s", client->where, said->message,
-                    client->started);
+        viommu_failure_set(&failure, VIOMMU_FAILURE_UNAVAILABLE, "viommud does not run on %s (%s); %s",
+                           client->where, said->message, client->started);
     }
     if (reasons)
         *ret_reasons = reasons;
@@ -253,7 +254,7 @@ static GVariant *read_list(Message *reply, const char *contents, GError **error)
     }
     if (r >= 0)
         return g_variant_ref_sink(g_variant_builder_end(&list));
-    internal(error, "cannot read the reply: %s", g_strerror(-r));
+    viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot read the reply: %s", g_strerror(-r));
     return NULL;
 }
 
@@ -301,10 +302,9 @@ bool viommu_client_call_fd(ViommuClient *client, const ViommuClientCall *call, i
     /* The message's own is closed with it. */
     if (r > 0)
         fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    if (r <= 0 || fd < 0) {
-        internal(error, "%s replied without a file descriptor", call->method);
-        return false;
-    }
+    if (r <= 0 || fd < 0)
+        return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "%s replied without a file descriptor",
+                           call->method);
     *ret_fd = fd;
     return true;
 }
@@ -386,8 +386,8 @@ void viommu_client_watch_free(ViommuClientWatch *watch)
 
 static bool lost(const ViommuClient *client, int r, GError **error)
 {
-    unavailable(error, "lost %s: %s", client->where, g_strerror(-r));
-    return false;
+    return viommu_failure_set(error, VIOMMU_FAILURE_UNAVAILABLE, "lost %s: %s", client->where,
+                              g_strerror(-r));
 }
 
 ViommuClientWatch *viommu_client_watch(ViommuClient *client, const char *path, GError **error)

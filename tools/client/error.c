@@ -46,6 +46,16 @@ static const struct {
     {DBUS "InteractiveAuthorizationRequired", VIOMMU_FAILURE_DENIED},
 };
 
+bool viommu_failure_set(GError **error, ViommuFailure code, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_propagate_error(error, g_error_new_valist(VIOMMU_FAILURE, (int)code, format, arguments));
+    va_end(arguments);
+    return false;
+}
+
 const char *viommu_failure_word(const GError *error)
 {
     if (error->domain == VIOMMU_FAILURE && (unsigned)error->code < VIOMMU_FAILURE_LAST)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* error: how a command of viommuctl can end badly: lib/error's table, and the few that only a client meets.
- * Knows the names of errors on the bus, not the bus. */
+/* error: how a command of viommuctl can end badly: the table of lib/base/error, and the few errors
+ * that only a client meets.  Knows the names of errors on the bus, not the bus. */
 #pragma once
 
 #include <glib.h>
@@ -18,6 +18,8 @@ typedef enum ViommuFailure {
 #define VIOMMU_FAILURE (viommu_failure_quark())
 GQuark viommu_failure_quark(void);
 
+/** Sets @error, and returns false. */
+bool viommu_failure_set(GError **error, ViommuFailure code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /** The short name of @error: "NotSupported", "Unavailable"; "Internal" for an error of an unknown domain. Static. */
 const char *viommu_failure_word(const GError *error);
 /** The exit status that goes with it. */

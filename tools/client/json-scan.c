@@ -23,8 +23,7 @@ static bool G_GNUC_PRINTF(3, 4) refuse(const Scanner *scanner, GError **error, c
     va_start(arguments, format);
     text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "line %u: %s", scanner->line, text);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "line %u: %s", scanner->line, text);
 }
 
 /* The four digits after \u; -1 when they are not there. */

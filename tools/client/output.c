@@ -173,9 +173,8 @@ bool viommu_output_finish(GError **error)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return true;
-    g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_OUTPUT, "cannot write to standard output: %s",
-                g_strerror(errno));
-    return false;
+    return viommu_failure_set(error, VIOMMU_FAILURE_OUTPUT, "cannot write to standard output: %s",
+                              g_strerror(errno));
 }
 
 static void row_free(void *data)

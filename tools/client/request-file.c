@@ -12,8 +12,6 @@
 #include "lib/base/error.h"
 #include "tools/client/json-scan.h"
 
-#define invalid(error, ...) g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, __VA_ARGS__)
-
 static const char *shown_name(const char *path)
 {
     return g_str_equal(path, "-") ? "standard input" : path;
@@ -36,7 +34,8 @@ static GString *read_all(const char *path, GError **error)
             got = 1;
     }
     if (got < 0)
-        invalid(error, "cannot read %s: %s", shown_name(path), g_strerror(errno));
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "cannot read %s: %s", shown_name(path),
+                    g_strerror(errno));
     if (file >= 0 && !standard)
         close(file);
     return got < 0 ? NULL : g_steal_pointer(&text);
@@ -50,9 +49,9 @@ static void say_line(const GError *failure, GError **error)
     unsigned line;
 
     if (words && sscanf(message, "<data>:%u:", &line) == 1)
-        invalid(error, "line %u: %s", line, words + strlen("error: "));
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "line %u: %s", line, words + strlen("error: "));
     else
-        invalid(error, "%s", message);
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "%s", message);
 }
 
 static GVariant *parse(const GString *text, GError **error)
@@ -70,12 +69,12 @@ static GVariant *parse(const GString *text, GError **error)
     }
     root = json_parser_get_root(parser);
     if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
-        invalid(error, "the file must hold an object: {...}");
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "the file must hold an object: {...}");
         return NULL;
     }
     tree = json_gvariant_deserialize(root, NULL, &failure);
     if (!tree) {
-        invalid(error, "%s", failure->message);
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "%s", failure->message);
         return NULL;
     }
     return g_variant_ref_sink(tree);

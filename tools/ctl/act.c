@@ -10,9 +10,8 @@ static bool read_timeout(const ViommuCtl *ctl, guint64 *seconds, GError **error)
 {
     if (!ctl->timeout || g_ascii_string_to_unsigned(ctl->timeout, 10, 0, G_MAXUINT32, seconds, NULL))
         return true;
-    g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_USAGE, "--timeout='%s' is not a number of seconds",
-                ctl->timeout);
-    return false;
+    return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--timeout='%s' is not a number of seconds",
+                              ctl->timeout);
 }
 
 bool viommu_ctl_stop(ViommuCtl *ctl, GError **error)
@@ -33,11 +32,9 @@ bool viommu_ctl_extend(ViommuCtl *ctl, GError **error)
     g_autoptr(GVariant) reply = NULL;
     guint64 seconds;
 
-    if (!g_ascii_string_to_unsigned(ctl->words[1], 10, 0, G_MAXUINT64, &seconds, NULL)) {
-        g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_USAGE, "'%s' is not a number of seconds",
-                    ctl->words[1]);
-        return false;
-    }
+    if (!g_ascii_string_to_unsigned(ctl->words[1], 10, 0, G_MAXUINT64, &seconds, NULL))
+        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "'%s' is not a number of seconds",
+                                  ctl->words[1]);
     call.arguments = g_variant_new("(t)", seconds);
     if (!viommu_ctl_call_machine(ctl, call, "extending the lease", &reply, error))
         return false;

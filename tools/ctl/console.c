@@ -62,7 +62,7 @@ static bool read_some(int fd, char *buffer, size_t *size, GError **error)
         n = read(fd, buffer, *size);
     while (n < 0 && errno == EINTR && !ended_by);
     if (n < 0 && errno != EINTR)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot read: %s", g_strerror(errno));
+        viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot read: %s", g_strerror(errno));
     *size = n < 0 ? 0 : (size_t)n;
     return n >= 0;
 }
@@ -74,10 +74,8 @@ static bool write_all(int fd, const char *data, size_t size, GError **error)
 
         if (n < 0 && errno == EINTR && !ended_by)
             continue;
-        if (n < 0) {
-            g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_OUTPUT, "cannot write: %s", g_strerror(errno));
-            return false;
-        }
+        if (n < 0)
+            return viommu_failure_set(error, VIOMMU_FAILURE_OUTPUT, "cannot write: %s", g_strerror(errno));
         data += n;
         size -= (size_t)n;
     }
@@ -194,11 +192,10 @@ static bool check_ended(ViommuCtl *ctl, ViommuClient *client, const char *path, 
         g_variant_lookup(properties, "State", "&s", &state);
     if (!g_str_equal(state, "running"))
         return true;
-    g_set_error(
-        error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+    return viommu_fail(
+        error, VIOMMU_ERROR_BUSY,
         "cut off from the console of '%s', as its output was not read fast enough, or viommud ended; try again",
         ctl->words[0]);
-    return false;
 }
 
 static bool be_at_console(ViommuCtl *ctl, int fd, bool *ret_ended, GError **error)

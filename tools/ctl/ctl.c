@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 
         fputs(help, ctl.help ? stdout : stderr);
         if (!ctl.help)
-            g_set_error(&error, VIOMMU_FAILURE, VIOMMU_FAILURE_USAGE, "a verb is missing");
+            viommu_failure_set(&error, VIOMMU_FAILURE_USAGE, "a verb is missing");
     } else if (!verb->run(&ctl, &error))
         return fail(&ctl, error);
     if (error)

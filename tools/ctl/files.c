@@ -131,7 +131,7 @@ static GVariant *open_file(const char *path, bool writable, void *data, GError *
         return g_variant_new_string(path);
     fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST, "'%s' cannot be opened%s: %s", path,
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%s' cannot be opened%s: %s", path,
                     writable ? " for reading and writing" : "", g_strerror(errno));
         return NULL;
     }

@@ -109,13 +109,11 @@ static void print_host(const ViommuOutput *output, const ViommuHost *host, const
 static bool print_inventory(const ViommuCtl *ctl, const ViommuHost *host, const ViommuPolicy *policy,
                             GError **error)
 {
-    if (!host->topology.present) {
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+    if (!host->topology.present)
+        return viommu_fail(
+            error, VIOMMU_ERROR_NOT_SUPPORTED,
             "nothing is known of the hardware of %s: run \"viommuctl host --inventory\" there, or name its files with --root",
             ctl->host ? ctl->host : "a host that is far away");
-        return false;
-    }
     viommu_ctl_print_inventory(&ctl->output, host, policy);
     return true;
 }

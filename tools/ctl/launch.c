@@ -22,11 +22,9 @@ static bool insert_lease(const ViommuCtl *ctl, GVariantDict *request, GError **e
 
     if (!ctl->lease && !ctl->bind)
         return true;
-    if (ctl->lease && !g_ascii_string_to_unsigned(ctl->lease, 10, 0, G_MAXUINT64, &seconds, NULL)) {
-        g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_USAGE, "--lease='%s' is not a number of seconds",
-                    ctl->lease);
-        return false;
-    }
+    if (ctl->lease && !g_ascii_string_to_unsigned(ctl->lease, 10, 0, G_MAXUINT64, &seconds, NULL))
+        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--lease='%s' is not a number of seconds",
+                                  ctl->lease);
     g_variant_dict_init(&lease, file);
     if (ctl->lease)
         g_variant_dict_insert(&lease, "seconds", "t", seconds);

@@ -35,9 +35,8 @@ static bool expect(GVariant *reply, const char *type, const char *method, GError
 {
     if (reply && g_variant_is_of_type(reply, G_VARIANT_TYPE(type)))
         return true;
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "%s replied '%s' instead of '%s'", method,
-                reply ? g_variant_get_type_string(reply) : "", type);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "%s replied '%s' instead of '%s'", method,
+                       reply ? g_variant_get_type_string(reply) : "", type);
 }
 
 char *viommu_ctl_find_machine(ViommuCtl *ctl, ViommuClient *client, GError **error)

@@ -111,8 +111,6 @@ static const struct {
 #define N_OPTIONS G_N_ELEMENTS(options)
 #define FEW       4
 
-#define usage(error, ...) g_set_error(error, VIOMMU_FAILURE, VIOMMU_FAILURE_USAGE, __VA_ARGS__)
-
 static int find_verb(const char *word, GError **error)
 {
     const char *names[N_VERBS];
@@ -125,9 +123,10 @@ static int find_verb(const char *word, GError **error)
     }
     near = viommu_nearest(word, names, N_VERBS);
     if (near)
-        usage(error, "unknown verb '%s'; did you mean '%s'?", word, near);
+        viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "unknown verb '%s'; did you mean '%s'?", word, near);
     else
-        usage(error, "unknown verb '%s'; run \"viommuctl help\" for a list", word);
+        viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
+                           "unknown verb '%s'; run \"viommuctl help\" for a list", word);
     return -1;
 }
 
@@ -144,19 +143,21 @@ static void complain(int option, char **argv, GError **error)
     for (size_t i = 0; optopt && i < N_OPTIONS; i++)
         if (optopt == (int)i + 256 || optopt == options[i].letter) {
             if (option == ':')
-                usage(error, "--%s needs a value: --%s=%s", options[i].name, options[i].name,
-                      options[i].argument);
+                viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--%s needs a value: --%s=%s",
+                                   options[i].name, options[i].name, options[i].argument);
             else
-                usage(error, "--%s takes no value", options[i].name);
+                viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--%s takes no value", options[i].name);
             return;
         }
     if (!word) {
-        usage(error, "unknown option '-%c'", optopt);
+        viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "unknown option '-%c'", optopt);
         return;
     }
     bare = g_strndup(word + strspn(word, "-"), strcspn(word + strspn(word, "-"), "="));
     near = viommu_nearest(bare, names, N_OPTIONS);
-    usage(error, near ? "unknown option '%s'; did you mean '--%s'?" : "unknown option '%s'", word, near);
+    viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
+                       near ? "unknown option '%s'; did you mean '--%s'?" : "unknown option '%s'", word,
+                       near);
 }
 
 static bool take_option(ViommuCtl *ctl, size_t i, const char *value, GError **error)
@@ -168,8 +169,8 @@ static bool take_option(ViommuCtl *ctl, size_t i, const char *value, GError **er
     if (options[i].words && viommu_enum_from_string(options[i].words, value) == VIOMMU_UNSET) {
         g_autofree char *known = viommu_enum_list(options[i].words);
 
-        usage(error, "--%s='%s' is unknown; use one of %s", options[i].name, value, known);
-        return false;
+        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--%s='%s' is unknown; use one of %s",
+                                  options[i].name, value, known);
     }
     *(const char **)((char *)ctl + options[i].offset) = value;
     return true;
@@ -213,33 +214,28 @@ static bool check_words(const ViommuCtl *ctl, int verb, unsigned given, GError *
     const ViommuCtlVerbRow *row = &verbs[verb];
 
     for (size_t i = 0; i < N_OPTIONS; i++)
-        if (given & (1u << i) && !(options[i].verbs & V(verb))) {
-            usage(error, "'%s' does not take --%s", row->name, options[i].name);
-            return false;
-        }
-    if (ctl->user && ctl->system) {
-        usage(error, "--user and --system cannot be combined; use one of them");
-        return false;
-    }
-    if (ctl->host && ctl->connect) {
-        usage(error,
-              "--host and --connect cannot be combined: --host reads a record and does not ask libvirt");
-        return false;
-    }
-    if (ctl->host && ctl->user && V(verb) & BUS) {
-        usage(
-            error,
+        if (given & (1u << i) && !(options[i].verbs & V(verb)))
+            return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "'%s' does not take --%s", row->name,
+                                      options[i].name);
+    if (ctl->user && ctl->system)
+        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
+                                  "--user and --system cannot be combined; use one of them");
+    if (ctl->host && ctl->connect)
+        return viommu_failure_set(
+            error, VIOMMU_FAILURE_USAGE,
+            "--host and --connect cannot be combined: --host reads a record and does not ask libvirt");
+    if (ctl->host && ctl->user && V(verb) & BUS)
+        return viommu_failure_set(
+            error, VIOMMU_FAILURE_USAGE,
             "--host and --user cannot be combined: --host reaches the system bus of another machine, not a session bus");
-        return false;
-    }
     if (ctl->n_words >= row->min_words && ctl->n_words <= row->max_words)
         return true;
     if (ctl->n_words > row->max_words)
-        usage(error, "unexpected argument '%s'; usage: viommuctl %s %s", ctl->words[row->max_words],
-              row->name, row->words);
-    else
-        usage(error, "an argument is missing; usage: viommuctl %s %s", row->name, row->words);
-    return false;
+        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
+                                  "unexpected argument '%s'; usage: viommuctl %s %s",
+                                  ctl->words[row->max_words], row->name, row->words);
+    return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "an argument is missing; usage: viommuctl %s %s",
+                              row->name, row->words);
 }
 
 bool viommu_ctl_parse(ViommuCtl *ctl, int argc, char **argv, const ViommuCtlVerbRow **ret_verb,

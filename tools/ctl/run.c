@@ -122,8 +122,7 @@ static bool run_command(ViommuCtl *ctl, const ViommuCtlLaunched *launched, GErro
         ctl->exit_status = wait_for(ctl, launched, pid, signals);
     } else {
         ctl->exit_status = r == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot run '%s': %s", command[0],
-                    g_strerror(r));
+        viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot run '%s': %s", command[0], g_strerror(r));
     }
     if (signals >= 0)
         close(signals);
