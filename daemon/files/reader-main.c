@@ -186,7 +186,7 @@ int main(int argc, char **argv)
         if (child == 0) {
             close(CONTROL);
             serve(socket);
-            _exit(EXIT_SUCCESS);
+            return EXIT_SUCCESS; /* as a program ends: whoever counts what ran, or looks for leaks, sees it */
         }
         /* Without a child viommud sees the end of file. */
         close(socket);

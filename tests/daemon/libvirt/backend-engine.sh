@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# backend-engine: runs test-backend against a real engine of libvirt, "embed" or "session", as an ordinary user in a
-# directory of its own; what the engine leaves running is ended.  Usage: backend-engine TEST-BACKEND ENGINE
+# backend-engine: runs a test of the backend against a real engine of libvirt, "embed" or "session", as an ordinary user in a
+# directory of its own; what the engine leaves running is ended.  Usage: backend-engine PROGRAM ENGINE
 set -eu
 program=$1
 engine=$2
