@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-reader: the process for files, and its children: what they hand over, and what is told and counted when
+ * one is killed, stands still, or hangs on a file system that never answers, which a signal does not end. */
+#include "daemon/files/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <glib/gstdio.h>
+#include <linux/fuse.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "tests/unit/unit.h"
+
+#define UUID        "0f2f8ea5-53c4-4e22-a2b0-0123456789ab"
+#define UID         1000u
+#define TIMEOUT_SEC 1
+#define PATIENT_SEC 20
+#define WAIT_USEC   (20 * G_TIME_SPAN_SECOND)
+#define MANY        2000
+
+static ViommuLoop *loop;
+static ViommuReaders *readers;
+static char *directory, *copies;
+static ViommuFilesSite site;
+static pid_t still; /* viommud-files, stopped; 0: it is not */
+
+static char *in_directory(const char *name)
+{
+    return g_build_filename(directory, name, NULL);
+}
+
+static void write_file(const char *name, const char *text)
+{
+    g_autofree char *path = in_directory(name);
+
+    ck_assert(g_file_set_contents(path, text, -1, NULL));
+}
+
+static void begin(uint32_t timeout_sec)
+{
+    GError *error = NULL;
+
+    unit_assert_ok(viommu_loop_new(&loop, &error), error);
+    unit_assert_ok(viommu_readers_new(loop, timeout_sec, &readers, &error), error);
+}
+
+static void set_up(void)
+{
+    directory = g_dir_make_tmp("viommu-reader-XXXXXX", NULL);
+    copies = in_directory("copies");
+    site = (ViommuFilesSite){.own = true, .copies = copies};
+    write_file("vmlinuz", "a kernel");
+    write_file("config", "CONFIG_INTEL_IOMMU=y\n");
+    write_file("disk", "a disk");
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    return remove(path);
+}
+
+static void go_on(void)
+{
+    if (still > 0)
+        ck_assert_int_eq(kill(still, SIGCONT), 0);
+    still = 0;
+}
+
+static void take_down(void)
+{
+    go_on();
+    g_clear_pointer(&readers, viommu_readers_free);
+    g_clear_pointer(&loop, viommu_loop_free);
+    nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    g_clear_pointer(&directory, g_free);
+    g_clear_pointer(&copies, g_free);
+}
+
+/* --- Launches --- */
+
+/* DIR stands for the directory. */
+static ViommuRequest *parse(const char *text)
+{
+    g_auto(GStrv) parts = g_strsplit(text, "DIR", -1);
+    g_autofree char *whole = g_strjoinv(directory, parts);
+    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, whole, NULL, NULL, NULL);
+    ViommuRequest *request = tree ? viommu_request_parse(tree, NULL) : NULL;
+
+    ck_assert_msg(request, "%s", whole);
+    return request;
+}
+
+typedef struct Launch {
+    ViommuRequest *request;
+    ViommuReader *reader;
+    GError *error;
+    bool good;
+} Launch;
+
+static void launch_clear(Launch *launch)
+{
+    g_clear_pointer(&launch->reader, viommu_reader_free);
+    viommu_request_free(g_steal_pointer(&launch->request));
+    g_clear_error(&launch->error);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Launch, launch_clear)
+
+static void begin_launch(Launch *launch, const char *text, uint32_t uid)
+{
+    *launch = (Launch){.request = parse(text)};
+    launch->good =
+        viommu_reader_new(readers, &site, launch->request, uid, UUID, &launch->reader, &launch->error);
+}
+
+static void open_launch(Launch *launch, const char *text)
+{
+    begin_launch(launch, text, UID);
+    unit_assert_ok(launch->good, launch->error);
+    launch->good = viommu_reader_open(launch->reader, &launch->error);
+}
+
+static void assert_failed(const Launch *launch, ViommuError expected, const char *words)
+{
+    ck_assert(!launch->good);
+    ck_assert(g_error_matches(launch->error, VIOMMU_ERROR, (int)expected));
+    ck_assert_msg(strstr(launch->error->message, words), "%s", launch->error->message);
+}
+
+#define RAW(name)  "{'path': <'DIR/" name "'>, 'format': <'raw'>, 'read-only': <true>}"
+#define DISK(name) "{'disks': <[" RAW(name) "]>}"
+#define GOOD       DISK("disk")
+
+static void assert_works(void)
+{
+    g_auto(Launch) launch = {0};
+
+    open_launch(&launch, GOOD);
+    unit_assert_ok(launch.good, launch.error);
+}
+
+/* --- Processes --- */
+
+/* The only child of process @pid, for which it waits. */
+static pid_t child_of(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", pid, pid);
+    gint64 end = g_get_monotonic_time() + WAIT_USEC;
+    pid_t child = 0;
+
+    while (child == 0) {
+        g_autofree char *text = NULL;
+
+        ck_assert_msg(g_file_get_contents(path, &text, NULL, NULL), "%s: %s", path, g_strerror(errno));
+        child = (pid_t)g_ascii_strtoll(text, NULL, 10);
+        ck_assert_msg(g_get_monotonic_time() < end, "%d has no child", pid);
+        g_usleep(1000);
+    }
+    return child;
+}
+
+/* viommud-files. */
+static pid_t reader_process(void)
+{
+    return child_of(getpid());
+}
+
+/* Until go_on(), or the end of the test, which would wait for it. */
+static void hold_still(void)
+{
+    still = reader_process();
+    ck_assert_int_eq(kill(still, SIGSTOP), 0);
+}
+
+static void turn_until_none_hangs(void)
+{
+    gint64 end = g_get_monotonic_time() + WAIT_USEC;
+
+    while (viommu_readers_hung(readers, UID) > 0) {
+        ck_assert_msg(g_get_monotonic_time() < end, "%u hang", viommu_readers_hung(readers, UID));
+        ck_assert_int_ge(sd_event_run(viommu_loop_event(loop), 10000), 0);
+    }
+}
+
+/* --- A file system that takes questions and never answers those for a file's bytes --- */
+
+typedef struct Silent {
+    char *place;
+    int fd;
+    GThread *thread;
+} Silent;
+
+static void answer(int fd, uint64_t unique, int code, const void *data, size_t size)
+{
+    uint8_t bytes[1024];
+    const struct fuse_out_header header = {(uint32_t)(sizeof(header) + size), code, unique};
+
+    memcpy(bytes, &header, sizeof(header));
+    memcpy(bytes + sizeof(header), data, size);
+    if (write(fd, bytes, sizeof(header) + size) < 0)
+        g_printerr("FUSE: %s\n", g_strerror(errno));
+}
+
+static struct fuse_attr attributes_of(uint64_t node)
+{
+    return (struct fuse_attr){.ino = node,
+                              .size = 4096,
+                              .nlink = 1,
+                              .mode = node == FUSE_ROOT_ID ? S_IFDIR | 0755 : S_IFREG | 0644};
+}
+
+static void serve(int fd, const struct fuse_in_header *question, const void *in)
+{
+    const struct fuse_init_out hello = {.major = FUSE_KERNEL_VERSION,
+                                        .minor = MIN(((const struct fuse_init_in *)in)->minor, 31),
+                                        .max_write = 4096};
+    const struct fuse_attr_out attributes = {.attr_valid = 60, .attr = attributes_of(question->nodeid)};
+    const struct fuse_entry_out entry = {
+        .nodeid = 2, .entry_valid = 60, .attr_valid = 60, .attr = attributes_of(2)};
+    const struct fuse_open_out open = {0};
+
+    if (question->opcode == FUSE_INIT)
+        answer(fd, question->unique, 0, &hello, sizeof(hello));
+    else if (question->opcode == FUSE_GETATTR)
+        answer(fd, question->unique, 0, &attributes, sizeof(attributes));
+    else if (question->opcode == FUSE_LOOKUP)
+        answer(fd, question->unique, 0, &entry, sizeof(entry));
+    else if (question->opcode == FUSE_OPEN)
+        answer(fd, question->unique, 0, &open, sizeof(open));
+    else if (question->opcode != FUSE_READ && question->opcode != FUSE_FORGET &&
+             question->opcode != FUSE_INTERRUPT)
+        answer(fd, question->unique, -ENOSYS, "", 0);
+}
+
+static void *serve_all(void *data)
+{
+    const Silent *silent = data;
+    g_autofree uint8_t *bytes = g_malloc(65536);
+
+    while (read(silent->fd, bytes, 65536) >= (ssize_t)sizeof(struct fuse_in_header))
+        serve(silent->fd, (const void *)bytes, bytes + sizeof(struct fuse_in_header));
+    return NULL;
+}
+
+/* False: this process may not, and says so. */
+static bool mount_silent(Silent *silent, bool serves)
+{
+    g_autofree char *options = NULL;
+
+    *silent = (Silent){.place = in_directory("silent"), .fd = open("/dev/fuse", O_RDWR | O_CLOEXEC)};
+    options = g_strdup_printf("fd=%d,rootmode=40000,user_id=0,group_id=0", silent->fd);
+    ck_assert_int_eq(g_mkdir(silent->place, 0755), 0);
+    if (silent->fd < 0 || mount("silent", silent->place, "fuse", 0, options) < 0) {
+        g_print("skipped: no file system by FUSE: %s\n", g_strerror(errno));
+        return false;
+    }
+    if (serves)
+        silent->thread = g_thread_new("silent", serve_all, silent);
+    return true;
+}
+
+/* What waits for it goes on, with an error.  The kernel closes the connection when it is unmounted. */
+static void end_silent(Silent *silent)
+{
+    if (!silent->place)
+        return;
+    if (umount2(silent->place, MNT_FORCE | MNT_DETACH) == 0 && silent->thread)
+        g_thread_join(silent->thread);
+    if (silent->fd >= 0)
+        close(silent->fd);
+    g_rmdir(silent->place);
+    g_clear_pointer(&silent->place, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Silent, end_silent)
+
+/* --- Tests --- */
+
+START_TEST(what_is_opened_is_handed_over)
+{
+    g_auto(Launch) launch = {0};
+    g_autoptr(ViommuPlan) plan = g_new0(ViommuPlan, 1);
+    g_autoptr(GArray) open = NULL;
+    ViommuPlanDisk disk = {.target = "vda", .is_open = true};
+    const ViommuHandovers *handovers;
+
+    begin(PATIENT_SEC);
+    open_launch(&launch, "{'boot': <{'kernel': <'DIR/vmlinuz'>}>, 'disks': <[{'path': <'DIR/disk'>, "
+                         "'format': <'raw'>, 'read-only': <true>}]>}");
+    unit_assert_ok(launch.good, launch.error);
+    handovers = viommu_reader_handovers(launch.reader);
+    ck_assert(g_str_has_suffix(handovers->kernel.path, "/vmlinuz"));
+    ck_assert_ptr_nonnull(viommu_reader_kernel(launch.reader));
+    ck_assert_uint_eq(viommu_reader_copied_bytes(launch.reader), 0);
+    plan->disks = g_ptr_array_new();
+    g_ptr_array_add(plan->disks, &disk);
+    open = viommu_reader_open_files(launch.reader, plan);
+    ck_assert_uint_eq(open->len, 1);
+    {
+        const ViommuBackendFile *file = &g_array_index(open, ViommuBackendFile, 0);
+        char bytes[16] = "";
+
+        ck_assert_str_eq(file->name, "vda");
+        ck_assert_int_eq(pread(file->fd, bytes, sizeof(bytes), 0), strlen("a disk"));
+        ck_assert_str_eq(bytes, "a disk");
+    }
+    viommu_reader_release(launch.reader);
+    unit_assert_ok(viommu_reader_copy(launch.reader, VIOMMU_UNSET_NUMBER, &launch.error), launch.error);
+}
+END_TEST
+
+START_TEST(nothing_is_asked_where_nothing_is)
+{
+    g_auto(Launch) none = {0}, elsewhere = {0};
+
+    begin(PATIENT_SEC);
+    /* It could not answer. */
+    hold_still();
+    open_launch(&none, "@a{sv} {}");
+    unit_assert_ok(none.good, none.error);
+    unit_assert_ok(viommu_reader_copy(none.reader, VIOMMU_UNSET_NUMBER, &none.error), none.error);
+    site.skip = true;
+    open_launch(&elsewhere, GOOD);
+    unit_assert_ok(elsewhere.good, elsewhere.error);
+    ck_assert_ptr_null(viommu_reader_handovers(elsewhere.reader));
+    go_on();
+}
+END_TEST
+
+START_TEST(it_is_started_again)
+{
+    siginfo_t ended;
+    pid_t first;
+
+    begin(PATIENT_SEC);
+    assert_works();
+    first = reader_process();
+    ck_assert_int_eq(kill(first, SIGKILL), 0);
+    ck_assert_int_eq(waitid(P_PID, (id_t)first, &ended, WEXITED | WNOWAIT), 0);
+    assert_works();
+    ck_assert_int_ne(reader_process(), first);
+}
+END_TEST
+
+/* What stands still is not waited for longer than said; the files are named, not more than a few; and it goes on when it can. */
+START_TEST(it_stands_still)
+{
+    g_auto(Launch) launch = {0};
+    g_autofree char *words = NULL;
+
+    begin(TIMEOUT_SEC);
+    hold_still();
+    open_launch(&launch, "{'boot': <{'kernel': <'DIR/vmlinuz'>, 'initrd': <'DIR/i'>}>, "
+                         "'disks': <[" RAW("disk") ", " RAW("d") ", " RAW("e") "]>}");
+    words = g_strdup_printf(
+        "viommud had not opened and read the files of this request after 1 s: boot.kernel '%s/vmlinuz', "
+        "boot.initrd '%s/i', disks[0].path '%s/disk' and others; use files",
+        directory, directory, directory);
+    assert_failed(&launch, VIOMMU_ERROR_BUSY, words);
+    launch_clear(&launch);
+    ck_assert_uint_eq(viommu_readers_hung(readers, UID), 0);
+    go_on();
+    assert_works();
+}
+END_TEST
+
+START_TEST(more_than_it_can_take)
+{
+    g_autofree Launch *launches = g_new0(Launch, MANY);
+    gint64 end = g_get_monotonic_time() + WAIT_USEC;
+    int n = 0;
+
+    begin(PATIENT_SEC);
+    hold_still();
+    do
+        begin_launch(&launches[n], GOOD, UID);
+    while (launches[n++].good && n < MANY);
+    assert_failed(&launches[n - 1], VIOMMU_ERROR_BUSY, "too many launches begin at the same time; try again");
+    while (n > 0)
+        launch_clear(&launches[--n]);
+    go_on();
+    /* It has all those to look at first. */
+    do {
+        launch_clear(&launches[0]);
+        begin_launch(&launches[0], GOOD, UID);
+    } while (!launches[0].good && g_get_monotonic_time() < end);
+    unit_assert_ok(launches[0].good && viommu_reader_open(launches[0].reader, &launches[0].error),
+                   launches[0].error);
+    launch_clear(&launches[0]);
+}
+END_TEST
+
+static void *open_it(void *data)
+{
+    Launch *launch = data;
+
+    launch->good = viommu_reader_open(launch->reader, &launch->error);
+    return NULL;
+}
+
+/* Killed by somebody: its launch fails at once, and nothing else. */
+START_TEST(a_child_is_killed_while_it_opens)
+{
+    g_auto(Silent) silent = {0};
+    g_auto(Launch) launch = {0};
+    GThread *thread;
+
+    begin(PATIENT_SEC);
+    if (!mount_silent(&silent, false))
+        return;
+    begin_launch(&launch, DISK("silent/file"), UID);
+    unit_assert_ok(launch.good, launch.error);
+    thread = g_thread_new("open", open_it, &launch);
+    g_usleep(100000);
+    ck_assert_int_eq(kill(child_of(reader_process()), SIGKILL), 0);
+    g_thread_join(thread);
+    assert_failed(&launch, VIOMMU_ERROR_INTERNAL, "viommud's process for files failed (");
+    assert_failed(&launch, VIOMMU_ERROR_INTERNAL, ") before it had opened and read: disks[0].path '");
+    assert_works();
+}
+END_TEST
+
+START_TEST(a_child_is_killed_before_it_copies)
+{
+    g_auto(Launch) launch = {0};
+
+    begin(PATIENT_SEC);
+    open_launch(&launch, GOOD);
+    unit_assert_ok(launch.good, launch.error);
+    ck_assert_int_eq(kill(child_of(reader_process()), SIGKILL), 0);
+    launch.good = viommu_reader_copy(launch.reader, VIOMMU_UNSET_NUMBER, &launch.error);
+    assert_failed(&launch, VIOMMU_ERROR_INTERNAL, ") before it had copied: disks[0].path '");
+}
+END_TEST
+
+/* One that stands still ends all the same. */
+START_TEST(a_child_stands_still_when_it_is_to_copy)
+{
+    g_auto(Launch) launch = {0};
+
+    begin(TIMEOUT_SEC);
+    open_launch(&launch, GOOD);
+    unit_assert_ok(launch.good, launch.error);
+    ck_assert_int_eq(kill(child_of(reader_process()), SIGSTOP), 0);
+    launch.good = viommu_reader_copy(launch.reader, VIOMMU_UNSET_NUMBER, &launch.error);
+    assert_failed(&launch, VIOMMU_ERROR_BUSY, "viommud had not copied the files of this request after 1 s");
+    launch_clear(&launch);
+    turn_until_none_hangs();
+}
+END_TEST
+
+/* So many of a user's, and no more; others are not affected, and all goes on when the file system does. */
+START_TEST(a_disk_that_never_answers)
+{
+    g_auto(Silent) silent = {0};
+    g_auto(Launch) refused = {0}, other = {0};
+
+    begin(TIMEOUT_SEC);
+    if (!mount_silent(&silent, true))
+        return;
+    for (unsigned i = 0; i < VIOMMU_READERS_HUNG_MAX; i++) {
+        g_auto(Launch) launch = {0};
+
+        open_launch(&launch, DISK("silent/file"));
+        assert_failed(&launch, VIOMMU_ERROR_BUSY, "/silent/file'; use files on a file system that responds");
+        launch_clear(&launch);
+        ck_assert_uint_eq(viommu_readers_hung(readers, UID), i + 1);
+        ck_assert_uint_eq(viommu_readers_hung(readers, UID + 1), 0);
+    }
+    begin_launch(&refused, GOOD, UID);
+    assert_failed(&refused, VIOMMU_ERROR_BUSY,
+                  "4 processes of viommud hang on files of user 1000, whose file systems do not respond");
+    begin_launch(&other, GOOD, UID + 1);
+    unit_assert_ok(other.good && viommu_reader_open(other.reader, &other.error), other.error);
+    end_silent(&silent);
+    turn_until_none_hangs();
+    assert_works();
+}
+END_TEST
+
+/* What hangs is left to itself at the end of viommud. */
+START_TEST(the_end_waits_for_none)
+{
+    g_auto(Silent) silent = {0};
+    g_auto(Launch) launch = {0};
+
+    begin(TIMEOUT_SEC);
+    if (!mount_silent(&silent, true))
+        return;
+    open_launch(&launch, DISK("silent/file"));
+    ck_assert(!launch.good);
+    launch_clear(&launch);
+    ck_assert_uint_eq(viommu_readers_hung(readers, UID), 1);
+    g_clear_pointer(&readers, viommu_readers_free);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *all = tcase_create("reader");
+
+    /* What is mounted is nobody else's. */
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        g_print("no mount namespace of its own: %s\n", g_strerror(errno));
+    tcase_add_checked_fixture(all, set_up, take_down);
+    tcase_set_timeout(all, 120);
+    tcase_add_test(all, what_is_opened_is_handed_over);
+    tcase_add_test(all, nothing_is_asked_where_nothing_is);
+    tcase_add_test(all, it_is_started_again);
+    tcase_add_test(all, it_stands_still);
+    tcase_add_test(all, more_than_it_can_take);
+    tcase_add_test(all, a_child_is_killed_while_it_opens);
+    tcase_add_test(all, a_child_is_killed_before_it_copies);
+    tcase_add_test(all, a_child_stands_still_when_it_is_to_copy);
+    tcase_add_test(all, a_disk_that_never_answers);
+    tcase_add_test(all, the_end_waits_for_none);
+    return unit_run_case("reader", all);
+}
