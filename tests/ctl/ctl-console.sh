@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# viommuctl at the console of a real guest, which is a boot sector: it greets, and answers each byte with itself.
+#   ctl-console VIOMMUCTL VIOMMUD
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+export VIOMMUCTL=$1 VIOMMUD=$2
+# shellcheck source=tools/scripts/say.sh
+. "$here/../../tools/scripts/say.sh"
+# shellcheck source=tests/qemu/lab.sh
+. "$here/../qemu/lab.sh"
+for program in qemu-system-x86_64 dbus-daemon setpriv tini script; do
+    command -v "$program" >/dev/null || { echo "1..0 # SKIP $program is not installed"; exit 0; }
+done
+lab_under_reaper "$@"
+# shellcheck source=tests/ctl/tap.sh
+. "$here/tap.sh"
+trap 'lab_close; rm -rf "$work"' EXIT
+lab_open
+
+# The disk: 512 bytes that a PC's firmware loads to 0x7c00.
+sector() {
+    printf '\xba\xf8\x03'         # mov dx, 0x3f8: the first serial port
+    printf '\xbe\x80\x7c'         # mov si, 0x7c80
+    printf '\x2e\xac'             # greet: cs lodsb
+    printf '\x84\xc0\x74\x03'     # test al, al; jz listen
+    printf '\xee\xeb\xf7'         # out dx, al; jmp greet
+    printf '\xba\xfd\x03\xec'     # listen: mov dx, 0x3fd; in al, dx: its state
+    printf '\xa8\x01\x74\xf8'     # test al, 1; jz listen
+    printf '\xba\xf8\x03\xec\xee' # mov dx, 0x3f8; in al, dx; out dx, al
+    printf '\xeb\xf1'             # jmp listen
+}
+{
+    sector
+    head -c $((0x80 - $(sector | wc -c))) /dev/zero
+    printf 'ready\033[31m\r\n\0'
+    head -c $((510 - 0x80 - 13)) /dev/zero
+    printf '\x55\xaa'
+} >"$work/sector"
+"${lab_as[@]}" tee "$lab_dir/disk.raw" <"$work/sector" >/dev/null
+truncate -s 1M "$lab_dir/disk.raw"
+chmod 755 "$work"
+cat >"$work/one.json" <<END
+{"name": "one", "arch": "x86_64", "accelerator": "tcg", "memory": "64 MiB", "iommu": {"is-supported": false},
+ "boot": {"firmware": "bios"}, "disks": [{"path": "disk.raw", "format": "raw", "bus": "sata"}]}
+END
+sed 's/disk.raw/no-such-disk/' "$work/one.json" >"$work/lost.json"
+
+# heard FILE WORDS: they are in it.
+heard() { grep -qa -- "$2" "$1"; }
+hears() { lab_until 20 heard "$@"; }
+# attached NAME COMMAND...: in the background, its words in NAME.out and NAME.err, what it reads from descriptor 7.
+attach() {
+    local name=$1
+    shift
+    rm -f "$work/$name.in"
+    mkfifo "$work/$name.in"
+    lab_run "$@" <"$work/$name.in" >"$work/$name.out" 2>"$work/$name.err" &
+    attached=$!
+    exec 7>"$work/$name.in"
+}
+to_full() { "$@" >/dev/full; }
+# left STATUS: it has ended with that.
+left() {
+    local status=0
+    wait "$attached" || status=$?
+    exec 7>&-
+    [ "$status" -eq "$1" ]
+}
+
+run 2 'a file that is not there' "disks\[0\].path.*$lab_dir/no-such-disk" lab_ctl launch "$work/lost.json"
+run 0 'a relative path is one from here' '^one$' lab_ctl launch "$work/one.json"
+
+# Without a terminal: a pipe, whose end is none.
+attach pipe "$lab_dir/viommuctl" --user console one
+check 'what the guest has said is there' hears "$work/pipe.out" ready
+printf 'hello' >&7
+check 'what is written comes back' hears "$work/pipe.out" hello
+exec 7>&-
+sleep 0.3
+check 'the end of the input is not the end' kill -0 "$attached"
+kill "$attached"
+check 'a signal is' left 143
+
+# With one.
+attach terminal script -qefc "'$lab_dir/viommuctl' --user console one" /dev/null
+check 'how to leave is said' hears "$work/terminal.out" "At the console of 'one'; Ctrl-\] leaves it."
+check 'what was said before, too' hears "$work/terminal.out" hello
+printf 'key\003' >&7
+check 'every key is the guest'"'"'s' hears "$work/terminal.out" $'key\003'
+printf '\035not this' >&7
+check 'but one' left 0
+check 'and what follows it' bash -c "! grep -qa 'not this' '$work/terminal.out'"
+
+# What was printed.
+run 0 'the log' 'hello' lab_ctl console --log one
+check 'all of it, as it came' grep -qaP 'ready\x1b\[31m' "$work/out"
+lab_run script -qefc "'$lab_dir/viommuctl' --user console --log one" /dev/null >"$work/out" 2>"$work/err" </dev/null
+check 'on a terminal nothing that steers it' bash -c "grep -qa ready '$work/out' && ! grep -qaP '\x1b' '$work/out'"
+lab_run script -qefc "'$lab_dir/viommuctl' --user console --log --raw one" /dev/null >"$work/out" 2>"$work/err" </dev/null
+check 'unless it is asked for' grep -qaP 'ready\x1b\[31m' "$work/out"
+run 74 'output that cannot be written' 'cannot write' to_full lab_ctl console --log one
+
+# The end.
+attach last "$lab_dir/viommuctl" --user console one
+check 'at the console again' hears "$work/last.out" ready
+run 0 'the machine is ended' '' lab_ctl kill one
+check 'which ends the console well' left 0
+run 6 'no machine, no console' "'one'" lab_ctl console one
+run 0 'its log stays' 'hello' lab_ctl console --log one
+run 6 'a log that there never was' 'never' lab_ctl console --log never
+finish
