@@ -373,6 +373,12 @@ bool viommu_auth_is_question(sd_bus_message *call)
            (action == VIOMMU_ACTION_READ || action == VIOMMU_ACTION_PLAN || action == VIOMMU_ACTION_SHOW);
 }
 
+bool viommu_auth_comes_again(const ViommuAuth *auth, const sd_bus_message *call)
+{
+    return g_hash_table_contains(auth->inquiries, call) || g_hash_table_contains(auth->questions, call) ||
+           viommu_auth_devices_know(auth->devices, call);
+}
+
 bool viommu_auth_is_open(const char *property)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(open_properties); i++)

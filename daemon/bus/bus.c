@@ -33,6 +33,19 @@ static void tell_refusal(ViommuBus *bus, sd_bus_message *call, const GError *err
         viommu_journal_not_launched(&(ViommuJournalSubject){.owner_uid = &uid}, error, NULL);
 }
 
+/* Root's calls, and calls that go on, do not wait. */
+static bool is_its_turn(ViommuBus *bus, sd_bus_message *call)
+{
+    uint32_t uid;
+
+    if (viommu_bus_turns_take_up(bus->turns, call) || viommu_auth_comes_again(bus->auth, call))
+        return true;
+    /* A call of nobody is the gate's to refuse. */
+    if (!viommu_auth_uid(bus->auth, call, &uid, NULL) || viommu_auth_is_trusted(bus->auth, uid))
+        return true;
+    return viommu_bus_turns_admit(bus->turns, call, uid);
+}
+
 /* The gate: no method of ours, nor of sd-bus, sees a call before. */
 static int on_message(sd_bus_message *call, void *userdata, sd_bus_error *unused)
 {
@@ -44,6 +57,8 @@ static int on_message(sd_bus_message *call, void *userdata, sd_bus_error *unused
         return 0;
     /* The sender wants no answer, so there is nothing to do, however many of these it sends. */
     if (sd_bus_message_get_expect_reply(call) == 0 && viommu_auth_is_question(call))
+        return 1;
+    if (!is_its_turn(bus, call))
         return 1;
     switch (viommu_auth_check(bus->auth, call, viommu_bus_find_machine_for(bus, call), &error)) {
     case VIOMMU_AUTH_YES:
@@ -109,6 +124,8 @@ static int add_objects(ViommuBus *bus)
     if (r >= 0)
         r = sd_bus_add_object_manager(bus->bus, NULL, VIOMMU_BUS_PATH);
     if (r >= 0)
+        r = viommu_bus_turns_new(bus->bus, &bus->turns);
+    if (r >= 0)
         r = viommu_bus_add_manager(bus);
     if (r >= 0)
         r = viommu_bus_add_machines(bus);
@@ -157,6 +174,8 @@ void viommu_bus_free(ViommuBus *bus)
     viommu_auth_free(bus->auth);
     viommu_bus_clients_free(bus->clients);
     sd_bus_close_unref(bus->asking);
+    viommu_bus_turns_close(bus->turns);
+    viommu_bus_turns_unref(bus->turns);
     sd_bus_flush_close_unref(bus->bus);
     g_hash_table_unref(bus->waiting);
     g_free(bus);
@@ -184,9 +203,12 @@ char *viommu_bus_machine_path(const ViommuMachine *machine)
 
 typedef struct Later {
     sd_bus_message *call;
-    ViommuBusReplyFunc reply;
-    GHashTable *waiting; /* where it is counted; it may be answered after the bus is gone */
+    ViommuBusFillFunc fill;
+    /* It may be answered after the bus is gone. */
+    ViommuBusTurns *turns;
+    GHashTable *waiting; /* where it is counted */
     uint32_t uid;
+    bool is_trusted;
 } Later;
 
 static void count_waiting(GHashTable *waiting, uint32_t uid, int change)
@@ -199,16 +221,38 @@ static void count_waiting(GHashTable *waiting, uint32_t uid, int change)
         g_hash_table_remove(waiting, GUINT_TO_POINTER(uid));
 }
 
+static int make_reply(const Later *later, const ViommuOutcome *outcome, sd_bus_message **ret_reply)
+{
+    sd_bus_message *reply = NULL;
+    int r;
+
+    if (outcome->error)
+        return viommu_bus_new_error(later->call, outcome->error, outcome->reasons, ret_reply);
+    r = sd_bus_message_new_method_return(later->call, &reply);
+    if (r >= 0)
+        r = later->fill(reply, outcome);
+    if (r < 0)
+        sd_bus_message_unref(reply);
+    else
+        *ret_reply = reply;
+    return r;
+}
+
 static void answer(const ViommuOutcome *outcome, void *userdata)
 {
     Later *later = userdata;
-    int r = outcome->error ? viommu_bus_reply_error(later->call, outcome->error, outcome->reasons)
-                           : later->reply(later->call, outcome);
+    sd_bus_message *reply = NULL;
+    int r = make_reply(later, outcome, &reply);
 
+    if (r >= 0)
+        r = later->is_trusted ? sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL)
+                              : viommu_bus_turns_send(later->turns, reply, later->uid);
     if (r < 0 && viommu_journal_may_tell(later->uid))
         viommu_log(LOG_WARNING, NULL, "Cannot reply to %s: %s", sd_bus_message_get_member(later->call),
                    g_strerror(-r));
     count_waiting(later->waiting, later->uid, is_launch(later->call) ? 0 : -1);
+    sd_bus_message_unref(reply);
+    viommu_bus_turns_unref(later->turns);
     g_hash_table_unref(later->waiting);
     sd_bus_message_unref(later->call);
     g_free(later);
@@ -228,7 +272,7 @@ static bool may_wait(ViommuBus *bus, sd_bus_message *call, uint32_t uid, GError 
     return false;
 }
 
-bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusReplyFunc reply,
+bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillFunc fill,
                             ViommuWaiter *ret_waiter)
 {
     g_autoptr(GError) error = NULL;
@@ -240,26 +284,23 @@ bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusReply
         return false;
     }
     later = g_new(Later, 1);
-    *later = (Later){sd_bus_message_ref(call), reply, g_hash_table_ref(bus->waiting), uid};
+    *later = (Later){.call = sd_bus_message_ref(call),
+                     .fill = fill,
+                     .turns = viommu_bus_turns_ref(bus->turns),
+                     .waiting = g_hash_table_ref(bus->waiting),
+                     .uid = uid,
+                     .is_trusted = viommu_auth_is_trusted(bus->auth, uid)};
     count_waiting(later->waiting, uid, is_launch(call) ? 0 : 1);
     *ret_waiter = (ViommuWaiter){answer, later};
     return true;
 }
 
-int viommu_bus_reply_report(sd_bus_message *call, const ViommuOutcome *outcome)
+int viommu_bus_fill_report(sd_bus_message *reply, const ViommuOutcome *outcome)
 {
-    sd_bus_message *reply = NULL;
-    int r = sd_bus_message_new_method_return(call, &reply);
-
-    if (r >= 0)
-        r = viommu_bus_variant_append(reply, outcome->report);
-    if (r >= 0)
-        r = sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL);
-    sd_bus_message_unref(reply);
-    return r;
+    return viommu_bus_variant_append(reply, outcome->report);
 }
 
-int viommu_bus_reply_empty(sd_bus_message *call, const ViommuOutcome *outcome)
+int viommu_bus_fill_nothing(sd_bus_message *reply, const ViommuOutcome *outcome)
 {
-    return sd_bus_reply_method_return(call, NULL);
+    return 0;
 }

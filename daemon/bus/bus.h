@@ -10,6 +10,7 @@
 #include <systemd/sd-bus.h>
 #include "daemon/bus/auth.h"
 #include "daemon/bus/clients.h"
+#include "daemon/bus/turns.h"
 #include "daemon/process/loop.h"
 #include "daemon/manager/manager.h"
 
@@ -23,6 +24,7 @@ typedef struct ViommuBus {
     ViommuManager *manager;
     ViommuAuth *auth;
     ViommuBusClients *clients;
+    ViommuBusTurns *turns;
     GHashTable *waiting; /* uid -> how many of that user's calls wait for their answers */
 } ViommuBus;
 
@@ -63,14 +65,14 @@ bool viommu_bus_shows(const ViommuBus *bus, sd_bus_message *call, const ViommuMa
 /** The machine that @call is for; NULL when there is none, or none that its sender may know of. */
 ViommuMachine *viommu_bus_find_machine_for(const ViommuBus *bus, sd_bus_message *call);
 
-/** Replies to a call whose outcome is here.  Below 0 as sd-bus returns it. */
-typedef int (*ViommuBusReplyFunc)(sd_bus_message *call, const ViommuOutcome *outcome);
-/** A waiter that replies to @call: with its error, or by @reply.  It must be answered once.  False: too many calls of that user
+/** Appends the values of @outcome to @reply.  Below 0 as sd-bus returns it. */
+typedef int (*ViommuBusFillFunc)(sd_bus_message *reply, const ViommuOutcome *outcome);
+/** A waiter that replies to @call: with its error, or with what @fill appends.  It must be answered once.  False: too many calls of that user
  *  wait already, or too many files are open, and @call has been told so; launches have limits of their own instead of the first,
  *  root and viommud's own user none. */
-bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusReplyFunc reply,
+bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillFunc fill,
                             ViommuWaiter *ret_waiter);
-/** The reply of a method that returns nothing. */
-int viommu_bus_reply_empty(sd_bus_message *call, const ViommuOutcome *outcome);
-/** The same for one whose answer is a tree. */
-int viommu_bus_reply_report(sd_bus_message *call, const ViommuOutcome *outcome);
+/** For a method that returns nothing. */
+int viommu_bus_fill_nothing(sd_bus_message *reply, const ViommuOutcome *outcome);
+/** For a method that returns the report of the outcome. */
+int viommu_bus_fill_report(sd_bus_message *reply, const ViommuOutcome *outcome);

@@ -91,6 +91,11 @@ void viommu_auth_devices_count(const ViommuAuthDevices *devices, uid_t uid, Viom
         viommu_auth_share_count(share, ((Question *)question)->uid, uid);
 }
 
+bool viommu_auth_devices_know(const ViommuAuthDevices *devices, const sd_bus_message *call)
+{
+    return g_hash_table_contains(devices->questions, call);
+}
+
 void viommu_auth_devices_forget(ViommuAuthDevices *devices, sd_bus_message *call)
 {
     g_hash_table_remove(devices->questions, call);

@@ -23,5 +23,7 @@ ViommuAuthAnswer viommu_auth_devices_ask(ViommuAuthDevices *devices, sd_bus_mess
                                          ViommuAsker *asker, GError **error);
 /** Adds to @share, for @uid, the calls whose questions wait for answers. */
 void viommu_auth_devices_count(const ViommuAuthDevices *devices, uid_t uid, ViommuAuthShare *share);
+/** Whether @call has questions that wait, or were answered. */
+bool viommu_auth_devices_know(const ViommuAuthDevices *devices, const sd_bus_message *call);
 /** @call comes to nothing. */
 void viommu_auth_devices_forget(ViommuAuthDevices *devices, sd_bus_message *call);

@@ -19,7 +19,8 @@ static int append_reasons(sd_bus_message *reply, const GPtrArray *reasons)
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-int viommu_bus_reply_error(sd_bus_message *call, const GError *error, const GPtrArray *reasons)
+int viommu_bus_new_error(sd_bus_message *call, const GError *error, const GPtrArray *reasons,
+                         sd_bus_message **ret_reply)
 {
     const ViommuErrorInfo *info = viommu_error_info(error);
     /* libvirt's and QEMU's words may be anything; the bus hangs up on what is not UTF-8. */
@@ -30,6 +31,18 @@ int viommu_bus_reply_error(sd_bus_message *call, const GError *error, const GPtr
 
     if (r >= 0 && g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED))
         r = append_reasons(reply, reasons);
+    if (r < 0)
+        sd_bus_message_unref(reply);
+    else
+        *ret_reply = reply;
+    return r;
+}
+
+int viommu_bus_reply_error(sd_bus_message *call, const GError *error, const GPtrArray *reasons)
+{
+    sd_bus_message *reply = NULL;
+    int r = viommu_bus_new_error(call, error, reasons, &reply);
+
     if (r >= 0)
         r = sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL);
     sd_bus_message_unref(reply);

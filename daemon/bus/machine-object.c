@@ -82,7 +82,7 @@ static int stop(sd_bus_message *call, ViommuMachine *machine, uint32_t seconds)
     ViommuBus *bus = bus_of(call);
     ViommuWaiter waiter;
 
-    if (viommu_bus_reply_later(bus, call, viommu_bus_reply_empty, &waiter))
+    if (viommu_bus_reply_later(bus, call, viommu_bus_fill_nothing, &waiter))
         viommu_manager_stop(bus->manager, machine, seconds, &waiter);
     return 1;
 }
@@ -105,14 +105,14 @@ static int method_reset(sd_bus_message *call, void *userdata, sd_bus_error *unus
     ViommuBus *bus = bus_of(call);
     ViommuWaiter waiter;
 
-    if (viommu_bus_reply_later(bus, call, viommu_bus_reply_empty, &waiter))
+    if (viommu_bus_reply_later(bus, call, viommu_bus_fill_nothing, &waiter))
         viommu_manager_reset(bus->manager, userdata, &waiter);
     return 1;
 }
 
-static int reply_xml(sd_bus_message *call, const ViommuOutcome *outcome)
+static int fill_xml(sd_bus_message *reply, const ViommuOutcome *outcome)
 {
-    return sd_bus_reply_method_return(call, "s", outcome->xml);
+    return sd_bus_message_append(reply, "s", outcome->xml);
 }
 
 static int method_get_domain_xml(sd_bus_message *call, void *userdata, sd_bus_error *unused)
@@ -120,14 +120,14 @@ static int method_get_domain_xml(sd_bus_message *call, void *userdata, sd_bus_er
     ViommuBus *bus = bus_of(call);
     ViommuWaiter waiter;
 
-    if (viommu_bus_reply_later(bus, call, reply_xml, &waiter))
+    if (viommu_bus_reply_later(bus, call, fill_xml, &waiter))
         viommu_manager_get_xml(bus->manager, userdata, &waiter);
     return 1;
 }
 
-static int reply_lease_end(sd_bus_message *call, const ViommuOutcome *outcome)
+static int fill_lease_end(sd_bus_message *reply, const ViommuOutcome *outcome)
 {
-    return sd_bus_reply_method_return(call, "t", outcome->machine->lease_end_usec);
+    return sd_bus_message_append(reply, "t", outcome->machine->lease_end_usec);
 }
 
 static int method_extend(sd_bus_message *call, void *userdata, sd_bus_error *unused)
@@ -141,7 +141,7 @@ static int method_extend(sd_bus_message *call, void *userdata, sd_bus_error *unu
 
     if (r < 0)
         return r;
-    if (viommu_bus_reply_later(bus, call, reply_lease_end, &waiter))
+    if (viommu_bus_reply_later(bus, call, fill_lease_end, &waiter))
         viommu_manager_extend(bus->manager, userdata, seconds, bound, &waiter);
     return 1;
 }
@@ -155,7 +155,7 @@ static int method_verify(sd_bus_message *call, void *userdata, sd_bus_error *unu
 
     if (r < 0)
         return r;
-    if (viommu_bus_reply_later(bus, call, viommu_bus_reply_report, &waiter))
+    if (viommu_bus_reply_later(bus, call, viommu_bus_fill_report, &waiter))
         viommu_manager_verify(bus->manager, userdata, seconds, &waiter);
     return 1;
 }

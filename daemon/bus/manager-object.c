@@ -25,18 +25,18 @@ static ViommuRequest *read_request(sd_bus_message *call, bool host_only, GError 
     return request;
 }
 
-static int reply_machine(sd_bus_message *call, const ViommuOutcome *outcome)
+static int fill_machine(sd_bus_message *reply, const ViommuOutcome *outcome)
 {
     g_autofree char *path = viommu_bus_machine_path(outcome->machine);
 
-    return sd_bus_reply_method_return(call, "o", path);
+    return sd_bus_message_append(reply, "o", path);
 }
 
-static int reply_model(sd_bus_message *call, const ViommuOutcome *outcome)
+static int fill_model(sd_bus_message *reply, const ViommuOutcome *outcome)
 {
     const char *model = viommu_model_to_string(outcome->model);
 
-    return sd_bus_reply_method_return(call, "s", model ? model : "");
+    return sd_bus_message_append(reply, "s", model ? model : "");
 }
 
 static int refuse_launch(ViommuBus *bus, sd_bus_message *call, uint32_t uid, const GError *error)
@@ -53,7 +53,7 @@ static int launch(ViommuBus *bus, sd_bus_message *call, ViommuRequest *taken, co
     bool bound = request->lease.bind == VIOMMU_BIND_CLIENT;
     ViommuWaiter waiter;
 
-    if (!viommu_bus_reply_later(bus, call, reply_machine, &waiter))
+    if (!viommu_bus_reply_later(bus, call, fill_machine, &waiter))
         return 1;
     viommu_manager_launch(bus->manager, g_steal_pointer(&request), asker, client, &waiter);
     if (bound && client)
@@ -121,7 +121,7 @@ static int dry_run(sd_bus_message *call, ViommuBus *bus, bool brief)
         enquiry.request = read_request(call, bus->is_system, &error);
     if (!enquiry.request)
         return viommu_bus_reply_error(call, error, NULL);
-    if (!viommu_bus_reply_later(bus, call, brief ? reply_model : viommu_bus_reply_report, &waiter)) {
+    if (!viommu_bus_reply_later(bus, call, brief ? fill_model : viommu_bus_fill_report, &waiter)) {
         viommu_request_free(enquiry.request);
         return 1;
     }
@@ -143,15 +143,17 @@ static int method_get_machine(sd_bus_message *call, void *userdata, sd_bus_error
 {
     ViommuBus *bus = userdata;
     g_autoptr(GError) error = NULL;
-    ViommuOutcome outcome = {.error = NULL};
+    const ViommuMachine *machine;
     const char *name;
     int r = sd_bus_message_read(call, "s", &name);
 
     if (r < 0)
         return r;
-    outcome.machine = viommu_registry_find(viommu_manager_registry(bus->manager), name);
-    if (outcome.machine && viommu_bus_shows(bus, call, outcome.machine))
-        return reply_machine(call, &outcome);
+    machine = viommu_registry_find(viommu_manager_registry(bus->manager), name);
+    if (machine && viommu_bus_shows(bus, call, machine)) {
+        g_autofree char *path = viommu_bus_machine_path(machine);
+        return sd_bus_reply_method_return(call, "o", path);
+    }
     g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no machine '%.64s'", name);
     return viommu_bus_reply_error(call, error, NULL);
 }

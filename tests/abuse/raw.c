@@ -131,6 +131,13 @@ void raw_get_machine(int fd, const char *text, size_t length)
     send_message(fd, CALL, get_machine, G_N_ELEMENTS(get_machine), text, length);
 }
 
+void raw_call(int fd, const char *path, const char *interface, const char *member)
+{
+    const Field call[] = {{1, 'o', path}, {2, 's', interface}, {3, 's', member}, {6, 's', VIOMMU_BUS_NAME}};
+
+    send_message(fd, CALL, call, G_N_ELEMENTS(call), NULL, 0);
+}
+
 void raw_signal(int fd, const char *destination)
 {
     const Field signal[] = {{1, 'o', "/org/freedesktop/DBus"},

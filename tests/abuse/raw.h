@@ -8,6 +8,8 @@
 int raw_connect(const Harness *harness);
 /** Calls GetMachine with @text of @length bytes, which need not be a string. */
 void raw_get_machine(int fd, const char *text, size_t length);
+/** Calls @member, which has no arguments, and wants the answer. */
+void raw_call(int fd, const char *path, const char *interface, const char *member);
 /** Sends a signal that pretends to be the bus's, to the connection @destination alone. */
 void raw_signal(int fd, const char *destination);
 /** Sends bytes that need not be a message. */

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-unread: clients that want answers and never read them, and what others wait meanwhile. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "tests/abuse/abuse.h"
+#include "tests/abuse/raw.h"
+
+#define DEAF    3
+#define CROWD   12 /* 128 answers of each may be on their way */
+#define SAMPLES 21
+/* A call to viommud and its answer pass the bus among others.  They took 3 to 11 times as long as the
+ * bus's own answer, and 80 to 130 times without turns. */
+#define TIMES_MAX 30
+
+static int compare(const void *a, const void *b)
+{
+    const gint64 first = *(const gint64 *)a, second = *(const gint64 *)b;
+
+    return first < second ? -1 : first > second;
+}
+
+static sd_bus_message *ask_viommud(sd_bus *client)
+{
+    sd_bus_message *call = harness_method(client, VIOMMU_BUS_PATH, PEOPLE_PROPERTIES, "Get");
+
+    ck_assert_int_ge(sd_bus_message_append(call, "ss", VIOMMU_IFACE_MANAGER, "Version"), 0);
+    return call;
+}
+
+static sd_bus_message *ask_bus(sd_bus *client)
+{
+    sd_bus_message *call = NULL;
+
+    ck_assert_int_ge(sd_bus_message_new_method_call(client, &call, "org.freedesktop.DBus",
+                                                    "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId"),
+                     0);
+    return call;
+}
+
+/* The median wait for the answer, in milliseconds. */
+static double measure(sd_bus *client, sd_bus_message *(*make)(sd_bus *client), const char *words)
+{
+    gint64 waits[SAMPLES];
+
+    for (size_t i = 0; i < SAMPLES; i++) {
+        gint64 before = g_get_monotonic_time();
+
+        people_allow(client, make(client));
+        waits[i] = g_get_monotonic_time() - before;
+        g_usleep(20 * 1000);
+    }
+    qsort(waits, SAMPLES, sizeof(waits[0]), compare);
+    printf("# %s: %.1f ms, at most %.1f ms\n", words, (double)waits[SAMPLES / 2] / 1000,
+           (double)waits[SAMPLES - 1] / 1000);
+    return (double)waits[SAMPLES / 2] / 1000;
+}
+
+/* A process that calls without end and never reads. */
+static pid_t start_deaf(const Harness *harness, const char *path, const char *interface, const char *member)
+{
+    pid_t pid = fork();
+    int fd;
+
+    if (pid != 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    fd = raw_connect(harness);
+    for (;;)
+        raw_call(fd, path, interface, member);
+}
+
+static void end_deaf(const pid_t *deaf, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        kill(deaf[i], SIGKILL);
+        waitpid(deaf[i], NULL, 0);
+    }
+}
+
+static void serve_among_deaf(Abuse *abuse, const char *path, const char *interface, const char *member)
+{
+    pid_t deaf[DEAF];
+    double bus, viommud;
+
+    measure(abuse->victim, ask_viommud, "viommud alone");
+    for (int i = 0; i < DEAF; i++)
+        deaf[i] = start_deaf(abuse->harness, path, interface, member);
+    g_usleep(2 * G_USEC_PER_SEC);
+    bus = measure(abuse->victim, ask_bus, "the bus, among the deaf");
+    viommud = measure(abuse->victim, ask_viommud, "viommud, among the deaf");
+    end_deaf(deaf, DEAF);
+    printf("# %s: %.1f times\n", member, viommud / bus);
+    ck_assert_msg(viommud < TIMES_MAX * bus, "viommud %.1f ms, the bus %.1f ms", viommud, bus);
+}
+
+/* The bus writes a line for each call that is one too many: a hundred thousand. */
+static Abuse *begin_quietly(void)
+{
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC), kept = dup(STDERR_FILENO);
+    Abuse *abuse;
+
+    ck_assert_int_ge(dup2(null, STDERR_FILENO), 0);
+    abuse = abuse_begin();
+    ck_assert_int_ge(dup2(kept, STDERR_FILENO), 0);
+    close(null);
+    close(kept);
+    return abuse;
+}
+
+START_TEST(unread_answers)
+{
+    g_autoptr(Abuse) abuse = begin_quietly();
+
+    serve_among_deaf(abuse, VIOMMU_BUS_PATH, "org.freedesktop.DBus.Introspectable", "Introspect");
+}
+END_TEST
+
+/* Answers that come later. */
+START_TEST(unread_later)
+{
+    g_autoptr(Abuse) abuse = begin_quietly();
+    g_autofree char *path = people_launch(abuse->attacker, "theirs");
+
+    serve_among_deaf(abuse, path, VIOMMU_IFACE_MACHINE, "GetDomainXML");
+    people_allow(abuse->attacker, people_on_machine(abuse->attacker, path, "Kill"));
+}
+END_TEST
+
+/* A user's calls that wait are bounded, and a call beyond the bound is answered all the same. */
+START_TEST(unread_crowd)
+{
+    g_autoptr(Abuse) abuse = begin_quietly();
+    g_autoptr(sd_bus_message) answer = NULL;
+    HarnessPending pending;
+    pid_t deaf[CROWD];
+
+    for (int i = 0; i < CROWD; i++)
+        deaf[i] =
+            start_deaf(abuse->harness, VIOMMU_BUS_PATH, "org.freedesktop.DBus.Introspectable", "Introspect");
+    g_usleep(2 * G_USEC_PER_SEC);
+    harness_send(abuse->attacker,
+                 harness_method(abuse->attacker, VIOMMU_BUS_PATH, "org.freedesktop.DBus.Peer", "Ping"),
+                 &pending);
+    ck_assert_int_ge(sd_bus_flush(abuse->attacker), 0);
+    measure(abuse->victim, ask_viommud, "viommud, among the crowd");
+    end_deaf(deaf, CROWD);
+    answer = harness_answer(&pending);
+    people_assert_error(answer, "Busy", "1024 calls of user 65534 already wait for the bus");
+}
+END_TEST
+
+static const HarnessScenario scenarios[] = {
+    {"unread-answers", &unread_answers},
+    {"unread-later", &unread_later},
+    {"unread-crowd", &unread_crowd},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    return people_main(argc, argv, scenarios, NULL);
+}
