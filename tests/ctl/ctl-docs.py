@@ -70,6 +70,17 @@ def help_options(program):
     return options("\n".join(re.findall(r"^ +((?:-[A-Za-z], +)?--[a-z-]+)", text, re.MULTILINE))) - {"--help"}
 
 
+def verbs():
+    """The words of the table in the help."""
+    table = subprocess.run([CTL, "help"], capture_output=True, text=True, check=True).stdout.split("Verbs:\n")[1].split("\n\n")[0]
+    return set(re.findall(r"^  ([a-z]+) ", table, re.M))
+
+
+def page_verbs():
+    text = page("viommuctl.1").split("\nVERBS\n")[1].split("\nOPTIONS\n")[0]
+    return set(re.findall(r"^([a-z]+)(?: [^a-z ].*)?$", text, re.M))
+
+
 def page_options(name):
     """The terms of the option list."""
     lines = [line for line in page(name).split("OPTIONS\n")[1].splitlines() if line.startswith("-")]
@@ -156,6 +167,7 @@ def main():
     compare("viommu-request(5) has the keys of the schema", set(schema_keys(schema)), set(documented_keys()))
     compare("viommu-request(5) has the rules, each with its meaning and what to do", set(rules()), set(documented_rules()))
     result("each rule is documented once", sorted(set(x for x in documented_rules() if documented_rules().count(x) > 1)))
+    compare("viommuctl(1) has its verbs", verbs(), page_verbs())
     compare("viommuctl(1) has its options", help_options(CTL), page_options("viommuctl.1"))
     compare("viommud(8) has its options", help_options(DAEMON), page_options("viommud.8"))
     compare("viommuctl(1) has the exit statuses", exit_statuses(), page_exit_statuses())

@@ -18,8 +18,7 @@ PROSE = {".md", ".rst"}
 # Made by tests/hosts/matrix.py.
 NO_PROSE = {"docs/matrix.md"}
 # What is not converted yet.
-LATER = {"docs/org.viommu1.5.rst", "docs/viommu-request.5.rst", "docs/viommuctl.1.rst",
-         "SECURITY.md"}
+LATER = {"docs/viommuctl.1.rst", "SECURITY.md"}
 WIDEST = 100  # columns of prose
 MARKER = re.compile(r"^ *([-*] |\d+\. )")
 LINK = re.compile(r"\]\([^)]*\)| <[^>]*>`_")
