@@ -200,4 +200,43 @@ kill "$daemon"
 wait "$daemon"
 run 1 'doctor without viommud' '^viommud +problem .*viommud --user &' "$ctl" doctor --user --connect test:///default
 run 69 'gone again' 'neither on the session bus' "$ctl" list
+
+# Files go to the system's viommud open, so that it needs no way to them: here it is on this bus, and root's.
+if [ "$(id -u)" -eq 0 ]; then
+    export DBUS_SYSTEM_BUS_ADDRESS=$DBUS_SESSION_BUS_ADDRESS STATE_DIRECTORY=$work/state
+    # Where nobody else can put another file: such a path is good for libvirt, too.
+    safe=$(mktemp -d /run/viommu-ctl.XXXXXX)
+    trap 'kill "$daemon" 2>/dev/null; wait "$daemon"; rm -rf "$work" "$safe"' EXIT
+    : >"$work/empty.conf"
+    "$viommud" --system --config="$work/empty.conf" --console-directory="$work/console" --connect=test:///default 2>"$work/log" &
+    daemon=$!
+    for _ in {1..100}; do
+        "$ctl" --system list >"$work/out" 2>"$work/err" && break
+        sleep 0.1
+    done
+    printf 'a kernel' >"$safe/kernel"
+    truncate -s 1M "$safe/disk.raw"
+    cat >"$safe/files.json" <<END
+{"name": "files", "arch": "x86_64", "memory": "64 MiB", "boot": {"kernel": "kernel"},
+ "disks": [{"path": "$safe/disk.raw", "format": "raw"}, {"path": "disk.raw", "format": "raw", "read-only": true}]}
+END
+    from_safe() { env -C "$safe" "$@"; }
+    run 0 'files by descriptors' '^files$' from_safe "$ctl" --system launch files.json
+    run 0 'are those of this command' "$safe/disk.raw" "$ctl" --system xml files
+    check 'the kernel is a copy' grep -qE '<kernel>.*/state/.*\.kernel</kernel>' "$work/out"
+    run 2 'a path from elsewhere' "boot\.kernel '.*/kernel' cannot be opened" "$ctl" --system launch "$safe/files.json"
+    sed -i 's/"kernel": "kernel"/"kernel": 7/' "$safe/files.json"
+    run 2 'what is no path' 'boot\.kernel' from_safe "$ctl" --system launch files.json
+    sed -i 's/"kernel": 7/"kernel": "kernel"/; s|"path": "/|"path": "/nowhere/|' "$safe/files.json"
+    run 2 'a disk that is not there' "disks\[0\]\.path '/nowhere/.*' cannot be opened for reading and writing" \
+        from_safe "$ctl" --system launch files.json
+    python3 -c 'import json, sys; disk = {"path": sys.argv[1], "format": "raw", "read-only": True}
+json.dump({"name": "many", "arch": "x86_64", "boot": {"kernel": "kernel"}, "disks": [disk] * 16}, sys.stdout)' \
+        "$safe/disk.raw" >"$safe/many.json"
+    run 0 'more than fit into a message' '^many$' from_safe "$ctl" --system launch many.json
+    run 0 'is there, and the other, too' '^files +running' "$ctl" --system list
+    run 0 'kill' '' "$ctl" --system kill files
+else
+    echo '# SKIP files for the system: it takes root'
+fi
 finish
