@@ -2,15 +2,25 @@
 /* Copies: what they cost, and where they stop. */
 #include "daemon/files/boot-copies.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <grp.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include "tests/unit/unit.h"
 
 #define UUID "0b4a2a3a-4c07-4c4b-9c3b-2f9d3f3d3a01"
 #define MIB  ((off_t)1 << 20)
+/* Numbers of nobody in particular. */
+#define QEMU_GROUP 64055
+#define STRANGER   64057
 
 static char *directory;
 
@@ -138,14 +148,147 @@ START_TEST(sizes_are_judged)
 }
 END_TEST
 
+static void assert_no_copy(const char *where, const ViommuCopySource *source, const char *words)
+{
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(!viommu_copies_make(where, UUID, VIOMMU_COPY_INITRD, source, &error));
+    ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND));
+    ck_assert_msg(strstr(error->message, words), "%s", error->message);
+}
+
+/* Where blocks cannot be shared, bytes are copied. */
+START_TEST(from_another_file_system)
+{
+    g_autofree char *words = g_strnfill(2 * MIB, 'w');
+    int fd = memfd_create("source", MFD_CLOEXEC);
+    struct stat info;
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(pwrite(fd, words, (size_t)(2 * MIB), 3 * MIB), 2 * MIB);
+    copy(fd, (uint64_t)(6 * MIB), &info);
+    ck_assert_int_eq(info.st_size, 6 * MIB);
+    check_byte(3 * MIB - 1, 0);
+    check_byte(3 * MIB, 'w');
+    check_byte(5 * MIB - 1, 'w');
+    check_byte(5 * MIB, 0);
+    close(fd);
+}
+END_TEST
+
+/* What is there is nobody's to replace, and a directory is nobody's copy. */
+START_TEST(what_stands_in_the_way)
+{
+    int fd = make_source(10);
+    const ViommuCopySource source = {fd, 10};
+    g_autofree char *path = viommu_copies_path(directory, UUID, VIOMMU_COPY_INITRD);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_int_eq(symlink("/nowhere", path), 0);
+    assert_no_copy(directory, &source, "cannot create the copy '");
+    ck_assert_int_eq(g_unlink(path), 0);
+    ck_assert_int_eq(g_mkdir(path, 0700), 0);
+    assert_no_copy(directory, &source, "cannot create the copy '");
+    ck_assert(!viommu_copies_remove(directory, UUID, &error));
+    ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL));
+    ck_assert_msg(strstr(error->message, "cannot delete the copy '"), "%s", error->message);
+    ck_assert_int_eq(g_rmdir(path), 0);
+    /* A file in place of the directory. */
+    ck_assert(g_file_set_contents(path, "", 0, NULL));
+    assert_no_copy(path, &source, "cannot create the copy '");
+    ck_assert(viommu_copies_remove(path, UUID, NULL));
+    close(fd);
+}
+END_TEST
+
+START_TEST(a_full_file_system)
+{
+    g_autofree char *words = g_strnfill(MIB, 'w'), *small = g_build_filename(directory, "small", NULL);
+    int fd = make_source(0);
+    const ViommuCopySource source = {fd, (uint64_t)MIB};
+
+    ck_assert_int_eq(pwrite(fd, words, (size_t)MIB, 0), MIB);
+    ck_assert_int_eq(g_mkdir(small, 0700), 0);
+    if (mount("none", small, "tmpfs", 0, "size=64k") < 0) {
+        g_print("skipped: a_full_file_system: %s\n", g_strerror(errno));
+    } else {
+        assert_no_copy(small, &source, "viommud cannot copy it to '");
+        /* The place in the source is as it was. */
+        ck_assert_int_eq(lseek(fd, 0, SEEK_CUR), 0);
+        ck_assert_int_eq(umount(small), 0);
+    }
+    ck_assert_int_eq(g_rmdir(small), 0);
+    close(fd);
+}
+END_TEST
+
+/* Whether a process of group @group, and of no other, gets at the copy in it. */
+static bool passes(const char *place, gid_t group)
+{
+    g_autofree char *path = g_build_filename(place, "copy", NULL);
+    int status;
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(setgroups(0, NULL) == 0 && setresgid(group, group, group) == 0 &&
+                      setresuid(STRANGER, STRANGER, STRANGER) == 0 && open(path, O_RDONLY | O_CLOEXEC) >= 0
+                  ? 0
+                  : 1);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* QEMU's group gets through to what it is given, and nobody else; what the site has done to the same end stays. */
+START_TEST(one_group_passes)
+{
+    g_autofree char *place = g_build_filename(directory, "place", NULL),
+                    *path = g_build_filename(place, "copy", NULL);
+    g_autoptr(GError) error = NULL;
+    struct stat info;
+
+    if (geteuid() != 0) {
+        g_print("skipped: one_group_passes: it takes root to be of another group\n");
+        return;
+    }
+    ck_assert_int_eq(g_chmod(directory, 0755), 0);
+    unit_assert_ok(viommu_copies_guard(place, QEMU_GROUP, &error), error);
+    ck_assert(g_file_set_contents(path, "x", 1, NULL));
+    ck_assert_int_eq(g_chmod(path, 0644), 0);
+    ck_assert(passes(place, QEMU_GROUP));
+    ck_assert(!passes(place, QEMU_GROUP + 1));
+    unit_assert_ok(viommu_copies_guard(place, QEMU_GROUP + 1, &error), error);
+    ck_assert(!passes(place, QEMU_GROUP));
+    ck_assert_int_eq(removexattr(place, "system.posix_acl_access"), 0);
+    ck_assert_int_eq(chown(place, 0, QEMU_GROUP), 0);
+    ck_assert_int_eq(g_chmod(place, 0710), 0);
+    unit_assert_ok(viommu_copies_guard(place, QEMU_GROUP, &error), error);
+    ck_assert_int_eq(stat(place, &info), 0);
+    ck_assert_int_eq(info.st_mode & 07777, 0710);
+    ck_assert(passes(place, QEMU_GROUP) && !passes(place, QEMU_GROUP + 1));
+    ck_assert(!viommu_copies_guard(path, QEMU_GROUP, &error));
+    ck_assert_msg(strstr(error->message, "the directory of copies, to QEMU's group 64055 alone"), "%s",
+                  error->message);
+    ck_assert_int_eq(g_unlink(path), 0);
+    ck_assert_int_eq(g_rmdir(place), 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("copies");
+
+    /* What is mounted is nobody else's. */
+    if (unshare(CLONE_NEWNS) == 0)
+        (void)mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
 
     tcase_add_checked_fixture(all, set_up, take_down);
     tcase_add_test(all, holes_stay_holes);
     tcase_add_test(all, what_grows_is_cut);
     tcase_add_test(all, what_shrinks_is_filled);
     tcase_add_test(all, sizes_are_judged);
+    tcase_add_test(all, from_another_file_system);
+    tcase_add_test(all, what_stands_in_the_way);
+    tcase_add_test(all, a_full_file_system);
+    tcase_add_test(all, one_group_passes);
     return unit_run_case("copies", all);
 }

@@ -2,6 +2,7 @@
 /* test-consoles: a guest's output comes to its log, to those who are attached and into errors; input comes to the guest; bounds hold. */
 #include "tests/daemon/fixture.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -138,6 +139,82 @@ START_TEST(bounds)
 }
 END_TEST
 
+/* Who closes the connection is let go of at once, whether or not the guest says anything. */
+START_TEST(leaving)
+{
+    g_auto(Fixture) fixture = {0};
+    const ViommuConsole *console;
+    int fds[2];
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    (void)fixture_machine(&fixture, ONE);
+    fds[0] = attach(&fixture, "one");
+    fds[1] = attach(&fixture, "one");
+    console = fixture_find(&fixture, "one")->console;
+    ck_assert_uint_eq(viommu_console_n_attached(console), 2);
+    close(fds[0]);
+    fixture_await(&fixture, viommu_console_n_attached(console) == 1);
+    close(fds[1]);
+    fixture_await(&fixture, viommu_console_n_attached(console) == 0);
+}
+END_TEST
+
+/* Of one user, over all machines. */
+START_TEST(many_machines)
+{
+    g_auto(Fixture) fixture = {0};
+    int fds[64], n = 0;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    for (int i = 0; i < 17; i++) {
+        g_autofree char *request =
+            g_strdup_printf("{'name': <'m%d'>, 'iommu': <{'is-supported': <true>}>}", i);
+        g_autofree char *name = g_strdup_printf("m%d", i);
+
+        (void)fixture_machine(&fixture, request);
+        for (int j = 0; j < 4 && n < (int)G_N_ELEMENTS(fds); j++)
+            fds[n++] = attach(&fixture, name);
+    }
+    assert_no_console(&fixture, "m16", VIOMMU_ERROR_BUSY, "user 1000 already has 64 console connections");
+    close(fds[0]);
+    fixture_await(&fixture, viommu_console_n_attached(fixture_find(&fixture, "m0")->console) == 3);
+    fds[0] = attach(&fixture, "m16");
+    while (n > 0)
+        close(fds[--n]);
+}
+END_TEST
+
+/* Its words come to those who are attached all the same; and to the log again when there can be one. */
+START_TEST(a_log_that_cannot_be_written)
+{
+    g_auto(Fixture) fixture = {0};
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autofree char *path = NULL, *log = NULL;
+    const ViommuMachine *machine;
+    int fd;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    machine = fixture_machine(&fixture, ONE);
+    path = g_strdup(machine->console_log);
+    fd = attach(&fixture, "one");
+    ck_assert_int_eq(g_remove(path), 0);
+    ck_assert_int_eq(g_mkdir(path, 0700), 0);
+    fake_print(machine->uuid, "unlogged\n", 0);
+    fixture_await(&fixture, strstr(heard(fd, text), "unlogged"));
+    fake_print(machine->uuid, "still\n", 0);
+    fixture_await(&fixture, strstr(heard(fd, text), "still"));
+    ck_assert_int_eq(g_rmdir(path), 0);
+    fake_print(machine->uuid, "logged\n", 0);
+    fixture_await(&fixture, strstr(text->str, "\nlogged") || strstr(heard(fd, text), "\nlogged"));
+    log = read_log(&fixture, "one", NULL);
+    ck_assert_str_eq(log, "logged\n");
+    close(fd);
+}
+END_TEST
+
 START_TEST(breaks_and_comes_back)
 {
     g_auto(Fixture) fixture = {0};
@@ -230,5 +307,5 @@ START_TEST(logs_of_others)
 }
 END_TEST
 
-UNIT_MAIN("consoles", output, input, bounds, breaks_and_comes_back, cannot_be_opened, last_words, no_consoles,
-          logs_of_others)
+UNIT_MAIN("consoles", output, input, bounds, leaving, many_machines, a_log_that_cannot_be_written,
+          breaks_and_comes_back, cannot_be_opened, last_words, no_consoles, logs_of_others)
