@@ -236,6 +236,27 @@ json.dump({"name": "many", "arch": "x86_64", "boot": {"kernel": "kernel"}, "disk
     run 0 'more than fit into a message' '^many$' from_safe "$ctl" --system launch many.json
     run 0 'is there, and the other, too' '^files +running' "$ctl" --system list
     run 0 'kill' '' "$ctl" --system kill files
+
+    # What others than root may have, as the doctor reads it.
+    cat >"$safe/site.conf" <<END
+[devices]
+allow=gpus;8086:10d3
+take-from-driver=yes
+in-use=root
+[device gpus]
+match=10de:1eb8
+group=nogroup
+per-user=2
+[networks]
+user=no
+networks=default
+bridges=br0
+END
+    VIOMMU_CONFIG=$safe/site.conf run 0 'what others may have' \
+        "gpus;8086:10d3; taken from a driver of the host's: yes; .*of type user: no, of libvirt: default; bridges: br0" \
+        "$ctl" --system doctor --connect test:///default
+    check 'a named device' grep -qE "'gpus' \(10de:1eb8\) is for members of group nogroup, for each user 2 of them" "$work/out"
+    check 'what root may besides' grep -q 'root may give devices to guests that the host itself uses' "$work/out"
 else
     echo '# SKIP files for the system: it takes root'
 fi

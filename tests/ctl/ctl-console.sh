@@ -60,6 +60,8 @@ attach() {
     exec 7>"$work/$name.in"
 }
 to_full() { "$@" >/dev/full; }
+# verify_again: what was printed before counts as well.
+verify_again() { lab_ctl verify one --json --timeout=60; }
 # left STATUS: it has ended with that.
 left() {
     local status=0
@@ -91,6 +93,21 @@ check 'every key is the guest'"'"'s' hears "$work/terminal.out" $'key\003'
 printf '\035not this' >&7
 check 'but one' left 0
 check 'and what follows it' bash -c "! grep -qa 'not this' '$work/terminal.out'"
+
+# A report that the guest prints is its proof; this one prints what it is sent.
+lab_run "$lab_dir/viommuctl" --user verify one --timeout=60 >"$work/out" 2>"$work/err" &
+verifying=$!
+sleep 0.5
+attach report "$lab_dir/viommuctl" --user console one
+printf 'viommu-report begin\nkernel 6.1\nacpi yes\ndevicetree no\ngroups 0\nviommu-report end\n' >&7
+check 'verify' wait "$verifying"
+check 'says what there is' grep -q '^one: no IOMMU, as planned; 0 groups with 0 devices (Linux 6.1, by its console)' "$work/out"
+kill "$attached"
+check 'and the console is left' left 143
+run 64 'a time that is none' "timeout='soon' is not a number" lab_ctl verify one --timeout=soon
+run 2 'more time than anybody has' '99999 seconds are more than' lab_ctl verify one --timeout=99999
+run 0 'verify again, as JSON' '"by"' verify_again
+check 'by the same console' json 'j["by"] == "console" and j["kernel"] == "6.1" and j["groups"] == 0'
 
 # What was printed.
 run 0 'the log' 'hello' lab_ctl console --log one

@@ -184,6 +184,67 @@ START_TEST(a_launch_is_not_proven)
 }
 END_TEST
 
+#define AGAIN                                                                                       \
+    "{'name': <'one'>, 'arch': <'x86_64'>, 'iommu': <{'model': <'intel'>}>, 'wait': <'verified'>, " \
+    "'request-id': <'again'>}"
+
+/* As after a connection that broke: it is one launch, and one proof is for all who ask. */
+START_TEST(a_launch_is_asked_for_again)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) first = {0}, second = {0}, third = {0};
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    fixture_begin_launch(&fixture, AGAIN, &first);
+    fixture_await(&fixture, fixture_find(&fixture, "one") &&
+                                fixture_find(&fixture, "one")->state == VIOMMU_STATE_RUNNING);
+    fixture_settle(&fixture);
+    fixture_begin_launch(&fixture, AGAIN, &second);
+    fixture_settle(&fixture);
+    ck_assert(first.n == 0 && second.n == 0);
+    fake_print(fixture_find(&fixture, "one")->uuid, GOOD, 0);
+    fixture_await(&fixture, first.n && second.n);
+    assert_went_well(&first);
+    assert_went_well(&second);
+    ck_assert_str_eq(first.uuid, second.uuid);
+    /* It is proven: there is nothing to wait for. */
+    fixture_launch(&fixture, AGAIN, &third);
+    assert_went_well(&third);
+    ck_assert_uint_eq(fake_calls(FAKE_DEFINE), 1);
+}
+END_TEST
+
+START_TEST(so_many_wait_for_a_proof)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) one_more = {0}, launch = {0};
+    Answer answers[31];
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    fixture_begin_launch(&fixture, AGAIN, &launch);
+    fixture_await(&fixture, fixture_find(&fixture, "one") &&
+                                fixture_find(&fixture, "one")->state == VIOMMU_STATE_RUNNING);
+    fixture_settle(&fixture);
+    for (size_t i = 0; i < G_N_ELEMENTS(answers); i++)
+        verify(&fixture, 10, &answers[i]);
+    verify(&fixture, 10, &one_more);
+    assert_fails(&one_more, VIOMMU_ERROR_BUSY, "32 calls already wait for the verification of machine 'one'");
+    answer_clear(&one_more);
+    fixture_begin_launch(&fixture, AGAIN, &one_more);
+    fixture_await(&fixture, one_more.n);
+    assert_fails(&one_more, VIOMMU_ERROR_BUSY, "32 calls already wait for the verification of machine 'one'");
+    fake_print(fixture_find(&fixture, "one")->uuid, GOOD, 0);
+    fixture_await(&fixture, launch.n);
+    assert_went_well(&launch);
+    for (size_t i = 0; i < G_N_ELEMENTS(answers); i++) {
+        assert_proven(&answers[i], "console");
+        answer_clear(&answers[i]);
+    }
+}
+END_TEST
+
 static void on_end(bool finished, void *userdata)
 {
     *(int *)userdata = finished;
@@ -209,4 +270,4 @@ END_TEST
 
 UNIT_MAIN("verifier", by_its_agent, by_its_console, disproved, out_of_time, nothing_can_look,
           the_agent_breaks_libvirt, the_machine_ends, a_launch_is_proven, a_launch_is_not_proven,
-          the_daemon_ends)
+          a_launch_is_asked_for_again, so_many_wait_for_a_proof, the_daemon_ends)
