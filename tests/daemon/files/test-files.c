@@ -60,6 +60,23 @@ static void write_qcow2(const char *name, const char *backing, const char *forma
     write_file(name, bytes, sizeof(bytes));
 }
 
+/* A header of version 3 of what has its bytes in another file, @named; NULL: it does not say in which. */
+static void write_split(const char *name, const char *named)
+{
+    uint8_t bytes[4096] = "QFI\xfb";
+
+    put32(bytes + 4, 3);
+    put32(bytes + 20, 16);
+    put32(bytes + 76, 1 << 2);
+    put32(bytes + 100, 104);
+    if (named) {
+        put32(bytes + 104, 0x44415441);
+        put32(bytes + 108, (uint32_t)strlen(named));
+        memcpy(bytes + 112, named, strlen(named));
+    }
+    write_file(name, bytes, sizeof(bytes));
+}
+
 static void begin(void)
 {
     g_autofree char *link = NULL, *fifo = NULL, *target = NULL;
@@ -84,6 +101,11 @@ static void begin(void)
     write_qcow2("forged", "raw", "qcow2");
     write_qcow2("itself", "itself", "qcow2");
     write_qcow2("away", "/etc/passwd", "raw");
+    write_split("split", target);
+    write_split("split-unnamed", NULL);
+    write_split("split-relative", "raw");
+    write_split("split-lost", "/nowhere/at/all");
+    write_split("split-odd", fifo);
     ck_assert_int_eq(symlink(target, link), 0);
     ck_assert_int_eq(mkfifo(fifo, 0644), 0);
 }
@@ -125,8 +147,10 @@ START_TEST(disks)
         GError *error = NULL;
         g_autoptr(ViommuFiles) raw = open_files(own, DISK("raw", "raw"), &error);
         g_autoptr(ViommuFiles) alone = raw ? open_files(own, DISK("alone", "qcow2"), &error) : NULL;
+        /* Where others may put another file in place of its data, a member's is refused. */
+        g_autoptr(ViommuFiles) split = alone && own ? open_files(own, DISK("split", "qcow2"), &error) : NULL;
 
-        ck_assert_msg(alone, "%s", error ? error->message : "");
+        ck_assert_msg(alone && (split || !own), "%s", error ? error->message : "");
         ck_assert_int_ge(viommu_files_disk(raw, 0), 0);
         ck_assert_ptr_null(viommu_files_kernel(raw));
     }
@@ -176,6 +200,11 @@ static const struct {
     {DISK("odd", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST, "'vmdk'"},
     {DISK("lost", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST, "/nowhere'"},
     {DISK("itself", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST, "/itself'"},
+    {DISK("split-unnamed", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST, "external data file but does not name it"},
+    {DISK("split-relative", "qcow2"), VIOMMU_ERROR_POLICY_REFUSED,
+     "its data file 'raw' is not an absolute path"},
+    {DISK("split-lost", "qcow2"), VIOMMU_ERROR_POLICY_REFUSED, "its data file: '/nowhere/at/all'"},
+    {DISK("split-odd", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST, "/fifo' is not a regular file"},
     {KERNEL("fifo"), VIOMMU_ERROR_INVALID_REQUEST, "/fifo'"},
 };
 
@@ -241,6 +270,47 @@ static ViommuFiles *open_descriptor(const char *path, int fd, GError **error)
     return viommu_files_open(&site, request, NOBODY, UUID, error);
 }
 
+/* QEMU takes a descriptor of the very rights that it wants: it is opened again, and cannot be where its owner may not. */
+START_TEST(open_for_more_than_is_wanted)
+{
+    g_autofree char *path = in_directory("raw");
+    g_autoptr(ViommuFiles) given = NULL;
+    g_autoptr(GError) error = NULL;
+    int fd = open(path, O_RDWR | O_CLOEXEC), kept;
+
+    given = open_descriptor(path, fd, &error);
+    ck_assert_msg(given, "%s", error ? error->message : "");
+    kept = viommu_files_disk(given, 0);
+    ck_assert_int_eq(fcntl(kept, F_GETFL) & O_ACCMODE, O_RDONLY);
+    close(fd);
+}
+END_TEST
+
+static const struct {
+    int flags;
+    const char *words;
+} useless[] = {
+    {O_WRONLY, "the file descriptor is not open for reading"},
+    {O_PATH, "the file descriptor is not open for reading"},
+};
+
+START_TEST(open_for_something_else)
+{
+    g_autofree char *path = in_directory("raw");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(useless); i++) {
+        g_autoptr(GError) error = NULL;
+        int fd = open(path, useless[i].flags | O_CLOEXEC);
+
+        ck_assert_int_ge(fd, 0);
+        ck_assert_ptr_null(open_descriptor(path, fd, &error));
+        close(fd);
+        ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED));
+        ck_assert_msg(strstr(error->message, useless[i].words), "%s", error->message);
+    }
+}
+END_TEST
+
 /* QEMU opens a device by its path, with the rights of who asks: that its sender has it open is not enough. */
 START_TEST(an_open_device)
 {
@@ -281,5 +351,7 @@ int main(void)
     tcase_add_test(all, refused_to_a_member);
     tcase_add_test(all, not_looked_at);
     tcase_add_test(all, an_open_device);
+    tcase_add_test(all, open_for_more_than_is_wanted);
+    tcase_add_test(all, open_for_something_else);
     return unit_run_case("files", all);
 }
