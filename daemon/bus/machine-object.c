@@ -237,6 +237,15 @@ static int append_state(sd_bus_message *reply, const Property *property, const v
     return sd_bus_message_append(reply, "s", viommu_machine_state_word(value));
 }
 
+static int append_console_problem(sd_bus_message *reply, const Property *property, const void *value)
+{
+    const ViommuMachine *machine = value;
+    const char *problem = machine->console ? viommu_console_problem(machine->console) : "";
+    g_autofree char *valid = g_utf8_make_valid(problem, -1);
+
+    return sd_bus_message_append(reply, "s", valid);
+}
+
 static int append_queue_position(sd_bus_message *reply, const Property *property, const void *value)
 {
     return sd_bus_message_append(reply, "u", viommu_machine_queue_position(value));
@@ -262,6 +271,7 @@ static const Property properties[] = {
     {"Reasons", "as", append_texts, AT(reasons)},
     {"Warnings", "as", append_texts, AT(warnings)},
     {"ConsoleLog", "s", append_string, AT(console_log)},
+    {"ConsoleProblem", "s", append_console_problem},
     {"RequestId", "s", append_string, AT(request_id)},
     {"LeaseEnd", "t", append_number, AT(lease_end_usec)},
     {"QueuePosition", "u", append_queue_position},
@@ -327,6 +337,7 @@ static const sd_bus_vtable machine_vtable[] = {
     SD_BUS_PROPERTY("Reasons", "as", get_property, 0, HIDDEN_CHANGES),
     SD_BUS_PROPERTY("Warnings", "as", get_property, 0, HIDDEN_CHANGES),
     SD_BUS_PROPERTY("ConsoleLog", "s", get_property, 0, HIDDEN_CHANGES),
+    SD_BUS_PROPERTY("ConsoleProblem", "s", get_property, 0, 0),
     SD_BUS_PROPERTY("RequestId", "s", get_property, 0, FIXED),
     SD_BUS_PROPERTY("LeaseEnd", "t", get_property, 0, HIDDEN_CHANGES),
     SD_BUS_PROPERTY("QueuePosition", "u", get_property, 0, 0),

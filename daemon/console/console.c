@@ -29,7 +29,7 @@ struct ViommuConsole {
     char *log;
     bool log_failed; /* and that was said */
     bool open;
-    bool refused; /* it could not be opened, and that was said */
+    char *refusal; /* why it could not be opened, which was said; NULL: it could */
     bool sending;
     GByteArray *tail;             /* NULL: nothing yet */
     ViommuReportCatcher *reports; /* NULL: nothing was printed yet */
@@ -62,6 +62,7 @@ void viommu_console_free(ViommuConsole *console)
     viommu_console_end(console);
     g_clear_pointer(&console->tail, g_byte_array_unref);
     viommu_report_catcher_free(console->reports);
+    g_free(console->refusal);
     g_free(console->log);
     g_free(console);
 }
@@ -74,6 +75,13 @@ void viommu_console_end(ViommuConsole *console)
 bool viommu_console_is_open(const ViommuConsole *console)
 {
     return console->open;
+}
+
+const char *viommu_console_problem(const ViommuConsole *console)
+{
+    if (console->open)
+        return "";
+    return console->refusal ? console->refusal : "viommud has not opened it yet";
 }
 
 unsigned viommu_console_n_attached(const ViommuConsole *console)
@@ -150,7 +158,7 @@ static void take_opened(ViommuConsole *console)
     bool again = console->tail || (console->log && access(console->log, F_OK) == 0);
 
     console->open = true;
-    console->refused = false;
+    g_clear_pointer(&console->refusal, g_free);
     if (again)
         put_out(console, LISTENS_AGAIN, sizeof(LISTENS_AGAIN) - 1);
     else
@@ -161,10 +169,11 @@ static void take_ended(ViommuConsole *console, const char *error)
 {
     ViommuLogFields fields = {.machine_uuid = console->uuid};
 
-    if (!console->open && error && !console->refused) {
-        if (viommu_journal_may_tell(UINT32_MAX))
+    if (!console->open && error) {
+        if (!console->refusal && viommu_journal_may_tell(UINT32_MAX))
             viommu_log(LOG_WARNING, &fields, "Cannot read a machine's console, trying again: %s", error);
-        console->refused = true;
+        g_free(console->refusal);
+        console->refusal = g_strdup(error);
     }
     console->open = false;
     console->sending = false;

@@ -27,6 +27,8 @@ void viommu_console_free(ViommuConsole *console);
 void viommu_console_take(ViommuConsole *console);
 /** The backend reads it. */
 bool viommu_console_is_open(const ViommuConsole *console);
+/** Why it is not read, in words; "": it is.  Borrowed, until the next take. */
+const char *viommu_console_problem(const ViommuConsole *console);
 /** The guest has ended: whoever is attached hears of it. */
 void viommu_console_end(ViommuConsole *console);
 

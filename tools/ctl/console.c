@@ -16,6 +16,7 @@
 
 #define ESCAPE        '\x1d' /* Ctrl-] */
 #define STATUS_SIGNAL 128
+#define SILENCE_MSEC  1000
 
 static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
 static volatile sig_atomic_t ended_by;
@@ -144,17 +145,58 @@ static Copied copy_input(int console, bool terminal, bool *ret_over, GError **er
     return escape ? COPIED_LEFT : COPIED_MORE;
 }
 
-static Copied copy_both(int console, bool terminal, GError **error)
+/* A console that says nothing yet. */
+typedef struct Silence {
+    ViommuCtl *ctl;
+    ViommuClient *client;
+    const char *path;
+    bool broken;
+    gint64 begin;
+} Silence;
+
+/* A guest may have nothing to say; but where viommud cannot read its console, the person waits for something else. */
+static void tell_silence(const Silence *silence)
+{
+    g_autoptr(GVariant) properties =
+        viommu_ctl_machine_properties(silence->ctl, silence->client, silence->path, NULL);
+    ViommuCtlProgress progress = {.output = &silence->ctl->output};
+    g_autofree char *what = NULL;
+    const char *problem = "";
+
+    if (properties)
+        g_variant_lookup(properties, "ConsoleProblem", "&s", &problem);
+    viommu_output_progress_end(&silence->ctl->output);
+    if (!*problem)
+        return;
+    what = g_strdup_printf("waiting for the console: %s", problem);
+    progress.what = what;
+    viommu_ctl_progress((uint64_t)(g_get_monotonic_time() - silence->begin), &progress);
+}
+
+static void break_silence(Silence *silence)
+{
+    if (!silence->broken)
+        viommu_output_progress_end(&silence->ctl->output);
+    silence->broken = true;
+}
+
+static Copied copy_both(int console, bool terminal, Silence *silence, GError **error)
 {
     struct pollfd fds[] = {{.fd = console, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
     Copied copied = COPIED_MORE;
     bool over = false;
 
     while (copied == COPIED_MORE && !ended_by) {
-        if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
+        int n = poll(fds, G_N_ELEMENTS(fds), silence->broken ? -1 : SILENCE_MSEC);
+
+        if (n == 0)
+            tell_silence(silence);
+        if (n <= 0)
             continue;
-        if (fds[0].revents)
+        if (fds[0].revents) {
+            break_silence(silence);
             copied = copy_output(console, error);
+        }
         if (copied == COPIED_MORE && fds[1].revents)
             copied = copy_input(console, terminal, &over, error);
         if (over)
@@ -198,7 +240,7 @@ static bool check_ended(ViommuCtl *ctl, ViommuClient *client, const char *path, 
         ctl->words[0]);
 }
 
-static bool be_at_console(ViommuCtl *ctl, int fd, bool *ret_ended, GError **error)
+static bool be_at_console(ViommuCtl *ctl, int fd, Silence *silence, bool *ret_ended, GError **error)
 {
     g_auto(Terminal) terminal = {.raw = false};
     Copied copied;
@@ -209,7 +251,8 @@ static bool be_at_console(ViommuCtl *ctl, int fd, bool *ret_ended, GError **erro
     terminal_open(&terminal);
     if (terminal.raw)
         fprintf(stderr, "At the console of '%s'; Ctrl-] leaves it.\r\n", ctl->words[0]);
-    copied = copy_both(fd, terminal.raw, error);
+    copied = copy_both(fd, terminal.raw, silence, error);
+    break_silence(silence);
     if (terminal.raw)
         fputs("\r\n", stderr);
     if (ended_by)
@@ -224,6 +267,7 @@ bool viommu_ctl_console(ViommuCtl *ctl, GError **error)
     g_autoptr(ViommuClient) client = NULL;
     g_autofree char *path = NULL;
     bool ended = false, good;
+    Silence silence;
     int fd;
 
     if (ctl->log)
@@ -233,7 +277,9 @@ bool viommu_ctl_console(ViommuCtl *ctl, GError **error)
     call.path = path;
     if (!path || !viommu_client_call_fd(client, &call, &fd, error))
         return false;
-    good = be_at_console(ctl, fd, &ended, error);
+    silence =
+        (Silence){ctl, client, path, !ctl->output.terminal_error || ctl->output.json, g_get_monotonic_time()};
+    good = be_at_console(ctl, fd, &silence, &ended, error);
     close(fd);
     return good && (!ended || check_ended(ctl, client, path, error));
 }

@@ -250,6 +250,11 @@ START_TEST(cannot_be_opened)
     fixture_await(&fixture, fake_console_openings() >= 2);
     fixture_settle(&fixture);
     ck_assert(!viommu_console_is_open(fixture_find(&fixture, "one")->console));
+    ck_assert_str_eq(viommu_console_problem(fixture_find(&fixture, "one")->console), "somebody else has it");
+    g_clear_pointer(&domain->console_refusal, g_free);
+    fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
+    fixture_await(&fixture, viommu_console_is_open(fixture_find(&fixture, "one")->console));
+    ck_assert_str_eq(viommu_console_problem(fixture_find(&fixture, "one")->console), "");
 }
 END_TEST
 
