@@ -45,6 +45,35 @@ run 0 'viommud comes back' '' systemctl restart viommud
 run 0 'and finds it' 'own +running +intel' viommuctl list
 run 0 'the owner ends it' '' runuser -u ci -- viommuctl --system kill own
 check 'nothing is left of it' sh -c '! pidof qemu-system-x86_64 && ! ls /var/lib/viommu/boot | grep .'
+
+# --- Huge pages, of which libvirt gives a directory to QEMU's user ---
+
+pages=40 # of 2 MiB; the guest has 32 of them
+free_pages() {
+    sed -n 's/^HugePages_Free: *//p' /proc/meminfo
+}
+echo "$pages" >/proc/sys/vm/nr_hugepages
+if [ "$(free_pages)" -eq "$pages" ]; then
+    run 0 'a member launches with huge pages' '^huge$' runuser -u ci -- viommuctl --system launch - <<<'{"name": "huge",
+        "memory": "64 MiB", "memory-backing": {"page-size": "2 MiB"}}'
+    pid=$(pidof qemu-system-x86_64)
+    run 0 'QEMU has the rights of its owner' '^ci$' stat -c %U "/proc/$pid"
+    run 0 'and is confined' "^libvirt-$(uuid_of huge) \(enforce\)" profile_of "$pid"
+    run 0 'the memory is in the directory that libvirt made' '/dev/hugepages/libvirt/qemu/' cat "/proc/$pid/maps"
+    run 0 'which is its owner'"'"'s' '^ci$' find /dev/hugepages/libvirt/qemu -mindepth 1 -maxdepth 1 -name '*huge*' -printf '%u\n'
+    run 0 'all of it' '^8$' free_pages
+    run 0 'a second one is refused' 'vm.nr_hugepages=' sh -c '! runuser -u ci -- viommuctl --system launch - <<END
+{"name": "more", "memory": "64 MiB", "memory-backing": {"page-size": "2 MiB"}}
+END'
+    run 0 'the owner ends it' '' runuser -u ci -- viommuctl --system kill huge
+    run 0 'all pages are free again' "^$pages\$" free_pages
+else
+    echo "# SKIP huge pages: the kernel gives $(free_pages) of $pages"
+fi
+echo 0 >/proc/sys/vm/nr_hugepages
+
+# --- What comes by its path, and what doctor says ---
+
 run 0 'a disk is named by its path' '^o "/' runuser -u ci -- busctl call org.viommu1 /org/viommu1 org.viommu1.Manager Launch 'a{sv}' 3 \
     name s path memory s '64 MiB' disks 'aa{sv}' 1 3 path s "$(cp /home/ci/disk.raw /var/lib/viommu/images && echo /var/lib/viommu/images/disk.raw)" \
     format s raw read-only b true
