@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "daemon/libvirt/backend.h"
 #include "daemon/bus/bus.h"
+#include "daemon/files/boot-copies.h"
 #include "daemon/process/config.h"
 #include "daemon/process/host-size.h"
 #include "daemon/process/journal.h"
@@ -65,16 +66,6 @@ static char *default_console_directory(bool user)
     return g_build_filename(given && *given ? given : "/var/log/viommu", "console", NULL);
 }
 
-static char *copies_directory(bool user)
-{
-    const char *given = g_getenv("STATE_DIRECTORY");
-
-    if (given && *given)
-        return g_build_filename(given, "boot", NULL);
-    return user ? g_build_filename(g_get_user_data_dir(), "viommud", "boot", NULL)
-                : g_strdup("/var/lib/viommu/boot");
-}
-
 static void set_directories(Service *service)
 {
     ViommuConfig *config = service->config;
@@ -85,7 +76,7 @@ static void set_directories(Service *service)
     } else if (!config->console_directory) {
         config->console_directory = default_console_directory(service->options->user);
     }
-    service->copies = copies_directory(service->options->user);
+    service->copies = viommu_copies_directory(service->options->user);
 }
 
 static bool make_console_directory(const char *path, GError **error)

@@ -35,6 +35,16 @@ static bool check_size(off_t bytes, GError **error)
     return bytes > 0 && (uint64_t)bytes <= VIOMMU_COPY_BYTES_MAX;
 }
 
+char *viommu_copies_directory(bool user)
+{
+    const char *given = g_getenv("STATE_DIRECTORY");
+
+    if (given && *given)
+        return g_build_filename(given, "boot", NULL);
+    return user ? g_build_filename(g_get_user_data_dir(), "viommud", "boot", NULL)
+                : g_strdup("/var/lib/viommu/boot");
+}
+
 bool viommu_copies_measure(int fd, uint64_t *ret_bytes, GError **error)
 {
     struct stat info;

@@ -23,6 +23,8 @@ typedef struct ViommuCopySource {
     uint64_t bytes;
 } ViommuCopySource;
 
+/** Where they are, of the system's viommud or of a user's own. Owned, g_free(). */
+char *viommu_copies_directory(bool user);
 /** How large the copy of what @fd is open on will be.  Fails: INVALID_REQUEST when it is empty or larger than a copy may be; BACKEND. */
 bool viommu_copies_measure(int fd, uint64_t *ret_bytes, GError **error);
 /** Where it is, once it is made. Owned, g_free(). */

@@ -81,6 +81,8 @@ bool viommu_backend_is_local(const ViommuBackend *backend);
 ViommuHost *viommu_backend_probe(ViommuBackend *backend, GError **error);
 /** All domains that carry our metadata, of ViommuDomain. Owned. */
 GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error);
+/** The names of the domains that begin with @prefix and carry no metadata of ours. Owned. */
+GPtrArray *viommu_backend_list_unmarked(ViommuBackend *backend, const char *prefix, GError **error);
 /** The host's hardware as it is now, into @topology, which is initialised; of a host that is not this one, nothing. */
 bool viommu_backend_read_topology(ViommuBackend *backend, ViommuTopology *topology, GError **error);
 /** The forward mode of libvirt's network @name as lib/network-xml has it; "" when there is no such network. Owned. */

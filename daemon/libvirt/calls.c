@@ -104,6 +104,11 @@ GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error)
     return viommu_list_domains(backend->pool, error);
 }
 
+GPtrArray *viommu_backend_list_unmarked(ViommuBackend *backend, const char *prefix, GError **error)
+{
+    return viommu_list_unmarked(backend->pool, prefix, error);
+}
+
 GPtrArray *viommu_backend_list_holders(ViommuBackend *backend, GError **error)
 {
     return viommu_list_holders(backend->pool, error);

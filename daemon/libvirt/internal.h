@@ -68,6 +68,7 @@ void viommu_watch_free(ViommuWatch *watch);
 /** As viommu_backend_list() and viommu_backend_list_holders(). */
 GPtrArray *viommu_list_domains(ViommuPool *pool, GError **error);
 GPtrArray *viommu_list_holders(ViommuPool *pool, GError **error);
+GPtrArray *viommu_list_unmarked(ViommuPool *pool, const char *prefix, GError **error);
 
 /** As viommu_backend_network_mode(). */
 char *viommu_network_mode(ViommuPool *pool, const char *name, GError **error);

@@ -73,6 +73,45 @@ GPtrArray *viommu_list_domains(ViommuPool *pool, GError **error)
     return g_steal_pointer(&found);
 }
 
+/* --- Those with a name of ours and nothing else --- */
+
+typedef struct Unmarked {
+    const char *prefix;
+    GPtrArray *names;
+} Unmarked;
+
+static bool list_unmarked(virConnectPtr connection, void *data, GError **error)
+{
+    const Unmarked *unmarked = data;
+    g_autofree virDomainPtr *domains = NULL;
+    int n = virConnectListAllDomains(connection, &domains, 0);
+
+    if (n < 0)
+        return viommu_libvirt_fail(error, "cannot list the domains");
+    g_ptr_array_set_size(unmarked->names, 0);
+    for (int i = 0; i < n; i++) {
+        const char *name = virDomainGetName(domains[i]);
+
+        if (name && g_str_has_prefix(name, unmarked->prefix)) {
+            g_autofree char *metadata =
+                virDomainGetMetadata(domains[i], VIR_DOMAIN_METADATA_ELEMENT, VIOMMU_METADATA_URI, 0);
+
+            if (!metadata && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN_METADATA)
+                g_ptr_array_add(unmarked->names, g_strdup(name));
+        }
+        virDomainFree(domains[i]);
+    }
+    return check_alive(connection, error);
+}
+
+GPtrArray *viommu_list_unmarked(ViommuPool *pool, const char *prefix, GError **error)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    Unmarked unmarked = {prefix, names};
+
+    return viommu_pool_call(pool, list_unmarked, &unmarked, true, error) ? g_steal_pointer(&names) : NULL;
+}
+
 /* --- Those with devices of the host --- */
 
 void viommu_holder_free(ViommuHolder *holder)

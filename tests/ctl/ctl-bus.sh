@@ -10,7 +10,7 @@ fi
 # shellcheck source=tests/ctl/tap.sh
 . "$(dirname "$0")/tap.sh"
 ctl=$1 viommud=$2
-export XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/no-system-bus
+export XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/no-system-bus
 mkdir -m 700 "$XDG_RUNTIME_DIR"
 printf '{"name": "one", "arch": "x86_64", "memory": "64 MiB", "iommu": {"is-supported": true}}' >"$work/one.json"
 printf '{"arch": "x86_64", "memory": "64 MiB", "iommu": {"model": "smmuv3"}}' >"$work/refused.json"
@@ -187,6 +187,7 @@ run 8 'a libvirt that is not there' 'cannot ask libvirt at test:///nowhere' "$ct
 # The doctor.
 run 0 'doctor' '^viommud +ok +viommud [0-9.]+ answers' "$ctl" doctor --connect test:///default
 check 'of the session, where polkit and groups have no say' bash -c "! grep -qE '^(polkit|group) ' '$work/out'"
+check 'viommud counts what is there' grep -qE '^leftovers +ok +viommud counts all [0-9]+ machines' "$work/out"
 check 'libvirt answers' grep -qE '^libvirt +ok +libvirt [0-9.]+ at test:///default' "$work/out"
 check 'emulators' grep -qE '^emulator +ok +QEMU [0-9.]+ for x86_64' "$work/out"
 check 'settings' grep -qE '^settings +ok ' "$work/out"
@@ -199,6 +200,32 @@ run 1 'a system that is not there' '^viommud +problem +cannot connect to the sys
 kill "$daemon"
 wait "$daemon"
 run 1 'doctor without viommud' '^viommud +problem .*viommud --user &' "$ctl" doctor --user --connect test:///default
+
+# What viommud does not count: a domain whose metadata it cannot read, and copies of a machine that is not there.
+cat >"$work/node.xml" <<'END'
+<node><domain type='test'><name>torn</name><uuid>00000000-0000-4000-8000-000000000001</uuid><memory>65536</memory><os><type>hvm</type></os>
+  <metadata><viommu:machine xmlns:viommu='https://viommu.org/xmlns/domain/1' name='torn'/></metadata></domain></node>
+END
+node=test://$work/node.xml
+run 1 'machines that nobody counts' '^leftovers +warning +viommud does not answer, so nobody ends the 1 machines' \
+    "$ctl" doctor --user --connect "$node"
+"$viommud" --user --connect "$node" 2>"$work/log" &
+daemon=$!
+for _ in {1..100}; do
+    "$ctl" --user list >"$work/out" 2>"$work/err" && break
+    sleep 0.1
+done
+run 0 'a domain that viommud does not count' "^leftovers +warning +domain 'torn' \(00000000-0000-4000-8000-000000000001\) has viommud's metadata" \
+    "$ctl" doctor --connect "$node"
+check 'how to end it' grep -q 'virsh undefine --nvram 00000000-0000-4000-8000-000000000001' "$work/out"
+mkdir -p "$XDG_DATA_HOME/viommud/boot"
+head -c 4096 /dev/zero >"$XDG_DATA_HOME/viommud/boot/00000000-0000-4000-8000-000000000001.kernel"
+cp "$XDG_DATA_HOME/viommud/boot/"{00000000-0000-4000-8000-000000000001.kernel,00000000-0000-4000-8000-000000000002.initrd}
+run 0 'copies that are left' 'has copied boot files \(4 KiB\) of 1 machines that do not exist' "$ctl" doctor --connect "$node"
+run 0 'of another libvirt nothing is said' '^viommud +ok' "$ctl" doctor --connect test:///default
+check 'nothing at all' bash -c "! grep -q '^leftovers' '$work/out'"
+kill "$daemon"
+wait "$daemon"
 run 69 'gone again' 'neither on the session bus' "$ctl" list
 
 # Files go to the system's viommud open, so that it needs no way to them: here it is on this bus, and root's.

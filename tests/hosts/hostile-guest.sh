@@ -164,6 +164,7 @@ check 'it is told, with its process' until_true 60 told
 run 5 'its name is not free' "runs on as process $qemu" launch mate plain false ''
 run 0 'viommud begins anew' '' systemctl restart viommud
 check 'it is told again' until_true 60 sh -c "[ \$(journalctl --no-pager -u viommud MACHINE_NAME=plain | grep -c 'has forgotten machine') -ge 2 ]"
+run 0 'doctor tells of it, too' "leftovers +warning .* runs on as process $qemu, but libvirt does not know it" viommuctl doctor
 run 5 'and its name is still not free' "runs on as process $qemu" launch mate plain false ''
 kill "$qemu"
 check 'root ends it' until_true 30 sh -c "! kill -0 $qemu"

@@ -104,6 +104,7 @@ virsh -q define /dev/stdin <<'END' >/dev/null
 END
 run 5 "a domain of the site's is not taken" 'another domain already has this name' launch ci taken
 run 0 'it is there' '^viommu-taken$' virsh -q list --all --name
+run 0 'doctor tells of it' "leftovers +warning +domain 'viommu-taken' has the name of a machine" viommuctl doctor
 virsh -q undefine viommu-taken >/dev/null
 run 0 'a machine' '^kept$' launch ci kept
 mkdir -p /etc/viommud/viommud.conf.d

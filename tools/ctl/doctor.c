@@ -7,6 +7,7 @@
 #include "tools/ctl/machine.h"
 #include "tools/doctor/doctor.h"
 #include "tools/ctl/local-host.h"
+#include "tools/ctl/leftovers.h"
 
 #define EXIT_PROBLEM 1
 #define POLKIT_NAME  "org.freedesktop.PolicyKit1"
@@ -15,8 +16,10 @@
 typedef struct Answers {
     ViommuConfig *config;
     ViommuHost *host;
-    char *uri, *version, *trouble;
+    char *uri, *version, *trouble,
+        *connection; /* uri: of libvirt as we ask it; connection: as viommud does */
     GVariant *limits;
+    ViommuLeftovers *leftovers;
     GError *config_error, *libvirt_error, *daemon_error;
 } Answers;
 
@@ -28,6 +31,8 @@ static void clear_answers(Answers *answers)
     g_clear_pointer(&answers->version, g_free);
     g_clear_pointer(&answers->trouble, g_free);
     g_clear_pointer(&answers->limits, g_variant_unref);
+    g_clear_pointer(&answers->leftovers, viommu_leftovers_free);
+    g_clear_pointer(&answers->connection, g_free);
     g_clear_error(&answers->config_error);
     g_clear_error(&answers->libvirt_error);
     g_clear_error(&answers->daemon_error);
@@ -61,6 +66,7 @@ static void ask_viommud(ViommuClient *client, Answers *answers)
     g_autoptr(GVariant) uri = version ? get_property(client, "Connection", "s", NULL) : NULL;
     g_autoptr(GVariant) connected = uri ? get_property(client, "Connected", "b", NULL) : NULL;
 
+    answers->connection = uri ? g_variant_dup_string(uri, NULL) : NULL;
     if (uri)
         answers->limits = get_property(client, "Limits", "a{sv}", NULL);
     if (version)
@@ -82,6 +88,17 @@ static void ask_libvirt(ViommuCtl *ctl, ViommuClient *client, Answers *answers)
         answers->host = viommu_host_from_variant(facts, NULL);
 }
 
+/* A member neither sees all machines nor may ask libvirt; another libvirt than viommud's has nothing to do with it. */
+static void ask_for_leftovers(ViommuClient *client, const ViommuPatient *patient, Answers *answers)
+{
+    bool same = !answers->version || g_strcmp0(answers->connection, answers->uri) == 0;
+
+    if (answers->host && !answers->libvirt_error && answers->uri && same &&
+        (!patient->system || patient->uid == 0))
+        answers->leftovers = viommu_ctl_find_leftovers(answers->version ? client : NULL, answers->uri,
+                                                       patient->system, answers->config);
+}
+
 static void ask(ViommuCtl *ctl, Answers *answers, ViommuPatient *patient)
 {
     g_autoptr(ViommuClient) client = viommu_ctl_connect(ctl, &answers->daemon_error);
@@ -97,6 +114,8 @@ static void ask(ViommuCtl *ctl, Answers *answers, ViommuPatient *patient)
     viommu_config_load(!patient->system, &answers->config, &answers->config_error);
     ask_libvirt(ctl, client, answers);
     patient->uid = geteuid();
+    ask_for_leftovers(client, patient, answers);
+    patient->leftovers = answers->leftovers;
     patient->config = answers->config;
     patient->config_error = answers->config_error;
     patient->uri = answers->uri;

@@ -273,13 +273,21 @@ static const struct {
     bool hardware; /* looks at files only */
     void (*check)(ViommuExamination *examination, const ViommuPatient *patient);
 } checks[] = {
-    {"viommud", false, check_daemon},         {"settings", false, check_config},
-    {"polkit", false, check_polkit},          {"group", false, check_group},
-    {"limits", false, check_limits},          {"site", false, viommu_doctor_check_site},
-    {"libvirt", false, check_libvirt},        {"confinement", false, check_confinement},
-    {"emulator", false, check_emulators},     {"firmware", false, check_firmware},
-    {"kvm", true, viommu_doctor_check_kvm},   {"host-iommu", true, viommu_doctor_check_iommu},
-    {"vfio", true, viommu_doctor_check_vfio}, {"iommufd", true, viommu_doctor_check_iommufd},
+    {"viommud", false, check_daemon},
+    {"settings", false, check_config},
+    {"polkit", false, check_polkit},
+    {"group", false, check_group},
+    {"limits", false, check_limits},
+    {"site", false, viommu_doctor_check_site},
+    {"libvirt", false, check_libvirt},
+    {"leftovers", false, viommu_doctor_check_leftovers},
+    {"confinement", false, check_confinement},
+    {"emulator", false, check_emulators},
+    {"firmware", false, check_firmware},
+    {"kvm", true, viommu_doctor_check_kvm},
+    {"host-iommu", true, viommu_doctor_check_iommu},
+    {"vfio", true, viommu_doctor_check_vfio},
+    {"iommufd", true, viommu_doctor_check_iommufd},
     {"locked-memory", true, check_memlock},
 };
 

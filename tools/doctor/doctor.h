@@ -24,6 +24,18 @@ typedef struct ViommuFinding {
     char *advice; /* what to do; NULL: nothing */
 } ViommuFinding;
 
+/* What viommud, where it runs, does not count. */
+typedef struct ViommuLeftovers {
+    unsigned n_machines; /* in libvirt, that are none */
+    GPtrArray *domains;  /* of ViommuDomain: with metadata of viommud's */
+    GPtrArray *names;    /* of domains with a machine's name and no such metadata */
+    GPtrArray *orphans;  /* of ViommuOrphan: guests that libvirt does not know */
+    char *directory;     /* of copied boot files */
+    GHashTable *copies;  /* UUID -> uint64_t, bytes: of machines that libvirt does not know */
+} ViommuLeftovers;
+void viommu_leftovers_free(ViommuLeftovers *leftovers);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuLeftovers, viommu_leftovers_free)
+
 /* All borrowed. */
 typedef struct ViommuPatient {
     const char *root;     /* where the files are; "/": this machine */
@@ -37,8 +49,9 @@ typedef struct ViommuPatient {
     const GError *libvirt_error;
     const char *daemon_version; /* of the viommud that answers; NULL: none does */
     const GError *daemon_error;
-    const char *daemon_trouble; /* why it has no connection to libvirt; NULL: it has */
-    GVariant *limits;           /* the daemon's property Limits; NULL: not known */
+    const char *daemon_trouble;       /* why it has no connection to libvirt; NULL: it has */
+    GVariant *limits;                 /* the daemon's property Limits; NULL: not known */
+    const ViommuLeftovers *leftovers; /* NULL: not known, or not for who asks to know */
     int polkit; /* flag: is on the bus, or is started when it is called; unset: no bus to ask */
 } ViommuPatient;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* internal: for the files of doctor only.
- *   doctor.c          the table of checks; viommud, libvirt and their settings
- *   doctor-site.c     what others than root may have
- *   doctor-devices.c  what the kernel offers: /dev/kvm, VFIO, the host's own IOMMU */
+ *   doctor.c   the table of checks; viommud, libvirt and their settings
+ *   site.c     what others than root may have
+ *   leftovers.c   machines that viommud does not count, and what is left of those that are gone
+ *   devices.c  what the kernel offers: /dev/kvm, VFIO, the host's own IOMMU */
 #pragma once
 
 #include "tools/doctor/doctor.h"
@@ -18,6 +19,7 @@ void viommu_examination_tell(ViommuExamination *examination, ViommuHealth health
 #define TELL(health, ...) viommu_examination_tell(examination, VIOMMU_HEALTH_##health, __VA_ARGS__)
 
 void viommu_doctor_check_site(ViommuExamination *examination, const ViommuPatient *patient);
+void viommu_doctor_check_leftovers(ViommuExamination *examination, const ViommuPatient *patient);
 void viommu_doctor_check_kvm(ViommuExamination *examination, const ViommuPatient *patient);
 void viommu_doctor_check_iommu(ViommuExamination *examination, const ViommuPatient *patient);
 void viommu_doctor_check_vfio(ViommuExamination *examination, const ViommuPatient *patient);
