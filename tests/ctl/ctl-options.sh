@@ -46,6 +46,8 @@ run 64 'a recorded host and a live one' 'cannot be combined' "$ctl" plan --host 
 run 64 'a timeout that is none' "--timeout='soon' is not a number" "$ctl" stop --timeout=soon a
 
 run 0 'facts of a recorded host' '^virtio-x86_64 +8\.3 +7\.0 +5\.14 ' "$ctl" facts --host "$work/host.json"
+run 0 'facts name the host'"'"'s kernel' '^iommufd +12\.1 +9\.0 +- +6\.2 ' "$ctl" facts --host "$work/host.json"
+run 0 'facts have a column of the host'"'"'s kernel' '^FACT +LIBVIRT +QEMU +LINUX +HOST LINUX +X86_64' "$ctl" facts --host "$work/host.json"
 run 0 'facts name what kernels leave off' '^rhel9 +off ' "$ctl" facts --host "$work/host.json"
 run 0 'facts as JSON' '"source" : "libvirt NEWS 5.5.0' "$ctl" facts --json --host "$work/host.json"
 run 2 'facts of a host that is not there' 'No such file' "$ctl" facts --host "$work/nobody.json"

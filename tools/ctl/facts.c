@@ -5,8 +5,14 @@
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/local-host.h"
 
-static const char *const fact_titles[] = {"FACT",   "LIBVIRT", "QEMU",   "LINUX",
+static const char *const fact_titles[] = {"FACT",   "LIBVIRT", "QEMU",   "LINUX", "HOST LINUX",
                                           "X86_64", "AARCH64", "SOURCE", NULL};
+/* The columns of what libvirt says. */
+enum {
+    COLUMN_X86_64 = 5,
+    COLUMN_AARCH64
+};
+
 static const char *const guest_titles[] = {"GUEST",         "INTEL",          "AMD",    "SMMUV3",
                                            "VIRTIO X86_64", "VIRTIO AARCH64", "SOURCE", NULL};
 
@@ -58,15 +64,25 @@ static unsigned print_facts(const ViommuCtl *ctl, const ViommuHost *host)
     for (int i = 0; i < VIOMMU_FACT_LAST; i++) {
         const ViommuFact *fact = viommu_fact((ViommuFactId)i);
         g_autofree char *libvirt = least(fact->libvirt), *qemu = least(fact->qemu),
-                        *kernel = least(fact->guest_kernel);
+                        *kernel = least(fact->guest_kernel), *host_kernel = least(fact->host_kernel);
         const char *x86 = observed(host, VIOMMU_ARCH_X86_64, (ViommuFactId)i);
         const char *arm = observed(host, VIOMMU_ARCH_AARCH64, (ViommuFactId)i);
-        const char *cells[] = {
-            viommu_enum_to_string(&viommu_enum_fact, i), libvirt, qemu, kernel, x86, arm, fact->source};
+        const char *cells[] = {viommu_enum_to_string(&viommu_enum_fact, i),
+                               libvirt,
+                               qemu,
+                               kernel,
+                               host_kernel,
+                               x86,
+                               arm,
+                               fact->source};
         bool x86_wrong = x86 && g_str_has_suffix(x86, "!"), arm_wrong = arm && g_str_has_suffix(arm, "!");
 
         contradictions += x86_wrong + arm_wrong;
-        viommu_table_add(table, cells, x86_wrong ? 4 : arm_wrong ? 5 : -1, VIOMMU_STYLE_BAD);
+        viommu_table_add(table, cells,
+                         x86_wrong   ? COLUMN_X86_64
+                         : arm_wrong ? COLUMN_AARCH64
+                                     : -1,
+                         VIOMMU_STYLE_BAD);
     }
     viommu_table_print(table, &ctl->output);
     return contradictions;
