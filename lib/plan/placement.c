@@ -9,7 +9,9 @@
 typedef struct Choosing {
     ViommuPlanBuild *build; /* whose rule says what refuses */
     const ViommuPlacementInput *input;
-    const ViommuPciDevice **chosen; /* by entry of the request for addresses, any order for kinds */
+    /* Those with an address first; so each has the number of its entry in the request. */
+    const ViommuPciDevice *chosen[VIOMMU_HOSTDEVS_MAX];
+    unsigned entries[VIOMMU_HOSTDEVS_MAX];
     unsigned n_chosen;
 } Choosing;
 
@@ -68,6 +70,12 @@ static char *claimant(const ViommuClaim *claim)
 {
     return claim->machine ? g_strdup_printf("machine '%s'", claim->machine)
                           : g_strdup("a guest that viommud did not make");
+}
+
+static void choose(Choosing *choosing, unsigned entry, const ViommuPciDevice *device)
+{
+    choosing->chosen[choosing->n_chosen] = device;
+    choosing->entries[choosing->n_chosen++] = entry;
 }
 
 static bool is_chosen(const Choosing *choosing, const ViommuPciDevice *device)
@@ -211,7 +219,7 @@ static bool take_addressed(Choosing *choosing, unsigned entry, const ViommuReque
         return refuse_missing(choosing, entry, asked->address, error);
     if (!check_device(choosing, entry, device, error) || !check_driver(choosing, entry, device, error))
         return false;
-    choosing->chosen[choosing->n_chosen++] = device;
+    choose(choosing, entry, device);
     return true;
 }
 
@@ -393,7 +401,7 @@ static bool take_kind(Choosing *choosing, unsigned entry, const ViommuRequestHos
 
     for (guint i = 0; found < count && (device = device_at(choosing, i)); i++)
         if (is_wanted(choosing, device, asked) && can_pick(choosing, device, OBSTACLES_CLAIM)) {
-            choosing->chosen[choosing->n_chosen++] = device;
+            choose(choosing, entry, device);
             found++;
         }
     return found == count || refuse_kind(choosing, entry, found, error);
@@ -477,6 +485,15 @@ static bool take_unseen(Choosing *choosing, GError **error)
     return true;
 }
 
+/* The guest finds its devices in the order in which the request names them. */
+static void place_all(Choosing *choosing)
+{
+    for (unsigned entry = 0; entry < choosing->input->request->hostdevs->len; entry++)
+        for (unsigned i = 0; i < choosing->n_chosen; i++)
+            if (choosing->entries[i] == entry)
+                place(choosing, entry, choosing->chosen[i]);
+}
+
 /* Addresses first: a kind must not take what is named elsewhere. */
 static bool take_all(Choosing *choosing, GError **error)
 {
@@ -485,15 +502,12 @@ static bool take_all(Choosing *choosing, GError **error)
     for (int kinds = 0; kinds < 2; kinds++)
         for (guint i = 0; i < asked->len; i++) {
             const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
-            unsigned first = choosing->n_chosen;
 
-            if ((hostdev->address == NULL) != (kinds == 1))
-                continue;
-            if (!(kinds ? take_kind : take_addressed)(choosing, i, hostdev, error))
+            if ((hostdev->address == NULL) == (kinds == 1) &&
+                !(kinds ? take_kind : take_addressed)(choosing, i, hostdev, error))
                 return false;
-            for (unsigned j = first; j < choosing->n_chosen; j++)
-                place(choosing, i, choosing->chosen[j]);
         }
+    place_all(choosing);
     for (unsigned i = 0; i < choosing->n_chosen; i++)
         if (!check_unused(choosing, choosing->chosen[i], error) ||
             !check_group(choosing, choosing->chosen[i], error))
@@ -540,8 +554,7 @@ ViommuPlacementInput viommu_plan_placing(const ViommuPlanInput *input)
 bool viommu_plan_settle_placement(ViommuPlanBuild *build, GError **error)
 {
     const ViommuPlacementInput input = viommu_plan_placing(build->input);
-    const ViommuPciDevice *chosen[VIOMMU_HOSTDEVS_MAX];
-    Choosing choosing = {.build = build, .input = &input, .chosen = chosen};
+    Choosing choosing = {.build = build, .input = &input};
 
     if (!input.request->hostdevs || input.request->hostdevs->len == 0)
         return true;

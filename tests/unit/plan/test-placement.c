@@ -65,6 +65,13 @@ START_TEST(what_others_have)
          VIOMMU_ERROR_BUSY,
          "'0000:04:00.0' is in IOMMU group 4 with '0000:04:00.1', which is in use by machine 'd'"},
         {KIND(1), {{NULL, NULL}}, "0000:01:00.0", 0, NULL},
+        /* In the request's order, though what has an address is never taken as one of a kind. */
+        {KIND(1) ", " AT("0000:01:00.0"), {{NULL, NULL}}, "0000:02:00.0 0000:01:00.0", 0, NULL},
+        {AT("0000:04:00.0") ", " KIND(1) ", " AT("0000:04:00.1"),
+         {{NULL, NULL}},
+         "0000:04:00.0 0000:01:00.0 0000:04:00.1",
+         0,
+         NULL},
         {KIND(1), {first}, "0000:02:00.0", 0, NULL},
         {KIND(2), {{NULL, NULL}}, "0000:01:00.0 0000:02:00.0", 0, NULL},
         {KIND(1),
