@@ -185,7 +185,7 @@ run 0 'host' '^libvirt [0-9.]+ at test:///default' "$ctl" host --connect test://
 run 8 'a libvirt that is not there' 'cannot ask libvirt at test:///nowhere' "$ctl" host --connect test:///nowhere
 
 # The doctor.
-run 0 'doctor' '^viommud +ok +viommud [0-9.]+ answers' "$ctl" doctor --connect test:///default
+run 0 'doctor' '^viommud +ok +viommud [0-9.]+ runs' "$ctl" doctor --connect test:///default
 check 'of the session, where polkit and groups have no say' bash -c "! grep -qE '^(polkit|group) ' '$work/out'"
 check 'viommud counts what is there' grep -qE '^leftovers +ok +viommud counts all [0-9]+ machines' "$work/out"
 check 'libvirt answers' grep -qE '^libvirt +ok +libvirt [0-9.]+ at test:///default' "$work/out"
@@ -193,7 +193,7 @@ check 'emulators' grep -qE '^emulator +ok +QEMU [0-9.]+ for x86_64' "$work/out"
 check 'settings' grep -qE '^settings +ok ' "$work/out"
 printf '[daemon]\nwrokers=2\n' >"$work/odd.conf"
 VIOMMU_CONFIG=$work/odd.conf run 0 'an odd setting' '^settings +warning .*wrokers' "$ctl" doctor --connect test:///default
-run 0 'a libvirt that does not answer' '^libvirt +warning +libvirt [0-9.]+ answers viommud, but not you' \
+run 0 'a libvirt that does not answer' '^libvirt +warning +libvirt [0-9.]+ accepts viommud, but not you' \
     "$ctl" doctor --connect test:///nowhere
 run 1 'a system that is not there' '^viommud +problem +cannot connect to the system bus' "$ctl" --system doctor --connect test:///default
 

@@ -29,7 +29,7 @@ process() {
 
 blank
 says 'a machine with nothing' '^kvm +warning +there is no /dev/kvm'
-check 'is told what to do, below' grep -qE '^ +-> switch virtualisation on in the firmware' "$work/out"
+check 'is told what to do, below' grep -qE '^ +-> enable virtualisation in the firmware' "$work/out"
 check 'has no IOMMU of its own' grep -qE '^host-iommu +warning ' "$work/out"
 check 'no VFIO' grep -qE '^vfio +warning +there is no /dev/vfio/vfio' "$work/out"
 check 'and no iommufd, which is fine' grep -qE '^iommufd +ok ' "$work/out"
@@ -45,10 +45,10 @@ says 'a processor of Intel' 'modprobe kvm_intel'
 printf 'flags\t\t: fpu svm ssse3\n' >"$host/proc/cpuinfo"
 says 'a processor of AMD' 'modprobe kvm_amd'
 printf 'flags\t\t: fpu hypervisor\n' >"$host/proc/cpuinfo"
-says 'a virtual machine' 'its host must allow nested virtualisation'
+says 'a virtual machine' 'enable nested virtualisation on its host'
 
 touch "$host/dev/kvm"
-says 'a /dev/kvm that is none' '^kvm +warning +/dev/kvm opens, but makes no virtual machine: '
+says 'a /dev/kvm that is none' '^kvm +warning +/dev/kvm opens, but cannot create a virtual machine: '
 chmod 600 "$host/dev/kvm"
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
     chmod 755 "$work"
@@ -57,23 +57,23 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
 fi
 touch "$host/dev/vfio/vfio" "$host/dev/iommu"
 chmod 666 "$host/dev/vfio/vfio"
-says 'VFIO for all' '^vfio +ok +/dev/vfio/vfio is there \(mode 0666, group '
-check 'and iommufd' grep -qE '^iommufd +ok +/dev/iommu is there' "$work/out"
+says 'VFIO for all' '^vfio +ok +/dev/vfio/vfio exists \(mode 0666, group '
+check 'and iommufd' grep -qE '^iommufd +ok +/dev/iommu exists' "$work/out"
 chmod 600 "$host/dev/vfio/vfio"
-says 'VFIO for root alone' '^vfio +warning .*\(mode 0600, .*not open to all'
+says 'VFIO for root alone' '^vfio +warning .*\(mode 0600, .*not open to all users'
 
 process 7 sh unlimited
 process 12 libvirtd unlimited
-says 'no limit' '^locked-memory +ok +libvirtd may give guests as much'
+says 'no limit' '^locked-memory +ok +libvirtd can let guests lock any amount'
 rm -r "$host/proc/12"
 process 13 virtqemud 67108864
-says 'a limit' '^locked-memory +warning +virtqemud may let guests lock at most 64 MiB each'
+says 'a limit' '^locked-memory +warning +virtqemud can let each guest lock at most 64 MiB'
 check 'and how to lift it' grep -q 'systemctl edit virtqemud' "$work/out"
 printf 'Name:\tvirtqemud\nUid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff\n' >"$host/proc/13/status"
-says 'a limit that it may raise' '^locked-memory +ok +virtqemud may give guests as much'
+says 'a limit that it may raise' '^locked-memory +ok +virtqemud can let guests lock any amount'
 rm "$host/proc/13/status"
 rm "$host/proc/13/limits"
-says 'a limit that cannot be seen' '^locked-memory +warning +you cannot see the limit of virtqemud'
+says 'a limit that cannot be seen' '^locked-memory +warning +you may not read the limit of virtqemud'
 
 for machine in server-two-sockets:ok desktop-idle:warning cloud-guest:warning; do
     rm -rf "$host"

@@ -90,7 +90,7 @@ check 'one user a half of it' test "$(limit memory-per-user)" -eq $(($(limit mem
 check 'vCPUs are bounded' test "$(limit vcpus)" -eq $((16 * cpus)) -a "$(limit vcpus-per-user)" -eq $((8 * cpus))
 check 'and copies' test "$(limit copies)" -gt 0 -a "$(limit copies-per-user)" -gt 0
 run 0 'the settings say how' 'in force: .* MiB|GiB \(this host.s memory' viommud --print-config
-run 0 'so does the doctor' '^limits +ok +a user has at most 64 machines' viommuctl doctor
+run 0 'so does the doctor' '^limits +ok +each user may have 64 machines' viommuctl doctor
 run 4 'more memory than one user may have' 'limits. memory-per-user is .*; request less' launch ci large "\"memory\": \"$((memory / 1024)) KiB\""
 run 4 'more vCPUs' 'limits. vcpus-per-user is .*; request less' launch ci wide "\"vcpus\": $((8 * cpus + 1)), \"memory\": \"64 MiB\""
 

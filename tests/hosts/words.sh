@@ -64,7 +64,7 @@ for check in settings polkit group libvirt emulator firmware locked-memory; do
     check "and says something of $check" grep -qE "^$check +(ok|warning) " "$work/out"
 done
 run 1 'a stranger lacks the group' "^group +problem +you are not in group 'viommu'" runuser -u stranger -- viommuctl doctor
-check 'and may not ask libvirt, but viommud' grep -qE '^libvirt +warning .*answers viommud, but not you' "$work/out"
+check 'and may not ask libvirt, but viommud' grep -qE '^libvirt +warning .*accepts viommud, but not you' "$work/out"
 run 0 'a member lacks nothing' '^group +ok ' runuser -u ci -- viommuctl doctor
 run 0 'without viommud' '' systemctl mask --runtime --now viommud
 run 1 'doctor finds that' '^viommud +problem ' viommuctl doctor --system

@@ -49,7 +49,7 @@ static bool scan_escape(Scanner *scanner, GError **error)
     int unit;
 
     if (scanner->end - scanner->at < 2 || !strchr("\"\\/bfnrtu", scanner->at[1]) || !scanner->at[1])
-        return refuse(scanner, error, "a backslash that starts no escape of JSON");
+        return refuse(scanner, error, "a backslash that does not begin a JSON escape");
     if (scanner->at[1] != 'u') {
         scanner->at += 2;
         return true;
@@ -68,7 +68,7 @@ static bool scan_escape(Scanner *scanner, GError **error)
         if (low >= 0xdc00 && low <= 0xdfff)
             return true;
     }
-    return refuse(scanner, error, "\\u%04x is half of a character", (unsigned)unit);
+    return refuse(scanner, error, "\\u%04x is half of a surrogate pair", (unsigned)unit);
 }
 
 static bool scan_string(Scanner *scanner, GError **error)
@@ -79,7 +79,7 @@ static bool scan_string(Scanner *scanner, GError **error)
     while (scanner->at < scanner->end && *scanner->at != '"') {
         if ((unsigned char)*scanner->at < 0x20)
             return refuse(scanner, error,
-                          "a string that is not closed on its line, or holds a control character");
+                          "a string that does not end on its line, or contains a control character");
         if (*scanner->at != '\\') {
             scanner->at++;
             continue;
@@ -89,7 +89,7 @@ static bool scan_string(Scanner *scanner, GError **error)
             return false;
     }
     if (scanner->at >= scanner->end)
-        return refuse(scanner, error, "a string that is not closed");
+        return refuse(scanner, error, "a string that does not end");
     g_free(scanner->string);
     scanner->string = g_strndup(start, (gsize)(scanner->at - start));
     scanner->at++;
@@ -105,7 +105,7 @@ static bool scan_number(Scanner *scanner, GError **error)
         length++;
     number = g_strndup(scanner->at, length);
     if (!g_regex_match_simple("^-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?$", number, 0, 0))
-        return refuse(scanner, error, "'%s' is not a number as JSON writes them", number);
+        return refuse(scanner, error, "'%s' is not a JSON number", number);
     if (!strpbrk(number, ".eE") && !g_ascii_string_to_signed(number, 10, G_MININT64, G_MAXINT64, NULL, NULL))
         return refuse(scanner, error, "%s does not fit 64 bits", number);
     scanner->at += length;
@@ -151,7 +151,7 @@ static bool scan_mark(Scanner *scanner, GError **error)
     if (mark == ':' && !scan_colon(scanner, error))
         return false;
     if ((mark == '}' || mark == ']') && scanner->mark == ',')
-        return refuse(scanner, error, "a comma before '%c', where nothing follows", mark);
+        return refuse(scanner, error, "a comma before '%c'; remove it", mark);
     scanner->mark = mark;
     g_clear_pointer(&scanner->string, g_free);
     scanner->at++;
@@ -178,7 +178,7 @@ static bool scan_token(Scanner *scanner, GError **error)
         return true;
     }
     if (scanner->ended)
-        return refuse(scanner, error, "there is more after the end of the JSON text");
+        return refuse(scanner, error, "more text follows after the end of the JSON object");
     if (strchr("{}[]:,", first))
         return scan_mark(scanner, error);
     scanner->mark = 0;
@@ -210,7 +210,7 @@ bool viommu_json_scan(const char *text, gsize length, GError **error)
         good = scan_token(&scanner, error);
     if (good && !scanner.ended)
         good = refuse(&scanner, error,
-                      scanner.open->len ? "the text ends within an object or list" : "there is no object");
+                      scanner.open->len ? "the text ends inside an object or list" : "there is no object");
     g_ptr_array_unref(scanner.open);
     g_free(scanner.string);
     return good;

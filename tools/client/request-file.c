@@ -69,7 +69,7 @@ static GVariant *parse(const GString *text, GError **error)
     }
     root = json_parser_get_root(parser);
     if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
-        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "the file must hold an object: {...}");
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "the file must contain a JSON object: {...}");
         return NULL;
     }
     tree = json_gvariant_deserialize(root, NULL, &failure);

@@ -236,7 +236,7 @@ static bool check_ended(ViommuCtl *ctl, ViommuClient *client, const char *path, 
         return true;
     return viommu_fail(
         error, VIOMMU_ERROR_BUSY,
-        "cut off from the console of '%s', as its output was not read fast enough, or viommud ended; try again",
+        "lost the console of '%s': its output was not read fast enough, or viommud ended; try again",
         ctl->words[0]);
 }
 
@@ -250,7 +250,7 @@ static bool be_at_console(ViommuCtl *ctl, int fd, Silence *silence, bool *ret_en
     signal(SIGPIPE, SIG_IGN);
     terminal_open(&terminal);
     if (terminal.raw)
-        fprintf(stderr, "At the console of '%s'; Ctrl-] leaves it.\r\n", ctl->words[0]);
+        fprintf(stderr, "Connected to the console of '%s'; Ctrl-] leaves.\r\n", ctl->words[0]);
     copied = copy_both(fd, terminal.raw, silence, error);
     break_silence(silence);
     if (terminal.raw)

@@ -56,7 +56,7 @@ static GVariant *get_property(ViommuClient *client, const char *name, const char
     if (value && g_variant_is_of_type(value, G_VARIANT_TYPE(type)))
         return value;
     g_clear_pointer(&value, g_variant_unref);
-    viommu_fail(error, VIOMMU_ERROR_INTERNAL, "the property %s is no '%s'", name, type);
+    viommu_fail(error, VIOMMU_ERROR_INTERNAL, "the property %s does not have the type '%s'", name, type);
     return NULL;
 }
 

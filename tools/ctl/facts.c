@@ -195,6 +195,6 @@ bool viommu_ctl_facts(ViommuCtl *ctl, GError **error)
     if (contradictions > 0)
         viommu_output_warning(
             &ctl->output,
-            "libvirt contradicts the table where a '!' stands; its word counts. Please report it with the output of \"viommuctl host --json\"");
+            "a '!' marks where libvirt contradicts the table; libvirt's report counts. Please report it with the output of \"viommuctl host --json\"");
     return true;
 }

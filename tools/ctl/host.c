@@ -76,7 +76,8 @@ static void print_emulator(const ViommuOutput *output, ViommuPlanInput *input, c
     viommu_output_format(output, "  accelerators: %s; firmware: %s\n", *accelerators ? accelerators : "none",
                          *firmware ? firmware : "not told");
     if (emulator->arch == VIOMMU_UNSET) {
-        viommu_output_text(output, VIOMMU_STYLE_PLAIN, "  viommud launches no guests of this architecture\n");
+        viommu_output_text(output, VIOMMU_STYLE_PLAIN,
+                           "  viommud does not support guests of this architecture\n");
         return;
     }
     for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
@@ -95,15 +96,14 @@ static void print_host(const ViommuOutput *output, const ViommuHost *host, const
     if (host->locked_memory_bytes != VIOMMU_UNSET_NUMBER) {
         g_autofree char *locked = viommu_quantity_format(host->locked_memory_bytes);
 
-        viommu_output_format(output, "locked memory: libvirt can let each guest have at most %s\n", locked);
+        viommu_output_format(output, "locked memory: libvirt can let each guest lock at most %s\n", locked);
     }
     if (host->unprivileged == 1)
         viommu_output_format(
             output,
-            "libvirt runs as an ordinary user: it takes no device from a driver, and opens only what that user may open\n");
+            "libvirt runs as an ordinary user: it cannot take devices from drivers, and opens only what that user may open\n");
     if (!host->emulators || host->emulators->len == 0)
-        viommu_output_format(output,
-                             "libvirt knows no emulator: install qemu-system-x86 or qemu-system-arm\n");
+        viommu_output_format(output, "libvirt finds no QEMU: install qemu-system-x86 or qemu-system-arm\n");
 }
 
 static bool print_inventory(const ViommuCtl *ctl, const ViommuHost *host, const ViommuPolicy *policy,
@@ -112,7 +112,7 @@ static bool print_inventory(const ViommuCtl *ctl, const ViommuHost *host, const 
     if (!host->topology.present)
         return viommu_fail(
             error, VIOMMU_ERROR_NOT_SUPPORTED,
-            "nothing is known of the hardware of %s: run \"viommuctl host --inventory\" there, or name its files with --root",
+            "'%s' does not record the hardware: run \"viommuctl host --inventory\" on that host, or name its files with --root",
             ctl->host ? ctl->host : "a host that is far away");
     viommu_ctl_print_inventory(&ctl->output, host, policy);
     return true;

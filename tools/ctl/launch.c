@@ -154,7 +154,7 @@ static const struct {
 } endings[] = {
     {"expired", "its lease ended"},
     {"stopped", "it was stopped"},
-    {"lost", "its domain was removed behind viommud's back"},
+    {"lost", "its domain was removed through libvirt"},
     {"failed", "its launch failed"},
 };
 

@@ -43,7 +43,7 @@ static ViommuHost *probe(ViommuCtl *ctl, const char *uri, GError **error)
 
     if (!viommu_backend_new(uri, 1, &backend, error))
         return NULL;
-    viommu_output_progress(&ctl->output, "asking libvirt what this host can do ...");
+    viommu_output_progress(&ctl->output, "asking libvirt what this host supports ...");
     host = viommu_backend_probe(backend, error);
     viommu_output_progress_end(&ctl->output);
     viommu_backend_free(backend);

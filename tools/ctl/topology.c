@@ -34,9 +34,9 @@ static void print_tables(const ViommuOutput *output, const ViommuTopology *topol
 
         viommu_output_format(output, "  %s: ", table->name);
         if (table->state == VIOMMU_TABLE_STATE_UNREAD)
-            viommu_output_format(output, "there, but only root may read it\n");
+            viommu_output_format(output, "exists, but only root may read it\n");
         else if (table->state == VIOMMU_TABLE_STATE_BROKEN)
-            viommu_output_format(output, "useless, %s\n", table->problem ? table->problem : "it is broken");
+            viommu_output_format(output, "unusable: %s\n", table->problem ? table->problem : "it is broken");
         else
             viommu_output_format(output, "%" PRIu64 " IOMMU%s\n", table->units, table->units == 1 ? "" : "s");
     }
@@ -113,7 +113,7 @@ static void print_device(const ViommuOutput *output, const ViommuPciDevice *devi
     if (device->node != VIOMMU_UNSET_NUMBER)
         viommu_output_format(output, ", node %" PRIu64, device->node);
     if (site && viommu_site_selects(site, site->allow, device))
-        viommu_output_format(output, ", others than root may have it");
+        viommu_output_format(output, ", available to users other than root");
     viommu_output_format(output, "\n");
     for (char **use = device->uses; use && *use; use++)
         viommu_output_format(output, "      in use by the host: %s\n", *use);
@@ -126,7 +126,7 @@ static void print_group(const ViommuOutput *output, const GPtrArray *devices, gu
     unsigned endpoints = 0;
 
     if (group == VIOMMU_UNSET_NUMBER) {
-        viommu_output_format(output, "  in no group: cannot be assigned\n");
+        viommu_output_format(output, "  in no IOMMU group: cannot be assigned\n");
         return;
     }
     for (guint i = first; i < devices->len; i++) {
@@ -182,7 +182,7 @@ void viommu_ctl_print_topology(const ViommuOutput *output, const ViommuTopology 
         print_iommu(output, topology, g_ptr_array_index(topology->iommus, i), site);
     if (rest->len == 0)
         return;
-    viommu_output_text(output, VIOMMU_STYLE_HEAD, "\nbehind no IOMMU that is known\n");
+    viommu_output_text(output, VIOMMU_STYLE_HEAD, "\nbehind no known IOMMU\n");
     print_devices(output, rest, site);
 }
 

@@ -57,12 +57,12 @@ static char *kvm_remedy(const ViommuPatient *patient)
     const char *const *set = (const char *const *)words;
 
     if (g_strv_contains(set, "vmx"))
-        return g_strdup("\"modprobe kvm_intel\"; if that fails, switch VT-x on in the firmware's setup");
+        return g_strdup("run \"modprobe kvm_intel\"; if that fails, enable VT-x in the firmware setup");
     if (g_strv_contains(set, "svm"))
-        return g_strdup("\"modprobe kvm_amd\"; if that fails, switch SVM on in the firmware's setup");
+        return g_strdup("run \"modprobe kvm_amd\"; if that fails, enable SVM in the firmware setup");
     if (g_strv_contains(set, "hypervisor"))
-        return g_strdup("this is a virtual machine: its host must allow nested virtualisation");
-    return g_strdup("switch virtualisation on in the firmware's setup, if the processor has it");
+        return g_strdup("this is a virtual machine: enable nested virtualisation on its host");
+    return g_strdup("enable virtualisation in the firmware setup, if the processor supports it");
 }
 
 /* What gives @who /dev/kvm. */
@@ -71,8 +71,9 @@ static char *kvm_access(const struct stat *info, const char *who)
     const struct group *group = getgrgid(info->st_gid);
 
     if (info->st_gid != 0 && group && (info->st_mode & 060) == 060)
-        return g_strdup_printf("as root: \"usermod -aG %s %s\"", group->gr_name, who);
-    return g_strdup("have udev give /dev/kvm to group kvm, with mode 0660, and those who launch that group");
+        return g_strdup_printf("run as root \"usermod -aG %s %s\"", group->gr_name, who);
+    return g_strdup(
+        "let udev give /dev/kvm the group kvm and the mode 0660, and add the users who launch machines to this group");
 }
 
 static void tell_rights(ViommuExamination *examination, const ViommuPatient *patient, int error)
@@ -83,11 +84,11 @@ static void tell_rights(ViommuExamination *examination, const ViommuPatient *pat
     if (libvirt_offers_kvm(patient->host))
         TELL(
             WARNING, kvm_access(&info, "USER"),
-            "libvirt offers it, but you may not open /dev/kvm (%s), and QEMU has your rights; ask for \"accelerator\": \"tcg\" until you may",
+            "libvirt offers KVM, but you may not open /dev/kvm (%s), and QEMU runs with your rights; until then use \"accelerator\": \"tcg\"",
             rights);
     else
-        TELL(WARNING, g_strdup("QEMU's user (libvirt-qemu, qemu, or you with --user) must be in that group"),
-             "/dev/kvm (%s) cannot be opened: %s; guests are emulated, many times slower", rights,
+        TELL(WARNING, g_strdup("add QEMU's user (libvirt-qemu, qemu, or you with --user) to that group"),
+             "/dev/kvm (%s) cannot be opened: %s; guests are emulated, which is many times slower", rights,
              g_strerror(error));
 }
 
@@ -110,21 +111,20 @@ static int try_kvm(int fd)
 static void tell_tried(ViommuExamination *examination, const ViommuPatient *patient, int r)
 {
     if (r < 0)
-        TELL(WARNING, g_strdup("\"dmesg | grep kvm\" may say why; until then guests are emulated"),
-             "/dev/kvm opens, but makes no virtual machine: %s", g_strerror(-r));
+        TELL(WARNING, g_strdup("run \"dmesg | grep kvm\" to see why; until then guests are emulated"),
+             "/dev/kvm opens, but cannot create a virtual machine: %s", g_strerror(-r));
     else if (patient->host && !libvirt_offers_kvm(patient->host))
         TELL(
             WARNING,
             g_strdup(
-                "install QEMU for this host's own architecture, then restart libvirt's daemon, which remembers what it saw"),
-            "/dev/kvm makes a virtual machine, but libvirt does not offer KVM");
+                "install QEMU for this host's own architecture, then restart libvirt's daemon, which caches what it found"),
+            "/dev/kvm can create a virtual machine, but libvirt does not offer KVM");
     else
-        TELL(
-            OK,
-            g_strdup(
-                "nothing; should guests hang at boot, as on some nested hosts, ask for \"accelerator\": \"tcg\""),
-            "/dev/kvm makes a virtual machine%s; that a guest runs in it, only a guest can show",
-            patient->host ? ", and libvirt offers it" : "");
+        TELL(OK,
+             g_strdup(
+                 "nothing; if guests hang at boot, as on some nested hosts, use \"accelerator\": \"tcg\""),
+             "/dev/kvm can create a virtual machine%s; only a launch shows whether a guest runs in it",
+             patient->host ? ", and libvirt offers it" : "");
 }
 
 /* The members of the group that may launch, whose rights QEMU has; NULL-terminated.  Owned. */
@@ -151,9 +151,10 @@ static void tell_members(ViommuExamination *examination, const ViommuPatient *pa
         g_autoptr(ViommuAccount) account = entry ? viommu_account_find(entry->pw_uid) : NULL;
 
         if (account && !viommu_account_may(account, &info, VIOMMU_MAY_READ | VIOMMU_MAY_WRITE))
-            TELL(WARNING, kvm_access(&info, *name),
-                 "user '%s' may launch, but not open /dev/kvm (%s), and QEMU has the rights of who launches",
-                 *name, rights);
+            TELL(
+                WARNING, kvm_access(&info, *name),
+                "user '%s' may launch machines, but not open /dev/kvm (%s), and QEMU runs with the rights of this user",
+                *name, rights);
     }
 }
 
@@ -163,7 +164,8 @@ void viommu_doctor_check_kvm(ViommuExamination *examination, const ViommuPatient
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
     if (fd < 0 && errno == ENOENT) {
-        TELL(WARNING, kvm_remedy(patient), "there is no /dev/kvm; guests are emulated, many times slower");
+        TELL(WARNING, kvm_remedy(patient),
+             "there is no /dev/kvm; guests are emulated, which is many times slower");
     } else if (fd < 0) {
         tell_rights(examination, patient, errno);
     } else {
@@ -192,8 +194,8 @@ void viommu_doctor_check_iommu(ViommuExamination *examination, const ViommuPatie
     case VIOMMU_IOMMU_USE_IDLE:
     case VIOMMU_IOMMU_USE_NONE:
         TELL(WARNING,
-             g_strdup("nothing, unless host devices shall be assigned; guests' own IOMMUs need none"), "%s",
-             reason);
+             g_strdup("nothing, unless you want to assign host devices; the IOMMUs of guests do not need it"),
+             "%s", reason);
         break;
     case VIOMMU_IOMMU_USE_LAST:
         break;
@@ -206,18 +208,21 @@ void viommu_doctor_check_vfio(ViommuExamination *examination, const ViommuPatien
     g_autofree char *rights = NULL;
 
     if (!find_device(patient, "vfio/vfio", &info)) {
-        TELL(WARNING, g_strdup("nothing, unless host devices shall be assigned: then \"modprobe vfio-pci\""),
+        TELL(WARNING,
+             g_strdup("nothing, unless you want to assign host devices: then run \"modprobe vfio-pci\""),
              "there is no /dev/vfio/vfio, so no host device can be assigned");
         return;
     }
     rights = rights_text(&info);
     if ((info.st_mode & 06) == 06)
-        TELL(OK, NULL, "/dev/vfio/vfio is there (%s); libvirt gives each guest its groups", rights);
+        TELL(OK, NULL, "/dev/vfio/vfio exists (%s); libvirt gives each guest its groups", rights);
     else
-        TELL(WARNING,
-             g_strdup("\"chmod 0666 /dev/vfio/vfio\", which gives nobody a device, and find who changed it"),
-             "/dev/vfio/vfio (%s) is not open to all, as the kernel makes it, so QEMU's user may not use it",
-             rights);
+        TELL(
+            WARNING,
+            g_strdup(
+                "run \"chmod 0666 /dev/vfio/vfio\", which gives access to no device, and find out what changed it"),
+            "/dev/vfio/vfio (%s) is not open to all users, so QEMU's user may not use it; the kernel's default is mode 0666",
+            rights);
 }
 
 void viommu_doctor_check_iommufd(ViommuExamination *examination, const ViommuPatient *patient)
@@ -226,9 +231,9 @@ void viommu_doctor_check_iommufd(ViommuExamination *examination, const ViommuPat
     g_autofree char *rights = NULL;
 
     if (!find_device(patient, "iommu", &info)) {
-        TELL(OK, NULL, "there is no /dev/iommu; devices are assigned through VFIO's groups");
+        TELL(OK, NULL, "there is no /dev/iommu; devices are assigned through VFIO groups");
         return;
     }
     rights = rights_text(&info);
-    TELL(OK, NULL, "/dev/iommu is there (%s), for libvirt and QEMU that can use it", rights);
+    TELL(OK, NULL, "/dev/iommu exists (%s), for versions of libvirt and QEMU that can use it", rights);
 }

@@ -43,30 +43,30 @@ void viommu_examination_tell(ViommuExamination *examination, ViommuHealth health
 static void check_config(ViommuExamination *examination, const ViommuPatient *patient)
 {
     if (!patient->config) {
-        TELL(PROBLEM, g_strdup("correct it; viommud does not start with it"), "%s",
+        TELL(PROBLEM, g_strdup("correct the setting; viommud does not start with it"), "%s",
              patient->config_error->message);
         return;
     }
     for (guint i = 0; i < patient->config->warnings->len; i++)
-        TELL(WARNING, g_strdup("correct it; viommud.conf(5) has all keys"), "%s",
+        TELL(WARNING, g_strdup("correct the setting; viommud.conf(5) lists all keys"), "%s",
              (const char *)patient->config->warnings->pdata[i]);
     if (patient->config->warnings->len == 0)
-        TELL(OK, NULL, "every setting is known");
+        TELL(OK, NULL, "all settings are valid");
 }
 
 static void check_daemon(ViommuExamination *examination, const ViommuPatient *patient)
 {
     if (!patient->daemon_version)
-        TELL(PROBLEM, g_strdup("\"journalctl -u viommud\" says why, if it does not stay"), "%s",
+        TELL(PROBLEM, g_strdup("run \"journalctl -u viommud\" to see why it ended, if it started"), "%s",
              patient->daemon_error->message);
     else if (patient->daemon_trouble)
-        TELL(PROBLEM, g_strdup("see libvirt, here; \"journalctl -u viommud\" says what viommud met"),
+        TELL(PROBLEM, g_strdup("see check libvirt; run \"journalctl -u viommud\" for viommud's messages"),
              "viommud %s runs, but %s", patient->daemon_version, patient->daemon_trouble);
     else if (!g_str_equal(patient->daemon_version, VIOMMU_VERSION))
-        TELL(WARNING, g_strdup("\"systemctl restart viommud\"; guests keep running"),
-             "viommud %s answers, but viommuctl is %s", patient->daemon_version, VIOMMU_VERSION);
+        TELL(WARNING, g_strdup("run \"systemctl restart viommud\"; guests keep running"),
+             "viommud %s runs, but viommuctl is version %s", patient->daemon_version, VIOMMU_VERSION);
     else
-        TELL(OK, NULL, "viommud %s answers", patient->daemon_version);
+        TELL(OK, NULL, "viommud %s runs", patient->daemon_version);
 }
 
 static void check_polkit(ViommuExamination *examination, const ViommuPatient *patient)
@@ -76,10 +76,10 @@ static void check_polkit(ViommuExamination *examination, const ViommuPatient *pa
     if (!patient->system || patient->polkit == VIOMMU_UNSET)
         return;
     if (!patient->polkit)
-        TELL(WARNING, g_strdup("install polkitd (older: policykit-1), if others than root shall"),
-             "there is no polkit, so only root manages machines of others");
+        TELL(WARNING, g_strdup("install polkitd (formerly policykit-1) if other users need to manage them"),
+             "polkit is not installed, so only root can manage machines of other users");
     else if (!root || !viommu_root_exists(root, "usr/share/polkit-1/actions/org.viommu1.policy"))
-        TELL(WARNING, g_strdup("install viommud with the prefix /usr, as its README says"),
+        TELL(WARNING, g_strdup("install viommud with the prefix /usr; see its README"),
              "polkit runs, but has no org.viommu1.policy in /usr/share/polkit-1/actions");
     else
         TELL(OK, NULL, "polkit runs and knows org.viommu1.manage-all");
@@ -93,17 +93,17 @@ static void check_group(ViommuExamination *examination, const ViommuPatient *pat
     if (!patient->system || !group)
         return;
     if (!*group)
-        TELL(OK, NULL, "[daemon] group is empty: only root may launch");
+        TELL(OK, NULL, "[daemon] group is empty, so only root may launch machines");
     else if (!getgrnam(group))
-        TELL(WARNING, g_strdup("\"systemd-sysusers\" makes it, when viommud is installed"),
-             "there is no group '%s', so only root may launch", group);
+        TELL(WARNING, g_strdup("run \"systemd-sysusers\" to create it, after viommud is installed"),
+             "group '%s' does not exist, so only root may launch machines", group);
     else if (viommu_account_is_in(account, group))
-        TELL(OK, NULL, "you are in group '%s' and may launch", group);
+        TELL(OK, NULL, "you are in group '%s' and may launch machines", group);
     else if (patient->uid == 0)
-        TELL(OK, NULL, "root may launch; so may members of group '%s'", group);
+        TELL(OK, NULL, "root and members of group '%s' may launch machines", group);
     else
-        TELL(PROBLEM, g_strdup_printf("as root: \"usermod -aG %s USER\"", group),
-             "you are not in group '%s' and may not launch", group);
+        TELL(PROBLEM, g_strdup_printf("run as root \"usermod -aG %s USER\", then log in again", group),
+             "you are not in group '%s' and may not launch machines", group);
 }
 
 /* --- libvirt --- */
@@ -113,13 +113,13 @@ static void check_libvirt(ViommuExamination *examination, const ViommuPatient *p
     g_autofree char *version = patient->host ? viommu_version_format(patient->host->libvirt) : NULL;
 
     if (patient->libvirt_error && patient->host)
-        TELL(WARNING, g_strdup("nothing, unless you want to use virsh: then join group libvirt"),
-             "libvirt %s answers viommud, but not you: %s", version, patient->libvirt_error->message);
+        TELL(WARNING, g_strdup("nothing, unless you want to use virsh: then join the group libvirt"),
+             "libvirt %s accepts viommud, but not you: %s", version, patient->libvirt_error->message);
     else if (patient->libvirt_error)
         TELL(
             PROBLEM,
             g_strdup(
-                "install libvirt-daemon-system, \"systemctl start libvirtd\" (or virtqemud); users other than root need group libvirt"),
+                "install libvirt-daemon-system and run \"systemctl start libvirtd\" (or virtqemud); users other than root must be in the group libvirt"),
             "%s", patient->libvirt_error->message);
     else
         TELL(OK, NULL, "libvirt %s at %s", version, patient->uri);
@@ -137,34 +137,36 @@ static void check_confinement(ViommuExamination *examination, const ViommuPatien
     if (viommu_host_qemu_group(host) == VIOMMU_UNSET_NUMBER) {
         TELL(
             WARNING,
-            g_strdup("use libvirt's system daemon, as root, and set dynamic_ownership in its qemu.conf"),
-            "libvirt has no security model 'dac', so QEMU cannot have the rights of who launches it: users are refused qcow2 images");
+            g_strdup("use libvirt's system daemon, as root, and set dynamic_ownership=1 in its qemu.conf"),
+            "libvirt has no security model 'dac', so QEMU cannot run with the rights of the user who launches it, and users may not have qcow2 images");
         return;
     }
     if (viommu_host_confines(host)) {
-        TELL(OK, NULL, "%s confines each guest, beyond the rights of its user",
+        TELL(OK, NULL, "%s confines each guest",
              viommu_host_secmodel(host, "apparmor") ? "AppArmor" : "SELinux");
         return;
     }
-    advice =
-        g_strdup("set up AppArmor or SELinux for libvirt; what is done without, [guests] confinement says");
+    advice = g_strdup("set up AppArmor or SELinux for libvirt; see [guests] confinement in viommud.conf(5)");
     if (required)
-        TELL(PROBLEM, advice,
-             "neither AppArmor nor SELinux confines guests, and [guests] confinement is 'required'");
+        TELL(
+            PROBLEM, advice,
+            "neither AppArmor nor SELinux confines guests, so viommud refuses all launches ([guests] confinement is 'required')");
     else
-        TELL(WARNING, advice, "neither AppArmor nor SELinux confines guests beyond the rights of their user");
+        TELL(
+            WARNING, advice,
+            "neither AppArmor nor SELinux confines guests: one that breaks out of QEMU has all rights of its user");
 }
 
 static void check_emulator(ViommuExamination *examination, const ViommuEmulator *emulator)
 {
     g_autofree char *qemu = viommu_version_format_short(emulator->qemu);
-    const char *path = emulator->path ? emulator->path : "a place that libvirt does not tell";
+    const char *path = emulator->path ? emulator->path : "an unknown path";
 
     if (emulator->qemu)
         TELL(OK, NULL, "QEMU %s for %s at %s", qemu, emulator->arch_name, path);
     else
-        TELL(WARNING, g_strdup_printf("see that it runs: \"%s --version\"", path),
-             "QEMU for %s at %s does not tell its version, so nothing is taken for granted",
+        TELL(WARNING, g_strdup_printf("check that \"%s --version\" works", path),
+             "QEMU for %s at %s does not report its version, so features that need a version are not used",
              emulator->arch_name, path);
 }
 
@@ -182,7 +184,7 @@ static void check_emulators(ViommuExamination *examination, const ViommuPatient 
     }
     if (patient->host && !any)
         TELL(PROBLEM, g_strdup("install qemu-system-x86 or qemu-system-arm"),
-             "libvirt knows no QEMU for x86_64 or aarch64");
+             "libvirt finds no QEMU for x86_64 or aarch64");
 }
 
 static const char *const firmware_packages[] = {
@@ -197,11 +199,11 @@ static void check_firmware(ViommuExamination *examination, const ViommuPatient *
         if (emulator->arch == VIOMMU_UNSET)
             continue;
         if (viommu_emulator_has_firmware(emulator, VIOMMU_FIRMWARE_EFI))
-            TELL(OK, NULL, "UEFI for %s", emulator->arch_name);
+            TELL(OK, NULL, "UEFI firmware for %s is installed", emulator->arch_name);
         else
             TELL(WARNING, g_strdup_printf("install %s", firmware_packages[emulator->arch]),
-                 "no UEFI for %s%s", emulator->arch_name,
-                 emulator->arch == VIOMMU_ARCH_AARCH64 ? ", without which there is no virtio IOMMU" : "");
+                 "UEFI firmware for %s is not installed%s", emulator->arch_name,
+                 emulator->arch == VIOMMU_ARCH_AARCH64 ? ", and the virtio IOMMU needs it" : "");
     }
 }
 
@@ -214,22 +216,23 @@ static void check_memlock(ViommuExamination *examination, const ViommuPatient *p
     g_autofree char *text = NULL;
 
     if (!pid) {
-        TELL(OK, NULL, "no daemon of libvirt runs now whose limit could be seen");
+        TELL(OK, NULL, "libvirt's daemon does not run now, so its limit is unknown");
         return;
     }
     limit = viommu_process_lockable(patient->root, pid);
     if (limit == VIOMMU_PROCESS_UNLIMITED) {
-        TELL(OK, NULL, "%s may give guests as much locked memory as there is", name);
+        TELL(OK, NULL, "%s can let guests lock any amount of memory", name);
         return;
     }
     if (limit == VIOMMU_UNSET_NUMBER) {
-        TELL(WARNING, g_strdup("ask as root"), "you cannot see the limit of %s", name);
+        TELL(WARNING, g_strdup("run \"viommuctl doctor\" as root"), "you may not read the limit of %s", name);
         return;
     }
     text = viommu_quantity_format(limit);
     TELL(
-        WARNING, g_strdup_printf("\"systemctl edit %s\": [Service] LimitMEMLOCK=infinity", name),
-        "%s may let guests lock at most %s each, and may not raise that: too little for most with assigned devices",
+        WARNING,
+        g_strdup_printf("run \"systemctl edit %s\" and set LimitMEMLOCK=infinity in [Service]", name),
+        "%s can let each guest lock at most %s of memory, which is too little for most guests with assigned devices",
         name, text);
 }
 
@@ -259,11 +262,11 @@ static void check_limits(ViommuExamination *examination, const ViommuPatient *pa
     memory = viommu_quantity_format(limit(patient->limits, "memory-per-user"));
     copies = viommu_quantity_format(limit(patient->limits, "copies-per-user"));
     if (unbound->len > 1)
-        TELL(WARNING, g_strdup("write \"auto\" for it into [limits] of viommud.conf, or a number"),
-             "one user can take all of this host: no limit is set by %s", names);
+        TELL(WARNING, g_strdup("set it to \"auto\" or a number in [limits] of viommud.conf"),
+             "one user can use up this host: %s is not limited", names);
     else
         TELL(OK, NULL,
-             "a user has at most %" G_GUINT64_FORMAT " machines, %" G_GUINT64_FORMAT
+             "each user may have %" G_GUINT64_FORMAT " machines, %" G_GUINT64_FORMAT
              " vCPUs, %s of memory and %s of copied files",
              limit(patient->limits, keys[0]), limit(patient->limits, keys[1]), memory, copies);
 }

@@ -17,18 +17,18 @@ static void tell_lists(ViommuExamination *examination, const ViommuSite *site)
 
     TELL(
         OK, NULL,
-        "others than root may have of the host's devices: %s; taken from a driver of the host's: %s; drivers for them: %s; networks of type user: %s, of libvirt: %s; bridges: %s",
+        "users other than root may have devices: %s; taken from drivers of the host: %s; hostdevs[].driver: %s; networks of type user: %s; libvirt networks: %s; bridges: %s",
         *devices ? devices : "none", site->take_from_driver ? "yes" : "no", drivers,
         site->user_networks ? "yes" : "no", networks, bridges);
     for (guint i = 0; i < site->devices->len; i++) {
         const ViommuSiteDevice *device = g_ptr_array_index(site->devices, i);
         g_autofree char *match = viommu_site_format_selectors(device->match);
         g_autofree char *most = device->per_user
-                                    ? g_strdup_printf("%" G_GUINT64_FORMAT " of them", device->per_user)
+                                    ? g_strdup_printf("at most %" G_GUINT64_FORMAT, device->per_user)
                                     : g_strdup("any number");
 
-        TELL(OK, NULL, "'%s' (%s) is for %s%s, for each user %s", device->name, match,
-             *device->group ? "members of group " : "every member", device->group, most);
+        TELL(OK, NULL, "'%s' (%s) is for %s%s, %s per user", device->name, match,
+             *device->group ? "members of group " : "all members", device->group, most);
     }
 }
 
@@ -37,9 +37,10 @@ static void tell_device(ViommuExamination *examination, const ViommuPciDevice *d
     g_autofree char *uses = device->uses ? g_strjoinv("; ", device->uses) : NULL;
 
     if (uses)
-        TELL(WARNING, g_strdup("end that use, or take it off [devices] allow in viommud.conf(5)"),
-             "%s (%s) is listed for others than root, but nobody gets it, as the host itself uses it: %s",
-             device->address, viommu_pci_device_noun(device), uses);
+        TELL(
+            WARNING, g_strdup("end this use, or remove the device from [devices] allow in viommud.conf(5)"),
+            "%s (%s) is listed for users other than root, but not available, because the host itself uses it: %s",
+            device->address, viommu_pci_device_noun(device), uses);
 }
 
 void viommu_doctor_check_site(ViommuExamination *examination, const ViommuPatient *patient)
@@ -57,7 +58,6 @@ void viommu_doctor_check_site(ViommuExamination *examination, const ViommuPatien
             tell_device(examination, device);
     }
     if (site->root_takes_used)
-        TELL(
-            WARNING, g_strdup("say [devices] in-use=refuse in viommud.conf(5) when that is done"),
-            "root may give devices to guests that the host itself uses, such as the disk of its root file system");
+        TELL(WARNING, g_strdup("set [devices] in-use=refuse in viommud.conf(5) when you no longer need it"),
+             "root may assign devices that the host itself uses, such as the disk of its root file system");
 }

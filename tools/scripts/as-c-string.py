@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""as-c-string INPUT OUTPUT NAME: a header with the text of a file as one string."""
+"""as-c-string INPUT OUTPUT NAME: write a header with the text of a file as one string."""
 import json
 import sys
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guest-report: what a guest's kernel made of its IOMMU, one "key value" a line; lib/proof reads it.  Runs in the guest: below /bin/sh
-# by the guest agent, or in the guest's own start, which shows it at the serial console.  Needs cat, grep and uname.  Changes nothing.
+# guest-report: prints what a guest's kernel made of its IOMMU, one "key value" per line.  viommud
+# reads this (lib/guest/proof.c).  Runs in the guest: the guest agent runs it, or the guest's own
+# boot, with its output at the serial console.  Needs cat, grep and uname.  Changes nothing.
 echo "viommu-report begin"
 echo "kernel $(uname -r)"
 echo "cmdline $(cat /proc/cmdline)"
@@ -23,7 +24,7 @@ for table in DMAR IVRS IORT VIOT; do
 done
 if [ -d /sys/firmware/acpi/tables ]; then echo "acpi yes"; else echo "acpi no"; fi
 if [ -e /proc/device-tree/compatible ]; then echo "devicetree yes"; else echo "devicetree no"; fi
-# What is built in shows no driver until it has found something; its functions have names all the same.
+# A built-in driver without a device is not in /sys, but its functions are in kallsyms.
 [ ! -d /sys/bus/virtio/drivers/virtio_iommu ] || echo "driver virtio_iommu"
 [ ! -d /sys/bus/platform/drivers/arm-smmu-v3 ] || echo "driver arm-smmu-v3"
 ! grep -q ' intel_iommu_' /proc/kallsyms 2>/dev/null || echo "driver intel-iommu"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# packages: installs what tools/scripts/packages.txt lists and this machine lacks.  Sourced by bash, after say.sh.
-# Knows apt and nothing of what the packages are for.
+# packages: installs the packages of tools/scripts/packages.txt that are missing.  Sourced by bash,
+# after say.sh.  Knows apt, and not what the packages are for.
 
 packages_list=$(dirname "${BASH_SOURCE[0]}")/packages.txt
 
-# packages_missing PURPOSE...: the names of those that are not installed.
+# packages_missing PURPOSE...: prints the names of the missing packages.
 packages_missing() {
     local name purpose
     while read -r name purpose _; do
@@ -16,25 +16,26 @@ packages_missing() {
     done < <(grep -v -e '^#' -e '^$' "$packages_list")
 }
 
-# packages_need PURPOSE...: installs what is missing; not root, prints the command that would, and ends the script.
+# packages_need PURPOSE...: installs the missing packages as root; otherwise prints the command for
+# it and ends the script.
 packages_need() {
     local missing log
     command -v apt-get >/dev/null ||
-        say_die "this machine has no apt-get: install what $packages_list names by hand"
+        say_die "this machine has no apt-get: install the packages of $packages_list by hand"
     mapfile -t missing < <(packages_missing "$@")
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$(id -u)" -ne 0 ]; then
-        say "Missing packages; as root:"
+        say "Packages are missing; run as root:"
         say "    apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
         exit 1
     fi
     log=$(mktemp)
-    say_while "packages: reading the lists" "$log" apt-get -q update
+    say_while "packages: updating the lists" "$log" apt-get -q update
     say_while "packages: installing ${#missing[@]}: ${missing[*]}" "$log" packages_install "${missing[@]}"
     rm -f "$log"
 }
 
-# Where nothing manages services (a container, a chroot), none must be started: the usual policy file says so meanwhile.
+# Without systemd (a container, a chroot), a policy file prevents packages from starting services.
 packages_install() {
     local policy=/usr/sbin/policy-rc.d status=0
     if [ -d /run/systemd/system ] || [ -e "$policy" ]; then policy=; fi

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# say: what the scripts tell the person who waits: lines in a pipe, one live line on a terminal.  Sourced by bash.
-# Everything goes to stderr; knows nothing of packages, guests or machines.
+# say: progress messages of the scripts: lines in a pipe, one live line on a terminal.  Sourced by
+# bash. Everything goes to stderr.  Knows nothing about packages, guests or machines.
 
 say_pid=
 
-# say TEXT: a line that stays.
+# say TEXT: prints a line that stays.
 say() {
     say_clear
     printf '%s\n' "$*" >&2
 }
 
-# say_live TEXT: what is going on now; the next line takes its place.  Nothing in a pipe.
+# say_live TEXT: prints a line that the next line replaces.  Prints nothing in a pipe.
 say_live() {
     local columns
     [ -t 2 ] || return 0
@@ -23,14 +23,15 @@ say_clear() {
     [ ! -t 2 ] || printf '\r\033[K' >&2
 }
 
-# say_die TEXT: the last line of a script that cannot go on.
+# say_die TEXT: prints an error and ends the script.
 say_die() {
     say "${0##*/}: $*"
     exit 1
 }
 
-# say_while TEXT LOG COMMAND...: runs COMMAND with all its output in LOG; says TEXT, and from time to time (on a terminal
-# all the time) how far it is; when COMMAND fails, shows the end of LOG and returns its status.
+# say_while TEXT LOG COMMAND...: runs COMMAND with its output in LOG.  Prints TEXT, and from time to
+# time (on a terminal continuously) the progress.  When COMMAND fails, prints the end of LOG and
+# returns the status.
 say_while() {
     local text=$1 log=$2 started=$SECONDS told=$SECONDS status=0
     shift 2
@@ -56,13 +57,13 @@ say_while() {
     return "$status"
 }
 
-# The last line of a log; apt's and dpkg's status lines (APT::Status-Fd) are put as people say it.
+# The last line of a log.  Status lines of apt and dpkg (APT::Status-Fd) are made readable.
 say_progress() {
     tail -c 300 "$1" | tr '\r' '\n' | grep . | tail -n 1 |
         sed -E 's/^(dl|pm)status:[^:]*:([0-9]+)[^:]*:/\2 %: /' || true
 }
 
-# say_abandon: for the script's exit trap: ends what say_while waits for.
+# say_abandon: for the script's exit trap: ends the command that say_while waits for.
 say_abandon() {
     [ -z "$say_pid" ] || kill "$say_pid" 2>/dev/null || true
     say_pid=
