@@ -86,7 +86,7 @@ check 'a signal is' left 143
 
 # With one.
 attach terminal script -qefc "'$lab_dir/viommuctl' --user console one" /dev/null
-check 'how to leave is said' hears "$work/terminal.out" "At the console of 'one'; Ctrl-\] leaves it."
+check 'how to leave is said' hears "$work/terminal.out" "Connected to the console of 'one'; Ctrl-\] leaves."
 check 'what was said before, too' hears "$work/terminal.out" hello
 printf 'key\003' >&7
 check 'every key is the guest'"'"'s' hears "$work/terminal.out" $'key\003'

@@ -37,7 +37,7 @@ void viommu_client_free(ViommuClient *client)
     g_free(client);
 }
 
-/* What there is to say of each kind of bus. */
+/* The words for each kind of bus. */
 typedef struct Place {
     const char *where, *started, *hint;
 } Place;
@@ -46,7 +46,8 @@ static const Place system_place = {"the system bus", START_SYSTEM, ""};
 static const Place remote_place = {"the system bus of", START_SYSTEM " there",
                                    "; see the messages of ssh above, and install systemd-stdio-bridge there"};
 
-/* ssh has said on standard error what it had to say; that it failed shows only when the bus's greeting does not come. */
+/* ssh prints its own errors on standard error; its failure shows only when the greeting of the bus
+ * does not arrive. */
 static int open_remote(sd_bus **ret_bus, const char *host)
 {
     const char *name;
@@ -175,7 +176,7 @@ static int take_reply(sd_bus_message *message, void *userdata, sd_bus_error *err
     return 0;
 }
 
-/* An asynchronous call, so that the person can be told that something is still going on. */
+/* Calls asynchronously, to show progress meanwhile. */
 static Message *wait_for_reply(ViommuClient *client, const ViommuClientCall *call, Message *message,
                                GError **error)
 {
@@ -238,7 +239,8 @@ static void read_error(const ViommuClient *client, Message *reply, GVariant **re
     g_propagate_error(error, failure);
 }
 
-/* The limits of bus/variant are for what strangers send; a list of machines may be longer, so they hold for each entry. */
+/* The limits of bus/variant are for what clients send; a list of machines may be longer, so each
+ * entry is limited instead. */
 static GVariant *read_list(Message *reply, const char *contents, GError **error)
 {
     g_autofree char *type = g_strconcat("a", contents, NULL);
@@ -299,7 +301,7 @@ bool viommu_client_call_fd(ViommuClient *client, const ViommuClientCall *call, i
     if (!reply)
         return false;
     r = sd_bus_message_read(reply, "h", &fd);
-    /* The message's own is closed with it. */
+    /* The message closes its own descriptor. */
     if (r > 0)
         fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (r <= 0 || fd < 0)
@@ -415,7 +417,7 @@ const char *viommu_client_watch_result(const ViommuClientWatch *watch)
     return watch->result;
 }
 
-/* Processes what has come; then waits for more, or for @fd, which *ret_readable tells. */
+/* Processes pending messages, then waits for more or until @fd is readable (*ret_readable). */
 static int wait_for_more(sd_bus *bus, int fd, bool *ret_readable)
 {
     struct pollfd fds[] = {{.fd = sd_bus_get_fd(bus), .events = (short)sd_bus_get_events(bus)},

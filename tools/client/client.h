@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* client: a connection to viommud; calls with values in and out.  The only user of sd-bus in tools/.
- * Knows no method. */
+/* client: a connection to viommud; calls with values in and out.  The only user of sd-bus in
+ * tools/.  Knows no method. */
 #pragma once
 
 #include <glib.h>
@@ -10,59 +10,63 @@
 typedef struct ViommuClient ViommuClient;
 
 typedef enum ViommuClientBus {
-    VIOMMU_CLIENT_BUS_AUTO, /* the session bus when viommud is or can be started there, else the system bus */
+    /* the session bus if viommud runs or can be started there, else the system bus */
+    VIOMMU_CLIENT_BUS_AUTO,
     VIOMMU_CLIENT_BUS_USER,
     VIOMMU_CLIENT_BUS_SYSTEM,
 } ViommuClientBus;
 
 typedef struct ViommuClientTarget {
     ViommuClientBus bus;
-    const char
-        *host; /* [USER@]HOST whose system bus is reached over ssh, whatever @bus says; NULL: this one */
-    bool ask_password; /* polkit may ask the person at the terminal */
+    /* [USER@]HOST: its system bus, over ssh, whatever @bus says; NULL: this host */
+    const char *host;
+    bool ask_password; /* polkit may ask for a password on the terminal */
 } ViommuClientTarget;
 
-/** Called some five times a second while an answer is awaited. */
+/** Called about five times a second while a reply is pending. */
 typedef void (*ViommuClientTick)(uint64_t waited_usec, void *userdata);
 
 typedef struct ViommuClientCall {
     const char *path, *interface, *method;
-    GVariant *arguments;   /* a tuple, whose handles are descriptors; or NULL: none; consumed when floating */
+    /* a tuple, whose handles are descriptors; NULL: none; consumed if floating */
+    GVariant *arguments;
     uint64_t timeout_usec; /* 0: 25 seconds */
     ViommuClientTick tick; /* may be NULL */
     void *userdata;
 } ViommuClientCall;
 
-/** Fails: UNAVAILABLE saying what to start. */
+/** Fails: UNAVAILABLE, naming what to start. */
 bool viommu_client_connect(const ViommuClientTarget *target, ViommuClient **ret_client, GError **error);
 void viommu_client_free(ViommuClient *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuClient, viommu_client_free)
 
-/** Whether files are to be sent open: to a viommud that is not the caller's own, over a bus that lets them through. */
+/** Whether to send open files: to the system's viommud, over a bus that passes descriptors. */
 bool viommu_client_takes_files(ViommuClient *client);
 /** Whether it is this machine's system bus. */
 bool viommu_client_is_system(const ViommuClient *client);
 /** Whether @name has an owner on the bus, or can be started there. */
 bool viommu_client_bus_has(ViommuClient *client, const char *name);
-/** Whether viommud has an object at @path; true when it does not answer. */
+/** Whether viommud has an object at @path; true if it does not reply. */
 bool viommu_client_has(ViommuClient *client, const char *path);
 
-/* One object of viommud's, for as long as it is there. */
+/* Watches one object of viommud until it disappears. */
 typedef struct ViommuClientWatch ViommuClientWatch;
 
-/** @client is borrowed. Owned.  Fails: UNAVAILABLE when the bus is lost. */
+/** @client is borrowed. Owned.  Fails: UNAVAILABLE if the bus is lost. */
 ViommuClientWatch *viommu_client_watch(ViommuClient *client, const char *path, GError **error);
 void viommu_client_watch_free(ViommuClientWatch *watch);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuClientWatch, viommu_client_watch_free)
-/** Waits until it is gone, or @fd can be read: *ret_gone tells which.  Fails: UNAVAILABLE when the bus is lost. */
+/** Waits until the object disappears (*ret_gone is true) or @fd is readable.  Fails: UNAVAILABLE if
+ *  the bus is lost. */
 bool viommu_client_watch_wait(ViommuClientWatch *watch, int fd, bool *ret_gone, GError **error);
-/** Its property Result, as was last told; "none" before. Borrowed, until the next wait. */
+/** The last signalled value of its property Result; "none" before. Borrowed, until the next
+ *  wait. */
 const char *viommu_client_watch_result(const ViommuClientWatch *watch);
 
-/** *ret_reply: the reply's one value, owned; NULL when it has none; may be NULL.
- *  *ret_reasons: aa{sv} (model, rule, text) that came with an error, owned; untouched without; may be NULL.
- *  Fails: what the error reply's name means (error.h). */
+/** *ret_reply: the only value of the reply, owned; NULL if it has none; may be NULL.
+ *  *ret_reasons: aa{sv} (model, rule, text) of an error, owned; otherwise untouched; may be NULL.
+ *  Fails: by the name of the error reply (error.h). */
 bool viommu_client_call(ViommuClient *client, const ViommuClientCall *call, GVariant **ret_reply,
                         GVariant **ret_reasons, GError **error);
-/** The same for a method that replies with a file descriptor: *ret_fd, owned. */
+/** Calls a method that replies with a file descriptor: *ret_fd, owned. */
 bool viommu_client_call_fd(ViommuClient *client, const ViommuClientCall *call, int *ret_fd, GError **error);

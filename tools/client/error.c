@@ -22,7 +22,7 @@ G_STATIC_ASSERT(G_N_ELEMENTS(failures) == VIOMMU_FAILURE_LAST);
 
 #define DBUS "org.freedesktop.DBus.Error."
 
-/* Errors that the bus itself raises, and what they mean to a person. */
+/* Errors of the bus itself, and their meaning here. */
 static const struct {
     const char *bus_name;
     ViommuFailure failure;
@@ -38,7 +38,7 @@ static const struct {
     {DBUS "Spawn.ServiceNotFound", VIOMMU_FAILURE_UNAVAILABLE},
     {"org.freedesktop.systemd1.LoadFailed", VIOMMU_FAILURE_UNAVAILABLE},
     {"org.freedesktop.systemd1.NoSuchUnit", VIOMMU_FAILURE_UNAVAILABLE},
-    /* What the bus says when the peer goes away in the middle of a call, too. */
+    /* The bus also sends this if the peer disappears during a call. */
     {DBUS "NoReply", VIOMMU_FAILURE_TIMEOUT},
     {DBUS "Timeout", VIOMMU_FAILURE_TIMEOUT},
     {DBUS "TimedOut", VIOMMU_FAILURE_TIMEOUT},

@@ -26,7 +26,7 @@ static bool G_GNUC_PRINTF(3, 4) refuse(const Scanner *scanner, GError **error, c
     return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "line %u: %s", scanner->line, text);
 }
 
-/* The four digits after \u; -1 when they are not there. */
+/* The four digits after \u; -1 if they are missing. */
 static int scan_unicode_escape(const Scanner *scanner, const char *at)
 {
     int value = 0;

@@ -48,7 +48,7 @@ static void write_styled(FILE *stream, bool color, ViommuStyle style, const char
     fprintf(stream, "%s%s%s", styled ? sequences[style] : "", text, styled ? "\033[0m" : "");
 }
 
-/* Words of others (libvirt's, QEMU's, a file's) must not steer the terminal. */
+/* Text from libvirt, QEMU or a file must not steer the terminal. */
 void viommu_output_text(const ViommuOutput *output, ViommuStyle style, const char *text)
 {
     g_autofree char *shown = output->terminal ? viommu_console_text_clean(text) : g_strdup(text);
@@ -67,8 +67,8 @@ void viommu_output_format(const ViommuOutput *output, const char *format, ...)
     viommu_output_text(output, VIOMMU_STYLE_PLAIN, text);
 }
 
-/* As \uXXXX, which JSON takes for the same: what steers a terminal, or the order in which its reader sees what follows.  Outside
- * of strings there is nothing of the kind. */
+/* As \uXXXX, which JSON takes for the same: what steers a terminal, or the order in which its
+ * reader sees what follows.  Outside of strings there is nothing of the kind. */
 static void append_escaped(GString *text, gunichar character)
 {
     if (character < 0x7f || g_unichar_isprint(character))
@@ -134,7 +134,7 @@ void viommu_output_failure(ViommuOutput *output, const GError *error, GVariant *
         g_variant_lookup(reason, "model", "&s", &model);
         g_variant_lookup(reason, "rule", "&s", &rule);
         g_variant_lookup(reason, "text", "&s", &text);
-        /* What speaks against the machine as a whole is the message itself, mostly. */
+        /* A reason against the whole machine is mostly the message itself. */
         if (!model && g_str_equal(text, error->message))
             continue;
         shown = viommu_console_text_clean(text);

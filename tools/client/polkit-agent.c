@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* polkit may be down; then the call fails by itself, and says so. */
+/* If polkit does not run, the call itself fails and says so. */
 #define PATIENCE_MSEC 5000
 /* The number of the descriptor in the agent. */
 #define NOTIFY_FD "3"
@@ -21,7 +21,7 @@ struct ViommuAgent {
 
 static bool spawn(int notify, pid_t *ret_pid)
 {
-    /* As a fallback: an agent of the desktop, which is nicer, goes first. */
+    /* As a fallback: an agent of the desktop takes precedence. */
     const char *const argv[] = {"pkttyagent", "--notify-fd", NOTIFY_FD, "--fallback", NULL};
     posix_spawn_file_actions_t actions;
     int r;
@@ -33,7 +33,7 @@ static bool spawn(int notify, pid_t *ret_pid)
     return r == 0;
 }
 
-/* It closes its end when it is registered, or when it dies. */
+/* The agent closes its end when it is registered, or when it ends. */
 static void wait_closed(int fd)
 {
     struct pollfd waited = {.fd = fd, .events = 0};
@@ -65,7 +65,7 @@ void viommu_agent_stop(ViommuAgent *agent)
 {
     if (!agent)
         return;
-    /* It restores the terminal, and may be stopped by it. */
+    /* The agent restores the terminal, and the terminal may have stopped it. */
     kill(agent->pid, SIGTERM);
     kill(agent->pid, SIGCONT);
     while (waitpid(agent->pid, NULL, 0) < 0 && errno == EINTR)

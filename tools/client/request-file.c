@@ -17,7 +17,7 @@ static const char *shown_name(const char *path)
     return g_str_equal(path, "-") ? "standard input" : path;
 }
 
-/* Reads one byte more than is allowed, so that the scan can refuse it: a path may name something without an end. */
+/* Reads one byte more than allowed, so that the scan refuses an endless file. */
 static GString *read_all(const char *path, GError **error)
 {
     bool standard = g_str_equal(path, "-");
@@ -41,7 +41,8 @@ static GString *read_all(const char *path, GError **error)
     return got < 0 ? NULL : g_steal_pointer(&text);
 }
 
-/* json-glib's messages begin with "<data>:LINE:COLUMN: Parse error: ", and it may quote a part of a character. */
+/* Messages of json-glib begin with "<data>:LINE:COLUMN: Parse error: ", and can quote a part of a
+ * character. */
 static void say_line(const GError *failure, GError **error)
 {
     g_autofree char *message = g_utf8_make_valid(failure->message, -1);

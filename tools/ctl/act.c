@@ -5,7 +5,7 @@
 
 #define DEFAULT_STOP_SECONDS 30
 
-/* *seconds stays without the option. */
+/* Keeps *seconds without the option. */
 static bool read_timeout(const ViommuCtl *ctl, guint64 *seconds, GError **error)
 {
     if (!ctl->timeout || g_ascii_string_to_unsigned(ctl->timeout, 10, 0, G_MAXUINT32, seconds, NULL))

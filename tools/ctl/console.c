@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl console: a terminal at a guest's serial console, or what the console has printed. */
+/* viommuctl console: connects the terminal to a guest's serial console, or prints the console's
+ * log. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -40,7 +41,7 @@ static void terminal_clear(Terminal *terminal)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Terminal, terminal_clear)
 
-/* Every key is the guest's, but one. */
+/* All keys but one go to the guest. */
 static void terminal_open(Terminal *terminal)
 {
     struct termios raw;
@@ -54,7 +55,7 @@ static void terminal_open(Terminal *terminal)
 
 /* --- Copying --- */
 
-/* @size 0 at the end.  False: @error is set, or the end was asked for. */
+/* @size 0: the end.  False: @error is set, or the user leaves. */
 static bool read_some(int fd, char *buffer, size_t *size, GError **error)
 {
     ssize_t n;
@@ -83,8 +84,9 @@ static bool write_all(int fd, const char *data, size_t size, GError **error)
     return true;
 }
 
-/* A guest's words must not steer the terminal of who reads them.  Where a piece ends in the middle of something, the rest of it is
- * shown; a control character it cannot become, as each piece is looked at for itself. */
+/* A guest's words must not steer the terminal of who reads them.  Where a piece ends in the middle
+ * of something, the rest of it is shown; a control character it cannot become, as each piece is
+ * looked at for itself. */
 static bool write_clean(const char *data, size_t size, GError **error)
 {
     g_autofree char *text = viommu_console_text_clean_bytes(data, size);
@@ -109,8 +111,8 @@ static bool copy_log(int fd, bool raw, GError **error)
 
 typedef enum Copied {
     COPIED_MORE,
-    COPIED_END,  /* the guest's, or the daemon's */
-    COPIED_LEFT, /* the person's */
+    COPIED_END,  /* the guest or the daemon ended */
+    COPIED_LEFT, /* the user left */
     COPIED_FAILED,
 } Copied;
 
@@ -126,7 +128,7 @@ static Copied copy_output(int console, GError **error)
     return write_all(STDOUT_FILENO, buffer, size, error) ? COPIED_MORE : COPIED_FAILED;
 }
 
-/* *ret_over: there is no more input, which is no reason to leave. */
+/* *ret_over: there is no more input, but stay connected. */
 static Copied copy_input(int console, bool terminal, bool *ret_over, GError **error)
 {
     char buffer[1024];
@@ -139,7 +141,7 @@ static Copied copy_input(int console, bool terminal, bool *ret_over, GError **er
     escape = terminal ? memchr(buffer, ESCAPE, size) : NULL;
     if (escape)
         size = (size_t)(escape - buffer);
-    /* Nobody reads it any more: the output tells why. */
+    /* The other end is closed: the output shows why. */
     if (!write_all(console, buffer, size, NULL))
         *ret_over = true;
     return escape ? COPIED_LEFT : COPIED_MORE;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl: reads the command line, calls the verb, tells how it ended.  Knows no verb's work. */
+/* viommuctl: parses the command line, calls the verb, and prints its error.  Does not know what
+ * verbs do. */
 #include <locale.h>
 #include <stdio.h>
 
@@ -15,7 +16,7 @@ static int fail(ViommuCtl *ctl, const GError *error)
     return ctl->exit_status ? ctl->exit_status : viommu_failure_exit_status(error);
 }
 
-/* For a person who typed it wrong: on standard error even with --json, since no verb ran. */
+/* A wrong command line: on standard error even with --json, because no verb ran. */
 static int fail_usage(const GError *error)
 {
     g_autofree char *message = viommu_console_text_clean(error->message);

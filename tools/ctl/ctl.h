@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* ctl: what a verb of viommuctl is given.  One file per verb or family of verbs. */
+/* ctl: the options and words that a verb of viommuctl gets.  One file per verb or family of
+ * verbs. */
 #pragma once
 
 #include <glib.h>
@@ -17,11 +18,12 @@ typedef struct ViommuCtl {
     char **words;
     int n_words;
     ViommuOutput output;
-    int exit_status;   /* of the command that was run */
-    GVariant *reasons; /* aa{sv}: set by a verb that fails with more than one sentence; owned */
+    int exit_status;   /* of the command that "run" ran */
+    GVariant *reasons; /* aa{sv}: the reasons of a refusal, set by a verb that fails; owned */
 } ViommuCtl;
 
-/** Does the verb's work, its answer included.  @error is told to the user by main(), and gives the exit status. */
+/** Does the work of the verb and prints the result. main() prints @error and derives the exit
+ *  status from it. */
 typedef bool (*ViommuCtlVerb)(ViommuCtl *ctl, GError **error);
 
 /* With a daemon. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl doctor: asks viommud, libvirt and the bus, lets doctor judge, and prints its findings. */
+/* viommuctl doctor: asks viommud, libvirt and the bus, and prints the findings of doctor. */
 #include <unistd.h>
 
 #include "lib/base/error.h"
@@ -12,7 +12,7 @@
 #define EXIT_PROBLEM 1
 #define POLKIT_NAME  "org.freedesktop.PolicyKit1"
 
-/* What was asked, and lives as long as the patient is looked at. */
+/* Everything that must live as long as the patient. */
 typedef struct Answers {
     ViommuConfig *config;
     ViommuHost *host;
@@ -39,7 +39,7 @@ static void clear_answers(Answers *answers)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Answers, clear_answers)
 
-/* One by one: the facts of a large host may be more than is taken from the bus at once.  Owned. */
+/* Reads one property: all of them together may exceed the limits of a message.  Owned. */
 static GVariant *get_property(ViommuClient *client, const char *name, const char *type, GError **error)
 {
     const ViommuClientCall call = {.path = VIOMMU_BUS_PATH,
@@ -76,7 +76,7 @@ static void ask_viommud(ViommuClient *client, Answers *answers)
             g_strdup_printf("has no connection to libvirt at %s", g_variant_get_string(uri, NULL));
 }
 
-/* Whom libvirt does not answer may learn from viommud what it said. */
+/* If libvirt refuses the caller, viommud still knows what libvirt reported. */
 static void ask_libvirt(ViommuCtl *ctl, ViommuClient *client, Answers *answers)
 {
     g_autoptr(GVariant) facts = NULL;
@@ -103,7 +103,7 @@ static void ask(ViommuCtl *ctl, Answers *answers, ViommuPatient *patient)
 {
     g_autoptr(ViommuClient) client = viommu_ctl_connect(ctl, &answers->daemon_error);
 
-    /* Where one of them answers, it is that one which is meant. */
+    /* Examine the viommud that replies. */
     if (client && !ctl->user && !ctl->system)
         *(viommu_client_is_system(client) ? &ctl->system : &ctl->user) = true;
     patient->system = !viommu_local_is_user(ctl);
@@ -160,7 +160,7 @@ static const ViommuStyle styles[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(styles) == VIOMMU_HEALTH_LAST);
 
-/* What to do stands below what was found, so that neither column grows beyond a line. */
+/* The advice is below the finding, so that each fits a line. */
 static void print_table(const ViommuOutput *output, const GPtrArray *findings)
 {
     static const char *const titles[] = {"CHECK", "VERDICT", "FOUND, AND WHAT TO DO", NULL};

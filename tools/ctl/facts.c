@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl facts: the table of what needs what, with its sources, and beside it what this host's libvirt says. */
+/* viommuctl facts: prints the table of facts with its sources, and what this host's libvirt
+ * reports. */
 #include "lib/facts/guest-os.h"
 #include "lib/host/host.h"
 #include "tools/ctl/ctl.h"
@@ -16,7 +17,7 @@ enum {
 static const char *const guest_titles[] = {"GUEST",         "INTEL",          "AMD",    "SMMUV3",
                                            "VIRTIO X86_64", "VIRTIO AARCH64", "SOURCE", NULL};
 
-/* What is shown of a driver; the keys of JSON are the same words. */
+/* The words for a driver, also in JSON. */
 static const char *const driver_words[] = {
     [VIOMMU_DRIVER_UNKNOWN] = "unknown", [VIOMMU_DRIVER_YES] = "yes", [VIOMMU_DRIVER_OFF] = "off",
     [VIOMMU_DRIVER_MODULE] = "module",   [VIOMMU_DRIVER_NO] = "no",
@@ -36,7 +37,7 @@ static const struct {
     {"virtio-aarch64", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_VIRTIO},
 };
 
-/* NULL: libvirt was not asked, or cannot tell; "yes!" and "no!": it contradicts the table. */
+/* NULL: libvirt was not asked or does not know; "yes!" and "no!": it contradicts the table. */
 static const char *observed(const ViommuHost *host, ViommuArch arch, ViommuFactId fact)
 {
     const ViommuEmulator *emulator = host ? viommu_host_emulator(host, arch) : NULL;
@@ -173,7 +174,7 @@ bool viommu_ctl_facts(ViommuCtl *ctl, GError **error)
     g_autoptr(ViommuHost) host = viommu_local_host(ctl, NULL, &why_not);
     unsigned contradictions;
 
-    /* The table stands without a host, but a recorded one that was named must be there. */
+    /* The table needs no host, but the recorded host of --host must exist. */
     if (!host && ctl->host) {
         g_propagate_error(error, g_steal_pointer(&why_not));
         return false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* files: boot.kernel, boot.initrd and the disks' paths, each given to a function that says what stands there instead. */
+/* files: passes boot.kernel, boot.initrd and the disks' paths to a function that returns the new
+ * value. */
 #include "tools/ctl/files.h"
 
 #include <errno.h>
@@ -8,10 +9,10 @@
 #include <unistd.h>
 #include "lib/base/error.h"
 
-/* As many as the system's bus lets through with one message; what is more goes as a path. */
+/* The system bus allows this many per message; further files are sent as paths. */
 #define FDS_MAX 16
 
-/* What is to stand in place of @path; floating. NULL: an error. */
+/* The new value for @path; floating. NULL: an error. */
 typedef GVariant *(*MapFunc)(const char *path, bool writable, void *data, GError **error);
 
 typedef struct Map {
@@ -85,7 +86,7 @@ static GVariant *map_disks(const Map *map, GVariant *disks, GError **error)
     return g_variant_builder_end(&list);
 }
 
-/* As JSON files are read: dictionaries are a{sv}, lists are av. */
+/* The tree is that of a JSON file: dictionaries are a{sv}, lists are av. */
 static GVariant *map_request(GVariant *request, const Map *map, GError **error)
 {
     static const struct {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* files: the files that a request names, from where the person stands: relative paths, and files opened with their rights.
- * Does not judge the request. */
+/* files: the files that a request names, as the caller sees them: relative paths, and files opened
+ * with the caller's rights.  Does not judge the request. */
 #pragma once
 
 #include <glib.h>
 
-/** @request with the paths of its files from the root on.  What is no path stays as it is, for the parser to complain of. Owned. */
+/** @request with absolute paths of its files.  A value that is not a path is kept; the parser
+ *  refuses it.  Owned. */
 GVariant *viommu_ctl_files_absolute(GVariant *request);
-/** @request with its files open in place of their paths, as handles that are the descriptors themselves.  *ret_fds: of int, which are closed
- *  with it; owned.  Fails: INVALID_REQUEST. Owned. */
+/** @request with open files instead of paths; the handles are the descriptors themselves.
+ *  *ret_fds: of int, closed with the array; owned.  Fails: INVALID_REQUEST. Owned. */
 GVariant *viommu_ctl_files_open(GVariant *request, GArray **ret_fds, GError **error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl host: what this host can do; why not the rest, in the planner's own words; and what it is made of. */
+/* viommuctl host: prints what this host supports, the planner's reasons against the rest, and the
+ * hardware. */
 #include "lib/base/error.h"
 #include "lib/plan/offered-models.h"
 #include "lib/plan/report.h"
@@ -13,7 +14,7 @@ static void print_reasons(const ViommuOutput *output, const GPtrArray *reasons, 
     for (guint i = 0; reasons && i < reasons->len; i++) {
         const ViommuReason *reason = g_ptr_array_index(reasons, i);
 
-        /* Why it was taken is plain: we named it. */
+        /* It was chosen because the request here names it. */
         if ((reason->model == (int)model || reason->model == VIOMMU_MODEL_NONE) &&
             reason->rule != VIOMMU_RULE_SELECTION)
             viommu_output_format(output, "             %s: %s\n", viommu_rule_to_string(reason->rule),
@@ -118,7 +119,7 @@ static bool print_inventory(const ViommuCtl *ctl, const ViommuHost *host, const 
     return true;
 }
 
-/* What a user's own viommud gives is bounded by his rights alone; of a recorded host its record says it. */
+/* A user's own viommud is limited only by the user's rights; a recorded host has its own site. */
 static const ViommuSite *site_of(const ViommuCtl *ctl, const ViommuConfig *config)
 {
     return ctl->host || viommu_local_is_user(ctl) ? NULL : &config->site;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl launch: a request file to a machine's name. */
+/* viommuctl launch: launches the request in a file. */
 #include "tools/ctl/launch.h"
 
 #include <signal.h>
@@ -13,7 +13,7 @@
 #include "tools/client/error.h"
 #include "tools/client/request-file.h"
 
-/* The lease of the file, with what the command line says of it. */
+/* The lease of the file, overridden by the command line. */
 static bool insert_lease(const ViommuCtl *ctl, GVariantDict *request, GError **error)
 {
     g_autoptr(GVariant) file = g_variant_dict_lookup_value(request, "lease", G_VARIANT_TYPE_VARDICT);
@@ -34,7 +34,7 @@ static bool insert_lease(const ViommuCtl *ctl, GVariantDict *request, GError **e
     return true;
 }
 
-/* The file's keys, with those that the command line gives in place of its own. */
+/* The keys of the file, overridden by the command line. */
 static GVariant *read_request(const ViommuCtl *ctl, GError **error)
 {
     g_autoptr(GVariant) file = viommu_request_file_read(ctl->words[0], error);
@@ -56,7 +56,7 @@ static GVariant *read_request(const ViommuCtl *ctl, GError **error)
     return g_variant_ref_sink(g_variant_dict_end(&request));
 }
 
-/* On a terminal the answer is a summary; in a pipe it is the name alone. */
+/* Prints a summary on a terminal, and only the name in a pipe. */
 static void summarize(const ViommuCtl *ctl, GVariant *properties)
 {
     const ViommuOutput *output = &ctl->output;
@@ -93,10 +93,11 @@ bool viommu_ctl_launch_request(ViommuCtl *ctl, ViommuCtlLaunched *ret_launched, 
 {
     g_autoptr(GVariant) said = read_request(ctl, error);
     g_autoptr(GVariant) tree = said ? viommu_ctl_files_absolute(said) : NULL;
-    /* Also here, so that a wrong key is refused without a daemon, and a null, which the bus cannot carry, by name. */
+    /* Also parsed here: to refuse a wrong key without a daemon, and a null, which the bus cannot
+     * carry. */
     g_autoptr(ViommuRequest) request = tree ? viommu_request_parse(tree, error) : NULL;
     g_autoptr(ViommuClient) client = request ? viommu_ctl_connect(ctl, error) : NULL;
-    /* For a device that the site does not list. */
+    /* polkit may ask about a device that the site does not list. */
     g_autoptr(ViommuAgent) agent =
         client && request->hostdevs && viommu_ctl_may_be_asked(ctl, client) ? viommu_agent_start() : NULL;
     ViommuCtlProgress progress = {.output = &ctl->output, .what = "launching"};
@@ -148,7 +149,7 @@ bool viommu_ctl_launched_remove(const ViommuCtlLaunched *launched, GError **erro
     return false;
 }
 
-/* The values of Result, in words. */
+/* The meaning of each Result. */
 static const struct {
     const char *result, *words;
 } endings[] = {
@@ -171,7 +172,8 @@ void viommu_ctl_launched_lament(const ViommuCtl *ctl, const ViommuCtlLaunched *l
     viommu_output_warning(&ctl->output, text);
 }
 
-/* Until somebody ends us, or the machine.  Before, a signal ends us by itself, and the machine with us. */
+/* Waits for a signal or the end of the machine.  Before, a signal ends viommuctl and thereby the
+ * machine. */
 static bool hold(ViommuCtl *ctl, const ViommuCtlLaunched *launched, GError **error)
 {
     g_autoptr(ViommuClientWatch) watch = NULL;

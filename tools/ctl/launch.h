@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* launch: what launch and run share: a request to a machine, and the end of one that is bound to us. */
+/* launch: the common part of launch and run: launching a request, and removing a machine that is
+ * bound to viommuctl. */
 #pragma once
 
 #include "tools/ctl/machine.h"
@@ -11,11 +12,13 @@ typedef struct ViommuCtlLaunched {
     bool bound;
 } ViommuCtlLaunched;
 
-/** Launches the request that the first word names, with the keys that the command line gives in place of its own. */
+/** Launches the request in the file that the first word names; keys on the command line override
+ *  its own. */
 bool viommu_ctl_launch_request(ViommuCtl *ctl, ViommuCtlLaunched *ret_launched, GError **error);
 void viommu_ctl_launched_clear(ViommuCtlLaunched *launched);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ViommuCtlLaunched, viommu_ctl_launched_clear)
-/** Says that the machine is gone though nobody here ended it, and why: @result is its property Result. */
+/** Warns that the machine is gone although viommuctl did not remove it.  @result: its property
+ *  Result. */
 void viommu_ctl_launched_lament(const ViommuCtl *ctl, const ViommuCtlLaunched *launched, const char *result);
-/** Ends the machine at once; being gone is success. */
+/** Removes the machine at once; succeeds if it is already gone. */
 bool viommu_ctl_launched_remove(const ViommuCtlLaunched *launched, GError **error);

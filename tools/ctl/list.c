@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl list and show: machines as tables, or as JSON with the names of the bus. */
+/* viommuctl list and show: print machines as tables, or as JSON with the names of the bus. */
 #include <string.h>
 
 #include "lib/machine/lifecycle.h"
@@ -114,7 +114,8 @@ static char *model_text(GVariant *value)
     return g_strdup(*model ? model : "none");
 }
 
-/* The name of an error and its text; two empty strings when the launch did not fail. */
+/* The name and text of an error; two empty strings if neither the launch failed nor the guest
+ * crashed. */
 static char *failure_text(GVariant *value)
 {
     const char *name, *text;
@@ -123,7 +124,7 @@ static char *failure_text(GVariant *value)
     return *name ? g_strdup_printf("%s: %s", name, text) : g_strdup("");
 }
 
-/* Properties that a person reads in other words than the bus has them. */
+/* Properties that are printed in other words than on the bus. */
 static const struct {
     const char *name, *type;
     ValueFunc text;

@@ -64,7 +64,7 @@ static ViommuHost *recorded(const char *file, GError **error)
 
 ViommuHost *viommu_local_host(ViommuCtl *ctl, char **ret_uri, GError **error)
 {
-    /* The libvirt of this machine has nothing to do with the files of another. */
+    /* The libvirt of this host is not that of the recorded files. */
     const char *uri = ctl->host || (ctl->root && !ctl->connect) ? NULL : choose_uri(ctl);
     g_autoptr(ViommuHost) host = NULL;
 

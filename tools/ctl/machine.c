@@ -30,7 +30,7 @@ void viommu_ctl_progress(uint64_t waited_usec, void *userdata)
     viommu_output_progress(progress->output, text);
 }
 
-/* A reply of another type than the interface says would come from something that is not viommud. */
+/* Only a program other than viommud replies with another type. */
 static bool expect(GVariant *reply, const char *type, const char *method, GError **error)
 {
     if (reply && g_variant_is_of_type(reply, G_VARIANT_TYPE(type)))
@@ -53,7 +53,7 @@ char *viommu_ctl_find_machine(ViommuCtl *ctl, ViommuClient *client, GError **err
     return g_variant_dup_string(reply, NULL);
 }
 
-/* polkit knows no agent that runs on another machine, and asks root nothing. */
+/* polkit cannot use an agent on another host, and never asks root. */
 bool viommu_ctl_may_be_asked(const ViommuCtl *ctl, const ViommuClient *client)
 {
     return viommu_client_is_system(client) && !ctl->no_ask_password && geteuid() != 0;
@@ -74,7 +74,7 @@ bool viommu_ctl_call_machine(ViommuCtl *ctl, ViommuClientCall call, const char *
     call.arguments = arguments;
     call.path = path;
     call.interface = VIOMMU_IFACE_MACHINE;
-    /* The agent needs the terminal's line for its question. */
+    /* The agent needs the line of the terminal for its question. */
     call.tick = agent ? NULL : viommu_ctl_progress;
     call.userdata = &progress;
     good = viommu_client_call(client, &call, ret_reply, &ctl->reasons, error);

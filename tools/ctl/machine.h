@@ -1,30 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* machine: what the verbs with a daemon share: connect, find a machine by name, call it, read its properties. */
+/* machine: the common part of the verbs with a daemon: connect, find a machine by name, call it,
+ * read its properties. */
 #pragma once
 
 #include "tools/client/client.h"
 #include "tools/ctl/ctl.h"
 
-/* Longer than any launch or orderly stop takes; D-Bus clients give up after 25 seconds by default. */
+/* Longer than any launch or orderly stop takes; the default timeout of D-Bus clients is 25
+ * seconds. */
 #define VIOMMU_CTL_PATIENCE_USEC (5 * G_TIME_SPAN_MINUTE)
-/* A proof may take an hour, if the site says so; before it, there is a launch. */
+/* A site can allow an hour for a verification; the launch comes before it. */
 #define VIOMMU_CTL_PROOF_USEC (65 * G_TIME_SPAN_MINUTE)
 
-/* What the person is told while a call takes longer than a second. */
+/* The progress that is shown while a call takes longer than a second. */
 typedef struct ViommuCtlProgress {
     ViommuOutput *output;
     const char *what; /* "launching" */
 } ViommuCtlProgress;
 
 ViommuClient *viommu_ctl_connect(const ViommuCtl *ctl, GError **error);
-/** Whether polkit may ask the person at this terminal about a call on @client. */
+/** Whether polkit may ask for a password on this terminal for a call on @client. */
 bool viommu_ctl_may_be_asked(const ViommuCtl *ctl, const ViommuClient *client);
 /** A tick of a call; @userdata is a ViommuCtlProgress. */
 void viommu_ctl_progress(uint64_t waited_usec, void *userdata);
 /** The object path of the machine that the first word names. Owned, g_free(). */
 char *viommu_ctl_find_machine(ViommuCtl *ctl, ViommuClient *client, GError **error);
-/** Connects, finds the machine, and makes @call on it: path, interface and tick are filled in; @what is for the
- *  person.  *ret_reply as viommu_client_call() has it; may be NULL. */
+/** Connects, finds the machine, and makes @call on it; fills in path, interface and tick.  @what is
+ *  shown as progress.  *ret_reply as in viommu_client_call(); may be NULL. */
 bool viommu_ctl_call_machine(ViommuCtl *ctl, ViommuClientCall call, const char *what, GVariant **ret_reply,
                              GError **error);
 /** The machine's properties, a{sv}. Owned. */

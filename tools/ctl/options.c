@@ -130,7 +130,7 @@ static int find_verb(const char *word, GError **error)
     return -1;
 }
 
-/* getopt's complaint in our own words. */
+/* Reports an error of getopt. */
 static void complain(int option, char **argv, GError **error)
 {
     const char *word = optopt ? NULL : argv[optind - 1];
@@ -271,7 +271,7 @@ bool viommu_ctl_parse(ViommuCtl *ctl, int argc, char **argv, const ViommuCtlVerb
     return verb >= 0;
 }
 
-/* "plan, host: " before the help of an option that only a few verbs take. */
+/* Adds "plan, host: " before the help of an option that only a few verbs accept. */
 static void help_takers(GString *text, unsigned takers)
 {
     const char *separator = "";

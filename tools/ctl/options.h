@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* options: the tables of verbs and options, the command line read by them, and the help written from them. */
+/* options: the tables of verbs and options, the parser of the command line, and the help. */
 #pragma once
 
 #include "tools/ctl/ctl.h"
@@ -12,9 +12,8 @@ typedef struct ViommuCtlVerbRow {
     const char *help;
 } ViommuCtlVerbRow;
 
-/** Reads the command line, options before, between and after the words.
- *  @ret_verb: NULL when there is none, or for help and version, which @ctl tells.
- *  Fails: USAGE naming the word. */
+/** Parses the command line, with options before, between and after the words.  @ret_verb: NULL if
+ *  there is none, or for help and version, which @ctl shows.  Fails: USAGE naming the word. */
 bool viommu_ctl_parse(ViommuCtl *ctl, int argc, char **argv, const ViommuCtlVerbRow **ret_verb,
                       GError **error);
 /** @verb NULL: all verbs. Owned. */

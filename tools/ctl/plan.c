@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl plan: decides as the daemon would, and explains. */
+/* viommuctl plan: decides like the daemon, and explains the decision. */
 #include <string.h>
 
 #include "daemon/files/kernel-file.h"
@@ -22,7 +22,7 @@ static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
 
     if (!host)
         return NULL;
-    /* A recorded host has its own files. */
+    /* The files of a request are not those of a recorded host. */
     if (!ctl->host && request->boot.kernel.path &&
         viommu_kernel_file_read_path(request->boot.kernel.path, &kernel))
         input.kernel = &kernel;
@@ -34,7 +34,7 @@ static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
     return NULL;
 }
 
-/* Verdicts by the words that lib/plan-report ends their lines with. */
+/* Finds verdicts by the words at the end of lib/plan/report.c's lines. */
 static ViommuStyle line_style(const char *line)
 {
     static const struct {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl run: a machine for the life of a command.  Whatever happens to us, the machine goes: it is bound to our
- * connection, which the kernel closes. */
+/* viommuctl run: a machine for the life of a command.  Whatever happens to us, the machine goes: it
+ * is bound to our connection, which the kernel closes. */
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
@@ -13,12 +13,12 @@
 #include "lib/base/error.h"
 #include "tools/ctl/launch.h"
 
-/* As shells have it. */
+/* The exit statuses of shells. */
 #define STATUS_NOT_EXECUTABLE 126
 #define STATUS_NOT_FOUND      127
 #define STATUS_SIGNAL         128
 
-/* What the command is told. */
+/* The environment of the command. */
 static const struct {
     const char *variable, *property;
 } facts[] = {
@@ -29,7 +29,7 @@ static const struct {
     {"VIOMMU_ACCELERATOR", "Accelerator"},
     {"VIOMMU_MODEL", "IommuModel"},
     {"VIOMMU_VCPUS", "VCPUs"},
-    {"VIOMMU_MEMORY", "Memory"}, /* bytes */
+    {"VIOMMU_MEMORY", "Memory"}, /* in bytes */
     {"VIOMMU_CONSOLE_LOG", "ConsoleLog"},
 };
 
@@ -49,7 +49,7 @@ static char **make_environment(const ViommuCtlLaunched *launched)
     return g_environ_setenv(environment, "VIOMMU_OBJECT", launched->path, TRUE);
 }
 
-/* The command starts with the signals as we were given them. */
+/* The command starts with the signal mask that viommuctl was started with. */
 static int spawn(char **command, char **environment, const sigset_t *mask, pid_t *ret_pid)
 {
     posix_spawnattr_t attributes;
@@ -63,7 +63,7 @@ static int spawn(char **command, char **environment, const sigset_t *mask, pid_t
     return r;
 }
 
-/* A terminal sends its signals to the command, too; what others send to us is meant for it. */
+/* A terminal also signals the command itself; signals of other processes are passed on. */
 static void pass_on(const struct signalfd_siginfo *info, pid_t pid)
 {
     bool from_terminal = info->ssi_signo == SIGINT || info->ssi_signo == SIGQUIT;
@@ -72,7 +72,8 @@ static void pass_on(const struct signalfd_siginfo *info, pid_t pid)
         kill(pid, (int)info->ssi_signo);
 }
 
-/* The machine may go first.  That is said, and the command is left to find out: it may have more to do than to use it. */
+/* If the machine disappears first, only a warning is printed: the command may have other work to
+ * do. */
 static bool machine_stays(ViommuCtl *ctl, const ViommuCtlLaunched *launched, ViommuClientWatch *watch,
                           int signals)
 {
@@ -140,7 +141,7 @@ bool viommu_ctl_run(ViommuCtl *ctl, GError **error)
     if (!viommu_ctl_launch_request(ctl, &launched, error))
         return false;
     good = run_command(ctl, &launched, error);
-    /* The command's exit status stands; viommud removes it anyhow when we are gone. */
+    /* The exit status of the command counts; viommud removes the machine when viommuctl ends. */
     if (!viommu_ctl_launched_remove(&launched, &trouble))
         viommu_output_warning(&ctl->output, trouble->message);
     return good;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology: prints what lib/topology found; judges nothing. */
+/* topology: prints what lib/host/topology.c found.  Judges nothing. */
 #include "tools/ctl/topology.h"
 
 #include <inttypes.h>
@@ -88,7 +88,7 @@ static int compare_by_group(const void *a, const void *b)
     return g_strcmp0(one->address, other->address);
 }
 
-/* The devices behind @iommu, by group; NULL: those behind none that is known.  Borrowed entries. */
+/* The devices behind @iommu, by group; NULL: those behind no known IOMMU.  Borrowed entries. */
 static GPtrArray *devices_behind(const ViommuTopology *topology, const ViommuHostIommu *iommu)
 {
     GPtrArray *found = g_ptr_array_new();
@@ -119,7 +119,7 @@ static void print_device(const ViommuOutput *output, const ViommuPciDevice *devi
         viommu_output_format(output, "      in use by the host: %s\n", *use);
 }
 
-/* Before the device at @first, the first one of its group. */
+/* Prints the group of the device at @first, the first one of its group. */
 static void print_group(const ViommuOutput *output, const GPtrArray *devices, guint first)
 {
     uint64_t group = ((const ViommuPciDevice *)g_ptr_array_index(devices, first))->group;

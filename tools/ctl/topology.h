@@ -6,9 +6,11 @@
 #include "lib/policy/policy.h"
 #include "tools/client/output.h"
 
-/** The host's own IOMMU and why or why not, tables and kernel, nodes; then IOMMUs, groups and devices as a tree. */
+/** Prints whether the host's own IOMMU is in use and why, its tables, kernel and nodes; then
+ *  IOMMUs, groups and devices as a tree. */
 void viommu_ctl_print_topology(const ViommuOutput *output, const ViommuTopology *topology,
                                const ViommuSite *site);
-/** VIRT_IOMMU and what belongs to it as lines that a shell can source, or as JSON; with traits where @host has a libvirt. */
+/** Prints the inventory as lines that a shell can source, or as JSON; with traits if @host has a
+ *  libvirt. */
 void viommu_ctl_print_inventory(const ViommuOutput *output, const ViommuHost *host,
                                 const ViommuPolicy *policy);

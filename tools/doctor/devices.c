@@ -14,7 +14,7 @@
 #include "lib/host/sysroot.h"
 #include "lib/host/topology.h"
 
-/* Of a machine with thousands of processors. */
+/* Enough for thousands of processors. */
 #define CPUINFO_MAX (16 << 20)
 
 /* "mode 0660, group kvm" */
@@ -35,7 +35,7 @@ static bool find_device(const ViommuPatient *patient, const char *name, struct s
 
 /* --- KVM --- */
 
-/* libvirt's word on the host's own architecture. */
+/* For the host's own architecture. */
 static bool libvirt_offers_kvm(const ViommuHost *host)
 {
     int arch = host ? viommu_host_arch(host) : VIOMMU_UNSET;
@@ -45,7 +45,7 @@ static bool libvirt_offers_kvm(const ViommuHost *host)
     return emulator && emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM);
 }
 
-/* Why there may be no /dev/kvm, and what to do. */
+/* What to do if there is no /dev/kvm. */
 static char *kvm_remedy(const ViommuPatient *patient)
 {
     g_autoptr(ViommuRoot) root = viommu_root_open(patient->root, NULL);
@@ -65,7 +65,7 @@ static char *kvm_remedy(const ViommuPatient *patient)
     return g_strdup("enable virtualisation in the firmware setup, if the processor supports it");
 }
 
-/* What gives @who /dev/kvm. */
+/* How to give @who access to /dev/kvm. */
 static char *kvm_access(const struct stat *info, const char *who)
 {
     const struct group *group = getgrgid(info->st_gid);
@@ -92,7 +92,7 @@ static void tell_rights(ViommuExamination *examination, const ViommuPatient *pat
              g_strerror(error));
 }
 
-/* An open device is asked what it can do; negative: what failed, as errno has it. */
+/* Tries to create a virtual machine; negative: the errno of the failure. */
 static int try_kvm(int fd)
 {
     int version = ioctl(fd, KVM_GET_API_VERSION, 0), machine;
@@ -127,7 +127,8 @@ static void tell_tried(ViommuExamination *examination, const ViommuPatient *pati
              patient->host ? ", and libvirt offers it" : "");
 }
 
-/* The members of the group that may launch, whose rights QEMU has; NULL-terminated.  Owned. */
+/* The members of the group that may launch machines; QEMU runs with their rights.
+ * NULL-terminated.  Owned. */
 static char **members_of(const ViommuPatient *patient)
 {
     const struct group *group = patient->config ? getgrnam(patient->config->group) : NULL;
@@ -135,7 +136,7 @@ static char **members_of(const ViommuPatient *patient)
     return group ? g_strdupv(group->gr_mem) : NULL;
 }
 
-/* Root may open it, and says so to those who may not. */
+/* For root: warns about members who may not open /dev/kvm. */
 static void tell_members(ViommuExamination *examination, const ViommuPatient *patient)
 {
     struct stat info;
@@ -180,7 +181,7 @@ void viommu_doctor_check_kvm(ViommuExamination *examination, const ViommuPatient
 void viommu_doctor_check_iommu(ViommuExamination *examination, const ViommuPatient *patient)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(ViommuHost) host = viommu_host_new(); /* has room for a topology, and frees it */
+    g_autoptr(ViommuHost) host = viommu_host_new(); /* owns the topology */
     g_autofree char *reason = NULL;
 
     if (!viommu_topology_read(patient->root, &host->topology, &error)) {

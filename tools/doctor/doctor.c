@@ -125,7 +125,7 @@ static void check_libvirt(ViommuExamination *examination, const ViommuPatient *p
         TELL(OK, NULL, "libvirt %s at %s", version, patient->uri);
 }
 
-/* On the system bus; a user's own QEMU is that user in any case. */
+/* On the system bus only; a user's own QEMU always runs as that user. */
 static void check_confinement(ViommuExamination *examination, const ViommuPatient *patient)
 {
     const ViommuHost *host = patient->host;
@@ -244,7 +244,7 @@ static uint64_t limit(GVariant *limits, const char *key)
     return value;
 }
 
-/* What one user is bound to, for a user can have no more than all. */
+/* Only the limits per user: without them, one user can use up the others. */
 static void check_limits(ViommuExamination *examination, const ViommuPatient *patient)
 {
     static const char *const keys[] = {"machines-per-user", "vcpus-per-user", "memory-per-user",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* doctor: what a host lacks for launching guests with an IOMMU that works: one check after the other, each with what was found,
- * how good that is, and what to do.  Looks at files below a root; what libvirt and the bus say it is told.  Prints nothing. */
+/* doctor: checks what a host lacks for launching guests whose IOMMU works.  Each check gives
+ * findings with a verdict and an advice.  Reads files below a root; the caller passes what libvirt
+ * and the bus say.  Prints nothing. */
 #pragma once
 
 #include <glib.h>
@@ -12,7 +13,7 @@
 typedef enum ViommuHealth {
     VIOMMU_HEALTH_OK,
     VIOMMU_HEALTH_WARNING, /* guests can be launched, but not all, or not well */
-    VIOMMU_HEALTH_PROBLEM, /* none can */
+    VIOMMU_HEALTH_PROBLEM, /* no guest can be launched */
     VIOMMU_HEALTH_LAST,
 } ViommuHealth;
 extern const ViommuEnum viommu_enum_health;
@@ -38,22 +39,22 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuLeftovers, viommu_leftovers_free)
 
 /* All borrowed. */
 typedef struct ViommuPatient {
-    const char *root;     /* where the files are; "/": this machine */
-    bool hardware_only;   /* @root is another machine's: nothing but its files is looked at */
-    bool system;          /* the system's viommud is meant, not a user's own */
-    uid_t uid;            /* who asks */
-    ViommuConfig *config; /* or why there is none */
+    const char *root;     /* of the files; "/": this machine */
+    bool hardware_only;   /* @root is of another machine: check only its files */
+    bool system;          /* examine the system's viommud, not a user's own */
+    uid_t uid;            /* of the caller */
+    ViommuConfig *config; /* NULL: see config_error */
     const GError *config_error;
     const char *uri;        /* of libvirt */
-    const ViommuHost *host; /* what libvirt said; NULL: it cannot be asked */
+    const ViommuHost *host; /* what libvirt reports; NULL: see libvirt_error */
     const GError *libvirt_error;
-    const char *daemon_version; /* of the viommud that answers; NULL: none does */
+    const char *daemon_version; /* of the running viommud; NULL: see daemon_error */
     const GError *daemon_error;
-    const char *daemon_trouble;       /* why it has no connection to libvirt; NULL: it has */
-    GVariant *limits;                 /* the daemon's property Limits; NULL: not known */
-    const ViommuLeftovers *leftovers; /* NULL: not known, or not for who asks to know */
-    int polkit; /* flag: is on the bus, or is started when it is called; unset: no bus to ask */
+    const char *daemon_trouble;       /* why it is not connected to libvirt; NULL: it is */
+    GVariant *limits;                 /* the daemon's property Limits; NULL: unknown */
+    const ViommuLeftovers *leftovers; /* NULL: unknown, or hidden from the caller */
+    int polkit; /* flag: it runs or can be started; unset: there is no bus */
 } ViommuPatient;
 
-/** All checks that can be made.  Owned array of ViommuFinding. */
+/** Makes all possible checks.  Owned array of ViommuFinding. */
 GPtrArray *viommu_doctor_examine(const ViommuPatient *patient);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* internal: for the files of doctor only.
  *   doctor.c   the table of checks; viommud, libvirt and their settings
- *   site.c     what others than root may have
+ *   site.c     what users other than root may have
  *   leftovers.c   machines that viommud does not count, and what is left of those that are gone
  *   devices.c  what the kernel offers: /dev/kvm, VFIO, the host's own IOMMU */
 #pragma once
@@ -9,11 +9,11 @@
 #include "tools/doctor/doctor.h"
 
 typedef struct ViommuExamination {
-    const char *check; /* the present one */
+    const char *check; /* the current one */
     GPtrArray *findings;
 } ViommuExamination;
 
-/** Adds a finding.  Takes @advice; NULL: nothing is to be done. */
+/** Adds a finding.  Takes @advice; NULL: there is nothing to do. */
 void viommu_examination_tell(ViommuExamination *examination, ViommuHealth health, char *advice,
                              const char *format, ...) G_GNUC_PRINTF(4, 5);
 #define TELL(health, ...) viommu_examination_tell(examination, VIOMMU_HEALTH_##health, __VA_ARGS__)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* site: what others than root may have of the host's devices and networks, and where that is not what it looks like. */
+/* site: what users other than root may have of the host's devices and networks, and listed devices
+ * that are not available. */
 #include "tools/doctor/internal.h"
 
 static char *join(char **names)
