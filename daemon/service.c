@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "daemon/libvirt/backend.h"
 #include "daemon/bus/bus.h"
+#include "daemon/console/console-log.h"
 #include "daemon/files/boot-copies.h"
 #include "daemon/process/config.h"
 #include "daemon/process/host-size.h"
@@ -26,6 +27,8 @@
 
 /* Others get what is in there through us. */
 #define CONSOLE_DIRECTORY_MODE 0700
+/* Where viommud 0.1.0 wrote the logs, on the system bus. */
+#define FORMER_CONSOLE_DIRECTORY "/run/viommud/console"
 /* Of qemu:///system. */
 #define NVRAM_DIRECTORY "/var/lib/libvirt/qemu/nvram"
 
@@ -50,8 +53,9 @@ typedef struct Service {
     ViommuManager *manager;
     ViommuBus *bus;
     int status;
-    bool finished; /* nothing is under way any more */
-    bool ended;    /* the loop has ended: what libvirt still tells is for the next start to find */
+    bool has_default_logs; /* they are in the default directory */
+    bool finished;         /* nothing is under way any more */
+    bool ended;            /* the loop has ended: what libvirt still tells is for the next start to find */
 } Service;
 
 /* --- Step 1: read the configuration --- */
@@ -75,8 +79,21 @@ static void set_directories(Service *service)
         config->console_directory = g_strdup(service->options->console_directory);
     } else if (!config->console_directory) {
         config->console_directory = default_console_directory(service->options->user);
+        service->has_default_logs = true;
     }
     service->copies = viommu_copies_directory(service->options->user);
+}
+
+/* Guests that viommud 0.1.0 launched may still run. */
+static void take_over_logs(const Service *service)
+{
+    const ViommuConfig *config = service->config;
+    g_autoptr(GError) error = NULL;
+
+    if (service->has_default_logs && !service->options->user &&
+        !viommu_console_log_take_over(FORMER_CONSOLE_DIRECTORY, config->console_directory,
+                                      config->console_log_bytes, &error))
+        viommu_log_error(LOG_WARNING, NULL, error, "moving console logs from " FORMER_CONSOLE_DIRECTORY);
 }
 
 static bool make_console_directory(const char *path, GError **error)
@@ -112,7 +129,10 @@ static bool read_config(Service *service, GError **error)
     if (!read_files(service, error))
         return false;
     set_directories(service);
-    return make_console_directory(service->config->console_directory, error);
+    if (!make_console_directory(service->config->console_directory, error))
+        return false;
+    take_over_logs(service);
+    return true;
 }
 
 /* --- Step 2: open the backend --- */

@@ -159,6 +159,50 @@ char *viommu_console_log_find(const char *directory, const char *name, const uin
     return g_steal_pointer(&found);
 }
 
+/* --- Logs of former versions --- */
+
+static bool append_all(int fd, const char *path, uint64_t limit, GError **error)
+{
+    g_autofree char *data = g_malloc(limit / 4);
+    ssize_t n;
+
+    while ((n = read(fd, data, limit / 4)) > 0)
+        if (!viommu_console_log_append(path, limit, data, (size_t)n, error))
+            return false;
+    return n == 0 || fail("read for", path, errno, error);
+}
+
+/* @file of directory @from.  Its time stays its time. */
+static bool take_over(const char *from, const char *file, const char *to, uint64_t limit, GError **error)
+{
+    g_autofree char *path = g_build_filename(from, file, NULL), *same = NULL, *target = NULL;
+    g_auto(Parts) parts = {0};
+    g_auto(Fd) fd = -1;
+    struct stat info;
+
+    if (!parse(file, &parts))
+        return true;
+    fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &info) < 0 || !S_ISREG(info.st_mode))
+        return true;
+    same = viommu_console_log_find(to, parts.uuid, &parts.uid);
+    target = same ? g_strdup(same) : g_build_filename(to, file, NULL);
+    if (!append_all(fd, target, limit, error))
+        return false;
+    (void)utimensat(AT_FDCWD, target, (const struct timespec[]){info.st_atim, info.st_mtim}, 0);
+    return g_unlink(path) == 0 || fail("delete", path, errno, error);
+}
+
+bool viommu_console_log_take_over(const char *from, const char *to, uint64_t limit, GError **error)
+{
+    g_autoptr(GDir) dir = g_dir_open(from, 0, NULL);
+    bool ok = true;
+
+    for (const char *file; ok && dir && (file = g_dir_read_name(dir));)
+        ok = take_over(from, file, to, limit, error);
+    return ok;
+}
+
 typedef struct Old {
     char *path;
     uint32_t uid;

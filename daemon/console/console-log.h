@@ -19,6 +19,10 @@ char *viommu_console_log_find(const char *directory, const char *name, const uin
 /** For reading.  Fails: NOT_FOUND; BACKEND. */
 bool viommu_console_log_open(const char *path, int *ret_fd, GError **error);
 
+/** Moves the logs of directory @from, which former versions wrote to, to the end of the same machine's log in @to.  Blocks: for
+ *  the start.  A log that cannot be moved stays.  Fails: BACKEND, and moves no more. */
+bool viommu_console_log_take_over(const char *from, const char *to, uint64_t limit, GError **error);
+
 typedef struct ViommuConsoleLogKeep {
     GHashTable *live; /* UUIDs whose logs stay */
     uint64_t seconds; /* of the rest, what was written to so recently */

@@ -11,7 +11,8 @@
 char *viommu_take_back_list(ViommuBackend *backend, const char *uuid)
 {
     g_autofree char *xml = viommu_backend_get_metadata(backend, uuid, NULL);
-    g_autoptr(ViommuMetadata) metadata = xml ? viommu_metadata_from_xml(xml, NULL) : NULL;
+    g_autofree char *additions = xml ? viommu_backend_get_additions(backend, uuid) : NULL;
+    g_autoptr(ViommuMetadata) metadata = xml ? viommu_metadata_from_xml(xml, additions, NULL) : NULL;
 
     return metadata ? g_steal_pointer(&metadata->host_drivers) : NULL;
 }

@@ -41,8 +41,9 @@ typedef struct ViommuDomain {
     char *name;
     char uuid[37];
     bool active;
-    bool paused;    /* active, and its guest does not run: since its start, or for another reason */
-    char *metadata; /* our element's XML */
+    bool paused;     /* active, and its guest does not run: since its start, or for another reason */
+    char *metadata;  /* the XML of our element <machine> */
+    char *additions; /* of our element <additions>; NULL: there is none */
     uint64_t vcpus, memory_bytes; /* 0 until viommu_backend_read_size() */
 } ViommuDomain;
 void viommu_domain_free(ViommuDomain *domain);
@@ -95,9 +96,11 @@ GPtrArray *viommu_backend_list_holders(ViommuBackend *backend, GError **error);
  *  with another UUID fails with EXISTS.  *ret_unsupported: libvirt itself says this configuration cannot be (its XML or
  *  "unsupported configuration" errors), so another candidate may be tried. */
 bool viommu_backend_define(ViommuBackend *backend, const char *xml, bool *ret_unsupported, GError **error);
-/** Our metadata element, as virDomainGetMetadata() returns it. Owned, g_free(). */
+/** Our metadata element <machine>, as virDomainGetMetadata() returns it. Owned, g_free(). */
 char *viommu_backend_get_metadata(ViommuBackend *backend, const char *uuid, GError **error);
-/** Replaces our metadata element, in the stored configuration and in the running guest. */
+/** Our metadata element <additions>; NULL: there is none, or it cannot be read. Owned, g_free(). */
+char *viommu_backend_get_additions(ViommuBackend *backend, const char *uuid);
+/** Replaces our metadata element <machine>, in the stored configuration and in the running guest. */
 bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const char *metadata,
                                  GError **error);
 /* An open file for the guest, by the name that its XML has for it (fdgroup). */

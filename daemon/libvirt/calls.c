@@ -212,16 +212,23 @@ static bool get_metadata(virConnectPtr connection, void *data, GError **error)
 
     if (!find_domain(connection, call->uuid, &domain, error))
         return false;
-    call->ret_text = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIOMMU_METADATA_URI, 0);
+    call->ret_text = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, call->text, 0);
     return call->ret_text ||
            viommu_libvirt_fail(error, "cannot read the metadata of domain '%s'", call->uuid);
 }
 
 char *viommu_backend_get_metadata(ViommuBackend *backend, const char *uuid, GError **error)
 {
-    Call call = {.uuid = uuid};
+    Call call = {.uuid = uuid, .text = VIOMMU_METADATA_URI};
 
     return viommu_pool_call(backend->pool, get_metadata, &call, true, error) ? call.ret_text : NULL;
+}
+
+char *viommu_backend_get_additions(ViommuBackend *backend, const char *uuid)
+{
+    Call call = {.uuid = uuid, .text = VIOMMU_ADDITIONS_URI};
+
+    return viommu_pool_call(backend->pool, get_metadata, &call, true, NULL) ? call.ret_text : NULL;
 }
 
 static bool set_metadata(virConnectPtr connection, void *data, GError **error)

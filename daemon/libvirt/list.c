@@ -13,6 +13,7 @@ void viommu_domain_free(ViommuDomain *domain)
         return;
     g_free(domain->name);
     g_free(domain->metadata);
+    g_free(domain->additions);
     g_free(domain);
 }
 
@@ -34,6 +35,7 @@ static ViommuDomain *read_domain(virDomainPtr domain)
     found->active = active;
     found->paused = virDomainGetState(domain, &state, NULL, 0) == 0 && state == VIR_DOMAIN_PAUSED;
     found->metadata = g_steal_pointer(&metadata);
+    found->additions = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIOMMU_ADDITIONS_URI, 0);
     virDomainGetUUIDString(domain, found->uuid);
     return found;
 }

@@ -288,7 +288,8 @@ static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
 {
     const ViommuJournalSubject subject = {.name = domain->name, .uuid = domain->uuid};
     g_autoptr(GError) error = NULL;
-    g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, &error);
+    g_autoptr(ViommuMetadata) metadata =
+        viommu_metadata_from_xml(domain->metadata, domain->additions, &error);
     ViommuState state = VIOMMU_STATE_LAST;
 
     if (!check_original(domain, metadata, &error)) {
@@ -315,7 +316,7 @@ static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
 /* A launch that has failed stays failed, whatever libvirt made of it later. */
 static void settle_owed(ViommuSettle *settle, const ViommuDomain *domain)
 {
-    g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, NULL);
+    g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, domain->additions, NULL);
 
     if (metadata)
         start_undo(settle, domain, metadata);
@@ -370,7 +371,8 @@ static void read_foreign_sizes(const Listing *listing)
 {
     for (guint i = 0; i < listing->domains->len; i++) {
         ViommuDomain *domain = g_ptr_array_index(listing->domains, i);
-        g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, NULL);
+        g_autoptr(ViommuMetadata) metadata =
+            viommu_metadata_from_xml(domain->metadata, domain->additions, NULL);
 
         if (metadata && metadata->foreign)
             viommu_backend_read_size(listing->backend, domain, NULL);

@@ -18,6 +18,9 @@
 #define VIOMMU_METADATA_URI     "https://viommu.org/xmlns/domain/1"
 #define VIOMMU_METADATA_PREFIX  "viommu"
 #define VIOMMU_METADATA_VERSION 1
+/* And a second one beside it, which viommud 0.1.0 does not look at: docs/metadata.md. */
+#define VIOMMU_ADDITIONS_URI    "https://viommu.org/xmlns/domain/1/additions"
+#define VIOMMU_ADDITIONS_PREFIX "viommu-additions"
 
 #define VIOMMU_ENV_CONNECT "VIOMMU_CONNECT" /* libvirt URI, as --connect */
 #define VIOMMU_ENV_CONFIG  "VIOMMU_CONFIG"  /* path of the only configuration file to read */

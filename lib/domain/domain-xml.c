@@ -17,6 +17,7 @@ static void write_metadata(ViommuXmlWriter *xml, const ViommuMetadata *metadata)
         return;
     viommu_xml_open(xml, "metadata");
     viommu_metadata_write(metadata, xml);
+    viommu_metadata_write_additions(metadata, xml);
     viommu_xml_close(xml);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* metadata: one table of attributes, the request, and a table of lists.  Knows nothing of the rest of a domain's XML. */
+/* metadata: one table of the attributes of both elements, the request, and a table of lists.  Knows nothing of the rest of a domain's XML. */
 #include "lib/domain/metadata.h"
 
 #include <stdarg.h>
@@ -10,7 +10,8 @@
 #include "lib/request/request-check.h"
 #include "lib/base/xml-read.h"
 
-#define ROOT "machine"
+#define ROOT      "machine"
+#define ADDITIONS "additions"
 
 typedef enum AttributeKind {
     ATTRIBUTE_WORD,     /* an enum; VIOMMU_UNSET when left out */
@@ -25,7 +26,8 @@ typedef struct Attribute {
     size_t offset;
     const ViommuEnum *words;
     bool optional;
-    bool core; /* every version has it, or may, and means the same */
+    bool core;     /* every version has it, or may, and means the same */
+    bool addition; /* written in <additions> */
 } Attribute;
 
 #define AT(member) offsetof(ViommuMetadata, member)
@@ -47,9 +49,9 @@ static const Attribute attributes[] = {
     {"lease-end", ATTRIBUTE_NUMBER64, AT(lease_end_usec), .optional = true, .core = true},
     {"boot", ATTRIBUTE_TEXT, AT(boot), .optional = true, .core = true},
     {"client", ATTRIBUTE_TEXT, AT(client), .optional = true, .core = true},
-    {"host-drivers", ATTRIBUTE_TEXT, AT(host_drivers), .optional = true},
-    {"name", ATTRIBUTE_TEXT, AT(name), .optional = true, .core = true},
-    {"uuid", ATTRIBUTE_TEXT, AT(uuid), .optional = true, .core = true},
+    {"host-drivers", ATTRIBUTE_TEXT, AT(host_drivers), .optional = true, .addition = true},
+    {"name", ATTRIBUTE_TEXT, AT(name), .optional = true, .core = true, .addition = true},
+    {"uuid", ATTRIBUTE_TEXT, AT(uuid), .optional = true, .core = true, .addition = true},
 };
 /* Words are read and written through int. */
 G_STATIC_ASSERT(sizeof(ViommuState) == sizeof(int) && sizeof(ViommuModel) == sizeof(int));
@@ -217,14 +219,20 @@ static void write_attribute(const Attribute *attribute, const void *member, Viom
     }
 }
 
+static void write_attributes(const ViommuMetadata *metadata, bool additions, ViommuXmlWriter *writer)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++)
+        if (attributes[i].addition == additions)
+            write_attribute(&attributes[i], member_of(metadata, &attributes[i]), writer);
+}
+
 static void write_element(const ViommuMetadata *metadata, Spelling spelling, ViommuXmlWriter *writer)
 {
     viommu_xml_open(writer, root_names[spelling]);
     if (spelling == SPELLING_PREFIXED)
         viommu_xml_attribute(writer, "xmlns:" VIOMMU_METADATA_PREFIX, VIOMMU_METADATA_URI);
     viommu_xml_attribute_number(writer, "version", VIOMMU_METADATA_VERSION);
-    for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++)
-        write_attribute(&attributes[i], member_of(metadata, &attributes[i]), writer);
+    write_attributes(metadata, false, writer);
     viommu_xml_leaf(writer, request_names[spelling], metadata->request);
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
         for (char **text = *list_of(metadata, i); text && *text; text++)
@@ -232,9 +240,28 @@ static void write_element(const ViommuMetadata *metadata, Spelling spelling, Vio
     viommu_xml_close(writer);
 }
 
+/* All of them are texts. */
+static bool has_additions(const ViommuMetadata *metadata)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++)
+        if (attributes[i].addition && *(char *const *)member_of(metadata, &attributes[i]))
+            return true;
+    return false;
+}
+
 void viommu_metadata_write(const ViommuMetadata *metadata, ViommuXmlWriter *writer)
 {
     write_element(metadata, SPELLING_PREFIXED, writer);
+}
+
+void viommu_metadata_write_additions(const ViommuMetadata *metadata, ViommuXmlWriter *writer)
+{
+    if (!has_additions(metadata))
+        return;
+    viommu_xml_open(writer, VIOMMU_ADDITIONS_PREFIX ":" ADDITIONS);
+    viommu_xml_attribute(writer, "xmlns:" VIOMMU_ADDITIONS_PREFIX, VIOMMU_ADDITIONS_URI);
+    write_attributes(metadata, true, writer);
+    viommu_xml_close(writer);
 }
 
 char *viommu_metadata_to_xml(const ViommuMetadata *metadata)
@@ -282,6 +309,7 @@ static bool read_attribute(const Attribute *attribute, const char *value, void *
             *(uint64_t *)member = number;
         break;
     case ATTRIBUTE_TEXT:
+        g_free(*(char **)member);
         *(char **)member = g_strdup(value);
         break;
     }
@@ -326,11 +354,13 @@ static bool read_one(const Attribute *attribute, const char *value, ViommuMetada
 }
 
 /* Attributes that are not in the table are a later viommud's: they are passed over. */
-static bool read_attributes(const xmlNode *root, ViommuMetadata *metadata, GError **error)
+static bool read_attributes(const xmlNode *root, bool additions, ViommuMetadata *metadata, GError **error)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++) {
         g_autofree char *value = viommu_xml_get(root, attributes[i].name);
 
+        if (additions && (!value || !attributes[i].addition))
+            continue;
         if (!read_one(&attributes[i], value, metadata, error))
             return false;
     }
@@ -339,10 +369,10 @@ static bool read_attributes(const xmlNode *root, ViommuMetadata *metadata, GErro
            fail(error, "name '%s' is not a valid machine name", metadata->name);
 }
 
-/* Our namespace, or none: libvirt takes the prefixes away when it hands the element out. */
-static bool is_ours(const xmlNode *node)
+/* In namespace @uri, or in none: libvirt takes the prefixes away when it hands the element out. */
+static bool is_in(const xmlNode *node, const char *uri)
 {
-    return !node->ns || g_strcmp0((const char *)node->ns->href, VIOMMU_METADATA_URI) == 0;
+    return !node->ns || g_strcmp0((const char *)node->ns->href, uri) == 0;
 }
 
 /* Its index; VIOMMU_UNSET: none has this name. */
@@ -360,7 +390,8 @@ static bool read_text_element(const xmlNode *node, ViommuMetadata *metadata, GPt
     const char *name = (const char *)node->name;
     int list = find_list(name);
 
-    if ((list == VIOMMU_UNSET && !g_str_equal(name, request_names[SPELLING_PLAIN])) || !is_ours(node))
+    if ((list == VIOMMU_UNSET && !g_str_equal(name, request_names[SPELLING_PLAIN])) ||
+        !is_in(node, VIOMMU_METADATA_URI))
         return true;
     if (viommu_xml_child(node, NULL))
         return fail(error, "<%s> must contain only text", name);
@@ -389,19 +420,19 @@ static bool read_elements(const xmlNode *root, ViommuMetadata *metadata, GError 
     return ok && (metadata->request || metadata->foreign || fail(error, "<request> is missing"));
 }
 
-/* The element's document.  NULL: it is none of ours. */
-static xmlDoc *parse(const char *xml, GError **error)
+/* The document of the element @name of namespace @uri.  NULL: it is none of ours. */
+static xmlDoc *parse(const char *xml, const char *name, const char *uri, GError **error)
 {
-    g_autoptr(xmlDoc) document = viommu_xml_parse(xml, ROOT, VIOMMU_ERROR_INTERNAL, error);
+    g_autoptr(xmlDoc) document = viommu_xml_parse(xml, name, VIOMMU_ERROR_INTERNAL, error);
     const xmlNode *root = document ? xmlDocGetRootElement(document) : NULL;
 
     if (!document) {
         g_prefix_error(error, "metadata: ");
         return NULL;
     }
-    if (is_ours(root))
+    if (is_in(root, uri))
         return g_steal_pointer(&document);
-    fail(error, "<" ROOT "> is in the foreign namespace '%s'", (const char *)root->ns->href);
+    fail(error, "<%s> is in the foreign namespace '%s'", name, (const char *)root->ns->href);
     return NULL;
 }
 
@@ -411,17 +442,27 @@ static ViommuMetadata *read_document(xmlDoc *document, GError **error)
     const xmlNode *root = xmlDocGetRootElement(document);
 
     metadata->model = VIOMMU_MODEL_NONE;
-    if (!read_version(root, metadata, error) || !read_attributes(root, metadata, error) ||
+    if (!read_version(root, metadata, error) || !read_attributes(root, false, metadata, error) ||
         !read_elements(root, metadata, error))
         return NULL;
     return g_steal_pointer(&metadata);
 }
 
-ViommuMetadata *viommu_metadata_from_xml(const char *xml, GError **error)
+static bool read_additions(const char *xml, ViommuMetadata *metadata, GError **error)
 {
-    g_autoptr(xmlDoc) document = parse(xml, error);
+    g_autoptr(xmlDoc) document = parse(xml, ADDITIONS, VIOMMU_ADDITIONS_URI, error);
 
-    return document ? read_document(document, error) : NULL;
+    return document && read_attributes(xmlDocGetRootElement(document), true, metadata, error);
+}
+
+ViommuMetadata *viommu_metadata_from_xml(const char *xml, const char *additions, GError **error)
+{
+    g_autoptr(xmlDoc) document = parse(xml, ROOT, VIOMMU_METADATA_URI, error);
+    g_autoptr(ViommuMetadata) metadata = document ? read_document(document, error) : NULL;
+
+    if (!metadata || (additions && !read_additions(additions, metadata, error)))
+        return NULL;
+    return g_steal_pointer(&metadata);
 }
 
 /* --- Changing a part --- */
@@ -489,7 +530,7 @@ static void apply(xmlNode *root, const ViommuMetadataChange *change)
 
 char *viommu_metadata_change(const char *xml, const ViommuMetadataChange *change, GError **error)
 {
-    g_autoptr(xmlDoc) document = parse(xml, error);
+    g_autoptr(xmlDoc) document = parse(xml, ROOT, VIOMMU_METADATA_URI, error);
     g_autoptr(ViommuMetadata) metadata = document ? read_document(document, error) : NULL;
     xmlNode *root = metadata ? xmlDocGetRootElement(document) : NULL;
     xmlBuffer *buffer;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* metadata: what viommud remembers of a machine, as an element in the <metadata> of its domain.
+/* metadata: what viommud remembers of a machine, as elements in the <metadata> of its domain.
  * schemas/metadata.rng describes it; docs/metadata.md says what later versions may change, and what they must not.
  *
- * What is stored carries a version.  A frozen core of it, the attributes owner, phase, lease-end, boot, client and name, is read of
- * every version; of another version nothing else is.  What is not known is passed over, and kept by viommu_metadata_change(). */
+ * The element <machine> carries a version.  A frozen core of it, the attributes owner, phase, lease-end, boot and client, is read
+ * of every version; of another version nothing else is.  Unknown parts are passed over, and kept by viommu_metadata_change().
+ * viommud 0.1.0 refuses an element <machine> with unknown parts.  So later attributes stand in a second element, <additions>, which
+ * is written once, with the domain. */
 #pragma once
 
 #include <glib.h>
@@ -50,14 +52,17 @@ void viommu_metadata_add_warning(ViommuMetadata *metadata, const char *text);
 void viommu_metadata_free(ViommuMetadata *metadata);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuMetadata, viommu_metadata_free)
 
-/** Writes our element, with its namespace declared on it. */
+/** Writes the element <machine>, with its namespace declared on it. */
 void viommu_metadata_write(const ViommuMetadata *metadata, ViommuXmlWriter *writer);
-/** Our element alone and without a prefix, as virDomainSetMetadata wants it: libvirt adds the
+/** And the element <additions>, if there are additions. */
+void viommu_metadata_write_additions(const ViommuMetadata *metadata, ViommuXmlWriter *writer);
+/** The element <machine> alone and without a prefix, as virDomainSetMetadata wants it: libvirt adds the
  *  prefix, and fails when it is declared already. Owned, g_free(). */
 char *viommu_metadata_to_xml(const ViommuMetadata *metadata);
-/** Reads our element, as virDomainGetMetadata returns it (without prefixes) or as it stands in the
- *  domain's XML. Fails: INTERNAL with what is wrong in what is known. */
-ViommuMetadata *viommu_metadata_from_xml(const char *xml, GError **error);
+/** Reads our elements, as virDomainGetMetadata returns them (without prefixes) or as they stand in the
+ *  domain's XML.  @additions: NULL: there is no such element.  Early builds wrote the additions in <machine>,
+ *  and are read as well.  Fails: INTERNAL with what is wrong in what is known. */
+ViommuMetadata *viommu_metadata_from_xml(const char *xml, const char *additions, GError **error);
 
 /* A change of what stands there. */
 typedef struct ViommuMetadataChange {
@@ -66,7 +71,7 @@ typedef struct ViommuMetadataChange {
     const char *boot;        /* that lease_end_usec is of */
 } ViommuMetadataChange;
 
-/** @xml as virDomainGetMetadata returns it, with that change and otherwise the same, of whatever
+/** @xml, the element <machine>, as virDomainGetMetadata returns it, with that change and otherwise the same, of whatever
  *  version, as virDomainSetMetadata wants it. Owned, g_free().  Fails: INTERNAL, as
  *  viommu_metadata_from_xml(). */
 char *viommu_metadata_change(const char *xml, const ViommuMetadataChange *change, GError **error);

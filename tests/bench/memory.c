@@ -119,7 +119,7 @@ static void write_template(const Memory *memory)
         bench_die("the domain has no metadata");
     begin += strlen("<metadata>");
     inner = g_strstrip(g_strndup(begin, (gsize)(end - begin)));
-    metadata = viommu_metadata_from_xml(inner, &error);
+    metadata = viommu_metadata_from_xml(inner, NULL, &error);
     if (!metadata)
         bench_die("%s", error->message);
     text = viommu_metadata_to_xml(metadata);

@@ -30,6 +30,7 @@ static void free_domain(void *data)
     g_free(domain->name);
     g_free(domain->xml);
     g_free(domain->metadata);
+    g_free(domain->additions);
     g_free(domain->agent_output);
     g_free(domain->hostdev);
     g_free(domain->console_refusal);
@@ -313,7 +314,8 @@ GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error)
         *copy = (ViommuDomain){.name = g_strdup(domain->name),
                                .active = domain->active,
                                .paused = domain->paused,
-                               .metadata = g_strdup(domain->metadata)};
+                               .metadata = g_strdup(domain->metadata),
+                               .additions = g_strdup(domain->additions)};
         g_strlcpy(copy->uuid, domain->uuid, sizeof(copy->uuid));
         g_ptr_array_add(list, copy);
     }
@@ -392,7 +394,8 @@ bool viommu_backend_define(ViommuBackend *backend, const char *xml, bool *ret_un
         return false;
     }
     answered = fake_script_end(FAKE_DEFINE, error);
-    (void)fake_add(name, uuid, metadata, false);
+    fake_add(name, uuid, metadata, false)->additions =
+        part_of(xml, "<" VIOMMU_ADDITIONS_PREFIX ":additions", "/>", true);
     fake_tell(VIOMMU_NEWS_DEFINED, uuid, NULL);
     return answered;
 }
@@ -403,6 +406,14 @@ char *viommu_backend_get_metadata(ViommuBackend *backend, const char *uuid, GErr
     char *metadata = domain ? g_strdup(domain->metadata) : NULL;
 
     return domain && fake_script_end(FAKE_GET_METADATA, error) ? metadata : NULL;
+}
+
+char *viommu_backend_get_additions(ViommuBackend *backend, const char *uuid)
+{
+    FakeDomain *domain = begin_domain_call(FAKE_GET_METADATA, uuid, NULL);
+    char *additions = domain ? g_strdup(domain->additions) : NULL;
+
+    return domain && fake_script_end(FAKE_GET_METADATA, NULL) ? additions : NULL;
 }
 
 bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const char *metadata,

@@ -11,7 +11,7 @@
 typedef struct FakeDomain {
     char *name;
     char uuid[37];
-    char *xml, *metadata; /* metadata NULL: it is not ours */
+    char *xml, *metadata, *additions; /* metadata NULL: it is not ours */
     bool active, paused;
     bool obeys;         /* it ends when it is asked to */
     char *agent_output; /* NULL: it has no agent */

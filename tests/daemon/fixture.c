@@ -240,13 +240,16 @@ void fixture_stop(Fixture *fixture, const char *name, uint32_t seconds, Answer *
     fixture_await(fixture, ret_answer->n > 0);
 }
 
-char *fixture_metadata(const char *name, const char *uuid, ViommuState phase)
+char *fixture_additions(const char *name, const char *uuid)
+{
+    return g_strdup_printf("<additions name='%s' uuid='%s'/>", name, uuid);
+}
+
+char *fixture_metadata(ViommuState phase)
 {
     g_autoptr(ViommuMetadata) metadata = g_new0(ViommuMetadata, 1);
 
     *metadata = (ViommuMetadata){
-        .name = g_strdup(name),
-        .uuid = g_strdup(uuid),
         .owner_uid = 1000,
         .phase = phase,
         .fingerprint = g_strnfill(64, 'a'),

@@ -71,7 +71,9 @@ ViommuMachine *fixture_find(Fixture *fixture, const char *name_or_uuid);
 void fixture_stop(Fixture *fixture, const char *name, uint32_t seconds, Answer *ret_answer);
 
 /** What a viommud has written into a domain of phase @phase, of user 1000's machine @name. Owned. */
-char *fixture_metadata(const char *name, const char *uuid, ViommuState phase);
+char *fixture_metadata(ViommuState phase);
+/** The element that stands beside it. Owned. */
+char *fixture_additions(const char *name, const char *uuid);
 
 #define assert_fails(answer, wanted, words)                                                          \
     do {                                                                                             \

@@ -21,7 +21,7 @@ static void change(const char *text, const ViommuMetadata *metadata)
     const ViommuMetadataChange stopping = {.phase = VIOMMU_STATE_STOPPING};
     g_autofree char *after = viommu_metadata_change(text, &stopping, NULL);
     g_autofree char *again = after ? viommu_metadata_change(after, &stopping, NULL) : NULL;
-    g_autoptr(ViommuMetadata) read = after ? viommu_metadata_from_xml(after, NULL) : NULL;
+    g_autoptr(ViommuMetadata) read = after ? viommu_metadata_from_xml(after, NULL, NULL) : NULL;
 
     if (!after)
         return;
@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autofree char *text = fuzz_text(data, size);
     g_autoptr(GError) error = NULL;
-    g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(text, &error);
+    g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(text, NULL, &error);
 
     fuzz_check_outcome(metadata != NULL, error);
     if (metadata && !metadata->foreign)

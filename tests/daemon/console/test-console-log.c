@@ -180,9 +180,55 @@ START_TEST(swept_by_bytes)
 }
 END_TEST
 
+/* Its text, and it is gone. Owned. */
+static char *take_text(const char *path)
+{
+    char *text = NULL;
+
+    ck_assert_msg(g_file_get_contents(path, &text, NULL, NULL), "%s", path);
+    g_unlink(path);
+    return text;
+}
+
+/* A name that another version knew of the same machine does not matter; what cannot be moved stays. */
+START_TEST(taken_over)
+{
+    g_autofree char *former = g_dir_make_tmp("viommu-former-log.XXXXXX", NULL);
+    g_autofree char *here = make_log(1000, "one", 0, 500), *odd = g_build_filename(former, "1-x.log", NULL);
+    g_autofree char *there = viommu_console_log_path(former, 1000, "viommu-one", uuids[0]);
+    g_autofree char *alone = viommu_console_log_path(former, 1000, "alone", uuids[1]), *text = NULL;
+    g_autofree char *moved = path_of(1000, "alone", 1), *link = NULL, *blocked = path_of(1000, "blocked", 2);
+    struct utimbuf times = {1000000000, 1000000000};
+    g_autoptr(GError) error = NULL;
+    struct stat info;
+
+    link = viommu_console_log_path(former, 1000, "link", uuids[2]);
+    ck_assert(g_file_set_contents(there, " and more", -1, NULL) && g_file_set_contents(alone, "x", 1, NULL));
+    ck_assert(g_file_set_contents(odd, "", -1, NULL) && symlink("/etc/passwd", link) == 0);
+    ck_assert_int_eq(utime(alone, &times), 0);
+    ck_assert(viommu_console_log_take_over(former, directory, LIMIT, &error));
+    text = take_text(here);
+    ck_assert_str_eq(text, "words and more");
+    ck_assert_int_eq(g_stat(moved, &info), 0);
+    ck_assert_int_eq(info.st_mtime, 1000000000);
+    ck_assert_int_eq(info.st_mode & 07777, 0600);
+    ck_assert(!is_there(there) && !is_there(alone) && is_there(odd) && !is_there(blocked));
+    g_unlink(moved);
+    g_unlink(odd);
+    g_unlink(link);
+    ck_assert(g_file_set_contents(there, "kept", -1, NULL) && g_mkdir(here, 0700) == 0);
+    ck_assert(!viommu_console_log_take_over(former, directory, LIMIT, &error));
+    ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND) && is_there(there));
+    g_rmdir(here);
+    g_unlink(there);
+    ck_assert_int_eq(g_rmdir(former), 0);
+    ck_assert(viommu_console_log_take_over(former, directory, LIMIT, NULL));
+}
+END_TEST
+
 int main(void)
 {
-    static const TTest *tests[6];
+    static const TTest *tests[7];
     int status;
 
     tests[0] = small_ones_are_whole;
@@ -191,6 +237,7 @@ int main(void)
     tests[3] = found_by_name_owner_and_age;
     tests[4] = swept_by_age_and_number;
     tests[5] = swept_by_bytes;
+    tests[6] = taken_over;
     directory = g_dir_make_tmp("viommu-console-log.XXXXXX", NULL);
     status = unit_run("console-log", tests, G_N_ELEMENTS(tests));
     if (g_rmdir(directory) < 0)

@@ -22,7 +22,7 @@ START_TEST(goes_well)
     ck_assert_int_eq((int)machine->model, VIOMMU_MODEL_INTEL);
     domain = fake_find(machine->uuid);
     ck_assert(domain && domain->active);
-    metadata = viommu_metadata_from_xml(domain->metadata, NULL);
+    metadata = viommu_metadata_from_xml(domain->metadata, NULL, NULL);
     ck_assert_ptr_nonnull(metadata);
     ck_assert_int_eq((int)metadata->phase, VIOMMU_STATE_RUNNING);
     ck_assert_uint_eq(metadata->owner_uid, 1000);

@@ -171,7 +171,7 @@ static void expect_stored_phase(const char *uuid, ViommuState phase, bool active
     const ViommuDomain *domain = find_listed(domains, uuid);
     ck_assert_ptr_nonnull(domain);
     ck_assert_int_eq(domain->active, active);
-    g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, &error);
+    g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, NULL, &error);
     ok(metadata);
     ck_assert_int_eq((int)metadata->phase, (int)phase);
     ck_assert_uint_eq(metadata->owner_uid, 1000);

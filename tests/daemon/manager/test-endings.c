@@ -190,7 +190,7 @@ START_TEST(lease_is_extended)
     fixture_await(&fixture, first.n && second.n);
     assert_went_well(&first);
     assert_went_well(&second);
-    metadata = viommu_metadata_from_xml(fake_find(machine->uuid)->metadata, NULL);
+    metadata = viommu_metadata_from_xml(fake_find(machine->uuid)->metadata, NULL, NULL);
     ck_assert_uint_eq(metadata->lease_end_usec, machine->lease_end_usec);
     ck_assert_uint_gt(metadata->lease_end_usec, viommu_boottime_now() + (uint64_t)8000 * G_USEC_PER_SEC);
 }

@@ -53,7 +53,7 @@ START_TEST(each_phase)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_auto(Fixture) fixture = {0};
-        g_autofree char *metadata = fixture_metadata("one", UUID, rows[i].phase);
+        g_autofree char *metadata = fixture_metadata(rows[i].phase);
         g_autoptr(ViommuMetadata) now = NULL;
 
         fixture_begin(&fixture);
@@ -63,19 +63,19 @@ START_TEST(each_phase)
         if (rows[i].fate != ADOPTED || rows[i].state != VIOMMU_STATE_RUNNING)
             continue;
         /* The launch that was cut short is finished. */
-        now = viommu_metadata_from_xml(fake_find(UUID)->metadata, NULL);
+        now = viommu_metadata_from_xml(fake_find(UUID)->metadata, NULL, NULL);
         ck_assert_int_eq((int)now->phase, VIOMMU_STATE_RUNNING);
     }
 }
 END_TEST
 
 /* Twice, since each is told of once. */
-static void leave_alone(const char *metadata)
+static void leave_alone(const char *metadata, const char *additions)
 {
     g_auto(Fixture) fixture = {0};
 
     fixture_begin(&fixture);
-    (void)fake_add("one", UUID, metadata, true);
+    fake_add("one", UUID, metadata, true)->additions = g_strdup(additions);
     fixture_manage(&fixture);
     assert_fate(&fixture, LEFT, VIOMMU_STATE_LAST);
     fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
@@ -84,23 +84,25 @@ static void leave_alone(const char *metadata)
 
 START_TEST(what_cannot_be_read)
 {
-    leave_alone("<machine xmlns='https://viommu.org/xmlns/domain/1' version='1'/>");
-    leave_alone("<machine");
+    leave_alone("<machine xmlns='https://viommu.org/xmlns/domain/1' version='1'/>", NULL);
+    leave_alone("<machine", NULL);
 }
 END_TEST
 
 START_TEST(a_copy)
 {
-    g_autofree char *metadata = fixture_metadata("one", OTHER, VIOMMU_STATE_STOPPING);
+    g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_STOPPING);
+    g_autofree char *additions = fixture_additions("one", OTHER);
 
-    leave_alone(metadata);
+    leave_alone(metadata, additions);
+    leave_alone(metadata, "<additions name='../etc'/>");
 }
 END_TEST
 
 START_TEST(another_version)
 {
     g_auto(Fixture) fixture = {0};
-    g_autofree char *metadata = fixture_metadata("one", UUID, VIOMMU_STATE_RUNNING);
+    g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_RUNNING);
     g_auto(GStrv) parts = g_strsplit(metadata, "version='1'", 2);
     g_autofree char *foreign = parts[1] ? g_strjoin("version='2'", parts[0], parts[1], NULL) : NULL;
     const ViommuMachine *machine;
@@ -119,12 +121,11 @@ END_TEST
 START_TEST(a_name_twice)
 {
     g_auto(Fixture) fixture = {0};
-    g_autofree char *first = fixture_metadata("one", UUID, VIOMMU_STATE_RUNNING);
-    g_autofree char *second = fixture_metadata("one", OTHER, VIOMMU_STATE_RUNNING);
+    g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_RUNNING);
 
     fixture_begin(&fixture);
-    (void)fake_add("one", UUID, first, true);
-    (void)fake_add("another", OTHER, second, true);
+    fake_add("one", UUID, metadata, true)->additions = fixture_additions("one", UUID);
+    fake_add("another", OTHER, metadata, true)->additions = fixture_additions("one", OTHER);
     fixture_manage(&fixture);
     fixture_settle(&fixture);
     ck_assert_int_ne(fixture_find(&fixture, UUID) != NULL, fixture_find(&fixture, OTHER) != NULL);
@@ -188,7 +189,7 @@ END_TEST
 START_TEST(appears)
 {
     g_auto(Fixture) fixture = {0};
-    g_autofree char *metadata = fixture_metadata("one", UUID, VIOMMU_STATE_RUNNING);
+    g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_RUNNING);
 
     fixture_begin(&fixture);
     fixture_manage(&fixture);
@@ -214,7 +215,7 @@ END_TEST
 START_TEST(an_undoing_fails)
 {
     g_auto(Fixture) fixture = {0};
-    g_autofree char *metadata = fixture_metadata("one", UUID, VIOMMU_STATE_STOPPING);
+    g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_STOPPING);
 
     fixture_begin(&fixture);
     (void)fake_add("one", UUID, metadata, true);
@@ -230,7 +231,7 @@ END_TEST
 START_TEST(copies)
 {
     g_auto(Fixture) fixture = {0};
-    g_autofree char *metadata = fixture_metadata("one", UUID, VIOMMU_STATE_RUNNING);
+    g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_RUNNING);
     g_autofree char *kept = NULL, *gone = NULL;
 
     fixture_begin(&fixture);

@@ -73,13 +73,13 @@ static void read_as_documents(const char *text)
     g_autoptr(GError) error = NULL;
     g_autofree char *machine = NULL;
 
-    metadata = viommu_metadata_from_xml(text, &error);
+    metadata = viommu_metadata_from_xml(text, NULL, &error);
     ck_assert((metadata == NULL) == (error != NULL));
     ck_assert(!error || g_utf8_validate(error->message, -1, NULL));
     if (metadata) {
         /* whatever was read can be written, and then reads the same */
         g_autofree char *xml = viommu_metadata_to_xml(metadata), *again = NULL;
-        g_autoptr(ViommuMetadata) back = viommu_metadata_from_xml(xml, NULL);
+        g_autoptr(ViommuMetadata) back = viommu_metadata_from_xml(xml, NULL, NULL);
 
         ck_assert_ptr_nonnull(back);
         again = viommu_metadata_to_xml(back);

@@ -91,7 +91,7 @@ static void assert_same(const ViommuMetadata *a, const ViommuMetadata *b)
     ck_assert_pstr_eq(a->uuid, b->uuid);
 }
 
-/* As it stands in a domain's XML. */
+/* The elements as they stand in a domain's XML. */
 static char *written(const ViommuMetadata *metadata)
 {
     g_autoptr(ViommuXmlWriter) writer = viommu_xml_writer_new();
@@ -100,16 +100,24 @@ static char *written(const ViommuMetadata *metadata)
     return viommu_xml_finish(writer);
 }
 
+static char *written_additions(const ViommuMetadata *metadata)
+{
+    g_autoptr(ViommuXmlWriter) writer = viommu_xml_writer_new();
+
+    viommu_metadata_write_additions(metadata, writer);
+    return viommu_xml_finish(writer);
+}
+
 static void say_nothing(void *context, const char *format, ...)
 {
 }
 
-static bool validates(const char *xml)
+static bool validates_as(const char *xml, const char *element, const char *file)
 {
-    xmlRelaxNGParserCtxt *parser = xmlRelaxNGNewParserCtxt(UNIT_SCHEMAS "/metadata.rng");
+    xmlRelaxNGParserCtxt *parser = xmlRelaxNGNewParserCtxt(file);
     xmlRelaxNG *schema = xmlRelaxNGParse(parser);
     xmlRelaxNGValidCtxt *validation = xmlRelaxNGNewValidCtxt(schema);
-    g_autoptr(xmlDoc) document = viommu_xml_parse(xml, "machine", VIOMMU_ERROR_INTERNAL, NULL);
+    g_autoptr(xmlDoc) document = viommu_xml_parse(xml, element, VIOMMU_ERROR_INTERNAL, NULL);
     int result;
 
     ck_assert_ptr_nonnull(schema);
@@ -121,21 +129,34 @@ static bool validates(const char *xml)
     return result == 0;
 }
 
+static bool validates(const char *xml)
+{
+    return validates_as(xml, "machine", UNIT_SCHEMAS "/metadata.rng");
+}
+
+static bool additions_validate(const char *xml)
+{
+    return validates_as(xml, "additions", UNIT_SCHEMAS "/metadata-additions.rng");
+}
+
 START_TEST(there_and_back)
 {
     for (int i = 0; i < 2; i++) {
         g_autoptr(ViommuMetadata) metadata = i ? full() : least();
         g_autofree char *in_domain = written(metadata), *alone = viommu_metadata_to_xml(metadata);
+        g_autofree char *text = written_additions(metadata);
+        const char *more = i ? text : NULL;
         g_autoptr(GError) error = NULL;
-        g_autoptr(ViommuMetadata) first = viommu_metadata_from_xml(in_domain, &error);
+        g_autoptr(ViommuMetadata) first = viommu_metadata_from_xml(in_domain, more, &error);
         g_autoptr(ViommuMetadata) second = NULL;
 
         unit_assert_ok(first != NULL, error);
-        second = viommu_metadata_from_xml(alone, &error);
+        second = viommu_metadata_from_xml(alone, more, &error);
         unit_assert_ok(second != NULL, error);
         assert_same(first, metadata);
         assert_same(second, metadata);
         ck_assert(validates(in_domain));
+        ck_assert(i ? additions_validate(text) : !*g_strstrip(text));
         /* libvirt fails on an element that has the prefix already */
         ck_assert_ptr_null(strstr(alone, "viommu:"));
         ck_assert_ptr_null(strstr(alone, "xmlns"));
@@ -148,13 +169,14 @@ START_TEST(every_state_and_model)
     for (int state = 0; state < VIOMMU_STATE_LAST; state++) {
         for (int model = VIOMMU_MODEL_NONE; model < VIOMMU_MODEL_LAST; model++) {
             g_autoptr(ViommuMetadata) metadata = full(), back = NULL;
-            g_autofree char *xml = NULL;
+            g_autofree char *xml = NULL, *more = NULL;
 
             metadata->phase = (ViommuState)state;
             metadata->model = (ViommuModel)model;
             xml = written(metadata);
             ck_assert(validates(xml));
-            back = viommu_metadata_from_xml(xml, NULL);
+            more = written_additions(metadata);
+            back = viommu_metadata_from_xml(xml, more, NULL);
             assert_same(back, metadata);
         }
     }
@@ -178,7 +200,7 @@ START_TEST(as_libvirt_returns_it)
         g_autoptr(GError) error = NULL;
 
         g_string_insert(g_string_erase(xml, strlen("<machine"), 2), strlen("<machine"), declarations[i]);
-        metadata = viommu_metadata_from_xml(xml->str, &error);
+        metadata = viommu_metadata_from_xml(xml->str, NULL, &error);
         unit_assert_ok(metadata != NULL, error);
         ck_assert_uint_eq(metadata->owner_uid, 1000);
         ck_assert_int_eq((int)metadata->model, VIOMMU_MODEL_INTEL);
@@ -198,8 +220,7 @@ START_TEST(refusals)
         {"version='1'", "version='one'", "metadata: version 'one' is not a number"},
         {"version='1'", "version='4294967296'", "metadata: version '4294967296' is not a number"},
         {"version='1'", "", "metadata: version '' is not a number"},
-        {"name='own-name'", "name='../etc'", "metadata: name '../etc' is not a valid machine name"},
-        {"name='own-name'", "name=''", "metadata: name '' is not a valid machine name"},
+        {"owner=", "name='../etc' owner=", "metadata: name '../etc' is not a valid machine name"},
         {"owner='4294967295'", "owner='4294967296'", "metadata: owner '4294967296' is not a 32-bit number"},
         {"owner='4294967295'", "owner='-1'", "metadata: owner '-1' is not a 32-bit number"},
         {"owner='4294967295'", "owner=''", "metadata: owner '' is not a 32-bit number"},
@@ -231,9 +252,77 @@ START_TEST(refusals)
 
         ck_assert_msg(g_strv_length(halves) == 2, "'%s' is not in the document", cases[i].from);
         bad = g_strjoinv(cases[i].to, halves);
-        ck_assert_ptr_null(viommu_metadata_from_xml(bad, &error));
+        ck_assert_ptr_null(viommu_metadata_from_xml(bad, NULL, &error));
         unit_assert_error(error, VIOMMU_ERROR_INTERNAL, cases[i].message);
         ck_assert_msg(!validates(bad), "the schema takes: %s", bad);
+    }
+}
+END_TEST
+
+/* What viommud 0.1.0 wrote and reads, no more and no less: it refuses an element with anything else. */
+START_TEST(the_previous_release_knows_all_of_it)
+{
+    static const char *const known[] = {
+        "version", "owner", "phase",  "created", "request-id", "fingerprint", "arch", "type",   "accelerator",
+        "model",   "vcpus", "memory", "memlock", "page-size",  "lease-end",   "boot", "client", NULL};
+    static const char *const elements[] = {"request", "reason", "warning", "hostdev", NULL};
+    g_autoptr(ViommuMetadata) metadata = full();
+    g_autofree char *xml = viommu_metadata_to_xml(metadata);
+    g_autoptr(xmlDoc) document = viommu_xml_parse(xml, "machine", VIOMMU_ERROR_INTERNAL, NULL);
+    const xmlNode *root = xmlDocGetRootElement(document);
+    guint n = 0;
+
+    for (const xmlAttr *attr = root->properties; attr; attr = attr->next, n++)
+        ck_assert_msg(g_strv_contains(known, (const char *)attr->name), "%s", attr->name);
+    ck_assert_uint_eq(n, G_N_ELEMENTS(known) - 1);
+    for (const xmlNode *node = root->children; node; node = node->next) {
+        ck_assert(node->type == XML_ELEMENT_NODE || xmlIsBlankNode(node));
+        ck_assert_msg(node->type != XML_ELEMENT_NODE || g_strv_contains(elements, (const char *)node->name),
+                      "%s", node->name);
+        ck_assert_ptr_null(node->properties);
+    }
+}
+END_TEST
+
+/* In <additions> what is not known is passed over, and early builds had its attributes in <machine>. */
+START_TEST(additions_beside)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"<additions name='own-name' later='1' owner='5'><more/></additions>", NULL},
+        {"<additions xmlns='" VIOMMU_ADDITIONS_URI "' name='own-name'/>", NULL},
+        {"<additions xmlns:viommu-additions='" VIOMMU_ADDITIONS_URI "' name='own-name'/>", NULL},
+        {"<additions name='../etc'/>", "metadata: name '../etc' is not a valid machine name"},
+        {"<additions name=''/>", "metadata: name '' is not a valid machine name"},
+        {"<machine name='a'/>", "metadata: the XML has the root element <machine> instead of <additions>"},
+        {"<additions xmlns='" VIOMMU_METADATA_URI "'/>",
+         "metadata: <additions> is in the foreign namespace '" VIOMMU_METADATA_URI "'"},
+    };
+    static const char *const machines[] = {
+        "<machine version='2' owner='7' name='early'/>",
+        "<machine version='1' owner='7' phase='running' created='5' fingerprint='f' arch='x86_64' type='q35' "
+        "accelerator='kvm' vcpus='1' memory='1' memlock='0' name='early'><request/></machine>",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(machines); i++) {
+        g_autoptr(ViommuMetadata) early = viommu_metadata_from_xml(machines[i], NULL, NULL);
+
+        ck_assert_str_eq(early->name, "early");
+        for (size_t j = 0; j < G_N_ELEMENTS(cases); j++) {
+            g_autoptr(GError) error = NULL;
+            g_autoptr(ViommuMetadata) read = viommu_metadata_from_xml(machines[i], cases[j].text, &error);
+
+            if (cases[j].message) {
+                ck_assert_ptr_null(read);
+                unit_assert_error(error, VIOMMU_ERROR_INTERNAL, cases[j].message);
+                continue;
+            }
+            unit_assert_ok(read != NULL, error);
+            ck_assert_str_eq(read->name, "own-name");
+            ck_assert_uint_eq(read->owner_uid, 7);
+            ck_assert_ptr_null(read->uuid);
+        }
     }
 }
 END_TEST
@@ -259,12 +348,12 @@ static char *replaced(const char *text, const char *from, const char *to)
 START_TEST(additions_are_passed_over)
 {
     g_autoptr(ViommuMetadata) metadata = full();
-    g_autofree char *good = written(metadata);
+    g_autofree char *good = written(metadata), *beside = written_additions(metadata);
 
     for (size_t i = 0; i < G_N_ELEMENTS(additions); i++) {
         g_autofree char *more = replaced(good, additions[i][0], additions[i][1]);
         g_autoptr(GError) error = NULL;
-        g_autoptr(ViommuMetadata) read = viommu_metadata_from_xml(more, &error);
+        g_autoptr(ViommuMetadata) read = viommu_metadata_from_xml(more, beside, &error);
 
         unit_assert_ok(read != NULL, error);
         ck_assert(!read->foreign);
@@ -298,7 +387,7 @@ START_TEST(the_core_of_other_versions)
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
-        g_autoptr(ViommuMetadata) read = viommu_metadata_from_xml(cases[i].text, &error);
+        g_autoptr(ViommuMetadata) read = viommu_metadata_from_xml(cases[i].text, NULL, &error);
 
         unit_assert_ok(read != NULL, error);
         ck_assert(read->foreign);
@@ -319,7 +408,7 @@ START_TEST(the_core_of_other_versions)
                                              "<machine version='2' owner='1' lease-end='x'/>"};
         g_autoptr(GError) error = NULL;
 
-        ck_assert_ptr_null(viommu_metadata_from_xml(broken[i], &error));
+        ck_assert_ptr_null(viommu_metadata_from_xml(broken[i], NULL, &error));
         ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL));
     }
 }
@@ -363,14 +452,15 @@ START_TEST(a_change_has_no_prefix)
 {
     static const ViommuMetadataChange stopping = {.phase = VIOMMU_STATE_STOPPING};
     g_autoptr(ViommuMetadata) metadata = full(), changed = NULL;
-    g_autofree char *in_domain = written(metadata), *after = NULL, *bad = NULL;
+    g_autofree char *in_domain = written(metadata), *after = NULL, *bad = NULL, *more = NULL;
     g_autoptr(GError) error = NULL;
 
     after = viommu_metadata_change(in_domain, &stopping, &error);
     unit_assert_ok(after != NULL, error);
     ck_assert_ptr_null(strstr(after, "viommu:"));
     ck_assert_ptr_null(strstr(after, "xmlns"));
-    changed = viommu_metadata_from_xml(after, NULL);
+    more = written_additions(metadata);
+    changed = viommu_metadata_from_xml(after, more, NULL);
     metadata->phase = VIOMMU_STATE_STOPPING;
     assert_same(changed, metadata);
     bad = replaced(in_domain, "model='virtio'", "viommu:model='virtio'");
@@ -389,7 +479,7 @@ START_TEST(no_document_at_all)
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
 
-        ck_assert_ptr_null(viommu_metadata_from_xml(cases[i], &error));
+        ck_assert_ptr_null(viommu_metadata_from_xml(cases[i], NULL, &error));
         ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL));
         ck_assert(g_str_has_prefix(error->message, "metadata: "));
     }
@@ -446,5 +536,6 @@ START_TEST(from_a_plan)
 END_TEST
 
 UNIT_MAIN("metadata", there_and_back, every_state_and_model, as_libvirt_returns_it, refusals,
-          additions_are_passed_over, the_core_of_other_versions, a_change_keeps_the_rest,
-          a_change_has_no_prefix, no_document_at_all, from_a_plan)
+          the_previous_release_knows_all_of_it, additions_beside, additions_are_passed_over,
+          the_core_of_other_versions, a_change_keeps_the_rest, a_change_has_no_prefix, no_document_at_all,
+          from_a_plan)
