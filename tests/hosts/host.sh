@@ -38,6 +38,7 @@ What a host changes is in memory and gone with it.  A root that is removed is ma
   --vm              as a virtual machine with a kernel of its own, emulated, in place of a container: there AppArmor
                     confines what it confines on such a host
   --installed       what "meson install" would install, from this checkout, is below /viommu/stage: see tests/hosts/install.sh
+  --previous        what the release named in tests/hosts/previous-release would install is below /viommu/previous-stage
   --guest=NAME      a guest of tests/qemu/guests.sh, in the host below /viommu-guests; any number
   --newer=SUITE:SOURCE...
                     in the host below /viommu-newer: what apt would upgrade these source packages to, were SUITE
@@ -113,21 +114,31 @@ set_nspawn() {
         --private-network)
 }
 
-# stage: in $staged, what the checkout installs on such a host, built once for each state of its sources.
+# stage NAME SOURCES: in $staged, what the sources in $work/SOURCES install on such a host, built once for each state of them.
 stage() {
     local sum
-    sum=$(cd "$work/checkout" && tar --sort=name --mtime=@0 --exclude=./tests -c . | sha256sum | cut -c 1-12)
-    staged=$cache/staged-$release-$sum
+    sum=$(cd "$work/$2" && tar --sort=name --mtime=@0 --exclude=./tests -c . | sha256sum | cut -c 1-12)
+    staged=$cache/$1-$release-$sum
     [ ! -d "$staged" ] || return 0
-    rm -rf "$cache/staged-$release"-*
+    rm -rf "$cache/$1-$release"-*
     mkdir "$staged.new"
-    say_while "host $release: building what is installed there" "$cache/$release.log" \
-        "${nspawn[@]}" --bind="$work:/viommu" --bind="$staged.new:/staged" --chdir=/viommu/checkout sh -ec '
+    say_while "host $release: building what $2 installs there" "$cache/$release.log" \
+        "${nspawn[@]}" --bind="$work:/viommu" --bind="$staged.new:/staged" --chdir="/viommu/$2" sh -ec '
             meson setup /tmp/build --prefix=/usr --buildtype=release -Dtests=disabled
             ninja -C /tmp/build
             DESTDIR=/staged meson install --no-rebuild -C /tmp/build
-            ' </dev/null || say_die "the checkout does not build there; see $cache/$release.log"
+            ' </dev/null || say_die "$2 does not build there; see $cache/$release.log"
     mv "$staged.new" "$staged"
+}
+
+# previous_release: its sources in $work/previous.
+previous_release() {
+    local commit
+    commit=$(awk '!/^#/ { print $2; exit }' "$here/previous-release")
+    git -C "$source" cat-file -e "$commit^{commit}" 2>/dev/null ||
+        skip "commit $commit, the previous release, is not in this clone: git fetch --tags, or git fetch --unshallow, brings it"
+    mkdir "$work/previous"
+    git -C "$source" archive "$commit" | tar -C "$work/previous" --no-same-owner -x
 }
 
 # make_image: $root as a disk, which mounts what fill_work makes and runs its unit.
@@ -233,7 +244,7 @@ halt() {
     container=
 }
 
-release=debian12 suite='' newer='' out='' prepare='' time_limit=420 guests=() wanted=() vm='' kind='' installed=''
+release=debian12 suite='' newer='' out='' prepare='' time_limit=420 guests=() wanted=() vm='' kind='' installed='' previous=''
 cache=${VIOMMU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/viommud}/hosts
 while [ $# -gt 0 ]; do
     case $1 in
@@ -241,6 +252,7 @@ while [ $# -gt 0 ]; do
     --release=*) release=${1#*=} ;;
     --vm) vm=yes kind=vm- installed=yes ;;
     --installed) installed=yes ;;
+    --previous) previous=yes ;;
     --guest=*) wanted+=("${1#*=}") ;;
     --newer=*) newer=${1#*=} ;;
     --out=*) out=${1#*=} ;;
@@ -280,8 +292,13 @@ work=$(mktemp -d /tmp/viommu-host.XXXXXX)
 "${nspawn[@]}" true >"$work/console" 2>&1 </dev/null || skip "systemd-nspawn cannot run here: $(tail -n 1 "$work/console" | tr -d '\r')"
 fill_work "$@"
 if [ -n "$installed" ]; then
-    stage
+    stage staged checkout
     cp -a "$staged" "$work/stage"
+fi
+if [ -n "$previous" ]; then
+    previous_release
+    stage previous previous
+    cp -a "$staged" "$work/previous-stage"
 fi
 [ -z "$vm" ] || set_vm
 boot

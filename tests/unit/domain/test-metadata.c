@@ -535,7 +535,55 @@ START_TEST(from_a_plan)
 }
 END_TEST
 
-UNIT_MAIN("metadata", there_and_back, every_state_and_model, as_libvirt_returns_it, refusals,
-          the_previous_release_knows_all_of_it, additions_beside, additions_are_passed_over,
-          the_core_of_other_versions, a_change_keeps_the_rest, a_change_has_no_prefix, no_document_at_all,
-          from_a_plan)
+/* As many attributes and elements as @text has, of the same values, are in @xml. */
+static void assert_same_element(const char *text, const char *xml)
+{
+    g_autoptr(xmlDoc) a = viommu_xml_parse(text, "machine", VIOMMU_ERROR_INTERNAL, NULL);
+    g_autoptr(xmlDoc) b = viommu_xml_parse(xml, "machine", VIOMMU_ERROR_INTERNAL, NULL);
+    const xmlNode *other = xmlFirstElementChild(xmlDocGetRootElement(b));
+    const xmlAttr *attr = xmlDocGetRootElement(a)->properties, *same = xmlDocGetRootElement(b)->properties;
+
+    for (; attr && same; attr = attr->next, same = same->next) {
+        g_autofree char *value = viommu_xml_get(xmlDocGetRootElement(a), (const char *)attr->name);
+        g_autofree char *now = viommu_xml_get(xmlDocGetRootElement(b), (const char *)same->name);
+
+        ck_assert_str_eq((const char *)attr->name, (const char *)same->name);
+        ck_assert_str_eq(value, now);
+    }
+    ck_assert(!attr && !same);
+    for (xmlNode *node = xmlFirstElementChild(xmlDocGetRootElement(a)); node;
+         node = xmlNextElementSibling(node), other = xmlNextElementSibling((xmlNode *)other)) {
+        g_autofree char *value = viommu_xml_content(node), *now = other ? viommu_xml_content(other) : NULL;
+
+        ck_assert(other && xmlStrEqual(node->name, other->name));
+        ck_assert_str_eq(value, now);
+    }
+    ck_assert_ptr_null(other);
+}
+
+/* What it wrote is written today. */
+START_TEST(records_of_the_previous_release)
+{
+    static const char *const records[] = {"plain", "intel", "asked", "leased", "extended", "warned", "bound"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(records); i++) {
+        g_autofree char *file = g_strdup_printf("metadata-0.1.0/%s.xml", records[i]);
+        g_autofree char *text = unit_read_data(file), *xml = NULL, *in_domain = NULL, *more = NULL;
+        g_autoptr(GError) error = NULL;
+        g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(text, NULL, &error);
+
+        unit_assert_ok(metadata != NULL, error);
+        xml = viommu_metadata_to_xml(metadata);
+        assert_same_element(text, xml);
+        in_domain = written(metadata);
+        ck_assert(validates(in_domain));
+        more = written_additions(metadata);
+        ck_assert_str_eq(g_strstrip(more), "");
+    }
+}
+END_TEST
+
+UNIT_MAIN("metadata", there_and_back, records_of_the_previous_release, every_state_and_model,
+          as_libvirt_returns_it, refusals, the_previous_release_knows_all_of_it, additions_beside,
+          additions_are_passed_over, the_core_of_other_versions, a_change_keeps_the_rest,
+          a_change_has_no_prefix, no_document_at_all, from_a_plan)
