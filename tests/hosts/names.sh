@@ -185,7 +185,9 @@ edit newer "$next; $additions"
 edit leased "$next"
 edit older 's/version="1"/version="0"/'
 edit more "$additions"
-edit earlier 's/ name="[^"]*"//'
+for where in --live --config; do
+    virsh -q metadata viommu-earlier https://viommu.org/xmlns/domain/1/additions "$where" --remove
+done
 edit broken 's/ owner="[^"]*"//'
 virsh -q metadata viommu-half https://viommu.org/xmlns/domain/1 --config --key viommu \
     --set "$(record half | sed -e "$next; s/phase=\"running\"/phase=\"starting\"/")"
