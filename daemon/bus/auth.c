@@ -8,6 +8,7 @@
 #include "daemon/bus/polkit-share.h"
 #include "daemon/bus/errors.h"
 #include "daemon/bus/membership.h"
+#include "daemon/machines/properties.h"
 #include "daemon/process/fd-room.h"
 #include "lib/base/error.h"
 #include "lib/base/names.h"
@@ -44,9 +45,6 @@ static const struct {
     {VIOMMU_IFACE_MACHINE, "OpenConsole", VIOMMU_ACTION_MANAGE},
     {VIOMMU_IFACE_MACHINE, "Verify", VIOMMU_ACTION_MANAGE},
 };
-
-/* Of a machine; all others are its owner's. */
-static const char *const open_properties[] = {"Name", "State", "Result"};
 
 typedef struct Caller {
     uid_t uid;
@@ -379,23 +377,18 @@ bool viommu_auth_comes_again(const ViommuAuth *auth, const sd_bus_message *call)
            viommu_auth_devices_know(auth->devices, call);
 }
 
-bool viommu_auth_is_open(const char *property)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(open_properties); i++)
-        if (g_str_equal(open_properties[i], property))
-            return true;
-    return false;
-}
-
 static ViommuAuthAnswer check_show(sd_bus_message *call, uid_t uid, const ViommuMachine *machine,
                                    GError **error)
 {
-    const char *interface, *property;
+    const ViommuProperty *property;
+    const char *interface, *name;
     bool open = !machine || machine->owner_uid == uid;
 
     if (!open && sd_bus_message_is_method_call(call, NULL, "Get") > 0 &&
-        sd_bus_message_read(call, "ss", &interface, &property) > 0)
-        open = viommu_auth_is_open(property);
+        sd_bus_message_read(call, "ss", &interface, &name) > 0) {
+        property = viommu_machine_property(name);
+        open = property && property->open;
+    }
     (void)sd_bus_message_rewind(call, true);
     if (open)
         return VIOMMU_AUTH_YES;

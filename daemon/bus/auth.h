@@ -101,5 +101,3 @@ int viommu_auth_take_up(sd_bus_message *call);
 bool viommu_auth_is_trusted(const ViommuAuth *auth, uint32_t uid);
 /** Whether the sender of @call sees all of @machine, not only what is open. */
 bool viommu_auth_sees(ViommuAuth *auth, sd_bus_message *call, const ViommuMachine *machine);
-/** Whether everybody sees this property of a machine. */
-bool viommu_auth_is_open(const char *property);

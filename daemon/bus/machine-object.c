@@ -3,10 +3,10 @@
  * objects, and signals.  Reads, calls the manager, replies; auth has allowed it before. */
 #include "daemon/bus/bus.h"
 
-#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 #include "daemon/bus/errors.h"
+#include "daemon/machines/properties.h"
 #include "daemon/process/journal.h"
 #include "daemon/process/log.h"
 #include "lib/base/names.h"
@@ -175,43 +175,23 @@ static int method_open_console(sd_bus_message *call, void *userdata, sd_bus_erro
 
 /* --- Properties --- */
 
-typedef struct Property Property;
-
-/* One table serves both sd-bus and the list of objects, which sd-bus would hand out whole to everybody. */
-struct Property {
-    const char *name, *type;
-    int (*append)(sd_bus_message *reply, const Property *property, const void *value);
-    size_t offset;
-    const ViommuEnum *words; /* append_word */
+/* The rows of daemon/machines/properties serve sd-bus, the signals, and the list of objects, which sd-bus would hand out whole to
+ * everybody. */
+static const char *const types[] = {
+    [VIOMMU_PROPERTY_TEXT] = "s",     [VIOMMU_PROPERTY_UUID] = "s",  [VIOMMU_PROPERTY_NUMBER32] = "u",
+    [VIOMMU_PROPERTY_NUMBER64] = "t", [VIOMMU_PROPERTY_FLAG] = "b",  [VIOMMU_PROPERTY_WORD] = "s",
+    [VIOMMU_PROPERTY_TEXTS] = "as",   [VIOMMU_PROPERTY_STATE] = "s", [VIOMMU_PROPERTY_FAILURE] = "(ss)",
+    [VIOMMU_PROPERTY_QUEUE] = "u",    [VIOMMU_PROPERTY_CONSOLE] = "s",
 };
+G_STATIC_ASSERT(G_N_ELEMENTS(types) == VIOMMU_PROPERTY_LAST);
 
-static int append_string(sd_bus_message *reply, const Property *property, const void *value)
+static int append_string(sd_bus_message *reply, const char *text)
 {
-    const char *text = *(char *const *)value;
-
     return sd_bus_message_append(reply, "s", text ? text : "");
 }
 
-static int append_uuid(sd_bus_message *reply, const Property *property, const void *value)
+static int append_texts(sd_bus_message *reply, char *const *text)
 {
-    return sd_bus_message_append(reply, "s", (const char *)value);
-}
-
-static int append_number(sd_bus_message *reply, const Property *property, const void *value)
-{
-    return sd_bus_message_append_basic(reply, property->type[0], value);
-}
-
-static int append_word(sd_bus_message *reply, const Property *property, const void *value)
-{
-    const char *word = viommu_enum_to_string(property->words, *(const int *)value);
-
-    return sd_bus_message_append(reply, "s", word ? word : "");
-}
-
-static int append_texts(sd_bus_message *reply, const Property *property, const void *value)
-{
-    char *const *text = *(char **const *)value;
     int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "s");
 
     for (; r >= 0 && text && *text; text++) {
@@ -221,93 +201,65 @@ static int append_texts(sd_bus_message *reply, const Property *property, const v
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-/* The value is the machine. */
-static int append_failure(sd_bus_message *reply, const Property *property, const void *value)
+static int append_failure(sd_bus_message *reply, const ViommuMachine *machine)
 {
-    const ViommuMachine *machine = value;
     g_autofree char *text =
         machine->failure_text ? g_utf8_make_valid(machine->failure_text, -1) : g_strdup("");
 
     return sd_bus_message_append(reply, "(ss)", machine->failure_name ? machine->failure_name : "", text);
 }
 
-/* So here. */
-static int append_state(sd_bus_message *reply, const Property *property, const void *value)
+static int append_console_problem(sd_bus_message *reply, const ViommuMachine *machine)
 {
-    return sd_bus_message_append(reply, "s", viommu_machine_state_word(value));
-}
-
-static int append_console_problem(sd_bus_message *reply, const Property *property, const void *value)
-{
-    const ViommuMachine *machine = value;
     const char *problem = machine->console ? viommu_console_problem(machine->console) : "";
     g_autofree char *valid = g_utf8_make_valid(problem, -1);
 
-    return sd_bus_message_append(reply, "s", valid);
+    return append_string(reply, valid);
 }
 
-static int append_queue_position(sd_bus_message *reply, const Property *property, const void *value)
+static int append_value(sd_bus_message *reply, const ViommuProperty *property, const ViommuMachine *machine)
 {
-    return sd_bus_message_append(reply, "u", viommu_machine_queue_position(value));
-}
+    const void *value = viommu_machine_property_at(property, machine);
 
-#define AT(member) offsetof(ViommuMachine, member)
-
-static const Property properties[] = {
-    {"Name", "s", append_string, AT(name)},
-    {"UUID", "s", append_uuid, AT(uuid)},
-    {"State", "s", append_state},
-    {"Result", "s", append_word, AT(result), &viommu_enum_result},
-    {"Failure", "(ss)", append_failure},
-    {"Owner", "u", append_number, AT(owner_uid)},
-    {"Arch", "s", append_word, AT(arch), &viommu_enum_arch},
-    {"MachineType", "s", append_string, AT(machine_type)},
-    {"Accelerator", "s", append_word, AT(accelerator), &viommu_enum_accelerator},
-    {"VCPUs", "u", append_number, AT(vcpus)},
-    {"Memory", "t", append_number, AT(memory_bytes)},
-    {"MemlockBytes", "t", append_number, AT(memlock_bytes)},
-    {"IommuModel", "s", append_word, AT(model), &viommu_enum_model},
-    {"Hostdevs", "as", append_texts, AT(hostdevs)},
-    {"Reasons", "as", append_texts, AT(reasons)},
-    {"Warnings", "as", append_texts, AT(warnings)},
-    {"ConsoleLog", "s", append_string, AT(console_log)},
-    {"ConsoleProblem", "s", append_console_problem},
-    {"RequestId", "s", append_string, AT(request_id)},
-    {"LeaseEnd", "t", append_number, AT(lease_end_usec)},
-    {"QueuePosition", "u", append_queue_position},
-    {"Verified", "b", append_number, AT(verified)},
-    {"Created", "t", append_number, AT(created_usec)},
-};
-
-static int append_value(sd_bus_message *reply, const Property *property, const ViommuMachine *machine)
-{
-    return property->append(reply, property, (const char *)machine + property->offset);
-}
-
-static const Property *find_property(const char *name)
-{
-    for (size_t j = 0; j < G_N_ELEMENTS(properties); j++)
-        if (g_str_equal(properties[j].name, name))
-            return &properties[j];
-    return NULL;
+    switch (property->kind) {
+    case VIOMMU_PROPERTY_TEXT:
+        return append_string(reply, *(char *const *)value);
+    case VIOMMU_PROPERTY_UUID:
+        return append_string(reply, value);
+    case VIOMMU_PROPERTY_NUMBER32:
+    case VIOMMU_PROPERTY_NUMBER64:
+    case VIOMMU_PROPERTY_FLAG:
+        return sd_bus_message_append_basic(reply, types[property->kind][0], value);
+    case VIOMMU_PROPERTY_WORD:
+        return append_string(reply, viommu_enum_to_string(property->words, *(const int *)value));
+    case VIOMMU_PROPERTY_TEXTS:
+        return append_texts(reply, *(char **const *)value);
+    case VIOMMU_PROPERTY_STATE:
+        return append_string(reply, viommu_machine_state_word(machine));
+    case VIOMMU_PROPERTY_FAILURE:
+        return append_failure(reply, machine);
+    case VIOMMU_PROPERTY_QUEUE:
+        return sd_bus_message_append(reply, "u", viommu_machine_queue_position(machine));
+    case VIOMMU_PROPERTY_CONSOLE:
+        return append_console_problem(reply, machine);
+    case VIOMMU_PROPERTY_LAST:
+        break;
+    }
+    return -EINVAL;
 }
 
 static int get_property(sd_bus *unused_bus, const char *path, const char *interface, const char *name,
                         sd_bus_message *reply, void *userdata, sd_bus_error *unused)
 {
-    const Property *property = find_property(name);
+    const ViommuProperty *property = viommu_machine_property(name);
 
     return property ? append_value(reply, property, userdata) : -ENOENT;
 }
 
 /* Open for sd-bus, which knows privileged callers and others only: auth decides. */
-#define OPEN    SD_BUS_VTABLE_UNPRIVILEGED
-#define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
-#define FIXED   SD_BUS_VTABLE_PROPERTY_CONST
-/* The signal goes to everybody, the value does not. */
-#define HIDDEN_CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION
+#define OPEN SD_BUS_VTABLE_UNPRIVILEGED
 
-static const sd_bus_vtable machine_vtable[] = {
+static const sd_bus_vtable methods[] = {
     SD_BUS_VTABLE_START(0),
     SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_ARGS("u", seconds), SD_BUS_NO_RESULT, method_stop, OPEN),
     SD_BUS_METHOD_WITH_ARGS("Kill", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_kill, OPEN),
@@ -320,42 +272,47 @@ static const sd_bus_vtable machine_vtable[] = {
                             method_verify, OPEN),
     SD_BUS_METHOD_WITH_ARGS("GetDomainXML", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", xml), method_get_domain_xml,
                             OPEN),
-    SD_BUS_PROPERTY("Name", "s", get_property, 0, FIXED),
-    SD_BUS_PROPERTY("UUID", "s", get_property, 0, FIXED),
-    SD_BUS_PROPERTY("State", "s", get_property, 0, CHANGES),
-    SD_BUS_PROPERTY("Result", "s", get_property, 0, CHANGES),
-    SD_BUS_PROPERTY("Failure", "(ss)", get_property, 0, HIDDEN_CHANGES),
-    SD_BUS_PROPERTY("Owner", "u", get_property, 0, FIXED),
-    SD_BUS_PROPERTY("Arch", "s", get_property, 0, HIDDEN_CHANGES),
-    SD_BUS_PROPERTY("MachineType", "s", get_property, 0, HIDDEN_CHANGES),
-    SD_BUS_PROPERTY("Accelerator", "s", get_property, 0, HIDDEN_CHANGES),
-    SD_BUS_PROPERTY("VCPUs", "u", get_property, 0, FIXED),
-    SD_BUS_PROPERTY("Memory", "t", get_property, 0, FIXED),
-    SD_BUS_PROPERTY("MemlockBytes", "t", get_property, 0, HIDDEN_CHANGES),
-    SD_BUS_PROPERTY("IommuModel", "s", get_property, 0, HIDDEN_CHANGES),
-    SD_BUS_PROPERTY("Hostdevs", "as", get_property, 0, HIDDEN_CHANGES),
-    SD_BUS_PROPERTY("Reasons", "as", get_property, 0, HIDDEN_CHANGES),
-    SD_BUS_PROPERTY("Warnings", "as", get_property, 0, HIDDEN_CHANGES),
-    SD_BUS_PROPERTY("ConsoleLog", "s", get_property, 0, HIDDEN_CHANGES),
-    SD_BUS_PROPERTY("ConsoleProblem", "s", get_property, 0, 0),
-    SD_BUS_PROPERTY("RequestId", "s", get_property, 0, FIXED),
-    SD_BUS_PROPERTY("LeaseEnd", "t", get_property, 0, HIDDEN_CHANGES),
-    SD_BUS_PROPERTY("QueuePosition", "u", get_property, 0, 0),
-    SD_BUS_PROPERTY("Verified", "b", get_property, 0, 0),
-    SD_BUS_PROPERTY("Created", "t", get_property, 0, FIXED),
-    SD_BUS_VTABLE_END,
 };
+
+static uint64_t flags_of(const ViommuProperty *property)
+{
+    if (!property->changes)
+        return SD_BUS_VTABLE_PROPERTY_CONST;
+    if (property->changes == VIOMMU_PROPERTY_UNTOLD)
+        return 0;
+    /* The signal goes to everybody, and the value of a property that is the owner's does not. */
+    return property->open ? SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE : SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION;
+}
+
+/* The methods, and a row for each property.  sd-bus keeps the address. */
+static const sd_bus_vtable *machine_vtable(void)
+{
+    static sd_bus_vtable vtable[G_N_ELEMENTS(methods) + VIOMMU_MACHINE_PROPERTIES + 1];
+    static const sd_bus_vtable end = SD_BUS_VTABLE_END;
+    size_t n = G_N_ELEMENTS(methods);
+
+    memcpy(vtable, methods, sizeof(methods));
+    for (size_t i = 0; i < VIOMMU_MACHINE_PROPERTIES; i++) {
+        const ViommuProperty *property = &viommu_machine_properties[i];
+
+        vtable[n++] = (sd_bus_vtable)SD_BUS_PROPERTY(property->name, types[property->kind], get_property, 0,
+                                                     flags_of(property));
+    }
+    vtable[n] = end;
+    return vtable;
+}
 
 /* --- The list of objects --- */
 
-static int append_property(sd_bus_message *reply, const Property *property, const ViommuMachine *machine)
+static int append_property(sd_bus_message *reply, const ViommuProperty *property,
+                           const ViommuMachine *machine)
 {
     int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_DICT_ENTRY, "sv");
 
     if (r >= 0)
         r = sd_bus_message_append(reply, "s", property->name);
     if (r >= 0)
-        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_VARIANT, property->type);
+        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_VARIANT, types[property->kind]);
     if (r >= 0)
         r = append_value(reply, property, machine);
     if (r >= 0)
@@ -377,9 +334,9 @@ static int append_object(sd_bus_message *reply, const ViommuMachine *machine, bo
         r = sd_bus_message_append(reply, "s", VIOMMU_IFACE_MACHINE);
     if (r >= 0)
         r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
-    for (size_t i = 0; r >= 0 && i < G_N_ELEMENTS(properties); i++)
-        if (all || viommu_auth_is_open(properties[i].name))
-            r = append_property(reply, &properties[i], machine);
+    for (size_t i = 0; r >= 0 && i < VIOMMU_MACHINE_PROPERTIES; i++)
+        if (all || viommu_machine_properties[i].open)
+            r = append_property(reply, &viommu_machine_properties[i], machine);
     for (unsigned depth = 0; r >= 0 && depth < 3; depth++)
         r = sd_bus_message_close_container(reply);
     return r;
@@ -459,29 +416,8 @@ static void on_added(const ViommuMachine *machine, void *userdata)
         viommu_bus_clients_hold(bus->clients, machine->client);
 }
 
-#define PLAN VIOMMU_MACHINE_CHANGE_PLAN
-
-static const struct {
-    unsigned change;
-    const char *property;
-} changing[] = {
-    {VIOMMU_MACHINE_CHANGE_STATE, "State"},
-    {VIOMMU_MACHINE_CHANGE_RESULT, "Result"},
-    {VIOMMU_MACHINE_CHANGE_FAILURE, "Failure"},
-    {PLAN, "Arch"},
-    {PLAN, "MachineType"},
-    {PLAN, "Accelerator"},
-    {PLAN, "MemlockBytes"},
-    {PLAN, "IommuModel"},
-    {PLAN, "Hostdevs"},
-    {PLAN, "Reasons"},
-    {PLAN, "Warnings"},
-    {PLAN, "ConsoleLog"},
-    {PLAN | VIOMMU_MACHINE_CHANGE_LEASE, "LeaseEnd"},
-};
-
 /* What sd-bus would send to everybody. */
-static void tell_changes(ViommuBus *bus, const ViommuMachine *machine, const char *const *names)
+static void tell_changes(ViommuBus *bus, const ViommuMachine *machine, unsigned changes)
 {
     g_autofree char *path = viommu_bus_machine_path(machine);
     g_autoptr(GPtrArray) closed = g_ptr_array_new();
@@ -493,11 +429,14 @@ static void tell_changes(ViommuBus *bus, const ViommuMachine *machine, const cha
         r = sd_bus_message_append(signal, "s", VIOMMU_IFACE_MACHINE);
     if (r >= 0)
         r = sd_bus_message_open_container(signal, SD_BUS_TYPE_ARRAY, "{sv}");
-    for (; r >= 0 && *names; names++)
-        if (viommu_auth_is_open(*names))
-            r = append_property(signal, find_property(*names), machine);
-        else
-            g_ptr_array_add(closed, (void *)*names);
+    for (size_t i = 0; r >= 0 && i < VIOMMU_MACHINE_PROPERTIES; i++) {
+        const ViommuProperty *property = &viommu_machine_properties[i];
+
+        if ((changes & property->changes) && property->open)
+            r = append_property(signal, property, machine);
+        else if (changes & property->changes)
+            g_ptr_array_add(closed, (void *)property->name);
+    }
     g_ptr_array_add(closed, NULL);
     if (r >= 0)
         r = sd_bus_message_close_container(signal);
@@ -524,17 +463,17 @@ static void on_changed(const ViommuMachine *machine, unsigned changes, void *use
 {
     ViommuBus *bus = userdata;
     g_autofree char *path = viommu_bus_machine_path(machine);
-    const char *names[G_N_ELEMENTS(changing) + 1];
+    const char *names[VIOMMU_MACHINE_PROPERTIES + 1];
     unsigned n = 0;
 
-    for (size_t i = 0; i < G_N_ELEMENTS(changing); i++)
-        if (changes & changing[i].change)
-            names[n++] = changing[i].property;
-    names[n] = NULL;
     if (!machine->shown) {
-        tell_changes(bus, machine, names);
+        tell_changes(bus, machine, changes);
         return;
     }
+    for (size_t i = 0; i < VIOMMU_MACHINE_PROPERTIES; i++)
+        if (changes & viommu_machine_properties[i].changes)
+            names[n++] = viommu_machine_properties[i].name;
+    names[n] = NULL;
     bus->telling = true;
     check_sent(machine,
                sd_bus_emit_properties_changed_strv(bus->bus, path, VIOMMU_IFACE_MACHINE, (char **)names));
@@ -561,7 +500,7 @@ static const ViommuRegistryWatcher watcher = {
 int viommu_bus_add_machines(ViommuBus *bus)
 {
     int r = sd_bus_add_fallback_vtable(bus->bus, NULL, VIOMMU_MACHINE_PREFIX, VIOMMU_IFACE_MACHINE,
-                                       machine_vtable, on_find, bus);
+                                       machine_vtable(), on_find, bus);
 
     if (r >= 0)
         r = sd_bus_add_object(bus->bus, NULL, VIOMMU_BUS_PATH, on_get_managed_objects, bus);

@@ -6,7 +6,12 @@
 #include "lib/plan/memory.h"
 #include "lib/machine/queue.h"
 
+/* Between two tellings of places in the queue: a thousand launches that wait are a thousand signals. */
+#define TELL_USEC (G_USEC_PER_SEC / 5)
+
 struct ViommuAdmission {
+    ViommuLoop *loop;
+    sd_event_source *telling; /* NULL: every machine that waits has been told of its place */
     const ViommuConfig *config;
     ViommuRegistry *registry;
     ViommuLedger *ledger;
@@ -32,11 +37,12 @@ static User *user_of(const ViommuAdmission *admission, uint32_t uid)
     return user;
 }
 
-ViommuAdmission *viommu_admission_new(const ViommuConfig *config, ViommuRegistry *registry,
+ViommuAdmission *viommu_admission_new(ViommuLoop *loop, const ViommuConfig *config, ViommuRegistry *registry,
                                       ViommuLedger *ledger)
 {
     ViommuAdmission *admission = g_new0(ViommuAdmission, 1);
 
+    admission->loop = loop;
     admission->config = config;
     admission->registry = registry;
     admission->ledger = ledger;
@@ -49,6 +55,7 @@ void viommu_admission_free(ViommuAdmission *admission)
 {
     if (!admission)
         return;
+    sd_event_source_disable_unref(admission->telling);
     viommu_queue_free(admission->queue);
     g_hash_table_unref(admission->users);
     g_free(admission);
@@ -226,6 +233,40 @@ GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArra
     return claims;
 }
 
+/* --- The queue --- */
+
+static void tell_place(void *item, unsigned position, void *data)
+{
+    const ViommuAdmission *admission = data;
+
+    viommu_registry_move(admission->registry, item, position);
+}
+
+static int on_telling(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    ViommuAdmission *admission = userdata;
+
+    admission->telling = sd_event_source_disable_unref(admission->telling);
+    viommu_queue_foreach(admission->queue, tell_place, admission);
+    return 0;
+}
+
+/* Whatever comes or goes moves others.  Without a timer they are told of the next change. */
+static void tell_places(ViommuAdmission *admission)
+{
+    if (!admission->telling && viommu_queue_length(admission->queue) > 0)
+        (void)sd_event_add_time_relative(viommu_loop_event(admission->loop), &admission->telling,
+                                         CLOCK_MONOTONIC, TELL_USEC, 0, on_telling, admission);
+}
+
+/* Told at once: what comes next for the machine is told at once, too. */
+static void end_wait(ViommuAdmission *admission, ViommuMachine *machine)
+{
+    machine->queue = NULL;
+    viommu_registry_move(admission->registry, machine, 0);
+    tell_places(admission);
+}
+
 void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *request, ViommuMachine *machine)
 {
     /* Counted from now on, though the plan comes later. */
@@ -237,6 +278,8 @@ void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *req
             .page_size_bytes;
     machine->queue = admission->queue;
     viommu_queue_add(admission->queue, machine->owner_uid, machine);
+    viommu_registry_move(admission->registry, machine, viommu_machine_queue_position(machine));
+    tell_places(admission);
 }
 
 static bool may_begin(uint32_t uid, void *data)
@@ -256,7 +299,7 @@ ViommuMachine *viommu_admission_next(ViommuAdmission *admission)
         admission->running < max ? viommu_queue_take_if(admission->queue, may_begin, admission) : NULL;
 
     if (machine) {
-        machine->queue = NULL;
+        end_wait(admission, machine);
         machine->launching = true;
         admission->running++;
         user_of(admission, machine->owner_uid)->running++;
@@ -269,7 +312,7 @@ ViommuMachine *viommu_admission_evict(ViommuAdmission *admission)
     ViommuMachine *machine = viommu_queue_take(admission->queue);
 
     if (machine)
-        machine->queue = NULL;
+        end_wait(admission, machine);
     return machine;
 }
 
@@ -280,8 +323,8 @@ void viommu_admission_leave(ViommuAdmission *admission, ViommuMachine *machine)
         user_of(admission, machine->owner_uid)->running--;
     } else if (machine->queue) {
         viommu_queue_remove(admission->queue, machine->owner_uid, machine);
+        end_wait(admission, machine);
     }
-    machine->queue = NULL;
     machine->launching = false;
 }
 

@@ -7,14 +7,16 @@
 #include <stdbool.h>
 #include "daemon/libvirt/backend.h"
 #include "daemon/process/config.h"
+#include "daemon/process/loop.h"
 #include "daemon/files/copies-ledger.h"
 #include "daemon/machines/registry.h"
 #include "lib/plan/plan.h"
 
 typedef struct ViommuAdmission ViommuAdmission;
 
-/** All are borrowed. Owned. */
-ViommuAdmission *viommu_admission_new(const ViommuConfig *config, ViommuRegistry *registry,
+/** All are borrowed. Owned.  On @loop the registry tells of places in the queue: of a burst of changes once, as each
+ *  launch that comes or goes moves all that wait. */
+ViommuAdmission *viommu_admission_new(ViommuLoop *loop, const ViommuConfig *config, ViommuRegistry *registry,
                                       ViommuLedger *ledger);
 void viommu_admission_free(ViommuAdmission *admission);
 

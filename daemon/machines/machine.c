@@ -149,6 +149,22 @@ unsigned viommu_machine_warn(ViommuMachine *machine, const char *text)
     return VIOMMU_MACHINE_CHANGE_PLAN;
 }
 
+unsigned viommu_machine_prove(ViommuMachine *machine)
+{
+    unsigned changes = machine->verified ? 0 : VIOMMU_MACHINE_CHANGE_VERIFIED;
+
+    machine->verified = true;
+    return changes;
+}
+
+unsigned viommu_machine_move(ViommuMachine *machine, unsigned position)
+{
+    unsigned changes = machine->told_position == position ? 0 : VIOMMU_MACHINE_CHANGE_QUEUE;
+
+    machine->told_position = position;
+    return changes;
+}
+
 unsigned viommu_machine_fail(ViommuMachine *machine, const GError *error)
 {
     machine->failure_name = viommu_error_info(error)->bus_name;

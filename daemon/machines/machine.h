@@ -38,6 +38,7 @@ typedef struct ViommuMachine {
     uint64_t lease_retry_usec;  /* its removal is tried again not before */
     char *client;               /* bus and connection that it is bound to; NULL: none */
     const ViommuQueue *queue;   /* where it waits to be launched; NULL: it does not.  Borrowed. */
+    unsigned told_position;     /* in that queue, as clients were told last; 0: none */
     bool launching;             /* it has waited */
     int verified;               /* flag: proven from inside; kept by this viommud only */
     char *launcher;             /* as client is, who launched it; NULL: another viommud did */
@@ -54,6 +55,8 @@ typedef enum ViommuMachineChange {
     VIOMMU_MACHINE_CHANGE_FAILURE = 1 << 2,
     VIOMMU_MACHINE_CHANGE_PLAN = 1 << 3, /* a plan, or another one after libvirt refused the first */
     VIOMMU_MACHINE_CHANGE_LEASE = 1 << 4,
+    VIOMMU_MACHINE_CHANGE_QUEUE = 1 << 5, /* its place in the queue, or that it has none any more */
+    VIOMMU_MACHINE_CHANGE_VERIFIED = 1 << 6,
 } ViommuMachineChange;
 
 /** In state planning.  @uuid as 36 characters. Owned. */
@@ -76,5 +79,9 @@ bool viommu_machine_check_known(const ViommuMachine *machine, GError **error);
 unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *ret_gone);
 /** Notes one more warning.  Returns what changed. */
 unsigned viommu_machine_warn(ViommuMachine *machine, const char *text);
+/** Notes that its IOMMU is proven.  Returns what changed: 0 when it was proven before. */
+unsigned viommu_machine_prove(ViommuMachine *machine);
+/** Notes its place in the queue, 0: none.  Returns what changed since clients were told last. */
+unsigned viommu_machine_move(ViommuMachine *machine, unsigned position);
 /** Notes why the launch failed.  Returns what changed. */
 unsigned viommu_machine_fail(ViommuMachine *machine, const GError *error);

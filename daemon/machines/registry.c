@@ -130,6 +130,16 @@ void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, ui
     tell(registry, machine, VIOMMU_MACHINE_CHANGE_LEASE);
 }
 
+void viommu_registry_prove(ViommuRegistry *registry, ViommuMachine *machine)
+{
+    tell(registry, machine, viommu_machine_prove(machine));
+}
+
+void viommu_registry_move(ViommuRegistry *registry, ViommuMachine *machine, unsigned position)
+{
+    tell(registry, machine, viommu_machine_move(machine, position));
+}
+
 void viommu_registry_fail(ViommuRegistry *registry, ViommuMachine *machine, const GError *error)
 {
     tell(registry, machine, viommu_machine_fail(machine, error));

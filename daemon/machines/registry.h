@@ -35,6 +35,10 @@ void viommu_registry_replan(ViommuRegistry *registry, ViommuMachine *machine, co
 void viommu_registry_warn(ViommuRegistry *registry, ViommuMachine *machine, const char *text);
 /** Moves the end of its lease and tells. */
 void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, uint64_t end_usec);
+/** Notes that its IOMMU is proven and tells. */
+void viommu_registry_prove(ViommuRegistry *registry, ViommuMachine *machine);
+/** Notes its place in the queue, 0: none, and tells when it is another one. */
+void viommu_registry_move(ViommuRegistry *registry, ViommuMachine *machine, unsigned position);
 /** Notes why its launch failed and tells. */
 void viommu_registry_fail(ViommuRegistry *registry, ViommuMachine *machine, const GError *error);
 

@@ -38,7 +38,8 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
         viommu_settle_look_for_orphans(manager->settle, context->config->policy.name_prefix);
     manager->operations = viommu_operations_new();
     viommu_manager_verify_init(manager);
-    manager->admission = viommu_admission_new(context->config, manager->registry, manager->ledger);
+    manager->admission =
+        viommu_admission_new(context->loop, context->config, manager->registry, manager->ledger);
     manager->leases =
         viommu_leases_new(context->loop, manager->registry, viommu_manager_lease_ended, manager);
     if (context->has_consoles)
@@ -319,7 +320,6 @@ static void on_planned(ViommuManager *manager, ViommuMachine *machine)
 {
     ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
     ViommuOutcome outcome = {.machine = machine};
-
     bool first = machine->state == VIOMMU_STATE_PLANNING;
 
     viommu_registry_replan(manager->registry, machine, viommu_launch_metadata(operation->launch));

@@ -83,7 +83,7 @@ static void on_done(ViommuVerify *verify, GVariant *report, const GError *error,
     if (error && machine)
         viommu_journal_not_verified(machine, error);
     else if (machine)
-        machine->verified = true;
+        viommu_registry_prove(manager->registry, machine);
     /* Out of the table first: whoever is answered may ask again. */
     g_hash_table_steal_extended(manager->verifications, uuid, &key, NULL);
     g_free(key);

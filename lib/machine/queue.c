@@ -135,3 +135,21 @@ unsigned viommu_queue_position(const ViommuQueue *queue, uint32_t uid, const voi
     }
     return position;
 }
+
+void viommu_queue_foreach(const ViommuQueue *queue, ViommuQueuePositionFunc func, void *data)
+{
+    g_autoptr(GPtrArray) heads = g_ptr_array_new(); /* of GList: the next item of each user, in turn */
+    unsigned position = 0;
+
+    for (const GList *turn = queue->turns.head; turn; turn = turn->next)
+        g_ptr_array_add(heads, ((const Line *)turn->data)->items.head);
+    while (position < queue->length)
+        for (guint i = 0; i < heads->len; i++) {
+            GList *item = heads->pdata[i];
+
+            if (!item)
+                continue;
+            func(item->data, ++position, data);
+            heads->pdata[i] = item->next;
+        }
+}

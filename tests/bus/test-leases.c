@@ -412,6 +412,94 @@ START_TEST(queue)
 }
 END_TEST
 
+/* Waits until all who watch @path are told that its QueuePosition is another one, and asserts which. */
+static void wait_position(Harness *harness, const char *path, const char *expected)
+{
+    bool told = false;
+
+    while (!told) {
+        g_autoptr(sd_bus_message) changed = harness_wait_signal(harness, path, "PropertiesChanged");
+        g_autoptr(GVariant) interface = NULL, values = NULL, closed = NULL;
+        g_autofree const char **names = NULL;
+
+        ck_assert(viommu_bus_variant_read(changed, &interface, NULL));
+        ck_assert(viommu_bus_variant_read(changed, &values, NULL));
+        ck_assert(viommu_bus_variant_read(changed, &closed, NULL));
+        names = g_variant_get_strv(closed, NULL);
+        told = g_strv_contains(names, "QueuePosition");
+    }
+    harness_assert_property(harness, path, "QueuePosition", expected);
+}
+
+/* Starts the real busctl beside the harness, with its words in @file, and waits until it listens. */
+static GPid start_busctl(Harness *harness, const char *file)
+{
+    g_autofree char *line =
+        g_strdup_printf("exec busctl --address='%s' --json=short monitor " VIOMMU_BUS_NAME " >'%s' 2>&1",
+                        harness->address, file);
+    char *arguments[] = {(char *)"sh", (char *)"-c", line, NULL};
+    gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
+    g_autofree char *words = NULL;
+    GPid pid;
+
+    ck_assert(g_spawn_async(NULL, arguments, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &pid, NULL));
+    while (!words || !strstr(words, "Monitoring bus message stream")) {
+        ck_assert_msg(g_get_monotonic_time() < end, "busctl does not listen: %s", words);
+        g_usleep(10000);
+        g_free(g_steal_pointer(&words));
+        (void)g_file_get_contents(file, &words, NULL, NULL);
+    }
+    return pid;
+}
+
+static void assert_monitored(const char *file, const char *path, const char *words)
+{
+    gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
+    g_autofree char *pattern =
+        g_strdup_printf("\"path\":\"%s\"[^\n]*\"member\":\"PropertiesChanged\"[^\n]*%s", path, words);
+    g_autofree char *text = NULL;
+
+    while (!text || !g_regex_match_simple(pattern, text, 0, 0)) {
+        ck_assert_msg(g_get_monotonic_time() < end, "busctl shows no %s: %s", pattern, text);
+        g_usleep(10000);
+        g_free(g_steal_pointer(&text));
+        (void)g_file_get_contents(file, &text, NULL, NULL);
+    }
+}
+
+/* Each place in the queue is told, and busctl shows that, too. */
+START_TEST(queue_signals)
+{
+    static const char *const requests[] = {MACHINE("a", "'bind': <'none'>"), MACHINE("b", "'bind': <'none'>"),
+                                           MACHINE("c", "'bind': <'none'>")};
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *uri = harness_start_libvirt(harness), *connect = g_strconcat("--connect=", uri, NULL);
+    g_autofree char *file = g_build_filename(harness->directory, "busctl", NULL), *b = NULL, *c = NULL;
+    const char *const options[] = {"--user", connect, NULL};
+    HarnessPending pending[G_N_ELEMENTS(requests)];
+    GPid busctl;
+
+    harness_configure(harness, "[daemon]\nrunning-launches=1\n");
+    harness_start(harness, options);
+    harness_watch(harness);
+    busctl = start_busctl(harness, file);
+    kill(harness->libvirt_pid, SIGSTOP);
+    for (unsigned i = 0; i < G_N_ELEMENTS(requests); i++)
+        harness_send(harness->bus, harness_request(harness->bus, "Launch", requests[i]), &pending[i]);
+    b = harness_find(harness, "b");
+    c = harness_find(harness, "c");
+    harness_assert_property(harness, c, "QueuePosition", "uint32 2");
+    harness_stop(harness, b, 0);
+    wait_position(harness, c, "uint32 1");
+    kill(harness->libvirt_pid, SIGCONT);
+    wait_position(harness, c, "uint32 0");
+    for (unsigned i = 0; i < G_N_ELEMENTS(requests); i++)
+        (void)harness_answer(&pending[i]);
+    assert_monitored(file, c, "\\[\"QueuePosition\"\\]");
+    kill(busctl, SIGTERM);
+}
+END_TEST
+
 /* The daemon's end fails those who wait; what is under way is finished. */
 START_TEST(queue_at_the_end)
 {
@@ -448,6 +536,7 @@ static const HarnessScenario scenarios[] = {
     {"lease-over-a-restart", &over_a_restart},
     {"limits", &limits},
     {"queue-waits", &queue},
+    {"queue-signals", &queue_signals},
     {"queue-at-the-end", &queue_at_the_end},
     {NULL, NULL},
 };

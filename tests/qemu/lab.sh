@@ -61,7 +61,8 @@ lab_row() {
     [ ${#lab_fields[@]} -eq 8 ] || say_die "no row named '$1' in ${BASH_SOURCE[0]}"
 }
 
-# lab_open: the directory, the bus, the daemon.  "trap lab_close EXIT" before it.  $lab_qemu_conf: more for libvirt's qemu.conf.
+# lab_open: the directory, the bus, the daemon.  "trap lab_close EXIT" before it.  $lab_qemu_conf: more for libvirt's qemu.conf;
+# $lab_viommud_conf: more for viommud.conf.
 lab_open() {
     local user
     # Short: sockets below it have a path of at most 108 characters.
@@ -77,7 +78,7 @@ lab_open() {
     install -m 755 "$VIOMMUD" "$(dirname "$VIOMMUD")/viommud-files" "$lab_dir"
     install -m 755 "$VIOMMUCTL" "$lab_dir/viommuctl"
     "${lab_as[@]}" mkdir -p "$lab_dir"/{console,home,libvirt/etc}
-    printf '[console]\ndirectory=%s/console\n' "$lab_dir" >"$lab_dir/viommud.conf"
+    printf '[console]\ndirectory=%s/console\n%s\n' "$lab_dir" "${lab_viommud_conf:-}" >"$lab_dir/viommud.conf"
     # Without virtlogd libvirt writes the console logs itself.
     printf 'stdio_handler = "file"\n%s\n' "${lab_qemu_conf:-}" | "${lab_as[@]}" tee "$lab_dir/libvirt/etc/qemu.conf" >/dev/null
     cat >"$lab_dir/bus.conf" <<END

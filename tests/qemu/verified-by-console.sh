@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# verified-by-console: guests that show at their console whether their IOMMU works: proven, not proven with the cause, silent, and gone meanwhile.
+# verified-by-console: guests that show at their console whether their IOMMU works: proven, not proven with the cause, silent, and gone
+# meanwhile.  busctl shows that Verified is signalled, and QueuePosition.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -38,7 +39,22 @@ lab_under_reaper "$@"
 lab_prerequisites "$row"
 trap lab_close EXIT
 trap 'exit 130' INT TERM
+# shellcheck disable=SC2034 # for lab_open
+lab_viommud_conf=$'[daemon]\nrunning-launches=1'
 lab_open
+
+# monitored NAME: busctl has shown that this property of some machine has changed.
+monitored() {
+    jq -e -n --arg name "$1" '[inputs | select(.member == "PropertiesChanged") | .payload.data[2]] | any(index($name))' \
+        "$lab_dir/monitor.log" >/dev/null 2>&1
+}
+
+listens() {
+    grep -q '^Monitoring bus message stream' "$lab_dir/monitor.err"
+}
+
+lab_spawn monitor sh -c "exec busctl --address=unix:path=$lab_dir/bus --json=short monitor org.viommu1 2>$lab_dir/monitor.err"
+lab_until 10 listens || say_die "busctl does not monitor the bus: $(cat "$lab_dir/monitor.err")"
 
 # Proven: the launch says so, and whoever asks again hears it, too.
 request=$(wants 'viommu.report viommu.stay')
@@ -47,7 +63,25 @@ machine=$(jq -r .name "$request")
 answers 0 '.by == "console" and .iommus == ["dmar0"] and .groups > 0 and .devices >= .groups' verify "$machine"
 [[ $(lab_ctl verify "$machine") = *dmar0* ]] || say_die "viommuctl verify does not name the IOMMU"
 say "proven: $(lab_ctl verify "$machine")"
+lab_until 10 monitored Verified || say_die "busctl has seen no signal of Verified: $(cat "$lab_dir/monitor.log")"
 lab_ctl kill "$machine"
+
+# Three launches at once, of which one runs: another's place in the queue is signalled when it has none any more.
+request=$(lab_request "$row" viommu.stay)
+for name in first second third; do
+    jq --arg name "$name" '.name = $name' "$request" >"$lab_dir/$name.json"
+    chmod 644 "$lab_dir/$name.json"
+    lab_spawn "$name" "$lab_dir/viommuctl" --user launch "$lab_dir/$name.json" --wait=started
+done
+lab_until 20 monitored QueuePosition || say_die "busctl has seen no signal of QueuePosition: $(cat "$lab_dir/monitor.log")"
+all_run() {
+    [ "$(lab_ctl list --json | jq '[.[] | select(.state == "running")] | length')" -eq 3 ]
+}
+lab_until 30 all_run || say_die "three launches: $(lab_ctl list --json)"
+for name in first second third; do
+    lab_ctl kill "$name"
+done
+say 'busctl monitor: Verified and QueuePosition are signalled'
 
 # Proven by its last words: it powers off as soon as it has said them.
 request=$(wants viommu.report)

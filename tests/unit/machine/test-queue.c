@@ -63,12 +63,26 @@ START_TEST(single_ones_wait_for_nobody)
 }
 END_TEST
 
+typedef struct Told {
+    const unsigned *position;
+    unsigned last;
+} Told;
+
+static void compare_told(void *item, unsigned position, void *data)
+{
+    Told *told = data;
+
+    ck_assert_uint_eq(position, told->position[(char *)item - items]);
+    ck_assert_uint_eq(position, ++told->last);
+}
+
 /* Whatever was added and removed: the item at position N is the Nth to be taken. */
 START_TEST(positions_tell_the_truth)
 {
     g_autoptr(ViommuQueue) queue = viommu_queue_new();
     unsigned position[120] = {0};
     unsigned taken = 0;
+    Told told = {position, 0};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(position); i++) {
         viommu_queue_add(queue, i * i % 7, &items[i]);
@@ -79,6 +93,8 @@ START_TEST(positions_tell_the_truth)
         viommu_queue_remove(queue, i * i % 7, &items[i]);
     for (unsigned i = 0; i < G_N_ELEMENTS(position); i++)
         position[i] = viommu_queue_position(queue, i * i % 7, &items[i]);
+    viommu_queue_foreach(queue, compare_told, &told);
+    ck_assert_uint_eq(told.last, viommu_queue_length(queue));
     for (char *item; (item = viommu_queue_take(queue));)
         ck_assert_uint_eq(position[item - items], ++taken);
     ck_assert_uint_gt(taken, 50);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* properties: what clients can read of a machine, one row a property: its name, where its value stands, which change tells of
+ * it, and for whom it is.  Knows no bus: daemon/bus makes of each row what the bus wants. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include "daemon/machines/machine.h"
+#include "lib/base/enum.h"
+
+/* What stands at the offset of a row, or what is made of the whole machine. */
+typedef enum ViommuPropertyKind {
+    VIOMMU_PROPERTY_TEXT,     /* char *; NULL reads as "" */
+    VIOMMU_PROPERTY_UUID,     /* char[], in the machine itself */
+    VIOMMU_PROPERTY_NUMBER32, /* uint32_t */
+    VIOMMU_PROPERTY_NUMBER64, /* uint64_t */
+    VIOMMU_PROPERTY_FLAG,     /* int */
+    VIOMMU_PROPERTY_WORD,     /* an enum, written by the words of the row; VIOMMU_UNSET reads as "" */
+    VIOMMU_PROPERTY_TEXTS,    /* char **; NULL reads as an empty list */
+    VIOMMU_PROPERTY_STATE,    /* of the machine: viommu_machine_state_word() */
+    VIOMMU_PROPERTY_FAILURE,  /* of the machine: name and message */
+    VIOMMU_PROPERTY_QUEUE,    /* of the machine: viommu_machine_queue_position() */
+    VIOMMU_PROPERTY_CONSOLE,  /* of its console: viommu_console_problem() */
+    VIOMMU_PROPERTY_LAST,
+} ViommuPropertyKind;
+
+typedef struct ViommuProperty {
+    const char *name; /* on the bus */
+    ViommuPropertyKind kind;
+    size_t offset;           /* in ViommuMachine; 0: the whole machine */
+    const ViommuEnum *words; /* VIOMMU_PROPERTY_WORD */
+    unsigned changes;        /* of ViommuMachineChange: those that tell of it; 0: it never changes */
+    bool open;               /* every user may read it; all others only the owner and root */
+} ViommuProperty;
+
+/* Changes of a property that changes and has no signal: only a client that waits for it reads it. */
+#define VIOMMU_PROPERTY_UNTOLD (1U << 31)
+
+#define VIOMMU_MACHINE_PROPERTIES 23
+/** In the order in which the bus lists them. */
+extern const ViommuProperty viommu_machine_properties[VIOMMU_MACHINE_PROPERTIES];
+
+/** NULL when no property has this name. */
+const ViommuProperty *viommu_machine_property(const char *name);
+/** Where the value of @property stands in @machine.  Borrowed. */
+const void *viommu_machine_property_at(const ViommuProperty *property, const ViommuMachine *machine);
