@@ -11,21 +11,9 @@
 #include <glib.h>
 #include <stdbool.h>
 #include "lib/host/host.h"
+#include "lib/machine/news.h"
 
 typedef struct ViommuBackend ViommuBackend;
-
-typedef enum ViommuNewsKind {
-    VIOMMU_NEWS_CONNECTED,    /* the event connection stands: list and settle */
-    VIOMMU_NEWS_DISCONNECTED, /* libvirt's daemon ended; detail says how.  Answer from the cache. */
-    VIOMMU_NEWS_DEFINED,      /* for the first time */
-    VIOMMU_NEWS_STARTED,
-    VIOMMU_NEWS_SHUTDOWN,  /* the guest powered itself off */
-    VIOMMU_NEWS_DESTROYED, /* somebody (maybe we) destroyed it */
-    VIOMMU_NEWS_CRASHED,
-    VIOMMU_NEWS_PANICKED,
-    VIOMMU_NEWS_UNDEFINED,
-    VIOMMU_NEWS_LAST,
-} ViommuNewsKind;
 
 typedef struct ViommuNews {
     ViommuNewsKind kind;

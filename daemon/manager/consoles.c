@@ -147,11 +147,9 @@ void viommu_manager_console_ends(ViommuManager *manager, ViommuMachine *machine,
 {
     ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
     bool lives = machine->state == VIOMMU_STATE_RUNNING || machine->state == VIOMMU_STATE_STARTING;
-    bool bad = news->kind == VIOMMU_NEWS_CRASHED || news->kind == VIOMMU_NEWS_PANICKED ||
-               news->kind == VIOMMU_NEWS_DESTROYED;
     g_autoptr(GError) error = NULL, full = NULL;
 
-    if (bad && lives) {
+    if (viommu_news_meaning(news->kind)->failure && lives) {
         error = g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "machine '%s': %s", machine->name,
                             news->detail ? news->detail : "the guest ended");
         full = viommu_manager_with_tail(machine, error);

@@ -523,29 +523,21 @@ static void set_connected(ViommuManager *manager, const ViommuNews *news)
         manager->connection_func(manager->connection_data);
 }
 
-static void note_end(ViommuManager *manager, const ViommuNews *news)
-{
-    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, news->uuid);
-    bool ends = news->kind == VIOMMU_NEWS_SHUTDOWN || news->kind == VIOMMU_NEWS_DESTROYED ||
-                news->kind == VIOMMU_NEWS_CRASHED || news->kind == VIOMMU_NEWS_PANICKED;
-
-    if (machine && ends)
-        viommu_manager_console_ends(manager, machine, news);
-}
-
 void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
 {
+    const ViommuNewsMeaning *meaning = viommu_news_meaning(news->kind);
     ViommuOperation *operation = g_hash_table_lookup(manager->operations, news->uuid);
+    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, news->uuid);
 
-    if (news->kind == VIOMMU_NEWS_CONNECTED || news->kind == VIOMMU_NEWS_DISCONNECTED)
+    if (meaning->connection) {
         set_connected(manager, news);
-    else if (operation && operation->stop) {
+    } else if (operation && operation->stop) {
         /* All else that a stop brings about is its own doing. */
-        if (news->kind == VIOMMU_NEWS_SHUTDOWN || news->kind == VIOMMU_NEWS_CRASHED ||
-            news->kind == VIOMMU_NEWS_PANICKED)
+        if (meaning->by_itself)
             viommu_stop_hurry(operation->stop);
     } else {
-        note_end(manager, news);
+        if (machine && meaning->ends)
+            viommu_manager_console_ends(manager, machine, news);
         viommu_settle_take_news(manager->settle, news);
     }
 }

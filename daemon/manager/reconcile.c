@@ -90,47 +90,27 @@ void viommu_settle_free(ViommuSettle *settle)
 
 /* --- News --- */
 
-static const int events[] = {
-    [VIOMMU_NEWS_CONNECTED] = VIOMMU_EVENT_LAST,
-    [VIOMMU_NEWS_DISCONNECTED] = VIOMMU_EVENT_LAST,
-    [VIOMMU_NEWS_DEFINED] = VIOMMU_EVENT_LAST,
-    [VIOMMU_NEWS_STARTED] = VIOMMU_EVENT_STARTED,
-    [VIOMMU_NEWS_SHUTDOWN] = VIOMMU_EVENT_GUEST_ENDED,
-    /* Not by us: then there would be a stop under way, which has the word. */
-    [VIOMMU_NEWS_DESTROYED] = VIOMMU_EVENT_GUEST_CRASHED,
-    [VIOMMU_NEWS_CRASHED] = VIOMMU_EVENT_GUEST_CRASHED,
-    [VIOMMU_NEWS_PANICKED] = VIOMMU_EVENT_GUEST_PANICKED,
-    [VIOMMU_NEWS_UNDEFINED] = VIOMMU_EVENT_VANISHED,
-};
-G_STATIC_ASSERT(G_N_ELEMENTS(events) == VIOMMU_NEWS_LAST);
-
-static bool is_end(int event)
-{
-    return event == VIOMMU_EVENT_GUEST_ENDED || event == VIOMMU_EVENT_GUEST_CRASHED ||
-           event == VIOMMU_EVENT_GUEST_PANICKED;
-}
-
 void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
 {
     ViommuMachine *machine = viommu_registry_by_uuid(settle->registry, news->uuid);
-    int event = events[news->kind];
+    const ViommuNewsMeaning *meaning = viommu_news_meaning(news->kind);
 
     /* A daemon that hung does what it was told long ago, by the viommud before this one, too: what appears may be half a machine. */
     if (!machine && (news->kind == VIOMMU_NEWS_DEFINED ||
                      (news->kind == VIOMMU_NEWS_STARTED && g_hash_table_contains(settle->owed, news->uuid))))
         viommu_settle_run(settle, NULL, NULL);
-    if (!machine || event == VIOMMU_EVENT_LAST)
+    if (!machine || meaning->event == VIOMMU_EVENT_LAST)
         return;
     /* During a launch only the guest's end is news, not what the launch itself does. */
-    if (machine->busy && !is_end(event))
+    if (machine->busy && !meaning->ends)
         return;
     /* Nothing that viommud does starts this guest again. */
-    if (is_end(event) || event == VIOMMU_EVENT_VANISHED)
+    if (meaning->ends || meaning->event == VIOMMU_EVENT_VANISHED)
         viommu_remains_remove(settle->remains, news->uuid);
-    if (is_end(event) && !machine->busy && machine->hostdevs && *machine->hostdevs)
+    if (meaning->ends && !machine->busy && machine->hostdevs && *machine->hostdevs)
         viommu_take_back_begin(settle->ends, settle->backend,
                                &(ViommuJournalSubject){machine->name, machine->uuid, &machine->owner_uid});
-    viommu_registry_feed(settle->registry, machine, (ViommuEvent)event);
+    viommu_registry_feed(settle->registry, machine, meaning->event);
 }
 
 /* --- Domains that no machine stands for --- */
