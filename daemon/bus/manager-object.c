@@ -348,7 +348,7 @@ static const sd_bus_vtable manager_vtable[] = {
 
 /* --- Signals --- */
 
-static void on_host_changed(const ViommuHost *host, const GError *error, void *userdata)
+static void on_host_changed(const ViommuOutcome *unused, void *userdata)
 {
     ViommuBus *bus = userdata;
 

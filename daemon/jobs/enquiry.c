@@ -24,9 +24,10 @@ static void answer_dry(Dry *dry, const ViommuOutcome *outcome)
     g_free(dry);
 }
 
-static void plan_dry(const ViommuHost *host, const GError *host_error, void *userdata)
+static void plan_dry(const ViommuOutcome *probed, void *userdata)
 {
     Dry *dry = userdata;
+    const ViommuHost *host = probed->host;
     g_autoptr(ViommuPlan) plan = NULL;
     g_autoptr(GPtrArray) reasons = NULL;
     g_autoptr(GError) error = NULL;
@@ -36,7 +37,7 @@ static void plan_dry(const ViommuHost *host, const GError *host_error, void *use
                              .policy = dry->room.policy,
                              .forward_modes = dry->permit.forward_modes,
                              .asker = &dry->permit.asker};
-    ViommuOutcome outcome = {.error = host_error};
+    ViommuOutcome outcome = {.error = probed->error};
 
     if (host && viommu_plan_build(&input, &plan, &reasons, &error)) {
         g_autofree char *xml = dry->brief ? NULL : viommu_domain_xml(plan, NULL);

@@ -37,12 +37,12 @@ static void settle_open(ViommuLaunch *launch)
 
 /* --- probe: what this host can do --- */
 
-static void take_host(const ViommuHost *host, const GError *error, void *userdata)
+static void take_host(const ViommuOutcome *outcome, void *userdata)
 {
     ViommuLaunch *launch = userdata;
 
-    if (!host)
-        launch->step_error = g_error_copy(error);
+    if (outcome->error)
+        launch->step_error = g_error_copy(outcome->error);
     viommu_launch_answered(launch);
 }
 

@@ -2,13 +2,9 @@
 /* host-cache: one probe at a time, its waiters, its answer.  Does not know who wants it. */
 #include "daemon/machines/host-cache.h"
 
+#include "daemon/machines/waiters.h"
 #include "lib/plan/offered-models.h"
 #include "lib/plan/traits.h"
-
-typedef struct Waiter {
-    ViommuHostinfoFunc func;
-    void *userdata;
-} Waiter;
 
 struct ViommuHostinfo {
     ViommuBackend *backend;
@@ -16,10 +12,10 @@ struct ViommuHostinfo {
     const ViommuPolicy *policy;
     ViommuHost *host;
     char **models, **traits;
-    GArray *waiters; /* of Waiter, for the probe in flight */
-    GArray *late;    /* of Waiter, who came after it had begun: for the next one */
+    ViommuWaiters *waiters; /* for the probe in flight */
+    ViommuWaiters *late;    /* they came after it had begun: for the next one */
     bool probing;
-    Waiter watcher;
+    ViommuWaiter watcher;
 };
 
 typedef struct Probe {
@@ -38,8 +34,8 @@ ViommuHostinfo *viommu_hostinfo_new(ViommuBackend *backend, ViommuWorker *worker
     info->policy = policy;
     info->models = g_new0(char *, 1);
     info->traits = g_new0(char *, 1);
-    info->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
-    info->late = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    info->waiters = viommu_waiters_new();
+    info->late = viommu_waiters_new();
     return info;
 }
 
@@ -51,14 +47,14 @@ void viommu_hostinfo_free(ViommuHostinfo *info)
     viommu_host_free(info->host);
     g_strfreev(info->models);
     g_strfreev(info->traits);
-    g_array_unref(info->waiters);
-    g_array_unref(info->late);
+    viommu_waiters_free(info->waiters);
+    viommu_waiters_free(info->late);
     g_free(info);
 }
 
-void viommu_hostinfo_watch(ViommuHostinfo *info, ViommuHostinfoFunc func, void *userdata)
+void viommu_hostinfo_watch(ViommuHostinfo *info, ViommuOutcomeFunc func, void *userdata)
 {
-    info->watcher = (Waiter){func, userdata};
+    info->watcher = (ViommuWaiter){func, userdata};
 }
 
 static void set_offer(ViommuHostinfo *info)
@@ -107,7 +103,7 @@ static void take_host(ViommuHostinfo *info, ViommuHost *host)
     news = news || !g_strv_equal((const char *const *)models, (const char *const *)info->models) ||
            !g_strv_equal((const char *const *)traits, (const char *const *)info->traits);
     if (news && info->watcher.func)
-        info->watcher.func(info->host, NULL, info->watcher.userdata);
+        viommu_waiter_answer(&info->watcher, &(ViommuOutcome){.host = info->host});
 }
 
 static void probe_work(void *data)
@@ -133,36 +129,33 @@ static void probe_done(void *data)
 {
     Probe *probe = data;
     ViommuHostinfo *info = probe->info;
-    g_autoptr(GArray) waiters = info->waiters;
+    g_autoptr(ViommuWaiters) waiters = info->waiters;
     g_autoptr(GError) error = probe->error;
 
     info->probing = false;
     info->waiters = info->late;
-    info->late = g_array_new(FALSE, FALSE, sizeof(Waiter));
-    if (info->waiters->len > 0)
+    info->late = viommu_waiters_new();
+    if (viommu_waiters_count(info->waiters) > 0)
         begin_probe(info);
     if (probe->host)
         take_host(info, probe->host);
     g_free(probe);
-    for (guint i = 0; i < waiters->len; i++) {
-        Waiter *waiter = &g_array_index(waiters, Waiter, i);
-        waiter->func(error ? NULL : info->host, error, waiter->userdata);
-    }
+    viommu_waiters_answer(waiters, &(ViommuOutcome){.error = error, .host = error ? NULL : info->host});
 }
 
-void viommu_hostinfo_refresh(ViommuHostinfo *info, ViommuHostinfoFunc func, void *userdata)
+void viommu_hostinfo_refresh(ViommuHostinfo *info, ViommuOutcomeFunc func, void *userdata)
 {
-    Waiter waiter = {func, userdata};
+    const ViommuWaiter waiter = {func, userdata};
 
-    g_array_append_val(info->probing ? info->late : info->waiters, waiter);
+    viommu_waiters_add(info->probing ? info->late : info->waiters, &waiter);
     if (!info->probing)
         begin_probe(info);
 }
 
-void viommu_hostinfo_get(ViommuHostinfo *info, ViommuHostinfoFunc func, void *userdata)
+void viommu_hostinfo_get(ViommuHostinfo *info, ViommuOutcomeFunc func, void *userdata)
 {
     if (info->host)
-        func(info->host, NULL, userdata);
+        func(&(ViommuOutcome){.host = info->host}, userdata);
     else
         viommu_hostinfo_refresh(info, func, userdata);
 }

@@ -4,12 +4,14 @@
 
 #include <glib.h>
 #include "daemon/machines/machine.h"
+#include "lib/host/host.h"
 
 /* All borrowed, for the call of ViommuOutcomeFunc. */
 typedef struct ViommuOutcome {
     const GError *error;          /* NULL: it went well */
     const GPtrArray *reasons;     /* of ViommuReason: all that speaks against a request; may be NULL */
     const ViommuMachine *machine; /* launch */
+    const ViommuHost *host;       /* what is known of this host, asked for by viommud itself */
     GVariant *report;             /* plan: a{sv} */
     ViommuModel model;            /* check: what would be chosen */
     const char *xml;              /* XML of a domain */

@@ -42,7 +42,7 @@ static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
         if (manager->connected)
             viommu_settle_run(manager->settle, viommu_manager_settled, manager);
     }
-    viommu_operation_answer(operation->stop_waiters, &outcome);
+    viommu_waiters_answer(operation->stop_waiters, &outcome);
     viommu_manager_check_end(manager);
 }
 
@@ -87,7 +87,7 @@ static void end_machine(ViommuManager *manager, ViommuMachine *machine, uint32_t
     if (!operation)
         operation = viommu_operations_add(manager->operations, machine->uuid);
     if (waiter)
-        g_array_append_val(operation->stop_waiters, *waiter);
+        viommu_waiters_add(operation->stop_waiters, waiter);
     if (first) {
         machine->busy = true;
         operation->was_running = runs;
@@ -176,7 +176,7 @@ static void on_extended(ViommuExtension *extension, const GError *error, void *u
     else
         operation = viommu_operations_take(manager->operations, uuid);
     if (!again)
-        viommu_operation_answer(operation->extend_waiters, &outcome);
+        viommu_waiters_answer(operation->extend_waiters, &outcome);
     if (!again && !stopping)
         viommu_operation_free(operation);
     viommu_extension_free(extension);
@@ -224,5 +224,5 @@ void viommu_manager_extend(ViommuManager *manager, ViommuMachine *machine, uint6
         operation->extension = viommu_extension_new(manager->context.backend, manager->context.workers.ends,
                                                     machine, on_extended, manager);
     }
-    g_array_append_val(operation->extend_waiters, *waiter);
+    viommu_waiters_add(operation->extend_waiters, waiter);
 }

@@ -49,15 +49,15 @@ struct ViommuManager {
 bool viommu_manager_check_not_ending(const ViommuManager *manager, GError **error);
 /** An operation has ended; maybe the daemon waited for it. */
 void viommu_manager_check_end(ViommuManager *manager);
-/** A listing brought machines, perhaps with leases; a ViommuLoopFunc. */
-void viommu_manager_settled(void *manager);
+/** A listing brought machines, perhaps with leases; a ViommuOutcomeFunc. */
+void viommu_manager_settled(const ViommuOutcome *unused, void *manager);
 /** A ViommuLeaseFunc. */
 void viommu_manager_lease_ended(ViommuMachine *machine, void *manager);
 
 void viommu_manager_verify_init(ViommuManager *manager);
-/** The launch of @machine, which runs, is to end with its proof: @waiters hear of it, and without it the machine goes.  Empties
- *  @waiters. */
-void viommu_manager_verify_launch(ViommuManager *manager, ViommuMachine *machine, GArray *waiters);
+/** The launch of @machine, which runs, is to end with its proof: @waiters hear of it, and without it
+ *  the machine goes.  Nobody waits in @waiters any more. */
+void viommu_manager_verify_launch(ViommuManager *manager, ViommuMachine *machine, ViommuWaiters *waiters);
 /** The same for @waiter, whose request was sent before. */
 void viommu_manager_verify_again(ViommuManager *manager, const ViommuMachine *machine,
                                  const ViommuWaiter *waiter);

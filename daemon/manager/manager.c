@@ -176,8 +176,8 @@ static void await_launch(ViommuManager *manager, ViommuMachine *machine, bool ve
             viommu_waiter_answer(waiter, &outcome);
         return;
     }
-    if (operation->launch_waiters->len < LAUNCH_WAITERS_MAX) {
-        g_array_append_val(operation->launch_waiters, *waiter);
+    if (viommu_waiters_count(operation->launch_waiters) < LAUNCH_WAITERS_MAX) {
+        viommu_waiters_add(operation->launch_waiters, waiter);
         return;
     }
     g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
@@ -282,7 +282,7 @@ static void begin_launch(ViommuManager *manager, ViommuRequest *request, const T
     g_autofree char *uuid = g_strdup(machine->uuid);
 
     viommu_admission_enter(manager->admission, request, machine);
-    g_array_append_val(operation->launch_waiters, *waiter);
+    viommu_waiters_add(operation->launch_waiters, waiter);
     operation->launch = viommu_launch_new(&context, request, &identity, on_launch, manager);
     admit(manager);
     /* It may have failed already. */
@@ -332,7 +332,7 @@ static void on_planned(ViommuManager *manager, ViommuMachine *machine)
     if (viommu_launch_request(operation->launch)->wait != VIOMMU_WAIT_PLANNED)
         return;
     operation->answered = true;
-    viommu_operation_answer(operation->launch_waiters, &outcome);
+    viommu_waiters_answer(operation->launch_waiters, &outcome);
 }
 
 static void on_started(ViommuManager *manager, ViommuMachine *machine)
@@ -351,7 +351,7 @@ static void on_started(ViommuManager *manager, ViommuMachine *machine)
     if (viommu_launch_request(operation->launch)->wait == VIOMMU_WAIT_VERIFIED)
         viommu_manager_verify_launch(manager, machine, operation->launch_waiters);
     else
-        viommu_operation_answer(operation->launch_waiters, &outcome);
+        viommu_waiters_answer(operation->launch_waiters, &outcome);
 }
 
 static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine)
@@ -378,8 +378,8 @@ static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine)
     /* Whoever got the machine before it failed must be able to read why; all others are told now. */
     if (!gone && !operation->answered)
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_REMOVED);
-    viommu_operation_answer(operation->launch_waiters, &failed);
-    viommu_operation_answer(operation->stop_waiters, &stopped);
+    viommu_waiters_answer(operation->launch_waiters, &failed);
+    viommu_waiters_answer(operation->stop_waiters, &stopped);
 }
 
 static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata)
@@ -458,23 +458,23 @@ static void adoption_part_done(ViommuManager *manager)
         finish_adoption(manager);
 }
 
-void viommu_manager_settled(void *userdata)
+void viommu_manager_settled(const ViommuOutcome *unused, void *userdata)
 {
     viommu_leases_watch_all(((ViommuManager *)userdata)->leases);
     viommu_manager_look_after_consoles(userdata);
 }
 
-static void on_settled(void *userdata)
+static void on_settled(const ViommuOutcome *outcome, void *userdata)
 {
-    viommu_manager_settled(userdata);
+    viommu_manager_settled(outcome, userdata);
     viommu_manager_sweep_console_logs(userdata);
     adoption_part_done(userdata);
 }
 
-static void on_host_learnt(const ViommuHost *host, const GError *error, void *userdata)
+static void on_host_learnt(const ViommuOutcome *outcome, void *userdata)
 {
-    if (!host)
-        viommu_log_error(LOG_WARNING, NULL, error, "reading the properties of this host");
+    if (outcome->error)
+        viommu_log_error(LOG_WARNING, NULL, outcome->error, "reading the properties of this host");
     adoption_part_done(userdata);
 }
 

@@ -12,9 +12,9 @@ ViommuOperation *viommu_operations_add(GHashTable *operations, const char *uuid)
     ViommuOperation *operation = g_new0(ViommuOperation, 1);
 
     operation->uuid = g_strdup(uuid);
-    operation->launch_waiters = g_array_new(FALSE, FALSE, sizeof(ViommuWaiter));
-    operation->stop_waiters = g_array_new(FALSE, FALSE, sizeof(ViommuWaiter));
-    operation->extend_waiters = g_array_new(FALSE, FALSE, sizeof(ViommuWaiter));
+    operation->launch_waiters = viommu_waiters_new();
+    operation->stop_waiters = viommu_waiters_new();
+    operation->extend_waiters = viommu_waiters_new();
     g_assert(!g_hash_table_contains(operations, uuid));
     g_hash_table_insert(operations, operation->uuid, operation);
     return operation;
@@ -32,25 +32,17 @@ void viommu_operation_free(ViommuOperation *operation)
 {
     if (!operation)
         return;
-    g_assert(operation->launch_waiters->len == 0 && operation->stop_waiters->len == 0);
-    g_assert(operation->extend_waiters->len == 0);
+    g_assert(viommu_waiters_count(operation->launch_waiters) == 0);
+    g_assert(viommu_waiters_count(operation->stop_waiters) == 0);
+    g_assert(viommu_waiters_count(operation->extend_waiters) == 0);
     viommu_launch_free(operation->launch);
     viommu_stop_free(operation->stop);
     viommu_extension_free(operation->extension);
-    g_array_unref(operation->launch_waiters);
-    g_array_unref(operation->stop_waiters);
-    g_array_unref(operation->extend_waiters);
+    viommu_waiters_free(operation->launch_waiters);
+    viommu_waiters_free(operation->stop_waiters);
+    viommu_waiters_free(operation->extend_waiters);
     g_free(operation->uuid);
     g_free(operation);
-}
-
-void viommu_operation_answer(GArray *waiters, const ViommuOutcome *outcome)
-{
-    g_autoptr(GArray) all = g_array_copy(waiters);
-
-    g_array_set_size(waiters, 0);
-    for (guint i = 0; i < all->len; i++)
-        viommu_waiter_answer(&g_array_index(all, ViommuWaiter, i), outcome);
 }
 
 void viommu_operations_fail_all(GHashTable *operations, const GError *error)
@@ -62,9 +54,9 @@ void viommu_operations_fail_all(GHashTable *operations, const GError *error)
     g_hash_table_iter_init(&iterator, operations);
     while (g_hash_table_iter_next(&iterator, NULL, &value)) {
         ViommuOperation *operation = value;
-        viommu_operation_answer(operation->launch_waiters, &outcome);
-        viommu_operation_answer(operation->stop_waiters, &outcome);
-        viommu_operation_answer(operation->extend_waiters, &outcome);
+        viommu_waiters_answer(operation->launch_waiters, &outcome);
+        viommu_waiters_answer(operation->stop_waiters, &outcome);
+        viommu_waiters_answer(operation->extend_waiters, &outcome);
     }
 }
 

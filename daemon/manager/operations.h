@@ -5,7 +5,7 @@
 #include <glib.h>
 #include "daemon/jobs/lease-write.h"
 #include "daemon/jobs/launch.h"
-#include "daemon/machines/reply.h"
+#include "daemon/machines/waiters.h"
 #include "daemon/jobs/stop.h"
 
 typedef struct ViommuOperation {
@@ -13,13 +13,13 @@ typedef struct ViommuOperation {
     ViommuLaunch *launch; /* one of the three is set; owned */
     ViommuStop *stop;
     ViommuExtension *extension;
-    GArray *launch_waiters; /* of ViommuWaiter */
-    GArray *stop_waiters;   /* of ViommuWaiter; may be there during the others, which then end in it */
-    GArray *extend_waiters; /* of ViommuWaiter */
-    uint32_t seconds;       /* of the stop that comes after the extension */
-    bool expired;           /* nobody asked for its end but the machine's lease */
-    bool answered;          /* wait: planned, and it is */
-    bool was_running;       /* before the stop */
+    ViommuWaiters *launch_waiters;
+    ViommuWaiters *stop_waiters; /* may be there during the others, which then end in the stop */
+    ViommuWaiters *extend_waiters;
+    uint32_t seconds; /* of the stop that comes after the extension */
+    bool expired;     /* nobody asked for its end but the machine's lease */
+    bool answered;    /* wait: planned, and it is */
+    bool was_running; /* before the stop */
 } ViommuOperation;
 
 /** A table of UUID -> ViommuOperation, owned. */
@@ -32,8 +32,6 @@ ViommuOperation *viommu_operations_take(GHashTable *operations, const char *uuid
 void viommu_operation_free(ViommuOperation *operation);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuOperation, viommu_operation_free)
 
-/** Answers all of @waiters and empties it.  They may start other operations. */
-void viommu_operation_answer(GArray *waiters, const ViommuOutcome *outcome);
 /** Fails everybody who waits for anything. */
 void viommu_operations_fail_all(GHashTable *operations, const GError *error);
 /** Makes every stop come to an end now. */

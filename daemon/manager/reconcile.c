@@ -3,6 +3,7 @@
 #include "daemon/manager/reconcile.h"
 
 #include "daemon/machines/journal-events.h"
+#include "daemon/machines/waiters.h"
 #include "daemon/process/journal.h"
 #include "daemon/files/boot-copies.h"
 #include "daemon/process/log.h"
@@ -15,11 +16,6 @@
 
 #define TOLD_MAX 20
 
-typedef struct Waiter {
-    ViommuLoopFunc func;
-    void *userdata;
-} Waiter;
-
 struct ViommuSettle {
     ViommuRegistry *registry;
     ViommuBackend *backend;
@@ -27,8 +23,8 @@ struct ViommuSettle {
     const char *copies;
     ViommuRemains *remains;
     bool listing;
-    bool again;                 /* asked for while one was under way, which may be too old */
-    GArray *waiters;            /* of Waiter */
+    bool again; /* asked for while one was under way, which may be too old */
+    ViommuWaiters *waiters;
     GHashTable *owed;           /* UUIDs of launches that failed, and that libvirt did not let us undo */
     unsigned told;              /* of such, since the listing began */
     const char *orphans_prefix; /* NULL: they are not looked for */
@@ -70,7 +66,7 @@ ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend
     settle->ends = workers->ends;
     settle->copies = copies;
     settle->remains = remains;
-    settle->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    settle->waiters = viommu_waiters_new();
     settle->left = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     settle->owed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return settle;
@@ -81,7 +77,7 @@ void viommu_settle_free(ViommuSettle *settle)
     if (!settle)
         return;
     g_assert(!settle->listing);
-    g_array_unref(settle->waiters);
+    viommu_waiters_free(settle->waiters);
     g_hash_table_unref(settle->owed);
     g_hash_table_unref(settle->left);
     g_clear_pointer(&settle->orphans, g_ptr_array_unref);
@@ -414,15 +410,6 @@ uint64_t viommu_settle_orphan(ViommuSettle *settle, const char *name)
     return 0;
 }
 
-static void tell_waiters(ViommuSettle *settle)
-{
-    g_autoptr(GArray) waiters = settle->waiters;
-
-    settle->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
-    for (guint i = 0; i < waiters->len; i++)
-        g_array_index(waiters, Waiter, i).func(g_array_index(waiters, Waiter, i).userdata);
-}
-
 static void list_done(void *data)
 {
     Listing *listing = data;
@@ -443,7 +430,7 @@ static void list_done(void *data)
     if (settle->again)
         begin(settle);
     else
-        tell_waiters(settle);
+        viommu_waiters_answer(settle->waiters, &(ViommuOutcome){.error = NULL});
 }
 
 static void begin(ViommuSettle *settle)
@@ -471,12 +458,12 @@ void viommu_settle_forgive(ViommuSettle *settle, const char *uuid)
     g_hash_table_remove(settle->owed, uuid);
 }
 
-void viommu_settle_run(ViommuSettle *settle, ViommuLoopFunc func, void *userdata)
+void viommu_settle_run(ViommuSettle *settle, ViommuOutcomeFunc func, void *userdata)
 {
-    Waiter waiter = {func, userdata};
+    const ViommuWaiter waiter = {func, userdata};
 
     if (func)
-        g_array_append_val(settle->waiters, waiter);
+        viommu_waiters_add(settle->waiters, &waiter);
     if (settle->listing)
         settle->again = true;
     else

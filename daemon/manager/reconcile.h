@@ -5,8 +5,8 @@
 
 #include <glib.h>
 #include "daemon/libvirt/backend.h"
-#include "daemon/process/loop.h"
 #include "daemon/machines/registry.h"
+#include "daemon/machines/reply.h"
 #include "daemon/manager/leftover-copies.h"
 #include "daemon/process/workers.h"
 
@@ -30,6 +30,6 @@ void viommu_settle_owe(ViommuSettle *settle, const char *uuid);
 void viommu_settle_forgive(ViommuSettle *settle, const char *uuid);
 /** News of one domain. */
 void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news);
-/** Lists the domains and settles every difference; @func afterwards, also when libvirt did not answer.  @func may be
- *  NULL. */
-void viommu_settle_run(ViommuSettle *settle, ViommuLoopFunc func, void *userdata);
+/** Lists the domains and settles every difference.  Calls @func afterwards, also when libvirt did
+ *  not answer; its outcome is empty.  @func may be NULL. */
+void viommu_settle_run(ViommuSettle *settle, ViommuOutcomeFunc func, void *userdata);

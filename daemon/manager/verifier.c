@@ -13,8 +13,8 @@
 typedef struct Verification {
     ViommuManager *manager;
     ViommuVerify *verify;
-    GArray *waiters;  /* of ViommuWaiter: they want to know */
-    GArray *launches; /* of ViommuWaiter: they want a machine that is proven, or none */
+    ViommuWaiters *waiters;  /* they want to know */
+    ViommuWaiters *launches; /* they want a machine that is proven, or none */
 } Verification;
 
 static void free_verification(void *data)
@@ -22,8 +22,8 @@ static void free_verification(void *data)
     Verification *verification = data;
 
     viommu_verify_free(verification->verify);
-    g_array_unref(verification->waiters);
-    g_array_unref(verification->launches);
+    viommu_waiters_free(verification->waiters);
+    viommu_waiters_free(verification->launches);
     g_free(verification);
 }
 
@@ -41,7 +41,7 @@ static ViommuMachine *find(const char *uuid, void *userdata)
 /* --- A launch that was not proven --- */
 
 typedef struct Undoing {
-    GArray *launches;
+    ViommuWaiters *launches;
     GError *error;
 } Undoing;
 
@@ -50,18 +50,21 @@ static void on_undone(const ViommuOutcome *outcome, void *userdata)
     Undoing *undoing = userdata;
     ViommuOutcome failed = {.error = undoing->error};
 
-    viommu_operation_answer(undoing->launches, &failed);
-    g_array_unref(undoing->launches);
+    viommu_waiters_answer(undoing->launches, &failed);
+    viommu_waiters_free(undoing->launches);
     g_error_free(undoing->error);
     g_free(undoing);
 }
 
-static void undo_launch(ViommuManager *manager, ViommuMachine *machine, GArray *launches, const GError *error)
+/* Nobody waits in @launches any more. */
+static void undo_launch(ViommuManager *manager, ViommuMachine *machine, ViommuWaiters *launches,
+                        const GError *error)
 {
     Undoing *undoing = g_new0(Undoing, 1);
     ViommuWaiter waiter = {on_undone, undoing};
 
-    undoing->launches = g_array_ref(launches);
+    undoing->launches = viommu_waiters_new();
+    viommu_waiters_join(undoing->launches, launches);
     undoing->error = viommu_manager_with_tail(machine, error);
     undoing->error->code = VIOMMU_ERROR_NOT_VERIFIED;
     viommu_registry_fail(manager->registry, machine, undoing->error);
@@ -78,7 +81,7 @@ static void on_done(ViommuVerify *verify, GVariant *report, const GError *error,
     ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, uuid);
     ViommuOutcome outcome = {.error = error, .machine = machine, .report = report};
     void *key = NULL;
-    bool undo = error && verification->launches->len > 0 && machine;
+    bool undo = error && viommu_waiters_count(verification->launches) > 0 && machine;
 
     if (error && machine)
         viommu_journal_not_verified(machine, error);
@@ -87,11 +90,11 @@ static void on_done(ViommuVerify *verify, GVariant *report, const GError *error,
     /* Out of the table first: whoever is answered may ask again. */
     g_hash_table_steal_extended(manager->verifications, uuid, &key, NULL);
     g_free(key);
-    viommu_operation_answer(verification->waiters, &outcome);
+    viommu_waiters_answer(verification->waiters, &outcome);
     if (undo && (machine = viommu_registry_by_uuid(manager->registry, uuid)))
         undo_launch(manager, machine, verification->launches, error);
     else
-        viommu_operation_answer(verification->launches, &outcome);
+        viommu_waiters_answer(verification->launches, &outcome);
     free_verification(verification);
 }
 
@@ -103,8 +106,8 @@ void viommu_manager_fail_verifications(ViommuManager *manager, const GError *err
 
     g_hash_table_iter_init(&iterator, manager->verifications);
     while (g_hash_table_iter_next(&iterator, NULL, (void **)&verification)) {
-        viommu_operation_answer(verification->waiters, &outcome);
-        viommu_operation_answer(verification->launches, &outcome);
+        viommu_waiters_answer(verification->waiters, &outcome);
+        viommu_waiters_answer(verification->launches, &outcome);
     }
     g_hash_table_remove_all(manager->verifications);
 }
@@ -130,8 +133,8 @@ static Verification *begin(ViommuManager *manager, const ViommuMachine *machine,
     ViommuVerifyCalls calls = {find, on_broke, on_done, verification};
 
     verification->manager = manager;
-    verification->waiters = g_array_new(FALSE, FALSE, sizeof(ViommuWaiter));
-    verification->launches = g_array_new(FALSE, FALSE, sizeof(ViommuWaiter));
+    verification->waiters = viommu_waiters_new();
+    verification->launches = viommu_waiters_new();
     verification->verify = viommu_verify_new(&context, machine->uuid, seconds, &calls, error);
     if (!verification->verify) {
         free_verification(verification);
@@ -155,7 +158,9 @@ static Verification *join(ViommuManager *manager, const ViommuMachine *machine, 
                     viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
         return NULL;
     }
-    if (verification && verification->waiters->len + verification->launches->len >= WAITERS_MAX) {
+    if (verification &&
+        viommu_waiters_count(verification->waiters) + viommu_waiters_count(verification->launches) >=
+            WAITERS_MAX) {
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
             "%u calls already wait for the verification of machine '%s', the maximum; try again later",
@@ -179,23 +184,20 @@ void viommu_manager_verify(ViommuManager *manager, const ViommuMachine *machine,
     else
         verification = join(manager, machine, seconds, &error);
     if (verification)
-        g_array_append_val(verification->waiters, *waiter);
+        viommu_waiters_add(verification->waiters, waiter);
     else
         viommu_waiter_fail(waiter, error);
 }
 
-void viommu_manager_verify_launch(ViommuManager *manager, ViommuMachine *machine, GArray *waiters)
+void viommu_manager_verify_launch(ViommuManager *manager, ViommuMachine *machine, ViommuWaiters *waiters)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GArray) launches = g_array_copy(waiters);
     Verification *verification = join(manager, machine, 0, &error);
 
-    /* The operation ends, and nobody waits for it any more. */
-    g_array_set_size(waiters, 0);
     if (verification)
-        g_array_append_vals(verification->launches, launches->data, launches->len);
+        viommu_waiters_join(verification->launches, waiters);
     else
-        undo_launch(manager, machine, launches, error);
+        undo_launch(manager, machine, waiters, error);
 }
 
 void viommu_manager_verify_again(ViommuManager *manager, const ViommuMachine *machine,
@@ -205,7 +207,7 @@ void viommu_manager_verify_again(ViommuManager *manager, const ViommuMachine *ma
     Verification *verification = join(manager, machine, 0, &error);
 
     if (verification)
-        g_array_append_val(verification->launches, *waiter);
+        viommu_waiters_add(verification->launches, waiter);
     else
         viommu_waiter_fail(waiter, error);
 }
