@@ -260,23 +260,27 @@ static void tell_places(ViommuAdmission *admission)
 }
 
 /* Told at once: what comes next for the machine is told at once, too. */
-static void end_wait(ViommuAdmission *admission, ViommuMachine *machine)
+static void end_wait(ViommuAdmission *admission, ViommuMachine *machine, bool launching)
 {
-    machine->queue = NULL;
+    viommu_machine_leave_queue(machine, launching);
     viommu_registry_move(admission->registry, machine, 0);
     tell_places(admission);
 }
 
 void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *request, ViommuMachine *machine)
 {
+    uint64_t memory_bytes = memory_of(admission, request);
+    const ViommuMachineSizes sizes = {
+        .vcpus = (uint32_t)vcpus_of(admission, request),
+        .memory_bytes = memory_bytes,
+        .memlock_bytes = bound_of(admission, request),
+        .page_size_bytes =
+            viommu_memory_pinned(memory_bytes, request->memory_backing.page_size_bytes, 0).page_size_bytes,
+    };
+
     /* Counted from now on, though the plan comes later. */
-    machine->vcpus = (uint32_t)vcpus_of(admission, request);
-    machine->memory_bytes = memory_of(admission, request);
-    machine->memlock_bytes = bound_of(admission, request);
-    machine->page_size_bytes =
-        viommu_memory_pinned(machine->memory_bytes, request->memory_backing.page_size_bytes, 0)
-            .page_size_bytes;
-    machine->queue = admission->queue;
+    viommu_machine_set_sizes(machine, &sizes);
+    viommu_machine_enter_queue(machine, admission->queue);
     viommu_queue_add(admission->queue, machine->owner_uid, machine);
     viommu_registry_move(admission->registry, machine, viommu_machine_queue_position(machine));
     tell_places(admission);
@@ -299,8 +303,7 @@ ViommuMachine *viommu_admission_next(ViommuAdmission *admission)
         admission->running < max ? viommu_queue_take_if(admission->queue, may_begin, admission) : NULL;
 
     if (machine) {
-        end_wait(admission, machine);
-        machine->launching = true;
+        end_wait(admission, machine, true);
         admission->running++;
         user_of(admission, machine->owner_uid)->running++;
     }
@@ -312,7 +315,7 @@ ViommuMachine *viommu_admission_evict(ViommuAdmission *admission)
     ViommuMachine *machine = viommu_queue_take(admission->queue);
 
     if (machine)
-        end_wait(admission, machine);
+        end_wait(admission, machine, false);
     return machine;
 }
 
@@ -321,11 +324,11 @@ void viommu_admission_leave(ViommuAdmission *admission, ViommuMachine *machine)
     if (machine->launching) {
         admission->running--;
         user_of(admission, machine->owner_uid)->running--;
+        viommu_machine_leave_queue(machine, false);
     } else if (machine->queue) {
         viommu_queue_remove(admission->queue, machine->owner_uid, machine);
-        end_wait(admission, machine);
+        end_wait(admission, machine, false);
     }
-    machine->launching = false;
 }
 
 void viommu_admission_hang(ViommuAdmission *admission, uint32_t uid)

@@ -38,6 +38,65 @@ void viommu_machine_free(ViommuMachine *machine)
     g_free(machine);
 }
 
+void viommu_machine_set_sizes(ViommuMachine *machine, const ViommuMachineSizes *sizes)
+{
+    machine->vcpus = sizes->vcpus;
+    machine->memory_bytes = sizes->memory_bytes;
+    machine->memlock_bytes = sizes->memlock_bytes;
+    machine->page_size_bytes = sizes->page_size_bytes;
+}
+
+void viommu_machine_enter_queue(ViommuMachine *machine, const ViommuQueue *queue)
+{
+    machine->queue = queue;
+    machine->launching = false;
+}
+
+void viommu_machine_leave_queue(ViommuMachine *machine, bool launching)
+{
+    machine->queue = NULL;
+    machine->launching = launching;
+}
+
+void viommu_machine_set_busy(ViommuMachine *machine, bool busy)
+{
+    machine->busy = busy;
+}
+
+void viommu_machine_announce(ViommuMachine *machine, bool shown)
+{
+    machine->announced = true;
+    machine->shown = machine->shown || shown;
+}
+
+void viommu_machine_touch(ViommuMachine *machine, unsigned epoch)
+{
+    machine->epoch = epoch;
+}
+
+void viommu_machine_set_console(ViommuMachine *machine, ViommuConsole *console)
+{
+    g_assert(!machine->console);
+    machine->console = console;
+}
+
+void viommu_machine_set_console_log(ViommuMachine *machine, char *path)
+{
+    g_free(machine->console_log);
+    machine->console_log = path;
+}
+
+unsigned viommu_machine_extend(ViommuMachine *machine, uint64_t end_usec)
+{
+    machine->lease_end_usec = end_usec;
+    return VIOMMU_MACHINE_CHANGE_LEASE;
+}
+
+void viommu_machine_retry_lease(ViommuMachine *machine, uint64_t usec)
+{
+    machine->lease_retry_usec = usec;
+}
+
 unsigned viommu_machine_queue_position(const ViommuMachine *machine)
 {
     return machine->queue ? viommu_queue_position(machine->queue, machine->owner_uid, machine) : 0;
@@ -53,6 +112,15 @@ static void replace_strings(char ***target, char **value)
 {
     g_strfreev(*target);
     *target = g_strdupv(value);
+}
+
+void viommu_machine_set_origin(ViommuMachine *machine, const ViommuMachineOrigin *origin)
+{
+    replace_string(&machine->request_id, origin->request_id);
+    replace_string(&machine->fingerprint, origin->fingerprint);
+    replace_string(&machine->client, origin->client);
+    replace_string(&machine->launcher, origin->launcher);
+    machine->created_usec = origin->created_usec;
 }
 
 /* The lease of an earlier boot has ended with it: long ago, that is. */
@@ -102,6 +170,15 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
         machine->hostdevs = g_strdupv(metadata->hostdevs);
     replace_string(&machine->request_id, metadata->request_id);
     replace_string(&machine->fingerprint, metadata->fingerprint);
+}
+
+void viommu_machine_adopt(ViommuMachine *machine, const ViommuMetadata *metadata, ViommuState state)
+{
+    viommu_machine_fill(machine, metadata);
+    machine->state = state;
+    /* Nobody saw how it ended. */
+    if (state == VIOMMU_STATE_STOPPED)
+        machine->result = VIOMMU_RESULT_SHUTDOWN;
 }
 
 const char *viommu_machine_state_word(const ViommuMachine *machine)

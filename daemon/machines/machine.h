@@ -59,6 +59,24 @@ typedef enum ViommuMachineChange {
     VIOMMU_MACHINE_CHANGE_VERIFIED = 1 << 6,
 } ViommuMachineChange;
 
+/* Whose launch a machine comes from; borrowed. */
+typedef struct ViommuMachineOrigin {
+    const char *request_id;  /* NULL: none */
+    const char *fingerprint; /* of the request */
+    const char *client;      /* what it is bound to; NULL: nothing */
+    const char *launcher;    /* bus and connection of who asked */
+    uint64_t created_usec;
+} ViommuMachineOrigin;
+
+/* What limits count of it. */
+typedef struct ViommuMachineSizes {
+    uint32_t vcpus;
+    uint64_t memory_bytes, memlock_bytes, page_size_bytes;
+} ViommuMachineSizes;
+
+/* The fields are for everybody to read.  Only this module writes them; tests/lint/layers.py holds
+ * the others to that. */
+
 /** In state planning.  @uuid as 36 characters. Owned. */
 ViommuMachine *viommu_machine_new(const char *name, const char *uuid, uint32_t owner_uid);
 void viommu_machine_free(ViommuMachine *machine);
@@ -67,8 +85,35 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuMachine, viommu_machine_free)
 /** How many launches come before that of @machine, and itself; 0: it does not wait. */
 unsigned viommu_machine_queue_position(const ViommuMachine *machine);
 
+/** Notes where it comes from, before it is in the registry. */
+void viommu_machine_set_origin(ViommuMachine *machine, const ViommuMachineOrigin *origin);
+/** Notes what it takes, before a plan says so. */
+void viommu_machine_set_sizes(ViommuMachine *machine, const ViommuMachineSizes *sizes);
 /** Takes over what the plan settled, from the metadata that goes into the domain, or was found there. */
 void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata);
+/** Takes over what stands in the metadata of a domain that was found in @state. */
+void viommu_machine_adopt(ViommuMachine *machine, const ViommuMetadata *metadata, ViommuState state);
+
+/** Its launch waits in @queue. */
+void viommu_machine_enter_queue(ViommuMachine *machine, const ViommuQueue *queue);
+/** Its launch waits no longer.  @launching: it has begun. */
+void viommu_machine_leave_queue(ViommuMachine *machine, bool launching);
+/** Whether a launch or a stop is under way, which says itself what becomes of the machine. */
+void viommu_machine_set_busy(ViommuMachine *machine, bool busy);
+/** Clients see it from now on: its owner and root, and everybody when it is @shown or was before. */
+void viommu_machine_announce(ViommuMachine *machine, bool shown);
+/** It has changed in this epoch of the registry. */
+void viommu_machine_touch(ViommuMachine *machine, unsigned epoch);
+
+/** Takes the @path of its console's log. */
+void viommu_machine_set_console_log(ViommuMachine *machine, char *path);
+/** Takes @console; the machine must have none. */
+void viommu_machine_set_console(ViommuMachine *machine, ViommuConsole *console);
+
+/** Moves the end of its lease.  Returns what changed. */
+unsigned viommu_machine_extend(ViommuMachine *machine, uint64_t end_usec);
+/** Its lease has ended, and its removal is tried again not before @usec. */
+void viommu_machine_retry_lease(ViommuMachine *machine, uint64_t usec);
 
 /** How its state is called: "foreign" for one of another version, unless it is being stopped.  Static. */
 const char *viommu_machine_state_word(const ViommuMachine *machine);

@@ -49,7 +49,7 @@ static char *request_key(uint32_t uid, const char *request_id)
 void viommu_registry_add(ViommuRegistry *registry, ViommuMachine *machine)
 {
     g_assert(!viommu_registry_by_name(registry, machine->name));
-    machine->epoch = registry->epoch;
+    viommu_machine_touch(machine, registry->epoch);
     g_hash_table_insert(registry->machines, machine->uuid, machine);
     g_hash_table_insert(registry->names, machine->name, machine);
     if (machine->request_id)
@@ -71,8 +71,7 @@ static bool has_run(const ViommuRegistry *registry, const ViommuMachine *machine
 
 void viommu_registry_announce(ViommuRegistry *registry, ViommuMachine *machine)
 {
-    machine->announced = true;
-    machine->shown = machine->shown || has_run(registry, machine);
+    viommu_machine_announce(machine, has_run(registry, machine));
     if (registry->watcher)
         registry->watcher->added(machine, registry->userdata);
 }
@@ -103,7 +102,7 @@ bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, Viom
     unsigned changes = viommu_machine_step(machine, event, &gone);
 
     if (changes)
-        machine->epoch = registry->epoch;
+        viommu_machine_touch(machine, registry->epoch);
     /* One that goes is shown to nobody any more; its client, who has left, would end it once more. */
     if (!gone && machine->announced && !machine->shown && has_run(registry, machine))
         viommu_registry_announce(registry, machine);
@@ -126,8 +125,7 @@ void viommu_registry_warn(ViommuRegistry *registry, ViommuMachine *machine, cons
 
 void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, uint64_t end_usec)
 {
-    machine->lease_end_usec = end_usec;
-    tell(registry, machine, VIOMMU_MACHINE_CHANGE_LEASE);
+    tell(registry, machine, viommu_machine_extend(machine, end_usec));
 }
 
 void viommu_registry_prove(ViommuRegistry *registry, ViommuMachine *machine)

@@ -20,8 +20,9 @@
 void viommu_manager_name_console(ViommuManager *manager, ViommuMachine *machine)
 {
     if (manager->has_consoles && !machine->console_log && !machine->foreign)
-        machine->console_log = viommu_console_log_path(manager->context.config->console_directory,
-                                                       machine->owner_uid, machine->name, machine->uuid);
+        viommu_machine_set_console_log(
+            machine, viommu_console_log_path(manager->context.config->console_directory, machine->owner_uid,
+                                             machine->name, machine->uuid));
 }
 
 static ViommuConsole *console_of(ViommuManager *manager, ViommuMachine *machine)
@@ -30,7 +31,8 @@ static ViommuConsole *console_of(ViommuManager *manager, ViommuMachine *machine)
                                     manager->context.config->console_log_bytes};
 
     if (!machine->console)
-        machine->console = viommu_console_new(&context, machine->uuid, machine->console_log);
+        viommu_machine_set_console(machine,
+                                   viommu_console_new(&context, machine->uuid, machine->console_log));
     return machine->console;
 }
 

@@ -29,7 +29,7 @@ static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
         viommu_log(LOG_INFO, &fields, "Stopped machine '%s'", machine->name);
     if (!error)
         viommu_ledger_drop(manager->ledger, machine->uuid);
-    machine->busy = false;
+    viommu_machine_set_busy(machine, false);
     if (!error && operation->expired)
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_REAPED);
     else
@@ -89,7 +89,7 @@ static void end_machine(ViommuManager *manager, ViommuMachine *machine, uint32_t
     if (waiter)
         viommu_waiters_add(operation->stop_waiters, waiter);
     if (first) {
-        machine->busy = true;
+        viommu_machine_set_busy(machine, true);
         operation->was_running = runs;
         operation->expired = !waiter;
     }

@@ -75,8 +75,8 @@ void viommu_leases_watch(ViommuLeases *leases, const ViommuMachine *machine)
 
 void viommu_leases_end(ViommuLeases *leases, ViommuMachine *machine)
 {
-    machine->lease_end_usec = viommu_boottime_now();
-    machine->lease_retry_usec = machine->lease_end_usec + RETRY_USEC;
+    (void)viommu_machine_extend(machine, viommu_boottime_now());
+    viommu_machine_retry_lease(machine, machine->lease_end_usec + RETRY_USEC);
     viommu_leases_watch(leases, machine);
 }
 
@@ -97,7 +97,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
     for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
         if (next_of(machine) <= now) {
-            machine->lease_retry_usec = now + RETRY_USEC;
+            viommu_machine_retry_lease(machine, now + RETRY_USEC);
             g_ptr_array_add(ended, g_strdup(machine->uuid));
         }
     leases->next_usec = UINT64_MAX;

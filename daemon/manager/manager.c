@@ -210,18 +210,23 @@ static bool launch_again(ViommuManager *manager, const ViommuRequest *request, u
 }
 
 static ViommuMachine *new_machine(ViommuManager *manager, const ViommuRequest *request, uint32_t uid,
-                                  GError **error)
+                                  const char *client, GError **error)
 {
-    g_autofree char *uuid = g_uuid_string_random();
+    g_autofree char *uuid = g_uuid_string_random(), *fingerprint = viommu_request_fingerprint(request);
     g_autofree char *name = choose_name(manager, request, error);
     ViommuMachine *machine = name ? viommu_machine_new(name, uuid, uid) : NULL;
+    const ViommuMachineOrigin origin = {
+        .request_id = request->request_id,
+        .fingerprint = fingerprint,
+        .client = request->lease.bind == VIOMMU_BIND_CLIENT ? client : NULL,
+        .launcher = client,
+        .created_usec = (uint64_t)g_get_real_time(),
+    };
 
     if (!machine)
         return NULL;
-    machine->request_id = g_strdup(request->request_id);
-    machine->fingerprint = viommu_request_fingerprint(request);
-    machine->created_usec = (uint64_t)g_get_real_time();
-    machine->busy = true;
+    viommu_machine_set_origin(machine, &origin);
+    viommu_machine_set_busy(machine, true);
     viommu_manager_name_console(manager, machine);
     viommu_registry_add(manager->registry, machine);
     return machine;
@@ -305,14 +310,11 @@ void viommu_manager_launch(ViommuManager *manager, ViommuRequest *taken, const V
     if (viommu_manager_check_not_ending(manager, &error) &&
         viommu_lease_settle(manager->context.config, request, asker, &tenancy.lease, &error) &&
         viommu_admission_check(manager->admission, request, uid, &error))
-        machine = new_machine(manager, request, uid, &error);
-    if (machine) {
-        machine->client = request->lease.bind == VIOMMU_BIND_CLIENT ? g_strdup(client) : NULL;
-        machine->launcher = g_strdup(client);
+        machine = new_machine(manager, request, uid, client, &error);
+    if (machine)
         begin_launch(manager, g_steal_pointer(&request), &tenancy, machine, waiter);
-    } else {
+    else
         refuse_launch(request, uid, waiter, error);
-    }
     viommu_lease_clear(&tenancy.lease);
 }
 
@@ -343,7 +345,7 @@ static void on_started(ViommuManager *manager, ViommuMachine *machine)
     if (viommu_launch_late_warning(operation->launch))
         viommu_registry_warn(manager->registry, machine, viommu_launch_late_warning(operation->launch));
     viommu_journal_launched(machine);
-    machine->busy = false;
+    viommu_machine_set_busy(machine, false);
     viommu_admission_leave(manager->admission, machine);
     /* It may have ended already: a guest can be faster than the answer to the call that started it. */
     if (machine->state == VIOMMU_STATE_STARTING)
@@ -369,7 +371,7 @@ static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine)
         viommu_settle_owe(manager->settle, machine->uuid);
     else
         viommu_ledger_drop(manager->ledger, machine->uuid);
-    machine->busy = false;
+    viommu_machine_set_busy(machine, false);
     viommu_admission_leave(manager->admission, machine);
     viommu_registry_fail(manager->registry, machine, failed.error);
     if (machine->state == VIOMMU_STATE_STOPPING)

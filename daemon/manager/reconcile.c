@@ -229,15 +229,11 @@ static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const Viommu
         return;
     }
     machine = viommu_machine_new(name, domain->uuid, metadata->owner_uid);
-    viommu_machine_fill(machine, metadata);
-    if (machine->foreign) {
-        machine->vcpus = (uint32_t)MIN(domain->vcpus, UINT32_MAX);
-        machine->memory_bytes = domain->memory_bytes;
-    }
-    machine->state = state;
-    /* Nobody saw how it ended. */
-    if (state == VIOMMU_STATE_STOPPED)
-        machine->result = VIOMMU_RESULT_SHUTDOWN;
+    viommu_machine_adopt(machine, metadata, state);
+    if (machine->foreign)
+        viommu_machine_set_sizes(machine,
+                                 &(ViommuMachineSizes){.vcpus = (uint32_t)MIN(domain->vcpus, UINT32_MAX),
+                                                       .memory_bytes = domain->memory_bytes});
     viommu_registry_add(settle->registry, machine);
     viommu_registry_announce(settle->registry, machine);
     if (metadata->phase != VIOMMU_STATE_RUNNING && state == VIOMMU_STATE_RUNNING)
