@@ -411,9 +411,15 @@ static void on_added(const ViommuMachine *machine, void *userdata)
     if (r >= 0)
         r = append_object(signal, machine, false);
     send_signal(bus, machine, signal, r);
-    /* One that was found again may be bound to somebody who has left meanwhile. */
-    if (machine->client)
-        viommu_bus_clients_hold(bus->clients, machine->client);
+}
+
+/* The only place that holds a client.  A machine that was found again may be bound to one that has
+ * left meanwhile. */
+static void on_bound(const ViommuMachine *machine, void *userdata)
+{
+    ViommuBus *bus = userdata;
+
+    viommu_bus_clients_hold(bus->clients, machine->client);
 }
 
 /* What sd-bus would send to everybody. */
@@ -495,7 +501,7 @@ static void on_removed(const ViommuMachine *machine, void *userdata)
 }
 
 static const ViommuRegistryWatcher watcher = {
-    .added = on_added, .changed = on_changed, .removed = on_removed};
+    .added = on_added, .bound = on_bound, .changed = on_changed, .removed = on_removed};
 
 int viommu_bus_add_machines(ViommuBus *bus)
 {

@@ -50,14 +50,11 @@ static int launch(ViommuBus *bus, sd_bus_message *call, ViommuRequest *taken, co
 {
     g_autoptr(ViommuRequest) request = taken;
     g_autofree char *client = viommu_bus_clients_sender(bus->clients, call);
-    bool bound = request->lease.bind == VIOMMU_BIND_CLIENT;
     ViommuWaiter waiter;
 
     if (!viommu_bus_reply_later(bus, call, fill_machine, &waiter))
         return 1;
     viommu_manager_launch(bus->manager, g_steal_pointer(&request), asker, client, &waiter);
-    if (bound && client)
-        viommu_bus_clients_hold(bus->clients, client);
     return 1;
 }
 

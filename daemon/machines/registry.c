@@ -76,6 +76,12 @@ void viommu_registry_announce(ViommuRegistry *registry, ViommuMachine *machine)
         registry->watcher->added(machine, registry->userdata);
 }
 
+void viommu_registry_bind(ViommuRegistry *registry, ViommuMachine *machine)
+{
+    if (machine->client && registry->watcher)
+        registry->watcher->bound(machine, registry->userdata);
+}
+
 static void drop(ViommuRegistry *registry, ViommuMachine *machine)
 {
     if (machine->announced && registry->watcher)

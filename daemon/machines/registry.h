@@ -12,6 +12,8 @@ typedef struct ViommuRegistry ViommuRegistry;
 /* Who is told; only of machines that were announced. */
 typedef struct ViommuRegistryWatcher {
     void (*added)(const ViommuMachine *machine, void *userdata); /* again when it is shown to everybody */
+    void (*bound)(const ViommuMachine *machine,
+                  void *userdata); /* to its client, also before it is announced */
     void (*changed)(const ViommuMachine *machine, unsigned changes, void *userdata);
     void (*removed)(const ViommuMachine *machine, void *userdata); /* can still be found */
 } ViommuRegistryWatcher;
@@ -27,6 +29,9 @@ void viommu_registry_add(ViommuRegistry *registry, ViommuMachine *machine);
 void viommu_registry_show_all(ViommuRegistry *registry);
 /** From now on clients see it: its owner's, or, when it has run, all. */
 void viommu_registry_announce(ViommuRegistry *registry, ViommuMachine *machine);
+/** Tells that @machine is to end when its client leaves, if it is bound to one.  A client that has left
+ *  ends the machine, which may be gone when this returns. */
+void viommu_registry_bind(ViommuRegistry *registry, ViommuMachine *machine);
 /** Applies @event and tells.  Returns true when the machine is gone, and freed. */
 bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, ViommuEvent event);
 /** Takes over a plan that was made again and tells. */

@@ -294,6 +294,8 @@ static void begin_launch(ViommuManager *manager, ViommuRequest *request, const T
     machine = viommu_registry_by_uuid(manager->registry, uuid);
     if (machine && machine->queue)
         viommu_registry_announce(manager->registry, machine);
+    if (machine)
+        viommu_registry_bind(manager->registry, machine);
 }
 
 void viommu_manager_launch(ViommuManager *manager, ViommuRequest *taken, const ViommuAsker *asker,

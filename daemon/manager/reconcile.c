@@ -242,6 +242,7 @@ static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const Viommu
         viommu_journal_foreign(machine);
     else
         viommu_journal_found(machine);
+    viommu_registry_bind(settle->registry, machine);
 }
 
 /* Whoever copies a domain copies its record: that copy is nobody's machine, and must not end with a lease. */

@@ -55,7 +55,7 @@ static void assert_told(const Told *told, unsigned changes, unsigned times)
 START_TEST(told_once)
 {
     static const ViommuRegistryWatcher watcher = {
-        .added = on_seen, .changed = on_changed, .removed = on_seen};
+        .added = on_seen, .bound = on_seen, .changed = on_changed, .removed = on_seen};
     ViommuRegistry *registry = viommu_registry_new();
     ViommuMachine *machine = viommu_machine_new("one", "5b0a2f5e-0000-4000-8000-000000000001", 1000);
     Told told = {0, 0};
