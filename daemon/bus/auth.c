@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* auth: the table of members and the policy of auth.h over it.  Does not know what the members do. */
+/* auth: the table of members and the policy of auth.h over it.  Does not know what the members
+ * do. */
 #include "daemon/bus/auth.h"
 
 #include <unistd.h>
@@ -13,7 +14,8 @@
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 
-/* Names on a bus are never used again, so who has one is worth remembering: asking costs a round trip. */
+/* Names on a bus are never used again, so who has one is worth remembering: asking costs a round
+ * trip. */
 #define REMEMBERED_MAX 1024
 /* Each keeps its message, and the files that came with it. */
 #define INQUIRIES_MAX_PER_USER 1024
@@ -59,8 +61,9 @@ struct ViommuAuth {
     ViommuAuthDevices *devices;
     ViommuMembership *membership;
     GHashTable *inquiries; /* call -> Inquiry; the same */
-    const sd_bus_message *
-        members; /* the call that was judged last, when its sender is a member; NULL: he is not, or was not asked for */
+    /* the call that was judged last, when its sender is a member; NULL: he is not, or was not
+     * asked for */
+    const sd_bus_message *members;
     GHashTable *inquirers; /* uid -> how many of these are that user's; none: 0 */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* bus: the connection, the name, and what all methods share.  Knows the manager; knows no libvirt.
  *   manager-object.c  org.viommu1.Manager
- *   machine-object.c  org.viommu1.Machine, one table for all machines, which therefore cost the bus nothing
+ *   machine-object.c  org.viommu1.Machine: one table for all machines, so each costs the bus nothing
  *   logcontrol.c      org.freedesktop.LogControl1 */
 #pragma once
 
@@ -18,8 +18,9 @@ typedef struct ViommuBus {
     sd_bus *bus;
     bool is_system;
     bool telling; /* a signal is being made, for whomever */
-    /* What is asked of the bus itself, and waited for, is asked here.  sd-bus reads all that comes in while it waits, and on the
-     * other connection that is whatever anybody sends, with its file descriptors, until there is room for no more. */
+    /* What is asked of the bus itself, and waited for, is asked here.  sd-bus reads all that comes
+     * in while it waits, and on the other connection that is whatever anybody sends, with its file
+     * descriptors, until there is room for no more. */
     sd_bus *asking;
     ViommuManager *manager;
     ViommuAuth *auth;
@@ -39,8 +40,8 @@ typedef struct ViommuBusContext {
     const char *group;      /* whose members may launch; NULL: it is the user's bus */
 } ViommuBusContext;
 
-/** Connects to the system's or the user's bus and puts the objects there.  When the bus is lost the loop ends.
- *  Fails: BACKEND when there is no bus; INTERNAL. */
+/** Connects to the system's or the user's bus and puts the objects there.  When the bus is lost the
+ *  loop ends. Fails: BACKEND when there is no bus; INTERNAL. */
 bool viommu_bus_new(const ViommuBusContext *context, ViommuBus **ret_bus, GError **error);
 /** Sends what is still to be sent, and disconnects. */
 void viommu_bus_free(ViommuBus *bus);
@@ -60,16 +61,18 @@ char *viommu_bus_machine_path(const ViommuMachine *machine);
 
 /** The machine at @path; NULL when there is none. */
 ViommuMachine *viommu_bus_find_machine(const ViommuBus *bus, const char *path);
-/** Whether who sent @call may know that there is @machine: everybody when it has run, before that its owner and root. */
+/** Whether who sent @call may know that there is @machine: everybody when it has run, before that
+ *  its owner and root. */
 bool viommu_bus_shows(const ViommuBus *bus, sd_bus_message *call, const ViommuMachine *machine);
 /** The machine that @call is for; NULL when there is none, or none that its sender may know of. */
 ViommuMachine *viommu_bus_find_machine_for(const ViommuBus *bus, sd_bus_message *call);
 
 /** Appends the values of @outcome to @reply.  Below 0 as sd-bus returns it. */
 typedef int (*ViommuBusFillFunc)(sd_bus_message *reply, const ViommuOutcome *outcome);
-/** A waiter that replies to @call: with its error, or with what @fill appends.  It must be answered once.  False: too many calls of that user
- *  wait already, or too many files are open, and @call has been told so; launches have limits of their own instead of the first,
- *  root and viommud's own user none. */
+/** A waiter that replies to @call: with its error, or with what @fill appends.  It must be answered
+ *  once.  False: too many calls of that user wait already, or too many files are open, and @call has
+ *  been told so; launches have limits of their own instead of the first, root and viommud's own user
+ *  none. */
 bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillFunc fill,
                             ViommuWaiter *ret_waiter);
 /** For a method that returns nothing. */

@@ -15,8 +15,8 @@ ViommuBusClients *viommu_bus_clients_new(sd_bus *bus, ViommuBusClientFunc func, 
 /** Before the bus is closed; func is not called any more. */
 void viommu_bus_clients_free(ViommuBusClients *clients);
 
-/** Who sent @call: the bus's own id, which no other bus has, and the connection's name on it. Owned, g_free(); NULL when
- *  the bus does not say. */
+/** Who sent @call: the bus's own id, which no other bus has, and the connection's name on it.
+ *  Owned, g_free(); NULL when the bus does not say. */
 char *viommu_bus_clients_sender(ViommuBusClients *clients, sd_bus_message *call);
 /** From now on func is called when @client leaves; before this returns when it has left already. */
 void viommu_bus_clients_hold(ViommuBusClients *clients, const char *client);

@@ -219,7 +219,8 @@ static void ask_polkit(Question *question, const ViommuAuthLaunch *launch, const
         question->verdict = g_strdup_printf("viommud cannot ask polkit: %s", g_strerror(-r));
 }
 
-/* The first thing that is still to be asked about @device.  False: there is nothing, or polkit cannot be asked. */
+/* The first thing that is still to be asked about @device.  False: there is nothing, or polkit
+ * cannot be asked. */
 static bool ask_about(Question *question, const ViommuAuthLaunch *launch, const ViommuPciDevice *device,
                       ViommuAsker *asker)
 {

@@ -9,7 +9,7 @@
  *  Below 0 as sd-bus returns it. */
 int viommu_bus_new_error(sd_bus_message *call, const GError *error, const GPtrArray *reasons,
                          sd_bus_message **ret_reply);
-/** Replies to @call with @error by its name.  NotSupported carries a second value a(sss) beside the message: for each of
- *  @reasons (of ViommuReason, may be NULL) the model or "", the rule, the text.
- *  Returns 1, or below 0 as sd-bus returns it. */
+/** Replies to @call with @error by its name.  NotSupported carries a second value a(sss) beside the
+ *  message: for each of @reasons (of ViommuReason, may be NULL) the model or "", the rule, the
+ *  text.  Returns 1, or below 0 as sd-bus returns it. */
 int viommu_bus_reply_error(sd_bus_message *call, const GError *error, const GPtrArray *reasons);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* machine-object: the interface org.viommu1.Machine, one table for all machines, and what tells of them: the list of
- * objects, and signals.  Reads, calls the manager, replies; auth has allowed it before. */
+/* machine-object: the interface org.viommu1.Machine, one table for all machines, and what tells of
+ * them: the list of objects, and signals.  Reads, calls the manager, replies; auth has allowed it
+ * before. */
 #include "daemon/bus/bus.h"
 
 #include <string.h>
@@ -175,8 +176,8 @@ static int method_open_console(sd_bus_message *call, void *userdata, sd_bus_erro
 
 /* --- Properties --- */
 
-/* The rows of daemon/machines/properties serve sd-bus, the signals, and the list of objects, which sd-bus would hand out whole to
- * everybody. */
+/* The rows of daemon/machines/properties serve sd-bus, the signals, and the list of objects, which
+ * sd-bus would hand out whole to everybody. */
 static const char *const types[] = {
     [VIOMMU_PROPERTY_TEXT] = "s",     [VIOMMU_PROPERTY_UUID] = "s",  [VIOMMU_PROPERTY_NUMBER32] = "u",
     [VIOMMU_PROPERTY_NUMBER64] = "t", [VIOMMU_PROPERTY_FLAG] = "b",  [VIOMMU_PROPERTY_WORD] = "s",
@@ -389,7 +390,8 @@ static void check_sent(const ViommuMachine *machine, int r)
                    g_strerror(-r));
 }
 
-/* To everybody, or, of a machine that has not run, to the connection that launched it.  Takes @signal; @r: how making it went. */
+/* To everybody, or, of a machine that has not run, to the connection that launched it.  Takes
+ * @signal; @r: how making it went. */
 static void send_signal(ViommuBus *bus, const ViommuMachine *machine, sd_bus_message *signal, int r)
 {
     const char *name = machine->launcher ? strchr(machine->launcher, ':') : NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* manager-object: the interface org.viommu1.Manager.  Reads, calls the manager, replies; auth has allowed it before.
- * Reads are answered from what is known, never by asking libvirt. */
+/* manager-object: the interface org.viommu1.Manager.  Reads, calls the manager, replies; auth has
+ * allowed it before. Reads are answered from what is known, never by asking libvirt. */
 #include "daemon/bus/bus.h"
 
 #include <unistd.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* membership: one look-up at a time for each user, who waits for it, and what it brought last.  Does not know what the answer is for. */
+/* membership: one look-up at a time for each user, who waits for it, and what it brought last.
+ * Does not know what the answer is for. */
 #include "daemon/bus/membership.h"
 
 #include <time.h>
@@ -135,7 +136,8 @@ static void done_lookup(void *data)
     g_free(lookup);
 }
 
-/* From now on nobody waits for it; when it ends after all, the next one who asks has it asked anew. */
+/* From now on nobody waits for it; when it ends after all, the next one who asks has it asked
+ * anew. */
 static int on_late(sd_event_source *source, uint64_t usec, void *userdata)
 {
     Lookup *lookup = userdata;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* membership: whether a user is in the group, as the system's user database has it now.  That may be on another host and take its time, so
- * it is asked by a worker, and nobody waits longer than a few seconds.  Knows no calls. */
+/* membership: whether a user is in the group, as the system's user database has it now.  That may
+ * be on another host and take its time, so it is asked by a worker, and nobody waits longer than a
+ * few seconds.  Knows no calls. */
 #pragma once
 
 #include <glib.h>
@@ -26,8 +27,9 @@ typedef void (*ViommuMembershipFunc)(ViommuMember answer, void *userdata);
 ViommuMembership *viommu_membership_new(ViommuLoop *loop, ViommuWorker *worker, const char *group);
 /** Nobody who still waits is told. */
 void viommu_membership_free(ViommuMembership *membership);
-/** What is known without asking: a yes for a tenth of a second, which many calls may come in, a no for a second, and that the database
- *  does not answer, for as long as it does not.  False: nothing; ask. */
+/** What is known without asking: a yes for a tenth of a second, which many calls may come in, a no
+ *  for a second, and that the database does not answer, for as long as it does not.  False:
+ *  nothing; ask. */
 bool viommu_membership_recall(ViommuMembership *membership, uint32_t uid, ViommuMember *ret_answer);
 /** Asks, when nothing is known; @func is called once, and not before this has returned. */
 void viommu_membership_ask(ViommuMembership *membership, uint32_t uid, ViommuMembershipFunc func,

@@ -56,7 +56,8 @@ static int append_details(sd_bus_message *message, const char *const *details)
     return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-/* The subject is a connection, not a process: another process may have that number by the time polkit looks. */
+/* The subject is a connection, not a process: another process may have that number by the time
+ * polkit looks. */
 static int append_question(sd_bus_message *message, sd_bus_message *call, const Question *question)
 {
     uint32_t flags = sd_bus_message_get_allow_interactive_authorization(call) > 0 ? FLAG_INTERACTIVE : 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* variant: one function that reads any type and one that writes it.  Does not know what the values mean. */
+/* variant: one function that reads any type and one that writes it.  Does not know what the values
+ * mean. */
 #include "daemon/bus/variant.h"
 
 #include <errno.h>
@@ -91,7 +92,8 @@ static GVariant *read_text(Reader *reader, char type)
     return spend(reader, BASIC_COST + strlen(text)) ? new_text(type, text) : NULL;
 }
 
-/* The name that the kernel has for it; of what is no file of any file system, one without "/" at its beginning. */
+/* The name that the kernel has for it; of what is no file of any file system, one without "/" at
+ * its beginning. */
 static char *link_of(int fd)
 {
     g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
@@ -259,7 +261,8 @@ static GVariant *read_container(Reader *reader, char type, const char *contents,
     return g_variant_builder_end(&builder);
 }
 
-/* The recursion is bounded by VIOMMU_BUS_DEPTH_MAX.  Returns a floating value, or NULL with the error set. */
+/* The recursion is bounded by VIOMMU_BUS_DEPTH_MAX.  Returns a floating value, or NULL with the
+ * error set. */
 static GVariant *read_value(Reader *reader, unsigned depth)
 {
     const char *contents;

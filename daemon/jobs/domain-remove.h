@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* domain-remove: the blocking work that every way of ending shares: destroy, undefine, delete what else was made.
- * Knows libvirt through the backend; does not know why a machine ends. */
+/* domain-remove: the blocking work that every way of ending shares: destroy, undefine, delete what
+ * else was made. Knows libvirt through the backend; does not know why a machine ends. */
 #pragma once
 
 #include <glib.h>
@@ -9,9 +9,9 @@
 #include "daemon/libvirt/backend.h"
 #include "daemon/process/worker.h"
 
-/** Blocks: for a worker.  @copies: the directory of daemon/files/boot-copies.h.  What is not there any more is success.  *ret_strays, in words, owned:
- *  what the host has not got back of it (daemon/jobs/take-back.h); NULL: nothing is missing.
- *  Fails: BACKEND; INTERNAL. */
+/** Blocks: for a worker.  @copies: the directory of daemon/files/boot-copies.h.  What is not there
+ *  any more is success.  *ret_strays, in words, owned: what the host has not got back of it
+ *  (daemon/jobs/take-back.h); NULL: nothing is missing. Fails: BACKEND; INTERNAL. */
 bool viommu_removal_run(ViommuBackend *backend, const char *copies, const char *uuid, char **ret_strays,
                         GError **error);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* launch-steps: what each step of a launch does, and the table of them.  Does not know what comes of
- * one that fails. */
+/* launch-steps: what each step of a launch does, and the table of them.  Does not know what comes
+ * of one that fails. */
 #include "daemon/jobs/launch-internal.h"
 
 #include "daemon/jobs/locked-memory.h"
@@ -53,7 +53,8 @@ static void ask_host(ViommuLaunch *launch)
 
 /* --- plan --- */
 
-/* What the plan takes is known to the next one when this has been told of, before anything else is planned. */
+/* What the plan takes is known to the next one when this has been told of, before anything else is
+ * planned. */
 static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
 {
     g_autoptr(GArray) claims =
@@ -106,7 +107,8 @@ static void work_define(void *data)
     VIOMMU_FAULT(after_define);
 }
 
-/* libvirt's word overrides our table: the model is out, and the planner is asked for the next candidate. */
+/* libvirt's word overrides our table: the model is out, and the planner is asked for the next
+ * candidate. */
 static void plan_without_model(ViommuLaunch *launch)
 {
     ViommuModel model = launch->plan->iommu.model;
@@ -122,7 +124,8 @@ static void plan_without_model(ViommuLaunch *launch)
     launch->next = VIOMMU_LAUNCH_PLAN;
 }
 
-/* A refusal that is no veto fails the launch, which is undone: an answer that was lost may have been a yes. */
+/* A refusal that is no veto fails the launch, which is undone: an answer that was lost may have
+ * been a yes. */
 static void settle_define(ViommuLaunch *launch)
 {
     if (launch->step_error && launch->unsupported && !launch->cancelled &&

@@ -9,7 +9,8 @@
 #include "daemon/process/journal.h"
 #include "lib/base/error.h"
 
-/* An end is waited for so long, when a launch was given up; and so long a step that runs while somebody wants the machine gone. */
+/* An end is waited for so long, when a launch was given up; and so long a step that runs while
+ * somebody wants the machine gone. */
 #define UNDO_PATIENCE_SEC   10u
 #define CANCEL_PATIENCE_SEC 5u
 
@@ -110,8 +111,8 @@ static void begin_undo(ViommuLaunch *launch)
                          &(ViommuRemovalOf){launch->uuid, launch->owner_uid, on_undone, launch});
 }
 
-/* What is to be done next, when it fails and something of it has ended.  A step that hangs may yet make something: so it is undone once
- * more when it has come back, be it hours later. */
+/* What is to be done next, when it fails and something of it has ended.  A step that hangs may yet
+ * make something: so it is undone once more when it has come back, be it hours later. */
 static void wind_up(ViommuLaunch *launch, bool left)
 {
     bool under_way = launch->job || launch->asking;
@@ -143,7 +144,8 @@ static void tell_strays(ViommuLaunch *launch, const char *strays)
     viommu_journal_not_given_back(&subject, strays);
 }
 
-/* An undo that fails leaves a domain whose metadata says how far it got: it is undone when libvirt is back. */
+/* An undo that fails leaves a domain whose metadata says how far it got: it is undone when libvirt
+ * is back. */
 static void on_undone(const GError *error, const char *strays, void *userdata)
 {
     ViommuLaunch *launch = userdata;
@@ -176,7 +178,8 @@ static GError *stopped(const ViommuLaunch *launch)
                        "machine '%s' was stopped while it was being launched", launch->name);
 }
 
-/* Fails the launch with what the last step said, if it failed, or because somebody wants it gone. */
+/* Fails the launch with what the last step said, if it failed, or because somebody wants it
+ * gone. */
 static bool step_failed(ViommuLaunch *launch)
 {
     if (!launch->step_error && launch->cancelled)
@@ -191,7 +194,8 @@ static bool step_failed(ViommuLaunch *launch)
 
 static void set_deadline(ViommuLaunch *launch, unsigned seconds);
 
-/* Undone at once, whether or not the step ever comes back: libvirt kills a QEMU that hangs in its start. */
+/* Undone at once, whether or not the step ever comes back: libvirt kills a QEMU that hangs in its
+ * start. */
 static void give_up(ViommuLaunch *launch)
 {
     const ViommuLogFields fields = viommu_launch_log_fields(launch);
@@ -241,8 +245,9 @@ static void set_deadline(ViommuLaunch *launch, unsigned seconds)
 
 static void enter(ViommuLaunch *launch, ViommuLaunchStep step);
 
-/* The only place where a launch goes on, succeeds or fails.  The next step is under way while the event is told;
- * what is told is not touched by it, and the receiver of the last one may free the launch. */
+/* The only place where a launch goes on, succeeds or fails.  The next step is under way while the
+ * event is told; what is told is not touched by it, and the receiver of the last one may free the
+ * launch. */
 static void advance(ViommuLaunch *launch)
 {
     const ViommuLaunchStepInfo *step = &viommu_launch_steps[launch->step];

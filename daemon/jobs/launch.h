@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* launch: one launch, through open, probe, plan, define, prepare, start and mark, or undone.  Knows the backend and the planner;
- * asks admission whether there is room beside other machines.  Does not know clients or the bus. */
+/* launch: one launch, through open, probe, plan, define, prepare, start and mark, or undone.  Knows
+ * the backend and the planner; asks admission whether there is room beside other machines.  Does
+ * not know clients or the bus. */
 #pragma once
 
 #include <glib.h>
@@ -30,8 +31,9 @@ typedef struct ViommuLaunchContext {
     ViommuWorker *ends; /* for undoing */
     ViommuHostinfo *hostinfo;
     const ViommuPolicy *policy;
-    ViommuAdmission *
-        admission; /* is told of a launch that hangs, viommu_admission_hang(); of its coming back @came_back tells */
+    /* is told of a launch that hangs, viommu_admission_hang(); of its coming back @came_back
+     * tells */
+    ViommuAdmission *admission;
     const ViommuFilesSite *files;
     ViommuReaders *readers;
     uint32_t timeout_sec;
@@ -48,8 +50,10 @@ typedef struct ViommuLaunchIdentity {
     const ViommuLease *lease;
 } ViommuLaunchIdentity;
 
-/** Called on the loop with PLANNED (again for each candidate that libvirt refuses), DEFINED and last STARTED, or with LAUNCH_FAILED at any point, when everything is
- *  undone, or when that takes too long (viommu_launch_left_something()).  After STARTED or LAUNCH_FAILED the receiver frees @launch. */
+/** Called on the loop with PLANNED (again for each candidate that libvirt refuses), DEFINED and
+ *  last STARTED, or with LAUNCH_FAILED at any point, when everything is undone, or when that takes
+ *  too long (viommu_launch_left_something()).  After STARTED or LAUNCH_FAILED the receiver frees
+ *  @launch. */
 typedef void (*ViommuLaunchFunc)(ViommuLaunch *launch, ViommuEvent event, void *userdata);
 
 /** Takes @request. Owned. */
@@ -61,14 +65,16 @@ void viommu_launch_free(ViommuLaunch *launch);
 void viommu_launch_begin(ViommuLaunch *launch);
 /** Ends a launch that has not begun with LAUNCH_FAILED and @error, before this returns. */
 void viommu_launch_abandon(ViommuLaunch *launch, const GError *error);
-/** Undoes the launch after its present step, or beside it when that takes long; ends with LAUNCH_FAILED. */
+/** Undoes the launch after its present step, or beside it when that takes long; ends with
+ *  LAUNCH_FAILED. */
 void viommu_launch_cancel(ViommuLaunch *launch);
 
 const char *viommu_launch_uuid(const ViommuLaunch *launch);
 const ViommuRequest *viommu_launch_request(const ViommuLaunch *launch);
 /** What is to be remembered of the machine; from PLANNED on. */
 const ViommuMetadata *viommu_launch_metadata(const ViommuLaunch *launch);
-/** With STARTED: what the start showed, beside the plan's warnings, also in the metadata; NULL: nothing. */
+/** With STARTED: what the start showed, beside the plan's warnings, also in the metadata; NULL:
+ *  nothing. */
 const char *viommu_launch_late_warning(const ViommuLaunch *launch);
 /** It has failed, and what it made could not be removed. */
 bool viommu_launch_left_something(const ViommuLaunch *launch);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lease-write: a new end of a lease, written down.  Knows the backend; does not know other machines, clients or the bus. */
+/* lease-write: a new end of a lease, written down.  Knows the backend; does not know other
+ * machines, clients or the bus. */
 #pragma once
 
 #include <glib.h>
@@ -12,7 +13,8 @@ typedef struct ViommuExtension ViommuExtension;
 /** Called on the loop, once.  The receiver frees @extension. */
 typedef void (*ViommuExtensionFunc)(ViommuExtension *extension, const GError *error, void *userdata);
 
-/** Copies what it needs of @machine, whose lease has its new end already.  Begins at once. Owned. */
+/** Copies what it needs of @machine, whose lease has its new end already.  Begins at once.
+ *  Owned. */
 ViommuExtension *viommu_extension_new(ViommuBackend *backend, ViommuWorker *worker,
                                       const ViommuMachine *machine, ViommuExtensionFunc func, void *userdata);
 void viommu_extension_free(ViommuExtension *extension);

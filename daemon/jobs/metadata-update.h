@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* metadata-update: what stands in a domain's metadata, changed in part: read, altered, written.  So nothing that only the domain has
- * to remember, such as the request, is kept in memory.  Knows the backend; does not know machines. */
+/* metadata-update: what stands in a domain's metadata, changed in part: read, altered, written.  So
+ * nothing that only the domain has to remember, such as the request, is kept in memory.  Knows the
+ * backend; does not know machines. */
 #pragma once
 
 #include <glib.h>
@@ -8,7 +9,7 @@
 #include "daemon/libvirt/backend.h"
 #include "lib/domain/metadata.h"
 
-/** Blocks.  Nobody else may change the record of this domain meanwhile.  Fails: as the backend does; INTERNAL when what
- *  stands there cannot be read. */
+/** Blocks.  Nobody else may change the record of this domain meanwhile.  Fails: as the backend
+ *  does; INTERNAL when what stands there cannot be read. */
 bool viommu_record_change(ViommuBackend *backend, const char *uuid, const ViommuMetadataChange *change,
                           GError **error);

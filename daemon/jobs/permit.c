@@ -32,7 +32,8 @@ static void learn_names(ViommuAsker *asker, const ViommuSite *site)
     asker->names = (char **)g_ptr_array_free(names, FALSE);
 }
 
-/* libvirt is asked of what the site lists alone: what it does not list is refused, whatever it is. */
+/* libvirt is asked of what the site lists alone: what it does not list is refused, whatever it
+ * is. */
 static bool is_listed(const ViommuSite *site, const ViommuRequestNetwork *network)
 {
     return network->type == VIOMMU_NETWORK_TYPE_NETWORK &&

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* permit: who asks, and what must be learnt to judge what he may have: which names of the site's are for him, and where the networks
- * lead that he names.  Knows the user database and the backend; judges nothing. */
+/* permit: who asks, and what must be learnt to judge what he may have: which names of the site's
+ * are for him, and where the networks lead that he names.  Knows the user database and the backend;
+ * judges nothing. */
 #pragma once
 
 #include <glib.h>
@@ -18,7 +19,8 @@ typedef struct ViommuPermit {
 void viommu_permit_init(ViommuPermit *permit, const ViommuAsker *asker);
 /** Whether anything must be learnt for @request. */
 bool viommu_permit_is_needed(const ViommuPermit *permit, const ViommuRequest *request);
-/** Learns it, again what was learnt before; blocks as long as the user database and libvirt do.  Fails as libvirt does. */
+/** Learns it, again what was learnt before; blocks as long as the user database and libvirt do.
+ *  Fails as libvirt does. */
 bool viommu_permit_learn(ViommuPermit *permit, ViommuBackend *backend, const ViommuSite *site,
                          const ViommuRequest *request, GError **error);
 void viommu_permit_clear(ViommuPermit *permit);

@@ -12,7 +12,8 @@
 /* A call that hangs in the machine's QEMU keeps libvirt from changing its record. */
 #define MARK_PATIENCE_SEC 5u
 
-/* Something that libvirt is told on the way, and that the stop does not depend on: it may come back when the stop is long over. */
+/* Something that libvirt is told on the way, and that the stop does not depend on: it may come back
+ * when the stop is long over. */
 typedef struct Errand {
     ViommuStop *stop; /* NULL: nobody waits for it.  Loop thread only. */
     ViommuBackend *backend;
@@ -38,7 +39,8 @@ struct ViommuStop {
 
 static void done_remove(void *data);
 
-/* Written before anything is done: a daemon that dies on the way finishes the job when it comes back. */
+/* Written before anything is done: a daemon that dies on the way finishes the job when it comes
+ * back. */
 static void work_mark(void *data)
 {
     static const ViommuMetadataChange stopping = {.phase = VIOMMU_STATE_STOPPING};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* stop: the end of one machine: mark, ask the guest, wait for it, remove.  Neither a guest nor a QEMU that never answers puts the removal
- * off.  Knows the backend; does not know other machines, clients or the bus. */
+/* stop: the end of one machine: mark, ask the guest, wait for it, remove.  Neither a guest nor a
+ * QEMU that never answers puts the removal off.  Knows the backend; does not know other machines,
+ * clients or the bus. */
 #pragma once
 
 #include <glib.h>
@@ -21,10 +22,12 @@ typedef struct ViommuStopContext {
     const char *copies;  /* directory of daemon/files/boot-copies.h */
 } ViommuStopContext;
 
-/** Called on the loop, once: @error NULL when nothing is left of the machine.  The receiver frees @stop. */
+/** Called on the loop, once: @error NULL when nothing is left of the machine.  The receiver frees
+ *  @stop. */
 typedef void (*ViommuStopFunc)(ViommuStop *stop, const GError *error, void *userdata);
 
-/** Copies what it needs of @machine.  @seconds for the guest to end in an orderly way; 0: none.  Begins at once. Owned. */
+/** Copies what it needs of @machine.  @seconds for the guest to end in an orderly way; 0: none.
+ *  Begins at once. Owned. */
 ViommuStop *viommu_stop_new(const ViommuStopContext *context, const ViommuMachine *machine, uint32_t seconds,
                             ViommuStopFunc func, void *userdata);
 /** Not while it removes: before @func was called only when the workers are gone. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* take-back: libvirt has given the devices back when it tells that the guest has ended; the driver may take a moment longer. */
+/* take-back: libvirt has given the devices back when it tells that the guest has ended; the driver
+ * may take a moment longer. */
 #include "daemon/jobs/take-back.h"
 
 #include "lib/domain/metadata.h"

@@ -28,10 +28,11 @@ struct ViommuVerify {
     uint64_t seconds, end_usec;
     sd_event_source *timer;
     Question *question; /* under way; NULL: none */
-    bool rests;         /* for one round after an answer: then it is the turn of the owner's other guests */
-    bool no_agent;      /* there is none, or none that may: asking again changes nothing */
-    char *agent_words;  /* why it told nothing; NULL: it did, or was not asked yet */
-    char *cause;        /* why it is not proven, by the last report; NULL: there was none */
+    /* for one round after an answer: then it is the turn of the owner's other guests */
+    bool rests;
+    bool no_agent;     /* there is none, or none that may: asking again changes nothing */
+    char *agent_words; /* why it told nothing; NULL: it did, or was not asked yet */
+    char *cause;       /* why it is not proven, by the last report; NULL: there was none */
 };
 
 static void free_question(Question *question)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* verify: the proof of one guest's IOMMU: asks its agent and looks at its console, again and again, until it is proven, disproved,
- * or the time is over.  Runs on the loop.  Does not know clients, the bus, or why somebody wants to know. */
+/* verify: the proof of one guest's IOMMU: asks its agent and looks at its console, again and again,
+ * until it is proven, disproved, or the time is over.  Runs on the loop.  Does not know clients,
+ * the bus, or why somebody wants to know. */
 #pragma once
 
 #include <glib.h>
@@ -25,11 +26,13 @@ typedef struct ViommuVerifyContext {
 
 /** The machine as it is now; NULL: it is gone.  Borrowed. */
 typedef ViommuMachine *(*ViommuVerifyFind)(const char *uuid, void *userdata);
-/** Called once, later: @error NULL: proven, and @report says by what (a{sv}).  Then @verify is freed by the receiver.
- *  Errors: NOT_VERIFIED with the likely cause; BUSY when the machine ended meanwhile; NOT_SUPPORTED when nothing can look inside. */
+/** Called once, later: @error NULL: proven, and @report says by what (a{sv}).  Then @verify is
+ *  freed by the receiver. Errors: NOT_VERIFIED with the likely cause; BUSY when the machine ended
+ *  meanwhile; NOT_SUPPORTED when nothing can look inside. */
 typedef void (*ViommuVerifyFunc)(ViommuVerify *verify, GVariant *report, const GError *error, void *userdata);
 
-/** The agent of @machine is asked no more: the connection to libvirt broke, as @error has it, when it was. */
+/** The agent of @machine is asked no more: the connection to libvirt broke, as @error has it, when
+ *  it was. */
 typedef void (*ViommuVerifyBroke)(ViommuMachine *machine, const GError *error, void *userdata);
 
 typedef struct ViommuVerifyCalls {

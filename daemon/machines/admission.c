@@ -6,7 +6,8 @@
 #include "lib/plan/memory.h"
 #include "lib/machine/queue.h"
 
-/* Between two tellings of places in the queue: a thousand launches that wait are a thousand signals. */
+/* Between two tellings of places in the queue: a thousand launches that wait are a thousand
+ * signals. */
 #define TELL_USEC (G_USEC_PER_SEC / 5)
 
 struct ViommuAdmission {
@@ -210,7 +211,8 @@ static void claim(GArray *claims, char **hostdevs, const char *name, bool same_o
     }
 }
 
-/* Nothing is taken or given back here: who has a device is a matter of its state, and all that changes it happens on the loop. */
+/* Nothing is taken or given back here: who has a device is a matter of its state, and all that
+ * changes it happens on the loop. */
 GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArray *holders, const char *uuid)
 {
     GArray *claims = g_array_new(FALSE, FALSE, sizeof(ViommuClaim));
@@ -220,8 +222,8 @@ GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArra
     for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
         if (has_guest(machine) && !g_str_equal(machine->uuid, uuid))
             claim(claims, machine->hostdevs, machine->name, self && machine->owner_uid == self->owner_uid);
-    /* One of ours has been counted, or has ended since; but what a failed launch left may still run, and of
-     * one that another version made only libvirt knows it. */
+    /* One of ours has been counted, or has ended since; but what a failed launch left may still
+     * run, and of one that another version made only libvirt knows it. */
     for (guint i = 0; holders && i < holders->len; i++) {
         const ViommuHolder *holder = g_ptr_array_index(holders, i);
         const ViommuMachine *machine = viommu_registry_by_uuid(admission->registry, holder->uuid);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/machines/agent-trust.h"
 
-/* When libvirt's daemon dies, all that are being asked lose their connections, and it cannot be told of whose answer it died.  Who
- * was there at two deaths, and nobody else at both, is held to be the cause; of two who were there each time, at the third. */
+/* When libvirt's daemon dies, all that are being asked lose their connections, and it cannot be
+ * told of whose answer it died.  Who was there at two deaths, and nobody else at both, is held to
+ * be the cause; of two who were there each time, at the third. */
 #define DEATHS           2u
 #define DEATHS_AMBIGUOUS 3u
 
 /* A death of libvirt's daemon, as those that were being asked have told it. */
 typedef struct Death {
     GArray
-        *uids; /* of uint32_t: whose guests these were; each once, as one guest of each is asked at a time */
+        /* of uint32_t: whose guests these were; each once, as one guest of each is asked at a
+         * time */
+        *uids;
 } Death;
 
 struct ViommuAgents {
@@ -122,7 +125,8 @@ bool viommu_agents_begin(ViommuAgents *agents, const ViommuAgentsGuest *guest)
     return true;
 }
 
-/* The others that are being asked will tell the same, if they were asked through the daemon that died. */
+/* The others that are being asked will tell the same, if they were asked through the daemon that
+ * died. */
 static Death *begin_death(ViommuAgents *agents)
 {
     Death *death = g_new0(Death, 1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* agent-trust: which guests' agents may be asked.  An answer goes through libvirt's daemon, which may die of it: then everybody waits
- * for it to come back.  So a guest whose question it died of is asked no second time, and of a user whose guests did it twice no
- * guest is, as long as this viommud runs.  Loop thread; knows neither libvirt nor the bus. */
+/* agent-trust: which guests' agents may be asked.  An answer goes through libvirt's daemon, which
+ * may die of it: then everybody waits for it to come back.  So a guest whose question it died of is
+ * asked no second time, and of a user whose guests did it twice no guest is, as long as this
+ * viommud runs.  Loop thread; knows neither libvirt nor the bus. */
 #pragma once
 
 #include <glib.h>
@@ -16,15 +17,16 @@ typedef struct ViommuAgentsGuest {
     uint32_t owner_uid;
 } ViommuAgentsGuest;
 
-/** @allowed: the site lets agents be asked at all.  Owned; counted, as a question may outlive who began it. */
+/** @allowed: the site lets agents be asked at all.  Owned; counted, as a question may outlive who
+ *  began it. */
 ViommuAgents *viommu_agents_new(bool allowed);
 ViommuAgents *viommu_agents_ref(ViommuAgents *agents);
 void viommu_agents_unref(ViommuAgents *agents);
 
 /** Why the agent of @guest is not asked, and what to do; NULL: it may be.  Static. */
 const char *viommu_agents_refusal(const ViommuAgents *agents, const ViommuAgentsGuest *guest);
-/** A question begins.  False: not now, as another guest of that owner is being asked; one at a time, so that nobody takes all the
- *  threads. */
+/** A question begins.  False: not now, as another guest of that owner is being asked; one at a
+ *  time, so that nobody takes all the threads. */
 bool viommu_agents_begin(ViommuAgents *agents, const ViommuAgentsGuest *guest);
 /** It has ended.  @broke: the connection to libvirt did while libvirt asked.  Returns the same. */
 bool viommu_agents_end(ViommuAgents *agents, const ViommuAgentsGuest *guest, bool broke);

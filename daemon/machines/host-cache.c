@@ -85,7 +85,8 @@ static bool differ(const ViommuHost *before, const ViommuHost *now, Writer write
     return !old || !g_variant_equal(old, new);
 }
 
-/* Hardware is told of only as far as it changes what is offered: a launch takes huge pages, and that is no news. */
+/* Hardware is told of only as far as it changes what is offered: a launch takes huge pages, and
+ * that is no news. */
 static void take_host(ViommuHostinfo *info, ViommuHost *host)
 {
     bool news = differ(info->host, host, viommu_host_software_to_variant);

@@ -60,7 +60,8 @@ static const char *failure_id(const GError *error)
     return VIOMMU_MESSAGE_FAILED;
 }
 
-/* Each rule once.  That a model was not asked for speaks against it, but is not why the launch was refused. */
+/* Each rule once.  That a model was not asked for speaks against it, but is not why the launch was
+ * refused. */
 static GPtrArray *list_rules(const GPtrArray *reasons)
 {
     GPtrArray *rules = g_ptr_array_new();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* journal-events: the events that operators look for, each with its MESSAGE_ID, all its fields, and an entry in conf/viommu.catalog.
- * Each is told here and nowhere else.  Does not know what leads to them. */
+/* journal-events: the events that operators look for, each with its MESSAGE_ID, all its fields, and
+ * an entry in conf/viommu.catalog. Each is told here and nowhere else.  Does not know what leads to
+ * them. */
 #pragma once
 
 #include "daemon/machines/machine.h"
@@ -27,7 +28,8 @@ typedef struct ViommuJournalSubject {
 /* Loop thread, all of this. */
 
 void viommu_journal_launched(const ViommuMachine *machine);
-/** A launch came to nothing: refused, or failed when libvirt, QEMU or we are to blame.  @reasons of ViommuReason; may be NULL. */
+/** A launch came to nothing: refused, or failed when libvirt, QEMU or we are to blame.  @reasons of
+ *  ViommuReason; may be NULL. */
 void viommu_journal_not_launched(const ViommuJournalSubject *subject, const GError *error,
                                  const GPtrArray *reasons);
 /** User @uid, who may not launch, has asked for it.  All such users share a bound. */

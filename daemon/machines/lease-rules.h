@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lease-rules: how long the site lets a machine stay: [leases] of viommud.conf(5).  It binds whom the site's policy binds; root and a
- * user's own daemon it does not.  Knows requests, not machines. */
+/* lease-rules: how long the site lets a machine stay: [leases] of viommud.conf(5).  It binds whom
+ * the site's policy binds; root and a user's own daemon it does not.  Knows requests, not
+ * machines. */
 #pragma once
 
 #include <glib.h>
@@ -16,7 +17,8 @@ typedef struct ViommuLease {
     uint64_t end_usec; /* CLOCK_BOOTTIME; 0: none, or not begun */
 } ViommuLease;
 
-/** The lease of what @request asks for.  *ret_lease: viommu_lease_clear().  Fails: POLICY_REFUSED for one that is too long. */
+/** The lease of what @request asks for.  *ret_lease: viommu_lease_clear().  Fails: POLICY_REFUSED
+ *  for one that is too long. */
 bool viommu_lease_settle(const ViommuConfig *config, const ViommuRequest *request, const ViommuAsker *asker,
                          ViommuLease *ret_lease, GError **error);
 /** It begins now. */

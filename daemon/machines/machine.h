@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* machine: one guest as viommud knows it: small strings and numbers, and its state through lib/lifecycle.
- * Knows no bus and no libvirt.  A host may have thousands, so neither XML nor the request is kept here. */
+/* machine: one guest as viommud knows it: small strings and numbers, and its state through
+ * lib/machine/lifecycle.  Knows no bus and no libvirt.  A host may have thousands, so neither XML
+ * nor the request is kept here. */
 #pragma once
 
 #include <glib.h>
@@ -14,12 +15,14 @@ typedef struct ViommuMachine {
     char *name;
     char uuid[37];
     uint32_t owner_uid;
-    bool
-        foreign; /* another version of viommud made it: only what follows from its metadata's core is known */
+    /* another version of viommud made it: only what follows from its metadata's core is
+     * known */
+    bool foreign;
     uint32_t metadata_version; /* of that one */
     ViommuState state;
     ViommuResult result;
-    const char *failure_name; /* bus name of the error that a launch ended with; NULL: none.  Static. */
+    /* bus name of the error that a launch ended with; NULL: none.  Static. */
+    const char *failure_name;
     char *failure_text;
     ViommuArch arch;
     const char *machine_type; /* interned */
@@ -53,7 +56,8 @@ typedef enum ViommuMachineChange {
     VIOMMU_MACHINE_CHANGE_STATE = 1 << 0,
     VIOMMU_MACHINE_CHANGE_RESULT = 1 << 1,
     VIOMMU_MACHINE_CHANGE_FAILURE = 1 << 2,
-    VIOMMU_MACHINE_CHANGE_PLAN = 1 << 3, /* a plan, or another one after libvirt refused the first */
+    /* a plan, or another one after libvirt refused the first */
+    VIOMMU_MACHINE_CHANGE_PLAN = 1 << 3,
     VIOMMU_MACHINE_CHANGE_LEASE = 1 << 4,
     VIOMMU_MACHINE_CHANGE_QUEUE = 1 << 5, /* its place in the queue, or that it has none any more */
     VIOMMU_MACHINE_CHANGE_VERIFIED = 1 << 6,
@@ -89,7 +93,8 @@ unsigned viommu_machine_queue_position(const ViommuMachine *machine);
 void viommu_machine_set_origin(ViommuMachine *machine, const ViommuMachineOrigin *origin);
 /** Notes what it takes, before a plan says so. */
 void viommu_machine_set_sizes(ViommuMachine *machine, const ViommuMachineSizes *sizes);
-/** Takes over what the plan settled, from the metadata that goes into the domain, or was found there. */
+/** Takes over what the plan settled, from the metadata that goes into the domain, or was found
+ *  there. */
 void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata);
 /** Takes over what stands in the metadata of a domain that was found in @state. */
 void viommu_machine_adopt(ViommuMachine *machine, const ViommuMetadata *metadata, ViommuState state);
@@ -100,7 +105,8 @@ void viommu_machine_enter_queue(ViommuMachine *machine, const ViommuQueue *queue
 void viommu_machine_leave_queue(ViommuMachine *machine, bool launching);
 /** Whether a launch or a stop is under way, which says itself what becomes of the machine. */
 void viommu_machine_set_busy(ViommuMachine *machine, bool busy);
-/** Clients see it from now on: its owner and root, and everybody when it is @shown or was before. */
+/** Clients see it from now on: its owner and root, and everybody when it is @shown or was
+ *  before. */
 void viommu_machine_announce(ViommuMachine *machine, bool shown);
 /** It has changed in this epoch of the registry. */
 void viommu_machine_touch(ViommuMachine *machine, unsigned epoch);
@@ -115,12 +121,14 @@ unsigned viommu_machine_extend(ViommuMachine *machine, uint64_t end_usec);
 /** Its lease has ended, and its removal is tried again not before @usec. */
 void viommu_machine_retry_lease(ViommuMachine *machine, uint64_t usec);
 
-/** How its state is called: "foreign" for one of another version, unless it is being stopped.  Static. */
+/** How its state is called: "foreign" for one of another version, unless it is being stopped.
+ *  Static. */
 const char *viommu_machine_state_word(const ViommuMachine *machine);
 /** Fails: NOT_SUPPORTED when another version of viommud made it. */
 bool viommu_machine_check_known(const ViommuMachine *machine, GError **error);
 
-/** Applies @event.  Returns what changed, 0 when the event means nothing now.  @ret_gone: the object ends here. */
+/** Applies @event.  Returns what changed, 0 when the event means nothing now.  @ret_gone: the
+ *  object ends here. */
 unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *ret_gone);
 /** Notes one more warning.  Returns what changed. */
 unsigned viommu_machine_warn(ViommuMachine *machine, const char *text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* properties: the rows.  A new property is one row here, and an element of schemas/org.viommu1.Machine.xml. */
+/* properties: the rows.  A new property is one row here, and an element of
+ * schemas/org.viommu1.Machine.xml. */
 #include "daemon/machines/properties.h"
 
 #define AT(member)   offsetof(ViommuMachine, member)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* properties: what clients can read of a machine, one row a property: its name, where its value stands, which change tells of
- * it, and for whom it is.  Knows no bus: daemon/bus makes of each row what the bus wants. */
+/* properties: what clients can read of a machine, one row a property: its name, where its value
+ * stands, which change tells of it, and for whom it is.  Knows no bus: daemon/bus makes of each row
+ * what the bus wants. */
 #pragma once
 
 #include <glib.h>
@@ -16,12 +17,13 @@ typedef enum ViommuPropertyKind {
     VIOMMU_PROPERTY_NUMBER32, /* uint32_t */
     VIOMMU_PROPERTY_NUMBER64, /* uint64_t */
     VIOMMU_PROPERTY_FLAG,     /* int */
-    VIOMMU_PROPERTY_WORD,     /* an enum, written by the words of the row; VIOMMU_UNSET reads as "" */
-    VIOMMU_PROPERTY_TEXTS,    /* char **; NULL reads as an empty list */
-    VIOMMU_PROPERTY_STATE,    /* of the machine: viommu_machine_state_word() */
-    VIOMMU_PROPERTY_FAILURE,  /* of the machine: name and message */
-    VIOMMU_PROPERTY_QUEUE,    /* of the machine: viommu_machine_queue_position() */
-    VIOMMU_PROPERTY_CONSOLE,  /* of its console: viommu_console_problem() */
+    /* an enum, written by the words of the row; VIOMMU_UNSET reads as "" */
+    VIOMMU_PROPERTY_WORD,
+    VIOMMU_PROPERTY_TEXTS,   /* char **; NULL reads as an empty list */
+    VIOMMU_PROPERTY_STATE,   /* of the machine: viommu_machine_state_word() */
+    VIOMMU_PROPERTY_FAILURE, /* of the machine: name and message */
+    VIOMMU_PROPERTY_QUEUE,   /* of the machine: viommu_machine_queue_position() */
+    VIOMMU_PROPERTY_CONSOLE, /* of its console: viommu_console_problem() */
     VIOMMU_PROPERTY_LAST,
 } ViommuPropertyKind;
 
@@ -30,8 +32,9 @@ typedef struct ViommuProperty {
     ViommuPropertyKind kind;
     size_t offset;           /* in ViommuMachine; 0: the whole machine */
     const ViommuEnum *words; /* VIOMMU_PROPERTY_WORD */
-    unsigned changes;        /* of ViommuMachineChange: those that tell of it; 0: it never changes */
-    bool open;               /* every user may read it; all others only the owner and root */
+    /* of ViommuMachineChange: those that tell of it; 0: it never changes */
+    unsigned changes;
+    bool open; /* every user may read it; all others only the owner and root */
 } ViommuProperty;
 
 /* Changes of a property that changes and has no signal: only a client that waits for it reads it. */

@@ -62,7 +62,8 @@ void viommu_registry_show_all(ViommuRegistry *registry)
     registry->show_all = true;
 }
 
-/* Whose launch has not come so far is nobody else's business, and when its files are opened neither. */
+/* Whose launch has not come so far is nobody else's business, and when its files are opened
+ * neither. */
 static bool has_run(const ViommuRegistry *registry, const ViommuMachine *machine)
 {
     return registry->show_all || machine->foreign || machine->state == VIOMMU_STATE_RUNNING ||
@@ -109,7 +110,8 @@ bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, Viom
 
     if (changes)
         viommu_machine_touch(machine, registry->epoch);
-    /* One that goes is shown to nobody any more; its client, who has left, would end it once more. */
+    /* One that goes is shown to nobody any more; its client, who has left, would end it once
+     * more. */
     if (!gone && machine->announced && !machine->shown && has_run(registry, machine))
         viommu_registry_announce(registry, machine);
     tell(registry, machine, changes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* registry: all machines, by UUID, name and request-id, and who is told when one changes.  Knows no bus, no libvirt, and
- * not why a machine changes. */
+/* registry: all machines, by UUID, name and request-id, and who is told when one changes.  Knows no
+ * bus, no libvirt, and not why a machine changes. */
 #pragma once
 
 #include <glib.h>
@@ -11,7 +11,8 @@ typedef struct ViommuRegistry ViommuRegistry;
 
 /* Who is told; only of machines that were announced. */
 typedef struct ViommuRegistryWatcher {
-    void (*added)(const ViommuMachine *machine, void *userdata); /* again when it is shown to everybody */
+    /* again when it is shown to everybody */
+    void (*added)(const ViommuMachine *machine, void *userdata);
     void (*bound)(const ViommuMachine *machine,
                   void *userdata); /* to its client, also before it is announced */
     void (*changed)(const ViommuMachine *machine, unsigned changes, void *userdata);
@@ -29,8 +30,8 @@ void viommu_registry_add(ViommuRegistry *registry, ViommuMachine *machine);
 void viommu_registry_show_all(ViommuRegistry *registry);
 /** From now on clients see it: its owner's, or, when it has run, all. */
 void viommu_registry_announce(ViommuRegistry *registry, ViommuMachine *machine);
-/** Tells that @machine is to end when its client leaves, if it is bound to one.  A client that has left
- *  ends the machine, which may be gone when this returns. */
+/** Tells that @machine is to end when its client leaves, if it is bound to one.  A client that has
+ *  left ends the machine, which may be gone when this returns. */
 void viommu_registry_bind(ViommuRegistry *registry, ViommuMachine *machine);
 /** Applies @event and tells.  Returns true when the machine is gone, and freed. */
 bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, ViommuEvent event);
@@ -54,7 +55,8 @@ ViommuMachine *viommu_registry_by_request(const ViommuRegistry *registry, uint32
                                           const char *request_id);
 /** An announced one, by name or UUID. */
 ViommuMachine *viommu_registry_find(const ViommuRegistry *registry, const char *name_or_uuid);
-/** Sorted by name.  @announced: only those that clients see.  Owned array of borrowed ViommuMachine. */
+/** Sorted by name.  @announced: only those that clients see.  Owned array of borrowed
+ *  ViommuMachine. */
 GPtrArray *viommu_registry_list(const ViommuRegistry *registry, bool announced);
 /* All of them in no order; nothing may come or go meanwhile. */
 typedef struct ViommuRegistryIterator {

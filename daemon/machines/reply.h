@@ -8,8 +8,9 @@
 
 /* All borrowed, for the call of ViommuOutcomeFunc. */
 typedef struct ViommuOutcome {
-    const GError *error;          /* NULL: it went well */
-    const GPtrArray *reasons;     /* of ViommuReason: all that speaks against a request; may be NULL */
+    const GError *error; /* NULL: it went well */
+    /* of ViommuReason: all that speaks against a request; may be NULL */
+    const GPtrArray *reasons;
     const ViommuMachine *machine; /* launch */
     const ViommuHost *host;       /* what is known of this host, asked for by viommud itself */
     GVariant *report;             /* plan: a{sv} */
@@ -17,7 +18,8 @@ typedef struct ViommuOutcome {
     const char *xml;              /* XML of a domain */
 } ViommuOutcome;
 
-/** Called exactly once for each call that takes one, maybe before that call returns.  Loop thread. */
+/** Called exactly once for each call that takes one, maybe before that call returns.  Loop
+ *  thread. */
 typedef void (*ViommuOutcomeFunc)(const ViommuOutcome *outcome, void *userdata);
 
 typedef struct ViommuWaiter {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* consoles: which machines' consoles are read, who may have them, and the last words of those that end badly.
- * Sees no bus message. */
+/* consoles: which machines' consoles are read, who may have them, and the last words of those that
+ * end badly. Sees no bus message. */
 #include "daemon/manager/internal.h"
 
 #include "daemon/console/console-log.h"

@@ -56,7 +56,8 @@ static void begin_stop(ViommuManager *manager, const ViommuMachine *machine, Vio
         viommu_stop_new(&context, machine, operation->was_running ? operation->seconds : 0, on_stop, manager);
 }
 
-/* A launch that waits never began, so nothing of it must be undone.  The machine may be gone afterwards. */
+/* A launch that waits never began, so nothing of it must be undone.  The machine may be gone
+ * afterwards. */
 static void cancel_launch(ViommuManager *manager, ViommuMachine *machine, ViommuOperation *operation)
 {
     g_autoptr(GError) error = NULL;
@@ -115,7 +116,8 @@ void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_
 
 /* --- Leases --- */
 
-/* When the daemon ends it is left to the next one.  Told again, of a machine that is ending already, it changes nothing. */
+/* When the daemon ends it is left to the next one.  Told again, of a machine that is ending
+ * already, it changes nothing. */
 static void reap(ViommuManager *manager, ViommuMachine *machine, const char *why)
 {
     if (manager->ended)

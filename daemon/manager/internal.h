@@ -8,6 +8,7 @@
 
 #include "daemon/machines/admission.h"
 #include "daemon/machines/agent-trust.h"
+#include "daemon/manager/adoption.h"
 #include "daemon/manager/leases.h"
 #include "daemon/manager/manager.h"
 #include "daemon/manager/operations.h"
@@ -20,6 +21,7 @@ struct ViommuManager {
     ViommuLedger *ledger;
     ViommuRemains *remains;
     ViommuSettle *settle;
+    ViommuAdoption *adoption;
     GHashTable *operations; /* UUID -> ViommuOperation, owned */
     ViommuAdmission *admission;
     ViommuAgents *agents;
@@ -36,10 +38,7 @@ struct ViommuManager {
     ViommuLoopFunc connection_func;
     void *connection_data;
 
-    sd_event_source *patience; /* with adoption, and with the end */
-    ViommuLoopFunc adopted;    /* NULL: nobody waits for the adoption */
-    void *adopted_data;
-    unsigned adopting;                            /* parts of the adoption under way */
+    sd_event_source *patience;                    /* with the end */
     void (*ended)(bool finished, void *userdata); /* set: no more launches */
     void *ended_data;
     bool over; /* ended was called */
@@ -55,8 +54,8 @@ void viommu_manager_settled(const ViommuOutcome *unused, void *manager);
 void viommu_manager_lease_ended(ViommuMachine *machine, void *manager);
 
 void viommu_manager_verify_init(ViommuManager *manager);
-/** The launch of @machine, which runs, is to end with its proof: @waiters hear of it, and without it
- *  the machine goes.  Nobody waits in @waiters any more. */
+/** The launch of @machine, which runs, is to end with its proof: @waiters hear of it, and without
+ *  it the machine goes.  Nobody waits in @waiters any more. */
 void viommu_manager_verify_launch(ViommuManager *manager, ViommuMachine *machine, ViommuWaiters *waiters);
 /** The same for @waiter, whose request was sent before. */
 void viommu_manager_verify_again(ViommuManager *manager, const ViommuMachine *machine,
@@ -74,6 +73,6 @@ void viommu_manager_look_after_consoles(ViommuManager *manager);
 void viommu_manager_sweep_console_logs(ViommuManager *manager);
 /** @error with the last lines of @machine's console. Owned. */
 GError *viommu_manager_with_tail(ViommuMachine *machine, const GError *error);
-/** The guest of @machine has ended, as @news tells, before the machine changes; unless somebody wanted it to end, why is
- *  noted. */
+/** The guest of @machine has ended, as @news tells, before the machine changes; unless somebody
+ *  wanted it to end, why is noted. */
 void viommu_manager_console_ends(ViommuManager *manager, ViommuMachine *machine, const ViommuNews *news);

@@ -8,7 +8,8 @@
 
 typedef struct ViommuLeases ViommuLeases;
 
-/** The lease of @machine has ended.  While the machine is there it is told again, every few seconds. */
+/** The lease of @machine has ended.  While the machine is there it is told again, every few
+ *  seconds. */
 typedef void (*ViommuLeaseFunc)(ViommuMachine *machine, void *userdata);
 
 /** @loop and @registry are borrowed. Owned. */
@@ -18,7 +19,8 @@ void viommu_leases_free(ViommuLeases *leases);
 
 /** @machine has a lease, or none, that was not there before or ends at another time. */
 void viommu_leases_watch(ViommuLeases *leases, const ViommuMachine *machine);
-/** Its lease ends now; it is told only if it is still there after a while, as the caller does what follows. */
+/** Its lease ends now; it is told only if it is still there after a while, as the caller does what
+ *  follows. */
 void viommu_leases_end(ViommuLeases *leases, ViommuMachine *machine);
 /** The same as watching of all machines. */
 void viommu_leases_watch_all(ViommuLeases *leases);

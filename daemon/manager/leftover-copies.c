@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* leftover-copies: removed by a worker, and then out of the ledger.  Does not know who made them. */
+/* leftover-copies: removed by a worker, and then out of the ledger.  Does not know who made
+ * them. */
 #include "daemon/manager/leftover-copies.h"
 
 #include "daemon/libvirt/backend.h"
@@ -39,7 +40,8 @@ static void work_remove(void *data)
 {
     Removal *removal = data;
 
-    /* What cannot be removed now is found by the next listing, and stays in the ledger until then. */
+    /* What cannot be removed now is found by the next listing, and stays in the ledger until
+     * then. */
     removal->done = viommu_copies_remove(removal->remains->directory, removal->uuid, NULL);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* leftover-copies: copies of kernels and initrds that nothing boots any more: their guest has ended, or their domain is gone.  Knows libvirt's
- * domains as values; does not know launches and stops, which remove what is theirs. */
+/* leftover-copies: copies of kernels and initrds that nothing boots any more: their guest has
+ * ended, or their domain is gone.  Knows libvirt's domains as values; does not know launches and
+ * stops, which remove what is theirs. */
 #pragma once
 
 #include <glib.h>
@@ -16,8 +17,10 @@ ViommuRemains *viommu_remains_new(ViommuRegistry *registry, ViommuLedger *ledger
 /** After the worker. */
 void viommu_remains_free(ViommuRemains *remains);
 
-/** The guest of @uuid has ended, or its domain is gone: a worker removes its copies, if it has some. */
+/** The guest of @uuid has ended, or its domain is gone: a worker removes its copies, if it has
+ *  some. */
 void viommu_remains_remove(ViommuRemains *remains, const char *uuid);
-/** Compares the ledger with @copies, as viommu_copies_list() gave them before @domains (of ViommuDomain) were listed, and removes what is
- *  of no use.  After what the domains tell is in the registry. */
+/** Compares the ledger with @copies, as viommu_copies_list() gave them before @domains (of
+ *  ViommuDomain) were listed, and removes what is of no use.  After what the domains tell is in the
+ *  registry. */
 void viommu_remains_settle(ViommuRemains *remains, GHashTable *copies, const GPtrArray *domains);

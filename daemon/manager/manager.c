@@ -8,15 +8,14 @@
 #include "lib/base/error.h"
 #include "lib/plan/plan.h"
 
-/* After so many machines of one nameless request a number is looked for no longer: names are not to run out, nor to take long. */
+/* After so many machines of one nameless request a number is looked for no longer: names are not to
+ * run out, nor to take long. */
 #define NAME_SUFFIX_MAX 100
 /* Who sends a request again has mostly lost the answer to the one before. */
 #define LAUNCH_WAITERS_MAX 64u
-/* libvirt may be slow when the daemon starts, and hang when it ends: what is under way stands in the machines' records, and is settled at the
- * next start. */
-#define CONNECT_PATIENCE_SEC 3
-#define ADOPT_PATIENCE_SEC   6
-#define END_PATIENCE_SEC     4
+/* libvirt may hang when the daemon ends.  What is under way stands in the machines' records, and
+ * the next start settles it. */
+#define END_PATIENCE_SEC 4
 
 static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata);
 
@@ -36,6 +35,7 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
     /* The system's libvirt alone has a directory of the running that is root's. */
     if (context->config->policy.nvram_directory)
         viommu_settle_look_for_orphans(manager->settle, context->config->policy.name_prefix);
+    manager->adoption = viommu_adoption_new(context->loop);
     manager->operations = viommu_operations_new();
     viommu_manager_verify_init(manager);
     manager->admission =
@@ -47,16 +47,12 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
     return manager;
 }
 
-static void end_patience(ViommuManager *manager)
-{
-    manager->patience = sd_event_source_disable_unref(manager->patience);
-}
-
 void viommu_manager_free(ViommuManager *manager)
 {
     if (!manager)
         return;
-    end_patience(manager);
+    viommu_adoption_free(manager->adoption);
+    sd_event_source_disable_unref(manager->patience);
     sd_event_source_disable_unref(manager->look);
     g_hash_table_unref(manager->verifications);
     viommu_agents_unref(manager->agents);
@@ -186,7 +182,8 @@ static void await_launch(ViommuManager *manager, ViommuMachine *machine, bool ve
     viommu_waiter_fail(waiter, error);
 }
 
-/* A request that was sent before waits for, or gets, the machine that it made.  False: it is a new one. */
+/* A request that was sent before waits for, or gets, the machine that it made.  False: it is a new
+ * one. */
 static bool launch_again(ViommuManager *manager, const ViommuRequest *request, uint32_t uid,
                          const ViommuWaiter *waiter)
 {
@@ -232,7 +229,8 @@ static ViommuMachine *new_machine(ViommuManager *manager, const ViommuRequest *r
     return machine;
 }
 
-/* Begins as many of the waiting launches as may run now.  One that fails at once makes room for the next one. */
+/* Begins as many of the waiting launches as may run now.  One that fails at once makes room for the
+ * next one. */
 static void admit(ViommuManager *manager)
 {
     if (manager->admitting || manager->ended)
@@ -349,7 +347,8 @@ static void on_started(ViommuManager *manager, ViommuMachine *machine)
     viommu_journal_launched(machine);
     viommu_machine_set_busy(machine, false);
     viommu_admission_leave(manager->admission, machine);
-    /* It may have ended already: a guest can be faster than the answer to the call that started it. */
+    /* It may have ended already: a guest can be faster than the answer to the call that started
+     * it. */
     if (machine->state == VIOMMU_STATE_STARTING)
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STARTED);
     if (viommu_launch_request(operation->launch)->wait == VIOMMU_WAIT_VERIFIED)
@@ -379,7 +378,8 @@ static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine)
     if (machine->state == VIOMMU_STATE_STOPPING)
         event = operation->expired ? VIOMMU_EVENT_REAPED : VIOMMU_EVENT_REMOVED;
     gone = viommu_registry_feed(manager->registry, machine, event);
-    /* Whoever got the machine before it failed must be able to read why; all others are told now. */
+    /* Whoever got the machine before it failed must be able to read why; all others are told
+     * now. */
     if (!gone && !operation->answered)
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_REMOVED);
     viommu_waiters_answer(operation->launch_waiters, &failed);
@@ -438,30 +438,6 @@ void viommu_manager_get_xml(ViommuManager *manager, const ViommuMachine *machine
 
 /* --- Beginning, news and end --- */
 
-static void finish_adoption(ViommuManager *manager)
-{
-    ViommuLoopFunc func = manager->adopted;
-
-    if (!func)
-        return;
-    manager->adopted = NULL;
-    end_patience(manager);
-    func(manager->adopted_data);
-}
-
-static int on_adoption_too_slow(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    viommu_log(LOG_WARNING, NULL, "libvirt is slow to reply; its machines are found later");
-    finish_adoption(userdata);
-    return 0;
-}
-
-static void adoption_part_done(ViommuManager *manager)
-{
-    if (--manager->adopting == 0)
-        finish_adoption(manager);
-}
-
 void viommu_manager_settled(const ViommuOutcome *unused, void *userdata)
 {
     viommu_leases_watch_all(((ViommuManager *)userdata)->leases);
@@ -472,39 +448,19 @@ static void on_settled(const ViommuOutcome *outcome, void *userdata)
 {
     viommu_manager_settled(outcome, userdata);
     viommu_manager_sweep_console_logs(userdata);
-    adoption_part_done(userdata);
+    viommu_adoption_part_done(((ViommuManager *)userdata)->adoption);
 }
 
 static void on_host_learnt(const ViommuOutcome *outcome, void *userdata)
 {
     if (outcome->error)
         viommu_log_error(LOG_WARNING, NULL, outcome->error, "reading the properties of this host");
-    adoption_part_done(userdata);
-}
-
-static int start_patience(ViommuManager *manager, unsigned seconds, sd_event_time_handler_t handler)
-{
-    end_patience(manager);
-    return sd_event_add_time_relative(viommu_loop_event(manager->context.loop), &manager->patience,
-                                      CLOCK_MONOTONIC, seconds * G_USEC_PER_SEC, 0, handler, manager);
-}
-
-/* One that takes no connection may hang; with a connection it learns about the host, which takes time. */
-static int on_connection_too_slow(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    ViommuManager *manager = userdata;
-
-    if (manager->connected && start_patience(manager, ADOPT_PATIENCE_SEC, on_adoption_too_slow) >= 0)
-        return 0;
-    return on_adoption_too_slow(source, usec, manager);
+    viommu_adoption_part_done(((ViommuManager *)userdata)->adoption);
 }
 
 void viommu_manager_adopt_all(ViommuManager *manager, ViommuLoopFunc func, void *userdata)
 {
-    manager->adopted = func;
-    manager->adopted_data = userdata;
-    if (start_patience(manager, CONNECT_PATIENCE_SEC, on_connection_too_slow) < 0)
-        finish_adoption(manager);
+    viommu_adoption_begin(manager->adoption, func, userdata);
 }
 
 static void set_connected(ViommuManager *manager, const ViommuNews *news)
@@ -515,13 +471,13 @@ static void set_connected(ViommuManager *manager, const ViommuNews *news)
     manager->connected = connected;
     if (connected) {
         viommu_log(LOG_INFO, NULL, "Connected to libvirt at %s", viommu_manager_uri(manager));
-        manager->adopting += 2;
+        viommu_adoption_connected(manager->adoption, 2);
         viommu_settle_run(manager->settle, on_settled, manager);
         viommu_hostinfo_refresh(manager->hostinfo, on_host_learnt, manager);
     } else {
         viommu_log(LOG_WARNING, NULL, "No connection to libvirt at %s: %s", viommu_manager_uri(manager),
                    news->detail ? news->detail : "it is gone");
-        finish_adoption(manager);
+        viommu_adoption_finish(manager->adoption);
     }
     if (changed && manager->connection_func)
         manager->connection_func(manager->connection_data);
@@ -552,7 +508,7 @@ static void finish_end(ViommuManager *manager, bool finished)
                                                   "viommud is shutting down; try again when it is back");
 
     manager->over = true;
-    end_patience(manager);
+    manager->patience = sd_event_source_disable_unref(manager->patience);
     viommu_operations_fail_all(manager->operations, error);
     viommu_manager_fail_verifications(manager, error);
     manager->ended(finished, manager->ended_data);
@@ -585,9 +541,11 @@ void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void
 {
     manager->ended = func;
     manager->ended_data = userdata;
-    manager->adopted = NULL;
+    viommu_adoption_cancel(manager->adoption);
     viommu_operations_hurry_all(manager->operations);
-    if (start_patience(manager, END_PATIENCE_SEC, on_end_too_slow) < 0) {
+    if (sd_event_add_time_relative(viommu_loop_event(manager->context.loop), &manager->patience,
+                                   CLOCK_MONOTONIC, END_PATIENCE_SEC * G_USEC_PER_SEC, 0, on_end_too_slow,
+                                   manager) < 0) {
         finish_end(manager, false);
         return;
     }

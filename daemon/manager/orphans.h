@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* orphans: guests that run on though libvirt knows nothing of them any more, as when both of a domain's files were torn and its
- * daemon started again.  Nobody but root can end them, and their names cannot be used meanwhile: libvirt still has their QEMU's log
- * open.  Knows libvirt's own directory of the running; nothing that a user can write to is believed. */
+/* orphans: guests that run on though libvirt knows nothing of them any more, as when both of a
+ * domain's files were torn and its daemon started again.  Nobody but root can end them, and their
+ * names cannot be used meanwhile: libvirt still has their QEMU's log open.  Knows libvirt's own
+ * directory of the running; nothing that a user can write to is believed. */
 #pragma once
 
 #include <glib.h>
@@ -17,7 +18,8 @@ typedef struct ViommuOrphan {
 } ViommuOrphan;
 void viommu_orphan_free(ViommuOrphan *orphan);
 
-/** Those whose domain's name begins with @prefix, of ViommuOrphan.  @root: below it are @directory and /proc.  Blocks.  Owned. */
+/** Those whose domain's name begins with @prefix, of ViommuOrphan.  @root: below it are @directory
+ *  and /proc.  Blocks.  Owned. */
 GPtrArray *viommu_orphans_find(ViommuBackend *backend, const char *root, const char *directory,
                                const char *prefix);
 

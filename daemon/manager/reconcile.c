@@ -25,11 +25,13 @@ struct ViommuSettle {
     bool listing;
     bool again; /* asked for while one was under way, which may be too old */
     ViommuWaiters *waiters;
-    GHashTable *owed;           /* UUIDs of launches that failed, and that libvirt did not let us undo */
+    /* UUIDs of launches that failed, and that libvirt did not let us undo */
+    GHashTable *owed;
     unsigned told;              /* of such, since the listing began */
     const char *orphans_prefix; /* NULL: they are not looked for */
     GPtrArray *orphans;         /* of ViommuOrphan; NULL: none were looked for yet */
-    GHashTable *left;           /* UUIDs of domains that are left alone, which is told once of each */
+    /* UUIDs of domains that are left alone, which is told once of each */
+    GHashTable *left;
 };
 
 typedef struct Listing {
@@ -37,7 +39,8 @@ typedef struct Listing {
     ViommuBackend *backend;
     const char *copies_directory;
     GHashTable
-        *copies; /* of viommu_copies_list(); read first, so that one without a domain has none any more */
+        /* of viommu_copies_list(); read first, so that one without a domain has none any more */
+        *copies;
     GPtrArray *domains;
     const char *orphans_prefix;
     GPtrArray *orphans;
@@ -91,7 +94,8 @@ void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
     ViommuMachine *machine = viommu_registry_by_uuid(settle->registry, news->uuid);
     const ViommuNewsMeaning *meaning = viommu_news_meaning(news->kind);
 
-    /* A daemon that hung does what it was told long ago, by the viommud before this one, too: what appears may be half a machine. */
+    /* A daemon that hung does what it was told long ago, by the viommud before this one, too: what
+     * appears may be half a machine. */
     if (!machine && (news->kind == VIOMMU_NEWS_DEFINED ||
                      (news->kind == VIOMMU_NEWS_STARTED && g_hash_table_contains(settle->owed, news->uuid))))
         viommu_settle_run(settle, NULL, NULL);
@@ -189,7 +193,8 @@ static void marking_done(void *data)
     g_free(marking);
 }
 
-/* The launch would have done it next; without it the guest's own end would look like a launch that was cut short. */
+/* The launch would have done it next; without it the guest's own end would look like a launch that
+ * was cut short. */
 static void finish_launch(ViommuSettle *settle, const ViommuDomain *domain)
 {
     Marking *marking = g_new0(Marking, 1);
@@ -199,7 +204,8 @@ static void finish_launch(ViommuSettle *settle, const ViommuDomain *domain)
     viommu_worker_run(settle->ends, VIOMMU_WORKER_NOBODY, marking_work, marking_done, marking);
 }
 
-/* Somebody may have made a thousand of them: what is above the bound is told with the next listing, unless it is gone. */
+/* Somebody may have made a thousand of them: what is above the bound is told with the next listing,
+ * unless it is gone. */
 static void leave_alone(ViommuSettle *settle, const ViommuJournalSubject *subject, const GError *error)
 {
     if (g_hash_table_contains(settle->left, subject->uuid) || settle->told >= TOLD_MAX)
@@ -245,7 +251,8 @@ static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const Viommu
     viommu_registry_bind(settle->registry, machine);
 }
 
-/* Whoever copies a domain copies its record: that copy is nobody's machine, and must not end with a lease. */
+/* Whoever copies a domain copies its record: that copy is nobody's machine, and must not end with a
+ * lease. */
 static bool check_original(const ViommuDomain *domain, const ViommuMetadata *metadata, GError **error)
 {
     if (!metadata || !metadata->uuid || g_ascii_strcasecmp(metadata->uuid, domain->uuid) == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reconcile: brings the registry's machines and libvirt's domains together: by events, and by listing after events may have
- * been missed.  Knows no bus; what becomes of a domain is decided by lib/recover. */
+/* reconcile: brings the registry's machines and libvirt's domains together: by events, and by
+ * listing after events may have been missed.  Knows no bus; what becomes of a domain is decided by
+ * lib/recover. */
 #pragma once
 
 #include <glib.h>
@@ -12,19 +13,22 @@
 
 typedef struct ViommuSettle ViommuSettle;
 
-/** Where orphans (daemon/manager/orphans.h) are looked for with each listing, and whose: those whose domain's name begins with @prefix, which
- *  is borrowed.  Unless it is called, none are. */
+/** Where orphans (daemon/manager/orphans.h) are looked for with each listing, and whose: those
+ *  whose domain's name begins with @prefix, which is borrowed.  Unless it is called, none are. */
 void viommu_settle_look_for_orphans(ViommuSettle *settle, const char *prefix);
-/** The process of a guest that runs on though libvirt has forgotten the machine @name; 0: there is none, as far as is known. */
+/** The process of a guest that runs on though libvirt has forgotten the machine @name; 0: there is
+ *  none, as far as is known. */
 uint64_t viommu_settle_orphan(ViommuSettle *settle, const char *name);
 
-/** All borrowed.  @workers is copied.  @copies: the directory of daemon/files/boot-copies.h. Owned. */
+/** All borrowed.  @workers is copied.  @copies: the directory of daemon/files/boot-copies.h.
+ *  Owned. */
 ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend,
                                 const ViommuWorkers *workers, const char *copies, ViommuRemains *remains);
 /** No listing may be in flight: free the worker first. */
 void viommu_settle_free(ViommuSettle *settle);
 
-/** The launch of @uuid has failed, and what it may have left could not be removed: it is, whenever it appears. */
+/** The launch of @uuid has failed, and what it may have left could not be removed: it is, whenever
+ *  it appears. */
 void viommu_settle_owe(ViommuSettle *settle, const char *uuid);
 /** It was removed after all. */
 void viommu_settle_forgive(ViommuSettle *settle, const char *uuid);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* verifier: which machines are being verified, who waits for it, and what becomes of a launch that was to be verified.
- * Sees no bus message. */
+/* verifier: which machines are being verified, who waits for it, and what becomes of a launch that
+ * was to be verified. Sees no bus message. */
 #include "daemon/manager/internal.h"
 
 #include "daemon/machines/journal-events.h"

@@ -47,7 +47,8 @@ static Line *find_line(const ViommuQueue *queue, uint32_t uid)
     return g_hash_table_lookup(queue->lines, GUINT_TO_POINTER(uid));
 }
 
-/* Not at the end: whoever comes back after a while does not wait for one who was served a moment ago. */
+/* Not at the end: whoever comes back after a while does not wait for one who was served a moment
+ * ago. */
 static void join_turns(ViommuQueue *queue, Line *line)
 {
     GList *turn = queue->turns.head;
@@ -138,7 +139,8 @@ unsigned viommu_queue_position(const ViommuQueue *queue, uint32_t uid, const voi
 
 void viommu_queue_foreach(const ViommuQueue *queue, ViommuQueuePositionFunc func, void *data)
 {
-    g_autoptr(GPtrArray) heads = g_ptr_array_new(); /* of GList: the next item of each user, in turn */
+    /* of GList: the next item of each user, in turn */
+    g_autoptr(GPtrArray) heads = g_ptr_array_new();
     unsigned position = 0;
 
     for (const GList *turn = queue->turns.head; turn; turn = turn->next)

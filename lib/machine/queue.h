@@ -33,6 +33,6 @@ unsigned viommu_queue_length(const ViommuQueue *queue);
 unsigned viommu_queue_position(const ViommuQueue *queue, uint32_t uid, const void *item);
 /** Is told of an item and its position. */
 typedef void (*ViommuQueuePositionFunc)(void *item, unsigned position, void *data);
-/** Tells @func of every item, as viommu_queue_position() would, in the order of positions and in one pass.  @func must leave the queue
- *  as it is. */
+/** Tells @func of every item, as viommu_queue_position() would, in the order of positions and in
+ *  one pass.  @func must leave the queue as it is. */
 void viommu_queue_foreach(const ViommuQueue *queue, ViommuQueuePositionFunc func, void *data);

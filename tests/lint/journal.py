@@ -24,7 +24,7 @@ FREE = {
     "consoles.c viommu_manager_console_ends": "what becomes of machines; the guest's words are asked for",
     "launch.c set_deadline": "only without memory",
     "leases.c set_timer": "only without memory",
-    "manager.c on_adoption_too_slow": "once for each start",
+    "adoption.c on_adoption_too_slow": "once for each start",
     "manager.c on_host_learnt": "once for each connection to libvirt",
     "manager.c set_connected": "once for each connection to libvirt",
     "service.c": "the start and the end",

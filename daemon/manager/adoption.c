@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* adoption: a timer, and a count of what is under way. */
+#include "daemon/manager/adoption.h"
+
+#include <glib.h>
+#include <time.h>
+#include "daemon/process/log.h"
+
+/* libvirt may be slow when the daemon starts.  A daemon that takes no connection may hang; one that
+ * is connected learns about the host, which takes time. */
+#define CONNECT_PATIENCE_SEC 3
+#define ADOPT_PATIENCE_SEC   6
+
+struct ViommuAdoption {
+    ViommuLoop *loop;
+    ViommuLoopFunc func; /* NULL: nobody waits */
+    void *userdata;
+    sd_event_source *patience;
+    bool connected;
+    unsigned parts; /* under way */
+};
+
+ViommuAdoption *viommu_adoption_new(ViommuLoop *loop)
+{
+    ViommuAdoption *adoption = g_new0(ViommuAdoption, 1);
+
+    adoption->loop = loop;
+    return adoption;
+}
+
+static void end_patience(ViommuAdoption *adoption)
+{
+    adoption->patience = sd_event_source_disable_unref(adoption->patience);
+}
+
+void viommu_adoption_free(ViommuAdoption *adoption)
+{
+    if (!adoption)
+        return;
+    end_patience(adoption);
+    g_free(adoption);
+}
+
+void viommu_adoption_finish(ViommuAdoption *adoption)
+{
+    ViommuLoopFunc func = adoption->func;
+
+    viommu_adoption_cancel(adoption);
+    if (func)
+        func(adoption->userdata);
+}
+
+void viommu_adoption_cancel(ViommuAdoption *adoption)
+{
+    adoption->func = NULL;
+    end_patience(adoption);
+}
+
+static int on_adoption_too_slow(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    viommu_log(LOG_WARNING, NULL, "libvirt is slow to reply; its machines are found later");
+    viommu_adoption_finish(userdata);
+    return 0;
+}
+
+static int start_patience(ViommuAdoption *adoption, unsigned seconds, sd_event_time_handler_t handler)
+{
+    end_patience(adoption);
+    return sd_event_add_time_relative(viommu_loop_event(adoption->loop), &adoption->patience, CLOCK_MONOTONIC,
+                                      seconds * G_USEC_PER_SEC, 0, handler, adoption);
+}
+
+static int on_connection_too_slow(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    ViommuAdoption *adoption = userdata;
+
+    if (adoption->connected && start_patience(adoption, ADOPT_PATIENCE_SEC, on_adoption_too_slow) >= 0)
+        return 0;
+    return on_adoption_too_slow(source, usec, adoption);
+}
+
+void viommu_adoption_begin(ViommuAdoption *adoption, ViommuLoopFunc func, void *userdata)
+{
+    adoption->func = func;
+    adoption->userdata = userdata;
+    if (start_patience(adoption, CONNECT_PATIENCE_SEC, on_connection_too_slow) < 0)
+        viommu_adoption_finish(adoption);
+}
+
+void viommu_adoption_connected(ViommuAdoption *adoption, unsigned parts)
+{
+    adoption->connected = true;
+    adoption->parts += parts;
+}
+
+void viommu_adoption_part_done(ViommuAdoption *adoption)
+{
+    if (--adoption->parts == 0)
+        viommu_adoption_finish(adoption);
+}
