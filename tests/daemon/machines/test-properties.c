@@ -81,4 +81,37 @@ START_TEST(told_once)
 }
 END_TEST
 
-UNIT_MAIN("properties", rows, told_once)
+static void on_bound(const ViommuMachine *machine, void *userdata)
+{
+    ck_assert_str_eq(machine->client, "bus:1.7");
+    ++*(unsigned *)userdata;
+}
+
+/* Only a machine that is bound to a client has one that must be held, whoever launched it. */
+START_TEST(bound)
+{
+    static const ViommuRegistryWatcher watcher = {
+        .added = on_seen, .bound = on_bound, .changed = on_changed, .removed = on_seen};
+    ViommuRegistry *registry = viommu_registry_new();
+    ViommuMachine *machines[2];
+    unsigned times = 0;
+
+    viommu_registry_watch(registry, &watcher, &times);
+    for (unsigned i = 0; i < G_N_ELEMENTS(machines); i++) {
+        const ViommuMachineOrigin origin = {.client = i ? "bus:1.7" : NULL, .launcher = "bus:1.7"};
+        g_autofree char *name = g_strdup_printf("m%u", i);
+        g_autofree char *uuid = g_strdup_printf("5b0a2f5e-0000-4000-8000-00000000000%u", i);
+
+        machines[i] = viommu_machine_new(name, uuid, 1000);
+        viommu_machine_set_origin(machines[i], &origin);
+        viommu_registry_add(registry, machines[i]);
+    }
+    viommu_registry_bind(registry, machines[0]);
+    ck_assert_uint_eq(times, 0);
+    viommu_registry_bind(registry, machines[1]);
+    ck_assert_uint_eq(times, 1);
+    viommu_registry_free(registry);
+}
+END_TEST
+
+UNIT_MAIN("properties", rows, told_once, bound)
