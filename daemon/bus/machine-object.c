@@ -179,9 +179,9 @@ static int method_open_console(sd_bus_message *call, void *userdata, sd_bus_erro
 /* The rows of daemon/machines/properties serve sd-bus, the signals, and the list of objects, which
  * sd-bus would hand out whole to everybody. */
 static const char *const types[] = {
-    [VIOMMU_PROPERTY_TEXT] = "s",     [VIOMMU_PROPERTY_UUID] = "s",  [VIOMMU_PROPERTY_NUMBER32] = "u",
-    [VIOMMU_PROPERTY_NUMBER64] = "t", [VIOMMU_PROPERTY_FLAG] = "b",  [VIOMMU_PROPERTY_WORD] = "s",
-    [VIOMMU_PROPERTY_TEXTS] = "as",   [VIOMMU_PROPERTY_STATE] = "s", [VIOMMU_PROPERTY_FAILURE] = "(ss)",
+    [VIOMMU_PROPERTY_TEXT] = "s",     [VIOMMU_PROPERTY_UUID] = "s",    [VIOMMU_PROPERTY_NUMBER32] = "u",
+    [VIOMMU_PROPERTY_NUMBER64] = "t", [VIOMMU_PROPERTY_FLAG] = "b",    [VIOMMU_PROPERTY_WORD] = "s",
+    [VIOMMU_PROPERTY_TEXTS] = "as",   [VIOMMU_PROPERTY_STATE] = "s",   [VIOMMU_PROPERTY_FAILURE] = "(ss)",
     [VIOMMU_PROPERTY_QUEUE] = "u",    [VIOMMU_PROPERTY_CONSOLE] = "s",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(types) == VIOMMU_PROPERTY_LAST);

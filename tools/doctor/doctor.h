@@ -53,7 +53,7 @@ typedef struct ViommuPatient {
     const char *daemon_trouble;       /* why it is not connected to libvirt; NULL: it is */
     GVariant *limits;                 /* the daemon's property Limits; NULL: unknown */
     const ViommuLeftovers *leftovers; /* NULL: unknown, or hidden from the caller */
-    int polkit; /* flag: it runs or can be started; unset: there is no bus */
+    int polkit;                       /* flag: it runs or can be started; unset: there is no bus */
 } ViommuPatient;
 
 /** Makes all possible checks.  Owned array of ViommuFinding. */

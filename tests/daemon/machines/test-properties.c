@@ -18,9 +18,11 @@ START_TEST(rows)
         ck_assert_msg(row->name != NULL, "row %zu is empty", i);
         ck_assert_ptr_eq(viommu_machine_property(row->name), row);
         ck_assert_int_eq(row->kind == VIOMMU_PROPERTY_WORD, row->words != NULL);
+        open += row->open;
+        if (row->changes == VIOMMU_PROPERTY_UNTOLD)
+            continue;
         ck_assert_msg(!(row->changes & ~ALL_CHANGES), "%s: no such change", row->name);
         told |= row->changes;
-        open += row->open;
     }
     ck_assert_uint_eq(told, ALL_CHANGES);
     /* Others see these: Name, State, Result. */
