@@ -250,7 +250,8 @@ bool viommu_console_attach(ViommuConsole *console, int *ret_fd, GError **error)
     int fds[2], r;
 
     if (viommu_console_n_attached(console) >= ATTACHED_MAX)
-        return viommu_fail(error, VIOMMU_ERROR_BUSY, "this console already has %u connections, the maximum",
+        return viommu_fail(error, VIOMMU_ERROR_BUSY,
+                           "this console already has %u connections, the maximum; close one of them",
                            ATTACHED_MAX);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
         return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot create a socket: %s", g_strerror(errno));

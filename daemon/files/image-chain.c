@@ -79,8 +79,9 @@ static bool check_data_file(const ViommuChainRules *rules, const Link *link, con
     if (!image->has_data_file)
         return true;
     if (!image->data_file)
-        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                           "it has an external data file but does not name it");
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "it has an external data file but does not name it; create the image again with -o data_file=/ABSOLUTE/PATH");
     /* QEMU looks for it in its working directory, which is not the image's. */
     if (image->data_file[0] != '/')
         return viommu_fail(

@@ -308,9 +308,10 @@ static bool take_idle(ViommuPool *pool, virConnectPtr *ret_connection, GError **
 
     while (pool->idle.length == 0 && pool->n_open == pool->size)
         if (!g_cond_wait_until(&pool->returned, &pool->lock, end))
-            return viommu_fail(error, VIOMMU_ERROR_BACKEND,
-                               "libvirt's daemon at '%s' does not reply: all %u connections wait for it",
-                               pool->uri, pool->size);
+            return viommu_fail(
+                error, VIOMMU_ERROR_BACKEND,
+                "libvirt's daemon at '%s' does not reply: all %u connections wait for it; check its state (systemctl status libvirtd, or virtqemud)",
+                pool->uri, pool->size);
     *ret_connection = g_queue_pop_head(&pool->idle);
     pool->n_open += !*ret_connection;
     return true;

@@ -195,8 +195,8 @@ static bool check_attach(const ViommuManager *manager, const ViommuMachine *mach
                     machine->name, viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
     else if (n_attached(manager, machine->owner_uid) >= ATTACHED_PER_OWNER_MAX)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "user %u already has %u console connections, the maximum", machine->owner_uid,
-                    ATTACHED_PER_OWNER_MAX);
+                    "user %u already has %u console connections, the maximum; close one of them",
+                    machine->owner_uid, ATTACHED_PER_OWNER_MAX);
     else
         return true;
     return false;
