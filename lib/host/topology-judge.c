@@ -73,14 +73,15 @@ static char *reason_none(const ViommuTopology *topology)
     const ViommuAcpiTable *broken = find_table(topology, VIOMMU_TABLE_STATE_BROKEN);
 
     if (unread)
-        return g_strdup_printf("the kernel uses none; only root may read its ACPI table %s", unread->name);
+        return g_strdup_printf("the kernel uses no IOMMU; only root may read the ACPI table %s",
+                               unread->name);
     if (broken)
         return g_strdup_printf("the ACPI table %s describes no IOMMU: %s", broken->name,
                                broken->problem ? broken->problem : "it is broken");
     if (topology->acpi == 1)
         return g_strdup(
-            "the firmware describes none (no DMAR, IVRS, IORT, VIOT): if the machine has one, switch on VT-d, AMD-Vi or the SMMU in the set-up of the firmware");
-    return g_strdup("the kernel uses none, and there are no ACPI tables that could describe one");
+            "the firmware describes no IOMMU (no DMAR, IVRS, IORT or VIOT); if the machine has one, enable VT-d, AMD-Vi or the SMMU in the firmware setup");
+    return g_strdup("the kernel uses no IOMMU, and there are no ACPI tables that could describe one");
 }
 
 ViommuIommuUse viommu_topology_judge(const ViommuTopology *topology, char **ret_reason)

@@ -177,7 +177,7 @@ static void warn(const ViommuIommuInput *input, const Ranking *ranking, const Vi
         g_ptr_array_add(warnings, g_strdup_printf("%s%s", why,
                                                   input->request->boot.kernel.path
                                                       ? "; set boot.extend-cmdline to have it added"
-                                                      : ": set it in the guest's boot loader"));
+                                                      : "; otherwise add it in the guest's boot loader"));
     if (choice->model == VIOMMU_MODEL_INTEL && driver == VIOMMU_DRIVER_UNKNOWN)
         g_ptr_array_add(
             warnings,

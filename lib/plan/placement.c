@@ -135,7 +135,7 @@ static bool check_host(Choosing *choosing, GError **error)
 
     if (viommu_topology_judge(topology, &reason) != VIOMMU_IOMMU_USE_USED)
         return viommu_plan_refuse(choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOST_IOMMU, error,
-                                  "hostdevs need an IOMMU of the host itself, in use: %s", reason);
+                                  "hostdevs need the host's own IOMMU, but it is not in use: %s", reason);
     if (topology->vfio == 0)
         return viommu_plan_refuse(
             choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_VFIO, error,
@@ -463,7 +463,7 @@ static bool take_unseen(Choosing *choosing, GError **error)
     if (!choosing->input->blind)
         return viommu_plan_refuse(
             choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_UNSEEN, error,
-            "hostdevs: nothing of this host's PCI devices can be seen from here, and one that is not looked at may be the host's own disk; let viommud see /sys (a service: without InaccessiblePaths=/sys and the like)");
+            "hostdevs: viommud cannot see this host's PCI devices, and an unchecked one may be the host's own disk; let viommud see /sys (a service: without InaccessiblePaths=/sys and the like)");
     for (guint i = 0; i < asked->len; i++) {
         const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
         ViommuPciDevice device = {.address = hostdev->address,
@@ -475,7 +475,7 @@ static bool take_unseen(Choosing *choosing, GError **error)
         if (!hostdev->address)
             return viommu_plan_refuse(
                 choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_UNSEEN, error,
-                "hostdevs[%u] names a kind of device, but nothing of this host's PCI devices can be seen from here; name an address",
+                "hostdevs[%u] names a kind of device, but viommud cannot see this host's PCI devices; name an address",
                 i);
         if (!check_unclaimed(choosing, i, &device, error))
             return false;

@@ -82,7 +82,7 @@ START_TEST(an_empty_root)
     ck_assert_int_eq(topology.vfio, VIOMMU_UNSET);
     ck_assert_int_eq(topology.iommufd, VIOMMU_UNSET);
     ck_assert_int_eq((int)viommu_topology_judge(&topology, &reason), VIOMMU_IOMMU_USE_NONE);
-    ck_assert_str_eq(reason, "the kernel uses none, and there are no ACPI tables that could describe one");
+    ck_assert_str_eq(reason, "the kernel uses no IOMMU, and there are no ACPI tables that could describe one");
 }
 END_TEST
 
@@ -471,8 +471,8 @@ START_TEST(verdicts_on_tables)
 {
     host_add_acpi(&host);
     judge(VIOMMU_IOMMU_USE_NONE,
-          "the firmware describes none (no DMAR, IVRS, IORT, VIOT): if the machine has one, switch on VT-d, "
-          "AMD-Vi or the SMMU in the set-up of the firmware");
+          "the firmware describes no IOMMU (no DMAR, IVRS, IORT or VIOT); if the machine has one, enable "
+          "VT-d, AMD-Vi or the SMMU in the firmware setup");
     host_add_dmar(&host, ones_base, 1);
     judge(VIOMMU_IOMMU_USE_NONE,
           "the ACPI table DMAR describes no IOMMU: the address of each hardware unit (DRHD) in "
