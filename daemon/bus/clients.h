@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* clients: which connections are still there.  Does not know what is bound to them. */
+/* clients: knows which connections are still on the bus.  Does not know what is bound to them. */
 #pragma once
 
 #include <glib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* device-permission: a list of devices to ask for, for each call that waits for polkit. */
 #include "daemon/bus/device-permission.h"
 
 #include "daemon/bus/polkit.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* errors: the one place where a GError becomes an error on the bus. */
+/* errors: the one place that turns a GError into an error on the bus. */
 #pragma once
 
 #include <glib.h>

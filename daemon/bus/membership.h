@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* membership: whether a user is in the group, as the system's user database has it now.  That may
- * be on another host and take its time, so it is asked by a worker, and nobody waits longer than a
- * few seconds.  Knows no calls. */
+/* membership: says whether a user is in the group now, by the system's user database.  That
+ * database may be on another host and slow, so a worker asks it, and nobody waits longer than a few
+ * seconds.  Knows no calls. */
 #pragma once
 
 #include <glib.h>

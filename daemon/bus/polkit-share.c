@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* polkit-share: the arithmetic of who may ask polkit another question. */
 #include "daemon/bus/polkit-share.h"
 
 #include "lib/base/error.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* polkit-share: how many questions polkit has to answer at once.  dbus-daemon ends a connection's
- * calls beyond 128 that wait for replies, so the total leaves room for viommud's own; and a user
- * has at most half of what all others leave, so that a few cannot fill it.  Pure. */
+/* polkit-share: bounds the questions that polkit has to answer at once.  dbus-daemon ends calls of
+ * a connection beyond 128 that wait for replies, so the total leaves room for viommud's own calls.
+ * A user gets at most half of what all others leave, so a few users cannot fill it.  Pure. */
 #pragma once
 
 #include <glib.h>

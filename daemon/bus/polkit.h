@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* polkit: the questions to polkit whether a caller may manage a machine that is not its own, and
- * whether he may assign a device that the site does not list, and polkit's answer in words. Does
- * not know what follows from it. */
+/* polkit: asks polkit whether a caller may manage a machine of another user, or may assign a device
+ * that the site does not list, and puts polkit's answer into words.  Does not know what follows
+ * from it. */
 #pragma once
 
 #include <glib.h>

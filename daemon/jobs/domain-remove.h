@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* domain-remove: the blocking work that every way of ending shares: destroy, undefine, delete what
- * else was made. Knows libvirt through the backend; does not know why a machine ends. */
+/* domain-remove: the blocking work that every way of ending shares: it destroys and undefines the
+ * domain, and deletes what else was made.  Knows libvirt through the backend; does not know why a
+ * machine ends. */
 #pragma once
 
 #include <glib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* enquiry: calls that change no machine's state: the dry run of a plan, a domain's XML, a reset.
- * Knows no bus. */
+/* enquiry: makes the calls that change no machine's state: the dry run of a plan, a domain's XML, a
+ * reset.  Knows no bus. */
 #pragma once
 
 #include <glib.h>

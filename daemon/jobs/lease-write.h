@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lease-write: a new end of a lease, written down.  Knows the backend; does not know other
- * machines, clients or the bus. */
+/* lease-write: writes the new end of a lease into the domain's metadata.  Knows the backend; does
+ * not know other machines, clients or the bus. */
 #pragma once
 
 #include <glib.h>

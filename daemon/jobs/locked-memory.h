@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* locked-memory: how much memory a QEMU that has started may really lock.  Knows the backend and
+/* locked-memory: reads how much memory a started QEMU may really lock.  Knows the backend and
  * /proc; does not know launches. */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* metadata-update: what stands in a domain's metadata, changed in part: read, altered, written.  So
- * nothing that only the domain has to remember, such as the request, is kept in memory.  Knows the
+/* metadata-update: reads a domain's metadata, changes a part of it and writes it back.  So viommud
+ * keeps nothing in memory that only the domain has to remember, such as the request.  Knows the
  * backend; does not know machines. */
 #pragma once
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* permit: looks a user's groups up, and asks libvirt for the networks that a request names. */
 #include "daemon/jobs/permit.h"
 
 #include "daemon/files/unix-user.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* permit: who asks, and what must be learnt to judge what he may have: which names of the site's
- * are for him, and where the networks lead that he names.  Knows the user database and the backend;
- * judges nothing. */
+/* permit: the user who asks, and what viommud must learn to judge the request: which of the site's
+ * names that user may use, and where the named networks lead.  Knows the user database and the
+ * backend; judges nothing. */
 #pragma once
 
 #include <glib.h>

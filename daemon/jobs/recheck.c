@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* recheck: the judgement of the plan again, with what the host shows now. */
 #include "daemon/jobs/recheck.h"
 
 #include "lib/policy/network-policy.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* recheck: what was judged of devices and networks when a machine was planned, judged once more
- * right before it starts: mounts, drivers and networks come and go. */
+/* recheck: judges devices and networks once more right before a machine starts, because mounts,
+ * drivers and networks may have changed since its plan. */
 #pragma once
 
 #include "daemon/libvirt/backend.h"

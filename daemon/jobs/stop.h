@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* stop: the end of one machine: mark, ask the guest, wait for it, remove.  Neither a guest nor a
- * QEMU that never answers puts the removal off.  Knows the backend; does not know other machines,
+/* stop: ends one machine: marks it, asks the guest, waits for it, removes it.  A guest or a QEMU
+ * that never answers does not delay the removal.  Knows the backend; does not know other machines,
  * clients or the bus. */
 #pragma once
 

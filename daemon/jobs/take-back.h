@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* take-back: whether the host has again what was taken from its drivers for a guest that has ended,
- * or never came up.  libvirt gives it back; this looks, and says what is missing.  Does not know
- * why the guest has ended. */
+/* take-back: checks whether the host has back the devices that a guest took from their drivers,
+ * when that guest has ended or never came up.  libvirt gives them back; this module looks, and says
+ * which are missing.  Does not know why the guest has ended. */
 #pragma once
 
 #include <glib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* verify: a timer that looks every second, and one question to the agent at a time. */
 #include "daemon/jobs/verify.h"
 
 #include <string.h>

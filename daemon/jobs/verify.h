@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* verify: the proof of one guest's IOMMU: asks its agent and looks at its console, again and again,
- * until it is proven, disproved, or the time is over.  Runs on the loop.  Does not know clients,
- * the bus, or why somebody wants to know. */
+/* verify: proves the IOMMU of one guest.  Asks the guest's agent and looks at its console again and
+ * again, until the IOMMU is proven or disproved, or the time is over.  Runs on the loop.  Does not
+ * know clients, the bus, or why a client wants the proof. */
 #pragma once
 
 #include <glib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* admission: which launch may be made at all, and which is made next.  Knows the site's limits and
- * the machines; does not know how a launch is made. */
+/* admission: decides which launch may be made at all, and which one is next.  Knows the site's
+ * limits and the machines; does not know how a launch is made. */
 #pragma once
 
 #include <glib.h>

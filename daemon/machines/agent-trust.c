@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* agent-trust: remembers during which questions libvirt's daemon died. */
 #include "daemon/machines/agent-trust.h"
 
 /* When libvirt's daemon dies, all that are being asked lose their connections, and it cannot be
@@ -9,10 +10,8 @@
 
 /* A death of libvirt's daemon, as those that were being asked have told it. */
 typedef struct Death {
-    GArray
-        /* of uint32_t: whose guests these were; each once, as one guest of each is asked at a
-         * time */
-        *uids;
+    /* of uint32_t: whose guests these were; each once, as one guest of each is asked at a time */
+    GArray *uids;
 } Death;
 
 struct ViommuAgents {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* agent-trust: which guests' agents may be asked.  An answer goes through libvirt's daemon, which
- * may die of it: then everybody waits for it to come back.  So a guest whose question it died of is
- * asked no second time, and of a user whose guests did it twice no guest is, as long as this
- * viommud runs.  Loop thread; knows neither libvirt nor the bus. */
+/* agent-trust: decides which guests' agents may be asked.  An agent's answer goes through libvirt's
+ * daemon, which may die of it; then everybody waits until it is back.  So viommud never asks a
+ * guest again whose answer killed the daemon.  When guests of one user have done so twice, viommud
+ * asks no guest of that user as long as it runs.  Runs on the loop thread; knows neither libvirt
+ * nor the bus. */
 #pragma once
 
 #include <glib.h>

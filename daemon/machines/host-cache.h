@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* host-cache: what is known of this host, asked once in a worker and kept.  Knows the backend's
- * probe and the planner's verdict on a plain request; does not know who wants it. */
+/* host-cache: keeps what is known of this host, after a worker has asked for it.  Knows the
+ * backend's probe and the planner's verdict on a plain request; does not know who wants it. */
 #pragma once
 
 #include <glib.h>

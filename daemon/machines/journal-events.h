@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* journal-events: the events that operators look for, each with its MESSAGE_ID, all its fields, and
- * an entry in conf/viommu.catalog. Each is told here and nowhere else.  Does not know what leads to
- * them. */
+/* journal-events: writes the events that operators look for, each with its MESSAGE_ID, all its
+ * fields, and an entry in conf/viommu.catalog.  No other module writes them.  Does not know what
+ * leads to them. */
 #pragma once
 
 #include "daemon/machines/machine.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lease-rules: how long the site lets a machine stay: [leases] of viommud.conf(5).  It binds whom
- * the site's policy binds; root and a user's own daemon it does not.  Knows requests, not
- * machines. */
+/* lease-rules: decides how long the site lets a machine stay: [leases] of viommud.conf(5).  The
+ * rules bind the users whom the site's policy binds, but not root, and nobody on a user's own
+ * daemon.  Knows requests, not machines. */
 #pragma once
 
 #include <glib.h>

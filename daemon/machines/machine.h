@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* machine: one guest as viommud knows it: small strings and numbers, and its state through
- * lib/machine/lifecycle.  Knows no bus and no libvirt.  A host may have thousands, so neither XML
- * nor the request is kept here. */
+/* machine: one guest as viommud knows it: small strings and numbers, and its state by
+ * lib/machine/lifecycle.  Knows no bus and no libvirt.  A host may have thousands of machines, so a
+ * machine keeps neither its XML nor its request. */
 #pragma once
 
 #include <glib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* properties: what clients can read of a machine, one row a property: its name, where its value
- * stands, which change tells of it, and for whom it is.  Knows no bus: daemon/bus makes of each row
- * what the bus wants. */
+/* properties: one row for each property of a machine that clients can read: its name, the place of
+ * its value, the change that tells of it, and whether every user may read it.  Knows no bus;
+ * daemon/bus makes a property of the bus of each row. */
 #pragma once
 
 #include <glib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* registry: all machines, by UUID, name and request-id, and who is told when one changes.  Knows no
- * bus, no libvirt, and not why a machine changes. */
+/* registry: finds all machines by UUID, name and request-id, and tells one watcher when a machine
+ * changes.  Knows no bus and no libvirt, and does not know why a machine changes. */
 #pragma once
 
 #include <glib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reply: how a call ended, and who waits to hear it.  Does not know what was called. */
+/* reply: the result of a call, and the function that waits for it.  Does not know the call. */
 #pragma once
 
 #include <glib.h>

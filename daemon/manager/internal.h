@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* internal: what the files of the manager share among themselves; nobody else includes this.
- *   manager.c        beginning and end, launches, news
+/* internal: what the files of the manager share; no other file includes this.
+ *   manager.c   beginning and end, launches, news
  *   endings.c   stops and leases
  *   consoles.c  consoles and their logs
  *   verifier.c  proofs from inside */

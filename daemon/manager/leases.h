@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* leases: one timer for the machine whose time ends first.  Does not know what follows. */
+/* leases: sets one timer for the machine whose lease ends first.  Does not know what follows. */
 #pragma once
 
 #include <glib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* leftover-copies: copies of kernels and initrds that nothing boots any more: their guest has
- * ended, or their domain is gone.  Knows libvirt's domains as values; does not know launches and
- * stops, which remove what is theirs. */
+/* leftover-copies: removes copies of kernels and initrds that nothing boots any more, because their
+ * guest has ended or their domain is gone.  Knows libvirt's domains as values; does not know
+ * launches and stops, which remove their own copies. */
 #pragma once
 
 #include <glib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* manager: what clients and libvirt's news do to machines: launch, stop, limits, adoption, the
- * daemon's end. Sees no bus message and no libvirt.  Everything here runs on the loop thread. */
+/* manager: does to machines what clients ask and libvirt's news demand: launch, stop, limits,
+ * adoption, the daemon's end.  Sees no bus message and no libvirt.  Everything here runs on the
+ * loop thread. */
 #pragma once
 
 #include <glib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* operations: what is under way, by machine: its launch or its stop, and who waits for each.  Does
- * not know machines. */
+/* operations: the launch, the stop or the new lease that is under way for each machine, and those
+ * who wait for it.  Does not know machines. */
 #pragma once
 
 #include <glib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* orphans: compares libvirt's files of process ids with the processes and with libvirt's answer. */
 #include "daemon/manager/orphans.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* orphans: guests that run on though libvirt knows nothing of them any more, as when both of a
- * domain's files were torn and its daemon started again.  Nobody but root can end them, and their
- * names cannot be used meanwhile: libvirt still has their QEMU's log open.  Knows libvirt's own
- * directory of the running; nothing that a user can write to is believed. */
+/* orphans: finds guests that run on although libvirt has forgotten them, for example because both
+ * files of a domain were torn when libvirt's daemon started again.  Only root can end them.  Their
+ * names cannot be used meanwhile, because libvirt still has their QEMU's log open.  Reads libvirt's
+ * own directory of running guests; believes nothing that a user can write to. */
 #pragma once
 
 #include <glib.h>

@@ -38,9 +38,8 @@ typedef struct Listing {
     ViommuSettle *settle;
     ViommuBackend *backend;
     const char *copies_directory;
-    GHashTable
-        /* of viommu_copies_list(); read first, so that one without a domain has none any more */
-        *copies;
+    /* of viommu_copies_list(); read first, so that one without a domain has none any more */
+    GHashTable *copies;
     GPtrArray *domains;
     const char *orphans_prefix;
     GPtrArray *orphans;

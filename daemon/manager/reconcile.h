@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reconcile: brings the registry's machines and libvirt's domains together: by events, and by
- * listing after events may have been missed.  Knows no bus; what becomes of a domain is decided by
- * lib/recover. */
+/* reconcile: brings the registry's machines and libvirt's domains together, by events, and by a
+ * listing after events may have been missed.  Knows no bus; lib/domain/recover decides what becomes
+ * of a domain. */
 #pragma once
 
 #include <glib.h>
