@@ -494,7 +494,7 @@ START_TEST(queue_signals)
     kill(harness->libvirt_pid, SIGCONT);
     wait_position(harness, c, "uint32 0");
     for (unsigned i = 0; i < G_N_ELEMENTS(requests); i++)
-        (void)harness_answer(&pending[i]);
+        sd_bus_message_unref(harness_answer(&pending[i]));
     assert_monitored(file, c, "\\[\"QueuePosition\"\\]");
     kill(busctl, SIGTERM);
 }
