@@ -10,7 +10,8 @@
 #define LONGEST         64
 #define SHORTEST_PREFIX 3
 
-/* Optimal string alignment: insert, delete, replace, or swap two neighbours.  Both words are at most LONGEST long. */
+/* Optimal string alignment: insert, delete, replace, or swap two neighbours.  Both words
+ * are at most LONGEST long. */
 static size_t distance(const char *a, size_t a_length, const char *b, size_t b_length)
 {
     size_t rows[3][LONGEST + 1];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fields-read: the strict half of fields: a{sv} to a struct, or a message that names the place.  Knows kinds, not keys. */
+/* fields-read: the strict half of fields: a{sv} to a struct, or a message that names the place.
+ * Knows kinds, not keys. */
 #include "lib/base/fields.h"
 
 #include <stdarg.h>
@@ -11,7 +12,8 @@
 #include "lib/base/version.h"
 #include "lib/base/printable.h"
 
-/* Where a value stands; a chain on the stack, so that the name is only made when something is wrong. */
+/* Where a value stands; a chain on the stack, so that the name is only made when
+ * something is wrong. */
 typedef struct Place {
     const struct Place *above;
     const char *key;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fields: what a table of fields says about memory and about writing; fields-read.c reads.  Knows kinds, not keys. */
+/* fields: what a table of fields says about memory and about writing; fields-read.c reads.
+ * Knows kinds, not keys. */
 #include "lib/base/fields.h"
 
 #include "lib/base/version.h"

@@ -45,9 +45,10 @@ typedef struct ViommuField {
 } ViommuField;
 
 /* Bounds that hold for every table. */
-#define VIOMMU_FIELDS_MAX       64   /* keys of one dict */
-#define VIOMMU_FIELDS_TEXT_MAX  4096 /* bytes of one string */
-#define VIOMMU_FIELDS_WORDS_MAX 256  /* strings of one list; entries of one without a bound of its own */
+#define VIOMMU_FIELDS_MAX      64   /* keys of one dict */
+#define VIOMMU_FIELDS_TEXT_MAX 4096 /* bytes of one string */
+/* strings of one list; entries of one without a bound of its own */
+#define VIOMMU_FIELDS_WORDS_MAX 256
 
 struct ViommuFields {
     const ViommuField *fields;

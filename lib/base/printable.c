@@ -9,7 +9,8 @@
 #define ESCAPE '\x1b'
 #define BELL   '\x07'
 
-/* Past a terminal's control sequence, at whose introducer @at stands; a cut short one ends the text. */
+/* Past a terminal's control sequence, at whose introducer @at stands; a cut
+ * short one ends the text. */
 static const char *skip_escape(const char *at)
 {
     at++;

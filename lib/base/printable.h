@@ -19,6 +19,6 @@ char *viommu_console_text_clean_bytes(const void *data, size_t size);
 /** @text with its lines kept: valid UTF-8, without terminal sequences; other unprintable
  *  characters become '?'.  Owned, g_free(). */
 char *viommu_console_text_clean(const char *text);
-/** Whether the character at @at, in valid UTF-8, is a control character: below U+0020, U+007F, or U+0080 to U+009F, of which
- *  a terminal takes U+009B for the start of a sequence. */
+/** Whether the character at @at, in valid UTF-8, is a control character: below U+0020, U+007F, or
+ *  U+0080 to U+009F, of which a terminal takes U+009B for the start of a sequence. */
 bool viommu_printable_is_control(const char *at);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reason: why a machine is planned as it is, or not at all: one sentence by one rule, whose name users can branch on.  The table of
- * rules in viommu-request(5) says what each means and what to do; tests/ctl/ctl-docs compares it with the words. */
+/* reason: why a machine is planned as it is, or not at all: one sentence by one rule, whose name
+ * users can branch on.  The table of rules in viommu-request(5) says what each means and what to
+ * do; tests/ctl/ctl-docs compares it with the words. */
 #pragma once
 
 #include "lib/base/platform.h"
@@ -54,7 +55,8 @@ typedef enum ViommuRule {
 extern const ViommuEnum viommu_enum_rule;
 
 typedef struct ViommuReason {
-    int model; /* ViommuModel that the sentence is about; VIOMMU_MODEL_NONE: the machine as a whole */
+    /* ViommuModel that the sentence is about; VIOMMU_MODEL_NONE: the machine as a whole */
+    int model;
     ViommuRule rule;
     char *text;
 } ViommuReason;

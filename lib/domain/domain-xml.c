@@ -175,7 +175,8 @@ static void write_kept(ViommuXmlWriter *xml, const ViommuPlan *plan)
         viommu_xml_empty(xml, "seclabel", "model", *model, "relabel", "no", NULL);
 }
 
-/* The whole chain, or that there is none: what the image says of itself is then read by nobody any more. */
+/* The whole chain, or that there is none: what the image says of itself is then
+ * read by nobody any more. */
 static void write_backing(ViommuXmlWriter *xml, const ViommuPlan *plan, const GPtrArray *chain)
 {
     for (guint i = 0; i < chain->len; i++) {
@@ -366,7 +367,8 @@ static void write_iommu(ViommuXmlWriter *xml, const ViommuIommuChoice *choice)
     viommu_xml_close(xml);
 }
 
-/* The devices that QEMU emulates stay on pcie.0, behind a plain SMMU: an accelerated one takes none of them. */
+/* The devices that QEMU emulates stay on pcie.0, behind a plain SMMU: an accelerated one
+ * takes none of them. */
 static void write_accelerated(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     viommu_xml_open(xml, "iommu");
@@ -397,7 +399,8 @@ static void write_entropy(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_close(xml);
 }
 
-/* So that a panic is told apart from other ends.  Of aarch64's device (pvpanic-pci) only new versions of libvirt know. */
+/* So that a panic is told apart from other ends.  Of aarch64's device (pvpanic-pci) only new
+ * versions of libvirt know. */
 static void write_panic(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     if (plan->arch == VIOMMU_ARCH_X86_64)
@@ -438,7 +441,8 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_close(xml);
 }
 
-/* libvirt gives it what it makes for QEMU itself, too: sockets, the variable store, copies of kernels. */
+/* libvirt gives it what it makes for QEMU itself, too: sockets, the variable
+ * store, copies of kernels. */
 static void write_label(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     if (!plan->label)

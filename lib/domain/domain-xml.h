@@ -5,5 +5,6 @@
 #include "lib/domain/metadata.h"
 #include "lib/plan/plan.h"
 
-/** @metadata may be NULL (a dry run): no <metadata> then.  Same plan, same bytes. Owned, g_free(). */
+/** @metadata may be NULL (a dry run): no <metadata> then.  Same plan, same
+ *  bytes. Owned, g_free(). */
 char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* metadata: one table of the attributes of both elements, the request, and a table of lists.  Knows nothing of the rest of a domain's XML. */
+/* metadata: one table of the attributes of both elements, the request, and a table of lists.  Knows
+ * nothing of the rest of a domain's XML. */
 #include "lib/domain/metadata.h"
 
 #include <stdarg.h>
@@ -472,7 +473,8 @@ static bool is_ours_ns(const xmlNs *ns)
     return ns && g_strcmp0((const char *)ns->href, VIOMMU_METADATA_URI) == 0;
 }
 
-/* Whether the declaration is still needed: attributes are never written with our prefix, but somebody may have done so. */
+/* Whether the declaration is still needed: attributes are never written with our prefix, but
+ * somebody may have done so. */
 static bool has_prefixed(const xmlNode *node)
 {
     for (const xmlAttr *attr = node->properties; attr; attr = attr->next)

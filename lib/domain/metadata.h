@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* metadata: what viommud remembers of a machine, as elements in the <metadata> of its domain.
- * schemas/metadata.rng describes it; docs/metadata.md says what later versions may change, and what they must not.
+ * schemas/metadata.rng describes it; docs/metadata.md says what later versions may change, and what
+ * they must not.
  *
- * The element <machine> carries a version.  A frozen core of it, the attributes owner, phase, lease-end, boot and client, is read
- * of every version; of another version nothing else is.  Unknown parts are passed over, and kept by viommu_metadata_change().
- * viommud 0.1.0 refuses an element <machine> with unknown parts.  So later attributes stand in a second element, <additions>, which
- * is written once, with the domain. */
+ * The element <machine> carries a version.  A frozen core of it, the attributes owner, phase,
+ * lease-end, boot and client, is read of every version; of another version nothing else is.  Unknown
+ * parts are passed over, and kept by viommu_metadata_change().
+ * viommud 0.1.0 refuses an element <machine> with unknown parts.  So later attributes stand in a
+ * second element, <additions>, which is written once, with the domain. */
 #pragma once
 
 #include <glib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* qcow2-header: qcow2's header, as QEMU reads it (docs/interop/qcow2.txt, block/qcow2.c).  Where QEMU ignores a name, so may this;
- * where it takes one, this must. */
+/* qcow2-header: qcow2's header, as QEMU reads it (docs/interop/qcow2.txt, block/qcow2.c).  Where
+ * QEMU ignores a name, so may this; where it takes one, this must. */
 #include "lib/domain/qcow2-header.h"
 
 #include <string.h>
@@ -115,7 +115,8 @@ static bool read_header(const Header *header, ViommuImage *image, GError **error
     version = get32(header, AT_VERSION);
     cluster_bits = get32(header, AT_CLUSTER_BITS);
     if (version != 2 && version != 3)
-        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "it is no qcow2 image of version 2 or 3");
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "it is no qcow2 image: it does not begin as one of version 2 or 3");
     if (cluster_bits < 9 || cluster_bits > 21)
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
                            "its header has a cluster size that QEMU does not take");

@@ -12,8 +12,8 @@ ViommuRecovery viommu_recover_decide(const ViommuMetadata *metadata, bool active
     switch (metadata->phase) {
     case VIOMMU_STATE_DEFINING:
     case VIOMMU_STATE_STARTING:
-        /* libvirt has started it, perhaps after we died: then the launch did succeed.  One that is paused hangs in its start, or nobody came
-         * to let it run. */
+        /* libvirt has started it, perhaps after we died: then the launch did succeed.  One that is
+         * paused hangs in its start, or nobody came to let it run. */
         if (!active || paused)
             return VIOMMU_RECOVERY_UNDO;
         *ret_state = VIOMMU_STATE_RUNNING;

@@ -6,8 +6,8 @@
 
 #define V(major, minor, micro) VIOMMU_VERSION_OF(major, minor, micro)
 
-/* Sources, in the form that facts.h says.  "measured" names the libvirt/QEMU pairs between which the answer was seen to
- * change on real binaries: those of tests/golden/hosts. */
+/* Sources, in the form that facts.h says.  "measured" names the libvirt/QEMU pairs between which
+ * the answer was seen to change on real binaries: those of tests/golden/hosts. */
 static const ViommuFact
     facts
         [VIOMMU_FACT_LAST] =
@@ -217,8 +217,8 @@ ViommuVersion viommu_fact_qemu_floor(ViommuVersion libvirt)
     return 0;
 }
 
-/* QEMU e0001297eb (1024, machine 8.1), e4e98c7eeb (4096, machine 9.0), 00d0f9fd66 (288), hw/arm/virt.c (512 with GICv3),
- * hw/i386/pc.c (255). */
+/* QEMU e0001297eb (1024, machine 8.1), e4e98c7eeb (4096, machine 9.0), 00d0f9fd66 (288),
+ * hw/arm/virt.c (512 with GICv3), hw/i386/pc.c (255). */
 static const struct {
     ViommuFamily family;
     ViommuVersion machine;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* facts: THE table: what needs which libvirt, QEMU, architecture, machine and guest kernel, each row with its source. */
+/* facts: THE table: what needs which libvirt, QEMU, architecture, machine and guest kernel, each
+ * row with its source. */
 #pragma once
 
 #include <stdbool.h>
@@ -63,20 +64,25 @@ typedef struct ViommuFact {
     ViommuVersion host_kernel;  /* least mainline kernel of the host; 0: any */
 } ViommuFact;
 
-/* The most vCPUs that "virt" has under TCG before VIRT_MANY_VCPUS_TCG: what one region of the GIC's redistributors holds. */
+/* The most vCPUs that "virt" has under TCG before VIRT_MANY_VCPUS_TCG: what one region of the GIC's
+ * redistributors holds. */
 #define VIOMMU_FACT_VIRT_FEW_VCPUS 123u
 
 /** The row. Static. */
 const ViommuFact *viommu_fact(ViommuFactId id);
-/** "libvirt 12.1 and QEMU 9.0 or newer": the least versions of the row, for messages. Owned, g_free(). */
+/** "libvirt 12.1 and QEMU 9.0 or newer": the least versions of the row, for
+ *  messages. Owned, g_free(). */
 char *viommu_fact_needs(ViommuFactId id);
-/** "this host has libvirt 9.0.0 and QEMU 7.2.22": what it has of that which the row needs. Owned, g_free(). */
+/** "this host has libvirt 9.0.0 and QEMU 7.2.22": what it has of that which the row
+ *  needs. Owned, g_free(). */
 char *viommu_fact_had(ViommuFactId id, ViommuVersion libvirt, ViommuVersion qemu);
-/** "Linux 6.2": the host's, if @of_host, or the guest's least kernel of the row. Owned, g_free(). */
+/** "Linux 6.2": the host's, if @of_host, or the guest's least kernel of the
+ *  row. Owned, g_free(). */
 char *viommu_fact_kernel(ViommuFactId id, bool of_host);
 /** libvirt and QEMU are both new enough. */
 bool viommu_fact_holds(ViommuFactId id, ViommuVersion libvirt, ViommuVersion qemu);
 /** The oldest QEMU that this libvirt itself accepts. */
 ViommuVersion viommu_fact_qemu_floor(ViommuVersion libvirt);
-/** The most vCPUs that a machine of @family takes; @machine may carry a version ("pc-q35-7.2"), which wins over @qemu's. */
+/** The most vCPUs that a machine of @family takes; @machine may carry a version ("pc-q35-7.2"),
+ *  which wins over @qemu's. */
 uint64_t viommu_fact_max_vcpus(ViommuFamily family, const char *machine, ViommuVersion qemu);

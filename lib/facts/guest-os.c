@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guest-os: the table.  VIOMMU_DRIVER_UNKNOWN where no kernel of that architecture was looked at. */
+/* guest-os: the table.  VIOMMU_DRIVER_UNKNOWN where no kernel of that
+ * architecture was looked at. */
 #include "lib/facts/guest-os.h"
 
 #include <glib.h>
@@ -16,8 +17,8 @@
 #define CLOUD                                                                                            \
     "the same packages, cloud flavours: as the others, but AMD_IOMMU is not set; docs/matrix.md, cloud " \
     "kernel"
-/* The images for clouds have linux-virtual, which is the generic kernel with fewer modules.  RHEL, CentOS and Fedora have
- * one kernel for all their images. */
+/* The images for clouds have linux-virtual, which is the generic kernel with fewer modules.  RHEL,
+ * CentOS and Fedora have one kernel for all their images. */
 #define UBUNTU(version, annotations) \
     "linux-buildinfo-" version "-generic of Ubuntu, amd64; arm64: config/annotations of linux " annotations
 #define UBUNTU_CLOUD(version) \
@@ -25,7 +26,7 @@
 #define FEDORA \
     "kernel-{x86_64,aarch64}-fedora.config in Fedora's kernel packages: INTEL_IOMMU_DEFAULT_ON not set"
 
-/*   name              aliases                                     intel amd smmuv3 virtio: x86_64 aarch64 */
+/* name, aliases, intel, amd, smmuv3, virtio on x86_64, virtio on aarch64, source */
 static const ViommuGuestOs known[] = {
     {"debian11", "bullseye", Y, Y, Y, N, N, DEBIAN},
     {"debian11-cloud", NULL, Y, N, Y, N, N, CLOUD},

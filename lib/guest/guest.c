@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guest: claims and readings, weighed.  The command line comes first, as it can switch off anything; then the kernel's
- * own configuration, then guest.drivers, guest.kernel and guest.os. */
+/* guest: claims and readings, weighed.  The command line comes first, as it can switch off
+ * anything; then the kernel's own configuration, then guest.drivers, guest.kernel and guest.os. */
 #include "lib/guest/guest.h"
 
 #include <string.h>
 #include "lib/facts/facts.h"
 
-/* Words of the kernel's command line (Documentation/admin-guide/kernel-parameters.txt) that put an IOMMU to sleep. */
+/* Words of the kernel's command line (Documentation/admin-guide/kernel-parameters.txt) that
+ * put an IOMMU to sleep. */
 static const struct {
     int model; /* VIOMMU_UNSET: all of x86_64 */
     const char *word;

@@ -27,7 +27,8 @@ bool viommu_kernel_is_arm64(const uint8_t *bytes, size_t n);
  *  untouched: not there, or not as a whole: let pieces overlap by VIOMMU_KERNEL_BANNER_MAX. */
 bool viommu_kernel_read_banner(ViommuKernel *kernel, const uint8_t *bytes, size_t n);
 #define VIOMMU_KERNEL_BANNER_MAX 128u
-/** Takes the drivers from the text of a configuration file.  False, *kernel untouched: it is none. */
+/** Takes the drivers from the text of a configuration file.  False, *kernel
+ *  untouched: it is none. */
 bool viommu_kernel_read_config(ViommuKernel *kernel, const char *text, size_t n);
 
 /* Between processes: the type of what viommu_kernel_to_variant() writes.  A new member of the

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* proof: lines into a report, and a report into a verdict by what each model needs.  Asks nobody. */
+/* proof: lines into a report, and a report into a verdict by what each model
+ * needs.  Asks nobody. */
 #include "lib/guest/proof.h"
 
 #include <stdio.h>
@@ -163,13 +164,15 @@ static bool is_unit_of_smmuv3(const char *name)
     return g_str_has_prefix(name, "smmu3.");
 }
 
-/* How a guest's kernel shows each model, and what it takes.  Under libvirt, virtio is always described by ACPI. */
+/* How a guest's kernel shows each model, and what it takes.  Under libvirt, virtio is
+ * always described by ACPI. */
 static const struct Trait {
     bool (*shows)(const char *name);
     const char *table, *driver, *option;
     const char *key;       /* of the command line that switches it; NULL: none */
     bool or_by_devicetree; /* is described there when there is no ACPI */
-    bool early;            /* its driver cannot be a module: what is not there at boot never comes */
+    /* its driver cannot be a module: what is not there at boot never comes */
+    bool early;
 } traits[] = {
     [VIOMMU_MODEL_INTEL] = {is_unit_of_intel, "DMAR", "intel-iommu", "CONFIG_INTEL_IOMMU", "intel_iommu",
                             false, true},
@@ -181,7 +184,8 @@ static const struct Trait {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(traits) == VIOMMU_MODEL_LAST);
 
-/* The last of @word and @other among the parts of @key's values ("on,sm_on") is @word: the last one holds in the kernel, too. */
+/* The last of @word and @other among the parts of @key's values ("on,sm_on") is @word: the last one
+ * holds in the kernel, too. */
 static bool is_switched(const ViommuReport *report, const char *key, const char *word, const char *other)
 {
     g_auto(GStrv) words = g_strsplit_set(report->cmdline, " \"", -1);

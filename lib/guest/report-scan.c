@@ -42,7 +42,8 @@ static bool begins(const GString *text)
            memcmp(text->str, VIOMMU_REPORT_BEGIN, strlen(VIOMMU_REPORT_BEGIN)) == 0;
 }
 
-/* What comes before a beginning is of no use, but for its last bytes, which may be the first of one. */
+/* What comes before a beginning is of no use, but for its last bytes, which may
+ * be the first of one. */
 static void forget(GString *rest)
 {
     const char *begin = find(rest, VIOMMU_REPORT_BEGIN);
@@ -87,7 +88,8 @@ void viommu_report_catcher_feed(ViommuReportCatcher *catcher, const void *data, 
         size -= piece;
         while (take_report(catcher))
             ;
-        /* One that does not end is none: its first byte goes, and with it all up to the next beginning. */
+        /* One that does not end is none: its first byte goes, and with it all up to
+         * the next beginning. */
         if (catcher->rest->len >= VIOMMU_REPORT_BYTES_MAX) {
             g_string_erase(catcher->rest, 0, 1);
             forget(catcher->rest);

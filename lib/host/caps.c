@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* caps: the few elements of libvirt's two documents that count here.  What else they hold is skipped: they grow with
- * every release. */
+/* caps: the few elements of libvirt's two documents that count here.  What else they hold is
+ * skipped: they grow with every release. */
 #include "lib/host/caps.h"
 
 #include <string.h>
@@ -181,7 +181,8 @@ bool viommu_caps_read_domain(ViommuEmulator *emulator, const char *xml, char **r
         return viommu_fail(error, VIOMMU_ERROR_BACKEND,
                            "libvirt returned domain capabilities for architecture '%s' instead of '%s'",
                            arch ? arch : "", emulator->arch_name ? emulator->arch_name : "");
-    /* SeaBIOS comes with QEMU and no firmware at all, on aarch64, needs nothing; libvirt tells only of descriptor files. */
+    /* SeaBIOS comes with QEMU and no firmware at all, on aarch64, needs nothing; libvirt tells only
+     * of descriptor files. */
     emulator->firmware = VIOMMU_BIT(VIOMMU_FIRMWARE_BIOS) | read_firmware(viommu_xml_child(root, "os"));
     read_number(viommu_xml_child(root, "vcpu"), "max", &emulator->max_vcpus);
     *ret_machine = viommu_xml_content(viommu_xml_child(root, "machine"));

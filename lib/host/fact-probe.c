@@ -6,8 +6,9 @@
 
 #define BOTH VIOMMU_UNSET
 
-/* libvirt drops attributes that it does not know without a word, so an acceptance counts only where the arguments show
- * QEMU's property.  What QEMU itself refuses when it starts (EIM under TCG) cannot be seen this way. */
+/* libvirt drops attributes that it does not know without a word, so an acceptance counts only where
+ * the arguments show QEMU's property.  What QEMU itself refuses when it starts (EIM under TCG)
+ * cannot be seen this way. */
 static const struct {
     ViommuFactId fact;
     int arch; /* ViommuArch; BOTH */

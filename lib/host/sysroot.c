@@ -61,7 +61,8 @@ static int open_below(const ViommuRoot *root, const char *path, int flags)
         how.flags &= ~(uint64_t)(O_NONBLOCK | O_NOCTTY);
     if (!root->confined)
         return openat(root->fd, path, (int)how.flags);
-    /* Any rename on this machine makes a path with ".." uncertain for a moment: EAGAIN, and try again. */
+    /* Any rename on this machine makes a path with ".." uncertain for a moment:
+     * EAGAIN, and try again. */
     for (int tries = 0; tries < 10000; tries++) {
         int fd = (int)syscall(__NR_openat2, root->fd, path, &how, sizeof how);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-acpi: the firmware's tables of IOMMUs, checked as an inventory needs it: that one is there proves nothing.  Layouts:
- * VT-d 4.1 chapter 8 (DMAR), AMD 48882 chapter 5 (IVRS), Arm DEN 0049 (IORT), ACPI 6.4 section 5.2.30 (VIOT). */
+/* topology-acpi: the firmware's tables of IOMMUs, checked as an inventory needs it: that one is
+ * there proves nothing.  Layouts: VT-d 4.1 chapter 8 (DMAR), AMD 48882 chapter 5 (IVRS), Arm DEN
+ * 0049 (IORT), ACPI 6.4 section 5.2.30 (VIOT). */
 #include "lib/host/topology-internal.h"
 
 #include <errno.h>
@@ -20,8 +21,8 @@ typedef struct Layout {
     const char *name;
     const char *unit; /* as a person calls it */
     size_t fixed;     /* bytes before the first structure, where no offset tells */
-    size_t count_offset,
-        offset_offset;                /* of the number of structures and of the place of the first; 0: none */
+    /* of the number of structures and of the place of the first; 0: none */
+    size_t count_offset, offset_offset;
     size_t place_bytes;               /* of these two numbers */
     size_t length_offset, type_bytes; /* in a structure */
     size_t minimum;                   /* length of a structure */
@@ -36,8 +37,9 @@ typedef struct Unit {
 
 static const Unit dmar_units[] = {{0, 16, 8}, {0}};                                  /* DRHD */
 static const Unit ivrs_units[] = {{0x10, 24, 8}, {0x11, 40, 8}, {0x40, 40, 8}, {0}}; /* IVHD */
-static const Unit iort_units[] = {{3, 60, 16}, {4, 60, 16}, {0}}; /* SMMU version 1 or 2, version 3 */
-static const Unit viot_units[] = {{3, 16, 0}, {4, 16, 8}, {0}};   /* virtio-iommu on PCI, by MMIO */
+/* SMMU version 1 or 2, version 3 */
+static const Unit iort_units[] = {{3, 60, 16}, {4, 60, 16}, {0}};
+static const Unit viot_units[] = {{3, 16, 0}, {4, 16, 8}, {0}}; /* virtio-iommu on PCI, by MMIO */
 
 static const Layout layouts[] = {
     {"DMAR", "hardware unit (DRHD)", 48, 0, 0, 0, 2, 2, 4, dmar_units},

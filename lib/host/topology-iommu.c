@@ -5,8 +5,8 @@
 
 #include "lib/host/topology-internal.h"
 
-/* VT-d 11.4.2, Capability Register: MGAW is the widest address a request may have, SAGAW the depths of page tables; both bound
- * what can be translated, and each has been seen to be the lesser. */
+/* VT-d 11.4.2, Capability Register: MGAW is the widest address a request may have, SAGAW the depths
+ * of page tables; both bound what can be translated, and each has been seen to be the lesser. */
 uint64_t viommu_iommu_width_intel(uint64_t cap)
 {
     static const uint64_t depths[] = {30, 39, 48, 57, 64};
@@ -24,8 +24,9 @@ static bool parse_hexadecimal(const char *text, uint64_t *ret_number)
     return g_ascii_string_to_unsigned(text, 16, 0, G_MAXUINT64, ret_number, NULL);
 }
 
-/* AMD 48882, MMIO 0030h: HATS, bits 11:10, is the depth of the host's page tables.  Kernels up to 5.10 print EFR alone, 5.11 to
- * 6.6 EFR2:EFR, later ones EFR:EFR2; EFR has bits all over, EFR2 few and low ones. */
+/* AMD 48882, MMIO 0030h: HATS, bits 11:10, is the depth of the host's page tables.  Kernels up
+ * to 5.10 print EFR alone, 5.11 to 6.6 EFR2:EFR, later ones EFR:EFR2; EFR has bits all over,
+ * EFR2 few and low ones. */
 uint64_t viommu_iommu_width_amd(const char *features)
 {
     static const uint64_t widths[] = {48, 57, 64, VIOMMU_UNSET_NUMBER};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-judge: has this host an IOMMU of its own?  Reads nothing: it weighs what the readers found. */
+/* topology-judge: has this host an IOMMU of its own?  Reads nothing: it weighs
+ * what the readers found. */
 #include <string.h>
 
 #include "lib/host/topology.h"

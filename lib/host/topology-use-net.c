@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-use-net: what the host's network ports are used for, alone and below bonds, VLANs and bridges.  A sysfs shows the
- * network that it was mounted in: where that is not the host's, each port counts as used. */
+/* topology-use-net: what the host's network ports are used for, alone and below bonds, VLANs and
+ * bridges.  A sysfs shows the network that it was mounted in: where that is not the host's, each
+ * port counts as used. */
 #include <string.h>
 
 #include "lib/host/topology-use.h"
@@ -44,8 +45,8 @@ static void read_routes4(const ViommuRoot *root, Routes *routes)
     }
 }
 
-/* Destination, its length, source, its length, next hop, metric, counts, flags, port.  Each port that is up has routes to link-local and
- * multicast addresses. */
+/* Destination, its length, source, its length, next hop, metric, counts, flags, port.  Each port
+ * that is up has routes to link-local and multicast addresses. */
 static void read_routes6(const ViommuRoot *root, Routes *routes)
 {
     g_auto(GStrv) lines = viommu_root_lines(root, "proc/1/net/ipv6_route", TABLE_MAX);
@@ -98,7 +99,8 @@ static void use_port(ViommuUses *uses, const Routes *routes, const char *path, c
         use_uppers(uses, routes, path, port, name, depth);
 }
 
-/* Disks and file systems may come through one whose network port is down, or that has none: InfiniBand. */
+/* Disks and file systems may come through one whose network port is down, or that
+ * has none: InfiniBand. */
 static void use_rdma(ViommuUses *uses)
 {
     g_auto(GStrv) names = viommu_root_list(uses->root, RDMA);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-use: what the host itself does with a PCI device: through what is below it in sysfs.  What cannot be seen is a use. */
+/* topology-use: what the host itself does with a PCI device: through what is below it in sysfs.
+ * What cannot be seen is a use. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology: the tables of fields, and the whole out of its parts.  Knows the kernel's command line and its device nodes. */
+/* topology: the tables of fields, and the whole out of its parts.  Knows the kernel's command line
+ * and its device nodes. */
 #include "lib/host/topology.h"
 
 #include <string.h>
@@ -157,8 +158,8 @@ static void read_vfio_drivers(const ViommuRoot *root, ViommuTopology *topology)
     topology->vfio_drivers = (char **)g_ptr_array_free(names, FALSE);
 }
 
-/* A service may have a /dev of its own with hardly anything in it: that says nothing of the kernel.  The node stands there before
- * the module is loaded, the class device after. */
+/* A service may have a /dev of its own with hardly anything in it: that says nothing of the kernel.
+ * The node stands there before the module is loaded, the class device after. */
 static int device_node(const ViommuRoot *root, const char *node, const char *misc)
 {
     if (viommu_root_exists(root, "dev/%s", node) || viommu_root_exists(root, "sys/class/misc/%s", misc))

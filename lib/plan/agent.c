@@ -3,7 +3,8 @@
 #include "lib/facts/facts.h"
 #include "lib/plan/build.h"
 
-/* A guest may say at its agent's channel what it likes, asked or not, and libvirt's daemon reads it: it is everybody's. */
+/* A guest may say at its agent's channel what it likes, asked or not, and libvirt's daemon reads
+ * it: it is everybody's. */
 static bool is_channel_allowed(const ViommuPlanBuild *build)
 {
     const ViommuPlanInput *input = build->input;

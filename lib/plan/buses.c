@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* buses: whether the guest gets expander buses, NUMA cells and free root ports, and what is lost where it does not. */
+/* buses: whether the guest gets expander buses, NUMA cells and free root ports, and what is
+ * lost where it does not. */
 #include "lib/plan/numa.h"
 #include "lib/plan/build.h"
 
@@ -38,8 +39,9 @@ static void note_shared(ViommuPlanBuild *build)
         plan->arch == VIOMMU_ARCH_AARCH64 ? "; an accelerated 'smmuv3' is one for each" : "");
 }
 
-/* What serves assigned devices at all is newer than expander buses (x86_64: libvirt 1.3.4, QEMU 2.6; aarch64: 8.0, 6.0) and, for
- * smmuv3, than several of them (11.10, 10.2): so there is nothing to ask for here. */
+/* What serves assigned devices at all is newer than expander buses (x86_64: libvirt 1.3.4, QEMU
+ * 2.6; aarch64: 8.0, 6.0) and, for smmuv3, than several of them (11.10, 10.2): so there is
+ * nothing to ask for here. */
 static void settle_expanders(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;
@@ -88,7 +90,8 @@ static unsigned count_placed_by_libvirt(const ViommuPlan *plan)
     return n;
 }
 
-/* libvirt fills the ports that are there before it makes others, so there have to be enough for all. */
+/* libvirt fills the ports that are there before it makes others, so there have
+ * to be enough for all. */
 static void settle_free_ports(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;

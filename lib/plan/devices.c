@@ -47,7 +47,8 @@ bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* virtio disks and SCSI disks number apart, as the guest does; SATA and SCSI share the letters of sd. */
+/* virtio disks and SCSI disks number apart, as the guest does; SATA and SCSI
+ * share the letters of sd. */
 static void settle_disks(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* files: how libvirt gets each disk, and whose rights QEMU has.
  *
- * libvirt is root and gives what its XML names by path to QEMU's user, by owner and by label, and not always back.  So on the system's
- * bus a file is an open one wherever that can be, and what goes by path says that it is to be left as it is; QEMU, which opens that,
- * has the rights of who asked. */
+ * libvirt is root and gives what its XML names by path to QEMU's user, by owner and by
+ * label, and not always back.  So on the system's bus a file is an open one wherever that
+ * can be, and what goes by path says that it is to be left as it is; QEMU, which opens
+ * that, has the rights of who asked. */
 #include <string.h>
 
 #include "lib/base/error.h"
@@ -23,7 +24,8 @@ static const ViommuHandover *disk_handover(const ViommuPlanBuild *build, guint i
     return build->input->handovers ? g_ptr_array_index(build->input->handovers->disks, i) : NULL;
 }
 
-/* A dry run does not know who would ask; where libvirt changes owners, it shows what everybody's request becomes. */
+/* A dry run does not know who would ask; where libvirt changes owners, it shows what
+ * everybody's request becomes. */
 static bool is_guarded(const ViommuPlanInput *input)
 {
     if (!input->asker)
@@ -84,7 +86,8 @@ static bool check_name(ViommuPlanBuild *build, guint i, const ViommuHandover *ha
     return true;
 }
 
-/* A user's own libvirt has that user's rights, and one without security models (its test driver) labels nothing. */
+/* A user's own libvirt has that user's rights, and one without security models (its test
+ * driver) labels nothing. */
 bool viommu_plan_takes_open(const ViommuPlanInput *input, const ViommuHandover *handover)
 {
     bool labels = is_guarded(input) && input->host->secmodels;
@@ -94,7 +97,8 @@ bool viommu_plan_takes_open(const ViommuPlanInput *input, const ViommuHandover *
     return viommu_fact_holds(VIOMMU_FACT_OPEN_DISK, input->host->libvirt, 0);
 }
 
-/* An image's header can name another file at any moment; so QEMU must not have more rights than who can write there. */
+/* An image's header can name another file at any moment; so QEMU must not have more rights than
+ * who can write there. */
 static bool check_rights(ViommuPlanBuild *build, guint i, GError **error)
 {
     const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
@@ -144,7 +148,8 @@ static bool check_confinement(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* On another host nobody can tell here what a path means, nor who may what, and libvirt there is root. */
+/* On another host nobody can tell here what a path means, nor who may what, and
+ * libvirt there is root. */
 static bool check_unseen(ViommuPlanBuild *build, GError **error)
 {
     if (!build->input->is_remote || !viommu_asker_is_bound(build->input->asker) ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* hostdevs: what a plan settles for assigned devices before its IOMMU is chosen, and what it says of
- * them after.  Knows no XML. */
+/* hostdevs: what a plan settles for assigned devices before its IOMMU is chosen, and what it says
+ * of them after.  Knows no XML. */
 #include <string.h>
 
 #include "lib/base/quantity.h"
@@ -29,7 +29,8 @@ static bool check_drivers(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* An ordinary user's libvirt neither binds drivers nor gives device nodes away: root must have done it. */
+/* An ordinary user's libvirt neither binds drivers nor gives device nodes away:
+ * root must have done it. */
 static bool check_nodes(ViommuPlanBuild *build, GError **error)
 {
     const ViommuPlacement *placement = &build->plan->placement;

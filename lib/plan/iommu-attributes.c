@@ -6,7 +6,8 @@
 
 #define NOWHERE (-1)
 
-/* Switches of the <driver> element: which models have them since when, and what their absence means. */
+/* Switches of the <driver> element: which models have them since when, and what
+ * their absence means. */
 typedef struct Switch {
     const char *key;
     size_t asked, given; /* offsets in ViommuRequestIommu and ViommuIommuAttributes */
@@ -84,8 +85,9 @@ void viommu_iommu_attributes_judge(const ViommuJudging *judging)
         judge_one(judging, "granule", granule_facts[model]);
 }
 
-/* A virtual machine manager that knows nothing of interrupt remapping leaves it off; a guest then trusts every device with
- * every interrupt vector.  So it is on wherever it can be, with EIM as bare metal has it; under TCG EIM only for need. */
+/* A virtual machine manager that knows nothing of interrupt remapping leaves it off; a guest then
+ * trusts every device with every interrupt vector.  So it is on wherever it can be, with EIM as
+ * bare metal has it; under TCG EIM only for need. */
 static void default_interrupts(const ViommuIommuInput *input, ViommuModel model, ViommuIommuAttributes *given)
 {
     bool kvm = input->accelerator == VIOMMU_ACCELERATOR_KVM;
@@ -125,7 +127,8 @@ void viommu_iommu_attributes_choose(const ViommuIommuInput *input, ViommuModel m
     if (model == VIOMMU_MODEL_INTEL && viommu_iommu_has_hostdevs(input))
         ret_attributes->caching_mode = 1;
 
-    /* QEMU's own default of intel's width changed between releases and machine types: always say it. */
+    /* QEMU's own default of intel's width changed between releases and machine
+     * types: always say it. */
     if (available(input, aw_bits_facts[model])) {
         ret_attributes->aw_bits = asked->aw_bits;
         if (model == VIOMMU_MODEL_INTEL && asked->aw_bits == VIOMMU_UNSET_NUMBER)

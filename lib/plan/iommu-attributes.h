@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* iommu-attributes: which <driver> attributes a model has, which of the asked-for ones it cannot have, and which it is given. */
+/* iommu-attributes: which <driver> attributes a model has, which of the asked-for ones it cannot
+ * have, and which it is given. */
 #pragma once
 
 #include "lib/plan/iommu-rules.h"
@@ -8,10 +9,12 @@
 #define VIOMMU_INTEL_NARROW_BITS 39u
 #define VIOMMU_INTEL_WIDE_BITS   48u
 
-/** Refuses the candidate for every requested attribute that its model, this libvirt or this QEMU does not have.
- *  An attribute asked for with the value that its absence means ("intremap": false) asks for nothing. */
+/** Refuses the candidate for every requested attribute that its model, this libvirt or this
+ *  QEMU does not have.  An attribute asked for with the value that its absence means
+ *  ("intremap": false) asks for nothing. */
 void viommu_iommu_attributes_judge(const ViommuJudging *judging);
 
-/** The attributes of the chosen @model: the caller's, and what a working IOMMU needs. @ret_attributes was initialised. */
+/** The attributes of the chosen @model: the caller's, and what a working IOMMU needs.
+ *  @ret_attributes was initialised. */
 void viommu_iommu_attributes_choose(const ViommuIommuInput *input, ViommuModel model,
                                     ViommuIommuAttributes *ret_attributes);

@@ -376,7 +376,8 @@ static void judge_hostdevs(const ViommuJudging *judging)
 
     if (!viommu_iommu_has_hostdevs(input))
         return;
-    /* hw/vfio: "group %d used in multiple address spaces", and iommufd has the kernel refuse the same. */
+    /* hw/vfio: "group %d used in multiple address spaces", and iommufd has the
+     * kernel refuse the same. */
     if (input->placement->shared_group != VIOMMU_UNSET_NUMBER)
         viommu_judge_refuse(
             judging,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* iommu-rules: the table of rules that judge one candidate.  Each rule speaks only when it refuses or restricts. */
+/* iommu-rules: the table of rules that judge one candidate.  Each rule speaks only when it
+ * refuses or restricts. */
 #pragma once
 
 #include "lib/plan/iommu.h"
@@ -21,7 +22,8 @@ typedef struct ViommuIommuRule {
     void (*judge)(const ViommuJudging *judging);
 } ViommuIommuRule;
 
-/** Ended by a row without judge.  The first is "arch", after which no other rule judges a model of another architecture. */
+/** Ended by a row without judge.  The first is "arch", after which no other rule judges a model of
+ *  another architecture. */
 extern const ViommuIommuRule viommu_iommu_rules[];
 
 /** Adds a reason to the candidate. */
@@ -35,8 +37,9 @@ void viommu_iommu_judge(const ViommuIommuInput *input, ViommuModel model, Viommu
 
 /** The host's devices are to be assigned. */
 bool viommu_iommu_has_hostdevs(const ViommuIommuInput *input);
-/** Whether a guest of this model is started by UEFI: x86_64 boots BIOS unless told otherwise; aarch64 boots a kernel by
- *  itself, a disk only with UEFI, and has ACPI, which the virtio model and the smmuv3 of assigned devices need, only with UEFI. */
+/** Whether a guest of this model is started by UEFI: x86_64 boots BIOS unless told otherwise;
+ *  aarch64 boots a kernel by itself, a disk only with UEFI, and has ACPI, which the virtio model
+ *  and the smmuv3 of assigned devices need, only with UEFI. */
 bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, ViommuModel model);
 
 /** More vCPUs than x86 can address without EIM or XTSup. */

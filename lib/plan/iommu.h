@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* iommu: choose the guest's IOMMU model and its attributes.  Knows: facts, guest.  Does not know: XML, host files,
- * libvirt.  Every candidate keeps every verdict. */
+/* iommu: choose the guest's IOMMU model and its attributes.  Knows: facts, guest.  Does not know:
+ * XML, host files, libvirt.  Every candidate keeps every verdict. */
 #pragma once
 
 #include <glib.h>
@@ -28,9 +28,11 @@ typedef struct ViommuCandidate {
 /* Attributes that the chosen model is given; VIOMMU_UNSET ones are left to QEMU. */
 typedef struct ViommuIommuAttributes {
     int intremap, eim, caching_mode, iotlb, dma_translation, xtsup; /* flags */
-    uint64_t aw_bits;                                               /* VIOMMU_UNSET_NUMBER: not given */
-    char *granule;                                                  /* "host" or NULL */
-    uint64_t granule_bytes;                                         /* VIOMMU_UNSET_NUMBER: not given */
+    /* VIOMMU_UNSET_NUMBER: not given */
+    uint64_t aw_bits;
+    char *granule; /* "host" or NULL */
+    /* VIOMMU_UNSET_NUMBER: not given */
+    uint64_t granule_bytes;
 } ViommuIommuAttributes;
 
 typedef struct ViommuIommuChoice {
@@ -64,9 +66,11 @@ typedef struct ViommuIommuInput {
     size_t n_vetoes;
 } ViommuIommuInput;
 
-/** Judges all candidates and chooses.  @choice is cleared by the caller with viommu_iommu_choice_clear(), also after a
- *  failure, when it holds the verdicts.  @warnings collects char *.
- *  Fails: NOT_SUPPORTED when the request needs an IOMMU and no candidate is left.  Pure; any thread. */
+/** Judges all candidates and chooses.  @choice is cleared by the caller with
+ *  viommu_iommu_choice_clear(), also after a failure, when it holds the
+ *  verdicts.  @warnings collects char *.
+ *  Fails: NOT_SUPPORTED when the request needs an IOMMU and no candidate is
+ *  left.  Pure; any thread. */
 bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choice, GPtrArray *warnings,
                          GError **error);
 void viommu_iommu_choice_init(ViommuIommuChoice *choice);

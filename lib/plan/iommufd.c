@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* iommufd: which assigned devices go through iommufd, and why the others do not.  Opt-in, as upstream
- * advises. */
+/* iommufd: which assigned devices go through iommufd, and why the others do not.  Opt-in,
+ * as upstream advises. */
 #include "lib/plan/iommufd.h"
 
 #include <string.h>

@@ -137,7 +137,8 @@ static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* Where guests of several people run, what keeps them in is worth a word.  Emulation of another architecture nobody takes for KVM. */
+/* Where guests of several people run, what keeps them in is worth a word.  Emulation of another
+ * architecture nobody takes for KVM. */
 static void warn_of_emulation(ViommuPlanBuild *build)
 {
     const ViommuAsker *asker = build->input->asker;
@@ -223,7 +224,8 @@ void viommu_plan_settle_cpu(ViommuPlanBuild *build)
     } else if (viommu_emulator_has(build->emulator, build->input->host->libvirt, VIOMMU_FACT_CPU_MAXIMUM)) {
         plan->cpu_mode = VIOMMU_CPU_MODE_MAXIMUM;
     } else if (plan->arch == VIOMMU_ARCH_AARCH64) {
-        /* QEMU's default for "virt" is a cortex-a15, which has 32 bits: no guest says a word (libvirt 7.0, QEMU 5.2). */
+        /* QEMU's default for "virt" is a cortex-a15, which has 32 bits: no guest says a word
+         * (libvirt 7.0, QEMU 5.2). */
         plan->cpu_mode = VIOMMU_CPU_MODE_CUSTOM;
         plan->cpu_model = "cortex-a57";
     } else {

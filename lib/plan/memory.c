@@ -5,7 +5,8 @@
 #include "lib/base/quantity.h"
 #include "lib/plan/build.h"
 
-/* What QEMU itself needs beside the guest's memory: libvirt's own allowance, qemuDomainGetMemLockLimitBytes. */
+/* What QEMU itself needs beside the guest's memory: libvirt's own allowance,
+ * qemuDomainGetMemLockLimitBytes. */
 #define QEMU_OVERHEAD VIOMMU_GIB
 #define ORDINARY_PAGE (4 * VIOMMU_KIB)
 
@@ -43,7 +44,8 @@ static bool check_pages(const ViommuPlan *plan, uint64_t page_bytes, GError **er
     return true;
 }
 
-/* libvirt's daemon may be held to less than the host has.  @bound: UINT64_MAX: it sets none, so it must have none itself. */
+/* libvirt's daemon may be held to less than the host has.  @bound: UINT64_MAX: it sets none, so it
+ * must have none itself. */
 static bool check_limit(const ViommuHost *host, const char *what, uint64_t bound, GError **error)
 {
     uint64_t limit = host->locked_memory_bytes;
@@ -140,7 +142,8 @@ ViommuPinned viommu_memory_pinned(uint64_t memory_bytes, uint64_t page_size_byte
     return pinned;
 }
 
-/* "; make more: sysctl vm.nr_hugepages=512": 2 MiB is the default size wherever there is such a size. */
+/* "; make more: sysctl vm.nr_hugepages=512": 2 MiB is the default size wherever
+ * there is such a size. */
 static char *advise_pages(uint64_t size_bytes, uint64_t count)
 {
     if (size_bytes == 2 * VIOMMU_MIB)
@@ -247,7 +250,8 @@ bool viommu_plan_settle_memory(ViommuPlanBuild *build, GError **error)
     plan->memlock_bytes =
         viommu_memory_bound(plan->memory_bytes, plan->locked || plan->placement.devices->len > 0);
     pinned = viommu_memory_pinned(plan->memory_bytes, page, plan->memlock_bytes);
-    /* libvirt takes the system's own page size for "no huge pages"; so nothing is written for it. */
+    /* libvirt takes the system's own page size for "no huge pages"; so nothing is written for
+     * it. */
     plan->page_size_bytes = pinned.page_size_bytes;
     if (!viommu_memory_check_room(host, policy, &pinned, &nothing, error) ||
         (plan->locked && !check_limit(host, "memory-backing.locked", UINT64_MAX, error)))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* offered-models: which models a host offers, by asking the planner for each, so that no list can say other than a launch would. */
+/* offered-models: which models a host offers, by asking the planner for each, so that no list can
+ * say other than a launch would. */
 #pragma once
 
 #include "lib/host/host.h"

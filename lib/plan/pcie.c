@@ -6,8 +6,8 @@
 /* A root port's own bus and one for a bridge on the device, as on cards with several functions. */
 #define BUS_NUMBERS_PER_PORT 2
 
-/* An expander bus has 32 slots, and so many devices can be assigned at most; all of them together leave pcie.0 the most of the
- * bus numbers. */
+/* An expander bus has 32 slots, and so many devices can be assigned at most; all of them together
+ * leave pcie.0 the most of the bus numbers. */
 G_STATIC_ASSERT(VIOMMU_HOSTDEVS_MAX <= 32);
 
 void viommu_pcie_init(ViommuPcie *pcie)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* placement-policy: what the site lets the asker have, before it is asked whether the host has it.  Its words name no device that
- * the asker may not have. */
+/* placement-policy: what the site lets the asker have, before it is asked whether the host has it.
+ * Its words name no device that the asker may not have. */
 #include "lib/plan/placement.h"
 
 #include <string.h>
@@ -167,7 +167,8 @@ bool viommu_placement_check_policy(const ViommuPlacementInput *input, GError **e
     return true;
 }
 
-/* VFIO hands out the group, and with it each device that a driver of VFIO's has; nor are its devices kept from one another. */
+/* VFIO hands out the group, and with it each device that a driver of VFIO's has; nor are its
+ * devices kept from one another. */
 bool viommu_placement_check_listed(const ViommuPlacementInput *input, const ViommuPciDevice *device,
                                    GError **error)
 {

@@ -339,7 +339,8 @@ static bool can_pick(const Choosing *choosing, const ViommuPciDevice *device, Ob
            !used_of_group(choosing, device) && !obstacle(choosing, device, obstacles);
 }
 
-/* "0000:b0:00.0 by machine 'a'": of those of @asked that only others keep from being picked; *ret_n: how many. Owned. */
+/* "0000:b0:00.0 by machine 'a'": of those of @asked that only others keep from being picked;
+ * *ret_n: how many. Owned. */
 static char *list_claimed(const Choosing *choosing, const ViommuRequestHostdev *asked, uint64_t *ret_n)
 {
     GString *text = g_string_new(NULL);

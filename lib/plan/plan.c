@@ -142,9 +142,10 @@ static void settle_cmdline(ViommuPlanBuild *build)
         build, "'%s' is added to the kernel's command line, because boot.extend-cmdline allows it", missing);
 }
 
-/* What libvirt keeps by the domain's name, a request must not reach by choosing the machine's.  Variables of a firmware are
- * more than that, one machine's own: of two that have one name after each other, the later one must not find the earlier one's.
- * A libvirt that does not let go of the file by its path gets a domain's name that no other has. */
+/* What libvirt keeps by the domain's name, a request must not reach by choosing the machine's.
+ * Variables of a firmware are more than that, one machine's own: of two that have one name after
+ * each other, the later one must not find the earlier one's.  A libvirt that does not let go of the
+ * file by its path gets a domain's name that no other has. */
 static void settle_domain(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;
@@ -210,8 +211,8 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* All that speaks against it: what was being settled, or else every candidate's.  A request that contradicts
- * itself is refused by no rule. */
+/* All that speaks against it: what was being settled, or else every candidate's.  A request that
+ * contradicts itself is refused by no rule. */
 static GPtrArray *collect_reasons(const ViommuPlanBuild *build, const GError *error)
 {
     GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_reason_free);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* plan: everything decided, nothing optional left.  viommu_plan_build() calls the choosers in order. */
+/* plan: everything decided, nothing optional left.  viommu_plan_build() calls
+ * the choosers in order. */
 #pragma once
 
 #include <glib.h>
@@ -73,9 +74,11 @@ typedef struct ViommuPlan {
     ViommuFirmware firmware; /* BIOS or EFI */
     ViommuSecureBoot secure_boot_by;
     bool secure_boot;
-    bool
-        firmware_stateful; /* say that the firmware must have a variable store: a choice without one may be for SEV guests only */
-    char *nvram; /* file with the firmware's variables, by the UUID; NULL: none, or libvirt's choice */
+    /* say that the firmware must have a variable store: a choice without one may be
+     * for SEV guests only */
+    bool firmware_stateful;
+    /* file with the firmware's variables, by the UUID; NULL: none, or libvirt's choice */
+    char *nvram;
     bool acpi;
     bool ioapic_split;
     unsigned gic_version; /* 0: libvirt's choice, or no GIC */
@@ -84,12 +87,12 @@ typedef struct ViommuPlan {
     char *kernel, *initrd, *cmdline;
     char *label;    /* of security model dac, for QEMU; NULL: libvirt's own choice */
     uint64_t group; /* that QEMU has, on the system's bus; VIOMMU_UNSET_NUMBER: not known */
-    const char
-        *kept_models[3];  /* by which files would be labelled, which are to be kept; ended by NULL.  Static */
-    GPtrArray *disks;     /* of ViommuPlanDisk */
-    GPtrArray *networks;  /* of ViommuPlanNetwork */
-    bool scsi_controller; /* a virtio-scsi controller is needed */
-    bool agent;           /* the guest agent has its channel */
+    /* by which files would be labelled, which are to be kept; ended by NULL.  Static */
+    const char *kept_models[3];
+    GPtrArray *disks;           /* of ViommuPlanDisk */
+    GPtrArray *networks;        /* of ViommuPlanNetwork */
+    bool scsi_controller;       /* a virtio-scsi controller is needed */
+    bool agent;                 /* the guest agent has its channel */
     bool translate_controllers; /* and sits behind the IOMMU, as the entropy device does */
     ViommuPlacement placement;  /* of assigned devices */
     ViommuPcie pcie;            /* what is laid out for them */
@@ -106,12 +109,14 @@ typedef struct ViommuPlanInput {
     const ViommuPolicy *policy;
     const ViommuHandovers *handovers; /* NULL: a dry run, which takes the paths as they stand */
     const ViommuKernel *kernel;       /* what was read from boot.kernel; NULL: nothing */
-    const char *name;                 /* overrides the made-up name of a request that has none; may be NULL */
-    const char *uuid; /* NULL: one derived from the request, so that a dry run is the same each time */
+    /* overrides the made-up name of a request that has none; may be NULL */
+    const char *name;
+    /* NULL: one derived from the request, so that a dry run is the same each time */
+    const char *uuid;
     const ViommuClaim *claims; /* PCI devices that others have; NULL: none */
     size_t n_claims;
-    char *
-        *forward_modes; /* of the request's networks, one for each, "" where not known; NULL: none is known */
+    /* of the request's networks, one for each, "" where not known; NULL: none is known */
+    char **forward_modes;
     const ViommuAsker *asker; /* NULL: nobody in particular, whom no policy binds */
     bool is_remote;           /* libvirt is on another host, where the asker is nobody */
     const ViommuVeto *vetoes; /* libvirt's refusals so far */
@@ -119,17 +124,20 @@ typedef struct ViommuPlanInput {
 } ViommuPlanInput;
 
 /** @ret_plan owned; untouched on failure.
- *  @ret_reasons owned GPtrArray of ViommuReason: on failure all that speaks against it; untouched on success. May be NULL.
- *  Fails: NOT_SUPPORTED, INVALID_REQUEST, POLICY_REFUSED, BUSY.  Pure; any thread; same input, same plan. */
+ *  @ret_reasons owned GPtrArray of ViommuReason: on failure all that speaks against
+ *  it; untouched on success. May be NULL.
+ *  Fails: NOT_SUPPORTED, INVALID_REQUEST, POLICY_REFUSED, BUSY.  Pure; any thread;
+ *  same input, same plan. */
 bool viommu_plan_build(const ViommuPlanInput *input, ViommuPlan **ret_plan, GPtrArray **ret_reasons,
                        GError **error);
 void viommu_plan_free(ViommuPlan *plan);
 void viommu_plan_backing_free(ViommuPlanBacking *backing);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuPlan, viommu_plan_free)
 
-/** The table that tells the guest of its IOMMU: "DMAR", "IVRS", "IORT", "VIOT", all of ACPI, or "device tree"; NULL without an
- *  IOMMU.  Static. */
+/** The table that tells the guest of its IOMMU: "DMAR", "IVRS", "IORT", "VIOT", all of ACPI, or
+ *  "device tree"; NULL without an IOMMU.  Static. */
 const char *viommu_plan_guest_table(const ViommuPlan *plan);
 
-/** The name that a request without one gets: "vm-" and the first ten digits of its fingerprint. Owned. */
+/** The name that a request without one gets: "vm-" and the first ten digits of its
+ *  fingerprint. Owned. */
 char *viommu_plan_default_name(const ViommuRequest *request);

@@ -4,7 +4,8 @@
 #include "lib/plan/numa.h"
 #include "lib/base/quantity.h"
 
-/* As g_variant_builder_add() with "{sv}", but without reading this format each time, which cost a third of the report. */
+/* As g_variant_builder_add() with "{sv}", but without reading this format each time, which cost a
+ * third of the report. */
 static void add(GVariantBuilder *tree, const char *key, GVariant *value)
 {
     g_variant_builder_add_value(

@@ -26,7 +26,8 @@ typedef struct ViommuAsker {
     char *verdict;  /* why there are no more of them; NULL: nobody was asked. Owned */
 } ViommuAsker;
 
-/** Whether the site's policy binds @asker (NULL: nobody in particular), and says what he may have. */
+/** Whether the site's policy binds @asker (NULL: nobody in particular), and
+ *  says what he may have. */
 static inline bool viommu_asker_is_bound(const ViommuAsker *asker)
 {
     return asker && (asker->kind == VIOMMU_ASKER_MEMBER || asker->kind == VIOMMU_ASKER_OUTSIDER);

@@ -39,7 +39,8 @@ static uint64_t part_of_disk(uint64_t disk_bytes, uint64_t part, uint64_t max_by
     return disk_bytes ? CLAMP(whole_mebibytes(disk_bytes / part), VIOMMU_MIB, max_bytes) : 0;
 }
 
-/* QEMU needs memory beside its guest's, and so does the host.  A small host that can carry one machine of the usual size may. */
+/* QEMU needs memory beside its guest's, and so does the host.  A small host that can carry one
+ * machine of the usual size may. */
 static uint64_t derive_memory(uint64_t host_bytes, uint64_t machine_bytes)
 {
     uint64_t reserve = MAX(RESERVE_MIN_BYTES, host_bytes / RESERVE_PART);

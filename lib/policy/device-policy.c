@@ -19,7 +19,8 @@ static bool is_for(const ViommuAsker *asker, const char *name)
     return asker->names && g_strv_contains((const char *const *)asker->names, name);
 }
 
-/* A name of the site's that has a device keeps it from everybody else, also where it is listed otherwise. */
+/* A name of the site's that has a device keeps it from everybody else, also where
+ * it is listed otherwise. */
 static bool names_allow(const ViommuSite *site, const ViommuAsker *asker, const ViommuPciDevice *device)
 {
     bool named = false;

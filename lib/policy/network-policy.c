@@ -5,7 +5,8 @@
 
 #include "lib/base/error.h"
 
-/* "open" has no rule of libvirt's that guards it, and all others lead onto a network of the site's, or hand a device over. */
+/* "open" has no rule of libvirt's that guards it, and all others lead onto a network of the site's,
+ * or hand a device over. */
 bool viommu_network_policy_is_own(const char *mode)
 {
     static const char *const own[] = {"nat", "route", "none", NULL};

@@ -43,7 +43,8 @@ typedef struct ViommuPolicy {
     /* what others than root may have; NULL: nothing of the host's. Borrowed */
     const ViommuSite *site;
     uint64_t locked_reserve_bytes; /* of the host's memory, which guests may not lock */
-    /* libvirt keeps a log, variables of the firmware and more by a domain's name, and takes what it finds by that name. */
+    /* libvirt keeps a log, variables of the firmware and more by a domain's name, and takes what it
+     * finds by that name. */
     const char *name_prefix; /* of the domains' names; NULL: they are the machines'.  Borrowed */
     /* where libvirt keeps the firmware's variables; NULL: it decides.  Borrowed */
     const char *nvram_directory;

@@ -129,8 +129,9 @@ static bool check_networks(const ViommuRequest *request, GError **error)
     return true;
 }
 
-/* Domain, bus, slot and function in hexadecimal, as /sys and lspci -D write them: 0000:65:00.0.  A domain that the kernel made up
- * (of VMD, of Hyper-V) has more digits than four, and no zero before them. */
+/* Domain, bus, slot and function in hexadecimal, as /sys and lspci -D write them:
+ * 0000:65:00.0.  A domain that the kernel made up (of VMD, of Hyper-V) has more digits than
+ * four, and no zero before them. */
 static bool is_address(const char *text)
 {
     static const char shape[] = ":xx:xx.x";

@@ -9,9 +9,14 @@ import sys
 
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
 LONGEST = 600  # lines of a source file
+WIDEST = 100  # columns of a comment in C
+# Rooms whose comments are still wider.
+WIDE = ("daemon/", "tools/")
 CODE = {".c", ".h", ".py", ".sh"}
 # Two string literals, one below the other, the first of which ends no line of text.
 SPLIT = re.compile(r'^[^#\n]*[^"\\\n](?<!\\n)"[ \t]*\n[ \t]*"', re.M)
+# String literals, so that "/*" in one begins no comment, and comments.
+TOKEN = re.compile(r"""(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+')|(?P<comment>/\*.*?\*/|//[^\n]*)""", re.S)
 # Scripts that people call by these names.
 COMMANDS = {".ci/run", "conf/after-install", "tests/run", "tests/bench/run", "tests/fuzz/run", "tools/quickstart"}
 PROSE = {".md", ".rst"}
@@ -24,6 +29,16 @@ INLINE_CODE = re.compile(r"``[^`]+``|`[^`]+`")
 # The end of a sentence, and a beginning behind it.
 NEXT_SENTENCE = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!etc)(?<!vs)(?<!cf)(?<!\.)[.!?][\"'*)\]]* +[\"'*(\[]*[A-Za-z]")
 LICENSED = CODE | {".build", ".rst", ".rng"}
+
+
+def wide_comments(text):
+    lines = text.split("\n")
+    for match in TOKEN.finditer(text):
+        if match["comment"]:
+            first = text.count("\n", 0, match.start())
+            for number in range(first, first + match["comment"].count("\n") + 1):
+                if len(lines[number]) > WIDEST:
+                    yield f"line {number + 1}: a comment of more than {WIDEST} columns"
 
 
 def complaints(name, text):
@@ -45,6 +60,8 @@ def complaints(name, text):
     if suffix == ".c" and name.startswith(("lib/", "daemon/", "tools/")):
         for match in SPLIT.finditer(text):
             yield f"line {text.count(chr(10), 0, match.start()) + 1}: a message in two pieces, which nobody finds by its words"
+    if suffix in {".c", ".h"} and name.startswith(("lib/", "daemon/", "tools/")) and not name.startswith(WIDE):
+        yield from wide_comments(text)
     for number, line in enumerate(lines, 1):
         if line != line.rstrip() and not name.startswith("tests/"):
             yield f"line {number}: white space at its end"
