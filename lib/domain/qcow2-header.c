@@ -52,17 +52,17 @@ static bool take_name(const Header *header, uint64_t at, uint64_t length, char *
 
     if (at > header->size || length > header->size - at)
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                           "its header names a file beyond its first 64 KiB");
+                           "its header has a file name beyond its first 64 KiB");
     if (length > NAME_MAX_BYTES)
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                           "its header has a name that is longer than 1023 bytes");
+                           "a file name in its header is longer than 1023 bytes");
     if (!g_utf8_validate_len((const char *)header->bytes + at, length, NULL))
-        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "its header has a name that is not UTF-8");
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "a file name in its header is not UTF-8");
     name = g_strndup((const char *)header->bytes + at, length);
     for (const char *c = name; c < name + length; c = g_utf8_next_char(c))
         if (viommu_printable_is_control(c))
             return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                               "its header has a name with control characters");
+                               "a file name in its header has control characters");
     g_free(*ret_name);
     *ret_name = length > 0 ? g_steal_pointer(&name) : NULL;
     return true;
@@ -83,7 +83,7 @@ static bool read_extensions(const Header *header, size_t at, ViommuImage *image,
 
     while (at < end) {
         if (at + 8 > header->size)
-            return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "its header is cut short");
+            return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "its header is truncated");
         uint32_t kind = get32(header, at), length = get32(header, at + 4);
 
         at += 8;
@@ -108,26 +108,24 @@ static bool read_header(const Header *header, ViommuImage *image, GError **error
     size_t length = VERSION_2_BYTES;
 
     if (header->size < 4 || get32(header, 0) != MAGIC)
-        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                           "it is no qcow2 image: it does not begin as one");
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "it is not a qcow2 image");
     if (header->size < VERSION_2_BYTES)
-        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "its header is cut short");
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "its header is truncated");
     version = get32(header, AT_VERSION);
     cluster_bits = get32(header, AT_CLUSTER_BITS);
     if (version != 2 && version != 3)
-        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                           "it is no qcow2 image: it does not begin as one of version 2 or 3");
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "it is not a qcow2 image of version 2 or 3");
     if (cluster_bits < 9 || cluster_bits > 21)
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                           "its header has a cluster size that QEMU does not take");
+                           "its header has a cluster size that QEMU does not accept");
     if (version == 3) {
         if (header->size < VERSION_3_BYTES)
-            return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "its header is cut short");
+            return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "its header is truncated");
         image->has_data_file = get64(header, AT_INCOMPATIBLE) & INCOMPATIBLE_DATA_FILE;
         length = get32(header, AT_HEADER_LENGTH);
         if (length < VERSION_3_BYTES)
             return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                               "its header says that it is shorter than it can be");
+                               "its header gives an impossible header length");
     }
     return read_backing(header, image, error) && read_extensions(header, length, image, error);
 }

@@ -69,9 +69,9 @@ static char *check_header(const Layout *layout, const Table *table)
     if (table->size < layout->fixed)
         return g_strdup_printf("it has %zu bytes, too few for its header", table->size);
     if (memcmp(table->data, layout->name, 4) != 0)
-        return g_strdup("its signature is another table's");
+        return g_strdup("it has another table's signature");
     if (number_at(table, 4, 4) != table->size)
-        return g_strdup_printf("it gives its length as %" G_GUINT64_FORMAT " bytes, but has %zu",
+        return g_strdup_printf("its header says %" G_GUINT64_FORMAT " bytes, but it has %zu",
                                number_at(table, 4, 4), table->size);
     for (size_t i = 0; i < table->size; i++)
         sum = (uint8_t)(sum + table->data[i]);
@@ -119,17 +119,17 @@ static char *walk(const Layout *layout, const Table *table, uint64_t *counts)
     char *problem = NULL;
 
     if (left > 0 && offset < layout->fixed)
-        return g_strdup_printf("its first structure would stand at byte %zu, inside of its header", offset);
+        return g_strdup_printf("its first structure begins at byte %zu, inside its header", offset);
     for (; left > 0 && !problem; left--) {
         size_t length;
 
         if (offset == table->size && layout->count_offset == 0)
             return NULL;
         if (offset > table->size || table->size - offset < layout->minimum)
-            return g_strdup_printf("it ends inside of a structure, at byte %zu", table->size);
+            return g_strdup_printf("it ends inside a structure, at byte %zu", table->size);
         length = (size_t)number_at(table, offset + layout->length_offset, 2);
         if (length < layout->minimum || length > table->size - offset)
-            return g_strdup_printf("its structure at byte %zu gives its length as %zu", offset, length);
+            return g_strdup_printf("its structure at byte %zu claims to have %zu bytes", offset, length);
         problem = count_structure(layout, table, offset, counts);
         offset += length;
     }

@@ -156,7 +156,7 @@ static void use_unseen(ViommuUses *uses, GHashTable *seen)
         if (device->driver && !strstr(device->driver, "vfio") && !g_str_equal(device->driver, "pci-stub") &&
             is_port(uses, device))
             viommu_use_add(uses, device->address,
-                           "its network port has driver %s, and what that does cannot be seen from here",
+                           "its network port has driver %s, and viommud cannot see what it is used for",
                            device->driver);
     }
 }

@@ -121,12 +121,12 @@ static void use_content(ViommuUses *uses, const char *path, const char *name, co
 
     /* A service may see no /proc/swaps. */
     if (!uses->swaps_seen && !content)
-        viommu_use_add(uses, path, "%s may hold swap, which cannot be seen from here", name);
+        viommu_use_add(uses, path, "%s may be in use as swap, which viommud cannot see", name);
     else if (!uses->swaps_seen && g_str_equal(content, "swap"))
-        viommu_use_add(uses, path, "%s is made for swap", name);
+        viommu_use_add(uses, path, "%s is formatted as swap", name);
     /* ZFS tells sysfs of no holder. */
     if (g_strcmp0(content, "zfs_member") == 0 && viommu_root_exists(uses->root, "sys/module/zfs"))
-        viommu_use_add(uses, path, "%s is of a ZFS pool", name);
+        viommu_use_add(uses, path, "%s belongs to a ZFS pool", name);
 }
 
 static void use_holders(ViommuUses *uses, const char *path, const char *name, const char *directory,
@@ -146,9 +146,9 @@ static void use_block(ViommuUses *uses, const char *path, const char *name, cons
     else
         use_file_system(uses, path, name);
     if (!mount && !uses->mounts_seen)
-        viommu_use_add(uses, path, "%s may be mounted, which cannot be seen from here", name);
+        viommu_use_add(uses, path, "%s may be mounted, which viommud cannot see", name);
     if (g_hash_table_contains(uses->btrfs, name))
-        viommu_use_add(uses, path, "%s is of a btrfs that is mounted", name);
+        viommu_use_add(uses, path, "%s belongs to a mounted btrfs", name);
     if (g_hash_table_contains(uses->swaps, name))
         viommu_use_add(uses, path, "%s holds swap", name);
     use_content(uses, path, name, number ? number : "");
@@ -206,7 +206,7 @@ static void use_unlisted(ViommuUses *uses)
         const ViommuPciDevice *device = g_ptr_array_index(devices, i);
 
         if (device->class_code >> 16 == 0x01 && device->driver)
-            viommu_use_add(uses, device->address, "this host has too many disks to look at them all");
+            viommu_use_add(uses, device->address, "this host has too many disks to check them all");
     }
 }
 
@@ -272,9 +272,9 @@ static void use_device(ViommuUses *uses, const ViommuPciDevice *device)
 
     if (viommu_root_number(uses->root, &boot_vga, DEVICES "/%s/boot_vga", device->address) && boot_vga == 1 &&
         !is_vfio(device))
-        viommu_use_add(uses, device->address, "it is the display that the host started with");
+        viommu_use_add(uses, device->address, "it is the display that the host booted with");
     if (device->class_code >> 8 == 0x0c07 && device->driver && !is_vfio(device))
-        viommu_use_add(uses, device->address, "it leads to the host's management controller (IPMI)");
+        viommu_use_add(uses, device->address, "it connects to the host's management controller (IPMI)");
     for (size_t i = 0; entries && entries[i]; i++) {
         g_autofree char *function = NULL, *driver = NULL;
 

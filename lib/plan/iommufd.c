@@ -49,10 +49,10 @@ static char *doubt(const ViommuPlanBuild *build, const ViommuPlacedDevice *devic
         return g_strdup("viommud cannot see whether the host's kernel has /dev/iommu");
     if (!device->cdev && !kernel_has_cdevs(topology))
         return g_strdup(
-            "no device of this host is bound to VFIO, so viommud cannot see whether the kernel has /dev/vfio/devices; set it to 'yes' if it has");
+            "no device of this host is bound to VFIO, so viommud cannot see whether the kernel has /dev/vfio/devices; set hostdevs[].iommufd to 'yes' if it has");
     if (build->plan->placement.devices->len > 1)
         return g_strdup(
-            "several devices are assigned, and with iommufd most kernels let no device reach another's memory; set it to 'yes' if yours need not");
+            "several devices are assigned, and with iommufd most kernels let no device reach another's memory; set hostdevs[].iommufd to 'yes' if yours need not");
     return NULL;
 }
 

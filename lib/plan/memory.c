@@ -58,9 +58,8 @@ static bool check_limit(const ViommuHost *host, const char *what, uint64_t bound
     allowed = viommu_quantity_format(limit);
     return viommu_fail(
         error, VIOMMU_ERROR_NOT_SUPPORTED,
-        "%s needs %s locked memory (RLIMIT_MEMLOCK), but libvirt%s may let a guest lock %s and no more; %s",
-        what, needed, host->unprivileged == 1 ? ", which runs as an ordinary user here," : "'s daemon",
-        allowed,
+        "%s needs %s locked memory (RLIMIT_MEMLOCK), but libvirt%s can let a guest lock at most %s; %s", what,
+        needed, host->unprivileged == 1 ? ", which runs as an ordinary user here," : "'s daemon", allowed,
         host->unprivileged == 1
             ? "raise that user's hard limit (memlock in /etc/security/limits.conf, LimitMEMLOCK= in a drop-in of user@.service) and log in again, or use qemu:///system"
             : "give it LimitMEMLOCK=infinity (systemctl edit of its unit), or CAP_SYS_RESOURCE");
@@ -176,7 +175,7 @@ static bool check_pool(const ViommuHost *host, const ViommuPinned *wanted, uint6
     return viommu_fail(error, VIOMMU_ERROR_BUSY,
                        "memory-backing.page-size '%s' needs %" G_GUINT64_FORMAT
                        " such pages, but other machines have %" G_GUINT64_FORMAT
-                       " of this host's %" G_GUINT64_FORMAT "; stop one first, or make more: %s",
+                       " of this host's %" G_GUINT64_FORMAT "; stop one of them first, or make more: %s",
                        size, needed, used, pool.total, advice);
 }
 
@@ -194,11 +193,11 @@ static bool check_ordinary(const ViommuHost *host, const ViommuPolicy *policy, u
     if (wanted > room)
         return viommu_fail(
             error, VIOMMU_ERROR_NOT_SUPPORTED,
-            "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but guests can lock %s here: this host has %s, of which %s are huge pages and [limits] locked-memory-reserve keeps %s; ask for less memory",
+            "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but guests can lock %s here: this host has %s, of which %s are huge pages and [limits] locked-memory-reserve keeps %s; request less memory",
             need, most, all, pools, spare);
     return viommu_fail(
         error, VIOMMU_ERROR_BUSY,
-        "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but other machines have locked %s of the %s that guests can lock here; stop one first",
+        "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but other machines have locked %s of the %s that guests can lock here; stop one of them first",
         need, taken, most);
 }
 
@@ -286,6 +285,6 @@ char *viommu_memory_compare_limit(const ViommuPlan *plan, uint64_t live_bytes)
     live = viommu_quantity_format(live_bytes);
     planned = viommu_quantity_format(plan->memlock_bytes);
     return g_strdup_printf(
-        "QEMU may lock %s of memory (RLIMIT_MEMLOCK), though %s were planned: libvirt counts otherwise here; the guest may fail with \"Cannot allocate memory\"",
+        "QEMU may lock %s of memory (RLIMIT_MEMLOCK), but the plan needs %s: this libvirt calculates another limit; the guest may fail with \"Cannot allocate memory\"",
         live, planned);
 }

@@ -104,7 +104,8 @@ char *viommu_placement_way_out(const ViommuPlacementInput *input, const ViommuRe
     if (!asked->address || !input->asker || input->asker->kind != VIOMMU_ASKER_MEMBER)
         return g_strdup("");
     if (!input->asker->verdict)
-        return g_strdup("; a launch may have it with an administrator's leave (org.viommu1.assign-device)");
+        return g_strdup(
+            "; an administrator can allow it for a launch (polkit action org.viommu1.assign-device)");
     return g_strdup_printf("; org.viommu1.assign-device would allow it: %s", input->asker->verdict);
 }
 
@@ -117,9 +118,9 @@ static bool refuse_entry(const ViommuPlacementInput *input, guint i, const Viomm
 
     return viommu_fail(
         error, VIOMMU_ERROR_POLICY_REFUSED,
-        "%s is not among what the site lets user %u have: in viommud.conf(5), [devices] allow lists what others than root may be given, and group of a [device NAME] says to whom; user %u may have %s%s%s%s",
+        "%s is not among the devices that this site offers to user %u: in viommud.conf(5), [devices] allow lists the devices for users other than root, and group of a [device NAME] says who may have them; user %u may have %s%s%s%s",
         what, input->asker->uid, input->asker->uid, *allowed ? allowed : "no device of this host",
-        *names ? ", and may ask by the names " : "", names, way_out);
+        *names ? ", also by the names " : "", names, way_out);
 }
 
 static bool check_driver(const ViommuPlacementInput *input, guint i, const char *driver, GError **error)
@@ -130,7 +131,7 @@ static bool check_driver(const ViommuPlacementInput *input, guint i, const char 
         return true;
     return viommu_fail(
         error, VIOMMU_ERROR_POLICY_REFUSED,
-        "hostdevs[%u].driver '%s' is not a driver that is made for VFIO, and libvirt would load it as root; leave it out, or name one such as mlx5_vfio_pci, or have it listed by [devices] drivers in viommud.conf(5)",
+        "hostdevs[%u].driver '%s' is not a VFIO driver, and libvirt would load it as root; leave it out, name a VFIO driver such as mlx5_vfio_pci, or have root add it to [devices] drivers in viommud.conf(5)",
         i, driver);
 }
 
@@ -146,9 +147,9 @@ static bool check_count(const ViommuPlacementInput *input, guint i, const Viommu
     if (!name || name->per_user == 0 || count <= name->per_user)
         return true;
     return viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
-                       "hostdevs[%u] asks for %" G_GUINT64_FORMAT
+                       "hostdevs[%u] requests %" G_GUINT64_FORMAT
                        " of the site's '%s'; each user may have %" G_GUINT64_FORMAT
-                       " ([device %s] per-user in viommud.conf(5)); ask for fewer",
+                       " ([device %s] per-user in viommud.conf(5)); request fewer",
                        i, count, name->name, name->per_user, name->name);
 }
 
@@ -177,7 +178,7 @@ bool viommu_placement_check_listed(const ViommuPlacementInput *input, const Viom
     if (!allows(input, device)) {
         return viommu_fail(
             error, VIOMMU_ERROR_POLICY_REFUSED,
-            "'%s' is not among what the site lets user %u have ([devices] allow and group of a [device NAME] in viommud.conf(5))",
+            "'%s' is not among the devices that this site offers to user %u ([devices] allow and group of a [device NAME] in viommud.conf(5))",
             device->address, input->asker->uid);
     }
     for (guint i = 0; device->group != VIOMMU_UNSET_NUMBER && devices && i < devices->len; i++) {
@@ -189,7 +190,7 @@ bool viommu_placement_check_listed(const ViommuPlacementInput *input, const Viom
         return viommu_fail(
             error, VIOMMU_ERROR_POLICY_REFUSED,
             "'%s' shares IOMMU group %" G_GUINT64_FORMAT
-            " with a device that is kept for others, and a group is assigned as a whole; have the site list all of it ([devices] allow in viommud.conf(5)), or take that one from its VFIO driver",
+            " with a device that this site keeps for others, and a group is assigned as a whole; have root list the whole group in [devices] allow of viommud.conf(5), or unbind the other device from its VFIO driver",
             device->address, device->group);
     }
     return true;
@@ -234,11 +235,11 @@ bool viommu_placement_check_counts(const ViommuPlacementInput *input, const Viom
             continue;
         return viommu_fail(
             error, wanted > name->per_user ? VIOMMU_ERROR_POLICY_REFUSED : VIOMMU_ERROR_BUSY,
-            "hostdevs ask for %" G_GUINT64_FORMAT
+            "hostdevs request %" G_GUINT64_FORMAT
             " of the site's '%s', and machines of user %u have %" G_GUINT64_FORMAT
             "; each user may have %" G_GUINT64_FORMAT " ([device %s] per-user in viommud.conf(5))%s",
             wanted, name->name, input->asker->uid, had, name->per_user, name->name,
-            wanted > name->per_user ? "; ask for fewer" : "; stop one of these machines first");
+            wanted > name->per_user ? "; request fewer" : "; stop one of these machines first");
     }
     return true;
 }

@@ -148,7 +148,8 @@ static bool check_host(Choosing *choosing, GError **error)
 /* Before a list of those that are told of. */
 static const char *has(const Choosing *choosing)
 {
-    return viommu_asker_is_bound(choosing->input->asker) ? "of those that you may have it has" : "it has";
+    return viommu_asker_is_bound(choosing->input->asker) ? "the devices that you may have are"
+                                                         : "its devices are";
 }
 
 static bool refuse_missing(Choosing *choosing, unsigned entry, const char *address, GError **error)
@@ -165,7 +166,7 @@ static bool refuse_missing(Choosing *choosing, unsigned entry, const char *addre
     return viommu_plan_refuse(choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_MISSING, error,
                               "hostdevs[%u].address '%s': this host has no such PCI device%s%s%s; %s %s",
                               entry, address, near ? " (nearest: '" : "", near ? near : "", near ? "')" : "",
-                              has(choosing), there);
+                              has(choosing), *there ? there : "none");
 }
 
 static bool check_unclaimed(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
@@ -175,7 +176,7 @@ static bool check_unclaimed(Choosing *choosing, unsigned entry, const ViommuPciD
 
     return !claim || viommu_plan_refuse(
                          choosing->build, VIOMMU_ERROR_BUSY, VIOMMU_RULE_HOSTDEV_CLAIMED, error,
-                         "hostdevs[%u].address '%s' is in use by %s; stop that one first, or name another",
+                         "hostdevs[%u].address '%s' is in use by %s; stop it first, or name another device",
                          entry, device->address, who);
 }
 
@@ -189,7 +190,7 @@ static bool check_device(Choosing *choosing, unsigned entry, const ViommuPciDevi
     if (device->group == VIOMMU_UNSET_NUMBER)
         return viommu_plan_refuse(
             choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_GROUP, error,
-            "hostdevs[%u].address '%s' (%s) is in no IOMMU group: no IOMMU of the host stands before it",
+            "hostdevs[%u].address '%s' (%s) is in no IOMMU group, because no IOMMU of the host covers it; name another device",
             entry, device->address, viommu_pci_device_noun(device));
     return check_unclaimed(choosing, entry, device, error);
 }
@@ -206,7 +207,7 @@ static bool check_driver(Choosing *choosing, unsigned entry, const ViommuPciDevi
            viommu_device_policy_is_granted(choosing->input->asker, device) ||
            viommu_plan_refuse(
                choosing->build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_HOSTDEV_POLICY, error,
-               "hostdevs[%u].address '%s' has the host's driver '%s', and others than root may not take it from that ([devices] take-from-driver=no in viommud.conf(5)); have root bind it to vfio-pci%s",
+               "hostdevs[%u].address '%s' is bound to the host's driver '%s', and users other than root may not take it from that driver ([devices] take-from-driver=no in viommud.conf(5)); have root bind it to vfio-pci%s",
                entry, device->address, device->driver, way_out);
 }
 
@@ -256,7 +257,7 @@ static bool check_unused(Choosing *choosing, const ViommuPciDevice *device, GErr
     bool root = !viommu_asker_is_bound(choosing->input->asker);
     const char *remedy = root
                              ? "end that use, or let root take it by [devices] in-use=root in viommud.conf(5)"
-                             : "ask who runs this host to end that use";
+                             : "ask this host's administrator to end that use";
     g_autofree char *uses = NULL;
 
     if (!used || may_take_used(choosing))
@@ -312,19 +313,19 @@ static bool check_group(Choosing *choosing, const ViommuPciDevice *device, GErro
             choosing->build, claim ? VIOMMU_ERROR_BUSY : VIOMMU_ERROR_NOT_SUPPORTED,
             claim ? VIOMMU_RULE_HOSTDEV_CLAIMED : VIOMMU_RULE_HOSTDEV_GROUP, error,
             "'%s' shares IOMMU group %" G_GUINT64_FORMAT
-            " with a device that %s uses, and a group is assigned as a whole; ask for another, or ask who runs this host",
+            " with a device that %s uses, and a group is assigned as a whole; request another device, or ask this host's administrator",
             device->address, device->group, claim ? "another guest" : "the host");
     if (claim)
         return viommu_plan_refuse(
             choosing->build, VIOMMU_ERROR_BUSY, VIOMMU_RULE_HOSTDEV_CLAIMED, error,
             "'%s' is in IOMMU group %" G_GUINT64_FORMAT
-            " with '%s', which is in use by %s, and a group is assigned as a whole; stop that one first",
+            " with '%s', which is in use by %s, and a group is assigned as a whole; stop it first",
             device->address, device->group, other->address, who);
     members = list_devices(choosing, is_of_group, &device->group);
     return viommu_plan_refuse(
         choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_GROUP, error,
         "IOMMU group %" G_GUINT64_FORMAT
-        " of '%s' is not viable: the host uses '%s' of it (driver %s), and a group is assigned as a whole; its devices are %s; add those with a driver to hostdevs, too, or take them from the host (virsh nodedev-detach pci_...)",
+        " of '%s' is not viable: the host uses '%s', which is in it (driver %s), and a group is assigned as a whole; its devices are %s; add those with a driver to hostdevs, or detach them from the host (virsh nodedev-detach pci_...)",
         device->group, device->address, other->address, other->driver ? other->driver : "none", members);
 }
 
@@ -377,22 +378,22 @@ static bool refuse_kind(Choosing *choosing, unsigned entry, uint64_t found, GErr
 
         return viommu_plan_refuse(choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_MISSING,
                                   error, "hostdevs[%u]: this host has no PCI device %s%s; %s %s", entry,
-                                  asked->name ? "of " : "", kind, has(choosing), all);
+                                  asked->name ? "of " : "", kind, has(choosing), *all ? all : "none");
     }
     if (found + claimed >= count)
         return viommu_plan_refuse(choosing->build, VIOMMU_ERROR_BUSY, VIOMMU_RULE_HOSTDEV_CLAIMED, error,
-                                  "hostdevs[%u]: %" G_GUINT64_FORMAT
-                                  " of %s are wanted, but %" G_GUINT64_FORMAT
-                                  " can be had now; in use are %s; stop one of them first",
+                                  "hostdevs[%u] requests %" G_GUINT64_FORMAT
+                                  " of %s, but this host can assign %" G_GUINT64_FORMAT
+                                  " now; in use: %s; stop one of these first",
                                   entry, count, kind, found, others);
     return viommu_plan_refuse(
         choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_KIND, error,
-        "hostdevs[%u]: %" G_GUINT64_FORMAT " of %s are wanted, but %" G_GUINT64_FORMAT
-        " can be had; this host has %s; one is free when no driver of the host uses it or its group, and no other machine has it; %s",
+        "hostdevs[%u] requests %" G_GUINT64_FORMAT " of %s, but this host can assign %" G_GUINT64_FORMAT
+        "; it has %s; a device is free when no driver of the host uses it or its group, and no other machine has it; %s",
         entry, count, kind, found, there,
         choosing->input->unprivileged
-            ? "and libvirt, which runs as an ordinary user here, needs it bound to vfio-pci, with a node in /dev/vfio that this user may open"
-            : "to take one from its driver name its address");
+            ? "libvirt, which runs as an ordinary user here, also needs it bound to vfio-pci, with a node in /dev/vfio that this user may open"
+            : "to take one from its driver, name its address");
 }
 
 static bool take_kind(Choosing *choosing, unsigned entry, const ViommuRequestHostdev *asked, GError **error)
@@ -464,7 +465,7 @@ static bool take_unseen(Choosing *choosing, GError **error)
     if (!choosing->input->blind)
         return viommu_plan_refuse(
             choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_UNSEEN, error,
-            "hostdevs: viommud cannot see this host's PCI devices, and an unchecked one may be the host's own disk; let viommud see /sys (a service: without InaccessiblePaths=/sys and the like)");
+            "hostdevs: viommud cannot see this host's PCI devices, and an unchecked one may be the host's own disk; let viommud read /sys (remove InaccessiblePaths=/sys and the like from its unit)");
     for (guint i = 0; i < asked->len; i++) {
         const ViommuRequestHostdev *hostdev = g_ptr_array_index(asked, i);
         ViommuPciDevice device = {.address = hostdev->address,
@@ -532,7 +533,7 @@ static bool check_names(Choosing *choosing, GError **error)
         if (hostdev->name && !(site && viommu_site_device(site, hostdev->name)))
             return viommu_plan_refuse(
                 choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_NAME, error,
-                "hostdevs[%u].name '%s' is no name of this site's: there is no [device %s] in viommud.conf(5)",
+                "hostdevs[%u].name '%s' is not a device name of this site: viommud.conf(5) has no [device %s]",
                 i, hostdev->name, hostdev->name);
     }
     return true;
@@ -581,8 +582,8 @@ bool viommu_placement_check_again(const ViommuPlacementInput *input, const Viomm
         if (!device)
             return viommu_plan_refuse(
                 choosing.build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_MISSING, error,
-                "hostdevs[%u]: '%s' has gone from this host since it was planned; ask again", placed->entry,
-                placed->address);
+                "hostdevs[%u]: '%s' is no longer present on this host; request the machine again",
+                placed->entry, placed->address);
         /* At its address may be another one by now. */
         if (!check_driver(&choosing, placed->entry, device, error) ||
             !check_unused(&choosing, device, error) || !viommu_placement_check_listed(input, device, error))

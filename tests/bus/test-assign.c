@@ -17,9 +17,9 @@
 #define USED    ADDRESS("0000:04:00.0")
 #define MISSING ADDRESS("0000:77:00.0")
 
-#define REFUSED   "is not among what the site lets user 65534 have"
+#define REFUSED   "is not among the devices that this site offers to user 65534"
 #define WOULD     "; org.viommu1.assign-device would allow it: "
-#define WITHOUT   "a launch may have it with an administrator's leave (org.viommu1.assign-device)"
+#define WITHOUT   "an administrator can allow it for a launch (polkit action org.viommu1.assign-device)"
 #define NO_POLKIT WOULD "polkit is not running"
 
 static const HostDevice devices[] = {
@@ -186,9 +186,10 @@ START_TEST(password)
     people_assert_refused(member, launch_interactive(member, ASKING(DISPLAY)),
                           WOULD "polkit needs a password, and no authentication agent");
     /* It is listed, but has a driver. */
-    people_assert_refused(member, launch(member, ASKING(PORT)),
-                          "others than root may not take it from that ([devices] take-from-driver=no in "
-                          "viommud.conf(5)); have root bind it to vfio-pci" WOULD "polkit needs a password");
+    people_assert_refused(
+        member, launch(member, ASKING(PORT)),
+        "users other than root may not take it from that driver ([devices] take-from-driver=no in "
+        "viommud.conf(5)); have root bind it to vfio-pci" WOULD "polkit needs a password");
     polkit_end();
 }
 END_TEST
@@ -207,7 +208,7 @@ START_TEST(in_use)
     people_assert_error(missing, "NotSupported", "this host has no such PCI device");
     ck_assert_ptr_null(strstr(sd_bus_message_get_error(missing)->message, "0000:0"));
     people_assert_refused(member, launch(member, ASKING("{'address': <'0000:03:00.0'>, 'driver': <'kvm'>}")),
-                          "is not a driver that is made for VFIO");
+                          "is not a VFIO driver");
     assert_asked(harness, TOLD_OF_USED TOLD_OF_MISSING TOLD_OF_DISPLAY);
     ck_assert_uint_eq(harness_count(harness), 0);
     polkit_end();

@@ -454,7 +454,7 @@ static const struct {
     {"open/file", "raw", "PolicyRefused", "a directory that users other than root can modify"},
     {"base", NULL, "InvalidRequest", "does not name the format of its backing file"},
     {"base", "vmdk", "InvalidRequest", "format 'vmdk'"},
-    {"base", "qcow2", "InvalidRequest", "/base': it is no qcow2 image"},
+    {"base", "qcow2", "InvalidRequest", "/base': it is not a qcow2 image"},
     {"image", "qcow2", "InvalidRequest", "its backing chain is longer than 16 files"},
 };
 
@@ -475,7 +475,7 @@ START_TEST(forged_headers)
 
         disk_refused(&world, forgeries[i].error, forgeries[i].words, quoted(image), "qcow2");
     }
-    disk_refused(&world, "InvalidRequest", "it is no qcow2 image", quoted(base), "qcow2");
+    disk_refused(&world, "InvalidRequest", "it is not a qcow2 image", quoted(base), "qcow2");
 }
 END_TEST
 

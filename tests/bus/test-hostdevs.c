@@ -83,7 +83,7 @@ START_TEST(claimed)
     device = device_of(harness, first);
     ck_assert_str_eq(device, FIRST);
     assert_refused(harness, AT("second", FIRST),
-                   "hostdevs[0].address '" FIRST "' is in use by machine 'first'; stop that one first");
+                   "hostdevs[0].address '" FIRST "' is in use by machine 'first'; stop it first");
     mate = harness_launch(harness, AT("mate", "0000:03:00.1"));
     assert_refused(
         harness, AT("other", "0000:03:00.0"),
@@ -136,7 +136,7 @@ START_TEST(race)
         if (error) {
             ck_assert_str_eq(error->name, VIOMMU_ERROR_PREFIX "Busy");
             ck_assert_msg(strstr(error->message,
-                                 "1 of 8086:1572 are wanted, but 0 can be had now; in use are "
+                                 "requests 1 of 8086:1572, but this host can assign 0 now; in use: "
                                  "0000:01:00.0 by machine '"),
                           "%s", error->message);
             busy++;
@@ -205,7 +205,7 @@ START_TEST(used_meanwhile)
     ck_assert_msg(error, "it was started");
     ck_assert_str_eq(error->name, VIOMMU_ERROR_PREFIX "PolicyRefused");
     ck_assert_msg(
-        strstr(error->message, "is in use by the host itself: it is the display that the host started with"),
+        strstr(error->message, "is in use by the host itself: it is the display that the host booted with"),
         "%s", error->message);
     ck_assert_uint_eq(harness_count(harness), 0);
 }
@@ -244,7 +244,7 @@ START_TEST(after_a_restart)
     assert_refused(harness, AT("second", FIRST), "'" FIRST "' is in use by machine 'first'");
     assert_refused(
         harness, ANY("second"),
-        "in use are 0000:01:00.0 by machine 'first', 0000:02:00.0 by a guest that viommud did not make");
+        "in use: 0000:01:00.0 by machine 'first', 0000:02:00.0 by a guest that viommud did not make");
     unit_assert_ok(viommu_backend_destroy(backend, FOREIGN_UUID, &error), error);
     g_free(second);
     second = harness_launch(harness, ANY("second"));

@@ -17,7 +17,8 @@
 static void assert_nothing_told(sd_bus *bus, const char *member, const char *request, const char *words)
 {
     g_autoptr(sd_bus_message) answer = people_exchange(bus, harness_request(bus, member, request));
-    static const char *const told[] = {"(network", "(display", "(memory", "no such", "IOMMU", "it has"};
+    static const char *const told[] = {"(network", "(display",    "(memory",     "no such",
+                                       "IOMMU",    "its devices", "you may have"};
 
     people_assert_error(answer, "PolicyRefused", words);
     for (size_t i = 0; i < G_N_ELEMENTS(told); i++)
@@ -111,12 +112,13 @@ START_TEST(allowed)
     assert_message_without(member, AT("0000:05:00.0"),
                            "user 65534 may have 0000:01:00.0 (network, driver vfio-pci), 0000:02:00.0",
                            "05:00.0 (");
-    assert_message_without(member, AT("0000:77:00.0"), "is not among what the site lets user 65534 have",
-                           "no such");
+    assert_message_without(member, AT("0000:77:00.0"),
+                           "is not among the devices that this site offers to user 65534", "no such");
     assert_message_without(member, HOSTDEV("'vendor': <'10de'>, 'device': <'1f36'>"),
                            "hostdevs[0] of kind '10de:1f36'", "0000:03");
     assert_message_without(member, AT("0000:02:00.0"),
-                           "has the host's driver 'i40e', and others than root may not take it", NULL);
+                           "is bound to the host's driver 'i40e', and users other than root may not take it",
+                           NULL);
     /* Whoever may not launch may have nothing. */
     people_assert_refused(outsider, harness_request(outsider, "Plan", AT("0000:01:00.0")),
                           "user 1 may have no device of this host");
@@ -140,15 +142,15 @@ START_TEST(names)
     g_autoptr(sd_bus_message) second = NULL;
 
     people_assert_refused(member, harness_request(member, "Launch", NAMED_GPUS("2")),
-                          "each user may have 1 ([device gpus] per-user in viommud.conf(5)); ask for fewer");
+                          "each user may have 1 ([device gpus] per-user in viommud.conf(5)); request fewer");
     people_allow(member, harness_request(member, "Launch", NAMED_GPUS("1")));
     /* By whatever words. */
     second = people_exchange(member, harness_request(member, "Launch", AT("0000:04:00.0")));
     people_assert_error(second, "Busy", "machines of user 65534 have 1; each user may have 1");
-    assert_message_without(member, HOSTDEV("'name': <'disks'>"),
-                           "hostdevs[0].name 'disks' is not among what the site lets user 65534 have",
-                           "05:00.0");
-    assert_message_without(member, AT("0000:05:00.0"), "may ask by the names gpus", "05:00.0 (");
+    assert_message_without(
+        member, HOSTDEV("'name': <'disks'>"),
+        "hostdevs[0].name 'disks' is not among the devices that this site offers to user 65534", "05:00.0");
+    assert_message_without(member, AT("0000:05:00.0"), "also by the names gpus", "05:00.0 (");
     assert_message_without(member, HOSTDEV("'name': <'nothing'>"), "hostdevs[0].name 'nothing' is not among",
                            NULL);
     /* Root is not counted. */
@@ -158,7 +160,7 @@ END_TEST
 
 START_TEST(drivers)
 {
-    static const char words[] = "is not a driver that is made for VFIO, and libvirt would load it as root";
+    static const char words[] = "is not a VFIO driver, and libvirt would load it as root";
     g_autoptr(Harness) harness = new_site("[devices]\nallow=8086:1572\ndrivers=auto;our_driver\n");
     g_autoptr(sd_bus) member = harness_connect_as(harness, PEOPLE_MEMBER);
     static const char *const bad[] = {"e1000e", "kvm", "vfio", "nvme"};

@@ -95,10 +95,10 @@ systemctl restart viommud
 # --- This host as it is: no IOMMU, and whoever may have nothing is told that ---
 
 for user in ci stranger; do
-    run 1 "$user may have no device, on a host without IOMMU" 'is not among what the site lets user' plan "$user" address 0000:01:00.0
+    run 1 "$user may have no device, on a host without IOMMU" 'is not among the devices that this site offers' plan "$user" address 0000:01:00.0
     check 'and learns nothing of it' silent
 done
-run 4 'a launch is refused by policy' 'is not among what the site lets user' launch ci '{"address": "0000:01:00.0"}'
+run 4 'a launch is refused by policy' 'is not among the devices that this site offers' launch ci '{"address": "0000:01:00.0"}'
 run 1 'root is told what the host lacks' 'hostdevs need an IOMMU' plan root address 0000:01:00.0
 run 1 'no network of libvirt' '\[networks\] networks in viommud.conf' network ci network default
 run 1 'no bridge' '\[networks\] bridges in viommud.conf' network ci bridge br0
@@ -159,7 +159,7 @@ settle
 for user in ci stranger; do
     for asked in 'address 0000:01:00.0' 'address 0000:02:00.0' 'address 0000:77:00.0' 'vendor 144d device a808' 'name gpus'; do
         # shellcheck disable=SC2086  # words
-        run 1 "$user may not have $asked" 'is not among what the site lets user' plan "$user" $asked
+        run 1 "$user may not have $asked" 'is not among the devices that this site offers' plan "$user" $asked
         check 'and learns nothing' silent
     done
 done
@@ -168,7 +168,7 @@ run 1 'nor the only way into the network' 'eth7 carries the default route' plan 
 run 1 'nor what shares a group with the display, which has no driver' "shares IOMMU group 6 with '0000:06:00.0', which is in use by the host itself: it is the display" plan root address 0000:06:00.1
 run 4 'nor by a launch' 'nvme0n1p2 is mounted at /' launch root '{"address": "0000:02:00.0"}'
 passes 'root may have what is free' plan root address 0000:03:00.0
-run 1 'root names no driver but those made for VFIO' 'is not a driver that is made for VFIO' plan root address 0000:01:00.0 driver e1000e
+run 1 'root names no driver but those made for VFIO' 'is not a VFIO driver' plan root address 0000:01:00.0 driver e1000e
 
 # --- What an administrator lets somebody have once ---
 
@@ -224,15 +224,15 @@ passes 'a listed device' plan ci address 0000:01:00.0
 run 1 'not to an outsider' 'user [0-9]+ may have no device of this host' plan stranger address 0000:01:00.0
 run 1 'nobody takes the disk of the root file system' 'take-from-driver=no' plan ci address 0000:02:00.0
 run 1 'nor a port of the host by its driver' 'take-from-driver=no' plan ci address 0000:04:00.0
-run 1 'nor a driver of any kind' 'is not a driver that is made for VFIO' plan ci address 0000:01:00.0 driver kvm
-run 1 'nor a group with a device that is kept for others' 'shares IOMMU group 5 with a device that is kept for others' plan ci address 0000:05:00.0
+run 1 'nor a driver of any kind' 'is not a VFIO driver' plan ci address 0000:01:00.0 driver kvm
+run 1 'nor a group with a device that is kept for others' 'shares IOMMU group 5 with a device that this site keeps for others' plan ci address 0000:05:00.0
 check 'which is not named' bash -c "! grep -q 0000:05:00.1 $work/err"
 run 1 'nor a group with a device that the host uses' 'shares IOMMU group 6 with a device that the host itself uses' plan ci address 0000:06:00.1
 check 'which is not named either' bash -c "! grep -q 0000:06:00.0 $work/err"
-run 1 'nor one of them by its kind' 'of 10de:2330 are wanted, but 0' plan ci vendor 10de device 2330
-run 1 'a name is for its group' 'is not among what the site lets user' plan ci name gpus
+run 1 'nor one of them by its kind' 'of 10de:2330, but this host can assign 0' plan ci vendor 10de device 2330
+run 1 'a name is for its group' 'is not among the devices that this site offers' plan ci name gpus
 check 'and its devices are not named' bash -c "! grep -q 0000:03:00 $work/err"
-run 1 'by whatever words' 'is not among what the site lets user' plan ci address 0000:03:00.0
+run 1 'by whatever words' 'is not among the devices that this site offers' plan ci address 0000:03:00.0
 usermod -aG ml ci
 passes 'a member of the group may ask by the name' plan ci name gpus
 run 1 'another may not' 'is not among' plan mate name gpus

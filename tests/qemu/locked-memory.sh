@@ -53,7 +53,7 @@ chmod 755 "$lab_dir/bin/qemu-system-x86_64"
 lab_environment+=("PATH=$lab_dir/bin:$PATH" "LD_PRELOAD=$lab_dir/no-limit.so")
 lab_start_daemon
 lab_launch "$lab_dir/locked.json" || say_die "the launch failed: $lab_refusal"
-words='of memory (RLIMIT_MEMLOCK), though 1088 MiB were planned'
+words='of memory (RLIMIT_MEMLOCK), but the plan needs 1088 MiB'
 warning=$(lab_ctl show locked --json | jq -r '.Warnings[]' | grep -F "$words") || say_die "no warning: $(lab_ctl show locked)"
 say "$warning"
 grep -F "machine 'locked': $warning" "$lab_dir/viommud.log" >/dev/null || say_die "it is not in the log: $(cat "$lab_dir/viommud.log")"

@@ -121,32 +121,32 @@ START_TEST(forged)
     Header sequence = new_header(2);
     Header long_name = new_header(2), endless = new_header(3), binary = new_header(2);
 
-    assert_refused(&raw, "it is no qcow2 image: it does not begin as one");
-    assert_refused(&empty, "it is no qcow2 image: it does not begin as one");
-    assert_refused(&old, "it is no qcow2 image of version 2 or 3");
+    assert_refused(&raw, "it is not a qcow2 image");
+    assert_refused(&empty, "it is not a qcow2 image");
+    assert_refused(&old, "it is not a qcow2 image of version 2 or 3");
     cut.size = 80;
-    assert_refused(&cut, "its header is cut short");
+    assert_refused(&cut, "its header is truncated");
     put32(&cluster, 20, 63);
-    assert_refused(&cluster, "its header has a cluster size that QEMU does not take");
+    assert_refused(&cluster, "its header has a cluster size that QEMU does not accept");
     put32(&length, 100, 8);
-    assert_refused(&length, "its header says that it is shorter than it can be");
+    assert_refused(&length, "its header gives an impossible header length");
     put32(&far, 8, 1);
     put32(&far, 16, 5);
-    assert_refused(&far, "its header names a file beyond its first 64 KiB");
+    assert_refused(&far, "its header has a file name beyond its first 64 KiB");
     put_backing(&newline, 1024, "a\nb");
-    assert_refused(&newline, "its header has a name with control characters");
+    assert_refused(&newline, "a file name in its header has control characters");
     put_backing(&sequence, 1024,
                 "a\xc2\x9b"
                 "31m");
-    assert_refused(&sequence, "its header has a name with control characters");
+    assert_refused(&sequence, "a file name in its header has control characters");
     put32(&long_name, 12, 1024);
     put32(&long_name, 16, 1024);
-    assert_refused(&long_name, "its header has a name that is longer than 1023 bytes");
+    assert_refused(&long_name, "a file name in its header is longer than 1023 bytes");
     put32(&endless, VERSION_3_BYTES, 0x12345678);
     put32(&endless, VERSION_3_BYTES + 4, UINT32_MAX);
     assert_refused(&endless, "its header has an extension that reaches beyond its first 64 KiB");
     put_backing(&binary, 1024, "\xff\xfe");
-    assert_refused(&binary, "its header has a name that is not UTF-8");
+    assert_refused(&binary, "a file name in its header is not UTF-8");
 }
 END_TEST
 

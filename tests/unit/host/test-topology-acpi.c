@@ -97,17 +97,17 @@ START_TEST(tables_of_bases)
         {"DMAR", ones_base, 1, nothing, 0,
          "the address of each hardware unit (DRHD) in it is zero or all ones"},
         {"DMAR", good_base, 1, bad_sum, 0, "its checksum is wrong"},
-        {"DMAR", good_base, 1, bad_length, 0, "it gives its length as 96 bytes, but has 92"},
-        {"DMAR", good_base, 1, cut, 0, "its structure at byte 48 gives its length as 24"},
+        {"DMAR", good_base, 1, bad_length, 0, "its header says 96 bytes, but it has 92"},
+        {"DMAR", good_base, 1, cut, 0, "its structure at byte 48 claims to have 24 bytes"},
         {"DMAR", good_base, 1, only_header, 0, "it has 20 bytes, too few for its header"},
-        {"DMAR", good_base, 1, other_name, 0, "its signature is another table's"},
-        {"DMAR", good_base, 1, zero_length, 0, "its structure at byte 48 gives its length as 0"},
+        {"DMAR", good_base, 1, other_name, 0, "it has another table's signature"},
+        {"DMAR", good_base, 1, zero_length, 0, "its structure at byte 48 claims to have 0 bytes"},
         {"IVRS", good_base, 1, nothing, 1, NULL},
         {"IVRS", mixed_bases, 3, nothing, 1, NULL},
         {"IVRS", NULL, 0, nothing, 0, "it has no hardware definition (IVHD)"},
         {"IVRS", ones_base, 1, nothing, 0,
          "the address of each hardware definition (IVHD) in it is zero or all ones"},
-        {"IVRS", good_base, 1, cut, 0, "its structure at byte 48 gives its length as 44"},
+        {"IVRS", good_base, 1, cut, 0, "its structure at byte 48 claims to have 44 bytes"},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
@@ -133,16 +133,16 @@ START_TEST(tables_with_counts)
     expect("VIOT", nothing(table_viot(0x10)), 1, NULL);
     /* More nodes than there is room for, and a first one far away or in the header. */
     expect("IORT", with_bytes(table_iort(its_only, 2), 36, "\xff\xff\xff\xff", 4), 0,
-           "it ends inside of a structure, at byte 96");
+           "it ends inside a structure, at byte 96");
     expect("IORT", with_bytes(table_iort(smmus, 3), 40, "\xff\xff\xff\xff", 4), 0,
-           "it ends inside of a structure, at byte 224");
+           "it ends inside a structure, at byte 224");
     expect("IORT", with_bytes(table_iort(smmus, 3), 40, "\0\0\0\0", 4), 0,
-           "its first structure would stand at byte 0, inside of its header");
+           "its first structure begins at byte 0, inside its header");
     /* An SMMU node too short for an address. */
     expect("IORT", with_bytes(table_iort(odd_smmu, 1), 49, "\x14\0", 2), 0,
            "its SMMU node at byte 48 has 20 bytes, too few");
     expect("VIOT", with_bytes(table_viot(0x10), 38, "\xff\xff", 2), 0,
-           "it ends inside of a structure, at byte 88");
+           "it ends inside a structure, at byte 88");
 }
 END_TEST
 

@@ -71,7 +71,7 @@ static const struct {
      "here: "
      "this "
      "host has "
-     "16 GiB, of which 5 GiB are huge pages and [limits] locked-memory-reserve keeps 1 GiB; ask for less "
+     "16 GiB, of which 5 GiB are huge pages and [limits] locked-memory-reserve keeps 1 GiB; request less "
      "memory"},
     {{0, 0, 4 * GIB}, {0, 0, 6 * GIB}, VIOMMU_ERROR_LAST, NULL},
     {{0, 0, 4 * GIB},
@@ -80,7 +80,7 @@ static const struct {
      "memory-backing.locked or hostdevs need 4 GiB (with 1 GiB for QEMU), but other machines have locked 7 "
      "GiB of the "
      "10 GiB that "
-     "guests can lock here; stop one first"},
+     "guests can lock here; stop one of them first"},
     {{2 * MIB, 4 * GIB, 0}, {2 * MIB, 0, 0}, VIOMMU_ERROR_LAST, NULL},
     {{2 * MIB, 5 * GIB, 0},
      {2 * MIB, 0, 0},
@@ -93,7 +93,7 @@ static const struct {
      VIOMMU_ERROR_BUSY,
      "memory-backing.page-size '2 MiB' needs 1024 such pages, but other machines have 1536 of this host's "
      "2048; stop "
-     "one first, or make more: sysctl vm.nr_hugepages=2560"},
+     "one of them first, or make more: sysctl vm.nr_hugepages=2560"},
     {{GIB, GIB, 0}, {GIB, 0, 0}, VIOMMU_ERROR_LAST, NULL},
     {{GIB, GIB, 0}, {GIB, GIB, 0}, VIOMMU_ERROR_BUSY, "but other machines have 1 of this host's 1"},
     {{GIB, 2 * GIB, 0}, {GIB, 0, 0}, VIOMMU_ERROR_NOT_SUPPORTED, "hugepagesz=1048576K hugepages=2"},
@@ -185,8 +185,9 @@ START_TEST(live_limits)
     ck_assert_ptr_nonnull(text);
     half = viommu_memory_compare_limit(&plan, 2 * GIB);
     ck_assert_str_eq(
-        half, "QEMU may lock 2 GiB of memory (RLIMIT_MEMLOCK), though 5 GiB were planned: libvirt counts "
-              "otherwise here; the guest may fail with \"Cannot allocate memory\"");
+        half,
+        "QEMU may lock 2 GiB of memory (RLIMIT_MEMLOCK), but the plan needs 5 GiB: this libvirt calculates "
+        "another limit; the guest may fail with \"Cannot allocate memory\"");
     for (size_t i = 0; i < G_N_ELEMENTS(enough); i++)
         ck_assert_ptr_null(viommu_memory_compare_limit(&plan, enough[i]));
     ck_assert_ptr_null(viommu_memory_compare_limit(&none, 0));

@@ -53,7 +53,7 @@ START_TEST(what_others_have)
          {first},
          NULL,
          VIOMMU_ERROR_BUSY,
-         "hostdevs[0].address '0000:01:00.0' is in use by machine 'a'; stop that one first"},
+         "hostdevs[0].address '0000:01:00.0' is in use by machine 'a'; stop it first"},
         {AT("0000:02:00.0"),
          {foreign},
          NULL,
@@ -78,22 +78,26 @@ START_TEST(what_others_have)
          {first, foreign},
          NULL,
          VIOMMU_ERROR_BUSY,
-         "hostdevs[0]: 1 of 8086:1572 are wanted, but 0 can be had now; in use are 0000:01:00.0 by machine "
+         "hostdevs[0] requests 1 of 8086:1572, but this host can assign 0 now; in use: 0000:01:00.0 by machine "
          "'a', "
-         "0000:02:00.0 by a guest that viommud did not make; stop one of them first"},
+         "0000:02:00.0 by a guest that viommud did not make; stop one of these first"},
         {KIND(2),
          {second},
          NULL,
          VIOMMU_ERROR_BUSY,
-         "hostdevs[0]: 2 of 8086:1572 are wanted, but 1 can be had now; in use are 0000:02:00.0 by machine "
+         "hostdevs[0] requests 2 of 8086:1572, but this host can assign 1 now; in use: 0000:02:00.0 by machine "
          "'b'"},
         /* Nobody's end makes a third one free. */
-        {KIND(3), {first}, NULL, VIOMMU_ERROR_NOT_SUPPORTED, "hostdevs[0]: 3 of 8086:1572 are wanted, but 1"},
+        {KIND(3),
+         {first},
+         NULL,
+         VIOMMU_ERROR_NOT_SUPPORTED,
+         "hostdevs[0] requests 3 of 8086:1572, but this host can assign 1"},
         {"{'vendor': <'10de'>, 'device': <'1f36'>}",
          {half},
          NULL,
          VIOMMU_ERROR_BUSY,
-         "hostdevs[0]: 1 of 10de:1f36 are wanted, but 0 can be had now; in use are 0000:04:00.0 by machine "
+         "hostdevs[0] requests 1 of 10de:1f36, but this host can assign 0 now; in use: 0000:04:00.0 by machine "
          "'d'"},
     };
 
