@@ -9,7 +9,7 @@ if [ -z "${CTL_BUS_INSIDE:-}" ]; then
 fi
 # shellcheck source=tests/ctl/tap.sh
 . "$(dirname "$0")/tap.sh"
-ctl=$1 viommud=$2
+ctl=$(realpath "$1") viommud=$2
 export XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/no-system-bus
 mkdir -m 700 "$XDG_RUNTIME_DIR"
 printf '{"name": "one", "arch": "x86_64", "memory": "64 MiB", "iommu": {"is-supported": true}}' >"$work/one.json"
