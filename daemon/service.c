@@ -32,11 +32,6 @@
 /* Of qemu:///system. */
 #define NVRAM_DIRECTORY "/var/lib/libvirt/qemu/nvram"
 
-/* Threads for what is asked of the host, for everybody. */
-#define HOST_THREADS 2u
-/* Look-ups of users, none of whom has more than one. */
-#define ACCOUNT_THREADS 4u
-
 /* The end takes at most so long, once nothing is under way; systemd waits a little longer for all of it (TimeoutStopSec=). */
 #define SETTLE_USEC   (1 * G_USEC_PER_SEC)
 #define TAKE_DOWN_SEC 2u
@@ -246,19 +241,14 @@ static void set_shares(Service *service)
 
 static bool make_workers(Service *service, unsigned *ret_connections, GError **error)
 {
-    unsigned n = (unsigned)service->config->workers;
-    unsigned share = service->options->user ? 0 : MAX(n / 2, 1);
-    ViommuWorkers *workers = &service->workers;
+    const ViommuWorkersSizes sizes = {.threads = (unsigned)service->config->workers,
+                                      .agents = VIOMMU_BACKEND_AGENTS,
+                                      .launches_per_user = (unsigned)service->config->user_launches,
+                                      .one_user = service->options->user};
 
     /* Each thread has a connection for itself, those that hang, too: so none waits for another's. */
-    *ret_connections = 3 * n + HOST_THREADS + VIOMMU_WORKER_ABANDONED_MAX;
-    return viommu_worker_new(service->loop, n, (unsigned)service->config->user_launches, &workers->launches,
-                             error) &&
-           viommu_worker_new(service->loop, n, share, &workers->ends, error) &&
-           viommu_worker_new(service->loop, n, share, &workers->calls, error) &&
-           viommu_worker_new(service->loop, VIOMMU_BACKEND_AGENTS, 0, &workers->agents, error) &&
-           viommu_worker_new(service->loop, HOST_THREADS, 0, &workers->host, error) &&
-           viommu_worker_new(service->loop, ACCOUNT_THREADS, 1, &workers->accounts, error);
+    *ret_connections = viommu_workers_callers(&sizes);
+    return viommu_workers_new(service->loop, &sizes, &service->workers, error);
 }
 
 static bool open_backend(Service *service, GError **error)

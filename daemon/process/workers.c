@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* workers: the table of workers. */
+#include "daemon/process/workers.h"
+
+/* Threads for what is asked of the host, for everybody. */
+#define HOST_THREADS 2u
+/* Look-ups of users, none of whom has more than one. */
+#define ACCOUNT_THREADS 4u
+
+bool viommu_workers_new(ViommuLoop *loop, const ViommuWorkersSizes *sizes, ViommuWorkers *ret_workers,
+                        GError **error)
+{
+    unsigned n = sizes->threads, share = sizes->one_user ? 0 : MAX(n / 2, 1);
+
+    return viommu_worker_new(loop, n, sizes->launches_per_user, &ret_workers->launches, error) &&
+           viommu_worker_new(loop, n, share, &ret_workers->ends, error) &&
+           viommu_worker_new(loop, n, share, &ret_workers->calls, error) &&
+           viommu_worker_new(loop, sizes->agents, 0, &ret_workers->agents, error) &&
+           viommu_worker_new(loop, HOST_THREADS, 0, &ret_workers->host, error) &&
+           viommu_worker_new(loop, ACCOUNT_THREADS, 1, &ret_workers->accounts, error);
+}
+
+unsigned viommu_workers_callers(const ViommuWorkersSizes *sizes)
+{
+    return 3 * sizes->threads + HOST_THREADS + VIOMMU_WORKER_ABANDONED_MAX;
+}
