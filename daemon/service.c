@@ -263,7 +263,7 @@ static bool open_backend(Service *service, GError **error)
         !make_workers(service, &n_connections, error) ||
         !viommu_backend_new(choose_uri(service->options), n_connections, &service->backend, error))
         return false;
-    viommu_backend_set_patience(service->backend, (unsigned)service->config->libvirt_timeout_sec);
+    viommu_backend_set_timeout(service->backend, (unsigned)service->config->libvirt_timeout_sec);
     if (service->options->root)
         viommu_backend_set_root(service->backend, service->options->root);
     viommu_journal_open(service->loop);

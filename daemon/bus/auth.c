@@ -271,7 +271,7 @@ static ViommuAuthAnswer check_member(ViommuAuth *auth, sd_bus_message *call, uid
         g_set_error(
             error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
             "the system's user database did not report within %u s whether user %u is in group '%s'; try again, or ask root",
-            VIOMMU_MEMBERSHIP_PATIENCE_SEC, uid, auth->group);
+            VIOMMU_MEMBERSHIP_TIMEOUT_SEC, uid, auth->group);
         return VIOMMU_AUTH_NO;
     case VIOMMU_MEMBER_NO:
     case VIOMMU_MEMBER_LAST:

@@ -14,7 +14,7 @@
 #include "lib/base/names.h"
 
 /* The bus answers at once, or has lost the question; meanwhile the loop stands still. */
-#define ASKING_PATIENCE_USEC (2 * G_USEC_PER_SEC)
+#define ASKING_TIMEOUT_USEC (2 * G_USEC_PER_SEC)
 
 static bool is_launch(sd_bus_message *call)
 {
@@ -95,7 +95,7 @@ static int connect_asking(ViommuBus *bus)
     if (r >= 0)
         r = sd_bus_negotiate_fds(bus->asking, false);
     if (r >= 0)
-        r = sd_bus_set_method_call_timeout(bus->asking, ASKING_PATIENCE_USEC);
+        r = sd_bus_set_method_call_timeout(bus->asking, ASKING_TIMEOUT_USEC);
     return r < 0 ? r : sd_bus_start(bus->asking);
 }
 

@@ -159,7 +159,7 @@ static Lookup *begin(ViommuMembership *membership, uint32_t uid)
     lookup->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
     g_hash_table_insert(membership->lookups, GUINT_TO_POINTER(uid), lookup);
     if (sd_event_add_time_relative(viommu_loop_event(membership->loop), &lookup->timer, CLOCK_MONOTONIC,
-                                   VIOMMU_MEMBERSHIP_PATIENCE_SEC * G_USEC_PER_SEC, 0, on_late, lookup) < 0)
+                                   VIOMMU_MEMBERSHIP_TIMEOUT_SEC * G_USEC_PER_SEC, 0, on_late, lookup) < 0)
         lookup->timer = NULL;
     lookup->job = viommu_worker_run(membership->worker, uid, work_lookup, done_lookup, lookup);
     return lookup;

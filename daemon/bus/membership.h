@@ -17,7 +17,7 @@ typedef enum ViommuMember {
     VIOMMU_MEMBER_LAST,
 } ViommuMember;
 
-#define VIOMMU_MEMBERSHIP_PATIENCE_SEC 5u
+#define VIOMMU_MEMBERSHIP_TIMEOUT_SEC 5u
 
 typedef struct ViommuMembership ViommuMembership;
 /** On the loop. */

@@ -8,8 +8,8 @@
 #define FLAG_INTERACTIVE 1u
 
 /* A person needs time for a password. */
-#define PATIENCE_USEC             (20 * G_USEC_PER_SEC)
-#define PATIENCE_INTERACTIVE_USEC (120 * G_USEC_PER_SEC)
+#define TIMEOUT_USEC             (20 * G_USEC_PER_SEC)
+#define TIMEOUT_INTERACTIVE_USEC (120 * G_USEC_PER_SEC)
 
 /* What the bus says when there is nobody to ask. */
 static const char *const absent[] = {
@@ -83,7 +83,7 @@ static int ask(sd_bus_message *call, const Question *question, sd_bus_message_ha
         r = append_question(message, call, question);
     if (r >= 0)
         r = sd_bus_call_async(bus, ret_slot, message, handler, userdata,
-                              interactive ? PATIENCE_INTERACTIVE_USEC : PATIENCE_USEC);
+                              interactive ? TIMEOUT_INTERACTIVE_USEC : TIMEOUT_USEC);
     sd_bus_message_unref(message);
     return r;
 }

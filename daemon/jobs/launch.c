@@ -11,8 +11,8 @@
 
 /* An end is waited for so long, when a launch was given up; and so long a step that runs while
  * somebody wants the machine gone. */
-#define UNDO_PATIENCE_SEC   10u
-#define CANCEL_PATIENCE_SEC 5u
+#define UNDO_TIMEOUT_SEC   10u
+#define CANCEL_TIMEOUT_SEC 5u
 
 static void clear_veto(void *data)
 {
@@ -215,7 +215,7 @@ static void give_up(ViommuLaunch *launch)
         viommu_worker_abandon(launch->job);
     viommu_admission_hang(launch->context.admission, launch->owner_uid);
     launch->failing = true;
-    set_deadline(launch, UNDO_PATIENCE_SEC);
+    set_deadline(launch, UNDO_TIMEOUT_SEC);
     begin_undo(launch);
 }
 
@@ -342,7 +342,7 @@ void viommu_launch_cancel(ViommuLaunch *launch)
 {
     launch->cancelled = true;
     if (!launch->failing)
-        set_deadline(launch, MIN(CANCEL_PATIENCE_SEC, launch->context.timeout_sec));
+        set_deadline(launch, MIN(CANCEL_TIMEOUT_SEC, launch->context.timeout_sec));
 }
 
 const char *viommu_launch_uuid(const ViommuLaunch *launch)

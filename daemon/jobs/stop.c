@@ -10,7 +10,7 @@
 #include "lib/base/error.h"
 
 /* A call that hangs in the machine's QEMU keeps libvirt from changing its record. */
-#define MARK_PATIENCE_SEC 5u
+#define MARK_TIMEOUT_SEC 5u
 
 /* Something that libvirt is told on the way, and that the stop does not depend on: it may come back
  * when the stop is long over. */
@@ -125,7 +125,7 @@ static void remove_now(ViommuStop *stop)
     viommu_worker_run(stop->context.ends, stop->owner_uid, work_remove, done_remove, stop);
 }
 
-static int on_patience_ends(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 {
     remove_now(userdata);
     return 0;
@@ -136,7 +136,7 @@ static void start_wait(ViommuStop *stop, uint32_t seconds)
 {
     end_wait(stop);
     if (sd_event_add_time_relative(viommu_loop_event(stop->context.loop), &stop->wait, CLOCK_BOOTTIME,
-                                   (uint64_t)seconds * G_USEC_PER_SEC, 0, on_patience_ends, stop) < 0)
+                                   (uint64_t)seconds * G_USEC_PER_SEC, 0, on_timeout, stop) < 0)
         remove_now(stop);
 }
 
@@ -179,7 +179,7 @@ ViommuStop *viommu_stop_new(const ViommuStopContext *context, const ViommuMachin
     stop->seconds = seconds;
     stop->marking = true;
     run_errand(stop, context->ends, work_mark, done_mark);
-    start_wait(stop, MARK_PATIENCE_SEC);
+    start_wait(stop, MARK_TIMEOUT_SEC);
     return stop;
 }
 

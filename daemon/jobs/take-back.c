@@ -6,8 +6,8 @@
 #include "lib/domain/metadata.h"
 #include "lib/domain/strays.h"
 
-#define PATIENCE_USEC G_USEC_PER_SEC
-#define STEP_USEC     (G_USEC_PER_SEC / 10)
+#define TIMEOUT_USEC G_USEC_PER_SEC
+#define STEP_USEC    (G_USEC_PER_SEC / 10)
 
 char *viommu_take_back_list(ViommuBackend *backend, const char *uuid)
 {
@@ -47,7 +47,7 @@ static const char **addresses_of(const GPtrArray *holders)
 
 char *viommu_take_back_look(ViommuBackend *backend, const char *taken)
 {
-    const gint64 end = g_get_monotonic_time() + PATIENCE_USEC;
+    const gint64 end = g_get_monotonic_time() + TIMEOUT_USEC;
     g_autoptr(GPtrArray) holders = NULL;
     g_autofree const char **held = NULL;
     char *words = NULL;

@@ -47,8 +47,8 @@ void viommu_holder_free(ViommuHolder *holder);
  *  @n_connections: how many calls may be in flight at once (libvirtd serves five requests per connection at a time).
  *  Does not connect yet.  Once per process: libvirt has one event loop. */
 bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend **ret_backend, GError **error);
-/** Before the first call; otherwise VIOMMU_CONFIG_PATIENCE_SEC.  A call whose answer was lost is settled by asking again, by UUID, within twice that time. */
-void viommu_backend_set_patience(ViommuBackend *backend, unsigned seconds);
+/** Before the first call; otherwise VIOMMU_CONFIG_LIBVIRT_TIMEOUT_SEC.  A call whose answer was lost is settled by asking again, by UUID, within twice that time. */
+void viommu_backend_set_timeout(ViommuBackend *backend, unsigned seconds);
 /** Before the first call: the host's hardware is read below the directory @root, as if it were "/".  Borrowed. */
 void viommu_backend_set_root(ViommuBackend *backend, const char *root);
 /* How many guests' agents can be asked at once. */

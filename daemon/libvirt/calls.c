@@ -45,10 +45,10 @@ bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend *
     return true;
 }
 
-void viommu_backend_set_patience(ViommuBackend *backend, unsigned seconds)
+void viommu_backend_set_timeout(ViommuBackend *backend, unsigned seconds)
 {
-    viommu_pool_set_patience(backend->pool, seconds);
-    viommu_pool_set_patience(backend->agents, seconds);
+    viommu_pool_set_timeout(backend->pool, seconds);
+    viommu_pool_set_timeout(backend->agents, seconds);
 }
 
 void viommu_backend_set_root(ViommuBackend *backend, const char *root)

@@ -21,10 +21,10 @@
 /* As many lanes as may be stuck without harm to others. */
 #define THREADS_MAX 16
 /* A guest's start waits no longer than this for its console. */
-#define OPEN_PATIENCE_USEC (2 * G_TIME_SPAN_SECOND)
+#define OPEN_TIMEOUT_USEC (2 * G_TIME_SPAN_SECOND)
 /* A guest inside this process that takes no input for so long loses it. */
-#define SEND_PATIENCE_USEC (2 * G_TIME_SPAN_SECOND)
-#define SEND_PAUSE_USEC    (10 * 1000)
+#define SEND_TIMEOUT_USEC (2 * G_TIME_SPAN_SECOND)
+#define SEND_PAUSE_USEC   (10 * 1000)
 
 typedef struct Lane {
     ViommuConsoles *consoles;
@@ -349,7 +349,7 @@ static void job_open(Job *job)
 /* Only drivers inside this process ever say "not now"; libvirt's daemon takes all. */
 static void send_all(virStreamPtr stream, const char *data, size_t size)
 {
-    gint64 end = g_get_monotonic_time() + SEND_PATIENCE_USEC;
+    gint64 end = g_get_monotonic_time() + SEND_TIMEOUT_USEC;
 
     while (size > 0 && g_get_monotonic_time() < end) {
         int n = virStreamSend(stream, data, size);
@@ -362,7 +362,7 @@ static void send_all(virStreamPtr stream, const char *data, size_t size)
         }
         data += n;
         size -= (size_t)n;
-        end = g_get_monotonic_time() + SEND_PATIENCE_USEC;
+        end = g_get_monotonic_time() + SEND_TIMEOUT_USEC;
     }
 }
 
@@ -431,7 +431,7 @@ void viommu_consoles_open(ViommuConsoles *consoles, const char *uuid, uint32_t l
 
 void viommu_consoles_open_now(ViommuConsoles *consoles, const char *uuid, uint32_t lane)
 {
-    gint64 end = g_get_monotonic_time() + OPEN_PATIENCE_USEC;
+    gint64 end = g_get_monotonic_time() + OPEN_TIMEOUT_USEC;
     Console *console;
 
     g_mutex_lock(&consoles->lock);

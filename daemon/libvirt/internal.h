@@ -29,8 +29,8 @@ bool viommu_libvirt_last_unsupported(void);
 typedef struct ViommuPool ViommuPool;
 
 ViommuPool *viommu_pool_new(const char *uri, unsigned size);
-/** As viommu_backend_set_patience(). */
-void viommu_pool_set_patience(ViommuPool *pool, unsigned seconds);
+/** As viommu_backend_set_timeout(). */
+void viommu_pool_set_timeout(ViommuPool *pool, unsigned seconds);
 /** All connections must be back; openings that hang are left to themselves, and then the pool is not freed. */
 void viommu_pool_free(ViommuPool *pool);
 const char *viommu_pool_uri(const ViommuPool *pool);

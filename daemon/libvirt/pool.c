@@ -6,7 +6,7 @@
 #include <string.h>
 #include "daemon/process/config.h"
 
-/* The keepalive's questions within the patience; libvirtd answers them from its event loop, not from a worker. */
+/* The keepalive's questions within the timeout; libvirtd answers them from its event loop, not from a worker. */
 #define KEEPALIVE_COUNT 5
 
 #define REOPEN_WAIT_USEC (200 * 1000)
@@ -66,7 +66,7 @@ bool viommu_libvirt_fail(GError **error, const char *what, ...)
 struct ViommuPool {
     char *uri;
     unsigned size;
-    unsigned patience_sec;
+    unsigned timeout_sec;
     GMutex lock;
     GCond returned;
     /* Under lock: */
@@ -84,7 +84,7 @@ ViommuPool *viommu_pool_new(const char *uri, unsigned size)
 
     pool->uri = g_strdup(uri);
     pool->size = MAX(size, 1);
-    pool->patience_sec = VIOMMU_CONFIG_PATIENCE_SEC;
+    pool->timeout_sec = VIOMMU_CONFIG_LIBVIRT_TIMEOUT_SEC;
     g_mutex_init(&pool->lock);
     g_cond_init(&pool->returned);
     g_queue_init(&pool->idle);
@@ -113,9 +113,9 @@ void viommu_pool_free(ViommuPool *pool)
     g_free(pool);
 }
 
-void viommu_pool_set_patience(ViommuPool *pool, unsigned seconds)
+void viommu_pool_set_timeout(ViommuPool *pool, unsigned seconds)
 {
-    pool->patience_sec = MAX(seconds, 1);
+    pool->timeout_sec = MAX(seconds, 1);
 }
 
 const char *viommu_pool_uri(const ViommuPool *pool)
@@ -155,7 +155,7 @@ static void advise(const char *uri, GError **error)
 static virConnectPtr open_in_place(ViommuPool *pool, GError **error)
 {
     virConnectPtr connection = virConnectOpen(pool->uri);
-    int interval = (int)MAX(pool->patience_sec / (KEEPALIVE_COUNT + 1), 1);
+    int interval = (int)MAX(pool->timeout_sec / (KEEPALIVE_COUNT + 1), 1);
 
     if (!connection) {
         viommu_libvirt_fail(error, "cannot connect to '%s'", pool->uri);
@@ -229,7 +229,7 @@ static void *run_opening(void *data)
 static virConnectPtr wait_for_opening(Opening *opening, bool *ret_slot_kept, GError **error)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&opening->lock);
-    gint64 end = g_get_monotonic_time() + opening->pool->patience_sec * G_TIME_SPAN_SECOND;
+    gint64 end = g_get_monotonic_time() + opening->pool->timeout_sec * G_TIME_SPAN_SECOND;
 
     while (!opening->is_done && g_cond_wait_until(&opening->done, &opening->lock, end))
         ;
@@ -238,7 +238,7 @@ static virConnectPtr wait_for_opening(Opening *opening, bool *ret_slot_kept, GEr
         viommu_fail(
             error, VIOMMU_ERROR_BACKEND,
             "libvirt's daemon at '%s' accepts connections but did not reply within %u s; check its state (systemctl status libvirtd, or virtqemud)",
-            opening->pool->uri, opening->pool->patience_sec);
+            opening->pool->uri, opening->pool->timeout_sec);
         return NULL;
     }
     if (opening->error)
@@ -304,7 +304,7 @@ virConnectPtr viommu_pool_open(ViommuPool *pool, GError **error)
 static bool take_idle(ViommuPool *pool, virConnectPtr *ret_connection, GError **error)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&pool->lock);
-    gint64 end = g_get_monotonic_time() + 2 * pool->patience_sec * G_TIME_SPAN_SECOND;
+    gint64 end = g_get_monotonic_time() + 2 * pool->timeout_sec * G_TIME_SPAN_SECOND;
 
     while (pool->idle.length == 0 && pool->n_open == pool->size)
         if (!g_cond_wait_until(&pool->returned, &pool->lock, end))
@@ -335,7 +335,7 @@ static bool is_restarting(ViommuPool *pool)
 
     if (!pool->missing_usec)
         pool->missing_usec = now;
-    return pool->was_there && now - pool->missing_usec < pool->patience_sec * G_TIME_SPAN_SECOND;
+    return pool->was_there && now - pool->missing_usec < pool->timeout_sec * G_TIME_SPAN_SECOND;
 }
 
 /* A slot is held; it is given up on failure, unless a thread keeps it. */

@@ -8,14 +8,14 @@
 
 /* libvirt may be slow when the daemon starts.  A daemon that takes no connection may hang; one that
  * is connected learns about the host, which takes time. */
-#define CONNECT_PATIENCE_SEC 3
-#define ADOPT_PATIENCE_SEC   6
+#define CONNECT_TIMEOUT_SEC 3
+#define ADOPT_TIMEOUT_SEC   6
 
 struct ViommuAdoption {
     ViommuLoop *loop;
     ViommuLoopFunc func; /* NULL: nobody waits */
     void *userdata;
-    sd_event_source *patience;
+    sd_event_source *timeout;
     bool connected;
     unsigned parts; /* under way */
 };
@@ -28,16 +28,16 @@ ViommuAdoption *viommu_adoption_new(ViommuLoop *loop)
     return adoption;
 }
 
-static void end_patience(ViommuAdoption *adoption)
+static void end_timeout(ViommuAdoption *adoption)
 {
-    adoption->patience = sd_event_source_disable_unref(adoption->patience);
+    adoption->timeout = sd_event_source_disable_unref(adoption->timeout);
 }
 
 void viommu_adoption_free(ViommuAdoption *adoption)
 {
     if (!adoption)
         return;
-    end_patience(adoption);
+    end_timeout(adoption);
     g_free(adoption);
 }
 
@@ -53,7 +53,7 @@ void viommu_adoption_finish(ViommuAdoption *adoption)
 void viommu_adoption_cancel(ViommuAdoption *adoption)
 {
     adoption->func = NULL;
-    end_patience(adoption);
+    end_timeout(adoption);
 }
 
 static int on_adoption_too_slow(sd_event_source *source, uint64_t usec, void *userdata)
@@ -63,10 +63,10 @@ static int on_adoption_too_slow(sd_event_source *source, uint64_t usec, void *us
     return 0;
 }
 
-static int start_patience(ViommuAdoption *adoption, unsigned seconds, sd_event_time_handler_t handler)
+static int start_timeout(ViommuAdoption *adoption, unsigned seconds, sd_event_time_handler_t handler)
 {
-    end_patience(adoption);
-    return sd_event_add_time_relative(viommu_loop_event(adoption->loop), &adoption->patience, CLOCK_MONOTONIC,
+    end_timeout(adoption);
+    return sd_event_add_time_relative(viommu_loop_event(adoption->loop), &adoption->timeout, CLOCK_MONOTONIC,
                                       seconds * G_USEC_PER_SEC, 0, handler, adoption);
 }
 
@@ -74,7 +74,7 @@ static int on_connection_too_slow(sd_event_source *source, uint64_t usec, void *
 {
     ViommuAdoption *adoption = userdata;
 
-    if (adoption->connected && start_patience(adoption, ADOPT_PATIENCE_SEC, on_adoption_too_slow) >= 0)
+    if (adoption->connected && start_timeout(adoption, ADOPT_TIMEOUT_SEC, on_adoption_too_slow) >= 0)
         return 0;
     return on_adoption_too_slow(source, usec, adoption);
 }
@@ -83,7 +83,7 @@ void viommu_adoption_begin(ViommuAdoption *adoption, ViommuLoopFunc func, void *
 {
     adoption->func = func;
     adoption->userdata = userdata;
-    if (start_patience(adoption, CONNECT_PATIENCE_SEC, on_connection_too_slow) < 0)
+    if (start_timeout(adoption, CONNECT_TIMEOUT_SEC, on_connection_too_slow) < 0)
         viommu_adoption_finish(adoption);
 }
 

@@ -15,7 +15,7 @@
 #define LAUNCH_WAITERS_MAX 64u
 /* libvirt may hang when the daemon ends.  What is under way stands in the machines' records, and
  * the next start settles it. */
-#define END_PATIENCE_SEC 4
+#define END_TIMEOUT_SEC 4
 
 static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata);
 
@@ -52,7 +52,7 @@ void viommu_manager_free(ViommuManager *manager)
     if (!manager)
         return;
     viommu_adoption_free(manager->adoption);
-    sd_event_source_disable_unref(manager->patience);
+    sd_event_source_disable_unref(manager->timeout);
     sd_event_source_disable_unref(manager->look);
     g_hash_table_unref(manager->verifications);
     viommu_agents_unref(manager->agents);
@@ -508,7 +508,7 @@ static void finish_end(ViommuManager *manager, bool finished)
                                                   "viommud is shutting down; try again when it is back");
 
     manager->over = true;
-    manager->patience = sd_event_source_disable_unref(manager->patience);
+    manager->timeout = sd_event_source_disable_unref(manager->timeout);
     viommu_operations_fail_all(manager->operations, error);
     viommu_manager_fail_verifications(manager, error);
     manager->ended(finished, manager->ended_data);
@@ -543,8 +543,8 @@ void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void
     manager->ended_data = userdata;
     viommu_adoption_cancel(manager->adoption);
     viommu_operations_hurry_all(manager->operations);
-    if (sd_event_add_time_relative(viommu_loop_event(manager->context.loop), &manager->patience,
-                                   CLOCK_MONOTONIC, END_PATIENCE_SEC * G_USEC_PER_SEC, 0, on_end_too_slow,
+    if (sd_event_add_time_relative(viommu_loop_event(manager->context.loop), &manager->timeout,
+                                   CLOCK_MONOTONIC, END_TIMEOUT_SEC * G_USEC_PER_SEC, 0, on_end_too_slow,
                                    manager) < 0) {
         finish_end(manager, false);
         return;

@@ -538,7 +538,7 @@ ViommuConfig *viommu_config_new(void)
     config->group = g_strdup("viommu");
     config->image_directories = g_strsplit(IMAGE_DIRECTORIES, ";", -1);
     config->workers = 4;
-    config->libvirt_timeout_sec = VIOMMU_CONFIG_PATIENCE_SEC;
+    config->libvirt_timeout_sec = VIOMMU_CONFIG_LIBVIRT_TIMEOUT_SEC;
     config->verify_timeout_sec = 180;
     config->launch_timeout_sec = 300;
     config->files_timeout_sec = 30;

@@ -15,7 +15,7 @@
 #include "lib/host/site.h"
 
 /* Default timeout for a reply from libvirt's daemon, and for its restart. */
-#define VIOMMU_CONFIG_PATIENCE_SEC 30u
+#define VIOMMU_CONFIG_LIBVIRT_TIMEOUT_SEC 30u
 
 /* The longest timeout of a verification. */
 #define VIOMMU_VERIFY_SECONDS_MAX 3600u

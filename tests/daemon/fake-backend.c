@@ -200,7 +200,7 @@ bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend *
     return true;
 }
 
-void viommu_backend_set_patience(ViommuBackend *backend, unsigned seconds)
+void viommu_backend_set_timeout(ViommuBackend *backend, unsigned seconds)
 {
 }
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* If polkit does not run, the call itself fails and says so. */
-#define PATIENCE_MSEC 5000
+#define TIMEOUT_MSEC 5000
 /* The number of the descriptor in the agent. */
 #define NOTIFY_FD "3"
 
@@ -38,7 +38,7 @@ static void wait_closed(int fd)
 {
     struct pollfd waited = {.fd = fd, .events = 0};
 
-    while (poll(&waited, 1, PATIENCE_MSEC) < 0 && errno == EINTR)
+    while (poll(&waited, 1, TIMEOUT_MSEC) < 0 && errno == EINTR)
         ;
 }
 

@@ -22,7 +22,7 @@ bool viommu_ctl_stop(ViommuCtl *ctl, GError **error)
     if (!read_timeout(ctl, &seconds, error))
         return false;
     call.arguments = g_variant_new("(u)", (guint32)seconds);
-    call.timeout_usec = VIOMMU_CTL_PATIENCE_USEC + seconds * G_TIME_SPAN_SECOND;
+    call.timeout_usec = VIOMMU_CTL_TIMEOUT_USEC + seconds * G_TIME_SPAN_SECOND;
     return viommu_ctl_call_machine(ctl, call, "waiting for the guest to power off", NULL, error);
 }
 
@@ -85,7 +85,7 @@ bool viommu_ctl_verify(ViommuCtl *ctl, GError **error)
 
 bool viommu_ctl_kill(ViommuCtl *ctl, GError **error)
 {
-    const ViommuClientCall call = {.method = "Kill", .timeout_usec = VIOMMU_CTL_PATIENCE_USEC};
+    const ViommuClientCall call = {.method = "Kill", .timeout_usec = VIOMMU_CTL_TIMEOUT_USEC};
 
     return viommu_ctl_call_machine(ctl, call, "ending the guest", NULL, error);
 }

@@ -139,7 +139,7 @@ bool viommu_ctl_launched_remove(const ViommuCtlLaunched *launched, GError **erro
     const ViommuClientCall call = {.path = launched->path,
                                    .interface = VIOMMU_IFACE_MACHINE,
                                    .method = "Kill",
-                                   .timeout_usec = VIOMMU_CTL_PATIENCE_USEC};
+                                   .timeout_usec = VIOMMU_CTL_TIMEOUT_USEC};
     g_autoptr(GError) trouble = NULL;
 
     if (viommu_client_call(launched->client, &call, NULL, NULL, &trouble) ||

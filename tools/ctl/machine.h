@@ -8,7 +8,7 @@
 
 /* Longer than any launch or orderly stop takes; the default timeout of D-Bus clients is 25
  * seconds. */
-#define VIOMMU_CTL_PATIENCE_USEC (5 * G_TIME_SPAN_MINUTE)
+#define VIOMMU_CTL_TIMEOUT_USEC (5 * G_TIME_SPAN_MINUTE)
 /* A site can allow an hour for a verification; the launch comes before it. */
 #define VIOMMU_CTL_PROOF_USEC (65 * G_TIME_SPAN_MINUTE)
 
