@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console-log: opened for each piece that is written, so that a thousand machines hold no thousand files open. */
+/* console-log: opened for each piece that is written, so that a thousand machines hold no thousand
+ * files open. */
 #include "daemon/console/console-log.h"
 
 #include <errno.h>
@@ -282,7 +283,8 @@ static GArray *share_out(const GArray *list)
     return shares;
 }
 
-/* What nobody may exceed, so that all together take @bytes: who has less leaves the rest to the others. */
+/* What nobody may exceed, so that all together take @bytes: who has less leaves the rest to the
+ * others. */
 static uint64_t find_level(const GArray *shares, uint64_t bytes)
 {
     for (guint i = 0; i < shares->len; i++) {

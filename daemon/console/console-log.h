@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console-log: the files that keep what guests print: names, a bound on each, and which of them go.  A file is its machine's
- * for ever, named UID-NAME-UUID.log, so that its owner is known when the machine is gone; only this user reads it, and others
- * through us.  Knows no machines, no bus. */
+/* console-log: the files that keep what guests print: names, a bound on each, and which of them
+ * go.  A file is its machine's for ever, named UID-NAME-UUID.log, so that its owner is known when
+ * the machine is gone; only this user reads it, and others through us.  Knows no machines, no bus. */
 #pragma once
 
 #include <glib.h>
@@ -10,11 +10,13 @@
 
 /** Owned, g_free(). */
 char *viommu_console_log_path(const char *directory, uint32_t uid, const char *name, const char *uuid);
-/** Appends to @path, which is made when it is not there.  It never gets larger than @limit bytes: then its middle is left
- *  out, its first half stays, and a line says so.  Does not wait, as files go: for the loop.  Fails: BACKEND. */
+/** Appends to @path, which is made when it is not there.  It never gets larger than @limit bytes:
+ *  then its middle is left out, its first half stays, and a line says so.  Does not wait, as files
+ *  go: for the loop.  Fails: BACKEND. */
 bool viommu_console_log_append(const char *path, uint64_t limit, const void *data, size_t size,
                                GError **error);
-/** The newest log of a machine of this name or UUID, of @uid or, NULL, of anybody. Owned; NULL: there is none. */
+/** The newest log of a machine of this name or UUID, of @uid or, NULL, of anybody.  Owned; NULL:
+ *  there is none. */
 char *viommu_console_log_find(const char *directory, const char *name, const uint32_t *uid);
 /** For reading.  Fails: NOT_FOUND; BACKEND. */
 bool viommu_console_log_open(const char *path, int *ret_fd, GError **error);
@@ -30,6 +32,6 @@ typedef struct ViommuConsoleLogKeep {
     uint64_t bytes;   /* of all logs together, those that stay in any case too; 0: any number */
 } ViommuConsoleLogKeep;
 
-/** Deletes what is not to be kept.  When all together are too much, those go first that are the oldest of
- *  owners who have more than their part.  Blocks: for a worker. */
+/** Deletes what is not to be kept.  When all together are too much, those go first that are the
+ *  oldest of owners who have more than their part.  Blocks: for a worker. */
 void viommu_console_log_sweep(const char *directory, const ViommuConsoleLogKeep *keep);

@@ -117,7 +117,8 @@ static void keep_tail(ViommuConsole *console, const guint8 *data, guint size)
     g_byte_array_append(console->tail, data, size);
 }
 
-/* A full disk keeps the guest's words from nobody who is attached, and the last of them are remembered all the same. */
+/* A full disk keeps the guest's words from nobody who is attached, and the last of them are
+ * remembered all the same. */
 static void write_log(ViommuConsole *console, const void *data, size_t size)
 {
     ViommuLogFields fields = {.machine_uuid = console->uuid};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console: what one guest prints, on its way to a log file, a short memory and those who are attached; and what they write,
- * on its way to the guest.  Runs on the loop.  Knows the backend; does not know machines, clients or the bus. */
+/* console: what one guest prints, on its way to a log file, a short memory and those who are
+ * attached; and what they write, on its way to the guest.  Runs on the loop.  Knows the backend;
+ * does not know machines, clients or the bus. */
 #pragma once
 
 #include <glib.h>
@@ -32,8 +33,9 @@ const char *viommu_console_problem(const ViommuConsole *console);
 /** The guest has ended: whoever is attached hears of it. */
 void viommu_console_end(ViommuConsole *console);
 
-/** *ret_fd: a stream socket, owned: what the guest printed last, and prints from now on; what is written to it goes to the
- *  guest.  Who does not read is dropped.  Fails: BUSY when too many are attached; INTERNAL. */
+/** *ret_fd: a stream socket, owned: what the guest printed last, and prints from now on; what is
+ *  written to it goes to the guest.  Who does not read is dropped.  Fails: BUSY when too many are
+ *  attached; INTERNAL. */
 bool viommu_console_attach(ViommuConsole *console, int *ret_fd, GError **error);
 unsigned viommu_console_n_attached(const ViommuConsole *console);
 

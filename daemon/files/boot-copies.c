@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* boot-copies: DIRECTORY/UUID.NAME.  They are root's to hand to QEMU, as libvirt does, and nobody else's to read. */
+/* boot-copies: DIRECTORY/UUID.NAME.  They are root's to hand to QEMU, as libvirt does, and nobody
+ * else's to read. */
 #include "daemon/files/boot-copies.h"
 
 #include <errno.h>
@@ -78,7 +79,8 @@ static bool copy_piece(int from, int to, off_t at, off_t end)
     return n >= 0;
 }
 
-/* Where data begins at or behind @at, and ends, before @end; a file system that knows no holes has data everywhere. */
+/* Where data begins at or behind @at, and ends, before @end; a file system that knows no holes has
+ * data everywhere. */
 static bool find_piece(int from, off_t at, off_t end, off_t *ret_begin, off_t *ret_end)
 {
     off_t begin = lseek(from, at, SEEK_DATA), hole;
@@ -119,7 +121,8 @@ static bool copy_all(int from, int to, uint64_t bytes, const char *path, GError 
     return ok;
 }
 
-/* Of a POSIX access control list as the attribute has it: linux/posix_acl_xattr.h, all little-endian. */
+/* Of a POSIX access control list as the attribute has it: linux/posix_acl_xattr.h, all
+ * little-endian. */
 #define ACL_ATTRIBUTE "system.posix_acl_access"
 #define ACL_VERSION   2u
 #define ACL_NOBODY    UINT32_MAX
@@ -155,7 +158,8 @@ static bool set_list(int fd, gid_t group)
     return fsetxattr(fd, ACL_ATTRIBUTE, value, sizeof(value), 0) == 0;
 }
 
-/* A list, as viommud is not in QEMU's group, and need not be to give it something.  The site may have done it otherwise. */
+/* A list, as viommud is not in QEMU's group, and need not be to give it something.  The site may
+ * have done it otherwise. */
 static bool guard(int fd, gid_t group)
 {
     struct stat info;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* copies-ledger: what copies of kernels and initrds there are, of whom, and how large.  They are counted from before they are made until they
- * are known to be gone, which may be later than their machine is.  Knows numbers; touches no file. */
+/* copies-ledger: what copies of kernels and initrds there are, of whom, and how large.  They are
+ * counted from before they are made until they are known to be gone, which may be later than their
+ * machine is.  Knows numbers; touches no file. */
 #pragma once
 
 #include <glib.h>
@@ -13,7 +14,8 @@ typedef struct ViommuLedger ViommuLedger;
 ViommuLedger *viommu_ledger_new(void);
 void viommu_ledger_free(ViommuLedger *ledger);
 
-/** Copies of @uuid, which is user @uid's, take @bytes; in place of what was noted of it.  0: there are none. */
+/** Copies of @uuid, which is user @uid's, take @bytes; in place of what was noted of it.  0: there
+ *  are none. */
 void viommu_ledger_note(ViommuLedger *ledger, const char *uuid, uint32_t uid, uint64_t bytes);
 /** There are none of @uuid any more. */
 void viommu_ledger_drop(ViommuLedger *ledger, const char *uuid);

@@ -208,7 +208,8 @@ static bool hand_over_boot(ViommuFiles *files, Hold *hold, ViommuCopy what, Viom
     return true;
 }
 
-/* What the planner may know of the kernel.  A configuration is looked for only beside a path that is to be trusted. */
+/* What the planner may know of the kernel.  A configuration is looked for only beside a path that
+ * is to be trusted. */
 static void read_kernel(ViommuFiles *files, const Hold *hold)
 {
     int fd = files->copied[VIOMMU_COPY_KERNEL];
@@ -236,7 +237,8 @@ static bool open_boot_file(ViommuFiles *files, const Judge *judge, ViommuCopy wh
     return ok;
 }
 
-/* The kernel's own name of a block device, which is root's in /dev; what the caller calls it may be anything. */
+/* The kernel's own name of a block device, which is root's in /dev; what the caller calls it may
+ * be anything. */
 static char *device_path(const struct stat *info, GError **error)
 {
     g_autofree char *path =
@@ -275,7 +277,8 @@ static bool hand_over_device(const Judge *judge, const Hold *hold, ViommuHandove
     return handover->path && may_open_device(judge, hold, handover->path, error);
 }
 
-/* QEMU takes a descriptor of the very rights that it wants: of one that is open for writing, too, it has to be another. */
+/* QEMU takes a descriptor of the very rights that it wants: of one that is open for writing, too,
+ * it has to be another. */
 static bool open_for_reading(Hold *hold, GError **error)
 {
     g_autofree char *magic = viommu_walk_magic_path(hold->fd);

@@ -20,8 +20,8 @@
 #include "lib/guest/kernel.h"
 #include "lib/request/request.h"
 
-/* The site's part; all borrowed.  What is added here, and what others than viommud-files want to know of ViommuFiles, goes through
- * daemon/files/reader-words.c, too. */
+/* The site's part; all borrowed.  What is added here, and what others than viommud-files want to
+ * know of ViommuFiles, goes through daemon/files/reader-words.c, too. */
 typedef struct ViommuFilesSite {
     bool skip;          /* libvirt is on another host, which has files of its own: nothing is looked at */
     bool own;           /* a user's own daemon */
@@ -31,9 +31,10 @@ typedef struct ViommuFilesSite {
 
 typedef struct ViommuFiles ViommuFiles;
 
-/** Opens what @request names, for user @uid's machine @uuid.  Takes the descriptors that it needs out of @request.  Blocks.  Owned.
- *  Fails, naming the key and the path: POLICY_REFUSED for what @uid may not, and for what the site does not want; INVALID_REQUEST for what
- *  is not there or not what it should be. */
+/** Opens what @request names, for user @uid's machine @uuid.  Takes the descriptors that it needs
+ *  out of @request.  Blocks.  Owned.  Fails, naming the key and the path: POLICY_REFUSED for what
+ *  @uid may not, and for what the site does not want; INVALID_REQUEST for what is not there or not
+ *  what it should be. */
 ViommuFiles *viommu_files_open(const ViommuFilesSite *site, const ViommuRequest *request, uint32_t uid,
                                const char *uuid, GError **error);
 void viommu_files_free(ViommuFiles *files);
@@ -44,8 +45,8 @@ const ViommuHandovers *viommu_files_handovers(const ViommuFiles *files);
 const ViommuKernel *viommu_files_kernel(const ViommuFiles *files);
 /** How large its copies will be, together. */
 uint64_t viommu_files_copied_bytes(const ViommuFiles *files);
-/** Makes the copies, where QEMU's group @group and nobody else passes; VIOMMU_UNSET_NUMBER: it is not known.  Blocks.  Fails as
- *  daemon/files/boot-copies.h says. */
+/** Makes the copies, where QEMU's group @group and nobody else passes; VIOMMU_UNSET_NUMBER: it is
+ *  not known.  Blocks.  Fails as daemon/files/boot-copies.h says. */
 bool viommu_files_copy(const ViommuFiles *files, uint64_t group, GError **error);
 /** The open file of disk @i, for a handover that is open. */
 int viommu_files_disk(const ViommuFiles *files, unsigned i);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* image-chain: one header after the other.  libvirt and QEMU are then told this chain and look for none; only the name of a file with
- * the data QEMU takes from the header, when it opens the image. */
+/* image-chain: one header after the other.  libvirt and QEMU are then told this chain and look for
+ * none; only the name of a file with the data QEMU takes from the header, when it opens the image. */
 #include "daemon/files/image-chain.h"
 
 #include <errno.h>
@@ -139,7 +139,8 @@ typedef struct Found {
     GArray *fds;
 } Found;
 
-/* Goes on from @link, whose header is @image; *ret_next is what it is based on: with fd -1 when nothing is to be read in there. */
+/* Goes on from @link, whose header is @image; *ret_next is what it is based on: with fd -1 when
+ * nothing is to be read in there. */
 static bool follow(const ViommuChainRules *rules, const Link *link, const ViommuImage *image, Found *found,
                    Link *ret_next, GError **error)
 {

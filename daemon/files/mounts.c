@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mounts: /proc/PID/mountinfo (proc(5)), by the numbers that /proc/self/fdinfo/FD has.  The kernel gives a number to each mount of each
- * namespace, so one that is not in here is of another namespace, or of none. */
+/* mounts: /proc/PID/mountinfo (proc(5)), by the numbers that /proc/self/fdinfo/FD has.  The kernel
+ * gives a number to each mount of each namespace, so one that is not in here is of another
+ * namespace, or of none. */
 #include "daemon/files/mounts.h"
 
 #include <errno.h>
@@ -14,7 +15,8 @@
 /* "mnt_id:" is the third line of a few words. */
 #define FDINFO_BYTES 512
 
-/* Where files are kept.  All others are refused: those of the kernel, which are no storage, and those that it has not got yet. */
+/* Where files are kept.  All others are refused: those of the kernel, which are no storage, and
+ * those that it has not got yet. */
 static const char *const storage[] = {
     "ext2",     "ext3",   "ext4",     "xfs",      "btrfs", "f2fs",  "zfs",     "bcachefs", "jfs",
     "reiserfs", "nilfs2", "tmpfs",    "ramfs",    "vfat",  "exfat", "ntfs3",   "iso9660",  "udf",

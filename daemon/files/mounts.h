@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mounts: what is mounted in a mount namespace, and whether a file there is one that a guest may have: of a file system that keeps files,
- * that answers, and that nobody but root put there.  Asks the kernel alone: no file system can make it wait.
- * Does not know requests. */
+/* mounts: what is mounted in a mount namespace, and whether a file there is one that a guest may
+ * have: of a file system that keeps files, that answers, and that nobody but root put there.  Asks
+ * the kernel alone: no file system can make it wait.  Does not know requests. */
 #pragma once
 
 #include <glib.h>

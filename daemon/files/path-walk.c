@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* path-walk: each step is taken from the directory that was judged, so nothing can be swapped in between. */
+/* path-walk: each step is taken from the directory that was judged, so nothing can be swapped in
+ * between. */
 #include "daemon/files/path-walk.h"
 
 #include <errno.h>

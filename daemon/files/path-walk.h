@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* path-walk: from the root to a file, component by component, with what a user may on the way.  Does not open the file for
- * reading; does not know what it is for. */
+/* path-walk: from the root to a file, component by component, with what a user may on the way.
+ * Does not open the file for reading; does not know what it is for. */
 #pragma once
 
 #include <glib.h>
@@ -21,9 +21,10 @@ typedef struct ViommuWalker {
     const ViommuMounts *mounts;   /* of this process: which must allow every step.  NULL: not looked at */
 } ViommuWalker;
 
-/** Walks @path, which is absolute.  The account must be allowed to search every directory, and @bits of the file.
- *  Fails: POLICY_REFUSED for "..", a symbolic link on the way or at its end, what the account may not, and a file system that is none
- *  for guests' files; INVALID_REQUEST when it cannot be seen from here. */
+/** Walks @path, which is absolute.  The account must be allowed to search every directory, and
+ *  @bits of the file.  Fails: POLICY_REFUSED for "..", a symbolic link on the way or at its end,
+ *  what the account may not, and a file system that is none for guests' files; INVALID_REQUEST when
+ *  it cannot be seen from here. */
 bool viommu_walk(const char *path, const ViommuWalker *walker, unsigned bits, ViommuWalk *ret_walk,
                  GError **error);
 /** A path by which the file that @fd is open on can be opened again. */

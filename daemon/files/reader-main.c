@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommud-files: the process in which files are opened, read and copied, so that no file that never answers holds viommud.  viommud
- * starts it before it has seen anybody's file, and sends it one socket for each launch; this process forks one child for each, and
- * touches no file itself.  It has one thread, so it may fork; and it holds no descriptor of a stranger's, so a child has none but those
- * of its own launch.  Does not know libvirt, machines or the bus. */
+/* viommud-files: the process in which files are opened, read and copied, so that no file that
+ * never answers holds viommud.  viommud starts it before it has seen anybody's file, and sends it
+ * one socket for each launch; this process forks one child for each, and touches no file itself.
+ * It has one thread, so it may fork; and it holds no descriptor of a stranger's, so a child has
+ * none but those of its own launch.  Does not know libvirt, machines or the bus. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -21,7 +22,8 @@
 
 #define EXIT_USAGE 2
 
-/* viommud kills a child that is late.  When viommud itself is gone, nobody does: then it ends by itself, a little later. */
+/* viommud kills a child that is late.  When viommud itself is gone, nobody does: then it ends by
+ * itself, a little later. */
 #define GRACE_SEC 5u
 
 static bool answer(int socket, const GError *error, GVariant *result, const GArray *fds)
@@ -31,7 +33,8 @@ static bool answer(int socket, const GError *error, GVariant *result, const GArr
     return viommu_wire_send(socket, words, fds, VIOMMU_WIRE_FOR_EVER, NULL);
 }
 
-/* The first word: by which handle viommud can kill this process, and see it end, whatever becomes of its number. */
+/* The first word: by which handle viommud can kill this process, and see it end, whatever becomes
+ * of its number. */
 static bool introduce(int socket)
 {
     g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
@@ -89,8 +92,9 @@ static bool answer_opened(int socket, const ViommuReaderQuestion *question, cons
     return answer(socket, error, files ? opened_to_variant(files, n_disks, fds) : NULL, fds);
 }
 
-/* The first bytes of a disk are read for one thing only: if its file system does not answer, this process hangs, and neither libvirt's
- * daemon, with all who list its machines, nor a QEMU.  What cannot be read here libvirt may be able to. */
+/* The first bytes of a disk are read for one thing only: if its file system does not answer, this
+ * process hangs, and neither libvirt's daemon, with all who list its machines, nor a QEMU.  What
+ * cannot be read here libvirt may be able to. */
 static void try_disk(const ViommuHandover *handover, int fd)
 {
     char bytes[4096];

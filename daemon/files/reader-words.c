@@ -151,7 +151,8 @@ static guint count_backing(const ViommuHandover *handover)
     return n;
 }
 
-/* Each descriptor has a disk, or a backing file, that is handed over open, and the other way round. */
+/* Each descriptor has a disk, or a backing file, that is handed over open, and the other way
+ * round. */
 static bool match_fds(const ViommuHandovers *handovers, GVariant *open, const GArray *fds)
 {
     guint n = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* unix-user: a user and their groups, as the system's user database has them.  Knows what mode bits give them; does not know
- * what they want. */
+/* unix-user: a user and their groups, as the system's user database has them.  Knows what mode
+ * bits give them; does not know what they want. */
 #pragma once
 
 #include <glib.h>
@@ -17,7 +17,8 @@ typedef enum ViommuMayBits {
     VIOMMU_MAY_READ = 4,
 } ViommuMayBits;
 
-/** Asks the database; blocks as long as that does.  A user that it does not know is in no group. Owned. */
+/** Asks the database; blocks as long as that does.  A user that it does not know is in no group.
+ *  Owned. */
 ViommuAccount *viommu_account_find(uid_t uid);
 void viommu_account_free(ViommuAccount *account);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuAccount, viommu_account_free)

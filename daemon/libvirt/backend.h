@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* backend: libvirt, as the rest of viommud sees it.  Values in and out are strings and types of lib/.
- * One implementation, the files of daemon/libvirt/, the only ones that include libvirt.  It owns the connections, the event thread
- * and the reconnecting; it knows nothing of machines, requests or the bus.
+/* backend: libvirt, as the rest of viommud sees it.  Values in and out are strings and types of
+ * lib/. One implementation, the files of daemon/libvirt/, the only ones that include libvirt.  It
+ * owns the connections, the event thread and the reconnecting; it knows nothing of machines,
+ * requests or the bus.
  *
- * Threads: the calls marked "blocks" belong into a worker (or into a client program that may wait); each borrows one of
- * the pool's connections, which are opened on demand and closed when libvirt's daemon ended.  Events and connection
- * news arrive on threads of the backend, on a connection of their own; the receiver only posts them to its loop. */
+ * Threads: the calls marked "blocks" belong into a worker (or into a client program that may
+ * wait); each borrows one of the pool's connections, which are opened on demand and closed when
+ * libvirt's daemon ended.  Events and connection news arrive on threads of the backend, on a
+ * connection of their own; the receiver only posts them to its loop. */
 #pragma once
 
 #include <glib.h>
@@ -43,19 +45,24 @@ typedef struct ViommuHolder {
 } ViommuHolder;
 void viommu_holder_free(ViommuHolder *holder);
 
-/** @uri as libvirt takes it: qemu:///system, qemu:///session, qemu:///embed?root=DIR, test:///default, test:///FILE.
- *  @n_connections: how many calls may be in flight at once (libvirtd serves five requests per connection at a time).
- *  Does not connect yet.  Once per process: libvirt has one event loop. */
+/** @uri as libvirt takes it: qemu:///system, qemu:///session, qemu:///embed?root=DIR,
+ *  test:///default, test:///FILE. @n_connections: how many calls may be in flight at once (libvirtd
+ *  serves five requests per connection at a time).  Does not connect yet.  Once per process:
+ *  libvirt has one event loop. */
 bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend **ret_backend, GError **error);
-/** Before the first call; otherwise VIOMMU_CONFIG_LIBVIRT_TIMEOUT_SEC.  A call whose answer was lost is settled by asking again, by UUID, within twice that time. */
+/** Before the first call; otherwise VIOMMU_CONFIG_LIBVIRT_TIMEOUT_SEC.  A call whose answer was
+ *  lost is settled by asking again, by UUID, within twice that time. */
 void viommu_backend_set_timeout(ViommuBackend *backend, unsigned seconds);
-/** Before the first call: the host's hardware is read below the directory @root, as if it were "/".  Borrowed. */
+/** Before the first call: the host's hardware is read below the directory @root, as if it were "/".
+ *  Borrowed. */
 void viommu_backend_set_root(ViommuBackend *backend, const char *root);
 /* How many guests' agents can be asked at once. */
 #define VIOMMU_BACKEND_AGENTS 8u
-/** Starts the event thread's connection and its reconnecting (every second at first, then every ten). */
+/** Starts the event thread's connection and its reconnecting (every second at first, then every
+ *  ten). */
 bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *userdata, GError **error);
-/** libvirt's daemon takes a connection and does not answer: freeing the backend would wait until it does. */
+/** libvirt's daemon takes a connection and does not answer: freeing the backend would wait until it
+ *  does. */
 bool viommu_backend_hangs(ViommuBackend *backend);
 /** Ends the event thread, closes every connection.  No call may be in flight. */
 void viommu_backend_free(ViommuBackend *backend);
@@ -63,26 +70,31 @@ const char *viommu_backend_uri(const ViommuBackend *backend);
 /** Whether libvirt is on this host: then paths mean to it what they mean to us. */
 bool viommu_backend_is_local(const ViommuBackend *backend);
 
-/* All of these block.  Fails: BACKEND with libvirt's code and words; NOT_FOUND for an unknown UUID; EXISTS for a name taken. */
+/* All of these block.  Fails: BACKEND with libvirt's code and words; NOT_FOUND for an unknown
+ * UUID; EXISTS for a name taken. */
 
-/** Everything the planner needs to know of this host: versions of libvirt and of each emulator (asked by running
- *  "EMULATOR --version" for a local connection; else from libvirt), capabilities, domain capabilities.  Owned. */
+/** Everything the planner needs to know of this host: versions of libvirt and of each emulator
+ *  (asked by running "EMULATOR --version" for a local connection; else from libvirt), capabilities,
+ *  domain capabilities.  Owned. */
 ViommuHost *viommu_backend_probe(ViommuBackend *backend, GError **error);
 /** All domains that carry our metadata, of ViommuDomain. Owned. */
 GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error);
 /** The names of the domains that begin with @prefix and carry no metadata of ours. Owned. */
 GPtrArray *viommu_backend_list_unmarked(ViommuBackend *backend, const char *prefix, GError **error);
-/** The host's hardware as it is now, into @topology, which is initialised; of a host that is not this one, nothing. */
+/** The host's hardware as it is now, into @topology, which is initialised; of a host that is not
+ *  this one, nothing. */
 bool viommu_backend_read_topology(ViommuBackend *backend, ViommuTopology *topology, GError **error);
-/** The forward mode of libvirt's network @name as lib/network-xml has it; "" when there is no such network. Owned. */
+/** The forward mode of libvirt's network @name as lib/network-xml has it; "" when there is no such
+ *  network.  Owned. */
 char *viommu_backend_network_mode(ViommuBackend *backend, const char *name, GError **error);
 /** Asks how large @domain is, which its metadata mostly tells without asking. */
 bool viommu_backend_read_size(ViommuBackend *backend, ViommuDomain *domain, GError **error);
 /** All guests that run with devices of the host, of ViommuHolder. Owned. */
 GPtrArray *viommu_backend_list_holders(ViommuBackend *backend, GError **error);
-/** Defines with VIR_DOMAIN_DEFINE_VALIDATE; the return value counts, not the last error.  A name that is taken by a domain
- *  with another UUID fails with EXISTS.  *ret_unsupported: libvirt itself says this configuration cannot be (its XML or
- *  "unsupported configuration" errors), so another candidate may be tried. */
+/** Defines with VIR_DOMAIN_DEFINE_VALIDATE; the return value counts, not the last error.  A name
+ *  that is taken by a domain with another UUID fails with EXISTS.  *ret_unsupported: libvirt itself
+ *  says this configuration cannot be (its XML or "unsupported configuration" errors), so another
+ *  candidate may be tried. */
 bool viommu_backend_define(ViommuBackend *backend, const char *xml, bool *ret_unsupported, GError **error);
 /** Our metadata element <machine>, as virDomainGetMetadata() returns it. Owned, g_free(). */
 char *viommu_backend_get_metadata(ViommuBackend *backend, const char *uuid, GError **error);
@@ -97,8 +109,10 @@ typedef struct ViommuBackendFile {
     int fd;
 } ViommuBackendFile;
 
-/** Opens its console before its first instruction, when consoles are watched; @lane: as with the console.  @files: of ViommuBackendFile, borrowed; NULL: none.  A domain that runs already was started by us, in a
- *  call whose answer was lost: that is success.  Fails also: NOT_SUPPORTED when this libvirt cannot take open files. */
+/** Opens its console before its first instruction, when consoles are watched; @lane: as with the
+ *  console.  @files: of ViommuBackendFile, borrowed; NULL: none.  A domain that runs already was
+ *  started by us, in a call whose answer was lost: that is success.  Fails also: NOT_SUPPORTED when
+ *  this libvirt cannot take open files. */
 bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const GArray *files, uint32_t lane,
                           GError **error);
 /** Asks the guest to power off (ACPI). Returns at once. */
@@ -106,22 +120,26 @@ bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **
 /** Ends the guest now.  Not running is success, and so is not being there. */
 bool viommu_backend_destroy(ViommuBackend *backend, const char *uuid, GError **error);
 bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **error);
-/** Removes the domain with its NVRAM, managed save and snapshot metadata, by what this libvirt knows.  Not there is success. */
+/** Removes the domain with its NVRAM, managed save and snapshot metadata, by what this libvirt
+ *  knows.  Not there is success. */
 bool viommu_backend_undefine(ViommuBackend *backend, const char *uuid, GError **error);
 /** The domain's present XML. Owned, g_free(). */
 char *viommu_backend_get_xml(ViommuBackend *backend, const char *uuid, GError **error);
-/** *ret_active and NOT_FOUND tell what is there: the question to ask when an earlier answer was lost. */
+/** *ret_active and NOT_FOUND tell what is there: the question to ask when an earlier answer was
+ *  lost. */
 bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *ret_active, GError **error);
 
-/** Runs @script by /bin/sh in the guest, through its QEMU guest agent, and returns what it printed. Owned, g_free().  Takes up
- *  to half a minute of a guest that answers slowly, on connections that nothing else uses.  Fails: NOT_FOUND, the machine has no
- *  agent's channel; NOT_SUPPORTED, its agent may not; BUSY, it does not answer (yet); BACKEND.  It is asked once: *ret_broke, which is
- *  always written, says that the connection to libvirt broke while it was asked, maybe of its answer. */
+/** Runs @script by /bin/sh in the guest, through its QEMU guest agent, and returns what it printed.
+ *  Owned, g_free().  Takes up to half a minute of a guest that answers slowly, on connections that
+ *  nothing else uses.  Fails: NOT_FOUND, the machine has no agent's channel; NOT_SUPPORTED, its
+ *  agent may not; BUSY, it does not answer (yet); BACKEND.  It is asked once: *ret_broke, which is
+ *  always written, says that the connection to libvirt broke while it was asked, maybe of its
+ *  answer. */
 char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
                                   bool *ret_broke, GError **error);
 
-/* Serial consoles.  None of these blocks.  What a guest prints is read as long as its console is open and waits here, at
- * most 64 KiB, to be taken. */
+/* Serial consoles.  None of these blocks.  What a guest prints is read as long as its console is
+ * open and waits here, at most 64 KiB, to be taken. */
 
 typedef struct ViommuConsoleNews {
     bool opened;        /* it is read from here on: before the output */
@@ -137,10 +155,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuConsoleNews, viommu_console_news_free)
 /** There is something to take; not called again before it was taken.  On any thread but the loop's. */
 typedef void (*ViommuConsoleFunc)(const char *uuid, void *userdata);
 
-/** Once, before the first start; without it no console is opened.  Returns false when this kind of libvirt has none. */
+/** Once, before the first start; without it no console is opened.  Returns false when this kind of
+ *  libvirt has none. */
 bool viommu_backend_watch_consoles(ViommuBackend *backend, ViommuConsoleFunc func, void *userdata);
-/** Opens it unless it is open; tells "opened", or "ended" with an error.  @lane: what consoles of one lane do keeps none of
- *  another lane waiting; the owner's uid. */
+/** Opens it unless it is open; tells "opened", or "ended" with an error.  @lane: what consoles of
+ *  one lane do keeps none of another lane waiting; the owner's uid. */
 void viommu_backend_open_console(ViommuBackend *backend, const char *uuid, uint32_t lane);
 /** Owned; NULL: nothing waits. */
 ViommuConsoleNews *viommu_backend_take_console(ViommuBackend *backend, const char *uuid);

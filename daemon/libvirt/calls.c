@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* calls: the calls of daemon/libvirt/backend.h, each one question or one order to libvirt.  Knows neither machines
- * nor plans; does not log. */
+/* calls: the calls of daemon/libvirt/backend.h, each one question or one order to libvirt.  Knows
+ * neither machines nor plans; does not log. */
 #include "daemon/libvirt/internal.h"
 
 #include <string.h>
@@ -152,7 +152,8 @@ static bool find_domain(virConnectPtr connection, const char *uuid, Domain *ret_
 
 /* --- Define --- */
 
-/* The text of the first <element> of a document that we wrote ourselves: names and UUIDs need no unescaping. */
+/* The text of the first <element> of a document that we wrote ourselves: names and UUIDs need no
+ * unescaping. */
 static char *leaf_text(const char *xml, const char *element)
 {
     g_autofree char *open = g_strdup_printf("<%s>", element);
@@ -164,7 +165,8 @@ static char *leaf_text(const char *xml, const char *element)
     return g_strndup(start, strcspn(start, "<"));
 }
 
-/* libvirt says of a taken name only that the "operation failed", and why in English: so ask who has the name. */
+/* libvirt says of a taken name only that the "operation failed", and why in English: so ask who
+ * has the name. */
 static bool name_is_taken(virConnectPtr connection, const char *name, const char *uuid)
 {
     g_auto(Domain) other = name ? virDomainLookupByName(connection, name) : NULL;
@@ -428,8 +430,8 @@ bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **err
 
 /* --- Undefine --- */
 
-/* What to remove with a domain, most first; a libvirt or a driver that does not know a flag refuses the whole call,
- * before it has done anything, and gets the next row. */
+/* What to remove with a domain, most first; a libvirt or a driver that does not know a flag
+ * refuses the whole call, before it has done anything, and gets the next row. */
 static const unsigned undefine_flags[] = {
 #if LIBVIR_CHECK_VERSION(8, 9, 0)
     VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |

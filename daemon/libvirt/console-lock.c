@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console-lock: an empty file, which libvirt takes for one that a dead process has left, and replaces. */
+/* console-lock: an empty file, which libvirt takes for one that a dead process has left, and
+ * replaces. */
 #include "daemon/libvirt/console-lock.h"
 
 #include <errno.h>

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console: reads the guests' serial consoles through libvirt's streams, and writes to them.  Does not know
- * whose they are, or what they say.
+/* console: reads the guests' serial consoles through libvirt's streams, and writes to them.  Does
+ * not know whose they are, or what they say.
  *
- * Output is taken off the connection on libvirt's event thread as soon as it is there, since libvirt would keep it in memory
- * without a bound; here it waits in a bounded buffer, and what does not fit is dropped and counted.
- * All else may block: a guest that does not read what is written to it can bring a whole connection to a standstill, until
- * the keepalive ends it.  So each lane has a connection of its own, and what is to be done on it is done by one thread at a
+ * Output is taken off the connection on libvirt's event thread as soon as it is there, since
+ * libvirt would keep it in memory without a bound; here it waits in a bounded buffer, and what
+ * does not fit is dropped and counted.  All else may block: a guest that does not read what is
+ * written to it can bring a whole connection to a standstill, until the keepalive ends it.  So
+ * each lane has a connection of its own, and what is to be done on it is done by one thread at a
  * time. */
 #include "daemon/libvirt/internal.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guest-agent: runs a script in a guest through its QEMU guest agent.  A guest may let each question wait, so these have
- * connections of their own.  Does not know what the script is for. */
+/* guest-agent: runs a script in a guest through its QEMU guest agent.  A guest may let each
+ * question wait, so these have connections of their own.  Does not know what the script is for. */
 #include "daemon/libvirt/internal.h"
 
 #include <json-glib/json-glib.h>
@@ -14,7 +14,8 @@
 /* The script's own time, and how often it is asked for. */
 #define SCRIPT_USEC (20 * G_USEC_PER_SEC)
 #define LOOK_USEC   (200 * 1000)
-/* An honest agent's replies are flat, and its report has 16 KiB.  The parser calls itself for each level. */
+/* An honest agent's replies are flat, and its report has 16 KiB.  The parser calls itself for each
+ * level. */
 #define REPLY_BYTES 65536
 #define REPLY_DEPTH 8
 
@@ -24,7 +25,8 @@ typedef struct Question {
     bool broke; /* the connection, once the agent had been asked */
 } Question;
 
-/* What the agent says in its own words when the guest's administrator has forbidden it; RHEL's does by default. */
+/* What the agent says in its own words when the guest's administrator has forbidden it; RHEL's
+ * does by default. */
 static bool is_forbidden(const char *words)
 {
     return strstr(words, "has been disabled") || strstr(words, "has not been found") ||

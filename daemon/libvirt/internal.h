@@ -17,7 +17,8 @@
 
 /* The table: libvirt's code -> ours. */
 ViommuError viommu_libvirt_error_code(int virt_code);
-/** Fails with the calling thread's last virError: "WHAT: libvirt: ITS WORDS (error N)".  Always returns false. */
+/** Fails with the calling thread's last virError: "WHAT: libvirt: ITS WORDS (error N)".  Always
+ *  returns false. */
 bool viommu_libvirt_fail(GError **error, const char *what, ...) G_GNUC_PRINTF(2, 3);
 /** The code of the thread's last virError; VIR_ERR_OK when there is none. */
 int viommu_libvirt_last_code(void);
@@ -31,7 +32,8 @@ typedef struct ViommuPool ViommuPool;
 ViommuPool *viommu_pool_new(const char *uri, unsigned size);
 /** As viommu_backend_set_timeout(). */
 void viommu_pool_set_timeout(ViommuPool *pool, unsigned seconds);
-/** All connections must be back; openings that hang are left to themselves, and then the pool is not freed. */
+/** All connections must be back; openings that hang are left to themselves, and then the pool is
+ *  not freed. */
 void viommu_pool_free(ViommuPool *pool);
 const char *viommu_pool_uri(const ViommuPool *pool);
 bool viommu_pool_is_local(const ViommuPool *pool);
@@ -39,17 +41,20 @@ bool viommu_pool_is_local(const ViommuPool *pool);
 virConnectPtr viommu_pool_open(ViommuPool *pool, GError **error);
 /** What is done with a connection.  Fails with an error. */
 typedef bool (*ViommuPoolFunc)(virConnectPtr connection, void *data, GError **error);
-/** Lends @func a living connection, waiting for one when all are lent.  When the connection breaks under it and
- *  @again says that asking twice does no harm, it is called once more on a new one. */
+/** Lends @func a living connection, waiting for one when all are lent.  When the connection breaks
+ *  under it and @again says that asking twice does no harm, it is called once more on a new one. */
 bool viommu_pool_call(ViommuPool *pool, ViommuPoolFunc func, void *data, bool again, GError **error);
-/** Counts how often libvirt's daemon was found gone: what was learnt from the one before may be wrong now. */
+/** Counts how often libvirt's daemon was found gone: what was learnt from the one before may be
+ *  wrong now. */
 int viommu_pool_generation(ViommuPool *pool);
 void viommu_pool_bump(ViommuPool *pool);
 
-/** A thread that takes no signal: the process's own are the loop's affair.  NULL on failure, INTERNAL. */
+/** A thread that takes no signal: the process's own are the loop's affair.  NULL on failure,
+ *  INTERNAL. */
 GThread *viommu_thread_start(const char *name, GThreadFunc func, void *data, GError **error);
 
-/* libvirt's event loop, on a thread of its own.  One per process; must run before the first connection is opened. */
+/* libvirt's event loop, on a thread of its own.  One per process; must run before the first
+ * connection is opened. */
 bool viommu_event_thread_start(GError **error);
 void viommu_event_thread_stop(void);
 
@@ -58,7 +63,8 @@ typedef struct ViommuWatch ViommuWatch;
 
 /** Fails: INTERNAL. */
 ViommuWatch *viommu_watch_new(ViommuPool *pool, ViommuNewsFunc func, void *userdata, GError **error);
-/** Ends its thread and its connection; news that is being told may still arrive until the event thread has stopped. */
+/** Ends its thread and its connection; news that is being told may still arrive until the event
+ *  thread has stopped. */
 void viommu_watch_stop(ViommuWatch *watch);
 /** It opens its connection, which takes as long as libvirt's daemon hangs. */
 bool viommu_watch_is_opening(ViommuWatch *watch);

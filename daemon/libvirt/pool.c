@@ -6,7 +6,8 @@
 #include <string.h>
 #include "daemon/process/config.h"
 
-/* The keepalive's questions within the timeout; libvirtd answers them from its event loop, not from a worker. */
+/* The keepalive's questions within the timeout; libvirtd answers them from its event loop, not
+ * from a worker. */
 #define KEEPALIVE_COUNT 5
 
 #define REOPEN_WAIT_USEC (200 * 1000)
@@ -168,9 +169,10 @@ static virConnectPtr open_in_place(ViommuPool *pool, GError **error)
     return connection;
 }
 
-/* An opening under way.  virConnectOpen() to a daemon that hangs never returns, and nothing can be kept alive before the
- * connection is there: so a thread of its own opens, and who waits for it goes away in time.  The thread stays with the
- * hanging daemon, and with its slot in the pool, which bounds their number. */
+/* An opening under way.  virConnectOpen() to a daemon that hangs never returns, and nothing can be
+ * kept alive before the connection is there: so a thread of its own opens, and who waits for it
+ * goes away in time.  The thread stays with the hanging daemon, and with its slot in the pool,
+ * which bounds their number. */
 typedef struct Opening {
     ViommuPool *pool;
     int references; /* atomic: the thread's and the waiting one's */
@@ -246,7 +248,8 @@ static virConnectPtr wait_for_opening(Opening *opening, bool *ret_slot_kept, GEr
     return opening->connection;
 }
 
-/* Only of another process it can be said that it hangs, and drivers inside this one want to be opened by one thread. */
+/* Only of another process it can be said that it hangs, and drivers inside this one want to be
+ * opened by one thread. */
 static bool is_remote(const ViommuPool *pool)
 {
     return !g_str_has_prefix(pool->uri, "test:") && !strstr(pool->uri, "/embed");
@@ -277,8 +280,8 @@ static virConnectPtr open_connection(ViommuPool *pool, bool *ret_slot_kept, GErr
     return connection;
 }
 
-/* Each connection to test:///FILE is a world of its own, and test:///default forgets all when the last one closes:
- * there is one for everybody, which the driver allows. */
+/* Each connection to test:///FILE is a world of its own, and test:///default forgets all when the
+ * last one closes: there is one for everybody, which the driver allows. */
 static bool is_shared(const ViommuPool *pool)
 {
     return g_str_has_prefix(pool->uri, "test:");
@@ -389,8 +392,9 @@ static void give_back(ViommuPool *pool, virConnectPtr connection)
     g_cond_signal(&pool->returned);
 }
 
-/* A call whose connection broke may have been heard or not.  All that can be asked twice are: they look at what is there,
- * by UUID, and do what is missing.  A daemon that dies of the question is asked no third time. */
+/* A call whose connection broke may have been heard or not.  All that can be asked twice are: they
+ * look at what is there, by UUID, and do what is missing.  A daemon that dies of the question is
+ * asked no third time. */
 bool viommu_pool_call(ViommuPool *pool, ViommuPoolFunc func, void *data, bool again, GError **error)
 {
     for (;; again = false) {

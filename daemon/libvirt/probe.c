@@ -14,14 +14,15 @@
 /* An emulator prints its version in a few hundredths of a second. */
 #define VERSION_TIMEOUT_MS 10000
 
-/* Where an emulator or a firmware that was not there before would appear; a change is seen by the directory's time. */
+/* Where an emulator or a firmware that was not there before would appear; a change is seen by the
+ * directory's time. */
 static const char *const watched_paths[] = {
     "/usr/bin",           "/usr/local/bin", "/usr/libexec", "/usr/share/qemu/firmware",
     "/etc/qemu/firmware", "/dev/kvm",
 };
 
-/* What libvirt's test driver is taken for, which has neither emulators nor domain capabilities of its own: its guests
- * are records, and it accepts those of QEMU. */
+/* What libvirt's test driver is taken for, which has neither emulators nor domain capabilities of
+ * its own: its guests are records, and it accepts those of QEMU. */
 #define TEST_DRIVER_TYPE "TEST"
 static const struct {
     ViommuArch arch;
@@ -94,8 +95,8 @@ static ViommuVersion version_from_libvirt(virConnectPtr connection, const Viommu
     return version;
 }
 
-/* libvirt judges a configuration when it is converted to native arguments, without making anything.  Another failure than
- * a verdict tells nothing: then the versions count. */
+/* libvirt judges a configuration when it is converted to native arguments, without making
+ * anything.  Another failure than a verdict tells nothing: then the versions count. */
 static void ask_facts(virConnectPtr connection, ViommuEmulator *emulator)
 {
     for (unsigned fact = 0; fact < VIOMMU_FACT_LAST; fact++) {
@@ -173,8 +174,9 @@ typedef struct Ask {
     int generation;
 } Ask;
 
-/* Left unset where libvirt cannot tell.  virNodeGetInfo() would always answer, but it adds up NUMA cells, and a cell's size
- * misses memory that was plugged in later: 5.3 of 23.5 GiB on one machine. */
+/* Left unset where libvirt cannot tell.  virNodeGetInfo() would always answer, but it adds up NUMA
+ * cells, and a cell's size misses memory that was plugged in later: 5.3 of 23.5 GiB on one
+ * machine. */
 static void ask_memory(virConnectPtr connection, ViommuHost *host)
 {
     g_autofree virNodeMemoryStats *stats = NULL;
@@ -190,8 +192,9 @@ static void ask_memory(virConnectPtr connection, ViommuHost *host)
             host->memory_bytes = (uint64_t)stats[i].value * 1024;
 }
 
-/* The process that sets the limits of each QEMU: ourselves with the embedded engine, else a daemon, which may be out of sight.
- * A user's own is started by libvirt in us, unless it runs, and then has our limits. */
+/* The process that sets the limits of each QEMU: ourselves with the embedded engine, else a
+ * daemon, which may be out of sight.  A user's own is started by libvirt in us, unless it runs,
+ * and then has our limits. */
 static void ask_limits(const ViommuProbe *probe, ViommuHost *host)
 {
     const char *uri = viommu_pool_uri(probe->pool);
@@ -242,7 +245,8 @@ static void add_to_stamp(GString *stamp, const char *path)
                                (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (intmax_t)st.st_size);
 }
 
-/* libvirt itself is not in it: a new libvirt means a new daemon, which the pool's generation tells. */
+/* libvirt itself is not in it: a new libvirt means a new daemon, which the pool's generation
+ * tells. */
 static char *make_stamp(const ViommuProbe *probe, const ViommuHost *host)
 {
     GString *stamp = g_string_new(NULL);
@@ -278,7 +282,8 @@ static void remember(ViommuProbe *probe, const ViommuHost *host, int generation)
     probe->generation = generation;
 }
 
-/* Never remembered: drivers are bound and devices plugged behind our back, and reading it takes a millisecond or so. */
+/* Never remembered: drivers are bound and devices plugged behind our back, and reading it takes a
+ * millisecond or so. */
 bool viommu_probe_topology(const ViommuProbe *probe, ViommuTopology *topology, GError **error)
 {
     return !probe->local || viommu_topology_read(probe->root, topology, error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* qemu-version: asks an emulator for its version by running it, for libvirt does not tell.  Knows neither libvirt nor
- * the host. */
+/* qemu-version: asks an emulator for its version by running it, for libvirt does not tell.  Knows
+ * neither libvirt nor the host. */
 #pragma once
 
 #include <glib.h>
@@ -11,5 +11,6 @@
  *  Fails: BACKEND. */
 bool viommu_qemu_version_ask(const char *path, unsigned timeout_ms, ViommuVersion *ret_version,
                              GError **error);
-/** Reads "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)".  False, *ret_version untouched, for another text. */
+/** Reads "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)".  False, *ret_version untouched, for
+ *  another text. */
 bool viommu_qemu_version_read(const char *text, ViommuVersion *ret_version);

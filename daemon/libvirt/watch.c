@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* watch: runs libvirt's event loop; keeps one connection open for events, opens it again when libvirt's
- * daemon went away, and turns events into news.  Does not know whose domains they are. */
+/* watch: runs libvirt's event loop; keeps one connection open for events, opens it again when
+ * libvirt's daemon went away, and turns events into news.  Does not know whose domains they are. */
 #include "daemon/libvirt/internal.h"
 
 #include <signal.h>
@@ -150,10 +150,12 @@ static void on_close(virConnectPtr connection, int reason, void *opaque)
     g_cond_signal(&watch->changed);
 }
 
-/* --- The event connection.  Opening one may block for long (libvirt's daemon hangs, or must be started first), and the
- * event loop has to serve the other connections meanwhile: so it has a thread. --- */
+/* --- The event connection.  Opening one may block for long (libvirt's daemon hangs, or must be
+ * started first), and the event loop has to serve the other connections meanwhile: so it has a
+ * thread. --- */
 
-/* A restart of the daemon is over in seconds; a daemon that is not there need not be asked each second. */
+/* A restart of the daemon is over in seconds; a daemon that is not there need not be asked each
+ * second. */
 #define QUICK_ATTEMPTS 10
 #define QUICK_WAIT_SEC 1
 #define SLOW_WAIT_SEC  10
@@ -226,8 +228,8 @@ bool viommu_watch_is_opening(ViommuWatch *watch)
     return watch->opening;
 }
 
-/* Opens the connection, however long it takes; false when the watch is to stop.  @told: the receiver already knows that
- * there is none. */
+/* Opens the connection, however long it takes; false when the watch is to stop.  @told: the
+ * receiver already knows that there is none. */
 static bool connect_events(ViommuWatch *watch, bool told, virConnectPtr *ret_connection, int *ret_callback)
 {
     for (unsigned attempt = 1;; attempt++) {

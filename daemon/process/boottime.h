@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* boottime: the clock of leases, which nobody sets and which counts a sleeping host's time, and the boot that it belongs to. */
+/* boottime: the clock of leases, and the boot that the clock belongs to.  Nobody sets this clock,
+ * and it counts the time while the host sleeps. */
 #pragma once
 
 #include <glib.h>
@@ -7,5 +8,5 @@
 
 /** Microseconds of CLOCK_BOOTTIME; never 0. */
 uint64_t viommu_boottime_now(void);
-/** The id of this boot, as 32 hexadecimal digits. Static. */
+/** The id of this boot, as 32 hexadecimal digits.  Static. */
 const char *viommu_boottime_boot(void);

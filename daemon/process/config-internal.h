@@ -27,7 +27,7 @@ struct ViommuConfigRow {
     const char *old_name;    /* of a renamed key, still accepted with a warning; or NULL */
 };
 
-/** The rows of the table; @i from 0, NULL after the last. Static. */
+/** The rows of the table; @i from 0, NULL after the last.  Static. */
 const ViommuConfigRow *viommu_config_row(unsigned i);
 
 extern const ViommuConfigKind viommu_config_kind_number, viommu_config_kind_name;

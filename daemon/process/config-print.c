@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* config-print: sets the values in force for "auto", and prints all values.  Does not know how they are read. */
+/* config-print: sets the values in force for "auto", and prints all values.  Does not know how
+ * they are read. */
 #include "daemon/process/config-internal.h"
 
 static uint64_t *number_at(const ViommuConfig *config, size_t offset)

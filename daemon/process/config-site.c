@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* config-site: the sections [device NAME], by a table of their own, and the kinds of values for devices. */
+/* config-site: the sections [device NAME], by a table of their own, and the kinds of values for
+ * devices. */
 #include "daemon/process/config-internal.h"
 
 #include <string.h>
@@ -138,7 +139,8 @@ void viommu_config_print_sections(const ViommuConfig *config, GString *text)
     }
 }
 
-/* A list without devices allows nothing; warn, so that an administrator need not search for the cause. */
+/* A list without devices allows nothing; warn, so that an administrator need not search for the
+ * cause. */
 void viommu_config_check_sections(ViommuConfig *config)
 {
     const ViommuSite *site = &config->site;

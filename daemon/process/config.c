@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* config: the table of keys, their parsers, and the order of files.  Does not know how values are used. */
+/* config: the table of keys, their parsers, and the order of files.  Does not know how values are
+ * used. */
 #include "daemon/process/config-internal.h"
 
 #include <string.h>

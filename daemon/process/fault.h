@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fault: points at which a test can kill the daemon, or stop it for a while.  Only in builds with -Dfaults=enabled, as those with -Dtests=enabled
- * are; elsewhere the macro is nothing and fault.c is not compiled.  Does not know what happens at a point. */
+/* fault: points at which a test can kill the daemon, or stop it for a while.  Builds with
+ * -Dfaults=enabled have them, and so have builds with -Dtests=enabled.  In other builds the macro
+ * is nothing, and fault.c is not compiled.  Does not know what happens at a point. */
 #pragma once
 
-/* Each point, and the acts of tests/crash/killed.sh that pass it.  The test reads this table: one line for each. */
+/* Each point, and the acts of tests/crash/killed.sh that pass it.  The test reads this table, and
+ * needs one line for each point. */
 #define VIOMMU_FAULT_POINTS(POINT)                    \
     POINT(launch_begins, "launch")                    \
     POINT(after_open, "launch")                       \
@@ -37,8 +39,8 @@ typedef enum ViommuFaultPoint {
     VIOMMU_FAULT_LAST,
 } ViommuFaultPoint;
 
-/** Kills the process without a word when $VIOMMU_FAULT is the name of @point, or NAME:N at its passage number N.  With
- *  "stop:" before the name the process is stopped instead, until somebody has it go on. */
+/** Kills the process silently when $VIOMMU_FAULT is the name of @point, or NAME:N at its passage
+ *  number N.  With "stop:" before the name the process is stopped, until somebody continues it. */
 void viommu_fault_pass(ViommuFaultPoint point);
 #define VIOMMU_FAULT(name) viommu_fault_pass(VIOMMU_FAULT_##name)
 

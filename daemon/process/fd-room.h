@@ -5,6 +5,6 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/** Whether a call may be left waiting, with the files that came with it: when no more can be opened, the next message that brings one
- *  ends the connection.  Fails: BUSY. */
+/** Whether a call may wait, together with the files that came with it.  When viommud can open no
+ *  more files, the next message that brings a file ends the connection.  Fails: BUSY. */
 bool viommu_room_check(GError **error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* journal: which lines that users can bring about are written.  What becomes of machines is always written; what users can have
- * written without end is bounded for each of them (throttle.h), so that nobody hides the rest, and is counted beyond that. */
+/* journal: decides which lines that users can cause are written.  What happens to machines is
+ * always written.  Other lines are limited for each user (throttle.h), so that nobody hides the
+ * rest; lines beyond the limit are counted. */
 #pragma once
 
 #include "daemon/process/loop.h"
@@ -10,12 +11,13 @@
 
 /* Loop thread, all of this. */
 
-/** From now on @loop, borrowed, tells every minute what was left out. */
+/** From now on a line every minute says what was left out.  @loop borrowed. */
 void viommu_journal_open(ViommuLoop *loop);
-/** Tells what is left to be told.  Before the loop goes. */
+/** Writes what was left out and not told yet.  Before the loop is freed. */
 void viommu_journal_close(void);
-/** Whether one more line may be written that user @uid is the cause of; UINT32_MAX: somebody.  To be asked before each line that is no
- *  event of journal-events.h, and that a caller or a guest can bring about. */
+/** Whether one more line that user @uid caused may be written; UINT32_MAX: some user.  Ask before
+ *  each line that a caller or a guest can cause, except the events of journal-events.h. */
 bool viommu_journal_may_tell(uint32_t uid);
-/** The same of one of @flow; when it may, what of it was left out before is told first. */
+/** The same for a line of @flow.  If the line may be written, the lines left out before are told
+ *  first. */
 bool viommu_journal_may_tell_of(ViommuFlow flow, uint32_t uid);

@@ -37,7 +37,8 @@ static const char *const priorities[] = {"emerg",   "alert",  "crit", "err",
 static atomic_int max_priority = LOG_INFO;
 static atomic_bool to_journal;
 
-/* systemd sets $JOURNAL_STREAM to the device and inode of the stream it gave; a redirected stderr has another. */
+/* systemd sets $JOURNAL_STREAM to the device and inode of the stream it gave; a redirected stderr
+ * has another. */
 static bool stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");

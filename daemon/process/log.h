@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* log: the only writer to the journal.  Structured fields when stderr is the journal, else "<level> text" lines.
- * Only the layer that gives up logs; the others return a GError. */
+/* log: the only writer to the journal.  Writes structured fields when stderr is the journal, else
+ * lines of "<level> text".  Only the layer that gives up logs; the others return a GError. */
 #pragma once
 
 #include <glib.h>
@@ -17,21 +17,24 @@ typedef struct ViommuLogFields {
     const char *machine_uuid; /* MACHINE_UUID */
     const char *owner_uid;    /* OWNER_UID, decimal */
     const char *error_name;   /* ERROR_NAME, as on the bus */
-    const char *const *rules; /* RULE, once for each: which rules of the planner refused; NULL-terminated */
+    const char *const *rules; /* RULE, once for each rule that refused; NULL-terminated */
 } ViommuLogFields;
 
-/** Finds out where stderr goes; lines above @max_priority are dropped.  Before the threads; without it: LOG_INFO. */
+/** Finds out where stderr goes.  Lines above @max_priority are dropped; before this call, above
+ *  LOG_INFO. Call it before the first thread is started. */
 void viommu_log_open(int max_priority);
 /** The number of syslog's word, "emerg" to "debug"; -1 for another word. */
 int viommu_log_priority_from_string(const char *word);
-/** The word of the highest priority that is not dropped; and another. */
+/** The word of the highest priority that is not dropped; the second function sets it. */
 const char *viommu_log_priority(void);
 void viommu_log_set_priority(int max_priority);
-/** Where lines go: "journal", or "console" for stderr; and there instead.  False for another word. */
+/** Where lines go: "journal", or "console" for stderr.  The second function sets it, and returns
+ *  false for another word. */
 const char *viommu_log_target(void);
 bool viommu_log_set_target(const char *word);
 
 /** @fields may be NULL.  What is longer than 8 KiB is cut.  Any thread. */
 void viommu_log(int priority, const ViommuLogFields *fields, const char *format, ...) G_GNUC_PRINTF(3, 4);
-/** Logs "@what: message of @error" with its bus name as a field, where the error ends.  @fields may be NULL. */
+/** Logs "@what: message of @error", with the error's bus name as a field.  For the place where an
+ *  error ends.  @fields may be NULL. */
 void viommu_log_error(int priority, const ViommuLogFields *fields, const GError *error, const char *what);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* throttle: a table of buckets that is itself bounded: when it is full, those who are new in it share. */
+/* throttle: a table of buckets that is itself bounded: when it is full, those who are new in it
+ * share. */
 #include "daemon/process/throttle.h"
 
 #include "lib/machine/bucket.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* throttle: what each user may have us write to the journal, so that nobody drowns what others are told of.  Knows users and numbers;
- * writes nothing itself. */
+/* throttle: limits the lines of the journal that each user can cause, so that no user hides the
+ * lines about others.  Knows users and numbers; writes nothing itself. */
 #pragma once
 
 #include <glib.h>
@@ -24,10 +24,11 @@ typedef struct ViommuThrottle ViommuThrottle;
 /** Owned. */
 ViommuThrottle *viommu_throttle_new(void);
 void viommu_throttle_free(ViommuThrottle *throttle);
-/** Whether one more is to be written at @now_usec; *ret_left_out: how many were not since the last one. */
+/** Whether one more line is written at @now_usec; *ret_left_out: how many were left out since the
+ *  last one. */
 bool viommu_throttle_take(ViommuThrottle *throttle, ViommuFlow flow, uint32_t uid, uint64_t now_usec,
                           uint64_t *ret_left_out);
 
 typedef void (*ViommuThrottleFunc)(ViommuFlow flow, uint32_t uid, uint64_t left_out);
-/** Calls @func for everything that was left out and may be told of now.  Returns whether something remains to be told. */
+/** Calls @func for each count of lines left out that may be told now.  Returns whether some remain. */
 bool viommu_throttle_tell(ViommuThrottle *throttle, uint64_t now_usec, ViommuThrottleFunc func);

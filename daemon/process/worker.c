@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* worker: users' turns in front of a GThreadPool, the loop's queue behind.  Does not know what the work is. */
+/* worker: users' turns in front of a GThreadPool, the loop's queue behind.  Does not know what the
+ * work is. */
 #include "daemon/process/worker.h"
 
 #include "lib/base/error.h"

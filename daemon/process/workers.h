@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* workers: one worker for each kind of waiting.  Decides their threads and each user's share of them.
- * Does not know the work. */
+/* workers: one worker for each kind of waiting.  Decides their threads and each user's share of
+ * them.  Does not know the work. */
 #pragma once
 
 #include "daemon/process/worker.h"
@@ -22,7 +22,8 @@ typedef struct ViommuWorkersSizes {
     bool one_user;              /* the daemon serves one user, who has all threads */
 } ViommuWorkersSizes;
 
-/** @ret_workers: what could be made, also on failure; the caller frees each worker.  Fails: INTERNAL. */
+/** @ret_workers: what could be made, also on failure; the caller frees each worker.  Fails:
+ *  INTERNAL. */
 bool viommu_workers_new(ViommuLoop *loop, const ViommuWorkersSizes *sizes, ViommuWorkers *ret_workers,
                         GError **error);
 /** How many threads of these workers call libvirt at once, agents' threads aside. */
