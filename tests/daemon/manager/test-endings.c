@@ -308,6 +308,36 @@ START_TEST(the_end_is_bounded)
 }
 END_TEST
 
+/* Launches that hang have threads of their own: as many as there are leave those of stops alone. */
+START_TEST(launches_hang)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) stop = {0};
+    Answer launches[4] = {{0}};
+
+    fixture_begin(&fixture);
+    fixture.config->running_launches = G_N_ELEMENTS(launches);
+    fixture_manage(&fixture);
+    (void)fixture_machine(&fixture, ONE);
+    fake_hold(FAKE_START);
+    for (size_t i = 0; i < G_N_ELEMENTS(launches); i++) {
+        g_autofree char *request = g_strdup_printf("{'name': <'hangs%zu'>}", i);
+
+        fixture_begin_launch(&fixture, request, &launches[i]);
+    }
+    fixture_await(&fixture, fake_hanging(FAKE_START) == G_N_ELEMENTS(launches));
+    fixture_stop(&fixture, "one", 0, &stop);
+    assert_went_well(&stop);
+    ck_assert_uint_eq(fake_hanging(FAKE_START), G_N_ELEMENTS(launches));
+    fake_release(FAKE_START);
+    for (size_t i = 0; i < G_N_ELEMENTS(launches); i++) {
+        fixture_await(&fixture, launches[i].n);
+        assert_went_well(&launches[i]);
+        answer_clear(&launches[i]);
+    }
+}
+END_TEST
+
 UNIT_MAIN("endings", goes_well, the_guest_obeys, the_guest_does_not, it_cannot_be_asked, hurried, calls_hang,
           the_mark_fails, the_removal_fails, lease_ends, lease_is_extended, lease_is_not_extended,
-          stopped_while_extended, client_leaves, the_daemon_ends, the_end_is_bounded)
+          stopped_while_extended, client_leaves, the_daemon_ends, the_end_is_bounded, launches_hang)
