@@ -38,7 +38,7 @@ struct ViommuManager {
     ViommuLoopFunc connection_func;
     void *connection_data;
 
-    sd_event_source *timeout;                    /* with the end */
+    sd_event_source *timeout;                     /* with the end */
     void (*ended)(bool finished, void *userdata); /* set: no more launches */
     void *ended_data;
     bool over; /* ended was called */

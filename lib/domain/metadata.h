@@ -4,8 +4,8 @@
  * they must not.
  *
  * The element <machine> carries a version.  A frozen core of it, the attributes owner, phase,
- * lease-end, boot and client, is read of every version; of another version nothing else is.  Unknown
- * parts are passed over, and kept by viommu_metadata_change().
+ * lease-end, boot and client, is read of every version; of another version nothing else is.
+ * Unknown parts are passed over, and kept by viommu_metadata_change().
  * viommud 0.1.0 refuses an element <machine> with unknown parts.  So later attributes stand in a
  * second element, <additions>, which is written once, with the domain. */
 #pragma once
@@ -58,12 +58,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuMetadata, viommu_metadata_free)
 void viommu_metadata_write(const ViommuMetadata *metadata, ViommuXmlWriter *writer);
 /** And the element <additions>, if there are additions. */
 void viommu_metadata_write_additions(const ViommuMetadata *metadata, ViommuXmlWriter *writer);
-/** The element <machine> alone and without a prefix, as virDomainSetMetadata wants it: libvirt adds the
- *  prefix, and fails when it is declared already. Owned, g_free(). */
+/** The element <machine> alone and without a prefix, as virDomainSetMetadata wants it: libvirt adds
+ *  the prefix, and fails when it is declared already. Owned, g_free(). */
 char *viommu_metadata_to_xml(const ViommuMetadata *metadata);
-/** Reads our elements, as virDomainGetMetadata returns them (without prefixes) or as they stand in the
- *  domain's XML.  @additions: NULL: there is no such element.  Early builds wrote the additions in <machine>,
- *  and are read as well.  Fails: INTERNAL with what is wrong in what is known. */
+/** Reads our elements, as virDomainGetMetadata returns them (without prefixes) or as they stand in
+ *  the domain's XML.  @additions: NULL: there is no such element.  Early builds wrote the additions
+ *  in <machine>, and are read as well.  Fails: INTERNAL with what is wrong in what is known. */
 ViommuMetadata *viommu_metadata_from_xml(const char *xml, const char *additions, GError **error);
 
 /* A change of what stands there. */
@@ -73,7 +73,7 @@ typedef struct ViommuMetadataChange {
     const char *boot;        /* that lease_end_usec is of */
 } ViommuMetadataChange;
 
-/** @xml, the element <machine>, as virDomainGetMetadata returns it, with that change and otherwise the same, of whatever
- *  version, as virDomainSetMetadata wants it. Owned, g_free().  Fails: INTERNAL, as
- *  viommu_metadata_from_xml(). */
+/** @xml, the element <machine>, as virDomainGetMetadata returns it, with that change and otherwise
+ *  the same, of whatever version, as virDomainSetMetadata wants it. Owned, g_free().  Fails:
+ *  INTERNAL, as viommu_metadata_from_xml(). */
 char *viommu_metadata_change(const char *xml, const ViommuMetadataChange *change, GError **error);

@@ -121,6 +121,22 @@ static void lead_group(void *unused)
     (void)setpgid(0, 0);
 }
 
+/* The program runs a moment before the kernel shows its words. */
+static void wait_for_words(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", pid);
+
+    for (unsigned i = 0; i < 5000; i++) {
+        g_autofree char *words = NULL;
+        gsize length = 0;
+
+        if (g_file_get_contents(path, &words, &length, NULL) && length > 0 && strstr(words, "/bin/sh"))
+            return;
+        g_usleep(1000);
+    }
+    ck_abort_msg("process %d has no words", pid);
+}
+
 /* A process that looks like a guest. */
 static pid_t start_guest(void)
 {
@@ -132,6 +148,7 @@ static pid_t start_guest(void)
                                  G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL, lead_group, NULL,
                                  &pid, &error),
                    error);
+    wait_for_words(pid);
     return pid;
 }
 

@@ -82,7 +82,8 @@ START_TEST(an_empty_root)
     ck_assert_int_eq(topology.vfio, VIOMMU_UNSET);
     ck_assert_int_eq(topology.iommufd, VIOMMU_UNSET);
     ck_assert_int_eq((int)viommu_topology_judge(&topology, &reason), VIOMMU_IOMMU_USE_NONE);
-    ck_assert_str_eq(reason, "the kernel uses no IOMMU, and there are no ACPI tables that could describe one");
+    ck_assert_str_eq(reason,
+                     "the kernel uses no IOMMU, and there are no ACPI tables that could describe one");
 }
 END_TEST
 
