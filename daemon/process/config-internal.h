@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* config-internal: shared by the files of the configuration; no other file includes it.
- *   config.c        the keys, and the files they are read from
+ *   config.c        the defaults, and the files that change them
+ *   config-keys.c   the table of keys, and the kinds of their values
  *   config-print.c  the values in force, and how they are printed
  *   config-site.c   the sections [device NAME], and the kinds of values for devices */
 #pragma once
