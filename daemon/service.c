@@ -32,7 +32,8 @@
 /* Of qemu:///system. */
 #define NVRAM_DIRECTORY "/var/lib/libvirt/qemu/nvram"
 
-/* The end takes at most so long, once nothing is under way; systemd waits a little longer for all of it (TimeoutStopSec=). */
+/* The end takes at most so long, once nothing is under way; systemd waits a little longer for all
+ * of it (TimeoutStopSec=). */
 #define SETTLE_USEC   (1 * G_USEC_PER_SEC)
 #define TAKE_DOWN_SEC 2u
 
@@ -50,7 +51,8 @@ typedef struct Service {
     int status;
     bool has_default_logs; /* they are in the default directory */
     bool finished;         /* nothing is under way any more */
-    bool ended;            /* the loop has ended: what libvirt still tells is for the next start to find */
+    /* the loop has ended: what libvirt still tells is for the next start to find */
+    bool ended;
 } Service;
 
 /* --- Step 1: read the configuration --- */
@@ -212,7 +214,8 @@ static void on_console(const char *uuid, void *userdata)
     viommu_loop_post(service->loop, deliver_console, posted);
 }
 
-/* libvirt's own directory for the firmware's variables, which it makes and labels, and only where it is known. */
+/* libvirt's own directory for the firmware's variables, which it makes and labels, and
+ * only where it is known. */
 static const char *nvram_directory(const char *uri)
 {
     return g_str_has_prefix(uri, "qemu") && strstr(uri, ":///system") ? NVRAM_DIRECTORY : NULL;
@@ -246,7 +249,8 @@ static bool make_workers(Service *service, unsigned *ret_connections, GError **e
                                       .launches_per_user = (unsigned)service->config->user_launches,
                                       .one_user = service->options->user};
 
-    /* Each thread has a connection for itself, those that hang, too: so none waits for another's. */
+    /* Each thread has a connection for itself, those that hang, too: so none
+     * waits for another's. */
     *ret_connections = viommu_workers_callers(&sizes);
     return viommu_workers_new(service->loop, &sizes, &service->workers, error);
 }
@@ -351,7 +355,8 @@ static ViommuWorker **worker_at(Service *service, size_t i)
     return all[i];
 }
 
-/* Workers first, as they may still use the backend; then the backend, whose thread posts to the loop. */
+/* Workers first, as they may still use the backend; then the backend, whose
+ * thread posts to the loop. */
 static void take_down(Service *service)
 {
     service->ended = true;
@@ -369,8 +374,9 @@ static void take_down(Service *service)
     g_clear_pointer(&service->copies, g_free);
 }
 
-/* What still runs in workers is nobody's operation, and mostly over at once.  What is done in one may ask another for more, also for one
- * that was settled before: all of them have nothing left, or they go on. */
+/* What still runs in workers is nobody's operation, and mostly over at once.  What is done in
+ * one may ask another for more, also for one that was settled before: all of them have nothing
+ * left, or they go on. */
 static bool settle_workers(Service *service)
 {
     gint64 end = g_get_monotonic_time() + SETTLE_USEC;
@@ -409,7 +415,8 @@ static int run(Service *service)
     service->ended = true;
     if (r < 0 || (r == 0 && !service->finished))
         r = EXIT_FAILURE;
-    /* A thread that hangs in libvirt would never let go.  Nothing is lost: what is under way stands in the metadata. */
+    /* A thread that hangs in libvirt would never let go.  Nothing is lost: what is under way
+     * stands in the metadata. */
     if (!service->finished || viommu_backend_hangs(service->backend) || !settle_workers(service)) {
         g_clear_pointer(&service->bus, viommu_bus_free);
         _exit(r);

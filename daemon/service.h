@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* service: puts the parts of the daemon together: start-up in five named steps, and the end in order.  Decides nothing
- * about machines. */
+/* service: puts the parts of the daemon together: start-up in five named steps, and the end in
+ * order.  Decides nothing about machines. */
 #pragma once
 
 #include <glib.h>
@@ -15,8 +15,8 @@ typedef struct ViommuServiceOptions {
     const char *root;              /* of the host's hardware */
 } ViommuServiceOptions;
 
-/** Runs the daemon until it is told to end.  Reads the environment (XDG_RUNTIME_DIR, XDG_DATA_HOME, STATE_DIRECTORY, VIOMMU_CONNECT, VIOMMU_CONFIG).
- *  Returns the exit status; errors are logged. */
+/** Runs the daemon until it is told to end.  Reads the environment (XDG_RUNTIME_DIR, XDG_DATA_HOME,
+ *  STATE_DIRECTORY, VIOMMU_CONNECT, VIOMMU_CONFIG).  Returns the exit status; errors are logged. */
 int viommu_service_run(const ViommuServiceOptions *options);
 /** Prints the configuration that would be used, with the file and line of each value.  As above. */
 int viommu_service_print_config(const ViommuServiceOptions *options);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* bus: the connection, the name, and what all methods share.  Knows the manager; knows no libvirt.
  *   manager-object.c  org.viommu1.Manager
- *   machine-object.c  org.viommu1.Machine: one table for all machines, so each costs the bus nothing
+ *   machine-object.c  org.viommu1.Machine: one table for all machines, so each costs the bus little
  *   logcontrol.c      org.freedesktop.LogControl1 */
 #pragma once
 
@@ -69,10 +69,10 @@ ViommuMachine *viommu_bus_find_machine_for(const ViommuBus *bus, sd_bus_message 
 
 /** Appends the values of @outcome to @reply.  Below 0 as sd-bus returns it. */
 typedef int (*ViommuBusFillFunc)(sd_bus_message *reply, const ViommuOutcome *outcome);
-/** A waiter that replies to @call: with its error, or with what @fill appends.  It must be answered
- *  once.  False: too many calls of that user wait already, or too many files are open, and @call has
- *  been told so; launches have limits of their own instead of the first, root and viommud's own user
- *  none. */
+/** A waiter that replies to @call: with its error, or with what @fill appends.  It must be
+ *  answered once.  False: too many calls of that user wait already, or too many files are open,
+ *  and @call has been told so; launches have limits of their own instead of the first, root and
+ *  viommud's own user none. */
 bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillFunc fill,
                             ViommuWaiter *ret_waiter);
 /** For a method that returns nothing. */

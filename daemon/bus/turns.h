@@ -29,6 +29,6 @@ bool viommu_bus_turns_take_up(ViommuBusTurns *turns, sd_bus_message *call);
 /** True: handle @call of user @uid now.  False: the call waits, and comes through the filters of
  *  the bus again when it is the user's turn; or it is refused as Busy. */
 bool viommu_bus_turns_admit(ViommuBusTurns *turns, sd_bus_message *call, uint32_t uid);
-/** Sends @answer, of a call of user @uid that was admitted before: now, or when it is the user's turn.
- *  Below 0 as sd-bus returns it. */
+/** Sends @answer, of a call of user @uid that was admitted before: now, or when it is the user's
+ *  turn.  Below 0 as sd-bus returns it. */
 int viommu_bus_turns_send(ViommuBusTurns *turns, sd_bus_message *answer, uint32_t uid);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console-log: the files that keep what guests print: names, a bound on each, and which of them
- * go.  A file is its machine's for ever, named UID-NAME-UUID.log, so that its owner is known when
- * the machine is gone; only this user reads it, and others through us.  Knows no machines, no bus. */
+/* console-log: the files that keep what guests print: names, a bound on each, and which of them go.
+ * A file is its machine's for ever, named UID-NAME-UUID.log, so that its owner is known when the
+ * machine is gone; only this user reads it, and others through us.  Knows no machines, no bus. */
 #pragma once
 
 #include <glib.h>
@@ -21,8 +21,9 @@ char *viommu_console_log_find(const char *directory, const char *name, const uin
 /** For reading.  Fails: NOT_FOUND; BACKEND. */
 bool viommu_console_log_open(const char *path, int *ret_fd, GError **error);
 
-/** Moves the logs of directory @from, which former versions wrote to, to the end of the same machine's log in @to.  Blocks: for
- *  the start.  A log that cannot be moved stays.  Fails: BACKEND, and moves no more. */
+/** Moves the logs of directory @from, which former versions wrote to, to the end of the same
+ *  machine's log in @to.  Blocks: for the start.  A log that cannot be moved stays.  Fails:
+ *  BACKEND, and moves no more. */
 bool viommu_console_log_take_over(const char *from, const char *to, uint64_t limit, GError **error);
 
 typedef struct ViommuConsoleLogKeep {

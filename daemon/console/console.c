@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console: pieces of output in, the same pieces out to everybody.  Does not know who is attached. */
+/* console: pieces of output in, the same pieces out to everybody.  Does not
+ * know who is attached. */
 #include "daemon/console/console.h"
 
 #include <errno.h>

@@ -95,7 +95,8 @@ static bool find_piece(int from, off_t at, off_t end, off_t *ret_begin, off_t *r
     return true;
 }
 
-/* Only data is written, up to @end: a file that grows meanwhile gives no more than was agreed to. */
+/* Only data is written, up to @end: a file that grows meanwhile gives no more
+ * than was agreed to. */
 static bool copy_data(int from, int to, off_t end)
 {
     off_t begin, at = 0;

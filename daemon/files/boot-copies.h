@@ -43,5 +43,6 @@ bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what
                         const ViommuCopySource *source, GError **error);
 /** Removes all copies of @uuid.  None is success.  Blocks.  Fails: INTERNAL. */
 bool viommu_copies_remove(const char *directory, const char *uuid, GError **error);
-/** Of which UUIDs there are copies: UUID -> uint64_t, how large they are together.  Blocks.  Owned. */
+/** Of which UUIDs there are copies: UUID -> uint64_t, how large they are
+ *  together.  Blocks.  Owned. */
 GHashTable *viommu_copies_list(const char *directory);

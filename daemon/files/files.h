@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* files: the files that a request names: opened with the rights of who asks, and brought into a form in which nobody can put another
- * file in their place before libvirt, which is root, has opened them:
+/* files: the files that a request names: opened with the rights of the user who asks, and brought
+ * into a form in which nobody can put another file in their place before libvirt, which is root,
+ * has opened them:
  *
  *   - a kernel or an initrd as a copy of our own;
- *   - a disk, and what it is based on, as the open file itself, or by its path, when only root (or the daemon's user) can write to any
- *     directory on the way; which of the two, the plan says.
- *   libvirt gives files that it gets by path to QEMU's user, and a user's own daemon, whose QEMU is that user, prefers the path.
+ *   - a disk, and what it is based on, as the open file itself, or by its path, when only root (or
+ *     the daemon's user) can write to any directory on the way; the plan says which of the two.
+ *     libvirt gives files that it gets by path to QEMU's user; a user's own daemon, whose QEMU is
+ *     that user, prefers the path.
  *
- * A file comes as a file descriptor, whose rights are then the caller's proof, or as a path.  On the system's bus a path is walked
- * without "..", without symbolic links, and judged by owner and mode for the user who asks; a file that the daemon cannot see or read
- * from inside its sandbox must come as a descriptor.  A user's own daemon opens paths as they are.
+ * A file comes as a file descriptor, whose rights are then the caller's proof, or as a path.  On
+ * the system's bus a path is walked without "..", without symbolic links, and judged by owner and
+ * mode for the user who asks; a file that the daemon cannot see or read from inside its sandbox
+ * must come as a descriptor.  A user's own daemon opens paths as they are.
  * Does not know libvirt. */
 #pragma once
 
@@ -23,9 +26,10 @@
 /* The site's part; all borrowed.  What is added here, and what others than viommud-files want to
  * know of ViommuFiles, goes through daemon/files/reader-words.c, too. */
 typedef struct ViommuFilesSite {
-    bool skip;          /* libvirt is on another host, which has files of its own: nothing is looked at */
-    bool own;           /* a user's own daemon */
-    const char *copies; /* directory for copies */
+    /* libvirt is on another host, which has files of its own: nothing is looked at */
+    bool skip;
+    bool own;                             /* a user's own daemon */
+    const char *copies;                   /* directory for copies */
     const char *const *image_directories; /* where backing and data files may be */
 } ViommuFilesSite;
 

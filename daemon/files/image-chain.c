@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* image-chain: one header after the other.  libvirt and QEMU are then told this chain and look for
- * none; only the name of a file with the data QEMU takes from the header, when it opens the image. */
+/* image-chain: one header after the other.  libvirt and QEMU are then told this chain
+ * and look for none; only the name of a file with the data QEMU takes from the header,
+ * when it opens the image. */
 #include "daemon/files/image-chain.h"
 
 #include <errno.h>

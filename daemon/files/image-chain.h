@@ -9,7 +9,8 @@
 
 typedef struct ViommuChainRules {
     const char *const *directories; /* where such files may be */
-    ViommuWalker walker; /* its account must be allowed to read them; NULL: a user's own daemon, which is */
+    /* its account must be allowed to read them; NULL: a user's own daemon, which is */
+    ViommuWalker walker;
 } ViommuChainRules;
 
 /* Where it begins. */

@@ -9,7 +9,8 @@
 
 typedef struct ViommuMounts ViommuMounts;
 
-/** The host's own namespace, which is process 1's.  Owned.  Fails: BACKEND when it cannot be read. */
+/** The host's own namespace, which is process 1's.  Owned.  Fails: BACKEND when it cannot be
+ *  read. */
 ViommuMounts *viommu_mounts_of_host(GError **error);
 /** The namespace of this process. Owned.  Fails so, too. */
 ViommuMounts *viommu_mounts_of_self(GError **error);

@@ -15,7 +15,8 @@ char *viommu_walk_magic_path(int fd)
     return g_strdup_printf("/proc/self/fd/%d", fd);
 }
 
-/* Mode bits are not the whole truth then; in particular they may promise more than the list gives. */
+/* Mode bits are not the whole truth then; in particular they may promise more
+ * than the list gives. */
 static bool has_access_list(int fd)
 {
     g_autofree char *path = viommu_walk_magic_path(fd);

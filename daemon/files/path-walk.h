@@ -18,7 +18,8 @@ typedef struct ViommuWalk {
 /* For whom; borrowed. */
 typedef struct ViommuWalker {
     const ViommuAccount *account; /* NULL: nobody's rights are looked at */
-    const ViommuMounts *mounts;   /* of this process: which must allow every step.  NULL: not looked at */
+    /* of this process: which must allow every step.  NULL: not looked at */
+    const ViommuMounts *mounts;
 } ViommuWalker;
 
 /** Walks @path, which is absolute.  The account must be allowed to search every directory, and

@@ -179,7 +179,8 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     prctl(PR_SET_NAME, "viommud-files"); /* it was started by the number of a descriptor */
-    /* Its end is viommud's: the end of file, not a signal to viommud's group.  Children leave no zombies. */
+    /* Its end is viommud's: the end of file, not a signal to viommud's group.
+     * Children leave no zombies. */
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
@@ -190,7 +191,8 @@ int main(int argc, char **argv)
         if (child == 0) {
             close(CONTROL);
             serve(socket);
-            return EXIT_SUCCESS; /* as a program ends: whoever counts what ran, or looks for leaks, sees it */
+            /* as a program ends: whoever counts what ran, or looks for leaks, sees it */
+            return EXIT_SUCCESS;
         }
         /* Without a child viommud sees the end of file. */
         close(socket);

@@ -31,9 +31,10 @@ typedef struct ViommuDomain {
     char *name;
     char uuid[37];
     bool active;
-    bool paused;     /* active, and its guest does not run: since its start, or for another reason */
-    char *metadata;  /* the XML of our element <machine> */
-    char *additions; /* of our element <additions>; NULL: there is none */
+    /* active, and its guest does not run: since its start, or for another reason */
+    bool paused;
+    char *metadata;               /* the XML of our element <machine> */
+    char *additions;              /* of our element <additions>; NULL: there is none */
     uint64_t vcpus, memory_bytes; /* 0 until viommu_backend_read_size() */
 } ViommuDomain;
 void viommu_domain_free(ViommuDomain *domain);
@@ -100,7 +101,8 @@ bool viommu_backend_define(ViommuBackend *backend, const char *xml, bool *ret_un
 char *viommu_backend_get_metadata(ViommuBackend *backend, const char *uuid, GError **error);
 /** Our metadata element <additions>; NULL: there is none, or it cannot be read. Owned, g_free(). */
 char *viommu_backend_get_additions(ViommuBackend *backend, const char *uuid);
-/** Replaces our metadata element <machine>, in the stored configuration and in the running guest. */
+/** Replaces our metadata element <machine>, in the stored configuration and in the running
+ *  guest. */
 bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const char *metadata,
                                  GError **error);
 /* An open file for the guest, by the name that its XML has for it (fdgroup). */
@@ -152,7 +154,8 @@ typedef struct ViommuConsoleNews {
 void viommu_console_news_free(ViommuConsoleNews *news);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuConsoleNews, viommu_console_news_free)
 
-/** There is something to take; not called again before it was taken.  On any thread but the loop's. */
+/** There is something to take; not called again before it was taken.  On any
+ *  thread but the loop's. */
 typedef void (*ViommuConsoleFunc)(const char *uuid, void *userdata);
 
 /** Once, before the first start; without it no console is opened.  Returns false when this kind of

@@ -182,7 +182,8 @@ static bool define_domain(virConnectPtr connection, void *data, GError **error)
     g_autofree char *name = leaf_text(call->text, "name"), *uuid = leaf_text(call->text, "uuid");
     g_autoptr(GError) cause = NULL;
 
-    /* libvirt 12 may leave an error behind although it has defined the domain: only the return value counts. */
+    /* libvirt 12 may leave an error behind although it has defined the domain: only the
+     * return value counts. */
     if (domain)
         return true;
     call->ret_flag = viommu_libvirt_last_unsupported();

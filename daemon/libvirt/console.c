@@ -47,7 +47,8 @@ typedef struct Console {
     ViommuConsoleNews *news; /* what waits to be taken */
     bool told;               /* that something waits */
     bool settled;            /* it is open, or will never be */
-    bool over;               /* it is closed, or will be by a job that waits; then the lane may be gone */
+    /* it is closed, or will be by a job that waits; then the lane may be gone */
+    bool over;
 } Console;
 
 typedef struct Job {

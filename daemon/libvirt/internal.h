@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* internal: what the files of the libvirt backend share among themselves; nobody else includes this.
+/* internal: what the files of the libvirt backend share; no other file includes it.
  *   calls.c        the calls of daemon/libvirt/backend.h
- *   pool.c   connections for calls, and virError -> GError
- *   probe.c  what is known of the host, and its cache
- *   list.c   which domains there are
- *   network.c  where its networks lead
- *   watch.c  libvirt's event loop, the event connection, its reconnecting, events -> news
- *   guest-agent.c    the guests' agents
- *   console.c  the guests' serial consoles, on connections of their own */
+ *   pool.c         connections for calls, and virError -> GError
+ *   probe.c        what is known of the host, and its cache
+ *   list.c         which domains there are
+ *   network.c      where its networks lead
+ *   watch.c        libvirt's event loop, the event connection, its reconnecting, events -> news
+ *   guest-agent.c  the guests' agents
+ *   console.c      the guests' serial consoles, on connections of their own */
 #pragma once
 
 #include <libvirt/libvirt.h>
@@ -23,7 +23,8 @@ bool viommu_libvirt_fail(GError **error, const char *what, ...) G_GNUC_PRINTF(2,
 /** The code of the thread's last virError; VIR_ERR_OK when there is none. */
 int viommu_libvirt_last_code(void);
 
-/** Whether the thread's last virError is libvirt's verdict on a configuration: it cannot be, here. */
+/** Whether the thread's last virError is libvirt's verdict on a configuration:
+ *  it cannot be, here. */
 bool viommu_libvirt_last_unsupported(void);
 
 /* Connections for calls.  Thread-safe. */
@@ -37,7 +38,8 @@ void viommu_pool_set_timeout(ViommuPool *pool, unsigned seconds);
 void viommu_pool_free(ViommuPool *pool);
 const char *viommu_pool_uri(const ViommuPool *pool);
 bool viommu_pool_is_local(const ViommuPool *pool);
-/** A new connection, outside the pool's limit; close it with virConnectClose().  NULL on failure. */
+/** A new connection, outside the pool's limit; close it with virConnectClose().  NULL on
+ *  failure. */
 virConnectPtr viommu_pool_open(ViommuPool *pool, GError **error);
 /** What is done with a connection.  Fails with an error. */
 typedef bool (*ViommuPoolFunc)(virConnectPtr connection, void *data, GError **error);

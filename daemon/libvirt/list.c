@@ -40,7 +40,8 @@ static ViommuDomain *read_domain(virDomainPtr domain)
     return found;
 }
 
-/* A domain that could not be read because the connection broke is not "not ours", and not "gone". */
+/* A domain that could not be read because the connection broke is not "not
+ * ours", and not "gone". */
 static bool check_alive(virConnectPtr connection, GError **error)
 {
     if (virConnectIsAlive(connection) == 1)

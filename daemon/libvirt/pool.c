@@ -71,12 +71,13 @@ struct ViommuPool {
     GMutex lock;
     GCond returned;
     /* Under lock: */
-    GQueue idle;         /* of virConnectPtr */
-    unsigned n_open;     /* idle, lent, and being opened */
-    virConnectPtr only;  /* the test driver's */
-    bool was_there;      /* libvirt's daemon has answered once */
-    gint64 missing_usec; /* since when it does not, by the monotonic clock; 0: it does, as far as is known */
-    int generation;      /* atomic */
+    GQueue idle;        /* of virConnectPtr */
+    unsigned n_open;    /* idle, lent, and being opened */
+    virConnectPtr only; /* the test driver's */
+    bool was_there;     /* libvirt's daemon has answered once */
+    /* since when it does not, by the monotonic clock; 0: it does, as far as is known */
+    gint64 missing_usec;
+    int generation; /* atomic */
 };
 
 ViommuPool *viommu_pool_new(const char *uri, unsigned size)

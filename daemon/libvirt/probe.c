@@ -125,8 +125,8 @@ static bool probe_emulator(ViommuProbe *probe, virConnectPtr connection, const V
                                           0);
     if (!xml && virConnectIsAlive(connection) != 1)
         return viommu_libvirt_fail(error, "cannot read the domain capabilities of '%s'", emulator->path);
-    /* libvirt knows the emulator and still cannot ask it: it is broken, or has no such machine.  The planner then goes
-     * by its version alone. */
+    /* libvirt knows the emulator and still cannot ask it: it is broken, or has no such machine.
+     * The planner then goes by its version alone. */
     if (xml && !viommu_caps_read_domain(emulator, xml, &machine, error))
         return false;
     if (!probe->local || !emulator->path ||
@@ -218,7 +218,8 @@ static bool ask_host(virConnectPtr connection, void *data, GError **error)
     g_autoptr(ViommuHost) host = viommu_host_new();
     unsigned long version;
 
-    /* Before the questions: a daemon that goes away between two of them leaves an answer that is already stale. */
+    /* Before the questions: a daemon that goes away between two of them leaves an answer
+     * that is already stale. */
     ask->generation = viommu_pool_generation(ask->probe->pool);
     if (virConnectGetLibVersion(connection, &version) < 0)
         return viommu_libvirt_fail(error, "cannot read libvirt's version");

@@ -56,8 +56,8 @@ bool viommu_qemu_version_ask(const char *path, unsigned timeout_ms, ViommuVersio
     GPid child;
     int fd;
 
-    /* With these flags GLib uses posix_spawn(): a process with threads must not fork().  Our own descriptors are all
-     * closed on exec.  We reap the child ourselves, by its id. */
+    /* With these flags GLib uses posix_spawn(): a process with threads must not fork().  Our own
+     * descriptors are all closed on exec.  We reap the child ourselves, by its id. */
     if (!g_spawn_async_with_pipes(NULL, (char **)arguments, NULL,
                                   G_SPAWN_LEAVE_DESCRIPTORS_OPEN | G_SPAWN_DO_NOT_REAP_CHILD |
                                       G_SPAWN_CLOEXEC_PIPES | G_SPAWN_STDERR_TO_DEV_NULL,

@@ -184,7 +184,8 @@ static bool open_events(ViommuWatch *watch, virConnectPtr *ret_connection, int *
 
 static void close_events(virConnectPtr connection, int callback)
 {
-    /* Both hold a reference to the connection; on a dead one they fail at once, after they have let go of it. */
+    /* Both hold a reference to the connection; on a dead one they fail at once, after
+     * they have let go of it. */
     virConnectUnregisterCloseCallback(connection, on_close);
     virConnectDomainEventDeregisterAny(connection, callback);
     virConnectClose(connection);

@@ -37,7 +37,8 @@ typedef struct ViommuProperty {
     bool open; /* every user may read it; all others only the owner and root */
 } ViommuProperty;
 
-/* Changes of a property that changes and has no signal: only a client that waits for it reads it. */
+/* Changes of a property that changes and has no signal: only a client that
+ * waits for it reads it. */
 #define VIOMMU_PROPERTY_UNTOLD (1U << 31)
 
 #define VIOMMU_MACHINE_PROPERTIES 23

@@ -43,7 +43,8 @@ static const char *words_of(const ViommuConfigRow *row)
     return viommu_bounds_log_words();
 }
 
-/* "; in force: 22 GiB (HOW)"; empty for a value that is not derived from the host's size.  Owned. */
+/* "; in force: 22 GiB (HOW)"; empty for a value that is not derived from the
+ * host's size.  Owned. */
 static char *describe_bound(const ViommuConfig *config, const ViommuConfigRow *row)
 {
     g_autofree char *value = NULL;

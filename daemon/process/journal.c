@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* journal: the throttle, and a timer that tells what was left out.  Does not know what is written. */
+/* journal: the throttle, and a timer that tells what was left out.  Does not
+ * know what is written. */
 #include "daemon/process/journal.h"
 
 #include <time.h>

@@ -146,7 +146,8 @@ void viommu_log(int priority, const ViommuLogFields *fields, const char *format,
     va_start(args, format);
     text = g_strdup_vprintf(format, args);
     va_end(args);
-    /* Requests and libvirt have their words in it, which must not steer the terminal of who reads. */
+    /* Requests and libvirt have their words in it, which must not steer the
+     * terminal of who reads. */
     message = viommu_console_text_clean(text);
     cut(message);
     g_strchomp(message);

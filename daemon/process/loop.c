@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* loop: sd-event with a queue that other threads may append to.  Does not know what is run on it. */
+/* loop: sd-event with a queue that other threads may append to.  Does not know what is run on
+ * it. */
 #include "daemon/process/loop.h"
 
 #include <errno.h>
@@ -131,7 +132,8 @@ void viommu_loop_post(ViommuLoop *loop, ViommuLoopFunc func, void *data)
     g_mutex_lock(&loop->lock);
     first = loop->queue.length == 0;
     g_queue_push_tail(&loop->queue, post);
-    /* Under the lock: when the loop has seen this post and is freed, nothing here touches it any more. */
+    /* Under the lock: when the loop has seen this post and is freed, nothing here
+     * touches it any more. */
     if (first)
         (void)eventfd_write(loop->wake_fd, 1);
     g_mutex_unlock(&loop->lock);

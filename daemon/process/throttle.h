@@ -30,5 +30,6 @@ bool viommu_throttle_take(ViommuThrottle *throttle, ViommuFlow flow, uint32_t ui
                           uint64_t *ret_left_out);
 
 typedef void (*ViommuThrottleFunc)(ViommuFlow flow, uint32_t uid, uint64_t left_out);
-/** Calls @func for each count of lines left out that may be told now.  Returns whether some remain. */
+/** Calls @func for each count of lines left out that may be told now.  Returns
+ *  whether some remain. */
 bool viommu_throttle_tell(ViommuThrottle *throttle, uint64_t now_usec, ViommuThrottleFunc func);

@@ -61,7 +61,8 @@ static void dispatch(ViommuWorker *worker)
            (job = viommu_queue_take_if(worker->waiting, may_run, worker))) {
         job->runs = true;
         count(worker, job->uid, 1);
-        /* Fails only when a thread cannot be started; the task is queued even then and another thread takes it. */
+        /* Fails only when a thread cannot be started; the task is queued even then and
+         * another thread takes it. */
         if (worker->pool)
             g_thread_pool_push(worker->pool, job, NULL);
         else

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
 LONGEST = 600  # lines of a source file
 WIDEST = 100  # columns of a comment in C
 # Rooms whose comments are still wider.
-WIDE = ("daemon/", "tools/")
+WIDE = ()
 CODE = {".c", ".h", ".py", ".sh"}
 # Two string literals, one below the other, the first of which ends no line of text.
 SPLIT = re.compile(r'^[^#\n]*[^"\\\n](?<!\\n)"[ \t]*\n[ \t]*"', re.M)

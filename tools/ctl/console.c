@@ -156,7 +156,8 @@ typedef struct Silence {
     gint64 begin;
 } Silence;
 
-/* A guest may have nothing to say; but where viommud cannot read its console, the person waits for something else. */
+/* A guest may have nothing to say; but where viommud cannot read its console, the person waits
+ * for something else. */
 static void tell_silence(const Silence *silence)
 {
     g_autoptr(GVariant) properties =
