@@ -12,6 +12,7 @@
 
 #define DEAF    3
 #define CROWD   12 /* 128 answers of each may be on their way */
+#define PINGS   40 /* of the crowd's user; how many meet a full queue is the scheduler's choice */
 #define SAMPLES 21
 /* A call to viommud and its answer pass the bus among others.  They took 3 to 11 times as long as the
  * bus's own answer, and 80 to 130 times without turns. */
@@ -135,22 +136,34 @@ END_TEST
 START_TEST(unread_crowd)
 {
     g_autoptr(Abuse) abuse = begin_quietly();
-    g_autoptr(sd_bus_message) answer = NULL;
-    HarnessPending pending;
+    HarnessPending pending[PINGS];
+    unsigned busy = 0;
     pid_t deaf[CROWD];
 
     for (int i = 0; i < CROWD; i++)
         deaf[i] =
             start_deaf(abuse->harness, VIOMMU_BUS_PATH, "org.freedesktop.DBus.Introspectable", "Introspect");
     g_usleep(2 * G_USEC_PER_SEC);
-    harness_send(abuse->attacker,
-                 harness_method(abuse->attacker, VIOMMU_BUS_PATH, "org.freedesktop.DBus.Peer", "Ping"),
-                 &pending);
-    ck_assert_int_ge(sd_bus_flush(abuse->attacker), 0);
-    measure(abuse->victim, ask_viommud, "viommud, among the crowd");
+    for (int i = 0; i < PINGS; i++) {
+        harness_send(abuse->attacker,
+                     harness_method(abuse->attacker, VIOMMU_BUS_PATH, "org.freedesktop.DBus.Peer", "Ping"),
+                     &pending[i]);
+        ck_assert_int_ge(sd_bus_flush(abuse->attacker), 0);
+        if (i == PINGS / 2)
+            measure(abuse->victim, ask_viommud, "viommud, among the crowd");
+        g_usleep(50 * 1000);
+    }
     end_deaf(deaf, CROWD);
-    answer = harness_answer(&pending);
-    people_assert_error(answer, "Busy", "1024 calls of user 65534 already wait for the bus");
+    for (int i = 0; i < PINGS; i++) {
+        g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
+
+        if (!sd_bus_message_get_error(answer))
+            continue;
+        people_assert_error(answer, "Busy", "1024 calls of user 65534 already wait for the bus");
+        busy++;
+    }
+    printf("# %u of %d calls of the crowd's user were refused\n", busy, PINGS);
+    ck_assert_uint_gt(busy, 0);
 }
 END_TEST
 
