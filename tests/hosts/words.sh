@@ -22,7 +22,7 @@ tells() {
 # forge NAME UUID EDIT: a domain like that of "guest", with another name and what sed's EDIT does to viommud's metadata.
 forge() {
     virsh dumpxml --inactive viommu-guest | sed -e "s,<name>viommu-guest</name>,<name>viommu-$1</name>," \
-        -e "/<viommu:/s,name=\"guest\",name=\"$1\"," -e "s,$uuid,$2," -e "$3" >"$work/forged.xml"
+        -e "/<viommu[a-z-]*:/s,name=\"guest\",name=\"$1\"," -e "s,$uuid,$2," -e "$3" >"$work/forged.xml"
     virsh define "$work/forged.xml"
 }
 
