@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <glib.h>
+#include <malloc.h>
 #include <sys/socket.h>
 #include "daemon/bus/errors.h"
+#include "daemon/bus/variant.h"
 #include "daemon/process/fd-room.h"
 #include "lib/base/error.h"
 #include "lib/machine/queue.h"
@@ -13,15 +15,20 @@
 /* The kernel doubles it.  The rest of the messages waits in sd-bus, where it can be counted. */
 #define SEND_BUFFER_BYTES (32 * 1024)
 
+/* After a flood of so many messages their memory goes back to the system. */
+#define FLOOD_MESSAGES 256u
+
 /* A call that waits, or the Busy for a call that is one too many. */
 typedef struct Item {
     sd_bus_message *message;
     uint32_t uid;
+    size_t bytes; /* of a call */
     bool is_answer;
 } Item;
 
 typedef struct Counts {
     unsigned calls, answers;
+    size_t bytes;
 } Counts;
 
 struct ViommuBusTurns {
@@ -31,6 +38,7 @@ struct ViommuBusTurns {
     ViommuQueue *waiting;     /* of Item */
     GHashTable *users;        /* uid -> Counts, owned; none: zeros */
     sd_bus_message *admitted; /* its turn has come, and it is on its way; owned */
+    unsigned longest;         /* of the queue, since it was empty */
 };
 
 static void free_item(Item *item)
@@ -62,6 +70,7 @@ static Item *take(ViommuBusTurns *turns)
         counts->answers--;
     else
         counts->calls--;
+    counts->bytes -= item->bytes;
     if (counts->answers + counts->calls == 0)
         g_hash_table_remove(turns->users, GUINT_TO_POINTER(item->uid));
     return item;
@@ -91,7 +100,12 @@ static int after_event(sd_event_source *source, void *userdata)
 
     while (!turns->admitted && !has_backlog(turns) && (item = take(turns)))
         serve(turns, item);
-    return viommu_queue_length(turns->waiting) > 0 ? 0 : sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    if (viommu_queue_length(turns->waiting) > 0)
+        return 0;
+    if (turns->longest >= FLOOD_MESSAGES)
+        malloc_trim(0);
+    turns->longest = 0;
+    return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 
 int viommu_bus_turns_new(sd_bus *bus, ViommuBusTurns **ret_turns)
@@ -150,17 +164,21 @@ static bool is_busy(const ViommuBusTurns *turns)
     return turns->admitted || viommu_queue_length(turns->waiting) > 0 || has_backlog(turns);
 }
 
-static void add(ViommuBusTurns *turns, sd_bus_message *message, uint32_t uid, bool is_answer)
+static void add(ViommuBusTurns *turns, Item waiting)
 {
     Item *item = g_new(Item, 1);
+    uint32_t uid = waiting.uid;
     Counts *counts = find_counts(turns, uid);
 
-    *item = (Item){sd_bus_message_ref(message), uid, is_answer};
-    if (is_answer)
+    *item = waiting;
+    sd_bus_message_ref(item->message);
+    if (item->is_answer)
         counts->answers++;
     else
         counts->calls++;
+    counts->bytes += item->bytes;
     viommu_queue_add(turns->waiting, uid, item);
+    turns->longest = MAX(turns->longest, viommu_queue_length(turns->waiting));
     (void)sd_event_source_set_enabled(turns->source, SD_EVENT_ON);
 }
 
@@ -172,7 +190,7 @@ static void refuse(ViommuBusTurns *turns, sd_bus_message *call, uint32_t uid, co
     if (viommu_bus_new_error(call, error, NULL, &answer) < 0)
         return;
     if (find_counts(turns, uid)->answers < VIOMMU_BUS_TURNS_ANSWERS_MAX)
-        add(turns, answer, uid, true);
+        add(turns, (Item){.message = answer, .uid = uid, .is_answer = true});
     else
         (void)sd_bus_send(turns->bus, answer, NULL);
     sd_bus_message_unref(answer);
@@ -186,24 +204,39 @@ bool viommu_bus_turns_take_up(ViommuBusTurns *turns, sd_bus_message *call)
     return true;
 }
 
+/* A waiting call keeps its memory, so its size counts. */
+static bool check_room(const Counts *counts, uint32_t uid, sd_bus_message *call, size_t *ret_bytes,
+                       GError **error)
+{
+    if (!viommu_bus_variant_measure(call, ret_bytes))
+        return viommu_fail(
+            error, VIOMMU_ERROR_BUSY,
+            "the bus takes viommud's answers slowly, and meanwhile calls of more than %u KiB cannot wait; send a smaller call, or try again later",
+            VIOMMU_BUS_BYTES_MAX / 1024);
+    if (counts->calls >= VIOMMU_BUS_TURNS_CALLS_MAX)
+        return viommu_fail(
+            error, VIOMMU_ERROR_BUSY,
+            "%u calls of user %u already wait for the bus to take viommud's answers; read the answers, and try again later",
+            counts->calls, uid);
+    if (counts->bytes + *ret_bytes > VIOMMU_BUS_TURNS_BYTES_MAX)
+        return viommu_fail(
+            error, VIOMMU_ERROR_BUSY,
+            "calls of user %u with %zu KiB already wait for the bus to take viommud's answers; read the answers, and try again later",
+            uid, counts->bytes / 1024);
+    return viommu_room_check(error);
+}
+
 bool viommu_bus_turns_admit(ViommuBusTurns *turns, sd_bus_message *call, uint32_t uid)
 {
     g_autoptr(GError) error = NULL;
-    const Counts *counts;
+    size_t bytes = 0;
 
     if (!is_busy(turns))
         return true;
-    counts = find_counts(turns, uid);
-    if (counts->calls >= VIOMMU_BUS_TURNS_CALLS_MAX)
-        g_set_error(
-            &error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-            "%u calls of user %u already wait for the bus to take viommud's answers; read the answers, and try again later",
-            counts->calls, uid);
-    if (error || !viommu_room_check(&error)) {
+    if (check_room(find_counts(turns, uid), uid, call, &bytes, &error))
+        add(turns, (Item){.message = call, .uid = uid, .bytes = bytes});
+    else
         refuse(turns, call, uid, error);
-        return false;
-    }
-    add(turns, call, uid, false);
     return false;
 }
 
@@ -213,6 +246,6 @@ int viommu_bus_turns_send(ViommuBusTurns *turns, sd_bus_message *answer, uint32_
         return -ENOTCONN;
     if (!is_busy(turns))
         return sd_bus_send(turns->bus, answer, NULL);
-    add(turns, answer, uid, true);
+    add(turns, (Item){.message = answer, .uid = uid, .is_answer = true});
     return 0;
 }

@@ -9,9 +9,11 @@
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
-/* Limits of one user.  A call beyond the first limit is answered with Busy when it is the user's
- * turn, and beyond the second limit at once. */
+/* Limits of one user: calls that wait, their bytes together, and answers that wait.  A call beyond
+ * the first two limits is answered with Busy when it is the user's turn, and beyond the third limit
+ * at once. */
 #define VIOMMU_BUS_TURNS_CALLS_MAX   1024u
+#define VIOMMU_BUS_TURNS_BYTES_MAX   (4u * 1024 * 1024)
 #define VIOMMU_BUS_TURNS_ANSWERS_MAX 4096u
 
 typedef struct ViommuBusTurns ViommuBusTurns;

@@ -312,6 +312,61 @@ bool viommu_bus_variant_read_files(sd_bus_message *message, bool host_only, GVar
     return true;
 }
 
+static bool measure_values(sd_bus_message *message, unsigned depth, size_t *bytes);
+
+static bool measure_container(sd_bus_message *message, char type, const char *contents, unsigned depth,
+                              size_t *bytes)
+{
+    /* The name of a type costs as much as its letters. */
+    g_autofree char *own_contents = g_strdup(contents);
+
+    *bytes += strlen(own_contents);
+    return depth < VIOMMU_BUS_DEPTH_MAX && sd_bus_message_enter_container(message, type, own_contents) >= 0 &&
+           measure_values(message, depth + 1, bytes) && sd_bus_message_exit_container(message) >= 0;
+}
+
+static bool measure_basic(sd_bus_message *message, char type, size_t *bytes)
+{
+    union {
+        const char *text;
+        uint64_t number;
+    } value;
+
+    if (sd_bus_message_read_basic(message, type, &value) < 0)
+        return false;
+    if (strchr("sog", type))
+        *bytes += strlen(value.text);
+    return true;
+}
+
+/* The recursion is bounded by VIOMMU_BUS_DEPTH_MAX, and the work by VIOMMU_BUS_BYTES_MAX. */
+static bool measure_values(sd_bus_message *message, unsigned depth, size_t *bytes)
+{
+    const char *contents;
+    char type;
+    int r;
+
+    while ((r = sd_bus_message_peek_type(message, &type, &contents)) > 0) {
+        *bytes += BASIC_COST;
+        if (*bytes > VIOMMU_BUS_BYTES_MAX)
+            return false;
+        if (contents ? !measure_container(message, type, contents, depth, bytes)
+                     : !measure_basic(message, type, bytes))
+            return false;
+    }
+    return r == 0 && *bytes <= VIOMMU_BUS_BYTES_MAX;
+}
+
+bool viommu_bus_variant_measure(sd_bus_message *message, size_t *ret_bytes)
+{
+    const char *path = sd_bus_message_get_path(message);
+    bool measured;
+
+    *ret_bytes = path ? strlen(path) : 0;
+    measured = sd_bus_message_rewind(message, true) >= 0 && measure_values(message, 0, ret_bytes);
+    return sd_bus_message_rewind(message, true) >= 0 && measured;
+}
+
 static int append_basic(sd_bus_message *message, GVariant *value)
 {
     union {

@@ -13,6 +13,7 @@
 #define DEAF    3
 #define CROWD   12 /* 128 answers of each may be on their way */
 #define PINGS   40 /* of the crowd's user; how many meet a full queue is the scheduler's choice */
+#define LARGE   16 /* calls, of which every second one is large */
 #define SAMPLES 21
 /* A call to viommud and its answer pass the bus among others.  They took 3 to 11 times as long as the
  * bus's own answer, and 80 to 130 times without turns. */
@@ -167,10 +168,48 @@ START_TEST(unread_crowd)
 }
 END_TEST
 
+static sd_bus_message *make_launch(sd_bus *client, size_t bytes)
+{
+    sd_bus_message *call = harness_method(client, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
+    g_autofree char *text = g_strnfill(bytes, 'a');
+
+    ck_assert_int_ge(sd_bus_message_append(call, "a{sv}", 1, "name", "s", text), 0);
+    return call;
+}
+
+/* A large call cannot wait, and is answered all the same; a small one of the same user waits. */
+START_TEST(unread_large)
+{
+    g_autoptr(Abuse) abuse = begin_quietly();
+    HarnessPending pending[LARGE];
+    pid_t deaf[DEAF];
+    unsigned busy = 0;
+
+    for (int i = 0; i < DEAF; i++)
+        deaf[i] =
+            start_deaf(abuse->harness, VIOMMU_BUS_PATH, "org.freedesktop.DBus.Introspectable", "Introspect");
+    g_usleep(2 * G_USEC_PER_SEC);
+    for (int i = 0; i < LARGE; i++)
+        harness_send(abuse->attacker, make_launch(abuse->attacker, (i % 2 ? 1 : 300) * 1024), &pending[i]);
+    for (int i = 0; i < LARGE; i++) {
+        g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
+        const char *message = sd_bus_message_get_error(answer)->message;
+        bool large = strstr(message, "calls of more than 256 KiB cannot wait") != NULL;
+
+        ck_assert_msg(!large || i % 2 == 0, "a small call: %s", message);
+        busy += large;
+    }
+    end_deaf(deaf, DEAF);
+    printf("# %u of %d large calls could not wait\n", busy, LARGE / 2);
+    ck_assert_uint_gt(busy, 0);
+}
+END_TEST
+
 static const HarnessScenario scenarios[] = {
     {"unread-answers", &unread_answers},
     {"unread-later", &unread_later},
     {"unread-crowd", &unread_crowd},
+    {"unread-large", &unread_large},
     {NULL, NULL},
 };
 

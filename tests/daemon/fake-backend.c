@@ -246,6 +246,7 @@ bool viommu_backend_is_local(const ViommuBackend *backend)
 
 void viommu_domain_free(ViommuDomain *domain)
 {
+    g_free(domain->additions);
     g_free(domain->name);
     g_free(domain->metadata);
     g_free(domain);
@@ -411,9 +412,9 @@ char *viommu_backend_get_metadata(ViommuBackend *backend, const char *uuid, GErr
 char *viommu_backend_get_additions(ViommuBackend *backend, const char *uuid)
 {
     FakeDomain *domain = begin_domain_call(FAKE_GET_METADATA, uuid, NULL);
-    char *additions = domain ? g_strdup(domain->additions) : NULL;
+    g_autofree char *additions = domain ? g_strdup(domain->additions) : NULL;
 
-    return domain && fake_script_end(FAKE_GET_METADATA, NULL) ? additions : NULL;
+    return domain && fake_script_end(FAKE_GET_METADATA, NULL) ? g_steal_pointer(&additions) : NULL;
 }
 
 bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const char *metadata,

@@ -99,7 +99,7 @@ for user in ci stranger; do
     check 'and learns nothing of it' silent
 done
 run 4 'a launch is refused by policy' 'is not among the devices that this site offers' launch ci '{"address": "0000:01:00.0"}'
-run 1 'root is told what the host lacks' 'hostdevs need an IOMMU' plan root address 0000:01:00.0
+run 1 'root is told what the host lacks' "hostdevs need the host's own IOMMU" plan root address 0000:01:00.0
 run 1 'no network of libvirt' '\[networks\] networks in viommud.conf' network ci network default
 run 1 'no bridge' '\[networks\] bridges in viommud.conf' network ci bridge br0
 run 0 'type user is for everybody' '' call ci Plan 'a{sv}' 2 arch s x86_64 networks 'aa{sv}' 1 1 type s user
@@ -239,7 +239,7 @@ run 1 'another may not' 'is not among' plan mate name gpus
 run 4 'nobody has more than his part' 'each user may have 1' launch ci '{"name": "gpus", "count": 2}'
 printf '[devices]\ntake-from-driver=yes\nin-use=root\n' >/etc/viommud/viommud.conf.d/take.conf
 settle
-run 1 'a driver may be taken from, but a mounted disk is nobody'"'"'s' 'in use by the host itself: nvme0n1p2 is mounted at /; ask who runs' plan ci address 0000:02:00.0
+run 1 'a driver may be taken from, but a mounted disk is nobody'"'"'s' "in use by the host itself: nvme0n1p2 is mounted at /; ask this host's administrator" plan ci address 0000:02:00.0
 run 1 'nor the way into the network' 'in use by the host itself: eth7 carries the default route' plan ci address 0000:04:00.0
 passes 'but a port that is idle is a member'"'"'s' plan ci address 0000:07:00.0
 passes 'root may insist where the site says so' plan root address 0000:02:00.0
@@ -248,7 +248,7 @@ check 'the sections as well' grep -A 2 '^\[device gpus\]' "$work/out"
 
 viommuctl doctor >"$work/out" 2>"$work/err"
 check 'doctor says what is listed for whom' grep -qE "^site +ok +'gpus' \(10de:1eb8\) is for members of group ml, at most 1 per user" "$work/out"
-check 'and that root may take what the host uses' grep -qE '^site +warning +root may give devices' "$work/out"
+check 'and that root may take what the host uses' grep -qE '^site +warning +root may assign devices' "$work/out"
 run 0 'host says what the host uses' 'in use by the host: nvme0n1p2 is mounted at /' viommuctl host --root "$hardware"
 check 'and what others than root may have' grep -qE '0000:01:00.0 .*, available to users other than root' "$work/out"
 
