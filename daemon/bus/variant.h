@@ -23,8 +23,8 @@ bool viommu_bus_variant_read(sd_bus_message *message, GVariant **ret_tree, GErro
 bool viommu_bus_variant_read_files(sd_bus_message *message, bool host_only, GVariant **ret_tree,
                                    GArray **ret_fds, GError **error);
 /** How large @message is: its path and its values, a number counting as 16 bytes.  Reads it from
- *  its beginning, and leaves it there.  False: it is larger than VIOMMU_BUS_BYTES_MAX, nested deeper
- *  than VIOMMU_BUS_DEPTH_MAX, or broken. */
+ *  its beginning, and leaves it there.  False: it is larger than VIOMMU_BUS_BYTES_MAX, nested
+ *  deeper than VIOMMU_BUS_DEPTH_MAX, or broken. */
 bool viommu_bus_variant_measure(sd_bus_message *message, size_t *ret_bytes);
 /** Appends @value, of our own making: maybe values only as strings, nothing being ""; handles are
  *  open file descriptors themselves.  Below 0 as sd-bus returns it. */
