@@ -112,6 +112,7 @@ run 0 'one with a lease' '^leased$' launch ci leased '"memory": "64 MiB", "lease
 run 0 'which is extended' '' as ci extend leased 1800
 run 0 'one of another member' '^others$' launch mate others
 check 'one that is bound to a client' begin_bound bound
+bound_uuid=$(property bound UUID)
 run 0 'one whose guest has ended' '^ended$' launch ci ended
 virsh -q destroy "$(property ended UUID)"
 check 'it has' until_true 20 sh -c 'viommuctl list | grep "ended *stopped"'
@@ -139,7 +140,7 @@ run 0 'its owner sees what is stored' 'machine .*version=' as ci xml leased
 run 4 'another member may not end a machine' 'polkit needs a password' as mate kill plain
 run 0 'its owner may' '' as ci kill plain
 kill "$bound"
-check 'the bound one goes with its client' until_true 30 sh -c '! viommuctl list | grep bound'
+check 'the bound one goes with its client' until_true 30 gone "$bound_uuid"
 run 0 'the ended one is removed' '' as ci kill ended
 check 'the short lease ends its machine' until_true $((short_until - SECONDS + 40)) gone "$short"
 
@@ -151,6 +152,7 @@ run 0 'with a kernel' '^new-booted$' launch ci new-booted "$boot"
 run 0 'with UEFI' '^new-efi$' launch ci new-efi '"memory": "64 MiB", "boot": {"firmware": "efi"}, "request-id": "twice"'
 run 0 'with a lease' '^new-leased$' launch ci new-leased '"memory": "64 MiB", "lease": {"seconds": 900}'
 check 'bound to a client' begin_bound new-bound
+new_bound_uuid=$(property new-bound UUID)
 check 'its kernel runs' prints_its_facts new-booted
 run 0 'with a short lease' '^new-short$' launch ci new-short '"memory": "64 MiB", "lease": {"seconds": 40}'
 new_short=$(property new-short UUID) short_until=$((SECONDS + 40)) new_nvram=$(nvram_of new-efi) kernels=$(ls /var/lib/viommu/boot | wc -l)
@@ -168,7 +170,7 @@ run 0 'a lease is extended' '' as ci extend viommu-new-leased 1200
 run 4 'another member may not end a machine' '' as mate kill viommu-new-plain
 run 0 'its owner may' '' as ci kill viommu-new-plain
 kill "$bound"
-check 'the bound one goes with its client' until_true 30 sh -c '! viommuctl list | grep bound'
+check 'the bound one goes with its client' until_true 30 gone "$new_bound_uuid"
 check 'the short lease ends its machine' until_true $((short_until - SECONDS + 40)) gone "$new_short"
 run 0 'a machine of the previous release, once more' '^again$' launch ci again
 facts >"$work/third"
