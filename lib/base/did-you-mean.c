@@ -10,8 +10,8 @@
 #define LONGEST         64
 #define SHORTEST_PREFIX 3
 
-/* Optimal string alignment: insert, delete, replace, or swap two neighbours.  Both words
- * are at most LONGEST long. */
+/* Optimal string alignment: insert, delete, replace, or swap two neighbours.  Neither word is
+ * longer than LONGEST. */
 static size_t distance(const char *a, size_t a_length, const char *b, size_t b_length)
 {
     size_t rows[3][LONGEST + 1];
@@ -35,7 +35,7 @@ static size_t distance(const char *a, size_t a_length, const char *b, size_t b_l
     return rows[a_length % 3][b_length];
 }
 
-/* A third of the letters may be wrong, one always when there are at least two. */
+/* A third of the letters may be wrong, and one letter always, in words of two letters or more. */
 static size_t most_edits(size_t a_length, size_t b_length)
 {
     size_t longer = MAX(a_length, b_length), shorter = MIN(a_length, b_length);

@@ -4,6 +4,6 @@
 
 #include <stddef.h>
 
-/** The nearest of the @n words (any may be NULL) to @word by edit distance with transpositions,
- *  ignoring case; NULL when none is near enough to be helpful. Borrowed from @words. */
+/** The word among the @n @words (any may be NULL) that is nearest to @word by edit distance with
+ *  transpositions, ignoring case; NULL when none is near enough to help.  Borrowed from @words. */
 const char *viommu_nearest(const char *word, const char *const *words, size_t n);

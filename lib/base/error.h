@@ -7,14 +7,14 @@
 
 typedef enum ViommuError {
     VIOMMU_ERROR_INVALID_REQUEST, /* the request contradicts itself or the schema */
-    VIOMMU_ERROR_NOT_SUPPORTED,   /* this host or this guest cannot do it */
+    VIOMMU_ERROR_NOT_SUPPORTED,   /* this host or this guest is not able to do it */
     VIOMMU_ERROR_POLICY_REFUSED,  /* the site does not allow it */
     VIOMMU_ERROR_EXISTS,
     VIOMMU_ERROR_NOT_FOUND,
-    /* a limit is reached, or the machine is in the middle of something */
+    /* a limit is reached, or another operation on the machine is under way */
     VIOMMU_ERROR_BUSY,
-    VIOMMU_ERROR_NOT_VERIFIED, /* the guest runs, and its IOMMU was not proven from inside */
-    VIOMMU_ERROR_BACKEND,      /* libvirt or QEMU said no; their words are in the message */
+    VIOMMU_ERROR_NOT_VERIFIED, /* the guest runs, but did not show that its IOMMU works */
+    VIOMMU_ERROR_BACKEND,      /* libvirt or QEMU refused; the message quotes them */
     VIOMMU_ERROR_INTERNAL,     /* a defect of viommud */
     VIOMMU_ERROR_LAST,
 } ViommuError;
@@ -28,7 +28,7 @@ typedef struct ViommuErrorInfo {
 #define VIOMMU_ERROR (viommu_error_quark())
 GQuark viommu_error_quark(void);
 
-/** Sets @error, and returns false: "return viommu_fail(error, VIOMMU_ERROR_BUSY, ...)". */
+/** Sets @error and returns false: "return viommu_fail(error, VIOMMU_ERROR_BUSY, ...)". */
 bool viommu_fail(GError **error, ViommuError code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /** The row of @error; a GError of another domain counts as Internal. Static. */
 const ViommuErrorInfo *viommu_error_info(const GError *error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fields-read: the strict half of fields: a{sv} to a struct, or a message that names the place.
- * Knows kinds, not keys. */
+/* fields-read: the strict half of fields: reads a{sv} into a struct, or names the place of the
+ * fault. Knows kinds of values, not keys. */
 #include "lib/base/fields.h"
 
 #include <stdarg.h>
@@ -12,15 +12,14 @@
 #include "lib/base/version.h"
 #include "lib/base/printable.h"
 
-/* Where a value stands; a chain on the stack, so that the name is only made when
- * something is wrong. */
+/* The place of a value, as a chain on the stack: its text is built only for an error message. */
 typedef struct Place {
     const struct Place *above;
     const char *key;
-    gssize index; /* in a list; -1: the list itself, or no list */
+    gssize index; /* index in a list; -1: the list itself, or not in a list */
 } Place;
 
-/* What a value must be, as it stands in "... must be %s, but is ...". */
+/* The text for "... must be %s, but is ...". */
 static const char *const expectations[] = {
     [VIOMMU_FIELD_STRING] = "a string",
     [VIOMMU_FIELD_FILE] = "a string",
@@ -39,7 +38,7 @@ G_STATIC_ASSERT(G_N_ELEMENTS(expectations) == VIOMMU_FIELD_LAST);
 static bool read_fields(const ViommuFields *table, GVariant *dict, const Place *place, void *target,
                         GError **error);
 
-/* Keys come from outside: what cannot be shown is not, and what is long is cut. */
+/* Keys come from outside: unprintable characters are replaced, and a long key is cut. */
 static void append_shown(GString *string, const char *key)
 {
     for (glong n = 0; *key; key = g_utf8_next_char(key), n++) {
@@ -75,7 +74,7 @@ static char *place_name(const Place *place)
 
 static bool fail(const Place *place, GError **error, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
-/* "<place> <message>"; always false. */
+/* Sets "<place> <message>" and returns false. */
 static bool fail(const Place *place, GError **error, const char *format, ...)
 {
     g_autofree char *name = place_name(place), *message = NULL;
@@ -146,7 +145,7 @@ static bool fail_type(const ViommuField *field, GVariant *value, const Place *pl
                 hint ? ": " : "", hint ? hint : "");
 }
 
-/* What is inside of variants and of maybes that hold something. */
+/* Unwraps variants, and maybes that hold a value. */
 static GVariant *unwrap(GVariant *value)
 {
     GVariant *inner = g_variant_ref(value);
@@ -165,7 +164,7 @@ static GVariant *unwrap(GVariant *value)
     }
 }
 
-/* Where the first control character stands, or the end. */
+/* The first control character, or the end of the text. */
 static size_t control_at(const char *text)
 {
     size_t i = 0;
@@ -175,7 +174,7 @@ static size_t control_at(const char *text)
     return i;
 }
 
-/* U+FFFE and U+FFFF: valid UTF-8, but no XML. */
+/* U+FFFE and U+FFFF are valid UTF-8, but XML does not allow them. */
 static bool has_noncharacters(const char *text)
 {
     return strstr(text, "\xef\xbf\xbe") || strstr(text, "\xef\xbf\xbf");
@@ -189,7 +188,7 @@ bool viommu_fields_is_text(const char *text)
            control_at(text) == length && !has_noncharacters(text);
 }
 
-/* A string that may stand in XML, in a log and in a message; NULL on failure. */
+/* A string that may stand in XML, in a log and in a message; NULL and an error otherwise. */
 static const char *read_text(const ViommuField *field, GVariant *value, const Place *place, GError **error)
 {
     const char *text;
@@ -220,7 +219,7 @@ static const char *read_text(const ViommuField *field, GVariant *value, const Pl
     return text;
 }
 
-/* Any of the integer types; false when it is none. */
+/* Reads any integer type; false when @value has another type. */
 static bool get_integer(GVariant *value, bool *ret_negative, uint64_t *ret_magnitude)
 {
     int64_t number;
@@ -266,7 +265,7 @@ static char *number_shown(const ViommuField *field, bool negative, uint64_t magn
 static bool read_number(const ViommuField *field, GVariant *value, const Place *place, uint64_t *member,
                         GError **error)
 {
-    /* The highest number stands for "unset". */
+    /* The highest number stands for "unset", so no value may be it. */
     uint64_t max = field->max ? field->max : VIOMMU_UNSET_NUMBER - 1, number;
     bool negative = false;
 
@@ -329,7 +328,7 @@ static bool read_word(const ViommuField *field, GVariant *value, const Place *pl
     return fail(place, error, "'%s' is not known; use one of %s", text, list);
 }
 
-/* The number of entries is in bounds: 1 to @max. */
+/* Checks that there are 1 to @max entries. */
 static bool check_count(size_t n, size_t max, const Place *place, GError **error)
 {
     if (n == 0)
@@ -402,7 +401,7 @@ static bool read_list(const ViommuField *field, GVariant *value, const Place *pl
     n = g_variant_n_children(value);
     if (n > max)
         return check_count(n, max, place, error);
-    /* Part of the target from now on, so that what is read so far is cleared with it. */
+    /* The target owns the array from here on, so an error clears what was read so far. */
     *member = g_ptr_array_new();
     for (size_t i = 0; i < n; i++) {
         g_autoptr(GVariant) child = g_variant_get_child_value(value, i), entry = unwrap(child);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fields: what a table of fields says about memory and about writing; fields-read.c reads.
- * Knows kinds, not keys. */
+/* fields: initialises, clears and writes structs by a table of fields; fields-read.c reads them.
+ * Knows kinds of values, not keys. */
 #include "lib/base/fields.h"
 
 #include "lib/base/version.h"
@@ -45,7 +45,7 @@ void viommu_fields_init(const ViommuFields *table, void *target)
     }
 }
 
-/* The array may have a free function of its own, or none: the entries are taken out first. */
+/* The array may have a free function of its own, or none, so the entries are taken out first. */
 static void free_list(const ViommuFields *table, GPtrArray *list)
 {
     size_t n;
@@ -120,7 +120,7 @@ static GVariant *write_version(ViommuVersion version)
     return version ? g_variant_new_take_string(viommu_version_format(version)) : NULL;
 }
 
-/* NULL: not set. */
+/* NULL: the field is unset. */
 static GVariant *write_value(const ViommuField *field, const void *member)
 {
     const char *text = NULL;
@@ -166,7 +166,8 @@ GVariant *viommu_fields_write(const ViommuFields *table, const void *target)
     for (size_t i = 0; i < table->n_fields; i++) {
         GVariant *value = write_value(&table->fields[i], G_STRUCT_MEMBER_P(target, table->fields[i].offset));
 
-        /* Every request is written for its fingerprint: no format is read here. */
+        /* Each request is written for its fingerprint; g_variant_new() would parse a format each
+         * time. */
         if (value)
             g_variant_builder_add_value(&builder,
                                         g_variant_new_dict_entry(g_variant_new_string(table->fields[i].key),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fields: a{sv} to a C struct and back, by a table of fields.  Consumes known keys, refuses the
- * rest by name with the nearest known key.  Requests and recorded hosts are both read by it. */
+/* fields: a{sv} to a C struct and back, by a table of fields.  An unknown key is refused by name,
+ * with the nearest known key.  Requests and recorded hosts use it. */
 #pragma once
 
 #include <glib.h>
@@ -10,9 +10,9 @@
 
 typedef enum ViommuFieldKind {
     VIOMMU_FIELD_STRING, /* char *, NULL when unset */
-    VIOMMU_FIELD_FILE,   /* ViommuFile; a path, or a (sh) of a name and a handle */
+    VIOMMU_FIELD_FILE,   /* ViommuFile; a path, or (sh): a name and a handle */
     VIOMMU_FIELD_FLAG,   /* int: VIOMMU_UNSET, 0, 1 */
-    /* uint64_t, VIOMMU_UNSET_NUMBER when unset; any integer type in range is taken */
+    /* uint64_t, VIOMMU_UNSET_NUMBER when unset; from any integer type, if the value is in range */
     VIOMMU_FIELD_NUMBER,
     VIOMMU_FIELD_SIZE,    /* uint64_t bytes; a number, or text with a unit */
     VIOMMU_FIELD_VERSION, /* ViommuVersion, 0 when unset; text */
@@ -24,10 +24,10 @@ typedef enum ViommuFieldKind {
     VIOMMU_FIELD_LAST,
 } ViommuFieldKind;
 
-/* A file: by its path, or open already. */
+/* A file: a path that viommud opens, or a file that the caller has opened. */
 typedef struct ViommuFile {
-    char *path; /* NULL when unset; of an open one, what people know it by */
-    int handle; /* VIOMMU_UNSET: not open.  What it counts in, the caller knows. */
+    char *path; /* NULL when unset; the display name of an open file */
+    int handle; /* VIOMMU_UNSET: not open; the caller defines what the number indexes */
 } ViommuFile;
 
 typedef struct ViommuFields ViommuFields;
@@ -38,38 +38,39 @@ typedef struct ViommuField {
     size_t offset;
     const ViommuEnum *words;    /* ENUM, SET */
     const ViommuFields *fields; /* DICT, LIST */
-    /* NUMBER, SIZE: inclusive; max 0 means no bound; WORDS, LIST: max entries */
+    /* NUMBER, SIZE: inclusive, max 0 means no bound; WORDS, LIST: the most entries */
     uint64_t min, max;
-    bool required;    /* inside a dict that is present */
-    const char *hint; /* said after a complaint about the type; may be NULL */
+    bool required;    /* required when the dict is present */
+    const char *hint; /* added to a message about a wrong type; may be NULL */
 } ViommuField;
 
 /* Bounds that hold for every table. */
 #define VIOMMU_FIELDS_MAX      64   /* keys of one dict */
 #define VIOMMU_FIELDS_TEXT_MAX 4096 /* bytes of one string */
-/* strings of one list; entries of one without a bound of its own */
+/* strings of one list, and entries of a list without a bound of its own */
 #define VIOMMU_FIELDS_WORDS_MAX 256
 
 struct ViommuFields {
     const ViommuField *fields;
     size_t n_fields; /* at most VIOMMU_FIELDS_MAX */
     size_t struct_size;
-    ptrdiff_t present_offset; /* of a bool that is set when the dict was there; -1: none */
+    /* offset of a bool that is true when the dict was present; -1: none */
+    ptrdiff_t present_offset;
 };
 
-/** Sets every field of @target to its unset value. */
+/** Sets each field of @target to its unset value. */
 void viommu_fields_init(const ViommuFields *table, void *target);
-/** Frees what the fields of @target own and sets them unset again. */
+/** Frees what the fields of @target own, and unsets them. */
 void viommu_fields_clear(const ViommuFields *table, void *target);
-/** Reads @dict (a{sv}) into @target, which was initialised.  @path is the dict's own place, "" at
- *  the top; it prefixes keys in messages ("iommu.model").  Refused by name: unknown and doubled
- *  keys, wrong types, null, numbers out of range, strings that are empty, too long or hold
- *  characters that XML or a log cannot (control characters).  A variant inside a variant counts as
- *  what it holds. Fails: INVALID_REQUEST; @target is then half filled, clear it. */
+/** Reads @dict (a{sv}) into @target, which must be initialised.  @path is the place of the dict, ""
+ *  at the top; in messages it prefixes keys ("iommu.model").  Refuses by name: unknown and repeated
+ *  keys, wrong types, null, numbers out of range, strings that are empty, too long, or have
+ *  characters that XML or a log cannot carry (control characters).  A variant inside a variant is
+ *  unwrapped.  Fails: INVALID_REQUEST; @target is then partly filled: clear it. */
 bool viommu_fields_read(const ViommuFields *table, GVariant *dict, const char *path, void *target,
                         GError **error);
-/** Whether @text is acceptable as a string of a field; other text cannot be recorded. */
+/** Whether @text is acceptable as a string of a field. */
 bool viommu_fields_is_text(const char *text);
 /** The fields that are set, in the table's order, as a floating a{sv}.  A dict without a present
- *  flag is written when something in it is set, a list when it has entries or is required. */
+ *  flag is written when one of its fields is set; a list when it has entries or is required. */
 GVariant *viommu_fields_write(const ViommuFields *table, const void *target);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* names: every name that another program can see: bus, paths, interfaces, environment, metadata
+/* names: each name that other programs see: bus, paths, interfaces, environment, metadata
  * namespace. */
 #pragma once
 
@@ -14,16 +14,17 @@
 #define VIOMMU_IFACE_LOG "org.freedesktop.LogControl1"
 #define VIOMMU_LOG_PATH  "/org/freedesktop/LogControl1"
 
-/* The element that viommud keeps in the <metadata> of each domain it owns. */
+/* viommud's element in the <metadata> of each domain that it owns. */
 #define VIOMMU_METADATA_URI     "https://viommu.org/xmlns/domain/1"
 #define VIOMMU_METADATA_PREFIX  "viommu"
 #define VIOMMU_METADATA_VERSION 1
-/* And a second one beside it, which viommud 0.1.0 does not look at: docs/metadata.md. */
+/* A second element beside it, which viommud 0.1.0 ignores; see docs/metadata.md. */
 #define VIOMMU_ADDITIONS_URI    "https://viommu.org/xmlns/domain/1/additions"
 #define VIOMMU_ADDITIONS_PREFIX "viommu-additions"
 
-#define VIOMMU_ENV_CONNECT "VIOMMU_CONNECT" /* libvirt URI, as --connect */
+#define VIOMMU_ENV_CONNECT "VIOMMU_CONNECT" /* libvirt URI, like --connect */
 #define VIOMMU_ENV_CONFIG  "VIOMMU_CONFIG"  /* path of the only configuration file to read */
-#define VIOMMU_ENV_FAULT   "VIOMMU_FAULT"   /* where a test build dies: daemon/process/fault.h */
+/* fault point at which a test build dies: daemon/process/fault.h */
+#define VIOMMU_ENV_FAULT "VIOMMU_FAULT"
 
 #define VIOMMU_NAME_MAX 63u /* characters in a machine's name */

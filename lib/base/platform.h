@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* platform: the words that facts, hosts, requests and plans share: architectures, machine
- * families, accelerators, firmware, IOMMU models.  Knows nothing of what goes with what: that is
- * a fact. */
+/* platform: the words that facts, hosts, requests and plans share: architectures, machine families,
+ * accelerators, firmware, IOMMU models.  Which of them work together is a fact, and not known
+ * here. */
 #pragma once
 
 #include "lib/base/enum.h"
@@ -13,7 +13,7 @@ typedef enum ViommuArch {
 } ViommuArch;
 extern const ViommuEnum viommu_enum_arch;
 
-/* Machine types by family; a versioned name ("pc-q35-7.2") belongs to its family. */
+/* Machine types by family; the versioned name "pc-q35-7.2" belongs to the family q35. */
 typedef enum ViommuFamily {
     VIOMMU_FAMILY_Q35,
     VIOMMU_FAMILY_VIRT,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* printable: from the bytes to lines, then the last of them.  Does not know where they are from. */
+/* printable: decodes the bytes to lines, and cuts the last ones.  Does not know their source. */
 #include "lib/base/printable.h"
 
 #include <glib.h>
@@ -9,8 +9,8 @@
 #define ESCAPE '\x1b'
 #define BELL   '\x07'
 
-/* Past a terminal's control sequence, at whose introducer @at stands; a cut
- * short one ends the text. */
+/* The end of the control sequence of a terminal whose introducer is at @at; a truncated sequence
+ * ends at the end of the text. */
 static const char *skip_escape(const char *at)
 {
     at++;
@@ -21,7 +21,7 @@ static const char *skip_escape(const char *at)
         return *at >= '@' && *at <= '~' ? at + 1 : at;
     }
     if (*at == ']' || *at == 'P') {
-        /* A string: a window's title, say. */
+        /* A string, such as a window's title. */
         while (*at && *at != BELL && *at != ESCAPE && *at != '\n')
             at++;
         if (*at == ESCAPE && at[1] == '\\')
@@ -59,13 +59,13 @@ char *viommu_console_text_clean_bytes(const void *data, size_t size)
     return g_string_free(text, FALSE);
 }
 
-/* The end of @text that has at most the bytes of a tail. */
+/* The end of @text, within the bytes of a tail. */
 static const char *end_of(const char *text)
 {
     size_t size = strlen(text);
     const char *at = text + (size > VIOMMU_CONSOLE_TAIL_BYTES ? size - VIOMMU_CONSOLE_TAIL_BYTES : 0);
 
-    /* Not in the middle of a character. */
+    /* Do not begin in the middle of a character. */
     while ((*at & 0xc0) == 0x80)
         at++;
     return at;

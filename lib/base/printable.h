@@ -9,16 +9,16 @@
 #define VIOMMU_CONSOLE_TAIL_LINES 10
 #define VIOMMU_CONSOLE_TAIL_BYTES 1024
 
-/** The last lines of @data that are not blank, within the bounds above: valid UTF-8 with a newline
- *  between two lines, without terminal sequences; other unprintable characters become '?'.  Owned,
- *  g_free(); NULL when there is none. */
+/** The last lines of @data that are not blank, within the bounds above: valid UTF-8, lines
+ *  separated by a newline, without terminal sequences; other unprintable characters become '?'.
+ *  Owned, g_free(); NULL when there are no such lines. */
 char *viommu_console_text_tail(const void *data, size_t size);
-/** @data with its lines kept, for a terminal: cleaned as above, but whole.  @data may be one piece
- *  of many.  Owned, g_free(). */
+/** All of @data for a terminal, lines kept, cleaned as above.  @data may be one of many pieces.
+ *  Owned, g_free(). */
 char *viommu_console_text_clean_bytes(const void *data, size_t size);
 /** @text with its lines kept: valid UTF-8, without terminal sequences; other unprintable
  *  characters become '?'.  Owned, g_free(). */
 char *viommu_console_text_clean(const char *text);
 /** Whether the character at @at, in valid UTF-8, is a control character: below U+0020, U+007F, or
- *  U+0080 to U+009F, of which a terminal takes U+009B for the start of a sequence. */
+ *  U+0080 to U+009F (terminals read U+009B as the start of a sequence). */
 bool viommu_printable_is_control(const char *at);

@@ -19,5 +19,5 @@ bool viommu_quantity_parse(const char *text, uint64_t *ret_bytes, GError **error
 char *viommu_quantity_format(uint64_t bytes);
 /** Bytes to KiB, rounded up. */
 uint64_t viommu_quantity_kib(uint64_t bytes);
-/** a * b + c; false (and *ret untouched) when it does not fit. */
+/** a * b + c; false, and *ret untouched, when the result does not fit 64 bits. */
 bool viommu_quantity_mul_add(uint64_t a, uint64_t b, uint64_t c, uint64_t *ret);

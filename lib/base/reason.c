@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reason: the names of the rules, and a sentence by one of them. */
+/* reason: the names of the rules, and the sentence of one rule. */
 #include "lib/base/reason.h"
 
 VIOMMU_ENUM_DEFINE(rule, "rule", VIOMMU_RULE_LAST, "arch", "machine", "libvirt-version", "qemu-version",

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reason: why a machine is planned as it is, or not at all: one sentence by one rule, whose name
- * users can branch on.  The table of rules in viommu-request(5) says what each means and what to
- * do; tests/ctl/ctl-docs compares it with the words. */
+/* reason: why a machine is planned as it is, or refused: one sentence by one rule, whose name users
+ * can branch on.  The table in viommu-request(5) explains each rule and says what to do;
+ * tests/ctl/ctl-docs compares it with these words. */
 #pragma once
 
 #include "lib/base/platform.h"
 
-/* Names are promises: none is renamed, none is taken away. */
+/* The names are promises: never rename or remove one. */
 typedef enum ViommuRule {
-    /* of a model */
+    /* about a model */
     VIOMMU_RULE_ARCH,
     VIOMMU_RULE_MACHINE,
     VIOMMU_RULE_LIBVIRT_VERSION,
@@ -26,7 +26,7 @@ typedef enum ViommuRule {
     VIOMMU_RULE_LIBVIRT,
     VIOMMU_RULE_SELECTION,
     VIOMMU_RULE_ORDER,
-    /* of the machine as a whole */
+    /* about the machine as a whole */
     VIOMMU_RULE_EMULATOR,
     VIOMMU_RULE_MAX_VCPUS,
     VIOMMU_RULE_MEMORY,
@@ -35,7 +35,7 @@ typedef enum ViommuRule {
     VIOMMU_RULE_CONFINEMENT,
     VIOMMU_RULE_AGENT_POLICY,
     VIOMMU_RULE_NETWORK_POLICY,
-    /* of the host's devices */
+    /* about the host's devices */
     VIOMMU_RULE_HOST_IOMMU,
     VIOMMU_RULE_VFIO,
     VIOMMU_RULE_HOSTDEV_UNSEEN,
@@ -55,13 +55,13 @@ typedef enum ViommuRule {
 extern const ViommuEnum viommu_enum_rule;
 
 typedef struct ViommuReason {
-    /* ViommuModel that the sentence is about; VIOMMU_MODEL_NONE: the machine as a whole */
+    /* the ViommuModel that the sentence is about; VIOMMU_MODEL_NONE: the machine as a whole */
     int model;
     ViommuRule rule;
     char *text;
 } ViommuReason;
 
-/** Owned, viommu_reason_free(). */
+/** The result is owned, viommu_reason_free(). */
 ViommuReason *viommu_reason_new(ViommuModel model, ViommuRule rule, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 void viommu_reason_free(ViommuReason *reason);

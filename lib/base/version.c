@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* version: text to a comparable number and back.  Knows nothing of what has versions. */
+/* version: text to a comparable number and back. */
 #include "lib/base/version.h"
 
-/* Reads the digits at *text; false when there are none or their value is @limit or more. */
+/* Reads the digits at *text; false when there are none, or when their value is @limit or more. */
 static bool read_number(const char **text, uint64_t limit, uint64_t *ret)
 {
     const char *next = *text;
@@ -31,7 +31,7 @@ bool viommu_version_parse(const char *text, ViommuVersion *ret)
         if (!read_number(&text, 1000, &micro))
             return false;
     }
-    /* 0 stands for "not known", so no version may be that. */
+    /* 0 stands for "not known", so no version may have that value. */
     if (g_ascii_isalnum(*text) || major + minor + micro == 0)
         return false;
     *ret = VIOMMU_VERSION_OF(major, minor, micro);

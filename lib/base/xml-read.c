@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xml-read: libxml2 with everything dangerous left out. */
+/* xml-read: calls libxml2 with every dangerous feature disabled. */
 #include "lib/base/xml-read.h"
 
 #include <libxml/parser.h>
@@ -40,13 +40,13 @@ xmlDoc *viommu_xml_parse(const char *text, const char *root, ViommuError code, G
                     length > G_MAXINT ? "is too long" : "has a document type, which is not allowed");
         return NULL;
     }
-    /* The encoding is forced: with another one "<!DOCTYPE" could be spelt otherwise. */
+    /* The encoding is forced to UTF-8: another encoding could spell "<!DOCTYPE" differently. */
     document =
         xmlCtxtReadMemory(parser, text, (int)length, NULL, "UTF-8",
                           XML_PARSE_NONET | XML_PARSE_NOCDATA | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
     if (!document) {
         const xmlError *last = xmlCtxtGetLastError(parser);
-        /* libxml2 quotes the bytes that it could not read. */
+        /* libxml2 quotes the bytes that it could not decode. */
         g_autofree char *reason =
             g_utf8_make_valid(last && last->message ? last->message : "no reason given", -1);
 

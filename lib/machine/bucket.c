@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bucket: counts what was taken, and gives it back with time. */
+/* bucket: counts the tokens that were taken; time gives them back. */
 #include "lib/machine/bucket.h"
 
 static void refill(ViommuBucket *bucket, const ViommuBucketRule *rule, uint64_t now_usec)

@@ -7,19 +7,19 @@
 #include <stdint.h>
 
 typedef struct ViommuBucketRule {
-    uint64_t burst;       /* at once, at least 1 */
-    uint64_t refill_usec; /* one more after so long, at least 1 */
+    uint64_t burst;       /* events at once, at least 1 */
+    uint64_t refill_usec; /* time after which one more token is there, at least 1 */
 } ViommuBucketRule;
 
-/* All zero: nothing has been taken. */
+/* All zero: no token has been taken. */
 typedef struct ViommuBucket {
-    uint64_t taken;     /* of the burst, and not back yet */
-    uint64_t back_usec; /* since when the next one is on its way back */
-    uint64_t left_out;  /* how often there was none to take, since there was one */
+    uint64_t taken;     /* tokens taken and not back yet */
+    uint64_t back_usec; /* since when the next token is on its way back */
+    uint64_t left_out;  /* events suppressed since the last one that happened */
 } ViommuBucket;
 
-/** Takes a token at @now_usec, which never goes back.  True: the event may happen; *ret_left_out:
- *  how many were suppressed since the last one that happened. */
+/** Takes a token at @now_usec, which never goes back.  True: the event may happen, and
+ *  *ret_left_out is how many were suppressed since the last one that happened. */
 bool viommu_bucket_take(ViommuBucket *bucket, const ViommuBucketRule *rule, uint64_t now_usec,
                         uint64_t *ret_left_out);
 /** Whether the bucket is full again, as if no token had been taken. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lifecycle: the transition table.  What is not in it means nothing in that state. */
+/* lifecycle: the transition table.  An event without a row means nothing in that state. */
 #include "lib/machine/lifecycle.h"
 
 VIOMMU_ENUM_DEFINE(state, "state", VIOMMU_STATE_LAST, "planning", "defining", "starting", "running",
@@ -56,7 +56,7 @@ static const Cell transitions[VIOMMU_STATE_LAST][VIOMMU_EVENT_LAST] = {
         [VIOMMU_EVENT_LAUNCH_FAILED]  = ENDS(FAILED, FAILED),
         [VIOMMU_EVENT_STOP_REQUESTED] = GOES(STOPPING),
         [VIOMMU_EVENT_EXPIRED]        = ENDS(STOPPING, EXPIRED),
-        /* A guest can be faster than the answer to the call that started it. */
+        /* A guest can end before the call that started it returns. */
         [VIOMMU_EVENT_GUEST_ENDED]    = ENDS(STOPPED, SHUTDOWN),
         [VIOMMU_EVENT_GUEST_CRASHED]  = ENDS(STOPPED, CRASHED),
         [VIOMMU_EVENT_GUEST_PANICKED] = ENDS(STOPPED, PANICKED),
@@ -76,19 +76,20 @@ static const Cell transitions[VIOMMU_STATE_LAST][VIOMMU_EVENT_LAST] = {
         [VIOMMU_EVENT_STOP_FAILED]    = GOES(STOPPED),
     },
     [VIOMMU_STATE_STOPPED] = {
-        /* Somebody started it again, behind our back. */
+        /* Somebody else started the domain again. */
         [VIOMMU_EVENT_STARTED]        = GOES(RUNNING),
         [VIOMMU_EVENT_STOP_REQUESTED] = GOES(STOPPING),
         [VIOMMU_EVENT_EXPIRED]        = ENDS(STOPPING, EXPIRED),
         [VIOMMU_EVENT_VANISHED]       = GONE(STOPPED, NONE),
-        /* Undoing a launch ends the guest, and libvirt tells of that first. */
+        /* Undoing a launch ends the guest, and libvirt reports that first. */
         [VIOMMU_EVENT_LAUNCH_FAILED]  = ENDS(FAILED, FAILED),
     },
     [VIOMMU_STATE_FAILED] = {
         [VIOMMU_EVENT_STOP_REQUESTED] = GONE(FAILED, NONE),
         [VIOMMU_EVENT_EXPIRED]        = GONE(FAILED, NONE),
         [VIOMMU_EVENT_REMOVED]        = GONE(FAILED, NONE),
-        /* Its domain vanishes as the launch is undone; it stays for who wants to read why. */
+        /* The domain vanishes as the launch is undone; the machine stays, so that its error can be
+         * read. */
     },
 };
 /* clang-format on */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* news: the one table of what news means.  A new kind of news is one row here. */
+/* news: the table of what each kind of news means.  A new kind is one more row. */
 #include "lib/machine/news.h"
 
 #include <glib.h>
@@ -14,7 +14,7 @@ static const ViommuNewsMeaning meanings[] = {
     [VIOMMU_NEWS_DEFINED]      = {false, NONE,                        false, false, false},
     [VIOMMU_NEWS_STARTED]      = {false, VIOMMU_EVENT_STARTED,        false, false, false},
     [VIOMMU_NEWS_SHUTDOWN]     = {false, VIOMMU_EVENT_GUEST_ENDED,    true,  false, true},
-    /* Without a stop under way viommud did not destroy it, and a stop hides this news. */
+    /* Without a stop under way viommud did not destroy it; during a stop this news is hidden. */
     [VIOMMU_NEWS_DESTROYED]    = {false, VIOMMU_EVENT_GUEST_CRASHED,  true,  true,  false},
     [VIOMMU_NEWS_CRASHED]      = {false, VIOMMU_EVENT_GUEST_CRASHED,  true,  true,  true},
     [VIOMMU_NEWS_PANICKED]     = {false, VIOMMU_EVENT_GUEST_PANICKED, true,  true,  true},

@@ -2,17 +2,17 @@
 /* queue: a ring of users, each with a line of items. */
 #include "lib/machine/queue.h"
 
-/* One user's line; kept when it is empty, for when the user comes again. */
+/* The line of one user; an empty line is kept for the user's next item. */
 typedef struct Line {
     uint32_t uid;
     GQueue items;
-    uint64_t served; /* which turn its last one was; 0: none yet */
+    uint64_t served; /* the number of its last turn; 0: none yet */
 } Line;
 
 struct ViommuQueue {
-    GQueue turns;      /* of Line, who was served longest ago first; no line is empty */
+    GQueue turns;      /* of Line, the user served longest ago first; no line is empty */
     GHashTable *lines; /* uid -> Line, owned */
-    uint64_t served;   /* turns so far */
+    uint64_t served;   /* number of turns so far */
     unsigned length;
 };
 
@@ -47,8 +47,7 @@ static Line *find_line(const ViommuQueue *queue, uint32_t uid)
     return g_hash_table_lookup(queue->lines, GUINT_TO_POINTER(uid));
 }
 
-/* Not at the end: whoever comes back after a while does not wait for one who was served a moment
- * ago. */
+/* Not at the end: a user who returns after a while must not wait for a user served just now. */
 static void join_turns(ViommuQueue *queue, Line *line)
 {
     GList *turn = queue->turns.head;
@@ -123,7 +122,7 @@ unsigned viommu_queue_position(const ViommuQueue *queue, uint32_t uid, const voi
 {
     Line *own = find_line(queue, uid);
     int index = own ? g_queue_index(&own->items, item) : -1;
-    bool before = true; /* lines whose turn comes before its own have one round more */
+    bool before = true; /* lines whose turn comes first have one round more */
     unsigned position = 0;
 
     if (index < 0)
