@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console-log: opened for each piece that is written, so that a thousand machines hold no thousand
- * files open. */
+/* console-log: opens the file for each write, so that a thousand machines do not hold a thousand
+ * open files. */
 #include "daemon/console/console-log.h"
 
 #include <errno.h>
@@ -84,7 +84,7 @@ static bool write_at(int fd, const char *data, size_t size, off_t at)
     return true;
 }
 
-/* Keeps the first half and the last quarter.  *ret_size: what is there afterwards. */
+/* Keeps the first half and the last quarter.  *ret_size: the size afterwards. */
 static bool leave_out_middle(int fd, uint64_t limit, off_t *ret_size)
 {
     off_t head = (off_t)(limit / 2 - strlen(LEFT_OUT)), at = head + (off_t)strlen(LEFT_OUT);
@@ -147,7 +147,7 @@ char *viommu_console_log_find(const char *directory, const char *name, const uin
 
         if (!parse(file, &parts) || (uid && parts.uid != *uid))
             continue;
-        /* Somebody may have called his machine by the UUID of another's. */
+        /* A user may have named a machine after the UUID of another user's machine. */
         if (g_str_equal(parts.uuid, name))
             return g_steal_pointer(&path);
         if (!g_str_equal(parts.name, name) || g_stat(path, &info) < 0 ||
@@ -173,7 +173,7 @@ static bool append_all(int fd, const char *path, uint64_t limit, GError **error)
     return n == 0 || fail("read for", path, errno, error);
 }
 
-/* @file of directory @from.  Its time stays its time. */
+/* Moves @file of directory @from, and keeps its time. */
 static bool take_over(const char *from, const char *file, const char *to, uint64_t limit, GError **error)
 {
     g_autofree char *path = g_build_filename(from, file, NULL), *same = NULL, *target = NULL;
@@ -226,7 +226,7 @@ static int compare_old(const void *a, const void *b)
     return one->written == other->written ? 0 : one->written > other->written ? -1 : 1;
 }
 
-/* Those of machines that are gone; *ret_live: what the others take. */
+/* The logs of machines that are gone; *ret_live: the bytes of the others. */
 static GArray *list_old(const char *directory, GHashTable *live, uint64_t *ret_live)
 {
     g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
@@ -252,7 +252,7 @@ static GArray *list_old(const char *directory, GHashTable *live, uint64_t *ret_l
     return list;
 }
 
-/* Of one owner: his part of the list, whose oldest stands last. */
+/* The logs of one owner: a part of the list, with the oldest last. */
 typedef struct Share {
     guint begin, end;
     uint64_t bytes;
@@ -265,7 +265,7 @@ static int compare_shares(const void *a, const void *b)
     return one->bytes == other->bytes ? 0 : one->bytes < other->bytes ? -1 : 1;
 }
 
-/* Sorted, the smallest first; @list is sorted by owner. */
+/* The sizes, smallest first; @list is sorted by owner. */
 static GArray *share_out(const GArray *list)
 {
     GArray *shares = g_array_new(FALSE, TRUE, sizeof(Share));
@@ -283,8 +283,8 @@ static GArray *share_out(const GArray *list)
     return shares;
 }
 
-/* What nobody may exceed, so that all together take @bytes: who has less leaves the rest to the
- * others. */
+/* The bound for each owner with which all logs together take at most @bytes; what one owner does
+ * not use is left to the others. */
 static uint64_t find_level(const GArray *shares, uint64_t bytes)
 {
     for (guint i = 0; i < shares->len; i++) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console: pieces of output in, the same pieces out to everybody.  Does not
- * know who is attached. */
+/* console: takes pieces of output, and passes each to all clients.  Does not know the clients. */
 #include "daemon/console/console.h"
 
 #include <errno.h>
@@ -28,13 +27,13 @@ struct ViommuConsole {
     ViommuConsoleContext context;
     char uuid[37];
     char *log;
-    bool log_failed; /* and that was said */
+    bool log_failed; /* and a warning was logged */
     bool open;
-    char *refusal; /* why it could not be opened, which was said; NULL: it could */
+    char *refusal; /* why it could not be opened, as it was logged; NULL: it is open */
     bool sending;
-    GByteArray *tail;             /* NULL: nothing yet */
-    ViommuReportCatcher *reports; /* NULL: nothing was printed yet */
-    GPtrArray *clients;           /* of Client; NULL: nobody was ever attached */
+    GByteArray *tail;             /* NULL: no output yet */
+    ViommuReportCatcher *reports; /* NULL: no output yet */
+    GPtrArray *clients;           /* of Client; NULL: no client was ever attached */
 };
 
 static void free_client(void *data)
@@ -118,8 +117,7 @@ static void keep_tail(ViommuConsole *console, const guint8 *data, guint size)
     g_byte_array_append(console->tail, data, size);
 }
 
-/* A full disk keeps the guest's words from nobody who is attached, and the last of them are
- * remembered all the same. */
+/* When the disk is full, attached clients still get the output, and the tail is still kept. */
 static void write_log(ViommuConsole *console, const void *data, size_t size)
 {
     ViommuLogFields fields = {.machine_uuid = console->uuid};
@@ -139,7 +137,7 @@ static bool send_to(const Client *client, const void *data, size_t size)
     return send(client->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)size;
 }
 
-/* All that anybody learns of the guest's output passes here. */
+/* All output of the guest passes here. */
 static void put_out(ViommuConsole *console, const void *data, guint size)
 {
     if (size == 0)
@@ -154,7 +152,7 @@ static void put_out(ViommuConsole *console, const void *data, guint size)
             g_ptr_array_remove_index(console->clients, i - 1);
 }
 
-/* An earlier log means that somebody else had listened before, or that we had. */
+/* An existing log means that an earlier viommud, or this one, has read this console before. */
 static void take_opened(ViommuConsole *console)
 {
     bool again = console->tail || (console->log && access(console->log, F_OK) == 0);
@@ -164,7 +162,7 @@ static void take_opened(ViommuConsole *console)
     if (again)
         put_out(console, LISTENS_AGAIN, sizeof(LISTENS_AGAIN) - 1);
     else
-        write_log(console, "", 0); /* a guest that says nothing has a log, too */
+        write_log(console, "", 0); /* a guest without output has a log, too */
 }
 
 static void take_ended(ViommuConsole *console, const char *error)
@@ -218,7 +216,7 @@ static void drop_client(Client *client)
     g_ptr_array_remove(client->console->clients, client);
 }
 
-/* One piece at a time: meanwhile nobody is listened to. */
+/* One piece at a time: until it is sent, the loop does not listen to any client. */
 static void take_input(ViommuConsole *console, const char *data, size_t size)
 {
     if (!console->open)
@@ -241,7 +239,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
     else if (n < 0 || revents & (EPOLLHUP | EPOLLERR))
         drop_client(client);
     else
-        /* It has nothing more to say, and may still want to hear. */
+        /* The client will send nothing more, but may still read. */
         sd_event_source_set_io_events(source, 0);
     return 0;
 }

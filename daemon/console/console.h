@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console: what one guest prints, on its way to a log file, a short memory and those who are
- * attached; and what they write, on its way to the guest.  Runs on the loop.  Knows the backend;
- * does not know machines, clients or the bus. */
+/* console: one guest's output, on its way to a log file, a short memory and the attached clients;
+ * and their input, on its way to the guest.  Runs on the loop.  Knows the backend; does not know
+ * machines, clients of the bus, or the bus. */
 #pragma once
 
 #include <glib.h>
@@ -12,34 +12,34 @@
 
 typedef struct ViommuConsole ViommuConsole;
 
-/* What consoles work with; all borrowed. */
+/* What all consoles use; all borrowed. */
 typedef struct ViommuConsoleContext {
     ViommuLoop *loop;
     ViommuBackend *backend;
-    uint64_t log_bytes; /* the most that a log takes */
+    uint64_t log_bytes; /* the largest size of a log */
 } ViommuConsoleContext;
 
-/** @log: the file; NULL: none. Owned. */
+/** @log: the path of the file; NULL: no log.  Owned. */
 ViommuConsole *viommu_console_new(const ViommuConsoleContext *context, const char *uuid, const char *log);
-/** Whoever is attached hears that it is over. */
+/** Disconnects the attached clients. */
 void viommu_console_free(ViommuConsole *console);
 
-/** Takes what waits at the backend. */
+/** Takes the output that waits at the backend. */
 void viommu_console_take(ViommuConsole *console);
-/** The backend reads it. */
+/** Whether the backend reads this console. */
 bool viommu_console_is_open(const ViommuConsole *console);
-/** Why it is not read, in words; "": it is.  Borrowed, until the next take. */
+/** Why the console is not read; "": it is read.  Borrowed, until the next take. */
 const char *viommu_console_problem(const ViommuConsole *console);
-/** The guest has ended: whoever is attached hears of it. */
+/** The guest has ended: disconnects the attached clients. */
 void viommu_console_end(ViommuConsole *console);
 
-/** *ret_fd: a stream socket, owned: what the guest printed last, and prints from now on; what is
- *  written to it goes to the guest.  Who does not read is dropped.  Fails: BUSY when too many are
- *  attached; INTERNAL. */
+/** *ret_fd: a stream socket, owned.  It first has the guest's last output, then new output; what is
+ *  written to it goes to the guest.  A client that does not read is disconnected.  Fails: BUSY when
+ *  too many clients are attached; INTERNAL. */
 bool viommu_console_attach(ViommuConsole *console, int *ret_fd, GError **error);
 unsigned viommu_console_n_attached(const ViommuConsole *console);
 
-/** The last whole report that the guest has printed. Owned; NULL: none. */
+/** The last complete report that the guest printed.  Owned; NULL: none. */
 ViommuReport *viommu_console_report(const ViommuConsole *console);
-/** The last lines, as lib/console-text has it. Owned; NULL: none. */
+/** The last lines, as lib/base/printable returns them.  Owned; NULL: none. */
 char *viommu_console_tail(const ViommuConsole *console);

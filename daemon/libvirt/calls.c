@@ -9,10 +9,10 @@
 
 struct ViommuBackend {
     ViommuPool *pool;
-    ViommuPool *agents; /* for calls that a guest can make wait */
+    ViommuPool *agents; /* for calls that a guest can delay */
     ViommuProbe *probe;
     ViommuWatch *watch;
-    ViommuConsoles *consoles; /* NULL: not watched */
+    ViommuConsoles *consoles; /* NULL: consoles are not watched */
 };
 
 typedef virDomainPtr Domain;
@@ -31,7 +31,7 @@ bool viommu_backend_new(const char *uri, unsigned n_connections, ViommuBackend *
 {
     ViommuBackend *backend;
 
-    /* It would print every error to stderr; what matters comes back as a GError. */
+    /* libvirt would print each error to stderr; errors are returned as a GError. */
     virSetErrorFunc(NULL, ignore_error);
     if (virInitialize() < 0)
         return viommu_libvirt_fail(error, "cannot initialise libvirt");
@@ -77,7 +77,7 @@ void viommu_backend_free(ViommuBackend *backend)
     viommu_probe_free(backend->probe);
     viommu_pool_free(backend->agents);
     viommu_pool_free(backend->pool);
-    /* Last: closing a connection leaves work for the event loop. */
+    /* Last, because closing a connection leaves work for the event loop. */
     viommu_event_thread_stop();
     viommu_watch_free(backend->watch);
     viommu_consoles_free(backend->consoles);
@@ -128,14 +128,14 @@ char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, cons
                                   bool *ret_broke, GError **error)
 {
     *ret_broke = false;
-    /* Each connection to the test driver may be a world of its own, and none has agents. */
+    /* A connection to the test driver may have domains of its own, and has no agents. */
     if (!g_str_has_prefix(viommu_pool_uri(backend->agents), "test"))
         return viommu_agent_run(backend->agents, uuid, script, ret_broke, error);
     viommu_fail(error, VIOMMU_ERROR_NOT_FOUND, "libvirt's test driver has no guest agents");
     return NULL;
 }
 
-/* --- What the calls below take and give. --- */
+/* --- Arguments and results of the calls below --- */
 
 typedef struct Call {
     const char *uuid;
@@ -152,7 +152,7 @@ static bool find_domain(virConnectPtr connection, const char *uuid, Domain *ret_
 
 /* --- Define --- */
 
-/* The text of the first <element> of a document that we wrote ourselves: names and UUIDs need no
+/* The text of the first <element> of a document that viommud wrote: names and UUIDs need no
  * unescaping. */
 static char *leaf_text(const char *xml, const char *element)
 {
@@ -165,8 +165,8 @@ static char *leaf_text(const char *xml, const char *element)
     return g_strndup(start, strcspn(start, "<"));
 }
 
-/* libvirt says of a taken name only that the "operation failed", and why in English: so ask who
- * has the name. */
+/* For a taken name libvirt only reports "operation failed", with an English text; so look which
+ * domain has the name. */
 static bool name_is_taken(virConnectPtr connection, const char *name, const char *uuid)
 {
     g_auto(Domain) other = name ? virDomainLookupByName(connection, name) : NULL;
@@ -182,8 +182,8 @@ static bool define_domain(virConnectPtr connection, void *data, GError **error)
     g_autofree char *name = leaf_text(call->text, "name"), *uuid = leaf_text(call->text, "uuid");
     g_autoptr(GError) cause = NULL;
 
-    /* libvirt 12 may leave an error behind although it has defined the domain: only the
-     * return value counts. */
+    /* libvirt 12 may leave an error behind although it defined the domain: only the return value
+     * counts. */
     if (domain)
         return true;
     call->ret_flag = viommu_libvirt_last_unsupported();
@@ -248,7 +248,7 @@ static bool set_metadata(virConnectPtr connection, void *data, GError **error)
         if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, call->text, VIOMMU_METADATA_PREFIX,
                                  VIOMMU_METADATA_URI, flags) == 0)
             return true;
-        /* The guest may have ended in between. */
+        /* The guest may have ended meanwhile. */
         if (!(flags & VIR_DOMAIN_AFFECT_LIVE) || viommu_libvirt_last_code() != VIR_ERR_OPERATION_INVALID)
             return viommu_libvirt_fail(error, "cannot store the metadata of domain '%s'", call->uuid);
     }
@@ -264,7 +264,7 @@ bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const
 
 /* --- Orders --- */
 
-/* libvirt keeps the files for as long as the connection is open and the domain is there. */
+/* libvirt keeps the files while the connection is open and the domain exists. */
 static bool give_files(virDomainPtr domain, const GArray *files, GError **error)
 {
     for (guint i = 0; files && i < files->len; i++) {
@@ -285,13 +285,13 @@ static bool give_files(virDomainPtr domain, const GArray *files, GError **error)
 }
 
 typedef struct Start {
-    ViommuConsoles *consoles; /* NULL: none is opened */
+    ViommuConsoles *consoles; /* NULL: no console is opened */
     const char *uuid;
     const GArray *files;
     uint32_t lane;
 } Start;
 
-/* What ran already is left alone: an earlier call may have come so far. */
+/* A domain that already runs is left alone: an earlier call may have started it. */
 static bool run_paused(virDomainPtr domain, const char *uuid, GError **error)
 {
     g_autoptr(GError) cause = NULL;
@@ -306,7 +306,8 @@ static bool run_paused(virDomainPtr domain, const char *uuid, GError **error)
     return false;
 }
 
-/* QEMU has the rights of who asked, and libvirt offers what its own user may. */
+/* QEMU runs with the rights of the launching user, but libvirt reports what its own user may
+ * use. */
 static void advise_kvm(GError **error)
 {
     char *words;
@@ -321,7 +322,7 @@ static void advise_kvm(GError **error)
     (*error)->message = words;
 }
 
-/* QEMU drops what a guest prints while nobody listens: so the guest runs when somebody does. */
+/* QEMU drops output while the console is not open, so the guest is resumed after it was opened. */
 static bool start_domain(virConnectPtr connection, void *data, GError **error)
 {
     const Start *start = data;
@@ -389,7 +390,7 @@ static bool destroy_domain(virConnectPtr connection, void *data, GError **error)
     return false;
 }
 
-/* A domain that is not there is not running either. */
+/* A domain that does not exist does not run either. */
 static bool unless_gone(bool ok, GError *cause, GError **error)
 {
     if (ok)
@@ -431,8 +432,8 @@ bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **err
 
 /* --- Undefine --- */
 
-/* What to remove with a domain, most first; a libvirt or a driver that does not know a flag
- * refuses the whole call, before it has done anything, and gets the next row. */
+/* What to remove with a domain, most first.  A libvirt or driver that does not know a flag refuses
+ * the call before it does anything, and the next row is tried. */
 static const unsigned undefine_flags[] = {
 #if LIBVIR_CHECK_VERSION(8, 9, 0)
     VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
@@ -546,7 +547,7 @@ bool viommu_backend_read_size(ViommuBackend *backend, ViommuDomain *domain, GErr
 bool viommu_backend_watch_consoles(ViommuBackend *backend, ViommuConsoleFunc func, void *userdata)
 {
     g_return_val_if_fail(!backend->consoles, false);
-    /* libvirt's test driver has none, be it in this process (test:) or not (test+unix:). */
+    /* libvirt's test driver has no consoles, in this process (test:) or in another (test+unix:). */
     if (!g_str_has_prefix(viommu_backend_uri(backend), "test"))
         backend->consoles = viommu_consoles_new(backend->pool, func, userdata);
     return backend->consoles;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console-lock: an empty file, which libvirt takes for one that a dead process has left, and
+/* console-lock: an empty file, which libvirt takes for the leftover of a dead process and
  * replaces. */
 #include "daemon/libvirt/console-lock.h"
 
@@ -12,7 +12,7 @@
 
 #define DEVICES "/dev"
 
-/* As libvirt makes it of the terminal's path. */
+/* The name that libvirt makes of the terminal's path. */
 static char *lock_path(const char *directory, const char *terminal)
 {
     const char *name = g_str_has_prefix(terminal, DEVICES) ? terminal + strlen(DEVICES) : terminal;
@@ -28,7 +28,7 @@ static bool is_open_to_strangers(const char *directory)
     return stat(directory, &info) == 0 && (info.st_mode & (S_IWGRP | S_IWOTH)) != 0;
 }
 
-/* What is there is libvirt's, or was left by this here. */
+/* libvirt's own lock, or one that this code left. */
 static bool is_ours(const char *path, GError **error)
 {
     struct stat info;
@@ -67,7 +67,8 @@ bool viommu_console_lock_take(const char *directory, const char *terminal, char 
 
 void viommu_console_lock_release(char *path)
 {
-    /* By now it is root's, whom the directory lets nobody else delete it, or it is of no use. */
+    /* If root has replaced the file, the sticky directory prevents this; otherwise nothing needs
+     * it. */
     if (path)
         (void)unlink(path);
     g_free(path);

@@ -1,39 +1,37 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* console: reads the guests' serial consoles through libvirt's streams, and writes to them.  Does
- * not know whose they are, or what they say.
- *
- * Output is taken off the connection on libvirt's event thread as soon as it is there, since
- * libvirt would keep it in memory without a bound; here it waits in a bounded buffer, and what
- * does not fit is dropped and counted.  All else may block: a guest that does not read what is
- * written to it can bring a whole connection to a standstill, until the keepalive ends it.  So
- * each lane has a connection of its own, and what is to be done on it is done by one thread at a
- * time. */
+ * not know their owners or their contents.
+ * libvirt's event thread takes output off the connection at once, because libvirt would buffer it
+ * without a bound.  Here it waits in a bounded buffer; what does not fit is dropped and counted.
+ * Everything else may block: a guest that does not read its input can block a whole connection,
+ * until the keepalive ends it.  So each lane has a connection of its own, and one thread at a time
+ * works on it. */
 #include "daemon/libvirt/internal.h"
 
 #include "daemon/libvirt/console-lock.h"
 #include "lib/domain/console.h"
 
-/* Where libvirt locks terminals; a link to /run/lock where that is. */
+/* Where libvirt locks terminals; often a link to /run/lock. */
 #define LOCKS "/var/lock"
-/* What waits to be taken. */
+/* Bounds of the output that waits to be taken. */
 #define PENDING_MAX     (64 * 1024)
 #define PENDING_ALL_MAX (16 * 1024 * 1024)
 #define CHUNK_MAX       (16 * 1024)
-/* As many lanes as may be stuck without harm to others. */
+/* So many lanes may be stuck without harm to others. */
 #define THREADS_MAX 16
-/* A guest's start waits no longer than this for its console. */
+/* The longest time that a guest's start waits for its console. */
 #define OPEN_TIMEOUT_USEC (2 * G_TIME_SPAN_SECOND)
-/* A guest inside this process that takes no input for so long loses it. */
+/* A guest in this process that reads no input for so long loses the input. */
 #define SEND_TIMEOUT_USEC (2 * G_TIME_SPAN_SECOND)
 #define SEND_PAUSE_USEC   (10 * 1000)
 
 typedef struct Lane {
     ViommuConsoles *consoles;
     uint32_t id;
-    virConnectPtr connection; /* of the thread that is at it */
+    virConnectPtr connection; /* of the thread that works on the lane */
     /* Under lock: */
     GQueue jobs;  /* of Job */
-    bool running; /* a thread is at it */
+    bool running; /* a thread works on the lane */
     unsigned n_consoles;
 } Lane;
 
@@ -42,12 +40,12 @@ typedef struct Console {
     ViommuConsoles *consoles;
     char uuid[37];
     Lane *lane;
-    virStreamPtr stream; /* of the lane's thread, and of the event thread while it calls back */
+    virStreamPtr stream; /* of the lane's thread, and of the event thread during a callback */
     /* Under lock: */
-    ViommuConsoleNews *news; /* what waits to be taken */
-    bool told;               /* that something waits */
-    bool settled;            /* it is open, or will never be */
-    /* it is closed, or will be by a job that waits; then the lane may be gone */
+    ViommuConsoleNews *news; /* output and events to be taken */
+    bool told;               /* the receiver knows of them */
+    bool settled;            /* it is open, or its opening failed */
+    /* it is closed, or a waiting job will close it; then the lane may be freed */
     bool over;
 } Console;
 
@@ -67,7 +65,7 @@ struct ViommuConsoles {
     /* Under lock: */
     GHashTable *table; /* UUID -> Console, a reference */
     GHashTable *lanes; /* id -> Lane */
-    size_t pending;    /* bytes, of all */
+    size_t pending;    /* bytes of all consoles */
 };
 
 static Console *console_ref(Console *console)
@@ -95,7 +93,7 @@ void viommu_console_news_free(ViommuConsoleNews *news)
     g_free(news);
 }
 
-/* --- What waits to be taken --- */
+/* --- Output and events to be taken --- */
 
 static ViommuConsoleNews *news_of(Console *console)
 {
@@ -106,7 +104,7 @@ static ViommuConsoleNews *news_of(Console *console)
     return console->news;
 }
 
-/* Unlocks; the receiver may take at once. */
+/* Unlocks, so that the receiver may take at once. */
 static void tell_unlocked(ViommuConsoles *consoles, Console *console)
 {
     bool tell = !console->told;
@@ -169,7 +167,7 @@ static void free_lane(Lane *lane)
     g_free(lane);
 }
 
-/* NULL: nothing is left to do, and the lane may be gone. */
+/* NULL: no job is left, and the lane may be freed. */
 static Job *next_job(Lane *lane)
 {
     ViommuConsoles *consoles = lane->consoles;
@@ -218,7 +216,7 @@ static void job_close(Job *job)
     g_mutex_unlock(&consoles->lock);
 }
 
-/* @error NULL: the guest has closed it.  The stream is closed by its lane. */
+/* @error NULL: the guest closed it.  Its lane closes the stream. */
 static void end_console(Console *console, const char *error)
 {
     ViommuConsoles *consoles = console->consoles;
@@ -239,7 +237,7 @@ static void end_console(Console *console, const char *error)
     tell_unlocked(consoles, console);
 }
 
-/* On libvirt's event thread, the only one. */
+/* Runs on libvirt's event thread. */
 static void on_stream(virStreamPtr stream, int events, void *opaque)
 {
     static char buffer[CHUNK_MAX];
@@ -261,7 +259,8 @@ static void on_stream(virStreamPtr stream, int events, void *opaque)
 
 static bool connect_lane(Lane *lane, GError **error)
 {
-    /* The streams on a dead one hear of it themselves, and hold it until they are closed. */
+    /* The streams of a dead connection learn of its end themselves, and reference it until they are
+     * closed. */
     if (lane->connection && virConnectIsAlive(lane->connection) != 1)
         virConnectClose(g_steal_pointer(&lane->connection));
     if (!lane->connection)
@@ -269,7 +268,7 @@ static bool connect_lane(Lane *lane, GError **error)
     return lane->connection;
 }
 
-/* libvirt's daemon must not come upon a stranger's file while it opens the terminal. */
+/* libvirt's daemon must not read a stranger's file while it opens the terminal. */
 static bool take_lock(const Console *console, virDomainPtr domain, char **ret_lock, GError **error)
 {
     bool local = viommu_pool_is_local(console->consoles->pool);
@@ -339,7 +338,7 @@ static void job_open(Job *job)
         return;
     }
     settle_open(console);
-    /* The reference of the callback, which may be running when it is removed. */
+    /* The callback's reference; the callback may be running when it is removed. */
     console_ref(console);
     if (virStreamEventAddCallback(console->stream, events, on_stream, console, console_unref) == 0)
         return;
@@ -348,7 +347,8 @@ static void job_open(Job *job)
     end_console(console, error->message);
 }
 
-/* Only drivers inside this process ever say "not now"; libvirt's daemon takes all. */
+/* Only drivers in this process ever report that the stream would block; libvirt's daemon
+ * buffers. */
 static void send_all(virStreamPtr stream, const char *data, size_t size)
 {
     gint64 end = g_get_monotonic_time() + SEND_TIMEOUT_USEC;
@@ -382,7 +382,7 @@ static void job_send(Job *job)
     tell_unlocked(consoles, console);
 }
 
-/* For the end: nobody is told any more. */
+/* At the end: callers no longer receive news. */
 static void job_drop(Job *job)
 {
     if (job->console->stream)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guest-agent: runs a script in a guest through its QEMU guest agent.  A guest may let each
- * question wait, so these have connections of their own.  Does not know what the script is for. */
+/* guest-agent: runs a script in a guest through its QEMU guest agent.  A guest can delay each
+ * answer, so these calls have connections of their own.  Does not know the purpose of the
+ * script. */
 #include "daemon/libvirt/internal.h"
 
 #include <json-glib/json-glib.h>
@@ -9,12 +10,12 @@
 
 #include "lib/base/json-depth.h"
 
-/* An agent that is there answers within milliseconds; under emulation within a second. */
+/* A running agent answers within milliseconds; under emulation within a second. */
 #define ANSWER_SEC 5
-/* The script's own time, and how often it is asked for. */
+/* How long the script may run, and how often the agent is asked whether it has ended. */
 #define SCRIPT_USEC (20 * G_USEC_PER_SEC)
 #define LOOK_USEC   (200 * 1000)
-/* An honest agent's replies are flat, and its report has 16 KiB.  The parser calls itself for each
+/* Replies of an honest agent are flat, and its report has 16 KiB.  The parser recurses at each
  * level. */
 #define REPLY_BYTES 65536
 #define REPLY_DEPTH 8
@@ -22,10 +23,10 @@
 typedef struct Question {
     const char *uuid, *script;
     char *output;
-    bool broke; /* the connection, once the agent had been asked */
+    bool broke; /* the connection broke after the agent was asked */
 } Question;
 
-/* What the agent says in its own words when the guest's administrator has forbidden it; RHEL's
+/* The agent's own error message when the guest's administrator has forbidden the command, as RHEL
  * does by default. */
 static bool is_forbidden(const char *words)
 {
@@ -65,7 +66,7 @@ static bool read_reply(JsonParser *parser, const char *reply)
            json_parser_load_from_data(parser, reply, (gssize)size, NULL);
 }
 
-/* The "return" object of the agent's reply; owned by *ret_parser. */
+/* The "return" object of the agent's reply; *ret_parser owns it. */
 static JsonObject *ask(virDomainPtr domain, const char *command, JsonParser **ret_parser, GError **error)
 {
     g_autoptr(JsonParser) parser = json_parser_new();
@@ -90,7 +91,7 @@ static JsonObject *ask(virDomainPtr domain, const char *command, JsonParser **re
     return json_node_get_object(inner);
 }
 
-/* A member that the guest may have made of anything. */
+/* A member of any type, because the guest chose it. */
 static JsonNode *member(JsonObject *object, const char *name, GType type)
 {
     JsonNode *node = json_object_get_member(object, name);
@@ -115,7 +116,7 @@ static bool start_script(virDomainPtr domain, const char *script, gint64 *ret_pi
     return pid != NULL;
 }
 
-/* *ret_output: NULL while it runs. */
+/* *ret_output: NULL while the script runs. */
 static bool look_at_script(virDomainPtr domain, gint64 pid, char **ret_output, GError **error)
 {
     g_autofree char *command = g_strdup_printf(
@@ -133,7 +134,7 @@ static bool look_at_script(virDomainPtr domain, gint64 pid, char **ret_output, G
     output = member(answer, "out-data", G_TYPE_STRING);
     if (!output)
         return viommu_fail(error, VIOMMU_ERROR_BACKEND, "/bin/sh in the guest printed nothing");
-    /* It ends with a zero, as the decoder sees to. */
+    /* The decoder ends it with a zero. */
     *ret_output = (char *)g_base64_decode(json_node_get_string(output), &size);
     return true;
 }
@@ -156,7 +157,7 @@ static bool run_script(virConnectPtr connection, void *data, GError **error)
             viommu_fail(error, VIOMMU_ERROR_BUSY, "/bin/sh in the guest did not end in time");
     }
     virDomainFree(domain);
-    /* Also between two commands: an agent may say what it likes at any time. */
+    /* Checked between two commands, too, because the agent may reply anything at any time. */
     question->broke = !good && virConnectIsAlive(connection) != 1;
     return good;
 }

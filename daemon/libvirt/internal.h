@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* internal: what the files of the libvirt backend share; no other file includes it.
- *   calls.c        the calls of daemon/libvirt/backend.h
- *   pool.c         connections for calls, and virError -> GError
- *   probe.c        what is known of the host, and its cache
- *   list.c         which domains there are
- *   network.c      where its networks lead
- *   watch.c        libvirt's event loop, the event connection, its reconnecting, events -> news
- *   guest-agent.c  the guests' agents
- *   console.c      the guests' serial consoles, on connections of their own */
+ * calls.c: the calls of daemon/libvirt/backend.h
+ * pool.c: connections for calls, and virError -> GError
+ * probe.c: what is known of the host, and its cache
+ * list.c: lists of domains
+ * network.c: forward modes of libvirt's networks
+ * watch.c: libvirt's event loop, the event connection, its reconnecting, events -> news
+ * guest-agent.c: the guests' agents
+ * console.c: the guests' serial consoles, on connections of their own */
 #pragma once
 
 #include <libvirt/libvirt.h>
@@ -15,47 +15,45 @@
 #include "daemon/libvirt/backend.h"
 #include "lib/base/error.h"
 
-/* The table: libvirt's code -> ours. */
+/* The table from libvirt's codes to viommud's. */
 ViommuError viommu_libvirt_error_code(int virt_code);
-/** Fails with the calling thread's last virError: "WHAT: libvirt: ITS WORDS (error N)".  Always
+/** Sets the calling thread's last virError as @error: "WHAT: libvirt: MESSAGE (error N)".  Always
  *  returns false. */
 bool viommu_libvirt_fail(GError **error, const char *what, ...) G_GNUC_PRINTF(2, 3);
 /** The code of the thread's last virError; VIR_ERR_OK when there is none. */
 int viommu_libvirt_last_code(void);
 
-/** Whether the thread's last virError is libvirt's verdict on a configuration:
- *  it cannot be, here. */
+/** Whether the thread's last virError says that libvirt cannot do a configuration. */
 bool viommu_libvirt_last_unsupported(void);
 
 /* Connections for calls.  Thread-safe. */
 typedef struct ViommuPool ViommuPool;
 
 ViommuPool *viommu_pool_new(const char *uri, unsigned size);
-/** As viommu_backend_set_timeout(). */
+/** Like viommu_backend_set_timeout(). */
 void viommu_pool_set_timeout(ViommuPool *pool, unsigned seconds);
-/** All connections must be back; openings that hang are left to themselves, and then the pool is
- *  not freed. */
+/** All connections must be returned.  A thread that hangs in an opening keeps the pool, which then
+ *  is not freed. */
 void viommu_pool_free(ViommuPool *pool);
 const char *viommu_pool_uri(const ViommuPool *pool);
 bool viommu_pool_is_local(const ViommuPool *pool);
-/** A new connection, outside the pool's limit; close it with virConnectClose().  NULL on
- *  failure. */
+/** A new connection beyond the pool's limit; close it with virConnectClose().  NULL on failure. */
 virConnectPtr viommu_pool_open(ViommuPool *pool, GError **error);
-/** What is done with a connection.  Fails with an error. */
+/** Uses a connection.  Fails with an error. */
 typedef bool (*ViommuPoolFunc)(virConnectPtr connection, void *data, GError **error);
-/** Lends @func a living connection, waiting for one when all are lent.  When the connection breaks
- *  under it and @again says that asking twice does no harm, it is called once more on a new one. */
+/** Lends a working connection to @func, and waits for one when all are lent.  If the connection
+ *  breaks meanwhile and @again allows it, calls @func once more with a new one. */
 bool viommu_pool_call(ViommuPool *pool, ViommuPoolFunc func, void *data, bool again, GError **error);
-/** Counts how often libvirt's daemon was found gone: what was learnt from the one before may be
- *  wrong now. */
+/** Counts how often libvirt's daemon was found to have ended: what was learnt before may be
+ *  outdated. */
 int viommu_pool_generation(ViommuPool *pool);
 void viommu_pool_bump(ViommuPool *pool);
 
-/** A thread that takes no signal: the process's own are the loop's affair.  NULL on failure,
- *  INTERNAL. */
+/** Starts a thread that blocks all signals: the loop handles those of the process.  NULL on
+ *  failure, INTERNAL. */
 GThread *viommu_thread_start(const char *name, GThreadFunc func, void *data, GError **error);
 
-/* libvirt's event loop, on a thread of its own.  One per process; must run before the first
+/* libvirt's event loop, on a thread of its own.  One per process; start it before the first
  * connection is opened. */
 bool viommu_event_thread_start(GError **error);
 void viommu_event_thread_stop(void);
@@ -65,49 +63,49 @@ typedef struct ViommuWatch ViommuWatch;
 
 /** Fails: INTERNAL. */
 ViommuWatch *viommu_watch_new(ViommuPool *pool, ViommuNewsFunc func, void *userdata, GError **error);
-/** Ends its thread and its connection; news that is being told may still arrive until the event
- *  thread has stopped. */
+/** Ends its thread and its connection.  The receiver may still be called until the event thread has
+ *  stopped. */
 void viommu_watch_stop(ViommuWatch *watch);
-/** It opens its connection, which takes as long as libvirt's daemon hangs. */
+/** Whether it is opening its connection, which may hang with libvirt's daemon. */
 bool viommu_watch_is_opening(ViommuWatch *watch);
-/** Stopped, and after the event thread. */
+/** Call it after viommu_watch_stop() and after the event thread has stopped. */
 void viommu_watch_free(ViommuWatch *watch);
 
-/** As viommu_backend_list() and viommu_backend_list_holders(). */
+/** Like viommu_backend_list() and viommu_backend_list_holders(). */
 GPtrArray *viommu_list_domains(ViommuPool *pool, GError **error);
 GPtrArray *viommu_list_holders(ViommuPool *pool, GError **error);
 GPtrArray *viommu_list_unmarked(ViommuPool *pool, const char *prefix, GError **error);
 
-/** As viommu_backend_network_mode(). */
+/** Like viommu_backend_network_mode(). */
 char *viommu_network_mode(ViommuPool *pool, const char *name, GError **error);
 
 /* The cached host.  Thread-safe; one probe at a time. */
 typedef struct ViommuProbe ViommuProbe;
 
 ViommuProbe *viommu_probe_new(ViommuPool *pool);
-/** As viommu_backend_set_root(). */
+/** Like viommu_backend_set_root(). */
 void viommu_probe_set_root(ViommuProbe *probe, const char *root);
 void viommu_probe_free(ViommuProbe *probe);
-/** As viommu_backend_read_topology(). */
+/** Like viommu_backend_read_topology(). */
 bool viommu_probe_topology(const ViommuProbe *probe, ViommuTopology *topology, GError **error);
-/** Owned, on every call a host of its own. */
+/** A new host on each call.  Owned. */
 ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error);
 
-/** As viommu_backend_run_in_guest(), on connections of @pool. */
+/** Like viommu_backend_run_in_guest(), on connections of @pool. */
 char *viommu_agent_run(ViommuPool *pool, const char *uuid, const char *script, bool *ret_broke,
                        GError **error);
 
-/* The consoles.  Thread-safe; nothing blocks but what says so. */
+/* The consoles.  Thread-safe; only calls marked "blocks" block. */
 typedef struct ViommuConsoles ViommuConsoles;
 
-/** After the event thread was started. */
+/** Call it after the event thread was started. */
 ViommuConsoles *viommu_consoles_new(ViommuPool *pool, ViommuConsoleFunc func, void *userdata);
-/** Blocks until all are closed; the rest is as with the watch. */
+/** Blocks until all are closed; otherwise like the watch. */
 void viommu_consoles_stop(ViommuConsoles *consoles);
 void viommu_consoles_free(ViommuConsoles *consoles);
-/** As in daemon/libvirt/backend.h. */
+/** See daemon/libvirt/backend.h. */
 void viommu_consoles_open(ViommuConsoles *consoles, const char *uuid, uint32_t lane);
-/** Blocks until it is open, or cannot be, or takes too long. */
+/** Blocks until the console is open, has failed to open, or the time is over. */
 void viommu_consoles_open_now(ViommuConsoles *consoles, const char *uuid, uint32_t lane);
 ViommuConsoleNews *viommu_consoles_take(ViommuConsoles *consoles, const char *uuid);
 void viommu_consoles_send(ViommuConsoles *consoles, const char *uuid, GBytes *bytes);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* list: which domains libvirt has: ours, and all that hold devices of the host. */
+/* list: lists domains: viommud's, and all that have devices of the host. */
 #include "daemon/libvirt/internal.h"
 
 #include "lib/domain/held-devices.h"
 #include "lib/base/names.h"
 
-/* --- Ours --- */
+/* --- Domains of viommud --- */
 
 void viommu_domain_free(ViommuDomain *domain)
 {
@@ -17,7 +17,7 @@ void viommu_domain_free(ViommuDomain *domain)
     g_free(domain);
 }
 
-/* NULL without an error: not one of ours, or just gone. */
+/* NULL without an error: the domain is not viommud's, or has just gone. */
 static ViommuDomain *read_domain(virDomainPtr domain)
 {
     g_autofree char *metadata =
@@ -40,8 +40,7 @@ static ViommuDomain *read_domain(virDomainPtr domain)
     return found;
 }
 
-/* A domain that could not be read because the connection broke is not "not
- * ours", and not "gone". */
+/* When the connection broke, the domain may be viommud's and may still exist. */
 static bool check_alive(virConnectPtr connection, GError **error)
 {
     if (virConnectIsAlive(connection) == 1)
@@ -76,7 +75,7 @@ GPtrArray *viommu_list_domains(ViommuPool *pool, GError **error)
     return g_steal_pointer(&found);
 }
 
-/* --- Those with a name of ours and nothing else --- */
+/* --- Domains with a name of viommud's and no metadata --- */
 
 typedef struct Unmarked {
     const char *prefix;
@@ -115,7 +114,7 @@ GPtrArray *viommu_list_unmarked(ViommuPool *pool, const char *prefix, GError **e
     return viommu_pool_call(pool, list_unmarked, &unmarked, true, error) ? g_steal_pointer(&names) : NULL;
 }
 
-/* --- Those with devices of the host --- */
+/* --- Domains with devices of the host --- */
 
 void viommu_holder_free(ViommuHolder *holder)
 {
@@ -125,7 +124,7 @@ void viommu_holder_free(ViommuHolder *holder)
     g_free(holder);
 }
 
-/* NULL without an error: it has none, or has just ended. */
+/* NULL without an error: the domain has no such devices, or has just ended. */
 static ViommuHolder *read_holder(virDomainPtr domain, GError **error)
 {
     g_autofree char *xml = virDomainGetXMLDesc(domain, 0);

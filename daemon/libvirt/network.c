@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* network: where a network of libvirt's leads. */
+/* network: reads the forward mode of a libvirt network. */
 #include "daemon/libvirt/internal.h"
 
 #include "lib/host/network-xml.h"
@@ -16,7 +16,7 @@ static bool ask(virConnectPtr connection, void *data, GError **error)
     char *xml;
 
     if (!network) {
-        /* That it is not there, or that this libvirt has no networks, is an answer. */
+        /* A missing network, or a libvirt without networks, is an answer. */
         question->mode = g_strdup("");
         return viommu_libvirt_last_code() == VIR_ERR_NO_NETWORK ||
                viommu_libvirt_last_code() == VIR_ERR_NO_SUPPORT ||
@@ -31,7 +31,7 @@ static bool ask(virConnectPtr connection, void *data, GError **error)
     return question->mode != NULL;
 }
 
-/* Answers differ between two tries at most by what happened meanwhile. */
+/* The call may be repeated: it only reads. */
 static bool ask_anew(virConnectPtr connection, void *data, GError **error)
 {
     g_clear_pointer(&((Question *)data)->mode, g_free);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* pool: connections that are opened on demand, checked when lent, and replaced when dead; and the
- * translation of libvirt's errors.  Does not know what the connections are used for. */
+/* pool: opens connections on demand, checks each when it is lent, and replaces broken ones; also
+ * translates libvirt's errors.  Does not know the purpose of the connections. */
 #include "daemon/libvirt/internal.h"
 
 #include <string.h>
 #include "daemon/process/config.h"
 
-/* The keepalive's questions within the timeout; libvirtd answers them from its event loop, not
- * from a worker. */
+/* The number of keepalive messages within the timeout; libvirtd answers them from its event loop,
+ * not from a worker. */
 #define KEEPALIVE_COUNT 5
 
 #define REOPEN_WAIT_USEC (200 * 1000)
@@ -71,11 +71,12 @@ struct ViommuPool {
     GMutex lock;
     GCond returned;
     /* Under lock: */
-    GQueue idle;        /* of virConnectPtr */
+    GQueue idle;        /* of virConnectPtr, not lent */
     unsigned n_open;    /* idle, lent, and being opened */
-    virConnectPtr only; /* the test driver's */
+    virConnectPtr only; /* the one connection of the test driver */
     bool was_there;     /* libvirt's daemon has answered once */
-    /* since when it does not, by the monotonic clock; 0: it does, as far as is known */
+    /* since when libvirt's daemon does not answer, by the monotonic clock; 0: it does, as far as is
+     * known */
     gint64 missing_usec;
     int generation; /* atomic */
 };
@@ -106,7 +107,7 @@ void viommu_pool_free(ViommuPool *pool)
     g_mutex_lock(&pool->lock);
     opening = pool->n_open > 0;
     g_mutex_unlock(&pool->lock);
-    /* A thread that hangs in an opening comes back to it, if ever. */
+    /* A thread that hangs in an opening may still return and use the pool. */
     if (opening)
         return;
     g_cond_clear(&pool->returned);
@@ -140,7 +141,7 @@ void viommu_pool_bump(ViommuPool *pool)
     g_atomic_int_inc(&pool->generation);
 }
 
-/* libvirt's words name a socket; a person wants to know what to start. */
+/* libvirt's message names a socket; a user needs to know which service to start. */
 static void advise(const char *uri, GError **error)
 {
     char *words;
@@ -164,19 +165,19 @@ static virConnectPtr open_in_place(ViommuPool *pool, GError **error)
         advise(pool->uri, error);
         return NULL;
     }
-    /* Drivers inside this process have nobody to keep alive and say so. */
+    /* A driver in this process reports that it has no keepalive. */
     if (virConnectSetKeepAlive(connection, interval, KEEPALIVE_COUNT) < 0)
         virResetLastError();
     return connection;
 }
 
-/* An opening under way.  virConnectOpen() to a daemon that hangs never returns, and nothing can be
- * kept alive before the connection is there: so a thread of its own opens, and who waits for it
- * goes away in time.  The thread stays with the hanging daemon, and with its slot in the pool,
- * which bounds their number. */
+/* An opening under way.  virConnectOpen() never returns when the daemon hangs, and the keepalive
+ * works only on an open connection.  So a thread of its own opens it, and the waiting caller gives
+ * up in time.  The thread stays, and with it its slot in the pool, which bounds the number of such
+ * threads. */
 typedef struct Opening {
     ViommuPool *pool;
-    int references; /* atomic: the thread's and the waiting one's */
+    int references; /* atomic: one of the thread, one of the waiting caller */
     GMutex lock;
     GCond done;
     /* Under lock: */
@@ -228,7 +229,7 @@ static void *run_opening(void *data)
     return NULL;
 }
 
-/* *ret_slot_kept: the slot stays with the thread that still tries. */
+/* *ret_slot_kept: a thread that still hangs keeps the slot. */
 static virConnectPtr wait_for_opening(Opening *opening, bool *ret_slot_kept, GError **error)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&opening->lock);
@@ -249,8 +250,8 @@ static virConnectPtr wait_for_opening(Opening *opening, bool *ret_slot_kept, GEr
     return opening->connection;
 }
 
-/* Only of another process it can be said that it hangs, and drivers inside this one want to be
- * opened by one thread. */
+/* Only another process can hang; and one thread must open all connections to a driver in this
+ * process. */
 static bool is_remote(const ViommuPool *pool)
 {
     return !g_str_has_prefix(pool->uri, "test:") && !strstr(pool->uri, "/embed");
@@ -281,8 +282,8 @@ static virConnectPtr open_connection(ViommuPool *pool, bool *ret_slot_kept, GErr
     return connection;
 }
 
-/* Each connection to test:///FILE is a world of its own, and test:///default forgets all when the
- * last one closes: there is one for everybody, which the driver allows. */
+/* Each connection to test:///FILE has domains of its own, and test:///default forgets all domains
+ * when its last connection closes: so all callers share one, which the driver allows. */
 static bool is_shared(const ViommuPool *pool)
 {
     return g_str_has_prefix(pool->uri, "test:");
@@ -304,7 +305,7 @@ virConnectPtr viommu_pool_open(ViommuPool *pool, GError **error)
     return is_shared(pool) ? open_shared(pool, error) : open_in_place(pool, error);
 }
 
-/* *ret_connection NULL: a slot is reserved, the caller opens one. */
+/* *ret_connection NULL: a slot is reserved, and the caller opens a connection. */
 static bool take_idle(ViommuPool *pool, virConnectPtr *ret_connection, GError **error)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&pool->lock);
@@ -321,7 +322,7 @@ static bool take_idle(ViommuPool *pool, virConnectPtr *ret_connection, GError **
     return true;
 }
 
-/* --- A daemon that is gone for a moment --- */
+/* --- A daemon that is restarting --- */
 
 static void note_there(ViommuPool *pool)
 {
@@ -331,7 +332,7 @@ static void note_there(ViommuPool *pool)
     pool->missing_usec = 0;
 }
 
-/* Whether it is worth waiting for: it was there, and not too long ago. */
+/* Whether waiting is worth it: the daemon answered before, and not too long ago. */
 static bool is_restarting(ViommuPool *pool)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&pool->lock);
@@ -342,7 +343,7 @@ static bool is_restarting(ViommuPool *pool)
     return pool->was_there && now - pool->missing_usec < pool->timeout_sec * G_TIME_SPAN_SECOND;
 }
 
-/* A slot is held; it is given up on failure, unless a thread keeps it. */
+/* The caller holds a slot, which is given up on failure, unless a thread keeps it. */
 static virConnectPtr open_patiently(ViommuPool *pool, GError **error)
 {
     for (;;) {
@@ -372,7 +373,7 @@ static virConnectPtr borrow(ViommuPool *pool, GError **error)
         return open_shared(pool, error);
     if (!take_idle(pool, &connection, error))
         return NULL;
-    /* It costs no round trip: the event thread has seen the socket close. */
+    /* This costs no round trip: the event thread has seen the socket close. */
     if (connection && virConnectIsAlive(connection) == 1)
         return connection;
     if (connection) {
@@ -393,9 +394,9 @@ static void give_back(ViommuPool *pool, virConnectPtr connection)
     g_cond_signal(&pool->returned);
 }
 
-/* A call whose connection broke may have been heard or not.  All that can be asked twice are: they
- * look at what is there, by UUID, and do what is missing.  A daemon that dies of the question is
- * asked no third time. */
+/* When the connection breaks during a call, the daemon may have acted or not.  Calls that may be
+ * repeated look at what exists, by UUID, and do the rest.  There is no third try, in case the call
+ * itself makes the daemon crash. */
 bool viommu_pool_call(ViommuPool *pool, ViommuPoolFunc func, void *data, bool again, GError **error)
 {
     for (;; again = false) {

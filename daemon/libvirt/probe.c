@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* probe: asks libvirt and the emulators what this host can do, and remembers it until one of them
- * changes.  Reads the documents through lib/caps; decides nothing. */
+ * changes.  Reads the documents with lib/host/caps; decides nothing. */
 #include "daemon/libvirt/internal.h"
 
 #include <string.h>
@@ -11,18 +11,17 @@
 #include "lib/host/fact-probe.h"
 #include "lib/host/proc-limits.h"
 
-/* An emulator prints its version in a few hundredths of a second. */
+/* Emulators print their version within hundredths of a second. */
 #define VERSION_TIMEOUT_MS 10000
 
-/* Where an emulator or a firmware that was not there before would appear; a change is seen by the
- * directory's time. */
+/* Directories in which a new emulator or firmware appears; their time shows a change. */
 static const char *const watched_paths[] = {
     "/usr/bin",           "/usr/local/bin", "/usr/libexec", "/usr/share/qemu/firmware",
     "/etc/qemu/firmware", "/dev/kvm",
 };
 
-/* What libvirt's test driver is taken for, which has neither emulators nor domain capabilities of
- * its own: its guests are records, and it accepts those of QEMU. */
+/* What libvirt's test driver counts as.  It has neither emulators nor domain capabilities: its
+ * guests are records, and it accepts those of QEMU. */
 #define TEST_DRIVER_TYPE "TEST"
 static const struct {
     ViommuArch arch;
@@ -41,13 +40,13 @@ G_STATIC_ASSERT(G_N_ELEMENTS(default_machines) == VIOMMU_ARCH_LAST);
 
 struct ViommuProbe {
     ViommuPool *pool;
-    bool local;       /* libvirt's files are ours */
-    const char *root; /* of the hardware */
+    bool local;       /* libvirt runs on this host, so its paths are valid here */
+    const char *root; /* of the hardware: the directory read as "/" */
     GMutex lock;
     /* Under lock: */
     GVariant *host; /* a{sv}; NULL: nothing cached */
-    char *stamp;    /* of what it was learnt from */
-    int generation; /* of the pool, before it was learnt */
+    char *stamp;    /* of the files that it was learnt from */
+    int generation; /* the pool's generation before it was learnt */
 };
 
 ViommuProbe *viommu_probe_new(ViommuPool *pool)
@@ -56,7 +55,7 @@ ViommuProbe *viommu_probe_new(ViommuPool *pool)
 
     probe->pool = pool;
     probe->root = "/";
-    /* qemu:///system has no server's name between the second and the third slash. */
+    /* The URI qemu:///system has no server name between the second and the third slash. */
     probe->local = viommu_pool_is_local(pool);
     g_mutex_init(&probe->lock);
     return probe;
@@ -82,7 +81,8 @@ static bool is_kvm(const ViommuEmulator *emulator)
     return emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM);
 }
 
-/* The version by what libvirt tells; for remote hosts, and for an emulator that we may not run. */
+/* The version that libvirt reports; for remote hosts, and for an emulator that viommud may not
+ * run. */
 static ViommuVersion version_from_libvirt(virConnectPtr connection, const ViommuHost *host,
                                           const ViommuEmulator *emulator, const char *machine)
 {
@@ -95,8 +95,8 @@ static ViommuVersion version_from_libvirt(virConnectPtr connection, const Viommu
     return version;
 }
 
-/* libvirt judges a configuration when it is converted to native arguments, without making
- * anything.  Another failure than a verdict tells nothing: then the versions count. */
+/* libvirt judges a configuration when it converts it to native arguments, which creates nothing.
+ * Other failures tell nothing; then the versions count. */
 static void ask_facts(virConnectPtr connection, ViommuEmulator *emulator)
 {
     for (unsigned fact = 0; fact < VIOMMU_FACT_LAST; fact++) {
@@ -125,7 +125,7 @@ static bool probe_emulator(ViommuProbe *probe, virConnectPtr connection, const V
                                           0);
     if (!xml && virConnectIsAlive(connection) != 1)
         return viommu_libvirt_fail(error, "cannot read the domain capabilities of '%s'", emulator->path);
-    /* libvirt knows the emulator and still cannot ask it: it is broken, or has no such machine.
+    /* libvirt knows the emulator but cannot ask it: the emulator is broken, or has no such machine.
      * The planner then goes by its version alone. */
     if (xml && !viommu_caps_read_domain(emulator, xml, &machine, error))
         return false;
@@ -137,7 +137,7 @@ static bool probe_emulator(ViommuProbe *probe, virConnectPtr connection, const V
     return true;
 }
 
-/* It has memory of its own, too, but tells only this way. */
+/* The test driver has memory, but reports it only in virNodeInfo. */
 static void pretend_emulators(virConnectPtr connection, ViommuHost *host)
 {
     virNodeInfo node;
@@ -174,9 +174,8 @@ typedef struct Ask {
     int generation;
 } Ask;
 
-/* Left unset where libvirt cannot tell.  virNodeGetInfo() would always answer, but it adds up NUMA
- * cells, and a cell's size misses memory that was plugged in later: 5.3 of 23.5 GiB on one
- * machine. */
+/* Left unset when libvirt does not report it.  virNodeGetInfo() always answers, but adds up NUMA
+ * cells, whose size misses memory that was hotplugged: 5.3 of 23.5 GiB on one machine. */
 static void ask_memory(virConnectPtr connection, ViommuHost *host)
 {
     g_autofree virNodeMemoryStats *stats = NULL;
@@ -192,9 +191,9 @@ static void ask_memory(virConnectPtr connection, ViommuHost *host)
             host->memory_bytes = (uint64_t)stats[i].value * 1024;
 }
 
-/* The process that sets the limits of each QEMU: ourselves with the embedded engine, else a
- * daemon, which may be out of sight.  A user's own is started by libvirt in us, unless it runs,
- * and then has our limits. */
+/* The process whose limits each QEMU inherits: viommud with the embedded engine, else libvirt's
+ * daemon, which may not be visible.  A user's own daemon, if it does not run yet, is started by
+ * viommud and inherits its limits. */
 static void ask_limits(const ViommuProbe *probe, ViommuHost *host)
 {
     const char *uri = viommu_pool_uri(probe->pool);
@@ -218,8 +217,8 @@ static bool ask_host(virConnectPtr connection, void *data, GError **error)
     g_autoptr(ViommuHost) host = viommu_host_new();
     unsigned long version;
 
-    /* Before the questions: a daemon that goes away between two of them leaves an answer
-     * that is already stale. */
+    /* Read before the questions: when the daemon ends between two of them, the answer is already
+     * stale. */
     ask->generation = viommu_pool_generation(ask->probe->pool);
     if (virConnectGetLibVersion(connection, &version) < 0)
         return viommu_libvirt_fail(error, "cannot read libvirt's version");
@@ -246,8 +245,8 @@ static void add_to_stamp(GString *stamp, const char *path)
                                (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (intmax_t)st.st_size);
 }
 
-/* libvirt itself is not in it: a new libvirt means a new daemon, which the pool's generation
- * tells. */
+/* libvirt itself is not included: a new libvirt means a new daemon, which changes the pool's
+ * generation. */
 static char *make_stamp(const ViommuProbe *probe, const ViommuHost *host)
 {
     GString *stamp = g_string_new(NULL);
@@ -283,8 +282,8 @@ static void remember(ViommuProbe *probe, const ViommuHost *host, int generation)
     probe->generation = generation;
 }
 
-/* Never remembered: drivers are bound and devices plugged behind our back, and reading it takes a
- * millisecond or so. */
+/* Never cached: drivers are bound and devices plugged in at any time, and reading takes about a
+ * millisecond. */
 bool viommu_probe_topology(const ViommuProbe *probe, ViommuTopology *topology, GError **error)
 {
     return !probe->local || viommu_topology_read(probe->root, topology, error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* qemu-version: a child process with a deadline, and the one line that it prints. */
+/* qemu-version: runs a child process with a deadline, and reads the line that it prints. */
 #include "daemon/libvirt/qemu-version.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ bool viommu_qemu_version_read(const char *text, ViommuVersion *ret_version)
     return viommu_version_parse(word, ret_version);
 }
 
-/* Reads until the end of file, until @answer is full or until the deadline. */
+/* Reads until the end of file, a full @answer or the deadline. */
 static bool read_answer(int fd, unsigned timeout_ms, char answer[ANSWER_MAX])
 {
     gint64 end = g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND;
@@ -56,8 +56,8 @@ bool viommu_qemu_version_ask(const char *path, unsigned timeout_ms, ViommuVersio
     GPid child;
     int fd;
 
-    /* With these flags GLib uses posix_spawn(): a process with threads must not fork().  Our own
-     * descriptors are all closed on exec.  We reap the child ourselves, by its id. */
+    /* With these flags GLib uses posix_spawn(): a process with threads must not fork().  All
+     * descriptors of viommud are closed on exec.  viommud reaps the child by its id. */
     if (!g_spawn_async_with_pipes(NULL, (char **)arguments, NULL,
                                   G_SPAWN_LEAVE_DESCRIPTORS_OPEN | G_SPAWN_DO_NOT_REAP_CHILD |
                                       G_SPAWN_CLOEXEC_PIPES | G_SPAWN_STDERR_TO_DEV_NULL,
@@ -66,7 +66,7 @@ bool viommu_qemu_version_ask(const char *path, unsigned timeout_ms, ViommuVersio
                            cause->message);
     bool answered = read_answer(fd, timeout_ms, answer);
     close(fd);
-    /* It has answered, or it never will. */
+    /* The child has answered, or the time is over. */
     kill(child, SIGKILL);
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
         ;

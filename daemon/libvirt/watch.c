@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* watch: runs libvirt's event loop; keeps one connection open for events, opens it again when
- * libvirt's daemon went away, and turns events into news.  Does not know whose domains they are. */
+/* watch: runs libvirt's event loop, keeps one connection open for events, reopens it when libvirt's
+ * daemon has ended, and turns events into news.  Does not know whose domains they are. */
 #include "daemon/libvirt/internal.h"
 
 #include <signal.h>
 
 /* --- libvirt's event loop --- */
 
-/* After the stop, libvirt frees what was removed in later rounds of its loop; give it a few. */
+/* After the stop, libvirt frees removed handles in later rounds of its loop; allow a few. */
 #define STOP_ROUNDS  3
 #define STOP_TICK_MS 1
 
@@ -94,7 +94,8 @@ static const struct {
     {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SAVED, VIOMMU_NEWS_DESTROYED,
      "the guest was saved to a file"},
     {VIR_DOMAIN_EVENT_STOPPED, -1, VIOMMU_NEWS_DESTROYED, "the guest was stopped"},
-    /* libvirt ends it next; one that goes on into a crash kernel (CRASHLOADED) has not ended. */
+    /* libvirt ends a panicked guest next; one that continues in a crash kernel (CRASHLOADED) has
+     * not ended. */
     {VIR_DOMAIN_EVENT_CRASHED, VIR_DOMAIN_EVENT_CRASHED_PANICKED, VIOMMU_NEWS_PANICKED, "the guest panicked"},
     {VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_REMOVED, VIOMMU_NEWS_UNDEFINED, NULL},
 };
@@ -116,7 +117,7 @@ struct ViommuWatch {
     GCond changed;
     /* Under lock: */
     bool stopping, opening;
-    const char *closed; /* why; NULL while the connection stands */
+    const char *closed; /* the reason; NULL while the connection is open */
 };
 
 static void tell(ViommuWatch *watch, ViommuNewsKind kind, const char *uuid, const char *detail)
@@ -150,12 +151,11 @@ static void on_close(virConnectPtr connection, int reason, void *opaque)
     g_cond_signal(&watch->changed);
 }
 
-/* --- The event connection.  Opening one may block for long (libvirt's daemon hangs, or must be
- * started first), and the event loop has to serve the other connections meanwhile: so it has a
- * thread. --- */
+/* --- The event connection.  It has a thread of its own, because its opening may block for long
+ * (libvirt's daemon hangs, or must be started first) while the event loop has to serve the other
+ * connections. --- */
 
-/* A restart of the daemon is over in seconds; a daemon that is not there need not be asked each
- * second. */
+/* The daemon restarts within seconds; one that is not there need not be asked each second. */
 #define QUICK_ATTEMPTS 10
 #define QUICK_WAIT_SEC 1
 #define SLOW_WAIT_SEC  10
@@ -174,7 +174,7 @@ static bool open_events(ViommuWatch *watch, virConnectPtr *ret_connection, int *
         virConnectClose(connection);
         return false;
     }
-    /* Drivers inside this process never close. */
+    /* Connections to drivers in this process never close. */
     if (virConnectRegisterCloseCallback(connection, on_close, watch, NULL) < 0)
         virResetLastError();
     *ret_connection = connection;
@@ -184,15 +184,15 @@ static bool open_events(ViommuWatch *watch, virConnectPtr *ret_connection, int *
 
 static void close_events(virConnectPtr connection, int callback)
 {
-    /* Both hold a reference to the connection; on a dead one they fail at once, after
-     * they have let go of it. */
+    /* Both hold a reference to the connection; on a broken one they fail at once, but release
+     * it. */
     virConnectUnregisterCloseCallback(connection, on_close);
     virConnectDomainEventDeregisterAny(connection, callback);
     virConnectClose(connection);
     virResetLastError();
 }
 
-/* Waits for the end of the connection; false when the watch is to stop. */
+/* Waits until the connection ends; false when the watch is to stop. */
 static bool wait_closed(ViommuWatch *watch, const char **ret_reason)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
@@ -229,8 +229,8 @@ bool viommu_watch_is_opening(ViommuWatch *watch)
     return watch->opening;
 }
 
-/* Opens the connection, however long it takes; false when the watch is to stop.  @told: the
- * receiver already knows that there is none. */
+/* Opens the connection, however long that takes; false when the watch is to stop.  @told: the
+ * receiver already knows that there is no connection. */
 static bool connect_events(ViommuWatch *watch, bool told, virConnectPtr *ret_connection, int *ret_callback)
 {
     for (unsigned attempt = 1;; attempt++) {

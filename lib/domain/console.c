@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console: the <source> of the first serial line, which libvirt takes for the console. */
+/* console: the <source> of the first serial line, which libvirt uses as the console. */
 #include "lib/domain/console.h"
 
 #include "lib/base/xml-read.h"

@@ -108,7 +108,7 @@ static void write_features(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_close(xml);
 }
 
-/* Memory that a node has no more of comes from the others. */
+/* A node without memory left takes it from the others. */
 static void write_numatune(ViommuXmlWriter *xml, const GArray *cells)
 {
     if (cells->len == 0)
@@ -175,8 +175,7 @@ static void write_kept(ViommuXmlWriter *xml, const ViommuPlan *plan)
         viommu_xml_empty(xml, "seclabel", "model", *model, "relabel", "no", NULL);
 }
 
-/* The whole chain, or that there is none: what the image says of itself is then
- * read by nobody any more. */
+/* Writes the whole chain, or its end, so that QEMU does not read these names from the image. */
 static void write_backing(ViommuXmlWriter *xml, const ViommuPlan *plan, const GPtrArray *chain)
 {
     for (guint i = 0; i < chain->len; i++) {
@@ -367,8 +366,8 @@ static void write_iommu(ViommuXmlWriter *xml, const ViommuIommuChoice *choice)
     viommu_xml_close(xml);
 }
 
-/* The devices that QEMU emulates stay on pcie.0, behind a plain SMMU: an accelerated one
- * takes none of them. */
+/* Devices that QEMU emulates stay on pcie.0 behind a plain SMMU: an accelerated one cannot serve
+ * them. */
 static void write_accelerated(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     viommu_xml_open(xml, "iommu");
@@ -399,15 +398,15 @@ static void write_entropy(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_close(xml);
 }
 
-/* So that a panic is told apart from other ends.  Of aarch64's device (pvpanic-pci) only new
- * versions of libvirt know. */
+/* Lets viommud tell a panic from other ends.  Only new versions of libvirt know the device of
+ * aarch64 (pvpanic-pci). */
 static void write_panic(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     if (plan->arch == VIOMMU_ARCH_X86_64)
         viommu_xml_empty(xml, "panic", "model", "isa", NULL);
 }
 
-/* libvirt makes the socket. */
+/* libvirt creates the socket. */
 static void write_agent(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     if (!plan->agent)
@@ -441,8 +440,8 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_close(xml);
 }
 
-/* libvirt gives it what it makes for QEMU itself, too: sockets, the variable
- * store, copies of kernels. */
+/* libvirt also gives this label to what it creates for QEMU: sockets, the variable store, copies of
+ * kernels. */
 static void write_label(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     if (!plan->label)

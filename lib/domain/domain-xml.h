@@ -5,6 +5,6 @@
 #include "lib/domain/metadata.h"
 #include "lib/plan/plan.h"
 
-/** @metadata may be NULL (a dry run): no <metadata> then.  Same plan, same
- *  bytes. Owned, g_free(). */
+/** Without @metadata (NULL: a dry run) there is no <metadata>.  The same plan gives the same bytes.
+ *  Owned, g_free(). */
 char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata);

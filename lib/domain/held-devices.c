@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* held-devices: every <address> of PCI in the <source> of a device. */
+/* held-devices: each PCI <address> in the <source> of a device. */
 #include "lib/domain/held-devices.h"
 
 #include "lib/base/xml-read.h"
@@ -9,7 +9,7 @@ static const struct {
     guint64 max;
 } parts[] = {{"domain", G_MAXUINT32}, {"bus", 0xff}, {"slot", 0x1f}, {"function", 7}};
 
-/* NULL: an address of another kind, as USB has. */
+/* NULL: an address of another bus, such as USB. */
 static char *pci_address(const xmlNode *node)
 {
     guint64 numbers[G_N_ELEMENTS(parts)];

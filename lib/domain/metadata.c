@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* metadata: one table of the attributes of both elements, the request, and a table of lists.  Knows
+/* metadata: a table of the attributes of both elements, the request, and a table of lists.  Knows
  * nothing of the rest of a domain's XML. */
 #include "lib/domain/metadata.h"
 
@@ -27,7 +27,7 @@ typedef struct Attribute {
     size_t offset;
     const ViommuEnum *words;
     bool optional;
-    bool core;     /* every version has it, or may, and means the same */
+    bool core;     /* each version may have it, with the same meaning */
     bool addition; /* written in <additions> */
 } Attribute;
 
@@ -54,11 +54,11 @@ static const Attribute attributes[] = {
     {"name", ATTRIBUTE_TEXT, AT(name), .optional = true, .core = true, .addition = true},
     {"uuid", ATTRIBUTE_TEXT, AT(uuid), .optional = true, .core = true, .addition = true},
 };
-/* Words are read and written through int. */
+/* Words are read and written as int. */
 G_STATIC_ASSERT(sizeof(ViommuState) == sizeof(int) && sizeof(ViommuModel) == sizeof(int));
 G_STATIC_ASSERT(sizeof(ViommuArch) == sizeof(int) && sizeof(ViommuAccelerator) == sizeof(int));
 
-/* Names of an element, without our prefix and with it. */
+/* Names of an element, without viommud's prefix and with it. */
 typedef enum Spelling {
     SPELLING_PLAIN,
     SPELLING_PREFIXED,
@@ -71,7 +71,7 @@ typedef enum Spelling {
 static const char *const root_names[SPELLING_LAST] = NAMES(ROOT);
 static const char *const request_names[SPELLING_LAST] = NAMES("request");
 
-/* Elements that hold a text, any number of each: char **. */
+/* Elements that hold a text and may be repeated: char **. */
 static const struct {
     const char *names[SPELLING_LAST];
     size_t offset;
@@ -103,7 +103,7 @@ static void add_reasons(GPtrArray *texts, const ViommuCandidate *candidate)
         const ViommuReason *reason = g_ptr_array_index(candidate->reasons, i);
         guint before;
 
-        /* Several candidates may be out of the choice for one and the same reason. */
+        /* One reason may exclude several candidates. */
         if (g_ptr_array_find_with_equal_func(texts, reason->text, g_str_equal, &before))
             continue;
 
@@ -111,7 +111,7 @@ static void add_reasons(GPtrArray *texts, const ViommuCandidate *candidate)
     }
 }
 
-/* Why the chosen model; without one, why none of them. */
+/* Why this model was chosen; without a model, why each one was excluded. */
 static char **reasons_of(const ViommuIommuChoice *choice)
 {
     GPtrArray *texts = g_ptr_array_new();
@@ -125,7 +125,7 @@ static char **reasons_of(const ViommuIommuChoice *choice)
     return take_strings(texts);
 }
 
-/* "0000:3b:00.1=i40e ...": to whom the devices go back. NULL: to nobody. Owned. */
+/* "0000:3b:00.1=i40e ...": the driver that gets each device back.  NULL: no driver.  Owned. */
 static char *host_drivers_of(const ViommuPlacement *placement)
 {
     GString *text = g_string_new(NULL);
@@ -241,7 +241,7 @@ static void write_element(const ViommuMetadata *metadata, Spelling spelling, Vio
     viommu_xml_close(writer);
 }
 
-/* All of them are texts. */
+/* All of them hold text. */
 static bool has_additions(const ViommuMetadata *metadata)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++)
@@ -269,7 +269,7 @@ char *viommu_metadata_to_xml(const ViommuMetadata *metadata)
 {
     g_autoptr(ViommuXmlWriter) writer = viommu_xml_writer_new();
 
-    /* libvirt adds the prefix by itself, and fails when it is declared already. */
+    /* libvirt adds the prefix itself, and fails when it is already declared. */
     write_element(metadata, SPELLING_PLAIN, writer);
     return viommu_xml_finish(writer);
 }
@@ -329,7 +329,7 @@ static bool read_version(const xmlNode *root, ViommuMetadata *metadata, GError *
     return true;
 }
 
-/* A phase that is none of the core's is one that nothing has to be undone for. */
+/* A phase outside the core means that nothing has to be undone. */
 static bool read_foreign_phase(const char *value, ViommuMetadata *metadata)
 {
     static const ViommuState core[] = {VIOMMU_STATE_DEFINING, VIOMMU_STATE_STARTING, VIOMMU_STATE_RUNNING,
@@ -354,7 +354,7 @@ static bool read_one(const Attribute *attribute, const char *value, ViommuMetada
     return read_attribute(attribute, value, member_of(metadata, attribute), error);
 }
 
-/* Attributes that are not in the table are a later viommud's: they are passed over. */
+/* Attributes that are not in the table belong to a later viommud: skip them. */
 static bool read_attributes(const xmlNode *root, bool additions, ViommuMetadata *metadata, GError **error)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++) {
@@ -365,18 +365,18 @@ static bool read_attributes(const xmlNode *root, bool additions, ViommuMetadata 
         if (!read_one(&attributes[i], value, metadata, error))
             return false;
     }
-    /* It becomes a file's name, and a word in messages. */
+    /* The name becomes part of a file's name, and of messages. */
     return !metadata->name || viommu_request_name_is_valid(metadata->name) ||
            fail(error, "name '%s' is not a valid machine name", metadata->name);
 }
 
-/* In namespace @uri, or in none: libvirt takes the prefixes away when it hands the element out. */
+/* In namespace @uri, or in none: libvirt strips the prefixes from an element that it returns. */
 static bool is_in(const xmlNode *node, const char *uri)
 {
     return !node->ns || g_strcmp0((const char *)node->ns->href, uri) == 0;
 }
 
-/* Its index; VIOMMU_UNSET: none has this name. */
+/* The index of the row; VIOMMU_UNSET: there is no row of this name. */
 static int find_list(const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
@@ -405,7 +405,7 @@ static bool read_text_element(const xmlNode *node, ViommuMetadata *metadata, GPt
     return true;
 }
 
-/* What is not known is passed over, and stays where it is. */
+/* Unknown elements are skipped, and stay in the domain. */
 static bool read_elements(const xmlNode *root, ViommuMetadata *metadata, GError **error)
 {
     GPtrArray *texts[G_N_ELEMENTS(lists)];
@@ -421,7 +421,7 @@ static bool read_elements(const xmlNode *root, ViommuMetadata *metadata, GError 
     return ok && (metadata->request || metadata->foreign || fail(error, "<request> is missing"));
 }
 
-/* The document of the element @name of namespace @uri.  NULL: it is none of ours. */
+/* The document of the element @name of namespace @uri.  NULL: it is another element. */
 static xmlDoc *parse(const char *xml, const char *name, const char *uri, GError **error)
 {
     g_autoptr(xmlDoc) document = viommu_xml_parse(xml, name, VIOMMU_ERROR_INTERNAL, error);
@@ -473,8 +473,8 @@ static bool is_ours_ns(const xmlNs *ns)
     return ns && g_strcmp0((const char *)ns->href, VIOMMU_METADATA_URI) == 0;
 }
 
-/* Whether the declaration is still needed: attributes are never written with our prefix, but
- * somebody may have done so. */
+/* Whether the declaration is still needed: viommud never writes attributes with its prefix, but
+ * somebody else may have. */
 static bool has_prefixed(const xmlNode *node)
 {
     for (const xmlAttr *attr = node->properties; attr; attr = attr->next)
@@ -500,7 +500,7 @@ static void forget_declarations(xmlNode *node)
     }
 }
 
-/* libvirt declares our name space by itself. */
+/* libvirt declares viommud's namespace itself. */
 static void strip(xmlNode *node)
 {
     if (is_ours_ns(node->ns))

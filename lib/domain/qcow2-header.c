@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* qcow2-header: qcow2's header, as QEMU reads it (docs/interop/qcow2.txt, block/qcow2.c).  Where
- * QEMU ignores a name, so may this; where it takes one, this must. */
+/* qcow2-header: reads the header as QEMU does (docs/interop/qcow2.txt, block/qcow2.c).  Where QEMU
+ * ignores a name, this may ignore it; where QEMU uses one, this must see it. */
 #include "lib/domain/qcow2-header.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@
 #define AT_BACKING       8
 #define AT_BACKING_SIZE  16
 #define AT_CLUSTER_BITS  20
-#define AT_INCOMPATIBLE  72 /* from here on version 3 */
+#define AT_INCOMPATIBLE  72 /* from here on, only in version 3 */
 #define AT_HEADER_LENGTH 100
 #define VERSION_2_BYTES  72
 #define VERSION_3_BYTES  104
@@ -25,7 +25,7 @@
 #define EXTENSION_BACKING_FORMAT 0xe2792acau
 #define EXTENSION_DATA_FILE      0x44415441u
 
-/* QEMU's own bound. */
+/* QEMU's bound. */
 #define NAME_MAX_BYTES 1023u
 
 typedef struct Header {
@@ -75,7 +75,7 @@ static bool read_backing(const Header *header, ViommuImage *image, GError **erro
     return at == 0 || take_name(header, at, get32(header, AT_BACKING_SIZE), &image->backing, error);
 }
 
-/* They end with the backing file's name, or else with the first cluster. */
+/* The extensions end at the backing file's name, or else at the first cluster. */
 static bool read_extensions(const Header *header, size_t at, ViommuImage *image, GError **error)
 {
     uint64_t backing = get64(header, AT_BACKING);
@@ -158,7 +158,7 @@ bool viommu_image_goes_up(const char *path)
     return false;
 }
 
-/* QEMU's rule: a colon before the first slash. */
+/* QEMU's rule for a protocol: a colon before the first slash. */
 static bool has_protocol(const char *name)
 {
     size_t length = strcspn(name, ":/");

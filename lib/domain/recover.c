@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* recover: what was intended and what is there, to a decision. */
+/* recover: decides from what was intended and what exists. */
 #include "lib/domain/recover.h"
 
 VIOMMU_ENUM_DEFINE(recovery, "recovery", VIOMMU_RECOVERY_LAST, "adopt", "undo", "report");
@@ -12,8 +12,8 @@ ViommuRecovery viommu_recover_decide(const ViommuMetadata *metadata, bool active
     switch (metadata->phase) {
     case VIOMMU_STATE_DEFINING:
     case VIOMMU_STATE_STARTING:
-        /* libvirt has started it, perhaps after we died: then the launch did succeed.  One that is
-         * paused hangs in its start, or nobody came to let it run. */
+        /* libvirt has started the guest, perhaps after viommud died: then the launch succeeded.  A
+         * paused guest hangs in its start, or viommud died before it resumed the guest. */
         if (!active || paused)
             return VIOMMU_RECOVERY_UNDO;
         *ret_state = VIOMMU_STATE_RUNNING;

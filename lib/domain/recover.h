@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* recover: at start-up, what to do with a domain found in libvirt: (metadata, domain state) -> a
- * decision. Pure. */
+/* recover: what to do with a domain that viommud finds at its start, from metadata and the domain's
+ * state.  Pure. */
 #pragma once
 
 #include "lib/base/enum.h"
 #include "lib/domain/metadata.h"
 
 typedef enum ViommuRecovery {
-    VIOMMU_RECOVERY_ADOPT, /* it runs, or ended by itself: take it over as it is */
-    VIOMMU_RECOVERY_UNDO,  /* a launch or a stop was cut short: remove it */
+    VIOMMU_RECOVERY_ADOPT, /* it runs, or ended by itself: keep it as it is */
+    VIOMMU_RECOVERY_UNDO,  /* a launch or a stop was interrupted: remove it */
     /* the metadata is in our namespace, but even its core cannot be read: leave the domain alone
      * and report it */
     VIOMMU_RECOVERY_REPORT,

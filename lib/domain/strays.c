@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/domain/strays.h"
 
-/* What is wrong with one; NULL: nothing. Owned. */
+/* What is wrong with one device; NULL: nothing.  Owned. */
 static char *judge(const char *address, const char *driver, const ViommuPciDevice *device)
 {
     if (!device)
@@ -13,7 +13,7 @@ static char *judge(const char *address, const char *driver, const ViommuPciDevic
     return g_strdup_printf("device %s has driver %s instead of %s", address, device->driver, driver);
 }
 
-/* As libvirt calls it: "pci_0000_65_00_0". */
+/* libvirt's name for it: "pci_0000_65_00_0". */
 static void add_command(GString *commands, const char *address)
 {
     g_autofree char *name = g_strdelimit(g_strdup(address), ":.", '_');

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* strays: devices that viommud took from a host driver and that have not got it back.  Reads
- * recorded words and the host's topology; does not know when to look. */
+/* strays: devices that viommud took from a driver of the host and that have not returned to it.
+ * Reads recorded words and the host's topology; does not know when to look. */
 #pragma once
 
 #include "lib/host/topology.h"

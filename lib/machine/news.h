@@ -23,8 +23,10 @@ typedef struct ViommuNewsMeaning {
     bool connection;   /* the news is about the connection to libvirt, not about a domain */
     ViommuEvent event; /* the event for the machine; VIOMMU_EVENT_LAST: none */
     bool ends;         /* the guest has ended */
-    bool failure;      /* the guest ended without a power-off: the last lines of its console tell why */
-    bool by_itself;    /* the guest ended without a call of viommud: a stop need not wait any longer */
+    /* the guest ended without a power-off: the last lines of its console tell why */
+    bool failure;
+    /* the guest ended without a call of viommud: a stop need not wait any longer */
+    bool by_itself;
 } ViommuNewsMeaning;
 
 /** The row of @kind.  Static. */
