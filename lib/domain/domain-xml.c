@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/domain/domain-xml.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "lib/plan/numa.h"
+#include "lib/base/pci-address.h"
 #include "lib/base/quantity.h"
 
 static const char *on(bool flag)
@@ -299,14 +301,16 @@ static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network
 
 static void write_hostdev(ViommuXmlWriter *xml, const ViommuPlacedDevice *device)
 {
-    unsigned domain = 0, bus = 0, slot = 0, function = 0;
+    ViommuPciAddress address;
     char numbers[4][12];
+    bool valid = viommu_pci_address_parse(device->address, &address);
 
-    sscanf(device->address, "%x:%x:%x.%x", &domain, &bus, &slot, &function);
-    snprintf(numbers[0], sizeof(numbers[0]), "0x%04x", domain);
-    snprintf(numbers[1], sizeof(numbers[1]), "0x%02x", bus & 0xff);
-    snprintf(numbers[2], sizeof(numbers[2]), "0x%02x", slot & 0xff);
-    snprintf(numbers[3], sizeof(numbers[3]), "0x%x", function & 0xf);
+    /* Requests, /sys and recorded hosts have been read strictly. */
+    g_assert(valid);
+    snprintf(numbers[0], sizeof(numbers[0]), "0x%04" PRIx32, address.domain);
+    snprintf(numbers[1], sizeof(numbers[1]), "0x%02x", (unsigned)address.bus);
+    snprintf(numbers[2], sizeof(numbers[2]), "0x%02x", (unsigned)address.slot);
+    snprintf(numbers[3], sizeof(numbers[3]), "0x%x", (unsigned)address.function);
     viommu_xml_open(xml, "hostdev");
     viommu_xml_attribute(xml, "mode", "subsystem");
     viommu_xml_attribute(xml, "type", "pci");

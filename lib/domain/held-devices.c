@@ -2,6 +2,7 @@
 /* held-devices: each PCI <address> in the <source> of a device. */
 #include "lib/domain/held-devices.h"
 
+#include "lib/base/pci-address.h"
 #include "lib/base/xml-read.h"
 
 static const struct {
@@ -21,8 +22,8 @@ static char *pci_address(const xmlNode *node)
             !g_ascii_string_to_unsigned(text + 2, 16, 0, parts[i].max, &numbers[i], NULL))
             return NULL;
     }
-    return g_strdup_printf("%04x:%02x:%02x.%x", (unsigned)numbers[0], (unsigned)numbers[1],
-                           (unsigned)numbers[2], (unsigned)numbers[3]);
+    return viommu_pci_address_format(&(ViommuPciAddress){(uint32_t)numbers[0], (uint8_t)numbers[1],
+                                                         (uint8_t)numbers[2], (uint8_t)numbers[3]});
 }
 
 char **viommu_domain_hostdevs(const char *xml, GError **error)

@@ -3,8 +3,9 @@
  * needs.  Asks nobody. */
 #include "lib/guest/proof.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "lib/base/pci-address.h"
 
 VIOMMU_ENUM_DEFINE(proof, "verdict on a proof", VIOMMU_PROOF_LAST, "proven", "pending", "disproved");
 
@@ -144,9 +145,9 @@ ViommuReport *viommu_report_find(const char *text, size_t size)
 
 static bool is_unit_of_virtio(const char *name)
 {
-    unsigned domain, bus, slot, function;
+    ViommuPciAddress address;
 
-    return sscanf(name, "%4x:%2x:%2x.%1x", &domain, &bus, &slot, &function) == 4;
+    return viommu_pci_address_parse(name, &address);
 }
 
 static bool is_unit_of_intel(const char *name)

@@ -5,6 +5,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/fields.h"
+#include "lib/base/pci-address.h"
 
 static const ViommuField emulator_fields[] = {
     {"arch", VIOMMU_FIELD_STRING, offsetof(ViommuEmulator, arch_name), .required = true},
@@ -106,6 +107,18 @@ static bool check_emulator(const ViommuEmulator *emulator, GError **error)
         emulator->arch_name);
 }
 
+static bool check_device(const ViommuPciDevice *device, GError **error)
+{
+    ViommuPciAddress address;
+
+    if (viommu_pci_address_parse(device->address, &address))
+        return true;
+    return viommu_fail(
+        error, VIOMMU_ERROR_INVALID_REQUEST,
+        "recorded host: '%s' is not a PCI address; write it as lspci -D shows it: 0000:65:00.0",
+        device->address);
+}
+
 ViommuHost *viommu_host_from_variant(GVariant *tree, GError **error)
 {
     g_autoptr(ViommuHost) host = viommu_host_new();
@@ -121,6 +134,9 @@ ViommuHost *viommu_host_from_variant(GVariant *tree, GError **error)
         if (!check_emulator(emulator, error))
             return NULL;
     }
+    for (guint i = 0; host->topology.devices && i < host->topology.devices->len; i++)
+        if (!check_device(g_ptr_array_index(host->topology.devices, i), error))
+            return NULL;
     return g_steal_pointer(&host);
 }
 

@@ -2,6 +2,8 @@
 /* topology-pci: PCI devices with their drivers, groups and physical IOMMUs. */
 #include "lib/host/topology-internal.h"
 
+#include "lib/base/pci-address.h"
+
 #define DEVICES "sys/bus/pci/devices"
 #define BRIDGE  0x06
 
@@ -51,7 +53,10 @@ static bool read_identity(const ViommuRoot *root, const char *address, ViommuPci
         {"device", &device->device, 0xffff},
         {"class", &device->class_code, 0xffffff},
     };
+    ViommuPciAddress parsed;
 
+    if (!viommu_pci_address_parse(address, &parsed))
+        return false;
     for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
         if (!viommu_root_number(root, numbers[i].member, DEVICES "/%s/%s", address, numbers[i].file) ||
             *numbers[i].member > numbers[i].max)

@@ -3,6 +3,7 @@
  * of them after.  Knows no XML. */
 #include <string.h>
 
+#include "lib/base/pci-address.h"
 #include "lib/base/quantity.h"
 #include "lib/facts/facts.h"
 #include "lib/plan/build.h"
@@ -172,6 +173,19 @@ static void note_memlock(ViommuPlanBuild *build)
             n, since);
 }
 
+/* QEMU 5.2 to 11.1.3, tried: "Property 'vfio-pci.host' doesn't take value '10000:e1:00.0'".
+ * Linux and libvirt 7.0 to 12.8 take it; no release of QEMU that does is known. */
+static void warn_of_domain(ViommuPlanBuild *build, const ViommuPlacedDevice *device)
+{
+    ViommuPciAddress address;
+
+    if (viommu_pci_address_parse(device->address, &address) && address.domain > G_MAXUINT16)
+        viommu_plan_warn(
+            build,
+            "hostdevs[%u]: '%s' is in a PCI domain above ffff, which QEMU is known to refuse at the start; for a drive behind Intel VMD, switch VMD off in the host's firmware: the drive is then in domain 0000",
+            device->entry, device->address);
+}
+
 void viommu_plan_explain_hostdevs(ViommuPlanBuild *build)
 {
     const ViommuPlacement *placement = &build->plan->placement;
@@ -181,8 +195,10 @@ void viommu_plan_explain_hostdevs(ViommuPlanBuild *build)
     if (placement->unseen)
         viommu_plan_warn(build,
                          "viommud cannot see this host's PCI devices, so the hostdevs were not checked");
-    for (guint i = 0; i < placement->devices->len; i++)
+    for (guint i = 0; i < placement->devices->len; i++) {
         note_device(build, g_ptr_array_index(placement->devices, i));
+        warn_of_domain(build, g_ptr_array_index(placement->devices, i));
+    }
     note_passed_over(build);
     note_iommu(build);
     note_memlock(build);

@@ -7,6 +7,7 @@
 #include "lib/facts/guest-os.h"
 #include "lib/base/names.h"
 #include "lib/base/did-you-mean.h"
+#include "lib/base/pci-address.h"
 #include "lib/base/quantity.h"
 #include "lib/request/selector.h"
 #include "lib/host/site.h"
@@ -129,25 +130,6 @@ static bool check_networks(const ViommuRequest *request, GError **error)
     return true;
 }
 
-/* Domain, bus, slot and function in hexadecimal, as /sys and lspci -D write them:
- * 0000:65:00.0.  A domain that the kernel made up (of VMD, of Hyper-V) has more digits than
- * four, and no zero before them. */
-static bool is_address(const char *text)
-{
-    static const char shape[] = ":xx:xx.x";
-    size_t domain = strspn(text, "0123456789abcdef");
-
-    if (domain < 4 || domain > 8 || (domain > 4 && text[0] == '0'))
-        return false;
-    text += domain;
-    if (strlen(text) != strlen(shape))
-        return false;
-    for (size_t i = 0; shape[i]; i++)
-        if (shape[i] == 'x' ? !strchr("0123456789abcdef", text[i]) : text[i] != shape[i])
-            return false;
-    return text[4] <= '1' && text[7] <= '7';
-}
-
 static bool is_identity(const char *text)
 {
     return strlen(text) == 4 && strspn(text, "0123456789abcdef") == 4;
@@ -172,6 +154,7 @@ static bool check_hostdev_name(const ViommuRequestHostdev *hostdev, guint i, GEr
 static bool check_hostdev_form(const ViommuRequestHostdev *hostdev, guint i, GError **error)
 {
     const char *odd = NULL;
+    ViommuPciAddress address;
 
     if (hostdev->address) {
         odd = hostdev->name                           ? "name"
@@ -182,7 +165,7 @@ static bool check_hostdev_form(const ViommuRequestHostdev *hostdev, guint i, GEr
         if (odd)
             viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
                         "hostdevs[%u] has an address and a %s; remove one of the two", i, odd);
-        else if (!is_address(hostdev->address))
+        else if (!viommu_pci_address_parse(hostdev->address, &address))
             viommu_fail(
                 error, VIOMMU_ERROR_INVALID_REQUEST,
                 "hostdevs[%u].address '%s' is not valid; write it like 0000:65:00.0, in lower case (see lspci -D)",

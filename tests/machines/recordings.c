@@ -151,6 +151,28 @@ static void server_amd(const Host *host)
     host_add_vfio(host, true);
 }
 
+/* Drives behind Intel's Volume Management Device are in a domain that the kernel makes up.  An
+ * address of the same bus, slot and function is in domain 0000, too. */
+static void server_vmd(const Host *host)
+{
+    static const uint64_t bases[] = {0xd37fc000};
+    static const HostDevice devices[] = {
+        {"0000:00:1f.2", INTEL, 0xa1a1, 0x058000, NULL, NULL, "dmar0", 10, 0, NULL},
+        {"0000:e1:00.0", INTEL, 0x1572, 0x020000, "i40e", NULL, "dmar0", 40, 0, NULL},
+        {"10000:e1:00.0", 0x144d, 0xa824, 0x010802, "vfio-pci", NULL, "dmar0", 41, 0, NULL},
+        {"10000:e2:00.0", 0x144d, 0xa824, 0x010802, "vfio-pci", NULL, "dmar0", 42, 0, NULL},
+    };
+
+    host_set_kernel(host, "6.12.43+deb13-amd64");
+    host_add_acpi(host);
+    host_set_command_line(host, "BOOT_IMAGE=/vmlinuz root=/dev/mapper/root ro intel_iommu=on");
+    host_add_dmar(host, bases, G_N_ELEMENTS(bases));
+    host_add_iommu(host, &(HostIommu){.name = "dmar0", .cap = "8d2078c106f0466"});
+    add_devices(host, devices, G_N_ELEMENTS(devices));
+    host_add_node(host, 0, 196608);
+    host_add_vfio(host, false);
+}
+
 /* One SMMU for each PCI segment, and one that no PCI device is behind. */
 static void server_arm(const Host *host)
 {
@@ -271,6 +293,7 @@ const Recording recordings[] = {
     {"server-bookworm", "bookworm", "made up; the hardware of server-two-sockets under older software",
      server_two_sockets},
     {"server-amd", "trixie", "made up; registers as kernel logs of such machines show them", server_amd},
+    {"server-vmd", "trixie", "made up: drives behind Intel VMD, each in a group of its own", server_vmd},
     {"server-arm", "forky-arm", "made up", server_arm},
     {"arm-without-smmu", "arm-server", "made up: its IORT has no SMMU", arm_without_smmu},
     {"laptop", "noble", "made up: its group is not viable", laptop},

@@ -29,7 +29,7 @@ static ViommuMetadata *full(void)
         .page_size_bytes = 2 << 20,
         .reasons = g_strsplit("because|'virtio' needs <acpi/>", "|", -1),
         .warnings = g_strsplit("be \xc3\xa4ware", "|", -1),
-        .hostdevs = g_strsplit("0000:01:00.0|0000:01:00.1", "|", -1),
+        .hostdevs = g_strsplit("0000:01:00.0|10000:e1:00.1", "|", -1),
         .created_usec = 1763690000000000,
         .lease_end_usec = UINT64_MAX,
         .boot = g_strnfill(32, 'b'),

@@ -37,6 +37,8 @@ static const struct {
     {VIOMMU_MODEL_INTEL, REPORT(INTEL "cmdline intel_iommu=on\n"), VIOMMU_PROOF_PENDING, "not bound"},
     {VIOMMU_MODEL_INTEL, REPORT(INTEL "iommu 0000:00:02.0\ngroups 1\n"), VIOMMU_PROOF_DISPROVED,
      "'0000:00:02.0' instead of the planned intel"},
+    {VIOMMU_MODEL_VIRTIO, REPORT(X86 "table VIOT\ndriver virtio_iommu\niommu 10000:00:02.0\ngroups 1\n"),
+     VIOMMU_PROOF_PROVEN, NULL},
     {VIOMMU_MODEL_VIRTIO, REPORT(X86 "table VIOT\ndriver virtio_iommu\niommu 0000:00:02.0\ngroups 1\n"),
      VIOMMU_PROOF_PROVEN, NULL},
     {VIOMMU_MODEL_VIRTIO, REPORT(X86 "table VIOT\n"), VIOMMU_PROOF_PENDING, "driver missing"},

@@ -345,6 +345,9 @@ START_TEST(refused_hosts)
         {"{'site': <{'device': <'gpus'>}>}",
          "recorded host: unknown key 'site.device'; did you mean 'site.devices'?"},
         {"{'libvirt': <'new'>}", "recorded host: libvirt 'new' is not a version such as '9.0.0' or '6.12'"},
+        {"{'libvirt': <'9.0.0'>, 'emulators': <@aa{sv} []>, 'topology': <{'devices': <[{'address': "
+         "<'0000:1:0.0'>, 'vendor': <1>, 'device': <1>, 'class': <1>}]>}>}",
+         "recorded host: '0000:1:0.0' is not a PCI address; write it as lspci -D shows it: 0000:65:00.0"},
         {"{'libvirts': <'9.0.0'>}", "recorded host: unknown key 'libvirts'; did you mean 'libvirt'?"},
     };
 
