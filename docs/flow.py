@@ -54,7 +54,8 @@ class Box:
             yield f'<text x="{middle}" y="{first + 18 * number}">{html.escape(line)}</text>'
 
     def side(self, name, other):
-        """Where an arrow to or from @other meets this side: of a wide box before the middle of the narrow one."""
+        """Where an arrow to or from @other meets this side: on a wide box, before the middle of
+        the narrow one."""
         narrow = min(self, other, key=lambda box: box.width)
         middle = (narrow.x + narrow.width // 2) if name in ("top", "bottom") else 0
         return {"left": (self.x, self.y + HEIGHT // 2), "right": (self.x + self.width, self.y + HEIGHT // 2),

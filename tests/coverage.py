@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Prints which part of the lines of lib/, daemon/ and tools/ has run in a build with -Db_coverage=true, by gcov alone.
-    coverage.py BUILD [--files[=PERCENT]]    --files: also each file, or each below PERCENT, the least first"""
+"""Prints the share of lines of lib/, daemon/ and tools/ that ran in a build with
+-Db_coverage=true, by gcov alone.
+    coverage.py BUILD [--files[=PERCENT]]
+--files: also each file, or each file below PERCENT, the least first"""
 import json
 import subprocess
 import sys
@@ -12,7 +14,7 @@ TREES = ("lib", "daemon", "tools")
 
 
 def objects(build):
-    """The notes of every object; one that never ran has no counts beside it, and counts as well."""
+    """The notes of each object; an object that never ran has no counts, and is included."""
     for tree in TREES:
         yield from sorted((build / tree).rglob("*.gcno"))
 
@@ -27,7 +29,8 @@ def documents(build):
 
 
 def name_of(build, path):
-    """Below the root, for what is in one of the trees; a header's lines run in many objects."""
+    """The path below the root, if it is in one of the trees; lines of a header run in many
+    objects."""
     path = (build / path).resolve()
     if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in TREES:
         return str(path.relative_to(ROOT))

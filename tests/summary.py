@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Sums what "meson test" logged: names each failure and each skip with its reason, then the totals, alone on the
-last line.  A program's test cases are counted where it tells of them (TAP, check); else it is one itself.
+"""Sums the logs of "meson test": prints each failure, and each skip with its reason, then the
+totals alone on the last line.  Counts a program's test cases if it reports them (TAP, check),
+else the program.
     summary.py [LABEL=]testlog.json..."""
 import json
 import re

@@ -71,7 +71,7 @@ run 0 'the end of it' '' "$ctl" kill leased
 for signal in int term kill; do
     "$ctl" launch --bind=client --name "held-$signal" "$work/one.json" >"$work/held" &
     held=$!
-    # Background jobs ignore SIGINT; viommuctl waits for it all the same.
+    # Background jobs ignore SIGINT, but viommuctl waits for it.
     check "launch --bind=client holds ($signal)" until_listed "held-$signal"
     check "and says the name ($signal)" bash -c "for _ in {1..100}; do grep -q '^held-$signal\$' '$work/held' && exit; sleep 0.05; done; exit 1"
     kill -s "${signal^^}" "$held"
@@ -115,7 +115,7 @@ kill -KILL "$runner"
 wait "$runner"
 check 'which is gone when run is killed' until_gone inner
 
-# Look.
+# The verbs that show.
 run 0 'list' '^one +running +intel$' "$ctl" list
 check 'one line for each' test "$(wc -l <"$work/out")" -eq 8
 run 0 'no IOMMU is said' "^$unnamed +running +none\$" "$ctl" list
@@ -132,14 +132,14 @@ run 6 'show of nothing' "'nothing'" "$ctl" show nothing
 run 6 'xml of nothing' "'nothing'" "$ctl" xml nothing
 run 6 'stop of nothing, as JSON' NotFound "$ctl" stop nothing --json
 
-# Act.
+# The verbs that act.
 run 0 'reset' '' "$ctl" reset one
 run 0 'stop' '' "$ctl" stop one --timeout=2
 check 'it says nothing' test ! -s "$work/out" -a ! -s "$work/err"
 run 6 'stop again' "'one'" "$ctl" stop one
 run 0 'kill' '' "$ctl" kill two
 
-# Another machine, by the program that ssh starts there.
+# Another host, through a program in place of ssh.
 if command -v systemd-stdio-bridge >/dev/null; then
     mkdir "$work/ssh"
     cat >"$work/ssh/ssh" <<'END'
@@ -177,7 +177,7 @@ else
     echo '# SKIP terminal: script (bsdutils) is not installed'
 fi
 
-# Without one in between: the verbs that need none.  The test driver knows no emulator of ours.
+# The verbs that need no daemon.  The test driver has no emulator.
 run 0 'host, as JSON' '"libvirt"' "$ctl" host --json --connect test:///default
 cp "$work/out" "$work/host.json"
 run 0 'a recorded host is read again' '^x|^vm-' "$ctl" plan --host "$work/host.json" "$work/unnamed.json"
@@ -201,7 +201,8 @@ kill "$daemon"
 wait "$daemon"
 run 1 'doctor without viommud' '^viommud +problem .*viommud --user &' "$ctl" doctor --user --connect test:///default
 
-# What viommud does not count: a domain whose metadata it cannot read, and copies of a machine that is not there.
+# Leftovers: a domain whose metadata viommud cannot read, and copies of a machine that does not
+# exist.
 cat >"$work/node.xml" <<'END'
 <node><domain type='test'><name>torn</name><uuid>00000000-0000-4000-8000-000000000001</uuid><memory>65536</memory><os><type>hvm</type></os>
   <metadata><viommu:machine xmlns:viommu='https://viommu.org/xmlns/domain/1' name='torn'/></metadata></domain></node>
@@ -228,10 +229,11 @@ kill "$daemon"
 wait "$daemon"
 run 69 'gone again' 'neither on the session bus' "$ctl" list
 
-# Files go to the system's viommud open, so that it needs no way to them: here it is on this bus, and root's.
+# viommuctl sends files open to the system's viommud, which then needs no access to their paths:
+# here that is root's viommud on this bus.
 if [ "$(id -u)" -eq 0 ]; then
     export DBUS_SYSTEM_BUS_ADDRESS=$DBUS_SESSION_BUS_ADDRESS STATE_DIRECTORY=$work/state
-    # Where nobody else can put another file: such a path is good for libvirt, too.
+    # In a directory where only root can replace the file, libvirt may use the path, too.
     safe=$(mktemp -d /run/viommu-ctl.XXXXXX)
     trap 'kill "$daemon" 2>/dev/null; wait "$daemon"; rm -rf "$work" "$safe"' EXIT
     : >"$work/empty.conf"
@@ -264,7 +266,7 @@ json.dump({"name": "many", "arch": "x86_64", "boot": {"kernel": "kernel"}, "disk
     run 0 'is there, and the other, too' '^files +running' "$ctl" --system list
     run 0 'kill' '' "$ctl" --system kill files
 
-    # What others than root may have, as the doctor reads it.
+    # What users other than root may have, as the doctor reads it.
     cat >"$safe/site.conf" <<END
 [devices]
 allow=gpus;8086:10d3

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# viommuctl at the console of a real guest, which is a boot sector: it greets, and answers each byte with itself.
+# viommuctl at the console of a real guest: a boot sector that greets, and echoes each byte.
 #   ctl-console VIOMMUCTL VIOMMUD
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,14 +18,14 @@ lab_under_reaper "$@"
 trap 'lab_close; rm -rf "$work"' EXIT
 lab_open
 
-# The disk: 512 bytes that a PC's firmware loads to 0x7c00.
+# The disk: 512 bytes, which the firmware of a PC loads to 0x7c00.
 sector() {
     printf '\xba\xf8\x03'         # mov dx, 0x3f8: the first serial port
     printf '\xbe\x80\x7c'         # mov si, 0x7c80
     printf '\x2e\xac'             # greet: cs lodsb
     printf '\x84\xc0\x74\x03'     # test al, al; jz listen
     printf '\xee\xeb\xf7'         # out dx, al; jmp greet
-    printf '\xba\xfd\x03\xec'     # listen: mov dx, 0x3fd; in al, dx: its state
+    printf '\xba\xfd\x03\xec'  # listen: mov dx, 0x3fd; in al, dx: the port's state
     printf '\xa8\x01\x74\xf8'     # test al, 1; jz listen
     printf '\xba\xf8\x03\xec\xee' # mov dx, 0x3f8; in al, dx; out dx, al
     printf '\xeb\xf1'             # jmp listen
@@ -46,10 +46,11 @@ cat >"$work/one.json" <<END
 END
 sed 's/disk.raw/no-such-disk/' "$work/one.json" >"$work/lost.json"
 
-# heard FILE WORDS: they are in it.
+# heard FILE WORDS: waits until FILE has them.
 heard() { grep -qa -- "$2" "$1"; }
 hears() { lab_until 20 heard "$@"; }
-# attached NAME COMMAND...: in the background, its words in NAME.out and NAME.err, what it reads from descriptor 7.
+# attached NAME COMMAND...: runs COMMAND in the background, with NAME.out and NAME.err; its input is
+# descriptor 7.
 attach() {
     local name=$1
     shift
@@ -60,9 +61,9 @@ attach() {
     exec 7>"$work/$name.in"
 }
 to_full() { "$@" >/dev/full; }
-# verify_again: what was printed before counts as well.
+# verify_again: earlier output counts as well.
 verify_again() { lab_ctl verify one --json --timeout=60; }
-# left STATUS: it has ended with that.
+# left STATUS: waits until the command has ended with STATUS.
 left() {
     local status=0
     wait "$attached" || status=$?
@@ -73,7 +74,7 @@ left() {
 run 2 'a file that is not there' "disks\[0\].path.*$lab_dir/no-such-disk" lab_ctl launch "$work/lost.json"
 run 0 'a relative path is one from here' '^one$' lab_ctl launch "$work/one.json"
 
-# Without a terminal: a pipe, whose end is none.
+# Without a terminal: the end of a pipe's input does not end the connection.
 attach pipe "$lab_dir/viommuctl" --user console one
 check 'what the guest has said is there' hears "$work/pipe.out" ready
 printf 'hello' >&7
@@ -84,7 +85,7 @@ check 'the end of the input is not the end' kill -0 "$attached"
 kill "$attached"
 check 'a signal is' left 143
 
-# With one.
+# With a terminal.
 attach terminal script -qefc "'$lab_dir/viommuctl' --user console one" /dev/null
 check 'how to leave is said' hears "$work/terminal.out" "Connected to the console of 'one'; Ctrl-\] leaves."
 check 'what was said before, too' hears "$work/terminal.out" hello
@@ -94,7 +95,7 @@ printf '\035not this' >&7
 check 'but one' left 0
 check 'and what follows it' bash -c "! grep -qa 'not this' '$work/terminal.out'"
 
-# A report that the guest prints is its proof; this one prints what it is sent.
+# A guest proves its IOMMU by a report that it prints; this guest prints what it is sent.
 lab_run "$lab_dir/viommuctl" --user verify one --timeout=60 >"$work/out" 2>"$work/err" &
 verifying=$!
 sleep 0.5
@@ -109,7 +110,7 @@ run 2 'more time than anybody has' '99999 seconds are more than' lab_ctl verify 
 run 0 'verify again, as JSON' '"by"' verify_again
 check 'by the same console' json 'j["by"] == "console" and j["kernel"] == "6.1" and j["groups"] == 0'
 
-# What was printed.
+# The log.
 run 0 'the log' 'hello' lab_ctl console --log one
 check 'all of it, as it came' grep -qaP 'ready\x1b\[31m' "$work/out"
 lab_run script -qefc "'$lab_dir/viommuctl' --user console --log one" /dev/null >"$work/out" 2>"$work/err" </dev/null

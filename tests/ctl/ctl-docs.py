@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The documents against the programs: every example fits the schema and is planned; the manual pages have every key,
-option, exit status, method, property and setting with its default, and none that is not there.
+"""Compares the documents with the programs: each example fits the schema and is planned; the
+manual pages have each key, option, exit status, method, property and setting with its default,
+and no other.
   ctl-docs VIOMMUCTL VIOMMUD ROOT"""
 import json
 import pathlib
@@ -54,7 +55,7 @@ def rules():
 
 
 def documented_rules():
-    """The terms of RULES in viommu-request(5), each with its meaning and with what to do."""
+    """The terms of RULES in viommu-request(5), each with its meaning and its advice."""
     section = page("viommu-request.5").split("RULES\n=====")[1].split("RECORDED HOSTS")[0]
     entries = re.findall(r"^``([a-z-]+)``\n((?:    \S.*\n)+)$", section, re.MULTILINE)
     return [rule for rule, text in entries if len(re.findall(r"\.$", text, re.MULTILINE)) >= 2]
@@ -115,7 +116,7 @@ def page_members():
 
 
 def settings(text):
-    """The (group, key=value) of a configuration file; "a=1, b=2" of the manual page are two."""
+    """The (group, key=value) of a configuration file; "a=1, b=2" in the manual page are two."""
     found, group = set(), ""
     for line in text.splitlines():
         if re.match(r"\[[a-z]+\]$", line):
@@ -126,7 +127,7 @@ def settings(text):
 
 
 def default_settings():
-    """As viommud prints them when its only file is empty."""
+    """The settings as viommud prints them when its only file is empty."""
     done = subprocess.run([DAEMON, "--system", "--config", "/dev/null", "--print-config"], capture_output=True,
                           text=True, check=True)
     return settings(done.stdout)
@@ -173,7 +174,7 @@ def main():
     compare("viommuctl(1) has the exit statuses", exit_statuses(), page_exit_statuses())
     compare("viommud(8) has the methods and properties", interface_members(), page_members())
     compare("viommud(8) has polkit's operations", polkit_operations(), page_operations())
-    # Sections that a site names are left out: [device NAME] has no defaults to print.
+    # Sections that a site names are left out: [device NAME] has no defaults.
     manual = page("viommud.conf.5").split("[device NAME]")
     compare("viommud.conf(5) has the settings and their defaults", default_settings(),
             settings(manual[0]) | settings(manual[1][manual[1].index("[networks]"):].split("EXAMPLES\n")[0]))

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# viommuctl doctor on made-up machines, by --root; what it says of viommud and libvirt is in ctl-bus and in the hosts suite.
+# viommuctl doctor on made-up machines, with --root; ctl-bus and the suite hosts test what it
+# reports of viommud and libvirt.
 #   ctl-doctor VIOMMUCTL MAKE_MACHINE
 set -u
 # shellcheck source=tests/ctl/tap.sh
@@ -8,13 +9,13 @@ set -u
 ctl=$1 make=$2
 host=$work/host
 
-# A new machine with nothing in it.
+# Makes a new, empty machine.
 blank() {
     rm -rf "$host"
     mkdir -p "$host/proc" "$host/sys" "$host/dev/vfio"
 }
 
-# says NAME PATTERN: the doctor's table of that machine has the line.
+# says NAME PATTERN: the doctor's table for that machine has the line.
 says() {
     run 0 "$1" "$2" "$ctl" doctor --root "$host"
 }

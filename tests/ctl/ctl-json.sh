@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What viommuctl makes of JSON files that are not quite right: each is refused with its line, none is changed in silence.
+# viommuctl with JSON files that are slightly wrong: each is refused with its line, and none is
+# changed silently.
 #   ctl-json VIOMMUCTL MAKE-MACHINE
 set -u
 # shellcheck source=tests/ctl/tap.sh
@@ -10,7 +11,7 @@ cat >"$work/host.json" <<'END'
 {"libvirt": "9.0.0", "emulators": [{"arch": "x86_64", "qemu": "7.2.22", "accelerators": ["tcg"]}]}
 END
 
-# file STATUS PATTERN TEXT: TEXT is the request, by printf's escapes.
+# file STATUS PATTERN TEXT: TEXT is the request, with printf's escapes.
 file() {
     # shellcheck disable=SC2059
     printf "$3" >"$work/request.json"
@@ -68,7 +69,7 @@ run 0 'standard input' 'IOMMU: +intel' "$ctl" plan --host "$work/host.json" - <"
 run 2 'the recorded host is read as strictly' 'line 1: the key .libvirt. is given twice' \
     "$ctl" plan --host <(printf '{"libvirt": "9.0.0", "libvirt": "9.0.0"}') "$work/request.json"
 
-# --- What steers a terminal is escaped, also in what is printed as JSON ---
+# --- What steers a terminal is escaped, in JSON, too ---
 
 printf '{"machine": "a31m\xe2\x80\xaeb\xc3\xa4"}' >"$work/request.json"
 run 2 'a control character in a request' 'must not contain control characters' "$ctl" plan --host "$work/host.json" <(printf '{"machine": "a\xc2\x9bb"}')
@@ -78,7 +79,7 @@ check 'and none is printed' python3 -c 'import sys; t = open(sys.argv[1]).read()
 run 3 'nor in words' 'a31m.b' "$ctl" plan --host "$work/host.json" "$work/request.json"
 check 'on either stream' python3 -c 'import sys; t = open(sys.argv[1]).read(); sys.exit(any(not (c.isprintable() or c == "\n") for c in t))' "$work/err"
 
-# --- What the site allows to whom, beside the host ---
+# --- What the site allows, on each host ---
 
 mkdir "$work/server"
 "$make" server-two-sockets "$work/server"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The command line of viommuctl: help, versions, options on either side of the verb, and what is refused with status 64.
+# The command line of viommuctl: help, versions, options on either side of the verb, and what is
+# refused with status 64.
 #   ctl-options VIOMMUCTL VIOMMUD COMPLETION
 set -u
 # shellcheck source=tests/ctl/tap.sh
@@ -92,7 +93,7 @@ run 2 'an invalid request as JSON' InvalidRequest "$ctl" plan --json --host "$wo
 check 'without reasons' json 'j["error"]["name"] == "InvalidRequest" and j["error"]["reasons"] == []'
 run 74 'a full disk' 'cannot write to standard output' bash -c '"$@" >/dev/full' - "$ctl" plan --host "$work/host.json" "$work/any.json"
 
-# The host's hardware, below another root, and this machine's.
+# The hardware below another root, and this machine's.
 mkdir -p "$work/root/sys/firmware/acpi/tables"
 run 0 'the hardware of another root' "own IOMMU: none" "$ctl" host --root "$work/root"
 check 'libvirt is not asked for it' bash -c "! grep -q libvirt '$work/out'"

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# tap: what the tests of viommuctl share: one command, its exit status, its words, one line of TAP.  Sourced by bash.
+# tap: the common part of viommuctl's tests: runs a command, checks status and output, prints TAP.
+# Sourced by bash.
 
 export NO_COLOR=1 LC_ALL=C.UTF-8
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tests=0 failures=0
 
-# report NAME GOOD: GOOD is 0 for ok; on failure shows what the last command said.
+# report NAME GOOD: GOOD is 0 for ok; on failure shows the output of the last command.
 report() {
     tests=$((tests + 1))
     if [ "$2" -eq 0 ]; then
@@ -19,7 +20,8 @@ report() {
     sed 's/^/# err: /' "$work/err"
 }
 
-# run STATUS NAME PATTERN COMMAND...: PATTERN (extended regular expression) must be in what it says on either stream.
+# run STATUS NAME PATTERN COMMAND...: PATTERN (extended regular expression) must match the output,
+# on either stream.
 run() {
     local wanted=$1 name=$2 pattern=$3 status=0
     shift 3
@@ -33,7 +35,7 @@ run() {
     fi
 }
 
-# check NAME COMMAND...: the command must succeed; it may look at $work/out and $work/err.
+# check NAME COMMAND...: the command must succeed; it may read $work/out and $work/err.
 check() {
     local name=$1 status=0
     shift

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Counts the root ports that nothing stands on, in the domain XML that libvirt gives back (standard input; text around it is skipped)."""
+"""Counts the root ports without a device in domain XML from libvirt (standard input; text around
+the XML is skipped)."""
 import re
 import sys
 from xml.etree import ElementTree

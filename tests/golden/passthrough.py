@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""docs/passthrough.md against the programs: each indented block that begins with "$ " is run, in order, and must print what
-stands below it.  A "$ cat FILE" makes the file, by what stands below it.
+"""Runs each indented block of docs/passthrough.md that begins with "$ ", in order, and compares
+the output with the lines below it.  "$ cat FILE" creates the file from the lines below it.
   passthrough.py VIOMMUCTL VIOMMUD MAKE_MACHINE               compare (prints TAP)
-  passthrough.py VIOMMUCTL VIOMMUD MAKE_MACHINE --regenerate  write what is printed now; read the diff before committing it
-The machine is a recorded one, `machine` and `server.json`; its libvirt is a viommud's with libvirt's test driver, of a host
-with as much memory."""
+  passthrough.py VIOMMUCTL VIOMMUD MAKE_MACHINE --regenerate  write the present output; read the
+diff
+The machine is a recorded one, `machine` and `server.json`; its libvirt is that of a viommud with
+libvirt's test driver, on a host with as much memory."""
 import difflib
 import os
 import pathlib
@@ -24,7 +25,7 @@ NODE = """<node><cpu><mhz>2000</mhz><model>x86_64</model><active>64</active><nod
 
 
 def blocks(lines):
-    """(first line, line after the last) of each block of a command and its words."""
+    """(first line, line after the last) of each block: a command and its output."""
     i = 0
     while i < len(lines):
         first = i
@@ -37,7 +38,7 @@ def blocks(lines):
 
 
 def commands(lines):
-    """(command, first line of its words, line after them): a block may hold several."""
+    """(command, first line of its output, line after it): a block may have several commands."""
     for first, after in blocks(lines):
         starts = [i for i in range(first, after) if lines[i].startswith(INDENT + "$ ")]
         for start, end in zip(starts, starts[1:] + [after]):

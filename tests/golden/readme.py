@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""README.md's example against the programs.  Its plan is made anew and must print what stands there; the rows of tools/quickstart
-must be those of tests/qemu/lab.sh, which the suite qemu boots; each verb in an example must exist.   readme.py VIOMMUCTL
-Prints TAP."""
+"""Compares README.md's examples with the programs: the plan must print what README shows; the
+rows of tools/quickstart must be those of tests/qemu/lab.sh, which the suite qemu boots; each
+verb in an example must exist.  Prints TAP.
+  readme.py VIOMMUCTL"""
 import pathlib
 import re
 import subprocess
@@ -14,7 +15,7 @@ LINES = (ROOT / "README.md").read_text().splitlines()
 
 
 def outputs():
-    """(command, what stands below it) of each indented line that begins with a "$ "."""
+    """(command, lines below it) of each indented line that begins with "$ "."""
     command, words = None, []
     for line in LINES + [""]:
         if command and (not line.startswith("    ") or line.startswith("    $ ")):
@@ -34,7 +35,8 @@ def complaints_of_run(command, words, work):
 
 
 def complaints_of_quickstart(command, words):
-    """What the guests of these rows show, but for seconds and the number of groups, which no row of the lab fixes."""
+    """What the guests of these rows print, without seconds and the number of groups, which no
+    row of the lab fixes."""
     lab = {fields[0]: fields for fields in map(str.split, re.search(r"^lab_rows='\n(.*?)^'", (ROOT / "tests/qemu/lab.sh").read_text(),
                                                                     re.M | re.S).group(1).splitlines())}
     names = command.split()[1:]

@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Golden suite: request + recorded host -> the exact plan and XML, or the exact error.
 
-A case is one line of `cases`.  expected/ keeps the decisions, a file for each request: a line for each host, and below them
-each different result once, with its exit status, the report of `viommuctl plan --json` and the domain XML.  Sentences are left
-out there: a reason is its rule, and warnings, notes and errors are counted.  All sentences stand in expected/sentences.txt, with
-the cases that say them, so that a reworded message changes one line of one file.  A file that no case uses is a failure.
+A case is one line of `cases`.  expected/ has the decisions in a file for each request: one line
+for each host, and below them each different result once, with its exit status, the report of
+`viommuctl plan --json` and the domain XML.  There a reason is its rule, and warnings, notes and
+errors are counted.  All sentences are in expected/sentences.txt, with their cases, so that a
+reworded message changes one line of one file.  A file that no case uses is a failure.
   run.py VIOMMUCTL               compare (prints TAP)
-  run.py VIOMMUCTL --without-iommufd  of a build with -Diommufd=disabled: cases with hostdevs are the same, but none goes through iommufd
-  run.py VIOMMUCTL --regenerate  write what is there now; read the diff before committing it
-  run.py VIOMMUCTL --xml DIR     write the XML of every plan to DIR, for the suites that validate and define it
-"""
+  run.py VIOMMUCTL --without-iommufd  for a build with -Diommufd=disabled: none uses iommufd
+  run.py VIOMMUCTL --regenerate  write the present results; read the diff before committing it
+  run.py VIOMMUCTL --xml DIR     write the XML of every plan to DIR, to be validated and defined"""
 import collections
 import concurrent.futures
 import difflib
@@ -25,11 +25,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 SENTENCES = HERE / "expected" / "sentences.txt"
 DISTRIBUTIONS = ["focal", "bullseye", "jammy", "bookworm", "noble", "plucky", "trixie", "questing", "resolute",
                  "stonking", "forky", "debian11", "debian12", "debian13", "testing"]
-# The most cases of a sentence that are named.
+# So many cases of a sentence are named.
 NAMED = 3
 
 Case = collections.namedtuple("Case", "host request options")
-# What came of a case: its decision as text, the sentences in it, and its XML (None for a refusal).
+# The result of a case: its decision as text, its sentences, and its XML (None for a refusal).
 Result = collections.namedtuple("Result", "text sentences xml")
 
 
@@ -42,7 +42,7 @@ def name(case):
 
 
 def read_cases():
-    """A case for each line, 'every' expanded."""
+    """One case for each line, with 'every' expanded."""
     for number, line in enumerate((HERE / "cases").read_text().splitlines(), 1):
         words = line.split("#")[0].split()
         if not words:
@@ -54,7 +54,7 @@ def read_cases():
 
 
 def take_sentences(report, sentences):
-    """Takes the sentences out of a report, and leaves what is decided."""
+    """Takes the sentences out of a report, and leaves the decision."""
     for key in ("warnings", "notes"):
         if key in report:
             sentences += report[key]
@@ -77,14 +77,14 @@ def run_case(ctl, case):
         return Result(f"exit {done.returncode}\nno JSON:\n{done.stdout}\n{done.stderr}", [], None)
     xml, sentences = report.pop("domain-xml", None), []
     take_sentences(report, sentences)
-    # Messages name the files; where this checkout lies is no part of the decision.
+    # Messages name the files; the place of this checkout is not part of the decision.
     sentences = [sentence.replace(f"{HERE}/", "") for sentence in sentences]
     text = f"exit {done.returncode}\n{json.dumps(report, indent=2)}\n"
     return Result(text + (f"--- domain-xml\n{xml}" if xml else ""), sentences, xml)
 
 
 def summary(text):
-    """A decision in some words."""
+    """The decision in a few words."""
     try:
         report = json.loads(text.partition("\n")[2].partition("--- domain-xml")[0])
     except json.JSONDecodeError:
@@ -95,7 +95,7 @@ def summary(text):
 
 
 def write_expected(results):
-    """The content of a request's file, of its results by case."""
+    """The content of a request's file, from its results by case."""
     texts = list(dict.fromkeys(result.text for result in results.values()))
     width = max(len(label(case)) for case in results)
     table = "".join(f"{label(case):{width}}  {texts.index(result.text) + 1:2}  {summary(result.text)}\n"
@@ -104,7 +104,7 @@ def write_expected(results):
 
 
 def read_expected(path):
-    """Decisions by the label of their case."""
+    """The decisions by the label of their case."""
     table, *texts = re.split(r"^=== \d+\n", path.read_text(), flags=re.M) if path.exists() else [""]
     texts = [text[:-1] if number < len(texts) else text for number, text in enumerate(texts, 1)]
     rows = re.findall(r"^(\S.*?) {2,}(\d+)  ", table, re.M)
@@ -119,7 +119,7 @@ def write_sentences(results):
     lines = []
     for sentence in sorted(cases):
         names = cases[sentence]
-        # Which they are, when they are many, is known by a digest.
+        # Many cases are known by a digest.
         digest = "" if len(names) <= NAMED else f" ({hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:8]})"
         lines.append(f"{sentence}\n    {len(names)}{digest}: {'; '.join(names[:NAMED])}{', ...' if digest else ''}\n")
     return "".join(lines)
@@ -144,7 +144,8 @@ def differ(wanted, text):
 
 
 def compare_without_iommufd(case, wanted, text):
-    """Like differ(), but where iommufd is asked for, or taken: there, that it is not, and that a demand is refused."""
+    """Like differ(), except where a case uses or demands iommufd: it must not be used, and a
+    demand must be refused."""
     request = (HERE / "requests" / f"{case.request}.json").read_text()
     if '"InvalidRequest"' in wanted or not ('"iommufd"' in request or '"iommufd": true' in wanted):
         return differ(wanted, text)
@@ -154,7 +155,7 @@ def compare_without_iommufd(case, wanted, text):
 
 
 def compare(results, without_iommufd):
-    """(what is compared, its difference) for each request and case."""
+    """(subject, difference) for each request and case."""
     for request, found in by_request(results).items():
         path = HERE / "expected" / f"{request}.txt"
         expected = read_expected(path)
@@ -177,7 +178,7 @@ def regenerate(results):
 
 
 def write_xml(results, directory):
-    """Named LIBVIRT--HOST--REQUEST.xml, with '+' for the slash in REQUEST."""
+    """Writes LIBVIRT--HOST--REQUEST.xml, with '+' for the slash in REQUEST."""
     for case, result in results.items():
         if result.xml:
             libvirt = json.loads((HERE / "hosts" / f"{case.host}.json").read_text())["libvirt"]

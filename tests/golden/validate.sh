@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Every golden XML against libvirt's own RELAX NG, and defined for real through qemu:///embed: those of libvirt versions up
-# to the installed one, whose schema and driver know all that such a plan may hold.
+# Validates each golden XML with libvirt's own RELAX NG, and defines it through qemu:///embed.
+# Takes XML for libvirt versions up to the installed one, whose schema and driver know all of it.
 #   validate.sh schema|define VIOMMUCTL
 set -euo pipefail
 
@@ -24,7 +24,7 @@ for file in "$work"/xml/*.xml; do
 done
 [ ${#fitting[@]} -gt 0 ] || { echo "Bail out! no golden XML fits libvirt $installed"; exit 1; }
 
-report() { # number, name, file with the words of a failure (empty: passed)
+report() {  # number, name, file with the errors (empty: passed)
     if [ -s "$3" ]; then echo "not ok $1 - $2"; sed 's/^/# /' "$3"; failed=1; else echo "ok $1 - $2"; fi
 }
 
@@ -43,8 +43,8 @@ define)
     for emulator in qemu-system-x86_64 qemu-system-aarch64; do
         command -v "$emulator" >/dev/null || skip "$emulator is not installed"
     done
-    # The installed pair decides what can be defined: plans for hosts of just these versions.  Accelerator and emulator
-    # paths are this machine's; everything else stays as planned.
+    # Only XML for hosts of exactly the installed versions can be defined.  Accelerator and emulator
+    # paths are replaced by this machine's; the rest stays as planned.
     same=()
     for file in "${fitting[@]}"; do
         case $(basename "$file") in "$installed"--*) same+=("$file") ;; esac
@@ -57,7 +57,7 @@ define)
         printf 'dumpxml %s\n' "$uuid"
         printf 'undefine --nvram %s\n' "$uuid"
     done >"$work/commands"
-    # Not as root: libvirt would doubt its probes at every call wherever only root may open /dev/kvm (docs/HACKING.md).
+    # Not as root: where only root may open /dev/kvm, libvirt would repeat its probes at each call.
     drop=()
     if [ "$(id -u)" = 0 ]; then
         user=libvirt-qemu
@@ -73,7 +73,8 @@ define)
         if ! [ -s "$work/words" ] && ! grep -qF "defined from $file" "$work/answers"; then
             { echo "libvirt gave no answer:"; tail -n 5 "$work/answers"; } >"$work/words"
         fi
-        # libvirt has placed the devices: as many root ports are left as the request wants for hot-plug.
+        # libvirt has placed the devices: as many root ports must be free as the request wants for
+        # hot-plug.
         wanted=$(jq -r '."hotplug-ports" // 0' "$here/requests/$(basename "$file" .xml | awk -F-- '{ print $3 }' | tr + /).json")
         if ! [ -s "$work/words" ] && [ "$wanted" != 0 ] && grep -q pcie-root-port "$file"; then
             left=$(sed -n "\\,defined from $file,,/^<\\/domain>/p" "$work/answers" | python3 "$here/free-ports.py")

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Each MESSAGE_ID of daemon/journal*.h is used, has an entry in conf/viommu.catalog and is in viommud(8), and the other way round; an
-entry names only fields that the daemon writes.   catalog.py ROOT"""
+"""Checks that each MESSAGE_ID of daemon/journal*.h is used, has an entry in conf/viommu.catalog
+and is in viommud(8), and the reverse; and that an entry names only fields that the daemon
+writes.
+
+    catalog.py ROOT"""
 import pathlib
 import re
 import sys

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Who may write to the journal without asking whether he may: every other line is asked for, so that nobody has it written without end."""
+"""Checks that each line to the journal asks for permission first, so that nobody can flood the
+journal; names the few that need not."""
 import pathlib
 import re
 import sys
 
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
 
-# What no caller and no guest can bring about again and again, and what becomes of machines: FILE FUNCTION: why.
+# Events that no caller and no guest can cause again and again, and the ends of machines: FILE
+# FUNCTION: reason.
 FREE = {
     "journal.c tell_left_out": "once a minute, or with a line that may be written",
     "journal-events.c viommu_journal_launched": "what becomes of machines",
@@ -32,7 +34,7 @@ FREE = {
 CALL = re.compile(r"\bviommu_log(_error)?\(")
 ASKED = re.compile(r"\bviommu_journal_may_tell(_of)?\(")
 FUNCTION = re.compile(r"^[A-Za-z].*?\b(\w+)\(")
-# As far above a line as the question may stand.
+# The question may stand so many lines above the journal line.
 NEAR = 7
 
 

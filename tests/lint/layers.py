@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Who may include and call what: the order of the rooms, the table of docs/ARCHITECTURE.md, and what belongs to few files."""
+"""Checks the order of the rooms, the table of docs/ARCHITECTURE.md, and which files may include
+or call what belongs to few."""
 import pathlib
 import re
 import subprocess
@@ -8,9 +9,9 @@ import sys
 
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
 
-# What only some files may include or call: (what it is, pattern, the files that may).
+# What only some files may include or call: (name, pattern, the files that may).
 RESERVED = [
-    # A bench's bare engine is the program that viommud is compared with.
+    # A bench compares viommud with this bare engine.
     ("libvirt", r'#include <libvirt/', r"(daemon/libvirt/.*|tests/bench/engine|tests/qemu/no-conversion|tests/crash/frail)\.[ch]$"),
     ("sd-bus", r'#include <systemd/sd-bus', r"(daemon/(bus/.*|process/loop)|tools/(.*/)?client[-a-z]*|tests/.*)\.[ch]$"),
     ("the journal", r'#include <systemd/sd-journal', r"daemon/process/log\.c$"),
@@ -23,7 +24,8 @@ RESERVED = [
     ("fork", r'\b(fork|vfork)\s*\(', r"(daemon/files/reader-main|tests/.*)\.c$"),
 ]
 
-# What a pure library must not touch.  Only sysroot.c reads files: the hardware's, below a given directory.
+# What a pure library must not use.  Only sysroot.c reads files: those of the hardware, below a
+# given directory.
 READS_FILES = "lib/host/sysroot.c"
 IMPURE = [
     ("a clock", r"\b(time|clock_gettime|gettimeofday|g_get_(real|monotonic)_time)\s*\("),
@@ -36,7 +38,8 @@ IMPURE = [
 
 
 def rooms():
-    """Rank of each room, from the ground up: those of lib/, of daemon/ and of tools/, and what stands on top of them."""
+    """The rank of each room, from the ground up: lib/, then daemon/, then tools/, then the files
+    above them."""
     order = []
     for top in ("lib", "daemon", "tools"):
         listed = re.search(top + r"_rooms = \[(.*?)\]", (ROOT / top / "meson.build").read_text(), re.S).group(1)
@@ -45,7 +48,7 @@ def rooms():
 
 
 def uses(files, ranks):
-    """What each room includes of other rooms, from the ground up."""
+    """The rooms that each room includes, from the ground up."""
     found = {room: set() for room in ranks if "/" in room}
     for name in files:
         room = room_of(name, ranks)
@@ -56,7 +59,8 @@ def uses(files, ranks):
 
 
 def table_faults(files, ranks):
-    """docs/ARCHITECTURE.md has a row for each room, in their order, and its last column is what the room includes."""
+    """Checks that docs/ARCHITECTURE.md has a row for each room, in order, whose last column has
+    exactly the rooms that it includes."""
     rows = re.findall(r"^\| `([a-z]+/[a-z]+)` \| [^|]+ \| ([^|]*) ?\|$", (ROOT / "docs" / "ARCHITECTURE.md").read_text(), re.M)
     order = [room for room in ranks if "/" in room]
     if [room for room, _ in rows] != order:
@@ -74,7 +78,7 @@ def room_of(name, ranks):
 
 
 def arrows_up(name, text, ranks):
-    """Inclusions of a room that stands above the file's own."""
+    """Inclusions of a room that stands above the file's own room."""
     own = room_of(name, ranks)
     for number, line in enumerate(text.splitlines(), 1):
         match = re.match(r'#include "((?:lib|daemon|tools|tests)/[^"]*)"', line)

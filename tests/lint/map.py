@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The map in README.md against the tree: each .c and .h file stands in exactly one row, and each name in a row exists."""
+"""Compares the map in README.md with the tree: each .c and .h file is in exactly one row, and
+each name in a row exists."""
 import pathlib
 import re
 import sys
@@ -11,7 +12,7 @@ HEAD = "| where do I change | look in |"
 
 
 def rows(text: str) -> list[tuple[str, list[str]]]:
-    """The rows of the map: what is looked for, and the names in backticks that say where."""
+    """The rows of the map: the subject, and the names in backticks."""
     lines = text.splitlines()
     found = []
     for line in lines[lines.index(HEAD) + 2:]:

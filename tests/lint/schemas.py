@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The published schemas against what viommuctl really takes: every golden request and host, accepted and refused alike."""
+"""Compares the published schemas with viommuctl: for each golden request and host, both must
+accept it, or both must refuse it."""
 import json
 import pathlib
 import re
@@ -14,7 +15,7 @@ except ImportError:
 
 ROOT = pathlib.Path(sys.argv[1]).resolve()
 GOLDEN = ROOT / "tests" / "golden"
-# Recorded hosts that are refused themselves.
+# Recorded hosts that are refused.
 BROKEN_HOSTS = ("unknown-key", "auto-accelerator")
 
 
@@ -23,7 +24,8 @@ def load(path):
 
 
 def refused_requests():
-    """Requests that some golden case refuses as InvalidRequest, and those that some case takes."""
+    """Requests that some golden case refuses as InvalidRequest, and requests that some case
+    accepts."""
     refused, taken = set(), set()
     for path in (GOLDEN / "expected").glob("*/*.txt"):
         table = path.read_text().partition("\n=== ")[0]

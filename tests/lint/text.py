@@ -1,44 +1,82 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What every file owes its reader: a licence line, an opening comment, clean white space, a length one can take in; and in prose, lines
-of at most 100 columns with one sentence each."""
+"""Checks every file: a licence line, an opening comment, clean white space, and a length that
+can be read as one; comments of at most 100 columns; and prose of at most 100 columns, with one
+sentence per line."""
+import io
 import pathlib
 import re
 import subprocess
 import sys
+import tokenize
 
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
 LONGEST = 600  # lines of a source file
-WIDEST = 100  # columns of a comment in C
-# Rooms whose comments are still wider.
-WIDE = ()
+WIDEST = 100  # columns of a comment, and of prose
+# Folders with comments that are still wider.
+WIDE = tuple(f"tests/{room}/" for room in "abuse bench bus crash daemon fuzz hosts machines qemu".split())
 CODE = {".c", ".h", ".py", ".sh"}
-# Two string literals, one below the other, the first of which ends no line of text.
+# Two string literals on lines of their own, the first of which does not end a line of text.
 SPLIT = re.compile(r'^[^#\n]*[^"\\\n](?<!\\n)"[ \t]*\n[ \t]*"', re.M)
-# String literals, so that "/*" in one begins no comment, and comments.
+# Comments; and string literals, in which "/*" begins no comment.
 TOKEN = re.compile(r"""(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+')|(?P<comment>/\*.*?\*/|//[^\n]*)""", re.S)
-# Scripts that people call by these names.
+# Scripts that users call by these names.
 COMMANDS = {".ci/run", "conf/after-install", "tests/run", "tests/bench/run", "tests/fuzz/run", "tools/quickstart"}
 PROSE = {".md", ".rst"}
-# Made by tests/hosts/matrix.py.
+# Written by tests/hosts/matrix.py.
 NO_PROSE = {"docs/matrix.md"}
-WIDEST = 100  # columns of prose
 MARKER = re.compile(r"^ *([-*] |\d+\. )")
 LINK = re.compile(r"\]\([^)]*\)| <[^>]*>`_")
 INLINE_CODE = re.compile(r"``[^`]+``|`[^`]+`")
-# The end of a sentence, and a beginning behind it.
+# The end of a sentence, followed by the beginning of another.
 NEXT_SENTENCE = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!etc)(?<!vs)(?<!cf)(?<!\.)[.!?][\"'*)\]]* +[\"'*(\[]*[A-Za-z]")
 LICENSED = CODE | {".build", ".rst", ".rng"}
 
 
-def wide_comments(text):
-    lines = text.split("\n")
+def c_comments(text):
+    """The first and last line of each comment."""
     for match in TOKEN.finditer(text):
         if match["comment"]:
             first = text.count("\n", 0, match.start())
-            for number in range(first, first + match["comment"].count("\n") + 1):
-                if len(lines[number]) > WIDEST:
-                    yield f"line {number + 1}: a comment of more than {WIDEST} columns"
+            yield first, first + match["comment"].count("\n")
+
+
+def python_comments(text):
+    """The same, docstrings included."""
+    previous = tokenize.NEWLINE
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        begins = previous in {tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+        if token.type == tokenize.COMMENT or token.type == tokenize.STRING and begins:
+            yield token.start[0] - 1, token.end[0] - 1
+        if token.type not in {tokenize.COMMENT, tokenize.NL}:
+            previous = token.type
+
+
+def shell_comments(text):
+    """The same.  A comment behind code counts only if no quote can be open before it."""
+    for number, line in enumerate(text.split("\n")):
+        code = re.match(r"^(|[^'\"]*(?:'[^']*'[^'\"]*|\"[^\"]*\"[^'\"]*)*\s)#", line)
+        if code:
+            yield number, number
+
+
+def comments_of(name, text):
+    first = text.partition("\n")[0]
+    if name.endswith((".c", ".h")):
+        return c_comments(text)
+    if name.endswith(".py") or re.match("#!.*python", first):
+        return python_comments(text)
+    if name.endswith((".sh", "meson.build")) or re.match("#!.*sh$", first):
+        return shell_comments(text)
+    return ()
+
+
+def wide_comments(name, text):
+    lines = text.split("\n")
+    for first, last in comments_of(name, text):
+        for number in range(first, last + 1):
+            if len(lines[number]) > WIDEST:
+                yield f"line {number + 1}: a comment of more than {WIDEST} columns"
 
 
 def complaints(name, text):
@@ -60,8 +98,8 @@ def complaints(name, text):
     if suffix == ".c" and name.startswith(("lib/", "daemon/", "tools/")):
         for match in SPLIT.finditer(text):
             yield f"line {text.count(chr(10), 0, match.start()) + 1}: a message in two pieces, which nobody finds by its words"
-    if suffix in {".c", ".h"} and name.startswith(("lib/", "daemon/", "tools/")) and not name.startswith(WIDE):
-        yield from wide_comments(text)
+    if not name.startswith(WIDE):
+        yield from wide_comments(name, text)
     for number, line in enumerate(lines, 1):
         if line != line.rstrip() and not name.startswith("tests/"):
             yield f"line {number}: white space at its end"
@@ -70,8 +108,8 @@ def complaints(name, text):
 
 
 def prose_lines(name, lines):
-    """(number, line) of those that are neither code, table, directive nor comment."""
-    code = None  # the indentation of what a literal block or a directive of .rst belongs to
+    """(number, line) of prose: neither code, table, directive nor comment."""
+    code = None  # the indentation of the line that begins a literal block or directive of .rst
     for number, line in enumerate(lines, 1):
         indent = len(line) - len(line.lstrip())
         if not line.strip():
@@ -98,7 +136,7 @@ def prose_faults(name, lines):
 
 
 def news_faults():
-    """The first version that NEWS tells of is the one that is built."""
+    """Checks that the first version in NEWS is the one that is built."""
     built = re.search(r"^  version: '([^']+)'", (ROOT / "meson.build").read_text(), re.M).group(1)
     told = re.findall(r"^## (\d\S*)$", (ROOT / "NEWS").read_text(), re.M)
     if told[:1] != [built]:
@@ -106,7 +144,7 @@ def news_faults():
 
 
 def tables_of_words():
-    """Every table of words is walked by the test of words."""
+    """Checks that tests/unit/base/test-words.c walks each table of words."""
     defined = {match for path in (ROOT / "lib").rglob("*.c")
                for match in re.findall(r"^VIOMMU_ENUM_DEFINE\((\w+),", path.read_text(), re.M)}
     test = (ROOT / "tests/unit/base/test-words.c").read_text()

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The checkers that others keep: formatting, spelling, shell scripts.   tools.sh format|spelling|shell ROOT
+# Runs external checkers: formatting, spelling, shell scripts.
+#   tools.sh format|spelling|shell ROOT
 set -euo pipefail
 
 mode=$1

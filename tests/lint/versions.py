@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A minimum version in a message comes from lib/facts/facts.c (viommu_fact_needs() and its sisters): none is typed by hand."""
+"""Checks that no message has a minimum version of its own: each comes from lib/facts/facts.c,
+through viommu_fact_needs() and its like."""
 import pathlib
 import re
 import sys
@@ -9,14 +10,14 @@ ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 LITERAL = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 TYPED = re.compile(r"\b(QEMU|libvirt|Linux|kernel|before|since|version)\s+(?:version\s+)?v?\d+\.\d+", re.I)
-# Messages that no row of facts.c can give, each with the reason.
+# Messages whose version is in no row of facts.c, each with the reason.
 ALLOWED = {
     "daemon/libvirt/calls.c": "the libvirt that viommud was built with, not the host's",
 }
 
 
 def typed_versions(text):
-    """(line, words) of each."""
+    """(line, words) of each message."""
     code = COMMENT.sub(lambda comment: "\n" * comment.group().count("\n"), text)
     for number, line in enumerate(code.splitlines(), 1):
         for literal in [] if line.startswith("#include") else LITERAL.findall(line):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* unit: one main() and a few assertions for all unit tests.  Knows check and GError, nothing of viommud. */
+/* unit: a main() and a few assertions for all unit tests.  Knows check and GError, and nothing of
+ * viommud. */
 #pragma once
 
 #include <check.h>
@@ -8,8 +9,8 @@
 #include <stdlib.h>
 #include "lib/base/error.h"
 
-/** Runs @all (taken) in this process, so that a sanitizer sees all of it, and libvirt's event loop, which is one per process,
- *  meets no fork; the exit status of main(). */
+/** Runs @all (taken) in this process, so that a sanitizer sees everything, and libvirt's event
+ *  loop, of which a process has one, meets no fork.  Returns the exit status for main(). */
 static inline int unit_run_case(const char *name, TCase *all)
 {
     Suite *suite = suite_create(name);
@@ -25,7 +26,7 @@ static inline int unit_run_case(const char *name, TCase *all)
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/** The same for @tests without fixtures. */
+/** Like viommu_unit_main(), for @tests without fixtures. */
 static inline int unit_run(const char *name, const TTest *const *tests, size_t n)
 {
     TCase *all = tcase_create(name);
@@ -43,10 +44,10 @@ static inline int unit_run(const char *name, const TTest *const *tests, size_t n
         return unit_run(name, tests, G_N_ELEMENTS(tests)); \
     }
 
-/** The call went well; the error's own words otherwise. */
+/** The call succeeded; otherwise shows the error. */
 #define unit_assert_ok(call, error) ck_assert_msg((call), "%s", (error) ? (error)->message : "no error set")
 
-/** @error was set, with this code and exactly these words; clears it. */
+/** @error is set, with this code and exactly this message; clears it. */
 #define unit_assert_error(error, expected_code, expected_message)                              \
     do {                                                                                       \
         ck_assert_msg((error) != NULL, "no error, but expected: %s", (expected_message));      \
@@ -56,8 +57,8 @@ static inline int unit_run(const char *name, const TTest *const *tests, size_t n
         g_clear_error(&(error));                                                               \
     } while (0)
 
-#ifdef UNIT_DATA /* set by meson, for tests that have data */
-/** The text of a file of tests/unit/data. Owned, g_free(). */
+#ifdef UNIT_DATA /* set by meson for tests with data */
+/** The text of a file in tests/unit/data.  Owned, g_free(). */
 static inline char *unit_read_data(const char *file)
 {
     g_autofree char *path = g_build_filename(UNIT_DATA, file, NULL);

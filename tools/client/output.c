@@ -67,8 +67,8 @@ void viommu_output_format(const ViommuOutput *output, const char *format, ...)
     viommu_output_text(output, VIOMMU_STYLE_PLAIN, text);
 }
 
-/* As \uXXXX, which JSON takes for the same: what steers a terminal, or the order in which its
- * reader sees what follows.  Outside of strings there is nothing of the kind. */
+/* Escapes the character as \uXXXX, which JSON reads as the same, if it could steer a terminal or
+ * change the order of the text behind it.  Such characters occur only in strings. */
 static void append_escaped(GString *text, gunichar character)
 {
     if (character < 0x7f || g_unichar_isprint(character))

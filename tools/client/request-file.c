@@ -41,7 +41,7 @@ static GString *read_all(const char *path, GError **error)
     return got < 0 ? NULL : g_steal_pointer(&text);
 }
 
-/* Messages of json-glib begin with "<data>:LINE:COLUMN: Parse error: ", and can quote a part of a
+/* Messages of json-glib begin with "<data>:LINE:COLUMN: Parse error: ", and may quote part of a
  * character. */
 static void say_line(const GError *failure, GError **error)
 {

@@ -84,9 +84,9 @@ static bool write_all(int fd, const char *data, size_t size, GError **error)
     return true;
 }
 
-/* A guest's words must not steer the terminal of who reads them.  Where a piece ends in the middle
- * of something, the rest of it is shown; a control character it cannot become, as each piece is
- * looked at for itself. */
+/* A guest's output must not steer the terminal.  If a piece ends inside a control sequence, the
+ * rest of the sequence is shown as text; it cannot act, because each piece is cleaned for
+ * itself. */
 static bool write_clean(const char *data, size_t size, GError **error)
 {
     g_autofree char *text = viommu_console_text_clean_bytes(data, size);
@@ -147,7 +147,7 @@ static Copied copy_input(int console, bool terminal, bool *ret_over, GError **er
     return escape ? COPIED_LEFT : COPIED_MORE;
 }
 
-/* A console that says nothing yet. */
+/* A console without output so far. */
 typedef struct Silence {
     ViommuCtl *ctl;
     ViommuClient *client;
@@ -156,8 +156,8 @@ typedef struct Silence {
     gint64 begin;
 } Silence;
 
-/* A guest may have nothing to say; but where viommud cannot read its console, the person waits
- * for something else. */
+/* A guest may print nothing for long; but if viommud cannot read its console, waiting is
+ * useless. */
 static void tell_silence(const Silence *silence)
 {
     g_autoptr(GVariant) properties =

@@ -88,8 +88,8 @@ static void ask_libvirt(ViommuCtl *ctl, ViommuClient *client, Answers *answers)
         answers->host = viommu_host_from_variant(facts, NULL);
 }
 
-/* A member neither sees all machines nor may ask libvirt; another libvirt than viommud's has
- * nothing to do with it. */
+/* Only a user who may see all machines and ask libvirt learns of leftovers; and only viommud's own
+ * libvirt has them. */
 static void ask_for_leftovers(ViommuClient *client, const ViommuPatient *patient, Answers *answers)
 {
     bool same = !answers->version || g_strcmp0(answers->connection, answers->uri) == 0;

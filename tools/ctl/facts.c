@@ -8,7 +8,7 @@
 
 static const char *const fact_titles[] = {"FACT",   "LIBVIRT", "QEMU",   "LINUX", "HOST LINUX",
                                           "X86_64", "AARCH64", "SOURCE", NULL};
-/* The columns of what libvirt says. */
+/* The columns of what libvirt reports. */
 enum {
     COLUMN_X86_64 = 5,
     COLUMN_AARCH64

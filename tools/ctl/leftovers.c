@@ -6,7 +6,7 @@
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 
-/* False also when that cannot be told. */
+/* Also false when viommud does not tell. */
 static bool is_uncounted(ViommuClient *client, const char *uuid)
 {
     const ViommuClientCall call = {.path = VIOMMU_BUS_PATH,
@@ -19,7 +19,7 @@ static bool is_uncounted(ViommuClient *client, const char *uuid)
            g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND);
 }
 
-/* A machine that ended since the domains were listed is none. */
+/* A machine that ended after the domains were listed is not a leftover. */
 static bool is_still_there(ViommuBackend *backend, const char *uuid)
 {
     bool active;
@@ -27,7 +27,7 @@ static bool is_still_there(ViommuBackend *backend, const char *uuid)
     return viommu_backend_is_active(backend, uuid, &active, NULL);
 }
 
-/* Leaves in @leftovers->domains those that viommud does not count. */
+/* Keeps in @leftovers->domains only those that viommud does not count. */
 static void drop_counted(ViommuClient *client, ViommuBackend *backend, ViommuLeftovers *leftovers)
 {
     for (guint i = leftovers->domains->len; i-- > 0;) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl run: a machine for the life of a command.  Whatever happens to us, the machine goes: it
- * is bound to our connection, which the kernel closes. */
+/* viommuctl run: a machine for the life of a command.  However viommuctl ends, the machine goes: it
+ * is bound to viommuctl's connection, which the kernel closes. */
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>

@@ -7,7 +7,7 @@
 #include "lib/base/quantity.h"
 #include "lib/plan/traits.h"
 
-/* --- What is above the tree --- */
+/* --- The lines above the tree --- */
 
 static void print_use(const ViommuOutput *output, const ViommuTopology *topology)
 {

@@ -25,10 +25,10 @@ typedef struct ViommuFinding {
     char *advice; /* what to do; NULL: nothing */
 } ViommuFinding;
 
-/* What viommud, where it runs, does not count. */
+/* What is left over where viommud runs. */
 typedef struct ViommuLeftovers {
-    unsigned n_machines; /* in libvirt, that are none */
-    GPtrArray *domains;  /* of ViommuDomain: with metadata of viommud's */
+    unsigned n_machines; /* in libvirt, without a machine of viommud */
+    GPtrArray *domains;  /* of ViommuDomain: those with viommud's metadata */
     GPtrArray *names;    /* of domains with a machine's name and no such metadata */
     GPtrArray *orphans;  /* of ViommuOrphan: guests that libvirt does not know */
     char *directory;     /* of copied boot files */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* leftovers: machines that viommud does not count, and what is left of those that are gone. */
+/* leftovers: machines that viommud does not count, and the remains of machines that are gone. */
 #include "tools/doctor/internal.h"
 
 #include "daemon/libvirt/backend.h"

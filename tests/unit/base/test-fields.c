@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-fields: every kind of field: unset, read, refused, written. */
+/* test-fields: each kind of field: unset, read, refused, written. */
 #include "tests/unit/unit.h"
 
 #include <json-glib/json-glib.h>
@@ -152,7 +152,7 @@ START_TEST(everything_there_and_back)
 }
 END_TEST
 
-/* What a client may send, and the one form in which it is written back. */
+/* The forms that a client may send, and the one form in which viommud writes them back. */
 START_TEST(forms_that_mean_the_same)
 {
     static const struct {
@@ -327,7 +327,7 @@ START_TEST(long_strings_and_lists_are_refused)
 }
 END_TEST
 
-/* A dictionary with a key twice cannot be written as text, but can come over the bus. */
+/* A dictionary with a repeated key cannot be written as text, but can arrive over the bus. */
 START_TEST(doubled_keys_are_refused)
 {
     GVariantBuilder builder;
@@ -360,7 +360,8 @@ START_TEST(the_path_stands_before_keys)
 }
 END_TEST
 
-/* What json-glib makes of a request file: int64 numbers, lists of variants, null as an empty maybe. */
+/* The tree that json-glib makes of a request file: int64 numbers, lists of variants, null as an
+ * empty maybe. */
 START_TEST(trees_from_json)
 {
     static const char *const json =

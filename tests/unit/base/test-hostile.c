@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-hostile: bytes that nobody meant, through everything that reads text.  Fixed seed; what counts is that a
- * sanitizer stays silent, that outputs are untouched after a failure, and that messages are UTF-8 for the bus. */
+/* test-hostile: random bytes, through everything that reads text, with a fixed seed.  A sanitizer
+ * must stay silent, outputs must stay untouched after a failure, and messages must be UTF-8 for the
+ * bus. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -13,7 +14,7 @@
 
 #define ROUNDS 4000
 
-/* Bytes with a liking for those that the readers look at. */
+/* Random bytes, among them many that the readers look for. */
 static char *random_text(GRand *random, int max)
 {
     static const char liked[] = "0123456789.kKMGTiB <>/='\"&;-:#![]xmachine\n\t\xc3\xa4\xff\x01";
@@ -26,7 +27,7 @@ static char *random_text(GRand *random, int max)
     return text;
 }
 
-/* A good text with a few bytes changed, taken out or doubled. */
+/* A valid text with a few bytes changed, removed or doubled. */
 static char *damaged(GRand *random, const char *good)
 {
     g_autoptr(GString) text = g_string_new(good);
@@ -77,7 +78,7 @@ static void read_as_documents(const char *text)
     ck_assert((metadata == NULL) == (error != NULL));
     ck_assert(!error || g_utf8_validate(error->message, -1, NULL));
     if (metadata) {
-        /* whatever was read can be written, and then reads the same */
+        /* what was read can be written, and then reads the same */
         g_autofree char *xml = viommu_metadata_to_xml(metadata), *again = NULL;
         g_autoptr(ViommuMetadata) back = viommu_metadata_from_xml(xml, NULL, NULL);
 
@@ -138,7 +139,7 @@ START_TEST(damaged_documents)
 }
 END_TEST
 
-/* A random value of a random type, nested a little. */
+/* A random value of a random type, with some nesting. */
 static GVariant *random_value(GRand *random, int depth)
 {
     static const char *const texts[] = {"",      "x",  "kvm", "512 MiB", "6.1",         "/a",
@@ -184,7 +185,8 @@ static GVariant *random_dict(GRand *random, const ViommuFields *table, int depth
     return g_variant_builder_end(&builder);
 }
 
-/* Requests made of real keys and wrong values: refused with a named error, or read and written to the same text. */
+/* Requests of real keys and wrong values: each is refused with a named error, or read and written
+ * to the same text. */
 START_TEST(random_requests)
 {
     GRand *random = g_rand_new_with_seed(20261123);
@@ -210,7 +212,7 @@ START_TEST(random_requests)
         again = viommu_request_text(second);
         ck_assert_str_eq(again, text);
     }
-    /* else the generator tests nothing but refusals */
+    /* otherwise the generator would test only refusals */
     ck_assert_int_gt(good, 100);
     g_rand_free(random);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-json-depth: levels of brackets, and what only looks like them. */
+/* test-json-depth: levels of brackets, and characters that only look like levels. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 
 static const struct {
     const char *text;
-    unsigned within; /* the least depth that it is within */
+    unsigned within; /* the least depth that accepts it */
 } cases[] = {
     {"", 0},
     {"[]", 0},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a guest printed, made fit for an error message. */
+/* test-printable: the output of a guest, made fit for an error message. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@ static const struct {
     {"one", "one"},
     {"one\r\ntwo  \r\n\r\n", "one\ntwo"},
     {"a\tb", "a b"},
-    /* Terminal sequences: colours, a title, a character set, cut short ones. */
+    /* Terminal sequences: colours, a title, a character set, truncated ones. */
     {"\x1b[1;31mred\x1b[0m alert", "red alert"},
     {"\x1b]0;title\x07text", "text"},
     {"\x1b]0;title\x1b\\text", "text"},
@@ -22,9 +22,9 @@ static const struct {
     {"text\x1b]0;title", "text"},
     {"text\x1b", "text"},
     {"\x1b]0;title\nnext", "next"},
-    /* What would do something to a terminal, or to a reader's eyes. */
+    /* Characters that act on a terminal, or reorder text. */
     {"bell\x07 back\x08 del\x7f c1\xc2\x9b bidi\xe2\x80\xae", "bell? back? del? c1? bidi?"},
-    /* Not UTF-8, cut in the middle, and UTF-8. */
+    /* Not UTF-8, cut inside a character, and UTF-8. */
     {"\x82\xac rest \xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd rest \xef\xbf\xbd\xef\xbf\xbd"},
     {"\xc3\xa4\xe2\x82\xac", "\xc3\xa4\xe2\x82\xac"},
 };
@@ -39,7 +39,7 @@ START_TEST(made_fit)
 }
 END_TEST
 
-/* Cut anywhere, no piece has what steers a terminal: neither ESC nor C1, as a byte or in UTF-8. */
+/* Wherever the text is cut, no piece contains ESC or C1, as a byte or in UTF-8. */
 START_TEST(in_pieces)
 {
     static const char text[] = "\x1b]0;title\x07 \xc2\x9b"
@@ -85,7 +85,7 @@ START_TEST(bounded_at_a_character)
 }
 END_TEST
 
-/* Any bytes, NUL too, give legible UTF-8. */
+/* Any bytes, NUL too, become legible UTF-8. */
 START_TEST(any_bytes)
 {
     g_autoptr(GRand) random = g_rand_new_with_seed(1);

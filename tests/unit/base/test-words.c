@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-words: every table of words, the table of errors, the nearest word, and the default policy. */
+/* test-words: each table of words, the table of errors, the nearest word, and the default
+ * policy. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -18,7 +19,7 @@
 #include "lib/host/topology.h"
 #include "lib/plan/traits.h"
 
-/* All tables of lib/; lint holds the list against the sources. */
+/* All tables of lib/; lint compares this list with the sources. */
 static const ViommuEnum *const tables[] = {
     &viommu_enum_accelerator,  &viommu_enum_agent_use, &viommu_enum_arch,     &viommu_enum_bind,
     &viommu_enum_confinement,  &viommu_enum_cpu_mode,  &viommu_enum_disk_bus, &viommu_enum_disk_format,
@@ -47,7 +48,7 @@ START_TEST(every_word_both_ways)
             ck_assert_ptr_nonnull(word);
             ck_assert_str_eq(words[value], word);
             ck_assert_uint_eq(strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_-"), strlen(word));
-            /* also finds a word that is there twice */
+            /* this also finds a repeated word */
             ck_assert_int_eq(viommu_enum_from_string(table, word), value);
         }
         ck_assert_ptr_null(viommu_enum_to_string(table, table->last));
@@ -86,7 +87,7 @@ START_TEST(every_error)
         ck_assert(g_str_has_prefix(info->bus_name, VIOMMU_ERROR_PREFIX));
         ck_assert_str_eq(info->bus_name + strlen(VIOMMU_ERROR_PREFIX), info->word);
         ck_assert_int_eq(viommu_error_from_bus_name(info->bus_name), code);
-        /* 0 is success, and 1 is what everything else in a shell fails with */
+        /* 0 is success, and 1 is any failure of a shell */
         ck_assert_int_gt(info->exit_status, 1);
         for (int other = 0; other < code; other++)
             ck_assert_int_ne(viommu_error_info_by_code((ViommuError)other)->exit_status, info->exit_status);
@@ -127,7 +128,7 @@ START_TEST(nearest_word)
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
         ck_assert_pstr_eq(viommu_nearest(cases[i].word, words, G_N_ELEMENTS(words)), cases[i].nearest);
     ck_assert_ptr_null(viommu_nearest("intel", NULL, 0));
-    /* of two that are near, the nearer; of two that are equally near, the first */
+    /* of two words, the nearer; of two equally near ones, the first */
     static const char *const pair[] = {"aaac", "aaab", "aaad"};
     ck_assert_str_eq(viommu_nearest("aaad", pair, 3), "aaad");
     ck_assert_str_eq(viommu_nearest("aaax", pair, 3), "aaac");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-xml-write: the layout of what is written, and that libxml2 reads the same values back. */
+/* test-xml-write: the layout of the XML; and libxml2 must read the same values back. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -50,7 +50,7 @@ START_TEST(layout)
 }
 END_TEST
 
-/* Written as an attribute and as text, read back by libxml2. */
+/* Writes the value as an attribute and as text, and reads it back with libxml2. */
 static void check_round_trip(const char *value)
 {
     g_autoptr(ViommuXmlWriter) xml = viommu_xml_writer_new();
@@ -105,7 +105,7 @@ START_TEST(nasty_strings_survive)
 }
 END_TEST
 
-/* The buffer grows many times, also in the middle of an escape. */
+/* The buffer grows many times, also inside an escape. */
 START_TEST(long_strings_survive)
 {
     for (size_t length = 4070; length < 4110; length++) {
@@ -134,7 +134,7 @@ START_TEST(deep_elements)
 }
 END_TEST
 
-/* A writer that is dropped half-way, or after the end, leaks nothing (the sanitizer looks). */
+/* A writer that is freed early, or after the end, leaks nothing (the sanitizer looks). */
 START_TEST(half_written)
 {
     ViommuXmlWriter *xml = viommu_xml_writer_new();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-metadata: written, validated against schemas/metadata.rng, read back; and everything that is refused. */
+/* test-metadata: metadata is written, validated with schemas/metadata*.rng, and read back;
+ * everything else is refused. */
 #include "tests/unit/unit.h"
 
 #include <libxml/relaxng.h>
@@ -8,7 +9,7 @@
 #include "lib/base/names.h"
 #include "lib/base/xml-read.h"
 
-/* A metadata with a value in every member; the strings are nasty. */
+/* Metadata with a value in each member; the strings need escaping. */
 static ViommuMetadata *full(void)
 {
     ViommuMetadata *metadata = g_new0(ViommuMetadata, 1);
@@ -91,7 +92,7 @@ static void assert_same(const ViommuMetadata *a, const ViommuMetadata *b)
     ck_assert_pstr_eq(a->uuid, b->uuid);
 }
 
-/* The elements as they stand in a domain's XML. */
+/* The elements as in a domain's XML. */
 static char *written(const ViommuMetadata *metadata)
 {
     g_autoptr(ViommuXmlWriter) writer = viommu_xml_writer_new();
@@ -157,7 +158,7 @@ START_TEST(there_and_back)
         assert_same(second, metadata);
         ck_assert(validates(in_domain));
         ck_assert(i ? additions_validate(text) : !*g_strstrip(text));
-        /* libvirt fails on an element that has the prefix already */
+        /* libvirt fails on an element that already has the prefix */
         ck_assert_ptr_null(strstr(alone, "viommu:"));
         ck_assert_ptr_null(strstr(alone, "xmlns"));
     }
@@ -183,7 +184,7 @@ START_TEST(every_state_and_model)
 }
 END_TEST
 
-/* Copied from what virDomainGetMetadata of libvirt 9.0 returned, with and without the left-over declaration. */
+/* From virDomainGetMetadata() of libvirt 9.0, with and without the left-over declaration. */
 START_TEST(as_libvirt_returns_it)
 {
     static const char *const form =
@@ -211,7 +212,7 @@ START_TEST(as_libvirt_returns_it)
 }
 END_TEST
 
-/* One change of a good document each: the reader and the schema must both refuse it. */
+/* A valid document with one change: the reader and the schema must both refuse it. */
 START_TEST(refusals)
 {
     static const struct {
@@ -259,7 +260,7 @@ START_TEST(refusals)
 }
 END_TEST
 
-/* What viommud 0.1.0 wrote and reads, no more and no less: it refuses an element with anything else. */
+/* Exactly what viommud 0.1.0 wrote and reads: it refuses an element with anything else. */
 START_TEST(the_previous_release_knows_all_of_it)
 {
     static const char *const known[] = {
@@ -284,7 +285,7 @@ START_TEST(the_previous_release_knows_all_of_it)
 }
 END_TEST
 
-/* In <additions> what is not known is passed over, and early builds had its attributes in <machine>. */
+/* Unknown parts of <additions> are skipped; early builds had their attributes in <machine>. */
 START_TEST(additions_beside)
 {
     static const struct {
@@ -327,7 +328,7 @@ START_TEST(additions_beside)
 }
 END_TEST
 
-/* Additions that a later viommud may make without a new version: passed over, and kept. */
+/* Additions that a later viommud may make without a new version are skipped, and kept. */
 static const char *const additions[][2] = {
     {"model='virtio'", "model='virtio' cache='none'"},
     {"model='virtio'", "model='virtio' o:model='amd' xmlns:o='urn:o'"},
@@ -362,7 +363,7 @@ START_TEST(additions_are_passed_over)
 }
 END_TEST
 
-/* What every viommud reads of every other one's metadata: docs/metadata.md. */
+/* The core, which each viommud reads in the metadata of each other version: docs/metadata.md. */
 START_TEST(the_core_of_other_versions)
 {
     static const struct {
@@ -414,7 +415,7 @@ START_TEST(the_core_of_other_versions)
 }
 END_TEST
 
-/* Byte for byte what it was, but for what is changed. */
+/* The rest stays the same, byte for byte. */
 START_TEST(a_change_keeps_the_rest)
 {
     static const char *const form =
@@ -447,7 +448,7 @@ START_TEST(a_change_keeps_the_rest)
 }
 END_TEST
 
-/* libvirt fails on an element that has the prefix already. */
+/* libvirt fails on an element that already has the prefix. */
 START_TEST(a_change_has_no_prefix)
 {
     static const ViommuMetadataChange stopping = {.phase = VIOMMU_STATE_STOPPING};
@@ -486,7 +487,7 @@ START_TEST(no_document_at_all)
 }
 END_TEST
 
-/* From a plan: the reasons are the chosen candidate's, or everybody's when none is chosen. */
+/* From a plan: the reasons of the chosen candidate, or of all candidates when none is chosen. */
 START_TEST(from_a_plan)
 {
     g_autoptr(GVariant) tree =
@@ -535,7 +536,7 @@ START_TEST(from_a_plan)
 }
 END_TEST
 
-/* As many attributes and elements as @text has, of the same values, are in @xml. */
+/* @xml has as many attributes and elements as @text, with the same values. */
 static void assert_same_element(const char *text, const char *xml)
 {
     g_autoptr(xmlDoc) a = viommu_xml_parse(text, "machine", VIOMMU_ERROR_INTERNAL, NULL);
@@ -561,7 +562,7 @@ static void assert_same_element(const char *text, const char *xml)
     ck_assert_ptr_null(other);
 }
 
-/* What it wrote is written today. */
+/* This version writes what the previous release wrote. */
 START_TEST(records_of_the_previous_release)
 {
     static const char *const records[] = {"plain", "intel", "asked", "leased", "extended", "warned", "bound"};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-qcow2-header: headers as QEMU writes them, and as nobody should. */
+/* test-qcow2-header: headers as QEMU writes them, and invalid ones. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -38,7 +38,7 @@ static void put_backing(Header *header, uint32_t at, const char *name)
     memcpy(header->bytes + at, name, strlen(name));
 }
 
-/* Returns where the next one goes. */
+/* Returns the offset of the next extension. */
 static size_t put_extension(Header *header, size_t at, uint32_t kind, const char *text)
 {
     put32(header, at, kind);
@@ -91,7 +91,7 @@ START_TEST(names)
 }
 END_TEST
 
-/* Behind the end of the extensions there are only bytes. */
+/* What follows the end of the extensions is ignored. */
 START_TEST(after_the_end)
 {
     Header header = new_header(3);
@@ -150,7 +150,7 @@ START_TEST(forged)
 }
 END_TEST
 
-/* Every length of a good header is answered, one way or the other, without reading beyond it. */
+/* A valid header truncated at each length is read or refused, without reading beyond it. */
 START_TEST(cut_anywhere)
 {
     Header header = new_header(3);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-strays: a device that is back with its driver, and every way of not being so. */
+/* test-strays: a device that is back with its driver, and each way in which it may not be. */
 #include "tests/unit/unit.h"
 
 #include "lib/domain/strays.h"
@@ -15,7 +15,7 @@ static const HostDevice devices[] = {
 
 static const struct {
     const char *taken;
-    const char *words; /* NULL: all is well */
+    const char *words; /* NULL: the device is back */
 } cases[] = {
     {NULL, NULL},
     {"", NULL},
@@ -27,7 +27,7 @@ static const struct {
     {"0000:01:00.0=i40e 0000:02:00.0=i40e 0000:03:00.0=nvme",
      "device 0000:02:00.0 has driver vfio-pci instead of i40e; device 0000:03:00.0 has no driver instead of "
      "nvme" ADVICE "pci_0000_02_00_0; virsh nodedev-reattach pci_0000_03_00_0"},
-    /* Somebody else has written it. */
+    /* A record that viommud did not write. */
     {"0000:02:00.0", NULL},
     {"  = 0000:02:00.0= =i40e", NULL},
 };
@@ -62,7 +62,7 @@ START_TEST(described)
 }
 END_TEST
 
-/* The next guest has it already. */
+/* The next guest already has it. */
 START_TEST(held_by_another)
 {
     static const char *const held[] = {"0000:02:00.0", NULL};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-facts: every row of the table of facts at its boundary, the limits of machines, and selectors. */
+/* test-facts: each row of the table of facts at its boundary, the limits of machines, and
+ * selectors. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -8,7 +9,7 @@
 
 #define V(major, minor, micro) VIOMMU_VERSION_OF(major, minor, micro)
 
-/* The newest ones that the facts were collected from: nothing can need more. */
+/* The newest versions that the facts were collected from: no row can need more. */
 #define NEWEST_LIBVIRT V(12, 8, 0)
 #define NEWEST_QEMU    V(11, 1, 3)
 
@@ -32,7 +33,7 @@ START_TEST(every_fact_at_its_boundary)
 }
 END_TEST
 
-/* The kinds of sources, as facts.h says them; what the release notes say is not enough. */
+/* The kinds of sources that facts.h lists; release notes alone are not enough. */
 START_TEST(every_source)
 {
     static const char proof[] =
@@ -56,7 +57,7 @@ START_TEST(every_source)
 }
 END_TEST
 
-/* The minimums that are commonly repeated wrongly. */
+/* Minimum versions that are commonly repeated wrongly. */
 START_TEST(what_others_get_wrong)
 {
     ck_assert(!viommu_fact_holds(VIOMMU_FACT_VIRTIO_X86_64, V(8, 2, 0), NEWEST_QEMU));
@@ -70,7 +71,7 @@ START_TEST(what_others_get_wrong)
 }
 END_TEST
 
-/* What messages say of a row. */
+/* The words of a row in messages. */
 START_TEST(words_of_a_row)
 {
     g_autofree char *both = viommu_fact_needs(VIOMMU_FACT_IOMMUFD);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-guest: what is claimed of a guest and what is read from its kernel. */
+/* test-guest: what a request claims of a guest, and what viommud reads from its kernel. */
 #include <string.h>
 #include "lib/guest/guest.h"
 #include "tests/unit/unit.h"
@@ -21,7 +21,7 @@ START_TEST(claims)
         ViommuArch arch;
         ViommuModel model;
         ViommuDriver driver;
-        const char *why; /* a part of it */
+        const char *why; /* part of the reason */
     } cases[] = {
         {"@a{sv} {}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_UNKNOWN, NULL},
         {"{'guest': <{'os': <'debian12'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO,
@@ -84,7 +84,7 @@ START_TEST(claims)
          VIOMMU_DRIVER_NO, "acpi=off"},
         {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'acpi=off'>}>}", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3,
          VIOMMU_DRIVER_UNKNOWN, NULL},
-        /* what the caller knows stands above what is known of the distribution */
+        /* what the caller says takes precedence over what is known of the distribution */
         {"{'guest': <{'os': <'debian12'>, 'drivers': <['virtio']>}>}", VIOMMU_ARCH_X86_64,
          VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_YES, "guest.drivers"},
     };
@@ -131,7 +131,7 @@ START_TEST(every_row_has_its_source)
 }
 END_TEST
 
-/* --- What is read --- */
+/* --- Reading a kernel --- */
 
 static size_t put_bzimage(uint8_t *bytes, size_t size, const char *release)
 {
@@ -154,9 +154,9 @@ START_TEST(images)
     ck_assert(viommu_kernel_read_image(&kernel, bytes, n));
     ck_assert_str_eq(kernel.release, "6.1.0-50-amd64");
     ck_assert_uint_eq(kernel.version, VIOMMU_VERSION_OF(6, 1, 0));
-    /* cut off at each byte: never read past the end */
+    /* truncated at each byte: never read past the end */
     for (size_t i = 0; i < n; i++) {
-        g_autofree uint8_t *copy = g_malloc(i + 1); /* of exactly the size, but never NULL */
+        g_autofree uint8_t *copy = g_malloc(i + 1); /* exactly as large, but never NULL */
         memcpy(copy + 1, bytes, i);
         viommu_kernel_read_image(&kernel, copy + 1, i);
     }
@@ -216,7 +216,7 @@ START_TEST(what_is_read_wins)
         const char *request;
         ViommuModel model;
         ViommuDriver driver;
-        const char *warning; /* a part of the only one; NULL: none */
+        const char *warning; /* part of the only warning; NULL: none */
     } cases[] = {
         {"{'boot': <{'kernel': <'/k'>}>}", VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_MODULE, NULL},
         {"{'boot': <{'kernel': <'/k'>}>, 'guest': <{'drivers': <['virtio', 'intel']>}>}", VIOMMU_MODEL_VIRTIO,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-proof: reports as guests print them, and what is made of each. */
+/* test-proof: reports as guests print them, and the verdict on each. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@ static const struct {
     ViommuModel model;
     const char *text;
     ViommuProofVerdict verdict;
-    const char *says; /* in the cause; NULL: there is none */
+    const char *says; /* part of the cause; NULL: there is none */
 } cases[] = {
     {VIOMMU_MODEL_INTEL, REPORT(INTEL "iommu dmar0\r\ngroups 3\r\ndevices 4\r\n"), VIOMMU_PROOF_PROVEN, NULL},
     {VIOMMU_MODEL_INTEL, REPORT(INTEL "cmdline a iommu=pt b\r\niommu dmar0\r\ngroups 3\r\n"),
@@ -53,7 +53,7 @@ static const struct {
      VIOMMU_PROOF_PROVEN, NULL},
     {VIOMMU_MODEL_NONE, REPORT(X86), VIOMMU_PROOF_PROVEN, NULL},
     {VIOMMU_MODEL_NONE, REPORT(X86 "iommu dmar0\n"), VIOMMU_PROOF_DISPROVED, "the plan has no IOMMU"},
-    /* The last one counts, whatever came before. */
+    /* The last report counts, whatever came before. */
     {VIOMMU_MODEL_NONE, REPORT("iommu dmar0\n") REPORT(X86) VIOMMU_REPORT_BEGIN "\niommu x\n",
      VIOMMU_PROOF_PROVEN, NULL},
 };

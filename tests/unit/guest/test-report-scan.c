@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-report-scan: reports in pieces of any size, in noise, without an end, and more than one. */
+/* test-report-scan: reports in pieces of any size, in noise, without an end, and several of
+ * them. */
 #include <string.h>
 #include "lib/guest/proof.h"
 #include "lib/guest/report-scan.h"
@@ -17,7 +18,7 @@ static const struct {
     {REPORT("groups 1") REPORT("groups 2") "\n", REPORT("groups 2")},
     {VIOMMU_REPORT_BEGIN "\ngroups 1\n", NULL},
     {VIOMMU_REPORT_END "\n" VIOMMU_REPORT_BEGIN "\n", NULL},
-    /* A beginning in one counts as a part of it: what reads it takes the last. */
+    /* A begin marker inside a report is part of it: the reader uses the last one. */
     {VIOMMU_REPORT_BEGIN VIOMMU_REPORT_BEGIN "x" VIOMMU_REPORT_END,
      VIOMMU_REPORT_BEGIN VIOMMU_REPORT_BEGIN "x" VIOMMU_REPORT_END},
     {"viommu-report begi viommu-report begin a viommu-report en viommu-report end",
@@ -52,7 +53,7 @@ START_TEST(pieces)
 }
 END_TEST
 
-/* A guest that begins and never ends, with zeros in between; then one that is whole. */
+/* A report without an end, with zeros in it; then a complete one. */
 START_TEST(too_long)
 {
     ViommuReportCatcher *catcher = viommu_report_catcher_new();

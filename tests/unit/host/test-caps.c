@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-caps: recorded documents of a real libvirt, and small ones for what that host did not have. */
+/* test-caps: recorded documents of a real libvirt, and small ones for what that host did not
+ * have. */
 #include "tests/unit/unit.h"
 
 #include "lib/host/caps.h"
@@ -35,7 +36,7 @@ START_TEST(recorded_capabilities)
     ck_assert_int_eq(host->has_iommu, 0);
     ck_assert_int_eq(viommu_host_arch(host), VIOMMU_ARCH_X86_64);
     ck_assert_ptr_nonnull(host->secmodels);
-    /* armv7l and i686 are there too, but nothing is launched on them */
+    /* armv7l and i686 are listed too, but viommud launches nothing on them */
     ck_assert_uint_eq(host->emulators->len, 2);
 
     emulator = emulator_of(host, VIOMMU_ARCH_X86_64);
@@ -88,7 +89,8 @@ END_TEST
 
 START_TEST(other_documents)
 {
-    /* Xen is no QEMU, a container no machine, the second x86_64 is the same again; no machine says how many vCPUs. */
+    /* Xen is not QEMU, a container is not a machine, the second x86_64 repeats the first; no
+     * machine has a number of vCPUs. */
     g_autoptr(ViommuHost) host =
         read_caps("<capabilities><host><cpu><arch>riscv64</arch></cpu></host>"
                   "<guest><os_type>xen</os_type><arch name='x86_64'><domain type='xen'/></arch></guest>"
@@ -178,7 +180,7 @@ START_TEST(versions_in_machine_names)
 }
 END_TEST
 
-/* Where libvirt 9.0 writes them; and addresses that are none of the host's PCI devices. */
+/* The places where libvirt 9.0 writes them; and addresses that are not PCI devices of the host. */
 START_TEST(hostdevs_of_a_domain)
 {
     static const char xml[] =

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-proc-limits: libvirt's daemons and guests found below a made-up /proc, and what they may lock. */
+/* test-proc-limits: finds libvirt's daemons and guests below a made-up /proc, and what they may
+ * lock. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -77,7 +78,7 @@ START_TEST(limits)
         {"0000000000000000", "65536", "unlimited", VIOMMU_PROCESS_UNLIMITED, VIOMMU_PROCESS_UNLIMITED},
         {"0000000000000000", "what", "ever", VIOMMU_UNSET_NUMBER, VIOMMU_UNSET_NUMBER},
         {"0000000001000000", "65536", "67108864", 67108864, VIOMMU_PROCESS_UNLIMITED},
-        /* All of root's but that one, as in a container. */
+        /* All capabilities of root but that one, as in a container. */
         {"000001fffeffffff", "65536", "67108864", 67108864, 67108864},
         {"000001ffffffffff", "65536", "67108864", 67108864, VIOMMU_PROCESS_UNLIMITED},
     };
@@ -93,7 +94,7 @@ START_TEST(limits)
     ck_assert_uint_eq(viommu_process_locked_limit(root, 29), VIOMMU_UNSET_NUMBER);
     ck_assert_uint_eq(viommu_process_lockable(root, 29), VIOMMU_UNSET_NUMBER);
     ck_assert_uint_eq(viommu_process_locked_limit("/nowhere", 30), VIOMMU_UNSET_NUMBER);
-    /* This process, on this machine. */
+    /* This process on this machine. */
     ck_assert_uint_ne(viommu_process_locked_limit("/", (uint64_t)getpid()), VIOMMU_UNSET_NUMBER);
     ck_assert_uint_ne(viommu_process_lockable("/", (uint64_t)getpid()), VIOMMU_UNSET_NUMBER);
 }

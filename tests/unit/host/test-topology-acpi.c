@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-topology-acpi: each check of the firmware's tables of IOMMUs, on tables built for the purpose. */
+/* test-topology-acpi: each check of the firmware's IOMMU tables, on tables built for the
+ * purpose. */
 #include <string.h>
 
 #include "lib/host/topology-internal.h"
@@ -131,7 +132,7 @@ START_TEST(tables_with_counts)
     expect("IORT", nothing(table_iort(odd_smmu, 1)), 0,
            "the address of each SMMU node in it is zero or all ones");
     expect("VIOT", nothing(table_viot(0x10)), 1, NULL);
-    /* More nodes than there is room for, and a first one far away or in the header. */
+    /* More nodes than fit, and a first node far away or in the header. */
     expect("IORT", with_bytes(table_iort(its_only, 2), 36, "\xff\xff\xff\xff", 4), 0,
            "it ends inside a structure, at byte 96");
     expect("IORT", with_bytes(table_iort(smmus, 3), 40, "\xff\xff\xff\xff", 4), 0,

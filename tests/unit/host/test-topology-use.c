@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-topology-use: what the host does with its devices is seen through whatever stands between, and nobody gets such a device. */
+/* test-topology-use: what the host does with its devices is found through all layers between, and a
+ * device in use is refused to every user. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@
 #define USB  "0000:04:00.0"
 #define MATE "0000:05:00.1"
 #define NEAR "0000:05:00.0"
-/* Its port is a container's. */
+/* A device whose port is in a container. */
 #define GONE "0000:06:00.0"
 
 static const HostDevice devices[] = {
@@ -20,7 +21,7 @@ static const HostDevice devices[] = {
     {NIC, 0x8086, 0x1572, 0x020000, "i40e", "0000:00:1c.0", "dmar0", 2, -1, NULL},
     {GPU, 0x10de, 0x1f36, 0x030000, "nouveau", "0000:00:1c.0", "dmar0", 3, -1, NULL},
     {USB, 0x8086, 0xa36d, 0x0c0330, "xhci_hcd", "0000:00:1c.0", "dmar0", 4, -1, NULL},
-    /* The free one of a group whose other has a disk. */
+    /* A free device; the other one of its group has a disk. */
     {NEAR, 0x8086, 0x1572, 0x020000, NULL, "0000:00:1c.0", "dmar0", 5, -1, NULL},
     {GONE, 0x8086, 0x1572, 0x020000, "i40e", "0000:00:1c.0", "dmar0", 6, -1, NULL},
     {MATE, 0x144d, 0xa808, 0x010802, "nvme", "0000:00:1c.0", "dmar0", 5, -1, NULL},
@@ -43,7 +44,7 @@ static const HostDevice devices[] = {
     }
 #define LINES_MAX 10
 
-/* A disk with two partitions, and a network port, that nobody uses. */
+/* A disk with two partitions, and a network port, both unused. */
 static void make_host(const Host *host)
 {
     host_add_acpi(host);
@@ -71,7 +72,7 @@ typedef struct Case {
     Entry entries[LINES_MAX];
 } Case;
 
-/* The last of one path counts. */
+/* The last entry of a path counts. */
 static const Case cases[] = {
     {NVME, NULL, {{NULL}}},
     {NIC, NULL, {{NULL}}},
@@ -173,7 +174,7 @@ static void add_entries(const Host *host, const Entry *entries)
             host_add_file(host, entry->path, entry->text);
 }
 
-/* What a plan for @address says, for root. */
+/* The plan for @address as root. */
 static void assert_refusal(const ViommuTopology *topology, const Case *row)
 {
     g_autofree char *text = g_strdup_printf("{'hostdevs': <[{'address': <'%s'>}]>}", row->address);
@@ -198,7 +199,7 @@ static void assert_refusal(const ViommuTopology *topology, const Case *row)
         ck_assert_msg(strstr(error->message, row->uses) != NULL, "%s, instead of: %s", error->message,
                       row->uses);
     } else {
-        /* Another viommud's, or the time after: it is looked at again. */
+        /* Another viommud may have it, or it may have changed: the check is repeated. */
         ck_assert(viommu_placement_check_again(&input, &plan.placement, NULL));
     }
     viommu_placement_clear(&plan.placement);
@@ -206,7 +207,7 @@ static void assert_refusal(const ViommuTopology *topology, const Case *row)
     site.root_takes_used = true;
     if (!g_str_equal(row->address, NEAR)) {
         ck_assert(viommu_plan_settle_placement(&build, NULL));
-        /* It was free when it was planned, and is in use when the guest is to start. */
+        /* The device was free when it was planned, and is in use when the guest is to start. */
         site.root_takes_used = false;
         ck_assert_int_eq(viommu_placement_check_again(&input, &plan.placement, NULL), row->uses == NULL);
     }
@@ -233,20 +234,20 @@ START_TEST(what_the_host_uses)
 }
 END_TEST
 
-/* --- What goes with a group --- */
+/* --- The other devices of a group --- */
 
 #define CARD  "0000:07:00.0"
 #define SOUND "0000:07:00.1"
 
 typedef struct Share {
-    const char *driver; /* of SOUND, in the group of CARD */
+    const char *driver; /* of SOUND, which is in the group of CARD */
     const char *allow;
     const char *asked; /* NULL: by address */
-    const char *rule;  /* NULL: CARD is had */
+    const char *rule;  /* NULL: CARD is assigned */
 } Share;
 
 static const Share shares[] = {
-    /* Whoever has the group opens each device of it that VFIO has. */
+    /* A user with the group can open each of its devices that VFIO has. */
     {"vfio-pci", "10de:1eb8", NULL, "hostdev-policy"},
     {"vfio-pci", "10de:1eb8", "'vendor': <'10de'>, 'device': <'1eb8'>", "hostdev-kind"},
     {"vfio-pci", "10de:1eb8;" SOUND, NULL, NULL},
@@ -292,7 +293,7 @@ static void assert_share(const ViommuTopology *topology, const ViommuSite *site,
         ck_assert_ptr_null(strstr(error->message, SOUND));
     } else {
         ck_assert(viommu_placement_check_again(&input, &plan.placement, NULL));
-        /* Another device may have come to that address. */
+        /* Another device may be at that address now. */
         viommu_site_init(&nothing);
         input.site = &nothing;
         ck_assert(!viommu_placement_check_again(&input, &plan.placement, &error));

@@ -66,7 +66,7 @@ START_TEST(no_such_root)
 }
 END_TEST
 
-/* Nothing there: nothing known, and no complaint. */
+/* An empty root: nothing is known, and nothing is refused. */
 START_TEST(an_empty_root)
 {
     g_autofree char *reason = NULL;
@@ -87,7 +87,7 @@ START_TEST(an_empty_root)
 }
 END_TEST
 
-/* A recording must not lead out of itself, neither by an absolute link nor by too many dots. */
+/* A recording must not lead out of its directory, by an absolute link or by too many dots. */
 START_TEST(links_stay_inside)
 {
     g_autoptr(ViommuRoot) opened = viommu_root_open(root, NULL);
@@ -102,7 +102,7 @@ START_TEST(links_stay_inside)
     ck_assert_ptr_null(viommu_root_text(opened, "absolute"));
     ck_assert_ptr_null(viommu_root_text(opened, "dots"));
     ck_assert_ptr_null(viommu_root_text(opened, "../%s", strrchr(outside, '/') + 1));
-    /* The same links lead to a file of the recording where it has one. */
+    /* The same links lead to a file of the recording, where it has that file. */
     host_add_file(&host, outside + 1, "inside\n");
     place = viommu_root_text(opened, "absolute");
     ck_assert_str_eq(place, "inside");
@@ -123,7 +123,7 @@ static void rename_without_end(void)
     }
 }
 
-/* The kernel gives up on ".." below a root while anything is renamed, anywhere. */
+/* The kernel gives up on ".." below a root while anything is renamed anywhere. */
 START_TEST(renames_elsewhere)
 {
     g_autoptr(ViommuRoot) opened = viommu_root_open(root, NULL);
@@ -185,9 +185,9 @@ START_TEST(widths)
         {0x1c0000c40660462, 39}, /* MGAW 39, page tables for 48: a desktop */
         {0xd2008c40660462, 39},           {0x8d2078c106f0466, 48}, /* a server */
         {0x19ed008c40780c66, 57},                                  /* page tables of five levels */
-        {0x00d2008c222f0686, 48},                                  /* what QEMU shows with aw-bits=48 */
-        {0x00d2008c22260286, 39},                                  /* and with 39 */
-        {(uint64_t)45 << 16 | 0x400, 46},                          /* MGAW below what the page tables hold */
+        {0x00d2008c222f0686, 48},                                  /* QEMU, aw-bits=48 */
+        {0x00d2008c22260286, 39},                                  /* QEMU, aw-bits=39 */
+        {(uint64_t)45 << 16 | 0x400, 46},                          /* a small MGAW */
         {0, VIOMMU_UNSET_NUMBER},                                  /* interrupt remapping only */
     };
     static const struct {
@@ -247,7 +247,7 @@ START_TEST(kinds_of_iommus)
     ck_assert_uint_eq(viommu_topology_iommu(&topology, "0000:00:02.0")->width_bits, VIOMMU_UNSET_NUMBER);
     ck_assert_ptr_null(viommu_topology_iommu(&topology, "dmar0"));
     ck_assert_ptr_null(viommu_topology_iommu(&topology, NULL));
-    /* By number, not by letter. */
+    /* In the order of numbers, not of letters. */
     ck_assert_str_eq(((ViommuHostIommu *)topology.iommus->pdata[1])->name, "dmar2");
     ck_assert_str_eq(((ViommuHostIommu *)topology.iommus->pdata[2])->name, "dmar10");
 }
@@ -307,7 +307,7 @@ START_TEST(bridges_that_matter)
 }
 END_TEST
 
-/* VFIO's no-IOMMU mode, and devices whose files make no sense. */
+/* VFIO's no-IOMMU mode, and devices whose files are invalid. */
 START_TEST(devices_that_do_not_count)
 {
     static const HostDevice device = {"0000:01:00.0", 0x8086, 1, 0x020000, NULL, NULL, NULL, 5, -1, NULL};
@@ -427,7 +427,7 @@ START_TEST(kernel_versions)
         read_it();
         ck_assert_uint_eq(topology.kernel, 0);
     }
-    /* This machine says it, whatever of /proc can be seen. */
+    /* This machine reports it, whatever part of /proc is visible. */
     ck_assert(viommu_topology_read("/", &topology, NULL));
     ck_assert_int_eq(uname(&name), 0);
     ck_assert(viommu_version_parse(name.release, &version));
@@ -446,7 +446,7 @@ START_TEST(kernel_options)
     words = g_strjoinv(" ", topology.kernel_options);
     ck_assert_str_eq(words, "intel_iommu=on,sm_on iommu=pt iommu.strict=1 vfio-pci.ids=10de:1f36 "
                             "vfio_iommu_type1.allow_unsafe_interrupts=1");
-    /* A full /dev without the two. */
+    /* A full /dev, but without /dev/vfio and /dev/iommu. */
     ck_assert_int_eq(topology.vfio, 0);
     ck_assert_int_eq(topology.iommufd, 0);
     host_add_vfio(&host, false);
@@ -519,7 +519,7 @@ START_TEST(verdicts_on_groups)
 }
 END_TEST
 
-/* What any machine's files give can be recorded and read back, this one's too. */
+/* What the files of any machine give can be recorded and read back; this machine's, too. */
 static void check_recording(const char *directory)
 {
     g_autoptr(ViommuHost) read = viommu_host_new(), again = NULL;
@@ -551,7 +551,7 @@ END_TEST
 
 #define ODD "\033[2J"
 
-/* What a recording could not hold, and a terminal would take for something else, is nothing, but a driver is one. */
+/* Names that a recording or a terminal cannot hold are dropped; a driver's presence is kept. */
 START_TEST(odd_names)
 {
     const HostDevice devices[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-bucket: a burst, then one in a while, and what was left out. */
+/* test-bucket: a burst, then one event per period, and the count of suppressed events. */
 #include "tests/unit/unit.h"
 
 #include "lib/machine/bucket.h"
@@ -37,7 +37,7 @@ START_TEST(the_burst_comes_back)
     for (unsigned i = 0; i < 3; i++)
         ck_assert(viommu_bucket_take(&bucket, &rule, 100000, &left_out));
     ck_assert(!viommu_bucket_take(&bucket, &rule, 100000, &left_out));
-    /* What was left out is still to be told. */
+    /* Suppressed events have not been reported yet. */
     ck_assert(!viommu_bucket_is_idle(&bucket, &rule, 200000));
 }
 END_TEST

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-lifecycle: every cell of the transition table, what must hold of the table as a whole, and recovery. */
+/* test-lifecycle: each cell of the transition table, rules that hold for the whole table, and
+ * recovery. */
 #include "tests/unit/unit.h"
 
 #include "lib/machine/lifecycle.h"
 #include "lib/domain/recover.h"
 
-/* All transitions there are; what is not here must change nothing. */
+/* All transitions; any other event must change nothing. */
 static const struct {
     const char *state, *event, *next, *result;
     bool gone;
@@ -81,7 +82,7 @@ START_TEST(every_transition)
 }
 END_TEST
 
-/* From every state a machine can be got rid of: by @first and, when that is done, @second. */
+/* A machine can be removed from each state: by @first and, when that is done, @second. */
 static void check_end(ViommuState state, ViommuEvent first, ViommuEvent second)
 {
     ViommuTransition next = {state, VIOMMU_RESULT_NONE, false};
@@ -111,7 +112,7 @@ START_TEST(the_ordinary_life)
         VIOMMU_EVENT_GUEST_ENDED, VIOMMU_EVENT_STOP_REQUESTED, VIOMMU_EVENT_REMOVED};
     ViommuTransition now = {VIOMMU_STATE_PLANNING, VIOMMU_RESULT_NONE, false};
 
-    /* the doubled "started" means nothing */
+    /* a repeated "started" means nothing */
     for (size_t i = 0; i < G_N_ELEMENTS(events); i++)
         ck_assert_int_eq(viommu_lifecycle_step(now.state, events[i], &now), i != 3);
     ck_assert(now.gone);
@@ -151,7 +152,7 @@ START_TEST(every_recovery)
                          (int)recoveries[i].recovery);
         ck_assert_int_eq((int)state, (int)recoveries[i].state);
     }
-    /* A guest that nobody let run is none; one that somebody has paused later is his. */
+    /* A guest that was never resumed is undone; one that somebody paused later is adopted. */
     for (int phase = 0; phase < VIOMMU_STATE_LAST; phase++) {
         ViommuMetadata metadata = {.phase = (ViommuState)phase};
         ViommuState state = VIOMMU_STATE_LAST;

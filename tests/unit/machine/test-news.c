@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-news: what each kind of news means, and what must hold of the table as a whole. */
+/* test-news: what each kind of news means, and rules that hold for the whole table. */
 #include "tests/unit/unit.h"
 
 #include "lib/machine/news.h"
@@ -36,7 +36,8 @@ START_TEST(rows)
 }
 END_TEST
 
-/* The table agrees with the lifecycle: news says that a guest has ended exactly when its event stops a running machine. */
+/* The table agrees with the lifecycle: news ends a guest exactly when its event stops a running
+ * machine. */
 START_TEST(ends_as_the_lifecycle)
 {
     for (int kind = 0; kind < VIOMMU_NEWS_LAST; kind++) {

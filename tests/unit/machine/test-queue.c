@@ -21,7 +21,7 @@ START_TEST(one_user_is_served_in_order)
 }
 END_TEST
 
-/* Ten thousand of one user are one item ahead of another's first, and two of its second. */
+/* Ten thousand items of one user delay another user's first item by one, and its second by two. */
 START_TEST(a_flood_delays_by_a_round)
 {
     g_autoptr(ViommuQueue) queue = viommu_queue_new();
@@ -42,7 +42,7 @@ START_TEST(a_flood_delays_by_a_round)
 }
 END_TEST
 
-/* One at a time, again and again: each comes before the next one of the flood. */
+/* Single items, one after another: each comes before the next item of the flood. */
 START_TEST(single_ones_wait_for_nobody)
 {
     g_autoptr(ViommuQueue) queue = viommu_queue_new();
@@ -56,7 +56,7 @@ START_TEST(single_ones_wait_for_nobody)
         ck_assert_ptr_eq(viommu_queue_take(queue), &items[10000]);
         ck_assert_ptr_eq(viommu_queue_take(queue), &items[i]);
     }
-    /* Nor does the crowd wait for ever: two in a row is one too many. */
+    /* The flood does not wait for ever either: of two items in a row, the second waits. */
     viommu_queue_add(queue, 0, &items[10000]);
     viommu_queue_add(queue, 0, &items[10001]);
     ck_assert_uint_eq(viommu_queue_position(queue, 0, &items[10001]), 3);
@@ -76,7 +76,7 @@ static void compare_told(void *item, unsigned position, void *data)
     ck_assert_uint_eq(position, ++told->last);
 }
 
-/* Whatever was added and removed: the item at position N is the Nth to be taken. */
+/* After any additions and removals the item at position N is the Nth to be taken. */
 START_TEST(positions_tell_the_truth)
 {
     g_autoptr(ViommuQueue) queue = viommu_queue_new();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-files: how libvirt gets a disk, and whose rights QEMU has, by who asks and by what libvirt is. */
+/* test-files: how libvirt gets a disk, and whose rights QEMU has, for each kind of user and
+ * libvirt. */
 #include "tests/unit/unit.h"
 
 #include "lib/domain/domain-xml.h"
@@ -9,13 +10,13 @@
 #define KEPT "<seclabel model='dac' relabel='no'/>"
 
 typedef struct Case {
-    const char *libvirt, *model; /* beside "dac"; NULL: not even that is known */
+    const char *libvirt, *model; /* besides "dac"; NULL: not known */
     ViommuAskerKind asker;
-    ViommuHandover disk; /* of a qcow2 image that is written to */
-    bool is_based;       /* on a file that is open, too */
+    ViommuHandover disk; /* of a qcow2 image that the guest writes */
+    bool is_based;       /* its backing file is open, too */
     ViommuConfinement confinement;
-    const char *has, *lacks; /* in the XML */
-    const char *refusal;     /* or why there is none */
+    const char *has, *lacks; /* parts of the XML */
+    const char *refusal;     /* the error instead of XML */
 } Case;
 
 #define FILE_OPEN                               \
@@ -166,7 +167,8 @@ START_TEST(handed_over)
 }
 END_TEST
 
-/* Without a label, QEMU would have libvirt's rights, and an image's header could name what those open. */
+/* Without a label, QEMU would have libvirt's rights, and the header of an image could name any file
+ * that libvirt may open. */
 START_TEST(no_label)
 {
     static const Case one = {"9.0.0", NULL, VIOMMU_ASKER_MEMBER, FILE_OPEN};
@@ -208,7 +210,7 @@ START_TEST(warned)
 }
 END_TEST
 
-/* Of three files, the second goes by its path, as it did not fit into the message. */
+/* Of three files, the second is named by its path, because it did not fit into the message. */
 static const char *const links[] = {
     "<backingStore type='file'>\n"
     "<format type='qcow2'/>\n"
@@ -223,7 +225,7 @@ static const char *const links[] = {
     "\n<seclabel model='selinux' relabel='no'/>\n</source>\n",
 };
 
-/* The XML that a chain of @n files must have, lines without indentation. Owned. */
+/* The XML for a chain of @n files, without indentation.  Owned. */
 static char *make_chain(size_t n)
 {
     GString *xml = g_string_new("</source>\n");
@@ -276,7 +278,8 @@ static char *plan_chain(size_t n)
     return without_indentation(xml);
 }
 
-/* libvirt and QEMU are told the whole chain and its end, so that they look for none, and leave each file as it is. */
+/* libvirt and QEMU get the whole chain and its end, so that they search for no files, and each file
+ * keeps its owner. */
 START_TEST(chains)
 {
     for (size_t n = 0; n <= G_N_ELEMENTS(links); n++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-iommu: requests on hosts, decided: the model, its attributes, every rule that can refuse, and who is asked first. */
+/* test-iommu: decides requests on hosts: the model, its attributes, each rule that can refuse, and
+ * the order of candidates. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -7,7 +8,7 @@
 #include "lib/plan/iommu-rules.h"
 #include "lib/plan/plan.h"
 
-/* Hosts, by name, as recorded trees. */
+/* Hosts by name, as recorded trees. */
 #define EMULATOR(arch, qemu, accelerators) \
     "{'arch': <'" arch "'>, 'qemu': <'" qemu "'>, 'accelerators': <[" accelerators "]>}"
 #define HOST(libvirt, qemu, accelerators)                                                                \
@@ -29,7 +30,7 @@ static const char *const denies_intel =
     "<['tcg']>, "
     "'accepts': <['virtio-x86_64']>, 'refuses': <['intel', 'intel-aw-bits']>}]>}";
 
-/* What one decision came to. */
+/* The result of one decision. */
 typedef struct Decision {
     ViommuPlan *plan; /* NULL: refused */
     GPtrArray *reasons;
@@ -84,7 +85,7 @@ START_TEST(choices)
         {bookworm, "aarch64", "", "smmuv3", "virtio"},
         {newest, "x86_64", "", "intel", "virtio"},
         {newest, "aarch64", "", "smmuv3", "virtio"},
-        /* the guest has a word in it */
+        /* the guest decides, too */
         {bookworm, "x86_64", ", 'guest': <{'os': <'debian12'>}>", "intel", "intel"},
         {bookworm, "x86_64", ", 'guest': <{'os': <'debian13'>}>", "intel", "intel"},
         {bookworm, "x86_64", ", 'guest': <{'os': <'ubuntu24.04'>}>", "intel", "virtio"},
@@ -143,7 +144,7 @@ START_TEST(by_name)
         {bullseye, "{'iommu': <{'model': <'virtio'>, 'required': <false>}>}", "none"},
         {bookworm, "@a{sv} {}", "none"},
         {bookworm, "{'iommu': <{'is-supported': <false>}>}", "none"},
-        /* a machine that cannot be without */
+        /* machines that need an IOMMU */
         {bookworm, "{'vcpus': <256>}", "intel"},
         {bookworm, "{'vcpus': <255>}", "none"},
         {bookworm, "{'vcpus': <256>, 'iommu': <{'is-supported': <false>}>}", "refused"},
@@ -161,7 +162,7 @@ START_TEST(by_name)
         {newest_tcg, "{'iommu': <{'model': <'intel'>, 'eim': <true>}>}", "intel"},
         {bookworm, "{'iommu': <{'is-supported': <true>, 'dma-translation': <false>}>}", "refused"},
         {newest, "{'iommu': <{'is-supported': <true>, 'dma-translation': <false>}>}", "intel"},
-        /* a value that means what its absence means asks for nothing */
+        /* a value that equals the default requests nothing */
         {bookworm, "{'iommu': <{'model': <'virtio'>, 'intremap': <false>, 'dma-translation': <true>}>}",
          "virtio"},
         {bookworm, "{'iommu': <{'model': <'virtio'>, 'intremap': <true>}>}", "refused"},
@@ -257,7 +258,8 @@ static bool has_reason(const GPtrArray *reasons, int model, ViommuRule rule)
     return false;
 }
 
-/* Each rule, in a case where it speaks; walked from the rules' side, so that a new rule needs a case. */
+/* Each rule, in a case in which it refuses.  The loop goes over the rules, so that a new rule needs
+ * a case. */
 START_TEST(every_rule_speaks)
 {
     const struct {
@@ -298,7 +300,7 @@ START_TEST(every_rule_speaks)
         covered |= VIOMMU_BIT(cases[i].rule);
         decision_clear(&decision);
     }
-    /* libvirt's own refusals have a test of their own */
+    /* libvirt's own refusals have another test */
     covered |= VIOMMU_BIT(VIOMMU_RULE_LIBVIRT);
     for (const ViommuIommuRule *row = viommu_iommu_rules; row->judge; row++)
         ck_assert_msg(covered & VIOMMU_BIT(row->rule), "no case for the rule '%s'",
@@ -306,7 +308,7 @@ START_TEST(every_rule_speaks)
 }
 END_TEST
 
-/* libvirt's word wins over the table, and the next candidate is taken. */
+/* libvirt's answer overrides the table, and the next candidate is taken. */
 START_TEST(refusals_by_libvirt)
 {
     const ViommuVeto vetoes[] = {{VIOMMU_MODEL_INTEL, "unsupported: no"},
@@ -340,7 +342,7 @@ START_TEST(refusals_by_libvirt)
 }
 END_TEST
 
-/* Whatever is decided, every candidate has a verdict and at least one sentence, and exactly the chosen one is chosen. */
+/* In each decision every candidate has a verdict and a sentence, and exactly one chosen model. */
 START_TEST(every_candidate_has_its_say)
 {
     static const char *const requests[] = {
@@ -380,7 +382,7 @@ START_TEST(every_candidate_has_its_say)
 }
 END_TEST
 
-/* libvirt's own word stands above the table, both ways. */
+/* libvirt's answer overrides the table, both ways. */
 START_TEST(libvirt_was_asked)
 {
     Decision decision = decide(denies_intel, "{'iommu': <{'is-supported': <true>}>}", NULL);
@@ -402,7 +404,7 @@ START_TEST(questions_to_libvirt)
     static const struct {
         ViommuArch arch;
         ViommuFactId fact;
-        const char *part; /* NULL: not asked */
+        const char *part; /* NULL: libvirt was not asked */
     } cases[] = {
         {VIOMMU_ARCH_X86_64, VIOMMU_FACT_INTEL_EIM, "<driver intremap='on' eim='on'/>"},
         {VIOMMU_ARCH_X86_64, VIOMMU_FACT_VIRTIO_GRANULE, "<granule size='4' unit='KiB'/>"},

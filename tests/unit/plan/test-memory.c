@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-memory: what guests keep of a host's memory, page size by page size, and whether it has it. */
+/* test-memory: the memory that guests take from a host, by page size, and whether the host has
+ * it. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -21,7 +22,7 @@ START_TEST(each_pinned)
         {GIB, 4096, true, {0, 0, 2 * GIB}},
         {GIB, VIOMMU_UNSET_NUMBER, true, {0, 0, 2 * GIB}},
         {GIB, 2 * MIB, false, {2 * MIB, GIB, 0}},
-        /* What lies in huge pages is not counted twice. */
+        /* Memory in huge pages is not counted twice. */
         {GIB, 2 * MIB, true, {2 * MIB, GIB, GIB}},
         {4 * GIB, GIB, true, {GIB, 4 * GIB, GIB}},
     };
@@ -38,7 +39,8 @@ START_TEST(each_pinned)
 }
 END_TEST
 
-/* 16 GiB on two nodes, of which 4 GiB are huge pages of 2 MiB, and 1 GiB is one of 1 GiB; 10 GiB can be locked. */
+/* 16 GiB on two nodes, of which 4 GiB are huge pages of 2 MiB, and 1 GiB is one of 1 GiB; 10 GiB
+ * can be locked. */
 static const char host_text[] =
     "{'libvirt': <'9.0.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': <'7.2.0'>, 'accelerators': "
     "<['tcg']>}]>,"
@@ -59,7 +61,7 @@ static ViommuHost *read_host(const char *text)
 
 static const struct {
     ViommuPinned wanted, used;
-    int code; /* VIOMMU_ERROR_LAST: there is room */
+    int code; /* VIOMMU_ERROR_LAST: it fits */
     const char *message;
 } rooms[] = {
     {{0, 0, 0}, {0, 0, 100 * GIB}, VIOMMU_ERROR_LAST, NULL},
@@ -102,7 +104,7 @@ static const struct {
      {512 * MIB, 0, 0},
      VIOMMU_ERROR_NOT_SUPPORTED,
      "needs 2 such pages, but this host has 0"},
-    /* Both at once. */
+    /* Both sizes at once. */
     {{2 * MIB, GIB, GIB}, {2 * MIB, 0, 10 * GIB}, VIOMMU_ERROR_BUSY, "memory-backing.locked"},
 };
 
@@ -175,7 +177,7 @@ START_TEST(free_pages)
 }
 END_TEST
 
-/* The start is told of only when less may be locked than was planned. */
+/* At the start it is an error only if less may be locked than was planned. */
 START_TEST(live_limits)
 {
     static const ViommuPlan plan = {.memlock_bytes = 5 * GIB}, none = {.memlock_bytes = 0};

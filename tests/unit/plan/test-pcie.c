@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-pcie: expander buses by physical IOMMU, their bus numbers, free ports, and the NUMA cells that follow. */
+/* test-pcie: expander buses by host IOMMU, their bus numbers, free ports, and the NUMA cells. */
 #include "lib/plan/numa.h"
 #include "lib/plan/pcie.h"
 #include "tests/unit/unit.h"
@@ -61,7 +61,7 @@ START_TEST(a_bus_for_each_iommu)
 }
 END_TEST
 
-/* As many as can be: the numbers last, and pcie.0 keeps most of them. */
+/* The most devices possible: the bus numbers suffice, and pcie.0 keeps most of them. */
 START_TEST(the_most_devices)
 {
     ViommuPlacement placement;
@@ -96,7 +96,7 @@ static const struct {
     {{{"a", 0}, {"b", 1}, {"b", 1}}, 4, 1024, 0, 2, 2, 512, false},
     {{{"a", 1}, {"b", 0}, {"b", 0}}, 5, 1025, 0, 2, 3, 513, false},
     {{{"a", 0}, {"b", 4}, {"c", 2}}, 3, 5120, 1024, 3, 1, 3072, false},
-    /* One node, though several IOMMUs. */
+    /* One node, but several IOMMUs. */
     {{{"a", 1}, {"b", 1}, {"b", 1}}, 4, 1024, 0, 0, 0, 0, false},
     {{{"a", 0}, {"b", VIOMMU_UNSET_NUMBER}, {"c", 1}}, 4, 1024, 0, 0, 0, 0, false},
     {{{"a", 0}, {"b", 1}, {"c", 2}}, 2, 1024, 0, 0, 0, 0, true},

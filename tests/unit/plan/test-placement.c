@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-placement: what others have is refused, passed over when it may be chosen, and named in the words of the refusal. */
+/* test-placement: a device that another guest has is refused, or skipped when a choice is allowed,
+ * and named in the message. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
 #include "lib/plan/build.h"
 #include "tests/machines/machine.h"
 
-/* Three of a kind: the first two free, the third the host's; and two devices of one group. */
+/* Three devices of a kind, the first two free, the third used by the host; and two devices of one
+ * group. */
 static const HostDevice devices[] = {
     {"0000:01:00.0", 0x8086, 0x1572, 0x020000, NULL, NULL, "dmar0", 1, -1, NULL},
     {"0000:02:00.0", 0x8086, 0x1572, 0x020000, "vfio-pci", NULL, "dmar0", 2, -1, NULL},
@@ -46,7 +48,7 @@ START_TEST(what_others_have)
         ViommuClaim claims[2];
         const char *chosen; /* NULL: refused */
         int code;
-        const char *message; /* how it begins */
+        const char *message; /* the beginning of the message */
     } cases[] = {
         {AT("0000:01:00.0"), {second, third}, "0000:01:00.0", 0, NULL},
         {AT("0000:01:00.0"),
@@ -65,7 +67,8 @@ START_TEST(what_others_have)
          VIOMMU_ERROR_BUSY,
          "'0000:04:00.0' is in IOMMU group 4 with '0000:04:00.1', which is in use by machine 'd'"},
         {KIND(1), {{NULL, NULL}}, "0000:01:00.0", 0, NULL},
-        /* In the request's order, though what has an address is never taken as one of a kind. */
+        /* In the request's order; but a device requested by address is never taken as one of a
+         * kind. */
         {KIND(1) ", " AT("0000:01:00.0"), {{NULL, NULL}}, "0000:02:00.0 0000:01:00.0", 0, NULL},
         {AT("0000:04:00.0") ", " KIND(1) ", " AT("0000:04:00.1"),
          {{NULL, NULL}},
@@ -87,7 +90,7 @@ START_TEST(what_others_have)
          VIOMMU_ERROR_BUSY,
          "hostdevs[0] requests 2 of 8086:1572, but this host can assign 1 now; in use: 0000:02:00.0 by machine "
          "'b'"},
-        /* Nobody's end makes a third one free. */
+        /* The third device is not free, whatever guests end. */
         {KIND(3),
          {first},
          NULL,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-plan: the machine around the IOMMU: what is settled, what is refused, memory, the XML and the reports.  The exact
- * documents are the golden suite's. */
+/* test-plan: the machine around the IOMMU: decisions, refusals, memory, XML and reports.  The
+ * golden suite has exact documents. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -28,7 +28,7 @@ static const char *const foreign =
 static const char *const too_old = "{'libvirt': <'12.8.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': "
                                    "<'6.2.0'>, 'accelerators': <['kvm']>}]>}";
 
-/* Everything a plan was made of, since the plan's input borrows it. */
+/* Everything that a plan was made of; the plan's input borrows it. */
 typedef struct Made {
     ViommuHost *host;
     ViommuRequest *request;
@@ -211,7 +211,7 @@ START_TEST(memory)
 }
 END_TEST
 
-/* Every virtio device that can sits behind the IOMMU, and none that cannot. */
+/* Each virtio device that supports it is behind the IOMMU, and no other. */
 START_TEST(translated_devices)
 {
     static const char *const devices =
@@ -258,7 +258,8 @@ START_TEST(translated_devices)
 }
 END_TEST
 
-/* The value at a path of element names, "os/type@arch" or "name"; NULL when there is none. Owned. */
+/* The value at a path of element names, "os/type@arch" or "name"; NULL when there is none. 
+ * Owned. */
 static char *value_at(const xmlDoc *document, const char *path)
 {
     g_auto(GStrv) halves = g_strsplit(path, "@", 2);
@@ -342,7 +343,7 @@ START_TEST(the_plan_stands_in_the_xml)
 }
 END_TEST
 
-/* Two hosts' worth of the same request: the same plan, the same bytes; another name, other bytes. */
+/* The same request twice: the same plan, the same bytes; another name, other bytes. */
 START_TEST(the_same_again)
 {
     Made first, second;
@@ -377,7 +378,7 @@ START_TEST(given_name_and_uuid)
 }
 END_TEST
 
-/* What stands in <os>. */
+/* The element <os>. */
 static char *os_of(const ViommuPlan *plan)
 {
     g_autofree char *xml = viommu_domain_xml(plan, NULL);
@@ -386,12 +387,13 @@ static char *os_of(const ViommuPlan *plan)
     return g_strdup(ends[0]);
 }
 
-/* What libvirt keeps by a domain's name is not to be chosen by a request; the firmware's variables are one machine's own. */
+/* A request cannot choose what libvirt stores under a domain's name; the firmware's variables
+ * belong to one machine. */
 START_TEST(names_of_the_site)
 {
     static const char *const uuid = "01234567-89ab-cdef-0123-456789abcdef";
     static const struct {
-        const char *host, *request, *domain, *nvram; /* nvram NULL: it must not be there */
+        const char *host, *request, *domain, *nvram; /* nvram NULL: it must be absent */
     } cases[] = {
         {bookworm, "{'name': <'win11'>}", "<name>site-win11</name>", NULL},
         {bookworm, "{'name': <'win11'>, 'boot': <{'firmware': <'efi'>}>}", "<name>site-win11</name>",
@@ -477,7 +479,7 @@ START_TEST(reasons_of_a_refusal)
 }
 END_TEST
 
-/* Before 10.8.0 libvirt's daemon, which is everybody's, can die of an agent's words. */
+/* Before 10.8.0 an agent's reply can crash libvirt's daemon, which serves all users. */
 static const struct {
     ViommuAgentUse use;
     ViommuAskerKind asker;
@@ -526,7 +528,7 @@ START_TEST(agents)
             ck_assert_int_eq(made.plan->agent, agent_cases[i].has);
         }
         made_clear(&made);
-        /* Nobody asked for the channel itself. */
+        /* The request does not name the channel. */
         make_for(&made, i, "{'wait': <'verified'>}");
         unit_assert_ok(made.plan != NULL, made.error);
         ck_assert_int_eq(made.plan->agent, agent_cases[i].has);
@@ -536,7 +538,7 @@ START_TEST(agents)
 }
 END_TEST
 
-/* Several people's guests, and nobody said that emulation will do. */
+/* Guests of several users, and no setting that accepts emulation. */
 static const struct {
     const char *request;
     ViommuAskerKind asker;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-bounds: the memory of users on hosts of every size: a machine with the defaults fits wherever the host can carry one. */
+/* test-bounds: the memory of users on hosts of each size: a machine with the defaults fits wherever
+ * the host has room for one. */
 #include "tests/unit/unit.h"
 
 #include "lib/policy/bounds.h"
@@ -11,13 +12,13 @@ static const struct {
     {0, 1024, 0, 0}, /* not known */
     {512, 1024, 256, 128},
     {1000, 1024, 500, 250},   /* too small for one */
-    {1400, 1024, 1024, 1024}, /* the smallest that is not */
+    {1400, 1024, 1024, 1024}, /* the smallest that has room */
     {1900, 1024, 1024, 1024}, /* "2 GiB" */
     {2048, 1024, 1024, 1024},
     {2500, 1024, 1476, 1024},
-    {3072, 1024, 2048, 1024}, /* from here on a half is more */
+    {3072, 1024, 2048, 1024}, /* from here on half of it is more */
     {4096, 1024, 3072, 1536},
-    {4096, 4096, 3072, 1536}, /* of a site whose default does not fit */
+    {4096, 4096, 3072, 1536}, /* a site whose default does not fit */
     {4096, 2048, 3072, 2048},
     {1000, 128, 500, 250},
     {32768, 1024, 30720, 15360},

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-quota: each limit reached, passed and absent, in its own words. */
+/* test-quota: each limit reached, passed and absent, with its message. */
 #include "tests/unit/unit.h"
 
 #include "lib/policy/quota.h"
 #include "lib/base/quantity.h"
 
-/* One resource at a time: the other numbers are 0, which is no limit. */
+/* One resource at a time: the other numbers are 0, which means no limit. */
 static const struct {
     ViommuResource resource;
     uint64_t limit, used, wanted;

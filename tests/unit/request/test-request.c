@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-request: the table of a request against its schema, what is consistent in itself and what is not, the canonical
- * text, and recorded hosts. */
+/* test-request: compares the table of a request with its schema; tests contradictions, the
+ * canonical text, and recorded hosts. */
 #include "tests/unit/unit.h"
 
 #include <json-glib/json-glib.h>
@@ -27,7 +27,7 @@ static void check_words(const char *key, const ViommuEnum *words, JsonArray *lis
                          VIOMMU_UNSET);
 }
 
-/* The number among the forms that a size may have; the property itself for all other kinds. */
+/* The number among the forms of a size; for other kinds the property itself. */
 static JsonObject *numeric_form(JsonObject *property)
 {
     if (!json_object_has_member(property, "oneOf"))
@@ -56,7 +56,7 @@ static bool is_required(JsonObject *schema, const char *key)
     return false;
 }
 
-/* Every key of @table is in the schema, with the same kind and bounds, and no key more. */
+/* Each key of @table is in the schema, with the same kind and bounds, and no other key is. */
 static size_t check_table(const ViommuFields *table, JsonObject *schema)
 {
     JsonObject *properties = json_object_get_object_member(schema, "properties");
@@ -99,7 +99,7 @@ START_TEST(table_and_schema_agree)
 }
 END_TEST
 
-/* Each field by itself: its key with a letter too much is refused and the key itself is offered. */
+/* Each field: its key with one letter too many is refused, and the key is suggested. */
 static void check_misspelling(const ViommuFields *table, const char *path, const char *before,
                               const char *after)
 {
@@ -274,7 +274,7 @@ static void compare(const char *first, const char *second, bool same_text, bool 
 
 START_TEST(canonical_text)
 {
-    /* other order, other types, another unit, a list of one */
+    /* other order, other types, another unit, a list of one entry */
     compare("{'memory': <'1 GiB'>, 'vcpus': <2>, 'iommu': <{'model': <'intel'>}>}",
             "{'iommu': <{'model': <['intel']>}>, 'vcpus': <uint64 2>, 'memory': <int64 1073741824>}", true,
             true);
