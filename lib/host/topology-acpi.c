@@ -87,13 +87,33 @@ static const Unit *unit_of_type(const Layout *layout, uint64_t type)
     return NULL;
 }
 
+typedef struct Count {
+    uint64_t described; /* structures that describe a unit */
+    uint64_t units;     /* units with a possible address */
+    GHashTable *bases;  /* the addresses that were counted: uint64_t */
+} Count;
+
 static bool base_is_possible(uint64_t base)
 {
     return base != 0 && base != UINT64_MAX && base != UINT32_MAX;
 }
 
+/* Firmware describes one AMD IOMMU by up to three blocks (types 10h, 11h and 40h, for older and
+ * newer kernels), and all of them have the address of its registers. */
+static void count_base(Count *count, uint64_t base)
+{
+    uint64_t *key;
+
+    if (!base_is_possible(base) || g_hash_table_contains(count->bases, &base))
+        return;
+    key = g_new(uint64_t, 1);
+    *key = base;
+    g_hash_table_add(count->bases, key);
+    count->units++;
+}
+
 /* Counts a structure that is known to be inside of the table; NULL, or why it cannot be. */
-static char *count_structure(const Layout *layout, const Table *table, size_t offset, uint64_t *counts)
+static char *count_structure(const Layout *layout, const Table *table, size_t offset, Count *count)
 {
     size_t length = (size_t)number_at(table, offset + layout->length_offset, 2);
     const Unit *unit = unit_of_type(layout, number_at(table, offset, layout->type_bytes));
@@ -102,14 +122,15 @@ static char *count_structure(const Layout *layout, const Table *table, size_t of
         return NULL;
     if (length < unit->minimum)
         return g_strdup_printf("its %s at byte %zu has %zu bytes, too few", layout->unit, offset, length);
-    counts[0]++;
-    if (unit->base_offset == 0 || base_is_possible(number_at(table, offset + unit->base_offset, 8)))
-        counts[1]++;
+    count->described++;
+    if (unit->base_offset == 0)
+        count->units++;
+    else
+        count_base(count, number_at(table, offset + unit->base_offset, 8));
     return NULL;
 }
 
-/* @counts: of all units, and of those with a possible address. */
-static char *walk(const Layout *layout, const Table *table, uint64_t *counts)
+static char *walk(const Layout *layout, const Table *table, Count *count)
 {
     size_t offset = layout->offset_offset
                         ? (size_t)number_at(table, layout->offset_offset, layout->place_bytes)
@@ -130,7 +151,7 @@ static char *walk(const Layout *layout, const Table *table, uint64_t *counts)
         length = (size_t)number_at(table, offset + layout->length_offset, 2);
         if (length < layout->minimum || length > table->size - offset)
             return g_strdup_printf("its structure at byte %zu claims to have %zu bytes", offset, length);
-        problem = count_structure(layout, table, offset, counts);
+        problem = count_structure(layout, table, offset, count);
         offset += length;
     }
     return problem;
@@ -140,7 +161,8 @@ uint64_t viommu_acpi_count_units(const char *name, const uint8_t *data, size_t s
 {
     const Layout *layout = NULL;
     Table table = {data, size};
-    uint64_t counts[2] = {0, 0};
+    g_autoptr(GHashTable) bases = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    Count count = {.bases = bases};
     char *problem;
 
     for (size_t i = 0; i < G_N_ELEMENTS(layouts); i++)
@@ -149,13 +171,13 @@ uint64_t viommu_acpi_count_units(const char *name, const uint8_t *data, size_t s
     g_return_val_if_fail(layout, 0);
     problem = check_header(layout, &table);
     if (!problem)
-        problem = walk(layout, &table, counts);
-    if (!problem && counts[0] == 0)
+        problem = walk(layout, &table, &count);
+    if (!problem && count.described == 0)
         problem = g_strdup_printf("it has no %s", layout->unit);
-    else if (!problem && counts[1] == 0)
+    else if (!problem && count.units == 0)
         problem = g_strdup_printf("the address of each %s in it is zero or all ones", layout->unit);
     if (!problem)
-        return counts[1];
+        return count.units;
     *ret_problem = problem;
     return 0;
 }

@@ -124,6 +124,16 @@ static GByteArray *with_bytes(GByteArray *table, size_t offset, const char *byte
     return table;
 }
 
+/* QEMU and real boards describe each unit by blocks of several types. */
+START_TEST(one_unit_in_several_blocks)
+{
+    static const uint64_t bases[] = {0xfed80000, 0xfed80000, 0xfed80000, 0xb1100000, 0xb1100000};
+
+    expect("IVRS", with_bytes(with_bytes(table_ivrs(bases, 3), 48, "\x10", 1), 48 + 88, "\x40", 1), 1, NULL);
+    expect("IVRS", with_bytes(table_ivrs(bases, 5), 48 + 88, "\x40", 1), 2, NULL);
+}
+END_TEST
+
 START_TEST(tables_with_counts)
 {
     expect("IORT", nothing(table_iort(smmus, 3)), 2, NULL);
@@ -147,4 +157,4 @@ START_TEST(tables_with_counts)
 }
 END_TEST
 
-UNIT_MAIN("acpi", tables_of_bases, tables_with_counts)
+UNIT_MAIN("acpi", tables_of_bases, one_unit_in_several_blocks, tables_with_counts)
