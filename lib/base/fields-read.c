@@ -373,6 +373,8 @@ static bool read_words(const ViommuField *field, GVariant *value, const Place *p
     if (!alone && !is_list(value))
         return fail_type(field, value, place, error);
     n = alone ? 1 : g_variant_n_children(value);
+    if (n == 0 && field->may_be_empty)
+        return true;
     if (!check_count(n, max, place, error))
         return false;
     words = g_new0(char *, n + 1);

@@ -40,8 +40,9 @@ typedef struct ViommuField {
     const ViommuFields *fields; /* DICT, LIST */
     /* NUMBER, SIZE: inclusive, max 0 means no bound; WORDS, LIST: the most entries */
     uint64_t min, max;
-    bool required;    /* required when the dict is present */
-    const char *hint; /* added to a message about a wrong type; may be NULL */
+    bool required;     /* required when the dict is present */
+    bool may_be_empty; /* WORDS: an empty list is taken as none */
+    const char *hint;  /* added to a message about a wrong type; may be NULL */
 } ViommuField;
 
 /* Bounds that hold for every table. */

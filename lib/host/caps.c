@@ -64,13 +64,18 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Sorted: libvirt's own order changes from one probe of QEMU to the next. */
+/* Sorted: libvirt's own order changes from one probe of QEMU to the next.  NULL: libvirt lists none,
+ * as of an emulator that it has not asked; that does not say that there is none. */
 static char **read_machines(const xmlNode *arch)
 {
     GPtrArray *names = g_ptr_array_new();
 
     for (xmlNode *node = viommu_xml_child(arch, "machine"); node; node = viommu_xml_next(node, "machine"))
         g_ptr_array_add(names, viommu_xml_content(node));
+    if (names->len == 0) {
+        g_ptr_array_unref(names);
+        return NULL;
+    }
     g_ptr_array_sort(names, compare_names);
     g_ptr_array_add(names, NULL);
     return (char **)g_ptr_array_free(names, FALSE);

@@ -13,7 +13,8 @@ static const ViommuField emulator_fields[] = {
     {"accelerators", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, accelerators),
      .words = &viommu_enum_accelerator, .required = true},
     {"path", VIOMMU_FIELD_STRING, offsetof(ViommuEmulator, path)},
-    {"machines", VIOMMU_FIELD_WORDS, offsetof(ViommuEmulator, machines)},
+    /* Release 0.1.0 wrote an empty list for an emulator that libvirt lists no machine of. */
+    {"machines", VIOMMU_FIELD_WORDS, offsetof(ViommuEmulator, machines), .may_be_empty = true},
     {"firmware", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, firmware), .words = &viommu_enum_firmware},
     {"accepts", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, accepts), .words = &viommu_enum_fact},
     {"refuses", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, refuses), .words = &viommu_enum_fact},

@@ -26,6 +26,28 @@ static ViommuEmulator *emulator_of(ViommuHost *host, ViommuArch arch)
     return emulator;
 }
 
+/* libvirt lists none for an emulator that it has not asked: they are not known, and what is written
+ * of that can be read. */
+START_TEST(no_machines)
+{
+    g_autoptr(ViommuHost) host = read_caps("<capabilities><host><cpu><arch>x86_64</arch></cpu></host><guest>"
+                                           "<os_type>hvm</os_type><arch name='x86_64'>"
+                                           "<emulator>/usr/bin/qemu-system-x86_64</emulator>"
+                                           "<domain type='qemu'/></arch></guest></capabilities>");
+    g_autoptr(ViommuHost) again = NULL;
+    g_autoptr(GVariant) tree = NULL;
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_ptr_null(emulator_of(host, VIOMMU_ARCH_X86_64)->machines);
+    host->libvirt = VIOMMU_VERSION_OF(9, 0, 0);
+    emulator_of(host, VIOMMU_ARCH_X86_64)->qemu = VIOMMU_VERSION_OF(7, 2, 0);
+    tree = g_variant_ref_sink(viommu_host_to_variant(host));
+    again = viommu_host_from_variant(tree, &error);
+    unit_assert_ok(again != NULL, error);
+    ck_assert_ptr_null(emulator_of(again, VIOMMU_ARCH_X86_64)->machines);
+}
+END_TEST
+
 START_TEST(recorded_capabilities)
 {
     g_autofree char *xml = unit_read_data("capabilities-9.0.0.xml");
@@ -211,6 +233,6 @@ START_TEST(hostdevs_of_a_domain)
 }
 END_TEST
 
-UNIT_MAIN("caps", recorded_capabilities, recorded_domain_capabilities, other_documents,
+UNIT_MAIN("caps", no_machines, recorded_capabilities, recorded_domain_capabilities, other_documents,
           domain_capabilities_without_firmware, refused_documents, versions_in_machine_names,
           hostdevs_of_a_domain)
