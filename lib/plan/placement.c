@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "lib/plan/placement.h"
+#include "lib/plan/placement-internal.h"
 
 #include <string.h>
 
 #include "lib/base/did-you-mean.h"
-#include "lib/plan/build.h"
-
-typedef struct Choosing {
-    ViommuPlanBuild *build; /* whose rule says what refuses */
-    const ViommuPlacementInput *input;
-    /* Those with an address first; so each has the number of its entry in the request. */
-    const ViommuPciDevice *chosen[VIOMMU_HOSTDEVS_MAX];
-    unsigned entries[VIOMMU_HOSTDEVS_MAX];
-    unsigned n_chosen;
-} Choosing;
 
 static void placed_free(void *data)
 {
@@ -41,80 +31,18 @@ void viommu_placement_clear(ViommuPlacement *placement)
     g_clear_pointer(&placement->devices, g_ptr_array_unref);
 }
 
-/* --- What is said of the host's devices --- */
-
-static const ViommuPciDevice *device_at(const Choosing *choosing, guint i)
-{
-    const GPtrArray *devices = choosing->input->topology->devices;
-
-    return devices && i < devices->len ? g_ptr_array_index(devices, i) : NULL;
-}
-
-/* A device that the asker may not have is not told of. */
-static bool is_told(const Choosing *choosing, const ViommuPciDevice *device)
-{
-    return viommu_device_policy_allows(choosing->input->site, choosing->input->asker, device);
-}
-
-/* NULL: nobody has it. */
-static const ViommuClaim *claim_on(const Choosing *choosing, const ViommuPciDevice *device)
-{
-    for (size_t i = 0; i < choosing->input->n_claims; i++)
-        if (g_str_equal(choosing->input->claims[i].address, device->address))
-            return &choosing->input->claims[i];
-    return NULL;
-}
-
-/* Owned. */
-static char *claimant(const ViommuClaim *claim)
-{
-    return claim->machine ? g_strdup_printf("machine '%s'", claim->machine)
-                          : g_strdup("a guest that viommud did not make");
-}
-
-static void choose(Choosing *choosing, unsigned entry, const ViommuPciDevice *device)
+static void choose(ViommuChoosing *choosing, unsigned entry, const ViommuPciDevice *device)
 {
     choosing->chosen[choosing->n_chosen] = device;
     choosing->entries[choosing->n_chosen++] = entry;
 }
 
-static bool is_chosen(const Choosing *choosing, const ViommuPciDevice *device)
-{
-    for (unsigned i = 0; i < choosing->n_chosen; i++)
-        if (choosing->chosen[i] == device)
-            return true;
-    return false;
-}
-
-typedef bool (*Filter)(const Choosing *choosing, const ViommuPciDevice *device, const void *data);
-
-/* The endpoints that pass, in one line. Owned. */
-static char *list_devices(const Choosing *choosing, Filter filter, const void *data)
-{
-    GString *text = g_string_new(NULL);
-    const ViommuPciDevice *device;
-    unsigned n = 0;
-
-    for (guint i = 0; (device = device_at(choosing, i)); i++)
-        if (!viommu_pci_device_is_bridge(device) && is_told(choosing, device) &&
-            filter(choosing, device, data) && n++ < VIOMMU_PLACEMENT_SHOWN_MAX)
-            viommu_placement_describe(text, device);
-    if (n > VIOMMU_PLACEMENT_SHOWN_MAX)
-        g_string_append_printf(text, " and %u more", n - VIOMMU_PLACEMENT_SHOWN_MAX);
-    return g_string_free(text, FALSE);
-}
-
-static bool has_group(const Choosing *choosing, const ViommuPciDevice *device, const void *data)
+static bool has_group(const ViommuChoosing *choosing, const ViommuPciDevice *device, const void *data)
 {
     return device->group != VIOMMU_UNSET_NUMBER;
 }
 
-static bool is_of_group(const Choosing *choosing, const ViommuPciDevice *device, const void *data)
-{
-    return device->group == *(const uint64_t *)data;
-}
-
-static bool is_wanted(const Choosing *choosing, const ViommuPciDevice *device, const void *data)
+static bool is_wanted(const ViommuChoosing *choosing, const ViommuPciDevice *device, const void *data)
 {
     return viommu_placement_is_wanted(choosing->input, data, device);
 }
@@ -128,7 +56,7 @@ static bool is_unseen(const ViommuTopology *topology)
            ((!topology->devices || topology->devices->len == 0) && topology->acpi == VIOMMU_UNSET);
 }
 
-static bool check_host(Choosing *choosing, GError **error)
+static bool check_host(ViommuChoosing *choosing, GError **error)
 {
     const ViommuTopology *topology = choosing->input->topology;
     g_autofree char *reason = NULL;
@@ -146,21 +74,21 @@ static bool check_host(Choosing *choosing, GError **error)
 /* --- One device --- */
 
 /* Before a list of those that are told of. */
-static const char *has(const Choosing *choosing)
+static const char *has(const ViommuChoosing *choosing)
 {
     return viommu_asker_is_bound(choosing->input->asker) ? "the devices that you may have are"
                                                          : "its devices are";
 }
 
-static bool refuse_missing(Choosing *choosing, unsigned entry, const char *address, GError **error)
+static bool refuse_missing(ViommuChoosing *choosing, unsigned entry, const char *address, GError **error)
 {
-    g_autofree char *there = list_devices(choosing, has_group, NULL);
+    g_autofree char *there = viommu_choosing_list(choosing, has_group, NULL);
     g_autoptr(GPtrArray) addresses = g_ptr_array_new();
     const ViommuPciDevice *device;
     const char *near;
 
-    for (guint i = 0; (device = device_at(choosing, i)); i++)
-        if (!viommu_pci_device_is_bridge(device) && is_told(choosing, device))
+    for (guint i = 0; (device = viommu_choosing_device(choosing, i)); i++)
+        if (!viommu_pci_device_is_bridge(device) && viommu_choosing_tells(choosing, device))
             g_ptr_array_add(addresses, device->address);
     near = viommu_nearest(address, (const char *const *)addresses->pdata, addresses->len);
     return viommu_plan_refuse(choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_MISSING, error,
@@ -169,18 +97,8 @@ static bool refuse_missing(Choosing *choosing, unsigned entry, const char *addre
                               has(choosing), *there ? there : "none");
 }
 
-static bool check_unclaimed(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
-{
-    const ViommuClaim *claim = claim_on(choosing, device);
-    g_autofree char *who = claim ? claimant(claim) : NULL;
-
-    return !claim || viommu_plan_refuse(
-                         choosing->build, VIOMMU_ERROR_BUSY, VIOMMU_RULE_HOSTDEV_CLAIMED, error,
-                         "hostdevs[%u].address '%s' is in use by %s; stop it first, or name another device",
-                         entry, device->address, who);
-}
-
-static bool check_device(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
+static bool check_device(ViommuChoosing *choosing, unsigned entry, const ViommuPciDevice *device,
+                         GError **error)
 {
     if (viommu_pci_device_is_bridge(device))
         return viommu_plan_refuse(
@@ -192,171 +110,52 @@ static bool check_device(Choosing *choosing, unsigned entry, const ViommuPciDevi
             choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_GROUP, error,
             "hostdevs[%u].address '%s' (%s) is in no IOMMU group, because no IOMMU of the host covers it; name another device",
             entry, device->address, viommu_pci_device_noun(device));
-    return check_unclaimed(choosing, entry, device, error);
+    return viommu_obstacle_check_claim(choosing, entry, device, error);
 }
 
-/* KubeVirt's rule: what has a driver is the host's, until its administrator binds it to VFIO. */
-static bool check_driver(Choosing *choosing, unsigned entry, const ViommuPciDevice *device, GError **error)
-{
-    const ViommuSite *site = choosing->input->site;
-    g_autofree char *way_out = viommu_placement_way_out(
-        choosing->input, g_ptr_array_index(choosing->input->request->hostdevs, entry));
-
-    return !viommu_asker_is_bound(choosing->input->asker) || viommu_device_policy_is_free(device) ||
-           (site && site->take_from_driver) ||
-           viommu_device_policy_is_granted(choosing->input->asker, device) ||
-           viommu_plan_refuse(
-               choosing->build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_HOSTDEV_POLICY, error,
-               "hostdevs[%u].address '%s' is bound to the host's driver '%s', and users other than root may not take it from that driver ([devices] take-from-driver=no in viommud.conf(5)); have root bind it to vfio-pci%s",
-               entry, device->address, device->driver, way_out);
-}
-
-static bool take_addressed(Choosing *choosing, unsigned entry, const ViommuRequestHostdev *asked,
+static bool take_addressed(ViommuChoosing *choosing, unsigned entry, const ViommuRequestHostdev *asked,
                            GError **error)
 {
     const ViommuPciDevice *device = viommu_topology_device(choosing->input->topology, asked->address);
 
     if (!device)
         return refuse_missing(choosing, entry, asked->address, error);
-    if (!check_device(choosing, entry, device, error) || !check_driver(choosing, entry, device, error))
+    if (!check_device(choosing, entry, device, error) ||
+        !viommu_obstacle_check_driver(choosing, entry, device, error))
         return false;
     choose(choosing, entry, device);
     return true;
 }
 
-/* --- Groups --- */
-
-typedef enum Obstacles {
-    OBSTACLES_HOST,  /* what the host's own drivers use */
-    OBSTACLES_CLAIM, /* that, and what others have */
-} Obstacles;
-
-/* Root may insist where the site says so; never anybody else. */
-static bool may_take_used(const Choosing *choosing)
-{
-    return choosing->input->site && choosing->input->site->root_takes_used &&
-           !viommu_asker_is_bound(choosing->input->asker);
-}
-
-/* Somebody of the group of @device, bridges too, whom the host itself uses; NULL: nobody. */
-static const ViommuPciDevice *used_of_group(const Choosing *choosing, const ViommuPciDevice *device)
-{
-    const ViommuPciDevice *other;
-
-    if (device->uses)
-        return device;
-    for (guint i = 0; device->group != VIOMMU_UNSET_NUMBER && (other = device_at(choosing, i)); i++)
-        if (other->group == device->group && other->uses)
-            return other;
-    return NULL;
-}
-
-static bool check_unused(Choosing *choosing, const ViommuPciDevice *device, GError **error)
-{
-    const ViommuPciDevice *used = used_of_group(choosing, device);
-    bool root = !viommu_asker_is_bound(choosing->input->asker);
-    const char *remedy = root
-                             ? "end that use, or let root take it by [devices] in-use=root in viommud.conf(5)"
-                             : "ask this host's administrator to end that use";
-    g_autofree char *uses = NULL;
-
-    if (!used || may_take_used(choosing))
-        return true;
-    uses = g_strjoinv("; ", used->uses);
-    if (used == device)
-        return viommu_plan_refuse(choosing->build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_HOSTDEV_IN_USE,
-                                  error, "'%s' (%s) is in use by the host itself: %s; %s", device->address,
-                                  viommu_pci_device_noun(device), uses, remedy);
-    if (!is_told(choosing, used))
-        return viommu_plan_refuse(
-            choosing->build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_HOSTDEV_IN_USE, error,
-            "'%s' shares IOMMU group %" G_GUINT64_FORMAT
-            " with a device that the host itself uses, and a group is assigned as a whole; %s",
-            device->address, device->group, remedy);
-    return viommu_plan_refuse(
-        choosing->build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_HOSTDEV_IN_USE, error,
-        "'%s' shares IOMMU group %" G_GUINT64_FORMAT
-        " with '%s', which is in use by the host itself: %s; a group is assigned as a whole; %s",
-        device->address, device->group, used->address, uses, remedy);
-}
-
-static bool is_in_use(const Choosing *choosing, const ViommuPciDevice *device, Obstacles obstacles)
-{
-    return !viommu_device_policy_is_free(device) ||
-           (obstacles == OBSTACLES_CLAIM && claim_on(choosing, device));
-}
-
-/* Who of the group of @device stands against assigning it; NULL: nobody. */
-static const ViommuPciDevice *obstacle(const Choosing *choosing, const ViommuPciDevice *device,
-                                       Obstacles obstacles)
-{
-    const ViommuPciDevice *other;
-
-    for (guint i = 0; (other = device_at(choosing, i)); i++)
-        if (other != device && other->group == device->group && !viommu_pci_device_is_bridge(other) &&
-            !is_chosen(choosing, other) && is_in_use(choosing, other, obstacles))
-            return other;
-    return NULL;
-}
-
-/* Bridges are never asked for: VFIO leaves them to the host. */
-static bool check_group(Choosing *choosing, const ViommuPciDevice *device, GError **error)
-{
-    const ViommuPciDevice *other = obstacle(choosing, device, OBSTACLES_CLAIM);
-    const ViommuClaim *claim = other ? claim_on(choosing, other) : NULL;
-    g_autofree char *members = NULL, *who = claim ? claimant(claim) : NULL;
-
-    if (!other)
-        return true;
-    if (!is_told(choosing, other))
-        return viommu_plan_refuse(
-            choosing->build, claim ? VIOMMU_ERROR_BUSY : VIOMMU_ERROR_NOT_SUPPORTED,
-            claim ? VIOMMU_RULE_HOSTDEV_CLAIMED : VIOMMU_RULE_HOSTDEV_GROUP, error,
-            "'%s' shares IOMMU group %" G_GUINT64_FORMAT
-            " with a device that %s uses, and a group is assigned as a whole; request another device, or ask this host's administrator",
-            device->address, device->group, claim ? "another guest" : "the host");
-    if (claim)
-        return viommu_plan_refuse(
-            choosing->build, VIOMMU_ERROR_BUSY, VIOMMU_RULE_HOSTDEV_CLAIMED, error,
-            "'%s' is in IOMMU group %" G_GUINT64_FORMAT
-            " with '%s', which is in use by %s, and a group is assigned as a whole; stop it first",
-            device->address, device->group, other->address, who);
-    members = list_devices(choosing, is_of_group, &device->group);
-    return viommu_plan_refuse(
-        choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_GROUP, error,
-        "IOMMU group %" G_GUINT64_FORMAT
-        " of '%s' is not viable: the host uses '%s', which is in it (driver %s), and a group is assigned as a whole; its devices are %s; add those with a driver to hostdevs, or detach them from the host (virsh nodedev-detach pci_...)",
-        device->group, device->address, other->address, other->driver ? other->driver : "none", members);
-}
-
 /* --- A kind of device --- */
 
-static bool can_pick(const Choosing *choosing, const ViommuPciDevice *device, Obstacles obstacles)
+static bool can_pick(const ViommuChoosing *choosing, const ViommuPciDevice *device, ViommuObstacles obstacles)
 {
     return !viommu_pci_device_is_bridge(device) && device->group != VIOMMU_UNSET_NUMBER &&
            (!choosing->input->unprivileged || device->usable == 1) &&
            viommu_placement_check_listed(choosing->input, device, NULL) &&
-           !is_in_use(choosing, device, obstacles) && !is_chosen(choosing, device) &&
-           !used_of_group(choosing, device) && !obstacle(choosing, device, obstacles);
+           !viommu_obstacle_is_in_use(choosing, device, obstacles) &&
+           !viommu_choosing_has(choosing, device) && !viommu_obstacle_user(choosing, device) &&
+           !viommu_obstacle_of_group(choosing, device, obstacles);
 }
 
 /* "0000:b0:00.0 by machine 'a'": of those of @asked that only others keep from being picked;
  * *ret_n: how many. Owned. */
-static char *list_claimed(const Choosing *choosing, const ViommuRequestHostdev *asked, uint64_t *ret_n)
+static char *list_claimed(const ViommuChoosing *choosing, const ViommuRequestHostdev *asked, uint64_t *ret_n)
 {
     GString *text = g_string_new(NULL);
     const ViommuPciDevice *device;
 
     *ret_n = 0;
-    for (guint i = 0; (device = device_at(choosing, i)); i++) {
-        const ViommuPciDevice *other = obstacle(choosing, device, OBSTACLES_CLAIM);
-        const ViommuClaim *claim = claim_on(choosing, device);
+    for (guint i = 0; (device = viommu_choosing_device(choosing, i)); i++) {
+        const ViommuPciDevice *other = viommu_obstacle_of_group(choosing, device, VIOMMU_OBSTACLES_CLAIM);
+        const ViommuClaim *claim = viommu_obstacle_claim(choosing, device);
         g_autofree char *who = NULL;
 
-        if (!is_wanted(choosing, device, asked) || !can_pick(choosing, device, OBSTACLES_HOST) ||
-            can_pick(choosing, device, OBSTACLES_CLAIM) || ++*ret_n > VIOMMU_PLACEMENT_SHOWN_MAX)
+        if (!is_wanted(choosing, device, asked) || !can_pick(choosing, device, VIOMMU_OBSTACLES_HOST) ||
+            can_pick(choosing, device, VIOMMU_OBSTACLES_CLAIM) || ++*ret_n > VIOMMU_PLACEMENT_SHOWN_MAX)
             continue;
-        who = claimant(claim ? claim : claim_on(choosing, other));
+        who = viommu_obstacle_claimant(claim ? claim : viommu_obstacle_claim(choosing, other));
         g_string_append_printf(text, "%s%s by %s", text->len ? ", " : "", device->address, who);
     }
     if (*ret_n > VIOMMU_PLACEMENT_SHOWN_MAX)
@@ -364,17 +163,17 @@ static char *list_claimed(const Choosing *choosing, const ViommuRequestHostdev *
     return g_string_free(text, FALSE);
 }
 
-static bool refuse_kind(Choosing *choosing, unsigned entry, uint64_t found, GError **error)
+static bool refuse_kind(ViommuChoosing *choosing, unsigned entry, uint64_t found, GError **error)
 {
     const ViommuRequestHostdev *asked = g_ptr_array_index(choosing->input->request->hostdevs, entry);
     uint64_t count = asked->count == VIOMMU_UNSET_NUMBER ? 1 : asked->count, claimed;
-    g_autofree char *there = list_devices(choosing, is_wanted, asked);
+    g_autofree char *there = viommu_choosing_list(choosing, is_wanted, asked);
     g_autofree char *others = list_claimed(choosing, asked, &claimed);
     g_autofree char *kind = asked->name ? g_strdup_printf("the site's '%s'", asked->name)
                                         : g_strdup_printf("%s:%s", asked->vendor, asked->device);
 
     if (!*there) {
-        g_autofree char *all = list_devices(choosing, has_group, NULL);
+        g_autofree char *all = viommu_choosing_list(choosing, has_group, NULL);
 
         return viommu_plan_refuse(choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_MISSING,
                                   error, "hostdevs[%u]: this host has no PCI device %s%s; %s %s", entry,
@@ -396,13 +195,14 @@ static bool refuse_kind(Choosing *choosing, unsigned entry, uint64_t found, GErr
             : "to take one from its driver, name its address");
 }
 
-static bool take_kind(Choosing *choosing, unsigned entry, const ViommuRequestHostdev *asked, GError **error)
+static bool take_kind(ViommuChoosing *choosing, unsigned entry, const ViommuRequestHostdev *asked,
+                      GError **error)
 {
     uint64_t count = asked->count == VIOMMU_UNSET_NUMBER ? 1 : asked->count, found = 0;
     const ViommuPciDevice *device;
 
-    for (guint i = 0; found < count && (device = device_at(choosing, i)); i++)
-        if (is_wanted(choosing, device, asked) && can_pick(choosing, device, OBSTACLES_CLAIM)) {
+    for (guint i = 0; found < count && (device = viommu_choosing_device(choosing, i)); i++)
+        if (is_wanted(choosing, device, asked) && can_pick(choosing, device, VIOMMU_OBSTACLES_CLAIM)) {
             choose(choosing, entry, device);
             found++;
         }
@@ -411,7 +211,7 @@ static bool take_kind(Choosing *choosing, unsigned entry, const ViommuRequestHos
 
 /* --- What is known of those chosen --- */
 
-static void place(Choosing *choosing, unsigned entry, const ViommuPciDevice *device)
+static void place(ViommuChoosing *choosing, unsigned entry, const ViommuPciDevice *device)
 {
     const ViommuRequestHostdev *asked = g_ptr_array_index(choosing->input->request->hostdevs, entry);
     const ViommuHostIommu *iommu = viommu_topology_iommu(choosing->input->topology, device->iommu);
@@ -458,7 +258,7 @@ static void summarize(ViommuPlacement *placement)
     placement->n_iommus = g_hash_table_size(iommus);
 }
 
-static bool take_unseen(Choosing *choosing, GError **error)
+static bool take_unseen(ViommuChoosing *choosing, GError **error)
 {
     const GPtrArray *asked = choosing->input->request->hostdevs;
 
@@ -479,7 +279,7 @@ static bool take_unseen(Choosing *choosing, GError **error)
                 choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_UNSEEN, error,
                 "hostdevs[%u] names a kind of device, but viommud cannot see this host's PCI devices; name an address",
                 i);
-        if (!check_unclaimed(choosing, i, &device, error))
+        if (!viommu_obstacle_check_claim(choosing, i, &device, error))
             return false;
         place(choosing, i, &device);
     }
@@ -488,7 +288,7 @@ static bool take_unseen(Choosing *choosing, GError **error)
 }
 
 /* The guest finds its devices in the order in which the request names them. */
-static void place_all(Choosing *choosing)
+static void place_all(ViommuChoosing *choosing)
 {
     for (unsigned entry = 0; entry < choosing->input->request->hostdevs->len; entry++)
         for (unsigned i = 0; i < choosing->n_chosen; i++)
@@ -497,7 +297,7 @@ static void place_all(Choosing *choosing)
 }
 
 /* Addresses first: a kind must not take what is named elsewhere. */
-static bool take_all(Choosing *choosing, GError **error)
+static bool take_all(ViommuChoosing *choosing, GError **error)
 {
     const GPtrArray *asked = choosing->input->request->hostdevs;
 
@@ -511,8 +311,8 @@ static bool take_all(Choosing *choosing, GError **error)
         }
     place_all(choosing);
     for (unsigned i = 0; i < choosing->n_chosen; i++)
-        if (!check_unused(choosing, choosing->chosen[i], error) ||
-            !check_group(choosing, choosing->chosen[i], error))
+        if (!viommu_obstacle_check_uses(choosing, choosing->chosen[i], error) ||
+            !viommu_obstacle_check_group(choosing, choosing->chosen[i], error))
             return false;
     choosing->build->rule = VIOMMU_RULE_HOSTDEV_POLICY;
     for (unsigned i = 0; i < choosing->n_chosen; i++)
@@ -522,7 +322,7 @@ static bool take_all(Choosing *choosing, GError **error)
 }
 
 /* A name that nobody gave. */
-static bool check_names(Choosing *choosing, GError **error)
+static bool check_names(ViommuChoosing *choosing, GError **error)
 {
     const GPtrArray *asked = choosing->input->request->hostdevs;
     const ViommuSite *site = choosing->input->site;
@@ -556,7 +356,7 @@ ViommuPlacementInput viommu_plan_placing(const ViommuPlanInput *input)
 bool viommu_plan_settle_placement(ViommuPlanBuild *build, GError **error)
 {
     const ViommuPlacementInput input = viommu_plan_placing(build->input);
-    Choosing choosing = {.build = build, .input = &input};
+    ViommuChoosing choosing = {.build = build, .input = &input};
 
     if (!input.request->hostdevs || input.request->hostdevs->len == 0)
         return true;
@@ -573,7 +373,7 @@ bool viommu_placement_check_again(const ViommuPlacementInput *input, const Viomm
                                   GError **error)
 {
     ViommuPlanBuild build = {.rule = VIOMMU_RULE_LAST}; /* nobody asks for the rule here */
-    Choosing choosing = {.build = &build, .input = input};
+    ViommuChoosing choosing = {.build = &build, .input = input};
 
     for (guint i = 0; i < placement->devices->len; i++) {
         const ViommuPlacedDevice *placed = g_ptr_array_index(placement->devices, i);
@@ -585,8 +385,9 @@ bool viommu_placement_check_again(const ViommuPlacementInput *input, const Viomm
                 "hostdevs[%u]: '%s' is no longer present on this host; request the machine again",
                 placed->entry, placed->address);
         /* At its address may be another one by now. */
-        if (!check_driver(&choosing, placed->entry, device, error) ||
-            !check_unused(&choosing, device, error) || !viommu_placement_check_listed(input, device, error))
+        if (!viommu_obstacle_check_driver(&choosing, placed->entry, device, error) ||
+            !viommu_obstacle_check_uses(&choosing, device, error) ||
+            !viommu_placement_check_listed(input, device, error))
             return false;
     }
     return true;

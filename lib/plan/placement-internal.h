@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* placement-internal: the choice of devices under way, and what stands against a device.  Only for
+ * placement.c and placement-obstacles.c. */
+#pragma once
+
+#include "lib/plan/build.h"
+#include "lib/plan/placement.h"
+
+typedef struct ViommuChoosing {
+    ViommuPlanBuild *build; /* whose rule says what refuses */
+    const ViommuPlacementInput *input;
+    /* Those with an address first; so each has the number of its entry in the request. */
+    const ViommuPciDevice *chosen[VIOMMU_HOSTDEVS_MAX];
+    unsigned entries[VIOMMU_HOSTDEVS_MAX];
+    unsigned n_chosen;
+} ViommuChoosing;
+
+typedef bool (*ViommuDeviceFilter)(const ViommuChoosing *choosing, const ViommuPciDevice *device,
+                                   const void *data);
+
+/** The device at index @i of the host; NULL: after the last. Borrowed. */
+const ViommuPciDevice *viommu_choosing_device(const ViommuChoosing *choosing, guint i);
+/** Whether the asker may be told of @device: a device that the asker may not have is not told of. */
+bool viommu_choosing_tells(const ViommuChoosing *choosing, const ViommuPciDevice *device);
+/** Whether @device is chosen already. */
+bool viommu_choosing_has(const ViommuChoosing *choosing, const ViommuPciDevice *device);
+/** The endpoints that pass @filter, in one line. Owned. */
+char *viommu_choosing_list(const ViommuChoosing *choosing, ViommuDeviceFilter filter, const void *data);
+
+typedef enum ViommuObstacles {
+    VIOMMU_OBSTACLES_HOST,  /* what the host's own drivers use */
+    VIOMMU_OBSTACLES_CLAIM, /* that, and what others have */
+} ViommuObstacles;
+
+/** The claim on @device; NULL: none. Borrowed. */
+const ViommuClaim *viommu_obstacle_claim(const ViommuChoosing *choosing, const ViommuPciDevice *device);
+/** "machine 'a'". Owned. */
+char *viommu_obstacle_claimant(const ViommuClaim *claim);
+/** Whether the host's driver or, with @obstacles, another guest has @device. */
+bool viommu_obstacle_is_in_use(const ViommuChoosing *choosing, const ViommuPciDevice *device,
+                               ViommuObstacles obstacles);
+/** A device of @device's group, bridges too, that the host itself uses; NULL: none. Borrowed. */
+const ViommuPciDevice *viommu_obstacle_user(const ViommuChoosing *choosing, const ViommuPciDevice *device);
+/** An endpoint of @device's group that stands against assigning the group; NULL: none. Borrowed. */
+const ViommuPciDevice *viommu_obstacle_of_group(const ViommuChoosing *choosing, const ViommuPciDevice *device,
+                                                ViommuObstacles obstacles);
+
+/* Each fails with a reason that tells the asker of no device that the asker may not have. */
+
+/** Fails: BUSY, when another guest has @device. */
+bool viommu_obstacle_check_claim(ViommuChoosing *choosing, unsigned entry, const ViommuPciDevice *device,
+                                 GError **error);
+/** Fails: POLICY_REFUSED, when a driver of the host has @device and the asker may not take it. */
+bool viommu_obstacle_check_driver(ViommuChoosing *choosing, unsigned entry, const ViommuPciDevice *device,
+                                  GError **error);
+/** Fails: POLICY_REFUSED, when the host itself uses @device or its group. */
+bool viommu_obstacle_check_uses(ViommuChoosing *choosing, const ViommuPciDevice *device, GError **error);
+/** Fails: NOT_SUPPORTED or BUSY, when the rest of @device's group cannot go with it. */
+bool viommu_obstacle_check_group(ViommuChoosing *choosing, const ViommuPciDevice *device, GError **error);
