@@ -64,8 +64,8 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Sorted: libvirt's own order changes from one probe of QEMU to the next.  NULL: libvirt lists none,
- * as of an emulator that it has not asked; that does not say that there is none. */
+/* Sorted: libvirt's own order changes from one probe of QEMU to the next.  NULL: libvirt lists
+ * none, as of an emulator that it has not asked; that does not say that there is none. */
 static char **read_machines(const xmlNode *arch)
 {
     GPtrArray *names = g_ptr_array_new();

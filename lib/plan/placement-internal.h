@@ -20,7 +20,7 @@ typedef bool (*ViommuDeviceFilter)(const ViommuChoosing *choosing, const ViommuP
 
 /** The device at index @i of the host; NULL: after the last. Borrowed. */
 const ViommuPciDevice *viommu_choosing_device(const ViommuChoosing *choosing, guint i);
-/** Whether the asker may be told of @device: a device that the asker may not have is not told of. */
+/** Whether the asker may be told of @device: only of a device that the asker may have. */
 bool viommu_choosing_tells(const ViommuChoosing *choosing, const ViommuPciDevice *device);
 /** Whether @device is chosen already. */
 bool viommu_choosing_has(const ViommuChoosing *choosing, const ViommuPciDevice *device);
