@@ -19,7 +19,7 @@ typedef struct Place {
     gssize index; /* index in a list; -1: the list itself, or not in a list */
 } Place;
 
-/* The text for "... must be %s, but is ...". */
+/* The text for "... must be %s, but is ..."; the words of the field follow. */
 static const char *const expectations[] = {
     [VIOMMU_FIELD_STRING] = "a string",
     [VIOMMU_FIELD_FILE] = "a string",
@@ -28,8 +28,8 @@ static const char *const expectations[] = {
     [VIOMMU_FIELD_SIZE] = "a whole number of bytes or a string such as '512 MiB'",
     [VIOMMU_FIELD_VERSION] = "a string such as '7.2.0'",
     [VIOMMU_FIELD_WORDS] = "a string or a list of strings",
-    [VIOMMU_FIELD_ENUM] = "a string",
-    [VIOMMU_FIELD_SET] = "a list of strings",
+    [VIOMMU_FIELD_ENUM] = "one of",
+    [VIOMMU_FIELD_SET] = "a list of",
     [VIOMMU_FIELD_DICT] = "one dictionary",
     [VIOMMU_FIELD_LIST] = "a list of dictionaries",
 };
@@ -137,12 +137,21 @@ static const char *type_shown(GVariant *value)
     }
 }
 
+/* Owned. */
+static char *expectation(const ViommuField *field)
+{
+    g_autofree char *list = field->words ? viommu_enum_list(field->words) : NULL;
+
+    return g_strconcat(expectations[field->kind], list ? " " : "", list, NULL);
+}
+
 static bool fail_type(const ViommuField *field, GVariant *value, const Place *place, GError **error)
 {
     const char *hint = field->hint;
+    g_autofree char *expected = expectation(field);
 
-    return fail(place, error, "must be %s, but is %s%s%s", expectations[field->kind], type_shown(value),
-                hint ? ": " : "", hint ? hint : "");
+    return fail(place, error, "must be %s, but is %s%s%s", expected, type_shown(value), hint ? ": " : "",
+                hint ? hint : "");
 }
 
 /* Unwraps variants, and maybes that hold a value. */
@@ -382,7 +391,7 @@ static bool read_words(const ViommuField *field, GVariant *value, const Place *p
         g_autoptr(GVariant) child = alone ? g_variant_ref(value) : g_variant_get_child_value(value, i);
         g_autoptr(GVariant) entry = unwrap(child);
         Place inside = {place->above, place->key, alone ? -1 : (gssize)i};
-        ViommuField one = {.kind = VIOMMU_FIELD_STRING};
+        ViommuField one = {.kind = VIOMMU_FIELD_STRING, .hint = field->hint};
         const char *text = read_text(&one, entry, &inside, error);
 
         if (!text)
@@ -537,8 +546,9 @@ static bool read_fields(const ViommuFields *table, GVariant *dict, const Place *
     for (size_t i = 0; i < table->n_fields; i++) {
         if (table->fields[i].required && !(seen & (UINT64_C(1) << i))) {
             Place missing = {place, table->fields[i].key, -1};
+            g_autofree char *expected = expectation(&table->fields[i]);
 
-            return fail(&missing, error, "is missing; it must be %s", expectations[table->fields[i].kind]);
+            return fail(&missing, error, "is missing; it must be %s", expected);
         }
     }
     return true;

@@ -23,10 +23,12 @@ static const ViommuField backing_fields[] = {
 };
 static const ViommuFields backing_table = {backing_fields, G_N_ELEMENTS(backing_fields), 0, -1};
 
+#define MODEL_HINT "use \"intel\", \"smmuv3\", \"virtio\", \"amd\", \"auto\", \"any\" or \"none\""
+
 static const ViommuField iommu_fields[] = {
     {"is-supported", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, is_supported)},
-    {"model", VIOMMU_FIELD_WORDS, offsetof(ViommuRequestIommu, model)},
-    {"model-name", VIOMMU_FIELD_WORDS, offsetof(ViommuRequestIommu, model_name)},
+    {"model", VIOMMU_FIELD_WORDS, offsetof(ViommuRequestIommu, model), .hint = MODEL_HINT},
+    {"model-name", VIOMMU_FIELD_WORDS, offsetof(ViommuRequestIommu, model_name), .hint = MODEL_HINT},
     {"required", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, required)},
     {"translate", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, translate)},
     {"intremap", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, intremap)},
@@ -35,15 +37,18 @@ static const ViommuField iommu_fields[] = {
     {"iotlb", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, iotlb)},
     {"aw-bits", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequestIommu, aw_bits), .min = 32, .max = 64},
     {"dma-translation", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, dma_translation)},
-    {"granule", VIOMMU_FIELD_STRING, offsetof(ViommuRequestIommu, granule)},
+    {"granule", VIOMMU_FIELD_STRING, offsetof(ViommuRequestIommu, granule),
+     .hint = "use \"host\", \"4 KiB\", \"8 KiB\", \"16 KiB\" or \"64 KiB\""},
 };
 static const ViommuFields iommu_table = {iommu_fields, G_N_ELEMENTS(iommu_fields), 0,
                                          offsetof(ViommuRequestIommu, present)};
 
 static const ViommuField guest_fields[] = {
-    {"os", VIOMMU_FIELD_STRING, IN(guest, os)},
+    {"os", VIOMMU_FIELD_STRING, IN(guest, os),
+     .hint = "use a name such as \"debian12\", see viommuctl facts"},
     {"kernel", VIOMMU_FIELD_VERSION, IN(guest, kernel)},
-    {"drivers", VIOMMU_FIELD_WORDS, IN(guest, drivers)},
+    {"drivers", VIOMMU_FIELD_WORDS, IN(guest, drivers),
+     .hint = "use \"intel\", \"smmuv3\", \"virtio\" or \"amd\""},
     {"agent", VIOMMU_FIELD_FLAG, IN(guest, agent)},
 };
 static const ViommuFields guest_table = {guest_fields, G_N_ELEMENTS(guest_fields), 0, -1};
@@ -87,7 +92,8 @@ static const ViommuField hostdev_fields[] = {
     {"count", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequestHostdev, count), .min = 1,
      .max = VIOMMU_HOSTDEVS_MAX},
     {"iommufd", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestHostdev, iommufd), .words = &viommu_enum_iommufd},
-    {"driver", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, driver)},
+    {"driver", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, driver),
+     .hint = "use the name of a kernel driver, such as \"mlx5_vfio_pci\""},
 };
 static const ViommuFields hostdev_table = {hostdev_fields, G_N_ELEMENTS(hostdev_fields),
                                            sizeof(ViommuRequestHostdev), -1};
@@ -100,8 +106,9 @@ static const ViommuFields lease_table = {lease_fields, G_N_ELEMENTS(lease_fields
 
 static const ViommuField request_fields[] = {
     {"name", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, name)},
-    {"arch", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, arch)},
-    {"machine", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, machine)},
+    {"arch", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, arch), .hint = "use \"x86_64\" or \"aarch64\""},
+    {"machine", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, machine),
+     .hint = "use \"q35\", \"virt\" or the like"},
     {"accelerator", VIOMMU_FIELD_ENUM, offsetof(ViommuRequest, accelerator),
      .words = &viommu_enum_accelerator},
     {"vcpus", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequest, vcpus), .min = 1, .max = UINT32_MAX},

@@ -339,7 +339,7 @@ START_TEST(refused_hosts)
         {"@a{sv} {}", "recorded host: libvirt is missing; it must be a string such as '7.2.0'"},
         {"{'libvirt': <'9.0.0'>}", "recorded host: emulators is missing; it must be a list of dictionaries"},
         {"{'libvirt': <'9.0.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': <'7.2'>}]>}",
-         "recorded host: emulators[0].accelerators is missing; it must be a list of strings"},
+         "recorded host: emulators[0].accelerators is missing; it must be a list of auto, kvm, tcg"},
         {"{'site': <{'devices': <{'in-use': <'all'>}>}>}",
          "recorded host: site.devices.in-use 'all' is not known; use one of refuse, root"},
         {"{'site': <{'device': <'gpus'>}>}",
