@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* abuse: before and after.  Knows no abuse itself. */
+/* abuse: the set-up and the checks.  Knows no abuse itself. */
 #include "tests/abuse/abuse.h"
 
 #include <glib/gstdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* As the system's bus begins: nobody may do anything; and what all may. */
+/* The rules of the system's bus: nobody may do anything, but for these exceptions. */
 #define SYSTEM_RULES                                                                                         \
     "<type>system</type><policy context=\"default\"><allow user=\"*\"/><deny own=\"*\"/>"                    \
     "<deny send_type=\"method_call\"/><allow send_type=\"signal\"/>"                                         \
@@ -16,7 +16,7 @@
     "<allow receive_type=\"method_return\"/><allow receive_type=\"error\"/><allow receive_type=\"signal\"/>" \
     "<allow send_destination=\"org.freedesktop.DBus\" send_interface=\"org.freedesktop.DBus\"/></policy>"
 
-/* The system's rules and then ours, as they are installed, but for whom the service runs as. */
+/* The system's rules, then viommud's as installed, but with the test's user for the service. */
 static char *read_rules(void)
 {
     g_autofree char *text = NULL, *owner = g_strdup_printf("user=\"%u\"", ABUSE_DAEMON), *rules = NULL;

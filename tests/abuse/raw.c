@@ -48,7 +48,7 @@ static GByteArray *header_fields(const Field *fields, size_t n)
 #define CALL   1
 #define SIGNAL 4
 
-/* @text NULL: no arguments; else one, a string. */
+/* @text NULL: no arguments; otherwise one string. */
 static void send_message(int fd, uint8_t type, const Field *fields, size_t n, const char *text, size_t length)
 {
     static uint32_t serial;
@@ -100,7 +100,8 @@ int raw_connect(const Harness *harness)
                                   {2, 's', "org.freedesktop.DBus"},
                                   {3, 's', "Hello"},
                                   {6, 's', "org.freedesktop.DBus"}};
-    static const char login[] = "\0AUTH EXTERNAL 3635353334\r\n", begin[] = "BEGIN\r\n"; /* "65534" */
+    /* "65534" */
+    static const char login[] = "\0AUTH EXTERNAL 3635353334\r\n", begin[] = "BEGIN\r\n";
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -108,7 +109,7 @@ int raw_connect(const Harness *harness)
     ck_assert_int_ge(fd, 0);
     g_strlcpy(address.sun_path, strstr(harness->address, "path=") + strlen("path="),
               sizeof(address.sun_path));
-    /* The bus looks at who connects. */
+    /* The bus checks the user who connects. */
     ck_assert_int_eq(seteuid(PEOPLE_MEMBER), 0);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     ck_assert_int_eq(seteuid(0), 0);

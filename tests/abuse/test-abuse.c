@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-abuse: what an unprivileged member of the group can think of, over a real bus: each ends in a named error, or is
- * none of ours to answer, and does no harm to the daemon or to others. */
+/* test-abuse: abuse by an unprivileged member of the group over a real bus: each one ends in a
+ * named error, or is refused by the bus, and harms neither the daemon nor other users. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,7 +38,7 @@ START_TEST(hostile_strings)
 }
 END_TEST
 
-/* Text that is allowed comes back from libvirt as it went in, and makes no element. */
+/* Allowed text comes back from libvirt unchanged, and creates no element. */
 START_TEST(metacharacters)
 {
     static const char text[] = "]]><evil a=\\\"1\\\"/>&lt;'<!--";
@@ -79,7 +79,7 @@ START_TEST(huge_strings)
         error = sd_bus_message_get_error(answer);
         ck_assert_msg(strlen(error->message) < 4096, "the text comes back in the message");
     }
-    /* And as a key. */
+    /* The text as a key, too. */
     sd_bus_message *call = harness_method(abuse->attacker, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
     ck_assert_int_ge(sd_bus_message_append(call, "a{sv}", 1, text, "b", 1), 0);
     g_autoptr(sd_bus_message) answer = people_exchange(abuse->attacker, call);
@@ -116,9 +116,9 @@ START_TEST(deep_and_doubled)
 }
 END_TEST
 
-/* --- Messages that are none --- */
+/* --- Invalid messages --- */
 
-/* The bus lets go of who sends what is no message; it never reaches the daemon. */
+/* The bus disconnects a client that sends an invalid message, which never reaches the daemon. */
 START_TEST(broken_messages)
 {
     static const struct {
@@ -129,7 +129,7 @@ START_TEST(broken_messages)
     g_autoptr(Abuse) abuse = abuse_begin();
     int fd = raw_connect(abuse->harness);
 
-    /* What is right does come through, and is answered. */
+    /* A valid message is delivered and answered. */
     raw_get_machine(fd, "nobody", 6);
     ck_assert(raw_hears(fd, VIOMMU_ERROR_PREFIX "NotFound"));
     close(fd);
@@ -147,7 +147,7 @@ START_TEST(broken_messages)
 }
 END_TEST
 
-/* Nobody but the bus tells viommud anything: neither where its name leads, nor on its other connection. */
+/* viommud believes only the bus: about the owner of a name, and on its other connection. */
 START_TEST(signals)
 {
     g_autoptr(Abuse) abuse = abuse_begin();
@@ -177,12 +177,12 @@ END_TEST
 
 /* --- Floods --- */
 
-/* The system's bus lets a connection wait for 128 answers. */
+/* On the system's bus, a connection may have 128 pending replies. */
 #define FLOOD         (10000 / ABUSE_SLOWNESS / ABUSE_SLOWNESS)
 #define FLOOD_CLIENTS 80
 #define FLOOD_USEC    (150 * G_USEC_PER_SEC)
 
-/* Ten thousand calls on the way at once.  Each is answered, by an answer or by a named error. */
+/* Ten thousand calls at once.  Each gets a reply or a named error. */
 START_TEST(flood)
 {
     static const char *const members[] = {"Plan", "Launch", "Check"};
@@ -191,7 +191,7 @@ START_TEST(flood)
     sd_bus *clients[FLOOD_CLIENTS];
     unsigned longest = 0, errors = 0, of_bus = 0;
 
-    /* How long all of them take depends on the machine; the victim's wait does not. */
+    /* The time for all of them depends on the machine; the victim's wait does not. */
     for (size_t i = 0; i < FLOOD_CLIENTS; i++) {
         clients[i] = harness_connect_as(abuse->harness, PEOPLE_MEMBER);
         ck_assert_int_ge(sd_bus_set_method_call_timeout(clients[i], FLOOD_USEC), 0);
@@ -220,7 +220,7 @@ START_TEST(flood)
     }
     printf("# %u of %d calls refused, %u of them by the bus; the victim never waited longer than %u ms\n",
            errors, FLOOD, of_bus, longest);
-    /* Most are the daemon's to answer, not the bus's. */
+    /* The daemon answers most of them, not the bus. */
     ck_assert_uint_lt(of_bus, FLOOD / 2);
     for (size_t i = 0; i < FLOOD_CLIENTS; i++)
         sd_bus_close_unref(clients[i]);
@@ -229,7 +229,8 @@ START_TEST(flood)
 }
 END_TEST
 
-/* One who asks and never reads the answers, another who hears signals and never reads them. */
+/* One client sends calls and never reads the replies, another subscribes to signals and never reads
+ * them. */
 START_TEST(deaf_clients)
 {
     g_autoptr(Abuse) abuse = abuse_begin();
@@ -243,12 +244,12 @@ START_TEST(deaf_clients)
     for (int i = 0; i < 5000 / ABUSE_SLOWNESS; i++) {
         sd_bus_message *call =
             harness_request(deaf, "Plan", "{'arch': <'x86_64'>, 'iommu': <{'is-supported': <true>}>}");
-        /* Without a cookie sd-bus would tell viommud to send no answer. */
+        /* Without a cookie sd-bus would mark the call as one without a reply. */
         uint64_t cookie;
         int r = sd_bus_send(deaf, call, &cookie);
 
         sd_bus_message_unref(call);
-        /* The bus may have enough of it. */
+        /* The bus may disconnect the client. */
         if (r < 0)
             break;
     }
@@ -280,7 +281,7 @@ static sd_bus_message *list_all(sd_bus *client)
     return harness_method(client, VIOMMU_BUS_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects");
 }
 
-/* What viommud's main thread has run for, in nanoseconds. */
+/* The CPU time of viommud's main thread, in nanoseconds. */
 static guint64 cpu_time(const Abuse *abuse)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/schedstat", (int)abuse->pid), *text = NULL;
@@ -289,8 +290,8 @@ static guint64 cpu_time(const Abuse *abuse)
     return g_ascii_strtoull(text, NULL, 10);
 }
 
-/* A question whose answer is not wanted is dropped: it costs a fiftieth of an answered question, and
- * nine tenths when it is not dropped. */
+/* A call that wants no reply is dropped: it costs a fiftieth of an answered call, and nine tenths
+ * if it is not dropped. */
 static void assert_dropped(Abuse *abuse)
 {
     guint64 began = cpu_time(abuse), answered, dropped;
@@ -301,7 +302,7 @@ static void assert_dropped(Abuse *abuse)
     began = cpu_time(abuse);
     for (int i = 0; i < QUESTIONS; i++)
         send_unanswered(abuse->attacker, list_all(abuse->attacker));
-    /* Round the bus: all have come. */
+    /* A round trip: all calls have arrived. */
     people_allow(abuse->attacker,
                  harness_method(abuse->attacker, VIOMMU_BUS_PATH, "org.freedesktop.DBus.Peer", "Ping"));
     dropped = cpu_time(abuse) - began;
@@ -310,7 +311,7 @@ static void assert_dropped(Abuse *abuse)
     ck_assert_msg(dropped < answered / 5, "%.1f ms, %.1f ms", (double)answered / 1e6, (double)dropped / 1e6);
 }
 
-/* What acts is done all the same. */
+/* A call that acts is executed, even if it wants no reply. */
 START_TEST(no_answers_wanted)
 {
     g_autoptr(Abuse) abuse = abuse_begin();
@@ -343,7 +344,7 @@ END_TEST
 
 /* --- Races --- */
 
-/* Two users, one name, at once: one of them has it. */
+/* Two users request one name at the same time: one of them gets it. */
 START_TEST(one_name)
 {
     g_autoptr(Abuse) abuse = abuse_begin();
@@ -376,7 +377,7 @@ START_TEST(one_name)
 }
 END_TEST
 
-/* The same request-id again gives the same machine; another user's of that name is another request. */
+/* A repeated request-id gives the same machine; the same id of another user is another request. */
 START_TEST(resent)
 {
     static const char text[] = "{'arch': <'x86_64'>, 'request-id': <'same'>}";
@@ -402,7 +403,8 @@ START_TEST(resent)
 }
 END_TEST
 
-/* Gone at every moment of a launch and of a stop; what was bound to the connection goes with it. */
+/* The client disconnects at each moment of a launch and of a stop; its bound machines go with
+ * it. */
 START_TEST(leaving_at_every_phase)
 {
     g_autoptr(Abuse) abuse = abuse_begin();
@@ -433,7 +435,7 @@ START_TEST(leaving_at_every_phase)
 }
 END_TEST
 
-/* --- What is another's --- */
+/* --- Machines of other users --- */
 
 START_TEST(of_another)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-limits: what clients can make viommud hold: files of calls, answers that are waited for or never read. */
+/* test-limits: what clients can make viommud hold: files of calls, and replies that are pending or
+ * never read. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #include <unistd.h>
 #include "tests/abuse/abuse.h"
 
-/* The system's bus lets one user have 256. */
+/* The system's bus allows 256 for each user. */
 #define CONNECTIONS 200
 #define FILES       16 /* the most that a message may have */
 
@@ -29,7 +30,7 @@ static void kill_machine(sd_bus *owner, const char *path)
     people_allow(owner, people_on_machine(owner, path, "Kill"));
 }
 
-/* --- Files that nobody asked for --- */
+/* --- Files that no method takes --- */
 
 static unsigned count_files(const Abuse *abuse)
 {
@@ -53,8 +54,8 @@ static void send_files(sd_bus *client, int file)
     sd_bus_message_unref(call);
 }
 
-/* Everybody may call Ping, with as many files as the bus delivers.  viommud must not have them all at once: when there is room
- * for no more, the bus is lost, and viommud with it. */
+/* Any user may call Ping, with as many files as the bus delivers.  viommud must not hold them all
+ * at once: when it has no descriptor left, it loses the bus and ends. */
 START_TEST(attached_files)
 {
     g_autoptr(Abuse) abuse = abuse_begin();
@@ -76,7 +77,7 @@ END_TEST
 
 /* --- Calls that wait --- */
 
-/* A libvirt that can be made to stand still, and a system's viommud on it. */
+/* A libvirt that can be stopped, and a system's viommud that uses it. */
 static Harness *new_with_libvirt(const char *more)
 {
     Harness *harness = harness_new(false);
@@ -91,7 +92,8 @@ static Harness *new_with_libvirt(const char *more)
     return harness;
 }
 
-/* Answers all of @pending; how many were refused as busy.  Fails at any other error. */
+/* Reads all replies of @pending; returns how many were refused as busy.  Fails at any other
+ * error. */
 static unsigned count_busy(HarnessPending *pending, unsigned n, const char *words)
 {
     unsigned busy = 0;
@@ -109,7 +111,7 @@ static unsigned count_busy(HarnessPending *pending, unsigned n, const char *word
 
 #define WAITING_MAX 1024 /* VIOMMU_BUS_WAITING_MAX_PER_USER */
 #define TOO_MANY    20
-/* A bus may let a connection wait for 128 answers. */
+/* A bus may allow a connection 128 pending replies. */
 #define WAITERS 16
 
 static void ping(sd_bus *client)
@@ -138,10 +140,11 @@ START_TEST(waiting_calls)
     kill(harness->libvirt_pid, SIGSTOP);
     for (unsigned i = 0; i < WAITING_MAX; i++)
         send_xml(clients[i % WAITERS], path, &pending[i]);
-    /* Round the bus: they have come. */
+    /* A round trip: they have arrived. */
     for (unsigned i = 0; i < WAITERS; i++)
         ping(clients[i]);
-    /* What is too much is refused while the others wait; what needs not wait is answered; root waits as ever. */
+    /* Calls above the limit are refused while the others wait; calls that need not wait are
+     * answered; root may still wait. */
     for (unsigned i = 0; i < TOO_MANY; i++)
         send_xml(last, path, &refused[i]);
     ck_assert_uint_eq(count_busy(refused, TOO_MANY, "1024 calls of user 65534 already wait"), TOO_MANY);
@@ -150,7 +153,7 @@ START_TEST(waiting_calls)
     kill(harness->libvirt_pid, SIGCONT);
     ck_assert_uint_eq(count_busy(pending, WAITING_MAX, ""), 0);
     ck_assert_uint_eq(count_busy(&another, 1, ""), 0);
-    /* And they are forgotten. */
+    /* Afterwards the limit is free again. */
     send_xml(last, path, &another);
     ck_assert_uint_eq(count_busy(&another, 1, ""), 0);
     kill_machine(last, path);
@@ -191,7 +194,8 @@ static void wait_for_none(Harness *harness)
     }
 }
 
-/* Launches that wait keep the files that came with them.  Before there is no room for one more, they are refused. */
+/* Waiting launches keep the files that came with them.  Before viommud runs out of descriptors,
+ * launches are refused. */
 START_TEST(files_held)
 {
     struct rlimit before, few;
@@ -224,15 +228,15 @@ START_TEST(files_held)
     printf("# %u launches with two files each wait\n", n - 1);
     ck_assert_uint_lt(n, G_N_ELEMENTS(pending));
     people_assert_error(pending[n - 1].answer, "Busy", "too many open files");
-    /* Others are served, and so is root. */
+    /* Other users are served, and root is, too. */
     harness_count(harness);
     kill(harness->libvirt_pid, SIGCONT);
     for (unsigned i = 0; i < n; i++) {
         g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
         const char *path;
 
-        /* A launch waits for the look-up of its user first, so the refusal of one may come after
-         * the ping that follows it. */
+        /* A launch first waits for the look-up of its user, so its refusal may come after the ping
+         * that follows it. */
         if (sd_bus_message_get_error(answer)) {
             people_assert_error(answer, "Busy", "too many open files");
             continue;
@@ -243,7 +247,7 @@ START_TEST(files_held)
     }
     ck_assert_uint_ge(launched, n - 4);
     wait_for_none(harness);
-    /* And the files are closed. */
+    /* The files are closed, too. */
     harness_send(clients[0], harness_request(clients[0], "Launch", "{'arch': <'x86_64'>, 'name': <'next'>}"),
                  &again);
     ck_assert_uint_eq(count_busy(&again, 1, ""), 0);
@@ -253,7 +257,7 @@ START_TEST(files_held)
 }
 END_TEST
 
-/* --- Leaving and ending at phases that are held --- */
+/* --- Clients that leave or stop machines while libvirt is stopped --- */
 
 static char *find(sd_bus *client, const char *name)
 {
@@ -277,8 +281,9 @@ static void send_bound(sd_bus *client, const char *name, const char *wait, Harne
     ck_assert_int_ge(sd_bus_flush(client), 0);
 }
 
-/* With a libvirt that stands still, one launch hangs in it and one waits; a third machine hangs in its stop.  Their clients
- * leave, and in the second round end them first.  Nothing is left when libvirt goes on. */
+/* While libvirt is stopped, one launch hangs in it and one waits; a third machine hangs in its
+ * stop. Their clients disconnect, and in the second round stop them first.  When libvirt continues,
+ * nothing is left. */
 START_TEST(leaving_held_phases)
 {
     g_autoptr(Harness) harness = new_with_libvirt("running-launches=1\n");
@@ -296,12 +301,12 @@ START_TEST(leaving_held_phases)
         send_bound(clients[1], names[1], "started", &launches[1]);
         send_bound(clients[2], names[2], "planned", &launches[2]);
         for (int i = 0; i < 3; i++) {
-            /* Round the bus: the launch has come before. */
+            /* A round trip: the launch has arrived before. */
             ping(clients[i]);
             if (i != 0 && round == 0)
                 continue;
             g_autofree char *path = i == 1 ? NULL : find(clients[i], names[i]);
-            /* One that is neither planned nor waits cannot be found yet. */
+            /* A machine that is neither planned nor queued cannot be found yet. */
             if (!path)
                 continue;
             harness_send(clients[i], people_on_machine(clients[i], path, "Kill"), &ends[i]);

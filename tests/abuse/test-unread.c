@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-unread: clients that want answers and never read them, and what others wait meanwhile. */
+/* test-unread: clients that want replies and never read them, and how long other users wait
+ * meanwhile. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,12 +12,12 @@
 #include "tests/abuse/raw.h"
 
 #define DEAF    3
-#define CROWD   12 /* 128 answers of each may be on their way */
-#define PINGS   40 /* of the crowd's user; how many meet a full queue is the scheduler's choice */
-#define LARGE   16 /* calls, of which every second one is large */
+#define CROWD   12 /* each may have 128 replies on their way */
+#define PINGS   40 /* of the crowd's user; the scheduler decides how many meet a full queue */
+#define LARGE   16 /* calls, every second of which is large */
 #define SAMPLES 21
-/* A call to viommud and its answer pass the bus among others.  They took 3 to 11 times as long as the
- * bus's own answer, and 80 to 130 times without turns. */
+/* A call to viommud and its reply pass the bus among others.  They took 3 to 11 times as long as
+ * the bus's own reply, and 80 to 130 times without turns. */
 #define TIMES_MAX 30
 
 static int compare(const void *a, const void *b)
@@ -44,7 +45,7 @@ static sd_bus_message *ask_bus(sd_bus *client)
     return call;
 }
 
-/* The median wait for the answer, in milliseconds. */
+/* The median wait for the reply, in milliseconds. */
 static double measure(sd_bus *client, sd_bus_message *(*make)(sd_bus *client), const char *words)
 {
     gint64 waits[SAMPLES];
@@ -62,7 +63,7 @@ static double measure(sd_bus *client, sd_bus_message *(*make)(sd_bus *client), c
     return (double)waits[SAMPLES / 2] / 1000;
 }
 
-/* A process that calls without end and never reads. */
+/* A process that sends calls without end and never reads. */
 static pid_t start_deaf(const Harness *harness, const char *path, const char *interface, const char *member)
 {
     pid_t pid = fork();
@@ -100,7 +101,7 @@ static void serve_among_deaf(Abuse *abuse, const char *path, const char *interfa
     ck_assert_msg(viommud < TIMES_MAX * bus, "viommud %.1f ms, the bus %.1f ms", viommud, bus);
 }
 
-/* The bus writes a line for each call that is one too many: a hundred thousand. */
+/* The bus logs each call above the limit: a hundred thousand lines. */
 static Abuse *begin_quietly(void)
 {
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC), kept = dup(STDERR_FILENO);
@@ -122,7 +123,7 @@ START_TEST(unread_answers)
 }
 END_TEST
 
-/* Answers that come later. */
+/* Replies that come later. */
 START_TEST(unread_later)
 {
     g_autoptr(Abuse) abuse = begin_quietly();
@@ -133,7 +134,7 @@ START_TEST(unread_later)
 }
 END_TEST
 
-/* A user's calls that wait are bounded, and a call beyond the bound is answered all the same. */
+/* A user's waiting calls are bounded, and a call beyond the bound is answered, too. */
 START_TEST(unread_crowd)
 {
     g_autoptr(Abuse) abuse = begin_quietly();
@@ -177,7 +178,7 @@ static sd_bus_message *make_launch(sd_bus *client, size_t bytes)
     return call;
 }
 
-/* A large call cannot wait, and is answered all the same; a small one of the same user waits. */
+/* A large call cannot wait, and is answered, too; a small call of the same user waits. */
 START_TEST(unread_large)
 {
     g_autoptr(Abuse) abuse = begin_quietly();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bare: how much memory a program takes that only opens a connection to libvirt; or, with a template, before and after its
- * engine holds N domains made of it.   bare URI [N TEMPLATE-FILE METADATA-FILE]
- * Prints lines of resident, proportional and own bytes; its caller compares. */
+/* bare: measures the memory of a program that only opens a connection to libvirt; or, with a
+ * template, before and after its engine holds N domains made from it.
+ * bare URI [N TEMPLATE-FILE METADATA-FILE]
+ * Prints lines of resident, proportional and own bytes, which its caller compares. */
 #include "tests/bench/bench.h"
 
 #include <stdio.h>
@@ -18,7 +19,8 @@ static void print_memory(void)
            resident.share_bytes, resident.own_bytes);
 }
 
-/* As viommud is measured: what the first ones take and libvirt or malloc keep is not counted. */
+/* Like the measurement of viommud: does not count what the first domains take, and libvirt or
+ * malloc keep. */
 #define WARM_UP 64
 
 static char *domain_name(int number)
@@ -68,7 +70,7 @@ int main(int argc, char **argv)
     if (argc == 5)
         launch_all(engine, atoi(argv[2]), argv[3], argv[4]);
     print_memory();
-    /* Not by return: libvirt's event thread runs. */
+    /* Not return: libvirt's event thread runs. */
     fflush(stdout);
     _Exit(EXIT_SUCCESS);
 }

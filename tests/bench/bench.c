@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bench: time, order statistics, lines.  Does not know what is measured. */
+/* bench: time, order statistics, output.  Does not know what is measured. */
 #include "tests/bench/bench.h"
 
 #include <stdio.h>
@@ -34,7 +34,7 @@ void bench_die(const char *format, ...)
     vfprintf(stderr, format, args);
     va_end(args);
     fputc('\n', stderr);
-    /* Not exit(): libvirt's threads may be at work. */
+    /* Not exit(): threads of libvirt may be running. */
     _Exit(EXIT_FAILURE);
 }
 

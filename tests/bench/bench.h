@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bench: what all benches share: time, order statistics, and the lines they print.  Does not know what is measured.
- * What does not work ends the program. */
+/* bench: the common part of all benches: time, order statistics, and the lines they print.  Does
+ * not know what is measured.  A failure ends the program. */
 #pragma once
 
 #include <glib.h>
@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 uint64_t bench_now_nsec(void);
-/** CPU time of this thread: what others on the machine do does not count. */
+/** CPU time of this thread, which the load of other processes does not change. */
 uint64_t bench_cpu_nsec(void);
 void bench_die(const char *format, ...) G_GNUC_PRINTF(1, 2) G_GNUC_NORETURN;
 
@@ -28,5 +28,5 @@ typedef enum BenchBound {
     BENCH_AT_MOST,
     BENCH_AT_LEAST,
 } BenchBound;
-/** A line that compares a figure with the goal of the project; tests/bench/run gathers them. */
+/** Prints a line that compares a figure with the project's goal; tests/bench/run collects them. */
 void bench_goal(const char *what, double value, BenchBound bound, double goal, const char *unit);

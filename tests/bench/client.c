@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* client: connection and calls.  Does not know what is measured. */
+/* client: the connection and the calls.  Does not know what is measured. */
 #include "tests/bench/client.h"
 
 #include "daemon/bus/variant.h"
@@ -66,7 +66,7 @@ sd_bus_message *bench_bus_call(sd_bus *bus, sd_bus_message *taken)
     return reply;
 }
 
-/* The one text, or path, of the reply to @taken. */
+/* The only text, or path, in the reply to @taken. */
 static char *call_for_text(sd_bus *bus, sd_bus_message *taken, const char *type)
 {
     g_autoptr(sd_bus_message) reply = bench_bus_call(bus, taken);

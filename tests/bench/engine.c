@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* engine: the fewest calls that do it.  Knows neither the bus nor viommud. */
+/* engine: the fewest possible calls.  Knows neither the bus nor viommud. */
 #include "tests/bench/engine.h"
 
 #include <libvirt/libvirt.h>

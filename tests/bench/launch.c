@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* launch: how long it takes until a guest runs: through viommud, by a bare C program, and by the other launchers, in turns
- * and with the same XML.  What the others cannot do here is left out by the caller.
- *   launch URI GOAL ROUNDS [dbus=PATH] [viommuctl=PROGRAM] [virt-install=PROGRAM]
+/* launch: measures the time until a guest runs: through viommud, with a bare C program, and with
+ * other launchers, in turns and with the same XML.  The caller leaves out launchers that cannot
+ * work here.
+ * launch URI GOAL ROUNDS [dbus=PATH] [viommuctl=PROGRAM] [virt-install=PROGRAM]
  * GOAL: "ratio" or "added". */
 #include "tests/bench/bench.h"
 #include "tests/bench/client.h"
@@ -20,7 +21,8 @@
 #define WORDS_FILE    "bench-launch.words"
 #define TEMPLATE      "bench-template" /* the name in the XML, replaced for each guest */
 
-/* No kernel and no disk: the firmware finds nothing to boot.  What counts is libvirt's and QEMU's work. */
+/* No kernel and no disk: the firmware finds nothing to boot.  The bench measures libvirt and
+ * QEMU. */
 #define REQUEST \
     "'arch': <'x86_64'>, 'accelerator': <'tcg'>, 'memory': <'64 MiB'>, 'iommu': <{'is-supported': <true>}>"
 
@@ -29,19 +31,19 @@ typedef struct Launch {
     sd_bus *bus;
     BenchEngine *engine;
     char *xml;
-    char *dbus_path, *viommuctl, *virt_install; /* NULL: not compared with */
+    char *dbus_path, *viommuctl, *virt_install; /* NULL: not compared */
 } Launch;
 
 typedef struct Way {
     const char *what;
-    size_t needs; /* offset of the option without which it is skipped; 0: none */
+    size_t needs; /* offset of the option that it needs; 0: none */
     void (*launch)(const Launch *bench, const char *name);
     void (*clear)(const Launch *bench, const char *name);
     unsigned every; /* takes part in each, or in each n-th round */
     GArray *msec;
 } Way;
 
-/* The XML for a guest of this name: the template with its name and a UUID of its own. */
+/* The XML of a guest of this name: the template with the name and a new UUID. */
 static char *make_xml(const Launch *bench, const char *name)
 {
     g_auto(GStrv) parts = g_strsplit(bench->xml, TEMPLATE, -1);
@@ -54,7 +56,7 @@ static char *make_xml(const Launch *bench, const char *name)
     return g_steal_pointer(&named);
 }
 
-/* What viommud gives to libvirt: the plan's XML with the metadata of such a machine. */
+/* What viommud passes to libvirt: the plan's XML with the metadata of such a machine. */
 static char *make_template(const Launch *bench)
 {
     const char *request = "{'name': <'" TEMPLATE "'>, " REQUEST "}";
@@ -87,7 +89,7 @@ static void clear_viommud(const Launch *bench, const char *name)
     bench_bus_kill(bench->bus, path);
 }
 
-/* --- The bare program: this one --- */
+/* --- The bare program, which is this one --- */
 
 static void launch_bare(const Launch *bench, const char *name)
 {
@@ -151,7 +153,8 @@ static void clear_libvirt_dbus(const Launch *bench, const char *name)
 
 /* --- Programs --- */
 
-/* By posix_spawn(): after a fork() each page that the bare program then writes would cost it a fault. */
+/* With posix_spawn(): after a fork() each page that the bare program writes would cost it a page
+ * fault. */
 static void run_program(const char *const *arguments)
 {
     posix_spawn_file_actions_t actions;
@@ -220,7 +223,8 @@ static bool takes_part(const Launch *bench, const Way *way)
     return way->needs == 0 || *(char *const *)((const char *)bench + way->needs);
 }
 
-/* @number: of the launch, for a name of its own.  Not timed when negative: the first one makes libvirt ask QEMU. */
+/* @number: of the launch, for its name.  Negative: not timed, because the first launch makes
+ * libvirt probe QEMU. */
 static void launch_once(const Launch *bench, Way *way, int number)
 {
     g_autofree char *name = g_strdup_printf("bench-%d-%d", (int)(way - ways), number + 1);
@@ -236,7 +240,7 @@ static void run_rounds(const Launch *bench, int rounds)
 {
     for (int round = -1; round < rounds; round++)
         for (size_t i = 0; i < G_N_ELEMENTS(ways); i++) {
-            /* Another one begins each time. */
+            /* Each round begins with another one. */
             Way *way = &ways[(i + (size_t)(round + 1)) % G_N_ELEMENTS(ways)];
             if (takes_part(bench, way) && (round < 0 || (unsigned)round % way->every == 0))
                 launch_once(bench, way, round);
@@ -305,7 +309,7 @@ int main(int argc, char **argv)
     bench_title("launch: %s, 64 MiB, TCG, nothing to boot; %s rounds, in turns, medians", bench.uri, argv[3]);
     run_rounds(&bench, atoi(argv[3]));
     report(&bench, g_str_equal(argv[2], "ratio"));
-    /* Not by return: libvirt's event thread runs. */
+    /* Not return: libvirt's event thread runs. */
     fflush(stdout);
     _Exit(EXIT_SUCCESS);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* memory: what viommud takes at rest, beside a bare program with such a connection; and what each of N machines adds.
- *   memory PID URI BARE BARE-URI [N inside|beside]
- * beside: the engine is another process, so that all which is added is viommud's.  inside: what a bare program with the same
- * N domains grows by is subtracted. */
+/* memory: measures viommud's memory at rest, compared with a bare program on the same connection;
+ * and what each of N machines adds.
+ * memory PID URI BARE BARE-URI [N inside|beside]
+ * beside: the engine is another process, so viommud causes all growth.  inside: the growth of a
+ * bare program with the same N domains is subtracted. */
 #include "tests/bench/bench.h"
 #include "tests/bench/client.h"
 
@@ -15,7 +16,7 @@
 #define GOAL_REST_MB     8.0
 #define GOAL_MACHINE_KB  6.0
 #define LAUNCHES_AT_ONCE 8
-/* Before it counts: each worker has done what it does, and keeps the memory that this took. */
+/* Before the measurement each worker has worked, and keeps the memory that this took. */
 #define WARM_UP       64
 #define TEMPLATE_FILE "bench-template.xml"
 #define METADATA_FILE "bench-metadata.xml"
@@ -60,7 +61,7 @@ static void measure_rest(const Memory *memory)
 {
     BenchResident rest, bare[2];
 
-    /* Answered once, so that what is made at the first call is there. */
+    /* The first call creates some objects. */
     sd_bus_message_unref(bench_bus_call(
         memory->bus, bench_bus_get(memory->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "HostFacts")));
     rest = bench_resident_read(memory->pid);
@@ -106,7 +107,7 @@ static void warm_up(const Memory *memory)
     }
 }
 
-/* The domain as libvirt has it, and our metadata in the form that libvirt takes. */
+/* The domain's XML from libvirt, and viommud's metadata in libvirt's form. */
 static void write_template(const Memory *memory)
 {
     g_autofree char *name = machine_name(1), *path = bench_bus_find(memory->bus, name);

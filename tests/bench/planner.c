@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* planner: plans per second of one core, in this process: parse, plan and XML, each part by itself.
- * Knows lib/ only; no bus, no libvirt. */
+/* planner: measures plans per second on one core, in this process: parse, plan and XML, and each
+ * part. Knows lib/ only; no bus, no libvirt. */
 #include "tests/bench/bench.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static const char *const host_text =
 
 static const struct {
     const char *what, *request;
-    bool is_goal; /* the one that the goal speaks of: an ordinary request */
+    bool is_goal; /* the request of the project's goal, an ordinary one */
 } cases[] = {
     {"x86_64, an IOMMU",
      "{'name': <'bench'>, 'arch': <'x86_64'>, 'memory': <'512 MiB'>, 'iommu': <{'is-supported': <true>}>, "
@@ -34,7 +34,7 @@ typedef enum Part {
     PART_PARSE,
     PART_PLAN,
     PART_XML,
-    PART_REPORT, /* what the bus wants on top */
+    PART_REPORT, /* what the bus adds */
     PART_LAST,
 } Part;
 
@@ -51,7 +51,7 @@ static void fail(const GError *error)
     bench_die("%s", error ? error->message : "no plan");
 }
 
-/* One plan, with the time of each part added to @nsec. */
+/* Makes one plan, and adds the time of each part to @nsec. */
 static void plan_once(GVariant *tree, const ViommuHost *host, const ViommuPolicy *policy,
                       uint64_t nsec[PART_LAST])
 {
@@ -80,7 +80,7 @@ static void plan_once(GVariant *tree, const ViommuHost *host, const ViommuPolicy
     viommu_request_free(request);
 }
 
-/* The same without looking at the clock in between, and with everything freed: the sum that counts. */
+/* The same without reading the clock in between, and with everything freed: this sum counts. */
 static void plan_whole(GVariant *tree, const ViommuHost *host, const ViommuPolicy *policy)
 {
     g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);

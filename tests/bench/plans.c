@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* plans: Manager.Plan per second against Peer.Ping per second, on the same connection to the same viommud, in turns. */
+/* plans: compares Manager.Plan per second with Peer.Ping per second, on the same connection to the
+ * same viommud, in turns. */
 #include "tests/bench/bench.h"
 #include "tests/bench/client.h"
 
@@ -9,7 +10,7 @@
 #define GOAL       0.3
 #define GOAL_BRIEF 0.6
 #define ROUNDS     9
-#define CALLS      300 /* a round's, of each kind */
+#define CALLS      300 /* calls of each kind in a round */
 
 static const char *const request =
     "{'name': <'bench'>, 'arch': <'x86_64'>, 'memory': <'512 MiB'>, 'iommu': <{'is-supported': <true>}>, "
@@ -33,7 +34,7 @@ typedef struct Rate {
     GArray *per_second, *cpu_usec;
 } Rate;
 
-/* viommud answers on its first thread; the kernel counts its time on a CPU. */
+/* viommud answers on its first thread; the kernel counts that thread's CPU time. */
 static double loop_cpu_usec(int pid)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/schedstat", pid), *text = NULL;
@@ -56,14 +57,15 @@ static int daemon_pid(sd_bus *bus)
     return (int)pid;
 }
 
-/* One round of a kind, with up to @window calls under way. */
+/* Runs one round of a kind, with up to @window calls under way. */
 static void run_round(sd_bus *bus, sd_bus_message *(*make)(sd_bus *), unsigned window, Rate *rate)
 {
     g_autoptr(GPtrArray) calls = g_ptr_array_new();
     BenchPending pending = {0};
     int pid = daemon_pid(bus);
 
-    /* Made before the clock starts: the request's text is parsed here, which no client would do for each call. */
+    /* Made before the clock starts, because making one parses the request's text, which no client
+     * would do for each call. */
     for (int i = 0; i < CALLS; i++)
         g_ptr_array_add(calls, make(bus));
     double cpu = loop_cpu_usec(pid);
@@ -79,7 +81,7 @@ static void run_round(sd_bus *bus, sd_bus_message *(*make)(sd_bus *), unsigned w
         bench_die("%u of %d calls failed", pending.failed, CALLS);
 }
 
-/* Median rates over that of Ping. */
+/* Median rates, divided by Ping's. */
 static void measure(sd_bus *bus, unsigned window, double ret_ratios[G_N_ELEMENTS(kinds)])
 {
     Rate rates[G_N_ELEMENTS(kinds)];

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reads: how long a property read takes while many launches are under way.  Where those keep all cores busy, every
- * wake-up of every process waits for its turn: the bus daemon's own answers tell how long.  Or while libvirtd is stopped, with a
- * launch that waits for it.
- *   reads LABEL LAUNCHES ROUNDS
- *   reads LABEL stopped PID
- * Each kind of read has a thread and a connection of its own and is due every ten milliseconds; the time counts from when it was
- * due, so that a read which holds up the following ones is not counted as one. */
+/* reads: measures property reads while many launches are under way.  Launches may keep all cores
+ * busy, and each wake-up of each process then waits for a core: the bus daemon's own replies show
+ * how long. Or measures while libvirtd is stopped, with a launch that waits for it.
+ * reads LABEL LAUNCHES ROUNDS
+ * reads LABEL stopped PID
+ * Each kind of read has a thread and a connection, and is due every ten milliseconds.  The time
+ * counts from when it was due, so that a read that delays the following ones counts for each of
+ * them. */
 #include "tests/bench/bench.h"
 #include "tests/bench/client.h"
 
@@ -22,7 +23,7 @@ typedef enum Kind {
     KIND_MACHINE,
     KIND_MANAGER,
     KIND_PING,
-    KIND_BUS, /* the bus daemon alone: what this machine can do just now */
+    KIND_BUS, /* the bus daemon alone: the machine's present speed */
     KIND_LAST,
 } Kind;
 
@@ -68,7 +69,7 @@ static void *run_reader(void *data)
 
     for (; !g_atomic_int_get(reader->stop); due += PERIOD_NSEC) {
         uint64_t now = bench_now_nsec();
-        /* What the thread oversleeps is not the daemon's. */
+        /* When the thread oversleeps, the daemon is not at fault. */
         if (now < due) {
             g_usleep((due - now) / 1000);
             due = bench_now_nsec();
@@ -143,7 +144,7 @@ static double launch_all(sd_bus *bus, int n)
     return (double)(bench_now_nsec() - begin) / 1e6;
 }
 
-/* Reads, for as long as @meanwhile takes. */
+/* Reads for as long as @meanwhile runs. */
 static void round_of_reads(sd_bus *bus, Reader readers[KIND_LAST], void (*meanwhile)(sd_bus *bus, void *data),
                            void *data)
 {
@@ -178,7 +179,7 @@ static void launches(sd_bus *bus, void *data)
     under_way->msec += launch_all(bus, under_way->n);
 }
 
-/* The launch keeps the daemon waiting for an answer; it goes on when libvirtd does. */
+/* The launch waits for libvirtd, and continues with it. */
 static void libvirtd_stopped(sd_bus *bus, void *data)
 {
     pid_t pid = *(pid_t *)data;

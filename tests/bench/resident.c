@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* resident: reads smaps_rollup.  Does not know whose it is. */
+/* resident: reads smaps_rollup. */
 #include "tests/bench/resident.h"
 
 #include <stddef.h>

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* resident: how much memory a process takes, as the kernel counts it.  Knows /proc, not the process. */
+/* resident: the memory of a process, as the kernel counts it.  Knows /proc, not the process. */
 #pragma once
 
 #include <stdint.h>
 
 typedef struct BenchResident {
-    uint64_t all_bytes;   /* RSS: with the pages of libraries, which others have too */
-    uint64_t share_bytes; /* PSS: a page counts by its share */
-    uint64_t own_bytes;   /* private and written: heap, stacks, relocated data; the same whoever else runs */
+    uint64_t all_bytes;   /* RSS: with pages of libraries, which other processes share */
+    uint64_t share_bytes; /* PSS: a shared page counts in part */
+    /* private and written pages: heap, stacks, relocated data; independent of other processes */
+    uint64_t own_bytes;
 } BenchResident;
 
-/** @pid 0: this process.  A process that is not there, or not ours, ends the program. */
+/** @pid 0: this process.  If the process does not exist, or belongs to another user, the program
+ *  ends. */
 BenchResident bench_resident_read(int pid);

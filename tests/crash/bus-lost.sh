@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# bus-lost: without its bus viommud ends with a failure, so that it is started again; the guests run on, and are found again.
+# bus-lost: without its bus viommud ends with a failure, so that it is started again; guests run on,
+# and are found again.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -11,7 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 lab_under_reaper "$@"
 crash_prerequisites
-# Its status is told to a file: nobody else waits for it.
+# A file gets the exit status, because no other process waits for it.
 # shellcheck disable=SC2016  # expanded by that shell
 lab_daemon_words=(sh -c 'status=0; "$@" || status=$?; echo $status >"$HOME/status"' sh)
 # A session's libvirtd would end with the session's bus.
@@ -21,7 +22,7 @@ crash_launch "$(crash_request victim '. + {lease: {seconds: 3600}}')"
 before=$(lab_ctl show victim --json | jq -S 'del(.Progress)')
 guest=$(crash_guests)
 
-# During a launch as well.
+# During a launch, too.
 lab_ctl launch "$(crash_request late)" --wait=started >/dev/null 2>&1 &
 kill -KILL "${lab_children[0]}"
 lab_until 30 lab_daemon_gone || say_die "the bus is gone, and viommud does not end"
@@ -33,7 +34,7 @@ rm -f "$lab_dir/bus"
 lab_spawn bus dbus-daemon --nofork --nopidfile --config-file="$lab_dir/bus.conf"
 lab_until 10 test -S "$lab_dir/bus" || say_die "dbus-daemon does not start"
 lab_start_daemon
-# The other launch has come to its end, or to nothing.
+# The other launch has ended, with a machine or without.
 lab_ctl kill late 2>/dev/null || true
 crash_whole "the bus came back"
 after=$(lab_ctl show victim --json | jq -S 'del(.Progress)')

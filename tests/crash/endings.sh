@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# endings: each way in which a launch fails or a guest ends, made to happen: full disks, a define and a start that are refused, a QEMU
-# that dies, a guest that panics, one that powers off.  Each has its own state, result and words, and leaves nothing.
+# endings: causes each way in which a launch fails or a guest ends: full disks, a refused define, a
+# refused start, a QEMU that dies, a guest that panics, one that powers off.  Each has its own
+# state, result and message, and leaves nothing.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,7 +11,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/crash/lab.sh
 . "$here/lab.sh"
 
-# refused WHAT REQUEST WORDS: the launch fails as Backend with WORDS, and leaves nothing; so does one that was answered before.
+# refused WHAT REQUEST WORDS: the launch fails as Backend with WORDS, and leaves nothing; a launch
+# that was answered before it failed, too.
 refused() {
     local status=0 later=$lab_dir/later.json failure
     lab_launch "$2" || status=$?
@@ -28,7 +30,7 @@ refused() {
     say "$1: $(jq -r .error.message <<<"$lab_refusal" | head -n 1 | cut -c 1-240)"
 }
 
-# ended WHAT RESULT WORDS: the machine has stopped as RESULT, and can be removed.
+# ended WHAT RESULT WORDS: the machine has stopped with RESULT, and can be removed.
 ended() {
     local failure
     lab_until 60 has_state "$lab_machine" stopped || say_die "$1: the state is '$(lab_property "$lab_machine" State)'"
@@ -37,7 +39,7 @@ ended() {
     failure=$(lab_ctl show "$lab_machine" --json | jq -c .Failure)
     [[ $failure =~ $3 ]] || say_die "$1: Failure is $failure"
     lab_until 20 no_guest || say_die "$1: QEMU still runs"
-    # Which news comes last does not change it.
+    # The order of the news does not change the result.
     [ "$(lab_property "$lab_machine" Result)" = "$2" ] || say_die "$1: the result has changed"
     lab_ctl stop "$lab_machine"
     crash_nothing_left "$1"
@@ -52,7 +54,7 @@ no_guest() {
     [ -z "$(crash_guests)" ]
 }
 
-# full_but KIB: the file system of libvirt's definitions and NVRAM has so much room left.
+# full_but KIB: leaves so much room on the file system of libvirt's definitions and NVRAM.
 full_but() {
     rm -f "$lab_state/ballast"
     head -c 100M /dev/zero 2>/dev/null >"$lab_state/ballast" || true
@@ -76,7 +78,7 @@ sector_request() {
 
 lab_under_reaper "$@"
 crash_prerequisites
-# What is mounted here is seen by nobody else, and gone with the script.
+# Mounts here are invisible to others, and go with the script.
 if [ -z "${CRASH_PRIVATE:-}" ] && [ "$(id -u)" -eq 0 ]; then
     CRASH_PRIVATE=1 exec unshare --mount --propagation private -- "$BASH" "$0" "$@"
 fi
@@ -100,7 +102,7 @@ if [ -n "${CRASH_PRIVATE:-}" ]; then
     [ "$status" -eq 8 ] || say_die "no room for the definition: the launch ended with $status, not 8: $lab_refusal"
     [[ $lab_refusal = *'No space left'* ]] || say_die "no room for the definition: $lab_refusal"
     say "no room for the definition: $(jq -r .error.message <<<"$lab_refusal" | cut -c 1-240)"
-    # That it stops cannot be noted down; it stops all the same.
+    # The stop cannot be recorded, but happens.
     lab_ctl stop victim --timeout=0 || say_die "no room, and no stop: $(tail -n 3 "$lab_dir/viommud.log")"
     crash_nothing_left "stopped on a full disk"
     umount -l "$lab_state"
@@ -109,7 +111,7 @@ else
     say "not root: full disks are not tried"
 fi
 
-# --- A define that is refused: there is such a domain, which is not ours ---
+# --- A refused define: a domain that is not viommud's has the name ---
 cat >"$lab_dir/other.xml" <<'END'
 <domain type='qemu'><name>victim</name><memory>65536</memory><os><type arch='x86_64'>hvm</type></os></domain>
 END
@@ -122,8 +124,9 @@ crash_virsh undefine victim >/dev/null
 crash_nothing_left "a name that was taken"
 say "a name that is taken: $(jq -r .error.message <<<"$lab_refusal")"
 
-# --- A start that QEMU itself refuses, and says why ---
-# More than it can address, or have.  A QEMU that is gone before libvirt reaches its monitor is told of as such.
+# --- A start that QEMU refuses, with its reason ---
+# More memory than QEMU can address, or than there is.  libvirt reports it if QEMU ends before
+# libvirt reaches its monitor.
 refused "a start that QEMU refuses" "$(crash_request huge ".memory = \"30 TiB\"")" 'qemu-system|monitor socket'
 
 # --- Guests ---
@@ -135,12 +138,12 @@ crash_launch "$request"
 crash_virsh destroy victim >/dev/null
 ended "destroyed by somebody else" crashed destroyed
 
-# mov dx,0x505; mov al,1; out dx,al; hlt: what a kernel's panic writes to its device.
+# mov dx,0x505; mov al,1; out dx,al; hlt: what the kernel writes to the device when it panics.
 boot_sector "$lab_dir/panics.raw" '\xba\x05\x05\xb0\x01\xee\xf4\xeb\xfd'
 crash_launch "$(sector_request panics)"
 ended "a guest that panics" panicked panicked
 
-# mov dx,0x604; mov ax,0x2000; out dx,ax: what ACPI's power off writes, with the port that the firmware has set up.
+# mov dx,0x604; mov ax,0x2000; out dx,ax: ACPI's power off, with the port that the firmware set up.
 boot_sector "$lab_dir/ends.raw" '\xba\x04\x06\xb8\x00\x20\xef\xf4\xeb\xfd'
 crash_launch "$(sector_request ends)"
 ended "a guest that powers off" shutdown '^\["",""\]$'

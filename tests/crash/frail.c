@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* frail: preloaded into libvirtd, which it sends a signal just before or after a call that it serves: "CALL before|after SIGNAL", once, as
- * the file $FRAIL says. */
+/* frail: preloaded into libvirtd; sends it a signal just before or after a call that it serves,
+ * once, as the file $FRAIL says: "CALL before|after SIGNAL". */
 #include <dlfcn.h>
 #include <libvirt/libvirt.h>
 #include <signal.h>
@@ -29,7 +29,7 @@ static void pass(const char *call, const char *when)
     kill(getpid(), signal_number);
 }
 
-/* The next in line of the same name. */
+/* The next function of the same name. */
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 #define PASS(type, call, expression) \
     pass(call, "before");            \
@@ -73,7 +73,7 @@ EXPORTED int virDomainUndefineFlags(virDomainPtr domain, unsigned int flags)
     PASS(int, "undefine", NEXT(virDomainUndefineFlags)(domain, flags));
 }
 
-/* In the middle of a start: QEMU is there, and libvirt has not asked it anything yet. */
+/* Inside a start: QEMU runs, and libvirt has not asked it anything yet. */
 EXPORTED int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
     const struct sockaddr_un *unix_address = (const void *)address;

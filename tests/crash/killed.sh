@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# killed: viommud is killed at every point of daemon/process/fault.h that an act passes, and started again: a machine is then there as a
-# whole or not at all, and exactly once.  Usage: killed ACT
+# killed: kills viommud at each point of daemon/process/fault.h that an act passes, and starts it
+# again: then there is a complete machine, exactly once, or none.  Usage: killed ACT
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,13 +10,13 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/crash/lab.sh
 . "$here/lab.sh"
 
-# points ACT: those that it passes, in order.
+# points ACT: the points that it passes, in order.
 points() {
     sed -n 's/^ *POINT(\([a-z_]*\), "\([a-z ]*\)").*/\1 \2/p' "$here/../../daemon/process/fault.h" |
         awk -v act="$1" '{ for (i = 2; i <= NF; i++) if ($i == act) print $1 }'
 }
 
-# restart [POINT]: viommud goes and comes again, to be killed at POINT.
+# restart [POINT]: ends viommud and starts it again, to die at POINT.
 restart() {
     kill -KILL "$lab_daemon" 2>/dev/null || true
     crash_wait_dead "$lab_daemon" viommud
@@ -34,9 +34,10 @@ removed() {
     [ -z "$(lab_left_behind)" ]
 }
 
-# Each act ends with nothing left.
+# Each act leaves nothing at its end.
 
-# A guest that runs is kept, though the launch was cut short; else there is nothing.  Asked for again, it is there once.
+# A running guest is kept, though its launch was interrupted; otherwise nothing is left.  The same
+# request again gives one machine.
 act_launch() {
     local request
     request=$(crash_request "$1" '. + {lease: {seconds: 3600}, "request-id": .name}')
@@ -55,7 +56,7 @@ act_launch() {
     crash_nothing_left "$1, killed"
 }
 
-# A start that fails, as there is no place for the NVRAM.
+# A start that fails, because the NVRAM has no room.
 act_undo() {
     chmod 500 "$lab_state/nvram"
     restart "$1"
@@ -66,7 +67,7 @@ act_undo() {
     lab_until 30 removed || say_die "$1: left behind: $(lab_left_behind)"
 }
 
-# Before the record says so the stop has not begun.
+# A stop begins when the record says so, not before.
 act_stop() {
     restart "$1"
     crash_launch "$(crash_request "$1" .)"
@@ -80,7 +81,8 @@ act_stop() {
     lab_until 30 removed || say_die "$1: left behind: $(lab_left_behind)"
 }
 
-# What ended meanwhile ends at once.  A slow machine may take longer to launch than a lease lasts.
+# A machine whose lease ended meanwhile ends at once.  On a slow machine a launch may take longer
+# than a lease lasts.
 act_expire() {
     local seconds
     for seconds in 1 6 36; do
@@ -92,7 +94,7 @@ act_expire() {
     lab_until 30 removed || say_die "$1: left behind: $(lab_left_behind)"
 }
 
-# What follows on a cut short launch, cut short.
+# Interrupts the clean-up after an interrupted launch.
 act_recover() {
     restart before_start
     ! lab_launch "$(crash_request "$1" .)" || say_die "$1: the launch succeeded"
@@ -104,7 +106,7 @@ act_recover() {
     lab_until 30 removed || say_die "$1: left behind: $(lab_left_behind)"
 }
 
-# The lease ends as before, or as was asked; the machine is not touched.
+# The lease ends at its old end or at its new one; the machine is not touched.
 act_extend() {
     local before after
     restart "$1"

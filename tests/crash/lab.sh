@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# lab: tests/qemu/lab.sh on a libvirtd of its own in place of the embedded engine: domains, NVRAM and guests outlive viommud, and libvirtd
-# can die and hang as well.  Sourced by bash, after tools/say.sh.  Its guests are firmware alone: nothing is booted.
+# lab: tests/qemu/lab.sh with a libvirtd of its own in place of the embedded engine: domains, NVRAM
+# and guests outlive viommud, and libvirtd can die and hang, too.  Sourced by bash, after
+# tools/scripts/say.sh.  Its guests are firmware alone: nothing boots.
 
 crash_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/qemu/lab.sh
 . "$crash_here/../qemu/lab.sh"
 
 lab_libvirtd=
-lab_libvirtd_words=() # in front of it
-lab_daemon_words=()   # in front of viommud
+lab_libvirtd_words=()  # a prefix of its command
+lab_daemon_words=()  # a prefix of viommud's command
 
-# crash_prerequisites: ends the script as skipped with the reason.
+# crash_prerequisites: ends the script as skipped, with the reason.
 crash_prerequisites() {
     local program
     for program in libvirtd virsh qemu-system-x86_64 dbus-daemon setpriv jq; do
@@ -19,7 +20,7 @@ crash_prerequisites() {
     done
 }
 
-# crash_open [CONFIGURATION]: the lab, with more lines of viommud.conf.
+# crash_open [CONFIGURATION]: opens the lab, with further lines of viommud.conf.
 crash_open() {
     PATH=$PATH:/usr/sbin
     crash_configuration=${1:-}
@@ -28,7 +29,7 @@ crash_open() {
     lab_open
 }
 
-# In place of those of tests/qemu/lab.sh; the first start of viommud makes the rest of the lab.
+# These replace those of tests/qemu/lab.sh; the first start of viommud makes the rest of the lab.
 lab_start_daemon() {
     if [ -z "$lab_libvirtd" ]; then
         lab_environment+=("XDG_RUNTIME_DIR=$lab_dir/run")
@@ -66,7 +67,7 @@ crash_virsh() {
     kill -0 "$lab_libvirtd" 2>/dev/null && lab_run virsh -q -c "$lab_uri" "$@" 2>&1
 }
 
-# crash_wait_dead PID WHAT: until it is gone; it is told to, or does it itself.
+# crash_wait_dead PID WHAT: waits until the process is gone.
 crash_wait_dead() {
     lab_until 20 crash_is_dead "$1" || say_die "$2 does not end"
 }
@@ -84,14 +85,15 @@ crash_guests() {
     done
 }
 
-# Whatever there is of machines, one line each, as libvirt and the directories have it; but logs of consoles, which stay for a while.
+# All traces of machines, one per line, from libvirt and the directories; without console logs,
+# which stay for a while.
 crash_left() {
     crash_virsh list --all --name | sed '/^$/d; s/^/domain /'
     find "$lab_state" -name '*.xml' -o -path '*/nvram/*' -o -path '*/save/*' -o -path '*/swtpm/*' -type f -o -path '*/snapshot/*' -type f
     crash_guests | sed 's/^/process /'
 }
 
-# crash_request NAME JQ: a request for a machine of firmware alone, with JQ's changes; its path.
+# crash_request NAME JQ: the path of a request for a machine of firmware alone, with JQ's changes.
 crash_request() {
     jq -n --arg name "$1" "{name: \$name | gsub(\"_\"; \"-\"), arch: \"x86_64\", accelerator: \"tcg\", memory: \"64 MiB\", iommu: {\"is-supported\": true},
         boot: {firmware: \"efi\"}} | ${2:-.}" >"$lab_dir/$1.json"
@@ -99,19 +101,19 @@ crash_request() {
     echo "$lab_dir/$1.json"
 }
 
-# crash_launch REQUEST: or the script ends.
+# crash_launch REQUEST: ends the script on failure.
 crash_launch() {
     lab_launch "$1" || say_die "launch: $lab_refusal $(tail -n 3 "$lab_dir/viommud.log")"
 }
 
-# crash_nothing_left WHEN: or the script ends.
+# crash_nothing_left WHEN: ends the script if anything is left.
 crash_nothing_left() {
     local left
     left=$(lab_left_behind)
     [ -z "$left" ] || say_die "$1: left behind: $left"
 }
 
-# crash_whole WHEN: the one machine is there as a whole and only once, or the script ends.
+# crash_whole WHEN: ends the script unless the one machine is complete, and exists once.
 crash_whole() {
     lab_until 20 crash_is_whole || say_die "$1: there are $(crash_count)"
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# libvirtd-killed: libvirt's daemon is killed and started again at any moment of a launch and of a stop.  An answer that is lost
-# on the way is no failure: what happened is found out by UUID, and the rest is done.
+# libvirtd-killed: libvirt's daemon is killed and started again at any moment of a launch and of a
+# stop.  A lost answer is no failure: viommud asks again by UUID, and does the rest.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/crash/lab.sh
 . "$here/lab.sh"
 
-# killed_after MILLISECONDS COMMAND...: libvirtd is, while it runs; its status.
+# killed_after MILLISECONDS COMMAND...: kills libvirtd while COMMAND runs; returns its status.
 killed_after() {
     local delay=$1 job status=0
     shift
@@ -24,13 +24,14 @@ killed_after() {
     return "$status"
 }
 
-# frail CALL WHEN SIGNAL: what libvirtd dies of next.
+# frail CALL WHEN SIGNAL: how libvirtd dies next.
 frail() {
     echo "$1 $2 $(kill -l "$3")" >"$lab_dir/frail.new"
     lab_run mv "$lab_dir/frail.new" "$lab_dir/frail"
 }
 
-# dies_under COMMAND...: libvirtd does, and half a second later it is there again; the status of COMMAND.
+# dies_under COMMAND...: libvirtd dies, and is there again half a second later; returns COMMAND's
+# status.
 dies_under() {
     local job status=0
     "$@" >"$lab_dir/command.log" 2>&1 &
@@ -49,7 +50,7 @@ export LIBVIRT_AUTOSTART=0
 crash_open '[daemon]
 libvirt-timeout=60'
 request=$(crash_request victim)
-# The emulators are probed once, so that the launches that count are quick.
+# Probes the emulators once, so that the launches under test are quick.
 crash_launch "$request"
 lab_ctl kill victim
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# libvirtd-stopped: libvirt's daemon hangs (SIGSTOP).  viommud still answers from what it knows and feeds its watchdog; launches
-# end one by one, with an error that says who hangs; when libvirtd goes on, everything is settled.
+# libvirtd-stopped: libvirt's daemon hangs (SIGSTOP).  viommud still answers from what it knows and
+# feeds its watchdog; launches end one by one, with an error that names libvirt; when libvirtd
+# continues, everything is reconciled.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,7 +11,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/crash/lab.sh
 . "$here/lab.sh"
 
-# What systemd would be: the time of each message that the daemon sends, a line each.
+# Stands in for systemd: writes the time of each message that the daemon sends, one per line.
 listen() {
     python3 - "$lab_dir/notify" >"$lab_dir/notify.log" <<'END' &
 import os, socket, sys, time
@@ -34,7 +35,7 @@ read_property() {
     lab_run busctl --user --timeout=2 get-property org.viommu1 "$path" org.viommu1.Machine State >/dev/null
 }
 
-# read_many: microseconds that twenty reads take, the program that reads included.
+# read_many: how many microseconds twenty reads take, with the program that reads.
 read_many() {
     local i before=${EPOCHREALTIME/./}
     for i in {1..20}; do read_property || say_die "a property is not answered within 2 s"; done
@@ -57,7 +58,7 @@ trap '[ -z "$listener" ] || kill "$listener"; kill -CONT "$lab_libvirtd" 2>/dev/
 kill "$lab_daemon"
 crash_wait_dead "$lab_daemon" viommud
 listen
-# In place of systemd.
+# Stands in for systemd.
 lab_daemon_words=(env "NOTIFY_SOCKET=$lab_dir/notify" WATCHDOG_USEC=2000000)
 lab_start_daemon
 
@@ -82,7 +83,7 @@ after=$(read_many)
 silence=$(longest_silence)
 [ "$silence" -gt 0 ] && [ "$silence" -lt 2000 ] || say_die "the watchdog was not fed for $silence ms"
 
-# What it was told before is done only now, and undone again.
+# libvirt does only now what it was told before; it is undone.
 kill -CONT "$lab_libvirtd"
 lab_until 30 settled || say_die "not settled: $(lab_left_behind | paste -s -d ' ')"
 crash_launch "$(crash_request again)"
@@ -91,7 +92,7 @@ lab_ctl kill victim
 crash_nothing_left "libvirtd went on"
 say "20 reads took $before us before, $during and $after us while libvirtd hung; six launches gave up: $(jq -r .error.message "$lab_dir/late6.log")"
 
-# --- The end of viommud does not wait for it, whether it has noticed or not ---
+# --- viommud ends without waiting for libvirt, whether it has noticed the hang or not ---
 for seconds in 0 9; do
     kill -STOP "$lab_libvirtd"
     sleep "$seconds"

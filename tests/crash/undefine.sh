@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# undefine: what others have hung on a machine goes with it: a managed save, snapshots' metadata, a TPM's state, the NVRAM.
+# undefine: what others have attached to a machine goes with it: a managed save, metadata of
+# snapshots, the state of a TPM, the NVRAM.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -42,7 +43,8 @@ there "snapshot" "$lab_state/snapshot"
 lab_ctl kill victim
 crash_nothing_left "snapshot's metadata"
 
-# A TPM that somebody gave it, who runs it once more: libvirt keeps its state until the domain is undefined.
+# An administrator adds a TPM and starts the machine again: libvirt keeps its state until the domain
+# is undefined.
 if command -v swtpm >/dev/null; then
     crash_launch "$request"
     crash_virsh destroy victim >"$lab_dir/virsh.log"

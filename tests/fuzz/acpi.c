@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* acpi: any bytes as each of the firmware's tables, as they are and with length and checksum put right; what has no usable unit has
- * a problem that can be recorded. */
+/* acpi: reads any bytes as each of the firmware's tables, first as they are, then with length and
+ * checksum corrected; a table without a usable unit has a problem that can be recorded. */
 #include <string.h>
 
 #include "lib/host/topology-internal.h"
@@ -32,7 +32,7 @@ static void seal(uint8_t *table, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     for (size_t i = 0; viommu_acpi_names[i]; i++) {
-        /* Of exactly this size, so that a sanitizer sees the end. */
+        /* Exactly as large, so that a sanitizer sees reads beyond it. */
         g_autofree uint8_t *table = g_malloc(size + (size == 0));
 
         memcpy(table, data, size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bus: the arguments of a message, read as viommud reads a request's; and an answer written and read back.  The message is made by
- * sd-bus of a tree, whatever type that has, as there is no other way to one without a bus: what sd-bus itself refuses is not
- * viommud's to read. */
+/* bus: reads the arguments of a message as viommud reads a request's, and writes and reads a reply.
+ * sd-bus makes the message from a tree of any type, because without a bus there is no other way;
+ * viommud need not read what sd-bus refuses to write. */
 #include "tests/fuzz/fuzz.h"
 
 #include <fcntl.h>
@@ -12,10 +12,10 @@
 #include <unistd.h>
 #include "daemon/bus/variant.h"
 
-/* What clients open stands at these numbers, as the handles of an input name it. */
+/* The descriptors of open files, which the handles of an input name. */
 #define FILES_FROM 200
 
-/* Messages want a bus that was begun; nobody is at the other end of it, ever. */
+/* Messages need a started bus; it has no peer. */
 static sd_bus *begin_bus(void)
 {
     sd_bus *bus = NULL;
@@ -50,7 +50,7 @@ static sd_bus_message *new_message(sd_bus *bus)
     return message;
 }
 
-/* Each as a name that can be said, and the number of one that was kept. */
+/* Each file has a printable name, and the number of a kept descriptor. */
 static void check_files(GVariant *value, const GArray *fds)
 {
     if (g_variant_is_of_type(value, G_VARIANT_TYPE("(sh)"))) {
@@ -88,7 +88,7 @@ static void read_files(sd_bus_message *message, bool host_only)
     g_array_unref(fds);
 }
 
-/* There is one tree in it. */
+/* The message ends after one tree. */
 static void read_end(sd_bus_message *message)
 {
     g_autoptr(GError) error = NULL;
@@ -99,7 +99,7 @@ static void read_end(sd_bus_message *message)
     fuzz_check_outcome(read, error);
 }
 
-/* As deep and large as it was allowed to be, it goes out again, and is the same. */
+/* A tree of any accepted depth and size can be sent, and stays the same. */
 static void write_again(sd_bus *bus, GVariant *tree)
 {
     sd_bus_message *message = new_message(bus);

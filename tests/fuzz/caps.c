@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* caps: libvirt's capabilities and domain capabilities, and a plan on the host that they make. */
+/* caps: reads libvirt's capabilities and domain capabilities, and plans on the host that they
+ * give. */
 #include "lib/host/caps.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* config: a key file; what an accepted one says can be printed and read again. */
+/* config: reads a key file; an accepted one can be printed and read again. */
 #include <string.h>
 #include <unistd.h>
 
@@ -21,7 +21,7 @@ static ViommuConfig *read_config(const char *text, size_t size)
     return accepted ? g_steal_pointer(&config) : NULL;
 }
 
-/* Without the comments, which tell of places. */
+/* Without the comments, which name files. */
 static char *settings(const ViommuConfig *config)
 {
     g_autofree char *text = viommu_config_print(config);

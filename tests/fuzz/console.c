@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console: what a guest prints, made fit for a terminal in any pieces and for a message, the report that is caught in it, and how
- * deep it goes as JSON. */
+/* console: cleans a guest's output for a terminal, in pieces, and for a message; finds a report in
+ * it; and measures its depth as JSON. */
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "lib/guest/proof.h"
 #include "lib/guest/report-scan.h"
 
-/* Neither ESC nor C1, as a byte or in UTF-8, nor anything else that is not seen. */
+/* Neither ESC nor C1, as a byte or in UTF-8, nor any other invisible character. */
 static void check_clean(const char *text)
 {
     fuzz_check(g_utf8_validate(text, -1, NULL));
@@ -47,7 +47,7 @@ static void feed(ViommuReportCatcher *catcher, const uint8_t *data, size_t size,
         viommu_report_catcher_feed(catcher, data + at, MIN(piece, size - at));
 }
 
-/* However it comes, the same report is caught; and it is one. */
+/* The same report is found however the output is cut, and it is complete. */
 static void check_report(const uint8_t *data, size_t size)
 {
     ViommuReportCatcher *whole = viommu_report_catcher_new(), *pieces = viommu_report_catcher_new();

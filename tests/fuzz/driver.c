@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* driver: main() of a target without libFuzzer: runs it over files, and over the files of directories.  A regression test. */
+/* driver: the main() of a target without libFuzzer: runs it over files, and over the files of
+ * directories, as a regression test. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
 
-/* In a copy of its very size, so that a sanitizer sees a read beyond it. */
+/* In a copy of exactly its size, so that a sanitizer sees a read beyond it. */
 static void run_file(const char *path)
 {
     g_autofree char *text = NULL;

@@ -11,10 +11,10 @@
 
 #include "tests/fuzz/fuzz.h"
 
-/* Where to make them, so that who runs a target can remove what one that aborts leaves. */
+/* Where to make them, so that the caller of a target that aborts can remove what is left. */
 #define PLACE  "VIOMMU_FUZZ_FILES"
 #define MEMORY "/dev/shm"
-/* What removes the directory goes by paths, which have a longest. */
+/* The directory is removed by paths, whose length is limited. */
 #define DEPTH_MAX  24
 #define PATH_BYTES 1024
 
@@ -43,7 +43,7 @@ void fuzz_files_end(FuzzFiles *files)
     fuzz_check(nftw(files->path, remove_entry, 8, FTW_DEPTH | FTW_PHYS) == 0);
 }
 
-/* The directory for the last of @parts, for the caller to close; -1: there is none. */
+/* The directory of the last of @parts, for the caller to close; -1: there is none. */
 static int make_parent(const FuzzFiles *files, char **parts)
 {
     int fd = openat(files->fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fuzz: inputs, and the round trips that every accepted input must survive.  Knows lib/ through its headers only. */
+/* fuzz: inputs, and round trips that each accepted input must survive.  Knows lib/ through its
+ * headers only. */
 #include "tests/fuzz/fuzz.h"
 
 #include <libxml/parser.h>
@@ -17,7 +18,8 @@
 #include "lib/base/xml-read.h"
 #include "tools/client/request-file.h"
 
-/* What glib would only print is a finding; its own way to end, SIGTRAP, is not noticed by libFuzzer. */
+/* A message that glib would only print counts as a failure; libFuzzer does not notice glib's own
+ * way to end, SIGTRAP. */
 static void end_with_words(const char *domain, GLogLevelFlags level, const char *message, void *data)
 {
     fprintf(stderr, "%s%s%s\n", domain ? domain : "", domain ? ": " : "", message);
@@ -127,7 +129,7 @@ static char *text_of(xmlDoc *document, xmlNode *element)
     return text;
 }
 
-/* The metadata as it stands in the domain's XML. */
+/* The metadata in the domain's XML. */
 static void check_domain(const char *xml, const ViommuMetadata *metadata)
 {
     g_autoptr(xmlDoc) document = xmlReadMemory(xml, (int)strlen(xml), NULL, NULL, XML_PARSE_NONET);

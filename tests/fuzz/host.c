@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* host: a recorded host; an accepted one is recorded the same again, and is planned on. */
+/* host: reads a recorded host; an accepted one is recorded the same again, and is planned on. */
 #include "tests/fuzz/fuzz.h"
 
 static void plan_on(const ViommuHost *host, const char *text)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* image: the header of a disk image that anybody may have made. */
+/* image: reads the header of an untrusted disk image. */
 #include "lib/domain/qcow2-header.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* json: a file as viommuctl reads it, then as a request and as a recorded host. */
+/* json: reads a file as viommuctl does, then as a request and as a recorded host. */
 #include <unistd.h>
 
 #include "tests/fuzz/fuzz.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* kernel: a kernel's image, a piece of one, its configuration, and what another process has made of it. */
+/* kernel: reads a kernel's image, a piece of one, its configuration, and the result of another
+ * process. */
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* machine: the hardware of a host, read from files that say anything, and guests with its devices planned for whoever asks, under any
- * policy of the site's.  What is planned must be his to have; what is refused must not tell of what he may not. */
+/* machine: reads a host's hardware from files with any content, and plans guests with its devices
+ * for several users, under any policy of the site.  A planned device must be permitted to the user;
+ * a refusal must not reveal a device that is not. */
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "lib/policy/network-policy.h"
 #include "tests/fuzz/records.h"
 
-/* Of one input; what is borrowed lives as long. */
+/* The parts of one input; they live as long as what borrows them. */
 typedef struct Machine {
     FuzzRecords records;
     ViommuHost *host;
@@ -24,7 +25,7 @@ static const ViommuPciDevice *device_at(const Machine *machine, guint i)
     return devices && i < devices->len ? g_ptr_array_index(devices, i) : NULL;
 }
 
-/* --- What is read --- */
+/* --- Reading --- */
 
 static ViommuConfig *read_conf(const GString *text)
 {
@@ -71,7 +72,7 @@ static void check_hardware(const Machine *machine)
     fuzz_host(machine->host);
 }
 
-/* An administrator's leave is for this device as it is, and for as long. */
+/* An administrator's permission is for this device as it is, and ends with a change. */
 static void check_leave(const Machine *machine, const ViommuAsker *member)
 {
     const ViommuPciDevice *device;
@@ -90,7 +91,7 @@ static void check_leave(const Machine *machine, const ViommuAsker *member)
     }
 }
 
-/* --- What is planned --- */
+/* --- Planning --- */
 
 static bool is_claimed(const Machine *machine, const char *address)
 {
@@ -150,7 +151,7 @@ static void check_plan(const Machine *machine, const ViommuPlanInput *input, con
         g_error("it was planned, and cannot be had: %s", error->message);
 }
 
-/* Whether @text is what is said of a device that may be told of. */
+/* Whether @text is about a device that the user may know of. */
 static bool is_told(const Machine *machine, const ViommuAsker *asker, const char *text)
 {
     const ViommuPciDevice *device;
@@ -170,7 +171,7 @@ static void check_refusal(const Machine *machine, const ViommuPlanInput *input, 
     const ViommuPciDevice *device;
 
     for (guint i = 0; viommu_asker_is_bound(input->asker) && (device = device_at(machine, i)); i++)
-        /* Other words than addresses may stand there for anything. */
+        /* A text that is no address may occur for other reasons. */
         if (strlen(device->address) == strlen("0000:00:00.0") && strstr(refusal, device->address) &&
             !viommu_device_policy_allows(&machine->config->site, input->asker, device) &&
             !strstr(asked, device->address) && !strstr(names, device->address) &&
@@ -178,7 +179,7 @@ static void check_refusal(const Machine *machine, const ViommuPlanInput *input, 
             g_error("it tells of '%s', which is not for the asker: %s", device->address, refusal);
 }
 
-/* One for each network of the request. Owned. */
+/* The mode of each network of the request.  Owned. */
 static char **forward_modes(const Machine *machine, const ViommuRequest *request)
 {
     guint n = request->networks ? request->networks->len : 0;
@@ -210,7 +211,7 @@ static void plan_for(const Machine *machine, const ViommuRequest *request, const
         check_refusal(machine, &input, refusal);
 }
 
-/* --- Who asks, for what --- */
+/* --- Requests of users --- */
 
 static void plan_text(const Machine *machine, const char *text, const ViommuAsker *asker)
 {
@@ -221,7 +222,7 @@ static void plan_text(const Machine *machine, const char *text, const ViommuAske
         plan_for(machine, request, asker);
 }
 
-/* Asked for nothing, he wants each device. */
+/* A user without a request of its own requests each device. */
 static void plan_each(const Machine *machine, const ViommuAsker *asker)
 {
     const ViommuPciDevice *device;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* metadata: what stands in a domain that anybody may have edited: ours, and the devices that it has. */
+/* metadata: reads a domain that anybody may have edited: viommud's metadata, and the domain's
+ * devices. */
 #include <string.h>
 
 #include "lib/domain/held-devices.h"
@@ -15,7 +16,7 @@ static void read_hostdevs(const char *text)
         fuzz_check(strlen(*address) >= strlen("0000:00:00.0"));
 }
 
-/* What is written back is what was there, but for the change. */
+/* A change keeps everything else. */
 static void change(const char *text, const ViommuMetadata *metadata)
 {
     const ViommuMetadataChange stopping = {.phase = VIOMMU_STATE_STOPPING};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* number: sizes and versions; what was read can be written and reads the same. */
+/* number: sizes and versions; what was read can be written, and reads the same. */
 #include "lib/host/caps.h"
 #include "lib/base/quantity.h"
 #include "tests/fuzz/fuzz.h"
@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autofree char *text = fuzz_text(data, size);
 
-    /* Bytes that are no UTF-8 come from no bus and no file: their readers refuse them. */
+    /* The readers of the bus and of files refuse bytes that are not UTF-8. */
     if (!g_utf8_validate(text, -1, NULL))
         return 0;
     check_size(text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* proof: what a guest prints, as a report and its verdicts. */
+/* proof: reads the output of a guest as a report, and judges it. */
 #include "tests/fuzz/fuzz.h"
 
 #include "lib/guest/proof.h"

@@ -10,15 +10,15 @@
 #define TABLES        "sys/firmware/acpi/tables/"
 #define ADDRESS_BYTES 64
 #define TIMES_MAX     64
-/* More of them find nothing that these do not, later. */
+/* More than these find nothing new, and take longer. */
 #define ASKERS_MAX   4u
 #define REQUESTS_MAX 4u
 
 typedef struct Row {
     const char *word;
-    int min, max; /* what belongs to it, the last to the end of the line */
+    int min, max; /* number of arguments; the last one extends to the end of the line */
     void (*take)(FuzzRecords *records, char **words, unsigned depth);
-    bool is_text; /* what it comes from is always UTF-8 */
+    bool is_text; /* its source is always UTF-8 */
 } Row;
 
 static void take_line(FuzzRecords *records, const char *line, unsigned depth);
@@ -78,7 +78,7 @@ static void take_table(FuzzRecords *records, char **words, unsigned depth)
     fuzz_files_add(&records->files, path, bytes->data, bytes->len);
 }
 
-/* Each word in a file, or at the end of a link, of its own. */
+/* Writes each word into a file or link of its own. */
 static void take_device(FuzzRecords *records, char **words, unsigned depth)
 {
     static const struct {
@@ -121,7 +121,7 @@ static void take_times(FuzzRecords *records, char **words, unsigned depth)
     }
 }
 
-/* --- Everything else --- */
+/* --- All but files and devices --- */
 
 static void take_host(FuzzRecords *records, char **words, unsigned depth)
 {
@@ -186,7 +186,7 @@ static void take_request(FuzzRecords *records, char **words, unsigned depth)
         g_ptr_array_add(records->requests, g_strdup(words[0]));
 }
 
-/* --- All of it --- */
+/* --- The table of records --- */
 
 static const Row rows[] = {
     {"file", 1, 2, take_file, false},     {"link", 2, 2, take_link, false},

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# seeds VARIANTS TARGET DIRECTORY: fills DIRECTORY with what the other suites have for this target, as it reads it, and with
-# corpus/TARGET.  VARIANTS is the program made from variants.c, with the other suites' programs beside it.
+# seeds VARIANTS TARGET DIRECTORY: fills DIRECTORY with seeds for this target from the other suites,
+# and with corpus/TARGET.  VARIANTS is the program made from variants.c, with the other suites'
+# programs beside it.
 set -euo pipefail
 variants=$1 target=$2 directory=$3
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 golden=$root/tests/golden
 
-# The requests under names of one folder.
+# The requests, in one folder, without clashes of names.
 flat=$(mktemp -d)
 trap 'rm -rf "$flat"' EXIT
 for file in "$golden"/requests/*/*.json; do ln -s "$file" "$flat/$(basename "$(dirname "$file")")-$(basename "$file")"; done

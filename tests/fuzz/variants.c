@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* variants: makes seeds of JSON files: DIRECTORY/NAME.text and NAME.bytes, the tree in both forms that fuzz_tree() reads. */
+/* variants: makes seeds from JSON files: DIRECTORY/NAME.text and NAME.bytes, the two forms of a
+ * tree that fuzz_tree() reads. */
 #include <glib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ int main(int argc, char **argv)
         g_autoptr(GVariant) tree = viommu_request_file_read(argv[i], NULL);
         g_autofree char *name = g_path_get_basename(argv[i]), *text = NULL;
 
-        /* Some golden requests are refused as files already. */
+        /* Some golden requests are refused as files. */
         if (!tree)
             continue;
         text = g_variant_print(tree, TRUE);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* caller: calls Launch on the system's bus as whoever runs it, on one connection.
- *     caller flood N    N calls of which none is waited for before the next; says how many were refused
- *     caller hold       one call for each line of standard input; says "launched", or the error's name */
+/* caller: calls Launch on the system's bus as the user who runs it, on one connection.
+ * caller flood N    N calls, none of which waits for another; prints how many were refused
+ * caller hold       one call for each line of standard input; prints "launched", or the error's
+ * name */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* hostile-agent: what a guest runs in place of qemu-guest-agent.  Speaks the protocol at the agent's port as far as libvirt needs
- * it, and does to it what the word viommu.agent=WORD on the kernel's command line says.  Linked statically: it runs in an initramfs
- * of busybox, as /test/run. */
+/* hostile-agent: runs in a guest in place of qemu-guest-agent.  Speaks the protocol at the agent's
+ * port as far as libvirt needs it, and then does what viommu.agent=WORD on the kernel's command
+ * line says.  Linked statically: it runs in an initramfs of busybox, as /test/run. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,7 @@ static void put(const Agent *agent, const char *data, size_t size)
             data += n;
             size -= (size_t)n;
         } else {
-            /* Nobody is at the other end: maybe there is again. */
+            /* The other end is closed, and may be opened again. */
             usleep(100000);
         }
     }
@@ -48,7 +48,7 @@ static void say(const Agent *agent, const char *text)
     put(agent, text, strlen(text));
 }
 
-/* In the largest pieces that the port takes: it is the receiver that is to suffer. */
+/* In the largest pieces that the port takes, to load the receiver. */
 static void repeat(const Agent *agent, const char *text, unsigned long times)
 {
     static char block[32768];
@@ -191,7 +191,7 @@ static void answer(const Agent *agent, const char *line)
 
 /* --- The beginning --- */
 
-/* As an honest agent would have it of /bin/sh. */
+/* The output of /bin/sh, as an honest agent would return it. */
 static void read_report(Agent *agent)
 {
     FILE *pipe = popen("guest-report | /bin/busybox base64 -w 0", "r");
@@ -213,7 +213,8 @@ static bool read_mode(Agent *agent)
     return mode && sscanf(mode, "viommu.agent=%63[^, \n],%u", agent->mode, &agent->depth) >= 1;
 }
 
-/* A title, C1 as a byte and in UTF-8, the order of text, DEL, and what a terminal would answer to. */
+/* A title, C1 as a byte and in UTF-8, an override of the text's order, DEL, and a sequence to which
+ * a terminal replies. */
 static void print_escapes(void)
 {
     static const char text[] = "\x1b]0;PWNED-TITLE\x07 \x9b"
@@ -242,7 +243,7 @@ int main(void)
         usleep(100000);
     printf("agent: %s\n", agent.mode);
     fflush(stdout);
-    /* Nobody asked. */
+    /* Sends without having been asked. */
     while (is(&agent, "unasked")) {
         answer_nested(&agent);
         sleep(1);

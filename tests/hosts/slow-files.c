@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* slow-files: a file system that stops answering, without any library: the kernel's FUSE protocol, spoken by hand.
- *
- *   slow-files member DIRECTORY STOP COMMAND...   as any user: in a user namespace of its own, below an overlay, which reads with the rights
- *                                                 of who mounted it; COMMAND runs in there, and sees it as DIRECTORY/over
- *   slow-files host DIRECTORY STOP                as root, in this mount namespace, for everybody: a stand-in of a server that is stopped
- *
- * STOP: read, open or flush: what is never answered, in a file named so; other files answer everything.  Each file is 1 MiB of zeros.
- * It serves until it is ended; then the kernel lets go whoever waits. */
+/* slow-files: a file system that stops answering, without any library: it speaks the kernel's FUSE
+ * protocol.
+ * slow-files member DIRECTORY STOP COMMAND...
+ * as any user: in a user namespace of its own, below an overlay, which reads with the rights of the
+ * user who mounted it; COMMAND runs in it, and sees it as DIRECTORY/over
+ * slow-files host DIRECTORY STOP
+ * as root, in this mount namespace, for all users: stands in for a server that is stopped
+ * STOP: read, open or flush: the operation that is never answered, in a file of that name; other
+ * files answer everything.  Each file is 1 MiB of zeros.  It serves until it is killed; then the
+ * kernel releases all waiting processes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
@@ -23,7 +25,7 @@
 
 #define BYTES     (1u << 20)
 #define ROOT_NODE 1u
-/* A file's number is made of its name: odd when it is to be slow. */
+/* The number of a file depends on its name: odd when the file is slow. */
 #define FIRST_NODE 1000u
 
 static const char *stop_at;
@@ -96,7 +98,7 @@ static void serve_one(const struct fuse_in_header *question, const void *body)
         look_up(question, body);
         break;
     case FUSE_GETATTR:
-    case FUSE_SETATTR: /* libvirt gives a disk to QEMU's user; anybody may read it in any case */
+    case FUSE_SETATTR: /* libvirt gives a disk to QEMU's user; any user may read it in any case */
         answer(question, 0, &attr, sizeof(attr));
         break;
     case FUSE_STATFS:
@@ -151,7 +153,7 @@ static void write_file(const char *path, const char *text)
     close(fd);
 }
 
-/* Its own rights, as far as the namespace goes, without being another user. */
+/* With its own rights inside the namespace, and without becoming another user. */
 static void enter_namespace(void)
 {
     char map[64];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* machine: files and links of a machine.  Knows where Linux puts them, not which machines there are. */
+/* machine: the files and links of a machine.  Knows where Linux puts them, not the machines. */
 #include "tests/machines/machine.h"
 
 #include <string.h>
@@ -194,7 +194,7 @@ void host_add_vfio(const Host *host, bool iommufd)
 void host_set_kernel(const Host *host, const char *release)
 {
     add_line(host, "proc/sys/kernel", "osrelease", "%s", release);
-    /* It can be seen that nothing is mounted, swapped or routed. */
+    /* Shows that nothing is mounted, swapped or routed. */
     host_add_file(host, "proc/1/mountinfo", "");
     host_add_file(host, "proc/1/net/dev", "");
     host_add_file(host, "proc/swaps", "");
@@ -278,14 +278,14 @@ GByteArray *table_dmar(const uint64_t *bases, size_t n)
 
         put(table, at, 0, 2);
         put(table, at + 2, 24, 2);
-        put(table, at + 4, i + 1 == n, 1); /* INCLUDE_PCI_ALL is the last one's */
+        put(table, at + 4, i + 1 == n, 1); /* only the last has INCLUDE_PCI_ALL */
         put(table, at + 8, bases[i], 8);
         /* Device scope: an endpoint at 02.0. */
         put(table, at + 16, 1, 1);
         put(table, at + 17, 8, 1);
         put(table, at + 22, 2, 2);
     }
-    /* A reserved memory region (RMRR), which is no unit. */
+    /* A reserved memory region (RMRR), which is not a unit. */
     put(table, table->len, 1 | 24 << 16, 4);
     put(table, table->len, 0, 20);
     return table;

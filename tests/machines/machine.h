@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* machine: builds the files of a machine's hardware below a directory, as Linux would show them: sysfs, ACPI tables, /proc.
- * Links are relative, as in the real one.  Used by the unit test and by make-machine; what cannot be written aborts. */
+/* machine: writes the files of a machine's hardware below a directory, as Linux would show them:
+ * sysfs, ACPI tables, /proc.  Links are relative, as on a real machine.  The unit test and
+ * make-machine use it; a failing write aborts. */
 #pragma once
 
 #include <glib.h>
@@ -13,8 +14,8 @@ typedef struct Host {
 
 typedef struct HostIommu {
     const char *name;
-    const char *parent;   /* its device below sys/devices; NULL: a virtual one, as Intel's */
-    const char *cap;      /* Intel's register in hexadecimal */
+    const char *parent;   /* its device below sys/devices; NULL: a virtual device, like Intel's */
+    const char *cap;      /* Intel's register, in hexadecimal */
     const char *features; /* AMD's file */
     const char *driver;   /* of the parent */
 } HostIommu;
@@ -22,10 +23,11 @@ typedef struct HostIommu {
 typedef struct HostDevice {
     const char *address;
     unsigned vendor, device, class_code;
-    const char *driver; /* NULL: none is bound */
+    const char *driver; /* NULL: no driver is bound */
     const char
-        *below; /* addresses of the bridges above it: "0000:00:1c.0/0000:02:00.0"; NULL: on the root bus */
-    const char *iommu; /* name of an IOMMU that was added before */
+        /* addresses of the bridges above it: "0000:00:1c.0/0000:02:00.0"; NULL: on the root bus */
+        *below;
+    const char *iommu; /* name of an IOMMU that was added earlier */
     int group;         /* HOST_NO_GROUP */
     int node;
     const char *cdev; /* "vfio0" */
@@ -39,34 +41,36 @@ typedef struct HostSmmu {
 } HostSmmu;
 
 void host_add_file(const Host *host, const char *path, const char *text);
-/** @target from the root: "sys/class/iommu/dmar0". */
+/** @target relative to the root: "sys/class/iommu/dmar0". */
 void host_add_link(const Host *host, const char *path, const char *target);
 void host_add_iommu(const Host *host, const HostIommu *iommu);
 void host_add_device(const Host *host, const HostDevice *device);
-/** The group is VFIO's no-IOMMU mode's. */
+/** Marks the group as one of VFIO's no-IOMMU mode. */
 void host_set_noiommu(const Host *host, int group);
-/** The machine has ACPI tables, though none of IOMMUs yet. */
+/** Adds ACPI tables, but none of IOMMUs. */
 void host_add_acpi(const Host *host);
 void host_add_node(const Host *host, int node, uint64_t memory_mib);
 void host_add_huge_pages(const Host *host, int node, uint64_t size_kib, unsigned total, unsigned free);
 void host_add_vfio(const Host *host, bool iommufd);
-/** @release as uname says it.  This kernel's mounts, swap and network can be seen, and there are none. */
+/** @release as uname prints it.  Mounts, swap and network of this kernel are visible, and there are
+ *  none. */
 void host_set_kernel(const Host *host, const char *release);
-/** A machine that can give away @devices, which are behind its one IOMMU, "dmar0": firmware, kernel and VFIO. */
+/** A machine that can assign @devices, which are behind its one IOMMU, "dmar0": firmware, kernel
+ *  and VFIO. */
 void host_add_assignable(const Host *host, const HostDevice *devices, size_t n);
 void host_set_command_line(const Host *host, const char *text);
 void host_set_locked_limit(const Host *host, int pid, const char *soft, const char *hard);
 
-/* Tables of the firmware: with the right length and checksum. */
+/* Tables of the firmware, with correct length and checksum. */
 void host_add_dmar(const Host *host, const uint64_t *bases, size_t n);
 void host_add_ivrs(const Host *host, const uint64_t *bases, size_t n);
 void host_add_iort(const Host *host, const HostSmmu *nodes, size_t n);
 /** A virtio-iommu on PCI. */
 void host_add_viot(const Host *host, unsigned bdf);
-/** Any bytes as table @name; @seal: its length and checksum are put right first. */
+/** Any bytes as table @name; @seal: corrects its length and checksum first. */
 void host_add_table(const Host *host, const char *name, GByteArray *table, bool seal);
 
-/* The tables' bytes, unsealed; owned. */
+/* The bytes of a table, without length and checksum; owned. */
 GByteArray *table_dmar(const uint64_t *bases, size_t n);
 GByteArray *table_ivrs(const uint64_t *bases, size_t n);
 GByteArray *table_iort(const HostSmmu *nodes, size_t n);
@@ -78,8 +82,8 @@ void table_seal(GByteArray *table);
 
 typedef struct Recording {
     const char *name;
-    const char *base;   /* recorded host that it is joined with: libvirt and QEMU */
-    const char *origin; /* made up, or where its numbers are from */
+    const char *base;   /* the recorded host whose libvirt and QEMU it gets */
+    const char *origin; /* "made up", or the source of its numbers */
     void (*build)(const Host *host);
 } Recording;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* make-machine: writes a recorded machine's files below a directory; lists the machines; writes ACPI tables as seeds for the fuzzer.
- *   make-machine                    "NAME BASE ORIGIN" of each
- *   make-machine NAME DIRECTORY     the files of that machine
- *   make-machine --seeds DIRECTORY  tables, good and broken */
+/* make-machine: writes a recorded machine's files below a directory; lists the machines; writes
+ * ACPI tables as seeds for the fuzzer.
+ * make-machine                    "NAME BASE ORIGIN" of each
+ * make-machine NAME DIRECTORY     the files of that machine
+ * make-machine --seeds DIRECTORY  tables, valid and broken */
 #include "tests/machines/machine.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* recordings: the machines.  A made-up one has the shape, and where known the registers, of real ones. */
+/* recordings: the machines.  A made-up one has the structure, and where known the registers, of
+ * real ones. */
 #include "tests/machines/machine.h"
 
 #define INTEL  0x8086
@@ -13,7 +14,8 @@ static void add_devices(const Host *host, const HostDevice *devices, size_t n)
         host_add_device(host, &devices[i]);
 }
 
-/* Two units, the first for the graphics; each deals with 39 bits though its page tables could hold 48. */
+/* Two units, the first for the graphics; each handles 39 bits, although its page tables could hold
+ * 48. */
 static void desktop_iommus(const Host *host)
 {
     static const uint64_t bases[] = {0xfed90000, 0xfed91000};
@@ -63,7 +65,7 @@ static void desktop_off(const Host *host)
     host_add_vfio(host, false);
 }
 
-/* The kernel was built, or told, not to use what the firmware describes well. */
+/* The firmware describes the IOMMU well, but the kernel was built, or told, not to use it. */
 static void desktop_idle(const Host *host)
 {
     static const uint64_t bases[] = {0xfed90000, 0xfed91000};
@@ -94,7 +96,7 @@ static void broken_dmar(const Host *host)
     host_add_vfio(host, false);
 }
 
-/* A root complex in each socket with a unit of its own; one port of a card is already a guest's. */
+/* Each socket has a root complex with a unit of its own; a guest already has one port of a card. */
 static void server_two_sockets(const Host *host)
 {
     static const uint64_t bases[] = {0xd37fc000, 0xfbffc000};
@@ -173,7 +175,7 @@ static void server_vmd(const Host *host)
     host_add_vfio(host, false);
 }
 
-/* One SMMU for each PCI segment, and one that no PCI device is behind. */
+/* One SMMU for each PCI segment, and one without PCI devices. */
 static void server_arm(const Host *host)
 {
     static const HostSmmu nodes[] = {
@@ -226,7 +228,8 @@ static void arm_without_smmu(const Host *host)
     host_add_vfio(host, false);
 }
 
-/* No access control services on the root port: all that is behind it is one group, and half of that is in use. */
+/* The root port has no access control services: all devices behind it are one group, half of it in
+ * use. */
 static void laptop(const Host *host)
 {
     static const HostDevice devices[] = {
@@ -248,7 +251,7 @@ static void laptop(const Host *host)
     host_add_vfio(host, false);
 }
 
-/* The groups are there, and isolate nothing. */
+/* The groups exist, but isolate nothing. */
 static void noiommu_mode(const Host *host)
 {
     static const HostDevice device = {"0000:01:00.0", INTEL, 0x1572, 0x020000, "vfio-pci",

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Recorded machines: what `viommuctl host` says of each, and the recorded hosts in tests/golden/hosts that are made of them.
+"""Recorded machines: the output of `viommuctl host` for each, and the recorded hosts in
+tests/golden/hosts that are made from them.
 
-Each machine's files are made anew (recordings.c), read with --root, and joined with the libvirt and QEMU of a base host.
+Makes each machine's files (recordings.c), reads them with --root, and joins them with the
+libvirt and QEMU of a base host.
   run.py VIOMMUCTL MAKE_MACHINE               compare (prints TAP)
-  run.py VIOMMUCTL MAKE_MACHINE --regenerate  write what is there now; read the diff before committing it
-"""
+  run.py VIOMMUCTL MAKE_MACHINE --regenerate  write the present output; read the diff first"""
 import difflib
 import json
 import pathlib
@@ -23,7 +24,8 @@ def say(ctl, *words):
 
 
 def look(ctl, make, name, base, origin):
-    """What is kept of a machine, by file, and whether its recorded host tells the same as its files."""
+    """The files that are kept of a machine, and whether its recorded host gives the same as its
+    files."""
     with tempfile.TemporaryDirectory() as root:
         subprocess.run([make, name, root], check=True)
         text = say(ctl, "--root", root)

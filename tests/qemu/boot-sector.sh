@@ -1,23 +1,26 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# boot-sector FILE [NAME]: makes FILE a raw disk of 1 MiB from which a PC boots: it says "viommu boot sector" on its first serial
-# port and copies the first sector to the second.  To whom reads it as qcow2 it is an image with the backing file NAME.
+# boot-sector FILE [NAME]: makes FILE a raw disk of 1 MiB from which a PC boots: it prints "viommu
+# boot sector" on its first serial port and copies the first sector to the second.  Read as qcow2,
+# FILE is an image with the backing file NAME.
 set -euo pipefail
 file=$1 name=${2:-}
 
-# put OFFSET BYTES: in printf's words.
+# put OFFSET BYTES: BYTES with printf's escapes.
 put() {
     # shellcheck disable=SC2059  # it is a format
     printf "$2" | dd of="$file" bs=1 seek=$(($1)) conv=notrunc status=none
 }
 
-# A processor takes this header for a row of harmless additions, up to the jump that stands where an extension has its kind.
+# A processor runs this header as a row of harmless additions, up to the jump, which stands where an
+# extension has its type.
 : >"$file"
 truncate -s 1M "$file"
 put 0 'QFI\xfb\x00\x00\x00\x02'
 [ -z "$name" ] || put 14 '\x01\x00'
 put 16 "\\x00\\x00\\x00\\x$(printf %02x ${#name})\\x00\\x00\\x00\\x10"
-# The size, 1 MiB; one entry of the first table, at 192 KiB; the table of counts at 64 KiB, one cluster.
+# The size, 1 MiB; one entry of the first table, at 192 KiB; the refcount table at 64 KiB, one
+# cluster.
 put 29 '\x10'
 put 39 '\x01\x00\x00\x00\x00\x00\x03'
 put 53 '\x01\x00\x00\x00\x00\x00\x01'

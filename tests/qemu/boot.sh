@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# boot: one guest of lab.sh's table through a real viommud, libvirt and QEMU: it shows what was asked for, its end is
-# noticed, and nothing of it is left.  The guest is a real machine, too: "viommuctl host" must see in the guest's own files what
-# the guest saw.   boot ROW   ($VIOMMUD and $VIOMMUCTL: the programs under test)
+# boot: launches one guest of lab.sh's table with a real viommud, libvirt and QEMU: it shows the
+# requested IOMMU, its end is noticed, and nothing of it is left.  "viommuctl host" must also find
+# in the guest's own files what the guest saw.
+#   boot ROW   ($VIOMMUD and $VIOMMUCTL: the programs under test)
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -11,7 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/qemu/lab.sh
 . "$here/lab.sh"
 
-# expect WHAT JQ_EXPRESSION: of the guest as a recorded host.
+# expect WHAT JQ_EXPRESSION: must hold for the guest as a recorded host.
 expect() {
     jq -e --arg model "$lab_model" --arg class "$lab_class" "$2" "$lab_dir/hardware.json" >/dev/null ||
         say_die "$row: viommuctl host on the guest's files: $1: $(cat "$lab_dir/hardware.json")"

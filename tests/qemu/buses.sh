@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# buses: what is planned for the assigned devices of a recorded host is booted, with emulated devices in their places (tests/qemu/emulate.py):
-# libvirt, QEMU and the guest take the expander buses and root ports, and the guest's groups show the separation (tests/qemu/seen.py).
-# And the guest assigns the devices on: it binds them to vfio-pci and takes them from user space.
-# buses ROW   ($VIOMMUCTL: the program under test, $VFIO_OPEN: what takes a device inside the guest)
+# buses: boots what is planned for the assigned devices of a recorded host, with emulated devices in
+# their places (tests/qemu/emulate.py): libvirt, QEMU and the guest accept the expander buses and
+# root ports, and the guest's groups show the separation (tests/qemu/seen.py).  The guest also
+# assigns the devices: it binds them to vfio-pci and opens them from user space.
+#   buses ROW   ($VIOMMUCTL: the program under test, $VFIO_OPEN: opens a device inside the guest)
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -12,20 +13,21 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/qemu/lab.sh
 . "$here/lab.sh"
 
-# An Intel IOMMU and an SMMU remap interrupts; for virtio-iommu on x86 the guest's administrator must say that their users are trusted.
-# name, recorded host, kernel, words for it, devices, the rest of the request
+# An Intel IOMMU and an SMMU remap interrupts; for virtio-iommu on x86 the guest's administrator
+# must declare the devices' users trusted.
+# Columns: name, recorded host, kernel, words for it, devices, the rest of the request
 rows='
 buses-intel   server-two-sockets  x86_64-vfio   intel_iommu=on,no_timer_check  0000:3b:00.1,0000:3c:00.0,0000:b0:00.0  .iommu={model:"intel"}
 buses-virtio  server-two-sockets  x86_64-vfio   viommu.trusted                 0000:3b:00.1,0000:3c:00.0,0000:b0:00.0  .iommu={model:"virtio"}
 buses-smmuv3  server-arm          aarch64-vfio  -                              0005:01:00.0,000d:01:00.0,000d:02:00.0  .iommu={model:"smmuv3"}|.hostdevs[].iommufd="yes"|.boot.firmware="efi"
 '
 
-# libvirt alone boots it, and any libvirt does: no viommud is needed.
+# libvirt alone boots it, any libvirt, so viommud is not needed.
 lab_start_daemon() {
     uri="qemu:///embed?root=$lab_dir/libvirt"
 }
 
-# request PARTS: what viommuctl is asked to plan.
+# request PARTS: the request for viommuctl plan.
 request() {
     local arch=${kernel%%-*} console=ttyS0
     [ "$arch" = x86_64 ] || console=ttyAMA0
@@ -36,7 +38,7 @@ request() {
           hostdevs: [$devices / "," | .[] | {address: .}]} | '"$rest"
 }
 
-# add_nested DIRECTORY: what the guest shall do, in an archive behind its own.
+# add_nested DIRECTORY: adds an archive with the guest's task to its initramfs.
 add_nested() {
     mkdir -p "$1/root/test"
     install -m 755 "$here/nested.sh" "$1/root/test/run"
@@ -44,7 +46,7 @@ add_nested() {
     (cd "$1/root" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -9n) >>"$1/initrd"
 }
 
-# at_least WANTED FOUND: versions.
+# at_least WANTED FOUND: compares versions.
 at_least() {
     printf '%s\n' "$1" "$2" | sort -C -V
 }
@@ -64,7 +66,7 @@ for program in "qemu-system-${kernel%%-*}" virsh dbus-daemon setpriv jq python3 
     command -v "$program" >/dev/null || lab_skip "$program is not installed"
 done
 host=$here/../golden/hosts/machine-$recorded.json
-# A host of tests/hosts has been given it.
+# A host of tests/hosts has the initramfs already.
 parts=/viommu-guests/$kernel
 [ -d "$parts" ] || parts=$("$here/guests.sh" "$kernel") || lab_skip "the guest's kernel is not in the cache and cannot be downloaded"
 trap lab_close EXIT
@@ -92,7 +94,7 @@ mkdir "$lab_dir/hardware"
 lab_archive "$console" | base64 -d | tar -xz -C "$lab_dir/hardware"
 "$here/seen.py" "$lab_dir/planned.xml" "$lab_dir/domain.xml" "$host" "$lab_dir/hardware" || say_die "$name: not as planned"
 
-# docs/passthrough.md shows one of these guests; its groups have any numbers.
+# docs/passthrough.md shows one of these guests; the numbers of its groups vary.
 documented() {
     sed -n '/^    guest# viommuctl host/,/^$/{/guest#/d; s/^    //p}' "$here/../../docs/passthrough.md"
 }

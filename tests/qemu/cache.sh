@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# cache: where the guests that are really booted are kept, and the mirror that they are made from.  Sourced by bash, after
-# tools/scripts/say.sh, by those who make guests.  Does not know which guests there are.
+# cache: where the booted guests are kept, and the mirror that they are made from.  Sourced by bash,
+# after tools/scripts/say.sh, by the scripts that make guests.  Does not know the guests.
 
 cache=${VIOMMU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/viommud}/guests
 
-# The mirror that this machine's own apt uses for its own release: the user chose it, so it is taken for the rest too.
+# The mirror that this machine's own apt uses for its own release: the user chose it, so the other
+# releases come from it, too.
 cache_mirror() {
     local codename
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
@@ -14,7 +15,7 @@ cache_mirror() {
                                     { print $3; exit }'
 }
 
-# cache_lock: until the script's end, so that two runs do not make one guest.
+# cache_lock: until the script ends, so that two runs do not make the same guest.
 cache_lock() {
     mkdir -p "$cache"
     exec 9>"$cache/.lock"

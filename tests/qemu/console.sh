@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# console: a guest's serial console, from its first word to its last: read, logged within bounds, talked to, by several at once, over
-# a restart of viommud, and after a crash of the guest.
-# shellcheck disable=SC2016  # what is quoted is for the guest's shell
+# console: a guest's serial console from its first byte to its last: read, logged within bounds,
+# written to by several clients at once, across a restart of viommud, and after a crash of the
+# guest.
+# shellcheck disable=SC2016  # the quoted text is for the guest's shell
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -13,7 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 log_limit=65536
 
-# In place of that of lab.sh, which makes the configuration.
+# Replaces the function of lab.sh that makes the configuration.
 lab_start_daemon_with() {
     printf '[console]\ndirectory=%s/console\nlog-size=%s B\n%s\n' "$lab_dir" "$log_limit" "${1:-}" >"$lab_dir/viommud.conf"
     lab_start_daemon
@@ -24,7 +25,7 @@ kill_daemon() {
     lab_until 20 lab_daemon_gone || say_die "viommud does not end"
 }
 
-# attach NAME [LIMIT]: somebody at the console; what comes is in NAME.out, what is written to descriptor 7 is sent.
+# attach NAME [LIMIT]: attaches a client; its output is in NAME.out, and descriptor 7 is its input.
 attach() {
     rm -f "$lab_dir/in"
     mkfifo "$lab_dir/in"
@@ -48,7 +49,7 @@ ended() {
     ! kill -0 "$1" 2>/dev/null
 }
 
-# ends STATUS WORDS ARGUMENT...: viommuctl ends with that status and says the words.
+# ends STATUS WORDS ARGUMENT...: viommuctl ends with STATUS and prints WORDS.
 ends() {
     local status=0 wanted=$1 words=$2 answer
     shift 2
@@ -70,26 +71,26 @@ request=$(lab_request "$row" viommu.shell)
 lab_launch "$request" || say_die "launch: $lab_refusal"
 lab_wait "$lab_machine" "$lab_console" 180 || say_die "$lab_problem"
 
-# Nothing of the beginning is lost, and nobody else reads it.
+# The beginning is complete, and other users cannot read it.
 [[ $(head -c 40 "$lab_console") = '[    0.000000] Linux version'* ]] || say_die "the log begins with: $(head -c 80 "$lab_console")"
 [ "$(stat -c %a "$lab_console")" = 600 ] || say_die "the log has the mode $(stat -c %a "$lab_console")"
 cmp -s <(lab_ctl console --log "$lab_machine") "$lab_console" || say_die "viommuctl console --log prints something else than the log"
 
-# There and back.
+# Input and output.
 attach first
 echo 'echo $((6 * 7)) is the answer' >&7
 wait_said "$lab_dir/first.out" '42 is the answer' 20
 said "$lab_dir/first.out" '=== viommu end' || say_die "what was printed before is not shown"
 wait_said "$lab_console" '42 is the answer' 1
 
-# At a terminal, and away again.
+# From a terminal, and away again.
 (sleep 1; printf 'echo $((6 * 8)) at a terminal\r'; sleep 3; printf '\035') |
     lab_run script -qefc "'$lab_dir/viommuctl' --user console '$lab_machine'" /dev/null >"$lab_dir/terminal.out" 2>&1 ||
     say_die "viommuctl ends with $? at a terminal: $(tail -n 3 "$lab_dir/terminal.out")"
 grep -qa 'Ctrl-] leaves' "$lab_dir/terminal.out" || say_die "it does not say how to leave"
 said "$lab_dir/terminal.out" '48 at a terminal' || say_die "the terminal shows: $(tail -n 3 "$lab_dir/terminal.out")"
 
-# Four may be there, and a fifth not.
+# Four clients may be attached, but not a fifth.
 for name in second third fourth; do
     lab_spawn "$name" sh -c "sleep 300 | '$lab_dir/viommuctl' --user console '$lab_machine' >'$lab_dir/$name.out'"
     lab_until 10 test -s "$lab_dir/$name.out" || say_die "the $name is not attached"
@@ -98,7 +99,8 @@ ends 7 'already has . connections' console "$lab_machine"
 slow=$(pgrep -P "$lab_pid" viommuctl)
 kill -STOP "$slow"
 
-# A guest that spams: the log keeps its bound, who reads gets it all, who does not is cut off, and calls are answered.
+# A guest floods its console: the log keeps its bound, a client that reads gets all of it, one that
+# does not is disconnected, and calls are answered.
 echo 'l=0123456789; for i in 1 2 3 4 5; do l=$l$l; done' >&7
 echo 'i=0; while [ $i -lt 1500 ]; do echo $l $i; i=$((i + 1)); done; echo the $((2 * 2))th end' >&7
 while ! said "$lab_dir/first.out" 'the 4th end'; do
@@ -114,7 +116,7 @@ said "$lab_console" '\[viommud: the middle of this log was dropped' || say_die "
 kill -CONT "$slow"
 lab_until 10 grep -qa 'not read fast enough' "$lab_dir/fourth.log" || say_die "the one who does not read is not cut off"
 
-# viommud dies, and another one goes on.
+# viommud dies, and another one continues.
 kill_daemon KILL
 lab_until 10 ended "$attached" || say_die "the console outlives viommud"
 lab_start_daemon_with
@@ -124,7 +126,7 @@ echo 'echo $((6 * 9)) is another' >&7
 wait_said "$lab_dir/again.out" '54 is another' 20
 wait_said "$lab_console" '54 is another' 1
 
-# The guest dies: its last words are where somebody looks.
+# The guest dies: its last lines are in the error.
 echo 'echo its $((1 + 1)) last words' >&7
 wait_said "$lab_dir/again.out" 'its 2 last words' 20
 kill -KILL "$(lab_processes | grep -vxF -e "$lab_daemon" -e "$attached" -e "${lab_children[0]}" | while read -r pid; do
@@ -139,7 +141,7 @@ grep -qa 'its 2 last words' "$lab_dir/viommud.log" || say_die "the journal does 
 lab_until 5 ended "$attached" || say_die "the console outlives the guest"
 ends 7 'is stopped' console "$lab_machine"
 
-# What it printed stays, for as long as the site says.
+# The log stays for as long as the site says.
 lab_ctl kill "$lab_machine" || say_die "kill: $(tail -n 3 "$lab_dir/viommud.log")"
 left=$(lab_left_behind)
 [ -z "$left" ] || say_die "left behind: $left"

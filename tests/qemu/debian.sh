@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# debian: a Debian with systemd, udev and qemu-guest-agent as a guest that is booted from a disk: made once by mmdebstrap and kept
-# in a cache beside those of "guests".  Does not know viommud or libvirt.
+# debian: a Debian with systemd, udev and qemu-guest-agent, as a guest that boots from a disk.
+# mmdebstrap makes it once, in a cache beside those of "guests".  Does not know viommud or libvirt.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -12,7 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 release=trixie
 name=x86_64-debian13-agent
-recipe=3 # counted up whenever another disk is made than the one in the cache
+recipe=3  # increase it when the disk changes
 
 own_words='systemd.volatile=state console=ttyS0 quiet no_timer_check intel_iommu=off'
 
@@ -44,7 +44,7 @@ It is kept in \$VIOMMU_CACHE, else \$XDG_CACHE_HOME/viommud, else ~/.cache/viomm
 END
 }
 
-# The initramfs of the guest's own tools is not used, but made: quickly.
+# The initramfs of the guest's own tools is not used, but made, quickly.
 initramfs_hook() {
     cat <<'END'
 mkdir -p "$1/etc/initramfs-tools/conf.d"
@@ -52,7 +52,8 @@ echo MODULES=list >"$1/etc/initramfs-tools/conf.d/guest"
 END
 }
 
-# The initramfs in place of it, which takes a third of the time: it loads what leads to the disk, and changes over.
+# This initramfs replaces it and takes a third of the time: it loads the drivers of the disk, and
+# changes to its root.
 guest_init() {
     cat <<'END'
 #!/bin/busybox sh
@@ -65,8 +66,8 @@ exec busybox switch_root /root /sbin/init "$@"
 END
 }
 
-# A disk without a file system: GRUB, then, where it looks for them, kernel and initramfs.  What it says to the kernel nobody
-# outside knows.
+# A disk without a file system: GRUB, then, where GRUB looks for them, kernel and initramfs.  The
+# command line is not visible from outside.
 loader_hook() {
     cat <<END
 blocks() { echo \$((\$(stat -c %s $work/parts/\$1) / 512 + 1)); }
@@ -86,7 +87,8 @@ truncate -s %1M \$boot
 END
 }
 
-# At the end: what is not needed is put away, and the tree becomes the disk.  Here, as only mmdebstrap sees the files' true owners.
+# At the end: removes what is not needed, and turns the tree into the disk.  Here, because only
+# mmdebstrap sees the files' true owners.
 disk_hook() {
     cat <<END
 set -e
@@ -94,7 +96,7 @@ cp "\$1"/boot/vmlinuz-* $work/parts/vmlinuz
 basename "\$1"/lib/modules/* >$work/parts/version
 for unit in ${masked[*]}; do ln -sf /dev/null "\$1/etc/systemd/system/\$unit"; done
 ln -sf /lib/systemd/system/multi-user.target "\$1/etc/systemd/system/default.target"
-# A machine of its own name that has been set up before: no first boot.
+# A machine with its own name that has been set up before: no first boot.
 echo 0123456789abcdef0123456789abcdef >"\$1/etc/machine-id"
 echo guest >"\$1/etc/hostname"
 touch "\$1/etc/.updated" "\$1/var/.updated"
@@ -108,7 +110,7 @@ $(loader_hook)
 rm -rf usr/lib/grub boot/* var/lib/apt var/lib/dpkg var/cache/* var/log/* usr/lib/udev/hwdb.bin usr/share/zoneinfo usr/share/info
 find lib/modules/*/kernel/ -name '*.ko*' ! -name 'virtio*' ! -name '*serial*' -delete
 chroot . depmod "\$(cat $work/parts/version)"
-# Without what is mounted in it.
+# Without the mounts in it.
 mkdir $work/tree
 mount --bind . $work/tree
 truncate -s 512M $work/parts/disk
@@ -131,7 +133,7 @@ make() {
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
         --essential-hook="$(initramfs_hook)" --customize-hook="$(disk_hook)" --format=null "$release" - "$uri"
-    # QEMU runs as another user: everything must be readable.
+    # QEMU runs as another user: all files must be readable.
     chmod -R u=rwX,go=rX "$work/parts"
     rm -rf "${cache:?}/$name-$recipe"
     mv "$work/parts" "$cache/$name-$recipe"

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""emulate: turns a domain that was planned for assigned devices into one that any machine can boot: an emulated NIC in the place of
-each hostdev, at the same guest address, and nothing that takes KVM, IOMMUFD or the host's own nodes.  The buses, ports, cells and
-the IOMMUs stay as planned.  Says on standard error what it changed.   emulate CONSOLE_LOG [one-iommu] <PLANNED >DOMAIN
-one-iommu: QEMU or libvirt here have but one SMMU for all buses"""
+"""emulate: turns a domain that was planned for assigned devices into one that any machine can
+boot. An emulated NIC replaces each hostdev, at the same guest address; KVM, IOMMUFD and the
+host's own nodes are removed.  Buses, ports, cells and the IOMMUs stay as planned.  Reports its
+changes on standard error.
+  emulate CONSOLE_LOG [one-iommu] <PLANNED >DOMAIN
+one-iommu: QEMU or libvirt here support only one SMMU for all buses"""
 import sys
 import xml.etree.ElementTree as ET
 
-# What is taken off: element, attribute ('' is the whole element), why.
+# What is removed: element, attribute ('' is the whole element), reason.
 TAKEN = (
     ('./os/loader', '', 'the firmware is this machine\'s own'),
     ('./os/nvram', '', 'the firmware is this machine\'s own'),
@@ -48,7 +50,8 @@ def place_of(address):
 
 
 def nic(hostdev):
-    """An endpoint of PCI Express, as an assigned device is; every kernel has its driver, and its ROM would only try to boot."""
+    """A PCI Express endpoint, like an assigned device; each kernel has its driver, and its ROM
+    would only try to boot."""
     address = hostdev.find('address')
     say(f'hostdev {place_of(hostdev.find("source/address"))}: an e1000e at {place_of(address)}')
     interface = ET.Element('interface', type='user')

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# failing-start: what QEMU or libvirt cannot start leaves nothing behind, and their own words reach the caller.
+# failing-start: a guest that QEMU or libvirt cannot start leaves nothing behind, and the caller
+# gets their message.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -9,8 +10,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/qemu/lab.sh
 . "$here/lab.sh"
 
-# refused WHAT REQUEST NAME STATUS WORDS: launching fails as NAME, viommuctl ends with STATUS, WORDS are in the message, and nothing
-# is left behind.
+# refused WHAT REQUEST NAME STATUS WORDS: the launch fails as NAME, viommuctl ends with STATUS,
+# WORDS are in the message, and nothing is left.
 refused() {
     local status=0 left
     lab_launch "$2" || status=$?
@@ -23,7 +24,7 @@ refused() {
     say "$1: $(jq -r .error.message <<<"$lab_refusal")"
 }
 
-# With UEFI, so that there would be an NVRAM file to forget.
+# With UEFI, so that an NVRAM file could be left.
 row=aarch64-virtio
 lab_under_reaper "$@"
 lab_prerequisites "$row"
@@ -40,11 +41,11 @@ refused "a kernel that nobody may read" "$lab_dir/kernel.json" InvalidRequest 2 
 jq --arg path "$lab_dir/nowhere.raw" '.disks = [{path: $path, format: "raw"}]' "$request" >"$lab_dir/disk.json"
 refused "a disk that is not there" "$lab_dir/disk.json" InvalidRequest 2 "No such file or directory"
 
-# A qcow2 image of a feature that no QEMU has: only QEMU finds out.
+# A qcow2 image with a feature that no QEMU has: only QEMU notices.
 lab_run qemu-img create -q -f qcow2 "$lab_dir/console/future.qcow2" 1M
 printf '\200' | lab_run dd of="$lab_dir/console/future.qcow2" bs=1 seek=72 conv=notrunc status=none
 jq --arg path "$lab_dir/console/future.qcow2" '.disks = [{path: $path, format: "qcow2"}]' "$request" >"$lab_dir/future.json"
 refused "a disk that QEMU cannot use" "$lab_dir/future.json" Backend 8 "feature"
 
-# The daemon is none the worse for it.
+# The daemon still works.
 lab_boot "$row" || say_die "$row after the failures: $lab_problem"

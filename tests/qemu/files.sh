@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# files: what QEMU really opens: a backing file only where it may be; disks that others could swap, as open files; copies of
-# kernels; and never what a forged header names.
+# files: which files QEMU really opens: a backing file only where that is allowed; disks that others
+# could replace, as open files; copies of kernels; and never a file that a forged header names.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -30,7 +30,7 @@ qemu_of() {
     cat "$lab_dir/libvirt/run/qemu/$1.pid"
 }
 
-# The same bus is the system's, too: this viommud judges who may what, and is sent open files.
+# The same bus also serves as the system's: this viommud judges rights, and is sent open files.
 system_ctl() {
     lab_run env DBUS_SYSTEM_BUS_ADDRESS="unix:path=$lab_dir/bus" "$lab_dir/viommuctl" --system "$@"
 }
@@ -58,7 +58,7 @@ kill "$lab_daemon"
 lab_until 15 lab_daemon_gone || say_die "viommud does not end"
 lab_start_daemon
 
-# --- A chain, as its images tell it ---
+# --- A chain, as its images name it ---
 
 lab_run "$lab_dir/boot-sector" "$lab_dir/images/base.raw"
 lab_run qemu-img create -q -f qcow2 -b "$lab_dir/images/base.raw" -F raw "$lab_dir/images/middle.qcow2"

@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guest-init: /init of the test guests (busybox).  Prints what the guest sees of its IOMMU, then powers off.
-# The blocks between the marker lines are read by lab.sh: the files that lib/topology reads of a host, as an archive, then facts.
+# guest-init: /init of the test guests (busybox).  Prints what the guest sees of its IOMMU, then
+# powers off.  lab.sh reads the blocks between the marker lines: the files that lib/host/topology
+# reads of a host, as an archive, then facts.
 export PATH=/bin
 mount -t devtmpfs dev /dev 2>/dev/null
 mount -t proc proc /proc
 mount -t sysfs sys /sys
-# The kernel opened no console for us when devtmpfs was not there yet; and its own chatter must not break our lines.
+# The kernel opened no console, because devtmpfs was not there yet; and its messages must not break
+# the lines of this script.
 exec 0</dev/console 1>/dev/console 2>&1
 echo 1 >/proc/sys/kernel/printk
 
@@ -14,8 +16,8 @@ for module in /modules/*.ko; do
     [ -e "$module" ] && insmod "$module"
 done
 
-# Hundreds of emulated CPUs take minutes to start, and the kernel often dies of it: with maxcpus=1 and this word only
-# the first and the last do.
+# Hundreds of emulated CPUs take minutes to start, and the kernel often dies of it: with maxcpus=1
+# and this word only the first and the last one start.
 # shellcheck disable=SC2013  # words
 for word in $(cat /proc/cmdline); do
     case $word in
@@ -33,7 +35,7 @@ count() {
     ls /sys/kernel/iommu_groups 2>/dev/null | wc -l
 }
 
-# Groups appear when drivers bind: wait until there are some and their number has stood still for two looks.
+# Groups appear when drivers bind: wait until there are some, and their number was the same twice.
 last=-1
 same=0
 tries=0
@@ -51,7 +53,7 @@ for table in DMAR VIOT IORT IVRS; do
     [ -e "/sys/firmware/acpi/tables/$table" ] && tables="${tables:+$tables,}$table"
 done
 
-# keep PATH...: files and links into the archive, as they are; files of /sys do not tell their size to tar.
+# keep PATH...: adds files and links to the archive; files of /sys do not tell their size to tar.
 keep() {
     for path; do
         if [ -L "$path" ]; then
@@ -91,16 +93,16 @@ echo "iommu=$(joined /sys/class/iommu)"
 echo "groups=$(count)"
 echo "tables=$tables"
 echo "pci=$(joined /sys/bus/pci/devices)"
-# What a test has put there for its guest to do, and to tell.
+# What a test put there for its guest to do.
 [ ! -x /test/run ] || /test/run
 echo "=== viommu end ==="
 
-# For the tests that want a proof by the console.
+# For tests that want a proof by the console.
 case $(cat /proc/cmdline) in
 *viommu.report*) guest-report ;;
 esac
 
-# For the tests that need a guest which is still there, or want to talk to it.
+# For tests that need a guest that stays, or want to talk to it.
 case $(cat /proc/cmdline) in
 *viommu.shell*) PS1='guest> ' exec sh -i ;;
 *viommu.stay*) sleep 600 ;;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guests: kernels and initramfs of the guests that are really booted, made from Debian's packages and kept in a cache.
-# Knows apt and the initramfs; does not know viommud, libvirt or which guest is asked for what.
+# guests: kernels and initramfs of the booted guests, made from Debian's packages and kept in a
+# cache. Knows apt and the initramfs; does not know viommud, libvirt or the use of a guest.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -11,8 +11,8 @@ report=$here/../../tools/scripts/guest-report.sh
 # shellcheck source=tests/qemu/cache.sh
 . "$here/cache.sh"
 
-# name             arch     Debian's word  release   kernel modules, where the stock kernel has them as such
-# What ends in -cloud has the kernel of Debian's cloud images.
+# name, arch, Debian's name for it, release, kernel modules (if the stock kernel has them as
+# modules).  A name that ends in -cloud has the kernel of Debian's cloud images.
 table='
 x86_64-debian11    x86_64   amd64          bullseye  virtio_pci,virtio-rng,virtio-iommu
 x86_64-debian12    x86_64   amd64          bookworm  virtio_pci,virtio-rng,virtio-iommu
@@ -33,7 +33,7 @@ aarch64-debian12-cloud  aarch64  arm64          bookworm  virtio_pci,virtio-rng,
 aarch64-debian13-cloud  aarch64  arm64          trixie    virtio_pci,virtio-rng,virtio-iommu
 aarch64-testing-cloud   aarch64  arm64          testing   virtio_pci,virtio-rng,virtio-iommu
 '
-recipe=1 # counted up whenever a name comes to mean other files than those in the cache
+recipe=1  # increase it when a name means other files than those in the cache
 
 usage() {
     cat <<END
@@ -47,7 +47,8 @@ names: $(awk 'NF { printf "%s ", $1 }' <<<"$table")
 END
 }
 
-# private_apt DIRECTORY RELEASE DEBIAN_ARCH: an apt configuration that shares nothing with the machine's but its keys and proxy.
+# private_apt DIRECTORY RELEASE DEBIAN_ARCH: an apt configuration that shares only keys and proxy
+# with the machine's.
 private_apt() {
     local directory=$1 release=$2 arch=$3 uri keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     uri=$(cache_mirror)
@@ -71,7 +72,8 @@ Dir::Cache "$directory/cache";
 END
 }
 
-# module_paths TREE MODULE...: files of the modules and of what they need, in the order of loading.
+# module_paths TREE MODULE...: the files of the modules and of their dependencies, in the order of
+# loading.
 module_paths() {
     local tree=$1 module path depends
     shift
@@ -112,7 +114,8 @@ initramfs() {
     rm -rf "$work"
 }
 
-# kernel_packages IMAGE: itself, and those that newer releases keep the kernel and its modules in.
+# kernel_packages IMAGE: the package, and those that hold the kernel and its modules in newer
+# releases.
 kernel_packages() {
     echo "$1"
     apt-cache depends "$1" | awk '$1 == "Depends:" && $2 ~ /^linux-(binary|modules)-/ { print $2 }'
@@ -150,7 +153,7 @@ make() {
     rm -rf "$work"
 }
 
-# collect TREE PARTS "MODULE...": what of the packages is kept.
+# collect TREE PARTS "MODULE...": keeps the needed parts of the packages.
 collect() {
     local tree=$1 parts=$2 modules=$3 number=10 path
     mkdir -p "$parts/modules"
@@ -163,7 +166,7 @@ collect() {
         unpacked "$path" >"$parts/modules/$number-$(basename "${path%%.ko*}").ko"
         number=$((number + 1))
     done
-    # QEMU runs as another user: everything must be readable.
+    # QEMU runs as another user: all files must be readable.
     chmod -R u=rwX,go=rX "$parts"
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# huge-pages: a guest whose memory is this machine's huge pages, and another one for which there are not enough left.
+# huge-pages: a guest whose memory is in this machine's huge pages, and another one for which too
+# few are left.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -1,24 +1,29 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# lab: a viommud of one's own (private bus, embedded libvirt, throw-away directory), and guests booted through it.
-# Sourced by bash, after tools/scripts/say.sh, with $VIOMMUD and $VIOMMUCTL set.  Used by tools/quickstart and by the qemu suite.
+# lab: a private viommud (private bus, embedded libvirt, throw-away directory), and guests booted
+# through it.  Sourced by bash, after tools/scripts/say.sh, with $VIOMMUD and $VIOMMUCTL set, by
+# tools/quickstart and the qemu suite.
 #
-# Guests never run as root: root hands everything over to an ordinary user first.  So libvirt needs no system set-up, and
-# its view of /dev/kvm is QEMU's own (a root libvirt whose QEMU may not open /dev/kvm probes QEMU anew at every define).
+# Guests never run as root: root hands everything over to an ordinary user first.  So libvirt needs
+# no system set-up, and its view of /dev/kvm is QEMU's own (a root libvirt whose QEMU may not open
+# /dev/kvm probes QEMU at each define).
 
 lab_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 lab_dir=
-lab_as=()    # words in front of a command that make it run as the guests' user
+lab_as=()  # a prefix that runs a command as the guests' user
 lab_children=()
 lab_accelerator=${lab_accelerator:-tcg}
 lab_daemon='' lab_machine='' lab_console='' lab_refusal=''
-# shellcheck disable=SC2034  # for who sources this
+# shellcheck disable=SC2034  # for the sourcing script
 lab_console_end=''
-lab_problem='' lab_model='' lab_class='' lab_groups='' lab_seconds='' # of the last lab_boot
+lab_problem='' lab_model='' lab_class='' lab_groups='' lab_seconds=''  # of the last lab_boot
 # shellcheck disable=SC2034
-lab_hardware='' # the guest's own files below /sys and /proc, as lib/topology reads them: a compressed archive in base64
+# the guest's files below /sys and /proc that lib/host/topology reads: a compressed archive in
+# base64
+lab_hardware=''
 
-# What is booted and what it must show.  One row per guest:
-#   name  arch  kernel  iommu of the request  guest of the request  chosen model  /sys/class/iommu (regex)  groups
+# The guests, and what each must show.  One row per guest:
+#   name  arch  kernel  iommu of the request  guest of the request  chosen model  /sys/class/iommu
+# (regex)  groups
 # groups: "0", or "+" for at least one.  Model "!Name": the launch is refused with that error.
 lab_rows='
 x86_64-supported    x86_64   debian13  {"is-supported":true}   -                           intel         ^dmar0$           +
@@ -32,14 +37,16 @@ x86_64-old          x86_64   debian12  {"is-supported":true}   {"os":"debian12"}
 aarch64-old         aarch64  debian12  {"is-supported":true}   {"os":"debian12"}           smmuv3        ^smmu3\.          +
 '
 
-# lab_under_reaper "$@": goes on below tini where PID 1 may leave zombies: libvirt waits until a QEMU it ended is gone.
+# lab_under_reaper "$@": continues below tini where PID 1 may leave zombies: libvirt waits until a
+# QEMU that it ended is gone.
 lab_under_reaper() {
     if [ -z "${VIOMMU_REAPER:-}" ] && [ "$(cat /proc/1/comm)" != systemd ] && command -v tini >/dev/null; then
         VIOMMU_REAPER=1 exec tini -s -- "$BASH" "$0" "$@"
     fi
 }
 
-# lab_prerequisites ROW: what must be there before lab_open; ends the script as skipped (77) with the reason on its last line.
+# lab_prerequisites ROW: checks what lab_open needs; else ends the script as skipped (77), with the
+# reason on its last line.
 lab_prerequisites() {
     local program
     lab_row "$1"
@@ -61,11 +68,11 @@ lab_row() {
     [ ${#lab_fields[@]} -eq 8 ] || say_die "no row named '$1' in ${BASH_SOURCE[0]}"
 }
 
-# lab_open: the directory, the bus, the daemon.  "trap lab_close EXIT" before it.  $lab_qemu_conf: more for libvirt's qemu.conf;
-# $lab_viommud_conf: more for viommud.conf.
+# lab_open: makes the directory, starts the bus and the daemon.  Set "trap lab_close EXIT" first.
+# $lab_qemu_conf: further lines of libvirt's qemu.conf; $lab_viommud_conf: of viommud.conf.
 lab_open() {
     local user
-    # Short: sockets below it have a path of at most 108 characters.
+    # Short: paths of sockets below it have at most 108 characters.
     lab_dir=$(mktemp -d /tmp/viommu.XXXXXX)
     if [ "$(id -u)" -eq 0 ]; then
         user=libvirt-qemu
@@ -100,12 +107,12 @@ END
     lab_start_daemon
 }
 
-# lab_run COMMAND...: as the guests' user, with the lab's bus and nothing of the caller's own session.
+# lab_run COMMAND...: as the guests' user, on the lab's bus, with nothing of the caller's session.
 lab_run() {
     "${lab_environment[@]}" "${lab_as[@]}" "$@"
 }
 
-# lab_spawn NAME COMMAND...: in the background, its words in NAME.log; its process in lab_pid.
+# lab_spawn NAME COMMAND...: in the background, output in NAME.log, process in lab_pid.
 lab_spawn() {
     local name=$1
     shift
@@ -121,7 +128,7 @@ lab_start_daemon() {
     lab_until 30 lab_answers || say_die "viommud does not start: $(tail -n 5 "$lab_dir/viommud.log")"
 }
 
-# lab_libvirt: which libvirt and QEMU this machine has, in words.
+# lab_libvirt: the versions of libvirt and QEMU on this machine, as text.
 lab_libvirt() {
     echo "libvirt $(dpkg-query -W -f '${source:Upstream-Version}' libvirt-daemon 2>/dev/null || echo '?')," \
         "$(qemu-system-x86_64 --version | sed -n 's/^QEMU emulator version \([0-9.]*\).*/QEMU \1/p')"
@@ -132,7 +139,7 @@ lab_answers() {
     lab_ctl list >/dev/null 2>&1
 }
 
-# lab_until SECONDS COMMAND...: until COMMAND succeeds; fails when it does not in time.
+# lab_until SECONDS COMMAND...: waits until COMMAND succeeds; fails when it does not in time.
 lab_until() {
     local end=$((SECONDS + $1))
     shift
@@ -151,7 +158,8 @@ lab_property() {
     lab_ctl show "$1" --json | jq -r --arg name "$2" '.[$name] // ""'
 }
 
-# lab_request ROW [KERNEL_WORDS]: the request of a row, with files that the guests' user can read; its path.
+# lab_request ROW [KERNEL_WORDS]: the path of a row's request, with files that the guests' user can
+# read.
 lab_request() {
     local arch parts guest console=ttyS0 request
     lab_row "$1"
@@ -174,7 +182,8 @@ lab_request() {
     echo "$request"
 }
 
-# lab_launch REQUEST: sets lab_machine, lab_console; refused: status of viommuctl, its words as JSON in lab_refusal.
+# lab_launch REQUEST: sets lab_machine and lab_console; when refused, returns viommuctl's status,
+# and its output as JSON in lab_refusal.
 lab_launch() {
     local answer status=0
     answer=$(lab_ctl launch "$1" --wait=started --json 2>>"$lab_dir/viommuctl.log") || status=$?
@@ -187,7 +196,7 @@ lab_launch() {
     lab_console=$(jq -r .ConsoleLog <<<"$answer")
 }
 
-# lab_wait MACHINE CONSOLE SECONDS: until the guest has printed its facts.
+# lab_wait MACHINE CONSOLE SECONDS: waits until the guest has printed its facts.
 lab_wait() {
     local end=$((SECONDS + $3)) turn=0
     until grep -qa '^=== viommu end ===' "$2" 2>/dev/null; do
@@ -205,7 +214,7 @@ lab_wait() {
     done
 }
 
-# lab_fact CONSOLE KEY: what the guest printed.
+# lab_fact CONSOLE KEY: the value that the guest printed.
 lab_fact() {
     tr -d '\r' <"$1" | sed -n "/^=== viommu guest ===/,/^=== viommu end ===/s/^$2=//p"
 }
@@ -215,8 +224,9 @@ lab_archive() {
     tr -d '\r' <"$1" | sed -n '/^=== viommu hardware ===/,/^=== viommu hardware end ===/{/^===/!p}'
 }
 
-# lab_boot ROW: boots the row's guest, compares what it shows with what was asked, and removes it again.  Sets
-# lab_model, lab_class, lab_groups, lab_seconds, lab_hardware; on failure lab_problem tells why.  Refused: lab_model is the error.
+# lab_boot ROW: boots the row's guest, compares what it shows with the request, and removes it.
+# Sets lab_model, lab_class, lab_groups, lab_seconds, lab_hardware; on failure lab_problem has the
+# reason.  Refused: lab_model is the error.
 lab_boot() {
     local request started model class groups status=0
     lab_problem='' lab_model='' lab_class='' lab_groups='' lab_seconds='' lab_console_end='' lab_hardware=''
@@ -290,13 +300,14 @@ lab_keep_console() {
     lab_console_end=$(tail -n 15 "$lab_console" 2>/dev/null | tr -d '\r' | tr -c '[:print:]\n' '?')
 }
 
-# lab_left_behind: in words, what is left of machines that should be gone; nothing when there is none.
+# lab_left_behind: describes what is left of machines that should be gone; prints nothing when
+# nothing is left.
 lab_left_behind() {
     lab_ctl list --json | jq -r '.[] | "machine \(.name) (\(.state))"'
     find "$lab_dir/libvirt" -path '*/etc/qemu/*.xml' -o -path '*/nvram/*' -o -path '*/run/qemu/*.pid' ! -name driver.pid
 }
 
-# lab_processes: those that still belong to this lab.
+# lab_processes: the processes that still belong to this lab.
 lab_processes() {
     local pid
     for pid in "${lab_children[@]}"; do

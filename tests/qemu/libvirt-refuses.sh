@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# libvirt-refuses: libvirt's own word on a model wins over the table.  Asked beforehand, it is a verdict like any other; said
-# only when the domain is defined, the next candidate of an automatic choice is taken, one asked for by name is refused in
-# libvirt's words, and the disagreement is logged.
-# Made to disagree by taking devices out of libvirt's own record of what this QEMU has.
+# libvirt-refuses: libvirt's own answer about a model overrides the table.  Asked beforehand, the
+# answer is a verdict like any other.  Given only when the domain is defined, an automatic choice
+# takes the next candidate, a model requested by name is refused with libvirt's message, and the
+# disagreement is logged.  The test removes devices from libvirt's own record of this QEMU.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -12,7 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/qemu/lab.sh
 . "$here/lab.sh"
 
-# forget FLAG: the emulators that libvirt has probed seem to lack it from now on.
+# forget FLAG: from now on libvirt believes that the probed emulators lack it.
 forget() {
     local records
     kill "$lab_daemon"
@@ -24,7 +24,8 @@ forget() {
     lab_start_daemon
 }
 
-# ask_facts OPTION...: by an engine of its own, as one directory serves one process; with the daemon's records.
+# ask_facts OPTION...: with an engine of its own, as one directory serves one process, and with the
+# daemon's records.
 ask_facts() {
     lab_run rm -rf "$lab_dir/facts"
     lab_run sh -c 'mkdir "$2" && cp -rp "$1/etc" "$1/cache" "$2"' sh "$lab_dir/libvirt" "$lab_dir/facts"
@@ -43,10 +44,10 @@ trap lab_close EXIT
 trap 'exit 130' INT TERM
 lab_open
 request=$(lab_request "$row")
-# Both emulators are probed, and their records written, by asking for a plan.
+# A plan makes libvirt probe both emulators and write their records.
 lab_run busctl --user call org.viommu1 /org/viommu1 org.viommu1.Manager Plan 'a{sv}' 0 >/dev/null
 
-# --- Asked beforehand ---
+# --- Answered beforehand ---
 facts=$(ask_facts --json)
 jq -e '.facts | (.[] | select(.fact == "intel") | .x86_64 == true and (has("aarch64") | not)) and
        (.[] | select(.fact == "smmuv3") | .aarch64 == true)' <<<"$facts" >/dev/null ||
@@ -62,7 +63,7 @@ ask_facts | grep -E '^intel .* no! ' >/dev/null ||
     say_die "the contradiction is not shown"
 ! grep -F "libvirt refused IOMMU model" "$lab_dir/viommud.log" || say_die "it was tried all the same"
 
-# --- Said when it is defined ---
+# --- Answered at the definition ---
 install -m 755 "$NO_CONVERSION" "$lab_dir/no-conversion.so"
 lab_environment+=("LD_PRELOAD=$lab_dir/no-conversion.so")
 rm -rf "$lab_dir/libvirt/cache"/*

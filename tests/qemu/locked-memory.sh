@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# locked-memory: what the real libvirt lets a guest lock: refused by the plan where its limit cannot be raised, as libvirt itself
-# would have to do; and after the start QEMU's own limit is looked at.
+# locked-memory: what the real libvirt lets a guest lock: the plan refuses where libvirt could not
+# raise the limit; after the start QEMU's own limit is read.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -39,7 +39,8 @@ words='memory-backing.locked needs unlimited locked memory'
 [[ $lab_refusal = *$words* ]] || say_die "'$words' is not in: $lab_refusal"
 say "$(jq -r .error.message <<<"$lab_refusal")"
 
-# A libvirt that seems to have raised the limit, and a QEMU that does not lock anything, so that it runs all the same.
+# A libvirt that seems to have raised the limit, and a QEMU that locks nothing, so that it runs all
+# the same.
 kill "$lab_daemon"
 lab_until 15 lab_daemon_gone || say_die "viommud does not end"
 install -m 755 "$NO_LIMIT" "$lab_dir/no-limit.so"
@@ -57,7 +58,7 @@ words='of memory (RLIMIT_MEMLOCK), but the plan needs 1088 MiB'
 warning=$(lab_ctl show locked --json | jq -r '.Warnings[]' | grep -F "$words") || say_die "no warning: $(lab_ctl show locked)"
 say "$warning"
 grep -F "machine 'locked': $warning" "$lab_dir/viommud.log" >/dev/null || say_die "it is not in the log: $(cat "$lab_dir/viommud.log")"
-# And stands in the metadata.
+# The metadata has it, too.
 kill "$lab_daemon"
 lab_until 15 lab_daemon_gone || say_die "viommud does not end"
 lab_start_daemon

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# nested: runs inside a guest, by guest-init, when the test put it there: every NIC is bound to vfio-pci and taken from user space.
-# An IOMMU that does not remap interrupts is refused by the kernel unless its administrator says that the devices' users are trusted.
+# nested: guest-init runs this inside a guest, when the test put it there: it binds every NIC to
+# vfio-pci and opens it from user space.  The kernel refuses an IOMMU that does not remap interrupts
+# unless the administrator declares the devices' users trusted.
 case $(cat /proc/cmdline) in
 *viommu.trusted*) echo 1 >/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts ;;
 esac

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* no-conversion: preloaded, makes libvirt one that cannot convert domains to native arguments, as drivers may: then only
- * the table is left to go by, until the definition is tried. */
+/* no-conversion: preloaded; libvirt then cannot convert domains to native arguments, like some
+ * drivers, so that viommud goes by the table alone until it defines the domain. */
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <stddef.h>

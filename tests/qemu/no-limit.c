@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* no-limit: preloaded, makes a process that may not raise RLIMIT_MEMLOCK look as if it might, and had: so that a guest runs with
- * less than was planned, as when libvirt counts otherwise. */
+/* no-limit: preloaded; pretends that the process may raise RLIMIT_MEMLOCK and did, so that a guest
+ * runs with less than was planned, as if libvirt had counted differently. */
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>

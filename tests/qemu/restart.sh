@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# restart: a viommud that is killed while a guest runs finds it again, and can end it.
+# restart: a viommud that is killed while a guest runs finds the guest again, and can end it.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -34,7 +34,7 @@ lab_until 10 state_is running || say_die "after the restart the machine is '$(la
 after=$(lab_ctl show "$lab_machine" --json | jq -S 'del(.Progress)')
 [ "$before" = "$after" ] || say_die "the machine came back changed: $(diff <(echo "$before") <(echo "$after"))"
 
-# The guest does not listen to its power button: this ends it after the second.
+# The guest ignores its power button, so the stop ends it after a second.
 lab_ctl stop "$lab_machine" --timeout=1 || say_die "stop: $(tail -n 3 "$lab_dir/viommud.log")"
 left=$(lab_left_behind)
 [ -z "$left" ] || say_die "left behind: $left"

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""seen: compares a planned topology with what its guest saw.  The devices of one physical IOMMU share a root bus of the guest, which is
-that of no other IOMMU; each is where it was planned, on its node, in a group of its own and behind the guest's IOMMU.
-Where each expander bus was given an IOMMU of its own, no two of them share one.
-  seen PLANNED.xml BOOTED.xml HOST.json HARDWARE   (HARDWARE: the guest's own files, as "viommuctl host --root" reads them; $VIOMMUCTL)"""
+"""seen: compares a planned topology with what its guest saw.  The devices of one host IOMMU
+share a root bus of the guest, which no other IOMMU uses; each device is where it was planned, on
+its node, in a group of its own and behind the guest's IOMMU.  Where each expander bus has an
+IOMMU of its own, no two buses share one.
+  seen PLANNED.xml BOOTED.xml HOST.json HARDWARE
+HARDWARE: the guest's own files, as "viommuctl host --root" reads them ($VIOMMUCTL)"""
 import collections
 import json
 import os
@@ -12,7 +14,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
-NIC = (0x8086, 0x10d3)  # what tests/qemu/emulate.py puts there
+NIC = (0x8086, 0x10d3)  # the device that tests/qemu/emulate.py adds
 
 
 def number(text):
@@ -24,7 +26,7 @@ def address_of(source):
 
 
 class Planned:
-    """The buses of a domain, as libvirt numbers them: by the index of their controllers."""
+    """The buses of a domain by libvirt's numbers, the index of their controllers."""
 
     def __init__(self, domain):
         self.domain = domain
@@ -32,7 +34,8 @@ class Planned:
         self.hostdevs = domain.findall('devices/hostdev')
 
     def root(self, device):
-        """The number that the guest knows the device's root bus by, and the node it is said to be on."""
+        """The guest's number for the device's root bus, and the node that the guest shows for
+        it."""
         address = device.find('address')
         index = str(number(address.get('bus'))) if address is not None else '0'
         controller = self.controllers.get(index)
@@ -84,7 +87,8 @@ def compare(planned, host, devices):
 
 def compare_nodes(planned, topology, devices):
     cells = len(planned.domain.findall('cpu/numa/cell'))
-    # Linux 6.12 on arm64 drops the whole SRAT when a 64 MiB flash of older firmware, which it takes for memory, is in no cell.
+    # Linux 6.12 on arm64 drops the whole SRAT when a 64 MiB flash of older firmware, which it takes
+    # for memory, is in no cell.
     if planned.domain.find('os/type').get('arch') == 'aarch64' and len(topology['nodes']) < cells:
         print(f'nodes not compared: this kernel makes {len(topology["nodes"])} of the {cells} that the firmware tells')
         return

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# verified-by-agent: a booted Debian proves through its guest agent that its IOMMU is active; one whose IOMMU is off, or whose
-# agent does not answer, is a named failure with its cause.
+# verified-by-agent: a booted Debian proves through its guest agent that its IOMMU is active; if the
+# IOMMU is off, or the agent does not answer, the launch fails and names the cause.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,7 +10,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/qemu/lab.sh
 . "$here/lab.sh"
 
-# request NAME WORDS [JQ]: a request for the Debian with more words on its kernel's command line, and JQ's changes; its path.
+# request NAME WORDS [JQ]: the path of a request for the Debian with WORDS on its kernel's command
+# line, and JQ's changes.
 request() {
     jq -n --arg name "$1" --arg parts "$parts" \
         --arg cmdline "systemd.volatile=state console=ttyS0 quiet no_timer_check panic=-1 $2" "
@@ -21,14 +22,14 @@ request() {
     echo "$lab_dir/$1.json"
 }
 
-# die WHAT: with the end of everything that was said.
+# die WHAT: shows the end of all output.
 die() {
     say "$(tail -n 5 "$lab_dir/viommud.log")"
     [ -z "$lab_console" ] || say "$(tail -n 15 "$lab_console" | tr -d '\r' | tr -c '[:print:]\n' '?')"
     say_die "$*"
 }
 
-# refused STATUS PATTERN WORD...: viommuctl with these words fails so, and says so.
+# refused STATUS PATTERN WORD...: viommuctl WORD... fails with STATUS and a message.
 refused() {
     local wanted=$1 pattern=$2 said status=0
     shift 2
@@ -65,7 +66,7 @@ lab_ctl kill proven
 
 # --- Disabled on the guest's own command line ---
 
-# viommud refuses a request that says so; what the guest's own boot loader says it cannot know.
+# viommud refuses a request that disables the IOMMU; it cannot know the guest's own boot loader.
 refused 3 "boot.cmdline has 'intel_iommu=off'" launch "$(request refused intel_iommu=off)"
 lab_launch "$(request disabled '' \
     'del(.boot) | .disks = [.disks[0] + {path: "\($parts)/boot-without-iommu"}] + .disks')" || die "launch: $lab_refusal"

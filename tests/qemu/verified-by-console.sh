@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# verified-by-console: guests that show at their console whether their IOMMU works: proven, not proven with the cause, silent, and gone
-# meanwhile.  busctl shows that Verified is signalled, and QueuePosition.
+# verified-by-console: guests that report at their console whether their IOMMU works: proven,
+# disproved with the cause, silent, and gone meanwhile.  busctl shows that Verified and
+# QueuePosition are signalled.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -12,7 +13,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 row=x86_64-supported
 
-# answers STATUS JQ_EXPRESSION ARGUMENT...: viommuctl, asked for JSON, ends with that status and says that.
+# answers STATUS JQ_EXPRESSION ARGUMENT...: viommuctl --json ends with STATUS, and the expression
+# holds.
 answers() {
     local status=0 wanted=$1 expression=$2 answer
     shift 2
@@ -22,7 +24,8 @@ answers() {
     fi
 }
 
-# wants WORDS: a request of the row for a guest with these words of the kernel, whose launch waits for the proof; its path.
+# wants WORDS: the path of the row's request with WORDS for the kernel, whose launch waits for the
+# proof.
 wants() {
     local request
     request=$(lab_request "$row" "$1")
@@ -43,7 +46,7 @@ trap 'exit 130' INT TERM
 lab_viommud_conf=$'[daemon]\nrunning-launches=1'
 lab_open
 
-# monitored NAME: busctl has shown that this property of some machine has changed.
+# monitored NAME: busctl has shown a change of this property.
 monitored() {
     jq -e -n --arg name "$1" '[inputs | select(.member == "PropertiesChanged") | .payload.data[2]] | any(index($name))' \
         "$lab_dir/monitor.log" >/dev/null 2>&1
@@ -56,7 +59,7 @@ listens() {
 lab_spawn monitor sh -c "exec busctl --address=unix:path=$lab_dir/bus --json=short monitor org.viommu1 2>$lab_dir/monitor.err"
 lab_until 10 listens || say_die "busctl does not monitor the bus: $(cat "$lab_dir/monitor.err")"
 
-# Proven: the launch says so, and whoever asks again hears it, too.
+# Proven: the launch reports it, and a later question, too.
 request=$(wants 'viommu.report viommu.stay')
 answers 0 '.State == "running"' launch "$request"
 machine=$(jq -r .name "$request")
@@ -66,7 +69,8 @@ say "proven: $(lab_ctl verify "$machine")"
 lab_until 10 monitored Verified || say_die "busctl has seen no signal of Verified: $(cat "$lab_dir/monitor.log")"
 lab_ctl kill "$machine"
 
-# Three launches at once, of which one runs: another's place in the queue is signalled when it has none any more.
+# Three launches at once, one of which runs: the queue position of another is signalled when it
+# leaves the queue.
 request=$(lab_request "$row" viommu.stay)
 for name in first second third; do
     jq --arg name "$name" '.name = $name' "$request" >"$lab_dir/$name.json"
@@ -83,20 +87,21 @@ for name in first second third; do
 done
 say 'busctl monitor: Verified and QueuePosition are signalled'
 
-# Proven by its last words: it powers off as soon as it has said them.
+# Proven by its last output: the guest powers off right after it.
 request=$(wants viommu.report)
 answers 0 '.Failure[0] == ""' launch "$request"
 lab_until 20 has_ended || say_die "a guest that powers off is $(lab_property "$machine" State)"
 lab_ctl kill "$machine"
 
-# Disproved: what stands in quotes is for the guest's kernel alone, our planner does not see it.  The launch is undone.
+# Disproved: only the guest's kernel reads the quoted part, viommud's planner does not.  The launch
+# is undone.
 request=$(wants '"intel_iommu=off" viommu.report viommu.stay')
 answers 9 '.error.name == "NotVerified" and (.error.message | contains("intel_iommu=off") and contains("its console"))' launch "$request"
 left=$(lab_left_behind)
 [ -z "$left" ] || say_die "left behind by a launch that was not proven: $left"
 say 'not proven: intel_iommu=off was named, and the launch undone'
 
-# Silent: in vain until the time is over, and then the machine runs on.
+# Silent: the call fails after its timeout, and the machine runs on.
 request=$(lab_request "$row" viommu.stay)
 lab_launch "$request" || say_die "launch: $lab_refusal"
 lab_wait "$lab_machine" "$lab_console" 180 || say_die "$lab_problem"

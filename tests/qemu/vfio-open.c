@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* vfio-open: takes a device that is bound to vfio-pci as a user of VFIO does: its group, a container, a page mapped for its DMA, its
- * configuration space.  Runs inside a guest, without any library.   vfio-open GROUP ADDRESS */
+/* vfio-open: opens a device that is bound to vfio-pci, as a user of VFIO does: its group, a
+ * container, a page mapped for DMA, its configuration space.  Runs inside a guest, without any
+ * library.
+ * vfio-open GROUP ADDRESS */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
