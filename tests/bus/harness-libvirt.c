@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* harness-libvirt: a libvirtd for a scenario, with the test driver in it.  Knows no viommud. */
+/* harness-libvirt: a libvirtd for a scenario, which uses the test driver.  Knows no viommud. */
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -16,7 +16,7 @@ bool harness_has_libvirt(void)
     return libvirtd && setpriv;
 }
 
-/* A socket is there before it can be connected to. */
+/* A socket exists before it accepts connections. */
 static bool takes_connections(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -12,7 +12,7 @@
 #include "daemon/bus/variant.h"
 #include "tests/unit/unit.h"
 
-/* The one that is open: a test that fails does not come to harness_free(). */
+/* The open harness, because a failed test does not reach harness_free(). */
 static Harness *current;
 
 static const char *const ready_options[] = {"--user", "--connect=test:///default", NULL};
@@ -215,7 +215,7 @@ static void become(void *uid)
         _exit(EXIT_FAILURE);
 }
 
-/* Another user may not be able to look into the build directory. */
+/* Another user may not have access to the build directory. */
 static char *copy_program(Harness *harness, const char *program)
 {
     g_autoptr(GError) error = NULL;
@@ -278,7 +278,7 @@ int harness_wait_exit(Harness *harness)
 
     while (waitpid(harness->daemon_pid, &status, WNOHANG) == 0) {
         ck_assert_msg(g_get_monotonic_time() < end, "viommud does not end");
-        /* The bus must be read, or a daemon that sends much waits for us. */
+        /* Read the bus, or a daemon that sends much waits for this process. */
         if (harness->bus)
             while (sd_bus_process(harness->bus, NULL) > 0)
                 ;

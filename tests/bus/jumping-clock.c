@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* jumping-clock: preloaded into the daemon, it moves the time of day by what a file holds at the moment, in microseconds.  The
- * clocks that nobody sets are the kernel's own. */
+/* jumping-clock: preloaded into the daemon; shifts the time of day by the number in a file, in
+ * microseconds.  Clocks that nobody can set stay the kernel's. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Taken before the C library's own. */
+/* These override the C library's own. */
 #define PUBLIC __attribute__((visibility("default")))
 
 #define USEC_PER_SEC INT64_C(1000000)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* odd-accounts: preloaded into the daemon, it makes the user database odd, by files in the directory $VIOMMU_TEST_ACCOUNTS, each named
- * after what is odd and the user: "out.NAME": is in no group; "hang.NAME": no answer as long as the file is there. */
+/* odd-accounts: preloaded into the daemon; changes the user database by files in the directory
+ * $VIOMMU_TEST_ACCOUNTS: "out.NAME": NAME is in no group; "hang.NAME": the look-up of NAME hangs
+ * while the file exists. */
 #include <dlfcn.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Taken before the C library's own. */
+/* These override the C library's own. */
 #define PUBLIC __attribute__((visibility("default")))
 
 static int is_there(const char *what, const char *user)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* people: calls of several users.  Knows no scenario. */
+/* people: calls by several users.  Knows no scenario. */
 #include "tests/bus/people.h"
 
 #include <grp.h>
@@ -33,7 +33,7 @@ Harness *people_new_configured(const char *configuration)
     return harness;
 }
 
-/* --- Calls of somebody --- */
+/* --- Calls by users --- */
 
 sd_bus_message *people_exchange(sd_bus *bus, sd_bus_message *call)
 {

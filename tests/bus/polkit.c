@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Of those versions that read rules. */
+/* Only versions that read rules. */
 static const char *const polkitds[] = {"/usr/lib/polkit-1/polkitd", "/usr/libexec/polkitd"};
 static GPid polkit_pid;
 
@@ -44,7 +44,8 @@ static char *write_below(const char *directory, const char *name, const char *te
     return path;
 }
 
-/* What is installed on this machine must not matter: polkitd gets a view of its own, with our actions and @rule alone. */
+/* What is installed on this machine must not matter: polkitd gets a file system view of its own,
+ * with viommud's actions and @rule alone. */
 static void write_polkit(const char *directory, const char *rule)
 {
     g_autofree char *policy = NULL, *text = g_strdup_printf("polkit.addRule(function(action, subject) {\n"

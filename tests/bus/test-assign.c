@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-assign: devices that a site does not list, by the answers of a real polkitd.  The hardware is made up, the guests are records
- * of libvirt's test driver. */
+/* test-assign: devices that a site does not list, with the answers of a real polkitd.  The hardware
+ * is made up; the guests are records of libvirt's test driver. */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,7 +47,7 @@ static void use_devices(const Host *host)
     host_add_file(host, "proc/1/net/route", "Iface");
 }
 
-/* A system's viommud on that hardware, which it has seen. */
+/* A system's viommud that has read that hardware. */
 static Harness *new_site(const char *configuration)
 {
     Harness *harness = harness_new(false);
@@ -80,7 +80,7 @@ static sd_bus_message *launch_interactive(sd_bus *bus, const char *request)
     return call;
 }
 
-/* Each question is a line of "log"; the answer is yes where @rule says so. */
+/* Writes each question to "log"; the answer is yes where @rule says so. */
 #define LOGGING                                                                                      \
     "if (action.id != 'org.viommu1.assign-device') return polkit.Result.NO;\n"                       \
     "var told = ['machine', 'owner', 'address', 'vendor', 'device', 'driver'].map(function(key) {\n" \
@@ -116,7 +116,7 @@ START_TEST(absent)
     g_autoptr(sd_bus_message) outside = NULL;
 
     people_assert_refused(member, launch(member, ASKING(PORT)), NO_POLKIT);
-    /* A device that is not there is refused in the same words. */
+    /* A device that does not exist is refused with the same message. */
     people_assert_refused(member, launch(member, ASKING(MISSING)),
                           "hostdevs[0].address '0000:77:00.0' " REFUSED);
     people_assert_refused(member, launch(member, ASKING(MISSING)), NO_POLKIT);
@@ -137,17 +137,17 @@ START_TEST(yes)
 
     polkit_start(harness, rule_yes);
     people_assert_refused(outsider, launch(outsider, ASKING(PORT)), "may not launch machines");
-    /* About a device that is listed nobody is asked. */
+    /* polkit is not asked about a listed device. */
     people_allow(member, launch(member, ASKING(ADDRESS("0000:01:00.0") ", " DISPLAY ", " PORT)));
     assert_asked(harness, TOLD_OF_DISPLAY TOLD_OF_PORT);
     path = harness_find(harness, "guest");
     harness_assert_property(harness, path, "Hostdevs", "['0000:01:00.0', '0000:03:00.0', '0000:02:00.0']");
     harness_assert_property(harness, path, "State", "'running'");
-    /* The same launch is not asked about again. */
+    /* polkit is not asked again about the same launch. */
     people_allow(member, launch(member, ASKING(ADDRESS("0000:01:00.0") ", " DISPLAY ", " PORT)));
     assert_asked(harness, TOLD_OF_DISPLAY TOLD_OF_PORT);
     ck_assert_uint_eq(harness_count(harness), 1);
-    /* The yes was for that launch. */
+    /* The permission was for that launch. */
     people_assert_refused(member, harness_request(member, "Plan", ASKING(PORT)), WITHOUT);
     polkit_end();
 }
@@ -159,13 +159,13 @@ START_TEST(no)
     g_autoptr(sd_bus) member = harness_connect_as(harness, PEOPLE_MEMBER);
 
     polkit_start(harness, rule_first);
-    /* After a no nothing more is asked, and all is refused. */
+    /* After a refusal polkit is asked nothing more, and the whole launch is refused. */
     people_assert_refused(member, launch(member, ASKING(PORT ", " DISPLAY ", " USED)),
                           "hostdevs[1].address '0000:03:00.0' " REFUSED);
     assert_asked(harness, TOLD_OF_PORT TOLD_OF_DISPLAY);
     people_assert_refused(member, launch(member, ASKING(MISSING)), WOULD "polkit denied it");
     ck_assert_uint_eq(harness_count(harness), 0);
-    /* Kinds cannot be granted. */
+    /* Devices requested by kind cannot be granted. */
     people_assert_refused(member, launch(member, ASKING("{'vendor': <'8086'>, 'device': <'1573'>}")),
                           "hostdevs[0] of kind '8086:1573' " REFUSED);
     assert_asked(harness, TOLD_OF_PORT TOLD_OF_DISPLAY TOLD_OF_MISSING);
@@ -185,7 +185,7 @@ START_TEST(password)
                           "polkit needs a password, and the call does not allow interactive authorization");
     people_assert_refused(member, launch_interactive(member, ASKING(DISPLAY)),
                           WOULD "polkit needs a password, and no authentication agent");
-    /* It is listed, but has a driver. */
+    /* The device is listed, but has a driver. */
     people_assert_refused(
         member, launch(member, ASKING(PORT)),
         "users other than root may not take it from that driver ([devices] take-from-driver=no in "
@@ -194,7 +194,8 @@ START_TEST(password)
 }
 END_TEST
 
-/* What the host itself uses nobody can grant, nor a device that is not there, nor the driver that libvirt loads. */
+/* An administrator cannot grant a device in use, one that does not exist, or one with a host
+ * driver. */
 START_TEST(in_use)
 {
     g_autoptr(Harness) harness = new_site("");
@@ -215,7 +216,8 @@ START_TEST(in_use)
 }
 END_TEST
 
-/* The site's names are for whom they are for; others may be granted what they name. */
+/* The site's names are for the users that it lists; other users may be granted the named
+ * devices. */
 START_TEST(names)
 {
     g_autoptr(Harness) harness = new_site(
@@ -229,7 +231,7 @@ START_TEST(names)
 }
 END_TEST
 
-/* A grant is for the device that polkit was told of, with that driver. */
+/* A grant is for the device that polkit was asked about, with that driver. */
 START_TEST(changed)
 {
     g_autoptr(Harness) harness = new_site("");
@@ -254,7 +256,8 @@ START_TEST(changed)
 }
 END_TEST
 
-/* As many questions as about machines of others; what is waited for is done also for who has left. */
+/* As many questions as about other users' machines; a pending launch is done even if its caller has
+ * left. */
 START_TEST(flood)
 {
     g_autoptr(Harness) harness = new_site("");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-auth: who may do what on a system's bus, and who sees what, without polkit. */
+/* test-auth: which user may do and see what on a system's bus, without polkit. */
 #include <stdio.h>
 #include <string.h>
 #include "daemon/bus/variant.h"
@@ -7,7 +7,7 @@
 
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 
-/* What an answer holds. Owned. */
+/* The value in a reply.  Owned. */
 static GVariant *read_value(sd_bus_message *answer)
 {
     g_autoptr(GError) error = NULL;
@@ -64,7 +64,7 @@ START_TEST(not_in_the_table)
         people_assert_refused(callers[i], people_on_machine(callers[i], path, "Dance"), words);
         people_assert_refused(
             callers[i], harness_method(callers[i], VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Reload"), words);
-        /* A member of another interface's. */
+        /* A member of another interface. */
         people_assert_refused(callers[i], harness_method(callers[i], path, VIOMMU_IFACE_MANAGER, "Kill"),
                               words);
         people_assert_refused(callers[i], harness_method(callers[i], path, NULL, "Kill"), words);
@@ -125,7 +125,7 @@ START_TEST(settings)
 }
 END_TEST
 
-/* --- What others see --- */
+/* --- What other users see --- */
 
 /* The list has "theirs" without its model, and "mine" with its own. */
 static void assert_list(sd_bus *bus)
@@ -162,7 +162,7 @@ static void assert_open(GVariant *properties)
     ck_assert_str_eq(text, "{'Name': <'theirs'>, 'State': <'running'>, 'Result': <'none'>}");
 }
 
-/* Each property on its own: the open three, and no other. */
+/* Each property alone: the three open ones, and no other. */
 static void assert_each(sd_bus *bus, const char *path, GVariant *all)
 {
     static const char *const open[] = {"Name", "State", "Result", NULL};
@@ -189,7 +189,7 @@ START_TEST(seen_by_others)
     g_autoptr(GVariant) foreign = managed_object(member, theirs), roots = managed_object(harness->bus, mine);
 
     assert_list(member);
-    /* One's own is seen whole, both ways; by root, too. */
+    /* The owner sees everything, both ways; root does, too. */
     ck_assert_uint_gt(g_variant_n_children(all), 10);
     ck_assert(g_variant_equal(own, all));
     ck_assert(g_variant_equal(roots, all));
@@ -201,7 +201,7 @@ START_TEST(seen_by_others)
 }
 END_TEST
 
-/* A signal as text, so that nothing can hide in it. Owned. */
+/* A signal as text, so that nothing can hide in it.  Owned. */
 static char *print_signal(sd_bus_message *signal)
 {
     char *text = NULL;
@@ -254,7 +254,7 @@ START_TEST(told_to_others)
                      0);
     path = people_launch(harness->bus, "theirs");
     harness_stop(harness, path, 0);
-    /* The answer to this comes after all signals. */
+    /* The reply to this call comes after all signals. */
     people_allow(other, harness_method(other, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "ListMachines"));
     assert_no_secrets(signals, &added, &changed);
     ck_assert_uint_eq(added, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-bounds: what a host's size and a site allow one user, and what is told of it. */
+/* test-bounds: what a host's size and a site allow one user, and how viommud reports it. */
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static void launch_many(sd_bus *bus, unsigned n)
         people_allow(bus, harness_request(bus, "Launch", NAMELESS));
 }
 
-/* A member's machines are counted, stopped ones too; root's are not, as long as the site does not say so. */
+/* A member's machines are counted, stopped ones too; root's are not, unless the site says so. */
 START_TEST(machines_of_each)
 {
     g_autoptr(Harness) harness = people_new_configured("[limits]\nmachines-per-user=auto\n");
@@ -27,7 +27,7 @@ START_TEST(machines_of_each)
     people_assert_error(refused, "Busy",
                         "has 64 machines, and 1 more would exceed [limits] machines-per-user=64");
     launch_many(harness->bus, EACH + 1);
-    /* More than there are numbers for: made-up names do not run out. */
+    /* More machines than there are numbers: generated names do not run out. */
     ck_assert_uint_eq(harness_count(harness), 2 * EACH + 1);
     sd_bus_flush_close_unref(member);
 }
@@ -46,7 +46,7 @@ END_TEST
 
 /* --- Copies --- */
 
-/* A kernel of eight bytes, where only a copy of it can be handed on. */
+/* A kernel of eight bytes, of which QEMU needs a copy. */
 static char *make_kernel(Harness *harness, const char *name)
 {
     g_autofree char *path = g_build_filename(harness->directory, name, NULL);
@@ -92,7 +92,7 @@ START_TEST(copies)
     people_assert_error(never, "PolicyRefused", "[limits] copies-per-user is 20 B; request less");
     people_allow(member, people_on_machine(member, first, "Kill"));
     third = boot(member, kernel);
-    /* What was refused has left nothing, and is not counted. */
+    /* The refused launch left nothing, and is not counted. */
     ck_assert_uint_eq(harness_count(harness), 2);
     people_allow(member, people_on_machine(member, second, "Kill"));
     people_allow(member, people_on_machine(member, third, "Kill"));
@@ -101,7 +101,7 @@ START_TEST(copies)
 }
 END_TEST
 
-/* A hole counts with its size, though it is not written: it may be filled. */
+/* A hole counts with its size, because it may be filled. */
 START_TEST(copies_too_large)
 {
     g_autoptr(Harness) harness = people_new_system();
@@ -133,7 +133,7 @@ static sd_bus_message *leasing(sd_bus *bus, unsigned seconds)
     return harness_request(bus, "Launch", text);
 }
 
-/* The lease binds members, not root, and not what root does with a member's machine. */
+/* The lease limit binds members, but not root, not even for a member's machine. */
 START_TEST(leases)
 {
     g_autoptr(Harness) harness = people_new_configured("[leases]\nmax-seconds=300\ndefault-seconds=200\n");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-clock: leases and the clocks.  A time of day that jumps ends none and keeps none, over a restart of the daemon either; those
- * of another boot have ended. */
+/* test-clock: leases and clocks.  A jump of the time of day neither ends nor keeps a lease, over a
+ * restart of the daemon, too; leases of another boot have ended. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -27,7 +27,7 @@ static uint64_t clock_usec(clockid_t clock)
     return (uint64_t)time.tv_sec * G_USEC_PER_SEC + (uint64_t)time.tv_nsec / 1000;
 }
 
-/* What the daemon that is started next takes its time of day from: 0 is the right one. */
+/* Shifts the time of day of the daemon that is started next; 0: no shift. */
 static int64_t *share_clock(Harness *harness)
 {
     g_autofree char *path = g_build_filename(harness->directory, "clock", NULL);
@@ -42,7 +42,7 @@ static int64_t *share_clock(Harness *harness)
     close(fd);
     g_setenv("VIOMMU_TEST_CLOCK", path, TRUE);
     g_setenv("LD_PRELOAD", JUMPING_CLOCK, TRUE);
-    /* It wants to be the first to be loaded, and works as the second, too. */
+    /* It has to be loaded first, but works as the second, too. */
     if (asan) {
         g_autofree char *options = g_strconcat(asan, ":verify_asan_link_order=0", NULL);
         g_setenv("ASAN_OPTIONS", options, TRUE);
@@ -57,7 +57,7 @@ static uint64_t number(Harness *harness, const char *path, const char *property)
     return g_ascii_strtoull(text + strlen("uint64 "), NULL, 10);
 }
 
-/* The daemon itself is asked what time of day it has. */
+/* Asks the daemon itself for its time of day. */
 static void assert_jumped(Harness *harness, const char *name, int64_t years)
 {
     g_autofree char *request = g_strdup_printf(MACHINE("%s", "900"), name);
@@ -78,7 +78,7 @@ static bool is_listed(Harness *harness, const char *name)
     return !sd_bus_message_is_method_error(answer, NULL);
 }
 
-/* It stays until @end, and not much longer. */
+/* The machine stays until @end, and not much longer. */
 static void assert_ends_at(Harness *harness, const char *name, uint64_t end)
 {
     uint64_t patience = MAX(end, clock_usec(CLOCK_BOOTTIME)) + HARNESS_PATIENCE_USEC;
@@ -139,7 +139,7 @@ START_TEST(jumps)
 }
 END_TEST
 
-/* Writes that the lease of the machine @uuid is one of another boot. */
+/* Records another boot for the lease of machine @uuid. */
 static void change_boot(ViommuBackend *backend, const char *uuid)
 {
     g_autoptr(GError) error = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-daemon: the daemon as a process: its command line, its name, its end; and what it tells of the host. */
+/* test-daemon: the daemon as a process: its command line, its name, its end; and its view of the
+ * host. */
 #include "tests/bus/harness.h"
 
 #include <signal.h>
@@ -54,7 +55,7 @@ START_TEST(models_are_those_of_plans)
 }
 END_TEST
 
-/* The model, or the refusal, that Plan gives. */
+/* The model that Plan chooses, or its refusal. */
 START_TEST(check)
 {
     static const struct {
@@ -98,7 +99,7 @@ START_TEST(dry_run)
     ck_assert_str_eq(model, "intel");
     ck_assert(g_variant_lookup(first, "domain-xml", "&s", &xml));
     ck_assert_msg(strstr(xml, "<iommu model='intel'>"), "%s", xml);
-    /* A dry run makes nothing. */
+    /* A dry run creates nothing. */
     ck_assert_uint_eq(harness_count(harness), 0);
 }
 END_TEST
@@ -175,10 +176,10 @@ START_TEST(sigterm_in_order)
         harness_send(harness->bus, harness_request(harness->bus, "Launch", "{'arch': <'x86_64'>}"),
                      &pending[i]);
     ck_assert_int_ge(sd_bus_flush(harness->bus), 0);
-    /* Let it come into the middle of them. */
+    /* Comes while they are under way. */
     sd_bus_message_unref(harness_answer(&pending[0]));
     harness_signal(harness, SIGTERM);
-    /* Each call is answered, by a machine or by a name. */
+    /* Each call gets a machine or a named error. */
     for (unsigned i = 1; i < G_N_ELEMENTS(pending); i++) {
         g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
         const sd_bus_error *error = sd_bus_message_get_error(answer);
@@ -210,7 +211,8 @@ static void wait_connected(Harness *harness, const char *text)
     }
 }
 
-/* libvirt's test driver forgets its domains with its process: they are lost, and said to be. */
+/* libvirt's test driver forgets its domains when its process ends: they are lost, and reported as
+ * lost. */
 START_TEST(libvirt_restarts)
 {
     g_autoptr(Harness) harness = harness_new(false);
@@ -247,7 +249,7 @@ START_TEST(libvirt_restarts)
 }
 END_TEST
 
-/* Libvirt tells of what others do there until the last moment, and there is nobody left to look at it. */
+/* libvirt reports changes by others until the end, when nothing can handle them. */
 START_TEST(news_at_the_end)
 {
     g_autoptr(Harness) harness = harness_new(false);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-fairness: one user's ten thousand launches, and another's single ones meanwhile: in which order they are served. */
+/* test-fairness: one user launches ten thousand machines, another single ones meanwhile; checks the
+ * order. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,11 +14,11 @@
 static const char configuration[] =
     "running-launches=1\n[limits]\nmachines=0\npending-launches=20000\npending-launches-per-user=20000\n";
 
-/* --- What the two are told, each of their own machines, in the order in which it was said --- */
+/* --- What each user is told of its own machines, in order --- */
 
 typedef struct Event {
-    uint64_t cookie; /* of the signal: they grow */
-    bool begins;     /* its turn has come; else: it waits */
+    uint64_t cookie; /* of the signal; cookies grow */
+    bool begins;     /* its turn has come; otherwise it waits */
     char *path;
 } Event;
 
@@ -36,7 +37,8 @@ static void add_event(GPtrArray *story, sd_bus_message *signal, bool begins, con
     g_ptr_array_add(story, event);
 }
 
-/* Whose turn has come is planned next, and its state is then "defining"; one that never waits appears like that. */
+/* A machine whose turn has come is planned next, and its state is then "defining"; one that never
+ * waits appears in that state. */
 static bool has_begun(GVariant *properties)
 {
     const char *state;
@@ -101,7 +103,7 @@ static int find(const GPtrArray *story, bool begins, const char *path)
     return -1;
 }
 
-/* How many others came before it while it waited. */
+/* How many others were served before it while it waited. */
 static unsigned count_before(const GPtrArray *story, const char *path)
 {
     int begin = find(story, false, path), end = find(story, true, path);
@@ -124,7 +126,7 @@ static sd_bus_message *named(sd_bus *bus, const char *prefix, unsigned i)
     return harness_request(bus, "Launch", text);
 }
 
-/* One after the other. Paths, owned; the mean time of each in *ret_usec. */
+/* Launches one after the other.  Paths, owned; the mean time of each in *ret_usec. */
 static GPtrArray *launch_singly(sd_bus *bus, const char *prefix, gint64 *ret_usec)
 {
     GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
@@ -155,7 +157,7 @@ static void flood(sd_bus *bus, unsigned *ret_answered)
     ck_assert_int_ge(sd_bus_flush(bus), 0);
 }
 
-/* What was said on @bus until the turn of @last, of another bus, had come. */
+/* Collects the signals on @bus until the turn of @last, of another bus, has come. */
 static void hear_all(sd_bus *bus, const GPtrArray *story, const char *last)
 {
     uint64_t end = ((const Event *)g_ptr_array_index(story, (guint)find(story, true, last)))->cookie;
@@ -189,9 +191,9 @@ START_TEST(fairness)
            "before it\n",
            (double)usec_alone / 1000, FLOOD, (double)usec_meanwhile / 1000,
            (double)usec_meanwhile / (double)usec_alone, most);
-    /* Those that have left the queue and are not planned yet. */
+    /* Machines that have left the queue and are not planned yet. */
     ck_assert_uint_le(most, RUNNING);
-    /* There was a crowd indeed. */
+    /* The flood was still waiting. */
     ck_assert_uint_lt(answered, FLOOD);
     harness_signal(harness, SIGTERM);
     ck_assert_int_eq(harness_wait_exit(harness), 0);

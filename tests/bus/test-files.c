@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-files: whose files may be named in a request, and what libvirt is given: seen in the domain's XML. */
+/* test-files: which files a request may name, and what libvirt gets, as seen in the domain's
+ * XML. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -12,7 +13,8 @@
 #include "daemon/bus/variant.h"
 #include "tests/bus/people.h"
 
-/* A system's viommud, a member who calls it, and two directories: one where only root can put files, one of the member's. */
+/* A system's viommud, a member who calls it, and two directories: in one only root can create
+ * files, the other is the member's. */
 typedef struct World {
     Harness *harness;
     sd_bus *member;
@@ -96,7 +98,7 @@ static char *make_qcow2(const char *directory, const char *name, const char *bac
     return make_file(directory, name, (const char *)bytes, sizeof(bytes), PEOPLE_MEMBER, 0644);
 }
 
-/* --- What is asked, and what comes of it --- */
+/* --- Requests and their results --- */
 
 static sd_bus_message *asking(World *world, const char *format, va_list arguments)
 {
@@ -128,7 +130,7 @@ static char *read_xml(World *world, const char *path)
     return g_strdup(xml);
 }
 
-/* The machine's XML, owned; *ret_path is the machine's, owned; NULL: it is killed. */
+/* The machine's XML, owned; *ret_path is the machine's, owned; NULL: the machine is killed. */
 G_GNUC_PRINTF(3, 4) static char *launched(World *world, char **ret_path, const char *format, ...)
 {
     g_autoptr(sd_bus_message) answer = NULL;
@@ -208,7 +210,7 @@ START_TEST(by_path)
     g_autofree char *value = quoted(kernel), *xml = launched(&world, NULL, KERNEL, value);
     g_autofree char *copy = kernel_in(xml);
 
-    /* libvirt would give the file itself to QEMU's user. */
+    /* libvirt would give the original file to QEMU's user. */
     ck_assert_msg(strstr(copy, "/state/boot/"), "%s", copy);
     kernel_refused(&world, "PolicyRefused", "user 65534 may not read '", quoted(secret));
     ck_assert_int_eq(symlink(world.fixed, link), 0);
@@ -229,7 +231,7 @@ START_TEST(by_path)
 }
 END_TEST
 
-/* An access control list may give less than the mode says: here user 65534 may nothing. */
+/* An access control list may allow less than the mode: here it denies user 65534 everything. */
 START_TEST(access_list)
 {
     static const uint8_t list[] = {2, 0,   0,   0,   1,   0,   6,    0, 255, 255, 255, 255, 2,   0,    0,
@@ -260,14 +262,14 @@ START_TEST(rights_to_write)
     assert_has(xml, "<source file='%s'", mine);
     assert_has(read_only, "<source file='%s'", others);
     disk_refused(&world, "PolicyRefused", "may not read and write '", quoted(others), "raw");
-    /* The owner's bits count, although others have more. */
+    /* The owner's bits count, although other users have more rights. */
     disk_refused(&world, "PolicyRefused", "may not read and write '", quoted(not_mine), "raw");
     disk_refused(&world, "InvalidRequest", "neither a regular file nor a block device", quoted("/dev/null"),
                  "raw");
 }
 END_TEST
 
-/* A node of a device that need not be there: what is handed over by its path is not opened. */
+/* A device node whose device may not exist: what is passed by its path is not opened. */
 START_TEST(block_device)
 {
     g_auto(World) world = new_world();
@@ -303,7 +305,7 @@ START_TEST(copied)
     ck_assert_str_eq(bytes, "a kernel");
     ck_assert_int_eq(stat(copy, &info), 0);
     ck_assert_uint_eq(info.st_mode & 0777, 0600);
-    /* What is remembered is what was asked for. */
+    /* The metadata names the requested file. */
     assert_has(xml, "%s", kernel);
     people_allow(world.member, people_on_machine(world.member, path, "Kill"));
     ck_assert_int_lt(stat(copy, &info), 0);
@@ -352,7 +354,7 @@ START_TEST(by_descriptor)
     ck_assert(fd >= 0 && own >= 0);
     ck_assert_msg(strstr(fixed, "/state/boot/"), "%s", fixed);
     ck_assert_msg(strstr(copy, "/state/boot/"), "%s", copy);
-    /* The record names the file, not a number. */
+    /* The metadata names the file, not a number. */
     assert_has(other, "%s", moving);
     ck_assert(!strstr(other, "handle"));
     for (size_t i = 0; i < G_N_ELEMENTS(dry); i++) {
@@ -412,7 +414,7 @@ START_TEST(chain)
 }
 END_TEST
 
-/* The largest request: more files than Linux passes with one message, of which those that do not fit go by their paths. */
+/* The largest request: more files than Linux passes with one message; the rest is sent as paths. */
 START_TEST(many_chains)
 {
     g_auto(World) world = new_world();
@@ -481,7 +483,7 @@ END_TEST
 
 /* --- A link that comes and goes --- */
 
-/* Only the caller's own file is ever what libvirt gets, however the name changes meanwhile. */
+/* libvirt only ever gets the caller's own file, however the name changes meanwhile. */
 START_TEST(swapped)
 {
     g_auto(World) world = new_world();
@@ -526,7 +528,7 @@ START_TEST(swapped)
 }
 END_TEST
 
-/* A list of none is no list. */
+/* A list without files is ignored. */
 START_TEST(none)
 {
     g_auto(World) world = new_world();
@@ -538,7 +540,7 @@ END_TEST
 
 /* --- A user's own viommud --- */
 
-/* It is run by the number of a descriptor, and yet has its name where processes are listed. */
+/* The program is executed through a descriptor, but shows its name in the process list. */
 static void assert_process_is_named(const Harness *harness)
 {
     g_autofree char *path =

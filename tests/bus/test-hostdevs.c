@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-hostdevs: a device is one guest's at a time, whoever asks, and is free again when that has ended.  The hardware is made up,
- * the guests are records of libvirt's test driver. */
+/* test-hostdevs: a device belongs to one guest at a time, for all users, and is free when that
+ * guest has ended.  The hardware is made up; the guests are records of libvirt's test driver. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +23,8 @@
 #define ANY(name)         ASKING(name, KIND)
 #define AT(name, address) ASKING(name, "'address': <'" address "'>")
 
-/* Two of a kind, each alone in its group, two of another that share one, and one that the host has a driver for. */
+/* Two of a kind, each alone in its group, two of another kind in one group, and one with a host
+ * driver. */
 static const HostDevice devices[] = {
     {FIRST, 0x8086, 0x1572, 0x020000, "vfio-pci", "0000:00:1c.0", "dmar0", 6, 0, NULL},
     {"0000:02:00.0", 0x8086, 0x1572, 0x020000, "vfio-pci", "0000:00:1c.1", "dmar0", 7, 0, NULL},
@@ -32,7 +33,7 @@ static const HostDevice devices[] = {
     {TAKEN, 0x8086, 0x10fb, 0x020000, "ixgbe", "0000:00:1c.3", "dmar0", 9, 0, NULL},
 };
 
-/* A viommud of @uri, on that hardware. */
+/* Starts a viommud for @uri, on that hardware. */
 static void start(Harness *harness, const char *uri)
 {
     g_autofree char *root = g_build_filename(harness->directory, "hardware", NULL);
@@ -43,12 +44,12 @@ static void start(Harness *harness, const char *uri)
 
     if (!g_file_test(root, G_FILE_TEST_EXISTS))
         host_add_assignable(&host, devices, G_N_ELEMENTS(devices));
-    /* The test driver's host has 3 GiB, and each of these guests may lock one and a little. */
+    /* The test driver's host has 3 GiB, and each of these guests may lock a bit more than one. */
     harness_configure(harness, "[limits]\nlocked-memory-reserve=0 B\n");
     harness_start(harness, options);
 }
 
-/* The one device of a machine, by its domain and as the bus tells it. Owned. */
+/* The one device of a machine, which its domain and the bus agree on.  Owned. */
 static char *device_of(Harness *harness, const char *path)
 {
     g_autoptr(sd_bus_message) reply =
@@ -94,7 +95,7 @@ START_TEST(claimed)
 }
 END_TEST
 
-/* What it had is free when the guest has ended, though its machine is still there. */
+/* The device is free when the guest has ended, even while the machine exists. */
 START_TEST(free_when_ended)
 {
     g_autoptr(Harness) harness = harness_new(false);
@@ -115,7 +116,7 @@ START_TEST(free_when_ended)
 }
 END_TEST
 
-/* Four want one of two. */
+/* Four launches want one of two devices. */
 START_TEST(race)
 {
     static const char *const requests[] = {ANY("a"), ANY("b"), ANY("c"), ANY("d")};
@@ -154,7 +155,7 @@ START_TEST(race)
 }
 END_TEST
 
-/* A launch that fails, here by a name that libvirt has already, gives back what it was given. */
+/* A failed launch, here by a name that libvirt already has, returns its devices. */
 START_TEST(free_when_failed)
 {
     g_autoptr(Harness) harness = harness_new(false);
@@ -162,14 +163,14 @@ START_TEST(free_when_failed)
     g_autofree char *path = NULL;
 
     start(harness, "test:///default");
-    /* libvirt's test driver begins with a domain of this name. */
+    /* libvirt's test driver has a domain of this name. */
     error = harness_refused(harness, "Launch", AT("test", FIRST));
     harness_assert_error(error, "Exists", "another domain already has this name");
     path = harness_launch(harness, AT("first", FIRST));
 }
 END_TEST
 
-/* Until it has reached the point of VIOMMU_FAULT. */
+/* Waits until it has reached the point of VIOMMU_FAULT. */
 static void wait_stopped(const Harness *harness)
 {
     gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
@@ -182,7 +183,7 @@ static void wait_stopped(const Harness *harness)
     ck_assert(WIFSTOPPED(status));
 }
 
-/* Free when it was planned, and the host's own when the guest is about to be started: it is judged twice. */
+/* Free when it is planned, and used by the host when the guest is to start: it is judged twice. */
 START_TEST(used_meanwhile)
 {
     g_autoptr(Harness) harness = harness_new(false);
@@ -218,7 +219,7 @@ static const char foreign[] =
     "<source><address domain='0x0000' bus='0x02' slot='0x00' "
     "function='0x0'/></source></hostdev></devices></domain>";
 
-/* A guest that somebody else made, and what a viommud left when it ended, count from libvirt's own word. */
+/* A foreign guest, and one that an ended viommud left, count by what libvirt reports. */
 START_TEST(after_a_restart)
 {
     g_autoptr(Harness) harness = harness_new(false);
@@ -231,7 +232,7 @@ START_TEST(after_a_restart)
     unit_assert_ok(viommu_backend_define(backend, foreign, &unsupported, &error), error);
     start(harness, uri);
     first = harness_launch(harness, AT("first", FIRST));
-    /* Defined is not running. */
+    /* A defined guest does not run. */
     second = harness_launch(harness, AT("second", "0000:02:00.0"));
     harness_stop(harness, second, 0);
     unit_assert_ok(viommu_backend_start(backend, FOREIGN_UUID, NULL, 0, &error), error);
@@ -252,7 +253,7 @@ START_TEST(after_a_restart)
 }
 END_TEST
 
-/* Makes @xml a record of the next version, of which only the core can be read. Owned. */
+/* Turns @xml into a record of the next version, of which only the core can be read.  Owned. */
 static char *of_next_version(const char *xml)
 {
     g_auto(GStrv) version = g_strsplit(xml, " version=\"1\"", 2);
@@ -264,7 +265,7 @@ static char *of_next_version(const char *xml)
     return g_strjoinv(" storage=", memory);
 }
 
-/* What it has is known by libvirt alone. */
+/* Only libvirt knows its devices. */
 START_TEST(of_another_version)
 {
     g_autoptr(Harness) harness = harness_new(false);
@@ -306,7 +307,7 @@ START_TEST(of_another_version)
 }
 END_TEST
 
-/* The same domain under another name and UUID, as virt-clone makes it. Owned. */
+/* The same domain under another name and UUID, as virt-clone makes it.  Owned. */
 static char *copy_of(const char *xml, const char *uuid)
 {
     g_autofree char *element = g_strdup_printf("<uuid>%s</uuid>", uuid);
@@ -319,7 +320,8 @@ static char *copy_of(const char *xml, const char *uuid)
     return g_strjoinv("<uuid>" FOREIGN_UUID "</uuid>", parts);
 }
 
-/* Its record is another machine's: it is nobody's, and nobody's lease or stop takes it away. */
+/* Its record is that of another machine: it belongs to no machine, and no lease or stop removes
+ * it. */
 START_TEST(of_a_copy)
 {
     g_autoptr(Harness) harness = harness_new(false);
@@ -352,13 +354,13 @@ START_TEST(of_a_copy)
 }
 END_TEST
 
-/* --- What was taken from the host --- */
+/* --- Devices taken from the host --- */
 
 #define MISSING                                                                                           \
     "device " TAKEN " has driver vfio-pci instead of ixgbe; to return devices to the host, run as root: " \
     "virsh nodedev-reattach pci_0000_04_00_0"
 
-/* As the kernel shows it from now on; libvirt's test driver does nothing of it. */
+/* As the kernel shows it from now on; libvirt's test driver binds nothing. */
 static void bind_driver(const Harness *harness, const char *driver)
 {
     g_autofree char *link =
@@ -374,7 +376,7 @@ static char *journal_path(const Harness *harness)
     return g_build_filename(harness->directory, "journal", NULL);
 }
 
-/* The same as start(); what viommud writes is kept. */
+/* Like start(), but keeps viommud's output. */
 static void start_logged(Harness *harness, const char *uri)
 {
     g_autofree char *path = journal_path(harness);
@@ -444,7 +446,7 @@ START_TEST(not_given_back)
 }
 END_TEST
 
-/* The launch ends between its plan and its answer; false: it was faster. */
+/* Interrupts the launch between its plan and its reply; false: it was faster. */
 static bool interrupt_launch(Harness *harness)
 {
     HarnessPending launch, stop;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-interface: what the daemon says of its interfaces is what schemas/ says, argument by argument. */
+/* test-interface: compares the daemon's introspection with schemas/, argument by argument. */
 #include "tests/bus/harness.h"
 
 #include <libxml/parser.h>

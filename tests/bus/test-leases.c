@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-leases: what ends machines when nobody stops them, what puts that off, how many there may be, and who waits. */
+/* test-leases: what ends machines when nobody stops them, what extends them, how many there may be,
+ * and the queue. */
 #include "tests/bus/harness.h"
 
 #include <signal.h>
@@ -60,7 +61,7 @@ static void wait_removed(Harness *harness, const char *path)
     }
 }
 
-/* Whoever watches a machine is told how it ended, before it goes. */
+/* A client that watches a machine is told how it ended, before it is removed. */
 static void wait_result(Harness *harness, const char *path, const char *expected)
 {
     g_autofree char *result = g_strdup("");
@@ -109,7 +110,7 @@ static char *domain_xml(Harness *harness, const char *path)
     return g_strdup(xml);
 }
 
-/* All that the domain remembers, but for the end of the lease. Owned. */
+/* All of the domain's metadata except the end of the lease.  Owned. */
 static char *memory_of(const char *xml)
 {
     const char *begin = strstr(xml, "<viommu:machine "), *end = strstr(xml, "</viommu:machine>");
@@ -142,7 +143,7 @@ START_TEST(extends)
 }
 END_TEST
 
-/* Some at once, and the machine's end in the middle of it. */
+/* Several extensions at once, and the machine's end among them. */
 START_TEST(extends_at_once)
 {
     g_autoptr(Harness) harness = harness_new_ready();
@@ -213,7 +214,7 @@ START_TEST(bound)
 }
 END_TEST
 
-/* A client that leaves in the middle of its launches, at whatever point of each. */
+/* A client that disconnects at any point of its launches. */
 START_TEST(bound_while_launching)
 {
     g_autoptr(Harness) harness = harness_new_ready();
@@ -229,7 +230,7 @@ START_TEST(bound_while_launching)
                 &pending[j]);
         for (unsigned j = 0; j < i % 3; j++)
             (void)harness_answer(&pending[j]);
-        /* Others may have been answered meanwhile. */
+        /* Other calls may have been answered meanwhile. */
         for (unsigned j = 0; j < G_N_ELEMENTS(pending); j++)
             sd_bus_message_unref(pending[j].answer);
         sd_bus_flush_close_unref(client);
@@ -241,7 +242,7 @@ START_TEST(bound_while_launching)
 }
 END_TEST
 
-/* Counts how guests ended, on a thread of libvirt's. */
+/* Counts how guests ended, on a thread of libvirt. */
 static void count_news(const ViommuNews *news, void *userdata)
 {
     gint *ends = userdata;
@@ -250,7 +251,7 @@ static void count_news(const ViommuNews *news, void *userdata)
         g_atomic_int_inc(&ends[news->kind]);
 }
 
-/* The first to be asked, the second not. */
+/* The first guest is asked to power off, the second is not. */
 START_TEST(grace)
 {
     static const char *const settings[] = {"[leases]\ngrace=60\n", "[leases]\ngrace=0\n"};
@@ -283,7 +284,8 @@ START_TEST(grace)
 }
 END_TEST
 
-/* Somebody else's connection, without which libvirt's test driver forgets everything while viommud is away. */
+/* Another connection, without which libvirt's test driver forgets everything while viommud is
+ * down. */
 static void ignore_news(const ViommuNews *news, void *userdata)
 {
 }
@@ -365,7 +367,7 @@ START_TEST(limits)
 }
 END_TEST
 
-/* With a libvirt that stands still the first launch hangs, and the others wait. */
+/* libvirt is stopped: the first launch hangs, and the others wait. */
 START_TEST(queue)
 {
     static const char *const requests[] = {MACHINE("a", "'bind': <'none'>"), MACHINE("b", "'bind': <'none'>"),
@@ -412,7 +414,7 @@ START_TEST(queue)
 }
 END_TEST
 
-/* Waits until all who watch @path are told that its QueuePosition is another one, and asserts which. */
+/* Waits until a client that watches @path is told of a new QueuePosition, and checks it. */
 static void wait_position(Harness *harness, const char *path, const char *expected)
 {
     bool told = false;
@@ -431,7 +433,8 @@ static void wait_position(Harness *harness, const char *path, const char *expect
     harness_assert_property(harness, path, "QueuePosition", expected);
 }
 
-/* Starts the real busctl beside the harness, with its words in @file, and waits until it listens. */
+/* Starts the real busctl beside the harness, with its output in @file, and waits until it
+ * listens. */
 static GPid start_busctl(Harness *harness, const char *file)
 {
     g_autofree char *line =
@@ -467,7 +470,7 @@ static void assert_monitored(const char *file, const char *path, const char *wor
     }
 }
 
-/* Each place in the queue is told, and busctl shows that, too. */
+/* Each change of the queue is signalled, and busctl shows it, too. */
 START_TEST(queue_signals)
 {
     static const char *const requests[] = {MACHINE("a", "'bind': <'none'>"), MACHINE("b", "'bind': <'none'>"),
@@ -500,7 +503,7 @@ START_TEST(queue_signals)
 }
 END_TEST
 
-/* The daemon's end fails those who wait; what is under way is finished. */
+/* When the daemon ends, waiting launches fail; what is under way is finished. */
 START_TEST(queue_at_the_end)
 {
     g_autoptr(Harness) harness = harness_new(false);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-machines: what becomes of machines: launched, found, told of, stopped. */
+/* test-machines: machines are launched, found, signalled, stopped. */
 #include "tests/bus/harness.h"
 
 #include <string.h>
@@ -59,7 +59,7 @@ START_TEST(get)
 }
 END_TEST
 
-/* Whoever kills a machine by its UUID kills that one. */
+/* A UUID in Kill means the machine with that UUID, not one with that name. */
 START_TEST(a_uuid_as_a_name)
 {
     g_autoptr(Harness) harness = harness_new_ready();
@@ -116,7 +116,7 @@ START_TEST(domain_xml)
 }
 END_TEST
 
-/* The object is gone when the reply comes, and its name can be taken again. */
+/* When the reply comes, the object is gone and its name can be used again. */
 static void stop_and_launch_again(int seconds)
 {
     g_autoptr(Harness) harness = harness_new_ready();
@@ -136,7 +136,7 @@ END_TEST
 
 START_TEST(stop_orderly)
 {
-    /* libvirt's test driver ends its guests at once when they are asked to power off. */
+    /* Guests of libvirt's test driver power off as soon as they are asked. */
     stop_and_launch_again(20);
 }
 END_TEST
@@ -155,7 +155,7 @@ START_TEST(reset)
         harness_exchange(harness, harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, "Reset"));
     const sd_bus_error *error = sd_bus_message_get_error(answer);
 
-    /* libvirt's test driver learnt to reset in 10.x; before, its words come back. */
+    /* libvirt's test driver can reset since 10.x; older ones report an error. */
     ck_assert_msg(!error || g_str_equal(error->name, VIOMMU_ERROR_PREFIX "Backend"), "%s",
                   error ? error->name : "");
     harness_assert_property(harness, path, "State", "'running'");
@@ -215,7 +215,7 @@ START_TEST(request_id)
     harness_assert_error(error, "Exists", "'job-7'");
     ck_assert_uint_eq(harness_count(harness), 1);
 
-    /* When its machine is gone the id is free again. */
+    /* The id is free again when its machine is gone. */
     harness_stop(harness, path, 0);
     later = harness_launch(harness, IDENTIFIED("two"));
     ck_assert_str_ne(later, path);
@@ -253,7 +253,7 @@ START_TEST(wait_planned)
 }
 END_TEST
 
-/* libvirt's test driver comes with a domain of its own, named "test", which stands in the way of the definition. */
+/* libvirt's test driver has a domain named "test", so the definition fails. */
 START_TEST(planned_then_failed)
 {
     g_autoptr(Harness) harness = harness_new_ready();
@@ -269,7 +269,7 @@ START_TEST(planned_then_failed)
     harness_stop(harness, path, 0);
     ck_assert_uint_eq(harness_count(harness), 0);
 
-    /* Whoever waits for the start gets the error, and nothing is left. */
+    /* A call that waits for the start gets the error, and nothing is left. */
     error = harness_refused(harness, "Launch", "{'name': <'test'>, 'arch': <'x86_64'>}");
     harness_assert_error(error, "Exists", "test");
     ck_assert_uint_eq(harness_count(harness), 0);
@@ -335,7 +335,7 @@ START_TEST(stop_twice)
     for (unsigned i = 0; i < 2; i++) {
         g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
         const sd_bus_error *error = sd_bus_message_get_error(answer);
-        /* The second may come when the first is through. */
+        /* The second may come when the first has ended. */
         ck_assert_msg(!error || (i == 1 && g_str_equal(error->name, VIOMMU_ERROR_PREFIX "NotFound")), "%s",
                       error ? error->message : "");
     }
@@ -369,7 +369,8 @@ START_TEST(verify)
 }
 END_TEST
 
-/* Stopped at whatever point of its launch: either it had come up and goes, or the launch says that it was stopped. */
+/* Stopped at any point of its launch: either it runs and is stopped, or the launch reports the
+ * stop. */
 START_TEST(stop_while_launching)
 {
     g_autoptr(Harness) harness = harness_new_ready();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-membership: who is taken out of the group, and a user database that does not answer. */
+/* test-membership: users who leave the group, and a user database that does not answer. */
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -10,12 +10,12 @@
 #define MEMBER   "nobody" /* PEOPLE_MEMBER's name */
 #define REQUEST  "{'arch': <'x86_64'>, 'memory': <'1 MiB'>}"
 #define PATIENCE (30 * G_USEC_PER_SEC)
-/* The most that a system bus takes. */
+/* The most that a system bus allows. */
 #define FILES_OF_CALL 16u
 
 static char *directory;
 
-/* A viommud whose user database can be made odd. */
+/* A viommud whose user database can be changed. */
 static Harness *start(void)
 {
     const char *asan = g_getenv("ASAN_OPTIONS");
@@ -67,7 +67,7 @@ static void clean_up(void)
     g_clear_pointer(&directory, g_free);
 }
 
-/* The connection stays, the right does not. */
+/* The connection stays, but the right is lost. */
 START_TEST(leaves)
 {
     Harness *harness = start();
@@ -87,7 +87,8 @@ START_TEST(leaves)
 }
 END_TEST
 
-/* Whoever cannot be looked up waits for a while and is told; nobody else waits, and viommud ends all the same. */
+/* If a user cannot be looked up, the call fails after a while; nobody else waits, and viommud can
+ * still end. */
 START_TEST(unknown)
 {
     Harness *harness = start();
@@ -107,7 +108,7 @@ START_TEST(unknown)
     ck_assert(!sd_bus_message_is_method_error(harness_answer(&plan), NULL));
     sd_bus_message_unref(launch.answer);
     sd_bus_message_unref(plan.answer);
-    /* It is not waited for again, as long as it is the same question. */
+    /* The same question does not wait again. */
     begun = g_get_monotonic_time();
     for (unsigned i = 0; i < 20; i++)
         ck_assert(!may_launch(member));
@@ -126,7 +127,7 @@ START_TEST(unknown)
 }
 END_TEST
 
-/* Calls that wait for the user database keep the files that came with them, and there is room for so many. */
+/* Calls that wait for the user database keep their files, and viommud has room for so many. */
 START_TEST(unknown_with_files)
 {
     struct rlimit before, few;
@@ -152,7 +153,7 @@ START_TEST(unknown_with_files)
             ck_assert_int_ge(sd_bus_message_append_basic(call, 'h', &files[i]), 0);
         ck_assert_int_ge(sd_bus_message_close_container(call), 0);
         harness_send(member, call, &pending[n++]);
-        /* It has been taken when this is answered. */
+        /* When this is answered, the call before it has been taken. */
         g_free(harness_property(harness, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Version"));
     }
     set_odd("hang." MEMBER, false);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-memory: limits on what guests lock, the host's own memory and its huge pages, and where the limits can be read.  The
- * guests are records of libvirt's test driver, the huge pages those of this machine's kernel. */
+/* test-memory: limits on what guests lock, the host's own memory and its huge pages, and where the
+ * limits are reported.  The guests are records of libvirt's test driver, the huge pages this
+ * machine's. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -86,7 +87,7 @@ static bool write_number(const char *path, uint64_t number)
     return file && fprintf(file, "%" G_GUINT64_FORMAT "\n", number) > 0 && fclose(file) == 0;
 }
 
-/* Pages that somebody else has. */
+/* Pages that another process has. */
 static void *take_pages(size_t n)
 {
     void *memory = mmap(NULL, n * PAGE_SIZE, PROT_READ | PROT_WRITE,
@@ -129,7 +130,7 @@ START_TEST(huge_pages)
 
     start_with(harness, "");
     huge_pages_of(harness, 32);
-    /* The daemon sees what the administrator has done. */
+    /* The daemon notices the administrator's change. */
     ck_assert(write_number(POOL, 64));
     g_autofree char *more = harness_launch(harness, HUGE("60 MiB"));
 }
@@ -165,7 +166,7 @@ static void restore_pool(void)
     (void)write_number(POOL, pool_before);
 }
 
-/* Where others use huge pages, or we may not make any, there is nothing to be seen. */
+/* Where others use huge pages, or this process may not make any, the test cannot run. */
 static const char *prepare_pool(void)
 {
     pool_before = read_number(POOL);

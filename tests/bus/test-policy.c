@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-policy: devices and networks on a system's bus are the site's, whoever asks and whatever the host has. */
+/* test-policy: on a system's bus the site decides about devices and networks, for each user and
+ * host. */
 #include <stdio.h>
 #include <string.h>
 #include "tests/bus/people.h"
@@ -13,7 +14,8 @@
 #define BRIDGE        NETWORK("'type': <'bridge'>, 'source': <'br0'>")
 #define NAMED         NETWORK("'type': <'network'>, 'source': <'default'>")
 
-/* The test driver's host is this machine, or none that can be seen: the refusal is the same, and tells nothing of it. */
+/* The test driver's host is this machine, or an invisible one: the refusal is the same, and reveals
+ * nothing of it. */
 static void assert_nothing_told(sd_bus *bus, const char *member, const char *request, const char *words)
 {
     g_autoptr(sd_bus_message) answer = people_exchange(bus, harness_request(bus, member, request));
@@ -49,7 +51,7 @@ START_TEST(nothing_by_default)
 }
 END_TEST
 
-/* Root is told what the host lacks; networks are root's to choose. */
+/* Root is told what the host lacks; root may use any network. */
 START_TEST(root_may)
 {
     g_autoptr(Harness) harness = people_new_system();
@@ -60,7 +62,7 @@ START_TEST(root_may)
 }
 END_TEST
 
-/* --- What the site gives --- */
+/* --- What the site lists --- */
 
 static const HostDevice devices[] = {
     {"0000:01:00.0", 0x8086, 0x1572, 0x020000, "vfio-pci", "0000:00:1c.0", "dmar0", 6, 0, NULL},
@@ -72,7 +74,7 @@ static const HostDevice devices[] = {
     {"0000:06:00.1", 0x144d, 0xa808, 0x010802, "nvme", "0000:00:1c.5", "dmar0", 11, 0, NULL},
 };
 
-/* A system's viommud on that hardware, with more of a configuration. */
+/* A system's viommud on that hardware, with further configuration. */
 static Harness *new_site(const char *configuration)
 {
     Harness *harness = harness_new(false);
@@ -119,10 +121,10 @@ START_TEST(allowed)
     assert_message_without(member, AT("0000:02:00.0"),
                            "is bound to the host's driver 'i40e', and users other than root may not take it",
                            NULL);
-    /* Whoever may not launch may have nothing. */
+    /* A user who may not launch may have nothing. */
     people_assert_refused(outsider, harness_request(outsider, "Plan", AT("0000:01:00.0")),
                           "user 1 may have no device of this host");
-    /* A neighbour that is not for them is not named. */
+    /* A neighbour that is not for the user is not named. */
     group = people_exchange(member, harness_request(member, "Plan", AT("0000:06:00.0")));
     people_assert_error(group, "NotSupported", "shares IOMMU group 11 with a device that the host uses");
     ck_assert_ptr_null(strstr(sd_bus_message_get_error(group)->message, "nvme"));
@@ -144,7 +146,7 @@ START_TEST(names)
     people_assert_refused(member, harness_request(member, "Launch", NAMED_GPUS("2")),
                           "each user may have 1 ([device gpus] per-user in viommud.conf(5)); request fewer");
     people_allow(member, harness_request(member, "Launch", NAMED_GPUS("1")));
-    /* By whatever words. */
+    /* However it is requested. */
     second = people_exchange(member, harness_request(member, "Launch", AT("0000:04:00.0")));
     people_assert_error(second, "Busy", "machines of user 65534 have 1; each user may have 1");
     assert_message_without(

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-polkit: who may manage others' machines, by the answers of a real polkitd. */
+/* test-polkit: which users may manage other users' machines, with the answers of a real polkitd. */
 #include <signal.h>
 #include <unistd.h>
 #include "tests/bus/people.h"
 #include "tests/bus/polkit.h"
 
-/* Polkit is told of the machine and its owner. */
+/* polkit gets the machine and its owner. */
 static const char rule_yes[] =
     "return action.id == 'org.viommu1.manage-all' && action.lookup('machine') == 'theirs' &&\n"
     "    ['kill', 'reset', 'read the configuration of'].indexOf(action.lookup('operation')) >= 0 &&\n"
@@ -42,9 +42,9 @@ START_TEST(polkit_yes)
     for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
         people_allow(member, people_on_machine(member, path, members[i]));
     ck_assert_uint_eq(harness_count(harness), 1);
-    /* A yes was for that one. */
+    /* The permission was for that machine. */
     people_assert_refused(member, people_on_machine(member, secret, "Kill"), "polkit denied it");
-    /* To manage is not to see. */
+    /* The right to manage is not the right to see. */
     people_assert_refused(member, people_get_all(member, secret), "only its Name, State and Result");
     polkit_end();
 }
@@ -59,7 +59,7 @@ START_TEST(polkit_no)
     polkit_start(harness, rule_no);
     people_assert_refused(member, people_on_machine(member, path, "Kill"), "polkit denied it");
     harness_assert_property(harness, path, "State", "'running'");
-    /* About one's own machines polkit is not asked. */
+    /* polkit is not asked about the caller's own machines. */
     own = people_launch(member, "mine");
     people_allow(member, people_on_machine(member, own, "Kill"));
     polkit_end();
@@ -97,7 +97,7 @@ START_TEST(polkit_gone)
     harness_send(member, people_on_machine(member, path, "Kill"), &pending);
     ck_assert_int_ge(sd_bus_flush(member), 0);
     polkit_wait(harness, "asked");
-    /* Others are served meanwhile.  A machine of the same name is another machine. */
+    /* Other users are served meanwhile.  A new machine of the same name is another machine. */
     harness_stop(harness, path, -1);
     again = people_launch(harness->bus, "theirs");
     polkit_touch(harness, "go");
@@ -126,13 +126,13 @@ START_TEST(polkit_flood)
         g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
         ck_assert(!sd_bus_message_is_method_error(answer, NULL));
     }
-    /* And there is room again. */
+    /* There is room again. */
     people_allow(member, people_on_machine(member, path, "GetDomainXML"));
     polkit_end();
 }
 END_TEST
 
-/* As many as a user may have while @others have so many questions. */
+/* How many questions a user may have open while @others have so many. */
 static unsigned share_beside(unsigned others)
 {
     return MIN((96 - others + 1) / 2, 32);
@@ -143,7 +143,7 @@ static void leave(void *data)
     sd_bus_flush_close_unref(data);
 }
 
-/* Users of every system.  The bus itself would end calls of viommud's beyond 128. */
+/* Users of every system.  The bus itself would end more than 128 calls of viommud. */
 START_TEST(polkit_flood_of_many)
 {
     g_autoptr(Harness) harness = people_new_system();
@@ -171,7 +171,7 @@ START_TEST(polkit_flood_of_many)
         too_many = people_exchange(user, people_on_machine(user, path, "GetDomainXML"));
         people_assert_error(too_many, "Busy", words);
     }
-    /* Whoever comes last finds none, and viommud's other questions to the bus are answered. */
+    /* The last user has no room, and viommud's other calls to the bus are answered. */
     g_ptr_array_add(users, harness_connect_as(harness, PEOPLE_MEMBER));
     refused = people_exchange(users->pdata[users->len - 1],
                               people_on_machine(users->pdata[users->len - 1], path, "Kill"));
@@ -186,7 +186,7 @@ START_TEST(polkit_flood_of_many)
         g_autoptr(sd_bus_message) answer = harness_answer(&pending[i]);
         ck_assert(!sd_bus_message_is_method_error(answer, NULL));
     }
-    /* And there is room again. */
+    /* There is room again. */
     people_allow(users->pdata[users->len - 1],
                  people_on_machine(users->pdata[users->len - 1], path, "GetDomainXML"));
     polkit_end();
@@ -208,7 +208,7 @@ START_TEST(polkit_leaving)
     polkit_wait(harness, "asked");
     sd_bus_flush_close_unref(member);
     polkit_touch(harness, "go");
-    /* What was asked for and allowed is done, whether somebody waits for it or not. */
+    /* What polkit allowed is done, whether or not the caller still waits. */
     while (harness_count(harness) == 2)
         g_usleep(5000);
     polkit_untouch(harness);
@@ -238,7 +238,7 @@ static const HarnessScenario scenarios[] = {
 
 int main(int argc, char **argv)
 {
-    /* Without one on the bus nothing is needed. */
+    /* Without polkit on the bus the test can always run. */
     bool absent = g_strcmp0(argv[1], "polkit-absent") == 0;
 
     return people_main(argc, argv, scenarios, absent ? NULL : polkit_obstacle());

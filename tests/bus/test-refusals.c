@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-refusals: every error that a client can get, by its name, and that nothing is left of what was refused. */
+/* test-refusals: each error that a client can get, by its name; a refused call leaves nothing. */
 #include "tests/bus/harness.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "daemon/bus/variant.h"
 #include "lib/base/error.h"
 
-/* What anybody but root and the user is. */
+/* A user who is neither root nor the test's. */
 #define NOBODY 65534
 
 START_TEST(invalid_request)
@@ -230,7 +230,7 @@ START_TEST(nested_too_deep)
     g_autoptr(HarnessError) error = NULL;
     sd_bus_message *call = harness_method(harness->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Launch");
 
-    /* sd-bus and dbus-daemon let 64 containers pass. */
+    /* sd-bus and dbus-daemon allow 64 containers. */
     ck_assert_int_ge(sd_bus_message_open_container(call, 'a', "{sv}"), 0);
     ck_assert_int_ge(sd_bus_message_open_container(call, 'e', "sv"), 0);
     ck_assert_int_ge(sd_bus_message_append(call, "s", "memory"), 0);
@@ -257,7 +257,7 @@ START_TEST(too_large)
     error = harness_call_error(harness, call);
     harness_assert_error(error, "InvalidRequest", "256 KiB");
 
-    /* A million small things are as large. */
+    /* A million small values are as large. */
     ck_assert_int_ge(sd_bus_message_open_container(many, 'a', "{sv}"), 0);
     ck_assert_int_ge(sd_bus_message_open_container(many, 'e', "sv"), 0);
     ck_assert_int_ge(sd_bus_message_append(many, "s", "name"), 0);
@@ -287,7 +287,7 @@ START_TEST(odd_values)
     twice_error = harness_call_error(harness, twice);
     harness_assert_error(twice_error, "InvalidRequest", "name");
 
-    /* Another signature than the interface's is the bus library's to refuse. */
+    /* The bus library refuses a wrong signature. */
     ck_assert_int_ge(sd_bus_message_append(wrong, "s", "x86_64"), 0);
     wrong_error = harness_call_error(harness, wrong);
     ck_assert_str_eq(wrong_error->name, SD_BUS_ERROR_INVALID_ARGS);
@@ -295,7 +295,7 @@ START_TEST(odd_values)
 }
 END_TEST
 
-/* A descriptor where its type does not fit, in what everybody may call. */
+/* A descriptor where its type does not fit, in a method that every user may call. */
 START_TEST(odd_descriptors)
 {
     static const char *const methods[] = {"Plan", "Launch"};
@@ -328,7 +328,7 @@ START_TEST(odd_descriptors)
 }
 END_TEST
 
-/* A bus delivers few, but a message may name the same one any number of times. */
+/* A bus delivers few, but a message may repeat the same one any number of times. */
 START_TEST(many_descriptors)
 {
     g_autoptr(Harness) harness = harness_new_ready();
@@ -349,7 +349,7 @@ START_TEST(many_descriptors)
 }
 END_TEST
 
-/* Every basic type of the bus comes through the reading, to be refused by the field's name. */
+/* Each basic type of the bus is read, and refused by the field's name. */
 START_TEST(types)
 {
     static const char *const values[] = {"byte 1",    "true",     "int16 -1",        "uint16 1",
@@ -366,7 +366,8 @@ START_TEST(types)
 }
 END_TEST
 
-/* What a kernel is, its own files say: the image its version, the configuration beside it its drivers. */
+/* A kernel's own files tell its properties: the image its version, the configuration beside it its
+ * drivers. */
 START_TEST(kernel_read)
 {
     static const char config[] =

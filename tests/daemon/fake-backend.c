@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fake-backend: one table under one lock; news is told when the lock is not held. */
+/* fake-backend: one table under one lock; news is reported without the lock. */
 #include "tests/daemon/fake-backend.h"
 
 #include <string.h>
@@ -47,7 +47,7 @@ static GHashTable *table(void)
     return domains;
 }
 
-/* --- What a test says --- */
+/* --- Set by a test --- */
 
 void fake_refuse(unsigned times, const char *words)
 {
@@ -220,7 +220,7 @@ bool viommu_backend_hangs(ViommuBackend *backend)
     return false;
 }
 
-/* The next one begins with nothing. */
+/* The next backend begins empty. */
 void viommu_backend_free(ViommuBackend *backend)
 {
     g_clear_pointer(&domains, g_hash_table_unref);
@@ -267,9 +267,9 @@ void viommu_console_news_free(ViommuConsoleNews *news)
     g_free(news);
 }
 
-/* --- Calls: each begins here, with the lock taken when it returns --- */
+/* --- Calls; each begins here, and holds the lock afterwards --- */
 
-/* NULL: there is none, and the lock is let go of. */
+/* NULL: the domain does not exist, and the lock is released. */
 static FakeDomain *begin_domain_call(FakeCall call, const char *uuid, GError **error)
 {
     FakeDomain *domain;
@@ -366,7 +366,7 @@ GPtrArray *viommu_backend_list_holders(ViommuBackend *backend, GError **error)
     return list;
 }
 
-/* From @begin to @end, both with it when @whole. Owned. */
+/* The part of @text from @begin to @end, with both when @whole.  Owned. */
 static char *part_of(const char *text, const char *begin, const char *end, bool whole)
 {
     const char *first = strstr(text, begin), *last = first ? strstr(first, end) : NULL;

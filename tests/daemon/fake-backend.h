@@ -1,56 +1,59 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fake-backend: the functions of daemon/libvirt/backend.h over a table of domains, linked in place of the room libvirt.  What a domain
- * does is told as libvirt tells it; a test says which calls fail, and which hang.  Knows no libvirt and no QEMU; knows nothing of
- * machines.  There is one, as there is one libvirt.  Any thread. */
+/* fake-backend: the functions of daemon/libvirt/backend.h over a table of domains, linked in place
+ * of the room libvirt.  It reports what domains do as libvirt does; a test sets which calls fail,
+ * and which hang.  Knows no libvirt, no QEMU and no machines.  There is one, as there is one
+ * libvirt.  Any thread. */
 #pragma once
 
 #include "daemon/libvirt/backend.h"
 #include "tests/daemon/fake-script.h"
 
-/* What is there of a domain. */
+/* The state of a domain. */
 typedef struct FakeDomain {
     char *name;
     char uuid[37];
-    char *xml, *metadata, *additions; /* metadata NULL: it is not ours */
+    char *xml, *metadata, *additions; /* metadata NULL: not viommud's */
     bool active, paused;
-    bool obeys;         /* it ends when it is asked to */
-    char *agent_output; /* NULL: it has no agent */
-    bool agent_breaks;  /* and libvirt's daemon dies when it is asked */
-    char *hostdev;      /* PCI address that it has while it is active; NULL: none */
+    bool obeys;         /* powers off when asked to */
+    char *agent_output; /* NULL: no agent */
+    bool agent_breaks;  /* and libvirt's daemon crashes when the agent is asked */
+    char *hostdev;      /* PCI address of its device while it is active; NULL: none */
 
     bool console_open;
     char *console_refusal;   /* why it cannot be opened; NULL: it can */
-    ViommuConsoleNews *news; /* to be taken; NULL: nothing */
-    GString *input;          /* what was sent to its console */
-    bool deaf;               /* it does not read its console: nothing is "sent" */
+    ViommuConsoleNews *news; /* to be taken; NULL: none */
+    GString *input;          /* bytes sent to its console */
+    bool deaf;               /* does not read its console: "sent" is never reported */
 } FakeDomain;
 
-/** The next @times of defining are refused by libvirt's own judgement of a configuration. */
+/** libvirt refuses the configuration of the next @times definitions. */
 void fake_refuse(unsigned times, const char *words);
-/** How often a console was to be opened. */
+/** How often a console was opened, or refused. */
 unsigned fake_console_openings(void);
 
-/** A domain that is there; texts are copied, @metadata may be NULL. Borrowed, until it is undefined.  Tells nothing. */
+/** Adds a domain; texts are copied, @metadata may be NULL.  Borrowed, until it is undefined.
+ *  Reports nothing. */
 FakeDomain *fake_add(const char *name, const char *uuid, const char *metadata, bool active);
-/** Borrowed; NULL: there is none. */
+/** Borrowed; NULL: no such domain. */
 FakeDomain *fake_find(const char *uuid);
-/** Somebody else takes it away; tells nothing. */
+/** Removes the domain, as another client would; reports nothing. */
 void fake_forget(const char *uuid);
-/** Tells news as libvirt does; @uuid "" for the connection. */
+/** Reports news as libvirt does; @uuid "" for the connection. */
 void fake_tell(ViommuNewsKind kind, const char *uuid, const char *detail);
-/** Its guest ends: @kind is told, after its console's end. */
+/** Ends its guest: reports @kind, after the end of its console. */
 void fake_end(const char *uuid, ViommuNewsKind kind, const char *detail);
 
-/** Its guest prints @text; @lost bytes more did not fit. */
+/** Its guest prints @text; @lost further bytes did not fit. */
 void fake_print(const char *uuid, const char *text, uint64_t lost);
 /** A deaf guest reads its console again. */
 void fake_listen(const char *uuid);
-/** Its console breaks. */
+/** Breaks its console. */
 void fake_break_console(const char *uuid, const char *error);
 
-/** The host as a recorded one, text of a{sv}; NULL: Debian 12 with x86_64 and aarch64. */
+/** The recorded host, text of a{sv}; NULL: Debian 12 with x86_64 and aarch64. */
 void fake_set_host(const char *text);
-/** The forward mode of every network from now on; "" for one that is not there.  Static; "nat" until it is set. */
+/** The forward mode of each network from now on; "": no such network.  Static; the default is
+ *  "nat". */
 void fake_set_network_mode(const char *mode);
-/** Guests have no consoles; before the backend is watched for them. */
+/** Guests have no consoles; call it before the backend watches them. */
 void fake_set_consoles(bool has);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fake-script: which calls of the fake backend fail, lose their answer, or hang.  Knows calls by their names alone.  Any thread. */
+/* fake-script: which calls of the fake backend fail, lose their reply, or hang.  Knows calls by
+ * name only.  Any thread. */
 #pragma once
 
 #include <glib.h>
 #include <stdbool.h>
 #include "lib/base/error.h"
 
-/* The calls that can be made to fail or to hang. */
+/* The calls that can fail or hang. */
 typedef enum FakeCall {
     FAKE_PROBE,
     FAKE_LIST,
@@ -25,22 +26,24 @@ typedef enum FakeCall {
     FAKE_CALL_LAST,
 } FakeCall;
 
-/** The next @times of @call fail with @code and @words.  Nothing is done by then, unless fake_lose() says so. */
+/** The next @times of @call fail with @code and @words, and do nothing, unless fake_lose() says
+ *  otherwise. */
 void fake_fail(FakeCall call, unsigned times, ViommuError code, const char *words);
-/** Of the calls that fail only the answer is lost. */
+/** Failing calls only lose their reply. */
 void fake_lose(FakeCall call, bool lose);
-/** From now on each @call hangs until fake_release().  How many hang: fake_hanging(). */
+/** From now on each @call hangs until fake_release(); fake_hanging() counts them. */
 void fake_hold(FakeCall call);
 void fake_release(FakeCall call);
 unsigned fake_hanging(FakeCall call);
 /** How often it was called. */
 unsigned fake_calls(FakeCall call);
 
-/* For fake-backend.c alone: its table is under the same lock. */
+/* For fake-backend.c only: the same lock protects its table. */
 extern GMutex fake_lock;
-/** Returns with the lock taken, when nothing holds the call any more.  False: it fails, and the lock is not taken. */
+/** Returns with the lock held, when the call may go on.  False: it fails, and the lock is not
+ *  held. */
 bool fake_script_begin(FakeCall call, GError **error);
-/** Lets go of the lock.  False: the answer is lost. */
+/** Releases the lock.  False: the reply is lost. */
 bool fake_script_end(FakeCall call, GError **error);
-/** Nothing fails any more. */
+/** From now on nothing fails. */
 void fake_script_clear(void);

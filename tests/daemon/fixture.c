@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fixture: as daemon/service.c puts it together, without a bus and without files of a site. */
+/* fixture: puts it together like daemon/service.c, without a bus and without files of a site. */
 #include "tests/daemon/fixture.h"
 
 #include <ftw.h>
@@ -179,7 +179,7 @@ static unsigned pending(Fixture *fixture)
 
 void fixture_settle(Fixture *fixture)
 {
-    /* What is posted may ask a worker for more. */
+    /* A posted function may give a worker more work. */
     viommu_loop_drain(fixture->loop);
     fixture_await(fixture, pending(fixture) == 0);
     viommu_loop_drain(fixture->loop);

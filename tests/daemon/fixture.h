@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fixture: a manager with its real loop and workers, over the fake backend: what a viommud has without a bus.  A test begins it and ends
- * it; there is one at a time. */
+/* fixture: a manager with its real loop and workers, over the fake backend: a viommud without a
+ * bus. A test begins and ends it; there is one at a time. */
 #pragma once
 
 #include "daemon/manager/manager.h"
@@ -9,10 +9,10 @@
 
 #define FIXTURE_SECONDS 20
 
-/* What became of a call. */
+/* The outcome of a call. */
 typedef struct Answer {
     unsigned n; /* how often it was answered */
-    int code;   /* of the error; -1: it went well */
+    int code;   /* of the error; -1: success */
     char *message;
     char uuid[37]; /* of the machine; "": none */
     GVariant *report;
@@ -21,7 +21,7 @@ typedef struct Answer {
 } Answer;
 void answer_clear(Answer *answer);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Answer, answer_clear)
-/** @answer, zeroed, takes it. */
+/** Stores the outcome in @answer, which must be zeroed. */
 ViommuWaiter answer_waiter(Answer *answer);
 
 typedef struct Fixture {
@@ -29,23 +29,23 @@ typedef struct Fixture {
     ViommuWorkers workers;
     ViommuBackend *backend;
     ViommuReaders *readers;
-    ViommuConfig *config; /* to be changed before the manager is made */
+    ViommuConfig *config; /* change it before the manager is made */
     ViommuFilesSite files;
     char *directory, *copies;
     ViommuManager *manager; /* NULL: not made yet */
     bool ended, adopted;
 } Fixture;
 
-/** All but the manager. */
+/** Makes everything but the manager. */
 void fixture_begin(Fixture *fixture);
-/** The manager, too, connected and with what the backend has by now. */
+/** Makes the manager, too, connected and with the domains of the backend. */
 void fixture_manage(Fixture *fixture);
 void fixture_end(Fixture *fixture);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fixture, fixture_end)
 
-/** One turn of the loop, of a moment at most. */
+/** Runs the loop once, for a moment at most. */
 void fixture_turn(Fixture *fixture);
-/** Turns until @condition; fails when it takes long. */
+/** Runs the loop until @condition; fails when that takes long. */
 #define fixture_await(fixture, condition)                                                 \
     do {                                                                                  \
         gint64 end_ = g_get_monotonic_time() + FIXTURE_SECONDS * G_USEC_PER_SEC;          \
@@ -55,24 +55,24 @@ void fixture_turn(Fixture *fixture);
             fixture_turn(fixture);                                                        \
         }                                                                                 \
     } while (0)
-/** Turns until nothing is under way in any worker. */
+/** Runs the loop until no worker has work. */
 void fixture_settle(Fixture *fixture);
 
-/** Of a request written as text of a{sv}. Owned. */
+/** Parses text of a{sv} as a request.  Owned. */
 ViommuRequest *fixture_request(const char *text);
-/** Launches it as user 1000, for client "1:1", and waits for the answer. */
+/** Launches it as user 1000, for client "1:1", and waits for the reply. */
 void fixture_launch(Fixture *fixture, const char *request, Answer *ret_answer);
 /** The same, without waiting. */
 void fixture_begin_launch(Fixture *fixture, const char *request, Answer *ret_answer);
-/** A machine that runs, of that request, or the test fails. Borrowed. */
+/** Launches the request; the machine must run.  Borrowed. */
 ViommuMachine *fixture_machine(Fixture *fixture, const char *request);
 ViommuMachine *fixture_find(Fixture *fixture, const char *name_or_uuid);
-/** Ends it, and waits. */
+/** Stops the machine, and waits. */
 void fixture_stop(Fixture *fixture, const char *name, uint32_t seconds, Answer *ret_answer);
 
-/** What a viommud has written into a domain of phase @phase, of user 1000's machine @name. Owned. */
+/** The metadata of user 1000's machine @name in phase @phase.  Owned. */
 char *fixture_metadata(ViommuState phase);
-/** The element that stands beside it. Owned. */
+/** The element <additions> for it.  Owned. */
 char *fixture_additions(const char *name, const char *uuid);
 
 #define assert_fails(answer, wanted, words)                                                          \

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""add-to-initrd FILE NAME: prints an archive (cpio, newc, gzip) with FILE as NAME, executable, to be put after an initramfs."""
+"""add-to-initrd FILE NAME: prints an archive (cpio, newc, gzip) with FILE as NAME, executable,
+to be appended to an initramfs."""
 import gzip
 import os
 import sys

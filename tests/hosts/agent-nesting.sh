@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# agent-nesting: a libvirt that survives what a guest's agent nests deeply (row agent-nesting of lib/facts/facts.c).  Run by "host
-# agent-nesting", as root, in a host of a release that has such a libvirt.
+# agent-nesting: a libvirt that survives deeply nested replies of a guest's agent (row agent-nesting
+# of lib/facts/facts.c).  Run by "host agent-nesting", as root, in a host of a release with such a
+# libvirt.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh

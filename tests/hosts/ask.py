@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs a command of a user on a terminal of its own, with polkit's agent on it, and types a password when it is asked for; its
-words and exit status are the command's.   ask USER PASSWORD MEANWHILE COMMAND...
-MEANWHILE is a shell command that is run while the question stands; "" for none."""
+"""Runs a user's command on a terminal of its own, with polkit's agent on it, and types a
+password at its prompt; passes on the command's output and exit status.
+  ask USER PASSWORD MEANWHILE COMMAND...
+MEANWHILE is a shell command that runs during the prompt; "" for none."""
 import os
 import pty
 import re
@@ -11,7 +12,8 @@ import subprocess
 import sys
 import time
 
-# The agent is for this process, which then becomes the command: polkit knows it by its number and when it began.
+# The agent serves this process, which then becomes the command: polkit knows it by its number and
+# its start time.
 SCRIPT = 'pkttyagent --process $$ & sleep 1; exec "$@"'
 PATIENCE = 60
 
@@ -35,7 +37,7 @@ def main():
             asked = True
             if meanwhile:
                 subprocess.run(meanwhile, shell=True, check=True)
-            time.sleep(0.5)  # between its words and the end of the echo, the agent throws away what is typed
+            time.sleep(0.5)  # the agent discards input until it has switched off the echo
             os.write(terminal, password.encode() + b"\n")
     sys.stdout.write(text.decode(errors="replace").replace("\r", ""))
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if time.monotonic() < end else 99

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# bounds: what one user can take of a host that nobody configured, what he can have written to its journal, and what is left when he is
-# no member any more.  Run by "host bounds", as root, in the host.
+# bounds: how much one user can take of a host without any settings, how much the user can write to
+# its journal, and what is left when the user leaves the group.  Run by "host bounds", as root, in
+# the host.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
@@ -30,7 +31,8 @@ launch() {
     as "$1" launch --wait=started - <<<"{\"name\": \"$2\"${3:+, $3}}"
 }
 
-# configure TEXT: and start anew, more often than systemd allows by itself.
+# configure TEXT: writes the settings and restarts viommud, more often than systemd allows by
+# itself.
 configure() {
     mkdir -p "$conf"
     printf '%b' "$1" >"$conf/bounds.conf"
@@ -51,7 +53,7 @@ is_in_state() {
     [ "$(state_of "$1")" = "$2" ]
 }
 
-# entries FIELD=VALUE...: how many the journal has.
+# entries FIELD=VALUE...: the number of such entries in the journal.
 entries() {
     journalctl --no-pager --quiet --output=json -u viommud "$@" | wc -l
 }
@@ -81,7 +83,7 @@ usermod -aG viommu mate
 # shellcheck disable=SC2046  # words for the compiler
 run 0 'the caller is built' '' cc -std=gnu11 -o /usr/local/bin/caller tests/hosts/caller.c $(pkg-config --cflags --libs libsystemd)
 
-# --- Bounds that nobody configured ---
+# --- Bounds without settings ---
 
 memory=$(awk '/^MemTotal/ { printf "%.0f", $2 * 1024 }' /proc/meminfo) cpus=$(nproc --all)
 check 'a user has 64 machines at most' test "$(limit machines-per-user)" -eq 64
@@ -164,7 +166,7 @@ echo >&7
 check 'and launches no more on it' until_true 60 grep -x org.viommu1.Error.PolicyRefused "$work/held"
 run 0 'comes back' '' usermod -aG viommu ci
 exec 7>&-
-# A no is remembered for a second.
+# A refusal is remembered for a second.
 check 'and may launch again' until_true 20 launch ci short '"memory": "64 MiB"'
 run 4 'a lease that is too long' 'leases. max-seconds is 600; request less' as ci launch --lease=601 - <<<'{"name": "long", "memory": "64 MiB"}'
 check 'who asks for none gets the longest' sh -c "viommuctl show short --json | jq -e '.LeaseEnd > 0 and (.Warnings | tostring | test(\"lease of 600 seconds\"))'"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# buses: planned expander buses with an SMMU each, which take libvirt 11.10 and QEMU 10.2, boot: tests/qemu/buses.sh on a newer host.
-# Run by "host --release=testing --guest=aarch64-vfio buses", as root, in the host.
+# buses: boots planned expander buses with an SMMU each, which need libvirt 11.10 and QEMU 10.2:
+# tests/qemu/buses.sh on a newer host.  Run by "host --release=testing --guest=aarch64-vfio buses",
+# as root, in the host.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh

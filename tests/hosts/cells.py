@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""cells: one host's column of the version matrix.  Run by "host cells [--quick] [KERNEL...]", as root, in the host: builds and installs
-viommud there, asks for every cell of table.py, boots what is launched, and proves what is refused by doing it all the same.
-Prints TAP; leaves cells.json (the cells), host.json (the recorded host) in /viommu/out.  Knows no other host."""
+"""cells: one host's column of the version matrix.  Run by "host cells [--quick] [KERNEL...]", as
+root, in the host: builds and installs viommud there, requests each cell of table.py, boots what
+is launched, and tries what is refused, to see it fail.  Prints TAP; leaves cells.json (the
+cells) and host.json (the recorded host) in /viommu/out.  Knows no other host."""
 import concurrent.futures
 import json
 import os
@@ -23,12 +24,12 @@ BUILD = [
     "ninja -C build-service",
     "meson test -C build-service --no-rebuild --suite unit",
     "meson install --no-rebuild -C build-service",
-    # Some cells have more vCPUs than this host is to have.
+    # Some cells have more vCPUs than this host may have.
     "mkdir -p /etc/viommud/viommud.conf.d && printf '[limits]\\nvcpus=0\\n' >/etc/viommud/viommud.conf.d/cells.conf",
     "systemctl enable --now viommud",
 ]
-# Until a guest has printed what it sees: emulated, two at a time.  Where more wants to run than there are processors for,
-# a second counts as the part of it that a guest gets.
+# The time limit until a guest has printed its facts: emulated, two at a time.  When more run than
+# there are processors, a second counts only in part.
 BOOT_SECONDS = 300
 MANY_CPUS_SECONDS = 1200
 
@@ -39,7 +40,7 @@ def call(*words, text=None):
 
 
 def ctl(*words, request=None):
-    """Status, and the JSON that viommuctl answers."""
+    """The exit status and the JSON output of viommuctl."""
     done = call("viommuctl", "--json", *words, text=json.dumps(request) if request else None)
     try:
         return done.returncode, json.loads(done.stdout or "null")
@@ -51,7 +52,8 @@ def request_of(arch, row, kernel):
     parts = f"/viommu-guests/{table.guest_files(arch, row, kernel)}"
     request = json.loads(json.dumps(table.ROWS[row][1]))
     cpus = request.get("vcpus", 1)
-    # Where other things run too, the emulated timer may be late, and the kernel takes that for broken interrupt remapping.
+    # On a busy machine the emulated timer may be late, and the kernel takes that for broken
+    # interrupt remapping.
     cmdline = f"console={table.ARCHES[arch][1]} panic=-1 no_timer_check" + (f" maxcpus=1 viommu.cpu={cpus - 1}" if cpus > 1 else "")
     request.setdefault("boot", {}).update(kernel=f"{parts}/vmlinuz", initrd=f"{parts}/initrd", cmdline=cmdline)
     request.update(name="cell", arch=arch, memory="512 MiB" if cpus == 1 else "2 GiB",
@@ -64,7 +66,7 @@ def planned(request, order=None):
 
 
 def facts_of(console):
-    """What the guest has printed, None until it has."""
+    """The output of the guest; None until it is complete."""
     try:
         text = console.read_bytes().decode(errors="replace").replace("\r", "")
     except FileNotFoundError:
@@ -74,7 +76,7 @@ def facts_of(console):
 
 
 def wait_for_facts(console, request, running):
-    """The facts, or None and why."""
+    """The facts, or None and the reason."""
     limit = MANY_CPUS_SECONDS if request.get("vcpus", 1) > 1 else BOOT_SECONDS
     left = limit
     while left > 0:
@@ -90,7 +92,7 @@ def wait_for_facts(console, request, running):
 
 
 def arguments(name):
-    """QEMU's, as libvirt has logged them."""
+    """QEMU's arguments, as libvirt logged them."""
     path = pathlib.Path(f"/var/log/libvirt/qemu/{name}.log")
     return path.read_text(errors="replace") if path.exists() else ""
 
@@ -98,7 +100,7 @@ def arguments(name):
 # --- Launched by viommud ---
 
 def launch(cell, request, model):
-    """Boots the cell's guest: sets verdict and what was seen."""
+    """Boots the cell's guest; sets the verdict and the facts."""
     name = re.sub(r"[^a-z0-9]+", "-", "{arch}-{row}-{kernel}".format(**cell).lower())
     status, answer = ctl("launch", "--wait=started", "-", request={**request, "name": name})
     if status != 0:
@@ -128,7 +130,7 @@ def launch(cell, request, model):
 
 # --- Forced on libvirt ---
 
-# What an IOMMU for more than 255 vCPUs has, and libvirt asks for.
+# The attributes that libvirt requires of an IOMMU for more than 255 vCPUs.
 MANY_CPUS = {"intel": {"intremap": "on", "eim": "on"}, "amd": {"intremap": "on", "xtsup": "on"}}
 
 
@@ -142,7 +144,8 @@ def add_iommu(tree, model, driver):
 
 
 def forced_xml(request, row, model):
-    """The domain with this model: as planned for an unknown guest, else the domain without an IOMMU and one put in."""
+    """The domain with this model: as planned for an unknown guest, or the domain without an
+    IOMMU, to which one is added."""
     request = {key: value for key, value in request.items() if key != "guest"}
     many = request["arch"] == "x86_64" and request.get("vcpus", 1) > 255
     driver = {**(MANY_CPUS.get(model, {}) if many else {}), **table.ROWS[row][2].get("driver", {})}
@@ -167,15 +170,15 @@ def forced_xml(request, row, model):
 
 
 def said(done):
-    """libvirt's and QEMU's own words, in a line."""
+    """The messages of libvirt and QEMU, on one line."""
     line = " ".join(done.stderr.split())
     line = re.sub(r"^error: Failed to \w+ domain( from)?( '[^']*'| \S+)?:? ?(error: )?", "", line)
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z ", "", line)
 
 
 def force(name, request, row, tree):
-    """(proof, facts): how this domain ends on this libvirt and QEMU, and what its guest printed, unless QEMU was asked for
-    something else."""
+    """(proof, facts): how this domain ends on this libvirt and QEMU, and what its guest printed,
+    unless QEMU was given other arguments."""
     console = WORK / f"{name}.log"
     tree.find("name").text = name
     tree.find("uuid").text = str(uuid.uuid4())
@@ -201,7 +204,7 @@ def force(name, request, row, tree):
 
 
 def fails(request, row, model, facts):
-    """Whether a guest that printed these facts does not have what was asked for."""
+    """Whether a guest that printed these facts lacks the requested IOMMU."""
     return facts is None or table.shown(row, model, facts) is not None or cpus_missing(request, facts)
 
 
@@ -211,7 +214,7 @@ def cpus_missing(request, facts):
 
 
 def prove(cell, model, proofs):
-    """True when the model does not work here, however it is asked for: how that was seen is kept in the cell."""
+    """True when the model does not work here in any form; the cell keeps how that was seen."""
     request = cell["request"]
     row = cell["row"]
     known = json.dumps([request["arch"], request.get("machine"), request["boot"].get("firmware"), request.get("vcpus"), model,
@@ -223,7 +226,7 @@ def prove(cell, model, proofs):
             result = f"no such machine: {tree}", None
         else:
             result = force(f"forced-{cell['number']}-{model}", request, row, tree)
-        # What libvirt and QEMU refuse, they refuse with every guest kernel.
+        # A refusal by libvirt and QEMU holds for each guest kernel.
         key = key if result[1] else known
         proofs[key] = result
     proof, facts = proofs[key]
@@ -234,12 +237,13 @@ def prove(cell, model, proofs):
 # --- The cells ---
 
 def rules(cell, error):
-    """The names of the rules that refuse: those that all models of this architecture fail, if there is one, else all.  Where
-    no model was asked for, the key of the request that the refusal names first."""
+    """The names of the rules that refuse: those that all models of this architecture fail, if
+    any, otherwise all.  Without a requested model, the key that the refusal names first."""
     models = {}
     for reason in error["reasons"]:
         model = reason.get("model") or "machine"
-        # Of a kernel that has the driver as a module, "guest" only remarks that it must be in the initramfs.
+        # For a kernel that has the driver as a module, "guest" only notes that the initramfs must
+        # have it.
         remark = reason["rule"] == "guest" and model == "virtio" and table.KERNELS[cell["kernel"]][1]
         if model in [*table.candidates(cell["row"]), "machine"] and reason["rule"] != "selection" and not remark:
             models.setdefault(model, set()).add(reason["rule"])
@@ -264,7 +268,8 @@ def plan(cell):
 
 
 def launch_job(cells):
-    """Cells of one and the same domain.  What only another order of the site brings about is launched as the row it equals."""
+    """Cells of the same domain.  A cell that only needs another order of the site is launched as
+    the row that it equals."""
     first = next((cell for cell in cells if "order" not in table.ROWS[cell["row"]][2]), None)
     if not first:
         for cell in cells:
@@ -277,7 +282,7 @@ def launch_job(cells):
 
 
 def prove_job(cells):
-    """All of one architecture: what holds for every kernel is proven once."""
+    """All cells of one architecture: what holds for each kernel is proven once."""
     proofs = {}
     for cell in cells:
         for model in table.candidates(cell["row"]):
@@ -301,7 +306,7 @@ def run(cells):
 
 
 def describe():
-    """The host, as recorded for the golden suite, and with what else is worth knowing of it."""
+    """The host, as recorded for the golden suite, and further facts about it."""
     recorded = json.loads(call("viommuctl", "host", "--json").stdout)
     (OUT / "host.json").write_text(json.dumps(recorded, indent=2) + "\n")
     (OUT / "capabilities.xml").write_text(call("virsh", "capabilities").stdout)
@@ -316,13 +321,13 @@ def describe():
 
 
 def contradicted():
-    """The facts of which this host's libvirt says something else than lib/facts."""
+    """The facts in which this host's libvirt contradicts lib/facts."""
     return [f"{fact['fact']} on {arch}" for fact in ctl("facts")[1]["facts"] for arch in table.ARCHES
             if fact.get(f"{arch}-contradicts")]
 
 
 class Tap:
-    """What is printed, line by line."""
+    """The output, line by line."""
 
     def __init__(self):
         self.count = self.failed = 0

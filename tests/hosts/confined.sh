@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# confined: viommud and its guests on a host whose kernel has AppArmor.  Run by "host --vm confined", as root, in the host.
-# The guests are emulated twice over, so they are started, and nobody waits for what they print.
+# confined: viommud and its guests on a host whose kernel has AppArmor.  Run by "host --vm
+# confined", as root, in the host.  The guests are emulated inside an emulated host, so they are
+# started, but not waited for.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
 
-# profile_of PID: what AppArmor says of it.
+# profile_of PID: the profile that AppArmor shows for it.
 profile_of() {
     cat "/proc/$1/attr/current"
 }
@@ -25,7 +26,7 @@ run 0 'it is started' '' systemctl start viommud
 run 0 'confined by its own profile' '^libvirt-viommud \(enforce\)' profile_of "$(systemctl show -P MainPID viommud)"
 run 0 'it has reached libvirt' '^s "[0-9]+\.' busctl get-property org.viommu1 /org/viommu1 org.viommu1.Manager LibvirtVersion
 
-# --- Guests with files of their owner, where nobody else may look ---
+# --- Guests with files of their owner, in a directory closed to others ---
 
 head -c 1M /dev/zero >/home/ci/disk.raw
 cp /boot/vmlinuz-* /home/ci/vmlinuz
@@ -46,7 +47,7 @@ run 0 'and finds it' 'own +running +intel' viommuctl list
 run 0 'the owner ends it' '' runuser -u ci -- viommuctl --system kill own
 check 'nothing is left of it' sh -c '! pidof qemu-system-x86_64 && ! ls /var/lib/viommu/boot | grep .'
 
-# --- Huge pages, of which libvirt gives a directory to QEMU's user ---
+# --- Huge pages: libvirt makes a directory in them for QEMU's user ---
 
 pages=40 # of 2 MiB; the guest has 32 of them
 free_pages() {
@@ -72,7 +73,7 @@ else
 fi
 echo 0 >/proc/sys/vm/nr_hugepages
 
-# --- What comes by its path, and what doctor says ---
+# --- Files by their path, and the doctor ---
 
 run 0 'a disk is named by its path' '^o "/' runuser -u ci -- busctl call org.viommu1 /org/viommu1 org.viommu1.Manager Launch 'a{sv}' 3 \
     name s path memory s '64 MiB' disks 'aa{sv}' 1 3 path s "$(cp /home/ci/disk.raw /var/lib/viommu/images && echo /var/lib/viommu/images/disk.raw)" \
@@ -80,7 +81,7 @@ run 0 'a disk is named by its path' '^o "/' runuser -u ci -- busctl call org.vio
 run 0 'that one is ended, too' '' runuser -u ci -- viommuctl --system kill path
 run 0 'doctor finds no fault in it' 'viommud +ok' viommuctl doctor
 
-# --- What AppArmor had to say ---
+# --- What AppArmor denied ---
 
 run 0 'Linux would let strangers lock consoles' '1777' stat -L -c %a /var/lock
 run 1 'viommud has read each console' '' sh -c "journalctl --sync; journalctl --no-pager -b -u viommud | grep 'console is not read'"

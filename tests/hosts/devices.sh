@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# devices: devices and networks of a real host are its site's: who may have what, by the service as it is installed.  The PCI devices are
-# made up, below a directory that the service reads in place of "/".  Run by "host devices", as root, in the host.
+# devices: the site decides which users may have devices and networks of a real host, with the
+# service as installed.  The PCI devices are made up, below a directory that the service reads in
+# place of "/".  Run by "host devices", as root, in the host.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
 hardware=/srv/hardware
 site=/etc/viommud/viommud.conf.d/site.conf
 
-# call USER MEMBER SIGNATURE ARGUMENT...: of the manager, without an authentication agent.
+# call USER MEMBER SIGNATURE ARGUMENT...: calls the manager, without an authentication agent.
 call() {
     runuser -u "$1" -- busctl --allow-interactive-authorization=no call org.viommu1 /org/viommu1 org.viommu1.Manager "${@:2}"
 }
@@ -29,12 +30,13 @@ network() {
     call "$1" Plan 'a{sv}' 2 arch s x86_64 networks 'aa{sv}' 1 2 type s "$2" source s "$3"
 }
 
-# launch USER HOSTDEV: by viommuctl; HOSTDEV is JSON.
+# launch USER HOSTDEV: with viommuctl; HOSTDEV is JSON.
 launch() {
     runuser -u "$1" -- viommuctl --system launch - <<<"{\"arch\": \"x86_64\", \"memory\": \"64 MiB\", \"hostdevs\": [$2]}"
 }
 
-# passes NAME COMMAND...: policy does not stand against it.  The host that this runs in may let nobody lock memory, which comes later.
+# passes NAME COMMAND...: policy does not refuse it.  The host may allow no locked memory, which is
+# checked later.
 passes() {
     local name=$1 status=0
     shift
@@ -43,7 +45,7 @@ passes() {
     report "$name" "$status"
 }
 
-# silent: what was said tells of none of the devices of this host.
+# silent: the output mentions none of this host's devices.
 silent() {
     ! grep -E '0000:0[2346]:00|nvme|i40e|nouveau|mounted' "$work/out" "$work/err"
 }
@@ -92,7 +94,7 @@ usermod -aG viommu ci
 usermod -aG viommu mate
 systemctl restart viommud
 
-# --- This host as it is: no IOMMU, and whoever may have nothing is told that ---
+# --- This host as it is: no IOMMU; a user with no permission learns only that ---
 
 for user in ci stranger; do
     run 1 "$user may have no device, on a host without IOMMU" 'is not among the devices that this site offers' plan "$user" address 0000:01:00.0
@@ -110,7 +112,8 @@ run 0 'the service sees what process 1 has mounted' ' - ' nsenter -t "$pid" -m -
 check 'it has a network of its own' test "$(readlink "/proc/$pid/ns/net")" != "$(readlink /proc/1/ns/net)"
 run 0 'and sees the one of process 1' 'lo:' nsenter -t "$pid" -m -S "$(id -u viommu)" cat /proc/1/net/dev
 
-# sees_ports: each port of process 1's network is in the /sys that the service has, which shows the network that it was mounted in.
+# sees_ports: the service's /sys has each port of process 1's network; sysfs shows the network that
+# it was mounted in.
 sees_ports() {
     virsh -q net-start bridged && sed -n 's/^ *\([^ :]*\):.*/\1/p' /proc/1/net/dev >"$work/ports" && grep -q virbr9 "$work/ports" || return 1
     while read -r port; do
@@ -152,7 +155,8 @@ write proc/1/net/route "$(printf 'Iface\neth7\t00000000\t0102A8C0\t0003\t0\t0\t0
 write lib/modules/6.12.43/modules.alias 'alias vfio_pci:v000015B3d* mlx5_vfio_pci'
 mkdir -p /etc/systemd/system/viommud.service.d /etc/viommud/viommud.conf.d
 daemon=$(systemctl cat viommud | sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' | head -n 1)
-# A recording is read by openat2(), so that it leads nowhere else, and that call RestrictSUIDSGID= forbids.
+# A recording is read with openat2(), so that no link leads out of it; RestrictSUIDSGID= forbids
+# that call.
 printf '[Service]\nRestrictSUIDSGID=no\nExecStart=\nExecStart=%s --system --root=%s\n' "$daemon" "$hardware" >/etc/systemd/system/viommud.service.d/root.conf
 settle
 
@@ -170,7 +174,7 @@ run 4 'nor by a launch' 'nvme0n1p2 is mounted at /' launch root '{"address": "00
 passes 'root may have what is free' plan root address 0000:03:00.0
 run 1 'root names no driver but those made for VFIO' 'is not a VFIO driver' plan root address 0000:01:00.0 driver e1000e
 
-# --- What an administrator lets somebody have once ---
+# --- What an administrator permits once ---
 
 run 0 'polkit knows the action' 'auth_admin$' pkaction --verbose --action-id org.viommu1.assign-device
 check 'and keeps no yes' bash -c "! grep -q auth_admin_keep '$work/out'"
@@ -195,7 +199,7 @@ polkit.addRule(function(action, subject) {
         return polkit.Result.YES;
 });
 END
-# granted: the site's rule has let it pass; libvirt, which sees the real host, has no such device.
+# granted: the site's rule permits it; libvirt, which sees the real host, has no such device.
 granted() {
     runuser -u ci -- viommuctl --system launch "$work/free.json" >"$work/out" 2>"$work/err"
     ! grep -qE 'is not among|polkit' "$work/err"
@@ -252,7 +256,7 @@ check 'and that root may take what the host uses' grep -qE '^site +warning +root
 run 0 'host says what the host uses' 'in use by the host: nvme0n1p2 is mounted at /' viommuctl host --root "$hardware"
 check 'and what others than root may have' grep -qE '0000:01:00.0 .*, available to users other than root' "$work/out"
 
-# --- Networks count by where they lead ---
+# --- Networks are judged by where they lead ---
 
 define() {
     printf '%s\n' "$1" >"$work/network.xml"

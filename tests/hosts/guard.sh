@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guard: what a request names stays as it is, and gives its sender nothing that they did not have.  Run by "host guard", as root, in the host.
+# guard: the files that a request names stay unchanged, and give its sender no access that they did
+# not have.  Run by "host guard", as root, in the host.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
 readonly guest=/viommu-guests/x86_64-debian13 images=/var/lib/viommu/images
 readonly open=/var/lib/viommu/open
 qcow2=$PWD/tests/hosts/qcow2.py
-# Where they are without links on the way.
+# The real paths, without links.
 su=$(readlink -f "$(command -v su)") mount=$(readlink -f "$(command -v mount)") initrd=$(readlink -f $guest/initrd)
 libvirt=$(virsh version --daemon 2>/dev/null | sed -n 's/^Running against daemon: //p')
 [ -n "$libvirt" ] || libvirt=$(libvirtd --version | sed 's/.* //')
 
-newer() { # than libvirt 9.0
+newer() {  # than libvirt 9.0
     [ "${libvirt%%.*}" -ge 9 ]
 }
 
@@ -30,12 +31,12 @@ as() {
     runuser -u "$1" -- env -C "/home/$1" "${@:2}"
 }
 
-# launch USER: the request on standard input.
+# launch USER: the request is on standard input.
 launch() {
     as "$1" viommuctl --system launch --wait=started -
 }
 
-# call USER WORD...: Launch by busctl, of paths and of descriptors.
+# call USER WORD...: Launch by busctl, with paths and with descriptors.
 call() {
     runuser -u "$1" -- busctl call org.viommu1 /org/viommu1 org.viommu1.Manager Launch 'a{sv}' "${@:2}"
 }
@@ -44,7 +45,7 @@ end() {
     viommuctl kill "$1" >>"$work/err" 2>&1
 }
 
-# state FILE...: whose they are, what they may, what they are.
+# state FILE...: owners, modes and content.
 state() {
     python3 - "$@" <<'PYTHON'
 import hashlib, os, sys
@@ -56,7 +57,7 @@ for path in sys.argv[1:]:
 PYTHON
 }
 
-# unchanged NAME: the watched files are as they were.
+# unchanged NAME: the watched files are unchanged.
 unchanged() {
     state "${watched[@]}" >"$work/now"
     cp "$work/now" "$work/out"
@@ -112,9 +113,9 @@ python3 -c 'import os; os.setxattr("/home/ci/plain.raw", "user.note", b"of ci")'
 watched=($su $mount /usr/bin/passwd /etc/passwd /etc/shadow /home/ci/vmlinuz /home/ci/initrd /home/ci/mount
     /home/ci/plain.raw $images/base.raw $images/top.qcow2 $images/su $images/with-data.qcow2 /home/mate/initrd $guest/vmlinuz $initrd)
 # shellcheck disable=SC2206
-# What may be written to is the same but for its bytes; here nothing writes.
+# Writable files stay the same except for their bytes; here no guest writes.
 watched+=(/home/ci/based.qcow2 $images/ci.data)
-# What a member may read by their group and viommud not at all: QEMU gets these by their paths.
+# Files that a member may read through a group, and viommud may not: QEMU opens these by path.
 truncate -s 4M $images/closed.raw $images/base-closed.raw
 chgrp ci $images/closed.raw $images/base-closed.raw
 chmod 640 $images/closed.raw $images/base-closed.raw
@@ -135,7 +136,7 @@ by_path_only='name s only memory s 512MiB accelerator s tcg boot a{sv} 3 kernel 
 by_path_closed='name s closed memory s 64MiB accelerator s tcg disks aa{sv} 2
     3 path s '$images'/closed.raw format s raw read-only b true 3 path s '$images'/upon.qcow2 format s qcow2 read-only b true'
 
-# --- Nothing that is named changes ---
+# --- No named file changes ---
 
 # shellcheck disable=SC2086  # words of busctl's
 run 0 'a member names files of root by their paths' '^o "' call ci 4 $by_path
@@ -187,7 +188,7 @@ end roots
 unchanged 'and changes nothing either'
 end unborn
 
-# --- Who hears of it, and when ---
+# --- Who is notified, and when ---
 
 runuser -u stranger -- dbus-monitor --system "type='signal',sender='org.viommu1'" >"$work/heard" 2>&1 &
 monitor=$!
@@ -203,7 +204,7 @@ check 'of the other one nothing' sh -c "! grep -q 'unborn' '$work/heard'"
 check 'and nothing of what is not running yet' sh -c "! grep -qE '\"(planning|defining|starting|failed)\"' '$work/heard'"
 kill "$monitor"
 
-# --- What is in the XML is ours ---
+# --- Only viommud writes the XML ---
 
 if newer; then
     run 0 'a launch' '^mixed$' launch ci <<<"$by_descriptor"
@@ -219,7 +220,7 @@ run 0 'mate launches' '^mates$' launch mate <<<'{"name": "mates", "memory": "512
 secret=/var/lib/viommu/boot/$(viommuctl show mates --json | jq -r .UUID).initrd
 check 'with copies that are theirs' test -s "$secret"
 tries=40
-# attack TARGET: until QEMU has read the name of it, and said so; it must not have opened it.
+# attack TARGET: until QEMU has read the name and reported it; QEMU must not have opened the file.
 attack() {
     local target=$1 i
     rm -f $images/flip.qcow2
@@ -254,14 +255,14 @@ if newer; then
         <<<'{"disks": [{"path": "relative.qcow2", "format": "qcow2"}]}'
 fi
 
-# --- Descriptors that are something else ---
+# --- Descriptors of other kinds ---
 
-# kernel_by PATH: a launch whose kernel is what ci can open there, sent open.
+# kernel_by PATH: a launch whose kernel is an open descriptor of what ci can open there.
 kernel_by() {
     setpriv --reuid=ci --regid=ci --init-groups viommuctl --system launch - <<<'{"name": "odd", "boot": {"kernel": "'"$1"'"}}'
 }
 export -f kernel_by
-# elsewhere COMMAND: in a mount namespace of its own, where it may do as it likes.
+# elsewhere COMMAND: in a mount namespace of its own, with all rights in it.
 elsewhere() {
     unshare -m bash -c "$1"
 }
@@ -286,7 +287,7 @@ if newer; then
 fi
 check 'viommud is the same process' test "$(systemctl show -P NRestarts viommud)" -eq 1
 
-# --- Where nothing confines guests ---
+# --- A host that does not confine guests ---
 
 mkdir -p /etc/viommud/viommud.conf.d
 printf '[guests]\nconfinement=required\n' >/etc/viommud/viommud.conf.d/guard.conf

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# host: boots a throw-away Debian (systemd-nspawn: an own PID 1, system bus, polkit, libvirtd) with this checkout in it,
-# runs a script of this directory there as root, prints what it says (TAP), and powers off.  See --help.
-# Knows how a host comes and goes; does not know what is tested.
+# host: boots a throw-away Debian (systemd-nspawn: its own PID 1, system bus, polkit, libvirtd) with
+# this checkout in it, runs a script of this directory there as root, prints its output (TAP), and
+# powers off.  See --help.  Starts and ends a host; does not know what is tested.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,20 +10,22 @@ source=$(cd "$here/../.." && pwd)
 # shellcheck source=tools/scripts/say.sh
 . "$source/tools/scripts/say.sh"
 
-# name    suite     what it calls "polkitd"  option for mmdebstrap
-# A mirror's testing may be older than testing promises to be: what counts here is its packages.
+# name    suite     its name for "polkitd"   option for mmdebstrap
+# A mirror's testing may be older than testing should be; only its packages matter here.
 releases='
 debian11  bullseye  policykit-1              -
 debian12  bookworm  polkitd                  -
 debian13  trixie    polkitd                  -
 testing   testing   polkitd                  --aptopt=Acquire::Check-Valid-Until "false"
 '
-archive=http://archive.debian.org/debian # where a release goes when the mirrors drop it
-recipe=2                                 # counted up whenever the same packages come to be installed in another way
-# Beside what tools/scripts/packages.txt names for building: a system with libvirt, and what its users and the scripts need.
+archive=http://archive.debian.org/debian  # releases that the mirrors have dropped
+recipe=2  # increase it when the same packages are installed in another way
+# In addition to the packages for building in tools/scripts/packages.txt: a system with libvirt, and
+# what its users and the scripts need.
 packages='systemd systemd-sysv dbus polkitd libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86
     qemu-system-arm ovmf qemu-efi-aarch64 ipxe-qemu check jq man-db zsh'
-vm_packages='linux-image-amd64 initramfs-tools apparmor kmod udev' # beside these, for one that boots a kernel of its own
+# in addition, for a host with a kernel of its own
+vm_packages='linux-image-amd64 initramfs-tools apparmor kmod udev'
 
 usage() {
     cat <<END
@@ -72,7 +74,8 @@ mirror() {
         awk '$1 == "main" && !/security/ { print $2; exit }'
 }
 
-# make_root DIRECTORY PACKAGE...: beside its place first, so that a half-made one is never used.
+# make_root DIRECTORY PACKAGE...: makes it beside its place first, so that an incomplete one is
+# never used.
 make_root() {
     local directory=$1 uri keyring=/usr/share/keyrings/debian-archive-keyring.gpg options=()
     shift
@@ -90,7 +93,7 @@ make_root() {
     skip "no root of $release ($suite) could be made; see $cache/$release.log"
 }
 
-# cached_root: its directory in $root, which is this script's alone until it ends.
+# cached_root: sets $root to its directory, and locks it until the script ends.
 cached_root() {
     local list polkit option
     read -r _ suite polkit option <<<"$(awk -v name="$release" '$1 == name' <<<"$releases")"
@@ -106,15 +109,16 @@ cached_root() {
     [ -d "$root" ] || make_root "$root" $list
 }
 
-# set_nspawn: the words that run something on $root.  What it changes there is in memory and gone with it, and so is it
-# itself when this script is.
+# set_nspawn: the command that runs something on $root.  Changes stay in memory and are lost with
+# it; it ends with this script.
 set_nspawn() {
     nspawn=(env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 setpriv --pdeathsig TERM systemd-nspawn --quiet --directory="$root"
         --volatile=overlay --register=no --keep-unit --console=pipe --machine="viommu-host-$$" --hostname=viommu-host
         --private-network)
 }
 
-# stage NAME SOURCES: in $staged, what the sources in $work/SOURCES install on such a host, built once for each state of them.
+# stage NAME SOURCES: sets $staged to what the sources in $work/SOURCES install on such a host,
+# built once for each state of them.
 stage() {
     local sum
     sum=$(cd "$work/$2" && tar --sort=name --mtime=@0 --exclude=./tests -c . | sha256sum | cut -c 1-12)
@@ -131,7 +135,7 @@ stage() {
     mv "$staged.new" "$staged"
 }
 
-# previous_release: its sources in $work/previous.
+# previous_release: puts its sources into $work/previous.
 previous_release() {
     local commit
     commit=$(awk '!/^#/ { print $2; exit }' "$here/previous-release")
@@ -141,7 +145,7 @@ previous_release() {
     git -C "$source" archive "$commit" | tar -C "$work/previous" --no-same-owner -x
 }
 
-# make_image: $root as a disk, which mounts what fill_work makes and runs its unit.
+# make_image: makes a disk of $root, which mounts what fill_work makes and runs its unit.
 make_image() {
     mkdir -p "$root/viommu" "$root/etc/systemd/system/multi-user.target.wants"
     echo 'viommu /viommu 9p trans=virtio,version=9p2000.L,msize=262144 0 0' >"$root/etc/fstab"
@@ -160,7 +164,7 @@ END
     mv "$root.img.new" "$root.img"
 }
 
-# set_vm: the words that boot it.
+# set_vm: the command that boots it.
 set_vm() {
     vm_words=(setpriv --pdeathsig TERM qemu-system-x86_64 -nodefaults -display none -no-reboot -accel 'tcg,thread=multi,tb-size=1024'
         -M 'q35,kernel-irqchip=split' -cpu EPYC -m 3072 -smp 1 -kernel "$(ls "$root"/boot/vmlinuz-*)" -initrd "$(ls "$root"/boot/initrd.img-*)"
@@ -169,14 +173,15 @@ set_vm() {
         -virtfs "local,path=$work,mount_tag=viommu,security_model=none" -serial stdio)
 }
 
-# newer_packages SUITE:SOURCE...: in $newer_root, filled by the host's own apt, which gets the network for it.
+# newer_packages SUITE:SOURCE...: fills $newer_root with the host's own apt, which gets network
+# access for it.
 newer_packages() {
     local sources=${1#*:}
     newer_root=$root-${1%%:*}
     [ ! -d "$newer_root" ] || return 0
     rm -rf "$newer_root.new"
     mkdir -p "$newer_root.new/partial"
-    # shellcheck disable=SC2016  # the shell's in the host
+    # shellcheck disable=SC2016  # expanded by the shell in the host
     say_while "host $release: downloading newer packages of $sources from ${1%%:*}" "$cache/$release.log" \
         "${nspawn[@]/--private-network/--bind=$newer_root.new:/newer}" sh -ec '
             sed "s/ $1 / $2 /" /etc/apt/sources.list >/etc/apt/sources.list.d/newer.list
@@ -188,7 +193,8 @@ newer_packages() {
     mv "$newer_root.new" "$newer_root"
 }
 
-# fill_work ARGUMENT...: everything the host is given and gives back is below one directory; it is /viommu in there.
+# fill_work ARGUMENT...: one directory has everything that the host reads and writes; the host sees
+# it as /viommu.
 fill_work() {
     mkdir "$work/checkout" "$work/out"
     git -C "$source" ls-files -z --cached --others --exclude-standard |
@@ -231,7 +237,7 @@ boot() {
     container=
 }
 
-# SIGTERM asks for an orderly end.  nspawn itself is never killed harder: its PID 1 would outlive it.
+# SIGTERM asks for an orderly end.  Never SIGKILL nspawn itself: its PID 1 would survive.
 halt() {
     [ -n "$container" ] || return 0
     kill "$container" 2>/dev/null || true
@@ -269,7 +275,7 @@ if [ -z "$prepare" ]; then
     for script in "$named" "$named.sh" "$named.py"; do [ ! -f "$here/$script" ] || break; done
     [ -f "$here/$script" ] || say_die "there is no script '$named' in $here"
 fi
-# A checkout that belongs to another user is this user's to test all the same.
+# git refuses a checkout of another user, which may be tested all the same.
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=$source
 container='' work=''
 trap 'say_abandon; halt; [ -z "$work" ] || rm -rf "$work"' EXIT

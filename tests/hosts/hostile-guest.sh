@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# hostile-guest: guests that attack through their agents and consoles, and one whose QEMU libvirt has forgotten.  Run by "host
-# hostile-guest", as root, in the host, whose libvirt (9.0) dies of a deeply nested text of an agent.
+# hostile-guest: guests that attack through their agents and consoles, and one whose QEMU libvirt
+# has forgotten.  Run by "host hostile-guest", as root, in the host, whose libvirt (9.0) crashes on
+# a deeply nested reply of an agent.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
@@ -54,7 +55,7 @@ for path in sys.argv[1:]:
     sys.exit(f"{path}: {odd}") if odd else None' "$work/out" "$work/err"
 }
 
-# --- The host, and who is on it ---
+# --- The host and its users ---
 
 run 0 'viommud is installed' '' tests/hosts/install.sh
 run 0 'and started' '' systemctl enable --now viommud
@@ -66,7 +67,8 @@ done
 gcc -static -O1 -Wall -o "$work/agent" tests/hosts/hostile-agent.c
 tests/hosts/add-to-initrd.py "$work/agent" test/run | cat /viommu-guests/x86_64-debian13/initrd - >/srv/initrd
 
-# --- As it comes: no agent's channel for others than root, as this libvirt dies of what is said there unasked ---
+# --- Without settings: users other than root get no agent channel, because this libvirt crashes on
+# unasked messages there ---
 
 run 4 "a member's guest gets no agent's channel" '\[verify\] agent=yes' launch ci asked true viommu.agent=honest
 run 0 'without one it runs' '^plain$' launch ci plain false viommu.report
@@ -74,7 +76,7 @@ run 0 'root gets one' '^roots$' viommuctl launch - --wait=started <<<'{"name": "
 run 0 'which is warned of emulation' 'runs under TCG' viommuctl show roots
 run 0 'and ended' '' viommuctl kill roots
 
-# --- With the site's leave: each is asked once, and of each user two at most ---
+# --- With the site's permission: each agent is asked once, and two of each user at most ---
 
 run 0 'the site allows agents' '' restart yes
 for row in ci:one:nested ci:two:nested-status ci:three:honest mate:good:honest u1:silent:silent u2:endless:endless-lines \
@@ -86,7 +88,7 @@ for name in one two three good silent endless output large deep wrong; do
     check "$name has come so far" until_true 120 said "$name" 'agent: '
 done
 run 0 "its neighbour's agent is asked, and answers" 'dmar0' verify mate good 60
-# All at once, each with its own trick.
+# All at once, each with another attack.
 for row in u1:silent u2:endless u3:output u4:large u5:deep u6:wrong; do
     verify "${row%:*}" "${row#*:}" 25 >"/tmp/verify-${row#*:}" 2>&1 &
 done
@@ -101,7 +103,8 @@ check 'without growing' awk '/^VmHWM/ { exit !($2 < 131072) }' "/proc/$(systemct
 for name in silent endless output large deep wrong; do
     viommuctl kill "$name"
 done
-# What is being asked when libvirtd dies is under suspicion as well: the last of these questions ends first.
+# Every agent that is being asked when libvirtd crashes is suspected, too: the last of these
+# questions ends first.
 run 0 'the neighbour once more' 'dmar0' verify mate good 60
 
 run 9 "an agent's nested answer ends libvirtd" 'its agent is no longer asked' verify ci one 8
@@ -129,7 +132,7 @@ for name in one two three good later; do
     viommuctl kill "$name"
 done
 
-# --- What a guest prints ---
+# --- The output of a guest ---
 
 run 0 'a guest that steers terminals' '^screen$' launch ci screen false viommu.agent=escapes
 check 'has printed' until_true 120 said screen END-OF-ESCAPES

@@ -1,16 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The version matrix: what each model is on each host, for each guest kernel, proven by guests.
+"""The version matrix: the result of each model on each host, for each guest kernel, proven by
+guests.
 
-  matrix [RELEASE...]            boots the hosts (all without a RELEASE) and writes their sections of docs/matrix.md
+  matrix [RELEASE...]            boots the hosts (all without a RELEASE) and writes their
+sections of
+                                 docs/matrix.md
   matrix --check [...]           compares with docs/matrix.md instead
   matrix --check --quick [...]   without the cells that take minutes
-  matrix --kernel=NAME [...]     only the cells of this guest kernel; may be repeated; with --check
-  matrix --tap [...]             says it in TAP
-  matrix --lint                  whether docs/matrix.md has the rows and columns of table.py, and the rows that lib/facts/facts.c
-                                 names as sources; boots nothing
+  matrix --kernel=NAME [...]     only the cells of this guest kernel; may be repeated; with
+--check
+  matrix --tap [...]             reports in TAP
+  matrix --lint                  checks that docs/matrix.md has the rows and columns of table.py,
+and
+                                 the rows that lib/facts/facts.c names as sources; boots nothing
 
-Each cell is run in the host by "cells"; here they are put together.  A host that cannot be made is skipped by name."""
+"cells" runs each cell in the host; this joins the results.  A host that cannot be made is
+skipped by name."""
 import argparse
 import json
 import pathlib
@@ -94,7 +100,7 @@ def table_lines(arch, cells):
 
 
 def shown_lines(arch, cells):
-    """What the guests of each model showed, kernel by kernel."""
+    """The output of the guests of each model, kernel by kernel."""
     seen = {}
     for cell in cells:
         facts = cell.get("seen")
@@ -106,7 +112,7 @@ def shown_lines(arch, cells):
 
 
 def proof_lines(arch, cells):
-    """What came of each refused model, done all the same."""
+    """The result of each refused model when it is tried."""
     proofs = {}
     for cell in cells:
         for model, proof in cell.get("proofs", {}).items():
@@ -194,7 +200,7 @@ def lint():
 # --- Running it ---
 
 def run_host(release, kernels, quick):
-    """What "cells" left behind, or None; and what the host said."""
+    """The result files of "cells", or None; and the host's output."""
     guests = {f"--guest={table.guest_files(arch, row, kernel)}" for arch, row, kernel in table.cells(quick) if kernel in kernels}
     with tempfile.TemporaryDirectory(prefix="viommu-matrix.") as out:
         done = subprocess.run([HERE / "host.sh", f"--release={release}", *sorted(guests), f"--out={out}", f"--time-limit={TIME_LIMIT}",
@@ -205,7 +211,7 @@ def run_host(release, kernels, quick):
 
 
 def differences(release, result):
-    """Cells that are not what the document says of them."""
+    """Cells that differ from the document."""
     known = documented(read_sections().get(release, ""))
     for cell in result["cells"]:
         wanted = known.get((cell["arch"], label(cell["row"])), {}).get(cell["kernel"])

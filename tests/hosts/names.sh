@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# names: what libvirt keeps by a domain's name, and is not viommud's, stays as it is; and machines of other versions of viommud
-# are looked after as far as they can be.  Run by "host names", as root, in the host.
+# names: files that libvirt stores under a domain's name, and that are not viommud's, stay
+# unchanged; and machines of other viommud versions are cared for as far as possible.  Run by "host
+# names", as root, in the host.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
@@ -54,7 +55,7 @@ run 0 'and started' '' systemctl enable --now viommud
 usermod -aG viommu ci
 usermod -aG viommu mate
 
-# --- What root has by a name, and another user had ---
+# --- Files that root, or another user, stored under a name ---
 
 theirs=()
 for name in win11 viommu-win11; do
@@ -67,7 +68,7 @@ for file in "${theirs[@]}"; do
     echo "root's own" >"$file"
     chmod 640 "$file"
 done
-# facts: of all these files, everything that could be changed.
+# facts: everything about these files that could change.
 facts() {
     stat -c '%n %U:%G %a %s %i %Y' "${theirs[@]}" "$state/snapshot/win11" "$state/checkpoint/win11" && sha256sum "${theirs[@]}"
 }
@@ -83,7 +84,7 @@ domain=$(cat "$work/out")
 run 0 'users see the name that was asked for' 'win11 +running' as mate list
 check 'and not the other' sh -c "! grep -q viommu-win11 '$work/out'"
 run 0 'so does the journal' 'Launched machine' journalctl --no-pager -b -u viommud MACHINE_NAME=win11
-# Before 9.0 libvirt removes the variables by the domain's name, so that has some of the UUID.
+# Before 9.0 libvirt removes the variables by the domain's name, so the name has part of the UUID.
 nvram=$state/nvram/viommu-${uuid}_VARS.fd
 [ "$domain" = viommu-win11 ] || nvram=$state/nvram/viommu-win11-${uuid%%-*}_VARS.fd
 check "its firmware's variables are by UUID" test -s "$nvram"
@@ -127,7 +128,8 @@ virsh -q undefine copied >/dev/null
 
 # --- Machines of other versions ---
 
-# said EVENT FIELD=VALUE...: how many entries of that event the journal has since the versions were changed.
+# said EVENT FIELD=VALUE...: the number of entries of that event in the journal since the versions
+# were changed.
 said() {
     local id
     id=$(awk -v name="VIOMMU_MESSAGE_$1" '$2 == name { gsub("\"", "", $3); print $3 }' daemon/machines/journal-events.h)
@@ -144,18 +146,19 @@ record() {
     virsh -q metadata "viommu-$1" https://viommu.org/xmlns/domain/1
 }
 
-# edit NAME EDIT: what sed's EDIT makes of a machine's record.
+# edit NAME EDIT: applies sed's EDIT to a machine's record.
 edit() {
     virsh -q metadata "viommu-$1" https://viommu.org/xmlns/domain/1 --live --config --key viommu --set "$(record "$1" | sed -e "$2")"
 }
 
-# libvirt indents an element anew when it is written.
+# libvirt indents an element when it writes it.
 canonical() {
     python3 -c 'import sys, xml.etree.ElementTree as tree; print(tree.canonicalize(sys.stdin.read(), strip_text=True))' |
         sed 's/></>\n</g'
 }
 
-# is_as_before NAME ATTRIBUTE...: its record is the one in $work/NAME.record, but for the values of these attributes.
+# is_as_before NAME ATTRIBUTE...: its record is that in $work/NAME.record, except for the values of
+# these attributes.
 is_as_before() {
     local edits=() name
     for name in "${@:2}"; do

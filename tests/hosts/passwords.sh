@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# passwords: polkit's question, asked at a terminal of somebody who is in no group of viommud's.  Sourced by "service".
-# shellcheck shell=bash disable=SC2154  # work is service's
+# passwords: polkit asks for a password on the terminal of a user outside viommud's group.  Sourced
+# by "service".
+# shellcheck shell=bash disable=SC2154  # "service" sets work
 
 chpasswd <<<'root:open-sesame'
 run 0 'a machine of a member' '^asked$' runuser -u ci -- viommuctl --system launch --wait=started - <<<'{"name": "asked", "memory": "64 MiB"}'

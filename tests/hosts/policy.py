@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The bus policy against the daemon's own table of members: each is named, and nothing else; so are all methods of the
-interfaces.  Who may call them the daemon decides.   policy ROOT"""
+"""Compares the bus policy with the daemon's table of members: the policy names each of them and
+nothing else, and each method of the interfaces.  The daemon decides which users may call them.
+  policy ROOT"""
 import pathlib
 import re
 import sys
 import xml.etree.ElementTree
 
 ROOT = pathlib.Path(sys.argv[1])
-# What viommud itself has, and nobody else.
+# What only viommud itself may do.
 OWN = [("allow", {"own": "org.viommu1"}), ("deny", {"receive_type": "signal"}),
        ("allow", {"receive_type": "signal", "receive_sender": "org.freedesktop.DBus"})]
 ROW = re.compile(r'\{(?:DBUS\("(\w+)"\)|VIOMMU_IFACE_(\w+)), "(\w+)", VIOMMU_ACTION_\w+\}')
@@ -27,7 +28,7 @@ def methods():
 
 
 def policies():
-    """who -> rules, but for viommud's own"""
+    """user -> rules, without viommud's own"""
     for policy in xml.etree.ElementTree.parse(ROOT / "conf" / "org.viommu1.conf").iter("policy"):
         (who,) = policy.attrib.values()
         rules = list(policy)

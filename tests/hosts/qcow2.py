@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""qcow2 images without qemu-img, honest and not.
+"""Makes qcow2 images without qemu-img, valid and forged.
 
-  qcow2 make FILE [backing=PATH] [data=PATH]   an image of 4 MiB, based on the raw file PATH, or with its data in PATH
-  qcow2 flip FILE PATH                         until it is ended: names PATH as the data file, and takes it back
-"""
+  qcow2 make FILE [backing=PATH] [data=PATH]   an image of 4 MiB, based on the raw file PATH, or
+with
+                                               its data in PATH
+  qcow2 flip FILE PATH                         names PATH as the data file and removes the name,
+until
+                                               it is killed"""
 import os
 import random
 import struct

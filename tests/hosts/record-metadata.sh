@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# record-metadata: what the previous release writes into its machines' domains, for tests/unit/data/metadata-VERSION.
-# Run by "host --previous --out=DIRECTORY record-metadata", as root, in the host.
+# record-metadata: prints what the previous release writes into its machines' domains, for
+# tests/unit/data/metadata-VERSION.  Run by "host --previous --out=DIRECTORY record-metadata", as
+# root, in the host.
 set -euo pipefail
 tar -C /viommu/previous-stage -c . | tar -C / -x --keep-directory-symlink --no-same-owner
 env -u DESTDIR MESON_INSTALL_PREFIX=/usr sh /viommu/previous/conf/after-install
@@ -9,7 +10,7 @@ useradd --create-home ci
 usermod -aG viommu ci
 systemctl enable --now viommud
 
-# record NAME PART: PART are further keys of the request, or nothing.
+# record NAME PART: PART has further keys of the request, or is empty.
 record() {
     local uuid
     runuser -u ci -- viommuctl --system launch --wait=started - <<<"{\"name\": \"$1\", \"memory\": \"64 MiB\", \"accelerator\": \"tcg\"$2}"

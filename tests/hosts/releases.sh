@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# releases: machines that run outlive an upgrade from the previous release, a downgrade to it, and another upgrade.
-# Run by "host --installed --previous --guest=x86_64-debian13 releases", as root, in the host.
+# releases: running machines outlive an upgrade from the previous release, a downgrade to it, and
+# another upgrade.  Run by "host --installed --previous --guest=x86_64-debian13 releases", as root,
+# in the host.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
@@ -32,7 +33,7 @@ property() {
     viommuctl show "$1" --json | jq -r ".$2"
 }
 
-# facts: of all machines, what both releases tell and nothing changes.
+# facts: what both releases report of all machines, and nothing may change.
 facts() {
     viommuctl list --json | jq -r '.[].name' | while read -r name; do
         viommuctl show "$name" --json | jq -cS '{Name, UUID, State, Owner, Arch, MachineType, Accelerator, VCPUs, Memory,
@@ -40,7 +41,7 @@ facts() {
     done | sort
 }
 
-# same_facts FILE [EDIT]: as they were, but for what sed's EDIT makes of them.
+# same_facts FILE [EDIT]: they are unchanged, except for sed's EDIT.
 same_facts() {
     facts >"$work/facts"
     diff <(sed -e "${2:-}" "$1" | sort) "$work/facts"
@@ -61,12 +62,12 @@ changed() {
     systemctl try-restart viommud
 }
 
-# runs_build STAGE: it is that build which runs.
+# runs_build STAGE: that build is running.
 runs_build() {
     cmp "/proc/$(systemctl show -P MainPID viommud)/exe" "$1/usr/bin/viommud"
 }
 
-# No warning of the daemon's, since it was changed.
+# viommud has logged no warning since it was replaced.
 says_nothing_bad() {
     journalctl --sync
     journalctl --no-pager -o cat _SYSTEMD_UNIT=viommud.service --since="$since" -p warning >"$work/out"
@@ -81,7 +82,7 @@ prints_its_facts() {
     until_true 200 grep -a '=== viommu end' "$(property "$1" ConsoleLog)"
 }
 
-# begin_bound NAME: a machine that goes with its client, which is process $bound.
+# begin_bound NAME: a machine that ends with its client, which is process $bound.
 begin_bound() {
     runuser -u ci -- viommuctl --system launch --bind=client --wait=started - \
         <<<"{\"name\": \"$1\", \"accelerator\": \"tcg\", \"memory\": \"64 MiB\"}" >"$work/bound" 2>&1 &

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# service: viommud as a service of a real host, from the README's commands on.  Run by "host service", as root, in the host.
+# service: viommud as a service of a real host, by the README's commands.  Run by "host service", as
+# root, in the host.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
@@ -17,7 +18,7 @@ until_true() {
     done
 }
 
-# shows WORD PROPERTY: of the unit, as systemd has it.
+# shows WORD PROPERTY: a property of the unit, from systemd.
 shows() {
     [ "$(systemctl show -P "$2" viommud | tee -a "$work/err")" = "$1" ]
 }
@@ -26,14 +27,14 @@ pid() {
     systemctl show -P MainPID viommud
 }
 
-# call USER MEMBER [SIGNATURE ARGUMENT...]: of the manager.
+# call USER MEMBER [SIGNATURE ARGUMENT...]: calls the manager.
 call() {
     local user=$1 member=$2
     shift 2
     runuser -u "$user" -- busctl call org.viommu1 /org/viommu1 org.viommu1.Manager "$member" "$@"
 }
 
-# The same guest as at first: neither doubled, nor another one under its name.
+# The first guest still runs: there is one, and it is the same.
 guest_is_there() {
     [ "$(viommuctl list --json | tee -a "$work/err" | jq -r '.[] | "\(.name) \(.state)"')" = 'guest running' ] &&
         [ "$(viommuctl show guest --json | jq -r .UUID)" = "$uuid" ] && [ "$(pidof qemu-system-x86_64)" = "$qemu" ]
@@ -80,7 +81,7 @@ run 0 'a call activates it' '^s "[0-9]' busctl get-property org.viommu1 /org/vio
 check 'through systemd' shows active ActiveState
 run 0 'it has reached libvirt' '^s "[0-9]+\.' busctl get-property org.viommu1 /org/viommu1 org.viommu1.Manager LibvirtVersion
 
-# --- A guest, and viommud that goes and comes ---
+# --- A guest, and viommud that ends and starts ---
 
 run 0 'a launch' '^guest$' viommuctl launch --wait=started - <<<"$request"
 uuid=$(viommuctl show guest --json | jq -r .UUID) qemu=$(pidof qemu-system-x86_64)
@@ -89,7 +90,7 @@ check 'the guest prints its facts' until_true 90 grep -a '=== viommu end' "$cons
 run 0 'it has an IOMMU' '^iommu=dmar0' grep -a '^iommu=' "$console"
 run 0 'and groups' '^groups=[1-9]' grep -a '^groups=' "$console"
 check 'it runs as a user of libvirt, not of the service' test "$(stat -c %U "/proc/$qemu")" = libvirt-qemu
-# As the service itself would: what it compares with the plan.
+# As the service itself would compare it with the plan.
 run 0 'the service sees what its QEMU may lock' 'Max locked memory' nsenter --mount --target="$(pid)" setpriv --reuid=viommu --clear-groups \
     cat "/proc/$qemu/limits"
 run 0 'a restart' '' systemctl restart viommud
@@ -116,7 +117,7 @@ rm -r /run/systemd/system/viommud.service.d
 systemctl daemon-reload
 run 0 'without the quick watchdog' '' systemctl restart viommud
 
-# --- Who may call ---
+# --- Which users may call ---
 
 run 1 'a stranger may not launch' "not in group 'viommu'" call stranger Launch 'a{sv}' 0
 for method in Stop:u:0 Kill Reset Extend:t:9 OpenConsole Verify:t:0 GetDomainXML; do
@@ -176,12 +177,12 @@ check 'the other guest is not disturbed' guest_is_there
 run 0 "viommud is started on a user's bus, too" '^s "[0-9]' runuser -u ci -- dbus-run-session -- \
     busctl --user get-property org.viommu1 /org/viommu1 org.viommu1.Manager Version
 
-# --- What operators are told ---
+# --- What administrators are told ---
 
 # shellcheck source=tests/hosts/words.sh
 . tests/hosts/words.sh
 
-# --- Files of a member, where viommud cannot see them, and where the member could swap them ---
+# --- Files of a member that viommud cannot see, or that the member could replace ---
 
 own_says() {
     viommuctl console --log own | grep -a "$1"

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# slow: what one user gives viommud never answers: files, a server, QEMU, libvirtd.  Others are served meanwhile, and the service can be
-# restarted.  Run by "host slow", as root, in the host.
+# slow: what one user provides never answers: files, a server, QEMU, libvirtd.  Other users are
+# served meanwhile, and the service can be restarted.  Run by "host slow", as root, in the host.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
-mount=/var/lib/viommu/images/slow # that the service sees; only root can write to the directories on the way
-limit=30                          # seconds in which others must be served; quiet hosts need less than one
+# the service sees it; only root can write to the directories above it
+mount=/var/lib/viommu/images/slow
+limit=30  # seconds in which other users must be served; quiet hosts need less than one
 
 until_true() {
     local end=$((SECONDS + $1))
@@ -27,12 +28,12 @@ launch() {
     request "$2" "${3:-}" | runuser -u "$1" -- timeout "${seconds:-120}" viommuctl --system launch -
 }
 
-# begin USER NAME [JSON]: a launch that nobody waits for here; what it says is in $work/NAME.
+# begin USER NAME [JSON]: a launch in the background; its output is in $work/NAME.
 begin() {
     launch "$@" >"$work/$2" 2>&1 &
 }
 
-# What begin's launch of NAME came to.
+# Waits for begin's launch of NAME; its status.
 said() {
     until_true "$3" grep -Eq "$2" "$work/$1" || { sed 's/^/# /' "$work/$1"; return 1; }
 }
@@ -45,7 +46,7 @@ is_gone() {
     ! viommuctl list | grep -Eq "^$1 " && ! virsh -q list --all --name | grep -q "$1"
 }
 
-# The process ids of viommud's children that the kernel does not let go.
+# The process ids of viommud's children that the kernel does not let end.
 hanging() {
     local directory
     for directory in /proc/[0-9]*; do
@@ -69,7 +70,7 @@ others_are_served() {
     run 0 'and kills' '' timeout $limit runuser -u mate -- viommuctl --system kill other
 }
 
-# A restart, with all that systemd does, takes at most ten seconds.
+# A restart by systemd takes at most ten seconds.
 restarts() {
     local begin=$EPOCHREALTIME
     run 0 "$1: the service is restarted" '' timeout 60 systemctl restart viommud
@@ -78,7 +79,7 @@ restarts() {
     check 'and active' systemctl is-active -q viommud
 }
 
-# stop_process PID, and its end
+# stop_process PID: stops it with SIGSTOP
 stopped=
 stop_process() {
     stopped="$stopped $1"
@@ -99,9 +100,9 @@ chmod 755 "$work" "$work/slow-files"
 [ -e /dev/fuse ] || mknod /dev/fuse c 10 229
 chmod 666 /dev/fuse
 
-# --- The names of libvirt's locks of terminals, in a directory that is open to everybody ---
+# --- The names of libvirt's terminal locks, in a directory that all users can write to ---
 
-# locks COMMAND: as nobody, with the names of the next terminals' locks.
+# locks COMMAND: as nobody, on the names of the next terminals' locks.
 locks() {
     local n
     for n in $(seq 0 15); do
@@ -113,7 +114,7 @@ others_are_served "a stranger has the names of libvirt's locks"
 run 0 'libvirt lists' '' timeout $limit virsh -q list --all
 check 'root is told what to delete' grep -q "which user $(id -u nobody) created" <(journalctl --sync && journalctl --no-pager -b -u viommud)
 run 0 'with a console that is not read yet' '^unread$' launch mate unread
-# at_console: for four seconds, at a terminal.
+# at_console: for four seconds, on a terminal.
 at_console() {
     sleep 4 | runuser -u mate -- script -qefc 'timeout --foreground --preserve-status -s INT 4 viommuctl --system console unread' /dev/null
 }
@@ -128,9 +129,10 @@ run 0 'no name is free for others while it is' 'denied|exists|not permitted' sh 
 run 0 'it is killed' '' timeout $limit runuser -u mate -- viommuctl --system kill unread
 check 'and nothing stays' until_true 10 sh -c '! ls /var/lock/LCK.._pts_* 2>/dev/null'
 
-# --- Files of a member, below an overlay that he may mount ---
+# --- Files of a member, below an overlay that the member can mount ---
 
-# attack WHAT JSON: a launch of ci in his namespace, with WHAT on his file system; the server stays until let_go.
+# attack WHAT JSON: a launch of ci in a namespace of its own, with WHAT on ci's file system; the
+# server stays until let_go.
 attack() {
     printf '#!/bin/sh\nfor i in 1 2 3; do timeout 60 viommuctl --system launch - <<END &\n%s\nEND\ndone; wait\n' \
         "$(request '' "$2" | sed 's/"name": "", //')" >"$work/attack"
@@ -156,19 +158,19 @@ for attacked in "kernel|\"boot\": {\"kernel\": \"$over/slow\$i\"}" "initrd|\"boo
     attack "$what" "${attacked#*|}"
     others_are_served "a $what on a file system of ci's"
     check 'ci is told in time' said "$what" '^viommuctl: [^i]' 30
-    # shellcheck disable=SC2016  # the shell's in the host
+    # shellcheck disable=SC2016  # expanded by the shell in the host
     check 'and has no machine' sh -c '[ "$(viommuctl list | wc -l)" -le 1 ]'
     [ "$what" = initrd ] || restarts "with such a $what"
     let_go "$what"
 done
 
-# --- A server of the host that has stopped ---
+# --- A stopped server of the host ---
 
 mkdir -p "$mount"
 setsid "$work/slow-files" host "$mount" read &
 check 'a server is mounted' until_true 20 mountpoint -q "$mount"
 check 'where the service sees it' until_true 20 nsenter --mount --target="$(systemctl show -P MainPID viommud)" test -e "$mount/slow1"
-# By its path: without viommuctl, whose descriptor would be a matter of the bus.
+# By its path, and without viommuctl, which would send a descriptor.
 by_path() {
     runuser -u ci -- busctl --timeout=60 call org.viommu1 /org/viommu1 org.viommu1.Manager Launch 'a{sv}' 1 "$@"
 }
@@ -213,7 +215,7 @@ case "\$*" in *guest=viommu-hangs*|*guest=hangs*) kill -STOP \$\$ ;; esac
 exec -a $emulator $emulator.real "\$@"
 END
 chmod 755 $emulator
-launch mate first >/dev/null # libvirt asks the new program what it can
+launch mate first >/dev/null  # libvirt asks the new program for its capabilities
 run 0 'the emulator is replaced' '' runuser -u mate -- viommuctl --system kill first
 for i in 1 2 3; do begin ci hangs$i; done
 check 'two launches of ci hang' until_true 60 sh -c "[ \$(viommuctl list | grep -c 'hangs. *starting') -eq 2 ]"

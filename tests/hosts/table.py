@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""table: what the matrix asks for, on which host and of which guest; and what a guest must show for each model.
-Knows no host, runs nothing: cells (in a host) and matrix (outside) read it."""
+"""table: the requests of the matrix, by host and guest; and what a guest must show for each
+model. Knows no host, runs nothing: cells (in a host) and matrix (outside) read it."""
 import re
 
-# Hosts of tests/hosts/host.sh, and how they are called.
+# Hosts of tests/hosts/host.sh, and their names.
 RELEASES = {"debian11": "Debian 11 (bullseye)", "debian12": "Debian 12 (bookworm)", "debian13": "Debian 13 (trixie)",
             "testing": "Debian testing (forky)"}
 
-# Kernels of the guests: what guest.os says of them, and whether tests/qemu/guests.sh puts virtio-iommu into the initramfs
-# (where the kernel has it).
+# Kernels of the guests: their guest.os, and whether tests/qemu/guests.sh puts virtio-iommu into the
+# initramfs (if the kernel has it).
 KERNELS = {"debian11": ("debian11", False), "debian12": ("debian12", False), "debian13": ("debian13", True),
            "testing": ("debiantesting", True)}
 
-# arch: the driver beside virtio that its kernels have, the serial console
+# arch: the drivers of its kernels besides virtio, and the serial console
 ARCHES = {"x86_64": ("intel", "ttyS0"), "aarch64": ("smmuv3", "ttyAMA0")}
 
 MODELS = ["intel", "smmuv3", "virtio", "amd"]
 
-# /sys/class/iommu of a guest that drives the model.
+# What /sys/class/iommu shows in a guest that drives the model.
 CLASSES = {"intel": r"dmar\d", "smmuv3": r"smmu3\.", "virtio": r"0000:00:", "amd": r"ivhd\d", "none": r"$"}
 
 BOTH = tuple(ARCHES)
@@ -32,20 +32,20 @@ def attributes(model, vcpus=1, **keys):
     return {"iommu": {"model": model, **keys}, "vcpus": vcpus}
 
 
-# libvirt's attributes of an IOMMU's <driver>, and what they become for QEMU.
+# libvirt's attributes of an IOMMU's <driver>, and QEMU's names for them.
 PROPERTIES = {"intremap": "intremap", "eim": "eim", "iotlb": "device-iotlb", "aw_bits": "aw-bits",
               "dma_translation": "dma-translation", "xtsup": "xtsup", "granule": "granule"}
 
-# Where the guest kernel changes nothing, one is enough.
+# Where the guest kernel makes no difference, one is enough.
 ONE = ["debian13"]
 REMAPPED = {"intremap": "on", "eim": "on", "dma_translation": "off"}
 
-# name: architectures, the request beside its guest, and how it is asked:
+# name: architectures, the request without its guest, and options:
 #   order    the site's order, when it is not native
-#   drivers  the guest is described by what its initramfs has, not by its name
+#   drivers  the guest is described by the drivers of its initramfs, not by its name
 #   cloud    the guest has its release's kernel for clouds
-#   kernels  the only kernels: another one changes nothing there, and such guests start slowly
-#   slow     the architectures on which it takes minutes, or files that nothing else needs
+#   kernels  the only kernels: others make no difference, and such guests start slowly
+#   slow     the architectures on which it takes minutes, or needs files that nothing else needs
 #   driver   PROPERTIES that QEMU must have been given; of a granule, KiB
 #   shows    what the guest must show, when it is not the model
 ROWS = {
@@ -80,7 +80,7 @@ ROWS = {
 
 
 def cells(quick=False):
-    """(arch, row, kernel) of every cell, in the order of the tables."""
+    """(arch, row, kernel) of each cell, in the order of the tables."""
     for arch in ARCHES:
         for row, (arches, _, how) in ROWS.items():
             for kernel in KERNELS:
@@ -93,7 +93,7 @@ def flavour(row):
 
 
 def guest_files(arch, row, kernel):
-    """The name of tests/qemu/guests."""
+    """The guest's name in tests/qemu/guests.sh."""
     return f"{arch}-{kernel}{flavour(row)}"
 
 
@@ -106,13 +106,14 @@ def guest(arch, row, kernel):
 
 
 def candidates(row):
-    """The models that a row's request can be answered with."""
+    """The models that may answer a row's request."""
     iommu = ROWS[row][1]["iommu"]
     return [iommu["model"]] if "model" in iommu else MODELS if iommu["is-supported"] else ["none"]
 
 
 def shown(row, model, facts):
-    """What is wrong with the facts that a guest printed, for a row's plan of this model; None when nothing is."""
+    """What is wrong with the facts that a guest printed, for a row's plan of this model; None
+    when they are right."""
     groups, shows = int(facts.get("groups") or 0), ROWS[row][2].get("shows", model)
     if not re.match(CLASSES[shows], facts.get("iommu", "")):
         return f"the guest of a plan with '{model}' has '{facts.get('iommu', '')}' in /sys/class/iommu"
@@ -122,7 +123,7 @@ def shown(row, model, facts):
 
 
 def not_given(row, arguments):
-    """The row's properties that QEMU's arguments lack; libvirt drops what it does not know without a word."""
+    """The row's properties that QEMU's arguments lack; libvirt drops unknown ones silently."""
     for attribute, value in ROWS[row][2].get("driver", {}).items():
         words = {"on": "(on|true)", "off": "(off|false)"}.get(value, value + ("k" if attribute == "granule" else ""))
         if not re.search(rf'\b{PROPERTIES[attribute]}"?[=:]"?{words}\b', arguments):

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# upgrade: QEMU, then libvirt are upgraded under a running viommud and its running guests: what is planned and launched next goes by
-# the new ones.  Run by "host --newer=bookworm-backports:qemu,seabios,libvirt upgrade", as root, in the host.
+# upgrade: QEMU, then libvirt are upgraded while viommud and its guests run; the next plans and
+# launches use the new versions.  Run by "host --newer=bookworm-backports:qemu,seabios,libvirt
+# upgrade", as root, in the host.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
@@ -26,7 +27,7 @@ plan() {
     request "$@" | viommuctl plan -
 }
 
-# prints PATTERN NAME: within the time that an emulated guest takes on a machine with other work.
+# prints PATTERN NAME: within the time of an emulated guest on a busy machine.
 prints() {
     local end=$((SECONDS + 200)) console
     console=$(viommuctl show "$2" --json | jq -er .ConsoleLog) || return 1
@@ -37,7 +38,8 @@ prints() {
     tr -d '\r' <"$console" | grep -aE "$1"
 }
 
-# versions QEMU_X86_64 QEMU_AARCH64 LIBVIRT: patterns, of what viommud says of this host; without an emulator, empty.
+# versions QEMU_X86_64 QEMU_AARCH64 LIBVIRT: patterns for viommud's versions of this host; without
+# an emulator, empty.
 versions() {
     viommuctl host --json | jq -r '[.emulators[] | {(.arch): .qemu}] | add | "\(.x86_64) \(.aarch64 // "")"' >"$work/out"
     viommuctl host --json | jq -r .libvirt >>"$work/out"
@@ -49,11 +51,11 @@ installs() {
     DEBIAN_FRONTEND=noninteractive apt-get -qy -o Dpkg::Options::=--force-confold --no-install-recommends install "$@"
 }
 
-# The same daemon, which has not been started again, and the guests that it had.
+# The daemon is the same and was not restarted, and its guests still run.
 same_daemon() {
     [ "$(systemctl show -P MainPID viommud)" = "$daemon" ] && systemctl is-active viommud
 }
-# guests_are TEXT: those that run.
+# guests_are TEXT: the names of the running guests.
 guests_are() {
     [ "$(viommuctl list --json | tee "$work/out" | jq -r '[.[] | select(.state == "running") | .name] | sort | join(" ")')" = "$1" ]
 }

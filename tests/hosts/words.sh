@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# words: what operators of a real host are told.  Sourced by "service", while the machine "guest" runs.
-# shellcheck shell=bash disable=SC2154  # uuid, work and others are service's
+# words: what administrators of a real host are told.  Sourced by "service", while the machine
+# "guest" runs.
+# shellcheck shell=bash disable=SC2154  # "service" sets uuid, work and others
 
 # said EVENT [FIELD=VALUE...]: the last entry of that event in viommud's journal, as JSON.
 said() {
@@ -11,15 +12,16 @@ said() {
     journalctl --no-pager -b -u viommud -o json "MESSAGE_ID=${id:?}" "$@" | tail -n 1 | tee "$work/out" 2>>"$work/err"
 }
 
-# tells FILTER EVENT [FIELD=VALUE...]: FILTER is jq's, over that entry.
+# tells FILTER EVENT [FIELD=VALUE...]: jq's FILTER, on that entry.
 tells() {
     local filter=$1
     shift
-    # Of no entry at all, too.
+    # Also without any entry.
     said "$@" | jq -es "first | $filter" >>"$work/err"
 }
 
-# forge NAME UUID EDIT: a domain like that of "guest", with another name and what sed's EDIT does to viommud's metadata.
+# forge NAME UUID EDIT: a domain like that of "guest", with another name and sed's EDIT of viommud's
+# metadata.
 forge() {
     virsh dumpxml --inactive viommu-guest | sed -e "s,<name>viommu-guest</name>,<name>viommu-$1</name>," \
         -e "/<viommu[a-z-]*:/s,name=\"guest\",name=\"$1\"," -e "s,$uuid,$2," -e "$3" >"$work/forged.xml"
@@ -70,7 +72,7 @@ run 0 'without viommud' '' systemctl mask --runtime --now viommud
 run 1 'doctor finds that' '^viommud +problem ' viommuctl doctor --system
 run 0 'and with it' '' systemctl unmask --runtime viommud
 
-# --- Another machine: this one, through what ssh would start there as the user "ci" ---
+# --- Another host, which is this one, through a program in place of ssh, as the user "ci" ---
 
 mkdir "$work/bin"
 cat >"$work/bin/ssh" <<'END'
@@ -89,13 +91,14 @@ run 0 'and its end' '' far kill distant
 
 # --- A password on the terminal, asked for by viommuctl's own agent ---
 
-# types PASSWORD USER COMMAND...: in a session on a terminal of its own, where the password is typed when it is asked for.
+# types PASSWORD USER COMMAND...: in a session on a terminal of its own; types the password at the
+# prompt.
 types() {
     local password=$1 user=$2
     shift 2
     rm -f "$work/typescript"
     {
-        # Between its words and the end of the echo, the agent throws away what is typed.
+        # Between its prompt and the end of the echo, the agent discards input.
         until_true 10 grep -qs 'Password:' "$work/typescript" && sleep 0.5 && echo "$password"
         sleep 3
     } | script -qefc "runuser -l $user --session-command='$*'" "$work/typescript"

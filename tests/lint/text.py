@@ -13,8 +13,6 @@ import tokenize
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
 LONGEST = 600  # lines of a source file
 WIDEST = 100  # columns of a comment, and of prose
-# Folders with comments that are still wider.
-WIDE = tuple(f"tests/{room}/" for room in "bus daemon hosts".split())
 CODE = {".c", ".h", ".py", ".sh"}
 # Two string literals on lines of their own, the first of which does not end a line of text.
 SPLIT = re.compile(r'^[^#\n]*[^"\\\n](?<!\\n)"[ \t]*\n[ \t]*"', re.M)
@@ -98,8 +96,7 @@ def complaints(name, text):
     if suffix == ".c" and name.startswith(("lib/", "daemon/", "tools/")):
         for match in SPLIT.finditer(text):
             yield f"line {text.count(chr(10), 0, match.start()) + 1}: a message in two pieces, which nobody finds by its words"
-    if not name.startswith(WIDE):
-        yield from wide_comments(name, text)
+    yield from wide_comments(name, text)
     for number, line in enumerate(lines, 1):
         if line != line.rstrip() and not name.startswith("tests/"):
             yield f"line {number}: white space at its end"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The files that keep what guests print: bounded, found by name, owner and age, and deleted in time. */
+/* test-console-log: the files that keep guests' output: bounded, found by name, owner and age, and
+ * deleted in time. */
 #include "tests/unit/unit.h"
 
 #include <glib/gstdio.h>
@@ -56,7 +57,8 @@ START_TEST(small_ones_are_whole)
 }
 END_TEST
 
-/* Whatever comes in whatever pieces: the bound holds, the beginning stays, the end is there, and the gap is told once. */
+/* Whatever the size of the pieces: the bound holds, the beginning stays, the end is there, and the
+ * gap is noted once. */
 START_TEST(large_ones_are_bounded)
 {
     static const unsigned pieces[] = {1, 7, 80, 1000, 3000, 20000};
@@ -105,7 +107,7 @@ START_TEST(found_by_name_owner_and_age)
     const uint32_t one = 1000, other = 1001, nobody = 5;
     g_autofree char *old = make_log(one, "a-1", 0, 100), *new = make_log(one, "a-1", 1, 10);
     g_autofree char *others = make_log(other, "a-1", 2, 1);
-    /* Called by the UUID of another's machine. */
+    /* Named after the UUID of another user's machine. */
     g_autofree char *odd = make_log(other, uuids[0], 1, 0);
     const struct {
         const char *name;
@@ -142,7 +144,7 @@ START_TEST(swept_by_age_and_number)
     viommu_console_log_sweep(directory, &keep);
     ck_assert(is_there(alive) && is_there(one) && is_there(others));
     ck_assert(!is_there(older) && !is_there(aged));
-    /* Not one of ours. */
+    /* Not a log of viommud. */
     ck_assert(is_there(foreign));
     keep.count = 0;
     viommu_console_log_sweep(directory, &keep);
@@ -165,14 +167,14 @@ START_TEST(swept_by_bytes)
     g_hash_table_add(live, (char *)uuids[0]);
     viommu_console_log_sweep(directory, &keep);
     ck_assert(is_there(alive) && is_there(new) && is_there(older) && is_there(oldest) && is_there(modest));
-    /* Who has most loses his oldest; who has less than his part loses nothing. */
+    /* The user with the most loses the oldest log; a user below the share loses nothing. */
     keep.bytes = 20;
     viommu_console_log_sweep(directory, &keep);
     ck_assert(is_there(alive) && is_there(new) && is_there(older) && !is_there(oldest) && is_there(modest));
     keep.bytes = 15;
     viommu_console_log_sweep(directory, &keep);
     ck_assert(is_there(alive) && is_there(new) && !is_there(older) && is_there(modest));
-    /* What lives stays, and leaves nothing to the others. */
+    /* Live logs stay, and leave nothing to the others. */
     keep.bytes = 3;
     viommu_console_log_sweep(directory, &keep);
     ck_assert(is_there(alive) && !is_there(new) && !is_there(modest));
@@ -180,7 +182,7 @@ START_TEST(swept_by_bytes)
 }
 END_TEST
 
-/* Its text, and it is gone. Owned. */
+/* Reads and removes the file.  Owned. */
 static char *take_text(const char *path)
 {
     char *text = NULL;
@@ -190,7 +192,7 @@ static char *take_text(const char *path)
     return text;
 }
 
-/* A name that another version knew of the same machine does not matter; what cannot be moved stays. */
+/* The name in an older log does not matter; a log that cannot be moved stays. */
 START_TEST(taken_over)
 {
     g_autofree char *former = g_dir_make_tmp("viommu-former-log.XXXXXX", NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Copies: what they cost, and where they stop. */
+/* test-boot-copies: copies of boot files, their size and their limits. */
 #include "daemon/files/boot-copies.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #define UUID "0b4a2a3a-4c07-4c4b-9c3b-2f9d3f3d3a01"
 #define MIB  ((off_t)1 << 20)
-/* Numbers of nobody in particular. */
+/* Ids without a user or group. */
 #define QEMU_GROUP 64055
 #define STRANGER   64057
 
@@ -86,7 +86,7 @@ START_TEST(holes_stay_holes)
     check_byte(200 * MIB, 'b');
     check_byte(200 * MIB + 1, 0);
     check_byte(300 * MIB - 1, 0);
-    /* The caller's place in it is as it was. */
+    /* The caller's file offset is unchanged. */
     ck_assert_int_eq(lseek(fd, 0, SEEK_CUR), 7);
     close(fd);
 }
@@ -176,7 +176,7 @@ START_TEST(from_another_file_system)
 }
 END_TEST
 
-/* What is there is nobody's to replace, and a directory is nobody's copy. */
+/* An existing file is not replaced, and a directory is not copied. */
 START_TEST(what_stands_in_the_way)
 {
     int fd = make_source(10);
@@ -213,7 +213,7 @@ START_TEST(a_full_file_system)
         g_print("skipped: a_full_file_system: %s\n", g_strerror(errno));
     } else {
         assert_no_copy(small, &source, "viommud cannot copy it to '");
-        /* The place in the source is as it was. */
+        /* The offset in the source is unchanged. */
         ck_assert_int_eq(lseek(fd, 0, SEEK_CUR), 0);
         ck_assert_int_eq(umount(small), 0);
     }
@@ -222,7 +222,7 @@ START_TEST(a_full_file_system)
 }
 END_TEST
 
-/* Whether a process of group @group, and of no other, gets at the copy in it. */
+/* Whether a process with group @group alone can open the copy. */
 static bool passes(const char *place, gid_t group)
 {
     g_autofree char *path = g_build_filename(place, "copy", NULL);
@@ -238,7 +238,7 @@ static bool passes(const char *place, gid_t group)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* QEMU's group gets through to what it is given, and nobody else; what the site has done to the same end stays. */
+/* QEMU's group, and no other user, can open the copy; rights that the site added stay. */
 START_TEST(one_group_passes)
 {
     g_autofree char *place = g_build_filename(directory, "place", NULL),
@@ -277,7 +277,7 @@ int main(void)
 {
     TCase *all = tcase_create("copies");
 
-    /* What is mounted is nobody else's. */
+    /* Mounts are invisible to others. */
     if (unshare(CLONE_NEWNS) == 0)
         (void)mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-files: the files of a request opened for a user's own daemon and for a user of the system's, and each reason to refuse them. */
+/* test-files: the files of a request opened for a user's own daemon and for a user of the system's,
+ * and each reason to refuse them. */
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -37,7 +38,8 @@ static void put32(uint8_t *at, uint32_t value)
         at[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-/* A header of version 2: what is based on @backing, NULL: on nothing; @format NULL: not said. */
+/* A header of version 2 with the backing file @backing (NULL: none); @format NULL: without a
+ * format. */
 static void write_qcow2(const char *name, const char *backing, const char *format)
 {
     uint8_t bytes[4096] = "QFI\xfb";
@@ -60,7 +62,7 @@ static void write_qcow2(const char *name, const char *backing, const char *forma
     write_file(name, bytes, sizeof(bytes));
 }
 
-/* A header of version 3 of what has its bytes in another file, @named; NULL: it does not say in which. */
+/* A header of version 3 of an image with an external data file @named; NULL: unnamed. */
 static void write_split(const char *name, const char *named)
 {
     uint8_t bytes[4096] = "QFI\xfb";
@@ -81,7 +83,7 @@ static void begin(void)
 {
     g_autofree char *link = NULL, *fifo = NULL, *target = NULL;
 
-    /* Where everybody may write. */
+    /* Where every user may write. */
     directory = g_mkdtemp(g_strdup("/tmp/viommu-files-XXXXXX"));
     ck_assert_int_eq(g_chmod(directory, 0755), 0);
     copies = in_directory("copies");
@@ -122,7 +124,7 @@ static void end(void)
     g_clear_pointer(&copies, g_free);
 }
 
-/* @text: of a request, with DIR in place of the directory. */
+/* @text: of a request; DIR stands for the directory. */
 static ViommuFiles *open_files(bool own, const char *text, GError **error)
 {
     const char *const directories[] = {directory, NULL};
@@ -147,7 +149,7 @@ START_TEST(disks)
         GError *error = NULL;
         g_autoptr(ViommuFiles) raw = open_files(own, DISK("raw", "raw"), &error);
         g_autoptr(ViommuFiles) alone = raw ? open_files(own, DISK("alone", "qcow2"), &error) : NULL;
-        /* Where others may put another file in place of its data, a member's is refused. */
+        /* If other users could replace its data file, a member's image is refused. */
         g_autoptr(ViommuFiles) split = alone && own ? open_files(own, DISK("split", "qcow2"), &error) : NULL;
 
         ck_assert_msg(alone && (split || !own), "%s", error ? error->message : "");
@@ -171,7 +173,8 @@ START_TEST(a_chain)
 }
 END_TEST
 
-/* A user's own daemon gives it by its path; below /tmp others could put another file in its place, so a member's is copied. */
+/* A user's own daemon passes the kernel by its path; below /tmp others could replace it, so a
+ * member's is copied. */
 START_TEST(kernels)
 {
     for (int own = 0; own < 2; own++) {
@@ -208,7 +211,7 @@ static const struct {
     {KERNEL("fifo"), VIOMMU_ERROR_INVALID_REQUEST, "/fifo'"},
 };
 
-/* What only a user of the system's is refused. */
+/* Refused only to users of the system's daemon. */
 static const typeof(refusals[0]) refusals_of_members[] = {
     {DISK("link", "raw"), VIOMMU_ERROR_POLICY_REFUSED, "/link'"},
     {DISK("../x", "raw"), VIOMMU_ERROR_POLICY_REFUSED, "'..'"},
@@ -253,7 +256,7 @@ START_TEST(not_looked_at)
 }
 END_TEST
 
-/* The disk of a request, read-only, whose file is open as @fd. */
+/* A request's disk, read-only, whose file is open as @fd. */
 static ViommuFiles *open_descriptor(const char *path, int fd, GError **error)
 {
     static const ViommuFilesSite site = {.copies = NULL};
@@ -270,7 +273,8 @@ static ViommuFiles *open_descriptor(const char *path, int fd, GError **error)
     return viommu_files_open(&site, request, NOBODY, UUID, error);
 }
 
-/* QEMU takes a descriptor of the very rights that it wants: it is opened again, and cannot be where its owner may not. */
+/* QEMU needs a descriptor with exactly the requested access: the file is opened again, which fails
+ * where the user may not open it. */
 START_TEST(open_for_more_than_is_wanted)
 {
     g_autofree char *path = in_directory("raw");
@@ -311,7 +315,7 @@ START_TEST(open_for_something_else)
 }
 END_TEST
 
-/* QEMU opens a device by its path, with the rights of who asks: that its sender has it open is not enough. */
+/* QEMU opens a device by its path, with the user's rights: an open descriptor is not enough. */
 START_TEST(an_open_device)
 {
     g_autofree char *node = in_directory("device");
@@ -327,7 +331,7 @@ START_TEST(an_open_device)
     refused = open_descriptor(node, fd, &error);
     ck_assert(!refused && error);
     ck_assert_int_eq(error->code, VIOMMU_ERROR_POLICY_REFUSED);
-    /* Where it lies everybody may make files, so it goes by the kernel's name. */
+    /* All users may create files in its directory, so the kernel's name is used. */
     ck_assert_msg(strstr(error->message, "QEMU would open block device '/dev/loop0' with the rights of user"),
                   "%s", error->message);
     ck_assert_int_eq(chown(node, NOBODY, 0), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-mounts: which file systems may hold a guest's files: mounted for the test, in a namespace of its own. */
+/* test-mounts: which file systems may hold a guest's files; the test mounts them in a namespace of
+ * its own. */
 #include "daemon/files/mounts.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@ static void take_down(void)
     g_clear_pointer(&place, g_free);
 }
 
-/* NULL: it may; otherwise why it may not. Owned. */
+/* NULL: allowed; otherwise the reason.  Owned. */
 static char *judge(const ViommuMounts *mounts, int fd)
 {
     g_autoptr(GError) error = NULL;
@@ -83,7 +84,7 @@ START_TEST(what_was_mounted_later)
 }
 END_TEST
 
-/* Nobody has to answer for it: nothing of it is asked. */
+/* File systems that need no server: always allowed. */
 static const struct {
     const char *options;
     bool may;
@@ -115,7 +116,7 @@ START_TEST(what_a_program_serves)
 }
 END_TEST
 
-/* What hides the host's processes hides its mounts. */
+/* If the host's processes are hidden, so are its mounts. */
 START_TEST(a_host_that_cannot_be_seen)
 {
     g_autoptr(GError) error = NULL;

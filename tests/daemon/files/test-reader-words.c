@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-reader-words: what a process that has read strangers' files may say, and what it cannot make viommud believe. */
+/* test-reader-words: what a process that has read strangers' files may report, and what viommud
+ * does not believe. */
 #include "daemon/files/reader-words.h"
 
 #include <fcntl.h>
@@ -37,7 +38,7 @@ static GVariant *parse(const char *type, const char *text)
     return value;
 }
 
-/* --- What is open --- */
+/* --- Opened files --- */
 
 #define NONE                      "(nothing, (false, false, false, false), nothing)"
 #define DISK(open)                "('/d', (true, " open ", false, false), nothing)"
@@ -46,7 +47,7 @@ static GVariant *parse(const char *type, const char *text)
 #define KERNEL(release, drivers)  "('" release "', 1, true, [" drivers "])"
 #define SAID(disks, kernel, open) "((" NONE ", " NONE ", [" disks "]), " kernel ", [" open "], 5)"
 
-/* Two disks are asked for. */
+/* The request has two disks. */
 static const struct {
     const char *text;
     guint n_fds;
@@ -57,14 +58,14 @@ static const struct {
     {SAID(DISK("false") ", " DISK("false"), NO_KERNEL, "true, true"), 2, true},
     {SAID(BASED("('/b', 0, true), ('/c', 0, false)") ", " DISK("true"), NO_KERNEL, "true, true"), 3, true},
     {SAID(DISK("true") ", " DISK("false"), KERNEL("6.1", "0, 0, 0, 0"), "true, false"), 1, true},
-    /* Descriptors: one too few, one too many, none at all, and a disk that is said to be open and is not. */
+    /* Descriptors: one too few, one too many, none, and a disk reported as open that is not. */
     {SAID(DISK("true") ", " DISK("true"), NO_KERNEL, "true, true"), 1, false},
     {SAID(DISK("true") ", " DISK("true"), NO_KERNEL, "true, true"), 3, false},
     {SAID(DISK("true") ", " DISK("true"), NO_KERNEL, "true, true"), 0, false},
     {SAID(DISK("true") ", " DISK("false"), NO_KERNEL, "false, true"), 1, false},
     {SAID(BASED("('/b', 0, true)") ", " DISK("true"), NO_KERNEL, "true, true"), 2, false},
     {SAID(BASED("('/b', 0, false)") ", " DISK("true"), NO_KERNEL, "true, true"), 3, false},
-    /* Disks: too few, too many, more words on them than disks, and one without a path. */
+    /* Disks: too few, too many, more entries than disks, and one without a path. */
     {SAID(DISK("true"), NO_KERNEL, "true"), 1, false},
     {SAID(DISK("true") ", " DISK("true") ", " DISK("true"), NO_KERNEL, "true, true, true"), 3, false},
     {SAID(DISK("true") ", " DISK("true"), NO_KERNEL, "true"), 1, false},
@@ -111,7 +112,7 @@ START_TEST(what_is_open)
 }
 END_TEST
 
-/* Each where it belongs, in the order in which they came. */
+/* Each descriptor goes to its file, in the order of arrival. */
 START_TEST(descriptors_in_order)
 {
     g_autoptr(GVariant) value =
@@ -136,8 +137,8 @@ END_TEST
 
 static const struct {
     const char *text;
-    const char *type; /* of what is to come of it */
-    int code;         /* VIOMMU_ERROR_LAST: well done */
+    const char *type; /* of the expected value */
+    int code;         /* VIOMMU_ERROR_LAST: success */
     const char *message;
 } answers[] = {
     {"(-1, '', <uint64 7>)", "t", VIOMMU_ERROR_LAST, NULL},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-reader: the process for files, and its children: what they hand over, and what is told and counted when
- * one is killed, stands still, or hangs on a file system that never answers, which a signal does not end. */
+/* test-reader: the process for files, and its children: what they pass on, and what is reported and
+ * counted when a child is killed, is stopped, or hangs on a file system that never answers, where
+ * signals do not help. */
 #include "daemon/files/reader.h"
 
 #include <errno.h>
@@ -29,7 +30,7 @@ static ViommuLoop *loop;
 static ViommuReaders *readers;
 static char *directory, *copies;
 static ViommuFilesSite site;
-static pid_t still; /* viommud-files, stopped; 0: it is not */
+static pid_t still; /* viommud-files, stopped; 0: it runs */
 
 static char *in_directory(const char *name)
 {
@@ -147,7 +148,7 @@ static void assert_works(void)
 
 /* --- Processes --- */
 
-/* The only child of process @pid, for which it waits. */
+/* Waits for the only child of process @pid. */
 static pid_t child_of(pid_t pid)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", pid, pid);
@@ -171,7 +172,7 @@ static pid_t reader_process(void)
     return child_of(getpid());
 }
 
-/* Until go_on(), or the end of the test, which would wait for it. */
+/* Stops it until go_on(), or until the test ends, which would wait for it. */
 static void hold_still(void)
 {
     still = reader_process();
@@ -188,7 +189,7 @@ static void turn_until_none_hangs(void)
     }
 }
 
-/* --- A file system that takes questions and never answers those for a file's bytes --- */
+/* --- A file system that accepts requests and never answers those for a file's bytes --- */
 
 typedef struct Silent {
     char *place;
@@ -248,7 +249,7 @@ static void *serve_all(void *data)
     return NULL;
 }
 
-/* False: this process may not, and says so. */
+/* False: this process may not mount, and reports that. */
 static bool mount_silent(Silent *silent, bool serves)
 {
     g_autofree char *options = NULL;
@@ -265,7 +266,8 @@ static bool mount_silent(Silent *silent, bool serves)
     return true;
 }
 
-/* What waits for it goes on, with an error.  The kernel closes the connection when it is unmounted. */
+/* Processes that wait for it continue with an error.  The kernel closes the connection when it is
+ * unmounted. */
 static void end_silent(Silent *silent)
 {
     if (!silent->place)
@@ -347,7 +349,8 @@ START_TEST(it_is_started_again)
 }
 END_TEST
 
-/* What stands still is not waited for longer than said; the files are named, not more than a few; and it goes on when it can. */
+/* A stopped process is waited for until the timeout; the error names a few files; and it continues
+ * when it can. */
 START_TEST(it_stands_still)
 {
     g_auto(Launch) launch = {0};
@@ -384,7 +387,7 @@ START_TEST(more_than_it_can_take)
     while (n > 0)
         launch_clear(&launches[--n]);
     go_on();
-    /* It has all those to look at first. */
+    /* The process looks at all of them first. */
     do {
         launch_clear(&launches[0]);
         begin_launch(&launches[0], GOOD, UID);
@@ -403,7 +406,7 @@ static void *open_it(void *data)
     return NULL;
 }
 
-/* Killed by somebody: its launch fails at once, and nothing else. */
+/* When somebody kills a child, its launch fails at once, and no other launch does. */
 START_TEST(a_child_is_killed_while_it_opens)
 {
     g_auto(Silent) silent = {0};
@@ -438,7 +441,7 @@ START_TEST(a_child_is_killed_before_it_copies)
 }
 END_TEST
 
-/* One that stands still ends all the same. */
+/* A stopped child is ended, too. */
 START_TEST(a_child_stands_still_when_it_is_to_copy)
 {
     g_auto(Launch) launch = {0};
@@ -454,7 +457,8 @@ START_TEST(a_child_stands_still_when_it_is_to_copy)
 }
 END_TEST
 
-/* So many of a user's, and no more; others are not affected, and all goes on when the file system does. */
+/* A user may have so many hanging children, and no more; other users are not affected, and all
+ * continues with the file system. */
 START_TEST(a_disk_that_never_answers)
 {
     g_auto(Silent) silent = {0};
@@ -483,7 +487,7 @@ START_TEST(a_disk_that_never_answers)
 }
 END_TEST
 
-/* What hangs is left to itself at the end of viommud. */
+/* At the end of viommud, hanging children are left behind. */
 START_TEST(the_end_waits_for_none)
 {
     g_auto(Silent) silent = {0};
@@ -504,7 +508,7 @@ int main(void)
 {
     TCase *all = tcase_create("reader");
 
-    /* What is mounted is nobody else's. */
+    /* Mounts are invisible to others. */
     if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         g_print("no mount namespace of its own: %s\n", g_strerror(errno));
     tcase_add_checked_fixture(all, set_up, take_down);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-wire: what the other end may send: one that was taken over sends what it likes. */
+/* test-wire: what a compromised process at the other end may send. */
 #include "daemon/files/wire.h"
 
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #define SENSELESS "it sent an invalid message"
 #define SHORT_MS  50
 
-/* Two ends of a socket; and how many descriptors were open before. */
+/* Two ends of a socket, and the number of descriptors that were open before. */
 static int ends[2];
 static guint n_before;
 
@@ -38,7 +38,7 @@ static void close_end(int i)
     ends[i] = -1;
 }
 
-/* Whatever came, nothing stays open that nobody knows of. */
+/* Whatever arrived, no unknown descriptor stays open. */
 static void take_down(void)
 {
     close_end(0);
@@ -70,7 +70,7 @@ static gint64 soon(void)
     return g_get_monotonic_time() + SHORT_MS * G_TIME_SPAN_MILLISECOND;
 }
 
-/* @bytes, with @n_fds descriptors at the first of them. */
+/* Sends @bytes, with @n_fds descriptors at the first byte. */
 static void send_raw(const void *bytes, size_t size, guint n_fds)
 {
     g_autoptr(GArray) fds = new_fds(n_fds);
@@ -96,7 +96,7 @@ static void send_length(guint32 length, guint n_fds)
     send_raw(&length, sizeof(length), n_fds);
 }
 
-/* What is received is refused so. */
+/* Receiving fails with this error. */
 static void assert_refused(const char *type, GArray *fds, int code, const char *message)
 {
     g_autoptr(GError) error = NULL;
@@ -183,7 +183,7 @@ START_TEST(never_complete)
 }
 END_TEST
 
-/* Nobody reads, so the socket is full at some time. */
+/* Nothing reads, so the socket fills up. */
 START_TEST(never_taken)
 {
     g_autofree char *text = g_strnfill(VIOMMU_WIRE_BYTES_MAX / 2, 'x');
@@ -199,7 +199,7 @@ END_TEST
 
 /* --- Values --- */
 
-/* Bytes that are no value of the type. */
+/* Bytes that are not a value of the type. */
 static const struct {
     const char *type, *bytes;
     guint32 size;
@@ -210,12 +210,12 @@ static const struct {
     {"s", "\xff\xfe", 3},                          /* no UTF-8 */
     {"t", "1234567", 7},                           /* too short */
     {"t", "123456789", 9},                         /* too long */
-    {"b", "\2", 1},                                /* neither */
+    {"b", "\2", 1},                                /* neither true nor false */
     {"as", "a\0\377", 3},                          /* an offset beyond the end */
     {"as", "a\0b\0\4\2", 6},                       /* offsets that go back */
-    {"(ismv)", "", 0},                             /* an answer of viommud-files */
-    {"(ismv)", "\1\0\0\0a\0", 6},                  /* cut off */
-    {"v", "\1\0s(", 4},                            /* a value of a type that is none */
+    {"(ismv)", "", 0},                             /* a reply of viommud-files */
+    {"(ismv)", "\1\0\0\0a\0", 6},                  /* truncated */
+    {"v", "\1\0s(", 4},                            /* a value of an invalid type */
     {"v", "((((((((((((((((((((((((((((((((", 32}, /* the same, deep */
 };
 
@@ -250,7 +250,7 @@ START_TEST(descriptors_with_the_value)
 }
 END_TEST
 
-/* As many as come are taken, and are for who asked to count and to close. */
+/* All descriptors that arrive are received; the caller counts and closes them. */
 START_TEST(descriptors_with_each_byte_of_the_length)
 {
     const guint32 length = 2;

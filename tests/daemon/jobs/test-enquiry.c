@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-enquiry: dry runs, a domain's XML and a reset, each answered, refused and failed. */
+/* test-enquiry: dry runs, a domain's XML and a reset: success, refusal and failure of each. */
 #include "tests/daemon/fixture.h"
 
 #include <string.h>
@@ -32,7 +32,7 @@ START_TEST(plans)
     ck_assert(!brief.report && brief.model == VIOMMU_MODEL_INTEL);
     plan(&fixture, "{'arch': <'x86_64'>, 'iommu': <{'model': <'smmuv3'>}>}", false, &refused);
     assert_fails(&refused, VIOMMU_ERROR_NOT_SUPPORTED, "smmuv3");
-    /* A member's network is looked for among the site's. */
+    /* A member's network must be one of the site's. */
     plan(&fixture, "{'networks': <[{'type': <'network'>, 'source': <'default'>}]>}", false, &network);
     assert_fails(&network, VIOMMU_ERROR_POLICY_REFUSED, "default");
     ck_assert_ptr_null(fixture_find(&fixture, "one"));

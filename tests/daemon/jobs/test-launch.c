@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-launch: each step of a launch goes well, fails, is refused, is too late, or is stopped; nothing of it is left. */
+/* test-launch: each step of a launch succeeds, fails, is refused, is too late, or is stopped;
+ * nothing is left. */
 #include "tests/daemon/fixture.h"
 
 #include <string.h>
@@ -29,7 +30,7 @@ START_TEST(goes_well)
 }
 END_TEST
 
-/* Which call fails, and whether something was made that must be undone. */
+/* The call that fails, and whether something must be undone. */
 static const struct {
     FakeCall call;
     bool undone;
@@ -123,7 +124,7 @@ static void hang_at(FakeCall call, const char *words)
     ck_assert_ptr_null(fixture_find(&fixture, "one"));
     fake_release(call);
     fixture_settle(&fixture);
-    /* What it made when it came back is undone, too. */
+    /* What it made before it returned is undone, too. */
     (void)fixture_machine(&fixture, PLAIN);
 }
 
@@ -135,7 +136,7 @@ START_TEST(each_step_hangs)
 }
 END_TEST
 
-/* The undoing fails as well: the domain is removed when libvirt is asked the next time. */
+/* The undo fails, too: the domain is removed at the next listing. */
 START_TEST(the_undoing_fails)
 {
     g_auto(Fixture) fixture = {0};
@@ -174,7 +175,7 @@ START_TEST(stopped_meanwhile)
 }
 END_TEST
 
-/* One launch at a time: the second one waits, and is stopped before it began. */
+/* One launch at a time: the second waits, and is stopped before it begins. */
 START_TEST(stopped_in_the_queue)
 {
     g_auto(Fixture) fixture = {0};
@@ -232,14 +233,15 @@ START_TEST(answered_when_planned)
     fixture_launch(&fixture, "{'name': <'one'>, 'wait': <'planned'>}", &answer);
     assert_went_well(&answer);
     fixture_settle(&fixture);
-    /* It was given away, so it stays and tells why. */
+    /* The client already knows the machine, so it stays with its error. */
     machine = fixture_find(&fixture, "one");
     ck_assert(machine && machine->state == VIOMMU_STATE_FAILED);
     ck_assert_ptr_nonnull(strstr(machine->failure_text, "QEMU: no"));
 }
 END_TEST
 
-/* What a member's network leads to, and what the site says of it; what is said when it leads there only after the plan. */
+/* Where a member's network leads, and what the site allows; and the error when that changes after
+ * the plan. */
 static const struct {
     const char *listed, *later, *refusal;
 } networks[] = {

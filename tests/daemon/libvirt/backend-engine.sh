@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# backend-engine: runs a test of the backend against a real engine of libvirt, "embed" or "session", as an ordinary user in a
-# directory of its own; what the engine leaves running is ended.  Usage: backend-engine PROGRAM ENGINE
+# backend-engine: runs a test of the backend with a real libvirt engine, "embed" or "session", as an
+# ordinary user in a directory of its own; ends what the engine leaves running.  Usage:
+# backend-engine PROGRAM ENGINE
 set -eu
 program=$1
 engine=$2
 
-# For an ordinary user there is nobody to drop to.
+# An ordinary user need not change users.
 user=libvirt-qemu
 skip() {
     echo "skipped: $1"
@@ -16,18 +17,18 @@ command -v tini >/dev/null || skip "tini is not there, and zombies would make ev
 command -v qemu-system-x86_64 >/dev/null || skip "qemu-system-x86_64 is not there"
 command -v qemu-system-aarch64 >/dev/null || skip "qemu-system-aarch64 is not there"
 
-# Short: the names of sockets below it are limited to 107 characters.
+# Short: paths of sockets below it have at most 107 characters.
 dir=$(mktemp -d /tmp/vbe.XXXXXX)
 as_user=
 if [ "$(id -u)" = 0 ]; then
     id "$user" >/dev/null 2>&1 || user=nobody
     as_user="setpriv --reuid=$user --regid=$(id -g "$user") --clear-groups"
-    # The build directory may not be readable by that user.
+    # The build directory may be closed to that user.
     cp "$program" "$dir/test-backend"
     program=$dir/test-backend
 fi
 
-# Daemons, and guests of a test that failed; those of an earlier run have a directory of their own.
+# Daemons, and guests of a failed test; an earlier run had another directory.
 pids() {
     find "$dir" -name '*.pid' | while read -r file; do
         cat "$file"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-backend-console: serial consoles and what else needs a QEMU, against libvirt's embedded engine.  The guests are of a few bytes in
- * place of their firmware, which begin at once, answer each byte with itself, and never say more than they are asked for. */
+/* test-backend-console: serial consoles and other features that need a QEMU, with libvirt's
+ * embedded engine.  The guests are a few bytes in place of their firmware, which start at once,
+ * echo each byte, and print nothing else unless told to. */
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 #define LANE         1000
 #define PENDING_MAX  (64 * 1024)
 
-/* The last 256 bytes of a firmware of 64 KiB: a PC's processor begins 16 bytes before its end. */
+/* The last 256 bytes of a firmware of 64 KiB: the processor of a PC starts 16 bytes before its
+ * end. */
 #define FIRMWARE_SIZE 65536
 #define CODE_AT       0xff00
 #define TEXT_AT       0xff80
@@ -55,7 +57,7 @@ static ViommuBackend *backend;
 static char *directory, *firmware;
 static GMutex lock;
 static GCond told;
-static unsigned n_told; /* of consoles; under lock */
+static unsigned n_told; /* number of calls for consoles; under lock */
 static ViommuNewsKind last_kind;
 
 static void on_news(const ViommuNews *news, void *userdata)
@@ -154,14 +156,14 @@ static void end_guest(char *uuid)
     g_free(uuid);
 }
 
-/* --- What came of a console, all together --- */
+/* --- Everything that a console reported --- */
 
 typedef struct Heard {
     bool opened, sent, ended;
     char *error;
     uint64_t lost;
     GString *text;
-    gsize most; /* of what waited at one time */
+    gsize most; /* the most that waited at one time */
 } Heard;
 
 static void heard_clear(Heard *heard)
@@ -213,7 +215,7 @@ static void say(const char *uuid, const char *text)
 
 /* --- Tests --- */
 
-/* Its console is open before it begins, so its first byte is there. */
+/* Its console is open before it starts, so its first byte is there. */
 START_TEST(a_guest_is_heard_from_its_first_byte)
 {
     char *uuid = start_guest("console-first", "restart", "", NULL);
@@ -242,13 +244,13 @@ START_TEST(a_reset_guest_begins_anew)
     await(uuid, &heard, heard.text->len >= 2 * strlen(GREETING));
     ck_assert_str_eq(heard.text->str, GREETING GREETING);
     ck_assert(!heard.ended);
-    /* It listens to no button. */
+    /* The guest ignores the power button. */
     unit_assert_ok(viommu_backend_shutdown(backend, uuid, &error), error);
     end_guest(uuid);
 }
 END_TEST
 
-/* The guest's own end is no error, and what was said before it is there. */
+/* A guest's end is no error, and its last output is there. */
 START_TEST(the_console_ends_with_its_guest)
 {
     char *uuid = start_guest("console-end", "destroy", "", NULL);
@@ -260,7 +262,7 @@ START_TEST(the_console_ends_with_its_guest)
     ck_assert_str_eq(heard.text->str, GREETING "bye");
     ck_assert_ptr_null(heard.error);
     await_news(VIOMMU_NEWS_SHUTDOWN);
-    /* Nobody is there any more: nothing is told. */
+    /* The guest is gone: nothing is reported. */
     say(uuid, "hello?");
     g_usleep(50000);
     ck_assert_ptr_null(viommu_backend_take_console(backend, uuid));
@@ -268,7 +270,8 @@ START_TEST(the_console_ends_with_its_guest)
 }
 END_TEST
 
-/* What nobody takes is dropped and counted, and holds no more memory than it may; the guest can be ended all the while. */
+/* Output that is not taken is dropped and counted, in bounded memory; the guest can be ended at any
+ * time. */
 START_TEST(a_flood_is_bounded)
 {
     char *uuid = start_guest("console-flood", "destroy", "", NULL);
@@ -276,7 +279,7 @@ START_TEST(a_flood_is_bounded)
 
     await(uuid, &heard, heard.text->len >= strlen(GREETING));
     say(uuid, FLOOD);
-    /* Longer each time, as it is not known how fast it speaks. */
+    /* Waits longer each time, because the guest's speed is unknown. */
     for (unsigned wait = 500000; wait < 20000000 && heard.lost == 0; wait *= 2) {
         g_usleep(wait);
         take(uuid, &heard);
@@ -293,7 +296,7 @@ START_TEST(a_console_can_be_opened_later)
     g_auto(Heard) heard = {0}, nothing = {0};
 
     await(uuid, &heard, heard.opened);
-    /* It is open: there is nothing to tell. */
+    /* It is open already: nothing is reported. */
     viommu_backend_open_console(backend, uuid, LANE);
     g_usleep(50000);
     take(uuid, &nothing);
@@ -319,7 +322,7 @@ START_TEST(what_cannot_be_opened_says_why)
 }
 END_TEST
 
-/* --- What else QEMU answers --- */
+/* --- Other answers of QEMU --- */
 
 #define CHANNEL                          \
     "<controller type='virtio-serial'/>" \
@@ -360,14 +363,14 @@ START_TEST(the_host_is_asked_what_it_can_do)
     ck_assert_ptr_nonnull(emulator);
     ck_assert_uint_ge(emulator->qemu, VIOMMU_VERSION_OF(5, 0, 0));
     ck_assert(emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_TCG));
-    /* Each question that was asked has one answer. */
+    /* Each question has exactly one answer. */
     ck_assert_uint_ne(emulator->accepts | emulator->refuses, 0);
     ck_assert_uint_eq(emulator->accepts & emulator->refuses, 0);
     ck_assert_uint_gt(host->memory_bytes, 0);
 }
 END_TEST
 
-/* Bytes that only the open file leads to: it has no name any more. */
+/* Only the open descriptor leads to these bytes: the file has no name any more. */
 START_TEST(a_guest_takes_an_open_file)
 {
     g_autofree char *path = g_build_filename(directory, "disk", NULL);

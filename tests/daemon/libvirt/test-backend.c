@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-backend: the backend against a real libvirt, by default test:///default; $VIOMMU_TEST_URI names another.
- * The guests have no disk and no kernel: the test driver only keeps records, and QEMU stays in its firmware. */
+/* test-backend: the backend with a real libvirt, by default test:///default; $VIOMMU_TEST_URI names
+ * another.  The guests have no disk and no kernel: the test driver only keeps records, and QEMU
+ * stays in its firmware. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,7 @@ static void on_news(const ViommuNews *news, void *userdata)
     g_async_queue_push(userdata, copy);
 }
 
-/* The next news of @kind about @uuid; others before it are dropped. */
+/* Waits for news of @kind about @uuid, and drops earlier news. */
 static void expect_news(ViommuNewsKind kind, const char *uuid)
 {
     gint64 end = g_get_monotonic_time() + NEWS_WAIT_USEC;
@@ -99,7 +100,7 @@ static void guest_clear(Guest *guest)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Guest, guest_clear)
 
-/* @keys: more of the request, as GVariant text. */
+/* @keys: further keys of the request, as GVariant text. */
 static void make_guest(Guest *guest, const char *name, const char *keys)
 {
     g_autoptr(GError) error = NULL;
@@ -161,7 +162,7 @@ static void expect_active(const char *uuid, bool expected)
     ck_assert_int_eq(active, expected);
 }
 
-/* What list() tells of it is what was stored. */
+/* list() returns the stored phase. */
 static void expect_stored_phase(const char *uuid, ViommuState phase, bool active)
 {
     g_autoptr(GError) error = NULL;
@@ -211,7 +212,7 @@ START_TEST(a_guest_lives_and_ends)
     ok(viommu_backend_start(backend, guest.uuid, NULL, 0, &error));
     expect_news(VIOMMU_NEWS_STARTED, guest.uuid);
     expect_active(guest.uuid, true);
-    /* As after an answer that was lost. */
+    /* As after a lost reply. */
     ok(viommu_backend_start(backend, guest.uuid, NULL, 0, &error));
     store_phase(&guest, VIOMMU_STATE_RUNNING);
     expect_stored_phase(guest.uuid, VIOMMU_STATE_RUNNING, true);
@@ -225,7 +226,7 @@ START_TEST(a_guest_lives_and_ends)
     expect_news(VIOMMU_NEWS_DESTROYED, guest.uuid);
     ok(viommu_backend_destroy(backend, guest.uuid, &error));
     expect_active(guest.uuid, false);
-    /* What was stored while it ran is there when it does not. */
+    /* What was stored while it ran stays when it has ended. */
     expect_stored_phase(guest.uuid, VIOMMU_STATE_RUNNING, false);
     undefine(&guest);
     ok(viommu_backend_undefine(backend, guest.uuid, &error));
@@ -246,7 +247,7 @@ START_TEST(a_guest_powers_off)
     ok(viommu_backend_start(backend, guest.uuid, NULL, 0, &error));
     expect_news(VIOMMU_NEWS_STARTED, guest.uuid);
     ok(viommu_backend_shutdown(backend, guest.uuid, &error));
-    /* Under QEMU nobody in there listens: it stays. */
+    /* The guest under QEMU ignores the request, and stays. */
     if (is_test_driver())
         expect_news(VIOMMU_NEWS_SHUTDOWN, guest.uuid);
     else
@@ -256,7 +257,7 @@ START_TEST(a_guest_powers_off)
 }
 END_TEST
 
-/* Each is defined as the planner wrote it; arch and model come from the table below. */
+/* The planner's XML is defined; arch and model come from the table below. */
 static const char *const planned[] = {
     ", 'iommu': <{'is-supported': <true>}>",
     ", 'iommu': <{'model': <'virtio'>}>",
@@ -272,7 +273,7 @@ START_TEST(libvirt_takes_what_is_planned)
 
     make_guest(&guest, name, planned[_i]);
     define(&guest);
-    /* The same again is no error: an answer may have been lost. */
+    /* A repetition is no error: a reply may have been lost. */
     define(&guest);
     undefine(&guest);
 }
@@ -325,7 +326,7 @@ START_TEST(an_unknown_guest_is_not_found)
 }
 END_TEST
 
-/* test:///default comes with a domain of its own, which is none of ours. */
+/* test:///default has a domain of its own, which is not viommud's. */
 START_TEST(foreign_domains_are_not_listed)
 {
     g_autoptr(GError) error = NULL;
@@ -403,7 +404,7 @@ START_TEST(more_callers_than_connections)
 }
 END_TEST
 
-/* The session's own daemon, which it started for us.  0: there is none. */
+/* The session daemon that libvirt started for this process.  0: none. */
 static pid_t session_daemon(void)
 {
     g_autofree char *path = g_build_filename(g_get_user_runtime_dir(), "libvirt", "libvirtd.pid", NULL);
@@ -429,7 +430,7 @@ START_TEST(a_dead_daemon_is_news_and_is_replaced)
     g_autoptr(ViommuHost) host = viommu_backend_probe(backend, &error);
     ok(host);
 
-    /* And when nobody has told the pool yet. */
+    /* And before the pool has noticed. */
     ck_assert_int_eq(kill(session_daemon(), SIGKILL), 0);
     expect_stored_phase(guest.uuid, VIOMMU_STATE_DEFINING, false);
     expect_news(VIOMMU_NEWS_CONNECTED, "");

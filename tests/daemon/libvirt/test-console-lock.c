@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The name of libvirt's lock of a terminal: taken before libvirt reads it, and given up when somebody else has it. */
+/* test-console-lock: the name of libvirt's terminal lock: reserved before libvirt reads it, and
+ * refused when somebody else has it. */
 #include "tests/unit/unit.h"
 
 #include <glib/gstdio.h>
@@ -63,7 +64,7 @@ START_TEST(what_libvirt_would_wait_for_is_not_opened)
     is_refused("might wait for it forever");
     ck_assert_int_eq(symlink("/dev/zero", lock), 0);
     is_refused("might wait for it forever");
-    /* What somebody else has written may name a process that lives. */
+    /* A stranger's lock may name a live process. */
     ck_assert(g_file_set_contents(lock, "1\n", -1, NULL));
     if (geteuid() == 0) {
         ck_assert_int_eq(chown(lock, NOBODY, (gid_t)-1), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-qemu-version: what emulators print, and programs that are none: silent, hanging, missing. */
+/* test-qemu-version: the output of emulators, and of other programs: silent, hanging, missing. */
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +96,7 @@ START_TEST(others_do_not_hold_us_up)
 }
 END_TEST
 
-/* It is cut off, and its end is not waited for. */
+/* A talkative program is cut off, and not waited for. */
 START_TEST(a_talkative_program_is_cut_off)
 {
     g_autoptr(GError) error = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-agent-trust: whose agents are asked no more, and that nobody is condemned by another one's guest. */
+/* test-agent-trust: which agents are no longer asked; no user is blamed for another user's
+ * guest. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -77,7 +78,7 @@ static void die(ViommuAgents *agents, const ViommuAgentsGuest *one, const Viommu
     assert_refused(agents, other, "its agent is no longer asked");
 }
 
-/* Who was at both is the cause, not who was at one of them. */
+/* The user who was asked both times is the cause, not one who was asked once. */
 START_TEST(shared_suspicion)
 {
     ViommuAgents *agents = viommu_agents_new(true);
@@ -91,7 +92,8 @@ START_TEST(shared_suspicion)
 }
 END_TEST
 
-/* Of two that were there each time nobody can tell, until one of them is there without the other, or too often. */
+/* Of two users who were asked each time, the cause is unknown until one is asked without the other,
+ * or too often. */
 START_TEST(ambiguous)
 {
     ViommuAgents *agents = viommu_agents_new(true);
@@ -107,7 +109,7 @@ START_TEST(ambiguous)
 }
 END_TEST
 
-/* Who was being asked and whose connection held is under no suspicion later on. */
+/* A user who was asked while the connection held is not suspected later. */
 START_TEST(cleared)
 {
     ViommuAgents *agents = viommu_agents_new(true);
@@ -116,10 +118,10 @@ START_TEST(cleared)
     ask(agents, &mallorys[0], true);
     ck_assert(!viommu_agents_end(agents, &bobs[0], false));
     assert_refused(agents, &bobs[0], NULL);
-    /* So it was Mallory's alone, with all its weight. */
+    /* So Mallory alone was the cause, and bears all the weight. */
     ask(agents, &mallorys[1], true);
     assert_refused(agents, &mallorys[2], "of its owner's guests");
-    /* And its next one is its own again: two of them are enough. */
+    /* The next crash is Bob's own: two are enough. */
     ask(agents, &bobs[0], true);
     ask(agents, &(ViommuAgentsGuest){"b1", BOB}, true);
     assert_refused(agents, &(ViommuAgentsGuest){"b2", BOB}, "of its owner's guests");

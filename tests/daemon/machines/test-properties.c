@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-properties: every change tells of a property, every property that changes has one, and a change that changes nothing is
- * not told. */
+/* test-properties: each change signals a property, each property that changes has a change, and
+ * nothing is signalled without a change. */
 #include "tests/unit/unit.h"
 
 #include "daemon/machines/properties.h"
@@ -25,13 +25,13 @@ START_TEST(rows)
         told |= row->changes;
     }
     ck_assert_uint_eq(told, ALL_CHANGES);
-    /* Others see these: Name, State, Result. */
+    /* Other users see these: Name, State, Result. */
     ck_assert_uint_eq(open, 3);
     ck_assert_ptr_null(viommu_machine_property("name"));
 }
 END_TEST
 
-/* What was told last, and how often anything was. */
+/* The last change, and the number of changes. */
 typedef struct Told {
     unsigned changes, times;
 } Told;
@@ -64,7 +64,7 @@ START_TEST(told_once)
 
     viommu_registry_watch(registry, &watcher, &told);
     viommu_registry_add(registry, machine);
-    /* Nobody sees it yet. */
+    /* No client knows it yet. */
     viommu_registry_move(registry, machine, 3);
     viommu_registry_announce(registry, machine);
     viommu_registry_move(registry, machine, 3);
@@ -89,7 +89,7 @@ static void on_bound(const ViommuMachine *machine, void *userdata)
     ++*(unsigned *)userdata;
 }
 
-/* Only a machine that is bound to a client has one that must be held, whoever launched it. */
+/* Only a machine that is bound to a client needs that client watched, whoever launched it. */
 START_TEST(bound)
 {
     static const ViommuRegistryWatcher watcher = {

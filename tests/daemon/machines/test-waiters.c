@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-waiters: each is answered once and in order, whatever the answered ones do meanwhile. */
+/* test-waiters: each waiter is answered once and in order, whatever an answered one does
+ * meanwhile. */
 #include "tests/unit/unit.h"
 
 #include "daemon/machines/waiters.h"
@@ -12,7 +13,7 @@ static void hear(const ViommuOutcome *outcome, void *userdata)
     g_string_append_printf(heard, "%s:%s ", (const char *)userdata, outcome->xml);
 }
 
-/* Asks again as soon as it is answered. */
+/* Waits again as soon as it is answered. */
 static void hear_and_wait(const ViommuOutcome *outcome, void *userdata)
 {
     const ViommuWaiter again = {hear, (void *)"again"};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-consoles: a guest's output comes to its log, to those who are attached and into errors; input comes to the guest; bounds hold. */
+/* test-consoles: a guest's output reaches its log, the attached clients and errors; input reaches
+ * the guest; bounds hold. */
 #include "tests/daemon/fixture.h"
 
 #include <glib/gstdio.h>
@@ -29,7 +30,7 @@ static void assert_no_console(Fixture *fixture, const char *name, ViommuError co
     g_error_free(error);
 }
 
-/* What has come so far, to which it is appended. */
+/* Appends what has arrived to @text. */
 static const char *heard(int fd, GString *text)
 {
     char data[4096];
@@ -77,7 +78,7 @@ START_TEST(output)
     fixture_await(&fixture, strstr(heard(fd, text), "7 bytes"));
     log = read_log(&fixture, "one", NULL);
     ck_assert_str_eq(log, text->str);
-    /* Who is attached hears of the end. */
+    /* An attached client is told of the end. */
     fake_end(uuid, VIOMMU_NEWS_SHUTDOWN, NULL);
     fixture_await(&fixture, is_closed(fd));
     close(fd);
@@ -99,7 +100,7 @@ START_TEST(input)
     fd = attach(&fixture, "one");
     ck_assert_int_eq(send(fd, "ls\n", 3, 0), 3);
     fixture_await(&fixture, strcmp(domain->input->str, "ls\n") == 0);
-    /* Nobody is listened to as long as the guest does not read. */
+    /* No client is read from while the guest does not read. */
     deaf->deaf = true;
     ck_assert_int_eq(send(fd, "one", 3, 0), 3);
     fixture_await(&fixture, strcmp(domain->input->str, "ls\none") == 0);
@@ -109,7 +110,7 @@ START_TEST(input)
     ck_assert_str_eq(domain->input->str, "ls\none");
     fake_listen(domain->uuid);
     fixture_await(&fixture, strcmp(domain->input->str, "ls\nonetwo") == 0);
-    /* It has nothing more to say; then it leaves. */
+    /* The client has nothing more to send; then it disconnects. */
     ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
     fixture_turn(&fixture);
     close(fd);
@@ -130,7 +131,7 @@ START_TEST(bounds)
     for (size_t i = 0; i < G_N_ELEMENTS(fds); i++)
         fds[i] = attach(&fixture, "one");
     assert_no_console(&fixture, "one", VIOMMU_ERROR_BUSY, "4 ");
-    /* Who does not read is dropped. */
+    /* A client that does not read is disconnected. */
     for (int i = 0; i < 20; i++)
         fake_print(fixture_find(&fixture, "one")->uuid, much, 0);
     fixture_await(&fixture, viommu_console_n_attached(fixture_find(&fixture, "one")->console) == 0);
@@ -139,7 +140,8 @@ START_TEST(bounds)
 }
 END_TEST
 
-/* Who closes the connection is let go of at once, whether or not the guest says anything. */
+/* A client that closes the connection is released at once, whether or not the guest prints
+ * anything. */
 START_TEST(leaving)
 {
     g_auto(Fixture) fixture = {0};
@@ -160,7 +162,7 @@ START_TEST(leaving)
 }
 END_TEST
 
-/* Of one user, over all machines. */
+/* The limit of one user, over all machines. */
 START_TEST(many_machines)
 {
     g_auto(Fixture) fixture = {0};
@@ -186,7 +188,7 @@ START_TEST(many_machines)
 }
 END_TEST
 
-/* Its words come to those who are attached all the same; and to the log again when there can be one. */
+/* Attached clients still get the output; the log gets it when it can be written again. */
 START_TEST(a_log_that_cannot_be_written)
 {
     g_auto(Fixture) fixture = {0};
@@ -226,7 +228,7 @@ START_TEST(breaks_and_comes_back)
     fake_print(uuid, "before\n", 0);
     fake_break_console(uuid, "libvirt: it broke");
     fixture_await(&fixture, !viommu_console_is_open(fixture_find(&fixture, "one")->console));
-    /* A connection that comes back is a time to look. */
+    /* A new connection to libvirt is a reason to open consoles again. */
     fake_tell(VIOMMU_NEWS_DISCONNECTED, "", "it went away");
     fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
     fixture_await(&fixture, viommu_console_is_open(fixture_find(&fixture, "one")->console));
@@ -303,7 +305,7 @@ START_TEST(logs_of_others)
     fake_print(fixture_machine(&fixture, ONE)->uuid, "kept", 0);
     fixture_settle(&fixture);
     fixture_stop(&fixture, "one", 0, &answer);
-    /* The machine is gone, and its log is there. */
+    /* The machine is gone, but its log is there. */
     log = read_log(&fixture, "one", NULL);
     ck_assert_str_eq(log, "kept");
     ck_assert(!viommu_manager_open_console_log(fixture.manager, "one", &(uint32_t){1001}, &fd, &error));

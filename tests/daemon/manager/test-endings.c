@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-endings: stops that go well, fail, hang and are hurried; leases that end, are extended, and bind to clients; the daemon's end. */
+/* test-endings: stops that succeed, fail, hang and are hurried; leases that end, are extended, and
+ * bind to clients; the daemon's end. */
 #include "tests/daemon/fixture.h"
 
 #include <string.h>
@@ -85,7 +86,7 @@ START_TEST(hurried)
 }
 END_TEST
 
-/* Neither the mark nor the question puts the removal off; both come back later. */
+/* Neither the mark nor the guest's answer delays the removal; both return later. */
 START_TEST(calls_hang)
 {
     g_auto(Fixture) fixture = {0};
@@ -181,7 +182,7 @@ START_TEST(lease_is_extended)
     fixture_begin(&fixture);
     fixture_manage(&fixture);
     machine = fixture_machine(&fixture, LONG);
-    /* The second one comes while the first is written, and is written, too. */
+    /* The second extension comes while the first is written, and is written, too. */
     fake_hold(FAKE_SET_METADATA);
     extend(&fixture, 7200, false, &first);
     fixture_await(&fixture, fake_hanging(FAKE_SET_METADATA) == 1);
@@ -222,7 +223,7 @@ START_TEST(lease_is_not_extended)
 }
 END_TEST
 
-/* The stop comes after what is being written. */
+/* The stop waits for the write. */
 START_TEST(stopped_while_extended)
 {
     g_auto(Fixture) fixture = {0};
@@ -258,7 +259,7 @@ START_TEST(client_leaves)
 }
 END_TEST
 
-/* --- The daemon's --- */
+/* --- The end of the daemon --- */
 
 static void on_end(bool finished, void *userdata)
 {
@@ -308,7 +309,7 @@ START_TEST(the_end_is_bounded)
 }
 END_TEST
 
-/* Launches that hang have threads of their own: as many as there are leave those of stops alone. */
+/* Hanging launches have threads of their own, and leave those of stops alone. */
 START_TEST(launches_hang)
 {
     g_auto(Fixture) fixture = {0};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-orphans: guests that libvirt has forgotten are found, whatever else lies there, and their names are not given away. */
+/* test-orphans: guests that libvirt has forgotten are found, whatever other files there are, and
+ * their names stay reserved. */
 #include "tests/daemon/fixture.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@
 #define PREFIX "viommu-"
 #define GUEST  "qemu-system-x86_64\0-name\0guest=x\0-uuid\0"
 
-/* --- A host that is made up of a few files --- */
+/* --- A host made of a few files --- */
 
 static void write_below(const char *root, const char *path, const char *text, gsize size)
 {
@@ -66,23 +67,23 @@ START_TEST(a_guest_that_libvirt_does_not_know)
     fixture_begin(&fixture);
     assert_found(&fixture, NULL, 0);
     add_pid(fixture.directory, PREFIX "one.pid", "41\n");
-    /* Its process is not there (any more). */
+    /* Its process does not exist (any more). */
     assert_found(&fixture, NULL, 0);
     add_process(fixture.directory, 41, UUID);
     assert_found(&fixture, "one", 41);
-    /* One that libvirt knows is in order. */
+    /* A guest that libvirt knows is no orphan. */
     (void)fake_add("one", UUID, NULL, true);
     assert_found(&fixture, NULL, 0);
     fake_forget(UUID);
     assert_found(&fixture, "one", 41);
-    /* The number is another process's by now. */
+    /* Another process has the number by now. */
     add_process(fixture.directory, 41, OTHER);
     (void)fake_add("other", OTHER, NULL, true);
     assert_found(&fixture, NULL, 0);
 }
 END_TEST
 
-/* Beside a guest that is one: the file's name and its text. */
+/* Files beside that of a guest: name and text. */
 static const struct {
     const char *file, *text;
 } others[] = {
@@ -121,7 +122,7 @@ static void lead_group(void *unused)
     (void)setpgid(0, 0);
 }
 
-/* The program runs a moment before the kernel shows its words. */
+/* The program runs a moment before the kernel shows its arguments. */
 static void wait_for_words(pid_t pid)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", pid);
@@ -169,7 +170,7 @@ START_TEST(a_guest_lives_as_long_as_its_process)
 }
 END_TEST
 
-static bool has_own_run; /* an empty /run that nobody else sees */
+static bool has_own_run; /* an empty /run of its own */
 
 static void make_own_run(void)
 {
@@ -189,7 +190,8 @@ static void note_guest(const char *name, pid_t pid)
     write_below("/", file, text, strlen(text));
 }
 
-/* As the system's viommud finds them when it lists what libvirt has; with the end of its guest a name is free. */
+/* The system's viommud finds them when it lists the domains; a name is free when its guest has
+ * ended. */
 START_TEST(a_name_that_is_in_use)
 {
     g_auto(Fixture) fixture = {0};
@@ -203,14 +205,14 @@ START_TEST(a_name_that_is_in_use)
     words = g_strdup_printf(
         "libvirt has forgotten an earlier machine 'one', whose guest runs on as process %d", pid);
     fixture_begin(&fixture);
-    /* As the system's viommud has them. */
+    /* As in the system's viommud. */
     fixture.config->policy.name_prefix = PREFIX;
     fixture.config->policy.nvram_directory = fixture.directory;
     note_guest("one", pid);
     fixture_manage(&fixture);
     fixture_launch(&fixture, ONE, &answer);
     assert_fails(&answer, VIOMMU_ERROR_EXISTS, words);
-    /* Again, when it is known: it is not told twice, and stays. */
+    /* Found again, it is not reported twice, and stays. */
     fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
     fixture_settle(&fixture);
     answer_clear(&answer);
@@ -231,7 +233,7 @@ int main(void)
     tests[1] = what_else_lies_there;
     tests[2] = a_guest_lives_as_long_as_its_process;
     tests[3] = a_name_that_is_in_use;
-    /* Before there is another thread, which would keep the host's. */
+    /* Before another thread starts, which would keep the host's /run. */
     make_own_run();
     return unit_run("orphans", tests, G_N_ELEMENTS(tests));
 }

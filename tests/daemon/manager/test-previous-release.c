@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-previous-release: machines as viommud 0.1.0 recorded them are found, extended and stopped. */
+/* test-previous-release: machines that viommud 0.1.0 recorded are found, extended and stopped. */
 #include "tests/daemon/fixture.h"
 
 #include <string.h>
@@ -7,7 +7,8 @@
 
 #define UUID "0f2f8ea5-53c4-4e22-a2b0-0123456789ab"
 
-/* What virsh showed of each, recorded by tests/hosts/record-metadata.sh; and what is different from the others. */
+/* What virsh showed of each, recorded by tests/hosts/record-metadata.sh; and how it differs from
+ * the others. */
 static const struct {
     const char *name;
     ViommuModel model;
@@ -25,7 +26,7 @@ static const struct {
     {"bound", VIOMMU_MODEL_NONE, 1, NULL, false, true, 3, 0},
 };
 
-/* Of this boot, and in an hour, if @anew. Owned. */
+/* The record; with @anew, its lease is of this boot and ends in an hour.  Owned. */
 static char *record_of(const char *name, bool anew)
 {
     g_autofree char *path = g_strdup_printf("%s/%s.xml", RECORDS, name), *text = NULL, *now = NULL;
@@ -88,7 +89,7 @@ START_TEST(all_are_served)
 }
 END_TEST
 
-/* As recorded it is a lease of another boot. */
+/* The recorded lease is of another boot. */
 START_TEST(an_ended_lease)
 {
     g_auto(Fixture) fixture = {0};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-reconcile: what becomes of each kind of domain that a listing finds, and of machines that it does not find. */
+/* test-reconcile: what happens to each kind of domain that a listing finds, and to machines that it
+ * does not find. */
 #include "tests/daemon/fixture.h"
 
 #include <glib/gstdio.h>
@@ -15,7 +16,7 @@ typedef enum Fate {
     LEFT,
 } Fate;
 
-/* Every phase that can stand in a domain, with a guest, with one that is paused, and without. */
+/* Each phase that a domain can have, with a guest, with a paused one, and without. */
 static const struct {
     ViommuState phase;
     bool active, paused;
@@ -62,14 +63,14 @@ START_TEST(each_phase)
         assert_fate(&fixture, rows[i].fate, rows[i].state);
         if (rows[i].fate != ADOPTED || rows[i].state != VIOMMU_STATE_RUNNING)
             continue;
-        /* The launch that was cut short is finished. */
+        /* The interrupted launch is finished. */
         now = viommu_metadata_from_xml(fake_find(UUID)->metadata, NULL, NULL);
         ck_assert_int_eq((int)now->phase, VIOMMU_STATE_RUNNING);
     }
 }
 END_TEST
 
-/* Twice, since each is told of once. */
+/* Twice, since each is reported once. */
 static void leave_alone(const char *metadata, const char *additions)
 {
     g_auto(Fixture) fixture = {0};
@@ -133,7 +134,7 @@ START_TEST(a_name_twice)
 }
 END_TEST
 
-/* What happened while libvirt was away. */
+/* What changed while libvirt was away. */
 START_TEST(differences)
 {
     g_auto(Fixture) fixture = {0};
@@ -227,7 +228,7 @@ START_TEST(an_undoing_fails)
 }
 END_TEST
 
-/* Copies of a guest that runs stay; all others go. */
+/* Copies of a running guest stay; all others go. */
 START_TEST(copies)
 {
     g_auto(Fixture) fixture = {0};

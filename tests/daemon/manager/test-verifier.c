@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-verifier: proofs by an agent and by a console, those that never come, and launches that wait for one. */
+/* test-verifier: proofs by an agent and by a console, proofs that never come, and launches that
+ * wait for one. */
 #include "tests/daemon/fixture.h"
 
 #include <string.h>
@@ -23,7 +24,7 @@ static void verify(Fixture *fixture, uint64_t seconds, Answer *ret_answer)
     viommu_manager_verify(fixture->manager, fixture_find(fixture, "one"), seconds, &waiter);
 }
 
-/* With a machine that runs. */
+/* With a running machine. */
 static FakeDomain *begin(Fixture *fixture)
 {
     fixture_begin(fixture);
@@ -118,7 +119,7 @@ START_TEST(nothing_can_look)
 }
 END_TEST
 
-/* libvirt's daemon died of it: it is asked no second time. */
+/* libvirt's daemon crashed on the reply: this agent is not asked again. */
 START_TEST(the_agent_breaks_libvirt)
 {
     g_auto(Fixture) fixture = {0};
@@ -188,7 +189,7 @@ END_TEST
     "{'name': <'one'>, 'arch': <'x86_64'>, 'iommu': <{'model': <'intel'>}>, 'wait': <'verified'>, " \
     "'request-id': <'again'>}"
 
-/* As after a connection that broke: it is one launch, and one proof is for all who ask. */
+/* As after a lost connection: it is one launch, and one proof answers all calls. */
 START_TEST(a_launch_is_asked_for_again)
 {
     g_auto(Fixture) fixture = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-config: every key of the table, the order of files, and what is said of wrong ones. */
+/* test-config: each key of the table, the order of files, and the messages about wrong ones. */
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,7 +200,7 @@ START_TEST(unknown_keys_are_reported)
 }
 END_TEST
 
-/* Of two files, the later one decides, whichever name it uses; in one file the new name does. */
+/* The later of two files decides, whichever name it uses; within one file the new name decides. */
 static const struct {
     const char *first, *second, *warning;
     uint64_t seconds;
@@ -345,7 +345,7 @@ START_TEST(the_host_gives_what_the_site_does_not)
 }
 END_TEST
 
-/* A bound of 0 would be none. */
+/* A bound of 0 would mean no bound. */
 START_TEST(the_smallest_host_bounds_all_the_same)
 {
     const ViommuBoundsHost host = {.memory_bytes = VIOMMU_GIB,
@@ -401,7 +401,7 @@ START_TEST(printed_with_the_place_of_each_value)
         ck_assert_msg(strstr(text, line) != NULL, "%s is not in:\n%s", line + 1, text);
     }
 
-    /* What is printed can be read, and says the same. */
+    /* The printed settings can be read, and are the same. */
     g_autofree char *printed = file_with("h.conf", text);
     ck_assert_msg(viommu_config_load_file(again, printed, &error), "%s", error ? error->message : "");
     ck_assert_uint_eq(again->warnings->len, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-log: what the journal gets, at the socket where journald would be, and what standard error gets. */
+/* test-log: what the journal gets, at a socket in journald's place, and what standard error
+ * gets. */
 #include "daemon/process/log.h"
 
 #include <errno.h>
@@ -16,9 +17,9 @@
 #define SOCKET "/run/systemd/journal/socket"
 #define UUID   "0f2f8ea5-53c4-4e22-a2b0-0123456789ab"
 
-static int journal = -1; /* what journald would read; -1: it cannot be, here */
+static int journal = -1; /* the socket in journald's place; -1: not possible here */
 
-/* With a /run that nobody else sees. */
+/* With a /run of its own. */
 static bool be_journald(void)
 {
     const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SOCKET};
@@ -35,7 +36,7 @@ static bool be_journald(void)
     return false;
 }
 
-/* The next entry; as sd_journal_sendv() writes it. */
+/* The next entry, as sd_journal_sendv() writes it. */
 static void assert_entry(const char *entry, gsize size)
 {
     char bytes[16384] = "";
@@ -64,7 +65,7 @@ START_TEST(the_journal)
                 "OWNER_UID=1000\nERROR_NAME=Busy\nRULE=eim\nRULE=caching-mode\n");
     viommu_log(LOG_ERR, NULL, "bare");
     assert_said("MESSAGE=bare\nPRIORITY=3\nSYSLOG_IDENTIFIER=viommud\n");
-    /* Two lines are one entry: the length stands before them. */
+    /* Two lines are one entry: their length comes before them. */
     viommu_log(LOG_ERR, NULL, "a\nb");
     assert_said("MESSAGE\n\3\0\0\0\0\0\0\0a\nb\nPRIORITY=3\nSYSLOG_IDENTIFIER=viommud\n");
     viommu_log_error(LOG_WARNING, &one, error, "a launch");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-loop: posting from other threads, work off the loop, signals, and the lines of the log. */
+/* test-loop: posts from other threads, work off the loop, signals, and log lines. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -199,7 +199,7 @@ START_TEST(freeing_a_worker_finishes_what_it_was_given)
 }
 END_TEST
 
-/* What hangs until it is let go, and another user's work meanwhile. */
+/* Work that hangs until it is released, and another user's work meanwhile. */
 typedef struct Hanging {
     int let_go; /* atomic */
     unsigned n_done, n_others;
@@ -225,7 +225,8 @@ static void nothing(void *data)
 {
 }
 
-/* One user's work hangs on two of three threads, and a third piece waits; another's is done all the same, also when more hangs. */
+/* One user's work hangs on two of three threads, and a third piece waits; another user's work is
+ * done, also when more hangs. */
 static void done_other(void *data)
 {
     Hanging *hanging = data;
@@ -259,7 +260,7 @@ END_TEST
 
 /* --- Log --- */
 
-/* Runs @func with stderr in a file and returns what it wrote. */
+/* Runs @func with stderr in a file, and returns the output. */
 static char *captured(void (*func)(void))
 {
     g_autofree char *path = NULL;
@@ -303,7 +304,7 @@ static void log_much(void)
 {
     g_autofree char *text = g_strnfill(20000, 'a');
 
-    /* The cut falls into a character. */
+    /* The cut is inside a character. */
     memcpy(text + 8191, "\xc3\xa4", 2);
     viommu_log(LOG_NOTICE, NULL, "%s", text);
 }
@@ -316,7 +317,8 @@ START_TEST(long_messages_are_cut)
 }
 END_TEST
 
-/* With $JOURNAL_STREAM naming this very file, nothing is written to it: it goes to the journal's own socket. */
+/* When $JOURNAL_STREAM names this file, nothing is written to it: messages go to the journal's
+ * socket. */
 static void log_to_journal(void)
 {
     struct stat st;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What each user may have written: apart from each other, and bounded all together. */
+/* test-throttle: how much each user can have logged: separately, and bounded in total. */
 #include "tests/unit/unit.h"
 
 #include "daemon/process/throttle.h"
@@ -55,7 +55,7 @@ START_TEST(outsiders_share)
 }
 END_TEST
 
-/* However many users there are, the table has an end, and so has what they have written together. */
+/* However many users there are, the table is bounded, and so is their total. */
 START_TEST(many_users)
 {
     ViommuThrottle *throttle = viommu_throttle_new();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-workers: one user's work hangs in every thread that the user may have; another user's work is done. */
+/* test-workers: one user's work hangs in each thread that the user may have; another user's work is
+ * done. */
 #include "daemon/process/workers.h"
 #include "tests/unit/unit.h"
 
@@ -39,8 +40,8 @@ static void done_other(void *data)
     ((Scene *)data)->n_done++;
 }
 
-/* More hang than there are threads, and then one of another user's comes.  The threads that hang at
- * once in *ret_most. */
+/* More pieces hang than there are threads; then another user's piece comes.  *ret_most: how many
+ * threads hung at once. */
 static bool is_served(ViommuLoop *loop, ViommuWorker *worker, int *ret_most)
 {
     Scene scene = {.let_go = 0};
@@ -91,7 +92,7 @@ START_TEST(others_are_served)
 }
 END_TEST
 
-/* Where there are no others, one user has all threads. */
+/* Without other users, one user has all threads. */
 START_TEST(one_user_has_all)
 {
     const ViommuWorkersSizes sizes = {.threads = THREADS, .agents = 1, .one_user = true};
