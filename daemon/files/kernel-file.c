@@ -36,6 +36,7 @@ static bool read_image(int fd, ViommuKernel *kernel)
     if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode))
         return false;
     n = read_piece(fd, bytes, 0);
+    viommu_kernel_read_page_size(kernel, bytes, n);
     if (viommu_kernel_read_image(kernel, bytes, n))
         return true;
     if (!viommu_kernel_is_arm64(bytes, n))

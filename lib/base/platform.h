@@ -13,6 +13,9 @@ typedef enum ViommuArch {
 } ViommuArch;
 extern const ViommuEnum viommu_enum_arch;
 
+/* aarch64 kernels are built for one of three sizes. */
+#define VIOMMU_X86_PAGE_BYTES 4096u
+
 /* Machine types by family; the versioned name "pc-q35-7.2" belongs to the family q35. */
 typedef enum ViommuFamily {
     VIOMMU_FAMILY_Q35,

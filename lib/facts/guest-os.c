@@ -13,20 +13,27 @@
 #define N VIOMMU_DRIVER_NO
 #define U VIOMMU_DRIVER_UNKNOWN
 
-#define DEBIAN "linux-config-5.10, -6.1, -6.12 and -7.2 of Debian, amd64 and arm64; docs/matrix.md"
+/* Each says the page size of its aarch64 kernels, too: ARM64_4K_PAGES or ARM64_64K_PAGES. */
+#define DEBIAN "linux-config-5.10, -6.1, -6.12 and -7.2 of Debian, amd64 and arm64; docs/matrix.md", 4
 #define CLOUD                                                                                            \
     "the same packages, cloud flavours: as the others, but AMD_IOMMU is not set; docs/matrix.md, cloud " \
-    "kernel"
+    "kernel",                                                                                            \
+        4
 /* The images for clouds have linux-virtual, which is the generic kernel with fewer modules.  RHEL,
  * CentOS and Fedora have one kernel for all their images. */
 #define UBUNTU(version, annotations) \
-    "linux-buildinfo-" version "-generic of Ubuntu, amd64; arm64: config/annotations of linux " annotations
+    "linux-buildinfo-" version "-generic of Ubuntu, amd64; arm64: config/annotations of linux " annotations, 4
 #define UBUNTU_CLOUD(version) \
-    "linux-buildinfo-" version "* of Ubuntu, flavours aws, azure, gcp and oracle, amd64"
+    "linux-buildinfo-" version "* of Ubuntu, flavours aws, azure, gcp and oracle, amd64", 0
+/* linux-generic-64k exists for arm64 alone. */
+#define UBUNTU_64K(annotations) \
+    "config/annotations of linux " annotations " of Ubuntu, arm64-generic-64k: ARM64_64K_PAGES", 64
+#define RHEL_64K "kernel-aarch64-64k-rhel.config (package kernel-64k, since RHEL 9.2): ARM64_64K_PAGES", 64
 #define FEDORA \
-    "kernel-{x86_64,aarch64}-fedora.config in Fedora's kernel packages: INTEL_IOMMU_DEFAULT_ON not set"
+    "kernel-{x86_64,aarch64}-fedora.config in Fedora's kernel packages: INTEL_IOMMU_DEFAULT_ON not set", 4
 
-/* name, aliases, intel, amd, smmuv3, virtio on x86_64, virtio on aarch64, source */
+/* name, aliases, intel, amd, smmuv3, virtio on x86_64, virtio on aarch64, source, KiB of an aarch64
+ * kernel's page (left out: not known) */
 static const ViommuGuestOs known[] = {
     {"debian11", "bullseye", Y, Y, Y, N, N, DEBIAN},
     {"debian11-cloud", NULL, Y, N, Y, N, N, CLOUD},
@@ -41,13 +48,15 @@ static const ViommuGuestOs known[] = {
     {"debiansid", "sid debian-unstable", Y, Y, Y, M, M, DEBIAN},
     {"debiansid-cloud", NULL, Y, N, Y, M, M, CLOUD},
     {"ubuntu22.04", "ubuntu2204 jammy ubuntu22.04-cloud", O, Y, Y, Y, Y,
-     UBUNTU("5.15.0-72 to -203", "5.15.0-25") "; INTEL_IOMMU_DEFAULT_ON is not set, as it was in 5.15.0-25"},
+     UBUNTU("5.15.0-72 to -203; INTEL_IOMMU_DEFAULT_ON is not set, as it was in 5.15.0-25;", "5.15.0-25")},
+    {"ubuntu22.04-64k", NULL, U, U, Y, U, Y, UBUNTU_64K("5.15.0-25")},
     {"ubuntu22.04-hwe", NULL, Y, Y, Y, Y, Y, UBUNTU("6.8.0-149", "6.8.0-31")},
     {"ubuntu22.04-aws", "ubuntu22.04-azure ubuntu22.04-gcp ubuntu22.04-oracle", Y, Y, U, Y, U,
      UBUNTU_CLOUD("6.8")},
     {"ubuntu22.04-kvm", NULL, N, N, U, N, U,
      "linux-buildinfo-5.15.0-1112-kvm of Ubuntu, amd64: IOMMU_SUPPORT is not set"},
     {"ubuntu24.04", "ubuntu2404 noble ubuntu24.04-cloud", Y, Y, Y, Y, Y, UBUNTU("6.8.0-149", "6.8.0-31")},
+    {"ubuntu24.04-64k", NULL, U, U, Y, U, Y, UBUNTU_64K("6.8.0-31")},
     {"ubuntu24.04-aws", "ubuntu24.04-azure ubuntu24.04-gcp ubuntu24.04-oracle", Y, Y, U, Y, U,
      UBUNTU_CLOUD("7.0")},
     {"ubuntu25.10", "ubuntu2510 questing ubuntu25.10-cloud", Y, Y, Y, Y, Y,
@@ -55,18 +64,21 @@ static const ViommuGuestOs known[] = {
     {"ubuntu25.10-aws", "ubuntu25.10-azure ubuntu25.10-gcp ubuntu25.10-oracle", Y, Y, U, Y, U,
      UBUNTU_CLOUD("6.17")},
     {"ubuntu26.04", "ubuntu2604 resolute ubuntu26.04-cloud", Y, Y, Y, Y, Y, UBUNTU("7.0.0-43", "7.0.0-14")},
+    {"ubuntu26.04-64k", NULL, U, U, Y, U, Y, UBUNTU_64K("7.0.0-14")},
     {"ubuntu26.04-aws", "ubuntu26.04-azure ubuntu26.04-gcp ubuntu26.04-oracle", Y, Y, U, Y, U,
      UBUNTU_CLOUD("7.0")},
     {"ubuntu26.10", "ubuntu2610 stonking ubuntu26.10-cloud", Y, Y, Y, Y, Y, UBUNTU("7.3.0-10", "7.0.0-14")},
     {"ubuntu26.10-aws", "ubuntu26.10-azure ubuntu26.10-gcp ubuntu26.10-oracle", Y, Y, U, Y, U,
      UBUNTU_CLOUD("7.3")},
     {"rhel8", "centos-stream8 centos8 rocky8 almalinux8 ol8", O, Y, Y, N, N,
-     "kernel-*.config of 4.18.0-193 to 4.18.0-513 (RHEL 8.2 to 8.9)"},
-    {"rhel9.0", "rocky9.0 almalinux9.0", O, Y, Y, N, Y, "kernel-*-rhel.config of 5.14.0-70.30.1.el9_0"},
+     "kernel-*.config of 4.18.0-193 to 4.18.0-513 (RHEL 8.2 to 8.9); aarch64: ARM64_64K_PAGES", 64},
+    {"rhel9.0", "rocky9.0 almalinux9.0", O, Y, Y, N, Y, "kernel-*-rhel.config of 5.14.0-70.30.1.el9_0", 4},
     {"rhel9", "centos-stream9 rocky9 almalinux9 ol9", O, Y, Y, Y, Y,
-     "kernel-*-rhel.config of 5.14.0-162.6.1 (9.1) to 5.14.0-362.24.1 (9.3)"},
+     "kernel-*-rhel.config of 5.14.0-162.6.1 (9.1) to 5.14.0-362.24.1 (9.3)", 4},
+    {"rhel9-64k", "centos-stream9-64k rocky9-64k almalinux9-64k ol9-64k", U, U, Y, U, Y, RHEL_64K},
     {"rhel10", "centos-stream10 rocky10 almalinux10 ol10", O, Y, Y, Y, Y,
-     "kernel-*-rhel.config of CentOS Stream 10 (6.11) and of Fedora's kernel packages 6.8 to 7.2"},
+     "kernel-*-rhel.config of CentOS Stream 10 (6.11) and of Fedora's kernel packages 6.8 to 7.2", 4},
+    {"rhel10-64k", "centos-stream10-64k rocky10-64k almalinux10-64k ol10-64k", U, U, Y, U, Y, RHEL_64K},
     {"fedora40", NULL, O, Y, Y, Y, Y, FEDORA},
     {"fedora41", NULL, O, Y, Y, Y, Y, FEDORA},
     {"fedora42", NULL, O, Y, Y, Y, Y, FEDORA},
@@ -106,7 +118,8 @@ const ViommuGuestOs *viommu_guest_os_find(const char *name)
     /* Of Ubuntu's names the part behind the dot is no minor release. */
     if (os || !dot || g_str_has_prefix(name, "ubuntu"))
         return os;
-    major = g_strndup(name, (gsize)(dot - name));
+    /* A flavour stands behind the minor release: "rhel9.4-64k". */
+    major = g_strdup_printf("%.*s%s", (int)(dot - name), name, dot + 1 + strspn(dot + 1, "0123456789"));
     return find_exactly(major);
 }
 
@@ -140,6 +153,11 @@ ViommuDriver viommu_guest_os_driver(const ViommuGuestOs *os, ViommuArch arch, Vi
         break;
     }
     return VIOMMU_DRIVER_UNKNOWN;
+}
+
+uint64_t viommu_guest_os_page_bytes(const ViommuGuestOs *os)
+{
+    return os->aarch64_page_kib * 1024u;
 }
 
 /* The kernel's own names of the drivers, next to the models they drive. */

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include "lib/base/platform.h"
 
 /* What a kernel has for a model. */
@@ -23,9 +24,11 @@ typedef struct ViommuGuestOs {
     const char *aliases; /* words; NULL: none */
     ViommuDriver intel, amd, smmuv3, virtio_x86_64, virtio_aarch64;
     const char *source;
+    unsigned aarch64_page_kib; /* of its kernel's pages; 0: not known.  x86_64 has 4 */
 } ViommuGuestOs;
 
-/** The row of @name or of an alias; of "rhel9" for "rhel9.4", unless that has a row of its own.
+/** The row of @name or of an alias; of "rhel9" for "rhel9.4", unless that has a row of its own, and
+ *  of "rhel9-64k" for "rhel9.4-64k".
  *  Static; NULL: unknown. */
 const ViommuGuestOs *viommu_guest_os_find(const char *name);
 /** The known name nearest to @name, or NULL. Static. */
@@ -33,6 +36,8 @@ const char *viommu_guest_os_nearest(const char *name);
 /** Row @index, for those who show the table; NULL after the last. Static. */
 const ViommuGuestOs *viommu_guest_os_row(size_t index);
 ViommuDriver viommu_guest_os_driver(const ViommuGuestOs *os, ViommuArch arch, ViommuModel model);
+/** The page size of its kernel on aarch64; 0: not known. */
+uint64_t viommu_guest_os_page_bytes(const ViommuGuestOs *os);
 /** The model that a kernel's driver drives, by the driver's name ("virtio-iommu", "arm-smmu-v3",
  *  ...) or by the model's own; VIOMMU_UNSET: no driver of an IOMMU. */
 int viommu_guest_os_driver_model(const char *word);

@@ -210,6 +210,19 @@ const char *viommu_guest_missing_words(const ViommuGuest *guest, ViommuArch arch
     return driver == VIOMMU_DRIVER_OFF || driver == VIOMMU_DRIVER_UNKNOWN ? waking_word : NULL;
 }
 
+uint64_t viommu_guest_page_bytes(const ViommuGuest *guest, ViommuArch arch)
+{
+    const ViommuGuestOs *row =
+        guest->request->guest.os ? viommu_guest_os_find(guest->request->guest.os) : NULL;
+
+    if (arch == VIOMMU_ARCH_X86_64)
+        return VIOMMU_X86_PAGE_BYTES;
+    if (guest->kernel && guest->kernel->page_bytes)
+        return guest->kernel->page_bytes;
+    /* Another kernel than its own may be booted by another name alone. */
+    return row ? viommu_guest_os_page_bytes(row) : 0;
+}
+
 /* --- Contradictions --- */
 
 static void compare_versions(const ViommuGuest *guest, GPtrArray *warnings)

@@ -21,6 +21,8 @@ ViommuDriver viommu_guest_driver(const ViommuGuest *guest, ViommuArch arch, Viom
 /** The words that the command line of boot.kernel lacks for @model, and that boot.extend-cmdline
  *  lets us add; NULL: none. Static. */
 const char *viommu_guest_missing_words(const ViommuGuest *guest, ViommuArch arch, ViommuModel model);
+/** The page size of its kernel on @arch; 0: not known. */
+uint64_t viommu_guest_page_bytes(const ViommuGuest *guest, ViommuArch arch);
 /** Adds a sentence (char *) to @warnings for each claim that what was read of the kernel
  *  contradicts. */
 void viommu_guest_contradictions(const ViommuGuest *guest, ViommuArch arch, GPtrArray *warnings);

@@ -7,6 +7,7 @@
 
 #define BZIMAGE_MAGIC_AT   0x202u
 #define BZIMAGE_VERSION_AT 0x20eu /* 16 bits, relative to 0x200 */
+#define ARM64_FLAGS_AT     24u    /* bits 1 and 2: the page size */
 #define ARM64_MAGIC_AT     56u
 
 static const char banner[] = "Linux version ";
@@ -63,6 +64,24 @@ bool viommu_kernel_is_arm64(const uint8_t *bytes, size_t n)
     return has_at(bytes, n, ARM64_MAGIC_AT, "ARMd");
 }
 
+static const struct {
+    const char *option;
+    uint64_t bytes;
+} page_sizes[] = {
+    {NULL, 0}, /* not said */
+    {"CONFIG_ARM64_4K_PAGES=y", 4096},
+    {"CONFIG_ARM64_16K_PAGES=y", 16384},
+    {"CONFIG_ARM64_64K_PAGES=y", 65536},
+};
+
+void viommu_kernel_read_page_size(ViommuKernel *kernel, const uint8_t *bytes, size_t n)
+{
+    size_t code = viommu_kernel_is_arm64(bytes, n) ? bytes[ARM64_FLAGS_AT] >> 1 & 3 : 0;
+
+    if (code > 0)
+        kernel->page_bytes = page_sizes[code].bytes;
+}
+
 bool viommu_kernel_read_image(ViommuKernel *kernel, const uint8_t *bytes, size_t n)
 {
     return read_bzimage(kernel, bytes, n) ||
@@ -96,6 +115,13 @@ static ViommuDriver as_driver(char value)
     return value == 'y' ? VIOMMU_DRIVER_YES : value == 'm' ? VIOMMU_DRIVER_MODULE : VIOMMU_DRIVER_NO;
 }
 
+static void note_page_size(ViommuKernel *kernel, const char *line, size_t length)
+{
+    for (size_t i = 1; i < G_N_ELEMENTS(page_sizes); i++)
+        if (length == strlen(page_sizes[i].option) && memcmp(line, page_sizes[i].option, length) == 0)
+            kernel->page_bytes = page_sizes[i].bytes;
+}
+
 static void note_line(const char *line, size_t length, char values[OPTION_LAST])
 {
     for (size_t i = 0; i < OPTION_LAST; i++) {
@@ -119,6 +145,7 @@ bool viommu_kernel_read_config(ViommuKernel *kernel, const char *text, size_t n)
         if (length > strlen(prefix) && memcmp(line, prefix, strlen(prefix)) == 0) {
             found = true;
             note_line(line, length, values);
+            note_page_size(kernel, line, length);
         }
         line += length + 1;
     }
@@ -146,8 +173,16 @@ GVariant *viommu_kernel_to_variant(const ViommuKernel *kernel)
     g_variant_builder_init(&drivers, G_VARIANT_TYPE("ai"));
     for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
         g_variant_builder_add(&drivers, "i", (gint32)kernel->drivers[model]);
-    return g_variant_new("(stb@ai)", kernel->release, kernel->version, kernel->configured,
-                         g_variant_builder_end(&drivers));
+    return g_variant_new("(stb@ait)", kernel->release, kernel->version, kernel->configured,
+                         g_variant_builder_end(&drivers), kernel->page_bytes);
+}
+
+static bool is_page_size(uint64_t bytes)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(page_sizes); i++)
+        if (page_sizes[i].bytes == bytes)
+            return true;
+    return false;
 }
 
 bool viommu_kernel_from_variant(GVariant *value, ViommuKernel *kernel)
@@ -159,13 +194,15 @@ bool viommu_kernel_from_variant(GVariant *value, ViommuKernel *kernel)
 
     if (!g_variant_is_of_type(value, G_VARIANT_TYPE(VIOMMU_KERNEL_TYPE)))
         return false;
-    g_variant_get(value, "(&stb@ai)", &release, &read.version, &configured, &drivers);
+    g_variant_get(value, "(&stb@ait)", &release, &read.version, &configured, &drivers, &read.page_bytes);
     if (g_strlcpy(read.release, release, sizeof(read.release)) >= sizeof(read.release) ||
         g_variant_n_children(drivers) != VIOMMU_MODEL_LAST)
         return false;
     for (const char *at = release; *at; at++)
         if (!g_ascii_isgraph(*at))
             return false;
+    if (!is_page_size(read.page_bytes))
+        return false;
     read.configured = configured;
     for (gsize model = 0; model < VIOMMU_MODEL_LAST; model++) {
         gint32 driver;

@@ -14,6 +14,7 @@ typedef struct ViommuKernel {
     ViommuVersion version; /* 0: not known */
     bool configured;       /* a configuration was read, and drivers[] says what is in it */
     ViommuDriver drivers[VIOMMU_MODEL_LAST];
+    uint64_t page_bytes; /* of an arm64 kernel; 0: not known */
 } ViommuKernel;
 
 /** Finds the release in an image: the header of an x86 bzImage (Documentation/arch/x86/boot.rst),
@@ -23,6 +24,9 @@ bool viommu_kernel_read_image(ViommuKernel *kernel, const uint8_t *bytes, size_t
 /** Whether these are the first bytes of an uncompressed arm64 Image, whose banner is somewhere
  *  behind them. */
 bool viommu_kernel_is_arm64(const uint8_t *bytes, size_t n);
+/** Takes the page size from the header of an arm64 Image (Documentation/arch/arm64/booting.rst);
+ *  *kernel untouched: it says none, or is no such Image. */
+void viommu_kernel_read_page_size(ViommuKernel *kernel, const uint8_t *bytes, size_t n);
 /** Finds the banner ("Linux version 6.1.0 ...") in some bytes of an image.  False, *kernel
  *  untouched: not there, or not as a whole: let pieces overlap by VIOMMU_KERNEL_BANNER_MAX. */
 bool viommu_kernel_read_banner(ViommuKernel *kernel, const uint8_t *bytes, size_t n);
@@ -33,7 +37,7 @@ bool viommu_kernel_read_config(ViommuKernel *kernel, const char *text, size_t n)
 
 /* Between processes: the type of what viommu_kernel_to_variant() writes.  A new member of the
  * struct goes into it, too. */
-#define VIOMMU_KERNEL_TYPE "(stbai)"
+#define VIOMMU_KERNEL_TYPE "(stbait)"
 
 /** Floating, of that type. */
 GVariant *viommu_kernel_to_variant(const ViommuKernel *kernel);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/base/quantity.h"
 #include "lib/base/xml-read.h"
 
 /* The machine of each architecture that a request without one gets. */
@@ -42,6 +43,18 @@ static void read_number(const xmlNode *node, const char *attribute, uint64_t *nu
 
     if (value && g_ascii_string_to_unsigned(value, 10, 1, UINT32_MAX, &parsed, NULL))
         *number = parsed;
+}
+
+/* <pages unit='KiB' size='4'/>, a row for each size that the host's kernel has. */
+static void read_page_size(ViommuHost *host, const xmlNode *cpu)
+{
+    for (xmlNode *node = viommu_xml_child(cpu, "pages"); node; node = viommu_xml_next(node, "pages")) {
+        uint64_t kib = 0;
+
+        read_number(node, "size", &kib);
+        if (kib >= 4 && kib * VIOMMU_KIB < host->page_bytes)
+            host->page_bytes = kib * VIOMMU_KIB;
+    }
 }
 
 static uint64_t read_accelerators(const xmlNode *arch)
@@ -81,6 +94,52 @@ static char **read_machines(const xmlNode *arch)
     return (char **)g_ptr_array_free(names, FALSE);
 }
 
+static int compare_limits(const void *a, const void *b)
+{
+    uint64_t one = (*(ViommuMachineLimit *const *)a)->max_vcpus,
+             other = (*(ViommuMachineLimit *const *)b)->max_vcpus;
+
+    return one < other ? -1 : one > other;
+}
+
+/* The machines of @arch with a limit of @vcpus, sorted; NULL: none. */
+static char **machines_of_limit(const xmlNode *arch, uint64_t vcpus)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+    for (xmlNode *node = viommu_xml_child(arch, "machine"); node; node = viommu_xml_next(node, "machine")) {
+        uint64_t most = 0;
+
+        read_number(node, "maxCpus", &most);
+        if (most == vcpus)
+            g_ptr_array_add(names, viommu_xml_content(node));
+    }
+    if (names->len == 0)
+        return NULL;
+    g_ptr_array_sort(names, compare_names);
+    g_ptr_array_add(names, NULL);
+    return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
+}
+
+/* Names of distributions' machines carry no version of QEMU, so no table has their limits. */
+static void read_limits(ViommuEmulator *emulator, const xmlNode *arch)
+{
+    for (xmlNode *node = viommu_xml_child(arch, "machine"); node; node = viommu_xml_next(node, "machine")) {
+        g_autofree char *name = viommu_xml_content(node);
+        uint64_t most = 0;
+        ViommuMachineLimit *limit;
+
+        read_number(node, "maxCpus", &most);
+        if (!most || viommu_emulator_machine_vcpus(emulator, name) != VIOMMU_UNSET_NUMBER)
+            continue;
+        limit = viommu_emulator_add_limit(emulator);
+        limit->max_vcpus = most;
+        limit->machines = machines_of_limit(arch, most);
+    }
+    if (emulator->machine_limits)
+        g_ptr_array_sort(emulator->machine_limits, compare_limits);
+}
+
 static void read_guest(ViommuHost *host, const xmlNode *guest)
 {
     const xmlNode *node = viommu_xml_child(guest, "arch");
@@ -98,6 +157,7 @@ static void read_guest(ViommuHost *host, const xmlNode *guest)
     emulator->path = viommu_xml_content(viommu_xml_child(node, "emulator"));
     emulator->accelerators = read_accelerators(node);
     emulator->machines = read_machines(node);
+    read_limits(emulator, node);
     for (xmlNode *machine = viommu_xml_child(node, "machine"); machine;
          machine = viommu_xml_next(machine, "machine"))
         if (has_text(machine, default_machines[arch]))
@@ -147,6 +207,7 @@ bool viommu_caps_read(ViommuHost *host, const char *xml, GError **error)
                            "libvirt's capabilities do not name the host's architecture");
     g_free(host->arch_name);
     host->arch_name = viommu_xml_content(viommu_xml_child(cpu, "arch"));
+    read_page_size(host, cpu);
     support = viommu_xml_get(viommu_xml_child(viommu_xml_child(root, "host"), "iommu"), "support");
     if (support)
         host->has_iommu = g_str_equal(support, "yes");

@@ -7,6 +7,13 @@
 #include "lib/base/fields.h"
 #include "lib/base/pci-address.h"
 
+static const ViommuField limit_fields[] = {
+    {"max-vcpus", VIOMMU_FIELD_NUMBER, offsetof(ViommuMachineLimit, max_vcpus), .min = 1, .required = true},
+    {"machines", VIOMMU_FIELD_WORDS, offsetof(ViommuMachineLimit, machines), .required = true},
+};
+static const ViommuFields limit_table = {limit_fields, G_N_ELEMENTS(limit_fields), sizeof(ViommuMachineLimit),
+                                         -1};
+
 static const ViommuField emulator_fields[] = {
     {"arch", VIOMMU_FIELD_STRING, offsetof(ViommuEmulator, arch_name), .required = true},
     {"qemu", VIOMMU_FIELD_VERSION, offsetof(ViommuEmulator, qemu), .required = true},
@@ -19,6 +26,8 @@ static const ViommuField emulator_fields[] = {
     {"accepts", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, accepts), .words = &viommu_enum_fact},
     {"refuses", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, refuses), .words = &viommu_enum_fact},
     {"max-vcpus", VIOMMU_FIELD_NUMBER, offsetof(ViommuEmulator, max_vcpus), .min = 1},
+    {"machine-limits", VIOMMU_FIELD_LIST, offsetof(ViommuEmulator, machine_limits), .fields = &limit_table,
+     .max = 64},
 };
 static const ViommuFields emulator_table = {emulator_fields, G_N_ELEMENTS(emulator_fields),
                                             sizeof(ViommuEmulator), -1};
@@ -37,6 +46,7 @@ static const ViommuField host_fields[] = {
      .required = true},
     {"host-iommu", VIOMMU_FIELD_FLAG, offsetof(ViommuHost, has_iommu)},
     {"memory", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, memory_bytes)},
+    {"page-size", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, page_bytes), .min = 4096},
     {"unprivileged", VIOMMU_FIELD_FLAG, offsetof(ViommuHost, unprivileged)},
     {"locked-memory-limit", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, locked_memory_bytes)},
     {"secmodels", VIOMMU_FIELD_LIST, offsetof(ViommuHost, secmodels), .fields = &secmodel_table, .max = 16},
@@ -44,6 +54,12 @@ static const ViommuField host_fields[] = {
     {"site", VIOMMU_FIELD_DICT, offsetof(ViommuHost, site), .fields = &viommu_site_record_fields},
 };
 static const ViommuFields host_table = {host_fields, G_N_ELEMENTS(host_fields), sizeof(ViommuHost), -1};
+
+static void limit_free(void *data)
+{
+    viommu_fields_clear(&limit_table, data);
+    g_free(data);
+}
 
 static void emulator_free(void *data)
 {
@@ -201,6 +217,34 @@ int viommu_host_arch(const ViommuHost *host)
     if (host->emulators && host->emulators->len > 0)
         return ((const ViommuEmulator *)g_ptr_array_index(host->emulators, 0))->arch;
     return VIOMMU_UNSET;
+}
+
+ViommuMachineLimit *viommu_emulator_add_limit(ViommuEmulator *emulator)
+{
+    ViommuMachineLimit *limit = g_new0(ViommuMachineLimit, 1);
+
+    if (!emulator->machine_limits)
+        emulator->machine_limits = g_ptr_array_new_with_free_func(limit_free);
+    g_ptr_array_add(emulator->machine_limits, limit);
+    return limit;
+}
+
+uint64_t viommu_emulator_machine_vcpus(const ViommuEmulator *emulator, const char *machine)
+{
+    for (guint i = 0; emulator->machine_limits && i < emulator->machine_limits->len; i++) {
+        const ViommuMachineLimit *limit = g_ptr_array_index(emulator->machine_limits, i);
+
+        if (g_strv_contains((const char *const *)limit->machines, machine))
+            return limit->max_vcpus;
+    }
+    return VIOMMU_UNSET_NUMBER;
+}
+
+uint64_t viommu_host_page_bytes(const ViommuHost *host)
+{
+    if (viommu_host_arch(host) == VIOMMU_ARCH_X86_64)
+        return VIOMMU_X86_PAGE_BYTES;
+    return host->page_bytes != VIOMMU_UNSET_NUMBER ? host->page_bytes : host->topology.page_bytes;
 }
 
 bool viommu_emulator_has(const ViommuEmulator *emulator, ViommuVersion libvirt, ViommuFactId id)

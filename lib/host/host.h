@@ -12,6 +12,12 @@
 #include "lib/host/topology.h"
 #include "lib/base/version.h"
 
+/* Machines of one emulator that take as many vCPUs. */
+typedef struct ViommuMachineLimit {
+    uint64_t max_vcpus;
+    char **machines;
+} ViommuMachineLimit;
+
 typedef struct ViommuEmulator {
     /* ViommuArch, or VIOMMU_UNSET for one that viommud launches nothing on (arch_name tells) */
     int arch;
@@ -25,6 +31,7 @@ typedef struct ViommuEmulator {
     uint64_t accepts, refuses; /* bit per ViommuFactId: what libvirt itself said of it when asked */
     /* of the default machine; VIOMMU_UNSET_NUMBER: what such a version takes */
     uint64_t max_vcpus;
+    GPtrArray *machine_limits; /* of ViommuMachineLimit; NULL: not known */
 } ViommuEmulator;
 
 /* What libvirt guards guests by. */
@@ -40,6 +47,7 @@ typedef struct ViommuHost {
     GPtrArray *emulators;
     int has_iommu;         /* flag: the host itself has IOMMU groups; says nothing of guests */
     uint64_t memory_bytes; /* unset: not known */
+    uint64_t page_bytes;   /* of an ordinary page, as libvirt says; unset: not said */
     int unprivileged;      /* flag: libvirt runs as an ordinary user, not as root; unset: as root */
     /* the most that libvirt can let a guest lock; unset: no bound, or not known */
     uint64_t locked_memory_bytes;
@@ -76,6 +84,12 @@ uint64_t viommu_host_qemu_group(const ViommuHost *host);
 void viommu_host_add_secmodel(ViommuHost *host, const char *model, const char *label);
 /** The architecture of the host itself, or VIOMMU_UNSET when viommud knows no machine for it. */
 int viommu_host_arch(const ViommuHost *host);
+/** The size of an ordinary page of the host's kernel; VIOMMU_UNSET_NUMBER: not known. */
+uint64_t viommu_host_page_bytes(const ViommuHost *host);
+/** How many vCPUs @machine takes by libvirt's own word; VIOMMU_UNSET_NUMBER: not known. */
+uint64_t viommu_emulator_machine_vcpus(const ViommuEmulator *emulator, const char *machine);
+/** Appends a limit without machines to @emulator, which keeps it. Borrowed. */
+ViommuMachineLimit *viommu_emulator_add_limit(ViommuEmulator *emulator);
 /** Whether @id holds for @emulator under @libvirt: by libvirt's own word where it was asked, else
  *  by the versions. */
 bool viommu_emulator_has(const ViommuEmulator *emulator, ViommuVersion libvirt, ViommuFactId id);

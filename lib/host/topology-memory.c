@@ -76,6 +76,19 @@ static int compare_nodes(const void *a, const void *b)
     return one < other ? -1 : one > other;
 }
 
+/* A page of entries of eight bytes maps a huge page: ordinary pages of 2^n have huge ones of
+ * 2^(2n-3). */
+void viommu_topology_read_page_size(const ViommuRoot *root, ViommuTopology *topology)
+{
+    uint64_t huge_bytes;
+
+    if (!viommu_root_number(root, &huge_bytes, "sys/kernel/mm/transparent_hugepage/hpage_pmd_size"))
+        return;
+    for (uint64_t bytes = 4 * VIOMMU_KIB; bytes <= 64 * VIOMMU_KIB; bytes *= 2)
+        if (bytes * (bytes / 8) == huge_bytes)
+            topology->page_bytes = bytes;
+}
+
 void viommu_topology_read_nodes(const ViommuRoot *root, ViommuTopology *topology)
 {
     g_auto(GStrv) names = viommu_root_list(root, NODES);

@@ -64,6 +64,7 @@ FIELDS_OF(node, ViommuNode);
 
 static const ViommuField topology_fields[] = {
     {"kernel", VIOMMU_FIELD_VERSION, offsetof(ViommuTopology, kernel)},
+    {"page-size", VIOMMU_FIELD_SIZE, offsetof(ViommuTopology, page_bytes), .min = 4096},
     {"acpi", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, acpi)},
     {"tables", VIOMMU_FIELD_LIST, offsetof(ViommuTopology, tables), .fields = &viommu_topology_table_fields,
      .max = 16},
@@ -181,6 +182,7 @@ bool viommu_topology_read(const char *path, ViommuTopology *topology, GError **e
     viommu_topology_read_devices(root, topology);
     viommu_topology_read_uses(root, topology);
     read_vfio_drivers(root, topology);
+    viommu_topology_read_page_size(root, topology);
     viommu_topology_read_nodes(root, topology);
     topology->vfio = device_node(root, "vfio/vfio", "vfio");
     topology->iommufd = device_node(root, "iommu", "iommu");

@@ -89,6 +89,7 @@ typedef struct ViommuNode {
 typedef struct ViommuTopology {
     bool present;
     ViommuVersion kernel;  /* Linux's; 0: not known */
+    uint64_t page_bytes;   /* of an ordinary page */
     int acpi;              /* flag: the firmware has ACPI tables; unset: cannot be seen */
     GPtrArray *tables;     /* of ViommuAcpiTable: those of the four that are there */
     char **kernel_options; /* words of the kernel's command line that concern IOMMUs and VFIO */

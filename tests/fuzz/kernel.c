@@ -14,7 +14,8 @@ static void check_kernel(const ViommuKernel *kernel)
     fuzz_check(strlen(kernel->release) < sizeof(kernel->release) && g_str_is_ascii(kernel->release));
     fuzz_check(viommu_kernel_from_variant(value, &again));
     fuzz_check_same(kernel->release, again.release);
-    fuzz_check(kernel->version == again.version && kernel->configured == again.configured);
+    fuzz_check(kernel->version == again.version && kernel->configured == again.configured &&
+               kernel->page_bytes == again.page_bytes);
     fuzz_check(memcmp(kernel->drivers, again.drivers, sizeof(again.drivers)) == 0);
 }
 
@@ -33,6 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     ViommuKernel image = {0}, banner = {0}, config = {0};
 
+    viommu_kernel_read_page_size(&image, data, size);
     if (viommu_kernel_read_image(&image, data, size))
         check_kernel(&image);
     (void)viommu_kernel_is_arm64(data, size);

@@ -213,6 +213,14 @@ static void server_arm(const Host *host)
     host_add_vfio(host, true);
 }
 
+/* The same with a kernel of 64 KiB pages. */
+static void server_arm_64k(const Host *host)
+{
+    server_arm(host);
+    host_set_kernel(host, "6.17.0-5-generic-64k");
+    host_add_file(host, "sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "536870912");
+}
+
 static void arm_without_smmu(const Host *host)
 {
     static const HostSmmu nodes[] = {{0, 0}, {2, 0}};
@@ -298,6 +306,8 @@ const Recording recordings[] = {
     {"server-amd", "trixie", "made up; registers as kernel logs of such machines show them", server_amd},
     {"server-vmd", "trixie", "made up: drives behind Intel VMD, each in a group of its own", server_vmd},
     {"server-arm", "forky-arm", "made up", server_arm},
+    {"server-arm-64k", "forky-arm", "made up; the hardware of server-arm with pages of 64 KiB",
+     server_arm_64k},
     {"arm-without-smmu", "arm-server", "made up: its IORT has no SMMU", arm_without_smmu},
     {"laptop", "noble", "made up: its group is not viable", laptop},
     {"noiommu-mode", "bookworm", "made up: VFIO's no-IOMMU mode", noiommu_mode},

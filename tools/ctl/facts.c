@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* viommuctl facts: prints the table of facts with its sources, and what this host's libvirt
  * reports. */
+#include "lib/base/quantity.h"
 #include "lib/facts/guest-os.h"
 #include "lib/host/host.h"
 #include "tools/ctl/ctl.h"
@@ -14,8 +15,8 @@ enum {
     COLUMN_AARCH64
 };
 
-static const char *const guest_titles[] = {"GUEST",         "INTEL",          "AMD",    "SMMUV3",
-                                           "VIRTIO X86_64", "VIRTIO AARCH64", "SOURCE", NULL};
+static const char *const guest_titles[] = {
+    "GUEST", "INTEL", "AMD", "SMMUV3", "VIRTIO X86_64", "VIRTIO AARCH64", "PAGE AARCH64", "SOURCE", NULL};
 
 /* The words for a driver, also in JSON. */
 static const char *const driver_words[] = {
@@ -89,17 +90,27 @@ static unsigned print_facts(const ViommuCtl *ctl, const ViommuHost *host)
     return contradictions;
 }
 
+/* NULL: not known. */
+static char *page_size(const ViommuGuestOs *os)
+{
+    uint64_t bytes = viommu_guest_os_page_bytes(os);
+
+    return bytes ? viommu_quantity_format(bytes) : NULL;
+}
+
 static void print_guests(const ViommuCtl *ctl)
 {
     g_autoptr(ViommuTable) table = viommu_table_new(guest_titles, 0);
     const ViommuGuestOs *os;
 
     for (size_t i = 0; (os = viommu_guest_os_row(i)); i++) {
-        const char *cells[G_N_ELEMENTS(guest_columns) + 2] = {os->name};
+        const char *cells[G_N_ELEMENTS(guest_columns) + 3] = {os->name};
+        g_autofree char *page = page_size(os);
 
         for (size_t j = 0; j < G_N_ELEMENTS(guest_columns); j++)
             cells[j + 1] =
                 driver_words[viommu_guest_os_driver(os, guest_columns[j].arch, guest_columns[j].model)];
+        cells[G_N_ELEMENTS(cells) - 2] = page;
         cells[G_N_ELEMENTS(cells) - 1] = os->source;
         viommu_table_add(table, cells, -1, VIOMMU_STYLE_PLAIN);
     }
@@ -154,6 +165,7 @@ static GVariant *guests_tree(void)
 
     g_variant_builder_init(&all, G_VARIANT_TYPE("aa{sv}"));
     for (size_t i = 0; (os = viommu_guest_os_row(i)); i++) {
+        g_autofree char *page = page_size(os);
         GVariantBuilder row;
 
         g_variant_builder_init(&row, G_VARIANT_TYPE_VARDICT);
@@ -162,6 +174,7 @@ static GVariant *guests_tree(void)
         for (size_t j = 0; j < G_N_ELEMENTS(guest_columns); j++)
             add_text(&row, guest_columns[j].key,
                      driver_words[viommu_guest_os_driver(os, guest_columns[j].arch, guest_columns[j].model)]);
+        add_text(&row, "page-aarch64", page);
         add_text(&row, "source", os->source);
         g_variant_builder_add_value(&all, g_variant_builder_end(&row));
     }

@@ -40,12 +40,13 @@ static GVariant *parse(const char *type, const char *text)
 
 /* --- Opened files --- */
 
-#define NONE                      "(nothing, (false, false, false, false), nothing)"
-#define DISK(open)                "('/d', (true, " open ", false, false), nothing)"
-#define BASED(chain)              "('/d', (true, true, false, false), [" chain "])"
-#define NO_KERNEL                 "nothing"
-#define KERNEL(release, drivers)  "('" release "', 1, true, [" drivers "])"
-#define SAID(disks, kernel, open) "((" NONE ", " NONE ", [" disks "]), " kernel ", [" open "], 5)"
+#define NONE                          "(nothing, (false, false, false, false), nothing)"
+#define DISK(open)                    "('/d', (true, " open ", false, false), nothing)"
+#define BASED(chain)                  "('/d', (true, true, false, false), [" chain "])"
+#define NO_KERNEL                     "nothing"
+#define KERNEL(release, drivers)      PAGED(release, drivers, "4096")
+#define PAGED(release, drivers, page) "('" release "', 1, true, [" drivers "], " page ")"
+#define SAID(disks, kernel, open)     "((" NONE ", " NONE ", [" disks "]), " kernel ", [" open "], 5)"
 
 /* The request has two disks. */
 static const struct {
@@ -77,6 +78,8 @@ static const struct {
     {SAID(DISK("true") ", " DISK("false"), KERNEL("6.1", "0, 0, 0"), "true, false"), 1, false},
     {SAID(DISK("true") ", " DISK("false"), KERNEL("6.1", "0, 0, 0, 99"), "true, false"), 1, false},
     {SAID(DISK("true") ", " DISK("false"), KERNEL("6.1", "0, 0, 0, -1"), "true, false"), 1, false},
+    {SAID(DISK("true") ", " DISK("false"), PAGED("6.1", "0, 0, 0, 0", "0"), "true, false"), 1, true},
+    {SAID(DISK("true") ", " DISK("false"), PAGED("6.1", "0, 0, 0, 0", "4097"), "true, false"), 1, false},
     {SAID(DISK("true") ", " DISK("false"), KERNEL("6 1", "0, 0, 0, 0"), "true, false"), 1, false},
     {SAID(DISK("true") ", " DISK("false"), KERNEL("\\u001b", "0, 0, 0, 0"), "true, false"), 1, false},
 };

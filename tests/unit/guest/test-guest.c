@@ -113,6 +113,9 @@ START_TEST(words_of_guests)
     ck_assert_str_eq(viommu_guest_os_find("bookworm")->name, "debian12");
     ck_assert_str_eq(viommu_guest_os_find("debian-unstable")->name, "debiansid");
     ck_assert_str_eq(viommu_guest_os_find("debian12.5")->name, "debian12");
+    ck_assert_str_eq(viommu_guest_os_find("rhel9.4-64k")->name, "rhel9-64k");
+    ck_assert_str_eq(viommu_guest_os_find("rhel9.4")->name, "rhel9");
+    ck_assert_ptr_null(viommu_guest_os_find("rhel9.4-16k"));
     ck_assert_ptr_null(viommu_guest_os_find("ubuntu22.99"));
     ck_assert_ptr_null(viommu_guest_os_find("debian"));
     ck_assert_str_eq(viommu_guest_os_nearest("debain12"), "debian12");
@@ -127,6 +130,8 @@ START_TEST(every_row_has_its_source)
     for (size_t i = 0; (os = viommu_guest_os_row(i)); i++) {
         ck_assert(os->name && os->source);
         ck_assert_ptr_eq(viommu_guest_os_find(os->name), os);
+        ck_assert_int_eq(g_str_has_suffix(os->name, "-64k"),
+                         os->aarch64_page_kib == 64 && !g_str_equal(os->name, "rhel8"));
     }
 }
 END_TEST
@@ -172,6 +177,65 @@ START_TEST(images)
     ck_assert_str_eq(kernel.release, "6.12.107+deb13-arm64");
     bytes[56] = 'a';
     ck_assert(!viommu_kernel_read_image(&kernel, bytes, sizeof(bytes)));
+}
+END_TEST
+
+START_TEST(page_sizes)
+{
+    static const struct {
+        const char *request;
+        uint64_t header_bits, page_bytes;
+    } cases[] = {
+        {"@a{sv} {}", 0, 0},
+        {"@a{sv} {}", 1, 4096},
+        {"@a{sv} {}", 2, 16384},
+        {"@a{sv} {}", 3, 65536},
+        {"{'guest': <{'os': <'rhel8'>}>}", 0, 65536},
+        {"{'guest': <{'os': <'rhel8'>}>}", 1, 4096},
+        {"{'guest': <{'os': <'rhel9.4'>}>}", 0, 4096},
+        {"{'guest': <{'os': <'rocky9.4-64k'>}>}", 0, 65536},
+        {"{'guest': <{'os': <'ubuntu24.04'>}>}", 0, 4096},
+        {"{'guest': <{'os': <'ubuntu24.04-64k'>}>}", 0, 65536},
+        {"{'guest': <{'os': <'ubuntu24.04-aws'>}>}", 0, 0},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(ViommuRequest) request = parse(cases[i].request);
+        ViommuKernel kernel = {0}, copy;
+        uint8_t image[64] = {[24] = (uint8_t)(cases[i].header_bits << 1 | 1), [56] = 'A', 'R', 'M', 'd'};
+        g_autoptr(GVariant) value = NULL;
+
+        viommu_kernel_read_page_size(&kernel, image, sizeof(image) - 5);
+        ck_assert_uint_eq(kernel.page_bytes, 0);
+        viommu_kernel_read_page_size(&kernel, image, sizeof(image));
+        value = g_variant_ref_sink(viommu_kernel_to_variant(&kernel));
+        ck_assert(viommu_kernel_from_variant(value, &copy));
+        ck_assert_uint_eq(viommu_guest_page_bytes(&(ViommuGuest){request, &copy}, VIOMMU_ARCH_AARCH64),
+                          cases[i].page_bytes);
+        ck_assert_uint_eq(viommu_guest_page_bytes(&(ViommuGuest){request, &copy}, VIOMMU_ARCH_X86_64), 4096);
+    }
+}
+END_TEST
+
+START_TEST(page_sizes_of_configurations)
+{
+    static const struct {
+        const char *text;
+        uint64_t page_bytes;
+    } cases[] = {
+        {"CONFIG_ARM64=y\n", 0},
+        {"CONFIG_ARM64_4K_PAGES=y\n# CONFIG_ARM64_64K_PAGES is not set\n", 4096},
+        {"CONFIG_ARM64_16K_PAGES=y\n", 16384},
+        {"# CONFIG_ARM64_4K_PAGES is not set\nCONFIG_ARM64_64K_PAGES=y", 65536},
+        {"CONFIG_ARM64_64K_PAGES=yes\n", 0},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        ViommuKernel kernel = {0};
+
+        ck_assert(viommu_kernel_read_config(&kernel, cases[i].text, strlen(cases[i].text)));
+        ck_assert_uint_eq(kernel.page_bytes, cases[i].page_bytes);
+    }
 }
 END_TEST
 
@@ -255,5 +319,5 @@ START_TEST(what_is_read_wins)
 }
 END_TEST
 
-UNIT_MAIN("guest", claims, words_of_guests, every_row_has_its_source, images, configurations,
-          what_is_read_wins)
+UNIT_MAIN("guest", claims, words_of_guests, every_row_has_its_source, images, page_sizes,
+          page_sizes_of_configurations, configurations, what_is_read_wins)

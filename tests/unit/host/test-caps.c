@@ -70,6 +70,8 @@ START_TEST(recorded_capabilities)
     ck_assert(g_strv_contains((const char *const *)emulator->machines, "q35"));
     ck_assert(g_strv_contains((const char *const *)emulator->machines, "pc-q35-7.2"));
     ck_assert(g_strv_contains((const char *const *)emulator->machines, "microvm"));
+    ck_assert_uint_eq(viommu_emulator_machine_vcpus(emulator, "pc-q35-2.12"), 288);
+    ck_assert_uint_eq(viommu_emulator_machine_vcpus(emulator, "pc-q35-8.2"), VIOMMU_UNSET_NUMBER);
     for (char **name = emulator->machines; name[0] && name[1]; name++)
         ck_assert_str_lt(name[0], name[1]);
 
@@ -78,6 +80,8 @@ START_TEST(recorded_capabilities)
     ck_assert_uint_eq(emulator->accelerators, BIT(VIOMMU_ACCELERATOR_TCG));
     ck_assert_uint_eq(emulator->max_vcpus, 512);
     ck_assert(g_strv_contains((const char *const *)emulator->machines, "virt"));
+    ck_assert_uint_eq(viommu_emulator_machine_vcpus(emulator, "virt-2.12"), 255);
+    ck_assert_uint_eq(viommu_emulator_machine_vcpus(emulator, "virt-6.2"), 512);
 }
 END_TEST
 
@@ -129,6 +133,34 @@ START_TEST(other_documents)
     ck_assert_ptr_null(emulator->path);
     ck_assert_uint_eq(emulator->accelerators, BIT(VIOMMU_ACCELERATOR_KVM));
     ck_assert_uint_eq(emulator->max_vcpus, VIOMMU_UNSET_NUMBER);
+}
+END_TEST
+
+START_TEST(host_pages)
+{
+    static const struct {
+        const char *arch, *pages;
+        uint64_t page_bytes;
+    } cases[] = {
+        {"aarch64", "", VIOMMU_UNSET_NUMBER},
+        {"aarch64", "<pages unit='KiB' size='2048'/><pages unit='KiB' size='4'/>", 4096},
+        {"aarch64", "<pages unit='KiB' size='64'/><pages unit='KiB' size='524288'/>", 65536},
+        {"aarch64", "<pages unit='KiB' size='0'/><pages/><pages unit='KiB' size='x'/>", VIOMMU_UNSET_NUMBER},
+        {"x86_64", "", 4096},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *xml =
+            g_strdup_printf("<capabilities><host><cpu><arch>%s</arch>%s</cpu></host></capabilities>",
+                            cases[i].arch, cases[i].pages);
+        g_autoptr(ViommuHost) host = read_caps(xml);
+
+        ck_assert_uint_eq(viommu_host_page_bytes(host), cases[i].page_bytes);
+        if (host->page_bytes != VIOMMU_UNSET_NUMBER)
+            continue;
+        host->topology.page_bytes = 16384;
+        ck_assert_uint_eq(viommu_host_page_bytes(host), g_str_equal(cases[i].arch, "x86_64") ? 4096 : 16384);
+    }
 }
 END_TEST
 
@@ -234,5 +266,5 @@ START_TEST(hostdevs_of_a_domain)
 END_TEST
 
 UNIT_MAIN("caps", no_machines, recorded_capabilities, recorded_domain_capabilities, other_documents,
-          domain_capabilities_without_firmware, refused_documents, versions_in_machine_names,
+          host_pages, domain_capabilities_without_firmware, refused_documents, versions_in_machine_names,
           hostdevs_of_a_domain)

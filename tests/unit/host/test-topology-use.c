@@ -324,12 +324,38 @@ START_TEST(a_group_is_had_as_a_whole)
 }
 END_TEST
 
+static const struct {
+    const char *huge; /* of a transparent huge page */
+    uint64_t page_bytes;
+} page_sizes[] = {
+    {"2097152", 4096},          {"33554432", 16384}, {"536870912", 65536}, {"2097153", VIOMMU_UNSET_NUMBER},
+    {"x", VIOMMU_UNSET_NUMBER},
+};
+
+START_TEST(ordinary_pages)
+{
+    char root[] = "/tmp/viommu-pages-XXXXXX";
+    g_autofree char *remove = NULL;
+    const Host host = {.root = root};
+    ViommuTopology topology;
+
+    viommu_fields_init(&viommu_topology_fields, &topology);
+    ck_assert_ptr_nonnull(g_mkdtemp(root));
+    remove = g_strdup_printf("rm -r %s", root);
+    host_add_file(&host, "sys/kernel/mm/transparent_hugepage/hpage_pmd_size", page_sizes[_i].huge);
+    ck_assert(viommu_topology_read(root, &topology, NULL));
+    ck_assert_uint_eq(topology.page_bytes, page_sizes[_i].page_bytes);
+    viommu_fields_clear(&viommu_topology_fields, &topology);
+    ck_assert_int_eq(system(remove), 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("uses");
 
     tcase_add_loop_test(tcase, a_group_is_had_as_a_whole, 0, G_N_ELEMENTS(shares));
-
+    tcase_add_loop_test(tcase, ordinary_pages, 0, G_N_ELEMENTS(page_sizes));
     tcase_add_loop_test(tcase, what_the_host_uses, 0, G_N_ELEMENTS(cases));
     return unit_run_case("uses", tcase);
 }
