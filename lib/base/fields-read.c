@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lib/base/condition.h"
 #include "lib/base/error.h"
 #include "lib/base/did-you-mean.h"
 #include "lib/base/quantity.h"
@@ -442,6 +443,23 @@ static bool read_file(const ViommuField *field, GVariant *value, const Place *pl
     return true;
 }
 
+static bool read_flag(const ViommuField *field, GVariant *value, const Place *place, int *member,
+                      GError **error)
+{
+    g_autofree char *name = NULL;
+    const char *text;
+
+    if (field->conditions && g_variant_is_of_type(value, G_VARIANT_TYPE_STRING)) {
+        text = read_text(field, value, place, error);
+        name = place_name(place);
+        return text && viommu_condition_read_flag(name, text, member, error);
+    }
+    if (!g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
+        return fail_type(field, value, place, error);
+    *member = g_variant_get_boolean(value) ? 1 : 0;
+    return true;
+}
+
 static bool read_value(const ViommuField *field, GVariant *value, const Place *place, void *member,
                        GError **error)
 {
@@ -455,10 +473,7 @@ static bool read_value(const ViommuField *field, GVariant *value, const Place *p
     case VIOMMU_FIELD_FILE:
         return read_file(field, value, place, member, error);
     case VIOMMU_FIELD_FLAG:
-        if (!g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
-            return fail_type(field, value, place, error);
-        *(int *)member = g_variant_get_boolean(value) ? 1 : 0;
-        return true;
+        return read_flag(field, value, place, member, error);
     case VIOMMU_FIELD_NUMBER:
     case VIOMMU_FIELD_SIZE:
         return read_number(field, value, place, member, error);

@@ -42,6 +42,7 @@ typedef struct ViommuField {
     uint64_t min, max;
     bool required;     /* required when the dict is present */
     bool may_be_empty; /* WORDS: an empty list is taken as none */
+    bool conditions;   /* FLAG: takes text with an operator of tmt, too: "!= true" */
     const char *hint;  /* added to a message about a wrong type; may be NULL */
 } ViommuField;
 

@@ -158,6 +158,10 @@ static void warn(const ViommuIommuInput *input, const Ranking *ranking, const Vi
 
     if (choice->model == VIOMMU_MODEL_NONE)
         return;
+    if (ranking->selector.idle)
+        g_ptr_array_add(warnings, g_strdup_printf("iommu.%s '%s' excludes no model of viommud",
+                                                  input->request->iommu.model ? "model" : "model-name",
+                                                  ranking->selector.idle));
     for (size_t i = 0; i < input->n_vetoes; i++)
         g_ptr_array_add(warnings, g_strdup_printf("'%s' was passed over because libvirt refuses it here: %s",
                                                   viommu_model_to_string(input->vetoes[i].model),

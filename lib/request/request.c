@@ -26,7 +26,7 @@ static const ViommuFields backing_table = {backing_fields, G_N_ELEMENTS(backing_
 #define MODEL_HINT "use \"intel\", \"smmuv3\", \"virtio\", \"amd\", \"auto\", \"any\" or \"none\""
 
 static const ViommuField iommu_fields[] = {
-    {"is-supported", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, is_supported)},
+    {"is-supported", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, is_supported), .conditions = true},
     {"model", VIOMMU_FIELD_WORDS, offsetof(ViommuRequestIommu, model), .hint = MODEL_HINT},
     {"model-name", VIOMMU_FIELD_WORDS, offsetof(ViommuRequestIommu, model_name), .hint = MODEL_HINT},
     {"required", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, required)},

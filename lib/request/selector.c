@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/base/condition.h"
 #include "lib/base/error.h"
 #include "lib/base/did-you-mean.h"
 
@@ -38,38 +39,78 @@ static bool unknown_model(const char *key, const char *word, GError **error)
         key, word);
 }
 
-static bool read_pattern(const char *key, const char *pattern, ViommuSelector *selector, GError **error)
-{
-    g_autoptr(GRegex) regex = NULL;
-    g_autoptr(GError) local = NULL;
-    g_autofree char *whole = g_strdup_printf("^(?:%s)$", pattern);
+/* Anybody may send an expression, and it is matched on the loop: PCRE's own limits let it run for
+ * seconds. */
+#define LIMITS "(*LIMIT_MATCH=20000)(*LIMIT_RECURSION=1000)"
 
+/* NULL: no regular expression, or one that is too long. */
+static GRegex *compile(const char *key, const char *pattern, const char *before, const char *after,
+                       GError **error)
+{
+    g_autoptr(GRegex) alone = NULL, regex = NULL;
+    g_autoptr(GError) local = NULL;
+    g_autofree char *whole = g_strconcat(LIMITS, before, pattern, after, NULL);
+
+    /* By itself first: a parenthesis in it must not close one of ours. */
     if (strlen(pattern) <= PATTERN_MAX)
+        alone = g_regex_new(pattern, 0, 0, &local);
+    if (alone)
         regex = g_regex_new(whole, G_REGEX_DOLLAR_ENDONLY, 0, &local);
     if (!regex)
-        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                           "iommu.%s '%.*s' is neither a model name nor a regular expression: %s", key,
-                           PATTERN_MAX, pattern, local ? local->message : "it is too long");
-    for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
-        if (g_regex_match(regex, viommu_model_to_string((ViommuModel)model), 0, NULL))
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                    "iommu.%s '%.*s' is neither a model name nor a regular expression: %s", key, PATTERN_MAX,
+                    pattern, local ? local->message : "it is too long");
+    return g_steal_pointer(&regex);
+}
+
+/* Fails where PCRE gave up, which is neither yes nor no. */
+static bool try_name(const GRegex *regex, const char *key, const char *name, bool *ret_matches,
+                     GError **error)
+{
+    g_autoptr(GError) local = NULL;
+
+    *ret_matches = g_regex_match_full(regex, name, -1, 0, 0, NULL, &local);
+    return !local ||
+           viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                       "iommu.%s has a regular expression that takes too long to match; use a simpler one",
+                       key);
+}
+
+/* One that excludes nothing names nothing. */
+static void settle_matches(ViommuSelector *selector)
+{
+    selector->kind = selector->n_models == VIOMMU_MODEL_LAST ? VIOMMU_SELECTOR_ANY : VIOMMU_SELECTOR_NAMED;
+    if (selector->kind == VIOMMU_SELECTOR_ANY)
+        selector->n_models = 0;
+}
+
+static bool read_pattern(const char *key, const char *pattern, ViommuSelector *selector, GError **error)
+{
+    g_autoptr(GRegex) regex = compile(key, pattern, "^(?:", ")$", error);
+    bool matches;
+
+    if (!regex)
+        return false;
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++) {
+        if (!try_name(regex, key, viommu_model_to_string((ViommuModel)model), &matches, error))
+            return false;
+        if (matches)
             selector->models[selector->n_models++] = (ViommuModel)model;
+    }
     if (selector->n_models == 0)
         return viommu_fail(
             error, VIOMMU_ERROR_INVALID_REQUEST,
             "iommu.%s '%s' matches no model; it must match a whole name: intel, smmuv3, virtio or amd", key,
             pattern);
-    /* One that excludes nothing names nothing. */
-    selector->kind = selector->n_models == VIOMMU_MODEL_LAST ? VIOMMU_SELECTOR_ANY : VIOMMU_SELECTOR_NAMED;
-    if (selector->kind == VIOMMU_SELECTOR_ANY)
-        selector->n_models = 0;
+    settle_matches(selector);
     return true;
 }
 
-static bool read_names(const char *key, char **names, ViommuSelector *selector, GError **error)
+static bool read_names(const char *key, char *const *names, ViommuSelector *selector, GError **error)
 {
     selector->kind = VIOMMU_SELECTOR_NAMED;
     selector->ordered = true;
-    for (char **name = names; *name; name++) {
+    for (char *const *name = names; *name; name++) {
         int model = viommu_enum_from_string(&viommu_enum_model, *name);
 
         if (model == VIOMMU_UNSET) {
@@ -87,23 +128,137 @@ static bool read_names(const char *key, char **names, ViommuSelector *selector, 
     return true;
 }
 
-static bool read_model(const char *key, char **words, ViommuSelector *selector, GError **error)
+/* --- The operators of tmt --- */
+
+/* A word that can only be a misspelt model is refused, although it would exclude nothing. */
+static bool check_excluded(const char *key, const char *word, GError **error)
 {
-    if (!words[0])
+    const char *near =
+        is_plain_word(word) ? viommu_nearest(word, viommu_enum_model.words, VIOMMU_MODEL_LAST) : NULL;
+
+    if (viommu_enum_from_string(&viommu_enum_model, word) != VIOMMU_UNSET)
+        return true;
+    if (near)
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                           "iommu.%s is an empty list; name a model, or omit the key", key);
-    if (words[1] || viommu_enum_from_string(&viommu_enum_model, words[0]) != VIOMMU_UNSET)
-        return read_names(key, words, selector, error);
-    if (g_strv_contains(any_words, words[0])) {
+                           "iommu.%s excludes '%s', which is not known; did you mean '%s'?", key, word, near);
+    return !g_strv_contains(any_words, word) ||
+           viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                       "iommu.%s excludes '%s', which names no model; use 'none' for no IOMMU", key, word);
+}
+
+/* Takes the models out of @kept for which @text does not hold. */
+static bool apply_condition(const char *key, const char *text, bool kept[VIOMMU_MODEL_LAST],
+                            ViommuSelector *selector, GError **error)
+{
+    g_autofree char *name = g_strdup_printf("iommu.%s", key), *value = NULL;
+    g_autoptr(GRegex) regex = NULL;
+    ViommuCondition condition;
+    bool negative, matches, effective = false;
+
+    if (!viommu_condition_split(name, text, &condition, error))
+        return false;
+    value = g_strstrip(g_strdup(condition.value));
+    negative = condition.comparison == VIOMMU_COMPARISON_NOT_EQUAL ||
+               condition.comparison == VIOMMU_COMPARISON_NOT_MATCH;
+    if (condition.comparison == VIOMMU_COMPARISON_NOT_EQUAL && !check_excluded(key, value, error))
+        return false;
+    if (condition.comparison == VIOMMU_COMPARISON_MATCH ||
+        condition.comparison == VIOMMU_COMPARISON_NOT_MATCH) {
+        regex = compile(key, value, "^(?:", ")", error);
+        if (!regex)
+            return false;
+    }
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++) {
+        const char *model_name = viommu_model_to_string((ViommuModel)model);
+
+        matches = g_str_equal(model_name, value);
+        if (regex && !try_name(regex, key, model_name, &matches, error))
+            return false;
+        kept[model] = kept[model] && matches != negative;
+        effective = effective || matches == negative;
+    }
+    if (negative && !effective)
+        selector->idle = text;
+    return true;
+}
+
+/* All of @texts hold. */
+static bool read_conditions(const char *key, char **texts, ViommuSelector *selector, GError **error)
+{
+    bool kept[VIOMMU_MODEL_LAST];
+    g_autofree char *all = NULL;
+
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
+        kept[model] = true;
+    for (char **text = texts; *text; text++) {
+        if (!viommu_condition_is(*text))
+            return viommu_fail(
+                error, VIOMMU_ERROR_INVALID_REQUEST,
+                "iommu.%s lists '%s' beside an operator; write '= %s', or only names in order of preference",
+                key, *text, *text);
+        if (!apply_condition(key, *text, kept, selector, error))
+            return false;
+    }
+    for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
+        if (kept[model])
+            selector->models[selector->n_models++] = (ViommuModel)model;
+    if (selector->n_models > 0) {
+        settle_matches(selector);
+        return true;
+    }
+    all = g_strjoinv("' and '", texts);
+    return viommu_fail(
+        error, VIOMMU_ERROR_INVALID_REQUEST,
+        "iommu.%s '%s' names no model: = and != compare whole names, ~ and !~ are regular expressions; the models are intel, smmuv3, virtio and amd",
+        key, all);
+}
+
+/* "= none", for tmt the same as "none"; NULL: not a word that may stand alone.  Owned. */
+static char *equal_word(const char *text)
+{
+    ViommuCondition condition;
+    char *word;
+
+    if (!viommu_condition_is(text) || !viommu_condition_split("", text, &condition, NULL) ||
+        condition.comparison != VIOMMU_COMPARISON_EQUAL)
+        return NULL;
+    word = g_strstrip(g_strdup(condition.value));
+    if (!is_plain_word(word))
+        g_clear_pointer(&word, g_free);
+    return word;
+}
+
+static bool read_word(const char *key, const char *word, ViommuSelector *selector, GError **error)
+{
+    char *const names[] = {(char *)word, NULL};
+
+    if (viommu_enum_from_string(&viommu_enum_model, word) != VIOMMU_UNSET)
+        return read_names(key, names, selector, error);
+    if (g_strv_contains(any_words, word)) {
         selector->kind = VIOMMU_SELECTOR_ANY;
         return true;
     }
-    if (g_str_equal(words[0], "none")) {
+    if (g_str_equal(word, "none")) {
         selector->kind = VIOMMU_SELECTOR_NONE;
         return true;
     }
-    return is_plain_word(words[0]) ? unknown_model(key, words[0], error)
-                                   : read_pattern(key, words[0], selector, error);
+    return is_plain_word(word) ? unknown_model(key, word, error) : read_pattern(key, word, selector, error);
+}
+
+static bool read_model(const char *key, char **words, ViommuSelector *selector, GError **error)
+{
+    g_autofree char *word = NULL;
+
+    if (!words[0])
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "iommu.%s is an empty list; name a model, or omit the key", key);
+    word = words[1] ? NULL : equal_word(words[0]);
+    if (word)
+        return read_word(key, word, selector, error);
+    for (char **text = words; *text; text++)
+        if (viommu_condition_is(*text))
+            return read_conditions(key, words, selector, error);
+    return words[1] ? read_names(key, words, selector, error) : read_word(key, words[0], selector, error);
 }
 
 bool viommu_selector_read(const ViommuRequestIommu *iommu, ViommuSelector *ret_selector, GError **error)

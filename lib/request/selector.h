@@ -17,7 +17,9 @@ typedef struct ViommuSelector {
     ViommuSelectorKind kind;
     ViommuModel models[VIOMMU_MODEL_LAST];
     unsigned n_models;
-    bool ordered; /* models[] is in the caller's order of preference; else the site's order holds */
+    const char *idle; /* a condition that excludes no model; of the request; NULL: none */
+    /* models[] is in the order of the request; false: the order of the site holds */
+    bool ordered;
 } ViommuSelector;
 
 /** Fails: INVALID_REQUEST naming the key and the word. */

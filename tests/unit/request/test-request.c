@@ -27,8 +27,8 @@ static void check_words(const char *key, const ViommuEnum *words, JsonArray *lis
                          VIOMMU_UNSET);
 }
 
-/* The number among the forms of a size; for other kinds the property itself. */
-static JsonObject *numeric_form(JsonObject *property)
+/* The number or the boolean among the forms of a value; for a value of one form the property. */
+static JsonObject *plain_form(JsonObject *property)
 {
     if (!json_object_has_member(property, "oneOf"))
         return property;
@@ -37,7 +37,7 @@ static JsonObject *numeric_form(JsonObject *property)
 
 static void check_bounds(const ViommuField *field, JsonObject *property)
 {
-    JsonObject *number = numeric_form(property);
+    JsonObject *number = plain_form(property);
 
     if (field->min > 0)
         ck_assert_int_eq(json_object_get_int_member(number, "minimum"), (gint64)field->min);
@@ -75,7 +75,7 @@ static size_t check_table(const ViommuFields *table, JsonObject *schema)
         if (field->kind == VIOMMU_FIELD_ENUM)
             check_words(field->key, field->words, json_object_get_array_member(property, "enum"));
         else if (field->kind == VIOMMU_FIELD_FLAG)
-            ck_assert_str_eq(json_object_get_string_member(property, "type"), "boolean");
+            ck_assert_str_eq(json_object_get_string_member(plain_form(property), "type"), "boolean");
         else if (field->kind == VIOMMU_FIELD_NUMBER || field->kind == VIOMMU_FIELD_SIZE)
             check_bounds(field, property);
         else if (field->kind == VIOMMU_FIELD_DICT)
