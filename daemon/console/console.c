@@ -102,6 +102,11 @@ ViommuReport *viommu_console_report(const ViommuConsole *console)
     return text ? viommu_report_find(text, size) : NULL;
 }
 
+bool viommu_console_is_reporting(const ViommuConsole *console)
+{
+    return console->reports && viommu_report_catcher_is_inside(console->reports);
+}
+
 /* --- Output --- */
 
 static void keep_tail(ViommuConsole *console, const guint8 *data, guint size)

@@ -41,5 +41,7 @@ unsigned viommu_console_n_attached(const ViommuConsole *console);
 
 /** The last complete report that the guest printed.  Owned; NULL: none. */
 ViommuReport *viommu_console_report(const ViommuConsole *console);
+/** Whether the guest has begun a report, and not ended it yet. */
+bool viommu_console_is_reporting(const ViommuConsole *console);
 /** The last lines, as lib/base/printable returns them.  Owned; NULL: none. */
 char *viommu_console_tail(const ViommuConsole *console);

@@ -8,6 +8,9 @@
 #include "lib/base/error.h"
 
 #define LOOK_USEC G_USEC_PER_SEC
+/* A guest whose report has begun when the time is over may end it: an emulated guest takes seconds
+ * for that.  A report that never ends gets no more. */
+#define MORE_SEC 10
 
 /* One question to the agent.  It outlives the verification that is freed meanwhile. */
 typedef struct Question {
@@ -97,8 +100,19 @@ static const char *console_words(const ViommuVerify *verify)
                : "viommud cannot read its console";
 }
 
+static bool is_reporting(const ViommuMachine *machine)
+{
+    return machine->console && viommu_console_is_reporting(machine->console);
+}
+
 static GError *out_of_time(const ViommuVerify *verify, const ViommuMachine *machine)
 {
+    if (is_reporting(machine))
+        return g_error_new(
+            VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
+            "machine '%s' was reporting on its IOMMU when its %" G_GUINT64_FORMAT
+            " seconds were over, and its report did not end within %d more; give it more time (--timeout, or verify-timeout in viommud.conf(5))",
+            machine->name, verify->seconds, MORE_SEC);
     if (verify->cause)
         return g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
                            "the IOMMU of machine '%s' was not active after %" G_GUINT64_FORMAT " seconds: %s",
@@ -266,6 +280,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
     ViommuMachine *machine = verify->calls.find(verify->uuid, verify->calls.userdata);
     g_autoptr(ViommuReport) report =
         machine && machine->console ? viommu_console_report(machine->console) : NULL;
+    uint64_t end_usec;
 
     /* The last words of a guest that has ended count, too. */
     if (report && judge(verify, machine, "console", report))
@@ -273,7 +288,8 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
     machine = find_machine(verify);
     if (!machine)
         return 0;
-    if ((uint64_t)g_get_monotonic_time() >= verify->end_usec) {
+    end_usec = verify->end_usec + (is_reporting(machine) ? MORE_SEC * G_USEC_PER_SEC : 0);
+    if ((uint64_t)g_get_monotonic_time() >= end_usec) {
         finish_failed(verify, out_of_time(verify, machine));
         return 0;
     }

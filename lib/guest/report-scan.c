@@ -97,6 +97,11 @@ void viommu_report_catcher_feed(ViommuReportCatcher *catcher, const void *data, 
     }
 }
 
+bool viommu_report_catcher_is_inside(const ViommuReportCatcher *catcher)
+{
+    return begins(catcher->rest);
+}
+
 const char *viommu_report_catcher_last(const ViommuReportCatcher *catcher, size_t *ret_size)
 {
     if (!catcher->last)

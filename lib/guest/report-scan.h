@@ -3,6 +3,7 @@
  * bounded memory. Knows the two marker lines; does not know what is between them. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct ViommuReportCatcher ViommuReportCatcher;
@@ -14,3 +15,5 @@ void viommu_report_catcher_feed(ViommuReportCatcher *catcher, const void *data, 
 /** The last whole report, markers included, *ret_size bytes.  Borrowed, until the next feed; NULL:
  *  there was none yet. */
 const char *viommu_report_catcher_last(const ViommuReportCatcher *catcher, size_t *ret_size);
+/** Whether a report has begun that has not ended yet. */
+bool viommu_report_catcher_is_inside(const ViommuReportCatcher *catcher);

@@ -104,6 +104,31 @@ START_TEST(out_of_time)
 }
 END_TEST
 
+/* A report that has begun may end, though not for ever. */
+START_TEST(in_the_middle_of_its_report)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0}, endless = {0};
+    const FakeDomain *domain = begin(&fixture);
+    gint64 start = g_get_monotonic_time();
+
+    verify(&fixture, 1, &answer);
+    fake_print(domain->uuid, VIOMMU_REPORT_BEGIN "\nkernel 6.1\n", 0);
+    fixture_await(&fixture, g_get_monotonic_time() - start > 5 * G_USEC_PER_SEC / 2);
+    ck_assert_uint_eq(answer.n, 0);
+    fake_print(domain->uuid, GOOD, 0);
+    fixture_await(&fixture, answer.n);
+    assert_proven(&answer, "console");
+
+    fake_print(domain->uuid, LATE VIOMMU_REPORT_BEGIN "\nkernel 6.1\n", 0);
+    start = g_get_monotonic_time();
+    verify(&fixture, 1, &endless);
+    fixture_await(&fixture, endless.n);
+    assert_fails(&endless, VIOMMU_ERROR_NOT_VERIFIED, "was reporting on its IOMMU when its 1 seconds");
+    ck_assert_int_ge(g_get_monotonic_time() - start, 11 * G_USEC_PER_SEC);
+}
+END_TEST
+
 START_TEST(nothing_can_look)
 {
     g_auto(Fixture) fixture = {0};
@@ -269,6 +294,6 @@ START_TEST(the_daemon_ends)
 }
 END_TEST
 
-UNIT_MAIN("verifier", by_its_agent, by_its_console, disproved, out_of_time, nothing_can_look,
-          the_agent_breaks_libvirt, the_machine_ends, a_launch_is_proven, a_launch_is_not_proven,
-          a_launch_is_asked_for_again, so_many_wait_for_a_proof, the_daemon_ends)
+UNIT_MAIN("verifier", by_its_agent, by_its_console, disproved, out_of_time, in_the_middle_of_its_report,
+          nothing_can_look, the_agent_breaks_libvirt, the_machine_ends, a_launch_is_proven,
+          a_launch_is_not_proven, a_launch_is_asked_for_again, so_many_wait_for_a_proof, the_daemon_ends)

@@ -69,4 +69,25 @@ START_TEST(too_long)
 }
 END_TEST
 
-UNIT_MAIN("report-catcher", pieces, too_long)
+START_TEST(inside)
+{
+    static const struct {
+        const char *piece;
+        bool inside;
+    } pieces_of_one[] = {
+        {"noise viommu-report beg", false}, {"in\ngroups 1\n", true},
+        {"viommu-report en", true},         {"d\n", false},
+        {"viommu-report begin", true},
+    };
+    ViommuReportCatcher *catcher = viommu_report_catcher_new();
+
+    ck_assert(!viommu_report_catcher_is_inside(catcher));
+    for (size_t i = 0; i < G_N_ELEMENTS(pieces_of_one); i++) {
+        viommu_report_catcher_feed(catcher, pieces_of_one[i].piece, strlen(pieces_of_one[i].piece));
+        ck_assert_int_eq(viommu_report_catcher_is_inside(catcher), pieces_of_one[i].inside);
+    }
+    viommu_report_catcher_free(catcher);
+}
+END_TEST
+
+UNIT_MAIN("report-catcher", pieces, too_long, inside)
