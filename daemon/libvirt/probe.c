@@ -31,13 +31,6 @@ static const struct {
     {VIOMMU_ARCH_AARCH64, VIOMMU_VERSION_OF(10, 1, 0)},
 };
 
-/* The default machine of each architecture, by libvirt's name. */
-static const char *const default_machines[] = {
-    [VIOMMU_ARCH_X86_64] = "q35",
-    [VIOMMU_ARCH_AARCH64] = "virt",
-};
-G_STATIC_ASSERT(G_N_ELEMENTS(default_machines) == VIOMMU_ARCH_LAST);
-
 struct ViommuProbe {
     ViommuPool *pool;
     bool local;       /* libvirt runs on this host, so its paths are valid here */
@@ -121,8 +114,8 @@ static bool probe_emulator(ViommuProbe *probe, virConnectPtr connection, const V
     if (emulator->arch == VIOMMU_UNSET)
         return true;
     xml = virConnectGetDomainCapabilities(connection, emulator->path, emulator->arch_name,
-                                          default_machines[emulator->arch], is_kvm(emulator) ? "kvm" : "qemu",
-                                          0);
+                                          viommu_arch_default_machine((ViommuArch)emulator->arch),
+                                          is_kvm(emulator) ? "kvm" : "qemu", 0);
     if (!xml && virConnectIsAlive(connection) != 1)
         return viommu_libvirt_fail(error, "cannot read the domain capabilities of '%s'", emulator->path);
     /* libvirt knows the emulator but cannot ask it: the emulator is broken, or has no such machine.

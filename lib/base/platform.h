@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* platform: the words that facts, hosts, requests and plans share: architectures, machine families,
- * accelerators, firmware, IOMMU models.  Which of them work together is a fact, and not known
- * here. */
+ * accelerators, firmware, IOMMU models; and the default machine type of each architecture.  Which
+ * of them work together is a fact, and not known here. */
 #pragma once
 
 #include "lib/base/enum.h"
@@ -24,6 +24,9 @@ typedef enum ViommuFamily {
     VIOMMU_FAMILY_LAST,
 } ViommuFamily;
 extern const ViommuEnum viommu_enum_family;
+
+/** The machine type that a guest of @arch gets unless its request names one: "q35".  Static. */
+const char *viommu_arch_default_machine(ViommuArch arch);
 
 typedef enum ViommuAccelerator {
     VIOMMU_ACCELERATOR_AUTO,

@@ -9,13 +9,6 @@
 #include "lib/base/quantity.h"
 #include "lib/base/xml-read.h"
 
-/* The machine of each architecture that a request without one gets. */
-static const char *const default_machines[] = {
-    [VIOMMU_ARCH_X86_64] = "q35",
-    [VIOMMU_ARCH_AARCH64] = "virt",
-};
-G_STATIC_ASSERT(G_N_ELEMENTS(default_machines) == VIOMMU_ARCH_LAST);
-
 /* libvirt's name of each accelerator. */
 static const struct {
     const char *domain_type;
@@ -160,7 +153,7 @@ static void read_guest(ViommuHost *host, const xmlNode *guest)
     read_limits(emulator, node);
     for (xmlNode *machine = viommu_xml_child(node, "machine"); machine;
          machine = viommu_xml_next(machine, "machine"))
-        if (has_text(machine, default_machines[arch]))
+        if (has_text(machine, viommu_arch_default_machine((ViommuArch)arch)))
             read_number(machine, "maxCpus", &emulator->max_vcpus);
 }
 

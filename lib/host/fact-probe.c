@@ -62,7 +62,7 @@ static void write_os(ViommuXmlWriter *xml, const ViommuEmulator *emulator)
     viommu_xml_open(xml, "os");
     viommu_xml_open(xml, "type");
     viommu_xml_attribute(xml, "arch", emulator->arch_name);
-    viommu_xml_attribute(xml, "machine", arm ? "virt" : "q35");
+    viommu_xml_attribute(xml, "machine", viommu_arch_default_machine((ViommuArch)emulator->arch));
     viommu_xml_text(xml, "hvm");
     viommu_xml_close(xml);
     /* ACPI asks for UEFI there; the image is not opened by a conversion. */

@@ -116,7 +116,8 @@ static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
 {
     ViommuPlan *plan = build->plan;
     bool x86 = plan->arch == VIOMMU_ARCH_X86_64;
-    const char *machine = build->request->machine ? build->request->machine : x86 ? "q35" : "virt";
+    const char *usual = viommu_arch_default_machine(plan->arch);
+    const char *machine = build->request->machine ? build->request->machine : usual;
     int family = family_of(machine);
 
     if (family == VIOMMU_UNSET)
@@ -124,7 +125,7 @@ static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
     if ((family == VIOMMU_FAMILY_VIRT) == x86)
         return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_MACHINE, error,
                                   "machine '%s' does not exist on %s; use %s", machine,
-                                  viommu_arch_to_string(plan->arch), x86 ? "q35" : "virt");
+                                  viommu_arch_to_string(plan->arch), usual);
     if (!machine_is_there(build->emulator, machine, build->request->machine != NULL))
         return viommu_plan_refuse(
             build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_MACHINE, error,
