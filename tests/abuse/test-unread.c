@@ -15,7 +15,11 @@
 #define CROWD   12 /* each may have 128 replies on their way */
 #define PINGS   40 /* of the crowd's user; the scheduler decides how many meet a full queue */
 #define LARGE   16 /* calls, every second of which is large */
-#define SAMPLES 21
+#define BULKY   60 /* calls, of which 4 MiB may wait */
+#define SENDERS 6  /* of them: the bus takes a call in small pieces, from all at once */
+/* They fill the queue before these calls, but stay within the number of calls that may wait. */
+#define MANY_DEAF 6
+#define SAMPLES   21
 /* A call to viommud and its reply pass the bus among others.  They took 3 to 11 times as long as
  * the bus's own reply, and 80 to 130 times without turns. */
 #define TIMES_MAX 30
@@ -206,12 +210,51 @@ START_TEST(unread_large)
 }
 END_TEST
 
+/* Each of these calls may wait; together they are too much.  Another user's call may still wait. */
+START_TEST(unread_bytes)
+{
+    g_autoptr(Abuse) abuse = begin_quietly();
+    HarnessPending pending[BULKY], theirs;
+    g_autoptr(sd_bus_message) answer = NULL;
+    sd_bus *clients[SENDERS];
+    pid_t deaf[MANY_DEAF];
+    unsigned busy = 0;
+
+    for (int i = 0; i < SENDERS; i++)
+        clients[i] = harness_connect_as(abuse->harness, PEOPLE_MEMBER);
+    for (int i = 0; i < MANY_DEAF; i++)
+        deaf[i] =
+            start_deaf(abuse->harness, VIOMMU_BUS_PATH, "org.freedesktop.DBus.Introspectable", "Introspect");
+    g_usleep(2 * G_USEC_PER_SEC);
+    for (int i = 0; i < BULKY; i++)
+        harness_send(clients[i % SENDERS], make_launch(clients[i % SENDERS], 200 * 1024), &pending[i]);
+    harness_send(abuse->victim, make_launch(abuse->victim, 200 * 1024), &theirs);
+    for (int i = 0; i < BULKY; i++) {
+        g_autoptr(sd_bus_message) one = harness_answer(&pending[i]);
+        const char *message = sd_bus_message_get_error(one)->message;
+        const char *at = strstr(message, "calls of user 65534 with ");
+        unsigned kib;
+
+        if (!at)
+            continue;
+        ck_assert_int_eq(sscanf(at, "calls of user 65534 with %u KiB already wait", &kib), 1);
+        ck_assert_uint_le(kib, 4096);
+        busy++;
+    }
+    answer = harness_answer(&theirs);
+    ck_assert_msg(!strstr(sd_bus_message_get_error(answer)->message, "already wait"),
+                  "the victim is refused");
+    end_deaf(deaf, MANY_DEAF);
+    for (int i = 0; i < SENDERS; i++)
+        sd_bus_close_unref(clients[i]);
+    printf("# %u of %d calls of 200 KiB were too much\n", busy, BULKY);
+    ck_assert_uint_gt(busy, 0);
+}
+END_TEST
+
 static const HarnessScenario scenarios[] = {
-    {"unread-answers", &unread_answers},
-    {"unread-later", &unread_later},
-    {"unread-crowd", &unread_crowd},
-    {"unread-large", &unread_large},
-    {NULL, NULL},
+    {"unread-answers", &unread_answers}, {"unread-later", &unread_later}, {"unread-crowd", &unread_crowd},
+    {"unread-large", &unread_large},     {"unread-bytes", &unread_bytes}, {NULL, NULL},
 };
 
 int main(int argc, char **argv)
