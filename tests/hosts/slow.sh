@@ -114,11 +114,14 @@ others_are_served "a stranger has the names of libvirt's locks"
 run 0 'libvirt lists' '' timeout $limit virsh -q list --all
 check 'root is told what to delete' grep -q "which user $(id -u nobody) created" <(journalctl --sync && journalctl --no-pager -b -u viommud)
 run 0 'with a console that is not read yet' '^unread$' launch mate unread
-# at_console: for four seconds, on a terminal.
+# at_console [OPTION]: for four seconds, on a terminal.
 at_console() {
-    sleep 4 | runuser -u mate -- script -qefc 'timeout --foreground --preserve-status -s INT 4 viommuctl --system console unread' /dev/null
+    sleep 4 | runuser -u mate -- script -qefc \
+        "timeout --foreground --preserve-status -s INT 4 viommuctl --system ${1:-} console unread" /dev/null
 }
 run 130 'who is at its console is told what is waited for' 'waiting for the console: .*which user [0-9]+ created.* \.\.\. [2-4] s' at_console
+run 130 'with --json nothing is said of it' 'Connected to the console' at_console --json
+check 'of waiting' sh -c "! grep -q 'waiting for' '$work/out' '$work/err'"
 run 124 'in a pipe nothing is said' '' sh -c 'sleep 4 | runuser -u mate -- timeout 3 viommuctl --system console unread 2>&1'
 check 'of it' test ! -s "$work/out"
 run 0 'it is deleted' '' sh -c 'rm /var/lock/LCK.._pts_*'
