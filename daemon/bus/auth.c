@@ -169,9 +169,8 @@ static bool ask_uid(const ViommuAuth *auth, const char *sender, uid_t *ret_uid, 
 }
 
 /* Borrowed, until the next call of this. */
-static Caller *find_caller(ViommuAuth *auth, sd_bus_message *call, GError **error)
+static Caller *find_sender(ViommuAuth *auth, const char *sender, GError **error)
 {
-    const char *sender = sd_bus_message_get_sender(call);
     Caller *caller = sender ? g_hash_table_lookup(auth->callers, sender) : NULL;
     uid_t uid;
 
@@ -189,6 +188,11 @@ static Caller *find_caller(ViommuAuth *auth, sd_bus_message *call, GError **erro
     caller->uid = uid;
     g_hash_table_insert(auth->callers, g_strdup(sender), caller);
     return caller;
+}
+
+static Caller *find_caller(ViommuAuth *auth, sd_bus_message *call, GError **error)
+{
+    return find_sender(auth, sd_bus_message_get_sender(call), error);
 }
 
 /* --- The group --- */
@@ -495,13 +499,18 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
     return VIOMMU_AUTH_NO;
 }
 
-bool viommu_auth_uid(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, GError **error)
+bool viommu_auth_uid_of(ViommuAuth *auth, const char *sender, uint32_t *ret_uid, GError **error)
 {
-    const Caller *caller = find_caller(auth, call, error);
+    const Caller *caller = find_sender(auth, sender, error);
 
     if (caller)
         *ret_uid = caller->uid;
     return caller != NULL;
+}
+
+bool viommu_auth_uid(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, GError **error)
+{
+    return viommu_auth_uid_of(auth, sd_bus_message_get_sender(call), ret_uid, error);
 }
 
 static ViommuAskerKind kind_of(const ViommuAuth *auth, const sd_bus_message *call, const Caller *caller)

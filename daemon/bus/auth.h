@@ -94,6 +94,8 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
 bool viommu_auth_is_question(sd_bus_message *call);
 /** Whether @call was judged before, and comes again with an answer for which it waited. */
 bool viommu_auth_comes_again(const ViommuAuth *auth, const sd_bus_message *call);
+/** Who has the name @sender on the bus.  Fails: POLICY_REFUSED. */
+bool viommu_auth_uid_of(ViommuAuth *auth, const char *sender, uint32_t *ret_uid, GError **error);
 /** Who sent @call.  Fails: POLICY_REFUSED. */
 bool viommu_auth_uid(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, GError **error);
 /** Who sent @call, and what the site's policy takes it for, as it was judged.  Right after

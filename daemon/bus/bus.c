@@ -5,11 +5,13 @@
 #include "daemon/bus/variant.h"
 
 #include <errno.h>
+#include "daemon/bus/arrivals.h"
 #include "daemon/bus/errors.h"
 #include "daemon/machines/journal-events.h"
 #include "daemon/process/journal.h"
 #include "daemon/process/log.h"
 #include "daemon/process/fd-room.h"
+#include "daemon/process/held-files.h"
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 
@@ -71,6 +73,33 @@ static int on_message(sd_bus_message *call, void *userdata, sd_bus_error *unused
     }
     tell_refusal(bus, call, error);
     return viommu_bus_reply_error(call, error, NULL);
+}
+
+/* The calls that read files. */
+static const char *const readers[] = {"Launch", "Plan", "Check"};
+
+static bool reads_files(const ViommuMessageHeader *header)
+{
+    if (!header->is_call || g_strcmp0(header->interface, VIOMMU_IFACE_MANAGER) != 0)
+        return false;
+    for (size_t i = 0; i < G_N_ELEMENTS(readers); i++)
+        if (g_strcmp0(header->member, readers[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Whose call it is, the gate asks again, and refuses a call of nobody. */
+static ViommuArrival judge_arrival(const ViommuMessageHeader *header, void *userdata, uint32_t *ret_uid,
+                                   GError **error)
+{
+    ViommuBus *bus = userdata;
+
+    if (!reads_files(header) || !viommu_auth_uid_of(bus->auth, header->sender, ret_uid, NULL))
+        return VIOMMU_ARRIVAL_DROP;
+    if (viommu_auth_is_trusted(bus->auth, *ret_uid) ||
+        (viommu_held_check(*ret_uid, header->n_fds, error) && viommu_room_check(error)))
+        return VIOMMU_ARRIVAL_TAKE;
+    return VIOMMU_ARRIVAL_REFUSE;
 }
 
 static int attach(sd_bus *bus, ViommuLoop *loop)
@@ -154,7 +183,9 @@ bool viommu_bus_new(const ViommuBusContext *context, ViommuBus **ret_bus, GError
     auth = (ViommuAuthContext){context->loop, context->accounts, bus->asking, context->group};
     bus->auth = viommu_auth_new(&auth);
     bus->clients = viommu_bus_clients_new(bus->asking, on_client_gone, bus);
-    r = add_objects(bus);
+    r = bus->is_system ? viommu_arrivals_open(bus->bus, judge_arrival, bus) : 0;
+    if (r >= 0)
+        r = add_objects(bus);
     if (r < 0) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot put the objects on the bus: %s",
                     g_strerror(-r));
@@ -177,6 +208,8 @@ void viommu_bus_free(ViommuBus *bus)
     viommu_bus_turns_close(bus->turns);
     viommu_bus_turns_unref(bus->turns);
     sd_bus_flush_close_unref(bus->bus);
+    if (bus->is_system)
+        viommu_arrivals_close();
     g_hash_table_unref(bus->waiting);
     g_free(bus);
 }

@@ -4,10 +4,10 @@
 #include "daemon/bus/variant.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
+#include "daemon/bus/arrivals.h"
 #include "daemon/files/mounts.h"
+#include "daemon/process/held-files.h"
 #include "lib/base/error.h"
 
 /* A number costs memory too, as a GVariant of its own. */
@@ -152,7 +152,10 @@ static GVariant *read_fd(Reader *reader)
         broken(reader, r);
         return NULL;
     }
-    fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    fd = viommu_arrivals_find(fd, reader->error);
+    if (fd < 0)
+        return NULL;
+    fd = viommu_held_dup(fd);
     if (fd < 0) {
         g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
                     "viommud cannot keep the file descriptor: %s; try again later", g_strerror(errno));
@@ -294,18 +297,11 @@ bool viommu_bus_variant_read(sd_bus_message *message, GVariant **ret_tree, GErro
     return read_tree(message, NULL, false, ret_tree, error);
 }
 
-static void close_fd(void *fd)
-{
-    if (*(int *)fd >= 0)
-        close(*(int *)fd);
-}
-
 bool viommu_bus_variant_read_files(sd_bus_message *message, bool host_only, GVariant **ret_tree,
                                    GArray **ret_fds, GError **error)
 {
-    g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+    g_autoptr(GArray) fds = viommu_held_array_new();
 
-    g_array_set_clear_func(fds, close_fd);
     if (!read_tree(message, fds, host_only, ret_tree, error))
         return false;
     *ret_fds = g_steal_pointer(&fds);

@@ -3,13 +3,8 @@
 #include "daemon/files/reader-words.h"
 
 #include <unistd.h>
+#include "daemon/process/held-files.h"
 #include "lib/base/error.h"
-
-static void close_fd(void *fd)
-{
-    if (*(int *)fd >= 0)
-        close(*(int *)fd);
-}
 
 /* --- The question --- */
 
@@ -82,8 +77,7 @@ static ViommuRequest *read_request(GVariant *tree, GVariant *list, GArray *fds)
     Handles handles = {.n_fds = (gint32)fds->len, .good = true};
 
     viommu_fields_init(&viommu_request_fields, request);
-    request->fds = g_array_new(FALSE, FALSE, sizeof(int));
-    g_array_set_clear_func(request->fds, close_fd);
+    request->fds = viommu_held_array_new();
     if (!viommu_fields_read(&viommu_request_fields, tree, "", request, NULL))
         return NULL;
     g_variant_iter_init(&handles.iterator, list);
@@ -171,14 +165,6 @@ static bool match_fds(const ViommuHandovers *handovers, GVariant *open, const GA
     return n == fds->len;
 }
 
-static GArray *new_fds(void)
-{
-    GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
-
-    g_array_set_clear_func(fds, close_fd);
-    return fds;
-}
-
 /* The next one of @fds goes to @to; -1 when @is_open is not. */
 static void take_next(GArray *to, bool is_open, GArray *fds, guint *next)
 {
@@ -195,11 +181,11 @@ static void take_disks(ViommuReaderOpened *opened, GVariant *open, GArray *fds)
 {
     guint next = 0;
 
-    opened->disks = new_fds();
+    opened->disks = viommu_held_array_new();
     opened->backing = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
     for (guint i = 0; i < opened->handovers->disks->len; i++) {
         const ViommuHandover *handover = g_ptr_array_index(opened->handovers->disks, i);
-        GArray *backing = new_fds();
+        GArray *backing = viommu_held_array_new();
         gboolean is_open;
 
         g_variant_get_child(open, i, "b", &is_open);

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "daemon/process/held-files.h"
 #include "daemon/process/journal.h"
 #include "daemon/process/log.h"
 #include "daemon/files/reader-words.h"
@@ -370,23 +371,10 @@ static gint64 deadline(const ViommuReader *reader)
     return g_get_monotonic_time() + reader->readers->timeout_sec * G_TIME_SPAN_SECOND;
 }
 
-static void clear_fd(void *fd)
-{
-    close_fd(fd);
-}
-
-static GArray *new_fds(void)
-{
-    GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
-
-    g_array_set_clear_func(fds, clear_fd);
-    return fds;
-}
-
 /* Its first word, with the handle. */
 static bool meet(ViommuReader *reader, gint64 end, GError **error)
 {
-    g_autoptr(GArray) fds = new_fds();
+    g_autoptr(GArray) fds = viommu_held_array_new();
     g_autoptr(GVariant) hello =
         viommu_wire_receive(reader->socket, VIOMMU_READER_ANSWER_TYPE, fds, end, error);
 
@@ -406,7 +394,6 @@ static GVariant *ask(ViommuReader *reader, GArray *fds, gint64 end, GError **err
 
     if (!viommu_wire_send(reader->socket, question, reader->request->fds, end, error))
         return NULL;
-    /* Here and not on the loop: closing may take as long as a file system likes. */
     if (reader->request->fds)
         g_array_set_size(reader->request->fds, 0);
     return viommu_wire_receive(reader->socket, VIOMMU_READER_ANSWER_TYPE, fds, end, error);
@@ -426,7 +413,7 @@ static bool take_opened(ViommuReader *reader, GVariant *answer, GArray *fds, GEr
 
 bool viommu_reader_open(ViommuReader *reader, GError **error)
 {
-    g_autoptr(GArray) fds = new_fds();
+    g_autoptr(GArray) fds = viommu_held_array_new();
     g_autoptr(GVariant) answer = NULL;
     g_autoptr(GError) cause = NULL;
     gint64 end = deadline(reader);
@@ -435,6 +422,7 @@ bool viommu_reader_open(ViommuReader *reader, GError **error)
         return true;
     reader->asked = true;
     answer = meet(reader, end, &cause) ? ask(reader, fds, end, &cause) : NULL;
+    viommu_held_add_all(fds, reader->uid);
     if (!answer)
         return explain(reader, "opened and read", cause, error);
     reader->asked = false;

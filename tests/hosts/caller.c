@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* caller: calls Launch on the system's bus as the user who runs it, on one connection.
- * caller flood N    N calls, none of which waits for another; prints how many were refused
- * caller hold       one call for each line of standard input; prints "launched", or the error's
+/* caller: calls viommud on the system's bus as the user who runs it, on one connection.
+ * caller flood N    N launches, none of which waits for another; prints how many were refused
+ * caller file MEMBER PATH N
+ * N calls of MEMBER, each with a descriptor of PATH: as the kernel of a Launch or Plan; as the disk
+ * of a Launch where MEMBER is Disk; else as an argument that the method does not have.  Prints
+ * "done", or the error's name and message, for each call
+ * caller hold       one launch for each line of standard input; prints "launched", or the error's
  * name */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +95,52 @@ static int hold(sd_bus *bus)
     return EXIT_SUCCESS;
 }
 
+static int append_request(sd_bus_message *call, const char *member, int file)
+{
+    if (strcmp(member, "Disk") == 0)
+        return sd_bus_message_append(call, "a{sv}", 3, "memory", "s", "64 MiB", "accelerator", "s", "tcg",
+                                     "disks", "aa{sv}", 1, 3, "path", "h", file, "format", "s", "raw",
+                                     "read-only", "b", 1);
+    return sd_bus_message_append(call, "a{sv}", 3, "memory", "s", "64 MiB", "accelerator", "s", "tcg", "boot",
+                                 "a{sv}", 1, "kernel", "h", file);
+}
+
+static int call_with_file(sd_bus *bus, const char *member, int file)
+{
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+    sd_bus_message *call = NULL, *answer = NULL;
+    int r = sd_bus_message_new_method_call(bus, &call, "org.viommu1", "/org/viommu1", "org.viommu1.Manager",
+                                           strcmp(member, "Disk") == 0 ? "Launch" : member);
+
+    if (r >= 0 && strcmp(member, "ListMachines") != 0)
+        r = append_request(call, member, file);
+    else if (r >= 0)
+        r = sd_bus_message_append(call, "h", file);
+    if (r >= 0)
+        r = sd_bus_call(bus, call, UINT64_MAX, &error, &answer);
+    printf("%s %s\n",
+           r >= 0       ? "done"
+           : error.name ? error.name
+                        : strerror(-r),
+           error.message ? error.message : "");
+    fflush(stdout);
+    sd_bus_message_unref(call);
+    sd_bus_message_unref(answer);
+    sd_bus_error_free(&error);
+    return r >= 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int send_file(sd_bus *bus, const char *member, const char *path, unsigned n)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC), status = EXIT_SUCCESS;
+
+    if (file < 0)
+        return fail(path, -errno);
+    for (unsigned i = 0; i < n; i++)
+        status = call_with_file(bus, member, file);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     sd_bus *bus = NULL;
@@ -98,6 +150,8 @@ int main(int argc, char **argv)
         return fail("the system's bus", r);
     if (argc == 3 && strcmp(argv[1], "flood") == 0)
         r = flood(bus, (unsigned)atoi(argv[2]));
+    else if (argc == 5 && strcmp(argv[1], "file") == 0)
+        r = send_file(bus, argv[2], argv[3], (unsigned)atoi(argv[4]));
     else
         r = hold(bus);
     sd_bus_flush_close_unref(bus);

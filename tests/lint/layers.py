@@ -16,7 +16,7 @@ RESERVED = [
     ("sd-bus", r'#include <systemd/sd-bus', r"(daemon/(bus/.*|process/loop)|tools/(.*/)?client[-a-z]*|tests/.*)\.[ch]$"),
     ("the journal", r'#include <systemd/sd-journal', r"daemon/process/log\.c$"),
     ("threads", r'\b(g_thread_(new|pool)|pthread_create|g_mutex_|GMutex|GCond\b)',
-     r"(daemon/(process/(worker|loop)|libvirt/.*)|tests/.*)\.[ch]$"),
+     r"(daemon/(process/(worker|loop|held-files)|libvirt/.*)|tests/.*)\.[ch]$"),
     ("libxml2", r'#include <libxml/', r"(lib/(base/xml-read|host/caps|domain/metadata)|tests/.*)\.[ch]$"),
     ("json-glib", r'#include <json-glib/', r"(tools/.*|tests/.*|daemon/libvirt/guest-agent)\.[ch]$"),
     ("writing a field of a machine", r'\bmachine->\w+\s*([-+|&]?=|\+\+|--)(?!=)',
