@@ -10,6 +10,9 @@
 /* A large server's IORT has some ten thousand bytes. */
 #define TABLE_MAX   (1024 * 1024)
 #define HEADER_SIZE 36
+/* VT-d 4.1, 8.1 */
+#define DMAR_FLAGS      37
+#define DMAR_INTR_REMAP 1
 
 typedef struct Table {
     const uint8_t *data;
@@ -205,6 +208,8 @@ static void read_table(const ViommuRoot *root, const char *name, ViommuTopology 
     else
         table->problem = g_strdup_printf("it is longer than %d bytes", TABLE_MAX);
     table->state = table->units > 0 ? VIOMMU_TABLE_STATE_GOOD : VIOMMU_TABLE_STATE_BROKEN;
+    if (table->units > 0 && g_str_equal(name, "DMAR"))
+        table->interrupt_remapping = data[DMAR_FLAGS] & DMAR_INTR_REMAP;
 }
 
 void viommu_topology_read_tables(const ViommuRoot *root, ViommuTopology *topology)

@@ -19,6 +19,8 @@ void viommu_topology_read_devices(const ViommuRoot *root, ViommuTopology *topolo
 void viommu_topology_read_uses(const ViommuRoot *root, ViommuTopology *topology);
 /** From the size of a transparent huge page: the kernel says the ordinary one in no file. */
 void viommu_topology_read_page_size(const ViommuRoot *root, ViommuTopology *topology);
+/** VFIO, iommufd and their modules. */
+void viommu_topology_read_modules(const ViommuRoot *root, ViommuTopology *topology);
 void viommu_topology_read_nodes(const ViommuRoot *root, ViommuTopology *topology);
 
 /** Checks a whole ACPI table that should be @name: header, length, checksum, every structure

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-iommu: the host's physical IOMMUs as the kernel names them, their kinds and widths. */
+/* topology-iommu: the host's physical IOMMUs as the kernel names them, their kinds and widths,
+ * and whether interrupts are remapped. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,14 +45,20 @@ uint64_t viommu_iommu_width_amd(const char *features)
     return efr == 0 ? VIOMMU_UNSET_NUMBER : widths[efr >> 10 & 3];
 }
 
+/* VT-d 11.4.3, Extended Capability Register */
+#define ECAP_INTERRUPT_REMAPPING ((uint64_t)1 << 3)
+
 static void read_intel(const ViommuRoot *root, ViommuHostIommu *iommu)
 {
     g_autofree char *cap = viommu_root_text(root, "sys/class/iommu/%s/intel-iommu/cap", iommu->name);
+    g_autofree char *ecap = viommu_root_text(root, "sys/class/iommu/%s/intel-iommu/ecap", iommu->name);
     uint64_t number;
 
     iommu->kind = VIOMMU_IOMMU_KIND_INTEL;
     if (cap && parse_hexadecimal(cap, &number))
         iommu->width_bits = viommu_iommu_width_intel(number);
+    if (ecap && parse_hexadecimal(ecap, &number))
+        iommu->interrupt_remapping = (number & ECAP_INTERRUPT_REMAPPING) != 0;
 }
 
 static void read_amd(const ViommuRoot *root, ViommuHostIommu *iommu)
@@ -81,6 +88,45 @@ static void read_iommu(const ViommuRoot *root, ViommuHostIommu *iommu)
         iommu->kind = VIOMMU_IOMMU_KIND_OTHER;
 }
 
+/* --- Interrupts --- */
+
+/* The most interrupts that are looked at: which chips there are is seen by the first ones. */
+#define INTERRUPTS_MAX 512
+
+/* Names of interrupt chips whose interrupts are remapped, and those of the same machines where they
+ * are not: Linux 6.12 arch/x86/kernel/apic (IR-IO-APIC, IR-PCI-MSI-...), drivers/irqchip (an ITS
+ * knows the device that writes; GICv2m does not). */
+static const struct {
+    const char *beginning;
+    bool remapped;
+} chips[] = {
+    {"IR-", true},      {"ITS-", true},      {"IO-APIC", false},
+    {"PCI-MSI", false}, {"PCI-MSIX", false}, {"GICv2m", false},
+};
+
+static int chip_remaps(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(chips); i++)
+        if (g_str_has_prefix(name, chips[i].beginning))
+            return chips[i].remapped;
+    return VIOMMU_UNSET;
+}
+
+/* An AMD IOMMU's own interrupt is never remapped: one that is proves that the kernel does it. */
+static void read_interrupts(const ViommuRoot *root, ViommuTopology *topology)
+{
+    g_auto(GStrv) numbers = viommu_root_list(root, "sys/kernel/irq");
+
+    for (size_t i = 0; numbers && numbers[i] && i < INTERRUPTS_MAX; i++) {
+        g_autofree char *name = viommu_root_text(root, "sys/kernel/irq/%s/chip_name", numbers[i]);
+        int remaps = name ? chip_remaps(name) : VIOMMU_UNSET;
+
+        topology->interrupt_remapping = MAX(topology->interrupt_remapping, remaps);
+        if (remaps == 1)
+            return;
+    }
+}
+
 /* dmar2 before dmar10. */
 static int compare_iommus(const void *a, const void *b)
 {
@@ -102,4 +148,5 @@ void viommu_topology_read_iommus(const ViommuRoot *root, ViommuTopology *topolog
     }
     if (topology->iommus)
         g_ptr_array_sort(topology->iommus, compare_iommus);
+    read_interrupts(root, topology);
 }

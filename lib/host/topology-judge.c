@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-judge: has this host an IOMMU of its own?  Reads nothing: it weighs
- * what the readers found. */
+/* topology-judge: has this host an IOMMU of its own, and does it remap
+ * interrupts?  Reads nothing: it weighs what the readers found. */
 #include <string.h>
 
+#include "lib/base/platform.h"
 #include "lib/host/topology.h"
 
 static bool has_option(const ViommuTopology *topology, const char *option)
@@ -10,6 +11,109 @@ static bool has_option(const ViommuTopology *topology, const char *option)
     return option && topology->kernel_options &&
            g_strv_contains((const char *const *)topology->kernel_options, option);
 }
+
+/* --- Interrupt remapping --- */
+
+/* Switched off by a word of the command line; NULL: by none. */
+static const char *interrupts_off(const ViommuTopology *topology)
+{
+    static const char *const words[] = {"intremap=off", "nointremap"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
+        if (has_option(topology, words[i]))
+            return words[i];
+    return NULL;
+}
+
+/* Neither means anything on other architectures. */
+static bool is_x86(const ViommuTopology *topology, int arch)
+{
+    for (guint i = 0; arch == VIOMMU_UNSET && topology->iommus && i < topology->iommus->len; i++) {
+        int kind = ((const ViommuHostIommu *)g_ptr_array_index(topology->iommus, i))->kind;
+
+        if (kind == VIOMMU_IOMMU_KIND_INTEL || kind == VIOMMU_IOMMU_KIND_AMD)
+            return true;
+    }
+    return arch == VIOMMU_ARCH_X86_64;
+}
+
+/* An IOMMU of this host that cannot; the kernel then does it for none. */
+static const ViommuHostIommu *iommu_without(const ViommuTopology *topology, bool x86)
+{
+    for (guint i = 0; topology->iommus && i < topology->iommus->len; i++) {
+        const ViommuHostIommu *iommu = g_ptr_array_index(topology->iommus, i);
+
+        if (iommu->interrupt_remapping == 0 ||
+            (iommu->kind == VIOMMU_IOMMU_KIND_VIRTIO && (x86 || topology->interrupt_remapping == 0)))
+            return iommu;
+    }
+    return NULL;
+}
+
+static bool table_forbids(const ViommuTopology *topology)
+{
+    for (guint i = 0; topology->tables && i < topology->tables->len; i++)
+        if (((const ViommuAcpiTable *)g_ptr_array_index(topology->tables, i))->interrupt_remapping == 0)
+            return true;
+    return false;
+}
+
+/* NULL: nothing is known to stand against it. Owned. */
+static char *interrupts_hindrance(const ViommuTopology *topology, bool x86)
+{
+    const char *word = x86 ? interrupts_off(topology) : NULL;
+    const ViommuHostIommu *iommu = iommu_without(topology, x86);
+
+    if (word)
+        return g_strdup_printf("the kernel's command line switches it off; remove '%s' from the command line",
+                               word);
+    if (iommu && iommu->kind == VIOMMU_IOMMU_KIND_VIRTIO)
+        return g_strdup_printf(
+            "this host is a guest, whose IOMMU %s is of kind virtio; give it one of kind intel or amd with interrupt remapping",
+            iommu->name);
+    if (iommu)
+        return g_strdup_printf(
+            "the IOMMU %s has none; if this host is a guest, give its IOMMU interrupt remapping",
+            iommu->name);
+    if (table_forbids(topology))
+        return g_strdup(
+            "the firmware's table DMAR says that this platform has none; look for interrupt remapping or x2APIC in the firmware setup");
+    return NULL;
+}
+
+int viommu_topology_remaps_interrupts(const ViommuTopology *topology, int arch, char **ret_reason)
+{
+    g_autofree char *hindrance = NULL;
+
+    if (topology->interrupt_remapping == 1)
+        return 1;
+    hindrance = interrupts_hindrance(topology, is_x86(topology, arch));
+    if (!hindrance && topology->interrupt_remapping != 0)
+        return VIOMMU_UNSET;
+    *ret_reason =
+        hindrance ? g_steal_pointer(&hindrance)
+                  : g_strdup("no interrupt chip of the kernel does it; see 'remapping' in the kernel's log");
+    return 0;
+}
+
+bool viommu_topology_allows_unsafe(const ViommuTopology *topology, bool iommufd)
+{
+    static const char *const modules[] = {"vfio_iommu_type1", "iommufd"};
+    static const char *const values[] = {"", "=1", "=y", "=Y", "=on"};
+    int flag = iommufd ? topology->iommufd_unsafe_interrupts : topology->unsafe_interrupts;
+
+    /* What the command line says comes true when the module is loaded. */
+    for (size_t i = 0; flag == VIOMMU_UNSET && i < G_N_ELEMENTS(values); i++) {
+        g_autofree char *word =
+            g_strdup_printf("%s.allow_unsafe_interrupts%s", modules[iommufd ? 1 : 0], values[i]);
+
+        if (has_option(topology, word))
+            return true;
+    }
+    return flag == 1;
+}
+
+/* --- The IOMMU --- */
 
 /* What to do about a table that the kernel does nothing with; owned. */
 static char *remedy(const ViommuTopology *topology, const char *table)

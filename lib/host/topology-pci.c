@@ -6,6 +6,8 @@
 
 #define DEVICES "sys/bus/pci/devices"
 #define BRIDGE  0x06
+/* Regions of one group that are told of. */
+#define REGIONS_MAX 16
 
 bool viommu_pci_device_is_bridge(const ViommuPciDevice *device)
 {
@@ -77,6 +79,48 @@ static void read_group(const ViommuRoot *root, ViommuPciDevice *device)
         device->group = VIOMMU_UNSET_NUMBER;
 }
 
+/* "0x000000007b800000 0x000000007fffffff direct": firmware's own (RMRR of a DMAR, IVMD of an IVRS,
+ * RMR of an IORT).  direct-relaxable is for what matters only until the host has booted. */
+static char *direct_region(const char *line)
+{
+    g_auto(GStrv) words = g_strsplit(line, " ", -1);
+    guint64 first, last;
+
+    if (g_strv_length(words) != 3 || !g_str_equal(words[2], "direct"))
+        return NULL;
+    first = g_ascii_strtoull(words[0], NULL, 16);
+    last = g_ascii_strtoull(words[1], NULL, 16);
+    return g_strdup_printf("0x%" G_GINT64_MODIFIER "x-0x%" G_GINT64_MODIFIER "x", first, last);
+}
+
+static void read_regions(const ViommuRoot *root, ViommuPciDevice *device)
+{
+    g_autofree char *path =
+        g_strdup_printf("sys/kernel/iommu_groups/%" G_GUINT64_FORMAT "/reserved_regions", device->group);
+    g_auto(GStrv) lines = viommu_root_lines(root, path, VIOMMU_ROOT_TEXT_MAX);
+    GPtrArray *found = g_ptr_array_new();
+
+    for (char **line = lines; line && *line && found->len < REGIONS_MAX; line++) {
+        char *region = direct_region(*line);
+
+        if (region)
+            g_ptr_array_add(found, region);
+    }
+    if (found->len > 0)
+        g_ptr_array_add(found, NULL);
+    device->direct_regions = (char **)g_ptr_array_free(found, FALSE);
+}
+
+/* Of single root I/O virtualization. */
+static void read_functions(const ViommuRoot *root, ViommuPciDevice *device)
+{
+    device->physical_function = take_text(viommu_root_link(root, DEVICES "/%s/physfn", device->address));
+    if (!viommu_root_number(root, &device->virtual_functions, DEVICES "/%s/sriov_totalvfs",
+                            device->address) ||
+        device->virtual_functions == 0 || device->virtual_functions > 0xffff)
+        device->virtual_functions = VIOMMU_UNSET_NUMBER;
+}
+
 static void read_rest(const ViommuRoot *root, ViommuPciDevice *device)
 {
     g_auto(GStrv) cdevs = viommu_root_list(root, DEVICES "/%s/vfio-dev", device->address);
@@ -92,9 +136,12 @@ static void read_rest(const ViommuRoot *root, ViommuPciDevice *device)
     if (!viommu_root_number(root, &device->node, DEVICES "/%s/numa_node", device->address) ||
         device->node > 1023)
         device->node = VIOMMU_UNSET_NUMBER;
+    read_functions(root, device);
     read_group(root, device);
-    if (device->group != VIOMMU_UNSET_NUMBER)
-        device->usable = viommu_root_usable(root, "dev/vfio/%" G_GUINT64_FORMAT, device->group);
+    if (device->group == VIOMMU_UNSET_NUMBER)
+        return;
+    read_regions(root, device);
+    device->usable = viommu_root_usable(root, "dev/vfio/%" G_GUINT64_FORMAT, device->group);
 }
 
 /* Bridges alone in their groups matter to nobody, and every server has a hundred. */

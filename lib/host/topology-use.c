@@ -246,6 +246,20 @@ static void use_class(ViommuUses *uses, const char *class, const char *part, con
     }
 }
 
+/* Consoles of the kernel that are a PCI device's: a serial card's, a USB adapter's. */
+static void use_consoles(ViommuUses *uses)
+{
+    g_autofree char *active = viommu_root_text(uses->root, "sys/class/tty/console/active");
+    g_auto(GStrv) names = g_strsplit(active ? active : "", " ", -1);
+
+    for (char **name = names; *name; name++) {
+        g_autofree char *target = viommu_root_target(uses->root, "sys/class/tty/%s", *name);
+
+        if (**name && target)
+            viommu_use_add(uses, target, "%s is a console of the host", *name);
+    }
+}
+
 static void use_monitors(ViommuUses *uses)
 {
     g_auto(GStrv) names = viommu_root_list(uses->root, "sys/class/drm");
@@ -324,6 +338,7 @@ void viommu_topology_read_uses(const ViommuRoot *root, ViommuTopology *topology)
     }
     use_disks(&uses);
     viommu_use_networks(&uses);
+    use_consoles(&uses);
     use_monitors(&uses);
     use_class(&uses, "graphics", NULL, "is a framebuffer of the host's console");
     use_class(&uses, "input", "/usb", "is a keyboard or another input device of the host");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology: the tables of fields, and the whole out of its parts.  Knows the kernel's command line
- * and its device nodes. */
+/* topology: the tables of fields, and the whole out of its parts.  Knows the kernel's command
+ * line. */
 #include "lib/host/topology.h"
 
 #include <string.h>
@@ -21,6 +21,7 @@ static const ViommuField table_fields[] = {
      .required = true},
     {"units", VIOMMU_FIELD_NUMBER, offsetof(ViommuAcpiTable, units)},
     {"problem", VIOMMU_FIELD_STRING, offsetof(ViommuAcpiTable, problem)},
+    {"interrupt-remapping", VIOMMU_FIELD_FLAG, offsetof(ViommuAcpiTable, interrupt_remapping)},
 };
 FIELDS_OF(table, ViommuAcpiTable);
 
@@ -29,6 +30,7 @@ static const ViommuField iommu_fields[] = {
     {"kind", VIOMMU_FIELD_ENUM, offsetof(ViommuHostIommu, kind), .words = &viommu_enum_iommu_kind,
      .required = true},
     {"width", VIOMMU_FIELD_NUMBER, offsetof(ViommuHostIommu, width_bits), .min = 1, .max = 64},
+    {"interrupt-remapping", VIOMMU_FIELD_FLAG, offsetof(ViommuHostIommu, interrupt_remapping)},
 };
 FIELDS_OF(iommu, ViommuHostIommu);
 
@@ -44,6 +46,9 @@ static const ViommuField device_fields[] = {
     {"usable", VIOMMU_FIELD_FLAG, offsetof(ViommuPciDevice, usable)},
     {"uses", VIOMMU_FIELD_WORDS, offsetof(ViommuPciDevice, uses)},
     {"cdev", VIOMMU_FIELD_STRING, offsetof(ViommuPciDevice, cdev)},
+    {"direct-regions", VIOMMU_FIELD_WORDS, offsetof(ViommuPciDevice, direct_regions)},
+    {"physical-function", VIOMMU_FIELD_STRING, offsetof(ViommuPciDevice, physical_function)},
+    {"virtual-functions", VIOMMU_FIELD_NUMBER, offsetof(ViommuPciDevice, virtual_functions), .max = 0xffff},
 };
 FIELDS_OF(device, ViommuPciDevice);
 
@@ -79,6 +84,11 @@ static const ViommuField topology_fields[] = {
     {"vfio", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, vfio)},
     {"iommufd", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, iommufd)},
     {"iommufd-usable", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, iommufd_usable)},
+    {"iommufd-loadable", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, iommufd_loadable)},
+    {"interrupt-remapping", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, interrupt_remapping)},
+    {"unsafe-interrupts", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, unsafe_interrupts)},
+    {"iommufd-unsafe-interrupts", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, iommufd_unsafe_interrupts)},
+    {"dma-entry-limit", VIOMMU_FIELD_NUMBER, offsetof(ViommuTopology, dma_entry_limit)},
 };
 const ViommuFields viommu_topology_fields = {topology_fields, G_N_ELEMENTS(topology_fields),
                                              sizeof(ViommuTopology), offsetof(ViommuTopology, present)};
@@ -97,9 +107,9 @@ void *viommu_topology_add(GPtrArray **list, const ViommuFields *table)
 /* The rest of a command line may hold secrets, and is nobody's business. */
 static bool concerns_us(const char *word)
 {
-    static const char *const beginnings[] = {"iommu",    "intel_iommu", "amd_iommu",         "arm-smmu",
-                                             "arm_smmu", "vfio",        "pcie_acs_override", "intremap",
-                                             "ivrs_",    "iommufd",     "disable_ddw"};
+    static const char *const beginnings[] = {"iommu",      "intel_iommu", "amd_iommu",         "arm-smmu",
+                                             "arm_smmu",   "vfio",        "pcie_acs_override", "intremap",
+                                             "nointremap", "ivrs_",       "iommufd",           "disable_ddw"};
 
     for (size_t i = 0; i < G_N_ELEMENTS(beginnings); i++)
         if (g_str_has_prefix(word, beginnings[i]))
@@ -133,41 +143,6 @@ static void read_kernel(const ViommuRoot *root, ViommuTopology *topology)
     read_kernel_options(root, topology);
 }
 
-/* "alias vfio_pci:v000015B3d0000101Esv*sd*bc*sc*i* mlx5_vfio_pci" */
-static void read_vfio_drivers(const ViommuRoot *root, ViommuTopology *topology)
-{
-    g_autofree char *release = viommu_root_release(root);
-    g_autofree char *path = g_strdup_printf("lib/modules/%s/modules.alias", release ? release : "");
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-    GPtrArray *names;
-    g_auto(GStrv) lines = viommu_root_lines(root, path, 16 * 1024 * 1024);
-
-    if (!lines)
-        return;
-    names = g_ptr_array_new();
-    for (char **line = lines; *line && names->len < 64; line++) {
-        const char *name = g_str_has_prefix(*line, "alias vfio_pci:") ? strrchr(*line, ' ') + 1 : NULL;
-
-        if (name && viommu_fields_is_text(name) && !g_hash_table_contains(seen, name)) {
-            g_ptr_array_add(names, g_strdup(name));
-            g_hash_table_add(seen, g_ptr_array_index(names, names->len - 1));
-        }
-    }
-    if (!g_hash_table_contains(seen, "vfio-pci") && !g_hash_table_contains(seen, "vfio_pci"))
-        g_ptr_array_add(names, g_strdup("vfio-pci"));
-    g_ptr_array_add(names, NULL);
-    topology->vfio_drivers = (char **)g_ptr_array_free(names, FALSE);
-}
-
-/* A service may have a /dev of its own with hardly anything in it: that says nothing of the kernel.
- * The node stands there before the module is loaded, the class device after. */
-static int device_node(const ViommuRoot *root, const char *node, const char *misc)
-{
-    if (viommu_root_exists(root, "dev/%s", node) || viommu_root_exists(root, "sys/class/misc/%s", misc))
-        return 1;
-    return viommu_root_exists(root, "dev/kmsg") ? 0 : VIOMMU_UNSET;
-}
-
 bool viommu_topology_read(const char *path, ViommuTopology *topology, GError **error)
 {
     g_autoptr(ViommuRoot) root = viommu_root_open(path, error);
@@ -181,12 +156,9 @@ bool viommu_topology_read(const char *path, ViommuTopology *topology, GError **e
     viommu_topology_read_iommus(root, topology);
     viommu_topology_read_devices(root, topology);
     viommu_topology_read_uses(root, topology);
-    read_vfio_drivers(root, topology);
     viommu_topology_read_page_size(root, topology);
+    viommu_topology_read_modules(root, topology);
     viommu_topology_read_nodes(root, topology);
-    topology->vfio = device_node(root, "vfio/vfio", "vfio");
-    topology->iommufd = device_node(root, "iommu", "iommu");
-    topology->iommufd_usable = viommu_root_usable(root, "dev/iommu");
     return true;
 }
 

@@ -46,6 +46,8 @@ typedef struct ViommuHostIommu {
     /* of the addresses that it translates; unset for every SMMU and virtio: their drivers tell
      * nobody */
     uint64_t width_bits;
+    /* flag: it can remap interrupts, by its registers; unset: its driver tells nobody */
+    int interrupt_remapping;
 } ViommuHostIommu;
 
 /* One PCI device: every endpoint, and each bridge that shares its group with one. */
@@ -57,6 +59,11 @@ typedef struct ViommuPciDevice {
     uint64_t node;       /* NUMA */
     uint64_t group;      /* IOMMU group; never one of VFIO's no-IOMMU mode */
     char *iommu;         /* ViommuHostIommu of this name */
+    /* memory that the firmware wants mapped one to one for the group, so that the kernel gives the
+     * group to no guest: "0x7b800000-0x7fffffff" */
+    char **direct_regions;
+    char *physical_function;    /* the address of its physical function, of a virtual one */
+    uint64_t virtual_functions; /* how many a physical function can have */
     /* flag: we may open its group's node in /dev/vfio; unset: there is none, as no VFIO driver
      * is bound */
     int usable;
@@ -74,6 +81,8 @@ typedef struct ViommuAcpiTable {
     int state;      /* ViommuTableState */
     uint64_t units; /* usable IOMMUs in it; unset: unread */
     char *problem;  /* what is wrong with it, when it is broken */
+    /* flag, of a good DMAR: the platform lets its IOMMUs remap interrupts */
+    int interrupt_remapping;
 } ViommuAcpiTable;
 
 typedef struct ViommuHugePages {
@@ -99,6 +108,12 @@ typedef struct ViommuTopology {
     GPtrArray *nodes;      /* of ViommuNode */
     int vfio, iommufd;     /* flags: the kernel has it; unset: cannot be seen */
     int iommufd_usable;    /* flag: we may open /dev/iommu; unset: there is none */
+    int iommufd_loadable;  /* flag: iommufd is a module that is not loaded yet */
+    /* flag: the kernel remaps interrupts, as the names of its interrupt chips show */
+    int interrupt_remapping;
+    /* flags: VFIO's container, and iommufd, assign devices without interrupt remapping, too */
+    int unsafe_interrupts, iommufd_unsafe_interrupts;
+    uint64_t dma_entry_limit; /* mappings that a VFIO container holds at most */
 } ViommuTopology;
 
 extern const ViommuFields viommu_topology_fields;
@@ -121,6 +136,14 @@ typedef enum ViommuIommuUse {
     VIOMMU_IOMMU_USE_USED, /* the kernel has put PCI devices into groups */
     VIOMMU_IOMMU_USE_LAST,
 } ViommuIommuUse;
+
+/** Whether the kernel remaps the interrupts of assigned devices, which it wants before it gives a
+ *  device away: 1 or 0; VIOMMU_UNSET: not known.  @arch: ViommuArch of the host, or VIOMMU_UNSET.
+ *  @ret_reason: with 0, why not, and what to do (owned); else untouched. */
+int viommu_topology_remaps_interrupts(const ViommuTopology *topology, int arch, char **ret_reason);
+/** Whether the kernel was told to assign devices without interrupt remapping, through iommufd or
+ *  through a VFIO container. */
+bool viommu_topology_allows_unsafe(const ViommuTopology *topology, bool iommufd);
 
 /** Whether the host has an IOMMU of its own, and *ret_reason (owned): a sentence with what to do
  *  when it is not used. */

@@ -80,6 +80,8 @@ void host_add_iommu(const Host *host, const HostIommu *iommu)
     add_directory(host, place);
     if (iommu->cap)
         add_line(host, place, "intel-iommu/cap", "%s", iommu->cap);
+    if (iommu->ecap)
+        add_line(host, place, "intel-iommu/ecap", "%s", iommu->ecap);
     if (iommu->features)
         add_line(host, place, "amd-iommu/features", "%s", iommu->features);
     if (parent) {
@@ -153,6 +155,57 @@ void host_add_device(const Host *host, const HostDevice *device)
     }
     if (device->group != HOST_NO_GROUP)
         add_group(host, device, place);
+}
+
+void host_add_regions(const Host *host, int group, const char *lines)
+{
+    g_autofree char *path = g_strdup_printf("sys/kernel/iommu_groups/%d/reserved_regions", group);
+
+    host_add_file(host, path, lines);
+}
+
+void host_add_virtual_function(const Host *host, const HostDevice *physical, unsigned index,
+                               const HostDevice *device)
+{
+    g_autofree char *above = device_place(physical), *place = device_place(device);
+    g_autofree char *name = g_strdup_printf("virtfn%u", index);
+
+    host_add_device(host, device);
+    link_device(host, place, "physfn", "sys/bus/pci/devices", physical->address);
+    link_device(host, above, name, "sys/bus/pci/devices", device->address);
+}
+
+void host_set_virtual_functions(const Host *host, const HostDevice *physical, unsigned most)
+{
+    g_autofree char *place = device_place(physical);
+
+    add_line(host, place, "sriov_totalvfs", "%u", most);
+}
+
+void host_set_interrupts(const Host *host, bool remapped)
+{
+    static const char *const plain[] = {"IO-APIC", "DMAR-MSI", "PCI-MSI-0000:16:00.0"};
+    static const char *const safe[] = {"IR-IO-APIC", "DMAR-MSI", "IR-PCI-MSI-0000:16:00.0"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(plain); i++) {
+        g_autofree char *place = g_strdup_printf("sys/kernel/irq/%u", i);
+
+        add_line(host, place, "chip_name", "%s", remapped ? safe[i] : plain[i]);
+    }
+}
+
+void host_set_parameter(const Host *host, const char *module, const char *parameter, const char *value)
+{
+    g_autofree char *place = g_strdup_printf("sys/module/%s/parameters", module);
+
+    add_line(host, place, parameter, "%s", value);
+}
+
+char *host_device_path(const HostDevice *device, const char *rest)
+{
+    g_autofree char *place = device_place(device);
+
+    return g_strdup_printf("%s/%s", place, rest);
 }
 
 void host_set_noiommu(const Host *host, int group)
@@ -273,6 +326,7 @@ GByteArray *table_dmar(const uint64_t *bases, size_t n)
     GByteArray *table = table_new("DMAR", 48);
 
     put(table, 36, 38, 1); /* 39 bits of physical address */
+    put(table, 37, 1, 1);  /* INTR_REMAP */
     for (size_t i = 0; i < n; i++) {
         size_t at = table->len;
 

@@ -18,6 +18,7 @@ typedef struct HostIommu {
     const char *cap;      /* Intel's register, in hexadecimal */
     const char *features; /* AMD's file */
     const char *driver;   /* of the parent */
+    const char *ecap;     /* Intel's extended register in hexadecimal */
 } HostIommu;
 
 typedef struct HostDevice {
@@ -45,6 +46,18 @@ void host_add_file(const Host *host, const char *path, const char *text);
 void host_add_link(const Host *host, const char *path, const char *target);
 void host_add_iommu(const Host *host, const HostIommu *iommu);
 void host_add_device(const Host *host, const HostDevice *device);
+/** @lines: what the kernel shows as the group's reserved_regions. */
+void host_add_regions(const Host *host, int group, const char *lines);
+/** @physical was added before, and has its virtual function @index. */
+void host_add_virtual_function(const Host *host, const HostDevice *physical, unsigned index,
+                               const HostDevice *device);
+void host_set_virtual_functions(const Host *host, const HostDevice *physical, unsigned most);
+/** The names of the interrupt chips of a kernel that remaps interrupts, or does not. */
+void host_set_interrupts(const Host *host, bool remapped);
+/** Of a module that is loaded. */
+void host_set_parameter(const Host *host, const char *module, const char *parameter, const char *value);
+/** @rest below the directory of @device. Owned. */
+char *host_device_path(const HostDevice *device, const char *rest);
 /** Marks the group as one of VFIO's no-IOMMU mode. */
 void host_set_noiommu(const Host *host, int group);
 /** Adds ACPI tables, but none of IOMMUs. */
@@ -86,6 +99,17 @@ typedef struct Recording {
     const char *origin; /* "made up", or the source of its numbers */
     void (*build)(const Host *host);
 } Recording;
+
+/* recordings-host.c: what the host does with its devices, and what its kernel refuses. */
+void recording_server_rmrr(const Host *host);
+void recording_server_in_use(const Host *host);
+void recording_server_sriov(const Host *host);
+void recording_server_no_remapping(const Host *host);
+void recording_server_unsafe(const Host *host);
+void recording_guest_of_qemu(const Host *host);
+void recording_guest_virtio(const Host *host);
+void recording_server_iommufd_module(const Host *host);
+void recording_server_amd_blocks(const Host *host);
 
 extern const Recording recordings[];
 extern const size_t n_recordings;

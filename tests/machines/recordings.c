@@ -123,6 +123,7 @@ static void server_two_sockets(const Host *host)
     host_add_node(host, 1, 196608);
     host_add_huge_pages(host, 0, 1048576, 64, 64);
     host_add_huge_pages(host, 1, 1048576, 64, 32);
+    host_set_interrupts(host, true);
     host_add_vfio(host, true);
 }
 
@@ -311,6 +312,23 @@ const Recording recordings[] = {
     {"arm-without-smmu", "arm-server", "made up: its IORT has no SMMU", arm_without_smmu},
     {"laptop", "noble", "made up: its group is not viable", laptop},
     {"noiommu-mode", "bookworm", "made up: VFIO's no-IOMMU mode", noiommu_mode},
+    {"server-rmrr", "trixie", "made up: the firmware keeps memory for two of its devices",
+     recording_server_rmrr},
+    {"server-in-use", "trixie", "made up: the host uses each of its devices but one",
+     recording_server_in_use},
+    {"server-sriov", "trixie", "made up: two physical functions, one of them with virtual functions",
+     recording_server_sriov},
+    {"server-no-remapping", "trixie", "made up: interrupt remapping is switched off",
+     recording_server_no_remapping},
+    {"server-unsafe", "forky", "made up: server-no-remapping, whose administrator takes the risk",
+     recording_server_unsafe},
+    {"guest-of-qemu", "trixie", "as QEMU emulates it: intel-iommu with intremap=off and aw-bits=39",
+     recording_guest_of_qemu},
+    {"guest-virtio", "trixie", "as QEMU emulates it: virtio-iommu on q35", recording_guest_virtio},
+    {"server-iommufd-module", "forky", "made up: iommufd is a module that is not loaded",
+     recording_server_iommufd_module},
+    {"server-amd-blocks", "trixie", "made up: each IOMMU has three blocks in IVRS, as on real boards",
+     recording_server_amd_blocks},
     {"cloud-guest", "bookworm", "recorded on a virtual machine without IOMMU; the command line is shortened",
      cloud_guest},
 };

@@ -155,6 +155,6 @@ bool viommu_ctl_host(ViommuCtl *ctl, GError **error)
     if (host->topology.present && host->libvirt)
         viommu_output_text(&ctl->output, VIOMMU_STYLE_PLAIN, "\n");
     if (host->topology.present)
-        viommu_ctl_print_topology(&ctl->output, &host->topology, site_of(ctl, config));
+        viommu_ctl_print_topology(&ctl->output, host, site_of(ctl, config));
     return true;
 }

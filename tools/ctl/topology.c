@@ -47,6 +47,31 @@ static const char *flag_word(int flag)
     return flag < 0 ? "not known" : flag ? "yes" : "no";
 }
 
+static const char *iommufd_word(const ViommuTopology *topology)
+{
+    return topology->iommufd_loadable == 1 ? "yes, as a module that is not loaded"
+                                           : flag_word(topology->iommufd);
+}
+
+/* It matters where devices can be assigned. */
+static void print_interrupts(const ViommuOutput *output, const ViommuHost *host)
+{
+    static const struct {
+        bool iommufd;
+        const char *module;
+    } backends[] = {{false, "vfio_iommu_type1"}, {true, "iommufd"}};
+    g_autofree char *reason = NULL, *use = NULL;
+    int remaps = viommu_topology_remaps_interrupts(&host->topology, viommu_host_arch(host), &reason);
+
+    if (viommu_topology_judge(&host->topology, &use) != VIOMMU_IOMMU_USE_USED)
+        return;
+    viommu_output_format(output, "  interrupt remapping: %s%s%s\n", flag_word(remaps), reason ? ": " : "",
+                         reason ? reason : "");
+    for (size_t i = 0; remaps == 0 && i < G_N_ELEMENTS(backends); i++)
+        if (viommu_topology_allows_unsafe(&host->topology, backends[i].iommufd))
+            viommu_output_format(output, "  %s.allow_unsafe_interrupts is set\n", backends[i].module);
+}
+
 static void print_kernel(const ViommuOutput *output, const ViommuTopology *topology)
 {
     g_autofree char *version = topology->kernel ? viommu_version_format_short(topology->kernel) : NULL;
@@ -58,7 +83,10 @@ static void print_kernel(const ViommuOutput *output, const ViommuTopology *topol
     }
     viommu_output_format(output, "  %s%s%sVFIO: %s; iommufd: %s\n", version ? "Linux " : "",
                          version ? version : "", version ? "; " : "", flag_word(topology->vfio),
-                         flag_word(topology->iommufd));
+                         iommufd_word(topology));
+    if (topology->dma_entry_limit != VIOMMU_UNSET_NUMBER)
+        viommu_output_format(output, "  mappings of a VFIO container: at most %" PRIu64 "\n",
+                             topology->dma_entry_limit);
 }
 
 static void print_node(const ViommuOutput *output, const ViommuNode *node)
@@ -103,7 +131,32 @@ static GPtrArray *devices_behind(const ViommuTopology *topology, const ViommuHos
     return found;
 }
 
-static void print_device(const ViommuOutput *output, const ViommuPciDevice *device, const ViommuSite *site)
+/* "virtual function 0000:3b:02.0 (vfio-pci)" */
+static void print_functions(const ViommuOutput *output, const ViommuTopology *topology,
+                            const ViommuPciDevice *device)
+{
+    unsigned n = 0;
+
+    if (device->physical_function)
+        viommu_output_format(output, "      virtual function of %s\n", device->physical_function);
+    for (guint i = 0; topology->devices && i < topology->devices->len; i++) {
+        const ViommuPciDevice *other = g_ptr_array_index(topology->devices, i);
+
+        if (g_strcmp0(other->physical_function, device->address) != 0)
+            continue;
+        viommu_output_format(output, "%s%s (%s)", n++ ? ", " : "      physical function of ", other->address,
+                             other->driver ? other->driver : "no driver");
+    }
+    if (n == 0 && device->virtual_functions != VIOMMU_UNSET_NUMBER)
+        viommu_output_format(output, "      physical function without virtual functions");
+    if (device->virtual_functions != VIOMMU_UNSET_NUMBER)
+        viommu_output_format(output, "; it can have %" PRIu64, device->virtual_functions);
+    if (n > 0 || device->virtual_functions != VIOMMU_UNSET_NUMBER)
+        viommu_output_format(output, "\n");
+}
+
+static void print_device(const ViommuOutput *output, const ViommuTopology *topology,
+                         const ViommuPciDevice *device, const ViommuSite *site)
 {
     viommu_output_format(output, "    %s  %04" PRIx64 ":%04" PRIx64 "  %-11s  ", device->address,
                          device->vendor, device->device, viommu_pci_device_noun(device));
@@ -115,6 +168,13 @@ static void print_device(const ViommuOutput *output, const ViommuPciDevice *devi
     if (site && viommu_site_selects(site, site->allow, device))
         viommu_output_format(output, ", available to users other than root");
     viommu_output_format(output, "\n");
+    print_functions(output, topology, device);
+    if (device->direct_regions) {
+        g_autofree char *regions = g_strjoinv(", ", device->direct_regions);
+
+        viommu_output_format(
+            output, "      cannot be assigned: the firmware keeps memory for its group (RMRR %s)\n", regions);
+    }
     for (char **use = device->uses; use && *use; use++)
         viommu_output_format(output, "      in use by the host: %s\n", *use);
 }
@@ -140,7 +200,8 @@ static void print_group(const ViommuOutput *output, const GPtrArray *devices, gu
     viommu_output_format(output, "\n");
 }
 
-static void print_devices(const ViommuOutput *output, const GPtrArray *devices, const ViommuSite *site)
+static void print_devices(const ViommuOutput *output, const ViommuTopology *topology,
+                          const GPtrArray *devices, const ViommuSite *site)
 {
     for (guint i = 0; i < devices->len; i++) {
         const ViommuPciDevice *device = g_ptr_array_index(devices, i);
@@ -148,7 +209,7 @@ static void print_devices(const ViommuOutput *output, const GPtrArray *devices, 
 
         if (!before || before->group != device->group)
             print_group(output, devices, i);
-        print_device(output, device, site);
+        print_device(output, topology, device, site);
     }
 }
 
@@ -165,17 +226,18 @@ static void print_iommu(const ViommuOutput *output, const ViommuTopology *topolo
     else
         viommu_output_format(output, ", width not known");
     viommu_output_format(output, "%s\n", devices->len ? "" : "; no PCI devices behind it");
-    print_devices(output, devices, site);
+    print_devices(output, topology, devices, site);
 }
 
-void viommu_ctl_print_topology(const ViommuOutput *output, const ViommuTopology *topology,
-                               const ViommuSite *site)
+void viommu_ctl_print_topology(const ViommuOutput *output, const ViommuHost *host, const ViommuSite *site)
 {
+    const ViommuTopology *topology = &host->topology;
     g_autoptr(GPtrArray) rest = devices_behind(topology, NULL);
 
     print_use(output, topology);
     print_tables(output, topology);
     print_kernel(output, topology);
+    print_interrupts(output, host);
     for (guint i = 0; topology->nodes && i < topology->nodes->len; i++)
         print_node(output, g_ptr_array_index(topology->nodes, i));
     for (guint i = 0; topology->iommus && i < topology->iommus->len; i++)
@@ -183,7 +245,7 @@ void viommu_ctl_print_topology(const ViommuOutput *output, const ViommuTopology 
     if (rest->len == 0)
         return;
     viommu_output_text(output, VIOMMU_STYLE_HEAD, "\nbehind no known IOMMU\n");
-    print_devices(output, rest, site);
+    print_devices(output, topology, rest, site);
 }
 
 /* --- The inventory --- */

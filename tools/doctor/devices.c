@@ -108,17 +108,58 @@ static int try_kvm(int fd)
     return 0;
 }
 
+/* When libvirt last looked at an emulator, by its newest file about one; 0: not known. */
+static time_t libvirt_looked(const ViommuPatient *patient)
+{
+    g_autofree char *directory =
+        patient->system ? g_build_filename(patient->root, "var/cache/libvirt/qemu/capabilities", NULL)
+                        : g_build_filename(g_get_user_cache_dir(), "libvirt/qemu/capabilities", NULL);
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    const char *name;
+    time_t newest = 0;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(directory, name, NULL);
+        struct stat info;
+
+        if (g_str_has_suffix(name, ".xml") && lstat(path, &info) == 0)
+            newest = MAX(newest, info.st_mtime);
+    }
+    return newest;
+}
+
+/* KVM works, and libvirt does not offer it. */
+static void tell_unoffered(ViommuExamination *examination, const ViommuPatient *patient)
+{
+    int arch = viommu_host_arch(patient->host);
+    struct stat kvm;
+    time_t looked = libvirt_looked(patient);
+
+    if (arch == VIOMMU_UNSET || !viommu_host_emulator(patient->host, (ViommuArch)arch))
+        TELL(
+            WARNING, g_strdup("install QEMU for this host's own architecture"),
+            "/dev/kvm can create a virtual machine, but libvirt finds no QEMU for this host's own architecture");
+    else if (looked > 0 && find_device(patient, "kvm", &kvm) && kvm.st_mtime > looked)
+        TELL(
+            WARNING,
+            g_strdup(
+                "wait: libvirt looks again by itself when QEMU or /dev/kvm has changed; if it does not, restart its daemon (libvirtd or virtqemud)"),
+            "/dev/kvm can create a virtual machine, but libvirt has not looked at QEMU since /dev/kvm appeared, so it does not offer KVM yet");
+    else
+        TELL(
+            WARNING,
+            g_strdup(
+                "let the user that libvirt runs QEMU as (libvirt-qemu or qemu) open /dev/kvm, and restart libvirt's daemon (libvirtd or virtqemud), which remembers what it found"),
+            "/dev/kvm can create a virtual machine, but libvirt does not offer KVM");
+}
+
 static void tell_tried(ViommuExamination *examination, const ViommuPatient *patient, int r)
 {
     if (r < 0)
         TELL(WARNING, g_strdup("run \"dmesg | grep kvm\" to see why; until then guests are emulated"),
              "/dev/kvm opens, but cannot create a virtual machine: %s", g_strerror(-r));
     else if (patient->host && !libvirt_offers_kvm(patient->host))
-        TELL(
-            WARNING,
-            g_strdup(
-                "install QEMU for this host's own architecture, then restart libvirt's daemon, which caches what it found"),
-            "/dev/kvm can create a virtual machine, but libvirt does not offer KVM");
+        tell_unoffered(examination, patient);
     else
         TELL(OK,
              g_strdup(
@@ -178,6 +219,24 @@ void viommu_doctor_check_kvm(ViommuExamination *examination, const ViommuPatient
 
 /* --- Assigning host devices --- */
 
+/* What the kernel wants before it gives a device to a guest. */
+static void tell_interrupts(ViommuExamination *examination, const ViommuPatient *patient,
+                            const ViommuTopology *topology)
+{
+    int arch = patient->host ? viommu_host_arch(patient->host) : VIOMMU_UNSET;
+    g_autofree char *reason = NULL;
+
+    if (viommu_topology_remaps_interrupts(topology, arch, &reason) != 0)
+        return;
+    if (viommu_topology_allows_unsafe(topology, false) || viommu_topology_allows_unsafe(topology, true))
+        TELL(
+            WARNING, g_steal_pointer(&reason),
+            "this host does not remap interrupts, and allow_unsafe_interrupts is set: a guest with an assigned device can send any interrupt to the host");
+    else
+        TELL(WARNING, g_steal_pointer(&reason),
+             "this host does not remap interrupts, so the kernel gives no device to a guest");
+}
+
 void viommu_doctor_check_iommu(ViommuExamination *examination, const ViommuPatient *patient)
 {
     g_autoptr(GError) error = NULL;
@@ -191,6 +250,7 @@ void viommu_doctor_check_iommu(ViommuExamination *examination, const ViommuPatie
     switch (viommu_topology_judge(&host->topology, &reason)) {
     case VIOMMU_IOMMU_USE_USED:
         TELL(OK, NULL, "%s", reason);
+        tell_interrupts(examination, patient, &host->topology);
         break;
     case VIOMMU_IOMMU_USE_IDLE:
     case VIOMMU_IOMMU_USE_NONE:
@@ -230,7 +290,17 @@ void viommu_doctor_check_iommufd(ViommuExamination *examination, const ViommuPat
 {
     struct stat info;
     g_autofree char *rights = NULL;
+    g_autoptr(ViommuHost) host = viommu_host_new(); /* owns the topology */
 
+    if (!find_device(patient, "iommu", &info) && viommu_topology_read(patient->root, &host->topology, NULL) &&
+        host->topology.iommufd_loadable == 1) {
+        TELL(
+            OK,
+            g_strdup(
+                "nothing, unless you set hostdevs[].iommufd: then run \"modprobe iommufd\", if binding a device to VFIO does not load it"),
+            "there is no /dev/iommu yet: the kernel has iommufd as a module that is not loaded");
+        return;
+    }
     if (!find_device(patient, "iommu", &info)) {
         TELL(OK, NULL, "there is no /dev/iommu; devices are assigned through VFIO groups");
         return;

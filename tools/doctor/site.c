@@ -36,7 +36,15 @@ static void tell_lists(ViommuExamination *examination, const ViommuSite *site)
 static void tell_device(ViommuExamination *examination, const ViommuPciDevice *device)
 {
     g_autofree char *uses = device->uses ? g_strjoinv("; ", device->uses) : NULL;
+    g_autofree char *regions = device->direct_regions ? g_strjoinv(", ", device->direct_regions) : NULL;
 
+    if (regions)
+        TELL(
+            WARNING,
+            g_strdup(
+                "switch off the firmware's feature that shares this memory (HPE: Shared Memory Features of the slot), or remove the device from [devices] allow in viommud.conf(5)"),
+            "%s (%s) is listed for users other than root, but cannot be assigned, because the firmware keeps memory for its IOMMU group (RMRR %s)",
+            device->address, viommu_pci_device_noun(device), regions);
     if (uses)
         TELL(
             WARNING, g_strdup("end this use, or remove the device from [devices] allow in viommud.conf(5)"),

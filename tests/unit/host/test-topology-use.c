@@ -149,6 +149,12 @@ static const Case cases[] = {
      {FILE_OF(PCI(GPU) "/graphics/fb0/name", "x"),
       LINK_OF("sys/class/graphics/fb0", PCI(GPU) "/graphics/fb0")}},
     {USB,
+     "ttyUSB0 is a console of the host",
+     {FILE_OF("sys/devices/virtual/tty/console/active", "tty0 ttyUSB0\n"),
+      LINK_OF("sys/class/tty/console", "sys/devices/virtual/tty/console"),
+      FILE_OF(PCI(USB) "/usb1/1-3/ttyUSB0/tty/ttyUSB0/dev", "188:0\n"),
+      LINK_OF("sys/class/tty/ttyUSB0", PCI(USB) "/usb1/1-3/ttyUSB0/tty/ttyUSB0")}},
+    {USB,
      "input3 is a keyboard or another input device of the host",
      {FILE_OF(PCI(USB) "/usb1/1-1/input/input3/name", "Keyboard\n"),
       LINK_OF("sys/class/input/input3", PCI(USB) "/usb1/1-1/input/input3")}},
@@ -350,12 +356,112 @@ START_TEST(ordinary_pages)
 }
 END_TEST
 
+/* --- Physical functions --- */
+
+#define PF  "0000:08:00.0"
+#define VF0 "0000:08:02.0"
+#define VF1 "0000:08:02.1"
+
+typedef struct Function {
+    const char *allow;  /* NULL: root asks */
+    const char *holder; /* of both virtual functions */
+    const char *text;
+} Function;
+
+static const Function functions[] = {
+    {NULL, "a", "guests use these: " VF0 " by machine 'a', " VF1 " by machine 'a'"},
+    {NULL, NULL, "guests use these: " VF0 " by a guest that viommud did not make"},
+    /* Of the others a member is not told. */
+    {PF ";" VF1, "a", "guests use these: " VF1 " by machine 'a'"},
+    {PF, "a", "guests use these: some of them by others"},
+};
+
+/* Nothing is bound to them yet: a plan alone has them. */
+static void read_functions(const char *root, ViommuTopology *topology)
+{
+    const Host host = {root};
+    const HostDevice physical = {PF,      0x8086, 0x1572, 0x020000, "vfio-pci", "0000:00:1c.0",
+                                 "dmar0", 8,      -1,     NULL};
+    const HostDevice virtual[] = {
+        {VF0, 0x8086, 0x154c, 0x020000, NULL, "0000:00:1c.0", "dmar0", 9, -1, NULL},
+        {VF1, 0x8086, 0x154c, 0x020000, NULL, "0000:00:1c.0", "dmar0", 10, -1, NULL},
+    };
+
+    make_host(&host);
+    host_add_device(&host, &physical);
+    for (unsigned i = 0; i < G_N_ELEMENTS(virtual); i++)
+        host_add_virtual_function(&host, &physical, i, &virtual[i]);
+    viommu_fields_init(&viommu_topology_fields, topology);
+    ck_assert(viommu_topology_read(root, topology, NULL));
+}
+
+static void assert_function(const ViommuTopology *topology, const ViommuSite *site, const Function *row,
+                            const char *asked, size_t n_claims)
+{
+    g_autofree char *text = g_strdup_printf("{'hostdevs': <[{%s}]>}", asked);
+    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
+    g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
+    const ViommuAsker asker = {.kind = row->allow ? VIOMMU_ASKER_MEMBER : VIOMMU_ASKER_ROOT, .uid = 1000};
+    const ViommuClaim claims[] = {{VF0, row->holder, false}, {VF1, row->holder, false}};
+    const ViommuHost host = {.topology = *topology};
+    const ViommuPolicy policy = {.site = site};
+    const ViommuPlanInput planning = {.request = request,
+                                      .host = &host,
+                                      .policy = &policy,
+                                      .asker = &asker,
+                                      .claims = claims,
+                                      .n_claims = n_claims};
+    ViommuPlan plan;
+    ViommuPlanBuild build = {&planning, request, NULL, &plan, VIOMMU_RULE_LAST};
+    g_autoptr(GError) error = NULL;
+
+    viommu_placement_init(&plan.placement);
+    ck_assert_int_eq(viommu_plan_settle_placement(&build, &error), n_claims == 0);
+    if (n_claims > 0) {
+        ck_assert_str_eq(viommu_rule_to_string(build.rule), "hostdev-claimed");
+        if (strstr(asked, "address"))
+            ck_assert_msg(strstr(error->message, row->text) != NULL, "%s", error->message);
+        if (row->allow && !strstr(row->allow, VF0))
+            ck_assert_ptr_null(strstr(error->message, VF0));
+    }
+    viommu_placement_clear(&plan.placement);
+}
+
+/* Guests lose their virtual functions when the physical one changes its driver. */
+START_TEST(physical_functions_of_others)
+{
+    char root[] = "/tmp/viommu-uses-XXXXXX";
+    const Function *row = &functions[_i];
+    g_autofree char *remove = NULL;
+    ViommuTopology topology;
+    ViommuSite site;
+
+    ck_assert_ptr_nonnull(g_mkdtemp(root));
+    remove = g_strdup_printf("rm -r %s", root);
+    read_functions(root, &topology);
+    viommu_site_init(&site);
+    if (row->allow) {
+        g_ptr_array_unref(site.allow);
+        ck_assert(viommu_site_parse_selectors(row->allow, true, &site.allow, NULL));
+    }
+    for (size_t n_claims = 0; n_claims <= 2; n_claims += 2) {
+        assert_function(&topology, &site, row, "'address': <'" PF "'>", n_claims);
+        assert_function(&topology, &site, row, "'vendor': <'8086'>, 'device': <'1572'>", n_claims);
+    }
+    viommu_site_clear(&site);
+    viommu_fields_clear(&viommu_topology_fields, &topology);
+    ck_assert_int_eq(system(remove), 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("uses");
 
     tcase_add_loop_test(tcase, a_group_is_had_as_a_whole, 0, G_N_ELEMENTS(shares));
     tcase_add_loop_test(tcase, ordinary_pages, 0, G_N_ELEMENTS(page_sizes));
+
+    tcase_add_loop_test(tcase, physical_functions_of_others, 0, G_N_ELEMENTS(functions));
     tcase_add_loop_test(tcase, what_the_host_uses, 0, G_N_ELEMENTS(cases));
     return unit_run_case("uses", tcase);
 }
