@@ -8,7 +8,8 @@ VIOMMU_ENUM_DEFINE(rule, "rule", VIOMMU_RULE_LAST, "arch", "machine", "libvirt-v
                    "max-vcpus", "memory", "memlock", "disk", "confinement", "agent-policy", "network-policy",
                    "host-iommu", "vfio", "hostdev-unseen", "hostdev-name", "hostdev-missing",
                    "hostdev-bridge", "hostdev-group", "hostdev-kind", "hostdev-claimed", "hostdev-in-use",
-                   "hostdev-policy", "hostdev-driver", "hostdev-node", "iommufd");
+                   "hostdev-policy", "hostdev-driver", "hostdev-node", "iommufd", "hostdev-reserved",
+                   "interrupt-remapping");
 
 ViommuReason *viommu_reason_new(ViommuModel model, ViommuRule rule, const char *format, ...)
 {

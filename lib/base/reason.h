@@ -50,6 +50,8 @@ typedef enum ViommuRule {
     VIOMMU_RULE_HOSTDEV_DRIVER,
     VIOMMU_RULE_HOSTDEV_NODE,
     VIOMMU_RULE_IOMMUFD,
+    VIOMMU_RULE_HOSTDEV_RESERVED,
+    VIOMMU_RULE_INTERRUPT_REMAPPING,
     VIOMMU_RULE_LAST,
 } ViommuRule;
 extern const ViommuEnum viommu_enum_rule;

@@ -57,10 +57,45 @@ static bool check_nodes(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
+/* The name of the module that has to be told, and what it is to @device. */
+static const char *backend_module(const ViommuPlacedDevice *device)
+{
+    return device->iommufd ? "iommufd" : "vfio_iommu_type1";
+}
+
+/* Without it a guest's device can raise any interrupt of the host, and the kernel gives it to a
+ * guest only where its administrator has said so: Linux 6.12 drivers/vfio/vfio_iommu_type1.c
+ * (vfio_iommu_type1_attach_group), drivers/iommu/iommufd/device.c. */
+static bool check_interrupts(ViommuPlanBuild *build, GError **error)
+{
+    const ViommuHost *host = build->input->host;
+    const GPtrArray *devices = build->plan->placement.devices;
+    g_autofree char *reason = NULL;
+
+    if (devices->len == 0 ||
+        viommu_topology_remaps_interrupts(&host->topology, viommu_host_arch(host), &reason) != 0)
+        return true;
+    for (guint i = 0; i < devices->len; i++) {
+        const ViommuPlacedDevice *device = g_ptr_array_index(devices, i);
+
+        if (!viommu_topology_allows_unsafe(&host->topology, device->iommufd))
+            return viommu_plan_refuse(
+                build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_INTERRUPT_REMAPPING, error,
+                "hostdevs[%u]: '%s' cannot be assigned, because this host does not remap interrupts, and without that a device can send any interrupt to the host: %s; where you trust the guests with the whole host, run \"modprobe %s\" and \"echo Y > /sys/module/%s/parameters/allow_unsafe_interrupts\" as root instead",
+                device->entry, device->address, reason, backend_module(device), backend_module(device));
+    }
+    viommu_plan_warn(
+        build,
+        "this host does not remap interrupts, so the guest can send any interrupt to the host through its devices (%s.allow_unsafe_interrupts is set): trust whoever controls the guest with the whole host; %s",
+        backend_module(g_ptr_array_index(devices, 0)), reason);
+    return true;
+}
+
 bool viommu_plan_settle_hostdevs(ViommuPlanBuild *build, GError **error)
 {
     return viommu_plan_settle_placement(build, error) && check_drivers(build, error) &&
-           check_nodes(build, error) && viommu_plan_settle_iommufd(build, error);
+           check_nodes(build, error) && viommu_plan_settle_iommufd(build, error) &&
+           check_interrupts(build, error);
 }
 
 /* --- After it --- */
@@ -134,6 +169,32 @@ static void note_iommu(ViommuPlanBuild *build)
     }
 }
 
+/* Linux 5.1 and newer (drivers/vfio/vfio_iommu_type1.c, dma_entry_limit). */
+#define DMA_ENTRY_LIMIT 65535
+#define SMALLEST_PAGE   (4 * VIOMMU_KIB)
+
+/* Each mapping of the guest is one of the container's; without an IOMMU QEMU maps the memory in a
+ * few large pieces. */
+static void note_mappings(ViommuPlanBuild *build)
+{
+    const ViommuPlan *plan = build->plan;
+    uint64_t limit = build->input->host->topology.dma_entry_limit;
+    bool known = limit != VIOMMU_UNSET_NUMBER, container = false;
+
+    for (guint i = 0; i < plan->placement.devices->len; i++)
+        container |= !((const ViommuPlacedDevice *)g_ptr_array_index(plan->placement.devices, i))->iommufd;
+    if (!container || plan->iommu.model == VIOMMU_MODEL_NONE)
+        return;
+    if (!known)
+        limit = DMA_ENTRY_LIMIT;
+    viommu_plan_note(
+        build,
+        "a VFIO container holds at most %" G_GUINT64_FORMAT
+        " mappings (vfio_iommu_type1.dma_entry_limit%s): a guest that maps single pages of 4 KiB can map %" G_GUINT64_FORMAT
+        " MiB at a time, and more fails with \"No space left on device\"; raise that limit on the host, or let the guest map larger pieces (iommu=pt)",
+        limit, known ? "" : ", by default", (limit * SMALLEST_PAGE + VIOMMU_MIB / 2) / VIOMMU_MIB);
+}
+
 static void note_memlock(ViommuPlanBuild *build)
 {
     const ViommuPlan *plan = build->plan;
@@ -201,5 +262,6 @@ void viommu_plan_explain_hostdevs(ViommuPlanBuild *build)
     }
     note_passed_over(build);
     note_iommu(build);
+    note_mappings(build);
     note_memlock(build);
 }

@@ -27,7 +27,10 @@ static char *hindrance(const ViommuPlanBuild *build, const ViommuPlacedDevice *d
 
     if (!viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_IOMMUFD))
         return g_strdup_printf("it needs %s, but %s", needs, had);
-    if (build->input->host->topology.iommufd == 0)
+    /* The first VFIO driver that is bound brings it. */
+    if (build->input->host->topology.iommufd_loadable == 1 && build->input->host->unprivileged == 1)
+        return g_strdup("the module iommufd is not loaded; as root run \"modprobe iommufd\"");
+    if (build->input->host->topology.iommufd == 0 && build->input->host->topology.iommufd_loadable != 1)
         return g_strdup_printf(
             "the host's kernel has no /dev/iommu; that needs %s or newer with CONFIG_IOMMUFD, which Debian's kernels lack",
             kernel);
@@ -45,6 +48,9 @@ static char *doubt(const ViommuPlanBuild *build, const ViommuPlacedDevice *devic
 {
     const ViommuTopology *topology = &build->input->host->topology;
 
+    if (topology->iommufd_loadable == 1)
+        return g_strdup(
+            "the module iommufd is not loaded; run \"modprobe iommufd\", or set hostdevs[].iommufd to 'yes', and binding the device to VFIO loads it");
     if (topology->iommufd != 1)
         return g_strdup("viommud cannot see whether the host's kernel has /dev/iommu");
     if (!device->cdev && !kernel_has_cdevs(topology))

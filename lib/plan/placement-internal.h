@@ -32,13 +32,17 @@ typedef enum ViommuObstacles {
     VIOMMU_OBSTACLES_CLAIM, /* that, and what others have */
 } ViommuObstacles;
 
-/** The claim on @device; NULL: none. Borrowed. */
+/** The claim on @device, or on a virtual function of it; NULL: none. Borrowed. */
 const ViommuClaim *viommu_obstacle_claim(const ViommuChoosing *choosing, const ViommuPciDevice *device);
 /** "machine 'a'". Owned. */
 char *viommu_obstacle_claimant(const ViommuClaim *claim);
 /** Whether the host's driver or, with @obstacles, another guest has @device. */
 bool viommu_obstacle_is_in_use(const ViommuChoosing *choosing, const ViommuPciDevice *device,
                                ViommuObstacles obstacles);
+/** A device of @device's group with memory that the firmware wants mapped one to one; NULL: none.
+ *  Borrowed. */
+const ViommuPciDevice *viommu_obstacle_reserved(const ViommuChoosing *choosing,
+                                                const ViommuPciDevice *device);
 /** A device of @device's group, bridges too, that the host itself uses; NULL: none. Borrowed. */
 const ViommuPciDevice *viommu_obstacle_user(const ViommuChoosing *choosing, const ViommuPciDevice *device);
 /** An endpoint of @device's group that stands against assigning the group; NULL: none. Borrowed. */
@@ -55,5 +59,7 @@ bool viommu_obstacle_check_driver(ViommuChoosing *choosing, unsigned entry, cons
                                   GError **error);
 /** Fails: POLICY_REFUSED, when the host itself uses @device or its group. */
 bool viommu_obstacle_check_uses(ViommuChoosing *choosing, const ViommuPciDevice *device, GError **error);
+/** Fails: NOT_SUPPORTED, when the firmware wants memory of @device's group mapped one to one. */
+bool viommu_obstacle_check_reserved(ViommuChoosing *choosing, const ViommuPciDevice *device, GError **error);
 /** Fails: NOT_SUPPORTED or BUSY, when the rest of @device's group cannot go with it. */
 bool viommu_obstacle_check_group(ViommuChoosing *choosing, const ViommuPciDevice *device, GError **error);

@@ -44,13 +44,38 @@ char *viommu_choosing_list(const ViommuChoosing *choosing, ViommuDeviceFilter fi
 
 /* --- Other guests --- */
 
-/* NULL: nobody has it. */
-const ViommuClaim *viommu_obstacle_claim(const ViommuChoosing *choosing, const ViommuPciDevice *device)
+static const ViommuClaim *claim_on(const ViommuChoosing *choosing, const char *address)
 {
     for (size_t i = 0; i < choosing->input->n_claims; i++)
-        if (g_str_equal(choosing->input->claims[i].address, device->address))
+        if (g_str_equal(choosing->input->claims[i].address, address))
             return &choosing->input->claims[i];
     return NULL;
+}
+
+/* The claim on a virtual function of @device at or after index *@at, and *@at of that function;
+ * NULL: none. */
+static const ViommuClaim *claim_below(const ViommuChoosing *choosing, const ViommuPciDevice *device,
+                                      guint *at)
+{
+    const ViommuPciDevice *other;
+
+    for (; (other = viommu_choosing_device(choosing, *at)); (*at)++) {
+        const ViommuClaim *claim = g_strcmp0(other->physical_function, device->address) == 0
+                                       ? claim_on(choosing, other->address)
+                                       : NULL;
+
+        if (claim)
+            return claim;
+    }
+    return NULL;
+}
+
+const ViommuClaim *viommu_obstacle_claim(const ViommuChoosing *choosing, const ViommuPciDevice *device)
+{
+    const ViommuClaim *claim = claim_on(choosing, device->address);
+    guint at = 0;
+
+    return claim ? claim : claim_below(choosing, device, &at);
 }
 
 /* Owned. */
@@ -60,16 +85,46 @@ char *viommu_obstacle_claimant(const ViommuClaim *claim)
                           : g_strdup("a guest that viommud did not make");
 }
 
+/* "0000:3b:02.0 by machine 'a'": the virtual functions of @device that guests have. Owned. */
+static char *list_below(const ViommuChoosing *choosing, const ViommuPciDevice *device)
+{
+    GString *text = g_string_new(NULL);
+    const ViommuClaim *claim;
+    unsigned n = 0;
+
+    for (guint at = 0; (claim = claim_below(choosing, device, &at)); at++) {
+        g_autofree char *who = viommu_obstacle_claimant(claim);
+
+        if (viommu_choosing_tells(choosing, viommu_choosing_device(choosing, at)) &&
+            n++ < VIOMMU_PLACEMENT_SHOWN_MAX)
+            g_string_append_printf(text, "%s%s by %s", text->len ? ", " : "", claim->address, who);
+    }
+    if (text->len == 0)
+        g_string_append(text, "some of them by others");
+    else if (n > VIOMMU_PLACEMENT_SHOWN_MAX)
+        g_string_append_printf(text, " and %u more", n - VIOMMU_PLACEMENT_SHOWN_MAX);
+    return g_string_free(text, FALSE);
+}
+
 bool viommu_obstacle_check_claim(ViommuChoosing *choosing, unsigned entry, const ViommuPciDevice *device,
                                  GError **error)
 {
-    const ViommuClaim *claim = viommu_obstacle_claim(choosing, device);
-    g_autofree char *who = claim ? viommu_obstacle_claimant(claim) : NULL;
+    const ViommuClaim *claim = claim_on(choosing, device->address);
+    g_autofree char *who = claim ? viommu_obstacle_claimant(claim) : NULL, *below = NULL;
+    guint at = 0;
 
-    return !claim || viommu_plan_refuse(
-                         choosing->build, VIOMMU_ERROR_BUSY, VIOMMU_RULE_HOSTDEV_CLAIMED, error,
-                         "hostdevs[%u].address '%s' is in use by %s; stop it first, or name another device",
-                         entry, device->address, who);
+    if (claim)
+        return viommu_plan_refuse(
+            choosing->build, VIOMMU_ERROR_BUSY, VIOMMU_RULE_HOSTDEV_CLAIMED, error,
+            "hostdevs[%u].address '%s' is in use by %s; stop it first, or name another device", entry,
+            device->address, who);
+    if (!claim_below(choosing, device, &at))
+        return true;
+    below = list_below(choosing, device);
+    return viommu_plan_refuse(
+        choosing->build, VIOMMU_ERROR_BUSY, VIOMMU_RULE_HOSTDEV_CLAIMED, error,
+        "hostdevs[%u].address '%s' is a physical function, whose virtual functions would vanish with its driver, and guests use these: %s; stop them first, or name a virtual function",
+        entry, device->address, below);
 }
 
 /* --- The host --- */
@@ -142,6 +197,34 @@ bool viommu_obstacle_check_uses(ViommuChoosing *choosing, const ViommuPciDevice 
 }
 
 /* --- The group --- */
+
+const ViommuPciDevice *viommu_obstacle_reserved(const ViommuChoosing *choosing, const ViommuPciDevice *device)
+{
+    const ViommuPciDevice *other;
+
+    if (device->direct_regions)
+        return device;
+    for (guint i = 0; device->group != VIOMMU_UNSET_NUMBER && (other = viommu_choosing_device(choosing, i));
+         i++)
+        if (other->group == device->group && other->direct_regions)
+            return other;
+    return NULL;
+}
+
+/* Linux 6.12 drivers/iommu/iommu.c (iommu_group_claim_dma_owner wants no require_direct);
+ * drivers/iommu/intel/iommu.c before that (device_is_rmrr_locked). */
+bool viommu_obstacle_check_reserved(ViommuChoosing *choosing, const ViommuPciDevice *device, GError **error)
+{
+    const ViommuPciDevice *reserved = viommu_obstacle_reserved(choosing, device);
+    g_autofree char *regions = reserved ? g_strjoinv(", ", reserved->direct_regions) : NULL;
+
+    return !reserved ||
+           viommu_plan_refuse(
+               choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_RESERVED, error,
+               "'%s' (%s) cannot be assigned: the firmware keeps memory for IOMMU group %" G_GUINT64_FORMAT
+               " (RMRR %s), and the kernel gives such a group to no guest; in the firmware setup, switch off the feature that shares this memory (HPE: Shared Memory Features of the device's slot, or conrep with Endpoints_Excluded in the slot's RMRDS section; Dell and others: ask how to exclude the slot from the RMRR), or name another device",
+               device->address, viommu_pci_device_noun(device), device->group, regions);
+}
 
 static bool is_of_group(const ViommuChoosing *choosing, const ViommuPciDevice *device, const void *data)
 {

@@ -129,7 +129,7 @@ static bool take_addressed(ViommuChoosing *choosing, unsigned entry, const Viomm
 
 /* --- A kind of device --- */
 
-static bool can_pick(const ViommuChoosing *choosing, const ViommuPciDevice *device, ViommuObstacles obstacles)
+static bool is_free(const ViommuChoosing *choosing, const ViommuPciDevice *device, ViommuObstacles obstacles)
 {
     return !viommu_pci_device_is_bridge(device) && device->group != VIOMMU_UNSET_NUMBER &&
            (!choosing->input->unprivileged || device->usable == 1) &&
@@ -137,6 +137,24 @@ static bool can_pick(const ViommuChoosing *choosing, const ViommuPciDevice *devi
            !viommu_obstacle_is_in_use(choosing, device, obstacles) &&
            !viommu_choosing_has(choosing, device) && !viommu_obstacle_user(choosing, device) &&
            !viommu_obstacle_of_group(choosing, device, obstacles);
+}
+
+static bool can_pick(const ViommuChoosing *choosing, const ViommuPciDevice *device, ViommuObstacles obstacles)
+{
+    return is_free(choosing, device, obstacles) && !viommu_obstacle_reserved(choosing, device);
+}
+
+/* Of those of @asked that only the firmware keeps from being picked; NULL: none. */
+static const ViommuPciDevice *kept_by_firmware(const ViommuChoosing *choosing,
+                                               const ViommuRequestHostdev *asked)
+{
+    const ViommuPciDevice *device;
+
+    for (guint i = 0; (device = viommu_choosing_device(choosing, i)); i++)
+        if (is_wanted(choosing, device, asked) && is_free(choosing, device, VIOMMU_OBSTACLES_CLAIM) &&
+            viommu_obstacle_reserved(choosing, device))
+            return device;
+    return NULL;
 }
 
 /* "0000:b0:00.0 by machine 'a'": of those of @asked that only others keep from being picked;
@@ -171,6 +189,7 @@ static bool refuse_kind(ViommuChoosing *choosing, unsigned entry, uint64_t found
     g_autofree char *others = list_claimed(choosing, asked, &claimed);
     g_autofree char *kind = asked->name ? g_strdup_printf("the site's '%s'", asked->name)
                                         : g_strdup_printf("%s:%s", asked->vendor, asked->device);
+    const ViommuPciDevice *kept = kept_by_firmware(choosing, asked);
 
     if (!*there) {
         g_autofree char *all = viommu_choosing_list(choosing, has_group, NULL);
@@ -185,6 +204,8 @@ static bool refuse_kind(ViommuChoosing *choosing, unsigned entry, uint64_t found
                                   " of %s, but this host can assign %" G_GUINT64_FORMAT
                                   " now; in use: %s; stop one of these first",
                                   entry, count, kind, found, others);
+    if (kept)
+        return viommu_obstacle_check_reserved(choosing, kept, error);
     return viommu_plan_refuse(
         choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_KIND, error,
         "hostdevs[%u] requests %" G_GUINT64_FORMAT " of %s, but this host can assign %" G_GUINT64_FORMAT
@@ -311,7 +332,8 @@ static bool take_all(ViommuChoosing *choosing, GError **error)
         }
     place_all(choosing);
     for (unsigned i = 0; i < choosing->n_chosen; i++)
-        if (!viommu_obstacle_check_uses(choosing, choosing->chosen[i], error) ||
+        if (!viommu_obstacle_check_reserved(choosing, choosing->chosen[i], error) ||
+            !viommu_obstacle_check_uses(choosing, choosing->chosen[i], error) ||
             !viommu_obstacle_check_group(choosing, choosing->chosen[i], error))
             return false;
     choosing->build->rule = VIOMMU_RULE_HOSTDEV_POLICY;
