@@ -32,6 +32,17 @@
 #define FEDORA \
     "kernel-{x86_64,aarch64}-fedora.config in Fedora's kernel packages: INTEL_IOMMU_DEFAULT_ON not set", 4
 
+#define SUSE_6_4 \
+    "config/x86_64/default at 8b68be23fe9a and config/arm64/default at 363a81057f2d of openSUSE's kernel-source (Linux 6.4)"
+#define SUSE_NEW \
+    "config/x86_64/default at 3752e20094a5 of SUSE's kernel-source; arm64: at 363a81057f2d of openSUSE's"
+#define ALPINE \
+    "main/linux-lts/virt.x86_64.config at 67791f4e9880 and virt.aarch64.config at 0130e7ac7202 of aports"
+#define UEK7 \
+    "uek-rpm/ol9/config-x86_64 at 00b109faadc9 of oracle/linux-uek: INTEL_IOMMU_DEFAULT_ON, VIRTIO_IOMMU=y"
+#define UNREAD     "no kernel configuration was looked at"
+#define PER_KERNEL "set guest.kernel to its kernel's version, or guest.drivers to the drivers that it has"
+
 /* name, aliases, intel, amd, smmuv3, virtio on x86_64, virtio on aarch64, source, KiB of an aarch64
  * kernel's page (left out: not known) */
 static const ViommuGuestOs known[] = {
@@ -39,8 +50,8 @@ static const ViommuGuestOs known[] = {
     {"debian11-cloud", NULL, Y, N, Y, N, N, CLOUD},
     {"debian12", "bookworm", Y, Y, Y, N, N, DEBIAN},
     {"debian12-cloud", NULL, Y, N, Y, N, N, CLOUD},
-    {"debian13", "trixie", Y, Y, Y, M, M, DEBIAN},
-    {"debian13-cloud", NULL, Y, N, Y, M, M, CLOUD},
+    {"debian13", "trixie", Y, Y, Y, M, M, DEBIAN, .newest_of = "debian"},
+    {"debian13-cloud", NULL, Y, N, Y, M, M, CLOUD, .newest_of = "debian-cloud"},
     {"debian14", "forky", Y, Y, Y, M, M, DEBIAN},
     {"debian14-cloud", NULL, Y, N, Y, M, M, CLOUD},
     {"debiantesting", "debian-testing", Y, Y, Y, M, M, DEBIAN},
@@ -63,28 +74,54 @@ static const ViommuGuestOs known[] = {
      UBUNTU("6.17.0-41", "6.8.0-31 and 7.0.0-14")},
     {"ubuntu25.10-aws", "ubuntu25.10-azure ubuntu25.10-gcp ubuntu25.10-oracle", Y, Y, U, Y, U,
      UBUNTU_CLOUD("6.17")},
-    {"ubuntu26.04", "ubuntu2604 resolute ubuntu26.04-cloud", Y, Y, Y, Y, Y, UBUNTU("7.0.0-43", "7.0.0-14")},
+    {"ubuntu26.04", "ubuntu2604 resolute ubuntu26.04-cloud", Y, Y, Y, Y, Y, UBUNTU("7.0.0-43", "7.0.0-14"),
+     .newest_of = "ubuntu-lts ubuntu-lts-latest"},
     {"ubuntu26.04-64k", NULL, U, U, Y, U, Y, UBUNTU_64K("7.0.0-14")},
     {"ubuntu26.04-aws", "ubuntu26.04-azure ubuntu26.04-gcp ubuntu26.04-oracle", Y, Y, U, Y, U,
      UBUNTU_CLOUD("7.0")},
-    {"ubuntu26.10", "ubuntu2610 stonking ubuntu26.10-cloud", Y, Y, Y, Y, Y, UBUNTU("7.3.0-10", "7.0.0-14")},
+    {"ubuntu26.10", "ubuntu2610 stonking ubuntu26.10-cloud", Y, Y, Y, Y, Y, UBUNTU("7.3.0-10", "7.0.0-14"),
+     .newest_of = "ubuntu"},
     {"ubuntu26.10-aws", "ubuntu26.10-azure ubuntu26.10-gcp ubuntu26.10-oracle", Y, Y, U, Y, U,
      UBUNTU_CLOUD("7.3")},
-    {"rhel8", "centos-stream8 centos8 rocky8 almalinux8 ol8", O, Y, Y, N, N,
+    {"rhel8", "centos-stream8 centos8 rocky8 almalinux8 ol8 oraclelinux8", O, Y, Y, N, N,
      "kernel-*.config of 4.18.0-193 to 4.18.0-513 (RHEL 8.2 to 8.9); aarch64: ARM64_64K_PAGES", 64},
     {"rhel9.0", "rocky9.0 almalinux9.0", O, Y, Y, N, Y, "kernel-*-rhel.config of 5.14.0-70.30.1.el9_0", 4},
-    {"rhel9", "centos-stream9 rocky9 almalinux9 ol9", O, Y, Y, Y, Y,
+    {"rhel9", "centos-stream9 centos9 rocky9 almalinux9 ol9 oraclelinux9 rhcos rhcos4", O, Y, Y, Y, Y,
      "kernel-*-rhel.config of 5.14.0-162.6.1 (9.1) to 5.14.0-362.24.1 (9.3)", 4},
     {"rhel9-64k", "centos-stream9-64k rocky9-64k almalinux9-64k ol9-64k", U, U, Y, U, Y, RHEL_64K},
-    {"rhel10", "centos-stream10 rocky10 almalinux10 ol10", O, Y, Y, Y, Y,
-     "kernel-*-rhel.config of CentOS Stream 10 (6.11) and of Fedora's kernel packages 6.8 to 7.2", 4},
+    {"rhel10", "centos-stream10 centos10 rocky10 almalinux10 ol10 oraclelinux10", O, Y, Y, Y, Y,
+     "kernel-*-rhel.config of CentOS Stream 10 (6.11) and of Fedora's kernel packages 6.8 to 7.2", 4,
+     .newest_of = "rhel centos-stream centos rocky almalinux ol oraclelinux"},
     {"rhel10-64k", "centos-stream10-64k rocky10-64k almalinux10-64k ol10-64k", U, U, Y, U, Y, RHEL_64K},
     {"fedora40", NULL, O, Y, Y, Y, Y, FEDORA},
     {"fedora41", NULL, O, Y, Y, Y, Y, FEDORA},
     {"fedora42", NULL, O, Y, Y, Y, Y, FEDORA},
     {"fedora43", NULL, O, Y, Y, Y, Y, FEDORA},
-    {"fedora44", NULL, O, Y, Y, Y, Y, FEDORA},
+    {"fedora44", NULL, O, Y, Y, Y, Y, FEDORA,
+     .newest_of = "fedora fedora-coreos fedora-coreos-stable fedora-coreos-testing fedora-coreos-next"},
     {"fedora45", "fedora-rawhide rawhide", O, Y, Y, Y, Y, FEDORA},
+    {"ol9-uek", "oraclelinux9-uek", Y, Y, U, Y, U, UEK7},
+    {"opensuse-tumbleweed", "opensusetumbleweed tumbleweed", O, Y, Y, M, M, SUSE_NEW},
+    {"opensuse-leap15.6", "opensuse15.6 leap15.6 sles15.6 sled15.6 sles15.7 sled15.7", O, Y, Y, M, M,
+     SUSE_6_4},
+    {"opensuse-leap", "opensuse leap sles15 sled15 sles16 sles sled", U, U, U, U, U, UNREAD,
+     .advice = "kernels of SUSE's releases and service packs differ; " PER_KERNEL, .any_release = true},
+    {"sles12", "sled12 opensuse42 opensuse-leap42", U, U, U, N, N,
+     "Linux 4.4 and 4.12: too old for the driver of a virtio IOMMU",
+     .advice = "kernels of SUSE's service packs differ; " PER_KERNEL},
+    {"alpine", "alpinelinux alpinelinux-edge alpine-edge", O, N, Y, M, M, ALPINE, .any_release = true},
+    {"arch", "archlinux", U, Y, U, U, U,
+     "trunk/config of linux 5.10 in Arch's svntogit-packages: AMD_IOMMU=y",
+     .advice = "Arch's kernel changes all the time; " PER_KERNEL, .any_release = true},
+    {"amazonlinux2023", "al2023 amzn2023", U, U, U, U, U, UNREAD,
+     .advice = "Amazon Linux 2023 has several kernels; " PER_KERNEL, .newest_of = "amazonlinux"},
+    {"nixos", "nixos-unstable", U, U, U, U, U, UNREAD,
+     .advice = "the kernel of NixOS is what its configuration says; " PER_KERNEL, .any_release = true},
+    {"windows", "win winxp winvista windowsserver windows-server mswindows", U, U, U, N, N,
+     "virtio-win/kvm-guest-drivers-windows has no driver of a virtio IOMMU",
+     .advice =
+         "Windows uses the IOMMU only where virtualization-based security or kernel DMA protection is on; viommud can neither check that nor verify such a guest",
+     .any_release = true, .windows = true},
 };
 
 static bool has_word(const char *words, const char *word)
@@ -104,23 +141,64 @@ static bool has_word(const char *words, const char *word)
 static const ViommuGuestOs *find_exactly(const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
-        if (g_str_equal(known[i].name, name) || has_word(known[i].aliases, name))
+        if (g_str_equal(known[i].name, name) || has_word(known[i].aliases, name) ||
+            has_word(known[i].newest_of, name))
             return &known[i];
     return NULL;
 }
 
-const ViommuGuestOs *viommu_guest_os_find(const char *name)
+/* "sles15sp6", as libosinfo says it, as "sles15.6"; and "rhel9-unknown" without its end.  Owned. */
+static char *plain_name(const char *name)
 {
-    const ViommuGuestOs *os = find_exactly(name);
+    const char *pack = strstr(name, "sp");
+    size_t length = strlen(name);
+
+    if (g_str_has_suffix(name, "-unknown"))
+        length -= strlen("-unknown");
+    if (pack && pack > name && g_ascii_isdigit(pack[-1]) && g_ascii_isdigit(pack[2]))
+        return g_strdup_printf("%.*s.%.*s", (int)(pack - name), name, (int)(name + length - pack - 2),
+                               pack + 2);
+    return g_strndup(name, length);
+}
+
+static const ViommuGuestOs *find_major(const char *name)
+{
     const char *dot = strrchr(name, '.');
     g_autofree char *major = NULL;
 
     /* Of Ubuntu's names the part behind the dot is no minor release. */
-    if (os || !dot || g_str_has_prefix(name, "ubuntu"))
-        return os;
+    if (!dot || g_str_has_prefix(name, "ubuntu"))
+        return NULL;
     /* A flavour stands behind the minor release: "rhel9.4-64k". */
     major = g_strdup_printf("%.*s%s", (int)(dot - name), name, dot + 1 + strspn(dot + 1, "0123456789"));
     return find_exactly(major);
+}
+
+/* "win2k22", "nixos-24.05": a row for every release. */
+static const ViommuGuestOs *find_any_release(const char *name)
+{
+    size_t n = strcspn(name, "0123456789");
+    g_autofree char *bare = g_strndup(name, n > 0 && name[n - 1] == '-' ? n - 1 : n);
+    const ViommuGuestOs *os = find_exactly(bare);
+
+    return os && os->any_release ? os : NULL;
+}
+
+const ViommuGuestOs *viommu_guest_os_find(const char *name)
+{
+    g_autofree char *plain = plain_name(name);
+    const ViommuGuestOs *os = find_exactly(plain);
+
+    if (!os)
+        os = find_major(plain);
+    return os ? os : find_any_release(plain);
+}
+
+bool viommu_guest_os_is_newest(const ViommuGuestOs *os, const char *name)
+{
+    g_autofree char *plain = plain_name(name);
+
+    return has_word(os->newest_of, plain);
 }
 
 const char *viommu_guest_os_nearest(const char *name)

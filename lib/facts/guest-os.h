@@ -25,12 +25,19 @@ typedef struct ViommuGuestOs {
     ViommuDriver intel, amd, smmuv3, virtio_x86_64, virtio_aarch64;
     const char *source;
     unsigned aarch64_page_kib; /* of its kernel's pages; 0: not known.  x86_64 has 4 */
+    /* names without a release that mean this row: the newest that is known; NULL: none */
+    const char *newest_of;
+    const char *advice; /* what to say where no kernel could be looked at; NULL: nothing */
+    bool any_release;   /* the row is for every release of its name: "nixos-24.05" */
+    bool windows;       /* no Linux: texts about Linux kernels do not apply */
 } ViommuGuestOs;
 
-/** The row of @name or of an alias; of "rhel9" for "rhel9.4", unless that has a row of its own, and
- *  of "rhel9-64k" for "rhel9.4-64k".
- *  Static; NULL: unknown. */
+/** The row of @name, of an alias, or of a name that libosinfo uses ("win11", "sles15sp6").  A minor
+ *  release without a row has the row of its major one: "rhel9.4" that of "rhel9", "rhel9.4-64k"
+ *  that of "rhel9-64k".  Static; NULL: unknown. */
 const ViommuGuestOs *viommu_guest_os_find(const char *name);
+/** Whether @name has no release, and the row is only the newest one that is known. */
+bool viommu_guest_os_is_newest(const ViommuGuestOs *os, const char *name);
 /** The known name nearest to @name, or NULL. Static. */
 const char *viommu_guest_os_nearest(const char *name);
 /** Row @index, for those who show the table; NULL after the last. Static. */

@@ -123,8 +123,9 @@ static ViommuDriver from_os(const ViommuGuest *guest, ViommuArch arch, ViommuMod
 
     switch (driver) {
     case VIOMMU_DRIVER_NO:
-        *ret_why = g_strdup_printf("the kernel of guest.os '%s' has no driver for '%s' on %s", os, name,
-                                   viommu_arch_to_string(arch));
+        *ret_why =
+            g_strdup_printf("%sguest.os '%s' has no driver for '%s' on %s",
+                            row->windows ? "" : "the kernel of ", os, name, viommu_arch_to_string(arch));
         break;
     case VIOMMU_DRIVER_OFF:
         *ret_why = g_strdup_printf(
@@ -221,6 +222,14 @@ uint64_t viommu_guest_page_bytes(const ViommuGuest *guest, ViommuArch arch)
         return guest->kernel->page_bytes;
     /* Another kernel than its own may be booted by another name alone. */
     return row ? viommu_guest_os_page_bytes(row) : 0;
+}
+
+bool viommu_guest_is_windows(const ViommuGuest *guest)
+{
+    const ViommuGuestOs *row =
+        guest->request->guest.os ? viommu_guest_os_find(guest->request->guest.os) : NULL;
+
+    return row && row->windows;
 }
 
 /* --- Contradictions --- */

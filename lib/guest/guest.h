@@ -23,6 +23,8 @@ ViommuDriver viommu_guest_driver(const ViommuGuest *guest, ViommuArch arch, Viom
 const char *viommu_guest_missing_words(const ViommuGuest *guest, ViommuArch arch, ViommuModel model);
 /** The page size of its kernel on @arch; 0: not known. */
 uint64_t viommu_guest_page_bytes(const ViommuGuest *guest, ViommuArch arch);
+/** Whether guest.os says that it has no Linux kernel: texts about those are not for it. */
+bool viommu_guest_is_windows(const ViommuGuest *guest);
 /** Adds a sentence (char *) to @warnings for each claim that what was read of the kernel
  *  contradicts. */
 void viommu_guest_contradictions(const ViommuGuest *guest, ViommuArch arch, GPtrArray *warnings);

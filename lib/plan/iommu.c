@@ -148,6 +148,24 @@ static char *warn_of_driver(ViommuArch arch)
         kernel);
 }
 
+/* What a Linux kernel must have, or be told. */
+static void warn_of_linux(const ViommuIommuInput *input, ViommuModel model, ViommuDriver driver,
+                          GPtrArray *warnings)
+{
+    if (model == VIOMMU_MODEL_INTEL && driver == VIOMMU_DRIVER_UNKNOWN)
+        g_ptr_array_add(
+            warnings,
+            g_strdup(
+                "the guest's kernel is not known: kernels of Fedora, RHEL and CentOS leave 'intel' off unless 'intel_iommu=on' is on their command line; set guest.os or guest.drivers to have it checked"));
+    if (model == VIOMMU_MODEL_VIRTIO && driver == VIOMMU_DRIVER_UNKNOWN)
+        g_ptr_array_add(warnings, warn_of_driver(input->arch));
+    if (model == VIOMMU_MODEL_AMD)
+        g_ptr_array_add(
+            warnings,
+            g_strdup(
+                "'amd' only remaps interrupts here: boot the guest with iommu=pt; host devices, save and migration do not work"));
+}
+
 static void warn(const ViommuIommuInput *input, const Ranking *ranking, const ViommuIommuChoice *choice,
                  GPtrArray *warnings)
 {
@@ -176,24 +194,16 @@ static void warn(const ViommuIommuInput *input, const Ranking *ranking, const Vi
     if (driver == VIOMMU_DRIVER_MODULE)
         g_ptr_array_add(
             warnings,
-            g_strdup_printf("%s; add virtio-iommu to the guest's /etc/initramfs-tools/modules", why));
+            g_strdup_printf(
+                "%s; add it to the modules of the guest's initramfs (Debian: virtio-iommu in /etc/initramfs-tools/modules; dracut: force_drivers; mkinitcpio: MODULES)",
+                why));
     if (driver == VIOMMU_DRIVER_OFF)
         g_ptr_array_add(warnings, g_strdup_printf("%s%s", why,
                                                   input->request->boot.kernel.path
                                                       ? "; set boot.extend-cmdline to have it added"
                                                       : "; otherwise add it in the guest's boot loader"));
-    if (choice->model == VIOMMU_MODEL_INTEL && driver == VIOMMU_DRIVER_UNKNOWN)
-        g_ptr_array_add(
-            warnings,
-            g_strdup(
-                "the guest's kernel is not known: kernels of Fedora, RHEL and CentOS leave 'intel' off unless 'intel_iommu=on' is on their command line; set guest.os or guest.drivers to have it checked"));
-    if (choice->model == VIOMMU_MODEL_VIRTIO && driver == VIOMMU_DRIVER_UNKNOWN)
-        g_ptr_array_add(warnings, warn_of_driver(input->arch));
-    if (choice->model == VIOMMU_MODEL_AMD)
-        g_ptr_array_add(
-            warnings,
-            g_strdup(
-                "'amd' only remaps interrupts here: boot the guest with iommu=pt; host devices, save and migration do not work"));
+    if (!viommu_guest_is_windows(&guest))
+        warn_of_linux(input, choice->model, driver, warnings);
     if (given->dma_translation == 0)
         g_ptr_array_add(
             warnings,

@@ -41,6 +41,25 @@ static char *derived_uuid(const ViommuRequest *request)
                            digits + 20);
 }
 
+/* What is not known of the guest's distribution, or only supposed. */
+static void warn_of_os(ViommuPlanBuild *build)
+{
+    const char *name = build->request->guest.os, *near = name ? viommu_guest_os_nearest(name) : NULL;
+    const ViommuGuestOs *os = name ? viommu_guest_os_find(name) : NULL;
+    const ViommuKernel *kernel = build->input->kernel;
+
+    if (name && !os)
+        viommu_plan_warn(
+            build,
+            "guest.os '%s' is not known%s%s%s, so the guest's IOMMU drivers were not checked; set guest.kernel or guest.drivers",
+            name, near ? " (nearest: '" : "", near ? near : "", near ? "')" : "");
+    if (os && viommu_guest_os_is_newest(os, name))
+        viommu_plan_note(build, "guest.os '%s' names no release; '%s' is the newest that is known", name,
+                         os->name);
+    if (os && os->advice && !build->request->guest.drivers && !(kernel && kernel->configured))
+        viommu_plan_warn(build, "guest.os '%s': %s", name, os->advice);
+}
+
 static bool settle_iommu(ViommuPlanBuild *build, GError **error)
 {
     ViommuPlan *plan = build->plan;
@@ -59,18 +78,9 @@ static bool settle_iommu(ViommuPlanBuild *build, GError **error)
         .vetoes = build->input->vetoes,
         .n_vetoes = build->input->n_vetoes,
     };
-    const char *os = build->request->guest.os;
 
     build->rule = VIOMMU_RULE_LAST;
-    if (os && !viommu_guest_os_find(os)) {
-        const char *near = viommu_guest_os_nearest(os);
-
-        g_ptr_array_add(
-            plan->warnings,
-            g_strdup_printf(
-                "guest.os '%s' is not known%s%s%s, so the guest's IOMMU drivers were not checked; set guest.kernel or guest.drivers",
-                os, near ? " (nearest: '" : "", near ? near : "", near ? "')" : ""));
-    }
+    warn_of_os(build);
     if (!viommu_iommu_choose(&input, &plan->iommu, plan->warnings, error))
         return false;
     plan->ioapic_split = plan->iommu.attributes.intremap == 1;

@@ -16,7 +16,8 @@ enum {
 };
 
 static const char *const guest_titles[] = {
-    "GUEST", "INTEL", "AMD", "SMMUV3", "VIRTIO X86_64", "VIRTIO AARCH64", "PAGE AARCH64", "SOURCE", NULL};
+    "GUEST",          "INTEL",        "AMD",  "SMMUV3", "VIRTIO X86_64",
+    "VIRTIO AARCH64", "PAGE AARCH64", "ALSO", "SOURCE", NULL};
 
 /* The words for a driver, also in JSON. */
 static const char *const driver_words[] = {
@@ -98,19 +99,28 @@ static char *page_size(const ViommuGuestOs *os)
     return bytes ? viommu_quantity_format(bytes) : NULL;
 }
 
+/* NULL: it has no others. */
+static char *other_names(const ViommuGuestOs *os)
+{
+    if (os->aliases && os->newest_of)
+        return g_strdup_printf("%s %s", os->newest_of, os->aliases);
+    return g_strdup(os->aliases ? os->aliases : os->newest_of);
+}
+
 static void print_guests(const ViommuCtl *ctl)
 {
     g_autoptr(ViommuTable) table = viommu_table_new(guest_titles, 0);
     const ViommuGuestOs *os;
 
     for (size_t i = 0; (os = viommu_guest_os_row(i)); i++) {
-        const char *cells[G_N_ELEMENTS(guest_columns) + 3] = {os->name};
-        g_autofree char *page = page_size(os);
+        const char *cells[G_N_ELEMENTS(guest_columns) + 4] = {os->name};
+        g_autofree char *page = page_size(os), *also = other_names(os);
 
         for (size_t j = 0; j < G_N_ELEMENTS(guest_columns); j++)
             cells[j + 1] =
                 driver_words[viommu_guest_os_driver(os, guest_columns[j].arch, guest_columns[j].model)];
-        cells[G_N_ELEMENTS(cells) - 2] = page;
+        cells[G_N_ELEMENTS(cells) - 3] = page;
+        cells[G_N_ELEMENTS(cells) - 2] = also;
         cells[G_N_ELEMENTS(cells) - 1] = os->source;
         viommu_table_add(table, cells, -1, VIOMMU_STYLE_PLAIN);
     }
@@ -171,6 +181,8 @@ static GVariant *guests_tree(void)
         g_variant_builder_init(&row, G_VARIANT_TYPE_VARDICT);
         add_text(&row, "guest", os->name);
         add_text(&row, "aliases", os->aliases);
+        add_text(&row, "newest-of", os->newest_of);
+        add_text(&row, "advice", os->advice);
         for (size_t j = 0; j < G_N_ELEMENTS(guest_columns); j++)
             add_text(&row, guest_columns[j].key,
                      driver_words[viommu_guest_os_driver(os, guest_columns[j].arch, guest_columns[j].model)]);

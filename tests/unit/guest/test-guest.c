@@ -117,9 +117,78 @@ START_TEST(words_of_guests)
     ck_assert_str_eq(viommu_guest_os_find("rhel9.4")->name, "rhel9");
     ck_assert_ptr_null(viommu_guest_os_find("rhel9.4-16k"));
     ck_assert_ptr_null(viommu_guest_os_find("ubuntu22.99"));
-    ck_assert_ptr_null(viommu_guest_os_find("debian"));
     ck_assert_str_eq(viommu_guest_os_nearest("debain12"), "debian12");
-    ck_assert_ptr_null(viommu_guest_os_nearest("windows"));
+}
+END_TEST
+
+/* Names of labs, and the short ids of libosinfo. */
+START_TEST(names_of_guests)
+{
+    static const struct {
+        const char *name, *row; /* NULL: unknown */
+        bool newest;
+    } cases[] = {
+        {"debian", "debian13", true},
+        {"fedora", "fedora44", true},
+        {"fedora-unknown", "fedora44", true},
+        {"fedora-coreos-stable", "fedora44", true},
+        {"ubuntu", "ubuntu26.10", true},
+        {"rhel", "rhel10", true},
+        {"rocky", "rhel10", true},
+        {"almalinux", "rhel10", true},
+        {"oraclelinux", "rhel10", true},
+        {"rhel9-unknown", "rhel9", false},
+        {"centos9", "rhel9", false},
+        {"centos-stream9", "rhel9", false},
+        {"ol9.3", "rhel9", false},
+        {"oraclelinux9", "rhel9", false},
+        {"rocky8.10", "rhel8", false},
+        {"rhcos", "rhel9", false},
+        {"rhcos4.16", "rhel9", false},
+        {"opensuse-tumbleweed", "opensuse-tumbleweed", false},
+        {"opensusetumbleweed", "opensuse-tumbleweed", false},
+        {"opensuse15.6", "opensuse-leap15.6", false},
+        {"opensuse15.5", "opensuse-leap", false},
+        {"opensuse-leap", "opensuse-leap", false},
+        {"opensuse-leap16.0", "opensuse-leap", false},
+        {"sles15sp6", "opensuse-leap15.6", false},
+        {"sles15sp4", "opensuse-leap", false},
+        {"sles15", "opensuse-leap", false},
+        {"sles16.0", "opensuse-leap", false},
+        {"sles12", "sles12", false},
+        {"sles12sp5", "sles12", false},
+        {"arch", "arch", false},
+        {"archlinux", "arch", false},
+        {"alpine", "alpine", false},
+        {"alpine3.19", "alpine", false},
+        {"alpinelinux3.21", "alpine", false},
+        {"amazonlinux2023", "amazonlinux2023", false},
+        {"al2023", "amazonlinux2023", false},
+        {"amazonlinux2", NULL, false},
+        {"nixos", "nixos", false},
+        {"nixos-24.05", "nixos", false},
+        {"windows", "windows", false},
+        {"win11", "windows", false},
+        {"win2k22", "windows", false},
+        {"winxp", "windows", false},
+        {"windows-server-2022", "windows", false},
+        {"winter", NULL, false},
+        {"debian99", NULL, false},
+        {"fedora12", NULL, false},
+        {"", NULL, false},
+        {"sp1", NULL, false},
+        {"-unknown", NULL, false},
+        {"12", NULL, false},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const ViommuGuestOs *os = viommu_guest_os_find(cases[i].name);
+
+        ck_assert_msg(g_strcmp0(os ? os->name : NULL, cases[i].row) == 0, "%s: %s", cases[i].name,
+                      os ? os->name : "unknown");
+        ck_assert_msg(!os || viommu_guest_os_is_newest(os, cases[i].name) == cases[i].newest, "%s",
+                      cases[i].name);
+    }
 }
 END_TEST
 
@@ -130,6 +199,8 @@ START_TEST(every_row_has_its_source)
     for (size_t i = 0; (os = viommu_guest_os_row(i)); i++) {
         ck_assert(os->name && os->source);
         ck_assert_ptr_eq(viommu_guest_os_find(os->name), os);
+        /* Where nothing at all is known, the user must be told what to say instead. */
+        ck_assert(os->advice || os->intel != VIOMMU_DRIVER_UNKNOWN || os->smmuv3 != VIOMMU_DRIVER_UNKNOWN);
         ck_assert_int_eq(g_str_has_suffix(os->name, "-64k"),
                          os->aarch64_page_kib == 64 && !g_str_equal(os->name, "rhel8"));
     }
@@ -319,5 +390,5 @@ START_TEST(what_is_read_wins)
 }
 END_TEST
 
-UNIT_MAIN("guest", claims, words_of_guests, every_row_has_its_source, images, page_sizes,
+UNIT_MAIN("guest", claims, words_of_guests, names_of_guests, every_row_has_its_source, images, page_sizes,
           page_sizes_of_configurations, configurations, what_is_read_wins)
