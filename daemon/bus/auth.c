@@ -453,7 +453,8 @@ static ViommuAuthAnswer check_manage(ViommuAuth *auth, sd_bus_message *call, Cal
 
     if (!machine) {
         g_hash_table_remove(auth->inquiries, call);
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no machine at '%.128s'",
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND,
+                    "there is no machine at '%.128s'; GetMachine() finds a machine by its name",
                     sd_bus_message_get_path(call));
         return VIOMMU_AUTH_NO;
     }

@@ -133,7 +133,8 @@ bool viommu_polkit_read(sd_bus_message *answer, bool interactive, GError **error
     if (from_bus && is_absent(from_bus))
         refuse(error, "polkit is not running; install and start polkitd, or call as root");
     else if (from_bus)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, "polkit did not reply: %s",
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
+                    "polkit did not reply: %s; see \"systemctl status polkit\"",
                     from_bus->message ? from_bus->message : from_bus->name);
     else if (sd_bus_message_enter_container(answer, 'r', "bba{ss}") < 0 ||
              sd_bus_message_read(answer, "bb", &authorised, &challenge) < 0)
@@ -141,10 +142,14 @@ bool viommu_polkit_read(sd_bus_message *answer, bool interactive, GError **error
     else if (authorised)
         return true;
     else if (challenge && interactive)
-        refuse(error, "polkit needs a password, and no authentication agent is running to ask for it");
+        refuse(
+            error,
+            "polkit needs a password, and no authentication agent is running to ask for it; use viommuctl on a terminal, which starts one");
     else if (challenge)
-        refuse(error, "polkit needs a password, and the call does not allow interactive authorization");
+        refuse(
+            error,
+            "polkit needs a password, and the call does not allow interactive authorization; allow it (viommuctl: leave out --no-ask-password), or call as root");
     else
-        refuse(error, "polkit denied it");
+        refuse(error, "polkit denied it; ask an administrator of this host");
     return false;
 }

@@ -208,7 +208,7 @@ cat >"$work/node.xml" <<'END'
   <metadata><viommu:machine xmlns:viommu='https://viommu.org/xmlns/domain/1' name='torn'/></metadata></domain></node>
 END
 node=test://$work/node.xml
-run 1 'machines that nobody counts' '^leftovers +warning +viommud does not answer, so nobody ends the 1 machines' \
+run 1 'machines that nobody counts' '^leftovers +warning +viommud does not answer, so no lease ends the 1 machines' \
     "$ctl" doctor --user --connect "$node"
 "$viommud" --user --connect "$node" 2>"$work/log" &
 daemon=$!

@@ -113,8 +113,8 @@ static bool print_inventory(const ViommuCtl *ctl, const ViommuHost *host, const 
     if (!host->topology.present)
         return viommu_fail(
             error, VIOMMU_ERROR_NOT_SUPPORTED,
-            "'%s' does not record the hardware: run \"viommuctl host --inventory\" on that host, or name its files with --root",
-            ctl->host ? ctl->host : "a host that is far away");
+            "the hardware of %s is not known here: run \"viommuctl host --inventory\" on that host, or name its files with --root",
+            ctl->host ? "the recorded host" : "a remote host");
     viommu_ctl_print_inventory(&ctl->output, host, policy);
     return true;
 }

@@ -28,7 +28,7 @@ static void tell_domains(ViommuExamination *examination, const ViommuLeftovers *
         TELL(
             WARNING,
             g_strdup_printf(
-                "\"journalctl -u viommud\" says why; if nobody needs it: \"%svirsh undefine --nvram %s\"",
+                "run \"journalctl -u viommud\" to see why; to remove the domain, run \"%svirsh undefine --nvram %s\"",
                 destroy ? destroy : "", domain->uuid),
             "domain '%s' (%s) has viommud's metadata, but viommud does not count it: no lease ends it, and no limit includes it",
             domain->name, domain->uuid);
@@ -36,8 +36,7 @@ static void tell_domains(ViommuExamination *examination, const ViommuLeftovers *
     for (guint i = 0; i < leftovers->names->len; i++)
         TELL(
             WARNING,
-            g_strdup(
-                "if it is not a machine's: \"virsh domrename\" it; if nobody needs it: \"virsh undefine\" it"),
+            g_strdup("rename the domain with \"virsh domrename\", or remove it with \"virsh undefine\""),
             "domain '%s' has the name of a machine, but no metadata of viommud's: viommud does not count it, and no machine can have its name",
             (const char *)g_ptr_array_index(leftovers->names, i));
 }
@@ -47,9 +46,9 @@ static void tell_orphans(ViommuExamination *examination, const ViommuLeftovers *
     for (guint i = 0; i < leftovers->orphans->len; i++) {
         const ViommuOrphan *orphan = g_ptr_array_index(leftovers->orphans, i);
 
-        TELL(WARNING, g_strdup_printf("as root: \"kill %" G_GUINT64_FORMAT "\"", orphan->pid),
+        TELL(WARNING, g_strdup_printf("run as root \"kill %" G_GUINT64_FORMAT "\"", orphan->pid),
              "the guest of machine '%s' runs on as process %" G_GUINT64_FORMAT
-             ", but libvirt does not know it: nobody counts or ends it",
+             ", but libvirt does not know it: no limit includes it, and no lease ends it",
              orphan->name, orphan->pid);
     }
 }
@@ -84,12 +83,11 @@ void viommu_doctor_check_leftovers(ViommuExamination *examination, const ViommuP
         return;
     if (!patient->daemon_version && leftovers->n_machines > 0)
         TELL(WARNING, g_strdup("start viommud"),
-             "viommud does not answer, so nobody ends the %u machines in libvirt when their leases are over",
-             leftovers->n_machines);
+             "viommud does not answer, so no lease ends the %u machines in libvirt", leftovers->n_machines);
     tell_domains(examination, leftovers);
     tell_orphans(examination, leftovers);
     tell_copies(examination, patient);
     if (examination->findings->len == before)
-        TELL(OK, NULL, "viommud counts all %u machines in libvirt, and nothing is left of others",
+        TELL(OK, NULL, "viommud counts all %u machines in libvirt, and nothing is left of former machines",
              leftovers->n_machines);
 }
