@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* kernel: image headers and CONFIG_ lines.  Does not know what is made of them. */
+/* kernel: reads image headers and CONFIG_ lines.  Does not know what they are used for. */
 #include "lib/guest/kernel.h"
 
 #include <glib.h>
@@ -17,7 +17,7 @@ static bool has_at(const uint8_t *bytes, size_t n, size_t at, const char *magic)
     return n >= at + strlen(magic) && memcmp(bytes + at, magic, strlen(magic)) == 0;
 }
 
-/* What stands at @at up to a blank, if it is a release. */
+/* Takes the text at @at up to a blank, if it is a release. */
 static bool take_release(ViommuKernel *kernel, const uint8_t *bytes, size_t n, size_t at)
 {
     char release[sizeof(kernel->release)];
@@ -46,7 +46,7 @@ static bool read_bzimage(ViommuKernel *kernel, const uint8_t *bytes, size_t n)
     return offset > 0 && take_release(kernel, bytes, n, offset + 0x200);
 }
 
-/* The same words stand elsewhere too, as a format; a release follows only on the banner's own. */
+/* The same words also occur elsewhere, as a format string; only in the banner a release follows. */
 bool viommu_kernel_read_banner(ViommuKernel *kernel, const uint8_t *bytes, size_t n)
 {
     const uint8_t *at = bytes, *end = bytes + n;
@@ -68,7 +68,7 @@ static const struct {
     const char *option;
     uint64_t bytes;
 } page_sizes[] = {
-    {NULL, 0}, /* not said */
+    {NULL, 0}, /* not set in the configuration */
     {"CONFIG_ARM64_4K_PAGES=y", 4096},
     {"CONFIG_ARM64_16K_PAGES=y", 16384},
     {"CONFIG_ARM64_64K_PAGES=y", 65536},
@@ -158,7 +158,7 @@ bool viommu_kernel_read_config(ViommuKernel *kernel, const char *text, size_t n)
         kernel->drivers[VIOMMU_MODEL_INTEL] = VIOMMU_DRIVER_OFF;
     kernel->drivers[VIOMMU_MODEL_AMD] = as_driver(values[OPTION_AMD]);
     kernel->drivers[VIOMMU_MODEL_SMMUV3] = as_driver(values[OPTION_SMMUV3]);
-    /* Under libvirt it is always described by ACPI. */
+    /* Under libvirt ACPI always describes it. */
     kernel->drivers[VIOMMU_MODEL_VIRTIO] =
         values[OPTION_VIOT] == 'y' ? as_driver(values[OPTION_VIRTIO]) : VIOMMU_DRIVER_NO;
     return true;

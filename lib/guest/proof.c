@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* proof: lines into a report, and a report into a verdict by what each model
- * needs.  Asks nobody. */
+/* proof: reads lines into a report, and judges the report by what each model needs. */
 #include "lib/guest/proof.h"
 
 #include <string.h>
@@ -52,7 +51,7 @@ static void set_text(char **text, const char *value)
     *text = g_strdup(value);
 }
 
-/* Who prints no number has no groups. */
+/* Without a number there are no groups. */
 static uint64_t as_number(const char *value)
 {
     guint64 number = 0;
@@ -60,7 +59,7 @@ static uint64_t as_number(const char *value)
     return g_ascii_string_to_unsigned(value, 10, 0, UINT32_MAX, &number, NULL) ? number : 0;
 }
 
-/* A key that is not known is of a later script. */
+/* An unknown key belongs to a later script. */
 static void take_pair(const Reader *reader, const char *key, const char *value)
 {
     ViommuReport *report = reader->report;
@@ -121,7 +120,7 @@ static ViommuReport *read_lines(const char *text, const char *end)
     return report;
 }
 
-/* The last place of @word in @text. */
+/* The last occurrence of @word in @text. */
 static const char *find_last(const char *text, size_t size, const char *word)
 {
     const char *found = NULL;
@@ -165,14 +164,14 @@ static bool is_unit_of_smmuv3(const char *name)
     return g_str_has_prefix(name, "smmu3.");
 }
 
-/* How a guest's kernel shows each model, and what it takes.  Under libvirt, virtio is
- * always described by ACPI. */
+/* How a guest's kernel shows each model, and what it needs.  Under libvirt ACPI always describes
+ * virtio. */
 static const struct Trait {
     bool (*shows)(const char *name);
     const char *table, *driver, *option;
-    const char *key;       /* of the command line that switches it; NULL: none */
-    bool or_by_devicetree; /* is described there when there is no ACPI */
-    /* its driver cannot be a module: what is not there at boot never comes */
+    const char *key;       /* of the command line, which switches it; NULL: none */
+    bool or_by_devicetree; /* a device tree describes it when there is no ACPI */
+    /* its driver cannot be a module: it binds at boot or never */
     bool early;
 } traits[] = {
     [VIOMMU_MODEL_INTEL] = {is_unit_of_intel, "DMAR", "intel-iommu", "CONFIG_INTEL_IOMMU", "intel_iommu",
@@ -185,8 +184,8 @@ static const struct Trait {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(traits) == VIOMMU_MODEL_LAST);
 
-/* The last of @word and @other among the parts of @key's values ("on,sm_on") is @word: the last one
- * holds in the kernel, too. */
+/* Whether @word is the last of @word and @other among the values of @key ("on,sm_on"): the kernel
+ * also uses the last one. */
 static bool is_switched(const ViommuReport *report, const char *key, const char *word, const char *other)
 {
     g_auto(GStrv) words = g_strsplit_set(report->cmdline, " \"", -1);
@@ -207,12 +206,12 @@ static bool is_switched(const ViommuReport *report, const char *key, const char 
     return found;
 }
 
-/* The word that keeps the kernel from using it. Owned; NULL: none. */
+/* The word that makes the kernel ignore the IOMMU.  Owned; NULL: none. */
 static char *find_switch_off(const struct Trait *trait, const ViommuReport *report)
 {
     if (trait->key && is_switched(report, trait->key, "off", "on"))
         return g_strdup_printf("%s=off", trait->key);
-    /* x86's own drivers alone heed it. */
+    /* Only the drivers of x86 honour it. */
     if (trait->key && is_switched(report, "iommu", "off", "on"))
         return g_strdup("iommu=off");
     if (!trait->or_by_devicetree && is_switched(report, "acpi", "off", "force"))
@@ -225,7 +224,7 @@ static ViommuProof say(ViommuProofVerdict verdict, char *cause)
     return (ViommuProof){verdict, cause};
 }
 
-/* Nothing is shown: why? */
+/* The guest shows no IOMMU: finds the cause. */
 static ViommuProof judge_absent(const struct Trait *trait, const ViommuReport *report)
 {
     g_autofree char *off = find_switch_off(trait, report);

@@ -8,7 +8,8 @@
 #include "lib/guest/proof.h"
 
 struct ViommuReportCatcher {
-    GString *rest; /* from the last beginning on; without one, as much as may be a part of it */
+    /* from the last begin marker on; without one, the bytes that may be a part of it */
+    GString *rest;
     GString *last; /* NULL: none yet */
 };
 
@@ -35,15 +36,14 @@ static const char *find(const GString *text, const char *marker)
     return memmem(text->str, text->len, marker, strlen(marker));
 }
 
-/* With whatever a guest prints, also with zeros in it. */
+/* Works on any output, also with zeros in it. */
 static bool begins(const GString *text)
 {
     return text->len >= strlen(VIOMMU_REPORT_BEGIN) &&
            memcmp(text->str, VIOMMU_REPORT_BEGIN, strlen(VIOMMU_REPORT_BEGIN)) == 0;
 }
 
-/* What comes before a beginning is of no use, but for its last bytes, which may
- * be the first of one. */
+/* Output before a begin marker is useless, except for its last bytes, which may begin one. */
 static void forget(GString *rest)
 {
     const char *begin = find(rest, VIOMMU_REPORT_BEGIN);
@@ -55,7 +55,7 @@ static void forget(GString *rest)
         g_string_erase(rest, 0, (gssize)(rest->len - keep));
 }
 
-/* True: there was a whole one. */
+/* Returns true when a report was complete. */
 static bool take_report(ViommuReportCatcher *catcher)
 {
     GString *rest = catcher->rest;
@@ -88,8 +88,7 @@ void viommu_report_catcher_feed(ViommuReportCatcher *catcher, const void *data, 
         size -= piece;
         while (take_report(catcher))
             ;
-        /* One that does not end is none: its first byte goes, and with it all up to
-         * the next beginning. */
+        /* An unterminated report is discarded up to the next begin marker. */
         if (catcher->rest->len >= VIOMMU_REPORT_BYTES_MAX) {
             g_string_erase(catcher->rest, 0, 1);
             forget(catcher->rest);

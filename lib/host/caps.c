@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* caps: the few elements of libvirt's two documents that count here.  What else they hold is
- * skipped: they grow with every release. */
+/* caps: reads the few elements of libvirt's two documents that viommud needs.  The rest is skipped:
+ * it grows with each release. */
 #include "lib/host/caps.h"
 
 #include <string.h>
@@ -18,7 +18,7 @@ static const struct {
     {"qemu", VIOMMU_ACCELERATOR_TCG},
 };
 
-/* Where the version stands in names of machines. */
+/* The version follows these in the names of machines. */
 static const char *const machine_prefixes[] = {"pc-q35-", "virt-", "pc-i440fx-"};
 
 static bool has_text(const xmlNode *node, const char *text)
@@ -28,7 +28,7 @@ static bool has_text(const xmlNode *node, const char *text)
     return g_strcmp0(content, text) == 0;
 }
 
-/* A number that is left as it was when the document has none, or something else. */
+/* Leaves *ret as it is when the document has no number there. */
 static void read_number(const xmlNode *node, const char *attribute, uint64_t *number)
 {
     g_autofree char *value = viommu_xml_get(node, attribute);
@@ -70,8 +70,8 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Sorted: libvirt's own order changes from one probe of QEMU to the next.  NULL: libvirt lists
- * none, as of an emulator that it has not asked; that does not say that there is none. */
+/* Sorted, because libvirt's own order changes between two probes of QEMU.  NULL: libvirt lists
+ * none, for example for an emulator that it has not asked; there may still be machines. */
 static char **read_machines(const xmlNode *arch)
 {
     GPtrArray *names = g_ptr_array_new();
@@ -114,7 +114,7 @@ static char **machines_of_limit(const xmlNode *arch, uint64_t vcpus)
     return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
 }
 
-/* Names of distributions' machines carry no version of QEMU, so no table has their limits. */
+/* No table has the limits of distributions' machines, because their names have no QEMU version. */
 static void read_limits(ViommuEmulator *emulator, const xmlNode *arch)
 {
     for (xmlNode *node = viommu_xml_child(arch, "machine"); node; node = viommu_xml_next(node, "machine")) {
@@ -140,7 +140,7 @@ static void read_guest(ViommuHost *host, const xmlNode *guest)
     int arch = viommu_enum_from_string(&viommu_enum_arch, name);
     ViommuEmulator *emulator;
 
-    /* Xen and containers are other os_types, or have neither of our domain types. */
+    /* Xen and containers have other os_types, or none of viommud's domain types. */
     if (arch == VIOMMU_UNSET || !has_text(viommu_xml_child(guest, "os_type"), "hvm") ||
         !read_accelerators(node) || viommu_host_emulator(host, (ViommuArch)arch))
         return;
@@ -157,7 +157,7 @@ static void read_guest(ViommuHost *host, const xmlNode *guest)
             read_number(machine, "maxCpus", &emulator->max_vcpus);
 }
 
-/* The label of ordinary guests; of other kinds of guests libvirt names others. */
+/* The label of ordinary guests; libvirt has others for other kinds of guests. */
 static char *read_label(const xmlNode *secmodel)
 {
     for (xmlNode *node = viommu_xml_child(secmodel, "baselabel"); node;
@@ -240,8 +240,8 @@ bool viommu_caps_read_domain(ViommuEmulator *emulator, const char *xml, char **r
         return viommu_fail(error, VIOMMU_ERROR_BACKEND,
                            "libvirt returned domain capabilities for architecture '%s' instead of '%s'",
                            arch ? arch : "", emulator->arch_name ? emulator->arch_name : "");
-    /* SeaBIOS comes with QEMU and no firmware at all, on aarch64, needs nothing; libvirt tells only
-     * of descriptor files. */
+    /* SeaBIOS comes with QEMU, and on aarch64 no firmware needs no file; libvirt only reports
+     * descriptor files. */
     emulator->firmware = VIOMMU_BIT(VIOMMU_FIRMWARE_BIOS) | read_firmware(viommu_xml_child(root, "os"));
     read_number(viommu_xml_child(root, "vcpu"), "max", &emulator->max_vcpus);
     *ret_machine = viommu_xml_content(viommu_xml_child(root, "machine"));

@@ -6,9 +6,8 @@
 
 #define BOTH VIOMMU_UNSET
 
-/* libvirt drops attributes that it does not know without a word, so an acceptance counts only where
- * the arguments show QEMU's property.  What QEMU itself refuses when it starts (EIM under TCG)
- * cannot be seen this way. */
+/* libvirt drops unknown attributes silently, so acceptance counts only if the arguments have QEMU's
+ * property.  What QEMU itself refuses at its start (EIM under TCG) is not visible this way. */
 static const struct {
     ViommuFactId fact;
     int arch; /* ViommuArch; BOTH */
@@ -45,7 +44,7 @@ static void write_iommu(ViommuXmlWriter *xml, ViommuModel model, const char *att
         if (g_str_equal(attribute, "granule")) {
             viommu_xml_empty(xml, "granule", "size", value, "unit", "KiB", NULL);
         } else {
-            /* EIM is only understood with it. */
+            /* EIM needs it. */
             if (g_str_equal(attribute, "eim"))
                 viommu_xml_attribute(xml, "intremap", "on");
             viommu_xml_attribute(xml, attribute, value);
@@ -65,7 +64,7 @@ static void write_os(ViommuXmlWriter *xml, const ViommuEmulator *emulator)
     viommu_xml_attribute(xml, "machine", viommu_arch_default_machine((ViommuArch)emulator->arch));
     viommu_xml_text(xml, "hvm");
     viommu_xml_close(xml);
-    /* ACPI asks for UEFI there; the image is not opened by a conversion. */
+    /* ACPI needs UEFI there; a conversion does not open the image. */
     if (arm) {
         viommu_xml_open(xml, "loader");
         viommu_xml_attribute(xml, "readonly", "yes");

@@ -20,7 +20,7 @@ static const ViommuField emulator_fields[] = {
     {"accelerators", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, accelerators),
      .words = &viommu_enum_accelerator, .required = true},
     {"path", VIOMMU_FIELD_STRING, offsetof(ViommuEmulator, path)},
-    /* Release 0.1.0 wrote an empty list for an emulator that libvirt lists no machine of. */
+    /* Release 0.1.0 wrote an empty list for an emulator without listed machines. */
     {"machines", VIOMMU_FIELD_WORDS, offsetof(ViommuEmulator, machines), .may_be_empty = true},
     {"firmware", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, firmware), .words = &viommu_enum_firmware},
     {"accepts", VIOMMU_FIELD_SET, offsetof(ViommuEmulator, accepts), .words = &viommu_enum_fact},
@@ -112,7 +112,7 @@ void viommu_host_add_secmodel(ViommuHost *host, const char *model, const char *l
     g_ptr_array_add(host->secmodels, added);
 }
 
-/* "auto" is a wish, and a recording tells what there is. */
+/* "auto" belongs in requests; a recording has real accelerators. */
 static bool check_emulator(const ViommuEmulator *emulator, GError **error)
 {
     if (!(emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_AUTO)) &&
@@ -197,7 +197,7 @@ bool viommu_host_confines(const ViommuHost *host)
     return viommu_host_secmodel(host, "apparmor") || viommu_host_secmodel(host, "selinux");
 }
 
-/* libvirt writes numbers, each with a "+" that says so. */
+/* libvirt writes numbers with a "+" before them. */
 uint64_t viommu_host_qemu_group(const ViommuHost *host)
 {
     const ViommuSecmodel *dac = viommu_host_secmodel(host, "dac");
@@ -258,7 +258,7 @@ bool viommu_emulator_has(const ViommuEmulator *emulator, ViommuVersion libvirt, 
 
 bool viommu_emulator_has_firmware(const ViommuEmulator *emulator, ViommuFirmware firmware)
 {
-    /* On aarch64 "bios" means no firmware at all, which needs nothing on the host. */
+    /* On aarch64 "bios" means no firmware, which needs nothing on the host. */
     if (!emulator->firmware || (emulator->arch == VIOMMU_ARCH_AARCH64 && firmware == VIOMMU_FIRMWARE_BIOS))
         return true;
     return emulator->firmware & VIOMMU_BIT(firmware);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* host: what is known of a machine that runs libvirt and QEMU.  Read from a live libvirt (caps,
- * by the daemon's backend) or from a recorded host file; both end in this.
- * schemas/host.schema.json describes the tree. */
+/* host: what is known of a machine that runs libvirt and QEMU.  Filled from a live libvirt (caps,
+ * by the daemon's backend) or from a recorded host file.  schemas/host.schema.json describes the
+ * tree. */
 #pragma once
 
 #include <glib.h>
@@ -12,32 +12,32 @@
 #include "lib/host/topology.h"
 #include "lib/base/version.h"
 
-/* Machines of one emulator that take as many vCPUs. */
+/* Machines of one emulator with the same limit of vCPUs. */
 typedef struct ViommuMachineLimit {
     uint64_t max_vcpus;
     char **machines;
 } ViommuMachineLimit;
 
 typedef struct ViommuEmulator {
-    /* ViommuArch, or VIOMMU_UNSET for one that viommud launches nothing on (arch_name tells) */
+    /* ViommuArch, or VIOMMU_UNSET when viommud launches nothing on it (see arch_name) */
     int arch;
     char *arch_name;
     ViommuVersion qemu;
     char *path;            /* NULL: libvirt's own choice */
     uint64_t accelerators; /* bit per ViommuAccelerator */
-    char **machines;       /* names as QEMU knows them; NULL: what such a version has */
-    /* bit per ViommuFirmware; 0: what such hosts have (x86_64: bios, efi; aarch64: efi) */
+    char **machines;       /* QEMU's names; NULL: those of such a version */
+    /* bit per ViommuFirmware; 0: those of such hosts (x86_64: bios, efi; aarch64: efi) */
     uint64_t firmware;
-    uint64_t accepts, refuses; /* bit per ViommuFactId: what libvirt itself said of it when asked */
-    /* of the default machine; VIOMMU_UNSET_NUMBER: what such a version takes */
+    uint64_t accepts, refuses; /* bit per ViommuFactId: libvirt's answer when it was asked */
+    /* of the default machine; VIOMMU_UNSET_NUMBER: the limit of such a version */
     uint64_t max_vcpus;
     GPtrArray *machine_limits; /* of ViommuMachineLimit; NULL: not known */
 } ViommuEmulator;
 
-/* What libvirt guards guests by. */
+/* A security driver of libvirt. */
 typedef struct ViommuSecmodel {
     char *model; /* "dac", "selinux", "apparmor", "none" */
-    /* what a guest's QEMU has unless its XML says otherwise, of dac "+UID:+GID"; NULL: not said */
+    /* the default label of a guest's QEMU, for dac "+UID:+GID"; NULL: not reported */
     char *label;
 } ViommuSecmodel;
 
@@ -47,14 +47,15 @@ typedef struct ViommuHost {
     GPtrArray *emulators;
     int has_iommu;         /* flag: the host itself has IOMMU groups; says nothing of guests */
     uint64_t memory_bytes; /* unset: not known */
-    uint64_t page_bytes;   /* of an ordinary page, as libvirt says; unset: not said */
+    uint64_t page_bytes;   /* of an ordinary page, from libvirt; unset: not reported */
     int unprivileged;      /* flag: libvirt runs as an ordinary user, not as root; unset: as root */
     /* the most that libvirt can let a guest lock; unset: no bound, or not known */
     uint64_t locked_memory_bytes;
     GPtrArray *secmodels; /* of ViommuSecmodel; NULL: not known */
-    /* the hardware; not present: not known, as on a host that is far away */
+    /* the hardware; not present: not known, as on a remote host */
     ViommuTopology topology;
-    ViommuSiteRecord site; /* what its site allows to others than root; not present: not said */
+    /* what its site allows to users other than root; not present: not known */
+    ViommuSiteRecord site;
 } ViommuHost;
 
 /** A host without facts, for a reader to fill. Owned. */
@@ -71,27 +72,27 @@ GVariant *viommu_host_to_variant(const ViommuHost *host);
 /** The same without the hardware, which is long and changes with every device and free page. */
 GVariant *viommu_host_software_to_variant(const ViommuHost *host);
 
-/** The emulator for @arch; NULL when there is none. Borrowed. */
+/** The emulator for @arch; NULL when there is none.  Borrowed. */
 const ViommuEmulator *viommu_host_emulator(const ViommuHost *host, ViommuArch arch);
-/** What libvirt has of security model @model; NULL: nothing, or not known. Borrowed. */
+/** libvirt's security model @model; NULL: none, or not known.  Borrowed. */
 const ViommuSecmodel *viommu_host_secmodel(const ViommuHost *host, const char *model);
 /** Whether its guests are confined beyond their user's rights: apparmor or selinux. */
 bool viommu_host_confines(const ViommuHost *host);
-/** The group of a guest's QEMU unless its XML says otherwise; VIOMMU_UNSET_NUMBER: not known, as
- *  without model dac. */
+/** The default group of a guest's QEMU; VIOMMU_UNSET_NUMBER: not known, for example without model
+ *  dac. */
 uint64_t viommu_host_qemu_group(const ViommuHost *host);
-/** Adds one; both texts are copied, @label may be NULL. */
+/** Adds a security model; copies both texts; @label may be NULL. */
 void viommu_host_add_secmodel(ViommuHost *host, const char *model, const char *label);
-/** The architecture of the host itself, or VIOMMU_UNSET when viommud knows no machine for it. */
+/** The architecture of the host itself, or VIOMMU_UNSET when viommud has no machine for it. */
 int viommu_host_arch(const ViommuHost *host);
 /** The size of an ordinary page of the host's kernel; VIOMMU_UNSET_NUMBER: not known. */
 uint64_t viommu_host_page_bytes(const ViommuHost *host);
-/** How many vCPUs @machine takes by libvirt's own word; VIOMMU_UNSET_NUMBER: not known. */
+/** How many vCPUs @machine takes, as libvirt reports it; VIOMMU_UNSET_NUMBER: not known. */
 uint64_t viommu_emulator_machine_vcpus(const ViommuEmulator *emulator, const char *machine);
 /** Appends a limit without machines to @emulator, which keeps it. Borrowed. */
 ViommuMachineLimit *viommu_emulator_add_limit(ViommuEmulator *emulator);
-/** Whether @id holds for @emulator under @libvirt: by libvirt's own word where it was asked, else
- *  by the versions. */
+/** Whether @id holds for @emulator under @libvirt: by libvirt's answer if it was asked, else by the
+ *  versions. */
 bool viommu_emulator_has(const ViommuEmulator *emulator, ViommuVersion libvirt, ViommuFactId id);
-/** Whether firmware of this kind can be had (defaults applied). */
+/** Whether firmware of this kind is available (defaults applied). */
 bool viommu_emulator_has_firmware(const ViommuEmulator *emulator, ViommuFirmware firmware);

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* proc-limits: the few files of /proc that tell who a process is and what it may. */
+/* proc-limits: reads the few files of /proc that identify a process and its limits. */
 #include "lib/host/proc-limits.h"
 
 #include <string.h>
 
 #include "lib/host/sysroot.h"
 
-/* With a hundred disks. */
+/* Enough for a hundred disks. */
 #define COMMAND_LINE_MAX (1 << 20)
 #define CAP_SYS_RESOURCE 24
 
 static const char *const libvirt_daemons[] = {"virtqemud", "libvirtd"};
 
-/* What follows @label in a file whose lines begin with labels. Owned; NULL: it is not there. */
+/* The text after @label in a file whose lines begin with labels.  Owned; NULL: the label is
+ * missing. */
 static char *value_of(const ViommuRoot *root, uint64_t pid, const char *file, const char *label)
 {
     g_autofree char *text = viommu_root_text(root, "proc/%" G_GUINT64_FORMAT "/%s", pid, file);
@@ -25,7 +26,7 @@ static char *value_of(const ViommuRoot *root, uint64_t pid, const char *file, co
     return g_strndup(line, strcspn(line, "\n"));
 }
 
-/* --- Finding them --- */
+/* --- Finding processes --- */
 
 typedef bool (*Matches)(const ViommuRoot *root, uint64_t pid, const void *data);
 
@@ -41,7 +42,7 @@ static uint64_t find(const ViommuRoot *root, Matches matches, const void *data)
     return 0;
 }
 
-/* An index of libvirt_daemons; negative: it is none. */
+/* The index in libvirt_daemons; negative: not one of them. */
 static int daemon_kind(const ViommuRoot *root, uint64_t pid)
 {
     g_autofree char *command = viommu_root_text(root, "proc/%" G_GUINT64_FORMAT "/comm", pid);
@@ -85,7 +86,7 @@ static bool is_guest(const ViommuRoot *root, uint64_t pid, const void *uuid)
     const char *line = bytes ? g_bytes_get_data(bytes, &size) : NULL;
     char wanted[sizeof("-uuid") + 37] = "-uuid";
 
-    /* Two words, each with the zero that ends it. */
+    /* Two arguments, each with its final zero. */
     g_strlcpy(wanted + sizeof("-uuid"), uuid, 37);
     return line && memmem(line, size, wanted, sizeof("-uuid") + strlen(uuid) + 1);
 }
@@ -114,7 +115,7 @@ uint64_t viommu_process_find_guest(const char *path, const char *uuid)
     return root ? find(root, is_guest, uuid) : 0;
 }
 
-/* --- What they may lock --- */
+/* --- Limits of locked memory --- */
 
 static uint64_t locked_limit(const ViommuRoot *root, uint64_t pid)
 {

@@ -42,7 +42,7 @@ static const ViommuField site_fields[] = {
 const ViommuFields viommu_site_record_fields = {
     site_fields, G_N_ELEMENTS(site_fields), sizeof(ViommuSiteRecord), offsetof(ViommuSiteRecord, present)};
 
-/* NULL for a list of nothing, which a record leaves out. Owned. */
+/* NULL for an empty list, which a record leaves out.  Owned. */
 static char **copy_words(char **words)
 {
     return *words ? g_strdupv(words) : NULL;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* site-record: what a site allows to whom, as a recorded host carries it for programs: the
- * configuration's words by their keys, and the host's devices that they take.  Plans do not read
- * it. */
+/* site-record: what a site allows, in a recorded host for other programs: the words of the
+ * configuration by their keys, and the host's devices that they select.  Plans do not read it. */
 #pragma once
 
 #include "lib/base/fields.h"
@@ -14,18 +13,18 @@
 typedef struct ViommuSiteRecordDevice {
     char *name;
     char **match;
-    char *group;       /* NULL: every member of viommud's group may have them */
+    char *group;       /* NULL: each member of viommud's group may have them */
     uint64_t per_user; /* unset: no bound */
 } ViommuSiteRecordDevice;
 
-/* Of [devices]; a list that is NULL names nothing. */
+/* Of [devices]; NULL: an empty list. */
 typedef struct ViommuSiteRecordDevices {
     bool present;
     char **allow;
     int take_from_driver; /* flag */
     char **drivers;
     int in_use;       /* ViommuInUse */
-    char **listed;    /* addresses of the host's devices that "allow" takes */
+    char **listed;    /* addresses of the host's devices that "allow" selects */
     GPtrArray *named; /* of ViommuSiteRecordDevice */
 } ViommuSiteRecordDevices;
 
@@ -44,6 +43,6 @@ typedef struct ViommuSiteRecord {
 
 extern const ViommuFields viommu_site_record_fields;
 
-/** Puts @site into @record, which was initialised and is the caller's to clear by its fields. */
+/** Writes @site into @record, which must be initialised; the caller clears it by its fields. */
 void viommu_site_record_fill(ViommuSiteRecord *record, const ViommuSite *site,
                              const ViommuTopology *topology);

@@ -60,7 +60,7 @@ bool viommu_site_name_is_valid(const char *name)
            strspn(name, LETTERS "0123456789-_") == length;
 }
 
-/* One field up to @end, which is passed; "*" is unset. */
+/* Reads a field up to @end, which is consumed; "*" is unset. */
 static bool read_field(const char **text, char end, size_t digits_max, uint64_t max, uint64_t *ret_number)
 {
     size_t n = strspn(*text, HEX);
@@ -131,7 +131,7 @@ bool viommu_site_parse_selectors(const char *text, bool names, GPtrArray **ret_s
     return true;
 }
 
-/* @separator: before it. */
+/* @separator: written before it. */
 static void write_field(GString *text, const char *separator, int digits, uint64_t number)
 {
     g_string_append(text, separator);
@@ -172,7 +172,7 @@ static bool fits(uint64_t wanted, uint64_t number)
     return wanted == VIOMMU_UNSET_NUMBER || wanted == number;
 }
 
-/* A device whose address is no address has none. */
+/* A device without a valid address has no address. */
 static void read_address(const char *text, ViommuDeviceSelector *ret_address)
 {
     *ret_address = (ViommuDeviceSelector){.domain = VIOMMU_UNSET_NUMBER,

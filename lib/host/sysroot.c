@@ -51,7 +51,7 @@ void viommu_root_close(ViommuRoot *root)
     g_free(root);
 }
 
-/* A file that is a pipe or a terminal must not make us wait. */
+/* Never wait for a file that is a pipe or a terminal. */
 static int open_below(const ViommuRoot *root, const char *path, int flags)
 {
     struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
@@ -61,8 +61,7 @@ static int open_below(const ViommuRoot *root, const char *path, int flags)
         how.flags &= ~(uint64_t)(O_NONBLOCK | O_NOCTTY);
     if (!root->confined)
         return openat(root->fd, path, (int)how.flags);
-    /* Any rename on this machine makes a path with ".." uncertain for a moment:
-     * EAGAIN, and try again. */
+    /* While anything on this machine is renamed, a path with ".." fails with EAGAIN: try again. */
     for (int tries = 0; tries < 10000; tries++) {
         int fd = (int)syscall(__NR_openat2, root->fd, path, &how, sizeof how);
 
@@ -72,7 +71,8 @@ static int open_below(const ViommuRoot *root, const char *path, int flags)
     return -1;
 }
 
-/* Files of /sys have no size to go by.  The number of bytes, at most @max; negative: errno. */
+/* Files of /sys do not report their size.  Returns the number of bytes, at most @max; negative:
+ * errno. */
 static ssize_t read_all(int fd, char *buffer, size_t max)
 {
     struct stat st;
@@ -247,7 +247,7 @@ int viommu_root_usable(const ViommuRoot *root, const char *format, ...)
     int fd, usable = VIOMMU_UNSET;
     PATH_OF(path, format);
 
-    /* Opening a device may do something to it, asking does not. */
+    /* Opening a device may have an effect; its attributes do not need that. */
     fd = open_below(root, path, O_PATH);
     if (fd < 0)
         return errno == EACCES ? 0 : VIOMMU_UNSET;

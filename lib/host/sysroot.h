@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* sysroot: small files below a directory that stands for "/", this machine's or a recorded
- * one's.  The only file of lib/ that reads files; it never writes, and what is missing, too long
- * or no text is simply not there. */
+/* sysroot: small files below a directory that stands for "/", this machine's or a recorded one's.
+ * The only file of lib/ that reads files; it never writes.  A file that is missing, too long or not
+ * text counts as absent. */
 #pragma once
 
 #include <glib.h>
@@ -10,7 +10,7 @@
 
 typedef struct ViommuRoot ViommuRoot;
 
-/** @path "/" is this machine.  Below any other directory links are followed as if it were "/", so
+/** @path "/" is this machine.  Below any other directory, links are followed as if it were "/", so
  *  that a recording cannot lead out of itself; that needs Linux 5.6.  Fails: NOT_FOUND. */
 ViommuRoot *viommu_root_open(const char *path, GError **error);
 void viommu_root_close(ViommuRoot *root);
@@ -21,8 +21,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuRoot, viommu_root_close)
 /** The text of a file of at most VIOMMU_ROOT_TEXT_MAX bytes without the newline at its end; NULL
  *  when there is no such text. Owned, g_free(). */
 char *viommu_root_text(const ViommuRoot *root, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/** The number that alone stands in a file, decimal, or hexadecimal after "0x"; false for anything
- *  else, a negative one too. */
+/** The number in a file that has nothing else: decimal, or hexadecimal after "0x"; false for
+ *  anything else, negative numbers too. */
 bool viommu_root_number(const ViommuRoot *root, uint64_t *ret_number, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 /** The last part of where a link leads; NULL when there is no link. Owned, g_free(). */

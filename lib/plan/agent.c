@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* agent: whether the guest's agent gets its channel.  Does not know what it is asked. */
+/* agent: decides whether the guest gets a channel for its agent. */
 #include "lib/facts/facts.h"
 #include "lib/plan/build.h"
 
-/* A guest may say at its agent's channel what it likes, asked or not, and libvirt's daemon reads
- * it: it is everybody's. */
+/* A guest may write anything to the channel at any time, and libvirt's daemon, which serves all
+ * users, reads it. */
 static bool is_channel_allowed(const ViommuPlanBuild *build)
 {
     const ViommuPlanInput *input = build->input;
@@ -22,7 +22,7 @@ static bool is_channel_allowed(const ViommuPlanBuild *build)
     return !viommu_asker_is_bound(input->asker);
 }
 
-/* With what to do after it. */
+/* The reason, and what to do. */
 static char *why_no_channel(const ViommuPlanBuild *build)
 {
     g_autofree char *least = viommu_version_format_short(viommu_fact(VIOMMU_FACT_AGENT_NESTING)->libvirt);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* allowed: what the site lets the asker have, before anything is asked of the host: so a refusal
- * tells nothing of it. */
+/* allowed: checks what the site lets the asker have, before anything on the host is looked at, so
+ * that a refusal reveals nothing about it. */
 #include "lib/policy/network-policy.h"
 #include "lib/plan/build.h"
 

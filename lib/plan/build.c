@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* build: how the rooms of a plan under way refuse, note and warn. */
+/* build: how the parts of a plan refuse, note and warn. */
 #include "lib/plan/build.h"
 
 static void add(GPtrArray *texts, const char *format, va_list arguments)

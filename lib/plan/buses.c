@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* buses: whether the guest gets expander buses, NUMA cells and free root ports, and what is
- * lost where it does not. */
+/* buses: decides whether the guest gets expander buses, NUMA cells and free root ports, and notes
+ * what is lost without them. */
 #include "lib/plan/numa.h"
 #include "lib/plan/build.h"
 
@@ -25,7 +25,7 @@ static void note_expander(ViommuPlanBuild *build, const ViommuPcieExpander *expa
         expander->iommu, expander->bus_number, text->str);
 }
 
-/* One IOMMU before the devices of several. */
+/* One IOMMU serves the devices behind several of the host's. */
 static void note_shared(ViommuPlanBuild *build)
 {
     const ViommuPlan *plan = build->plan;
@@ -39,9 +39,9 @@ static void note_shared(ViommuPlanBuild *build)
         plan->arch == VIOMMU_ARCH_AARCH64 ? "; an accelerated 'smmuv3' is one for each" : "");
 }
 
-/* What serves assigned devices at all is newer than expander buses (x86_64: libvirt 1.3.4, QEMU
- * 2.6; aarch64: 8.0, 6.0) and, for smmuv3, than several of them (11.10, 10.2): so there is
- * nothing to ask for here. */
+/* No version check is needed here: assigned devices already need versions newer than expander buses
+ * (x86_64: libvirt 1.3.4, QEMU 2.6; aarch64: 8.0, 6.0) and, for smmuv3, than several of them
+ * (11.10, 10.2). */
 static void settle_expanders(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;
@@ -74,7 +74,7 @@ static void settle_expanders(ViommuPlanBuild *build)
     }
 }
 
-/* What libvirt puts on a root port of pcie.0 each, by itself. */
+/* Devices that libvirt places, each on a root port of pcie.0. */
 static unsigned count_placed_by_libvirt(const ViommuPlan *plan)
 {
     unsigned n = plan->networks->len + 1; /* the entropy device */
@@ -90,8 +90,7 @@ static unsigned count_placed_by_libvirt(const ViommuPlan *plan)
     return n;
 }
 
-/* libvirt fills the ports that are there before it makes others, so there have
- * to be enough for all. */
+/* libvirt fills existing ports before it creates others, so there must be enough for all. */
 static void settle_free_ports(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* files: how libvirt gets each disk, and whose rights QEMU has.
- *
- * libvirt is root and gives what its XML names by path to QEMU's user, by owner and by
- * label, and not always back.  So on the system's bus a file is an open one wherever that
- * can be, and what goes by path says that it is to be left as it is; QEMU, which opens
- * that, has the rights of who asked. */
+/* files: decides how libvirt gets each disk, and whose rights QEMU has.  libvirt is root: it gives
+ * files that its XML names by path to QEMU's user, by owner and by label, and does not always
+ * restore them. So on the system bus a file is passed open where possible; otherwise the XML tells
+ * libvirt to leave the file unchanged, and QEMU, which opens it, has the rights of the launching
+ * user. */
 #include <string.h>
 
 #include "lib/base/error.h"
 #include "lib/facts/facts.h"
 #include "lib/plan/build.h"
 
-/* A name that nothing has: of an open file nobody needs another. */
+/* A path that no file has: an open file needs no other name. */
 #define OPEN_FILES "/var/lib/viommu/open"
-/* AppArmor's rules take these for patterns. */
+/* AppArmor's rules read these as patterns. */
 #define PATTERNS "*?[]{}^\"\\"
 
 static const char *const labelling[] = {"dac", "selinux"};
@@ -24,8 +23,8 @@ static const ViommuHandover *disk_handover(const ViommuPlanBuild *build, guint i
     return build->input->handovers ? g_ptr_array_index(build->input->handovers->disks, i) : NULL;
 }
 
-/* A dry run does not know who would ask; where libvirt changes owners, it shows what
- * everybody's request becomes. */
+/* A dry run does not know its user; where libvirt changes owners, it shows the result for any
+ * user. */
 static bool is_guarded(const ViommuPlanInput *input)
 {
     if (!input->asker)
@@ -50,7 +49,7 @@ static bool refuse_closed(ViommuPlanBuild *build, guint i, GError **error)
         i, disk->file.path, needs, had);
 }
 
-/* By path, libvirt must at least leave it as it is. */
+/* A file passed by path must at least stay unchanged. */
 static bool check_by_path(ViommuPlanBuild *build, guint i, GError **error)
 {
     const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
@@ -86,8 +85,8 @@ static bool check_name(ViommuPlanBuild *build, guint i, const ViommuHandover *ha
     return true;
 }
 
-/* A user's own libvirt has that user's rights, and one without security models (its test
- * driver) labels nothing. */
+/* A user's own libvirt has that user's rights, and one without security models (the test driver)
+ * labels nothing. */
 bool viommu_plan_takes_open(const ViommuPlanInput *input, const ViommuHandover *handover)
 {
     bool labels = is_guarded(input) && input->host->secmodels;
@@ -97,8 +96,8 @@ bool viommu_plan_takes_open(const ViommuPlanInput *input, const ViommuHandover *
     return viommu_fact_holds(VIOMMU_FACT_OPEN_DISK, input->host->libvirt, 0);
 }
 
-/* An image's header can name another file at any moment; so QEMU must not have more rights than
- * who can write there. */
+/* The header of an image can name another file at any time, so QEMU must have no more rights than
+ * the users who can write to the image. */
 static bool check_rights(ViommuPlanBuild *build, guint i, GError **error)
 {
     const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
@@ -148,8 +147,8 @@ static bool check_confinement(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* On another host nobody can tell here what a path means, nor who may what, and
- * libvirt there is root. */
+/* The meaning of a path on another host, and its users, are unknown here, and libvirt there is
+ * root. */
 static bool check_unseen(ViommuPlanBuild *build, GError **error)
 {
     if (!build->input->is_remote || !viommu_asker_is_bound(build->input->asker) ||
@@ -218,7 +217,7 @@ void viommu_plan_settle_file(const ViommuPlanBuild *build, guint i, ViommuPlanDi
 
     disk->is_open = handover && viommu_plan_takes_open(build->input, handover);
     disk->is_block = handover && handover->is_block;
-    /* What root itself has written to may be QEMU's meanwhile; libvirt gives it back. */
+    /* A file that root makes writable may belong to QEMU's user meanwhile; libvirt restores it. */
     disk->is_kept = disk->is_open || !build->input->asker || is_member(build->input) ||
                     (disk->read_only && !disk->is_block);
     ours = disk->is_open && is_guarded(build->input) && !viommu_host_secmodel(build->input->host, "apparmor");

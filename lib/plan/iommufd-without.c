@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* iommufd of a build without it: every device goes through VFIO's containers. */
+/* iommufd, in a build without it: each device uses a VFIO container. */
 #include "lib/plan/build.h"
 #include "lib/plan/iommufd.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* iommufd: what iommufd.c and iommufd-without.c, one of which is built (-Diommufd), both say. */
+/* iommufd: the interface of iommufd.c and iommufd-without.c; one of them is built (-Diommufd). */
 #pragma once
 
 #define VIOMMU_IOMMUFD_NOT_ASKED "iommufd is used only where hostdevs[].iommufd asks for it"

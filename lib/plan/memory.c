@@ -5,7 +5,7 @@
 #include "lib/base/quantity.h"
 #include "lib/plan/build.h"
 
-/* What QEMU itself needs beside the guest's memory: libvirt's own allowance,
+/* What QEMU needs besides the guest's memory: libvirt's own allowance,
  * qemuDomainGetMemLockLimitBytes. */
 #define QEMU_OVERHEAD VIOMMU_GIB
 #define ORDINARY_PAGE (4 * VIOMMU_KIB)
@@ -44,8 +44,8 @@ static bool check_pages(const ViommuPlan *plan, uint64_t page_bytes, GError **er
     return true;
 }
 
-/* libvirt's daemon may be held to less than the host has.  @bound: UINT64_MAX: it sets none, so it
- * must have none itself. */
+/* libvirt's daemon may have a lower limit than the host.  @bound UINT64_MAX: the guest needs no
+ * limit, so the daemon must have none. */
 static bool check_limit(const ViommuHost *host, const char *what, uint64_t bound, GError **error)
 {
     uint64_t limit = host->locked_memory_bytes;
@@ -65,7 +65,7 @@ static bool check_limit(const ViommuHost *host, const char *what, uint64_t bound
             : "give it LimitMEMLOCK=infinity (systemctl edit of its unit), or CAP_SYS_RESOURCE");
 }
 
-/* --- What the host has --- */
+/* --- The host's memory --- */
 
 static uint64_t saturating_mul_add(uint64_t a, uint64_t b, uint64_t c)
 {
@@ -75,7 +75,8 @@ static uint64_t saturating_mul_add(uint64_t a, uint64_t b, uint64_t c)
     return result;
 }
 
-/* One pool of huge pages, over all nodes, as QEMU takes them from anywhere.  False: not known. */
+/* One pool of huge pages, over all nodes, because QEMU takes them from any node.  False: not
+ * known. */
 static bool find_pool(const ViommuHost *host, uint64_t size_bytes, ViommuHugePages *ret_pool)
 {
     const GPtrArray *nodes = host->topology.nodes;
@@ -113,7 +114,7 @@ static uint64_t bytes_of_pools(const ViommuHost *host)
     return sum;
 }
 
-/* --- What guests take of it --- */
+/* --- The guests' memory --- */
 
 uint64_t viommu_memory_bound(uint64_t memory_bytes, bool locked)
 {
@@ -136,13 +137,12 @@ ViommuPinned viommu_memory_pinned(uint64_t memory_bytes, uint64_t page_size_byte
         return pinned;
     pinned.page_size_bytes = page_size_bytes;
     pinned.huge_bytes = memory_bytes;
-    /* Huge pages are locked anyhow: only QEMU's own memory is ordinary. */
+    /* Huge pages are always locked: only QEMU's own memory is ordinary. */
     pinned.ordinary_bytes -= MIN(memory_bytes, pinned.ordinary_bytes);
     return pinned;
 }
 
-/* "; make more: sysctl vm.nr_hugepages=512": 2 MiB is the default size wherever
- * there is such a size. */
+/* "; make more: sysctl vm.nr_hugepages=512": 2 MiB, where it exists, is the default size. */
 static char *advise_pages(uint64_t size_bytes, uint64_t count)
 {
     if (size_bytes == 2 * VIOMMU_MIB)
@@ -249,8 +249,7 @@ bool viommu_plan_settle_memory(ViommuPlanBuild *build, GError **error)
     plan->memlock_bytes =
         viommu_memory_bound(plan->memory_bytes, plan->locked || plan->placement.devices->len > 0);
     pinned = viommu_memory_pinned(plan->memory_bytes, page, plan->memlock_bytes);
-    /* libvirt takes the system's own page size for "no huge pages"; so nothing is written for
-     * it. */
+    /* For libvirt the system's own page size means "no huge pages", so it is not written. */
     plan->page_size_bytes = pinned.page_size_bytes;
     if (!viommu_memory_check_room(host, policy, &pinned, &nothing, error) ||
         (plan->locked && !check_limit(host, "memory-backing.locked", UINT64_MAX, error)))

@@ -3,7 +3,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-/* The node of the devices on @expander: they are behind one IOMMU, so they are near each other. */
+/* The node of the devices on @expander, which are behind one IOMMU and so near each other. */
 static uint64_t node_of(const ViommuNumaInput *input, const ViommuPcieExpander *expander)
 {
     for (guint i = 0; i < input->placement->devices->len; i++) {
@@ -30,7 +30,7 @@ static int find_cell(const GArray *cells, uint64_t node)
     return VIOMMU_UNSET;
 }
 
-/* Emptied when a node is not known. */
+/* Clears the list when a node is not known. */
 static void collect(const ViommuNumaInput *input, const ViommuPcie *pcie, GArray *cells)
 {
     for (guint i = 0; i < pcie->expanders->len; i++) {
@@ -46,7 +46,7 @@ static void collect(const ViommuNumaInput *input, const ViommuPcie *pcie, GArray
     g_array_sort(cells, compare_nodes);
 }
 
-/* The first takes what cannot be divided. */
+/* The first cell takes the remainder. */
 static void share_out(const ViommuNumaInput *input, uint64_t unit, GArray *cells)
 {
     uint64_t vcpu = 0, each = input->memory_bytes / cells->len / unit * unit;

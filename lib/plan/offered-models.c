@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* offered-models: one plain request for each architecture and model.  Decides nothing itself. */
+/* offered-models: plans one plain request for each architecture and model.  Decides nothing
+ * itself. */
 #include "lib/plan/offered-models.h"
 
 #include "lib/plan/plan.h"

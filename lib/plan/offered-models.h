@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* offered-models: which models a host offers, by asking the planner for each, so that no list can
- * say other than a launch would. */
+/* offered-models: which models a host offers.  It asks the planner for each, so that the list
+ * agrees with launches. */
 #pragma once
 
 #include "lib/host/host.h"
@@ -15,5 +15,5 @@ typedef struct ViommuOffer {
 void viommu_offer_of_host(const ViommuHost *host, const ViommuPolicy *policy, ViommuOffer *ret_offer);
 /** The models that some architecture has. */
 unsigned viommu_offer_models(const ViommuOffer *offer);
-/** The request of somebody who wants @model on @arch and says nothing else. Owned. */
+/** A request for @model on @arch without any other key.  Owned. */
 ViommuRequest *viommu_offer_request(ViommuArch arch, ViommuModel model);

@@ -3,11 +3,11 @@
 
 /* Of a PCI segment. */
 #define BUS_NUMBERS 256
-/* A root port's own bus and one for a bridge on the device, as on cards with several functions. */
+/* A root port's own bus, and one for a bridge on the device, as on cards with several functions. */
 #define BUS_NUMBERS_PER_PORT 2
 
-/* An expander bus has 32 slots, and so many devices can be assigned at most; all of them together
- * leave pcie.0 the most of the bus numbers. */
+/* An expander bus has 32 slots, as many as devices can be assigned; with all of them pcie.0 still
+ * has most of the bus numbers. */
 G_STATIC_ASSERT(VIOMMU_HOSTDEVS_MAX <= 32);
 
 void viommu_pcie_init(ViommuPcie *pcie)
@@ -41,7 +41,7 @@ static void add_expanders(ViommuPcie *pcie, const ViommuPlacement *placement)
     }
 }
 
-/* Returns how many. */
+/* Returns the number of ports. */
 static unsigned add_ports_of(ViommuPcie *pcie, const ViommuPcieExpander *expander, ViommuPlacement *placement)
 {
     unsigned slot = 0;
@@ -63,7 +63,7 @@ void viommu_pcie_expand(ViommuPcie *pcie, ViommuPlacement *placement)
 {
     unsigned top = BUS_NUMBERS;
 
-    /* All of them first: a bridge's index is lower than those of what is on it. */
+    /* All expanders first: a bridge's index must be lower than those of the ports on it. */
     add_expanders(pcie, placement);
     for (guint i = 0; i < pcie->expanders->len; i++) {
         ViommuPcieExpander *expander = &g_array_index(pcie->expanders, ViommuPcieExpander, i);

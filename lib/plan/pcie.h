@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* pcie: the guest's PCI Express tree as far as viommud lays it out itself: expander buses, root
- * ports, and which assigned device stands on which.  Everything else is placed by libvirt, on
- * pcie.0.  Does not know libvirt, QEMU, models, XML. */
+/* pcie: the part of the guest's PCI Express tree that viommud lays out: expander buses, root ports,
+ * and the device on each.  libvirt places everything else, on pcie.0.  Does not know libvirt, QEMU,
+ * models, XML. */
 #pragma once
 
 #include "lib/plan/placement.h"
 
-/* A root complex beside pcie.0, for the devices behind one physical IOMMU. */
+/* A root complex besides pcie.0, for the devices behind one host IOMMU. */
 typedef struct ViommuPcieExpander {
-    unsigned index;      /* the controller's */
-    unsigned bus_number; /* the guest's first bus of it */
+    unsigned index;      /* of the controller */
+    unsigned bus_number; /* the first bus of it in the guest */
     int cell;            /* the guest's NUMA cell; VIOMMU_UNSET: none */
-    const char *iommu;   /* the physical one; the placement's */
+    const char *iommu;   /* name of the host IOMMU; borrowed from the placement */
 } ViommuPcieExpander;
 
 typedef struct ViommuPciePort {
-    unsigned index; /* the controller's: a device on it has this bus, slot 0 */
-    /* index of the expander bus that it is on; 0: pcie.0, and libvirt chooses the slot */
+    unsigned index; /* of the controller: a device on it has this bus, slot 0 */
+    /* index of its expander bus; 0: pcie.0, where libvirt chooses the slot */
     unsigned parent;
     unsigned slot;
 } ViommuPciePort;
@@ -28,11 +28,11 @@ typedef struct ViommuPcie {
 
 void viommu_pcie_init(ViommuPcie *pcie);
 void viommu_pcie_clear(ViommuPcie *pcie);
-/** An expander bus for each physical IOMMU that is known of the devices of @placement, with a root
- *  port for each of them; sets their guest_bus.  A device whose IOMMU is not known stays libvirt's
- *  to place.  For an empty @pcie, once. */
+/** Adds an expander bus for each host IOMMU that is known for devices of @placement, with a root
+ *  port for each device; sets their guest_bus.  libvirt places a device whose IOMMU is unknown.
+ *  Call it once, for an empty @pcie. */
 void viommu_pcie_expand(ViommuPcie *pcie, ViommuPlacement *placement);
-/** @n root ports on pcie.0, after everything else. */
+/** Adds @n root ports on pcie.0, after everything else. */
 void viommu_pcie_add_ports(ViommuPcie *pcie, unsigned n);
 
 static inline const ViommuPcieExpander *viommu_pcie_expander(const ViommuPcie *pcie, guint i)

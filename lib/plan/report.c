@@ -4,8 +4,8 @@
 #include "lib/plan/numa.h"
 #include "lib/base/quantity.h"
 
-/* As g_variant_builder_add() with "{sv}", but without reading this format each time, which cost a
- * third of the report. */
+/* Like g_variant_builder_add() with "{sv}", but does not parse this format each time, which took a
+ * third of the report's time. */
 static void add(GVariantBuilder *tree, const char *key, GVariant *value)
 {
     g_variant_builder_add_value(
@@ -54,7 +54,7 @@ GVariant *viommu_plan_report_reasons(const GPtrArray *reasons)
     return g_variant_builder_end(&list);
 }
 
-/* In a candidate the model is said once, so its reasons do without. */
+/* A candidate names its model once, so its reasons do not. */
 static GVariant *candidate_reasons(const ViommuCandidate *candidate)
 {
     GVariantBuilder list;

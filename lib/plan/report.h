@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* report: a plan, or a refusal, as the tree that the bus and --json show, and
- * as text for people. */
+/* report: a plan, or a refusal, as the tree for the bus and --json, and as text for people. */
 #pragma once
 
 #include "lib/plan/plan.h"
@@ -9,8 +8,8 @@
  *  arch, machine, accelerator, firmware, vcpus, memory-bytes.  iommu.model is a maybe string: null
  *  in JSON, "" on the bus. */
 GVariant *viommu_plan_report(const ViommuPlan *plan, const char *xml);
-/** @reasons of ViommuReason, may be NULL.  Floating aa{sv}: model (when the reason speaks
- *  of one), rule, text. */
+/** @reasons of ViommuReason, may be NULL.  Floating aa{sv}: model (when the reason has one), rule,
+ *  text. */
 GVariant *viommu_plan_report_reasons(const GPtrArray *reasons);
 /** The choice, each candidate with its reasons, defaults, side effects; lines of
  *  text. Owned, g_free(). */

@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-/* os-traits knows these; amd has none of its own, and is never chosen by itself. */
+/* Names of os-traits; amd has none there, and is never chosen automatically. */
 static const char *const names[] = {
     [VIOMMU_MODEL_INTEL] = "COMPUTE_VIOMMU_MODEL_INTEL",
     [VIOMMU_MODEL_SMMUV3] = "COMPUTE_VIOMMU_MODEL_SMMUV3",

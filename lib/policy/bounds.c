@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bounds: the formulas.  viommud.conf(5) has them, too. */
+/* bounds: the formulas, which viommud.conf(5) also states. */
 #include "lib/policy/bounds.h"
 
 #include "lib/base/quantity.h"
@@ -13,7 +13,7 @@
 #define LOGS_PART         10
 #define LOGS_MAX_BYTES    VIOMMU_GIB
 
-/* One user alone takes no more than this part of what all may have. */
+/* One user may have at most this part of the limit for all users. */
 #define USERS_PART 2
 
 static const struct {
@@ -33,14 +33,14 @@ static uint64_t whole_mebibytes(uint64_t bytes)
     return bytes / VIOMMU_MIB * VIOMMU_MIB;
 }
 
-/* A small one is bounded, too: 0 would be no bound. */
+/* A small disk is bounded, too: 0 would mean no bound. */
 static uint64_t part_of_disk(uint64_t disk_bytes, uint64_t part, uint64_t max_bytes)
 {
     return disk_bytes ? CLAMP(whole_mebibytes(disk_bytes / part), VIOMMU_MIB, max_bytes) : 0;
 }
 
-/* QEMU needs memory beside its guest's, and so does the host.  A small host that can carry one
- * machine of the usual size may. */
+/* QEMU needs memory besides its guest's, and so does the host.  A small host that has room for one
+ * machine of the default size may launch it. */
 static uint64_t derive_memory(uint64_t host_bytes, uint64_t machine_bytes)
 {
     uint64_t reserve = MAX(RESERVE_MIN_BYTES, host_bytes / RESERVE_PART);

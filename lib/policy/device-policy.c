@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Modules with an alias "vfio_pci:..." in Linux 6.17, for where /lib/modules cannot be seen. */
+/* Modules with an alias "vfio_pci:..." in Linux 6.17, used when /lib/modules is not visible. */
 static const char *const vfio_drivers[] = {
     "vfio-pci",     "mlx5-vfio-pci",   "hisi-acc-vfio-pci", "pds-vfio-pci", "nvgrace-gpu-vfio-pci",
     "qat-vfio-pci", "virtio-vfio-pci", "xe-vfio-pci",
@@ -19,8 +19,8 @@ static bool is_for(const ViommuAsker *asker, const char *name)
     return asker->names && g_strv_contains((const char *const *)asker->names, name);
 }
 
-/* A name of the site's that has a device keeps it from everybody else, also where
- * it is listed otherwise. */
+/* A site's name that selects a device reserves it for the name's users, even if the device is also
+ * listed otherwise. */
 static bool names_allow(const ViommuSite *site, const ViommuAsker *asker, const ViommuPciDevice *device)
 {
     bool named = false;
@@ -37,7 +37,8 @@ static bool names_allow(const ViommuSite *site, const ViommuAsker *asker, const 
     return !named;
 }
 
-/* What is not known of a device, as of one that is not there, is part of it, too. Owned. */
+/* Unknown properties, such as those of a device that does not exist, are part of the name, too.
+ * Owned. */
 static char *name_device(const ViommuPciDevice *device, const char *driver)
 {
     g_autofree char *kind = device->vendor == VIOMMU_UNSET_NUMBER
@@ -93,7 +94,7 @@ bool viommu_device_policy_allows_name(const ViommuSite *site, const ViommuAsker 
                                              viommu_site_device(site, name) && is_for(asker, name));
 }
 
-/* The kernel's tools take "-" and "_" for the same in a module's name. */
+/* The kernel's tools treat "-" and "_" in a module's name as equal. */
 static bool same_module(const char *a, const char *b)
 {
     for (; *a && *b; a++, b++)

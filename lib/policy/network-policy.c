@@ -5,8 +5,8 @@
 
 #include "lib/base/error.h"
 
-/* "open" has no rule of libvirt's that guards it, and all others lead onto a network of the site's,
- * or hand a device over. */
+/* libvirt's firewall does not guard "open"; the other modes connect guests to a network of the
+ * site, or assign a device. */
 bool viommu_network_policy_is_own(const char *mode)
 {
     static const char *const own[] = {"nat", "route", "none", NULL};
@@ -26,7 +26,7 @@ static bool check_network(const ViommuSite *site, const char *source, unsigned i
 
     if (site && lists(site->networks, whatever))
         return true;
-    /* "NAME!" in the list is NAME, however a network is called. */
+    /* "NAME!" in the list means NAME, even if a network has that very name. */
     if (!site || g_str_has_suffix(source, "!") || !lists(site->networks, source))
         return viommu_fail(
             error, VIOMMU_ERROR_POLICY_REFUSED,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* policy: the defaults.  Does not know where they are changed. */
+/* policy: the defaults. */
 #include "lib/policy/policy.h"
 
 #include "lib/base/quantity.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* quota: the words of each limit, and the sums. */
+/* quota: the message of each limit, and the sums. */
 #include "lib/policy/quota.h"
 
 #include "lib/base/error.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* quota: what a site allows of each resource, to one user and to all together.  Knows numbers,
- * not machines. */
+/* quota: the limits of each resource, for each user and for all together.  Knows numbers, not
+ * machines. */
 #pragma once
 
 #include <glib.h>
@@ -17,16 +17,16 @@ typedef enum ViommuResource {
     VIOMMU_RESOURCE_LAST,
 } ViommuResource;
 
-/* A limit that the host's size gives (lib/policy/bounds.h). */
+/* The limit follows from the host's size (lib/policy/bounds.h). */
 #define VIOMMU_LIMIT_AUTO UINT64_MAX
 
-/* Limits, of which 0 means none; or what is used. */
+/* Limits (0: none), or amounts in use. */
 typedef struct ViommuAmounts {
     uint64_t all[VIOMMU_RESOURCE_LAST];
-    uint64_t user[VIOMMU_RESOURCE_LAST]; /* of one user */
+    uint64_t user[VIOMMU_RESOURCE_LAST]; /* of each user */
 } ViommuAmounts;
 
-/** Whether user @uid may have @wanted more, of each resource. Fails: BUSY when it is too much now,
- *  POLICY_REFUSED when it will always be; naming number and key. */
+/** Whether user @uid may have @wanted more of each resource.  Fails: BUSY when it is too much now,
+ *  POLICY_REFUSED when it always will be; names the number and the key. */
 bool viommu_quota_check(const ViommuAmounts *limits, const ViommuAmounts *used,
                         const uint64_t wanted[VIOMMU_RESOURCE_LAST], uint32_t uid, GError **error);

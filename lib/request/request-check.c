@@ -12,7 +12,7 @@
 #include "lib/request/selector.h"
 #include "lib/host/site.h"
 
-/* Architectures that people may ask for, and why there is no IOMMU to give them. */
+/* Known architectures without an IOMMU, and the reason. */
 static const struct {
     const char *name, *why;
 } other_archs[] = {
@@ -75,7 +75,7 @@ static bool check_request_id(const ViommuRequest *request, GError **error)
                        "request-id has %zu characters; at most 128 are allowed", strlen(request->request_id));
 }
 
-/* What an open file is called is nobody's choice. */
+/* The name of an open file is not the caller's choice. */
 static bool check_file(const char *key, const ViommuFile *file, GError **error)
 {
     if (!file->path || file->path[0] == '/' || file->handle != VIOMMU_UNSET)
@@ -268,7 +268,7 @@ static bool check_memory_backing(const ViommuRequest *request, GError **error)
     return true;
 }
 
-/* The keys that speak of an IOMMU's properties, in the order of the messages. */
+/* Keys that set a property of the IOMMU, in the order of the messages. */
 static const char *first_iommu_property(const ViommuRequestIommu *iommu)
 {
     const struct {

@@ -14,7 +14,7 @@ VIOMMU_ENUM_DEFINE(iommufd, "use of iommufd", VIOMMU_IOMMUFD_LAST, "auto", "yes"
 
 #define IN(dict, member) (offsetof(ViommuRequest, dict.member) - offsetof(ViommuRequest, dict))
 
-/* Far above any machine, and small enough that sums of a few sizes fit 64 bits. */
+/* Far above any machine, and small enough that the sum of several sizes fits 64 bits. */
 #define SIZE_LIMIT (UINT64_C(1) << 56)
 
 static const ViommuField backing_fields[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* request: what was asked for.  "Unset" is a value of its own; there are no defaults here.
- * The tree is described by schemas/request.schema.json and by the table in request.c. */
+/* request: the contents of a request.  "Unset" is a value of its own; there are no defaults here.
+ * schemas/request.schema.json and the table in request.c describe the tree. */
 #pragma once
 
 #include <glib.h>
@@ -17,7 +17,7 @@ typedef enum ViommuWait {
 } ViommuWait;
 extern const ViommuEnum viommu_enum_wait;
 
-/* What a machine's life is bound to, beside its lease's end. */
+/* What removes a machine besides the end of its lease. */
 typedef enum ViommuBind {
     VIOMMU_BIND_NONE,
     VIOMMU_BIND_CLIENT, /* the bus connection that launched it */
@@ -55,7 +55,7 @@ typedef enum ViommuNetworkModel {
 } ViommuNetworkModel;
 extern const ViommuEnum viommu_enum_network_model;
 
-/* What an assigned device reaches the host's IOMMU through. */
+/* How an assigned device reaches the host's IOMMU. */
 typedef enum ViommuIommufd {
     VIOMMU_IOMMUFD_AUTO,
     VIOMMU_IOMMUFD_YES,
@@ -64,10 +64,10 @@ typedef enum ViommuIommufd {
 } ViommuIommufd;
 extern const ViommuEnum viommu_enum_iommufd;
 
-/* Of assigned devices; each has a root port. */
+/* The most assigned devices; each has a root port. */
 #define VIOMMU_HOSTDEVS_MAX 32u
 
-/* A year: whoever wants more wants no lease. */
+/* A year; a longer use needs no lease. */
 #define VIOMMU_LEASE_SECONDS_MAX 31536000u
 
 typedef struct ViommuRequestDisk {
@@ -83,14 +83,14 @@ typedef struct ViommuRequestNetwork {
     int model;    /* ViommuNetworkModel */
 } ViommuRequestNetwork;
 
-/* A device by its address, or so many of a kind, or of a name of the site's. */
+/* A device by its address, or @count devices of a kind or of a site's name. */
 typedef struct ViommuRequestHostdev {
     char *address;         /* "0000:65:00.0" */
     char *name;            /* "gpus" */
     char *vendor, *device; /* four hexadecimal digits each */
     uint64_t count;        /* of that kind; 1 when unset */
     int iommufd;           /* ViommuIommufd, no when unset */
-    char *driver;          /* of the kernel, in place of vfio-pci */
+    char *driver;          /* a kernel driver instead of vfio-pci */
 } ViommuRequestHostdev;
 
 typedef struct ViommuRequestIommu {
@@ -107,8 +107,8 @@ typedef struct ViommuRequestIommu {
 
 typedef struct ViommuRequest {
     char *name;
-    char *arch;    /* as said */
-    char *machine; /* as said */
+    char *arch;    /* as in the request */
+    char *machine; /* as in the request */
     int accelerator;
     uint64_t vcpus;
     uint64_t memory_bytes;
@@ -140,24 +140,24 @@ typedef struct ViommuRequest {
     } lease;
     int wait; /* ViommuWait */
     char *request_id;
-    char *fingerprint; /* taken once, when parsed */
-    /* of int, for the handles of files; NULL: none.  Its maker gave it a clear function. */
+    char *fingerprint; /* computed once, by the parser */
+    /* of int, the descriptors of open files; NULL: none.  The caller set its clear function. */
     GArray *fds;
 } ViommuRequest;
 
-/** The table of the tree, for the tests that compare it with the schema. */
+/** The table of the tree; tests compare it with the schema. */
 extern const ViommuFields viommu_request_fields;
 
-/** Reads @tree (a{sv}) and checks that it is consistent in itself; never looks at a host. @return
- *  owned.  Fails: INVALID_REQUEST naming the key; NOT_SUPPORTED for an architecture that exists
- *  but that libvirt gives no IOMMU. */
+/** Reads @tree (a{sv}) and checks that it does not contradict itself; never looks at a host.
+ *  @return owned.  Fails: INVALID_REQUEST naming the key; NOT_SUPPORTED for an existing
+ *  architecture for which libvirt has no IOMMU. */
 ViommuRequest *viommu_request_parse(GVariant *tree, GError **error);
 void viommu_request_free(ViommuRequest *request);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuRequest, viommu_request_free)
 
-/** The request as canonical text (GVariant text format, table order, sizes in bytes): two requests
- *  that mean the same in every key have the same text.  name, wait and request-id are part of it.
- *  Owned, g_free(). */
+/** The request as canonical text (GVariant text format, table order, sizes in bytes): requests with
+ *  the same meaning have the same text.  It includes name, wait and request-id.  Owned,
+ *  g_free(). */
 char *viommu_request_text(const ViommuRequest *request);
 /** SHA-256 of that text without the request-id, as 64 hexadecimal digits. Owned, g_free(). */
 char *viommu_request_fingerprint(const ViommuRequest *request);

@@ -7,7 +7,7 @@
 #include "lib/base/error.h"
 #include "lib/base/did-you-mean.h"
 
-/* A longer pattern has no use against names of six letters. */
+/* Names of six letters need no longer pattern. */
 #define PATTERN_MAX 128
 
 static const char *const any_words[] = {"auto", "any", ".*", NULL};
@@ -39,11 +39,11 @@ static bool unknown_model(const char *key, const char *word, GError **error)
         key, word);
 }
 
-/* Anybody may send an expression, and it is matched on the loop: PCRE's own limits let it run for
- * seconds. */
+/* Any user may send an expression, and it is matched on the loop: with PCRE's own limits that could
+ * take seconds. */
 #define LIMITS "(*LIMIT_MATCH=20000)(*LIMIT_RECURSION=1000)"
 
-/* NULL: no regular expression, or one that is too long. */
+/* NULL: not a regular expression, or too long. */
 static GRegex *compile(const char *key, const char *pattern, const char *before, const char *after,
                        GError **error)
 {
@@ -51,7 +51,7 @@ static GRegex *compile(const char *key, const char *pattern, const char *before,
     g_autoptr(GError) local = NULL;
     g_autofree char *whole = g_strconcat(LIMITS, before, pattern, after, NULL);
 
-    /* By itself first: a parenthesis in it must not close one of ours. */
+    /* Compiled alone first, so that a parenthesis in it cannot close one of the wrapper's. */
     if (strlen(pattern) <= PATTERN_MAX)
         alone = g_regex_new(pattern, 0, 0, &local);
     if (alone)
@@ -63,7 +63,7 @@ static GRegex *compile(const char *key, const char *pattern, const char *before,
     return g_steal_pointer(&regex);
 }
 
-/* Fails where PCRE gave up, which is neither yes nor no. */
+/* Fails when PCRE gives up, because that is neither yes nor no. */
 static bool try_name(const GRegex *regex, const char *key, const char *name, bool *ret_matches,
                      GError **error)
 {
@@ -76,7 +76,7 @@ static bool try_name(const GRegex *regex, const char *key, const char *name, boo
                        key);
 }
 
-/* One that excludes nothing names nothing. */
+/* A selector that excludes nothing is like "any". */
 static void settle_matches(ViommuSelector *selector)
 {
     selector->kind = selector->n_models == VIOMMU_MODEL_LAST ? VIOMMU_SELECTOR_ANY : VIOMMU_SELECTOR_NAMED;
@@ -130,7 +130,7 @@ static bool read_names(const char *key, char *const *names, ViommuSelector *sele
 
 /* --- The operators of tmt --- */
 
-/* A word that can only be a misspelt model is refused, although it would exclude nothing. */
+/* Refuses a word that can only be a misspelt model, although excluding it has no effect. */
 static bool check_excluded(const char *key, const char *word, GError **error)
 {
     const char *near =
@@ -146,7 +146,7 @@ static bool check_excluded(const char *key, const char *word, GError **error)
                        "iommu.%s excludes '%s', which names no model; use 'none' for no IOMMU", key, word);
 }
 
-/* Takes the models out of @kept for which @text does not hold. */
+/* Removes the models from @kept for which @text does not hold. */
 static bool apply_condition(const char *key, const char *text, bool kept[VIOMMU_MODEL_LAST],
                             ViommuSelector *selector, GError **error)
 {
@@ -182,7 +182,7 @@ static bool apply_condition(const char *key, const char *text, bool kept[VIOMMU_
     return true;
 }
 
-/* All of @texts hold. */
+/* All of @texts must hold. */
 static bool read_conditions(const char *key, char **texts, ViommuSelector *selector, GError **error)
 {
     bool kept[VIOMMU_MODEL_LAST];
@@ -213,7 +213,7 @@ static bool read_conditions(const char *key, char **texts, ViommuSelector *selec
         key, all);
 }
 
-/* "= none", for tmt the same as "none"; NULL: not a word that may stand alone.  Owned. */
+/* "= none" means "none", as in tmt; NULL: this word may not stand alone.  Owned. */
 static char *equal_word(const char *text)
 {
     ViommuCondition condition;

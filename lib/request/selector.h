@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* selector: what iommu.is-supported, model and model-name together ask for.  Knows no host. */
+/* selector: what iommu.is-supported, model and model-name together request.  Knows no host. */
 #pragma once
 
 #include <glib.h>
 #include "lib/request/request.h"
 
 typedef enum ViommuSelectorKind {
-    VIOMMU_SELECTOR_UNSAID, /* no word about an IOMMU */
-    VIOMMU_SELECTOR_NONE,   /* there must be none */
+    VIOMMU_SELECTOR_UNSAID, /* the request does not mention an IOMMU */
+    VIOMMU_SELECTOR_NONE,   /* the guest must have none */
     VIOMMU_SELECTOR_ANY,    /* the best one by the site's order */
     VIOMMU_SELECTOR_NAMED,  /* one of models[] */
     VIOMMU_SELECTOR_LAST,
@@ -17,8 +17,8 @@ typedef struct ViommuSelector {
     ViommuSelectorKind kind;
     ViommuModel models[VIOMMU_MODEL_LAST];
     unsigned n_models;
-    const char *idle; /* a condition that excludes no model; of the request; NULL: none */
-    /* models[] is in the order of the request; false: the order of the site holds */
+    const char *idle; /* a condition of the request that excludes no model; NULL: none */
+    /* models[] is in the order of the request; false: the site's order applies */
     bool ordered;
 } ViommuSelector;
 
