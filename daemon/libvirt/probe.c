@@ -16,8 +16,8 @@
 
 /* Directories in which a new emulator or firmware appears; their time shows a change. */
 static const char *const watched_paths[] = {
-    "/usr/bin",           "/usr/local/bin", "/usr/libexec", "/usr/share/qemu/firmware",
-    "/etc/qemu/firmware", "/dev/kvm",
+    "/usr/bin",           "/usr/local/bin", "/usr/libexec",         "/usr/share/qemu/firmware",
+    "/etc/qemu/firmware", "/dev/kvm",       "/sys/class/misc/vfio", "/sys/class/misc/iommu",
 };
 
 /* What libvirt's test driver counts as.  It has neither emulators nor domain capabilities: its
@@ -88,6 +88,18 @@ static ViommuVersion version_from_libvirt(virConnectPtr connection, const Viommu
     return version;
 }
 
+/* Whether libvirt's answer is about @fact, and not about the host: libvirt converts no assigned
+ * device where the host has no VFIO. */
+static bool has_ground(virConnectPtr connection, ViommuFactId fact, const ViommuEmulator *emulator)
+{
+    g_autofree char *xml = viommu_fact_probe_ground(fact, emulator), *native = NULL;
+
+    if (!xml)
+        return true;
+    native = virConnectDomainXMLToNative(connection, "qemu-argv", xml, 0);
+    return native != NULL;
+}
+
 /* libvirt judges a configuration when it converts it to native arguments, which creates nothing.
  * Other failures tell nothing; then the versions count. */
 static void ask_facts(virConnectPtr connection, ViommuEmulator *emulator)
@@ -96,7 +108,7 @@ static void ask_facts(virConnectPtr connection, ViommuEmulator *emulator)
         const char *shows = NULL;
         g_autofree char *xml = viommu_fact_probe((ViommuFactId)fact, emulator, &shows), *native = NULL;
 
-        if (!xml)
+        if (!xml || !has_ground(connection, (ViommuFactId)fact, emulator))
             continue;
         native = virConnectDomainXMLToNative(connection, "qemu-argv", xml, 0);
         if (native && strstr(native, shows))

@@ -226,6 +226,55 @@ static uint64_t read_firmware(const xmlNode *os)
     return set;
 }
 
+/* The <enum> @name of @parent; NULL: it has none. */
+static const xmlNode *find_enum(const xmlNode *parent, const char *name)
+{
+    for (xmlNode *node = viommu_xml_child(parent, "enum"); node; node = viommu_xml_next(node, "enum")) {
+        g_autofree char *found = viommu_xml_get(node, "name");
+
+        if (g_strcmp0(found, name) == 0)
+            return node;
+    }
+    return NULL;
+}
+
+/* Whether the <enum> @name of @parent lists @value; unset: it has no such enum. */
+static int enum_lists(const xmlNode *parent, const char *name, const char *value)
+{
+    const xmlNode *list = find_enum(parent, name);
+
+    if (!list)
+        return VIOMMU_UNSET;
+    for (xmlNode *node = viommu_xml_child(list, "value"); node; node = viommu_xml_next(node, "value"))
+        if (has_text(node, value))
+            return 1;
+    return 0;
+}
+
+/* <enum name='version'><value>2</value>...: NULL: none is listed. */
+static char **read_values(const xmlNode *list)
+{
+    GPtrArray *values = g_ptr_array_new();
+
+    for (xmlNode *node = viommu_xml_child(list, "value"); node; node = viommu_xml_next(node, "value"))
+        g_ptr_array_add(values, viommu_xml_content(node));
+    if (values->len > 0)
+        g_ptr_array_add(values, NULL);
+    return (char **)g_ptr_array_free(values, FALSE);
+}
+
+/* libvirt 12.1 and newer list iommufd. */
+static void read_hostdevs(ViommuEmulator *emulator, const xmlNode *root)
+{
+    const xmlNode *hostdev = viommu_xml_child(viommu_xml_child(root, "devices"), "hostdev");
+    const xmlNode *gic = viommu_xml_child(viommu_xml_child(root, "features"), "gic");
+
+    emulator->vfio = enum_lists(hostdev, "pciBackend", "vfio");
+    emulator->iommufd = enum_lists(hostdev, "iommufd", "yes");
+    g_strfreev(emulator->gic_versions);
+    emulator->gic_versions = read_values(find_enum(gic, "version"));
+}
+
 bool viommu_caps_read_domain(ViommuEmulator *emulator, const char *xml, char **ret_machine, GError **error)
 {
     g_autoptr(xmlDoc) document = viommu_xml_parse(xml, "domainCapabilities", VIOMMU_ERROR_BACKEND, error);
@@ -244,6 +293,7 @@ bool viommu_caps_read_domain(ViommuEmulator *emulator, const char *xml, char **r
      * descriptor files. */
     emulator->firmware = VIOMMU_BIT(VIOMMU_FIRMWARE_BIOS) | read_firmware(viommu_xml_child(root, "os"));
     read_number(viommu_xml_child(root, "vcpu"), "max", &emulator->max_vcpus);
+    read_hostdevs(emulator, root);
     *ret_machine = viommu_xml_content(viommu_xml_child(root, "machine"));
     return true;
 }

@@ -12,7 +12,7 @@ static const struct {
     ViommuFactId fact;
     int arch; /* ViommuArch; BOTH */
     ViommuModel model;
-    const char *attribute, *value; /* of <driver>; NULL: none */
+    const char *attribute, *value; /* of <driver>, of a hostdev where model is none; NULL: none */
     const char *shows;
 } probes[] = {
     {VIOMMU_FACT_INTEL, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, NULL, NULL, "intel-iommu"},
@@ -32,8 +32,36 @@ static const struct {
     {VIOMMU_FACT_VIRTIO_GRANULE, BOTH, VIOMMU_MODEL_VIRTIO, "granule", "4", "granule"},
     {VIOMMU_FACT_AMD_INTREMAP, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, "intremap", "on", "intremap"},
     {VIOMMU_FACT_AMD_IOTLB, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, "iotlb", "on", "device-iotlb"},
+    {VIOMMU_FACT_SMMUV3_ACCEL, VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3, "accel", "on", "\"accel\":true"},
+    {VIOMMU_FACT_IOMMUFD, BOTH, VIOMMU_MODEL_NONE, "iommufd", "yes", "\"iommufd\":"},
     {VIOMMU_FACT_AMD_XTSUP, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, "xtsup", "on", "xtsup"},
 };
+
+/* The IOMMU of an expander bus, which must be there. */
+#define BUS_OF_IOMMU "1"
+
+static void write_buses(ViommuXmlWriter *xml)
+{
+    viommu_xml_empty(xml, "controller", "type", "pci", "index", "0", "model", "pcie-root", NULL);
+    viommu_xml_empty(xml, "controller", "type", "pci", "index", BUS_OF_IOMMU, "model", "pcie-expander-bus",
+                     NULL);
+}
+
+/* A conversion does not look for the device. */
+static void write_hostdev(ViommuXmlWriter *xml, const char *attribute, const char *value)
+{
+    viommu_xml_open(xml, "hostdev");
+    viommu_xml_attribute(xml, "mode", "subsystem");
+    viommu_xml_attribute(xml, "type", "pci");
+    viommu_xml_attribute(xml, "managed", "yes");
+    if (attribute)
+        viommu_xml_empty(xml, "driver", attribute, value, NULL);
+    viommu_xml_open(xml, "source");
+    viommu_xml_empty(xml, "address", "domain", "0x0000", "bus", "0x01", "slot", "0x00", "function", "0x0",
+                     NULL);
+    viommu_xml_close(xml);
+    viommu_xml_close(xml);
+}
 
 static void write_iommu(ViommuXmlWriter *xml, ViommuModel model, const char *attribute, const char *value)
 {
@@ -47,6 +75,9 @@ static void write_iommu(ViommuXmlWriter *xml, ViommuModel model, const char *att
             /* EIM needs it. */
             if (g_str_equal(attribute, "eim"))
                 viommu_xml_attribute(xml, "intremap", "on");
+            /* Without a bus of its own it is the machine's, which is never accelerated. */
+            if (g_str_equal(attribute, "accel"))
+                viommu_xml_attribute(xml, "pciBus", BUS_OF_IOMMU);
             viommu_xml_attribute(xml, attribute, value);
         }
         viommu_xml_close(xml);
@@ -80,31 +111,59 @@ static void write_os(ViommuXmlWriter *xml, const ViommuEmulator *emulator)
     viommu_xml_close(xml);
 }
 
-char *viommu_fact_probe(ViommuFactId fact, const ViommuEmulator *emulator, const char **ret_shows)
+/* The smallest domain, to which its device is added. */
+static ViommuXmlWriter *begin_domain(const ViommuEmulator *emulator)
 {
     bool tcg = emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_TCG);
+    ViommuXmlWriter *xml = viommu_xml_writer_new();
 
+    viommu_xml_open(xml, "domain");
+    viommu_xml_attribute(xml, "type", tcg ? "qemu" : "kvm");
+    viommu_xml_leaf(xml, "name", "viommu-probe");
+    viommu_xml_leaf_number(xml, "memory", viommu_quantity_kib(64 * VIOMMU_MIB));
+    viommu_xml_leaf_number(xml, "vcpu", 1);
+    write_os(xml, emulator);
+    viommu_xml_open(xml, "devices");
+    viommu_xml_leaf(xml, "emulator", emulator->path);
+    viommu_xml_empty(xml, "controller", "type", "usb", "model", "none", NULL);
+    viommu_xml_empty(xml, "memballoon", "model", "none", NULL);
+    return xml;
+}
+
+static char *end_domain(ViommuXmlWriter *xml)
+{
+    viommu_xml_close(xml);
+    viommu_xml_close(xml);
+    return viommu_xml_finish(xml);
+}
+
+char *viommu_fact_probe(ViommuFactId fact, const ViommuEmulator *emulator, const char **ret_shows)
+{
     for (size_t i = 0; i < G_N_ELEMENTS(probes); i++) {
         g_autoptr(ViommuXmlWriter) xml = NULL;
 
         if (probes[i].fact != fact || (probes[i].arch != BOTH && probes[i].arch != emulator->arch))
             continue;
-        xml = viommu_xml_writer_new();
-        viommu_xml_open(xml, "domain");
-        viommu_xml_attribute(xml, "type", tcg ? "qemu" : "kvm");
-        viommu_xml_leaf(xml, "name", "viommu-probe");
-        viommu_xml_leaf_number(xml, "memory", viommu_quantity_kib(64 * VIOMMU_MIB));
-        viommu_xml_leaf_number(xml, "vcpu", 1);
-        write_os(xml, emulator);
-        viommu_xml_open(xml, "devices");
-        viommu_xml_leaf(xml, "emulator", emulator->path);
-        viommu_xml_empty(xml, "controller", "type", "usb", "model", "none", NULL);
-        viommu_xml_empty(xml, "memballoon", "model", "none", NULL);
-        write_iommu(xml, probes[i].model, probes[i].attribute, probes[i].value);
-        viommu_xml_close(xml);
-        viommu_xml_close(xml);
+        xml = begin_domain(emulator);
+        if (fact == VIOMMU_FACT_SMMUV3_ACCEL)
+            write_buses(xml);
+        if (probes[i].model == VIOMMU_MODEL_NONE)
+            write_hostdev(xml, probes[i].attribute, probes[i].value);
+        else
+            write_iommu(xml, probes[i].model, probes[i].attribute, probes[i].value);
         *ret_shows = probes[i].shows;
-        return viommu_xml_finish(xml);
+        return end_domain(xml);
     }
     return NULL;
+}
+
+char *viommu_fact_probe_ground(ViommuFactId fact, const ViommuEmulator *emulator)
+{
+    g_autoptr(ViommuXmlWriter) xml = NULL;
+
+    if (fact != VIOMMU_FACT_IOMMUFD)
+        return NULL;
+    xml = begin_domain(emulator);
+    write_hostdev(xml, NULL, NULL);
+    return end_domain(xml);
 }

@@ -28,6 +28,9 @@ static const ViommuField emulator_fields[] = {
     {"max-vcpus", VIOMMU_FIELD_NUMBER, offsetof(ViommuEmulator, max_vcpus), .min = 1},
     {"machine-limits", VIOMMU_FIELD_LIST, offsetof(ViommuEmulator, machine_limits), .fields = &limit_table,
      .max = 64},
+    {"vfio", VIOMMU_FIELD_FLAG, offsetof(ViommuEmulator, vfio)},
+    {"iommufd", VIOMMU_FIELD_FLAG, offsetof(ViommuEmulator, iommufd)},
+    {"gic-versions", VIOMMU_FIELD_WORDS, offsetof(ViommuEmulator, gic_versions)},
 };
 static const ViommuFields emulator_table = {emulator_fields, G_N_ELEMENTS(emulator_fields),
                                             sizeof(ViommuEmulator), -1};

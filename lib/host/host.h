@@ -32,6 +32,11 @@ typedef struct ViommuEmulator {
     /* of the default machine; VIOMMU_UNSET_NUMBER: the limit of such a version */
     uint64_t max_vcpus;
     GPtrArray *machine_limits; /* of ViommuMachineLimit; NULL: not known */
+    /* What its domain capabilities list, flags and words; unset, NULL: nothing of that kind.
+     * libvirt lists VFIO and iommufd only where the host's kernel has them, too, and may remember
+     * an answer from before that. */
+    int vfio, iommufd;
+    char **gic_versions; /* "2", "3" */
 } ViommuEmulator;
 
 /* A security driver of libvirt. */

@@ -256,6 +256,10 @@ void viommu_plan_explain_hostdevs(ViommuPlanBuild *build)
     if (placement->unseen)
         viommu_plan_warn(build,
                          "viommud cannot see this host's PCI devices, so the hostdevs were not checked");
+    if (build->emulator->vfio == 0 && build->input->host->topology.vfio == 1)
+        viommu_plan_warn(
+            build,
+            "libvirt reports that this QEMU cannot have devices through VFIO, although the kernel has it: QEMU was built without it, or libvirt's daemon has not looked since (restart libvirtd or virtqemud)");
     for (guint i = 0; i < placement->devices->len; i++) {
         note_device(build, g_ptr_array_index(placement->devices, i));
         warn_of_domain(build, g_ptr_array_index(placement->devices, i));

@@ -25,8 +25,16 @@ static char *hindrance(const ViommuPlanBuild *build, const ViommuPlacedDevice *d
     g_autofree char *kernel = viommu_fact_kernel(VIOMMU_FACT_IOMMUFD, true);
     g_autofree char *cdev_kernel = viommu_fact_kernel(VIOMMU_FACT_IOMMUFD_CDEV, true);
 
+    if (build->emulator->refuses & VIOMMU_BIT(VIOMMU_FACT_IOMMUFD))
+        return g_strdup_printf("libvirt reports that this QEMU cannot use it; it needs %s, built with it",
+                               needs);
     if (!viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_IOMMUFD))
         return g_strdup_printf("it needs %s, but %s", needs, had);
+    /* libvirt's word, when the host's kernel has it and libvirt was not asked by example. */
+    if (build->emulator->iommufd == 0 && build->input->host->topology.iommufd == 1 &&
+        !(build->emulator->accepts & VIOMMU_BIT(VIOMMU_FACT_IOMMUFD)))
+        return g_strdup(
+            "libvirt reports that this QEMU cannot use it: QEMU was built without it, or libvirt's daemon has not looked since /dev/iommu appeared (restart libvirtd or virtqemud)");
     /* The first VFIO driver that is bound brings it. */
     if (build->input->host->topology.iommufd_loadable == 1 && build->input->host->unprivileged == 1)
         return g_strdup("the module iommufd is not loaded; as root run \"modprobe iommufd\"");

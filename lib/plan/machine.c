@@ -181,6 +181,18 @@ static bool settle_accelerator(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
+/* Whether libvirt lists no GICv3.  Its list is of KVM's GICs where there is KVM. */
+static bool has_old_gic(const ViommuPlanBuild *build)
+{
+    const ViommuEmulator *emulator = build->emulator;
+    bool listed = emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM)
+                      ? build->plan->accelerator == VIOMMU_ACCELERATOR_KVM
+                      : true;
+
+    return listed && build->plan->arch == VIOMMU_ARCH_AARCH64 && emulator->gic_versions &&
+           !g_strv_contains((const char *const *)emulator->gic_versions, "3");
+}
+
 static bool settle_vcpus(ViommuPlanBuild *build, GError **error)
 {
     ViommuPlan *plan = build->plan;
@@ -201,6 +213,12 @@ static bool settle_vcpus(ViommuPlanBuild *build, GError **error)
             "vcpus %" G_GUINT64_FORMAT
             " exceeds the maximum of machine '%s' with this QEMU, which is %" G_GUINT64_FORMAT,
             plan->vcpus, plan->machine, most);
+    if (plan->vcpus > GICV2_VCPUS && has_old_gic(build))
+        return viommu_plan_refuse(
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_MAX_VCPUS, error,
+            "vcpus %" G_GUINT64_FORMAT
+            " exceeds %d, which is what the interrupt controller (GICv2) serves; libvirt lists no GICv3 here",
+            plan->vcpus, GICV2_VCPUS);
     if (build->request->vcpus == VIOMMU_UNSET_NUMBER)
         viommu_plan_note(build, "%" G_GUINT64_FORMAT " vCPU%s by default", plan->vcpus,
                          plan->vcpus == 1 ? "" : "s");

@@ -164,6 +164,42 @@ START_TEST(host_pages)
 }
 END_TEST
 
+/* As libvirt 12.8 writes it on hosts with and without VFIO, /dev/iommu and GICv3. */
+START_TEST(what_libvirt_lists)
+{
+    static const struct {
+        const char *hostdev, *gic;
+        int vfio, iommufd;
+        const char *versions; /* NULL: none */
+    } rows[] = {
+        {"<enum name='pciBackend'><value>default</value><value>vfio</value></enum>"
+         "<enum name='iommufd'><value>yes</value><value>no</value></enum>",
+         "<gic supported='yes'><enum name='version'><value>2</value><value>3</value></enum></gic>", 1, 1,
+         "2,3"},
+        {"<enum name='pciBackend'/><enum name='iommufd'><value>no</value></enum>",
+         "<gic supported='yes'><enum name='version'><value>2</value></enum></gic>", 0, 0, "2"},
+        {"<enum name='mode'/>", "<gic supported='no'/>", VIOMMU_UNSET, VIOMMU_UNSET, NULL},
+    };
+    g_autoptr(ViommuHost) host = viommu_host_new();
+    ViommuEmulator *emulator = viommu_host_add_emulator(host);
+
+    emulator->arch_name = g_strdup("aarch64");
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *xml = g_strdup_printf(
+            "<domainCapabilities><arch>aarch64</arch><machine>virt</machine><devices><hostdev "
+            "supported='yes'>%s</hostdev></devices><features>%s</features></domainCapabilities>",
+            rows[i].hostdev, rows[i].gic);
+        g_autofree char *machine = NULL, *versions = NULL;
+
+        ck_assert(viommu_caps_read_domain(emulator, xml, &machine, NULL));
+        ck_assert_int_eq(emulator->vfio, rows[i].vfio);
+        ck_assert_int_eq(emulator->iommufd, rows[i].iommufd);
+        versions = emulator->gic_versions ? g_strjoinv(",", emulator->gic_versions) : NULL;
+        ck_assert_int_eq(g_strcmp0(versions, rows[i].versions), 0);
+    }
+}
+END_TEST
+
 START_TEST(domain_capabilities_without_firmware)
 {
     g_autoptr(ViommuHost) host = viommu_host_new();
@@ -265,6 +301,6 @@ START_TEST(hostdevs_of_a_domain)
 }
 END_TEST
 
-UNIT_MAIN("caps", no_machines, recorded_capabilities, recorded_domain_capabilities, other_documents,
-          host_pages, domain_capabilities_without_firmware, refused_documents, versions_in_machine_names,
-          hostdevs_of_a_domain)
+UNIT_MAIN("caps", what_libvirt_lists, no_machines, recorded_capabilities, recorded_domain_capabilities,
+          other_documents, host_pages, domain_capabilities_without_firmware, refused_documents,
+          versions_in_machine_names, hostdevs_of_a_domain)

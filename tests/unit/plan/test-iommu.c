@@ -410,6 +410,10 @@ START_TEST(questions_to_libvirt)
         {VIOMMU_ARCH_X86_64, VIOMMU_FACT_VIRTIO_GRANULE, "<granule size='4' unit='KiB'/>"},
         {VIOMMU_ARCH_AARCH64, VIOMMU_FACT_SMMUV3, "<iommu model='smmuv3'/>"},
         {VIOMMU_ARCH_AARCH64, VIOMMU_FACT_INTEL, NULL},
+        {VIOMMU_ARCH_AARCH64, VIOMMU_FACT_SMMUV3_ACCEL, "<driver pciBus='1' accel='on'/>"},
+        {VIOMMU_ARCH_AARCH64, VIOMMU_FACT_SMMUV3_ACCEL, "<controller type='pci' index='1'"},
+        {VIOMMU_ARCH_X86_64, VIOMMU_FACT_SMMUV3_ACCEL, NULL},
+        {VIOMMU_ARCH_X86_64, VIOMMU_FACT_IOMMUFD, "<driver iommufd='yes'/>"},
         {VIOMMU_ARCH_X86_64, VIOMMU_FACT_INTEL_EIM_TCG, NULL},
     };
 
@@ -417,7 +421,7 @@ START_TEST(questions_to_libvirt)
         g_autoptr(ViommuHost) host = viommu_host_new();
         ViommuEmulator *emulator = viommu_host_add_emulator(host);
         const char *shows = NULL;
-        g_autofree char *xml = NULL;
+        g_autofree char *xml = NULL, *ground = NULL;
 
         emulator->arch = (int)cases[i].arch;
         emulator->arch_name = g_strdup(viommu_arch_to_string(cases[i].arch));
@@ -425,6 +429,10 @@ START_TEST(questions_to_libvirt)
         xml = viommu_fact_probe(cases[i].fact, emulator, &shows);
         ck_assert_int_eq(xml != NULL, cases[i].part != NULL);
         ck_assert_msg(!xml || (strstr(xml, cases[i].part) && shows), "%s", xml);
+        /* A host without VFIO refuses each assigned device. */
+        ground = viommu_fact_probe_ground(cases[i].fact, emulator);
+        ck_assert_int_eq(ground != NULL, cases[i].fact == VIOMMU_FACT_IOMMUFD);
+        ck_assert(!ground || (strstr(ground, "<hostdev") && !strstr(ground, "iommufd")));
     }
 }
 END_TEST
