@@ -82,6 +82,22 @@ for machine in server-two-sockets:ok desktop-idle:warning cloud-guest:warning; d
     "$make" "${machine%:*}" "$host"
     says "the IOMMU of ${machine%:*}" "^host-iommu +${machine#*:} "
 done
+
+# reads MACHINE: makes that machine.
+reads() {
+    rm -rf "$host"
+    mkdir "$host"
+    "$make" "$1" "$host"
+}
+reads server-no-remapping
+says 'no interrupt remapping' '^host-iommu +warning +this host does not remap interrupts, so the kernel gives no device'
+check 'and the word that switches it off' grep -q "remove 'nointremap'" "$work/out"
+reads server-unsafe
+says 'unsafe interrupts' '^host-iommu +warning +this host does not remap interrupts, and allow_unsafe_interrupts is set'
+reads server-iommufd-module
+says 'iommufd as a module' '^iommufd +ok +there is no /dev/iommu yet: the kernel has iommufd as a module'
+check 'and how to load it' grep -q 'modprobe iommufd' "$work/out"
+check 'nothing about interrupts that are remapped' test "$(grep -c '^host-iommu' "$work/out")" -eq 1
 run 0 'a terminal' $'\033' env -u NO_COLOR TERM=xterm script -qefc "$(printf '%q ' "$ctl" doctor --root "$host")" /dev/null
 run 64 'a recorded host is no patient' 'does not take --host' "$ctl" doctor --host "$host"
 finish
