@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* sysroot: reads small files below a directory.  Knows no file by name. */
+/* sysroot: reads small files below a directory.  Knows no file of the hardware by name. */
 #include "lib/host/sysroot.h"
 
 #include <dirent.h>
@@ -89,6 +89,20 @@ static ssize_t read_all(int fd, char *buffer, size_t max)
         length += n > 0 ? (size_t)n : 0;
     }
     return (ssize_t)length;
+}
+
+char **viommu_root_process_lines(const ViommuRoot *root, const char *name, size_t max)
+{
+    static const char *const places[] = {"proc/1", "proc/self", "proc"};
+
+    for (size_t i = 0; i < (root->confined ? G_N_ELEMENTS(places) : 1); i++) {
+        g_autofree char *path = g_build_filename(places[i], name, NULL);
+        char **lines = viommu_root_lines(root, path, max);
+
+        if (lines)
+            return lines;
+    }
+    return NULL;
 }
 
 GBytes *viommu_root_bytes(const ViommuRoot *root, const char *path, size_t max, int *ret_errno)

@@ -41,6 +41,10 @@ int viommu_root_usable(const ViommuRoot *root, const char *format, ...) G_GNUC_P
 /** The lines of a file of at most @max bytes that may hold any bytes but 0, and at the end an
  *  empty one; NULL: it cannot be read. Owned, g_strfreev(). */
 char **viommu_root_lines(const ViommuRoot *root, const char *path, size_t max);
+/** The lines of a file of process 1, "mountinfo" or "net/route", whose mounts and network are the
+ *  host's.  A recording may have those of the process that recorded it instead. Owned,
+ *  g_strfreev(). */
+char **viommu_root_process_lines(const ViommuRoot *root, const char *name, size_t max);
 /** All of a file of at most @max bytes.  NULL: it cannot be read, and *ret_errno says why (EFBIG:
  *  it is longer). */
 GBytes *viommu_root_bytes(const ViommuRoot *root, const char *path, size_t max, int *ret_errno);

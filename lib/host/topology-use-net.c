@@ -32,7 +32,7 @@ static char **split_words(const char *line)
 /* Iface Destination Gateway Flags RefCnt Use Metric Mask ... */
 static void read_routes4(const ViommuRoot *root, Routes *routes)
 {
-    g_auto(GStrv) lines = viommu_root_lines(root, "proc/1/net/route", TABLE_MAX);
+    g_auto(GStrv) lines = viommu_root_process_lines(root, "net/route", TABLE_MAX);
 
     for (char **line = lines; line && *line && *(line + 1); line++) {
         g_auto(GStrv) words = split_words(*(line + 1));
@@ -49,7 +49,7 @@ static void read_routes4(const ViommuRoot *root, Routes *routes)
  * that is up has routes to link-local and multicast addresses. */
 static void read_routes6(const ViommuRoot *root, Routes *routes)
 {
-    g_auto(GStrv) lines = viommu_root_lines(root, "proc/1/net/ipv6_route", TABLE_MAX);
+    g_auto(GStrv) lines = viommu_root_process_lines(root, "net/ipv6_route", TABLE_MAX);
 
     for (char **line = lines; line && *line; line++) {
         g_auto(GStrv) words = split_words(*line);
@@ -122,7 +122,7 @@ static void use_rdma(ViommuUses *uses)
 /* Whether sysfs shows the network that process 1 has. */
 static bool sees_networks(const ViommuRoot *root)
 {
-    g_auto(GStrv) lines = viommu_root_lines(root, "proc/1/net/dev", TABLE_MAX);
+    g_auto(GStrv) lines = viommu_root_process_lines(root, "net/dev", TABLE_MAX);
 
     for (char **line = lines; line && *line; line++) {
         g_autofree char *name = g_strdup(*line);

@@ -48,7 +48,7 @@ void viommu_use_add(ViommuUses *uses, const char *path, const char *format, ...)
 /* "259:2" or "nvme0n1p2" -> where it is mounted. */
 static bool read_mounts(ViommuUses *uses)
 {
-    g_auto(GStrv) lines = viommu_root_lines(uses->root, "proc/1/mountinfo", TABLE_MAX);
+    g_auto(GStrv) lines = viommu_root_process_lines(uses->root, "mountinfo", TABLE_MAX);
 
     for (char **line = lines; line && *line; line++) {
         g_auto(GStrv) words = g_strsplit(*line, " ", -1);

@@ -106,6 +106,10 @@ static const Case cases[] = {
      {FILE_OF("run/udev/data/b259:1", "E:ID_FS_TYPE=zfs_member\n"),
       FILE_OF("sys/module/zfs/version", "2\n")}},
     {NVME, "nvme0n1p1 is mounted somewhere (xfs)", {FILE_OF("sys/fs/xfs/nvme0n1p1/stats", "")}},
+    /* Process 1 is not in this recording. */
+    {NIC,
+     "eth0 carries the default route",
+     {FILE_OF("proc/self/net/route", "Iface\neth0\t00000000\t0102A8C0\t0003\t0\t0\t0\t00000000\n")}},
     {GONE, "its network port has driver i40e, and viommud cannot see what it is used for", {{NULL}}},
     {NIC, "eth0 is up", {FILE_OF(PORT "/operstate", "up\n")}},
     {NIC, "eth0 is up", {FILE_OF(PORT "/carrier", "1\n")}},
