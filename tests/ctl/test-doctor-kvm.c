@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-doctor-kvm: KVM works, and libvirt does not offer it: what doctor calls for.  Needs root and a
- * /dev/kvm that can create a virtual machine; else it is skipped. */
+/* test-doctor-kvm: KVM works, and libvirt does not offer it: what doctor calls for.  Needs root,
+ * and a /dev/kvm that can create a virtual machine; else it is skipped. */
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
