@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* arrivals: recvmsg(2) for sd-bus, which reads a message in several pieces; descriptors come with
- * its first byte.  A batch is what one message brought.  Its tokens are the writing end of a pipe,
- * so the reading end tells when sd-bus has closed the last one. */
+/* arrivals: a recvmsg(2) for sd-bus, which reads a message in several pieces; descriptors come with
+ * its first byte.  A batch is what one message brought.  Its tokens are writing ends of a pipe, so
+ * the reading end shows when sd-bus has closed the last one. */
 #include "daemon/bus/arrivals.h"
 
 #include <errno.h>
@@ -13,12 +13,12 @@
 #include "daemon/process/held-files.h"
 #include "lib/base/error.h"
 
-/* The kernel passes no more at once (SCM_MAX_FD). */
+/* The kernel's limit for one call (SCM_MAX_FD). */
 #define FILES_MAX 253u
 
 typedef struct Batch {
     GArray *files;   /* of int, held; in the order of the tokens */
-    GArray *tokens;  /* of int: their numbers; sd-bus owns what they mean */
+    GArray *tokens;  /* of int: their numbers; sd-bus owns the descriptors */
     GError *refusal; /* NULL: not refused */
     int end;         /* of the pipe */
     sd_event_source *gone;
@@ -29,8 +29,8 @@ static struct {
     sd_event *event;
     ViommuArrivalFunc judge;
     void *userdata;
-    uint64_t left;      /* of the message that is being read */
-    GHashTable *tokens; /* descriptor -> Batch, the one that had it last */
+    uint64_t left;      /* bytes left of the message that is being read */
+    GHashTable *tokens; /* descriptor -> Batch that used it last */
     GHashTable *batches;
 } arrivals;
 
@@ -68,7 +68,7 @@ static void close_tokens(Batch *batch)
     g_array_set_size(batch->tokens, 0);
 }
 
-/* With @n tokens; with none when they cannot be opened, and then sd-bus takes the message for
+/* With @n tokens; with none when they cannot be opened, and then sd-bus treats the message as
  * broken. */
 static Batch *new_batch(size_t n)
 {
@@ -90,7 +90,7 @@ static Batch *new_batch(size_t n)
     return batch;
 }
 
-/* False: nobody could tell when sd-bus has done with it. */
+/* False: the end of sd-bus's use could not be noticed. */
 static bool keep_batch(Batch *batch)
 {
     if (sd_event_add_io(arrivals.event, &batch->gone, batch->end, EPOLLHUP, on_gone, batch) < 0)
@@ -126,7 +126,7 @@ static ssize_t receive(int socket, struct msghdr *message, int flags)
     return syscall(SYS_recvmsg, socket, message, flags);
 }
 
-/* What @message has room for. */
+/* The bytes that @message has room for. */
 static size_t room_of(const struct msghdr *message)
 {
     size_t n =
@@ -158,7 +158,7 @@ static void put_tokens(struct msghdr *message, void *control, const GArray *toke
     memcpy(CMSG_DATA(part), tokens->data, sizeof(int) * tokens->len);
 }
 
-/* Without room for descriptors the kernel drops them, and closes none. */
+/* Without room for descriptors the kernel drops them, without closing them in this process. */
 static ssize_t receive_bytes(struct msghdr *message, int flags)
 {
     void *control = message->msg_control;
@@ -219,7 +219,7 @@ static ssize_t receive_first(struct msghdr *message, int flags)
     return n;
 }
 
-/* In place of the C library's, for sd-bus too. */
+/* Replaces the C library's function, for sd-bus too. */
 __attribute__((visibility("default"))) ssize_t recvmsg(int socket, struct msghdr *message, int flags)
 {
     ssize_t n;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* auth: the table of members and the policy of auth.h over it.  Does not know what the members
+/* auth: the table of members, and the policy of auth.h for it.  Does not know what the members
  * do. */
 #include "daemon/bus/auth.h"
 
@@ -14,10 +14,9 @@
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 
-/* Names on a bus are never used again, so who has one is worth remembering: asking costs a round
- * trip. */
+/* A bus never reuses a name, so the user of a name can be remembered: asking costs a round trip. */
 #define REMEMBERED_MAX 1024
-/* Each keeps its message, and the files that came with it. */
+/* Each waiting call keeps its message, and the files that came with it. */
 #define INQUIRIES_MAX_PER_USER 1024
 
 #define DBUS(interface) "org.freedesktop.DBus." interface
@@ -57,17 +56,17 @@ struct ViommuAuth {
     char *group; /* NULL: a user's own bus */
     uid_t own_uid;
     GHashTable *callers;   /* unique name -> Caller */
-    GHashTable *questions; /* call -> Question; the call is referenced by it */
+    GHashTable *questions; /* call -> Question, which references the call */
     ViommuAuthDevices *devices;
     ViommuMembership *membership;
-    GHashTable *inquiries; /* call -> Inquiry; the same */
-    /* the call that was judged last, when its sender is a member; NULL: he is not, or was not
-     * asked for */
+    GHashTable *inquiries; /* call -> Inquiry, which references the call */
+    /* the call that was judged last, if its sender is a member; NULL: not a member, or not looked
+     * up */
     const sd_bus_message *members;
-    GHashTable *inquirers; /* uid -> how many of these are that user's; none: 0 */
+    GHashTable *inquirers; /* uid -> number of that user's inquiries; a missing entry means 0 */
 };
 
-/* One that the user database is asked for. */
+/* A call that waits for the user database. */
 typedef struct Inquiry {
     ViommuAuth *auth;
     sd_bus_message *call;
@@ -76,14 +75,14 @@ typedef struct Inquiry {
     bool answered;
 } Inquiry;
 
-/* One that polkit was asked. */
+/* A call that waits for polkit. */
 typedef struct Question {
     ViommuAuth *auth;
     sd_bus_message *call;
     sd_bus_slot *slot;
     char *name; /* of the machine */
     uid_t uid;
-    uint32_t owner_uid; /* of the machine, when it was asked */
+    uint32_t owner_uid; /* of the machine, at the time of the question */
     bool granted;
 } Question;
 
@@ -153,7 +152,7 @@ G_GNUC_PRINTF(2, 3) static ViommuAuthAnswer refuse(GError **error, const char *f
     return VIOMMU_AUTH_NO;
 }
 
-/* --- Who calls --- */
+/* --- The caller --- */
 
 static bool ask_uid(const ViommuAuth *auth, const char *sender, uid_t *ret_uid, GError **error)
 {
@@ -168,7 +167,7 @@ static bool ask_uid(const ViommuAuth *auth, const char *sender, uid_t *ret_uid, 
     return r >= 0;
 }
 
-/* Borrowed, until the next call of this. */
+/* Borrowed, until the next call of this function. */
 static Caller *find_sender(ViommuAuth *auth, const char *sender, GError **error)
 {
     Caller *caller = sender ? g_hash_table_lookup(auth->callers, sender) : NULL;
@@ -197,7 +196,7 @@ static Caller *find_caller(ViommuAuth *auth, sd_bus_message *call, GError **erro
 
 /* --- The group --- */
 
-/* With what is known by now the call is judged anew. */
+/* Judges the call again, with what is known by now. */
 int viommu_auth_take_up(sd_bus_message *call)
 {
     int r = sd_bus_message_rewind(call, true);
@@ -258,7 +257,7 @@ static bool take_answer(ViommuAuth *auth, sd_bus_message *call, ViommuMember *re
     return answered;
 }
 
-/* NO without an error: the user is not in it. */
+/* NO without an error: the user is not a member. */
 static ViommuAuthAnswer check_member(ViommuAuth *auth, sd_bus_message *call, uid_t uid, GError **error)
 {
     ViommuMember answer = VIOMMU_MEMBER_UNKNOWN;
@@ -289,7 +288,7 @@ bool viommu_auth_is_trusted(const ViommuAuth *auth, uint32_t uid)
     return uid == 0 || uid == auth->own_uid;
 }
 
-/* --- Polkit's part --- */
+/* --- polkit --- */
 
 static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *unused)
 {
@@ -348,7 +347,7 @@ static ViommuAuthAnswer ask_polkit(ViommuAuth *auth, sd_bus_message *call, uid_t
     return refuse(error, "viommud cannot ask polkit: %s", g_strerror(-r));
 }
 
-/* A yes is good for this call alone, and for a machine of the owner that polkit was told of. */
+/* A grant is for this call alone, and for a machine of the owner that polkit was told of. */
 static bool take_grant(ViommuAuth *auth, sd_bus_message *call, const ViommuMachine *machine)
 {
     const Question *question = g_hash_table_lookup(auth->questions, call);
@@ -420,7 +419,7 @@ static ViommuAuthAnswer check_launch(ViommuAuth *auth, sd_bus_message *call, uid
     return VIOMMU_AUTH_NO;
 }
 
-/* Everybody may, but what is allowed differs. */
+/* All users may plan, but the permitted result differs. */
 static ViommuAuthAnswer check_plan(ViommuAuth *auth, sd_bus_message *call, uid_t uid)
 {
     ViommuAuthAnswer answer = check_member(auth, call, uid, NULL);
@@ -428,7 +427,7 @@ static ViommuAuthAnswer check_plan(ViommuAuth *auth, sd_bus_message *call, uid_t
     return answer == VIOMMU_AUTH_LATER ? answer : VIOMMU_AUTH_YES;
 }
 
-/* An owner who is no member any more needs polkit's yes as everybody else. */
+/* An owner who is no longer a member needs polkit's permission, like other users. */
 static ViommuAuthAnswer check_owner(ViommuAuth *auth, sd_bus_message *call, uid_t uid,
                                     const ViommuMachine *machine, GError **error)
 {

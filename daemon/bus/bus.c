@@ -15,7 +15,7 @@
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 
-/* The bus answers at once, or has lost the question; meanwhile the loop stands still. */
+/* The bus answers at once, or has lost the question; the loop waits meanwhile. */
 #define ASKING_TIMEOUT_USEC (2 * G_USEC_PER_SEC)
 
 static bool is_launch(sd_bus_message *call)
@@ -35,20 +35,20 @@ static void tell_refusal(ViommuBus *bus, sd_bus_message *call, const GError *err
         viommu_journal_not_launched(&(ViommuJournalSubject){.owner_uid = &uid}, error, NULL);
 }
 
-/* Root's calls, and calls that go on, do not wait. */
+/* Calls of root, and calls that are judged again, do not wait. */
 static bool is_its_turn(ViommuBus *bus, sd_bus_message *call)
 {
     uint32_t uid;
 
     if (viommu_bus_turns_take_up(bus->turns, call) || viommu_auth_comes_again(bus->auth, call))
         return true;
-    /* A call of nobody is the gate's to refuse. */
+    /* The gate refuses a call without a known sender. */
     if (!viommu_auth_uid(bus->auth, call, &uid, NULL) || viommu_auth_is_trusted(bus->auth, uid))
         return true;
     return viommu_bus_turns_admit(bus->turns, call, uid);
 }
 
-/* The gate: no method of ours, nor of sd-bus, sees a call before. */
+/* The gate: sees each call before viommud's methods and those of sd-bus. */
 static int on_message(sd_bus_message *call, void *userdata, sd_bus_error *unused)
 {
     ViommuBus *bus = userdata;
@@ -57,7 +57,7 @@ static int on_message(sd_bus_message *call, void *userdata, sd_bus_error *unused
 
     if (sd_bus_message_get_type(call, &type) < 0 || type != SD_BUS_MESSAGE_METHOD_CALL)
         return 0;
-    /* The sender wants no answer, so there is nothing to do, however many of these it sends. */
+    /* The sender wants no reply, so the call has no effect: drop it, however many come. */
     if (sd_bus_message_get_expect_reply(call) == 0 && viommu_auth_is_question(call))
         return 1;
     if (!is_its_turn(bus, call))
@@ -88,7 +88,7 @@ static bool reads_files(const ViommuMessageHeader *header)
     return false;
 }
 
-/* Whose call it is, the gate asks again, and refuses a call of nobody. */
+/* The gate checks the sender again, and refuses a call without one. */
 static ViommuArrival judge_arrival(const ViommuMessageHeader *header, void *userdata, uint32_t *ret_uid,
                                    GError **error)
 {
@@ -109,7 +109,7 @@ static int attach(sd_bus *bus, ViommuLoop *loop)
     return r < 0 ? r : sd_bus_set_exit_on_disconnect(bus, true);
 }
 
-/* To where the first one is, but nobody can send file descriptors here. */
+/* Connects to the same bus; nobody can send file descriptors here. */
 static int connect_asking(ViommuBus *bus)
 {
     const char *address;
@@ -237,9 +237,9 @@ char *viommu_bus_machine_path(const ViommuMachine *machine)
 typedef struct Later {
     sd_bus_message *call;
     ViommuBusFillFunc fill;
-    /* It may be answered after the bus is gone. */
+    /* A reply may be sent after the bus is gone. */
     ViommuBusTurns *turns;
-    GHashTable *waiting; /* where it is counted */
+    GHashTable *waiting; /* the table that counts it */
     uint32_t uid;
     bool is_trusted;
 } Later;
@@ -291,7 +291,7 @@ static void answer(const ViommuOutcome *outcome, void *userdata)
     g_free(later);
 }
 
-/* Launches have limits of their own, which the site sets. */
+/* The site limits launches separately. */
 static bool may_wait(ViommuBus *bus, sd_bus_message *call, uint32_t uid, GError **error)
 {
     unsigned n = GPOINTER_TO_UINT(g_hash_table_lookup(bus->waiting, GUINT_TO_POINTER(uid)));

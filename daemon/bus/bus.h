@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bus: the connection, the name, and what all methods share.  Knows the manager; knows no libvirt.
- *   manager-object.c  org.viommu1.Manager
- *   machine-object.c  org.viommu1.Machine: one table for all machines, so each costs the bus little
- *   logcontrol.c      org.freedesktop.LogControl1 */
+/* bus: the connection, the name, and the common part of all methods.  Knows the manager; knows no
+ * libvirt.  manager-object.c: org.viommu1.Manager; machine-object.c: org.viommu1.Machine, one table
+ * for all machines, so that each costs the bus little; logcontrol.c:
+ * org.freedesktop.LogControl1. */
 #pragma once
 
 #include <glib.h>
@@ -17,41 +17,42 @@
 typedef struct ViommuBus {
     sd_bus *bus;
     bool is_system;
-    bool telling; /* a signal is being made, for whomever */
-    /* What is asked of the bus itself, and waited for, is asked here.  sd-bus reads all that comes
-     * in while it waits, and on the other connection that is whatever anybody sends, with its file
-     * descriptors, until there is room for no more. */
+    bool telling; /* a signal is being made, for any receiver */
+    /* For questions to the bus itself that block.  While sd-bus waits it reads all incoming
+     * messages; on the other connection these may come from any user, with file descriptors, until
+     * no descriptor is free. */
     sd_bus *asking;
     ViommuManager *manager;
     ViommuAuth *auth;
     ViommuBusClients *clients;
     ViommuBusTurns *turns;
-    GHashTable *waiting; /* uid -> how many of that user's calls wait for their answers */
+    GHashTable *waiting; /* uid -> how many calls of that user wait for their replies */
 } ViommuBus;
 
-/* Each keeps its message, and the files that came with it. */
+/* Each waiting call keeps its message, and the files that came with it. */
 #define VIOMMU_BUS_WAITING_MAX_PER_USER 1024u
 
-/* What the bus works with; all borrowed. */
+/* What the bus uses; all borrowed. */
 typedef struct ViommuBusContext {
     ViommuLoop *loop;
     ViommuManager *manager;
-    ViommuWorker *accounts; /* as auth.h has it */
-    const char *group;      /* whose members may launch; NULL: it is the user's bus */
+    ViommuWorker *accounts; /* see auth.h */
+    const char *group;      /* members may launch; NULL: the user's own bus */
 } ViommuBusContext;
 
-/** Connects to the system's or the user's bus and puts the objects there.  When the bus is lost the
- *  loop ends. Fails: BACKEND when there is no bus; INTERNAL. */
+/** Connects to the system's or the user's bus and adds the objects.  When the bus is lost the loop
+ *  ends.  Fails: BACKEND when there is no bus; INTERNAL. */
 bool viommu_bus_new(const ViommuBusContext *context, ViommuBus **ret_bus, GError **error);
-/** Sends what is still to be sent, and disconnects. */
+/** Sends pending messages, and disconnects. */
 void viommu_bus_free(ViommuBus *bus);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuBus, viommu_bus_free)
-/** From now on clients find us.  Fails: EXISTS when another viommud has the name; BACKEND. */
+/** Takes the name, so that clients find viommud.  Fails: EXISTS when another viommud has the name;
+ *  BACKEND. */
 bool viommu_bus_take_name(ViommuBus *bus, GError **error);
 
-/* For bus-manager, bus-machine and bus-log. */
+/* For manager-object, machine-object and logcontrol. */
 
-/** Put the objects on the bus.  Below 0 as sd-bus returns it. */
+/** Add the objects to the bus.  Negative: an error of sd-bus. */
 int viommu_bus_add_manager(ViommuBus *bus);
 int viommu_bus_add_machines(ViommuBus *bus);
 int viommu_bus_add_log(ViommuBus *bus);
@@ -59,20 +60,20 @@ int viommu_bus_add_log(ViommuBus *bus);
 /** The object path of @machine. Owned, g_free(). */
 char *viommu_bus_machine_path(const ViommuMachine *machine);
 
-/** The machine at @path; NULL when there is none. */
+/** The machine at @path; NULL: there is none. */
 ViommuMachine *viommu_bus_find_machine(const ViommuBus *bus, const char *path);
-/** Whether who sent @call may know that there is @machine: everybody when it has run, before that
- *  its owner and root. */
+/** Whether the sender of @call may know of @machine: all users when it has run, before that its
+ *  owner and root. */
 bool viommu_bus_shows(const ViommuBus *bus, sd_bus_message *call, const ViommuMachine *machine);
-/** The machine that @call is for; NULL when there is none, or none that its sender may know of. */
+/** The machine that @call is for; NULL: there is none, or the sender may not know of it. */
 ViommuMachine *viommu_bus_find_machine_for(const ViommuBus *bus, sd_bus_message *call);
 
-/** Appends the values of @outcome to @reply.  Below 0 as sd-bus returns it. */
+/** Appends the values of @outcome to @reply.  Negative: an error of sd-bus. */
 typedef int (*ViommuBusFillFunc)(sd_bus_message *reply, const ViommuOutcome *outcome);
-/** A waiter that replies to @call: with its error, or with what @fill appends.  It must be
- *  answered once.  False: too many calls of that user wait already, or too many files are open,
- *  and @call has been told so; launches have limits of their own instead of the first, root and
- *  viommud's own user none. */
+/** A waiter that replies to @call: with its error, or with what @fill appends.  It must be answered
+ *  once.  False: too many calls of that user wait already, or too many files are open, and @call
+ *  has been refused.  Launches have limits of their own instead of the first; root and viommud's
+ *  own user have none. */
 bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillFunc fill,
                             ViommuWaiter *ret_waiter);
 /** For a method that returns nothing. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* clients: an sd_bus_track for each client, until it leaves. */
+/* clients: an sd_bus_track for each client, until it disconnects. */
 #include "daemon/bus/clients.h"
 
 #include <string.h>
@@ -45,7 +45,7 @@ void viommu_bus_clients_free(ViommuBusClients *clients)
     g_free(clients);
 }
 
-/* Names like :1.7 are given anew by every bus. */
+/* Each bus gives names like :1.7 anew. */
 static char *name_client(const ViommuBusClients *clients, const char *name)
 {
     char bus[SD_ID128_STRING_MAX];
@@ -88,7 +88,7 @@ void viommu_bus_clients_hold(ViommuBusClients *clients, const char *client)
     held->clients = clients;
     held->client = g_strdup(client);
     g_hash_table_insert(clients->held, held->client, held);
-    /* Not of this bus, or not on it any more. */
+    /* The client is of another bus, or no longer on this one. */
     if (g_strcmp0(here, client) != 0 || sd_bus_track_new(clients->bus, &held->track, on_left, held) < 0 ||
         sd_bus_track_add_name(held->track, name) < 0)
         tell_gone(held);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* device-permission: a list of devices to ask for, for each call that waits for polkit. */
+/* device-permission: a list of devices to ask about, for each call that waits for polkit. */
 #include "daemon/bus/device-permission.h"
 
 #include "daemon/bus/polkit.h"
@@ -11,21 +11,21 @@ struct ViommuAuthDevices {
     ViommuLoop *loop;
     ViommuWorker *accounts;
     GHashTable *groups;    /* of [device NAME]: name -> ViommuMembership, owned */
-    GHashTable *questions; /* call -> Question; the call is referenced by it */
+    GHashTable *questions; /* call -> Question, which references the call */
 };
 
-/* What one call has brought so far. */
+/* The answers for one call so far. */
 typedef struct Question {
     ViommuAuthDevices *devices;
     sd_bus_message *call;
     sd_bus_slot *slot;
     uid_t uid;
-    GHashTable *members; /* group -> ViommuMember, of those that were asked for */
-    char *group;         /* that is being asked for; NULL: none */
-    char *grant;         /* the same of a device */
+    GHashTable *members; /* group -> ViommuMember, of the groups that were asked about */
+    char *group;         /* the group that is being asked about; NULL: none */
+    char *grant;         /* the same for a device */
     GHashTable *asked;   /* addresses */
     GPtrArray *granted;
-    char *verdict; /* the no; NULL: none */
+    char *verdict; /* polkit's refusal; NULL: none */
 } Question;
 
 static void free_membership(void *data)
@@ -113,7 +113,7 @@ static void take_up(Question *question)
     g_hash_table_remove(question->devices->questions, question->call);
 }
 
-/* --- Whose the site's names are --- */
+/* --- The users of the site's names --- */
 
 static void on_member(ViommuMember answer, void *userdata)
 {
@@ -141,7 +141,7 @@ static bool is_member(const Question *question, const char *group)
     return GPOINTER_TO_INT(g_hash_table_lookup(question->members, group)) == VIOMMU_MEMBER_YES;
 }
 
-/* The names that are for the asker, as far as is known. */
+/* Adds the names for the asker, as far as the answers are known. */
 static void learn_names(const Question *question, const ViommuSite *site, ViommuAsker *asker)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
@@ -157,7 +157,7 @@ static void learn_names(const Question *question, const ViommuSite *site, Viommu
     asker->names = (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
 }
 
-/* A group that decides on @device, and was not asked for; NULL: none.  Borrowed. */
+/* A group that decides on @device and was not asked about; NULL: none.  Borrowed. */
 static const char *unknown_group(const Question *question, const ViommuSite *site,
                                  const ViommuPciDevice *device)
 {
@@ -220,8 +220,7 @@ static void ask_polkit(Question *question, const ViommuAuthLaunch *launch, const
         question->verdict = g_strdup_printf("viommud cannot ask polkit: %s", g_strerror(-r));
 }
 
-/* The first thing that is still to be asked about @device.  False: there is nothing, or polkit
- * cannot be asked. */
+/* Asks the next question about @device.  False: there is none, or polkit cannot be asked. */
 static bool ask_about(Question *question, const ViommuAuthLaunch *launch, const ViommuPciDevice *device,
                       ViommuAsker *asker)
 {
@@ -243,7 +242,7 @@ static bool ask_next(Question *question, const ViommuAuthLaunch *launch, ViommuA
 
     for (guint i = 0; i < hostdevs->len && !question->verdict; i++) {
         const ViommuRequestHostdev *hostdev = g_ptr_array_index(hostdevs, i);
-        /* Of one that is not there its address is what there is to ask about. */
+        /* For a device that does not exist, the question has only its address. */
         const ViommuPciDevice missing = {
             .address = hostdev->address, .vendor = VIOMMU_UNSET_NUMBER, .device = VIOMMU_UNSET_NUMBER};
         const ViommuPciDevice *device =

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* errors: names and words of errors.  Does not know what failed. */
+/* errors: names and messages of errors. */
 #include "daemon/bus/errors.h"
 
 #include "lib/base/error.h"
@@ -23,7 +23,8 @@ int viommu_bus_new_error(sd_bus_message *call, const GError *error, const GPtrAr
                          sd_bus_message **ret_reply)
 {
     const ViommuErrorInfo *info = viommu_error_info(error);
-    /* libvirt's and QEMU's words may be anything; the bus hangs up on what is not UTF-8. */
+    /* Messages of libvirt and QEMU may contain any bytes; the bus disconnects a sender of invalid
+     * UTF-8. */
     g_autofree char *text = g_utf8_make_valid(error->message, -1);
     sd_bus_error bus_error = SD_BUS_ERROR_MAKE_CONST(info->bus_name, text);
     sd_bus_message *reply = NULL;

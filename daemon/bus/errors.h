@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* errors: the one place that turns a GError into an error on the bus. */
+/* errors: the only place that turns a GError into an error on the bus. */
 #pragma once
 
 #include <glib.h>
 #include <systemd/sd-bus.h>
 
-/** Makes the reply that viommu_bus_reply_error() sends.  @ret_reply owned.
- *  Below 0 as sd-bus returns it. */
+/** Makes the reply that viommu_bus_reply_error() sends.  @ret_reply owned.  Negative: an error of
+ *  sd-bus. */
 int viommu_bus_new_error(sd_bus_message *call, const GError *error, const GPtrArray *reasons,
                          sd_bus_message **ret_reply);
-/** Replies to @call with @error by its name.  NotSupported carries a second value a(sss) beside the
+/** Replies to @call with the name of @error.  NotSupported has a second value a(sss) besides the
  *  message: for each of @reasons (of ViommuReason, may be NULL) the model or "", the rule, the
- *  text.  Returns 1, or below 0 as sd-bus returns it. */
+ *  text. Returns 1, or a negative error of sd-bus. */
 int viommu_bus_reply_error(sd_bus_message *call, const GError *error, const GPtrArray *reasons);

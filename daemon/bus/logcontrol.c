@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* logcontrol: systemd's interface org.freedesktop.LogControl1, for "systemctl service-log-level".
- * auth has allowed it before. */
+ * auth has allowed the call before. */
 #include "daemon/bus/bus.h"
 
 #include "daemon/process/log.h"

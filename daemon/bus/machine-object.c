@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* machine-object: the interface org.viommu1.Machine, one table for all machines, and what tells of
- * them: the list of objects, and signals.  Reads, calls the manager, replies; auth has allowed it
- * before. */
+/* machine-object: the interface org.viommu1.Machine, one table for all machines; also the list of
+ * objects and the signals.  Reads, calls the manager, replies; auth has allowed the call before. */
 #include "daemon/bus/bus.h"
 
 #include <string.h>
@@ -40,7 +39,7 @@ ViommuMachine *viommu_bus_find_machine_for(const ViommuBus *bus, sd_bus_message 
     return machine && viommu_bus_shows(bus, call, machine) ? machine : NULL;
 }
 
-/* For a call, and for our own signals. */
+/* For calls, and for viommud's own signals. */
 static int on_find(sd_bus *unused_bus, const char *path, const char *interface, void *userdata,
                    void **ret_found, sd_bus_error *unused)
 {
@@ -70,7 +69,7 @@ static int on_enumerate(sd_bus *unused_bus, const char *prefix, void *userdata, 
     return nodes ? 0 : -ENOMEM;
 }
 
-/* The handlers get the machine as their userdata; the bus is that of the table. */
+/* Handlers get the machine as their userdata; the table has the bus. */
 static ViommuBus *bus_of(sd_bus_message *call)
 {
     return sd_bus_slot_get_userdata(sd_bus_get_current_slot(sd_bus_message_get_bus(call)));
@@ -177,7 +176,7 @@ static int method_open_console(sd_bus_message *call, void *userdata, sd_bus_erro
 /* --- Properties --- */
 
 /* The rows of daemon/machines/properties serve sd-bus, the signals, and the list of objects, which
- * sd-bus would hand out whole to everybody. */
+ * sd-bus would give to every user as a whole. */
 static const char *const types[] = {
     [VIOMMU_PROPERTY_TEXT] = "s",     [VIOMMU_PROPERTY_UUID] = "s",    [VIOMMU_PROPERTY_NUMBER32] = "u",
     [VIOMMU_PROPERTY_NUMBER64] = "t", [VIOMMU_PROPERTY_FLAG] = "b",    [VIOMMU_PROPERTY_WORD] = "s",
@@ -257,7 +256,7 @@ static int get_property(sd_bus *unused_bus, const char *path, const char *interf
     return property ? append_value(reply, property, userdata) : -ENOENT;
 }
 
-/* Open for sd-bus, which knows privileged callers and others only: auth decides. */
+/* Open for sd-bus, which only distinguishes privileged callers from others: auth decides. */
 #define OPEN SD_BUS_VTABLE_UNPRIVILEGED
 
 static const sd_bus_vtable methods[] = {
@@ -281,7 +280,7 @@ static uint64_t flags_of(const ViommuProperty *property)
         return SD_BUS_VTABLE_PROPERTY_CONST;
     if (property->changes == VIOMMU_PROPERTY_UNTOLD)
         return 0;
-    /* The signal goes to everybody, and the value of a property that is the owner's does not. */
+    /* All users get the signal, but only the owner may have the value of some properties. */
     return property->open ? SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE : SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION;
 }
 
@@ -362,7 +361,7 @@ static int append_objects(ViommuBus *bus, sd_bus_message *call, sd_bus_message *
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-/* Before sd-bus, which has an answer of its own. */
+/* Runs before sd-bus, which would answer the call itself. */
 static int on_get_managed_objects(sd_bus_message *call, void *userdata, sd_bus_error *unused)
 {
     sd_bus_message *reply = NULL;
@@ -390,8 +389,8 @@ static void check_sent(const ViommuMachine *machine, int r)
                    g_strerror(-r));
 }
 
-/* To everybody, or, of a machine that has not run, to the connection that launched it.  Takes
- * @signal; @r: how making it went. */
+/* Sends to all users or, for a machine that has not run yet, to the connection that launched it.
+ * Takes @signal; @r: the result of making it. */
 static void send_signal(ViommuBus *bus, const ViommuMachine *machine, sd_bus_message *signal, int r)
 {
     const char *name = machine->launcher ? strchr(machine->launcher, ':') : NULL;
@@ -415,8 +414,8 @@ static void on_added(const ViommuMachine *machine, void *userdata)
     send_signal(bus, machine, signal, r);
 }
 
-/* The only place that holds a client.  A machine that was found again may be bound to one that has
- * left meanwhile. */
+/* The only place that tracks a client.  A machine that was found again may be bound to a client
+ * that has disconnected meanwhile. */
 static void on_bound(const ViommuMachine *machine, void *userdata)
 {
     ViommuBus *bus = userdata;
@@ -424,7 +423,7 @@ static void on_bound(const ViommuMachine *machine, void *userdata)
     viommu_bus_clients_hold(bus->clients, machine->client);
 }
 
-/* What sd-bus would send to everybody. */
+/* The signal that sd-bus would send to all users. */
 static void tell_changes(ViommuBus *bus, const ViommuMachine *machine, unsigned changes)
 {
     g_autofree char *path = viommu_bus_machine_path(machine);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* manager-object: the interface org.viommu1.Manager.  Reads, calls the manager, replies; auth has
- * allowed it before. Reads are answered from what is known, never by asking libvirt. */
+ * allowed the call before.  Reads are answered from known data, without asking libvirt. */
 #include "daemon/bus/bus.h"
 
 #include <unistd.h>
@@ -58,14 +58,14 @@ static int launch(ViommuBus *bus, sd_bus_message *call, ViommuRequest *taken, co
     return 1;
 }
 
-/* One that was sent once more is about the machine that is there already. */
+/* A repeated request is about the existing machine. */
 static bool is_known(ViommuBus *bus, const ViommuRequest *request, uint32_t uid)
 {
     return request->request_id &&
            viommu_registry_by_request(viommu_manager_registry(bus->manager), uid, request->request_id);
 }
 
-/* Until polkit has answered nothing is changed; then this is called again. */
+/* Nothing changes until polkit has answered; then this is called again. */
 static int judge_launch(ViommuBus *bus, sd_bus_message *call, ViommuAsker *asker)
 {
     g_autoptr(GError) error = NULL;

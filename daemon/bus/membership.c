@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* membership: one look-up at a time for each user, who waits for it, and what it brought last.
- * Does not know what the answer is for. */
+/* membership: at most one look-up at a time for each user, its waiters, and its last result.  Does
+ * not know what the result is for. */
 #include "daemon/bus/membership.h"
 
 #include <time.h>
@@ -8,7 +8,7 @@
 
 #define YES_USEC (G_USEC_PER_SEC / 10)
 #define NO_USEC  G_USEC_PER_SEC
-/* Users whose answers are remembered. */
+/* Users whose results are remembered. */
 #define REMEMBERED_MAX 1024u
 
 typedef struct Waiter {
@@ -16,14 +16,14 @@ typedef struct Waiter {
     void *userdata;
 } Waiter;
 
-/* One look-up, from its beginning to its end, however late that is. */
+/* One look-up, until it ends, however late. */
 typedef struct Lookup {
-    ViommuMembership *membership; /* NULL: gone */
+    ViommuMembership *membership; /* NULL: freed */
     uint32_t uid;
     char *group;
     ViommuMember answer;
     GArray *waiters;        /* of Waiter */
-    sd_event_source *timer; /* NULL: it has rung */
+    sd_event_source *timer; /* NULL: the time is over */
     ViommuJob *job;
     bool late;
 } Lookup;
@@ -101,7 +101,7 @@ bool viommu_membership_recall(ViommuMembership *membership, uint32_t uid, Viommu
     return true;
 }
 
-/* Whoever is told may ask again. */
+/* A waiter that is answered may ask again. */
 static void answer_waiters(Lookup *lookup, ViommuMember answer)
 {
     g_autoptr(GArray) waiters = lookup->waiters;
@@ -126,7 +126,7 @@ static void done_lookup(void *data)
     lookup->timer = sd_event_source_disable_unref(lookup->timer);
     if (lookup->membership) {
         g_hash_table_remove(lookup->membership->lookups, GUINT_TO_POINTER(lookup->uid));
-        /* What it has to say may be old. */
+        /* Its result may be old. */
         if (!lookup->late)
             remember(lookup->membership, lookup->uid, lookup->answer);
         answer_waiters(lookup, lookup->answer);
@@ -136,8 +136,8 @@ static void done_lookup(void *data)
     g_free(lookup);
 }
 
-/* From now on nobody waits for it; when it ends after all, the next one who asks has it asked
- * anew. */
+/* From now on nobody waits for it; when it ends after all, the next question starts another
+ * look-up. */
 static int on_late(sd_event_source *source, uint64_t usec, void *userdata)
 {
     Lookup *lookup = userdata;

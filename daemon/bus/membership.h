@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* membership: says whether a user is in the group now, by the system's user database.  That
- * database may be on another host and slow, so a worker asks it, and nobody waits longer than a few
- * seconds.  Knows no calls. */
+/* membership: tells whether a user is in the group now, by the system's user database.  That
+ * database may be remote and slow, so a worker asks it, and a caller waits a few seconds at most.
+ * Knows no calls. */
 #pragma once
 
 #include <glib.h>
@@ -20,17 +20,18 @@ typedef enum ViommuMember {
 #define VIOMMU_MEMBERSHIP_TIMEOUT_SEC 5u
 
 typedef struct ViommuMembership ViommuMembership;
-/** On the loop. */
+/** Called on the loop. */
 typedef void (*ViommuMembershipFunc)(ViommuMember answer, void *userdata);
 
 /** @loop and @worker are borrowed; the worker's threads may hang.  @group is copied. Owned. */
 ViommuMembership *viommu_membership_new(ViommuLoop *loop, ViommuWorker *worker, const char *group);
-/** Nobody who still waits is told. */
+/** Remaining waiters are not answered. */
 void viommu_membership_free(ViommuMembership *membership);
-/** What is known without asking: a yes for a tenth of a second, which many calls may come in, a no
- *  for a second, and that the database does not answer, for as long as it does not.  False:
- *  nothing; ask. */
+/** The result that is known without a look-up: a yes for a tenth of a second, in which many calls
+ *  may come, a no for a second, and "unknown" while the database does not answer.  False: not
+ *  known; ask. */
 bool viommu_membership_recall(ViommuMembership *membership, uint32_t uid, ViommuMember *ret_answer);
-/** Asks, when nothing is known; @func is called once, and not before this has returned. */
+/** Starts a look-up, or joins one; call it when nothing is known.  @func is called once, and not
+ *  before this has returned. */
 void viommu_membership_ask(ViommuMembership *membership, uint32_t uid, ViommuMembershipFunc func,
                            void *userdata);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* message-header: the fixed part, then a(yv) with values of simple types. */
+/* message-header: reads the fixed part, then a(yv) with values of simple types. */
 #include "daemon/bus/message-header.h"
 
 #include <glib.h>
@@ -51,7 +51,7 @@ static bool take_number(Cursor *cursor, uint32_t *ret_number)
     return true;
 }
 
-/* Of @length bytes, and a zero behind them. */
+/* @length bytes, and a zero after them. */
 static bool take_text(Cursor *cursor, size_t length, const char **ret_text)
 {
     const char *text = (const char *)cursor->bytes + cursor->at;

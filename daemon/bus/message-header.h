@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* message-header: the beginning of a message as it comes from the socket: how long it is, what it
- * is, and how many descriptors come with it.  Pure; does not know sd-bus. */
+/* message-header: reads the beginning of a message from the socket: its length, its kind, and how
+ * many descriptors come with it.  Pure; does not know sd-bus. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* The bytes that tell the length. */
+/* The bytes with the length. */
 #define VIOMMU_MESSAGE_FIXED_BYTES 16u
-/* A header with longer names and paths than these bytes hold is not read. */
+/* The longest header that is read; longer names and paths are not read. */
 #define VIOMMU_MESSAGE_HEADER_MAX 4096u
 
-/* All texts point into the bytes; NULL: not there. */
+/* All texts point into the bytes; NULL: missing. */
 typedef struct ViommuMessageHeader {
     uint64_t bytes; /* of the whole message */
     bool is_call;
@@ -20,7 +20,7 @@ typedef struct ViommuMessageHeader {
     uint32_t n_fds;
 } ViommuMessageHeader;
 
-/** Reads the @n @bytes from the beginning of a message.  False: they do not begin one, or not with
- *  all of its fixed part.  When the rest of the header is not all there, or is broken, only its
- *  length is told. */
+/** Reads the @n @bytes of the beginning of a message.  False: they do not begin a message, or lack
+ *  a part of its fixed bytes.  If the rest of the header is incomplete or broken, only its length
+ *  is set. */
 bool viommu_message_header_read(const uint8_t *bytes, size_t n, ViommuMessageHeader *ret_header);

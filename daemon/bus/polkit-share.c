@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* polkit-share: the arithmetic of who may ask polkit another question. */
+/* polkit-share: computes which user may ask polkit another question. */
 #include "daemon/bus/polkit-share.h"
 
 #include "lib/base/error.h"

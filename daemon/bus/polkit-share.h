@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* polkit-share: bounds the questions that polkit has to answer at once.  dbus-daemon ends calls of
- * a connection beyond 128 that wait for replies, so the total leaves room for viommud's own calls.
- * A user gets at most half of what all others leave, so a few users cannot fill it.  Pure. */
+/* polkit-share: bounds the pending questions to polkit.  dbus-daemon ends calls of a connection
+ * beyond 128 that wait for replies, so the total leaves room for viommud's own calls.  A user gets
+ * at most half of what all others leave, so a few users cannot fill it.  Pure. */
 #pragma once
 
 #include <glib.h>
@@ -11,13 +11,13 @@
 #define VIOMMU_AUTH_SHARE_MAX          96
 #define VIOMMU_AUTH_SHARE_MAX_PER_USER 32
 
-/* Questions that wait. */
+/* Pending questions. */
 typedef struct ViommuAuthShare {
     unsigned own; /* about one user */
-    unsigned all; /* about anybody, that one as well */
+    unsigned all; /* about all users, this one included */
 } ViommuAuthShare;
 
-/** Counts one more, about @one, for @uid. */
+/** Counts a question about @one, for @uid. */
 void viommu_auth_share_count(ViommuAuthShare *share, uint32_t one, uint32_t uid);
-/** Whether one more about user @uid may be asked.  Fails: BUSY. */
+/** Whether another question about user @uid may be asked.  Fails: BUSY. */
 bool viommu_auth_share_check(const ViommuAuthShare *share, uint32_t uid, GError **error);

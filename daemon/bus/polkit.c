@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* polkit: org.freedesktop.PolicyKit1.Authority.CheckAuthorization, there and back. */
+/* polkit: calls org.freedesktop.PolicyKit1.Authority.CheckAuthorization and reads the reply. */
 #include "daemon/bus/polkit.h"
 
 #include "lib/base/printable.h"
@@ -7,11 +7,11 @@
 
 #define FLAG_INTERACTIVE 1u
 
-/* A person needs time for a password. */
+/* Time for a user to type a password. */
 #define TIMEOUT_USEC             (20 * G_USEC_PER_SEC)
 #define TIMEOUT_INTERACTIVE_USEC (120 * G_USEC_PER_SEC)
 
-/* What the bus says when there is nobody to ask. */
+/* Errors of the bus when polkit does not run. */
 static const char *const absent[] = {
     SD_BUS_ERROR_SERVICE_UNKNOWN,
     SD_BUS_ERROR_NAME_HAS_NO_OWNER,
@@ -19,7 +19,7 @@ static const char *const absent[] = {
     "org.freedesktop.systemd1.UnitMasked",
 };
 
-/* What is to be done, as it stands in polkit's message: "to stop the virtual machine ...". */
+/* The operation in polkit's message: "to stop the virtual machine ...". */
 static const struct {
     const char *member, *words;
 } operations[] = {
@@ -56,8 +56,8 @@ static int append_details(sd_bus_message *message, const char *const *details)
     return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-/* The subject is a connection, not a process: another process may have that number by the time
- * polkit looks. */
+/* The subject is a connection, not a process, because the process id may be reused before polkit
+ * looks. */
 static int append_question(sd_bus_message *message, sd_bus_message *call, const Question *question)
 {
     uint32_t flags = sd_bus_message_get_allow_interactive_authorization(call) > 0 ? FLAG_INTERACTIVE : 0;
@@ -92,7 +92,7 @@ int viommu_polkit_ask(sd_bus_message *call, const ViommuMachine *machine, sd_bus
                       void *userdata, sd_bus_slot **ret_slot)
 {
     g_autofree char *owner = g_strdup_printf("%u", machine->owner_uid);
-    /* Of a domain that was found it may be anything. */
+    /* The name of a found domain may contain anything. */
     g_autofree char *name = viommu_console_text_clean(machine->name);
     const char *details[] = {"machine", name, "owner", owner, "operation", operation_of(call), NULL};
 
@@ -103,7 +103,7 @@ int viommu_polkit_ask_device(sd_bus_message *call, const ViommuPolkitDevice *dev
                              sd_bus_message_handler_t handler, void *userdata, sd_bus_slot **ret_slot)
 {
     g_autofree char *owner = g_strdup_printf("%u", device->owner_uid);
-    /* No name has blanks. */
+    /* Real names have no blanks. */
     const char *name = device->machine ? device->machine : "(no name yet)";
     const char *details[] = {"machine", name,           "owner",  owner,          "address", device->address,
                              "vendor",  device->vendor, "device", device->device, "driver",  device->driver,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* turns: a fair queue of calls, emptied by one call whenever the socket has taken all messages. */
+/* turns: a fair queue of calls; calls are taken while the socket has accepted all messages. */
 #include "daemon/bus/turns.h"
 
 #include <errno.h>
@@ -12,13 +12,13 @@
 #include "lib/base/error.h"
 #include "lib/machine/queue.h"
 
-/* The kernel doubles it.  The rest of the messages waits in sd-bus, where it can be counted. */
+/* The kernel doubles it.  Further messages wait in sd-bus, where they can be counted. */
 #define SEND_BUFFER_BYTES (32 * 1024)
 
-/* After a flood of so many messages their memory goes back to the system. */
+/* After a flood of so many messages their memory is returned to the system. */
 #define FLOOD_MESSAGES 256u
 
-/* A call that waits, or the Busy for a call that is one too many. */
+/* A waiting call, or the reply Busy to a call above the limit. */
 typedef struct Item {
     sd_bus_message *message;
     uint32_t uid;
@@ -36,9 +36,9 @@ struct ViommuBusTurns {
     sd_bus *bus;              /* borrowed; NULL: closed */
     sd_event_source *source;  /* runs after each event; enabled while something waits */
     ViommuQueue *waiting;     /* of Item */
-    GHashTable *users;        /* uid -> Counts, owned; none: zeros */
-    sd_bus_message *admitted; /* its turn has come, and it is on its way; owned */
-    unsigned longest;         /* of the queue, since it was empty */
+    GHashTable *users;        /* uid -> Counts, owned; a missing entry means zeros */
+    sd_bus_message *admitted; /* the call whose turn has come, on its way back; owned */
+    unsigned longest;         /* the longest length of the queue since it was empty */
 };
 
 static void free_item(Item *item)
@@ -83,7 +83,7 @@ static bool has_backlog(const ViommuBusTurns *turns)
     return sd_bus_get_n_queued_write(turns->bus, &n) >= 0 && n > 0;
 }
 
-/* A bus that is lost ends the loop, so what cannot be sent is dropped. */
+/* A lost bus ends the loop, so what cannot be sent is dropped. */
 static void serve(ViommuBusTurns *turns, Item *item)
 {
     if (item->is_answer)
@@ -182,7 +182,7 @@ static void add(ViommuBusTurns *turns, Item waiting)
     (void)sd_event_source_set_enabled(turns->source, SD_EVENT_ON);
 }
 
-/* The answer waits for its turn, too: however short it is, a user can have thousands of them. */
+/* The reply waits for its turn, too: it is short, but a user can have thousands of them. */
 static void refuse(ViommuBusTurns *turns, sd_bus_message *call, uint32_t uid, const GError *error)
 {
     sd_bus_message *answer = NULL;

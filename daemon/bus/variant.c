@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* variant: one function that reads any type and one that writes it.  Does not know what the values
+/* variant: a function that reads any type, and one that writes it.  Does not know what the values
  * mean. */
 #include "daemon/bus/variant.h"
 
@@ -10,13 +10,13 @@
 #include "daemon/process/held-files.h"
 #include "lib/base/error.h"
 
-/* A number costs memory too, as a GVariant of its own. */
+/* A number costs memory, too, as a GVariant of its own. */
 #define BASIC_COST 16
 
 typedef struct Reader {
     sd_bus_message *message;
     size_t bytes_left;
-    GArray *fds; /* NULL: none are taken */
+    GArray *fds; /* NULL: file descriptors are refused */
     bool host_only;
     ViommuMounts *mounts; /* of the host; NULL: not read yet.  Owned */
     GError **error;
@@ -92,8 +92,8 @@ static GVariant *read_text(Reader *reader, char type)
     return spend(reader, BASIC_COST + strlen(text)) ? new_text(type, text) : NULL;
 }
 
-/* The name that the kernel has for it; of what is no file of any file system, one without "/" at
- * its beginning. */
+/* The kernel's name for the file; a descriptor of another kind has a name without "/" at its
+ * beginning. */
 static char *link_of(int fd)
 {
     g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
@@ -101,7 +101,7 @@ static char *link_of(int fd)
     return g_file_read_link(link, NULL);
 }
 
-/* For people, in messages and in the machine's record; "?" stands for what those cannot hold. */
+/* For messages and for the machine's metadata; "?" replaces characters that these cannot hold. */
 static char *name_of(const char *name)
 {
     char *valid = g_utf8_make_valid(name && *name ? name : "?", -1);
@@ -112,7 +112,7 @@ static char *name_of(const char *name)
     return valid;
 }
 
-/* As early as can be: of a file that never answers nothing more must be asked. */
+/* As early as possible: a file that never answers must not be asked anything more. */
 static bool check_place(Reader *reader, int fd, const char *name)
 {
     if (!reader->host_only)
@@ -141,7 +141,7 @@ static GVariant *read_fd(Reader *reader)
                             "a file descriptor is not accepted here");
         return NULL;
     }
-    /* A message may name one descriptor any number of times. */
+    /* A message may repeat a descriptor any number of times. */
     if (reader->fds->len == VIOMMU_BUS_FILES_MAX) {
         g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
                     "the request has more than %u file descriptors", VIOMMU_BUS_FILES_MAX);
@@ -193,7 +193,7 @@ static GVariant *read_basic(Reader *reader, char type)
     return new_basic(type, &value);
 }
 
-/* The type of a container as GVariant writes it. */
+/* The type of a container in GVariant's notation. */
 static char *container_type(char type, const char *contents)
 {
     switch (type) {
@@ -221,7 +221,7 @@ static bool read_children(Reader *reader, GVariantBuilder *builder, unsigned dep
     return r > 0 || broken(reader, r);
 }
 
-/* A descriptor becomes a value of another type, which fits into a variant only. */
+/* A descriptor becomes a value of another type, which only fits into a variant. */
 static bool check_contents(Reader *reader, char type, const char *contents)
 {
     if (type == SD_BUS_TYPE_VARIANT || !strchr(contents, SD_BUS_TYPE_UNIX_FD))
@@ -313,7 +313,7 @@ static bool measure_values(sd_bus_message *message, unsigned depth, size_t *byte
 static bool measure_container(sd_bus_message *message, char type, const char *contents, unsigned depth,
                               size_t *bytes)
 {
-    /* The name of a type costs as much as its letters. */
+    /* The name of a type costs its letters. */
     g_autofree char *own_contents = g_strdup(contents);
 
     *bytes += strlen(own_contents);

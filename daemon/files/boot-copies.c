@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* boot-copies: DIRECTORY/UUID.NAME.  They are root's to hand to QEMU, as libvirt does, and nobody
- * else's to read. */
+/* boot-copies: DIRECTORY/UUID.NAME.  libvirt gives them to QEMU's user; no other user can read
+ * them. */
 #include "daemon/files/boot-copies.h"
 
 #include <errno.h>
@@ -59,7 +59,8 @@ bool viommu_copies_measure(int fd, uint64_t *ret_bytes, GError **error)
     return true;
 }
 
-/* Shares the blocks where the file systems can.  As the system call: how much; 0 at the end. */
+/* Shares blocks where the file systems can.  Returns what the system call does: the bytes; 0 at the
+ * end. */
 static ssize_t copy_some(int from, int to, off_t *at, off_t bytes)
 {
     off_t there = *at;
@@ -79,8 +80,8 @@ static bool copy_piece(int from, int to, off_t at, off_t end)
     return n >= 0;
 }
 
-/* Where data begins at or behind @at, and ends, before @end; a file system that knows no holes has
- * data everywhere. */
+/* The next data at or after @at and before @end; a file system without holes has data
+ * everywhere. */
 static bool find_piece(int from, off_t at, off_t end, off_t *ret_begin, off_t *ret_end)
 {
     off_t begin = lseek(from, at, SEEK_DATA), hole;
@@ -95,8 +96,8 @@ static bool find_piece(int from, off_t at, off_t end, off_t *ret_begin, off_t *r
     return true;
 }
 
-/* Only data is written, up to @end: a file that grows meanwhile gives no more
- * than was agreed to. */
+/* Writes only data, up to @end: a file that grows meanwhile is copied only up to its measured
+ * size. */
 static bool copy_data(int from, int to, off_t end)
 {
     off_t begin, at = 0;
@@ -107,7 +108,7 @@ static bool copy_data(int from, int to, off_t end)
     return ftruncate(to, end) == 0;
 }
 
-/* The place in @from is the caller's, and stays. */
+/* Leaves the file offset of @from, which is the caller's. */
 static bool copy_all(int from, int to, uint64_t bytes, const char *path, GError **error)
 {
     off_t place = lseek(from, 0, SEEK_CUR);
@@ -122,8 +123,7 @@ static bool copy_all(int from, int to, uint64_t bytes, const char *path, GError 
     return ok;
 }
 
-/* Of a POSIX access control list as the attribute has it: linux/posix_acl_xattr.h, all
- * little-endian. */
+/* A POSIX access control list as in the attribute: linux/posix_acl_xattr.h, all little-endian. */
 #define ACL_ATTRIBUTE "system.posix_acl_access"
 #define ACL_VERSION   2u
 #define ACL_NOBODY    UINT32_MAX
@@ -159,8 +159,8 @@ static bool set_list(int fd, gid_t group)
     return fsetxattr(fd, ACL_ATTRIBUTE, value, sizeof(value), 0) == 0;
 }
 
-/* A list, as viommud is not in QEMU's group, and need not be to give it something.  The site may
- * have done it otherwise. */
+/* A list, because viommud is not in QEMU's group and cannot use chgrp.  The site may have given
+ * access in another way. */
 static bool guard(int fd, gid_t group)
 {
     struct stat info;
@@ -197,7 +197,7 @@ bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what
 
     if (!check_size((off_t)source->bytes, error))
         return false;
-    /* QEMU's user goes through; nobody sees what is there. */
+    /* QEMU's user may pass through; no user may list it. */
     if (g_mkdir_with_parents(directory, 0711) < 0 && errno != EEXIST)
         to = -1;
     else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* boot-copies: viommud's own copies of files that libvirt could not be given by their paths, named
- * by the machine's UUID: so what is left of a machine can be found and removed by that alone.
+/* boot-copies: viommud's own copies of files that libvirt must not get by their paths.  They are
+ * named after the machine's UUID, so that leftovers can be found and removed by their names alone.
  * Does not know why they are copied. */
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Of one file; no kernel or initrd that a machine boots is larger. */
+/* The most for one file; no bootable kernel or initrd is larger. */
 #define VIOMMU_COPY_BYTES_MAX ((uint64_t)512 << 20)
 
 typedef enum ViommuCopy {
@@ -18,31 +18,30 @@ typedef enum ViommuCopy {
     VIOMMU_COPY_LAST,
 } ViommuCopy;
 
-/* What is copied: @fd, borrowed, from its beginning, and not more than @bytes, however long it has
- * become. */
+/* What to copy: the file @fd, borrowed, from its beginning, at most @bytes, even if it has
+ * grown. */
 typedef struct ViommuCopySource {
     int fd;
     uint64_t bytes;
 } ViommuCopySource;
 
-/** Where they are, of the system's viommud or of a user's own. Owned, g_free(). */
+/** The directory of the system's viommud, or of a user's own.  Owned, g_free(). */
 char *viommu_copies_directory(bool user);
-/** How large the copy of what @fd is open on will be.  Fails: INVALID_REQUEST when it is empty or
- *  larger than a copy may be; BACKEND. */
+/** The size of a copy of the file @fd.  Fails: INVALID_REQUEST when it is empty or above the limit;
+ *  BACKEND. */
 bool viommu_copies_measure(int fd, uint64_t *ret_bytes, GError **error);
-/** Where it is, once it is made. Owned, g_free(). */
+/** The path of a copy.  Owned, g_free(). */
 char *viommu_copies_path(const char *directory, const char *uuid, ViommuCopy what);
-/** Lets through to @directory, which is made when it is not there, the processes of group @group
- *  and no others: each copy is its QEMU's user's while the guest runs, and that user must not get
- *  at it.  Blocks.  Fails: BACKEND, saying what root can do. */
+/** Lets processes of group @group, and no others, into @directory, which is created if needed: a
+ *  copy belongs to its QEMU's user while the guest runs, and that user must not open it.  Blocks.
+ *  Fails: BACKEND, and says what root can do. */
 bool viommu_copies_guard(const char *directory, gid_t group, GError **error);
-/** Copies @source; its holes stay holes, so a copy takes the room that its data needs.  Makes
- *  @directory when it is not there.  Blocks.  Fails: BACKEND when it cannot be read or written;
- *  INVALID_REQUEST as viommu_copies_measure(). */
+/** Copies @source and keeps its holes, so that a copy needs no more room than its data.  Creates
+ *  @directory if needed.  Blocks.  Fails: BACKEND when reading or writing fails; INVALID_REQUEST
+ *  like viommu_copies_measure(). */
 bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what,
                         const ViommuCopySource *source, GError **error);
-/** Removes all copies of @uuid.  None is success.  Blocks.  Fails: INTERNAL. */
+/** Removes all copies of @uuid, if there are any.  Blocks.  Fails: INTERNAL. */
 bool viommu_copies_remove(const char *directory, const char *uuid, GError **error);
-/** Of which UUIDs there are copies: UUID -> uint64_t, how large they are
- *  together.  Blocks.  Owned. */
+/** The existing copies: UUID -> uint64_t, their size together.  Blocks.  Owned. */
 GHashTable *viommu_copies_list(const char *directory);

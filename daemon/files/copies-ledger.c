@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* copies-ledger: a table.  Does not know who makes copies. */
+/* copies-ledger: a table. */
 #include "daemon/files/copies-ledger.h"
 
 struct ViommuLedger {

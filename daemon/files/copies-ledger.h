@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* copies-ledger: what copies of kernels and initrds there are, of whom, and how large.  They are
- * counted from before they are made until they are known to be gone, which may be later than their
- * machine is.  Knows numbers; touches no file. */
+/* copies-ledger: which copies of kernels and initrds exist, whose they are, and how large.  A copy
+ * counts from before it is made until it is known to be gone, which may be after its machine is.
+ * Knows numbers; touches no file. */
 #pragma once
 
 #include <glib.h>
@@ -14,13 +14,13 @@ typedef struct ViommuLedger ViommuLedger;
 ViommuLedger *viommu_ledger_new(void);
 void viommu_ledger_free(ViommuLedger *ledger);
 
-/** Copies of @uuid, which is user @uid's, take @bytes; in place of what was noted of it.  0: there
- *  are none. */
+/** Records that the copies of @uuid, of user @uid, take @bytes, in place of an earlier record.  0:
+ *  there are none. */
 void viommu_ledger_note(ViommuLedger *ledger, const char *uuid, uint32_t uid, uint64_t bytes);
-/** There are none of @uuid any more. */
+/** Records that @uuid has no copies any more. */
 void viommu_ledger_drop(ViommuLedger *ledger, const char *uuid);
 bool viommu_ledger_has(const ViommuLedger *ledger, const char *uuid);
-/** What all copies take, and those of @uid. */
+/** The size of all copies, and of those of @uid. */
 void viommu_ledger_sum(const ViommuLedger *ledger, uint32_t uid, uint64_t *ret_all, uint64_t *ret_user);
-/** The UUIDs that it has copies of, of char *. Owned. */
+/** The UUIDs with copies, of char *.  Owned. */
 GPtrArray *viommu_ledger_list(const ViommuLedger *ledger);

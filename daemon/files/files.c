@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* files: one after the other: get hold of it, look what it is, decide how it is handed over. */
+/* files: for each file: opens it, checks its kind, and decides how to pass it on. */
 #include "daemon/files/files.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "daemon/files/path-walk.h"
 #include "lib/base/error.h"
 
-/* Of one request. */
+/* For one request. */
 #define BACKING_OPEN_MAX 200u
 
 #define ADVICE "if you can open it, pass it as a file descriptor, as viommuctl does"
@@ -27,24 +27,24 @@ struct ViommuFiles {
     const ViommuFilesSite *site;
     char *uuid;
     ViommuHandovers *handovers;
-    int copied[VIOMMU_COPY_LAST]; /* to be copied from; -1: not */
+    int copied[VIOMMU_COPY_LAST]; /* to copy from; -1: none */
     uint64_t copied_bytes[VIOMMU_COPY_LAST];
-    GArray *disks; /* of int: to be handed over; -1: not */
+    GArray *disks; /* of int: to pass on; -1: none */
     unsigned n_backing;
-    GPtrArray *backing; /* of GArray of int: so, of what each disk is based on */
+    GPtrArray *backing; /* of GArray of int: the same for the backing files of each disk */
     ViommuKernel kernel;
     bool kernel_is_known;
 };
 
-/* Who asks for what. */
+/* The user, and the rules for the files. */
 typedef struct Judge {
     const ViommuFilesSite *site;
     const ViommuRequest *request;
-    ViommuWalker walker; /* of nobody: a user's own daemon */
-    bool trusted;        /* root asks, or the daemon's user */
+    ViommuWalker walker; /* of no account: a user's own daemon */
+    bool trusted;        /* the user is root, or the daemon's user */
 } Judge;
 
-/* A file as it was got hold of. */
+/* A file that was found or opened. */
 typedef struct Hold {
     const char *path;
     bool writable;
@@ -67,7 +67,7 @@ static int take_fd(int *fd)
     return taken;
 }
 
-/* --- Getting hold of it --- */
+/* --- Finding and opening --- */
 
 static bool is_at(const Judge *judge, const Hold *hold)
 {
@@ -85,7 +85,7 @@ static bool is_at(const Judge *judge, const Hold *hold)
     return walk.fixed && walk.info.st_dev == hold->info.st_dev && walk.info.st_ino == hold->info.st_ino;
 }
 
-/* What the descriptor was opened for is what its sender may. */
+/* A descriptor's access mode shows what its sender may do. */
 static bool hold_descriptor(const Judge *judge, int handle, Hold *hold, GError **error)
 {
     const GArray *fds = judge->request->fds;
@@ -116,7 +116,7 @@ static bool hold_own_path(Hold *hold, GError **error)
                        hold->writable ? " for reading and writing" : "", g_strerror(errno));
 }
 
-/* Whatever the matter with the path: what its sender can open can be sent open. */
+/* Whatever is wrong with the path: a file that its sender can open can be sent open. */
 static void advise(GError **error)
 {
     char *words = error && *error ? g_strconcat((*error)->message, "; " ADVICE, NULL) : NULL;
@@ -127,7 +127,7 @@ static void advise(GError **error)
     (*error)->message = words;
 }
 
-/* Leaves an O_PATH descriptor, good for what is handed over by its path. */
+/* Leaves an O_PATH descriptor, which is enough for a file that is passed by its path. */
 static bool hold_path(const Judge *judge, Hold *hold, GError **error)
 {
     unsigned bits = hold->writable ? VIOMMU_MAY_READ | VIOMMU_MAY_WRITE : VIOMMU_MAY_READ;
@@ -143,7 +143,7 @@ static bool hold_path(const Judge *judge, Hold *hold, GError **error)
     return true;
 }
 
-/* Whether it is open as it is to be handed over. */
+/* Whether it is open in the way in which it must be passed on. */
 static bool is_open(const Hold *hold)
 {
     int flags = fcntl(hold->fd, F_GETFL);
@@ -151,7 +151,7 @@ static bool is_open(const Hold *hold)
     return !(flags & O_PATH) && (!hold->writable || (flags & O_ACCMODE) == O_RDWR);
 }
 
-/* Opens what was walked to.  The kind of file is known by now, so this waits for nobody. */
+/* Opens the file that was found.  Its kind is known by now, so this does not block. */
 static bool open_held(Hold *hold, bool write, GError **error)
 {
     g_autofree char *magic = viommu_walk_magic_path(hold->fd);
@@ -188,14 +188,14 @@ static bool get_hold(const Judge *judge, const ViommuFile *file, bool writable, 
     return ok;
 }
 
-/* --- Handing it over --- */
+/* --- Passing on --- */
 
 static bool hand_over_boot(ViommuFiles *files, Hold *hold, ViommuCopy what, ViommuHandover *handover,
                            GError **error)
 {
     if (!S_ISREG(hold->info.st_mode))
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "it is not a regular file");
-    /* libvirt gives it to QEMU's user, which takes away its setuid bit, say. */
+    /* libvirt gives the file to QEMU's user, which clears its setuid bit, for example. */
     if (hold->fixed && files->site->own) {
         handover->path = g_strdup(hold->path);
         handover->is_fixed = true;
@@ -208,8 +208,8 @@ static bool hand_over_boot(ViommuFiles *files, Hold *hold, ViommuCopy what, Viom
     return true;
 }
 
-/* What the planner may know of the kernel.  A configuration is looked for only beside a path that
- * is to be trusted. */
+/* Reads what the planner needs to know of the kernel.  A configuration is read only beside a path
+ * that is safe. */
 static void read_kernel(ViommuFiles *files, const Hold *hold)
 {
     int fd = files->copied[VIOMMU_COPY_KERNEL];
@@ -237,8 +237,8 @@ static bool open_boot_file(ViommuFiles *files, const Judge *judge, ViommuCopy wh
     return ok;
 }
 
-/* The kernel's own name of a block device, which is root's in /dev; what the caller calls it may
- * be anything. */
+/* The kernel's own name of a block device, which is root's in /dev; the caller's name for it may be
+ * anything. */
 static char *device_path(const struct stat *info, GError **error)
 {
     g_autofree char *path =
@@ -255,7 +255,7 @@ static char *device_path(const struct stat *info, GError **error)
     return NULL;
 }
 
-/* QEMU opens it itself, by its path, as the user who asks. */
+/* QEMU opens it by its path, as the user of the request. */
 static bool may_open_device(const Judge *judge, const Hold *hold, const char *path, GError **error)
 {
     unsigned bits = hold->writable ? VIOMMU_MAY_READ | VIOMMU_MAY_WRITE : VIOMMU_MAY_READ;
@@ -277,8 +277,8 @@ static bool hand_over_device(const Judge *judge, const Hold *hold, ViommuHandove
     return handover->path && may_open_device(judge, hold, handover->path, error);
 }
 
-/* QEMU takes a descriptor of the very rights that it wants: of one that is open for writing, too,
- * it has to be another. */
+/* QEMU needs a descriptor with exactly the requested access: a file that is open for writing, too,
+ * is opened again. */
 static bool open_for_reading(Hold *hold, GError **error)
 {
     g_autofree char *magic = viommu_walk_magic_path(hold->fd);
@@ -306,7 +306,7 @@ static bool hand_over_disk(const Judge *judge, Hold *hold, ViommuHandover *hando
     handover->path = g_strdup(hold->path);
     handover->is_fixed = hold->fixed;
     handover->is_nameless = hold->info.st_nlink == 0;
-    /* What only its owner can open goes by its path, if that is to be trusted. */
+    /* A file that only its owner can open is passed by its path, if that is safe. */
     if (!open_held(hold, hold->writable, hold->fixed ? NULL : error) && !hold->fixed)
         return false;
     if (!judge->site->own && !open_for_reading(hold, error))
@@ -315,7 +315,7 @@ static bool hand_over_disk(const Judge *judge, Hold *hold, ViommuHandover *hando
     return true;
 }
 
-/* The others go by their paths: only so many fit into a message. */
+/* The others are passed by their paths: only so many descriptors fit into a message. */
 static void keep_some(ViommuFiles *files, GPtrArray *backing, GArray *fds)
 {
     for (guint i = 0; i < fds->len; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* image-chain: one header after the other.  libvirt and QEMU are then told this chain
- * and look for none; only the name of a file with the data QEMU takes from the header,
- * when it opens the image. */
+/* image-chain: reads one header after the other.  libvirt and QEMU are then told the whole chain
+ * and search for none; only the name of an external data file is read by QEMU, when it opens the
+ * image. */
 #include "daemon/files/image-chain.h"
 
 #include <errno.h>
@@ -44,7 +44,7 @@ static bool read_header(const Link *link, ViommuImage *ret_image, GError **error
     return viommu_image_read_qcow2(bytes, size, ret_image, error);
 }
 
-/* A file that @link names as @what.  *ret_fd: O_PATH on it. Owned. */
+/* Finds a file that @link names as @what.  *ret_fd: O_PATH on it.  Owned. */
 static char *find_named(const ViommuChainRules *rules, const Link *link, const char *what, const char *name,
                         int *ret_fd, GError **error)
 {
@@ -83,7 +83,7 @@ static bool check_data_file(const ViommuChainRules *rules, const Link *link, con
         return viommu_fail(
             error, VIOMMU_ERROR_INVALID_REQUEST,
             "it has an external data file but does not name it; create the image again with -o data_file=/ABSOLUTE/PATH");
-    /* QEMU looks for it in its working directory, which is not the image's. */
+    /* QEMU would look for it in its working directory, not in the image's. */
     if (image->data_file[0] != '/')
         return viommu_fail(
             error, VIOMMU_ERROR_POLICY_REFUSED,
@@ -95,7 +95,7 @@ static bool check_data_file(const ViommuChainRules *rules, const Link *link, con
     return path;
 }
 
-/* The file that @link is based on. */
+/* Finds the backing file of @link. */
 static char *find_backing(const ViommuChainRules *rules, const Link *link, const ViommuImage *image,
                           int *ret_format, int *ret_fd, GError **error)
 {
@@ -126,7 +126,7 @@ static char *find_backing(const ViommuChainRules *rules, const Link *link, const
     return NULL;
 }
 
-/* Open for reading, or -1: then QEMU gets it by its path, where nobody can put another. */
+/* Open for reading, or -1: then QEMU gets it by its path, where nobody can replace it. */
 static int open_again(int fd)
 {
     g_autofree char *magic = viommu_walk_magic_path(fd);
@@ -134,14 +134,14 @@ static int open_again(int fd)
     return open(magic, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
-/* What was found of the chain. */
+/* The chain that was found. */
 typedef struct Found {
     GPtrArray *backing;
     GArray *fds;
 } Found;
 
-/* Goes on from @link, whose header is @image; *ret_next is what it is based on: with fd -1 when
- * nothing is to be read in there. */
+/* Goes on from @link, whose header is @image; *ret_next is its backing file: with fd -1 when no
+ * header is to be read in it. */
 static bool follow(const ViommuChainRules *rules, const Link *link, const ViommuImage *image, Found *found,
                    Link *ret_next, GError **error)
 {

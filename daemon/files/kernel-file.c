@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* kernel-file: pieces of the image, a bounded read of the text.  What cannot be read is not known;
- * it is never an error, as libvirt will say it better. */
+/* kernel-file: reads pieces of the image, and a bounded text.  An unreadable file is not an error:
+ * libvirt will report it better. */
 #include "daemon/files/kernel-file.h"
 
 #include <fcntl.h>
@@ -25,8 +25,8 @@ static size_t read_piece(int fd, uint8_t *bytes, off_t offset)
     return length;
 }
 
-/* Never mapped: whoever passed the descriptor can make the file shorter meanwhile, and reading
- * behind its end would kill the daemon. */
+/* Never mapped: the sender of the descriptor can shorten the file, and reading beyond its end would
+ * kill the daemon. */
 static bool read_image(int fd, ViommuKernel *kernel)
 {
     g_autofree uint8_t *bytes = g_malloc(PIECE);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mounts: /proc/PID/mountinfo (proc(5)), by the numbers that /proc/self/fdinfo/FD has.  The kernel
- * gives a number to each mount of each namespace, so one that is not in here is of another
+/* mounts: reads /proc/PID/mountinfo (proc(5)) and the mount ids in /proc/self/fdinfo/FD.  The
+ * kernel gives an id to each mount of each namespace, so an id that is missing here is of another
  * namespace, or of none. */
 #include "daemon/files/mounts.h"
 
@@ -10,24 +10,24 @@
 #include <unistd.h>
 #include "lib/base/error.h"
 
-/* A host with ten thousand mounts. */
+/* Enough for ten thousand mounts. */
 #define MOUNTS_BYTES_MAX ((size_t)4 << 20)
-/* "mnt_id:" is the third line of a few words. */
+/* The line "mnt_id:" is the third of a few short lines. */
 #define FDINFO_BYTES 512
 
-/* Where files are kept.  All others are refused: those of the kernel, which are no storage, and
- * those that it has not got yet. */
+/* File systems that store files.  All others are refused: virtual ones of the kernel, and unknown
+ * ones. */
 static const char *const storage[] = {
     "ext2",     "ext3",   "ext4",     "xfs",      "btrfs", "f2fs",  "zfs",     "bcachefs", "jfs",
     "reiserfs", "nilfs2", "tmpfs",    "ramfs",    "vfat",  "exfat", "ntfs3",   "iso9660",  "udf",
     "squashfs", "erofs",  "nfs",      "nfs4",     "cifs",  "smb3",  "9p",      "virtiofs", "ceph",
     "ocfs2",    "gfs2",   "gpfs",     "lustre",   "afs",   "hfs",   "hfsplus", "ufs",      "minix",
-    "overlay",  "aufs",   "orangefs", "devtmpfs", /* of devices, which root makes */
+    "overlay",  "aufs",   "orangefs", "devtmpfs", /* for device nodes, which root makes */
 };
 
 typedef struct Mount {
     char *type;
-    bool of_user; /* a program of an ordinary user answers for it */
+    bool of_user; /* an ordinary user's program serves it */
 } Mount;
 
 struct ViommuMounts {
@@ -55,7 +55,7 @@ static bool is_fuse(const char *type)
     return g_str_equal(type, "fuse") || g_str_has_prefix(type, "fuse.") || g_str_equal(type, "fuseblk");
 }
 
-/* FUSE says who mounted it. */
+/* FUSE shows the user who mounted it. */
 static bool is_of_root(const char *options)
 {
     const char *user = strstr(options, "user_id=");

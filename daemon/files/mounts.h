@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mounts: what is mounted in a mount namespace, and whether a file there is one that a guest may
- * have: of a file system that keeps files, that answers, and that nobody but root put there.  Asks
- * the kernel alone: no file system can make it wait.  Does not know requests. */
+/* mounts: the mounts of a namespace, and whether a guest may have a file there: its file system
+ * must store files, respond, and be mounted by root.  Asks only the kernel, so that no file system
+ * can block it.  Does not know requests. */
 #pragma once
 
 #include <glib.h>
@@ -9,14 +9,13 @@
 
 typedef struct ViommuMounts ViommuMounts;
 
-/** The host's own namespace, which is process 1's.  Owned.  Fails: BACKEND when it cannot be
- *  read. */
+/** The host's own namespace, that of process 1.  Owned.  Fails: BACKEND when it cannot be read. */
 ViommuMounts *viommu_mounts_of_host(GError **error);
-/** The namespace of this process. Owned.  Fails so, too. */
+/** The namespace of this process.  Owned.  Fails: BACKEND. */
 ViommuMounts *viommu_mounts_of_self(GError **error);
 void viommu_mounts_free(ViommuMounts *mounts);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuMounts, viommu_mounts_free)
 
-/** Whether the file that @fd is open on is on one of @mounts, and a guest may have files of there.
- *  Fails: POLICY_REFUSED, saying where it is. */
+/** Whether the file @fd is on one of @mounts, and that file system may hold guests' files.  Fails:
+ *  POLICY_REFUSED, and says where the file is. */
 bool viommu_mounts_check(const ViommuMounts *mounts, int fd, GError **error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* path-walk: each step is taken from the directory that was judged, so nothing can be swapped in
+/* path-walk: takes each step from the directory that was checked, so nothing can be replaced in
  * between. */
 #include "daemon/files/path-walk.h"
 
@@ -15,8 +15,7 @@ char *viommu_walk_magic_path(int fd)
     return g_strdup_printf("/proc/self/fd/%d", fd);
 }
 
-/* Mode bits are not the whole truth then; in particular they may promise more
- * than the list gives. */
+/* Then the mode bits do not tell everything; they may even show more than the list allows. */
 static bool has_access_list(int fd)
 {
     g_autofree char *path = viommu_walk_magic_path(fd);
@@ -33,7 +32,7 @@ static bool may(const ViommuAccount *account, const ViommuWalk *walk, unsigned b
 
     if (!account || viommu_account_uid(account) == 0)
         return true;
-    /* Nobody may; so it looks where a sandbox hides what is there. */
+    /* No user may search it: this is how a sandbox hides a directory. */
     if ((bits & VIOMMU_MAY_SEARCH) && (walk->info.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot search '%s'", path);
     if (has_access_list(walk->fd))
@@ -45,7 +44,7 @@ static bool may(const ViommuAccount *account, const ViommuWalk *walk, unsigned b
                        viommu_account_uid(account), what, path);
 }
 
-/* Before the file system is asked anything: it may be one that never answers. */
+/* Checked before any call to the file system, which may never respond. */
 static bool is_allowed(const ViommuMounts *mounts, int fd, const char *path, GError **error)
 {
     if (!mounts || viommu_mounts_check(mounts, fd, error))
@@ -54,7 +53,7 @@ static bool is_allowed(const ViommuMounts *mounts, int fd, const char *path, GEr
     return false;
 }
 
-/* From the directory that @walk is at to what is called @name there; @path is its whole path. */
+/* Steps from the directory of @walk to @name in it; @path is the whole path, for messages. */
 static bool step(ViommuWalk *walk, const ViommuMounts *mounts, const char *name, const char *path,
                  GError **error)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommud-files: the process in which files are opened, read and copied, so that no file that
- * never answers holds viommud.  viommud starts it before it has seen anybody's file, and sends it
- * one socket for each launch; this process forks one child for each, and touches no file itself.
- * It has one thread, so it may fork; and it holds no descriptor of a stranger's, so a child has
- * none but those of its own launch.  Does not know libvirt, machines or the bus. */
+/* viommud-files: the process that opens, reads and copies files, so that a file that never answers
+ * does not block viommud.  viommud starts it before any user's file arrives, and sends it one
+ * socket for each launch; this process forks one child for each, and touches no file itself.  It
+ * has one thread, so it may fork; and it holds no user's descriptor, so a child has only those of
+ * its own launch.  Does not know libvirt, machines or the bus. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,8 +22,8 @@
 
 #define EXIT_USAGE 2
 
-/* viommud kills a child that is late.  When viommud itself is gone, nobody does: then it ends by
- * itself, a little later. */
+/* viommud kills a child that is late.  If viommud itself is gone, the child ends by itself, a
+ * little later. */
 #define GRACE_SEC 5u
 
 static bool answer(int socket, const GError *error, GVariant *result, const GArray *fds)
@@ -33,8 +33,8 @@ static bool answer(int socket, const GError *error, GVariant *result, const GArr
     return viommu_wire_send(socket, words, fds, VIOMMU_WIRE_FOR_EVER, NULL);
 }
 
-/* The first word: by which handle viommud can kill this process, and see it end, whatever becomes
- * of its number. */
+/* The first message: a handle (pidfd) with which viommud can kill this process and see it end, even
+ * if its process id is reused. */
 static bool introduce(int socket)
 {
     g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
@@ -61,7 +61,7 @@ static void append_backing(const ViommuFiles *files, guint i, GArray *fds)
     }
 }
 
-/* The descriptors that go with it are appended to @fds, borrowed. */
+/* Appends the descriptors that belong to it to @fds, borrowed. */
 static GVariant *opened_to_variant(const ViommuFiles *files, guint n_disks, GArray *fds)
 {
     const ViommuKernel *kernel = viommu_files_kernel(files);
@@ -92,9 +92,9 @@ static bool answer_opened(int socket, const ViommuReaderQuestion *question, cons
     return answer(socket, error, files ? opened_to_variant(files, n_disks, fds) : NULL, fds);
 }
 
-/* The first bytes of a disk are read for one thing only: if its file system does not answer, this
- * process hangs, and neither libvirt's daemon, with all who list its machines, nor a QEMU.  What
- * cannot be read here libvirt may be able to. */
+/* Reads the first bytes of a disk, for one reason only: if its file system does not respond, this
+ * process hangs, instead of libvirt's daemon, with all callers that list its machines, or a QEMU.
+ * libvirt may be able to read a file that this process cannot. */
 static void try_disk(const ViommuHandover *handover, int fd)
 {
     char bytes[4096];
@@ -116,7 +116,7 @@ static void try_disks(const ViommuFiles *files)
         try_disk(g_ptr_array_index(disks, i), viommu_files_disk(files, i));
 }
 
-/* One launch: opens, tells, waits until the domain is defined, copies, tells. */
+/* Serves one launch: opens, replies, waits until the domain is defined, copies, replies. */
 static void serve(int socket)
 {
     g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
@@ -146,7 +146,7 @@ static void serve(int socket)
     answer(socket, error, NULL, NULL);
 }
 
-/* The socket of the next launch; -1: viommud is gone. */
+/* Waits for the socket of the next launch; -1: viommud is gone. */
 static int next_socket(void)
 {
     union {
@@ -178,9 +178,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "viommud-files: viommud starts this program itself; do not run it by hand\n");
         return EXIT_USAGE;
     }
-    prctl(PR_SET_NAME, "viommud-files"); /* it was started by the number of a descriptor */
-    /* Its end is viommud's: the end of file, not a signal to viommud's group.
-     * Children leave no zombies. */
+    /* it was executed through a descriptor, so it has no name */
+    prctl(PR_SET_NAME, "viommud-files");
+    /* It ends with viommud, at the end of file, not by a signal to viommud's group.  Children leave
+     * no zombies. */
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
@@ -191,10 +192,10 @@ int main(int argc, char **argv)
         if (child == 0) {
             close(CONTROL);
             serve(socket);
-            /* as a program ends: whoever counts what ran, or looks for leaks, sees it */
+            /* exit normally, for coverage and leak checks */
             return EXIT_SUCCESS;
         }
-        /* Without a child viommud sees the end of file. */
+        /* If the fork failed, viommud sees the end of file. */
         close(socket);
     }
     return EXIT_SUCCESS;

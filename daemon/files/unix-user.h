@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* unix-user: a user and their groups, as the system's user database has them.  Knows what mode
- * bits give them; does not know what they want. */
+/* unix-user: a user and their groups from the system's user database.  Knows what mode bits allow
+ * them. */
 #pragma once
 
 #include <glib.h>
@@ -10,21 +10,20 @@
 
 typedef struct ViommuAccount ViommuAccount;
 
-/* What mode bits speak of. */
+/* Mode bits. */
 typedef enum ViommuMayBits {
     VIOMMU_MAY_SEARCH = 1, /* a directory */
     VIOMMU_MAY_WRITE = 2,
     VIOMMU_MAY_READ = 4,
 } ViommuMayBits;
 
-/** Asks the database; blocks as long as that does.  A user that it does not know is in no group.
- *  Owned. */
+/** Asks the database; blocks as long as it does.  An unknown user is in no group.  Owned. */
 ViommuAccount *viommu_account_find(uid_t uid);
 void viommu_account_free(ViommuAccount *account);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuAccount, viommu_account_free)
 
 uid_t viommu_account_uid(const ViommuAccount *account);
-/** False also when there is no such group. */
+/** Also false when the group does not exist. */
 bool viommu_account_is_in(const ViommuAccount *account, const char *group);
-/** Whether the owner and the mode of a file alone give all of @bits. */
+/** Whether owner and mode of a file alone allow all of @bits. */
 bool viommu_account_may(const ViommuAccount *account, const struct stat *file, unsigned bits);

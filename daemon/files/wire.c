@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* wire: a length, then so many bytes; descriptors come with the length. */
+/* wire: a length, then so many bytes; descriptors are sent with the length. */
 #include "daemon/files/wire.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ static bool wait_ready(int socket, short events, gint64 end_usec, GError **error
     }
 }
 
-/* Room for the descriptors of one frame, laid out as the kernel wants it. */
+/* Room for the descriptors of one frame, in the kernel's layout. */
 typedef union Control {
     char bytes[CMSG_SPACE(sizeof(int) * VIOMMU_WIRE_FDS_MAX)];
     struct cmsghdr header;
@@ -97,7 +97,7 @@ bool viommu_wire_send(int socket, GVariant *message, const GArray *fds, gint64 e
            send_bytes(socket, g_variant_get_data(value), size, NULL, end_usec, error);
 }
 
-/* Takes them in any case, so that none stays open unseen. */
+/* Always takes them, so that none stays open unnoticed. */
 static bool take_fds(struct msghdr *header, GArray *fds)
 {
     bool wanted = !(header->msg_flags & MSG_CTRUNC);

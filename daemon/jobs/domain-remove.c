@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* domain-remove: nothing of a machine is left.  Does not know why it ends. */
+/* domain-remove: removes everything of a machine.  Does not know why it ends. */
 #include "daemon/jobs/domain-remove.h"
 
 #include "daemon/files/boot-copies.h"
 #include "daemon/process/fault.h"
 #include "daemon/jobs/take-back.h"
 
-/* The domain goes last: as long as it is there, its metadata says what else must be removed. */
+/* The domain is removed last: while it exists, its metadata tells what else must be removed. */
 bool viommu_removal_run(ViommuBackend *backend, const char *copies, const char *uuid, char **ret_strays,
                         GError **error)
 {

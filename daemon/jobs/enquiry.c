@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* enquiry: one question, one answer.  Does not know who asks. */
+/* enquiry: one question, one answer. */
 #include "daemon/jobs/enquiry.h"
 
 #include "lib/domain/domain-xml.h"
@@ -11,7 +11,7 @@ typedef struct Dry {
     ViommuRequest *request;
     ViommuPermit permit;
     ViommuWaiter waiter;
-    bool brief; /* the model is all that is wanted */
+    bool brief; /* only the model is wanted */
     GError *error;
 } Dry;
 

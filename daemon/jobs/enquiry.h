@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* enquiry: makes the calls that change no machine's state: the dry run of a plan, a domain's XML, a
+/* enquiry: calls that do not change a machine's state: the dry run of a plan, a domain's XML, a
  * reset.  Knows no bus. */
 #pragma once
 
@@ -14,14 +14,14 @@
 #include "lib/policy/policy.h"
 #include "lib/request/request.h"
 
-/* A dry run that is wanted. */
+/* A requested dry run. */
 typedef struct ViommuEnquiry {
     ViommuRequest *request;
     ViommuAsker asker;
     bool brief; /* the outcome has the model only, no report and no XML */
 } ViommuEnquiry;
 
-/* What a dry run works with; all borrowed. */
+/* What a dry run uses; all borrowed. */
 typedef struct ViommuEnquiryRoom {
     ViommuBackend *backend;
     ViommuWorker *worker;
@@ -29,7 +29,7 @@ typedef struct ViommuEnquiryRoom {
     const ViommuPolicy *policy;
 } ViommuEnquiryRoom;
 
-/** Takes the request of @enquiry.  Makes nothing. */
+/** Takes the request of @enquiry.  Creates nothing. */
 void viommu_enquiry_plan(const ViommuEnquiryRoom *room, const ViommuEnquiry *enquiry,
                          const ViommuWaiter *waiter);
 void viommu_enquiry_xml(ViommuBackend *backend, ViommuWorker *worker, const ViommuMachine *machine,

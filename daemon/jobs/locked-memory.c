@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* locked-memory: one look at a process's limits. */
+/* locked-memory: reads the limits of a process. */
 #include "daemon/jobs/locked-memory.h"
 
 #include "lib/plan/memory.h"

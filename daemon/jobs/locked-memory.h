@@ -6,6 +6,6 @@
 #include "daemon/libvirt/backend.h"
 #include "lib/plan/plan.h"
 
-/** A warning when it is less than @plan has for machine @uuid; NULL: it is not, or cannot be seen
- *  from here.  Blocks.  Owned. */
+/** A warning when machine @uuid may lock less than @plan has; NULL: it may lock enough, or its
+ *  limit is not visible.  Blocks.  Owned. */
 char *viommu_locked_look(ViommuBackend *backend, const ViommuPlan *plan, const char *uuid);

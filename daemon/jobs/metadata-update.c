@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* metadata-update: read, altered, written. */
+/* metadata-update: reads, changes, writes. */
 #include "daemon/jobs/metadata-update.h"
 
 bool viommu_record_change(ViommuBackend *backend, const char *uuid, const ViommuMetadataChange *change,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* permit: looks a user's groups up, and asks libvirt for the networks that a request names. */
+/* permit: looks up a user's groups, and asks libvirt about the networks that a request names. */
 #include "daemon/jobs/permit.h"
 
 #include "daemon/files/unix-user.h"
@@ -33,8 +33,8 @@ static void learn_names(ViommuAsker *asker, const ViommuSite *site)
     asker->names = (char **)g_ptr_array_free(names, FALSE);
 }
 
-/* libvirt is asked of what the site lists alone: what it does not list is refused, whatever it
- * is. */
+/* libvirt is only asked about networks that the site lists; all others are refused, whatever they
+ * are. */
 static bool is_listed(const ViommuSite *site, const ViommuRequestNetwork *network)
 {
     return network->type == VIOMMU_NETWORK_TYPE_NETWORK &&

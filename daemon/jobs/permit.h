@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* permit: the user who asks, and what viommud must learn to judge the request: which of the site's
- * names that user may use, and where the named networks lead.  Knows the user database and the
- * backend; judges nothing. */
+/* permit: the user, and what viommud must learn to judge the request: which of the site's names the
+ * user may use, and where the named networks lead.  Knows the user database and the backend; judges
+ * nothing. */
 #pragma once
 
 #include <glib.h>
@@ -12,15 +12,15 @@
 
 typedef struct ViommuPermit {
     ViommuAsker asker;
-    char **forward_modes; /* as in ViommuPlanInput; NULL: not needed */
+    char **forward_modes; /* see ViommuPlanInput; NULL: not needed */
 } ViommuPermit;
 
 /** @asker is copied. */
 void viommu_permit_init(ViommuPermit *permit, const ViommuAsker *asker);
 /** Whether anything must be learnt for @request. */
 bool viommu_permit_is_needed(const ViommuPermit *permit, const ViommuRequest *request);
-/** Learns it, again what was learnt before; blocks as long as the user database and libvirt do.
- *  Fails as libvirt does. */
+/** Learns it, and what was learnt before again; blocks like the user database and libvirt.  Fails
+ *  like libvirt. */
 bool viommu_permit_learn(ViommuPermit *permit, ViommuBackend *backend, const ViommuSite *site,
                          const ViommuRequest *request, GError **error);
 void viommu_permit_clear(ViommuPermit *permit);

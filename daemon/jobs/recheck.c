@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* recheck: the judgement of the plan again, with what the host shows now. */
+/* recheck: judges the plan again, with what the host shows now. */
 #include "daemon/jobs/recheck.h"
 
 #include "lib/policy/network-policy.h"
@@ -14,7 +14,7 @@ static bool check_networks(const ViommuSite *site, const ViommuRequest *request,
     return true;
 }
 
-/* @input wants its topology. */
+/* @input needs its topology. */
 static bool check_devices(ViommuBackend *backend, ViommuPlacementInput *input,
                           const ViommuPlacement *placement, GError **error)
 {

@@ -12,9 +12,9 @@ typedef struct ViommuRecheck {
     ViommuBackend *backend;
     const ViommuSite *site;
     const ViommuRequest *request;
-    const ViommuPlacement *placement; /* as it was planned */
+    const ViommuPlacement *placement; /* as planned */
 } ViommuRecheck;
 
-/** Blocks.  @permit is learnt anew.  Fails: POLICY_REFUSED; NOT_SUPPORTED, when a device has gone;
- *  as libvirt does. */
+/** Blocks.  Learns @permit again.  Fails: POLICY_REFUSED; NOT_SUPPORTED when a device is gone; like
+ *  libvirt. */
 bool viommu_recheck_run(const ViommuRecheck *recheck, ViommuPermit *permit, GError **error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* stop: the steps of an ending.  Does not know who asked for it. */
+/* stop: the steps of a stop.  Does not know its reason. */
 #include "daemon/jobs/stop.h"
 
 #include <time.h>
@@ -9,13 +9,13 @@
 #include "daemon/jobs/domain-remove.h"
 #include "lib/base/error.h"
 
-/* A call that hangs in the machine's QEMU keeps libvirt from changing its record. */
+/* A call that hangs in the machine's QEMU keeps libvirt from changing its metadata. */
 #define MARK_TIMEOUT_SEC 5u
 
-/* Something that libvirt is told on the way, and that the stop does not depend on: it may come back
- * when the stop is long over. */
+/* A call to libvirt on the way, on which the stop does not depend: it may return when the stop is
+ * long over. */
 typedef struct Errand {
-    ViommuStop *stop; /* NULL: nobody waits for it.  Loop thread only. */
+    ViommuStop *stop; /* NULL: the stop does not wait for it.  Loop thread only. */
     ViommuBackend *backend;
     char *uuid;
     GError *error;
@@ -28,19 +28,18 @@ struct ViommuStop {
     char *uuid;
     uint32_t owner_uid;
     uint32_t seconds;
-    Errand *errand; /* under way; NULL: none.  Its own. */
+    Errand *errand; /* under way; NULL: none.  Owns itself. */
     bool marking;   /* the errand is the mark */
     bool hurry;
     bool removing;
-    sd_event_source *wait; /* for the mark, and for the guest */
-    char *strays;          /* and what it found missing */
+    sd_event_source *wait; /* for the mark, and for the guest's end */
+    char *strays;          /* what the removal found missing */
     GError *error;         /* of the removal */
 };
 
 static void done_remove(void *data);
 
-/* Written before anything is done: a daemon that dies on the way finishes the job when it comes
- * back. */
+/* Written first: a daemon that dies on the way completes the stop when it is back. */
 static void work_mark(void *data)
 {
     static const ViommuMetadataChange stopping = {.phase = VIOMMU_STATE_STOPPING};
@@ -76,7 +75,7 @@ static void run_errand(ViommuStop *stop, ViommuWorker *worker, ViommuWorkFunc wo
     viommu_worker_run(worker, stop->owner_uid, work, done, errand);
 }
 
-/* Takes its answer off the stop; NULL: the stop has gone on without it. */
+/* Takes its result off the stop; NULL: the stop went on without it. */
 static ViommuStop *end_errand(Errand *errand, bool *ret_failed)
 {
     ViommuStop *stop = errand->stop;
@@ -157,7 +156,7 @@ static void done_mark(void *data)
     if (!stop)
         return;
     stop->marking = false;
-    /* A mark that cannot be written keeps nobody from trying to remove what is there. */
+    /* The machine is removed even if the mark cannot be written. */
     if (stop->seconds == 0 || stop->hurry || failed) {
         remove_now(stop);
         return;

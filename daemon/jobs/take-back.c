@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* take-back: libvirt has given the devices back when it tells that the guest has ended; the driver
+/* take-back: libvirt has returned the devices when it reports that the guest has ended; a driver
  * may take a moment longer. */
 #include "daemon/jobs/take-back.h"
 
@@ -30,7 +30,8 @@ static char *describe(ViommuBackend *backend, const char *taken, const char *con
     return words;
 }
 
-/* The addresses that guests have who run. Owned; what is in it is borrowed from @holders. */
+/* The addresses of devices that running guests have.  Owned; the texts are borrowed from
+ * @holders. */
 static const char **addresses_of(const GPtrArray *holders)
 {
     GPtrArray *addresses = g_ptr_array_new();

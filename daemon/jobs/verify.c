@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* verify: a timer that looks every second, and one question to the agent at a time. */
+/* verify: a timer that looks each second, and one question to the agent at a time. */
 #include "daemon/jobs/verify.h"
 
 #include <string.h>
@@ -8,18 +8,18 @@
 #include "lib/base/error.h"
 
 #define LOOK_USEC G_USEC_PER_SEC
-/* A guest whose report has begun when the time is over may end it: an emulated guest takes seconds
- * for that.  A report that never ends gets no more. */
+/* A guest that is printing its report when the time is over may complete it, which takes an
+ * emulated guest seconds.  A report that never ends gets no more time. */
 #define MORE_SEC 10
 
-/* One question to the agent.  It outlives the verification that is freed meanwhile. */
+/* One question to the agent.  It may outlive its verification. */
 typedef struct Question {
-    ViommuVerify *verify; /* NULL: nobody wants to know any more.  Loop thread only. */
+    ViommuVerify *verify; /* NULL: the answer is no longer needed.  Loop thread only. */
     ViommuBackend *backend;
     char *uuid;
     uint32_t owner_uid;
     ViommuAgents *agents; /* a reference */
-    int dropped;          /* atomic: so does the worker */
+    int dropped;          /* atomic: the worker reads it, too */
     bool broke;
     char *output;
     GError *error;
@@ -32,11 +32,11 @@ struct ViommuVerify {
     uint64_t seconds, end_usec;
     sd_event_source *timer;
     Question *question; /* under way; NULL: none */
-    /* for one round after an answer: then it is the turn of the owner's other guests */
+    /* for one round after an answer, so that the owner's other guests get their turn */
     bool rests;
-    bool no_agent;     /* there is none, or none that may: asking again changes nothing */
-    char *agent_words; /* why it told nothing; NULL: it did, or was not asked yet */
-    char *cause;       /* why it is not proven, by the last report; NULL: there was none */
+    bool no_agent;     /* there is no usable agent: asking again is useless */
+    char *agent_words; /* why it gave no report; NULL: it did, or was not asked yet */
+    char *cause;       /* why the last report proves nothing; NULL: there was none */
 };
 
 static void free_question(Question *question)
@@ -126,7 +126,7 @@ static GError *out_of_time(const ViommuVerify *verify, const ViommuMachine *mach
 
 /* --- A report --- */
 
-/* True: that was all, and @verify is gone. */
+/* True: the verification has ended, and @verify is freed. */
 static bool judge(ViommuVerify *verify, const ViommuMachine *machine, const char *by,
                   const ViommuReport *report)
 {
@@ -150,7 +150,7 @@ static bool judge(ViommuVerify *verify, const ViommuMachine *machine, const char
     return false;
 }
 
-/* Running, or @verify is gone. */
+/* A running machine, or NULL when @verify is freed. */
 static ViommuMachine *find_machine(ViommuVerify *verify)
 {
     ViommuMachine *machine = verify->calls.find(verify->uuid, verify->calls.userdata);
@@ -175,7 +175,7 @@ static void work_ask(void *data)
                                                        &question->broke, &question->error);
 }
 
-/* Asking again changes nothing.  False: that was all, and @verify is gone. */
+/* Asking again is useless.  False: the verification has ended, and @verify is freed. */
 static bool give_up_agent(ViommuVerify *verify, const ViommuMachine *machine, const char *words)
 {
     g_free(verify->agent_words);
@@ -215,7 +215,7 @@ static void take_answer(ViommuVerify *verify, const Question *question)
             g_strdup(question->error ? question->error->message : "its agent's shell printed no report");
 }
 
-/* Also when nobody wants to know the answer any more: what it did counts. */
+/* Also when the answer is no longer needed, because its effect on the connection counts. */
 static void settle_question(const Question *question)
 {
     const ViommuAgentsGuest guest = {question->uuid, question->owner_uid};
@@ -250,7 +250,7 @@ static void done_ask(void *data)
     free_question(question);
 }
 
-/* False: that was all, and @verify is gone. */
+/* False: the verification has ended, and @verify is freed. */
 static bool ask_agent(ViommuVerify *verify, const ViommuMachine *machine)
 {
     const ViommuAgentsGuest guest = {verify->uuid, machine->owner_uid};
@@ -282,7 +282,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
         machine && machine->console ? viommu_console_report(machine->console) : NULL;
     uint64_t end_usec;
 
-    /* The last words of a guest that has ended count, too. */
+    /* The last output of a guest that has ended counts, too. */
     if (report && judge(verify, machine, "console", report))
         return 0;
     machine = find_machine(verify);

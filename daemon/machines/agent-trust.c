@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* agent-trust: remembers during which questions libvirt's daemon died. */
+/* agent-trust: remembers during which questions libvirt's daemon crashed. */
 #include "daemon/machines/agent-trust.h"
 
-/* When libvirt's daemon dies, all that are being asked lose their connections, and it cannot be
- * told of whose answer it died.  Who was there at two deaths, and nobody else at both, is held to
- * be the cause; of two who were there each time, at the third. */
+/* When libvirt's daemon crashes, all agents that are being asked lose their connections, and any of
+ * them may be the cause.  A user who was asked at two crashes, without any other user at both,
+ * counts as the cause; of two users who were asked each time, both do at the third. */
 #define DEATHS           2u
 #define DEATHS_AMBIGUOUS 3u
 
-/* A death of libvirt's daemon, as those that were being asked have told it. */
+/* A crash of libvirt's daemon, as the lost questions reported it. */
 typedef struct Death {
-    /* of uint32_t: whose guests these were; each once, as one guest of each is asked at a time */
+    /* of uint32_t: the owners of the guests that were asked; each once, as one guest of each is
+     * asked at a time */
     GArray *uids;
 } Death;
 
 struct ViommuAgents {
     int references;
     bool allowed;
-    GHashTable *asking; /* uid -> the Death since which it is being asked; NULL: none */
-    GPtrArray *deaths;  /* of Death; few, as no user is asked after some of them */
+    GHashTable *asking; /* uid -> the Death since which its guest is being asked; NULL: none */
+    /* of Death; few, because after some of them a user's agents are no longer asked */
+    GPtrArray *deaths;
     GHashTable *broken; /* UUIDs, owned */
 };
 
@@ -66,7 +68,7 @@ static bool was_there(const Death *death, uint32_t uid)
     return false;
 }
 
-/* At how many deaths @uid was, and @other as well. */
+/* At how many crashes @uid was asked, and @other as well. */
 static unsigned count_deaths(const ViommuAgents *agents, uint32_t uid, uint32_t other)
 {
     unsigned count = 0;
@@ -79,7 +81,7 @@ static unsigned count_deaths(const ViommuAgents *agents, uint32_t uid, uint32_t 
     return count;
 }
 
-/* Somebody else was at each of the @deaths that @uid was at: then he was at any one of them. */
+/* Whether one other user was asked at each of the @deaths crashes at which @uid was. */
 static bool is_ambiguous(const ViommuAgents *agents, uint32_t uid, unsigned deaths)
 {
     const Death *any = NULL;
@@ -124,8 +126,8 @@ bool viommu_agents_begin(ViommuAgents *agents, const ViommuAgentsGuest *guest)
     return true;
 }
 
-/* The others that are being asked will tell the same, if they were asked through the daemon that
- * died. */
+/* The other agents that are being asked will report the same, if they were asked through the
+ * crashed daemon. */
 static Death *begin_death(ViommuAgents *agents)
 {
     Death *death = g_new0(Death, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* host-cache: one probe at a time, its waiters, its answer.  Does not know who wants it. */
+/* host-cache: one probe at a time, its waiters, its answer. */
 #include "daemon/machines/host-cache.h"
 
 #include "daemon/machines/waiters.h"
@@ -13,7 +13,7 @@ struct ViommuHostinfo {
     ViommuHost *host;
     char **models, **traits;
     ViommuWaiters *waiters; /* for the probe in flight */
-    ViommuWaiters *late;    /* they came after it had begun: for the next one */
+    ViommuWaiters *late;    /* they came after the probe had begun, and wait for the next one */
     bool probing;
     ViommuWaiter watcher;
 };
@@ -85,7 +85,7 @@ static bool differ(const ViommuHost *before, const ViommuHost *now, Writer write
     return !old || !g_variant_equal(old, new);
 }
 
-/* Hardware is told of only as far as it changes what is offered: a launch takes huge pages, and
+/* Reports hardware only if it changes what is offered: a launch takes huge pages, for example, and
  * that is no news. */
 static void take_host(ViommuHostinfo *info, ViommuHost *host)
 {

@@ -9,7 +9,7 @@
 
 #define UID_LENGTH 16
 
-/* @uid: room for the decimal, of UID_LENGTH. */
+/* @uid: a buffer of UID_LENGTH for the decimal. */
 static ViommuLogFields subject_fields(const char *id, const ViommuJournalSubject *subject, char *uid)
 {
     if (subject->owner_uid)
@@ -60,8 +60,8 @@ static const char *failure_id(const GError *error)
     return VIOMMU_MESSAGE_FAILED;
 }
 
-/* Each rule once.  That a model was not asked for speaks against it, but is not why the launch was
- * refused. */
+/* Each rule once, without "selection": it speaks against a model that was not requested, but does
+ * not explain the refusal. */
 static GPtrArray *list_rules(const GPtrArray *reasons)
 {
     GPtrArray *rules = g_ptr_array_new();

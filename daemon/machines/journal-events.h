@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* journal-events: writes the events that operators look for, each with its MESSAGE_ID, all its
- * fields, and an entry in conf/viommu.catalog.  No other module writes them.  Does not know what
- * leads to them. */
+/* journal-events: writes the events that administrators look for, each with its MESSAGE_ID, all its
+ * fields, and an entry in conf/viommu.catalog.  No other module writes them.  Does not know their
+ * causes. */
 #pragma once
 
 #include "daemon/machines/machine.h"
@@ -19,36 +19,36 @@
 #define VIOMMU_MESSAGE_NOT_GIVEN_BACK "30fac088c04719a4a64a5121a5ae6f29"
 #define VIOMMU_MESSAGE_LEFT_ALONE     "fe516a4fa16d468ca2dba4cf0d8b5bd9"
 
-/* Whom an entry is about; NULL where it is not known. */
+/* The subject of an entry; NULL where it is not known. */
 typedef struct ViommuJournalSubject {
     const char *name, *uuid;
     const uint32_t *owner_uid;
 } ViommuJournalSubject;
 
-/* Loop thread, all of this. */
+/* All of this on the loop thread. */
 
 void viommu_journal_launched(const ViommuMachine *machine);
-/** A launch came to nothing: refused, or failed when libvirt, QEMU or we are to blame.  @reasons of
- *  ViommuReason; may be NULL. */
+/** A launch was refused, or failed because of libvirt, QEMU or viommud.  @reasons of ViommuReason;
+ *  may be NULL. */
 void viommu_journal_not_launched(const ViommuJournalSubject *subject, const GError *error,
                                  const GPtrArray *reasons);
-/** User @uid, who may not launch, has asked for it.  All such users share a bound. */
+/** User @uid, who may not launch, tried to.  All such users share one limit. */
 void viommu_journal_outsider_refused(uint32_t uid, const GError *error);
-/** Its IOMMU could not be proven from inside. */
+/** The guest's IOMMU could not be proven. */
 void viommu_journal_not_verified(const ViommuMachine *machine, const GError *error);
-/** The connection to libvirt broke, as @error has it, when its agent was asked. */
+/** The connection to libvirt broke, with @error, while its agent was asked. */
 void viommu_journal_agent_broke(const ViommuMachine *machine, const GError *error);
-/** @strays, in words: devices of a guest that has ended, which the host has not got back. */
+/** @strays, as text: devices of an ended guest that the host has not got back. */
 void viommu_journal_not_given_back(const ViommuJournalSubject *subject, const char *strays);
 /** @why: "its lease has ended". */
 void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why);
 
-/* What became of a domain of ours that was there before us. */
+/* What happened to a domain of viommud that existed before. */
 
 void viommu_journal_found(const ViommuMachine *machine);
-/** By another version of viommud. */
+/** Of another version of viommud. */
 void viommu_journal_foreign(const ViommuMachine *machine);
-/** libvirt has forgotten it, and its guest runs on as process @pid. */
+/** libvirt has forgotten the machine, but its guest runs on as process @pid. */
 void viommu_journal_orphaned(const ViommuJournalSubject *subject, uint64_t pid);
 void viommu_journal_undone(const ViommuJournalSubject *subject);
 void viommu_journal_left_alone(const ViommuJournalSubject *subject, const GError *error);

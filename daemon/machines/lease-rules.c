@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lease-rules: the longest lease, and the one of who asks for none. */
+/* lease-rules: the longest lease, and the default lease. */
 #include "daemon/machines/lease-rules.h"
 
 #include "daemon/process/boottime.h"
@@ -19,7 +19,7 @@ bool viommu_lease_check(const ViommuConfig *config, uint64_t seconds, GError **e
     return false;
 }
 
-/* Of who does not ask for one; 0: none. */
+/* The lease for a request without one; 0: none. */
 static uint64_t seconds_of_site(const ViommuConfig *config)
 {
     uint64_t max = config->lease_max_seconds, seconds = config->lease_default_seconds;

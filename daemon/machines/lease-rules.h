@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* lease-rules: decides how long the site lets a machine stay: [leases] of viommud.conf(5).  The
- * rules bind the users whom the site's policy binds, but not root, and nobody on a user's own
- * daemon.  Knows requests, not machines. */
+ * rules bind the users that the site's policy binds; they do not bind root, or the user of a user's
+ * own daemon.  Knows requests, not machines. */
 #pragma once
 
 #include <glib.h>
@@ -13,17 +13,17 @@
 
 typedef struct ViommuLease {
     uint64_t seconds;  /* 0: none */
-    char *note;        /* what the user is to know of it; NULL: nothing.  Owned */
-    uint64_t end_usec; /* CLOCK_BOOTTIME; 0: none, or not begun */
+    char *note;        /* a warning for the user; NULL: none.  Owned */
+    uint64_t end_usec; /* CLOCK_BOOTTIME; 0: none, or not started */
 } ViommuLease;
 
-/** The lease of what @request asks for.  *ret_lease: viommu_lease_clear().  Fails: POLICY_REFUSED
- *  for one that is too long. */
+/** The lease for @request.  *ret_lease: viommu_lease_clear().  Fails: POLICY_REFUSED when it is too
+ *  long. */
 bool viommu_lease_settle(const ViommuConfig *config, const ViommuRequest *request, const ViommuAsker *asker,
                          ViommuLease *ret_lease, GError **error);
-/** It begins now. */
+/** Starts the lease. */
 void viommu_lease_begin(ViommuLease *lease);
-/** Notes it in the record of its machine. */
+/** Writes the lease into the metadata of its machine. */
 void viommu_lease_write(const ViommuLease *lease, ViommuMetadata *metadata);
 /** Whether a lease may end @seconds from now.  Fails: POLICY_REFUSED. */
 bool viommu_lease_check(const ViommuConfig *config, uint64_t seconds, GError **error);

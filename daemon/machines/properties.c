@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* properties: the rows.  A new property is one row here, and an element of
+/* properties: the rows.  A new property is one more row, and an element of
  * schemas/org.viommu1.Machine.xml. */
 #include "daemon/machines/properties.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* properties: one row for each property of a machine that clients can read: its name, the place of
- * its value, the change that tells of it, and whether every user may read it.  Knows no bus;
- * daemon/bus makes a property of the bus of each row. */
+/* properties: one row for each property of a machine that clients can read: its name, its member,
+ * the change that signals it, and whether every user may read it.  Knows no bus; daemon/bus makes a
+ * property of the bus from each row. */
 #pragma once
 
 #include <glib.h>
@@ -10,7 +10,7 @@
 #include "daemon/machines/machine.h"
 #include "lib/base/enum.h"
 
-/* What stands at the offset of a row, or what is made of the whole machine. */
+/* The type of the member, or what is derived from the whole machine. */
 typedef enum ViommuPropertyKind {
     VIOMMU_PROPERTY_TEXT,     /* char *; NULL reads as "" */
     VIOMMU_PROPERTY_UUID,     /* char[], in the machine itself */
@@ -32,13 +32,12 @@ typedef struct ViommuProperty {
     ViommuPropertyKind kind;
     size_t offset;           /* in ViommuMachine; 0: the whole machine */
     const ViommuEnum *words; /* VIOMMU_PROPERTY_WORD */
-    /* of ViommuMachineChange: those that tell of it; 0: it never changes */
+    /* of ViommuMachineChange: the changes that signal it; 0: it never changes */
     unsigned changes;
     bool open; /* every user may read it; all others only the owner and root */
 } ViommuProperty;
 
-/* Changes of a property that changes and has no signal: only a client that
- * waits for it reads it. */
+/* For a property that changes without a signal; only a client that waits for it reads it. */
 #define VIOMMU_PROPERTY_UNTOLD (1U << 31)
 
 #define VIOMMU_MACHINE_PROPERTIES 23
@@ -47,5 +46,5 @@ extern const ViommuProperty viommu_machine_properties[VIOMMU_MACHINE_PROPERTIES]
 
 /** NULL when no property has this name. */
 const ViommuProperty *viommu_machine_property(const char *name);
-/** Where the value of @property stands in @machine.  Borrowed. */
+/** The member of @machine that @property shows.  Borrowed. */
 const void *viommu_machine_property_at(const ViommuProperty *property, const ViommuMachine *machine);

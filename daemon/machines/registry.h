@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* registry: finds all machines by UUID, name and request-id, and tells one watcher when a machine
- * changes.  Knows no bus and no libvirt, and does not know why a machine changes. */
+/* registry: finds all machines by UUID, name and request-id, and notifies one watcher when a
+ * machine changes.  Knows no bus and no libvirt, and does not know why a machine changes. */
 #pragma once
 
 #include <glib.h>
@@ -9,14 +9,15 @@
 
 typedef struct ViommuRegistry ViommuRegistry;
 
-/* Who is told; only of machines that were announced. */
+/* The watcher's functions, called only for announced machines, unless noted. */
 typedef struct ViommuRegistryWatcher {
-    /* again when it is shown to everybody */
+    /* called again when the machine is shown to all users */
     void (*added)(const ViommuMachine *machine, void *userdata);
     void (*bound)(const ViommuMachine *machine,
-                  void *userdata); /* to its client, also before it is announced */
+                  void *userdata); /* for its client; also before the machine is announced */
     void (*changed)(const ViommuMachine *machine, unsigned changes, void *userdata);
-    void (*removed)(const ViommuMachine *machine, void *userdata); /* can still be found */
+    /* the machine can still be found */
+    void (*removed)(const ViommuMachine *machine, void *userdata);
 } ViommuRegistryWatcher;
 
 ViommuRegistry *viommu_registry_new(void);
@@ -26,39 +27,39 @@ void viommu_registry_watch(ViommuRegistry *registry, const ViommuRegistryWatcher
 
 /** Takes @machine; its name must be free. */
 void viommu_registry_add(ViommuRegistry *registry, ViommuMachine *machine);
-/** Everybody sees machines from the beginning, not only when they have run. */
+/** Shows machines to all users from the beginning, not only after they have run. */
 void viommu_registry_show_all(ViommuRegistry *registry);
-/** From now on clients see it: its owner's, or, when it has run, all. */
+/** From now on clients see it: those of its owner or, when it has run, all. */
 void viommu_registry_announce(ViommuRegistry *registry, ViommuMachine *machine);
-/** Tells that @machine is to end when its client leaves, if it is bound to one.  A client that has
- *  left ends the machine, which may be gone when this returns. */
+/** Reports that @machine ends when its client disconnects, if it is bound to one.  If the client
+ *  has already disconnected, the machine may be gone when this returns. */
 void viommu_registry_bind(ViommuRegistry *registry, ViommuMachine *machine);
-/** Applies @event and tells.  Returns true when the machine is gone, and freed. */
+/** Applies @event and notifies.  True: the machine is gone, and freed. */
 bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, ViommuEvent event);
-/** Takes over a plan that was made again and tells. */
+/** Takes over a new plan and notifies. */
 void viommu_registry_replan(ViommuRegistry *registry, ViommuMachine *machine, const ViommuMetadata *metadata);
-/** Notes one more warning and tells. */
+/** Adds a warning and notifies. */
 void viommu_registry_warn(ViommuRegistry *registry, ViommuMachine *machine, const char *text);
-/** Moves the end of its lease and tells. */
+/** Moves the end of its lease and notifies. */
 void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, uint64_t end_usec);
-/** Notes that its IOMMU is proven and tells. */
+/** Records that its IOMMU is proven and notifies. */
 void viommu_registry_prove(ViommuRegistry *registry, ViommuMachine *machine);
-/** Notes its place in the queue, 0: none, and tells when it is another one. */
+/** Records its place in the queue, 0: none, and notifies if it has changed. */
 void viommu_registry_move(ViommuRegistry *registry, ViommuMachine *machine, unsigned position);
-/** Notes why its launch failed and tells. */
+/** Records why its launch failed and notifies. */
 void viommu_registry_fail(ViommuRegistry *registry, ViommuMachine *machine, const GError *error);
 
-/* Borrowed; NULL when there is none. */
+/* Borrowed; NULL: not found. */
 ViommuMachine *viommu_registry_by_uuid(const ViommuRegistry *registry, const char *uuid);
 ViommuMachine *viommu_registry_by_name(const ViommuRegistry *registry, const char *name);
 ViommuMachine *viommu_registry_by_request(const ViommuRegistry *registry, uint32_t uid,
                                           const char *request_id);
-/** An announced one, by name or UUID. */
+/** An announced machine, by name or UUID. */
 ViommuMachine *viommu_registry_find(const ViommuRegistry *registry, const char *name_or_uuid);
-/** Sorted by name.  @announced: only those that clients see.  Owned array of borrowed
+/** Sorted by name.  @announced: only machines that clients see.  Owned array of borrowed
  *  ViommuMachine. */
 GPtrArray *viommu_registry_list(const ViommuRegistry *registry, bool announced);
-/* All of them in no order; nothing may come or go meanwhile. */
+/* All machines, in no order; none may be added or removed meanwhile. */
 typedef struct ViommuRegistryIterator {
     GHashTableIter machines;
 } ViommuRegistryIterator;
@@ -71,9 +72,9 @@ unsigned viommu_registry_count(const ViommuRegistry *registry);
 
 /** Begins an epoch, with the listing. */
 void viommu_registry_begin_epoch(ViommuRegistry *registry);
-/** The listing was settled. */
+/** The listing has been applied. */
 void viommu_registry_end_epoch(ViommuRegistry *registry);
-/** Nothing happened to @machine in this epoch, so what was listed in it holds. */
+/** Whether nothing happened to @machine in this epoch, so that the listing is right about it. */
 bool viommu_registry_is_settled(const ViommuRegistry *registry, const ViommuMachine *machine);
-/** A machine with this UUID ended in this epoch. */
+/** Whether a machine with this UUID ended in this epoch. */
 bool viommu_registry_has_ended(const ViommuRegistry *registry, const char *uuid);

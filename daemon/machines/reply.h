@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reply: the result of a call, and the function that waits for it.  Does not know the call. */
+/* reply: the result of a call, and the function that receives it.  Does not know the call. */
 #pragma once
 
 #include <glib.h>
 #include "daemon/machines/machine.h"
 #include "lib/host/host.h"
 
-/* All borrowed, for the call of ViommuOutcomeFunc. */
+/* All borrowed, until ViommuOutcomeFunc returns. */
 typedef struct ViommuOutcome {
-    const GError *error; /* NULL: it went well */
-    /* of ViommuReason: all that speaks against a request; may be NULL */
+    const GError *error; /* NULL: success */
+    /* of ViommuReason: all reasons against a request; may be NULL */
     const GPtrArray *reasons;
     const ViommuMachine *machine; /* launch */
-    const ViommuHost *host;       /* what is known of this host, asked for by viommud itself */
+    const ViommuHost *host;       /* this host, for viommud's own use */
     GVariant *report;             /* plan: a{sv} */
-    ViommuModel model;            /* check: what would be chosen */
+    ViommuModel model;            /* check: the model that would be chosen */
     const char *xml;              /* XML of a domain */
 } ViommuOutcome;
 
-/** Called exactly once for each call that takes one, maybe before that call returns.  Loop
+/** Called exactly once for each call that takes one, possibly before that call returns.  Loop
  *  thread. */
 typedef void (*ViommuOutcomeFunc)(const ViommuOutcome *outcome, void *userdata);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* waiters: an array that is emptied before it is answered. */
+/* waiters: an array that is emptied before the waiters are answered. */
 #include "daemon/machines/waiters.h"
 
 struct ViommuWaiters {

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* adoption: a timer, and a count of what is under way. */
+/* adoption: a timer, and a count of the parts under way. */
 #include "daemon/manager/adoption.h"
 
 #include <glib.h>
 #include <time.h>
 #include "daemon/process/log.h"
 
-/* libvirt may be slow when the daemon starts.  A daemon that takes no connection may hang; one that
- * is connected learns about the host, which takes time. */
+/* libvirt may be slow when viommud starts.  Before the connection is made, the daemon may hang;
+ * afterwards, learning about the host takes time. */
 #define CONNECT_TIMEOUT_SEC 3
 #define ADOPT_TIMEOUT_SEC   6
 
 struct ViommuAdoption {
     ViommuLoop *loop;
-    ViommuLoopFunc func; /* NULL: nobody waits */
+    ViommuLoopFunc func; /* NULL: not waiting */
     void *userdata;
     sd_event_source *timeout;
     bool connected;

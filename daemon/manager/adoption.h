@@ -12,12 +12,12 @@ ViommuAdoption *viommu_adoption_new(ViommuLoop *loop);
 void viommu_adoption_free(ViommuAdoption *adoption);
 
 /** Waits for a connection to libvirt and for the parts that follow.  Calls @func once: when all
- *  parts are done, or when libvirt is away or slow, and the rest must wait. */
+ *  parts are done, or when libvirt is away or slow and the rest must be done later. */
 void viommu_adoption_begin(ViommuAdoption *adoption, ViommuLoopFunc func, void *userdata);
 /** libvirt is connected, and @parts more parts are under way. */
 void viommu_adoption_connected(ViommuAdoption *adoption, unsigned parts);
 void viommu_adoption_part_done(ViommuAdoption *adoption);
-/** libvirt is away: nobody waits for it any longer. */
+/** libvirt is away: ends the waiting. */
 void viommu_adoption_finish(ViommuAdoption *adoption);
-/** viommud ends: the function is not called any more. */
+/** viommud ends: @func is not called any more. */
 void viommu_adoption_cancel(ViommuAdoption *adoption);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* leases: a timer, and a walk over the machines when it rings. */
+/* leases: a timer, and a loop over the machines when it fires. */
 #include "daemon/manager/leases.h"
 
 #include <time.h>
 #include "daemon/process/boottime.h"
 #include "daemon/process/log.h"
 
-/* A removal that failed, as libvirt was away, is tried again after so long. */
+/* A removal that failed because libvirt was away is repeated after this time. */
 #define RETRY_USEC (10 * G_USEC_PER_SEC)
-/* Leases are given in seconds; timers that may be late a little ring together. */
+/* Leases are in seconds; timers that may be a little late fire together. */
 #define ACCURACY_USEC (100 * G_TIME_SPAN_MILLISECOND)
 
 struct ViommuLeases {
@@ -17,7 +17,7 @@ struct ViommuLeases {
     ViommuLeaseFunc func;
     void *userdata;
     sd_event_source *timer; /* NULL: not needed yet */
-    uint64_t next_usec;     /* when it rings; UINT64_MAX: it does not */
+    uint64_t next_usec;     /* when it fires; UINT64_MAX: never */
 };
 
 ViommuLeases *viommu_leases_new(ViommuLoop *loop, ViommuRegistry *registry, ViommuLeaseFunc func,
@@ -68,7 +68,7 @@ void viommu_leases_watch(ViommuLeases *leases, const ViommuMachine *machine)
 {
     uint64_t next = next_of(machine);
 
-    /* One that ends later than before rings in vain, once. */
+    /* If a lease now ends later, the timer fires once in vain. */
     if (next < leases->next_usec)
         set_timer(leases, next);
 }
@@ -102,7 +102,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         }
     leases->next_usec = UINT64_MAX;
     viommu_leases_watch_all(leases);
-    /* By UUID: the end of one may take another along. */
+    /* By UUID, because the end of one machine may remove another. */
     for (guint i = 0; i < ended->len; i++) {
         ViommuMachine *machine = viommu_registry_by_uuid(leases->registry, ended->pdata[i]);
         if (machine)

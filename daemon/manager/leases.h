@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* leases: sets one timer for the machine whose lease ends first.  Does not know what follows. */
+/* leases: sets one timer, for the lease that ends first.  Does not know what follows. */
 #pragma once
 
 #include <glib.h>
@@ -8,8 +8,7 @@
 
 typedef struct ViommuLeases ViommuLeases;
 
-/** The lease of @machine has ended.  While the machine is there it is told again, every few
- *  seconds. */
+/** The lease of @machine has ended.  Called again every few seconds while the machine exists. */
 typedef void (*ViommuLeaseFunc)(ViommuMachine *machine, void *userdata);
 
 /** @loop and @registry are borrowed. Owned. */
@@ -17,10 +16,10 @@ ViommuLeases *viommu_leases_new(ViommuLoop *loop, ViommuRegistry *registry, Viom
                                 void *userdata);
 void viommu_leases_free(ViommuLeases *leases);
 
-/** @machine has a lease, or none, that was not there before or ends at another time. */
+/** The lease of @machine was set, removed or moved. */
 void viommu_leases_watch(ViommuLeases *leases, const ViommuMachine *machine);
-/** Its lease ends now; it is told only if it is still there after a while, as the caller does what
- *  follows. */
+/** Its lease ends now; the function is called only if the machine still exists after a while,
+ *  because the caller acts. */
 void viommu_leases_end(ViommuLeases *leases, ViommuMachine *machine);
-/** The same as watching of all machines. */
+/** Watches all machines. */
 void viommu_leases_watch_all(ViommuLeases *leases);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* leftover-copies: removes copies of kernels and initrds that nothing boots any more, because their
- * guest has ended or their domain is gone.  Knows libvirt's domains as values; does not know
- * launches and stops, which remove their own copies. */
+/* leftover-copies: removes copies of kernels and initrds that no machine boots any more, because
+ * their guest has ended or their domain is gone.  Knows libvirt's domains as values; launches and
+ * stops remove their own copies. */
 #pragma once
 
 #include <glib.h>
@@ -14,13 +14,12 @@ typedef struct ViommuRemains ViommuRemains;
 /** All borrowed.  @directory: of daemon/files/boot-copies.h. Owned. */
 ViommuRemains *viommu_remains_new(ViommuRegistry *registry, ViommuLedger *ledger, ViommuWorker *worker,
                                   const char *directory);
-/** After the worker. */
+/** Free the worker first. */
 void viommu_remains_free(ViommuRemains *remains);
 
-/** The guest of @uuid has ended, or its domain is gone: a worker removes its copies, if it has
- *  some. */
+/** The guest of @uuid has ended, or its domain is gone: a worker removes its copies, if there are
+ *  any. */
 void viommu_remains_remove(ViommuRemains *remains, const char *uuid);
-/** Compares the ledger with @copies, as viommu_copies_list() gave them before @domains (of
- *  ViommuDomain) were listed, and removes what is of no use.  After what the domains tell is in the
- *  registry. */
+/** Compares the ledger with @copies, from viommu_copies_list() before @domains (of ViommuDomain)
+ *  were listed, and removes useless copies.  Call it after the registry knows the domains. */
 void viommu_remains_settle(ViommuRemains *remains, GHashTable *copies, const GPtrArray *domains);

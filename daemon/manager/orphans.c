@@ -17,7 +17,7 @@ void viommu_orphan_free(ViommuOrphan *orphan)
     g_free(orphan);
 }
 
-/* 0: it is none. */
+/* 0: not a process id. */
 static uint64_t read_pid(const char *path)
 {
     g_autofree char *text = NULL;
@@ -29,7 +29,7 @@ static uint64_t read_pid(const char *path)
     return g_ascii_string_to_unsigned(g_strchomp(text), 10, 1, G_MAXINT32, &pid, NULL) ? pid : 0;
 }
 
-/* libvirt itself is asked: its listing is of those that carry our metadata. */
+/* Asks libvirt itself, whose listing has only domains with viommud's metadata. */
 static bool is_unknown(ViommuBackend *backend, const char *uuid)
 {
     g_autoptr(GError) error = NULL;
@@ -45,7 +45,7 @@ static ViommuOrphan *look_at(ViommuBackend *backend, const char *root, const cha
     g_autofree char *uuid = pid ? viommu_process_guest_uuid(root, pid) : NULL;
     ViommuOrphan *orphan;
 
-    /* The process is looked at again, as it may have ended in order meanwhile. */
+    /* Looks at the process again, because it may have ended normally meanwhile. */
     if (!uuid || !is_unknown(backend, uuid) || viommu_process_find_guest(root, uuid) != pid)
         return NULL;
     orphan = g_new0(ViommuOrphan, 1);

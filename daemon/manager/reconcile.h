@@ -13,27 +13,27 @@
 
 typedef struct ViommuSettle ViommuSettle;
 
-/** Where orphans (daemon/manager/orphans.h) are looked for with each listing, and whose: those
- *  whose domain's name begins with @prefix, which is borrowed.  Unless it is called, none are. */
+/** Looks for orphans (daemon/manager/orphans.h) with each listing: guests of domains whose names
+ *  begin with @prefix, which is borrowed.  Without this call there are none. */
 void viommu_settle_look_for_orphans(ViommuSettle *settle, const char *prefix);
-/** The process of a guest that runs on though libvirt has forgotten the machine @name; 0: there is
- *  none, as far as is known. */
+/** The process of a guest that runs on although libvirt has forgotten machine @name; 0: none is
+ *  known. */
 uint64_t viommu_settle_orphan(ViommuSettle *settle, const char *name);
 
 /** All borrowed.  @workers is copied.  @copies: the directory of daemon/files/boot-copies.h.
  *  Owned. */
 ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend,
                                 const ViommuWorkers *workers, const char *copies, ViommuRemains *remains);
-/** No listing may be in flight: free the worker first. */
+/** No listing may be under way: free the worker first. */
 void viommu_settle_free(ViommuSettle *settle);
 
-/** The launch of @uuid has failed, and what it may have left could not be removed: it is, whenever
- *  it appears. */
+/** The launch of @uuid failed and its domain could not be removed: removes the domain when it
+ *  appears. */
 void viommu_settle_owe(ViommuSettle *settle, const char *uuid);
-/** It was removed after all. */
+/** The domain was removed after all. */
 void viommu_settle_forgive(ViommuSettle *settle, const char *uuid);
-/** News of one domain. */
+/** News about one domain. */
 void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news);
-/** Lists the domains and settles every difference.  Calls @func afterwards, also when libvirt did
- *  not answer; its outcome is empty.  @func may be NULL. */
+/** Lists the domains and reconciles each difference.  Then calls @func, also when libvirt did not
+ *  answer; the outcome is empty.  @func may be NULL. */
 void viommu_settle_run(ViommuSettle *settle, ViommuOutcomeFunc func, void *userdata);

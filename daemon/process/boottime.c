@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* boottime: two questions to the kernel. */
+/* boottime: asks the kernel for the time and the boot. */
 #include "daemon/process/boottime.h"
 
 #include <systemd/sd-id128.h>
@@ -13,7 +13,7 @@ uint64_t viommu_boottime_now(void)
     return MAX((uint64_t)now.tv_sec * G_USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000, 1);
 }
 
-/* Where the kernel does not tell (no /proc) every boot is the same one. */
+/* Without /proc all boots count as the same. */
 const char *viommu_boottime_boot(void)
 {
     static char text[SD_ID128_STRING_MAX];

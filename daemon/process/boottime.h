@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* boottime: the clock of leases, and the boot that the clock belongs to.  Nobody sets this clock,
- * and it counts the time while the host sleeps. */
+/* boottime: the clock of leases, and the boot that it belongs to.  Nobody can set this clock, and
+ * it counts the time that the host sleeps. */
 #pragma once
 
 #include <glib.h>

@@ -43,7 +43,7 @@ static void warn_unknown(ViommuConfig *config, const char *place, const char *gr
     g_ptr_array_add(config->warnings, g_string_free(text, FALSE));
 }
 
-/* A key file as it is being read: GKeyFile knows values, the text knows lines. */
+/* A key file that is being read: GKeyFile has the values, the text has the line numbers. */
 typedef struct Source {
     const char *path;
     GKeyFile *file;
@@ -58,7 +58,7 @@ static bool assigns(const char *line, const char *name)
     return g_str_has_prefix(line, name) && *(line + length + strspn(line + length, " \t")) == '=';
 }
 
-/* The line that counts: the last one of this name in a group of that name, as GKeyFile has it. */
+/* The line that counts for GKeyFile: the last one of this name in a group of that name. */
 static unsigned find_line(const Source *source, const char *group, const char *name)
 {
     g_autofree char *head = g_strdup_printf("[%s]", group);

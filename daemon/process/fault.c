@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fault: one comparison at each point.  Does not know what happens there. */
+/* fault: a comparison at each point.  Does not know what happens there. */
 #include "daemon/process/fault.h"
 
 #include <glib.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "lib/base/names.h"
 
-/* Before the name. */
+/* A prefix of the name. */
 #define STOP "stop:"
 
 static const char *const names[] = {
@@ -22,7 +22,7 @@ G_STATIC_ASSERT(G_N_ELEMENTS(names) == VIOMMU_FAULT_LAST);
 
 void viommu_fault_pass(ViommuFaultPoint point)
 {
-    static int passages[VIOMMU_FAULT_LAST]; /* in any thread */
+    static int passages[VIOMMU_FAULT_LAST]; /* by any thread */
     const char *wanted = getenv(VIOMMU_ENV_FAULT);
     bool stops = wanted && g_str_has_prefix(wanted, STOP);
     size_t length = strlen(names[point]);

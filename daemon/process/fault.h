@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* fault: points at which a test can kill the daemon, or stop it for a while.  Builds with
- * -Dfaults=enabled have them, and so have builds with -Dtests=enabled.  In other builds the macro
- * is nothing, and fault.c is not compiled.  Does not know what happens at a point. */
+ * -Dfaults=enabled or -Dtests=enabled have them; in other builds the macro is empty, and fault.c is
+ * not compiled.  Does not know what happens at a point. */
 #pragma once
 
 /* Each point, and the acts of tests/crash/killed.sh that pass it.  The test reads this table, and
@@ -39,8 +39,8 @@ typedef enum ViommuFaultPoint {
     VIOMMU_FAULT_LAST,
 } ViommuFaultPoint;
 
-/** Kills the process silently when $VIOMMU_FAULT is the name of @point, or NAME:N at its passage
- *  number N.  With "stop:" before the name the process is stopped, until somebody continues it. */
+/** Kills the process silently when $VIOMMU_FAULT is the name of @point, or NAME:N when it is passed
+ *  for the Nth time.  The prefix "stop:" stops the process instead, until it is continued. */
 void viommu_fault_pass(ViommuFaultPoint point);
 #define VIOMMU_FAULT(name) viommu_fault_pass(VIOMMU_FAULT_##name)
 

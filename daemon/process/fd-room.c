@@ -9,7 +9,7 @@
 bool viommu_room_check(GError **error)
 {
     struct rlimit limit;
-    /* The lowest that is free. */
+    /* The lowest free descriptor. */
     int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
     bool room = fd >= 0 && (getrlimit(RLIMIT_NOFILE, &limit) < 0 || (rlim_t)fd < limit.rlim_cur / 4 * 3);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* host-size: sysinfo, sysconf and statvfs: the unit hides /proc/meminfo from us. */
+/* host-size: sysinfo, sysconf and statvfs, because the unit hides /proc/meminfo. */
 #include "daemon/process/host-size.h"
 
 #include <glib.h>
@@ -7,7 +7,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-/* Of the file system that @path is on, or will be. */
+/* The size of the file system that @path is on, or will be. */
 static uint64_t disk_bytes(const char *path)
 {
     g_autofree char *at = g_strdup(path);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* journal: the throttle, and a timer that tells what was left out.  Does not
- * know what is written. */
+/* journal: the throttle, and a timer that logs how many lines were left out. */
 #include "daemon/process/journal.h"
 
 #include <time.h>
@@ -9,10 +8,10 @@
 #define UID_LENGTH 16
 #define TELL_USEC  (60 * G_USEC_PER_SEC)
 
-/* There is one journal.  What is left out is counted here. */
+/* There is one journal. */
 static ViommuThrottle *throttle;
 static ViommuLoop *loop;
-static sd_event_source *timer; /* NULL: not needed yet */
+static sd_event_source *timer; /* NULL: not started yet */
 
 static const struct {
     const char *noun;
@@ -47,7 +46,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-/* A timer that rings already is left to ring. */
+/* A running timer is not started again. */
 static void start_timer(void)
 {
     int enabled = SD_EVENT_OFF;
@@ -92,7 +91,7 @@ void viommu_journal_open(ViommuLoop *new_loop)
 
 void viommu_journal_close(void)
 {
-    /* Whoever comes next does not know of it. */
+    /* Writes the counts now, because the next viommud does not know them. */
     if (throttle)
         (void)viommu_throttle_tell(throttle, (uint64_t)g_get_monotonic_time() + TELL_USEC, tell_left_out);
     timer = sd_event_source_disable_unref(timer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* log: sd-journal when stderr is the journal, else lines on stderr.  Does not know who logs. */
-#define SD_JOURNAL_SUPPRESS_LOCATION /* it would always be this file */
+/* log: sd-journal when stderr is the journal, otherwise lines on stderr. */
+#define SD_JOURNAL_SUPPRESS_LOCATION /* the location would always be in this file */
 #include "daemon/process/log.h"
 
 #include <stdatomic.h>
@@ -13,7 +13,7 @@
 #include "lib/base/printable.h"
 #include "lib/base/error.h"
 
-/* Bytes; nobody's words are to fill the journal. */
+/* Bytes, so that no message can fill the journal. */
 #define MESSAGE_MAX 8192u
 
 static const struct {
@@ -26,19 +26,19 @@ static const struct {
     {"OWNER_UID=", offsetof(ViommuLogFields, owner_uid)},
     {"ERROR_NAME=", offsetof(ViommuLogFields, error_name)},
 };
-/* All but the last, of which there may be several. */
+/* All fields except the last, which may occur several times. */
 G_STATIC_ASSERT(G_N_ELEMENTS(journal_fields) * sizeof(char *) == offsetof(ViommuLogFields, rules));
 
-/* By syslog's numbers, which reach from LOG_EMERG 0 to LOG_DEBUG 7. */
+/* By syslog's numbers, from LOG_EMERG 0 to LOG_DEBUG 7. */
 static const char *const priorities[] = {"emerg",   "alert",  "crit", "err",
                                          "warning", "notice", "info", "debug"};
 
-/* Workers log, too, while the loop may change these. */
+/* Atomic, because workers log while the loop changes it. */
 static atomic_int max_priority = LOG_INFO;
 static atomic_bool to_journal;
 
-/* systemd sets $JOURNAL_STREAM to the device and inode of the stream it gave; a redirected stderr
- * has another. */
+/* systemd sets $JOURNAL_STREAM to the device and inode of its stream; a redirected stderr has
+ * others. */
 static bool stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -129,7 +129,7 @@ static void write_stderr(int priority, const char *message)
     (void)n;
 }
 
-/* Between two characters. */
+/* Cuts between two characters. */
 static void cut(char *message)
 {
     if (strlen(message) > MESSAGE_MAX)
@@ -146,8 +146,7 @@ void viommu_log(int priority, const ViommuLogFields *fields, const char *format,
     va_start(args, format);
     text = g_strdup_vprintf(format, args);
     va_end(args);
-    /* Requests and libvirt have their words in it, which must not steer the
-     * terminal of who reads. */
+    /* The text may quote requests and libvirt, which must not steer the reader's terminal. */
     message = viommu_console_text_clean(text);
     cut(message);
     g_strchomp(message);

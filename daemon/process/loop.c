@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* loop: sd-event with a queue that other threads may append to.  Does not know what is run on
- * it. */
+/* loop: sd-event with a queue to which other threads may append. */
 #include "daemon/process/loop.h"
 
 #include <errno.h>
@@ -69,7 +68,7 @@ static int add_sources(ViommuLoop *loop)
     sigset_t set;
     int r;
 
-    /* libvirt writes to a socket whose other end has just died. */
+    /* libvirt may write to a socket whose other end has just closed. */
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&set);
     for (size_t i = 0; i < G_N_ELEMENTS(handled_signals); i++)
@@ -132,8 +131,7 @@ void viommu_loop_post(ViommuLoop *loop, ViommuLoopFunc func, void *data)
     g_mutex_lock(&loop->lock);
     first = loop->queue.length == 0;
     g_queue_push_tail(&loop->queue, post);
-    /* Under the lock: when the loop has seen this post and is freed, nothing here
-     * touches it any more. */
+    /* Under the lock: as soon as the loop has seen this post, it may be freed. */
     if (first)
         (void)eventfd_write(loop->wake_fd, 1);
     g_mutex_unlock(&loop->lock);

@@ -13,11 +13,11 @@ typedef struct ViommuLoop ViommuLoop;
 typedef void (*ViommuLoopFunc)(void *data);
 
 /** Call it on the loop thread before any other thread exists: it blocks SIGTERM, SIGINT and SIGHUP,
- *  and every later thread inherits that.  Feeds systemd's watchdog when systemd wants that.  Fails:
+ *  which later threads inherit.  Feeds systemd's watchdog if systemd wants that.  Fails:
  *  INTERNAL. */
 bool viommu_loop_new(ViommuLoop **ret_loop, GError **error);
-/** Runs what is still posted, so that no data is lost, and then frees.  All workers must be freed
- *  before. */
+/** Runs what is still posted, so that no data is lost, then frees the loop.  Free all workers
+ *  first. */
 void viommu_loop_free(ViommuLoop *loop);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuLoop, viommu_loop_free)
 
@@ -25,17 +25,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuLoop, viommu_loop_free)
 sd_event *viommu_loop_event(ViommuLoop *loop);
 
 /** Runs @func(@data) on the loop, in the order of posting.  Any thread; never blocks.  @func never
- *  runs within the present dispatch, even when the loop itself posts it. */
+ *  runs within the present dispatch, even if the loop itself posts it. */
 void viommu_loop_post(ViommuLoop *loop, ViommuLoopFunc func, void *data);
 /** Runs what is posted now, and what that posts, until nothing is left.  For the end, when the loop
- *  does not run any more.  Loop thread. */
+ *  no longer runs.  Loop thread. */
 void viommu_loop_drain(ViommuLoop *loop);
 
 /** Calls @func once, at the first SIGTERM or SIGINT, or at viommu_loop_stop().  @func begins an
  *  orderly end, and viommu_loop_exit() completes it.  A second signal ends the loop at once;
  *  without @func the first signal does.  SIGHUP is ignored. */
 void viommu_loop_on_stop(ViommuLoop *loop, ViommuLoopFunc func, void *data);
-/** As if SIGTERM had come.  Loop thread. */
+/** Acts like a SIGTERM.  Loop thread. */
 void viommu_loop_stop(ViommuLoop *loop);
 
 /** Tells systemd READY=1 with @status.  Loop thread. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* throttle: a table of buckets that is itself bounded: when it is full, those who are new in it
- * share. */
+/* throttle: a bounded table of buckets; when it is full, new users share one. */
 #include "daemon/process/throttle.h"
 
 #include "lib/machine/bucket.h"
 
 #define BUCKETS_MAX 4096u
-/* Walking through the table costs something, too. */
+/* How often the whole table is searched, which costs time. */
 #define CLEAN_USEC G_USEC_PER_SEC
 
 static const ViommuBucketRule rules[] = {
@@ -18,7 +17,7 @@ static const ViommuBucketRule rules[] = {
 G_STATIC_ASSERT(G_N_ELEMENTS(rules) == VIOMMU_FLOW_LAST);
 
 typedef struct Entry {
-    gint64 key; /* flow and uid */
+    gint64 key; /* from flow and uid */
     ViommuBucket bucket;
 } Entry;
 

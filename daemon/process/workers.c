@@ -2,9 +2,9 @@
 /* workers: the table of workers. */
 #include "daemon/process/workers.h"
 
-/* Threads for what is asked of the host, for everybody. */
+/* Threads for questions to the host, for all users. */
 #define HOST_THREADS 2u
-/* Look-ups of users, none of whom has more than one. */
+/* For look-ups of users; each user has at most one. */
 #define ACCOUNT_THREADS 4u
 
 bool viommu_workers_new(ViommuLoop *loop, const ViommuWorkersSizes *sizes, ViommuWorkers *ret_workers,

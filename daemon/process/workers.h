@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* workers: one worker for each kind of waiting.  Decides their threads and each user's share of
- * them.  Does not know the work. */
+ * them. Does not know the work. */
 #pragma once
 
 #include "daemon/process/worker.h"
 
-/* Threads of their own for each kind of work, so that none waits for another kind. */
+/* Each kind of work has threads of its own, so that none waits for another kind. */
 typedef struct ViommuWorkers {
-    ViommuWorker *launches; /* the steps of launches, which wait for libvirt, QEMU and files */
-    ViommuWorker *ends;     /* what ends machines, and what is written into their records */
-    ViommuWorker *calls;    /* what a running QEMU can make wait */
-    ViommuWorker *agents;   /* what a guest can make wait; each user has one question at a time */
-    ViommuWorker *host;     /* what is asked of the host, for everybody */
+    ViommuWorker *launches; /* steps of launches, which wait for libvirt, QEMU and files */
+    ViommuWorker *ends;     /* removals of machines, and changes of their metadata */
+    ViommuWorker *calls;    /* calls that a running QEMU can delay */
+    ViommuWorker *agents;   /* calls that a guest can delay; each user has one at a time */
+    ViommuWorker *host;     /* questions to the host, for all users */
     ViommuWorker *accounts; /* the system's user database, which may be on another host */
 } ViommuWorkers;
 
 typedef struct ViommuWorkersSizes {
-    unsigned threads;           /* of launches, of ends and of calls */
+    unsigned threads;           /* of launches, of ends and of calls, each */
     unsigned agents;            /* threads for guests' agents */
     unsigned launches_per_user; /* 0: all */
     bool one_user;              /* the daemon serves one user, who has all threads */
 } ViommuWorkersSizes;
 
-/** @ret_workers: what could be made, also on failure; the caller frees each worker.  Fails:
+/** @ret_workers: the workers that were made, also on failure; the caller frees each.  Fails:
  *  INTERNAL. */
 bool viommu_workers_new(ViommuLoop *loop, const ViommuWorkersSizes *sizes, ViommuWorkers *ret_workers,
                         GError **error);
-/** How many threads of these workers call libvirt at once, agents' threads aside. */
+/** How many threads of these workers call libvirt at once, without those for agents. */
 unsigned viommu_workers_callers(const ViommuWorkersSizes *sizes);
