@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* main: the command line of viommud.  No behaviour. */
+/* main: the command line of viommud. */
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,8 @@
 
 #define EXIT_USAGE 2
 
-/* Threads mostly wait; a heap for each of them would keep what one burst of calls took. */
+/* Threads mostly wait; with a heap for each thread, the memory of a burst of calls would be
+ * kept. */
 #define HEAPS_MAX 2
 
 static int fail_usage(const char *text)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reader-words: one writer and one strict reader for each thing said. */
+/* reader-words: a writer and a strict reader for each message. */
 #include "daemon/files/reader-words.h"
 
 #include <unistd.h>
@@ -10,7 +10,7 @@
 
 typedef void (*FileFunc)(ViommuFile *file, void *data);
 
-/* Every file that a request can name, in an order that both ends know. */
+/* Calls @func for each file that a request can name, in an order that both ends know. */
 static void each_file(const ViommuRequest *request, FileFunc func, void *data)
 {
     func((ViommuFile *)&request->boot.kernel, data);
@@ -145,8 +145,8 @@ static guint count_backing(const ViommuHandover *handover)
     return n;
 }
 
-/* Each descriptor has a disk, or a backing file, that is handed over open, and the other way
- * round. */
+/* Each descriptor must belong to a disk or backing file that is passed open, and each of these must
+ * have one. */
 static bool match_fds(const ViommuHandovers *handovers, GVariant *open, const GArray *fds)
 {
     guint n = 0;
@@ -165,7 +165,7 @@ static bool match_fds(const ViommuHandovers *handovers, GVariant *open, const GA
     return n == fds->len;
 }
 
-/* The next one of @fds goes to @to; -1 when @is_open is not. */
+/* Moves the next of @fds to @to; -1 if @is_open is false. */
 static void take_next(GArray *to, bool is_open, GArray *fds, guint *next)
 {
     int fd = -1;

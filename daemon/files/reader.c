@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reader: starts viommud-files, asks its children, and counts those that do not end. */
+/* reader: starts viommud-files, sends requests to its children, and counts those that do not
+ * end. */
 #include "daemon/files/reader.h"
 
 #include <errno.h>
@@ -21,14 +22,14 @@
 
 #define PROGRAM "viommud-files"
 
-/* Up to so many files are named in a complaint. */
+/* The most files that an error names. */
 #define NAMED_MAX 3u
 
 struct ViommuReaders {
     ViommuLoop *loop;
     uint32_t timeout_sec;
-    int program;     /* O_PATH: the one of this build, also after an upgrade */
-    int control;     /* to viommud-files; -1: it is to be started */
+    int program;     /* O_PATH: the program of this build, also after an upgrade */
+    int control;     /* to viommud-files; -1: it must be started */
     pid_t process;   /* viommud-files */
     GPtrArray *hung; /* of Hung */
 };
@@ -39,13 +40,13 @@ struct ViommuReader {
     ViommuRequest *request;
     uint32_t uid;
     char *uuid;
-    int socket; /* -1: nothing is asked: there are no files, or they are not here */
-    int handle; /* of its process; -1: not known yet */
-    bool asked; /* it is at work: if it is to end, it must be killed */
+    int socket; /* -1: there is no child: no files, or they are on another host */
+    int handle; /* pidfd of its process; -1: not known yet */
+    bool asked; /* the child is working: to end it, kill it */
     ViommuReaderOpened opened;
 };
 
-/* A process that was killed and is not gone yet. */
+/* A killed process that has not ended yet. */
 typedef struct Hung {
     ViommuReaders *readers;
     uint32_t uid;
@@ -84,7 +85,7 @@ static int open_program(GError **error)
     return fd;
 }
 
-/* With every signal as at the start of a program. */
+/* With all signals reset, as at the start of a program. */
 static int spawn(ViommuReaders *readers, int socket)
 {
     g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", readers->program);
@@ -143,7 +144,7 @@ bool viommu_readers_new(ViommuLoop *loop, uint32_t timeout_sec, ViommuReaders **
     return true;
 }
 
-/* It ends by itself when the socket closes, at once; so this waits for nobody's file. */
+/* It ends at once when the socket closes, so this waits for no file. */
 static void stop(ViommuReaders *readers)
 {
     if (readers->control < 0)
@@ -191,7 +192,7 @@ static bool send_socket(ViommuReaders *readers, int socket)
     return sendmsg(readers->control, &header, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
 }
 
-/* Somebody may have killed it, out of memory for one. */
+/* It may have been killed, for example for lack of memory. */
 static bool send_patiently(ViommuReaders *readers, int socket, GError **error)
 {
     if (readers->control >= 0 && send_socket(readers, socket))
@@ -332,7 +333,7 @@ static void add_name(GString *names, unsigned *n, const char *key, const ViommuF
     (*n)++;
 }
 
-/* Which files were waited for. */
+/* The files that were waited for. */
 static char *name_files(const ViommuRequest *request)
 {
     GString *names = g_string_new(NULL);
@@ -348,7 +349,7 @@ static char *name_files(const ViommuRequest *request)
     return g_string_free(names, FALSE);
 }
 
-/* What became of the process, in words for who waits for the launch. */
+/* Explains what happened to the process, for the error of the launch. */
 static bool explain(ViommuReader *reader, const char *what, const GError *cause, GError **error)
 {
     g_autofree char *names = name_files(reader->request);
@@ -371,7 +372,7 @@ static gint64 deadline(const ViommuReader *reader)
     return g_get_monotonic_time() + reader->readers->timeout_sec * G_TIME_SPAN_SECOND;
 }
 
-/* Its first word, with the handle. */
+/* Reads its first message, with the pidfd. */
 static bool meet(ViommuReader *reader, gint64 end, GError **error)
 {
     g_autoptr(GArray) fds = viommu_held_array_new();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* held-files: whose each descriptor is, and threads for each user, who come and go. */
+/* held-files: the owner of each descriptor, and threads for each user, which start and end as
+ * needed. */
 #include "daemon/process/held-files.h"
 
 #include <fcntl.h>
@@ -7,16 +8,16 @@
 #include <unistd.h>
 #include "lib/base/error.h"
 
-/* Of all descriptors; for small limits, as in tests. */
+/* A share of all descriptors; for small limits, as in tests. */
 #define USER_SHARE    16u
 #define USER_AT_LEAST 64u
 
 typedef struct User {
     uint32_t uid;
     unsigned held;
-    GQueue closing; /* of GINT_TO_POINTER(fd): no thread has them yet */
+    GQueue closing; /* of GINT_TO_POINTER(fd): not yet taken by a thread */
     unsigned n_closers;
-    /* When each closer began to close; 0: it does not. */
+    /* when each closer began to close a file; 0: it is not closing */
     gint64 since_usec[VIOMMU_HELD_CLOSERS_MAX];
 } User;
 
@@ -50,7 +51,7 @@ static void forget_if_idle(User *user)
     g_free(user);
 }
 
-/* Holds the lock, except while it closes. */
+/* Holds the lock, except during close(). */
 static void close_one(User *user, gint64 *since_usec)
 {
     int fd = GPOINTER_TO_INT(g_queue_pop_head(&user->closing));
@@ -86,7 +87,7 @@ static void *run_closer(void *data)
     return NULL;
 }
 
-/* Without a thread the file is closed with the next one. */
+/* If no thread can be started, the file is closed with the next one. */
 static void start_closer(User *user)
 {
     GThread *thread;
@@ -140,7 +141,7 @@ void viommu_held_close(int fd)
     g_mutex_lock(&lock);
     user = owners ? g_hash_table_lookup(owners, GINT_TO_POINTER(fd)) : NULL;
     if (user) {
-        /* Its number means another file as soon as it is closed. */
+        /* Removed first: once it is closed, its number may mean another file. */
         g_hash_table_remove(owners, GINT_TO_POINTER(fd));
         g_queue_push_tail(&user->closing, GINT_TO_POINTER(fd));
         start_closer(user);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guest-os: the table.  VIOMMU_DRIVER_UNKNOWN where no kernel of that
- * architecture was looked at. */
+/* guest-os: the table.  VIOMMU_DRIVER_UNKNOWN: no kernel of that architecture was examined. */
 #include "lib/facts/guest-os.h"
 
 #include <glib.h>
@@ -13,19 +12,19 @@
 #define N VIOMMU_DRIVER_NO
 #define U VIOMMU_DRIVER_UNKNOWN
 
-/* Each says the page size of its aarch64 kernels, too: ARM64_4K_PAGES or ARM64_64K_PAGES. */
+/* Each also gives the page size of its aarch64 kernels: ARM64_4K_PAGES or ARM64_64K_PAGES. */
 #define DEBIAN "linux-config-5.10, -6.1, -6.12 and -7.2 of Debian, amd64 and arm64; docs/matrix.md", 4
 #define CLOUD                                                                                            \
     "the same packages, cloud flavours: as the others, but AMD_IOMMU is not set; docs/matrix.md, cloud " \
     "kernel",                                                                                            \
         4
-/* The images for clouds have linux-virtual, which is the generic kernel with fewer modules.  RHEL,
- * CentOS and Fedora have one kernel for all their images. */
+/* Cloud images have linux-virtual, which is the generic kernel with fewer modules.  RHEL, CentOS
+ * and Fedora have one kernel for all their images. */
 #define UBUNTU(version, annotations) \
     "linux-buildinfo-" version "-generic of Ubuntu, amd64; arm64: config/annotations of linux " annotations, 4
 #define UBUNTU_CLOUD(version) \
     "linux-buildinfo-" version "* of Ubuntu, flavours aws, azure, gcp and oracle, amd64", 0
-/* linux-generic-64k exists for arm64 alone. */
+/* linux-generic-64k exists only for arm64. */
 #define UBUNTU_64K(annotations) \
     "config/annotations of linux " annotations " of Ubuntu, arm64-generic-64k: ARM64_64K_PAGES", 64
 #define RHEL_64K "kernel-aarch64-64k-rhel.config (package kernel-64k, since RHEL 9.2): ARM64_64K_PAGES", 64
@@ -147,7 +146,7 @@ static const ViommuGuestOs *find_exactly(const char *name)
     return NULL;
 }
 
-/* "sles15sp6", as libosinfo says it, as "sles15.6"; and "rhel9-unknown" without its end.  Owned. */
+/* Turns libosinfo's "sles15sp6" into "sles15.6", and removes the end of "rhel9-unknown".  Owned. */
 static char *plain_name(const char *name)
 {
     const char *pack = strstr(name, "sp");
@@ -166,15 +165,15 @@ static const ViommuGuestOs *find_major(const char *name)
     const char *dot = strrchr(name, '.');
     g_autofree char *major = NULL;
 
-    /* Of Ubuntu's names the part behind the dot is no minor release. */
+    /* In Ubuntu's names the part after the dot is not a minor release. */
     if (!dot || g_str_has_prefix(name, "ubuntu"))
         return NULL;
-    /* A flavour stands behind the minor release: "rhel9.4-64k". */
+    /* A flavour follows the minor release: "rhel9.4-64k". */
     major = g_strdup_printf("%.*s%s", (int)(dot - name), name, dot + 1 + strspn(dot + 1, "0123456789"));
     return find_exactly(major);
 }
 
-/* "win2k22", "nixos-24.05": a row for every release. */
+/* A row for all releases of "win2k22" or "nixos-24.05". */
 static const ViommuGuestOs *find_any_release(const char *name)
 {
     size_t n = strcspn(name, "0123456789");
@@ -238,7 +237,7 @@ uint64_t viommu_guest_os_page_bytes(const ViommuGuestOs *os)
     return os->aarch64_page_kib * 1024u;
 }
 
-/* The kernel's own names of the drivers, next to the models they drive. */
+/* The kernel's names of the drivers, with the models that they drive. */
 static const struct {
     const char *word;
     ViommuModel model;

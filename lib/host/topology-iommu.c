@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-iommu: the host's physical IOMMUs as the kernel names them, their kinds and widths,
- * and whether interrupts are remapped. */
+/* topology-iommu: the host's IOMMUs as the kernel names them, their kinds and widths, and whether
+ * interrupts are remapped. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/host/topology-internal.h"
 
-/* VT-d 11.4.2, Capability Register: MGAW is the widest address a request may have, SAGAW the depths
- * of page tables; both bound what can be translated, and each has been seen to be the lesser. */
+/* VT-d 11.4.2, Capability Register: MGAW is the widest address of a request, SAGAW the depths of
+ * page tables; the smaller one counts, and each has been seen to be smaller. */
 uint64_t viommu_iommu_width_intel(uint64_t cap)
 {
     static const uint64_t depths[] = {30, 39, 48, 57, 64};
@@ -25,9 +25,9 @@ static bool parse_hexadecimal(const char *text, uint64_t *ret_number)
     return g_ascii_string_to_unsigned(text, 16, 0, G_MAXUINT64, ret_number, NULL);
 }
 
-/* AMD 48882, MMIO 0030h: HATS, bits 11:10, is the depth of the host's page tables.  Kernels up
- * to 5.10 print EFR alone, 5.11 to 6.6 EFR2:EFR, later ones EFR:EFR2; EFR has bits all over,
- * EFR2 few and low ones. */
+/* AMD 48882, MMIO 0030h: HATS, bits 11:10, is the depth of the host's page tables.  Kernels up to
+ * 5.10 print EFR alone, 5.11 to 6.6 EFR2:EFR, later ones EFR:EFR2; EFR has bits everywhere, EFR2
+ * only few and low ones. */
 uint64_t viommu_iommu_width_amd(const char *features)
 {
     static const uint64_t widths[] = {48, 57, 64, VIOMMU_UNSET_NUMBER};
@@ -90,12 +90,12 @@ static void read_iommu(const ViommuRoot *root, ViommuHostIommu *iommu)
 
 /* --- Interrupts --- */
 
-/* The most interrupts that are looked at: which chips there are is seen by the first ones. */
+/* The most interrupts that are read; the first ones show all kinds of chips. */
 #define INTERRUPTS_MAX 512
 
-/* Names of interrupt chips whose interrupts are remapped, and those of the same machines where they
- * are not: Linux 6.12 arch/x86/kernel/apic (IR-IO-APIC, IR-PCI-MSI-...), drivers/irqchip (an ITS
- * knows the device that writes; GICv2m does not). */
+/* Names of interrupt chips that remap interrupts, and of chips on the same machines that do not:
+ * Linux 6.12 arch/x86/kernel/apic (IR-IO-APIC, IR-PCI-MSI-...), drivers/irqchip (an ITS knows the
+ * writing device; GICv2m does not). */
 static const struct {
     const char *beginning;
     bool remapped;
@@ -112,7 +112,7 @@ static int chip_remaps(const char *name)
     return VIOMMU_UNSET;
 }
 
-/* An AMD IOMMU's own interrupt is never remapped: one that is proves that the kernel does it. */
+/* An AMD IOMMU's own interrupt is remapped only if the kernel remaps interrupts. */
 static void read_interrupts(const ViommuRoot *root, ViommuTopology *topology)
 {
     g_auto(GStrv) numbers = viommu_root_list(root, "sys/kernel/irq");

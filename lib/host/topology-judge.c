@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-judge: has this host an IOMMU of its own, and does it remap
- * interrupts?  Reads nothing: it weighs what the readers found. */
+/* topology-judge: decides whether this host has an IOMMU of its own, and whether it remaps
+ * interrupts. Reads nothing: it judges what the readers found. */
 #include <string.h>
 
 #include "lib/base/platform.h"
@@ -14,7 +14,7 @@ static bool has_option(const ViommuTopology *topology, const char *option)
 
 /* --- Interrupt remapping --- */
 
-/* Switched off by a word of the command line; NULL: by none. */
+/* The word of the command line that switches it off; NULL: none. */
 static const char *interrupts_off(const ViommuTopology *topology)
 {
     static const char *const words[] = {"intremap=off", "nointremap"};
@@ -25,7 +25,7 @@ static const char *interrupts_off(const ViommuTopology *topology)
     return NULL;
 }
 
-/* Neither means anything on other architectures. */
+/* On other architectures neither applies. */
 static bool is_x86(const ViommuTopology *topology, int arch)
 {
     for (guint i = 0; arch == VIOMMU_UNSET && topology->iommus && i < topology->iommus->len; i++) {
@@ -37,7 +37,7 @@ static bool is_x86(const ViommuTopology *topology, int arch)
     return arch == VIOMMU_ARCH_X86_64;
 }
 
-/* An IOMMU of this host that cannot; the kernel then does it for none. */
+/* An IOMMU of this host that cannot remap; then the kernel remaps for none. */
 static const ViommuHostIommu *iommu_without(const ViommuTopology *topology, bool x86)
 {
     for (guint i = 0; topology->iommus && i < topology->iommus->len; i++) {
@@ -58,7 +58,7 @@ static bool table_forbids(const ViommuTopology *topology)
     return false;
 }
 
-/* NULL: nothing is known to stand against it. Owned. */
+/* NULL: no obstacle is known.  Owned. */
 static char *interrupts_hindrance(const ViommuTopology *topology, bool x86)
 {
     const char *word = x86 ? interrupts_off(topology) : NULL;
@@ -102,7 +102,7 @@ bool viommu_topology_allows_unsafe(const ViommuTopology *topology, bool iommufd)
     static const char *const values[] = {"", "=1", "=y", "=Y", "=on"};
     int flag = iommufd ? topology->iommufd_unsafe_interrupts : topology->unsafe_interrupts;
 
-    /* What the command line says comes true when the module is loaded. */
+    /* A module applies its words of the command line when it is loaded. */
     for (size_t i = 0; flag == VIOMMU_UNSET && i < G_N_ELEMENTS(values); i++) {
         g_autofree char *word =
             g_strdup_printf("%s.allow_unsafe_interrupts%s", modules[iommufd ? 1 : 0], values[i]);
@@ -115,12 +115,12 @@ bool viommu_topology_allows_unsafe(const ViommuTopology *topology, bool iommufd)
 
 /* --- The IOMMU --- */
 
-/* What to do about a table that the kernel does nothing with; owned. */
+/* What to do about a table that the kernel does not use; owned. */
 static char *remedy(const ViommuTopology *topology, const char *table)
 {
     static const struct {
-        const char *table, *off; /* the option that switches it off; NULL: none does */
-        const char *rest;        /* when it was not */
+        const char *table, *off; /* the option that switches it off; NULL: none */
+        const char *rest;        /* the advice otherwise */
     } rows[] = {
         {"DMAR", "intel_iommu=off", "boot with intel_iommu=on"},
         {"IVRS", "amd_iommu=off", "see 'AMD-Vi' in the kernel's log"},

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-pci: PCI devices with their drivers, groups and physical IOMMUs. */
+/* topology-pci: PCI devices with their drivers, groups and IOMMUs. */
 #include "lib/host/topology-internal.h"
 
 #include "lib/base/pci-address.h"
 
 #define DEVICES "sys/bus/pci/devices"
 #define BRIDGE  0x06
-/* Regions of one group that are told of. */
+/* The most regions of one group that are kept. */
 #define REGIONS_MAX 16
 
 bool viommu_pci_device_is_bridge(const ViommuPciDevice *device)
@@ -37,7 +37,7 @@ const char *viommu_pci_device_noun(const ViommuPciDevice *device)
     return "device";
 }
 
-/* Nothing else could be recorded, or said to anybody. */
+/* Other text could not be recorded or shown. */
 static char *take_text(char *text)
 {
     if (text && !viommu_fields_is_text(text))
@@ -67,7 +67,7 @@ static bool read_identity(const ViommuRoot *root, const char *address, ViommuPci
     return true;
 }
 
-/* VFIO's no-IOMMU mode makes groups, too, that isolate nothing. */
+/* VFIO's no-IOMMU mode also makes groups, which isolate nothing. */
 static void read_group(const ViommuRoot *root, ViommuPciDevice *device)
 {
     g_autofree char *group = viommu_root_link(root, DEVICES "/%s/iommu_group", device->address);
@@ -79,8 +79,8 @@ static void read_group(const ViommuRoot *root, ViommuPciDevice *device)
         device->group = VIOMMU_UNSET_NUMBER;
 }
 
-/* "0x000000007b800000 0x000000007fffffff direct": firmware's own (RMRR of a DMAR, IVMD of an IVRS,
- * RMR of an IORT).  direct-relaxable is for what matters only until the host has booted. */
+/* "0x000000007b800000 0x000000007fffffff direct": a region of the firmware (RMRR of a DMAR, IVMD of
+ * an IVRS, RMR of an IORT).  A direct-relaxable one matters only until the host has booted. */
 static char *direct_region(const char *line)
 {
     g_auto(GStrv) words = g_strsplit(line, " ", -1);
@@ -111,7 +111,7 @@ static void read_regions(const ViommuRoot *root, ViommuPciDevice *device)
     device->direct_regions = (char **)g_ptr_array_free(found, FALSE);
 }
 
-/* Of single root I/O virtualization. */
+/* Of SR-IOV. */
 static void read_functions(const ViommuRoot *root, ViommuPciDevice *device)
 {
     device->physical_function = take_text(viommu_root_link(root, DEVICES "/%s/physfn", device->address));
@@ -127,12 +127,12 @@ static void read_rest(const ViommuRoot *root, ViommuPciDevice *device)
 
     g_autofree char *driver = viommu_root_link(root, DEVICES "/%s/driver", device->address);
 
-    /* One with no name that can be said is a driver all the same. */
+    /* A driver with an unprintable name still counts as a driver. */
     if (driver)
         device->driver = g_strdup(viommu_fields_is_text(driver) ? driver : "?");
     device->iommu = take_text(viommu_root_link(root, DEVICES "/%s/iommu", device->address));
     device->cdev = take_text(g_strdup(cdevs ? cdevs[0] : NULL));
-    /* A machine without nodes says -1, which is no number here. */
+    /* A machine without NUMA nodes shows -1, which does not parse as a number. */
     if (!viommu_root_number(root, &device->node, DEVICES "/%s/numa_node", device->address) ||
         device->node > 1023)
         device->node = VIOMMU_UNSET_NUMBER;
@@ -144,7 +144,7 @@ static void read_rest(const ViommuRoot *root, ViommuPciDevice *device)
     device->usable = viommu_root_usable(root, "dev/vfio/%" G_GUINT64_FORMAT, device->group);
 }
 
-/* Bridges alone in their groups matter to nobody, and every server has a hundred. */
+/* Bridges alone in their groups are useless here, and each server has a hundred. */
 static void drop_lone_bridges(GPtrArray *devices)
 {
     g_autoptr(GHashTable) endpoint_groups = g_hash_table_new(g_int64_hash, g_int64_equal);

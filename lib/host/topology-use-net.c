@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-use-net: what the host's network ports are used for, alone and below bonds, VLANs and
- * bridges.  A sysfs shows the network that it was mounted in: where that is not the host's, each
- * port counts as used. */
+/* topology-use-net: what the host uses its network ports for, alone and below bonds, VLANs and
+ * bridges. sysfs shows the network namespace that it was mounted in: if that is not the host's,
+ * each port counts as used. */
 #include <string.h>
 
 #include "lib/host/topology-use.h"
@@ -16,7 +16,7 @@ typedef struct Routes {
     GHashTable *any, *by_default; /* names of ports */
 } Routes;
 
-/* The words of a line, without the space between. Owned. */
+/* The words of a line, without the white space between them.  Owned. */
 static char **split_words(const char *line)
 {
     g_auto(GStrv) words = g_strsplit_set(line, " \t", -1);
@@ -66,7 +66,7 @@ static void read_routes6(const ViommuRoot *root, Routes *routes)
 static void use_port(ViommuUses *uses, const Routes *routes, const char *path, const char *port,
                      const char *name, unsigned depth);
 
-/* Bonds, bridges and VLANs that it is a part of. */
+/* The bonds, bridges and VLANs above it. */
 static void use_uppers(ViommuUses *uses, const Routes *routes, const char *path, const char *port,
                        const char *name, unsigned depth)
 {
@@ -80,7 +80,7 @@ static void use_uppers(ViommuUses *uses, const Routes *routes, const char *path,
     }
 }
 
-/* @port: of the hardware at @path; @name: that port, or what it is a part of. */
+/* @port: of the hardware at @path; @name: that port, or a bond, bridge or VLAN above it. */
 static void use_port(ViommuUses *uses, const Routes *routes, const char *path, const char *port,
                      const char *name, unsigned depth)
 {
@@ -99,8 +99,8 @@ static void use_port(ViommuUses *uses, const Routes *routes, const char *path, c
         use_uppers(uses, routes, path, port, name, depth);
 }
 
-/* Disks and file systems may come through one whose network port is down, or that
- * has none: InfiniBand. */
+/* Disks and file systems can use an RDMA device whose network port is down, or that has none:
+ * InfiniBand. */
 static void use_rdma(ViommuUses *uses)
 {
     g_auto(GStrv) names = viommu_root_list(uses->root, RDMA);
@@ -119,7 +119,7 @@ static void use_rdma(ViommuUses *uses)
     }
 }
 
-/* Whether sysfs shows the network that process 1 has. */
+/* Whether sysfs shows the network namespace of process 1. */
 static bool sees_networks(const ViommuRoot *root)
 {
     g_auto(GStrv) lines = viommu_root_process_lines(root, "net/dev", TABLE_MAX);
@@ -143,7 +143,7 @@ static bool is_port(const ViommuUses *uses, const ViommuPciDevice *device)
            viommu_root_exists(uses->root, "sys/bus/pci/devices/%s/net", device->address);
 }
 
-/* @seen: addresses of devices with a port in sysfs; NULL: what is there says nothing. */
+/* @seen: addresses of devices with a port in sysfs; NULL: sysfs shows nothing useful. */
 static void use_unseen(ViommuUses *uses, GHashTable *seen)
 {
     const GPtrArray *devices = uses->topology->devices;
@@ -189,7 +189,7 @@ void viommu_use_networks(ViommuUses *uses)
         use_port(uses, &routes, target, names[i], names[i], 0);
     }
     use_rdma(uses);
-    /* A port that a container was given is in no sysfs but that one's. */
+    /* A container's port is only in that container's sysfs. */
     if (!sees_networks(uses->root) || n >= VIOMMU_ROOT_LIST_MAX)
         use_unseen(uses, NULL);
     else if (n > 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-use: the two readers of what the host does with its devices, and where they put it.
- * Only for lib/topology-use*.c. */
+/* topology-use: the shared data of the two readers of the host's use of its devices.  Only for
+ * lib/host/topology-use*.c. */
 #pragma once
 
 #include "lib/host/sysroot.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology: the tables of fields, and the whole out of its parts.  Knows the kernel's command
+/* topology: the tables of fields, and the order of the readers.  Knows the kernel's command
  * line. */
 #include "lib/host/topology.h"
 
@@ -104,7 +104,7 @@ void *viommu_topology_add(GPtrArray **list, const ViommuFields *table)
     return entry;
 }
 
-/* The rest of a command line may hold secrets, and is nobody's business. */
+/* The other words of a command line may be secret, and are not needed. */
 static bool concerns_us(const char *word)
 {
     static const char *const beginnings[] = {"iommu",      "intel_iommu", "amd_iommu",         "arm-smmu",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology: the host's own hardware as far as assigning devices goes: PCI devices, their groups,
- * their physical IOMMUs, what the firmware's tables say, memory by node.  Read below a root
- * directory; part of a recorded host.  Knows no request. */
+/* topology: the host's hardware for the assignment of devices: PCI devices, their groups, their
+ * IOMMUs, the firmware's tables, memory by node.  Read below a root directory; part of a recorded
+ * host.  Knows no request. */
 #pragma once
 
 #include <glib.h>
@@ -11,67 +11,67 @@
 #include "lib/base/fields.h"
 #include "lib/base/version.h"
 
-/* What translates the host's own devices, by the kernel's driver. */
+/* What translates DMA of the host's own devices, by the kernel's driver. */
 typedef enum ViommuIommuKind {
     VIOMMU_IOMMU_KIND_INTEL,
     VIOMMU_IOMMU_KIND_AMD,
     VIOMMU_IOMMU_KIND_SMMUV3,
     VIOMMU_IOMMU_KIND_SMMU,   /* version 1 or 2 */
-    VIOMMU_IOMMU_KIND_VIRTIO, /* the host is a guest itself */
+    VIOMMU_IOMMU_KIND_VIRTIO, /* the host is itself a guest */
     VIOMMU_IOMMU_KIND_OTHER,
     VIOMMU_IOMMU_KIND_LAST,
 } ViommuIommuKind;
 extern const ViommuEnum viommu_enum_iommu_kind;
 
-/* What a table of the firmware is worth. */
+/* The state of a table of the firmware. */
 typedef enum ViommuTableState {
     VIOMMU_TABLE_STATE_GOOD,   /* it describes at least one IOMMU */
-    VIOMMU_TABLE_STATE_BROKEN, /* it is there and describes none; its problem says why */
-    VIOMMU_TABLE_STATE_UNREAD, /* it is there, but only root may read it */
+    VIOMMU_TABLE_STATE_BROKEN, /* it exists and describes none; its problem says why */
+    VIOMMU_TABLE_STATE_UNREAD, /* it exists, but only root may read it */
     VIOMMU_TABLE_STATE_LAST,
 } ViommuTableState;
 extern const ViommuEnum viommu_enum_table_state;
 
-/* What a recording holds at most; the rest of a larger machine is left out. */
+/* The limits of a recording; the rest of a larger machine is left out. */
 #define VIOMMU_TOPOLOGY_DEVICES_MAX 4096
 #define VIOMMU_TOPOLOGY_IOMMUS_MAX  256
 #define VIOMMU_TOPOLOGY_NODES_MAX   256
 
-/* Where nothing else is said, VIOMMU_UNSET_NUMBER or NULL: not known, or none. */
+/* VIOMMU_UNSET_NUMBER or NULL means not known, or none, unless noted. */
 
 /* One IOMMU of the host, as /sys/class/iommu names it. */
 typedef struct ViommuHostIommu {
     char *name; /* "dmar0", "ivhd0", "smmu3.0x0000000009050000" */
     int kind;   /* ViommuIommuKind */
-    /* of the addresses that it translates; unset for every SMMU and virtio: their drivers tell
-     * nobody */
+    /* of the addresses that it translates; unset for each SMMU and virtio, whose drivers do not
+     * show it */
     uint64_t width_bits;
-    /* flag: it can remap interrupts, by its registers; unset: its driver tells nobody */
+    /* flag: its registers say that it can remap interrupts; unset: its driver does not show it */
     int interrupt_remapping;
 } ViommuHostIommu;
 
-/* One PCI device: every endpoint, and each bridge that shares its group with one. */
+/* A PCI device: each endpoint, and each bridge that shares its group with one. */
 typedef struct ViommuPciDevice {
     char *address; /* "0000:01:00.0" */
     uint64_t vendor, device;
     uint64_t class_code; /* 24 bits: base, sub, interface */
     char *driver;        /* NULL: none is bound */
     uint64_t node;       /* NUMA */
-    uint64_t group;      /* IOMMU group; never one of VFIO's no-IOMMU mode */
-    char *iommu;         /* ViommuHostIommu of this name */
-    /* memory that the firmware wants mapped one to one for the group, so that the kernel gives the
-     * group to no guest: "0x7b800000-0x7fffffff" */
+    uint64_t group;      /* IOMMU group; not one of VFIO's no-IOMMU mode */
+    char *iommu;         /* the ViommuHostIommu of this name */
+    /* memory that the firmware wants mapped one to one for the group, so that the kernel assigns
+     * the group to no guest: "0x7b800000-0x7fffffff" */
     char **direct_regions;
-    char *physical_function;    /* the address of its physical function, of a virtual one */
+    char *physical_function;    /* of a virtual function: the address of its physical function */
     uint64_t virtual_functions; /* how many a physical function can have */
-    /* flag: we may open its group's node in /dev/vfio; unset: there is none, as no VFIO driver
-     * is bound */
+    /* flag: viommud may open its group's node in /dev/vfio; unset: there is none, because no VFIO
+     * driver is bound */
     int usable;
     char **
-        /* what the host itself does with it, its virtual functions or what is below them, in words;
-     * what cannot be seen is said there, too */
+        /* how the host itself uses it, its virtual functions or what is below them, as text; also
+         * lists what is not visible */
         uses;
-    /* "vfio0": /dev/vfio/devices/vfio0, while a VFIO driver is bound and the kernel has it */
+    /* "vfio0": /dev/vfio/devices/vfio0, if a VFIO driver is bound and the kernel has it */
     char *cdev;
 } ViommuPciDevice;
 
@@ -79,9 +79,9 @@ typedef struct ViommuPciDevice {
 typedef struct ViommuAcpiTable {
     char *name;
     int state;      /* ViommuTableState */
-    uint64_t units; /* usable IOMMUs in it; unset: unread */
-    char *problem;  /* what is wrong with it, when it is broken */
-    /* flag, of a good DMAR: the platform lets its IOMMUs remap interrupts */
+    uint64_t units; /* usable IOMMUs in it; unset: not read */
+    char *problem;  /* why it is broken */
+    /* flag, of a good DMAR: the platform allows its IOMMUs to remap interrupts */
     int interrupt_remapping;
 } ViommuAcpiTable;
 
@@ -99,52 +99,52 @@ typedef struct ViommuTopology {
     bool present;
     ViommuVersion kernel;  /* Linux's; 0: not known */
     uint64_t page_bytes;   /* of an ordinary page */
-    int acpi;              /* flag: the firmware has ACPI tables; unset: cannot be seen */
-    GPtrArray *tables;     /* of ViommuAcpiTable: those of the four that are there */
+    int acpi;              /* flag: the firmware has ACPI tables; unset: not visible */
+    GPtrArray *tables;     /* of ViommuAcpiTable: those of the four that exist */
     char **kernel_options; /* words of the kernel's command line that concern IOMMUs and VFIO */
     GPtrArray *iommus;     /* of ViommuHostIommu, by name */
     GPtrArray *devices;    /* of ViommuPciDevice, by address */
-    char **vfio_drivers;   /* modules of this kernel that are made for VFIO; NULL: cannot be seen */
+    char **vfio_drivers;   /* modules of this kernel that are made for VFIO; NULL: not visible */
     GPtrArray *nodes;      /* of ViommuNode */
-    int vfio, iommufd;     /* flags: the kernel has it; unset: cannot be seen */
-    int iommufd_usable;    /* flag: we may open /dev/iommu; unset: there is none */
+    int vfio, iommufd;     /* flags: the kernel has it; unset: not visible */
+    int iommufd_usable;    /* flag: viommud may open /dev/iommu; unset: there is none */
     int iommufd_loadable;  /* flag: iommufd is a module that is not loaded yet */
-    /* flag: the kernel remaps interrupts, as the names of its interrupt chips show */
+    /* flag: the kernel remaps interrupts, by the names of its interrupt chips */
     int interrupt_remapping;
-    /* flags: VFIO's container, and iommufd, assign devices without interrupt remapping, too */
+    /* flags: VFIO's container, and iommufd, assign devices even without interrupt remapping */
     int unsafe_interrupts, iommufd_unsafe_interrupts;
-    uint64_t dma_entry_limit; /* mappings that a VFIO container holds at most */
+    uint64_t dma_entry_limit; /* the most mappings of a VFIO container */
 } ViommuTopology;
 
 extern const ViommuFields viommu_topology_fields;
 
-/** Reads what is below the directory @root ("/": this machine) into @topology, which is cleared
- *  first.  What is missing or makes no sense is unset.  Fails: NOT_FOUND, when @root cannot be
+/** Reads the hardware below the directory @root ("/": this machine) into @topology, which is
+ *  cleared first.  What is missing or invalid is unset.  Fails: NOT_FOUND, when @root cannot be
  *  opened. */
 bool viommu_topology_read(const char *root, ViommuTopology *topology, GError **error);
 
-/** Borrowed; NULL when there is none. */
+/** Borrowed; NULL: not found. */
 const ViommuHostIommu *viommu_topology_iommu(const ViommuTopology *topology, const char *name);
 const ViommuPciDevice *viommu_topology_device(const ViommuTopology *topology, const char *address);
 bool viommu_pci_device_is_bridge(const ViommuPciDevice *device);
-/** "network", "display", ...: the class for people; "device" when it has no name here. Static. */
+/** "network", "display", ...: the class as a word; "device" for other classes.  Static. */
 const char *viommu_pci_device_noun(const ViommuPciDevice *device);
 
 typedef enum ViommuIommuUse {
-    VIOMMU_IOMMU_USE_NONE, /* there is none, or its description is broken or cannot be read */
+    VIOMMU_IOMMU_USE_NONE, /* there is none, or its description is broken or not readable */
     VIOMMU_IOMMU_USE_IDLE, /* the firmware describes one well, but the kernel does not use it */
     VIOMMU_IOMMU_USE_USED, /* the kernel has put PCI devices into groups */
     VIOMMU_IOMMU_USE_LAST,
 } ViommuIommuUse;
 
-/** Whether the kernel remaps the interrupts of assigned devices, which it wants before it gives a
- *  device away: 1 or 0; VIOMMU_UNSET: not known.  @arch: ViommuArch of the host, or VIOMMU_UNSET.
- *  @ret_reason: with 0, why not, and what to do (owned); else untouched. */
+/** Whether the kernel remaps the interrupts of assigned devices, which it requires for an
+ *  assignment: 1 or 0; VIOMMU_UNSET: not known.  @arch: ViommuArch of the host, or VIOMMU_UNSET.
+ *  @ret_reason: with 0, the reason and the advice (owned); otherwise untouched. */
 int viommu_topology_remaps_interrupts(const ViommuTopology *topology, int arch, char **ret_reason);
-/** Whether the kernel was told to assign devices without interrupt remapping, through iommufd or
+/** Whether the kernel is set to assign devices without interrupt remapping, through iommufd or
  *  through a VFIO container. */
 bool viommu_topology_allows_unsafe(const ViommuTopology *topology, bool iommufd);
 
-/** Whether the host has an IOMMU of its own, and *ret_reason (owned): a sentence with what to do
- *  when it is not used. */
+/** Whether the host has an IOMMU of its own; *ret_reason (owned): a sentence, with advice when it
+ *  is not used. */
 ViommuIommuUse viommu_topology_judge(const ViommuTopology *topology, char **ret_reason);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* iommu-rules: the table of rules that judge one candidate.  Each rule speaks only when it
+/* iommu-rules: the table of rules that judge one candidate.  A rule adds a reason only if it
  * refuses or restricts. */
 #pragma once
 
@@ -18,29 +18,29 @@ typedef struct ViommuJudging {
 } ViommuJudging;
 
 typedef struct ViommuIommuRule {
-    ViommuRule rule; /* of every reason that judge adds */
+    ViommuRule rule; /* of each reason that judge() adds */
     void (*judge)(const ViommuJudging *judging);
 } ViommuIommuRule;
 
-/** Ended by a row without judge.  The first is "arch", after which no other rule judges a model of
+/** A row without judge ends the table.  The first row is "arch"; no other rule judges a model of
  *  another architecture. */
 extern const ViommuIommuRule viommu_iommu_rules[];
 
 /** Adds a reason to the candidate. */
 void viommu_judge_note(const ViommuJudging *judging, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/** Adds a reason, for which the candidate is refused. */
+/** Adds a reason and refuses the candidate. */
 #define viommu_judge_refuse(judging, ...) \
     ((judging)->candidate->verdict = VIOMMU_VERDICT_REFUSED, viommu_judge_note(judging, __VA_ARGS__))
 
-/** Judges @model by every rule; @candidate starts as possible, without reasons. */
+/** Judges @model by each rule; @candidate starts as possible, without reasons. */
 void viommu_iommu_judge(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate);
 
-/** The host's devices are to be assigned. */
+/** Whether devices of the host are to be assigned. */
 bool viommu_iommu_has_hostdevs(const ViommuIommuInput *input);
-/** Whether a guest of this model is started by UEFI: x86_64 boots BIOS unless told otherwise;
- *  aarch64 boots a kernel by itself, a disk only with UEFI, and has ACPI, which the virtio model
- *  and the smmuv3 of assigned devices need, only with UEFI. */
+/** Whether a guest with this model is started by UEFI.  x86_64 boots BIOS by default; aarch64 boots
+ *  a kernel without firmware, but a disk only with UEFI, and only UEFI has ACPI there, which the
+ *  virtio model and the smmuv3 of assigned devices need. */
 bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, ViommuModel model);
 
-/** More vCPUs than x86 can address without EIM or XTSup. */
+/** Whether there are more vCPUs than x86 can address without EIM or XTSup. */
 bool viommu_iommu_many_vcpus(const ViommuIommuInput *input);

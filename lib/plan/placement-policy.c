@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* placement-policy: what the site lets the asker have, before it is asked whether the host has it.
- * Its words name no device that the asker may not have. */
+/* placement-policy: what the site lets the asker have, before viommud checks whether the host has
+ * it. Messages name only devices that the asker may have. */
 #include "lib/plan/placement.h"
 
 #include <string.h>
 
 #include "lib/base/error.h"
 
-/* What a request alone tells of a device. */
+/* The part of a device that the request itself tells. */
 static ViommuPciDevice device_of(const char *address, const char *vendor, const char *device)
 {
     return (ViommuPciDevice){
@@ -135,7 +135,7 @@ static bool check_driver(const ViommuPlacementInput *input, guint i, const char 
         i, driver);
 }
 
-/* More by a name than anybody may ever have. */
+/* More than any user may ever have of that name. */
 static bool check_count(const ViommuPlacementInput *input, guint i, const ViommuRequestHostdev *asked,
                         GError **error)
 {
@@ -168,8 +168,8 @@ bool viommu_placement_check_policy(const ViommuPlacementInput *input, GError **e
     return true;
 }
 
-/* VFIO hands out the group, and with it each device that a driver of VFIO's has; nor are its
- * devices kept from one another. */
+/* VFIO gives the user the whole group, and each of its devices that a VFIO driver has; the group's
+ * devices are not isolated from one another. */
 bool viommu_placement_check_listed(const ViommuPlacementInput *input, const ViommuPciDevice *device,
                                    GError **error)
 {
@@ -207,7 +207,7 @@ static uint64_t count_chosen(const ViommuSiteDevice *name, const ViommuPciDevice
     return count;
 }
 
-/* The asker's machines have them. */
+/* Those that the asker's machines have. */
 static uint64_t count_claimed(const ViommuPlacementInput *input, const ViommuSiteDevice *name)
 {
     uint64_t count = 0;

@@ -49,7 +49,7 @@ static bool is_wanted(const ViommuChoosing *choosing, const ViommuPciDevice *dev
 
 /* --- The host as a whole --- */
 
-/* A service may see nothing of /sys: that is no "no". */
+/* A service may not see /sys: then nothing is known. */
 static bool is_unseen(const ViommuTopology *topology)
 {
     return !topology->present ||
@@ -73,7 +73,7 @@ static bool check_host(ViommuChoosing *choosing, GError **error)
 
 /* --- One device --- */
 
-/* Before a list of those that are told of. */
+/* The text before a list of the devices that may be named. */
 static const char *has(const ViommuChoosing *choosing)
 {
     return viommu_asker_is_bound(choosing->input->asker) ? "the devices that you may have are"
@@ -144,7 +144,7 @@ static bool can_pick(const ViommuChoosing *choosing, const ViommuPciDevice *devi
     return is_free(choosing, device, obstacles) && !viommu_obstacle_reserved(choosing, device);
 }
 
-/* Of those of @asked that only the firmware keeps from being picked; NULL: none. */
+/* A device of @asked that only the firmware keeps from being chosen; NULL: none. */
 static const ViommuPciDevice *kept_by_firmware(const ViommuChoosing *choosing,
                                                const ViommuRequestHostdev *asked)
 {
@@ -157,8 +157,8 @@ static const ViommuPciDevice *kept_by_firmware(const ViommuChoosing *choosing,
     return NULL;
 }
 
-/* "0000:b0:00.0 by machine 'a'": of those of @asked that only others keep from being picked;
- * *ret_n: how many. Owned. */
+/* "0000:b0:00.0 by machine 'a'": devices of @asked that only other guests keep from being chosen;
+ * *ret_n: how many.  Owned. */
 static char *list_claimed(const ViommuChoosing *choosing, const ViommuRequestHostdev *asked, uint64_t *ret_n)
 {
     GString *text = g_string_new(NULL);
@@ -230,7 +230,7 @@ static bool take_kind(ViommuChoosing *choosing, unsigned entry, const ViommuRequ
     return found == count || refuse_kind(choosing, entry, found, error);
 }
 
-/* --- What is known of those chosen --- */
+/* --- The chosen devices --- */
 
 static void place(ViommuChoosing *choosing, unsigned entry, const ViommuPciDevice *device)
 {
@@ -308,7 +308,7 @@ static bool take_unseen(ViommuChoosing *choosing, GError **error)
     return true;
 }
 
-/* The guest finds its devices in the order in which the request names them. */
+/* The guest finds its devices in the request's order. */
 static void place_all(ViommuChoosing *choosing)
 {
     for (unsigned entry = 0; entry < choosing->input->request->hostdevs->len; entry++)
@@ -317,7 +317,7 @@ static void place_all(ViommuChoosing *choosing)
                 place(choosing, entry, choosing->chosen[i]);
 }
 
-/* Addresses first: a kind must not take what is named elsewhere. */
+/* Addresses first: a kind must not take a device that another entry names. */
 static bool take_all(ViommuChoosing *choosing, GError **error)
 {
     const GPtrArray *asked = choosing->input->request->hostdevs;
@@ -343,7 +343,7 @@ static bool take_all(ViommuChoosing *choosing, GError **error)
     return viommu_placement_check_counts(choosing->input, choosing->chosen, choosing->n_chosen, error);
 }
 
-/* A name that nobody gave. */
+/* Refuses a name that the site does not define. */
 static bool check_names(ViommuChoosing *choosing, GError **error)
 {
     const GPtrArray *asked = choosing->input->request->hostdevs;
@@ -394,7 +394,7 @@ bool viommu_plan_settle_placement(ViommuPlanBuild *build, GError **error)
 bool viommu_placement_check_again(const ViommuPlacementInput *input, const ViommuPlacement *placement,
                                   GError **error)
 {
-    ViommuPlanBuild build = {.rule = VIOMMU_RULE_LAST}; /* nobody asks for the rule here */
+    ViommuPlanBuild build = {.rule = VIOMMU_RULE_LAST}; /* the rule is not used here */
     ViommuChoosing choosing = {.build = &build, .input = input};
 
     for (guint i = 0; i < placement->devices->len; i++) {
@@ -406,7 +406,7 @@ bool viommu_placement_check_again(const ViommuPlacementInput *input, const Viomm
                 choosing.build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_MISSING, error,
                 "hostdevs[%u]: '%s' is no longer present on this host; request the machine again",
                 placed->entry, placed->address);
-        /* At its address may be another one by now. */
+        /* Another device may be at its address by now. */
         if (!viommu_obstacle_check_driver(&choosing, placed->entry, device, error) ||
             !viommu_obstacle_check_uses(&choosing, device, error) ||
             !viommu_placement_check_listed(input, device, error))
