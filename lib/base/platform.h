@@ -13,8 +13,9 @@ typedef enum ViommuArch {
 } ViommuArch;
 extern const ViommuEnum viommu_enum_arch;
 
-/* aarch64 kernels are built for one of three sizes. */
-#define VIOMMU_X86_PAGE_BYTES 4096u
+/* Of ordinary memory pages.  aarch64 kernels are built for 4, 16 or 64 KiB. */
+#define VIOMMU_X86_PAGE_BYTES     4096u
+#define VIOMMU_ARM_PAGE_MAX_BYTES 65536u
 
 /* Machine types by family; the versioned name "pc-q35-7.2" belongs to the family q35. */
 typedef enum ViommuFamily {

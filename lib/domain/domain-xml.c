@@ -295,7 +295,7 @@ static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network
     viommu_xml_empty(xml, "model", "type",
                      viommu_enum_to_string(&viommu_enum_network_model, (int)network->model), NULL);
     if (network->translated)
-        viommu_xml_empty(xml, "driver", "iommu", "on", NULL);
+        viommu_xml_empty(xml, "driver", "name", network->without_vhost ? "qemu" : NULL, "iommu", "on", NULL);
     viommu_xml_close(xml);
 }
 
@@ -384,6 +384,8 @@ static void write_accelerated(ViommuXmlWriter *xml, const ViommuPlan *plan)
         viommu_xml_open(xml, "driver");
         viommu_xml_attribute_number(xml, "pciBus", viommu_pcie_expander(&plan->pcie, i)->index);
         viommu_xml_attribute(xml, "accel", "on");
+        if (plan->iommu.ril_off)
+            viommu_xml_attribute(xml, "ril", "off");
         viommu_xml_close(xml);
         viommu_xml_close(xml);
     }

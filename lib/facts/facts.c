@@ -121,6 +121,11 @@ static const ViommuFact
                 [VIOMMU_FACT_KEPT_SOURCE] =
                     {"images that keep their owners and labels", V(7, 0, 0), 0, 0,
                      "libvirt 7.0 src/security/security_dac.c (virSecurityDACSetImageLabelInternal, relabel of each source); measured: 7.0/5.2, 9.0/7.2 (backing files, too)"},
+                [VIOMMU_FACT_SMMUV3_RIL] = {"smmuv3 without range invalidation", V(12, 7, 0), V(11, 0, 0), 0,
+                                            "libvirt NEWS 12.7.0; QEMU 11.0 hw/arm/smmuv3-accel.c (ril)"},
+                [VIOMMU_FACT_SMMUV3_ACPI_NO_ITS] =
+                    {"model smmuv3 with UEFI on a virt machine without ITS", V(5, 5, 0), V(10, 2, 0), 0,
+                     "QEMU 5.2 hw/arm/virt-acpi-build.c (no IORT without an ITS); measured: 9.0/7.2 virt-2.7 has no IORT, virt-2.8 has one"},
 };
 
 static const char *const words[] = {
@@ -160,6 +165,8 @@ static const char *const words[] = {
     "hostdev-driver",
     "memlock-per-device",
     "kept-source",
+    "smmuv3-ril",
+    "smmuv3-acpi-no-its",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_FACT_LAST);
 /* ViommuEmulator keeps a bit for each. */
@@ -217,26 +224,68 @@ ViommuVersion viommu_fact_qemu_floor(ViommuVersion libvirt)
     return 0;
 }
 
-/* QEMU e0001297eb (1024, machine 8.1), e4e98c7eeb (4096, machine 9.0), 00d0f9fd66 (288),
- * hw/arm/virt.c (512 with GICv3), hw/i386/pc.c (255). */
+static const ViommuFlaw flaws[] = {
+    [VIOMMU_FLAW_VHOST_UNMAP] =
+        {"vhost does not hear of what the guest unmaps behind intel",
+         {{V(6, 0, 0), V(7, 2, 1)}},
+         "QEMU b68ba1ca57 (in 6.0); QEMU 09adb0e021 (in 8.0 and 7.2.1); measured: 8.0/6.2 0 of 118 delivered, 9.0/7.2 all"},
+    [VIOMMU_FLAW_VHOST_DEVICE_IOTLB] =
+        {"vhost does not hear of what the guest unmaps behind intel with a device IOTLB",
+         {{V(6, 0, 0), V(7, 2, 5)}, {V(8, 0, 0), V(8, 1, 0)}},
+         "QEMU ee071f67f7 (in 8.1 and 7.2.5); measured: 8.0/6.2 54 of 134 sent and 0 delivered"},
+    [VIOMMU_FLAW_SMMUV3_RIL] = {"accelerated smmuv3 needs range invalidation of the host's SMMU",
+                                {{V(11, 0, 0), V(11, 1, 0)}},
+                                "QEMU 11.0 hw/arm/smmuv3-accel.c (ril is on, and auto in 11.1)"},
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(flaws) == VIOMMU_FLAW_LAST);
+
+const ViommuFlaw *viommu_flaw(ViommuFlawId id)
+{
+    return &flaws[id];
+}
+
+/* The index of the range that @qemu is in, or the number of ranges. */
+static size_t range_of(ViommuFlawId id, ViommuVersion qemu)
+{
+    size_t i = 0;
+
+    while (i < G_N_ELEMENTS(flaws[id].qemu) &&
+           (qemu < flaws[id].qemu[i].from || qemu >= flaws[id].qemu[i].before))
+        i++;
+    return i;
+}
+
+bool viommu_flaw_is_in(ViommuFlawId id, ViommuVersion qemu)
+{
+    return range_of(id, qemu) < G_N_ELEMENTS(flaws[id].qemu);
+}
+
+char *viommu_flaw_range(ViommuFlawId id, ViommuVersion qemu)
+{
+    size_t i = range_of(id, qemu);
+    g_autofree char *from = viommu_version_format_short(flaws[id].qemu[i].from);
+    g_autofree char *before = viommu_version_format_short(flaws[id].qemu[i].before);
+
+    return g_strdup_printf("QEMU from %s on and before %s", from, before);
+}
+
+/* QEMU e0001297eb (1024, machine 8.1), e4e98c7eeb (4096, machine 9.0), 00d0f9fd66 (288, machine
+ * 2.8), hw/arm/virt.c (512 from 3.0 on, with GICv3), hw/i386/pc.c (255); tried on 9.0/7.2. */
 static const struct {
     ViommuFamily family;
     ViommuVersion machine;
     uint64_t max_vcpus;
 } vcpu_limits[] = {
-    {VIOMMU_FAMILY_Q35, V(9, 0, 0), 4096}, {VIOMMU_FAMILY_Q35, V(8, 1, 0), 1024}, {VIOMMU_FAMILY_Q35, 0, 288},
-    {VIOMMU_FAMILY_VIRT, 0, 512},          {VIOMMU_FAMILY_I440FX, 0, 255},
+    {VIOMMU_FAMILY_Q35, V(9, 0, 0), 4096}, {VIOMMU_FAMILY_Q35, V(8, 1, 0), 1024},
+    {VIOMMU_FAMILY_Q35, V(2, 8, 0), 288},  {VIOMMU_FAMILY_Q35, 0, 255},
+    {VIOMMU_FAMILY_VIRT, V(3, 0, 0), 512}, {VIOMMU_FAMILY_VIRT, 0, 255},
+    {VIOMMU_FAMILY_I440FX, 0, 255},
 };
 
-uint64_t viommu_fact_max_vcpus(ViommuFamily family, const char *machine, ViommuVersion qemu)
+uint64_t viommu_fact_max_vcpus(ViommuFamily family, ViommuVersion machine)
 {
-    ViommuVersion version = qemu;
-    const char *dash = machine ? strrchr(machine, '-') : NULL;
-
-    if (dash)
-        viommu_version_parse(dash + 1, &version);
     for (size_t i = 0; i < G_N_ELEMENTS(vcpu_limits); i++)
-        if (vcpu_limits[i].family == family && version >= vcpu_limits[i].machine)
+        if (vcpu_limits[i].family == family && machine >= vcpu_limits[i].machine)
             return vcpu_limits[i].max_vcpus;
     return 0;
 }

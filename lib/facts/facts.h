@@ -44,6 +44,8 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_HOSTDEV_DRIVER,
     VIOMMU_FACT_MEMLOCK_PER_DEVICE,
     VIOMMU_FACT_KEPT_SOURCE,
+    VIOMMU_FACT_SMMUV3_RIL,
+    VIOMMU_FACT_SMMUV3_ACPI_NO_ITS,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;
@@ -64,6 +66,25 @@ typedef struct ViommuFact {
     ViommuVersion host_kernel;  /* least mainline kernel of the host; 0: any */
 } ViommuFact;
 
+/* What some releases of QEMU do wrong, and the plan goes round. */
+typedef enum ViommuFlawId {
+    VIOMMU_FLAW_VHOST_UNMAP,        /* vhost does not hear what a guest without ATS unmaps */
+    VIOMMU_FLAW_VHOST_DEVICE_IOTLB, /* the same before an IOMMU with a device IOTLB */
+    VIOMMU_FLAW_SMMUV3_RIL,         /* accelerated, it needs range invalidation of the host's */
+    VIOMMU_FLAW_LAST,
+} ViommuFlawId;
+
+typedef struct ViommuFlaw {
+    const char *what;
+    struct {
+        ViommuVersion from, before; /* both 0: no further range */
+    } qemu[2];
+    const char *source; /* as that of a fact */
+} ViommuFlaw;
+
+/* Older machines of "virt" have no ITS (QEMU 5.2 hw/arm/virt.c, no_its). */
+#define VIOMMU_FACT_VIRT_ITS VIOMMU_VERSION_OF(2, 8, 0)
+
 /* The most vCPUs that "virt" has under TCG before VIRT_MANY_VCPUS_TCG: what one region of the GIC's
  * redistributors holds. */
 #define VIOMMU_FACT_VIRT_FEW_VCPUS 123u
@@ -83,6 +104,12 @@ char *viommu_fact_kernel(ViommuFactId id, bool of_host);
 bool viommu_fact_holds(ViommuFactId id, ViommuVersion libvirt, ViommuVersion qemu);
 /** The oldest QEMU that this libvirt itself accepts. */
 ViommuVersion viommu_fact_qemu_floor(ViommuVersion libvirt);
-/** The most vCPUs that a machine of @family takes; @machine may carry a version ("pc-q35-7.2"),
- *  which wins over @qemu's. */
-uint64_t viommu_fact_max_vcpus(ViommuFamily family, const char *machine, ViommuVersion qemu);
+/** The row. Static. */
+const ViommuFlaw *viommu_flaw(ViommuFlawId id);
+/** Whether @qemu has it. */
+bool viommu_flaw_is_in(ViommuFlawId id, ViommuVersion qemu);
+/** "QEMU from 6.0 on and before 7.2.1": the range that @qemu, which has it, is in.
+ *  Owned, g_free(). */
+char *viommu_flaw_range(ViommuFlawId id, ViommuVersion qemu);
+/** The most vCPUs that a machine of @family and version @machine ("pc-q35-7.2": 7.2) takes. */
+uint64_t viommu_fact_max_vcpus(ViommuFamily family, ViommuVersion machine);

@@ -5,19 +5,42 @@
 
 #include <string.h>
 #include "lib/facts/facts.h"
+#include "lib/guest/cmdline.h"
 
-/* Words of the kernel's command line (Documentation/admin-guide/kernel-parameters.txt) that
- * put an IOMMU to sleep. */
-static const struct {
-    int model; /* VIOMMU_UNSET: all of x86_64 */
-    const char *word;
-} sleeping_words[] = {
-    {VIOMMU_MODEL_INTEL, "intel_iommu=off"},
-    {VIOMMU_MODEL_AMD, "amd_iommu=off"},
-    {VIOMMU_UNSET, "iommu=off"},
-    {VIOMMU_UNSET, "acpi=off"},
-};
 static const char waking_word[] = "intel_iommu=on";
+
+/* What a word of the kernel's command line takes away. */
+enum {
+    DMA = 1,        /* the driver translates no DMA: no IOMMU groups */
+    INTERRUPTS = 2, /* interrupts are not remapped */
+    MANY_CPUS = 4,  /* CPUs with an APIC id above 254 are not reached */
+};
+
+/* Documentation/admin-guide/kernel-parameters.txt; Linux 6.12 and QEMU 7.2 have been asked about
+ * each.  "iommu=off" leaves virtio and interrupt remapping as they are. */
+static const struct {
+    const char *word, *undone_by;
+    int arch;         /* ViommuArch; VIOMMU_UNSET: both */
+    int model;        /* ViommuModel; VIOMMU_UNSET: all */
+    unsigned effects; /* bits of the above */
+    bool by_acpi;     /* only where ACPI describes the IOMMU */
+    bool module;      /* only where the driver is a module, or may be one */
+} off_words[] = {
+    {"intel_iommu=off", waking_word, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, DMA, false, false},
+    {"amd_iommu=off", NULL, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, DMA | INTERRUPTS | MANY_CPUS, false, false},
+    {"iommu=off", NULL, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, DMA, false, false},
+    {"iommu=off", NULL, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, DMA, false, false},
+    {"nolapic", NULL, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, DMA, false, false},
+    {"nolapic", NULL, VIOMMU_ARCH_X86_64, VIOMMU_UNSET, INTERRUPTS | MANY_CPUS, false, false},
+    {"acpi=off", "acpi=force", VIOMMU_ARCH_X86_64, VIOMMU_UNSET, DMA | INTERRUPTS | MANY_CPUS, true, false},
+    {"acpi=off", NULL, VIOMMU_ARCH_AARCH64, VIOMMU_UNSET, DMA, true, false},
+    {"module_blacklist=virtio_iommu", NULL, VIOMMU_UNSET, VIOMMU_MODEL_VIRTIO, DMA, false, true},
+    {"modprobe.blacklist=virtio_iommu", NULL, VIOMMU_UNSET, VIOMMU_MODEL_VIRTIO, DMA, false, true},
+    {"intremap=off", "intremap=on", VIOMMU_ARCH_X86_64, VIOMMU_UNSET, INTERRUPTS | MANY_CPUS, false, false},
+    {"nointremap", "intremap=on", VIOMMU_ARCH_X86_64, VIOMMU_UNSET, INTERRUPTS | MANY_CPUS, false, false},
+    {"noapic", NULL, VIOMMU_ARCH_X86_64, VIOMMU_UNSET, INTERRUPTS | MANY_CPUS, false, false},
+    {"nox2apic", NULL, VIOMMU_ARCH_X86_64, VIOMMU_UNSET, MANY_CPUS, false, false},
+};
 
 static ViommuVersion least_kernel(ViommuArch arch, ViommuModel model)
 {
@@ -37,31 +60,45 @@ static bool listed(char **drivers, ViommuModel model)
     return false;
 }
 
-/* Whether @word stands in @cmdline; of "option=a,b" each value counts. */
-static bool says(const char *cmdline, const char *word)
+/* Whether the driver of @model may be a module, which a blacklist keeps out: where nothing is known
+ * it may. */
+static bool may_be_module(const ViommuGuest *guest, ViommuArch arch, ViommuModel model)
 {
-    size_t key = (size_t)(strchr(word, '=') - word) + 1, value = strlen(word) - key;
+    const char *os = guest->request->guest.os;
+    const ViommuGuestOs *row = os ? viommu_guest_os_find(os) : NULL;
 
-    for (const char *at = cmdline; at && *at; at += strspn(at, " \t")) {
-        const char *end = at + strcspn(at, " \t");
-
-        if ((size_t)(end - at) > key && strncmp(at, word, key) == 0)
-            for (const char *v = at + key; v < end; v += strcspn(v, ", \t") + 1)
-                if (strcspn(v, ", \t") == value && strncmp(v, word + key, value) == 0)
-                    return true;
-        at = end;
-    }
-    return false;
+    if (guest->kernel && guest->kernel->configured)
+        return guest->kernel->drivers[model] == VIOMMU_DRIVER_MODULE;
+    return !row || viommu_guest_os_driver(row, arch, model) == VIOMMU_DRIVER_MODULE;
 }
 
-static const char *sleeping_word(const ViommuGuest *guest, ViommuArch arch, ViommuModel model)
+static bool is_told_by_acpi(const ViommuGuest *guest, ViommuArch arch, ViommuModel model)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(sleeping_words); i++)
-        if ((sleeping_words[i].model == (int)model ||
-             (sleeping_words[i].model == VIOMMU_UNSET && arch == VIOMMU_ARCH_X86_64)) &&
-            says(guest->request->boot.cmdline, sleeping_words[i].word))
-            return sleeping_words[i].word;
+    return arch == VIOMMU_ARCH_X86_64 || model == VIOMMU_MODEL_VIRTIO || guest->by_acpi;
+}
+
+/* The word that takes one of @effects away from @model; NULL: none. */
+static const char *off_word(const ViommuGuest *guest, ViommuArch arch, ViommuModel model, unsigned effects)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(off_words); i++)
+        if ((off_words[i].effects & effects) &&
+            (off_words[i].arch == VIOMMU_UNSET || off_words[i].arch == (int)arch) &&
+            (off_words[i].model == VIOMMU_UNSET || off_words[i].model == (int)model) &&
+            (!off_words[i].by_acpi || is_told_by_acpi(guest, arch, model)) &&
+            (!off_words[i].module || may_be_module(guest, arch, model)) &&
+            viommu_cmdline_says(guest->request->boot.cmdline, off_words[i].word, off_words[i].undone_by))
+            return off_words[i].word;
     return NULL;
+}
+
+const char *viommu_guest_remapping_off(const ViommuGuest *guest, ViommuArch arch, ViommuModel model)
+{
+    return off_word(guest, arch, model, INTERRUPTS);
+}
+
+const char *viommu_guest_many_cpus_off(const ViommuGuest *guest, ViommuArch arch, ViommuModel model)
+{
+    return off_word(guest, arch, model, MANY_CPUS);
 }
 
 /* --- What was read --- */
@@ -167,9 +204,23 @@ static ViommuDriver from_claims(const ViommuGuest *guest, ViommuArch arch, Viomm
     return from_os(guest, arch, model, ret_why);
 }
 
+/* What the kernel has, its command line aside. */
+static ViommuDriver kernel_driver(const ViommuGuest *guest, ViommuArch arch, ViommuModel model,
+                                  char **ret_why)
+{
+    *ret_why = NULL;
+    return guest->kernel && guest->kernel->configured ? from_config(guest, model, ret_why)
+                                                      : from_claims(guest, arch, model, ret_why);
+}
+
+static bool is_awake(const ViommuGuest *guest)
+{
+    return viommu_cmdline_at(guest->request->boot.cmdline, waking_word) > 0;
+}
+
 ViommuDriver viommu_guest_driver(const ViommuGuest *guest, ViommuArch arch, ViommuModel model, char **ret_why)
 {
-    const char *asleep = sleeping_word(guest, arch, model);
+    const char *asleep = off_word(guest, arch, model, DMA);
     ViommuDriver driver;
 
     *ret_why = NULL;
@@ -178,11 +229,10 @@ ViommuDriver viommu_guest_driver(const ViommuGuest *guest, ViommuArch arch, Viom
                                    viommu_model_to_string(model));
         return VIOMMU_DRIVER_NO;
     }
-    driver = guest->kernel && guest->kernel->configured ? from_config(guest, model, ret_why)
-                                                        : from_claims(guest, arch, model, ret_why);
-    if (driver != VIOMMU_DRIVER_OFF)
+    driver = kernel_driver(guest, arch, model, ret_why);
+    if (model != VIOMMU_MODEL_INTEL || (driver != VIOMMU_DRIVER_OFF && driver != VIOMMU_DRIVER_UNKNOWN))
         return driver;
-    if (says(guest->request->boot.cmdline, waking_word)) {
+    if (is_awake(guest)) {
         g_free(*ret_why);
         *ret_why = g_strdup_printf("boot.cmdline has '%s'", waking_word);
         return VIOMMU_DRIVER_YES;
@@ -196,6 +246,15 @@ ViommuDriver viommu_guest_driver(const ViommuGuest *guest, ViommuArch arch, Viom
     return driver;
 }
 
+ViommuDriver viommu_guest_remapper(const ViommuGuest *guest, ViommuArch arch, ViommuModel model,
+                                   char **ret_why)
+{
+    ViommuDriver driver = kernel_driver(guest, arch, model, ret_why);
+
+    /* Linux remaps interrupts before it looks whether it shall translate DMA. */
+    return driver == VIOMMU_DRIVER_OFF ? VIOMMU_DRIVER_YES : driver;
+}
+
 const char *viommu_guest_missing_words(const ViommuGuest *guest, ViommuArch arch, ViommuModel model)
 {
     const ViommuRequest *request = guest->request;
@@ -203,10 +262,9 @@ const char *viommu_guest_missing_words(const ViommuGuest *guest, ViommuArch arch
     ViommuDriver driver;
 
     if (model != VIOMMU_MODEL_INTEL || !request->boot.kernel.path || request->boot.extend_cmdline != 1 ||
-        says(request->boot.cmdline, waking_word))
+        is_awake(guest))
         return NULL;
-    driver = guest->kernel && guest->kernel->configured ? from_config(guest, model, &why)
-                                                        : from_claims(guest, arch, model, &why);
+    driver = kernel_driver(guest, arch, model, &why);
     /* Where nothing is known it does no harm. */
     return driver == VIOMMU_DRIVER_OFF || driver == VIOMMU_DRIVER_UNKNOWN ? waking_word : NULL;
 }

@@ -12,12 +12,24 @@ typedef struct ViommuGuest {
     /* what is claimed, and its command line when it is booted directly */
     const ViommuRequest *request;
     const ViommuKernel *kernel; /* what was read from boot.kernel; NULL: nothing */
+    /* its firmware is UEFI, which describes the hardware by ACPI; virtio's and every x86_64
+     * guest's IOMMU are described so anyway */
+    bool by_acpi;
 } ViommuGuest;
 
 /** Whether @guest drives @model on @arch.  *ret_why: a sentence naming the source; owned; NULL
  *  when UNKNOWN. */
 ViommuDriver viommu_guest_driver(const ViommuGuest *guest, ViommuArch arch, ViommuModel model,
                                  char **ret_why);
+/** Whether it remaps interrupts with @model, which a driver that is switched off as far as DMA is
+ *  concerned does; the command line aside. */
+ViommuDriver viommu_guest_remapper(const ViommuGuest *guest, ViommuArch arch, ViommuModel model,
+                                   char **ret_why);
+/** The word of boot.cmdline that switches interrupt remapping off; NULL: none. Static. */
+const char *viommu_guest_remapping_off(const ViommuGuest *guest, ViommuArch arch, ViommuModel model);
+/** The word of boot.cmdline for which CPUs beyond the 255th are not reached, whatever remaps their
+ *  interrupts; NULL: none. Static. */
+const char *viommu_guest_many_cpus_off(const ViommuGuest *guest, ViommuArch arch, ViommuModel model);
 /** The words that the command line of boot.kernel lacks for @model, and that boot.extend-cmdline
  *  lets us add; NULL: none. Static. */
 const char *viommu_guest_missing_words(const ViommuGuest *guest, ViommuArch arch, ViommuModel model);

@@ -46,6 +46,11 @@ bool viommu_plan_settle_iommufd(ViommuPlanBuild *build, GError **error);
 /** hostdevs: the two above, and whether libvirt can bind the devices and open them.
  *  Fails: as they do. */
 bool viommu_plan_settle_hostdevs(ViommuPlanBuild *build, GError **error);
+/** iommu-notes: whether the request leaves room for devices of the host to be plugged in, and the
+ *  host has some: *ret_width_bits of its narrowest IOMMU (VIOMMU_UNSET_NUMBER: not known). */
+bool viommu_plan_plugs_hostdevs(const ViommuPlanBuild *build, uint64_t *ret_width_bits);
+/** iommu-notes: what of the chosen IOMMU is not as asked for, or does less than it seems to. */
+void viommu_plan_explain_iommu(ViommuPlanBuild *build, const ViommuIommuInput *input);
 /** memory: its size, its pages, and whether the host has them.
  *  Fails: INVALID_REQUEST, when the size is no multiple of the page size; NOT_SUPPORTED, when it is
  *  more than the host has or lets be locked. */

@@ -2,6 +2,7 @@
 /* devices: disks, networks and their controllers, and which of them stand behind the IOMMU. */
 #include <stdio.h>
 
+#include "lib/facts/facts.h"
 #include "lib/plan/build.h"
 
 void viommu_plan_backing_free(ViommuPlanBacking *backing)
@@ -71,9 +72,36 @@ static void settle_disks(ViommuPlanBuild *build)
     }
 }
 
+/* Of a network through vhost, which libvirt uses under KVM, the guest's data would come from and go
+ * to pages that it has unmapped. */
+static bool loses_invalidations(ViommuPlanBuild *build)
+{
+    const ViommuPlan *plan = build->plan;
+    ViommuVersion qemu = build->emulator->qemu;
+    ViommuFlawId flaw =
+        plan->iommu.attributes.iotlb == 1 ? VIOMMU_FLAW_VHOST_DEVICE_IOTLB : VIOMMU_FLAW_VHOST_UNMAP;
+    g_autofree char *range = NULL;
+
+    if (plan->iommu.model != VIOMMU_MODEL_INTEL || plan->accelerator != VIOMMU_ACCELERATOR_KVM ||
+        !viommu_flaw_is_in(flaw, qemu))
+        return false;
+    range = viommu_flaw_range(flaw, qemu);
+    viommu_plan_note(
+        build,
+        "QEMU itself serves the guest's networks instead of the faster vhost-net, because %s does not tell vhost what a guest unmaps behind 'intel'",
+        range);
+    return true;
+}
+
+static bool uses_vhost(const ViommuPlanNetwork *network)
+{
+    return network->translated && network->type != VIOMMU_NETWORK_TYPE_USER;
+}
+
 void viommu_plan_settle_devices(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;
+    bool vhost = false;
 
     settle_disks(build);
     for (guint i = 0; build->request->networks && i < build->request->networks->len; i++) {
@@ -85,8 +113,15 @@ void viommu_plan_settle_devices(ViommuPlanBuild *build)
         network->model =
             asked->model == VIOMMU_UNSET ? VIOMMU_NETWORK_MODEL_VIRTIO : (ViommuNetworkModel)asked->model;
         network->translated = plan->iommu.translate && network->model == VIOMMU_NETWORK_MODEL_VIRTIO;
+        vhost = vhost || uses_vhost(network);
         g_ptr_array_add(plan->networks, network);
     }
+    if (vhost && loses_invalidations(build))
+        for (guint i = 0; i < plan->networks->len; i++) {
+            ViommuPlanNetwork *network = g_ptr_array_index(plan->networks, i);
+
+            network->without_vhost = uses_vhost(network);
+        }
     plan->translate_controllers = plan->iommu.translate;
     if (plan->iommu.translate)
         viommu_plan_note(build, "DMA of all virtio devices that support it goes through the IOMMU");

@@ -2,9 +2,13 @@
 #include "lib/plan/iommu-attributes.h"
 
 #include "lib/facts/facts.h"
+#include "lib/guest/cmdline.h"
+#include "lib/guest/guest.h"
+#include "lib/host/caps.h"
 #include "lib/base/quantity.h"
 
-#define NOWHERE (-1)
+#define NOWHERE          (-1)
+#define SMALLEST_GRANULE (4 * VIOMMU_KIB)
 
 /* Switches of the <driver> element: which models have them since when, and what
  * their absence means. */
@@ -62,6 +66,72 @@ static void judge_one(const ViommuJudging *judging, const char *key, int fact)
     }
 }
 
+/* --- The granule (virtio): Linux refuses one that is larger than its page --- */
+
+/* What QEMU takes unless it is told: the host's page since it can be told, but in machines from
+ * before that. */
+static uint64_t default_granule(const ViommuIommuInput *input)
+{
+    ViommuVersion since = viommu_fact(VIOMMU_FACT_VIRTIO_GRANULE)->qemu;
+    ViommuVersion machine = viommu_caps_machine_version(input->machine);
+
+    return input->emulator->qemu < since || (machine && machine < since) ? SMALLEST_GRANULE
+                                                                         : input->host_page_bytes;
+}
+
+/* Every guest takes this one; for assigned devices, the host maps in its own pages. */
+static bool takes_smallest_granule(const ViommuIommuInput *input)
+{
+    uint64_t by_default = default_granule(input);
+
+    return !input->request->iommu.granule && by_default != VIOMMU_UNSET_NUMBER &&
+           by_default > SMALLEST_GRANULE && !viommu_iommu_has_hostdevs(input) &&
+           available(input, VIOMMU_FACT_VIRTIO_GRANULE);
+}
+
+uint64_t viommu_iommu_granule(const ViommuIommuInput *input)
+{
+    const char *asked = input->request->iommu.granule;
+    uint64_t granule = default_granule(input), host = input->host_page_bytes;
+
+    if (asked && g_str_equal(asked, "host"))
+        granule = host;
+    else if (asked)
+        viommu_quantity_parse(asked, &granule, NULL);
+    else if (takes_smallest_granule(input))
+        granule = SMALLEST_GRANULE;
+    if (!viommu_iommu_has_hostdevs(input) || granule == VIOMMU_UNSET_NUMBER || host == VIOMMU_UNSET_NUMBER)
+        return granule;
+    return MAX(granule, host);
+}
+
+static void judge_granule(const ViommuJudging *judging)
+{
+    const ViommuIommuInput *input = judging->input;
+    ViommuGuest guest = {input->request, input->kernel, true};
+    uint64_t granule = viommu_iommu_granule(input), page = viommu_guest_page_bytes(&guest, input->arch);
+    bool numbered = input->request->iommu.granule && !g_str_equal(input->request->iommu.granule, "host");
+    g_autofree char *granule_text = NULL, *page_text = NULL;
+
+    if (granule == VIOMMU_UNSET_NUMBER || page == 0 || granule <= page)
+        return;
+    granule_text = viommu_quantity_format(granule);
+    page_text = viommu_quantity_format(page);
+    if (numbered && granule != input->host_page_bytes)
+        viommu_judge_refuse(
+            judging,
+            "iommu.granule is %s, but the guest's pages are %s, and Linux puts no device behind an IOMMU whose granule is larger than a page; ask for at most %s",
+            granule_text, page_text, page_text);
+    else
+        viommu_judge_refuse(
+            judging,
+            "the granule of 'virtio' is the host's page of %s, but the guest's pages are %s, and Linux puts no device behind an IOMMU whose granule is larger than a page; %s",
+            granule_text, page_text,
+            viommu_iommu_has_hostdevs(input) || !available(input, VIOMMU_FACT_VIRTIO_GRANULE)
+                ? "use a guest kernel with pages as large as the host's"
+                : "set iommu.granule to '4 KiB'");
+}
+
 void viommu_iommu_attributes_judge(const ViommuJudging *judging)
 {
     const ViommuRequestIommu *asked = &judging->input->request->iommu;
@@ -83,20 +153,35 @@ void viommu_iommu_attributes_judge(const ViommuJudging *judging)
     }
     if (asked->granule)
         judge_one(judging, "granule", granule_facts[model]);
+    if (model == VIOMMU_MODEL_VIRTIO)
+        judge_granule(judging);
+}
+
+/* Linux checks its timer by counting ticks while QEMU, not KVM, emulates it, and gives up with a
+ * panic at once where interrupts are remapped (arch/x86/kernel/apic/io_apic.c, check_timer). */
+bool viommu_iommu_risks_timer(const ViommuIommuInput *input)
+{
+    return input->arch == VIOMMU_ARCH_X86_64 && input->accelerator == VIOMMU_ACCELERATOR_TCG &&
+           input->request->boot.kernel.path &&
+           !viommu_cmdline_at(input->request->boot.cmdline, VIOMMU_TIMER_WORD);
 }
 
 /* A virtual machine manager that knows nothing of interrupt remapping leaves it off; a guest then
  * trusts every device with every interrupt vector.  So it is on wherever it can be, with EIM as
- * bare metal has it; under TCG EIM only for need. */
+ * bare metal has it; under TCG EIM only for need.  Where the timer is at risk, only who asks for
+ * it has it. */
 static void default_interrupts(const ViommuIommuInput *input, ViommuModel model, ViommuIommuAttributes *given)
 {
     bool kvm = input->accelerator == VIOMMU_ACCELERATOR_KVM;
     ViommuFactId eim = kvm ? VIOMMU_FACT_INTEL_EIM : VIOMMU_FACT_INTEL_EIM_TCG;
+    /* QEMU's own default is on. */
+    bool off = model == VIOMMU_MODEL_INTEL && viommu_iommu_risks_timer(input) &&
+               !viommu_iommu_many_vcpus(input) && given->eim != 1;
 
     if (model != VIOMMU_MODEL_INTEL && model != VIOMMU_MODEL_AMD)
         return;
     if (given->intremap == VIOMMU_UNSET && available(input, switches[0].facts[model]))
-        given->intremap = 1;
+        given->intremap = !off;
     if (model == VIOMMU_MODEL_INTEL && given->eim == VIOMMU_UNSET && given->intremap == 1 &&
         (kvm || viommu_iommu_many_vcpus(input)) && available(input, (int)eim))
         given->eim = 1;
@@ -105,13 +190,20 @@ static void default_interrupts(const ViommuIommuInput *input, ViommuModel model,
         given->xtsup = 1;
 }
 
-/* No wider than what translates for the assigned devices; no IOMMU has less than 39. */
+static bool is_wide(uint64_t bits)
+{
+    return bits != VIOMMU_UNSET_NUMBER && bits >= VIOMMU_INTEL_WIDE_BITS;
+}
+
+/* No wider than what translates for the assigned devices, now or later; no IOMMU has less than
+ * 39. */
 static uint64_t intel_bits(const ViommuIommuInput *input)
 {
-    if (!viommu_iommu_has_hostdevs(input) || (input->placement->width_bits != VIOMMU_UNSET_NUMBER &&
-                                              input->placement->width_bits >= VIOMMU_INTEL_WIDE_BITS))
-        return VIOMMU_INTEL_WIDE_BITS;
-    return VIOMMU_INTEL_NARROW_BITS;
+    bool now = viommu_iommu_has_hostdevs(input), later = input->plugs_hostdevs;
+
+    return (!now || is_wide(input->placement->width_bits)) && (!later || is_wide(input->host_width_bits))
+               ? VIOMMU_INTEL_WIDE_BITS
+               : VIOMMU_INTEL_NARROW_BITS;
 }
 
 void viommu_iommu_attributes_choose(const ViommuIommuInput *input, ViommuModel model,
@@ -126,6 +218,9 @@ void viommu_iommu_attributes_choose(const ViommuIommuInput *input, ViommuModel m
 
     if (model == VIOMMU_MODEL_INTEL && viommu_iommu_has_hostdevs(input))
         ret_attributes->caching_mode = 1;
+    if (model == VIOMMU_MODEL_INTEL && input->plugs_hostdevs &&
+        ret_attributes->caching_mode == VIOMMU_UNSET && available(input, VIOMMU_FACT_INTEL_CACHING_MODE))
+        ret_attributes->caching_mode = 1;
 
     /* QEMU's own default of intel's width changed between releases and machine
      * types: always say it. */
@@ -134,6 +229,8 @@ void viommu_iommu_attributes_choose(const ViommuIommuInput *input, ViommuModel m
         if (model == VIOMMU_MODEL_INTEL && asked->aw_bits == VIOMMU_UNSET_NUMBER)
             ret_attributes->aw_bits = intel_bits(input);
     }
+    if (model == VIOMMU_MODEL_VIRTIO && takes_smallest_granule(input))
+        ret_attributes->granule_bytes = SMALLEST_GRANULE;
     if (asked->granule && available(input, granule_facts[model])) {
         if (g_str_equal(asked->granule, "host"))
             ret_attributes->granule = g_strdup(asked->granule);

@@ -14,6 +14,15 @@
  *  ("intremap": false) asks for nothing. */
 void viommu_iommu_attributes_judge(const ViommuJudging *judging);
 
+/* With this word Linux does not check its timer. */
+#define VIOMMU_TIMER_WORD "no_timer_check"
+
+/** The smallest page that a virtio IOMMU would map here, as asked for or by default;
+ *  VIOMMU_UNSET_NUMBER: not known, as the host's page is not. */
+uint64_t viommu_iommu_granule(const ViommuIommuInput *input);
+/** Whether Linux may panic in its check of the timer on a busy host, if interrupts are remapped. */
+bool viommu_iommu_risks_timer(const ViommuIommuInput *input);
+
 /** The attributes of the chosen @model: the caller's, and what a working IOMMU needs.
  *  @ret_attributes was initialised. */
 void viommu_iommu_attributes_choose(const ViommuIommuInput *input, ViommuModel model,

@@ -3,6 +3,7 @@
 
 #include "lib/facts/facts.h"
 #include "lib/guest/guest.h"
+#include "lib/host/caps.h"
 #include "lib/plan/iommu-attributes.h"
 
 /* Where each model exists (FACTS 1.1). */
@@ -148,13 +149,24 @@ static void judge_vcpus(const ViommuJudging *judging)
     const ViommuIommuInput *input = judging->input;
     const ViommuRequestIommu *asked = &input->request->iommu;
 
+    ViommuGuest guest = {input->request, input->kernel, false};
+    const char *off;
+
     if (!viommu_iommu_many_vcpus(input))
         return;
+    off = viommu_guest_many_cpus_off(&guest, input->arch, judging->model);
+    if (off)
+        viommu_judge_refuse(
+            judging,
+            "boot.cmdline has '%s', without which Linux does not use the vCPUs beyond the %uth of %" G_GUINT64_FORMAT
+            "; leave the word out, or ask for fewer vCPUs",
+            off, VIOMMU_X86_PLAIN_VCPUS, input->vcpus);
     if (judging->model == VIOMMU_MODEL_VIRTIO)
-        viommu_judge_refuse(judging,
-                            "'virtio' does not remap interrupts, but %" G_GUINT64_FORMAT
-                            " vCPUs (more than %u) need that; use 'intel' with EIM, or fewer vCPUs",
-                            input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
+        viommu_judge_refuse(
+            judging,
+            "'virtio' does not remap interrupts, and without that %" G_GUINT64_FORMAT
+            " vCPUs (more than %u) are not known to work; use 'intel' with EIM, or fewer vCPUs",
+            input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
     else if (asked->intremap == 0 || (judging->model == VIOMMU_MODEL_INTEL && asked->eim == 0))
         viommu_judge_refuse(judging,
                             "iommu.%s is false, but %" G_GUINT64_FORMAT " vCPUs need it (more than %u)",
@@ -176,17 +188,27 @@ bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, Viomm
             (model == VIOMMU_MODEL_SMMUV3 && request->hostdevs && request->hostdevs->len > 0));
 }
 
-/* With UEFI, smmuv3 is described by the IORT table alone. */
+/* With UEFI, smmuv3 is described by the IORT table alone, and before some QEMU there is no such
+ * table without an ITS. */
 static void judge_smmuv3_firmware(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
-    ViommuFactId id = VIOMMU_FACT_SMMUV3_ACPI_TCG;
+    ViommuVersion machine = viommu_caps_machine_version(input->machine);
+    bool old = machine && machine < VIOMMU_FACT_VIRT_ITS;
+    ViommuFactId id = old ? VIOMMU_FACT_SMMUV3_ACPI_NO_ITS : VIOMMU_FACT_SMMUV3_ACPI_TCG;
     g_autofree char *needs = viommu_fact_needs(id);
     g_autofree char *had = viommu_fact_had(id, input->libvirt, input->emulator->qemu);
+    g_autofree char *least = viommu_version_format_short(VIOMMU_FACT_VIRT_ITS);
 
-    if (input->accelerator == VIOMMU_ACCELERATOR_TCG &&
-        viommu_iommu_takes_efi(input->request, input->arch, VIOMMU_MODEL_SMMUV3) &&
-        !viommu_emulator_has(input->emulator, input->libvirt, id))
+    if (!viommu_iommu_takes_efi(input->request, input->arch, VIOMMU_MODEL_SMMUV3) ||
+        viommu_emulator_has(input->emulator, input->libvirt, id))
+        return;
+    if (old)
+        viommu_judge_refuse(
+            judging,
+            "machine '%s' has no ITS, and with UEFI QEMU then describes 'smmuv3' to the guest only in %s, but %s; use machine 'virt-%s' or newer, or boot a kernel directly (boot.kernel with boot.firmware 'bios')",
+            input->machine, needs, had, least);
+    else if (input->accelerator == VIOMMU_ACCELERATOR_TCG)
         viommu_judge_refuse(
             judging,
             "with UEFI and accelerator 'tcg', QEMU describes 'smmuv3' to the guest only in %s, but %s; boot a kernel directly (boot.kernel with boot.firmware 'bios'), or use KVM",
@@ -226,10 +248,12 @@ static void judge_firmware(const ViommuJudging *judging)
 static void judge_guest(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
-    ViommuGuest guest = {input->request, input->kernel};
+    ViommuGuest guest = {input->request, input->kernel,
+                         viommu_iommu_takes_efi(input->request, input->arch, judging->model)};
     g_autofree char *why = NULL;
 
-    switch (viommu_guest_driver(&guest, input->arch, judging->model, &why)) {
+    switch (input->only_interrupts ? viommu_guest_remapper(&guest, input->arch, judging->model, &why)
+                                   : viommu_guest_driver(&guest, input->arch, judging->model, &why)) {
     case VIOMMU_DRIVER_NO:
         viommu_judge_refuse(judging, "%s", why);
         break;
@@ -324,6 +348,24 @@ static void judge_hostdev_intel(const ViommuJudging *judging)
     judge_hostdev_width(judging);
 }
 
+/* libvirt cannot say "auto", which newer releases of QEMU take by themselves. */
+static void judge_range_invalidation(const ViommuJudging *judging)
+{
+    const ViommuIommuInput *input = judging->input;
+    g_autofree char *range = NULL, *needs = NULL, *had = NULL;
+
+    if (!viommu_flaw_is_in(VIOMMU_FLAW_SMMUV3_RIL, input->emulator->qemu) ||
+        viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_SMMUV3_RIL))
+        return;
+    range = viommu_flaw_range(VIOMMU_FLAW_SMMUV3_RIL, input->emulator->qemu);
+    needs = viommu_fact_needs(VIOMMU_FACT_SMMUV3_RIL);
+    had = viommu_fact_had(VIOMMU_FACT_SMMUV3_RIL, input->libvirt, input->emulator->qemu);
+    viommu_judge_refuse(
+        judging,
+        "the accelerated 'smmuv3' of %s starts only on a host whose SMMU has range invalidation, unless libvirt switches that off, which needs %s, but %s; upgrade QEMU",
+        range, needs, had);
+}
+
 /* Each needs what the one before has: the first that is missing is the one to mend. */
 static void judge_hostdev_smmuv3(const ViommuJudging *judging)
 {
@@ -337,6 +379,7 @@ static void judge_hostdev_smmuv3(const ViommuJudging *judging)
     }
     if (input->accelerator != VIOMMU_ACCELERATOR_KVM)
         viommu_judge_refuse(judging, "%s KVM, but the accelerator is 'tcg'", why);
+    judge_range_invalidation(judging);
     for (guint i = 0; i < devices->len; i++) {
         const ViommuPlacedDevice *device = g_ptr_array_index(devices, i);
 
@@ -366,7 +409,7 @@ static void judge_hostdev_smmuv3(const ViommuJudging *judging)
     if (!viommu_iommu_takes_efi(input->request, input->arch, VIOMMU_MODEL_SMMUV3))
         viommu_judge_refuse(
             judging,
-            "%s UEFI, because only its IORT table describes further SMMUs, but boot.firmware is 'bios'; set it to 'auto' or 'efi'",
+            "%s ACPI, and so UEFI, because only the IORT table describes further SMMUs, but boot.firmware is 'bios'; set it to 'auto' or 'efi'",
             why);
 }
 
@@ -382,7 +425,7 @@ static void judge_hostdevs(const ViommuJudging *judging)
         viommu_judge_refuse(
             judging,
             "several assigned devices are in the host's IOMMU group %" G_GUINT64_FORMAT
-            ", which has one address space, but an IOMMU of the guest gives each device its own, so QEMU refuses; assign only one of them, or ask for no IOMMU",
+            ", which has one address space, but an IOMMU of the guest gives each device its own, and several of one group are not known to work; assign one of them and detach the others from the host (virsh nodedev-detach pci_...), or ask for no IOMMU (iommu.is-supported false)",
             input->placement->shared_group);
     switch (judging->model) {
     case VIOMMU_MODEL_INTEL:

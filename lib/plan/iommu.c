@@ -170,7 +170,9 @@ static void warn(const ViommuIommuInput *input, const Ranking *ranking, const Vi
                  GPtrArray *warnings)
 {
     const ViommuIommuAttributes *given = &choice->attributes;
-    ViommuGuest guest = {input->request, input->kernel};
+    ViommuGuest guest = {input->request, input->kernel,
+                         choice->model != VIOMMU_MODEL_NONE &&
+                             viommu_iommu_takes_efi(input->request, input->arch, choice->model)};
     g_autofree char *why = NULL;
     ViommuDriver driver;
 
@@ -185,7 +187,8 @@ static void warn(const ViommuIommuInput *input, const Ranking *ranking, const Vi
                                                   viommu_model_to_string(input->vetoes[i].model),
                                                   input->vetoes[i].text));
     viommu_guest_contradictions(&guest, input->arch, warnings);
-    driver = viommu_guest_driver(&guest, input->arch, choice->model, &why);
+    driver = ranking->needed ? viommu_guest_remapper(&guest, input->arch, choice->model, &why)
+                             : viommu_guest_driver(&guest, input->arch, choice->model, &why);
     if (ranking->needed)
         g_ptr_array_add(warnings,
                         g_strdup_printf("added an IOMMU that the request does not ask for: %" G_GUINT64_FORMAT
@@ -202,7 +205,7 @@ static void warn(const ViommuIommuInput *input, const Ranking *ranking, const Vi
                                                   input->request->boot.kernel.path
                                                       ? "; set boot.extend-cmdline to have it added"
                                                       : "; otherwise add it in the guest's boot loader"));
-    if (!viommu_guest_is_windows(&guest))
+    if (!viommu_guest_is_windows(&guest) && !ranking->needed)
         warn_of_linux(input, choice->model, driver, warnings);
     if (given->dma_translation == 0)
         g_ptr_array_add(
@@ -241,14 +244,16 @@ bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choic
                          GError **error)
 {
     const ViommuRequestIommu *asked = &input->request->iommu;
+    ViommuIommuInput judged = *input;
     Ranking ranking = {0};
     g_autoptr(GError) refusal = NULL;
 
     if (!viommu_selector_read(asked, &ranking.selector, error))
         return false;
     rank(input, &ranking);
+    judged.only_interrupts = ranking.needed;
     for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
-        viommu_iommu_judge(input, (ViommuModel)model, &choice->candidates[model]);
+        viommu_iommu_judge(&judged, (ViommuModel)model, &choice->candidates[model]);
     choice->model = first_possible(&ranking, choice);
 
     if (choice->model == VIOMMU_MODEL_NONE && ranking.n_models > 0) {
@@ -267,13 +272,15 @@ bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choic
         return viommu_fail(
             error, VIOMMU_ERROR_NOT_SUPPORTED,
             "vcpus %" G_GUINT64_FORMAT
-            " is not possible without an IOMMU: more than %u vCPUs on x86_64 need 'intel' with EIM; ask for fewer vCPUs, or for model 'intel'",
+            " without an IOMMU is not known to work: more than %u vCPUs on x86_64 need 'intel' with EIM; ask for fewer vCPUs, or for model 'intel'",
             input->vcpus, VIOMMU_X86_PLAIN_VCPUS);
     }
     explain(input, &ranking, choice);
     if (choice->model != VIOMMU_MODEL_NONE) {
         viommu_iommu_attributes_choose(input, choice->model, &choice->attributes);
         choice->accelerated = choice->model == VIOMMU_MODEL_SMMUV3 && viommu_iommu_has_hostdevs(input);
+        choice->ril_off =
+            choice->accelerated && viommu_flaw_is_in(VIOMMU_FLAW_SMMUV3_RIL, input->emulator->qemu);
         choice->translate =
             asked->translate != 0 && choice->model != VIOMMU_MODEL_AMD &&
             viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_DEVICE_TRANSLATION);

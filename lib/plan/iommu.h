@@ -38,6 +38,7 @@ typedef struct ViommuIommuAttributes {
 typedef struct ViommuIommuChoice {
     ViommuModel model; /* VIOMMU_MODEL_NONE: no IOMMU */
     ViommuIommuAttributes attributes;
+    bool ril_off;     /* smmuv3: accelerated, without range invalidation */
     bool accelerated; /* smmuv3: one with accel on each expander bus, and a plain one on pcie.0 */
     bool translate;   /* virtio devices that can sit behind it do */
     ViommuCandidate candidates[VIOMMU_MODEL_LAST];
@@ -62,6 +63,13 @@ typedef struct ViommuIommuInput {
     const ViommuKernel *kernel;       /* NULL: not read */
     const ViommuPlacement *placement; /* of assigned devices; NULL: none */
     ViommuVersion host_kernel;        /* Linux's; 0: not known */
+    const char *machine;              /* its name */
+    uint64_t host_page_bytes;         /* of an ordinary page; VIOMMU_UNSET_NUMBER: not known */
+    /* devices of the host may be plugged in later, behind an IOMMU of this width
+     * (VIOMMU_UNSET_NUMBER: not known) */
+    bool plugs_hostdevs;
+    uint64_t host_width_bits;
+    bool only_interrupts; /* nobody asked for an IOMMU: it is there for the vCPUs alone */
     const ViommuVeto *vetoes;
     size_t n_vetoes;
 } ViommuIommuInput;

@@ -4,6 +4,7 @@
 
 #include "lib/facts/facts.h"
 #include "lib/base/did-you-mean.h"
+#include "lib/host/caps.h"
 #include "lib/plan/build.h"
 
 /* GICv2 addresses eight CPUs. */
@@ -138,6 +139,23 @@ static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
+/* By libvirt's word, else by the version in the machine's name: a distribution's own name has none.
+ * VIOMMU_UNSET_NUMBER: cannot be judged. */
+static uint64_t most_vcpus(const ViommuPlanBuild *build)
+{
+    const ViommuPlan *plan = build->plan;
+    const ViommuEmulator *emulator = build->emulator;
+    bool is_alias = !strchr(plan->machine, '-'), is_i440fx = plan->family == VIOMMU_FAMILY_I440FX;
+    /* Of the default machine, which is the newest: no other takes more. */
+    uint64_t bound = is_i440fx ? VIOMMU_UNSET_NUMBER : emulator->max_vcpus;
+    uint64_t said = viommu_emulator_machine_vcpus(emulator, plan->machine);
+    ViommuVersion version = is_alias ? emulator->qemu : viommu_caps_machine_version(plan->machine);
+
+    if (said == VIOMMU_UNSET_NUMBER && (version || is_i440fx) && !(is_alias && bound != VIOMMU_UNSET_NUMBER))
+        said = viommu_fact_max_vcpus(plan->family, version);
+    return MIN(said, bound);
+}
+
 /* Where guests of several people run, what keeps them in is worth a word.  Emulation of another
  * architecture nobody takes for KVM. */
 static void warn_of_emulation(ViommuPlanBuild *build)
@@ -196,12 +214,8 @@ static bool has_old_gic(const ViommuPlanBuild *build)
 static bool settle_vcpus(ViommuPlanBuild *build, GError **error)
 {
     ViommuPlan *plan = build->plan;
-    uint64_t most = viommu_fact_max_vcpus(plan->family, plan->machine, build->emulator->qemu);
+    uint64_t most = most_vcpus(build);
 
-    /* What was recorded of the host holds for its default machine. */
-    if (build->emulator->max_vcpus != VIOMMU_UNSET_NUMBER && !strchr(plan->machine, '-') &&
-        plan->family != VIOMMU_FAMILY_I440FX)
-        most = build->emulator->max_vcpus;
     if (plan->family == VIOMMU_FAMILY_VIRT && plan->accelerator == VIOMMU_ACCELERATOR_TCG &&
         !viommu_emulator_has(build->emulator, build->input->host->libvirt, VIOMMU_FACT_VIRT_MANY_VCPUS_TCG))
         most = MIN(most, VIOMMU_FACT_VIRT_FEW_VCPUS);

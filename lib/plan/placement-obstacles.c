@@ -2,6 +2,7 @@
 /* placement-obstacles: what stands against assigning a device: another guest, the device's driver,
  * what the host itself does with the device, the rest of its IOMMU group.  Chooses nothing. */
 #include "lib/plan/placement-internal.h"
+#include "lib/request/selector.h"
 
 /* --- What is said of the host's devices --- */
 
@@ -251,6 +252,15 @@ const ViommuPciDevice *viommu_obstacle_of_group(const ViommuChoosing *choosing, 
     return NULL;
 }
 
+/* Behind an IOMMU of the guest's, several devices of one group are refused. */
+static bool wants_iommu(const ViommuChoosing *choosing)
+{
+    ViommuSelector selector;
+
+    return viommu_selector_read(&choosing->input->request->iommu, &selector, NULL) &&
+           (selector.kind == VIOMMU_SELECTOR_ANY || selector.kind == VIOMMU_SELECTOR_NAMED);
+}
+
 /* Bridges are never asked for: VFIO leaves them to the host. */
 bool viommu_obstacle_check_group(ViommuChoosing *choosing, const ViommuPciDevice *device, GError **error)
 {
@@ -277,6 +287,7 @@ bool viommu_obstacle_check_group(ViommuChoosing *choosing, const ViommuPciDevice
     return viommu_plan_refuse(
         choosing->build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_GROUP, error,
         "IOMMU group %" G_GUINT64_FORMAT
-        " of '%s' is not viable: the host uses '%s', which is in it (driver %s), and a group is assigned as a whole; its devices are %s; add those with a driver to hostdevs, or detach them from the host (virsh nodedev-detach pci_...)",
-        device->group, device->address, other->address, other->driver ? other->driver : "none", members);
+        " of '%s' is not viable: the host uses '%s', which is in it (driver %s), and a group is assigned as a whole; its devices are %s; detach those with a driver from the host (virsh nodedev-detach pci_...)%s",
+        device->group, device->address, other->address, other->driver ? other->driver : "none", members,
+        wants_iommu(choosing) ? "" : ", or add them to hostdevs");
 }

@@ -2,6 +2,7 @@
 #include "lib/plan/plan.h"
 
 #include "lib/facts/facts.h"
+#include "lib/guest/cmdline.h"
 #include "lib/guest/guest.h"
 #include "lib/plan/iommu-rules.h"
 #include "lib/plan/build.h"
@@ -63,6 +64,7 @@ static void warn_of_os(ViommuPlanBuild *build)
 static bool settle_iommu(ViommuPlanBuild *build, GError **error)
 {
     ViommuPlan *plan = build->plan;
+    uint64_t host_width_bits = VIOMMU_UNSET_NUMBER;
     ViommuIommuInput input = {
         .request = build->request,
         .policy = build->input->policy,
@@ -75,15 +77,20 @@ static bool settle_iommu(ViommuPlanBuild *build, GError **error)
         .kernel = build->input->kernel,
         .placement = &plan->placement,
         .host_kernel = build->input->host->topology.kernel,
+        .machine = plan->machine,
+        .host_page_bytes = viommu_host_page_bytes(build->input->host),
+        .plugs_hostdevs = viommu_plan_plugs_hostdevs(build, &host_width_bits),
         .vetoes = build->input->vetoes,
         .n_vetoes = build->input->n_vetoes,
     };
 
+    input.host_width_bits = host_width_bits;
     build->rule = VIOMMU_RULE_LAST;
     warn_of_os(build);
     if (!viommu_iommu_choose(&input, &plan->iommu, plan->warnings, error))
         return false;
     plan->ioapic_split = plan->iommu.attributes.intremap == 1;
+    viommu_plan_explain_iommu(build, &input);
     return true;
 }
 
@@ -134,22 +141,36 @@ static bool settle_firmware(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
+/* Before what is for init. */
+static void add_word(ViommuPlanBuild *build, const char *word)
+{
+    g_autofree char *before = build->plan->cmdline;
+    const char *init = before ? viommu_cmdline_init(before) : NULL;
+
+    if (!before)
+        build->plan->cmdline = g_strdup(word);
+    else if (init)
+        build->plan->cmdline = g_strdup_printf("%.*s%s %s", (int)(init - before), before, word, init);
+    else
+        build->plan->cmdline = g_strdup_printf("%s %s", before, word);
+    viommu_plan_note(
+        build, "'%s' is added to the kernel's command line, because boot.extend-cmdline allows it", word);
+}
+
 static void settle_cmdline(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;
     const char *asked = build->request->boot.cmdline;
-    ViommuGuest guest = {build->request, build->input->kernel};
+    ViommuGuest guest = {build->request, build->input->kernel, plan->acpi};
     const char *missing = plan->iommu.model == VIOMMU_MODEL_NONE
                               ? NULL
                               : viommu_guest_missing_words(&guest, plan->arch, plan->iommu.model);
 
-    if (!missing) {
-        plan->cmdline = g_strdup(asked);
-        return;
-    }
-    plan->cmdline = asked ? g_strdup_printf("%s %s", asked, missing) : g_strdup(missing);
-    viommu_plan_note(
-        build, "'%s' is added to the kernel's command line, because boot.extend-cmdline allows it", missing);
+    plan->cmdline = g_strdup(asked);
+    if (missing)
+        add_word(build, missing);
+    if (plan->timer_word)
+        add_word(build, plan->timer_word);
 }
 
 /* What libvirt keeps by the domain's name, a request must not reach by choosing the machine's.

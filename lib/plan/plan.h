@@ -48,6 +48,7 @@ typedef struct ViommuPlanNetwork {
     char *source;
     ViommuNetworkModel model;
     bool translated;
+    bool without_vhost; /* QEMU itself moves the data */
 } ViommuPlanNetwork;
 
 typedef enum ViommuSecureBoot {
@@ -85,8 +86,9 @@ typedef struct ViommuPlan {
     ViommuCpuMode cpu_mode;
     const char *cpu_model; /* of CPU_MODE_CUSTOM. Static */
     char *kernel, *initrd, *cmdline;
-    char *label;    /* of security model dac, for QEMU; NULL: libvirt's own choice */
-    uint64_t group; /* that QEMU has, on the system's bus; VIOMMU_UNSET_NUMBER: not known */
+    const char *timer_word; /* so that the timer is not checked; NULL: none. Static */
+    char *label;            /* of security model dac, for QEMU; NULL: libvirt's own choice */
+    uint64_t group;         /* that QEMU has, on the system's bus; VIOMMU_UNSET_NUMBER: not known */
     /* by which files would be labelled, which are to be kept; ended by NULL.  Static */
     const char *kept_models[3];
     GPtrArray *disks;           /* of ViommuPlanDisk */

@@ -309,6 +309,8 @@ const Recording recordings[] = {
     {"server-arm", "forky-arm", "made up", server_arm},
     {"server-arm-64k", "forky-arm", "made up; the hardware of server-arm with pages of 64 KiB",
      server_arm_64k},
+    {"server-arm-11.0", "forky-arm-11.0", "made up; the hardware of server-arm under another QEMU",
+     server_arm},
     {"arm-without-smmu", "arm-server", "made up: its IORT has no SMMU", arm_without_smmu},
     {"laptop", "noble", "made up: its group is not viable", laptop},
     {"noiommu-mode", "bookworm", "made up: VFIO's no-IOMMU mode", noiommu_mode},

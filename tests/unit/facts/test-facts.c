@@ -41,9 +41,12 @@ START_TEST(every_source)
         "(QEMU|Linux) [0-9a-f]{10,40}( \\(.+\\))?|"
         "measured: \\d+\\.\\d+(/\\d+\\.\\d+)?,? .+)$";
 
-    for (int i = 0; i < VIOMMU_FACT_LAST; i++) {
-        const ViommuFact *fact = viommu_fact((ViommuFactId)i);
-        g_auto(GStrv) sources = g_strsplit(fact->source, "; ", -1);
+    for (int i = 0; i < VIOMMU_FACT_LAST + VIOMMU_FLAW_LAST; i++) {
+        bool is_fact = i < VIOMMU_FACT_LAST;
+        const ViommuFlaw *flaw = is_fact ? NULL : viommu_flaw((ViommuFlawId)(i - VIOMMU_FACT_LAST));
+        const char *what = is_fact ? viommu_fact((ViommuFactId)i)->what : flaw->what;
+        g_auto(GStrv) sources =
+            g_strsplit(is_fact ? viommu_fact((ViommuFactId)i)->source : flaw->source, "; ", -1);
         unsigned proofs = 0;
 
         for (char **source = sources; *source; source++)
@@ -51,9 +54,33 @@ START_TEST(every_source)
                 proofs++;
             else
                 ck_assert_msg(g_regex_match_simple("^libvirt NEWS \\d+\\.\\d+\\.0$", *source, 0, 0),
-                              "'%s' has a source of no kind: '%s'", fact->what, *source);
-        ck_assert_msg(proofs > 0, "'%s' is known by release notes alone", fact->what);
+                              "'%s' has a source of no kind: '%s'", what, *source);
+        ck_assert_msg(proofs > 0, "'%s' is known by release notes alone", what);
     }
+}
+END_TEST
+
+/* Each range on both of its sides. */
+START_TEST(every_flaw_at_its_boundaries)
+{
+    g_autofree char *first = viommu_flaw_range(VIOMMU_FLAW_VHOST_DEVICE_IOTLB, V(7, 2, 4));
+    g_autofree char *second = viommu_flaw_range(VIOMMU_FLAW_VHOST_DEVICE_IOTLB, V(8, 0, 5));
+
+    for (int i = 0; i < VIOMMU_FLAW_LAST; i++) {
+        const ViommuFlaw *flaw = viommu_flaw((ViommuFlawId)i);
+
+        ck_assert_uint_gt(flaw->qemu[0].from, 0);
+        for (size_t j = 0; j < G_N_ELEMENTS(flaw->qemu) && flaw->qemu[j].from; j++) {
+            ck_assert(!viommu_flaw_is_in((ViommuFlawId)i, flaw->qemu[j].from - 1));
+            ck_assert(viommu_flaw_is_in((ViommuFlawId)i, flaw->qemu[j].from));
+            ck_assert(viommu_flaw_is_in((ViommuFlawId)i, flaw->qemu[j].before - 1));
+            ck_assert(!viommu_flaw_is_in((ViommuFlawId)i, flaw->qemu[j].before));
+        }
+        ck_assert(!viommu_flaw_is_in((ViommuFlawId)i, 0));
+    }
+    ck_assert(!viommu_flaw_is_in(VIOMMU_FLAW_VHOST_UNMAP, V(7, 2, 22)));
+    ck_assert_str_eq(first, "QEMU from 6.0 on and before 7.2.5");
+    ck_assert_str_eq(second, "QEMU from 8.0 on and before 8.1");
 }
 END_TEST
 
@@ -109,25 +136,19 @@ START_TEST(most_vcpus)
 {
     static const struct {
         ViommuFamily family;
-        const char *machine;
-        ViommuVersion qemu;
+        ViommuVersion machine;
         uint64_t most;
     } cases[] = {
-        {VIOMMU_FAMILY_Q35, "q35", V(7, 2, 22), 288},
-        {VIOMMU_FAMILY_Q35, "q35", V(8, 1, 0), 1024},
-        {VIOMMU_FAMILY_Q35, "q35", V(9, 0, 0), 4096},
-        {VIOMMU_FAMILY_Q35, NULL, V(9, 0, 0), 4096},
-        {VIOMMU_FAMILY_Q35, "pc-q35-7.2", V(10, 0, 0), 288},
-        {VIOMMU_FAMILY_Q35, "pc-q35-8.2", V(10, 0, 0), 1024},
-        {VIOMMU_FAMILY_Q35, "pc-q35-noble", V(8, 2, 2), 1024},
-        {VIOMMU_FAMILY_VIRT, "virt", V(7, 2, 0), 512},
-        {VIOMMU_FAMILY_VIRT, "virt-9.0", V(9, 0, 0), 512},
-        {VIOMMU_FAMILY_I440FX, "pc", V(9, 0, 0), 255},
+        {VIOMMU_FAMILY_Q35, V(2, 7, 0), 255},   {VIOMMU_FAMILY_Q35, V(2, 8, 0), 288},
+        {VIOMMU_FAMILY_Q35, V(8, 0, 0), 288},   {VIOMMU_FAMILY_Q35, V(8, 1, 0), 1024},
+        {VIOMMU_FAMILY_Q35, V(8, 2, 2), 1024},  {VIOMMU_FAMILY_Q35, V(9, 0, 0), 4096},
+        {VIOMMU_FAMILY_VIRT, V(2, 12, 0), 255}, {VIOMMU_FAMILY_VIRT, V(3, 0, 0), 512},
+        {VIOMMU_FAMILY_VIRT, V(9, 0, 0), 512},  {VIOMMU_FAMILY_I440FX, V(9, 0, 0), 255},
+        {VIOMMU_FAMILY_I440FX, 0, 255},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
-        ck_assert_uint_eq(viommu_fact_max_vcpus(cases[i].family, cases[i].machine, cases[i].qemu),
-                          cases[i].most);
+        ck_assert_uint_eq(viommu_fact_max_vcpus(cases[i].family, cases[i].machine), cases[i].most);
 }
 END_TEST
 
@@ -185,5 +206,5 @@ START_TEST(selectors)
 }
 END_TEST
 
-UNIT_MAIN("facts", every_fact_at_its_boundary, every_source, what_others_get_wrong, words_of_a_row, floors,
-          most_vcpus, selectors)
+UNIT_MAIN("facts", every_fact_at_its_boundary, every_source, every_flaw_at_its_boundaries,
+          what_others_get_wrong, words_of_a_row, floors, most_vcpus, selectors)

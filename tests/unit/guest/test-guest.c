@@ -82,6 +82,25 @@ START_TEST(claims)
          VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_UNKNOWN, NULL},
         {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'a acpi=off'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO,
          VIOMMU_DRIVER_NO, "acpi=off"},
+        {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'acpi=off'>}>}", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_VIRTIO,
+         VIOMMU_DRIVER_NO, "acpi=off"},
+        {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'iommu=off'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO,
+         VIOMMU_DRIVER_UNKNOWN, NULL},
+        {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'iommu=off'>}>}", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL,
+         VIOMMU_DRIVER_NO, "iommu=off"},
+        {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'iommu=off'>}>}", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3,
+         VIOMMU_DRIVER_UNKNOWN, NULL},
+        {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'intel_iommu=off intel_iommu=on'>}>}", VIOMMU_ARCH_X86_64,
+         VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_YES, "boot.cmdline"},
+        {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'intel_iommu=on'>}>}", VIOMMU_ARCH_X86_64,
+         VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_YES, "boot.cmdline"},
+        {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'modprobe.blacklist=a,virtio-iommu'>}>}",
+         VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_UNKNOWN, NULL},
+        {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'modprobe.blacklist=a,virtio_iommu'>}>}",
+         VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO, "modprobe.blacklist"},
+        {"{'guest': <{'os': <'ubuntu24.04'>}>, 'boot': <{'kernel': <'/k'>, 'cmdline': "
+         "<'module_blacklist=virtio_iommu'>}>}",
+         VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_YES, "guest.os"},
         {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'acpi=off'>}>}", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3,
          VIOMMU_DRIVER_UNKNOWN, NULL},
         /* what the caller says takes precedence over what is known of the distribution */
@@ -98,6 +117,41 @@ START_TEST(claims)
                       "%s: %s", cases[i].request, why ? why : "unknown");
         ck_assert_int_eq(why != NULL, cases[i].why != NULL);
         ck_assert_msg(!why || strstr(why, cases[i].why), "%s", why);
+    }
+}
+END_TEST
+
+START_TEST(interrupts)
+{
+    static const struct {
+        const char *cmdline, *remapping, *many; /* the words that switch them off */
+    } cases[] = {
+        {"quiet", NULL, NULL},
+        {"intel_iommu=off iommu=off", NULL, NULL},
+        {"intremap=off", "intremap=off", "intremap=off"},
+        {"nointremap", "nointremap", "nointremap"},
+        {"nointremap intremap=on", NULL, NULL},
+        {"noapic", "noapic", "noapic"},
+        {"nolapic", "nolapic", "nolapic"},
+        {"nox2apic", NULL, "nox2apic"},
+        {"acpi=off", "acpi=off", "acpi=off"},
+        {"acpi=off acpi=force", NULL, NULL},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text =
+            g_strdup_printf("{'guest': <{'os': <'rhel9'>}>, 'boot': <{'kernel': <'/k'>, 'cmdline': <'%s'>}>}",
+                            cases[i].cmdline);
+        g_autoptr(ViommuRequest) request = parse(text);
+        ViommuGuest guest = {request, NULL, false};
+        g_autofree char *why = NULL;
+
+        ck_assert_int_eq(viommu_guest_remapper(&guest, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, &why),
+                         VIOMMU_DRIVER_YES);
+        ck_assert_pstr_eq(viommu_guest_remapping_off(&guest, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL),
+                          cases[i].remapping);
+        ck_assert_pstr_eq(viommu_guest_many_cpus_off(&guest, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL),
+                          cases[i].many);
     }
 }
 END_TEST
@@ -390,5 +444,5 @@ START_TEST(what_is_read_wins)
 }
 END_TEST
 
-UNIT_MAIN("guest", claims, words_of_guests, names_of_guests, every_row_has_its_source, images, page_sizes,
-          page_sizes_of_configurations, configurations, what_is_read_wins)
+UNIT_MAIN("guest", claims, interrupts, words_of_guests, names_of_guests, every_row_has_its_source, images,
+          page_sizes, page_sizes_of_configurations, configurations, what_is_read_wins)

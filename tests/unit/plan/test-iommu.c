@@ -30,6 +30,10 @@ static const char *const denies_intel =
     "<['tcg']>, "
     "'accepts': <['virtio-x86_64']>, 'refuses': <['intel', 'intel-aw-bits']>}]>}";
 
+static const char *const has_iommu =
+    "{'libvirt': <'9.0.0'>, 'host-iommu': <true>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': <'7.2.22'>, "
+    "'accelerators': <['kvm']>}]>}";
+
 /* The result of one decision. */
 typedef struct Decision {
     ViommuPlan *plan; /* NULL: refused */
@@ -226,7 +230,31 @@ START_TEST(attributes_given)
         {newest, "{'iommu': <{'model': <'virtio'>}>}", "translate"},
         {newest, "{'iommu': <{'model': <'virtio'>, 'aw-bits': <40>, 'granule': <'host'>}>}",
          "aw=40 granule=host translate"},
-        {newest, "{'iommu': <{'model': <'virtio'>, 'granule': <'64 KiB'>}>}", "granule=65536 translate"},
+        {newest, "{'iommu': <{'model': <'virtio'>, 'granule': <'4 KiB'>}>}", "granule=4096 translate"},
+        {newest, "{'arch': <'aarch64'>, 'iommu': <{'model': <'virtio'>, 'granule': <'64 KiB'>}>}",
+         "granule=65536 translate"},
+        /* a direct boot under TCG */
+        {bookworm_tcg, "{'iommu': <{'model': <'intel'>}>, 'boot': <{'kernel': <'/k'>}>}",
+         "intremap=0 aw=48 translate"},
+        {bookworm, "{'iommu': <{'model': <'intel'>}>, 'boot': <{'kernel': <'/k'>}>}",
+         "intremap=1 eim=1 aw=48 ioapic translate"},
+        {bookworm_tcg, "{'iommu': <{'model': <'intel'>, 'intremap': <true>}>, 'boot': <{'kernel': <'/k'>}>}",
+         "intremap=1 aw=48 ioapic translate"},
+        {bookworm_tcg,
+         "{'iommu': <{'model': <'intel'>}>, 'boot': <{'kernel': <'/k'>, 'cmdline': <'no_timer_check'>}>}",
+         "intremap=1 aw=48 ioapic translate"},
+        {newest_tcg, "{'iommu': <{'model': <'intel'>, 'eim': <true>}>, 'boot': <{'kernel': <'/k'>}>}",
+         "intremap=1 eim=1 aw=48 ioapic translate"},
+        {newest_tcg, "{'vcpus': <256>, 'boot': <{'kernel': <'/k'>}>}",
+         "intremap=1 eim=1 aw=48 ioapic translate"},
+        {newest_tcg, "{'iommu': <{'model': <'amd'>}>, 'boot': <{'kernel': <'/k'>}>}", "intremap=1 ioapic"},
+        /* devices of the host may be plugged in */
+        {has_iommu, "{'iommu': <{'model': <'intel'>}>, 'hotplug-ports': <1>}",
+         "intremap=1 eim=1 caching=1 aw=39 ioapic translate"},
+        {has_iommu, "{'iommu': <{'model': <'intel'>}>, 'hotplug-ports': <0>}",
+         "intremap=1 eim=1 aw=48 ioapic translate"},
+        {bookworm, "{'iommu': <{'model': <'intel'>}>, 'hotplug-ports': <1>}",
+         "intremap=1 eim=1 aw=48 ioapic translate"},
         {newest, "{'arch': <'aarch64'>, 'iommu': <{'model': <'smmuv3'>}>}", "translate"},
         {questing, "{'iommu': <{'model': <'amd'>}>}", "intremap=1 ioapic"},
         {newest, "{'vcpus': <300>, 'iommu': <{'model': <'amd'>}>}", "intremap=1 xtsup=1 ioapic"},
@@ -242,6 +270,51 @@ START_TEST(attributes_given)
         unit_assert_ok(decision.plan != NULL, decision.error);
         given = attributes_of(decision.plan);
         ck_assert_msg(g_str_equal(given, cases[i].attributes), "%s: %s", cases[i].request, given);
+        decision_clear(&decision);
+    }
+}
+END_TEST
+
+/* Both sides of each range of releases. */
+START_TEST(networks_without_vhost)
+{
+    static const struct {
+        const char *qemu, *iommu, *network; /* the network's type, and what follows it */
+        bool without;
+    } cases[] = {
+        {"5.2.0", "'translate': <true>", "<'network'>, 'source': <'x'>", false},
+        {"6.0.0", "'translate': <true>", "<'network'>, 'source': <'x'>", true},
+        {"6.2.0", "'translate': <true>", "<'bridge'>, 'source': <'x'>", true},
+        {"6.2.0", "'translate': <true>", "<'user'>", false},
+        {"6.2.0", "'translate': <true>", "<'network'>, 'source': <'x'>, 'model': <'e1000e'>", false},
+        {"6.2.0", "'translate': <false>", "<'network'>, 'source': <'x'>", false},
+        {"7.2.0", "'translate': <true>", "<'network'>, 'source': <'x'>", true},
+        {"7.2.1", "'translate': <true>", "<'network'>, 'source': <'x'>", false},
+        {"7.2.22", "'translate': <true>", "<'network'>, 'source': <'x'>", false},
+        {"7.2.4", "'iotlb': <true>", "<'network'>, 'source': <'x'>", true},
+        {"7.2.5", "'iotlb': <true>", "<'network'>, 'source': <'x'>", false},
+        {"8.0.0", "'iotlb': <true>", "<'network'>, 'source': <'x'>", true},
+        {"8.0.5", "'translate': <true>", "<'network'>, 'source': <'x'>", false},
+        {"8.1.0", "'iotlb': <true>", "<'network'>, 'source': <'x'>", false},
+    };
+
+    for (size_t i = 0; i < 2 * G_N_ELEMENTS(cases); i++) {
+        size_t row = i / 2;
+        bool kvm = i % 2;
+        g_autofree char *host = g_strdup_printf(
+            "{'libvirt': <'9.0.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': <'%s'>, 'accelerators': "
+            "<['%s']>}]>}",
+            cases[row].qemu, kvm ? "kvm" : "tcg");
+        g_autofree char *request =
+            g_strdup_printf("{'iommu': <{'model': <'intel'>, %s}>, 'networks': <[{'type': %s}]>}",
+                            cases[row].iommu, cases[row].network);
+        Decision decision;
+
+        decision = decide(host, request, NULL);
+        unit_assert_ok(decision.plan != NULL, decision.error);
+        ck_assert_msg(((ViommuPlanNetwork *)decision.plan->networks->pdata[0])->without_vhost ==
+                          (kvm && cases[row].without),
+                      "%s, QEMU %s, %s", request, cases[row].qemu, kvm ? "kvm" : "tcg");
         decision_clear(&decision);
     }
 }
@@ -437,5 +510,5 @@ START_TEST(questions_to_libvirt)
 }
 END_TEST
 
-UNIT_MAIN("iommu", choices, by_name, attributes_given, every_rule_speaks, refusals_by_libvirt,
-          every_candidate_has_its_say, libvirt_was_asked, questions_to_libvirt)
+UNIT_MAIN("iommu", choices, by_name, attributes_given, networks_without_vhost, every_rule_speaks,
+          refusals_by_libvirt, every_candidate_has_its_say, libvirt_was_asked, questions_to_libvirt)

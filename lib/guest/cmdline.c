@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/guest/cmdline.h"
+
+#include <glib.h>
+#include <string.h>
+
+static const char *word_end(const char *at)
+{
+    bool quoted = false;
+
+    for (; *at && (quoted || !g_ascii_isspace(*at)); at++)
+        quoted ^= *at == '"';
+    return at;
+}
+
+static bool same_name(const char *a, const char *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (a[i] != b[i] && !(strchr("-_", a[i]) && strchr("-_", b[i])))
+            return false;
+    return true;
+}
+
+/* Where @value is one of the values between @at and @end, which commas separate; NULL: nowhere. */
+static const char *value_among(const char *at, const char *end, const char *value)
+{
+    const char *found = NULL;
+
+    while (at < end) {
+        size_t length = strcspn(at, ",\"");
+
+        length = MIN(length, (size_t)(end - at));
+        if (length == strlen(value) && memcmp(at, value, length) == 0)
+            found = at;
+        at += length + 1;
+    }
+    return found;
+}
+
+size_t viommu_cmdline_at(const char *cmdline, const char *word)
+{
+    size_t name = strcspn(word, "="), found = 0;
+    const char *at = cmdline;
+
+    while (at && *(at += strspn(at, " \t\n\v\f\r"))) {
+        const char *end = word_end(at), *place = NULL;
+        size_t length = (size_t)(end - at);
+
+        if (length == 2 && memcmp(at, "--", 2) == 0)
+            break;
+        if (length >= name && same_name(at, word, name)) {
+            if (!word[name])
+                place = length == name ? at : NULL;
+            else if (at[name] == '=')
+                place = value_among(at + name + 1, end, word + name + 1);
+        }
+        if (place)
+            found = (size_t)(place - cmdline) + 1;
+        at = end;
+    }
+    return found;
+}
+
+const char *viommu_cmdline_init(const char *cmdline)
+{
+    const char *at = cmdline;
+
+    while (*(at += strspn(at, " \t\n\v\f\r"))) {
+        const char *end = word_end(at);
+
+        if (end - at == 2 && memcmp(at, "--", 2) == 0)
+            return at;
+        at = end;
+    }
+    return NULL;
+}
+
+bool viommu_cmdline_says(const char *cmdline, const char *word, const char *undone_by)
+{
+    size_t at = viommu_cmdline_at(cmdline, word);
+
+    return at > 0 && (!undone_by || viommu_cmdline_at(cmdline, undone_by) < at);
+}
