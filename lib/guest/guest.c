@@ -6,41 +6,9 @@
 #include <string.h>
 #include "lib/facts/facts.h"
 #include "lib/guest/cmdline.h"
+#include "lib/guest/off-words.h"
 
 static const char waking_word[] = "intel_iommu=on";
-
-/* What a word of the kernel's command line takes away. */
-enum {
-    DMA = 1,        /* the driver translates no DMA: no IOMMU groups */
-    INTERRUPTS = 2, /* interrupts are not remapped */
-    MANY_CPUS = 4,  /* CPUs with an APIC id above 254 are not reached */
-};
-
-/* Documentation/admin-guide/kernel-parameters.txt; Linux 6.12 and QEMU 7.2 have been asked about
- * each.  "iommu=off" leaves virtio and interrupt remapping as they are. */
-static const struct {
-    const char *word, *undone_by;
-    int arch;         /* ViommuArch; VIOMMU_UNSET: both */
-    int model;        /* ViommuModel; VIOMMU_UNSET: all */
-    unsigned effects; /* bits of the above */
-    bool by_acpi;     /* only where ACPI describes the IOMMU */
-    bool module;      /* only where the driver is a module, or may be one */
-} off_words[] = {
-    {"intel_iommu=off", waking_word, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, DMA, false, false},
-    {"amd_iommu=off", NULL, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, DMA | INTERRUPTS | MANY_CPUS, false, false},
-    {"iommu=off", NULL, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, DMA, false, false},
-    {"iommu=off", NULL, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, DMA, false, false},
-    {"nolapic", NULL, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL, DMA, false, false},
-    {"nolapic", NULL, VIOMMU_ARCH_X86_64, VIOMMU_UNSET, INTERRUPTS | MANY_CPUS, false, false},
-    {"acpi=off", "acpi=force", VIOMMU_ARCH_X86_64, VIOMMU_UNSET, DMA | INTERRUPTS | MANY_CPUS, true, false},
-    {"acpi=off", NULL, VIOMMU_ARCH_AARCH64, VIOMMU_UNSET, DMA, true, false},
-    {"module_blacklist=virtio_iommu", NULL, VIOMMU_UNSET, VIOMMU_MODEL_VIRTIO, DMA, false, true},
-    {"modprobe.blacklist=virtio_iommu", NULL, VIOMMU_UNSET, VIOMMU_MODEL_VIRTIO, DMA, false, true},
-    {"intremap=off", "intremap=on", VIOMMU_ARCH_X86_64, VIOMMU_UNSET, INTERRUPTS | MANY_CPUS, false, false},
-    {"nointremap", "intremap=on", VIOMMU_ARCH_X86_64, VIOMMU_UNSET, INTERRUPTS | MANY_CPUS, false, false},
-    {"noapic", NULL, VIOMMU_ARCH_X86_64, VIOMMU_UNSET, INTERRUPTS | MANY_CPUS, false, false},
-    {"nox2apic", NULL, VIOMMU_ARCH_X86_64, VIOMMU_UNSET, MANY_CPUS, false, false},
-};
 
 static ViommuVersion least_kernel(ViommuArch arch, ViommuModel model)
 {
@@ -77,28 +45,28 @@ static bool is_told_by_acpi(const ViommuGuest *guest, ViommuArch arch, ViommuMod
     return arch == VIOMMU_ARCH_X86_64 || model == VIOMMU_MODEL_VIRTIO || guest->by_acpi;
 }
 
-/* The word that takes one of @effects away from @model; NULL: none. */
 static const char *off_word(const ViommuGuest *guest, ViommuArch arch, ViommuModel model, unsigned effects)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(off_words); i++)
-        if ((off_words[i].effects & effects) &&
-            (off_words[i].arch == VIOMMU_UNSET || off_words[i].arch == (int)arch) &&
-            (off_words[i].model == VIOMMU_UNSET || off_words[i].model == (int)model) &&
-            (!off_words[i].by_acpi || is_told_by_acpi(guest, arch, model)) &&
-            (!off_words[i].module || may_be_module(guest, arch, model)) &&
-            viommu_cmdline_says(guest->request->boot.cmdline, off_words[i].word, off_words[i].undone_by))
-            return off_words[i].word;
-    return NULL;
+    const ViommuOffQuestion question = {
+        .cmdline = guest->request->boot.cmdline,
+        .arch = arch,
+        .model = model,
+        .effects = effects,
+        .by_acpi = is_told_by_acpi(guest, arch, model),
+        .may_be_module = may_be_module(guest, arch, model),
+    };
+
+    return viommu_off_word(&question);
 }
 
 const char *viommu_guest_remapping_off(const ViommuGuest *guest, ViommuArch arch, ViommuModel model)
 {
-    return off_word(guest, arch, model, INTERRUPTS);
+    return off_word(guest, arch, model, VIOMMU_OFF_INTERRUPTS);
 }
 
 const char *viommu_guest_many_cpus_off(const ViommuGuest *guest, ViommuArch arch, ViommuModel model)
 {
-    return off_word(guest, arch, model, MANY_CPUS);
+    return off_word(guest, arch, model, VIOMMU_OFF_MANY_CPUS);
 }
 
 /* --- What was read --- */
@@ -220,7 +188,7 @@ static bool is_awake(const ViommuGuest *guest)
 
 ViommuDriver viommu_guest_driver(const ViommuGuest *guest, ViommuArch arch, ViommuModel model, char **ret_why)
 {
-    const char *asleep = off_word(guest, arch, model, DMA);
+    const char *asleep = off_word(guest, arch, model, VIOMMU_OFF_DMA);
     ViommuDriver driver;
 
     *ret_why = NULL;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/pci-address.h"
+#include "lib/guest/off-words.h"
 
 VIOMMU_ENUM_DEFINE(proof, "verdict on a proof", VIOMMU_PROOF_LAST, "proven", "pending", "disproved");
 
@@ -206,17 +207,20 @@ static bool is_switched(const ViommuReport *report, const char *key, const char 
     return found;
 }
 
-/* The word that makes the kernel ignore the IOMMU.  Owned; NULL: none. */
-static char *find_switch_off(const struct Trait *trait, const ViommuReport *report)
+/* The word that makes the kernel ignore the IOMMU; NULL: none.  Static. */
+static const char *find_switch_off(ViommuModel model, const ViommuReport *report)
 {
-    if (trait->key && is_switched(report, trait->key, "off", "on"))
-        return g_strdup_printf("%s=off", trait->key);
-    /* Only the drivers of x86 honour it. */
-    if (trait->key && is_switched(report, "iommu", "off", "on"))
-        return g_strdup("iommu=off");
-    if (!trait->or_by_devicetree && is_switched(report, "acpi", "off", "force"))
-        return g_strdup("acpi=off");
-    return NULL;
+    const struct Trait *trait = &traits[model];
+    const ViommuOffQuestion question = {
+        .cmdline = report->cmdline,
+        .arch = report->devicetree || trait->or_by_devicetree ? VIOMMU_ARCH_AARCH64 : VIOMMU_ARCH_X86_64,
+        .model = model,
+        .effects = VIOMMU_OFF_DMA,
+        .by_acpi = !trait->or_by_devicetree,
+        .may_be_module = !g_strv_contains((const char *const *)report->drivers, trait->driver),
+    };
+
+    return viommu_off_word(&question);
 }
 
 static ViommuProof say(ViommuProofVerdict verdict, char *cause)
@@ -225,9 +229,10 @@ static ViommuProof say(ViommuProofVerdict verdict, char *cause)
 }
 
 /* The guest shows no IOMMU: finds the cause. */
-static ViommuProof judge_absent(const struct Trait *trait, const ViommuReport *report)
+static ViommuProof judge_absent(ViommuModel model, const ViommuReport *report)
 {
-    g_autofree char *off = find_switch_off(trait, report);
+    const struct Trait *trait = &traits[model];
+    const char *off = find_switch_off(model, report);
     bool has_table = g_strv_contains((const char *const *)report->tables, trait->table);
     bool by_tree = trait->or_by_devicetree && report->devicetree;
 
@@ -277,7 +282,7 @@ ViommuProof viommu_proof_judge(ViommuModel model, const ViommuReport *report)
                            g_strdup_printf("the plan has no IOMMU, but the guest has '%s'", first))
                      : say(VIOMMU_PROOF_PROVEN, NULL);
     if (!first)
-        return judge_absent(&traits[model], report);
+        return judge_absent(model, report);
     for (char **name = report->iommus; *name; name++)
         if (traits[model].shows(*name) && report->groups > 0)
             return say(VIOMMU_PROOF_PROVEN, note_passthrough(report));

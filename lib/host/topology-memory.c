@@ -77,16 +77,23 @@ static int compare_nodes(const void *a, const void *b)
 }
 
 /* A page of entries of eight bytes maps a huge page: ordinary pages of 2^n have huge ones of
- * 2^(2n-3). */
+ * 2^(2n-3).  Where that is not said, the sizes that the kernel can make tell. */
 void viommu_topology_read_page_size(const ViommuRoot *root, ViommuTopology *topology)
 {
-    uint64_t huge_bytes;
+    /* Each is made with one size of ordinary pages alone, on aarch64. */
+    static const struct {
+        unsigned huge_kib;
+        uint64_t bytes;
+    } kinds[] = {{524288, 64 * VIOMMU_KIB}, {64, 4 * VIOMMU_KIB}, {32768, 16 * VIOMMU_KIB}};
+    uint64_t huge_bytes = 0;
 
-    if (!viommu_root_number(root, &huge_bytes, "sys/kernel/mm/transparent_hugepage/hpage_pmd_size"))
-        return;
+    (void)viommu_root_number(root, &huge_bytes, "sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
     for (uint64_t bytes = 4 * VIOMMU_KIB; bytes <= 64 * VIOMMU_KIB; bytes *= 2)
         if (bytes * (bytes / 8) == huge_bytes)
             topology->page_bytes = bytes;
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds) && topology->page_bytes == VIOMMU_UNSET_NUMBER; i++)
+        if (viommu_root_exists(root, "sys/kernel/mm/hugepages/hugepages-%ukB", kinds[i].huge_kib))
+            topology->page_bytes = kinds[i].bytes;
 }
 
 void viommu_topology_read_nodes(const ViommuRoot *root, ViommuTopology *topology)

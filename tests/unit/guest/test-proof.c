@@ -27,6 +27,7 @@ static const struct {
     {VIOMMU_MODEL_INTEL, REPORT(INTEL "groups 0\r\ncmdline intel_iommu=on intel_iommu=sm_on,off\r\n"),
      VIOMMU_PROOF_DISPROVED, "command line disables it: remove 'intel_iommu=off'"},
     {VIOMMU_MODEL_INTEL, REPORT(INTEL "cmdline iommu=off quiet\r\n"), VIOMMU_PROOF_DISPROVED, "'iommu=off'"},
+    {VIOMMU_MODEL_INTEL, REPORT(INTEL "cmdline nolapic quiet\r\n"), VIOMMU_PROOF_DISPROVED, "'nolapic'"},
     {VIOMMU_MODEL_INTEL, REPORT("kernel 6.1\nacpi no\ncmdline acpi=off\n"), VIOMMU_PROOF_DISPROVED,
      "'acpi=off'"},
     {VIOMMU_MODEL_INTEL, REPORT("kernel 6.1\nacpi no\n"), VIOMMU_PROOF_DISPROVED, "without ACPI"},

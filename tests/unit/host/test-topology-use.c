@@ -335,11 +335,17 @@ START_TEST(a_group_is_had_as_a_whole)
 END_TEST
 
 static const struct {
-    const char *huge; /* of a transparent huge page */
+    const char *huge; /* of a transparent huge page, or the directory of a size */
     uint64_t page_bytes;
 } page_sizes[] = {
-    {"2097152", 4096},          {"33554432", 16384}, {"536870912", 65536}, {"2097153", VIOMMU_UNSET_NUMBER},
-    {"x", VIOMMU_UNSET_NUMBER},
+    {"hugepages-64kB", 4096},
+    {"hugepages-32768kB", 16384},
+    {"hugepages-524288kB", 65536},
+    {"hugepages-2048kB", VIOMMU_UNSET_NUMBER},
+    {"2097152", 4096},
+    {"33554432", 16384},
+    {"536870912", 65536},
+    {"2097153", VIOMMU_UNSET_NUMBER},
 };
 
 START_TEST(ordinary_pages)
@@ -352,7 +358,14 @@ START_TEST(ordinary_pages)
     viommu_fields_init(&viommu_topology_fields, &topology);
     ck_assert_ptr_nonnull(g_mkdtemp(root));
     remove = g_strdup_printf("rm -r %s", root);
-    host_add_file(&host, "sys/kernel/mm/transparent_hugepage/hpage_pmd_size", page_sizes[_i].huge);
+    if (g_ascii_isdigit(*page_sizes[_i].huge))
+        host_add_file(&host, "sys/kernel/mm/transparent_hugepage/hpage_pmd_size", page_sizes[_i].huge);
+    else {
+        g_autofree char *file =
+            g_strdup_printf("sys/kernel/mm/hugepages/%s/nr_hugepages", page_sizes[_i].huge);
+
+        host_add_file(&host, file, "0");
+    }
     ck_assert(viommu_topology_read(root, &topology, NULL));
     ck_assert_uint_eq(topology.page_bytes, page_sizes[_i].page_bytes);
     viommu_fields_clear(&viommu_topology_fields, &topology);
