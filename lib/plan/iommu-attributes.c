@@ -161,8 +161,10 @@ void viommu_iommu_attributes_judge(const ViommuJudging *judging)
  * panic at once where interrupts are remapped (arch/x86/kernel/apic/io_apic.c, check_timer). */
 bool viommu_iommu_risks_timer(const ViommuIommuInput *input)
 {
-    return input->arch == VIOMMU_ARCH_X86_64 && input->accelerator == VIOMMU_ACCELERATOR_TCG &&
-           input->request->boot.kernel.path &&
+    ViommuGuest guest = {input->request, input->kernel, false};
+
+    return !viommu_guest_is_windows(&guest) && input->arch == VIOMMU_ARCH_X86_64 &&
+           input->accelerator == VIOMMU_ACCELERATOR_TCG && input->request->boot.kernel.path &&
            !viommu_cmdline_at(input->request->boot.cmdline, VIOMMU_TIMER_WORD);
 }
 

@@ -109,13 +109,15 @@ void viommu_plan_explain_iommu(ViommuPlanBuild *build, const ViommuIommuInput *i
 {
     const ViommuIommuChoice *choice = &build->plan->iommu;
     ViommuGuest guest = {input->request, input->kernel, false};
+    bool linux_guest = !viommu_guest_is_windows(&guest);
     const char *off;
 
     if (choice->model == VIOMMU_MODEL_NONE)
         return;
-    if (input->arch == VIOMMU_ARCH_X86_64)
+    if (linux_guest && input->arch == VIOMMU_ARCH_X86_64)
         explain_timer(build, input);
-    explain_granule(build, input);
+    if (linux_guest)
+        explain_granule(build, input);
     explain_plugging(build, input);
     if (choice->attributes.iotlb == 1)
         viommu_plan_note(
