@@ -30,6 +30,7 @@ static const struct {
     {"acpi=off", NULL, ARM, ANY, DMA, true, false},
     {"module_blacklist=virtio_iommu", NULL, ANY, VIOMMU_MODEL_VIRTIO, DMA, false, true},
     {"modprobe.blacklist=virtio_iommu", NULL, ANY, VIOMMU_MODEL_VIRTIO, DMA, false, true},
+    {"modprobe.blacklist=virtio-iommu", NULL, ANY, VIOMMU_MODEL_VIRTIO, DMA, false, true},
     {"intremap=off", "intremap=on", X86, ANY, INTERRUPT, false, false},
     {"nointremap", "intremap=on", X86, ANY, INTERRUPT, false, false},
     {"noapic", NULL, X86, ANY, INTERRUPT, false, false},

@@ -113,6 +113,23 @@ static bool machine_is_there(const ViommuEmulator *emulator, const char *machine
     return false;
 }
 
+/* By libvirt's word, else by the version in the machine's name: a distribution's own name has none.
+ * VIOMMU_UNSET_NUMBER: cannot be judged. */
+static uint64_t most_vcpus(const ViommuPlanBuild *build)
+{
+    const ViommuPlan *plan = build->plan;
+    const ViommuEmulator *emulator = build->emulator;
+    bool is_alias = !strchr(plan->machine, '-'), is_i440fx = plan->family == VIOMMU_FAMILY_I440FX;
+    /* Of the default machine, which is the newest: no other takes more. */
+    uint64_t bound = is_i440fx ? VIOMMU_UNSET_NUMBER : emulator->max_vcpus;
+    uint64_t said = viommu_emulator_machine_vcpus(emulator, plan->machine);
+    ViommuVersion version = is_alias ? emulator->qemu : viommu_caps_machine_version(plan->machine);
+
+    if (said == VIOMMU_UNSET_NUMBER && (version || is_i440fx) && !(is_alias && bound != VIOMMU_UNSET_NUMBER))
+        said = viommu_fact_max_vcpus(plan->family, version);
+    return MIN(said, bound);
+}
+
 static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
 {
     ViommuPlan *plan = build->plan;
@@ -137,23 +154,6 @@ static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
     plan->family = (ViommuFamily)family;
     plan->machine = g_strdup(machine);
     return true;
-}
-
-/* By libvirt's word, else by the version in the machine's name: a distribution's own name has none.
- * VIOMMU_UNSET_NUMBER: cannot be judged. */
-static uint64_t most_vcpus(const ViommuPlanBuild *build)
-{
-    const ViommuPlan *plan = build->plan;
-    const ViommuEmulator *emulator = build->emulator;
-    bool is_alias = !strchr(plan->machine, '-'), is_i440fx = plan->family == VIOMMU_FAMILY_I440FX;
-    /* Of the default machine, which is the newest: no other takes more. */
-    uint64_t bound = is_i440fx ? VIOMMU_UNSET_NUMBER : emulator->max_vcpus;
-    uint64_t said = viommu_emulator_machine_vcpus(emulator, plan->machine);
-    ViommuVersion version = is_alias ? emulator->qemu : viommu_caps_machine_version(plan->machine);
-
-    if (said == VIOMMU_UNSET_NUMBER && (version || is_i440fx) && !(is_alias && bound != VIOMMU_UNSET_NUMBER))
-        said = viommu_fact_max_vcpus(plan->family, version);
-    return MIN(said, bound);
 }
 
 /* Where guests of several people run, what keeps them in is worth a word.  Emulation of another

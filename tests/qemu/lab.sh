@@ -25,6 +25,7 @@ lab_hardware=''
 #   name  arch  kernel  iommu of the request  guest of the request  chosen model  /sys/class/iommu
 # (regex)  groups
 # groups: "0", or "+" for at least one.  Model "!Name": the launch is refused with that error.
+# Optional: further words of the command line, separated by commas, or "-"; and the machine type.
 lab_rows='
 x86_64-supported    x86_64   debian13  {"is-supported":true}   -                           intel         ^dmar0$           +
 x86_64-virtio       x86_64   debian13  {"model":"virtio"}      {"drivers":["virtio"]}      virtio        ^0000:00:         +
@@ -35,6 +36,10 @@ x86_64-silent       x86_64   debian12  {"model":"virtio"}      -                
 x86_64-refused      x86_64   debian12  {"model":"virtio"}      {"os":"debian12"}           !NotSupported -                 -
 x86_64-old          x86_64   debian12  {"is-supported":true}   {"os":"debian12"}           intel         ^dmar0$           +
 aarch64-old         aarch64  debian12  {"is-supported":true}   {"os":"debian12"}           smmuv3        ^smmu3\.          +
+x86_64-iommu-off    x86_64   debian13  {"model":"virtio"}      {"drivers":["virtio"]}      virtio        ^0000:00:         +  iommu=off
+x86_64-last-word    x86_64   debian13  {"model":"intel"}       -                           intel         ^dmar0$           +  intel_iommu=off,intel_iommu=on
+x86_64-first-word   x86_64   debian13  {"model":"intel"}       -                           !NotSupported -                 -  intel_iommu=on,intel_iommu=off
+aarch64-no-its      aarch64  debian13  {"model":"smmuv3"}      -                           smmuv3        ^smmu3\.          +  -  virt-2.7
 '
 
 # lab_under_reaper "$@": continues below tini where PID 1 may leave zombies: libvirt waits until a
@@ -65,7 +70,7 @@ lab_skip() {
 # lab_row NAME: the row's fields in the array lab_fields.
 lab_row() {
     read -r -a lab_fields <<<"$(awk -v name="$1" '$1 == name' <<<"$lab_rows")"
-    [ ${#lab_fields[@]} -eq 8 ] || say_die "no row named '$1' in ${BASH_SOURCE[0]}"
+    [ ${#lab_fields[@]} -ge 8 ] || say_die "no row named '$1' in ${BASH_SOURCE[0]}"
 }
 
 # lab_open: makes the directory, starts the bus and the daemon.  Set "trap lab_close EXIT" first.
@@ -161,7 +166,7 @@ lab_property() {
 # lab_request ROW [KERNEL_WORDS]: the path of a row's request, with files that the guests' user can
 # read.
 lab_request() {
-    local arch parts guest console=ttyS0 request
+    local arch parts guest words console=ttyS0 request
     lab_row "$1"
     arch=${lab_fields[1]}
     parts=$("$lab_here/guests.sh" "$arch-${lab_fields[2]}")
@@ -172,12 +177,16 @@ lab_request() {
     fi
     guest=${lab_fields[4]}
     [ "$guest" != - ] || guest={}
+    words=${lab_fields[8]:--}
+    [ "$words" != - ] || words=
     request=$lab_dir/$1.json
     jq -n --arg name "$1" --arg arch "$arch" --arg accelerator "$lab_accelerator" --argjson iommu "${lab_fields[3]}" \
-        --argjson guest "$guest" --arg parts "$parts" --arg cmdline "console=$console panic=-1 ${2:-}" \
+        --argjson guest "$guest" --arg parts "$parts" --arg cmdline "console=$console panic=-1 ${words:+${words//,/ } }${2:-}" \
+        --arg machine "${lab_fields[9]:-}" \
         '{name: $name | gsub("_"; "-"), arch: $arch, accelerator: $accelerator, memory: "512 MiB", iommu: $iommu,
           boot: {kernel: "\($parts)/vmlinuz", initrd: "\($parts)/initrd", cmdline: $cmdline}}
-         + if $guest == {} then {} else {guest: $guest} end' >"$request"
+         + if $guest == {} then {} else {guest: $guest} end
+         + if $machine == "" then {} else {machine: $machine} end' >"$request"
     chmod 644 "$request"
     echo "$request"
 }

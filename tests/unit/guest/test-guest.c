@@ -94,8 +94,8 @@ START_TEST(claims)
          VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_YES, "boot.cmdline"},
         {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'intel_iommu=on'>}>}", VIOMMU_ARCH_X86_64,
          VIOMMU_MODEL_INTEL, VIOMMU_DRIVER_YES, "boot.cmdline"},
-        {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'modprobe.blacklist=a,virtio-iommu'>}>}",
-         VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_UNKNOWN, NULL},
+        {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'module_blacklist=a,virtio-iommu'>}>}", VIOMMU_ARCH_X86_64,
+         VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_UNKNOWN, NULL},
         {"{'boot': <{'kernel': <'/k'>, 'cmdline': <'modprobe.blacklist=a,virtio_iommu'>}>}",
          VIOMMU_ARCH_X86_64, VIOMMU_MODEL_VIRTIO, VIOMMU_DRIVER_NO, "modprobe.blacklist"},
         {"{'guest': <{'os': <'ubuntu24.04'>}>, 'boot': <{'kernel': <'/k'>, 'cmdline': "
