@@ -22,6 +22,19 @@ useradd --create-home --groups viommu ci
 gcc -static -O1 -Wall -o "$work/agent" tests/hosts/hostile-agent.c
 tests/hosts/add-to-initrd.py "$work/agent" test/run | cat "$guest/initrd" - >/srv/initrd
 run 0 'it is started' '' systemctl start viommud
+
+# --- Its systemd would give the service a /sys of its own ---
+
+pid=$(systemctl show -P MainPID viommud)
+run 0 'a port of the host' '' ip link add port9 type bridge
+in_service() {
+    nsenter -t "$pid" -m -S "$(id -u viommu)" "$@"
+}
+check 'the service has a network of its own' test "$(readlink "/proc/$pid/ns/net")" != "$(readlink /proc/1/ns/net)"
+check 'and sees the port' in_service test -e /sys/class/net/port9
+check 'with its device' in_service sh -c 'test -e /sys/devices/virtual/net/port9'
+run 1 'but changes nothing there' 'Read-only file system' in_service touch /sys/class/net/port9/mtu
+
 run 0 "a member's guest has its agent's channel" '^nested$' runuser -u ci -- viommuctl --system launch --wait=started - <<<'{"name": "nested",
     "memory": "192 MiB", "iommu": {"is-supported": true}, "guest": {"agent": true}, "boot": {"kernel": "'$guest'/vmlinuz",
     "initrd": "/srv/initrd", "cmdline": "console=ttyS0 panic=-1 viommu.stay viommu.agent=nested"}}'
