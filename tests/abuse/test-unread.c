@@ -19,6 +19,7 @@
 #define SENDERS 6  /* of them: the bus takes a call in small pieces, from all at once */
 /* They fill the queue before these calls, but stay within the number of calls that may wait. */
 #define MANY_DEAF 6
+#define NEWCOMERS 100
 #define SAMPLES   21
 /* A call to viommud and its reply pass the bus among others.  They took 3 to 11 times as long as
  * the bus's own reply, and 80 to 130 times without turns. */
@@ -252,9 +253,42 @@ START_TEST(unread_bytes)
 }
 END_TEST
 
+/* viommud asks the bus for the user of each new connection.  The victim's call comes behind the
+ * first calls of many. */
+START_TEST(new_connections)
+{
+    g_autoptr(Abuse) abuse = begin_quietly();
+    gint64 longest = 0;
+    int newcomers[NEWCOMERS];
+
+    for (int round = 0; round < SAMPLES; round++) {
+        gint64 before;
+
+        for (int i = 0; i < NEWCOMERS; i++)
+            newcomers[i] = raw_connect(abuse->harness);
+        for (int i = 0; i < NEWCOMERS; i++)
+            raw_call(newcomers[i], VIOMMU_BUS_PATH, "org.freedesktop.DBus.Peer", "Ping");
+        before = g_get_monotonic_time();
+        people_allow(abuse->victim, ask_viommud(abuse->victim));
+        longest = MAX(longest, g_get_monotonic_time() - before);
+        for (int i = 0; i < NEWCOMERS; i++)
+            close(newcomers[i]);
+    }
+    printf("# behind %d new connections the victim waited at most %.1f ms\n", NEWCOMERS,
+           (double)longest / 1000);
+    /* Each costs 0.1 to 0.3 ms. */
+    ck_assert_int_lt(longest, G_USEC_PER_SEC);
+}
+END_TEST
+
 static const HarnessScenario scenarios[] = {
-    {"unread-answers", &unread_answers}, {"unread-later", &unread_later}, {"unread-crowd", &unread_crowd},
-    {"unread-large", &unread_large},     {"unread-bytes", &unread_bytes}, {NULL, NULL},
+    {"unread-answers", &unread_answers},
+    {"unread-later", &unread_later},
+    {"unread-crowd", &unread_crowd},
+    {"unread-large", &unread_large},
+    {"unread-bytes", &unread_bytes},
+    {"new-connections", &new_connections},
+    {NULL, NULL},
 };
 
 int main(int argc, char **argv)
