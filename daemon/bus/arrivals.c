@@ -6,15 +6,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include "daemon/process/held-files.h"
 #include "lib/base/error.h"
 
 /* The kernel's limit for one call (SCM_MAX_FD). */
 #define FILES_MAX 253u
+/* The longest that the loop waits for what is dropped. */
+#define LINGER_NSEC 1000000
 
 typedef struct Batch {
     GArray *files;   /* of int, held; in the order of the tokens */
@@ -29,6 +33,7 @@ static struct {
     sd_event *event;
     ViommuArrivalFunc judge;
     void *userdata;
+    timer_t linger;
     uint64_t left;      /* bytes left of the message that is being read */
     GHashTable *tokens; /* descriptor -> Batch that used it last */
     GHashTable *batches;
@@ -173,6 +178,19 @@ static ssize_t receive_bytes(struct msghdr *message, int flags)
     return n;
 }
 
+/* Their files are let go here.  That of a TCP socket with SO_LINGER waits until the other end has
+ * read all bytes, but no longer than until the next signal. */
+static ssize_t receive_without_files(struct msghdr *message, int flags)
+{
+    static const struct itimerspec soon = {{0, LINGER_NSEC}, {0, LINGER_NSEC}}, never = {{0, 0}, {0, 0}};
+    ssize_t n;
+
+    timer_settime(arrivals.linger, 0, &soon, NULL);
+    n = receive_bytes(message, flags);
+    timer_settime(arrivals.linger, 0, &never, NULL);
+    return n;
+}
+
 static ssize_t receive_files(struct msghdr *message, int flags, const ViommuMessageHeader *header)
 {
     void *control = message->msg_control;
@@ -188,7 +206,7 @@ static ssize_t receive_files(struct msghdr *message, int flags, const ViommuMess
             take_files(message, batch->files);
         viommu_held_add_all(batch->files, uid);
     } else {
-        n = receive_bytes(message, flags);
+        n = receive_without_files(message, flags);
     }
     if (n > 0)
         put_tokens(message, control, batch->tokens);
@@ -234,12 +252,29 @@ __attribute__((visibility("default"))) ssize_t recvmsg(int socket, struct msghdr
     return n;
 }
 
+static void do_nothing(int signal)
+{
+}
+
+/* A signal for this thread, which does nothing but end a wait. */
+static bool make_timer(void)
+{
+    const struct sigaction action = {.sa_handler = do_nothing};
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR2};
+
+    event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+    return sigaction(SIGUSR2, &action, NULL) == 0 &&
+           timer_create(CLOCK_MONOTONIC, &event, &arrivals.linger) == 0;
+}
+
 int viommu_arrivals_open(sd_bus *bus, ViommuArrivalFunc judge, void *userdata)
 {
     int fd = sd_bus_get_fd(bus);
 
     if (fd < 0)
         return fd;
+    if (!make_timer())
+        return -errno;
     arrivals.event = sd_bus_get_event(bus);
     arrivals.judge = judge;
     arrivals.userdata = userdata;
@@ -255,6 +290,7 @@ void viommu_arrivals_close(void)
     if (arrivals.socket == 0)
         return;
     arrivals.socket = 0;
+    timer_delete(arrivals.linger);
     g_clear_pointer(&arrivals.batches, g_hash_table_unref);
     g_clear_pointer(&arrivals.tokens, g_hash_table_unref);
 }

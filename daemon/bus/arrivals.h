@@ -5,8 +5,9 @@
  * the server of a FUSE file.  So sd-bus never gets a user's descriptor: this module replaces
  * recvmsg(2) on the socket of the bus, and gives sd-bus tokens, ends of a pipe, instead.  It
  * accepts the descriptors of calls that read files; the kernel drops all others with the message,
- * and asks no server for that (FLUSH is for descriptors that a process has had).  Accepted
- * descriptors are held (held-files) while sd-bus has the message.  Loop thread.  Without
+ * and asks no server for that (FLUSH is for descriptors that a process has had).  Only a TCP socket
+ * with SO_LINGER waits then, and a signal ends its wait after a millisecond.  Accepted descriptors
+ * are held (held-files) while sd-bus has the message.  Loop thread.  Without
  * viommu_arrivals_open(), as on a user's own bus, sd-bus gets the descriptors themselves. */
 #pragma once
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-limits: what clients can make viommud hold: files of calls, and replies that are pending or
  * never read. */
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include "tests/abuse/abuse.h"
 
@@ -72,6 +75,67 @@ START_TEST(attached_files)
     ck_assert_uint_lt(most, before + 10 * FILES);
     close_all(clients, CONNECTIONS);
     close(file);
+}
+END_TEST
+
+/* The last close of a TCP socket with SO_LINGER waits until the other end has read all bytes, for
+ * hours if its owner likes. */
+static int open_lingering(int *ret_reader)
+{
+    static const struct linger hours = {.l_onoff = 1, .l_linger = 7200};
+    static const char bytes[65536];
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM, 0), lingering = socket(AF_INET, SOCK_STREAM, 0);
+
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    ck_assert_int_eq(connect(lingering, (struct sockaddr *)&address, sizeof(address)), 0);
+    *ret_reader = accept(listener, NULL, NULL);
+    close(listener);
+    ck_assert_int_eq(setsockopt(lingering, SOL_SOCKET, SO_LINGER, &hours, sizeof(hours)), 0);
+    while (send(lingering, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+        ;
+    return lingering;
+}
+
+#define LINGERING 20
+
+/* A round to the bus, which has passed on by then what was sent before. */
+static void pass_the_bus(sd_bus *client)
+{
+    sd_bus_message *call = NULL;
+
+    ck_assert_int_ge(sd_bus_message_new_method_call(client, &call, "org.freedesktop.DBus",
+                                                    "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId"),
+                     0);
+    people_allow(client, call);
+}
+
+START_TEST(lingering_sockets)
+{
+    g_autoptr(Abuse) abuse = abuse_begin();
+    sd_bus *client = harness_connect_as(abuse->harness, PEOPLE_OUTSIDER);
+    int readers[LINGERING];
+    unsigned longest = 0;
+
+    for (unsigned i = 0; i < LINGERING; i++) {
+        int file = open_lingering(&readers[i]);
+
+        /* The last descriptor is the one that is on its way to viommud: all others are closed. */
+        kill(abuse->pid, SIGSTOP);
+        send_files(client, file);
+        ck_assert_int_ge(sd_bus_flush(client), 0);
+        pass_the_bus(client);
+        close(file);
+        kill(abuse->pid, SIGCONT);
+        longest = MAX(longest, abuse_serve_victim(abuse));
+    }
+    printf("# the victim never waited longer than %u ms\n", longest);
+    for (unsigned i = 0; i < LINGERING; i++)
+        close(readers[i]);
+    sd_bus_close_unref(client);
 }
 END_TEST
 
@@ -323,6 +387,7 @@ END_TEST
 
 static const HarnessScenario scenarios[] = {
     {"attached-files", &attached_files},
+    {"lingering-sockets", &lingering_sockets},
     {"waiting-calls", &waiting_calls},
     {"files-held", &files_held},
     {"resent-without-end", &resent_without_end},
@@ -332,7 +397,8 @@ static const HarnessScenario scenarios[] = {
 
 int main(int argc, char **argv)
 {
-    bool needs_libvirt = argc > 1 && !g_str_equal(argv[1], "attached-files");
+    bool needs_libvirt =
+        argc > 1 && !g_str_equal(argv[1], "attached-files") && !g_str_equal(argv[1], "lingering-sockets");
 
     return people_main(argc, argv, scenarios,
                        needs_libvirt && !harness_has_libvirt() ? "libvirtd or setpriv is not installed"
