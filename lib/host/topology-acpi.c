@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-acpi: the firmware's tables of IOMMUs, checked as an inventory needs it: that one is
- * there proves nothing.  Layouts: VT-d 4.1 chapter 8 (DMAR), AMD 48882 chapter 5 (IVRS), Arm DEN
- * 0049 (IORT), ACPI 6.4 section 5.2.30 (VIOT). */
+/* topology-acpi: checks the firmware's tables of IOMMUs for an inventory: that a table exists
+ * proves nothing.  Layouts: VT-d 4.1 chapter 8 (DMAR), AMD 48882 chapter 5 (IVRS), Arm DEN 0049
+ * (IORT), ACPI 6.4 section 5.2.30 (VIOT). */
 #include "lib/host/topology-internal.h"
 
 #include <errno.h>
@@ -19,12 +19,12 @@ typedef struct Table {
     size_t size;
 } Table;
 
-/* How the structures of a table stand one after the other, and which of them are IOMMUs. */
+/* How the structures of a table follow each other, and which of them are IOMMUs. */
 typedef struct Layout {
     const char *name;
-    const char *unit; /* as a person calls it */
-    size_t fixed;     /* bytes before the first structure, where no offset tells */
-    /* of the number of structures and of the place of the first; 0: none */
+    const char *unit; /* its name in messages */
+    size_t fixed;     /* bytes before the first structure, if no offset tells its place */
+    /* of the number of structures, and of the offset of the first; 0: none */
     size_t count_offset, offset_offset;
     size_t place_bytes;               /* of these two numbers */
     size_t length_offset, type_bytes; /* in a structure */
@@ -35,7 +35,7 @@ typedef struct Layout {
 typedef struct Unit {
     unsigned type;
     size_t minimum;     /* length of such a structure */
-    size_t base_offset; /* of its registers' address, 8 bytes; 0: it has none */
+    size_t base_offset; /* of the address of its registers, 8 bytes; 0: it has none */
 } Unit;
 
 static const Unit dmar_units[] = {{0, 16, 8}, {0}};                                  /* DRHD */
@@ -54,7 +54,7 @@ static const Layout layouts[] = {
 const char *const viommu_acpi_names[] = {"DMAR", "IVRS", "IORT", "VIOT", NULL};
 G_STATIC_ASSERT(G_N_ELEMENTS(layouts) + 1 == G_N_ELEMENTS(viommu_acpi_names));
 
-/* Little-endian; the caller has checked that it is inside. */
+/* Little-endian; the caller has checked the bounds. */
 static uint64_t number_at(const Table *table, size_t offset, size_t bytes)
 {
     uint64_t number = 0;
@@ -64,7 +64,7 @@ static uint64_t number_at(const Table *table, size_t offset, size_t bytes)
     return number;
 }
 
-/* NULL: the header is sound. */
+/* NULL: the header is valid. */
 static char *check_header(const Layout *layout, const Table *table)
 {
     uint8_t sum = 0;
@@ -83,7 +83,7 @@ static char *check_header(const Layout *layout, const Table *table)
 
 static const Unit *unit_of_type(const Layout *layout, uint64_t type)
 {
-    /* A unit's minimum is never 0; DRHD's type is. */
+    /* A unit's minimum is never 0, but DRHD's type is. */
     for (const Unit *unit = layout->units; unit->minimum; unit++)
         if (unit->type == type)
             return unit;
@@ -102,7 +102,7 @@ static bool base_is_possible(uint64_t base)
 }
 
 /* Firmware describes one AMD IOMMU by up to three blocks (types 10h, 11h and 40h, for older and
- * newer kernels), and all of them have the address of its registers. */
+ * newer kernels), all with the address of its registers. */
 static void count_base(Count *count, uint64_t base)
 {
     uint64_t *key;
@@ -115,7 +115,7 @@ static void count_base(Count *count, uint64_t base)
     count->units++;
 }
 
-/* Counts a structure that is known to be inside of the table; NULL, or why it cannot be. */
+/* Counts a structure, which is inside the table; NULL, or what is wrong with it. */
 static char *count_structure(const Layout *layout, const Table *table, size_t offset, Count *count)
 {
     size_t length = (size_t)number_at(table, offset + layout->length_offset, 2);

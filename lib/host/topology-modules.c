@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-modules: what the kernel offers for assigning devices: VFIO, iommufd and their modules,
- * loaded or not, and how these are set. */
+/* topology-modules: the kernel's support for assigning devices: VFIO, iommufd and their modules,
+ * loaded or not, and their parameters. */
 #include <string.h>
 
 #include "lib/host/topology-internal.h"
 
-/* modules.alias and modules.dep of a distribution's kernel have some megabytes. */
+/* modules.alias and modules.dep of a distribution's kernel have several megabytes. */
 #define TABLE_MAX (16 * 1024 * 1024)
 
-/* Lines of a file below the directory of this kernel's modules; NULL: it cannot be seen. Owned. */
+/* Lines of a file below the directory of this kernel's modules; NULL: not visible.  Owned. */
 static char **module_table(const ViommuRoot *root, const char *name)
 {
     g_autofree char *release = viommu_root_release(root);
@@ -41,8 +41,8 @@ static void read_vfio_drivers(const ViommuRoot *root, ViommuTopology *topology)
     topology->vfio_drivers = (char **)g_ptr_array_free(names, FALSE);
 }
 
-/* A service may have a /dev of its own with hardly anything in it: that says nothing of the kernel.
- * The node stands there before the module is loaded, the class device after. */
+/* A service may have an almost empty /dev of its own, which says nothing about the kernel.  The
+ * node exists before the module is loaded, the class device only afterwards. */
 static int device_node(const ViommuRoot *root, const char *node, const char *misc)
 {
     if (viommu_root_exists(root, "dev/%s", node) || viommu_root_exists(root, "sys/class/misc/%s", misc))
@@ -65,7 +65,7 @@ static bool lists_module(char **lines, const char *module)
     return false;
 }
 
-/* Whether a module that is not loaded is there to be loaded. */
+/* Whether a module is installed, but not loaded. */
 static int is_loadable(const ViommuRoot *root, const char *module)
 {
     g_auto(GStrv) lines = module_table(root, "modules.dep");
@@ -75,7 +75,7 @@ static int is_loadable(const ViommuRoot *root, const char *module)
 
 /* --- Parameters --- */
 
-/* modprobe takes '-' for '_'. */
+/* modprobe treats '-' and '_' as equal. */
 static bool is_module(const char *word, const char *module)
 {
     g_autofree char *name = g_strdelimit(g_strdup(word), "-", '_');
@@ -98,7 +98,7 @@ static char *option_in_file(const ViommuRoot *root, const char *path, const char
         if (n < 3 || !g_str_equal(words[0], "options") || !is_module(words[1], module))
             continue;
         for (guint i = 2; i < n; i++) {
-            /* A boolean one may stand alone. */
+            /* A boolean parameter may be given without a value. */
             bool alone = g_str_equal(words[i], parameter);
 
             if (!alone && !g_str_has_prefix(words[i], beginning))
@@ -110,7 +110,7 @@ static char *option_in_file(const ViommuRoot *root, const char *path, const char
     return value;
 }
 
-/* What modprobe will set when the module is loaded. Owned; NULL: nothing. */
+/* The value that modprobe will set when the module is loaded.  Owned; NULL: none. */
 static char *option_for_later(const ViommuRoot *root, const char *module, const char *parameter)
 {
     static const char *const directories[] = {"etc/modprobe.d", "run/modprobe.d", "lib/modprobe.d"};
@@ -129,8 +129,8 @@ static char *option_for_later(const ViommuRoot *root, const char *module, const 
     return value;
 }
 
-/* As it is set, or will be when the module is loaded. Owned; NULL: the module's own default, or not
- * known. */
+/* The value that is set, or will be when the module is loaded.  Owned; NULL: the module's default,
+ * or not known. */
 static char *parameter_of(const ViommuRoot *root, const char *module, const char *parameter)
 {
     char *value = viommu_root_text(root, "sys/module/%s/parameters/%s", module, parameter);
@@ -138,7 +138,7 @@ static char *parameter_of(const ViommuRoot *root, const char *module, const char
     return value ? value : option_for_later(root, module, parameter);
 }
 
-/* As the kernel reads a boolean parameter. */
+/* Reads a boolean parameter like the kernel. */
 static int flag_of(const ViommuRoot *root, const char *module, const char *parameter)
 {
     g_autofree char *value = parameter_of(root, module, parameter);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* topology-use: what the host itself does with a PCI device: through what is below it in sysfs.
- * What cannot be seen is a use. */
+/* topology-use: what the host itself uses a PCI device for, by what is below it in sysfs.  What is
+ * not visible counts as a use. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,13 +9,13 @@
 
 #define BLOCK   "sys/block"
 #define DEVICES "sys/bus/pci/devices"
-/* A mount table of a host with some ten thousand containers. */
+/* Enough for a host with some ten thousand containers. */
 #define TABLE_MAX (16 * 1024 * 1024)
-/* dm on md on bcache on a partition, and some more. */
+/* dm on md on bcache on a partition, and some more levels. */
 #define DEPTH_MAX 8
 #define USES_MAX  16u
 
-/* Names of mounts and devices are somebody else's text. */
+/* Names of mounts and devices are foreign text. */
 static char *clean(const char *text)
 {
     char *copy = g_strndup(text, 128);
@@ -45,7 +45,7 @@ void viommu_use_add(ViommuUses *uses, const char *path, const char *format, ...)
 
 /* --- Block devices --- */
 
-/* "259:2" or "nvme0n1p2" -> where it is mounted. */
+/* "259:2" or "nvme0n1p2" -> the place where it is mounted. */
 static bool read_mounts(ViommuUses *uses)
 {
     g_auto(GStrv) lines = viommu_root_process_lines(uses->root, "mountinfo", TABLE_MAX);
@@ -60,7 +60,7 @@ static bool read_mounts(ViommuUses *uses)
             continue;
         if (!g_hash_table_contains(uses->mounts, words[2]))
             g_hash_table_insert(uses->mounts, g_strdup(words[2]), g_strdup(words[4]));
-        /* btrfs and overlays have numbers of their own. */
+        /* btrfs and overlays have device numbers of their own. */
         if (g_str_has_prefix(words[dash + 2], "/dev/"))
             g_hash_table_insert(uses->mounts, g_path_get_basename(words[dash + 2]), g_strdup(words[4]));
     }
@@ -80,7 +80,7 @@ static void read_swaps(ViommuUses *uses)
     }
 }
 
-/* Devices of a mounted btrfs beside the one that mountinfo names. */
+/* The devices of a mounted btrfs that mountinfo does not name. */
 static void read_btrfs(ViommuUses *uses)
 {
     g_auto(GStrv) ids = viommu_root_list(uses->root, "sys/fs/btrfs");
@@ -93,7 +93,7 @@ static void read_btrfs(ViommuUses *uses)
     }
 }
 
-/* What udev found in it: "swap", "zfs_member"; NULL: udev has not looked. Owned. */
+/* The content that udev found: "swap", "zfs_member"; NULL: udev has not looked.  Owned. */
 static char *content_of(const ViommuUses *uses, const char *number)
 {
     g_autofree char *path = g_strdup_printf("run/udev/data/b%s", number);
@@ -105,7 +105,7 @@ static char *content_of(const ViommuUses *uses, const char *number)
     return lines ? g_strdup("") : NULL;
 }
 
-/* Mounted in whatever namespace: these file systems show themselves by their device. */
+/* Mounted in any namespace: the directories of these file systems in sysfs name their device. */
 static void use_file_system(ViommuUses *uses, const char *path, const char *name)
 {
     static const char *const kinds[] = {"ext4", "xfs", "f2fs", "erofs"};
@@ -119,12 +119,12 @@ static void use_content(ViommuUses *uses, const char *path, const char *name, co
 {
     g_autofree char *content = content_of(uses, number);
 
-    /* A service may see no /proc/swaps. */
+    /* A service may not see /proc/swaps. */
     if (!uses->swaps_seen && !content)
         viommu_use_add(uses, path, "%s may be in use as swap, which viommud cannot see", name);
     else if (!uses->swaps_seen && g_str_equal(content, "swap"))
         viommu_use_add(uses, path, "%s is formatted as swap", name);
-    /* ZFS tells sysfs of no holder. */
+    /* ZFS does not show as a holder in sysfs. */
     if (g_strcmp0(content, "zfs_member") == 0 && viommu_root_exists(uses->root, "sys/module/zfs"))
         viommu_use_add(uses, path, "%s belongs to a ZFS pool", name);
 }
@@ -132,7 +132,7 @@ static void use_content(ViommuUses *uses, const char *path, const char *name, co
 static void use_holders(ViommuUses *uses, const char *path, const char *name, const char *directory,
                         unsigned depth);
 
-/* @directory: of the disk or partition @name, in sysfs.  @path: where the hardware is. */
+/* @directory: of the disk or partition @name, in sysfs.  @path: of the hardware. */
 static void use_block(ViommuUses *uses, const char *path, const char *name, const char *directory,
                       unsigned depth)
 {
@@ -183,7 +183,7 @@ static void use_disk(ViommuUses *uses, const char *path, const char *name)
     }
 }
 
-/* A disk with several paths is below none of its controllers. */
+/* A disk with several paths is not below its controllers. */
 static void use_multipath(ViommuUses *uses, const char *target, const char *disk)
 {
     g_autofree char *directory = g_path_get_dirname(target);
@@ -214,7 +214,7 @@ static void use_disks(ViommuUses *uses)
 {
     g_auto(GStrv) names = viommu_root_list(uses->root, BLOCK);
 
-    /* Names beyond the most that are listed are not seen. */
+    /* Names beyond the limit of a list are not visible. */
     if (names && g_strv_length(names) >= VIOMMU_ROOT_LIST_MAX)
         use_unlisted(uses);
     uses->mounts_seen = read_mounts(uses);
@@ -232,7 +232,7 @@ static void use_disks(ViommuUses *uses)
 
 /* --- Console, keyboards, security --- */
 
-/* Whatever of a class of devices is below a PCI device. */
+/* All devices of a class that are below a PCI device. */
 static void use_class(ViommuUses *uses, const char *class, const char *part, const char *words)
 {
     g_autofree char *directory = g_strdup_printf("sys/class/%s", class);
@@ -246,7 +246,7 @@ static void use_class(ViommuUses *uses, const char *class, const char *part, con
     }
 }
 
-/* Consoles of the kernel that are a PCI device's: a serial card's, a USB adapter's. */
+/* Consoles of the kernel on a PCI device: on a serial card or a USB adapter. */
 static void use_consoles(ViommuUses *uses)
 {
     g_autofree char *active = viommu_root_text(uses->root, "sys/class/tty/console/active");
@@ -331,7 +331,7 @@ void viommu_topology_read_uses(const ViommuRoot *root, ViommuTopology *topology)
     for (guint i = 0; i < n; i++) {
         const ViommuPciDevice *device = g_ptr_array_index(topology->devices, i);
 
-        /* What is below a bridge is its own affair. */
+        /* Uses below a bridge belong to the devices there. */
         if (!viommu_pci_device_is_bridge(device))
             g_hash_table_insert(uses.by_address, g_strdup(device->address),
                                 g_ptr_array_new_with_free_func(g_free));

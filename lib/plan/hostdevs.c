@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* hostdevs: what a plan settles for assigned devices before its IOMMU is chosen, and what it says
- * of them after.  Knows no XML. */
+/* hostdevs: what a plan settles for assigned devices before its IOMMU is chosen, and its notes
+ * about them afterwards.  Knows no XML. */
 #include <string.h>
 
 #include "lib/base/pci-address.h"
@@ -30,8 +30,8 @@ static bool check_drivers(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* An ordinary user's libvirt neither binds drivers nor gives device nodes away:
- * root must have done it. */
+/* An ordinary user's libvirt neither binds drivers nor changes device nodes: root must have done
+ * so. */
 static bool check_nodes(ViommuPlanBuild *build, GError **error)
 {
     const ViommuPlacement *placement = &build->plan->placement;
@@ -57,14 +57,14 @@ static bool check_nodes(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* The name of the module that has to be told, and what it is to @device. */
+/* The name of the module with the parameter, and its role for @device. */
 static const char *backend_module(const ViommuPlacedDevice *device)
 {
     return device->iommufd ? "iommufd" : "vfio_iommu_type1";
 }
 
-/* Without it a guest's device can raise any interrupt of the host, and the kernel gives it to a
- * guest only where its administrator has said so: Linux 6.12 drivers/vfio/vfio_iommu_type1.c
+/* Without interrupt remapping a guest's device can raise any interrupt of the host, and the kernel
+ * assigns it only if its administrator has allowed that: Linux 6.12 drivers/vfio/vfio_iommu_type1.c
  * (vfio_iommu_type1_attach_group), drivers/iommu/iommufd/device.c. */
 static bool check_interrupts(ViommuPlanBuild *build, GError **error)
 {
@@ -122,7 +122,7 @@ static void note_device(ViommuPlanBuild *build, const ViommuPlacedDevice *device
                          device->noun, *use);
 }
 
-/* Why the usual first choice is not it. */
+/* Why the usual first choice was not chosen. */
 static void note_passed_over(ViommuPlanBuild *build)
 {
     const ViommuPlan *plan = build->plan;
@@ -173,7 +173,7 @@ static void note_iommu(ViommuPlanBuild *build)
 #define DMA_ENTRY_LIMIT 65535
 #define SMALLEST_PAGE   (4 * VIOMMU_KIB)
 
-/* Each mapping of the guest is one of the container's; without an IOMMU QEMU maps the memory in a
+/* Each mapping of the guest takes one of the container; without an IOMMU QEMU maps the memory in a
  * few large pieces. */
 static void note_mappings(ViommuPlanBuild *build)
 {
@@ -234,8 +234,8 @@ static void note_memlock(ViommuPlanBuild *build)
             n, since);
 }
 
-/* QEMU 5.2 to 11.1.3, tried: "Property 'vfio-pci.host' doesn't take value '10000:e1:00.0'".
- * Linux and libvirt 7.0 to 12.8 take it; no release of QEMU that does is known. */
+/* Tried with QEMU 5.2 to 11.1.3: "Property 'vfio-pci.host' doesn't take value '10000:e1:00.0'".
+ * Linux and libvirt 7.0 to 12.8 accept it; no release of QEMU is known that does. */
 static void warn_of_domain(ViommuPlanBuild *build, const ViommuPlacedDevice *device)
 {
     ViommuPciAddress address;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* iommufd: which assigned devices go through iommufd, and why the others do not.  Opt-in,
- * as upstream advises. */
+/* iommufd: decides which assigned devices use iommufd, and gives the reason for the others.
+ * Opt-in, as upstream advises. */
 #include "lib/plan/iommufd.h"
 
 #include <string.h>
 
 #include "lib/plan/build.h"
 
-/* The kernel gives a device its node when a VFIO driver is bound. */
+/* The kernel makes a device's node when a VFIO driver is bound. */
 static bool kernel_has_cdevs(const ViommuTopology *topology)
 {
     for (guint i = 0; topology->devices && i < topology->devices->len; i++)
@@ -16,7 +16,7 @@ static bool kernel_has_cdevs(const ViommuTopology *topology)
     return false;
 }
 
-/* What is missing, the first thing to mend first; NULL: nothing is known to be missing. Owned. */
+/* What is missing, the first thing to fix; NULL: nothing is known to be missing.  Owned. */
 static char *hindrance(const ViommuPlanBuild *build, const ViommuPlacedDevice *device)
 {
     ViommuVersion libvirt = build->input->host->libvirt;
@@ -30,12 +30,13 @@ static char *hindrance(const ViommuPlanBuild *build, const ViommuPlacedDevice *d
                                needs);
     if (!viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_IOMMUFD))
         return g_strdup_printf("it needs %s, but %s", needs, had);
-    /* libvirt's word, when the host's kernel has it and libvirt was not asked by example. */
+    /* libvirt's answer, if the host's kernel has iommufd and libvirt was not asked with an
+     * example. */
     if (build->emulator->iommufd == 0 && build->input->host->topology.iommufd == 1 &&
         !(build->emulator->accepts & VIOMMU_BIT(VIOMMU_FACT_IOMMUFD)))
         return g_strdup(
             "libvirt reports that this QEMU cannot use it: QEMU was built without it, or libvirt's daemon has not looked since /dev/iommu appeared (restart libvirtd or virtqemud)");
-    /* The first VFIO driver that is bound brings it. */
+    /* Binding the first VFIO driver loads it. */
     if (build->input->host->topology.iommufd_loadable == 1 && build->input->host->unprivileged == 1)
         return g_strdup("the module iommufd is not loaded; as root run \"modprobe iommufd\"");
     if (build->input->host->topology.iommufd == 0 && build->input->host->topology.iommufd_loadable != 1)
@@ -51,7 +52,7 @@ static char *hindrance(const ViommuPlanBuild *build, const ViommuPlacedDevice *d
     return NULL;
 }
 
-/* What is not known, which holds back only "auto". Owned. */
+/* What is not known, which only prevents "auto".  Owned. */
 static char *doubt(const ViommuPlanBuild *build, const ViommuPlacedDevice *device)
 {
     const ViommuTopology *topology = &build->input->host->topology;
