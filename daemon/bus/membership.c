@@ -23,8 +23,8 @@ typedef struct Lookup {
     char *group;
     ViommuMember answer;
     GArray *waiters;        /* of Waiter */
-    sd_event_source *timer; /* NULL: the time is over */
-    ViommuJob *job;
+    sd_event_source *timer; /* NULL: it has rung */
+    ViommuTask *task;
     bool late;
 } Lookup;
 
@@ -144,7 +144,7 @@ static int on_late(sd_event_source *source, uint64_t usec, void *userdata)
 
     lookup->timer = sd_event_source_disable_unref(lookup->timer);
     lookup->late = true;
-    (void)viommu_worker_abandon(lookup->job);
+    (void)viommu_worker_abandon(lookup->task);
     answer_waiters(lookup, VIOMMU_MEMBER_UNKNOWN);
     return 0;
 }
@@ -161,7 +161,7 @@ static Lookup *begin(ViommuMembership *membership, uint32_t uid)
     if (sd_event_add_time_relative(viommu_loop_event(membership->loop), &lookup->timer, CLOCK_MONOTONIC,
                                    VIOMMU_MEMBERSHIP_TIMEOUT_SEC * G_USEC_PER_SEC, 0, on_late, lookup) < 0)
         lookup->timer = NULL;
-    lookup->job = viommu_worker_run(membership->worker, uid, work_lookup, done_lookup, lookup);
+    lookup->task = viommu_worker_run(membership->worker, uid, work_lookup, done_lookup, lookup);
     return lookup;
 }
 

@@ -51,7 +51,7 @@ struct ViommuLaunch {
     sd_event_source *deadline;
     ViommuLaunchStep step;
     ViommuLaunchStep next; /* the one after it; its settle() may choose another */
-    ViommuJob *job;        /* of the step that is under way in a worker; NULL: none is */
+    ViommuTask *task;      /* of the step that is under way in a worker; NULL: none is */
     bool asking;           /* what step asks for on the loop is under way */
     bool cancelled;
     bool failing;  /* it is undone, and nothing goes on but that */

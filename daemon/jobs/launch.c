@@ -73,7 +73,7 @@ void viommu_launch_free(ViommuLaunch *launch)
     if (!launch)
         return;
     launch->released = true;
-    if (!launch->held && !launch->job && !launch->asking && !launch->undoing)
+    if (!launch->held && !launch->task && !launch->asking && !launch->undoing)
         free_now(launch);
 }
 
@@ -106,7 +106,7 @@ static void on_undone(const GError *error, const char *strays, void *userdata);
 static void begin_undo(ViommuLaunch *launch)
 {
     launch->undoing = true;
-    launch->undone = !launch->job && !launch->asking;
+    launch->undone = !launch->task && !launch->asking;
     viommu_removal_begin(launch->context.ends, launch->context.backend, launch->context.files->copies,
                          &(ViommuRemovalOf){launch->uuid, launch->owner_uid, on_undone, launch});
 }
@@ -115,7 +115,7 @@ static void begin_undo(ViommuLaunch *launch)
  * make something: so it is undone once more when it has come back, be it hours later. */
 static void wind_up(ViommuLaunch *launch, bool left)
 {
-    bool under_way = launch->job || launch->asking;
+    bool under_way = launch->task || launch->asking;
 
     if (launch->undoing)
         return;
@@ -211,8 +211,8 @@ static void give_up(ViommuLaunch *launch)
                    launch->name, viommu_launch_steps[launch->step].waits);
     launch->hung = true;
     g_atomic_int_set(&launch->given_up, 1);
-    if (launch->job)
-        viommu_worker_abandon(launch->job);
+    if (launch->task)
+        viommu_worker_abandon(launch->task);
     viommu_admission_hang(launch->context.admission, launch->owner_uid);
     launch->failing = true;
     set_deadline(launch, UNDO_TIMEOUT_SEC);
@@ -284,7 +284,7 @@ static void done_step(void *data)
 {
     ViommuLaunch *launch = data;
 
-    launch->job = NULL;
+    launch->task = NULL;
     ended(launch);
 }
 
@@ -309,7 +309,7 @@ static void enter(ViommuLaunch *launch, ViommuLaunchStep step)
 
     launch->step = step;
     if (info->work) {
-        launch->job =
+        launch->task =
             viommu_worker_run(launch->context.launches, launch->owner_uid, work_step, done_step, launch);
     } else if (info->ask) {
         launch->asking = true;

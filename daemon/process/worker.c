@@ -8,7 +8,7 @@
 
 #define SETTLE_WAIT_USEC 2000
 
-struct ViommuJob {
+struct ViommuTask {
     ViommuWorker *worker;
     uint32_t uid;
     ViommuWorkFunc work;
@@ -22,7 +22,7 @@ struct ViommuWorker {
     GThreadPool *pool; /* NULL while freeing: work is then run in place */
     unsigned n_threads, n_per_user;
     /* Loop thread only: */
-    ViommuQueue *waiting; /* of ViommuJob */
+    ViommuQueue *waiting; /* of ViommuTask */
     GHashTable *users;    /* uid -> how many of his run; none: 0 */
     unsigned running, abandoned, pending;
 };
@@ -51,22 +51,22 @@ static bool may_run(uint32_t uid, void *data)
            count_of(worker, uid) < worker->n_per_user;
 }
 
-static void run_job(void *data, void *userdata);
+static void run_task(void *data, void *userdata);
 
 static void dispatch(ViommuWorker *worker)
 {
-    ViommuJob *job;
+    ViommuTask *task;
 
     while (worker->running < worker->n_threads &&
-           (job = viommu_queue_take_if(worker->waiting, may_run, worker))) {
-        job->runs = true;
-        count(worker, job->uid, 1);
+           (task = viommu_queue_take_if(worker->waiting, may_run, worker))) {
+        task->runs = true;
+        count(worker, task->uid, 1);
         /* Fails only when a thread cannot be started; the task is queued even then and
          * another thread takes it. */
         if (worker->pool)
-            g_thread_pool_push(worker->pool, job, NULL);
+            g_thread_pool_push(worker->pool, task, NULL);
         else
-            run_job(job, NULL);
+            run_task(task, NULL);
     }
 }
 
@@ -76,29 +76,29 @@ static void set_threads(ViommuWorker *worker)
         g_thread_pool_set_max_threads(worker->pool, (int)(worker->n_threads + worker->abandoned), NULL);
 }
 
-static void finish_job(void *data)
+static void finish_task(void *data)
 {
-    ViommuJob *job = data;
-    ViommuWorker *worker = job->worker;
+    ViommuTask *task = data;
+    ViommuWorker *worker = task->worker;
 
     worker->pending--;
-    if (job->abandoned) {
+    if (task->abandoned) {
         worker->abandoned--;
         set_threads(worker);
     } else {
-        count(worker, job->uid, -1);
+        count(worker, task->uid, -1);
     }
     dispatch(worker);
-    job->done(job->data);
-    g_free(job);
+    task->done(task->data);
+    g_free(task);
 }
 
-static void run_job(void *data, void *userdata)
+static void run_task(void *data, void *userdata)
 {
-    ViommuJob *job = data;
+    ViommuTask *task = data;
 
-    job->work(job->data);
-    viommu_loop_post(job->worker->loop, finish_job, job);
+    task->work(task->data);
+    viommu_loop_post(task->worker->loop, finish_task, task);
 }
 
 bool viommu_worker_new(ViommuLoop *loop, unsigned n_threads, unsigned n_per_user, ViommuWorker **ret_worker,
@@ -111,7 +111,7 @@ bool viommu_worker_new(ViommuLoop *loop, unsigned n_threads, unsigned n_per_user
     worker->loop = loop;
     worker->n_threads = n_threads;
     worker->n_per_user = n_per_user;
-    worker->pool = g_thread_pool_new(run_job, worker, (int)n_threads, FALSE, &cause);
+    worker->pool = g_thread_pool_new(run_task, worker, (int)n_threads, FALSE, &cause);
     if (!worker->pool)
         return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot start worker threads: %s", cause->message);
     worker->waiting = viommu_queue_new();
@@ -132,30 +132,30 @@ void viommu_worker_free(ViommuWorker *worker)
     g_free(worker);
 }
 
-ViommuJob *viommu_worker_run(ViommuWorker *worker, uint32_t uid, ViommuWorkFunc work, ViommuDoneFunc done,
-                             void *data)
+ViommuTask *viommu_worker_run(ViommuWorker *worker, uint32_t uid, ViommuWorkFunc work, ViommuDoneFunc done,
+                              void *data)
 {
-    ViommuJob *job = g_new(ViommuJob, 1);
+    ViommuTask *task = g_new(ViommuTask, 1);
 
-    *job = (ViommuJob){worker, uid, work, done, data, false, false};
+    *task = (ViommuTask){worker, uid, work, done, data, false, false};
     worker->pending++;
-    viommu_queue_add(worker->waiting, uid, job);
+    viommu_queue_add(worker->waiting, uid, task);
     dispatch(worker);
-    return job;
+    return task;
 }
 
-bool viommu_worker_abandon(ViommuJob *job)
+bool viommu_worker_abandon(ViommuTask *task)
 {
-    ViommuWorker *worker = job->worker;
+    ViommuWorker *worker = task->worker;
 
     /* What waits takes nobody's place. */
-    if (!job->runs || job->abandoned)
+    if (!task->runs || task->abandoned)
         return true;
     if (worker->abandoned >= VIOMMU_WORKER_ABANDONED_MAX)
         return false;
-    job->abandoned = true;
+    task->abandoned = true;
     worker->abandoned++;
-    count(worker, job->uid, -1);
+    count(worker, task->uid, -1);
     set_threads(worker);
     dispatch(worker);
     return true;

@@ -13,7 +13,7 @@
 typedef struct ViommuWorker ViommuWorker;
 
 /* Something that was given to a worker; it is gone when its done function has begun. */
-typedef struct ViommuJob ViommuJob;
+typedef struct ViommuTask ViommuTask;
 
 /** Runs on a thread of the pool.  Touches @data only; @data belongs to it until it returns. */
 typedef void (*ViommuWorkFunc)(void *data);
@@ -28,24 +28,24 @@ typedef void (*ViommuDoneFunc)(void *data);
 #define VIOMMU_WORKER_ABANDONED_MAX 8u
 
 /** @loop must outlive the worker.  @n_threads: at least 1; threads start when they are needed.
- *  @n_per_user: how many jobs of one user run at once; 0: as many as there are threads.
+ *  @n_per_user: how many tasks of one user run at once; 0: as many as there are threads.
  *  Fails: INTERNAL. */
 bool viommu_worker_new(ViommuLoop *loop, unsigned n_threads, unsigned n_per_user, ViommuWorker **ret_worker,
                        GError **error);
-/** Waits for all jobs, and then calls the done functions that are left, so that every @data is
+/** Waits for all tasks, and then calls the done functions that are left, so that every @data is
  *  freed.  Loop thread. */
 void viommu_worker_free(ViommuWorker *worker);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuWorker, viommu_worker_free)
 
-/** Queues @work of user @uid; jobs of one user run in their order.  Calls @done exactly once.  Loop
- *  thread.  Borrowed. */
-ViommuJob *viommu_worker_run(ViommuWorker *worker, uint32_t uid, ViommuWorkFunc work, ViommuDoneFunc done,
-                             void *data);
-/** @job takes too long: another thread takes its place, and the job does not count for its user any
- *  more.  False: too many jobs hang already, and nothing has changed.  Loop thread. */
-bool viommu_worker_abandon(ViommuJob *job);
-/** How many jobs were given and are not done.  The caller limits them.  Loop thread. */
+/** Queues @work of user @uid; tasks of one user run in their order.  Calls @done exactly once.
+ *  Loop thread.  Borrowed. */
+ViommuTask *viommu_worker_run(ViommuWorker *worker, uint32_t uid, ViommuWorkFunc work, ViommuDoneFunc done,
+                              void *data);
+/** @task takes too long: another thread takes its place, and the task does not count for its user
+ *  any more.  False: too many tasks hang already, and nothing has changed.  Loop thread. */
+bool viommu_worker_abandon(ViommuTask *task);
+/** How many tasks were given and are not done.  The caller limits them.  Loop thread. */
 unsigned viommu_worker_pending(const ViommuWorker *worker);
-/** Finishes jobs until @end_usec of the monotonic clock.  True: no job is left.  For the end, when
- *  the loop does not run any more.  Loop thread. */
+/** Finishes tasks until @end_usec of the monotonic clock.  True: no task is left.  For the end,
+ *  when the loop does not run any more.  Loop thread. */
 bool viommu_worker_settle(ViommuWorker *worker, gint64 end_usec);

@@ -204,7 +204,7 @@ typedef struct Hanging {
     int let_go; /* atomic */
     unsigned n_done, n_others;
     ViommuWorker *worker;
-    ViommuJob *first;
+    ViommuTask *first;
 } Hanging;
 
 static void hang(void *data)
