@@ -340,9 +340,10 @@ void viommu_launch_begin(ViommuLaunch *launch)
 
 void viommu_launch_cancel(ViommuLaunch *launch)
 {
-    launch->cancelled = true;
-    if (!launch->failing)
+    /* Whoever repeats it puts nothing off. */
+    if (!launch->failing && !launch->cancelled)
         set_deadline(launch, MIN(CANCEL_TIMEOUT_SEC, launch->context.timeout_sec));
+    launch->cancelled = true;
 }
 
 const char *viommu_launch_uuid(const ViommuLaunch *launch)
