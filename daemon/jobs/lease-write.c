@@ -13,6 +13,8 @@ struct ViommuExtension {
     char *uuid;
     ViommuMetadataChange change;
     GError *error;
+    bool written;  /* or not: it is over */
+    bool released; /* by the receiver, before that */
 };
 
 static void work_write(void *data)
@@ -28,7 +30,11 @@ static void done_write(void *data)
 {
     ViommuExtension *extension = data;
 
-    extension->func(extension, extension->error, extension->userdata);
+    extension->written = true;
+    if (extension->released)
+        viommu_extension_free(extension);
+    else
+        extension->func(extension, extension->error, extension->userdata);
 }
 
 ViommuExtension *viommu_extension_new(ViommuBackend *backend, ViommuWorker *worker,
@@ -49,6 +55,9 @@ ViommuExtension *viommu_extension_new(ViommuBackend *backend, ViommuWorker *work
 void viommu_extension_free(ViommuExtension *extension)
 {
     if (!extension)
+        return;
+    extension->released = true;
+    if (!extension->written)
         return;
     g_free(extension->uuid);
     g_clear_error(&extension->error);

@@ -10,13 +10,14 @@
 
 typedef struct ViommuExtension ViommuExtension;
 
-/** Called on the loop, once.  The receiver frees @extension. */
+/** Called on the loop, once, unless the receiver has freed @extension; it frees it. */
 typedef void (*ViommuExtensionFunc)(ViommuExtension *extension, const GError *error, void *userdata);
 
 /** Copies what it needs of @machine, whose lease has its new end already.  Begins at once.
  *  Owned. */
 ViommuExtension *viommu_extension_new(ViommuBackend *backend, ViommuWorker *worker,
                                       const ViommuMachine *machine, ViommuExtensionFunc func, void *userdata);
+/** What is being written is written, without a receiver. */
 void viommu_extension_free(ViommuExtension *extension);
 const char *viommu_extension_uuid(const ViommuExtension *extension);
 /** The end that is written. */

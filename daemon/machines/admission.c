@@ -2,6 +2,7 @@
 /* admission: the sums over all machines, and the queue. */
 #include "daemon/machines/admission.h"
 
+#include "daemon/machines/job.h"
 #include "lib/base/error.h"
 #include "lib/plan/memory.h"
 #include "lib/machine/queue.h"
@@ -83,7 +84,7 @@ static void add_machine(ViommuAmounts *used, const ViommuMachine *machine, uint3
         [VIOMMU_RESOURCE_VCPUS] = has_guest(machine) ? machine->vcpus : 0,
         [VIOMMU_RESOURCE_MEMORY] = has_guest(machine) ? machine->memory_bytes : 0,
         [VIOMMU_RESOURCE_LOCKED_MEMORY] = has_guest(machine) ? pinned : 0,
-        [VIOMMU_RESOURCE_PENDING_LAUNCHES] = machine->queue || machine->launching,
+        [VIOMMU_RESOURCE_PENDING_LAUNCHES] = machine->job && machine->job->kind == VIOMMU_JOB_LAUNCH,
     };
 
     for (int i = 0; i < VIOMMU_RESOURCE_LAST; i++) {
@@ -262,9 +263,9 @@ static void tell_places(ViommuAdmission *admission)
 }
 
 /* Told at once: what comes next for the machine is told at once, too. */
-static void end_wait(ViommuAdmission *admission, ViommuMachine *machine, bool launching)
+static void end_wait(ViommuAdmission *admission, ViommuMachine *machine)
 {
-    viommu_machine_leave_queue(machine, launching);
+    viommu_job_set_queue(machine->job, NULL);
     viommu_registry_move(admission->registry, machine, 0);
     tell_places(admission);
 }
@@ -282,7 +283,7 @@ void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *req
 
     /* Counted from now on, though the plan comes later. */
     viommu_machine_set_sizes(machine, &sizes);
-    viommu_machine_enter_queue(machine, admission->queue);
+    viommu_job_set_queue(machine->job, admission->queue);
     viommu_queue_add(admission->queue, machine->owner_uid, machine);
     viommu_registry_move(admission->registry, machine, viommu_machine_queue_position(machine));
     tell_places(admission);
@@ -305,31 +306,21 @@ ViommuMachine *viommu_admission_next(ViommuAdmission *admission)
         admission->running < max ? viommu_queue_take_if(admission->queue, may_begin, admission) : NULL;
 
     if (machine) {
-        end_wait(admission, machine, true);
+        end_wait(admission, machine);
         admission->running++;
         user_of(admission, machine->owner_uid)->running++;
     }
     return machine;
 }
 
-ViommuMachine *viommu_admission_evict(ViommuAdmission *admission)
-{
-    ViommuMachine *machine = viommu_queue_take(admission->queue);
-
-    if (machine)
-        end_wait(admission, machine, false);
-    return machine;
-}
-
 void viommu_admission_leave(ViommuAdmission *admission, ViommuMachine *machine)
 {
-    if (machine->launching) {
+    if (machine->job->queue) {
+        viommu_queue_remove(admission->queue, machine->owner_uid, machine);
+        end_wait(admission, machine);
+    } else {
         admission->running--;
         user_of(admission, machine->owner_uid)->running--;
-        viommu_machine_leave_queue(machine, false);
-    } else if (machine->queue) {
-        viommu_queue_remove(admission->queue, machine->owner_uid, machine);
-        end_wait(admission, machine, false);
     }
 }
 

@@ -36,14 +36,12 @@ bool viommu_admission_check_memory(const ViommuAdmission *admission, const Viomm
  *  to their guest's end, and of @holders, of ViommuHolder, that run beside them (NULL: not asked
  *  for).  Owned; what is in it is borrowed, from both. */
 GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArray *holders, const char *uuid);
-/** @machine is in the registry, and waits. */
+/** The launch of @machine, its job, waits. */
 void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *request, ViommuMachine *machine);
 /** The machine that is to be launched now; NULL when none waits, or enough are under way, at all or
  *  of each user who waits. */
 ViommuMachine *viommu_admission_next(ViommuAdmission *admission);
-/** A machine that waits, and now does not any more; NULL: none. */
-ViommuMachine *viommu_admission_evict(ViommuAdmission *admission);
-/** The launch of @machine has ended, or it shall not wait any more. */
+/** The launch of @machine, still its job, has ended, or is not to wait any more. */
 void viommu_admission_leave(ViommuAdmission *admission, ViommuMachine *machine);
 /** A launch of user @uid hangs, though it has ended for everybody else: until it comes back it
  *  counts as one that runs for him, but for nobody else. */

@@ -2,6 +2,7 @@
 /* machine: the values of one guest.  Does not know who changes them, or who is told. */
 #include "daemon/machines/machine.h"
 
+#include "daemon/machines/job.h"
 #include "daemon/process/boottime.h"
 #include "lib/base/error.h"
 #include "lib/base/names.h"
@@ -24,6 +25,7 @@ void viommu_machine_free(ViommuMachine *machine)
 {
     if (!machine)
         return;
+    viommu_job_free(machine->job);
     g_free(machine->name);
     g_free(machine->failure_text);
     g_strfreev(machine->reasons);
@@ -46,21 +48,25 @@ void viommu_machine_set_sizes(ViommuMachine *machine, const ViommuMachineSizes *
     machine->page_size_bytes = sizes->page_size_bytes;
 }
 
-void viommu_machine_enter_queue(ViommuMachine *machine, const ViommuQueue *queue)
+void viommu_machine_add_job(ViommuMachine *machine, ViommuJob *job)
 {
-    machine->queue = queue;
-    machine->launching = false;
+    if (machine->job)
+        viommu_job_set_next(machine->job, job);
+    else
+        machine->job = job;
 }
 
-void viommu_machine_leave_queue(ViommuMachine *machine, bool launching)
+ViommuJob *viommu_machine_end_job(ViommuMachine *machine)
 {
-    machine->queue = NULL;
-    machine->launching = launching;
+    ViommuJob *ended = machine->job;
+
+    machine->job = ended ? viommu_job_take_next(ended) : NULL;
+    return ended;
 }
 
-void viommu_machine_set_busy(ViommuMachine *machine, bool busy)
+bool viommu_machine_is_busy(const ViommuMachine *machine)
 {
-    machine->busy = busy;
+    return machine->job && (machine->job->kind != VIOMMU_JOB_LEASE || machine->job->next);
 }
 
 void viommu_machine_announce(ViommuMachine *machine, bool shown)
@@ -99,7 +105,9 @@ void viommu_machine_retry_lease(ViommuMachine *machine, uint64_t usec)
 
 unsigned viommu_machine_queue_position(const ViommuMachine *machine)
 {
-    return machine->queue ? viommu_queue_position(machine->queue, machine->owner_uid, machine) : 0;
+    const ViommuQueue *queue = machine->job ? machine->job->queue : NULL;
+
+    return queue ? viommu_queue_position(queue, machine->owner_uid, machine) : 0;
 }
 
 static void replace_string(char **target, const char *value)

@@ -9,7 +9,8 @@
 #include "daemon/console/console.h"
 #include "lib/machine/lifecycle.h"
 #include "lib/domain/metadata.h"
-#include "lib/machine/queue.h"
+
+typedef struct ViommuJob ViommuJob; /* daemon/machines/job.h */
 
 typedef struct ViommuMachine {
     char *name;
@@ -40,15 +41,13 @@ typedef struct ViommuMachine {
     uint64_t lease_end_usec;    /* CLOCK_BOOTTIME; 0: no lease */
     uint64_t lease_retry_usec;  /* its removal is tried again not before */
     char *client;               /* bus and connection that it is bound to; NULL: none */
-    const ViommuQueue *queue;   /* where it waits to be launched; NULL: it does not.  Borrowed. */
-    unsigned told_position;     /* in that queue, as clients were told last; 0: none */
-    bool launching;             /* it has waited */
+    ViommuJob *job;             /* under way; NULL: it is at rest */
+    unsigned told_position;     /* in the queue of launches, as clients were told last; 0: none */
     int verified;               /* flag: proven from inside; kept by this viommud only */
     char *launcher;             /* as client is, who launched it; NULL: another viommud did */
     bool announced;             /* waiting, planned or adopted: its owner and root see it */
     bool shown;                 /* it has run: everybody does */
-    bool busy;      /* a launch or a stop is under way, which will say itself what becomes of it */
-    unsigned epoch; /* of the registry, when it last changed */
+    unsigned epoch;             /* of the registry, when it last changed */
 } ViommuMachine;
 
 /* What viommu_machine_step() or viommu_machine_fail() changed. */
@@ -99,12 +98,15 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
 /** Takes over what stands in the metadata of a domain that was found in @state. */
 void viommu_machine_adopt(ViommuMachine *machine, const ViommuMetadata *metadata, ViommuState state);
 
-/** Its launch waits in @queue. */
-void viommu_machine_enter_queue(ViommuMachine *machine, const ViommuQueue *queue);
-/** Its launch waits no longer.  @launching: it has begun. */
-void viommu_machine_leave_queue(ViommuMachine *machine, bool launching);
-/** Whether a launch or a stop is under way, which says itself what becomes of the machine. */
-void viommu_machine_set_busy(ViommuMachine *machine, bool busy);
+/** Takes @job, which is under way from now on, or comes after the one that is; that can be a stop
+ *  alone, and one. */
+void viommu_machine_add_job(ViommuMachine *machine, ViommuJob *job);
+/** The job under way has ended, and what comes after it takes its place.  Whoever is answered then
+ *  sees the machine without it.  NULL: there was none.  Owned. */
+ViommuJob *viommu_machine_end_job(ViommuMachine *machine);
+/** Whether its job says itself what becomes of the machine: a launch or a stop, also one that is
+ *  yet to come. */
+bool viommu_machine_is_busy(const ViommuMachine *machine);
 /** Clients see it from now on: its owner and root, and everybody when it is @shown or was
  *  before. */
 void viommu_machine_announce(ViommuMachine *machine, bool shown);

@@ -232,7 +232,7 @@ void viommu_registry_end_epoch(ViommuRegistry *registry)
 
 bool viommu_registry_is_settled(const ViommuRegistry *registry, const ViommuMachine *machine)
 {
-    return machine->epoch < registry->epoch && !machine->busy;
+    return machine->epoch < registry->epoch && !viommu_machine_is_busy(machine);
 }
 
 bool viommu_registry_has_ended(const ViommuRegistry *registry, const char *uuid)

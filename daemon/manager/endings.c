@@ -3,6 +3,9 @@
 #include "daemon/manager/internal.h"
 
 #include "daemon/process/boottime.h"
+#include "daemon/jobs/launch.h"
+#include "daemon/jobs/lease-write.h"
+#include "daemon/jobs/stop.h"
 #include "daemon/machines/journal-events.h"
 #include "daemon/process/journal.h"
 #include "daemon/machines/lease-rules.h"
@@ -14,9 +17,8 @@
 static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
 {
     ViommuManager *manager = userdata;
-    g_autoptr(ViommuOperation) operation =
-        viommu_operations_take(manager->operations, viommu_stop_uuid(stop));
-    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, operation->uuid);
+    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, viommu_stop_uuid(stop));
+    g_autoptr(ViommuJob) job = viommu_machine_end_job(machine);
     ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
     const ViommuJournalSubject subject = {machine->name, machine->uuid, &machine->owner_uid};
     ViommuOutcome outcome = {.error = error};
@@ -29,54 +31,72 @@ static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
         viommu_log(LOG_INFO, &fields, "Stopped machine '%s'", machine->name);
     if (!error)
         viommu_ledger_drop(manager->ledger, machine->uuid);
-    viommu_machine_set_busy(machine, false);
-    if (!error && operation->expired)
+    if (!error && job->ending.expired)
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_REAPED);
     else
         viommu_registry_feed(manager->registry, machine,
                              error ? VIOMMU_EVENT_STOP_FAILED : VIOMMU_EVENT_REMOVED);
     if (error) {
         /* As far as is known it still runs; libvirt is asked, and again when it is back. */
-        if (operation->was_running)
+        if (job->ending.was_running)
             viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STARTED);
         if (manager->connected)
             viommu_settle_run(manager->settle, viommu_manager_settled, manager);
     }
-    viommu_waiters_answer(operation->stop_waiters, &outcome);
+    viommu_job_answer(job, &outcome);
     viommu_manager_check_end(manager);
 }
 
-static void begin_stop(ViommuManager *manager, const ViommuMachine *machine, ViommuOperation *operation)
+/* The job of @machine. */
+static void begin_stop(ViommuManager *manager, const ViommuMachine *machine)
 {
+    const ViommuEnding *ending = &machine->job->ending;
     ViommuStopContext context = {manager->context.loop, manager->context.backend,
                                  manager->context.workers.ends, manager->context.workers.calls,
                                  manager->context.files->copies};
 
-    operation->stop =
-        viommu_stop_new(&context, machine, operation->was_running ? operation->seconds : 0, on_stop, manager);
+    viommu_job_set_work(
+        machine->job,
+        viommu_stop_new(&context, machine, ending->was_running ? ending->seconds : 0, on_stop, manager),
+        (GDestroyNotify)viommu_stop_free);
 }
 
 /* A launch that waits never began, so nothing of it must be undone.  The machine may be gone
  * afterwards. */
-static void cancel_launch(ViommuManager *manager, ViommuMachine *machine, ViommuOperation *operation)
+static void cancel_launch(const ViommuMachine *machine, ViommuLaunch *launch)
 {
     g_autoptr(GError) error = NULL;
 
-    if (!machine->queue) {
-        viommu_launch_cancel(operation->launch);
+    if (!machine->job->queue) {
+        viommu_launch_cancel(launch);
         return;
     }
     g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
                 "machine '%s' was stopped while it waited to be launched", machine->name);
-    viommu_launch_abandon(operation->launch, error);
+    viommu_launch_abandon(launch, error);
+}
+
+/* Brings the stop of @machine on its way, which is its job, or comes after it.  @first: it is new.
+ * The machine may be gone afterwards. */
+static void press_stop(ViommuManager *manager, ViommuMachine *machine, bool first, uint32_t seconds)
+{
+    ViommuLaunch *launch = viommu_job_work(machine->job, VIOMMU_JOB_LAUNCH);
+    ViommuStop *stop = viommu_job_work(machine->job, VIOMMU_JOB_STOP);
+
+    if (launch)
+        cancel_launch(machine, launch);
+    else if (stop && seconds == 0)
+        viommu_stop_hurry(stop);
+    else if (first && machine->job->kind == VIOMMU_JOB_STOP)
+        begin_stop(manager, machine);
 }
 
 /* @waiter NULL: nobody asked for it.  The machine may be gone afterwards. */
 static void end_machine(ViommuManager *manager, ViommuMachine *machine, uint32_t seconds,
                         const ViommuWaiter *waiter)
 {
-    ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
-    bool runs = machine->state == VIOMMU_STATE_RUNNING, first = machine->state != VIOMMU_STATE_STOPPING;
+    bool first = !viommu_job_stop(machine->job);
+    const ViommuEnding ending = {seconds, !waiter, machine->state == VIOMMU_STATE_RUNNING};
     ViommuOutcome outcome = {.error = NULL};
 
     if (first && viommu_registry_feed(manager->registry, machine,
@@ -85,22 +105,13 @@ static void end_machine(ViommuManager *manager, ViommuMachine *machine, uint32_t
             viommu_waiter_answer(waiter, &outcome);
         return;
     }
-    if (!operation)
-        operation = viommu_operations_add(manager->operations, machine->uuid);
+    if (first)
+        viommu_machine_add_job(machine, viommu_job_new_stop(&ending));
+    else
+        viommu_job_shorten(viommu_job_stop(machine->job), seconds);
     if (waiter)
-        viommu_waiters_add(operation->stop_waiters, waiter);
-    if (first) {
-        viommu_machine_set_busy(machine, true);
-        operation->was_running = runs;
-        operation->expired = !waiter;
-    }
-    operation->seconds = first ? seconds : MIN(seconds, operation->seconds);
-    if (operation->launch)
-        cancel_launch(manager, machine, operation);
-    else if (operation->stop && seconds == 0)
-        viommu_stop_hurry(operation->stop);
-    else if (!operation->stop && !operation->extension)
-        begin_stop(manager, machine, operation);
+        viommu_waiters_add(viommu_job_stop(machine->job)->waiters, waiter);
+    press_stop(manager, machine, first, seconds);
 }
 
 void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_t seconds,
@@ -156,47 +167,45 @@ void viommu_manager_client_gone(ViommuManager *manager, const char *client)
         reap_of_client(manager, bound->pdata[i]);
 }
 
+static void begin_extension(ViommuManager *manager, const ViommuMachine *machine);
+
+/* What a later call asked for meanwhile is written, too, unless the machine is to go. */
 static void on_extended(ViommuExtension *extension, const GError *error, void *userdata)
 {
     ViommuManager *manager = userdata;
-    g_autofree char *uuid = g_strdup(viommu_extension_uuid(extension));
-    ViommuOperation *operation = g_hash_table_lookup(manager->operations, uuid);
-    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, uuid);
-    bool stopping = machine && machine->state == VIOMMU_STATE_STOPPING;
-    bool again = machine && !stopping && !error && viommu_extension_end(extension) != machine->lease_end_usec;
+    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, viommu_extension_uuid(extension));
     ViommuOutcome outcome = {.error = error, .machine = machine};
-    g_autoptr(GError) gone = NULL;
+    g_autoptr(ViommuJob) job = NULL;
 
-    if (!machine && !error)
-        outcome.error = gone = g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "the machine is gone");
-    operation->extension = NULL;
-    if (again)
-        operation->extension = viommu_extension_new(manager->context.backend, manager->context.workers.ends,
-                                                    machine, on_extended, manager);
-    else if (stopping)
-        begin_stop(manager, machine, operation);
-    else
-        operation = viommu_operations_take(manager->operations, uuid);
-    if (!again)
-        viommu_waiters_answer(operation->extend_waiters, &outcome);
-    if (!again && !stopping)
-        viommu_operation_free(operation);
-    viommu_extension_free(extension);
+    if (!error && !machine->job->next && viommu_extension_end(extension) != machine->lease_end_usec) {
+        begin_extension(manager, machine);
+        return;
+    }
+    job = viommu_machine_end_job(machine);
+    if (machine->job)
+        begin_stop(manager, machine);
+    viommu_job_answer(job, &outcome);
     viommu_manager_check_end(manager);
+}
+
+static void begin_extension(ViommuManager *manager, const ViommuMachine *machine)
+{
+    viommu_job_set_work(machine->job,
+                        viommu_extension_new(manager->context.backend, manager->context.workers.ends, machine,
+                                             on_extended, manager),
+                        (GDestroyNotify)viommu_extension_free);
 }
 
 static bool check_extension(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
                             GError **error)
 {
-    ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
-
     if (!viommu_manager_check_not_ending(manager, error) || !viommu_machine_check_known(machine, error))
         return false;
     if (seconds == 0 || seconds > VIOMMU_LEASE_SECONDS_MAX)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
                     "a lease cannot end in %" G_GUINT64_FORMAT " seconds; use 1 to %u", seconds,
                     VIOMMU_LEASE_SECONDS_MAX);
-    else if (machine->busy || (operation && !operation->extension))
+    else if (viommu_machine_is_busy(machine))
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
                     "machine '%s' is %s; extend its lease while it runs", machine->name,
                     viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
@@ -211,7 +220,6 @@ static bool check_extension(ViommuManager *manager, const ViommuMachine *machine
 void viommu_manager_extend(ViommuManager *manager, ViommuMachine *machine, uint64_t seconds, bool bound,
                            const ViommuWaiter *waiter)
 {
-    ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
     g_autoptr(GError) error = NULL;
 
     if (!check_extension(manager, machine, seconds, &error) ||
@@ -221,10 +229,9 @@ void viommu_manager_extend(ViommuManager *manager, ViommuMachine *machine, uint6
     }
     viommu_registry_extend(manager->registry, machine,
                            MAX(machine->lease_end_usec, viommu_boottime_now() + seconds * G_USEC_PER_SEC));
-    if (!operation) {
-        operation = viommu_operations_add(manager->operations, machine->uuid);
-        operation->extension = viommu_extension_new(manager->context.backend, manager->context.workers.ends,
-                                                    machine, on_extended, manager);
+    if (!machine->job) {
+        viommu_machine_add_job(machine, viommu_job_new(VIOMMU_JOB_LEASE));
+        begin_extension(manager, machine);
     }
-    viommu_waiters_add(operation->extend_waiters, waiter);
+    viommu_waiters_add(machine->job->waiters, waiter);
 }

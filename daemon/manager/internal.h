@@ -8,10 +8,10 @@
 
 #include "daemon/machines/admission.h"
 #include "daemon/machines/agent-trust.h"
+#include "daemon/machines/job.h"
 #include "daemon/manager/adoption.h"
 #include "daemon/manager/leases.h"
 #include "daemon/manager/manager.h"
-#include "daemon/manager/operations.h"
 #include "daemon/manager/reconcile.h"
 
 struct ViommuManager {
@@ -22,7 +22,6 @@ struct ViommuManager {
     ViommuRemains *remains;
     ViommuSettle *settle;
     ViommuAdoption *adoption;
-    GHashTable *operations; /* UUID -> ViommuOperation, owned */
     ViommuAdmission *admission;
     ViommuAgents *agents;
     GHashTable *verifications; /* UUID -> what verifier.c has of it, owned */
@@ -46,7 +45,7 @@ struct ViommuManager {
 
 /** Fails: BUSY. */
 bool viommu_manager_check_not_ending(const ViommuManager *manager, GError **error);
-/** An operation has ended; maybe the daemon waited for it. */
+/** A job has ended; maybe the daemon waited for it. */
 void viommu_manager_check_end(ViommuManager *manager);
 /** A listing brought machines, perhaps with leases; a ViommuOutcomeFunc. */
 void viommu_manager_settled(const ViommuOutcome *unused, void *manager);

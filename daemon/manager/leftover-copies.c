@@ -90,7 +90,7 @@ static void settle_one(ViommuRemains *remains, const char *uuid, uint64_t bytes,
     bool runs = GPOINTER_TO_INT(g_hash_table_lookup(active, uuid));
 
     /* A launch or a stop knows better. */
-    if (machine && machine->busy)
+    if (machine && viommu_machine_is_busy(machine))
         return;
     viommu_ledger_note(remains->ledger, uuid, machine ? machine->owner_uid : NOBODY, bytes);
     if ((!machine && !is_there) || (machine && machine->state == VIOMMU_STATE_STOPPED && is_there && !runs))

@@ -3,6 +3,8 @@
 #include "daemon/manager/internal.h"
 
 #include <time.h>
+#include "daemon/jobs/launch.h"
+#include "daemon/jobs/stop.h"
 #include "daemon/machines/journal-events.h"
 #include "daemon/process/log.h"
 #include "lib/base/error.h"
@@ -36,7 +38,6 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
     if (context->config->policy.nvram_directory)
         viommu_settle_look_for_orphans(manager->settle, context->config->policy.name_prefix);
     manager->adoption = viommu_adoption_new(context->loop);
-    manager->operations = viommu_operations_new();
     viommu_manager_verify_init(manager);
     manager->admission =
         viommu_admission_new(context->loop, context->config, manager->registry, manager->ledger);
@@ -56,7 +57,6 @@ void viommu_manager_free(ViommuManager *manager)
     sd_event_source_disable_unref(manager->look);
     g_hash_table_unref(manager->verifications);
     viommu_agents_unref(manager->agents);
-    g_hash_table_unref(manager->operations);
     viommu_leases_free(manager->leases);
     viommu_admission_free(manager->admission);
     viommu_settle_free(manager->settle);
@@ -160,11 +160,11 @@ static void refuse_launch(const ViommuRequest *request, uint32_t uid, const Viom
 static void await_launch(ViommuManager *manager, ViommuMachine *machine, bool verified,
                          const ViommuWaiter *waiter)
 {
-    ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
+    ViommuJob *job = machine->job;
     ViommuOutcome outcome = {.machine = machine};
     g_autoptr(GError) error = NULL;
 
-    if (!operation || !operation->launch || operation->answered) {
+    if (!job || job->kind != VIOMMU_JOB_LAUNCH || job->answered) {
         /* Its proof may be missing, as viommud was started anew meanwhile. */
         if (verified && !machine->verified)
             viommu_manager_verify_again(manager, machine, waiter);
@@ -172,8 +172,8 @@ static void await_launch(ViommuManager *manager, ViommuMachine *machine, bool ve
             viommu_waiter_answer(waiter, &outcome);
         return;
     }
-    if (viommu_waiters_count(operation->launch_waiters) < LAUNCH_WAITERS_MAX) {
-        viommu_waiters_add(operation->launch_waiters, waiter);
+    if (viommu_waiters_count(job->waiters) < LAUNCH_WAITERS_MAX) {
+        viommu_waiters_add(job->waiters, waiter);
         return;
     }
     g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
@@ -223,7 +223,6 @@ static ViommuMachine *new_machine(ViommuManager *manager, const ViommuRequest *r
     if (!machine)
         return NULL;
     viommu_machine_set_origin(machine, &origin);
-    viommu_machine_set_busy(machine, true);
     viommu_manager_name_console(manager, machine);
     viommu_registry_add(manager->registry, machine);
     return machine;
@@ -236,10 +235,8 @@ static void admit(ViommuManager *manager)
     if (manager->admitting || manager->ended)
         return;
     manager->admitting = true;
-    for (ViommuMachine *machine; (machine = viommu_admission_next(manager->admission));) {
-        ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
-        viommu_launch_begin(operation->launch);
-    }
+    for (ViommuMachine *machine; (machine = viommu_admission_next(manager->admission));)
+        viommu_launch_begin(viommu_job_work(machine->job, VIOMMU_JOB_LAUNCH));
     manager->admitting = false;
 }
 
@@ -281,16 +278,18 @@ static void begin_launch(ViommuManager *manager, ViommuRequest *request, const T
     };
     ViommuLaunchIdentity identity = {machine->name,         machine->uuid,   *tenancy->asker,
                                      machine->created_usec, machine->client, &tenancy->lease};
-    ViommuOperation *operation = viommu_operations_add(manager->operations, machine->uuid);
+    ViommuJob *job = viommu_job_new(VIOMMU_JOB_LAUNCH);
     g_autofree char *uuid = g_strdup(machine->uuid);
 
+    viommu_machine_add_job(machine, job);
     viommu_admission_enter(manager->admission, request, machine);
-    viommu_waiters_add(operation->launch_waiters, waiter);
-    operation->launch = viommu_launch_new(&context, request, &identity, on_launch, manager);
+    viommu_waiters_add(job->waiters, waiter);
+    viommu_job_set_work(job, viommu_launch_new(&context, request, &identity, on_launch, manager),
+                        (GDestroyNotify)viommu_launch_free);
     admit(manager);
     /* It may have failed already. */
     machine = viommu_registry_by_uuid(manager->registry, uuid);
-    if (machine && machine->queue)
+    if (machine && viommu_machine_queue_position(machine) > 0)
         viommu_registry_announce(manager->registry, machine);
     if (machine)
         viommu_registry_bind(manager->registry, machine);
@@ -318,72 +317,72 @@ void viommu_manager_launch(ViommuManager *manager, ViommuRequest *taken, const V
     viommu_lease_clear(&tenancy.lease);
 }
 
-static void on_planned(ViommuManager *manager, ViommuMachine *machine)
+static void on_planned(ViommuManager *manager, ViommuMachine *machine, const ViommuLaunch *launch)
 {
-    ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
     ViommuOutcome outcome = {.machine = machine};
     bool first = machine->state == VIOMMU_STATE_PLANNING;
 
-    viommu_registry_replan(manager->registry, machine, viommu_launch_metadata(operation->launch));
+    viommu_registry_replan(manager->registry, machine, viommu_launch_metadata(launch));
     if (!first)
         return;
     viommu_leases_watch(manager->leases, machine);
     viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_PLANNED);
     if (!machine->announced)
         viommu_registry_announce(manager->registry, machine);
-    if (viommu_launch_request(operation->launch)->wait != VIOMMU_WAIT_PLANNED)
-        return;
-    operation->answered = true;
-    viommu_waiters_answer(operation->launch_waiters, &outcome);
+    if (viommu_launch_request(launch)->wait == VIOMMU_WAIT_PLANNED)
+        viommu_job_answer(machine->job, &outcome);
 }
 
-static void on_started(ViommuManager *manager, ViommuMachine *machine)
+static void on_started(ViommuManager *manager, ViommuMachine *machine, const ViommuLaunch *launch)
 {
-    g_autoptr(ViommuOperation) operation = viommu_operations_take(manager->operations, machine->uuid);
+    g_autoptr(ViommuJob) job = NULL;
     ViommuOutcome outcome = {.machine = machine};
 
-    if (viommu_launch_late_warning(operation->launch))
-        viommu_registry_warn(manager->registry, machine, viommu_launch_late_warning(operation->launch));
+    if (viommu_launch_late_warning(launch))
+        viommu_registry_warn(manager->registry, machine, viommu_launch_late_warning(launch));
     viommu_journal_launched(machine);
-    viommu_machine_set_busy(machine, false);
     viommu_admission_leave(manager->admission, machine);
+    job = viommu_machine_end_job(machine);
     /* It may have ended already: a guest can be faster than the answer to the call that started
      * it. */
     if (machine->state == VIOMMU_STATE_STARTING)
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STARTED);
-    if (viommu_launch_request(operation->launch)->wait == VIOMMU_WAIT_VERIFIED)
-        viommu_manager_verify_launch(manager, machine, operation->launch_waiters);
+    if (viommu_launch_request(launch)->wait == VIOMMU_WAIT_VERIFIED)
+        viommu_manager_verify_launch(manager, machine, job->waiters);
     else
-        viommu_waiters_answer(operation->launch_waiters, &outcome);
+        viommu_job_answer(job, &outcome);
 }
 
-static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine)
+/* A stop that was to come after the launch finds nothing left. */
+static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine, const ViommuLaunch *launch)
 {
-    g_autoptr(ViommuOperation) operation = viommu_operations_take(manager->operations, machine->uuid);
+    g_autoptr(ViommuJob) job = NULL, stop = NULL;
     const ViommuJournalSubject subject = {machine->name, machine->uuid, &machine->owner_uid};
-    g_autoptr(GError) error = viommu_manager_with_tail(machine, viommu_launch_error(operation->launch));
-    ViommuOutcome failed = {.error = error, .reasons = viommu_launch_reasons(operation->launch)};
+    g_autoptr(GError) error = viommu_manager_with_tail(machine, viommu_launch_error(launch));
+    ViommuOutcome failed = {.error = error, .reasons = viommu_launch_reasons(launch)};
     ViommuOutcome stopped = {.error = NULL};
     ViommuEvent event = VIOMMU_EVENT_LAUNCH_FAILED;
     bool gone;
 
     viommu_journal_not_launched(&subject, failed.error, failed.reasons);
-    if (viommu_launch_left_something(operation->launch))
+    if (viommu_launch_left_something(launch))
         viommu_settle_owe(manager->settle, machine->uuid);
     else
         viommu_ledger_drop(manager->ledger, machine->uuid);
-    viommu_machine_set_busy(machine, false);
     viommu_admission_leave(manager->admission, machine);
+    job = viommu_machine_end_job(machine);
+    stop = viommu_machine_end_job(machine);
     viommu_registry_fail(manager->registry, machine, failed.error);
-    if (machine->state == VIOMMU_STATE_STOPPING)
-        event = operation->expired ? VIOMMU_EVENT_REAPED : VIOMMU_EVENT_REMOVED;
+    if (stop)
+        event = stop->ending.expired ? VIOMMU_EVENT_REAPED : VIOMMU_EVENT_REMOVED;
     gone = viommu_registry_feed(manager->registry, machine, event);
     /* Whoever got the machine before it failed must be able to read why; all others are told
      * now. */
-    if (!gone && !operation->answered)
+    if (!gone && !job->answered)
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_REMOVED);
-    viommu_waiters_answer(operation->launch_waiters, &failed);
-    viommu_waiters_answer(operation->stop_waiters, &stopped);
+    viommu_job_answer(job, &failed);
+    if (stop)
+        viommu_job_answer(stop, &stopped);
 }
 
 static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata)
@@ -392,11 +391,11 @@ static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata)
     ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, viommu_launch_uuid(launch));
 
     if (event == VIOMMU_EVENT_PLANNED)
-        on_planned(manager, machine);
+        on_planned(manager, machine, launch);
     else if (event == VIOMMU_EVENT_STARTED)
-        on_started(manager, machine);
+        on_started(manager, machine, launch);
     else if (event == VIOMMU_EVENT_LAUNCH_FAILED)
-        on_launch_failed(manager, machine);
+        on_launch_failed(manager, machine, launch);
     else
         viommu_registry_feed(manager->registry, machine, event);
     admit(manager);
@@ -486,15 +485,15 @@ static void set_connected(ViommuManager *manager, const ViommuNews *news)
 void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
 {
     const ViommuNewsMeaning *meaning = viommu_news_meaning(news->kind);
-    ViommuOperation *operation = g_hash_table_lookup(manager->operations, news->uuid);
     ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, news->uuid);
+    ViommuStop *stop = machine ? viommu_job_work(machine->job, VIOMMU_JOB_STOP) : NULL;
 
     if (meaning->connection) {
         set_connected(manager, news);
-    } else if (operation && operation->stop) {
+    } else if (stop) {
         /* All else that a stop brings about is its own doing. */
         if (meaning->by_itself)
-            viommu_stop_hurry(operation->stop);
+            viommu_stop_hurry(stop);
     } else {
         if (machine && meaning->ends)
             viommu_manager_console_ends(manager, machine, news);
@@ -502,14 +501,25 @@ void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
     }
 }
 
+/* The job of the next machine that has one; NULL after the last. */
+static ViommuJob *next_job(ViommuRegistryIterator *machines)
+{
+    for (ViommuMachine *machine; (machine = viommu_registry_next(machines));)
+        if (machine->job)
+            return machine->job;
+    return NULL;
+}
+
 static void finish_end(ViommuManager *manager, bool finished)
 {
+    ViommuRegistryIterator machines = viommu_registry_iterate(manager->registry);
     g_autoptr(GError) error = g_error_new_literal(VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
                                                   "viommud is shutting down; try again when it is back");
 
     manager->over = true;
     manager->timeout = sd_event_source_disable_unref(manager->timeout);
-    viommu_operations_fail_all(manager->operations, error);
+    for (ViommuJob *job; (job = next_job(&machines));)
+        viommu_job_fail(job, error);
     viommu_manager_fail_verifications(manager, error);
     manager->ended(finished, manager->ended_data);
 }
@@ -522,19 +532,34 @@ static int on_end_too_slow(sd_event_source *source, uint64_t usec, void *userdat
 
 void viommu_manager_check_end(ViommuManager *manager)
 {
-    if (manager->ended && !manager->over && g_hash_table_size(manager->operations) == 0)
+    ViommuRegistryIterator machines = viommu_registry_iterate(manager->registry);
+
+    if (manager->ended && !manager->over && !next_job(&machines))
         finish_end(manager, true);
 }
 
 static void abandon_waiting(ViommuManager *manager)
 {
+    g_autoptr(GPtrArray) machines = viommu_registry_list(manager->registry, false);
     g_autoptr(GError) error = NULL;
 
     viommu_manager_check_not_ending(manager, &error);
-    for (ViommuMachine *machine; (machine = viommu_admission_evict(manager->admission));) {
-        ViommuOperation *operation = g_hash_table_lookup(manager->operations, machine->uuid);
-        viommu_launch_abandon(operation->launch, error);
+    /* None takes another one along, as nothing else begins or ends any more. */
+    for (guint i = 0; i < machines->len; i++) {
+        const ViommuMachine *machine = g_ptr_array_index(machines, i);
+
+        if (machine->job && machine->job->queue)
+            viommu_launch_abandon(viommu_job_work(machine->job, VIOMMU_JOB_LAUNCH), error);
     }
+}
+
+static void hurry_stops(ViommuManager *manager)
+{
+    ViommuRegistryIterator machines = viommu_registry_iterate(manager->registry);
+
+    for (ViommuJob *job; (job = next_job(&machines));)
+        if (viommu_job_work(job, VIOMMU_JOB_STOP))
+            viommu_stop_hurry(job->work);
 }
 
 void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void *userdata), void *userdata)
@@ -542,7 +567,7 @@ void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void
     manager->ended = func;
     manager->ended_data = userdata;
     viommu_adoption_cancel(manager->adoption);
-    viommu_operations_hurry_all(manager->operations);
+    hurry_stops(manager);
     if (sd_event_add_time_relative(viommu_loop_event(manager->context.loop), &manager->timeout,
                                    CLOCK_MONOTONIC, END_TIMEOUT_SEC * G_USEC_PER_SEC, 0, on_end_too_slow,
                                    manager) < 0) {

@@ -101,12 +101,12 @@ void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
     if (!machine || meaning->event == VIOMMU_EVENT_LAST)
         return;
     /* During a launch only the guest's end is news, not what the launch itself does. */
-    if (machine->busy && !meaning->ends)
+    if (viommu_machine_is_busy(machine) && !meaning->ends)
         return;
     /* Nothing that viommud does starts this guest again. */
     if (meaning->ends || meaning->event == VIOMMU_EVENT_VANISHED)
         viommu_remains_remove(settle->remains, news->uuid);
-    if (meaning->ends && !machine->busy && machine->hostdevs && *machine->hostdevs)
+    if (meaning->ends && !viommu_machine_is_busy(machine) && machine->hostdevs && *machine->hostdevs)
         viommu_take_back_begin(settle->ends, settle->backend,
                                &(ViommuJournalSubject){machine->name, machine->uuid, &machine->owner_uid});
     viommu_registry_feed(settle->registry, machine, meaning->event);

@@ -21,6 +21,8 @@ RESERVED = [
     ("json-glib", r'#include <json-glib/', r"(tools/.*|tests/.*|daemon/libvirt/guest-agent)\.[ch]$"),
     ("writing a field of a machine", r'\bmachine->\w+\s*([-+|&]?=|\+\+|--)(?!=)',
      r"(daemon/machines/machine|lib/.*|tools/.*)\.c$"),
+    ("writing a field of a job", r'\b(job|stop)->(kind|queue|work|free_work|answered|ending|next)\b(\.\w+)?\s*=(?!=)',
+     r"daemon/machines/job\.c$"),
     ("fork", r'\b(fork|vfork)\s*\(', r"(daemon/files/reader-main|tests/.*)\.c$"),
 ]
 
