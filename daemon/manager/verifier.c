@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* verifier: which machines are being verified, who waits for it, and what becomes of a launch that
- * was to be verified. Sees no bus message. */
-#include "daemon/manager/internal.h"
+/* verifier: a table of verifications, and two lists of waiters for each. */
+#include "daemon/manager/verifier.h"
 
+#include "daemon/machines/agent-trust.h"
 #include "daemon/machines/journal-events.h"
+#include "daemon/manager/console-keeper.h"
 #include "daemon/jobs/verify.h"
 #include "lib/base/error.h"
 
 #define WAITERS_MAX 32
 
+struct ViommuVerifier {
+    ViommuVerifierContext context;
+    ViommuAgents *agents;
+    GHashTable *verifications; /* UUID -> Verification, owned */
+};
+
 /* One machine's. */
 typedef struct Verification {
-    ViommuManager *manager;
+    ViommuVerifier *verifier;
     ViommuVerify *verify;
     ViommuWaiters *waiters;  /* they want to know */
     ViommuWaiters *launches; /* they want a machine that is proven, or none */
@@ -27,15 +34,28 @@ static void free_verification(void *data)
     g_free(verification);
 }
 
-void viommu_manager_verify_init(ViommuManager *manager)
+ViommuVerifier *viommu_verifier_new(const ViommuVerifierContext *context)
 {
-    manager->agents = viommu_agents_new(manager->context.config->policy.agent != VIOMMU_AGENT_NO);
-    manager->verifications = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_verification);
+    ViommuVerifier *verifier = g_new0(ViommuVerifier, 1);
+
+    verifier->context = *context;
+    verifier->agents = viommu_agents_new(context->config->policy.agent != VIOMMU_AGENT_NO);
+    verifier->verifications = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_verification);
+    return verifier;
+}
+
+void viommu_verifier_free(ViommuVerifier *verifier)
+{
+    if (!verifier)
+        return;
+    g_hash_table_unref(verifier->verifications);
+    viommu_agents_unref(verifier->agents);
+    g_free(verifier);
 }
 
 static ViommuMachine *find(const char *uuid, void *userdata)
 {
-    return viommu_registry_by_uuid(((Verification *)userdata)->manager->registry, uuid);
+    return viommu_registry_by_uuid(((Verification *)userdata)->verifier->context.registry, uuid);
 }
 
 /* --- A launch that was not proven --- */
@@ -57,7 +77,7 @@ static void on_undone(const ViommuOutcome *outcome, void *userdata)
 }
 
 /* Nobody waits in @launches any more. */
-static void undo_launch(ViommuManager *manager, ViommuMachine *machine, ViommuWaiters *launches,
+static void undo_launch(ViommuVerifier *verifier, ViommuMachine *machine, ViommuWaiters *launches,
                         const GError *error)
 {
     Undoing *undoing = g_new0(Undoing, 1);
@@ -65,10 +85,10 @@ static void undo_launch(ViommuManager *manager, ViommuMachine *machine, ViommuWa
 
     undoing->launches = viommu_waiters_new();
     viommu_waiters_join(undoing->launches, launches);
-    undoing->error = viommu_manager_with_tail(machine, error);
+    undoing->error = viommu_console_keeper_with_tail(machine, error);
     undoing->error->code = VIOMMU_ERROR_NOT_VERIFIED;
-    viommu_registry_fail(manager->registry, machine, undoing->error);
-    viommu_manager_stop(manager, machine, 0, &waiter);
+    viommu_registry_fail(verifier->context.registry, machine, undoing->error);
+    verifier->context.stop(machine, &waiter, verifier->context.userdata);
 }
 
 /* --- The end of a verification --- */
@@ -76,9 +96,9 @@ static void undo_launch(ViommuManager *manager, ViommuMachine *machine, ViommuWa
 static void on_done(ViommuVerify *verify, GVariant *report, const GError *error, void *userdata)
 {
     Verification *verification = userdata;
-    ViommuManager *manager = verification->manager;
+    ViommuVerifier *verifier = verification->verifier;
     g_autofree char *uuid = g_strdup(viommu_verify_uuid(verify));
-    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, uuid);
+    ViommuMachine *machine = viommu_registry_by_uuid(verifier->context.registry, uuid);
     ViommuOutcome outcome = {.error = error, .machine = machine, .report = report};
     void *key = NULL;
     bool undo = error && viommu_waiters_count(verification->launches) > 0 && machine;
@@ -86,30 +106,30 @@ static void on_done(ViommuVerify *verify, GVariant *report, const GError *error,
     if (error && machine)
         viommu_journal_not_verified(machine, error);
     else if (machine)
-        viommu_registry_prove(manager->registry, machine);
+        viommu_registry_prove(verifier->context.registry, machine);
     /* Out of the table first: whoever is answered may ask again. */
-    g_hash_table_steal_extended(manager->verifications, uuid, &key, NULL);
+    g_hash_table_steal_extended(verifier->verifications, uuid, &key, NULL);
     g_free(key);
     viommu_waiters_answer(verification->waiters, &outcome);
-    if (undo && (machine = viommu_registry_by_uuid(manager->registry, uuid)))
-        undo_launch(manager, machine, verification->launches, error);
+    if (undo && (machine = viommu_registry_by_uuid(verifier->context.registry, uuid)))
+        undo_launch(verifier, machine, verification->launches, error);
     else
         viommu_waiters_answer(verification->launches, &outcome);
     free_verification(verification);
 }
 
-void viommu_manager_fail_verifications(ViommuManager *manager, const GError *error)
+void viommu_verifier_fail_all(ViommuVerifier *verifier, const GError *error)
 {
     ViommuOutcome outcome = {.error = error};
     GHashTableIter iterator;
     Verification *verification;
 
-    g_hash_table_iter_init(&iterator, manager->verifications);
+    g_hash_table_iter_init(&iterator, verifier->verifications);
     while (g_hash_table_iter_next(&iterator, NULL, (void **)&verification)) {
         viommu_waiters_answer(verification->waiters, &outcome);
         viommu_waiters_answer(verification->launches, &outcome);
     }
-    g_hash_table_remove_all(manager->verifications);
+    g_hash_table_remove_all(verifier->verifications);
 }
 
 /* --- Its beginning --- */
@@ -121,18 +141,19 @@ static void on_broke(ViommuMachine *machine, const GError *error, void *userdata
         g_strdup_printf("its agent is no longer asked: %s", error ? error->message : "no reason is known");
 
     viommu_journal_agent_broke(machine, error);
-    viommu_registry_warn(verification->manager->registry, machine, text);
+    viommu_registry_warn(verification->verifier->context.registry, machine, text);
 }
 
-static Verification *begin(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
+static Verification *begin(ViommuVerifier *verifier, const ViommuMachine *machine, uint64_t seconds,
                            GError **error)
 {
-    ViommuVerifyContext context = {manager->context.loop, manager->context.workers.agents,
-                                   manager->context.backend, manager->has_consoles, manager->agents};
+    ViommuVerifyContext context = {verifier->context.loop, verifier->context.agents,
+                                   verifier->context.backend, verifier->context.has_consoles,
+                                   verifier->agents};
     Verification *verification = g_new0(Verification, 1);
     ViommuVerifyCalls calls = {find, on_broke, on_done, verification};
 
-    verification->manager = manager;
+    verification->verifier = verifier;
     verification->waiters = viommu_waiters_new();
     verification->launches = viommu_waiters_new();
     verification->verify = viommu_verify_new(&context, machine->uuid, seconds, &calls, error);
@@ -140,17 +161,18 @@ static Verification *begin(ViommuManager *manager, const ViommuMachine *machine,
         free_verification(verification);
         return NULL;
     }
-    g_hash_table_insert(manager->verifications, g_strdup(machine->uuid), verification);
+    g_hash_table_insert(verifier->verifications, g_strdup(machine->uuid), verification);
     return verification;
 }
 
 /* The one under way, whose time is its own, or a new one. */
-static Verification *join(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
+static Verification *join(ViommuVerifier *verifier, const ViommuMachine *machine, uint64_t seconds,
                           GError **error)
 {
-    Verification *verification = g_hash_table_lookup(manager->verifications, machine->uuid);
+    Verification *verification = g_hash_table_lookup(verifier->verifications, machine->uuid);
 
-    if (!viommu_manager_check_not_ending(manager, error) || !viommu_machine_check_known(machine, error))
+    if (!verifier->context.check(verifier->context.userdata, error) ||
+        !viommu_machine_check_known(machine, error))
         return NULL;
     if (machine->state != VIOMMU_STATE_RUNNING) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
@@ -168,12 +190,12 @@ static Verification *join(ViommuManager *manager, const ViommuMachine *machine, 
         return NULL;
     }
     if (seconds == 0)
-        seconds = manager->context.config->verify_timeout_sec;
-    return verification ? verification : begin(manager, machine, seconds, error);
+        seconds = verifier->context.config->verify_timeout_sec;
+    return verification ? verification : begin(verifier, machine, seconds, error);
 }
 
-void viommu_manager_verify(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
-                           const ViommuWaiter *waiter)
+void viommu_verifier_verify(ViommuVerifier *verifier, const ViommuMachine *machine, uint64_t seconds,
+                            const ViommuWaiter *waiter)
 {
     g_autoptr(GError) error = NULL;
     Verification *verification = NULL;
@@ -182,29 +204,29 @@ void viommu_manager_verify(ViommuManager *manager, const ViommuMachine *machine,
         g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
                     "%" G_GUINT64_FORMAT " seconds are more than %u", seconds, VIOMMU_VERIFY_SECONDS_MAX);
     else
-        verification = join(manager, machine, seconds, &error);
+        verification = join(verifier, machine, seconds, &error);
     if (verification)
         viommu_waiters_add(verification->waiters, waiter);
     else
         viommu_waiter_fail(waiter, error);
 }
 
-void viommu_manager_verify_launch(ViommuManager *manager, ViommuMachine *machine, ViommuWaiters *waiters)
+void viommu_verifier_prove_launch(ViommuVerifier *verifier, ViommuMachine *machine, ViommuWaiters *waiters)
 {
     g_autoptr(GError) error = NULL;
-    Verification *verification = join(manager, machine, 0, &error);
+    Verification *verification = join(verifier, machine, 0, &error);
 
     if (verification)
         viommu_waiters_join(verification->launches, waiters);
     else
-        undo_launch(manager, machine, waiters, error);
+        undo_launch(verifier, machine, waiters, error);
 }
 
-void viommu_manager_verify_again(ViommuManager *manager, const ViommuMachine *machine,
+void viommu_verifier_prove_again(ViommuVerifier *verifier, const ViommuMachine *machine,
                                  const ViommuWaiter *waiter)
 {
     g_autoptr(GError) error = NULL;
-    Verification *verification = join(manager, machine, 0, &error);
+    Verification *verification = join(verifier, machine, 0, &error);
 
     if (verification)
         viommu_waiters_add(verification->launches, waiter);

@@ -23,7 +23,7 @@ FREE = {
     "journal-events.c viommu_journal_agent_broke": "agent-trust.c: once for each machine, and twice for each user",
     "verify.c settle_question": "the same",
     "endings.c on_stop": "what becomes of machines",
-    "consoles.c viommu_manager_console_ends": "what becomes of machines; the guest's words are asked for",
+    "console-keeper.c viommu_console_keeper_end": "what becomes of machines; the guest's words are asked for",
     "launch.c set_deadline": "only without memory",
     "leases.c set_timer": "only without memory",
     "adoption.c on_adoption_too_slow": "once for each start",

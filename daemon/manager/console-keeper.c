@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* consoles: which machines' consoles are read, who may have them, and the last words of those that
- * end badly. Sees no bus message. */
-#include "daemon/manager/internal.h"
+/* console-keeper: a walk over the machines every few seconds, and a sweep of the logs now and
+ * then. */
+#include "daemon/manager/console-keeper.h"
 
 #include "daemon/console/console-log.h"
 #include "daemon/process/journal.h"
@@ -15,20 +15,28 @@
 /* Each takes a file descriptor of ours. */
 #define ATTACHED_PER_OWNER_MAX 64
 
+struct ViommuConsoleKeeper {
+    ViommuConsoleKeeperContext context;
+    bool connected;
+    bool sweeping; /* a worker deletes logs */
+    unsigned looks;
+    sd_event_source *look; /* after consoles that are not open */
+};
+
 /* --- Reading them --- */
 
-void viommu_manager_name_console(ViommuManager *manager, ViommuMachine *machine)
+void viommu_console_keeper_name_log(ViommuConsoleKeeper *keeper, ViommuMachine *machine)
 {
-    if (manager->has_consoles && !machine->console_log && !machine->foreign)
+    if (keeper->context.has_consoles && !machine->console_log && !machine->foreign)
         viommu_machine_set_console_log(
-            machine, viommu_console_log_path(manager->context.config->console_directory, machine->owner_uid,
+            machine, viommu_console_log_path(keeper->context.config->console_directory, machine->owner_uid,
                                              machine->name, machine->uuid));
 }
 
-static ViommuConsole *console_of(ViommuManager *manager, ViommuMachine *machine)
+static ViommuConsole *console_of(ViommuConsoleKeeper *keeper, ViommuMachine *machine)
 {
-    ViommuConsoleContext context = {manager->context.loop, manager->context.backend,
-                                    manager->context.config->console_log_bytes};
+    ViommuConsoleContext context = {keeper->context.loop, keeper->context.backend,
+                                    keeper->context.config->console_log_bytes};
 
     if (!machine->console)
         viommu_machine_set_console(machine,
@@ -36,33 +44,34 @@ static ViommuConsole *console_of(ViommuManager *manager, ViommuMachine *machine)
     return machine->console;
 }
 
-void viommu_manager_take_console(ViommuManager *manager, const char *uuid)
+void viommu_console_keeper_take(ViommuConsoleKeeper *keeper, const char *uuid)
 {
-    ViommuMachine *machine = viommu_registry_by_uuid(manager->registry, uuid);
+    ViommuMachine *machine = viommu_registry_by_uuid(keeper->context.registry, uuid);
 
     /* What one printed that is gone meanwhile interests nobody. */
     if (machine)
-        viommu_console_take(console_of(manager, machine));
+        viommu_console_take(console_of(keeper, machine));
     else
-        viommu_console_news_free(viommu_backend_take_console(manager->context.backend, uuid));
+        viommu_console_news_free(viommu_backend_take_console(keeper->context.backend, uuid));
 }
 
-void viommu_manager_look_after_consoles(ViommuManager *manager)
+void viommu_console_keeper_open_all(ViommuConsoleKeeper *keeper)
 {
-    ViommuRegistryIterator iterator = viommu_registry_iterate(manager->registry);
+    ViommuRegistryIterator iterator = viommu_registry_iterate(keeper->context.registry);
 
-    for (ViommuMachine *machine; manager->has_consoles && (machine = viommu_registry_next(&iterator));) {
-        viommu_manager_name_console(manager, machine);
-        if (machine->state == VIOMMU_STATE_RUNNING && !machine->foreign && manager->connected &&
+    for (ViommuMachine *machine;
+         keeper->context.has_consoles && (machine = viommu_registry_next(&iterator));) {
+        viommu_console_keeper_name_log(keeper, machine);
+        if (machine->state == VIOMMU_STATE_RUNNING && !machine->foreign && keeper->connected &&
             !(machine->console && viommu_console_is_open(machine->console)))
-            viommu_backend_open_console(manager->context.backend, machine->uuid, machine->owner_uid);
+            viommu_backend_open_console(keeper->context.backend, machine->uuid, machine->owner_uid);
     }
 }
 
 /* --- Logs that nobody needs any more --- */
 
 typedef struct Sweep {
-    ViommuManager *manager;
+    ViommuConsoleKeeper *keeper;
     char *directory;
     ViommuConsoleLogKeep keep;
 } Sweep;
@@ -78,24 +87,24 @@ static void done_sweep(void *data)
 {
     Sweep *sweep = data;
 
-    sweep->manager->sweeping = false;
+    sweep->keeper->sweeping = false;
     g_hash_table_unref(sweep->keep.live);
     g_free(sweep->directory);
     g_free(sweep);
 }
 
-void viommu_manager_sweep_console_logs(ViommuManager *manager)
+void viommu_console_keeper_sweep(ViommuConsoleKeeper *keeper)
 {
-    const ViommuConfig *config = manager->context.config;
-    ViommuRegistryIterator iterator = viommu_registry_iterate(manager->registry);
+    const ViommuConfig *config = keeper->context.config;
+    ViommuRegistryIterator iterator = viommu_registry_iterate(keeper->context.registry);
     Sweep *sweep;
 
     /* As long as libvirt is away it is not known whose logs these are. */
-    if (!manager->has_consoles || manager->sweeping || !manager->connected)
+    if (!keeper->context.has_consoles || keeper->sweeping || !keeper->connected)
         return;
-    manager->sweeping = true;
+    keeper->sweeping = true;
     sweep = g_new0(Sweep, 1);
-    sweep->manager = manager;
+    sweep->keeper = keeper;
     sweep->directory = g_strdup(config->console_directory);
     sweep->keep.seconds = config->console_keep_seconds;
     sweep->keep.count = config->console_keep_logs;
@@ -103,31 +112,47 @@ void viommu_manager_sweep_console_logs(ViommuManager *manager)
     sweep->keep.live = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
         g_hash_table_add(sweep->keep.live, g_strdup(machine->uuid));
-    viommu_worker_run(manager->context.workers.host, VIOMMU_WORKER_NOBODY, work_sweep, done_sweep, sweep);
+    viommu_worker_run(keeper->context.worker, VIOMMU_WORKER_NOBODY, work_sweep, done_sweep, sweep);
 }
 
 static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
 {
-    ViommuManager *manager = userdata;
+    ViommuConsoleKeeper *keeper = userdata;
 
-    viommu_manager_look_after_consoles(manager);
-    if (++manager->looks % SWEEP_LOOKS == 0)
-        viommu_manager_sweep_console_logs(manager);
+    viommu_console_keeper_open_all(keeper);
+    if (++keeper->looks % SWEEP_LOOKS == 0)
+        viommu_console_keeper_sweep(keeper);
     (void)sd_event_source_set_time_relative(source, LOOK_SEC * G_USEC_PER_SEC);
     return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-void viommu_manager_use_consoles(ViommuManager *manager)
+ViommuConsoleKeeper *viommu_console_keeper_new(const ViommuConsoleKeeperContext *context)
 {
-    manager->has_consoles = true;
-    (void)sd_event_add_time_relative(viommu_loop_event(manager->context.loop), &manager->look,
-                                     CLOCK_MONOTONIC, LOOK_SEC * G_USEC_PER_SEC, G_USEC_PER_SEC, on_look,
-                                     manager);
+    ViommuConsoleKeeper *keeper = g_new0(ViommuConsoleKeeper, 1);
+
+    keeper->context = *context;
+    if (context->has_consoles)
+        (void)sd_event_add_time_relative(viommu_loop_event(context->loop), &keeper->look, CLOCK_MONOTONIC,
+                                         LOOK_SEC * G_USEC_PER_SEC, G_USEC_PER_SEC, on_look, keeper);
+    return keeper;
+}
+
+void viommu_console_keeper_free(ViommuConsoleKeeper *keeper)
+{
+    if (!keeper)
+        return;
+    sd_event_source_disable_unref(keeper->look);
+    g_free(keeper);
+}
+
+void viommu_console_keeper_set_connected(ViommuConsoleKeeper *keeper, bool connected)
+{
+    keeper->connected = connected;
 }
 
 /* --- Last words --- */
 
-GError *viommu_manager_with_tail(ViommuMachine *machine, const GError *error)
+GError *viommu_console_keeper_with_tail(const ViommuMachine *machine, const GError *error)
 {
     GError *full = g_error_copy(error);
     g_autofree char *tail = NULL;
@@ -145,7 +170,7 @@ GError *viommu_manager_with_tail(ViommuMachine *machine, const GError *error)
     return full;
 }
 
-void viommu_manager_console_ends(ViommuManager *manager, ViommuMachine *machine, const ViommuNews *news)
+void viommu_console_keeper_end(ViommuConsoleKeeper *keeper, ViommuMachine *machine, const ViommuNews *news)
 {
     ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
     bool lives = machine->state == VIOMMU_STATE_RUNNING || machine->state == VIOMMU_STATE_STARTING;
@@ -154,11 +179,11 @@ void viommu_manager_console_ends(ViommuManager *manager, ViommuMachine *machine,
     if (viommu_news_meaning(news->kind)->failure && lives) {
         error = g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "machine '%s': %s", machine->name,
                             news->detail ? news->detail : "the guest ended");
-        full = viommu_manager_with_tail(machine, error);
+        full = viommu_console_keeper_with_tail(machine, error);
         /* That it ended is always written; its words are the guest's, and KiBs of them. */
         viommu_log_error(LOG_NOTICE, &fields, viommu_journal_may_tell(machine->owner_uid) ? full : error,
                          "a guest ended");
-        viommu_registry_fail(manager->registry, machine, full);
+        viommu_registry_fail(keeper->context.registry, machine, full);
     }
     if (machine->console) {
         viommu_console_take(machine->console);
@@ -168,9 +193,9 @@ void viommu_manager_console_ends(ViommuManager *manager, ViommuMachine *machine,
 
 /* --- Who may have them --- */
 
-static unsigned n_attached(const ViommuManager *manager, uint32_t uid)
+static unsigned n_attached(const ViommuConsoleKeeper *keeper, uint32_t uid)
 {
-    ViommuRegistryIterator iterator = viommu_registry_iterate(manager->registry);
+    ViommuRegistryIterator iterator = viommu_registry_iterate(keeper->context.registry);
     unsigned n = 0;
 
     for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
@@ -179,21 +204,21 @@ static unsigned n_attached(const ViommuManager *manager, uint32_t uid)
     return n;
 }
 
-static bool check_attach(const ViommuManager *manager, const ViommuMachine *machine, GError **error)
+static bool check_attach(const ViommuConsoleKeeper *keeper, const ViommuMachine *machine, GError **error)
 {
     bool lives = machine->state == VIOMMU_STATE_RUNNING || machine->state == VIOMMU_STATE_STARTING ||
                  machine->state == VIOMMU_STATE_STOPPING;
 
-    if (!viommu_manager_check_not_ending(manager, error) || !viommu_machine_check_known(machine, error))
+    if (!viommu_machine_check_known(machine, error))
         return false;
-    if (!manager->has_consoles)
+    if (!keeper->context.has_consoles)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED, "guests of %s have no console",
-                    viommu_manager_uri(manager));
+                    viommu_backend_uri(keeper->context.backend));
     else if (!lives)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
                     "machine '%s' is %s and has no live console; see its log (viommuctl console --log)",
                     machine->name, viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
-    else if (n_attached(manager, machine->owner_uid) >= ATTACHED_PER_OWNER_MAX)
+    else if (n_attached(keeper, machine->owner_uid) >= ATTACHED_PER_OWNER_MAX)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
                     "user %u already has %u console connections, the maximum; close one of them",
                     machine->owner_uid, ATTACHED_PER_OWNER_MAX);
@@ -202,22 +227,23 @@ static bool check_attach(const ViommuManager *manager, const ViommuMachine *mach
     return false;
 }
 
-bool viommu_manager_open_console(ViommuManager *manager, ViommuMachine *machine, int *ret_fd, GError **error)
+bool viommu_console_keeper_attach(ViommuConsoleKeeper *keeper, ViommuMachine *machine, int *ret_fd,
+                                  GError **error)
 {
-    return check_attach(manager, machine, error) &&
-           viommu_console_attach(console_of(manager, machine), ret_fd, error);
+    return check_attach(keeper, machine, error) &&
+           viommu_console_attach(console_of(keeper, machine), ret_fd, error);
 }
 
-bool viommu_manager_open_console_log(ViommuManager *manager, const char *name, const uint32_t *uid,
-                                     int *ret_fd, GError **error)
+bool viommu_console_keeper_open_log(const ViommuConsoleKeeper *keeper, const char *name, const uint32_t *uid,
+                                    int *ret_fd, GError **error)
 {
-    const ViommuMachine *machine = viommu_registry_find(manager->registry, name);
+    const ViommuMachine *machine = viommu_registry_find(keeper->context.registry, name);
     g_autofree char *path = NULL;
 
     if (machine && (!uid || machine->owner_uid == *uid))
         path = g_strdup(machine->console_log);
     else
-        path = viommu_console_log_find(manager->context.config->console_directory, name, uid);
+        path = viommu_console_log_find(keeper->context.config->console_directory, name, uid);
     if (path)
         return viommu_console_log_open(path, ret_fd, error);
     g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no console log of a machine '%.64s'%s",

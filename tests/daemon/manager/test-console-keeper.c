@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-consoles: a guest's output reaches its log, the attached clients and errors; input reaches
- * the guest; bounds hold. */
+/* test-console-keeper: a guest's output reaches its log, the attached clients and errors; input
+ * reaches the guest; bounds hold. */
 #include "tests/daemon/fixture.h"
 
 #include <glib/gstdio.h>
@@ -314,5 +314,5 @@ START_TEST(logs_of_others)
 }
 END_TEST
 
-UNIT_MAIN("consoles", output, input, bounds, leaving, many_machines, a_log_that_cannot_be_written,
+UNIT_MAIN("console-keeper", output, input, bounds, leaving, many_machines, a_log_that_cannot_be_written,
           breaks_and_comes_back, cannot_be_opened, last_words, no_consoles, logs_of_others)
