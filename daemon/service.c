@@ -12,7 +12,6 @@
 #include <unistd.h>
 #include "daemon/libvirt/backend.h"
 #include "daemon/bus/bus.h"
-#include "daemon/console/console-log.h"
 #include "daemon/files/boot-copies.h"
 #include "daemon/process/config.h"
 #include "daemon/process/host-size.h"
@@ -81,16 +80,10 @@ static void set_directories(Service *service)
     service->copies = viommu_copies_directory(service->options->user);
 }
 
-/* Guests that viommud 0.1.0 launched may still run. */
-static void take_over_logs(const Service *service)
+/* Guests that viommud 0.1.0 launched may still run.  NULL: their logs are not ours. */
+static const char *former_consoles(const Service *service)
 {
-    const ViommuConfig *config = service->config;
-    g_autoptr(GError) error = NULL;
-
-    if (service->has_default_logs && !service->options->user &&
-        !viommu_console_log_take_over(FORMER_CONSOLE_DIRECTORY, config->console_directory,
-                                      config->console_log_bytes, &error))
-        viommu_log_error(LOG_WARNING, NULL, error, "moving console logs from " FORMER_CONSOLE_DIRECTORY);
+    return service->has_default_logs && !service->options->user ? FORMER_CONSOLE_DIRECTORY : NULL;
 }
 
 static bool make_console_directory(const char *path, GError **error)
@@ -128,7 +121,6 @@ static bool read_config(Service *service, GError **error)
     set_directories(service);
     if (!make_console_directory(service->config->console_directory, error))
         return false;
-    take_over_logs(service);
     return true;
 }
 
@@ -280,7 +272,8 @@ static bool open_backend(Service *service, GError **error)
                                      service->config,
                                      &service->files,
                                      service->readers,
-                                     viommu_backend_watch_consoles(service->backend, on_console, service)};
+                                     viommu_backend_watch_consoles(service->backend, on_console, service),
+                                     former_consoles(service)};
     service->manager = viommu_manager_new(&context);
     /* The objects are there before the first machine is found, the name only afterwards. */
     bus = (ViommuBusContext){service->loop, service->manager, service->workers.accounts,

@@ -162,45 +162,144 @@ char *viommu_console_log_find(const char *directory, const char *name, const uin
 
 /* --- Logs of former versions --- */
 
-static bool append_all(int fd, const char *path, uint64_t limit, GError **error)
+/* What a log goes through on its way.  A viommud may be killed, or the disk full, at any point:
+ *   1. part is made, of the target and the source; the source counts, and part does not.
+ *   2. The source is renamed to taken: from now on part counts.
+ *   3. part becomes the target, and taken goes. */
+#define PART  ".part"
+#define TAKEN ".taken"
+
+typedef struct Move {
+    char *source, *taken; /* in the former directory */
+    char *part, *target;
+} Move;
+
+static void move_clear(Move *move)
 {
+    g_free(move->source);
+    g_free(move->taken);
+    g_free(move->part);
+    g_free(move->target);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Move, move_clear)
+
+/* False: @file is no log. */
+static bool plan_move(const char *from, const char *file, const char *to, Move *ret_move)
+{
+    g_auto(Parts) parts = {0};
+    g_autofree char *same = NULL;
+
+    if (!parse(file, &parts))
+        return false;
+    same = viommu_console_log_find(to, parts.uuid, &parts.uid);
+    ret_move->source = g_build_filename(from, file, NULL);
+    ret_move->taken = g_strconcat(ret_move->source, TAKEN, NULL);
+    ret_move->target = same ? g_strdup(same) : g_build_filename(to, file, NULL);
+    ret_move->part = g_strconcat(ret_move->target, PART, NULL);
+    return true;
+}
+
+/* A file that does not exist, or is no regular file, adds nothing. */
+static bool append_all(const char *from, const char *path, uint64_t limit, struct timespec times[2],
+                       GError **error)
+{
+    g_auto(Fd) fd = open(from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     g_autofree char *data = g_malloc(limit / 4);
+    struct stat info;
     ssize_t n;
 
+    if (fd < 0 && errno == ENOENT)
+        return true;
+    if (fd < 0 || fstat(fd, &info) < 0)
+        return fail("open", from, errno, error);
+    if (!S_ISREG(info.st_mode))
+        return true;
     while ((n = read(fd, data, limit / 4)) > 0)
         if (!viommu_console_log_append(path, limit, data, (size_t)n, error))
             return false;
+    times[0] = info.st_atim;
+    times[1] = info.st_mtim;
     return n == 0 || fail("read for", path, errno, error);
 }
 
-/* Moves @file of directory @from, and keeps its time. */
-static bool take_over(const char *from, const char *file, const char *to, uint64_t limit, GError **error)
+/* The log keeps the time of the source. */
+static bool make_part(const Move *move, uint64_t limit, GError **error)
 {
-    g_autofree char *path = g_build_filename(from, file, NULL), *same = NULL, *target = NULL;
-    g_auto(Parts) parts = {0};
-    g_auto(Fd) fd = -1;
+    struct timespec times[2] = {{0}, {0}};
+
+    g_unlink(move->part);
+    return viommu_console_log_append(move->part, limit, "", 0, error) &&
+           append_all(move->target, move->part, limit, times, error) &&
+           append_all(move->source, move->part, limit, times, error) &&
+           (utimensat(AT_FDCWD, move->part, times, 0) == 0 || fail("date", move->part, errno, error));
+}
+
+/* Without a part, an earlier start has done this. */
+static bool finish_move(const Move *move, GError **error)
+{
+    if (g_rename(move->part, move->target) < 0 && errno != ENOENT)
+        return fail("move", move->target, errno, error);
+    g_unlink(move->taken);
+    return true;
+}
+
+static bool is_log(const char *path)
+{
     struct stat info;
 
-    if (!parse(file, &parts))
+    return lstat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+static bool take_over(const Move *move, uint64_t limit, GError **error)
+{
+    if (!is_log(move->source))
         return true;
-    fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &info) < 0 || !S_ISREG(info.st_mode))
-        return true;
-    same = viommu_console_log_find(to, parts.uuid, &parts.uid);
-    target = same ? g_strdup(same) : g_build_filename(to, file, NULL);
-    if (!append_all(fd, target, limit, error))
-        return false;
-    (void)utimensat(AT_FDCWD, target, (const struct timespec[]){info.st_atim, info.st_mtim}, 0);
-    return g_unlink(path) == 0 || fail("delete", path, errno, error);
+    if (make_part(move, limit, error) &&
+        (g_rename(move->source, move->taken) == 0 || fail("move", move->source, errno, error))) {
+        if (finish_move(move, error))
+            return true;
+        (void)g_rename(move->taken, move->source);
+    }
+    g_unlink(move->part);
+    return false;
+}
+
+/* Names in @directory that end in @ending, without it. Owned, of char. */
+static GPtrArray *list_names(const char *directory, const char *ending)
+{
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+
+    for (const char *file; dir && (file = g_dir_read_name(dir));)
+        if (g_str_has_suffix(file, ending))
+            g_ptr_array_add(names, g_strndup(file, strlen(file) - strlen(ending)));
+    return names;
 }
 
 bool viommu_console_log_take_over(const char *from, const char *to, uint64_t limit, GError **error)
 {
-    g_autoptr(GDir) dir = g_dir_open(from, 0, NULL);
+    g_autoptr(GPtrArray) taken = list_names(from, TAKEN), all = NULL, parts = NULL;
     bool ok = true;
 
-    for (const char *file; ok && dir && (file = g_dir_read_name(dir));)
-        ok = take_over(from, file, to, limit, error);
+    /* What an earlier start left comes first: there may be a new source beside it. */
+    for (guint i = 0; ok && i < taken->len; i++) {
+        g_auto(Move) move = {0};
+
+        ok = !plan_move(from, taken->pdata[i], to, &move) || finish_move(&move, error);
+    }
+    all = list_names(from, "");
+    for (guint i = 0; ok && i < all->len; i++) {
+        g_auto(Move) move = {0};
+
+        ok = !plan_move(from, all->pdata[i], to, &move) || take_over(&move, limit, error);
+    }
+    /* Their sources were in memory, and the host was started anew. */
+    parts = list_names(to, PART);
+    for (guint i = 0; ok && i < parts->len; i++) {
+        g_autofree char *path = g_strdup_printf("%s/%s" PART, to, (char *)parts->pdata[i]);
+
+        g_unlink(path);
+    }
     return ok;
 }
 

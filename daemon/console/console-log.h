@@ -22,9 +22,10 @@ char *viommu_console_log_find(const char *directory, const char *name, const uin
 /** Opens the log for reading.  Fails: NOT_FOUND; BACKEND. */
 bool viommu_console_log_open(const char *path, int *ret_fd, GError **error);
 
-/** Moves the logs in directory @from, where former versions wrote them, to the end of the same
- *  machine's log in @to.  Blocks: for the start.  A log that cannot be moved stays.  Fails:
- *  BACKEND, and moves no more. */
+/** Moves the logs of directory @from, which former versions wrote to, to the end of the same
+ *  machine's log in @to, where nothing may be appended meanwhile.  Each is moved once and as a
+ *  whole, also when this is cut short and done again.  Blocks: for a worker.  A log that cannot be
+ *  moved stays.  Fails: BACKEND, and moves no more. */
 bool viommu_console_log_take_over(const char *from, const char *to, uint64_t limit, GError **error);
 
 typedef struct ViommuConsoleLogKeep {

@@ -19,6 +19,7 @@ struct ViommuConsoleKeeper {
     ViommuConsoleKeeperContext context;
     bool connected;
     bool sweeping; /* a worker deletes logs */
+    bool moving;   /* a worker takes over former logs: consoles are opened afterwards */
     unsigned looks;
     sd_event_source *look; /* after consoles that are not open */
 };
@@ -55,15 +56,21 @@ void viommu_console_keeper_take(ViommuConsoleKeeper *keeper, const char *uuid)
         viommu_console_news_free(viommu_backend_take_console(keeper->context.backend, uuid));
 }
 
+static bool may_open(const ViommuConsoleKeeper *keeper, const ViommuMachine *machine)
+{
+    return machine->state == VIOMMU_STATE_RUNNING && !machine->foreign && keeper->connected &&
+           !keeper->moving;
+}
+
 void viommu_console_keeper_open_all(ViommuConsoleKeeper *keeper)
 {
     ViommuRegistryIterator iterator = viommu_registry_iterate(keeper->context.registry);
 
-    for (ViommuMachine *machine;
-         keeper->context.has_consoles && (machine = viommu_registry_next(&iterator));) {
+    if (!keeper->context.has_consoles)
+        return;
+    for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));) {
         viommu_console_keeper_name_log(keeper, machine);
-        if (machine->state == VIOMMU_STATE_RUNNING && !machine->foreign && keeper->connected &&
-            !(machine->console && viommu_console_is_open(machine->console)))
+        if (may_open(keeper, machine) && !(machine->console && viommu_console_is_open(machine->console)))
             viommu_backend_open_console(keeper->context.backend, machine->uuid, machine->owner_uid);
     }
 }
@@ -100,7 +107,7 @@ void viommu_console_keeper_sweep(ViommuConsoleKeeper *keeper)
     Sweep *sweep;
 
     /* As long as libvirt is away it is not known whose logs these are. */
-    if (!keeper->context.has_consoles || keeper->sweeping || !keeper->connected)
+    if (!keeper->context.has_consoles || keeper->sweeping || keeper->moving || !keeper->connected)
         return;
     keeper->sweeping = true;
     sweep = g_new0(Sweep, 1);
@@ -126,11 +133,52 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
     return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
+/* --- Logs of former versions --- */
+
+typedef struct Moving {
+    ViommuConsoleKeeper *keeper;
+    GError *error;
+} Moving;
+
+static void work_move(void *data)
+{
+    Moving *moving = data;
+    const ViommuConsoleKeeperContext *context = &moving->keeper->context;
+
+    viommu_console_log_take_over(context->former, context->config->console_directory,
+                                 context->config->console_log_bytes, &moving->error);
+}
+
+static void done_move(void *data)
+{
+    Moving *moving = data;
+
+    if (moving->error)
+        viommu_log_error(LOG_WARNING, NULL, moving->error, "moving console logs of a former version");
+    moving->keeper->moving = false;
+    viommu_console_keeper_open_all(moving->keeper);
+    g_clear_error(&moving->error);
+    g_free(moving);
+}
+
+static void begin_move(ViommuConsoleKeeper *keeper)
+{
+    Moving *moving = g_new0(Moving, 1);
+
+    moving->keeper = keeper;
+    keeper->moving = true;
+    viommu_worker_run(keeper->context.worker, VIOMMU_WORKER_NOBODY, work_move, done_move, moving);
+}
+
+/* --- Beginning and end --- */
+
 ViommuConsoleKeeper *viommu_console_keeper_new(const ViommuConsoleKeeperContext *context)
 {
     ViommuConsoleKeeper *keeper = g_new0(ViommuConsoleKeeper, 1);
 
     keeper->context = *context;
+    if (context->has_consoles && context->former)
+        begin_move(keeper);
     if (context->has_consoles)
         (void)sd_event_add_time_relative(viommu_loop_event(context->loop), &keeper->look, CLOCK_MONOTONIC,
                                          LOOK_SEC * G_USEC_PER_SEC, G_USEC_PER_SEC, on_look, keeper);

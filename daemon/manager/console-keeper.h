@@ -19,7 +19,8 @@ typedef struct ViommuConsoleKeeperContext {
     ViommuWorker *worker; /* deletes logs */
     const ViommuConfig *config;
     ViommuRegistry *registry;
-    bool has_consoles; /* libvirt gives guests consoles; else nothing is read, named or deleted */
+    bool has_consoles;  /* libvirt gives guests consoles; else nothing is read, named or deleted */
+    const char *former; /* directory whose logs are taken over at first; NULL: none */
 } ViommuConsoleKeeperContext;
 
 /** Owned. */

@@ -55,7 +55,7 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
     manager->adoption = viommu_adoption_new(context->loop);
     manager->consoles = viommu_console_keeper_new(
         &(ViommuConsoleKeeperContext){context->loop, context->backend, context->workers.host, context->config,
-                                      manager->registry, context->has_consoles});
+                                      manager->registry, context->has_consoles, context->former_consoles});
     manager->verifier = viommu_verifier_new(&(ViommuVerifierContext){
         context->loop, context->backend, context->workers.agents, context->config, manager->registry,
         context->has_consoles, check_not_ending, stop_unproven, manager});

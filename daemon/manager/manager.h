@@ -28,7 +28,8 @@ typedef struct ViommuManagerContext {
     const ViommuConfig *config;
     const ViommuFilesSite *files;
     ViommuReaders *readers;
-    bool has_consoles; /* of the backend, which tells viommu_manager_take_console() */
+    bool has_consoles;           /* of the backend, which tells viommu_manager_take_console() */
+    const char *former_consoles; /* where a former version kept console logs; NULL: nowhere */
 } ViommuManagerContext;
 
 ViommuManager *viommu_manager_new(const ViommuManagerContext *context);

@@ -125,6 +125,7 @@ void fixture_manage(Fixture *fixture)
         &fixture->files,
         fixture->readers,
         viommu_backend_watch_consoles(fixture->backend, on_console, fixture),
+        fixture->former_consoles,
     };
     GError *error = NULL;
 
@@ -159,6 +160,7 @@ void fixture_end(Fixture *fixture)
     nftw(fixture->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     g_clear_pointer(&fixture->directory, g_free);
     g_clear_pointer(&fixture->copies, g_free);
+    g_clear_pointer(&fixture->former_consoles, g_free);
 }
 
 /* --- Turns --- */

@@ -32,6 +32,7 @@ typedef struct Fixture {
     ViommuConfig *config; /* change it before the manager is made */
     ViommuFilesSite files;
     char *directory, *copies;
+    char *former_consoles;  /* to be set before the manager is made; NULL: none */
     ViommuManager *manager; /* NULL: not made yet */
     bool ended, adopted;
 } Fixture;

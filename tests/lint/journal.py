@@ -24,6 +24,7 @@ FREE = {
     "verify.c settle_question": "the same",
     "endings.c on_stop": "what becomes of machines",
     "console-keeper.c viommu_console_keeper_end": "what becomes of machines; the guest's words are asked for",
+    "console-keeper.c done_move": "once for each start",
     "launch.c set_deadline": "only without memory",
     "leases.c set_timer": "only without memory",
     "adoption.c on_adoption_too_slow": "once for each start",

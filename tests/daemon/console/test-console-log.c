@@ -4,7 +4,9 @@
 #include "tests/unit/unit.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utime.h>
@@ -228,9 +230,84 @@ START_TEST(taken_over)
 }
 END_TEST
 
+/* What is in the former directory and here when viommud was killed on the way; each text comes once. */
+static const struct {
+    const char *source, *taken, *part, *here, *whole;
+} halves[] = {
+    {"more", NULL, NULL, "words ", "words more"},             /* nothing was done yet */
+    {"more", NULL, "words mo", "words ", "words more"},       /* the part was being made */
+    {"more", NULL, "words more", "words ", "words more"},     /* it was made */
+    {NULL, "more", "words more", "words ", "words more"},     /* it counts */
+    {NULL, "more", NULL, "words more", "words more"},         /* it has its place */
+    {NULL, NULL, NULL, "words more", "words more"},           /* all was done */
+    {NULL, "more", "more", NULL, "more"},                     /* the same, without a log here */
+    {"new", "more", "words more", "words ", "words morenew"}, /* a downgrade lay between */
+    {NULL, NULL, "more", NULL, NULL},                         /* the host was started anew */
+    {"", NULL, NULL, NULL, ""},
+};
+
+static void put(const char *path, const char *ending, const char *text)
+{
+    g_autofree char *whole = g_strconcat(path, ending, NULL);
+
+    if (text)
+        ck_assert(g_file_set_contents(whole, text, -1, NULL));
+}
+
+static void assert_text(const char *path, const char *expected)
+{
+    g_autofree char *text = NULL;
+
+    ck_assert_int_eq(is_there(path), expected != NULL);
+    if (!expected)
+        return;
+    text = take_text(path);
+    ck_assert_str_eq(text, expected);
+}
+
+START_TEST(taken_over_once)
+{
+    g_autofree char *former = g_dir_make_tmp("viommu-former-log.XXXXXX", NULL);
+    g_autofree char *here = path_of(1000, "one", 0);
+    g_autofree char *there = viommu_console_log_path(former, 1000, "one", uuids[0]);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(halves); i++) {
+        put(there, "", halves[i].source);
+        put(there, ".taken", halves[i].taken);
+        put(here, ".part", halves[i].part);
+        put(here, "", halves[i].here);
+        for (int again = 0; again < 2; again++)
+            ck_assert(viommu_console_log_take_over(former, directory, LIMIT, NULL));
+        assert_text(here, halves[i].whole);
+    }
+    ck_assert_int_eq(g_rmdir(former), 0);
+}
+END_TEST
+
+/* The disk is full in the middle: all stays as it was, and the next start does it. */
+START_TEST(not_taken_over_by_halves)
+{
+    const struct rlimit full = {LIMIT / 2, RLIM_INFINITY}, room = {RLIM_INFINITY, RLIM_INFINITY};
+    g_autofree char *former = g_dir_make_tmp("viommu-former-log.XXXXXX", NULL);
+    g_autofree char *here = make_log(1000, "one", 0, 500);
+    g_autofree char *there = viommu_console_log_path(former, 1000, "one", uuids[0]);
+    g_autofree char *printed = g_strnfill(LIMIT * 3 / 4, 'p'), *whole = g_strconcat("words", printed, NULL);
+    g_autoptr(GError) error = NULL;
+
+    put(there, "", printed);
+    ck_assert(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &full) == 0);
+    ck_assert(!viommu_console_log_take_over(former, directory, LIMIT, &error));
+    ck_assert(setrlimit(RLIMIT_FSIZE, &room) == 0 && is_there(there));
+    ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND));
+    ck_assert(viommu_console_log_take_over(former, directory, LIMIT, NULL));
+    assert_text(here, whole);
+    ck_assert_int_eq(g_rmdir(former), 0);
+}
+END_TEST
+
 int main(void)
 {
-    static const TTest *tests[7];
+    static const TTest *tests[9];
     int status;
 
     tests[0] = small_ones_are_whole;
@@ -240,6 +317,8 @@ int main(void)
     tests[4] = swept_by_age_and_number;
     tests[5] = swept_by_bytes;
     tests[6] = taken_over;
+    tests[7] = taken_over_once;
+    tests[8] = not_taken_over_by_halves;
     directory = g_dir_make_tmp("viommu-console-log.XXXXXX", NULL);
     status = unit_run("console-log", tests, G_N_ELEMENTS(tests));
     if (g_rmdir(directory) < 0)

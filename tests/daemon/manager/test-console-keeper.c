@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "daemon/console/console-log.h"
 
 #define ONE "{'name': <'one'>, 'iommu': <{'is-supported': <true>}>}"
 
@@ -314,5 +315,28 @@ START_TEST(logs_of_others)
 }
 END_TEST
 
+/* A former viommud's guest runs on: what it prints comes after what that one kept. */
+START_TEST(logs_of_a_former_version)
+{
+    static const char uuid[] = "11111111-1111-4111-8111-111111111111";
+    g_auto(Fixture) fixture = {0};
+    g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_RUNNING), *path = NULL, *log = NULL;
+
+    fixture_begin(&fixture);
+    fixture.former_consoles = g_build_filename(fixture.directory, "former", NULL);
+    path = viommu_console_log_path(fixture.former_consoles, 1000, "one", uuid);
+    ck_assert(g_mkdir(fixture.former_consoles, 0700) == 0 && g_file_set_contents(path, "before\n", -1, NULL));
+    fake_add("one", uuid, metadata, true);
+    fixture_manage(&fixture);
+    fixture_await(&fixture, fake_find(uuid)->console_open);
+    ck_assert(!g_file_test(path, G_FILE_TEST_EXISTS));
+    fake_print(uuid, "now\n", 0);
+    fixture_settle(&fixture);
+    log = read_log(&fixture, "one", NULL);
+    ck_assert_msg(g_str_has_prefix(log, "before\n") && g_str_has_suffix(log, "\nnow\n"), "%s", log);
+}
+END_TEST
+
 UNIT_MAIN("console-keeper", output, input, bounds, leaving, many_machines, a_log_that_cannot_be_written,
-          breaks_and_comes_back, cannot_be_opened, last_words, no_consoles, logs_of_others)
+          breaks_and_comes_back, cannot_be_opened, last_words, no_consoles, logs_of_others,
+          logs_of_a_former_version)
