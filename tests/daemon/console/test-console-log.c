@@ -230,7 +230,8 @@ START_TEST(taken_over)
 }
 END_TEST
 
-/* What is in the former directory and here when viommud was killed on the way; each text comes once. */
+/* What is in the former directory and here when viommud was killed on the way; each text comes
+ * once. */
 static const struct {
     const char *source, *taken, *part, *here, *whole;
 } halves[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-orders: what meets while a job is under way: stops, ends of leases, clients that leave, proofs, and libvirt's own doings, each in
- * the order that is easy to get wrong. */
+/* test-orders: what meets while a job is under way: stops, ends of leases, clients that leave,
+ * proofs, and libvirt's own doings, each in the order that is easy to get wrong. */
 #include "tests/daemon/fixture.h"
 
 #include <string.h>
@@ -109,7 +109,8 @@ START_TEST(stopped_again_and_again)
 }
 END_TEST
 
-/* The lease's stop is under way, with its grace; a user's call hurries it, and it stays the lease's. */
+/* The lease's stop is under way, with its grace; a user's call hurries it, and it stays the
+ * lease's. */
 START_TEST(stopped_when_the_lease_has_ended)
 {
     g_auto(Fixture) fixture = {0};
@@ -282,7 +283,8 @@ START_TEST(stopped_while_verified)
 }
 END_TEST
 
-/* The launch has succeeded, and waits for its proof: whoever stops it now fails it, and both hear of it when the machine is gone. */
+/* The launch has succeeded, and waits for its proof: a stop fails it now, and both calls are
+ * answered when the machine is gone. */
 START_TEST(stopped_before_the_proof_of_a_launch)
 {
     g_auto(Fixture) fixture = {0};
@@ -308,7 +310,7 @@ END_TEST
 
 /* --- What was given up comes back --- */
 
-/* Its machine is gone and its name taken; what the late step makes is undone, and not the new machine's. */
+/* Its machine is gone and its name is free; what the late step makes is undone. */
 START_TEST(given_up_and_late)
 {
     g_auto(Fixture) fixture = {0};
