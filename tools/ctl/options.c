@@ -101,7 +101,7 @@ static const struct {
      "Use your session's viommud and configuration"},
     {"system", 0, NULL, offsetof(ViommuCtl, system), BUS | LOCAL | V(DOCTOR), NULL,
      "Use the system's viommud and configuration"},
-    {"no-ask-password", 0, NULL, offsetof(ViommuCtl, no_ask_password), V(LAUNCH) | MANAGE, NULL,
+    {"no-ask-password", 0, NULL, offsetof(ViommuCtl, no_ask_password), V(LAUNCH) | V(RUN) | MANAGE, NULL,
      "Do not let polkit ask for a password"},
     {"no-color", 0, NULL, offsetof(ViommuCtl, no_color), EVERYONE, NULL,
      "Print without colour, as with $NO_COLOR"},
