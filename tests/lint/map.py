@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Compares the map in README.md with the tree: each .c and .h file is in exactly one row, and
-each name in a row exists."""
+each name in a row exists.  Compares the suites that texts name with those that tests are in."""
 import pathlib
 import re
 import sys
@@ -23,8 +23,26 @@ def rows(text: str) -> list[tuple[str, list[str]]]:
     return found
 
 
-def main() -> int:
+def suite_faults() -> list[str]:
+    """The table of docs/HACKING.md has each suite once, and no text tells of one that is none."""
+    builds = "".join(path.read_text() for path in sorted((ROOT / "tests").glob("*/meson.build")))
+    suites = set(re.findall(r"suite: *'([a-z]+)'", builds))
+    hacking = (ROOT / "docs" / "HACKING.md").read_text()
+    table = hacking[hacking.index("| suite | what runs | needs |"):].split("\n\n")[0].splitlines()[2:]
+    told = [line.split("|")[1].strip() for line in table]
     faults = []
+    if sorted(told) != sorted(suites):
+        faults.append(f"docs/HACKING.md: its table has the suites {sorted(told)}, and tests are in {sorted(suites)}")
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "tests" / "meson.build",
+                 *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs").glob("*.rst"))]:
+        for words in re.findall(r"--suite[ =]([a-z|]+)", path.read_text()):
+            faults += [f"{path.relative_to(ROOT)}: there is no suite '{word}'"
+                       for word in words.split("|") if word not in suites]
+    return faults
+
+
+def main() -> int:
+    faults = suite_faults()
     where: dict[str, list[str]] = {}
     for topic, patterns in rows((ROOT / "README.md").read_text()):
         for pattern in patterns:

@@ -415,6 +415,47 @@ START_TEST(refusals_by_libvirt)
 }
 END_TEST
 
+/* Whatever else stands against it: no version helps a model that the architecture does not have. */
+static void assert_arch_alone(const char *host, ViommuArch arch, ViommuModel model, const char *rest)
+{
+    g_autofree char *request =
+        g_strdup_printf("{'arch': <'%s'>, 'iommu': <{'model': <'%s'>%s}>}", viommu_arch_to_string(arch),
+                        viommu_model_to_string(model), rest);
+    Decision decision = decide(host, request, NULL);
+    unsigned n = 0;
+
+    ck_assert_msg(decision.reasons, "%s was not refused", request);
+    for (guint i = 0; i < decision.reasons->len; i++) {
+        const ViommuReason *reason = g_ptr_array_index(decision.reasons, i);
+
+        if (reason->model != model)
+            continue;
+        n++;
+        ck_assert_msg(reason->rule == VIOMMU_RULE_ARCH, "%s: %s", request, reason->text);
+    }
+    ck_assert_uint_eq(n, 1);
+    decision_clear(&decision);
+}
+
+static void assert_foreign_models(void)
+{
+    static const struct {
+        ViommuArch arch;
+        ViommuModel model;
+    } foreign[] = {
+        {VIOMMU_ARCH_X86_64, VIOMMU_MODEL_SMMUV3},
+        {VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_INTEL},
+        {VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_AMD},
+    };
+    static const char *const rests[] = {"", ", 'eim': <true>", ", 'aw-bits': <57>"};
+    const char *hosts[] = {bullseye, bookworm, bookworm_tcg, questing, newest, newest_tcg};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(foreign); i++)
+        for (size_t host = 0; host < G_N_ELEMENTS(hosts); host++)
+            for (size_t rest = 0; rest < G_N_ELEMENTS(rests); rest++)
+                assert_arch_alone(hosts[host], foreign[i].arch, foreign[i].model, rests[rest]);
+}
+
 /* In each decision every candidate has a verdict and a sentence, and exactly one chosen model. */
 START_TEST(every_candidate_has_its_say)
 {
@@ -452,6 +493,7 @@ START_TEST(every_candidate_has_its_say)
             decision_clear(&decision);
         }
     }
+    assert_foreign_models();
 }
 END_TEST
 
