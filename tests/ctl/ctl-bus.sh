@@ -88,7 +88,7 @@ run 0 'run' '^inner [0-9a-f-]{36} intel  /org/viommu1/machine/[0-9a-f_]{36} [1-9
     sh -c 'echo "$VIOMMU_NAME $VIOMMU_UUID $VIOMMU_MODEL $VIOMMU_CONSOLE_LOG $VIOMMU_OBJECT $VIOMMU_VCPUS $VIOMMU_MEMORY"'
 check 'its machine is gone at once' bash -c "! '$ctl' show inner"
 run 0 'its machine runs meanwhile' '^inner +running' "$ctl" run --name inner "$work/one.json" -- "$ctl" list
-run 0 'run asks for no password if told so' '^done$' "$ctl" run --no-ask-password --name inner "$work/one.json" -- echo done
+run 0 'run asks for no password if told so' '^it ran$' "$ctl" run --no-ask-password --name inner "$work/one.json" -- echo 'it ran'
 run 42 'the exit status of the command' '' "$ctl" run --name inner "$work/one.json" -- sh -c 'exit 42'
 # shellcheck disable=SC2016
 run 143 'the signal of the command' '' "$ctl" run --name inner "$work/one.json" -- sh -c 'kill -TERM $$'
