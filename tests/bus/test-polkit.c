@@ -50,6 +50,42 @@ START_TEST(polkit_yes)
 }
 END_TEST
 
+/* Each method and its word, which viommud(8) promises to rules. */
+static const struct {
+    const char *member, *word;
+} operations[] = {
+    {"Stop", "stop"},
+    {"Kill", "kill"},
+    {"Reset", "reset"},
+    {"Extend", "extend the lease of"},
+    {"OpenConsole", "use the console of"},
+    {"Verify", "verify the IOMMU of"},
+    {"GetDomainXML", "read the configuration of"},
+};
+static const char rule_words[] =
+    "polkit.spawn(['/bin/sh', '-c', 'echo \"$1\" >>\"$2\"/log', 'sh', action.lookup('operation'), there]);\n"
+    "return polkit.Result.NO;";
+
+START_TEST(polkit_words)
+{
+    g_autoptr(Harness) harness = people_new_system();
+    g_autofree char *path = people_launch(harness->bus, "theirs"), *text = NULL;
+    g_autofree char *log = g_build_filename(harness->directory, "polkit", "log", NULL);
+    g_autoptr(sd_bus) member = harness_connect_as(harness, PEOPLE_MEMBER);
+    g_autoptr(GString) expected = g_string_new(NULL);
+
+    polkit_start(harness, rule_words);
+    for (size_t i = 0; i < G_N_ELEMENTS(operations); i++) {
+        people_assert_refused(member, people_on_machine(member, path, operations[i].member),
+                              "polkit denied it");
+        g_string_append_printf(expected, "%s\n", operations[i].word);
+    }
+    ck_assert(g_file_get_contents(log, &text, NULL, NULL));
+    ck_assert_str_eq(text, expected->str);
+    polkit_end();
+}
+END_TEST
+
 START_TEST(polkit_no)
 {
     g_autoptr(Harness) harness = people_new_system();
@@ -231,6 +267,7 @@ static const HarnessScenario scenarios[] = {
     {"polkit-password", &polkit_password},
     {"polkit-gone", &polkit_gone},
     {"polkit-flood", &polkit_flood},
+    {"polkit-words", &polkit_words},
     {"polkit-leaving", &polkit_leaving},
     {"polkit-flood-of-many", &polkit_flood_of_many},
     {NULL, NULL},
