@@ -230,7 +230,7 @@ static ViommuAuthAnswer inquire(ViommuAuth *auth, sd_bus_message *call, uid_t ui
     Inquiry *inquiry;
 
     if (n >= INQUIRIES_MAX_PER_USER) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        viommu_fail(error, VIOMMU_ERROR_BUSY,
                     "%u calls of user %u already wait for the system's user database; try again later", n,
                     uid);
         return VIOMMU_AUTH_NO;
@@ -271,8 +271,8 @@ static ViommuAuthAnswer check_member(ViommuAuth *auth, sd_bus_message *call, uid
         auth->members = call;
         return VIOMMU_AUTH_YES;
     case VIOMMU_MEMBER_UNKNOWN:
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        viommu_fail(
+            error, VIOMMU_ERROR_BUSY,
             "the system's user database did not report within %u s whether user %u is in group '%s'; try again, or ask root",
             VIOMMU_MEMBERSHIP_TIMEOUT_SEC, uid, auth->group);
         return VIOMMU_AUTH_NO;
@@ -452,7 +452,7 @@ static ViommuAuthAnswer check_manage(ViommuAuth *auth, sd_bus_message *call, Cal
 
     if (!machine) {
         g_hash_table_remove(auth->inquiries, call);
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND,
+        viommu_fail(error, VIOMMU_ERROR_NOT_FOUND,
                     "there is no machine at '%.128s'; GetMachine() finds a machine by its name",
                     sd_bus_message_get_path(call));
         return VIOMMU_AUTH_NO;

@@ -175,10 +175,9 @@ bool viommu_bus_new(const ViommuBusContext *context, ViommuBus **ret_bus, GError
     bus->waiting = g_hash_table_new(NULL, NULL);
     r = connect_bus(bus, context->loop, user);
     if (r < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot connect to the %s bus: %s%s",
-                    user ? "user's" : "system", g_strerror(-r),
-                    user ? "; is DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR set?" : "");
-        return false;
+        return viommu_fail(error, VIOMMU_ERROR_BACKEND, "cannot connect to the %s bus: %s%s",
+                           user ? "user's" : "system", g_strerror(-r),
+                           user ? "; is DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR set?" : "");
     }
     auth = (ViommuAuthContext){context->loop, context->accounts, bus->asking, context->group};
     bus->auth = viommu_auth_new(&auth);
@@ -187,9 +186,8 @@ bool viommu_bus_new(const ViommuBusContext *context, ViommuBus **ret_bus, GError
     if (r >= 0)
         r = add_objects(bus);
     if (r < 0) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot put the objects on the bus: %s",
-                    g_strerror(-r));
-        return false;
+        return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot put the objects on the bus: %s",
+                           g_strerror(-r));
     }
     *ret_bus = g_steal_pointer(&bus);
     return true;
@@ -219,10 +217,10 @@ bool viommu_bus_take_name(ViommuBus *bus, GError **error)
     int r = sd_bus_request_name(bus->bus, VIOMMU_BUS_NAME, 0);
 
     if (r == -EEXIST)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
-                    "the bus name %s is taken: another viommud runs on this bus", VIOMMU_BUS_NAME);
+        viommu_fail(error, VIOMMU_ERROR_EXISTS, "the bus name %s is taken: another viommud runs on this bus",
+                    VIOMMU_BUS_NAME);
     else if (r < 0)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "cannot take the name %s: %s", VIOMMU_BUS_NAME,
+        viommu_fail(error, VIOMMU_ERROR_BACKEND, "cannot take the name %s: %s", VIOMMU_BUS_NAME,
                     g_strerror(-r));
     return r >= 0;
 }
@@ -300,9 +298,8 @@ static bool may_wait(ViommuBus *bus, sd_bus_message *call, uint32_t uid, GError 
         return true;
     if (n < VIOMMU_BUS_WAITING_MAX_PER_USER || is_launch(call))
         return viommu_room_check(error);
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                "%u calls of user %u already wait for a reply; try again later", n, uid);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_BUSY,
+                       "%u calls of user %u already wait for a reply; try again later", n, uid);
 }
 
 bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillFunc fill,

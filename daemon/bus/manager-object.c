@@ -151,7 +151,7 @@ static int method_get_machine(sd_bus_message *call, void *userdata, sd_bus_error
         g_autofree char *path = viommu_bus_machine_path(machine);
         return sd_bus_reply_method_return(call, "o", path);
     }
-    g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND,
+    viommu_fail(&error, VIOMMU_ERROR_NOT_FOUND,
                 "there is no machine '%.64s'; \"viommuctl list\" shows the machines", name);
     return viommu_bus_reply_error(call, error, NULL);
 }

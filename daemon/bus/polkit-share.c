@@ -18,12 +18,12 @@ bool viommu_auth_share_check(const ViommuAuthShare *share, uint32_t uid, GError 
     if (share->own < MIN((left + 1) / 2, VIOMMU_AUTH_SHARE_MAX_PER_USER))
         return true;
     if (share->own >= VIOMMU_AUTH_SHARE_MAX_PER_USER)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        viommu_fail(error, VIOMMU_ERROR_BUSY,
                     "polkit already has %u pending questions about user %u; try again later", share->own,
                     uid);
     else
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        viommu_fail(
+            error, VIOMMU_ERROR_BUSY,
             "polkit already has %u pending questions, %u of them about user %u, and the rest are reserved for other users; try again later, or ask root",
             share->all, share->own, uid);
     return false;

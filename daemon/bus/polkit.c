@@ -122,7 +122,7 @@ static bool is_absent(const sd_bus_error *error)
 
 static void refuse(GError **error, const char *words)
 {
-    g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED, words);
+    viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED, "%s", words);
 }
 
 bool viommu_polkit_read(sd_bus_message *answer, bool interactive, GError **error)
@@ -133,7 +133,7 @@ bool viommu_polkit_read(sd_bus_message *answer, bool interactive, GError **error
     if (from_bus && is_absent(from_bus))
         refuse(error, "polkit is not running; install and start polkitd, or call as root");
     else if (from_bus)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
+        viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
                     "polkit did not reply: %s; see \"systemctl status polkit\"",
                     from_bus->message ? from_bus->message : from_bus->name);
     else if (sd_bus_message_enter_container(answer, 'r', "bba{ss}") < 0 ||

@@ -26,17 +26,14 @@ static GVariant *read_value(Reader *reader, unsigned depth);
 
 static bool broken(Reader *reader, int r)
 {
-    g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot read the message: %s",
-                g_strerror(-r));
-    return false;
+    return viommu_fail(reader->error, VIOMMU_ERROR_INTERNAL, "cannot read the message: %s", g_strerror(-r));
 }
 
 static bool spend(Reader *reader, size_t bytes)
 {
     if (bytes > reader->bytes_left) {
-        g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "the request is larger than %u KiB", VIOMMU_BUS_BYTES_MAX / 1024);
-        return false;
+        return viommu_fail(reader->error, VIOMMU_ERROR_INVALID_REQUEST, "the request is larger than %u KiB",
+                           VIOMMU_BUS_BYTES_MAX / 1024);
     }
     reader->bytes_left -= bytes;
     return true;
@@ -118,10 +115,10 @@ static bool check_place(Reader *reader, int fd, const char *name)
     if (!reader->host_only)
         return true;
     if (!name || name[0] != '/') {
-        g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
-                    "file descriptor %u does not refer to a file ('%.64s'); open a file or a block device",
-                    reader->fds->len, name ? name : "?");
-        return false;
+        return viommu_fail(
+            reader->error, VIOMMU_ERROR_POLICY_REFUSED,
+            "file descriptor %u does not refer to a file ('%.64s'); open a file or a block device",
+            reader->fds->len, name ? name : "?");
     }
     if (!reader->mounts)
         reader->mounts = viommu_mounts_of_host(reader->error);
@@ -137,13 +134,12 @@ static GVariant *read_fd(Reader *reader)
     int fd, r;
 
     if (!reader->fds) {
-        g_set_error_literal(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                            "a file descriptor is not accepted here");
+        viommu_fail(reader->error, VIOMMU_ERROR_INVALID_REQUEST, "a file descriptor is not accepted here");
         return NULL;
     }
     /* A message may repeat a descriptor any number of times. */
     if (reader->fds->len == VIOMMU_BUS_FILES_MAX) {
-        g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+        viommu_fail(reader->error, VIOMMU_ERROR_INVALID_REQUEST,
                     "the request has more than %u file descriptors", VIOMMU_BUS_FILES_MAX);
         return NULL;
     }
@@ -157,7 +153,7 @@ static GVariant *read_fd(Reader *reader)
         return NULL;
     fd = viommu_held_dup(fd);
     if (fd < 0) {
-        g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        viommu_fail(reader->error, VIOMMU_ERROR_BUSY,
                     "viommud cannot keep the file descriptor: %s; try again later", g_strerror(errno));
         return NULL;
     }
@@ -226,11 +222,10 @@ static bool check_contents(Reader *reader, char type, const char *contents)
 {
     if (type == SD_BUS_TYPE_VARIANT || !strchr(contents, SD_BUS_TYPE_UNIX_FD))
         return true;
-    g_set_error(
-        reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+    return viommu_fail(
+        reader->error, VIOMMU_ERROR_INVALID_REQUEST,
         "a value of type '%s' contains a file descriptor; pass each file descriptor as the value of its key, in a dictionary of type a{sv}",
         contents);
-    return false;
 }
 
 static GVariant *read_container(Reader *reader, char type, const char *contents, unsigned depth)
@@ -243,7 +238,7 @@ static GVariant *read_container(Reader *reader, char type, const char *contents,
     if (!check_contents(reader, type, contents))
         return NULL;
     if (depth >= VIOMMU_BUS_DEPTH_MAX) {
-        g_set_error(reader->error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+        viommu_fail(reader->error, VIOMMU_ERROR_INVALID_REQUEST,
                     "the request is nested deeper than %u levels", VIOMMU_BUS_DEPTH_MAX);
         return NULL;
     }

@@ -203,7 +203,7 @@ static void give_up(ViommuLaunch *launch)
     if (launch->cancelled)
         launch->error = stopped(launch);
     else
-        g_set_error(&launch->error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        viommu_fail(&launch->error, VIOMMU_ERROR_BUSY,
                     "machine '%s' was not launched within %u s ([daemon] launch-timeout); viommud waited %s",
                     launch->name, launch->context.timeout_sec, viommu_launch_steps[launch->step].waits);
     if (viommu_journal_may_tell(launch->owner_uid))

@@ -315,7 +315,7 @@ ViommuVerify *viommu_verify_new(const ViommuVerifyContext *context, const char *
                                    on_look, verify);
     if (r >= 0)
         return verify;
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL, "cannot wait: %s", g_strerror(-r));
+    viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot wait: %s", g_strerror(-r));
     viommu_verify_free(verify);
     return NULL;
 }

@@ -143,11 +143,10 @@ static bool check_hung(const ViommuAdmission *admission, uint32_t uid, GError **
 
     if (max == 0 || hung < max)
         return true;
-    g_set_error(
-        error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+    return viommu_fail(
+        error, VIOMMU_ERROR_BUSY,
         "%u launches of user %u timed out and still hang in libvirt or QEMU, the maximum that may run at once ([daemon] running-launches-per-user); launch again when they have ended",
         hung, uid);
-    return false;
 }
 
 bool viommu_admission_check(const ViommuAdmission *admission, const ViommuRequest *request, uint32_t uid,

@@ -11,12 +11,11 @@ bool viommu_lease_check(const ViommuConfig *config, uint64_t seconds, GError **e
 
     if (max == 0 || seconds <= max)
         return true;
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED,
-                "a lease of %" G_GUINT64_FORMAT
-                " seconds was requested, but [leases] max-seconds is %" G_GUINT64_FORMAT
-                "; request less, and extend the lease in time",
-                seconds, max);
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
+                       "a lease of %" G_GUINT64_FORMAT
+                       " seconds was requested, but [leases] max-seconds is %" G_GUINT64_FORMAT
+                       "; request less, and extend the lease in time",
+                       seconds, max);
 }
 
 /* The lease for a request without one; 0: none. */

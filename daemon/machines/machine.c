@@ -199,8 +199,8 @@ const char *viommu_machine_state_word(const ViommuMachine *machine)
 bool viommu_machine_check_known(const ViommuMachine *machine, GError **error)
 {
     if (machine->foreign)
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+        viommu_fail(
+            error, VIOMMU_ERROR_NOT_SUPPORTED,
             "machine '%s' was made by another version of viommud (its metadata has version %u, this viommud knows version %u) and can only be stopped or killed; for other operations, run that version again",
             machine->name, machine->metadata_version, VIOMMU_METADATA_VERSION);
     return !machine->foreign;

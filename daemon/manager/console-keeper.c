@@ -260,14 +260,14 @@ static bool check_attach(const ViommuConsoleKeeper *keeper, const ViommuMachine 
     if (!viommu_machine_check_known(machine, error))
         return false;
     if (!keeper->context.has_consoles)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED, "guests of %s have no console",
+        viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED, "guests of %s have no console",
                     viommu_backend_uri(keeper->context.backend));
     else if (!lives)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        viommu_fail(error, VIOMMU_ERROR_BUSY,
                     "machine '%s' is %s and has no live console; see its log (viommuctl console --log)",
                     machine->name, viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
     else if (n_attached(keeper, machine->owner_uid) >= ATTACHED_PER_OWNER_MAX)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        viommu_fail(error, VIOMMU_ERROR_BUSY,
                     "user %u already has %u console connections, the maximum; close one of them",
                     machine->owner_uid, ATTACHED_PER_OWNER_MAX);
     else
@@ -294,7 +294,6 @@ bool viommu_console_keeper_open_log(const ViommuConsoleKeeper *keeper, const cha
         path = viommu_console_log_find(keeper->context.config->console_directory, name, uid);
     if (path)
         return viommu_console_log_open(path, ret_fd, error);
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no console log of a machine '%.64s'%s",
-                name, uid ? " of yours" : "");
-    return false;
+    return viommu_fail(error, VIOMMU_ERROR_NOT_FOUND, "there is no console log of a machine '%.64s'%s", name,
+                       uid ? " of yours" : "");
 }

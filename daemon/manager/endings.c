@@ -71,8 +71,8 @@ static void cancel_launch(const ViommuMachine *machine, ViommuLaunch *launch)
         viommu_launch_cancel(launch);
         return;
     }
-    g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                "machine '%s' was stopped while it waited to be launched", machine->name);
+    viommu_fail(&error, VIOMMU_ERROR_BUSY, "machine '%s' was stopped while it waited to be launched",
+                machine->name);
     viommu_launch_abandon(launch, error);
 }
 
@@ -202,15 +202,14 @@ static bool check_extension(ViommuManager *manager, const ViommuMachine *machine
     if (!viommu_manager_check_not_ending(manager, error) || !viommu_machine_check_known(machine, error))
         return false;
     if (seconds == 0 || seconds > VIOMMU_LEASE_SECONDS_MAX)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
                     "a lease cannot end in %" G_GUINT64_FORMAT " seconds; use 1 to %u", seconds,
                     VIOMMU_LEASE_SECONDS_MAX);
     else if (viommu_machine_is_busy(machine))
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "machine '%s' is %s; extend its lease while it runs", machine->name,
-                    viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
+        viommu_fail(error, VIOMMU_ERROR_BUSY, "machine '%s' is %s; extend its lease while it runs",
+                    machine->name, viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
     else if (machine->lease_end_usec == 0)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
                     "machine '%s' has no lease; it stays until it is stopped", machine->name);
     else
         return true;

@@ -43,15 +43,14 @@ static char *choose_name(ViommuManager *manager, const ViommuRequest *request, G
         return g_steal_pointer(&name);
     pid = viommu_settle_orphan(manager->settle, name);
     if (pid) {
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+        viommu_fail(
+            error, VIOMMU_ERROR_EXISTS,
             "libvirt has forgotten an earlier machine '%s', whose guest runs on as process %" G_GUINT64_FORMAT
             "; choose another name, or have root end that process",
             name, pid);
         return NULL;
     }
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
-                "machine '%s' exists; choose another name or stop it", name);
+    viommu_fail(error, VIOMMU_ERROR_EXISTS, "machine '%s' exists; choose another name or stop it", name);
     return NULL;
 }
 
@@ -84,7 +83,7 @@ static void await_launch(ViommuManager *manager, ViommuMachine *machine, bool ve
         viommu_waiters_add(job->waiters, waiter);
         return;
     }
-    g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+    viommu_fail(&error, VIOMMU_ERROR_BUSY,
                 "%u calls already wait for the launch of machine '%s'; read its State to follow the launch",
                 LAUNCH_WAITERS_MAX, machine->name);
     viommu_waiter_fail(waiter, error);
@@ -104,7 +103,7 @@ static bool launch_again(ViommuManager *manager, const ViommuRequest *request, u
         return false;
     fingerprint = viommu_request_fingerprint(request);
     if (g_strcmp0(fingerprint, machine->fingerprint) != 0) {
-        g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+        viommu_fail(&error, VIOMMU_ERROR_EXISTS,
                     "request-id '%s' belongs to a different request, of machine '%s'; use a new one",
                     request->request_id, machine->name);
         refuse_launch(request, uid, waiter, error);

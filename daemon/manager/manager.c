@@ -19,8 +19,7 @@
 bool viommu_manager_check_not_ending(const ViommuManager *manager, GError **error)
 {
     if (manager->ended)
-        g_set_error_literal(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                            "viommud is shutting down; try again when it is back");
+        viommu_fail(error, VIOMMU_ERROR_BUSY, "viommud is shutting down; try again when it is back");
     return !manager->ended;
 }
 
@@ -137,9 +136,8 @@ void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, 
         viommu_enquiry_reset(manager->context.backend, manager->context.workers.calls, machine, waiter);
         return;
     }
-    g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                "machine '%s' is %s; only a running machine can be reset", machine->name,
-                viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
+    viommu_fail(&error, VIOMMU_ERROR_BUSY, "machine '%s' is %s; only a running machine can be reset",
+                machine->name, viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
     viommu_waiter_fail(waiter, error);
 }
 

@@ -228,8 +228,8 @@ static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const Viommu
     ViommuMachine *machine;
 
     if (viommu_registry_by_name(settle->registry, name)) {
-        g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
-                    "the name '%s' of domain '%s' belongs to another machine", name, domain->name);
+        viommu_fail(&error, VIOMMU_ERROR_EXISTS, "the name '%s' of domain '%s' belongs to another machine",
+                    name, domain->name);
         leave_alone(settle, &subject, error);
         return;
     }
@@ -256,11 +256,10 @@ static bool check_original(const ViommuDomain *domain, const ViommuMetadata *met
 {
     if (!metadata || !metadata->uuid || g_ascii_strcasecmp(metadata->uuid, domain->uuid) == 0)
         return true;
-    g_set_error(
-        error, VIOMMU_ERROR, VIOMMU_ERROR_EXISTS,
+    return viommu_fail(
+        error, VIOMMU_ERROR_EXISTS,
         "domain '%s' is a copy of a machine: its metadata is that of UUID '%.64s'; remove the metadata (virsh metadata) to keep the copy",
         domain->name, metadata->uuid);
-    return false;
 }
 
 static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)

@@ -175,16 +175,15 @@ static Verification *join(ViommuVerifier *verifier, const ViommuMachine *machine
         !viommu_machine_check_known(machine, error))
         return NULL;
     if (machine->state != VIOMMU_STATE_RUNNING) {
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
-                    "machine '%s' is %s; only a running machine can be verified", machine->name,
-                    viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
+        viommu_fail(error, VIOMMU_ERROR_BUSY, "machine '%s' is %s; only a running machine can be verified",
+                    machine->name, viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
         return NULL;
     }
     if (verification &&
         viommu_waiters_count(verification->waiters) + viommu_waiters_count(verification->launches) >=
             WAITERS_MAX) {
-        g_set_error(
-            error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY,
+        viommu_fail(
+            error, VIOMMU_ERROR_BUSY,
             "%u calls already wait for the verification of machine '%s', the maximum; try again later",
             WAITERS_MAX, machine->name);
         return NULL;
@@ -201,8 +200,8 @@ void viommu_verifier_verify(ViommuVerifier *verifier, const ViommuMachine *machi
     Verification *verification = NULL;
 
     if (seconds > VIOMMU_VERIFY_SECONDS_MAX)
-        g_set_error(&error, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST,
-                    "%" G_GUINT64_FORMAT " seconds are more than %u", seconds, VIOMMU_VERIFY_SECONDS_MAX);
+        viommu_fail(&error, VIOMMU_ERROR_INVALID_REQUEST, "%" G_GUINT64_FORMAT " seconds are more than %u",
+                    seconds, VIOMMU_VERIFY_SECONDS_MAX);
     else
         verification = join(verifier, machine, seconds, &error);
     if (verification)
