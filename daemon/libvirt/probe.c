@@ -4,8 +4,8 @@
 #include "daemon/libvirt/internal.h"
 
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+#include "daemon/libvirt/host-stamp.h"
 #include "daemon/libvirt/qemu-version.h"
 #include "lib/host/caps.h"
 #include "lib/host/fact-probe.h"
@@ -13,12 +13,6 @@
 
 /* Emulators print their version within hundredths of a second. */
 #define VERSION_TIMEOUT_MS 10000
-
-/* Directories in which a new emulator or firmware appears; their time shows a change. */
-static const char *const watched_paths[] = {
-    "/usr/bin",           "/usr/local/bin", "/usr/libexec",         "/usr/share/qemu/firmware",
-    "/etc/qemu/firmware", "/dev/kvm",       "/sys/class/misc/vfio", "/sys/class/misc/iommu",
-};
 
 /* What libvirt's test driver counts as.  It has neither emulators nor domain capabilities: its
  * guests are records, and it accepts those of QEMU. */
@@ -239,31 +233,11 @@ static bool ask_host(virConnectPtr connection, void *data, GError **error)
     return true;
 }
 
-static void add_to_stamp(GString *stamp, const char *path)
-{
-    struct stat st;
-
-    if (stat(path, &st) < 0)
-        g_string_append_printf(stamp, "%s -\n", path);
-    else
-        g_string_append_printf(stamp, "%s %ju %jd.%09ld %jd\n", path, (uintmax_t)st.st_ino,
-                               (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (intmax_t)st.st_size);
-}
-
 /* libvirt itself is not included: a new libvirt means a new daemon, which changes the pool's
  * generation. */
 static char *make_stamp(const ViommuProbe *probe, const ViommuHost *host)
 {
-    GString *stamp = g_string_new(NULL);
-
-    for (size_t i = 0; probe->local && i < G_N_ELEMENTS(watched_paths); i++)
-        add_to_stamp(stamp, watched_paths[i]);
-    for (unsigned i = 0; probe->local && i < host->emulators->len; i++) {
-        const ViommuEmulator *emulator = host->emulators->pdata[i];
-        if (emulator->path)
-            add_to_stamp(stamp, emulator->path);
-    }
-    return g_string_free(stamp, FALSE);
+    return probe->local ? viommu_host_stamp("/", host, g_get_monotonic_time()) : g_strdup("");
 }
 
 static ViommuHost *cached_host(ViommuProbe *probe)

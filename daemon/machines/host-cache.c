@@ -6,6 +6,9 @@
 #include "lib/plan/offered-models.h"
 #include "lib/plan/traits.h"
 
+/* A dry run takes what is known; when that is older, the next dry run has what is new. */
+#define FRESH_USEC (5 * G_USEC_PER_SEC)
+
 struct ViommuHostinfo {
     ViommuBackend *backend;
     ViommuWorker *worker;
@@ -15,6 +18,7 @@ struct ViommuHostinfo {
     ViommuWaiters *waiters; /* for the probe in flight */
     ViommuWaiters *late;    /* they came after the probe had begun, and wait for the next one */
     bool probing;
+    gint64 learnt_usec; /* when the last probe ended */
     ViommuWaiter watcher;
 };
 
@@ -134,6 +138,7 @@ static void probe_done(void *data)
     g_autoptr(GError) error = probe->error;
 
     info->probing = false;
+    info->learnt_usec = g_get_monotonic_time();
     info->waiters = info->late;
     info->late = viommu_waiters_new();
     if (viommu_waiters_count(info->waiters) > 0)
@@ -155,10 +160,13 @@ void viommu_hostinfo_refresh(ViommuHostinfo *info, ViommuOutcomeFunc func, void 
 
 void viommu_hostinfo_get(ViommuHostinfo *info, ViommuOutcomeFunc func, void *userdata)
 {
-    if (info->host)
-        func(&(ViommuOutcome){.host = info->host}, userdata);
-    else
+    if (!info->host) {
         viommu_hostinfo_refresh(info, func, userdata);
+        return;
+    }
+    if (!info->probing && g_get_monotonic_time() - info->learnt_usec > FRESH_USEC)
+        begin_probe(info);
+    func(&(ViommuOutcome){.host = info->host}, userdata);
 }
 
 const ViommuHost *viommu_hostinfo_host(const ViommuHostinfo *info)

@@ -21,7 +21,8 @@ void viommu_hostinfo_free(ViommuHostinfo *info);
 
 /** Calls @func after each probe that found something new. */
 void viommu_hostinfo_watch(ViommuHostinfo *info, ViommuOutcomeFunc func, void *userdata);
-/** Calls @func at once when the host is known, else after a probe: good enough for a dry run. */
+/** Calls @func at once when the host is known, else after a probe: good enough for a dry run.
+ *  What is known for seconds is probed again meanwhile, for the next dry run. */
 void viommu_hostinfo_get(ViommuHostinfo *info, ViommuOutcomeFunc func, void *userdata);
 /** Probes again, which is cheap when nothing changed, and calls @func with what was learnt after
  *  this call: an emulator may have been upgraded meanwhile, or huge pages may have become free. */
