@@ -4,10 +4,26 @@
 
 #include "daemon/files/kernel-file.h"
 #include "lib/domain/domain-xml.h"
+#include "lib/facts/guest-os.h"
+#include "lib/host/osinfo.h"
 #include "lib/plan/report.h"
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/local-host.h"
 #include "tools/client/request-file.h"
+
+/* What osinfo-db says of a guest that is not known here.  A recorded host has none. */
+static void suggest(const ViommuCtl *ctl, const char *os, ViommuPlan *plan)
+{
+    g_autoptr(ViommuRoot) root = NULL;
+    char *text;
+
+    if (!os || viommu_guest_os_find(os) || (ctl->host && !ctl->root))
+        return;
+    root = viommu_root_open(ctl->root ? ctl->root : "/", NULL);
+    text = root ? viommu_osinfo_suggest(root, os) : NULL;
+    if (text)
+        g_ptr_array_add(plan->notes, text);
+}
 
 static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
 {
@@ -27,8 +43,10 @@ static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
         viommu_kernel_file_read_path(request->boot.kernel.path, &kernel))
         input.kernel = &kernel;
     input.policy = &config->policy;
-    if (viommu_plan_build(&input, &plan, &reasons, error))
+    if (viommu_plan_build(&input, &plan, &reasons, error)) {
+        suggest(ctl, request->guest.os, plan);
         return plan;
+    }
     ctl->reasons = g_variant_ref_sink(viommu_plan_report_reasons(reasons));
     g_clear_pointer(&reasons, g_ptr_array_unref);
     return NULL;

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* osinfo: what osinfo-db, where it is installed, says of a guest that lib/facts/guest-os.c does not
+ * know.  It says nothing of IOMMU drivers, so this is a suggestion and decides nothing. */
+#pragma once
+
+#include "lib/host/sysroot.h"
+
+/** A sentence about the guest with the short id @name: its full name, its family, whether it has
+ *  virtio devices, and a known guest that it derives from.  NULL: osinfo-db is not installed, or
+ *  does not know @name.  Owned. */
+char *viommu_osinfo_suggest(const ViommuRoot *root, const char *name);
