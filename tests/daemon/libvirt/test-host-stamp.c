@@ -79,7 +79,8 @@ START_TEST(kvm_that_libvirt_does_not_offer_yet)
 {
     g_autofree char *without = viommu_host_stamp(root, host, 0);
     g_autofree char *without_later = viommu_host_stamp(root, host, 3600ll * G_USEC_PER_SEC);
-    g_autofree char *first = NULL, *soon = NULL, *later = NULL, *offered = NULL, *offered_later = NULL;
+    g_autofree char *first = NULL, *soon = NULL, *later = NULL, *offered = NULL, *offered_later = NULL,
+                    *gone = NULL;
 
     ck_assert_str_eq(without, without_later);
     do_there("mkdir -p sys/class/misc/kvm");
@@ -93,6 +94,9 @@ START_TEST(kvm_that_libvirt_does_not_offer_yet)
     offered = viommu_host_stamp(root, host, 0);
     offered_later = viommu_host_stamp(root, host, 3600ll * G_USEC_PER_SEC);
     ck_assert_str_eq(offered, offered_later);
+    do_there("rmdir sys/class/misc/kvm");
+    gone = viommu_host_stamp(root, host, 0);
+    ck_assert_str_ne(offered, gone);
 }
 END_TEST
 
