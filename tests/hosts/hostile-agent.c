@@ -151,17 +151,22 @@ static const char *const series[] = {
     "{\"return\": {\"pid\": 1e400}}\n",
     "{\"return\": {\"pid\": 99999999999999999999999}}\n",
     "{\"return\": {\"pid\": {\"pid\": {\"pid\": 1}}}}\n",
-    "{\"return\": {\"pid\": 1}, \"return\": {\"pid\": [], \"pid\": \"\"}}\n",
     "{\"return\": {\"pid\": 1}, \"error\": {\"class\": 1, \"desc\": []}}\n",
     "{\"error\": {}}\n",
     "{\"error\": \"\\u001b]0;PWNED\\u0007\"}\n",
     "{\"error\": {\"class\": \"x\", \"desc\": \"\\u001b]0;PWNED\\u0007 \\u009b31m \\u202etxt %s%n%s\"}}\n",
-    "{\"return\": {\"pid\": 1, \"x\": \"\\ud800 \\udfff\\ud800 \\u0000\"}}\n",
-    "{\"return\": {\"pid\": 1, \"x\": \"\xff\xfe\xc0\x80\xed\xa0\x80\"}}\n",
+    NULL,
+};
+
+/* Replies that are no JSON for libvirt, which then closes the agent's channel: "broken" gives the
+ * one of its number. */
+static const char *const broken[] = {
+    "{\"return\": {\"pid\": 1}, \"return\": {\"pid\": [], \"pid\": \"\"}}\n",
     "[{\"return\": {\"pid\": 1}}]\n",
     "\n\n\n{\"return\"\n",
     "{\"return\": {\"pid\": 1}}{\"return\": {\"pid\": 1}}\n",
-    NULL,
+    "{\"return\": {\"pid\": 1, \"x\": \"\\ud800 \\udfff\\ud800 \\u0000\"}}\n",
+    "{\"return\": {\"pid\": 1, \"x\": \"\xff\xfe\xc0\x80\xed\xa0\x80\"}}\n",
 };
 
 /* The same to guest-exec-status. */
@@ -210,6 +215,8 @@ static void answer_exec(const Agent *agent)
         answer_long(agent, "{\"return\": {\"pid\": 1, \"x\": \"", "A", 3ul * MANY_BYTES, "\"}}\n");
     else if (is(agent, "many-members"))
         answer_long(agent, "{\"return\": {\"pid\": 1, \"x\": [0", ",[]", MANY_BYTES / 3, "]}}\n");
+    else if (is(agent, "broken"))
+        say(agent, broken[agent->depth % LENGTH(broken)]);
     else if (is(agent, "endless"))
         answer_long(agent, "{\"return\": {\"pid\": 1, \"x\": \"", "A", ~0ul, "");
     else if (is(agent, "endless-lines"))

@@ -80,11 +80,12 @@ run 0 'and ended' '' viommuctl kill roots
 
 run 0 'the site allows agents' '' restart yes
 for row in ci:one:nested ci:two:nested-status ci:three:honest mate:good:honest u1:silent:silent u2:endless:endless-lines \
-    u3:output:big-output u4:large:too-big u5:deep:nested,3000 u6:wrong:wrong-id mate:tricks:series; do
+    u3:output:big-output u4:large:too-big u5:deep:nested,3000 u6:wrong:wrong-id mate:tricks:series \
+    mate:broken2:broken,2 mate:broken5:broken,5; do
     IFS=: read -r user name mode <<<"$row"
     run 0 "a guest that is $mode" "^$name\$" launch "$user" "$name" true "viommu.agent=$mode"
 done
-for name in one two three good silent endless output large deep wrong tricks; do
+for name in one two three good silent endless output large deep wrong tricks broken2 broken5; do
     check "$name has come so far" until_true 120 said "$name" 'agent: '
 done
 run 0 "its neighbour's agent is asked, and answers" 'dmar0' verify mate good 60
@@ -109,8 +110,12 @@ run 0 'the neighbour once more' 'dmar0' verify mate good 60
 
 # One after the other, until its agent is honest.
 run 0 'an agent that has tried all else' 'dmar0' verify mate tricks 200
-check 'tried every answer to a command' said tricks 'agent: trick 20'
+check 'tried every answer to a command' said tricks 'agent: trick 14'
 check 'and every report' said tricks 'agent: status 9'
+for name in broken2 broken5; do
+    run 9 "$name replies with no JSON" '' verify mate "$name" 5
+    viommuctl kill "$name"
+done
 run 0 'the journal has all of it' '' journalctl --no-pager -o cat -u viommud
 check 'and steers nothing' is_clean
 check 'libvirtd has lived through these, too' deaths 0
