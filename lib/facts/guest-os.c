@@ -101,11 +101,11 @@ static const ViommuGuestOs known[] = {
     {"fedora45", "fedora-rawhide rawhide", O, Y, Y, Y, Y, FEDORA},
     {"ol9-uek", "oraclelinux9-uek", Y, Y, U, Y, U, UEK7},
     {"opensuse-tumbleweed", "opensusetumbleweed tumbleweed", O, Y, Y, M, M, SUSE_NEW},
-    {"opensuse-leap15.6", "opensuse15.6 leap15.6 sles15.6 sled15.6 sles15.7 sled15.7", O, Y, Y, M, M,
-     SUSE_6_4},
-    {"opensuse-leap", "opensuse leap sles15 sled15 sles16 sles sled", U, U, U, U, U, UNREAD,
+    {"opensuse-leap15.6", "opensuse15.6 leap15.6 sle15.6 sles15.6 sled15.6 sle15.7 sles15.7 sled15.7", O, Y,
+     Y, M, M, SUSE_6_4},
+    {"opensuse-leap", "opensuse leap sle15 sles15 sled15 sles16 sle sles sled slem", U, U, U, U, U, UNREAD,
      .advice = "kernels of SUSE's releases and service packs differ; " PER_KERNEL, .any_release = true},
-    {"sles12", "sled12 opensuse42 opensuse-leap42", U, U, U, N, N,
+    {"sles12", "sle12 sled12 opensuse42 opensuse-leap42", U, U, U, N, N,
      "Linux 4.4 and 4.12: too old for the driver of a virtio IOMMU",
      .advice = "kernels of SUSE's service packs differ; " PER_KERNEL},
     {"alpine", "alpinelinux alpinelinux-edge alpine-edge", O, N, Y, M, M, ALPINE, .any_release = true},
@@ -146,31 +146,50 @@ static const ViommuGuestOs *find_exactly(const char *name)
     return NULL;
 }
 
-/* Turns libosinfo's "sles15sp6" into "sles15.6", and removes the end of "rhel9-unknown".  Owned. */
+/* The spelling of the table.  Programs and people write a name in capitals, with a hyphen, a blank
+ * or an underline before the release: "RHEL-9.4", "CentOS Stream 9", "SLES15-SP6" ("sles15.6").
+ * libosinfo and laboratories put a word in place of a release: "fedora-unknown", "Fedora-latest".
+ * Owned. */
 static char *plain_name(const char *name)
 {
-    const char *pack = strstr(name, "sp");
-    size_t length = strlen(name);
+    static const char *const releases[] = {"-unknown", "-latest"};
+    GString *plain = g_string_new(NULL);
 
-    if (g_str_has_suffix(name, "-unknown"))
-        length -= strlen("-unknown");
-    if (pack && pack > name && g_ascii_isdigit(pack[-1]) && g_ascii_isdigit(pack[2]))
-        return g_strdup_printf("%.*s.%.*s", (int)(pack - name), name, (int)(name + length - pack - 2),
-                               pack + 2);
-    return g_strndup(name, length);
+    for (const char *at = name; *at; at++) {
+        size_t joint = strchr("-_ ", *at) ? 1 : 0;
+        char last = plain->len > 0 ? plain->str[plain->len - 1] : 0;
+
+        if (g_ascii_isdigit(last) && g_ascii_strncasecmp(at + joint, "sp", 2) == 0 &&
+            g_ascii_isdigit(at[joint + 2])) {
+            g_string_append_c(plain, '.');
+            at += joint + 1;
+        } else if (!joint || !g_ascii_isalpha(last) || !g_ascii_isdigit(at[1])) {
+            g_string_append_c(plain, joint ? '-' : g_ascii_tolower(*at));
+        }
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(releases); i++)
+        if (g_str_has_suffix(plain->str, releases[i]))
+            g_string_truncate(plain, plain->len - strlen(releases[i]));
+    return g_string_free(plain, FALSE);
 }
 
+/* "rhel9.0.2" has the row of "rhel9.0", and "rhel9.4" that of "rhel9". */
 static const ViommuGuestOs *find_major(const char *name)
 {
-    const char *dot = strrchr(name, '.');
-    g_autofree char *major = NULL;
+    g_autofree char *shorter = g_strdup(name);
+    const ViommuGuestOs *os = NULL;
 
-    /* In Ubuntu's names the part after the dot is not a minor release. */
-    if (!dot || g_str_has_prefix(name, "ubuntu"))
-        return NULL;
-    /* A flavour follows the minor release: "rhel9.4-64k". */
-    major = g_strdup_printf("%.*s%s", (int)(dot - name), name, dot + 1 + strspn(dot + 1, "0123456789"));
-    return find_exactly(major);
+    for (char *dot; !os && (dot = strrchr(shorter, '.'));) {
+        /* A flavour follows the minor release: "rhel9.4-64k". */
+        const char *end = dot + 1 + strspn(dot + 1, "0123456789");
+
+        /* In Ubuntu's names the part after the first dot is not a minor release. */
+        if (g_str_has_prefix(shorter, "ubuntu") && strchr(shorter, '.') == dot)
+            return NULL;
+        memmove(dot, end, strlen(end) + 1);
+        os = find_exactly(shorter);
+    }
+    return os;
 }
 
 /* A row for all releases of "win2k22" or "nixos-24.05". */
