@@ -8,8 +8,8 @@
 
 #define NET  "sys/class/net"
 #define RDMA "sys/class/infiniband"
-/* A port below a bond below a VLAN below a bridge. */
-#define DEPTH_MAX 6
+/* More levels of bonds, VLANs and bridges than a host has. */
+#define DEPTH_MAX 64
 #define TABLE_MAX (16 * 1024 * 1024)
 
 typedef struct Routes {
@@ -76,7 +76,9 @@ static void use_uppers(ViommuUses *uses, const Routes *routes, const char *path,
         if (!g_str_has_prefix(entries[i], "upper_"))
             continue;
         viommu_use_add(uses, path, "%s is part of %s", port, entries[i] + strlen("upper_"));
-        use_port(uses, routes, path, port, entries[i] + strlen("upper_"), depth + 1);
+        /* Several ways can lead to one bridge. */
+        if (g_hash_table_add(uses->walked, g_strdup(entries[i] + strlen("upper_"))))
+            use_port(uses, routes, path, port, entries[i] + strlen("upper_"), depth + 1);
     }
 }
 
@@ -186,6 +188,7 @@ void viommu_use_networks(ViommuUses *uses)
         if (!target)
             continue;
         add_parts(seen, target);
+        g_hash_table_remove_all(uses->walked);
         use_port(uses, &routes, target, names[i], names[i], 0);
     }
     use_rdma(uses);

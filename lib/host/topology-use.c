@@ -11,8 +11,8 @@
 #define DEVICES "sys/bus/pci/devices"
 /* Enough for a host with some ten thousand containers. */
 #define TABLE_MAX (16 * 1024 * 1024)
-/* dm on md on bcache on a partition, and some more levels. */
-#define DEPTH_MAX 8
+/* More levels of dm, md and bcache than a host has. */
+#define DEPTH_MAX 64
 #define USES_MAX  16u
 
 /* Names of mounts and devices are foreign text. */
@@ -45,6 +45,17 @@ void viommu_use_add(ViommuUses *uses, const char *path, const char *format, ...)
 
 /* --- Block devices --- */
 
+/* The devices that a word of mountinfo names: the source, which is several for bcachefs
+ * ("/dev/sda:/dev/sdb"), and options such as XFS's "logdev=/dev/sda". */
+static void take_mounted(ViommuUses *uses, const char *word, const char *mount)
+{
+    g_auto(GStrv) parts = g_strsplit_set(word, ":,=", -1);
+
+    for (char **part = parts; *part; part++)
+        if (g_str_has_prefix(*part, "/dev/"))
+            g_hash_table_insert(uses->mounts, g_path_get_basename(*part), g_strdup(mount));
+}
+
 /* "259:2" or "nvme0n1p2" -> the place where it is mounted. */
 static bool read_mounts(ViommuUses *uses)
 {
@@ -61,8 +72,8 @@ static bool read_mounts(ViommuUses *uses)
         if (!g_hash_table_contains(uses->mounts, words[2]))
             g_hash_table_insert(uses->mounts, g_strdup(words[2]), g_strdup(words[4]));
         /* btrfs and overlays have device numbers of their own. */
-        if (g_str_has_prefix(words[dash + 2], "/dev/"))
-            g_hash_table_insert(uses->mounts, g_path_get_basename(words[dash + 2]), g_strdup(words[4]));
+        for (guint i = dash + 2; i < n; i++)
+            take_mounted(uses, words[i], words[4]);
     }
     return lines != NULL;
 }
@@ -165,6 +176,9 @@ static void use_holders(ViommuUses *uses, const char *path, const char *name, co
         g_autofree char *above = g_strdup_printf(BLOCK "/%s", holders[i]);
 
         viommu_use_add(uses, path, "%s is part of %s", name, holders[i]);
+        /* Several ways can lead to one device. */
+        if (!g_hash_table_add(uses->walked, g_strdup(holders[i])))
+            continue;
         use_block(uses, path, holders[i], above, depth + 1);
     }
 }
@@ -174,6 +188,7 @@ static void use_disk(ViommuUses *uses, const char *path, const char *name)
     g_autofree char *directory = g_strdup_printf(BLOCK "/%s", name);
     g_auto(GStrv) parts = viommu_root_list(uses->root, "%s", directory);
 
+    g_hash_table_remove_all(uses->walked);
     use_block(uses, path, name, directory, 0);
     for (size_t i = 0; parts && parts[i]; i++) {
         g_autofree char *part = g_strdup_printf("%s/%s", directory, parts[i]);
@@ -325,7 +340,8 @@ void viommu_topology_read_uses(const ViommuRoot *root, ViommuTopology *topology)
                        .by_address = new_table((GDestroyNotify)g_ptr_array_unref),
                        .mounts = new_table(g_free),
                        .swaps = new_table(NULL),
-                       .btrfs = new_table(NULL)};
+                       .btrfs = new_table(NULL),
+                       .walked = new_table(NULL)};
     guint n = topology->devices ? topology->devices->len : 0;
 
     for (guint i = 0; i < n; i++) {
@@ -356,4 +372,5 @@ void viommu_topology_read_uses(const ViommuRoot *root, ViommuTopology *topology)
     g_hash_table_unref(uses.mounts);
     g_hash_table_unref(uses.swaps);
     g_hash_table_unref(uses.btrfs);
+    g_hash_table_unref(uses.walked);
 }

@@ -12,6 +12,7 @@ typedef struct ViommuUses {
     GHashTable *by_address;    /* address of an endpoint -> GPtrArray of texts */
     GHashTable *mounts;        /* device number, or name -> mount point */
     GHashTable *swaps, *btrfs; /* names */
+    GHashTable *walked;        /* names above the disk or port that is looked at */
     bool mounts_seen, swaps_seen;
 } ViommuUses;
 

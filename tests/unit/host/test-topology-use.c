@@ -80,6 +80,14 @@ static const Case cases[] = {
     {NVME,
      "nvme0n1p1 is mounted at /boot/efi",
      {MOUNTS("0:40 /sub /boot/efi rw shared:1 master:2 - btrfs /dev/nvme0n1p1 rw")}},
+    {NVME,
+     "nvme0n1p1 is mounted at /x",
+     {MOUNTS("0:50 / /x rw - bcachefs /dev/sdq:/dev/nvme0n1p1:/dev/sdr rw")}},
+    {NVME,
+     "nvme0n1p2 is mounted at /x",
+     {MOUNTS("8:1 / /x rw - xfs /dev/sdq rw,logdev=/dev/nvme0n1p2,noquota")}},
+    {NVME, "nvme0n1p2 is mounted at /x", {MOUNTS("8:1 / /x rw - xfs /dev/sdq rw,rtdev=/dev/nvme0n1p2")}},
+    {NVME, NULL, {MOUNTS("8:1 / /dev/nvme0n1 rw - xfs /dev/sdq rw,logdev=/dev/sdr,x=nvme0n1")}},
     {NVME, "nvme0n1 belongs to a mounted btrfs", {LINK_OF("sys/fs/btrfs/1-2/devices/nvme0n1", DISK)}},
     {NVME,
      "nvme0n1p1 holds swap",
@@ -239,6 +247,49 @@ START_TEST(what_the_host_uses)
     viommu_fields_init(&viommu_topology_fields, &topology);
     ck_assert(viommu_topology_read(root, &topology, NULL));
     assert_refusal(&topology, &cases[_i]);
+    viommu_fields_clear(&viommu_topology_fields, &topology);
+    ck_assert_int_eq(system(remove), 0);
+}
+END_TEST
+
+/* Each of them above all others, so that the number of ways grows beyond all bounds. */
+static void add_mesh(const Host *host, const char *bottom, const char *directory, const char *part)
+{
+    const unsigned n = 9;
+
+    for (unsigned i = 0; i < n; i++) {
+        g_autofree char *first = g_strdup_printf("%s/%smesh%u/x", bottom, part, i);
+
+        host_add_file(host, first, "");
+        for (unsigned j = 0; j < n; j++) {
+            g_autofree char *next = g_strdup_printf("%s/mesh%u/%smesh%u/x", directory, i, part, j);
+
+            host_add_file(host, next, "");
+        }
+    }
+}
+
+START_TEST(a_mesh_of_layers)
+{
+    char root[] = "/tmp/viommu-uses-XXXXXX";
+    const Host host = {root};
+    const Case disk = {NVME, "nvme0n1 is part of mesh0", {{NULL}}},
+               port = {NIC, "eth0 carries the default route through mesh8", {{NULL}}};
+    const Entry entries[] = {
+        FILE_OF("proc/1/net/route", "Iface\nmesh8\t00000000\t0102A8C0\t0003\t0\t0\t0\t00000000\n"), {NULL}};
+    g_autofree char *remove = NULL;
+    ViommuTopology topology;
+
+    ck_assert_ptr_nonnull(g_mkdtemp(root));
+    remove = g_strdup_printf("rm -r %s", root);
+    make_host(&host);
+    add_mesh(&host, DISK, "sys/block", "holders/");
+    add_mesh(&host, PORT, "sys/class/net", "upper_");
+    add_entries(&host, entries);
+    viommu_fields_init(&viommu_topology_fields, &topology);
+    ck_assert(viommu_topology_read(root, &topology, NULL));
+    assert_refusal(&topology, &disk);
+    assert_refusal(&topology, &port);
     viommu_fields_clear(&viommu_topology_fields, &topology);
     ck_assert_int_eq(system(remove), 0);
 }
@@ -480,5 +531,6 @@ int main(void)
 
     tcase_add_loop_test(tcase, physical_functions_of_others, 0, G_N_ELEMENTS(functions));
     tcase_add_loop_test(tcase, what_the_host_uses, 0, G_N_ELEMENTS(cases));
+    tcase_add_test(tcase, a_mesh_of_layers);
     return unit_run_case("uses", tcase);
 }
