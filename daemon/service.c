@@ -31,9 +31,8 @@
 /* Of qemu:///system. */
 #define NVRAM_DIRECTORY "/var/lib/libvirt/qemu/nvram"
 
-/* The end takes at most so long, once nothing is under way; systemd waits a little longer for all
- * of it (TimeoutStopSec=). */
-#define SETTLE_USEC   (1 * G_USEC_PER_SEC)
+/* The end takes at most so long, once nothing is under way. */
+#define SETTLE_SEC    1u
 #define TAKE_DOWN_SEC 2u
 
 typedef struct Service {
@@ -323,7 +322,9 @@ static void on_ended(bool finished, void *data)
     Service *service = data;
 
     service->finished = finished;
-    if (!finished)
+    if (finished)
+        viommu_loop_notify_stop_time(service->loop, SETTLE_SEC + TAKE_DOWN_SEC);
+    else
         viommu_log(LOG_WARNING, NULL,
                    "Some operations did not end in time; the next start completes or undoes them");
     g_clear_pointer(&service->bus, viommu_bus_free);
@@ -335,6 +336,8 @@ static void on_stop(void *data)
     Service *service = data;
 
     viommu_manager_end(service->manager, on_ended, service);
+    if (service->bus) /* something is under way */
+        viommu_loop_notify_stop_time(service->loop, VIOMMU_MANAGER_END_SEC + 1);
 }
 
 #define N_WORKERS 6u
@@ -372,7 +375,7 @@ static void take_down(Service *service)
  * left, or they go on. */
 static bool settle_workers(Service *service)
 {
-    gint64 end = g_get_monotonic_time() + SETTLE_USEC;
+    gint64 end = g_get_monotonic_time() + SETTLE_SEC * G_USEC_PER_SEC;
     unsigned pending;
 
     do {

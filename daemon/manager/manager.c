@@ -10,10 +10,6 @@
 #include "lib/base/error.h"
 #include "lib/plan/plan.h"
 
-/* libvirt may hang when the daemon ends.  What is under way stands in the machines' records, and
- * the next start settles it. */
-#define END_TIMEOUT_SEC 4
-
 /* --- For what stands beside --- */
 
 bool viommu_manager_check_not_ending(const ViommuManager *manager, GError **error)
@@ -308,8 +304,8 @@ void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void
     viommu_adoption_cancel(manager->adoption);
     hurry_stops(manager);
     if (sd_event_add_time_relative(viommu_loop_event(manager->context.loop), &manager->timeout,
-                                   CLOCK_MONOTONIC, END_TIMEOUT_SEC * G_USEC_PER_SEC, 0, on_end_too_slow,
-                                   manager) < 0) {
+                                   CLOCK_MONOTONIC, VIOMMU_MANAGER_END_SEC * G_USEC_PER_SEC, 0,
+                                   on_end_too_slow, manager) < 0) {
         finish_end(manager, false);
         return;
     }

@@ -54,8 +54,12 @@ void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news);
 /** Something waits at the backend for the console of @uuid, brought to the loop. */
 void viommu_manager_take_console(ViommuManager *manager, const char *uuid);
 
-/** Takes no more launches, finishes what is under way, within a bound; guests keep running.  Then
- *  tells those who still wait that the daemon ends, and calls @func with whether all did finish. */
+/* The end waits no longer for what is under way, as libvirt may hang.  The machines' records hold
+ * it, and the next start settles it. */
+#define VIOMMU_MANAGER_END_SEC 3u
+/** Takes no more launches, and finishes what is under way within VIOMMU_MANAGER_END_SEC; guests
+ *  keep running.  Then tells the callers that still wait that the daemon ends, and calls @func with
+ *  whether everything did finish. */
 void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void *userdata), void *userdata);
 
 /** Takes @request.  @client is what a machine is bound to whose request says so.  The outcome has

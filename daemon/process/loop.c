@@ -168,6 +168,11 @@ void viommu_loop_notify_ready(ViommuLoop *loop, const char *status)
     (void)sd_notifyf(false, "READY=1\nSTATUS=%s", status);
 }
 
+void viommu_loop_notify_stop_time(ViommuLoop *loop, unsigned seconds)
+{
+    (void)sd_notifyf(false, "EXTEND_TIMEOUT_USEC=%llu", seconds * (unsigned long long)G_USEC_PER_SEC);
+}
+
 void viommu_loop_notify_status(ViommuLoop *loop, const char *status)
 {
     (void)sd_notifyf(false, "STATUS=%s", status);

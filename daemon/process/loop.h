@@ -40,6 +40,9 @@ void viommu_loop_stop(ViommuLoop *loop);
 
 /** Tells systemd READY=1 with @status.  Loop thread. */
 void viommu_loop_notify_ready(ViommuLoop *loop, const char *status);
+/** Tells systemd that the end needs up to @seconds from now; systemd kills a process that needs
+ *  longer. */
+void viommu_loop_notify_stop_time(ViommuLoop *loop, unsigned seconds);
 /** Tells systemd the one-line status that systemctl shows. */
 void viommu_loop_notify_status(ViommuLoop *loop, const char *status);
 
