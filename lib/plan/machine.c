@@ -156,18 +156,22 @@ static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* Where guests of several people run, what keeps them in is worth a word.  Emulation of another
- * architecture nobody takes for KVM. */
+/* Nobody takes emulation of another architecture for KVM.  Where guests of several users run, it
+ * also matters that TCG does not confine them. */
 static void warn_of_emulation(ViommuPlanBuild *build)
 {
     const ViommuAsker *asker = build->input->asker;
 
-    if (!asker || asker->kind == VIOMMU_ASKER_OWN ||
-        (int)build->plan->arch != viommu_host_arch(build->input->host))
+    if ((int)build->plan->arch != viommu_host_arch(build->input->host))
         return;
-    viommu_plan_warn(
-        build,
-        "the guest runs under TCG, which is not a security boundary, because libvirt offers no KVM here: make /dev/kvm work (load kvm_intel or kvm_amd, enable virtualisation in the host's firmware), or set [machine] accelerator=kvm in viommud.conf to refuse such machines");
+    if (!asker || asker->kind == VIOMMU_ASKER_OWN)
+        viommu_plan_warn(
+            build,
+            "the guest is emulated (TCG) and slow, because libvirt offers no KVM here: make /dev/kvm work (load kvm_intel or kvm_amd, enable virtualisation in the host's firmware), or set accelerator to 'tcg' if emulation is wanted");
+    else
+        viommu_plan_warn(
+            build,
+            "the guest runs under TCG, which is not a security boundary, because libvirt offers no KVM here: make /dev/kvm work (load kvm_intel or kvm_amd, enable virtualisation in the host's firmware), or set [machine] accelerator=kvm in viommud.conf to refuse such machines");
 }
 
 static bool settle_accelerator(ViommuPlanBuild *build, GError **error)

@@ -538,7 +538,7 @@ START_TEST(agents)
 }
 END_TEST
 
-/* Guests of several users, and no setting that accepts emulation. */
+/* Emulation that neither the request nor the site asked for. */
 static const struct {
     const char *request;
     ViommuAskerKind asker;
@@ -547,7 +547,9 @@ static const struct {
 } emulations[] = {
     {"{}", VIOMMU_ASKER_MEMBER, false, true, VIOMMU_ACCELERATOR_AUTO},
     {"{'accelerator': <'auto'>}", VIOMMU_ASKER_ROOT, false, true, VIOMMU_ACCELERATOR_AUTO},
-    {"{}", VIOMMU_ASKER_OWN, false, false, VIOMMU_ACCELERATOR_AUTO},
+    {"{}", VIOMMU_ASKER_OWN, false, true, VIOMMU_ACCELERATOR_AUTO},
+    {"{}", VIOMMU_ASKER_OWN, true, false, VIOMMU_ACCELERATOR_AUTO},
+    {"{'accelerator': <'tcg'>}", VIOMMU_ASKER_OWN, false, false, VIOMMU_ACCELERATOR_AUTO},
     {"{}", VIOMMU_ASKER_MEMBER, true, false, VIOMMU_ACCELERATOR_AUTO},
     {"{'accelerator': <'tcg'>}", VIOMMU_ASKER_MEMBER, false, false, VIOMMU_ACCELERATOR_AUTO},
     {"{}", VIOMMU_ASKER_MEMBER, false, false, VIOMMU_ACCELERATOR_TCG},
