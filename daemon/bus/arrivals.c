@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@ static struct {
     ViommuArrivalFunc judge;
     void *userdata;
     timer_t linger;
+    int blank;          /* what sd-bus gets copies of for descriptors that are dropped */
     uint64_t left;      /* bytes left of the message that is being read */
     GHashTable *tokens; /* descriptor -> Batch that used it last */
     GHashTable *batches;
@@ -106,17 +108,25 @@ static bool keep_batch(Batch *batch)
     return true;
 }
 
+static bool is_blank(int fd)
+{
+    struct stat blank, info;
+
+    return fstat(arrivals.blank, &blank) == 0 && fstat(fd, &info) == 0 && blank.st_dev == info.st_dev &&
+           blank.st_ino == info.st_ino;
+}
+
 int viommu_arrivals_find(int fd, GError **error)
 {
     const Batch *batch = arrivals.tokens ? g_hash_table_lookup(arrivals.tokens, GINT_TO_POINTER(fd)) : NULL;
 
-    if (!batch)
+    if (!batch && !(arrivals.tokens && is_blank(fd)))
         return fd;
-    if (batch->refusal) {
+    if (batch && batch->refusal) {
         g_propagate_error(error, g_error_copy(batch->refusal));
         return -1;
     }
-    for (guint i = 0; i < batch->tokens->len && i < batch->files->len; i++)
+    for (guint i = 0; batch && i < batch->tokens->len && i < batch->files->len; i++)
         if (g_array_index(batch->tokens, int, i) == fd)
             return g_array_index(batch->files, int, i);
     viommu_fail(error, VIOMMU_ERROR_BUSY,
@@ -191,16 +201,41 @@ static ssize_t receive_without_files(struct msghdr *message, int flags)
     return n;
 }
 
+/* Any user can send such messages all the time, so they cost little: nobody asks for these
+ * tokens. */
+static ssize_t receive_dropped(struct msghdr *message, int flags, size_t n_files)
+{
+    void *control = message->msg_control;
+    g_autoptr(GArray) tokens = g_array_sized_new(FALSE, FALSE, sizeof(int), (guint)n_files);
+    ssize_t n = receive_without_files(message, flags);
+
+    while (n > 0 && tokens->len < n_files) {
+        int token = fcntl(arrivals.blank, F_DUPFD_CLOEXEC, 3);
+
+        if (token < 0)
+            break;
+        g_array_append_val(tokens, token);
+    }
+    if (n > 0)
+        put_tokens(message, control, tokens);
+    return n;
+}
+
 static ssize_t receive_files(struct msghdr *message, int flags, const ViommuMessageHeader *header)
 {
     void *control = message->msg_control;
     size_t n_files = MIN(header->n_fds, room_of(message));
-    Batch *batch = new_batch(n_files);
-    uint32_t uid;
+    g_autoptr(GError) refusal = NULL;
+    uint32_t uid = 0;
+    ViommuArrival verdict = arrivals.judge(header, arrivals.userdata, &uid, &refusal);
+    Batch *batch;
     ssize_t n;
 
-    if (batch->tokens->len > 0 &&
-        arrivals.judge(header, arrivals.userdata, &uid, &batch->refusal) == VIOMMU_ARRIVAL_TAKE) {
+    if (verdict == VIOMMU_ARRIVAL_DROP)
+        return receive_dropped(message, flags, n_files);
+    batch = new_batch(n_files);
+    batch->refusal = g_steal_pointer(&refusal);
+    if (batch->tokens->len > 0 && verdict == VIOMMU_ARRIVAL_TAKE) {
         n = receive(arrivals.socket, message, flags);
         if (n > 0)
             take_files(message, batch->files);
@@ -267,13 +302,25 @@ static bool make_timer(void)
            timer_create(CLOCK_MONOTONIC, &event, &arrivals.linger) == 0;
 }
 
+/* Of no use to any reader of files. */
+static bool make_blank(void)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return false;
+    arrivals.blank = ends[0];
+    close(ends[1]);
+    return true;
+}
+
 int viommu_arrivals_open(sd_bus *bus, ViommuArrivalFunc judge, void *userdata)
 {
     int fd = sd_bus_get_fd(bus);
 
     if (fd < 0)
         return fd;
-    if (!make_timer())
+    if (!make_timer() || !make_blank())
         return -errno;
     arrivals.event = sd_bus_get_event(bus);
     arrivals.judge = judge;
@@ -291,6 +338,7 @@ void viommu_arrivals_close(void)
         return;
     arrivals.socket = 0;
     timer_delete(arrivals.linger);
+    close(arrivals.blank);
     g_clear_pointer(&arrivals.batches, g_hash_table_unref);
     g_clear_pointer(&arrivals.tokens, g_hash_table_unref);
 }
