@@ -96,14 +96,28 @@ void abuse_end(Abuse *abuse)
     g_free(abuse);
 }
 
-unsigned abuse_serve_victim(Abuse *abuse)
+/* False: dbus-daemon has too many messages waiting for viommud, and refuses more. */
+static bool read_property(Abuse *abuse)
 {
     sd_bus_message *call = harness_method(abuse->victim, VIOMMU_BUS_PATH, PEOPLE_PROPERTIES, "Get");
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r;
+
+    ck_assert_int_ge(sd_bus_message_append(call, "ss", VIOMMU_IFACE_MANAGER, "Version"), 0);
+    r = sd_bus_call(abuse->victim, call, 0, &error, NULL);
+    ck_assert_msg(r >= 0 || sd_bus_error_has_name(&error, SD_BUS_ERROR_LIMITS_EXCEEDED), "%s", error.message);
+    sd_bus_error_free(&error);
+    sd_bus_message_unref(call);
+    return r >= 0;
+}
+
+unsigned abuse_serve_victim(Abuse *abuse)
+{
     gint64 before = g_get_monotonic_time();
     gint64 usec;
 
-    ck_assert_int_ge(sd_bus_message_append(call, "ss", VIOMMU_IFACE_MANAGER, "Version"), 0);
-    people_allow(abuse->victim, call);
+    while (!read_property(abuse) && g_get_monotonic_time() - before < ABUSE_PATIENCE_USEC)
+        g_usleep(1000);
     usec = g_get_monotonic_time() - before;
     ck_assert_msg(usec < ABUSE_PATIENCE_USEC, "the victim waited %u ms", (unsigned)(usec / 1000));
     return (unsigned)(usec / 1000);
