@@ -43,7 +43,7 @@ END_TEST
 START_TEST(cut_off)
 {
     for (size_t n = 0; n < FIELDS_END; n++) {
-        g_autofree uint8_t *part = g_memdup2(call, n);
+        g_autofree uint8_t *part = memcpy(g_malloc(n), call, n);
         ViommuMessageHeader header = {.n_fds = 99};
 
         if (n < VIOMMU_MESSAGE_FIXED_BYTES) {
@@ -62,7 +62,7 @@ START_TEST(broken)
 {
     for (size_t at = 0; at < FIELDS_END; at++)
         for (unsigned value = 0; value < 256; value++) {
-            g_autofree uint8_t *bytes = g_memdup2(call, FIELDS_END);
+            g_autofree uint8_t *bytes = memcpy(g_malloc(FIELDS_END), call, FIELDS_END);
             ViommuMessageHeader header;
 
             bytes[at] = (uint8_t)value;
