@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* job: what is under way for a machine: its launch, a new end of its lease, or its stop; who waits
- * for it, and what comes after it.  Does not know how it is done.
+/* job: the operation that is under way for a machine (its launch, a new end of its lease, or its
+ * stop), the callers that wait for it, and the stop that comes after it.  Does not know how the
+ * operation is done.
  *
  * A machine has one job at most.  What a call means meanwhile:
  *
@@ -9,12 +10,12 @@
  *   lease      is answered          comes after it                     joins it
  *   stop       is answered          joins it; 0 seconds hurry it       BUSY
  *
- * An end that nobody asked for, of a lease or of a client, is a stop that nobody waits for.  A
- * launch that was cancelled ends with nothing left, so the stop after it has nothing to do.
+ * The end of a lease or of a client is a stop without a waiting caller.  A cancelled launch leaves
+ * nothing behind, so the stop after it has nothing to do.
  *
- * Beside the job stand: a verification, which changes nothing and ends when the machine does not
- * run any more; what only looks, or resets the guest; and the step of a launch that was given up,
- * whose machine is gone by then. */
+ * These stand beside the job: a verification, which changes nothing and ends when the machine no
+ * longer runs; calls that only read, or reset the guest; and the step of a launch that was given
+ * up, whose machine is gone by then. */
 #pragma once
 
 #include "daemon/machines/waiters.h"
@@ -30,19 +31,18 @@ typedef enum ViommuJobKind {
 /* How a machine is to be stopped. */
 typedef struct ViommuEnding {
     uint32_t seconds; /* for the guest to end by itself */
-    bool expired;     /* nobody asked for it but the machine's lease */
+    bool expired;     /* caused by the machine's lease alone */
     bool was_running; /* when it was asked for */
 } ViommuEnding;
 
-/* The fields are for everybody to read, and a job is written by this module alone, as a machine
- * is by its own. */
+/* Every module may read the fields; only this module writes them. */
 struct ViommuJob {
     ViommuJobKind kind;
     const ViommuQueue *queue; /* where a launch waits to begin; NULL: it does not.  Borrowed. */
     void *work;               /* ViommuLaunch, ViommuExtension or ViommuStop; NULL: not begun */
     GDestroyNotify free_work;
     ViommuWaiters *waiters;
-    bool answered;       /* those who waited, maybe before its end: nobody else is to wait for it */
+    bool answered;       /* its callers, maybe before its end: no further caller may wait for it */
     ViommuEnding ending; /* of a stop */
     ViommuJob *next;     /* the stop that comes after it; NULL: none.  Owned. */
 };
@@ -51,27 +51,28 @@ struct ViommuJob {
 ViommuJob *viommu_job_new(ViommuJobKind kind);
 /** Owned. */
 ViommuJob *viommu_job_new_stop(const ViommuEnding *ending);
-/** NULL does nothing.  What is under way goes on without a receiver.  Whoever still waits, also for
- *  what comes after it, is told that the machine is gone. */
+/** NULL does nothing.  The work goes on without a receiver.  Callers that still wait, also for the
+ *  next job, are told that the machine is gone. */
 void viommu_job_free(ViommuJob *job);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuJob, viommu_job_free)
 
-/** Takes @work, which does it from now on, and is freed by @free_work; frees what did it before. */
+/** Takes @work, which does the job from now on and is freed by @free_work; frees the work before
+ *  it. */
 void viommu_job_set_work(ViommuJob *job, void *work, GDestroyNotify free_work);
-/** It waits in @queue; NULL: not any more. */
+/** The job waits in @queue; NULL: no longer. */
 void viommu_job_set_queue(ViommuJob *job, const ViommuQueue *queue);
-/** Takes @stop, which comes after it; there must be none yet. */
+/** Takes @stop, which comes after @job; there must be none yet. */
 void viommu_job_set_next(ViommuJob *job, ViommuJob *stop);
-/** What comes after it, which it has no more; NULL: nothing. Owned. */
+/** Takes the next job out of @job; NULL: there is none.  Owned. */
 ViommuJob *viommu_job_take_next(ViommuJob *job);
-/** A stop that has not begun takes at most so long. */
+/** Limits the time that a stop, which has not begun, gives the guest. */
 void viommu_job_shorten(ViommuJob *stop, uint32_t seconds);
-/** Answers all who wait. */
+/** Answers all waiting callers. */
 void viommu_job_answer(ViommuJob *job, const ViommuOutcome *outcome);
-/** Fails all who wait, also for what comes after it. */
+/** Fails all waiting callers, also those of the next job. */
 void viommu_job_fail(ViommuJob *job, const GError *error);
 
-/** What does @job if it is of @kind; NULL: it is not, or there is no job.  Borrowed. */
+/** The work of @job if it is of @kind; NULL: it is not, or there is no job.  Borrowed. */
 void *viommu_job_work(const ViommuJob *job, ViommuJobKind kind);
 /** The stop that @job is, or that comes after it; NULL: none, or no job.  Borrowed. */
 ViommuJob *viommu_job_stop(ViommuJob *job);
