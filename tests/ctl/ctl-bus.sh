@@ -42,6 +42,11 @@ run 0 'launch with another name' '^two$' "$ctl" launch "$work/one.json" --name=t
 run 0 'launch from standard input' '^three$' "$ctl" launch --name three - <"$work/one.json"
 run 0 'launch, as JSON' '"Name" : "four"' "$ctl" --json launch --name four "$work/one.json"
 check 'with all properties' json 'j["IommuModel"] == "intel" and j["State"] == "running" and j["Memory"] == 64 << 20'
+run 0 'launch without a file' '^worded$' "$ctl" launch name=worded arch=x86_64 memory=64M --iommu
+run 0 'what was launched' '"IommuModel" : "intel"' "$ctl" show worded --json
+run 0 'the end of it' '' "$ctl" kill worded
+run 0 'run without a file' '^inner 67108864 a b=c$' "$ctl" run --name=inner arch=x86_64 --memory=64M -- sh -c 'echo $VIOMMU_NAME $VIOMMU_MEMORY "$1" $2' - a b=c
+run 0 'run without the --' '^inner$' "$ctl" run --name inner "$work/one.json" printenv VIOMMU_NAME
 run 0 'a name is made up' '^vm-[0-9a-f]+' "$ctl" launch "$work/unnamed.json"
 unnamed=$(cat "$work/out")
 run 0 'launch with a request-id' '^five$' "$ctl" launch --name five --request-id=r5 "$work/one.json"

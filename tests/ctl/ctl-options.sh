@@ -34,7 +34,7 @@ run 64 'an unknown verb of help' "unknown verb 'frobnicate'" "$ctl" help frobnic
 run 64 'an unknown option' "did you mean '--host'" "$ctl" plan --hots=x y
 run 64 'an unknown letter' "unknown option '-z'" "$ctl" list -z
 run 64 'an option of another verb' "'list' does not take --xml" "$ctl" list --xml
-run 64 'a missing word' 'usage: viommuctl plan REQUEST.json' "$ctl" plan
+run 64 'a missing word' 'usage: viommuctl show NAME' "$ctl" show
 run 64 'too many words' "unexpected argument 'c'" "$ctl" show b c
 run 64 'an option without its value' '--connect=URI' "$ctl" host --connect
 run 64 'a flag with a value' '--json takes no value' "$ctl" list --json=yes
@@ -56,7 +56,7 @@ run 2 'facts of a host that is not there' 'No such file' "$ctl" facts --host "$w
 run 64 'a lease that is none' "--lease='soon' is not a number" "$ctl" launch --lease=soon "$work/any.json"
 run 64 'an unknown bond' 'one of none, client' "$ctl" launch --bind=me "$work/any.json"
 run 64 'an extension that is none' "'later' is not a number" "$ctl" extend a later
-run 64 'run without a command' 'usage: viommuctl run REQUEST.json -- COMMAND' "$ctl" run "$work/any.json"
+run 64 'run without a command' 'usage: viommuctl run REQUEST... -- COMMAND' "$ctl" run "$work/any.json"
 run 64 'an option behind the wrong word' "unknown option" "$ctl" run "$work/any.json" sh -x
 
 run 0 'options before the verb' '"model" : "intel"' "$ctl" --json --host "$work/host.json" plan "$work/any.json"
@@ -93,6 +93,60 @@ run 2 'an invalid request as JSON' InvalidRequest "$ctl" plan --json --host "$wo
 check 'without reasons' json 'j["error"]["name"] == "InvalidRequest" and j["error"]["reasons"] == []'
 run 74 'a full disk' 'cannot write to standard output' bash -c '"$@" >/dev/full' - "$ctl" plan --host "$work/host.json" "$work/any.json"
 
+# Requests without a file, or over one.
+# words STATUS PATTERN WORD...: plans for the recorded host.
+words() {
+    local status=$1 pattern=$2
+    shift 2
+    run "$status" "words: $*" "$pattern" "$ctl" plan --host "$work/host.json" "$@"
+}
+words 64 'the request is missing: name a file'
+words 0 '2 GiB' memory=2G
+words 0 '2 GiB' --memory=2G
+words 0 '2 vCPUs' vcpus=2
+words 0 '3 vCPUs' --vcpus=3 vcpus=2
+words 64 "--vcpus='two' is not a number" --vcpus=two
+words 0 'IOMMU: +intel' --iommu
+words 0 'IOMMU: +virtio' --iommu=virtio
+words 0 'IOMMU: +none' --iommu=none
+words 0 'IOMMU: +none' "$work/request.json" --iommu=none
+words 0 'IOMMU: +virtio' "$work/request.json" --iommu=virtio
+words 0 'IOMMU: +virtio' "$work/request.json" iommu.model=virtio
+words 0 'IOMMU: +intel' "$work/request.json" memory=1G
+words 0 'IOMMU: +intel' --iommu=smmuv3,intel
+words 0 'IOMMU: +intel' iommu.model=smmuv3 iommu.model=intel
+words 3 'is not possible here' iommu.model=smmuv3
+words 0 'IOMMU: +none' 'iommu.is-supported=!= true'
+words 2 'iommu.modle=virtio.: unknown key .modle.; did you mean .iommu.model.' iommu.modle=virtio
+words 2 'did you mean .iommu.model.' model=virtio
+words 2 'unknown key .frobnicate.; "viommuctl help keys"' frobnicate=1
+words 2 'has keys of its own, such as iommu' iommu=virtio
+words 2 'is a list: write disks.0.path .*the next new one is 0' disks.1.path=/a
+words 2 'is a list' disks=/a
+words 2 'is a list' disks.0=/a
+words 2 'did you mean .disks.0.path.' disks.0.path2=raw
+words 2 "'name' has no keys" name.a=b
+words 2 "'two' is not a whole number" vcpus=two
+words 2 'must be true or false' iommu.required=yes
+words 2 'there is no key before' =a
+words 2 'the key has no value' name=
+words 2 'is not UTF-8' $'name=\xff'
+words 2 "memory: size '2X' has an unknown unit" memory=2X
+words 64 "unexpected argument '.*any.json'" "$work/request.json" "$work/any.json"
+words 2 "cannot read debian13" debian13
+printf '{"iommu": "intel", "disks": {}}' >"$work/odd.json"
+words 2 "'iommu' of the file is not an object" "$work/odd.json" iommu.model=intel
+words 2 "'disks' of the file is not a list" "$work/odd.json" disks.0.path=/a
+printf '{"disks": [{"path": "/a", "format": "raw"}]}' >"$work/disk.json"
+run 0 'words over a file' '<domain' "$ctl" plan --xml --host "$work/host.json" "$work/disk.json" disks.0.format=qcow2 disks.1.path=/b disks.1.format=raw
+check 'change an entry, and add one' bash -c "grep -A1 \"type='qcow2'\" '$work/out' | grep -q '/a' && grep -A1 \"type='raw'\" '$work/out' | grep -q '/b'"
+run 64 'a command that looks like a key' 'write -- before the command' "$ctl" run memory=1G vcpus=2 true
+run 64 'no command after the --' 'a command is missing' "$ctl" run memory=1G --
+run 0 'help of the keys' '^disks\.N\.format=raw\|qcow2$' "$ctl" help keys
+check 'is one line for each' bash -c "! grep -vE '^[a-z.N-]+=[A-Za-z0-9|,._-]+\$' '$work/out'"
+printf '{}' >"$work/a=b.json"
+words 0 'IOMMU: +none' "$work/a=b.json"
+
 # The hardware below another root, and this machine's.
 mkdir -p "$work/root/sys/firmware/acpi/tables"
 run 0 'the hardware of another root' "own IOMMU: none" "$ctl" host --root "$work/root"
@@ -128,5 +182,9 @@ for verb in $verbs; do
 done
 run 0 'completion of options' '^--host=$' complete_words viommuctl plan --
 run 0 'completion of bonds' '^client$' complete_words viommuctl launch --bind = ''
+run 0 'completion of keys' '^iommu\.model=$' complete_words viommuctl plan iommu.m
+run 0 'completion of keys of lists' '^disks\.0\.format=$' complete_words viommuctl launch disks
+run 0 'completion of values' '^qcow2$' complete_words viommuctl launch disks.1.format = q
+run 0 'completion of models' '^virtio$' complete_words viommuctl run --iommu = v
 run 0 'completion of phases' '^started$' complete_words viommuctl launch --wait = ''
 finish

@@ -5,8 +5,10 @@
 #include <stdio.h>
 
 #include "lib/base/printable.h"
-#include "tools/ctl/options.h"
+#include "lib/request/request.h"
 #include "tools/client/error.h"
+#include "tools/client/request-words.h"
+#include "tools/ctl/options.h"
 
 static int fail(ViommuCtl *ctl, const GError *error)
 {
@@ -37,7 +39,11 @@ int main(int argc, char **argv)
     viommu_output_open(&ctl.output, ctl.json, ctl.no_color);
     if (ctl.version)
         printf("viommuctl %s\n", VIOMMU_VERSION);
-    else if (ctl.help || !verb) {
+    else if (ctl.keys) {
+        g_autofree char *keys = viommu_request_words_help(&viommu_request_fields);
+
+        fputs(keys, stdout);
+    } else if (ctl.help || !verb) {
         g_autofree char *help = viommu_ctl_help(verb);
 
         fputs(help, ctl.help ? stdout : stderr);

@@ -10,13 +10,16 @@
 
 typedef struct ViommuCtl {
     /* Options; NULL or false when not given. */
+    const char *image, *iommu, *memory, *vcpus; /* @iommu: empty without a value */
     const char *wait, *name, *request_id, *timeout, *host, *order, *connect, *lease, *bind, *root;
     bool log; /* console */
     bool raw; /* console --log */
     bool user, system, json, xml, inventory, no_color, no_ask_password, help, version;
+    bool keys; /* help keys */
     /* The words after the verb, as many as the verb's row allows. */
     char **words;
     int n_words;
+    char **command; /* the words of a command to run, NULL-terminated; NULL: none */
     ViommuOutput output;
     int exit_status;   /* of the command that "run" ran */
     GVariant *reasons; /* aa{sv}: the reasons of a refusal, set by a verb that fails; owned */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl launch: launches the request in a file. */
+/* viommuctl launch: launches a request. */
 #include "tools/ctl/launch.h"
 
 #include <signal.h>
@@ -10,51 +10,7 @@
 #include "lib/request/request.h"
 #include "tools/client/polkit-agent.h"
 #include "tools/ctl/files.h"
-#include "tools/client/error.h"
-#include "tools/client/request-file.h"
-
-/* The lease of the file, overridden by the command line. */
-static bool insert_lease(const ViommuCtl *ctl, GVariantDict *request, GError **error)
-{
-    g_autoptr(GVariant) file = g_variant_dict_lookup_value(request, "lease", G_VARIANT_TYPE_VARDICT);
-    GVariantDict lease;
-    guint64 seconds = 0;
-
-    if (!ctl->lease && !ctl->bind)
-        return true;
-    if (ctl->lease && !g_ascii_string_to_unsigned(ctl->lease, 10, 0, G_MAXUINT64, &seconds, NULL))
-        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--lease='%s' is not a number of seconds",
-                                  ctl->lease);
-    g_variant_dict_init(&lease, file);
-    if (ctl->lease)
-        g_variant_dict_insert(&lease, "seconds", "t", seconds);
-    if (ctl->bind)
-        g_variant_dict_insert(&lease, "bind", "s", ctl->bind);
-    g_variant_dict_insert_value(request, "lease", g_variant_dict_end(&lease));
-    return true;
-}
-
-/* The keys of the file, overridden by the command line. */
-static GVariant *read_request(const ViommuCtl *ctl, GError **error)
-{
-    g_autoptr(GVariant) file = viommu_request_file_read(ctl->words[0], error);
-    GVariantDict request;
-
-    if (!file)
-        return NULL;
-    g_variant_dict_init(&request, file);
-    if (ctl->wait)
-        g_variant_dict_insert(&request, "wait", "s", ctl->wait);
-    if (ctl->name)
-        g_variant_dict_insert(&request, "name", "s", ctl->name);
-    if (ctl->request_id)
-        g_variant_dict_insert(&request, "request-id", "s", ctl->request_id);
-    if (!insert_lease(ctl, &request, error)) {
-        g_variant_dict_clear(&request);
-        return NULL;
-    }
-    return g_variant_ref_sink(g_variant_dict_end(&request));
-}
+#include "tools/ctl/request.h"
 
 /* Prints a summary on a terminal, and only the name in a pipe. */
 static void summarize(const ViommuCtl *ctl, GVariant *properties)
@@ -91,7 +47,7 @@ void viommu_ctl_launched_clear(ViommuCtlLaunched *launched)
 
 bool viommu_ctl_launch_request(ViommuCtl *ctl, ViommuCtlLaunched *ret_launched, GError **error)
 {
-    g_autoptr(GVariant) said = read_request(ctl, error);
+    g_autoptr(GVariant) said = viommu_ctl_request_read(ctl, error);
     g_autoptr(GVariant) tree = said ? viommu_ctl_files_absolute(said) : NULL;
     /* Also parsed here: to refuse a wrong key without a daemon, and a null, which the bus cannot
      * carry. */

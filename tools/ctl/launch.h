@@ -12,8 +12,7 @@ typedef struct ViommuCtlLaunched {
     bool bound;
 } ViommuCtlLaunched;
 
-/** Launches the request in the file that the first word names; keys on the command line override
- *  its own. */
+/** Launches the request of the command line. */
 bool viommu_ctl_launch_request(ViommuCtl *ctl, ViommuCtlLaunched *ret_launched, GError **error);
 void viommu_ctl_launched_clear(ViommuCtlLaunched *launched);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ViommuCtlLaunched, viommu_ctl_launched_clear)

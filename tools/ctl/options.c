@@ -32,26 +32,32 @@ enum {
     N_VERBS
 };
 
+#define NONE VIOMMU_CTL_COMMAND_NONE
+
 static const ViommuCtlVerbRow verbs[] = {
-    [LAUNCH] = {"launch", 1, 1, "REQUEST.json", viommu_ctl_launch, "Launch a machine and print its name"},
-    [RUN] = {"run", 2, INT_MAX, "REQUEST.json -- COMMAND...", viommu_ctl_run,
+    [LAUNCH] = {"launch", 0, INT_MAX, "REQUEST...", NONE, viommu_ctl_launch,
+                "Launch a machine and print its name"},
+    [RUN] = {"run", 0, INT_MAX, "REQUEST... -- COMMAND...", VIOMMU_CTL_COMMAND_MUST, viommu_ctl_run,
              "Launch a machine, run COMMAND, remove it"},
-    [LIST] = {"list", 0, 0, "", viommu_ctl_list, "List all machines"},
-    [SHOW] = {"show", 1, 1, "NAME", viommu_ctl_show, "Show all properties of a machine"},
-    [STOP] = {"stop", 1, 1, "NAME", viommu_ctl_stop, "Power the guest off and remove the machine"},
-    [KILL] = {"kill", 1, 1, "NAME", viommu_ctl_kill, "End the guest at once and remove the machine"},
-    [RESET] = {"reset", 1, 1, "NAME", viommu_ctl_reset, "Reset the guest, like a reset button"},
-    [EXTEND] = {"extend", 2, 2, "NAME SECONDS", viommu_ctl_extend, "Set the lease to end SECONDS from now"},
-    [XML] = {"xml", 1, 1, "NAME", viommu_ctl_xml, "Print the current domain XML of a machine"},
-    [CONSOLE] = {"console", 1, 1, "NAME", viommu_ctl_console,
+    [LIST] = {"list", 0, 0, "", NONE, viommu_ctl_list, "List all machines"},
+    [SHOW] = {"show", 1, 1, "NAME", NONE, viommu_ctl_show, "Show all properties of a machine"},
+    [STOP] = {"stop", 1, 1, "NAME", NONE, viommu_ctl_stop, "Power the guest off and remove the machine"},
+    [KILL] = {"kill", 1, 1, "NAME", NONE, viommu_ctl_kill, "End the guest at once and remove the machine"},
+    [RESET] = {"reset", 1, 1, "NAME", NONE, viommu_ctl_reset, "Reset the guest, like a reset button"},
+    [EXTEND] = {"extend", 2, 2, "NAME SECONDS", NONE, viommu_ctl_extend,
+                "Set the lease to end SECONDS from now"},
+    [XML] = {"xml", 1, 1, "NAME", NONE, viommu_ctl_xml, "Print the current domain XML of a machine"},
+    [CONSOLE] = {"console", 1, 1, "NAME", NONE, viommu_ctl_console,
                  "Connect to the serial console (Ctrl-] leaves)"},
-    [VERIFY] = {"verify", 1, 1, "NAME", viommu_ctl_verify, "Verify inside the guest that its IOMMU works"},
-    [PLAN] = {"plan", 1, 1, "REQUEST.json", viommu_ctl_plan, "Show what would be launched, and why"},
-    [HOST] = {"host", 0, 0, "", viommu_ctl_host, "Show what this host supports, and why not more"},
-    [DOCTOR] = {"doctor", 0, 0, "", viommu_ctl_doctor, "Find what this host lacks, and how to fix it"},
-    [FACTS] = {"facts", 0, 0, "", viommu_ctl_facts, "Show which versions each feature needs"},
-    [HELP] = {"help", 0, 1, "[VERB]", NULL, "Show this help, or the help of a verb"},
-    [VERSION] = {"version", 0, 0, "", NULL, "Show the version"},
+    [VERIFY] = {"verify", 1, 1, "NAME", NONE, viommu_ctl_verify,
+                "Verify inside the guest that its IOMMU works"},
+    [PLAN] = {"plan", 0, INT_MAX, "REQUEST...", NONE, viommu_ctl_plan,
+              "Show what would be launched, and why"},
+    [HOST] = {"host", 0, 0, "", NONE, viommu_ctl_host, "Show what this host supports, and why not more"},
+    [DOCTOR] = {"doctor", 0, 0, "", NONE, viommu_ctl_doctor, "Find what this host lacks, and how to fix it"},
+    [FACTS] = {"facts", 0, 0, "", NONE, viommu_ctl_facts, "Show which versions each feature needs"},
+    [HELP] = {"help", 0, 1, "[VERB|keys]", NONE, NULL, "Show this help, that of a verb, or all keys"},
+    [VERSION] = {"version", 0, 0, "", NONE, NULL, "Show the version"},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 
@@ -60,7 +66,9 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 #define BUS                                                                                       \
     (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML) | \
      V(CONSOLE) | V(VERIFY))
-#define LOCAL (V(PLAN) | V(HOST) | V(FACTS))
+/* Those that take a request. */
+#define REQUEST (V(LAUNCH) | V(RUN) | V(PLAN))
+#define LOCAL   (V(PLAN) | V(HOST) | V(FACTS))
 /* An open console cannot be passed on over ssh. */
 #define AFAR   (BUS & ~V(CONSOLE))
 #define MANAGE (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE) | V(VERIFY))
@@ -68,12 +76,16 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 static const struct {
     const char *name;
     char letter;          /* 0: none */
-    const char *argument; /* NULL: a flag */
+    const char *argument; /* NULL: a flag; "[=X]": may be left out */
     size_t offset;
     unsigned verbs;          /* that take it */
     const ViommuEnum *words; /* the only values; NULL: any */
     const char *help;
 } options[] = {
+    {"image", 0, "NAME", offsetof(ViommuCtl, image), REQUEST, NULL, "Boot this image of the site"},
+    {"iommu", 0, "[=MODEL]", offsetof(ViommuCtl, iommu), REQUEST, NULL, "Have an IOMMU, or this model"},
+    {"memory", 0, "SIZE", offsetof(ViommuCtl, memory), REQUEST, NULL, "Memory, such as 2G"},
+    {"vcpus", 0, "N", offsetof(ViommuCtl, vcpus), REQUEST, NULL, "Number of vCPUs"},
     {"wait", 0, "PHASE", offsetof(ViommuCtl, wait), V(LAUNCH), &viommu_enum_wait,
      "Return when planned, started or verified"},
     {"name", 0, "NAME", offsetof(ViommuCtl, name), V(LAUNCH) | V(RUN), NULL, "Name of the machine"},
@@ -110,6 +122,10 @@ static const struct {
 };
 #define N_OPTIONS G_N_ELEMENTS(options)
 #define FEW       4
+#define REQUEST_HELP                                                      \
+    "REQUEST... is a file, KEY=VALUE words such as memory=2G, or both.\n" \
+    "\"viommuctl help keys\" lists the keys; viommu-request(5) explains them.\n"
+G_STATIC_ASSERT(N_OPTIONS <= 64);
 
 static int find_verb(const char *word, GError **error)
 {
@@ -160,6 +176,12 @@ static void complain(int option, char **argv, GError **error)
                        near);
 }
 
+static bool may_be_left_out(size_t i)
+{
+    return options[i].argument && options[i].argument[0] == '[';
+}
+
+/* @value NULL: none was given. */
 static bool take_option(ViommuCtl *ctl, size_t i, const char *value, GError **error)
 {
     if (!options[i].argument) {
@@ -172,21 +194,23 @@ static bool take_option(ViommuCtl *ctl, size_t i, const char *value, GError **er
         return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--%s='%s' is unknown; use one of %s",
                                   options[i].name, value, known);
     }
-    *(const char **)((char *)ctl + options[i].offset) = value;
+    *(const char **)((char *)ctl + options[i].offset) = value ? value : "";
     return true;
 }
 
 /* @ret_given: bit per option.  Moves the words to the end of @argv. */
-static bool take_options(ViommuCtl *ctl, int argc, char **argv, unsigned *ret_given, GError **error)
+static bool take_options(ViommuCtl *ctl, int argc, char **argv, uint64_t *ret_given, GError **error)
 {
     struct option table[N_OPTIONS + 1] = {{NULL, 0, NULL, 0}};
     g_autoptr(GString) letters = g_string_new(":");
-    unsigned given = 0;
+    uint64_t given = 0;
     int found;
 
     for (size_t i = 0; i < N_OPTIONS; i++) {
         table[i].name = options[i].name;
-        table[i].has_arg = options[i].argument ? required_argument : no_argument;
+        table[i].has_arg = may_be_left_out(i)    ? optional_argument
+                           : options[i].argument ? required_argument
+                                                 : no_argument;
         table[i].val = (int)i + 256;
         if (options[i].letter)
             g_string_append_printf(letters, "%c%s", options[i].letter, options[i].argument ? ":" : "");
@@ -203,18 +227,18 @@ static bool take_options(ViommuCtl *ctl, int argc, char **argv, unsigned *ret_gi
                 i = letter;
         if (!take_option(ctl, i, optarg, error))
             return false;
-        given |= 1u << i;
+        given |= UINT64_C(1) << i;
     }
     *ret_given = given;
     return true;
 }
 
-static bool check_words(const ViommuCtl *ctl, int verb, unsigned given, GError **error)
+static bool check_words(const ViommuCtl *ctl, int verb, uint64_t given, GError **error)
 {
     const ViommuCtlVerbRow *row = &verbs[verb];
 
     for (size_t i = 0; i < N_OPTIONS; i++)
-        if (given & (1u << i) && !(options[i].verbs & V(verb)))
+        if (given & (UINT64_C(1) << i) && !(options[i].verbs & V(verb)))
             return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "'%s' does not take --%s", row->name,
                                       options[i].name);
     if (ctl->user && ctl->system)
@@ -228,6 +252,9 @@ static bool check_words(const ViommuCtl *ctl, int verb, unsigned given, GError *
         return viommu_failure_set(
             error, VIOMMU_FAILURE_USAGE,
             "--host and --user cannot be combined: --host reaches the system bus of another machine, not a session bus");
+    if (row->command == VIOMMU_CTL_COMMAND_MUST && !ctl->command)
+        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "a command is missing; usage: viommuctl %s %s",
+                                  row->name, row->words);
     if (ctl->n_words >= row->min_words && ctl->n_words <= row->max_words)
         return true;
     if (ctl->n_words > row->max_words)
@@ -238,13 +265,42 @@ static bool check_words(const ViommuCtl *ctl, int verb, unsigned given, GError *
                               row->name, row->words);
 }
 
+/* How many words stand after the "--" that ended the options; -1: there was none.  getopt has moved
+ * it in front of all words; @before is the order before that. */
+static int count_command(char *const *before, int argc, char *const *argv)
+{
+    for (int i = 1; i < argc && g_str_equal(argv[optind - 1], "--"); i++)
+        if (before[i] == argv[optind - 1])
+            return argc - i - 1;
+    return -1;
+}
+
+static bool split_command(ViommuCtl *ctl, const ViommuCtlVerbRow *row, int n_command, GError **error)
+{
+    if (row->command == VIOMMU_CTL_COMMAND_NONE)
+        return true;
+    if (n_command < 0) {
+        n_command = MAX(ctl->n_words - 1, 0);
+        if (n_command > 0 && strchr(ctl->words[1], '='))
+            return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
+                                      "write -- before the command; usage: viommuctl %s %s", row->name,
+                                      row->words);
+    }
+    ctl->n_words -= n_command;
+    if (n_command > 0)
+        ctl->command = ctl->words + ctl->n_words;
+    return true;
+}
+
 bool viommu_ctl_parse(ViommuCtl *ctl, int argc, char **argv, const ViommuCtlVerbRow **ret_verb,
                       GError **error)
 {
-    unsigned given = 0;
+    uint64_t given = 0;
+    g_autofree char **before = g_new(char *, (gsize)argc + 1);
     int verb;
 
     opterr = 0;
+    memcpy(before, argv, sizeof(char *) * ((gsize)argc + 1));
     *ret_verb = NULL;
     if (!take_options(ctl, argc, argv, &given, error))
         return false;
@@ -258,13 +314,17 @@ bool viommu_ctl_parse(ViommuCtl *ctl, int argc, char **argv, const ViommuCtlVerb
     *ret_verb = &verbs[verb];
     if (ctl->help || ctl->version)
         return true;
-    if (!check_words(ctl, verb, given, error))
+    if (!split_command(ctl, &verbs[verb], count_command(before, argc, argv), error) ||
+        !check_words(ctl, verb, given, error))
         return false;
     ctl->version = verb == VERSION;
     if (verb != HELP)
         return true;
     ctl->help = true;
     *ret_verb = NULL;
+    ctl->keys = ctl->n_words && g_str_equal(ctl->words[0], "keys");
+    if (ctl->keys)
+        return true;
     verb = ctl->n_words ? find_verb(ctl->words[0], error) : N_VERBS;
     if (verb >= 0 && verb < N_VERBS)
         *ret_verb = &verbs[verb];
@@ -294,7 +354,7 @@ static void help_options(GString *text, unsigned takers)
         const char letter[] = {'-', options[i].letter, ',', 0};
         g_autofree char *name =
             g_strdup_printf("%-3s --%s%s%s", options[i].letter ? letter : "", options[i].name,
-                            argument ? "=" : "", argument ? argument : "");
+                            argument && !may_be_left_out(i) ? "=" : "", argument ? argument : "");
 
         if ((options[i].verbs & takers) == 0)
             continue;
@@ -312,6 +372,8 @@ char *viommu_ctl_help(const ViommuCtlVerbRow *verb)
     if (verb) {
         g_string_append_printf(text, "Usage: viommuctl [OPTIONS] %s %s\n\n%s.\n", verb->name, verb->words,
                                verb->help);
+        if (V(verb - verbs) & REQUEST)
+            g_string_append(text, "\n" REQUEST_HELP);
         help_options(text, V(verb - verbs));
         return g_string_free(text, FALSE);
     }
@@ -324,6 +386,7 @@ char *viommu_ctl_help(const ViommuCtlVerbRow *verb)
         g_string_append_printf(text, "  %-30s %s\n", call, verbs[i].help);
     }
     help_options(text, EVERYONE);
+    g_string_append(text, "\n" REQUEST_HELP);
     g_string_append(text, "\nSee viommuctl(1), viommu-request(5) and viommud(8).\n");
     return g_string_free(text, FALSE);
 }

@@ -4,10 +4,19 @@
 
 #include "tools/ctl/ctl.h"
 
+/* Whether a verb takes "-- COMMAND...".  Without the "--", what follows the first word is the
+ * command. */
+typedef enum ViommuCtlCommand {
+    VIOMMU_CTL_COMMAND_NONE,
+    VIOMMU_CTL_COMMAND_MAY,
+    VIOMMU_CTL_COMMAND_MUST,
+} ViommuCtlCommand;
+
 typedef struct ViommuCtlVerbRow {
     const char *name;
-    int min_words, max_words;
-    const char *words; /* as in the usage line */
+    int min_words, max_words; /* without those of a command */
+    const char *words;        /* as in the usage line */
+    ViommuCtlCommand command;
     ViommuCtlVerb run;
     const char *help;
 } ViommuCtlVerbRow;

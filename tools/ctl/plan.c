@@ -9,7 +9,7 @@
 #include "lib/plan/report.h"
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/local-host.h"
-#include "tools/client/request-file.h"
+#include "tools/ctl/request.h"
 
 /* What osinfo-db says of a guest that is not known here.  A recorded host has none. */
 static void suggest(const ViommuCtl *ctl, const char *os, ViommuPlan *plan)
@@ -27,7 +27,7 @@ static void suggest(const ViommuCtl *ctl, const char *os, ViommuPlan *plan)
 
 static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
 {
-    g_autoptr(GVariant) tree = viommu_request_file_read(ctl->words[0], error);
+    g_autoptr(GVariant) tree = viommu_ctl_request_read(ctl, error);
     g_autoptr(ViommuRequest) request = tree ? viommu_request_parse(tree, error) : NULL;
     g_autoptr(ViommuConfig) config = request ? viommu_local_config(ctl, error) : NULL;
     g_autoptr(ViommuHost) host = config ? viommu_local_host(ctl, NULL, error) : NULL;

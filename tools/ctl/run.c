@@ -105,7 +105,7 @@ static int wait_for(ViommuCtl *ctl, const ViommuCtlLaunched *launched, pid_t pid
 static bool run_command(ViommuCtl *ctl, const ViommuCtlLaunched *launched, GError **error)
 {
     g_auto(GStrv) environment = make_environment(launched);
-    char **command = &ctl->words[1];
+    char **command = ctl->command;
     sigset_t ours, before;
     int signals, r;
     pid_t pid;
