@@ -24,9 +24,10 @@
 typedef struct ViommuFilesSite {
     /* libvirt is on another host, with files of its own: nothing is opened */
     bool skip;
-    bool own;                             /* a user's own daemon */
-    const char *copies;                   /* directory for copies */
-    const char *const *image_directories; /* directories that may have backing and data files */
+    bool own;           /* a user's own daemon */
+    const char *copies; /* directory for copies */
+    /* directories that may have backing and data files; of no account for a user's own daemon */
+    const char *const *image_directories;
 } ViommuFilesSite;
 
 typedef struct ViommuFiles ViommuFiles;

@@ -44,6 +44,21 @@ static bool read_header(const Link *link, ViommuImage *ret_image, GError **error
     return viommu_image_read_qcow2(bytes, size, ret_image, error);
 }
 
+/* Only an account is bound to the directories: QEMU of a user's own daemon can open what that user
+ * can, and no more. */
+static bool is_in_place(const ViommuChainRules *rules, const char *path, GError **error)
+{
+    g_autofree char *directories = NULL;
+
+    if (!rules->walker.account || viommu_image_is_inside(path, rules->directories))
+        return true;
+    directories = g_strjoinv("', '", (char **)rules->directories);
+    return viommu_fail(
+        error, VIOMMU_ERROR_POLICY_REFUSED,
+        "'%s' is not in any directory of [files] image-directories ('%s'); move it into one of them, or have root add its directory to that key of viommud.conf",
+        path, directories);
+}
+
 /* Finds a file that @link names as @what.  *ret_fd: O_PATH on it.  Owned. */
 static char *find_named(const ViommuChainRules *rules, const Link *link, const char *what, const char *name,
                         int *ret_fd, GError **error)
@@ -52,11 +67,8 @@ static char *find_named(const ViommuChainRules *rules, const Link *link, const c
     unsigned bits = link->writable ? VIOMMU_MAY_READ | VIOMMU_MAY_WRITE : VIOMMU_MAY_READ;
     ViommuWalk walk = {.fd = -1};
 
-    if (path && !viommu_image_is_inside(path, rules->directories))
-        viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
-                    "'%s' is not in any directory of [files] image-directories", path);
-    else if (path && viommu_walk(path, &rules->walker, bits, &walk, error) && !walk.fixed &&
-             rules->walker.account) {
+    if (path && is_in_place(rules, path, error) && viommu_walk(path, &rules->walker, bits, &walk, error) &&
+        !walk.fixed && rules->walker.account) {
         viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
                     "'%s' lies in a directory that users other than root can modify", path);
         close(walk.fd);

@@ -8,8 +8,8 @@
 #include "daemon/files/path-walk.h"
 
 typedef struct ViommuChainRules {
-    const char *const *directories; /* directories that may have such files */
-    /* the account must have read access; NULL: a user's own daemon, where no check is needed */
+    const char *const *directories; /* directories that may have such files of an account */
+    /* the account must have read access; NULL: a user's own daemon, where neither is checked */
     ViommuWalker walker;
 } ViommuChainRules;
 

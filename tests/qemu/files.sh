@@ -79,12 +79,22 @@ opened=$(readlink "/proc/$(qemu_of forged)/fd/"*)
 grep -qxF "$lab_dir/own/forged.raw" <<<"$opened" || say_die "QEMU has not opened the image"
 ! grep -xF "$lab_dir/secret" <<<"$opened" || say_die "QEMU has opened what a forged header names"
 lab_ctl kill forged
-! lab_launch "$(disk honest "$lab_dir/own/forged.raw" qcow2)" || say_die "a forged backing file was taken"
-[[ $lab_refusal = *"$lab_dir/secret"*image-directories* ]] || say_die "a forged backing file: $lab_refusal"
+
+# --- A chain out of the directories: anywhere for a user's own viommud, whose QEMU is that user ---
+
+lab_run mkdir "$lab_dir/home/images"
+lab_run cp "$lab_dir/images/base.raw" "$lab_dir/home/images/base.raw"
+lab_run qemu-img create -q -f qcow2 -b "$lab_dir/home/images/base.raw" -F raw "$lab_dir/own/away.qcow2"
+lab_launch "$(disk away "$lab_dir/own/away.qcow2" qcow2)" || say_die "a chain in a user's own directory: $lab_refusal"
+lab_until 20 boots || say_die "the guest does not boot from a base in the user's own directory"
+lab_ctl kill away
+start_system
+refusal=$(system_ctl launch "$(disk honest "$lab_dir/own/forged.raw" qcow2)" --json 2>/dev/null) &&
+    say_die "a forged backing file was taken"
+[[ $refusal = *"$lab_dir/secret"*image-directories*"$lab_dir/images"* ]] || say_die "a forged backing file: $refusal"
 
 # --- Open files ---
 
-start_system
 lab_run "$lab_dir/boot-sector" "$lab_dir/own/disk.raw"
 (cd "$lab_dir" && disk open own/disk.raw raw) >/dev/null
 system_ctl launch "$lab_dir/open.json" --wait=started >/dev/null || say_die "a disk that is handed over open"

@@ -159,6 +159,26 @@ START_TEST(disks)
 }
 END_TEST
 
+/* It is nobody else's business where users keep the files that their own QEMU can read. */
+START_TEST(a_chain_outside_the_directories)
+{
+    GError *error = NULL;
+    g_autoptr(ViommuFiles) own = open_files(true, DISK("away", "qcow2"), &error);
+    const ViommuHandover *disk;
+
+    ck_assert_msg(own, "%s", error ? error->message : "");
+    disk = g_ptr_array_index(viommu_files_handovers(own)->disks, 0);
+    ck_assert_uint_eq(disk->backing->len, 1);
+    ck_assert_str_eq(((const ViommuHandoverBacking *)g_ptr_array_index(disk->backing, 0))->path,
+                     "/etc/passwd");
+    ck_assert_ptr_null(open_files(false, DISK("away", "qcow2"), &error));
+    /* the refusal has the directories in force, and the key */
+    ck_assert_msg(strstr(error->message, "[files] image-directories") && strstr(error->message, directory),
+                  "%s", error->message);
+    g_error_free(error);
+}
+END_TEST
+
 START_TEST(a_chain)
 {
     GError *error = NULL;
@@ -206,7 +226,8 @@ static const struct {
     {DISK("split-unnamed", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST, "external data file but does not name it"},
     {DISK("split-relative", "qcow2"), VIOMMU_ERROR_POLICY_REFUSED,
      "its data file 'raw' is not an absolute path"},
-    {DISK("split-lost", "qcow2"), VIOMMU_ERROR_POLICY_REFUSED, "its data file: '/nowhere/at/all'"},
+    {DISK("split-lost", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST,
+     "its data file: viommud cannot see '/nowhere'"},
     {DISK("split-odd", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST, "/fifo' is not a regular file"},
     {KERNEL("fifo"), VIOMMU_ERROR_INVALID_REQUEST, "/fifo'"},
 };
@@ -218,6 +239,7 @@ static const typeof(refusals[0]) refusals_of_members[] = {
     {KERNEL("empty"), VIOMMU_ERROR_INVALID_REQUEST, "boot.kernel"},
     {DISK("top", "qcow2"), VIOMMU_ERROR_POLICY_REFUSED, "/middle'"},
     {DISK("away", "qcow2"), VIOMMU_ERROR_POLICY_REFUSED, "/etc/passwd"},
+    {DISK("split-lost", "qcow2"), VIOMMU_ERROR_POLICY_REFUSED, "its data file: '/nowhere/at/all'"},
 };
 
 static void assert_refused(bool own, const char *request, int code, const char *words)
@@ -350,6 +372,7 @@ int main(void)
     tcase_add_checked_fixture(all, begin, end);
     tcase_add_test(all, disks);
     tcase_add_test(all, a_chain);
+    tcase_add_test(all, a_chain_outside_the_directories);
     tcase_add_test(all, kernels);
     tcase_add_test(all, refused_to_an_own_daemon);
     tcase_add_test(all, refused_to_a_member);
