@@ -35,6 +35,7 @@ struct ViommuLaunch {
 
     ViommuReader *reader;
     GPtrArray *holders; /* of ViommuHolder; NULL: no devices are asked for */
+    GArray *forwards;   /* of ViommuForward; NULL: none */
     GArray *vetoes;     /* of ViommuVeto, whose text is owned */
     ViommuPlan *plan;
     ViommuMetadata *metadata;

@@ -152,11 +152,11 @@ static void work_start(void *data)
     const ViommuRecheck recheck = {launch->context.backend, launch->context.policy->site, launch->request,
                                    &launch->plan->placement};
     g_autoptr(GArray) open = viommu_reader_open_files(launch->reader, launch->plan);
+    const ViommuBackendStart start = {open, launch->owner_uid, launch->forwards};
 
     VIOMMU_FAULT(before_start);
     if (viommu_recheck_run(&recheck, &launch->permit, &launch->step_error) &&
-        viommu_backend_start(launch->context.backend, launch->uuid, open, launch->owner_uid,
-                             &launch->step_error))
+        viommu_backend_start(launch->context.backend, launch->uuid, &start, &launch->step_error))
         launch->late_warning = viommu_locked_look(launch->context.backend, launch->plan, launch->uuid);
     viommu_reader_release(launch->reader);
     VIOMMU_FAULT(after_start);

@@ -61,6 +61,7 @@ static void free_now(ViommuLaunch *launch)
     g_free(launch->client);
     viommu_lease_clear(&launch->lease);
     g_free(launch->late_warning);
+    g_clear_pointer(&launch->forwards, g_array_unref);
     g_array_unref(launch->vetoes);
     g_clear_error(&launch->step_error);
     g_clear_error(&launch->error);

@@ -12,6 +12,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include "lib/host/host.h"
+#include "lib/machine/forwards.h"
 #include "lib/machine/news.h"
 
 typedef struct ViommuBackend ViommuBackend;
@@ -108,12 +109,21 @@ typedef struct ViommuBackendFile {
     int fd;
 } ViommuBackendFile;
 
-/** Starts the guest; if consoles are watched, opens its console before its first instruction.
- *  @lane: see the consoles below.  @files: of ViommuBackendFile, borrowed; NULL: none.  A domain
- *  that already runs was started by an earlier call whose answer was lost: that is success.  Also
- *  fails: NOT_SUPPORTED when this libvirt cannot take open files. */
-bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const GArray *files, uint32_t lane,
+/* What a start needs beside the domain; borrowed. */
+typedef struct ViommuBackendStart {
+    const GArray *files; /* of ViommuBackendFile; NULL: none */
+    uint32_t lane;       /* see the consoles below */
+    GArray *forwards;    /* of ViommuForward; NULL: none.  Their ports of this host are written. */
+} ViommuBackendStart;
+
+/** Starts the guest.  Before its first instruction its ports are forwarded, and its console is open
+ *  if consoles are watched.  A domain that already runs was started by an earlier call whose answer
+ *  was lost: that is success.  Also fails: NOT_SUPPORTED when this libvirt cannot take open
+ *  files. */
+bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const ViommuBackendStart *start,
                           GError **error);
+/** The ports of this host that lead to the running guest, as ViommuForward.  Owned. */
+GArray *viommu_backend_read_forwards(ViommuBackend *backend, const char *uuid, GError **error);
 /** Asks the guest to power off (ACPI). Returns at once. */
 bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **error);
 /** Ends the guest now.  A domain that does not run, or does not exist, is success. */

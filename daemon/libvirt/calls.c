@@ -124,6 +124,11 @@ char *viommu_backend_network_mode(ViommuBackend *backend, const char *name, GErr
     return viommu_network_mode(backend->pool, name, error);
 }
 
+GArray *viommu_backend_read_forwards(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    return viommu_forward_list(backend->pool, uuid, error);
+}
+
 char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
                                   bool *ret_broke, GError **error)
 {
@@ -287,8 +292,7 @@ static bool give_files(virDomainPtr domain, const GArray *files, GError **error)
 typedef struct Start {
     ViommuConsoles *consoles; /* NULL: no console is opened */
     const char *uuid;
-    const GArray *files;
-    uint32_t lane;
+    const ViommuBackendStart *with;
 } Start;
 
 /* A domain that already runs is left alone: an earlier call may have started it. */
@@ -322,35 +326,43 @@ static void advise_kvm(GError **error)
     (*error)->message = words;
 }
 
-/* QEMU drops output while the console is not open, so the guest is resumed after it was opened. */
+static bool create(virDomainPtr domain, const Start *start, unsigned flags, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+
+    if (virDomainCreateWithFlags(domain, flags) == 0)
+        return true;
+    viommu_libvirt_fail(&cause, "cannot start domain '%s'", start->uuid);
+    advise_kvm(&cause);
+    if (virDomainIsActive(domain) == 1)
+        return true;
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return false;
+}
+
+/* QEMU drops output while the console is not open, so the guest is resumed after it was opened; and
+ * whoever sees that it runs can read its ports. */
 static bool start_domain(virConnectPtr connection, void *data, GError **error)
 {
     const Start *start = data;
+    bool pauses = start->consoles || start->with->forwards;
     g_auto(Domain) domain = NULL;
-    g_autoptr(GError) cause = NULL;
 
-    if (!find_domain(connection, start->uuid, &domain, error))
+    if (!find_domain(connection, start->uuid, &domain, error) ||
+        !give_files(domain, start->with->files, error) ||
+        !create(domain, start, pauses ? VIR_DOMAIN_START_PAUSED : 0, error))
         return false;
-    if (!give_files(domain, start->files, error))
+    if (start->with->forwards && !viommu_forward_open(domain, start->with->forwards, error))
         return false;
-    if (virDomainCreateWithFlags(domain, start->consoles ? VIR_DOMAIN_START_PAUSED : 0) < 0) {
-        viommu_libvirt_fail(&cause, "cannot start domain '%s'", start->uuid);
-        advise_kvm(&cause);
-        if (virDomainIsActive(domain) != 1) {
-            g_propagate_error(error, g_steal_pointer(&cause));
-            return false;
-        }
-    }
-    if (!start->consoles)
-        return true;
-    viommu_consoles_open_now(start->consoles, start->uuid, start->lane);
-    return run_paused(domain, start->uuid, error);
+    if (start->consoles)
+        viommu_consoles_open_now(start->consoles, start->uuid, start->with->lane);
+    return !pauses || run_paused(domain, start->uuid, error);
 }
 
-bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const GArray *files, uint32_t lane,
+bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const ViommuBackendStart *with,
                           GError **error)
 {
-    Start start = {backend->consoles, uuid, files, lane};
+    Start start = {backend->consoles, uuid, with};
 
     return viommu_pool_call(backend->pool, start_domain, &start, true, error);
 }

@@ -5,6 +5,7 @@
  * probe.c: what is known of the host, and its cache
  * list.c: lists of domains
  * network.c: forward modes of libvirt's networks
+ * forward.c: ports of this host that lead to a guest
  * watch.c: libvirt's event loop, the event connection, its reconnecting, events -> news
  * guest-agent.c: the guests' agents
  * console.c: the guests' serial consoles, on connections of their own */
@@ -78,6 +79,12 @@ GPtrArray *viommu_list_unmarked(ViommuPool *pool, const char *prefix, GError **e
 
 /** Like viommu_backend_network_mode(). */
 char *viommu_network_mode(ViommuPool *pool, const char *name, GError **error);
+
+/** Opens a port of this host for each of @forwards, unless it is open, and writes its number there.
+ *  Fails: BACKEND, with QEMU's words. */
+bool viommu_forward_open(virDomainPtr domain, GArray *forwards, GError **error);
+/** Like viommu_backend_read_forwards(). */
+GArray *viommu_forward_list(ViommuPool *pool, const char *uuid, GError **error);
 
 /* The cached host.  Thread-safe; one probe at a time. */
 typedef struct ViommuProbe ViommuProbe;

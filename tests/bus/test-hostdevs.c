@@ -235,7 +235,8 @@ START_TEST(after_a_restart)
     /* A defined guest does not run. */
     second = harness_launch(harness, AT("second", "0000:02:00.0"));
     harness_stop(harness, second, 0);
-    unit_assert_ok(viommu_backend_start(backend, FOREIGN_UUID, NULL, 0, &error), error);
+    unit_assert_ok(viommu_backend_start(backend, FOREIGN_UUID, &(ViommuBackendStart){.lane = 0}, &error),
+                   error);
     assert_refused(harness, AT("second", "0000:02:00.0"),
                    "'0000:02:00.0' is in use by a guest that viommud did not make");
 

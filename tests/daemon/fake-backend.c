@@ -33,6 +33,7 @@ static void free_domain(void *data)
     g_free(domain->additions);
     g_free(domain->agent_output);
     g_free(domain->hostdev);
+    g_clear_pointer(&domain->forwards, g_array_unref);
     g_free(domain->console_refusal);
     viommu_console_news_free(domain->news);
     if (domain->input)
@@ -429,7 +430,16 @@ bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const
     return fake_script_end(FAKE_SET_METADATA, error);
 }
 
-bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const GArray *files, uint32_t lane,
+/* The ports of the host are those of the guest, and 40000. */
+static void open_ports(FakeDomain *domain, GArray *forwards)
+{
+    for (ViommuForward *at = (void *)forwards->data;
+         at != (void *)(forwards->data + forwards->len * sizeof(*at)); at++)
+        at->host_port = at->guest_port + 40000;
+    domain->forwards = g_array_copy(forwards);
+}
+
+bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const ViommuBackendStart *start,
                           GError **error)
 {
     FakeDomain *domain = begin_domain_call(FAKE_START, uuid, error);
@@ -438,11 +448,25 @@ bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const GArray
     if (!domain)
         return false;
     domain->active = true;
+    if (start->forwards)
+        open_ports(domain, start->forwards);
     answered = fake_script_end(FAKE_START, error);
     if (backend->console)
-        viommu_backend_open_console(backend, uuid, lane);
+        viommu_backend_open_console(backend, uuid, start->lane);
     fake_tell(VIOMMU_NEWS_STARTED, uuid, NULL);
     return answered;
+}
+
+GArray *viommu_backend_read_forwards(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    const FakeDomain *domain = begin_domain_call(FAKE_READ_FORWARDS, uuid, error);
+    g_autoptr(GArray) forwards = NULL;
+
+    if (!domain)
+        return NULL;
+    forwards =
+        domain->forwards ? g_array_copy(domain->forwards) : g_array_new(FALSE, FALSE, sizeof(ViommuForward));
+    return fake_script_end(FAKE_READ_FORWARDS, error) ? g_steal_pointer(&forwards) : NULL;
 }
 
 bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **error)

@@ -17,6 +17,7 @@ typedef struct FakeDomain {
     bool obeys;         /* powers off when asked to */
     char *agent_output; /* NULL: no agent */
     bool agent_breaks;  /* and libvirt's daemon crashes when the agent is asked */
+    GArray *forwards;   /* of ViommuForward; NULL: none */
     char *hostdev;      /* PCI address of its device while it is active; NULL: none */
 
     bool console_open;

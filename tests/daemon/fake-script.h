@@ -22,6 +22,7 @@ typedef enum FakeCall {
     FAKE_RESET,
     FAKE_UNDEFINE,
     FAKE_XML,
+    FAKE_READ_FORWARDS,
     FAKE_AGENT,
     FAKE_CALL_LAST,
 } FakeCall;

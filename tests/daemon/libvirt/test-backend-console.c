@@ -2,9 +2,13 @@
 /* test-backend-console: serial consoles and other features that need a QEMU, with libvirt's
  * embedded engine.  The guests are a few bytes in place of their firmware, which start at once,
  * echo each byte, and print nothing else unless told to. */
+#include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/libvirt/backend.h"
@@ -140,10 +144,11 @@ static char *make_guest(const char *name, const char *on_reboot, const char *dev
 
 static char *start_guest(const char *name, const char *on_reboot, const char *devices, const GArray *files)
 {
+    const ViommuBackendStart with = {.files = files, .lane = LANE};
     char *uuid = make_guest(name, on_reboot, devices);
     g_autoptr(GError) error = NULL;
 
-    unit_assert_ok(viommu_backend_start(backend, uuid, files, LANE, &error), error);
+    unit_assert_ok(viommu_backend_start(backend, uuid, &with, &error), error);
     return uuid;
 }
 
@@ -398,6 +403,72 @@ START_TEST(a_guest_takes_an_open_file)
 }
 END_TEST
 
+/* --- Ports of the host --- */
+
+#define USER_NETWORK "<interface type='user'><model type='virtio'/></interface>"
+
+static GArray *want(const ViommuForward *forwards, guint n)
+{
+    GArray *wanted = g_array_new(FALSE, FALSE, sizeof(ViommuForward));
+
+    g_array_append_vals(wanted, forwards, n);
+    return wanted;
+}
+
+static void assert_open(uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_msg(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0, "port %u: %s", port,
+                  g_strerror(errno));
+    close(fd);
+}
+
+START_TEST(ports_lead_to_a_guest)
+{
+    static const ViommuForward ports[] = {{0, 22, 0}, {0, 8080, 0}, {1, 22, 0}};
+    g_autoptr(GArray) wanted = want(ports, G_N_ELEMENTS(ports)), again = want(ports, G_N_ELEMENTS(ports));
+    g_autofree char *uuid = make_guest("ports", "destroy", USER_NETWORK USER_NETWORK);
+    g_autoptr(GArray) read = NULL;
+    g_autoptr(GError) error = NULL;
+
+    unit_assert_ok(
+        viommu_backend_start(backend, uuid, &(ViommuBackendStart){.lane = LANE, .forwards = wanted}, &error),
+        error);
+    for (guint i = 0; i < wanted->len; i++)
+        assert_open(g_array_index(wanted, ViommuForward, i).host_port);
+    read = viommu_backend_read_forwards(backend, uuid, &error);
+    unit_assert_ok(read != NULL, error);
+    ck_assert(viommu_forwards_equal(read, wanted));
+    /* A start whose answer was lost is repeated, and opens nothing more. */
+    unit_assert_ok(
+        viommu_backend_start(backend, uuid, &(ViommuBackendStart){.lane = LANE, .forwards = again}, &error),
+        error);
+    ck_assert(viommu_forwards_equal(again, wanted));
+    end_guest(g_steal_pointer(&uuid));
+}
+END_TEST
+
+/* QEMU reports success, and says in words what failed. */
+START_TEST(a_port_that_cannot_be_forwarded_fails_the_start)
+{
+    static const ViommuForward port = {1, 22, 0};
+    g_autoptr(GArray) wanted = want(&port, 1);
+    g_autofree char *uuid = make_guest("no-ports", "destroy", USER_NETWORK);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(!viommu_backend_start(backend, uuid, &(ViommuBackendStart){.lane = LANE, .forwards = wanted},
+                                    &error));
+    ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND));
+    ck_assert_msg(strstr(error->message, "port 22 of the guest: ") && strstr(error->message, "hostnet1"),
+                  "%s", error->message);
+    end_guest(g_steal_pointer(&uuid));
+}
+END_TEST
+
 int main(void)
 {
     TCase *all = tcase_create("console");
@@ -414,5 +485,7 @@ int main(void)
     tcase_add_test(all, a_guest_without_an_agent_is_told_apart);
     tcase_add_test(all, the_host_is_asked_what_it_can_do);
     tcase_add_test(all, a_guest_takes_an_open_file);
+    tcase_add_test(all, ports_lead_to_a_guest);
+    tcase_add_test(all, a_port_that_cannot_be_forwarded_fails_the_start);
     return unit_run_case("backend-console", all);
 }

@@ -20,6 +20,7 @@
 
 static ViommuBackend *backend;
 static GAsyncQueue *news_queue; /* of ViommuNews */
+static const ViommuBackendStart plain;
 
 static const char *test_uri(void)
 {
@@ -209,11 +210,11 @@ START_TEST(a_guest_lives_and_ends)
     store_phase(&guest, VIOMMU_STATE_STARTING);
     expect_stored_phase(guest.uuid, VIOMMU_STATE_STARTING, false);
 
-    ok(viommu_backend_start(backend, guest.uuid, NULL, 0, &error));
+    ok(viommu_backend_start(backend, guest.uuid, &plain, &error));
     expect_news(VIOMMU_NEWS_STARTED, guest.uuid);
     expect_active(guest.uuid, true);
     /* As after a lost reply. */
-    ok(viommu_backend_start(backend, guest.uuid, NULL, 0, &error));
+    ok(viommu_backend_start(backend, guest.uuid, &plain, &error));
     store_phase(&guest, VIOMMU_STATE_RUNNING);
     expect_stored_phase(guest.uuid, VIOMMU_STATE_RUNNING, true);
 
@@ -244,7 +245,7 @@ START_TEST(a_guest_powers_off)
 
     make_guest(&guest, "backend-shutdown", "");
     define(&guest);
-    ok(viommu_backend_start(backend, guest.uuid, NULL, 0, &error));
+    ok(viommu_backend_start(backend, guest.uuid, &plain, &error));
     expect_news(VIOMMU_NEWS_STARTED, guest.uuid);
     ok(viommu_backend_shutdown(backend, guest.uuid, &error));
     /* The guest under QEMU ignores the request, and stays. */
@@ -308,7 +309,7 @@ START_TEST(libvirt_refuses_what_cannot_be)
     g_string_insert(xml, model + strlen("<iommu model='") - xml->str, "no-such-");
     fails(viommu_backend_define(backend, xml->str, &unsupported, &error), VIOMMU_ERROR_BACKEND);
     ck_assert(unsupported);
-    fails(viommu_backend_start(backend, guest.uuid, NULL, 0, &error), VIOMMU_ERROR_NOT_FOUND);
+    fails(viommu_backend_start(backend, guest.uuid, &plain, &error), VIOMMU_ERROR_NOT_FOUND);
 }
 END_TEST
 
@@ -317,7 +318,7 @@ START_TEST(an_unknown_guest_is_not_found)
     g_autoptr(GError) error = NULL;
     bool active;
 
-    fails(viommu_backend_start(backend, UNKNOWN_UUID, NULL, 0, &error), VIOMMU_ERROR_NOT_FOUND);
+    fails(viommu_backend_start(backend, UNKNOWN_UUID, &plain, &error), VIOMMU_ERROR_NOT_FOUND);
     fails(viommu_backend_shutdown(backend, UNKNOWN_UUID, &error), VIOMMU_ERROR_NOT_FOUND);
     fails(viommu_backend_reset(backend, UNKNOWN_UUID, &error), VIOMMU_ERROR_NOT_FOUND);
     fails(viommu_backend_is_active(backend, UNKNOWN_UUID, &active, &error), VIOMMU_ERROR_NOT_FOUND);
@@ -381,7 +382,7 @@ static void *live_often(void *data)
         make_guest(&guest, name, "");
         define(&guest);
         if (is_test_driver())
-            ok(viommu_backend_start(backend, guest.uuid, NULL, 0, &error));
+            ok(viommu_backend_start(backend, guest.uuid, &plain, &error));
         store_phase(&guest, VIOMMU_STATE_RUNNING);
         ok(viommu_backend_destroy(backend, guest.uuid, &error));
         ok(viommu_backend_undefine(backend, guest.uuid, &error));
