@@ -8,32 +8,48 @@
 /* modules.alias and modules.dep of a distribution's kernel have several megabytes. */
 #define TABLE_MAX (16 * 1024 * 1024)
 
-/* Lines of a file below the directory of this kernel's modules; NULL: not visible.  Owned. */
-static char **module_table(const ViommuRoot *root, const char *name)
+/* A table below the directory of this kernel's modules, with a newline before its first line; NULL:
+ * not visible.  It is read for each plan, and has up to a hundred thousand lines, so it is searched
+ * as one text.  Owned. */
+static char *module_table(const ViommuRoot *root, const char *name)
 {
     g_autofree char *release = viommu_root_release(root);
     g_autofree char *path = g_strdup_printf("lib/modules/%s/%s", release ? release : "", name);
+    int unused = 0;
+    g_autoptr(GBytes) bytes = release ? viommu_root_bytes(root, path, TABLE_MAX, &unused) : NULL;
+    gsize length = 0;
+    const char *data = bytes ? g_bytes_get_data(bytes, &length) : NULL;
+    char *text = bytes ? g_malloc(length + 2) : NULL;
 
-    return release ? viommu_root_lines(root, path, TABLE_MAX) : NULL;
+    if (!text)
+        return NULL;
+    text[0] = '\n';
+    /* An empty file has no data at all. */
+    if (data)
+        memcpy(text + 1, data, length);
+    text[length + 1] = '\0';
+    return text;
 }
 
 /* "alias vfio_pci:v000015B3d0000101Esv*sd*bc*sc*i* mlx5_vfio_pci" */
 static void read_vfio_drivers(const ViommuRoot *root, ViommuTopology *topology)
 {
+    static const char beginning[] = "\nalias vfio_pci:";
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     GPtrArray *names;
-    g_auto(GStrv) lines = module_table(root, "modules.alias");
+    g_autofree char *table = module_table(root, "modules.alias");
 
-    if (!lines)
+    if (!table)
         return;
     names = g_ptr_array_new();
-    for (char **line = lines; *line && names->len < 64; line++) {
-        const char *name = g_str_has_prefix(*line, "alias vfio_pci:") ? strrchr(*line, ' ') + 1 : NULL;
+    for (const char *at = table; names->len < 64 && (at = strstr(at, beginning)); at++) {
+        g_autofree char *line = g_strndup(at + 1, strcspn(at + 1, "\n"));
+        const char *space = strrchr(line, ' ');
 
-        if (name && viommu_fields_is_text(name) && !g_hash_table_contains(seen, name)) {
-            g_ptr_array_add(names, g_strdup(name));
-            g_hash_table_add(seen, g_ptr_array_index(names, names->len - 1));
-        }
+        if (!viommu_fields_is_text(space + 1) || g_hash_table_contains(seen, space + 1))
+            continue;
+        g_ptr_array_add(names, g_strdup(space + 1));
+        g_hash_table_add(seen, g_ptr_array_index(names, names->len - 1));
     }
     if (!g_hash_table_contains(seen, "vfio-pci") && !g_hash_table_contains(seen, "vfio_pci"))
         g_ptr_array_add(names, g_strdup("vfio-pci"));
@@ -41,25 +57,39 @@ static void read_vfio_drivers(const ViommuRoot *root, ViommuTopology *topology)
     topology->vfio_drivers = (char **)g_ptr_array_free(names, FALSE);
 }
 
-/* A service may have an almost empty /dev of its own, which says nothing about the kernel.  The
- * node exists before the module is loaded, the class device only afterwards. */
-static int device_node(const ViommuRoot *root, const char *node, const char *misc)
+/* "vfio vfio/vfio c10:196": udev makes these nodes before the module is loaded. */
+static bool has_static_node(const char *table, const char *node)
 {
-    if (viommu_root_exists(root, "dev/%s", node) || viommu_root_exists(root, "sys/class/misc/%s", misc))
-        return 1;
-    return viommu_root_exists(root, "dev/kmsg") ? 0 : VIOMMU_UNSET;
+    g_autofree char *word = g_strdup_printf(" %s c", node);
+
+    return strstr(table, word) != NULL;
 }
 
-/* "kernel/drivers/iommu/iommufd/iommufd.ko.xz: kernel/..." */
-static bool lists_module(char **lines, const char *module)
+/* The class device exists once the module is loaded.  A service may have an almost empty /dev of
+ * its own, which says nothing about the kernel; the kernel's tables then do. */
+static int device_node(const ViommuRoot *root, const char *node, const char *misc)
 {
-    g_autofree char *file = g_strdup_printf("%s.ko", module);
+    g_autofree char *table = NULL;
 
-    for (char **line = lines; line && *line; line++) {
-        g_auto(GStrv) words = g_strsplit_set(*line, ": ", 2);
-        g_autofree char *name = words[0] ? g_path_get_basename(words[0]) : NULL;
+    if (viommu_root_exists(root, "dev/%s", node) || viommu_root_exists(root, "sys/class/misc/%s", misc))
+        return 1;
+    if (viommu_root_exists(root, "dev/kmsg"))
+        return 0;
+    table = module_table(root, "modules.devname");
+    return table ? has_static_node(table, node) : VIOMMU_UNSET;
+}
 
-        if (name && g_str_has_prefix(name, file))
+/* "kernel/drivers/iommu/iommufd/iommufd.ko.xz: kernel/...": a module, and those that it needs. */
+static bool lists_module(const char *table, const char *module)
+{
+    g_autofree char *file = g_strdup_printf("/%s.ko", module);
+
+    for (const char *at = table; (at = strstr(at, file)); at++) {
+        const char *before = at;
+
+        while (*before != ' ' && *before != '\n')
+            before--;
+        if (*before == '\n')
             return true;
     }
     return false;
@@ -68,9 +98,9 @@ static bool lists_module(char **lines, const char *module)
 /* Whether a module is installed, but not loaded. */
 static int is_loadable(const ViommuRoot *root, const char *module)
 {
-    g_auto(GStrv) lines = module_table(root, "modules.dep");
+    g_autofree char *table = module_table(root, "modules.dep");
 
-    return lines ? lists_module(lines, module) : VIOMMU_UNSET;
+    return table ? lists_module(table, module) : VIOMMU_UNSET;
 }
 
 /* --- Parameters --- */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-topology-kernel: what the kernel offers and refuses: modules and their parameters, interrupt
- * remapping, regions that the firmware keeps, physical and virtual functions. */
+/* test-topology-kernel: what the kernel offers and refuses: its version, modules and their
+ * parameters, interrupt remapping, regions that the firmware keeps, physical and virtual
+ * functions. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
+#include <sys/utsname.h>
 #include "lib/base/platform.h"
 #include "lib/host/topology-internal.h"
 #include "tests/machines/machine.h"
@@ -38,6 +40,30 @@ static void read_it(void)
 
     unit_assert_ok(viommu_topology_read(root, &topology, &error), error);
 }
+
+START_TEST(kernel_versions)
+{
+    struct utsname name;
+    ViommuVersion version = 0;
+    static const char *const odd[] = {"", "six", "6", "6.", "6.12x"};
+
+    read_it();
+    ck_assert_uint_eq(topology.kernel, 0);
+    host_set_kernel(&host, "6.12.43+deb13-amd64");
+    read_it();
+    ck_assert_uint_eq(topology.kernel, VIOMMU_VERSION_OF(6, 12, 43));
+    for (size_t i = 0; i < G_N_ELEMENTS(odd); i++) {
+        host_set_kernel(&host, odd[i]);
+        read_it();
+        ck_assert_uint_eq(topology.kernel, 0);
+    }
+    /* This machine reports it, whatever part of /proc is visible. */
+    ck_assert(viommu_topology_read("/", &topology, NULL));
+    ck_assert_int_eq(uname(&name), 0);
+    ck_assert(viommu_version_parse(name.release, &version));
+    ck_assert_uint_eq(topology.kernel, version);
+}
+END_TEST
 
 /* --- Modules --- */
 
@@ -114,6 +140,33 @@ START_TEST(iommufd_as_a_module)
 }
 END_TEST
 #define N_MODULES 6
+
+/* A service with a /dev of its own: the kernel's tables tell. */
+START_TEST(a_service_without_dev)
+{
+    static const struct {
+        const char *devname, *dep; /* NULL: no such table */
+        int vfio, iommufd, loadable;
+    } rows[] = {
+        {NULL, NULL, VIOMMU_UNSET, VIOMMU_UNSET, VIOMMU_UNSET},
+        {"# Device nodes to trigger on-demand module loading.\nvfio vfio/vfio c10:196\n",
+         "kernel/a.ko:\nkernel/drivers/iommu/iommufd/iommufd.ko.xz:\n", 1, 0, 1},
+        {"fuse fuse c10:229\n", "kernel/a.ko: kernel/drivers/iommu/iommufd/iommufd.ko.xz\n", 0, 0, 0},
+        {"", "", 0, 0, 0},
+    };
+
+    host_set_kernel(&host, "6.12.43");
+    if (rows[_i].devname)
+        host_add_file(&host, "lib/modules/6.12.43/modules.devname", rows[_i].devname);
+    if (rows[_i].dep)
+        host_add_file(&host, "lib/modules/6.12.43/modules.dep", rows[_i].dep);
+    read_it();
+    ck_assert_int_eq(topology.vfio, rows[_i].vfio);
+    ck_assert_int_eq(topology.iommufd, rows[_i].iommufd);
+    ck_assert_int_eq(topology.iommufd_loadable, rows[_i].loadable);
+}
+END_TEST
+#define N_SERVICES 4
 
 /* --- Interrupts --- */
 
@@ -243,9 +296,11 @@ int main(void)
     TCase *tcase = tcase_create("kernel");
 
     tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, kernel_versions);
     tcase_add_loop_test(tcase, parameters, 0, N_PARAMETERS);
     tcase_add_test(tcase, a_loaded_module);
     tcase_add_loop_test(tcase, iommufd_as_a_module, 0, N_MODULES);
+    tcase_add_loop_test(tcase, a_service_without_dev, 0, N_SERVICES);
     tcase_add_loop_test(tcase, chips, 0, N_CHIPS);
     tcase_add_loop_test(tcase, hindrances, 0, N_HINDRANCES);
     tcase_add_loop_test(tcase, regions, 0, N_REGIONS);

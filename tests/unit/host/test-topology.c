@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/utsname.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -411,30 +410,6 @@ START_TEST(usable_nodes)
 }
 END_TEST
 
-START_TEST(kernel_versions)
-{
-    struct utsname name;
-    ViommuVersion version = 0;
-    static const char *const odd[] = {"", "six", "6", "6.", "6.12x"};
-
-    read_it();
-    ck_assert_uint_eq(topology.kernel, 0);
-    host_set_kernel(&host, "6.12.43+deb13-amd64");
-    read_it();
-    ck_assert_uint_eq(topology.kernel, VIOMMU_VERSION_OF(6, 12, 43));
-    for (size_t i = 0; i < G_N_ELEMENTS(odd); i++) {
-        host_set_kernel(&host, odd[i]);
-        read_it();
-        ck_assert_uint_eq(topology.kernel, 0);
-    }
-    /* This machine reports it, whatever part of /proc is visible. */
-    ck_assert(viommu_topology_read("/", &topology, NULL));
-    ck_assert_int_eq(uname(&name), 0);
-    ck_assert(viommu_version_parse(name.release, &version));
-    ck_assert_uint_eq(topology.kernel, version);
-}
-END_TEST
-
 START_TEST(kernel_options)
 {
     g_autofree char *words = NULL;
@@ -580,15 +555,23 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        no_such_root,        an_empty_root,
-        links_stay_inside,   renames_elsewhere,
-        odd_files,           widths,
-        kinds_of_iommus,     a_device,
-        bridges_that_matter, devices_that_do_not_count,
-        tables_of_a_machine, memory_of_nodes,
-        usable_nodes,        kernel_versions,
-        kernel_options,      verdicts_on_tables,
-        verdicts_on_groups,  every_machine_can_be_recorded,
+        no_such_root,
+        an_empty_root,
+        links_stay_inside,
+        renames_elsewhere,
+        odd_files,
+        widths,
+        kinds_of_iommus,
+        a_device,
+        bridges_that_matter,
+        devices_that_do_not_count,
+        tables_of_a_machine,
+        memory_of_nodes,
+        usable_nodes,
+        kernel_options,
+        verdicts_on_tables,
+        verdicts_on_groups,
+        every_machine_can_be_recorded,
         odd_names,
     };
     TCase *all = tcase_create("topology");

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# sight: confined as the service is, viommuctl says of the host what it says as root outside.
+# Run by "host sight", as root, in the host; --release and --vm give other hosts.
+set -u
+# shellcheck source=tests/ctl/tap.sh
+. tests/ctl/tap.sh
+modules=/lib/modules/$(uname -r)
+
+# Only root may read the firmware's tables, and what this user may open is what differs.
+same_for_all='del(.topology["iommufd-usable"]) | del(.topology.devices[]?.usable) | if .topology.tables then
+    .topology.tables |= map({name}) else . end'
+
+# confined UNIT COMMAND: like the service, but for the command.
+confined() {
+    systemctl cat viommud.service | sed -e "s|^ExecStart=.*|ExecStart=$2|" -e 's/^Type=.*/Type=oneshot/' -e '/^\(BusName\|Restart.*\|WatchdogSec\)=/d' \
+        -e "/^\[Service\]/a StandardOutput=file:/run/viommud-sight/$1" \
+        >"/run/systemd/system/$1.service"
+    systemctl daemon-reload
+    systemctl start "$1.service"
+}
+
+# The same, of both.
+fact() {
+    jq -e "$1" "$work/inside.json" >>"$work/err" && jq -e "$1" "$work/outside.json" >>"$work/err"
+}
+
+run 0 'viommud is installed' '' tests/hosts/install.sh
+mkdir /run/viommud-sight
+# A container has no kernel of its own.
+if [ ! -e "$modules" ]; then
+    mkdir -p "$modules"
+    echo 'kernel/drivers/iommu/iommufd/iommufd.ko.xz:' >"$modules/modules.dep"
+    echo 'alias vfio_pci:v000015B3d0000101Esv*sd*bc*sc*i* mlx5_vfio_pci' >"$modules/modules.alias"
+    echo 'vfio vfio/vfio c10:196' >"$modules/modules.devname"
+fi
+mkdir -p /etc/modprobe.d
+echo 'options vfio_iommu_type1 allow_unsafe_interrupts=1 dma_entry_limit=1234' >/etc/modprobe.d/sight.conf
+
+run 0 'root asks outside' '' viommuctl --system host --json
+jq -S "$same_for_all" "$work/out" >"$work/outside.json"
+run 0 'the user of the service asks inside' '' confined sight-host '/usr/bin/viommuctl --system host --json'
+jq -S "$same_for_all" /run/viommud-sight/sight-host >"$work/inside.json"
+run 0 'both are told the same' '' diff "$work/outside.json" "$work/inside.json"
+check 'of drivers for VFIO' fact '.topology["vfio-drivers"] | length > 0'
+check 'of VFIO itself' fact '.topology.vfio'
+check 'of iommufd' fact '.topology | has("iommufd") and has("iommufd-loadable")'
+check 'of what modprobe would set' fact '.topology["unsafe-interrupts"] and .topology["dma-entry-limit"] == 1234'
+run 0 'the command line is visible inside' '' confined sight-line '/bin/cat /proc/cmdline'
+run 0 'and the same' '' diff /proc/cmdline /run/viommud-sight/sight-line
+run 0 'so are swaps' '' confined sight-swaps '/bin/cat /proc/swaps'
+run 0 'and journals of ext4' '' confined sight-journals '/bin/ls /proc/fs'
+check 'as outside' sh -c 'ls /proc/fs | diff - /run/viommud-sight/sight-journals'
+
+# --- It may see modules, and load none ---
+
+run 0 'the service has a filter of system calls' '^read$|[ ]read( |$)' systemctl show -P SystemCallFilter viommud
+check 'with none for modules' sh -c "! grep -qE '(init|finit|delete)_module' '$work/out'"
+confined sight-status '/bin/grep ^CapBnd: /proc/self/status'
+run 0 'nor has it a capability' '^CapBnd:.0+$' sh -c 'cat /run/viommud-sight/sight-status'
+finish
