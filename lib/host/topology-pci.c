@@ -45,26 +45,37 @@ static char *take_text(char *text)
     return text;
 }
 
+/* False: there is no such device, or none any more.  A device that cannot be identified is kept:
+ * without it the rest of its group would seem free. */
 static bool read_identity(const ViommuRoot *root, const char *address, ViommuPciDevice *device)
 {
     const struct {
         const char *file;
         uint64_t *member, max;
     } numbers[] = {
-        {"vendor", &device->vendor, 0xffff},
+        {"vendor", &device->vendor, VIOMMU_PCI_NO_VENDOR},
         {"device", &device->device, 0xffff},
         {"class", &device->class_code, 0xffffff},
     };
     ViommuPciAddress parsed;
+    bool known = true;
 
     if (!viommu_pci_address_parse(address, &parsed))
         return false;
     for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
-        if (!viommu_root_number(root, numbers[i].member, DEVICES "/%s/%s", address, numbers[i].file) ||
-            *numbers[i].member > numbers[i].max)
-            return false;
+        known &= viommu_root_number(root, numbers[i].member, DEVICES "/%s/%s", address, numbers[i].file) &&
+                 *numbers[i].member <= numbers[i].max;
+    for (size_t i = 0; !known && i < G_N_ELEMENTS(numbers); i++)
+        *numbers[i].member = numbers[i].max;
+    if (!known && !viommu_root_exists(root, DEVICES "/%s/.", address))
+        return false;
     device->address = g_strdup(address);
     return true;
+}
+
+bool viommu_pci_device_is_unknown(const ViommuPciDevice *device)
+{
+    return device->vendor == VIOMMU_PCI_NO_VENDOR;
 }
 
 /* VFIO's no-IOMMU mode also makes groups, which isolate nothing. */

@@ -104,7 +104,7 @@ static void read_btrfs(ViommuUses *uses)
     }
 }
 
-/* The content that udev found: "swap", "zfs_member"; NULL: udev has not looked.  Owned. */
+/* The content that udev found: "swap", "zfs_member", "jbd"; NULL: udev has not looked.  Owned. */
 static char *content_of(const ViommuUses *uses, const char *number)
 {
     g_autofree char *path = g_strdup_printf("run/udev/data/b%s", number);
@@ -126,9 +126,21 @@ static void use_file_system(ViommuUses *uses, const char *path, const char *name
             viommu_use_add(uses, path, "%s is mounted somewhere (%s)", name, kinds[i]);
 }
 
+/* A journal that ext4 keeps on a device of its own: nothing is mounted from there, and no directory
+ * of sysfs names it.  The journal inside a file system has a number behind its name ("sda1-8"). */
+static void use_journal(ViommuUses *uses, const char *path, const char *name, const char *content)
+{
+    if (viommu_root_exists(uses->root, "proc/fs/jbd2/%s", name))
+        viommu_use_add(uses, path, "%s holds the journal of a mounted file system (jbd2)", name);
+    else if (!viommu_root_exists(uses->root, "proc/fs") && g_strcmp0(content, "jbd") == 0)
+        viommu_use_add(uses, path, "%s is formatted as a journal", name);
+}
+
 static void use_content(ViommuUses *uses, const char *path, const char *name, const char *number)
 {
     g_autofree char *content = content_of(uses, number);
+
+    use_journal(uses, path, name, content);
 
     /* A service may not see /proc/swaps. */
     if (!uses->swaps_seen && !content)
@@ -299,6 +311,8 @@ static void use_device(ViommuUses *uses, const ViommuPciDevice *device)
     g_auto(GStrv) entries = viommu_root_list(uses->root, DEVICES "/%s", device->address);
     uint64_t boot_vga = 0;
 
+    if (viommu_pci_device_is_unknown(device))
+        viommu_use_add(uses, device->address, "viommud cannot see what it is");
     if (viommu_root_number(uses->root, &boot_vga, DEVICES "/%s/boot_vga", device->address) && boot_vga == 1 &&
         !is_vfio(device))
         viommu_use_add(uses, device->address, "it is the display that the host booted with");

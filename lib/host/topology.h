@@ -50,6 +50,10 @@ typedef struct ViommuHostIommu {
     int interrupt_remapping;
 } ViommuHostIommu;
 
+/* No device has it: a device whose vendor, device or class cannot be read gets the greatest numbers
+ * for all three. */
+#define VIOMMU_PCI_NO_VENDOR 0xffffu
+
 /* A PCI device: each endpoint, and each bridge that shares its group with one. */
 typedef struct ViommuPciDevice {
     char *address; /* "0000:01:00.0" */
@@ -127,6 +131,7 @@ bool viommu_topology_read(const char *root, ViommuTopology *topology, GError **e
 const ViommuHostIommu *viommu_topology_iommu(const ViommuTopology *topology, const char *name);
 const ViommuPciDevice *viommu_topology_device(const ViommuTopology *topology, const char *address);
 bool viommu_pci_device_is_bridge(const ViommuPciDevice *device);
+bool viommu_pci_device_is_unknown(const ViommuPciDevice *device);
 /** "network", "display", ...: the class as a word; "device" for other classes.  Static. */
 const char *viommu_pci_device_noun(const ViommuPciDevice *device);
 

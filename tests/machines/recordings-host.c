@@ -52,7 +52,8 @@ enum {
     NIC_BOND,
     NIC_IPV6,
     CARD_SERIAL,
-    DISPLAY
+    DISPLAY,
+    DISK_JOURNAL
 };
 
 static const HostDevice used[] = {
@@ -65,6 +66,7 @@ static const HostDevice used[] = {
     [NIC_IPV6] = {"0000:1d:00.0", MELLANOX, 0x1017, 0x020000, "mlx5_core", PORT, "dmar0", 26, 0, NULL},
     [CARD_SERIAL] = {"0000:1e:00.0", 0x13a8, 0x0152, 0x070002, "exar_serial", PORT, "dmar0", 27, 0, NULL},
     [DISPLAY] = {"0000:1f:00.0", 0x102b, 0x0536, 0x030000, "mgag200", PORT, "dmar0", 28, 0, NULL},
+    [DISK_JOURNAL] = {"0000:20:00.0", SAMSUNG, 0xa824, 0x010802, "nvme", PORT, "dmar0", 29, 0, NULL},
 };
 
 /* A block device, "259:1", below @device. */
@@ -98,7 +100,7 @@ static void add_virtual_block(const Host *host, const char *name, const char *nu
 }
 
 /* A partition below md below LVM; LUKS below swap; the second disk of a btrfs; a disk that several
- * paths lead to. */
+ * paths lead to; the journal of an ext4 that is elsewhere. */
 static void add_disks(const Host *host)
 {
     g_autofree char *raid = host_device_path(&used[DISK_RAID], "nvme/nvme0/nvme0n1/nvme0n1p2/holders/md0");
@@ -124,6 +126,9 @@ static void add_disks(const Host *host)
     host_add_link(host, "sys/class/nvme-subsystem/nvme-subsys3",
                   "sys/devices/virtual/nvme-subsystem/nvme-subsys3");
     add_block(host, &used[DISK_FREE], "nvme/nvme4/nvme4n1", "259:8\n");
+    add_block(host, &used[DISK_JOURNAL], "nvme/nvme5/nvme5n1", "259:9\n");
+    host_add_file(host, "proc/fs/jbd2/nvme5n1/info", "");
+    host_add_file(host, "proc/fs/jbd2/dm-0-8/info", "");
     host_add_file(host, "proc/swaps",
                   "Filename\tType\tSize\tUsed\tPriority\n/dev/dm-1 partition 8388604 0 -2\n");
     host_add_file(host, "proc/1/mountinfo",

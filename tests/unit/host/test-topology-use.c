@@ -113,6 +113,15 @@ static const Case cases[] = {
      "nvme0n1p1 belongs to a ZFS pool",
      {FILE_OF("run/udev/data/b259:1", "E:ID_FS_TYPE=zfs_member\n"),
       FILE_OF("sys/module/zfs/version", "2\n")}},
+    {NVME,
+     "nvme0n1p2 holds the journal of a mounted file system (jbd2)",
+     {FILE_OF("proc/fs/jbd2/nvme0n1p2/info", "")}},
+    /* A journal inside a file system, which is shown elsewhere; a journal of nobody. */
+    {NVME, NULL, {FILE_OF("proc/fs/jbd2/nvme0n1p2-8/info", "")}},
+    {NVME,
+     NULL,
+     {FILE_OF("proc/fs/jbd2/sda1-8/info", ""), FILE_OF("run/udev/data/b259:1", "E:ID_FS_TYPE=jbd\n")}},
+    {NVME, "nvme0n1p1 is formatted as a journal", {FILE_OF("run/udev/data/b259:1", "E:ID_FS_TYPE=jbd\n")}},
     {NVME, "nvme0n1p1 is mounted somewhere (xfs)", {FILE_OF("sys/fs/xfs/nvme0n1p1/stats", "")}},
     /* Process 1 is not in this recording. */
     {NIC,
@@ -151,6 +160,10 @@ static const Case cases[] = {
      NULL,
      {FILE_OF(PCI(NIC) "/infiniband/mlx5_0/ports/1/state", "1: DOWN\n"),
       LINK_OF("sys/class/infiniband/mlx5_0", PCI(NIC) "/infiniband/mlx5_0")}},
+    {GPU, "viommud cannot see what it is", {FILE_OF(PCI(GPU) "/class", "?\n")}},
+    {GPU, "viommud cannot see what it is", {FILE_OF(PCI(GPU) "/vendor", "0x12345\n")}},
+    /* The rest of its group is not free, either. */
+    {NEAR, "viommud cannot see what it is", {FILE_OF(PCI(MATE) "/device", "")}},
     {GPU, "it is the display that the host booted with", {FILE_OF(PCI(GPU) "/boot_vga", "1\n")}},
     {GPU,
      "card0-DP-1 has a monitor",

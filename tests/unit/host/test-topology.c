@@ -306,7 +306,7 @@ START_TEST(bridges_that_matter)
 }
 END_TEST
 
-/* VFIO's no-IOMMU mode, and devices whose files are invalid. */
+/* VFIO's no-IOMMU mode, devices whose files are invalid, and what is no device. */
 START_TEST(devices_that_do_not_count)
 {
     static const HostDevice device = {"0000:01:00.0", 0x8086, 1, 0x020000, NULL, NULL, NULL, 5, -1, NULL};
@@ -320,8 +320,10 @@ START_TEST(devices_that_do_not_count)
     host_add_file(&host, "sys/bus/pci/devices/0000:03:00.0/class", "0x020000\n");
     host_add_file(&host, "sys/bus/pci/devices/0000:04:00.0", "a file");
     read_it();
-    ck_assert_uint_eq(length_of(topology.devices), 1);
+    ck_assert_uint_eq(length_of(topology.devices), 3);
     ck_assert_uint_eq(device_at("0000:01:00.0")->group, VIOMMU_UNSET_NUMBER);
+    ck_assert(viommu_pci_device_is_unknown(device_at("0000:02:00.0")));
+    ck_assert(viommu_pci_device_is_unknown(device_at("0000:03:00.0")));
     ck_assert_int_eq((int)viommu_topology_judge(&topology, &reason), VIOMMU_IOMMU_USE_NONE);
 }
 END_TEST
