@@ -2,6 +2,7 @@
 /* admission: the sums over all machines, and the queue. */
 #include "daemon/machines/admission.h"
 
+#include <unistd.h>
 #include "daemon/machines/job.h"
 #include "lib/base/error.h"
 #include "lib/plan/memory.h"
@@ -74,6 +75,14 @@ static uint64_t pinned_bytes(uint64_t memory_bytes, uint64_t page_size_bytes, ui
     ViommuPinned pinned = viommu_memory_pinned(memory_bytes, page_size_bytes, memlock_bytes);
 
     return pinned.ordinary_bytes + pinned.huge_bytes;
+}
+
+/* As a plan has it: 0 for ordinary pages, which are larger than 4 KiB on some hosts. */
+static uint64_t huge_page_of(const ViommuRequest *request)
+{
+    uint64_t bytes = request->memory_backing.page_size_bytes;
+
+    return bytes == (uint64_t)sysconf(_SC_PAGESIZE) ? 0 : bytes;
 }
 
 static void add_machine(ViommuAmounts *used, const ViommuMachine *machine, uint32_t uid)
@@ -157,8 +166,7 @@ bool viommu_admission_check(const ViommuAdmission *admission, const ViommuReques
         [VIOMMU_RESOURCE_VCPUS] = vcpus_of(admission, request),
         [VIOMMU_RESOURCE_MEMORY] = memory_of(admission, request),
         [VIOMMU_RESOURCE_LOCKED_MEMORY] =
-            pinned_bytes(memory_of(admission, request), request->memory_backing.page_size_bytes,
-                         bound_of(admission, request)),
+            pinned_bytes(memory_of(admission, request), huge_page_of(request), bound_of(admission, request)),
         [VIOMMU_RESOURCE_PENDING_LAUNCHES] = 1,
     };
     ViommuRegistryIterator iterator = viommu_registry_iterate(admission->registry);
@@ -276,8 +284,7 @@ void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *req
         .vcpus = (uint32_t)vcpus_of(admission, request),
         .memory_bytes = memory_bytes,
         .memlock_bytes = bound_of(admission, request),
-        .page_size_bytes =
-            viommu_memory_pinned(memory_bytes, request->memory_backing.page_size_bytes, 0).page_size_bytes,
+        .page_size_bytes = viommu_memory_pinned(memory_bytes, huge_page_of(request), 0).page_size_bytes,
     };
 
     /* Counted from now on, though the plan comes later. */

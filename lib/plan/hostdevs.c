@@ -171,7 +171,6 @@ static void note_iommu(ViommuPlanBuild *build)
 
 /* Linux 5.1 and newer (drivers/vfio/vfio_iommu_type1.c, dma_entry_limit). */
 #define DMA_ENTRY_LIMIT 65535
-#define SMALLEST_PAGE   (4 * VIOMMU_KIB)
 
 /* Each mapping of the guest takes one of the container; without an IOMMU QEMU maps the memory in a
  * few large pieces. */
@@ -179,6 +178,9 @@ static void note_mappings(ViommuPlanBuild *build)
 {
     const ViommuPlan *plan = build->plan;
     uint64_t limit = build->input->host->topology.dma_entry_limit;
+    /* A container maps no less than a page of the host. */
+    uint64_t host_page = viommu_host_page_bytes(build->input->host);
+    uint64_t page = host_page == VIOMMU_UNSET_NUMBER ? VIOMMU_X86_PAGE_BYTES : host_page;
     bool known = limit != VIOMMU_UNSET_NUMBER, container = false;
 
     for (guint i = 0; i < plan->placement.devices->len; i++)
@@ -190,9 +192,10 @@ static void note_mappings(ViommuPlanBuild *build)
     viommu_plan_note(
         build,
         "a VFIO container holds at most %" G_GUINT64_FORMAT
-        " mappings (vfio_iommu_type1.dma_entry_limit%s): a guest that maps single pages of 4 KiB can map %" G_GUINT64_FORMAT
+        " mappings (vfio_iommu_type1.dma_entry_limit%s): a guest that maps single pages of %" G_GUINT64_FORMAT
+        " KiB can map %" G_GUINT64_FORMAT
         " MiB at a time, and more fails with \"No space left on device\"; raise that limit on the host, or let the guest map larger pieces (iommu=pt)",
-        limit, known ? "" : ", by default", (limit * SMALLEST_PAGE + VIOMMU_MIB / 2) / VIOMMU_MIB);
+        limit, known ? "" : ", by default", page / VIOMMU_KIB, (limit * page + VIOMMU_MIB / 2) / VIOMMU_MIB);
 }
 
 static void note_memlock(ViommuPlanBuild *build)

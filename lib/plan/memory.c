@@ -25,9 +25,19 @@ static bool page_size_exists(ViommuArch arch, uint64_t bytes)
     return false;
 }
 
-static bool check_pages(const ViommuPlan *plan, uint64_t page_bytes, GError **error)
+/* The host's: QEMU takes the guest's memory from there.  4 KiB where that is not known, as almost
+ * everywhere. */
+static uint64_t ordinary_page(const ViommuHost *host)
+{
+    uint64_t bytes = viommu_host_page_bytes(host);
+
+    return bytes == VIOMMU_UNSET_NUMBER ? ORDINARY_PAGE : bytes;
+}
+
+static bool check_pages(const ViommuPlan *plan, const ViommuHost *host, uint64_t page_bytes, GError **error)
 {
     g_autofree char *page = viommu_quantity_format(page_bytes);
+    g_autofree char *ordinary = viommu_quantity_format(ordinary_page(host));
 
     if (!page_size_exists(plan->arch, page_bytes)) {
         return viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED,
@@ -35,6 +45,11 @@ static bool check_pages(const ViommuPlan *plan, uint64_t page_bytes, GError **er
                            viommu_arch_to_string(plan->arch),
                            plan->arch == VIOMMU_ARCH_X86_64 ? "; it has 4 KiB, 2 MiB and 1 GiB" : "");
     }
+    if (page_bytes < ordinary_page(host))
+        return viommu_fail(
+            error, VIOMMU_ERROR_NOT_SUPPORTED,
+            "memory-backing.page-size '%s' does not exist on this host, whose ordinary pages have '%s'; set it to that",
+            page, ordinary);
     if (plan->memory_bytes % page_bytes != 0) {
         g_autofree char *memory = viommu_quantity_format(plan->memory_bytes);
 
@@ -244,8 +259,10 @@ bool viommu_plan_settle_memory(ViommuPlanBuild *build, GError **error)
     plan->memory_bytes =
         request->memory_bytes == VIOMMU_UNSET_NUMBER ? policy->default_memory_bytes : request->memory_bytes;
     plan->locked = request->memory_backing.locked == 1;
-    if (page != VIOMMU_UNSET_NUMBER && !check_pages(plan, page, error))
+    if (page != VIOMMU_UNSET_NUMBER && !check_pages(plan, host, page, error))
         return false;
+    if (page == ordinary_page(host))
+        page = 0;
     plan->memlock_bytes =
         viommu_memory_bound(plan->memory_bytes, plan->locked || plan->placement.devices->len > 0);
     pinned = viommu_memory_pinned(plan->memory_bytes, page, plan->memlock_bytes);

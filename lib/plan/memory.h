@@ -22,7 +22,8 @@ uint64_t viommu_memory_bound(uint64_t memory_bytes, bool locked);
 uint64_t viommu_memory_hostdev_limit(uint64_t memory_bytes, unsigned n_devices, bool has_iommu,
                                      ViommuVersion libvirt);
 /** Of one guest.  A limit may count the memory several times, but it is locked once.
- *  @page_size_bytes as in a request or a plan: 0, unset and 4 KiB are ordinary pages. */
+ *  @page_size_bytes as in a request or a plan: 0, unset and 4 KiB are ordinary pages.  A host may
+ *  have larger ordinary pages, which the caller takes for 0. */
 ViommuPinned viommu_memory_pinned(uint64_t memory_bytes, uint64_t page_size_bytes, uint64_t memlock_bytes);
 
 /** Whether the host has @wanted in addition to @used, which has the same page size; unknown values

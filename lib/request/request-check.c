@@ -264,7 +264,7 @@ static bool check_memory_backing(const ViommuRequest *request, GError **error)
     if (request->memory_backing.locked == 1 && page == VIOMMU_UNSET_NUMBER)
         return viommu_fail(
             error, VIOMMU_ERROR_INVALID_REQUEST,
-            "memory-backing.locked needs memory-backing.page-size, because locked pages are counted by size; for ordinary pages set it to \"4 KiB\"");
+            "memory-backing.locked needs memory-backing.page-size, because locked pages are counted by size; for ordinary pages set it to their size, on most hosts \"4 KiB\"");
     return true;
 }
 
