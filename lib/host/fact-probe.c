@@ -33,6 +33,7 @@ static const struct {
     {VIOMMU_FACT_AMD_INTREMAP, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, "intremap", "on", "intremap"},
     {VIOMMU_FACT_AMD_IOTLB, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, "iotlb", "on", "device-iotlb"},
     {VIOMMU_FACT_SMMUV3_ACCEL, VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3, "accel", "on", "\"accel\":true"},
+    {VIOMMU_FACT_SMMUV3_RIL, VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3, "ril", "off", "\"ril\":false"},
     {VIOMMU_FACT_IOMMUFD, BOTH, VIOMMU_MODEL_NONE, "iommufd", "yes", "\"iommufd\":"},
     {VIOMMU_FACT_AMD_XTSUP, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, "xtsup", "on", "xtsup"},
 };
@@ -76,8 +77,10 @@ static void write_iommu(ViommuXmlWriter *xml, ViommuModel model, const char *att
             if (g_str_equal(attribute, "eim"))
                 viommu_xml_attribute(xml, "intremap", "on");
             /* Without a bus of its own it is the machine's, which is never accelerated. */
-            if (g_str_equal(attribute, "accel"))
+            if (model == VIOMMU_MODEL_SMMUV3)
                 viommu_xml_attribute(xml, "pciBus", BUS_OF_IOMMU);
+            if (g_str_equal(attribute, "ril"))
+                viommu_xml_attribute(xml, "accel", "on");
             viommu_xml_attribute(xml, attribute, value);
         }
         viommu_xml_close(xml);
@@ -145,7 +148,7 @@ char *viommu_fact_probe(ViommuFactId fact, const ViommuEmulator *emulator, const
         if (probes[i].fact != fact || (probes[i].arch != BOTH && probes[i].arch != emulator->arch))
             continue;
         xml = begin_domain(emulator);
-        if (fact == VIOMMU_FACT_SMMUV3_ACCEL)
+        if (probes[i].model == VIOMMU_MODEL_SMMUV3 && probes[i].attribute)
             write_buses(xml);
         if (probes[i].model == VIOMMU_MODEL_NONE)
             write_hostdev(xml, probes[i].attribute, probes[i].value);

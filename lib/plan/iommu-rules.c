@@ -352,7 +352,7 @@ static void judge_hostdev_intel(const ViommuJudging *judging)
 static void judge_range_invalidation(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
-    g_autofree char *range = NULL, *needs = NULL, *had = NULL;
+    g_autofree char *range = NULL, *needs = NULL, *had = NULL, *why = NULL;
 
     if (!viommu_flaw_is_in(VIOMMU_FLAW_SMMUV3_RIL, input->emulator->qemu) ||
         viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_SMMUV3_RIL))
@@ -360,10 +360,13 @@ static void judge_range_invalidation(const ViommuJudging *judging)
     range = viommu_flaw_range(VIOMMU_FLAW_SMMUV3_RIL, input->emulator->qemu);
     needs = viommu_fact_needs(VIOMMU_FACT_SMMUV3_RIL);
     had = viommu_fact_had(VIOMMU_FACT_SMMUV3_RIL, input->libvirt, input->emulator->qemu);
+    why = input->emulator->refuses & VIOMMU_BIT(VIOMMU_FACT_SMMUV3_RIL)
+              ? g_strdup("libvirt reports that it cannot")
+              : g_strdup_printf("that needs %s, but %s", needs, had);
     viommu_judge_refuse(
         judging,
-        "the accelerated 'smmuv3' of %s starts only on a host whose SMMU has range invalidation, unless libvirt switches that off, which needs %s, but %s; upgrade QEMU",
-        range, needs, had);
+        "the accelerated 'smmuv3' of %s starts only on a host whose SMMU has range invalidation, unless libvirt switches that off: %s; upgrade QEMU",
+        range, why);
 }
 
 /* Each needs what the one before has: the first that is missing is the one to mend. */

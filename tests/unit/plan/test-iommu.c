@@ -527,6 +527,8 @@ START_TEST(questions_to_libvirt)
         {VIOMMU_ARCH_AARCH64, VIOMMU_FACT_INTEL, NULL},
         {VIOMMU_ARCH_AARCH64, VIOMMU_FACT_SMMUV3_ACCEL, "<driver pciBus='1' accel='on'/>"},
         {VIOMMU_ARCH_AARCH64, VIOMMU_FACT_SMMUV3_ACCEL, "<controller type='pci' index='1'"},
+        {VIOMMU_ARCH_AARCH64, VIOMMU_FACT_SMMUV3_RIL, "<driver pciBus='1' accel='on' ril='off'/>"},
+        {VIOMMU_ARCH_AARCH64, VIOMMU_FACT_SMMUV3_RIL, "<controller type='pci' index='1'"},
         {VIOMMU_ARCH_X86_64, VIOMMU_FACT_SMMUV3_ACCEL, NULL},
         {VIOMMU_ARCH_X86_64, VIOMMU_FACT_IOMMUFD, "<driver iommufd='yes'/>"},
         {VIOMMU_ARCH_X86_64, VIOMMU_FACT_INTEL_EIM_TCG, NULL},
