@@ -299,15 +299,24 @@ static void be_ready(Service *service)
                viommu_registry_count(viommu_manager_registry(service->manager)));
 }
 
+static void on_named(const GError *error, void *data)
+{
+    Service *service = data;
+
+    if (!error) {
+        be_ready(service);
+        return;
+    }
+    viommu_log_error(LOG_ERR, NULL, error, "taking the bus name");
+    service->status = viommu_error_info(error)->exit_status;
+    viommu_loop_stop(service->loop);
+}
+
 static void take_name(void *data)
 {
     Service *service = data;
-    g_autoptr(GError) error = NULL;
 
-    if (check(service, viommu_bus_take_name(service->bus, &error), &error, "taking the bus name"))
-        be_ready(service);
-    else
-        viommu_loop_stop(service->loop);
+    viommu_bus_take_name(service->bus, on_named, service);
 }
 
 static void adopt_machines(Service *service)

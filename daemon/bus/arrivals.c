@@ -32,8 +32,9 @@ typedef struct Batch {
 static struct {
     int socket; /* 0: not open */
     sd_event *event;
-    ViommuArrivalFunc judge;
+    ViommuArrivalFuncs funcs;
     void *userdata;
+    bool next_passes;
     timer_t linger;
     int blank;          /* what sd-bus gets copies of for descriptors that are dropped */
     uint64_t left;      /* bytes left of the message that is being read */
@@ -227,7 +228,7 @@ static ssize_t receive_files(struct msghdr *message, int flags, const ViommuMess
     size_t n_files = MIN(header->n_fds, room_of(message));
     g_autoptr(GError) refusal = NULL;
     uint32_t uid = 0;
-    ViommuArrival verdict = arrivals.judge(header, arrivals.userdata, &uid, &refusal);
+    ViommuArrival verdict = arrivals.funcs.judge(header, arrivals.userdata, &uid, &refusal);
     Batch *batch;
     ssize_t n;
 
@@ -252,6 +253,12 @@ static ssize_t receive_files(struct msghdr *message, int flags, const ViommuMess
     return n;
 }
 
+static bool may_pass(const ViommuMessageHeader *header)
+{
+    return !header->is_call || !header->sender || arrivals.next_passes ||
+           arrivals.funcs.knows(header, arrivals.userdata);
+}
+
 /* At the beginning of a message, or before there are any. */
 static ssize_t receive_first(struct msghdr *message, int flags)
 {
@@ -261,14 +268,16 @@ static ssize_t receive_first(struct msghdr *message, int flags)
 
     if (n <= 0 || (bytes[0] != 'l' && bytes[0] != 'B'))
         return receive_bytes(message, flags);
-    if (!viommu_message_header_read(bytes, (size_t)n, &header)) {
+    if (!viommu_message_header_read(bytes, (size_t)n, &header) || !may_pass(&header)) {
         errno = EAGAIN;
         return -1;
     }
     n = header.n_fds > 0 && room_of(message) > 0 ? receive_files(message, flags, &header)
                                                  : receive_bytes(message, flags);
-    if (n > 0)
+    if (n > 0) {
+        arrivals.next_passes = false;
         arrivals.left = header.bytes - MIN(header.bytes, (uint64_t)n);
+    }
     return n;
 }
 
@@ -314,7 +323,12 @@ static bool make_blank(void)
     return true;
 }
 
-int viommu_arrivals_open(sd_bus *bus, ViommuArrivalFunc judge, void *userdata)
+void viommu_arrivals_go_on(void)
+{
+    arrivals.next_passes = true;
+}
+
+int viommu_arrivals_open(sd_bus *bus, const ViommuArrivalFuncs *funcs, void *userdata)
 {
     int fd = sd_bus_get_fd(bus);
 
@@ -323,7 +337,8 @@ int viommu_arrivals_open(sd_bus *bus, ViommuArrivalFunc judge, void *userdata)
     if (!make_timer() || !make_blank())
         return -errno;
     arrivals.event = sd_bus_get_event(bus);
-    arrivals.judge = judge;
+    arrivals.funcs = *funcs;
+    arrivals.next_passes = false;
     arrivals.userdata = userdata;
     arrivals.left = 0;
     arrivals.tokens = g_hash_table_new(NULL, NULL);

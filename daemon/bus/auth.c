@@ -14,8 +14,6 @@
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 
-/* A bus never reuses a name, so the user of a name can be remembered: asking costs a round trip. */
-#define REMEMBERED_MAX 1024
 /* Each waiting call keeps its message, and the files that came with it. */
 #define INQUIRIES_MAX_PER_USER 1024
 
@@ -47,15 +45,10 @@ static const struct {
     {VIOMMU_IFACE_MACHINE, "Verify", VIOMMU_ACTION_MANAGE},
 };
 
-typedef struct Caller {
-    uid_t uid;
-} Caller;
-
 struct ViommuAuth {
-    sd_bus *asking;
+    const ViommuBusPeers *peers;
     char *group; /* NULL: a user's own bus */
     uid_t own_uid;
-    GHashTable *callers;   /* unique name -> Caller */
     GHashTable *questions; /* call -> Question, which references the call */
     ViommuAuthDevices *devices;
     ViommuMembership *membership;
@@ -114,7 +107,7 @@ ViommuAuth *viommu_auth_new(const ViommuAuthContext *context)
 {
     ViommuAuth *auth = g_new0(ViommuAuth, 1);
 
-    auth->asking = context->asking;
+    auth->peers = context->peers;
     auth->group = g_strdup(context->group);
     if (context->group)
         auth->membership = viommu_membership_new(context->loop, context->accounts, context->group);
@@ -122,7 +115,6 @@ ViommuAuth *viommu_auth_new(const ViommuAuthContext *context)
     auth->inquiries = g_hash_table_new_full(NULL, NULL, NULL, free_inquiry);
     auth->devices = viommu_auth_devices_new(context->loop, context->accounts);
     auth->own_uid = geteuid();
-    auth->callers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     auth->questions = g_hash_table_new_full(NULL, NULL, NULL, free_question);
     return auth;
 }
@@ -136,7 +128,6 @@ void viommu_auth_free(ViommuAuth *auth)
     g_hash_table_unref(auth->inquiries);
     g_hash_table_unref(auth->inquirers);
     g_hash_table_unref(auth->questions);
-    g_hash_table_unref(auth->callers);
     g_free(auth->group);
     g_free(auth);
 }
@@ -154,44 +145,12 @@ G_GNUC_PRINTF(2, 3) static ViommuAuthAnswer refuse(GError **error, const char *f
 
 /* --- The caller --- */
 
-static bool ask_uid(const ViommuAuth *auth, const char *sender, uid_t *ret_uid, GError **error)
+static bool find_caller(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, GError **error)
 {
-    sd_bus_creds *creds = NULL;
-    int r = sd_bus_get_name_creds(auth->asking, sender, SD_BUS_CREDS_EUID, &creds);
-
-    if (r >= 0)
-        r = sd_bus_creds_get_euid(creds, ret_uid);
-    sd_bus_creds_unref(creds);
-    if (r < 0)
-        refuse(error, "the bus does not identify the caller: %s", g_strerror(-r));
-    return r >= 0;
-}
-
-/* Borrowed, until the next call of this function. */
-static Caller *find_sender(ViommuAuth *auth, const char *sender, GError **error)
-{
-    Caller *caller = sender ? g_hash_table_lookup(auth->callers, sender) : NULL;
-    uid_t uid;
-
-    if (caller)
-        return caller;
-    if (!sender) {
-        refuse(error, "the bus does not identify the caller");
-        return NULL;
-    }
-    if (!ask_uid(auth, sender, &uid, error))
-        return NULL;
-    if (g_hash_table_size(auth->callers) >= REMEMBERED_MAX)
-        g_hash_table_remove_all(auth->callers);
-    caller = g_new0(Caller, 1);
-    caller->uid = uid;
-    g_hash_table_insert(auth->callers, g_strdup(sender), caller);
-    return caller;
-}
-
-static Caller *find_caller(ViommuAuth *auth, sd_bus_message *call, GError **error)
-{
-    return find_sender(auth, sd_bus_message_get_sender(call), error);
+    if (viommu_bus_peers_uid(auth->peers, sd_bus_message_get_sender(call), ret_uid))
+        return true;
+    refuse(error, "the bus does not identify the caller");
+    return false;
 }
 
 /* --- The group --- */
@@ -444,10 +403,9 @@ static ViommuAuthAnswer check_owner(ViommuAuth *auth, sd_bus_message *call, uid_
     return VIOMMU_AUTH_NO;
 }
 
-static ViommuAuthAnswer check_manage(ViommuAuth *auth, sd_bus_message *call, Caller *caller,
+static ViommuAuthAnswer check_manage(ViommuAuth *auth, sd_bus_message *call, uid_t uid,
                                      const ViommuMachine *machine, GError **error)
 {
-    uid_t uid = caller->uid;
     bool granted = take_grant(auth, call, machine);
 
     if (!machine) {
@@ -467,68 +425,59 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
 {
     const char *interface = sd_bus_message_get_interface(call), *member = sd_bus_message_get_member(call);
     ViommuAction action;
-    Caller *caller;
+    uint32_t uid;
 
     auth->members = NULL;
     if (!find_action(call, &action))
         return refuse(error, "there is no method '%s' on interface '%s'", member, interface ? interface : "");
-    caller = find_caller(auth, call, error);
-    if (!caller)
+    if (!find_caller(auth, call, &uid, error))
         return VIOMMU_AUTH_NO;
-    if (!auth->group && !viommu_auth_is_trusted(auth, caller->uid))
-        return refuse(error, "user %u may not call '%s'; only root and user %u may", caller->uid, member,
+    if (!auth->group && !viommu_auth_is_trusted(auth, uid))
+        return refuse(error, "user %u may not call '%s'; only root and user %u may", uid, member,
                       auth->own_uid);
-    if (viommu_auth_is_trusted(auth, caller->uid) && action != VIOMMU_ACTION_MANAGE)
+    if (viommu_auth_is_trusted(auth, uid) && action != VIOMMU_ACTION_MANAGE)
         return VIOMMU_AUTH_YES;
     switch (action) {
     case VIOMMU_ACTION_READ:
         return VIOMMU_AUTH_YES;
     case VIOMMU_ACTION_PLAN:
-        return check_plan(auth, call, caller->uid);
+        return check_plan(auth, call, uid);
     case VIOMMU_ACTION_SHOW:
-        return check_show(call, caller->uid, machine, error);
+        return check_show(call, uid, machine, error);
     case VIOMMU_ACTION_LAUNCH:
-        return check_launch(auth, call, caller->uid, error);
+        return check_launch(auth, call, uid, error);
     case VIOMMU_ACTION_MANAGE:
-        return check_manage(auth, call, caller, machine, error);
+        return check_manage(auth, call, uid, machine, error);
     case VIOMMU_ACTION_TUNE:
-        return refuse(error, "user %u may not change viommud's settings; only root may", caller->uid);
+        return refuse(error, "user %u may not change viommud's settings; only root may", uid);
     case VIOMMU_ACTION_LAST:
         break;
     }
     return VIOMMU_AUTH_NO;
 }
 
-bool viommu_auth_uid_of(ViommuAuth *auth, const char *sender, uint32_t *ret_uid, GError **error)
-{
-    const Caller *caller = find_sender(auth, sender, error);
-
-    if (caller)
-        *ret_uid = caller->uid;
-    return caller != NULL;
-}
-
 bool viommu_auth_uid(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, GError **error)
 {
-    return viommu_auth_uid_of(auth, sd_bus_message_get_sender(call), ret_uid, error);
+    return find_caller(auth, call, ret_uid, error);
 }
 
-static ViommuAskerKind kind_of(const ViommuAuth *auth, const sd_bus_message *call, const Caller *caller)
+static ViommuAskerKind kind_of(const ViommuAuth *auth, const sd_bus_message *call, uint32_t uid)
 {
     if (!auth->group)
         return VIOMMU_ASKER_OWN;
-    if (viommu_auth_is_trusted(auth, caller->uid))
+    if (viommu_auth_is_trusted(auth, uid))
         return VIOMMU_ASKER_ROOT;
     return auth->members == call ? VIOMMU_ASKER_MEMBER : VIOMMU_ASKER_OUTSIDER;
 }
 
 bool viommu_auth_asker(ViommuAuth *auth, sd_bus_message *call, ViommuAsker *ret_asker, GError **error)
 {
-    const Caller *caller = find_caller(auth, call, error);
+    uint32_t uid;
 
-    if (caller)
-        *ret_asker = (ViommuAsker){.kind = kind_of(auth, call, caller), .uid = caller->uid};
-    return caller != NULL;
+    if (!find_caller(auth, call, &uid, error))
+        return false;
+    *ret_asker = (ViommuAsker){.kind = kind_of(auth, call, uid), .uid = uid};
+    return true;
 }
 
 static bool names_address(const ViommuRequest *request)
@@ -568,7 +517,8 @@ void viommu_auth_asker_clear(ViommuAsker *asker)
 
 bool viommu_auth_sees(ViommuAuth *auth, sd_bus_message *call, const ViommuMachine *machine)
 {
-    const Caller *caller = find_caller(auth, call, NULL);
+    uint32_t uid;
 
-    return caller && (viommu_auth_is_trusted(auth, caller->uid) || caller->uid == machine->owner_uid);
+    return find_caller(auth, call, &uid, NULL) &&
+           (viommu_auth_is_trusted(auth, uid) || uid == machine->owner_uid);
 }

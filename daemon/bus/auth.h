@@ -36,6 +36,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
+#include "daemon/bus/peers.h"
 #include "daemon/process/loop.h"
 #include "daemon/machines/machine.h"
 #include "daemon/process/worker.h"
@@ -67,8 +68,8 @@ typedef enum ViommuAuthAnswer {
 typedef struct ViommuAuthContext {
     ViommuLoop *loop;
     ViommuWorker *accounts; /* for look-ups in the user database, which may hang */
-    sd_bus *asking;         /* a connection to ask the bus on (bus.h) */
-    const char *group;      /* members may launch; NULL: a user's own bus */
+    const ViommuBusPeers *peers;
+    const char *group; /* members may launch; NULL: a user's own bus */
 } ViommuAuthContext;
 
 /* A request, the host and the site; all borrowed. */
@@ -93,8 +94,6 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
 bool viommu_auth_is_question(sd_bus_message *call);
 /** Whether @call was judged before, waited for an answer, and is judged again. */
 bool viommu_auth_comes_again(const ViommuAuth *auth, const sd_bus_message *call);
-/** The user of the name @sender on the bus.  Fails: POLICY_REFUSED. */
-bool viommu_auth_uid_of(ViommuAuth *auth, const char *sender, uint32_t *ret_uid, GError **error);
 /** The user who sent @call.  Fails: POLICY_REFUSED. */
 bool viommu_auth_uid(ViommuAuth *auth, sd_bus_message *call, uint32_t *ret_uid, GError **error);
 /** The user who sent @call, as the site's policy sees that user.  Call it right after

@@ -15,8 +15,8 @@
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 
-/* The bus answers at once, or has lost the question; the loop waits meanwhile. */
-#define ASKING_TIMEOUT_USEC (2 * G_USEC_PER_SEC)
+/* What the bus replies to who gets a name (DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER). */
+#define NAME_IS_OURS 1u
 
 static bool is_launch(sd_bus_message *call)
 {
@@ -88,13 +88,13 @@ static bool reads_files(const ViommuMessageHeader *header)
     return false;
 }
 
-/* The gate checks the sender again, and refuses a call without one. */
+/* The gate refuses a call without a known sender. */
 static ViommuArrival judge_arrival(const ViommuMessageHeader *header, void *userdata, uint32_t *ret_uid,
                                    GError **error)
 {
     ViommuBus *bus = userdata;
 
-    if (!reads_files(header) || !viommu_auth_uid_of(bus->auth, header->sender, ret_uid, NULL))
+    if (!reads_files(header) || !viommu_bus_peers_uid(bus->peers, header->sender, ret_uid))
         return VIOMMU_ARRIVAL_DROP;
     if (viommu_auth_is_trusted(bus->auth, *ret_uid) ||
         (viommu_held_check(*ret_uid, header->n_fds, error) && viommu_room_check(error)))
@@ -107,6 +107,50 @@ static int attach(sd_bus *bus, ViommuLoop *loop)
     int r = sd_bus_attach_event(bus, viommu_loop_event(loop), SD_EVENT_PRIORITY_NORMAL);
 
     return r < 0 ? r : sd_bus_set_exit_on_disconnect(bus, true);
+}
+
+/* --- Calls of senders that the bus has not told about yet --- */
+
+static int on_held(sd_event_source *source, void *userdata)
+{
+    ViommuBus *bus = userdata;
+
+    return sd_bus_detach_event(bus->bus);
+}
+
+static void go_on(ViommuBus *bus)
+{
+    bus->held = sd_event_source_disable_unref(bus->held);
+    viommu_arrivals_go_on();
+    if (!sd_bus_get_event(bus->bus) && attach(bus->bus, bus->loop) < 0) {
+        viommu_log(LOG_ERR, NULL, "Cannot read from the bus any more");
+        viommu_loop_stop(bus->loop);
+    }
+}
+
+/* Without an answer the call passes, too, and the gate refuses it. */
+static void on_peer(const char *name, ViommuPeer peer, void *userdata)
+{
+    go_on(userdata);
+}
+
+/* Messages stay in the order in which they came: what is behind the call waits for the same answer
+ * of the bus, through which all of it comes.  The loop would see bytes to read again and again, so
+ * it does not look for them meanwhile. */
+static bool knows_sender(const ViommuMessageHeader *header, void *userdata)
+{
+    ViommuBus *bus = userdata;
+
+    if (bus->held)
+        return false;
+    if (header->sender[0] != ':' || viommu_bus_peers_find(bus->peers, header->sender) != VIOMMU_PEER_UNKNOWN)
+        return true;
+    if (sd_event_add_defer(viommu_loop_event(bus->loop), &bus->held, on_held, bus) < 0)
+        return true;
+    if (viommu_bus_peers_ask(bus->peers, header->sender, on_peer, bus) >= 0)
+        return false;
+    bus->held = sd_event_source_disable_unref(bus->held);
+    return true;
 }
 
 /* Connects to the same bus; nobody can send file descriptors here. */
@@ -123,20 +167,25 @@ static int connect_asking(ViommuBus *bus)
         r = sd_bus_set_bus_client(bus->asking, true);
     if (r >= 0)
         r = sd_bus_negotiate_fds(bus->asking, false);
-    if (r >= 0)
-        r = sd_bus_set_method_call_timeout(bus->asking, ASKING_TIMEOUT_USEC);
     return r < 0 ? r : sd_bus_start(bus->asking);
 }
 
-static int connect_bus(ViommuBus *bus, ViommuLoop *loop, bool user)
+static int connect_bus(ViommuBus *bus, bool user)
 {
     int r = user ? sd_bus_open_user(&bus->bus) : sd_bus_open_system(&bus->bus);
 
     if (r >= 0)
-        r = attach(bus->bus, loop);
+        r = attach(bus->bus, bus->loop);
     if (r >= 0)
         r = connect_asking(bus);
-    return r < 0 ? r : attach(bus->asking, loop);
+    return r < 0 ? r : attach(bus->asking, bus->loop);
+}
+
+static void on_peer_gone(const char *name, void *userdata)
+{
+    ViommuBus *bus = userdata;
+
+    viommu_bus_clients_gone(bus->clients, name);
 }
 
 static void on_client_gone(const char *client, void *userdata)
@@ -173,16 +222,19 @@ bool viommu_bus_new(const ViommuBusContext *context, ViommuBus **ret_bus, GError
     bus->manager = context->manager;
     bus->is_system = !user;
     bus->waiting = g_hash_table_new(NULL, NULL);
-    r = connect_bus(bus, context->loop, user);
+    bus->loop = context->loop;
+    r = connect_bus(bus, user);
     if (r < 0) {
         return viommu_fail(error, VIOMMU_ERROR_BACKEND, "cannot connect to the %s bus: %s%s",
                            user ? "user's" : "system", g_strerror(-r),
                            user ? "; is DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR set?" : "");
     }
-    auth = (ViommuAuthContext){context->loop, context->accounts, bus->asking, context->group};
+    r = viommu_bus_peers_new(bus->asking, on_peer_gone, bus, &bus->peers);
+    auth = (ViommuAuthContext){context->loop, context->accounts, bus->peers, context->group};
     bus->auth = viommu_auth_new(&auth);
-    bus->clients = viommu_bus_clients_new(bus->asking, on_client_gone, bus);
-    r = bus->is_system ? viommu_arrivals_open(bus->bus, judge_arrival, bus) : 0;
+    bus->clients = viommu_bus_clients_new(bus->asking, bus->peers, on_client_gone, bus);
+    if (r >= 0)
+        r = viommu_arrivals_open(bus->bus, &(ViommuArrivalFuncs){knows_sender, judge_arrival}, bus);
     if (r >= 0)
         r = add_objects(bus);
     if (r < 0) {
@@ -201,28 +253,54 @@ void viommu_bus_free(ViommuBus *bus)
     viommu_hostinfo_watch(viommu_manager_hostinfo(bus->manager), NULL, NULL);
     viommu_manager_watch_connection(bus->manager, NULL, NULL);
     viommu_auth_free(bus->auth);
+    sd_event_source_disable_unref(bus->held);
+    viommu_bus_peers_free(bus->peers);
     viommu_bus_clients_free(bus->clients);
     sd_bus_close_unref(bus->asking);
     viommu_bus_turns_close(bus->turns);
     viommu_bus_turns_unref(bus->turns);
     sd_bus_flush_close_unref(bus->bus);
-    if (bus->is_system)
-        viommu_arrivals_close();
+    viommu_arrivals_close();
     g_hash_table_unref(bus->waiting);
     g_free(bus);
 }
 
-bool viommu_bus_take_name(ViommuBus *bus, GError **error)
-{
-    int r = sd_bus_request_name(bus->bus, VIOMMU_BUS_NAME, 0);
+/* --- The name --- */
 
-    if (r == -EEXIST)
-        viommu_fail(error, VIOMMU_ERROR_EXISTS, "the bus name %s is taken: another viommud runs on this bus",
+static void fail_name(const sd_bus_error *from_bus, GError **error)
+{
+    viommu_fail(error, VIOMMU_ERROR_BACKEND, "cannot take the name %s: %s", VIOMMU_BUS_NAME,
+                from_bus->message ? from_bus->message : from_bus->name);
+}
+
+static int on_name(sd_bus_message *answer, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    const sd_bus_error *from_bus = sd_bus_message_get_error(answer);
+    g_autoptr(GError) error = NULL;
+    uint32_t verdict = 0;
+
+    if (from_bus)
+        fail_name(from_bus, &error);
+    else if (sd_bus_message_read(answer, "u", &verdict) <= 0 || verdict != NAME_IS_OURS)
+        viommu_fail(&error, VIOMMU_ERROR_EXISTS, "the bus name %s is taken: another viommud runs on this bus",
                     VIOMMU_BUS_NAME);
-    else if (r < 0)
-        viommu_fail(error, VIOMMU_ERROR_BACKEND, "cannot take the name %s: %s", VIOMMU_BUS_NAME,
-                    g_strerror(-r));
-    return r >= 0;
+    bus->named(error, bus->named_userdata);
+    return 1;
+}
+
+void viommu_bus_take_name(ViommuBus *bus, ViommuBusNamedFunc func, void *userdata)
+{
+    g_autoptr(GError) error = NULL;
+    int r;
+
+    bus->named = func;
+    bus->named_userdata = userdata;
+    r = sd_bus_request_name_async(bus->bus, NULL, VIOMMU_BUS_NAME, 0, on_name, bus);
+    if (r >= 0)
+        return;
+    viommu_fail(&error, VIOMMU_ERROR_BACKEND, "cannot take the name %s: %s", VIOMMU_BUS_NAME, g_strerror(-r));
+    func(error, userdata);
 }
 
 char *viommu_bus_machine_path(const ViommuMachine *machine)

@@ -10,18 +10,28 @@
 #include <systemd/sd-bus.h>
 #include "daemon/bus/auth.h"
 #include "daemon/bus/clients.h"
+#include "daemon/bus/peers.h"
 #include "daemon/bus/turns.h"
 #include "daemon/process/loop.h"
 #include "daemon/manager/manager.h"
+
+/** viommud has its name: @error is NULL; or not: EXISTS when another viommud has the name,
+ *  BACKEND. */
+typedef void (*ViommuBusNamedFunc)(const GError *error, void *userdata);
 
 typedef struct ViommuBus {
     sd_bus *bus;
     bool is_system;
     bool telling; /* a signal is being made, for any receiver */
-    /* For questions to the bus itself that block.  While sd-bus waits it reads all incoming
-     * messages; on the other connection these may come from any user, with file descriptors, until
-     * no descriptor is free. */
+    /* For questions to the bus itself, whose answers do not come behind the messages of users. */
     sd_bus *asking;
+    ViommuBusPeers *peers;
+    /* a message waits until the bus has told who sent it, and all that came behind it wait with
+     * it; NULL: none */
+    sd_event_source *held;
+    ViommuLoop *loop;
+    ViommuBusNamedFunc named;
+    void *named_userdata;
     ViommuManager *manager;
     ViommuAuth *auth;
     ViommuBusClients *clients;
@@ -46,9 +56,8 @@ bool viommu_bus_new(const ViommuBusContext *context, ViommuBus **ret_bus, GError
 /** Sends pending messages, and disconnects. */
 void viommu_bus_free(ViommuBus *bus);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuBus, viommu_bus_free)
-/** Takes the name, so that clients find viommud.  Fails: EXISTS when another viommud has the name;
- *  BACKEND. */
-bool viommu_bus_take_name(ViommuBus *bus, GError **error);
+/** Takes the name, so that clients find viommud; calls @func once, now or later. */
+void viommu_bus_take_name(ViommuBus *bus, ViommuBusNamedFunc func, void *userdata);
 
 /* For manager-object, machine-object and logcontrol. */
 

@@ -1,39 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* clients: an sd_bus_track for each client, until it disconnects. */
+/* clients: a set of clients that are held until they disconnect. */
 #include "daemon/bus/clients.h"
 
 #include <string.h>
 
 struct ViommuBusClients {
     sd_bus *bus;
+    ViommuBusPeers *peers;
     ViommuBusClientFunc func;
     void *userdata;
-    GHashTable *held; /* client -> Held, owned */
+    GHashTable *held; /* set of clients, owned */
 };
 
-typedef struct Held {
-    ViommuBusClients *clients;
-    char *client;
-    sd_bus_track *track;
-} Held;
-
-static void free_held(void *data)
-{
-    Held *held = data;
-
-    sd_bus_track_unref(held->track);
-    g_free(held->client);
-    g_free(held);
-}
-
-ViommuBusClients *viommu_bus_clients_new(sd_bus *bus, ViommuBusClientFunc func, void *userdata)
+ViommuBusClients *viommu_bus_clients_new(sd_bus *bus, ViommuBusPeers *peers, ViommuBusClientFunc func,
+                                         void *userdata)
 {
     ViommuBusClients *clients = g_new0(ViommuBusClients, 1);
 
     clients->bus = bus;
+    clients->peers = peers;
     clients->func = func;
     clients->userdata = userdata;
-    clients->held = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_held);
+    clients->held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return clients;
 }
 
@@ -61,35 +49,52 @@ char *viommu_bus_clients_sender(ViommuBusClients *clients, sd_bus_message *call)
     return name_client(clients, sd_bus_message_get_sender(call));
 }
 
-static void tell_gone(Held *held)
+static void tell_gone(ViommuBusClients *clients, const char *client)
 {
-    ViommuBusClients *clients = held->clients;
-    g_autofree char *client = g_strdup(held->client);
-
-    g_hash_table_remove(clients->held, client);
-    clients->func(client, clients->userdata);
+    if (g_hash_table_remove(clients->held, client))
+        clients->func(client, clients->userdata);
 }
 
-static int on_left(sd_bus_track *track, void *userdata)
+void viommu_bus_clients_gone(ViommuBusClients *clients, const char *name)
 {
-    tell_gone(userdata);
-    return 1;
+    g_autofree char *client = name_client(clients, name);
+
+    if (client)
+        tell_gone(clients, client);
+}
+
+static void look(ViommuBusClients *clients, const char *name, ViommuPeer peer);
+
+static void on_answer(const char *name, ViommuPeer peer, void *userdata)
+{
+    look(userdata, name, peer);
+}
+
+static void look(ViommuBusClients *clients, const char *name, ViommuPeer peer)
+{
+    switch (peer) {
+    case VIOMMU_PEER_GONE:
+        viommu_bus_clients_gone(clients, name);
+        break;
+    case VIOMMU_PEER_UNKNOWN:
+        /* A lost bus ends the loop. */
+        (void)viommu_bus_peers_ask(clients->peers, name, on_answer, clients);
+        break;
+    case VIOMMU_PEER_HERE:
+    case VIOMMU_PEER_LAST:
+        break;
+    }
 }
 
 void viommu_bus_clients_hold(ViommuBusClients *clients, const char *client)
 {
     const char *name = strchr(client, ':');
-    g_autofree char *here = name_client(clients, name);
-    Held *held;
+    g_autofree char *here = name_client(clients, name), *copy = g_strdup(client);
 
-    if (g_hash_table_contains(clients->held, client))
+    if (!g_hash_table_add(clients->held, g_strdup(client)))
         return;
-    held = g_new0(Held, 1);
-    held->clients = clients;
-    held->client = g_strdup(client);
-    g_hash_table_insert(clients->held, held->client, held);
-    /* The client is of another bus, or no longer on this one. */
-    if (g_strcmp0(here, client) != 0 || sd_bus_track_new(clients->bus, &held->track, on_left, held) < 0 ||
-        sd_bus_track_add_name(held->track, name) < 0)
-        tell_gone(held);
+    if (g_strcmp0(here, client) == 0)
+        look(clients, name, viommu_bus_peers_find(clients->peers, name));
+    else
+        tell_gone(clients, copy); /* of another bus */
 }

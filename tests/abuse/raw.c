@@ -94,6 +94,26 @@ bool raw_hears(int fd, const char *words)
     }
 }
 
+/* What a reply says once, it may say twice. */
+bool raw_hears_in_order(int fd, const char *words, unsigned n)
+{
+    g_autoptr(GString) heard = g_string_new(NULL);
+    size_t length = strlen(words);
+    unsigned next = 0;
+    char byte;
+
+    while (next < n && read(fd, &byte, 1) == 1) {
+        g_string_append_c(heard, byte);
+        if (heard->len <= length || strncmp(heard->str + heard->len - 1 - length, words, length) != 0)
+            continue;
+        if (byte == (char)('0' + next))
+            next++;
+        else if (next == 0 || byte != (char)('0' + next - 1))
+            return false;
+    }
+    return next == n;
+}
+
 int raw_connect(const Harness *harness)
 {
     static const Field hello[] = {{1, 'o', "/org/freedesktop/DBus"},

@@ -18,3 +18,5 @@ void raw_send(int fd, const void *bytes, size_t length);
 /** Reads until @words arrive (true) or the bus disconnects (false).  Fails when neither happens for
  *  long. */
 bool raw_hears(int fd, const char *words);
+/** Reads until @words with the numbers 0 to @n - 1 behind them have come, in this order (true). */
+bool raw_hears_in_order(int fd, const char *words, unsigned n);

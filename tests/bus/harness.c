@@ -346,8 +346,11 @@ static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *unuse
 
 void harness_send(sd_bus *bus, sd_bus_message *call, HarnessPending *ret_pending)
 {
+    uint64_t usec = 0;
+
+    assert_sd(sd_bus_get_method_call_timeout(bus, &usec), "reading the timeout");
     *ret_pending = (HarnessPending){.bus = bus};
-    assert_sd(sd_bus_call_async(bus, NULL, call, on_answer, ret_pending, HARNESS_PATIENCE_USEC),
+    assert_sd(sd_bus_call_async(bus, NULL, call, on_answer, ret_pending, MAX(usec, HARNESS_PATIENCE_USEC)),
               "sending a call");
     sd_bus_message_unref(call);
 }

@@ -22,6 +22,7 @@ FREE = {
     "journal-events.c viommu_journal_left_alone": "once for each domain, and reconcile.c bounds them",
     "journal-events.c viommu_journal_agent_broke": "agent-trust.c: once for each machine, and twice for each user",
     "verify.c settle_question": "the same",
+    "bus.c go_on": "only without memory, and the loop ends",
     "endings.c on_stop": "what becomes of machines",
     "console-keeper.c viommu_console_keeper_end": "what becomes of machines; the guest's words are asked for",
     "console-keeper.c done_move": "once for each start",
