@@ -17,6 +17,7 @@ static const struct {
     [VIOMMU_FAILURE_OUTPUT] = {"Output", EX_IOERR},
     [VIOMMU_FAILURE_TIMEOUT] = {"Timeout", EX_TEMPFAIL},
     [VIOMMU_FAILURE_DENIED] = {"Denied", EX_NOPERM},
+    [VIOMMU_FAILURE_LOST] = {"Lost", EX_PROTOCOL},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(failures) == VIOMMU_FAILURE_LAST);
 

@@ -12,6 +12,7 @@ typedef enum ViommuFailure {
     VIOMMU_FAILURE_OUTPUT,      /* standard output cannot be written */
     VIOMMU_FAILURE_TIMEOUT,     /* no reply in time; the operation may still complete */
     VIOMMU_FAILURE_DENIED,      /* the bus or polkit does not allow it */
+    VIOMMU_FAILURE_LOST,        /* the guest was lost while a command ran inside */
     VIOMMU_FAILURE_LAST,
 } ViommuFailure;
 

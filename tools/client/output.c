@@ -142,6 +142,14 @@ void viommu_output_failure(ViommuOutput *output, const GError *error, GVariant *
     }
 }
 
+void viommu_output_note(const ViommuOutput *output, const char *text)
+{
+    g_autofree char *shown = viommu_console_text_clean(text);
+
+    fflush(stdout);
+    fprintf(stderr, "viommuctl: %s\n", shown);
+}
+
 void viommu_output_warning(const ViommuOutput *output, const char *text)
 {
     g_autofree char *shown = viommu_console_text_clean(text);

@@ -36,6 +36,8 @@ void viommu_output_json(GVariant *tree);
 /** Prints {"error": {name, message, reasons}} on standard output with --json, else text on standard
  *  error. @reasons: aa{sv} with model (optional), rule and text; may be NULL. */
 void viommu_output_failure(ViommuOutput *output, const GError *error, GVariant *reasons);
+/** Prints text on standard error. */
+void viommu_output_note(const ViommuOutput *output, const char *text);
 void viommu_output_warning(const ViommuOutput *output, const char *text);
 /** Shows one line that the next output replaces; only if standard error is a terminal. */
 void viommu_output_progress(ViommuOutput *output, const char *text);

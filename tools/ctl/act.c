@@ -5,8 +5,7 @@
 
 #define DEFAULT_STOP_SECONDS 30
 
-/* Keeps *seconds without the option. */
-static bool read_timeout(const ViommuCtl *ctl, guint64 *seconds, GError **error)
+bool viommu_ctl_read_timeout(const ViommuCtl *ctl, guint64 *seconds, GError **error)
 {
     if (!ctl->timeout || g_ascii_string_to_unsigned(ctl->timeout, 10, 0, G_MAXUINT32, seconds, NULL))
         return true;
@@ -19,7 +18,7 @@ bool viommu_ctl_stop(ViommuCtl *ctl, GError **error)
     guint64 seconds = DEFAULT_STOP_SECONDS;
     ViommuClientCall call = {.method = "Stop"};
 
-    if (!read_timeout(ctl, &seconds, error))
+    if (!viommu_ctl_read_timeout(ctl, &seconds, error))
         return false;
     call.arguments = g_variant_new("(u)", (guint32)seconds);
     call.timeout_usec = VIOMMU_CTL_TIMEOUT_USEC + seconds * G_TIME_SPAN_SECOND;
@@ -71,7 +70,7 @@ bool viommu_ctl_verify(ViommuCtl *ctl, GError **error)
     g_autoptr(GVariant) reply = NULL;
     guint64 seconds = 0;
 
-    if (!read_timeout(ctl, &seconds, error))
+    if (!viommu_ctl_read_timeout(ctl, &seconds, error))
         return false;
     call.arguments = g_variant_new("(t)", seconds);
     if (!viommu_ctl_call_machine(ctl, call, "looking inside", &reply, error))

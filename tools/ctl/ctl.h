@@ -12,8 +12,11 @@ typedef struct ViommuCtl {
     /* Options; NULL or false when not given. */
     const char *image, *iommu, *memory, *vcpus; /* @iommu: empty without a value */
     const char *wait, *name, *request_id, *timeout, *host, *order, *connect, *lease, *bind, *root;
-    bool log; /* console */
-    bool raw; /* console --log */
+    const char *login, *key, *address; /* ssh, ssh-config */
+    GPtrArray *gets;                   /* run --inside: PATH[:LOCAL], borrowed; NULL: none */
+    bool inside;                       /* run */
+    bool log;                          /* console */
+    bool raw;                          /* console --log */
     bool user, system, json, xml, inventory, no_color, no_ask_password, help, version;
     bool keys; /* help keys */
     /* The words after the verb, as many as the verb's row allows. */
@@ -32,6 +35,8 @@ typedef bool (*ViommuCtlVerb)(ViommuCtl *ctl, GError **error);
 /* With a daemon. */
 bool viommu_ctl_launch(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_run(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_ssh(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_ssh_config(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_extend(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_list(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_show(ViommuCtl *ctl, GError **error);

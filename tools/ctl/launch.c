@@ -45,10 +45,10 @@ void viommu_ctl_launched_clear(ViommuCtlLaunched *launched)
     g_clear_pointer(&launched->client, viommu_client_free);
 }
 
-bool viommu_ctl_launch_request(ViommuCtl *ctl, ViommuCtlLaunched *ret_launched, GError **error)
+bool viommu_ctl_launch_request(ViommuCtl *ctl, GVariant *said, ViommuCtlLaunched *ret_launched,
+                               GError **error)
 {
-    g_autoptr(GVariant) said = viommu_ctl_request_read(ctl, error);
-    g_autoptr(GVariant) tree = said ? viommu_ctl_files_absolute(said) : NULL;
+    g_autoptr(GVariant) tree = viommu_ctl_files_absolute(said);
     /* Also parsed here: to refuse a wrong key without a daemon, and a null, which the bus cannot
      * carry. */
     g_autoptr(ViommuRequest) request = tree ? viommu_request_parse(tree, error) : NULL;
@@ -156,8 +156,9 @@ static bool hold(ViommuCtl *ctl, const ViommuCtlLaunched *launched, GError **err
 bool viommu_ctl_launch(ViommuCtl *ctl, GError **error)
 {
     g_auto(ViommuCtlLaunched) launched = {NULL, NULL, NULL, false};
+    g_autoptr(GVariant) request = viommu_ctl_request_read(ctl, error);
 
-    if (!viommu_ctl_launch_request(ctl, &launched, error))
+    if (!request || !viommu_ctl_launch_request(ctl, request, &launched, error))
         return false;
     if (ctl->output.json)
         viommu_output_json(g_variant_ref(launched.properties));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "tools/ctl/machine.h"
+#include "tools/ctl/request.h"
 
 typedef struct ViommuCtlLaunched {
     ViommuClient *client; /* the machine may be bound to its connection; owned */
@@ -12,8 +13,9 @@ typedef struct ViommuCtlLaunched {
     bool bound;
 } ViommuCtlLaunched;
 
-/** Launches the request of the command line. */
-bool viommu_ctl_launch_request(ViommuCtl *ctl, ViommuCtlLaunched *ret_launched, GError **error);
+/** Launches @request (a{sv}, as of viommu_ctl_request_read()). */
+bool viommu_ctl_launch_request(ViommuCtl *ctl, GVariant *request, ViommuCtlLaunched *ret_launched,
+                               GError **error);
 void viommu_ctl_launched_clear(ViommuCtlLaunched *launched);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ViommuCtlLaunched, viommu_ctl_launched_clear)
 /** Warns that the machine is gone although viommuctl did not remove it.  @result: its property

@@ -18,6 +18,8 @@ typedef struct ViommuCtlProgress {
     const char *what; /* "launching" */
 } ViommuCtlProgress;
 
+/** The number of --timeout; without the option, *seconds stays.  Fails: USAGE. */
+bool viommu_ctl_read_timeout(const ViommuCtl *ctl, guint64 *seconds, GError **error);
 ViommuClient *viommu_ctl_connect(const ViommuCtl *ctl, GError **error);
 /** Whether polkit may ask for a password on this terminal for a call on @client. */
 bool viommu_ctl_may_be_asked(const ViommuCtl *ctl, const ViommuClient *client);

@@ -23,6 +23,8 @@ enum {
     XML,
     CONSOLE,
     VERIFY,
+    SSH,
+    SSH_CONFIG,
     PLAN,
     HOST,
     DOCTOR,
@@ -51,6 +53,10 @@ static const ViommuCtlVerbRow verbs[] = {
                  "Connect to the serial console (Ctrl-] leaves)"},
     [VERIFY] = {"verify", 1, 1, "NAME", NONE, viommu_ctl_verify,
                 "Verify inside the guest that its IOMMU works"},
+    [SSH] = {"ssh", 1, 1, "NAME [-- COMMAND...]", VIOMMU_CTL_COMMAND_MAY, viommu_ctl_ssh,
+             "Log in to the guest, or run COMMAND inside"},
+    [SSH_CONFIG] = {"ssh-config", 1, 1, "NAME", NONE, viommu_ctl_ssh_config,
+                    "Print how ssh, scp and rsync reach the guest"},
     [PLAN] = {"plan", 0, INT_MAX, "REQUEST...", NONE, viommu_ctl_plan,
               "Show what would be launched, and why"},
     [HOST] = {"host", 0, 0, "", NONE, viommu_ctl_host, "Show what this host supports, and why not more"},
@@ -65,7 +71,7 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 #define EVERYONE (~0u)
 #define BUS                                                                                       \
     (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML) | \
-     V(CONSOLE) | V(VERIFY))
+     V(CONSOLE) | V(VERIFY) | V(SSH) | V(SSH_CONFIG))
 /* Those that take a request. */
 #define REQUEST (V(LAUNCH) | V(RUN) | V(PLAN))
 #define LOCAL   (V(PLAN) | V(HOST) | V(FACTS))
@@ -97,7 +103,13 @@ static const struct {
      "With client, remove it when viommuctl ends"},
     {"log", 0, NULL, offsetof(ViommuCtl, log), V(CONSOLE), NULL, "Print the log, also of a former machine"},
     {"raw", 0, NULL, offsetof(ViommuCtl, raw), V(CONSOLE), NULL, "With --log, print all bytes unchanged"},
-    {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(STOP) | V(VERIFY), NULL,
+    {"inside", 0, NULL, offsetof(ViommuCtl, inside), V(RUN), NULL, "Run COMMAND in the guest, by ssh"},
+    {"get", 0, "PATH[:LOCAL]", offsetof(ViommuCtl, gets), V(RUN), NULL, "With --inside, copy out"},
+    {"login", 'l', "USER", offsetof(ViommuCtl, login), V(SSH) | V(SSH_CONFIG), NULL, "User in the guest"},
+    {"key", 'i', "FILE", offsetof(ViommuCtl, key), V(SSH) | V(SSH_CONFIG), NULL, "Private key"},
+    {"address", 0, "HOST[:PORT]", offsetof(ViommuCtl, address), V(SSH) | V(SSH_CONFIG), NULL,
+     "Where its ssh server is"},
+    {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(RUN) | V(SSH) | V(STOP) | V(VERIFY), NULL,
      "Wait SECONDS for the guest"},
     {"host", 'H', "HOST", offsetof(ViommuCtl, host), AFAR | LOCAL, NULL,
      "Use viommud of [USER@]HOST by ssh, or a HOST.json"},
@@ -194,6 +206,12 @@ static bool take_option(ViommuCtl *ctl, size_t i, const char *value, GError **er
         return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--%s='%s' is unknown; use one of %s",
                                   options[i].name, value, known);
     }
+    if (options[i].offset == offsetof(ViommuCtl, gets)) {
+        if (!ctl->gets)
+            ctl->gets = g_ptr_array_new();
+        g_ptr_array_add(ctl->gets, (void *)value);
+        return true;
+    }
     *(const char **)((char *)ctl + options[i].offset) = value ? value : "";
     return true;
 }
@@ -244,6 +262,8 @@ static bool check_words(const ViommuCtl *ctl, int verb, uint64_t given, GError *
     if (ctl->user && ctl->system)
         return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
                                   "--user and --system cannot be combined; use one of them");
+    if (ctl->gets && !ctl->inside)
+        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--get copies files only with --inside");
     if (ctl->host && ctl->connect)
         return viommu_failure_set(
             error, VIOMMU_FAILURE_USAGE,

@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* viommuctl run: a machine for the life of a command.  However viommuctl ends, the machine goes: it
  * is bound to viommuctl's connection, which the kernel closes. */
-#include <errno.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "lib/base/error.h"
-#include "tools/ctl/launch.h"
-
-/* The exit statuses of shells. */
-#define STATUS_NOT_EXECUTABLE 126
-#define STATUS_NOT_FOUND      127
-#define STATUS_SIGNAL         128
+#include "tools/ctl/child.h"
+#include "tools/ctl/inside.h"
+#include "tools/ctl/reach.h"
 
 /* The environment of the command. */
 static const struct {
@@ -36,6 +23,8 @@ static const struct {
 static char **make_environment(const ViommuCtlLaunched *launched)
 {
     char **environment = g_get_environ();
+    g_autofree char *address = NULL;
+    unsigned port;
 
     for (size_t i = 0; i < G_N_ELEMENTS(facts); i++) {
         g_autoptr(GVariant) value = g_variant_lookup_value(launched->properties, facts[i].property, NULL);
@@ -46,101 +35,38 @@ static char **make_environment(const ViommuCtlLaunched *launched)
 
         environment = g_environ_setenv(environment, facts[i].variable, text, TRUE);
     }
+    if (viommu_ctl_reach_port(launched->properties, &address, &port)) {
+        g_autofree char *text = g_strdup_printf("%u", port);
+
+        environment = g_environ_setenv(environment, "VIOMMU_ADDRESS", address, TRUE);
+        environment = g_environ_setenv(environment, "VIOMMU_SSH_PORT", text, TRUE);
+    }
     return g_environ_setenv(environment, "VIOMMU_OBJECT", launched->path, TRUE);
 }
 
-/* The command starts with the signal mask that viommuctl was started with. */
-static int spawn(char **command, char **environment, const sigset_t *mask, pid_t *ret_pid)
-{
-    posix_spawnattr_t attributes;
-    int r;
-
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setsigmask(&attributes, mask);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    r = posix_spawnp(ret_pid, command[0], NULL, &attributes, command, environment);
-    posix_spawnattr_destroy(&attributes);
-    return r;
-}
-
-/* A terminal also signals the command itself; signals of other processes are passed on. */
-static void pass_on(const struct signalfd_siginfo *info, pid_t pid)
-{
-    bool from_terminal = info->ssi_signo == SIGINT || info->ssi_signo == SIGQUIT;
-
-    if (info->ssi_signo != SIGCHLD && !(from_terminal && info->ssi_code == SI_KERNEL))
-        kill(pid, (int)info->ssi_signo);
-}
-
-/* If the machine disappears first, only a warning is printed: the command may have other work to
- * do. */
-static bool machine_stays(ViommuCtl *ctl, const ViommuCtlLaunched *launched, ViommuClientWatch *watch,
-                          int signals)
-{
-    g_autoptr(GError) trouble = NULL;
-    bool gone = false;
-
-    if (!viommu_client_watch_wait(watch, signals, &gone, &trouble))
-        viommu_output_warning(&ctl->output, trouble->message);
-    else if (gone)
-        viommu_ctl_launched_lament(ctl, launched, viommu_client_watch_result(watch));
-    return !trouble && !gone;
-}
-
-static int wait_for(ViommuCtl *ctl, const ViommuCtlLaunched *launched, pid_t pid, int signals)
-{
-    g_autoptr(ViommuClientWatch) watch = viommu_client_watch(launched->client, launched->path, NULL);
-    struct signalfd_siginfo info;
-    int status = 0;
-
-    while (waitpid(pid, &status, WNOHANG) == 0) {
-        if (watch && !machine_stays(ctl, launched, watch, signals))
-            g_clear_pointer(&watch, viommu_client_watch_free);
-        else if (read(signals, &info, sizeof(info)) == sizeof(info))
-            pass_on(&info, pid);
-    }
-    return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-static bool run_command(ViommuCtl *ctl, const ViommuCtlLaunched *launched, GError **error)
+static bool run_outside(ViommuCtl *ctl, const ViommuCtlLaunched *launched, GError **error)
 {
     g_auto(GStrv) environment = make_environment(launched);
-    char **command = ctl->command;
-    sigset_t ours, before;
-    int signals, r;
-    pid_t pid;
 
-    sigemptyset(&ours);
-    sigaddset(&ours, SIGCHLD);
-    sigaddset(&ours, SIGHUP);
-    sigaddset(&ours, SIGINT);
-    sigaddset(&ours, SIGQUIT);
-    sigaddset(&ours, SIGTERM);
-    sigprocmask(SIG_BLOCK, &ours, &before);
-    signals = signalfd(-1, &ours, SFD_CLOEXEC);
-    r = signals < 0 ? errno : spawn(command, environment, &before, &pid);
-    if (r == 0) {
-        ctl->exit_status = wait_for(ctl, launched, pid, signals);
-    } else {
-        ctl->exit_status = r == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
-        viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot run '%s': %s", command[0], g_strerror(r));
-    }
-    if (signals >= 0)
-        close(signals);
-    return r == 0;
+    return viommu_ctl_child_run(ctl, launched, ctl->command, environment, error);
 }
 
 bool viommu_ctl_run(ViommuCtl *ctl, GError **error)
 {
     g_auto(ViommuCtlLaunched) launched = {NULL, NULL, NULL, false};
+    g_autoptr(ViommuInside) inside = NULL;
+    g_autoptr(GVariant) request = NULL;
     g_autoptr(GError) trouble = NULL;
     bool good;
 
     ctl->bind = "client";
     ctl->wait = "started";
-    if (!viommu_ctl_launch_request(ctl, &launched, error))
+    request = viommu_ctl_request_read(ctl, error);
+    if (request && ctl->inside)
+        inside = viommu_ctl_inside_prepare(ctl, &request, error);
+    if (!request || (ctl->inside && !inside) || !viommu_ctl_launch_request(ctl, request, &launched, error))
         return false;
-    good = run_command(ctl, &launched, error);
+    good = inside ? viommu_ctl_inside_run(inside, ctl, &launched, error) : run_outside(ctl, &launched, error);
     /* The exit status of the command counts; viommud removes the machine when viommuctl ends. */
     if (!viommu_ctl_launched_remove(&launched, &trouble))
         viommu_output_warning(&ctl->output, trouble->message);

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# viommuctl ssh and ssh-config, with a real viommud over libvirt's test driver, and with an ssh
+# server of this host in place of the guest's.
+#   ctl-ssh VIOMMUCTL VIOMMUD
+set -u
+if [ -z "${CTL_SSH_INSIDE:-}" ]; then
+    command -v dbus-daemon >/dev/null || { echo '1..0 # SKIP dbus-daemon is not installed'; exit 0; }
+    CTL_SSH_INSIDE=1 exec dbus-run-session -- "$0" "$@"
+fi
+# shellcheck source=tests/ctl/tap.sh
+. "$(dirname "$0")/tap.sh"
+ctl=$(realpath "$1") viommud=$2
+sshd=$(PATH=$PATH:/usr/sbin command -v sshd) || { echo '1..0 # SKIP openssh-server is not installed'; exit 0; }
+export XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/no-system-bus HOME=$work
+mkdir -m 700 "$XDG_RUNTIME_DIR"
+[ "$(id -u)" -ne 0 ] || mkdir -p /run/sshd
+daemons=()
+trap '[ ${#daemons[@]} -eq 0 ] || kill "${daemons[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
+
+# server NAME: starts an ssh server with a host key NAME, which lets this user in with $work/key.
+server() {
+    [ -e "$work/$1" ] || ssh-keygen -q -t ed25519 -N '' -f "$work/$1"
+    cat >"$work/sshd.conf" <<END
+ListenAddress 127.0.0.1:$port
+HostKey $work/$1
+AuthorizedKeysFile $work/key.pub
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+Subsystem sftp internal-sftp
+END
+    "$sshd" -D -f "$work/sshd.conf" -E "$work/sshd.log" &
+    server=$!
+    daemons+=("$server")
+}
+ssh-keygen -q -t ed25519 -N '' -f "$work/key"
+ssh-keygen -q -t ed25519 -N '' -f "$work/other"
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+
+"$viommud" --user --connect test:///default 2>"$work/log" &
+daemons+=($!)
+for _ in {1..100}; do
+    "$ctl" --user list >"$work/out" 2>"$work/err" && break
+    sleep 0.1
+done
+for name in one two; do
+    run 0 "a machine" "^$name\$" "$ctl" launch name=$name arch=x86_64 memory=64M
+done
+uuid=$("$ctl" show one | sed -n 's/^UUID *//p')
+
+run 3 'no way to the guest' 'no port of this host leads to port 22 .*--address' "$ctl" ssh one -- true
+run 64 'no port' "does not end with a port" "$ctl" ssh one --address=127.0.0.1:x -- true
+run 2 'no address' "is not an address" "$ctl" ssh one --address=nowhere.invalid -- true
+run 6 'no machine' "'three'" "$ctl" ssh three
+run 75 'nobody listens' "no ssh server answers at 127.0.0.1 port $port within 1 seconds" "$ctl" ssh one --address="127.0.0.1:$port" --timeout=1 -- true
+
+# inside OPTION... -- COMMAND...
+inside() { "$ctl" ssh one --address="127.0.0.1:$port" --login="$(id -un)" --key="$work/key" "$@"; }
+(sleep 2; exec python3 -c 'import socket, sys, time
+s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen()
+time.sleep(3)' "$port") &
+silent=$!
+run 75 'somebody listens, and is silent' 'no ssh server answers' inside --timeout=4 -- true
+wait "$silent"
+(sleep 1.5; echo late) >"$work/late" &
+late=$!
+inside --timeout=30 -- cat "$work/late" >"$work/out" 2>"$work/err" &
+waiting=$!
+wait "$late"
+server host
+check 'a server that comes late' wait "$waiting"
+check 'is waited for' grep -q late "$work/out"
+run 0 'a command' '^here$' inside -- echo here
+run 7 'its exit status' '' inside -- sh -c 'exit 7'
+# shellcheck disable=SC2016 # for the inner shell
+run 137 'the signal that ended it' '' inside -- sh -c 'kill -9 $$'
+run 127 'a command that is not there' 'no-such-command' inside -- no-such-command
+odd=("a b" "" "'" '"' "\$HOME" '*' 'a
+b' '\' ';' '-x')
+run 0 'its arguments' '' inside -- printf '<%s>\n' "${odd[@]}"
+printf '<%s>\n' "${odd[@]}" >"$work/wanted"
+check 'arrive unchanged' cmp "$work/out" "$work/wanted"
+run 0 'standard input' '^typed$' inside -- cat <<<typed
+check 'the guest is known by the UUID of its machine' ssh-keygen -F "viommu-$uuid" -f "$XDG_RUNTIME_DIR/viommu/known-hosts"
+check 'nobody else can read that' test "$(stat -c %a "$XDG_RUNTIME_DIR/viommu")" = 700
+run 255 'a wrong key' 'Permission denied' "$ctl" ssh one --address="127.0.0.1:$port" --login="$(id -un)" --key="$work/other" -- true </dev/null
+
+run 0 'for other programs' "^Host one\$" "$ctl" ssh-config one --address="127.0.0.1:$port" --login="$(id -un)" --key="$work/key"
+cp "$work/out" "$work/ssh.conf"
+run 0 'is what ssh takes' '^here$' ssh -F "$work/ssh.conf" one echo here
+echo 'a file' >"$work/file"
+run 0 'and scp' '' scp -q -F "$work/ssh.conf" "one:$work/file" "$work/copied"
+check 'which copies' cmp "$work/file" "$work/copied"
+run 0 'as JSON' '"ssh-config" : "Host one' "$ctl" ssh-config one --address='[::1]:2222' --json
+check 'with an address of IPv6' json '"HostName ::1\n  Port 2222" in j["ssh-config"]'
+
+kill "$server"
+wait "$server"
+server changed
+run 255 'a guest that is another one' 'Host key verification failed|HOST IDENTIFICATION HAS CHANGED' inside -- true </dev/null
+run 0 'a new machine may be at the same port' '^here$' \
+    "$ctl" ssh two --address="127.0.0.1:$port" --login="$(id -un)" --key="$work/key" -- echo here
+finish

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/ctl/child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/error.h"
+
+/* The exit statuses of shells. */
+#define STATUS_NOT_EXECUTABLE 126
+#define STATUS_NOT_FOUND      127
+#define STATUS_SIGNAL         128
+
+/* The command starts with the signal mask that viommuctl was started with. */
+static int spawn(char *const *command, char *const *environment, const sigset_t *mask, pid_t *ret_pid)
+{
+    posix_spawnattr_t attributes;
+    int r;
+
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, mask);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    r = posix_spawnp(ret_pid, command[0], NULL, &attributes, command, environment);
+    posix_spawnattr_destroy(&attributes);
+    return r;
+}
+
+/* A terminal also signals the command itself; signals of other processes are passed on. */
+static void pass_on(const struct signalfd_siginfo *info, pid_t pid)
+{
+    bool from_terminal = info->ssi_signo == SIGINT || info->ssi_signo == SIGQUIT;
+
+    if (info->ssi_signo != SIGCHLD && !(from_terminal && info->ssi_code == SI_KERNEL))
+        kill(pid, (int)info->ssi_signo);
+}
+
+/* If the machine disappears first, only a warning is printed: the command may have other work to
+ * do. */
+static bool machine_stays(ViommuCtl *ctl, const ViommuCtlLaunched *launched, ViommuClientWatch *watch,
+                          int signals)
+{
+    g_autoptr(GError) trouble = NULL;
+    bool gone = false;
+
+    if (!viommu_client_watch_wait(watch, signals, &gone, &trouble))
+        viommu_output_warning(&ctl->output, trouble->message);
+    else if (gone)
+        viommu_ctl_launched_lament(ctl, launched, viommu_client_watch_result(watch));
+    return !trouble && !gone;
+}
+
+static int wait_for(ViommuCtl *ctl, const ViommuCtlLaunched *launched, pid_t pid, int signals)
+{
+    g_autoptr(ViommuClientWatch) watch = viommu_client_watch(launched->client, launched->path, NULL);
+    struct signalfd_siginfo info;
+    int status = 0;
+
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        if (watch && !machine_stays(ctl, launched, watch, signals))
+            g_clear_pointer(&watch, viommu_client_watch_free);
+        else if (read(signals, &info, sizeof(info)) == sizeof(info))
+            pass_on(&info, pid);
+    }
+    return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+bool viommu_ctl_child_run(ViommuCtl *ctl, const ViommuCtlLaunched *launched, char *const *command,
+                          char *const *environment, GError **error)
+{
+    sigset_t ours, before;
+    int signals, r;
+    pid_t pid;
+
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGCHLD);
+    sigaddset(&ours, SIGHUP);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGQUIT);
+    sigaddset(&ours, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ours, &before);
+    signals = signalfd(-1, &ours, SFD_CLOEXEC);
+    r = signals < 0 ? errno : spawn(command, environment, &before, &pid);
+    if (r == 0) {
+        ctl->exit_status = wait_for(ctl, launched, pid, signals);
+    } else {
+        ctl->exit_status = r == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
+        viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot run '%s': %s", command[0], g_strerror(r));
+    }
+    if (signals >= 0)
+        close(signals);
+    return r == 0;
+}

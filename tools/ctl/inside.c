@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/ctl/inside.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/error.h"
+#include "tools/client/error.h"
+#include "tools/client/key-store.h"
+#include "tools/ctl/child.h"
+#include "tools/ctl/last-words.h"
+#include "tools/ctl/reach.h"
+
+#define SSH_PORT 22
+/* ssh's own failures; also a command may exit with it. */
+#define STATUS_SSH 255
+/* A server may answer before the guest has the key. */
+#define KEY_USEC   (30 * G_TIME_SPAN_SECOND)
+#define RETRY_USEC (500 * G_TIME_SPAN_MILLISECOND)
+
+struct ViommuInside {
+    ViommuKey *key;
+    char *user;
+    guint64 seconds; /* to wait for ssh */
+    ViommuLogin login;
+};
+
+void viommu_ctl_inside_free(ViommuInside *inside)
+{
+    if (!inside)
+        return;
+    viommu_login_clear(&inside->login);
+    viommu_key_free(inside->key);
+    g_free(inside->user);
+    g_free(inside);
+}
+
+/* --- The request --- */
+
+/* A list of a request: one value stands for a list of it.  Floating. */
+static GVariant *with_entry(GVariant *list, GVariant *entry)
+{
+    g_auto(GVariantBuilder) builder = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("av"));
+
+    if (list && !g_variant_is_of_type(list, G_VARIANT_TYPE("av")))
+        g_variant_builder_add(&builder, "v", list);
+    for (gsize i = 0;
+         list && g_variant_is_of_type(list, G_VARIANT_TYPE("av")) && i < g_variant_n_children(list); i++) {
+        g_autoptr(GVariant) child = g_variant_get_child_value(list, i);
+
+        g_variant_builder_add_value(&builder, child);
+    }
+    g_variant_builder_add(&builder, "v", entry);
+    return g_variant_builder_end(&builder);
+}
+
+/* @dict with @entry at the end of its list @key.  Floating. */
+static GVariant *with_list(GVariant *dict, const char *key, GVariant *entry)
+{
+    g_autoptr(GVariant) list = NULL;
+    GVariantDict result;
+
+    g_variant_dict_init(&result, dict);
+    list = g_variant_dict_lookup_value(&result, key, NULL);
+    g_variant_dict_insert_value(&result, key, with_entry(list, entry));
+    return g_variant_dict_end(&result);
+}
+
+/* The keys of the request stay; root logs in unless it names a user. */
+static GVariant *with_key(GVariant *request, const ViommuKey *key, char **ret_user)
+{
+    g_autoptr(GVariant) seed = g_variant_lookup_value(request, "seed", G_VARIANT_TYPE_VARDICT);
+    g_autoptr(GVariant) keyed =
+        g_variant_ref_sink(with_list(seed, "ssh-keys", g_variant_new_string(viommu_key_public(key))));
+    GVariantDict inner, outer;
+
+    if (!g_variant_lookup(keyed, "user", "s", ret_user))
+        *ret_user = g_strdup("root");
+    g_variant_dict_init(&inner, keyed);
+    g_variant_dict_insert(&inner, "user", "s", *ret_user);
+    g_variant_dict_init(&outer, request);
+    g_variant_dict_insert_value(&outer, "seed", g_variant_dict_end(&inner));
+    return g_variant_ref_sink(g_variant_dict_end(&outer));
+}
+
+static bool is_ssh_port(GVariant *value)
+{
+    return g_variant_is_of_type(value, G_VARIANT_TYPE_INT64) && g_variant_get_int64(value) == SSH_PORT;
+}
+
+static bool forwards_ssh(GVariant *network)
+{
+    g_autoptr(GVariant) ports = g_variant_lookup_value(network, "forward", NULL);
+    bool found = ports && is_ssh_port(ports);
+
+    for (gsize i = 0; ports && !found && g_variant_is_of_type(ports, G_VARIANT_TYPE("av")) &&
+                      i < g_variant_n_children(ports);
+         i++) {
+        g_autoptr(GVariant) boxed = g_variant_get_child_value(ports, i);
+        g_autoptr(GVariant) port = g_variant_get_variant(boxed);
+
+        found = is_ssh_port(port);
+    }
+    return found;
+}
+
+static bool is_user_network(GVariant *network)
+{
+    const char *type = "";
+
+    g_variant_lookup(network, "type", "&s", &type);
+    return g_str_equal(type, "user");
+}
+
+/* The port goes to the first network of type user, or to a new one.  Floating. */
+static GVariant *networks_with_port(GVariant *networks)
+{
+    g_auto(GVariantBuilder) list = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("av"));
+    bool done = false;
+
+    for (gsize i = 0; networks && i < g_variant_n_children(networks); i++) {
+        g_autoptr(GVariant) boxed = g_variant_get_child_value(networks, i);
+        g_autoptr(GVariant) network = g_variant_get_variant(boxed);
+
+        if (!done && g_variant_is_of_type(network, G_VARIANT_TYPE_VARDICT) && is_user_network(network)) {
+            g_variant_builder_add(&list, "v", with_list(network, "forward", g_variant_new_int64(SSH_PORT)));
+            done = true;
+        } else {
+            g_variant_builder_add_value(&list, boxed);
+        }
+    }
+    if (!done) {
+        g_autoptr(GVariant) user = g_variant_ref_sink(g_variant_new_parsed("{'type': <'user'>}"));
+
+        g_variant_builder_add(&list, "v", with_list(user, "forward", g_variant_new_int64(SSH_PORT)));
+    }
+    return g_variant_builder_end(&list);
+}
+
+static GVariant *with_port(GVariant *request)
+{
+    g_autoptr(GVariant) networks = g_variant_lookup_value(request, "networks", G_VARIANT_TYPE("av"));
+    GVariantDict result;
+
+    for (gsize i = 0; networks && i < g_variant_n_children(networks); i++) {
+        g_autoptr(GVariant) boxed = g_variant_get_child_value(networks, i);
+        g_autoptr(GVariant) network = g_variant_get_variant(boxed);
+
+        if (g_variant_is_of_type(network, G_VARIANT_TYPE_VARDICT) && forwards_ssh(network))
+            return g_variant_ref(request);
+    }
+    g_variant_dict_init(&result, request);
+    g_variant_dict_insert_value(&result, "networks", networks_with_port(networks));
+    return g_variant_ref_sink(g_variant_dict_end(&result));
+}
+
+static bool check_gets(const ViommuCtl *ctl, GError **error)
+{
+    for (guint i = 0; ctl->gets && i < ctl->gets->len; i++) {
+        const char *get = g_ptr_array_index(ctl->gets, i);
+
+        if (!*get || *get == ':' || strpbrk(get, "\r\n"))
+            return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--get='%s' names no file of the guest",
+                                      get);
+    }
+    return true;
+}
+
+ViommuInside *viommu_ctl_inside_prepare(const ViommuCtl *ctl, GVariant **request, GError **error)
+{
+    g_autoptr(ViommuInside) inside = g_new0(ViommuInside, 1);
+    g_autoptr(GVariant) reachable = NULL;
+    GVariant *prepared;
+
+    inside->seconds = VIOMMU_REACH_SECONDS;
+    if (!check_gets(ctl, error) || !viommu_ctl_read_timeout(ctl, &inside->seconds, error))
+        return NULL;
+    inside->key = viommu_key_new(error);
+    if (!inside->key)
+        return NULL;
+    reachable = with_port(*request);
+    prepared = with_key(reachable, inside->key, &inside->user);
+    g_variant_unref(*request);
+    *request = prepared;
+    return g_steal_pointer(&inside);
+}
+
+/* --- The guest --- */
+
+/* Runs a program of ssh, and waits for it.  *ret_said: what it printed as an error; owned. */
+static bool try_program(char **words, char **ret_said, int *ret_status)
+{
+    g_autoptr(GError) trouble = NULL;
+    int status;
+
+    *ret_status = STATUS_SSH;
+    if (!g_spawn_sync(NULL, words, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL,
+                      ret_said, &status, &trouble)) {
+        *ret_said = g_strdup(trouble->message);
+        return false;
+    }
+    g_strchomp(*ret_said);
+    if (WIFEXITED(status))
+        *ret_status = WEXITSTATUS(status);
+    return *ret_status == 0;
+}
+
+static bool try_login(const ViommuInside *inside, char **ret_said)
+{
+    char *const nothing[] = {(char *)"true", NULL};
+    g_auto(GStrv) words = viommu_login_ssh(&inside->login, nothing);
+    int status;
+
+    return try_program(words, ret_said, &status);
+}
+
+/* Where another host is between, this also waits for the guest. */
+static bool log_in(const ViommuInside *inside, gint64 deadline, GError **error)
+{
+    g_autofree char *said = NULL;
+
+    for (;;) {
+        g_clear_pointer(&said, g_free);
+        if (try_login(inside, &said))
+            return true;
+        if (g_get_monotonic_time() > deadline)
+            return viommu_failure_set(error, VIOMMU_FAILURE_TIMEOUT, "cannot log in to the guest as '%s': %s",
+                                      inside->login.user, *said ? said : "ssh failed");
+        g_usleep(RETRY_USEC);
+    }
+}
+
+static bool reach(ViommuInside *inside, ViommuCtl *ctl, const ViommuCtlLaunched *launched, GError **error)
+{
+    gint64 deadline = g_get_monotonic_time() + (gint64)inside->seconds * G_TIME_SPAN_SECOND;
+    const char *uuid = "";
+
+    g_variant_lookup(launched->properties, "UUID", "&s", &uuid);
+    if (!viommu_ctl_reach_login(ctl, launched->properties, &inside->login, error))
+        return false;
+    g_free(inside->login.key);
+    g_free(inside->login.user);
+    g_free(inside->login.known_hosts);
+    inside->login.key = viommu_key_file(inside->key, "key");
+    inside->login.user = g_strdup(inside->user);
+    inside->login.known_hosts = viommu_key_file(inside->key, "known-hosts");
+    inside->login.alone = true;
+    viommu_key_assign(inside->key, uuid, inside->user);
+    if (!viommu_ctl_reach_wait(ctl, launched->client, launched->path, &inside->login, inside->seconds, error))
+        return false;
+    if (!inside->login.jump)
+        deadline = MIN(deadline, g_get_monotonic_time() + KEY_USEC);
+    return log_in(inside, MAX(deadline, g_get_monotonic_time() + KEY_USEC / 2), error);
+}
+
+/* A command that exits with 255 leaves a guest that one can log in to. */
+static bool check_lost(ViommuInside *inside, const ViommuCtl *ctl, GError **error)
+{
+    g_autofree char *said = NULL;
+
+    if (ctl->exit_status != STATUS_SSH || try_login(inside, &said))
+        return true;
+    return viommu_failure_set(error, VIOMMU_FAILURE_LOST, "the guest was lost while the command ran: %s",
+                              said && *said ? said : "ssh failed");
+}
+
+static bool get(const ViommuInside *inside, const char *text, GError **error)
+{
+    g_auto(GStrv) sides = g_strsplit(text, ":", 2);
+    const char *local = sides[1] && *sides[1] ? sides[1] : ".";
+    g_autofree char *batch = viommu_key_file(inside->key, "batch");
+    g_autofree char *from = viommu_login_sftp_quote(sides[0]), *to = viommu_login_sftp_quote(local);
+    g_auto(GStrv) words = viommu_login_sftp(&inside->login, batch);
+    g_autofree char *said = NULL;
+    FILE *file = fopen(batch, "we");
+    int status;
+
+    if (!file)
+        return viommu_failure_set(error, VIOMMU_FAILURE_OUTPUT, "cannot write '%s'", batch);
+    fprintf(file, "get -r -p %s %s\n", from, to);
+    fclose(file);
+    return try_program(words, &said, &status) ||
+           viommu_failure_set(error, VIOMMU_FAILURE_OUTPUT, "cannot copy '%s' out of the guest: %s", sides[0],
+                              *said ? said : "sftp failed");
+}
+
+/* What fails is a warning, unless it is the only failure. */
+static bool get_all(const ViommuInside *inside, const ViommuCtl *ctl, GError **error)
+{
+    GError *first = NULL;
+
+    for (guint i = 0; ctl->gets && i < ctl->gets->len; i++) {
+        g_autoptr(GError) trouble = NULL;
+
+        if (get(inside, g_ptr_array_index(ctl->gets, i), &trouble))
+            continue;
+        if (first || ctl->exit_status != 0)
+            viommu_output_warning(&ctl->output, trouble->message);
+        else
+            first = g_steal_pointer(&trouble);
+    }
+    if (first)
+        g_propagate_error(error, first);
+    return !first;
+}
+
+bool viommu_ctl_inside_run(ViommuInside *inside, ViommuCtl *ctl, const ViommuCtlLaunched *launched,
+                           GError **error)
+{
+    bool good = reach(inside, ctl, launched, error);
+
+    if (good) {
+        g_auto(GStrv) words = viommu_login_ssh(&inside->login, ctl->command);
+
+        good = viommu_ctl_child_run(ctl, launched, words, environ, error) && check_lost(inside, ctl, error);
+        if (good)
+            good = get_all(inside, ctl, error);
+        else if (g_error_matches(*error, VIOMMU_FAILURE, VIOMMU_FAILURE_LOST))
+            ctl->exit_status = 0;
+    }
+    if (!good || ctl->exit_status != 0)
+        viommu_ctl_last_words(ctl, launched->client, launched->properties);
+    return good;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* reach: how the ssh server of a machine's guest is reached, and whether it answers. */
+#pragma once
+
+#include "tools/client/login.h"
+#include "tools/ctl/machine.h"
+
+#define VIOMMU_REACH_SECONDS 600
+
+/** Where port 22 of the guest is, by the property Forwards.  *ret_address: owned. */
+bool viommu_ctl_reach_port(GVariant *properties, char **ret_address, unsigned *ret_port);
+/** The login at the machine with @properties: the address, the user and the key are those of the
+ *  options, else the forwarded port, and the user and the key that "run --inside" made, else root.
+ *  Fails: NOT_SUPPORTED if no port leads to the guest. */
+bool viommu_ctl_reach_login(const ViommuCtl *ctl, GVariant *properties, ViommuLogin *ret_login,
+                            GError **error);
+/** Waits until an ssh server answers at the address of @login.  Fails: TIMEOUT after @seconds;
+ *  NOT_FOUND if the machine @path ends before. */
+bool viommu_ctl_reach_wait(ViommuCtl *ctl, ViommuClient *client, const char *path, const ViommuLogin *login,
+                           guint64 seconds, GError **error);
