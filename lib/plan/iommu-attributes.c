@@ -157,14 +157,22 @@ void viommu_iommu_attributes_judge(const ViommuJudging *judging)
         judge_granule(judging);
 }
 
+/* A kernel that QEMU boots is Linux; what is on a disk is only known by its name. */
+static bool boots_linux(const ViommuIommuInput *input)
+{
+    ViommuGuest guest = {input->request, input->kernel, false};
+    const char *os = input->request->guest.os;
+
+    return !viommu_guest_is_windows(&guest) &&
+           (input->request->boot.kernel.path || (os && viommu_guest_os_find(os)));
+}
+
 /* Linux checks its timer by counting ticks while QEMU, not KVM, emulates it, and gives up with a
  * panic at once where interrupts are remapped (arch/x86/kernel/apic/io_apic.c, check_timer). */
 bool viommu_iommu_risks_timer(const ViommuIommuInput *input)
 {
-    ViommuGuest guest = {input->request, input->kernel, false};
-
-    return !viommu_guest_is_windows(&guest) && input->arch == VIOMMU_ARCH_X86_64 &&
-           input->accelerator == VIOMMU_ACCELERATOR_TCG && input->request->boot.kernel.path &&
+    return boots_linux(input) && input->arch == VIOMMU_ARCH_X86_64 &&
+           input->accelerator == VIOMMU_ACCELERATOR_TCG &&
            !viommu_cmdline_at(input->request->boot.cmdline, VIOMMU_TIMER_WORD);
 }
 
