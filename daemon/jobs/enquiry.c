@@ -4,6 +4,7 @@
 
 #include "lib/domain/domain-xml.h"
 #include "lib/base/error.h"
+#include "lib/host/osinfo.h"
 #include "lib/plan/report.h"
 
 typedef struct Dry {
@@ -11,7 +12,8 @@ typedef struct Dry {
     ViommuRequest *request;
     ViommuPermit permit;
     ViommuWaiter waiter;
-    bool brief; /* only the model is wanted */
+    bool brief;   /* only the model is wanted */
+    char *osinfo; /* what osinfo-db says of the guest; NULL: nothing */
     GError *error;
 } Dry;
 
@@ -21,6 +23,7 @@ static void answer_dry(Dry *dry, const ViommuOutcome *outcome)
     viommu_request_free(dry->request);
     viommu_permit_clear(&dry->permit);
     g_clear_error(&dry->error);
+    g_free(dry->osinfo);
     g_free(dry);
 }
 
@@ -41,6 +44,9 @@ static void plan_dry(const ViommuOutcome *probed, void *userdata)
 
     if (host && viommu_plan_build(&input, &plan, &reasons, &error)) {
         g_autofree char *xml = dry->brief ? NULL : viommu_domain_xml(plan, NULL);
+
+        if (dry->osinfo)
+            g_ptr_array_add(plan->notes, g_steal_pointer(&dry->osinfo));
         report = dry->brief ? NULL : g_variant_ref_sink(viommu_plan_report(plan, xml));
         outcome.report = report;
         outcome.model = plan->iommu.model;
@@ -51,12 +57,30 @@ static void plan_dry(const ViommuOutcome *probed, void *userdata)
     answer_dry(dry, &outcome);
 }
 
+/* A suggestion, which needs files of this host. */
+static void ask_osinfo(Dry *dry)
+{
+    g_autoptr(ViommuRoot) root = viommu_root_open("/", NULL);
+
+    if (root)
+        dry->osinfo = viommu_osinfo_suggest(root, dry->request->guest.os);
+}
+
+static bool asks_osinfo(const Dry *dry)
+{
+    return !dry->brief && viommu_osinfo_is_asked(dry->request->guest.os);
+}
+
 static void learn_work(void *data)
 {
     Dry *dry = data;
 
-    (void)viommu_permit_learn(&dry->permit, dry->room.backend, dry->room.policy->site, dry->request,
-                              &dry->error);
+    if (asks_osinfo(dry))
+        ask_osinfo(dry);
+
+    if (viommu_permit_is_needed(&dry->permit, dry->request))
+        (void)viommu_permit_learn(&dry->permit, dry->room.backend, dry->room.policy->site, dry->request,
+                                  &dry->error);
 }
 
 static void learn_done(void *data)
@@ -80,7 +104,7 @@ void viommu_enquiry_plan(const ViommuEnquiryRoom *room, const ViommuEnquiry *enq
     dry->permit.asker = enquiry->asker;
     dry->waiter = *waiter;
     dry->brief = enquiry->brief;
-    if (viommu_permit_is_needed(&dry->permit, dry->request))
+    if (asks_osinfo(dry) || viommu_permit_is_needed(&dry->permit, dry->request))
         viommu_worker_run(room->worker, dry->permit.asker.uid, learn_work, learn_done, dry);
     else
         viommu_hostinfo_get(room->hostinfo, plan_dry, dry);

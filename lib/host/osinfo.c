@@ -13,6 +13,17 @@
 /* PCI's id of Red Hat, whose devices are virtio's. */
 #define VIRTIO_VENDOR "/pci/1af4/"
 
+/* The text of the file, if it has @wanted.  Owned. */
+static char *text_with(const ViommuRoot *root, const char *path, const char *wanted)
+{
+    int unused = 0;
+    g_autoptr(GBytes) bytes = viommu_root_bytes(root, path, FILE_MAX, &unused);
+    size_t length = 0;
+    const char *data = bytes ? g_bytes_get_data(bytes, &length) : NULL;
+
+    return data && memmem(data, length, wanted, strlen(wanted)) ? g_strndup(data, length) : NULL;
+}
+
 /* The file of the guest; NULL: none.  Owned. */
 static char *find_file(const ViommuRoot *root, const char *name)
 {
@@ -24,13 +35,10 @@ static char *find_file(const ViommuRoot *root, const char *name)
 
         for (char **file = files; file && *file; file++) {
             g_autofree char *path = g_strdup_printf(SYSTEMS "/%s/%s", *vendor, *file);
-            g_auto(GStrv) lines =
-                g_str_has_suffix(*file, ".xml") ? viommu_root_lines(root, path, FILE_MAX) : NULL;
-            char *text = lines ? g_strjoinv("\n", lines) : NULL;
+            char *text = g_str_has_suffix(*file, ".xml") ? text_with(root, path, wanted) : NULL;
 
-            if (text && strstr(text, wanted))
+            if (text)
                 return text;
-            g_free(text);
         }
     }
     return NULL;
@@ -52,6 +60,11 @@ static const char *known_parent(const xmlNode *os)
             return row->name;
     }
     return NULL;
+}
+
+bool viommu_osinfo_is_asked(const char *name)
+{
+    return name && !viommu_guest_os_find(name);
 }
 
 char *viommu_osinfo_suggest(const ViommuRoot *root, const char *name)

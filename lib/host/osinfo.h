@@ -5,7 +5,9 @@
 
 #include "lib/host/sysroot.h"
 
+/** Whether guest.os @name (may be NULL) is not known here, so that osinfo-db is worth a look. */
+bool viommu_osinfo_is_asked(const char *name);
 /** A sentence about the guest with the short id @name: its full name, its family, whether it has
  *  virtio devices, and a known guest that it derives from.  NULL: osinfo-db is not installed, or
- *  does not know @name.  Owned. */
+ *  does not know @name.  Reads up to a thousand small files.  Owned. */
 char *viommu_osinfo_suggest(const ViommuRoot *root, const char *name);

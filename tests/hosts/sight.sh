@@ -52,6 +52,19 @@ run 0 'so are swaps' '' confined sight-swaps '/bin/cat /proc/swaps'
 run 0 'and journals of ext4' '' confined sight-journals '/bin/ls /proc/fs'
 check 'as outside' sh -c 'ls /proc/fs | diff - /run/viommud-sight/sight-journals'
 
+# --- A guest that viommud does not know ---
+
+planned() {
+    busctl --json=short call org.viommu1 /org/viommu1 org.viommu1.Manager Plan 'a{sv}' 1 guest 'a{sv}' 1 os s "$1"
+}
+mkdir -p /usr/share/osinfo/os/haiku-os.org
+echo '<libosinfo><os><short-id>haiku-r1</short-id><name>Haiku R1</name><family>beos</family></os></libosinfo>' \
+    >/usr/share/osinfo/os/haiku-os.org/haiku-r1.xml
+run 0 'the service is started' '' systemctl start viommud
+run 0 'it says what osinfo-db knows of a guest' "osinfo-db knows guest.os 'haiku-r1' as 'Haiku R1' \(beos," planned haiku-r1
+run 0 'and plans for one that nobody knows' '"q35"' planned haiku-r9
+check 'without a word of it' sh -c "! grep osinfo '$work/out'"
+
 # --- It may see modules, and load none ---
 
 run 0 'the service has a filter of system calls' '^read$|[ ]read( |$)' systemctl show -P SystemCallFilter viommud

@@ -4,7 +4,6 @@
 
 #include "daemon/files/kernel-file.h"
 #include "lib/domain/domain-xml.h"
-#include "lib/facts/guest-os.h"
 #include "lib/host/osinfo.h"
 #include "lib/plan/report.h"
 #include "tools/ctl/ctl.h"
@@ -17,7 +16,7 @@ static void suggest(const ViommuCtl *ctl, const char *os, ViommuPlan *plan)
     g_autoptr(ViommuRoot) root = NULL;
     char *text;
 
-    if (!os || viommu_guest_os_find(os) || (ctl->host && !ctl->root))
+    if (!viommu_osinfo_is_asked(os) || (ctl->host && !ctl->root))
         return;
     root = viommu_root_open(ctl->root ? ctl->root : "/", NULL);
     text = root ? viommu_osinfo_suggest(root, os) : NULL;
