@@ -33,7 +33,7 @@ static const struct {
     {VIOMMU_FACT_AMD_INTREMAP, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, "intremap", "on", "intremap"},
     {VIOMMU_FACT_AMD_IOTLB, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, "iotlb", "on", "device-iotlb"},
     {VIOMMU_FACT_SMMUV3_ACCEL, VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3, "accel", "on", "\"accel\":true"},
-    {VIOMMU_FACT_SMMUV3_RIL, VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3, "ril", "off", "\"ril\":false"},
+    {VIOMMU_FACT_SMMUV3_RIL, VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3, "ril", "off", "\"ril\":\"off\""},
     {VIOMMU_FACT_IOMMUFD, BOTH, VIOMMU_MODEL_NONE, "iommufd", "yes", "\"iommufd\":"},
     {VIOMMU_FACT_AMD_XTSUP, VIOMMU_ARCH_X86_64, VIOMMU_MODEL_AMD, "xtsup", "on", "xtsup"},
 };
@@ -140,15 +140,9 @@ static char *end_domain(ViommuXmlWriter *xml)
     return viommu_xml_finish(xml);
 }
 
-/* QEMU 11.0 takes a boolean alone, and 11.1, which does not need it, the word "off". */
-static bool is_asked(ViommuFactId fact, const ViommuEmulator *emulator)
-{
-    return fact != VIOMMU_FACT_SMMUV3_RIL || viommu_flaw_is_in(VIOMMU_FLAW_SMMUV3_RIL, emulator->qemu);
-}
-
 char *viommu_fact_probe(ViommuFactId fact, const ViommuEmulator *emulator, const char **ret_shows)
 {
-    for (size_t i = 0; is_asked(fact, emulator) && i < G_N_ELEMENTS(probes); i++) {
+    for (size_t i = 0; i < G_N_ELEMENTS(probes); i++) {
         g_autoptr(ViommuXmlWriter) xml = NULL;
 
         if (probes[i].fact != fact || (probes[i].arch != BOTH && probes[i].arch != emulator->arch))
