@@ -404,6 +404,11 @@ ViommuFiles *viommu_files_open(const ViommuFilesSite *site, const ViommuRequest 
     if (site->skip)
         return g_steal_pointer(&files);
     files->handovers = viommu_handovers_new();
+    if (request->image) {
+        viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED, "image '%s': viommud does not read images yet",
+                    request->image);
+        return NULL;
+    }
     if (!request->boot.kernel.path && !request->disks)
         return g_steal_pointer(&files);
     if (!site->own) {

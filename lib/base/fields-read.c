@@ -29,6 +29,7 @@ static const char *const expectations[] = {
     [VIOMMU_FIELD_SIZE] = "a whole number of bytes or a string such as '512 MiB'",
     [VIOMMU_FIELD_VERSION] = "a string such as '7.2.0'",
     [VIOMMU_FIELD_WORDS] = "a string or a list of strings",
+    [VIOMMU_FIELD_NUMBERS] = "a whole number or a list of whole numbers",
     [VIOMMU_FIELD_ENUM] = "one of",
     [VIOMMU_FIELD_SET] = "a list of",
     [VIOMMU_FIELD_DICT] = "one dictionary",
@@ -174,28 +175,12 @@ static GVariant *unwrap(GVariant *value)
     }
 }
 
-/* The first control character, or the end of the text. */
-static size_t control_at(const char *text)
-{
-    size_t i = 0;
-
-    while (text[i] && !viommu_printable_is_control(text + i))
-        i++;
-    return i;
-}
-
-/* U+FFFE and U+FFFF are valid UTF-8, but XML does not allow them. */
-static bool has_noncharacters(const char *text)
-{
-    return strstr(text, "\xef\xbf\xbe") || strstr(text, "\xef\xbf\xbf");
-}
-
 bool viommu_fields_is_text(const char *text)
 {
     size_t length = strlen(text);
 
     return length > 0 && length <= VIOMMU_FIELDS_TEXT_MAX && g_utf8_validate(text, (gssize)length, NULL) &&
-           control_at(text) == length && !has_noncharacters(text);
+           viommu_printable_control_at(text) == length && !viommu_printable_has_noncharacters(text);
 }
 
 /* A string that may stand in XML, in a log and in a message; NULL and an error otherwise. */
@@ -209,6 +194,10 @@ static const char *read_text(const ViommuField *field, GVariant *value, const Pl
         return NULL;
     }
     text = g_variant_get_string(value, &length);
+    if (field->refuse && field->refuse(text)) {
+        fail(place, error, "%s", field->refuse(text));
+        return NULL;
+    }
     if (length == 0) {
         fail(place, error, "must not be empty; omit the key instead");
         return NULL;
@@ -217,12 +206,12 @@ static const char *read_text(const ViommuField *field, GVariant *value, const Pl
         fail(place, error, "is %zu bytes long; at most %d are allowed", length, VIOMMU_FIELDS_TEXT_MAX);
         return NULL;
     }
-    if (control_at(text) < length) {
+    if (viommu_printable_control_at(text) < length) {
         fail(place, error, "must not contain control characters, but has 0x%02x at byte %zu",
-             g_utf8_get_char(text + control_at(text)), control_at(text));
+             g_utf8_get_char(text + viommu_printable_control_at(text)), viommu_printable_control_at(text));
         return NULL;
     }
-    if (has_noncharacters(text)) {
+    if (viommu_printable_has_noncharacters(text)) {
         fail(place, error, "must not contain U+FFFE or U+FFFF");
         return NULL;
     }
@@ -392,7 +381,7 @@ static bool read_words(const ViommuField *field, GVariant *value, const Place *p
         g_autoptr(GVariant) child = alone ? g_variant_ref(value) : g_variant_get_child_value(value, i);
         g_autoptr(GVariant) entry = unwrap(child);
         Place inside = {place->above, place->key, alone ? -1 : (gssize)i};
-        ViommuField one = {.kind = VIOMMU_FIELD_STRING, .hint = field->hint};
+        ViommuField one = {.kind = VIOMMU_FIELD_STRING, .hint = field->hint, .refuse = field->refuse};
         const char *text = read_text(&one, entry, &inside, error);
 
         if (!text)
@@ -400,6 +389,34 @@ static bool read_words(const ViommuField *field, GVariant *value, const Place *p
         words[i] = g_strdup(text);
     }
     *member = g_steal_pointer(&words);
+    return true;
+}
+
+static bool read_numbers(const ViommuField *field, GVariant *value, const Place *place, GArray **member,
+                         GError **error)
+{
+    ViommuField one = {
+        .kind = VIOMMU_FIELD_NUMBER, .min = field->min, .max = field->max, .hint = field->hint};
+    bool alone = !is_list(value), negative;
+    size_t n = alone ? 1 : g_variant_n_children(value);
+    g_autoptr(GArray) numbers = NULL;
+    uint64_t number;
+
+    if (alone && !get_integer(value, &negative, &number))
+        return fail_type(field, value, place, error);
+    if (!check_count(n, field->max_entries ? field->max_entries : VIOMMU_FIELDS_WORDS_MAX, place, error))
+        return false;
+    numbers = g_array_sized_new(FALSE, FALSE, sizeof(uint64_t), (guint)n);
+    for (size_t i = 0; i < n; i++) {
+        g_autoptr(GVariant) child = alone ? g_variant_ref(value) : g_variant_get_child_value(value, i);
+        g_autoptr(GVariant) entry = unwrap(child);
+        Place inside = {place->above, place->key, alone ? -1 : (gssize)i};
+
+        if (!read_number(&one, entry, &inside, &number, error))
+            return false;
+        g_array_append_val(numbers, number);
+    }
+    *member = g_steal_pointer(&numbers);
     return true;
 }
 
@@ -481,6 +498,8 @@ static bool read_value(const ViommuField *field, GVariant *value, const Place *p
         return read_version(field, value, place, member, error);
     case VIOMMU_FIELD_WORDS:
         return read_words(field, value, place, member, error);
+    case VIOMMU_FIELD_NUMBERS:
+        return read_numbers(field, value, place, member, error);
     case VIOMMU_FIELD_ENUM:
         return read_word(field, value, place, member, error);
     case VIOMMU_FIELD_SET:

@@ -16,6 +16,7 @@ void viommu_fields_init(const ViommuFields *table, void *target)
         switch (field->kind) {
         case VIOMMU_FIELD_STRING:
         case VIOMMU_FIELD_WORDS:
+        case VIOMMU_FIELD_NUMBERS:
         case VIOMMU_FIELD_LIST:
             *(void **)member = NULL;
             break;
@@ -70,6 +71,8 @@ void viommu_fields_clear(const ViommuFields *table, void *target)
             g_free(((ViommuFile *)member)->path);
         else if (field->kind == VIOMMU_FIELD_WORDS)
             g_strfreev(*(char ***)member);
+        else if (field->kind == VIOMMU_FIELD_NUMBERS)
+            g_clear_pointer((GArray **)member, g_array_unref);
         else if (field->kind == VIOMMU_FIELD_DICT)
             viommu_fields_clear(field->fields, member);
         else if (field->kind == VIOMMU_FIELD_LIST && *(GPtrArray **)member)
@@ -89,6 +92,13 @@ static GVariant *write_set(const ViommuField *field, uint64_t set)
         if (set & VIOMMU_BIT(word))
             g_variant_builder_add(&builder, "s", field->words->words[word]);
     return g_variant_builder_end(&builder);
+}
+
+static GVariant *write_numbers(const GArray *numbers)
+{
+    return numbers ? g_variant_new_fixed_array(G_VARIANT_TYPE_UINT64, numbers->data, numbers->len,
+                                               sizeof(uint64_t))
+                   : NULL;
 }
 
 static GVariant *write_dict(const ViommuFields *table, const void *target)
@@ -143,6 +153,8 @@ static GVariant *write_value(const ViommuField *field, const void *member)
         return write_version(*(const ViommuVersion *)member);
     case VIOMMU_FIELD_WORDS:
         return *(char **const *)member ? g_variant_new_strv(*(const char *const *const *)member, -1) : NULL;
+    case VIOMMU_FIELD_NUMBERS:
+        return write_numbers(*(GArray *const *)member);
     case VIOMMU_FIELD_ENUM:
         text = viommu_enum_to_string(field->words, *(const int *)member);
         break;

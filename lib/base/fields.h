@@ -17,6 +17,7 @@ typedef enum ViommuFieldKind {
     VIOMMU_FIELD_SIZE,    /* uint64_t bytes; a number, or text with a unit */
     VIOMMU_FIELD_VERSION, /* ViommuVersion, 0 when unset; text */
     VIOMMU_FIELD_WORDS,   /* char **, NULL when unset; a list of strings, or one string */
+    VIOMMU_FIELD_NUMBERS, /* GArray of uint64_t, NULL when unset; a list of numbers, or one */
     VIOMMU_FIELD_ENUM,    /* int, VIOMMU_UNSET when unset */
     VIOMMU_FIELD_SET,     /* uint64_t, bit per enum value, 0 when unset; a list of words */
     VIOMMU_FIELD_DICT,    /* struct, by its own table */
@@ -38,12 +39,16 @@ typedef struct ViommuField {
     size_t offset;
     const ViommuEnum *words;    /* ENUM, SET */
     const ViommuFields *fields; /* DICT, LIST */
-    /* NUMBER, SIZE: inclusive, max 0 means no bound; WORDS, LIST: the most entries */
+    /* NUMBER, NUMBERS, SIZE: inclusive, max 0 means no bound; WORDS, LIST: the most entries */
     uint64_t min, max;
-    bool required;     /* required when the dict is present */
-    bool may_be_empty; /* WORDS: an empty list is taken as none */
-    bool conditions;   /* FLAG: takes text with an operator of tmt, too: "!= true" */
-    const char *hint;  /* added to a message about a wrong type; may be NULL */
+    uint64_t max_entries; /* NUMBERS: the most entries */
+    bool required;        /* required when the dict is present */
+    bool may_be_empty;    /* WORDS: an empty list is taken as none */
+    bool conditions;      /* FLAG: takes text with an operator of tmt, too: "!= true" */
+    const char *hint;     /* added to a message about a wrong type; may be NULL */
+    /* STRING, WORDS: why @text may not stand there, "is ..."; NULL: it may.  Asked before anything
+     * else of the text, and no message quotes what is refused */
+    const char *(*refuse)(const char *text);
 } ViommuField;
 
 /* Bounds that hold for every table. */

@@ -98,3 +98,17 @@ bool viommu_printable_is_control(const char *at)
 
     return byte[0] < 0x20 || byte[0] == 0x7f || (byte[0] == 0xc2 && byte[1] < 0xa0);
 }
+
+size_t viommu_printable_control_at(const char *text)
+{
+    size_t i = 0;
+
+    while (text[i] && !viommu_printable_is_control(text + i))
+        i++;
+    return i;
+}
+
+bool viommu_printable_has_noncharacters(const char *text)
+{
+    return strstr(text, "\xef\xbf\xbe") || strstr(text, "\xef\xbf\xbf");
+}

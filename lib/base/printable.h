@@ -22,3 +22,7 @@ char *viommu_console_text_clean(const char *text);
 /** Whether the character at @at, in valid UTF-8, is a control character: below U+0020, U+007F, or
  *  U+0080 to U+009F (terminals read U+009B as the start of a sequence). */
 bool viommu_printable_is_control(const char *at);
+/** The place of the first control character of @text, or its length. */
+size_t viommu_printable_control_at(const char *text);
+/** Whether @text has U+FFFE or U+FFFF, which are valid UTF-8, but which XML does not allow. */
+bool viommu_printable_has_noncharacters(const char *text);

@@ -39,14 +39,18 @@ bool viommu_plan_settle_agent(ViommuPlanBuild *build, GError **error)
 {
     const ViommuRequest *request = build->request;
     bool asked = request->guest.agent == 1;
-    bool wanted = asked || (request->wait == VIOMMU_WAIT_VERIFIED && !request->boot.kernel.path &&
-                            request->guest.agent == VIOMMU_UNSET);
+    bool wanted = asked || request->wait == VIOMMU_WAIT_READY ||
+                  (request->wait == VIOMMU_WAIT_VERIFIED && !request->boot.kernel.path &&
+                   request->guest.agent == VIOMMU_UNSET);
     g_autofree char *why = NULL;
 
     build->plan->agent = wanted && is_channel_allowed(build);
     if (build->plan->agent || !wanted)
         return true;
     why = why_no_channel(build);
+    if (!asked && request->wait == VIOMMU_WAIT_READY)
+        return viommu_plan_refuse(build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_AGENT_POLICY, error,
+                                  "wait 'ready' needs the guest's agent, which is not allowed: %s", why);
     if (asked)
         return viommu_plan_refuse(build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_AGENT_POLICY, error,
                                   "guest.agent is not allowed: %s", why);

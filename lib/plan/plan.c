@@ -217,18 +217,29 @@ static void settle_rest(ViommuPlanBuild *build)
     settle_cmdline(build);
     plan->wait = request->wait == VIOMMU_UNSET ? VIOMMU_WAIT_STARTED : (ViommuWait)request->wait;
     if (plan->agent && request->guest.agent == VIOMMU_UNSET)
-        viommu_plan_note(build, "a channel for the guest's agent, because wait is 'verified'");
+        viommu_plan_note(build, "a channel for the guest's agent, because wait is '%s'",
+                         viommu_enum_to_string(&viommu_enum_wait, (int)plan->wait));
     if (plan->ioapic_split)
         viommu_plan_note(build,
                          "the I/O APIC is split (driver 'qemu'), because interrupt remapping needs it");
 }
 
+/* The plan needs to know the image's file. */
+static bool check_image(ViommuPlanBuild *build, GError **error)
+{
+    if (!build->request->image)
+        return true;
+    return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
+                              "image '%s' is not possible: this viommud does not read images yet",
+                              build->request->image);
+}
+
 static bool build_plan(ViommuPlanBuild *build, GError **error)
 {
-    if (!viommu_plan_check_policy(build, error) || !viommu_plan_settle_agent(build, error) ||
-        !viommu_plan_settle_machine(build, error) || !viommu_plan_settle_hostdevs(build, error) ||
-        !viommu_plan_settle_memory(build, error) || !settle_iommu(build, error) ||
-        !viommu_plan_settle_memlock(build, error))
+    if (!check_image(build, error) || !viommu_plan_check_policy(build, error) ||
+        !viommu_plan_settle_agent(build, error) || !viommu_plan_settle_machine(build, error) ||
+        !viommu_plan_settle_hostdevs(build, error) || !viommu_plan_settle_memory(build, error) ||
+        !settle_iommu(build, error) || !viommu_plan_settle_memlock(build, error))
         return false;
     viommu_plan_explain_hostdevs(build);
     if (!settle_firmware(build, error) || !viommu_plan_check_disks(build, error) ||

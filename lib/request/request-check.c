@@ -9,6 +9,7 @@
 #include "lib/base/did-you-mean.h"
 #include "lib/base/pci-address.h"
 #include "lib/base/quantity.h"
+#include "lib/request/seed-check.h"
 #include "lib/request/selector.h"
 #include "lib/host/site.h"
 
@@ -103,14 +104,148 @@ static bool check_boot(const ViommuRequest *request, GError **error)
     return true;
 }
 
+bool viommu_request_image_is_valid(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length > 0 && length <= VIOMMU_IMAGE_NAME_MAX && name[0] != '.' && name[0] != '-' &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-") == length;
+}
+
+bool viommu_request_digest_is_valid(const char *digest)
+{
+    return g_str_has_prefix(digest, VIOMMU_DIGEST_PREFIX) &&
+           strlen(digest) == strlen(VIOMMU_DIGEST_PREFIX) + 64 &&
+           strspn(digest + strlen(VIOMMU_DIGEST_PREFIX), "0123456789abcdef") == 64;
+}
+
+static bool check_digest(const ViommuRequestDisk *disk, guint i, GError **error)
+{
+    if (!disk->digest || viommu_request_digest_is_valid(disk->digest))
+        return true;
+    return viommu_fail(
+        error, VIOMMU_ERROR_INVALID_REQUEST,
+        "disks[%u].digest '%.80s' is not valid; write 'sha256:' and the 64 hexadecimal digits that sha256sum prints, in lower case",
+        i, disk->digest);
+}
+
+/* The file of an image's disk is the image's. */
+static bool check_image_disk(const ViommuRequest *request, const ViommuRequestDisk *disk, GError **error)
+{
+    const char *odd = disk->file.path                   ? "path"
+                      : disk->format != VIOMMU_UNSET    ? "format"
+                      : disk->overlay != VIOMMU_UNSET   ? "overlay"
+                      : disk->read_only != VIOMMU_UNSET ? "read-only"
+                                                        : NULL;
+
+    if (!odd)
+        return true;
+    return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                       "disks[0].%s contradicts image '%s', whose disk is the first one; omit one of the two",
+                       odd, request->image);
+}
+
+static bool check_plain_disk(const ViommuRequestDisk *disk, guint i, GError **error)
+{
+    g_autofree char *key = g_strdup_printf("disks[%u].path", i);
+
+    if (!disk->file.path)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "%s is missing; it must be a string", key);
+    if (disk->format == VIOMMU_UNSET)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "disks[%u].format is missing; it must be one of raw, qcow2", i);
+    if (!check_file(key, &disk->file, error))
+        return false;
+    if (disk->overlay == 1 && disk->read_only == 1)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "disks[%u].overlay is for what the guest writes, but disks[%u].read-only is true; omit one of the two",
+            i, i);
+    if (disk->overlay != 1 && disk->size_bytes != VIOMMU_UNSET_NUMBER)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "disks[%u].size is the size of an overlay, but disks[%u].overlay is not true; set it, or omit the size",
+            i, i);
+    return true;
+}
+
 static bool check_disks(const ViommuRequest *request, GError **error)
 {
+    if (request->image && !viommu_request_image_is_valid(request->image))
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "image '%.64s' is not valid; use letters, digits, '.', '_', '+' and '-', first a letter or a digit, at most %u characters",
+            request->image, VIOMMU_IMAGE_NAME_MAX);
     for (guint i = 0; request->disks && i < request->disks->len; i++) {
         const ViommuRequestDisk *disk = g_ptr_array_index(request->disks, i);
-        g_autofree char *key = g_strdup_printf("disks[%u].path", i);
+        bool of_image = request->image && i == 0;
 
-        if (!check_file(key, &disk->file, error))
+        if (!check_digest(disk, i, error) || (of_image && !check_image_disk(request, disk, error)) ||
+            (!of_image && !check_plain_disk(disk, i, error)))
             return false;
+    }
+    return true;
+}
+
+/* One port of the guest has one port of the host. */
+static bool check_forwards(const ViommuRequest *request, GError **error)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_int64_hash, g_int64_equal);
+
+    for (guint i = 0; request->networks && i < request->networks->len; i++) {
+        const ViommuRequestNetwork *network = g_ptr_array_index(request->networks, i);
+
+        if (network->forward && network->type != VIOMMU_NETWORK_TYPE_USER)
+            return viommu_fail(
+                error, VIOMMU_ERROR_INVALID_REQUEST,
+                "networks[%u].forward is possible with type 'user' only, but the type is '%s'; use the guest's own address there",
+                i, viommu_enum_to_string(&viommu_enum_network_type, network->type));
+        for (guint j = 0; network->forward && j < network->forward->len; j++) {
+            uint64_t *port = &g_array_index(network->forward, uint64_t, j);
+
+            if (!g_hash_table_add(seen, port))
+                return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                                   "networks[%u].forward has port %" G_GUINT64_FORMAT
+                                   ", which is given twice; give each port once",
+                                   i, *port);
+        }
+    }
+    if (g_hash_table_size(seen) > VIOMMU_FORWARDS_MAX)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "the networks forward %u ports; at most %u are allowed", g_hash_table_size(seen),
+                           VIOMMU_FORWARDS_MAX);
+    return true;
+}
+
+static bool check_share(const ViommuRequestShare *share, guint i, GError **error)
+{
+    size_t length = strlen(share->tag);
+
+    if (share->path[0] != '/')
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "shares[%u].path '%s' is not an absolute path", i, share->path);
+    if (length <= VIOMMU_SHARE_TAG_MAX && g_ascii_isalnum(share->tag[0]) &&
+        strspn(share->tag, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length)
+        return true;
+    return viommu_fail(
+        error, VIOMMU_ERROR_INVALID_REQUEST,
+        "shares[%u].tag '%.64s' is not valid; use letters, digits, '.', '_' and '-', first a letter or a digit, at most %u characters",
+        i, share->tag, VIOMMU_SHARE_TAG_MAX);
+}
+
+static bool check_shares(const ViommuRequest *request, GError **error)
+{
+    for (guint i = 0; request->shares && i < request->shares->len; i++) {
+        const ViommuRequestShare *share = g_ptr_array_index(request->shares, i);
+
+        if (!check_share(share, i, error))
+            return false;
+        for (guint j = 0; j < i; j++)
+            if (g_str_equal(((const ViommuRequestShare *)g_ptr_array_index(request->shares, j))->tag,
+                            share->tag))
+                return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                                   "shares[%u] and shares[%u] have the same tag '%s'; rename one", j, i,
+                                   share->tag);
     }
     return true;
 }
@@ -243,6 +378,10 @@ static bool check_guest(const ViommuRequest *request, GError **error)
             error, VIOMMU_ERROR_INVALID_REQUEST, "guest.drivers: '%s' is not an IOMMU driver; %s%s%s", *word,
             near ? "did you mean '" : "use intel, smmuv3, virtio or amd", near ? near : "", near ? "'?" : "");
     }
+    if (request->wait == VIOMMU_WAIT_READY && request->guest.agent == 0)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "wait 'ready' needs the guest's agent, but guest.agent is false; set it to true, or wait for 'started'");
     if (request->wait == VIOMMU_WAIT_VERIFIED && request->guest.agent == 0 && !request->boot.kernel.path)
         return viommu_fail(
             error, VIOMMU_ERROR_INVALID_REQUEST,
@@ -346,6 +485,7 @@ bool viommu_request_check(const ViommuRequest *request, GError **error)
 {
     return check_name(request, error) && check_arch(request, error) && check_iommu(request, error) &&
            check_boot(request, error) && check_memory_backing(request, error) &&
-           check_disks(request, error) && check_networks(request, error) && check_hostdevs(request, error) &&
-           check_guest(request, error) && check_request_id(request, error);
+           check_disks(request, error) && check_networks(request, error) && check_forwards(request, error) &&
+           check_hostdevs(request, error) && check_shares(request, error) && check_guest(request, error) &&
+           viommu_seed_check(&request->seed, error) && check_request_id(request, error);
 }

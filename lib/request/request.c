@@ -3,13 +3,16 @@
 
 #include "lib/base/quantity.h"
 #include "lib/request/request-check.h"
+#include "lib/request/seed-check.h"
 
-VIOMMU_ENUM_DEFINE(wait, "phase to wait for", VIOMMU_WAIT_LAST, "planned", "started", "verified");
+VIOMMU_ENUM_DEFINE(wait, "phase to wait for", VIOMMU_WAIT_LAST, "planned", "started", "ready", "verified");
 VIOMMU_ENUM_DEFINE(bind, "bond", VIOMMU_BIND_LAST, "none", "client");
 VIOMMU_ENUM_DEFINE(disk_format, "disk format", VIOMMU_DISK_FORMAT_LAST, "raw", "qcow2");
 VIOMMU_ENUM_DEFINE(disk_bus, "disk bus", VIOMMU_DISK_BUS_LAST, "virtio", "scsi", "sata");
 VIOMMU_ENUM_DEFINE(network_type, "network type", VIOMMU_NETWORK_TYPE_LAST, "user", "network", "bridge");
 VIOMMU_ENUM_DEFINE(network_model, "network model", VIOMMU_NETWORK_MODEL_LAST, "virtio", "e1000e");
+VIOMMU_ENUM_DEFINE(seed_by, "kind of seed", VIOMMU_SEED_BY_LAST, "cloud-init", "credentials", "ignition");
+VIOMMU_ENUM_DEFINE(share_type, "kind of share", VIOMMU_SHARE_TYPE_LAST, "virtiofs", "9p");
 VIOMMU_ENUM_DEFINE(iommufd, "use of iommufd", VIOMMU_IOMMUFD_LAST, "auto", "yes", "no");
 
 #define IN(dict, member) (offsetof(ViommuRequest, dict.member) - offsetof(ViommuRequest, dict))
@@ -50,6 +53,7 @@ static const ViommuField guest_fields[] = {
     {"drivers", VIOMMU_FIELD_WORDS, IN(guest, drivers),
      .hint = "use \"intel\", \"smmuv3\", \"virtio\" or \"amd\""},
     {"agent", VIOMMU_FIELD_FLAG, IN(guest, agent)},
+    {"vsock", VIOMMU_FIELD_FLAG, IN(guest, vsock)},
 };
 static const ViommuFields guest_table = {guest_fields, G_N_ELEMENTS(guest_fields), 0, -1};
 
@@ -63,12 +67,28 @@ static const ViommuField boot_fields[] = {
 };
 static const ViommuFields boot_table = {boot_fields, G_N_ELEMENTS(boot_fields), 0, -1};
 
+static const ViommuField seed_fields[] = {
+    {"by", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestSeed, by), .words = &viommu_enum_seed_by},
+    {"ssh-keys", VIOMMU_FIELD_WORDS, offsetof(ViommuRequestSeed, ssh_keys), .max = VIOMMU_SEED_KEYS_MAX,
+     .hint = "give public keys, as in a file that ends in .pub", .refuse = viommu_seed_refuse_private},
+    {"user", VIOMMU_FIELD_STRING, offsetof(ViommuRequestSeed, user)},
+    {"user-data", VIOMMU_FIELD_FILE, offsetof(ViommuRequestSeed, user_data)},
+    {"hostname", VIOMMU_FIELD_STRING, offsetof(ViommuRequestSeed, hostname)},
+};
+static const ViommuFields seed_table = {seed_fields, G_N_ELEMENTS(seed_fields), 0,
+                                        offsetof(ViommuRequestSeed, present)};
+
+/* Each disk but that of an image needs a path and a format: request-check.c. */
 static const ViommuField disk_fields[] = {
-    {"path", VIOMMU_FIELD_FILE, offsetof(ViommuRequestDisk, file), .required = true},
-    {"format", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestDisk, format), .words = &viommu_enum_disk_format,
-     .required = true},
+    {"path", VIOMMU_FIELD_FILE, offsetof(ViommuRequestDisk, file)},
+    {"format", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestDisk, format), .words = &viommu_enum_disk_format},
     {"bus", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestDisk, bus), .words = &viommu_enum_disk_bus},
     {"read-only", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestDisk, read_only)},
+    {"overlay", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestDisk, overlay)},
+    {"size", VIOMMU_FIELD_SIZE, offsetof(ViommuRequestDisk, size_bytes), .min = VIOMMU_MIB,
+     .max = SIZE_LIMIT},
+    {"digest", VIOMMU_FIELD_STRING, offsetof(ViommuRequestDisk, digest),
+     .hint = "use \"sha256:\" and the 64 hexadecimal digits that sha256sum prints"},
 };
 static const ViommuFields disk_table = {disk_fields, G_N_ELEMENTS(disk_fields), sizeof(ViommuRequestDisk),
                                         -1};
@@ -78,6 +98,8 @@ static const ViommuField network_fields[] = {
      .required = true},
     {"source", VIOMMU_FIELD_STRING, offsetof(ViommuRequestNetwork, source)},
     {"model", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestNetwork, model), .words = &viommu_enum_network_model},
+    {"forward", VIOMMU_FIELD_NUMBERS, offsetof(ViommuRequestNetwork, forward), .min = 1, .max = UINT16_MAX,
+     .max_entries = VIOMMU_FORWARDS_MAX, .hint = "give TCP ports of the guest"},
 };
 static const ViommuFields network_table = {network_fields, G_N_ELEMENTS(network_fields),
                                            sizeof(ViommuRequestNetwork), -1};
@@ -98,6 +120,15 @@ static const ViommuField hostdev_fields[] = {
 static const ViommuFields hostdev_table = {hostdev_fields, G_N_ELEMENTS(hostdev_fields),
                                            sizeof(ViommuRequestHostdev), -1};
 
+static const ViommuField share_fields[] = {
+    {"path", VIOMMU_FIELD_STRING, offsetof(ViommuRequestShare, path), .required = true},
+    {"tag", VIOMMU_FIELD_STRING, offsetof(ViommuRequestShare, tag), .required = true},
+    {"read-only", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestShare, read_only)},
+    {"type", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestShare, type), .words = &viommu_enum_share_type},
+};
+static const ViommuFields share_table = {share_fields, G_N_ELEMENTS(share_fields), sizeof(ViommuRequestShare),
+                                         -1};
+
 static const ViommuField lease_fields[] = {
     {"seconds", VIOMMU_FIELD_NUMBER, IN(lease, seconds), .min = 1, .max = VIOMMU_LEASE_SECONDS_MAX},
     {"bind", VIOMMU_FIELD_ENUM, IN(lease, bind), .words = &viommu_enum_bind},
@@ -106,6 +137,7 @@ static const ViommuFields lease_table = {lease_fields, G_N_ELEMENTS(lease_fields
 
 static const ViommuField request_fields[] = {
     {"name", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, name)},
+    {"image", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, image)},
     {"arch", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, arch), .hint = "use \"x86_64\" or \"aarch64\""},
     {"machine", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, machine),
      .hint = "use \"q35\", \"virt\" or the like"},
@@ -119,10 +151,13 @@ static const ViommuField request_fields[] = {
      .hint = "a machine has at most one IOMMU"},
     {"guest", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, guest), .fields = &guest_table},
     {"boot", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, boot), .fields = &boot_table},
+    {"seed", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, seed), .fields = &seed_table},
     {"disks", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, disks), .fields = &disk_table, .max = 16},
     {"networks", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, networks), .fields = &network_table, .max = 8},
     {"hostdevs", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, hostdevs), .fields = &hostdev_table,
      .max = VIOMMU_HOSTDEVS_MAX},
+    {"shares", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, shares), .fields = &share_table,
+     .max = VIOMMU_SHARES_MAX},
     {"hotplug-ports", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequest, hotplug_ports), .max = 16},
     {"lease", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, lease), .fields = &lease_table},
     {"wait", VIOMMU_FIELD_ENUM, offsetof(ViommuRequest, wait), .words = &viommu_enum_wait},

@@ -12,6 +12,7 @@
 typedef enum ViommuWait {
     VIOMMU_WAIT_PLANNED,
     VIOMMU_WAIT_STARTED,
+    VIOMMU_WAIT_READY,    /* the guest's agent answers */
     VIOMMU_WAIT_VERIFIED, /* the guest has shown that its IOMMU works */
     VIOMMU_WAIT_LAST,
 } ViommuWait;
@@ -55,6 +56,23 @@ typedef enum ViommuNetworkModel {
 } ViommuNetworkModel;
 extern const ViommuEnum viommu_enum_network_model;
 
+/* How a guest is told its user's key, its name, and what else to do when it starts. */
+typedef enum ViommuSeedBy {
+    VIOMMU_SEED_BY_CLOUD_INIT,  /* a small disk, as cloud-init's NoCloud source reads it */
+    VIOMMU_SEED_BY_CREDENTIALS, /* systemd's credentials, in the tables of SMBIOS */
+    VIOMMU_SEED_BY_IGNITION,    /* a configuration of Ignition, in QEMU's fw_cfg */
+    VIOMMU_SEED_BY_LAST,
+} ViommuSeedBy;
+extern const ViommuEnum viommu_enum_seed_by;
+
+/* How a directory of the host is shared. */
+typedef enum ViommuShareType {
+    VIOMMU_SHARE_TYPE_VIRTIOFS, /* by virtiofsd, outside the guest's IOMMU */
+    VIOMMU_SHARE_TYPE_9P,       /* by QEMU itself */
+    VIOMMU_SHARE_TYPE_LAST,
+} ViommuShareType;
+extern const ViommuEnum viommu_enum_share_type;
+
 /* How an assigned device reaches the host's IOMMU. */
 typedef enum ViommuIommufd {
     VIOMMU_IOMMUFD_AUTO,
@@ -67,21 +85,51 @@ extern const ViommuEnum viommu_enum_iommufd;
 /* The most assigned devices; each has a root port. */
 #define VIOMMU_HOSTDEVS_MAX 32u
 
+/* The most ports that are forwarded, in all networks. */
+#define VIOMMU_FORWARDS_MAX  32u
+#define VIOMMU_SEED_KEYS_MAX 32u
+#define VIOMMU_SHARES_MAX    8u
+/* A tag of 9p has 31 bytes, one of virtiofs 36. */
+#define VIOMMU_SHARE_TAG_MAX 31u
+
 /* A year; a longer use needs no lease. */
 #define VIOMMU_LEASE_SECONDS_MAX 31536000u
 
 typedef struct ViommuRequestDisk {
-    ViommuFile file;
-    int format;    /* ViommuDiskFormat; required, never probed */
-    int bus;       /* ViommuDiskBus */
-    int read_only; /* flag */
+    ViommuFile file;     /* required, unless this is the disk of the request's image */
+    int format;          /* ViommuDiskFormat; required like the file, never probed */
+    int bus;             /* ViommuDiskBus */
+    int read_only;       /* flag */
+    int overlay;         /* flag: the guest writes to an overlay */
+    uint64_t size_bytes; /* of the overlay; unset: that of the file's image */
+    char *digest;        /* of the file: "sha256:" and 64 hexadecimal digits */
 } ViommuRequestDisk;
 
 typedef struct ViommuRequestNetwork {
     int type;     /* ViommuNetworkType; required */
     char *source; /* of a network or a bridge */
     int model;    /* ViommuNetworkModel */
+    /* of uint64_t: TCP ports of the guest, each of which gets one of 127.0.0.1; NULL: none */
+    GArray *forward;
 } ViommuRequestNetwork;
+
+/* What the guest is told when it starts. */
+typedef struct ViommuRequestSeed {
+    bool present;
+    int by;               /* ViommuSeedBy, cloud-init when unset */
+    char **ssh_keys;      /* public keys, as in authorized_keys; NULL: none */
+    char *user;           /* whose keys; root when unset */
+    ViommuFile user_data; /* the caller's own, in place of keys and user */
+    char *hostname;       /* the machine's name when unset */
+} ViommuRequestSeed;
+
+/* A directory of the host that the guest can mount. */
+typedef struct ViommuRequestShare {
+    char *path;    /* required */
+    char *tag;     /* required; the guest mounts it by this */
+    int read_only; /* flag */
+    int type;      /* ViommuShareType, virtiofs when unset */
+} ViommuRequestShare;
 
 /* A device by its address, or @count devices of a kind or of a site's name. */
 typedef struct ViommuRequestHostdev {
@@ -107,6 +155,7 @@ typedef struct ViommuRequestIommu {
 
 typedef struct ViommuRequest {
     char *name;
+    char *image;   /* a name of the site's images, whose file is the first disk */
     char *arch;    /* as in the request */
     char *machine; /* as in the request */
     int accelerator;
@@ -122,7 +171,9 @@ typedef struct ViommuRequest {
         ViommuVersion kernel;
         char **drivers;
         int agent; /* flag: it has a QEMU guest agent */
+        int vsock; /* flag: it gets a vsock device */
     } guest;
+    ViommuRequestSeed seed;
     struct {
         ViommuFile kernel, initrd;
         char *cmdline;
@@ -133,6 +184,7 @@ typedef struct ViommuRequest {
     GPtrArray *disks;    /* of ViommuRequestDisk; NULL: none */
     GPtrArray *networks; /* of ViommuRequestNetwork; NULL: none */
     GPtrArray *hostdevs; /* of ViommuRequestHostdev; NULL: none */
+    GPtrArray *shares;   /* of ViommuRequestShare; NULL: none */
     uint64_t hotplug_ports;
     struct {
         uint64_t seconds;

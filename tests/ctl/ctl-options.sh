@@ -38,7 +38,7 @@ run 64 'a missing word' 'usage: viommuctl show NAME' "$ctl" show
 run 64 'too many words' "unexpected argument 'c'" "$ctl" show b c
 run 64 'an option without its value' '--connect=URI' "$ctl" host --connect
 run 64 'a flag with a value' '--json takes no value' "$ctl" list --json=yes
-run 64 'an unknown phase' 'one of planned, started, verified' "$ctl" launch --wait=done "$work/any.json"
+run 64 'an unknown phase' 'one of planned, started, ready, verified' "$ctl" launch --wait=done "$work/any.json"
 run 64 'an unknown order' 'one of native, virtio' "$ctl" plan --order=best "$work/any.json"
 run 64 'both buses' 'cannot be combined' "$ctl" list --user --system
 run 64 'a console far away' "'console' does not take --host" "$ctl" console --host=a b

@@ -79,10 +79,12 @@ static GArray *all_keys(const ViommuFields *table)
 
 /* The words after the '=' of each kind of value; NULL: the words of its enum. */
 static const char *const placeholders[] = {
-    [VIOMMU_FIELD_STRING] = "TEXT",    [VIOMMU_FIELD_FILE] = "FILE", [VIOMMU_FIELD_FLAG] = "true|false",
-    [VIOMMU_FIELD_NUMBER] = "NUMBER",  [VIOMMU_FIELD_SIZE] = "SIZE", [VIOMMU_FIELD_VERSION] = "VERSION",
-    [VIOMMU_FIELD_WORDS] = "TEXT,...", [VIOMMU_FIELD_ENUM] = NULL,   [VIOMMU_FIELD_SET] = NULL,
-    [VIOMMU_FIELD_DICT] = "",          [VIOMMU_FIELD_LIST] = "",
+    [VIOMMU_FIELD_STRING] = "TEXT",     [VIOMMU_FIELD_FILE] = "FILE",
+    [VIOMMU_FIELD_FLAG] = "true|false", [VIOMMU_FIELD_NUMBER] = "NUMBER",
+    [VIOMMU_FIELD_SIZE] = "SIZE",       [VIOMMU_FIELD_VERSION] = "VERSION",
+    [VIOMMU_FIELD_WORDS] = "TEXT,...",  [VIOMMU_FIELD_NUMBERS] = "NUMBER,...",
+    [VIOMMU_FIELD_ENUM] = NULL,         [VIOMMU_FIELD_SET] = NULL,
+    [VIOMMU_FIELD_DICT] = "",           [VIOMMU_FIELD_LIST] = "",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(placeholders) == VIOMMU_FIELD_LAST);
 
@@ -136,8 +138,17 @@ static char *meant(const ViommuFields *top, const ViommuFields *table, const Wor
 
 /* --- Values --- */
 
+static GVariant *number_value(const Word *word, const char *text, GError **error)
+{
+    gint64 number;
+
+    if (!g_ascii_string_to_signed(text, 10, G_MININT64, G_MAXINT64, &number, NULL))
+        return refuse(word, error, "'%s' is not a whole number", text);
+    return g_variant_new_int64(number);
+}
+
 /* A value with a space, such as an ssh key or a condition, is one entry whatever commas it has. */
-static GVariant *list_value(GVariant *before, const Word *word)
+static GVariant *list_value(const ViommuField *field, GVariant *before, const Word *word, GError **error)
 {
     g_auto(GStrv) entries = g_strsplit(word->value, strchr(word->value, ' ') ? "\n" : ",", -1);
     g_auto(GVariantBuilder) list = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("av"));
@@ -147,18 +158,15 @@ static GVariant *list_value(GVariant *before, const Word *word)
 
         g_variant_builder_add_value(&list, entry);
     }
-    for (char **entry = entries; *entry; entry++)
-        g_variant_builder_add(&list, "v", g_variant_new_string(*entry));
+    for (char **entry = entries; *entry; entry++) {
+        GVariant *value = field->kind == VIOMMU_FIELD_NUMBERS ? number_value(word, *entry, error)
+                                                              : g_variant_new_string(*entry);
+
+        if (!value)
+            return NULL;
+        g_variant_builder_add(&list, "v", value);
+    }
     return g_variant_builder_end(&list);
-}
-
-static GVariant *number_value(const Word *word, GError **error)
-{
-    gint64 number;
-
-    if (!g_ascii_string_to_signed(word->value, 10, G_MININT64, G_MAXINT64, &number, NULL))
-        return refuse(word, error, "'%s' is not a whole number", word->value);
-    return g_variant_new_int64(number);
 }
 
 /* A condition of tmt, such as "!= true", stays text. */
@@ -240,10 +248,11 @@ static GVariant *set_leaf(const Walk *walk, const ViommuField *field, GVariant *
         return refuse(walk->word, error, "'%s' has no keys of its own", field->key);
     switch (field->kind) {
     case VIOMMU_FIELD_WORDS:
+    case VIOMMU_FIELD_NUMBERS:
     case VIOMMU_FIELD_SET:
-        return list_value(before, walk->word);
+        return list_value(field, before, walk->word, error);
     case VIOMMU_FIELD_NUMBER:
-        return number_value(walk->word, error);
+        return number_value(walk->word, walk->word->value, error);
     case VIOMMU_FIELD_FLAG:
         return flag_value(field, walk->word, error);
     case VIOMMU_FIELD_STRING:

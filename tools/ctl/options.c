@@ -93,7 +93,7 @@ static const struct {
     {"memory", 0, "SIZE", offsetof(ViommuCtl, memory), REQUEST, NULL, "Memory, such as 2G"},
     {"vcpus", 0, "N", offsetof(ViommuCtl, vcpus), REQUEST, NULL, "Number of vCPUs"},
     {"wait", 0, "PHASE", offsetof(ViommuCtl, wait), V(LAUNCH), &viommu_enum_wait,
-     "Return when planned, started or verified"},
+     "Return when planned, started, ready or verified"},
     {"name", 0, "NAME", offsetof(ViommuCtl, name), V(LAUNCH) | V(RUN), NULL, "Name of the machine"},
     {"request-id", 0, "ID", offsetof(ViommuCtl, request_id), V(LAUNCH), NULL,
      "Return the same machine for the same ID"},

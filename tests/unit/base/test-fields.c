@@ -35,6 +35,7 @@ typedef struct Parent {
     Child child;
     Quiet quiet;
     GPtrArray *entries;
+    GArray *ports;
 } Parent;
 
 static const ViommuField child_fields[] = {
@@ -66,6 +67,7 @@ static const ViommuField parent_fields[] = {
      .hint = "a machine has at most one IOMMU"},
     {"quiet", VIOMMU_FIELD_DICT, offsetof(Parent, quiet), .fields = &quiet_table},
     {"disks", VIOMMU_FIELD_LIST, offsetof(Parent, entries), .fields = &entry_table, .max = 3},
+    {"ports", VIOMMU_FIELD_NUMBERS, offsetof(Parent, ports), .min = 1, .max = 65535, .max_entries = 2},
 };
 static const ViommuFields parent_table = {parent_fields, G_N_ELEMENTS(parent_fields), sizeof(Parent), -1};
 
@@ -111,6 +113,7 @@ START_TEST(nothing_is_unset)
     ck_assert(!parent.child.present);
     ck_assert_int_eq(parent.child.flag, VIOMMU_UNSET);
     ck_assert_ptr_null(parent.entries);
+    ck_assert_ptr_null(parent.ports);
     text = written(&parent);
     ck_assert_str_eq(text, "{}");
 }
@@ -123,7 +126,7 @@ START_TEST(everything_there_and_back)
         "<'6.12.43'>, "
         "'drivers': <['x', 'y']>, 'accelerator': <'kvm'>, 'firmware': <['bios', 'efi']>, "
         "'iommu': <{'flag': <true>, 'aw-bits': <uint64 48>}>, 'quiet': <{'text': <'t'>}>, "
-        "'disks': <[{'path': <'/a'>, 'format': <'qcow2'>}, {'path': <'/b'>}]>}";
+        "'disks': <[{'path': <'/a'>, 'format': <'qcow2'>}, {'path': <'/b'>}]>, 'ports': <[uint64 22, 80]>}";
     Parent parent;
     g_autoptr(GError) error = NULL;
     g_autofree char *text = NULL;
@@ -142,11 +145,14 @@ START_TEST(everything_there_and_back)
     ck_assert_uint_eq(parent.entries->len, 2);
     ck_assert_int_eq(((Entry *)parent.entries->pdata[0])->format, VIOMMU_DISK_FORMAT_QCOW2);
     ck_assert_int_eq(((Entry *)parent.entries->pdata[1])->format, VIOMMU_UNSET);
+    ck_assert_uint_eq(parent.ports->len, 2);
+    ck_assert_uint_eq(g_array_index(parent.ports, uint64_t, 1), 80);
     text = written(&parent);
     ck_assert_str_eq(text, full);
     viommu_fields_clear(&parent_table, &parent);
     ck_assert_ptr_null(parent.name);
     ck_assert_ptr_null(parent.entries);
+    ck_assert_ptr_null(parent.ports);
     ck_assert(!parent.child.present);
     viommu_fields_clear(&parent_table, &parent);
 }
@@ -178,6 +184,9 @@ START_TEST(forms_that_mean_the_same)
         {"{'iommu': <@a{sv} {}>}", "{'iommu': <@a{sv} {}>}"},
         {"{'iommu': <{'flag': true}>}", "{'iommu': <{'flag': <true>}>}"},
         {"{'quiet': <@a{sv} {}>}", "@a{sv} {}"},
+        {"{'ports': <22>}", "{'ports': <[uint64 22]>}"},
+        {"{'ports': <[uint16 22, 80]>}", "{'ports': <[uint64 22, 80]>}"},
+        {"{'ports': <[<22>, <byte 80>]>}", "{'ports': <[uint64 22, 80]>}"},
         {"{'disks': <@aa{sv} []>}", "@a{sv} {}"},
         {"{'disks': <@av []>}", "@a{sv} {}"},
         {"{'disks': <[<{'path': <'/a'>}>]>}", "{'disks': <[{'path': <'/a'>}]>}"},
@@ -209,10 +218,10 @@ START_TEST(refusals)
         {"{'disks': <[{'path': <'/a'>}, {'path': <'/b'>, 'fromat': <'raw'>}]>}",
          "unknown key 'disks[1].fromat'; did you mean 'disks[1].format'?"},
         {"{'zzz': <1>}", "unknown key 'zzz'; the known keys are name, flag, vcpus, memory, kernel, drivers, "
-                         "accelerator, firmware, iommu, quiet, disks"},
+                         "accelerator, firmware, iommu, quiet, disks, ports"},
         {"{'iommu': <{'zzz': <1>}>}", "unknown key 'iommu.zzz'; the known keys are flag, aw-bits"},
         {"{'': <1>}", "unknown key ''; the known keys are name, flag, vcpus, memory, kernel, drivers, "
-                      "accelerator, firmware, iommu, quiet, disks"},
+                      "accelerator, firmware, iommu, quiet, disks, ports"},
         {"{'iommu': <{'a\\n\\u007f': <1>}>}", "unknown key 'iommu.a\?\?'; the known keys are flag, aw-bits"},
         {"{'iommu': <{'0123456789012345678901234567890123456789012345678901234567890123456789': <1>}>}",
          "unknown key 'iommu.0123456789012345678901234567890123456789012345678901234567890123...'; the known keys are flag, aw-bits"},
@@ -268,6 +277,14 @@ START_TEST(refusals)
          "memory: size 'lots' is not valid; write a whole number, with a unit if needed, such as '512 MiB'"},
         {"{'memory': <'18446744073709551616'>}", "memory: size '18446744073709551616' does not fit 64 bits"},
         {"{'kernel': <'six'>}", "kernel 'six' is not a version such as '9.0.0' or '6.12'"},
+        {"{'ports': <'22'>}", "ports must be a whole number or a list of whole numbers, but is a string"},
+        {"{'ports': <{'a': <1>}>}",
+         "ports must be a whole number or a list of whole numbers, but is a dictionary"},
+        {"{'ports': <[<22>, <'x'>]>}", "ports[1] must be a whole number, but is a string"},
+        {"{'ports': <0>}", "ports 0 is too small; the minimum is 1"},
+        {"{'ports': <[1, 65536]>}", "ports[1] 65536 is too large; the maximum is 65535"},
+        {"{'ports': <[1, 2, 3]>}", "ports has 3 entries; at most 2 are allowed"},
+        {"{'ports': <@ai []>}", "ports must not be an empty list; omit the key instead"},
         /* words */
         {"{'accelerator': <'kvmm'>}", "accelerator 'kvmm' is not known; did you mean 'kvm'?"},
         {"{'accelerator': <'KVM'>}", "accelerator 'KVM' is not known; did you mean 'kvm'?"},

@@ -39,6 +39,11 @@ static void check_bounds(const ViommuField *field, JsonObject *property)
 {
     JsonObject *number = plain_form(property);
 
+    if (field->kind == VIOMMU_FIELD_NUMBERS)
+        ck_assert_int_eq(json_object_get_int_member(json_array_get_object_element(
+                                                        json_object_get_array_member(property, "oneOf"), 1),
+                                                    "maxItems"),
+                         (gint64)field->max_entries);
     if (field->min > 0)
         ck_assert_int_eq(json_object_get_int_member(number, "minimum"), (gint64)field->min);
     if (field->max > 0)
@@ -76,7 +81,8 @@ static size_t check_table(const ViommuFields *table, JsonObject *schema)
             check_words(field->key, field->words, json_object_get_array_member(property, "enum"));
         else if (field->kind == VIOMMU_FIELD_FLAG)
             ck_assert_str_eq(json_object_get_string_member(plain_form(property), "type"), "boolean");
-        else if (field->kind == VIOMMU_FIELD_NUMBER || field->kind == VIOMMU_FIELD_SIZE)
+        else if (field->kind == VIOMMU_FIELD_NUMBER || field->kind == VIOMMU_FIELD_SIZE ||
+                 field->kind == VIOMMU_FIELD_NUMBERS)
             check_bounds(field, property);
         else if (field->kind == VIOMMU_FIELD_DICT)
             checked += check_table(field->fields, property);
@@ -244,6 +250,172 @@ START_TEST(inconsistent_requests)
 }
 END_TEST
 
+#define ED25519 "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPPwIjxPguknB6ZNHw1vPInUHWkUOZV3BT5Vx48w5KWA"
+#define DIGEST  "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+/* Whether each is taken (NULL), or what the refusal says. */
+static void check_each(const char *const (*cases)[2], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(ViommuRequest) request = parse(cases[i][0], &error);
+
+        if (!cases[i][1]) {
+            ck_assert_msg(request != NULL, "%s: %s", cases[i][0], error ? error->message : "");
+            continue;
+        }
+        ck_assert_msg(request == NULL, "%s was taken", cases[i][0]);
+        ck_assert_msg(strstr(error->message, cases[i][1]), "%s: '%s' is not in: %s", cases[i][0], cases[i][1],
+                      error->message);
+        ck_assert_msg(!strstr(error->message, "AAAA"), "a key is quoted: %s", error->message);
+    }
+}
+
+START_TEST(overlays_and_images)
+{
+    static const char *const cases[][2] = {
+        {"{'disks': <[{'path': <'/d'>, 'format': <'qcow2'>, 'overlay': <true>, 'size': <'20 GiB'>}]>}", NULL},
+        {"{'disks': <[{'path': <'/d'>, 'format': <'raw'>, 'read-only': <true>, 'digest': <'" DIGEST "'>}]>}",
+         NULL},
+        {"{'disks': <[{'path': <'/d'>, 'format': <'raw'>, 'overlay': <true>, 'read-only': <true>}]>}",
+         "disks[0].overlay is for what the guest writes, but disks[0].read-only is true"},
+        {"{'disks': <[{'path': <'/d'>, 'format': <'raw'>, 'size': <'2 GiB'>}]>}",
+         "disks[0].size is the size of an overlay, but disks[0].overlay is not true"},
+        {"{'disks': <[{'path': <'/d'>, 'format': <'raw'>, 'overlay': <true>, 'size': <'1 KiB'>}]>}",
+         "disks[0].size 1 KiB is too small; the minimum is 1 MiB"},
+        {"{'disks': <[{'path': <'/d'>, 'format': <'raw'>, 'digest': <'sha256:0'>}]>}",
+         "disks[0].digest 'sha256:0' is not valid"},
+        {"{'disks': <[{'path': <'/d'>, 'format': <'raw'>, 'digest': <'md5:" DIGEST "'>}]>}",
+         "disks[0].digest 'md5:sha256:"},
+        {"{'disks': <[{'overlay': <true>}]>}", "disks[0].path is missing; it must be a string"},
+        {"{'image': <'debian13'>}", NULL},
+        {"{'image': <'debian13'>, 'disks': <[{'size': <'20G'>, 'bus': <'scsi'>, 'digest': <'" DIGEST
+         "'>}, {'path': <'/d'>, 'format': <'raw'>}]>}",
+         NULL},
+        {"{'image': <'debian13'>, 'disks': <[{'path': <'/d'>}]>}",
+         "disks[0].path contradicts image 'debian13'"},
+        {"{'image': <'debian13'>, 'disks': <[{'format': <'raw'>}]>}",
+         "disks[0].format contradicts image 'debian13'"},
+        {"{'image': <'debian13'>, 'disks': <[{'overlay': <false>}]>}",
+         "disks[0].overlay contradicts image 'debian13'"},
+        {"{'image': <'debian13'>, 'disks': <[{'read-only': <true>}]>}",
+         "disks[0].read-only contradicts image 'debian13'"},
+        {"{'image': <'debian13'>, 'disks': <[@a{sv} {}, {'size': <'2G'>}]>}", "disks[1].path is missing"},
+        {"{'image': <'../x'>}", "image '../x' is not valid"},
+        {"{'image': <'.x'>}", "image '.x' is not valid"},
+        {"{'image': <'a/b'>}", "image 'a/b' is not valid"},
+    };
+
+    check_each(cases, G_N_ELEMENTS(cases));
+}
+END_TEST
+
+START_TEST(seeds)
+{
+    static const char *const cases[][2] = {
+        {"{'seed': <{'ssh-keys': <'" ED25519 " ci@example.org'>}>}", NULL},
+        {"{'seed': <{'ssh-keys': <['" ED25519 "', '" ED25519 "']>, 'user': <'debian'>, 'hostname': "
+         "<'a.b'>}>}",
+         NULL},
+        {"{'seed': <{'by': <'ignition'>, 'user-data': <'/u'>}>}", NULL},
+        {"{'seed': <{'user-data': <'/u'>, 'hostname': <'a'>}>}", NULL},
+        {"{'seed': <{'by': <'credentials'>, 'ssh-keys': <'" ED25519 "'>, 'user': <'root'>}>}", NULL},
+        {"{'seed': <@a{sv} {}>}", "seed has nothing to tell the guest"},
+        {"{'seed': <{'by': <'cloud-init'>}>}", "seed has nothing to tell the guest"},
+        {"{'seed': <{'ssh-keys': <'-----BEGIN OPENSSH PRIVATE KEY-----\\nb3BlbnNzaC1rZXktdjEAAAAA\\n'>}>}",
+         "seed.ssh-keys is a private key, which must not leave its owner"},
+        {"{'seed': <{'ssh-keys': <['" ED25519 "', 'b3BlbnNzaC1rZXktdjEAAAAABG5vbmU']>}>}",
+         "seed.ssh-keys[1] is a private key"},
+        {"{'seed': <{'ssh-keys': <'" ED25519 "\\n'>}>}",
+         "seed.ssh-keys must not contain control characters, but has 0x0a"},
+        {"{'seed': <{'ssh-keys': <'command=\"x\" " ED25519 "'>}>}",
+         "seed.ssh-keys[0] is not a public key of SSH"},
+        {"{'seed': <{'ssh-keys': <'ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIPPwIjxPguknB6ZNHw1vPInUHWkUOZV3BT5Vx48w5KWA'>}>}",
+         "seed.ssh-keys[0] is not a public key of SSH"},
+        {"{'seed': <{'ssh-keys': <'ssh-dss AAAA'>}>}", "seed.ssh-keys[0] is not a public key of SSH"},
+        {"{'seed': <{'ssh-keys': <'ssh-ed25519'>}>}", "seed.ssh-keys[0] is not a public key of SSH"},
+        {"{'seed': <{'ssh-keys': <'" ED25519 "'>, 'user-data': <'/u'>}>}",
+         "seed.ssh-keys contradicts seed.user-data"},
+        {"{'seed': <{'user': <'a'>, 'user-data': <'/u'>}>}", "seed.user contradicts seed.user-data"},
+        {"{'seed': <{'by': <'ignition'>, 'hostname': <'a'>, 'user-data': <'/u'>}>}",
+         "seed.hostname contradicts seed.user-data"},
+        {"{'seed': <{'by': <'credentials'>, 'user-data': <'/u'>}>}",
+         "seed.user-data is not possible with seed.by 'credentials'"},
+        {"{'seed': <{'user-data': <'u'>}>}", "seed.user-data 'u' is not an absolute path"},
+        {"{'seed': <{'user': <'a'>}>}", "seed.user is the user of seed.ssh-keys, but there are no keys"},
+        {"{'seed': <{'ssh-keys': <'" ED25519 "'>, 'user': <'Root'>}>}", "seed.user 'Root' is not valid"},
+        {"{'seed': <{'ssh-keys': <'" ED25519 "'>, 'user': <'a:b'>}>}", "seed.user 'a:b' is not valid"},
+        {"{'seed': <{'by': <'credentials'>, 'ssh-keys': <'" ED25519 "'>, 'user': <'ci'>}>}",
+         "seed.user 'ci' is not possible with seed.by 'credentials'"},
+        {"{'seed': <{'hostname': <'-a'>}>}", "seed.hostname '-a' is not valid"},
+        {"{'seed': <{'hostname': <'a..b'>}>}", "seed.hostname 'a..b' is not valid"},
+    };
+
+    check_each(cases, G_N_ELEMENTS(cases));
+}
+END_TEST
+
+START_TEST(forwards_and_shares)
+{
+    static const char *const cases[][2] = {
+        {"{'networks': <[{'type': <'user'>, 'forward': <22>}]>}", NULL},
+        {"{'networks': <[{'type': <'user'>, 'forward': <[uint16 22, 65535]>}, {'type': <'user'>, 'forward': "
+         "<[<80>]>}]>}",
+         NULL},
+        {"{'networks': <[{'type': <'user'>, 'forward': <0>}]>}",
+         "networks[0].forward 0 is too small; the minimum is 1"},
+        {"{'networks': <[{'type': <'user'>, 'forward': <[22, 65536]>}]>}",
+         "networks[0].forward[1] 65536 is too large; the maximum is 65535"},
+        {"{'networks': <[{'type': <'user'>, 'forward': <'22'>}]>}",
+         "networks[0].forward must be a whole number or a list of whole numbers, but is a string"},
+        {"{'networks': <[{'type': <'user'>, 'forward': <@ai []>}]>}",
+         "networks[0].forward must not be an empty list"},
+        {"{'networks': <[{'type': <'user'>, 'forward': <[22, 22]>}]>}",
+         "networks[0].forward has port 22, which is given twice"},
+        {"{'networks': <[{'type': <'user'>, 'forward': <22>}, {'type': <'user'>, 'forward': <22>}]>}",
+         "networks[1].forward has port 22, which is given twice"},
+        {"{'networks': <[{'type': <'bridge'>, 'source': <'b'>, 'forward': <22>}]>}",
+         "networks[0].forward is possible with type 'user' only, but the type is 'bridge'"},
+        {"{'shares': <[{'path': <'/s'>, 'tag': <'src'>, 'read-only': <true>, 'type': <'9p'>}]>}", NULL},
+        {"{'shares': <[{'path': <'s'>, 'tag': <'src'>}]>}", "shares[0].path 's' is not an absolute path"},
+        {"{'shares': <[{'path': <'/s'>, 'tag': <'a b'>}]>}", "shares[0].tag 'a b' is not valid"},
+        {"{'shares': <[{'path': <'/s'>, 'tag': <'a'>}, {'path': <'/t'>, 'tag': <'a'>}]>}",
+         "shares[0] and shares[1] have the same tag 'a'"},
+        {"{'shares': <[{'path': <'/s'>}]>}", "shares[0].tag is missing; it must be a string"},
+        {"{'guest': <{'vsock': <true>}>}", NULL},
+        {"{'wait': <'ready'>}", NULL},
+        {"{'wait': <'ready'>, 'guest': <{'agent': <false>}>}", "wait 'ready' needs the guest's agent"},
+    };
+
+    check_each(cases, G_N_ELEMENTS(cases));
+}
+END_TEST
+
+START_TEST(many_forwards_and_keys)
+{
+    g_autoptr(GString) ports = g_string_new("{'networks': <[");
+    g_autoptr(GString) keys = g_string_new("{'seed': <{'ssh-keys': <[");
+    g_autoptr(GError) error = NULL;
+
+    for (unsigned i = 0; i < 33; i++) {
+        g_string_append_printf(ports, "%s%u",
+                               i == 0    ? "{'type': <'user'>, 'forward': <["
+                               : i == 20 ? "]>}, {'type': <'user'>, 'forward': <["
+                                         : ", ",
+                               1000 + i);
+        g_string_append_printf(keys, "%s'" ED25519 "'", i ? ", " : "");
+    }
+    g_string_append(ports, "]>}]>}");
+    g_string_append(keys, "]>}>}");
+    ck_assert_ptr_null(parse(ports->str, &error));
+    unit_assert_error(error, VIOMMU_ERROR_INVALID_REQUEST,
+                      "the networks forward 33 ports; at most 32 are allowed");
+    ck_assert_ptr_null(parse(keys->str, &error));
+    unit_assert_error(error, VIOMMU_ERROR_INVALID_REQUEST,
+                      "seed.ssh-keys has 33 entries; at most 32 are allowed");
+}
+END_TEST
+
 START_TEST(names)
 {
     static const char *const good[] = {"a", "0", "vm-1", "a--b",
@@ -362,4 +534,5 @@ START_TEST(refused_hosts)
 END_TEST
 
 UNIT_MAIN("request", table_and_schema_agree, every_misspelt_key_is_recognised, consistent_requests,
-          inconsistent_requests, names, canonical_text, recorded_hosts, refused_hosts)
+          inconsistent_requests, overlays_and_images, seeds, forwards_and_shares, many_forwards_and_keys,
+          names, canonical_text, recorded_hosts, refused_hosts)
