@@ -14,6 +14,7 @@
 #define AT_BACKING       8
 #define AT_BACKING_SIZE  16
 #define AT_CLUSTER_BITS  20
+#define AT_SIZE          24
 #define AT_INCOMPATIBLE  72 /* from here on, only in version 3 */
 #define AT_HEADER_LENGTH 100
 #define VERSION_2_BYTES  72
@@ -127,6 +128,7 @@ static bool read_header(const Header *header, ViommuImage *image, GError **error
             return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
                                "its header gives an impossible header length");
     }
+    image->bytes = get64(header, AT_SIZE);
     return read_backing(header, image, error) && read_extensions(header, length, image, error);
 }
 

@@ -15,6 +15,7 @@ typedef struct ViommuImage {
     char *backing_format; /* the word as in the header; NULL: none */
     bool has_data_file;   /* the guest's data are in another file */
     char *data_file;      /* its name; NULL: the header has none */
+    uint64_t bytes;       /* what a guest sees of it; any number, as the header has it */
 } ViommuImage;
 
 /** Reads the header of a qcow2 image from its first @size bytes, VIOMMU_IMAGE_HEADER_BYTES unless

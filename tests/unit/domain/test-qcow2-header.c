@@ -91,6 +91,18 @@ START_TEST(names)
 }
 END_TEST
 
+START_TEST(a_size)
+{
+    Header header = new_header(3);
+    g_auto(ViommuImage) image = {NULL};
+
+    put32(&header, 24, 2);
+    put32(&header, 28, 512);
+    ck_assert(viommu_image_read_qcow2(header.bytes, header.size, &image, NULL));
+    ck_assert_uint_eq(image.bytes, ((uint64_t)2 << 32) + 512);
+}
+END_TEST
+
 /* What follows the end of the extensions is ignored. */
 START_TEST(after_the_end)
 {
@@ -213,5 +225,5 @@ START_TEST(inside)
 }
 END_TEST
 
-UNIT_MAIN("image", plain, names, after_the_end, data_file_without_a_name, forged, cut_anywhere, resolve,
-          inside)
+UNIT_MAIN("image", plain, names, a_size, after_the_end, data_file_without_a_name, forged, cut_anywhere,
+          resolve, inside)
