@@ -40,7 +40,8 @@ static const char *words_of(const ViommuConfigRow *row)
         return viommu_bounds_words((ViommuResource)((row->offset - user) / sizeof(uint64_t)), true);
     if (row->offset >= all && row->offset < user)
         return viommu_bounds_words((ViommuResource)((row->offset - all) / sizeof(uint64_t)), false);
-    return viommu_bounds_log_words();
+    return row->offset == offsetof(ViommuConfig, disk_reserve_bytes) ? viommu_bounds_reserve_words()
+                                                                     : viommu_bounds_log_words();
 }
 
 /* "; in force: 22 GiB (HOW)"; empty for a value that is not derived from the

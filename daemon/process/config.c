@@ -205,7 +205,7 @@ static bool load_all(ViommuConfig *config, bool user, GError **error)
 }
 
 static const ViommuResource bounded[] = {VIOMMU_RESOURCE_VCPUS, VIOMMU_RESOURCE_MEMORY,
-                                         VIOMMU_RESOURCE_COPIES};
+                                         VIOMMU_RESOURCE_COPIES, VIOMMU_RESOURCE_OVERLAYS};
 
 ViommuConfig *viommu_config_new(void)
 {
@@ -222,6 +222,8 @@ ViommuConfig *viommu_config_new(void)
     config->verify_timeout_sec = 180;
     config->launch_timeout_sec = 300;
     config->files_timeout_sec = 30;
+    config->digest_timeout_sec = 240;
+    config->disk_reserve_bytes = VIOMMU_LIMIT_AUTO;
     config->console_log_bytes = VIOMMU_MIB;
     config->console_keep_seconds = 24 * 60 * 60;
     config->console_keep_logs = 100;

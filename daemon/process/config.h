@@ -39,8 +39,11 @@ typedef struct ViommuConfig {
     uint64_t files_timeout_sec;   /* to read the files of a launch, and again to copy them */
     uint64_t lease_max_seconds, lease_default_seconds; /* of users other than root; 0: none */
     uint64_t grace_seconds;                            /* for a guest to power off */
+    uint64_t digest_timeout_sec;                       /* to read images for digests */
+    uint64_t disk_reserve_bytes;                       /* as console_total_bytes; 0: none */
     ViommuAmounts limits; /* 0: no limit; VIOMMU_LIMIT_AUTO: derived from the host's size */
-    /* The values in force of console_total_bytes and limits; empty before viommu_config_bound(). */
+    /* The values in force of console_total_bytes, disk_reserve_bytes and limits; empty before
+     * viommu_config_bound(). */
     ViommuBounds bounds;
     char *group;              /* members may launch on the system bus; "": only root */
     char **image_directories; /* directories for backing and data files of images; never NULL */

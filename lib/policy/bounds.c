@@ -10,6 +10,9 @@
 #define RESERVE_PART      16
 #define COPIES_PART       4
 #define COPIES_MAX_BYTES  (64 * VIOMMU_GIB)
+#define OVERLAYS_TIMES    2
+#define FREE_PART         20
+#define FREE_MAX_BYTES    (4 * VIOMMU_GIB)
 #define LOGS_PART         10
 #define LOGS_MAX_BYTES    VIOMMU_GIB
 
@@ -26,6 +29,8 @@ static const struct {
          "half of what all users together may have, but enough for one machine"},
     [VIOMMU_RESOURCE_COPIES] = {"a quarter of their file system, at most 64 GiB",
                                 "half of what all users together may have"},
+    [VIOMMU_RESOURCE_OVERLAYS] = {"twice the size of their file system, as guests rarely fill their disks",
+                                  "half of what all users together may have"},
 };
 
 static uint64_t whole_mebibytes(uint64_t bytes)
@@ -63,11 +68,14 @@ void viommu_bounds_derive(const ViommuBoundsHost *host, uint64_t machine_bytes, 
         all[VIOMMU_RESOURCE_VCPUS] = VCPUS_PER_CPU * host->cpus;
         all[VIOMMU_RESOURCE_MEMORY] = derive_memory(host->memory_bytes, machine_bytes);
         all[VIOMMU_RESOURCE_COPIES] = part_of_disk(host->copies_disk_bytes, COPIES_PART, COPIES_MAX_BYTES);
+        all[VIOMMU_RESOURCE_OVERLAYS] = OVERLAYS_TIMES * whole_mebibytes(host->copies_disk_bytes);
         for (int i = 0; i < VIOMMU_RESOURCE_LAST; i++)
             user[i] = all[i] / USERS_PART;
         user[VIOMMU_RESOURCE_MEMORY] = derive_memory_per_user(all[VIOMMU_RESOURCE_MEMORY], machine_bytes);
         user[VIOMMU_RESOURCE_MACHINES] = MACHINES_PER_USER;
     }
+    /* A full disk stops guests, one's own too. */
+    bounds.reserve_bytes = part_of_disk(host->copies_disk_bytes, FREE_PART, FREE_MAX_BYTES);
     if (host->logs_disk_bytes)
         bounds.console_log_bytes = part_of_disk(host->logs_disk_bytes, LOGS_PART, LOGS_MAX_BYTES);
     *ret_bounds = bounds;
@@ -81,4 +89,9 @@ const char *viommu_bounds_words(ViommuResource resource, bool per_user)
 const char *viommu_bounds_log_words(void)
 {
     return "a tenth of their file system, at most 1 GiB";
+}
+
+const char *viommu_bounds_reserve_words(void)
+{
+    return "a twentieth of their file system, at most 4 GiB";
 }

@@ -13,7 +13,7 @@ typedef struct ViommuBoundsHost {
     bool own; /* for a user's own viommud, which only the disk of the logs bounds */
     uint64_t memory_bytes;
     uint64_t cpus;
-    /* size of the file system for copies of kernels and initrds */
+    /* size of the file system for copies of kernels and initrds, and for overlays */
     uint64_t copies_disk_bytes;
     uint64_t logs_disk_bytes; /* size of the file system for console logs */
 } ViommuBoundsHost;
@@ -21,6 +21,7 @@ typedef struct ViommuBoundsHost {
 typedef struct ViommuBounds {
     ViommuAmounts limits;       /* 0: none */
     uint64_t console_log_bytes; /* of all console logs together; 0: no bound */
+    uint64_t reserve_bytes;     /* what overlays leave free of their file system; 0: nothing */
 } ViommuBounds;
 
 /** The limits in force where the site says "auto".  @machine_bytes: the default memory of a
@@ -31,3 +32,5 @@ void viommu_bounds_derive(const ViommuBoundsHost *host, uint64_t machine_bytes, 
 const char *viommu_bounds_words(ViommuResource resource, bool per_user);
 /** The same for console logs.  Static. */
 const char *viommu_bounds_log_words(void);
+/** The same for what overlays leave free.  Static. */
+const char *viommu_bounds_reserve_words(void);

@@ -18,13 +18,14 @@ static const struct {
     [VIOMMU_RESOURCE_PENDING_LAUNCHES] = {"pending-launches", "launches under way", "try again later"},
     [VIOMMU_RESOURCE_COPIES] = {"copies", "of copied kernels and initrds",
                                 "stop a machine that has copies first"},
+    [VIOMMU_RESOURCE_OVERLAYS] = {"overlays", "of overlays", "stop a machine that has overlays first"},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(resources) == VIOMMU_RESOURCE_LAST);
 
 static char *format(ViommuResource resource, uint64_t amount)
 {
     bool bytes = resource == VIOMMU_RESOURCE_MEMORY || resource == VIOMMU_RESOURCE_LOCKED_MEMORY ||
-                 resource == VIOMMU_RESOURCE_COPIES;
+                 resource == VIOMMU_RESOURCE_COPIES || resource == VIOMMU_RESOURCE_OVERLAYS;
 
     return bytes ? viommu_quantity_format(amount) : g_strdup_printf("%" G_GUINT64_FORMAT, amount);
 }

@@ -14,6 +14,7 @@ typedef enum ViommuResource {
     VIOMMU_RESOURCE_LOCKED_MEMORY,    /* bytes: locked or of huge pages */
     VIOMMU_RESOURCE_PENDING_LAUNCHES, /* waiting or under way */
     VIOMMU_RESOURCE_COPIES,           /* bytes: of kernels and initrds that were copied */
+    VIOMMU_RESOURCE_OVERLAYS,         /* bytes: what guests see of their overlays, written or not */
     VIOMMU_RESOURCE_LAST,
 } ViommuResource;
 

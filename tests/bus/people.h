@@ -12,7 +12,7 @@
 /* The beginning of a configuration without bounds, because the test's machine may be small. */
 #define PEOPLE_UNBOUND                                                                            \
     "[limits]\nmachines-per-user=0\nvcpus=0\nvcpus-per-user=0\nmemory=0 B\nmemory-per-user=0 B\n" \
-    "copies=0 B\ncopies-per-user=0 B\n"
+    "copies=0 B\ncopies-per-user=0 B\noverlays=0 B\noverlays-per-user=0 B\ndisk-reserve=0 B\n"
 
 #define PEOPLE_PROPERTIES "org.freedesktop.DBus.Properties"
 

@@ -141,15 +141,17 @@ START_TEST(limits_readable)
     g_autoptr(Harness) harness = harness_new(false);
     g_autofree char *text = NULL;
 
-    start_with(harness, "[limits]\nmachines-per-user=7\nmemory=3 GiB\n");
+    start_with(harness, "[limits]\nmachines-per-user=7\nmemory=3 GiB\ndisk-reserve=5 B\n");
     text = harness_property(harness, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Limits");
     ck_assert_str_eq(
-        text, "{'machines': <uint64 1024>, 'machines-per-user': <uint64 7>, 'vcpus': <uint64 0>, "
-              "'vcpus-per-user': <uint64 0>, 'memory': <uint64 3221225472>, 'memory-per-user': <uint64 0>, "
-              "'locked-memory': <uint64 0>, 'locked-memory-per-user': <uint64 0>, "
-              "'locked-memory-reserve': <uint64 1073741824>, 'copies': <uint64 0>, 'copies-per-user': "
-              "<uint64 0>, 'pending-launches': <uint64 1024>, "
-              "'pending-launches-per-user': <uint64 512>}");
+        text,
+        "{'machines': <uint64 1024>, 'machines-per-user': <uint64 7>, 'vcpus': <uint64 0>, "
+        "'vcpus-per-user': <uint64 0>, 'memory': <uint64 3221225472>, 'memory-per-user': <uint64 0>, "
+        "'locked-memory': <uint64 0>, 'locked-memory-per-user': <uint64 0>, "
+        "'locked-memory-reserve': <uint64 1073741824>, 'copies': <uint64 0>, 'copies-per-user': "
+        "<uint64 0>, 'overlays': <uint64 0>, 'overlays-per-user': <uint64 0>, 'disk-reserve': <uint64 5>, "
+        "'pending-launches': <uint64 1024>, "
+        "'pending-launches-per-user': <uint64 512>}");
 }
 END_TEST
 

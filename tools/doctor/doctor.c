@@ -248,9 +248,9 @@ static uint64_t limit(GVariant *limits, const char *key)
 static void check_limits(ViommuExamination *examination, const ViommuPatient *patient)
 {
     static const char *const keys[] = {"machines-per-user", "vcpus-per-user", "memory-per-user",
-                                       "copies-per-user"};
+                                       "copies-per-user", "overlays-per-user"};
     g_autoptr(GPtrArray) unbound = g_ptr_array_new();
-    g_autofree char *memory = NULL, *copies = NULL, *names = NULL;
+    g_autofree char *memory = NULL, *copies = NULL, *overlays = NULL, *names = NULL;
 
     if (!patient->system || !patient->limits)
         return;
@@ -261,14 +261,15 @@ static void check_limits(ViommuExamination *examination, const ViommuPatient *pa
     names = g_strjoinv(", ", (char **)unbound->pdata);
     memory = viommu_quantity_format(limit(patient->limits, "memory-per-user"));
     copies = viommu_quantity_format(limit(patient->limits, "copies-per-user"));
+    overlays = viommu_quantity_format(limit(patient->limits, "overlays-per-user"));
     if (unbound->len > 1)
         TELL(WARNING, g_strdup("set it to \"auto\" or a number in [limits] of viommud.conf"),
              "one user can use up this host: %s is not limited", names);
     else
         TELL(OK, NULL,
              "each user may have %" G_GUINT64_FORMAT " machines, %" G_GUINT64_FORMAT
-             " vCPUs, %s of memory and %s of copied files",
-             limit(patient->limits, keys[0]), limit(patient->limits, keys[1]), memory, copies);
+             " vCPUs, %s of memory, %s of copied files and %s of overlays",
+             limit(patient->limits, keys[0]), limit(patient->limits, keys[1]), memory, copies, overlays);
 }
 
 static const struct {

@@ -100,16 +100,18 @@ START_TEST(every_key_is_read)
         "keep-seconds=0\nkeep-logs=7\ntotal-size=6 MiB\n"
         "[daemon]\ngroup=wheel\nworkers=5\nlibvirt-timeout=7\nverify-timeout=9\nrunning-launches=6\n"
         "running-launches-per-user=2\nlaunch-timeout=11\n"
-        "[files]\ntimeout=12\n"
+        "[files]\ntimeout=12\ndigest-timeout=13\n"
         "[leases]\ngrace=7\nmax-seconds=90\ndefault-seconds=80\n"
         "[limits]\nmachines=10\nmachines-per-user=11\nvcpus=12\n"
         "vcpus-per-user=13\nmemory=14 GiB\nmemory-per-user=15 B\n"
         "locked-memory=18 GiB\nlocked-memory-per-user=19 B\n"
         "locked-memory-reserve=20 MiB\n"
         "copies=21 MiB\ncopies-per-user=22 B\n"
+        "overlays=23 GiB\noverlays-per-user=24 B\ndisk-reserve=25 B\n"
         "pending-launches=16\npending-launches-per-user=17\n");
-    const ViommuAmounts limits = {{10, 12, 14 * VIOMMU_GIB, 18 * VIOMMU_GIB, 16, 21 * VIOMMU_MIB},
-                                  {11, 13, 15, 19, 17, 22}};
+    const ViommuAmounts limits = {
+        {10, 12, 14 * VIOMMU_GIB, 18 * VIOMMU_GIB, 16, 21 * VIOMMU_MIB, 23 * VIOMMU_GIB},
+        {11, 13, 15, 19, 17, 22, 24}};
 
     ck_assert_msg(viommu_config_load_file(config, path, &error), "%s", error ? error->message : "");
     ck_assert_int_eq((int)config->policy.order, VIOMMU_ORDER_VIRTIO);
@@ -122,6 +124,8 @@ START_TEST(every_key_is_read)
     ck_assert_uint_eq(config->console_keep_seconds, 0);
     ck_assert_uint_eq(config->console_keep_logs, 7);
     ck_assert_uint_eq(config->console_total_bytes, 6 * VIOMMU_MIB);
+    ck_assert_uint_eq(config->digest_timeout_sec, 13);
+    ck_assert_uint_eq(config->disk_reserve_bytes, 25);
     ck_assert_str_eq(config->group, "wheel");
     ck_assert_uint_eq(config->workers, 5);
     ck_assert_uint_eq(config->libvirt_timeout_sec, 7);
@@ -333,6 +337,10 @@ START_TEST(the_host_gives_what_the_site_does_not)
     ck_assert_uint_eq(limit(config, "memory-per-user"), 15 * VIOMMU_GIB);
     ck_assert_uint_eq(limit(config, "copies"), 10 * VIOMMU_GIB);
     ck_assert_uint_eq(limit(config, "copies-per-user"), 3 * VIOMMU_GIB);
+    ck_assert_uint_eq(limit(config, "overlays"), 80 * VIOMMU_GIB);
+    ck_assert_uint_eq(limit(config, "overlays-per-user"), 40 * VIOMMU_GIB);
+    ck_assert_uint_eq(limit(config, "disk-reserve"), 2 * VIOMMU_GIB);
+    assert_printed(config, "# default; in force: 2 GiB (a twentieth of their file system, at most 4 GiB)\n");
     ck_assert_uint_eq(limit(config, "machines"), 1024);
     ck_assert_uint_eq(limit(config, "machines-per-user"), 64);
     ck_assert_uint_eq(limit(config, "locked-memory-reserve"), VIOMMU_GIB);
@@ -372,6 +380,8 @@ START_TEST(ones_own_host_bounds_nothing)
     ck_assert_uint_eq(limit(config, "vcpus"), 0);
     ck_assert_uint_eq(limit(config, "memory-per-user"), 0);
     ck_assert_uint_eq(limit(config, "copies"), 0);
+    ck_assert_uint_eq(limit(config, "overlays"), 0);
+    ck_assert_uint_eq(limit(config, "disk-reserve"), 2 * VIOMMU_GIB);
     ck_assert_uint_eq(limit(config, "machines-per-user"), 0);
     ck_assert_uint_eq(config->bounds.console_log_bytes, VIOMMU_GIB);
     assert_printed(config, "# default; in force: no limit\nmemory=auto\n");
