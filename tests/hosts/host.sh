@@ -67,6 +67,28 @@ prerequisites() {
     unshare --mount --pid --fork --uts --ipc true 2>/dev/null || skip "this machine does not let root make namespaces"
 }
 
+# own_cgroup: moves this script to a cgroup of its own.  systemd-nspawn makes its cgroups, whose
+# names are the same for each container, below that of its caller: two hosts would share them.
+own_cgroup() {
+    local mount path
+    for mount in /sys/fs/cgroup{,/unified,/systemd}; do
+        path=$(awk -F: -v v1="${mount##*/}" '$2 == (v1 == "systemd" ? "name=systemd" : "") { print $3; exit }' /proc/self/cgroup)
+        path=$mount${path%/}
+        if [ -w "$path/cgroup.procs" ] && mkdir "$path/viommu-host-$$"; then
+            cgroups+=("$path")
+            echo $$ >"$path/viommu-host-$$/cgroup.procs"
+        fi
+    done
+}
+
+leave_cgroup() {
+    local path
+    for path in "${cgroups[@]}"; do
+        echo $$ >"$path/cgroup.procs"
+        find "$path/viommu-host-$$" -depth -type d -exec rmdir {} + || true
+    done
+}
+
 # The mirror that this machine's own apt uses.
 mirror() {
     # shellcheck disable=SC2016  # apt's own variables
@@ -93,20 +115,37 @@ make_root() {
     skip "no root of $release ($suite) could be made; see $cache/$release.log"
 }
 
-# cached_root: sets $root to its directory, and locks it until the script ends.
-cached_root() {
-    local list polkit option
+# find_root: sets $root to its directory, and $packages_there to the packages it is made of.
+find_root() {
+    local polkit
     read -r _ suite polkit option <<<"$(awk -v name="$release" '$1 == name' <<<"$releases")"
     [ -n "$suite" ] || say_die "no release named '$release'; see --help"
     # shellcheck disable=SC2086  # a list of words
-    list=$({ printf '%s\n' $packages ${vm:+$vm_packages}; awk '$2 == "build" { print $1 }' "$source/tools/scripts/packages.txt"; } |
+    packages_there=$({ printf '%s\n' $packages ${vm:+$vm_packages}; awk '$2 == "build" { print $1 }' "$source/tools/scripts/packages.txt"; } |
         sed "s/^polkitd\$/$polkit/" | sort -u)
-    root=$cache/$kind$release-$recipe-$(sha256sum <<<"$list" | cut -c 1-12)
+    root=$cache/$kind$release-$recipe-$(sha256sum <<<"$packages_there" | cut -c 1-12)
+    [ -z "$newer" ] || newer_root=$root-${newer%%:*}
+}
+
+# cached: what this host is made of is in the cache.
+cached() {
+    [ -d "$root" ] && { [ -z "$newer" ] || [ -d "$newer_root" ]; } && { [ -z "$vm" ] || [ -e "$root.img" ]; }
+}
+
+# fill_cache: makes what is missing, and locks it until the script ends.  Any number of hosts use it
+# at once; only one of them makes it, and while none uses it.
+fill_cache() {
     mkdir -p "$cache"
     exec 9>"$cache/.$kind$release.lock"
-    flock 9
-    # shellcheck disable=SC2086  # a list of words
-    [ -d "$root" ] || make_root "$root" $list
+    flock --shared 9
+    until cached; do
+        flock --exclusive 9
+        # shellcheck disable=SC2086  # a list of words
+        [ -d "$root" ] || make_root "$root" $packages_there
+        [ -z "$newer" ] || [ -d "$newer_root" ] || newer_packages "$newer"
+        [ -z "$vm" ] || [ -e "$root.img" ] || make_image
+        flock --shared 9
+    done
 }
 
 # set_nspawn: the command that runs something on $root.  Changes stay in memory and are lost with
@@ -117,13 +156,21 @@ set_nspawn() {
         --private-network)
 }
 
-# stage NAME SOURCES: sets $staged to what the sources in $work/SOURCES install on such a host,
-# built once for each state of them.
+# stage NAME SOURCES DIRECTORY: copies what the sources in $work/SOURCES install on such a host to
+# $work/DIRECTORY.  It is built once for each state of them, by one host; the others wait for it.
 stage() {
-    local sum
+    local sum staged
+    exec 8>"$cache/.$1-$release.lock"
+    flock 8
     sum=$(cd "$work/$2" && tar --sort=name --mtime=@0 --exclude=./tests -c . | sha256sum | cut -c 1-12)
     staged=$cache/$1-$release-$sum
-    [ ! -d "$staged" ] || return 0
+    [ -d "$staged" ] || build_stage "$1" "$2"
+    cp -a "$staged" "$work/$3"
+    exec 8>&-
+}
+
+# build_stage NAME SOURCES: fills $staged.
+build_stage() {
     rm -rf "$cache/$1-$release"-*
     mkdir "$staged.new"
     say_while "host $release: building what $2 installs there" "$cache/$release.log" \
@@ -177,8 +224,6 @@ set_vm() {
 # access for it.
 newer_packages() {
     local sources=${1#*:}
-    newer_root=$root-${1%%:*}
-    [ ! -d "$newer_root" ] || return 0
     rm -rf "$newer_root.new"
     mkdir -p "$newer_root.new/partial"
     # shellcheck disable=SC2016  # expanded by the shell in the host
@@ -250,7 +295,7 @@ halt() {
     container=
 }
 
-release=debian12 suite='' newer='' out='' prepare='' time_limit=420 guests=() wanted=() vm='' kind='' installed='' previous=''
+release=debian12 suite='' newer='' out='' prepare='' time_limit=420 guests=() wanted=() vm='' kind='' installed='' previous='' cgroups=()
 cache=${VIOMMU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/viommud}/hosts
 while [ $# -gt 0 ]; do
     case $1 in
@@ -278,33 +323,29 @@ fi
 # git refuses a checkout of another user, which may be tested all the same.
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=$source
 container='' work=''
-trap 'say_abandon; halt; [ -z "$work" ] || rm -rf "$work"' EXIT
+trap 'say_abandon; halt; leave_cgroup; [ -z "$work" ] || rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 prerequisites
-cached_root
+own_cgroup
+find_root
 set_nspawn
-if [ -n "$newer" ]; then
-    newer_packages "$newer"
-    guests+=("--bind-ro=$newer_root:/viommu-newer")
-fi
+fill_cache
+[ -z "$newer" ] || guests+=("--bind-ro=$newer_root:/viommu-newer")
 for guest in "${wanted[@]}"; do
     parts=$("$source/tests/qemu/guests.sh" "$guest") ||
         skip "the kernel of guest $guest is not in the cache and cannot be downloaded"
     guests+=("--bind-ro=$parts:/viommu-guests/$guest")
 done
-[ -z "$vm" ] || [ -e "$root.img" ] || make_image
 [ -z "$prepare" ] || exit 0
 work=$(mktemp -d /tmp/viommu-host.XXXXXX)
 "${nspawn[@]}" true >"$work/console" 2>&1 </dev/null || skip "systemd-nspawn cannot run here: $(tail -n 1 "$work/console" | tr -d '\r')"
 fill_work "$@"
 if [ -n "$installed" ]; then
-    stage staged checkout
-    cp -a "$staged" "$work/stage"
+    stage staged checkout stage
 fi
 if [ -n "$previous" ]; then
     previous_release
-    stage previous previous
-    cp -a "$staged" "$work/previous-stage"
+    stage previous previous previous-stage
 fi
 [ -z "$vm" ] || set_vm
 boot
