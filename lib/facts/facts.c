@@ -6,8 +6,8 @@
 
 #define V(major, minor, micro) VIOMMU_VERSION_OF(major, minor, micro)
 
-/* Sources, in the form that facts.h says.  "measured" names the libvirt/QEMU pairs between which
- * the answer was seen to change on real binaries: those of tests/golden/hosts. */
+/* Sources, in the form that facts.h describes.  "measured" names the libvirt/QEMU pairs between
+ * which real binaries changed their answer: those of tests/golden/hosts. */
 static const ViommuFact
     facts
         [VIOMMU_FACT_LAST] =
@@ -245,7 +245,7 @@ const ViommuFlaw *viommu_flaw(ViommuFlawId id)
     return &flaws[id];
 }
 
-/* The index of the range that @qemu is in, or the number of ranges. */
+/* The index of the range that contains @qemu, or the number of ranges. */
 static size_t range_of(ViommuFlawId id, ViommuVersion qemu)
 {
     size_t i = 0;

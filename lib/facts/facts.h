@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* facts: THE table: what needs which libvirt, QEMU, architecture, machine and guest kernel, each
- * row with its source. */
+/* facts: the one table of minimum versions: which libvirt, QEMU, architecture, machine and guest
+ * kernel each feature needs, each row with its source. */
 #pragma once
 
 #include <stdbool.h>
@@ -50,13 +50,7 @@ typedef enum ViommuFactId {
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;
 
-/* A source is one or more, between "; ", of
- *   matrix: ROW                                   a row of docs/matrix.md
- *   libvirt|QEMU|Linux RELEASE FILE [(WHAT)]      a file of that release's source
- *   QEMU|Linux COMMIT [(WHAT)]
- *   measured: LIBVIRT[/QEMU] SAW[, ...] [(WHAT)]  real binaries
- * and beside these, never alone,
- *   libvirt NEWS RELEASE                          what its release notes say */
+/* A source is one or more of these, separated by "; ": matrix: ROW */
 typedef struct ViommuFact {
     const char *what;           /* "virtio on x86_64" */
     ViommuVersion libvirt;      /* least; 0: any */
@@ -66,11 +60,11 @@ typedef struct ViommuFact {
     ViommuVersion host_kernel;  /* least mainline kernel of the host; 0: any */
 } ViommuFact;
 
-/* What some releases of QEMU do wrong, and the plan goes round. */
+/* Faults of some releases of QEMU, which the plan avoids. */
 typedef enum ViommuFlawId {
-    VIOMMU_FLAW_VHOST_UNMAP,        /* vhost does not hear what a guest without ATS unmaps */
-    VIOMMU_FLAW_VHOST_DEVICE_IOTLB, /* the same before an IOMMU with a device IOTLB */
-    VIOMMU_FLAW_SMMUV3_RIL,         /* accelerated, it needs range invalidation of the host's */
+    VIOMMU_FLAW_VHOST_UNMAP,        /* vhost is not told of unmapping by a guest without ATS */
+    VIOMMU_FLAW_VHOST_DEVICE_IOTLB, /* the same for an IOMMU with a device IOTLB */
+    VIOMMU_FLAW_SMMUV3_RIL,         /* accelerated: the host's SMMU must have range invalidation */
     VIOMMU_FLAW_LAST,
 } ViommuFlawId;
 
@@ -79,26 +73,26 @@ typedef struct ViommuFlaw {
     struct {
         ViommuVersion from, before; /* both 0: no further range */
     } qemu[2];
-    const char *source; /* as that of a fact */
+    const char *source; /* in the form of a fact's source */
 } ViommuFlaw;
 
-/* Older machines of "virt" have no ITS (QEMU 5.2 hw/arm/virt.c, no_its). */
+/* Machine versions of "virt" before this one have no ITS (QEMU 5.2 hw/arm/virt.c, no_its). */
 #define VIOMMU_FACT_VIRT_ITS VIOMMU_VERSION_OF(2, 8, 0)
 
-/* The most vCPUs that "virt" has under TCG before VIRT_MANY_VCPUS_TCG: what one region of the GIC's
- * redistributors holds. */
+/* The most vCPUs of "virt" under TCG before VIRT_MANY_VCPUS_TCG: one region of the GIC's
+ * redistributors holds so many. */
 #define VIOMMU_FACT_VIRT_FEW_VCPUS 123u
 
 /** The row. Static. */
 const ViommuFact *viommu_fact(ViommuFactId id);
-/** "libvirt 12.1 and QEMU 9.0 or newer": the least versions of the row, for
- *  messages. Owned, g_free(). */
+/** "libvirt 12.1 and QEMU 9.0 or newer": the minimum versions of the row, for messages. Owned,
+ *  g_free(). */
 char *viommu_fact_needs(ViommuFactId id);
-/** "this host has libvirt 9.0.0 and QEMU 7.2.22": what it has of that which the row
- *  needs. Owned, g_free(). */
+/** "this host has libvirt 9.0.0 and QEMU 7.2.22": the host's versions of what the row needs. Owned,
+ *  g_free(). */
 char *viommu_fact_had(ViommuFactId id, ViommuVersion libvirt, ViommuVersion qemu);
-/** "Linux 6.2": the host's, if @of_host, or the guest's least kernel of the
- *  row. Owned, g_free(). */
+/** "Linux 6.2": the row's minimum kernel, the host's if @of_host, else the guest's. Owned,
+ *  g_free(). */
 char *viommu_fact_kernel(ViommuFactId id, bool of_host);
 /** libvirt and QEMU are both new enough. */
 bool viommu_fact_holds(ViommuFactId id, ViommuVersion libvirt, ViommuVersion qemu);
@@ -106,10 +100,10 @@ bool viommu_fact_holds(ViommuFactId id, ViommuVersion libvirt, ViommuVersion qem
 ViommuVersion viommu_fact_qemu_floor(ViommuVersion libvirt);
 /** The row. Static. */
 const ViommuFlaw *viommu_flaw(ViommuFlawId id);
-/** Whether @qemu has it. */
+/** Whether @qemu has the flaw. */
 bool viommu_flaw_is_in(ViommuFlawId id, ViommuVersion qemu);
-/** "QEMU from 6.0 on and before 7.2.1": the range that @qemu, which has it, is in.
- *  Owned, g_free(). */
+/** "QEMU from 6.0 on and before 7.2.1": the range of the flaw that contains @qemu. Owned,
+ *  g_free(). */
 char *viommu_flaw_range(ViommuFlawId id, ViommuVersion qemu);
-/** The most vCPUs that a machine of @family and version @machine ("pc-q35-7.2": 7.2) takes. */
+/** The most vCPUs of a machine of @family and version @machine ("pc-q35-7.2": 7.2). */
 uint64_t viommu_fact_max_vcpus(ViommuFamily family, ViommuVersion machine);

@@ -146,10 +146,10 @@ static const ViommuGuestOs *find_exactly(const char *name)
     return NULL;
 }
 
-/* The spelling of the table.  Programs and people write a name in capitals, with a hyphen, a blank
- * or an underline before the release: "RHEL-9.4", "CentOS Stream 9", "SLES15-SP6" ("sles15.6").
- * libosinfo and laboratories put a word in place of a release: "fedora-unknown", "Fedora-latest".
- * Owned. */
+/* @name in the spelling of the table.  Programs and people write a name in capitals, with a hyphen,
+ * a blank or an underline before the release: "RHEL-9.4", "CentOS Stream 9", "SLES15-SP6"
+ * ("sles15.6"). libosinfo and laboratories put a word in place of a release: "fedora-unknown",
+ * "Fedora-latest". Owned. */
 static char *plain_name(const char *name)
 {
     static const char *const releases[] = {"-unknown", "-latest"};
@@ -173,7 +173,8 @@ static char *plain_name(const char *name)
     return g_string_free(plain, FALSE);
 }
 
-/* "rhel9.0.2" has the row of "rhel9.0", and "rhel9.4" that of "rhel9". */
+/* The row of the major release: "rhel9.0.2" has the row of "rhel9.0", and "rhel9.4" that of
+ * "rhel9". */
 static const ViommuGuestOs *find_major(const char *name)
 {
     g_autofree char *shorter = g_strdup(name);

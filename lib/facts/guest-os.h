@@ -24,7 +24,7 @@ typedef struct ViommuGuestOs {
     const char *aliases; /* separated by blanks; NULL: none */
     ViommuDriver intel, amd, smmuv3, virtio_x86_64, virtio_aarch64;
     const char *source;
-    unsigned aarch64_page_kib; /* of its kernel's pages; 0: not known.  x86_64 has 4 */
+    unsigned aarch64_page_kib; /* page size of its aarch64 kernel; 0: not known.  x86_64 has 4 */
     /* names without a release for this row, the newest known one; NULL: none */
     const char *newest_of;
     const char *advice; /* what to do if no kernel could be examined; NULL: nothing */

@@ -21,7 +21,8 @@ static bool same_name(const char *a, const char *b, size_t n)
     return true;
 }
 
-/* Where @value is one of the values between @at and @end, which commas separate; NULL: nowhere. */
+/* The place of @value among the values between @at and @end, which commas separate; NULL: it is not
+ * there. */
 static const char *value_among(const char *at, const char *end, const char *value)
 {
     const char *found = NULL;

@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** Where @word last stands, from 1: "nox2apic" as it is, and "option=value" also as one of several
- *  values ("option=other,value").  0: nowhere, or @cmdline is NULL. */
+/** The last position of @word, counted from 1: "nox2apic" as a whole word, "option=value" also as
+ *  one of several values ("option=other,value").  0: it is not there, or @cmdline is NULL. */
 size_t viommu_cmdline_at(const char *cmdline, const char *word);
-/** Where the words for init begin, with "--"; NULL: there are none. */
+/** The "--" before the words for init; NULL: there is none. */
 const char *viommu_cmdline_init(const char *cmdline);
-/** Whether @word stands there, and no @undone_by (NULL: nothing undoes it) after it. */
+/** Whether @cmdline has @word, and no @undone_by after it (NULL: nothing undoes it). */
 bool viommu_cmdline_says(const char *cmdline, const char *word, const char *undone_by);

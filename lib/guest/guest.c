@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guest: claims and readings, weighed.  The command line comes first, as it can switch off
- * anything; then the kernel's own configuration, then guest.drivers, guest.kernel and guest.os. */
+/* guest: weighs what the request claims against what was read.  The command line comes first,
+ * because it can switch off anything; then the kernel's own configuration, then guest.drivers,
+ * guest.kernel and guest.os. */
 #include "lib/guest/guest.h"
 
 #include <string.h>
@@ -28,8 +29,8 @@ static bool listed(char **drivers, ViommuModel model)
     return false;
 }
 
-/* Whether the driver of @model may be a module, which a blacklist keeps out: where nothing is known
- * it may. */
+/* Whether the driver of @model may be a module, which a blacklist keeps out; true if nothing is
+ * known of it. */
 static bool may_be_module(const ViommuGuest *guest, ViommuArch arch, ViommuModel model)
 {
     const char *os = guest->request->guest.os;
@@ -87,7 +88,7 @@ static ViommuDriver from_config(const ViommuGuest *guest, ViommuModel model, cha
             waking_word);
         break;
     case VIOMMU_DRIVER_MODULE:
-        /* Whether the initramfs has it, the caller knows and nobody else. */
+        /* Only the caller knows whether the initramfs has the module. */
         if (claimed && listed(claimed, model)) {
             *ret_why = g_strdup_printf(
                 "the driver for '%s' is a module of boot.kernel, and guest.drivers names it", name);
@@ -159,7 +160,7 @@ static ViommuDriver from_claims(const ViommuGuest *guest, ViommuArch arch, Viomm
 
     if (guest->kernel && guest->kernel->version && guest->kernel->version < least)
         return from_version(guest->kernel->version, "boot.kernel", least, model, ret_why);
-    /* What the caller knows of the guest stands above what we know of its distribution. */
+    /* The caller's knowledge of the guest outranks the table of distributions. */
     if (request->guest.drivers) {
         bool has = listed(request->guest.drivers, model);
 
@@ -172,7 +173,7 @@ static ViommuDriver from_claims(const ViommuGuest *guest, ViommuArch arch, Viomm
     return from_os(guest, arch, model, ret_why);
 }
 
-/* What the kernel has, its command line aside. */
+/* The kernel's driver, without regard to the command line. */
 static ViommuDriver kernel_driver(const ViommuGuest *guest, ViommuArch arch, ViommuModel model,
                                   char **ret_why)
 {
@@ -219,7 +220,7 @@ ViommuDriver viommu_guest_remapper(const ViommuGuest *guest, ViommuArch arch, Vi
 {
     ViommuDriver driver = kernel_driver(guest, arch, model, ret_why);
 
-    /* Linux remaps interrupts before it looks whether it shall translate DMA. */
+    /* Linux sets up interrupt remapping before it decides whether to translate DMA. */
     return driver == VIOMMU_DRIVER_OFF ? VIOMMU_DRIVER_YES : driver;
 }
 
@@ -233,7 +234,7 @@ const char *viommu_guest_missing_words(const ViommuGuest *guest, ViommuArch arch
         is_awake(guest))
         return NULL;
     driver = kernel_driver(guest, arch, model, &why);
-    /* Where nothing is known it does no harm. */
+    /* If nothing is known of the kernel, the words do no harm. */
     return driver == VIOMMU_DRIVER_OFF || driver == VIOMMU_DRIVER_UNKNOWN ? waking_word : NULL;
 }
 
@@ -246,7 +247,7 @@ uint64_t viommu_guest_page_bytes(const ViommuGuest *guest, ViommuArch arch)
         return VIOMMU_X86_PAGE_BYTES;
     if (guest->kernel && guest->kernel->page_bytes)
         return guest->kernel->page_bytes;
-    /* Another kernel than its own may be booted by another name alone. */
+    /* A distribution's kernel with other pages has a name of its own ("rhel9-64k"). */
     return row ? viommu_guest_os_page_bytes(row) : 0;
 }
 
@@ -265,7 +266,7 @@ static void compare_versions(const ViommuGuest *guest, GPtrArray *warnings)
     ViommuVersion claimed = guest->request->guest.kernel, read = guest->kernel->version;
     g_autofree char *text = NULL;
 
-    /* A claim seldom has the last number. */
+    /* A claim seldom gives the patch level. */
     if (!claimed || !read || claimed / 1000 == read / 1000)
         return;
     text = viommu_version_format_short(claimed);
@@ -289,14 +290,15 @@ static ViommuDriver claimed_driver(const ViommuGuest *guest, ViommuArch arch, Vi
     *ret_why = NULL;
     if (!drivers)
         return from_os(guest, arch, model, ret_why);
-    /* A list that leaves one out says what its writer cares for. */
+    /* guest.drivers may leave out a driver that its writer does not need; this is no
+     * contradiction. */
     if (!listed(drivers, model))
         return VIOMMU_DRIVER_UNKNOWN;
     *ret_why = g_strdup_printf("guest.drivers names '%s'", viommu_model_to_string(model));
     return VIOMMU_DRIVER_YES;
 }
 
-/* What the other architecture's kernels have is nobody's concern. */
+/* Models of the other architecture do not matter to this guest. */
 static bool is_of(ViommuArch arch, ViommuModel model)
 {
     return model == VIOMMU_MODEL_VIRTIO || (model == VIOMMU_MODEL_SMMUV3) == (arch == VIOMMU_ARCH_AARCH64);

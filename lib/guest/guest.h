@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guest: whether a guest drives an IOMMU, from what the request claims of it and what was read
- * from its kernel. What was read wins over what is claimed.  Does not look into images. */
+/* guest: whether a guest drives an IOMMU, judged by the request's claims and by what was read from
+ * the guest's kernel.  A reading outranks a claim.  Does not look into images. */
 #pragma once
 
 #include "lib/facts/guest-os.h"
@@ -9,7 +9,7 @@
 
 /* What is known of a guest. */
 typedef struct ViommuGuest {
-    /* what is claimed, and its command line when it is booted directly */
+    /* the claims, and the command line of a guest that is booted directly */
     const ViommuRequest *request;
     const ViommuKernel *kernel; /* what was read from boot.kernel; NULL: nothing */
     /* its firmware is UEFI, which describes the hardware by ACPI; virtio's and every x86_64
@@ -21,22 +21,23 @@ typedef struct ViommuGuest {
  *  when UNKNOWN. */
 ViommuDriver viommu_guest_driver(const ViommuGuest *guest, ViommuArch arch, ViommuModel model,
                                  char **ret_why);
-/** Whether it remaps interrupts with @model, which a driver that is switched off as far as DMA is
- *  concerned does; the command line aside. */
+/** Whether the guest remaps interrupts with @model, its command line aside.  A driver whose DMA
+ *  translation is switched off still remaps interrupts. */
 ViommuDriver viommu_guest_remapper(const ViommuGuest *guest, ViommuArch arch, ViommuModel model,
                                    char **ret_why);
 /** The word of boot.cmdline that switches interrupt remapping off; NULL: none. Static. */
 const char *viommu_guest_remapping_off(const ViommuGuest *guest, ViommuArch arch, ViommuModel model);
-/** The word of boot.cmdline for which CPUs beyond the 255th are not reached, whatever remaps their
- *  interrupts; NULL: none. Static. */
+/** The word of boot.cmdline that keeps interrupts from CPUs beyond the 255th, even with interrupt
+ *  remapping; NULL: none. Static. */
 const char *viommu_guest_many_cpus_off(const ViommuGuest *guest, ViommuArch arch, ViommuModel model);
-/** The words that the command line of boot.kernel lacks for @model, and that boot.extend-cmdline
- *  lets us add; NULL: none. Static. */
+/** The words that @model needs and boot.cmdline lacks, if boot.extend-cmdline lets the plan add
+ *  them; NULL: none. Static. */
 const char *viommu_guest_missing_words(const ViommuGuest *guest, ViommuArch arch, ViommuModel model);
 /** The page size of its kernel on @arch; 0: not known. */
 uint64_t viommu_guest_page_bytes(const ViommuGuest *guest, ViommuArch arch);
-/** Whether guest.os says that it has no Linux kernel: texts about those are not for it. */
+/** Whether guest.os names a guest without a Linux kernel; advice about Linux kernels does not apply
+ *  to it. */
 bool viommu_guest_is_windows(const ViommuGuest *guest);
-/** Adds a sentence (char *) to @warnings for each claim that what was read of the kernel
- *  contradicts. */
+/** Adds a sentence (char *) to @warnings for each claim that contradicts what was read of the
+ *  kernel. */
 void viommu_guest_contradictions(const ViommuGuest *guest, ViommuArch arch, GPtrArray *warnings);

@@ -13,7 +13,7 @@
 /* Documentation/admin-guide/kernel-parameters.txt; Linux 6.12 under QEMU 7.2 was booted with each.
  * "iommu=off" leaves virtio and interrupt remapping as they are. */
 static const struct {
-    const char *word, *undone_by; /* by a later one; NULL: by none */
+    const char *word, *undone_by; /* this word later in the line undoes it; NULL: none does */
     int arch;                     /* ViommuArch; ANY: both */
     int model;                    /* ViommuModel; ANY: all */
     unsigned effects;

@@ -4,15 +4,15 @@
 
 #include "lib/base/platform.h"
 
-/* What a word takes away; bits. */
+/* What a word switches off; bits. */
 typedef enum ViommuOffEffect {
     VIOMMU_OFF_DMA = 1,        /* the driver translates no DMA: no IOMMU groups */
     VIOMMU_OFF_INTERRUPTS = 2, /* interrupts are not remapped */
-    VIOMMU_OFF_MANY_CPUS = 4,  /* CPUs with an APIC id above 254 are not reached */
+    VIOMMU_OFF_MANY_CPUS = 4,  /* interrupts do not reach CPUs with an APIC id above 254 */
 } ViommuOffEffect;
 
 typedef struct ViommuOffQuestion {
-    const char *cmdline; /* NULL: nothing is known of it */
+    const char *cmdline; /* NULL: not known */
     ViommuArch arch;
     ViommuModel model;
     unsigned effects;   /* bits of ViommuOffEffect */

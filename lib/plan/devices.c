@@ -48,8 +48,8 @@ bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* virtio disks and SCSI disks number apart, as the guest does; SATA and SCSI
- * share the letters of sd. */
+/* virtio disks and SCSI disks are numbered separately, as in the guest; SATA and SCSI disks share
+ * the letters of sd. */
 static void settle_disks(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;
@@ -72,8 +72,8 @@ static void settle_disks(ViommuPlanBuild *build)
     }
 }
 
-/* Of a network through vhost, which libvirt uses under KVM, the guest's data would come from and go
- * to pages that it has unmapped. */
+/* Whether vhost would go on using pages that the guest has unmapped.  libvirt uses vhost for
+ * networks under KVM. */
 static bool loses_invalidations(ViommuPlanBuild *build)
 {
     const ViommuPlan *plan = build->plan;

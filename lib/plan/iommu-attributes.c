@@ -10,8 +10,8 @@
 #define NOWHERE          (-1)
 #define SMALLEST_GRANULE (4 * VIOMMU_KIB)
 
-/* Switches of the <driver> element: which models have them since when, and what
- * their absence means. */
+/* Switches of the <driver> element: which models have them, since which versions, and what the
+ * absence of each means. */
 typedef struct Switch {
     const char *key;
     size_t asked, given; /* offsets in ViommuRequestIommu and ViommuIommuAttributes */
@@ -68,8 +68,8 @@ static void judge_one(const ViommuJudging *judging, const char *key, int fact)
 
 /* --- The granule (virtio): Linux refuses one that is larger than its page --- */
 
-/* What QEMU takes unless it is told: the host's page since it can be told, but in machines from
- * before that. */
+/* QEMU's own default: the host's page size since the granule can be set, except in machine types
+ * from before that. */
 static uint64_t default_granule(const ViommuIommuInput *input)
 {
     ViommuVersion since = viommu_fact(VIOMMU_FACT_VIRTIO_GRANULE)->qemu;
@@ -79,7 +79,8 @@ static uint64_t default_granule(const ViommuIommuInput *input)
                                                                          : input->host_page_bytes;
 }
 
-/* Every guest takes this one; for assigned devices, the host maps in its own pages. */
+/* Every guest accepts the smallest granule; for assigned devices, the host maps in its own
+ * pages. */
 static bool takes_smallest_granule(const ViommuIommuInput *input)
 {
     uint64_t by_default = default_granule(input);
@@ -176,15 +177,15 @@ bool viommu_iommu_risks_timer(const ViommuIommuInput *input)
            !viommu_cmdline_at(input->request->boot.cmdline, VIOMMU_TIMER_WORD);
 }
 
-/* A virtual machine manager that knows nothing of interrupt remapping leaves it off; a guest then
- * trusts every device with every interrupt vector.  So it is on wherever it can be, with EIM as
- * bare metal has it; under TCG EIM only for need.  Where the timer is at risk, only who asks for
- * it has it. */
+/* Without interrupt remapping, a guest trusts every device with every interrupt vector, and QEMU
+ * and libvirt leave it off by default.  So the plan switches it on wherever it can, with EIM as on
+ * bare metal; under TCG, EIM only if it is needed.  If the timer is at risk, remapping is on only
+ * by request. */
 static void default_interrupts(const ViommuIommuInput *input, ViommuModel model, ViommuIommuAttributes *given)
 {
     bool kvm = input->accelerator == VIOMMU_ACCELERATOR_KVM;
     ViommuFactId eim = kvm ? VIOMMU_FACT_INTEL_EIM : VIOMMU_FACT_INTEL_EIM_TCG;
-    /* QEMU's own default is on. */
+    /* QEMU's own default is "on". */
     bool off = model == VIOMMU_MODEL_INTEL && viommu_iommu_risks_timer(input) &&
                !viommu_iommu_many_vcpus(input) && given->eim != 1;
 
@@ -205,8 +206,8 @@ static bool is_wide(uint64_t bits)
     return bits != VIOMMU_UNSET_NUMBER && bits >= VIOMMU_INTEL_WIDE_BITS;
 }
 
-/* No wider than what translates for the assigned devices, now or later; no IOMMU has less than
- * 39. */
+/* Not wider than the host IOMMUs of the assigned devices, now or after hotplug; every IOMMU has at
+ * least 39 bits. */
 static uint64_t intel_bits(const ViommuIommuInput *input)
 {
     bool now = viommu_iommu_has_hostdevs(input), later = input->plugs_hostdevs;
@@ -232,8 +233,8 @@ void viommu_iommu_attributes_choose(const ViommuIommuInput *input, ViommuModel m
         ret_attributes->caching_mode == VIOMMU_UNSET && available(input, VIOMMU_FACT_INTEL_CACHING_MODE))
         ret_attributes->caching_mode = 1;
 
-    /* QEMU's own default of intel's width changed between releases and machine
-     * types: always say it. */
+    /* QEMU's default width of intel changed between releases and machine types, so the plan always
+     * sets it. */
     if (available(input, aw_bits_facts[model])) {
         ret_attributes->aw_bits = asked->aw_bits;
         if (model == VIOMMU_MODEL_INTEL && asked->aw_bits == VIOMMU_UNSET_NUMBER)

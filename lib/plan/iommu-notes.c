@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* iommu-notes: what a plan says of its IOMMU beside the reasons for the model: attributes that are
- * not as they are elsewhere, or that do less than they seem to. */
+/* iommu-notes: what a plan says of its IOMMU beside the reasons for the model: attributes with
+ * unusual values, or with less effect than they seem to have. */
 #include "lib/base/quantity.h"
 #include "lib/facts/facts.h"
 #include "lib/guest/cmdline.h"

@@ -22,7 +22,7 @@ static bool at_home(const ViommuIommuInput *input, ViommuModel model)
     return homes[model].arch == VIOMMU_UNSET || homes[model].arch == (int)input->arch;
 }
 
-/* The row of the table of facts that says what the model needs here. */
+/* The fact with the versions that the model needs on its architecture. */
 static ViommuFactId home_fact(const ViommuJudging *judging)
 {
     return homes[judging->model].fact[judging->input->arch];
@@ -50,7 +50,7 @@ bool viommu_iommu_has_hostdevs(const ViommuIommuInput *input)
     return input->placement && input->placement->devices->len > 0;
 }
 
-/* "the subject needs ..., but this host has ...": of a row of the table of facts. */
+/* Refuses with the versions of a fact: "the subject needs ..., but this host has ...". */
 static void refuse_fact(const ViommuJudging *judging, ViommuFactId id, const char *subject)
 {
     const ViommuIommuInput *input = judging->input;
@@ -81,7 +81,7 @@ static void judge_machine(const ViommuJudging *judging)
                             viommu_enum_to_string(&viommu_enum_family, (int)input->family));
 }
 
-/* What libvirt itself says of this emulator stands above the table. */
+/* Whether libvirt itself reported the models of this emulator; its report outranks the table. */
 static bool asked_libvirt(const ViommuJudging *judging)
 {
     const ViommuEmulator *emulator = judging->input->emulator;
@@ -117,7 +117,7 @@ static void judge_qemu(const ViommuJudging *judging)
     }
 }
 
-/* Says what the versions would have said, for that tells what to install. */
+/* Names the versions of the table, too, because they tell the user what to install. */
 static void judge_observation(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
@@ -129,7 +129,7 @@ static void judge_observation(const ViommuJudging *judging)
                             judging->name, needs);
 }
 
-/* EIM: who takes it (FACTS 6.2). */
+/* EIM: which accelerators support it (FACTS 6.2). */
 static void judge_accelerator(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
@@ -215,7 +215,8 @@ static void judge_smmuv3_firmware(const ViommuJudging *judging)
             needs, had);
 }
 
-/* The VIOT table alone describes virtio to the guest, and on aarch64 only UEFI has ACPI tables. */
+/* Only the VIOT table describes virtio to the guest, and on aarch64 only UEFI provides ACPI
+ * tables. */
 static bool needs_acpi(const ViommuJudging *judging)
 {
     return judging->input->arch == VIOMMU_ARCH_AARCH64 && judging->model == VIOMMU_MODEL_VIRTIO;
@@ -348,7 +349,7 @@ static void judge_hostdev_intel(const ViommuJudging *judging)
     judge_hostdev_width(judging);
 }
 
-/* libvirt cannot say "auto", which newer releases of QEMU take by themselves. */
+/* libvirt cannot set "auto", the default of newer releases of QEMU. */
 static void judge_range_invalidation(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
@@ -369,7 +370,7 @@ static void judge_range_invalidation(const ViommuJudging *judging)
         range, why);
 }
 
-/* Each needs what the one before has: the first that is missing is the one to mend. */
+/* Each requirement builds on the one before: the first that is missing is the first to fix. */
 static void judge_hostdev_smmuv3(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
@@ -422,8 +423,8 @@ static void judge_hostdevs(const ViommuJudging *judging)
 
     if (!viommu_iommu_has_hostdevs(input))
         return;
-    /* hw/vfio: "group %d used in multiple address spaces", and iommufd has the
-     * kernel refuse the same. */
+    /* hw/vfio: "group %d used in multiple address spaces"; with iommufd, the kernel refuses the
+     * same. */
     if (input->placement->shared_group != VIOMMU_UNSET_NUMBER)
         viommu_judge_refuse(
             judging,

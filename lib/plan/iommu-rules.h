@@ -12,13 +12,13 @@
 typedef struct ViommuJudging {
     const ViommuIommuInput *input;
     ViommuModel model;
-    const char *name; /* of the model */
+    const char *name; /* the model's */
     ViommuCandidate *candidate;
     ViommuRule rule;
 } ViommuJudging;
 
 typedef struct ViommuIommuRule {
-    ViommuRule rule; /* of each reason that judge() adds */
+    ViommuRule rule; /* the rule of each reason that judge() adds */
     void (*judge)(const ViommuJudging *judging);
 } ViommuIommuRule;
 
@@ -35,11 +35,11 @@ void viommu_judge_note(const ViommuJudging *judging, const char *format, ...) G_
 /** Judges @model by each rule; @candidate starts as possible, without reasons. */
 void viommu_iommu_judge(const ViommuIommuInput *input, ViommuModel model, ViommuCandidate *candidate);
 
-/** Whether devices of the host are to be assigned. */
+/** Whether the request assigns devices of the host. */
 bool viommu_iommu_has_hostdevs(const ViommuIommuInput *input);
-/** Whether a guest with this model is started by UEFI.  x86_64 boots BIOS by default; aarch64 boots
- *  a kernel without firmware, but a disk only with UEFI, and only UEFI has ACPI there, which the
- *  virtio model and the smmuv3 of assigned devices need. */
+/** Whether a guest with this model boots by UEFI.  x86_64 boots by BIOS by default.  aarch64 boots
+ *  a kernel without firmware, but a disk only by UEFI, and only UEFI has ACPI there; the virtio
+ *  model and the smmuv3 of assigned devices need ACPI. */
 bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, ViommuModel model);
 
 /** Whether there are more vCPUs than x86 can address without EIM or XTSup. */

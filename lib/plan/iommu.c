@@ -40,10 +40,11 @@ void viommu_iommu_choice_clear(ViommuIommuChoice *choice)
     g_clear_pointer(&choice->attributes.granule, g_free);
 }
 
-/* The selection with its order: whose order it is matters for the reasons. */
+/* The selection with its order.  The reasons name the origin of the order: the request or the
+ * site. */
 typedef struct Ranking {
     ViommuSelector selector;
-    bool needed; /* nobody asked, but this machine cannot do without */
+    bool needed; /* not requested, but this machine cannot do without an IOMMU */
     ViommuModel models[VIOMMU_MODEL_LAST];
     unsigned n_models;
 } Ranking;
@@ -95,7 +96,7 @@ static const char *order_name(const ViommuIommuInput *input, const Ranking *rank
     return input->policy->order == VIOMMU_ORDER_VIRTIO ? "the site's virtio-first" : "the site's native";
 }
 
-/* Every candidate ends with a sentence that says why it is, or is not, the one. */
+/* Ends the reasons of every candidate with a sentence that says why it is, or is not, chosen. */
 static void explain(const ViommuIommuInput *input, const Ranking *ranking, ViommuIommuChoice *choice)
 {
     for (int i = 0; i < VIOMMU_MODEL_LAST; i++) {
@@ -148,7 +149,7 @@ static char *warn_of_driver(ViommuArch arch)
         kernel);
 }
 
-/* What a Linux kernel must have, or be told. */
+/* Warns of what a Linux kernel must have, or must be told. */
 static void warn_of_linux(const ViommuIommuInput *input, ViommuModel model, ViommuDriver driver,
                           GPtrArray *warnings)
 {
@@ -223,7 +224,7 @@ static bool refuse(const ViommuIommuInput *input, const Ranking *ranking, const 
         const ViommuCandidate *candidate = &choice->candidates[ranking->models[i]];
         const ViommuReason *first = g_ptr_array_index(candidate->reasons, 0);
 
-        /* An automatic choice never meant the models of another architecture. */
+        /* An automatic choice does not mean the models of another architecture. */
         if (ranking->selector.kind == VIOMMU_SELECTOR_ANY && first->rule == VIOMMU_RULE_ARCH)
             continue;
         g_string_append_printf(text, "%s%s", text->len ? "; " : "", first->text);

@@ -21,11 +21,11 @@ extern const ViommuEnum viommu_enum_verdict;
 
 typedef struct ViommuCandidate {
     ViommuVerdict verdict;
-    bool by_name_only;  /* possible, but never chosen by itself */
+    bool by_name_only;  /* possible, but chosen only if the request names it */
     GPtrArray *reasons; /* of ViommuReason, owned: all refusals, or why it is (not) chosen */
 } ViommuCandidate;
 
-/* Attributes that the chosen model is given; VIOMMU_UNSET ones are left to QEMU. */
+/* Attributes of the chosen model; those that are VIOMMU_UNSET are left to QEMU. */
 typedef struct ViommuIommuAttributes {
     int intremap, eim, caching_mode, iotlb, dma_translation, xtsup; /* flags */
     /* VIOMMU_UNSET_NUMBER: not given */
@@ -40,17 +40,17 @@ typedef struct ViommuIommuChoice {
     ViommuIommuAttributes attributes;
     bool ril_off;     /* smmuv3: accelerated, without range invalidation */
     bool accelerated; /* smmuv3: one with accel on each expander bus, and a plain one on pcie.0 */
-    bool translate;   /* virtio devices that can sit behind it do */
+    bool translate;   /* all virtio devices that support it are behind the IOMMU */
     ViommuCandidate candidates[VIOMMU_MODEL_LAST];
 } ViommuIommuChoice;
 
-/* libvirt refused this model although the table allowed it. */
+/* A model that libvirt refused although the table allowed it. */
 typedef struct ViommuVeto {
     ViommuModel model;
     const char *text; /* libvirt's words */
 } ViommuVeto;
 
-/* What the rest of the plan has settled before the IOMMU is chosen. */
+/* What the plan has settled before the IOMMU is chosen. */
 typedef struct ViommuIommuInput {
     const ViommuRequest *request;
     const ViommuPolicy *policy;
@@ -63,22 +63,21 @@ typedef struct ViommuIommuInput {
     const ViommuKernel *kernel;       /* NULL: not read */
     const ViommuPlacement *placement; /* of assigned devices; NULL: none */
     ViommuVersion host_kernel;        /* Linux's; 0: not known */
-    const char *machine;              /* its name */
-    uint64_t host_page_bytes;         /* of an ordinary page; VIOMMU_UNSET_NUMBER: not known */
+    const char *machine;              /* name of the machine type */
+    uint64_t host_page_bytes;         /* size of an ordinary page; VIOMMU_UNSET_NUMBER: not known */
     /* devices of the host may be plugged in later, behind an IOMMU of this width
      * (VIOMMU_UNSET_NUMBER: not known) */
     bool plugs_hostdevs;
     uint64_t host_width_bits;
-    bool only_interrupts; /* nobody asked for an IOMMU: it is there for the vCPUs alone */
+    bool only_interrupts; /* the request wants no IOMMU: it is there for the vCPUs alone */
     const ViommuVeto *vetoes;
     size_t n_vetoes;
 } ViommuIommuInput;
 
-/** Judges all candidates and chooses.  @choice is cleared by the caller with
- *  viommu_iommu_choice_clear(), also after a failure, when it holds the
- *  verdicts.  @warnings collects char *.
- *  Fails: NOT_SUPPORTED when the request needs an IOMMU and no candidate is
- *  left.  Pure; any thread. */
+/** Judges all candidates and chooses one.  The caller clears @choice with
+ *  viommu_iommu_choice_clear(), also after a failure, when it holds the verdicts.  @warnings
+ *  collects char *. Fails: NOT_SUPPORTED when the request needs an IOMMU and no candidate is left.
+ *  Pure; any thread. */
 bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choice, GPtrArray *warnings,
                          GError **error);
 void viommu_iommu_choice_init(ViommuIommuChoice *choice);

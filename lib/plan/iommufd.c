@@ -16,7 +16,8 @@ static bool kernel_has_cdevs(const ViommuTopology *topology)
     return false;
 }
 
-/* What is missing, the first thing to fix; NULL: nothing is known to be missing.  Owned. */
+/* What the device lacks for iommufd, the first thing to fix; NULL: nothing, as far as is known.
+ * Owned. */
 static char *hindrance(const ViommuPlanBuild *build, const ViommuPlacedDevice *device)
 {
     ViommuVersion libvirt = build->input->host->libvirt;
@@ -30,13 +31,13 @@ static char *hindrance(const ViommuPlanBuild *build, const ViommuPlacedDevice *d
                                needs);
     if (!viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_IOMMUFD))
         return g_strdup_printf("it needs %s, but %s", needs, had);
-    /* libvirt's answer, if the host's kernel has iommufd and libvirt was not asked with an
+    /* libvirt's answer counts if the host's kernel has iommufd and libvirt was not asked with an
      * example. */
     if (build->emulator->iommufd == 0 && build->input->host->topology.iommufd == 1 &&
         !(build->emulator->accepts & VIOMMU_BIT(VIOMMU_FACT_IOMMUFD)))
         return g_strdup(
             "libvirt reports that this QEMU cannot use it: QEMU was built without it, or libvirt's daemon has not looked since /dev/iommu appeared (restart libvirtd or virtqemud)");
-    /* Binding the first VFIO driver loads it. */
+    /* The module is loaded when the first VFIO driver is bound. */
     if (build->input->host->topology.iommufd_loadable == 1 && build->input->host->unprivileged == 1)
         return g_strdup("the module iommufd is not loaded; as root run \"modprobe iommufd\"");
     if (build->input->host->topology.iommufd == 0 && build->input->host->topology.iommufd_loadable != 1)
@@ -52,7 +53,7 @@ static char *hindrance(const ViommuPlanBuild *build, const ViommuPlacedDevice *d
     return NULL;
 }
 
-/* What is not known, which only prevents "auto".  Owned. */
+/* What is not known of the device; this only prevents "auto".  Owned. */
 static char *doubt(const ViommuPlanBuild *build, const ViommuPlacedDevice *device)
 {
     const ViommuTopology *topology = &build->input->host->topology;

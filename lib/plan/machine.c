@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* machine: which emulator, machine, accelerator, vCPUs and CPU.  Does not know IOMMUs. */
+/* machine: chooses emulator, machine, accelerator, vCPUs and CPU.  Does not know IOMMUs. */
 #include <string.h>
 
 #include "lib/facts/facts.h"
@@ -39,7 +39,7 @@ static bool settle_arch(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* libvirt refuses to run a QEMU below its floor, whatever the machine is. */
+/* libvirt refuses a QEMU that is older than its minimum, for every machine. */
 static bool check_versions(ViommuPlanBuild *build, GError **error)
 {
     ViommuVersion floor = viommu_fact_qemu_floor(build->input->host->libvirt);
@@ -73,7 +73,7 @@ static int family_of(const char *machine)
     return VIOMMU_UNSET;
 }
 
-/* Machines that people may ask for, and why there is no IOMMU on them. */
+/* Machines that users may request, and why they have no IOMMU. */
 static const struct {
     const char *name, *why;
 } other_machines[] = {
@@ -113,14 +113,15 @@ static bool machine_is_there(const ViommuEmulator *emulator, const char *machine
     return false;
 }
 
-/* By libvirt's word, else by the version in the machine's name: a distribution's own name has none.
- * VIOMMU_UNSET_NUMBER: cannot be judged. */
+/* The limit that libvirt reports, else that of the version in the machine's name; a distribution's
+ * own name has no version.  VIOMMU_UNSET_NUMBER: not known. */
 static uint64_t most_vcpus(const ViommuPlanBuild *build)
 {
     const ViommuPlan *plan = build->plan;
     const ViommuEmulator *emulator = build->emulator;
     bool is_alias = !strchr(plan->machine, '-'), is_i440fx = plan->family == VIOMMU_FAMILY_I440FX;
-    /* Of the default machine, which is the newest: no other takes more. */
+    /* libvirt reports the limit of the default machine, the newest; no other machine has a higher
+     * one. */
     uint64_t bound = is_i440fx ? VIOMMU_UNSET_NUMBER : emulator->max_vcpus;
     uint64_t said = viommu_emulator_machine_vcpus(emulator, plan->machine);
     ViommuVersion version = is_alias ? emulator->qemu : viommu_caps_machine_version(plan->machine);
@@ -156,8 +157,8 @@ static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* Nobody takes emulation of another architecture for KVM.  Where guests of several users run, it
- * also matters that TCG does not confine them. */
+/* No warning is needed for a guest of another architecture: only emulation can run it.  On a host
+ * of several users it also matters that TCG does not confine guests. */
 static void warn_of_emulation(ViommuPlanBuild *build)
 {
     const ViommuAsker *asker = build->input->asker;
@@ -203,7 +204,7 @@ static bool settle_accelerator(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* Whether libvirt lists no GICv3.  Its list is of KVM's GICs where there is KVM. */
+/* Whether libvirt's list of GICs lacks GICv3.  On a host with KVM it lists KVM's GICs. */
 static bool has_old_gic(const ViommuPlanBuild *build)
 {
     const ViommuEmulator *emulator = build->emulator;
@@ -261,7 +262,7 @@ void viommu_plan_settle_cpu(ViommuPlanBuild *build)
     } else if (viommu_emulator_has(build->emulator, build->input->host->libvirt, VIOMMU_FACT_CPU_MAXIMUM)) {
         plan->cpu_mode = VIOMMU_CPU_MODE_MAXIMUM;
     } else if (plan->arch == VIOMMU_ARCH_AARCH64) {
-        /* QEMU's default for "virt" is a cortex-a15, which has 32 bits: no guest says a word
+        /* QEMU's default for "virt" is a cortex-a15, a 32-bit CPU: 64-bit guests print nothing
          * (libvirt 7.0, QEMU 5.2). */
         plan->cpu_mode = VIOMMU_CPU_MODE_CUSTOM;
         plan->cpu_model = "cortex-a57";

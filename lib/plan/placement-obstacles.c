@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* placement-obstacles: what stands against assigning a device: another guest, the device's driver,
- * what the host itself does with the device, the rest of its IOMMU group.  Chooses nothing. */
+/* placement-obstacles: what prevents the assignment of a device: another guest, the device's
+ * driver, the host's own use of the device, the rest of its IOMMU group.  Chooses nothing. */
 #include "lib/plan/placement-internal.h"
 #include "lib/request/selector.h"
 
-/* --- What is said of the host's devices --- */
+/* --- Naming the host's devices --- */
 
 const ViommuPciDevice *viommu_choosing_device(const ViommuChoosing *choosing, guint i)
 {
@@ -13,7 +13,7 @@ const ViommuPciDevice *viommu_choosing_device(const ViommuChoosing *choosing, gu
     return devices && i < devices->len ? g_ptr_array_index(devices, i) : NULL;
 }
 
-/* A device that the asker may not have is not told of. */
+/* Whether a message may name the device: only if the asker may have it. */
 bool viommu_choosing_tells(const ViommuChoosing *choosing, const ViommuPciDevice *device)
 {
     return viommu_device_policy_allows(choosing->input->site, choosing->input->asker, device);
@@ -27,7 +27,7 @@ bool viommu_choosing_has(const ViommuChoosing *choosing, const ViommuPciDevice *
     return false;
 }
 
-/* The endpoints that pass, in one line. Owned. */
+/* The endpoints that pass the check, in one line. Owned. */
 char *viommu_choosing_list(const ViommuChoosing *choosing, ViommuDeviceFilter filter, const void *data)
 {
     GString *text = g_string_new(NULL);
@@ -130,7 +130,8 @@ bool viommu_obstacle_check_claim(ViommuChoosing *choosing, unsigned entry, const
 
 /* --- The host --- */
 
-/* KubeVirt's rule: what has a driver is the host's, until its administrator binds it to VFIO. */
+/* KubeVirt's rule: a device with a driver belongs to the host, until the administrator binds it to
+ * VFIO. */
 bool viommu_obstacle_check_driver(ViommuChoosing *choosing, unsigned entry, const ViommuPciDevice *device,
                                   GError **error)
 {
@@ -147,14 +148,14 @@ bool viommu_obstacle_check_driver(ViommuChoosing *choosing, unsigned entry, cons
                entry, device->address, device->driver, way_out);
 }
 
-/* Root may insist where the site says so; never anybody else. */
+/* Only root may insist, and only if the site allows it. */
 static bool may_take_used(const ViommuChoosing *choosing)
 {
     return choosing->input->site && choosing->input->site->root_takes_used &&
            !viommu_asker_is_bound(choosing->input->asker);
 }
 
-/* Somebody of the group of @device, bridges too, whom the host itself uses; NULL: nobody. */
+/* A device of the group of @device, bridges included, that the host itself uses; NULL: none. */
 const ViommuPciDevice *viommu_obstacle_user(const ViommuChoosing *choosing, const ViommuPciDevice *device)
 {
     const ViommuPciDevice *other;
@@ -239,7 +240,7 @@ bool viommu_obstacle_is_in_use(const ViommuChoosing *choosing, const ViommuPciDe
            (obstacles == VIOMMU_OBSTACLES_CLAIM && viommu_obstacle_claim(choosing, device));
 }
 
-/* Who of the group of @device stands against assigning it; NULL: nobody. */
+/* The device of @device's group that prevents its assignment; NULL: none. */
 const ViommuPciDevice *viommu_obstacle_of_group(const ViommuChoosing *choosing, const ViommuPciDevice *device,
                                                 ViommuObstacles obstacles)
 {
@@ -252,7 +253,8 @@ const ViommuPciDevice *viommu_obstacle_of_group(const ViommuChoosing *choosing, 
     return NULL;
 }
 
-/* Behind an IOMMU of the guest's, several devices of one group are refused. */
+/* Whether the request wants an IOMMU: behind one, several devices of one group cannot be
+ * assigned. */
 static bool wants_iommu(const ViommuChoosing *choosing)
 {
     ViommuSelector selector;
@@ -261,7 +263,7 @@ static bool wants_iommu(const ViommuChoosing *choosing)
            (selector.kind == VIOMMU_SELECTOR_ANY || selector.kind == VIOMMU_SELECTOR_NAMED);
 }
 
-/* Bridges are never asked for: VFIO leaves them to the host. */
+/* A request need not name bridges: VFIO leaves them to the host. */
 bool viommu_obstacle_check_group(ViommuChoosing *choosing, const ViommuPciDevice *device, GError **error)
 {
     const ViommuPciDevice *other = viommu_obstacle_of_group(choosing, device, VIOMMU_OBSTACLES_CLAIM);

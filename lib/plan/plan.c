@@ -31,7 +31,7 @@ char *viommu_plan_default_name(const ViommuRequest *request)
     return g_strdup_printf("vm-%.10s", fingerprint);
 }
 
-/* A UUID of version 8 (our own making) out of the request's fingerprint. */
+/* A UUID of version 8 (a custom format), derived from the request's fingerprint. */
 static char *derived_uuid(const ViommuRequest *request)
 {
     g_autofree char *digits = viommu_request_fingerprint(request);
@@ -42,7 +42,7 @@ static char *derived_uuid(const ViommuRequest *request)
                            digits + 20);
 }
 
-/* What is not known of the guest's distribution, or only supposed. */
+/* Warns of what is not known, or only assumed, of the guest's distribution. */
 static void warn_of_os(ViommuPlanBuild *build)
 {
     const char *name = build->request->guest.os, *near = name ? viommu_guest_os_nearest(name) : NULL;
@@ -141,7 +141,7 @@ static bool settle_firmware(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* Before what is for init. */
+/* Adds @word before the words for init. */
 static void add_word(ViommuPlanBuild *build, const char *word)
 {
     g_autofree char *before = build->plan->cmdline;
@@ -173,10 +173,10 @@ static void settle_cmdline(ViommuPlanBuild *build)
         add_word(build, plan->timer_word);
 }
 
-/* What libvirt keeps by the domain's name, a request must not reach by choosing the machine's.
- * Variables of a firmware are more than that, one machine's own: of two that have one name after
- * each other, the later one must not find the earlier one's.  A libvirt that does not let go of the
- * file by its path gets a domain's name that no other has. */
+/* libvirt keeps some files under the domain's name; the prefix keeps a request from reaching
+ * another domain's files by its machine name.  A machine's firmware variables need more: of two
+ * machines with the same name, one after the other, the second must not find the variables of the
+ * first.  Where libvirt cannot be told a path for that file, the domain gets a name of its own. */
 static void settle_domain(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;
@@ -253,8 +253,8 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* All that speaks against it: what was being settled, or else every candidate's.  A request that
- * contradicts itself is refused by no rule. */
+/* All reasons against the plan: that of the step that failed, or else every candidate's.  A
+ * contradictory request has no rule. */
 static GPtrArray *collect_reasons(const ViommuPlanBuild *build, const GError *error)
 {
     GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_reason_free);

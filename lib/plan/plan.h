@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* plan: everything decided, nothing optional left.  viommu_plan_build() calls
- * the choosers in order. */
+/* plan: all decisions about a machine, nothing left open.  viommu_plan_build() runs the steps in
+ * order. */
 #pragma once
 
 #include <glib.h>
@@ -22,20 +22,20 @@ typedef enum ViommuCpuMode {
 } ViommuCpuMode;
 extern const ViommuEnum viommu_enum_cpu_mode;
 
-/* An image that a disk's is based on. */
+/* An image of a disk's backing chain. */
 typedef struct ViommuPlanBacking {
     char *path;
     ViommuDiskFormat format;
-    bool is_open;   /* handed over open */
+    bool is_open;   /* libvirt gets it open */
     char group[16]; /* libvirt's name for the open file: "vda.1" */
 } ViommuPlanBacking;
 
 typedef struct ViommuPlanDisk {
     char *path;
-    bool is_open;       /* handed over open, as libvirt's fd group of the target's name */
+    bool is_open;       /* libvirt gets it open, as an fd group with the target's name */
     bool is_block;      /* a block device */
-    bool is_kept;       /* libvirt must leave its owner and label alone */
-    GPtrArray *backing; /* of ViommuPlanBacking, all of which are kept; NULL: not looked at */
+    bool is_kept;       /* libvirt must not change its owner and label */
+    GPtrArray *backing; /* of ViommuPlanBacking, all of them kept; NULL: not looked at */
     ViommuDiskFormat format;
     ViommuDiskBus bus;
     bool read_only;
@@ -48,11 +48,11 @@ typedef struct ViommuPlanNetwork {
     char *source;
     ViommuNetworkModel model;
     bool translated;
-    bool without_vhost; /* QEMU itself moves the data */
+    bool without_vhost; /* QEMU itself serves the network */
 } ViommuPlanNetwork;
 
 typedef enum ViommuSecureBoot {
-    VIOMMU_SECURE_BOOT_NONE,    /* no UEFI: nothing to say */
+    VIOMMU_SECURE_BOOT_NONE,    /* no UEFI: no setting */
     VIOMMU_SECURE_BOOT_FEATURE, /* <firmware><feature name='secure-boot'/>, libvirt 7.2.0 */
     VIOMMU_SECURE_BOOT_LOADER,  /* <loader secure=''/>, before */
     VIOMMU_SECURE_BOOT_LAST,
@@ -75,8 +75,8 @@ typedef struct ViommuPlan {
     ViommuFirmware firmware; /* BIOS or EFI */
     ViommuSecureBoot secure_boot_by;
     bool secure_boot;
-    /* say that the firmware must have a variable store: a choice without one may be
-     * for SEV guests only */
+    /* require a firmware with a variable store: libvirt may otherwise choose one for SEV guests
+     * only */
     bool firmware_stateful;
     /* file with the firmware's variables, by the UUID; NULL: none, or libvirt's choice */
     char *nvram;
@@ -86,18 +86,18 @@ typedef struct ViommuPlan {
     ViommuCpuMode cpu_mode;
     const char *cpu_model; /* of CPU_MODE_CUSTOM. Static */
     char *kernel, *initrd, *cmdline;
-    const char *timer_word; /* so that the timer is not checked; NULL: none. Static */
+    const char *timer_word; /* makes Linux skip the check of its timer; NULL: none. Static */
     char *label;            /* of security model dac, for QEMU; NULL: libvirt's own choice */
-    uint64_t group;         /* that QEMU has, on the system's bus; VIOMMU_UNSET_NUMBER: not known */
-    /* by which files would be labelled, which are to be kept; ended by NULL.  Static */
+    uint64_t group;         /* QEMU's, on the system bus; VIOMMU_UNSET_NUMBER: not known */
+    /* security models that would label files, which must be kept; ended by NULL.  Static */
     const char *kept_models[3];
     GPtrArray *disks;           /* of ViommuPlanDisk */
     GPtrArray *networks;        /* of ViommuPlanNetwork */
     bool scsi_controller;       /* a virtio-scsi controller is needed */
     bool agent;                 /* the guest agent has its channel */
-    bool translate_controllers; /* and sits behind the IOMMU, as the entropy device does */
-    ViommuPlacement placement;  /* of assigned devices */
-    ViommuPcie pcie;            /* what is laid out for them */
+    bool translate_controllers; /* virtio controllers and the entropy device are behind the IOMMU */
+    ViommuPlacement placement;  /* the assigned devices */
+    ViommuPcie pcie;            /* the PCI Express tree for them */
     GArray *cells;              /* of ViommuNumaCell; empty: the guest has no NUMA */
     ViommuIommuChoice iommu;
     ViommuWait wait;
@@ -115,31 +115,28 @@ typedef struct ViommuPlanInput {
     const char *name;
     /* NULL: one derived from the request, so that a dry run is the same each time */
     const char *uuid;
-    const ViommuClaim *claims; /* PCI devices that others have; NULL: none */
+    const ViommuClaim *claims; /* PCI devices of other machines; NULL: none */
     size_t n_claims;
-    /* of the request's networks, one for each, "" where not known; NULL: none is known */
+    /* one for each of the request's networks, "" where not known; NULL: none is known */
     char **forward_modes;
-    const ViommuAsker *asker; /* NULL: nobody in particular, whom no policy binds */
-    bool is_remote;           /* libvirt is on another host, where the asker is nobody */
+    const ViommuAsker *asker; /* NULL: no particular user, and no policy applies */
+    bool is_remote;           /* libvirt is on another host, where the asker has no account */
     const ViommuVeto *vetoes; /* libvirt's refusals so far */
     size_t n_vetoes;
 } ViommuPlanInput;
 
-/** @ret_plan owned; untouched on failure.
- *  @ret_reasons owned GPtrArray of ViommuReason: on failure all that speaks against
- *  it; untouched on success. May be NULL.
- *  Fails: NOT_SUPPORTED, INVALID_REQUEST, POLICY_REFUSED, BUSY.  Pure; any thread;
- *  same input, same plan. */
+/** @ret_plan owned; untouched on failure.  @ret_reasons owned GPtrArray of ViommuReason: on failure
+ *  all reasons against the plan; untouched on success. May be NULL.  Fails: NOT_SUPPORTED,
+ *  INVALID_REQUEST, POLICY_REFUSED, BUSY.  Pure; any thread; same input, same plan. */
 bool viommu_plan_build(const ViommuPlanInput *input, ViommuPlan **ret_plan, GPtrArray **ret_reasons,
                        GError **error);
 void viommu_plan_free(ViommuPlan *plan);
 void viommu_plan_backing_free(ViommuPlanBacking *backing);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuPlan, viommu_plan_free)
 
-/** The table that tells the guest of its IOMMU: "DMAR", "IVRS", "IORT", "VIOT", all of ACPI, or
+/** The table that describes the IOMMU to the guest: "DMAR", "IVRS", "IORT", "VIOT", all of ACPI, or
  *  "device tree"; NULL without an IOMMU.  Static. */
 const char *viommu_plan_guest_table(const ViommuPlan *plan);
 
-/** The name that a request without one gets: "vm-" and the first ten digits of its
- *  fingerprint. Owned. */
+/** The name for a request without one: "vm-" and the first ten digits of its fingerprint. Owned. */
 char *viommu_plan_default_name(const ViommuRequest *request);
