@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* service: the order in which the parts come and go.  Does not know what they do. */
+/* service: makes the parts in their order, and frees them.  Does not know what they do. */
 #include "daemon/service.h"
 
 #include <errno.h>
@@ -24,14 +24,14 @@
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 
-/* Others get what is in there through us. */
+/* Users read the logs only through viommud. */
 #define CONSOLE_DIRECTORY_MODE 0700
-/* Where viommud 0.1.0 wrote the logs, on the system bus. */
+/* The directory of viommud 0.1.0's logs, on the system bus. */
 #define FORMER_CONSOLE_DIRECTORY "/run/viommud/console"
-/* Of qemu:///system. */
+/* The directory of qemu:///system. */
 #define NVRAM_DIRECTORY "/var/lib/libvirt/qemu/nvram"
 
-/* The end takes at most so long, once nothing is under way. */
+/* Limits of the end, once no job is under way. */
 #define SETTLE_SEC    1u
 #define TAKE_DOWN_SEC 2u
 
@@ -47,15 +47,15 @@ typedef struct Service {
     ViommuManager *manager;
     ViommuBus *bus;
     int status;
-    bool has_default_logs; /* they are in the default directory */
-    bool finished;         /* nothing is under way any more */
-    /* the loop has ended: what libvirt still tells is for the next start to find */
+    bool has_default_logs; /* the logs are in the default directory */
+    bool finished;         /* no job is under way any more */
+    /* the loop has ended: the next start learns of later events */
     bool ended;
 } Service;
 
 /* --- Step 1: read the configuration --- */
 
-/* On a disk: what guests print is not to take the host's memory. */
+/* On a disk, so that the guests' output does not take the host's memory. */
 static char *default_console_directory(bool user)
 {
     const char *given = g_getenv("LOGS_DIRECTORY");
@@ -79,7 +79,8 @@ static void set_directories(Service *service)
     service->copies = viommu_copies_directory(service->options->user);
 }
 
-/* Guests that viommud 0.1.0 launched may still run.  NULL: their logs are not ours. */
+/* The directory of logs of guests that viommud 0.1.0 launched, which may still run; NULL: none, or
+ * the logs are not in the default directory. */
 static const char *former_consoles(const Service *service)
 {
     return service->has_default_logs && !service->options->user ? FORMER_CONSOLE_DIRECTORY : NULL;
@@ -90,7 +91,7 @@ static bool make_console_directory(const char *path, GError **error)
     struct stat info;
 
     if (g_stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        return true; /* made by the site, which knows the mode it wants */
+        return true; /* the site made it, with the mode that it wants */
     if (g_mkdir_with_parents(path, 0711) < 0 || g_chmod(path, CONSOLE_DIRECTORY_MODE) < 0) {
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND,
                     "cannot create the directory '%s' for console logs: %s", path, g_strerror(errno));
@@ -151,7 +152,7 @@ static void deliver_news(void *data)
     g_free(posted);
 }
 
-/* On libvirt's event thread. */
+/* Runs on libvirt's event thread. */
 static void on_news(const ViommuNews *news, void *userdata)
 {
     Service *service = userdata;
@@ -194,7 +195,7 @@ static void deliver_console(void *data)
         viommu_manager_take_console(posted->service->manager, posted->uuid);
 }
 
-/* On a thread of the backend. */
+/* Runs on a thread of the backend. */
 static void on_console(const char *uuid, void *userdata)
 {
     Service *service = userdata;
@@ -205,14 +206,14 @@ static void on_console(const char *uuid, void *userdata)
     viommu_loop_post(service->loop, deliver_console, posted);
 }
 
-/* libvirt's own directory for the firmware's variables, which it makes and labels, and
- * only where it is known. */
+/* libvirt's own directory for firmware variables, which libvirt makes and labels; NULL: not known
+ * for this URI. */
 static const char *nvram_directory(const char *uri)
 {
     return g_str_has_prefix(uri, "qemu") && strstr(uri, ":///system") ? NVRAM_DIRECTORY : NULL;
 }
 
-/* A user's own libvirt has that user's domains only. */
+/* A user's own libvirt has only that user's domains, so they need no prefix. */
 static void set_names(Service *service)
 {
     ViommuPolicy *policy = &service->config->policy;
@@ -223,7 +224,8 @@ static void set_names(Service *service)
     policy->nvram_directory = nvram_directory(viommu_backend_uri(service->backend));
 }
 
-/* One user's launches leave room for others'; a user's own daemon has no others. */
+/* One user's launches leave room for other users' launches; a user's own daemon has no other
+ * users. */
 static void set_shares(Service *service)
 {
     ViommuConfig *config = service->config;
@@ -240,8 +242,8 @@ static bool make_workers(Service *service, unsigned *ret_connections, GError **e
                                       .launches_per_user = (unsigned)service->config->user_launches,
                                       .one_user = service->options->user};
 
-    /* Each thread has a connection for itself, those that hang, too: so none
-     * waits for another's. */
+    /* Each thread has its own connection, also a thread that hangs, so no thread waits for
+     * another. */
     *ret_connections = viommu_workers_callers(&sizes);
     return viommu_workers_new(service->loop, &sizes, &service->workers, error);
 }
@@ -274,7 +276,7 @@ static bool open_backend(Service *service, GError **error)
                                      viommu_backend_watch_consoles(service->backend, on_console, service),
                                      former_consoles(service)};
     service->manager = viommu_manager_new(&context);
-    /* The objects are there before the first machine is found, the name only afterwards. */
+    /* The objects exist before the first machine is found; the bus name is taken afterwards. */
     bus = (ViommuBusContext){service->loop, service->manager, service->workers.accounts,
                              service->options->user ? NULL : service->config->group};
     return viommu_bus_new(&bus, &service->bus, error) &&
@@ -345,7 +347,7 @@ static void on_stop(void *data)
     Service *service = data;
 
     viommu_manager_end(service->manager, on_ended, service);
-    if (service->bus) /* something is under way */
+    if (service->bus) /* a job is under way */
         viommu_loop_notify_stop_time(service->loop, VIOMMU_MANAGER_END_SEC + 1);
 }
 
@@ -379,9 +381,9 @@ static void take_down(Service *service)
     g_clear_pointer(&service->copies, g_free);
 }
 
-/* What still runs in workers is nobody's operation, and mostly over at once.  What is done in
- * one may ask another for more, also for one that was settled before: all of them have nothing
- * left, or they go on. */
+/* Waits for the tasks in workers, which belong to no job and are usually short.  A task of one
+ * worker may give work to another, even to one that is settled already, so all are checked until
+ * none has work left. */
 static bool settle_workers(Service *service)
 {
     gint64 end = g_get_monotonic_time() + SETTLE_SEC * G_USEC_PER_SEC;
@@ -405,7 +407,7 @@ static void on_alarm(int signal)
     _exit(exit_status);
 }
 
-/* libvirt's daemon is asked once more when a connection is closed, and it may hang. */
+/* Closing a connection calls libvirt's daemon once more, which may hang. */
 static void bound_take_down(int status)
 {
     exit_status = status;
@@ -420,8 +422,8 @@ static int run(Service *service)
     service->ended = true;
     if (r < 0 || (r == 0 && !service->finished))
         r = EXIT_FAILURE;
-    /* A thread that hangs in libvirt would never let go.  Nothing is lost: what is under way
-     * stands in the metadata. */
+    /* A thread that hangs in libvirt would block the end.  Nothing is lost: the metadata records
+     * the jobs under way. */
     if (!service->finished || viommu_backend_hangs(service->backend) || !settle_workers(service)) {
         g_clear_pointer(&service->bus, viommu_bus_free);
         _exit(r);
@@ -430,7 +432,7 @@ static int run(Service *service)
     return r;
 }
 
-/* The directories are not among the settings, as long as no file names them. */
+/* The default directories are not among the settings unless a file names them. */
 static char *print_config(Service *service)
 {
     g_autofree char *logs = g_strdup(service->config->console_directory);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* launch-internal: a launch under way, and its steps.  Only for launch.c, which goes from step to
- * step, and for launch-steps.c, which says what they do. */
+ * step, and for launch-steps.c, which defines them. */
 #pragma once
 
 #include "daemon/jobs/launch.h"
@@ -34,7 +34,7 @@ struct ViommuLaunch {
     char *client;
 
     ViommuReader *reader;
-    GPtrArray *holders; /* of ViommuHolder; NULL: no devices are asked for */
+    GPtrArray *holders; /* of ViommuHolder; NULL: the request assigns no devices */
     GArray *forwards;   /* of ViommuForward; NULL: none */
     GArray *vetoes;     /* of ViommuVeto, whose text is owned */
     ViommuPlan *plan;
@@ -42,9 +42,9 @@ struct ViommuLaunch {
     char *xml;
     char *late_warning;
 
-    GError *step_error; /* of the step that just ran; it becomes the error */
-    bool unsupported;   /* libvirt says that it cannot be */
-    GError *error;      /* why it all ends */
+    GError *step_error; /* the error of the last step; it becomes the launch's */
+    bool unsupported;   /* libvirt does not support the domain */
+    GError *error;      /* why the launch fails */
     GPtrArray *reasons;
     int given_up; /* atomic */
 
@@ -52,36 +52,36 @@ struct ViommuLaunch {
     sd_event_source *deadline;
     ViommuLaunchStep step;
     ViommuLaunchStep next; /* the one after it; its settle() may choose another */
-    ViommuTask *task;      /* of the step that is under way in a worker; NULL: none is */
-    bool asking;           /* what step asks for on the loop is under way */
+    ViommuTask *task;      /* the step that runs in a worker; NULL: none */
+    bool asking;           /* the step waits for an answer on the loop */
     bool cancelled;
-    bool failing;  /* it is undone, and nothing goes on but that */
-    bool undoing;  /* in a worker */
-    bool undone;   /* with no step under way: nothing comes after it */
-    bool left;     /* what it made could not be removed */
-    bool hung;     /* it was given up while a step was under way, and counts as such */
-    bool told;     /* LAUNCH_FAILED */
+    bool failing;  /* the launch is only being undone */
+    bool undoing;  /* the undo runs in a worker */
+    bool undone;   /* the undo ended with no step under way, so it is complete */
+    bool left;     /* the undo could not remove everything */
+    bool hung;     /* it was given up while a step was under way */
+    bool told;     /* LAUNCH_FAILED was told */
     bool released; /* the receiver has freed it */
     unsigned held;
 };
 
-/* A step is begun by work or by ask, or by neither; then it is settled. */
+/* A step begins with work or with ask, or with neither; then settle ends it. */
 typedef struct ViommuLaunchStepInfo {
     ViommuWorkFunc work;                  /* on a worker's thread; an error goes into step_error */
     void (*ask)(ViommuLaunch *launch);    /* on the loop; viommu_launch_answered() ends it */
     void (*settle)(ViommuLaunch *launch); /* on the loop, also when step_error is set already */
-    ViommuEvent event;                    /* told when it went well; VIOMMU_EVENT_LAST: none */
+    ViommuEvent event;                    /* told after success; VIOMMU_EVENT_LAST: none */
     ViommuLaunchStep next;
-    bool undo;         /* from here on libvirt may have the domain, also when the step fails */
-    const char *waits; /* for what, as long as it is under way */
+    bool undo;         /* from here on libvirt may have the domain, even if the step fails */
+    const char *waits; /* what the launch waits for during the step */
 } ViommuLaunchStepInfo;
 
-/* The steps of a launch, from the first to the last: how a launch proceeds. */
+/* The steps of a launch, from the first to the last. */
 extern const ViommuLaunchStepInfo viommu_launch_steps[VIOMMU_LAUNCH_LAST];
 
-/** What the present step asked for is there, or step_error is set. */
+/** The answer that the present step waited for has arrived, or step_error is set. */
 void viommu_launch_answered(ViommuLaunch *launch);
-/** Fields of a line about @launch, which they borrow from. */
+/** Fields of a log line about @launch, which they borrow from. */
 ViommuLogFields viommu_launch_log_fields(const ViommuLaunch *launch);
 /** Frees the plan and what follows from it. */
 void viommu_launch_clear_plan(ViommuLaunch *launch);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* launch-steps: what each step of a launch does, and the table of them.  Does not know what comes
- * of one that fails. */
+/* launch-steps: the work of each step of a launch, and the table of steps.  Does not know what
+ * follows a failure. */
 #include "daemon/jobs/launch-internal.h"
 
 #include "daemon/jobs/locked-memory.h"
@@ -15,7 +15,7 @@ static bool goes_on(const ViommuLaunch *launch)
     return !launch->step_error && !launch->cancelled;
 }
 
-/* --- open: the files, and what must be learnt of the owner and of other guests --- */
+/* --- open: the files, the owner's permissions, and the devices of other guests --- */
 
 static void work_open(void *data)
 {
@@ -35,7 +35,7 @@ static void settle_open(ViommuLaunch *launch)
                                      viommu_reader_copied_bytes(launch->reader), &launch->step_error);
 }
 
-/* --- probe: what this host can do --- */
+/* --- probe: the host's abilities --- */
 
 static void take_host(const ViommuOutcome *outcome, void *userdata)
 {
@@ -53,8 +53,8 @@ static void ask_host(ViommuLaunch *launch)
 
 /* --- plan --- */
 
-/* What the plan takes is known to the next one when this has been told of, before anything else is
- * planned. */
+/* The planned devices and memory must be known to the next plan: the event PLANNED is told before
+ * another launch is planned. */
 static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
 {
     g_autoptr(GArray) claims =
@@ -107,7 +107,7 @@ static void work_define(void *data)
     VIOMMU_FAULT(after_define);
 }
 
-/* libvirt's word overrides our table: the model is out, and the planner is asked for the next
+/* libvirt's answer overrides the table: the model is excluded, and the planner chooses the next
  * candidate. */
 static void plan_without_model(ViommuLaunch *launch)
 {
@@ -124,8 +124,8 @@ static void plan_without_model(ViommuLaunch *launch)
     launch->next = VIOMMU_LAUNCH_PLAN;
 }
 
-/* A refusal that is no veto fails the launch, which is undone: an answer that was lost may have
- * been a yes. */
+/* Any other refusal fails the launch.  The launch is undone even so, because libvirt may have
+ * defined the domain if its answer was lost. */
 static void settle_define(ViommuLaunch *launch)
 {
     if (launch->step_error && launch->unsupported && !launch->cancelled &&
@@ -135,7 +135,7 @@ static void settle_define(ViommuLaunch *launch)
 
 /* --- prepare: the copies of boot files --- */
 
-/* After the domain stands, which is how a later daemon would find what was made. */
+/* The copies come after the domain, because a later daemon finds them by the domain. */
 static void work_prepare(void *data)
 {
     ViommuLaunch *launch = data;
@@ -182,7 +182,7 @@ static void settle_start(ViommuLaunch *launch)
     launch->metadata->phase = VIOMMU_STATE_RUNNING;
 }
 
-/* --- mark: the metadata say that it runs --- */
+/* --- mark: the metadata records that the guest runs --- */
 
 static void work_mark(void *data)
 {

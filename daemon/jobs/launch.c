@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* launch: from step to step, or undone.  Does not know what the steps do, nor who asked. */
+/* launch: takes a launch from step to step, or undoes it.  Does not know the work of the steps, nor
+ * the client. */
 #include "daemon/jobs/launch-internal.h"
 
 #include <time.h>
@@ -9,8 +10,8 @@
 #include "daemon/process/journal.h"
 #include "lib/base/error.h"
 
-/* An end is waited for so long, when a launch was given up; and so long a step that runs while
- * somebody wants the machine gone. */
+/* How long a launch that was given up waits for its undo, and how long a cancelled launch waits for
+ * its present step. */
 #define UNDO_TIMEOUT_SEC   10u
 #define CANCEL_TIMEOUT_SEC 5u
 
@@ -89,7 +90,7 @@ ViommuLogFields viommu_launch_log_fields(const ViommuLaunch *launch)
         .machine_name = launch->name, .machine_uuid = launch->uuid, .owner_uid = launch->uid_text};
 }
 
-/* --- The end of one that fails --- */
+/* --- The end of a failed launch --- */
 
 static void tell_failed(ViommuLaunch *launch, bool left)
 {
@@ -103,7 +104,7 @@ static void tell_failed(ViommuLaunch *launch, bool left)
 
 static void on_undone(const GError *error, const char *strays, void *userdata);
 
-/* Beside a step that hangs, which has the launch in its hands. */
+/* Runs beside a step that hangs and still uses the launch, so it works on values of its own. */
 static void begin_undo(ViommuLaunch *launch)
 {
     launch->undoing = true;
@@ -112,8 +113,9 @@ static void begin_undo(ViommuLaunch *launch)
                          &(ViommuRemovalOf){launch->uuid, launch->owner_uid, on_undone, launch});
 }
 
-/* What is to be done next, when it fails and something of it has ended.  A step that hangs may yet
- * make something: so it is undone once more when it has come back, be it hours later. */
+/* Does what comes next in a launch that fails, each time a part of it has ended.  A step that hangs
+ * may still make something, so the launch is undone again when the step returns, even hours
+ * later. */
 static void wind_up(ViommuLaunch *launch, bool left)
 {
     bool under_way = launch->task || launch->asking;
@@ -133,7 +135,7 @@ static void wind_up(ViommuLaunch *launch, bool left)
         free_now(launch);
 }
 
-/* To whoever asked for the launch, and to the site. */
+/* Tells the caller of the launch, and the site's journal. */
 static void tell_strays(ViommuLaunch *launch, const char *strays)
 {
     const ViommuJournalSubject subject = {launch->name, launch->uuid, &launch->owner_uid};
@@ -145,8 +147,8 @@ static void tell_strays(ViommuLaunch *launch, const char *strays)
     viommu_journal_not_given_back(&subject, strays);
 }
 
-/* An undo that fails leaves a domain whose metadata says how far it got: it is undone when libvirt
- * is back. */
+/* After a failed undo the domain remains, with the launch's phase in its metadata; it is removed
+ * when libvirt is back. */
 static void on_undone(const GError *error, const char *strays, void *userdata)
 {
     ViommuLaunch *launch = userdata;
@@ -166,7 +168,7 @@ static void fail(ViommuLaunch *launch)
     wind_up(launch, false);
 }
 
-/* Nothing of it is in libvirt yet. */
+/* Fails a launch of which libvirt has nothing yet. */
 static void fail_early(ViommuLaunch *launch)
 {
     launch->undone = true;
@@ -179,8 +181,7 @@ static GError *stopped(const ViommuLaunch *launch)
                        "machine '%s' was stopped while it was being launched", launch->name);
 }
 
-/* Fails the launch with what the last step said, if it failed, or because somebody wants it
- * gone. */
+/* Fails the launch if its last step failed, or if it was cancelled. */
 static bool step_failed(ViommuLaunch *launch)
 {
     if (!launch->step_error && launch->cancelled)
@@ -195,7 +196,7 @@ static bool step_failed(ViommuLaunch *launch)
 
 static void set_deadline(ViommuLaunch *launch, unsigned seconds);
 
-/* Undone at once, whether or not the step ever comes back: libvirt kills a QEMU that hangs in its
+/* Undoes the launch at once, even if the step never returns: libvirt kills a QEMU that hangs in its
  * start. */
 static void give_up(ViommuLaunch *launch)
 {
@@ -246,9 +247,9 @@ static void set_deadline(ViommuLaunch *launch, unsigned seconds)
 
 static void enter(ViommuLaunch *launch, ViommuLaunchStep step);
 
-/* The only place where a launch goes on, succeeds or fails.  The next step is under way while the
- * event is told; what is told is not touched by it, and the receiver of the last one may free the
- * launch. */
+/* The only place where a launch goes on, succeeds or fails.  The next step is already under way
+ * while the event is told, and does not change what the receiver reads.  The receiver of the last
+ * event may free the launch. */
 static void advance(ViommuLaunch *launch)
 {
     const ViommuLaunchStepInfo *step = &viommu_launch_steps[launch->step];
@@ -295,7 +296,7 @@ void viommu_launch_answered(ViommuLaunch *launch)
     ended(launch);
 }
 
-/* What only waited for a thread until now makes nothing any more. */
+/* A step that waited for a thread until the launch was given up does nothing. */
 static void work_step(void *data)
 {
     ViommuLaunch *launch = data;
@@ -341,7 +342,7 @@ void viommu_launch_begin(ViommuLaunch *launch)
 
 void viommu_launch_cancel(ViommuLaunch *launch)
 {
-    /* Whoever repeats it puts nothing off. */
+    /* A repeated call does not move the deadline. */
     if (!launch->failing && !launch->cancelled)
         set_deadline(launch, MIN(CANCEL_TIMEOUT_SEC, launch->context.timeout_sec));
     launch->cancelled = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* launch: takes one launch through open, probe, plan, define, prepare, start and mark, or undoes
- * it.  Knows the backend and the planner; asks admission whether there is room beside other
- * machines.  Does not know clients or the bus. */
+ * it.  Knows the backend and the planner; asks admission for room beside other machines.  Does not
+ * know clients or the bus. */
 #pragma once
 
 #include <glib.h>
@@ -20,10 +20,11 @@
 
 typedef struct ViommuLaunch ViommuLaunch;
 
-/* A launch that was given up has come back from where it hung; @clean: nothing of it is left. */
+/* A launch that was given up has returned from the call that hung; @clean: nothing of it is
+ * left. */
 typedef void (*ViommuCameBackFunc)(const char *uuid, uint32_t owner_uid, bool clean, void *userdata);
 
-/* What a launch works with; all borrowed. */
+/* The parts that a launch uses; all borrowed. */
 typedef struct ViommuLaunchContext {
     ViommuLoop *loop;
     ViommuBackend *backend;
@@ -31,16 +32,15 @@ typedef struct ViommuLaunchContext {
     ViommuWorker *ends; /* for undoing */
     ViommuHostinfo *hostinfo;
     const ViommuPolicy *policy;
-    /* is told of a launch that hangs, viommu_admission_hang(); of its coming back @came_back
-     * tells */
+    /* told of a launch that hangs by viommu_admission_hang(), and by @came_back of its return */
     ViommuAdmission *admission;
     const ViommuFilesSite *files;
     ViommuReaders *readers;
     uint32_t timeout_sec;
-    ViommuCameBackFunc came_back; /* with the userdata of the launch */
+    ViommuCameBackFunc came_back; /* gets the userdata of the launch */
 } ViommuLaunchContext;
 
-/* Who the new machine is; copied. */
+/* The identity of the new machine; copied. */
 typedef struct ViommuLaunchIdentity {
     const char *name;
     const char *uuid;
@@ -51,34 +51,34 @@ typedef struct ViommuLaunchIdentity {
 } ViommuLaunchIdentity;
 
 /** Called on the loop with PLANNED (again for each candidate that libvirt refuses), DEFINED and
- *  last STARTED, or with LAUNCH_FAILED at any point, when everything is undone, or when that takes
- *  too long (viommu_launch_left_something()).  After STARTED or LAUNCH_FAILED the receiver frees
- *  @launch. */
+ *  finally STARTED; or with LAUNCH_FAILED at any point, when everything is undone, or when the undo
+ *  takes too long (viommu_launch_left_something()).  After STARTED or LAUNCH_FAILED the receiver
+ *  frees @launch. */
 typedef void (*ViommuLaunchFunc)(ViommuLaunch *launch, ViommuEvent event, void *userdata);
 
 /** Takes @request. Owned. */
 ViommuLaunch *viommu_launch_new(const ViommuLaunchContext *context, ViommuRequest *request,
                                 const ViommuLaunchIdentity *identity, ViommuLaunchFunc func, void *userdata);
-/** A step that hangs goes on without a receiver, and what it makes is undone when it comes back. */
+/** A step that hangs goes on without a receiver, and its result is undone when it returns. */
 void viommu_launch_free(ViommuLaunch *launch);
 /** @func may be called, and @launch freed, before this returns. */
 void viommu_launch_begin(ViommuLaunch *launch);
 /** Ends a launch that has not begun with LAUNCH_FAILED and @error, before this returns. */
 void viommu_launch_abandon(ViommuLaunch *launch, const GError *error);
-/** Undoes the launch after its present step, or beside it when that takes long; ends with
+/** Undoes the launch after its present step, or beside a step that takes long; ends with
  *  LAUNCH_FAILED. */
 void viommu_launch_cancel(ViommuLaunch *launch);
 
 const char *viommu_launch_uuid(const ViommuLaunch *launch);
 const ViommuRequest *viommu_launch_request(const ViommuLaunch *launch);
-/** What is to be remembered of the machine; from PLANNED on. */
+/** The machine's metadata; from PLANNED on. */
 const ViommuMetadata *viommu_launch_metadata(const ViommuLaunch *launch);
-/** With STARTED: what the start showed, beside the plan's warnings, also in the metadata; NULL:
- *  nothing. */
+/** With STARTED: a warning about the start, which is in the metadata, too, but not among the
+ *  plan's; NULL: none. */
 const char *viommu_launch_late_warning(const ViommuLaunch *launch);
-/** It has failed, and what it made could not be removed. */
+/** Whether the launch has failed and its undo could not remove everything. */
 bool viommu_launch_left_something(const ViommuLaunch *launch);
 /** Set with LAUNCH_FAILED. */
 const GError *viommu_launch_error(const ViommuLaunch *launch);
-/** All that speaks against the request, of ViommuReason; NULL when the planner did not refuse. */
+/** All reasons against the request, of ViommuReason; NULL when the planner did not refuse. */
 const GPtrArray *viommu_launch_reasons(const ViommuLaunch *launch);

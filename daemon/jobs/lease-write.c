@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lease-write: one change of a record. */
+/* lease-write: changes one domain's metadata in a worker. */
 #include "daemon/jobs/lease-write.h"
 
 #include "daemon/process/boottime.h"
@@ -13,8 +13,8 @@ struct ViommuExtension {
     char *uuid;
     ViommuMetadataChange change;
     GError *error;
-    bool written;  /* or not: it is over */
-    bool released; /* by the receiver, before that */
+    bool written;  /* the worker has finished, with or without error */
+    bool released; /* the receiver freed it before that */
 };
 
 static void work_write(void *data)

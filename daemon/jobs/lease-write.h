@@ -10,15 +10,16 @@
 
 typedef struct ViommuExtension ViommuExtension;
 
-/** Called on the loop, once, unless the receiver has freed @extension; it frees it. */
+/** Called once on the loop, unless the receiver has freed @extension.  The receiver frees
+ *  @extension. */
 typedef void (*ViommuExtensionFunc)(ViommuExtension *extension, const GError *error, void *userdata);
 
-/** Copies what it needs of @machine, whose lease has its new end already.  Begins at once.
+/** Copies what it needs from @machine, whose lease already has its new end.  Begins at once.
  *  Owned. */
 ViommuExtension *viommu_extension_new(ViommuBackend *backend, ViommuWorker *worker,
                                       const ViommuMachine *machine, ViommuExtensionFunc func, void *userdata);
-/** What is being written is written, without a receiver. */
+/** A write under way finishes without a receiver. */
 void viommu_extension_free(ViommuExtension *extension);
 const char *viommu_extension_uuid(const ViommuExtension *extension);
-/** The end that is written. */
+/** The end of the lease that is written. */
 uint64_t viommu_extension_end(const ViommuExtension *extension);

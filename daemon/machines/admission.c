@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* admission: the sums over all machines, and the queue. */
+/* admission: sums the resources of all machines, and keeps the queue. */
 #include "daemon/machines/admission.h"
 
 #include <unistd.h>
@@ -8,13 +8,13 @@
 #include "lib/plan/memory.h"
 #include "lib/machine/queue.h"
 
-/* Between two tellings of places in the queue: a thousand launches that wait are a thousand
- * signals. */
+/* The least time between two signals of places in the queue: for a thousand waiting launches, each
+ * costs a thousand signals. */
 #define TELL_USEC (G_USEC_PER_SEC / 5)
 
 struct ViommuAdmission {
     ViommuLoop *loop;
-    sd_event_source *telling; /* NULL: every machine that waits has been told of its place */
+    sd_event_source *telling; /* NULL: all places in the queue have been signalled */
     const ViommuConfig *config;
     ViommuRegistry *registry;
     ViommuLedger *ledger;
@@ -23,12 +23,12 @@ struct ViommuAdmission {
     GHashTable *users; /* uid -> User, owned */
 };
 
-/* Of one user's launches. */
+/* The counts of one user's launches. */
 typedef struct User {
     unsigned running, hung;
 } User;
 
-/* Kept until the end: there are as many as users who ever launched. */
+/* Kept until the daemon ends: there is one for each user who ever launched. */
 static User *user_of(const ViommuAdmission *admission, uint32_t uid)
 {
     User *user = g_hash_table_lookup(admission->users, GUINT_TO_POINTER(uid));
@@ -64,7 +64,7 @@ void viommu_admission_free(ViommuAdmission *admission)
     g_free(admission);
 }
 
-/* What a guest takes it takes until it has ended. */
+/* A guest holds its resources until it ends. */
 static bool has_guest(const ViommuMachine *machine)
 {
     return machine->state != VIOMMU_STATE_STOPPED && machine->state != VIOMMU_STATE_FAILED;
@@ -119,7 +119,7 @@ static uint64_t bound_of(const ViommuAdmission *admission, const ViommuRequest *
                                request->memory_backing.locked == 1 || request->hostdevs);
 }
 
-/* What the host's size gives one user keeps users apart, and root is none of them. */
+/* The limits that the host's size sets keep users apart, and do not apply to root. */
 static ViommuAmounts limits_for(const ViommuConfig *config, uint32_t uid)
 {
     ViommuAmounts limits = config->bounds.limits;
@@ -144,7 +144,7 @@ bool viommu_admission_take_copies(const ViommuAdmission *admission, const char *
     return true;
 }
 
-/* What waits behind launches that hang would wait without an end. */
+/* A launch behind the user's own hanging launches would wait forever, so it is refused. */
 static bool check_hung(const ViommuAdmission *admission, uint32_t uid, GError **error)
 {
     uint64_t max = admission->config->user_launches;
@@ -177,7 +177,7 @@ bool viommu_admission_check(const ViommuAdmission *admission, const ViommuReques
     return check_hung(admission, uid, error) && viommu_quota_check(&limits, &used, wanted, uid, error);
 }
 
-/* Counted here when it is planned: the order is that of the queue. */
+/* Memory counts from the plan on, so that launches get it in the order of the queue. */
 static bool holds_memory(const ViommuMachine *machine)
 {
     return has_guest(machine) && machine->state != VIOMMU_STATE_PLANNING;
@@ -203,7 +203,8 @@ bool viommu_admission_check_memory(const ViommuAdmission *admission, const Viomm
         if (pinned.page_size_bytes != wanted.page_size_bytes)
             continue;
         used.huge_bytes += pinned.huge_bytes;
-        /* What QEMU was told to start with it takes at once. */
+        /* A QEMU that has been started already holds its pages; those of guests that are not
+         * started yet are missing from the host's count. */
         promised += machine->state == VIOMMU_STATE_DEFINING ? pinned.huge_bytes : 0;
     }
     return viommu_memory_check_room(host, &admission->config->policy, &wanted, &used, error) &&
@@ -219,8 +220,8 @@ static void claim(GArray *claims, char **hostdevs, const char *name, bool same_o
     }
 }
 
-/* Nothing is taken or given back here: who has a device is a matter of its state, and all that
- * changes it happens on the loop. */
+/* Claims are computed from the machines' states, which change only on the loop; so nothing is
+ * reserved or released. */
 GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArray *holders, const char *uuid)
 {
     GArray *claims = g_array_new(FALSE, FALSE, sizeof(ViommuClaim));
@@ -230,8 +231,9 @@ GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArra
     for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
         if (has_guest(machine) && !g_str_equal(machine->uuid, uuid))
             claim(claims, machine->hostdevs, machine->name, self && machine->owner_uid == self->owner_uid);
-    /* One of ours has been counted, or has ended since; but what a failed launch left may still
-     * run, and of one that another version made only libvirt knows it. */
+    /* The loop above has counted viommud's own machines, unless they have ended since.  What
+     * remains are the guests of failed launches, and machines of another version, whose devices
+     * only libvirt knows. */
     for (guint i = 0; holders && i < holders->len; i++) {
         const ViommuHolder *holder = g_ptr_array_index(holders, i);
         const ViommuMachine *machine = viommu_registry_by_uuid(admission->registry, holder->uuid);
@@ -261,7 +263,8 @@ static int on_telling(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-/* Whatever comes or goes moves others.  Without a timer they are told of the next change. */
+/* Each launch that comes or goes moves others.  Without a timer they are signalled with the next
+ * change. */
 static void tell_places(ViommuAdmission *admission)
 {
     if (!admission->telling && viommu_queue_length(admission->queue) > 0)
@@ -269,7 +272,7 @@ static void tell_places(ViommuAdmission *admission)
                                          CLOCK_MONOTONIC, TELL_USEC, 0, on_telling, admission);
 }
 
-/* Told at once: what comes next for the machine is told at once, too. */
+/* Signalled at once, because the machine's next signal comes at once, too. */
 static void end_wait(ViommuAdmission *admission, ViommuMachine *machine)
 {
     viommu_job_set_queue(machine->job, NULL);
@@ -287,7 +290,7 @@ void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *req
         .page_size_bytes = viommu_memory_pinned(memory_bytes, huge_page_of(request), 0).page_size_bytes,
     };
 
-    /* Counted from now on, though the plan comes later. */
+    /* The sizes count from now on, although the plan comes later. */
     viommu_machine_set_sizes(machine, &sizes);
     viommu_job_set_queue(machine->job, admission->queue);
     viommu_queue_add(admission->queue, machine->owner_uid, machine);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* job: a kind, its work, its waiters, and its successor.  Does not know machines. */
+/* job: holds a kind, the work, the waiters and the next job.  Does not know machines. */
 #include "daemon/machines/job.h"
 
 #include "lib/base/error.h"

@@ -30,19 +30,21 @@ typedef enum ViommuJobKind {
 
 /* How a machine is to be stopped. */
 typedef struct ViommuEnding {
-    uint32_t seconds; /* for the guest to end by itself */
+    uint32_t seconds; /* the guest's time to end by itself */
     bool expired;     /* caused by the machine's lease alone */
-    bool was_running; /* when it was asked for */
+    bool was_running; /* when the stop was requested */
 } ViommuEnding;
 
 /* Every module may read the fields; only this module writes them. */
 struct ViommuJob {
     ViommuJobKind kind;
-    const ViommuQueue *queue; /* where a launch waits to begin; NULL: it does not.  Borrowed. */
-    void *work;               /* ViommuLaunch, ViommuExtension or ViommuStop; NULL: not begun */
+    /* the queue in which a launch waits to begin; NULL: none.  Borrowed. */
+    const ViommuQueue *queue;
+    void *work; /* ViommuLaunch, ViommuExtension or ViommuStop; NULL: not begun */
     GDestroyNotify free_work;
     ViommuWaiters *waiters;
-    bool answered;       /* its callers, maybe before its end: no further caller may wait for it */
+    /* its callers are answered, maybe before its end; no further caller may wait for it */
+    bool answered;
     ViommuEnding ending; /* of a stop */
     ViommuJob *next;     /* the stop that comes after it; NULL: none.  Owned. */
 };

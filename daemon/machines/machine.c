@@ -17,7 +17,7 @@ ViommuMachine *viommu_machine_new(const char *name, const char *uuid, uint32_t o
     machine->state = VIOMMU_STATE_PLANNING;
     machine->result = VIOMMU_RESULT_NONE;
     machine->model = VIOMMU_MODEL_NONE;
-    machine->arch = (ViommuArch)VIOMMU_UNSET; /* until planned */
+    machine->arch = (ViommuArch)VIOMMU_UNSET; /* until it is planned */
     return machine;
 }
 
@@ -131,7 +131,7 @@ void viommu_machine_set_origin(ViommuMachine *machine, const ViommuMachineOrigin
     machine->created_usec = origin->created_usec;
 }
 
-/* The lease of an earlier boot has ended with it: long ago, that is. */
+/* A lease of an earlier boot has ended with that boot, so its end lies in the past. */
 static uint64_t lease_end(const ViommuMetadata *metadata)
 {
     bool now = g_strcmp0(metadata->boot, viommu_boottime_boot()) == 0;
@@ -172,7 +172,7 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
     machine->created_usec = metadata->created_usec;
     replace_strings(&machine->reasons, metadata->reasons);
     replace_strings(&machine->warnings, metadata->warnings);
-    /* Hardly any machine has some. */
+    /* Few machines have assigned devices. */
     g_clear_pointer(&machine->hostdevs, g_strfreev);
     if (metadata->hostdevs && *metadata->hostdevs)
         machine->hostdevs = g_strdupv(metadata->hostdevs);
@@ -184,7 +184,7 @@ void viommu_machine_adopt(ViommuMachine *machine, const ViommuMetadata *metadata
 {
     viommu_machine_fill(machine, metadata);
     machine->state = state;
-    /* Nobody saw how it ended. */
+    /* How the guest ended is not known. */
     if (state == VIOMMU_STATE_STOPPED)
         machine->result = VIOMMU_RESULT_SHUTDOWN;
 }

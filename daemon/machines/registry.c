@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* registry: three tables and one watcher.  Does not know why a machine changes. */
+/* registry: keeps three tables and one watcher.  Does not know why a machine changes. */
 #include "daemon/machines/registry.h"
 
 struct ViommuRegistry {
@@ -62,8 +62,8 @@ void viommu_registry_show_all(ViommuRegistry *registry)
     registry->show_all = true;
 }
 
-/* Whose launch has not come so far is nobody else's business, and when its files are opened
- * neither. */
+/* Whether all users may see the machine: only its owner may see a launch that has not succeeded, or
+ * learn when its files are opened. */
 static bool has_run(const ViommuRegistry *registry, const ViommuMachine *machine)
 {
     return registry->show_all || machine->foreign || machine->state == VIOMMU_STATE_RUNNING ||
@@ -110,8 +110,8 @@ bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, Viom
 
     if (changes)
         viommu_machine_touch(machine, registry->epoch);
-    /* One that goes is shown to nobody any more; its client, who has left, would end it once
-     * more. */
+    /* A machine that is gone must not be announced: the watcher would see that its client has left,
+     * and end it again. */
     if (!gone && machine->announced && !machine->shown && has_run(registry, machine))
         viommu_registry_announce(registry, machine);
     tell(registry, machine, changes);
@@ -173,7 +173,7 @@ ViommuMachine *viommu_registry_find(const ViommuRegistry *registry, const char *
 {
     ViommuMachine *machine = viommu_registry_by_uuid(registry, name_or_uuid);
 
-    /* Somebody may have called his machine by the UUID of another's. */
+    /* The UUID comes first, because a user may name a machine like the UUID of another. */
     if (!machine)
         machine = viommu_registry_by_name(registry, name_or_uuid);
     return machine && machine->announced ? machine : NULL;

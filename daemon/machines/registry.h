@@ -11,10 +11,11 @@ typedef struct ViommuRegistry ViommuRegistry;
 
 /* The watcher's functions, called only for announced machines, unless noted. */
 typedef struct ViommuRegistryWatcher {
-    /* called again when the machine is shown to all users */
+    /* called again when the machine becomes visible to all users */
     void (*added)(const ViommuMachine *machine, void *userdata);
     void (*bound)(const ViommuMachine *machine,
-                  void *userdata); /* for its client; also before the machine is announced */
+                  /* the machine is bound to its client; also called before it is announced */
+                  void *userdata);
     void (*changed)(const ViommuMachine *machine, unsigned changes, void *userdata);
     /* the machine can still be found */
     void (*removed)(const ViommuMachine *machine, void *userdata);
@@ -27,12 +28,12 @@ void viommu_registry_watch(ViommuRegistry *registry, const ViommuRegistryWatcher
 
 /** Takes @machine; its name must be free. */
 void viommu_registry_add(ViommuRegistry *registry, ViommuMachine *machine);
-/** Shows machines to all users from the beginning, not only after they have run. */
+/** Makes machines visible to all users from the beginning, not only after they have run. */
 void viommu_registry_show_all(ViommuRegistry *registry);
-/** From now on clients see it: those of its owner or, when it has run, all. */
+/** Makes it visible: to its owner and root or, when it has run, to all users. */
 void viommu_registry_announce(ViommuRegistry *registry, ViommuMachine *machine);
-/** Reports that @machine ends when its client disconnects, if it is bound to one.  If the client
- *  has already disconnected, the machine may be gone when this returns. */
+/** Tells the watcher that @machine ends when its client disconnects, if it is bound to one.  If the
+ *  client has already disconnected, the machine may be gone when this returns. */
 void viommu_registry_bind(ViommuRegistry *registry, ViommuMachine *machine);
 /** Applies @event and notifies.  True: the machine is gone, and freed. */
 bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, ViommuEvent event);
@@ -42,11 +43,11 @@ void viommu_registry_replan(ViommuRegistry *registry, ViommuMachine *machine, co
 void viommu_registry_warn(ViommuRegistry *registry, ViommuMachine *machine, const char *text);
 /** Moves the end of its lease and notifies. */
 void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, uint64_t end_usec);
-/** Records that its IOMMU is proven and notifies. */
+/** Records that its IOMMU was verified and notifies. */
 void viommu_registry_prove(ViommuRegistry *registry, ViommuMachine *machine);
 /** Records its place in the queue, 0: none, and notifies if it has changed. */
 void viommu_registry_move(ViommuRegistry *registry, ViommuMachine *machine, unsigned position);
-/** Records why its launch failed and notifies. */
+/** Records why its launch, or its guest, failed and notifies. */
 void viommu_registry_fail(ViommuRegistry *registry, ViommuMachine *machine, const GError *error);
 
 /* Borrowed; NULL: not found. */
@@ -68,13 +69,13 @@ ViommuRegistryIterator viommu_registry_iterate(const ViommuRegistry *registry);
 ViommuMachine *viommu_registry_next(ViommuRegistryIterator *iterator);
 unsigned viommu_registry_count(const ViommuRegistry *registry);
 
-/* Epochs: a listing of libvirt's domains may be older than what happened here while it was made. */
+/* Epochs: a listing of libvirt's domains may be older than events during the listing. */
 
-/** Begins an epoch, with the listing. */
+/** Begins an epoch; call it when the listing begins. */
 void viommu_registry_begin_epoch(ViommuRegistry *registry);
-/** The listing has been applied. */
+/** Ends the epoch: the listing has been applied. */
 void viommu_registry_end_epoch(ViommuRegistry *registry);
-/** Whether nothing happened to @machine in this epoch, so that the listing is right about it. */
+/** Whether @machine has not changed in this epoch, so that the listing is right about it. */
 bool viommu_registry_is_settled(const ViommuRegistry *registry, const ViommuMachine *machine);
 /** Whether a machine with this UUID ended in this epoch. */
 bool viommu_registry_has_ended(const ViommuRegistry *registry, const char *uuid);

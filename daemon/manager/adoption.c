@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* adoption: a timer, and a count of the parts under way. */
+/* adoption: keeps a timer, and a count of the parts under way. */
 #include "daemon/manager/adoption.h"
 
 #include <glib.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* console-keeper: a walk over the machines every few seconds, and a sweep of the logs now and
- * then. */
+/* console-keeper: walks over the machines every few seconds, and sweeps the logs now and then. */
 #include "daemon/manager/console-keeper.h"
 
 #include "daemon/console/console-log.h"
@@ -8,20 +7,20 @@
 #include "daemon/process/log.h"
 #include "lib/base/error.h"
 
-/* Consoles that somebody else had, or that broke. */
+/* How often to look for consoles that could not be opened, or that broke. */
 #define LOOK_SEC 10
-/* Logs of machines that are gone. */
+/* How often, counted in looks, to delete logs of machines that are gone. */
 #define SWEEP_LOOKS 6
-/* Each takes a file descriptor of ours. */
+/* Each attached client takes a file descriptor of viommud. */
 #define ATTACHED_PER_OWNER_MAX 64
 
 struct ViommuConsoleKeeper {
     ViommuConsoleKeeperContext context;
     bool connected;
     bool sweeping; /* a worker deletes logs */
-    bool moving;   /* a worker takes over former logs: consoles are opened afterwards */
+    bool moving;   /* a worker moves logs of a former version; consoles are opened afterwards */
     unsigned looks;
-    sd_event_source *look; /* after consoles that are not open */
+    sd_event_source *look; /* timer: looks for consoles that are not open */
 };
 
 /* --- Reading them --- */
@@ -49,7 +48,7 @@ void viommu_console_keeper_take(ViommuConsoleKeeper *keeper, const char *uuid)
 {
     ViommuMachine *machine = viommu_registry_by_uuid(keeper->context.registry, uuid);
 
-    /* What one printed that is gone meanwhile interests nobody. */
+    /* The output of a machine that is gone is dropped. */
     if (machine)
         viommu_console_take(console_of(keeper, machine));
     else
@@ -75,7 +74,7 @@ void viommu_console_keeper_open_all(ViommuConsoleKeeper *keeper)
     }
 }
 
-/* --- Logs that nobody needs any more --- */
+/* --- Logs of machines that are gone --- */
 
 typedef struct Sweep {
     ViommuConsoleKeeper *keeper;
@@ -106,7 +105,7 @@ void viommu_console_keeper_sweep(ViommuConsoleKeeper *keeper)
     ViommuRegistryIterator iterator = viommu_registry_iterate(keeper->context.registry);
     Sweep *sweep;
 
-    /* As long as libvirt is away it is not known whose logs these are. */
+    /* While libvirt is away, the machines of these logs are not known. */
     if (!keeper->context.has_consoles || keeper->sweeping || keeper->moving || !keeper->connected)
         return;
     keeper->sweeping = true;
@@ -228,7 +227,8 @@ void viommu_console_keeper_end(ViommuConsoleKeeper *keeper, ViommuMachine *machi
         error = g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "machine '%s': %s", machine->name,
                             news->detail ? news->detail : "the guest ended");
         full = viommu_console_keeper_with_tail(machine, error);
-        /* That it ended is always written; its words are the guest's, and KiBs of them. */
+        /* The end is always logged.  The guest's last words are KiBs of untrusted text, so they are
+         * limited. */
         viommu_log_error(LOG_NOTICE, &fields, viommu_journal_may_tell(machine->owner_uid) ? full : error,
                          "a guest ended");
         viommu_registry_fail(keeper->context.registry, machine, full);
@@ -239,7 +239,7 @@ void viommu_console_keeper_end(ViommuConsoleKeeper *keeper, ViommuMachine *machi
     }
 }
 
-/* --- Who may have them --- */
+/* --- Attaching clients --- */
 
 static unsigned n_attached(const ViommuConsoleKeeper *keeper, uint32_t uid)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* endings: what ends a machine, and what puts that off.  Sees no bus message. */
+/* endings: ends machines by stops and leases, and extends leases.  Sees no bus message. */
 #include "daemon/manager/internal.h"
 
 #include "daemon/process/boottime.h"
@@ -37,7 +37,7 @@ static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
         viommu_registry_feed(manager->registry, machine,
                              error ? VIOMMU_EVENT_STOP_FAILED : VIOMMU_EVENT_REMOVED);
     if (error) {
-        /* As far as is known it still runs; libvirt is asked, and again when it is back. */
+        /* The machine probably still runs; libvirt is asked now, or when it is back. */
         if (job->ending.was_running)
             viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STARTED);
         if (manager->connected)
@@ -47,7 +47,7 @@ static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
     viommu_manager_check_end(manager);
 }
 
-/* The job of @machine. */
+/* Begins the stop that is the job of @machine. */
 static void begin_stop(ViommuManager *manager, const ViommuMachine *machine)
 {
     const ViommuEnding *ending = &machine->job->ending;
@@ -61,7 +61,7 @@ static void begin_stop(ViommuManager *manager, const ViommuMachine *machine)
         (GDestroyNotify)viommu_stop_free);
 }
 
-/* A launch that waits never began, so nothing of it must be undone.  The machine may be gone
+/* A launch in the queue has not begun, so there is nothing to undo.  The machine may be gone
  * afterwards. */
 static void cancel_launch(const ViommuMachine *machine, ViommuLaunch *launch)
 {
@@ -76,7 +76,7 @@ static void cancel_launch(const ViommuMachine *machine, ViommuLaunch *launch)
     viommu_launch_abandon(launch, error);
 }
 
-/* Brings the stop of @machine on its way, which is its job, or comes after it.  @first: it is new.
+/* Advances the stop of @machine, which is its job or follows its job.  @first: the stop is new.
  * The machine may be gone afterwards. */
 static void press_stop(ViommuManager *manager, ViommuMachine *machine, bool first, uint32_t seconds)
 {
@@ -91,7 +91,7 @@ static void press_stop(ViommuManager *manager, ViommuMachine *machine, bool firs
         begin_stop(manager, machine);
 }
 
-/* @waiter NULL: nobody asked for it.  The machine may be gone afterwards. */
+/* @waiter NULL: no caller asked for the end.  The machine may be gone afterwards. */
 static void end_machine(ViommuManager *manager, ViommuMachine *machine, uint32_t seconds,
                         const ViommuWaiter *waiter)
 {
@@ -127,8 +127,8 @@ void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_
 
 /* --- Leases --- */
 
-/* When the daemon ends it is left to the next one.  Told again, of a machine that is ending
- * already, it changes nothing. */
+/* A daemon that ends leaves this to the next one.  A second call for a machine that is ending
+ * already changes nothing. */
 static void reap(ViommuManager *manager, ViommuMachine *machine, const char *why)
 {
     if (manager->ended)
@@ -149,7 +149,7 @@ static void reap_of_client(ViommuManager *manager, const char *uuid)
 
     if (!machine || machine->state == VIOMMU_STATE_STOPPING)
         return;
-    /* If libvirt cannot do it now, it is tried again as with any lease that has ended. */
+    /* If libvirt fails now, the removal is tried again, as after the end of any lease. */
     viommu_leases_end(manager->leases, machine);
     reap(manager, machine, "the client that it was bound to has left the bus");
 }
@@ -162,14 +162,15 @@ void viommu_manager_client_gone(ViommuManager *manager, const char *client)
     for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
         if (g_strcmp0(machine->client, client) == 0)
             g_ptr_array_add(bound, g_strdup(machine->uuid));
-    /* By UUID: the end of one may take another along. */
+    /* By UUID, because the end of one machine may remove another. */
     for (guint i = 0; i < bound->len; i++)
         reap_of_client(manager, bound->pdata[i]);
 }
 
 static void begin_extension(ViommuManager *manager, const ViommuMachine *machine);
 
-/* What a later call asked for meanwhile is written, too, unless the machine is to go. */
+/* If a later call has moved the end meanwhile, writes that end, too, unless the machine is being
+ * removed. */
 static void on_extended(ViommuExtension *extension, const GError *error, void *userdata)
 {
     ViommuManager *manager = userdata;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* internal: what the files of the manager share; no other file includes this.
- *   manager.c   beginning and end, news, and calls that others answer
+ *   manager.c   beginning and end, news, and calls that other modules answer
  *   launches.c  launches
  *   endings.c   stops and leases */
 #pragma once
@@ -26,23 +26,23 @@ struct ViommuManager {
     ViommuVerifier *verifier;
     ViommuAdmission *admission;
     ViommuLeases *leases;
-    bool admitting; /* launches begin: what they answer begins no more of them */
+    bool admitting; /* admit() is running: callbacks of the launches must not call it again */
 
     bool connected;
     ViommuLoopFunc connection_func;
     void *connection_data;
 
-    sd_event_source *timeout;                     /* with the end */
-    void (*ended)(bool finished, void *userdata); /* set: no more launches */
+    sd_event_source *timeout;                     /* limits the end */
+    void (*ended)(bool finished, void *userdata); /* set: the daemon ends, no more launches */
     void *ended_data;
-    bool over; /* ended was called */
+    bool over; /* ended() was called */
 };
 
 /** Fails: BUSY. */
 bool viommu_manager_check_not_ending(const ViommuManager *manager, GError **error);
-/** A job has ended; maybe the daemon waited for it. */
+/** A job has ended: finishes the daemon's end if it waited for this job. */
 void viommu_manager_check_end(ViommuManager *manager);
-/** A listing brought machines, perhaps with leases; a ViommuOutcomeFunc. */
+/** A listing is done and may have added machines with leases; a ViommuOutcomeFunc. */
 void viommu_manager_settled(const ViommuOutcome *unused, void *manager);
 /** A ViommuLeaseFunc. */
 void viommu_manager_lease_ended(ViommuMachine *machine, void *manager);

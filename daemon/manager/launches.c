@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* launches: which launch begins, with which name, and what its events change.  Sees no bus
+/* launches: decides which launch begins and under which name, and applies its events.  Sees no bus
  * message. */
 #include "daemon/manager/internal.h"
 
@@ -8,10 +8,10 @@
 #include "lib/base/error.h"
 #include "lib/plan/plan.h"
 
-/* After so many machines of one nameless request a number is looked for no longer: names are not to
- * run out, nor to take long. */
+/* The highest number to try for the name of a request without one; beyond it the name is random, so
+ * that the search is short and cannot fail. */
 #define NAME_SUFFIX_MAX 100
-/* Who sends a request again has mostly lost the answer to the one before. */
+/* A client that sends a request again has usually lost the first answer. */
 #define LAUNCH_WAITERS_MAX 64u
 
 static void on_launch(ViommuLaunch *launch, ViommuEvent event, void *userdata);
@@ -21,7 +21,7 @@ static bool is_free(ViommuManager *manager, const char *name)
     return !viommu_registry_by_name(manager->registry, name) && !viommu_settle_orphan(manager->settle, name);
 }
 
-/* The name asked for, or a made-up one that is free. */
+/* The requested name, or a generated one that is free. */
 static char *choose_name(ViommuManager *manager, const ViommuRequest *request, GError **error)
 {
     g_autofree char *first = request->name ? g_strdup(request->name) : viommu_plan_default_name(request);
@@ -34,7 +34,7 @@ static char *choose_name(ViommuManager *manager, const ViommuRequest *request, G
         g_free(name);
         name = g_strdup_printf("%s-%u", first, i);
     }
-    /* Users share the made-up names; nobody can take all that may come next. */
+    /* All users share the generated names; a random name cannot be taken in advance. */
     while (!request->name && !is_free(manager, name)) {
         g_free(name);
         name = g_strdup_printf("%s-%08x", first, g_random_int());
@@ -54,7 +54,7 @@ static char *choose_name(ViommuManager *manager, const ViommuRequest *request, G
     return NULL;
 }
 
-/* Before there is a machine. */
+/* Refuses a launch for which no machine exists yet. */
 static void refuse_launch(const ViommuRequest *request, uint32_t uid, const ViommuWaiter *waiter,
                           const GError *error)
 {
@@ -72,7 +72,7 @@ static void await_launch(ViommuManager *manager, ViommuMachine *machine, bool ve
     g_autoptr(GError) error = NULL;
 
     if (!job || job->kind != VIOMMU_JOB_LAUNCH || job->answered) {
-        /* Its proof may be missing, as viommud was started anew meanwhile. */
+        /* The proof may be missing, if viommud was restarted meanwhile. */
         if (verified && !machine->verified)
             viommu_verifier_prove_again(manager->verifier, machine, waiter);
         else
@@ -89,8 +89,8 @@ static void await_launch(ViommuManager *manager, ViommuMachine *machine, bool ve
     viommu_waiter_fail(waiter, error);
 }
 
-/* A request that was sent before waits for, or gets, the machine that it made.  False: it is a new
- * one. */
+/* If the request was sent before, @waiter waits for, or gets, the machine of the first request.
+ * False: the request is new. */
 static bool launch_again(ViommuManager *manager, const ViommuRequest *request, uint32_t uid,
                          const ViommuWaiter *waiter)
 {
@@ -135,7 +135,7 @@ static ViommuMachine *new_machine(ViommuManager *manager, const ViommuRequest *r
     return machine;
 }
 
-/* Begins as many of the waiting launches as may run now.  One that fails at once makes room for the
+/* Begins as many waiting launches as may run now.  A launch that fails at once makes room for the
  * next one. */
 static void admit(ViommuManager *manager)
 {
@@ -161,7 +161,7 @@ static void on_came_back(const char *uuid, uint32_t owner_uid, bool clean, void 
     admit(manager);
 }
 
-/* Whose it is, and for how long. */
+/* The owner of a new machine, and its lease. */
 typedef struct Tenancy {
     const ViommuAsker *asker;
     ViommuLease lease;
@@ -194,7 +194,7 @@ static void begin_launch(ViommuManager *manager, ViommuRequest *request, const T
     viommu_job_set_work(job, viommu_launch_new(&context, request, &identity, on_launch, manager),
                         (GDestroyNotify)viommu_launch_free);
     admit(manager);
-    /* It may have failed already. */
+    /* The launch may have failed already. */
     machine = viommu_registry_by_uuid(manager->registry, uuid);
     if (machine && viommu_machine_queue_position(machine) > 0)
         viommu_registry_announce(manager->registry, machine);
@@ -250,8 +250,7 @@ static void on_started(ViommuManager *manager, ViommuMachine *machine, const Vio
     viommu_journal_launched(machine);
     viommu_admission_leave(manager->admission, machine);
     job = viommu_machine_end_job(machine);
-    /* It may have ended already: a guest can be faster than the answer to the call that started
-     * it. */
+    /* The guest may have ended already, before the answer to the call that started it. */
     if (machine->state == VIOMMU_STATE_STARTING)
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STARTED);
     if (viommu_launch_request(launch)->wait == VIOMMU_WAIT_VERIFIED)
@@ -260,7 +259,7 @@ static void on_started(ViommuManager *manager, ViommuMachine *machine, const Vio
         viommu_job_answer(job, &outcome);
 }
 
-/* A stop that was to come after the launch finds nothing left. */
+/* A stop that follows the launch finds nothing left to remove. */
 static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine, const ViommuLaunch *launch)
 {
     g_autoptr(ViommuJob) job = NULL, stop = NULL;
@@ -283,8 +282,8 @@ static void on_launch_failed(ViommuManager *manager, ViommuMachine *machine, con
     if (stop)
         event = stop->ending.expired ? VIOMMU_EVENT_REAPED : VIOMMU_EVENT_REMOVED;
     gone = viommu_registry_feed(manager->registry, machine, event);
-    /* Whoever got the machine before it failed must be able to read why; all others are told
-     * now. */
+    /* A caller that already has the machine must be able to read why it failed; the other callers
+     * are told now. */
     if (!gone && !job->answered)
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_REMOVED);
     viommu_job_answer(job, &failed);

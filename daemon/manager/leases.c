@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* leases: a timer, and a loop over the machines when it fires. */
+/* leases: keeps a timer, and walks over the machines when it fires. */
 #include "daemon/manager/leases.h"
 
 #include <time.h>

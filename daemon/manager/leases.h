@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* leases: sets one timer, for the lease that ends first.  Does not know what follows. */
+/* leases: sets one timer, for the lease that ends first.  Does not know how a machine is ended. */
 #pragma once
 
 #include <glib.h>
@@ -18,8 +18,8 @@ void viommu_leases_free(ViommuLeases *leases);
 
 /** The lease of @machine was set, removed or moved. */
 void viommu_leases_watch(ViommuLeases *leases, const ViommuMachine *machine);
-/** Its lease ends now; the function is called only if the machine still exists after a while,
- *  because the caller acts. */
+/** Ends the lease of @machine now.  The caller ends the machine; the function is called only if the
+ *  machine still exists after a while. */
 void viommu_leases_end(ViommuLeases *leases, ViommuMachine *machine);
 /** Watches all machines. */
 void viommu_leases_watch_all(ViommuLeases *leases);

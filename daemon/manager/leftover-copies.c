@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* leftover-copies: removed by a worker, and then out of the ledger.  Does not know who made
- * them. */
+/* leftover-copies: a worker removes the files, and the loop then drops them from the ledger.  Does
+ * not know which launch made them. */
 #include "daemon/manager/leftover-copies.h"
 
 #include "daemon/libvirt/backend.h"
 #include "daemon/files/boot-copies.h"
 
-/* Whose copies are left of which nobody knows the owner: they count for all together. */
+/* The owner of copies whose owner is not known; they count only in the sum of all users. */
 #define NOBODY UINT32_MAX
 
 struct ViommuRemains {
@@ -40,8 +40,7 @@ static void work_remove(void *data)
 {
     Removal *removal = data;
 
-    /* What cannot be removed now is found by the next listing, and stays in the ledger until
-     * then. */
+    /* Copies that cannot be removed now stay in the ledger until the next listing finds them. */
     removal->done = viommu_copies_remove(removal->remains->directory, removal->uuid, NULL);
 }
 
@@ -89,7 +88,7 @@ static void settle_one(ViommuRemains *remains, const char *uuid, uint64_t bytes,
     bool is_there = g_hash_table_contains(active, uuid);
     bool runs = GPOINTER_TO_INT(g_hash_table_lookup(active, uuid));
 
-    /* A launch or a stop knows better. */
+    /* A launch or a stop removes its own copies. */
     if (machine && viommu_machine_is_busy(machine))
         return;
     viommu_ledger_note(remains->ledger, uuid, machine ? machine->owner_uid : NOBODY, bytes);
@@ -107,7 +106,8 @@ void viommu_remains_settle(ViommuRemains *remains, GHashTable *copies, const GPt
     for (guint i = 0; i < noted->len; i++) {
         const ViommuMachine *machine = viommu_registry_by_uuid(remains->registry, noted->pdata[i]);
 
-        /* One that is not busy was not when the listing began, or has made none since. */
+        /* A machine that is not busy now either was not busy when the listing began, or has made no
+         * copies since. */
         if (!g_hash_table_contains(copies, noted->pdata[i]) &&
             (!machine || viommu_registry_is_settled(remains->registry, machine)))
             viommu_ledger_drop(remains->ledger, noted->pdata[i]);

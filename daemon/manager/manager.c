@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* manager: what a launch, a stop or news change in the registry.  Sees no bus message. */
+/* manager: applies launches, stops and news to the registry.  Sees no bus message. */
 #include "daemon/manager/internal.h"
 
 #include <time.h>
@@ -10,7 +10,7 @@
 #include "lib/base/error.h"
 #include "lib/plan/plan.h"
 
-/* --- For what stands beside --- */
+/* --- Callbacks of the verifier --- */
 
 bool viommu_manager_check_not_ending(const ViommuManager *manager, GError **error)
 {
@@ -44,7 +44,7 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
         viommu_remains_new(manager->registry, manager->ledger, context->workers.host, context->files->copies);
     manager->settle = viommu_settle_new(manager->registry, context->backend, &context->workers,
                                         context->files->copies, manager->remains);
-    /* The system's libvirt alone has a directory of the running that is root's. */
+    /* Only the system's libvirt has a directory of running guests that belongs to root. */
     if (context->config->policy.nvram_directory)
         viommu_settle_look_for_orphans(manager->settle, context->config->policy.name_prefix);
     manager->adoption = viommu_adoption_new(context->loop);
@@ -226,7 +226,7 @@ void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
     if (meaning->connection) {
         set_connected(manager, news);
     } else if (stop) {
-        /* All else that a stop brings about is its own doing. */
+        /* Every other event during a stop is the stop's own effect. */
         if (meaning->by_itself)
             viommu_stop_hurry(stop);
     } else {
@@ -279,7 +279,7 @@ static void abandon_waiting(ViommuManager *manager)
     g_autoptr(GError) error = NULL;
 
     viommu_manager_check_not_ending(manager, &error);
-    /* None takes another one along, as nothing else begins or ends any more. */
+    /* No machine can vanish during this loop, because no job begins or ends any more. */
     for (guint i = 0; i < machines->len; i++) {
         const ViommuMachine *machine = g_ptr_array_index(machines, i);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* manager: does to machines what clients ask and libvirt's news demand: launch, stop, limits,
- * adoption, the daemon's end.  Sees no bus message and no libvirt.  Everything here runs on the
- * loop thread. */
+/* manager: carries out what clients and libvirt's news demand of machines: launch, stop, limits,
+ * adoption, the daemon's end.  Sees no bus message and no libvirt.  Loop thread. */
 #pragma once
 
 #include <glib.h>
@@ -20,7 +19,7 @@
 
 typedef struct ViommuManager ViommuManager;
 
-/* What the manager works with; all borrowed, and outlive it. */
+/* The parts that the manager uses; all are borrowed and outlive it. */
 typedef struct ViommuManagerContext {
     ViommuLoop *loop;
     ViommuWorkers workers;
@@ -28,15 +27,15 @@ typedef struct ViommuManagerContext {
     const ViommuConfig *config;
     const ViommuFilesSite *files;
     ViommuReaders *readers;
-    bool has_consoles;           /* of the backend, which tells viommu_manager_take_console() */
-    const char *former_consoles; /* where a former version kept console logs; NULL: nowhere */
+    bool has_consoles;           /* the backend calls viommu_manager_take_console() */
+    const char *former_consoles; /* directory of a former version's console logs; NULL: none */
 } ViommuManagerContext;
 
 ViommuManager *viommu_manager_new(const ViommuManagerContext *context);
-/** After the workers. */
+/** Free the workers first. */
 void viommu_manager_free(ViommuManager *manager);
 
-/** All machines.  To be read, and watched; what changes them goes through the manager. Borrowed. */
+/** All machines, to be read and watched; every change goes through the manager. Borrowed. */
 ViommuRegistry *viommu_manager_registry(ViommuManager *manager);
 ViommuHostinfo *viommu_manager_hostinfo(ViommuManager *manager);
 const ViommuConfig *viommu_manager_config(const ViommuManager *manager);
@@ -45,26 +44,27 @@ bool viommu_manager_is_connected(const ViommuManager *manager);
 /** @func is called when viommu_manager_is_connected() changes. */
 void viommu_manager_watch_connection(ViommuManager *manager, ViommuLoopFunc func, void *userdata);
 
-/** Takes over what libvirt has of ours as soon as the backend's first news arrives, and learns
- *  about the host.  @func is called once: when that is done, or when libvirt is away or slow, and
- *  the rest must wait. */
+/** Adopts viommud's domains when the backend's first news arrives, and learns about the host.
+ *  Calls @func once: when both are done, or when libvirt is away or slow and the rest must be done
+ *  later. */
 void viommu_manager_adopt_all(ViommuManager *manager, ViommuLoopFunc func, void *userdata);
 /** News from the backend, brought to the loop. */
 void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news);
-/** Something waits at the backend for the console of @uuid, brought to the loop. */
+/** The backend has output or an event for the console of @uuid; called on the loop. */
 void viommu_manager_take_console(ViommuManager *manager, const char *uuid);
 
-/* The end waits no longer for what is under way, as libvirt may hang.  The machines' records hold
- * it, and the next start settles it. */
+/* How long the end waits for jobs under way, because libvirt may hang.  The machines' metadata
+ * record the jobs, and the next start settles them. */
 #define VIOMMU_MANAGER_END_SEC 3u
-/** Takes no more launches, and finishes what is under way within VIOMMU_MANAGER_END_SEC; guests
+/** Takes no more launches, and lets the jobs under way finish within VIOMMU_MANAGER_END_SEC; guests
  *  keep running.  Then tells the callers that still wait that the daemon ends, and calls @func with
- *  whether everything did finish. */
+ *  whether all jobs have finished. */
 void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void *userdata), void *userdata);
 
-/** Takes @request.  @client is what a machine is bound to whose request says so.  The outcome has
- *  the machine when it has come as far as the request's wait says.  Fails: as a plan and libvirt
- *  fail; EXISTS for a name or a request-id in use; BUSY and POLICY_REFUSED at a limit. */
+/** Takes @request.  A machine that the request binds to its client is bound to @client.  The
+ *  outcome has the machine once it is in the phase that the request waits for.  Fails: as a plan
+ *  and libvirt fail; EXISTS for a name or a request-id in use; BUSY and POLICY_REFUSED at a
+ *  limit. */
 void viommu_manager_launch(ViommuManager *manager, ViommuRequest *request, const ViommuAsker *asker,
                            const char *client, const ViommuWaiter *waiter);
 /** Ends the machines that are bound to @client. */
@@ -72,29 +72,31 @@ void viommu_manager_client_gone(ViommuManager *manager, const char *client);
 /** Takes the request of @enquiry.  A dry run; the outcome has the model, and unless it is brief the
  *  report. */
 void viommu_manager_plan(ViommuManager *manager, const ViommuEnquiry *enquiry, const ViommuWaiter *waiter);
-/** Ends @machine, which is gone when @waiter hears of it.  @seconds for the guest to end by itself;
- *  0 also hurries an earlier stop. */
+/** Ends @machine and answers @waiter when it is gone.  The guest has @seconds to end by itself; 0
+ *  also hurries an earlier stop. */
 void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_t seconds,
                          const ViommuWaiter *waiter);
-/** The lease of @machine ends @seconds from now, unless it ends later already; the outcome has the
- *  machine.  @bound: the site's longest lease binds who asks.  Fails: INVALID_REQUEST when it has
- *  no lease; POLICY_REFUSED when that is too long; BUSY in a launch or a stop. */
+/** Makes the lease of @machine end @seconds from now, unless it ends later already; the outcome has
+ *  the machine.  @bound: the site's longest lease applies to the caller.  Fails: INVALID_REQUEST
+ *  when the machine has no lease; POLICY_REFUSED when @seconds are too many; BUSY during a launch
+ *  or a stop. */
 void viommu_manager_extend(ViommuManager *manager, ViommuMachine *machine, uint64_t seconds, bool bound,
                            const ViommuWaiter *waiter);
-/** Fails: BUSY unless it runs. */
+/** Fails: BUSY unless the machine runs. */
 void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
 /** The outcome has the XML. */
 void viommu_manager_get_xml(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
-/** Proves, from inside, that the IOMMU of @machine is what was planned; the outcome has a report.
- *  @seconds for it, at most VIOMMU_VERIFY_SECONDS_MAX; 0: as the site says.  One under way is
- *  joined.  Fails: NOT_VERIFIED with the likely cause; BUSY unless it runs; NOT_SUPPORTED when
- *  nothing can look inside. */
+/** Verifies from inside the guest that the IOMMU of @machine is the planned one; the outcome has a
+ *  report.  It may take @seconds, at most VIOMMU_VERIFY_SECONDS_MAX; 0: the site's setting.  Joins
+ *  a verification that is under way.  Fails: NOT_VERIFIED with the likely cause; BUSY unless the
+ *  machine runs; NOT_SUPPORTED when the guest has neither agent nor console. */
 void viommu_manager_verify(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
                            const ViommuWaiter *waiter);
-/** *ret_fd as viommu_console_attach() has it.  Fails: BUSY unless the guest lives, and when too
- *  many are attached; NOT_SUPPORTED where guests have no console. */
+/** *ret_fd as of viommu_console_attach().  Fails: BUSY unless the guest runs, and when too many
+ *  clients are attached; NOT_SUPPORTED where guests have no console. */
 bool viommu_manager_open_console(ViommuManager *manager, ViommuMachine *machine, int *ret_fd, GError **error);
-/** *ret_fd: the log of the machine @name (or UUID), or of the last one of that name that is gone,
- *  for reading; owned. @uid: only that user's; NULL: anybody's.  Fails: NOT_FOUND. */
+/** *ret_fd: the log of the machine @name (or UUID), or of the latest machine of that name that is
+ *  gone, for reading; owned. @uid: only that user's machine; NULL: any user's.  Fails:
+ *  NOT_FOUND. */
 bool viommu_manager_open_console_log(ViommuManager *manager, const char *name, const uint32_t *uid,
                                      int *ret_fd, GError **error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reconcile: one listing at a time, and what follows from it.  Does not know who is told. */
+/* reconcile: makes one listing at a time, and applies it.  Does not know who waits for it. */
 #include "daemon/manager/reconcile.h"
 
 #include "daemon/machines/journal-events.h"
@@ -23,11 +23,11 @@ struct ViommuSettle {
     const char *copies;
     ViommuRemains *remains;
     bool listing;
-    bool again; /* asked for while one was under way, which may be too old */
+    bool again; /* another listing was requested while one was under way, which may be too old */
     ViommuWaiters *waiters;
-    /* UUIDs of launches that failed, and that libvirt did not let us undo */
+    /* UUIDs of failed launches whose undo failed */
     GHashTable *owed;
-    unsigned told;              /* of such, since the listing began */
+    unsigned told;              /* domains logged as left alone since the listing began */
     const char *orphans_prefix; /* NULL: they are not looked for */
     GPtrArray *orphans;         /* of ViommuOrphan; NULL: none were looked for yet */
     /* UUIDs of domains that are left alone, which is told once of each */
@@ -38,7 +38,7 @@ typedef struct Listing {
     ViommuSettle *settle;
     ViommuBackend *backend;
     const char *copies_directory;
-    /* of viommu_copies_list(); read first, so that one without a domain has none any more */
+    /* of viommu_copies_list(), read before the domains: copies without a domain are then useless */
     GHashTable *copies;
     GPtrArray *domains;
     const char *orphans_prefix;
@@ -93,17 +93,18 @@ void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
     ViommuMachine *machine = viommu_registry_by_uuid(settle->registry, news->uuid);
     const ViommuNewsMeaning *meaning = viommu_news_meaning(news->kind);
 
-    /* A daemon that hung does what it was told long ago, by the viommud before this one, too: what
+    /* A libvirt daemon that hung may carry out old calls, even of an earlier viommud: a domain that
      * appears may be half a machine. */
     if (!machine && (news->kind == VIOMMU_NEWS_DEFINED ||
                      (news->kind == VIOMMU_NEWS_STARTED && g_hash_table_contains(settle->owed, news->uuid))))
         viommu_settle_run(settle, NULL, NULL);
     if (!machine || meaning->event == VIOMMU_EVENT_LAST)
         return;
-    /* During a launch only the guest's end is news, not what the launch itself does. */
+    /* During a launch only the guest's end matters; other events are effects of the launch
+     * itself. */
     if (viommu_machine_is_busy(machine) && !meaning->ends)
         return;
-    /* Nothing that viommud does starts this guest again. */
+    /* viommud never starts this guest again, so its copies of boot files are useless. */
     if (meaning->ends || meaning->event == VIOMMU_EVENT_VANISHED)
         viommu_remains_remove(settle->remains, news->uuid);
     if (meaning->ends && !viommu_machine_is_busy(machine) && machine->hostdevs && *machine->hostdevs)
@@ -112,7 +113,7 @@ void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
     viommu_registry_feed(settle->registry, machine, meaning->event);
 }
 
-/* --- Domains that no machine stands for --- */
+/* --- Domains without a machine --- */
 
 static void undo_work(void *data)
 {
@@ -192,7 +193,7 @@ static void marking_done(void *data)
     g_free(marking);
 }
 
-/* The launch would have done it next; without it the guest's own end would look like a launch that
+/* Completes the launch's last step; without it, the guest's own end would look like a launch that
  * was cut short. */
 static void finish_launch(ViommuSettle *settle, const ViommuDomain *domain)
 {
@@ -203,8 +204,8 @@ static void finish_launch(ViommuSettle *settle, const ViommuDomain *domain)
     viommu_worker_run(settle->ends, VIOMMU_WORKER_NOBODY, marking_work, marking_done, marking);
 }
 
-/* Somebody may have made a thousand of them: what is above the bound is told with the next listing,
- * unless it is gone. */
+/* A user may have made a thousand such domains: those above the bound are logged with the next
+ * listing, unless they are gone. */
 static void leave_alone(ViommuSettle *settle, const ViommuJournalSubject *subject, const GError *error)
 {
     if (g_hash_table_contains(settle->left, subject->uuid) || settle->told >= TOLD_MAX)
@@ -250,8 +251,8 @@ static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const Viommu
     viommu_registry_bind(settle->registry, machine);
 }
 
-/* Whoever copies a domain copies its record: that copy is nobody's machine, and must not end with a
- * lease. */
+/* Fails for a copy of a machine's domain, which has the machine's metadata, too.  The copy is no
+ * machine, and must not end with a lease. */
 static bool check_original(const ViommuDomain *domain, const ViommuMetadata *metadata, GError **error)
 {
     if (!metadata || !metadata->uuid || g_ascii_strcasecmp(metadata->uuid, domain->uuid) == 0)
@@ -291,7 +292,7 @@ static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
 
 /* --- The listing --- */
 
-/* A launch that has failed stays failed, whatever libvirt made of it later. */
+/* A failed launch stays failed, so a domain that appears later is removed. */
 static void settle_owed(ViommuSettle *settle, const ViommuDomain *domain)
 {
     g_autoptr(ViommuMetadata) metadata = viommu_metadata_from_xml(domain->metadata, domain->additions, NULL);
@@ -316,7 +317,7 @@ static void settle_vanished(ViommuSettle *settle, GHashTable *seen)
 
     for (guint i = 0; i < machines->len; i++) {
         ViommuMachine *machine = g_ptr_array_index(machines, i);
-        /* A failed one has no domain any more. */
+        /* A failed machine has no domain any more. */
         if (machine->state != VIOMMU_STATE_FAILED && !g_hash_table_contains(seen, machine->uuid) &&
             viommu_registry_is_settled(settle->registry, machine))
             viommu_registry_feed(settle->registry, machine, VIOMMU_EVENT_VANISHED);
@@ -344,7 +345,8 @@ static void settle_all(ViommuSettle *settle, GPtrArray *domains, GHashTable *cop
     g_hash_table_foreach_remove(settle->left, is_not_seen, seen);
 }
 
-/* What limits count of them does not stand in the core of their metadata. */
+/* The core of their metadata lacks the sizes that limits count, so they are read from the
+ * domains. */
 static void read_foreign_sizes(const Listing *listing)
 {
     for (guint i = 0; i < listing->domains->len; i++) {
@@ -380,7 +382,7 @@ static bool has_orphan(const GPtrArray *orphans, const char *uuid)
     return false;
 }
 
-/* Takes @orphans.  Each is told once, before the machine that stood for it vanishes. */
+/* Takes @orphans.  Logs each once, before its machine vanishes from the registry. */
 static void take_orphans(ViommuSettle *settle, GPtrArray *orphans)
 {
     for (guint i = 0; i < orphans->len; i++) {

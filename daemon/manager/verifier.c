@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* verifier: a table of verifications, and two lists of waiters for each. */
+/* verifier: keeps a table of verifications, with two lists of waiters for each. */
 #include "daemon/manager/verifier.h"
 
 #include "daemon/machines/agent-trust.h"
@@ -16,12 +16,12 @@ struct ViommuVerifier {
     GHashTable *verifications; /* UUID -> Verification, owned */
 };
 
-/* One machine's. */
+/* The verification of one machine. */
 typedef struct Verification {
     ViommuVerifier *verifier;
     ViommuVerify *verify;
-    ViommuWaiters *waiters;  /* they want to know */
-    ViommuWaiters *launches; /* they want a machine that is proven, or none */
+    ViommuWaiters *waiters;  /* callers that want the report */
+    ViommuWaiters *launches; /* callers whose launch is to be undone without a proof */
 } Verification;
 
 static void free_verification(void *data)
@@ -76,7 +76,7 @@ static void on_undone(const ViommuOutcome *outcome, void *userdata)
     g_free(undoing);
 }
 
-/* Nobody waits in @launches any more. */
+/* Removes @machine, and then fails the waiters of @launches, which is empty afterwards. */
 static void undo_launch(ViommuVerifier *verifier, ViommuMachine *machine, ViommuWaiters *launches,
                         const GError *error)
 {
@@ -107,7 +107,7 @@ static void on_done(ViommuVerify *verify, GVariant *report, const GError *error,
         viommu_journal_not_verified(machine, error);
     else if (machine)
         viommu_registry_prove(verifier->context.registry, machine);
-    /* Out of the table first: whoever is answered may ask again. */
+    /* Leaves the table first, because a caller that is answered may ask again. */
     g_hash_table_steal_extended(verifier->verifications, uuid, &key, NULL);
     g_free(key);
     viommu_waiters_answer(verification->waiters, &outcome);
@@ -165,7 +165,7 @@ static Verification *begin(ViommuVerifier *verifier, const ViommuMachine *machin
     return verification;
 }
 
-/* The one under way, whose time is its own, or a new one. */
+/* The verification under way, which keeps its own timeout, or a new one. */
 static Verification *join(ViommuVerifier *verifier, const ViommuMachine *machine, uint64_t seconds,
                           GError **error)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* verifier: which machines are being verified, who waits for it, and what becomes of a launch that
- * was to be verified.  A verification stands beside the machine's job.  Sees no bus message.  Loop
+/* verifier: keeps the verifications under way and their callers, and undoes a launch whose
+ * verification fails.  A verification stands beside the machine's job.  Sees no bus message.  Loop
  * thread. */
 #pragma once
 
@@ -23,24 +23,24 @@ typedef struct ViommuVerifierContext {
     bool has_consoles;
     /* whether a verification may begin now; fails: BUSY */
     bool (*check)(void *userdata, GError **error);
-    /* ends a machine whose launch was not proven; the waiter hears of it */
+    /* ends a machine whose launch was not proven, and answers the waiter */
     void (*stop)(ViommuMachine *machine, const ViommuWaiter *waiter, void *userdata);
     void *userdata;
 } ViommuVerifierContext;
 
 /** Owned. */
 ViommuVerifier *viommu_verifier_new(const ViommuVerifierContext *context);
-/** After the workers. */
+/** Free the workers first. */
 void viommu_verifier_free(ViommuVerifier *verifier);
 
 /** As viommu_manager_verify(). */
 void viommu_verifier_verify(ViommuVerifier *verifier, const ViommuMachine *machine, uint64_t seconds,
                             const ViommuWaiter *waiter);
-/** The launch of @machine, which runs, is to end with its proof: @waiters hear of it, and without
- *  it the machine goes.  Nobody waits in @waiters any more. */
+/** Verifies @machine, which runs, as the last step of its launch: answers @waiters with the proven
+ *  machine, or removes the machine.  Moves the waiters out of @waiters. */
 void viommu_verifier_prove_launch(ViommuVerifier *verifier, ViommuMachine *machine, ViommuWaiters *waiters);
-/** The same for @waiter, whose request was sent before. */
+/** The same for @waiter, which sent the request again. */
 void viommu_verifier_prove_again(ViommuVerifier *verifier, const ViommuMachine *machine,
                                  const ViommuWaiter *waiter);
-/** The daemon ends: all who wait for proofs are told. */
+/** The daemon ends: fails all callers that wait for a verification. */
 void viommu_verifier_fail_all(ViommuVerifier *verifier, const GError *error);

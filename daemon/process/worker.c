@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* worker: users' turns in front of a GThreadPool, the loop's queue behind.  Does not know what the
- * work is. */
+/* worker: users take turns at a GThreadPool; finished tasks return through the loop's queue.  Does
+ * not know the work. */
 #include "daemon/process/worker.h"
 
 #include "lib/base/error.h"
@@ -23,7 +23,7 @@ struct ViommuWorker {
     unsigned n_threads, n_per_user;
     /* Loop thread only: */
     ViommuQueue *waiting; /* of ViommuTask */
-    GHashTable *users;    /* uid -> how many of his run; none: 0 */
+    GHashTable *users;    /* uid -> number of running tasks of the user; none: 0 */
     unsigned running, abandoned, pending;
 };
 
@@ -148,7 +148,7 @@ bool viommu_worker_abandon(ViommuTask *task)
 {
     ViommuWorker *worker = task->worker;
 
-    /* What waits takes nobody's place. */
+    /* A task that waits has no thread to replace. */
     if (!task->runs || task->abandoned)
         return true;
     if (worker->abandoned >= VIOMMU_WORKER_ABANDONED_MAX)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* worker: a bounded pool of threads for work that may block; the loop finishes what the threads
- * did.  Users take turns, and each user has only a share of the threads.  So the files, guests or
- * machines of one user leave threads for other users.  Takes values and gives values back; knows
- * nothing of guests. */
+ * did.  Users take turns, and each user has only a share of the threads, so that the files, guests
+ * or machines of one user leave threads for other users.  Takes and returns values; knows nothing
+ * of guests. */
 #pragma once
 
 #include <glib.h>
@@ -12,15 +12,15 @@
 
 typedef struct ViommuWorker ViommuWorker;
 
-/* Something that was given to a worker; it is gone when its done function has begun. */
+/* Work that was given to a worker; freed before its done function begins. */
 typedef struct ViommuTask ViommuTask;
 
-/** Runs on a thread of the pool.  Touches @data only; @data belongs to it until it returns. */
+/** Runs on a thread of the pool.  Uses @data only, and owns it until it returns. */
 typedef void (*ViommuWorkFunc)(void *data);
-/** Runs on the loop afterwards; @data belongs to it, it frees it. */
+/** Runs on the loop afterwards; owns @data and frees it. */
 typedef void (*ViommuDoneFunc)(void *data);
 
-/* For whom work is done that is nobody's: as much as there are threads for runs at once. */
+/* The uid for work of no user; such tasks may use all threads at once. */
 #define VIOMMU_WORKER_NOBODY UINT32_MAX
 
 /* How many hanging threads each worker replaces.  libvirtd has 20 threads that can hang
@@ -44,7 +44,7 @@ ViommuTask *viommu_worker_run(ViommuWorker *worker, uint32_t uid, ViommuWorkFunc
 /** @task takes too long: another thread takes its place, and the task does not count for its user
  *  any more.  False: too many tasks hang already, and nothing has changed.  Loop thread. */
 bool viommu_worker_abandon(ViommuTask *task);
-/** How many tasks were given and are not done.  The caller limits them.  Loop thread. */
+/** The number of tasks that were given and are not done.  The caller limits them.  Loop thread. */
 unsigned viommu_worker_pending(const ViommuWorker *worker);
 /** Finishes tasks until @end_usec of the monotonic clock.  True: no task is left.  For the end,
  *  when the loop does not run any more.  Loop thread. */

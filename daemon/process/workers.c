@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* workers: the table of workers. */
+/* workers: makes each worker from one table. */
 #include "daemon/process/workers.h"
 
 /* Threads for questions to the host, for all users. */
