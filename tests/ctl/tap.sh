@@ -43,6 +43,16 @@ check() {
     report "$name" "$status"
 }
 
+# until_true SECONDS COMMAND...: repeats the command until it succeeds, for so long at most.
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >>"$work/err" 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.1
+    done
+}
+
 # json EXPRESSION: a Python expression over j, the JSON that the last command printed.
 json() {
     python3 -c 'import json, sys; j = json.load(open(sys.argv[1])); print(j); sys.exit(not eval(f"({sys.argv[2]})"))' \

@@ -12,15 +12,6 @@ conf=/etc/viommud/viommud.conf.d
 copies=/var/lib/viommu/boot
 logs=/var/log/viommu/console
 
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >>"$work/err" 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.1
-    done
-}
-
 # as USER VERB...
 as() {
     runuser -u "$1" -- env -C "/home/$1" viommuctl --system "${@:2}"

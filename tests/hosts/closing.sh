@@ -8,15 +8,6 @@ set -u
 mount=/var/lib/viommu/images/slow # that the service sees
 limit=10 # seconds in which others must be served; quiet hosts need less than one
 
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >>"$work/err" 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.1
-    done
-}
-
 # The threads of viommud that close a file.
 hanging() {
     grep -lx closer "/proc/$(systemctl show -P MainPID viommud)"/task/*/comm 2>/dev/null | wc -l

@@ -50,16 +50,6 @@ silent() {
     ! grep -E '0000:0[2346]:00|nvme|i40e|nouveau|mounted' "$work/out" "$work/err"
 }
 
-# until_true SECONDS COMMAND...
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.1
-    done
-}
-
 settle() {
     systemctl daemon-reload
     systemctl reset-failed viommud 2>/dev/null

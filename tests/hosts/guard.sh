@@ -17,15 +17,6 @@ newer() {  # than libvirt 9.0
     [ "${libvirt%%.*}" -ge 9 ]
 }
 
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >>"$work/err" 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.1
-    done
-}
-
 # as USER COMMAND...
 as() {
     runuser -u "$1" -- env -C "/home/$1" "${@:2}"

@@ -8,15 +8,6 @@ set -u
 . tests/ctl/tap.sh
 kernel=/viommu-guests/x86_64-debian13/vmlinuz
 
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >>"$work/err" 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.1
-    done
-}
-
 # launch USER NAME AGENT WORDS: AGENT is true or false.
 launch() {
     runuser -u "$1" -- viommuctl --system launch --wait=started - <<<"{\"name\": \"$2\", \"memory\": \"192 MiB\",

@@ -8,15 +8,6 @@ set -u
 . tests/ctl/tap.sh
 state=/var/lib/libvirt/qemu
 
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >>"$work/err" 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.1
-    done
-}
-
 # as USER VERB...
 as() {
     runuser -u "$1" -- viommuctl --system "${@:2}"

@@ -10,15 +10,6 @@ guest_files=/viommu-guests/x86_64-debian13
 boot='"memory": "512 MiB", "iommu": {"model": "intel"}, "boot": {"kernel": "'$guest_files'/vmlinuz", "initrd": "'$guest_files'/initrd",
     "cmdline": "console=ttyS0 panic=-1 no_timer_check viommu.report viommu.stay"}'
 
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >>"$work/err" 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.2
-    done
-}
-
 # as USER VERB...
 as() {
     runuser -u "$1" -- viommuctl --system "${@:2}"

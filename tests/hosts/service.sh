@@ -9,15 +9,6 @@ guest_files=/viommu-guests/x86_64-debian13
 request='{"name": "guest", "memory": "512 MiB", "iommu": {"is-supported": true}, "boot": {"kernel": "'$guest_files'/vmlinuz",
     "initrd": "'$guest_files'/initrd", "cmdline": "console=ttyS0 panic=-1 viommu.stay"}}'
 
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >>"$work/err" 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.1
-    done
-}
-
 # shows WORD PROPERTY: a property of the unit, from systemd.
 shows() {
     [ "$(systemctl show -P "$2" viommud | tee -a "$work/err")" = "$1" ]

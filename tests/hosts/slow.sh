@@ -9,15 +9,6 @@ set -u
 mount=/var/lib/viommu/images/slow
 limit=30  # seconds in which other users must be served; quiet hosts need less than one
 
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >>"$work/err" 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.1
-    done
-}
-
 # request NAME [JSON]: a small machine.
 request() {
     printf '{"name": "%s", "memory": "64 MiB", "accelerator": "tcg"%s}' "$1" "${2:+, $2}"
