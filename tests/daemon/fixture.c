@@ -136,6 +136,12 @@ void fixture_manage(Fixture *fixture)
     fixture_await(fixture, fixture->adopted);
 }
 
+void fixture_start(Fixture *fixture)
+{
+    fixture_begin(fixture);
+    fixture_manage(fixture);
+}
+
 static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
 {
     return remove(path);
@@ -233,13 +239,31 @@ ViommuMachine *fixture_machine(Fixture *fixture, const char *request)
     return machine;
 }
 
-void fixture_stop(Fixture *fixture, const char *name, uint32_t seconds, Answer *ret_answer)
+void fixture_begin_stop(Fixture *fixture, const char *name, uint32_t seconds, Answer *ret_answer)
 {
     const ViommuWaiter waiter = answer_waiter(ret_answer);
 
     *ret_answer = (Answer){0};
     viommu_manager_stop(fixture->manager, fixture_find(fixture, name), seconds, &waiter);
+}
+
+void fixture_stop(Fixture *fixture, const char *name, uint32_t seconds, Answer *ret_answer)
+{
+    fixture_begin_stop(fixture, name, seconds, ret_answer);
     fixture_await(fixture, ret_answer->n > 0);
+}
+
+void fixture_extend(Fixture *fixture, uint64_t seconds, bool bound, Answer *ret_answer)
+{
+    const ViommuWaiter waiter = answer_waiter(ret_answer);
+
+    *ret_answer = (Answer){0};
+    viommu_manager_extend(fixture->manager, fixture_find(fixture, "one"), seconds, bound, &waiter);
+}
+
+void fixture_note_end(bool finished, void *ret_finished)
+{
+    *(int *)ret_finished = finished;
 }
 
 char *fixture_additions(const char *name, const char *uuid)

@@ -41,6 +41,8 @@ typedef struct Fixture {
 void fixture_begin(Fixture *fixture);
 /** Makes the manager, too, connected and with the domains of the backend. */
 void fixture_manage(Fixture *fixture);
+/** Both. */
+void fixture_start(Fixture *fixture);
 void fixture_end(Fixture *fixture);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fixture, fixture_end)
 
@@ -70,6 +72,12 @@ ViommuMachine *fixture_machine(Fixture *fixture, const char *request);
 ViommuMachine *fixture_find(Fixture *fixture, const char *name_or_uuid);
 /** Stops the machine, and waits. */
 void fixture_stop(Fixture *fixture, const char *name, uint32_t seconds, Answer *ret_answer);
+/** The same, without waiting. */
+void fixture_begin_stop(Fixture *fixture, const char *name, uint32_t seconds, Answer *ret_answer);
+/** Moves the end of the lease of machine "one"; @bound: the site's longest lease applies. */
+void fixture_extend(Fixture *fixture, uint64_t seconds, bool bound, Answer *ret_answer);
+/** For viommu_manager_end(): stores @finished in the int at @ret_finished. */
+void fixture_note_end(bool finished, void *ret_finished);
 
 /** The metadata of user 1000's machine @name in phase @phase.  Owned. */
 char *fixture_metadata(ViommuState phase);

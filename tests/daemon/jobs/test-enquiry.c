@@ -22,8 +22,7 @@ START_TEST(plans)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) whole = {0}, brief = {0}, refused = {0}, network = {0};
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     plan(&fixture, ONE, false, &whole);
     assert_went_well(&whole);
     ck_assert(whole.report && whole.model == VIOMMU_MODEL_INTEL);
@@ -49,8 +48,7 @@ START_TEST(xml_and_reset)
 
     for (size_t i = 0; i < G_N_ELEMENTS(answers); i++)
         waiters[i] = answer_waiter(answers[i]);
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     machine = fixture_machine(&fixture, ONE);
     viommu_manager_get_xml(fixture.manager, machine, &waiters[0]);
     viommu_manager_reset(fixture.manager, machine, &waiters[2]);

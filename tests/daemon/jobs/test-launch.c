@@ -15,8 +15,7 @@ START_TEST(goes_well)
     const FakeDomain *domain;
     g_autoptr(ViommuMetadata) metadata = NULL;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     machine = fixture_machine(&fixture, PLAIN);
     ck_assert_str_eq(machine->name, "one");
     ck_assert_int_eq((int)machine->state, VIOMMU_STATE_RUNNING);
@@ -41,8 +40,7 @@ static void fail_at(FakeCall call, bool undone, bool lost)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) answer = {0};
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fake_fail(call, 1, VIOMMU_ERROR_BACKEND, "libvirt: not today");
     fake_lose(call, lost);
     fixture_launch(&fixture, PLAIN, &answer);
@@ -73,8 +71,7 @@ START_TEST(libvirt_refuses_a_model)
     g_auto(Fixture) fixture = {0};
     const ViommuMachine *machine;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fake_refuse(1, "libvirt: unsupported configuration: no intel today");
     machine = fixture_machine(&fixture, ANY);
     ck_assert_int_eq((int)machine->model, VIOMMU_MODEL_VIRTIO);
@@ -87,8 +84,7 @@ START_TEST(libvirt_refuses_all)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) answer = {0};
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fake_refuse(9, "libvirt: unsupported configuration: nothing today");
     fixture_launch(&fixture, ANY, &answer);
     assert_fails(&answer, VIOMMU_ERROR_NOT_SUPPORTED, "nothing today");
@@ -102,8 +98,7 @@ START_TEST(libvirt_refuses_the_rest)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) answer = {0};
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fake_refuse(9, "libvirt: unsupported configuration: nothing today");
     fixture_launch(&fixture, "{'name': <'one'>, 'iommu': <{'is-supported': <false>}>}", &answer);
     assert_fails(&answer, VIOMMU_ERROR_BACKEND, "nothing today");
@@ -142,8 +137,7 @@ START_TEST(the_undoing_fails)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) answer = {0};
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fake_fail(FAKE_START, 1, VIOMMU_ERROR_BACKEND, "QEMU: no");
     fake_fail(FAKE_UNDEFINE, 1, VIOMMU_ERROR_BACKEND, "libvirt: no");
     fixture_launch(&fixture, PLAIN, &answer);
@@ -159,14 +153,12 @@ START_TEST(stopped_meanwhile)
 {
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) launch = {0}, stop = {0};
-    const ViommuWaiter waiter = answer_waiter(&stop);
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fake_hold(FAKE_START);
     fixture_begin_launch(&fixture, PLAIN, &launch);
     fixture_await(&fixture, fake_hanging(FAKE_START) == 1);
-    viommu_manager_stop(fixture.manager, fixture_find(&fixture, "one"), 0, &waiter);
+    fixture_begin_stop(&fixture, "one", 0, &stop);
     fake_release(FAKE_START);
     fixture_await(&fixture, launch.n && stop.n);
     assert_fails(&launch, VIOMMU_ERROR_BUSY, "'one'");
@@ -203,8 +195,7 @@ START_TEST(sent_again)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) first = {0}, again = {0}, other = {0}, taken = {0};
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fake_hold(FAKE_DEFINE);
     fixture_begin_launch(&fixture, request, &first);
     fixture_begin_launch(&fixture, request, &again);
@@ -227,8 +218,7 @@ START_TEST(answered_when_planned)
     g_auto(Answer) answer = {0};
     const ViommuMachine *machine;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fake_fail(FAKE_START, 1, VIOMMU_ERROR_BACKEND, "QEMU: no");
     fixture_launch(&fixture, "{'name': <'one'>, 'wait': <'planned'>}", &answer);
     assert_went_well(&answer);

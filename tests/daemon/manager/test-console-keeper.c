@@ -68,8 +68,7 @@ START_TEST(output)
     g_autofree char *log = NULL, *uuid = NULL;
     int fd;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     uuid = g_strdup(fixture_machine(&fixture, ONE)->uuid);
     fake_print(uuid, "hello\n", 0);
     fixture_settle(&fixture);
@@ -94,8 +93,7 @@ START_TEST(input)
     FakeDomain *deaf;
     int fd;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     deaf = fake_find(fixture_machine(&fixture, ONE)->uuid);
     domain = deaf;
     fd = attach(&fixture, "one");
@@ -126,8 +124,7 @@ START_TEST(bounds)
     g_autofree char *much = g_strnfill(60000, 'x');
     int fds[4];
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     (void)fixture_machine(&fixture, ONE);
     for (size_t i = 0; i < G_N_ELEMENTS(fds); i++)
         fds[i] = attach(&fixture, "one");
@@ -149,8 +146,7 @@ START_TEST(leaving)
     const ViommuConsole *console;
     int fds[2];
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     (void)fixture_machine(&fixture, ONE);
     fds[0] = attach(&fixture, "one");
     fds[1] = attach(&fixture, "one");
@@ -169,8 +165,7 @@ START_TEST(many_machines)
     g_auto(Fixture) fixture = {0};
     int fds[64], n = 0;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     for (int i = 0; i < 17; i++) {
         g_autofree char *request =
             g_strdup_printf("{'name': <'m%d'>, 'iommu': <{'is-supported': <true>}>}", i);
@@ -198,8 +193,7 @@ START_TEST(a_log_that_cannot_be_written)
     const ViommuMachine *machine;
     int fd;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     machine = fixture_machine(&fixture, ONE);
     path = g_strdup(machine->console_log);
     fd = attach(&fixture, "one");
@@ -223,8 +217,7 @@ START_TEST(breaks_and_comes_back)
     g_auto(Fixture) fixture = {0};
     g_autofree char *log = NULL, *uuid = NULL;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     uuid = g_strdup(fixture_machine(&fixture, ONE)->uuid);
     fake_print(uuid, "before\n", 0);
     fake_break_console(uuid, "libvirt: it broke");
@@ -243,8 +236,7 @@ START_TEST(cannot_be_opened)
     g_auto(Fixture) fixture = {0};
     FakeDomain *domain;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     domain = fake_find(fixture_machine(&fixture, ONE)->uuid);
     fake_break_console(domain->uuid, NULL);
     domain->console_refusal = g_strdup("somebody else has it");
@@ -267,8 +259,7 @@ START_TEST(last_words)
     g_auto(Answer) answer = {0};
     const ViommuMachine *machine;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     machine = fixture_machine(&fixture, ONE);
     fake_print(machine->uuid, "Kernel panic\n", 0);
     fake_end(machine->uuid, VIOMMU_NEWS_CRASHED, "QEMU: killed");
@@ -301,8 +292,7 @@ START_TEST(logs_of_others)
     GError *error = NULL;
     int fd = -1;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fake_print(fixture_machine(&fixture, ONE)->uuid, "kept", 0);
     fixture_settle(&fixture);
     fixture_stop(&fixture, "one", 0, &answer);

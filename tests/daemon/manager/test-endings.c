@@ -17,8 +17,7 @@ START_TEST(goes_well)
     g_auto(Answer) answer = {0};
     g_autofree char *uuid = NULL;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     uuid = g_strdup(fixture_machine(&fixture, ONE)->uuid);
     fixture_stop(&fixture, "one", 0, &answer);
     assert_went_well(&answer);
@@ -33,8 +32,7 @@ START_TEST(the_guest_obeys)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) answer = {0};
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fake_find(fixture_machine(&fixture, ONE)->uuid)->obeys = true;
     fixture_stop(&fixture, "one", 60, &answer);
     assert_went_well(&answer);
@@ -47,8 +45,7 @@ START_TEST(the_guest_does_not)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) answer = {0};
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     (void)fixture_machine(&fixture, ONE);
     fixture_stop(&fixture, "one", 1, &answer);
     assert_went_well(&answer);
@@ -60,8 +57,7 @@ START_TEST(it_cannot_be_asked)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) answer = {0};
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     (void)fixture_machine(&fixture, ONE);
     fake_fail(FAKE_SHUTDOWN, 1, VIOMMU_ERROR_BACKEND, "no ACPI");
     fixture_stop(&fixture, "one", 60, &answer);
@@ -73,11 +69,10 @@ START_TEST(hurried)
 {
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) first = {0}, second = {0};
-    const ViommuWaiter waiter = answer_waiter(&first);
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
-    viommu_manager_stop(fixture.manager, fixture_machine(&fixture, ONE), 60, &waiter);
+    fixture_start(&fixture);
+    (void)fixture_machine(&fixture, ONE);
+    fixture_begin_stop(&fixture, "one", 60, &first);
     fixture_await(&fixture, fake_calls(FAKE_SHUTDOWN) == 1);
     fixture_stop(&fixture, "one", 0, &second);
     fixture_await(&fixture, first.n);
@@ -92,8 +87,7 @@ START_TEST(calls_hang)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) answer = {0};
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     (void)fixture_machine(&fixture, ONE);
     fake_hold(FAKE_SHUTDOWN);
     fixture_stop(&fixture, "one", 1, &answer);
@@ -114,8 +108,7 @@ START_TEST(the_mark_fails)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) answer = {0};
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     (void)fixture_machine(&fixture, ONE);
     fake_fail(FAKE_SET_METADATA, 1, VIOMMU_ERROR_BACKEND, "no");
     fixture_stop(&fixture, "one", 60, &answer);
@@ -132,8 +125,7 @@ START_TEST(the_removal_fails)
         g_auto(Fixture) fixture = {0};
         g_auto(Answer) answer = {0}, again = {0};
 
-        fixture_begin(&fixture);
-        fixture_manage(&fixture);
+        fixture_start(&fixture);
         (void)fixture_machine(&fixture, ONE);
         fake_fail(calls[i], 1, VIOMMU_ERROR_BACKEND, "libvirt: no");
         fixture_stop(&fixture, "one", 0, &answer);
@@ -164,14 +156,6 @@ START_TEST(lease_ends)
 }
 END_TEST
 
-static void extend(Fixture *fixture, uint64_t seconds, bool bound, Answer *ret_answer)
-{
-    const ViommuWaiter waiter = answer_waiter(ret_answer);
-
-    *ret_answer = (Answer){0};
-    viommu_manager_extend(fixture->manager, fixture_find(fixture, "one"), seconds, bound, &waiter);
-}
-
 START_TEST(lease_is_extended)
 {
     g_auto(Fixture) fixture = {0};
@@ -179,14 +163,13 @@ START_TEST(lease_is_extended)
     g_autoptr(ViommuMetadata) metadata = NULL;
     const ViommuMachine *machine;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     machine = fixture_machine(&fixture, LONG);
     /* The second extension comes while the first is written, and is written, too. */
     fake_hold(FAKE_SET_METADATA);
-    extend(&fixture, 7200, false, &first);
+    fixture_extend(&fixture, 7200, false, &first);
     fixture_await(&fixture, fake_hanging(FAKE_SET_METADATA) == 1);
-    extend(&fixture, 9000, false, &second);
+    fixture_extend(&fixture, 9000, false, &second);
     fake_release(FAKE_SET_METADATA);
     fixture_await(&fixture, first.n && second.n);
     assert_went_well(&first);
@@ -206,18 +189,18 @@ START_TEST(lease_is_not_extended)
     fixture.config->lease_max_seconds = 100;
     fixture_manage(&fixture);
     (void)fixture_machine(&fixture, ONE);
-    extend(&fixture, 10, false, &none);
+    fixture_extend(&fixture, 10, false, &none);
     assert_fails(&none, VIOMMU_ERROR_INVALID_REQUEST, "");
     fixture_stop(&fixture, "one", 0, &stop);
     (void)fixture_machine(&fixture, LONG);
-    extend(&fixture, 0, false, &zero);
+    fixture_extend(&fixture, 0, false, &zero);
     assert_fails(&zero, VIOMMU_ERROR_INVALID_REQUEST, "");
-    extend(&fixture, UINT64_MAX, false, &much);
+    fixture_extend(&fixture, UINT64_MAX, false, &much);
     assert_fails(&much, VIOMMU_ERROR_INVALID_REQUEST, "");
-    extend(&fixture, 101, true, &site);
+    fixture_extend(&fixture, 101, true, &site);
     assert_fails(&site, VIOMMU_ERROR_POLICY_REFUSED, "");
     fake_fail(FAKE_GET_METADATA, 1, VIOMMU_ERROR_BACKEND, "libvirt: no");
-    extend(&fixture, 7200, false, &lost);
+    fixture_extend(&fixture, 7200, false, &lost);
     fixture_await(&fixture, lost.n);
     assert_fails(&lost, VIOMMU_ERROR_BACKEND, "libvirt: no");
 }
@@ -228,15 +211,13 @@ START_TEST(stopped_while_extended)
 {
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) extension = {0}, stop = {0}, late = {0};
-    const ViommuWaiter waiter = answer_waiter(&stop);
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     (void)fixture_machine(&fixture, LONG);
     fake_hold(FAKE_GET_METADATA);
-    extend(&fixture, 7200, false, &extension);
-    viommu_manager_stop(fixture.manager, fixture_find(&fixture, "one"), 0, &waiter);
-    extend(&fixture, 7200, false, &late);
+    fixture_extend(&fixture, 7200, false, &extension);
+    fixture_begin_stop(&fixture, "one", 0, &stop);
+    fixture_extend(&fixture, 7200, false, &late);
     assert_fails(&late, VIOMMU_ERROR_BUSY, "'one'");
     fake_release(FAKE_GET_METADATA);
     fixture_await(&fixture, stop.n && extension.n);
@@ -248,8 +229,7 @@ START_TEST(client_leaves)
 {
     g_auto(Fixture) fixture = {0};
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     (void)fixture_machine(&fixture, BOUND);
     (void)fixture_machine(&fixture, "{'name': <'two'>}");
     viommu_manager_client_gone(fixture.manager, "1:2");
@@ -261,16 +241,10 @@ END_TEST
 
 /* --- The end of the daemon --- */
 
-static void on_end(bool finished, void *userdata)
-{
-    *(int *)userdata = finished;
-}
-
 START_TEST(the_daemon_ends)
 {
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) first = {0}, waits = {0}, late = {0}, stop = {0};
-    const ViommuWaiter waiter = answer_waiter(&stop);
     int finished = -1;
 
     fixture_begin(&fixture);
@@ -279,11 +253,11 @@ START_TEST(the_daemon_ends)
     fake_hold(FAKE_START);
     fixture_begin_launch(&fixture, ONE, &first);
     fixture_begin_launch(&fixture, "{'name': <'two'>}", &waits);
-    viommu_manager_end(fixture.manager, on_end, &finished);
+    viommu_manager_end(fixture.manager, fixture_note_end, &finished);
     assert_fails(&waits, VIOMMU_ERROR_BUSY, "viommud");
     fixture_begin_launch(&fixture, "{'name': <'three'>}", &late);
     assert_fails(&late, VIOMMU_ERROR_BUSY, "viommud");
-    viommu_manager_stop(fixture.manager, fixture_find(&fixture, "one"), 0, &waiter);
+    fixture_begin_stop(&fixture, "one", 0, &stop);
     assert_fails(&stop, VIOMMU_ERROR_BUSY, "viommud");
     fake_release(FAKE_START);
     fixture_await(&fixture, finished != -1);
@@ -298,11 +272,10 @@ START_TEST(the_end_is_bounded)
     g_auto(Answer) answer = {0};
     int finished = -1;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fake_hold(FAKE_START);
     fixture_begin_launch(&fixture, ONE, &answer);
-    viommu_manager_end(fixture.manager, on_end, &finished);
+    viommu_manager_end(fixture.manager, fixture_note_end, &finished);
     fixture_await(&fixture, finished != -1);
     ck_assert_int_eq(finished, 0);
     assert_fails(&answer, VIOMMU_ERROR_BUSY, "viommud");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-orders: what meets while a job is under way: stops, ends of leases, clients that leave,
- * proofs, and libvirt's own doings, each in the order that is easy to get wrong. */
+/* test-orders: stops, ends of leases, clients that leave, proofs and libvirt's events during a job,
+ * each in an order that is easy to get wrong. */
 #include "tests/daemon/fixture.h"
 
 #include <string.h>
@@ -11,28 +11,6 @@
 #define SHORT    "{'name': <'one'>, 'lease': <{'seconds': <uint64 1>}>}"
 #define SENT     "{'name': <'one'>, 'request-id': <'id'>, 'lease': <{'bind': <'client'>}>}"
 #define VERIFIED "{'name': <'one'>, 'iommu': <{'is-supported': <true>}>, 'wait': <'verified'>}"
-
-static void begin(Fixture *fixture)
-{
-    fixture_begin(fixture);
-    fixture_manage(fixture);
-}
-
-static void stop(Fixture *fixture, uint32_t seconds, Answer *ret_answer)
-{
-    const ViommuWaiter waiter = answer_waiter(ret_answer);
-
-    *ret_answer = (Answer){0};
-    viommu_manager_stop(fixture->manager, fixture_find(fixture, "one"), seconds, &waiter);
-}
-
-static void extend(Fixture *fixture, Answer *ret_answer)
-{
-    const ViommuWaiter waiter = answer_waiter(ret_answer);
-
-    *ret_answer = (Answer){0};
-    viommu_manager_extend(fixture->manager, fixture_find(fixture, "one"), 7200, false, &waiter);
-}
 
 static void verify(Fixture *fixture, Answer *ret_answer)
 {
@@ -50,7 +28,7 @@ static void hang(Fixture *fixture, const char *request, Answer *ret_answer)
     fixture_await(fixture, fake_hanging(FAKE_START) == 1);
 }
 
-/* Nothing is left of the machine, and its name is free. */
+/* Asserts that nothing is left of the machine, and that its name is free. */
 static void assert_gone(Fixture *fixture)
 {
     fixture_settle(fixture);
@@ -65,10 +43,10 @@ START_TEST(stopped_twice_in_a_launch)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) launch = {0}, first = {0}, second = {0};
 
-    begin(&fixture);
+    fixture_start(&fixture);
     hang(&fixture, ONE, &launch);
-    stop(&fixture, 60, &first);
-    stop(&fixture, 0, &second);
+    fixture_begin_stop(&fixture, "one", 60, &first);
+    fixture_begin_stop(&fixture, "one", 0, &second);
     ck_assert(first.n == 0 && second.n == 0);
     fake_release(FAKE_START);
     fixture_await(&fixture, launch.n && first.n && second.n);
@@ -79,7 +57,7 @@ START_TEST(stopped_twice_in_a_launch)
 }
 END_TEST
 
-/* Whoever repeats a stop does not put off what the first one brings. */
+/* A repeated stop does not delay the effect of the first one. */
 START_TEST(stopped_again_and_again)
 {
     g_auto(Fixture) fixture = {0};
@@ -94,7 +72,7 @@ START_TEST(stopped_again_and_again)
     for (; n < G_N_ELEMENTS(stops) && launch.n == 0; n++) {
         gint64 end = g_get_monotonic_time() + G_USEC_PER_SEC / 4;
 
-        stop(&fixture, 0, &stops[n]);
+        fixture_begin_stop(&fixture, "one", 0, &stops[n]);
         while (launch.n == 0 && g_get_monotonic_time() < end)
             fixture_turn(&fixture);
     }
@@ -109,8 +87,8 @@ START_TEST(stopped_again_and_again)
 }
 END_TEST
 
-/* The lease's stop is under way, with its grace; a user's call hurries it, and it stays the
- * lease's. */
+/* A user's stop hurries the stop of the lease, which has its grace; the machine still counts as
+ * expired. */
 START_TEST(stopped_when_the_lease_has_ended)
 {
     g_auto(Fixture) fixture = {0};
@@ -124,7 +102,7 @@ START_TEST(stopped_when_the_lease_has_ended)
     fixture_await(&fixture, fake_calls(FAKE_SHUTDOWN) == 1);
     ck_assert_int_eq((int)machine->result, VIOMMU_RESULT_EXPIRED);
     ck_assert(machine->job->ending.expired);
-    stop(&fixture, 0, &answer);
+    fixture_begin_stop(&fixture, "one", 0, &answer);
     fixture_await(&fixture, answer.n);
     assert_went_well(&answer);
     assert_gone(&fixture);
@@ -137,12 +115,12 @@ START_TEST(stopped_twice_while_extended)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) extension = {0}, first = {0}, second = {0};
 
-    begin(&fixture);
+    fixture_start(&fixture);
     (void)fixture_machine(&fixture, ONE);
     fake_hold(FAKE_GET_METADATA);
-    extend(&fixture, &extension);
-    stop(&fixture, 600, &first);
-    stop(&fixture, 0, &second);
+    fixture_extend(&fixture, 7200, false, &extension);
+    fixture_begin_stop(&fixture, "one", 600, &first);
+    fixture_begin_stop(&fixture, "one", 0, &second);
     fake_release(FAKE_GET_METADATA);
     fixture_await(&fixture, extension.n && first.n && second.n);
     assert_went_well(&extension);
@@ -160,12 +138,12 @@ START_TEST(the_lease_ends_in_the_launch)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) launch = {0}, stopped = {0};
 
-    begin(&fixture);
+    fixture_start(&fixture);
     hang(&fixture, SHORT, &launch);
     fixture_await(&fixture, fixture_find(&fixture, "one")->state == VIOMMU_STATE_STOPPING);
     ck_assert_int_eq((int)fixture_find(&fixture, "one")->result, VIOMMU_RESULT_EXPIRED);
-    /* Nobody waits for that end but this one. */
-    stop(&fixture, 0, &stopped);
+    /* This stop is the only caller that waits for the end. */
+    fixture_begin_stop(&fixture, "one", 0, &stopped);
     fake_release(FAKE_START);
     fixture_await(&fixture, launch.n && stopped.n);
     assert_fails(&launch, VIOMMU_ERROR_BUSY, "'one'");
@@ -176,7 +154,7 @@ END_TEST
 
 /* --- A client that leaves --- */
 
-/* What is under way when it does. */
+/* The client leaves, and the news comes twice. */
 static void leave(Fixture *fixture)
 {
     viommu_manager_client_gone(fixture->manager, "1:1");
@@ -209,10 +187,10 @@ START_TEST(client_leaves_in_the_launch)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) launch = {0}, again = {0};
 
-    begin(&fixture);
+    fixture_start(&fixture);
     hang(&fixture, SENT, &launch);
     leave(&fixture);
-    /* The same request is answered as the launch that it stands for. */
+    /* The same request gets the answer of the first launch. */
     fixture_begin_launch(&fixture, SENT, &again);
     fake_release(FAKE_START);
     fixture_await(&fixture, launch.n && again.n);
@@ -227,10 +205,10 @@ START_TEST(client_leaves_in_the_stop)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) stopped = {0};
 
-    begin(&fixture);
+    fixture_start(&fixture);
     (void)fixture_machine(&fixture, BOUND);
     fake_hold(FAKE_DESTROY);
-    stop(&fixture, 0, &stopped);
+    fixture_begin_stop(&fixture, "one", 0, &stopped);
     fixture_await(&fixture, fake_hanging(FAKE_DESTROY) == 1);
     leave(&fixture);
     fake_release(FAKE_DESTROY);
@@ -246,11 +224,11 @@ START_TEST(client_leaves_while_extended)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) extension = {0};
 
-    begin(&fixture);
+    fixture_start(&fixture);
     (void)fixture_machine(&fixture,
                           "{'name': <'one'>, 'lease': <{'seconds': <uint64 3600>, 'bind': <'client'>}>}");
     fake_hold(FAKE_GET_METADATA);
-    extend(&fixture, &extension);
+    fixture_extend(&fixture, 7200, false, &extension);
     leave(&fixture);
     ck_assert_int_eq((int)fixture_find(&fixture, "one")->state, VIOMMU_STATE_STOPPING);
     fake_release(FAKE_GET_METADATA);
@@ -267,11 +245,11 @@ START_TEST(stopped_while_verified)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) proof = {0}, late = {0}, stopped = {0};
 
-    begin(&fixture);
+    fixture_start(&fixture);
     (void)fixture_machine(&fixture, ONE);
     verify(&fixture, &proof);
     fake_hold(FAKE_DESTROY);
-    stop(&fixture, 0, &stopped);
+    fixture_begin_stop(&fixture, "one", 0, &stopped);
     verify(&fixture, &late);
     assert_fails(&late, VIOMMU_ERROR_BUSY, "is stopping; only a running machine can be verified");
     fixture_await(&fixture, proof.n);
@@ -290,13 +268,13 @@ START_TEST(stopped_before_the_proof_of_a_launch)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) launch = {0}, stopped = {0};
 
-    begin(&fixture);
+    fixture_start(&fixture);
     fixture_begin_launch(&fixture, VERIFIED, &launch);
     fixture_await(&fixture, fixture_find(&fixture, "one") &&
                                 fixture_find(&fixture, "one")->state == VIOMMU_STATE_RUNNING);
     ck_assert_ptr_null(fixture_find(&fixture, "one")->job);
     fake_hold(FAKE_DESTROY);
-    stop(&fixture, 0, &stopped);
+    fixture_begin_stop(&fixture, "one", 0, &stopped);
     fixture_await(&fixture, fixture_find(&fixture, "one")->failure_text);
     ck_assert(launch.n == 0 && stopped.n == 0);
     fake_release(FAKE_DESTROY);
@@ -308,9 +286,9 @@ START_TEST(stopped_before_the_proof_of_a_launch)
 }
 END_TEST
 
-/* --- What was given up comes back --- */
+/* --- A launch that was given up returns --- */
 
-/* Its machine is gone and its name is free; what the late step makes is undone. */
+/* Its machine is gone and its name is free; the result of the late step is undone. */
 START_TEST(given_up_and_late)
 {
     g_auto(Fixture) fixture = {0};
@@ -324,7 +302,7 @@ START_TEST(given_up_and_late)
     fixture_begin_launch(&fixture, "{'name': <'two'>}", &second);
     fixture_await(&fixture, launch.n);
     assert_fails(&launch, VIOMMU_ERROR_BUSY, "was not launched within 1 s");
-    /* It counts for nobody's turn any more: the next one begins, and hangs as well. */
+    /* It does not hold a place any more: the next launch begins, and hangs as well. */
     fixture_await(&fixture, second.n);
     assert_fails(&second, VIOMMU_ERROR_BUSY, "was not launched within 1 s");
     fake_release(FAKE_START);
@@ -333,20 +311,20 @@ START_TEST(given_up_and_late)
 }
 END_TEST
 
-/* --- What others do meanwhile --- */
+/* --- Changes in libvirt during a job --- */
 
-/* Somebody undefines the domain, and defines it again, while a new end of its lease is written. */
+/* The domain is undefined and defined again in libvirt, while a new end of its lease is written. */
 START_TEST(vanishes_while_extended)
 {
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) extension = {0}, second = {0}, stopped = {0};
     g_autofree char *uuid = NULL, *metadata = NULL;
 
-    begin(&fixture);
+    fixture_start(&fixture);
     uuid = g_strdup(fixture_machine(&fixture, ONE)->uuid);
     metadata = g_strdup(fake_find(uuid)->metadata);
     fake_hold(FAKE_GET_METADATA);
-    extend(&fixture, &extension);
+    fixture_extend(&fixture, 7200, false, &extension);
     fixture_await(&fixture, fake_hanging(FAKE_GET_METADATA) == 1);
     fake_forget(uuid);
     fake_tell(VIOMMU_NEWS_UNDEFINED, uuid, NULL);
@@ -356,34 +334,29 @@ START_TEST(vanishes_while_extended)
     (void)fake_add("one", uuid, metadata, true);
     fake_tell(VIOMMU_NEWS_DEFINED, uuid, NULL);
     fixture_await(&fixture, fixture_find(&fixture, "one"));
-    extend(&fixture, &second);
+    fixture_extend(&fixture, 7200, false, &second);
     fake_release(FAKE_GET_METADATA);
     fixture_await(&fixture, second.n);
     assert_went_well(&second);
-    stop(&fixture, 0, &stopped);
+    fixture_begin_stop(&fixture, "one", 0, &stopped);
     fixture_await(&fixture, stopped.n);
     assert_gone(&fixture);
 }
 END_TEST
 
-static void on_end(bool finished, void *userdata)
-{
-    *(int *)userdata = finished;
-}
-
-/* The stop after it belongs to what viommud finishes. */
+/* viommud also finishes the stop that follows the job. */
 START_TEST(the_daemon_ends_before_the_stop)
 {
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) extension = {0}, stopped = {0};
     int finished = -1;
 
-    begin(&fixture);
+    fixture_start(&fixture);
     (void)fixture_machine(&fixture, ONE);
     fake_hold(FAKE_GET_METADATA);
-    extend(&fixture, &extension);
-    stop(&fixture, 0, &stopped);
-    viommu_manager_end(fixture.manager, on_end, &finished);
+    fixture_extend(&fixture, 7200, false, &extension);
+    fixture_begin_stop(&fixture, "one", 0, &stopped);
+    viommu_manager_end(fixture.manager, fixture_note_end, &finished);
     ck_assert_int_eq(finished, -1);
     fake_release(FAKE_GET_METADATA);
     fixture_await(&fixture, finished != -1);

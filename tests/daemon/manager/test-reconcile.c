@@ -141,8 +141,7 @@ START_TEST(differences)
     FakeDomain *domain;
     const ViommuMachine *machine;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     machine = fixture_machine(&fixture, "{'name': <'one'>}");
     domain = fake_find(machine->uuid);
     domain->active = false;
@@ -169,8 +168,7 @@ START_TEST(events)
     g_auto(Fixture) fixture = {0};
     const ViommuMachine *machine;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     machine = fixture_machine(&fixture, "{'name': <'one'>}");
     for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
         fake_end(machine->uuid, ends[i].kind, NULL);
@@ -192,8 +190,7 @@ START_TEST(appears)
     g_auto(Fixture) fixture = {0};
     g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_RUNNING);
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     (void)fake_add("one", UUID, metadata, true);
     fake_tell(VIOMMU_NEWS_DEFINED, UUID, NULL);
     fake_tell(VIOMMU_NEWS_DEFINED, OTHER, NULL);

@@ -27,8 +27,7 @@ static void verify(Fixture *fixture, uint64_t seconds, Answer *ret_answer)
 /* With a running machine. */
 static FakeDomain *begin(Fixture *fixture)
 {
-    fixture_begin(fixture);
-    fixture_manage(fixture);
+    fixture_start(fixture);
     return fake_find(fixture_machine(fixture, ONE)->uuid);
 }
 
@@ -183,8 +182,7 @@ START_TEST(a_launch_is_proven)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) answer = {0};
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fixture_begin_launch(&fixture, VERIFIED, &answer);
     fixture_await(&fixture, fixture_find(&fixture, "one") &&
                                 fixture_find(&fixture, "one")->state == VIOMMU_STATE_RUNNING);
@@ -220,8 +218,7 @@ START_TEST(a_launch_is_asked_for_again)
     g_auto(Fixture) fixture = {0};
     g_auto(Answer) first = {0}, second = {0}, third = {0};
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fixture_begin_launch(&fixture, AGAIN, &first);
     fixture_await(&fixture, fixture_find(&fixture, "one") &&
                                 fixture_find(&fixture, "one")->state == VIOMMU_STATE_RUNNING);
@@ -247,8 +244,7 @@ START_TEST(so_many_wait_for_a_proof)
     g_auto(Answer) one_more = {0}, launch = {0};
     Answer answers[31];
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fixture_begin_launch(&fixture, AGAIN, &launch);
     fixture_await(&fixture, fixture_find(&fixture, "one") &&
                                 fixture_find(&fixture, "one")->state == VIOMMU_STATE_RUNNING);
