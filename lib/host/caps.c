@@ -18,9 +18,6 @@ static const struct {
     {"qemu", VIOMMU_ACCELERATOR_TCG},
 };
 
-/* The version follows these in the names of machines. */
-static const char *const machine_prefixes[] = {"pc-q35-", "virt-", "pc-i440fx-"};
-
 static bool has_text(const xmlNode *node, const char *text)
 {
     g_autofree char *content = viommu_xml_content(node);
@@ -300,17 +297,11 @@ bool viommu_caps_read_domain(ViommuEmulator *emulator, const char *xml, char **r
 
 ViommuVersion viommu_caps_machine_version(const char *machine)
 {
+    const char *release = viommu_machine_release(machine);
     ViommuVersion version = 0;
 
-    for (size_t i = 0; i < G_N_ELEMENTS(machine_prefixes); i++) {
-        const char *rest;
-
-        if (!g_str_has_prefix(machine, machine_prefixes[i]))
-            continue;
-        /* Distributions put words there ("pc-q35-rhel9.4.0", "virt-noble"), or after a number. */
-        rest = machine + strlen(machine_prefixes[i]);
-        if (strspn(rest, "0123456789.") == strlen(rest))
-            viommu_version_parse(rest, &version);
-    }
+    /* Distributions put words there ("pc-q35-rhel9.4.0", "virt-noble"), or after a number. */
+    if (release && strspn(release, "0123456789.") == strlen(release))
+        viommu_version_parse(release, &version);
     return version;
 }

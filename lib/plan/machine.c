@@ -55,24 +55,6 @@ static bool check_versions(ViommuPlanBuild *build, GError **error)
                               needs, viommu_arch_to_string(build->plan->arch), has);
 }
 
-static const struct {
-    const char *name;   /* the machine itself, or its alias */
-    const char *prefix; /* of versioned names */
-    ViommuFamily family;
-} families[] = {
-    {"q35", "pc-q35-", VIOMMU_FAMILY_Q35},
-    {"virt", "virt-", VIOMMU_FAMILY_VIRT},
-    {"pc", "pc-i440fx-", VIOMMU_FAMILY_I440FX},
-};
-
-static int family_of(const char *machine)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(families); i++)
-        if (g_str_equal(machine, families[i].name) || g_str_has_prefix(machine, families[i].prefix))
-            return (int)families[i].family;
-    return VIOMMU_UNSET;
-}
-
 /* Machines that users may request, and why they have no IOMMU. */
 static const struct {
     const char *name, *why;
@@ -87,8 +69,7 @@ static const struct {
 
 static bool refuse_machine(ViommuPlanBuild *build, const char *machine, GError **error)
 {
-    const char *known[] = {"q35", "virt", "pc"};
-    const char *near = viommu_nearest(machine, known, G_N_ELEMENTS(known));
+    const char *near = viommu_nearest(machine, viommu_enum_family.words, VIOMMU_FAMILY_LAST);
 
     for (size_t i = 0; i < G_N_ELEMENTS(other_machines); i++)
         if (g_str_has_prefix(machine, other_machines[i].name))
@@ -108,7 +89,7 @@ static bool machine_is_there(const ViommuEmulator *emulator, const char *machine
     if (g_strv_contains((const char *const *)emulator->machines, machine))
         return true;
     for (char **name = emulator->machines; !said && *name; name++)
-        if (family_of(*name) == family_of(machine))
+        if (viommu_family_of_machine(*name) == viommu_family_of_machine(machine))
             return true;
     return false;
 }
@@ -137,7 +118,7 @@ static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
     bool x86 = plan->arch == VIOMMU_ARCH_X86_64;
     const char *usual = viommu_arch_default_machine(plan->arch);
     const char *machine = build->request->machine ? build->request->machine : usual;
-    int family = family_of(machine);
+    int family = viommu_family_of_machine(machine);
 
     if (family == VIOMMU_UNSET)
         return refuse_machine(build, machine, error);
