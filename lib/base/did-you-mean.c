@@ -45,6 +45,18 @@ static size_t most_edits(size_t a_length, size_t b_length)
     return longer - shorter <= 1 ? MAX(longer / 3, 1) : (longer + 2) / 3;
 }
 
+/* How far the first numbers of two words are apart: "fedora46" is nearer to "fedora43" than to
+ * "fedora40".  UINT64_MAX: a word has none. */
+static uint64_t number_gap(const char *a, const char *b)
+{
+    const char *a_digits = a + strcspn(a, "0123456789"), *b_digits = b + strcspn(b, "0123456789");
+    uint64_t a_number = g_ascii_strtoull(a_digits, NULL, 10), b_number = g_ascii_strtoull(b_digits, NULL, 10);
+
+    if (!*a_digits || !*b_digits)
+        return UINT64_MAX;
+    return MAX(a_number, b_number) - MIN(a_number, b_number);
+}
+
 const char *viommu_nearest(const char *word, const char *const *words, size_t n)
 {
     size_t length = strlen(word), best = SIZE_MAX, best_prefix = SHORTEST_PREFIX - 1;
@@ -58,7 +70,9 @@ const char *viommu_nearest(const char *word, const char *const *words, size_t n)
         if (other == 0 || other > LONGEST)
             continue;
         size_t edits = distance(word, length, words[i], other), common = MIN(length, other);
-        if (edits <= most_edits(length, other) && edits < best) {
+        bool is_nearer =
+            edits < best || (edits == best && number_gap(word, words[i]) < number_gap(word, nearest));
+        if (edits <= most_edits(length, other) && is_nearer) {
             best = edits;
             nearest = words[i];
         }

@@ -132,6 +132,11 @@ START_TEST(nearest_word)
     static const char *const pair[] = {"aaac", "aaab", "aaad"};
     ck_assert_str_eq(viommu_nearest("aaad", pair, 3), "aaad");
     ck_assert_str_eq(viommu_nearest("aaax", pair, 3), "aaac");
+    /* and the one with the nearest number */
+    static const char *const releases[] = {"fedora40", "fedora43", "fedora42", "fedora-rawhide"};
+    ck_assert_str_eq(viommu_nearest("fedora46", releases, 4), "fedora43");
+    ck_assert_str_eq(viommu_nearest("fedora39", releases, 4), "fedora40");
+    ck_assert_str_eq(viommu_nearest("fedora4x", releases, 4), "fedora40");
 }
 END_TEST
 
