@@ -55,8 +55,13 @@ static GRegex *compile(const char *key, const char *pattern, const char *before,
     if (strlen(pattern) <= PATTERN_MAX)
         alone = g_regex_new(pattern, 0, 0, &local);
     if (alone)
-        regex = g_regex_new(whole, G_REGEX_DOLLAR_ENDONLY, 0, &local);
-    if (!regex)
+        regex = g_regex_new(whole, G_REGEX_DOLLAR_ENDONLY, 0, NULL);
+    if (alone && !regex)
+        viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "iommu.%s '%s' is not a complete regular expression: end its comment or its \\Q, and do not begin it with (*...)",
+            key, pattern);
+    else if (!regex)
         viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
                     "iommu.%s '%.*s' is neither a model name nor a regular expression: %s", key, PATTERN_MAX,
                     pattern, local ? local->message : "it is too long");

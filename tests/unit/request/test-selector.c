@@ -85,6 +85,8 @@ START_TEST(single_texts)
         {"!~ .*", "! iommu.model '!~ .*' names no model"},
         {"~ (", "! iommu.model '(' is neither a model name nor a regular expression"},
         {"!~ x)|(?:.*", "! iommu.model 'x)|(?:.*' is neither"},
+        {"~ (?x)intel#", "! iommu.model '(?x)intel#' is not a complete regular expression: end its comment"},
+        {"~ \\Qintel", "! iommu.model '\\Qintel' is not a complete regular expression"},
         /* what starts like one */
         {">= intel", "! iommu.model '>= intel' starts with '>='"},
         {"! intel", "! iommu.model '! intel' starts with '!'"},
