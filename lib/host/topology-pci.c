@@ -62,9 +62,13 @@ static bool read_identity(const ViommuRoot *root, const char *address, ViommuPci
 
     if (!viommu_pci_address_parse(address, &parsed))
         return false;
-    for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
-        known &= viommu_root_number(root, numbers[i].member, DEVICES "/%s/%s", address, numbers[i].file) &&
-                 *numbers[i].member <= numbers[i].max;
+    /* Linux writes these with "0x"; a damaged file without it must not be read as decimal. */
+    for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        g_autofree char *text = viommu_root_text(root, DEVICES "/%s/%s", address, numbers[i].file);
+
+        known &= text && g_str_has_prefix(text, "0x") &&
+                 g_ascii_string_to_unsigned(text + 2, 16, 0, numbers[i].max, numbers[i].member, NULL);
+    }
     for (size_t i = 0; !known && i < G_N_ELEMENTS(numbers); i++)
         *numbers[i].member = numbers[i].max;
     if (!known && !viommu_root_exists(root, DEVICES "/%s/.", address))

@@ -2,44 +2,15 @@
 /* test-topology-kernel: what the kernel offers and refuses: its version, modules and their
  * parameters, interrupt remapping, regions that the firmware keeps, physical and virtual
  * functions. */
-#include "tests/unit/unit.h"
+#include "tests/unit/host/built-machine.h"
 
-#include <string.h>
 #include <sys/utsname.h>
+
 #include "lib/base/platform.h"
-#include "lib/host/topology-internal.h"
-#include "tests/machines/machine.h"
 
 #define CARD "0000:01:00.0"
 
-static char root[64];
-static Host host;
-static ViommuTopology topology;
-
 static const HostDevice card = {CARD, 0x8086, 0x1572, 0x020000, NULL, "0000:00:1c.0", "dmar0", 7, 0, NULL};
-
-static void setup(void)
-{
-    strcpy(root, "/tmp/viommu-kernel-XXXXXX");
-    ck_assert_ptr_nonnull(g_mkdtemp(root));
-    host.root = root;
-    viommu_fields_init(&viommu_topology_fields, &topology);
-}
-
-static void teardown(void)
-{
-    g_autofree char *command = g_strdup_printf("rm -rf %s", root);
-
-    viommu_fields_clear(&viommu_topology_fields, &topology);
-    ck_assert_int_eq(system(command), 0);
-}
-
-static void read_it(void)
-{
-    g_autoptr(GError) error = NULL;
-
-    unit_assert_ok(viommu_topology_read(root, &topology, &error), error);
-}
 
 START_TEST(kernel_versions)
 {

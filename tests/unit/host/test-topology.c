@@ -4,44 +4,14 @@
 
 #include <glib/gstdio.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/host/host.h"
 #include "lib/base/quantity.h"
-#include "lib/host/topology-internal.h"
-#include "tests/machines/machine.h"
-#include "tests/unit/unit.h"
-
-static char root[64];
-static Host host;
-static ViommuTopology topology;
-
-static void setup(void)
-{
-    strcpy(root, "/tmp/viommu-topology-XXXXXX");
-    ck_assert_ptr_nonnull(g_mkdtemp(root));
-    host.root = root;
-    viommu_fields_init(&viommu_topology_fields, &topology);
-}
-
-static void teardown(void)
-{
-    g_autofree char *command = g_strdup_printf("rm -rf %s", root);
-
-    viommu_fields_clear(&viommu_topology_fields, &topology);
-    ck_assert_int_eq(system(command), 0);
-}
-
-static void read_it(void)
-{
-    g_autoptr(GError) error = NULL;
-
-    unit_assert_ok(viommu_topology_read(root, &topology, &error), error);
-}
+#include "lib/host/host.h"
+#include "tests/unit/host/built-machine.h"
 
 static const ViommuPciDevice *device_at(const char *address)
 {
@@ -319,11 +289,15 @@ START_TEST(devices_that_do_not_count)
     host_add_file(&host, "sys/bus/pci/devices/0000:03:00.0/device", "0x1\n");
     host_add_file(&host, "sys/bus/pci/devices/0000:03:00.0/class", "0x020000\n");
     host_add_file(&host, "sys/bus/pci/devices/0000:04:00.0", "a file");
+    host_add_file(&host, "sys/bus/pci/devices/0000:05:00.0/vendor", "0x8086\n");
+    host_add_file(&host, "sys/bus/pci/devices/0000:05:00.0/device", "0x1\n");
+    host_add_file(&host, "sys/bus/pci/devices/0000:05:00.0/class", "020000\n");
     read_it();
-    ck_assert_uint_eq(length_of(topology.devices), 3);
+    ck_assert_uint_eq(length_of(topology.devices), 4);
     ck_assert_uint_eq(device_at("0000:01:00.0")->group, VIOMMU_UNSET_NUMBER);
     ck_assert(viommu_pci_device_is_unknown(device_at("0000:02:00.0")));
     ck_assert(viommu_pci_device_is_unknown(device_at("0000:03:00.0")));
+    ck_assert(viommu_pci_device_is_unknown(device_at("0000:05:00.0")));
     ck_assert_int_eq((int)viommu_topology_judge(&topology, &reason), VIOMMU_IOMMU_USE_NONE);
 }
 END_TEST
