@@ -196,23 +196,13 @@ void fixture_settle(Fixture *fixture)
 
 /* --- Machines --- */
 
-ViommuRequest *fixture_request(const char *text)
-{
-    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
-    GError *error = NULL;
-    ViommuRequest *request = tree ? viommu_request_parse(tree, &error) : NULL;
-
-    ck_assert_msg(request, "%s: %s", text, error ? error->message : "no a{sv}");
-    return request;
-}
-
 void fixture_begin_launch(Fixture *fixture, const char *request, Answer *ret_answer)
 {
     const ViommuAsker asker = {.kind = VIOMMU_ASKER_OWN, .uid = 1000};
     const ViommuWaiter waiter = answer_waiter(ret_answer);
 
     *ret_answer = (Answer){0};
-    viommu_manager_launch(fixture->manager, fixture_request(request), &asker, "1:1", &waiter);
+    viommu_manager_launch(fixture->manager, unit_request(request), &asker, "1:1", &waiter);
 }
 
 void fixture_launch(Fixture *fixture, const char *request, Answer *ret_answer)

@@ -5,7 +5,7 @@
 
 #include "daemon/manager/manager.h"
 #include "tests/daemon/fake-backend.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/parse-request.h"
 
 #define FIXTURE_SECONDS 20
 
@@ -61,8 +61,6 @@ void fixture_turn(Fixture *fixture);
 /** Runs the loop until no worker has work. */
 void fixture_settle(Fixture *fixture);
 
-/** Parses text of a{sv} as a request.  Owned. */
-ViommuRequest *fixture_request(const char *text);
 /** Launches it as user 1000, for client "1:1", and waits for the reply. */
 void fixture_launch(Fixture *fixture, const char *request, Answer *ret_answer);
 /** The same, without waiting. */

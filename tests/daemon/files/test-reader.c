@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "tests/unit/unit.h"
+#include "tests/unit/parse-request.h"
 
 #define UUID        "0f2f8ea5-53c4-4e22-a2b0-0123456789ab"
 #define UID         1000u
@@ -91,11 +91,8 @@ static ViommuRequest *parse(const char *text)
 {
     g_auto(GStrv) parts = g_strsplit(text, "DIR", -1);
     g_autofree char *whole = g_strjoinv(directory, parts);
-    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, whole, NULL, NULL, NULL);
-    ViommuRequest *request = tree ? viommu_request_parse(tree, NULL) : NULL;
 
-    ck_assert_msg(request, "%s", whole);
-    return request;
+    return unit_request(whole);
 }
 
 typedef struct Launch {

@@ -8,8 +8,7 @@
 
 static void plan(Fixture *fixture, const char *request, bool brief, Answer *ret_answer)
 {
-    const ViommuEnquiry enquiry = {
-        fixture_request(request), {.kind = VIOMMU_ASKER_MEMBER, .uid = 1000}, brief};
+    const ViommuEnquiry enquiry = {unit_request(request), {.kind = VIOMMU_ASKER_MEMBER, .uid = 1000}, brief};
     const ViommuWaiter waiter = answer_waiter(ret_answer);
 
     *ret_answer = (Answer){0};

@@ -251,7 +251,7 @@ static void change_network(Fixture *fixture, const char *later, Answer *ret_answ
     fake_hold(FAKE_DEFINE);
     viommu_manager_launch(
         fixture->manager,
-        fixture_request("{'name': <'one'>, 'networks': <[{'type': <'network'>, 'source': <'default'>}]>}"),
+        unit_request("{'name': <'one'>, 'networks': <[{'type': <'network'>, 'source': <'default'>}]>}"),
         &asker, "1:1", &waiter);
     fixture_await(fixture, fake_hanging(FAKE_DEFINE) == 1);
     fake_set_network_mode(later);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-facts: each row of the table of facts at its boundary, the limits of machines, and
  * selectors. */
-#include "tests/unit/unit.h"
+#include "tests/unit/parse-request.h"
 
 #include <string.h>
 #include "lib/facts/facts.h"
@@ -152,16 +152,6 @@ START_TEST(most_vcpus)
 }
 END_TEST
 
-static ViommuRequest *parse(const char *text)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
-    ViommuRequest *request = viommu_request_parse(tree, &error);
-
-    ck_assert_msg(request != NULL, "%s: %s", text, error ? error->message : "");
-    return request;
-}
-
 START_TEST(selectors)
 {
     static const struct {
@@ -188,7 +178,7 @@ START_TEST(selectors)
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autoptr(ViommuRequest) request = parse(cases[i].request);
+        g_autoptr(ViommuRequest) request = unit_request(cases[i].request);
         g_autoptr(GString) models = g_string_new(NULL);
         g_autoptr(GError) error = NULL;
         ViommuSelector selector;

@@ -2,17 +2,7 @@
 /* test-guest: what a request claims of a guest, and what viommud reads from its kernel. */
 #include <string.h>
 #include "lib/guest/guest.h"
-#include "tests/unit/unit.h"
-
-static ViommuRequest *parse(const char *text)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
-    ViommuRequest *request = viommu_request_parse(tree, &error);
-
-    ck_assert_msg(request != NULL, "%s: %s", text, error ? error->message : "");
-    return request;
-}
+#include "tests/unit/parse-request.h"
 
 START_TEST(claims)
 {
@@ -109,7 +99,7 @@ START_TEST(claims)
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autoptr(ViommuRequest) request = parse(cases[i].request);
+        g_autoptr(ViommuRequest) request = unit_request(cases[i].request);
         g_autofree char *why = NULL;
         ViommuGuest guest = {request, NULL};
 
@@ -142,7 +132,7 @@ START_TEST(interrupts)
         g_autofree char *text =
             g_strdup_printf("{'guest': <{'os': <'rhel9'>}>, 'boot': <{'kernel': <'/k'>, 'cmdline': <'%s'>}>}",
                             cases[i].cmdline);
-        g_autoptr(ViommuRequest) request = parse(text);
+        g_autoptr(ViommuRequest) request = unit_request(text);
         ViommuGuest guest = {request, NULL, false};
         g_autofree char *why = NULL;
 
@@ -349,7 +339,7 @@ START_TEST(page_sizes)
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autoptr(ViommuRequest) request = parse(cases[i].request);
+        g_autoptr(ViommuRequest) request = unit_request(cases[i].request);
         ViommuKernel kernel = {0}, copy;
         uint8_t image[64] = {[24] = (uint8_t)(cases[i].header_bits << 1 | 1), [56] = 'A', 'R', 'M', 'd'};
         g_autoptr(GVariant) value = NULL;
@@ -452,7 +442,7 @@ START_TEST(what_is_read_wins)
 
     ck_assert(viommu_kernel_read_config(&kernel, config, strlen(config)));
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autoptr(ViommuRequest) request = parse(cases[i].request);
+        g_autoptr(ViommuRequest) request = unit_request(cases[i].request);
         g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
         ViommuGuest guest = {request, &kernel};
         g_autofree char *why = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-plan: the machine around the IOMMU: decisions, refusals, memory, XML and reports.  The
  * golden suite has exact documents. */
-#include "tests/unit/unit.h"
+#include "tests/unit/parse-request.h"
 
 #include <string.h>
 #include "lib/domain/domain-xml.h"
@@ -37,18 +37,6 @@ typedef struct Made {
     GError *error;
 } Made;
 
-static ViommuRequest *parse(const char *text)
-{
-    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
-    g_autoptr(GError) error = NULL;
-    ViommuRequest *request;
-
-    ck_assert_msg(tree != NULL, "%s", text);
-    request = viommu_request_parse(tree, &error);
-    unit_assert_ok(request != NULL, error);
-    return request;
-}
-
 static void make(Made *made, const char *host, const char *request)
 {
     g_autoptr(GVariant) host_tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, host, NULL, NULL, NULL);
@@ -56,7 +44,7 @@ static void make(Made *made, const char *host, const char *request)
     *made = (Made){0};
     made->host = viommu_host_from_variant(host_tree, NULL);
     ck_assert_ptr_nonnull(made->host);
-    made->request = parse(request);
+    made->request = unit_request(request);
     viommu_policy_init(&made->policy);
     ViommuPlanInput input = {.request = made->request, .host = made->host, .policy = &made->policy};
     ck_assert_int_eq(viommu_plan_build(&input, &made->plan, NULL, &made->error), made->plan != NULL);
