@@ -76,7 +76,7 @@ static const Cell transitions[VIOMMU_STATE_LAST][VIOMMU_EVENT_LAST] = {
         [VIOMMU_EVENT_STOP_FAILED]    = GOES(STOPPED),
     },
     [VIOMMU_STATE_STOPPED] = {
-        /* Somebody else started the domain again. */
+        /* The domain was started again, but not by viommud. */
         [VIOMMU_EVENT_STARTED]        = GOES(RUNNING),
         [VIOMMU_EVENT_STOP_REQUESTED] = GOES(STOPPING),
         [VIOMMU_EVENT_EXPIRED]        = ENDS(STOPPING, EXPIRED),

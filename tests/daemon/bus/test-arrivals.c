@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What sd-bus has in place of the descriptors that a peer sends, and where these are. */
+/* test-arrivals: the tokens that sd-bus gets in place of descriptors, and the descriptors' own
+ * place. */
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
@@ -84,7 +85,8 @@ static void close_pair(Pair *pair)
     sd_event_unref(pair->event);
 }
 
-/* One with three descriptors of the files @files, behind one that has none and before another. */
+/* Sends a message with three descriptors of the files @files, behind a message without descriptors
+ * and before another. */
 static void send_files(Pair *pair, const int *files)
 {
     sd_bus_message *call = NULL, *plain = NULL;
@@ -161,7 +163,7 @@ START_TEST(taken)
             ck_assert(!are_same(tokens[i], files[i]));
             ck_assert(are_same(viommu_arrivals_find(tokens[i], NULL), files[i]));
         }
-        /* They are there as long as the message is. */
+        /* The descriptors exist as long as the message. */
         pair.came = sd_bus_message_unref(pair.came);
         wait_for(&pair, 0);
     }
@@ -187,7 +189,7 @@ START_TEST(not_taken)
     read_tokens(&pair, tokens);
     for (unsigned i = 0; i < FILES; i++) {
         ck_assert(!are_same(tokens[i], files[i]));
-        /* No method asks for it; if one did, it would not take a token for a file. */
+        /* No method reads a token; if one did, it would not take the token for a file. */
         g_clear_error(&error);
         ck_assert_int_lt(viommu_arrivals_find(tokens[i], &error), 0);
         ck_assert_int_eq(error->code, VIOMMU_ERROR_BUSY);
@@ -198,7 +200,7 @@ START_TEST(not_taken)
 }
 END_TEST
 
-/* What is still there when the bus is closed is closed, too. */
+/* Closing the bus also closes the remaining descriptors. */
 START_TEST(left)
 {
     Pair pair = {.verdict = VIOMMU_ARRIVAL_TAKE};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Headers as they come, in both byte orders, and cut off or broken at each byte. */
+/* test-message-header: headers in both byte orders, and headers that are cut off or broken at each
+ * byte. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -39,7 +40,7 @@ START_TEST(a_call)
 }
 END_TEST
 
-/* Of what is not all there the length is all that is told. */
+/* A header that is not complete gives only its length. */
 START_TEST(cut_off)
 {
     ck_assert(!viommu_message_header_read(call, 0, &(ViommuMessageHeader){0}));
@@ -58,7 +59,7 @@ START_TEST(cut_off)
 }
 END_TEST
 
-/* Whatever a byte is, nothing is read beyond the end. */
+/* No value of a byte makes the parser read beyond the end. */
 START_TEST(broken)
 {
     for (size_t at = 0; at < FIELDS_END; at++)

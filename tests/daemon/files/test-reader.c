@@ -318,7 +318,7 @@ START_TEST(nothing_is_asked_where_nothing_is)
     g_auto(Launch) none = {0}, elsewhere = {0};
 
     begin(PATIENT_SEC);
-    /* It could not answer. */
+    /* The process cannot answer. */
     hold_still();
     open_launch(&none, "@a{sv} {}");
     unit_assert_ok(none.good, none.error);
@@ -346,8 +346,8 @@ START_TEST(it_is_started_again)
 }
 END_TEST
 
-/* A stopped process is waited for until the timeout; the error names a few files; and it continues
- * when it can. */
+/* viommud waits for a stopped process until the timeout; the error names a few files; the process
+ * continues when it can. */
 START_TEST(it_stands_still)
 {
     g_auto(Launch) launch = {0};
@@ -403,7 +403,7 @@ static void *open_it(void *data)
     return NULL;
 }
 
-/* When somebody kills a child, its launch fails at once, and no other launch does. */
+/* When a child is killed, its launch fails at once, and no other launch does. */
 START_TEST(a_child_is_killed_while_it_opens)
 {
     g_auto(Silent) silent = {0};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-host-stamp: what appears, goes and changes on a host is noticed, and nothing else is. */
+/* test-host-stamp: files that appear, vanish and change on a host change the stamp, and other files
+ * do not. */
 #include "daemon/libvirt/host-stamp.h"
 
 #include <glib/gstdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-job: a machine's one job, the stop after it, and that nobody who waits is forgotten. */
+/* test-job: a machine's one job and the stop after it; each waiting caller is answered. */
 #include "tests/unit/unit.h"
 
 #include "daemon/machines/job.h"
@@ -107,7 +107,7 @@ START_TEST(work_is_replaced)
 }
 END_TEST
 
-/* As of a domain that vanishes while something is under way for it. */
+/* A domain vanishes while a job is under way for it. */
 START_TEST(nobody_is_forgotten)
 {
     static const int gone = VIOMMU_ERROR_NOT_FOUND, busy = VIOMMU_ERROR_BUSY, well = -1;

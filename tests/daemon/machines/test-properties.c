@@ -89,7 +89,7 @@ static void on_bound(const ViommuMachine *machine, void *userdata)
     ++*(unsigned *)userdata;
 }
 
-/* Only a machine that is bound to a client needs that client watched, whoever launched it. */
+/* The watcher is told of the client of a bound machine only, whichever client launched it. */
 START_TEST(bound)
 {
     static const ViommuRegistryWatcher watcher = {

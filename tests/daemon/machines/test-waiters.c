@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-waiters: each waiter is answered once and in order, whatever an answered one does
- * meanwhile. */
+/* test-waiters: each waiter is answered once and in order, even if an answered caller waits again
+ * at once. */
 #include "tests/unit/unit.h"
 
 #include "daemon/machines/waiters.h"

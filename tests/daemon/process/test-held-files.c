@@ -73,7 +73,7 @@ START_TEST(nobody_waits)
     }
     ck_assert_int_lt(g_get_monotonic_time() - begin, LINGER_SEC / 2 * G_USEC_PER_SEC);
     ck_assert_uint_eq(viommu_held_count(SLOW_USER), G_N_ELEMENTS(readers));
-    /* Somebody else's are closed meanwhile. */
+    /* Another user's descriptors are closed meanwhile. */
     viommu_held_add(other, OTHER_USER);
     ck_assert_uint_eq(viommu_held_count(OTHER_USER), 1);
     viommu_held_close(other);
@@ -116,7 +116,7 @@ START_TEST(each_user_has_a_share)
 }
 END_TEST
 
-/* Of what is nobody's a copy is nobody's, and it is closed here and now. */
+/* A copy of a descriptor without an owner has no owner either, and is closed at once. */
 START_TEST(without_an_owner)
 {
     int file = open("/dev/null", O_RDONLY | O_CLOEXEC), copy = viommu_held_dup(file);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-log: what the journal gets, at a socket in journald's place, and what standard error
- * gets. */
+/* test-log: the entries that the journal gets, at a socket in journald's place, and the lines on
+ * standard error. */
 #include "daemon/process/log.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 static int journal = -1; /* the socket in journald's place; -1: not possible here */
 
-/* With a /run of its own. */
+/* Takes journald's place, in a /run of its own. */
 static bool be_journald(void)
 {
     const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SOCKET};

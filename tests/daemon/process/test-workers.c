@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-workers: one user's work hangs in each thread that the user may have; another user's work is
- * done. */
+/* test-workers: one user's work hangs in each thread that the user may have, and another user's
+ * work is still done. */
 #include "daemon/process/workers.h"
 #include "tests/unit/unit.h"
 
@@ -40,7 +40,7 @@ static void done_other(void *data)
     ((Scene *)data)->n_done++;
 }
 
-/* More pieces hang than there are threads; then another user's piece comes.  *ret_most: how many
+/* More tasks hang than there are threads; then another user's task comes.  *ret_most: how many
  * threads hung at once. */
 static bool is_served(ViommuLoop *loop, ViommuWorker *worker, int *ret_most)
 {

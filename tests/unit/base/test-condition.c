@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-condition: the operators of tmt, what looks like one, and flags that are compared. */
+/* test-condition: the operators of tmt, texts that look like one, and comparisons of flags. */
 #include "lib/base/condition.h"
 
 #include "tests/unit/unit.h"

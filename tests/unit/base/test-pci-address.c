@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-pci-address: what is an address, and that it is written as it was read. */
+/* test-pci-address: which texts are addresses, and that each is written as it was read. */
 #include "lib/base/pci-address.h"
 
 #include "tests/unit/unit.h"

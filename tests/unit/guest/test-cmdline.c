@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-cmdline: words as Linux reads them: what the off_words of guest.c rest on. */
+/* test-cmdline: reads words as Linux does; off-words.c relies on it. */
 #include "lib/guest/cmdline.h"
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-selector: what a request selects: names, lists, expressions, and operators of tmt. */
+/* test-selector: the models that a request selects by names, lists, expressions, and operators of
+ * tmt. */
 #include "lib/request/selector.h"
 
 #include <string.h>
@@ -35,7 +36,7 @@ START_TEST(single_texts)
     static const struct {
         const char *text, *selected;
     } cases[] = {
-        /* our own */
+        /* viommud's own words */
         {"intel", "first of intel"},
         {"auto", "any"},
         {"none", "none"},
@@ -87,7 +88,7 @@ START_TEST(single_texts)
         {"!~ x)|(?:.*", "! iommu.model 'x)|(?:.*' is neither"},
         {"~ (?x)intel#", "! iommu.model '(?x)intel#' is not a complete regular expression: end its comment"},
         {"~ \\Qintel", "! iommu.model '\\Qintel' is not a complete regular expression"},
-        /* what starts like one */
+        /* texts that start like an operator */
         {">= intel", "! iommu.model '>= intel' starts with '>='"},
         {"! intel", "! iommu.model '! intel' starts with '!'"},
         {"=== intel", "! iommu.model '=== intel' starts with '==='"},
@@ -165,7 +166,7 @@ START_TEST(hostile_expressions)
             const char *const words[] = {text, NULL};
             g_autofree char *selected = select_models(words, VIOMMU_UNSET);
 
-            /* None of them matches: whoever gives up must not take that for a name. */
+            /* None of them matches: giving up must not count as a match. */
             ck_assert_msg(selected[0] == '!' || g_str_equal(selected, "any idle"), "%s: %s", text, selected);
         }
     }
