@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # releases: running machines outlive an upgrade from the previous release, a downgrade to it, and
 # another upgrade.  Run by "host --installed --previous --guest=x86_64-debian13 releases", as root,
-# in the host.
+# in the host.  No machine here has an assigned device, because a container has no device for VFIO,
+# or a TPM, because no request can have one.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
