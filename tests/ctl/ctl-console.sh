@@ -71,6 +71,8 @@ left() {
     [ "$status" -eq "$1" ]
 }
 
+fails() { ! left 0; }
+
 run 2 'a file that is not there' "disks\[0\].path.*$lab_dir/no-such-disk" lab_ctl launch "$work/lost.json"
 run 0 'a relative path is one from here' '^one$' lab_ctl launch "$work/one.json"
 
@@ -94,6 +96,30 @@ check 'every key is the guest'"'"'s' hears "$work/terminal.out" $'key\003'
 printf '\035not this' >&7
 check 'but one' left 0
 check 'and what follows it' bash -c "! grep -qa 'not this' '$work/terminal.out'"
+
+# A wait on a terminal is shown, with the guest's last line; in a pipe, and with --json, it is not.
+# waiting WORD...: runs viommuctl with these words on a terminal of 40 columns.
+waiting() {
+    lab_run script -qefc "stty cols 40; '$lab_dir/viommuctl' --user $*" /dev/null >"$work/out" 2>"$work/err" </dev/null
+}
+"${lab_as[@]}" cp "$lab_dir/disk.raw" "$lab_dir/two.raw"
+attach launch script -qefc "'$lab_dir/viommuctl' --user launch '$work/one.json' disks.0.path=two.raw --iommu=intel --name=two --wait=verified" /dev/null
+check 'a launch shows its wait and the console' hears "$work/launch.out" 'launching \.\.\. [0-9]* s: ready'
+run 0 'its guest is ended' '' lab_ctl kill two
+check 'which ends the launch' fails
+waiting verify one --timeout=2
+check 'a verification, too' grep -qaP '\x1b\[Klooking inside \.\.\. 1 s: [a-z]+' "$work/out"
+attach long "$lab_dir/viommuctl" --user console one
+printf '%0100d\n' 0 >&7
+check 'a long line' hears "$work/long.out" 0000
+kill "$attached"
+check 'is printed' left 143
+waiting verify one --timeout=2
+check 'on one line of the terminal' grep -qaP '\x1b\[Klooking inside \.\.\. 1 s: .{15}\r' "$work/out"
+waiting verify one --timeout=2 --json
+check 'with JSON there is only the answer' bash -c "grep -qa NotVerified '$work/out' && ! grep -qa 'looking inside' '$work/out'"
+run 9 'in a pipe there is only the answer' '^viommuctl: ' lab_ctl verify one --timeout=2
+check 'nothing else' bash -c "! grep -qa 'looking inside' '$work/err'"
 
 # A guest proves its IOMMU by a report that it prints; this guest prints what it is sent.
 lab_run "$lab_dir/viommuctl" --user verify one --timeout=60 >"$work/out" 2>"$work/err" &

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "lib/base/printable.h"
@@ -159,13 +160,27 @@ void viommu_output_warning(const ViommuOutput *output, const char *text)
     fprintf(stderr, " %s\n", shown);
 }
 
+bool viommu_output_shows_progress(const ViommuOutput *output)
+{
+    return output->terminal_error && !output->json;
+}
+
+/* A line that reaches the right edge would not be replaced as a whole. */
+static glong columns(void)
+{
+    struct winsize size;
+
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : 79;
+}
+
 void viommu_output_progress(ViommuOutput *output, const char *text)
 {
-    g_autofree char *shown = NULL;
+    g_autofree char *clean = NULL, *shown = NULL;
 
-    if (!output->terminal_error)
+    if (!viommu_output_shows_progress(output))
         return;
-    shown = viommu_console_text_clean(text);
+    clean = viommu_console_text_clean(text);
+    shown = g_utf8_substring(clean, 0, MIN(g_utf8_strlen(clean, -1), columns()));
     fprintf(stderr, "\r\033[K%s", shown);
     output->in_progress = true;
 }

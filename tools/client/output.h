@@ -39,7 +39,10 @@ void viommu_output_failure(ViommuOutput *output, const GError *error, GVariant *
 /** Prints text on standard error. */
 void viommu_output_note(const ViommuOutput *output, const char *text);
 void viommu_output_warning(const ViommuOutput *output, const char *text);
-/** Shows one line that the next output replaces; only if standard error is a terminal. */
+/** Whether progress is shown: standard error is a terminal, and nobody wants JSON. */
+bool viommu_output_shows_progress(const ViommuOutput *output);
+/** Shows one line, cut at the width of the terminal, that the next output replaces; only if
+ *  progress is shown. */
 void viommu_output_progress(ViommuOutput *output, const char *text);
 void viommu_output_progress_end(ViommuOutput *output);
 /** Flushes the output.  Fails: OUTPUT (of VIOMMU_FAILURE), for example on a full disk. */

@@ -13,6 +13,7 @@
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 #include "tools/ctl/machine.h"
+#include "tools/ctl/progress.h"
 #include "tools/client/error.h"
 
 #define ESCAPE        '\x1d' /* Ctrl-] */

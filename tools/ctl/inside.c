@@ -217,17 +217,20 @@ static bool try_login(const ViommuInside *inside, char **ret_said)
 }
 
 /* Where another host is between, this also waits for the guest. */
-static bool log_in(const ViommuInside *inside, gint64 deadline, GError **error)
+static bool log_in(const ViommuInside *inside, ViommuCtl *ctl, gint64 deadline, GError **error)
 {
     g_autofree char *said = NULL;
 
     for (;;) {
         g_clear_pointer(&said, g_free);
-        if (try_login(inside, &said))
+        if (try_login(inside, &said)) {
+            viommu_output_progress_end(&ctl->output);
             return true;
+        }
         if (g_get_monotonic_time() > deadline)
             return viommu_failure_set(error, VIOMMU_FAILURE_TIMEOUT, "cannot log in to the guest as '%s': %s",
                                       inside->login.user, *said ? said : "ssh failed");
+        viommu_output_progress(&ctl->output, "logging in to the guest ...");
         g_usleep(RETRY_USEC);
     }
 }
@@ -252,7 +255,7 @@ static bool reach(ViommuInside *inside, ViommuCtl *ctl, const ViommuCtlLaunched 
         return false;
     if (!inside->login.jump)
         deadline = MIN(deadline, g_get_monotonic_time() + KEY_USEC);
-    return log_in(inside, MAX(deadline, g_get_monotonic_time() + KEY_USEC / 2), error);
+    return log_in(inside, ctl, MAX(deadline, g_get_monotonic_time() + KEY_USEC / 2), error);
 }
 
 /* A command that exits with 255 leaves a guest that one can log in to. */
@@ -287,14 +290,20 @@ static bool get(const ViommuInside *inside, const char *text, GError **error)
 }
 
 /* What fails is a warning, unless it is the only failure. */
-static bool get_all(const ViommuInside *inside, const ViommuCtl *ctl, GError **error)
+static bool get_all(const ViommuInside *inside, ViommuCtl *ctl, GError **error)
 {
     GError *first = NULL;
 
     for (guint i = 0; ctl->gets && i < ctl->gets->len; i++) {
+        const char *text = g_ptr_array_index(ctl->gets, i);
+        g_autofree char *what = g_strdup_printf("copying %s ...", text);
         g_autoptr(GError) trouble = NULL;
+        bool good;
 
-        if (get(inside, g_ptr_array_index(ctl->gets, i), &trouble))
+        viommu_output_progress(&ctl->output, what);
+        good = get(inside, text, &trouble);
+        viommu_output_progress_end(&ctl->output);
+        if (good)
             continue;
         if (first || ctl->exit_status != 0)
             viommu_output_warning(&ctl->output, trouble->message);

@@ -10,6 +10,7 @@
 #include "lib/request/request.h"
 #include "tools/client/polkit-agent.h"
 #include "tools/ctl/files.h"
+#include "tools/ctl/progress.h"
 #include "tools/ctl/request.h"
 
 /* Prints a summary on a terminal, and only the name in a pipe. */
@@ -56,7 +57,7 @@ bool viommu_ctl_launch_request(ViommuCtl *ctl, GVariant *said, ViommuCtlLaunched
     /* polkit may ask about a device that the site does not list. */
     g_autoptr(ViommuAgent) agent =
         client && request->hostdevs && viommu_ctl_may_be_asked(ctl, client) ? viommu_agent_start() : NULL;
-    ViommuCtlProgress progress = {.output = &ctl->output, .what = "launching"};
+    g_auto(ViommuCtlProgress) progress = {.output = &ctl->output, .what = "launching"};
     ViommuClientCall call = {.path = VIOMMU_BUS_PATH,
                              .interface = VIOMMU_IFACE_MANAGER,
                              .method = "Launch",
@@ -77,9 +78,10 @@ bool viommu_ctl_launch_request(ViommuCtl *ctl, GVariant *said, ViommuCtlLaunched
             return false;
     }
     call.arguments = g_variant_new("(@a{sv})", tree);
+    if (call.tick)
+        viommu_ctl_progress_follow(&progress, client, request->name);
     if (!viommu_client_call(client, &call, &path, &ctl->reasons, error))
         return false;
-    viommu_output_progress_end(&ctl->output);
     properties = viommu_ctl_machine_properties(ctl, client, g_variant_get_string(path, NULL), error);
     if (!properties)
         return false;

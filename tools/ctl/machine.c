@@ -6,6 +6,7 @@
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 #include "tools/client/polkit-agent.h"
+#include "tools/ctl/progress.h"
 
 ViommuClient *viommu_ctl_connect(const ViommuCtl *ctl, GError **error)
 {
@@ -17,17 +18,6 @@ ViommuClient *viommu_ctl_connect(const ViommuCtl *ctl, GError **error)
     else if (ctl->system)
         target.bus = VIOMMU_CLIENT_BUS_SYSTEM;
     return viommu_client_connect(&target, &client, error) ? client : NULL;
-}
-
-void viommu_ctl_progress(uint64_t waited_usec, void *userdata)
-{
-    const ViommuCtlProgress *progress = userdata;
-    g_autofree char *text = NULL;
-
-    if (waited_usec < G_TIME_SPAN_SECOND)
-        return;
-    text = g_strdup_printf("%s ... %u s", progress->what, (unsigned)(waited_usec / G_TIME_SPAN_SECOND));
-    viommu_output_progress(progress->output, text);
 }
 
 /* Only a program other than viommud replies with another type. */
@@ -66,20 +56,18 @@ bool viommu_ctl_call_machine(ViommuCtl *ctl, ViommuClientCall call, const char *
     g_autoptr(ViommuClient) client = viommu_ctl_connect(ctl, error);
     g_autofree char *path = client ? viommu_ctl_find_machine(ctl, client, error) : NULL;
     g_autoptr(ViommuAgent) agent = path && viommu_ctl_may_be_asked(ctl, client) ? viommu_agent_start() : NULL;
-    ViommuCtlProgress progress = {.output = &ctl->output, .what = what};
-    bool good;
+    g_auto(ViommuCtlProgress) progress = {.output = &ctl->output, .what = what, .client = client};
 
     if (!path)
         return false;
+    progress.path = g_strdup(path);
     call.arguments = arguments;
     call.path = path;
     call.interface = VIOMMU_IFACE_MACHINE;
     /* The agent needs the line of the terminal for its question. */
     call.tick = agent ? NULL : viommu_ctl_progress;
     call.userdata = &progress;
-    good = viommu_client_call(client, &call, ret_reply, &ctl->reasons, error);
-    viommu_output_progress_end(&ctl->output);
-    return good;
+    return viommu_client_call(client, &call, ret_reply, &ctl->reasons, error);
 }
 
 GVariant *viommu_ctl_machine_properties(ViommuCtl *ctl, ViommuClient *client, const char *path,

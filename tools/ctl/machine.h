@@ -12,19 +12,11 @@
 /* A site can allow an hour for a verification; the launch comes before it. */
 #define VIOMMU_CTL_PROOF_USEC (65 * G_TIME_SPAN_MINUTE)
 
-/* The progress that is shown while a call takes longer than a second. */
-typedef struct ViommuCtlProgress {
-    ViommuOutput *output;
-    const char *what; /* "launching" */
-} ViommuCtlProgress;
-
 /** The number of --timeout; without the option, *seconds stays.  Fails: USAGE. */
 bool viommu_ctl_read_timeout(const ViommuCtl *ctl, guint64 *seconds, GError **error);
 ViommuClient *viommu_ctl_connect(const ViommuCtl *ctl, GError **error);
 /** Whether polkit may ask for a password on this terminal for a call on @client. */
 bool viommu_ctl_may_be_asked(const ViommuCtl *ctl, const ViommuClient *client);
-/** A tick of a call; @userdata is a ViommuCtlProgress. */
-void viommu_ctl_progress(uint64_t waited_usec, void *userdata);
 /** The object path of the machine that the first word names. Owned, g_free(). */
 char *viommu_ctl_find_machine(ViommuCtl *ctl, ViommuClient *client, GError **error);
 /** Connects, finds the machine, and makes @call on it; fills in path, interface and tick.  @what is

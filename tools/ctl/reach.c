@@ -7,6 +7,7 @@
 #include "tools/client/banner.h"
 #include "tools/client/error.h"
 #include "tools/client/key-store.h"
+#include "tools/ctl/progress.h"
 
 #define SSH_PORT  22
 #define TURN_MSEC 1000
@@ -102,7 +103,10 @@ bool viommu_ctl_reach_wait(ViommuCtl *ctl, ViommuClient *client, const char *pat
                            guint64 seconds, GError **error)
 {
     gint64 begin = g_get_monotonic_time(), waited = 0;
-    ViommuCtlProgress progress = {.output = &ctl->output, .what = "waiting for ssh in the guest"};
+    g_auto(ViommuCtlProgress) progress = {.output = &ctl->output,
+                                          .what = "waiting for ssh in the guest",
+                                          .client = client,
+                                          .path = g_strdup(path)};
     g_autoptr(ViommuBanner) banner = NULL;
     bool there = false, runs = true;
 
@@ -118,7 +122,6 @@ bool viommu_ctl_reach_wait(ViommuCtl *ctl, ViommuClient *client, const char *pat
         viommu_ctl_progress((uint64_t)waited, &progress);
         runs = there || still_runs(ctl, client, path, error);
     }
-    viommu_output_progress_end(&ctl->output);
     if (there || !runs)
         return there;
     return viommu_failure_set(error, VIOMMU_FAILURE_TIMEOUT,
