@@ -445,3 +445,93 @@ bool viommu_client_watch_wait(ViommuClientWatch *watch, int fd, bool *ret_gone, 
     *ret_gone = watch->gone;
     return true;
 }
+
+struct ViommuClientSignals {
+    ViommuClient *client;
+    sd_bus_slot *viommud, *owner;
+    GQueue queue; /* of ViommuClientSignal */
+};
+
+void viommu_client_signal_clear(ViommuClientSignal *signal)
+{
+    g_clear_pointer(&signal->path, g_free);
+    g_clear_pointer(&signal->member, g_free);
+    g_clear_pointer(&signal->arguments, g_variant_unref);
+}
+
+static void signal_free(void *data)
+{
+    viommu_client_signal_clear(data);
+    g_free(data);
+}
+
+void viommu_client_signals_free(ViommuClientSignals *signals)
+{
+    if (!signals)
+        return;
+    sd_bus_slot_unref(signals->viommud);
+    sd_bus_slot_unref(signals->owner);
+    g_queue_clear_full(&signals->queue, signal_free);
+    g_free(signals);
+}
+
+/* A signal that cannot be read is none of viommud's. */
+static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    ViommuClientSignals *signals = userdata;
+    g_auto(GVariantBuilder) arguments = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_TUPLE);
+    ViommuClientSignal *signal;
+
+    while (sd_bus_message_at_end(message, true) == 0) {
+        g_autoptr(GVariant) argument = NULL;
+
+        if (!viommu_bus_variant_read(message, &argument, NULL))
+            return 0;
+        g_variant_builder_add_value(&arguments, argument);
+    }
+    signal = g_new0(ViommuClientSignal, 1);
+    signal->path = g_strdup(sd_bus_message_get_path(message));
+    signal->member = g_strdup(sd_bus_message_get_member(message));
+    signal->arguments = g_variant_ref_sink(g_variant_builder_end(&arguments));
+    g_queue_push_tail(&signals->queue, signal);
+    return 0;
+}
+
+ViommuClientSignals *viommu_client_signals_new(ViommuClient *client, GError **error)
+{
+    g_autoptr(ViommuClientSignals) signals = g_new0(ViommuClientSignals, 1);
+    int r;
+
+    signals->client = client;
+    g_queue_init(&signals->queue);
+    r = sd_bus_match_signal(client->bus, &signals->viommud, VIOMMU_BUS_NAME, NULL, NULL, NULL, on_signal,
+                            signals);
+    if (r >= 0)
+        r = sd_bus_add_match(client->bus, &signals->owner,
+                             "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',"
+                             "arg0='" VIOMMU_BUS_NAME "'",
+                             on_signal, signals);
+    if (r < 0)
+        lost(client, r, error);
+    return r < 0 ? NULL : g_steal_pointer(&signals);
+}
+
+bool viommu_client_signals_next(ViommuClientSignals *signals, ViommuClientSignal *ret_signal, GError **error)
+{
+    ViommuClientSignal *signal;
+    int r = 0;
+
+    while (r >= 0 && g_queue_is_empty(&signals->queue)) {
+        r = sd_bus_process(signals->client->bus, NULL);
+        if (r == 0)
+            r = sd_bus_wait(signals->client->bus, UINT64_MAX);
+        if (r == -EINTR)
+            r = 0;
+    }
+    if (r < 0)
+        return lost(signals->client, r, error);
+    signal = g_queue_pop_head(&signals->queue);
+    *ret_signal = *signal;
+    g_free(signal);
+    return true;
+}

@@ -63,6 +63,23 @@ bool viommu_client_watch_wait(ViommuClientWatch *watch, int fd, bool *ret_gone, 
  *  wait. */
 const char *viommu_client_watch_result(const ViommuClientWatch *watch);
 
+/* The signals of viommud, and of the bus when viommud starts or ends (NameOwnerChanged). */
+typedef struct ViommuClientSignals ViommuClientSignals;
+
+typedef struct ViommuClientSignal {
+    char *path, *member;
+    GVariant *arguments; /* a tuple */
+} ViommuClientSignal;
+void viommu_client_signal_clear(ViommuClientSignal *signal);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ViommuClientSignal, viommu_client_signal_clear)
+
+/** @client is borrowed.  Owned.  Fails: UNAVAILABLE if the bus is lost. */
+ViommuClientSignals *viommu_client_signals_new(ViommuClient *client, GError **error);
+void viommu_client_signals_free(ViommuClientSignals *signals);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuClientSignals, viommu_client_signals_free)
+/** Waits for the next signal.  *ret_signal: owned.  Fails: UNAVAILABLE if the bus is lost. */
+bool viommu_client_signals_next(ViommuClientSignals *signals, ViommuClientSignal *ret_signal, GError **error);
+
 /** *ret_reply: the only value of the reply, owned; NULL if it has none; may be NULL.
  *  *ret_reasons: aa{sv} (model, rule, text) of an error, owned; otherwise untouched; may be NULL.
  *  Fails: by the name of the error reply (error.h). */

@@ -90,14 +90,24 @@ static char *escape(const char *json)
     return g_string_free(text, FALSE);
 }
 
-void viommu_output_json(GVariant *tree)
+static void print_tree(GVariant *tree, bool indented)
 {
     g_autoptr(GVariant) owned = g_variant_take_ref(tree);
     JsonNode *node = json_gvariant_serialize(owned);
-    g_autofree char *json = json_to_string(node, TRUE), *text = escape(json);
+    g_autofree char *json = json_to_string(node, indented), *text = escape(json);
 
     json_node_unref(node);
     printf("%s\n", text);
+}
+
+void viommu_output_json(GVariant *tree)
+{
+    print_tree(tree, true);
+}
+
+void viommu_output_json_line(GVariant *tree)
+{
+    print_tree(tree, false);
 }
 
 static void failure_as_json(const GError *error, GVariant *reasons)

@@ -37,6 +37,7 @@ bool viommu_ctl_launch(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_run(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_ssh(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_ssh_config(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_events(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_extend(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_list(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_show(ViommuCtl *ctl, GError **error);

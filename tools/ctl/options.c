@@ -23,6 +23,7 @@ enum {
     XML,
     CONSOLE,
     VERIFY,
+    EVENTS,
     SSH,
     SSH_CONFIG,
     PLAN,
@@ -53,6 +54,7 @@ static const ViommuCtlVerbRow verbs[] = {
                  "Connect to the serial console (Ctrl-] leaves)"},
     [VERIFY] = {"verify", 1, 1, "NAME", NONE, viommu_ctl_verify,
                 "Verify inside the guest that its IOMMU works"},
+    [EVENTS] = {"events", 0, 0, "", NONE, viommu_ctl_events, "Print what happens to machines, until Ctrl-C"},
     [SSH] = {"ssh", 1, 1, "NAME [-- COMMAND...]", VIOMMU_CTL_COMMAND_MAY, viommu_ctl_ssh,
              "Log in to the guest, or run COMMAND inside"},
     [SSH_CONFIG] = {"ssh-config", 1, 1, "NAME", NONE, viommu_ctl_ssh_config,
@@ -71,7 +73,7 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 #define EVERYONE (~0u)
 #define BUS                                                                                       \
     (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML) | \
-     V(CONSOLE) | V(VERIFY) | V(SSH) | V(SSH_CONFIG))
+     V(CONSOLE) | V(VERIFY) | V(EVENTS) | V(SSH) | V(SSH_CONFIG))
 /* Those that take a request. */
 #define REQUEST (V(LAUNCH) | V(RUN) | V(PLAN))
 #define LOCAL   (V(PLAN) | V(HOST) | V(FACTS))
