@@ -121,6 +121,24 @@ kill -KILL "$runner"
 wait "$runner"
 check 'which is gone when run is killed' until_gone inner
 
+# Waiting.
+run 0 'a machine that runs' '' "$ctl" wait one
+check 'says nothing' test ! -s "$work/out" -a ! -s "$work/err"
+run 75 'one that does not end' "machine 'one' is not ended within 1 seconds" "$ctl" wait one --for=ended --timeout=1
+run 6 'one that there is not' "'nobody'" "$ctl" wait nobody
+run 64 'a goal that is none' 'one of started, verified, ended' "$ctl" wait one --for=lunch
+"$ctl" launch "$work/one.json" --name waited >"$work/out" 2>"$work/err"
+"$ctl" wait waited --for=ended >"$work/waited" &
+waiter=$!
+"$ctl" wait waited --for=ended --json >"$work/waited.json" &
+waiter_json=$!
+sleep 0.5
+run 0 'one that ends' '' "$ctl" kill waited
+check 'ends its wait' wait "$waiter"
+check 'with its result' grep -qx stopped "$work/waited"
+check 'and each other one' wait "$waiter_json"
+check 'as JSON' grep -q '"result" : "stopped"' "$work/waited.json"
+
 # The verbs that show.
 run 0 'list' '^one +running +intel$' "$ctl" list
 check 'one line for each' test "$(wc -l <"$work/out")" -eq 8

@@ -516,15 +516,22 @@ ViommuClientSignals *viommu_client_signals_new(ViommuClient *client, GError **er
     return r < 0 ? NULL : g_steal_pointer(&signals);
 }
 
-bool viommu_client_signals_next(ViommuClientSignals *signals, ViommuClientSignal *ret_signal, GError **error)
+bool viommu_client_signals_next(ViommuClientSignals *signals, uint64_t timeout_usec,
+                                ViommuClientSignal *ret_signal, GError **error)
 {
+    sd_bus *bus = signals->client->bus;
     ViommuClientSignal *signal;
+    bool waited = false;
     int r = 0;
 
     while (r >= 0 && g_queue_is_empty(&signals->queue)) {
-        r = sd_bus_process(signals->client->bus, NULL);
-        if (r == 0)
-            r = sd_bus_wait(signals->client->bus, UINT64_MAX);
+        r = sd_bus_process(bus, NULL);
+        if (r != 0)
+            continue;
+        if (waited)
+            return true;
+        r = sd_bus_wait(bus, timeout_usec);
+        waited = timeout_usec != UINT64_MAX;
         if (r == -EINTR)
             r = 0;
     }

@@ -77,8 +77,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ViommuClientSignal, viommu_client_signal_clear)
 ViommuClientSignals *viommu_client_signals_new(ViommuClient *client, GError **error);
 void viommu_client_signals_free(ViommuClientSignals *signals);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuClientSignals, viommu_client_signals_free)
-/** Waits for the next signal.  *ret_signal: owned.  Fails: UNAVAILABLE if the bus is lost. */
-bool viommu_client_signals_next(ViommuClientSignals *signals, ViommuClientSignal *ret_signal, GError **error);
+/** Waits for the next signal, at most @timeout_usec (UINT64_MAX: for ever).  *ret_signal: owned,
+ *  untouched if none came.  Fails: UNAVAILABLE if the bus is lost. */
+bool viommu_client_signals_next(ViommuClientSignals *signals, uint64_t timeout_usec,
+                                ViommuClientSignal *ret_signal, GError **error);
 
 /** *ret_reply: the only value of the reply, owned; NULL if it has none; may be NULL.
  *  *ret_reasons: aa{sv} (model, rule, text) of an error, owned; otherwise untouched; may be NULL.

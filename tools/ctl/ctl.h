@@ -6,12 +6,23 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "lib/base/enum.h"
 #include "tools/client/output.h"
+
+/* What "wait" waits for. */
+typedef enum ViommuCtlGoal {
+    VIOMMU_CTL_GOAL_STARTED,
+    VIOMMU_CTL_GOAL_VERIFIED,
+    VIOMMU_CTL_GOAL_ENDED,
+    VIOMMU_CTL_GOAL_LAST,
+} ViommuCtlGoal;
+extern const ViommuEnum viommu_enum_goal;
 
 typedef struct ViommuCtl {
     /* Options; NULL or false when not given. */
     const char *image, *iommu, *memory, *vcpus; /* @iommu: empty without a value */
     const char *wait, *name, *request_id, *timeout, *host, *order, *connect, *lease, *bind, *root;
+    const char *goal;                  /* wait: a word of viommu_enum_goal */
     const char *login, *key, *address; /* ssh, ssh-config */
     GPtrArray *gets;                   /* run --inside: PATH[:LOCAL], borrowed; NULL: none */
     bool inside;                       /* run */
@@ -35,6 +46,7 @@ typedef bool (*ViommuCtlVerb)(ViommuCtl *ctl, GError **error);
 /* With a daemon. */
 bool viommu_ctl_launch(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_run(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_wait(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_ssh(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_ssh_config(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_events(ViommuCtl *ctl, GError **error);

@@ -228,7 +228,8 @@ static bool follow(Stream *stream, ViommuClientSignals *signals, GError **error)
     while (good) {
         g_auto(ViommuClientSignal) signal = {NULL};
 
-        good = viommu_client_signals_next(signals, &signal, error) && handle(stream, &signal, error);
+        good =
+            viommu_client_signals_next(signals, UINT64_MAX, &signal, error) && handle(stream, &signal, error);
     }
     return false;
 }

@@ -23,6 +23,7 @@ enum {
     XML,
     CONSOLE,
     VERIFY,
+    WAIT,
     EVENTS,
     SSH,
     SSH_CONFIG,
@@ -54,6 +55,7 @@ static const ViommuCtlVerbRow verbs[] = {
                  "Connect to the serial console (Ctrl-] leaves)"},
     [VERIFY] = {"verify", 1, 1, "NAME", NONE, viommu_ctl_verify,
                 "Verify inside the guest that its IOMMU works"},
+    [WAIT] = {"wait", 1, 1, "NAME", NONE, viommu_ctl_wait, "Wait until a machine is started, or as in --for"},
     [EVENTS] = {"events", 0, 0, "", NONE, viommu_ctl_events, "Print what happens to machines, until Ctrl-C"},
     [SSH] = {"ssh", 1, 1, "NAME [-- COMMAND...]", VIOMMU_CTL_COMMAND_MAY, viommu_ctl_ssh,
              "Log in to the guest, or run COMMAND inside"},
@@ -73,13 +75,13 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 #define EVERYONE (~0u)
 #define BUS                                                                                       \
     (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML) | \
-     V(CONSOLE) | V(VERIFY) | V(EVENTS) | V(SSH) | V(SSH_CONFIG))
+     V(CONSOLE) | V(VERIFY) | V(WAIT) | V(EVENTS) | V(SSH) | V(SSH_CONFIG))
 /* Those that take a request. */
 #define REQUEST (V(LAUNCH) | V(RUN) | V(PLAN))
 #define LOCAL   (V(PLAN) | V(HOST) | V(FACTS))
 /* An open console cannot be passed on over ssh. */
 #define AFAR   (BUS & ~V(CONSOLE))
-#define MANAGE (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE) | V(VERIFY))
+#define MANAGE (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE) | V(VERIFY) | V(WAIT))
 
 static const struct {
     const char *name;
@@ -111,8 +113,9 @@ static const struct {
     {"key", 'i', "FILE", offsetof(ViommuCtl, key), V(SSH) | V(SSH_CONFIG), NULL, "Private key"},
     {"address", 0, "HOST[:PORT]", offsetof(ViommuCtl, address), V(SSH) | V(SSH_CONFIG), NULL,
      "Where its ssh server is"},
-    {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(RUN) | V(SSH) | V(STOP) | V(VERIFY), NULL,
-     "Wait SECONDS for the guest"},
+    {"for", 0, "GOAL", offsetof(ViommuCtl, goal), V(WAIT), &viommu_enum_goal, "Started, verified or ended"},
+    {"timeout", 0, "SECONDS", offsetof(ViommuCtl, timeout), V(RUN) | V(SSH) | V(STOP) | V(VERIFY) | V(WAIT),
+     NULL, "Wait SECONDS for the guest"},
     {"host", 'H', "HOST", offsetof(ViommuCtl, host), AFAR | LOCAL, NULL,
      "Use viommud of [USER@]HOST by ssh, or a HOST.json"},
     {"root", 0, "DIR", offsetof(ViommuCtl, root), V(HOST) | V(DOCTOR), NULL, "Read the hardware below DIR"},
