@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* files: passes boot.kernel, boot.initrd and the disks' paths to a function that returns the new
- * value. */
+/* files: passes boot.kernel, boot.initrd, seed.user-data and the disks' paths to a function that
+ * returns the new value. */
 #include "tools/ctl/files.h"
 
 #include <errno.h>
@@ -18,6 +18,7 @@ typedef GVariant *(*MapFunc)(const char *path, bool writable, void *data, GError
 typedef struct Map {
     MapFunc func;
     void *data;
+    bool directories; /* also those of shares, which stay paths */
 } Map;
 
 static bool map_key(const Map *map, GVariantDict *dict, const char *key, bool writable, GError **error)
@@ -50,40 +51,78 @@ static GVariant *map_boot(const Map *map, GVariant *boot, GError **error)
     return NULL;
 }
 
+/* Floating. */
+static GVariant *map_seed(const Map *map, GVariant *seed, GError **error)
+{
+    GVariantDict dict;
+
+    g_variant_dict_init(&dict, seed);
+    if (map_key(map, &dict, "user-data", false, error))
+        return g_variant_dict_end(&dict);
+    g_prefix_error(error, "seed.");
+    g_variant_dict_clear(&dict);
+    return NULL;
+}
+
+/* The guest of an overlay does not write to the image. */
 static GVariant *map_disk(const Map *map, GVariant *disk, GError **error)
 {
     GVariantDict dict;
-    gboolean read_only = FALSE;
+    gboolean read_only = FALSE, overlay = FALSE;
     bool ok;
 
     g_variant_dict_init(&dict, disk);
     g_variant_dict_lookup(&dict, "read-only", "b", &read_only);
-    ok = map_key(map, &dict, "path", !read_only, error);
+    g_variant_dict_lookup(&dict, "overlay", "b", &overlay);
+    ok = map_key(map, &dict, "path", !read_only && !overlay, error);
     if (ok)
         return g_variant_dict_end(&dict);
     g_variant_dict_clear(&dict);
     return NULL;
 }
 
-static GVariant *map_disks(const Map *map, GVariant *disks, GError **error)
+static GVariant *map_share(const Map *map, GVariant *share, GError **error)
 {
-    g_auto(GVariantBuilder) list = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("av"));
+    GVariantDict dict;
 
-    for (gsize i = 0; i < g_variant_n_children(disks); i++) {
-        g_autoptr(GVariant) boxed = g_variant_get_child_value(disks, i);
-        g_autoptr(GVariant) disk = g_variant_get_variant(boxed);
-        GVariant *mapped = g_variant_is_of_type(disk, G_VARIANT_TYPE_VARDICT) ? map_disk(map, disk, error)
-                                                                              : g_variant_ref(disk);
+    g_variant_dict_init(&dict, share);
+    if (!map->directories || map_key(map, &dict, "path", false, error))
+        return g_variant_dict_end(&dict);
+    g_variant_dict_clear(&dict);
+    return NULL;
+}
+
+/* A list of dictionaries; @name is that of the list, for errors. */
+static GVariant *map_list(const Map *map, GVariant *list, const char *name,
+                          GVariant *(*each)(const Map *map, GVariant *entry, GError **error), GError **error)
+{
+    g_auto(GVariantBuilder) result = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("av"));
+
+    for (gsize i = 0; i < g_variant_n_children(list); i++) {
+        g_autoptr(GVariant) boxed = g_variant_get_child_value(list, i);
+        g_autoptr(GVariant) entry = g_variant_get_variant(boxed);
+        GVariant *mapped = g_variant_is_of_type(entry, G_VARIANT_TYPE_VARDICT) ? each(map, entry, error)
+                                                                               : g_variant_ref(entry);
 
         if (!mapped) {
-            g_prefix_error(error, "disks[%" G_GSIZE_FORMAT "].", i);
+            g_prefix_error(error, "%s[%" G_GSIZE_FORMAT "].", name, i);
             return NULL;
         }
-        g_variant_builder_add(&list, "v", mapped);
-        if (mapped == disk)
+        g_variant_builder_add(&result, "v", mapped);
+        if (mapped == entry)
             g_variant_unref(mapped);
     }
-    return g_variant_builder_end(&list);
+    return g_variant_builder_end(&result);
+}
+
+static GVariant *map_disks(const Map *map, GVariant *disks, GError **error)
+{
+    return map_list(map, disks, "disks", map_disk, error);
+}
+
+static GVariant *map_shares(const Map *map, GVariant *shares, GError **error)
+{
+    return map_list(map, shares, "shares", map_share, error);
 }
 
 /* The tree is that of a JSON file: dictionaries are a{sv}, lists are av. */
@@ -92,7 +131,10 @@ static GVariant *map_request(GVariant *request, const Map *map, GError **error)
     static const struct {
         const char *key, *type;
         GVariant *(*map)(const Map *map, GVariant *value, GError **error);
-    } parts[] = {{"boot", "a{sv}", map_boot}, {"disks", "av", map_disks}};
+    } parts[] = {{"boot", "a{sv}", map_boot},
+                 {"disks", "av", map_disks},
+                 {"seed", "a{sv}", map_seed},
+                 {"shares", "av", map_shares}};
     GVariantDict dict;
 
     g_variant_dict_init(&dict, request);
@@ -120,7 +162,7 @@ static GVariant *make_absolute(const char *path, bool writable, void *data, GErr
 
 GVariant *viommu_ctl_files_absolute(GVariant *request)
 {
-    return map_request(request, &(Map){make_absolute, NULL}, NULL);
+    return map_request(request, &(Map){make_absolute, NULL, true}, NULL);
 }
 
 static GVariant *open_file(const char *path, bool writable, void *data, GError **error)
@@ -151,7 +193,7 @@ GVariant *viommu_ctl_files_open(GVariant *request, GArray **ret_fds, GError **er
     GVariant *opened;
 
     g_array_set_clear_func(fds, close_fd);
-    opened = map_request(request, &(Map){open_file, fds}, error);
+    opened = map_request(request, &(Map){open_file, fds, false}, error);
     if (opened)
         *ret_fds = g_steal_pointer(&fds);
     return opened;
