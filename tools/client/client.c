@@ -16,6 +16,9 @@
 #define START_USER           "start it with \"viommud --user &\""
 #define START_SYSTEM         "start it with \"systemctl start viommud\""
 
+#define OWNER_CHANGES \
+    "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" VIOMMU_BUS_NAME "'"
+
 typedef sd_bus_message Message;
 typedef sd_bus_slot Slot;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Message, sd_bus_message_unref)
@@ -507,10 +510,7 @@ ViommuClientSignals *viommu_client_signals_new(ViommuClient *client, GError **er
     r = sd_bus_match_signal(client->bus, &signals->viommud, VIOMMU_BUS_NAME, NULL, NULL, NULL, on_signal,
                             signals);
     if (r >= 0)
-        r = sd_bus_add_match(client->bus, &signals->owner,
-                             "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',"
-                             "arg0='" VIOMMU_BUS_NAME "'",
-                             on_signal, signals);
+        r = sd_bus_add_match(client->bus, &signals->owner, OWNER_CHANGES, on_signal, signals);
     if (r < 0)
         lost(client, r, error);
     return r < 0 ? NULL : g_steal_pointer(&signals);
