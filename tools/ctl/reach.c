@@ -53,11 +53,23 @@ static bool read_address(const char *text, ViommuLogin *login, GError **error)
     return true;
 }
 
+/* The first address of the guest in a network of this host. */
+static bool first_address(GVariant *properties, ViommuLogin *login)
+{
+    g_autofree const char **addresses = NULL;
+
+    if (!g_variant_lookup(properties, "Addresses", "^a&s", &addresses) || !*addresses)
+        return false;
+    login->address = g_strdup(*addresses);
+    login->port = SSH_PORT;
+    return true;
+}
+
 static bool find_address(const ViommuCtl *ctl, GVariant *properties, ViommuLogin *login, GError **error)
 {
     if (ctl->address)
         return read_address(ctl->address, login, error);
-    if (viommu_ctl_reach_port(properties, &login->address, &login->port))
+    if (viommu_ctl_reach_port(properties, &login->address, &login->port) || first_address(properties, login))
         return true;
     return viommu_fail(
         error, VIOMMU_ERROR_NOT_SUPPORTED,

@@ -10,8 +10,8 @@
 /** Where port 22 of the guest is, by the property Forwards.  *ret_address: owned. */
 bool viommu_ctl_reach_port(GVariant *properties, char **ret_address, unsigned *ret_port);
 /** The login at the machine with @properties: the address, the user and the key are those of the
- *  options, else the forwarded port, and the user and the key that "run --inside" made, else root.
- *  Fails: NOT_SUPPORTED if no port leads to the guest. */
+ *  options, else the forwarded port or an address of the guest, and the user and the key that "run
+ *  --inside" made, else root. Fails: NOT_SUPPORTED if no port leads to the guest. */
 bool viommu_ctl_reach_login(const ViommuCtl *ctl, GVariant *properties, ViommuLogin *ret_login,
                             GError **error);
 /** Waits until an ssh server answers at the address of @login.  Fails: TIMEOUT after @seconds;
