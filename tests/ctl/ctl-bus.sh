@@ -126,7 +126,7 @@ run 0 'a machine that runs' '' "$ctl" wait one
 check 'says nothing' test ! -s "$work/out" -a ! -s "$work/err"
 run 75 'one that does not end' "machine 'one' is not ended within 1 seconds" "$ctl" wait one --for=ended --timeout=1
 run 6 'one that there is not' "'nobody'" "$ctl" wait nobody
-run 64 'a goal that is none' 'one of started, verified, ended' "$ctl" wait one --for=lunch
+run 64 'a goal that is none' 'one of started, ready, verified, ended' "$ctl" wait one --for=lunch
 "$ctl" launch "$work/one.json" --name waited >"$work/out" 2>"$work/err"
 "$ctl" wait waited --for=ended >"$work/waited" &
 waiter=$!

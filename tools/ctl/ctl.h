@@ -12,6 +12,7 @@
 /* What "wait" waits for. */
 typedef enum ViommuCtlGoal {
     VIOMMU_CTL_GOAL_STARTED,
+    VIOMMU_CTL_GOAL_READY, /* the agent of the guest answers */
     VIOMMU_CTL_GOAL_VERIFIED,
     VIOMMU_CTL_GOAL_ENDED,
     VIOMMU_CTL_GOAL_LAST,

@@ -7,7 +7,7 @@
 #include "tools/ctl/machine.h"
 
 /* Properties whose changes are lines for people; --json has all. */
-static const char *const told[] = {"State",    "Result",   "QueuePosition", "Verified",
+static const char *const told[] = {"State",    "Result",   "QueuePosition", "Ready",   "Verified",
                                    "Forwards", "VsockCid", "Failure",       "LeaseEnd"};
 
 typedef struct Stream {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl wait: waits until a machine is started, verified or ended. */
+/* viommuctl wait: waits until a machine is started, ready, verified or ended. */
 #include <string.h>
 
 #include "lib/base/error.h"
@@ -8,7 +8,7 @@
 #include "tools/ctl/machine.h"
 #include "tools/ctl/progress.h"
 
-VIOMMU_ENUM_DEFINE(goal, "goal", VIOMMU_CTL_GOAL_LAST, "started", "verified", "ended");
+VIOMMU_ENUM_DEFINE(goal, "goal", VIOMMU_CTL_GOAL_LAST, "started", "ready", "verified", "ended");
 
 typedef struct Wait {
     ViommuCtl *ctl;
@@ -146,11 +146,25 @@ static bool begin(Wait *wait, GError **error)
     return wait->path;
 }
 
+/* @seconds 0: as the site configured. */
+static bool await_ready(ViommuCtl *ctl, GError **error)
+{
+    guint64 seconds = 0;
+    ViommuClientCall call = {.method = "AwaitReady", .timeout_usec = VIOMMU_CTL_PROOF_USEC};
+
+    if (!viommu_ctl_read_timeout(ctl, &seconds, error))
+        return false;
+    call.arguments = g_variant_new("(t)", seconds);
+    return viommu_ctl_call_machine(ctl, call, "waiting for the agent of the guest", NULL, error);
+}
+
 bool viommu_ctl_wait(ViommuCtl *ctl, GError **error)
 {
     g_auto(Wait) wait = {.ctl = ctl};
 
     if (!begin(&wait, error) || !wait_for_signals(&wait, error))
+        return false;
+    if (wait.goal == VIOMMU_CTL_GOAL_READY && !await_ready(ctl, error))
         return false;
     if (wait.goal == VIOMMU_CTL_GOAL_VERIFIED)
         return viommu_ctl_verify(ctl, error);
