@@ -155,8 +155,13 @@ static ViommuMachine *find_machine(ViommuVerify *verify)
 {
     ViommuMachine *machine = verify->calls.find(verify->uuid, verify->calls.userdata);
 
-    if (machine && machine->state == VIOMMU_STATE_RUNNING)
+    if (machine && machine->state == VIOMMU_STATE_RUNNING && !viommu_pause_is_trouble(machine->pause))
         return machine;
+    if (machine && machine->state == VIOMMU_STATE_RUNNING) {
+        finish_failed(verify, g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "the guest is paused: %s",
+                                          viommu_pause_words(machine->pause)));
+        return NULL;
+    }
     finish_failed(
         verify,
         g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "the machine is %s and cannot be verified",

@@ -31,8 +31,9 @@ typedef struct ViommuDomain {
     char *name;
     char uuid[37];
     bool active;
-    /* active, but its guest is paused, since its start or for another reason */
-    bool paused;
+    /* its guest is paused, since its start or for another reason; never DISK_FULL, which QEMU must
+     * be asked for */
+    ViommuPause pause;
     char *metadata;               /* the XML of the element <machine> */
     char *additions;              /* the XML of the element <additions>; NULL: there is none */
     uint64_t vcpus, memory_bytes; /* 0 until viommu_backend_read_size() */
@@ -134,6 +135,9 @@ bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **err
 bool viommu_backend_undefine(ViommuBackend *backend, const char *uuid, GError **error);
 /** The domain's present XML. Owned, g_free(). */
 char *viommu_backend_get_xml(ViommuBackend *backend, const char *uuid, GError **error);
+/** Whether the guest is paused, and why.  Asks QEMU, which may hang. */
+bool viommu_backend_find_pause(ViommuBackend *backend, const char *uuid, ViommuPause *ret_pause,
+                               GError **error);
 /** Whether the domain is active; NOT_FOUND when it does not exist.  Ask this when an earlier answer
  *  was lost. */
 bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *ret_active, GError **error);

@@ -442,6 +442,12 @@ bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **err
     return viommu_pool_call(backend->pool, reset_domain, &call, false, error);
 }
 
+bool viommu_backend_find_pause(ViommuBackend *backend, const char *uuid, ViommuPause *ret_pause,
+                               GError **error)
+{
+    return viommu_pause_find(backend->pool, uuid, ret_pause, error);
+}
+
 /* --- Undefine --- */
 
 /* What to remove with a domain, most first.  A libvirt or driver that does not know a flag refuses

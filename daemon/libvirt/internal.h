@@ -77,6 +77,10 @@ GPtrArray *viommu_list_domains(ViommuPool *pool, GError **error);
 GPtrArray *viommu_list_holders(ViommuPool *pool, GError **error);
 GPtrArray *viommu_list_unmarked(ViommuPool *pool, const char *prefix, GError **error);
 
+/** Why the guest of @domain is paused, as far as libvirt knows. */
+ViommuPause viommu_pause_of(virDomainPtr domain);
+/** Like viommu_backend_find_pause(). */
+bool viommu_pause_find(ViommuPool *pool, const char *uuid, ViommuPause *ret_pause, GError **error);
 /** Like viommu_backend_network_mode(). */
 char *viommu_network_mode(ViommuPool *pool, const char *name, GError **error);
 

@@ -23,7 +23,7 @@ static ViommuDomain *read_domain(virDomainPtr domain)
     g_autofree char *metadata =
         virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIOMMU_METADATA_URI, 0);
     ViommuDomain *found;
-    int active, state;
+    int active;
 
     if (!metadata)
         return NULL;
@@ -33,7 +33,7 @@ static ViommuDomain *read_domain(virDomainPtr domain)
     found = g_new0(ViommuDomain, 1);
     found->name = g_strdup(virDomainGetName(domain));
     found->active = active;
-    found->paused = virDomainGetState(domain, &state, NULL, 0) == 0 && state == VIR_DOMAIN_PAUSED;
+    found->pause = viommu_pause_of(domain);
     found->metadata = g_steal_pointer(&metadata);
     found->additions = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIOMMU_ADDITIONS_URI, 0);
     virDomainGetUUIDString(domain, found->uuid);

@@ -149,7 +149,19 @@ void viommu_journal_found(const ViommuMachine *machine)
     const ViommuLogFields fields = machine_fields(VIOMMU_MESSAGE_FOUND, machine, uid);
 
     viommu_log(LOG_INFO, &fields, "Found machine '%s' again, %s", machine->name,
-               viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
+               viommu_machine_state_word(machine));
+}
+
+void viommu_journal_paused(const ViommuMachine *machine)
+{
+    char uid[UID_LENGTH];
+    const ViommuLogFields fields = machine_fields(VIOMMU_MESSAGE_PAUSED, machine, uid);
+
+    if (machine->pause == VIOMMU_PAUSE_NONE)
+        viommu_log(LOG_NOTICE, &fields, "Machine '%s' is not paused any more", machine->name);
+    else
+        viommu_log(viommu_pause_is_trouble(machine->pause) ? LOG_WARNING : LOG_NOTICE, &fields,
+                   "Machine '%s' is paused: %s", machine->name, viommu_pause_words(machine->pause));
 }
 
 void viommu_journal_foreign(const ViommuMachine *machine)

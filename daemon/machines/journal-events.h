@@ -15,6 +15,7 @@
 #define VIOMMU_MESSAGE_LEASE_ENDED    "167617f2ba1042aeb666b6e07bd1ea1c"
 #define VIOMMU_MESSAGE_FOUND          "ebbf8d22c7514dabaee1bc7fa8a8372e"
 #define VIOMMU_MESSAGE_UNDONE         "b3ec946e51cf49e88bbe90c8277c107e"
+#define VIOMMU_MESSAGE_PAUSED         "7c0e5a0d1f6b4e3a9b8d2c4f6a1e3d57"
 #define VIOMMU_MESSAGE_FOREIGN        "8b2bcd6412704ce59df6384e60bb6ee0"
 #define VIOMMU_MESSAGE_NOT_GIVEN_BACK "30fac088c04719a4a64a5121a5ae6f29"
 #define VIOMMU_MESSAGE_LEFT_ALONE     "fe516a4fa16d468ca2dba4cf0d8b5bd9"
@@ -42,6 +43,8 @@ void viommu_journal_agent_broke(const ViommuMachine *machine, const GError *erro
 void viommu_journal_not_given_back(const ViommuJournalSubject *subject, const char *strays);
 /** @why: "its lease has ended". */
 void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why);
+/** Its guest was paused, or runs again. */
+void viommu_journal_paused(const ViommuMachine *machine);
 
 /* What happened to a domain of viommud that existed before. */
 

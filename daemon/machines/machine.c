@@ -193,6 +193,8 @@ const char *viommu_machine_state_word(const ViommuMachine *machine)
 {
     if (machine->foreign && machine->state != VIOMMU_STATE_STOPPING)
         return "foreign";
+    if (machine->state == VIOMMU_STATE_RUNNING && machine->pause != VIOMMU_PAUSE_NONE)
+        return "paused";
     return viommu_enum_to_string(&viommu_enum_state, (int)machine->state);
 }
 
@@ -204,6 +206,25 @@ bool viommu_machine_check_known(const ViommuMachine *machine, GError **error)
             "machine '%s' was made by another version of viommud (its metadata has version %u, this viommud knows version %u) and can only be stopped or killed; for other operations, run that version again",
             machine->name, machine->metadata_version, VIOMMU_METADATA_VERSION);
     return !machine->foreign;
+}
+
+/* Whether QEMU may be there, with a guest that viommud does not stop. */
+static bool has_guest(ViommuState state)
+{
+    return state == VIOMMU_STATE_STARTING || state == VIOMMU_STATE_RUNNING;
+}
+
+unsigned viommu_machine_pause(ViommuMachine *machine, ViommuPause pause)
+{
+    unsigned changes = VIOMMU_MACHINE_CHANGE_PAUSE;
+
+    if (machine->pause == pause || (pause != VIOMMU_PAUSE_NONE && !has_guest(machine->state)))
+        return 0;
+    if (machine->state == VIOMMU_STATE_RUNNING &&
+        (machine->pause == VIOMMU_PAUSE_NONE) != (pause == VIOMMU_PAUSE_NONE))
+        changes |= VIOMMU_MACHINE_CHANGE_STATE;
+    machine->pause = pause;
+    return changes;
 }
 
 unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *ret_gone)
@@ -220,6 +241,8 @@ unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *re
         machine->result = next.result;
         changes |= VIOMMU_MACHINE_CHANGE_RESULT;
     }
+    if (!has_guest(machine->state))
+        changes |= viommu_machine_pause(machine, VIOMMU_PAUSE_NONE);
     *ret_gone = next.gone;
     return changes;
 }

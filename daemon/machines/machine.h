@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include "daemon/console/console.h"
 #include "lib/machine/lifecycle.h"
+#include "lib/machine/pause.h"
 #include "lib/domain/metadata.h"
 
 typedef struct ViommuJob ViommuJob; /* daemon/machines/job.h */
@@ -21,6 +22,7 @@ typedef struct ViommuMachine {
     bool foreign;
     uint32_t metadata_version; /* that version's */
     ViommuState state;
+    ViommuPause pause; /* of a guest that has not ended; NONE: it runs, or there is none */
     ViommuResult result;
     /* bus name of the error that the launch, or the guest, ended with; NULL: none.  Static. */
     const char *failure_name;
@@ -61,6 +63,7 @@ typedef enum ViommuMachineChange {
     /* its place in the queue, or that it has left the queue */
     VIOMMU_MACHINE_CHANGE_QUEUE = 1 << 5,
     VIOMMU_MACHINE_CHANGE_VERIFIED = 1 << 6,
+    VIOMMU_MACHINE_CHANGE_PAUSE = 1 << 7,
 } ViommuMachineChange;
 
 /* The launch that a machine comes from; borrowed. */
@@ -131,6 +134,9 @@ bool viommu_machine_check_known(const ViommuMachine *machine, GError **error);
 /** Applies @event.  Returns what changed; 0: the event means nothing in this state.  *ret_gone: the
  *  machine ends here. */
 unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *ret_gone);
+/** The guest is paused, or runs again; nothing changes when it has ended.  Returns
+ *  ViommuMachineChange bits; 0: it was so before. */
+unsigned viommu_machine_pause(ViommuMachine *machine, ViommuPause pause);
 /** Adds a warning.  Returns what changed. */
 unsigned viommu_machine_warn(ViommuMachine *machine, const char *text);
 /** Records that its IOMMU was verified.  Returns what changed: 0 when it was verified before. */

@@ -16,6 +16,7 @@ const ViommuProperty viommu_machine_properties[VIOMMU_MACHINE_PROPERTIES] = {
     {"UUID", VIOMMU_PROPERTY_UUID, AT(uuid), NULL, 0, false},
     {"State", VIOMMU_PROPERTY_STATE, 0, NULL, CHANGE(STATE), true},
     {"Result", WORD, AT(result), &viommu_enum_result, CHANGE(RESULT), true},
+    {"PauseReason", WORD, AT(pause), &viommu_enum_pause, CHANGE(PAUSE), false},
     {"Failure", VIOMMU_PROPERTY_FAILURE, 0, NULL, CHANGE(FAILURE), false},
     {"Owner", NUMBER, AT(owner_uid), NULL, 0, false},
     {"Arch", WORD, AT(arch), &viommu_enum_arch, CHANGE(PLAN), false},

@@ -131,6 +131,16 @@ void viommu_registry_warn(ViommuRegistry *registry, ViommuMachine *machine, cons
     tell(registry, machine, viommu_machine_warn(machine, text));
 }
 
+bool viommu_registry_pause(ViommuRegistry *registry, ViommuMachine *machine, ViommuPause pause)
+{
+    unsigned changes = viommu_machine_pause(machine, pause);
+
+    if (changes)
+        viommu_machine_touch(machine, registry->epoch);
+    tell(registry, machine, changes);
+    return changes != 0;
+}
+
 void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, uint64_t end_usec)
 {
     tell(registry, machine, viommu_machine_extend(machine, end_usec));

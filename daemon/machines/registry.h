@@ -41,6 +41,8 @@ bool viommu_registry_feed(ViommuRegistry *registry, ViommuMachine *machine, Viom
 void viommu_registry_replan(ViommuRegistry *registry, ViommuMachine *machine, const ViommuMetadata *metadata);
 /** Adds a warning and notifies. */
 void viommu_registry_warn(ViommuRegistry *registry, ViommuMachine *machine, const char *text);
+/** Records that its guest is paused, or runs again, and notifies.  False: it was so before. */
+bool viommu_registry_pause(ViommuRegistry *registry, ViommuMachine *machine, ViommuPause pause);
 /** Moves the end of its lease and notifies. */
 void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, uint64_t end_usec);
 /** Records that its IOMMU was verified and notifies. */

@@ -96,7 +96,9 @@ static void end_machine(ViommuManager *manager, ViommuMachine *machine, uint32_t
                         const ViommuWaiter *waiter)
 {
     bool first = !viommu_job_stop(machine->job);
-    const ViommuEnding ending = {seconds, !waiter, machine->state == VIOMMU_STATE_RUNNING};
+    /* A paused guest cannot power off. */
+    bool runs = machine->state == VIOMMU_STATE_RUNNING && machine->pause == VIOMMU_PAUSE_NONE;
+    const ViommuEnding ending = {seconds, !waiter, runs};
     ViommuOutcome outcome = {.error = NULL};
 
     if (first && viommu_registry_feed(manager->registry, machine,

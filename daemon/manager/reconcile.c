@@ -8,6 +8,7 @@
 #include "daemon/files/boot-copies.h"
 #include "daemon/process/log.h"
 #include "daemon/manager/orphans.h"
+#include "daemon/manager/pauses.h"
 #include "daemon/jobs/metadata-update.h"
 #include "daemon/jobs/domain-remove.h"
 #include "daemon/jobs/take-back.h"
@@ -22,6 +23,7 @@ struct ViommuSettle {
     ViommuWorker *host, *ends;
     const char *copies;
     ViommuRemains *remains;
+    ViommuPauses *pauses;
     bool listing;
     bool again; /* another listing was requested while one was under way, which may be too old */
     ViommuWaiters *waiters;
@@ -68,6 +70,7 @@ ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend
     settle->ends = workers->ends;
     settle->copies = copies;
     settle->remains = remains;
+    settle->pauses = viommu_pauses_new(registry, backend, workers->calls);
     settle->waiters = viommu_waiters_new();
     settle->left = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     settle->owed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -80,6 +83,7 @@ void viommu_settle_free(ViommuSettle *settle)
         return;
     g_assert(!settle->listing);
     viommu_waiters_free(settle->waiters);
+    viommu_pauses_free(settle->pauses);
     g_hash_table_unref(settle->owed);
     g_hash_table_unref(settle->left);
     g_clear_pointer(&settle->orphans, g_ptr_array_unref);
@@ -87,6 +91,13 @@ void viommu_settle_free(ViommuSettle *settle)
 }
 
 /* --- News --- */
+
+/* A launch starts its guest paused, and lets it run. */
+static void take_pause(ViommuSettle *settle, ViommuMachine *machine, ViommuPause pause)
+{
+    if (pause != VIOMMU_PAUSE_SUSPENDED || !viommu_machine_is_busy(machine))
+        viommu_pauses_take(settle->pauses, machine, pause);
+}
 
 void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
 {
@@ -98,6 +109,8 @@ void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
     if (!machine && (news->kind == VIOMMU_NEWS_DEFINED ||
                      (news->kind == VIOMMU_NEWS_STARTED && g_hash_table_contains(settle->owed, news->uuid))))
         viommu_settle_run(settle, NULL, NULL);
+    if (machine && meaning->pause != VIOMMU_PAUSE_LAST)
+        take_pause(settle, machine, meaning->pause);
     if (!machine || meaning->event == VIOMMU_EVENT_LAST)
         return;
     /* During a launch only the guest's end matters; other events are effects of the launch
@@ -240,8 +253,11 @@ static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const Viommu
         viommu_machine_set_sizes(machine,
                                  &(ViommuMachineSizes){.vcpus = (uint32_t)MIN(domain->vcpus, UINT32_MAX),
                                                        .memory_bytes = domain->memory_bytes});
+    (void)viommu_registry_pause(settle->registry, machine, domain->pause);
     viommu_registry_add(settle->registry, machine);
     viommu_registry_announce(settle->registry, machine);
+    if (domain->pause != VIOMMU_PAUSE_NONE)
+        viommu_pauses_take(settle->pauses, machine, domain->pause);
     if (metadata->phase != VIOMMU_STATE_RUNNING && state == VIOMMU_STATE_RUNNING)
         finish_launch(settle, domain);
     if (machine->foreign)
@@ -275,7 +291,7 @@ static void settle_unknown(ViommuSettle *settle, const ViommuDomain *domain)
         leave_alone(settle, &subject, error);
         return;
     }
-    switch (viommu_recover_decide(metadata, domain->active, domain->paused, &state)) {
+    switch (viommu_recover_decide(metadata, domain->active, domain->pause != VIOMMU_PAUSE_NONE, &state)) {
     case VIOMMU_RECOVERY_ADOPT:
         adopt(settle, domain, metadata, state);
         break;
@@ -309,6 +325,8 @@ static void settle_known(ViommuSettle *settle, const ViommuDomain *domain, Viomm
         viommu_registry_feed(settle->registry, machine, VIOMMU_EVENT_GUEST_ENDED);
     else if (machine->state == VIOMMU_STATE_STOPPED && domain->active)
         viommu_registry_feed(settle->registry, machine, VIOMMU_EVENT_STARTED);
+    if (domain->active && domain->pause != machine->pause)
+        viommu_pauses_take(settle->pauses, machine, domain->pause);
 }
 
 static void settle_vanished(ViommuSettle *settle, GHashTable *seen)

@@ -174,9 +174,9 @@ static Verification *join(ViommuVerifier *verifier, const ViommuMachine *machine
     if (!verifier->context.check(verifier->context.userdata, error) ||
         !viommu_machine_check_known(machine, error))
         return NULL;
-    if (machine->state != VIOMMU_STATE_RUNNING) {
+    if (machine->state != VIOMMU_STATE_RUNNING || machine->pause != VIOMMU_PAUSE_NONE) {
         viommu_fail(error, VIOMMU_ERROR_BUSY, "machine '%s' is %s; only a running machine can be verified",
-                    machine->name, viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
+                    machine->name, viommu_machine_state_word(machine));
         return NULL;
     }
     if (verification &&

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include "lib/machine/lifecycle.h"
+#include "lib/machine/pause.h"
 
 typedef enum ViommuNewsKind {
     VIOMMU_NEWS_CONNECTED,    /* the event connection works: list the domains and reconcile */
@@ -16,6 +17,10 @@ typedef enum ViommuNewsKind {
     VIOMMU_NEWS_CRASHED,
     VIOMMU_NEWS_PANICKED,
     VIOMMU_NEWS_UNDEFINED,
+    VIOMMU_NEWS_SUSPENDED, /* somebody, maybe viommud in a launch, paused it */
+    VIOMMU_NEWS_IO_ERROR,  /* it is paused, because a disk failed */
+    VIOMMU_NEWS_HALTED,    /* it is paused for another reason */
+    VIOMMU_NEWS_RESUMED,
     VIOMMU_NEWS_LAST,
 } ViommuNewsKind;
 
@@ -27,6 +32,7 @@ typedef struct ViommuNewsMeaning {
     bool failure;
     /* the guest ended without a call of viommud: a stop need not wait any longer */
     bool by_itself;
+    ViommuPause pause; /* the guest is paused, or NONE: runs again; VIOMMU_PAUSE_LAST: as before */
 } ViommuNewsMeaning;
 
 /** The row of @kind.  Static. */

@@ -90,7 +90,7 @@ def page_options(name):
 
 def exit_statuses():
     """(status, word) of lib/base/error.c's table and of tools/client/error.c's."""
-    numbers = {"EX_USAGE": 64, "EX_UNAVAILABLE": 69, "EX_IOERR": 74, "EX_TEMPFAIL": 75, "EX_PROTOCOL": 76, "EX_NOPERM": 77}
+    numbers = {"EX_USAGE": 64, "EX_UNAVAILABLE": 69, "EX_OSERR": 71, "EX_IOERR": 74, "EX_TEMPFAIL": 75, "EX_PROTOCOL": 76, "EX_NOPERM": 77}
     rows = re.findall(r'ROW\([A-Z_]+, "(\w+)", (\d+)\)', (ROOT / "lib" / "base" / "error.c").read_text())
     found = {(int(status), word) for word, status in rows}
     return found | {(numbers[status], word) for word, status in

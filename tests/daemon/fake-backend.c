@@ -315,7 +315,8 @@ GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error)
             continue;
         *copy = (ViommuDomain){.name = g_strdup(domain->name),
                                .active = domain->active,
-                               .paused = domain->paused,
+                               .pause = domain->pause == VIOMMU_PAUSE_DISK_FULL ? VIOMMU_PAUSE_IO_ERROR
+                                                                                : domain->pause,
                                .metadata = g_strdup(domain->metadata),
                                .additions = g_strdup(domain->additions)};
         g_strlcpy(copy->uuid, domain->uuid, sizeof(copy->uuid));
@@ -518,17 +519,6 @@ char *viommu_backend_get_xml(ViommuBackend *backend, const char *uuid, GError **
     char *xml = domain ? g_strdup(domain->xml) : NULL;
 
     return domain && fake_script_end(FAKE_XML, error) ? xml : NULL;
-}
-
-bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *ret_active, GError **error)
-{
-    const FakeDomain *domain = fake_find(uuid);
-
-    if (!domain)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no domain %s", uuid);
-    else
-        *ret_active = domain->active;
-    return domain;
 }
 
 char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,

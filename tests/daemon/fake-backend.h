@@ -13,7 +13,8 @@ typedef struct FakeDomain {
     char *name;
     char uuid[37];
     char *xml, *metadata, *additions; /* metadata NULL: not viommud's */
-    bool active, paused;
+    bool active;
+    ViommuPause pause;
     bool obeys;         /* powers off when asked to */
     char *agent_output; /* NULL: no agent */
     bool agent_breaks;  /* and libvirt's daemon crashes when the agent is asked */

@@ -332,25 +332,37 @@ bool viommu_client_takes_files(ViommuClient *client)
     return client->is_system && sd_bus_can_send(client->bus, SD_BUS_TYPE_UNIX_FD) > 0;
 }
 
-bool viommu_client_has(ViommuClient *client, const char *path)
+/* False: there is no such object.  @ret_text: owned; NULL when viommud does not reply. */
+static bool read_text(ViommuClient *client, const char *path, const char *name, char **ret_text)
 {
     sd_bus_error error = SD_BUS_ERROR_NULL;
-    char *state = NULL;
-    int r = sd_bus_get_property_string(client->bus, VIOMMU_BUS_NAME, path, VIOMMU_IFACE_MACHINE, "State",
-                                       &error, &state);
+    char *text = NULL;
+    int r = sd_bus_get_property_string(client->bus, VIOMMU_BUS_NAME, path, VIOMMU_IFACE_MACHINE, name, &error,
+                                       &text);
     bool has = r >= 0 || !sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT);
 
+    *ret_text = g_strdup(text);
     sd_bus_error_free(&error);
-    free(state);
+    free(text);
     return has;
 }
+
+bool viommu_client_has(ViommuClient *client, const char *path)
+{
+    g_autofree char *state = NULL;
+
+    return read_text(client, path, "State", &state);
+}
+
+/* The word of the property State. */
+#define PAUSED "paused"
 
 struct ViommuClientWatch {
     ViommuClient *client;
     char *path;
     sd_bus_slot *removed, *changed;
     char *result;
-    bool gone;
+    bool gone, paused;
 };
 
 static int on_removed(sd_bus_message *message, void *userdata, sd_bus_error *error)
@@ -367,14 +379,17 @@ static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *err
 {
     ViommuClientWatch *watch = userdata;
     g_autoptr(GVariant) interface = NULL, values = NULL;
-    const char *result;
+    const char *result, *state;
 
-    if (viommu_bus_variant_read(message, &interface, NULL) &&
-        viommu_bus_variant_read(message, &values, NULL) &&
-        g_variant_lookup(values, "Result", "&s", &result)) {
+    if (!viommu_bus_variant_read(message, &interface, NULL) ||
+        !viommu_bus_variant_read(message, &values, NULL))
+        return 0;
+    if (g_variant_lookup(values, "Result", "&s", &result)) {
         g_free(watch->result);
         watch->result = g_strdup(result);
     }
+    if (g_variant_lookup(values, "State", "&s", &state))
+        watch->paused = g_str_equal(state, PAUSED);
     return 0;
 }
 
@@ -398,6 +413,7 @@ static bool lost(const ViommuClient *client, int r, GError **error)
 ViommuClientWatch *viommu_client_watch(ViommuClient *client, const char *path, GError **error)
 {
     g_autoptr(ViommuClientWatch) watch = g_new0(ViommuClientWatch, 1);
+    g_autofree char *state = NULL;
     int r;
 
     watch->client = client;
@@ -410,14 +426,26 @@ ViommuClientWatch *viommu_client_watch(ViommuClient *client, const char *path, G
                                 "org.freedesktop.DBus.Properties", "PropertiesChanged", on_changed, watch);
     if (r < 0)
         lost(client, r, error);
-    else if (!viommu_client_has(client, path))
+    else if (!read_text(client, path, "State", &state))
         watch->gone = true;
+    else
+        watch->paused = g_strcmp0(state, PAUSED) == 0;
     return r < 0 ? NULL : g_steal_pointer(&watch);
 }
 
 const char *viommu_client_watch_result(const ViommuClientWatch *watch)
 {
     return watch->result;
+}
+
+char *viommu_client_watch_pause(ViommuClientWatch *watch)
+{
+    char *reason = NULL;
+
+    if (!watch->paused)
+        return NULL;
+    watch->paused = false;
+    return read_text(watch->client, watch->path, "PauseReason", &reason) ? reason : NULL;
 }
 
 /* Processes pending messages, then waits for more or until @fd is readable (*ret_readable). */
@@ -441,7 +469,7 @@ bool viommu_client_watch_wait(ViommuClientWatch *watch, int fd, bool *ret_gone, 
     bool readable = false;
     int r = 0;
 
-    while (r >= 0 && !watch->gone && !readable)
+    while (r >= 0 && !watch->gone && !watch->paused && !readable)
         r = wait_for_more(watch->client->bus, fd, &readable);
     if (r < 0)
         return lost(watch->client, r, error);

@@ -56,9 +56,12 @@ typedef struct ViommuClientWatch ViommuClientWatch;
 ViommuClientWatch *viommu_client_watch(ViommuClient *client, const char *path, GError **error);
 void viommu_client_watch_free(ViommuClientWatch *watch);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuClientWatch, viommu_client_watch_free)
-/** Waits until the object disappears (*ret_gone is true) or @fd is readable.  Fails: UNAVAILABLE if
- *  the bus is lost. */
+/** Waits until the object disappears (*ret_gone is true), its machine is paused, or @fd is
+ *  readable.  Fails: UNAVAILABLE if the bus is lost. */
 bool viommu_client_watch_wait(ViommuClientWatch *watch, int fd, bool *ret_gone, GError **error);
+/** The property PauseReason, when the machine was paused since the last call; NULL: it was not, or
+ *  it is gone.  Owned, g_free(). */
+char *viommu_client_watch_pause(ViommuClientWatch *watch);
 /** The last signalled value of its property Result; "none" before. Borrowed, until the next
  *  wait. */
 const char *viommu_client_watch_result(const ViommuClientWatch *watch);

@@ -18,6 +18,7 @@ static const struct {
     [VIOMMU_FAILURE_TIMEOUT] = {"Timeout", EX_TEMPFAIL},
     [VIOMMU_FAILURE_DENIED] = {"Denied", EX_NOPERM},
     [VIOMMU_FAILURE_LOST] = {"Lost", EX_PROTOCOL},
+    [VIOMMU_FAILURE_PAUSED] = {"Paused", EX_OSERR},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(failures) == VIOMMU_FAILURE_LAST);
 

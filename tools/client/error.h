@@ -13,6 +13,7 @@ typedef enum ViommuFailure {
     VIOMMU_FAILURE_TIMEOUT,     /* no reply in time; the operation may still complete */
     VIOMMU_FAILURE_DENIED,      /* the bus or polkit does not allow it */
     VIOMMU_FAILURE_LOST,        /* the guest was lost while a command ran inside */
+    VIOMMU_FAILURE_PAUSED,      /* the guest waits for the host to mend one of its disks */
     VIOMMU_FAILURE_LAST,
 } ViommuFailure;
 

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "lib/base/error.h"
+#include "lib/machine/pause.h"
+#include "tools/client/error.h"
 
 /* The exit statuses of shells. */
 #define STATUS_NOT_EXECUTABLE 126
@@ -33,10 +35,37 @@ static int spawn(char *const *command, char *const *environment, const sigset_t 
 /* A terminal also signals the command itself; signals of other processes are passed on. */
 static void pass_on(const struct signalfd_siginfo *info, pid_t pid)
 {
+    bool is_ours = info->ssi_signo == SIGALRM && info->ssi_code == SI_KERNEL;
     bool from_terminal = info->ssi_signo == SIGINT || info->ssi_signo == SIGQUIT;
 
-    if (info->ssi_signo != SIGCHLD && !(from_terminal && info->ssi_code == SI_KERNEL))
+    if (is_ours)
+        kill(pid, SIGKILL);
+    else if (info->ssi_signo != SIGCHLD && !(from_terminal && info->ssi_code == SI_KERNEL))
         kill(pid, (int)info->ssi_signo);
+}
+
+/* A command that waits for such a guest would wait for ever. */
+#define STUCK_SEC 5u
+
+/* False: the guest was not paused meanwhile.  If it waits for the host, @error is set and the
+ * command is ended; whoever has suspended it otherwise lets it run again. */
+static bool take_pause(ViommuCtl *ctl, ViommuClientWatch *watch, pid_t pid, GError **error)
+{
+    g_autofree char *reason = viommu_client_watch_pause(watch), *text = NULL;
+    int known = reason ? viommu_enum_from_string(&viommu_enum_pause, reason) : -1;
+    ViommuPause pause = known < 0 ? VIOMMU_PAUSE_OTHER : (ViommuPause)known;
+
+    if (!reason || *error)
+        return reason != NULL;
+    text = g_strdup_printf("the guest is paused: %s", viommu_pause_words(pause));
+    if (viommu_pause_is_trouble(pause)) {
+        viommu_failure_set(error, VIOMMU_FAILURE_PAUSED, "%s", text);
+        kill(pid, SIGTERM);
+        alarm(STUCK_SEC);
+    } else {
+        viommu_output_warning(&ctl->output, text);
+    }
+    return true;
 }
 
 /* If the machine disappears first, only a warning is printed: the command may have other work to
@@ -54,7 +83,8 @@ static bool machine_stays(ViommuCtl *ctl, const ViommuCtlLaunched *launched, Vio
     return !trouble && !gone;
 }
 
-static int wait_for(ViommuCtl *ctl, const ViommuCtlLaunched *launched, pid_t pid, int signals)
+/* Sets @error if the guest waits for the host; otherwise the status of the command counts. */
+static int wait_for(ViommuCtl *ctl, const ViommuCtlLaunched *launched, pid_t pid, int signals, GError **error)
 {
     g_autoptr(ViommuClientWatch) watch = viommu_client_watch(launched->client, launched->path, NULL);
     struct signalfd_siginfo info;
@@ -63,20 +93,25 @@ static int wait_for(ViommuCtl *ctl, const ViommuCtlLaunched *launched, pid_t pid
     while (waitpid(pid, &status, WNOHANG) == 0) {
         if (watch && !machine_stays(ctl, launched, watch, signals))
             g_clear_pointer(&watch, viommu_client_watch_free);
+        else if (watch && take_pause(ctl, watch, pid, error))
+            continue;
         else if (read(signals, &info, sizeof(info)) == sizeof(info))
             pass_on(&info, pid);
     }
+    alarm(0);
     return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 bool viommu_ctl_child_run(ViommuCtl *ctl, const ViommuCtlLaunched *launched, char *const *command,
                           char *const *environment, GError **error)
 {
+    g_autoptr(GError) stuck = NULL;
     sigset_t ours, before;
     int signals, r;
     pid_t pid;
 
     sigemptyset(&ours);
+    sigaddset(&ours, SIGALRM);
     sigaddset(&ours, SIGCHLD);
     sigaddset(&ours, SIGHUP);
     sigaddset(&ours, SIGINT);
@@ -86,12 +121,16 @@ bool viommu_ctl_child_run(ViommuCtl *ctl, const ViommuCtlLaunched *launched, cha
     signals = signalfd(-1, &ours, SFD_CLOEXEC);
     r = signals < 0 ? errno : spawn(command, environment, &before, &pid);
     if (r == 0) {
-        ctl->exit_status = wait_for(ctl, launched, pid, signals);
+        ctl->exit_status = wait_for(ctl, launched, pid, signals, &stuck);
     } else {
         ctl->exit_status = r == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
         viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot run '%s': %s", command[0], g_strerror(r));
     }
     if (signals >= 0)
         close(signals);
-    return r == 0;
+    if (!stuck)
+        return r == 0;
+    ctl->exit_status = viommu_failure_exit_status(stuck);
+    g_propagate_error(error, g_steal_pointer(&stuck));
+    return false;
 }

@@ -22,7 +22,7 @@ static ViommuStyle state_style(const char *state)
 {
     int value = viommu_enum_from_string(&viommu_enum_state, state);
 
-    if (g_str_equal(state, "foreign"))
+    if (g_str_equal(state, "foreign") || g_str_equal(state, "paused"))
         return VIOMMU_STYLE_WARNING;
     switch ((ViommuState)value) {
     case VIOMMU_STATE_RUNNING:

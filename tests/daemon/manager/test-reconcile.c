@@ -58,7 +58,8 @@ START_TEST(each_phase)
         g_autoptr(ViommuMetadata) now = NULL;
 
         fixture_begin(&fixture);
-        fake_add("one", UUID, metadata, rows[i].active)->paused = rows[i].paused;
+        fake_add("one", UUID, metadata, rows[i].active)->pause =
+            rows[i].paused ? VIOMMU_PAUSE_SUSPENDED : VIOMMU_PAUSE_NONE;
         fixture_manage(&fixture);
         assert_fate(&fixture, rows[i].fate, rows[i].state);
         if (rows[i].fate != ADOPTED || rows[i].state != VIOMMU_STATE_RUNNING)

@@ -8,6 +8,7 @@ static const struct {
     ViommuNewsKind kind;
     const char *event;
     const char *flags; /* connection, ends, failure, by itself: their first letters */
+    const char *pause;
 } expected[] = {
     {VIOMMU_NEWS_CONNECTED, NULL, "c"},
     {VIOMMU_NEWS_DISCONNECTED, NULL, "c"},
@@ -18,6 +19,10 @@ static const struct {
     {VIOMMU_NEWS_CRASHED, "guest-crashed", "efb"},
     {VIOMMU_NEWS_PANICKED, "guest-panicked", "efb"},
     {VIOMMU_NEWS_UNDEFINED, "vanished", ""},
+    {VIOMMU_NEWS_SUSPENDED, NULL, "", "suspended"},
+    {VIOMMU_NEWS_IO_ERROR, NULL, "", "io-error"},
+    {VIOMMU_NEWS_HALTED, NULL, "", "other"},
+    {VIOMMU_NEWS_RESUMED, NULL, "", "none"},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(expected) == VIOMMU_NEWS_LAST);
 
@@ -32,6 +37,7 @@ START_TEST(rows)
         ck_assert_int_eq(expected[i].kind, i);
         ck_assert_pstr_eq(viommu_enum_to_string(&viommu_enum_event, (int)meaning->event), expected[i].event);
         ck_assert_str_eq(flags, expected[i].flags);
+        ck_assert_pstr_eq(viommu_enum_to_string(&viommu_enum_pause, (int)meaning->pause), expected[i].pause);
     }
 }
 END_TEST

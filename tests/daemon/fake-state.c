@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fake-state: the functions of daemon/libvirt/backend.h that tell whether a guest runs. */
+#include "tests/daemon/fake-backend.h"
+
+bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *ret_active, GError **error)
+{
+    const FakeDomain *domain = fake_find(uuid);
+
+    if (!domain)
+        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no domain %s", uuid);
+    else
+        *ret_active = domain->active;
+    return domain;
+}
+
+bool viommu_backend_find_pause(ViommuBackend *backend, const char *uuid, ViommuPause *ret_pause,
+                               GError **error)
+{
+    const FakeDomain *domain = fake_find(uuid);
+
+    if (!domain || !fake_script_begin(FAKE_FIND_PAUSE, error))
+        return false;
+    *ret_pause = domain->pause;
+    return fake_script_end(FAKE_FIND_PAUSE, error);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-pauses: what is known of a guest that does not run, by events, by a listing, and in the
+ * wrong order. */
+#include "tests/daemon/fixture.h"
+
+#define UUID "0f2f8ea5-53c4-4e22-a2b0-0123456789ab"
+#define ONE  "{'name': <'one'>}"
+#define SURE "{'name': <'one'>, 'iommu': <{'is-supported': <true>}>, 'wait': <'verified'>}"
+
+static const ViommuMachine *begin(Fixture *fixture)
+{
+    fixture_begin(fixture);
+    fixture_manage(fixture);
+    return fixture_machine(fixture, ONE);
+}
+
+/* As QEMU and libvirt do it. */
+static void halt(const ViommuMachine *machine, ViommuPause pause, ViommuNewsKind kind)
+{
+    fake_find(machine->uuid)->pause = pause;
+    fake_tell(kind, machine->uuid, NULL);
+}
+
+#define await_state(fixture, machine, word, why)                           \
+    fixture_await(fixture,                                                 \
+                  g_str_equal(viommu_machine_state_word(machine), word) && \
+                      g_str_equal(viommu_enum_to_string(&viommu_enum_pause, (int)(machine)->pause), why))
+
+static const struct {
+    ViommuNewsKind kind;
+    ViommuPause pause; /* as QEMU says it */
+    const char *word;
+} rows[] = {
+    {VIOMMU_NEWS_SUSPENDED, VIOMMU_PAUSE_SUSPENDED, "suspended"},
+    {VIOMMU_NEWS_IO_ERROR, VIOMMU_PAUSE_IO_ERROR, "io-error"},
+    {VIOMMU_NEWS_IO_ERROR, VIOMMU_PAUSE_DISK_FULL, "disk-full"},
+    {VIOMMU_NEWS_HALTED, VIOMMU_PAUSE_OTHER, "other"},
+};
+
+START_TEST(paused_and_resumed)
+{
+    g_auto(Fixture) fixture = {0};
+    const ViommuMachine *machine = begin(&fixture);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        halt(machine, rows[i].pause, rows[i].kind);
+        await_state(&fixture, machine, "paused", rows[i].word);
+        halt(machine, VIOMMU_PAUSE_NONE, VIOMMU_NEWS_RESUMED);
+        await_state(&fixture, machine, "running", "none");
+    }
+}
+END_TEST
+
+/* The event holds. */
+START_TEST(without_an_answer)
+{
+    g_auto(Fixture) fixture = {0};
+    const ViommuMachine *machine = begin(&fixture);
+
+    fake_fail(FAKE_FIND_PAUSE, 1, VIOMMU_ERROR_BACKEND, "QEMU hangs");
+    halt(machine, VIOMMU_PAUSE_DISK_FULL, VIOMMU_NEWS_IO_ERROR);
+    await_state(&fixture, machine, "paused", "io-error");
+}
+END_TEST
+
+/* The answer is older than the guest's next event. */
+START_TEST(late_answer)
+{
+    g_auto(Fixture) fixture = {0};
+    const ViommuMachine *machine = begin(&fixture);
+
+    fake_hold(FAKE_FIND_PAUSE);
+    halt(machine, VIOMMU_PAUSE_SUSPENDED, VIOMMU_NEWS_SUSPENDED);
+    fixture_await(&fixture, fake_hanging(FAKE_FIND_PAUSE) == 1);
+    fake_tell(VIOMMU_NEWS_RESUMED, machine->uuid, NULL);
+    fixture_turn(&fixture);
+    fake_release(FAKE_FIND_PAUSE);
+    fixture_settle(&fixture);
+    await_state(&fixture, machine, "running", "none");
+}
+END_TEST
+
+/* The event of a launch's own pause comes when the launch is over. */
+START_TEST(late_event)
+{
+    g_auto(Fixture) fixture = {0};
+    const ViommuMachine *machine = begin(&fixture);
+
+    fake_tell(VIOMMU_NEWS_SUSPENDED, machine->uuid, NULL);
+    fixture_turn(&fixture);
+    fixture_settle(&fixture);
+    ck_assert_uint_eq(fake_calls(FAKE_FIND_PAUSE), 1);
+    await_state(&fixture, machine, "running", "none");
+}
+END_TEST
+
+/* Its disk is full before the launch is over. */
+START_TEST(full_in_the_launch)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) launch = {0};
+    const ViommuMachine *machine;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    fake_hold(FAKE_START);
+    fixture_begin_launch(&fixture, ONE, &launch);
+    fixture_await(&fixture, fake_hanging(FAKE_START) == 1);
+    machine = fixture_find(&fixture, "one");
+    halt(machine, VIOMMU_PAUSE_DISK_FULL, VIOMMU_NEWS_IO_ERROR);
+    fixture_await(&fixture, machine->pause == VIOMMU_PAUSE_DISK_FULL);
+    ck_assert_str_eq(viommu_machine_state_word(machine), "starting");
+    fake_release(FAKE_START);
+    fixture_await(&fixture, launch.n == 1);
+    assert_went_well(&launch);
+    await_state(&fixture, machine, "paused", "disk-full");
+}
+END_TEST
+
+/* What was missed while libvirt's daemon was away. */
+START_TEST(listed)
+{
+    g_auto(Fixture) fixture = {0};
+    const ViommuMachine *machine = begin(&fixture);
+
+    fake_tell(VIOMMU_NEWS_DISCONNECTED, "", "gone");
+    fake_find(machine->uuid)->pause = VIOMMU_PAUSE_DISK_FULL;
+    fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
+    await_state(&fixture, machine, "paused", "disk-full");
+    fake_tell(VIOMMU_NEWS_DISCONNECTED, "", "gone");
+    fake_find(machine->uuid)->pause = VIOMMU_PAUSE_NONE;
+    fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
+    await_state(&fixture, machine, "running", "none");
+}
+END_TEST
+
+START_TEST(found_after_a_restart)
+{
+    g_auto(Fixture) fixture = {0};
+    g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_RUNNING);
+    const ViommuMachine *machine;
+
+    fixture_begin(&fixture);
+    fake_add("one", UUID, metadata, true)->pause = VIOMMU_PAUSE_DISK_FULL;
+    fixture_manage(&fixture);
+    machine = fixture_find(&fixture, UUID);
+    ck_assert_str_eq(viommu_machine_state_word(machine), "paused");
+    await_state(&fixture, machine, "paused", "disk-full");
+}
+END_TEST
+
+/* A paused guest cannot power off, so nobody waits for that. */
+START_TEST(stopped)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) stop = {0};
+    const ViommuMachine *machine = begin(&fixture);
+
+    halt(machine, VIOMMU_PAUSE_DISK_FULL, VIOMMU_NEWS_IO_ERROR);
+    await_state(&fixture, machine, "paused", "disk-full");
+    fixture_stop(&fixture, "one", 600, &stop);
+    assert_went_well(&stop);
+    ck_assert_uint_eq(fake_calls(FAKE_SHUTDOWN), 0);
+}
+END_TEST
+
+START_TEST(ended)
+{
+    g_auto(Fixture) fixture = {0};
+    const ViommuMachine *machine = begin(&fixture);
+
+    halt(machine, VIOMMU_PAUSE_IO_ERROR, VIOMMU_NEWS_IO_ERROR);
+    await_state(&fixture, machine, "paused", "io-error");
+    fake_end(machine->uuid, VIOMMU_NEWS_CRASHED, "QEMU died");
+    await_state(&fixture, machine, "stopped", "none");
+}
+END_TEST
+
+/* A guest that waits for room on the host shows no IOMMU: the call ends at once, and says why. */
+START_TEST(full_in_the_proof)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) launch = {0};
+    const ViommuMachine *machine;
+
+    fixture_begin(&fixture);
+    fixture_manage(&fixture);
+    fixture_begin_launch(&fixture, SURE, &launch);
+    fixture_await(&fixture, (machine = fixture_find(&fixture, "one")) &&
+                                machine->state == VIOMMU_STATE_RUNNING && !machine->job);
+    halt(machine, VIOMMU_PAUSE_DISK_FULL, VIOMMU_NEWS_IO_ERROR);
+    fixture_await(&fixture, launch.n == 1);
+    assert_fails(&launch, VIOMMU_ERROR_NOT_VERIFIED, "the guest is paused: disk full");
+}
+END_TEST
+
+UNIT_MAIN("pauses", paused_and_resumed, without_an_answer, late_answer, late_event, full_in_the_launch,
+          listed, found_after_a_restart, stopped, ended, full_in_the_proof)
