@@ -103,4 +103,27 @@ server changed
 run 255 'a guest that is another one' 'Host key verification failed|HOST IDENTIFICATION HAS CHANGED' inside -- true </dev/null
 run 0 'a new machine may be at the same port' '^here$' \
     "$ctl" ssh two --address="127.0.0.1:$port" --login="$(id -un)" --key="$work/key" -- echo here
+
+# Keys of "run --inside".  No port leads to a guest of the test driver, so the run fails when it has
+# a key.
+store=$XDG_RUNTIME_DIR/viommu
+mkdir -m 700 "$store/run-left" "$store/run-held"
+touch "$store/run-left/"{lock,key,key.pub,known-hosts,machine}
+cp "$work/key" "$store/run-held/key"
+printf '%s\n%s\n' "$("$ctl" show two | sed -n 's/^UUID *//p')" "$(id -un)" >"$store/run-held/machine"
+exec 8>"$store/run-held/lock"
+flock 8
+run 0 'the key of a run that lives' '^here$' "$ctl" ssh two --address="127.0.0.1:$port" -- echo here
+inside_fails() { ! TMPDIR=$work "$ctl" run --inside arch=x86_64 memory=64M --name=brief --timeout=2 -- touch "$work/touched" 8>&-; }
+check 'a run whose guest cannot be reached' inside_fails
+check 'says why' grep -q '^viommuctl: ' "$work/err"
+check 'runs nothing' test ! -e "$work/touched"
+check 'leaves no key, removes what a killed run left, and nothing else' test "$(echo "$store"/run-*)" = "$store/run-held"
+run 6 'nor a machine' "'brief'" "$ctl" show brief
+chmod 755 "$store"
+check 'a directory that others can read' inside_fails
+check 'is not used' test "$(echo "$store"/run-*)" = "$store/run-held"
+check 'nor is anything left elsewhere' bash -c "! ls -d '$work'/viommu-?????? 2>/dev/null"
+run 64 'files of no guest' 'only with --inside' "$ctl" run --get=/a arch=x86_64 -- true
+run 64 'files without a name' 'names no file' "$ctl" run --inside --get=:a arch=x86_64 -- true
 finish
