@@ -169,6 +169,7 @@ static void set_files(Service *service)
         .skip = !viommu_backend_is_local(service->backend),
         .own = service->options->user,
         .copies = service->copies,
+        .reserve_bytes = service->config->bounds.reserve_bytes,
         .image_directories = (const char *const *)service->config->image_directories,
     };
 }
@@ -255,8 +256,8 @@ static bool open_backend(Service *service, GError **error)
     unsigned n_connections;
 
     set_shares(service);
-    if (!viommu_readers_new(service->loop, (uint32_t)service->config->files_timeout_sec, &service->readers,
-                            error) ||
+    if (!viommu_readers_new(service->loop, (uint32_t)service->config->files_timeout_sec,
+                            (uint32_t)service->config->digest_timeout_sec, &service->readers, error) ||
         !make_workers(service, &n_connections, error) ||
         !viommu_backend_new(choose_uri(service->options), n_connections, &service->backend, error))
         return false;
@@ -264,9 +265,9 @@ static bool open_backend(Service *service, GError **error)
     if (service->options->root)
         viommu_backend_set_root(service->backend, service->options->root);
     viommu_journal_open(service->loop);
+    bound_config(service, viommu_backend_is_local(service->backend));
     set_files(service);
     set_names(service);
-    bound_config(service, viommu_backend_is_local(service->backend));
     context = (ViommuManagerContext){service->loop,
                                      service->workers,
                                      service->backend,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* boot-copies: DIRECTORY/UUID.NAME.  libvirt gives them to QEMU's user; no other user can read
- * them. */
+/* boot-copies: DIRECTORY/UUID.NAME; an overlay is UUID.overlay-DISK-BYTES.  libvirt gives them to
+ * QEMU's user; no other user can read them. */
 #include "daemon/files/boot-copies.h"
 
 #include <errno.h>
@@ -9,9 +9,11 @@
 #include <sys/sendfile.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 #include "lib/base/error.h"
+#include "lib/base/quantity.h"
 
 #define UUID_LENGTH 36
 #define CHUNK       ((off_t)16 << 20)
@@ -22,6 +24,18 @@ G_STATIC_ASSERT(G_N_ELEMENTS(names) == VIOMMU_COPY_LAST);
 char *viommu_copies_path(const char *directory, const char *uuid, ViommuCopy what)
 {
     return g_strdup_printf("%s/%s.%s", directory, uuid, names[what]);
+}
+
+#define OVERLAY "overlay-"
+
+char *viommu_copies_overlay_path(const char *directory, const char *uuid, unsigned i, uint64_t bytes)
+{
+    return g_strdup_printf("%s/%s." OVERLAY "%u-%" G_GUINT64_FORMAT, directory, uuid, i, bytes);
+}
+
+char *viommu_copies_seed_path(const char *directory, const char *uuid)
+{
+    return g_strdup_printf("%s/%s.seed", directory, uuid);
 }
 
 static bool check_size(off_t bytes, GError **error)
@@ -188,6 +202,31 @@ bool viommu_copies_guard(const char *directory, gid_t group, GError **error)
     return ok;
 }
 
+/* QEMU's user may pass through; no user may list it. */
+static bool make_directory(const char *directory)
+{
+    return g_mkdir_with_parents(directory, 0711) == 0 || errno == EEXIST;
+}
+
+bool viommu_copies_check_room(const char *directory, uint64_t reserve_bytes, GError **error)
+{
+    g_autofree char *reserve = viommu_quantity_format(reserve_bytes), *has = NULL;
+    struct statvfs info;
+    uint64_t free_bytes;
+
+    if (!make_directory(directory) || statvfs(directory, &info) < 0)
+        return viommu_fail(error, VIOMMU_ERROR_BACKEND, "viommud cannot look at '%s': %s", directory,
+                           g_strerror(errno));
+    free_bytes = (uint64_t)info.f_bavail * info.f_frsize;
+    if (free_bytes > reserve_bytes || reserve_bytes == 0)
+        return true;
+    has = viommu_quantity_format(free_bytes / VIOMMU_MIB * VIOMMU_MIB);
+    return viommu_fail(
+        error, VIOMMU_ERROR_BUSY,
+        "the file system of '%s' has only %s free, and [limits] disk-reserve=%s stays free when an overlay is made; stop a machine that has overlays, or make room",
+        directory, has, reserve);
+}
+
 bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what,
                         const ViommuCopySource *source, GError **error)
 {
@@ -197,11 +236,8 @@ bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what
 
     if (!check_size((off_t)source->bytes, error))
         return false;
-    /* QEMU's user may pass through; no user may list it. */
-    if (g_mkdir_with_parents(directory, 0711) < 0 && errno != EEXIST)
-        to = -1;
-    else
-        to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    to = make_directory(directory) ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)
+                                   : -1;
     if (to < 0)
         return viommu_fail(error, VIOMMU_ERROR_BACKEND, "cannot create the copy '%s': %s", path,
                            g_strerror(errno));
@@ -210,17 +246,45 @@ bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what
     return ok;
 }
 
+/* The machine of file @name; NULL: no file of a machine.  Owned. */
+static char *uuid_of(const char *name)
+{
+    g_autofree char *uuid = g_strndup(name, UUID_LENGTH);
+
+    return strlen(uuid) == UUID_LENGTH && name[UUID_LENGTH] == '.' && g_uuid_string_is_valid(uuid)
+               ? g_steal_pointer(&uuid)
+               : NULL;
+}
+
 bool viommu_copies_remove(const char *directory, const char *uuid, GError **error)
 {
-    for (int i = 0; i < VIOMMU_COPY_LAST; i++) {
-        g_autofree char *path = viommu_copies_path(directory, uuid, (ViommuCopy)i);
+    g_autoptr(GError) closed = NULL;
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, &closed);
+    bool ok = true;
 
-        if (g_unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR)
+    if (!dir && closed->code != G_FILE_ERROR_NOENT && closed->code != G_FILE_ERROR_NOTDIR)
+        return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot delete copies: %s", closed->message);
+    for (const char *name; dir && (name = g_dir_read_name(dir));) {
+        g_autofree char *path = g_build_filename(directory, name, NULL), *owner = uuid_of(name);
+
+        if (!owner || !g_str_equal(owner, uuid) || g_unlink(path) == 0 || errno == ENOENT || !ok)
             continue;
-        return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot delete the copy '%s': %s", path,
-                           g_strerror(errno));
+        ok = viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot delete the copy '%s': %s", path,
+                         g_strerror(errno));
     }
-    return true;
+    return ok;
+}
+
+/* Adds the file @name: an overlay is what its guest sees of it. */
+static void add_size(ViommuCopiesSize *size, const char *name, const struct stat *info)
+{
+    const char *what = name + UUID_LENGTH + 1;
+    const char *bytes = g_str_has_prefix(what, OVERLAY) ? strchr(what + strlen(OVERLAY), '-') : NULL;
+
+    if (bytes)
+        size->overlay_bytes += g_ascii_strtoull(bytes + 1, NULL, 10);
+    else
+        size->bytes += (uint64_t)info->st_size;
 }
 
 GHashTable *viommu_copies_list(const char *directory)
@@ -229,17 +293,16 @@ GHashTable *viommu_copies_list(const char *directory)
     GHashTable *copies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 
     for (const char *name; dir && (name = g_dir_read_name(dir));) {
-        g_autofree char *uuid = g_strndup(name, UUID_LENGTH);
-        g_autofree char *path = g_build_filename(directory, name, NULL);
-        uint64_t *bytes;
+        g_autofree char *path = g_build_filename(directory, name, NULL), *uuid = uuid_of(name);
+        ViommuCopiesSize *size;
         struct stat info;
 
-        if (!g_uuid_string_is_valid(uuid) || name[UUID_LENGTH] != '.' || g_lstat(path, &info) < 0)
+        if (!uuid || g_lstat(path, &info) < 0)
             continue;
-        bytes = g_hash_table_lookup(copies, uuid);
-        if (!bytes)
-            g_hash_table_insert(copies, g_steal_pointer(&uuid), bytes = g_new0(uint64_t, 1));
-        *bytes += (uint64_t)info.st_size;
+        size = g_hash_table_lookup(copies, uuid);
+        if (!size)
+            g_hash_table_insert(copies, g_steal_pointer(&uuid), size = g_new0(ViommuCopiesSize, 1));
+        add_size(size, name, &info);
     }
     return copies;
 }

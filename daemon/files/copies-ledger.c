@@ -8,7 +8,7 @@ struct ViommuLedger {
 
 typedef struct Entry {
     uint32_t uid;
-    uint64_t bytes;
+    ViommuCopiesSize size;
 } Entry;
 
 ViommuLedger *viommu_ledger_new(void)
@@ -27,16 +27,16 @@ void viommu_ledger_free(ViommuLedger *ledger)
     g_free(ledger);
 }
 
-void viommu_ledger_note(ViommuLedger *ledger, const char *uuid, uint32_t uid, uint64_t bytes)
+void viommu_ledger_note(ViommuLedger *ledger, const char *uuid, uint32_t uid, const ViommuCopiesSize *size)
 {
     Entry *entry;
 
-    if (bytes == 0) {
+    if (size->bytes == 0 && size->overlay_bytes == 0) {
         viommu_ledger_drop(ledger, uuid);
         return;
     }
     entry = g_new(Entry, 1);
-    *entry = (Entry){uid, bytes};
+    *entry = (Entry){uid, *size};
     g_hash_table_replace(ledger->entries, g_strdup(uuid), entry);
 }
 
@@ -50,19 +50,29 @@ bool viommu_ledger_has(const ViommuLedger *ledger, const char *uuid)
     return g_hash_table_contains(ledger->entries, uuid);
 }
 
-void viommu_ledger_sum(const ViommuLedger *ledger, uint32_t uid, uint64_t *ret_all, uint64_t *ret_user)
+static void add(ViommuCopiesSize *sum, const ViommuCopiesSize *size)
 {
+    sum->bytes += size->bytes;
+    sum->overlay_bytes += size->overlay_bytes;
+}
+
+void viommu_ledger_sum(const ViommuLedger *ledger, uint32_t uid, ViommuCopiesSize *ret_all,
+                       ViommuCopiesSize *ret_user)
+{
+    ViommuCopiesSize all = {0, 0}, user = {0, 0};
     GHashTableIter iterator;
     void *value;
 
-    *ret_all = *ret_user = 0;
     g_hash_table_iter_init(&iterator, ledger->entries);
     while (g_hash_table_iter_next(&iterator, NULL, &value)) {
         const Entry *entry = value;
 
-        *ret_all += entry->bytes;
-        *ret_user += entry->uid == uid ? entry->bytes : 0;
+        add(&all, &entry->size);
+        if (entry->uid == uid)
+            add(&user, &entry->size);
     }
+    *ret_all = all;
+    *ret_user = user;
 }
 
 GPtrArray *viommu_ledger_list(const ViommuLedger *ledger)

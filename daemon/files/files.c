@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* files: for each file: opens it, checks its kind, and decides how to pass it on. */
-#include "daemon/files/files.h"
+#include "daemon/files/files-internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,31 +10,25 @@
 #include <unistd.h>
 #include "daemon/files/unix-user.h"
 #include "daemon/files/image-chain.h"
-#include "daemon/files/boot-copies.h"
 #include "daemon/files/kernel-file.h"
+#include "daemon/files/overlay.h"
 #include "daemon/files/path-walk.h"
+#include "daemon/files/seed.h"
 #include "lib/base/error.h"
+#include "lib/base/quantity.h"
+
+const char *const viommu_files_boot_keys[VIOMMU_COPY_LAST] = {
+    [VIOMMU_COPY_KERNEL] = "boot.kernel",
+    [VIOMMU_COPY_INITRD] = "boot.initrd",
+};
 
 /* For one request. */
 #define BACKING_OPEN_MAX 200u
 
+/* More than a seed takes besides user-data. */
+#define SEED_BYTES ((uint64_t)1 << 20)
+
 #define ADVICE "if you can open it, pass it as a file descriptor, as viommuctl does"
-
-static const char *const boot_keys[] = {
-    [VIOMMU_COPY_KERNEL] = "boot.kernel", [VIOMMU_COPY_INITRD] = "boot.initrd"};
-
-struct ViommuFiles {
-    const ViommuFilesSite *site;
-    char *uuid;
-    ViommuHandovers *handovers;
-    int copied[VIOMMU_COPY_LAST]; /* to copy from; -1: none */
-    uint64_t copied_bytes[VIOMMU_COPY_LAST];
-    GArray *disks; /* of int: to pass on; -1: none */
-    unsigned n_backing;
-    GPtrArray *backing; /* of GArray of int: the same for the backing files of each disk */
-    ViommuKernel kernel;
-    bool kernel_is_known;
-};
 
 /* The user, and the rules for the files. */
 typedef struct Judge {
@@ -233,7 +227,7 @@ static bool open_boot_file(ViommuFiles *files, const Judge *judge, ViommuCopy wh
         read_kernel(files, &hold);
     close_fd(&hold.fd);
     if (!ok)
-        g_prefix_error(error, "%s '%s': ", boot_keys[what], file->path);
+        g_prefix_error(error, "%s '%s': ", viommu_files_boot_keys[what], file->path);
     return ok;
 }
 
@@ -349,18 +343,63 @@ static bool follow_chain(ViommuFiles *files, const Judge *judge, Hold *hold, Vio
     return true;
 }
 
+/* Its size is the image's, or what the request wants, which must not cut the image. */
+static bool settle_overlay(ViommuFiles *files, const ViommuRequestDisk *disk, guint i, int fd, GError **error)
+{
+    ViommuHandover *handover = g_ptr_array_index(files->handovers->disks, i);
+    bool is_given = disk->size_bytes != VIOMMU_UNSET_NUMBER;
+    uint64_t bytes;
+
+    if (!viommu_overlay_measure(fd, (ViommuDiskFormat)disk->format, &bytes, error))
+        return false;
+    if (is_given && viommu_overlay_round(disk->size_bytes) < bytes) {
+        g_autofree char *wanted = viommu_quantity_format(disk->size_bytes),
+                        *has = viommu_quantity_format(bytes);
+
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "disks[%u].size is %s, but the guest would see %s of the image alone; omit the size, or give more",
+            i, wanted, has);
+    }
+    handover->overlay_bytes = is_given ? viommu_overlay_round(disk->size_bytes) : bytes;
+    handover->overlay =
+        viommu_copies_overlay_path(files->site->copies, files->uuid, i, handover->overlay_bytes);
+    return viommu_copies_check_room(files->site->copies, files->site->reserve_bytes, error);
+}
+
+/* Keeps a disk that is a base or has a digest open, to see whether it changes. */
+static bool watch_disk(ViommuFiles *files, const ViommuRequestDisk *disk, guint i, Hold *hold, GError **error)
+{
+    ViommuFilesWatched *watched = &g_array_index(files->watched, ViommuFilesWatched, i);
+
+    if (disk->overlay != 1 && !disk->digest)
+        return true;
+    if (!S_ISREG(hold->info.st_mode))
+        return viommu_fail(
+            error, VIOMMU_ERROR_NOT_SUPPORTED,
+            "it is a block device, which can have neither overlay nor digest; use an image file, or request the disk read-only");
+    if (!open_held(hold, false, error))
+        return false;
+    watched->fd = fcntl(hold->fd, F_DUPFD_CLOEXEC, 3);
+    if (watched->fd < 0 || !viommu_file_state_get(watched->fd, &watched->state))
+        return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "viommud cannot look at it: %s", g_strerror(errno));
+    return disk->overlay != 1 || settle_overlay(files, disk, i, watched->fd, error);
+}
+
 static bool open_disk(ViommuFiles *files, const Judge *judge, guint i, GError **error)
 {
     const ViommuRequestDisk *disk = g_ptr_array_index(judge->request->disks, i);
     ViommuHandover *handover = g_new0(ViommuHandover, 1);
     GArray *backing = viommu_chain_fds_new();
     Hold hold = {.fd = -1};
+    const ViommuFilesWatched unwatched = {.fd = -1};
     int kept = -1;
     bool ok;
 
     g_ptr_array_add(files->handovers->disks, handover);
-    ok = get_hold(judge, &disk->file, disk->read_only != 1, &hold, error) &&
-         hand_over_disk(judge, &hold, handover, error) &&
+    g_array_append_val(files->watched, unwatched);
+    ok = get_hold(judge, &disk->file, disk->read_only != 1 && disk->overlay != 1, &hold, error) &&
+         hand_over_disk(judge, &hold, handover, error) && watch_disk(files, disk, i, &hold, error) &&
          (disk->format != VIOMMU_DISK_FORMAT_QCOW2 ||
           follow_chain(files, judge, &hold, handover, &backing, error));
     if (ok && handover->is_open)
@@ -373,6 +412,26 @@ static bool open_disk(ViommuFiles *files, const Judge *judge, guint i, GError **
     return ok;
 }
 
+/* Read now: the caller may write to it later. */
+static bool open_seed(ViommuFiles *files, const Judge *judge, GError **error)
+{
+    const ViommuRequestSeed *seed = &judge->request->seed;
+    Hold hold = {.fd = -1};
+
+    if (!seed->present || seed->by == VIOMMU_SEED_BY_CREDENTIALS)
+        return true;
+    files->handovers->seed.path = viommu_copies_seed_path(files->site->copies, files->uuid);
+    files->handovers->seed.is_fixed = true;
+    if (!seed->user_data.path)
+        return true;
+    if (get_hold(judge, &seed->user_data, false, &hold, error) && open_held(&hold, false, error))
+        files->user_data = viommu_seed_read_data(hold.fd, error);
+    close_fd(&hold.fd);
+    if (!files->user_data)
+        g_prefix_error(error, "seed.user-data '%s': ", seed->user_data.path);
+    return files->user_data;
+}
+
 static bool open_all(ViommuFiles *files, const Judge *judge, GError **error)
 {
     const GPtrArray *disks = judge->request->disks;
@@ -383,24 +442,41 @@ static bool open_all(ViommuFiles *files, const Judge *judge, GError **error)
     for (guint i = 0; disks && i < disks->len; i++)
         if (!open_disk(files, judge, i, error))
             return false;
-    return true;
+    return open_seed(files, judge, error);
 }
 
-ViommuFiles *viommu_files_open(const ViommuFilesSite *site, const ViommuRequest *request, uint32_t uid,
-                               const char *uuid, GError **error)
+static void close_watched(void *watched)
 {
-    g_autoptr(ViommuFiles) files = g_new0(ViommuFiles, 1);
-    g_autoptr(ViommuAccount) account = NULL;
-    g_autoptr(ViommuMounts) mounts = NULL;
-    bool trusted = uid == 0 || uid == geteuid();
+    close_fd(&((ViommuFilesWatched *)watched)->fd);
+}
+
+static ViommuFiles *files_new(const ViommuFilesSite *site, const ViommuRequest *request,
+                              const ViommuFilesMachine *machine)
+{
+    ViommuFiles *files = g_new0(ViommuFiles, 1);
 
     files->site = site;
-    files->uuid = g_strdup(uuid);
-    files->disks = g_array_new(FALSE, FALSE, sizeof(int));
-    g_array_set_clear_func(files->disks, close_fd);
+    files->request = request;
+    files->uuid = g_strdup(machine->uuid);
+    files->name = g_strdup(machine->name);
+    files->disks = viommu_chain_fds_new();
+    files->overlays = viommu_chain_fds_new();
+    files->watched = g_array_new(FALSE, FALSE, sizeof(ViommuFilesWatched));
+    g_array_set_clear_func(files->watched, close_watched);
     files->backing = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
     for (int what = 0; what < VIOMMU_COPY_LAST; what++)
         files->copied[what] = -1;
+    return files;
+}
+
+ViommuFiles *viommu_files_open(const ViommuFilesSite *site, const ViommuRequest *request,
+                               const ViommuFilesMachine *machine, GError **error)
+{
+    g_autoptr(ViommuFiles) files = files_new(site, request, machine);
+    g_autoptr(ViommuAccount) account = NULL;
+    g_autoptr(ViommuMounts) mounts = NULL;
+    bool trusted = machine->uid == 0 || machine->uid == geteuid();
+
     if (site->skip)
         return g_steal_pointer(&files);
     files->handovers = viommu_handovers_new();
@@ -409,10 +485,10 @@ ViommuFiles *viommu_files_open(const ViommuFilesSite *site, const ViommuRequest 
                     request->image);
         return NULL;
     }
-    if (!request->boot.kernel.path && !request->disks)
+    if (!request->boot.kernel.path && !request->disks && !request->seed.present)
         return g_steal_pointer(&files);
     if (!site->own) {
-        account = viommu_account_find(uid);
+        account = viommu_account_find(machine->uid);
         mounts = viommu_mounts_of_self(error);
         if (!mounts)
             return NULL;
@@ -429,9 +505,13 @@ void viommu_files_free(ViommuFiles *files)
     for (int what = 0; what < VIOMMU_COPY_LAST; what++)
         close_fd(&files->copied[what]);
     g_array_unref(files->disks);
+    g_array_unref(files->overlays);
+    g_array_unref(files->watched);
     g_ptr_array_unref(files->backing);
+    g_clear_pointer(&files->user_data, g_bytes_unref);
     viommu_handovers_free(files->handovers);
     g_free(files->uuid);
+    g_free(files->name);
     g_free(files);
 }
 
@@ -447,32 +527,13 @@ const ViommuKernel *viommu_files_kernel(const ViommuFiles *files)
 
 uint64_t viommu_files_copied_bytes(const ViommuFiles *files)
 {
-    uint64_t sum = 0;
+    uint64_t sum = files->handovers && files->handovers->seed.path ? SEED_BYTES : 0;
 
+    if (files->user_data)
+        sum += g_bytes_get_size(files->user_data);
     for (int what = 0; what < VIOMMU_COPY_LAST; what++)
         sum += files->copied_bytes[what];
     return sum;
-}
-
-bool viommu_files_copy(const ViommuFiles *files, uint64_t group, GError **error)
-{
-    bool any = false;
-
-    for (int what = 0; what < VIOMMU_COPY_LAST; what++)
-        any = any || files->copied[what] >= 0;
-    if (any && group != VIOMMU_UNSET_NUMBER && !files->site->own &&
-        !viommu_copies_guard(files->site->copies, (gid_t)group, error))
-        return false;
-    for (int what = 0; what < VIOMMU_COPY_LAST; what++) {
-        const ViommuCopySource source = {files->copied[what], files->copied_bytes[what]};
-
-        if (source.fd < 0 ||
-            viommu_copies_make(files->site->copies, files->uuid, (ViommuCopy)what, &source, error))
-            continue;
-        g_prefix_error(error, "%s: ", boot_keys[what]);
-        return false;
-    }
-    return true;
 }
 
 int viommu_files_disk(const ViommuFiles *files, unsigned i)

@@ -45,6 +45,11 @@ static bool measure_raw(int fd, uint64_t *ret_bytes, GError **error)
     return true;
 }
 
+uint64_t viommu_overlay_round(uint64_t bytes)
+{
+    return (bytes + SECTOR - 1) / SECTOR * SECTOR;
+}
+
 bool viommu_overlay_measure(int fd, ViommuDiskFormat format, uint64_t *ret_bytes, GError **error)
 {
     uint64_t bytes = 0;
@@ -55,7 +60,7 @@ bool viommu_overlay_measure(int fd, ViommuDiskFormat format, uint64_t *ret_bytes
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "it is empty");
     if (bytes > INT64_MAX - SECTOR)
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "its header has an impossible size");
-    *ret_bytes = (bytes + SECTOR - 1) / SECTOR * SECTOR;
+    *ret_bytes = viommu_overlay_round(bytes);
     return true;
 }
 

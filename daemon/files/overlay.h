@@ -18,6 +18,8 @@ typedef struct ViommuOverlay {
 /** The size that the guest sees of the image @fd of @format: of its header, or of the whole file or
  *  device; a multiple of 512.  Leaves the file offset.  Blocks.  Fails: INVALID_REQUEST. */
 bool viommu_overlay_measure(int fd, ViommuDiskFormat format, uint64_t *ret_bytes, GError **error);
+/** The next multiple of a sector. */
+uint64_t viommu_overlay_round(uint64_t bytes);
 /** Makes it, for its owner alone.  Runs a process, which ends with this one; blocks.  Only for a
  *  process of one thread.  Fails: NOT_SUPPORTED when qemu-img is missing; BACKEND, with its
  *  words. */

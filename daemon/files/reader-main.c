@@ -65,31 +65,41 @@ static void append_backing(const ViommuFiles *files, guint i, GArray *fds)
 static GVariant *opened_to_variant(const ViommuFiles *files, guint n_disks, GArray *fds)
 {
     const ViommuKernel *kernel = viommu_files_kernel(files);
-    GVariantBuilder open;
+    GVariantBuilder open, states;
 
     g_variant_builder_init(&open, G_VARIANT_TYPE("ab"));
+    g_variant_builder_init(&states, G_VARIANT_TYPE("am" VIOMMU_FILE_STATE_TYPE));
     for (guint i = 0; i < n_disks; i++) {
+        const ViommuFileState *state = viommu_files_state(files, i);
         int fd = viommu_files_disk(files, i);
 
+        g_variant_builder_add_value(&states,
+                                    g_variant_new_maybe(G_VARIANT_TYPE(VIOMMU_FILE_STATE_TYPE),
+                                                        state ? viommu_file_state_to_variant(state) : NULL));
         g_variant_builder_add(&open, "b", fd >= 0);
         if (fd >= 0)
             g_array_append_val(fds, fd);
         append_backing(files, i, fds);
     }
-    return g_variant_new("(@" VIOMMU_HANDOVERS_TYPE "@m" VIOMMU_KERNEL_TYPE "@abt)",
-                         viommu_handovers_to_variant(viommu_files_handovers(files)),
-                         g_variant_new_maybe(G_VARIANT_TYPE(VIOMMU_KERNEL_TYPE),
-                                             kernel ? viommu_kernel_to_variant(kernel) : NULL),
-                         g_variant_builder_end(&open), viommu_files_copied_bytes(files));
+    return g_variant_new(
+        "(@" VIOMMU_HANDOVERS_TYPE "@m" VIOMMU_KERNEL_TYPE "@abt@am" VIOMMU_FILE_STATE_TYPE ")",
+        viommu_handovers_to_variant(viommu_files_handovers(files)),
+        g_variant_new_maybe(G_VARIANT_TYPE(VIOMMU_KERNEL_TYPE),
+                            kernel ? viommu_kernel_to_variant(kernel) : NULL),
+        g_variant_builder_end(&open), viommu_files_copied_bytes(files), g_variant_builder_end(&states));
+}
+
+static guint count_disks(const ViommuReaderQuestion *question)
+{
+    return question->request->disks ? question->request->disks->len : 0;
 }
 
 static bool answer_opened(int socket, const ViommuReaderQuestion *question, const ViommuFiles *files,
                           const GError *error)
 {
     g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
-    guint n_disks = question->request->disks ? question->request->disks->len : 0;
 
-    return answer(socket, error, files ? opened_to_variant(files, n_disks, fds) : NULL, fds);
+    return answer(socket, error, files ? opened_to_variant(files, count_disks(question), fds) : NULL, fds);
 }
 
 /* Reads the first bytes of a disk, for one reason only: if its file system does not respond, this
@@ -116,11 +126,69 @@ static void try_disks(const ViommuFiles *files)
         try_disk(g_ptr_array_index(disks, i), viommu_files_disk(files, i));
 }
 
-/* Serves one launch: opens, replies, waits until the domain is defined, copies, replies. */
+/* @disks: their bits. */
+static bool answer_digests(int socket, const ViommuReaderQuestion *question, const ViommuFiles *files,
+                           uint64_t disks)
+{
+    g_autoptr(GError) error = NULL;
+    GVariantBuilder digests;
+
+    alarm(question->digest_timeout_sec + GRACE_SEC);
+    g_variant_builder_init(&digests, G_VARIANT_TYPE(VIOMMU_READER_DIGESTS_TYPE));
+    for (guint i = 0; !error && i < count_disks(question); i++) {
+        g_autofree char *digest = (disks & VIOMMU_BIT(i)) && viommu_files_state(files, i)
+                                      ? viommu_files_digest(files, i, &error)
+                                      : NULL;
+
+        if (digest)
+            g_variant_builder_add(&digests, "s", digest);
+    }
+    if (!error)
+        return answer(socket, NULL, g_variant_builder_end(&digests), NULL);
+    g_variant_builder_clear(&digests);
+    return answer(socket, error, NULL, NULL);
+}
+
+static void answer_prepared(int socket, const ViommuReaderQuestion *question, ViommuFiles *files,
+                            uint64_t group)
+{
+    g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+    g_autoptr(GError) error = NULL;
+
+    alarm(question->timeout_sec + GRACE_SEC);
+    if (viommu_files_prepare(files, group, &error))
+        for (guint i = 0; i < count_disks(question); i++) {
+            int fd = viommu_files_overlay(files, i);
+
+            if (fd >= 0)
+                g_array_append_val(fds, fd);
+        }
+    answer(socket, error, NULL, fds);
+}
+
+/* Does what viommud wants next, as often as it wants. */
+static bool go_on(int socket, const ViommuReaderQuestion *question, ViommuFiles *files)
+{
+    g_autoptr(GVariant) order = NULL;
+    const char *what;
+    guint64 number;
+
+    alarm(0);
+    order = viommu_wire_receive(socket, VIOMMU_READER_GO_ON_TYPE, NULL, VIOMMU_WIRE_FOR_EVER, NULL);
+    if (!order)
+        return false;
+    g_variant_get(order, "(&st)", &what, &number);
+    if (g_str_equal(what, VIOMMU_READER_DIGEST))
+        return answer_digests(socket, question, files, number);
+    answer_prepared(socket, question, files, number);
+    return false;
+}
+
+/* Serves one launch: opens, replies, waits until the domain is defined, prepares, replies. */
 static void serve(int socket)
 {
     g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
-    g_autoptr(GVariant) words = NULL, go_on = NULL;
+    g_autoptr(GVariant) words = NULL;
     g_autoptr(ViommuReaderQuestion) question = NULL;
     g_autoptr(ViommuFiles) files = NULL;
     g_autoptr(GError) error = NULL;
@@ -132,18 +200,13 @@ static void serve(int socket)
     if (!question)
         return;
     alarm(question->timeout_sec + GRACE_SEC);
-    files = viommu_files_open(&question->site, question->request, question->uid, question->uuid, &error);
+    files = viommu_files_open(&question->site, question->request, &question->machine, &error);
     if (files)
         try_disks(files);
     if (!answer_opened(socket, question, files, error) || !files)
         return;
-    alarm(0);
-    go_on = viommu_wire_receive(socket, VIOMMU_READER_GO_ON_TYPE, NULL, VIOMMU_WIRE_FOR_EVER, NULL);
-    if (!go_on)
-        return;
-    alarm(question->timeout_sec + GRACE_SEC);
-    viommu_files_copy(files, g_variant_get_uint64(go_on), &error);
-    answer(socket, error, NULL, NULL);
+    while (go_on(socket, question, files))
+        ;
 }
 
 /* Waits for the socket of the next launch; -1: viommud is gone. */
@@ -190,6 +253,8 @@ int main(int argc, char **argv)
         pid_t child = fork();
 
         if (child == 0) {
+            /* without viommud, nobody would remove what this one makes */
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
             close(CONTROL);
             serve(socket);
             /* exit normally, for coverage and leak checks */

@@ -17,6 +17,8 @@ static void each_file(const ViommuRequest *request, FileFunc func, void *data)
     func((ViommuFile *)&request->boot.initrd, data);
     for (guint i = 0; request->disks && i < request->disks->len; i++)
         func(&((ViommuRequestDisk *)g_ptr_array_index(request->disks, i))->file, data);
+    if (request->seed.user_data.path)
+        func((ViommuFile *)&request->seed.user_data, data);
 }
 
 static void write_handle(ViommuFile *file, void *builder)
@@ -28,19 +30,23 @@ static GVariant *write_site(const ViommuFilesSite *site)
 {
     static const char *const none[] = {NULL};
 
-    return g_variant_new("(bs^as)", site->own, site->copies ? site->copies : "",
+    return g_variant_new("(bts^as)", site->own, (guint64)site->reserve_bytes,
+                         site->copies ? site->copies : "",
                          site->image_directories ? site->image_directories : none);
 }
 
 GVariant *viommu_reader_question_to_variant(const ViommuFilesSite *site, const ViommuRequest *request,
-                                            uint32_t uid, const char *uuid, uint32_t timeout_sec)
+                                            const ViommuFilesMachine *machine, uint32_t timeout_sec,
+                                            uint32_t digest_timeout_sec)
 {
     GVariantBuilder handles;
 
     g_variant_builder_init(&handles, G_VARIANT_TYPE("ai"));
     each_file(request, write_handle, &handles);
-    return g_variant_new("(@a{sv}@aius@(bsas)u)", viommu_fields_write(&viommu_request_fields, request),
-                         g_variant_builder_end(&handles), uid, uuid, write_site(site), timeout_sec);
+    return g_variant_new("(@a{sv}@aiuss@(btsas)uu)", viommu_fields_write(&viommu_request_fields, request),
+                         g_variant_builder_end(&handles), machine->uid, machine->uuid,
+                         machine->name ? machine->name : "", write_site(site), timeout_sec,
+                         digest_timeout_sec);
 }
 
 void viommu_reader_question_free(ViommuReaderQuestion *question)
@@ -49,6 +55,7 @@ void viommu_reader_question_free(ViommuReaderQuestion *question)
         return;
     viommu_request_free(question->request);
     g_free(question->uuid);
+    g_free(question->name);
     g_free(question->copies);
     g_strfreev(question->image_directories);
     g_free(question);
@@ -94,14 +101,19 @@ ViommuReaderQuestion *viommu_reader_question_from_variant(GVariant *value, GArra
 {
     g_autoptr(ViommuReaderQuestion) question = g_new0(ViommuReaderQuestion, 1);
     g_autoptr(GVariant) tree = NULL, handles = NULL;
+    guint64 reserve_bytes;
     gboolean own;
 
-    g_variant_get(value, "(@a{sv}@aius(bs^as)u)", &tree, &handles, &question->uid, &question->uuid, &own,
-                  &question->copies, &question->image_directories, &question->timeout_sec);
+    g_variant_get(value, "(@a{sv}@aiuss(bts^as)uu)", &tree, &handles, &question->machine.uid, &question->uuid,
+                  &question->name, &own, &reserve_bytes, &question->copies, &question->image_directories,
+                  &question->timeout_sec, &question->digest_timeout_sec);
+    question->machine.uuid = question->uuid;
+    question->machine.name = question->name;
     question->request = read_request(tree, handles, fds);
     question->site = (ViommuFilesSite){
         .own = own,
         .copies = question->copies,
+        .reserve_bytes = reserve_bytes,
         .image_directories = (const char *const *)question->image_directories,
     };
     return question->request ? g_steal_pointer(&question) : NULL;
@@ -198,22 +210,55 @@ static void take_disks(ViommuReaderOpened *opened, GVariant *open, GArray *fds)
     }
 }
 
+/* One for each disk.  The sender may be in a stranger's hands: no size overflows. */
+static GArray *take_states(GVariant *states, guint n_disks)
+{
+    GArray *taken = g_array_sized_new(FALSE, TRUE, sizeof(ViommuFileState), n_disks);
+
+    g_array_set_size(taken, n_disks);
+    for (guint i = 0; i < n_disks; i++) {
+        g_autoptr(GVariant) maybe = g_variant_get_child_value(states, i);
+        g_autoptr(GVariant) state = g_variant_get_maybe(maybe);
+
+        if (state)
+            viommu_file_state_from_variant(state, &g_array_index(taken, ViommuFileState, i));
+    }
+    return taken;
+}
+
+static uint64_t sum_overlays(const ViommuHandovers *handovers)
+{
+    uint64_t sum = 0;
+
+    for (guint i = 0; i < handovers->disks->len; i++) {
+        const ViommuHandover *disk = g_ptr_array_index(handovers->disks, i);
+
+        sum += disk->overlay ? MIN(disk->overlay_bytes, (uint64_t)INT64_MAX / handovers->disks->len) : 0;
+    }
+    return sum;
+}
+
 bool viommu_reader_opened_read(GVariant *value, guint n_disks, GArray *fds, ViommuReaderOpened *ret_opened)
 {
-    g_autoptr(GVariant) handovers = NULL, kernel = NULL, open = NULL;
+    g_autoptr(GVariant) handovers = NULL, kernel = NULL, open = NULL, states = NULL;
     ViommuReaderOpened opened = {NULL};
+    guint64 copied_bytes;
 
-    g_variant_get(value, "(@" VIOMMU_HANDOVERS_TYPE "m@" VIOMMU_KERNEL_TYPE "@abt)", &handovers, &kernel,
-                  &open, &opened.copied_bytes);
+    g_variant_get(value,
+                  "(@" VIOMMU_HANDOVERS_TYPE "m@" VIOMMU_KERNEL_TYPE "@abt@am" VIOMMU_FILE_STATE_TYPE ")",
+                  &handovers, &kernel, &open, &copied_bytes, &states);
+    opened.size.bytes = copied_bytes;
     opened.kernel_is_known = kernel;
     opened.handovers = viommu_handovers_from_variant(handovers);
     if (!opened.handovers || opened.handovers->disks->len != n_disks ||
-        !match_fds(opened.handovers, open, fds) ||
+        g_variant_n_children(states) != n_disks || !match_fds(opened.handovers, open, fds) ||
         (kernel && !viommu_kernel_from_variant(kernel, &opened.kernel))) {
         viommu_handovers_free(opened.handovers);
         return false;
     }
     take_disks(&opened, open, fds);
+    opened.states = take_states(states, n_disks);
+    opened.size.overlay_bytes = sum_overlays(opened.handovers);
     *ret_opened = opened;
     return true;
 }
@@ -223,4 +268,5 @@ void viommu_reader_opened_clear(ViommuReaderOpened *opened)
     g_clear_pointer(&opened->handovers, viommu_handovers_free);
     g_clear_pointer(&opened->disks, g_array_unref);
     g_clear_pointer(&opened->backing, g_ptr_array_unref);
+    g_clear_pointer(&opened->states, g_array_unref);
 }

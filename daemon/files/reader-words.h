@@ -8,32 +8,38 @@
 #include <stdbool.h>
 #include "daemon/files/files.h"
 
-/* The question: request, handles of its files, user, UUID, site, seconds. */
-#define VIOMMU_READER_QUESTION_TYPE "(a{sv}aius(bsas)u)"
-/* Then, when the files are open and are to be copied: QEMU's group. */
-#define VIOMMU_READER_GO_ON_TYPE "t"
+/* The question: request, handles of its files, user, UUID, name, site, seconds, seconds for
+ * digests. */
+#define VIOMMU_READER_QUESTION_TYPE "(a{sv}aiuss(btsas)uu)"
+/* Then, when the files are open: what to do, and a number. */
+#define VIOMMU_READER_GO_ON_TYPE   "(st)"
+#define VIOMMU_READER_DIGEST       "digest"  /* of the disks whose bits are set; the result: */
+#define VIOMMU_READER_DIGESTS_TYPE "as"      /* in their order */
+#define VIOMMU_READER_PREPARE      "prepare" /* for QEMU's group; with the overlays' descriptors */
 /* Each reply: code (of ViommuError; -1: success), message, and result. */
 #define VIOMMU_READER_ANSWER_TYPE "(ismv)"
 /* The result of an opening (reader-main.c writes it): handovers, kernel, for each disk whether its
- * descriptor is in the reply (followed by those of its open backing files), and the size of the
- * copies. */
-#define VIOMMU_READER_OPENED_TYPE "(" VIOMMU_HANDOVERS_TYPE "m" VIOMMU_KERNEL_TYPE "abt)"
+ * descriptor is in the reply (followed by those of its open backing files), the size of the copies,
+ * and for each disk its state. */
+#define VIOMMU_READER_OPENED_TYPE \
+    "(" VIOMMU_HANDOVERS_TYPE "m" VIOMMU_KERNEL_TYPE "abtam" VIOMMU_FILE_STATE_TYPE ")"
 
 typedef struct ViommuReaderQuestion {
     ViommuRequest *request; /* only its parts about files are used */
-    uint32_t uid;
-    char *uuid;
+    ViommuFilesMachine machine;
+    char *uuid, *name;
     ViommuFilesSite site;
     char *copies;
     char **image_directories;
-    uint32_t timeout_sec;
+    uint32_t timeout_sec, digest_timeout_sec;
 } ViommuReaderQuestion;
 void viommu_reader_question_free(ViommuReaderQuestion *question);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuReaderQuestion, viommu_reader_question_free)
 
 /** Floating. */
 GVariant *viommu_reader_question_to_variant(const ViommuFilesSite *site, const ViommuRequest *request,
-                                            uint32_t uid, const char *uuid, uint32_t timeout_sec);
+                                            const ViommuFilesMachine *machine, uint32_t timeout_sec,
+                                            uint32_t digest_timeout_sec);
 /** Takes the descriptors out of @fds (of int).  NULL: the message is invalid.  Owned. */
 ViommuReaderQuestion *viommu_reader_question_from_variant(GVariant *value, GArray *fds);
 
@@ -49,7 +55,8 @@ typedef struct ViommuReaderOpened {
     bool kernel_is_known;
     GArray *disks;      /* of int: descriptors; -1: none */
     GPtrArray *backing; /* of GArray of int: the same for the backing files of each disk */
-    uint64_t copied_bytes;
+    GArray *states;     /* of ViommuFileState; inode 0: none */
+    ViommuCopiesSize size;
 } ViommuReaderOpened;
 /** Takes the descriptors out of @fds.  False: invalid for @n_disks disks; takes nothing. */
 bool viommu_reader_opened_read(GVariant *value, guint n_disks, GArray *fds, ViommuReaderOpened *ret_opened);

@@ -1,59 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reader: starts viommud-files, sends requests to its children, and counts those that do not
- * end. */
-#include "daemon/files/reader.h"
+/* reader: asks the child that serves a launch, and explains what happened to it. */
+#include "daemon/files/reader-internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "daemon/process/held-files.h"
-#include "daemon/process/journal.h"
-#include "daemon/process/log.h"
+#include "daemon/files/image-chain.h"
 #include "daemon/files/reader-words.h"
 #include "daemon/files/wire.h"
 #include "lib/base/error.h"
 
-#define PROGRAM "viommud-files"
-
 /* The most files that an error names. */
 #define NAMED_MAX 3u
-
-struct ViommuReaders {
-    ViommuLoop *loop;
-    uint32_t timeout_sec;
-    int program;     /* O_PATH: the program of this build, also after an upgrade */
-    int control;     /* to viommud-files; -1: it must be started */
-    pid_t process;   /* viommud-files */
-    GPtrArray *hung; /* of Hung */
-};
 
 struct ViommuReader {
     ViommuReaders *readers;
     const ViommuFilesSite *site;
     ViommuRequest *request;
     uint32_t uid;
-    char *uuid;
+    char *uuid, *name;
     int socket; /* -1: there is no child: no files, or they are on another host */
     int handle; /* pidfd of its process; -1: not known yet */
     bool asked; /* the child is working: to end it, kill it */
     ViommuReaderOpened opened;
+    uint64_t unknown; /* bits of the disks whose digests are not known */
+    GPtrArray *fresh; /* of char *: these digests, in their order; NULL: not computed */
+    GArray *overlays; /* of int: open, one for each disk; -1: none; NULL: not made */
 };
-
-/* A killed process that has not ended yet. */
-typedef struct Hung {
-    ViommuReaders *readers;
-    uint32_t uid;
-    int handle;
-    gint64 since_usec;
-    sd_event_source *end;
-} Hung;
 
 static void close_fd(int *fd)
 {
@@ -67,196 +43,17 @@ static bool fail(GError **error, int code, const char *what)
     return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot %s: %s", what, g_strerror(code));
 }
 
-/* --- viommud-files --- */
-
-static int open_program(GError **error)
+static int take_fd(int *fd)
 {
-    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-    g_autofree char *directory = g_path_get_dirname(self ? self : "/");
-    g_autofree char *beside = g_build_filename(directory, PROGRAM, NULL);
-    int fd = open(beside, O_PATH | O_CLOEXEC);
+    int taken = *fd;
 
-    if (fd < 0)
-        fd = open(VIOMMU_LIBEXEC_DIR "/" PROGRAM, O_PATH | O_CLOEXEC);
-    if (fd < 0)
-        viommu_fail(error, VIOMMU_ERROR_INTERNAL,
-                    "cannot find the program '%s' in '%s' or '%s': %s; install viommud again", PROGRAM,
-                    directory, VIOMMU_LIBEXEC_DIR, g_strerror(errno));
-    return fd;
+    *fd = -1;
+    return taken;
 }
-
-/* With all signals reset, as at the start of a program. */
-static int spawn(ViommuReaders *readers, int socket)
-{
-    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", readers->program);
-    char *const arguments[] = {(char *)PROGRAM, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    int r;
-
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, socket, STDIN_FILENO);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    r = posix_spawn(&readers->process, path, &actions, &attributes, arguments, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return r;
-}
-
-static bool start(ViommuReaders *readers, GError **error)
-{
-    int fds[2], r;
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
-        return fail(error, errno, "make a socket for " PROGRAM);
-    r = spawn(readers, fds[1]);
-    close(fds[1]);
-    if (r != 0) {
-        close(fds[0]);
-        return fail(error, r, "start " PROGRAM);
-    }
-    readers->control = fds[0];
-    return true;
-}
-
-bool viommu_readers_new(ViommuLoop *loop, uint32_t timeout_sec, ViommuReaders **ret_readers, GError **error)
-{
-    g_autofree ViommuReaders *readers = g_new0(ViommuReaders, 1);
-
-    readers->loop = loop;
-    readers->timeout_sec = timeout_sec;
-    readers->control = -1;
-    readers->program = open_program(error);
-    if (readers->program < 0)
-        return false;
-    if (!start(readers, error)) {
-        close(readers->program);
-        return false;
-    }
-    readers->hung = g_ptr_array_new();
-    *ret_readers = g_steal_pointer(&readers);
-    return true;
-}
-
-/* It ends at once when the socket closes, so this waits for no file. */
-static void stop(ViommuReaders *readers)
-{
-    if (readers->control < 0)
-        return;
-    close_fd(&readers->control);
-    while (waitpid(readers->process, NULL, 0) < 0 && errno == EINTR)
-        ;
-}
-
-static void free_hung(Hung *hung)
-{
-    sd_event_source_disable_unref(hung->end);
-    close_fd(&hung->handle);
-    g_free(hung);
-}
-
-void viommu_readers_free(ViommuReaders *readers)
-{
-    if (!readers)
-        return;
-    stop(readers);
-    for (guint i = 0; i < readers->hung->len; i++)
-        free_hung(g_ptr_array_index(readers->hung, i));
-    g_ptr_array_unref(readers->hung);
-    close(readers->program);
-    g_free(readers);
-}
-
-static bool send_socket(ViommuReaders *readers, int socket)
-{
-    char byte = 0;
-    struct iovec piece = {&byte, 1};
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr header;
-    } control = {{0}};
-    struct msghdr header = {
-        .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control)};
-    struct cmsghdr *part = CMSG_FIRSTHDR(&header);
-
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(part), &socket, sizeof(int));
-    return sendmsg(readers->control, &header, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
-}
-
-/* It may have been killed, for example for lack of memory. */
-static bool send_patiently(ViommuReaders *readers, int socket, GError **error)
-{
-    if (readers->control >= 0 && send_socket(readers, socket))
-        return true;
-    if (readers->control >= 0 && errno == EAGAIN)
-        return viommu_fail(error, VIOMMU_ERROR_BUSY, "too many launches begin at the same time; try again");
-    stop(readers);
-    return start(readers, error) && (send_socket(readers, socket) || fail(error, errno, "reach " PROGRAM));
-}
-
-/* --- Processes that do not end --- */
-
-static bool has_ended(int handle)
-{
-    struct pollfd ended = {.fd = handle, .events = POLLIN};
-
-    return poll(&ended, 1, 0) != 0;
-}
-
-static int on_end(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-    Hung *hung = userdata;
-    const double seconds = (double)(g_get_monotonic_time() - hung->since_usec) / G_USEC_PER_SEC;
-    g_autofree char *uid = g_strdup_printf("%u", hung->uid);
-    const ViommuLogFields fields = {.owner_uid = uid};
-
-    if (seconds >= 1 && viommu_journal_may_tell(hung->uid))
-        viommu_log(LOG_NOTICE, &fields,
-                   "A process that hung on files of user %s ended %.0f s after it was killed", uid, seconds);
-    g_ptr_array_remove_fast(hung->readers->hung, hung);
-    free_hung(hung);
-    return 0;
-}
-
-static void watch_end(ViommuReader *reader)
-{
-    Hung *hung;
-
-    if (has_ended(reader->handle))
-        return;
-    hung = g_new0(Hung, 1);
-    *hung = (Hung){reader->readers, reader->uid, reader->handle, g_get_monotonic_time(), NULL};
-    reader->handle = -1;
-    if (sd_event_add_io(viommu_loop_event(hung->readers->loop), &hung->end, hung->handle, EPOLLIN, on_end,
-                        hung) < 0)
-        free_hung(hung);
-    else
-        g_ptr_array_add(hung->readers->hung, hung);
-}
-
-unsigned viommu_readers_hung(const ViommuReaders *readers, uint32_t uid)
-{
-    unsigned n = 0;
-
-    for (guint i = 0; i < readers->hung->len; i++)
-        n += ((const Hung *)g_ptr_array_index(readers->hung, i))->uid == uid;
-    return n;
-}
-
-/* --- One launch --- */
 
 static bool has_files(const ViommuRequest *request)
 {
-    return request->boot.kernel.path || request->boot.initrd.path ||
+    return request->boot.kernel.path || request->boot.initrd.path || request->seed.present ||
            (request->disks && request->disks->len > 0);
 }
 
@@ -272,7 +69,7 @@ static bool begin(ViommuReader *reader, GError **error)
             VIOMMU_READERS_HUNG_MAX, reader->uid);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
         return fail(error, errno, "make a socket for a launch");
-    sent = send_patiently(reader->readers, fds[1], error);
+    sent = viommu_readers_send(reader->readers, fds[1], error);
     close(fds[1]);
     if (sent)
         reader->socket = fds[0];
@@ -282,15 +79,16 @@ static bool begin(ViommuReader *reader, GError **error)
 }
 
 bool viommu_reader_new(ViommuReaders *readers, const ViommuFilesSite *site, ViommuRequest *request,
-                       uint32_t uid, const char *uuid, ViommuReader **ret_reader, GError **error)
+                       const ViommuFilesMachine *machine, ViommuReader **ret_reader, GError **error)
 {
     ViommuReader *reader = g_new0(ViommuReader, 1);
 
     *reader = (ViommuReader){.readers = readers,
                              .site = site,
                              .request = request,
-                             .uid = uid,
-                             .uuid = g_strdup(uuid),
+                             .uid = machine->uid,
+                             .uuid = g_strdup(machine->uuid),
+                             .name = g_strdup(machine->name),
                              .socket = -1,
                              .handle = -1};
     if (!site->skip && has_files(request) && !begin(reader, error)) {
@@ -315,9 +113,12 @@ void viommu_reader_free(ViommuReader *reader)
         kill_process(reader);
     close_fd(&reader->socket);
     if (reader->handle >= 0 && reader->asked)
-        watch_end(reader);
+        viommu_readers_watch_end(reader->readers, reader->uid, take_fd(&reader->handle));
     close_fd(&reader->handle);
     viommu_reader_opened_clear(&reader->opened);
+    g_clear_pointer(&reader->fresh, g_ptr_array_unref);
+    g_clear_pointer(&reader->overlays, g_array_unref);
+    g_free(reader->name);
     g_free(reader->uuid);
     g_free(reader);
 }
@@ -346,30 +147,43 @@ static char *name_files(const ViommuRequest *request)
 
         add_name(names, &n, key, &((const ViommuRequestDisk *)g_ptr_array_index(request->disks, i))->file);
     }
+    add_name(names, &n, "seed.user-data", &request->seed.user_data);
     return g_string_free(names, FALSE);
 }
 
+/* A time that is bounded by a setting. */
+typedef struct Bound {
+    const char *what; /* it must be done in it */
+    uint32_t seconds;
+    const char *key;
+} Bound;
+
 /* Explains what happened to the process, for the error of the launch. */
-static bool explain(ViommuReader *reader, const char *what, const GError *cause, GError **error)
+static bool explain(ViommuReader *reader, const Bound *bound, const GError *cause, GError **error)
 {
     g_autofree char *names = name_files(reader->request);
 
     if (g_error_matches(cause, VIOMMU_ERROR, VIOMMU_ERROR_BUSY))
         viommu_fail(
             error, VIOMMU_ERROR_BUSY,
-            "viommud had not %s the files of this request after %u s: %s; use files on a file system that responds, or raise [files] timeout",
-            what, reader->readers->timeout_sec, names);
+            "viommud had not %s the files of this request after %u s: %s; use files on a file system that responds, or raise [files] %s",
+            bound->what, bound->seconds, names, bound->key);
     else
         viommu_fail(error, VIOMMU_ERROR_INTERNAL,
-                    "viommud's process for files failed (%s) before it had %s: %s", cause->message, what,
-                    names);
+                    "viommud's process for files failed (%s) before it had %s: %s", cause->message,
+                    bound->what, names);
     kill_process(reader);
     return false;
 }
 
-static gint64 deadline(const ViommuReader *reader)
+static Bound bound_of(const ViommuReader *reader, const char *what)
 {
-    return g_get_monotonic_time() + reader->readers->timeout_sec * G_TIME_SPAN_SECOND;
+    return (Bound){what, reader->readers->timeout_sec, "timeout"};
+}
+
+static gint64 deadline(const Bound *bound)
+{
+    return g_get_monotonic_time() + bound->seconds * G_TIME_SPAN_SECOND;
 }
 
 /* Reads its first message, with the pidfd. */
@@ -390,8 +204,10 @@ static bool meet(ViommuReader *reader, gint64 end, GError **error)
 
 static GVariant *ask(ViommuReader *reader, GArray *fds, gint64 end, GError **error)
 {
-    GVariant *question = viommu_reader_question_to_variant(reader->site, reader->request, reader->uid,
-                                                           reader->uuid, reader->readers->timeout_sec);
+    const ViommuFilesMachine machine = {reader->uid, reader->uuid, reader->name};
+    GVariant *question =
+        viommu_reader_question_to_variant(reader->site, reader->request, &machine,
+                                          reader->readers->timeout_sec, reader->readers->digest_timeout_sec);
 
     if (!viommu_wire_send(reader->socket, question, reader->request->fds, end, error))
         return NULL;
@@ -417,7 +233,8 @@ bool viommu_reader_open(ViommuReader *reader, GError **error)
     g_autoptr(GArray) fds = viommu_held_array_new();
     g_autoptr(GVariant) answer = NULL;
     g_autoptr(GError) cause = NULL;
-    gint64 end = deadline(reader);
+    const Bound bound = bound_of(reader, "opened and read");
+    gint64 end = deadline(&bound);
 
     if (reader->socket < 0)
         return true;
@@ -425,7 +242,7 @@ bool viommu_reader_open(ViommuReader *reader, GError **error)
     answer = meet(reader, end, &cause) ? ask(reader, fds, end, &cause) : NULL;
     viommu_held_add_all(fds, reader->uid);
     if (!answer)
-        return explain(reader, "opened and read", cause, error);
+        return explain(reader, &bound, cause, error);
     reader->asked = false;
     return take_opened(reader, answer, fds, error);
 }
@@ -440,25 +257,133 @@ const ViommuKernel *viommu_reader_kernel(const ViommuReader *reader)
     return reader->opened.kernel_is_known ? &reader->opened.kernel : NULL;
 }
 
-uint64_t viommu_reader_copied_bytes(const ViommuReader *reader)
+ViommuCopiesSize viommu_reader_size(const ViommuReader *reader)
 {
-    return reader->opened.copied_bytes;
+    return reader->opened.size;
 }
 
+/* --- Digests --- */
+
+static const char *wanted_digest(const ViommuReader *reader, guint i)
+{
+    return ((const ViommuRequestDisk *)g_ptr_array_index(reader->request->disks, i))->digest;
+}
+
+static bool compare(const ViommuReader *reader, guint i, const char *digest, GError **error)
+{
+    const ViommuRequestDisk *disk = g_ptr_array_index(reader->request->disks, i);
+
+    if (g_str_equal(disk->digest, digest))
+        return true;
+    return viommu_fail(
+        error, VIOMMU_ERROR_INVALID_REQUEST,
+        "disks[%u].path '%s' has the digest '%s', but disks[%u].digest is '%s'; it is another image, or was changed",
+        i, disk->file.path, digest, i, disk->digest);
+}
+
+static void remember(ViommuReader *reader)
+{
+    for (guint i = 0, n = 0; reader->fresh && i < reader->opened.states->len; i++)
+        if (reader->unknown & VIOMMU_BIT(i))
+            viommu_digests_note(reader->readers->digests,
+                                &g_array_index(reader->opened.states, ViommuFileState, i),
+                                g_ptr_array_index(reader->fresh, n++));
+    g_clear_pointer(&reader->fresh, g_ptr_array_unref);
+}
+
+bool viommu_reader_recall(ViommuReader *reader, bool *ret_known, GError **error)
+{
+    remember(reader);
+    reader->unknown = 0;
+    for (guint i = 0; reader->opened.states && i < reader->opened.states->len; i++) {
+        const char *digest;
+
+        if (!wanted_digest(reader, i))
+            continue;
+        digest = viommu_digests_find(reader->readers->digests,
+                                     &g_array_index(reader->opened.states, ViommuFileState, i));
+        if (!digest)
+            reader->unknown |= VIOMMU_BIT(i);
+        else if (!compare(reader, i, digest, error))
+            return false;
+    }
+    *ret_known = reader->unknown == 0;
+    return true;
+}
+
+static bool take_digests(ViommuReader *reader, GVariant *answer, GError **error)
+{
+    g_autoptr(GVariant) result = NULL;
+
+    if (!viommu_reader_answer_read(answer, VIOMMU_READER_DIGESTS_TYPE, &result, error))
+        return false;
+    reader->fresh = g_ptr_array_new_with_free_func(g_free);
+    for (gsize i = 0; i < g_variant_n_children(result); i++) {
+        char *digest;
+
+        g_variant_get_child(result, i, "s", &digest);
+        g_ptr_array_add(reader->fresh, digest);
+    }
+    if (reader->fresh->len == (guint)__builtin_popcountll(reader->unknown))
+        return true;
+    g_clear_pointer(&reader->fresh, g_ptr_array_unref);
+    return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "viommud's process for files sent an invalid reply");
+}
+
+/* Has the process do @what with @number. */
+static GVariant *order(ViommuReader *reader, const char *what, uint64_t number, GArray *fds,
+                       const Bound *bound, GError **error)
+{
+    gint64 end = deadline(bound);
+    g_autoptr(GError) cause = NULL;
+    GVariant *answer = NULL;
+
+    reader->asked = true;
+    if (viommu_wire_send(reader->socket, g_variant_new("(st)", what, (guint64)number), NULL, end, &cause))
+        answer = viommu_wire_receive(reader->socket, VIOMMU_READER_ANSWER_TYPE, fds, end, &cause);
+    if (answer)
+        reader->asked = false;
+    else
+        explain(reader, bound, cause, error);
+    return answer;
+}
+
+bool viommu_reader_digest(ViommuReader *reader, GError **error)
+{
+    const Bound bound = {"computed the digests of", reader->readers->digest_timeout_sec, "digest-timeout"};
+    g_autoptr(GVariant) answer = NULL;
+
+    if (reader->socket < 0)
+        return true;
+    answer = order(reader, VIOMMU_READER_DIGEST, reader->unknown, NULL, &bound, error);
+    return answer && take_digests(reader, answer, error);
+}
+
+/* --- What libvirt gets --- */
+
+static void add_open_file(GArray *open, const char *group, const GArray *fds, guint i)
+{
+    const ViommuBackendFile file = {group, g_array_index(fds, int, i)};
+
+    g_array_append_val(open, file);
+}
+
+/* Over the file of the request, an overlay is the first of the chain. */
 static void add_open_files(const ViommuReader *reader, guint i, const ViommuPlanDisk *disk, GArray *open)
 {
-    const GArray *fds = reader->opened.backing ? g_ptr_array_index(reader->opened.backing, i) : NULL;
+    const ViommuHandover *handover = g_ptr_array_index(reader->opened.handovers->disks, i);
+    const GArray *fds = g_ptr_array_index(reader->opened.backing, i);
+    guint above = handover->overlay ? 1 : 0;
 
-    if (disk->is_open) {
-        const ViommuBackendFile file = {disk->target, g_array_index(reader->opened.disks, int, i)};
-        g_array_append_val(open, file);
-    }
+    if (disk->is_open)
+        add_open_file(open, disk->target, above ? reader->overlays : reader->opened.disks, i);
     for (guint j = 0; disk->backing && j < disk->backing->len; j++) {
         const ViommuPlanBacking *backing = g_ptr_array_index(disk->backing, j);
-        const ViommuBackendFile file = {backing->group, g_array_index(fds, int, j)};
 
-        if (backing->is_open)
-            g_array_append_val(open, file);
+        if (backing->is_open && j < above)
+            add_open_file(open, backing->group, reader->opened.disks, i);
+        else if (backing->is_open)
+            add_open_file(open, backing->group, fds, j - above);
     }
 }
 
@@ -466,7 +391,7 @@ GArray *viommu_reader_open_files(const ViommuReader *reader, const ViommuPlan *p
 {
     GArray *open = g_array_new(FALSE, FALSE, sizeof(ViommuBackendFile));
 
-    for (guint i = 0; reader->opened.disks && i < plan->disks->len; i++)
+    for (guint i = 0; reader->opened.disks && i < reader->opened.handovers->disks->len; i++)
         add_open_files(reader, i, g_ptr_array_index(plan->disks, i), open);
     return open;
 }
@@ -475,21 +400,39 @@ void viommu_reader_release(ViommuReader *reader)
 {
     g_clear_pointer(&reader->opened.disks, g_array_unref);
     g_clear_pointer(&reader->opened.backing, g_ptr_array_unref);
+    g_clear_pointer(&reader->overlays, g_array_unref);
 }
 
-bool viommu_reader_copy(ViommuReader *reader, uint64_t group, GError **error)
+/* Those that were to be made, in the order of the disks. */
+static bool take_overlays(ViommuReader *reader, GArray *fds, GError **error)
 {
+    const GPtrArray *disks = reader->opened.handovers->disks;
+    guint n = 0;
+
+    reader->overlays = viommu_chain_fds_new();
+    for (guint i = 0; i < disks->len; i++) {
+        bool made = ((const ViommuHandover *)g_ptr_array_index(disks, i))->overlay && n < fds->len;
+        int fd = made ? g_array_index(fds, int, n) : -1;
+
+        if (made)
+            g_array_index(fds, int, n++) = -1;
+        if (!made && ((const ViommuHandover *)g_ptr_array_index(disks, i))->overlay)
+            return viommu_fail(error, VIOMMU_ERROR_INTERNAL,
+                               "viommud's process for files sent an invalid reply");
+        g_array_append_val(reader->overlays, fd);
+    }
+    return true;
+}
+
+bool viommu_reader_prepare(ViommuReader *reader, uint64_t group, GError **error)
+{
+    const Bound bound = bound_of(reader, "prepared");
+    g_autoptr(GArray) fds = viommu_chain_fds_new();
     g_autoptr(GVariant) answer = NULL;
-    g_autoptr(GError) cause = NULL;
-    gint64 end = deadline(reader);
 
     if (reader->socket < 0)
         return true;
-    reader->asked = true;
-    if (viommu_wire_send(reader->socket, g_variant_new_uint64(group), NULL, end, &cause))
-        answer = viommu_wire_receive(reader->socket, VIOMMU_READER_ANSWER_TYPE, NULL, end, &cause);
-    if (!answer)
-        return explain(reader, "copied", cause, error);
-    reader->asked = false;
-    return viommu_reader_answer_read(answer, NULL, NULL, error);
+    answer = order(reader, VIOMMU_READER_PREPARE, group, fds, &bound, error);
+    return answer && viommu_reader_answer_read(answer, NULL, NULL, error) &&
+           take_overlays(reader, fds, error);
 }

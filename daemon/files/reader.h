@@ -20,9 +20,11 @@
 typedef struct ViommuReaders ViommuReaders;
 
 /** Starts viommud-files, which is beside this program or in its libexec directory.  @timeout_sec:
- *  for opening and reading the files of one launch, and again for copying them.  Loop thread,
- *  before any user's file arrives.  Fails: INTERNAL. */
-bool viommu_readers_new(ViommuLoop *loop, uint32_t timeout_sec, ViommuReaders **ret_readers, GError **error);
+ *  for opening and reading the files of one launch, and again for preparing them;
+ *  @digest_timeout_sec: for their digests.  Loop thread, before any user's file arrives.  Fails:
+ *  INTERNAL. */
+bool viommu_readers_new(ViommuLoop *loop, uint32_t timeout_sec, uint32_t digest_timeout_sec,
+                        ViommuReaders **ret_readers, GError **error);
 /** Free all readers first; hanging processes are left behind. */
 void viommu_readers_free(ViommuReaders *readers);
 /** How many of user @uid's processes hang. */
@@ -30,26 +32,32 @@ unsigned viommu_readers_hung(const ViommuReaders *readers, uint32_t uid);
 
 typedef struct ViommuReader ViommuReader;
 
-/** A process for the files of @request, whose descriptors it takes, for user @uid's machine @uuid.
- *  @site and @request are borrowed for its life.  Loop thread.  Fails: BUSY when too many of @uid's
- *  processes hang. */
+/** A process for the files of @request, whose descriptors it takes, for @machine, which is copied.
+ *  @site and @request are borrowed for its life.  Loop thread.  Fails: BUSY when too many of the
+ *  user's processes hang. */
 bool viommu_reader_new(ViommuReaders *readers, const ViommuFilesSite *site, ViommuRequest *request,
-                       uint32_t uid, const char *uuid, ViommuReader **ret_reader, GError **error);
+                       const ViommuFilesMachine *machine, ViommuReader **ret_reader, GError **error);
 /** Ends its process, or kills it.  Loop thread. */
 void viommu_reader_free(ViommuReader *reader);
 /** Like viommu_files_open(); blocks, but no longer than the timeout.  Also fails: BUSY when the
  *  time is over, and names the files. */
 bool viommu_reader_open(ViommuReader *reader, GError **error);
-/** Like viommu_files_handovers(), viommu_files_kernel(), viommu_files_copied_bytes(); after the
- *  opening. */
+/** Like viommu_files_handovers(), viommu_files_kernel(); after the opening. */
 const ViommuHandovers *viommu_reader_handovers(const ViommuReader *reader);
 const ViommuKernel *viommu_reader_kernel(const ViommuReader *reader);
-uint64_t viommu_reader_copied_bytes(const ViommuReader *reader);
+/** What the preparation will take. */
+ViommuCopiesSize viommu_reader_size(const ViommuReader *reader);
+/** Compares the digests that the request names with those that are remembered, or were just
+ *  computed; false in *ret_known: some must be computed.  Loop thread.  Fails: INVALID_REQUEST for
+ *  another digest. */
+bool viommu_reader_recall(ViommuReader *reader, bool *ret_known, GError **error);
+/** Computes those that were not known; blocks and fails like the opening. */
+bool viommu_reader_digest(ViommuReader *reader, GError **error);
 /** The open files that @plan, which must live as long, passes to libvirt: of ViommuBackendFile,
  *  which borrow the descriptors.  Owned. */
 GArray *viommu_reader_open_files(const ViommuReader *reader, const ViommuPlan *plan);
 /** Closes the open disks, after libvirt got them.  Not on the loop: a slow file system can delay
  *  it. */
 void viommu_reader_release(ViommuReader *reader);
-/** Like viommu_files_copy(); blocks and fails like the opening. */
-bool viommu_reader_copy(ViommuReader *reader, uint64_t group, GError **error);
+/** Like viommu_files_prepare(); blocks and fails like the opening. */
+bool viommu_reader_prepare(ViommuReader *reader, uint64_t group, GError **error);

@@ -11,6 +11,7 @@
 /* In their order. */
 typedef enum ViommuLaunchStep {
     VIOMMU_LAUNCH_OPEN,
+    VIOMMU_LAUNCH_DIGEST,
     VIOMMU_LAUNCH_PROBE,
     VIOMMU_LAUNCH_PLAN,
     VIOMMU_LAUNCH_DEFINE,

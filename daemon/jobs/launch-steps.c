@@ -30,9 +30,34 @@ static void work_open(void *data)
 
 static void settle_open(ViommuLaunch *launch)
 {
+    ViommuCopiesSize size;
+    bool known = true;
+
+    if (launch->step_error)
+        return;
+    size = viommu_reader_size(launch->reader);
+    if (viommu_admission_take_copies(launch->context.admission, launch->uuid, launch->owner_uid, &size,
+                                     &launch->step_error) &&
+        viommu_reader_recall(launch->reader, &known, &launch->step_error) && !known)
+        launch->next = VIOMMU_LAUNCH_DIGEST;
+}
+
+/* --- digest: only of images whose digest is not known --- */
+
+static void work_digest(void *data)
+{
+    ViommuLaunch *launch = data;
+
+    viommu_reader_digest(launch->reader, &launch->step_error);
+    VIOMMU_FAULT(after_digest);
+}
+
+static void settle_digest(ViommuLaunch *launch)
+{
+    bool known;
+
     if (!launch->step_error)
-        viommu_admission_take_copies(launch->context.admission, launch->uuid, launch->owner_uid,
-                                     viommu_reader_copied_bytes(launch->reader), &launch->step_error);
+        viommu_reader_recall(launch->reader, &known, &launch->step_error);
 }
 
 /* --- probe: the host's abilities --- */
@@ -133,14 +158,14 @@ static void settle_define(ViommuLaunch *launch)
         plan_without_model(launch);
 }
 
-/* --- prepare: the copies of boot files --- */
+/* --- prepare: the copies of boot files, overlays, and the seed --- */
 
 /* The copies come after the domain, because a later daemon finds them by the domain. */
 static void work_prepare(void *data)
 {
     ViommuLaunch *launch = data;
 
-    viommu_reader_copy(launch->reader, launch->plan->group, &launch->step_error);
+    viommu_reader_prepare(launch->reader, launch->plan->group, &launch->step_error);
     VIOMMU_FAULT(after_prepare);
 }
 
@@ -205,6 +230,11 @@ const ViommuLaunchStepInfo viommu_launch_steps[VIOMMU_LAUNCH_LAST] = {
                             .event = VIOMMU_EVENT_LAST,
                             .next = VIOMMU_LAUNCH_PROBE,
                             .waits = "for its files to be opened and read"},
+    [VIOMMU_LAUNCH_DIGEST] = {.work = work_digest,
+                              .settle = settle_digest,
+                              .event = VIOMMU_EVENT_LAST,
+                              .next = VIOMMU_LAUNCH_PROBE,
+                              .waits = "for its images to be read for their digests"},
     [VIOMMU_LAUNCH_PROBE] = {.ask = ask_host,
                              .event = VIOMMU_EVENT_LAST,
                              .next = VIOMMU_LAUNCH_PLAN,
@@ -222,7 +252,7 @@ const ViommuLaunchStepInfo viommu_launch_steps[VIOMMU_LAUNCH_LAST] = {
                                .event = VIOMMU_EVENT_LAST,
                                .next = VIOMMU_LAUNCH_START,
                                .undo = true,
-                               .waits = "for its files to be copied"},
+                               .waits = "for its copies, overlays and seed to be made"},
     [VIOMMU_LAUNCH_START] = {.work = work_start,
                              .settle = settle_start,
                              .event = VIOMMU_EVENT_LAST,

@@ -329,10 +329,12 @@ void viommu_launch_abandon(ViommuLaunch *launch, const GError *error)
 
 void viommu_launch_begin(ViommuLaunch *launch)
 {
+    const ViommuFilesMachine machine = {launch->owner_uid, launch->uuid, launch->name};
+
     VIOMMU_FAULT(launch_begins);
     viommu_lease_begin(&launch->lease);
-    if (viommu_reader_new(launch->context.readers, launch->context.files, launch->request, launch->owner_uid,
-                          launch->uuid, &launch->reader, &launch->error)) {
+    if (viommu_reader_new(launch->context.readers, launch->context.files, launch->request, &machine,
+                          &launch->reader, &launch->error)) {
         set_deadline(launch, launch->context.timeout_sec);
         enter(launch, VIOMMU_LAUNCH_OPEN);
     } else {

@@ -131,16 +131,21 @@ static ViommuAmounts limits_for(const ViommuConfig *config, uint32_t uid)
 }
 
 bool viommu_admission_take_copies(const ViommuAdmission *admission, const char *uuid, uint32_t uid,
-                                  uint64_t bytes, GError **error)
+                                  const ViommuCopiesSize *size, GError **error)
 {
-    const uint64_t wanted[VIOMMU_RESOURCE_LAST] = {[VIOMMU_RESOURCE_COPIES] = bytes};
+    const uint64_t wanted[VIOMMU_RESOURCE_LAST] = {
+        [VIOMMU_RESOURCE_COPIES] = size->bytes, [VIOMMU_RESOURCE_OVERLAYS] = size->overlay_bytes};
     ViommuAmounts limits = limits_for(admission->config, uid), used = {{0}, {0}};
+    ViommuCopiesSize all, user;
 
-    viommu_ledger_sum(admission->ledger, uid, &used.all[VIOMMU_RESOURCE_COPIES],
-                      &used.user[VIOMMU_RESOURCE_COPIES]);
+    viommu_ledger_sum(admission->ledger, uid, &all, &user);
+    used.all[VIOMMU_RESOURCE_COPIES] = all.bytes;
+    used.user[VIOMMU_RESOURCE_COPIES] = user.bytes;
+    used.all[VIOMMU_RESOURCE_OVERLAYS] = all.overlay_bytes;
+    used.user[VIOMMU_RESOURCE_OVERLAYS] = user.overlay_bytes;
     if (!viommu_quota_check(&limits, &used, wanted, uid, error))
         return false;
-    viommu_ledger_note(admission->ledger, uuid, uid, bytes);
+    viommu_ledger_note(admission->ledger, uuid, uid, size);
     return true;
 }
 

@@ -24,10 +24,10 @@ void viommu_admission_free(ViommuAdmission *admission);
  *  also when as many launches of the user hang as may run at once. */
 bool viommu_admission_check(const ViommuAdmission *admission, const ViommuRequest *request, uint32_t uid,
                             GError **error);
-/** Checks that user @uid may have copies of @bytes now, for machine @uuid, and enters them in the
- *  ledger. Fails: BUSY, POLICY_REFUSED. */
+/** Checks that user @uid may have copies and overlays of @size now, for machine @uuid, and enters
+ *  them in the ledger. Fails: BUSY, POLICY_REFUSED. */
 bool viommu_admission_take_copies(const ViommuAdmission *admission, const char *uuid, uint32_t uid,
-                                  uint64_t bytes, GError **error);
+                                  const ViommuCopiesSize *size, GError **error);
 /** Checks that @host, as it is now, has the memory that @plan locks or takes as huge pages, beside
  *  all other machines that are planned. Fails: BUSY. */
 bool viommu_admission_check_memory(const ViommuAdmission *admission, const ViommuPlan *plan,

@@ -82,7 +82,8 @@ static GHashTable *index_domains(const GPtrArray *domains)
     return active;
 }
 
-static void settle_one(ViommuRemains *remains, const char *uuid, uint64_t bytes, GHashTable *active)
+static void settle_one(ViommuRemains *remains, const char *uuid, const ViommuCopiesSize *size,
+                       GHashTable *active)
 {
     const ViommuMachine *machine = viommu_registry_by_uuid(remains->registry, uuid);
     bool is_there = g_hash_table_contains(active, uuid);
@@ -91,7 +92,7 @@ static void settle_one(ViommuRemains *remains, const char *uuid, uint64_t bytes,
     /* A launch or a stop removes its own copies. */
     if (machine && viommu_machine_is_busy(machine))
         return;
-    viommu_ledger_note(remains->ledger, uuid, machine ? machine->owner_uid : NOBODY, bytes);
+    viommu_ledger_note(remains->ledger, uuid, machine ? machine->owner_uid : NOBODY, size);
     if ((!machine && !is_there) || (machine && machine->state == VIOMMU_STATE_STOPPED && is_there && !runs))
         remove_copies(remains, uuid);
 }
@@ -101,7 +102,7 @@ void viommu_remains_settle(ViommuRemains *remains, GHashTable *copies, const GPt
     g_autoptr(GPtrArray) noted = viommu_ledger_list(remains->ledger);
     g_autoptr(GHashTable) active = index_domains(domains);
     GHashTableIter iterator;
-    void *uuid, *bytes;
+    void *uuid, *size;
 
     for (guint i = 0; i < noted->len; i++) {
         const ViommuMachine *machine = viommu_registry_by_uuid(remains->registry, noted->pdata[i]);
@@ -113,6 +114,6 @@ void viommu_remains_settle(ViommuRemains *remains, GHashTable *copies, const GPt
             viommu_ledger_drop(remains->ledger, noted->pdata[i]);
     }
     g_hash_table_iter_init(&iterator, copies);
-    while (g_hash_table_iter_next(&iterator, &uuid, &bytes))
-        settle_one(remains, uuid, *(const uint64_t *)bytes, active);
+    while (g_hash_table_iter_next(&iterator, &uuid, &size))
+        settle_one(remains, uuid, size, active);
 }

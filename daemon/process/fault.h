@@ -8,13 +8,14 @@
  * needs one line for each point. */
 #define VIOMMU_FAULT_POINTS(POINT)                    \
     POINT(launch_begins, "launch")                    \
-    POINT(after_open, "launch")                       \
+    POINT(after_open, "launch overlay")               \
+    POINT(after_digest, "overlay")                    \
     POINT(planned, "launch")                          \
     POINT(before_define, "launch")                    \
     POINT(after_define, "launch")                     \
-    POINT(after_prepare, "launch")                    \
-    POINT(before_start, "launch")                     \
-    POINT(after_start, "launch undo")                 \
+    POINT(after_prepare, "launch overlay")            \
+    POINT(before_start, "launch overlay")             \
+    POINT(after_start, "launch overlay undo")         \
     POINT(before_mark, "launch")                      \
     POINT(after_mark, "launch")                       \
     POINT(before_answer, "launch")                    \

@@ -187,41 +187,99 @@ void viommu_plan_settle_rights(ViommuPlanBuild *build)
         plan->label = g_strdup_printf("+%u:+%" G_GUINT64_FORMAT, input->asker->uid, group);
 }
 
-static GPtrArray *settle_backing(const ViommuPlanBuild *build, const ViommuHandover *handover,
-                                 const char *target)
+/* Where libvirt would label what it gets by path, and takes open files. */
+static bool prefers_open(const ViommuPlanInput *input)
 {
+    return is_guarded(input) && input->host->secmodels &&
+           viommu_fact_holds(VIOMMU_FACT_OPEN_DISK, input->host->libvirt, 0);
+}
+
+/* @path is taken. */
+static void add_backing(GPtrArray *backing, char *path, ViommuDiskFormat format, bool is_open,
+                        const char *target)
+{
+    ViommuPlanBacking *one = g_new0(ViommuPlanBacking, 1);
+
+    one->path = path;
+    one->format = format;
+    one->is_open = is_open;
+    g_snprintf(one->group, sizeof(one->group), "%s.%u", target, backing->len + 1);
+    g_ptr_array_add(backing, one);
+}
+
+/* A name for a file that is given open: its own, by which AppArmor knows it, or one that no file
+ * has. */
+static char *name_open(const ViommuPlanBuild *build, const char *path, const char *group)
+{
+    return is_guarded(build->input) && !viommu_host_secmodel(build->input->host, "apparmor")
+               ? g_strdup_printf(OPEN_FILES "/%s.%s", build->plan->uuid, group)
+               : g_strdup(path);
+}
+
+/* The file of the request, below an overlay. */
+static void add_base(const ViommuPlanBuild *build, guint i, const ViommuPlanDisk *disk, GPtrArray *backing)
+{
+    const ViommuRequestDisk *asked = g_ptr_array_index(build->request->disks, i);
+    const ViommuHandover *handover = disk_handover(build, i);
+    bool is_open = handover && viommu_plan_takes_open(build->input, handover);
+    const char *path = handover ? handover->path : asked->file.path;
+    g_autofree char *group = g_strdup_printf("%s.1", disk->target);
+
+    add_backing(backing, is_open ? name_open(build, path, group) : g_strdup(path),
+                (ViommuDiskFormat)asked->format, is_open, disk->target);
+}
+
+static GPtrArray *settle_backing(const ViommuPlanBuild *build, guint i, const ViommuPlanDisk *disk)
+{
+    const ViommuHandover *handover = disk_handover(build, i);
     GPtrArray *backing;
 
-    if (!handover || !handover->backing)
+    if (!disk->overlay && (!handover || !handover->backing))
         return NULL;
     backing = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_plan_backing_free);
-    for (guint i = 0; i < handover->backing->len; i++) {
-        const ViommuHandoverBacking *asked = g_ptr_array_index(handover->backing, i);
-        ViommuPlanBacking *one = g_new0(ViommuPlanBacking, 1);
+    if (disk->overlay)
+        add_base(build, i, disk, backing);
+    for (guint j = 0; handover && handover->backing && j < handover->backing->len; j++) {
+        const ViommuHandoverBacking *asked = g_ptr_array_index(handover->backing, j);
 
-        one->path = g_strdup(asked->path);
-        one->format = asked->format;
-        one->is_open = asked->is_open && is_guarded(build->input) && build->input->host->secmodels &&
-                       viommu_fact_holds(VIOMMU_FACT_OPEN_DISK, build->input->host->libvirt, 0);
-        g_snprintf(one->group, sizeof(one->group), "%s.%u", target, i + 1);
-        g_ptr_array_add(backing, one);
+        add_backing(backing, g_strdup(asked->path), asked->format,
+                    asked->is_open && prefers_open(build->input), disk->target);
     }
     return backing;
+}
+
+/* It is viommud's own, made before the start: libvirt gives it to QEMU's user, or gets it open. */
+static void settle_overlay(const ViommuPlanBuild *build, guint i, ViommuPlanDisk *disk)
+{
+    const ViommuHandover *handover = disk_handover(build, i);
+
+    disk->overlay = true;
+    disk->format = VIOMMU_DISK_FORMAT_QCOW2;
+    disk->is_open = handover && prefers_open(build->input);
+    disk->is_kept = disk->is_open;
+    if (disk->is_open)
+        disk->path = name_open(build, handover->overlay, disk->target);
+    else
+        disk->path = handover ? g_strdup(handover->overlay)
+                              : g_strdup_printf(OPEN_FILES "/%s.%s", build->plan->uuid, disk->target);
+    disk->backing = settle_backing(build, i, disk);
 }
 
 void viommu_plan_settle_file(const ViommuPlanBuild *build, guint i, ViommuPlanDisk *disk)
 {
     const ViommuRequestDisk *asked = g_ptr_array_index(build->request->disks, i);
     const ViommuHandover *handover = disk_handover(build, i);
-    bool ours;
 
+    if (asked->overlay == 1) {
+        settle_overlay(build, i, disk);
+        return;
+    }
     disk->is_open = handover && viommu_plan_takes_open(build->input, handover);
     disk->is_block = handover && handover->is_block;
     /* A file that root makes writable may belong to QEMU's user meanwhile; libvirt restores it. */
     disk->is_kept = disk->is_open || !build->input->asker || is_member(build->input) ||
                     (disk->read_only && !disk->is_block);
-    ours = disk->is_open && is_guarded(build->input) && !viommu_host_secmodel(build->input->host, "apparmor");
-    disk->path = ours ? g_strdup_printf(OPEN_FILES "/%s.%s", build->plan->uuid, disk->target)
-                      : g_strdup(handover ? handover->path : asked->file.path);
-    disk->backing = settle_backing(build, handover, disk->target);
+    disk->path = disk->is_open ? name_open(build, handover->path, disk->target)
+                               : g_strdup(handover ? handover->path : asked->file.path);
+    disk->backing = settle_backing(build, i, disk);
 }

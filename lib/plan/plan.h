@@ -35,6 +35,7 @@ typedef struct ViommuPlanDisk {
     bool is_open;       /* libvirt gets it open, as an fd group with the target's name */
     bool is_block;      /* a block device */
     bool is_kept;       /* libvirt must not change its owner and label */
+    bool overlay;       /* made when the machine is launched, over the first of backing */
     GPtrArray *backing; /* of ViommuPlanBacking, all of them kept; NULL: not looked at */
     ViommuDiskFormat format;
     ViommuDiskBus bus;

@@ -4,6 +4,7 @@
 static void clear(ViommuHandover *handover)
 {
     g_free(handover->path);
+    g_free(handover->overlay);
     g_clear_pointer(&handover->backing, g_ptr_array_unref);
 }
 
@@ -35,6 +36,7 @@ void viommu_handovers_free(ViommuHandovers *handovers)
         return;
     clear(&handovers->kernel);
     clear(&handovers->initrd);
+    clear(&handovers->seed);
     g_ptr_array_unref(handovers->disks);
     g_free(handovers);
 }
@@ -71,9 +73,10 @@ static GVariant *write_backing(const GPtrArray *backing)
 
 static GVariant *write_one(const ViommuHandover *handover)
 {
-    return g_variant_new("(ms(bbbb)@ma(sib))", handover->path, handover->is_fixed, handover->is_open,
+    return g_variant_new("(ms(bbbb)@ma(sib)mst)", handover->path, handover->is_fixed, handover->is_open,
                          handover->is_block, handover->is_nameless,
-                         g_variant_new_maybe(G_VARIANT_TYPE("a(sib)"), write_backing(handover->backing)));
+                         g_variant_new_maybe(G_VARIANT_TYPE("a(sib)"), write_backing(handover->backing)),
+                         handover->overlay, (guint64)handover->overlay_bytes);
 }
 
 GVariant *viommu_handovers_to_variant(const ViommuHandovers *handovers)
@@ -83,9 +86,10 @@ GVariant *viommu_handovers_to_variant(const ViommuHandovers *handovers)
     g_variant_builder_init(&disks, G_VARIANT_TYPE("a" VIOMMU_HANDOVER_TYPE));
     for (guint i = 0; i < handovers->disks->len; i++)
         g_variant_builder_add_value(&disks, write_one(g_ptr_array_index(handovers->disks, i)));
-    return g_variant_new("(@" VIOMMU_HANDOVER_TYPE "@" VIOMMU_HANDOVER_TYPE "@a" VIOMMU_HANDOVER_TYPE ")",
+    return g_variant_new("(@" VIOMMU_HANDOVER_TYPE "@" VIOMMU_HANDOVER_TYPE "@" VIOMMU_HANDOVER_TYPE
+                         "@a" VIOMMU_HANDOVER_TYPE ")",
                          write_one(&handovers->kernel), write_one(&handovers->initrd),
-                         g_variant_builder_end(&disks));
+                         write_one(&handovers->seed), g_variant_builder_end(&disks));
 }
 
 static bool read_backing(GVariant *list, GPtrArray *backing)
@@ -108,9 +112,11 @@ static bool read_one(GVariant *value, ViommuHandover *handover)
 {
     g_autoptr(GVariant) backing = NULL;
     gboolean is_fixed, is_open, is_block, is_nameless;
+    guint64 overlay_bytes;
 
-    g_variant_get(value, "(ms(bbbb)m@a(sib))", &handover->path, &is_fixed, &is_open, &is_block, &is_nameless,
-                  &backing);
+    g_variant_get(value, "(ms(bbbb)m@a(sib)mst)", &handover->path, &is_fixed, &is_open, &is_block,
+                  &is_nameless, &backing, &handover->overlay, &overlay_bytes);
+    handover->overlay_bytes = overlay_bytes;
     handover->is_fixed = is_fixed;
     handover->is_open = is_open;
     handover->is_block = is_block;
@@ -124,14 +130,17 @@ static bool read_one(GVariant *value, ViommuHandover *handover)
 ViommuHandovers *viommu_handovers_from_variant(GVariant *value)
 {
     g_autoptr(ViommuHandovers) handovers = viommu_handovers_new();
-    g_autoptr(GVariant) kernel = NULL, initrd = NULL, disks = NULL;
+    g_autoptr(GVariant) kernel = NULL, initrd = NULL, seed = NULL, disks = NULL;
     bool good;
 
     if (!g_variant_is_of_type(value, G_VARIANT_TYPE(VIOMMU_HANDOVERS_TYPE)))
         return NULL;
-    g_variant_get(value, "(@" VIOMMU_HANDOVER_TYPE "@" VIOMMU_HANDOVER_TYPE "@a" VIOMMU_HANDOVER_TYPE ")",
-                  &kernel, &initrd, &disks);
-    good = read_one(kernel, &handovers->kernel) && read_one(initrd, &handovers->initrd);
+    g_variant_get(value,
+                  "(@" VIOMMU_HANDOVER_TYPE "@" VIOMMU_HANDOVER_TYPE "@" VIOMMU_HANDOVER_TYPE
+                  "@a" VIOMMU_HANDOVER_TYPE ")",
+                  &kernel, &initrd, &seed, &disks);
+    good = read_one(kernel, &handovers->kernel) && read_one(initrd, &handovers->initrd) &&
+           read_one(seed, &handovers->seed);
     for (gsize i = 0; good && i < g_variant_n_children(disks); i++) {
         g_autoptr(GVariant) disk = g_variant_get_child_value(disks, i);
         ViommuHandover *handover = g_new0(ViommuHandover, 1);

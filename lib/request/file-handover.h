@@ -22,11 +22,16 @@ typedef struct ViommuHandover {
     bool is_nameless; /* a disk only: deleted, so no path leads to it */
     /* of a disk, ViommuHandoverBacking, the nearest first; empty: none; NULL: not read */
     GPtrArray *backing;
+    /* of a disk: the path of the qcow2 file that is made over it, to be removed with the machine,
+     * and what the guest sees of that; the file itself is then only read.  NULL: none */
+    char *overlay;
+    uint64_t overlay_bytes;
 } ViommuHandover;
 
 typedef struct ViommuHandovers {
     ViommuHandover kernel, initrd; /* path NULL: none */
     GPtrArray *disks;              /* of ViommuHandover, in the request's order */
+    ViommuHandover seed;           /* a file that is made; path NULL: none */
 } ViommuHandovers;
 
 /** Empty.  Owned. */
@@ -40,8 +45,9 @@ void viommu_handover_add_backing(GPtrArray *backing, const char *path, ViommuDis
 
 /* Between processes: the type of viommu_handovers_to_variant()'s value.  A new member of the
  * structs above goes into it, and into both functions. */
-#define VIOMMU_HANDOVER_TYPE  "(ms(bbbb)ma(sib))"
-#define VIOMMU_HANDOVERS_TYPE "(" VIOMMU_HANDOVER_TYPE VIOMMU_HANDOVER_TYPE "a" VIOMMU_HANDOVER_TYPE ")"
+#define VIOMMU_HANDOVER_TYPE "(ms(bbbb)ma(sib)mst)"
+#define VIOMMU_HANDOVERS_TYPE \
+    "(" VIOMMU_HANDOVER_TYPE VIOMMU_HANDOVER_TYPE VIOMMU_HANDOVER_TYPE "a" VIOMMU_HANDOVER_TYPE ")"
 
 /** Floating, of that type. */
 GVariant *viommu_handovers_to_variant(const ViommuHandovers *handovers);

@@ -56,6 +56,27 @@ act_launch() {
     crash_nothing_left "$1, killed"
 }
 
+# With an overlay and a seed, and an image to read: no file is left, and the image is as it was.
+act_overlay() {
+    local request base=$lab_dir/base.raw before
+    [ -e "$base" ] || lab_run truncate -s 1M "$base"
+    # another digest each time: the daemon that dies has not read this image
+    lab_run bash -c 'echo "$1" >>"$2"' - "$1" "$base"
+    before=$(stat -c '%s %a %u %Y %Z' "$base"; sha256sum "$base")
+    request=$(crash_request "$1" ". + {seed: {hostname: \"guest\"}, disks: [{path: \"$base\", format: \"raw\", overlay: true,
+        digest: \"sha256:$(sha256sum "$base" | cut -d ' ' -f 1)\"}]}")
+    restart "$1"
+    ! lab_launch "$request" || say_die "$1: the launch succeeded"
+    dies "$1"
+    restart
+    if [ "$1" = after_start ]; then
+        crash_whole "$1"
+        lab_ctl kill "${1//_/-}"
+    fi
+    lab_until 30 removed || say_die "$1: left behind: $(lab_left_behind)"
+    [ "$(stat -c '%s %a %u %Y %Z' "$base"; sha256sum "$base")" = "$before" ] || say_die "$1: the image has changed"
+}
+
 # A start that fails, because the NVRAM has no room.
 act_undo() {
     chmod 500 "$lab_state/nvram"

@@ -90,6 +90,7 @@ crash_guests() {
 crash_left() {
     crash_virsh list --all --name | sed '/^$/d; s/^/domain /'
     find "$lab_state" -name '*.xml' -o -path '*/nvram/*' -o -path '*/save/*' -o -path '*/swtpm/*' -type f -o -path '*/snapshot/*' -type f
+    find "$lab_dir/home" -path '*/viommud/boot/*' -type f
     crash_guests | sed 's/^/process /'
 }
 

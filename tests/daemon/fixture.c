@@ -98,7 +98,9 @@ void fixture_begin(Fixture *fixture)
     *fixture = (Fixture){.directory = g_dir_make_tmp("viommu-fixture-XXXXXX", NULL)};
     fixture->copies = g_build_filename(fixture->directory, "copies", NULL);
     unit_assert_ok(viommu_loop_new(&fixture->loop, &error), error);
-    unit_assert_ok(viommu_readers_new(fixture->loop, FIXTURE_SECONDS, &fixture->readers, &error), error);
+    unit_assert_ok(
+        viommu_readers_new(fixture->loop, FIXTURE_SECONDS, FIXTURE_SECONDS, &fixture->readers, &error),
+        error);
     for (size_t i = 0; worker_at(fixture, i); i++)
         unit_assert_ok(viommu_worker_new(fixture->loop, 4, 0, worker_at(fixture, i), &error), error);
     unit_assert_ok(viommu_backend_new("fake:///", 4, &fixture->backend, &error), error);

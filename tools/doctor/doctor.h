@@ -32,7 +32,7 @@ typedef struct ViommuLeftovers {
     GPtrArray *names;    /* of domains with a machine's name and no such metadata */
     GPtrArray *orphans;  /* of ViommuOrphan: guests that libvirt does not know */
     char *directory;     /* of copied boot files */
-    GHashTable *copies;  /* UUID -> uint64_t, bytes: of machines that libvirt does not know */
+    GHashTable *copies;  /* UUID -> ViommuCopiesSize: of machines that libvirt does not know */
 } ViommuLeftovers;
 void viommu_leftovers_free(ViommuLeftovers *leftovers);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuLeftovers, viommu_leftovers_free)

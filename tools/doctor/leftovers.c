@@ -2,6 +2,7 @@
 /* leftovers: machines that viommud does not count, and the remains of machines that are gone. */
 #include "tools/doctor/internal.h"
 
+#include "daemon/files/boot-copies.h"
 #include "daemon/libvirt/backend.h"
 #include "daemon/manager/orphans.h"
 #include "lib/base/quantity.h"
@@ -58,20 +59,20 @@ static void tell_copies(ViommuExamination *examination, const ViommuPatient *pat
     const ViommuLeftovers *leftovers = patient->leftovers;
     GHashTableIter iterator;
     uint64_t sum = 0;
-    void *bytes;
+    void *size_of;
     g_autofree char *size = NULL;
 
     g_hash_table_iter_init(&iterator, leftovers->copies);
-    while (g_hash_table_iter_next(&iterator, NULL, &bytes))
-        sum += *(const uint64_t *)bytes;
+    while (g_hash_table_iter_next(&iterator, NULL, &size_of))
+        sum += ((const ViommuCopiesSize *)size_of)->bytes;
     if (g_hash_table_size(leftovers->copies) == 0)
         return;
     size = viommu_quantity_format(sum);
     TELL(WARNING,
          g_strdup_printf("%s viommud; it removes them",
                          patient->daemon_version ? "wait a minute, then restart" : "start"),
-         "%s has copied boot files (%s) of %u machines that do not exist", leftovers->directory, size,
-         g_hash_table_size(leftovers->copies));
+         "%s has copied boot files and overlays (%s) of %u machines that do not exist", leftovers->directory,
+         size, g_hash_table_size(leftovers->copies));
 }
 
 void viommu_doctor_check_leftovers(ViommuExamination *examination, const ViommuPatient *patient)

@@ -176,6 +176,53 @@ START_TEST(from_another_file_system)
 }
 END_TEST
 
+/* Names alone tell whose they are, and what a guest sees of an overlay. */
+START_TEST(names_tell)
+{
+    static const char *const others[] = {"0b4a2a3a-4c07-4c4b-9c3b-2f9d3f3d3a02.seed", "short", UUID,
+                                         UUID "x.seed"};
+    g_autofree char *large = viommu_copies_overlay_path(directory, UUID, 0, UINT64_C(20) << 30);
+    g_autofree char *small = viommu_copies_overlay_path(directory, UUID, 15, 512);
+    g_autofree char *seed = viommu_copies_seed_path(directory, UUID);
+    g_autoptr(GHashTable) copies = NULL;
+    const ViommuCopiesSize *size;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(others); i++) {
+        g_autofree char *path = g_build_filename(directory, others[i], NULL);
+
+        ck_assert(g_file_set_contents(path, "xx", 2, NULL));
+    }
+    ck_assert(g_file_set_contents(large, "x", 1, NULL) && g_file_set_contents(small, "x", 1, NULL) &&
+              g_file_set_contents(seed, "seed", 4, NULL));
+    copies = viommu_copies_list(directory);
+    ck_assert_uint_eq(g_hash_table_size(copies), 2);
+    size = g_hash_table_lookup(copies, UUID);
+    ck_assert_uint_eq(size->bytes, 4);
+    ck_assert_uint_eq(size->overlay_bytes, (UINT64_C(20) << 30) + 512);
+    ck_assert(viommu_copies_remove(directory, UUID, NULL));
+    ck_assert(!g_file_test(large, G_FILE_TEST_EXISTS) && !g_file_test(small, G_FILE_TEST_EXISTS) &&
+              !g_file_test(seed, G_FILE_TEST_EXISTS));
+    for (size_t i = 0; i < G_N_ELEMENTS(others); i++) {
+        g_autofree char *path = g_build_filename(directory, others[i], NULL);
+
+        ck_assert_msg(g_unlink(path) == 0, "%s", path);
+    }
+}
+END_TEST
+
+START_TEST(room)
+{
+    g_autofree char *made = g_build_filename(directory, "made", NULL);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(viommu_copies_check_room(made, 0, NULL));
+    ck_assert(viommu_copies_check_room(made, 1, NULL));
+    ck_assert(!viommu_copies_check_room(made, (uint64_t)1 << 62, &error));
+    ck_assert(error->code == VIOMMU_ERROR_BUSY && strstr(error->message, "[limits] disk-reserve="));
+    ck_assert_int_eq(g_rmdir(made), 0);
+}
+END_TEST
+
 /* An existing file is not replaced, and a directory is not copied. */
 START_TEST(what_stands_in_the_way)
 {
@@ -287,6 +334,8 @@ int main(void)
     tcase_add_test(all, what_shrinks_is_filled);
     tcase_add_test(all, sizes_are_judged);
     tcase_add_test(all, from_another_file_system);
+    tcase_add_test(all, names_tell);
+    tcase_add_test(all, room);
     tcase_add_test(all, what_stands_in_the_way);
     tcase_add_test(all, a_full_file_system);
     tcase_add_test(all, one_group_passes);

@@ -18,6 +18,7 @@
 #define UUID   "0f2f8ea5-53c4-4e22-a2b0-0123456789ab"
 
 static char *directory, *copies;
+static GPtrArray *requests; /* opened files borrow them */
 
 static char *in_directory(const char *name)
 {
@@ -47,6 +48,7 @@ static void write_qcow2(const char *name, const char *backing, const char *forma
 
     put32(bytes + 4, 2);
     put32(bytes + 20, 16);
+    put32(bytes + 28, 65536);
     if (backing) {
         g_autofree char *path = strchr(backing, '/') ? g_strdup(backing) : in_directory(backing);
 
@@ -81,12 +83,13 @@ static void write_split(const char *name, const char *named)
 
 static void begin(void)
 {
-    g_autofree char *link = NULL, *fifo = NULL, *target = NULL;
+    g_autofree char *link = NULL, *fifo = NULL, *target = NULL, *large = NULL;
 
     /* Where every user may write. */
     directory = g_mkdtemp(g_strdup("/tmp/viommu-files-XXXXXX"));
     ck_assert_int_eq(g_chmod(directory, 0755), 0);
     copies = in_directory("copies");
+    requests = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_request_free);
     link = in_directory("link");
     fifo = in_directory("fifo");
     target = in_directory("raw");
@@ -94,6 +97,9 @@ static void begin(void)
     write_file("vmlinuz", "no kernel", 9);
     write_file("config", "CONFIG_INTEL_IOMMU=y\n", 21);
     write_file("empty", "", 0);
+    large = in_directory("large");
+    write_file("large", "", 0);
+    ck_assert_int_eq(truncate(large, 2 << 20), 0);
     write_qcow2("alone", NULL, NULL);
     write_qcow2("middle", "raw", "raw");
     write_qcow2("top", "middle", "qcow2");
@@ -122,6 +128,7 @@ static void end(void)
     nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     g_clear_pointer(&directory, g_free);
     g_clear_pointer(&copies, g_free);
+    g_clear_pointer(&requests, g_ptr_array_unref);
 }
 
 /* @text: of a request; DIR stands for the directory. */
@@ -132,11 +139,13 @@ static ViommuFiles *open_files(bool own, const char *text, GError **error)
     g_auto(GStrv) parts = g_strsplit(text, "DIR", -1);
     g_autofree char *whole = g_strjoinv(directory, parts);
     g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, whole, NULL, NULL, NULL);
-    g_autoptr(ViommuRequest) request = tree ? viommu_request_parse(tree, NULL) : NULL;
+    ViommuRequest *request = tree ? viommu_request_parse(tree, NULL) : NULL;
 
     site = (ViommuFilesSite){.own = own, .copies = copies, .image_directories = directories};
     ck_assert_msg(request, "%s", whole);
-    return viommu_files_open(&site, request, own ? getuid() : NOBODY, UUID, error);
+    g_ptr_array_add(requests, request);
+    return viommu_files_open(&site, request, &(ViommuFilesMachine){own ? getuid() : NOBODY, UUID, "guest"},
+                             error);
 }
 
 #define DISK(name, format) \
@@ -204,7 +213,7 @@ START_TEST(kernels)
         ck_assert_msg(files, "%s", error ? error->message : "");
         ck_assert_uint_eq(viommu_files_copied_bytes(files), own ? 0 : 9 + 4);
         ck_assert_int_eq(viommu_files_kernel(files) != NULL, own);
-        unit_assert_ok(viommu_files_copy(files, VIOMMU_UNSET_NUMBER, &error), error);
+        unit_assert_ok(viommu_files_prepare(files, VIOMMU_UNSET_NUMBER, &error), error);
         ck_assert(g_file_test(viommu_files_handovers(files)->kernel.path, G_FILE_TEST_EXISTS));
     }
 }
@@ -230,6 +239,10 @@ static const struct {
      "its data file: viommud cannot see '/nowhere'"},
     {DISK("split-odd", "qcow2"), VIOMMU_ERROR_INVALID_REQUEST, "/fifo' is not a regular file"},
     {KERNEL("fifo"), VIOMMU_ERROR_INVALID_REQUEST, "/fifo'"},
+    {"{'disks': <[{'path': <'DIR/large'>, 'format': <'raw'>, 'overlay': <true>, 'size': <'1 MiB'>}]>}",
+     VIOMMU_ERROR_INVALID_REQUEST, "disks[0].size is 1 MiB, but the guest would see 2 MiB"},
+    {"{'disks': <[{'path': <'DIR/empty'>, 'format': <'raw'>, 'overlay': <true>}]>}",
+     VIOMMU_ERROR_INVALID_REQUEST, "/empty': it is empty"},
 };
 
 /* Refused only to users of the system's daemon. */
@@ -267,12 +280,98 @@ START_TEST(refused_to_a_member)
 }
 END_TEST
 
+#define OVER(name, more) \
+    "{'disks': <[{'path': <'DIR/" name "'>, 'format': <'qcow2'>, 'overlay': <true>" more "}]>}"
+
+static const ViommuHandover *first_disk(const ViommuFiles *files)
+{
+    return g_ptr_array_index(viommu_files_handovers(files)->disks, 0);
+}
+
+/* The base is only read, by a caller who may only read it; what is made can be told and removed by
+ * its name. */
+START_TEST(an_overlay)
+{
+    for (int own = 0; own < 2; own++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(ViommuFiles) files = open_files(own, OVER("alone", ", 'size': <'1 MiB'>"), &error);
+        g_autoptr(GHashTable) listed = NULL;
+        const ViommuCopiesSize *size;
+        const ViommuHandover *disk;
+
+        ck_assert_msg(files, "%s", error ? error->message : "");
+        disk = first_disk(files);
+        ck_assert(disk->is_open && disk->overlay);
+        ck_assert_uint_eq(disk->overlay_bytes, 1 << 20);
+        ck_assert_int_eq(fcntl(viommu_files_disk(files, 0), F_GETFL) & O_ACCMODE, O_RDONLY);
+        ck_assert_ptr_nonnull(viommu_files_state(files, 0));
+        unit_assert_ok(viommu_files_prepare(files, VIOMMU_UNSET_NUMBER, &error), error);
+        ck_assert_int_eq(fcntl(viommu_files_overlay(files, 0), F_GETFL) & O_ACCMODE, O_RDWR);
+        listed = viommu_copies_list(copies);
+        size = g_hash_table_lookup(listed, UUID);
+        ck_assert(size && size->overlay_bytes == 1 << 20 && size->bytes == 0);
+        ck_assert(viommu_copies_remove(copies, UUID, NULL));
+        ck_assert(!g_file_test(disk->overlay, G_FILE_TEST_EXISTS));
+    }
+}
+END_TEST
+
+/* Between the opening and the start. */
+static void change(int how)
+{
+    g_autofree char *path = in_directory("alone"), *other = in_directory("top");
+
+    if (how == 0)
+        ck_assert_int_eq(rename(other, path), 0);
+    else if (how == 1)
+        write_qcow2("alone", "raw", "raw");
+    else
+        ck_assert_int_eq(truncate(path, 8192), 0);
+}
+
+START_TEST(a_base_that_changes)
+{
+    for (int how = 0; how < 3; how++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(ViommuFiles) files = open_files(true, OVER("alone", ", 'size': <'1 MiB'>"), &error);
+
+        ck_assert_msg(files, "%s", error ? error->message : "");
+        change(how);
+        ck_assert(!viommu_files_prepare(files, VIOMMU_UNSET_NUMBER, &error));
+        ck_assert_msg(error->code == VIOMMU_ERROR_BUSY && strstr(error->message, "was written or replaced"),
+                      "%s", error->message);
+        ck_assert(viommu_copies_remove(copies, UUID, NULL));
+    }
+}
+END_TEST
+
+START_TEST(a_seed)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuFiles) files =
+        open_files(false, "{'seed': <{'user-data': <'DIR/vmlinuz'>, 'hostname': <'guest-7'>}>}", &error);
+    g_autoptr(ViommuFiles) refused = NULL;
+    const char *path;
+
+    ck_assert_msg(files, "%s", error ? error->message : "");
+    path = viommu_files_handovers(files)->seed.path;
+    ck_assert_uint_eq(viommu_files_copied_bytes(files), (1 << 20) + 9);
+    unit_assert_ok(viommu_files_prepare(files, VIOMMU_UNSET_NUMBER, &error), error);
+    ck_assert(g_file_test(path, G_FILE_TEST_EXISTS));
+    ck_assert(viommu_copies_remove(copies, UUID, NULL));
+    ck_assert(!g_file_test(path, G_FILE_TEST_EXISTS));
+    refused = open_files(true, "{'seed': <{'user-data': <'DIR/fifo'>}>}", &error);
+    ck_assert(!refused && strstr(error->message, "/fifo': it is not a regular file"));
+}
+END_TEST
+
 START_TEST(not_looked_at)
 {
     const ViommuFilesSite site = {.skip = true};
     g_autoptr(GVariant) tree = g_variant_ref_sink(g_variant_new_array(G_VARIANT_TYPE("{sv}"), NULL, 0));
     g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
-    g_autoptr(ViommuFiles) files = viommu_files_open(&site, request, 1000, UUID, NULL);
+    g_autoptr(ViommuFiles) files =
+        viommu_files_open(&site, request, &(ViommuFilesMachine){1000, UUID, "guest"}, NULL);
 
     ck_assert(files && !viommu_files_handovers(files));
 }
@@ -292,7 +391,7 @@ static ViommuFiles *open_descriptor(const char *path, int fd, GError **error)
     request->fds = g_array_new(FALSE, FALSE, sizeof(int));
     g_array_append_val(request->fds, sent);
     ((ViommuRequestDisk *)g_ptr_array_index(request->disks, 0))->file.handle = 0;
-    return viommu_files_open(&site, request, NOBODY, UUID, error);
+    return viommu_files_open(&site, request, &(ViommuFilesMachine){NOBODY, UUID, "guest"}, error);
 }
 
 /* QEMU needs a descriptor with exactly the requested access: the file is opened again, which fails
@@ -376,6 +475,9 @@ int main(void)
     tcase_add_test(all, kernels);
     tcase_add_test(all, refused_to_an_own_daemon);
     tcase_add_test(all, refused_to_a_member);
+    tcase_add_test(all, an_overlay);
+    tcase_add_test(all, a_base_that_changes);
+    tcase_add_test(all, a_seed);
     tcase_add_test(all, not_looked_at);
     tcase_add_test(all, an_open_device);
     tcase_add_test(all, open_for_more_than_is_wanted);

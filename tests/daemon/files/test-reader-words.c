@@ -40,13 +40,16 @@ static GVariant *parse(const char *type, const char *text)
 
 /* --- Opened files --- */
 
-#define NONE                          "(nothing, (false, false, false, false), nothing)"
-#define DISK(open)                    "('/d', (true, " open ", false, false), nothing)"
-#define BASED(chain)                  "('/d', (true, true, false, false), [" chain "])"
+#define NONE                          "(nothing, (false, false, false, false), nothing, nothing, 0)"
+#define DISK(open)                    "('/d', (true, " open ", false, false), nothing, nothing, 0)"
+#define BASED(chain)                  "('/d', (true, true, false, false), [" chain "], nothing, 0)"
+#define OVER(bytes)                   "('/d', (true, false, false, false), nothing, '/o', " bytes ")"
 #define NO_KERNEL                     "nothing"
 #define KERNEL(release, drivers)      PAGED(release, drivers, "4096")
 #define PAGED(release, drivers, page) "('" release "', 1, true, [" drivers "], " page ")"
-#define SAID(disks, kernel, open)     "((" NONE ", " NONE ", [" disks "]), " kernel ", [" open "], 5)"
+#define SAID(disks, kernel, open)     STATED(disks, kernel, open, "nothing, nothing")
+#define STATED(disks, kernel, open, states) \
+    "((" NONE ", " NONE ", " NONE ", [" disks "]), " kernel ", [" open "], 5, [" states "])"
 
 /* The request has two disks. */
 static const struct {
@@ -74,6 +77,11 @@ static const struct {
     {SAID(DISK("true") ", " NONE, NO_KERNEL, "true, false"), 1, false},
     {SAID(BASED("('/b', -1, true)") ", " DISK("true"), NO_KERNEL, "true, true"), 3, false},
     {SAID(BASED("('/b', 1000, true)") ", " DISK("true"), NO_KERNEL, "true, true"), 3, false},
+    /* States: too few, too many. */
+    {STATED(DISK("true") ", " DISK("false"), NO_KERNEL, "true, false", "(1, 2, 3, 4, 5), nothing"), 1, true},
+    {STATED(DISK("true") ", " DISK("false"), NO_KERNEL, "true, false", "nothing"), 1, false},
+    {STATED(DISK("true") ", " DISK("false"), NO_KERNEL, "true, false", "nothing, nothing, nothing"), 1,
+     false},
     /* A kernel. */
     {SAID(DISK("true") ", " DISK("false"), KERNEL("6.1", "0, 0, 0"), "true, false"), 1, false},
     {SAID(DISK("true") ", " DISK("false"), KERNEL("6.1", "0, 0, 0, 99"), "true, false"), 1, false},
@@ -109,9 +117,26 @@ START_TEST(what_is_open)
         }
         ck_assert_uint_eq(opened.disks->len, 2);
         ck_assert_uint_eq(opened.backing->len, 2);
-        ck_assert_uint_eq(opened.copied_bytes, 5);
+        ck_assert_uint_eq(opened.size.bytes, 5);
         viommu_reader_opened_clear(&opened);
     }
+}
+END_TEST
+
+/* No sizes of overlays overflow; the states are those of their disks. */
+START_TEST(overlays)
+{
+    g_autoptr(GVariant) value =
+        parse(VIOMMU_READER_OPENED_TYPE, STATED(OVER("4096") ", " OVER("18446744073709551615"), NO_KERNEL,
+                                                "false, false", "nothing, (1, 2, 3, 4, 5)"));
+    g_autoptr(GArray) fds = new_fds(0);
+    ViommuReaderOpened opened;
+
+    ck_assert(viommu_reader_opened_read(value, 2, fds, &opened));
+    ck_assert_uint_eq(opened.size.overlay_bytes, 4096 + (uint64_t)INT64_MAX / 2);
+    ck_assert_uint_eq(g_array_index(opened.states, ViommuFileState, 0).inode, 0);
+    ck_assert_uint_eq(g_array_index(opened.states, ViommuFileState, 1).inode, 2);
+    viommu_reader_opened_clear(&opened);
 }
 END_TEST
 
@@ -194,7 +219,7 @@ static const struct {
 START_TEST(asked)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(questions); i++) {
-        g_autofree char *text = g_strdup_printf("(%s, [%s], 1000, 'u', (false, '/c', ['/i']), 9)",
+        g_autofree char *text = g_strdup_printf("(%s, [%s], 1000, 'u', 'n', (false, 5, '/c', ['/i']), 9, 10)",
                                                 questions[i].request, questions[i].handles);
         g_autoptr(GVariant) value = parse(VIOMMU_READER_QUESTION_TYPE, text);
         g_autoptr(GArray) fds = new_fds(2);
@@ -205,11 +230,11 @@ START_TEST(asked)
         if (!question)
             continue;
         ck_assert_uint_eq(question->request->fds->len, 2);
-        ck_assert_uint_eq(question->uid, 1000);
+        ck_assert_uint_eq(question->machine.uid, 1000);
         ck_assert_uint_eq(question->timeout_sec, 9);
         ck_assert_str_eq(question->site.image_directories[0], "/i");
     }
 }
 END_TEST
 
-UNIT_MAIN("reader-words", what_is_open, descriptors_in_order, answered, asked)
+UNIT_MAIN("reader-words", what_is_open, overlays, descriptors_in_order, answered, asked)

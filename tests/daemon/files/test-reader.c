@@ -49,7 +49,7 @@ static void begin(uint32_t timeout_sec)
     GError *error = NULL;
 
     unit_assert_ok(viommu_loop_new(&loop, &error), error);
-    unit_assert_ok(viommu_readers_new(loop, timeout_sec, &readers, &error), error);
+    unit_assert_ok(viommu_readers_new(loop, timeout_sec, timeout_sec, &readers, &error), error);
 }
 
 static void set_up(void)
@@ -112,9 +112,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Launch, launch_clear)
 
 static void begin_launch(Launch *launch, const char *text, uint32_t uid)
 {
+    const ViommuFilesMachine machine = {uid, UUID, "guest"};
+
     *launch = (Launch){.request = parse(text)};
     launch->good =
-        viommu_reader_new(readers, &site, launch->request, uid, UUID, &launch->reader, &launch->error);
+        viommu_reader_new(readers, &site, launch->request, &machine, &launch->reader, &launch->error);
 }
 
 static void open_launch(Launch *launch, const char *text)
@@ -295,7 +297,7 @@ START_TEST(what_is_opened_is_handed_over)
     handovers = viommu_reader_handovers(launch.reader);
     ck_assert(g_str_has_suffix(handovers->kernel.path, "/vmlinuz"));
     ck_assert_ptr_nonnull(viommu_reader_kernel(launch.reader));
-    ck_assert_uint_eq(viommu_reader_copied_bytes(launch.reader), 0);
+    ck_assert_uint_eq(viommu_reader_size(launch.reader).bytes, 0);
     plan->disks = g_ptr_array_new();
     g_ptr_array_add(plan->disks, &disk);
     open = viommu_reader_open_files(launch.reader, plan);
@@ -309,7 +311,7 @@ START_TEST(what_is_opened_is_handed_over)
         ck_assert_str_eq(bytes, "a disk");
     }
     viommu_reader_release(launch.reader);
-    unit_assert_ok(viommu_reader_copy(launch.reader, VIOMMU_UNSET_NUMBER, &launch.error), launch.error);
+    unit_assert_ok(viommu_reader_prepare(launch.reader, VIOMMU_UNSET_NUMBER, &launch.error), launch.error);
 }
 END_TEST
 
@@ -322,7 +324,7 @@ START_TEST(nothing_is_asked_where_nothing_is)
     hold_still();
     open_launch(&none, "@a{sv} {}");
     unit_assert_ok(none.good, none.error);
-    unit_assert_ok(viommu_reader_copy(none.reader, VIOMMU_UNSET_NUMBER, &none.error), none.error);
+    unit_assert_ok(viommu_reader_prepare(none.reader, VIOMMU_UNSET_NUMBER, &none.error), none.error);
     site.skip = true;
     open_launch(&elsewhere, GOOD);
     unit_assert_ok(elsewhere.good, elsewhere.error);
@@ -433,8 +435,43 @@ START_TEST(a_child_is_killed_before_it_copies)
     open_launch(&launch, GOOD);
     unit_assert_ok(launch.good, launch.error);
     ck_assert_int_eq(kill(child_of(reader_process()), SIGKILL), 0);
-    launch.good = viommu_reader_copy(launch.reader, VIOMMU_UNSET_NUMBER, &launch.error);
-    assert_failed(&launch, VIOMMU_ERROR_INTERNAL, ") before it had copied: disks[0].path '");
+    launch.good = viommu_reader_prepare(launch.reader, VIOMMU_UNSET_NUMBER, &launch.error);
+    assert_failed(&launch, VIOMMU_ERROR_INTERNAL, ") before it had prepared: disks[0].path '");
+}
+END_TEST
+
+static bool recall(Launch *launch)
+{
+    bool known = false;
+
+    launch->good = viommu_reader_recall(launch->reader, &known, &launch->error);
+    return known;
+}
+
+/* An image is read once; when it is changed, its digest is computed again. */
+START_TEST(digests_are_remembered)
+{
+    g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, "a disk", -1);
+    g_autofree char *text = g_strdup_printf(
+        "{'disks': <[{'path': <'DIR/disk'>, 'format': <'raw'>, 'digest': <'sha256:%s'>}]>}", digest);
+
+    begin(PATIENT_SEC);
+    for (int i = 0; i < 3; i++) {
+        g_auto(Launch) launch = {0};
+
+        if (i == 2)
+            write_file("disk", "changed");
+        open_launch(&launch, text);
+        unit_assert_ok(launch.good, launch.error);
+        ck_assert_int_eq(recall(&launch), i == 1);
+        if (i == 1)
+            continue;
+        unit_assert_ok(viommu_reader_digest(launch.reader, &launch.error), launch.error);
+        ck_assert_int_eq(recall(&launch), i == 0);
+        ck_assert_int_eq(launch.good, i == 0);
+        if (i == 2)
+            assert_failed(&launch, VIOMMU_ERROR_INVALID_REQUEST, "it is another image, or was changed");
+    }
 }
 END_TEST
 
@@ -447,8 +484,8 @@ START_TEST(a_child_stands_still_when_it_is_to_copy)
     open_launch(&launch, GOOD);
     unit_assert_ok(launch.good, launch.error);
     ck_assert_int_eq(kill(child_of(reader_process()), SIGSTOP), 0);
-    launch.good = viommu_reader_copy(launch.reader, VIOMMU_UNSET_NUMBER, &launch.error);
-    assert_failed(&launch, VIOMMU_ERROR_BUSY, "viommud had not copied the files of this request after 1 s");
+    launch.good = viommu_reader_prepare(launch.reader, VIOMMU_UNSET_NUMBER, &launch.error);
+    assert_failed(&launch, VIOMMU_ERROR_BUSY, "viommud had not prepared the files of this request after 1 s");
     launch_clear(&launch);
     turn_until_none_hangs();
 }
@@ -517,6 +554,7 @@ int main(void)
     tcase_add_test(all, more_than_it_can_take);
     tcase_add_test(all, a_child_is_killed_while_it_opens);
     tcase_add_test(all, a_child_is_killed_before_it_copies);
+    tcase_add_test(all, digests_are_remembered);
     tcase_add_test(all, a_child_stands_still_when_it_is_to_copy);
     tcase_add_test(all, a_disk_that_never_answers);
     tcase_add_test(all, the_end_waits_for_none);

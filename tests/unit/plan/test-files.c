@@ -32,6 +32,12 @@ typedef struct Case {
         .path = (char *)"/a/b", .is_fixed = true \
     }
 
+/* FILE, with an overlay. */
+#define OVER(...)                                                                         \
+    {                                                                                     \
+        .overlay = (char *)"/own/o", .path = (char *)"/a/b", .is_open = true, __VA_ARGS__ \
+    }
+
 static const Case cases[] = {
     {"9.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_FIXED, false, VIOMMU_CONFINEMENT_OFF,
      .has = "<source file='/var/lib/viommu/open/" UUID ".vda' fdgroup='vda'>", .lacks = "/a/b"},
@@ -89,6 +95,25 @@ static const Case cases[] = {
      .has = "<disk"},
     {"9.0.0", "none", VIOMMU_ASKER_OWN, FILE_FIXED, .confinement = VIOMMU_CONFINEMENT_REQUIRED,
      .has = "<disk"},
+    /* Overlay and base open; both by their paths, where libvirt leaves the base alone. */
+    {"9.0.0", "none", VIOMMU_ASKER_MEMBER, OVER(.is_fixed = true), .confinement = VIOMMU_CONFINEMENT_OFF,
+     .has = "/" UUID ".vda' fdgroup='vda'>", .lacks = "/own/o"},
+    {"9.0.0", "none", VIOMMU_ASKER_MEMBER, OVER(.is_fixed = false), .confinement = VIOMMU_CONFINEMENT_OFF,
+     .has = "/" UUID ".vda.1' fdgroup='vda.1'>\n          " KEPT, .lacks = "/a/b"},
+    {"9.0.0", "none", VIOMMU_ASKER_MEMBER, OVER(.is_fixed = true), true, VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/base' fdgroup='vda.2'>"},
+    {"9.0.0", "apparmor", VIOMMU_ASKER_MEMBER, OVER(.is_fixed = false), .confinement = VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/own/o' fdgroup='vda'>"},
+    {"9.0.0", "none", VIOMMU_ASKER_OWN, OVER(.is_fixed = true), .confinement = VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/own/o'/>", .lacks = "fdgroup"},
+    {"9.0.0", "none", VIOMMU_ASKER_OWN, OVER(.is_fixed = true), .confinement = VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/a/b'/>"},
+    {"7.0.0", "none", VIOMMU_ASKER_MEMBER, OVER(.is_fixed = true), .confinement = VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/own/o'/>", .lacks = "fdgroup"},
+    {"7.0.0", "none", VIOMMU_ASKER_MEMBER, OVER(.is_fixed = true), .confinement = VIOMMU_CONFINEMENT_OFF,
+     .has = "<source file='/a/b'>\n          " KEPT},
+    {"7.0.0", "none", VIOMMU_ASKER_MEMBER, OVER(.is_fixed = false), .confinement = VIOMMU_CONFINEMENT_OFF,
+     .refusal = "needs libvirt 9.0 or newer"},
 };
 
 static ViommuHost *make_host(const Case *one)
@@ -107,10 +132,12 @@ static ViommuHost *make_host(const Case *one)
     return host;
 }
 
-static ViommuRequest *make_request(void)
+static ViommuRequest *make_request(bool overlay)
 {
-    g_autoptr(GVariant) tree = g_variant_parse(
-        G_VARIANT_TYPE_VARDICT, "{'disks': <[{'path': <'/asked'>, 'format': <'qcow2'>}]>}", NULL, NULL, NULL);
+    g_autofree char *text =
+        g_strdup_printf("{'disks': <[{'path': <'/asked'>, 'format': <'qcow2'>, 'overlay': <%s>}]>}",
+                        overlay ? "true" : "false");
+    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
     ViommuRequest *request = viommu_request_parse(tree, NULL);
 
     ck_assert_ptr_nonnull(request);
@@ -124,6 +151,7 @@ static ViommuHandovers *make_handovers(const Case *one)
 
     *disk = one->disk;
     disk->path = g_strdup(one->disk.path);
+    disk->overlay = g_strdup(one->disk.overlay);
     disk->backing = viommu_handover_backing_new();
     if (one->is_based)
         viommu_handover_add_backing(disk->backing, "/base", VIOMMU_DISK_FORMAT_RAW, true);
@@ -134,7 +162,7 @@ static ViommuHandovers *make_handovers(const Case *one)
 static void hand_over(const Case *one)
 {
     g_autoptr(ViommuHost) host = make_host(one);
-    g_autoptr(ViommuRequest) request = make_request();
+    g_autoptr(ViommuRequest) request = make_request(one->disk.overlay);
     g_autoptr(ViommuHandovers) handovers = make_handovers(one);
     g_autoptr(ViommuPlan) plan = NULL;
     g_autoptr(GError) error = NULL;
@@ -173,7 +201,7 @@ START_TEST(no_label)
 {
     static const Case one = {"9.0.0", NULL, VIOMMU_ASKER_MEMBER, FILE_OPEN};
     g_autoptr(ViommuHost) host = make_host(&one);
-    g_autoptr(ViommuRequest) request = make_request();
+    g_autoptr(ViommuRequest) request = make_request(false);
     g_autoptr(ViommuHandovers) handovers = make_handovers(&one);
     g_autoptr(ViommuPlan) plan = NULL;
     g_autoptr(GError) error = NULL;
@@ -193,7 +221,7 @@ START_TEST(warned)
 {
     static const Case one = {"9.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_OPEN};
     g_autoptr(ViommuHost) host = make_host(&one);
-    g_autoptr(ViommuRequest) request = make_request();
+    g_autoptr(ViommuRequest) request = make_request(false);
     g_autoptr(ViommuHandovers) handovers = make_handovers(&one);
     g_autoptr(ViommuPlan) plan = NULL;
     const ViommuAsker asker = {one.asker, 1000};
@@ -252,7 +280,7 @@ static char *plan_chain(size_t n)
 {
     static const Case one = {"9.0.0", "selinux", VIOMMU_ASKER_MEMBER, FILE_OPEN};
     g_autoptr(ViommuHost) host = make_host(&one);
-    g_autoptr(ViommuRequest) request = make_request();
+    g_autoptr(ViommuRequest) request = make_request(false);
     g_autoptr(ViommuHandovers) handovers = make_handovers(&one);
     const ViommuHandover *disk = g_ptr_array_index(handovers->disks, 0);
     g_autoptr(ViommuPlan) plan = NULL;
