@@ -9,6 +9,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../../tools/scripts/say.sh"
 # shellcheck source=tests/qemu/cache.sh
 . "$here/cache.sh"
+# shellcheck source=tests/qemu/bootstrap.sh
+. "$here/bootstrap.sh"
 
 release=trixie
 name=x86_64-debian13-agent
@@ -16,20 +18,12 @@ recipe=3  # increase it when the disk changes
 
 own_words='systemd.volatile=state console=ttyS0 quiet no_timer_check intel_iommu=off'
 
-# What a machine that only answers its agent can do without; under TCG each costs a second or more.
+# What a machine that only answers its agent can do without, too.
 masked=(
-    console-getty.service dev-hugepages.mount dev-mqueue.mount dpkg-db-backup.timer e2scrub_reap.service fstrim.timer
-    getty.target getty@tty1.service kmod-static-nodes.service ldconfig.service modprobe@configfs.service modprobe@drm.service
-    modprobe@efi_pstore.service proc-sys-fs-binfmt_misc.automount run-lock.mount serial-getty@ttyS0.service
-    sys-fs-fuse-connections.mount sys-kernel-debug.mount sys-kernel-tracing.mount systemd-ask-password-console.path
-    systemd-ask-password-wall.path systemd-binfmt.service systemd-creds.socket systemd-hostnamed.socket
-    systemd-hwdb-update.service systemd-journal-catalog-update.service systemd-journal-flush.service systemd-logind.service
-    systemd-modules-load.service systemd-network-generator.service systemd-pstore.service systemd-random-seed.service
-    systemd-remount-fs.service systemd-rfkill.service systemd-sysctl.service systemd-sysext.socket systemd-sysusers.service
-    systemd-timesyncd.service systemd-tmpfiles-clean.timer systemd-tmpfiles-setup-dev-early.service
-    systemd-tmpfiles-setup-dev.service systemd-tpm2-setup-early.service systemd-tpm2-setup.service
-    systemd-udev-load-credentials.service systemd-udev-settle.service systemd-update-done.service systemd-update-utmp.service
-    systemd-user-sessions.service
+    getty.target getty@tty1.service serial-getty@ttyS0.service systemd-logind.service systemd-modules-load.service
+    systemd-network-generator.service systemd-random-seed.service systemd-remount-fs.service systemd-sysctl.service
+    systemd-sysusers.service systemd-tmpfiles-clean.timer systemd-tmpfiles-setup-dev-early.service
+    systemd-tmpfiles-setup-dev.service systemd-udev-load-credentials.service systemd-user-sessions.service
 )
 
 usage() {
@@ -94,7 +88,7 @@ disk_hook() {
 set -e
 cp "\$1"/boot/vmlinuz-* $work/parts/vmlinuz
 basename "\$1"/lib/modules/* >$work/parts/version
-for unit in ${masked[*]}; do ln -sf /dev/null "\$1/etc/systemd/system/\$unit"; done
+for unit in ${bootstrap_masked[*]} ${masked[*]}; do ln -sf /dev/null "\$1/etc/systemd/system/\$unit"; done
 ln -sf /lib/systemd/system/multi-user.target "\$1/etc/systemd/system/default.target"
 # A machine with its own name that has been set up before: no first boot.
 echo 0123456789abcdef0123456789abcdef >"\$1/etc/machine-id"
@@ -120,24 +114,13 @@ END
 }
 
 make() {
-    local uri
-    [ "$(id -u)" -eq 0 ] || say_die "the disk is made as root, whose files are in it: run tests/qemu/debian.sh as root with your VIOMMU_CACHE"
-    uri=$(cache_mirror)
-    [ -n "$uri" ] || say_die "no Debian mirror found in this machine's apt sources"
-    work=$(mktemp -d -p "$cache" ".$name.XXXXXX")
-    mkdir -p "$work"/parts "$work"/initramfs/{bin,dev,modules,root}
+    bootstrap_begin
+    mkdir -p "$work"/initramfs/{bin,dev,modules,root}
     guest_init >"$work/initramfs/init"
     chmod 755 "$work/initramfs/init"
-    say_while "guest $name: mmdebstrap $release" "$work/log" nice mmdebstrap --variant=essential --architectures=amd64 \
-        --include=linux-image-amd64,systemd-sysv,udev,qemu-guest-agent,busybox-static,grub-pc-bin --aptopt='APT::Install-Recommends "false"' \
-        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-        --dpkgopt='path-exclude=/usr/share/locale/*' --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
-        --essential-hook="$(initramfs_hook)" --customize-hook="$(disk_hook)" --format=null "$release" - "$uri"
-    # QEMU runs as another user: all files must be readable.
-    chmod -R u=rwX,go=rX "$work/parts"
-    rm -rf "${cache:?}/$name-$recipe"
-    mv "$work/parts" "$cache/$name-$recipe"
-    rm -rf "$work"
+    bootstrap "$name" "$release" amd64 linux-image-amd64,systemd-sysv,udev,qemu-guest-agent,busybox-static,grub-pc-bin \
+        --variant=essential --essential-hook="$(initramfs_hook)" --customize-hook="$(disk_hook)"
+    bootstrap_end "$name-$recipe"
 }
 
 case ${1:-} in
@@ -149,7 +132,6 @@ esac
 work=
 trap 'say_abandon; [ -z "$work" ] || rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-command -v mmdebstrap >/dev/null || say_die "this guest is made by mmdebstrap, which is not installed"
 cache_lock
 [ -s "$cache/$name-$recipe/disk" ] || make
 echo "$cache/$name-$recipe"
