@@ -41,7 +41,8 @@ What a host changes is in memory and gone with it.  A root that is removed is ma
                     confines what it confines on such a host
   --installed       what "meson install" would install, from this checkout, is below /viommu/stage: see tests/hosts/install.sh
   --previous        what the release named in tests/hosts/previous-release would install is below /viommu/previous-stage
-  --guest=NAME      a guest of tests/qemu/guests.sh, in the host below /viommu-guests; any number
+  --guest=NAME      a guest of tests/qemu/guests.sh, or an image of tests/qemu/cloud.sh, in the host below /viommu-guests;
+                    any number
   --newer=SUITE:SOURCE...
                     in the host below /viommu-newer: what apt would upgrade these source packages to, were SUITE
                     one of its sources
@@ -332,8 +333,9 @@ set_nspawn
 fill_cache
 [ -z "$newer" ] || guests+=("--bind-ro=$newer_root:/viommu-newer")
 for guest in "${wanted[@]}"; do
-    parts=$("$source/tests/qemu/guests.sh" "$guest") ||
-        skip "the kernel of guest $guest is not in the cache and cannot be downloaded"
+    maker=guests.sh
+    [[ $guest != *-image ]] || maker=cloud.sh
+    parts=$("$source/tests/qemu/$maker" "$guest") || skip "guest $guest is not in the cache and cannot be made"
     guests+=("--bind-ro=$parts:/viommu-guests/$guest")
 done
 [ -z "$prepare" ] || exit 0
