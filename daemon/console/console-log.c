@@ -303,36 +303,37 @@ bool viommu_console_log_take_over(const char *from, const char *to, uint64_t lim
     return ok;
 }
 
-typedef struct Old {
-    char *path;
+typedef struct Log {
+    char *path; /* NULL: deleted */
     uint32_t uid;
     time_t written;
     uint64_t bytes;
-} Old;
+    bool live; /* of a machine that is there: never deleted */
+} Log;
 
-static void clear_old(void *data)
+static void clear_log(void *data)
 {
-    g_free(((Old *)data)->path);
+    g_free(((Log *)data)->path);
 }
 
-/* By owner, the newest first. */
-static int compare_old(const void *a, const void *b)
+/* By owner: the live ones first, then the newest. */
+static int compare_logs(const void *a, const void *b)
 {
-    const Old *one = a, *other = b;
+    const Log *one = a, *other = b;
 
     if (one->uid != other->uid)
         return one->uid < other->uid ? -1 : 1;
+    if (one->live != other->live)
+        return one->live ? -1 : 1;
     return one->written == other->written ? 0 : one->written > other->written ? -1 : 1;
 }
 
-/* The logs of machines that are gone; *ret_live: the bytes of the others. */
-static GArray *list_old(const char *directory, GHashTable *live, uint64_t *ret_live)
+static GArray *list_logs(const char *directory, GHashTable *live)
 {
     g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-    GArray *list = g_array_new(FALSE, FALSE, sizeof(Old));
+    GArray *list = g_array_new(FALSE, FALSE, sizeof(Log));
 
-    *ret_live = 0;
-    g_array_set_clear_func(list, clear_old);
+    g_array_set_clear_func(list, clear_log);
     for (const char *file; dir && (file = g_dir_read_name(dir));) {
         g_autofree char *path = g_build_filename(directory, file, NULL);
         g_auto(Parts) parts = {0};
@@ -340,14 +341,11 @@ static GArray *list_old(const char *directory, GHashTable *live, uint64_t *ret_l
 
         if (!parse(file, &parts) || g_stat(path, &info) < 0)
             continue;
-        if (g_hash_table_contains(live, parts.uuid)) {
-            *ret_live += (uint64_t)info.st_size;
-            continue;
-        }
-        Old old = {g_steal_pointer(&path), parts.uid, info.st_mtim.tv_sec, (uint64_t)info.st_size};
-        g_array_append_val(list, old);
+        Log log = {g_steal_pointer(&path), parts.uid, info.st_mtim.tv_sec, (uint64_t)info.st_size,
+                   g_hash_table_contains(live, parts.uuid)};
+        g_array_append_val(list, log);
     }
-    g_array_sort(list, compare_old);
+    g_array_sort(list, compare_logs);
     return list;
 }
 
@@ -370,13 +368,13 @@ static GArray *share_out(const GArray *list)
     GArray *shares = g_array_new(FALSE, TRUE, sizeof(Share));
 
     for (guint i = 0; i < list->len; i++) {
-        const Old *old = &g_array_index(list, Old, i);
+        const Log *log = &g_array_index(list, Log, i);
         const Share share = {i, i, 0};
 
-        if (i == 0 || g_array_index(list, Old, i - 1).uid != old->uid)
+        if (i == 0 || g_array_index(list, Log, i - 1).uid != log->uid)
             g_array_append_val(shares, share);
         g_array_index(shares, Share, shares->len - 1).end = i + 1;
-        g_array_index(shares, Share, shares->len - 1).bytes += old->bytes;
+        g_array_index(shares, Share, shares->len - 1).bytes += log->bytes;
     }
     g_array_sort(shares, compare_shares);
     return shares;
@@ -396,13 +394,15 @@ static uint64_t find_level(const GArray *shares, uint64_t bytes)
     return UINT64_MAX;
 }
 
-static void delete_old(Old *old)
+static void delete_log(Log *log)
 {
-    g_unlink(old->path);
-    g_clear_pointer(&old->path, g_free);
-    old->bytes = 0;
+    g_unlink(log->path);
+    g_clear_pointer(&log->path, g_free);
+    log->bytes = 0;
 }
 
+/* Live logs count for their owner alone: a user whose guests print without end does not take the
+ * others' share. */
 static void sweep_bytes(GArray *list, uint64_t bytes)
 {
     g_autoptr(GArray) shares = share_out(list);
@@ -412,28 +412,28 @@ static void sweep_bytes(GArray *list, uint64_t bytes)
         Share *share = &g_array_index(shares, Share, i);
 
         while (share->bytes > level && share->end > share->begin) {
-            Old *old = &g_array_index(list, Old, --share->end);
-            share->bytes -= old->bytes;
-            if (old->path)
-                delete_old(old);
+            Log *log = &g_array_index(list, Log, --share->end);
+            share->bytes -= log->bytes;
+            if (log->path && !log->live)
+                delete_log(log);
         }
     }
 }
 
 void viommu_console_log_sweep(const char *directory, const ViommuConsoleLogKeep *keep)
 {
-    uint64_t live;
-    g_autoptr(GArray) list = list_old(directory, keep->live, &live);
+    g_autoptr(GArray) list = list_logs(directory, keep->live);
     time_t now = (time_t)(g_get_real_time() / G_USEC_PER_SEC);
     uint64_t of_owner = 0;
 
     for (guint i = 0; i < list->len; i++) {
-        Old *old = &g_array_index(list, Old, i);
+        Log *log = &g_array_index(list, Log, i);
 
-        of_owner = i > 0 && g_array_index(list, Old, i - 1).uid == old->uid ? of_owner + 1 : 1;
-        if (of_owner > keep->count || now - old->written > (time_t)keep->seconds)
-            delete_old(old);
+        if (i == 0 || g_array_index(list, Log, i - 1).uid != log->uid)
+            of_owner = 0;
+        if (!log->live && (++of_owner > keep->count || now - log->written > (time_t)keep->seconds))
+            delete_log(log);
     }
     if (keep->bytes)
-        sweep_bytes(list, keep->bytes > live ? keep->bytes - live : 0);
+        sweep_bytes(list, keep->bytes);
 }

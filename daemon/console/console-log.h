@@ -32,7 +32,8 @@ typedef struct ViommuConsoleLogKeep {
     GHashTable *live; /* UUIDs of machines whose logs are kept */
     uint64_t seconds; /* of the rest: keep logs written to within so many seconds */
     uint64_t count;   /* of the rest: keep so many of each owner, the newest */
-    uint64_t bytes;   /* of all logs together, including those that are always kept; 0: no limit */
+    /* of all logs together, live ones too, which count for their owner; 0: no limit */
+    uint64_t bytes;
 } ViommuConsoleLogKeep;
 
 /** Deletes the logs that @keep does not keep.  When all together are too large, the oldest logs of

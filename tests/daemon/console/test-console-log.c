@@ -176,11 +176,59 @@ START_TEST(swept_by_bytes)
     keep.bytes = 15;
     viommu_console_log_sweep(directory, &keep);
     ck_assert(is_there(alive) && is_there(new) && !is_there(older) && is_there(modest));
-    /* Live logs stay, and leave nothing to the others. */
+    /* Live logs stay. */
     keep.bytes = 3;
     viommu_console_log_sweep(directory, &keep);
     ck_assert(is_there(alive) && !is_there(new) && !is_there(modest));
     g_unlink(alive);
+}
+END_TEST
+
+static void print_much(const char *path, unsigned kib)
+{
+    g_autofree char *text = g_strnfill(1024, 'x');
+
+    for (unsigned i = 0; i < kib; i++)
+        ck_assert(viommu_console_log_append(path, LIMIT, text, 1024, NULL));
+}
+
+static uint64_t bytes_of(const char *path)
+{
+    struct stat info;
+
+    ck_assert_int_eq(g_stat(path, &info), 0);
+    return (uint64_t)info.st_size;
+}
+
+/* Two guests of a user print without end, and their logs alone are larger than the total.  Another
+ * user's logs stay, and grow, up to that user's share. */
+START_TEST(flooded_by_one_user)
+{
+    g_autoptr(GHashTable) live = g_hash_table_new(g_str_hash, g_str_equal);
+    ViommuConsoleLogKeep keep = {live, 1000, 100, LIMIT};
+    g_autofree char *first = make_log(1000, "first", 0, 1), *second = make_log(1000, "second", 1, 1);
+    g_autofree char *ended = make_log(1000, "ended", 2, 10);
+    g_autofree char *theirs = make_log(1001, "theirs", 2, 500), *growing = make_log(1001, "growing", 0, 1);
+
+    g_hash_table_add(live, (char *)uuids[0]);
+    g_hash_table_add(live, (char *)uuids[1]);
+    print_much(first, 200);
+    print_much(second, 200);
+    ck_assert_uint_gt(bytes_of(first) + bytes_of(second), LIMIT);
+    ck_assert_uint_le(bytes_of(first), LIMIT);
+    ck_assert_uint_le(bytes_of(second), LIMIT);
+    print_much(growing, 2);
+    viommu_console_log_sweep(directory, &keep);
+    ck_assert(is_there(first) && is_there(second) && !is_there(ended));
+    ck_assert(is_there(theirs));
+    ck_assert_uint_ge(bytes_of(growing), 2048);
+    /* Beyond the share of one of two users, the oldest goes. */
+    print_much(growing, 3);
+    viommu_console_log_sweep(directory, &keep);
+    ck_assert(is_there(growing) && !is_there(theirs));
+    g_unlink(first);
+    g_unlink(second);
+    g_unlink(growing);
 }
 END_TEST
 
@@ -308,7 +356,7 @@ END_TEST
 
 int main(void)
 {
-    static const TTest *tests[9];
+    static const TTest *tests[10];
     int status;
 
     tests[0] = small_ones_are_whole;
@@ -320,6 +368,7 @@ int main(void)
     tests[6] = taken_over;
     tests[7] = taken_over_once;
     tests[8] = not_taken_over_by_halves;
+    tests[9] = flooded_by_one_user;
     directory = g_dir_make_tmp("viommu-console-log.XXXXXX", NULL);
     status = unit_run("console-log", tests, G_N_ELEMENTS(tests));
     if (g_rmdir(directory) < 0)
