@@ -82,6 +82,8 @@ void viommu_plan_settle_cpu(ViommuPlanBuild *build);
 void viommu_plan_init_devices(ViommuPlan *plan);
 /** files: settles how libvirt gets the file of disk @i of the request; @disk has its target. */
 void viommu_plan_settle_file(const ViommuPlanBuild *build, guint i, ViommuPlanDisk *disk);
+/** files: the same for the seed, whose @disk is none of the request's. */
+void viommu_plan_settle_seed(const ViommuPlanBuild *build, ViommuPlanDisk *disk);
 /** files: whether libvirt gets the file open. */
 bool viommu_plan_takes_open(const ViommuPlanInput *input, const ViommuHandover *handover);
 /** placement: its input.  Borrows from @input. */

@@ -34,6 +34,18 @@ void viommu_plan_init_devices(ViommuPlan *plan)
     plan->networks = g_ptr_array_new_with_free_func(plan_network_free);
 }
 
+static bool check_seed(ViommuPlanBuild *build, GError **error)
+{
+    const ViommuRequestSeed *seed = &build->request->seed;
+
+    if (!seed->present || seed->by == VIOMMU_UNSET || seed->by == VIOMMU_SEED_BY_CLOUD_INIT)
+        return true;
+    return viommu_plan_refuse(
+        build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
+        "seed.by '%s' is not possible: this viommud makes seeds for cloud-init only; omit it, or use 'cloud-init'",
+        viommu_enum_to_string(&viommu_enum_seed_by, seed->by));
+}
+
 /* libvirt: "readonly sata disks are not supported". */
 bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error)
 {
@@ -45,7 +57,33 @@ bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error)
                 build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
                 "disks[%u].read-only is not possible with bus 'sata'; use 'virtio' or 'scsi'", i);
     }
-    return true;
+    return check_seed(build, error);
+}
+
+static void note_overlay(ViommuPlanBuild *build, guint i, const ViommuPlanDisk *disk)
+{
+    const ViommuRequestDisk *asked = g_ptr_array_index(build->request->disks, i);
+
+    if (disk->overlay)
+        viommu_plan_note(build, "disk %s is an overlay over '%s', which is removed with the machine",
+                         disk->target, asked->file.path);
+}
+
+/* A virtio disk, which cloud-init finds with the others: a CD-ROM of SATA may appear too late. */
+static void add_seed(ViommuPlanBuild *build, char letter)
+{
+    ViommuPlan *plan = build->plan;
+    ViommuPlanDisk *disk = g_new0(ViommuPlanDisk, 1);
+
+    disk->format = VIOMMU_DISK_FORMAT_RAW;
+    disk->bus = VIOMMU_DISK_BUS_VIRTIO;
+    disk->read_only = true;
+    disk->translated = plan->iommu.translate;
+    snprintf(disk->target, sizeof(disk->target), "vd%c", letter);
+    viommu_plan_settle_seed(build, disk);
+    g_ptr_array_add(plan->disks, disk);
+    viommu_plan_note(build, "disk %s is the seed for cloud-init, which is removed with the machine",
+                     disk->target);
 }
 
 /* virtio disks and SCSI disks are numbered separately, as in the guest; SATA and SCSI disks share
@@ -69,7 +107,10 @@ static void settle_disks(ViommuPlanBuild *build)
         viommu_plan_settle_file(build, i, disk);
         plan->scsi_controller = plan->scsi_controller || disk->bus == VIOMMU_DISK_BUS_SCSI;
         g_ptr_array_add(plan->disks, disk);
+        note_overlay(build, i, disk);
     }
+    if (build->request->seed.present)
+        add_seed(build, letters[1]);
 }
 
 /* Whether vhost would go on using pages that the guest has unmapped.  libvirt uses vhost for

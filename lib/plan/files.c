@@ -283,3 +283,13 @@ void viommu_plan_settle_file(const ViommuPlanBuild *build, guint i, ViommuPlanDi
                                : g_strdup(handover ? handover->path : asked->file.path);
     disk->backing = settle_backing(build, i, disk);
 }
+
+/* Like a kernel, it is viommud's own, and libvirt gives it to QEMU's user. */
+void viommu_plan_settle_seed(const ViommuPlanBuild *build, ViommuPlanDisk *disk)
+{
+    const ViommuHandovers *handovers = build->input->handovers;
+
+    disk->path = handovers && handovers->seed.path
+                     ? g_strdup(handovers->seed.path)
+                     : g_strdup_printf(OPEN_FILES "/%s.%s", build->plan->uuid, disk->target);
+}

@@ -93,6 +93,9 @@ two_at_once() {
     launch two "{\"size\": \"8 MiB\", \"digest\": \"sha256:$(sha256sum "$base" | cut -d ' ' -f 1)\"}"
     [ "$(made | wc -l)" -eq 4 ] || say_die "$as: not two overlays and two seeds: $(made)"
     [ "$(image)" = "$before" ] || say_die "$as: the image has changed: $before -> $(image)"
+    grep -q "file='$(made | grep '\.seed$' | head -n 1)'" "$lab_dir/libvirt/run/qemu/"*one.xml ||
+        grep -q "file='$(made | grep '\.seed$' | tail -n 1)'" "$lab_dir/libvirt/run/qemu/"*one.xml ||
+        say_die "$as: the guest has no seed"
     [ "$as" = own ] || [ "$(open_files viommu-two)" = 'vda vda.1' ] || say_die "QEMU was given: $(open_files viommu-two)"
     ctl kill one
     ctl kill two

@@ -195,6 +195,34 @@ START_TEST(handed_over)
 }
 END_TEST
 
+/* A seed is a read-only disk behind those of the request. */
+START_TEST(a_seed)
+{
+    static const Case one = {"9.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_OPEN};
+    g_autoptr(ViommuHost) host = make_host(&one);
+    g_autoptr(ViommuRequest) request = make_request(false);
+    g_autoptr(ViommuHandovers) handovers = make_handovers(&one);
+    g_autoptr(ViommuPlan) plan = NULL, none = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *xml = NULL;
+    const ViommuAsker asker = {one.asker, 1000};
+    ViommuPolicy policy;
+    ViommuPlanInput input = {
+        .request = request, .host = host, .policy = &policy, .handovers = handovers, .asker = &asker};
+
+    viommu_policy_init(&policy);
+    request->seed.present = true;
+    handovers->seed.path = g_strdup("/own/seed");
+    unit_assert_ok(viommu_plan_build(&input, &plan, NULL, &error), error);
+    xml = viommu_domain_xml(plan, NULL);
+    ck_assert_msg(strstr(xml, "<source file='/own/seed'/>"), "%s", xml);
+    ck_assert_msg(strstr(xml, "<target dev='vdb' bus='virtio'/>\n      <readonly/>"), "%s", xml);
+    request->seed.by = VIOMMU_SEED_BY_IGNITION;
+    ck_assert(!viommu_plan_build(&input, &none, NULL, &error));
+    ck_assert_msg(strstr(error->message, "seed.by 'ignition' is not possible"), "%s", error->message);
+}
+END_TEST
+
 /* Without a label, QEMU would have libvirt's rights, and the header of an image could name any file
  * that libvirt may open. */
 START_TEST(no_label)
@@ -318,4 +346,4 @@ START_TEST(chains)
 }
 END_TEST
 
-UNIT_MAIN("plan-files", handed_over, no_label, warned, chains)
+UNIT_MAIN("plan-files", handed_over, a_seed, no_label, warned, chains)
