@@ -181,7 +181,7 @@ static const char *const types[] = {
     [VIOMMU_PROPERTY_TEXT] = "s",     [VIOMMU_PROPERTY_UUID] = "s",    [VIOMMU_PROPERTY_NUMBER32] = "u",
     [VIOMMU_PROPERTY_NUMBER64] = "t", [VIOMMU_PROPERTY_FLAG] = "b",    [VIOMMU_PROPERTY_WORD] = "s",
     [VIOMMU_PROPERTY_TEXTS] = "as",   [VIOMMU_PROPERTY_STATE] = "s",   [VIOMMU_PROPERTY_FAILURE] = "(ss)",
-    [VIOMMU_PROPERTY_QUEUE] = "u",    [VIOMMU_PROPERTY_CONSOLE] = "s",
+    [VIOMMU_PROPERTY_QUEUE] = "u",    [VIOMMU_PROPERTY_CONSOLE] = "s", [VIOMMU_PROPERTY_FORWARDS] = "a(qsq)",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(types) == VIOMMU_PROPERTY_LAST);
 
@@ -217,6 +217,19 @@ static int append_console_problem(sd_bus_message *reply, const ViommuMachine *ma
     return append_string(reply, valid);
 }
 
+static int append_forwards(sd_bus_message *reply, const GArray *forwards)
+{
+    int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(qsq)");
+
+    for (guint i = 0; r >= 0 && forwards && i < forwards->len; i++) {
+        const ViommuForward *forward = &g_array_index(forwards, ViommuForward, i);
+
+        r = sd_bus_message_append(reply, "(qsq)", forward->guest_port, VIOMMU_FORWARD_ADDRESS,
+                                  forward->host_port);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 static int append_value(sd_bus_message *reply, const ViommuProperty *property, const ViommuMachine *machine)
 {
     const void *value = viommu_machine_property_at(property, machine);
@@ -240,6 +253,8 @@ static int append_value(sd_bus_message *reply, const ViommuProperty *property, c
         return append_failure(reply, machine);
     case VIOMMU_PROPERTY_QUEUE:
         return sd_bus_message_append(reply, "u", viommu_machine_queue_position(machine));
+    case VIOMMU_PROPERTY_FORWARDS:
+        return append_forwards(reply, *(GArray *const *)value);
     case VIOMMU_PROPERTY_CONSOLE:
         return append_console_problem(reply, machine);
     case VIOMMU_PROPERTY_LAST:

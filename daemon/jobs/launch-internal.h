@@ -6,6 +6,7 @@
 #include "daemon/jobs/launch.h"
 #include "daemon/jobs/permit.h"
 #include "daemon/process/log.h"
+#include "lib/machine/reach.h"
 #include "lib/plan/plan.h"
 
 /* In their order. */
@@ -36,7 +37,7 @@ struct ViommuLaunch {
 
     ViommuReader *reader;
     GPtrArray *holders; /* of ViommuHolder; NULL: the request assigns no devices */
-    GArray *forwards;   /* of ViommuForward; NULL: none */
+    ViommuReach reach;  /* of the guest that was started */
     GArray *vetoes;     /* of ViommuVeto, whose text is owned */
     ViommuPlan *plan;
     ViommuMetadata *metadata;

@@ -4,6 +4,7 @@
 #include "daemon/jobs/launch-internal.h"
 
 #include "daemon/jobs/locked-memory.h"
+#include "daemon/jobs/reach.h"
 #include "daemon/jobs/recheck.h"
 #include "daemon/process/fault.h"
 #include "daemon/process/journal.h"
@@ -171,17 +172,48 @@ static void work_prepare(void *data)
 
 /* --- start --- */
 
+/* NULL: none. */
+static GArray *forwards_of(const ViommuRequest *request)
+{
+    GArray *forwards = g_array_new(FALSE, FALSE, sizeof(ViommuForward));
+
+    for (guint i = 0; request->networks && i < request->networks->len; i++) {
+        const ViommuRequestNetwork *network = g_ptr_array_index(request->networks, i);
+
+        for (guint j = 0; network->forward && j < network->forward->len; j++) {
+            const ViommuForward forward = {
+                .network = (uint16_t)i, .guest_port = (uint16_t)g_array_index(network->forward, uint64_t, j)};
+
+            g_array_append_val(forwards, forward);
+        }
+    }
+    if (forwards->len == 0)
+        g_clear_pointer(&forwards, g_array_unref);
+    return forwards;
+}
+
+/* The guest's addresses come later. */
+static bool learn_reach(ViommuLaunch *launch)
+{
+    uint64_t kinds = viommu_reach_kinds_from_text(launch->metadata->reach) & VIOMMU_BIT(VIOMMU_REACH_VSOCK);
+
+    return viommu_reach_read(launch->context.backend, launch->uuid, kinds, &launch->reach,
+                             &launch->step_error);
+}
+
 static void work_start(void *data)
 {
     ViommuLaunch *launch = data;
     const ViommuRecheck recheck = {launch->context.backend, launch->context.policy->site, launch->request,
                                    &launch->plan->placement};
     g_autoptr(GArray) open = viommu_reader_open_files(launch->reader, launch->plan);
-    const ViommuBackendStart start = {open, launch->owner_uid, launch->forwards};
+    ViommuBackendStart start = {.files = open, .lane = launch->owner_uid};
 
     VIOMMU_FAULT(before_start);
+    start.forwards = launch->reach.forwards = forwards_of(launch->request);
     if (viommu_recheck_run(&recheck, &launch->permit, &launch->step_error) &&
-        viommu_backend_start(launch->context.backend, launch->uuid, &start, &launch->step_error))
+        viommu_backend_start(launch->context.backend, launch->uuid, &start, &launch->step_error) &&
+        learn_reach(launch))
         launch->late_warning = viommu_locked_look(launch->context.backend, launch->plan, launch->uuid);
     viommu_reader_release(launch->reader);
     VIOMMU_FAULT(after_start);

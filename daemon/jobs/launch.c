@@ -62,7 +62,7 @@ static void free_now(ViommuLaunch *launch)
     g_free(launch->client);
     viommu_lease_clear(&launch->lease);
     g_free(launch->late_warning);
-    g_clear_pointer(&launch->forwards, g_array_unref);
+    viommu_reach_clear(&launch->reach);
     g_array_unref(launch->vetoes);
     g_clear_error(&launch->step_error);
     g_clear_error(&launch->error);
@@ -368,6 +368,11 @@ const ViommuMetadata *viommu_launch_metadata(const ViommuLaunch *launch)
 const char *viommu_launch_late_warning(const ViommuLaunch *launch)
 {
     return launch->late_warning;
+}
+
+ViommuReach *viommu_launch_reach(ViommuLaunch *launch)
+{
+    return &launch->reach;
 }
 
 bool viommu_launch_left_something(const ViommuLaunch *launch)

@@ -14,6 +14,7 @@
 #include "daemon/process/worker.h"
 #include "lib/policy/asker.h"
 #include "lib/machine/lifecycle.h"
+#include "lib/machine/reach.h"
 #include "lib/domain/metadata.h"
 #include "lib/policy/policy.h"
 #include "lib/request/request.h"
@@ -76,6 +77,8 @@ const ViommuMetadata *viommu_launch_metadata(const ViommuLaunch *launch);
 /** With STARTED: a warning about the start, which is in the metadata, too, but not among the
  *  plan's; NULL: none. */
 const char *viommu_launch_late_warning(const ViommuLaunch *launch);
+/** With STARTED: how the guest is reached, as far as that is known by then; may be taken. */
+ViommuReach *viommu_launch_reach(ViommuLaunch *launch);
 /** Whether the launch has failed and its undo could not remove everything. */
 bool viommu_launch_left_something(const ViommuLaunch *launch);
 /** Set with LAUNCH_FAILED. */

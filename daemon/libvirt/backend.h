@@ -125,6 +125,9 @@ bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const Viommu
                           GError **error);
 /** The ports of this host that lead to the running guest, as ViommuForward.  Owned. */
 GArray *viommu_backend_read_forwards(ViommuBackend *backend, const char *uuid, GError **error);
+/** The addresses of the running guest in networks of the host, valid ones and each once; maybe none
+ *  yet.  Owned. */
+char **viommu_backend_read_addresses(ViommuBackend *backend, const char *uuid, GError **error);
 /** Asks the guest to power off (ACPI). Returns at once. */
 bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **error);
 /** Ends the guest now.  A domain that does not run, or does not exist, is success. */

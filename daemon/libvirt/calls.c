@@ -129,6 +129,11 @@ GArray *viommu_backend_read_forwards(ViommuBackend *backend, const char *uuid, G
     return viommu_forward_list(backend->pool, uuid, error);
 }
 
+char **viommu_backend_read_addresses(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    return viommu_addresses_read(backend->pool, uuid, error);
+}
+
 char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
                                   bool *ret_broke, GError **error)
 {

@@ -5,6 +5,7 @@
  * probe.c: what is known of the host, and its cache
  * list.c: lists of domains
  * network.c: forward modes of libvirt's networks
+ * addresses.c: addresses of a guest in networks of the host
  * forward.c: ports of this host that lead to a guest
  * watch.c: libvirt's event loop, the event connection, its reconnecting, events -> news
  * guest-agent.c: the guests' agents
@@ -89,6 +90,9 @@ char *viommu_network_mode(ViommuPool *pool, const char *name, GError **error);
 bool viommu_forward_open(virDomainPtr domain, GArray *forwards, GError **error);
 /** Like viommu_backend_read_forwards(). */
 GArray *viommu_forward_list(ViommuPool *pool, const char *uuid, GError **error);
+
+/** Like viommu_backend_read_addresses(). */
+char **viommu_addresses_read(ViommuPool *pool, const char *uuid, GError **error);
 
 /* The cached host.  Thread-safe; one probe at a time. */
 typedef struct ViommuProbe ViommuProbe;

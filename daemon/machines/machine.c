@@ -31,6 +31,7 @@ void viommu_machine_free(ViommuMachine *machine)
     g_strfreev(machine->reasons);
     g_strfreev(machine->warnings);
     g_strfreev(machine->hostdevs);
+    viommu_reach_clear(&machine->reach);
     viommu_console_free(machine->console);
     g_free(machine->console_log);
     g_free(machine->request_id);
@@ -176,6 +177,7 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
     g_clear_pointer(&machine->hostdevs, g_strfreev);
     if (metadata->hostdevs && *metadata->hostdevs)
         machine->hostdevs = g_strdupv(metadata->hostdevs);
+    machine->reach_kinds = viommu_reach_kinds_from_text(metadata->reach);
     replace_string(&machine->request_id, metadata->request_id);
     replace_string(&machine->fingerprint, metadata->fingerprint);
 }
@@ -236,6 +238,9 @@ unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *re
         return 0;
     if (next.state != machine->state)
         changes |= VIOMMU_MACHINE_CHANGE_STATE;
+    /* Its ports and addresses may be another's from now on. */
+    if (next.state == VIOMMU_STATE_STOPPED)
+        changes |= viommu_machine_set_reach(machine, &(ViommuReach){.vsock_cid = 0});
     machine->state = next.state;
     if (next.result != VIOMMU_RESULT_NONE && next.result != machine->result) {
         machine->result = next.result;
@@ -263,6 +268,27 @@ unsigned viommu_machine_prove(ViommuMachine *machine)
 
     machine->verified = true;
     return changes;
+}
+
+unsigned viommu_machine_set_reach(ViommuMachine *machine, ViommuReach *reach)
+{
+    unsigned changes = viommu_reach_equal(&machine->reach, reach) ? 0 : VIOMMU_MACHINE_CHANGE_REACH;
+
+    viommu_reach_clear(&machine->reach);
+    machine->reach = *reach;
+    *reach = (ViommuReach){.vsock_cid = 0};
+    return changes;
+}
+
+uint64_t viommu_machine_unknown_reach(const ViommuMachine *machine)
+{
+    uint64_t known = machine->reach.forwards ? VIOMMU_BIT(VIOMMU_REACH_FORWARDS) : 0;
+
+    if (machine->reach.vsock_cid)
+        known |= VIOMMU_BIT(VIOMMU_REACH_VSOCK);
+    if (machine->reach.addresses)
+        known |= VIOMMU_BIT(VIOMMU_REACH_ADDRESSES);
+    return machine->reach_kinds & ~known;
 }
 
 unsigned viommu_machine_move(ViommuMachine *machine, unsigned position)

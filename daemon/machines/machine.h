@@ -9,6 +9,7 @@
 #include "daemon/console/console.h"
 #include "lib/machine/lifecycle.h"
 #include "lib/machine/pause.h"
+#include "lib/machine/reach.h"
 #include "lib/domain/metadata.h"
 
 typedef struct ViommuJob ViommuJob; /* daemon/machines/job.h */
@@ -36,6 +37,8 @@ typedef struct ViommuMachine {
     uint64_t page_size_bytes;   /* 0: ordinary pages */
     char **reasons, **warnings; /* NULL until planned */
     char **hostdevs;            /* PCI addresses; NULL: none, or not planned */
+    uint64_t reach_kinds;       /* set of ViommuReachKind: what there is to know */
+    ViommuReach reach;          /* of the running guest */
     char *console_log;          /* its path; NULL: none */
     ViommuConsole *console;     /* NULL: not known yet */
     char *request_id;           /* NULL: none */
@@ -64,6 +67,7 @@ typedef enum ViommuMachineChange {
     VIOMMU_MACHINE_CHANGE_QUEUE = 1 << 5,
     VIOMMU_MACHINE_CHANGE_VERIFIED = 1 << 6,
     VIOMMU_MACHINE_CHANGE_PAUSE = 1 << 7,
+    VIOMMU_MACHINE_CHANGE_REACH = 1 << 8,
 } ViommuMachineChange;
 
 /* The launch that a machine comes from; borrowed. */
@@ -141,6 +145,10 @@ unsigned viommu_machine_pause(ViommuMachine *machine, ViommuPause pause);
 unsigned viommu_machine_warn(ViommuMachine *machine, const char *text);
 /** Records that its IOMMU was verified.  Returns what changed: 0 when it was verified before. */
 unsigned viommu_machine_prove(ViommuMachine *machine);
+/** Takes what is in @reach, which is empty then.  Returns what changed. */
+unsigned viommu_machine_set_reach(ViommuMachine *machine, ViommuReach *reach);
+/** The set of ViommuReachKind that its guest has, and that is not known yet. */
+uint64_t viommu_machine_unknown_reach(const ViommuMachine *machine);
 /** Records its place in the queue, 0: none.  Returns what changed since the last signal to
  *  clients. */
 unsigned viommu_machine_move(ViommuMachine *machine, unsigned position);

@@ -19,11 +19,12 @@ typedef enum ViommuPropertyKind {
     VIOMMU_PROPERTY_FLAG,     /* int */
     /* an enum, written by the words of the row; VIOMMU_UNSET reads as "" */
     VIOMMU_PROPERTY_WORD,
-    VIOMMU_PROPERTY_TEXTS,   /* char **; NULL reads as an empty list */
-    VIOMMU_PROPERTY_STATE,   /* of the machine: viommu_machine_state_word() */
-    VIOMMU_PROPERTY_FAILURE, /* of the machine: name and message */
-    VIOMMU_PROPERTY_QUEUE,   /* of the machine: viommu_machine_queue_position() */
-    VIOMMU_PROPERTY_CONSOLE, /* of its console: viommu_console_problem() */
+    VIOMMU_PROPERTY_TEXTS,    /* char **; NULL reads as an empty list */
+    VIOMMU_PROPERTY_STATE,    /* of the machine: viommu_machine_state_word() */
+    VIOMMU_PROPERTY_FAILURE,  /* of the machine: name and message */
+    VIOMMU_PROPERTY_QUEUE,    /* of the machine: viommu_machine_queue_position() */
+    VIOMMU_PROPERTY_FORWARDS, /* GArray of ViommuForward; NULL reads as an empty list */
+    VIOMMU_PROPERTY_CONSOLE,  /* of its console: viommu_console_problem() */
     VIOMMU_PROPERTY_LAST,
 } ViommuPropertyKind;
 
@@ -40,7 +41,7 @@ typedef struct ViommuProperty {
 /* For a property that changes without a signal; only a client that waits for it reads it. */
 #define VIOMMU_PROPERTY_UNTOLD (1U << 31)
 
-#define VIOMMU_MACHINE_PROPERTIES 24
+#define VIOMMU_MACHINE_PROPERTIES 27
 /** In the order in which the bus lists them. */
 extern const ViommuProperty viommu_machine_properties[VIOMMU_MACHINE_PROPERTIES];
 

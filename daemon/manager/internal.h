@@ -11,6 +11,7 @@
 #include "daemon/manager/console-keeper.h"
 #include "daemon/manager/leases.h"
 #include "daemon/manager/manager.h"
+#include "daemon/manager/reach-keeper.h"
 #include "daemon/manager/reconcile.h"
 #include "daemon/manager/verifier.h"
 
@@ -24,6 +25,7 @@ struct ViommuManager {
     ViommuAdoption *adoption;
     ViommuConsoleKeeper *consoles;
     ViommuVerifier *verifier;
+    ViommuReachKeeper *reach;
     ViommuAdmission *admission;
     ViommuLeases *leases;
     bool admitting; /* admit() is running: callbacks of the launches must not call it again */

@@ -240,7 +240,7 @@ static void on_planned(ViommuManager *manager, ViommuMachine *machine, const Vio
         viommu_job_answer(machine->job, &outcome);
 }
 
-static void on_started(ViommuManager *manager, ViommuMachine *machine, const ViommuLaunch *launch)
+static void on_started(ViommuManager *manager, ViommuMachine *machine, ViommuLaunch *launch)
 {
     g_autoptr(ViommuJob) job = NULL;
     ViommuOutcome outcome = {.machine = machine};
@@ -251,8 +251,11 @@ static void on_started(ViommuManager *manager, ViommuMachine *machine, const Vio
     viommu_admission_leave(manager->admission, machine);
     job = viommu_machine_end_job(machine);
     /* The guest may have ended already, before the answer to the call that started it. */
-    if (machine->state == VIOMMU_STATE_STARTING)
+    if (machine->state == VIOMMU_STATE_STARTING) {
+        viommu_registry_reach(manager->registry, machine, viommu_launch_reach(launch));
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STARTED);
+    }
+    viommu_reach_keeper_watch(manager->reach, machine);
     if (viommu_launch_request(launch)->wait == VIOMMU_WAIT_VERIFIED)
         viommu_verifier_prove_launch(manager->verifier, machine, job->waiters);
     else

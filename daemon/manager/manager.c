@@ -54,6 +54,8 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
     manager->verifier = viommu_verifier_new(&(ViommuVerifierContext){
         context->loop, context->backend, context->workers.agents, context->config, manager->registry,
         context->has_consoles, check_not_ending, stop_unproven, manager});
+    manager->reach = viommu_reach_keeper_new(context->loop, manager->registry,
+                                             &(ViommuReachRoom){context->backend, context->workers.calls});
     manager->admission =
         viommu_admission_new(context->loop, context->config, manager->registry, manager->ledger);
     manager->leases =
@@ -67,6 +69,7 @@ void viommu_manager_free(ViommuManager *manager)
         return;
     viommu_adoption_free(manager->adoption);
     sd_event_source_disable_unref(manager->timeout);
+    viommu_reach_keeper_free(manager->reach);
     viommu_verifier_free(manager->verifier);
     viommu_console_keeper_free(manager->consoles);
     viommu_leases_free(manager->leases);
@@ -173,6 +176,7 @@ void viommu_manager_settled(const ViommuOutcome *unused, void *userdata)
 
     viommu_leases_watch_all(manager->leases);
     viommu_console_keeper_open_all(manager->consoles);
+    viommu_reach_keeper_watch_all(manager->reach);
 }
 
 static void on_settled(const ViommuOutcome *outcome, void *userdata)

@@ -8,6 +8,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/names.h"
+#include "lib/machine/reach.h"
 #include "lib/request/request-check.h"
 #include "lib/base/xml-read.h"
 
@@ -51,6 +52,7 @@ static const Attribute attributes[] = {
     {"boot", ATTRIBUTE_TEXT, AT(boot), .optional = true, .core = true},
     {"client", ATTRIBUTE_TEXT, AT(client), .optional = true, .core = true},
     {"host-drivers", ATTRIBUTE_TEXT, AT(host_drivers), .optional = true, .addition = true},
+    {"reach", ATTRIBUTE_TEXT, AT(reach), .optional = true, .addition = true},
     {"name", ATTRIBUTE_TEXT, AT(name), .optional = true, .core = true, .addition = true},
     {"uuid", ATTRIBUTE_TEXT, AT(uuid), .optional = true, .core = true, .addition = true},
 };
@@ -140,6 +142,22 @@ static char *host_drivers_of(const ViommuPlacement *placement)
     return g_string_free(text, text->len == 0);
 }
 
+static uint64_t reach_by_network(const ViommuRequestNetwork *network)
+{
+    if (network->type != VIOMMU_NETWORK_TYPE_USER)
+        return VIOMMU_BIT(VIOMMU_REACH_ADDRESSES);
+    return network->forward ? VIOMMU_BIT(VIOMMU_REACH_FORWARDS) : 0;
+}
+
+static char *reach_of(const ViommuRequest *request)
+{
+    uint64_t kinds = request->guest.vsock == 1 ? VIOMMU_BIT(VIOMMU_REACH_VSOCK) : 0;
+
+    for (guint i = 0; request->networks && i < request->networks->len; i++)
+        kinds |= reach_by_network(g_ptr_array_index(request->networks, i));
+    return viommu_reach_kinds_to_text(kinds);
+}
+
 ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest *request, uint32_t owner_uid,
                                     uint64_t created_usec)
 {
@@ -163,6 +181,7 @@ ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest 
         .memlock_bytes = plan->memlock_bytes,
         .page_size_bytes = plan->page_size_bytes,
         .host_drivers = host_drivers_of(&plan->placement),
+        .reach = reach_of(request),
         .reasons = reasons_of(&plan->iommu),
         .created_usec = created_usec,
     };

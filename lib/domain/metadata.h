@@ -36,6 +36,8 @@ typedef struct ViommuMetadata {
     char **reasons;           /* why the model was chosen; never NULL after reading */
     /* devices taken from drivers of the host, "ADDRESS=DRIVER ..."; NULL: none */
     char *host_drivers;
+    /* what libvirt knows of the running guest, viommu_reach_kinds_from_text(); NULL: nothing */
+    char *reach;
     char **warnings;
     char **hostdevs;         /* PCI addresses of the assigned devices; never NULL after reading */
     uint64_t created_usec;   /* CLOCK_REALTIME */

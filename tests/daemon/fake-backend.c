@@ -458,18 +458,6 @@ bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const Viommu
     return answered;
 }
 
-GArray *viommu_backend_read_forwards(ViommuBackend *backend, const char *uuid, GError **error)
-{
-    const FakeDomain *domain = begin_domain_call(FAKE_READ_FORWARDS, uuid, error);
-    g_autoptr(GArray) forwards = NULL;
-
-    if (!domain)
-        return NULL;
-    forwards =
-        domain->forwards ? g_array_copy(domain->forwards) : g_array_new(FALSE, FALSE, sizeof(ViommuForward));
-    return fake_script_end(FAKE_READ_FORWARDS, error) ? g_steal_pointer(&forwards) : NULL;
-}
-
 bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **error)
 {
     const FakeDomain *domain = begin_domain_call(FAKE_SHUTDOWN, uuid, error);

@@ -15,11 +15,12 @@ typedef struct FakeDomain {
     char *xml, *metadata, *additions; /* metadata NULL: not viommud's */
     bool active;
     ViommuPause pause;
-    bool obeys;         /* powers off when asked to */
-    char *agent_output; /* NULL: no agent */
-    bool agent_breaks;  /* and libvirt's daemon crashes when the agent is asked */
-    GArray *forwards;   /* of ViommuForward; NULL: none */
-    char *hostdev;      /* PCI address of its device while it is active; NULL: none */
+    bool obeys;            /* powers off when asked to */
+    char *agent_output;    /* NULL: no agent */
+    bool agent_breaks;     /* and libvirt's daemon crashes when the agent is asked */
+    GArray *forwards;      /* of ViommuForward; NULL: none */
+    const char *addresses; /* with spaces between; static; NULL: none */
+    char *hostdev;         /* PCI address of its device while it is active; NULL: none */
 
     bool console_open;
     char *console_refusal;   /* why it cannot be opened; NULL: it can */

@@ -23,6 +23,7 @@ typedef enum FakeCall {
     FAKE_UNDEFINE,
     FAKE_XML,
     FAKE_READ_FORWARDS,
+    FAKE_READ_ADDRESSES,
     FAKE_FIND_PAUSE,
     FAKE_AGENT,
     FAKE_CALL_LAST,

@@ -146,6 +146,7 @@ static void check_domain(const char *xml, const ViommuMetadata *metadata)
     fuzz_check_same(metadata->uuid, read->uuid);
     fuzz_check(g_strcmp0(metadata->name, read->name) == 0);
     fuzz_check(g_strcmp0(metadata->host_drivers, read->host_drivers) == 0);
+    fuzz_check(g_strcmp0(metadata->reach, read->reach) == 0);
     g_autofree char *before = viommu_metadata_to_xml(metadata), *after = viommu_metadata_to_xml(read);
     fuzz_check_same(before, after);
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fake-reach: what the fake backend says of the ways to a guest. */
+#include "tests/daemon/fake-backend.h"
+
+/* NULL: the call fails; else the lock is held. */
+static const FakeDomain *begin(FakeCall call, const char *uuid, GError **error)
+{
+    const FakeDomain *domain = fake_find(uuid);
+
+    if (!fake_script_begin(call, error))
+        return NULL;
+    if (domain)
+        return domain;
+    g_mutex_unlock(&fake_lock);
+    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no domain %s", uuid);
+    return NULL;
+}
+
+GArray *viommu_backend_read_forwards(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    const FakeDomain *domain = begin(FAKE_READ_FORWARDS, uuid, error);
+    g_autoptr(GArray) forwards = NULL;
+
+    if (!domain)
+        return NULL;
+    forwards =
+        domain->forwards ? g_array_copy(domain->forwards) : g_array_new(FALSE, FALSE, sizeof(ViommuForward));
+    return fake_script_end(FAKE_READ_FORWARDS, error) ? g_steal_pointer(&forwards) : NULL;
+}
+
+char **viommu_backend_read_addresses(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    const FakeDomain *domain = begin(FAKE_READ_ADDRESSES, uuid, error);
+    g_auto(GStrv) addresses = domain ? g_strsplit(domain->addresses ? domain->addresses : "", " ", -1) : NULL;
+
+    return domain && fake_script_end(FAKE_READ_ADDRESSES, error) ? g_steal_pointer(&addresses) : NULL;
+}
