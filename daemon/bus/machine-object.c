@@ -160,6 +160,20 @@ static int method_verify(sd_bus_message *call, void *userdata, sd_bus_error *unu
     return 1;
 }
 
+static int method_await_ready(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = bus_of(call);
+    ViommuWaiter waiter;
+    uint64_t seconds;
+    int r = sd_bus_message_read(call, "t", &seconds);
+
+    if (r < 0)
+        return r;
+    if (viommu_bus_reply_later(bus, call, viommu_bus_fill_nothing, &waiter))
+        viommu_manager_await_ready(bus->manager, userdata, seconds, &waiter);
+    return 1;
+}
+
 static int method_open_console(sd_bus_message *call, void *userdata, sd_bus_error *unused)
 {
     ViommuBus *bus = bus_of(call);
@@ -285,6 +299,8 @@ static const sd_bus_vtable methods[] = {
                             OPEN),
     SD_BUS_METHOD_WITH_ARGS("Verify", SD_BUS_ARGS("t", seconds), SD_BUS_RESULT("a{sv}", report),
                             method_verify, OPEN),
+    SD_BUS_METHOD_WITH_ARGS("AwaitReady", SD_BUS_ARGS("t", seconds), SD_BUS_NO_RESULT, method_await_ready,
+                            OPEN),
     SD_BUS_METHOD_WITH_ARGS("GetDomainXML", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", xml), method_get_domain_xml,
                             OPEN),
 };

@@ -15,6 +15,7 @@
 /* One question to the agent.  It may outlive its verification. */
 typedef struct Question {
     ViommuVerify *verify; /* NULL: the answer is no longer needed.  Loop thread only. */
+    ViommuVerifyGoal goal;
     ViommuBackend *backend;
     char *uuid;
     uint32_t owner_uid;
@@ -28,6 +29,7 @@ typedef struct Question {
 struct ViommuVerify {
     ViommuVerifyContext context;
     ViommuVerifyCalls calls;
+    ViommuVerifyGoal goal;
     char uuid[37];
     uint64_t seconds, end_usec;
     sd_event_source *timer;
@@ -38,6 +40,21 @@ struct ViommuVerify {
     char *agent_words; /* why it gave no report; NULL: it did, or was not asked yet */
     char *cause;       /* why the last report proves nothing; NULL: there was none */
 };
+
+/* The words of each goal. */
+static const struct {
+    ViommuError error;
+    const char *done; /* what cannot be done with a machine that does not get there */
+} goals[] = {
+    [VIOMMU_VERIFY_READY] = {VIOMMU_ERROR_NOT_READY, "become ready"},
+    [VIOMMU_VERIFY_IOMMU] = {VIOMMU_ERROR_NOT_VERIFIED, "be verified"},
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(goals) == VIOMMU_VERIFY_LAST);
+
+ViommuError viommu_verify_error(ViommuVerifyGoal goal)
+{
+    return goals[goal].error;
+}
 
 static void free_question(Question *question)
 {
@@ -105,8 +122,17 @@ static bool is_reporting(const ViommuMachine *machine)
     return machine->console && viommu_console_is_reporting(machine->console);
 }
 
+static const char *agent_words(const ViommuVerify *verify)
+{
+    return verify->agent_words ? verify->agent_words : "its agent was not asked yet";
+}
+
 static GError *out_of_time(const ViommuVerify *verify, const ViommuMachine *machine)
 {
+    if (verify->goal == VIOMMU_VERIFY_READY)
+        return g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_READY,
+                           "machine '%s' was not ready after %" G_GUINT64_FORMAT " seconds: %s",
+                           machine->name, verify->seconds, agent_words(verify));
     if (is_reporting(machine))
         return g_error_new(
             VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
@@ -117,11 +143,10 @@ static GError *out_of_time(const ViommuVerify *verify, const ViommuMachine *mach
         return g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
                            "the IOMMU of machine '%s' was not active after %" G_GUINT64_FORMAT " seconds: %s",
                            machine->name, verify->seconds, verify->cause);
-    return g_error_new(
-        VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
-        "machine '%s' did not report on its IOMMU within %" G_GUINT64_FORMAT " seconds: %s; %s",
-        machine->name, verify->seconds,
-        verify->agent_words ? verify->agent_words : "its agent was not asked yet", console_words(verify));
+    return g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
+                       "machine '%s' did not report on its IOMMU within %" G_GUINT64_FORMAT
+                       " seconds: %s; %s",
+                       machine->name, verify->seconds, agent_words(verify), console_words(verify));
 }
 
 /* --- A report --- */
@@ -163,9 +188,9 @@ static ViommuMachine *find_machine(ViommuVerify *verify)
         return NULL;
     }
     finish_failed(
-        verify,
-        g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "the machine is %s and cannot be verified",
-                    machine ? viommu_enum_to_string(&viommu_enum_state, (int)machine->state) : "gone"));
+        verify, g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_BUSY, "the machine is %s and cannot %s",
+                            machine ? viommu_enum_to_string(&viommu_enum_state, (int)machine->state) : "gone",
+                            goals[verify->goal].done));
     return NULL;
 }
 
@@ -175,7 +200,12 @@ static void work_ask(void *data)
 {
     Question *question = data;
 
-    if (!g_atomic_int_get(&question->dropped))
+    if (g_atomic_int_get(&question->dropped))
+        return;
+    if (question->goal == VIOMMU_VERIFY_READY)
+        (void)viommu_backend_ping_guest(question->backend, question->uuid, &question->broke,
+                                        &question->error);
+    else
         question->output = viommu_backend_run_in_guest(question->backend, question->uuid, viommu_guest_report,
                                                        &question->broke, &question->error);
 }
@@ -186,11 +216,14 @@ static bool give_up_agent(ViommuVerify *verify, const ViommuMachine *machine, co
     g_free(verify->agent_words);
     verify->agent_words = g_strdup(words);
     verify->no_agent = true;
-    if (verify->context.has_consoles)
+    if (verify->goal == VIOMMU_VERIFY_IOMMU && verify->context.has_consoles)
         return true;
-    finish_failed(verify, g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
-                                      "machine '%s' cannot be verified: %s, and %s", machine->name, words,
-                                      console_words(verify)));
+    finish_failed(verify, verify->goal == VIOMMU_VERIFY_READY
+                              ? g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                                            "machine '%s' cannot become ready: %s", machine->name, words)
+                              : g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
+                                            "machine '%s' cannot be verified: %s, and %s", machine->name,
+                                            words, console_words(verify)));
     return false;
 }
 
@@ -208,6 +241,10 @@ static void take_answer(ViommuVerify *verify, const Question *question)
 
     if (!machine)
         return;
+    if (verify->goal == VIOMMU_VERIFY_READY && !question->error) {
+        verify->calls.done(verify, NULL, NULL, verify->calls.userdata);
+        return;
+    }
     g_clear_pointer(&verify->agent_words, g_free);
     if (report) {
         judge(verify, machine, "agent", report);
@@ -270,6 +307,7 @@ static bool ask_agent(ViommuVerify *verify, const ViommuMachine *machine)
     question->agents = viommu_agents_ref(verify->context.agents);
     question->owner_uid = machine->owner_uid;
     question->verify = verify;
+    question->goal = verify->goal;
     question->backend = verify->context.backend;
     question->uuid = g_strdup(verify->uuid);
     verify->question = question;
@@ -283,8 +321,8 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
 {
     ViommuVerify *verify = userdata;
     ViommuMachine *machine = verify->calls.find(verify->uuid, verify->calls.userdata);
-    g_autoptr(ViommuReport) report =
-        machine && machine->console ? viommu_console_report(machine->console) : NULL;
+    bool listens = machine && machine->console && verify->goal == VIOMMU_VERIFY_IOMMU;
+    g_autoptr(ViommuReport) report = listens ? viommu_console_report(machine->console) : NULL;
     uint64_t end_usec;
 
     /* The last output of a guest that has ended counts, too. */
@@ -293,7 +331,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
     machine = find_machine(verify);
     if (!machine)
         return 0;
-    end_usec = verify->end_usec + (is_reporting(machine) ? MORE_SEC * G_USEC_PER_SEC : 0);
+    end_usec = verify->end_usec + (listens && is_reporting(machine) ? MORE_SEC * G_USEC_PER_SEC : 0);
     if ((uint64_t)g_get_monotonic_time() >= end_usec) {
         finish_failed(verify, out_of_time(verify, machine));
         return 0;
@@ -305,7 +343,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
     return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-ViommuVerify *viommu_verify_new(const ViommuVerifyContext *context, const char *uuid, uint64_t seconds,
+ViommuVerify *viommu_verify_new(const ViommuVerifyContext *context, const ViommuVerifyAim *aim,
                                 const ViommuVerifyCalls *calls, GError **error)
 {
     ViommuVerify *verify = g_new0(ViommuVerify, 1);
@@ -313,9 +351,10 @@ ViommuVerify *viommu_verify_new(const ViommuVerifyContext *context, const char *
 
     verify->context = *context;
     verify->calls = *calls;
-    g_strlcpy(verify->uuid, uuid, sizeof(verify->uuid));
-    verify->seconds = seconds;
-    verify->end_usec = (uint64_t)g_get_monotonic_time() + seconds * G_USEC_PER_SEC;
+    verify->goal = aim->goal;
+    g_strlcpy(verify->uuid, aim->uuid, sizeof(verify->uuid));
+    verify->seconds = aim->seconds;
+    verify->end_usec = (uint64_t)g_get_monotonic_time() + aim->seconds * G_USEC_PER_SEC;
     r = sd_event_add_time_relative(viommu_loop_event(context->loop), &verify->timer, CLOCK_MONOTONIC, 0, 0,
                                    on_look, verify);
     if (r >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* verify: proves the IOMMU of one guest.  Repeatedly asks the guest's agent and reads its console,
- * until the IOMMU is proven or disproved, or the time is over.  Runs on the loop.  Does not know
- * clients, the bus, or why a client wants the proof. */
+/* verify: waits until one guest is ready, or has proven its IOMMU.  Repeatedly asks the guest's
+ * agent, and for a proof also reads its console, until it is so or cannot be, or the time is over.
+ * Runs on the loop.  Does not know clients, the bus, or why a client wants to know. */
 #pragma once
 
 #include <glib.h>
@@ -11,9 +11,16 @@
 #include "daemon/process/loop.h"
 #include "daemon/machines/machine.h"
 #include "daemon/process/worker.h"
+#include "lib/base/error.h"
 #include "lib/guest/proof.h"
 
 typedef struct ViommuVerify ViommuVerify;
+
+typedef enum ViommuVerifyGoal {
+    VIOMMU_VERIFY_READY, /* its agent answers */
+    VIOMMU_VERIFY_IOMMU, /* its IOMMU works */
+    VIOMMU_VERIFY_LAST,
+} ViommuVerifyGoal;
 
 /* What a verification uses; all borrowed. */
 typedef struct ViommuVerifyContext {
@@ -26,9 +33,9 @@ typedef struct ViommuVerifyContext {
 
 /** The machine in its present state; NULL: it is gone.  Borrowed. */
 typedef ViommuMachine *(*ViommuVerifyFind)(const char *uuid, void *userdata);
-/** Called once, later; @error NULL: proven, and @report has the evidence (a{sv}).  The receiver
- *  then frees @verify.  Errors: NOT_VERIFIED with the likely cause; BUSY when the machine ended
- *  meanwhile; NOT_SUPPORTED when neither agent nor console can be used. */
+/** Called once, later; @error NULL: it is so, and @report has the evidence of a proof (a{sv}).  The
+ *  receiver then frees @verify.  Errors: viommu_verify_error() with the likely cause; BUSY when the
+ *  machine ended meanwhile; NOT_SUPPORTED when neither agent nor console can be used. */
 typedef void (*ViommuVerifyFunc)(ViommuVerify *verify, GVariant *report, const GError *error, void *userdata);
 
 /** The agent of @machine is no longer asked: the connection to libvirt broke, with @error, while it
@@ -42,9 +49,18 @@ typedef struct ViommuVerifyCalls {
     void *userdata;
 } ViommuVerifyCalls;
 
+/* Of which machine what is wanted, and how long it may take. */
+typedef struct ViommuVerifyAim {
+    ViommuVerifyGoal goal;
+    const char *uuid;
+    uint64_t seconds;
+} ViommuVerifyAim;
+
 /** Owned.  Fails: INTERNAL. */
-ViommuVerify *viommu_verify_new(const ViommuVerifyContext *context, const char *uuid, uint64_t seconds,
+ViommuVerify *viommu_verify_new(const ViommuVerifyContext *context, const ViommuVerifyAim *aim,
                                 const ViommuVerifyCalls *calls, GError **error);
+/** What it is called when a guest does not get there: NOT_READY or NOT_VERIFIED. */
+ViommuError viommu_verify_error(ViommuVerifyGoal goal);
 const char *viommu_verify_uuid(const ViommuVerify *verify);
 /** May be called early; a question to an agent that is under way ends by itself. */
 void viommu_verify_free(ViommuVerify *verify);

@@ -153,6 +153,9 @@ bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *re
 char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
                                   bool *ret_broke, GError **error);
 
+/** Asks the guest's agent whether it answers.  Otherwise like viommu_backend_run_in_guest(). */
+bool viommu_backend_ping_guest(ViommuBackend *backend, const char *uuid, bool *ret_broke, GError **error);
+
 /* Serial consoles.  None of these blocks.  While a console is open its output is read, and waits
  * here until it is taken, at most 64 KiB. */
 

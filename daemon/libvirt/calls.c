@@ -137,12 +137,12 @@ char **viommu_backend_read_addresses(ViommuBackend *backend, const char *uuid, G
 char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
                                   bool *ret_broke, GError **error)
 {
-    *ret_broke = false;
-    /* A connection to the test driver may have domains of its own, and has no agents. */
-    if (!g_str_has_prefix(viommu_pool_uri(backend->agents), "test"))
-        return viommu_agent_run(backend->agents, uuid, script, ret_broke, error);
-    viommu_fail(error, VIOMMU_ERROR_NOT_FOUND, "libvirt's test driver has no guest agents");
-    return NULL;
+    return viommu_agent_run(backend->agents, uuid, script, ret_broke, error);
+}
+
+bool viommu_backend_ping_guest(ViommuBackend *backend, const char *uuid, bool *ret_broke, GError **error)
+{
+    return viommu_agent_ping(backend->agents, uuid, ret_broke, error);
 }
 
 /* --- Arguments and results of the calls below --- */

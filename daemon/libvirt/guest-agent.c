@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guest-agent: runs a script in a guest through its QEMU guest agent.  A guest can delay each
- * answer, so these calls have connections of their own.  Does not know the purpose of the
- * script. */
+/* guest-agent: asks a guest's QEMU guest agent whether it answers, and runs a script through it.  A
+ * guest can delay each answer, so these calls have connections of their own.  Does not know the
+ * purpose of the script. */
 #include "daemon/libvirt/internal.h"
 
 #include <json-glib/json-glib.h>
@@ -20,11 +20,13 @@
 #define REPLY_BYTES 65536
 #define REPLY_DEPTH 8
 
-typedef struct Question {
+typedef struct Question Question;
+struct Question {
+    bool (*ask)(virDomainPtr domain, Question *question, GError **error);
     const char *uuid, *script;
     char *output;
     bool broke; /* the connection broke after the agent was asked */
-} Question;
+};
 
 /* The agent's own error message when the guest's administrator has forbidden the command, as RHEL
  * does by default. */
@@ -139,16 +141,18 @@ static bool look_at_script(virDomainPtr domain, gint64 pid, char **ret_output, G
     return true;
 }
 
-static bool run_script(virConnectPtr connection, void *data, GError **error)
+static bool ping(virDomainPtr domain, Question *question, GError **error)
 {
-    Question *question = data;
-    virDomainPtr domain = virDomainLookupByUUIDString(connection, question->uuid);
-    gint64 end = g_get_monotonic_time() + SCRIPT_USEC, pid;
-    bool good;
+    g_autoptr(JsonParser) parser = NULL;
 
-    if (!domain)
-        return viommu_libvirt_fail(error, "cannot find domain '%s'", question->uuid);
-    good = start_script(domain, question->script, &pid, error);
+    return ask(domain, "{\"execute\": \"guest-ping\"}", &parser, error) != NULL;
+}
+
+static bool run_script(virDomainPtr domain, Question *question, GError **error)
+{
+    gint64 end = g_get_monotonic_time() + SCRIPT_USEC, pid;
+    bool good = start_script(domain, question->script, &pid, error);
+
     while (good && (good = look_at_script(domain, pid, &question->output, error)) && !question->output) {
         good = g_get_monotonic_time() < end;
         if (good)
@@ -156,18 +160,48 @@ static bool run_script(virConnectPtr connection, void *data, GError **error)
         else
             viommu_fail(error, VIOMMU_ERROR_BUSY, "/bin/sh in the guest did not end in time");
     }
+    return good;
+}
+
+static bool ask_guest(virConnectPtr connection, void *data, GError **error)
+{
+    Question *question = data;
+    virDomainPtr domain = virDomainLookupByUUIDString(connection, question->uuid);
+    bool good;
+
+    if (!domain)
+        return viommu_libvirt_fail(error, "cannot find domain '%s'", question->uuid);
+    good = question->ask(domain, question, error);
     virDomainFree(domain);
     /* Checked between two commands, too, because the agent may reply anything at any time. */
     question->broke = !good && virConnectIsAlive(connection) != 1;
     return good;
 }
 
+static bool call(ViommuPool *pool, Question *question, bool *ret_broke, GError **error)
+{
+    bool good;
+
+    *ret_broke = false;
+    /* A connection to the test driver may have domains of its own, and has no agents. */
+    if (g_str_has_prefix(viommu_pool_uri(pool), "test"))
+        return viommu_fail(error, VIOMMU_ERROR_NOT_FOUND, "libvirt's test driver has no guest agents");
+    good = viommu_pool_call(pool, ask_guest, question, false, error);
+    *ret_broke = question->broke;
+    return good;
+}
+
 char *viommu_agent_run(ViommuPool *pool, const char *uuid, const char *script, bool *ret_broke,
                        GError **error)
 {
-    Question question = {.uuid = uuid, .script = script};
-    bool good = viommu_pool_call(pool, run_script, &question, false, error);
+    Question question = {.ask = run_script, .uuid = uuid, .script = script};
 
-    *ret_broke = question.broke;
-    return good ? question.output : NULL;
+    return call(pool, &question, ret_broke, error) ? question.output : NULL;
+}
+
+bool viommu_agent_ping(ViommuPool *pool, const char *uuid, bool *ret_broke, GError **error)
+{
+    Question question = {.ask = ping, .uuid = uuid};
+
+    return call(pool, &question, ret_broke, error);
 }

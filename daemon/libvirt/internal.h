@@ -110,6 +110,9 @@ ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error);
 char *viommu_agent_run(ViommuPool *pool, const char *uuid, const char *script, bool *ret_broke,
                        GError **error);
 
+/** Like viommu_backend_ping_guest(), on connections of @pool. */
+bool viommu_agent_ping(ViommuPool *pool, const char *uuid, bool *ret_broke, GError **error);
+
 /* The consoles.  Thread-safe; only calls marked "blocks" block. */
 typedef struct ViommuConsoles ViommuConsoles;
 

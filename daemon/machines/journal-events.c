@@ -52,6 +52,7 @@ static const char *failure_id(const GError *error)
     case VIOMMU_ERROR_BUSY:
         return VIOMMU_MESSAGE_REFUSED;
     case VIOMMU_ERROR_NOT_VERIFIED:
+    case VIOMMU_ERROR_NOT_READY:
     case VIOMMU_ERROR_BACKEND:
     case VIOMMU_ERROR_INTERNAL:
     case VIOMMU_ERROR_LAST:
@@ -114,7 +115,8 @@ void viommu_journal_not_verified(const ViommuMachine *machine, const GError *err
     const ViommuLogFields fields = machine_fields(VIOMMU_MESSAGE_NOT_VERIFIED, machine, uid);
 
     if (viommu_journal_may_tell(machine->owner_uid))
-        viommu_log_error(LOG_WARNING, &fields, error, "verify");
+        viommu_log_error(LOG_WARNING, &fields, error,
+                         error->code == VIOMMU_ERROR_NOT_READY ? "ready" : "verify");
 }
 
 void viommu_journal_agent_broke(const ViommuMachine *machine, const GError *error)

@@ -270,6 +270,14 @@ unsigned viommu_machine_prove(ViommuMachine *machine)
     return changes;
 }
 
+unsigned viommu_machine_ready(ViommuMachine *machine)
+{
+    unsigned changes = machine->ready ? 0 : VIOMMU_MACHINE_CHANGE_READY;
+
+    machine->ready = true;
+    return changes;
+}
+
 unsigned viommu_machine_set_reach(ViommuMachine *machine, ViommuReach *reach)
 {
     unsigned changes = viommu_reach_equal(&machine->reach, reach) ? 0 : VIOMMU_MACHINE_CHANGE_REACH;

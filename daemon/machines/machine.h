@@ -49,6 +49,7 @@ typedef struct ViommuMachine {
     ViommuJob *job;             /* the job under way; NULL: none */
     unsigned told_position;     /* its place in the queue, as last signalled to clients; 0: none */
     int verified;               /* flag: its IOMMU was verified; lost when viommud restarts */
+    int ready;                  /* flag: its agent has answered; lost when viommud restarts */
     char *launcher;             /* bus and connection of the launch; NULL: an earlier viommud's */
     bool announced;             /* its owner and root see it: it waits, is planned or was adopted */
     bool shown;                 /* all users see it: it has run */
@@ -68,6 +69,7 @@ typedef enum ViommuMachineChange {
     VIOMMU_MACHINE_CHANGE_VERIFIED = 1 << 6,
     VIOMMU_MACHINE_CHANGE_PAUSE = 1 << 7,
     VIOMMU_MACHINE_CHANGE_REACH = 1 << 8,
+    VIOMMU_MACHINE_CHANGE_READY = 1 << 9,
 } ViommuMachineChange;
 
 /* The launch that a machine comes from; borrowed. */
@@ -145,6 +147,8 @@ unsigned viommu_machine_pause(ViommuMachine *machine, ViommuPause pause);
 unsigned viommu_machine_warn(ViommuMachine *machine, const char *text);
 /** Records that its IOMMU was verified.  Returns what changed: 0 when it was verified before. */
 unsigned viommu_machine_prove(ViommuMachine *machine);
+/** Notes that its agent has answered.  Returns what changed: 0 when it had before. */
+unsigned viommu_machine_ready(ViommuMachine *machine);
 /** Takes what is in @reach, which is empty then.  Returns what changed. */
 unsigned viommu_machine_set_reach(ViommuMachine *machine, ViommuReach *reach);
 /** The set of ViommuReachKind that its guest has, and that is not known yet. */

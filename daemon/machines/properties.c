@@ -35,6 +35,7 @@ const ViommuProperty viommu_machine_properties[VIOMMU_MACHINE_PROPERTIES] = {
     {"LeaseEnd", LARGE, AT(lease_end_usec), NULL, CHANGE(PLAN) | CHANGE(LEASE), false},
     {"QueuePosition", VIOMMU_PROPERTY_QUEUE, 0, NULL, CHANGE(QUEUE), false},
     {"Verified", VIOMMU_PROPERTY_FLAG, AT(verified), NULL, CHANGE(VERIFIED), false},
+    {"Ready", VIOMMU_PROPERTY_FLAG, AT(ready), NULL, CHANGE(READY), false},
     {"Forwards", VIOMMU_PROPERTY_FORWARDS, AT(reach.forwards), NULL, CHANGE(REACH), false},
     {"Addresses", TEXTS, AT(reach.addresses), NULL, CHANGE(REACH), false},
     {"VsockCid", NUMBER, AT(reach.vsock_cid), NULL, CHANGE(REACH), false},

@@ -151,6 +151,11 @@ void viommu_registry_prove(ViommuRegistry *registry, ViommuMachine *machine)
     tell(registry, machine, viommu_machine_prove(machine));
 }
 
+void viommu_registry_ready(ViommuRegistry *registry, ViommuMachine *machine)
+{
+    tell(registry, machine, viommu_machine_ready(machine));
+}
+
 void viommu_registry_reach(ViommuRegistry *registry, ViommuMachine *machine, ViommuReach *reach)
 {
     tell(registry, machine, viommu_machine_set_reach(machine, reach));

@@ -47,6 +47,8 @@ bool viommu_registry_pause(ViommuRegistry *registry, ViommuMachine *machine, Vio
 void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, uint64_t end_usec);
 /** Records that its IOMMU was verified and notifies. */
 void viommu_registry_prove(ViommuRegistry *registry, ViommuMachine *machine);
+/** Records that its agent has answered and notifies. */
+void viommu_registry_ready(ViommuRegistry *registry, ViommuMachine *machine);
 /** Takes how it is reached, which is empty then, and notifies if it has changed. */
 void viommu_registry_reach(ViommuRegistry *registry, ViommuMachine *machine, ViommuReach *reach);
 /** Records its place in the queue, 0: none, and notifies if it has changed. */

@@ -64,17 +64,29 @@ static void refuse_launch(const ViommuRequest *request, uint32_t uid, const Viom
     viommu_waiter_fail(waiter, error);
 }
 
-static void await_launch(ViommuManager *manager, ViommuMachine *machine, bool verified,
-                         const ViommuWaiter *waiter)
+/* What the guest has to show before a launch with @wait is answered.  False: nothing. */
+static bool find_goal(int wait, ViommuVerifyGoal *ret_goal)
 {
+    *ret_goal = wait == VIOMMU_WAIT_READY ? VIOMMU_VERIFY_READY : VIOMMU_VERIFY_IOMMU;
+    return wait == VIOMMU_WAIT_READY || wait == VIOMMU_WAIT_VERIFIED;
+}
+
+static bool has_reached(const ViommuMachine *machine, ViommuVerifyGoal goal)
+{
+    return goal == VIOMMU_VERIFY_READY ? machine->ready : machine->verified;
+}
+
+static void await_launch(ViommuManager *manager, ViommuMachine *machine, int wait, const ViommuWaiter *waiter)
+{
+    ViommuVerifyGoal goal;
     ViommuJob *job = machine->job;
     ViommuOutcome outcome = {.machine = machine};
     g_autoptr(GError) error = NULL;
 
     if (!job || job->kind != VIOMMU_JOB_LAUNCH || job->answered) {
         /* The proof may be missing, if viommud was restarted meanwhile. */
-        if (verified && !machine->verified)
-            viommu_verifier_prove_again(manager->verifier, machine, waiter);
+        if (find_goal(wait, &goal) && !has_reached(machine, goal))
+            viommu_verifier_prove_again(manager->verifier, goal, machine, waiter);
         else
             viommu_waiter_answer(waiter, &outcome);
         return;
@@ -109,7 +121,7 @@ static bool launch_again(ViommuManager *manager, const ViommuRequest *request, u
         refuse_launch(request, uid, waiter, error);
         return true;
     }
-    await_launch(manager, machine, request->wait == VIOMMU_WAIT_VERIFIED, waiter);
+    await_launch(manager, machine, request->wait, waiter);
     return true;
 }
 
@@ -244,6 +256,7 @@ static void on_started(ViommuManager *manager, ViommuMachine *machine, ViommuLau
 {
     g_autoptr(ViommuJob) job = NULL;
     ViommuOutcome outcome = {.machine = machine};
+    ViommuVerifyGoal goal;
 
     if (viommu_launch_late_warning(launch))
         viommu_registry_warn(manager->registry, machine, viommu_launch_late_warning(launch));
@@ -256,8 +269,8 @@ static void on_started(ViommuManager *manager, ViommuMachine *machine, ViommuLau
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STARTED);
     }
     viommu_reach_keeper_watch(manager->reach, machine);
-    if (viommu_launch_request(launch)->wait == VIOMMU_WAIT_VERIFIED)
-        viommu_verifier_prove_launch(manager->verifier, machine, job->waiters);
+    if (find_goal(viommu_launch_request(launch)->wait, &goal))
+        viommu_verifier_prove_launch(manager->verifier, goal, machine, job->waiters);
     else
         viommu_job_answer(job, &outcome);
 }

@@ -143,7 +143,13 @@ void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, 
 void viommu_manager_verify(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
                            const ViommuWaiter *waiter)
 {
-    viommu_verifier_verify(manager->verifier, machine, seconds, waiter);
+    viommu_verifier_verify(manager->verifier, VIOMMU_VERIFY_IOMMU, machine, seconds, waiter);
+}
+
+void viommu_manager_await_ready(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
+                                const ViommuWaiter *waiter)
+{
+    viommu_verifier_verify(manager->verifier, VIOMMU_VERIFY_READY, machine, seconds, waiter);
 }
 
 bool viommu_manager_open_console(ViommuManager *manager, ViommuMachine *machine, int *ret_fd, GError **error)

@@ -92,6 +92,10 @@ void viommu_manager_get_xml(ViommuManager *manager, const ViommuMachine *machine
  *  machine runs; NOT_SUPPORTED when the guest has neither agent nor console. */
 void viommu_manager_verify(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
                            const ViommuWaiter *waiter);
+/** Waits until the agent in @machine answers.  @seconds as above.  Fails: NOT_READY; BUSY unless it
+ *  runs; NOT_SUPPORTED when it has no agent that may be asked. */
+void viommu_manager_await_ready(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
+                                const ViommuWaiter *waiter);
 /** *ret_fd as of viommu_console_attach().  Fails: BUSY unless the guest runs, and when too many
  *  clients are attached; NOT_SUPPORTED where guests have no console. */
 bool viommu_manager_open_console(ViommuManager *manager, ViommuMachine *machine, int *ret_fd, GError **error);

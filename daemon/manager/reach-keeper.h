@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* reach-keeper: when libvirt is asked how guests are reached.  What is not known after the start is
- * asked soon, and then ever less often: a guest gets its address while it boots.  Addresses that are
- * known are asked again from time to time.  Loop thread. */
+ * asked soon, and then ever less often: a guest gets its address while it boots.  Known addresses
+ * are asked again from time to time.  Loop thread. */
 #pragma once
 
 #include "daemon/jobs/reach.h"

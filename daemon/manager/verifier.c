@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* verifier: keeps a table of verifications, with two lists of waiters for each. */
+/* verifier: keeps a table of verifications for each goal, with two lists of waiters for each
+ * verification. */
 #include "daemon/manager/verifier.h"
 
 #include "daemon/machines/agent-trust.h"
 #include "daemon/machines/journal-events.h"
 #include "daemon/manager/console-keeper.h"
-#include "daemon/jobs/verify.h"
 #include "lib/base/error.h"
 
 #define WAITERS_MAX 32
@@ -13,12 +13,13 @@
 struct ViommuVerifier {
     ViommuVerifierContext context;
     ViommuAgents *agents;
-    GHashTable *verifications; /* UUID -> Verification, owned */
+    GHashTable *verifications[VIOMMU_VERIFY_LAST]; /* UUID -> Verification, owned */
 };
 
 /* The verification of one machine. */
 typedef struct Verification {
     ViommuVerifier *verifier;
+    ViommuVerifyGoal goal;
     ViommuVerify *verify;
     ViommuWaiters *waiters;  /* callers that want the report */
     ViommuWaiters *launches; /* callers whose launch is to be undone without a proof */
@@ -40,7 +41,9 @@ ViommuVerifier *viommu_verifier_new(const ViommuVerifierContext *context)
 
     verifier->context = *context;
     verifier->agents = viommu_agents_new(context->config->policy.agent != VIOMMU_AGENT_NO);
-    verifier->verifications = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_verification);
+    for (int goal = 0; goal < VIOMMU_VERIFY_LAST; goal++)
+        verifier->verifications[goal] =
+            g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_verification);
     return verifier;
 }
 
@@ -48,7 +51,8 @@ void viommu_verifier_free(ViommuVerifier *verifier)
 {
     if (!verifier)
         return;
-    g_hash_table_unref(verifier->verifications);
+    for (int goal = 0; goal < VIOMMU_VERIFY_LAST; goal++)
+        g_hash_table_unref(verifier->verifications[goal]);
     viommu_agents_unref(verifier->agents);
     g_free(verifier);
 }
@@ -76,9 +80,10 @@ static void on_undone(const ViommuOutcome *outcome, void *userdata)
     g_free(undoing);
 }
 
-/* Removes @machine, and then fails the waiters of @launches, which is empty afterwards. */
-static void undo_launch(ViommuVerifier *verifier, ViommuMachine *machine, ViommuWaiters *launches,
-                        const GError *error)
+/* Removes @machine, which did not get to @goal, and then fails the waiters of @launches, which is
+ * empty afterwards. */
+static void undo_launch(ViommuVerifier *verifier, ViommuVerifyGoal goal, ViommuMachine *machine,
+                        ViommuWaiters *launches, const GError *error)
 {
     Undoing *undoing = g_new0(Undoing, 1);
     ViommuWaiter waiter = {on_undone, undoing};
@@ -86,12 +91,24 @@ static void undo_launch(ViommuVerifier *verifier, ViommuMachine *machine, Viommu
     undoing->launches = viommu_waiters_new();
     viommu_waiters_join(undoing->launches, launches);
     undoing->error = viommu_console_keeper_with_tail(machine, error);
-    undoing->error->code = VIOMMU_ERROR_NOT_VERIFIED;
+    undoing->error->code = (int)viommu_verify_error(goal);
     viommu_registry_fail(verifier->context.registry, machine, undoing->error);
     verifier->context.stop(machine, &waiter, verifier->context.userdata);
 }
 
 /* --- The end of a verification --- */
+
+static void note(const Verification *verification, ViommuMachine *machine, const GError *error)
+{
+    ViommuRegistry *registry = verification->verifier->context.registry;
+
+    if (error)
+        viommu_journal_not_verified(machine, error);
+    else if (verification->goal == VIOMMU_VERIFY_IOMMU)
+        viommu_registry_prove(registry, machine);
+    else
+        viommu_registry_ready(registry, machine);
+}
 
 static void on_done(ViommuVerify *verify, GVariant *report, const GError *error, void *userdata)
 {
@@ -103,16 +120,14 @@ static void on_done(ViommuVerify *verify, GVariant *report, const GError *error,
     void *key = NULL;
     bool undo = error && viommu_waiters_count(verification->launches) > 0 && machine;
 
-    if (error && machine)
-        viommu_journal_not_verified(machine, error);
-    else if (machine)
-        viommu_registry_prove(verifier->context.registry, machine);
+    if (machine)
+        note(verification, machine, error);
     /* Leaves the table first, because a caller that is answered may ask again. */
-    g_hash_table_steal_extended(verifier->verifications, uuid, &key, NULL);
+    g_hash_table_steal_extended(verifier->verifications[verification->goal], uuid, &key, NULL);
     g_free(key);
     viommu_waiters_answer(verification->waiters, &outcome);
     if (undo && (machine = viommu_registry_by_uuid(verifier->context.registry, uuid)))
-        undo_launch(verifier, machine, verification->launches, error);
+        undo_launch(verifier, verification->goal, machine, verification->launches, error);
     else
         viommu_waiters_answer(verification->launches, &outcome);
     free_verification(verification);
@@ -124,12 +139,14 @@ void viommu_verifier_fail_all(ViommuVerifier *verifier, const GError *error)
     GHashTableIter iterator;
     Verification *verification;
 
-    g_hash_table_iter_init(&iterator, verifier->verifications);
-    while (g_hash_table_iter_next(&iterator, NULL, (void **)&verification)) {
-        viommu_waiters_answer(verification->waiters, &outcome);
-        viommu_waiters_answer(verification->launches, &outcome);
+    for (int goal = 0; goal < VIOMMU_VERIFY_LAST; goal++) {
+        g_hash_table_iter_init(&iterator, verifier->verifications[goal]);
+        while (g_hash_table_iter_next(&iterator, NULL, (void **)&verification)) {
+            viommu_waiters_answer(verification->waiters, &outcome);
+            viommu_waiters_answer(verification->launches, &outcome);
+        }
+        g_hash_table_remove_all(verifier->verifications[goal]);
     }
-    g_hash_table_remove_all(verifier->verifications);
 }
 
 /* --- Its beginning --- */
@@ -144,8 +161,14 @@ static void on_broke(ViommuMachine *machine, const GError *error, void *userdata
     viommu_registry_warn(verification->verifier->context.registry, machine, text);
 }
 
-static Verification *begin(ViommuVerifier *verifier, const ViommuMachine *machine, uint64_t seconds,
-                           GError **error)
+static uint64_t site_seconds(const ViommuVerifier *verifier, ViommuVerifyGoal goal)
+{
+    const ViommuConfig *config = verifier->context.config;
+
+    return goal == VIOMMU_VERIFY_READY ? config->ready_timeout_sec : config->verify_timeout_sec;
+}
+
+static Verification *begin(ViommuVerifier *verifier, const ViommuVerifyAim *aim, GError **error)
 {
     ViommuVerifyContext context = {verifier->context.loop, verifier->context.agents,
                                    verifier->context.backend, verifier->context.has_consoles,
@@ -154,31 +177,37 @@ static Verification *begin(ViommuVerifier *verifier, const ViommuMachine *machin
     ViommuVerifyCalls calls = {find, on_broke, on_done, verification};
 
     verification->verifier = verifier;
+    verification->goal = aim->goal;
     verification->waiters = viommu_waiters_new();
     verification->launches = viommu_waiters_new();
-    verification->verify = viommu_verify_new(&context, machine->uuid, seconds, &calls, error);
+    verification->verify = viommu_verify_new(&context, aim, &calls, error);
     if (!verification->verify) {
         free_verification(verification);
         return NULL;
     }
-    g_hash_table_insert(verifier->verifications, g_strdup(machine->uuid), verification);
+    g_hash_table_insert(verifier->verifications[aim->goal], g_strdup(aim->uuid), verification);
     return verification;
 }
 
-/* The verification under way, which keeps its own timeout, or a new one. */
-static Verification *join(ViommuVerifier *verifier, const ViommuMachine *machine, uint64_t seconds,
-                          GError **error)
+static bool check_state(const ViommuMachine *machine, ViommuVerifyGoal goal, GError **error)
 {
-    Verification *verification = g_hash_table_lookup(verifier->verifications, machine->uuid);
+    if (machine->state == VIOMMU_STATE_RUNNING && machine->pause == VIOMMU_PAUSE_NONE)
+        return true;
+    return viommu_fail(error, VIOMMU_ERROR_BUSY, "machine '%s' is %s; only a running machine can %s",
+                       machine->name, viommu_machine_state_word(machine),
+                       goal == VIOMMU_VERIFY_READY ? "become ready" : "be verified");
+}
+
+/* The verification under way, which keeps its own timeout, or a new one. */
+static Verification *join(ViommuVerifier *verifier, ViommuVerifyGoal goal, const ViommuMachine *machine,
+                          uint64_t seconds, GError **error)
+{
+    Verification *verification = g_hash_table_lookup(verifier->verifications[goal], machine->uuid);
+    const ViommuVerifyAim aim = {goal, machine->uuid, seconds ? seconds : site_seconds(verifier, goal)};
 
     if (!verifier->context.check(verifier->context.userdata, error) ||
-        !viommu_machine_check_known(machine, error))
+        !viommu_machine_check_known(machine, error) || !check_state(machine, goal, error))
         return NULL;
-    if (machine->state != VIOMMU_STATE_RUNNING || machine->pause != VIOMMU_PAUSE_NONE) {
-        viommu_fail(error, VIOMMU_ERROR_BUSY, "machine '%s' is %s; only a running machine can be verified",
-                    machine->name, viommu_machine_state_word(machine));
-        return NULL;
-    }
     if (verification &&
         viommu_waiters_count(verification->waiters) + viommu_waiters_count(verification->launches) >=
             WAITERS_MAX) {
@@ -188,13 +217,11 @@ static Verification *join(ViommuVerifier *verifier, const ViommuMachine *machine
             WAITERS_MAX, machine->name);
         return NULL;
     }
-    if (seconds == 0)
-        seconds = verifier->context.config->verify_timeout_sec;
-    return verification ? verification : begin(verifier, machine, seconds, error);
+    return verification ? verification : begin(verifier, &aim, error);
 }
 
-void viommu_verifier_verify(ViommuVerifier *verifier, const ViommuMachine *machine, uint64_t seconds,
-                            const ViommuWaiter *waiter)
+void viommu_verifier_verify(ViommuVerifier *verifier, ViommuVerifyGoal goal, const ViommuMachine *machine,
+                            uint64_t seconds, const ViommuWaiter *waiter)
 {
     g_autoptr(GError) error = NULL;
     Verification *verification = NULL;
@@ -203,29 +230,30 @@ void viommu_verifier_verify(ViommuVerifier *verifier, const ViommuMachine *machi
         viommu_fail(&error, VIOMMU_ERROR_INVALID_REQUEST, "%" G_GUINT64_FORMAT " seconds are more than %u",
                     seconds, VIOMMU_VERIFY_SECONDS_MAX);
     else
-        verification = join(verifier, machine, seconds, &error);
+        verification = join(verifier, goal, machine, seconds, &error);
     if (verification)
         viommu_waiters_add(verification->waiters, waiter);
     else
         viommu_waiter_fail(waiter, error);
 }
 
-void viommu_verifier_prove_launch(ViommuVerifier *verifier, ViommuMachine *machine, ViommuWaiters *waiters)
+void viommu_verifier_prove_launch(ViommuVerifier *verifier, ViommuVerifyGoal goal, ViommuMachine *machine,
+                                  ViommuWaiters *waiters)
 {
     g_autoptr(GError) error = NULL;
-    Verification *verification = join(verifier, machine, 0, &error);
+    Verification *verification = join(verifier, goal, machine, 0, &error);
 
     if (verification)
         viommu_waiters_join(verification->launches, waiters);
     else
-        undo_launch(verifier, machine, waiters, error);
+        undo_launch(verifier, goal, machine, waiters, error);
 }
 
-void viommu_verifier_prove_again(ViommuVerifier *verifier, const ViommuMachine *machine,
-                                 const ViommuWaiter *waiter)
+void viommu_verifier_prove_again(ViommuVerifier *verifier, ViommuVerifyGoal goal,
+                                 const ViommuMachine *machine, const ViommuWaiter *waiter)
 {
     g_autoptr(GError) error = NULL;
-    Verification *verification = join(verifier, machine, 0, &error);
+    Verification *verification = join(verifier, goal, machine, 0, &error);
 
     if (verification)
         viommu_waiters_add(verification->launches, waiter);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* verifier: keeps the verifications under way and their callers, and undoes a launch whose
- * verification fails.  A verification stands beside the machine's job.  Sees no bus message.  Loop
- * thread. */
+ * verification fails.  A verification waits until a guest is ready, or has proven its IOMMU, and
+ * stands beside the machine's job.  Sees no bus message.  Loop thread. */
 #pragma once
 
+#include "daemon/jobs/verify.h"
 #include "daemon/libvirt/backend.h"
 #include "daemon/machines/registry.h"
 #include "daemon/machines/waiters.h"
@@ -33,14 +34,15 @@ ViommuVerifier *viommu_verifier_new(const ViommuVerifierContext *context);
 /** Free the workers first. */
 void viommu_verifier_free(ViommuVerifier *verifier);
 
-/** As viommu_manager_verify(). */
-void viommu_verifier_verify(ViommuVerifier *verifier, const ViommuMachine *machine, uint64_t seconds,
-                            const ViommuWaiter *waiter);
-/** Verifies @machine, which runs, as the last step of its launch: answers @waiters with the proven
- *  machine, or removes the machine.  Moves the waiters out of @waiters. */
-void viommu_verifier_prove_launch(ViommuVerifier *verifier, ViommuMachine *machine, ViommuWaiters *waiters);
+/** As viommu_manager_verify() and viommu_manager_await_ready(). */
+void viommu_verifier_verify(ViommuVerifier *verifier, ViommuVerifyGoal goal, const ViommuMachine *machine,
+                            uint64_t seconds, const ViommuWaiter *waiter);
+/** Verifies @machine, which runs, as the last step of its launch: answers @waiters with the machine
+ *  that got to @goal, or removes the machine.  Moves the waiters out of @waiters. */
+void viommu_verifier_prove_launch(ViommuVerifier *verifier, ViommuVerifyGoal goal, ViommuMachine *machine,
+                                  ViommuWaiters *waiters);
 /** The same for @waiter, which sent the request again. */
-void viommu_verifier_prove_again(ViommuVerifier *verifier, const ViommuMachine *machine,
-                                 const ViommuWaiter *waiter);
+void viommu_verifier_prove_again(ViommuVerifier *verifier, ViommuVerifyGoal goal,
+                                 const ViommuMachine *machine, const ViommuWaiter *waiter);
 /** The daemon ends: fails all callers that wait for a verification. */
 void viommu_verifier_fail_all(ViommuVerifier *verifier, const GError *error);

@@ -219,6 +219,7 @@ ViommuConfig *viommu_config_new(void)
     config->image_directories = g_strsplit(IMAGE_DIRECTORIES, ";", -1);
     config->workers = 4;
     config->libvirt_timeout_sec = VIOMMU_CONFIG_LIBVIRT_TIMEOUT_SEC;
+    config->ready_timeout_sec = 300;
     config->verify_timeout_sec = 180;
     config->launch_timeout_sec = 300;
     config->files_timeout_sec = 30;

@@ -31,6 +31,7 @@ typedef struct ViommuConfig {
     /* Limit of all logs; 0: no limit; VIOMMU_LIMIT_AUTO: derived from the host's size. */
     uint64_t console_total_bytes;
     uint64_t libvirt_timeout_sec; /* for a reply of libvirt's daemon, and for its restart */
+    uint64_t ready_timeout_sec;   /* for the agent in a guest to answer */
     uint64_t verify_timeout_sec;  /* for a guest to show that its IOMMU works */
     uint64_t workers;             /* threads that talk to libvirt, and their connections */
     uint64_t running_launches;    /* launches that run at once.  0: as many as workers */

@@ -15,6 +15,7 @@ static const ViommuErrorInfo infos[] = {
     ROW(NOT_FOUND, "NotFound", 6),
     ROW(BUSY, "Busy", 7),
     ROW(NOT_VERIFIED, "NotVerified", 9),
+    ROW(NOT_READY, "NotReady", 10),
     ROW(BACKEND, "Backend", 8),
     ROW(INTERNAL, "Internal", 70),
 };

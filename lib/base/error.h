@@ -14,6 +14,7 @@ typedef enum ViommuError {
     /* a limit is reached, or another operation on the machine is under way */
     VIOMMU_ERROR_BUSY,
     VIOMMU_ERROR_NOT_VERIFIED, /* the guest runs, but did not show that its IOMMU works */
+    VIOMMU_ERROR_NOT_READY,    /* the guest runs, but did not answer in time */
     VIOMMU_ERROR_BACKEND,      /* libvirt or QEMU refused; the message quotes them */
     VIOMMU_ERROR_INTERNAL,     /* a defect of viommud */
     VIOMMU_ERROR_LAST,

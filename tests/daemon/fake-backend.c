@@ -509,6 +509,13 @@ char *viommu_backend_get_xml(ViommuBackend *backend, const char *uuid, GError **
     return domain && fake_script_end(FAKE_XML, error) ? xml : NULL;
 }
 
+bool viommu_backend_ping_guest(ViommuBackend *backend, const char *uuid, bool *ret_broke, GError **error)
+{
+    g_autofree char *output = viommu_backend_run_in_guest(backend, uuid, "", ret_broke, error);
+
+    return output != NULL;
+}
+
 char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
                                   bool *ret_broke, GError **error)
 {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# verified-by-agent: a booted Debian proves through its guest agent that its IOMMU is active; if the
-# IOMMU is off, or the agent does not answer, the launch fails and names the cause.
+# verified-by-agent: a booted Debian proves through its guest agent that its IOMMU is active, and is
+# ready when the agent answers; if the IOMMU is off, or the agent does not answer, the error names
+# the cause.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -68,8 +69,11 @@ lab_ctl kill proven
 
 # viommud refuses a request that disables the IOMMU; it cannot know the guest's own boot loader.
 refused 3 "boot.cmdline has 'intel_iommu=off'" launch "$(request refused intel_iommu=off)"
-lab_launch "$(request disabled '' \
-    'del(.boot) | .disks = [.disks[0] + {path: "\($parts)/boot-without-iommu"}] + .disks')" || die "launch: $lab_refusal"
+lab_ctl launch "$(request disabled '' \
+    'del(.boot) | .disks = [.disks[0] + {path: "\($parts)/boot-without-iommu"}] + .disks | .wait = "ready"')" --json >"$lab_dir/answer" 2>&1 ||
+    die "launch with wait: ready: $(cat "$lab_dir/answer")"
+lab_console=$(jq -r .ConsoleLog "$lab_dir/answer")
+jq -e '.Ready and (.Verified | not)' "$lab_dir/answer" >/dev/null || die "the machine is not Ready: $(cat "$lab_dir/answer")"
 refused 9 'command line disables it: remove .intel_iommu=off.' verify disabled --timeout=300
 lab_ctl kill disabled
 
@@ -77,6 +81,10 @@ lab_ctl kill disabled
 
 lab_launch "$(request silent systemd.mask=qemu-guest-agent.service)" || die "launch: $lab_refusal"
 refused 9 'package qemu-guest-agent' verify silent --timeout=5
+path=/org/viommu1/machine/$(lab_property silent UUID | tr - _)
+status=0
+said=$("${lab_as[@]}" busctl --address="unix:path=$lab_dir/bus" call org.viommu1 "$path" org.viommu1.Machine AwaitReady t 3 2>&1) || status=$?
+[[ $status -ne 0 && $said == *"was not ready after 3 seconds"*"package qemu-guest-agent"* ]] || die "AwaitReady: $said"
 lab_ctl kill silent
 left=$(lab_left_behind)
 [ -z "$left" ] || say_die "left behind: $left"

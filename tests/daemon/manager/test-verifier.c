@@ -290,6 +290,65 @@ START_TEST(the_daemon_ends)
 }
 END_TEST
 
+#define READY "{'name': <'one'>, 'arch': <'x86_64'>, 'wait': <'ready'>, 'request-id': <'again'>}"
+
+static void begin_with_agents(Fixture *fixture)
+{
+    fixture_begin(fixture);
+    fixture->config->policy.agent = VIOMMU_AGENT_YES;
+    fixture->config->ready_timeout_sec = 3;
+    fixture_manage(fixture);
+}
+
+/* Its agent comes while it boots. */
+START_TEST(a_launch_is_ready)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0}, again = {0}, asked = {0};
+    const ViommuWaiter waiter = answer_waiter(&asked);
+    ViommuMachine *machine;
+
+    begin_with_agents(&fixture);
+    fake_fail(FAKE_AGENT, 1, VIOMMU_ERROR_BUSY, "no agent replies in the guest");
+    fixture_begin_launch(&fixture, READY, &answer);
+    fixture_await(&fixture, fake_calls(FAKE_AGENT) == 1);
+    machine = fixture_find(&fixture, "one");
+    ck_assert(answer.n == 0 && !machine->ready);
+    fake_find(machine->uuid)->agent_output = g_strdup("");
+    fixture_await(&fixture, answer.n);
+    assert_went_well(&answer);
+    ck_assert(machine->ready && !machine->verified);
+    fixture_launch(&fixture, READY, &again);
+    assert_went_well(&again);
+    ck_assert_uint_eq(fake_calls(FAKE_AGENT), 2);
+    viommu_manager_await_ready(fixture.manager, machine, 0, &waiter);
+    fixture_await(&fixture, asked.n);
+    assert_went_well(&asked);
+}
+END_TEST
+
+START_TEST(a_launch_is_not_ready)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0}, broken = {0};
+
+    begin_with_agents(&fixture);
+    fake_fail(FAKE_AGENT, 99, VIOMMU_ERROR_BUSY, "no agent replies in the guest");
+    fixture_begin_launch(&fixture, READY, &answer);
+    fixture_await(&fixture, fake_calls(FAKE_AGENT) == 1);
+    fake_print(fixture_find(&fixture, "one")->uuid, GOOD "last words\n", 0);
+    fixture_await(&fixture, answer.n);
+    assert_fails(&answer, VIOMMU_ERROR_NOT_READY, "after 3 seconds: no agent replies in the guest");
+    ck_assert_ptr_nonnull(strstr(answer.message, "last words"));
+    ck_assert_ptr_null(fixture_find(&fixture, "one"));
+    /* A guest whose agent cannot be asked is given up at once. */
+    fake_fail(FAKE_AGENT, 1, VIOMMU_ERROR_NOT_SUPPORTED, "the agent forbids it");
+    fixture_launch(&fixture, READY, &broken);
+    assert_fails(&broken, VIOMMU_ERROR_NOT_READY, "machine 'one' cannot become ready: the agent forbids it");
+}
+END_TEST
+
 UNIT_MAIN("verifier", by_its_agent, by_its_console, disproved, out_of_time, in_the_middle_of_its_report,
           nothing_can_look, the_agent_breaks_libvirt, the_machine_ends, a_launch_is_proven,
-          a_launch_is_not_proven, a_launch_is_asked_for_again, so_many_wait_for_a_proof, the_daemon_ends)
+          a_launch_is_not_proven, a_launch_is_asked_for_again, so_many_wait_for_a_proof, the_daemon_ends,
+          a_launch_is_ready, a_launch_is_not_ready)
