@@ -369,6 +369,28 @@ START_TEST(verify)
 }
 END_TEST
 
+START_TEST(ready)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *path = harness_launch(harness, PLAIN);
+    sd_bus_message *ask = harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, "AwaitReady");
+    sd_bus_message *too_long = harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, "AwaitReady");
+    g_autoptr(HarnessError) deaf = NULL, refused = NULL;
+
+    ck_assert_int_ge(sd_bus_message_append(ask, "t", UINT64_C(0)), 0);
+    deaf = harness_call_error(harness, ask);
+    harness_assert_error(deaf, "NotSupported", "machine 'one' cannot become ready");
+    ck_assert_int_ge(sd_bus_message_append(too_long, "t", UINT64_C(3601)), 0);
+    refused = harness_call_error(harness, too_long);
+    harness_assert_error(refused, "InvalidRequest", "3601 seconds are more than 3600");
+    harness_assert_property(harness, path, "State", "'running'");
+    harness_assert_property(harness, path, "Ready", "false");
+    harness_assert_property(harness, path, "Forwards", "@a(qsq) []");
+    harness_assert_property(harness, path, "Addresses", "@as []");
+    harness_assert_property(harness, path, "VsockCid", "uint32 0");
+}
+END_TEST
+
 /* Stopped at any point of its launch: either it runs and is stopped, or the launch reports the
  * stop. */
 START_TEST(stop_while_launching)
@@ -422,6 +444,7 @@ static const HarnessScenario scenarios[] = {
     {"stop-twice", &stop_twice},
     {"stop-while-launching", &stop_while_launching},
     {"verify", &verify},
+    {"ready", &ready},
     {"many", &many},
     {NULL, NULL},
 };

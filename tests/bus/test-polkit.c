@@ -60,6 +60,7 @@ static const struct {
     {"Extend", "extend the lease of"},
     {"OpenConsole", "use the console of"},
     {"Verify", "verify the IOMMU of"},
+    {"AwaitReady", "wait for the agent of"},
     {"GetDomainXML", "read the configuration of"},
 };
 static const char rule_words[] =

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-reach-keeper: ports, addresses and the context of vsock of guests that are launched, and of those
- * that are found running. */
+/* test-reach-keeper: ports, addresses and the context of vsock of guests that are launched, and of
+ * those that are found running. */
 #include "tests/daemon/fixture.h"
 
 #include <string.h>
