@@ -22,6 +22,7 @@ struct ViommuManager {
     ViommuLedger *ledger;
     ViommuRemains *remains;
     ViommuSettle *settle;
+    ViommuPauses *pauses;
     ViommuAdoption *adoption;
     ViommuConsoleKeeper *consoles;
     ViommuVerifier *verifier;

@@ -44,6 +44,9 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
         viommu_remains_new(manager->registry, manager->ledger, context->workers.host, context->files->copies);
     manager->settle = viommu_settle_new(manager->registry, context->backend, &context->workers,
                                         context->files->copies, manager->remains);
+    manager->pauses = viommu_pauses_new(
+        &(ViommuPausesContext){context->loop, context->workers.calls, context->backend, manager->registry});
+    viommu_settle_tell_pauses(manager->settle, manager->pauses);
     /* Only the system's libvirt has a directory of running guests that belongs to root. */
     if (context->config->policy.nvram_directory)
         viommu_settle_look_for_orphans(manager->settle, context->config->policy.name_prefix);
@@ -75,6 +78,7 @@ void viommu_manager_free(ViommuManager *manager)
     viommu_leases_free(manager->leases);
     viommu_admission_free(manager->admission);
     viommu_settle_free(manager->settle);
+    viommu_pauses_free(manager->pauses);
     viommu_remains_free(manager->remains);
     viommu_registry_free(manager->registry);
     viommu_ledger_free(manager->ledger);

@@ -1,31 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* pauses: one question for each machine that counts; later news makes an earlier one void. */
+/* pauses: a question for each machine of which something was reported, and a rest after it; what is
+ * reported meanwhile makes the answer void, and leads to one more question. */
 #include "daemon/manager/pauses.h"
 
 #include "daemon/machines/journal-events.h"
+#include "daemon/process/journal.h"
 
 struct ViommuPauses {
-    ViommuRegistry *registry;
-    ViommuBackend *backend;
-    ViommuWorker *calls;
-    GHashTable *looks; /* uuid -> Look, of those that count */
+    ViommuPausesContext context;
+    GHashTable *looks; /* uuid -> Look, owned */
 };
 
 typedef struct Look {
     ViommuPauses *pauses;
-    ViommuBackend *backend;
     char *uuid;
-    ViommuPause pause;
+    uint32_t owner_uid;
+    ViommuPause said; /* by the last event */
+    ViommuPause seen; /* by the question */
+    bool again;       /* reported since the question began */
+    sd_event_source *rest;
 } Look;
 
-ViommuPauses *viommu_pauses_new(ViommuRegistry *registry, ViommuBackend *backend, ViommuWorker *calls)
+static void free_look(void *data)
+{
+    Look *look = data;
+
+    sd_event_source_disable_unref(look->rest);
+    g_free(look->uuid);
+    g_free(look);
+}
+
+ViommuPauses *viommu_pauses_new(const ViommuPausesContext *context)
 {
     ViommuPauses *pauses = g_new0(ViommuPauses, 1);
 
-    pauses->registry = registry;
-    pauses->backend = backend;
-    pauses->calls = calls;
-    pauses->looks = g_hash_table_new(g_str_hash, g_str_equal);
+    pauses->context = *context;
+    pauses->looks = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_look);
     return pauses;
 }
 
@@ -37,9 +47,12 @@ void viommu_pauses_free(ViommuPauses *pauses)
     g_free(pauses);
 }
 
-static void note(ViommuPauses *pauses, ViommuMachine *machine, ViommuPause pause)
+static void note(ViommuPauses *pauses, const Look *look)
 {
-    if (viommu_registry_pause(pauses->registry, machine, pause))
+    ViommuMachine *machine = viommu_registry_by_uuid(pauses->context.registry, look->uuid);
+
+    if (machine && viommu_registry_pause(pauses->context.registry, machine, look->seen) &&
+        viommu_journal_may_tell(machine->owner_uid))
         viommu_journal_paused(machine);
 }
 
@@ -48,35 +61,53 @@ static void look_work(void *data)
     Look *look = data;
 
     /* Without an answer what the event said holds. */
-    (void)viommu_backend_find_pause(look->backend, look->uuid, &look->pause, NULL);
+    (void)viommu_backend_find_pause(look->pauses->context.backend, look->uuid, &look->seen, NULL);
+}
+
+static void begin(Look *look);
+
+static int on_rested(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    Look *look = userdata;
+
+    look->rest = sd_event_source_disable_unref(look->rest);
+    if (look->again)
+        begin(look);
+    else
+        g_hash_table_remove(look->pauses->looks, look->uuid);
+    return 0;
 }
 
 static void look_done(void *data)
 {
     Look *look = data;
-    ViommuPauses *pauses = look->pauses;
-    ViommuMachine *machine = viommu_registry_by_uuid(pauses->registry, look->uuid);
 
-    if (g_hash_table_lookup(pauses->looks, look->uuid) == look) {
-        g_hash_table_remove(pauses->looks, look->uuid);
-        if (machine)
-            note(pauses, machine, look->pause);
-    }
-    g_free(look->uuid);
-    g_free(look);
+    if (!look->again)
+        note(look->pauses, look);
+    if (sd_event_add_time_relative(viommu_loop_event(look->pauses->context.loop), &look->rest,
+                                   CLOCK_MONOTONIC, VIOMMU_PAUSES_REST_USEC, 0, on_rested, look) < 0)
+        g_hash_table_remove(look->pauses->looks, look->uuid);
 }
 
-void viommu_pauses_take(ViommuPauses *pauses, ViommuMachine *machine, ViommuPause pause)
+static void begin(Look *look)
 {
-    Look *look;
+    look->again = false;
+    look->seen = look->said;
+    viommu_worker_run(look->pauses->context.calls, look->owner_uid, look_work, look_done, look);
+}
 
-    g_hash_table_remove(pauses->looks, machine->uuid);
-    if (pause == VIOMMU_PAUSE_NONE) {
-        note(pauses, machine, pause);
-        return;
+void viommu_pauses_take(ViommuPauses *pauses, const ViommuMachine *machine, ViommuPause pause)
+{
+    Look *look = g_hash_table_lookup(pauses->looks, machine->uuid);
+    bool is_new = !look;
+
+    if (is_new) {
+        look = g_new0(Look, 1);
+        *look = (Look){.pauses = pauses, .uuid = g_strdup(machine->uuid), .owner_uid = machine->owner_uid};
+        g_hash_table_insert(pauses->looks, look->uuid, look);
     }
-    look = g_new0(Look, 1);
-    *look = (Look){pauses, pauses->backend, g_strdup(machine->uuid), pause};
-    g_hash_table_replace(pauses->looks, look->uuid, look);
-    viommu_worker_run(pauses->calls, machine->owner_uid, look_work, look_done, look);
+    look->said = pause;
+    look->again = true;
+    if (is_new)
+        begin(look);
 }

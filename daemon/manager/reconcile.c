@@ -8,7 +8,6 @@
 #include "daemon/files/boot-copies.h"
 #include "daemon/process/log.h"
 #include "daemon/manager/orphans.h"
-#include "daemon/manager/pauses.h"
 #include "daemon/jobs/metadata-update.h"
 #include "daemon/jobs/domain-remove.h"
 #include "daemon/jobs/take-back.h"
@@ -70,7 +69,6 @@ ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend
     settle->ends = workers->ends;
     settle->copies = copies;
     settle->remains = remains;
-    settle->pauses = viommu_pauses_new(registry, backend, workers->calls);
     settle->waiters = viommu_waiters_new();
     settle->left = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     settle->owed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -83,7 +81,6 @@ void viommu_settle_free(ViommuSettle *settle)
         return;
     g_assert(!settle->listing);
     viommu_waiters_free(settle->waiters);
-    viommu_pauses_free(settle->pauses);
     g_hash_table_unref(settle->owed);
     g_hash_table_unref(settle->left);
     g_clear_pointer(&settle->orphans, g_ptr_array_unref);
@@ -414,6 +411,11 @@ static void take_orphans(ViommuSettle *settle, GPtrArray *orphans)
     }
     g_clear_pointer(&settle->orphans, g_ptr_array_unref);
     settle->orphans = orphans;
+}
+
+void viommu_settle_tell_pauses(ViommuSettle *settle, ViommuPauses *pauses)
+{
+    settle->pauses = pauses;
 }
 
 void viommu_settle_look_for_orphans(ViommuSettle *settle, const char *prefix)

@@ -9,6 +9,7 @@
 #include "daemon/machines/registry.h"
 #include "daemon/machines/reply.h"
 #include "daemon/manager/leftover-copies.h"
+#include "daemon/manager/pauses.h"
 #include "daemon/process/workers.h"
 
 typedef struct ViommuSettle ViommuSettle;
@@ -24,6 +25,9 @@ uint64_t viommu_settle_orphan(ViommuSettle *settle, const char *name);
  *  Owned. */
 ViommuSettle *viommu_settle_new(ViommuRegistry *registry, ViommuBackend *backend,
                                 const ViommuWorkers *workers, const char *copies, ViommuRemains *remains);
+/** From now on @pauses, which is borrowed, learns of guests that are paused.  Call it before the
+ *  first news. */
+void viommu_settle_tell_pauses(ViommuSettle *settle, ViommuPauses *pauses);
 /** No listing may be under way: free the worker first. */
 void viommu_settle_free(ViommuSettle *settle);
 

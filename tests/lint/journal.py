@@ -17,7 +17,7 @@ FREE = {
     "journal-events.c viommu_journal_not_given_back": "what becomes of the host's devices: once for each end of a guest that had one",
     "journal-events.c viommu_journal_found": "once for each machine after a start",
     "journal-events.c viommu_journal_foreign": "once for each machine after a start",
-    "journal-events.c viommu_journal_paused": "what becomes of machines: nobody but an administrator lets a paused guest run",
+    "journal-events.c viommu_journal_paused": "pauses.c asks",
     "journal-events.c viommu_journal_orphaned": "once for each machine",
     "journal-events.c viommu_journal_undone": "once for each domain that was left",
     "journal-events.c viommu_journal_left_alone": "once for each domain, and reconcile.c bounds them",

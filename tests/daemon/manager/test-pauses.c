@@ -3,6 +3,8 @@
  * wrong order. */
 #include "tests/daemon/fixture.h"
 
+#include "daemon/manager/pauses.h"
+
 #define UUID "0f2f8ea5-53c4-4e22-a2b0-0123456789ab"
 #define ONE  "{'name': <'one'>}"
 #define SURE "{'name': <'one'>, 'iommu': <{'is-supported': <true>}>, 'wait': <'verified'>}"
@@ -72,7 +74,7 @@ START_TEST(late_answer)
     fake_hold(FAKE_FIND_PAUSE);
     halt(machine, VIOMMU_PAUSE_SUSPENDED, VIOMMU_NEWS_SUSPENDED);
     fixture_await(&fixture, fake_hanging(FAKE_FIND_PAUSE) == 1);
-    fake_tell(VIOMMU_NEWS_RESUMED, machine->uuid, NULL);
+    halt(machine, VIOMMU_PAUSE_NONE, VIOMMU_NEWS_RESUMED);
     fixture_turn(&fixture);
     fake_release(FAKE_FIND_PAUSE);
     fixture_settle(&fixture);
@@ -114,6 +116,30 @@ START_TEST(full_in_the_launch)
     fixture_await(&fixture, launch.n == 1);
     assert_went_well(&launch);
     await_state(&fixture, machine, "paused", "disk-full");
+}
+END_TEST
+
+/* The owner of a QEMU makes libvirt report pauses without end: neither questions, nor signals, nor
+ * lines of the journal are more than a few. */
+START_TEST(flood)
+{
+    g_auto(Fixture) fixture = {0};
+    const ViommuMachine *machine = begin(&fixture);
+    gint64 end_usec = g_get_monotonic_time() + 5 * VIOMMU_PAUSES_REST_USEC;
+    unsigned flips = 0;
+
+    for (unsigned i = 0; g_get_monotonic_time() < end_usec; i++) {
+        ViommuPause before = machine->pause;
+        bool halts = i % 2 == 0;
+
+        halt(machine, halts ? VIOMMU_PAUSE_SUSPENDED : VIOMMU_PAUSE_NONE,
+             halts ? VIOMMU_NEWS_SUSPENDED : VIOMMU_NEWS_RESUMED);
+        fixture_turn(&fixture);
+        flips += machine->pause != before;
+    }
+    ck_assert_uint_le(fake_calls(FAKE_FIND_PAUSE), 6);
+    ck_assert_uint_le(flips, fake_calls(FAKE_FIND_PAUSE));
+    await_state(&fixture, machine, "running", "none");
 }
 END_TEST
 
@@ -194,5 +220,5 @@ START_TEST(full_in_the_proof)
 }
 END_TEST
 
-UNIT_MAIN("pauses", paused_and_resumed, without_an_answer, late_answer, late_event, full_in_the_launch,
+UNIT_MAIN("pauses", paused_and_resumed, without_an_answer, late_answer, late_event, flood, full_in_the_launch,
           listed, found_after_a_restart, stopped, ended, full_in_the_proof)
