@@ -145,6 +145,19 @@ lab_run script -qefc "'$lab_dir/viommuctl' --user console --log --raw one" /dev/
 check 'unless it is asked for' grep -qaP 'ready\x1b\[31m' "$work/out"
 run 74 'output that cannot be written' 'cannot write' to_full lab_ctl console --log one
 
+# A port of this host leads to the guest, which has no ssh server.
+"${lab_as[@]}" cp "$lab_dir/disk.raw" "$lab_dir/three.raw"
+reached=("$work/one.json" disks.0.path=three.raw --name=three networks.0.type=user networks.0.forward=22)
+# shellcheck disable=SC2016 # for the inner shell
+run 0 'the port for a command beside the guest' '^127\.0\.0\.1 [1-9][0-9]+$' \
+    lab_ctl run "${reached[@]}" -- sh -c 'echo "$VIOMMU_ADDRESS $VIOMMU_SSH_PORT"'
+run 0 'a machine with a port' '^three$' lab_ctl launch "${reached[@]}"
+run 75 'a guest without an ssh server' 'no ssh server answers at 127\.0\.0\.1 port [0-9]+ within 2 seconds' \
+    lab_ctl ssh three --timeout=2 -- true
+run 0 'how other programs would reach it' '^  Port [1-9][0-9]+$' lab_ctl ssh-config three
+run 3 'a guest without an agent is never ready' '^viommuctl: ' lab_ctl wait three --for=ready --timeout=2
+run 0 'it is ended' '' lab_ctl kill three
+
 # The end.
 attach last "$lab_dir/viommuctl" --user console one
 check 'at the console again' hears "$work/last.out" ready
