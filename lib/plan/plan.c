@@ -224,14 +224,15 @@ static void settle_rest(ViommuPlanBuild *build)
                          "the I/O APIC is split (driver 'qemu'), because interrupt remapping needs it");
 }
 
-/* The plan needs to know the image's file. */
+/* Whoever reads the site's images puts them into the request. */
 static bool check_image(ViommuPlanBuild *build, GError **error)
 {
-    if (!build->request->image)
+    if (!build->request->image || build->request->image_is_known)
         return true;
-    return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
-                              "image '%s' is not possible: this viommud does not read images yet",
-                              build->request->image);
+    return viommu_plan_refuse(
+        build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
+        "image '%s' is a name of this site's images, which were not read; give its file in disks",
+        build->request->image);
 }
 
 static bool build_plan(ViommuPlanBuild *build, GError **error)

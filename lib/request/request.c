@@ -194,14 +194,26 @@ void viommu_request_free(ViommuRequest *request)
         return;
     viommu_fields_clear(&viommu_request_fields, request);
     g_free(request->fingerprint);
+    g_free(request->text);
     g_clear_pointer(&request->fds, g_array_unref);
     g_free(request);
 }
 
+ViommuRequestDisk *viommu_request_disk_new(void)
+{
+    ViommuRequestDisk *disk = g_new0(ViommuRequestDisk, 1);
+
+    viommu_fields_init(&disk_table, disk);
+    return disk;
+}
+
 char *viommu_request_text(const ViommuRequest *request)
 {
-    g_autoptr(GVariant) tree = g_variant_ref_sink(viommu_fields_write(&viommu_request_fields, request));
+    g_autoptr(GVariant) tree = NULL;
 
+    if (request->text)
+        return g_strdup(request->text);
+    tree = g_variant_ref_sink(viommu_fields_write(&viommu_request_fields, request));
     return g_variant_print(tree, FALSE);
 }
 

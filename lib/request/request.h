@@ -155,9 +155,10 @@ typedef struct ViommuRequestIommu {
 
 typedef struct ViommuRequest {
     char *name;
-    char *image;   /* a name of the site's images, whose file is the first disk */
-    char *arch;    /* as in the request */
-    char *machine; /* as in the request */
+    char *image;         /* a name of the site's images, whose file is the first disk */
+    bool image_is_known; /* what the site says of it is in this request: lib/request/site-image.h */
+    char *arch;          /* as in the request */
+    char *machine;       /* as in the request */
     int accelerator;
     uint64_t vcpus;
     uint64_t memory_bytes;
@@ -170,8 +171,9 @@ typedef struct ViommuRequest {
         char *os;
         ViommuVersion kernel;
         char **drivers;
-        int agent; /* flag: it has a QEMU guest agent */
-        int vsock; /* flag: it gets a vsock device */
+        int agent;          /* flag: it has a QEMU guest agent */
+        bool agent_offered; /* its image has one */
+        int vsock;          /* flag: it gets a vsock device */
     } guest;
     ViommuRequestSeed seed;
     struct {
@@ -193,6 +195,7 @@ typedef struct ViommuRequest {
     int wait; /* ViommuWait */
     char *request_id;
     char *fingerprint; /* computed once, by the parser */
+    char *text;        /* canonical, before an image changed it; NULL: nothing did */
     /* of int, the descriptors of open files; NULL: none.  The caller set its clear function. */
     GArray *fds;
 } ViommuRequest;
@@ -206,6 +209,9 @@ extern const ViommuFields viommu_request_fields;
 ViommuRequest *viommu_request_parse(GVariant *tree, GError **error);
 void viommu_request_free(ViommuRequest *request);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuRequest, viommu_request_free)
+
+/** A disk that says nothing, to be added to the disks of a request.  Owned by them. */
+ViommuRequestDisk *viommu_request_disk_new(void);
 
 /** The request as canonical text (GVariant text format, table order, sizes in bytes): requests with
  *  the same meaning have the same text.  It includes name, wait and request-id.  Owned,
