@@ -39,7 +39,7 @@ bool viommu_plan_settle_agent(ViommuPlanBuild *build, GError **error)
 {
     const ViommuRequest *request = build->request;
     bool asked = request->guest.agent == 1;
-    bool wanted = asked || request->wait == VIOMMU_WAIT_READY ||
+    bool wanted = asked || request->guest.agent_offered || request->wait == VIOMMU_WAIT_READY ||
                   (request->wait == VIOMMU_WAIT_VERIFIED && !request->boot.kernel.path &&
                    request->guest.agent == VIOMMU_UNSET);
     g_autofree char *why = NULL;
@@ -48,6 +48,10 @@ bool viommu_plan_settle_agent(ViommuPlanBuild *build, GError **error)
     if (build->plan->agent || !wanted)
         return true;
     why = why_no_channel(build);
+    if (!asked && request->guest.agent_offered && request->wait < (int)VIOMMU_WAIT_READY) {
+        viommu_plan_note(build, "no channel for the guest's agent: %s", why);
+        return true;
+    }
     if (!asked && request->wait == VIOMMU_WAIT_READY)
         return viommu_plan_refuse(build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_AGENT_POLICY, error,
                                   "wait 'ready' needs the guest's agent, which is not allowed: %s", why);

@@ -216,7 +216,9 @@ static void settle_rest(ViommuPlanBuild *build)
     plan->initrd = g_strdup(input->handovers ? input->handovers->initrd.path : request->boot.initrd.path);
     settle_cmdline(build);
     plan->wait = request->wait == VIOMMU_UNSET ? VIOMMU_WAIT_STARTED : (ViommuWait)request->wait;
-    if (plan->agent && request->guest.agent == VIOMMU_UNSET)
+    if (plan->agent && request->guest.agent_offered)
+        viommu_plan_note(build, "a channel for the guest's agent, which image '%s' has", request->image);
+    else if (plan->agent && request->guest.agent == VIOMMU_UNSET)
         viommu_plan_note(build, "a channel for the guest's agent, because wait is '%s'",
                          viommu_enum_to_string(&viommu_enum_wait, (int)plan->wait));
     if (plan->ioapic_split)
@@ -235,6 +237,19 @@ static bool check_image(ViommuPlanBuild *build, GError **error)
         build->request->image);
 }
 
+/* Keys that no room of the plan settles yet. */
+static bool check_pending(ViommuPlanBuild *build, GError **error)
+{
+    const char *key = build->request->shares             ? "shares"
+                      : build->request->guest.vsock == 1 ? "guest.vsock"
+                                                         : NULL;
+
+    if (!key)
+        return true;
+    return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_MACHINE, error,
+                              "%s is not possible with this version of viommud; omit it", key);
+}
+
 static bool build_plan(ViommuPlanBuild *build, GError **error)
 {
     if (!check_image(build, error) || !viommu_plan_check_policy(build, error) ||
@@ -244,7 +259,7 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
         return false;
     viommu_plan_explain_hostdevs(build);
     if (!settle_firmware(build, error) || !viommu_plan_check_disks(build, error) ||
-        !viommu_plan_check_files(build, error))
+        !viommu_plan_check_files(build, error) || !check_pending(build, error))
         return false;
     settle_names(build);
     viommu_plan_settle_rights(build);

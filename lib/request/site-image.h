@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-
-
-
+/* site-image: what the site says of one of its images, in the file NAME.image in an image
+ * directory.  Reads and prints the text of that file, and merges it into a request.  Opens no
+ * file. */
+#pragma once
 
 #include <glib.h>
 #include <stdbool.h>

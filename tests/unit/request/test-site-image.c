@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-site-image: the text of NAME.image, read, refused and printed, and what it does to a request. */
+/* test-site-image: the text of NAME.image, read, refused and printed, and what it does to a
+ * request. */
 #include "lib/request/site-image.h"
 
 #include <string.h>
