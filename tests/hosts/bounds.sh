@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# bounds: how much one user can take of a host without any settings, how much the user can write to
-# its journal, and what is left when the user leaves the group.  Run by "host bounds", as root, in
-# the host.
+# bounds: how much one user can take of a host without any settings, what becomes of copies,
+# overlays and seeds, how much the user can write to the journal, and what is left when the user
+# leaves the group.  Run by "host bounds", as root, in the host.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
@@ -109,6 +109,46 @@ run 0 'copies go with a machine that is killed' '' as ci kill second
 check 'all of them' until_true 20 nothing_is_copied
 run 0 'as its machine' '' as ci kill sparse
 run 0 'and the other one' '' as mate kill theirs
+
+# --- Overlays: members boot from root's image, and from one that only its owner can read ---
+
+image=/var/lib/libvirt/images/base.raw
+tests/qemu/boot-sector.sh "$image"
+tests/qemu/boot-sector.sh /home/ci/own.raw
+chown ci: /home/ci/own.raw
+chmod 400 /home/ci/own.raw
+before=$(sha256sum "$image" /home/ci/own.raw; stat -c '%s %a %u %g %Y' "$image" /home/ci/own.raw)
+
+# over PATH: a request's keys for a disk over PATH, and a seed.
+over() {
+    echo "\"accelerator\": \"tcg\", \"memory\": \"64 MiB\", \"disks\": [{\"path\": \"$1\", \"format\": \"raw\", \"overlay\": true, \"size\": \"1 GiB\"}],
+        \"seed\": {\"hostname\": \"guest\"}"
+}
+
+boots() {
+    grep -qa 'viommu boot sector' "$(viommuctl show "$1" --json | jq -r .ConsoleLog)"
+}
+
+images_are_as_before() {
+    [ "$(sha256sum "$image" /home/ci/own.raw; stat -c '%s %a %u %g %Y' "$image" /home/ci/own.raw)" = "$before" ]
+}
+
+configure ''
+run 0 'a member launches a guest over an image of root' '^of-root$' launch ci of-root "$(over "$image")"
+run 0 'another one over the same' '^too$' launch mate too "$(over "$image")"
+run 0 'and the first over an own one' '^own$' launch ci own "$(over /home/ci/own.raw)"
+for name in of-root too own; do
+    check "the guest '$name' boots" until_true 60 boots "$name"
+done
+check 'there are three overlays and three seeds' test "$(find "$copies" -type f | wc -l)" -eq 6
+check 'no user can read them' test -z "$(find "$copies" -type f -perm /077)"
+configure '[limits]\noverlays-per-user=2 GiB\n'
+run 7 'a restarted viommud counts them' '2 GiB of overlays, and 1 GiB more would exceed .limits. overlays-per-user=2 GiB' launch ci more "$(over "$image")"
+for name in of-root too own; do
+    run 0 "'$name' is killed" '' viommuctl kill "$name"
+done
+check 'nothing of them is left' until_true 20 nothing_is_copied
+check 'the images are as they were' images_are_as_before
 
 # --- Logs ---
 
