@@ -23,7 +23,7 @@ recipe=2  # increase it when the same packages are installed in another way
 # In addition to the packages for building in tools/scripts/packages.txt: a system with libvirt, and
 # what its users and the scripts need.
 packages='systemd systemd-sysv dbus polkitd libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86
-    qemu-system-arm qemu-utils ovmf qemu-efi-aarch64 ipxe-qemu check jq man-db zsh'
+    qemu-system-arm qemu-utils openssh-client iproute2 procps ovmf qemu-efi-aarch64 ipxe-qemu check jq man-db zsh'
 # in addition, for a host with a kernel of its own
 vm_packages='linux-image-amd64 initramfs-tools apparmor kmod udev'
 
