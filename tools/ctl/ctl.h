@@ -24,11 +24,12 @@ typedef struct ViommuCtl {
     const char *image, *iommu, *memory, *vcpus; /* @iommu: empty without a value */
     const char *wait, *name, *request_id, *timeout, *host, *order, *connect, *lease, *bind, *root;
     const char *goal;                  /* wait: a word of viommu_enum_goal */
-    const char *login, *key, *address; /* ssh, ssh-config */
+    const char *login, *key, *address; /* ssh, ssh-config; @login: image-add, too */
     GPtrArray *gets;                   /* run --inside: PATH[:LOCAL], borrowed; NULL: none */
-    bool inside;                       /* run */
-    bool log;                          /* console */
-    bool raw;                          /* console --log */
+    const char *os, *format, *arch, *firmware, *agent, *seed; /* image-add */
+    bool inside;                                              /* run */
+    bool log;                                                 /* console */
+    bool raw;                                                 /* console --log */
     bool user, system, json, xml, inventory, no_color, no_ask_password, help, version;
     bool keys; /* help keys */
     /* The words after the verb, as many as the verb's row allows. */
@@ -65,3 +66,5 @@ bool viommu_ctl_plan(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_host(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_doctor(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_facts(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_images(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_image_add(ViommuCtl *ctl, GError **error);

@@ -31,6 +31,8 @@ enum {
     HOST,
     DOCTOR,
     FACTS,
+    IMAGES,
+    IMAGE_ADD,
     HELP,
     VERSION,
     N_VERBS
@@ -66,6 +68,10 @@ static const ViommuCtlVerbRow verbs[] = {
     [HOST] = {"host", 0, 0, "", NONE, viommu_ctl_host, "Show what this host supports, and why not more"},
     [DOCTOR] = {"doctor", 0, 0, "", NONE, viommu_ctl_doctor, "Find what this host lacks, and how to fix it"},
     [FACTS] = {"facts", 0, 0, "", NONE, viommu_ctl_facts, "Show which versions each feature needs"},
+    [IMAGES] = {"images", 0, 0, "", NONE, viommu_ctl_images,
+                "List the site's images, and what each gets here"},
+    [IMAGE_ADD] = {"image-add", 1, 1, "FILE", NONE, viommu_ctl_image_add,
+                   "Add an image, for requests to name it"},
     [HELP] = {"help", 0, 1, "[VERB|keys]", NONE, NULL, "Show this help, that of a verb, or all keys"},
     [VERSION] = {"version", 0, 0, "", NONE, NULL, "Show the version"},
 };
@@ -78,10 +84,13 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
      V(CONSOLE) | V(VERIFY) | V(WAIT) | V(EVENTS) | V(SSH) | V(SSH_CONFIG))
 /* Those that take a request. */
 #define REQUEST (V(LAUNCH) | V(RUN) | V(PLAN))
-#define LOCAL   (V(PLAN) | V(HOST) | V(FACTS))
+#define LOCAL   (V(PLAN) | V(HOST) | V(FACTS) | V(IMAGES))
 /* An open console cannot be passed on over ssh. */
 #define AFAR   (BUS & ~V(CONSOLE))
 #define MANAGE (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE) | V(VERIFY) | V(WAIT))
+
+static const char *const yes_and_no[] = {"no", "yes"};
+static const ViommuEnum yes_or_no = {.noun = "answer", .words = yes_and_no, .last = G_N_ELEMENTS(yes_and_no)};
 
 static const struct {
     const char *name;
@@ -98,7 +107,8 @@ static const struct {
     {"vcpus", 0, "N", offsetof(ViommuCtl, vcpus), REQUEST, NULL, "Number of vCPUs"},
     {"wait", 0, "PHASE", offsetof(ViommuCtl, wait), V(LAUNCH), &viommu_enum_wait,
      "Return when planned, started, ready or verified"},
-    {"name", 0, "NAME", offsetof(ViommuCtl, name), V(LAUNCH) | V(RUN), NULL, "Name of the machine"},
+    {"name", 0, "NAME", offsetof(ViommuCtl, name), V(LAUNCH) | V(RUN) | V(IMAGE_ADD), NULL,
+     "Name of the machine or image"},
     {"request-id", 0, "ID", offsetof(ViommuCtl, request_id), V(LAUNCH), NULL,
      "Return the same machine for the same ID"},
     {"lease", 0, "SECONDS", offsetof(ViommuCtl, lease), V(LAUNCH) | V(RUN), NULL,
@@ -109,7 +119,8 @@ static const struct {
     {"raw", 0, NULL, offsetof(ViommuCtl, raw), V(CONSOLE), NULL, "With --log, print all bytes unchanged"},
     {"inside", 0, NULL, offsetof(ViommuCtl, inside), V(RUN), NULL, "Run COMMAND in the guest, by ssh"},
     {"get", 0, "PATH[:LOCAL]", offsetof(ViommuCtl, gets), V(RUN), NULL, "With --inside, copy out"},
-    {"login", 'l', "USER", offsetof(ViommuCtl, login), V(SSH) | V(SSH_CONFIG), NULL, "User in the guest"},
+    {"login", 'l', "USER", offsetof(ViommuCtl, login), V(SSH) | V(SSH_CONFIG) | V(IMAGE_ADD), NULL,
+     "User in the guest"},
     {"key", 'i', "FILE", offsetof(ViommuCtl, key), V(SSH) | V(SSH_CONFIG), NULL, "Private key"},
     {"address", 0, "HOST[:PORT]", offsetof(ViommuCtl, address), V(SSH) | V(SSH_CONFIG), NULL,
      "Where its ssh server is"},
@@ -122,14 +133,23 @@ static const struct {
     {"root", 0, "DIR", offsetof(ViommuCtl, root), V(HOST) | V(DOCTOR), NULL, "Read the hardware below DIR"},
     {"inventory", 0, NULL, offsetof(ViommuCtl, inventory), V(HOST), NULL,
      "Print VIRT_IOMMU and traits for schedulers"},
-    {"order", 0, "ORDER", offsetof(ViommuCtl, order), LOCAL, &viommu_enum_order,
-     "Prefer native or virtio models"},
+    {"order", 0, "ORDER", offsetof(ViommuCtl, order), LOCAL, &viommu_enum_order, "Prefer native or virtio"},
     {"connect", 'c', "URI", offsetof(ViommuCtl, connect), LOCAL | V(DOCTOR), NULL, "Ask libvirt at URI"},
     {"xml", 0, NULL, offsetof(ViommuCtl, xml), V(PLAN), NULL, "Also print the domain XML"},
+    {"os", 0, "OS", offsetof(ViommuCtl, os), V(IMAGE_ADD), NULL, "The system in the image, as guest.os"},
+    {"arch", 0, "ARCH", offsetof(ViommuCtl, arch), V(IMAGE_ADD), &viommu_enum_arch, "Its architecture"},
+    {"firmware", 0, "KIND", offsetof(ViommuCtl, firmware), V(IMAGE_ADD), &viommu_enum_firmware,
+     "The firmware that boots it"},
+    {"format", 0, "FORMAT", offsetof(ViommuCtl, format), V(IMAGE_ADD), &viommu_enum_disk_format,
+     "Its format, raw or qcow2"},
+    {"seed", 0, "BY", offsetof(ViommuCtl, seed), V(IMAGE_ADD), &viommu_enum_seed_by,
+     "What reads its seed, such as cloud-init"},
+    {"agent", 0, "yes|no", offsetof(ViommuCtl, agent), V(IMAGE_ADD), &yes_or_no,
+     "Whether it runs the guest agent"},
     {"json", 'j', NULL, offsetof(ViommuCtl, json), EVERYONE, NULL, "Print the result or the error as JSON"},
-    {"user", 0, NULL, offsetof(ViommuCtl, user), BUS | LOCAL | V(DOCTOR), NULL,
+    {"user", 0, NULL, offsetof(ViommuCtl, user), BUS | LOCAL | V(DOCTOR) | V(IMAGE_ADD), NULL,
      "Use your session's viommud and configuration"},
-    {"system", 0, NULL, offsetof(ViommuCtl, system), BUS | LOCAL | V(DOCTOR), NULL,
+    {"system", 0, NULL, offsetof(ViommuCtl, system), BUS | LOCAL | V(DOCTOR) | V(IMAGE_ADD), NULL,
      "Use the system's viommud and configuration"},
     {"no-ask-password", 0, NULL, offsetof(ViommuCtl, no_ask_password), V(LAUNCH) | V(RUN) | MANAGE, NULL,
      "Do not let polkit ask for a password"},

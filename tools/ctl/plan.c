@@ -7,6 +7,7 @@
 #include "lib/host/osinfo.h"
 #include "lib/plan/report.h"
 #include "tools/ctl/ctl.h"
+#include "tools/ctl/image-files.h"
 #include "tools/ctl/local-host.h"
 #include "tools/ctl/request.h"
 
@@ -41,6 +42,9 @@ static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
     if (!ctl->host && request->boot.kernel.path &&
         viommu_kernel_file_read_path(request->boot.kernel.path, &kernel))
         input.kernel = &kernel;
+    /* Nor are its images. */
+    if (!ctl->host && !viommu_image_files_merge(config->image_directories, request, error))
+        return NULL;
     input.policy = &config->policy;
     if (viommu_plan_build(&input, &plan, &reasons, error)) {
         suggest(ctl, request->guest.os, plan);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* image-files: finds and reads the files NAME.image of the site's image directories.  Does not open
+ * the images themselves. */
+#pragma once
+
+#include <glib.h>
+#include "lib/request/site-image.h"
+
+typedef struct ViommuImageFile {
+    char *name, *directory;
+    ViommuSiteImage *image; /* NULL: the file is invalid */
+    GError *error;          /* what is wrong with it; NULL: nothing */
+} ViommuImageFile;
+
+/** All images of @directories (NULL: none), of ViommuImageFile, sorted by name; of several with one
+ *  name, the one in the first directory.  A directory that cannot be read has none.  Owned. */
+GPtrArray *viommu_image_files_list(char **directories);
+/** Puts what the site says of the image that @request names into the request; a request without an
+ *  image stays as it is.  Fails: INVALID_REQUEST, as when no directory has the image. */
+bool viommu_image_files_merge(char **directories, ViommuRequest *request, GError **error);
