@@ -53,8 +53,8 @@ def complaints_of_quickstart(command, words):
 
 
 def unknown_verbs(ctl):
-    known = set(re.findall(r"^  ([a-z]+) ", subprocess.run([ctl, "help"], capture_output=True, text=True, check=True).stdout, re.M))
-    used = {verb for line in LINES for verb in re.findall(r"(?:^    (?:.*/)?|`)viommuctl ([a-z]+)", line)}
+    known = set(re.findall(r"^  ([a-z-]+) ", subprocess.run([ctl, "help"], capture_output=True, text=True, check=True).stdout, re.M))
+    used = {verb for line in LINES for verb in re.findall(r"(?:^    (?:.*/)?|`)viommuctl ([a-z][a-z-]*)", line)}
     if len(used) < 8:
         yield f"only {len(used)} verbs are used: where have the examples gone?"
     yield from (f"'viommuctl {verb}' is no verb" for verb in sorted(used - known))
