@@ -246,7 +246,7 @@ check 'how to end it' grep -q 'virsh undefine --nvram 00000000-0000-4000-8000-00
 mkdir -p "$XDG_DATA_HOME/viommud/boot"
 head -c 4096 /dev/zero >"$XDG_DATA_HOME/viommud/boot/00000000-0000-4000-8000-000000000001.kernel"
 cp "$XDG_DATA_HOME/viommud/boot/"{00000000-0000-4000-8000-000000000001.kernel,00000000-0000-4000-8000-000000000002.initrd}
-run 0 'copies that are left' 'has copied boot files \(4 KiB\) of 1 machines that do not exist' "$ctl" doctor --connect "$node"
+run 0 'copies that are left' 'has copied boot files and overlays \(4 KiB\) of 1 machines that do not exist' "$ctl" doctor --connect "$node"
 run 0 'of another libvirt nothing is said' '^viommud +ok' "$ctl" doctor --connect test:///default
 check 'nothing at all' bash -c "! grep -q '^leftovers' '$work/out'"
 kill "$daemon"
