@@ -46,35 +46,6 @@ static bool fail_ended(const Wait *wait, GVariant *properties, GError **error)
     return false;
 }
 
-/* *ret_there: nothing is left to wait for. */
-static bool look(Wait *wait, bool *ret_there, GError **error)
-{
-    g_autoptr(GError) trouble = NULL;
-    g_autoptr(GVariant) properties =
-        wait->gone ? NULL : viommu_ctl_machine_properties(wait->ctl, wait->client, wait->path, &trouble);
-    const char *state = "", *result = "none";
-    bool ended;
-
-    if (!properties && !wait->gone && viommu_client_has(wait->client, wait->path)) {
-        g_propagate_error(error, g_steal_pointer(&trouble));
-        return false;
-    }
-    if (properties) {
-        g_variant_lookup(properties, "State", "&s", &state);
-        g_variant_lookup(properties, "Result", "&s", &result);
-        g_free(wait->result);
-        wait->result = g_strdup(result);
-    }
-    ended = !properties || g_str_equal(state, "stopped") || g_str_equal(state, "failed");
-    *ret_there = ended;
-    if (wait->goal == VIOMMU_CTL_GOAL_ENDED)
-        return true;
-    if (ended)
-        return fail_ended(wait, properties, error);
-    *ret_there = g_str_equal(state, "running");
-    return true;
-}
-
 static void take_signal(Wait *wait, const ViommuClientSignal *signal)
 {
     g_autoptr(GVariant) first = signal->member && g_variant_n_children(signal->arguments) > 0
@@ -97,6 +68,52 @@ static void take_signal(Wait *wait, const ViommuClientSignal *signal)
         g_free(wait->result);
         wait->result = g_strdup(result);
     }
+}
+
+/* The machine is gone, and what was signalled of it before that is still to be read: its result. */
+static bool hear_rest(Wait *wait, GError **error)
+{
+    while (!wait->gone) {
+        g_auto(ViommuClientSignal) signal = {NULL};
+
+        if (!viommu_client_signals_next(wait->signals, G_TIME_SPAN_SECOND, &signal, error))
+            return false;
+        if (!signal.member)
+            return true;
+        take_signal(wait, &signal);
+    }
+    return true;
+}
+
+/* *ret_there: nothing is left to wait for. */
+static bool look(Wait *wait, bool *ret_there, GError **error)
+{
+    g_autoptr(GError) trouble = NULL;
+    g_autoptr(GVariant) properties =
+        wait->gone ? NULL : viommu_ctl_machine_properties(wait->ctl, wait->client, wait->path, &trouble);
+    const char *state = "", *result = "none";
+    bool ended;
+
+    if (!properties && !wait->gone && viommu_client_has(wait->client, wait->path)) {
+        g_propagate_error(error, g_steal_pointer(&trouble));
+        return false;
+    }
+    if (!properties && !hear_rest(wait, error))
+        return false;
+    if (properties) {
+        g_variant_lookup(properties, "State", "&s", &state);
+        g_variant_lookup(properties, "Result", "&s", &result);
+        g_free(wait->result);
+        wait->result = g_strdup(result);
+    }
+    ended = !properties || g_str_equal(state, "stopped") || g_str_equal(state, "failed");
+    *ret_there = ended;
+    if (wait->goal == VIOMMU_CTL_GOAL_ENDED)
+        return true;
+    if (ended)
+        return fail_ended(wait, properties, error);
+    *ret_there = g_str_equal(state, "running");
+    return true;
 }
 
 /* Until it runs or, if that is the goal, until it has ended. */
