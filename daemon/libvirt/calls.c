@@ -346,7 +346,7 @@ static bool create(virDomainPtr domain, const Start *start, unsigned flags, GErr
 }
 
 /* QEMU drops output while the console is not open, so the guest is resumed after it was opened; and
- * whoever sees that it runs can read its ports. */
+ * a caller that sees the guest run can read its ports. */
 static bool start_domain(virConnectPtr connection, void *data, GError **error)
 {
     const Start *start = data;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* pauses: which guests are paused, and why.  An event does not tell all of it, and may be older
- * than what is known, so libvirt is asked; a QEMU that hangs delays nobody but its owner.  Whoever
- * owns a QEMU can have libvirt report pauses without end, so a machine's state changes a few times
- * a second at most.  Loop thread. */
+ * than what is known, so libvirt is asked; a QEMU that hangs delays nobody but its owner.  The
+ * owner of a QEMU can make libvirt report pauses without end, so a machine's state changes a few
+ * times a second at most.  Loop thread. */
 #pragma once
 
 #include "daemon/libvirt/backend.h"

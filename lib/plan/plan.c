@@ -226,7 +226,7 @@ static void settle_rest(ViommuPlanBuild *build)
                          "the I/O APIC is split (driver 'qemu'), because interrupt remapping needs it");
 }
 
-/* Whoever reads the site's images puts them into the request. */
+/* The caller that read the site's image has merged it into the request. */
 static bool check_image(ViommuPlanBuild *build, GError **error)
 {
     if (!build->request->image || build->request->image_is_known)

@@ -5,8 +5,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/* Whoever listens at a forwarded port accepts connections before the guest does, so only the first
- * words of the server tell that it is there.  Several connections are open at once, because the
+/* QEMU accepts connections at a forwarded port before the guest does, so only the first words of
+ * the server tell that it is there.  Several connections are open at once, because the
  * guest may have lost the first packets of an early one. */
 typedef struct ViommuBanner ViommuBanner;
 

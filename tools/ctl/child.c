@@ -48,7 +48,7 @@ static void pass_on(const struct signalfd_siginfo *info, pid_t pid)
 #define STUCK_SEC 5u
 
 /* False: the guest was not paused meanwhile.  If it waits for the host, @error is set and the
- * command is ended; whoever has suspended it otherwise lets it run again. */
+ * command is ended; a guest that a user has suspended runs on when that user resumes it. */
 static bool take_pause(ViommuCtl *ctl, ViommuClientWatch *watch, pid_t pid, GError **error)
 {
     g_autofree char *reason = viommu_client_watch_pause(watch), *text = NULL;
