@@ -32,6 +32,8 @@ struct ViommuManager {
     bool admitting; /* admit() is running: callbacks of the launches must not call it again */
 
     bool connected;
+    sd_event_source *look_again; /* NULL: not needed yet */
+    unsigned looks;              /* since libvirt is connected */
     ViommuLoopFunc connection_func;
     void *connection_data;
 

@@ -71,6 +71,7 @@ void viommu_manager_free(ViommuManager *manager)
     if (!manager)
         return;
     viommu_adoption_free(manager->adoption);
+    sd_event_source_disable_unref(manager->look_again);
     sd_event_source_disable_unref(manager->timeout);
     viommu_reach_keeper_free(manager->reach);
     viommu_verifier_free(manager->verifier);
@@ -210,17 +211,54 @@ void viommu_manager_adopt_all(ViommuManager *manager, ViommuLoopFunc func, void 
     viommu_adoption_begin(manager->adoption, func, userdata);
 }
 
+/* libvirt, too, looks for its guests after its start.  Until then it lists dead ones as running,
+ * and it sends no event when it finds one dead.  So its domains are listed again, so many seconds
+ * after the listing before. */
+static const unsigned look_again_sec[] = {2, 8, 50};
+
+static void set_look_again(ViommuManager *manager);
+
+static int on_look_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    ViommuManager *manager = userdata;
+
+    viommu_settle_run(manager->settle, viommu_manager_settled, manager);
+    set_look_again(manager);
+    return 0;
+}
+
+/* Sets the timer for the next look, if there is one. */
+static void set_look_again(ViommuManager *manager)
+{
+    int r = 0;
+    uint64_t usec;
+
+    if (manager->looks == G_N_ELEMENTS(look_again_sec))
+        return;
+    usec = look_again_sec[manager->looks++] * G_USEC_PER_SEC;
+    if (!manager->look_again)
+        r = sd_event_add_time_relative(viommu_loop_event(manager->context.loop), &manager->look_again,
+                                       CLOCK_MONOTONIC, usec, 0, on_look_again, manager);
+    else if ((r = sd_event_source_set_time_relative(manager->look_again, usec)) >= 0)
+        r = sd_event_source_set_enabled(manager->look_again, SD_EVENT_ONESHOT);
+    if (r < 0)
+        viommu_log(LOG_ERR, NULL, "Cannot set the timer of the next listing: %s", g_strerror(-r));
+}
+
 static void set_connected(ViommuManager *manager, const ViommuNews *news)
 {
     bool connected = news->kind == VIOMMU_NEWS_CONNECTED;
     bool changed = manager->connected != connected;
 
     manager->connected = connected;
+    manager->look_again = sd_event_source_disable_unref(manager->look_again);
+    manager->looks = 0;
     viommu_console_keeper_set_connected(manager->consoles, connected);
     if (connected) {
         viommu_log(LOG_INFO, NULL, "Connected to libvirt at %s", viommu_manager_uri(manager));
         viommu_adoption_connected(manager->adoption, 2);
         viommu_settle_run(manager->settle, on_settled, manager);
+        set_look_again(manager);
         viommu_hostinfo_refresh(manager->hostinfo, on_host_learnt, manager);
     } else {
         viommu_log(LOG_WARNING, NULL, "No connection to libvirt at %s: %s", viommu_manager_uri(manager),
@@ -315,6 +353,7 @@ void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void
 {
     manager->ended = func;
     manager->ended_data = userdata;
+    manager->look_again = sd_event_source_disable_unref(manager->look_again);
     viommu_adoption_cancel(manager->adoption);
     hurry_stops(manager);
     if (sd_event_add_time_relative(viommu_loop_event(manager->context.loop), &manager->timeout,

@@ -31,6 +31,7 @@ FREE = {
     "leases.c set_timer": "only without memory",
     "adoption.c on_adoption_too_slow": "once for each start",
     "manager.c on_host_learnt": "once for each connection to libvirt",
+    "manager.c set_look_again": "only without memory",
     "manager.c set_connected": "once for each connection to libvirt",
     "service.c": "the start and the end",
 }

@@ -249,5 +249,20 @@ START_TEST(copies)
 }
 END_TEST
 
+/* libvirt lists a guest as running that died before libvirt started, and then sends no event. */
+START_TEST(ends_without_event)
+{
+    g_auto(Fixture) fixture = {0};
+    g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_RUNNING);
+
+    fixture_begin(&fixture);
+    (void)fake_add("one", UUID, metadata, true);
+    fixture_manage(&fixture);
+    assert_fate(&fixture, ADOPTED, VIOMMU_STATE_RUNNING);
+    fake_find(UUID)->active = false;
+    fixture_await(&fixture, fixture_find(&fixture, UUID)->state == VIOMMU_STATE_STOPPED);
+}
+END_TEST
+
 UNIT_MAIN("reconcile", each_phase, what_cannot_be_read, a_copy, another_version, a_name_twice, differences,
-          events, appears, libvirt_does_not_answer, an_undoing_fails, copies)
+          events, appears, libvirt_does_not_answer, an_undoing_fails, copies, ends_without_event)
