@@ -110,9 +110,10 @@ at_console() {
     sleep 4 | runuser -u mate -- script -qefc \
         "timeout --foreground --preserve-status -s INT 4 viommuctl --system ${1:-} console unread" /dev/null
 }
-run 130 'who is at its console is told what is waited for' 'waiting for the console: .*which user [0-9]+ created.* \.\.\. [2-4] s' at_console
+run 130 'who is at its console is told why it is not read' 'warning: .*which user [0-9]+ created' at_console
+check 'and for how long' grep -Eq 'waiting for the console \.\.\. [2-4] s' "$work/out"
 run 130 'with --json nothing is said of it' 'Connected to the console' at_console --json
-check 'of waiting' sh -c "! grep -q 'waiting for' '$work/out' '$work/err'"
+check 'of waiting' sh -c "! grep -Eq 'waiting for|warning' '$work/out' '$work/err'"
 run 124 'in a pipe nothing is said' '' sh -c 'sleep 4 | runuser -u mate -- timeout 3 viommuctl --system console unread 2>&1'
 check 'of it' test ! -s "$work/out"
 run 0 'it is deleted' '' sh -c 'rm /var/lock/LCK.._pts_*'

@@ -155,25 +155,29 @@ typedef struct Silence {
     const char *path;
     bool broken;
     gint64 begin;
+    char *told; /* the problem that was told last; NULL: none */
 } Silence;
 
 /* A guest may print nothing for long; but if viommud cannot read its console, waiting is
  * useless. */
-static void tell_silence(const Silence *silence)
+static void tell_silence(Silence *silence)
 {
     g_autoptr(GVariant) properties =
         viommu_ctl_machine_properties(silence->ctl, silence->client, silence->path, NULL);
-    ViommuCtlProgress progress = {.output = &silence->ctl->output};
-    g_autofree char *what = NULL;
+    ViommuCtlProgress progress = {.output = &silence->ctl->output, .what = "waiting for the console"};
     const char *problem = "";
 
     if (properties)
         g_variant_lookup(properties, "ConsoleProblem", "&s", &problem);
     viommu_output_progress_end(&silence->ctl->output);
-    if (!*problem)
+    if (!*problem || !viommu_output_shows_progress(&silence->ctl->output))
         return;
-    what = g_strdup_printf("waiting for the console: %s", problem);
-    progress.what = what;
+    /* Whole, as it says what to do; the line of progress is cut. */
+    if (g_strcmp0(problem, silence->told) != 0) {
+        viommu_output_warning(&silence->ctl->output, problem);
+        g_free(silence->told);
+        silence->told = g_strdup(problem);
+    }
     viommu_ctl_progress((uint64_t)(g_get_monotonic_time() - silence->begin), &progress);
 }
 
@@ -281,9 +285,13 @@ bool viommu_ctl_console(ViommuCtl *ctl, GError **error)
     call.path = path;
     if (!path || !viommu_client_call_fd(client, &call, &fd, error))
         return false;
-    silence =
-        (Silence){ctl, client, path, !ctl->output.terminal_error || ctl->output.json, g_get_monotonic_time()};
+    silence = (Silence){.ctl = ctl,
+                        .client = client,
+                        .path = path,
+                        .broken = !ctl->output.terminal_error || ctl->output.json,
+                        .begin = g_get_monotonic_time()};
     good = be_at_console(ctl, fd, &silence, &ended, error);
     close(fd);
+    g_free(silence.told);
     return good && (!ended || check_ended(ctl, client, path, error));
 }
