@@ -255,6 +255,8 @@ int main(int argc, char **argv)
         if (child == 0) {
             /* without viommud, nobody would remove what this one makes */
             prctl(PR_SET_PDEATHSIG, SIGKILL);
+            /* how qemu-img ended must be known */
+            signal(SIGCHLD, SIG_DFL);
             close(CONTROL);
             serve(socket);
             /* exit normally, for coverage and leak checks */

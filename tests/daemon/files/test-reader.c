@@ -440,6 +440,25 @@ START_TEST(a_child_is_killed_before_it_copies)
 }
 END_TEST
 
+/* The process for files sees that qemu-img fails, and why. */
+START_TEST(an_overlay_that_cannot_be_made)
+{
+    g_autofree char *program = g_find_program_in_path("qemu-img");
+    g_auto(Launch) launch = {0};
+
+    if (!program) {
+        g_print("skipped: an_overlay_that_cannot_be_made: qemu-img is not installed here\n");
+        return;
+    }
+    begin(PATIENT_SEC);
+    open_launch(&launch, "{'disks': <[{'path': <'DIR/disk'>, 'format': <'raw'>, 'overlay': <true>}]>}");
+    unit_assert_ok(launch.good, launch.error);
+    ck_assert_int_eq(g_rmdir(copies), 0);
+    launch.good = viommu_reader_prepare(launch.reader, VIOMMU_UNSET_NUMBER, &launch.error);
+    assert_failed(&launch, VIOMMU_ERROR_BACKEND, "qemu-img cannot make the overlay '");
+}
+END_TEST
+
 static bool recall(Launch *launch)
 {
     bool known = false;
@@ -554,6 +573,7 @@ int main(void)
     tcase_add_test(all, more_than_it_can_take);
     tcase_add_test(all, a_child_is_killed_while_it_opens);
     tcase_add_test(all, a_child_is_killed_before_it_copies);
+    tcase_add_test(all, an_overlay_that_cannot_be_made);
     tcase_add_test(all, digests_are_remembered);
     tcase_add_test(all, a_child_stands_still_when_it_is_to_copy);
     tcase_add_test(all, a_disk_that_never_answers);
