@@ -275,7 +275,9 @@ bool viommu_copies_remove(const char *directory, const char *uuid, GError **erro
     return ok;
 }
 
-/* Adds the file @name: an overlay is what its guest sees of it. */
+/* Adds the file @name: an overlay is what its guest sees of it.  QEMU's user owns the others, and a
+ * QEMU that a guest has taken over can make them as large as the file system takes; that must not
+ * use up what all users together may have. */
 static void add_size(ViommuCopiesSize *size, const char *name, const struct stat *info)
 {
     const char *what = name + UUID_LENGTH + 1;
@@ -284,7 +286,7 @@ static void add_size(ViommuCopiesSize *size, const char *name, const struct stat
     if (bytes)
         size->overlay_bytes += g_ascii_strtoull(bytes + 1, NULL, 10);
     else
-        size->bytes += (uint64_t)info->st_size;
+        size->bytes += MIN((uint64_t)info->st_size, VIOMMU_COPY_BYTES_MAX);
 }
 
 GHashTable *viommu_copies_list(const char *directory)

@@ -210,6 +210,20 @@ START_TEST(names_tell)
 }
 END_TEST
 
+/* QEMU owns its kernel's copy, and a hostile one makes it large. */
+START_TEST(what_qemu_has_made_large)
+{
+    g_autofree char *path = viommu_copies_path(directory, UUID, VIOMMU_COPY_KERNEL);
+    g_autoptr(GHashTable) copies = NULL;
+
+    ck_assert(g_file_set_contents(path, "x", 1, NULL));
+    ck_assert_int_eq(truncate(path, (off_t)1 << 40), 0);
+    copies = viommu_copies_list(directory);
+    ck_assert_uint_eq(((const ViommuCopiesSize *)g_hash_table_lookup(copies, UUID))->bytes,
+                      VIOMMU_COPY_BYTES_MAX);
+}
+END_TEST
+
 START_TEST(room)
 {
     g_autofree char *made = g_build_filename(directory, "made", NULL);
@@ -335,6 +349,7 @@ int main(void)
     tcase_add_test(all, sizes_are_judged);
     tcase_add_test(all, from_another_file_system);
     tcase_add_test(all, names_tell);
+    tcase_add_test(all, what_qemu_has_made_large);
     tcase_add_test(all, room);
     tcase_add_test(all, what_stands_in_the_way);
     tcase_add_test(all, a_full_file_system);
