@@ -73,6 +73,18 @@ else
 fi
 echo 0 >/proc/sys/vm/nr_hugepages
 
+# --- An overlay and a seed, over an image of root ---
+
+head -c 1M /dev/zero >/var/lib/viommu/images/base.raw
+run 0 'a member launches over an image of root, with a seed' '^over$' runuser -u ci -- viommuctl --system launch - <<<'{"name": "over",
+    "memory": "64 MiB", "disks": [{"path": "/var/lib/viommu/images/base.raw", "format": "raw", "overlay": true, "size": "16 MiB"}],
+    "seed": {"hostname": "over"}}'
+run 0 'QEMU has the rights of its owner' '^ci$' stat -c %U "/proc/$(pidof qemu-system-x86_64)"
+run 0 'and is confined' "^libvirt-$(uuid_of over) \(enforce\)" profile_of "$(pidof qemu-system-x86_64)"
+check 'it has an overlay and a seed' test "$(find /var/lib/viommu/boot -type f | wc -l)" -eq 2
+run 0 'the owner ends it' '' runuser -u ci -- viommuctl --system kill over
+check 'and both are gone' sh -c '! ls /var/lib/viommu/boot | grep .'
+
 # --- Files by their path, and the doctor ---
 
 run 0 'a disk is named by its path' '^o "/' runuser -u ci -- busctl call org.viommu1 /org/viommu1 org.viommu1.Manager Launch 'a{sv}' 3 \
