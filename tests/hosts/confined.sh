@@ -92,6 +92,7 @@ run 0 'a disk is named by its path' '^o "/' runuser -u ci -- busctl call org.vio
     format s raw read-only b true
 run 0 'that one is ended, too' '' runuser -u ci -- viommuctl --system kill path
 run 0 'doctor finds no fault in it' 'viommud +ok' viommuctl doctor
+run 0 'and says what confines guests' 'ok +AppArmor confines each guest' viommuctl doctor
 
 # --- What AppArmor denied ---
 

@@ -288,5 +288,6 @@ rm /etc/viommud/viommud.conf.d/guard.conf
 run 0 'and without' '' systemctl restart viommud
 run 0 'it is' '^o "' call ci 3 name s loose memory s 64MiB accelerator s tcg
 run 0 'with a warning' 'neither AppArmor nor SELinux' viommuctl show loose
+run 0 'and doctor tells of it' 'warning +neither AppArmor nor SELinux confines guests' viommuctl doctor
 end loose
 finish
