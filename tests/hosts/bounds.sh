@@ -142,7 +142,7 @@ for name in of-root too own; do
 done
 check 'there are three overlays and three seeds' test "$(find "$copies" -type f | wc -l)" -eq 6
 check 'no user can read them' test -z "$(find "$copies" -type f -perm /077)"
-configure '[limits]\noverlays-per-user=2 GiB\n'
+configure '[limits]\noverlays-per-user=2 GiB\n[console]\nlog-size=64 KiB\ntotal-size=256 KiB\n'
 run 7 'a restarted viommud counts them' '2 GiB of overlays, and 1 GiB more would exceed .limits. overlays-per-user=2 GiB' launch ci more "$(over "$image")"
 for name in of-root too own; do
     run 0 "'$name' is killed" '' viommuctl kill "$name"
