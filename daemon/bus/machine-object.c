@@ -146,7 +146,11 @@ static int method_extend(sd_bus_message *call, void *userdata, sd_bus_error *unu
     return 1;
 }
 
-static int method_verify(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+/* Asks the guest, for the seconds that the call says at most. */
+typedef void (*AskFunc)(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
+                        const ViommuWaiter *waiter);
+
+static int ask_guest(sd_bus_message *call, const ViommuMachine *machine, AskFunc ask, ViommuBusFillFunc fill)
 {
     ViommuBus *bus = bus_of(call);
     ViommuWaiter waiter;
@@ -155,23 +159,19 @@ static int method_verify(sd_bus_message *call, void *userdata, sd_bus_error *unu
 
     if (r < 0)
         return r;
-    if (viommu_bus_reply_later(bus, call, viommu_bus_fill_report, &waiter))
-        viommu_manager_verify(bus->manager, userdata, seconds, &waiter);
+    if (viommu_bus_reply_later(bus, call, fill, &waiter))
+        ask(bus->manager, machine, seconds, &waiter);
     return 1;
+}
+
+static int method_verify(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    return ask_guest(call, userdata, viommu_manager_verify, viommu_bus_fill_report);
 }
 
 static int method_await_ready(sd_bus_message *call, void *userdata, sd_bus_error *unused)
 {
-    ViommuBus *bus = bus_of(call);
-    ViommuWaiter waiter;
-    uint64_t seconds;
-    int r = sd_bus_message_read(call, "t", &seconds);
-
-    if (r < 0)
-        return r;
-    if (viommu_bus_reply_later(bus, call, viommu_bus_fill_nothing, &waiter))
-        viommu_manager_await_ready(bus->manager, userdata, seconds, &waiter);
-    return 1;
+    return ask_guest(call, userdata, viommu_manager_await_ready, viommu_bus_fill_nothing);
 }
 
 static int method_open_console(sd_bus_message *call, void *userdata, sd_bus_error *unused)

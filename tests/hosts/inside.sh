@@ -10,15 +10,6 @@ images=/var/lib/viommu/images
 base=/viommu-guests/x86_64-debian13-image/disk.qcow2
 boots=600 # seconds in which an emulated guest must be up; a quiet host needs a tenth
 
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >>"$work/err" 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.2
-    done
-}
-
 # as USER COMMAND...: in the user's home, with a runtime directory, as a session has it.
 as() {
     runuser -u "$1" -- env -C "/home/$1" XDG_RUNTIME_DIR="/run/user/$(id -u "$1")" "${@:2}"
