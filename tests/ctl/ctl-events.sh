@@ -43,7 +43,7 @@ check 'the title' told lines '^TIME +MACHINE +EVENT$'
 # Nothing tells when both follow the bus: a machine of their own does.
 for _ in {1..100}; do
     "$ctl" run name=probe arch=x86_64 memory=64M -- true
-    told lines ' probe +removed' && told objects '"machine":"probe","event":"removed"|probe' && break
+    told lines ' probe +removed' && told objects probe && break
 done >/dev/null 2>&1
 run 0 'a launch' '^new$' "$ctl" launch name=new arch=x86_64 memory=64M --iommu --lease=1000
 check 'is a line' told lines '^[0-9:]{8}  new +added$'
@@ -60,7 +60,6 @@ start
 check 'and its start' told lines ' - +viommud-started$'
 run 0 'a launch by the new one' '^newer$' "$ctl" launch name=newer arch=x86_64 memory=64M
 check 'is seen as well' told objects 'newer'
-kill -INT "$lines" 2>/dev/null
 kill "$objects"
 wait "$objects"
 [ $? -eq 143 ]

@@ -41,7 +41,7 @@ unsigned fake_hanging(FakeCall call);
 /** How often it was called. */
 unsigned fake_calls(FakeCall call);
 
-/* For fake-backend.c only: the same lock protects its table. */
+/* For the files of the fake backend only: the same lock protects its table. */
 extern GMutex fake_lock;
 /** Returns with the lock held, when the call may go on.  False: it fails, and the lock is not
  *  held. */

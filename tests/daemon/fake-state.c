@@ -17,9 +17,11 @@ bool viommu_backend_find_pause(ViommuBackend *backend, const char *uuid, ViommuP
                                GError **error)
 {
     const FakeDomain *domain = fake_find(uuid);
+    /* As it is when the question is asked, though the answer may be late. */
+    ViommuPause pause = domain ? domain->pause : VIOMMU_PAUSE_NONE;
 
     if (!domain || !fake_script_begin(FAKE_FIND_PAUSE, error))
         return false;
-    *ret_pause = domain->pause;
+    *ret_pause = pause;
     return fake_script_end(FAKE_FIND_PAUSE, error);
 }

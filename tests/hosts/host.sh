@@ -296,7 +296,7 @@ halt() {
     container=
 }
 
-release=debian12 suite='' newer='' out='' prepare='' time_limit=420 guests=() wanted=() vm='' kind='' installed='' previous='' cgroups=()
+release=debian12 option='' suite='' newer='' out='' prepare='' time_limit=420 guests=() wanted=() vm='' kind='' installed='' previous='' cgroups=()
 cache=${VIOMMU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/viommud}/hosts
 while [ $# -gt 0 ]; do
     case $1 in

@@ -138,6 +138,7 @@ START_TEST(flood)
         flips += machine->pause != before;
     }
     ck_assert_uint_le(fake_calls(FAKE_FIND_PAUSE), 6);
+    ck_assert_uint_ge(fake_calls(FAKE_FIND_PAUSE), 1);
     ck_assert_uint_le(flips, fake_calls(FAKE_FIND_PAUSE));
     await_state(&fixture, machine, "running", "none");
 }
