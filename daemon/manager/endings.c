@@ -97,8 +97,8 @@ static void end_machine(ViommuManager *manager, ViommuMachine *machine, uint32_t
 {
     bool first = !viommu_job_stop(machine->job);
     /* A paused guest cannot power off. */
-    bool runs = machine->state == VIOMMU_STATE_RUNNING && machine->pause == VIOMMU_PAUSE_NONE;
-    const ViommuEnding ending = {seconds, !waiter, runs};
+    const ViommuEnding ending = {machine->pause == VIOMMU_PAUSE_NONE ? seconds : 0, !waiter,
+                                 machine->state == VIOMMU_STATE_RUNNING};
     ViommuOutcome outcome = {.error = NULL};
 
     if (first && viommu_registry_feed(manager->registry, machine,

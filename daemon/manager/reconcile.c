@@ -323,7 +323,7 @@ static void settle_known(ViommuSettle *settle, const ViommuDomain *domain, Viomm
     else if (machine->state == VIOMMU_STATE_STOPPED && domain->active)
         viommu_registry_feed(settle->registry, machine, VIOMMU_EVENT_STARTED);
     if (domain->active && domain->pause != machine->pause)
-        viommu_pauses_take(settle->pauses, machine, domain->pause);
+        take_pause(settle, machine, domain->pause);
 }
 
 static void settle_vanished(ViommuSettle *settle, GHashTable *seen)

@@ -50,7 +50,13 @@ typedef enum ViommuFactId {
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;
 
-/* A source is one or more of these, separated by "; ": matrix: ROW */
+/* A source is one or more of these, separated by "; ":
+ *   matrix: ROW                                   a row of docs/matrix.md
+ *   libvirt|QEMU|Linux RELEASE FILE [(WHAT)]      a file of that release's source
+ *   QEMU|Linux COMMIT [(WHAT)]
+ *   measured: LIBVIRT[/QEMU] SAW[, ...] [(WHAT)]  real binaries
+ * and in addition to these, never alone,
+ *   libvirt NEWS RELEASE                          what its release notes say */
 typedef struct ViommuFact {
     const char *what;           /* "virtio on x86_64" */
     ViommuVersion libvirt;      /* least; 0: any */

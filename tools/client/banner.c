@@ -76,13 +76,18 @@ static void begin(ViommuBanner *banner, gint64 now)
         if (banner->attempts[i].fd < 0)
             attempt = &banner->attempts[i];
     }
+    banner->last = now;
     if (!attempt)
         return;
-    banner->last = now;
     attempt->begin = now;
     attempt->fd = socket(banner->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (attempt->fd >= 0)
+    if (attempt->fd >= 0) {
+        int whole = sizeof(FIRST_WORD) - 1;
+
+        /* Pieces of the word do not wake this up. */
+        (void)setsockopt(attempt->fd, SOL_SOCKET, SO_RCVLOWAT, &whole, sizeof(whole));
         (void)connect(attempt->fd, (const struct sockaddr *)&banner->address, banner->size);
+    }
 }
 
 /* The first word may arrive in pieces, so it is left in the socket until it is whole. */

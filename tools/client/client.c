@@ -438,14 +438,14 @@ const char *viommu_client_watch_result(const ViommuClientWatch *watch)
     return watch->result;
 }
 
-char *viommu_client_watch_pause(ViommuClientWatch *watch)
+bool viommu_client_watch_pause(ViommuClientWatch *watch, char **ret_reason)
 {
-    char *reason = NULL;
-
     if (!watch->paused)
-        return NULL;
+        return false;
     watch->paused = false;
-    return read_text(watch->client, watch->path, "PauseReason", &reason) ? reason : NULL;
+    *ret_reason = NULL;
+    (void)read_text(watch->client, watch->path, "PauseReason", ret_reason);
+    return true;
 }
 
 /* Processes pending messages, then waits for more or until @fd is readable (*ret_readable). */

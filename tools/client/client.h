@@ -59,9 +59,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuClientWatch, viommu_client_watch_free)
 /** Waits until the object disappears (*ret_gone is true), its machine is paused, or @fd is
  *  readable.  Fails: UNAVAILABLE if the bus is lost. */
 bool viommu_client_watch_wait(ViommuClientWatch *watch, int fd, bool *ret_gone, GError **error);
-/** The property PauseReason, when the machine was paused since the last call; NULL: it was not, or
- *  it is gone.  Owned, g_free(). */
-char *viommu_client_watch_pause(ViommuClientWatch *watch);
+/** Whether the machine was paused since the last call.  *ret_reason: the property PauseReason,
+ *  owned, g_free(); NULL: it cannot be read. */
+bool viommu_client_watch_pause(ViommuClientWatch *watch, char **ret_reason);
 /** The last signalled value of its property Result; "none" before. Borrowed, until the next
  *  wait. */
 const char *viommu_client_watch_result(const ViommuClientWatch *watch);

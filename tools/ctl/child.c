@@ -51,12 +51,17 @@ static void pass_on(const struct signalfd_siginfo *info, pid_t pid)
  * command is ended; a guest that a user has suspended runs on when that user resumes it. */
 static bool take_pause(ViommuCtl *ctl, ViommuClientWatch *watch, pid_t pid, GError **error)
 {
-    g_autofree char *reason = viommu_client_watch_pause(watch), *text = NULL;
-    int known = reason ? viommu_enum_from_string(&viommu_enum_pause, reason) : -1;
-    ViommuPause pause = known < 0 ? VIOMMU_PAUSE_OTHER : (ViommuPause)known;
+    g_autofree char *reason = NULL, *text = NULL;
+    ViommuPause pause;
+    int known;
 
-    if (!reason || *error)
-        return reason != NULL;
+    if (!viommu_client_watch_pause(watch, &reason))
+        return false;
+    known = reason ? viommu_enum_from_string(&viommu_enum_pause, reason) : -1;
+    pause = known < 0 ? VIOMMU_PAUSE_OTHER : (ViommuPause)known;
+    /* NULL: the machine is gone, or viommud is; NONE: the guest runs again. */
+    if (!reason || *error || pause == VIOMMU_PAUSE_NONE)
+        return true;
     text = g_strdup_printf("the guest is paused: %s", viommu_pause_words(pause));
     if (viommu_pause_is_trouble(pause)) {
         viommu_failure_set(error, VIOMMU_FAILURE_PAUSED, "%s", text);
@@ -128,6 +133,10 @@ bool viommu_ctl_child_run(ViommuCtl *ctl, const ViommuCtlLaunched *launched, cha
     }
     if (signals >= 0)
         close(signals);
+    /* What the command was told already does not end what comes after it. */
+    while (sigtimedwait(&ours, NULL, &(struct timespec){0, 0}) > 0)
+        ;
+    sigprocmask(SIG_SETMASK, &before, NULL);
     if (!stuck)
         return r == 0;
     ctl->exit_status = viommu_failure_exit_status(stuck);

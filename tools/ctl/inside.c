@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tools/ctl/inside.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -278,12 +279,16 @@ static bool get(const ViommuInside *inside, const char *text, GError **error)
     g_auto(GStrv) words = viommu_login_sftp(&inside->login, batch);
     g_autofree char *said = NULL;
     FILE *file = fopen(batch, "we");
+    bool written;
     int status;
 
     if (!file)
-        return viommu_failure_set(error, VIOMMU_FAILURE_OUTPUT, "cannot write '%s'", batch);
-    fprintf(file, "get -r -p %s %s\n", from, to);
-    fclose(file);
+        return viommu_failure_set(error, VIOMMU_FAILURE_OUTPUT, "cannot write '%s': %s", batch,
+                                  g_strerror(errno));
+    written = fprintf(file, "get -r -p %s %s\n", from, to) > 0;
+    if (fclose(file) != 0 || !written)
+        return viommu_failure_set(error, VIOMMU_FAILURE_OUTPUT, "cannot write '%s': %s", batch,
+                                  g_strerror(errno));
     return try_program(words, &said, &status) ||
            viommu_failure_set(error, VIOMMU_FAILURE_OUTPUT, "cannot copy '%s' out of the guest: %s", sides[0],
                               *said ? said : "sftp failed");

@@ -106,7 +106,7 @@ static bool still_runs(ViommuCtl *ctl, ViommuClient *client, const char *path, G
     if (!properties)
         return false;
     g_variant_lookup(properties, "State", "&s", &state);
-    if (g_str_equal(state, "running") || g_str_equal(state, "paused"))
+    if (!g_str_equal(state, "stopped") && !g_str_equal(state, "failed"))
         return true;
     return viommu_fail(error, VIOMMU_ERROR_NOT_FOUND, "the guest has ended: the machine is %s", state);
 }

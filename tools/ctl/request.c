@@ -37,7 +37,9 @@ static const char *option_value(const ViommuCtl *ctl, size_t i)
 /* --iommu without a value is any IOMMU. */
 static char *option_word(size_t i, const char *value)
 {
-    return *value ? g_strconcat(overrides[i].key, "=", value, NULL) : g_strdup("iommu.is-supported=true");
+    if (!*value && overrides[i].offset == offsetof(ViommuCtl, iommu))
+        return g_strdup("iommu.is-supported=true");
+    return g_strconcat(overrides[i].key, "=", value, NULL);
 }
 
 /* Sorts the words of the command line: *ret_file is the only one that is no KEY=VALUE, borrowed, or

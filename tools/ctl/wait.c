@@ -112,7 +112,7 @@ static bool look(Wait *wait, bool *ret_there, GError **error)
         return true;
     if (ended)
         return fail_ended(wait, properties, error);
-    *ret_there = g_str_equal(state, "running");
+    *ret_there = g_str_equal(state, "running") || g_str_equal(state, "paused");
     return true;
 }
 
