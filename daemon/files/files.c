@@ -424,7 +424,10 @@ static bool open_seed(ViommuFiles *files, const Judge *judge, GError **error)
     files->handovers->seed.is_fixed = true;
     if (!seed->user_data.path)
         return true;
-    if (get_hold(judge, &seed->user_data, false, &hold, error) && open_held(&hold, false, error))
+    if (get_hold(judge, &seed->user_data, false, &hold, error) &&
+        (S_ISREG(hold.info.st_mode) ||
+         viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "it is not a regular file")) &&
+        open_held(&hold, false, error))
         files->user_data = viommu_seed_read_data(hold.fd, error);
     close_fd(&hold.fd);
     if (!files->user_data)

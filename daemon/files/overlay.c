@@ -123,7 +123,7 @@ bool viommu_overlay_make(const ViommuOverlay *overlay, GError **error)
         size,    NULL};
     g_autofree char *text = NULL;
     g_autoptr(GError) cause = NULL;
-    int words = -1, status = 0;
+    int words = -1, status = -1; /* -1: neither ended well nor at all */
     GPid child;
 
     if (!g_spawn_async_with_pipes("/", (char **)arguments, NULL,

@@ -216,6 +216,25 @@ static GVariant *ask(ViommuReader *reader, GArray *fds, gint64 end, GError **err
     return viommu_wire_receive(reader->socket, VIOMMU_READER_ANSWER_TYPE, fds, end, error);
 }
 
+/* The process may be in a stranger's hands: what viommud makes itself has viommud's names. */
+static bool has_our_names(const ViommuReader *reader)
+{
+    const ViommuHandovers *handovers = reader->opened.handovers;
+    const GPtrArray *disks = handovers ? handovers->disks : NULL;
+    g_autofree char *seed = viommu_copies_seed_path(reader->site->copies, reader->uuid);
+
+    for (guint i = 0; disks && i < disks->len; i++) {
+        const ViommuRequestDisk *asked = g_ptr_array_index(reader->request->disks, i);
+        const ViommuHandover *disk = g_ptr_array_index(disks, i);
+        g_autofree char *path =
+            viommu_copies_overlay_path(reader->site->copies, reader->uuid, i, disk->overlay_bytes);
+
+        if (g_strcmp0(disk->overlay, asked->overlay == 1 ? path : NULL) != 0)
+            return false;
+    }
+    return !handovers || !handovers->seed.path || g_str_equal(handovers->seed.path, seed);
+}
+
 static bool take_opened(ViommuReader *reader, GVariant *answer, GArray *fds, GError **error)
 {
     guint n_disks = reader->request->disks ? reader->request->disks->len : 0;
@@ -223,7 +242,7 @@ static bool take_opened(ViommuReader *reader, GVariant *answer, GArray *fds, GEr
 
     if (!viommu_reader_answer_read(answer, VIOMMU_READER_OPENED_TYPE, &result, error))
         return false;
-    if (viommu_reader_opened_read(result, n_disks, fds, &reader->opened))
+    if (viommu_reader_opened_read(result, n_disks, fds, &reader->opened) && has_our_names(reader))
         return true;
     return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "viommud's process for files sent an invalid reply");
 }

@@ -55,10 +55,11 @@ static void work_digest(void *data)
 
 static void settle_digest(ViommuLaunch *launch)
 {
-    bool known;
+    bool known = false;
 
-    if (!launch->step_error)
-        viommu_reader_recall(launch->reader, &known, &launch->step_error);
+    if (!launch->step_error && viommu_reader_recall(launch->reader, &known, &launch->step_error) && !known)
+        viommu_fail(&launch->step_error, VIOMMU_ERROR_INTERNAL,
+                    "the digest of an image is still not known after it was read");
 }
 
 /* --- probe: the host's abilities --- */

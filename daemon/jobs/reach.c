@@ -12,9 +12,11 @@ static bool read_vsock(ViommuBackend *backend, const char *uuid, ViommuReach *re
     if (!xml)
         return false;
     reach->vsock_cid = viommu_domain_vsock_cid(xml, &cause);
-    if (cause)
-        g_propagate_error(error, g_steal_pointer(&cause));
-    return reach->vsock_cid > 0;
+    /* 0 without an error: libvirt has not chosen it yet. */
+    if (!cause)
+        return true;
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return false;
 }
 
 static bool read_forwards(ViommuBackend *backend, const char *uuid, ViommuReach *reach, GError **error)
