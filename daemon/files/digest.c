@@ -7,13 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "lib/base/error.h"
+#include "lib/request/request-check.h"
 
-#define PREFIX     "sha256:"
 #define PIECE      ((size_t)1 << 20)
 #define KNOWN_MAX  256u
 #define NSEC_OF(t) ((int64_t)(t).tv_sec * 1000000000 + (t).tv_nsec)
 
 typedef struct Known {
+    uint32_t uid;
     ViommuFileState state;
     char *digest;
 } Known;
@@ -69,7 +70,7 @@ char *viommu_digest_compute(int fd, GError **error)
     if (n < 0)
         viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot read it: %s", g_strerror(errno));
     else
-        digest = g_strconcat(PREFIX, g_checksum_get_string(sum), NULL);
+        digest = g_strconcat(VIOMMU_DIGEST_PREFIX, g_checksum_get_string(sum), NULL);
     g_checksum_free(sum);
     return digest;
 }
@@ -98,22 +99,24 @@ void viommu_digests_free(ViommuDigests *digests)
     g_free(digests);
 }
 
-const char *viommu_digests_find(const ViommuDigests *digests, const ViommuFileState *state)
+const char *viommu_digests_find(const ViommuDigests *digests, uint32_t uid, const ViommuFileState *state)
 {
     for (const GList *link = digests->known.head; link; link = link->next) {
         const Known *known = link->data;
 
-        if (viommu_file_state_is_same(&known->state, state) && known->state.ctime_nsec == state->ctime_nsec)
+        if (known->uid == uid && viommu_file_state_is_same(&known->state, state) &&
+            known->state.ctime_nsec == state->ctime_nsec)
             return known->digest;
     }
     return NULL;
 }
 
-void viommu_digests_note(ViommuDigests *digests, const ViommuFileState *state, const char *digest)
+void viommu_digests_note(ViommuDigests *digests, uint32_t uid, const ViommuFileState *state,
+                         const char *digest)
 {
     Known *known = g_new(Known, 1);
 
-    *known = (Known){*state, g_strdup(digest)};
+    *known = (Known){uid, *state, g_strdup(digest)};
     g_queue_push_head(&digests->known, known);
     if (digests->known.length > KNOWN_MAX)
         free_known(g_queue_pop_tail(&digests->known));

@@ -34,6 +34,8 @@ typedef struct ViommuDigests ViommuDigests;
 /** A memory of the last few hundred.  Not locked: one thread.  Owned. */
 ViommuDigests *viommu_digests_new(void);
 void viommu_digests_free(ViommuDigests *digests);
-/** The digest of a file in exactly this state; NULL: not known.  Borrowed until the next note. */
-const char *viommu_digests_find(const ViommuDigests *digests, const ViommuFileState *state);
-void viommu_digests_note(ViommuDigests *digests, const ViommuFileState *state, const char *digest);
+/** The digest of a file in exactly this state, as a process of user @uid computed it; NULL: not
+ *  known. Users do not rely on each other's processes.  Borrowed until the next note. */
+const char *viommu_digests_find(const ViommuDigests *digests, uint32_t uid, const ViommuFileState *state);
+void viommu_digests_note(ViommuDigests *digests, uint32_t uid, const ViommuFileState *state,
+                         const char *digest);

@@ -12,6 +12,7 @@
 #include "daemon/files/reader-words.h"
 #include "daemon/files/wire.h"
 #include "lib/base/error.h"
+#include "lib/request/request-check.h"
 
 /* The most files that an error names. */
 #define NAMED_MAX 3u
@@ -296,7 +297,7 @@ static bool compare(const ViommuReader *reader, guint i, const char *digest, GEr
         return true;
     return viommu_fail(
         error, VIOMMU_ERROR_INVALID_REQUEST,
-        "disks[%u].path '%s' has the digest '%s', but disks[%u].digest is '%s'; it is another image, or was changed",
+        "disks[%u].path '%s' has the digest '%s', but disks[%u].digest is '%s'; it is another image, or was changed; name the right image, or correct the digest",
         i, disk->file.path, digest, i, disk->digest);
 }
 
@@ -304,7 +305,7 @@ static void remember(ViommuReader *reader)
 {
     for (guint i = 0, n = 0; reader->fresh && i < reader->opened.states->len; i++)
         if (reader->unknown & VIOMMU_BIT(i))
-            viommu_digests_note(reader->readers->digests,
+            viommu_digests_note(reader->readers->digests, reader->uid,
                                 &g_array_index(reader->opened.states, ViommuFileState, i),
                                 g_ptr_array_index(reader->fresh, n++));
     g_clear_pointer(&reader->fresh, g_ptr_array_unref);
@@ -319,7 +320,7 @@ bool viommu_reader_recall(ViommuReader *reader, bool *ret_known, GError **error)
 
         if (!wanted_digest(reader, i))
             continue;
-        digest = viommu_digests_find(reader->readers->digests,
+        digest = viommu_digests_find(reader->readers->digests, reader->uid,
                                      &g_array_index(reader->opened.states, ViommuFileState, i));
         if (!digest)
             reader->unknown |= VIOMMU_BIT(i);
@@ -333,6 +334,7 @@ bool viommu_reader_recall(ViommuReader *reader, bool *ret_known, GError **error)
 static bool take_digests(ViommuReader *reader, GVariant *answer, GError **error)
 {
     g_autoptr(GVariant) result = NULL;
+    bool valid = true;
 
     if (!viommu_reader_answer_read(answer, VIOMMU_READER_DIGESTS_TYPE, &result, error))
         return false;
@@ -342,8 +344,9 @@ static bool take_digests(ViommuReader *reader, GVariant *answer, GError **error)
 
         g_variant_get_child(result, i, "s", &digest);
         g_ptr_array_add(reader->fresh, digest);
+        valid = valid && viommu_request_digest_is_valid(digest);
     }
-    if (reader->fresh->len == (guint)__builtin_popcountll(reader->unknown))
+    if (valid && reader->fresh->len == (guint)__builtin_popcountll(reader->unknown))
         return true;
     g_clear_pointer(&reader->fresh, g_ptr_array_unref);
     return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "viommud's process for files sent an invalid reply");

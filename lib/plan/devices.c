@@ -65,7 +65,7 @@ static void note_overlay(ViommuPlanBuild *build, guint i, const ViommuPlanDisk *
     const ViommuRequestDisk *asked = g_ptr_array_index(build->request->disks, i);
 
     if (disk->overlay)
-        viommu_plan_note(build, "disk %s is an overlay over '%s', which is removed with the machine",
+        viommu_plan_note(build, "disk %s is an overlay, which is removed with the machine; '%s' is only read",
                          disk->target, asked->file.path);
 }
 
@@ -82,7 +82,7 @@ static void add_seed(ViommuPlanBuild *build, char letter)
     snprintf(disk->target, sizeof(disk->target), "vd%c", letter);
     viommu_plan_settle_seed(build, disk);
     g_ptr_array_add(plan->disks, disk);
-    viommu_plan_note(build, "disk %s is the seed for cloud-init, which is removed with the machine",
+    viommu_plan_note(build, "disk %s is the seed for cloud-init; it is removed with the machine",
                      disk->target);
 }
 

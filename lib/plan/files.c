@@ -159,9 +159,28 @@ static bool check_unseen(ViommuPlanBuild *build, GError **error)
         "libvirt runs on another host, whose files viommud cannot check, so only root may name files there; launch the machine with a viommud on that host");
 }
 
+/* viommud reads and makes files on its own host alone. */
+static bool check_made(ViommuPlanBuild *build, GError **error)
+{
+    const ViommuRequest *request = build->request;
+    const char *key = request->seed.present ? "seed" : NULL;
+
+    for (guint i = 0; !key && request->disks && i < request->disks->len; i++) {
+        const ViommuRequestDisk *disk = g_ptr_array_index(request->disks, i);
+
+        key = disk->overlay == 1 ? "disks[].overlay" : disk->digest ? "disks[].digest" : NULL;
+    }
+    if (!build->input->is_remote || !key)
+        return true;
+    return viommu_plan_refuse(
+        build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
+        "%s is not possible, because libvirt runs on another host, whose files viommud cannot reach; omit it, or launch the machine with a viommud on that host",
+        key);
+}
+
 bool viommu_plan_check_files(ViommuPlanBuild *build, GError **error)
 {
-    if (!check_unseen(build, error))
+    if (!check_unseen(build, error) || !check_made(build, error))
         return false;
     for (guint i = 0; build->request->disks && i < build->request->disks->len; i++)
         if (!check_disk(build, i, error))

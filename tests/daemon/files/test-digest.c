@@ -62,8 +62,9 @@ START_TEST(written_and_dated_back)
     int fd = open_with("abc");
 
     ck_assert(viommu_file_state_get(fd, &before));
-    viommu_digests_note(digests, &before, OF_ABC);
-    ck_assert_str_eq(viommu_digests_find(digests, &before), OF_ABC);
+    viommu_digests_note(digests, 1000, &before, OF_ABC);
+    ck_assert_str_eq(viommu_digests_find(digests, 1000, &before), OF_ABC);
+    ck_assert_ptr_null(viommu_digests_find(digests, 1001, &before));
     ck_assert_int_eq(fstat(fd, &info), 0);
     times[0] = info.st_atim;
     times[1] = info.st_mtim;
@@ -74,7 +75,7 @@ START_TEST(written_and_dated_back)
     ck_assert(viommu_file_state_get(fd, &after));
     close(fd);
     ck_assert(viommu_file_state_is_same(&before, &after));
-    ck_assert_ptr_null(viommu_digests_find(digests, &after));
+    ck_assert_ptr_null(viommu_digests_find(digests, 1000, &after));
     viommu_digests_free(digests);
 }
 END_TEST
@@ -96,9 +97,9 @@ START_TEST(the_memory_is_bounded)
     const ViommuFileState first = {.inode = 0}, last = {.inode = 999};
 
     for (uint64_t i = 0; i < 1000; i++)
-        viommu_digests_note(digests, &(ViommuFileState){.inode = i}, OF_ABC);
-    ck_assert_ptr_null(viommu_digests_find(digests, &first));
-    ck_assert_ptr_nonnull(viommu_digests_find(digests, &last));
+        viommu_digests_note(digests, 1000, &(ViommuFileState){.inode = i}, OF_ABC);
+    ck_assert_ptr_null(viommu_digests_find(digests, 1000, &first));
+    ck_assert_ptr_nonnull(viommu_digests_find(digests, 1000, &last));
     viommu_digests_free(digests);
 }
 END_TEST

@@ -6,8 +6,9 @@
 #include "lib/domain/domain-xml.h"
 #include "lib/plan/plan.h"
 
-#define UUID "01234567-89ab-cdef-0123-456789abcdef"
-#define KEPT "<seclabel model='dac' relabel='no'/>"
+#define UUID    "01234567-89ab-cdef-0123-456789abcdef"
+#define SIXTEEN "0123456789abcdef"
+#define KEPT    "<seclabel model='dac' relabel='no'/>"
 
 typedef struct Case {
     const char *libvirt, *model; /* besides "dac"; NULL: not known */
@@ -346,4 +347,44 @@ START_TEST(chains)
 }
 END_TEST
 
-UNIT_MAIN("plan-files", handed_over, a_seed, no_label, warned, chains)
+/* Whether root's request @text can be planned for a libvirt on another host; @key: the refused one,
+ * or NULL. */
+static void assert_remote(const char *text, const char *key)
+{
+    static const Case one = {"9.0.0", "none", VIOMMU_ASKER_ROOT, FILE_FIXED};
+    g_autoptr(ViommuHost) host = make_host(&one);
+    g_autoptr(GVariant) tree = g_variant_ref_sink(g_variant_new_parsed(text));
+    g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
+    g_autoptr(ViommuPlan) plan = NULL;
+    g_autoptr(GError) error = NULL;
+    const ViommuAsker asker = {VIOMMU_ASKER_ROOT, 0};
+    ViommuPolicy policy;
+    const ViommuPlanInput input = {.request = request,
+                                   .host = host,
+                                   .policy = &policy,
+                                   .uuid = UUID,
+                                   .asker = &asker,
+                                   .is_remote = true};
+
+    ck_assert_ptr_nonnull(request);
+    viommu_policy_init(&policy);
+    ck_assert_int_eq(viommu_plan_build(&input, &plan, NULL, &error), !key);
+    if (key)
+        ck_assert_msg(g_str_has_prefix(error->message, key) && strstr(error->message, "another host"), "%s",
+                      error->message);
+}
+
+/* viommud makes no overlay or seed there, and reads no image. */
+START_TEST(on_another_host)
+{
+    assert_remote("{'disks': <[<{'path': <'/a/b'>, 'format': <'raw'>}>]>}", NULL);
+    assert_remote("{'disks': <[<{'path': <'/a/b'>, 'format': <'raw'>, 'overlay': <true>}>]>}",
+                  "disks[].overlay");
+    assert_remote("{'disks': <[<{'path': <'/a/b'>, 'format': <'raw'>, 'digest': <'sha256:" SIXTEEN SIXTEEN
+                      SIXTEEN SIXTEEN "'>}>]>}",
+                  "disks[].digest");
+    assert_remote("{'seed': <{'hostname': <'a'>}>}", "seed");
+}
+END_TEST
+
+UNIT_MAIN("plan-files", handed_over, a_seed, no_label, warned, chains, on_another_host)
