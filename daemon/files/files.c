@@ -377,7 +377,7 @@ static bool watch_disk(ViommuFiles *files, const ViommuRequestDisk *disk, guint 
     if (!S_ISREG(hold->info.st_mode))
         return viommu_fail(
             error, VIOMMU_ERROR_NOT_SUPPORTED,
-            "it is a block device, which can have neither overlay nor digest; use an image file, or request the disk read-only");
+            "it is a block device, which can have neither overlay nor digest; use an image file, or omit both");
     if (!open_held(hold, false, error))
         return false;
     watched->fd = fcntl(hold->fd, F_DUPFD_CLOEXEC, 3);
