@@ -19,6 +19,7 @@
 #include "daemon/process/log.h"
 #include "daemon/process/loop.h"
 #include "daemon/manager/manager.h"
+#include "daemon/files/named-image.h"
 #include "daemon/files/reader.h"
 #include "daemon/process/worker.h"
 #include "lib/base/error.h"
@@ -39,6 +40,7 @@ typedef struct Service {
     const ViommuServiceOptions *options;
     ViommuConfig *config;
     ViommuFilesSite files;
+    char **image_directories;
     char *copies;
     ViommuLoop *loop;
     ViommuWorkers workers;
@@ -165,12 +167,14 @@ static void on_news(const ViommuNews *news, void *userdata)
 
 static void set_files(Service *service)
 {
+    service->image_directories = viommu_named_image_directories(
+        (const char *const *)service->config->image_directories, service->options->user);
     service->files = (ViommuFilesSite){
         .skip = !viommu_backend_is_local(service->backend),
         .own = service->options->user,
         .copies = service->copies,
         .reserve_bytes = service->config->bounds.reserve_bytes,
-        .image_directories = (const char *const *)service->config->image_directories,
+        .image_directories = (const char *const *)service->image_directories,
     };
 }
 
@@ -376,6 +380,7 @@ static void take_down(Service *service)
         viommu_loop_drain(service->loop);
     g_clear_pointer(&service->manager, viommu_manager_free);
     g_clear_pointer(&service->readers, viommu_readers_free);
+    g_clear_pointer(&service->image_directories, g_strfreev);
     viommu_journal_close();
     g_clear_pointer(&service->loop, viommu_loop_free);
     g_clear_pointer(&service->config, viommu_config_free);

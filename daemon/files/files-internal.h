@@ -16,6 +16,8 @@ struct ViommuFiles {
     const ViommuFilesSite *site;
     const ViommuRequest *request;
     char *uuid, *name;
+    ViommuSiteImage *image; /* NULL: the request names none */
+    unsigned image_directory;
     ViommuHandovers *handovers;
     int copied[VIOMMU_COPY_LAST]; /* to copy from; -1: none */
     uint64_t copied_bytes[VIOMMU_COPY_LAST];

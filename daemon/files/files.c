@@ -11,6 +11,7 @@
 #include "daemon/files/unix-user.h"
 #include "daemon/files/image-chain.h"
 #include "daemon/files/kernel-file.h"
+#include "daemon/files/named-image.h"
 #include "daemon/files/overlay.h"
 #include "daemon/files/path-walk.h"
 #include "daemon/files/seed.h"
@@ -472,7 +473,22 @@ static ViommuFiles *files_new(const ViommuFilesSite *site, const ViommuRequest *
     return files;
 }
 
-ViommuFiles *viommu_files_open(const ViommuFilesSite *site, const ViommuRequest *request,
+/* Before a file of the caller is touched. */
+static bool take_image(ViommuFiles *files, ViommuRequest *request, GError **error)
+{
+    static const char *const none[] = {NULL};
+    const ViommuFilesSite *site = files->site;
+    const ViommuImagePlaces places = {site->image_directories ? site->image_directories : none, NULL,
+                                      site->own};
+
+    if (!request->image)
+        return true;
+    files->image = viommu_named_image_read(&places, request->image, &files->image_directory, error);
+    return files->image && viommu_site_image_merge(files->image, places.directories[files->image_directory],
+                                                   request, error);
+}
+
+ViommuFiles *viommu_files_open(const ViommuFilesSite *site, ViommuRequest *request,
                                const ViommuFilesMachine *machine, GError **error)
 {
     g_autoptr(ViommuFiles) files = files_new(site, request, machine);
@@ -483,12 +499,9 @@ ViommuFiles *viommu_files_open(const ViommuFilesSite *site, const ViommuRequest 
     if (site->skip)
         return g_steal_pointer(&files);
     files->handovers = viommu_handovers_new();
-    if (request->image) {
-        viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED, "image '%s': viommud does not read images yet",
-                    request->image);
+    if (!take_image(files, request, error))
         return NULL;
-    }
-    if (!request->boot.kernel.path && !request->disks && !request->seed.present)
+    if (!machine->uuid || (!request->boot.kernel.path && !request->disks && !request->seed.present))
         return g_steal_pointer(&files);
     if (!site->own) {
         account = viommu_account_find(machine->uid);
@@ -513,6 +526,7 @@ void viommu_files_free(ViommuFiles *files)
     g_ptr_array_unref(files->backing);
     g_clear_pointer(&files->user_data, g_bytes_unref);
     viommu_handovers_free(files->handovers);
+    viommu_site_image_free(files->image);
     g_free(files->uuid);
     g_free(files->name);
     g_free(files);
@@ -521,6 +535,12 @@ void viommu_files_free(ViommuFiles *files)
 const ViommuHandovers *viommu_files_handovers(const ViommuFiles *files)
 {
     return files->handovers;
+}
+
+const ViommuSiteImage *viommu_files_image(const ViommuFiles *files, unsigned *ret_directory)
+{
+    *ret_directory = files->image_directory;
+    return files->image;
 }
 
 const ViommuKernel *viommu_files_kernel(const ViommuFiles *files)

@@ -11,18 +11,19 @@
  * A file arrives as a descriptor, whose access mode proves the caller's rights, or as a path.  On
  * the system bus a path is walked without "..", without symbolic links, and judged by owner and
  * mode for the caller; a file that the daemon cannot see or read in its sandbox must arrive as a
- * descriptor. A user's own daemon opens paths as they are.  Does not know libvirt. */
+ * descriptor. A user's own daemon opens paths as they are.  The disk of an image that is named is
+ * looked up first, and then opened like any other.  Does not know libvirt. */
 #pragma once
 
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include "daemon/files/digest.h"
 #include "daemon/files/boot-copies.h"
 #include "daemon/files/digest.h"
 #include "lib/request/file-handover.h"
 #include "lib/guest/kernel.h"
 #include "lib/request/request.h"
+#include "lib/request/site-image.h"
 
 /* The site's part; all borrowed.  Add a new member to daemon/files/reader-words.c, too; likewise
  * whatever others than viommud-files must know of ViommuFiles. */
@@ -32,27 +33,31 @@ typedef struct ViommuFilesSite {
     bool own;               /* a user's own daemon */
     const char *copies;     /* directory for copies, seeds and overlays */
     uint64_t reserve_bytes; /* what overlays leave free there; 0: nothing */
-    /* directories that may have backing and data files; of no account for a user's own daemon */
+    /* where images are looked up by name, and which may have backing and data files; the latter is
+     * of no account for a user's own daemon.  NULL: none */
     const char *const *image_directories;
 } ViommuFilesSite;
 
 typedef struct ViommuFilesMachine {
     uint32_t uid; /* of its user */
-    const char *uuid, *name;
+    const char *uuid, *name; /* @uuid NULL: a dry run, for which only the image's name is looked up */
 } ViommuFilesMachine;
 
 typedef struct ViommuFiles ViommuFiles;
 
 /** Opens the files of @request for @machine; borrows @site and @request.  Takes the needed
- *  descriptors out of @request.  Blocks.  Owned.  Fails, and names the key and the path:
+ *  descriptors out of @request, and merges its image into it.  Blocks.  Owned.  Fails, and names the key and the path:
  *  POLICY_REFUSED for what the user may not do or the site does not allow; INVALID_REQUEST for a
  *  file that does not exist or has the wrong kind; BUSY when overlays have no room. */
-ViommuFiles *viommu_files_open(const ViommuFilesSite *site, const ViommuRequest *request,
+ViommuFiles *viommu_files_open(const ViommuFilesSite *site, ViommuRequest *request,
                                const ViommuFilesMachine *machine, GError **error);
 void viommu_files_free(ViommuFiles *files);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuFiles, viommu_files_free)
 /** How libvirt gets the files; NULL: nothing was opened. */
 const ViommuHandovers *viommu_files_handovers(const ViommuFiles *files);
+/** What the site says of the request's image, and in which of its directories that is; NULL: the
+ *  request names none. */
+const ViommuSiteImage *viommu_files_image(const ViommuFiles *files, unsigned *ret_directory);
 /** What was read from boot.kernel; NULL: nothing. */
 const ViommuKernel *viommu_files_kernel(const ViommuFiles *files);
 /** The size of all copies and of the seed together. */

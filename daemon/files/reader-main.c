@@ -61,10 +61,26 @@ static void append_backing(const ViommuFiles *files, guint i, GArray *fds)
     }
 }
 
+/* Those that were opened. */
+static guint count_disks(const ViommuFiles *files)
+{
+    return viommu_files_handovers(files) ? viommu_files_handovers(files)->disks->len : 0;
+}
+
+/* Floating; NULL: none. */
+static GVariant *image_to_variant(const ViommuFiles *files)
+{
+    unsigned directory;
+    const ViommuSiteImage *image = viommu_files_image(files, &directory);
+
+    return image ? g_variant_new("(u@a{sv})", directory, viommu_site_image_to_variant(image)) : NULL;
+}
+
 /* Appends the descriptors that belong to it to @fds, borrowed. */
-static GVariant *opened_to_variant(const ViommuFiles *files, guint n_disks, GArray *fds)
+static GVariant *opened_to_variant(const ViommuFiles *files, GArray *fds)
 {
     const ViommuKernel *kernel = viommu_files_kernel(files);
+    guint n_disks = count_disks(files);
     GVariantBuilder open, states;
 
     g_variant_builder_init(&open, G_VARIANT_TYPE("ab"));
@@ -82,24 +98,20 @@ static GVariant *opened_to_variant(const ViommuFiles *files, guint n_disks, GArr
         append_backing(files, i, fds);
     }
     return g_variant_new(
-        "(@" VIOMMU_HANDOVERS_TYPE "@m" VIOMMU_KERNEL_TYPE "@abt@am" VIOMMU_FILE_STATE_TYPE ")",
+        "(@" VIOMMU_HANDOVERS_TYPE "@m" VIOMMU_KERNEL_TYPE "@abt@am" VIOMMU_FILE_STATE_TYPE
+        "@m" VIOMMU_READER_IMAGE_TYPE ")",
         viommu_handovers_to_variant(viommu_files_handovers(files)),
         g_variant_new_maybe(G_VARIANT_TYPE(VIOMMU_KERNEL_TYPE),
                             kernel ? viommu_kernel_to_variant(kernel) : NULL),
-        g_variant_builder_end(&open), viommu_files_copied_bytes(files), g_variant_builder_end(&states));
+        g_variant_builder_end(&open), viommu_files_copied_bytes(files), g_variant_builder_end(&states),
+        g_variant_new_maybe(G_VARIANT_TYPE(VIOMMU_READER_IMAGE_TYPE), image_to_variant(files)));
 }
 
-static guint count_disks(const ViommuReaderQuestion *question)
-{
-    return question->request->disks ? question->request->disks->len : 0;
-}
-
-static bool answer_opened(int socket, const ViommuReaderQuestion *question, const ViommuFiles *files,
-                          const GError *error)
+static bool answer_opened(int socket, const ViommuFiles *files, const GError *error)
 {
     g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
 
-    return answer(socket, error, files ? opened_to_variant(files, count_disks(question), fds) : NULL, fds);
+    return answer(socket, error, files ? opened_to_variant(files, fds) : NULL, fds);
 }
 
 /* Reads the first bytes of a disk, for one reason only: if its file system does not respond, this
@@ -120,10 +132,8 @@ static void try_disk(const ViommuHandover *handover, int fd)
 
 static void try_disks(const ViommuFiles *files)
 {
-    const GPtrArray *disks = viommu_files_handovers(files) ? viommu_files_handovers(files)->disks : NULL;
-
-    for (guint i = 0; disks && i < disks->len; i++)
-        try_disk(g_ptr_array_index(disks, i), viommu_files_disk(files, i));
+    for (guint i = 0; i < count_disks(files); i++)
+        try_disk(g_ptr_array_index(viommu_files_handovers(files)->disks, i), viommu_files_disk(files, i));
 }
 
 /* @disks: their bits. */
@@ -135,7 +145,7 @@ static bool answer_digests(int socket, const ViommuReaderQuestion *question, con
 
     alarm(question->digest_timeout_sec + GRACE_SEC);
     g_variant_builder_init(&digests, G_VARIANT_TYPE(VIOMMU_READER_DIGESTS_TYPE));
-    for (guint i = 0; !error && i < count_disks(question); i++) {
+    for (guint i = 0; !error && i < count_disks(files); i++) {
         g_autofree char *digest = (disks & VIOMMU_BIT(i)) && viommu_files_state(files, i)
                                       ? viommu_files_digest(files, i, &error)
                                       : NULL;
@@ -157,7 +167,7 @@ static void answer_prepared(int socket, const ViommuReaderQuestion *question, Vi
 
     alarm(question->timeout_sec + GRACE_SEC);
     if (viommu_files_prepare(files, group, &error))
-        for (guint i = 0; i < count_disks(question); i++) {
+        for (guint i = 0; i < count_disks(files); i++) {
             int fd = viommu_files_overlay(files, i);
 
             if (fd >= 0)
@@ -203,7 +213,7 @@ static void serve(int socket)
     files = viommu_files_open(&question->site, question->request, &question->machine, &error);
     if (files)
         try_disks(files);
-    if (!answer_opened(socket, question, files, error) || !files)
+    if (!answer_opened(socket, files, error) || !files)
         return;
     while (go_on(socket, question, files))
         ;

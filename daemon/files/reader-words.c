@@ -44,8 +44,8 @@ GVariant *viommu_reader_question_to_variant(const ViommuFilesSite *site, const V
     g_variant_builder_init(&handles, G_VARIANT_TYPE("ai"));
     each_file(request, write_handle, &handles);
     return g_variant_new("(@a{sv}@aiuss@(btsas)uu)", viommu_fields_write(&viommu_request_fields, request),
-                         g_variant_builder_end(&handles), machine->uid, machine->uuid,
-                         machine->name ? machine->name : "", write_site(site), timeout_sec,
+                         g_variant_builder_end(&handles), machine->uid,
+                         machine->uuid ? machine->uuid : "", machine->name ? machine->name : "", write_site(site), timeout_sec,
                          digest_timeout_sec);
 }
 
@@ -107,7 +107,7 @@ ViommuReaderQuestion *viommu_reader_question_from_variant(GVariant *value, GArra
     g_variant_get(value, "(@a{sv}@aiuss(bts^as)uu)", &tree, &handles, &question->machine.uid, &question->uuid,
                   &question->name, &own, &reserve_bytes, &question->copies, &question->image_directories,
                   &question->timeout_sec, &question->digest_timeout_sec);
-    question->machine.uuid = question->uuid;
+    question->machine.uuid = *question->uuid ? question->uuid : NULL;
     question->machine.name = question->name;
     question->request = read_request(tree, handles, fds);
     question->site = (ViommuFilesSite){
@@ -238,6 +238,22 @@ static uint64_t sum_overlays(const ViommuHandovers *handovers)
     return sum;
 }
 
+bool viommu_reader_opened_image(GVariant *value, guint n_directories, ViommuSiteImage **ret_image,
+                                guint *ret_directory)
+{
+    g_autoptr(GVariant) maybe = g_variant_get_child_value(value, 5);
+    g_autoptr(GVariant) pair = g_variant_get_maybe(maybe), tree = NULL;
+
+    *ret_image = NULL;
+    *ret_directory = 0;
+    if (!pair)
+        return true;
+    g_variant_get(pair, "(u@a{sv})", ret_directory, &tree);
+    if (*ret_directory < n_directories)
+        *ret_image = viommu_site_image_from_variant(tree, NULL);
+    return *ret_image;
+}
+
 bool viommu_reader_opened_read(GVariant *value, guint n_disks, GArray *fds, ViommuReaderOpened *ret_opened)
 {
     g_autoptr(GVariant) handovers = NULL, kernel = NULL, open = NULL, states = NULL;
@@ -245,8 +261,9 @@ bool viommu_reader_opened_read(GVariant *value, guint n_disks, GArray *fds, Viom
     guint64 copied_bytes;
 
     g_variant_get(value,
-                  "(@" VIOMMU_HANDOVERS_TYPE "m@" VIOMMU_KERNEL_TYPE "@abt@am" VIOMMU_FILE_STATE_TYPE ")",
-                  &handovers, &kernel, &open, &copied_bytes, &states);
+                  "(@" VIOMMU_HANDOVERS_TYPE "m@" VIOMMU_KERNEL_TYPE "@abt@am" VIOMMU_FILE_STATE_TYPE
+                  "@m" VIOMMU_READER_IMAGE_TYPE ")",
+                  &handovers, &kernel, &open, &copied_bytes, &states, NULL);
     opened.size.bytes = copied_bytes;
     opened.kernel_is_known = kernel;
     opened.handovers = viommu_handovers_from_variant(handovers);

@@ -20,9 +20,11 @@
 #define VIOMMU_READER_ANSWER_TYPE "(ismv)"
 /* The result of an opening (reader-main.c writes it): handovers, kernel, for each disk whether its
  * descriptor is in the reply (followed by those of its open backing files), the size of the copies,
- * and for each disk its state. */
+ * for each disk its state, and the image with the number of its directory. */
+#define VIOMMU_READER_IMAGE_TYPE "(ua{sv})"
 #define VIOMMU_READER_OPENED_TYPE \
-    "(" VIOMMU_HANDOVERS_TYPE "m" VIOMMU_KERNEL_TYPE "abtam" VIOMMU_FILE_STATE_TYPE ")"
+    "(" VIOMMU_HANDOVERS_TYPE "m" VIOMMU_KERNEL_TYPE "abtam" VIOMMU_FILE_STATE_TYPE \
+    "m" VIOMMU_READER_IMAGE_TYPE ")"
 
 typedef struct ViommuReaderQuestion {
     ViommuRequest *request; /* only its parts about files are used */
@@ -58,6 +60,10 @@ typedef struct ViommuReaderOpened {
     GArray *states;     /* of ViommuFileState; inode 0: none */
     ViommuCopiesSize size;
 } ViommuReaderOpened;
+/** The image of such a result; *ret_image NULL: none; owned.  *ret_directory: below @n_directories.
+ *  False: invalid. */
+bool viommu_reader_opened_image(GVariant *value, guint n_directories, ViommuSiteImage **ret_image,
+                                guint *ret_directory);
 /** Takes the descriptors out of @fds.  False: invalid for @n_disks disks; takes nothing. */
 bool viommu_reader_opened_read(GVariant *value, guint n_disks, GArray *fds, ViommuReaderOpened *ret_opened);
 void viommu_reader_opened_clear(ViommuReaderOpened *opened);

@@ -55,7 +55,7 @@ static int take_fd(int *fd)
 static bool has_files(const ViommuRequest *request)
 {
     return request->boot.kernel.path || request->boot.initrd.path || request->seed.present ||
-           (request->disks && request->disks->len > 0);
+           request->image || (request->disks && request->disks->len > 0);
 }
 
 static bool begin(ViommuReader *reader, GError **error)
@@ -141,6 +141,10 @@ static char *name_files(const ViommuRequest *request)
     GString *names = g_string_new(NULL);
     unsigned n = 0;
 
+    if (request->image) {
+        g_string_append_printf(names, "image '%s'", request->image);
+        n++;
+    }
     add_name(names, &n, "boot.kernel", &request->boot.kernel);
     add_name(names, &n, "boot.initrd", &request->boot.initrd);
     for (guint i = 0; request->disks && i < request->disks->len; i++) {
@@ -236,16 +240,36 @@ static bool has_our_names(const ViommuReader *reader)
     return !handovers || !handovers->seed.path || g_str_equal(handovers->seed.path, seed);
 }
 
+static bool refuse_reply(GError **error)
+{
+    return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "viommud's process for files sent an invalid reply");
+}
+
+/* As the process did before it opened the disks. */
+static bool take_image(ViommuReader *reader, GVariant *result, GError **error)
+{
+    const char *const *directories = reader->site->image_directories;
+    g_autoptr(ViommuSiteImage) image = NULL;
+    guint n = directories ? g_strv_length((char **)directories) : 0, directory;
+
+    if (!viommu_reader_opened_image(result, n, &image, &directory) || !image != !reader->request->image)
+        return refuse_reply(error);
+    return !image || viommu_site_image_merge(image, directories[directory], reader->request, error);
+}
+
 static bool take_opened(ViommuReader *reader, GVariant *answer, GArray *fds, GError **error)
 {
-    guint n_disks = reader->request->disks ? reader->request->disks->len : 0;
+    const ViommuRequest *request = reader->request;
     g_autoptr(GVariant) result = NULL;
+    guint n_disks;
 
-    if (!viommu_reader_answer_read(answer, VIOMMU_READER_OPENED_TYPE, &result, error))
+    if (!viommu_reader_answer_read(answer, VIOMMU_READER_OPENED_TYPE, &result, error) ||
+        !take_image(reader, result, error))
         return false;
+    n_disks = reader->uuid && request->disks ? request->disks->len : 0;
     if (viommu_reader_opened_read(result, n_disks, fds, &reader->opened) && has_our_names(reader))
         return true;
-    return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "viommud's process for files sent an invalid reply");
+    return refuse_reply(error);
 }
 
 bool viommu_reader_open(ViommuReader *reader, GError **error)
@@ -349,7 +373,7 @@ static bool take_digests(ViommuReader *reader, GVariant *answer, GError **error)
     if (valid && reader->fresh->len == (guint)__builtin_popcountll(reader->unknown))
         return true;
     g_clear_pointer(&reader->fresh, g_ptr_array_unref);
-    return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "viommud's process for files sent an invalid reply");
+    return refuse_reply(error);
 }
 
 /* Has the process do @what with @number. */
@@ -439,8 +463,7 @@ static bool take_overlays(ViommuReader *reader, GArray *fds, GError **error)
         if (made)
             g_array_index(fds, int, n++) = -1;
         if (!made && ((const ViommuHandover *)g_ptr_array_index(disks, i))->overlay)
-            return viommu_fail(error, VIOMMU_ERROR_INTERNAL,
-                               "viommud's process for files sent an invalid reply");
+            return refuse_reply(error);
         g_array_append_val(reader->overlays, fd);
     }
     return true;

@@ -12,6 +12,7 @@ typedef struct Dry {
     ViommuRequest *request;
     ViommuPermit permit;
     ViommuWaiter waiter;
+    ViommuReader *reader; /* reads what the site says of the image; NULL: none is requested */
     bool brief;   /* only the model is wanted */
     char *osinfo; /* what osinfo-db says of the guest; NULL: nothing */
     GError *error;
@@ -20,6 +21,7 @@ typedef struct Dry {
 static void answer_dry(Dry *dry, const ViommuOutcome *outcome)
 {
     viommu_waiter_answer(&dry->waiter, outcome);
+    viommu_reader_free(dry->reader);
     viommu_request_free(dry->request);
     viommu_permit_clear(&dry->permit);
     g_clear_error(&dry->error);
@@ -75,9 +77,11 @@ static void learn_work(void *data)
 {
     Dry *dry = data;
 
+    /* the image may name the guest's distribution */
+    if (dry->reader && !viommu_reader_open(dry->reader, &dry->error))
+        return;
     if (asks_osinfo(dry))
         ask_osinfo(dry);
-
     if (viommu_permit_is_needed(&dry->permit, dry->request))
         (void)viommu_permit_learn(&dry->permit, dry->room.backend, dry->room.policy->site, dry->request,
                                   &dry->error);
@@ -94,6 +98,15 @@ static void learn_done(void *data)
         viommu_hostinfo_get(dry->room.hostinfo, plan_dry, dry);
 }
 
+/* The machine, which will not exist, has no UUID. */
+static bool begin_reading(Dry *dry)
+{
+    const ViommuFilesMachine machine = {dry->permit.asker.uid, NULL, NULL};
+
+    return !dry->request->image || viommu_reader_new(dry->room.readers, dry->room.files, dry->request,
+                                                     &machine, &dry->reader, &dry->error);
+}
+
 void viommu_enquiry_plan(const ViommuEnquiryRoom *room, const ViommuEnquiry *enquiry,
                          const ViommuWaiter *waiter)
 {
@@ -104,7 +117,9 @@ void viommu_enquiry_plan(const ViommuEnquiryRoom *room, const ViommuEnquiry *enq
     dry->permit.asker = enquiry->asker;
     dry->waiter = *waiter;
     dry->brief = enquiry->brief;
-    if (asks_osinfo(dry) || viommu_permit_is_needed(&dry->permit, dry->request))
+    if (!begin_reading(dry))
+        learn_done(dry);
+    else if (dry->reader || asks_osinfo(dry) || viommu_permit_is_needed(&dry->permit, dry->request))
         viommu_worker_run(room->worker, dry->permit.asker.uid, learn_work, learn_done, dry);
     else
         viommu_hostinfo_get(room->hostinfo, plan_dry, dry);

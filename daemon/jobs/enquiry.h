@@ -4,6 +4,7 @@
 #pragma once
 
 #include <glib.h>
+#include "daemon/files/reader.h"
 #include "daemon/libvirt/backend.h"
 #include "daemon/machines/host-cache.h"
 #include "daemon/machines/machine.h"
@@ -27,6 +28,8 @@ typedef struct ViommuEnquiryRoom {
     ViommuWorker *worker;
     ViommuHostinfo *hostinfo;
     const ViommuPolicy *policy;
+    const ViommuFilesSite *files;
+    ViommuReaders *readers;
 } ViommuEnquiryRoom;
 
 /** Takes the request of @enquiry.  Creates nothing. */

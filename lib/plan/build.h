@@ -82,6 +82,8 @@ void viommu_plan_settle_cpu(ViommuPlanBuild *build);
 void viommu_plan_init_devices(ViommuPlan *plan);
 /** files: settles how libvirt gets the file of disk @i of the request; @disk has its target. */
 void viommu_plan_settle_file(const ViommuPlanBuild *build, guint i, ViommuPlanDisk *disk);
+/** files: what the guest sees of disk @i, which has an overlay; VIOMMU_UNSET_NUMBER: not known. */
+uint64_t viommu_plan_overlay_bytes(const ViommuPlanBuild *build, guint i);
 /** files: the same for the seed, whose @disk is none of the request's. */
 void viommu_plan_settle_seed(const ViommuPlanBuild *build, ViommuPlanDisk *disk);
 /** files: whether libvirt gets the file open. */

@@ -2,6 +2,7 @@
 /* devices: disks, networks and their controllers, and which of them stand behind the IOMMU. */
 #include <stdio.h>
 
+#include "lib/base/quantity.h"
 #include "lib/facts/facts.h"
 #include "lib/plan/build.h"
 
@@ -60,13 +61,16 @@ bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error)
     return check_seed(build, error);
 }
 
+/* A dry run does not look into the file, so it knows only a size that is requested. */
 static void note_overlay(ViommuPlanBuild *build, guint i, const ViommuPlanDisk *disk)
 {
     const ViommuRequestDisk *asked = g_ptr_array_index(build->request->disks, i);
+    uint64_t bytes = viommu_plan_overlay_bytes(build, i);
+    g_autofree char *size = bytes == VIOMMU_UNSET_NUMBER ? NULL : viommu_quantity_format(bytes);
 
     if (disk->overlay)
-        viommu_plan_note(build, "disk %s is an overlay, which is removed with the machine; '%s' is only read",
-                         disk->target, asked->file.path);
+        viommu_plan_note(build, "disk %s is an overlay%s%s, which is removed with the machine; '%s' is only read",
+                         disk->target, size ? " of " : "", size ? size : "", asked->file.path);
 }
 
 /* A virtio disk, which cloud-init finds with the others: a CD-ROM of SATA may appear too late. */

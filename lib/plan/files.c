@@ -267,6 +267,14 @@ static GPtrArray *settle_backing(const ViommuPlanBuild *build, guint i, const Vi
     return backing;
 }
 
+uint64_t viommu_plan_overlay_bytes(const ViommuPlanBuild *build, guint i)
+{
+    const ViommuHandover *handover = disk_handover(build, i);
+
+    return handover ? handover->overlay_bytes
+                    : ((const ViommuRequestDisk *)g_ptr_array_index(build->request->disks, i))->size_bytes;
+}
+
 /* It is viommud's own, made before the start: libvirt gives it to QEMU's user, or gets it open. */
 static void settle_overlay(const ViommuPlanBuild *build, guint i, ViommuPlanDisk *disk)
 {

@@ -6,6 +6,7 @@
 #include "lib/guest/guest.h"
 #include "lib/plan/iommu-rules.h"
 #include "lib/plan/build.h"
+#include "lib/request/site-image.h"
 
 VIOMMU_ENUM_DEFINE(cpu_mode, "CPU mode", VIOMMU_CPU_MODE_LAST, "host-passthrough", "maximum", "custom",
                    "default");
@@ -226,15 +227,28 @@ static void settle_rest(ViommuPlanBuild *build)
                          "the I/O APIC is split (driver 'qemu'), because interrupt remapping needs it");
 }
 
-/* The caller that read the site's image has merged it into the request. */
-static bool check_image(ViommuPlanBuild *build, GError **error)
+static void note_image(ViommuPlanBuild *build)
 {
-    if (!build->request->image || build->request->image_is_known)
+    const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, 0);
+    g_autofree char *file = viommu_site_image_file_name(build->request->image);
+    g_autofree char *directory = g_path_get_dirname(disk->file.path);
+
+    viommu_plan_note(build, "image '%s' is '%s', as '%s/%s' says", build->request->image, disk->file.path,
+                     directory, file);
+}
+
+/* Whoever reads the site's images puts them into the request. */
+static bool settle_image(ViommuPlanBuild *build, GError **error)
+{
+    if (!build->request->image)
         return true;
-    return viommu_plan_refuse(
-        build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
-        "image '%s' is a name of this site's images, which were not read; give its file in disks",
-        build->request->image);
+    if (!build->request->image_is_known)
+        return viommu_plan_refuse(
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
+            "image '%s' is a name of the images of that host, whose files are not read here; launch the machine with a viommud on that host, or give the image's file in disks",
+            build->request->image);
+    note_image(build);
+    return true;
 }
 
 /* Keys that no room of the plan settles yet. */
@@ -252,7 +266,7 @@ static bool check_pending(ViommuPlanBuild *build, GError **error)
 
 static bool build_plan(ViommuPlanBuild *build, GError **error)
 {
-    if (!check_image(build, error) || !viommu_plan_check_policy(build, error) ||
+    if (!settle_image(build, error) || !viommu_plan_check_policy(build, error) ||
         !viommu_plan_settle_agent(build, error) || !viommu_plan_settle_machine(build, error) ||
         !viommu_plan_settle_hostdevs(build, error) || !viommu_plan_settle_memory(build, error) ||
         !settle_iommu(build, error) || !viommu_plan_settle_memlock(build, error))

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon/files/kernel-file.h"
+#include "daemon/files/named-image.h"
 #include "lib/domain/domain-xml.h"
 #include "lib/host/osinfo.h"
 #include "lib/plan/report.h"
@@ -25,6 +26,24 @@ static void suggest(const ViommuCtl *ctl, const char *os, ViommuPlan *plan)
         g_ptr_array_add(plan->notes, text);
 }
 
+/* What the site says of the image, here or below --root.  Of a recorded host it is not known, and
+ * the plan refuses. */
+static bool take_image(const ViommuCtl *ctl, const ViommuConfig *config, ViommuRequest *request,
+                       GError **error)
+{
+    bool own = viommu_local_is_user(ctl);
+    g_auto(GStrv) directories =
+        viommu_named_image_directories((const char *const *)config->image_directories, own && !ctl->root);
+    const ViommuImagePlaces places = {(const char *const *)directories, ctl->root, own};
+    g_autoptr(ViommuSiteImage) image = NULL;
+    unsigned directory;
+
+    if (!request->image || (ctl->host && !ctl->root))
+        return true;
+    image = viommu_named_image_read(&places, request->image, &directory, error);
+    return image && viommu_site_image_merge(image, directories[directory], request, error);
+}
+
 static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
 {
     g_autoptr(GVariant) tree = viommu_ctl_request_read(ctl, error);
@@ -36,7 +55,7 @@ static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
     GPtrArray *reasons = NULL;
     ViommuKernel kernel;
 
-    if (!host)
+    if (!host || !take_image(ctl, config, request, error))
         return NULL;
     /* The files of a request are not those of a recorded host. */
     if (!ctl->host && request->boot.kernel.path &&

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* named-image: the file is the site's own word, so for a member it is judged like a path that no
+ * user can change; whether the caller may read it does not count. */
+#include "daemon/files/named-image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "daemon/files/mounts.h"
+#include "daemon/files/path-walk.h"
+#include "lib/base/error.h"
+
+char **viommu_named_image_directories(const char *const *configured, bool own)
+{
+    GPtrArray *all = g_ptr_array_new();
+
+    if (own)
+        g_ptr_array_add(all, g_build_filename(g_get_user_data_dir(), "viommud", "images", NULL));
+    for (size_t i = 0; configured[i]; i++)
+        g_ptr_array_add(all, g_strdup(configured[i]));
+    g_ptr_array_add(all, NULL);
+    return (char **)g_ptr_array_free(all, FALSE);
+}
+
+/* --- Opening --- */
+
+/* The kind comes first: to open a FIFO would wait for its other end. */
+static bool is_of_site(const ViommuWalk *walk, const char *path, GError **error)
+{
+    const struct stat *info = &walk->info;
+
+    if (!S_ISREG(info->st_mode))
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is not a regular file", path);
+    if (!walk->fixed)
+        return viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
+                           "'%s' lies in a directory that users other than root can modify", path);
+    if ((info->st_uid == 0 || info->st_uid == geteuid()) && (info->st_mode & (S_IWGRP | S_IWOTH)) == 0)
+        return true;
+    return viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
+                       "users other than root can write to '%s'; have root own it, with the mode 0644", path);
+}
+
+/* @name: for the message. */
+static int open_to_read(const char *path, const char *name, GError **error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd < 0)
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                    "viommud cannot open '%s': %s; make the file readable for all users", name,
+                    g_strerror(errno));
+    return fd;
+}
+
+static int open_of_site(const char *path, GError **error)
+{
+    g_autoptr(ViommuMounts) mounts = viommu_mounts_of_self(error);
+    const ViommuWalker walker = {NULL, mounts};
+    g_autofree char *magic = NULL;
+    ViommuWalk walk;
+    int fd = -1;
+
+    if (!mounts || !viommu_walk(path, &walker, 0, &walk, error))
+        return -1;
+    magic = viommu_walk_magic_path(walk.fd);
+    if (is_of_site(&walk, path, error))
+        fd = open_to_read(magic, path, error);
+    close(walk.fd);
+    return fd;
+}
+
+/* --- Reading --- */
+
+static ViommuSiteImage *parse_file(int fd, GError **error)
+{
+    g_autofree char *text = g_malloc(VIOMMU_SITE_IMAGE_TEXT_MAX + 1);
+    size_t size = 0;
+    ssize_t n = 0;
+
+    /* one byte more than allowed is refused */
+    while (size <= VIOMMU_SITE_IMAGE_TEXT_MAX &&
+           (n = pread(fd, text + size, VIOMMU_SITE_IMAGE_TEXT_MAX + 1 - size, (off_t)size)) > 0)
+        size += (size_t)n;
+    if (n >= 0)
+        return viommu_site_image_parse(text, size, error);
+    viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot read it: %s", g_strerror(errno));
+    return NULL;
+}
+
+static ViommuSiteImage *read_file(const char *path, bool as_it_is, GError **error)
+{
+    int fd = as_it_is ? open_to_read(path, path, error) : open_of_site(path, error);
+    ViommuSiteImage *image;
+
+    if (fd < 0)
+        return NULL;
+    image = parse_file(fd, error);
+    close(fd);
+    if (!image)
+        g_prefix_error(error, "'%s': ", path);
+    return image;
+}
+
+/* --- Finding --- */
+
+/* Appends to @unseen what hides the file. */
+static bool is_there(const char *path, GString *unseen)
+{
+    struct stat info;
+
+    if (lstat(path, &info) == 0)
+        return true;
+    if (errno != ENOENT && errno != ENOTDIR)
+        g_string_append_printf(unseen, "; viommud cannot see '%s': %s", path, g_strerror(errno));
+    return false;
+}
+
+static void fail_missing(const ViommuImagePlaces *places, const char *file, const char *unseen,
+                         GError **error)
+{
+    g_autofree char *directories = g_strjoinv("', '", (char **)places->directories);
+
+    viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                "no image directory has the file '%s'; searched: '%s' ([files] image-directories)%s", file,
+                directories, unseen);
+}
+
+ViommuSiteImage *viommu_named_image_read(const ViommuImagePlaces *places, const char *name,
+                                         unsigned *ret_directory, GError **error)
+{
+    g_autofree char *file = viommu_site_image_file_name(name);
+    g_autoptr(GString) unseen = g_string_new(NULL);
+    ViommuSiteImage *image = NULL;
+    unsigned i = 0;
+
+    for (; places->directories[i]; i++) {
+        g_autofree char *path =
+            g_build_filename(places->root ? places->root : "/", places->directories[i], file, NULL);
+
+        if (!is_there(path, unseen))
+            continue;
+        image = read_file(path, places->own || places->root, error);
+        break;
+    }
+    if (image)
+        *ret_directory = i;
+    else if (!places->directories[i])
+        fail_missing(places, file, unseen->str, error);
+    if (!image)
+        g_prefix_error(error, "image '%s': ", name);
+    return image;
+}
