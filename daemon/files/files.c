@@ -478,7 +478,7 @@ static bool take_image(ViommuFiles *files, ViommuRequest *request, GError **erro
 {
     static const char *const none[] = {NULL};
     const ViommuFilesSite *site = files->site;
-    const ViommuImagePlaces places = {site->image_directories ? site->image_directories : none, NULL,
+    const ViommuImagePlaces places = {site->image_directories ? site->image_directories : none,
                                       site->own};
 
     if (!request->image)

@@ -135,12 +135,11 @@ ViommuSiteImage *viommu_named_image_read(const ViommuImagePlaces *places, const 
     unsigned i = 0;
 
     for (; places->directories[i]; i++) {
-        g_autofree char *path =
-            g_build_filename(places->root ? places->root : "/", places->directories[i], file, NULL);
+        g_autofree char *path = g_build_filename(places->directories[i], file, NULL);
 
         if (!is_there(path, unseen))
             continue;
-        image = read_file(path, places->own || places->root, error);
+        image = read_file(path, places->own, error);
         break;
     }
     if (image)

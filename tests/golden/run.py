@@ -69,16 +69,18 @@ def take_sentences(report, sentences):
 
 
 def run_case(ctl, case):
-    done = subprocess.run([ctl, "plan", "--json", *case.options, "--host", HERE / "hosts" / f"{case.host}.json",
+    options = [option.replace("--images=", f"--images={HERE}/") for option in case.options]
+    done = subprocess.run([ctl, "plan", "--json", *options, "--host", HERE / "hosts" / f"{case.host}.json",
                            HERE / "requests" / f"{case.request}.json"], capture_output=True, text=True, timeout=60)
+    # The place of this checkout is not part of a decision.
+    stdout = done.stdout.replace(f"{HERE}/", "/golden/")
     try:
-        report = json.loads(done.stdout)
+        report = json.loads(stdout)
     except json.JSONDecodeError:
-        return Result(f"exit {done.returncode}\nno JSON:\n{done.stdout}\n{done.stderr}", [], None)
+        return Result(f"exit {done.returncode}\nno JSON:\n{stdout}\n{done.stderr}", [], None)
     xml, sentences = report.pop("domain-xml", None), []
     take_sentences(report, sentences)
-    # Messages name the files; the place of this checkout is not part of the decision.
-    sentences = [sentence.replace(f"{HERE}/", "") for sentence in sentences]
+    sentences = [sentence.replace("/golden/", "") for sentence in sentences]
     text = f"exit {done.returncode}\n{json.dumps(report, indent=2)}\n"
     return Result(text + (f"--- domain-xml\n{xml}" if xml else ""), sentences, xml)
 

@@ -131,6 +131,7 @@ static const struct {
     {"host", 'H', "HOST", offsetof(ViommuCtl, host), AFAR | LOCAL, NULL,
      "Use viommud of [USER@]HOST by ssh, or a HOST.json"},
     {"root", 0, "DIR", offsetof(ViommuCtl, root), V(HOST) | V(DOCTOR), NULL, "Read the hardware below DIR"},
+    {"images", 0, "DIR", offsetof(ViommuCtl, images), V(PLAN), NULL, "Look up the image in DIR"},
     {"inventory", 0, NULL, offsetof(ViommuCtl, inventory), V(HOST), NULL,
      "Print VIRT_IOMMU and traits for schedulers"},
     {"order", 0, "ORDER", offsetof(ViommuCtl, order), LOCAL, &viommu_enum_order, "Prefer native or virtio"},

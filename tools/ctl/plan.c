@@ -26,22 +26,24 @@ static void suggest(const ViommuCtl *ctl, const char *os, ViommuPlan *plan)
         g_ptr_array_add(plan->notes, text);
 }
 
-/* What the site says of the image, here or below --root.  Of a recorded host it is not known, and
- * the plan refuses. */
+/* What the site says of the image, or the directory --images.  The images of a recorded host are
+ * not known, and the plan refuses. */
 static bool take_image(const ViommuCtl *ctl, const ViommuConfig *config, ViommuRequest *request,
                        GError **error)
 {
+    const char *const given[] = {ctl->images, NULL};
     bool own = viommu_local_is_user(ctl);
     g_auto(GStrv) directories =
-        viommu_named_image_directories((const char *const *)config->image_directories, own && !ctl->root);
-    const ViommuImagePlaces places = {(const char *const *)directories, ctl->root, own};
+        viommu_named_image_directories((const char *const *)config->image_directories, own);
+    const ViommuImagePlaces places = {ctl->images ? given : (const char *const *)directories,
+                                      own || ctl->images};
     g_autoptr(ViommuSiteImage) image = NULL;
     unsigned directory;
 
-    if (!request->image || (ctl->host && !ctl->root))
+    if (!request->image || (ctl->host && !ctl->images))
         return true;
     image = viommu_named_image_read(&places, request->image, &directory, error);
-    return image && viommu_site_image_merge(image, directories[directory], request, error);
+    return image && viommu_site_image_merge(image, places.directories[directory], request, error);
 }
 
 static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
