@@ -365,6 +365,49 @@ START_TEST(a_seed)
 }
 END_TEST
 
+#define IMAGE "{'image': <'small'>, 'disks': <[{'size': <'4 MiB'>}]>}"
+
+/* A user's own daemon reads it wherever it is; in /tmp, others could replace a member's. */
+START_TEST(an_image)
+{
+    static const char text[] = "[image]\nfile=large\nformat=raw\nagent=yes\n";
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuFiles) files = NULL;
+    const ViommuRequest *request;
+    unsigned where = 7;
+
+    assert_refused(true, IMAGE, VIOMMU_ERROR_INVALID_REQUEST,
+                   "image 'small': no image directory has the file 'small.image'; searched: '/tmp/");
+    write_file("small.image", text, strlen(text));
+    assert_refused(false, IMAGE, VIOMMU_ERROR_POLICY_REFUSED,
+                   "small.image' lies in a directory that users other than root can modify");
+    files = open_files(true, IMAGE, &error);
+    ck_assert_msg(files, "%s", error ? error->message : "");
+    ck_assert_str_eq(viommu_files_image(files, &where)->file, "large");
+    ck_assert_uint_eq(where, 0);
+    request = g_ptr_array_index(requests, requests->len - 1);
+    ck_assert(request->image_is_known && request->guest.agent_offered);
+    ck_assert_uint_eq(first_disk(files)->overlay_bytes, 4 << 20);
+    ck_assert(g_str_has_suffix(first_disk(files)->path, "/large"));
+}
+END_TEST
+
+/* It may be as long as allowed, and no longer. */
+START_TEST(a_long_image)
+{
+    g_autofree char *text = g_strnfill(VIOMMU_SITE_IMAGE_TEXT_MAX + 1, '\n');
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuFiles) files = NULL;
+
+    memcpy(text, "[image]\nfile=raw\nformat=raw\n", strlen("[image]\nfile=raw\nformat=raw\n"));
+    write_file("small.image", text, VIOMMU_SITE_IMAGE_TEXT_MAX + 1);
+    assert_refused(true, "{'image': <'small'>}", VIOMMU_ERROR_INVALID_REQUEST, "it has more than 65536 bytes");
+    write_file("small.image", text, VIOMMU_SITE_IMAGE_TEXT_MAX);
+    files = open_files(true, "{'image': <'small'>}", &error);
+    ck_assert_msg(files, "%s", error ? error->message : "");
+}
+END_TEST
+
 START_TEST(not_looked_at)
 {
     const ViommuFilesSite site = {.skip = true};
@@ -478,6 +521,8 @@ int main(void)
     tcase_add_test(all, an_overlay);
     tcase_add_test(all, a_base_that_changes);
     tcase_add_test(all, a_seed);
+    tcase_add_test(all, an_image);
+    tcase_add_test(all, a_long_image);
     tcase_add_test(all, not_looked_at);
     tcase_add_test(all, an_open_device);
     tcase_add_test(all, open_for_more_than_is_wanted);

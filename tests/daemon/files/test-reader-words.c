@@ -48,8 +48,9 @@ static GVariant *parse(const char *type, const char *text)
 #define KERNEL(release, drivers)      PAGED(release, drivers, "4096")
 #define PAGED(release, drivers, page) "('" release "', 1, true, [" drivers "], " page ")"
 #define SAID(disks, kernel, open)     STATED(disks, kernel, open, "nothing, nothing")
-#define STATED(disks, kernel, open, states) \
-    "((" NONE ", " NONE ", " NONE ", [" disks "]), " kernel ", [" open "], 5, [" states "])"
+#define STATED(disks, kernel, open, states) WHOLE(disks, kernel, open, states, "nothing")
+#define WHOLE(disks, kernel, open, states, image) \
+    "((" NONE ", " NONE ", " NONE ", [" disks "]), " kernel ", [" open "], 5, [" states "], " image ")"
 
 /* The request has two disks. */
 static const struct {
@@ -119,6 +120,37 @@ START_TEST(what_is_open)
         ck_assert_uint_eq(opened.backing->len, 2);
         ck_assert_uint_eq(opened.size.bytes, 5);
         viommu_reader_opened_clear(&opened);
+    }
+}
+END_TEST
+
+/* The request's directories are three. */
+static const struct {
+    const char *text;
+    bool good, is_there;
+} images[] = {
+    {"nothing", true, false},
+    {"(2, {'file': <'f'>, 'format': <'raw'>})", true, true},
+    {"(3, {'file': <'f'>, 'format': <'raw'>})", false, false},
+    {"(4294967295, {'file': <'f'>, 'format': <'raw'>})", false, false},
+    {"(0, {'file': <'../f'>, 'format': <'raw'>})", false, false},
+    {"(0, {'file': <'f'>, 'format': <'vmdk'>})", false, false},
+    {"(0, {'file': <'f'>, 'format': <'raw'>, 'more': <1>})", false, false},
+    {"(0, {})", false, false},
+};
+
+START_TEST(what_the_site_says)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(images); i++) {
+        g_autofree char *text =
+            g_strdup_printf(WHOLE("", NO_KERNEL, "", "", "%s"), images[i].text);
+        g_autoptr(GVariant) value = parse(VIOMMU_READER_OPENED_TYPE, text);
+        g_autoptr(ViommuSiteImage) image = NULL;
+        guint directory;
+
+        ck_assert_msg(viommu_reader_opened_image(value, 3, &image, &directory) == images[i].good, "%s", text);
+        ck_assert_msg((image != NULL) == images[i].is_there, "%s", text);
+        ck_assert(!image || directory == 2);
     }
 }
 END_TEST
@@ -237,4 +269,4 @@ START_TEST(asked)
 }
 END_TEST
 
-UNIT_MAIN("reader-words", what_is_open, overlays, descriptors_in_order, answered, asked)
+UNIT_MAIN("reader-words", what_is_open, what_the_site_says, overlays, descriptors_in_order, answered, asked)

@@ -315,6 +315,37 @@ START_TEST(what_is_opened_is_handed_over)
 }
 END_TEST
 
+/* viommud's request becomes what the process made of its own; a dry run opens nothing. */
+START_TEST(an_image_is_merged)
+{
+    const char *const directories[] = {"/nonexistent", directory, NULL};
+    const ViommuFilesMachine none = {UID, NULL, NULL};
+
+    begin(PATIENT_SEC);
+    site.image_directories = directories;
+    write_file("small.image", "[image]\nfile=disk\nformat=raw\nos=debian13\n");
+    for (int dry = 0; dry < 2; dry++) {
+        g_auto(Launch) launch = {.request = parse("{'image': <'small'>, 'disks': <[{'bus': <'scsi'>}]>}")};
+        const ViommuFilesMachine machine = {UID, UUID, "guest"};
+        const ViommuRequestDisk *disk = g_ptr_array_index(launch.request->disks, 0);
+        g_autofree char *said = viommu_request_text(launch.request), *still_said = NULL;
+
+        unit_assert_ok(viommu_reader_new(readers, &site, launch.request, dry ? &none : &machine,
+                                         &launch.reader, &launch.error),
+                       launch.error);
+        /* a disk that does not exist is not looked at */
+        if (dry)
+            write_file("small.image", "[image]\nfile=nowhere\nformat=raw\nos=debian13\n");
+        unit_assert_ok(viommu_reader_open(launch.reader, &launch.error), launch.error);
+        ck_assert_str_eq(launch.request->guest.os, "debian13");
+        ck_assert(g_str_has_suffix(disk->file.path, dry ? "/nowhere" : "/disk") && disk->overlay == 1);
+        still_said = viommu_request_text(launch.request);
+        ck_assert_str_eq(still_said, said);
+        ck_assert_uint_eq(viommu_reader_handovers(launch.reader)->disks->len, !dry);
+    }
+}
+END_TEST
+
 START_TEST(nothing_is_asked_where_nothing_is)
 {
     g_auto(Launch) none = {0}, elsewhere = {0};
@@ -567,6 +598,7 @@ int main(void)
     tcase_add_checked_fixture(all, set_up, take_down);
     tcase_set_timeout(all, 120);
     tcase_add_test(all, what_is_opened_is_handed_over);
+    tcase_add_test(all, an_image_is_merged);
     tcase_add_test(all, nothing_is_asked_where_nothing_is);
     tcase_add_test(all, it_is_started_again);
     tcase_add_test(all, it_stands_still);

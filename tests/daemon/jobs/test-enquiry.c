@@ -37,6 +37,30 @@ START_TEST(plans)
 }
 END_TEST
 
+/* The image's architecture and distribution count; its file is not opened. */
+START_TEST(images)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) good = {0}, other = {0}, none = {0};
+    g_autofree char *file = NULL, *text = NULL;
+    const char *directories[2] = {NULL, NULL};
+
+    fixture_start(&fixture);
+    directories[0] = fixture.directory;
+    fixture.files.image_directories = directories;
+    file = g_build_filename(fixture.directory, "small.image", NULL);
+    ck_assert(g_file_set_contents(file, "[image]\nfile=f\nformat=raw\nos=debian12\n", -1, NULL));
+    plan(&fixture, "{'image': <'small'>, 'iommu': <{'model': <'intel'>}>}", false, &good);
+    assert_went_well(&good);
+    text = g_variant_print(good.report, FALSE);
+    ck_assert_msg(strstr(text, "small.image' says"), "%s", text);
+    plan(&fixture, "{'image': <'small'>, 'iommu': <{'model': <'virtio'>}>}", true, &other);
+    assert_fails(&other, VIOMMU_ERROR_NOT_SUPPORTED, "debian12");
+    plan(&fixture, "{'image': <'none'>}", true, &none);
+    assert_fails(&none, VIOMMU_ERROR_INVALID_REQUEST, "no image directory has the file 'none.image'");
+}
+END_TEST
+
 START_TEST(xml_and_reset)
 {
     g_auto(Fixture) fixture = {0};
@@ -68,4 +92,4 @@ START_TEST(xml_and_reset)
 }
 END_TEST
 
-UNIT_MAIN("enquiry", plans, xml_and_reset)
+UNIT_MAIN("enquiry", plans, images, xml_and_reset)
