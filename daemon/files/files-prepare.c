@@ -10,9 +10,6 @@
 #include "daemon/files/seed.h"
 #include "lib/base/error.h"
 
-/* The user whose keys a seed has, if the request names none. */
-#define USER "root"
-
 static const ViommuRequestDisk *asked_disk(const ViommuFiles *files, guint i)
 {
     return g_ptr_array_index(files->request->disks, i);
@@ -93,7 +90,7 @@ static bool make_seed(const ViommuFiles *files, GError **error)
         .is_ignition = asked->by == VIOMMU_SEED_BY_IGNITION,
         .instance = files->uuid,
         .hostname = asked->hostname ? asked->hostname : files->name,
-        .user = asked->user ? asked->user : USER,
+        .user = viommu_request_seed_user(asked),
         .ssh_keys = (const char *const *)asked->ssh_keys,
         .data = files->user_data,
     };

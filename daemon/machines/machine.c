@@ -35,6 +35,7 @@ void viommu_machine_free(ViommuMachine *machine)
     viommu_console_free(machine->console);
     g_free(machine->console_log);
     g_free(machine->request_id);
+    g_free(machine->seed_user);
     g_free(machine->fingerprint);
     g_free(machine->client);
     g_free(machine->launcher);
@@ -179,6 +180,7 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
         machine->hostdevs = g_strdupv(metadata->hostdevs);
     machine->reach_kinds = viommu_reach_kinds_from_text(metadata->reach);
     replace_string(&machine->request_id, metadata->request_id);
+    replace_string(&machine->seed_user, metadata->seed_user);
     replace_string(&machine->fingerprint, metadata->fingerprint);
 }
 

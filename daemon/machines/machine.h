@@ -39,6 +39,7 @@ typedef struct ViommuMachine {
     char **hostdevs;            /* PCI addresses; NULL: none, or not planned */
     uint64_t reach_kinds;       /* set of ViommuReachKind: what there is to know */
     ViommuReach reach;          /* of the running guest */
+    char *seed_user;            /* who takes the seed's keys; NULL: there are none */
     char *console_log;          /* its path; NULL: none */
     ViommuConsole *console;     /* NULL: not known yet */
     char *request_id;           /* NULL: none */

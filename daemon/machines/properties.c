@@ -39,6 +39,7 @@ const ViommuProperty viommu_machine_properties[VIOMMU_MACHINE_PROPERTIES] = {
     {"Forwards", VIOMMU_PROPERTY_FORWARDS, AT(reach.forwards), NULL, CHANGE(REACH), false},
     {"Addresses", TEXTS, AT(reach.addresses), NULL, CHANGE(REACH), false},
     {"VsockCid", NUMBER, AT(reach.vsock_cid), NULL, CHANGE(REACH), false},
+    {"SeedUser", TEXT, AT(seed_user), NULL, CHANGE(PLAN), false},
     {"Created", LARGE, AT(created_usec), NULL, 0, false},
 };
 

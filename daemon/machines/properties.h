@@ -41,7 +41,7 @@ typedef struct ViommuProperty {
 /* For a property that changes without a signal; only a client that waits for it reads it. */
 #define VIOMMU_PROPERTY_UNTOLD (1U << 31)
 
-#define VIOMMU_MACHINE_PROPERTIES 28
+#define VIOMMU_MACHINE_PROPERTIES 29
 /** In the order in which the bus lists them. */
 extern const ViommuProperty viommu_machine_properties[VIOMMU_MACHINE_PROPERTIES];
 

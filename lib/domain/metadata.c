@@ -53,6 +53,7 @@ static const Attribute attributes[] = {
     {"client", ATTRIBUTE_TEXT, AT(client), .optional = true, .core = true},
     {"host-drivers", ATTRIBUTE_TEXT, AT(host_drivers), .optional = true, .addition = true},
     {"reach", ATTRIBUTE_TEXT, AT(reach), .optional = true, .addition = true},
+    {"seed-user", ATTRIBUTE_TEXT, AT(seed_user), .optional = true, .addition = true},
     {"name", ATTRIBUTE_TEXT, AT(name), .optional = true, .core = true, .addition = true},
     {"uuid", ATTRIBUTE_TEXT, AT(uuid), .optional = true, .core = true, .addition = true},
 };
@@ -182,6 +183,7 @@ ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest 
         .page_size_bytes = plan->page_size_bytes,
         .host_drivers = host_drivers_of(&plan->placement),
         .reach = reach_of(request),
+        .seed_user = request->seed.ssh_keys ? g_strdup(viommu_request_seed_user(&request->seed)) : NULL,
         .reasons = reasons_of(&plan->iommu),
         .created_usec = created_usec,
     };

@@ -38,6 +38,7 @@ typedef struct ViommuMetadata {
     char *host_drivers;
     /* what libvirt knows of the running guest, viommu_reach_kinds_from_text(); NULL: nothing */
     char *reach;
+    char *seed_user; /* who takes the keys of the seed; NULL: it has none */
     char **warnings;
     char **hostdevs;         /* PCI addresses of the assigned devices; never NULL after reading */
     uint64_t created_usec;   /* CLOCK_REALTIME */

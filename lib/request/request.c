@@ -207,6 +207,11 @@ ViommuRequestDisk *viommu_request_disk_new(void)
     return disk;
 }
 
+const char *viommu_request_seed_user(const ViommuRequestSeed *seed)
+{
+    return seed->user ? seed->user : "root";
+}
+
 char *viommu_request_text(const ViommuRequest *request)
 {
     g_autoptr(GVariant) tree = NULL;

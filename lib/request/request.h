@@ -213,6 +213,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuRequest, viommu_request_free)
 /** A disk that says nothing, to be added to the disks of a request.  Owned by them. */
 ViommuRequestDisk *viommu_request_disk_new(void);
 
+/** Whose keys @seed has.  Borrowed. */
+const char *viommu_request_seed_user(const ViommuRequestSeed *seed);
+
 /** The request as canonical text (GVariant text format, table order, sizes in bytes): requests with
  *  the same meaning have the same text.  It includes name, wait and request-id.  Owned,
  *  g_free(). */

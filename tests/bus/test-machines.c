@@ -388,6 +388,7 @@ START_TEST(ready)
     harness_assert_property(harness, path, "Forwards", "@a(qsq) []");
     harness_assert_property(harness, path, "Addresses", "@as []");
     harness_assert_property(harness, path, "VsockCid", "uint32 0");
+    harness_assert_property(harness, path, "SeedUser", "''");
 }
 END_TEST
 

@@ -23,7 +23,7 @@
 
 struct ViommuInside {
     ViommuKey *key;
-    char *user;
+    char *user;      /* of the request; NULL: none */
     guint64 seconds; /* to wait for ssh */
     ViommuLogin login;
 };
@@ -69,20 +69,18 @@ static GVariant *with_list(GVariant *dict, const char *key, GVariant *entry)
     return g_variant_dict_end(&result);
 }
 
-/* The keys of the request stay; root logs in unless it names a user. */
+/* The keys of the request stay.  *ret_user NULL: the request leaves the user to its image, or to
+ * viommud. */
 static GVariant *with_key(GVariant *request, const ViommuKey *key, char **ret_user)
 {
     g_autoptr(GVariant) seed = g_variant_lookup_value(request, "seed", G_VARIANT_TYPE_VARDICT);
     g_autoptr(GVariant) keyed =
         g_variant_ref_sink(with_list(seed, "ssh-keys", g_variant_new_string(viommu_key_public(key))));
-    GVariantDict inner, outer;
+    GVariantDict outer;
 
-    if (!g_variant_lookup(keyed, "user", "s", ret_user))
-        *ret_user = g_strdup("root");
-    g_variant_dict_init(&inner, keyed);
-    g_variant_dict_insert(&inner, "user", "s", *ret_user);
+    g_variant_lookup(keyed, "user", "s", ret_user);
     g_variant_dict_init(&outer, request);
-    g_variant_dict_insert_value(&outer, "seed", g_variant_dict_end(&inner));
+    g_variant_dict_insert_value(&outer, "seed", keyed);
     return g_variant_ref_sink(g_variant_dict_end(&outer));
 }
 
@@ -245,13 +243,15 @@ static bool reach(ViommuInside *inside, ViommuCtl *ctl, const ViommuCtlLaunched 
     if (!viommu_ctl_reach_login(ctl, launched->properties, &inside->login, error))
         return false;
     g_free(inside->login.key);
-    g_free(inside->login.user);
     g_free(inside->login.known_hosts);
     inside->login.key = viommu_key_file(inside->key, "key");
-    inside->login.user = g_strdup(inside->user);
+    if (inside->user) {
+        g_free(inside->login.user);
+        inside->login.user = g_strdup(inside->user);
+    }
     inside->login.known_hosts = viommu_key_file(inside->key, "known-hosts");
     inside->login.alone = true;
-    viommu_key_assign(inside->key, uuid, inside->user);
+    viommu_key_assign(inside->key, uuid, inside->login.user);
     if (!viommu_ctl_reach_wait(ctl, launched->client, launched->path, &inside->login, inside->seconds, error))
         return false;
     if (!inside->login.jump)

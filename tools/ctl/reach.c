@@ -76,6 +76,20 @@ static bool find_address(const ViommuCtl *ctl, GVariant *properties, ViommuLogin
         "no port of this host leads to port 22 of the guest: launch it with networks.0.type=user networks.0.forward=22, or name its address with --address");
 }
 
+/* By the key that is used, else by the seed of the machine.  @of_key is taken. */
+static char *choose_user(const ViommuCtl *ctl, GVariant *properties, char *of_key)
+{
+    g_autofree char *known = of_key;
+    const char *seeded = "";
+
+    if (ctl->login)
+        return g_strdup(ctl->login);
+    if (known)
+        return g_steal_pointer(&known);
+    g_variant_lookup(properties, "SeedUser", "&s", &seeded);
+    return g_strdup(*seeded ? seeded : "root");
+}
+
 bool viommu_ctl_reach_login(const ViommuCtl *ctl, GVariant *properties, ViommuLogin *ret_login,
                             GError **error)
 {
@@ -88,7 +102,7 @@ bool viommu_ctl_reach_login(const ViommuCtl *ctl, GVariant *properties, ViommuLo
         return false;
     key = ctl->key ? g_strdup(ctl->key) : viommu_key_find(uuid, &user);
     login.key = g_steal_pointer(&key);
-    login.user = ctl->login ? g_strdup(ctl->login) : user ? g_steal_pointer(&user) : g_strdup("root");
+    login.user = choose_user(ctl, properties, g_steal_pointer(&user));
     login.known_hosts = viommu_key_known_hosts();
     login.alias = g_strconcat("viommu-", uuid, NULL);
     login.jump = g_strdup(ctl->host);

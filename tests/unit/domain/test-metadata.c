@@ -37,6 +37,7 @@ static ViommuMetadata *full(void)
         .client = g_strdup("0f:1.7"),
         .host_drivers = g_strdup("0000:3b:00.1=i40e"),
         .reach = g_strdup("forwards vsock"),
+        .seed_user = g_strdup("debian"),
         .name = g_strdup("own-name"),
         .uuid = g_strdup("0f2f8ea5-53c4-4e22-a2b0-0123456789ab"),
     };
@@ -62,6 +63,7 @@ static ViommuMetadata *least(void)
     g_clear_pointer(&metadata->client, g_free);
     g_clear_pointer(&metadata->host_drivers, g_free);
     g_clear_pointer(&metadata->reach, g_free);
+    g_clear_pointer(&metadata->seed_user, g_free);
     g_clear_pointer(&metadata->name, g_free);
     g_clear_pointer(&metadata->uuid, g_free);
     return metadata;
@@ -91,6 +93,7 @@ static void assert_same(const ViommuMetadata *a, const ViommuMetadata *b)
     ck_assert_pstr_eq(a->client, b->client);
     ck_assert_pstr_eq(a->host_drivers, b->host_drivers);
     ck_assert_pstr_eq(a->reach, b->reach);
+    ck_assert_pstr_eq(a->seed_user, b->seed_user);
     ck_assert_pstr_eq(a->name, b->name);
     ck_assert_pstr_eq(a->uuid, b->uuid);
 }
