@@ -478,14 +478,13 @@ static bool take_image(ViommuFiles *files, ViommuRequest *request, GError **erro
 {
     static const char *const none[] = {NULL};
     const ViommuFilesSite *site = files->site;
-    const ViommuImagePlaces places = {site->image_directories ? site->image_directories : none,
-                                      site->own};
+    const ViommuImagePlaces places = {site->image_directories ? site->image_directories : none, site->own};
 
     if (!request->image)
         return true;
     files->image = viommu_named_image_read(&places, request->image, &files->image_directory, error);
-    return files->image && viommu_site_image_merge(files->image, places.directories[files->image_directory],
-                                                   request, error);
+    return files->image &&
+           viommu_site_image_merge(files->image, places.directories[files->image_directory], request, error);
 }
 
 ViommuFiles *viommu_files_open(const ViommuFilesSite *site, ViommuRequest *request,

@@ -40,13 +40,15 @@ typedef struct ViommuFilesSite {
 
 typedef struct ViommuFilesMachine {
     uint32_t uid; /* of its user */
-    const char *uuid, *name; /* @uuid NULL: a dry run, for which only the image's name is looked up */
+    /* @uuid NULL: a dry run, for which only the image's name is looked up */
+    const char *uuid, *name;
 } ViommuFilesMachine;
 
 typedef struct ViommuFiles ViommuFiles;
 
 /** Opens the files of @request for @machine; borrows @site and @request.  Takes the needed
- *  descriptors out of @request, and merges its image into it.  Blocks.  Owned.  Fails, and names the key and the path:
+ *  descriptors out of @request, and merges its image into it.  Blocks.  Owned.  Fails, and names
+ *  the key and the path:
  *  POLICY_REFUSED for what the user may not do or the site does not allow; INVALID_REQUEST for a
  *  file that does not exist or has the wrong kind; BUSY when overlays have no room. */
 ViommuFiles *viommu_files_open(const ViommuFilesSite *site, ViommuRequest *request,

@@ -9,7 +9,7 @@
 
 typedef struct ViommuImagePlaces {
     const char *const *directories; /* searched in this order */
-    bool own;                       /* of a user's own viommud, for which files are opened as they are */
+    bool own;                       /* of a user's own viommud: files are opened as they are */
 } ViommuImagePlaces;
 
 /** The directories to search: those of [files] image-directories, and before them, for a user's own
@@ -17,7 +17,8 @@ typedef struct ViommuImagePlaces {
 char **viommu_named_image_directories(const char *const *configured, bool own);
 
 /** Reads the first NAME.image that exists.  @name was checked: it is no path.  Unless @places are a
- *  user's own, only root or the daemon's user may be able to change the file.  Blocks.  *ret_directory: its index.  Owned.  Fails, and names the image and the file:
+ *  user's own, only root or the daemon's user may be able to change the file.  Blocks.
+ *  *ret_directory: its index.  Owned.  Fails, and names the image and the file:
  *  INVALID_REQUEST when there is none, or it is not valid; POLICY_REFUSED when others can change
  *  it. */
 ViommuSiteImage *viommu_named_image_read(const ViommuImagePlaces *places, const char *name,

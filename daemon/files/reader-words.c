@@ -44,8 +44,8 @@ GVariant *viommu_reader_question_to_variant(const ViommuFilesSite *site, const V
     g_variant_builder_init(&handles, G_VARIANT_TYPE("ai"));
     each_file(request, write_handle, &handles);
     return g_variant_new("(@a{sv}@aiuss@(btsas)uu)", viommu_fields_write(&viommu_request_fields, request),
-                         g_variant_builder_end(&handles), machine->uid,
-                         machine->uuid ? machine->uuid : "", machine->name ? machine->name : "", write_site(site), timeout_sec,
+                         g_variant_builder_end(&handles), machine->uid, machine->uuid ? machine->uuid : "",
+                         machine->name ? machine->name : "", write_site(site), timeout_sec,
                          digest_timeout_sec);
 }
 

@@ -22,7 +22,7 @@
  * descriptor is in the reply (followed by those of its open backing files), the size of the copies,
  * for each disk its state, and the image with the number of its directory. */
 #define VIOMMU_READER_IMAGE_TYPE "(ua{sv})"
-#define VIOMMU_READER_OPENED_TYPE \
+#define VIOMMU_READER_OPENED_TYPE                                                   \
     "(" VIOMMU_HANDOVERS_TYPE "m" VIOMMU_KERNEL_TYPE "abtam" VIOMMU_FILE_STATE_TYPE \
     "m" VIOMMU_READER_IMAGE_TYPE ")"
 

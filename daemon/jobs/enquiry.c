@@ -13,8 +13,8 @@ typedef struct Dry {
     ViommuPermit permit;
     ViommuWaiter waiter;
     ViommuReader *reader; /* reads what the site says of the image; NULL: none is requested */
-    bool brief;   /* only the model is wanted */
-    char *osinfo; /* what osinfo-db says of the guest; NULL: nothing */
+    bool brief;           /* only the model is wanted */
+    char *osinfo;         /* what osinfo-db says of the guest; NULL: nothing */
     GError *error;
 } Dry;
 

@@ -123,8 +123,8 @@ void viommu_manager_watch_connection(ViommuManager *manager, ViommuLoopFunc func
 void viommu_manager_plan(ViommuManager *manager, const ViommuEnquiry *enquiry, const ViommuWaiter *waiter)
 {
     const ViommuEnquiryRoom room = {manager->context.backend, manager->context.workers.calls,
-                                    manager->hostinfo, &manager->context.config->policy,
-                                    manager->context.files, manager->context.readers};
+                                    manager->hostinfo,        &manager->context.config->policy,
+                                    manager->context.files,   manager->context.readers};
 
     viommu_enquiry_plan(&room, enquiry, waiter);
 }

@@ -11,71 +11,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 #include "daemon/bus/variant.h"
-#include "tests/bus/people.h"
-
-/* A system's viommud, a member who calls it, and two directories: in one only root can create
- * files, the other is the member's. */
-typedef struct World {
-    Harness *harness;
-    sd_bus *member;
-    char *fixed, *own;
-} World;
-
-static void remove_tree(const char *path)
-{
-    g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
-
-    for (const char *name; directory && (name = g_dir_read_name(directory));) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-        remove_tree(child);
-    }
-    g_remove(path);
-}
-
-static World new_world(void)
-{
-    World world = {.fixed = g_strdup("/run/viommu-test-XXXXXX")};
-    g_autofree char *group = people_group(), *config = NULL, *console = NULL;
-
-    ck_assert_msg(g_mkdtemp_full(world.fixed, 0755), "/run: %s", g_strerror(errno));
-    world.harness = harness_new(false);
-    console = g_strdup_printf("--console-directory=%s/console", world.harness->directory);
-    config = g_strdup_printf("[daemon]\ngroup=%s\n[files]\nimage-directories=%s\n", group, world.fixed);
-    harness_configure(world.harness, config);
-    harness_start(world.harness,
-                  (const char *const[]){"--system", "--connect=test:///default", console, NULL});
-    world.member = harness_connect_as(world.harness, PEOPLE_MEMBER);
-    world.own = g_build_filename(world.harness->directory, "own", NULL);
-    ck_assert_int_eq(g_mkdir(world.own, 0755), 0);
-    ck_assert_int_eq(chown(world.own, PEOPLE_MEMBER, PEOPLE_MEMBER), 0);
-    return world;
-}
-
-static void clear_world(World *world)
-{
-    sd_bus_flush_close_unref(world->member);
-    harness_free(world->harness);
-    remove_tree(world->fixed);
-    g_free(world->fixed);
-    g_free(world->own);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(World, clear_world)
-
-/* A file of @bytes; its path, owned. */
-static char *make_file(const char *directory, const char *name, const char *bytes, size_t size, uid_t uid,
-                       mode_t mode)
-{
-    char *path = g_build_filename(directory, name, NULL);
-
-    ck_assert(g_file_set_contents(path, bytes, (gssize)size, NULL));
-    ck_assert_int_eq(chown(path, uid, uid), 0);
-    ck_assert_int_eq(g_chmod(path, mode), 0);
-    return path;
-}
+#include "tests/bus/world.h"
 
 static char *make_kernel(const char *directory, const char *name, uid_t uid, mode_t mode)
 {
-    return make_file(directory, name, "a kernel", strlen("a kernel"), uid, mode);
+    return world_file(directory, name, "a kernel", strlen("a kernel"), uid, mode);
 }
 
 /* A qcow2 header of version 2 that names a backing file of format qcow2, or of @format. */
@@ -95,72 +35,10 @@ static char *make_qcow2(const char *directory, const char *name, const char *bac
         bytes[19] = (uint8_t)strlen(backing);
         memcpy(&bytes[256], backing, strlen(backing));
     }
-    return make_file(directory, name, (const char *)bytes, sizeof(bytes), PEOPLE_MEMBER, 0644);
+    return world_file(directory, name, (const char *)bytes, sizeof(bytes), PEOPLE_MEMBER, 0644);
 }
 
 /* --- Requests and their results --- */
-
-static sd_bus_message *asking(World *world, const char *format, va_list arguments)
-{
-    g_autofree char *text = g_strdup_vprintf(format, arguments);
-
-    return harness_request(world->member, "Launch", text);
-}
-
-G_GNUC_PRINTF(4, 5)
-static void refused(World *world, const char *name, const char *words, const char *format, ...)
-{
-    g_autoptr(sd_bus_message) answer = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    answer = people_exchange(world->member, asking(world, format, arguments));
-    va_end(arguments);
-    people_assert_error(answer, name, words);
-    ck_assert_uint_eq(harness_count(world->harness), 0);
-}
-
-static char *read_xml(World *world, const char *path)
-{
-    g_autoptr(sd_bus_message) answer =
-        people_assert_allowed(world->member, people_on_machine(world->member, path, "GetDomainXML"));
-    const char *xml;
-
-    ck_assert_int_gt(sd_bus_message_read(answer, "s", &xml), 0);
-    return g_strdup(xml);
-}
-
-/* The machine's XML, owned; *ret_path is the machine's, owned; NULL: the machine is killed. */
-G_GNUC_PRINTF(3, 4) static char *launched(World *world, char **ret_path, const char *format, ...)
-{
-    g_autoptr(sd_bus_message) answer = NULL;
-    const char *path;
-    va_list arguments;
-    char *xml;
-
-    va_start(arguments, format);
-    answer = people_assert_allowed(world->member, asking(world, format, arguments));
-    va_end(arguments);
-    ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
-    xml = read_xml(world, path);
-    if (ret_path)
-        *ret_path = g_strdup(path);
-    else
-        people_allow(world->member, people_on_machine(world->member, path, "Kill"));
-    return xml;
-}
-
-static void assert_has(const char *xml, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void assert_has(const char *xml, const char *format, ...)
-{
-    g_autofree char *words = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    words = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    ck_assert_msg(strstr(xml, words), "%s is not in %s", words, xml);
-}
 
 /* The path of the kernel in @xml. Owned. */
 static char *kernel_in(const char *xml)
@@ -188,13 +66,13 @@ static char *handle(int fd)
 /* @value of boot.kernel: a path or a handle; freed. */
 static void kernel_refused(World *world, const char *name, const char *words, char *value)
 {
-    refused(world, name, words, KERNEL, value);
+    world_refused(world, name, words, KERNEL, value);
     g_free(value);
 }
 
 static void disk_refused(World *world, const char *name, const char *words, char *value, const char *format)
 {
-    refused(world, name, words, DISK, value, format);
+    world_refused(world, name, words, DISK, value, format);
     g_free(value);
 }
 
@@ -202,12 +80,12 @@ static void disk_refused(World *world, const char *name, const char *words, char
 
 START_TEST(by_path)
 {
-    g_auto(World) world = new_world();
+    g_auto(World) world = world_new();
     g_autofree char *kernel = make_kernel(world.fixed, "kernel", 0, 0644);
     g_autofree char *secret = make_kernel(world.fixed, "secret", 0, 0600);
     g_autofree char *link = g_build_filename(world.fixed, "link", NULL);
     g_autofree char *closed = g_build_filename(world.fixed, "closed", NULL);
-    g_autofree char *value = quoted(kernel), *xml = launched(&world, NULL, KERNEL, value);
+    g_autofree char *value = quoted(kernel), *xml = world_launched(&world, NULL, KERNEL, value);
     g_autofree char *copy = kernel_in(xml);
 
     /* libvirt would give the original file to QEMU's user. */
@@ -237,7 +115,7 @@ START_TEST(access_list)
     static const uint8_t list[] = {2, 0,   0,   0,   1,   0,   6,    0, 255, 255, 255, 255, 2,   0,    0,
                                    0, 254, 255, 0,   0,   4,   0,    4, 0,   255, 255, 255, 255, 0x10, 0,
                                    4, 0,   255, 255, 255, 255, 0x20, 0, 4,   0,   255, 255, 255, 255};
-    g_auto(World) world = new_world();
+    g_auto(World) world = world_new();
     g_autofree char *kernel = make_kernel(world.fixed, "kernel", 0, 0644);
 
     if (setxattr(kernel, "system.posix_acl_access", list, sizeof(list), 0) == 0)
@@ -249,18 +127,18 @@ END_TEST
 
 START_TEST(rights_to_write)
 {
-    g_auto(World) world = new_world();
+    g_auto(World) world = world_new();
     g_autofree char *others = make_kernel(world.fixed, "others.raw", 0, 0644);
     g_autofree char *mine = make_kernel(world.fixed, "mine.raw", PEOPLE_MEMBER, 0600);
     g_autofree char *not_mine = make_kernel(world.fixed, "not-mine.raw", PEOPLE_MEMBER, 0066);
-    g_autofree char *value = quoted(mine), *xml = launched(&world, NULL, DISK, value, "raw");
-    g_autofree char *read_only = launched(
+    g_autofree char *value = quoted(mine), *xml = world_launched(&world, NULL, DISK, value, "raw");
+    g_autofree char *read_only = world_launched(
         &world, NULL,
         "{'arch': <'x86_64'>, 'disks': <[{'path': <'%s'>, 'format': <'raw'>, 'read-only': <true>}]>}",
         others);
 
-    assert_has(xml, "<source file='%s'", mine);
-    assert_has(read_only, "<source file='%s'", others);
+    world_assert_has(xml, "<source file='%s'", mine);
+    world_assert_has(read_only, "<source file='%s'", others);
     disk_refused(&world, "PolicyRefused", "may not read and write '", quoted(others), "raw");
     /* The owner's bits count, although other users have more rights. */
     disk_refused(&world, "PolicyRefused", "may not read and write '", quoted(not_mine), "raw");
@@ -272,7 +150,7 @@ END_TEST
 /* A device node whose device may not exist: what is passed by its path is not opened. */
 START_TEST(block_device)
 {
-    g_auto(World) world = new_world();
+    g_auto(World) world = world_new();
     g_autofree char *path = g_build_filename(world.fixed, "disk", NULL), *value = quoted(path), *xml = NULL;
 
     if (mknod(path, S_IFBLK | 0600, makedev(7, 200)) < 0) {
@@ -281,9 +159,9 @@ START_TEST(block_device)
     }
     disk_refused(&world, "PolicyRefused", "may not read and write '", quoted(path), "raw");
     ck_assert_int_eq(chown(path, PEOPLE_MEMBER, PEOPLE_MEMBER), 0);
-    xml = launched(&world, NULL, DISK, value, "raw");
-    assert_has(xml, "<disk type='block'");
-    assert_has(xml, "<source dev='%s'", path);
+    xml = world_launched(&world, NULL, DISK, value, "raw");
+    world_assert_has(xml, "<disk type='block'");
+    world_assert_has(xml, "<source dev='%s'", path);
 }
 END_TEST
 
@@ -291,11 +169,11 @@ END_TEST
 
 START_TEST(copied)
 {
-    g_auto(World) world = new_world();
+    g_auto(World) world = world_new();
     g_autofree char *kernel = make_kernel(world.own, "kernel", PEOPLE_MEMBER, 0644);
-    g_autofree char *empty = make_file(world.own, "empty", "", 0, PEOPLE_MEMBER, 0644);
+    g_autofree char *empty = world_file(world.own, "empty", "", 0, PEOPLE_MEMBER, 0644);
     g_autofree char *value = quoted(kernel), *path = NULL, *copy = NULL, *bytes = NULL;
-    g_autofree char *xml = launched(&world, &path, KERNEL, value);
+    g_autofree char *xml = world_launched(&world, &path, KERNEL, value);
     struct stat info;
 
     copy = kernel_in(xml);
@@ -306,7 +184,7 @@ START_TEST(copied)
     ck_assert_int_eq(stat(copy, &info), 0);
     ck_assert_uint_eq(info.st_mode & 0777, 0600);
     /* The metadata names the requested file. */
-    assert_has(xml, "%s", kernel);
+    world_assert_has(xml, "%s", kernel);
     people_allow(world.member, people_on_machine(world.member, path, "Kill"));
     ck_assert_int_lt(stat(copy, &info), 0);
     kernel_refused(&world, "InvalidRequest", "it is empty", quoted(empty));
@@ -342,20 +220,20 @@ END_TEST
 START_TEST(by_descriptor)
 {
     static const char *const dry[] = {"Plan", "Check"};
-    g_auto(World) world = new_world();
+    g_auto(World) world = world_new();
     g_autofree char *kernel = make_kernel(world.fixed, "kernel", 0, 0600);
     g_autofree char *moving = make_kernel(world.own, "moving", PEOPLE_MEMBER, 0600);
     int fd = open(kernel, O_RDONLY | O_CLOEXEC), own = open(moving, O_RDONLY | O_CLOEXEC);
     g_autofree char *first = handle(fd), *second = handle(own);
-    g_autofree char *xml = launched(&world, NULL, KERNEL, first),
-                    *other = launched(&world, NULL, KERNEL, second);
+    g_autofree char *xml = world_launched(&world, NULL, KERNEL, first),
+                    *other = world_launched(&world, NULL, KERNEL, second);
     g_autofree char *copy = kernel_in(other), *fixed = kernel_in(xml);
 
     ck_assert(fd >= 0 && own >= 0);
     ck_assert_msg(strstr(fixed, "/state/boot/"), "%s", fixed);
     ck_assert_msg(strstr(copy, "/state/boot/"), "%s", copy);
     /* The metadata names the file, not a number. */
-    assert_has(other, "%s", moving);
+    world_assert_has(other, "%s", moving);
     ck_assert(!strstr(other, "handle"));
     for (size_t i = 0; i < G_N_ELEMENTS(dry); i++) {
         g_autofree char *request = g_strdup_printf("{'boot': <{'kernel': <%s>}>}", first);
@@ -368,7 +246,7 @@ END_TEST
 
 START_TEST(wrong_descriptors)
 {
-    g_auto(World) world = new_world();
+    g_auto(World) world = world_new();
     g_autofree char *path = make_kernel(world.own, "a\nb", PEOPLE_MEMBER, 0644);
     int inspect = open(path, O_PATH | O_CLOEXEC), write = open(path, O_WRONLY | O_CLOEXEC);
     int read = open(path, O_RDONLY | O_CLOEXEC), ends[2];
@@ -379,8 +257,8 @@ START_TEST(wrong_descriptors)
     kernel_refused(&world, "PolicyRefused", "does not refer to a file", handle(ends[0]));
     disk_refused(&world, "PolicyRefused", "a?b': the file descriptor is not open for reading and writing",
                  handle(read), "raw");
-    refused(&world, "InvalidRequest", "boot.cmdline must be a string, but is a file descriptor",
-            "{'boot': <{'kernel': <handle %d>, 'cmdline': <handle %d>}>}", read, read);
+    world_refused(&world, "InvalidRequest", "boot.cmdline must be a string, but is a file descriptor",
+                  "{'boot': <{'kernel': <handle %d>, 'cmdline': <handle %d>}>}", read, read);
     close(inspect);
     close(write);
     close(read);
@@ -393,23 +271,23 @@ END_TEST
 
 START_TEST(chain)
 {
-    g_auto(World) world = new_world();
+    g_auto(World) world = world_new();
     g_autofree char *base = make_kernel(world.fixed, "base.raw", 0, 0644);
     g_autofree char *middle = make_qcow2(world.fixed, "middle.qcow2", "base.raw", "raw");
     g_autofree char *top = make_qcow2(world.fixed, "top.qcow2", middle, "qcow2");
     g_autofree char *alone = make_qcow2(world.fixed, "alone.qcow2", NULL, NULL);
     g_autofree char *forged = make_qcow2(world.fixed, "forged.raw", "/etc/shadow", "raw");
     g_autofree char *top_value = quoted(top), *alone_value = quoted(alone), *forged_value = quoted(forged);
-    g_autofree char *xml = launched(&world, NULL, DISK, top_value, "qcow2");
-    g_autofree char *lone = launched(&world, NULL, DISK, alone_value, "qcow2");
-    g_autofree char *raw = launched(&world, NULL, DISK, forged_value, "raw");
+    g_autofree char *xml = world_launched(&world, NULL, DISK, top_value, "qcow2");
+    g_autofree char *lone = world_launched(&world, NULL, DISK, alone_value, "qcow2");
+    g_autofree char *raw = world_launched(&world, NULL, DISK, forged_value, "raw");
 
-    assert_has(xml, "<source file='%s'", base);
-    assert_has(xml, "<source file='%s'", middle);
-    assert_has(xml, "<backingStore/>");
-    assert_has(lone, "<backingStore/>");
+    world_assert_has(xml, "<source file='%s'", base);
+    world_assert_has(xml, "<source file='%s'", middle);
+    world_assert_has(xml, "<backingStore/>");
+    world_assert_has(lone, "<backingStore/>");
     /* Whatever its bytes say. */
-    assert_has(raw, "type='raw'");
+    world_assert_has(raw, "type='raw'");
     ck_assert(!strstr(raw, "shadow"));
 }
 END_TEST
@@ -417,7 +295,7 @@ END_TEST
 /* The largest request: more files than Linux passes with one message; the rest is sent as paths. */
 START_TEST(many_chains)
 {
-    g_auto(World) world = new_world();
+    g_auto(World) world = world_new();
     g_autofree char *below = NULL, *request = NULL, *xml = NULL;
     g_autoptr(GString) disks = g_string_new(NULL);
     unsigned n = 0;
@@ -435,7 +313,7 @@ START_TEST(many_chains)
 
         g_string_append_printf(disks, "%s{'path': <'%s'>, 'format': <'qcow2'>}", i > 0 ? ", " : "", disk);
     }
-    xml = launched(&world, NULL, "{'arch': <'x86_64'>, 'disks': <[%s]>}", disks->str);
+    xml = world_launched(&world, NULL, "{'arch': <'x86_64'>, 'disks': <[%s]>}", disks->str);
     for (const char *at = xml; (at = strstr(at, "/layer")); at++)
         n++;
     ck_assert_uint_eq(n, 256);
@@ -462,7 +340,7 @@ static const struct {
 
 START_TEST(forged_headers)
 {
-    g_auto(World) world = new_world();
+    g_auto(World) world = world_new();
     g_autofree char *base = make_kernel(world.fixed, "base", PEOPLE_MEMBER, 0644);
     g_autofree char *secret = make_kernel(world.fixed, "secret", 0, 0600);
     g_autofree char *link = g_build_filename(world.fixed, "link", NULL);
@@ -486,8 +364,8 @@ END_TEST
 /* libvirt only ever gets the caller's own file, however the name changes meanwhile. */
 START_TEST(swapped)
 {
-    g_auto(World) world = new_world();
-    g_autofree char *secret = make_file(world.fixed, "secret", "root's", strlen("root's"), 0, 0600);
+    g_auto(World) world = world_new();
+    g_autofree char *secret = world_file(world.fixed, "secret", "root's", strlen("root's"), 0, 0600);
     g_autofree char *mine = make_kernel(world.own, "mine", PEOPLE_MEMBER, 0644);
     g_autofree char *name = g_build_filename(world.own, "name", NULL), *value = quoted(name);
     g_autofree char *next = g_build_filename(world.own, "next", NULL);
@@ -515,7 +393,7 @@ START_TEST(swapped)
             const char *path;
 
             ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
-            xml = read_xml(&world, path);
+            xml = world_xml(&world, path);
             copy = kernel_in(xml);
             ck_assert(g_file_get_contents(copy, &bytes, NULL, NULL));
             ck_assert_str_eq(bytes, "a kernel");
@@ -528,81 +406,11 @@ START_TEST(swapped)
 }
 END_TEST
 
-/* --- Images by their names --- */
-
-#define IMAGE      "{'arch': <'x86_64'>, 'image': <'%s'>}"
-#define IMAGE_FILE "[image]\nfile=base.raw\nformat=raw\nos=debian13\n"
-
-static char *make_image(const char *directory, const char *name, const char *text, uid_t uid, mode_t mode)
-{
-    g_autofree char *file = g_strconcat(name, ".image", NULL);
-
-    return make_file(directory, file, text, strlen(text), uid, mode);
-}
-
-/* What a dry run says, as text; owned. */
-static char *planned(World *world, const char *image)
-{
-    g_autofree char *text = g_strdup_printf(IMAGE, image);
-    g_autoptr(sd_bus_message) answer =
-        people_assert_allowed(world->member, harness_request(world->member, "Plan", text));
-    g_autoptr(GVariant) report = NULL;
-
-    ck_assert(viommu_bus_variant_read(answer, &report, NULL));
-    return g_variant_print(report, FALSE);
-}
-
-START_TEST(by_image)
-{
-    g_auto(World) world = new_world();
-    g_autofree char *base = make_file(world.fixed, "base.raw", "a disk", 6, 0, 0644);
-    g_autofree char *image = make_image(world.fixed, "debian13", IMAGE_FILE, 0, 0644);
-    g_autofree char *report = planned(&world, "debian13"), *path = NULL;
-    g_autofree char *xml = launched(&world, &path, IMAGE, "debian13");
-
-    assert_has(report, "image 'debian13' is '%s', as '%s' says", base, image);
-    assert_has(xml, "<source file='%s'/>", base);
-    assert_has(xml, "/state/boot/");
-    /* The metadata has what the caller said. */
-    assert_has(xml, ">{'image': &lt;'debian13'&gt;, 'arch': &lt;'x86_64'&gt;}<");
-    people_allow(world.member, people_on_machine(world.member, path, "Kill"));
-    /* The image is read anew, and its file with the rights of the caller. */
-    ck_assert_int_eq(g_chmod(base, 0600), 0);
-    refused(&world, "PolicyRefused", "user 65534 may not read '", IMAGE, "debian13");
-}
-END_TEST
-
-START_TEST(forged_images)
-{
-    g_auto(World) world = new_world();
-    g_autofree char *base = make_file(world.fixed, "base.raw", "a disk", 6, 0, 0644);
-    g_autofree char *mine = make_image(world.own, "mine", IMAGE_FILE, PEOPLE_MEMBER, 0644);
-    g_autofree char *given = make_image(world.fixed, "given", IMAGE_FILE, PEOPLE_MEMBER, 0644);
-    g_autofree char *open_to_all = make_image(world.fixed, "open", IMAGE_FILE, 0, 0666);
-    g_autofree char *typo = make_image(world.fixed, "typo", "[image]\nfiel=base.raw\n", 0, 0644);
-    g_autofree char *away = make_image(world.fixed, "away", "[image]\nfile=../x\nformat=raw\n", 0, 0644);
-    g_autofree char *link = g_build_filename(world.fixed, "link.image", NULL);
-    g_autofree char *fifo = g_build_filename(world.fixed, "fifo.image", NULL);
-
-    ck_assert_int_eq(symlink(mine, link), 0);
-    ck_assert_int_eq(mkfifo(fifo, 0644), 0);
-    refused(&world, "InvalidRequest", "image 'mine': no image directory has the file 'mine.image'", IMAGE,
-            "mine");
-    refused(&world, "PolicyRefused", "users other than root can write to '", IMAGE, "given");
-    refused(&world, "PolicyRefused", "users other than root can write to '", IMAGE, "open");
-    refused(&world, "PolicyRefused", "/link.image' is a symbolic link", IMAGE, "link");
-    refused(&world, "InvalidRequest", "/fifo.image' is not a regular file", IMAGE, "fifo");
-    refused(&world, "InvalidRequest", "/typo.image': unknown key 'fiel'; did you mean 'file'?", IMAGE, "typo");
-    refused(&world, "InvalidRequest", "/away.image': file '../x' is not the name of a file", IMAGE, "away");
-    refused(&world, "InvalidRequest", "image '../x' is not valid", IMAGE, "../x");
-}
-END_TEST
-
 /* A list without files is ignored. */
 START_TEST(none)
 {
-    g_auto(World) world = new_world();
-    g_autofree char *xml = launched(&world, NULL, "{'arch': <'x86_64'>, 'disks': <@aa{sv} []>%s}", "");
+    g_auto(World) world = world_new();
+    g_autofree char *xml = world_launched(&world, NULL, "{'arch': <'x86_64'>, 'disks': <@aa{sv} []>%s}", "");
 
     ck_assert_ptr_null(strstr(xml, "<disk"));
 }
@@ -653,8 +461,6 @@ static const HarnessScenario scenarios[] = {
     {"files-many-chains", &many_chains},
     {"files-forged-headers", &forged_headers},
     {"files-swapped", &swapped},
-    {"files-by-image", &by_image},
-    {"files-forged-images", &forged_images},
     {"files-none", &none},
     {"files-own-daemon", &own_daemon},
     {NULL, NULL},

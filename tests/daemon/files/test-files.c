@@ -401,7 +401,8 @@ START_TEST(a_long_image)
 
     memcpy(text, "[image]\nfile=raw\nformat=raw\n", strlen("[image]\nfile=raw\nformat=raw\n"));
     write_file("small.image", text, VIOMMU_SITE_IMAGE_TEXT_MAX + 1);
-    assert_refused(true, "{'image': <'small'>}", VIOMMU_ERROR_INVALID_REQUEST, "it has more than 65536 bytes");
+    assert_refused(true, "{'image': <'small'>}", VIOMMU_ERROR_INVALID_REQUEST,
+                   "it has more than 65536 bytes");
     write_file("small.image", text, VIOMMU_SITE_IMAGE_TEXT_MAX);
     files = open_files(true, "{'image': <'small'>}", &error);
     ck_assert_msg(files, "%s", error ? error->message : "");

@@ -40,14 +40,14 @@ static GVariant *parse(const char *type, const char *text)
 
 /* --- Opened files --- */
 
-#define NONE                          "(nothing, (false, false, false, false), nothing, nothing, 0)"
-#define DISK(open)                    "('/d', (true, " open ", false, false), nothing, nothing, 0)"
-#define BASED(chain)                  "('/d', (true, true, false, false), [" chain "], nothing, 0)"
-#define OVER(bytes)                   "('/d', (true, false, false, false), nothing, '/o', " bytes ")"
-#define NO_KERNEL                     "nothing"
-#define KERNEL(release, drivers)      PAGED(release, drivers, "4096")
-#define PAGED(release, drivers, page) "('" release "', 1, true, [" drivers "], " page ")"
-#define SAID(disks, kernel, open)     STATED(disks, kernel, open, "nothing, nothing")
+#define NONE                                "(nothing, (false, false, false, false), nothing, nothing, 0)"
+#define DISK(open)                          "('/d', (true, " open ", false, false), nothing, nothing, 0)"
+#define BASED(chain)                        "('/d', (true, true, false, false), [" chain "], nothing, 0)"
+#define OVER(bytes)                         "('/d', (true, false, false, false), nothing, '/o', " bytes ")"
+#define NO_KERNEL                           "nothing"
+#define KERNEL(release, drivers)            PAGED(release, drivers, "4096")
+#define PAGED(release, drivers, page)       "('" release "', 1, true, [" drivers "], " page ")"
+#define SAID(disks, kernel, open)           STATED(disks, kernel, open, "nothing, nothing")
 #define STATED(disks, kernel, open, states) WHOLE(disks, kernel, open, states, "nothing")
 #define WHOLE(disks, kernel, open, states, image) \
     "((" NONE ", " NONE ", " NONE ", [" disks "]), " kernel ", [" open "], 5, [" states "], " image ")"
@@ -142,8 +142,7 @@ static const struct {
 START_TEST(what_the_site_says)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(images); i++) {
-        g_autofree char *text =
-            g_strdup_printf(WHOLE("", NO_KERNEL, "", "", "%s"), images[i].text);
+        g_autofree char *text = g_strdup_printf(WHOLE("", NO_KERNEL, "", "", "%s"), images[i].text);
         g_autoptr(GVariant) value = parse(VIOMMU_READER_OPENED_TYPE, text);
         g_autoptr(ViommuSiteImage) image = NULL;
         guint directory;
