@@ -19,6 +19,14 @@ overlay() {
           disks: [{path: $path, format: "raw", overlay: true} + $more]}' >"$lab_dir/$1.json"
     echo "$lab_dir/$1.json"
 }
+
+# named NAME: the same by the image's name, with an overlay that is larger.
+named() {
+    jq -n --arg name "$1" --arg key "$key" \
+        '{name: $name, image: "base", accelerator: "tcg", memory: "64 MiB", seed: {"ssh-keys": $key},
+          disks: [{size: "2 MiB"}]}' >"$lab_dir/$1.json"
+    echo "$lab_dir/$1.json"
+}
 key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1F0u8n0zvM6fA2o5oUuR9b8b2v3mXl1nqkB5rYtG7Q ci"
 
 # The image: contents, size and times.
@@ -67,8 +75,13 @@ start() {
 
 # launch NAME [MORE]: a machine that boots.
 launch() {
+    launch_file "$1" "$(overlay "$@")"
+}
+
+# launch_file NAME REQUEST
+launch_file() {
     local console
-    ctl launch "$(overlay "$@")" --wait=started >/dev/null || say_die "$as: an overlay: $(tail -n 5 "$lab_dir/viommud.log")"
+    ctl launch "$2" --wait=started >/dev/null || say_die "$as: an overlay: $(tail -n 5 "$lab_dir/viommud.log")"
     console=$(ctl show "$1" --json | jq -r .ConsoleLog)
     lab_until 20 boots "$console" || say_die "$as: the guest '$1' does not boot from its overlay"
 }
@@ -110,13 +123,18 @@ trap lab_close EXIT
 trap 'exit 130' INT TERM
 lab_open
 install -m 755 "$here/boot-sector.sh" "$lab_dir/boot-sector"
-lab_run mkdir "$lab_dir/images"
-base=$lab_dir/images/base.raw
+lab_run mkdir -p "$lab_dir/home/.local/share/viommud/images"
+base=$lab_dir/home/.local/share/viommud/images/base.raw
 lab_run "$lab_dir/boot-sector" "$base"
 chown root "$base" 2>/dev/null || true
 chmod 444 "$base"
 
 two_at_once
+printf '[image]\nfile=base.raw\nformat=raw\narch=x86_64\n' >"${base%/*}/base.image"
+launch_file named "$(named named)"
+made | grep -q 'overlay-0-2097152$' || say_die "no overlay of 2 MiB: $(made)"
+ctl kill named
+none_is_left || say_die "left behind by an image that was named: $(made)"
 refused small '{"size": "1 MiB", "digest": "sha256:0000000000000000000000000000000000000000000000000000000000000000"}' 'another image'
 
 # --- viommud dies, and so does a guest meanwhile ---
