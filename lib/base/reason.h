@@ -52,6 +52,8 @@ typedef enum ViommuRule {
     VIOMMU_RULE_IOMMUFD,
     VIOMMU_RULE_HOSTDEV_RESERVED,
     VIOMMU_RULE_INTERRUPT_REMAPPING,
+    /* about what the guest is told */
+    VIOMMU_RULE_SEED,
     VIOMMU_RULE_LAST,
 } ViommuRule;
 extern const ViommuEnum viommu_enum_rule;

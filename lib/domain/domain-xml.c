@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/plan/numa.h"
 #include "lib/base/pci-address.h"
@@ -89,8 +90,39 @@ static void write_os(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_leaf(xml, "kernel", plan->kernel);
     viommu_xml_leaf(xml, "initrd", plan->initrd);
     viommu_xml_leaf(xml, "cmdline", plan->cmdline);
+    if (plan->seed.present && plan->seed.by == VIOMMU_SEED_BY_CREDENTIALS)
+        viommu_xml_empty(xml, "smbios", "mode", "sysinfo", NULL);
     if (!plan->kernel && (plan->disks->len || plan->networks->len))
         viommu_xml_empty(xml, "boot", "dev", plan->disks->len ? "hd" : "network", NULL);
+    viommu_xml_close(xml);
+}
+
+static void write_credential(ViommuXmlWriter *xml, const char *name, const char *value)
+{
+    g_autofree char *base64 = g_base64_encode((const guchar *)value, strlen(value));
+    g_autofree char *entry = g_strconcat("io.systemd.credential.binary:", name, "=", base64, NULL);
+
+    viommu_xml_leaf(xml, "entry", entry);
+}
+
+/* What the guest's firmware tells it. */
+static void write_sysinfo(ViommuXmlWriter *xml, const ViommuPlanSeed *seed)
+{
+    g_autofree char *keys = seed->ssh_keys ? g_strjoinv("\n", seed->ssh_keys) : NULL;
+
+    if (!seed->present || seed->by == VIOMMU_SEED_BY_CLOUD_INIT)
+        return;
+    viommu_xml_open(xml, "sysinfo");
+    viommu_xml_attribute(xml, "type", seed->by == VIOMMU_SEED_BY_IGNITION ? "fwcfg" : "smbios");
+    if (seed->by == VIOMMU_SEED_BY_IGNITION) {
+        viommu_xml_empty(xml, "entry", "name", "opt/com.coreos/config", "file", seed->path, NULL);
+    } else {
+        viommu_xml_open(xml, "oemStrings");
+        if (keys)
+            write_credential(xml, "ssh.authorized_keys.root", keys);
+        write_credential(xml, "system.hostname", seed->hostname);
+        viommu_xml_close(xml);
+    }
     viommu_xml_close(xml);
 }
 
@@ -473,6 +505,7 @@ char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata)
     viommu_xml_leaf_number(xml, "vcpu", plan->vcpus);
     write_memory_backing(xml, plan);
     write_numatune(xml, plan->cells);
+    write_sysinfo(xml, &plan->seed);
     write_os(xml, plan);
     write_features(xml, plan);
     write_cpu(xml, plan);

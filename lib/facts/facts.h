@@ -46,6 +46,7 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_KEPT_SOURCE,
     VIOMMU_FACT_SMMUV3_RIL,
     VIOMMU_FACT_SMMUV3_ACPI_NO_ITS,
+    VIOMMU_FACT_FW_CFG,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;

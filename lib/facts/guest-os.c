@@ -275,3 +275,15 @@ int viommu_guest_os_driver_model(const char *word)
             return (int)driver_words[i].model;
     return viommu_enum_from_string(&viommu_enum_model, word);
 }
+
+/* systemd 247, 245, 249 and 239; none; none. */
+static const char *const without_credentials[] = {"debian11", "ubuntu20.04", "ubuntu22.04",
+                                                  "rhel8",    "alpine",      "windows"};
+
+bool viommu_guest_os_lacks_credentials(const ViommuGuestOs *os)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(without_credentials); i++)
+        if (g_str_has_prefix(os->name, without_credentials[i]))
+            return true;
+    return false;
+}

@@ -42,6 +42,9 @@ bool viommu_guest_os_is_newest(const ViommuGuestOs *os, const char *name);
 const char *viommu_guest_os_nearest(const char *name);
 /** Row @index, to show the table; NULL after the last.  Static. */
 const ViommuGuestOs *viommu_guest_os_row(size_t index);
+/** Whether it is known to have no systemd, or one before 252, which takes no SSH keys from
+ *  credentials. */
+bool viommu_guest_os_lacks_credentials(const ViommuGuestOs *os);
 ViommuDriver viommu_guest_os_driver(const ViommuGuestOs *os, ViommuArch arch, ViommuModel model);
 /** The page size of its aarch64 kernel; 0: not known. */
 uint64_t viommu_guest_os_page_bytes(const ViommuGuestOs *os);

@@ -6,6 +6,9 @@
 #include "lib/base/error.h"
 #include "lib/plan/plan.h"
 
+/* A path that no file has: an open file needs no other name, nor does one of a dry run. */
+#define VIOMMU_PLAN_OPEN_FILES "/var/lib/viommu/open"
+
 typedef struct ViommuPlanBuild {
     const ViommuPlanInput *input;
     const ViommuRequest *request;
@@ -68,6 +71,10 @@ bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error);
 bool viommu_plan_check_files(ViommuPlanBuild *build, GError **error);
 /** files: settles the rights of QEMU, and the files that libvirt must not label. */
 void viommu_plan_settle_rights(ViommuPlanBuild *build);
+/** seed: checks that the guest can be told what the request says.  Fails: NOT_SUPPORTED. */
+bool viommu_plan_check_seed(ViommuPlanBuild *build, GError **error);
+/** seed: settles how the guest is told, once the machine has its name and UUID. */
+void viommu_plan_settle_seed(ViommuPlanBuild *build);
 /** devices: settles disks, networks and controllers. */
 void viommu_plan_settle_devices(ViommuPlanBuild *build);
 /** buses: settles the guest's PCI Express tree and NUMA cells, and notes what is lost when one
@@ -84,8 +91,6 @@ void viommu_plan_init_devices(ViommuPlan *plan);
 void viommu_plan_settle_file(const ViommuPlanBuild *build, guint i, ViommuPlanDisk *disk);
 /** files: what the guest sees of disk @i, which has an overlay; VIOMMU_UNSET_NUMBER: not known. */
 uint64_t viommu_plan_overlay_bytes(const ViommuPlanBuild *build, guint i);
-/** files: the same for the seed, whose @disk is none of the request's. */
-void viommu_plan_settle_seed(const ViommuPlanBuild *build, ViommuPlanDisk *disk);
 /** files: whether libvirt gets the file open. */
 bool viommu_plan_takes_open(const ViommuPlanInput *input, const ViommuHandover *handover);
 /** placement: its input.  Borrows from @input. */

@@ -35,18 +35,6 @@ void viommu_plan_init_devices(ViommuPlan *plan)
     plan->networks = g_ptr_array_new_with_free_func(plan_network_free);
 }
 
-static bool check_seed(ViommuPlanBuild *build, GError **error)
-{
-    const ViommuRequestSeed *seed = &build->request->seed;
-
-    if (!seed->present || seed->by == VIOMMU_UNSET || seed->by == VIOMMU_SEED_BY_CLOUD_INIT)
-        return true;
-    return viommu_plan_refuse(
-        build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
-        "seed.by '%s' is not possible: this viommud makes seeds for cloud-init only; omit it, or use 'cloud-init'",
-        viommu_enum_to_string(&viommu_enum_seed_by, seed->by));
-}
-
 /* libvirt: "readonly sata disks are not supported". */
 bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error)
 {
@@ -58,7 +46,7 @@ bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error)
                 build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
                 "disks[%u].read-only is not possible with bus 'sata'; use 'virtio' or 'scsi'", i);
     }
-    return check_seed(build, error);
+    return true;
 }
 
 /* A dry run does not look into the file, so it knows only a size that is requested. */
@@ -84,7 +72,7 @@ static void add_seed(ViommuPlanBuild *build, char letter)
     disk->read_only = true;
     disk->translated = plan->iommu.translate;
     snprintf(disk->target, sizeof(disk->target), "vd%c", letter);
-    viommu_plan_settle_seed(build, disk);
+    disk->path = g_strdup(plan->seed.path);
     g_ptr_array_add(plan->disks, disk);
     viommu_plan_note(build, "disk %s is the seed for cloud-init; it is removed with the machine",
                      disk->target);
@@ -113,7 +101,7 @@ static void settle_disks(ViommuPlanBuild *build)
         g_ptr_array_add(plan->disks, disk);
         note_overlay(build, i, disk);
     }
-    if (build->request->seed.present)
+    if (plan->seed.present && plan->seed.by == VIOMMU_SEED_BY_CLOUD_INIT)
         add_seed(build, letters[1]);
 }
 

@@ -10,8 +10,6 @@
 #include "lib/facts/facts.h"
 #include "lib/plan/build.h"
 
-/* A path that no file has: an open file needs no other name. */
-#define OPEN_FILES "/var/lib/viommu/open"
 /* AppArmor's rules read these as patterns. */
 #define PATTERNS "*?[]{}^\"\\"
 
@@ -231,7 +229,7 @@ static void add_backing(GPtrArray *backing, char *path, ViommuDiskFormat format,
 static char *name_open(const ViommuPlanBuild *build, const char *path, const char *group)
 {
     return is_guarded(build->input) && !viommu_host_secmodel(build->input->host, "apparmor")
-               ? g_strdup_printf(OPEN_FILES "/%s.%s", build->plan->uuid, group)
+               ? g_strdup_printf(VIOMMU_PLAN_OPEN_FILES "/%s.%s", build->plan->uuid, group)
                : g_strdup(path);
 }
 
@@ -287,8 +285,9 @@ static void settle_overlay(const ViommuPlanBuild *build, guint i, ViommuPlanDisk
     if (disk->is_open)
         disk->path = name_open(build, handover->overlay, disk->target);
     else
-        disk->path = handover ? g_strdup(handover->overlay)
-                              : g_strdup_printf(OPEN_FILES "/%s.%s", build->plan->uuid, disk->target);
+        disk->path = handover
+                         ? g_strdup(handover->overlay)
+                         : g_strdup_printf(VIOMMU_PLAN_OPEN_FILES "/%s.%s", build->plan->uuid, disk->target);
     disk->backing = settle_backing(build, i, disk);
 }
 
@@ -309,14 +308,4 @@ void viommu_plan_settle_file(const ViommuPlanBuild *build, guint i, ViommuPlanDi
     disk->path = disk->is_open ? name_open(build, handover->path, disk->target)
                                : g_strdup(handover ? handover->path : asked->file.path);
     disk->backing = settle_backing(build, i, disk);
-}
-
-/* Like a kernel, it is viommud's own, and libvirt gives it to QEMU's user. */
-void viommu_plan_settle_seed(const ViommuPlanBuild *build, ViommuPlanDisk *disk)
-{
-    const ViommuHandovers *handovers = build->input->handovers;
-
-    disk->path = handovers && handovers->seed.path
-                     ? g_strdup(handovers->seed.path)
-                     : g_strdup_printf(OPEN_FILES "/%s.%s", build->plan->uuid, disk->target);
 }

@@ -273,10 +273,12 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
         return false;
     viommu_plan_explain_hostdevs(build);
     if (!settle_firmware(build, error) || !viommu_plan_check_disks(build, error) ||
-        !viommu_plan_check_files(build, error) || !check_pending(build, error))
+        !viommu_plan_check_files(build, error) || !viommu_plan_check_seed(build, error) ||
+        !check_pending(build, error))
         return false;
     settle_names(build);
     viommu_plan_settle_rights(build);
+    viommu_plan_settle_seed(build);
     viommu_plan_settle_devices(build);
     viommu_plan_settle_pcie(build);
     settle_rest(build);
@@ -346,6 +348,9 @@ void viommu_plan_free(ViommuPlan *plan)
     g_free(plan->initrd);
     g_free(plan->cmdline);
     g_free(plan->label);
+    g_free(plan->seed.path);
+    g_free(plan->seed.hostname);
+    g_strfreev(plan->seed.ssh_keys);
     g_clear_pointer(&plan->disks, g_ptr_array_unref);
     g_clear_pointer(&plan->networks, g_ptr_array_unref);
     g_clear_pointer(&plan->warnings, g_ptr_array_unref);

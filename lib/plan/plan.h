@@ -52,6 +52,15 @@ typedef struct ViommuPlanNetwork {
     bool without_vhost; /* QEMU itself serves the network */
 } ViommuPlanNetwork;
 
+/* How the guest is told what the request's seed says. */
+typedef struct ViommuPlanSeed {
+    bool present;
+    ViommuSeedBy by;
+    char *path;      /* of the file for it, made when the machine is launched; NULL: credentials */
+    char *hostname;  /* of credentials */
+    char **ssh_keys; /* of credentials: root's; NULL: none */
+} ViommuPlanSeed;
+
 typedef enum ViommuSecureBoot {
     VIOMMU_SECURE_BOOT_NONE,    /* no UEFI: no setting */
     VIOMMU_SECURE_BOOT_FEATURE, /* <firmware><feature name='secure-boot'/>, libvirt 7.2.0 */
@@ -92,8 +101,9 @@ typedef struct ViommuPlan {
     uint64_t group;         /* QEMU's, on the system bus; VIOMMU_UNSET_NUMBER: not known */
     /* security models that would label files, which must be kept; ended by NULL.  Static */
     const char *kept_models[3];
-    GPtrArray *disks;           /* of ViommuPlanDisk */
-    GPtrArray *networks;        /* of ViommuPlanNetwork */
+    GPtrArray *disks;    /* of ViommuPlanDisk */
+    GPtrArray *networks; /* of ViommuPlanNetwork */
+    ViommuPlanSeed seed;
     bool scsi_controller;       /* a virtio-scsi controller is needed */
     bool agent;                 /* the guest agent has its channel */
     bool translate_controllers; /* virtio controllers and the entropy device are behind the IOMMU */

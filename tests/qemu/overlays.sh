@@ -130,10 +130,12 @@ chown root "$base" 2>/dev/null || true
 chmod 444 "$base"
 
 two_at_once
-printf '[image]\nfile=base.raw\nformat=raw\narch=x86_64\n' >"${base%/*}/base.image"
-launch_file named "$(named named)"
-made | grep -q 'overlay-0-2097152$' || say_die "no overlay of 2 MiB: $(made)"
-ctl kill named
+for by in cloud-init ignition credentials; do
+    printf '[image]\nfile=base.raw\nformat=raw\narch=x86_64\nseed=%s\n' "$by" >"${base%/*}/base.image"
+    launch_file named "$(named named)"
+    made | grep -q 'overlay-0-2097152$' || say_die "no overlay of 2 MiB: $(made)"
+    ctl kill named
+done
 none_is_left || say_die "left behind by an image that was named: $(made)"
 refused small '{"size": "1 MiB", "digest": "sha256:0000000000000000000000000000000000000000000000000000000000000000"}' 'another image'
 

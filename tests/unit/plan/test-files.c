@@ -196,16 +196,16 @@ START_TEST(handed_over)
 }
 END_TEST
 
-/* A seed is a read-only disk behind those of the request. */
+/* A seed is a read-only disk behind those of the request, a file of fw_cfg, or strings of SMBIOS. */
 START_TEST(a_seed)
 {
     static const Case one = {"9.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_OPEN};
     g_autoptr(ViommuHost) host = make_host(&one);
     g_autoptr(ViommuRequest) request = make_request(false);
     g_autoptr(ViommuHandovers) handovers = make_handovers(&one);
-    g_autoptr(ViommuPlan) plan = NULL, none = NULL;
+    g_autoptr(ViommuPlan) plan = NULL, fw_cfg = NULL, smbios = NULL, none = NULL;
     g_autoptr(GError) error = NULL;
-    g_autofree char *xml = NULL;
+    g_autofree char *xml = NULL, *by_fw_cfg = NULL, *by_smbios = NULL;
     const ViommuAsker asker = {one.asker, 1000};
     ViommuPolicy policy;
     ViommuPlanInput input = {
@@ -219,8 +219,23 @@ START_TEST(a_seed)
     ck_assert_msg(strstr(xml, "<source file='/own/seed'/>"), "%s", xml);
     ck_assert_msg(strstr(xml, "<target dev='vdb' bus='virtio'/>\n      <readonly/>"), "%s", xml);
     request->seed.by = VIOMMU_SEED_BY_IGNITION;
+    unit_assert_ok(viommu_plan_build(&input, &fw_cfg, NULL, &error), error);
+    by_fw_cfg = viommu_domain_xml(fw_cfg, NULL);
+    ck_assert_msg(strstr(by_fw_cfg, "<entry name='opt/com.coreos/config' file='/own/seed'/>"), "%s",
+                  by_fw_cfg);
+    ck_assert_ptr_null(strstr(by_fw_cfg, "vdb"));
+    request->seed.by = VIOMMU_SEED_BY_CREDENTIALS;
+    request->seed.hostname = g_strdup("guest-7");
+    unit_assert_ok(viommu_plan_build(&input, &smbios, NULL, &error), error);
+    by_smbios = viommu_domain_xml(smbios, NULL);
+    /* "guest-7" in base64 */
+    ck_assert_msg(
+        strstr(by_smbios, "<entry>io.systemd.credential.binary:system.hostname=Z3Vlc3QtNw==</entry>"), "%s",
+        by_smbios);
+    ck_assert_ptr_null(strstr(by_smbios, "/own/seed"));
+    request->seed.by = VIOMMU_SEED_BY_CLOUD_INIT;
+    input.is_remote = true;
     ck_assert(!viommu_plan_build(&input, &none, NULL, &error));
-    ck_assert_msg(strstr(error->message, "seed.by 'ignition' is not possible"), "%s", error->message);
 }
 END_TEST
 
