@@ -196,7 +196,8 @@ START_TEST(handed_over)
 }
 END_TEST
 
-/* A seed is a read-only disk behind those of the request, a file of fw_cfg, or strings of SMBIOS. */
+/* A seed is a read-only disk behind those of the request, a file of fw_cfg, or strings of
+ * SMBIOS. */
 START_TEST(a_seed)
 {
     static const Case one = {"9.0.0", "none", VIOMMU_ASKER_MEMBER, FILE_OPEN};
