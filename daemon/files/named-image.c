@@ -121,9 +121,10 @@ static void fail_missing(const ViommuImagePlaces *places, const char *file, cons
 {
     g_autofree char *directories = g_strjoinv("', '", (char **)places->directories);
 
-    viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                "no image directory has the file '%s'; searched: '%s' ([files] image-directories)%s", file,
-                directories, unseen);
+    viommu_fail(
+        error, VIOMMU_ERROR_INVALID_REQUEST,
+        "no image directory has the file '%s'; searched: '%s' ([files] image-directories)%s; \"viommuctl images\" lists the images",
+        file, directories, unseen);
 }
 
 ViommuSiteImage *viommu_named_image_read(const ViommuImagePlaces *places, const char *name,

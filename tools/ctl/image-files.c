@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/base/did-you-mean.h"
 #include "lib/base/error.h"
 #include "lib/request/request-check.h"
 
@@ -114,41 +113,4 @@ GPtrArray *viommu_image_files_list(char **directories)
         list_directory(*directories, files);
     g_ptr_array_sort(files, compare_names);
     return files;
-}
-
-static bool fail_unknown(char **directories, const GPtrArray *files, const char *name, GError **error)
-{
-    g_autofree const char **names = g_new(const char *, files->len + 1);
-    g_autofree char *where = directories ? g_strjoinv("', '", directories) : NULL;
-    const char *near;
-
-    for (guint i = 0; i < files->len; i++)
-        names[i] = ((const ViommuImageFile *)files->pdata[i])->name;
-    near = viommu_nearest(name, names, files->len);
-    if (near)
-        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "image '%s' is not known; did you mean '%s'?",
-                           name, near);
-    return viommu_fail(
-        error, VIOMMU_ERROR_INVALID_REQUEST,
-        "image '%s' is not known: there is no '%s" VIOMMU_SITE_IMAGE_SUFFIX
-        "' in '%s'; \"viommuctl images\" lists the images, and \"viommuctl image-add\" adds one",
-        name, name, where && *where ? where : "any directory, as [files] image-directories is empty");
-}
-
-bool viommu_image_files_merge(char **directories, ViommuRequest *request, GError **error)
-{
-    g_autoptr(GPtrArray) files = request->image ? viommu_image_files_list(directories) : NULL;
-
-    for (guint i = 0; files && i < files->len; i++) {
-        const ViommuImageFile *file = g_ptr_array_index(files, i);
-
-        if (!g_str_equal(file->name, request->image))
-            continue;
-        if (file->error) {
-            g_propagate_error(error, g_error_copy(file->error));
-            return false;
-        }
-        return viommu_site_image_merge(file->image, file->directory, request, error);
-    }
-    return !request->image || fail_unknown(directories, files, request->image, error);
 }

@@ -15,6 +15,3 @@ typedef struct ViommuImageFile {
 /** All images of @directories (NULL: none), of ViommuImageFile, sorted by name; of several with one
  *  name, the one in the first directory.  A directory that cannot be read has none.  Owned. */
 GPtrArray *viommu_image_files_list(char **directories);
-/** Puts what the site says of the image that @request names into the request; a request without an
- *  image stays as it is.  Fails: INVALID_REQUEST, as when no directory has the image. */
-bool viommu_image_files_merge(char **directories, ViommuRequest *request, GError **error);

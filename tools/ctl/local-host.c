@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "daemon/files/named-image.h"
 #include "daemon/libvirt/backend.h"
 #include "lib/base/names.h"
 #include "tools/client/request-file.h"
@@ -15,11 +16,15 @@ bool viommu_local_is_user(const ViommuCtl *ctl)
 ViommuConfig *viommu_local_config(const ViommuCtl *ctl, GError **error)
 {
     g_autoptr(ViommuConfig) config = NULL;
+    g_auto(GStrv) configured = NULL;
 
     if (!viommu_config_load(viommu_local_is_user(ctl), &config, error))
         return NULL;
     for (guint i = 0; i < config->warnings->len; i++)
         viommu_output_warning(&ctl->output, g_ptr_array_index(config->warnings, i));
+    configured = config->image_directories;
+    config->image_directories =
+        viommu_named_image_directories((const char *const *)configured, viommu_local_is_user(ctl));
     if (ctl->order)
         config->policy.order = (ViommuOrder)viommu_enum_from_string(&viommu_enum_order, ctl->order);
     return g_steal_pointer(&config);

@@ -8,7 +8,6 @@
 #include "lib/host/osinfo.h"
 #include "lib/plan/report.h"
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/image-files.h"
 #include "tools/ctl/local-host.h"
 #include "tools/ctl/request.h"
 
@@ -32,11 +31,8 @@ static bool take_image(const ViommuCtl *ctl, const ViommuConfig *config, ViommuR
                        GError **error)
 {
     const char *const given[] = {ctl->images, NULL};
-    bool own = viommu_local_is_user(ctl);
-    g_auto(GStrv) directories =
-        viommu_named_image_directories((const char *const *)config->image_directories, own);
-    const ViommuImagePlaces places = {ctl->images ? given : (const char *const *)directories,
-                                      own || ctl->images};
+    const ViommuImagePlaces places = {ctl->images ? given : (const char *const *)config->image_directories,
+                                      ctl->images || viommu_local_is_user(ctl)};
     g_autoptr(ViommuSiteImage) image = NULL;
     unsigned directory;
 
@@ -63,9 +59,6 @@ static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
     if (!ctl->host && request->boot.kernel.path &&
         viommu_kernel_file_read_path(request->boot.kernel.path, &kernel))
         input.kernel = &kernel;
-    /* Nor are its images. */
-    if (!ctl->host && !viommu_image_files_merge(config->image_directories, request, error))
-        return NULL;
     input.policy = &config->policy;
     if (viommu_plan_build(&input, &plan, &reasons, error)) {
         suggest(ctl, request->guest.os, plan);
