@@ -226,7 +226,7 @@ static bool has_our_names(const ViommuReader *reader)
 {
     const ViommuHandovers *handovers = reader->opened.handovers;
     const GPtrArray *disks = handovers ? handovers->disks : NULL;
-    g_autofree char *seed = viommu_copies_seed_path(reader->site->copies, reader->uuid);
+    g_autofree char *seed = reader->uuid ? viommu_copies_seed_path(reader->site->copies, reader->uuid) : NULL;
 
     for (guint i = 0; disks && i < disks->len; i++) {
         const ViommuRequestDisk *asked = g_ptr_array_index(reader->request->disks, i);
@@ -237,7 +237,7 @@ static bool has_our_names(const ViommuReader *reader)
         if (g_strcmp0(disk->overlay, asked->overlay == 1 ? path : NULL) != 0)
             return false;
     }
-    return !handovers || !handovers->seed.path || g_str_equal(handovers->seed.path, seed);
+    return !handovers || !handovers->seed.path || g_strcmp0(handovers->seed.path, seed) == 0;
 }
 
 static bool refuse_reply(GError **error)

@@ -57,7 +57,8 @@ static void note_overlay(ViommuPlanBuild *build, guint i, const ViommuPlanDisk *
     g_autofree char *size = bytes == VIOMMU_UNSET_NUMBER ? NULL : viommu_quantity_format(bytes);
 
     if (disk->overlay)
-        viommu_plan_note(build, "disk %s is an overlay%s%s, which is removed with the machine; '%s' is only read",
+        viommu_plan_note(build,
+                         "disk %s is an overlay%s%s, which is removed with the machine; '%s' is only read",
                          disk->target, size ? " of " : "", size ? size : "", asked->file.path);
 }
 

@@ -245,7 +245,7 @@ static bool settle_image(ViommuPlanBuild *build, GError **error)
     if (!build->request->image_is_known)
         return viommu_plan_refuse(
             build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
-            "image '%s' is a name of the images of that host, whose files are not read here; launch the machine with a viommud on that host, or give the image's file in disks",
+            "image '%s' is a name of an image on the host of libvirt, whose files are not read here; launch the machine with a viommud on that host, or give the image's file in disks",
             build->request->image);
     note_image(build);
     return true;

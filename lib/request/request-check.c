@@ -174,14 +174,15 @@ static bool check_disks(const ViommuRequest *request, GError **error)
     if (request->image && !viommu_request_image_is_valid(request->image))
         return viommu_fail(
             error, VIOMMU_ERROR_INVALID_REQUEST,
-            "image '%.64s' is not valid; use letters, digits, '.', '_', '+' and '-', first a letter or a digit, at most %u characters",
+            "image '%.64s' is not valid; use letters, digits, '.', '_', '+' and '-', at most %u characters, the first one neither '.' nor '-'",
             request->image, VIOMMU_IMAGE_NAME_MAX);
     for (guint i = 0; request->disks && i < request->disks->len; i++) {
         const ViommuRequestDisk *disk = g_ptr_array_index(request->disks, i);
         bool of_image = request->image && i == 0;
 
-        if (!check_digest(disk, i, error) || (of_image && !check_image_disk(request, disk, error)) ||
-            (!of_image && !check_plain_disk(disk, i, error)))
+        if (!check_digest(disk, i, error) || (!of_image && !check_plain_disk(disk, i, error)))
+            return false;
+        if (of_image && !request->image_is_known && !check_image_disk(request, disk, error))
             return false;
     }
     return true;

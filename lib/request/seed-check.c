@@ -22,8 +22,8 @@ static const char *const algorithms[] = {
 
 /* What private keys of OpenSSH, PEM, PuTTY and age contain; the last is "openssh-key-v1" in
  * base64. */
-static const char *const private_marks[] = {"PRIVATE KEY", "-----BEGIN", "PuTTY-User-Key-File",
-                                            "AGE-SECRET-KEY-", "b3BlbnNzaC1rZXkt"};
+static const char *const private_marks[] = {"PRIVATE KEY", "PuTTY-User-Key-File", "AGE-SECRET-KEY-",
+                                            "b3BlbnNzaC1rZXkt"};
 
 bool viommu_seed_user_is_valid(const char *name)
 {

@@ -221,40 +221,30 @@ static bool merge_arch(const ViommuSiteImage *image, ViommuRequest *request, GEr
 }
 
 /* An agent that the request does not ask for gets its channel where the site allows that. */
-static bool merge_guest(const ViommuSiteImage *image, ViommuRequest *request, GError **error)
+static void merge_guest(const ViommuSiteImage *image, ViommuRequest *request)
 {
     if (!request->guest.os)
         request->guest.os = g_strdup(image->os);
     if (request->boot.firmware == VIOMMU_UNSET)
         request->boot.firmware = image->firmware;
     if (request->guest.agent != VIOMMU_UNSET || image->agent == VIOMMU_UNSET)
-        return true;
-    request->guest.agent_offered = image->agent == 1;
+        return;
     if (image->agent == 1)
-        return true;
-    if (request->wait == VIOMMU_WAIT_READY)
-        return viommu_fail(
-            error, VIOMMU_ERROR_INVALID_REQUEST,
-            "wait 'ready' needs the guest's agent, which image '%s' does not have; wait for 'started', or use another image",
-            request->image);
-    request->guest.agent = 0;
-    return true;
+        request->guest.agent_offered = true;
+    else
+        request->guest.agent = 0;
 }
 
-static bool merge_seed(const ViommuSiteImage *image, ViommuRequest *request, GError **error)
+static void merge_seed(const ViommuSiteImage *image, ViommuRequest *request)
 {
     ViommuRequestSeed *seed = &request->seed;
 
     if (!seed->present)
-        return true;
+        return;
     if (seed->by == VIOMMU_UNSET)
         seed->by = image->seed;
     if (!seed->user && seed->ssh_keys && seed->by != VIOMMU_SEED_BY_CREDENTIALS)
         seed->user = g_strdup(image->user);
-    if (viommu_seed_check(seed, error))
-        return true;
-    g_prefix_error(error, "with the defaults of image '%s': ", request->image);
-    return false;
 }
 
 bool viommu_site_image_merge(const ViommuSiteImage *image, const char *directory, ViommuRequest *request,
@@ -262,6 +252,12 @@ bool viommu_site_image_merge(const ViommuSiteImage *image, const char *directory
 {
     request->text = viommu_request_text(request);
     request->image_is_known = true;
-    return merge_disk(image, directory, request, error) && merge_arch(image, request, error) &&
-           merge_guest(image, request, error) && merge_seed(image, request, error);
+    if (!merge_disk(image, directory, request, error) || !merge_arch(image, request, error))
+        return false;
+    merge_guest(image, request);
+    merge_seed(image, request);
+    if (viommu_request_check(request, error))
+        return true;
+    g_prefix_error(error, "with the defaults of image '%s': ", request->image);
+    return false;
 }

@@ -101,7 +101,7 @@ static const struct {
     const ViommuEnum *words; /* the only values; NULL: any */
     const char *help;
 } options[] = {
-    {"image", 0, "NAME", offsetof(ViommuCtl, image), REQUEST, NULL, "Boot this image of the site (not yet)"},
+    {"image", 0, "NAME", offsetof(ViommuCtl, image), REQUEST, NULL, "Boot this image of the site"},
     {"iommu", 0, "[=MODEL]", offsetof(ViommuCtl, iommu), REQUEST, NULL, "Have an IOMMU, or this model"},
     {"memory", 0, "SIZE", offsetof(ViommuCtl, memory), REQUEST, NULL, "Memory, such as 2G"},
     {"vcpus", 0, "N", offsetof(ViommuCtl, vcpus), REQUEST, NULL, "Number of vCPUs"},

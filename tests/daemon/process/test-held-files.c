@@ -61,11 +61,11 @@ static void assert_busy(uint32_t uid, unsigned n, const char *words)
     ck_assert_msg(strstr(error->message, words), "%s", error->message);
 }
 
-/* The closing threads start when the kernel lets them, so a time alone does not say that they hang. */
+/* The closing threads start when the kernel lets them, so a time alone does not say that they
+ * hang. */
 static void wait_until_all_hang(uint32_t uid)
 {
-    for (gint64 end = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
-         viommu_held_check(uid, 1, NULL);) {
+    for (gint64 end = g_get_monotonic_time() + 20 * G_USEC_PER_SEC; viommu_held_check(uid, 1, NULL);) {
         ck_assert_msg(g_get_monotonic_time() < end, "no thread hangs");
         g_usleep(1000);
     }

@@ -175,6 +175,7 @@ END_TEST
 
 START_TEST(contradictions)
 {
+    static const char bios[] = "[image]\nfile=x\nformat=raw\nfirmware=bios\n";
     static const char without_agent[] = "[image]\nfile=x\nformat=raw\nagent=no\nseed=credentials\n";
     static const struct {
         const char *request, *image, *message;
@@ -184,7 +185,11 @@ START_TEST(contradictions)
         {"{'image': <'d'>, 'disks': <[{'digest': <'" OTHER "'>}]>}", full,
          "disks[0].digest contradicts image 'd', whose digest is " DIGEST "; omit it, or use another image"},
         {"{'image': <'d'>, 'wait': <'ready'>}", without_agent,
-         "wait 'ready' needs the guest's agent, which image 'd' does not have; wait for 'started', or use another image"},
+         "with the defaults of image 'd': wait 'ready' needs the guest's agent, but guest.agent is false; set it to true, or wait for 'started'"},
+        {"{'image': <'d'>, 'wait': <'verified'>}", without_agent,
+         "with the defaults of image 'd': wait 'verified' needs the guest's agent, but guest.agent is false; set it to true, or boot by boot.kernel, which lets viommud read the guest's console instead"},
+        {"{'image': <'d'>, 'boot': <{'secure-boot': <true>}>}", bios,
+         "with the defaults of image 'd': boot.secure-boot is true, but boot.firmware is 'bios'; set boot.firmware to 'efi'"},
         {"{'image': <'d'>, 'seed': <{'user-data': <'/u'>}>}", without_agent,
          "with the defaults of image 'd': seed.user-data is not possible with seed.by 'credentials', which every user of the host can read; use 'cloud-init' or 'ignition'"},
     };
