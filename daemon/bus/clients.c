@@ -3,13 +3,15 @@
 #include "daemon/bus/clients.h"
 
 #include <string.h>
+#include <time.h>
 
 struct ViommuBusClients {
     sd_bus *bus;
     ViommuBusPeers *peers;
     ViommuBusClientFunc func;
     void *userdata;
-    GHashTable *held; /* set of clients, owned */
+    GHashTable *held;       /* set of clients, owned */
+    sd_event_source *again; /* timer: asks again; NULL: all are known */
 };
 
 ViommuBusClients *viommu_bus_clients_new(sd_bus *bus, ViommuBusPeers *peers, ViommuBusClientFunc func,
@@ -29,6 +31,7 @@ void viommu_bus_clients_free(ViommuBusClients *clients)
 {
     if (!clients)
         return;
+    sd_event_source_disable_unref(clients->again);
     g_hash_table_unref(clients->held);
     g_free(clients);
 }
@@ -64,10 +67,14 @@ void viommu_bus_clients_gone(ViommuBusClients *clients, const char *name)
 }
 
 static void look(ViommuBusClients *clients, const char *name, ViommuPeer peer);
+static void ask_again(ViommuBusClients *clients);
 
 static void on_answer(const char *name, ViommuPeer peer, void *userdata)
 {
-    look(userdata, name, peer);
+    if (peer == VIOMMU_PEER_UNKNOWN)
+        ask_again(userdata);
+    else
+        look(userdata, name, peer);
 }
 
 static void look(ViommuBusClients *clients, const char *name, ViommuPeer peer)
@@ -77,13 +84,38 @@ static void look(ViommuBusClients *clients, const char *name, ViommuPeer peer)
         viommu_bus_clients_gone(clients, name);
         break;
     case VIOMMU_PEER_UNKNOWN:
-        /* A lost bus ends the loop. */
-        (void)viommu_bus_peers_ask(clients->peers, name, on_answer, clients);
+        if (viommu_bus_peers_ask(clients->peers, name, on_answer, clients) < 0)
+            ask_again(clients);
         break;
     case VIOMMU_PEER_HERE:
     case VIOMMU_PEER_LAST:
         break;
     }
+}
+
+/* Those that were told meanwhile are not asked about again. */
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    ViommuBusClients *clients = userdata;
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    GHashTableIter iterator;
+    void *client;
+
+    clients->again = sd_event_source_disable_unref(clients->again);
+    g_hash_table_iter_init(&iterator, clients->held);
+    while (g_hash_table_iter_next(&iterator, &client, NULL))
+        g_ptr_array_add(names, g_strdup(strchr(client, ':')));
+    for (guint i = 0; i < names->len; i++)
+        look(clients, names->pdata[i], viommu_bus_peers_find(clients->peers, names->pdata[i]));
+    return 0;
+}
+
+/* Without a timer the client stays held: a machine that may still be wanted is not ended. */
+static void ask_again(ViommuBusClients *clients)
+{
+    if (!clients->again)
+        (void)sd_event_add_time_relative(sd_bus_get_event(clients->bus), &clients->again, CLOCK_MONOTONIC,
+                                         VIOMMU_BUS_CLIENTS_AGAIN_USEC, 0, on_again, clients);
 }
 
 void viommu_bus_clients_hold(ViommuBusClients *clients, const char *client)

@@ -9,6 +9,9 @@
 
 typedef struct ViommuBusClients ViommuBusClients;
 
+/* If the bus does not tell whether a client is there, it is asked again after this time. */
+#define VIOMMU_BUS_CLIENTS_AGAIN_USEC (5 * G_USEC_PER_SEC)
+
 /** @client has disconnected, or the bus that it was on is gone. */
 typedef void (*ViommuBusClientFunc)(const char *client, void *userdata);
 

@@ -156,7 +156,7 @@ static void on_undone(const GError *error, const char *strays, void *userdata)
 
     if (strays)
         tell_strays(launch, strays);
-    if (error && viommu_journal_may_tell(launch->owner_uid))
+    if (error && viommu_journal_may_tell_of(VIOMMU_FLOW_TROUBLE, launch->owner_uid))
         viommu_log_error(LOG_ERR, &fields, error, "undoing a failed launch");
     launch->undoing = false;
     wind_up(launch, error);

@@ -25,7 +25,7 @@ static void on_stop(ViommuStop *stop, const GError *error, void *userdata)
 
     if (viommu_stop_strays(stop))
         viommu_journal_not_given_back(&subject, viommu_stop_strays(stop));
-    if (error && viommu_journal_may_tell(machine->owner_uid))
+    if (error && viommu_journal_may_tell_of(VIOMMU_FLOW_TROUBLE, machine->owner_uid))
         viommu_log_error(LOG_WARNING, &fields, error, "stop");
     else if (!error)
         viommu_log(LOG_INFO, &fields, "Stopped machine '%s'", machine->name);

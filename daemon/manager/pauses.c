@@ -52,7 +52,7 @@ static void note(ViommuPauses *pauses, const Look *look)
     ViommuMachine *machine = viommu_registry_by_uuid(pauses->context.registry, look->uuid);
 
     if (machine && viommu_registry_pause(pauses->context.registry, machine, look->seen) &&
-        viommu_journal_may_tell(machine->owner_uid))
+        viommu_journal_may_tell_of(VIOMMU_FLOW_PAUSES, machine->owner_uid))
         viommu_journal_paused(machine);
 }
 

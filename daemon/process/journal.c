@@ -20,6 +20,8 @@ static const struct {
     [VIOMMU_FLOW_REFUSALS] = {"refused launches", LOG_NOTICE},
     [VIOMMU_FLOW_FAILURES] = {"failed launches", LOG_NOTICE},
     [VIOMMU_FLOW_OUTSIDERS] = {"refused launches of users outside the group", LOG_INFO},
+    [VIOMMU_FLOW_TROUBLE] = {"messages about failures of viommud or libvirt", LOG_WARNING},
+    [VIOMMU_FLOW_PAUSES] = {"pauses of guests", LOG_NOTICE},
     [VIOMMU_FLOW_REMARKS] = {"other messages", LOG_NOTICE},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(flows) == VIOMMU_FLOW_LAST);

@@ -12,6 +12,8 @@ typedef enum ViommuFlow {
     VIOMMU_FLOW_REFUSALS,  /* of launches */
     VIOMMU_FLOW_FAILURES,  /* of launches that libvirt was asked for */
     VIOMMU_FLOW_OUTSIDERS, /* of users outside the group, all together */
+    VIOMMU_FLOW_TROUBLE,   /* what viommud could not do for a user's machine, or for itself */
+    VIOMMU_FLOW_PAUSES,    /* of guests */
     VIOMMU_FLOW_REMARKS,   /* everything else */
     VIOMMU_FLOW_LAST,
 } ViommuFlow;

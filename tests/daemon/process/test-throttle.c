@@ -43,6 +43,21 @@ START_TEST(users_are_apart)
 }
 END_TEST
 
+/* What floods one flow of a user leaves the others of the same user. */
+START_TEST(flows_are_apart)
+{
+    ViommuThrottle *throttle = viommu_throttle_new();
+
+    for (ViommuFlow flood = 0; flood < VIOMMU_FLOW_LAST; flood++) {
+        take(throttle, flood, 1000 + flood, 1000, MINUTE);
+        for (ViommuFlow flow = 0; flow < VIOMMU_FLOW_LAST; flow++)
+            if (flow != VIOMMU_FLOW_OUTSIDERS)
+                ck_assert_uint_eq(take(throttle, flow, 1000 + flood, 1, MINUTE), flow != flood);
+    }
+    viommu_throttle_free(throttle);
+}
+END_TEST
+
 START_TEST(outsiders_share)
 {
     ViommuThrottle *throttle = viommu_throttle_new();
@@ -70,4 +85,4 @@ START_TEST(many_users)
 }
 END_TEST
 
-UNIT_MAIN("throttle", users_are_apart, outsiders_share, many_users)
+UNIT_MAIN("throttle", users_are_apart, flows_are_apart, outsiders_share, many_users)
