@@ -56,20 +56,42 @@ static void add(ViommuCopiesSize *sum, const ViommuCopiesSize *size)
     sum->overlay_bytes += size->overlay_bytes;
 }
 
-void viommu_ledger_sum(const ViommuLedger *ledger, uint32_t uid, ViommuCopiesSize *ret_all,
-                       ViommuCopiesSize *ret_user)
+/* uid -> the sum, owned */
+static GHashTable *sum_users(const ViommuLedger *ledger)
 {
-    ViommuCopiesSize all = {0, 0}, user = {0, 0};
+    GHashTable *users = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     GHashTableIter iterator;
     void *value;
 
     g_hash_table_iter_init(&iterator, ledger->entries);
     while (g_hash_table_iter_next(&iterator, NULL, &value)) {
         const Entry *entry = value;
+        ViommuCopiesSize *sum = g_hash_table_lookup(users, GUINT_TO_POINTER(entry->uid));
 
-        add(&all, &entry->size);
-        if (entry->uid == uid)
-            add(&user, &entry->size);
+        if (!sum)
+            g_hash_table_insert(users, GUINT_TO_POINTER(entry->uid), sum = g_new0(ViommuCopiesSize, 1));
+        add(sum, &entry->size);
+    }
+    return users;
+}
+
+void viommu_ledger_sum(const ViommuLedger *ledger, uint32_t uid, uint64_t user_max_bytes,
+                       ViommuCopiesSize *ret_all, ViommuCopiesSize *ret_user)
+{
+    g_autoptr(GHashTable) users = sum_users(ledger);
+    ViommuCopiesSize all = {0, 0}, user = {0, 0};
+    GHashTableIter iterator;
+    void *key, *value;
+
+    g_hash_table_iter_init(&iterator, users);
+    while (g_hash_table_iter_next(&iterator, &key, &value)) {
+        ViommuCopiesSize sum = *(const ViommuCopiesSize *)value;
+
+        if (GPOINTER_TO_UINT(key) == uid)
+            user = sum;
+        if (user_max_bytes && GPOINTER_TO_UINT(key) != 0)
+            sum.bytes = MIN(sum.bytes, user_max_bytes);
+        add(&all, &sum);
     }
     *ret_all = all;
     *ret_user = user;

@@ -21,8 +21,10 @@ void viommu_ledger_note(ViommuLedger *ledger, const char *uuid, uint32_t uid, co
 /** Records that @uuid has no copies any more. */
 void viommu_ledger_drop(ViommuLedger *ledger, const char *uuid);
 bool viommu_ledger_has(const ViommuLedger *ledger, const char *uuid);
-/** The size of all copies, and of those of @uid. */
-void viommu_ledger_sum(const ViommuLedger *ledger, uint32_t uid, ViommuCopiesSize *ret_all,
-                       ViommuCopiesSize *ret_user);
+/** The size of all copies, and of those of @uid.  Users can make their own copies larger than
+ *  viommud made them, so among all the copies of one user, except root, count @user_max_bytes at
+ *  most; 0: without a bound. */
+void viommu_ledger_sum(const ViommuLedger *ledger, uint32_t uid, uint64_t user_max_bytes,
+                       ViommuCopiesSize *ret_all, ViommuCopiesSize *ret_user);
 /** The UUIDs with copies, of char *.  Owned. */
 GPtrArray *viommu_ledger_list(const ViommuLedger *ledger);

@@ -138,7 +138,8 @@ bool viommu_admission_take_copies(const ViommuAdmission *admission, const char *
     ViommuAmounts limits = limits_for(admission->config, uid), used = {{0}, {0}};
     ViommuCopiesSize all, user;
 
-    viommu_ledger_sum(admission->ledger, uid, &all, &user);
+    viommu_ledger_sum(admission->ledger, uid, admission->config->bounds.limits.user[VIOMMU_RESOURCE_COPIES],
+                      &all, &user);
     used.all[VIOMMU_RESOURCE_COPIES] = all.bytes;
     used.user[VIOMMU_RESOURCE_COPIES] = user.bytes;
     used.all[VIOMMU_RESOURCE_OVERLAYS] = all.overlay_bytes;
