@@ -17,6 +17,7 @@
 
 #define UUID_LENGTH 36
 #define CHUNK       ((off_t)16 << 20)
+#define BLOCK       512u /* of st_blocks */
 
 static const char *const names[] = {[VIOMMU_COPY_KERNEL] = "kernel", [VIOMMU_COPY_INITRD] = "initrd"};
 G_STATIC_ASSERT(G_N_ELEMENTS(names) == VIOMMU_COPY_LAST);
@@ -208,16 +209,24 @@ static bool make_directory(const char *directory)
     return g_mkdir_with_parents(directory, 0711) == 0 || errno == EEXIST;
 }
 
+bool viommu_copies_measure_room(const char *directory, uint64_t *ret_free_bytes)
+{
+    struct statvfs info;
+
+    if (statvfs(directory, &info) < 0)
+        return false;
+    *ret_free_bytes = (uint64_t)info.f_bavail * info.f_frsize;
+    return true;
+}
+
 bool viommu_copies_check_room(const char *directory, uint64_t reserve_bytes, GError **error)
 {
     g_autofree char *reserve = viommu_quantity_format(reserve_bytes), *has = NULL;
-    struct statvfs info;
     uint64_t free_bytes;
 
-    if (!make_directory(directory) || statvfs(directory, &info) < 0)
+    if (!make_directory(directory) || !viommu_copies_measure_room(directory, &free_bytes))
         return viommu_fail(error, VIOMMU_ERROR_BACKEND, "viommud cannot look at '%s': %s", directory,
                            g_strerror(errno));
-    free_bytes = (uint64_t)info.f_bavail * info.f_frsize;
     if (free_bytes > reserve_bytes || reserve_bytes == 0)
         return true;
     has = viommu_quantity_format(free_bytes / VIOMMU_MIB * VIOMMU_MIB);
@@ -275,36 +284,67 @@ bool viommu_copies_remove(const char *directory, const char *uuid, GError **erro
     return ok;
 }
 
+/* The size that the guest sees, as text, if the file @name of a machine is an overlay; else
+ * NULL. */
+static const char *overlay_size(const char *name)
+{
+    const char *what = name + UUID_LENGTH + 1;
+    const char *size = g_str_has_prefix(what, OVERLAY) ? strchr(what + strlen(OVERLAY), '-') : NULL;
+
+    return size ? size + 1 : NULL;
+}
+
 /* Adds the file @name: an overlay is what its guest sees of it.  QEMU's user owns the others, and a
  * QEMU that a guest has taken over can make them as large as the file system takes; that must not
  * use up what all users together may have. */
-static void add_size(ViommuCopiesSize *size, const char *name, const struct stat *info)
+static void add_size(void *sum, const char *name, const struct stat *info)
 {
-    const char *what = name + UUID_LENGTH + 1;
-    const char *bytes = g_str_has_prefix(what, OVERLAY) ? strchr(what + strlen(OVERLAY), '-') : NULL;
+    ViommuCopiesSize *size = sum;
+    const char *bytes = overlay_size(name);
 
     if (bytes)
-        size->overlay_bytes += g_ascii_strtoull(bytes + 1, NULL, 10);
+        size->overlay_bytes += g_ascii_strtoull(bytes, NULL, 10);
     else
         size->bytes += MIN((uint64_t)info->st_size, VIOMMU_COPY_BYTES_MAX);
 }
 
-GHashTable *viommu_copies_list(const char *directory)
+static void add_blocks(void *sum, const char *name, const struct stat *info)
+{
+    uint64_t *bytes = sum;
+
+    if (overlay_size(name))
+        *bytes += (uint64_t)info->st_blocks * BLOCK;
+}
+
+/* UUID -> a sum of @size bytes over the machine's files, to which @add adds one; it begins as
+ * zeros. */
+static GHashTable *sum_files(const char *directory, size_t size,
+                             void (*add)(void *sum, const char *name, const struct stat *info))
 {
     g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-    GHashTable *copies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    GHashTable *sums = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 
     for (const char *name; dir && (name = g_dir_read_name(dir));) {
         g_autofree char *path = g_build_filename(directory, name, NULL), *uuid = uuid_of(name);
-        ViommuCopiesSize *size;
         struct stat info;
+        void *sum;
 
         if (!uuid || g_lstat(path, &info) < 0)
             continue;
-        size = g_hash_table_lookup(copies, uuid);
-        if (!size)
-            g_hash_table_insert(copies, g_steal_pointer(&uuid), size = g_new0(ViommuCopiesSize, 1));
-        add_size(size, name, &info);
+        sum = g_hash_table_lookup(sums, uuid);
+        if (!sum)
+            g_hash_table_insert(sums, g_steal_pointer(&uuid), sum = g_malloc0(size));
+        add(sum, name, &info);
     }
-    return copies;
+    return sums;
+}
+
+GHashTable *viommu_copies_list(const char *directory)
+{
+    return sum_files(directory, sizeof(ViommuCopiesSize), add_size);
+}
+
+GHashTable *viommu_copies_measure_overlays(const char *directory)
+{
+    return sum_files(directory, sizeof(uint64_t), add_blocks);
 }

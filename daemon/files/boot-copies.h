@@ -47,6 +47,11 @@ char *viommu_copies_seed_path(const char *directory, const char *uuid);
 /** Whether the file system of @directory, which is created if needed, has more than @reserve_bytes
  *  free for viommud.  Blocks.  Fails: BUSY when it has not; BACKEND. */
 bool viommu_copies_check_room(const char *directory, uint64_t reserve_bytes, GError **error);
+/** What viommud may still write to the file system of @directory.  Blocks.  False: it cannot be
+ *  seen. */
+bool viommu_copies_measure_room(const char *directory, uint64_t *ret_free_bytes);
+/** What the overlays in @directory take of its file system: UUID -> uint64_t.  Blocks.  Owned. */
+GHashTable *viommu_copies_measure_overlays(const char *directory);
 /** Lets processes of group @group, and no others, into @directory, which is created if needed: a
  *  copy belongs to its QEMU's user while the guest runs, and that user must not open it.  Blocks.
  *  Fails: BACKEND, and says what root can do. */

@@ -133,6 +133,8 @@ bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **
 /** Ends the guest now.  A domain that does not run, or does not exist, is success. */
 bool viommu_backend_destroy(ViommuBackend *backend, const char *uuid, GError **error);
 bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **error);
+/** Lets a paused guest run again. */
+bool viommu_backend_resume(ViommuBackend *backend, const char *uuid, GError **error);
 /** Removes the domain with its NVRAM, managed save and snapshot metadata, as far as this libvirt
  *  supports each.  A domain that does not exist is success. */
 bool viommu_backend_undefine(ViommuBackend *backend, const char *uuid, GError **error);

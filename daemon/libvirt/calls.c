@@ -442,9 +442,12 @@ static bool reset_domain(virConnectPtr connection, void *data, GError **error)
 
 bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **error)
 {
-    Call call = {.uuid = uuid};
+    return viommu_pool_call(backend->pool, reset_domain, &(Call){.uuid = uuid}, false, error);
+}
 
-    return viommu_pool_call(backend->pool, reset_domain, &call, false, error);
+bool viommu_backend_resume(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    return viommu_pause_end(backend->pool, uuid, error);
 }
 
 bool viommu_backend_find_pause(ViommuBackend *backend, const char *uuid, ViommuPause *ret_pause,

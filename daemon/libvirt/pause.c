@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* pause: why a guest is paused, by libvirt's reasons and QEMU's word on its disks. */
+/* pause: why a guest is paused, by libvirt's reasons and QEMU's word on its disks; and its end. */
 #include "daemon/libvirt/internal.h"
 
 static const struct {
@@ -66,4 +66,22 @@ bool viommu_pause_find(ViommuPool *pool, const char *uuid, ViommuPause *ret_paus
         return false;
     *ret_pause = seen.pause;
     return true;
+}
+
+static bool resume(virConnectPtr connection, void *data, GError **error)
+{
+    const char *uuid = data;
+    virDomainPtr domain = virDomainLookupByUUIDString(connection, uuid);
+    bool ok = domain && virDomainResume(domain) == 0;
+
+    if (!ok)
+        viommu_libvirt_fail(error, "cannot let domain '%s' run again", uuid);
+    if (domain)
+        virDomainFree(domain);
+    return ok;
+}
+
+bool viommu_pause_end(ViommuPool *pool, const char *uuid, GError **error)
+{
+    return viommu_pool_call(pool, resume, (void *)uuid, false, error);
 }

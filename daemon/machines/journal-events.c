@@ -145,6 +145,14 @@ void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why)
     viommu_log(LOG_NOTICE, &fields, "Removing machine '%s': %s", machine->name, why);
 }
 
+void viommu_journal_evicted(const ViommuMachine *machine, const char *why)
+{
+    char uid[UID_LENGTH];
+    const ViommuLogFields fields = machine_fields(VIOMMU_MESSAGE_EVICTED, machine, uid);
+
+    viommu_log(LOG_WARNING, &fields, "Ending the guest of machine '%s': %s", machine->name, why);
+}
+
 void viommu_journal_found(const ViommuMachine *machine)
 {
     char uid[UID_LENGTH];

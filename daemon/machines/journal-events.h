@@ -13,6 +13,7 @@
 #define VIOMMU_MESSAGE_AGENT_BROKE    "30019c3fe44442a0b574d5459570acd8"
 #define VIOMMU_MESSAGE_ORPHANED       "f0fae54e1f114a41b26761c7b2d5c7ef"
 #define VIOMMU_MESSAGE_LEASE_ENDED    "167617f2ba1042aeb666b6e07bd1ea1c"
+#define VIOMMU_MESSAGE_EVICTED        "a94e1e0f4c0b4b7e8f4f7d0b7c8a2d19"
 #define VIOMMU_MESSAGE_FOUND          "ebbf8d22c7514dabaee1bc7fa8a8372e"
 #define VIOMMU_MESSAGE_UNDONE         "b3ec946e51cf49e88bbe90c8277c107e"
 #define VIOMMU_MESSAGE_PAUSED         "7c0e5a0d1f6b4e3a9b8d2c4f6a1e3d57"
@@ -43,6 +44,8 @@ void viommu_journal_agent_broke(const ViommuMachine *machine, const GError *erro
 void viommu_journal_not_given_back(const ViommuJournalSubject *subject, const char *strays);
 /** @why: "its lease has ended". */
 void viommu_journal_lease_ended(const ViommuMachine *machine, const char *why);
+/** Its guest is ended, because overlays leave too little room; @why is a sentence. */
+void viommu_journal_evicted(const ViommuMachine *machine, const char *why);
 /** Its guest was paused, or runs again. */
 void viommu_journal_paused(const ViommuMachine *machine);
 

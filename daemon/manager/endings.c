@@ -127,6 +127,12 @@ void viommu_manager_stop(ViommuManager *manager, ViommuMachine *machine, uint32_
         viommu_waiter_fail(waiter, error);
 }
 
+void viommu_manager_hurry(ViommuMachine *machine, void *userdata)
+{
+    if (viommu_job_stop(machine->job))
+        end_machine(userdata, machine, 0, NULL);
+}
+
 /* --- Leases --- */
 
 /* A daemon that ends leaves this to the next one.  A second call for a machine that is ending

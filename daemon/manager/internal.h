@@ -9,6 +9,7 @@
 #include "daemon/machines/job.h"
 #include "daemon/manager/adoption.h"
 #include "daemon/manager/console-keeper.h"
+#include "daemon/manager/evictions.h"
 #include "daemon/manager/leases.h"
 #include "daemon/manager/manager.h"
 #include "daemon/manager/reach-keeper.h"
@@ -29,6 +30,7 @@ struct ViommuManager {
     ViommuReachKeeper *reach;
     ViommuAdmission *admission;
     ViommuLeases *leases;
+    ViommuEvictions *evictions;
     bool admitting; /* admit() is running: callbacks of the launches must not call it again */
 
     bool connected;
@@ -49,5 +51,7 @@ bool viommu_manager_check_not_ending(const ViommuManager *manager, GError **erro
 void viommu_manager_check_end(ViommuManager *manager);
 /** A listing is done and may have added machines with leases; a ViommuOutcomeFunc. */
 void viommu_manager_settled(const ViommuOutcome *unused, void *manager);
+/** Ends the stop of @machine that is under way, or comes next, at once. */
+void viommu_manager_hurry(ViommuMachine *machine, void *manager);
 /** A ViommuLeaseFunc. */
 void viommu_manager_lease_ended(ViommuMachine *machine, void *manager);

@@ -269,6 +269,7 @@ static void on_started(ViommuManager *manager, ViommuMachine *machine, ViommuLau
         viommu_registry_feed(manager->registry, machine, VIOMMU_EVENT_STARTED);
     }
     viommu_reach_keeper_watch(manager->reach, machine);
+    viommu_evictions_watch(manager->evictions);
     if (find_goal(viommu_launch_request(launch)->wait, &goal))
         viommu_verifier_prove_launch(manager->verifier, goal, machine, job->waiters);
     else

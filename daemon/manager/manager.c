@@ -63,6 +63,11 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
         viommu_admission_new(context->loop, context->config, manager->registry, manager->ledger);
     manager->leases =
         viommu_leases_new(context->loop, manager->registry, viommu_manager_lease_ended, manager);
+    /* A user's own viommud has no other users, and a full disk only pauses guests. */
+    manager->evictions = viommu_evictions_new(&(ViommuEvictionsContext){
+        context->loop, context->workers, context->backend, manager->registry, manager->ledger,
+        context->files->copies, context->files->own ? 0 : context->config->bounds.reserve_bytes,
+        viommu_manager_hurry, manager});
     return manager;
 }
 
@@ -76,6 +81,7 @@ void viommu_manager_free(ViommuManager *manager)
     viommu_reach_keeper_free(manager->reach);
     viommu_verifier_free(manager->verifier);
     viommu_console_keeper_free(manager->consoles);
+    viommu_evictions_free(manager->evictions);
     viommu_leases_free(manager->leases);
     viommu_admission_free(manager->admission);
     viommu_settle_free(manager->settle);
@@ -187,6 +193,7 @@ void viommu_manager_settled(const ViommuOutcome *unused, void *userdata)
     ViommuManager *manager = userdata;
 
     viommu_leases_watch_all(manager->leases);
+    viommu_evictions_watch(manager->evictions);
     viommu_console_keeper_open_all(manager->consoles);
     viommu_reach_keeper_watch_all(manager->reach);
 }
@@ -270,6 +277,17 @@ static void set_connected(ViommuManager *manager, const ViommuNews *news)
         manager->connection_func(manager->connection_data);
 }
 
+/* libvirt does not know why viommud ended a guest. */
+static void end_console(ViommuManager *manager, ViommuMachine *machine, const ViommuNews *news)
+{
+    const char *why = viommu_evictions_words(manager->evictions, machine->uuid);
+    ViommuNews told = *news;
+
+    if (why)
+        told.detail = (char *)why;
+    viommu_console_keeper_end(manager->consoles, machine, &told);
+}
+
 void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
 {
     const ViommuNewsMeaning *meaning = viommu_news_meaning(news->kind);
@@ -284,7 +302,7 @@ void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
             viommu_stop_hurry(stop);
     } else {
         if (machine && meaning->ends)
-            viommu_console_keeper_end(manager->consoles, machine, news);
+            end_console(manager, machine, news);
         viommu_settle_take_news(manager->settle, news);
     }
 }

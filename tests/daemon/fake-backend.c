@@ -488,6 +488,20 @@ bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **err
     return begin_domain_call(FAKE_RESET, uuid, error) && fake_script_end(FAKE_RESET, error);
 }
 
+bool viommu_backend_resume(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    FakeDomain *domain;
+    bool answered;
+
+    if (!begin_domain_call(FAKE_RESUME, uuid, error))
+        return false;
+    domain = g_hash_table_lookup(table(), uuid);
+    domain->pause = VIOMMU_PAUSE_NONE;
+    answered = fake_script_end(FAKE_RESUME, error);
+    fake_tell(VIOMMU_NEWS_RESUMED, uuid, NULL);
+    return answered;
+}
+
 bool viommu_backend_undefine(ViommuBackend *backend, const char *uuid, GError **error)
 {
     bool there, answered;

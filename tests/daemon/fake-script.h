@@ -20,6 +20,7 @@ typedef enum FakeCall {
     FAKE_SHUTDOWN,
     FAKE_DESTROY,
     FAKE_RESET,
+    FAKE_RESUME,
     FAKE_UNDEFINE,
     FAKE_XML,
     FAKE_READ_FORWARDS,

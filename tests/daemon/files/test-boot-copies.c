@@ -16,8 +16,9 @@
 #include <unistd.h>
 #include "tests/unit/unit.h"
 
-#define UUID "0b4a2a3a-4c07-4c4b-9c3b-2f9d3f3d3a01"
-#define MIB  ((off_t)1 << 20)
+#define MEBIBYTE ((size_t)1 << 20)
+#define UUID     "0b4a2a3a-4c07-4c4b-9c3b-2f9d3f3d3a01"
+#define MIB      ((off_t)1 << 20)
 /* Ids without a user or group. */
 #define QEMU_GROUP 64055
 #define STRANGER   64057
@@ -224,6 +225,30 @@ START_TEST(what_qemu_has_made_large)
 }
 END_TEST
 
+/* What is written of overlays counts, and no other file. */
+START_TEST(overlays_are_sparse)
+{
+    g_autofree char *first = viommu_copies_overlay_path(directory, UUID, 0, 1 << 30);
+    g_autofree char *second = viommu_copies_overlay_path(directory, UUID, 1, 1 << 30);
+    g_autofree char *kernel = viommu_copies_path(directory, UUID, VIOMMU_COPY_KERNEL);
+    g_autofree char *data = g_strnfill(MEBIBYTE, 'x');
+    g_autoptr(GHashTable) taken = NULL;
+    uint64_t bytes;
+
+    ck_assert(g_file_set_contents(first, data, MEBIBYTE, NULL));
+    ck_assert(g_file_set_contents(second, data, MEBIBYTE, NULL));
+    ck_assert(g_file_set_contents(kernel, data, MEBIBYTE, NULL));
+    ck_assert_int_eq(truncate(second, (off_t)1 << 30), 0);
+    sync();
+    taken = viommu_copies_measure_overlays(directory);
+    bytes = *(const uint64_t *)g_hash_table_lookup(taken, UUID);
+    ck_assert_uint_ge(bytes, 2 * MEBIBYTE);
+    ck_assert_uint_lt(bytes, 3 * MEBIBYTE);
+    ck_assert(viommu_copies_remove(directory, UUID, NULL));
+    ck_assert(!viommu_copies_measure_room("/nowhere", &bytes));
+}
+END_TEST
+
 START_TEST(room)
 {
     g_autofree char *made = g_build_filename(directory, "made", NULL);
@@ -350,6 +375,7 @@ int main(void)
     tcase_add_test(all, from_another_file_system);
     tcase_add_test(all, names_tell);
     tcase_add_test(all, what_qemu_has_made_large);
+    tcase_add_test(all, overlays_are_sparse);
     tcase_add_test(all, room);
     tcase_add_test(all, what_stands_in_the_way);
     tcase_add_test(all, a_full_file_system);
