@@ -54,6 +54,8 @@ typedef enum ViommuRule {
     VIOMMU_RULE_INTERRUPT_REMAPPING,
     /* about what the guest is told */
     VIOMMU_RULE_SEED,
+    /* about the way to it */
+    VIOMMU_RULE_VSOCK,
     VIOMMU_RULE_LAST,
 } ViommuRule;
 extern const ViommuEnum viommu_enum_rule;

@@ -444,6 +444,18 @@ static void write_panic(ViommuXmlWriter *xml, const ViommuPlan *plan)
         viommu_xml_empty(xml, "panic", "model", "isa", NULL);
 }
 
+static void write_vsock(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    if (!plan->vsock)
+        return;
+    viommu_xml_open(xml, "vsock");
+    viommu_xml_attribute(xml, "model", "virtio");
+    viommu_xml_empty(xml, "cid", "auto", "yes", NULL);
+    if (plan->vsock_translated)
+        viommu_xml_empty(xml, "driver", "iommu", "on", NULL);
+    viommu_xml_close(xml);
+}
+
 /* libvirt creates the socket. */
 static void write_agent(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
@@ -475,6 +487,7 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_empty(xml, "memballoon", "model", "none", NULL);
     write_entropy(xml, plan);
     write_panic(xml, plan);
+    write_vsock(xml, plan);
     viommu_xml_close(xml);
 }
 

@@ -129,6 +129,10 @@ static const ViommuFact
                      "QEMU 5.2 hw/arm/virt-acpi-build.c (no IORT without an ITS); measured: 9.0/7.2 virt-2.7 has no IORT, virt-2.8 has one"},
                 [VIOMMU_FACT_FW_CFG] = {"files in QEMU's fw_cfg", V(6, 5, 0), 0, 0,
                                         "libvirt NEWS 6.5.0; measured: 9.0/7.2, 11.3/10.0 accepted"},
+                [VIOMMU_FACT_VSOCK_TRANSLATION] =
+                    {"vsock behind the IOMMU", V(7, 1, 0), 0, 0,
+                     "libvirt 9.0 docs/formatdomain.rst (vsock, driver, since 7.1.0); Linux e13a6915a0 (vhost's IOTLB, in 5.11); measured: 9.0/7.2, 11.3/10.0 accepted",
+                     V(5, 11, 0)},
 };
 
 static const char *const words[] = {
@@ -171,6 +175,7 @@ static const char *const words[] = {
     "smmuv3-ril",
     "smmuv3-acpi-no-its",
     "fw-cfg",
+    "vsock-translation",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_FACT_LAST);
 /* ViommuEmulator keeps a bit for each. */

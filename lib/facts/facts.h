@@ -47,6 +47,7 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_SMMUV3_RIL,
     VIOMMU_FACT_SMMUV3_ACPI_NO_ITS,
     VIOMMU_FACT_FW_CFG,
+    VIOMMU_FACT_VSOCK_TRANSLATION,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;

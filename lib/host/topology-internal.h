@@ -20,7 +20,7 @@ void viommu_topology_read_devices(const ViommuRoot *root, ViommuTopology *topolo
 void viommu_topology_read_uses(const ViommuRoot *root, ViommuTopology *topology);
 /** Derived from the size of a transparent huge page, because no file shows the ordinary one. */
 void viommu_topology_read_page_size(const ViommuRoot *root, ViommuTopology *topology);
-/** VFIO, iommufd and their modules. */
+/** VFIO, iommufd, vhost-vsock and their modules. */
 void viommu_topology_read_modules(const ViommuRoot *root, ViommuTopology *topology);
 void viommu_topology_read_nodes(const ViommuRoot *root, ViommuTopology *topology);
 

@@ -191,6 +191,8 @@ void viommu_topology_read_modules(const ViommuRoot *root, ViommuTopology *topolo
     topology->iommufd_usable = viommu_root_usable(root, "dev/iommu");
     if (topology->iommufd != 1)
         topology->iommufd_loadable = is_loadable(root, "iommufd");
+    topology->vhost_vsock = device_node(root, "vhost-vsock", "vhost-vsock");
+    topology->vhost_vsock_usable = viommu_root_usable(root, "dev/vhost-vsock");
     topology->unsafe_interrupts = flag_of(root, "vfio_iommu_type1", "allow_unsafe_interrupts");
     topology->iommufd_unsafe_interrupts = flag_of(root, "iommufd", "allow_unsafe_interrupts");
     if (limit && g_ascii_string_to_unsigned(limit, 10, 0, UINT32_MAX, &number, NULL))

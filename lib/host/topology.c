@@ -85,6 +85,8 @@ static const ViommuField topology_fields[] = {
     {"iommufd", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, iommufd)},
     {"iommufd-usable", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, iommufd_usable)},
     {"iommufd-loadable", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, iommufd_loadable)},
+    {"vhost-vsock", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, vhost_vsock)},
+    {"vhost-vsock-usable", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, vhost_vsock_usable)},
     {"interrupt-remapping", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, interrupt_remapping)},
     {"unsafe-interrupts", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, unsafe_interrupts)},
     {"iommufd-unsafe-interrupts", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, iommufd_unsafe_interrupts)},

@@ -101,18 +101,20 @@ typedef struct ViommuNode {
 
 typedef struct ViommuTopology {
     bool present;
-    ViommuVersion kernel;  /* Linux's; 0: not known */
-    uint64_t page_bytes;   /* of an ordinary page */
-    int acpi;              /* flag: the firmware has ACPI tables; unset: not visible */
-    GPtrArray *tables;     /* of ViommuAcpiTable: those of the four that exist */
-    char **kernel_options; /* words of the kernel's command line that concern IOMMUs and VFIO */
-    GPtrArray *iommus;     /* of ViommuHostIommu, by name */
-    GPtrArray *devices;    /* of ViommuPciDevice, by address */
-    char **vfio_drivers;   /* modules of this kernel that are made for VFIO; NULL: not visible */
-    GPtrArray *nodes;      /* of ViommuNode */
-    int vfio, iommufd;     /* flags: the kernel has it; unset: not visible */
-    int iommufd_usable;    /* flag: viommud may open /dev/iommu; unset: there is none */
-    int iommufd_loadable;  /* flag: iommufd is a module that is not loaded yet */
+    ViommuVersion kernel;   /* Linux's; 0: not known */
+    uint64_t page_bytes;    /* of an ordinary page */
+    int acpi;               /* flag: the firmware has ACPI tables; unset: not visible */
+    GPtrArray *tables;      /* of ViommuAcpiTable: those of the four that exist */
+    char **kernel_options;  /* words of the kernel's command line that concern IOMMUs and VFIO */
+    GPtrArray *iommus;      /* of ViommuHostIommu, by name */
+    GPtrArray *devices;     /* of ViommuPciDevice, by address */
+    char **vfio_drivers;    /* modules of this kernel that are made for VFIO; NULL: not visible */
+    GPtrArray *nodes;       /* of ViommuNode */
+    int vfio, iommufd;      /* flags: the kernel has it; unset: not visible */
+    int iommufd_usable;     /* flag: viommud may open /dev/iommu; unset: there is none */
+    int iommufd_loadable;   /* flag: iommufd is a module that is not loaded yet */
+    int vhost_vsock;        /* flag: the kernel has /dev/vhost-vsock; unset: not visible */
+    int vhost_vsock_usable; /* flag: viommud may open it; unset: it is not visible */
     /* flag: the kernel remaps interrupts, by the names of its interrupt chips */
     int interrupt_remapping;
     /* flags: VFIO's container, and iommufd, assign devices even without interrupt remapping */

@@ -75,6 +75,11 @@ void viommu_plan_settle_rights(ViommuPlanBuild *build);
 bool viommu_plan_check_seed(ViommuPlanBuild *build, GError **error);
 /** seed: settles how the guest is told, once the machine has its name and UUID. */
 void viommu_plan_settle_seed(ViommuPlanBuild *build);
+/** vsock: checks that the host has vsock for guests, if the request wants it.  Fails:
+ *  NOT_SUPPORTED. */
+bool viommu_plan_check_vsock(ViommuPlanBuild *build, GError **error);
+/** vsock: settles the device, once the IOMMU is settled. */
+void viommu_plan_settle_vsock(ViommuPlanBuild *build);
 /** devices: settles disks, networks and controllers. */
 void viommu_plan_settle_devices(ViommuPlanBuild *build);
 /** buses: settles the guest's PCI Express tree and NUMA cells, and notes what is lost when one

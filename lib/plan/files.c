@@ -161,7 +161,7 @@ static bool check_unseen(ViommuPlanBuild *build, GError **error)
 static bool check_made(ViommuPlanBuild *build, GError **error)
 {
     const ViommuRequest *request = build->request;
-    const char *key = request->seed.present ? "seed" : NULL;
+    const char *key = NULL;
 
     for (guint i = 0; !key && request->disks && i < request->disks->len; i++) {
         const ViommuRequestDisk *disk = g_ptr_array_index(request->disks, i);

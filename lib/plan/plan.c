@@ -254,14 +254,10 @@ static bool settle_image(ViommuPlanBuild *build, GError **error)
 /* Keys that no room of the plan settles yet. */
 static bool check_pending(ViommuPlanBuild *build, GError **error)
 {
-    const char *key = build->request->shares             ? "shares"
-                      : build->request->guest.vsock == 1 ? "guest.vsock"
-                                                         : NULL;
-
-    if (!key)
+    if (!build->request->shares)
         return true;
     return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_MACHINE, error,
-                              "%s is not possible with this version of viommud; omit it", key);
+                              "shares is not possible with this version of viommud; omit it");
 }
 
 static bool build_plan(ViommuPlanBuild *build, GError **error)
@@ -274,12 +270,13 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
     viommu_plan_explain_hostdevs(build);
     if (!settle_firmware(build, error) || !viommu_plan_check_disks(build, error) ||
         !viommu_plan_check_files(build, error) || !viommu_plan_check_seed(build, error) ||
-        !check_pending(build, error))
+        !viommu_plan_check_vsock(build, error) || !check_pending(build, error))
         return false;
     settle_names(build);
     viommu_plan_settle_rights(build);
     viommu_plan_settle_seed(build);
     viommu_plan_settle_devices(build);
+    viommu_plan_settle_vsock(build);
     viommu_plan_settle_pcie(build);
     settle_rest(build);
     return true;

@@ -106,6 +106,8 @@ typedef struct ViommuPlan {
     ViommuPlanSeed seed;
     bool scsi_controller;       /* a virtio-scsi controller is needed */
     bool agent;                 /* the guest agent has its channel */
+    bool vsock;                 /* it has a vsock device */
+    bool vsock_translated;      /* that is behind the IOMMU */
     bool translate_controllers; /* virtio controllers and the entropy device are behind the IOMMU */
     ViommuPlacement placement;  /* the assigned devices */
     ViommuPcie pcie;            /* the PCI Express tree for them */

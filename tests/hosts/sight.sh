@@ -8,7 +8,7 @@ set -u
 modules=/lib/modules/$(uname -r)
 
 # Only root may read the firmware's tables, and what this user may open is what differs.
-same_for_all='del(.topology["iommufd-usable"]) | del(.topology.devices[]?.usable) | if .topology.tables then
+same_for_all='del(.topology["iommufd-usable", "vhost-vsock-usable"]) | del(.topology.devices[]?.usable) | if .topology.tables then
     .topology.tables |= map({name}) else . end'
 
 # confined UNIT COMMAND: like the service, but for the command.
@@ -45,6 +45,7 @@ run 0 'both are told the same' '' diff "$work/outside.json" "$work/inside.json"
 check 'of drivers for VFIO' fact '.topology["vfio-drivers"] | length > 0'
 check 'of VFIO itself' fact '.topology.vfio'
 check 'of iommufd' fact '.topology | has("iommufd") and has("iommufd-loadable")'
+check 'of vsock for guests' fact '.topology | has("vhost-vsock")'
 check 'of what modprobe would set' fact '.topology["unsafe-interrupts"] and .topology["dma-entry-limit"] == 1234'
 run 0 'the command line is visible inside' '' confined sight-line '/bin/cat /proc/cmdline'
 run 0 'and the same' '' diff /proc/cmdline /run/viommud-sight/sight-line

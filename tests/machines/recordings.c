@@ -125,6 +125,7 @@ static void server_two_sockets(const Host *host)
     host_add_huge_pages(host, 1, 1048576, 64, 32);
     host_set_interrupts(host, true);
     host_add_vfio(host, true);
+    host_add_file(host, "dev/vhost-vsock", "");
 }
 
 static void server_amd(const Host *host)

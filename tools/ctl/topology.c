@@ -81,9 +81,9 @@ static void print_kernel(const ViommuOutput *output, const ViommuTopology *topol
 
         viommu_output_format(output, "  kernel options: %s\n", options);
     }
-    viommu_output_format(output, "  %s%s%sVFIO: %s; iommufd: %s\n", version ? "Linux " : "",
+    viommu_output_format(output, "  %s%s%sVFIO: %s; iommufd: %s; vhost-vsock: %s\n", version ? "Linux " : "",
                          version ? version : "", version ? "; " : "", flag_word(topology->vfio),
-                         iommufd_word(topology));
+                         iommufd_word(topology), flag_word(topology->vhost_vsock));
     if (topology->dma_entry_limit != VIOMMU_UNSET_NUMBER)
         viommu_output_format(output, "  mappings of a VFIO container: at most %" PRIu64 "\n",
                              topology->dma_entry_limit);

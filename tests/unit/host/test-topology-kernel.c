@@ -117,13 +117,14 @@ START_TEST(a_service_without_dev)
 {
     static const struct {
         const char *devname, *dep; /* NULL: no such table */
-        int vfio, iommufd, loadable;
+        int vfio, iommufd, loadable, vsock;
     } rows[] = {
-        {NULL, NULL, VIOMMU_UNSET, VIOMMU_UNSET, VIOMMU_UNSET},
+        {NULL, NULL, VIOMMU_UNSET, VIOMMU_UNSET, VIOMMU_UNSET, VIOMMU_UNSET},
         {"# Device nodes to trigger on-demand module loading.\nvfio vfio/vfio c10:196\n",
-         "kernel/a.ko:\nkernel/drivers/iommu/iommufd/iommufd.ko.xz:\n", 1, 0, 1},
-        {"fuse fuse c10:229\n", "kernel/a.ko: kernel/drivers/iommu/iommufd/iommufd.ko.xz\n", 0, 0, 0},
-        {"", "", 0, 0, 0},
+         "kernel/a.ko:\nkernel/drivers/iommu/iommufd/iommufd.ko.xz:\n", 1, 0, 1, 0},
+        {"fuse fuse c10:229\n", "kernel/a.ko: kernel/drivers/iommu/iommufd/iommufd.ko.xz\n", 0, 0, 0, 0},
+        {"vhost_vsock vhost-vsock c10:241\n", "", 0, 0, 0, 1},
+        {"", "", 0, 0, 0, 0},
     };
 
     host_set_kernel(&host, "6.12.43");
@@ -135,9 +136,10 @@ START_TEST(a_service_without_dev)
     ck_assert_int_eq(topology.vfio, rows[_i].vfio);
     ck_assert_int_eq(topology.iommufd, rows[_i].iommufd);
     ck_assert_int_eq(topology.iommufd_loadable, rows[_i].loadable);
+    ck_assert_int_eq(topology.vhost_vsock, rows[_i].vsock);
 }
 END_TEST
-#define N_SERVICES 4
+#define N_SERVICES 5
 
 /* --- Interrupts --- */
 

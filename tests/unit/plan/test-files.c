@@ -400,6 +400,7 @@ START_TEST(on_another_host)
                       SIXTEEN SIXTEEN "'>}>]>}",
                   "disks[].digest");
     assert_remote("{'seed': <{'hostname': <'a'>}>}", "seed");
+    assert_remote("{'seed': <{'by': <'credentials'>, 'hostname': <'a'>}>}", NULL);
 }
 END_TEST
 

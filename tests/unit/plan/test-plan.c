@@ -565,6 +565,36 @@ START_TEST(emulation)
 }
 END_TEST
 
-UNIT_MAIN("plan", emulation, agents, names_of_the_site, refused_machines, defaults, firmware, memory,
+#define ON(libvirt, topology)                                                                               \
+    "{'libvirt': <'" libvirt "'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': <'7.2.22'>, 'accelerators': " \
+    "<['kvm']>}]>, " topology "}"
+#define VSOCK(has) "'vhost-vsock': <" has ">"
+START_TEST(vsock)
+{
+    static const struct {
+        const char *host, *refused; /* NULL: planned */
+        bool behind;
+    } rows[] = {
+        {ON("9.0.0", "'topology': <{'kernel': <'5.11'>, " VSOCK("true") "}>"), NULL, true},
+        {ON("9.0.0", "'topology': <{'kernel': <'5.10.200'>, " VSOCK("true") "}>"), NULL, false},
+        {ON("7.0.0", "'topology': <{" VSOCK("true") "}>"), NULL, false},
+        {ON("9.0.0", "'topology': <{" VSOCK("false") "}>"), "the host's kernel does not have", false},
+        {ON("9.0.0", "'unprivileged': <true>, 'topology': <{'vhost-vsock-usable': <false>}>"), "may not", 0},
+        {ON("9.0.0", "'topology': <{'vhost-vsock-usable': <false>}>"), NULL, true},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Made made;
+
+        make(&made, rows[i].host, "{'iommu': <{'model': <'intel'>}>, 'guest': <{'vsock': <true>}>}");
+        ck_assert_msg(!made.plan == !!rows[i].refused, "%zu: %s", i, made.error ? made.error->message : "");
+        ck_assert(!made.error || strstr(made.error->message, rows[i].refused));
+        ck_assert(!made.plan || made.plan->vsock_translated == rows[i].behind);
+        made_clear(&made);
+    }
+}
+END_TEST
+
+UNIT_MAIN("plan", vsock, emulation, agents, names_of_the_site, refused_machines, defaults, firmware, memory,
           translated_devices, the_plan_stands_in_the_xml, the_same_again, given_name_and_uuid, reports,
           reasons_of_a_refusal)

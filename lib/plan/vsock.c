@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* vsock: decides whether the guest can have a vsock device, and whether that is behind the IOMMU.
+ * libvirt itself opens /dev/vhost-vsock, so its user counts. */
+#include "lib/facts/facts.h"
+#include "lib/plan/build.h"
+
+bool viommu_plan_check_vsock(ViommuPlanBuild *build, GError **error)
+{
+    const ViommuHost *host = build->input->host;
+
+    if (build->request->guest.vsock != 1)
+        return true;
+    if (host->topology.vhost_vsock == 0)
+        return viommu_plan_refuse(
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_VSOCK, error,
+            "guest.vsock needs /dev/vhost-vsock, which the host's kernel does not have; use a kernel with the module vhost_vsock (CONFIG_VHOST_VSOCK), or omit guest.vsock");
+    if (host->unprivileged == 1 && host->topology.vhost_vsock_usable == 0)
+        return viommu_plan_refuse(
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_VSOCK, error,
+            "guest.vsock needs /dev/vhost-vsock, which the user that libvirt runs as may not open; add the user to the group of that device (ls -l /dev/vhost-vsock), or omit guest.vsock");
+    return true;
+}
+
+/* Why the device is outside the IOMMU.  Owned; NULL: it can be behind it. */
+static char *obstacle(const ViommuPlanBuild *build)
+{
+    ViommuVersion libvirt = build->input->host->libvirt, kernel = build->input->host->topology.kernel;
+    ViommuVersion least = viommu_fact(VIOMMU_FACT_VSOCK_TRANSLATION)->host_kernel;
+    bool knows = viommu_fact_holds(VIOMMU_FACT_VSOCK_TRANSLATION, libvirt, 0);
+    g_autofree char *needs = viommu_fact_needs(VIOMMU_FACT_VSOCK_TRANSLATION);
+    g_autofree char *had = viommu_fact_had(VIOMMU_FACT_VSOCK_TRANSLATION, libvirt, 0);
+    g_autofree char *least_linux = viommu_fact_kernel(VIOMMU_FACT_VSOCK_TRANSLATION, true);
+
+    if (!knows)
+        return g_strdup_printf("that needs %s, but %s", needs, had);
+    if (kernel != 0 && kernel < least)
+        return g_strdup_printf("that needs %s or newer on the host", least_linux);
+    return NULL;
+}
+
+void viommu_plan_settle_vsock(ViommuPlanBuild *build)
+{
+    ViommuPlan *plan = build->plan;
+    g_autofree char *why = NULL;
+
+    if (build->request->guest.vsock != 1)
+        return;
+    plan->vsock = true;
+    viommu_plan_note(
+        build,
+        "libvirt gives the guest's vsock device a CID when it starts (property VsockCid); every user of the host can connect to it");
+    if (!plan->iommu.translate)
+        return;
+    why = obstacle(build);
+    plan->vsock_translated = !why;
+    if (why)
+        viommu_plan_warn(build, "the guest's vsock device is outside the IOMMU: %s", why);
+}
