@@ -39,6 +39,7 @@ struct ViommuVerify {
     bool no_agent;     /* there is no usable agent: asking again is useless */
     char *agent_words; /* why it gave no report; NULL: it did, or was not asked yet */
     char *cause;       /* why the last report proves nothing; NULL: there was none */
+    const char *lacks; /* what the IOMMU was not in it; static */
 };
 
 /* The words of each goal. */
@@ -93,6 +94,13 @@ static void finish_failed(ViommuVerify *verify, GError *taken)
     verify->calls.done(verify, NULL, error, verify->calls.userdata);
 }
 
+/* NULL: of a machine without an IOMMU. */
+static void put_texts(GVariantDict *dict, const char *key, char **texts)
+{
+    if (texts)
+        g_variant_dict_insert_value(dict, key, g_variant_new_strv((const char *const *)texts, -1));
+}
+
 static void finish_proven(ViommuVerify *verify, const char *by, const ViommuReport *report,
                           const ViommuProof *proof)
 {
@@ -104,6 +112,14 @@ static void finish_proven(ViommuVerify *verify, const char *by, const ViommuRepo
     g_variant_dict_insert(&dict, "groups", "t", report->groups);
     g_variant_dict_insert(&dict, "devices", "t", report->devices);
     g_variant_dict_insert(&dict, "kernel", "s", report->kernel);
+    put_texts(&dict, "outside", report->outside);
+    if (proof->shown)
+        g_variant_dict_insert(&dict, "level", "s",
+                              viommu_enum_to_string(&viommu_enum_level, (int)proof->level));
+    put_texts(&dict, "attributes", proof->shown);
+    put_texts(&dict, "not-shown", proof->not_shown);
+    if (viommu_report_interrupts(report))
+        g_variant_dict_insert(&dict, "interrupts", "s", viommu_report_interrupts(report));
     if (proof->cause)
         g_variant_dict_insert(&dict, "note", "s", proof->cause);
     answer = g_variant_ref_sink(g_variant_dict_end(&dict));
@@ -141,8 +157,8 @@ static GError *out_of_time(const ViommuVerify *verify, const ViommuMachine *mach
             machine->name, verify->seconds, MORE_SEC);
     if (verify->cause)
         return g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
-                           "the IOMMU of machine '%s' was not active after %" G_GUINT64_FORMAT " seconds: %s",
-                           machine->name, verify->seconds, verify->cause);
+                           "the IOMMU of machine '%s' was not %s after %" G_GUINT64_FORMAT " seconds: %s",
+                           machine->name, verify->lacks, verify->seconds, verify->cause);
     return g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
                        "machine '%s' did not report on its IOMMU within %" G_GUINT64_FORMAT
                        " seconds: %s; %s",
@@ -155,16 +171,17 @@ static GError *out_of_time(const ViommuVerify *verify, const ViommuMachine *mach
 static bool judge(ViommuVerify *verify, const ViommuMachine *machine, const char *by,
                   const ViommuReport *report)
 {
-    g_auto(ViommuProof) proof = viommu_proof_judge(machine->model, report);
+    const ViommuProofWanted wanted = {machine->model, machine->proof};
+    g_auto(ViommuProof) proof = viommu_proof_judge(&wanted, report);
 
     switch (proof.verdict) {
     case VIOMMU_PROOF_PROVEN:
         finish_proven(verify, by, report, &proof);
         return true;
     case VIOMMU_PROOF_DISPROVED:
-        finish_failed(verify,
-                      g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
-                                  "the IOMMU of machine '%s' is not active: %s", machine->name, proof.cause));
+        finish_failed(verify, g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
+                                          "the IOMMU of machine '%s' is not %s: %s", machine->name,
+                                          proof.lacks, proof.cause));
         return true;
     case VIOMMU_PROOF_PENDING:
     case VIOMMU_PROOF_LAST:
@@ -172,6 +189,7 @@ static bool judge(ViommuVerify *verify, const ViommuMachine *machine, const char
     }
     g_free(verify->cause);
     verify->cause = g_strdup(proof.cause);
+    verify->lacks = proof.lacks;
     return false;
 }
 

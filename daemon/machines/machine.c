@@ -34,6 +34,7 @@ void viommu_machine_free(ViommuMachine *machine)
     viommu_reach_clear(&machine->reach);
     viommu_console_free(machine->console);
     g_free(machine->console_log);
+    g_free(machine->proof);
     g_free(machine->request_id);
     g_free(machine->seed_user);
     g_free(machine->fingerprint);
@@ -179,6 +180,7 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
     if (metadata->hostdevs && *metadata->hostdevs)
         machine->hostdevs = g_strdupv(metadata->hostdevs);
     machine->reach_kinds = viommu_reach_kinds_from_text(metadata->reach);
+    replace_string(&machine->proof, metadata->proof);
     replace_string(&machine->request_id, metadata->request_id);
     replace_string(&machine->seed_user, metadata->seed_user);
     replace_string(&machine->fingerprint, metadata->fingerprint);

@@ -37,6 +37,7 @@ typedef struct ViommuMachine {
     uint64_t page_size_bytes;   /* 0: ordinary pages */
     char **reasons, **warnings; /* NULL until planned */
     char **hostdevs;            /* PCI addresses; NULL: none, or not planned */
+    char *proof;                /* what its guest must show, as in its metadata; NULL: not known */
     uint64_t reach_kinds;       /* set of ViommuReachKind: what there is to know */
     ViommuReach reach;          /* of the running guest */
     char *seed_user;            /* who takes the seed's keys; NULL: there are none */

@@ -9,6 +9,7 @@
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 #include "lib/machine/reach.h"
+#include "lib/plan/report.h"
 #include "lib/request/request-check.h"
 #include "lib/base/xml-read.h"
 
@@ -54,6 +55,7 @@ static const Attribute attributes[] = {
     {"host-drivers", ATTRIBUTE_TEXT, AT(host_drivers), .optional = true, .addition = true},
     {"reach", ATTRIBUTE_TEXT, AT(reach), .optional = true, .addition = true},
     {"seed-user", ATTRIBUTE_TEXT, AT(seed_user), .optional = true, .addition = true},
+    {"proof", ATTRIBUTE_TEXT, AT(proof), .optional = true, .addition = true},
     {"name", ATTRIBUTE_TEXT, AT(name), .optional = true, .core = true, .addition = true},
     {"uuid", ATTRIBUTE_TEXT, AT(uuid), .optional = true, .core = true, .addition = true},
 };
@@ -184,6 +186,7 @@ ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest 
         .host_drivers = host_drivers_of(&plan->placement),
         .reach = reach_of(request),
         .seed_user = request->seed.ssh_keys ? g_strdup(viommu_request_seed_user(&request->seed)) : NULL,
+        .proof = viommu_plan_report_proof(plan),
         .reasons = reasons_of(&plan->iommu),
         .created_usec = created_usec,
     };

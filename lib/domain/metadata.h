@@ -39,6 +39,9 @@ typedef struct ViommuMetadata {
     /* what libvirt knows of the running guest, viommu_reach_kinds_from_text(); NULL: nothing */
     char *reach;
     char *seed_user; /* who takes the keys of the seed; NULL: it has none */
+    /* what the guest must show of its IOMMU, viommu_plan_report_proof(); NULL: not known, or there
+     * is none */
+    char *proof;
     char **warnings;
     char **hostdevs;         /* PCI addresses of the assigned devices; never NULL after reading */
     uint64_t created_usec;   /* CLOCK_REALTIME */

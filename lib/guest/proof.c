@@ -1,147 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* proof: reads lines into a report, and judges the report by what each model needs. */
+/* proof: judges a report by what each model needs. */
 #include "lib/guest/proof.h"
 
 #include <string.h>
 
 #include "lib/base/pci-address.h"
 #include "lib/guest/off-words.h"
+#include "lib/guest/proof-attributes.h"
+
+/* The most devices that a message names. */
+#define OUTSIDE_NAMED 4u
 
 VIOMMU_ENUM_DEFINE(proof, "verdict on a proof", VIOMMU_PROOF_LAST, "proven", "pending", "disproved");
-
-/* --- Reading --- */
-
-#define VALUE_MAX 4096u
-
-typedef struct Reader {
-    ViommuReport *report;
-    GPtrArray *iommus, *tables, *drivers;
-} Reader;
-
-void viommu_report_free(ViommuReport *report)
-{
-    if (!report)
-        return;
-    g_free(report->kernel);
-    g_free(report->cmdline);
-    g_strfreev(report->iommus);
-    g_strfreev(report->tables);
-    g_strfreev(report->drivers);
-    g_free(report);
-}
-
-static char *take_value(const char *text, size_t size)
-{
-    char *value = g_strstrip(g_strndup(text, MIN(size, VALUE_MAX)));
-
-    for (char *at = value; *at; at++)
-        if (!g_ascii_isprint(*at))
-            *at = '?';
-    return value;
-}
-
-static void add_name(GPtrArray *names, const char *value)
-{
-    if (*value && names->len < VIOMMU_REPORT_NAMES_MAX)
-        g_ptr_array_add(names, g_strdup(value));
-}
-
-static void set_text(char **text, const char *value)
-{
-    g_free(*text);
-    *text = g_strdup(value);
-}
-
-/* Without a number there are no groups. */
-static uint64_t as_number(const char *value)
-{
-    guint64 number = 0;
-
-    return g_ascii_string_to_unsigned(value, 10, 0, UINT32_MAX, &number, NULL) ? number : 0;
-}
-
-/* An unknown key belongs to a later script. */
-static void take_pair(const Reader *reader, const char *key, const char *value)
-{
-    ViommuReport *report = reader->report;
-
-    if (g_str_equal(key, "kernel"))
-        set_text(&report->kernel, value);
-    else if (g_str_equal(key, "cmdline"))
-        set_text(&report->cmdline, value);
-    else if (g_str_equal(key, "iommu"))
-        add_name(reader->iommus, value);
-    else if (g_str_equal(key, "table"))
-        add_name(reader->tables, value);
-    else if (g_str_equal(key, "driver"))
-        add_name(reader->drivers, value);
-    else if (g_str_equal(key, "groups"))
-        report->groups = as_number(value);
-    else if (g_str_equal(key, "devices"))
-        report->devices = as_number(value);
-    else if (g_str_equal(key, "acpi"))
-        report->acpi = g_str_equal(value, "yes");
-    else if (g_str_equal(key, "devicetree"))
-        report->devicetree = g_str_equal(value, "yes");
-}
-
-static void take_line(const Reader *reader, const char *line, size_t size)
-{
-    g_autofree char *text = take_value(line, size);
-    char *blank = strchr(text, ' ');
-
-    if (!blank)
-        return;
-    *blank = '\0';
-    take_pair(reader, text, g_strstrip(blank + 1));
-}
-
-static char **finish_names(GPtrArray *names)
-{
-    g_ptr_array_add(names, NULL);
-    return (char **)g_ptr_array_free(names, FALSE);
-}
-
-static ViommuReport *read_lines(const char *text, const char *end)
-{
-    ViommuReport *report = g_new0(ViommuReport, 1);
-    Reader reader = {report, g_ptr_array_new(), g_ptr_array_new(), g_ptr_array_new()};
-
-    report->kernel = g_strdup("");
-    report->cmdline = g_strdup("");
-    for (const char *line = text; line < end;) {
-        const char *newline = memchr(line, '\n', (size_t)(end - line));
-        size_t size = (size_t)((newline ? newline : end) - line);
-        take_line(&reader, line, size);
-        line += size + 1;
-    }
-    report->iommus = finish_names(reader.iommus);
-    report->tables = finish_names(reader.tables);
-    report->drivers = finish_names(reader.drivers);
-    return report;
-}
-
-/* The last occurrence of @word in @text. */
-static const char *find_last(const char *text, size_t size, const char *word)
-{
-    const char *found = NULL;
-
-    for (const char *at = text; (at = memmem(at, size - (size_t)(at - text), word, strlen(word))); at++)
-        found = at;
-    return found;
-}
-
-ViommuReport *viommu_report_find(const char *text, size_t size)
-{
-    const char *end = find_last(text, size, VIOMMU_REPORT_END);
-    const char *begin = end ? find_last(text, (size_t)(end - text), VIOMMU_REPORT_BEGIN) : NULL;
-
-    if (!begin || (size_t)(end - begin) > VIOMMU_REPORT_BYTES_MAX)
-        return NULL;
-    return read_lines(begin + strlen(VIOMMU_REPORT_BEGIN), end);
-}
-
-/* --- Judging --- */
 
 static bool is_unit_of_virtio(const char *name)
 {
@@ -225,7 +95,8 @@ static const char *find_switch_off(ViommuModel model, const ViommuReport *report
 
 static ViommuProof say(ViommuProofVerdict verdict, char *cause)
 {
-    return (ViommuProof){verdict, cause};
+    return (ViommuProof){
+        .verdict = verdict, .cause = cause, .lacks = verdict == VIOMMU_PROOF_PROVEN ? NULL : "active"};
 }
 
 /* The guest shows no IOMMU: finds the cause. */
@@ -262,40 +133,152 @@ static ViommuProof judge_absent(ViommuModel model, const ViommuReport *report)
                         report->kernel, trait->driver));
 }
 
-static char *note_passthrough(const ViommuReport *report)
-{
-    bool passes =
-        is_switched(report, "iommu", "pt", "nopt") || is_switched(report, "iommu.passthrough", "1", "0");
+/* --- What it does --- */
 
-    return passes
+/* The word that makes the kernel leave DMA untranslated; NULL: none.  Static. */
+static const char *passthrough_word(const ViommuReport *report)
+{
+    return is_switched(report, "iommu", "pt", "nopt")           ? "iommu=pt"
+           : is_switched(report, "iommu.passthrough", "1", "0") ? "iommu.passthrough=1"
+                                                                : NULL;
+}
+
+static char *passes_through(const ViommuReport *report)
+{
+    const char *word = passthrough_word(report);
+    uint64_t passing = report->types[VIOMMU_GROUP_TYPE_IDENTITY], all = viommu_report_typed_groups(report);
+
+    if (passing == 0)
+        return NULL;
+    if (word)
+        return g_strdup_printf(
+            "leaves DMA of its devices untranslated: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+            " IOMMU groups have the type identity; remove '%s' from the kernel's command line",
+            passing, all, word);
+    return g_strdup_printf(
+        "leaves DMA of its devices untranslated: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+        " IOMMU groups have the type identity, which this kernel takes by default; add 'iommu.passthrough=0' to its command line",
+        passing, all);
+}
+
+/* Some of the devices, and how many more. */
+static char *list_outside(const ViommuReport *report)
+{
+    GString *text = g_string_new(NULL);
+    guint n = g_strv_length(report->outside);
+
+    for (guint i = 0; i < MIN(n, OUTSIDE_NAMED); i++)
+        g_string_append_printf(text, "%s%s", i ? ", " : "", report->outside[i]);
+    if (n > OUTSIDE_NAMED)
+        g_string_append_printf(text, " and %u more", n - OUTSIDE_NAMED);
+    return g_string_free(text, FALSE);
+}
+
+/* Why it is present, but does not translate for every device, to follow "the IOMMU"; NULL: it
+ * does.  *ret_may_follow: waiting may change it. */
+static char *why_only_present(const ViommuProofWanted *wanted, const ViommuReport *report,
+                              bool *ret_may_follow)
+{
+    g_autofree char *intremap = viommu_proof_planned(wanted->planned, "intremap");
+    g_autofree char *outside = list_outside(report);
+    char *passing = passes_through(report);
+
+    *ret_may_follow = false;
+    if (viommu_report_typed_groups(report) == 0)
+        return g_strdup(
+            "does not show what it does: the guest's guest-report is an older one, or its kernel shows no types of IOMMU groups; let the guest run the guest-report of this viommud");
+    if (passing)
+        return passing;
+    *ret_may_follow = report->outside_by[VIOMMU_OUTSIDE_NO_GROUP] > 0;
+    if (*report->outside)
+        return g_strdup_printf("does not translate for %s", outside);
+    if (report->types[VIOMMU_GROUP_TYPE_DMA] + report->types[VIOMMU_GROUP_TYPE_DMA_FQ] == 0)
+        return g_strdup("translates for no group of devices: none has the type DMA or DMA-FQ");
+    if (report->remaps == 0 && g_strcmp0(intremap, "on") == 0)
+        return g_strdup(
+            "does not remap interrupts: the guest's kernel leaves interrupt remapping off (intremap=off, nointremap, or no CONFIG_IRQ_REMAP)");
+    return NULL;
+}
+
+/* An older report shows no types, and its guest's command line tells as much as it did then. */
+static bool is_worth_a_note(const ViommuProofWanted *wanted, const ViommuReport *report)
+{
+    g_autofree char *translate = viommu_proof_planned(wanted->planned, "translate");
+    uint64_t virtio = report->outside_by[VIOMMU_OUTSIDE_VIRTIO];
+
+    if (viommu_report_typed_groups(report) == 0)
+        return false;
+    return g_strcmp0(translate, "off") != 0 || virtio == 0 || virtio < g_strv_length(report->outside) ||
+           report->types[VIOMMU_GROUP_TYPE_IDENTITY] > 0;
+}
+
+static char *note_on(const ViommuProofWanted *wanted, const ViommuReport *report, const char *why)
+{
+    if (why && is_worth_a_note(wanted, report))
+        return g_strdup_printf("the IOMMU works, but %s", why);
+    return viommu_report_typed_groups(report) == 0 && passthrough_word(report)
                ? g_strdup(
                      "the IOMMU works, but the guest's command line leaves DMA of its devices untranslated (iommu=pt or iommu.passthrough=1)")
                : NULL;
 }
 
-ViommuProof viommu_proof_judge(ViommuModel model, const ViommuReport *report)
+static ViommuLevel wanted_level(const ViommuProofWanted *wanted)
+{
+    g_autofree char *word = viommu_proof_planned(wanted->planned, "level");
+    int level = word ? viommu_enum_from_string(&viommu_enum_level, word) : VIOMMU_UNSET;
+
+    return level == VIOMMU_UNSET ? VIOMMU_LEVEL_PRESENT : (ViommuLevel)level;
+}
+
+/* The guest has the planned model, and devices in groups. */
+static ViommuProof judge_present(const ViommuProofWanted *wanted, const ViommuReport *report)
+{
+    g_auto(ViommuProofAttributes) attributes =
+        viommu_proof_attributes_compare(wanted->model, wanted->planned, report);
+    ViommuLevel level = wanted_level(wanted);
+    bool may_follow;
+    g_autofree char *why = why_only_present(wanted, report, &may_follow);
+
+    if (attributes.difference)
+        return (ViommuProof){VIOMMU_PROOF_DISPROVED, g_steal_pointer(&attributes.difference), "as planned"};
+    if (why && level > VIOMMU_LEVEL_PRESENT)
+        return (ViommuProof){may_follow ? VIOMMU_PROOF_PENDING : VIOMMU_PROOF_DISPROVED,
+                             g_strdup_printf("it %s", why),
+                             viommu_enum_to_string(&viommu_enum_level, (int)level)};
+    return (ViommuProof){
+        .verdict = VIOMMU_PROOF_PROVEN,
+        .cause = note_on(wanted, report, why),
+        .level = why ? VIOMMU_LEVEL_PRESENT : VIOMMU_LEVEL_TRANSLATING,
+        .shown = g_steal_pointer(&attributes.shown),
+        .not_shown = g_steal_pointer(&attributes.not_shown),
+    };
+}
+
+ViommuProof viommu_proof_judge(const ViommuProofWanted *wanted, const ViommuReport *report)
 {
     const char *first = report->iommus[0];
 
-    if (model == VIOMMU_MODEL_NONE)
+    if (wanted->model == VIOMMU_MODEL_NONE)
         return first ? say(VIOMMU_PROOF_DISPROVED,
                            g_strdup_printf("the plan has no IOMMU, but the guest has '%s'", first))
                      : say(VIOMMU_PROOF_PROVEN, NULL);
     if (!first)
-        return judge_absent(model, report);
+        return judge_absent(wanted->model, report);
     for (char **name = report->iommus; *name; name++)
-        if (traits[model].shows(*name) && report->groups > 0)
-            return say(VIOMMU_PROOF_PROVEN, note_passthrough(report));
-        else if (traits[model].shows(*name))
+        if (traits[wanted->model].shows(*name) && report->groups > 0)
+            return judge_present(wanted, report);
+        else if (traits[wanted->model].shows(*name))
             return say(
                 VIOMMU_PROOF_PENDING,
                 g_strdup_printf("not bound: the guest has '%s', but none of its devices is in an IOMMU group",
                                 *name));
     return say(VIOMMU_PROOF_DISPROVED, g_strdup_printf("the guest has '%s' instead of the planned %s", first,
-                                                       viommu_model_to_string(model)));
+                                                       viommu_model_to_string(wanted->model)));
 }
 
 void viommu_proof_clear(ViommuProof *proof)
 {
     g_clear_pointer(&proof->cause, g_free);
+    g_clear_pointer(&proof->shown, g_strfreev);
+    g_clear_pointer(&proof->not_shown, g_strfreev);
 }

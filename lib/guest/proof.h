@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* proof: judges by the output of tools/scripts/guest-report.sh whether a guest's IOMMU works, and
- * if not, why.  Reads text from a guest, which may be hostile; does not know how it arrived. */
+/* proof: judges by a guest's report whether its IOMMU is the planned one and what it does, and if
+ * it is not, why. */
 #pragma once
 
 #include <glib.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include "lib/base/platform.h"
+#include "lib/guest/report.h"
+#include "lib/request/request.h"
 
 /* The verdict on a guest's report. */
 typedef enum ViommuProofVerdict {
@@ -17,36 +18,24 @@ typedef enum ViommuProofVerdict {
 } ViommuProofVerdict;
 extern const ViommuEnum viommu_enum_proof;
 
-#define VIOMMU_REPORT_BEGIN "viommu-report begin"
-#define VIOMMU_REPORT_END   "viommu-report end"
-/* The longest report, markers included. */
-#define VIOMMU_REPORT_BYTES_MAX 16384u
-/* The most entries of one key; further ones are ignored. */
-#define VIOMMU_REPORT_NAMES_MAX 64u
-
-typedef struct ViommuReport {
-    char *kernel;    /* release; "": unknown */
-    char *cmdline;   /* "": unknown */
-    char **iommus;   /* entries of /sys/class/iommu; these three are never NULL */
-    char **tables;   /* of ACPI */
-    char **drivers;  /* drivers of IOMMUs in the kernel */
-    uint64_t groups; /* IOMMU groups, and devices in them */
-    uint64_t devices;
-    bool acpi, devicetree;
-} ViommuReport;
-
-/** The last complete report in @text, between its markers; all of it is printable ASCII.  NULL:
- *  there is none.  Owned. */
-ViommuReport *viommu_report_find(const char *text, size_t size);
-void viommu_report_free(ViommuReport *report);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuReport, viommu_report_free)
+/* What the guest is to show; borrowed. */
+typedef struct ViommuProofWanted {
+    ViommuModel model; /* NONE: that there is no IOMMU */
+    /* words of viommu_plan_report_proof(); NULL: an earlier viommud planned, nothing is known */
+    const char *planned;
+} ViommuProofWanted;
 
 typedef struct ViommuProof {
     ViommuProofVerdict verdict;
     char *cause; /* why it is not proven, or a note on a proof; NULL: none */
+    /* what it is not: "active", "as planned", "translating"; NULL: proven.  Static */
+    const char *lacks;
+    ViommuLevel level; /* of a proven IOMMU, the highest that the guest has shown */
+    char **shown;      /* planned attributes that the guest shows as planned: "aw-bits=48" */
+    char **not_shown;  /* planned attributes of which the guest shows nothing: "granule" */
 } ViommuProof;
 void viommu_proof_clear(ViommuProof *proof);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ViommuProof, viommu_proof_clear)
 
-/** Compares the report with the planned @model, which may be VIOMMU_MODEL_NONE. */
-ViommuProof viommu_proof_judge(ViommuModel model, const ViommuReport *report);
+/** Compares the report with what is @wanted. */
+ViommuProof viommu_proof_judge(const ViommuProofWanted *wanted, const ViommuReport *report);

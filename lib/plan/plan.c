@@ -216,6 +216,8 @@ static void settle_rest(ViommuPlanBuild *build)
     plan->kernel = g_strdup(input->handovers ? input->handovers->kernel.path : request->boot.kernel.path);
     plan->initrd = g_strdup(input->handovers ? input->handovers->initrd.path : request->boot.initrd.path);
     settle_cmdline(build);
+    plan->level =
+        request->verify.level == VIOMMU_UNSET ? VIOMMU_LEVEL_PRESENT : (ViommuLevel)request->verify.level;
     plan->wait = request->wait == VIOMMU_UNSET ? VIOMMU_WAIT_STARTED : (ViommuWait)request->wait;
     if (plan->agent && request->guest.agent_offered)
         viommu_plan_note(build, "a channel for the guest's agent, which image '%s' has", request->image);

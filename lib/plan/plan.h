@@ -114,6 +114,7 @@ typedef struct ViommuPlan {
     GArray *cells;              /* of ViommuNumaCell; empty: the guest has no NUMA */
     ViommuIommuChoice iommu;
     ViommuWait wait;
+    ViommuLevel level;   /* that the guest must show */
     GPtrArray *warnings; /* of char * */
     GPtrArray *notes;    /* of char *: defaults taken and side effects, in plain words */
 } ViommuPlan;

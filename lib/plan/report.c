@@ -36,6 +36,42 @@ static GVariant *attributes_tree(const ViommuIommuAttributes *given)
     return g_variant_builder_end(&tree);
 }
 
+/* " KEY=VALUE", with sizes in bytes. */
+static void put_word(GString *words, const char *key, GVariant *value, const ViommuIommuAttributes *given)
+{
+    g_string_append_printf(words, "%s%s=", words->len ? " " : "", key);
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
+        g_string_append(words, g_variant_get_boolean(value) ? "on" : "off");
+    else if (g_variant_is_of_type(value, G_VARIANT_TYPE_UINT32))
+        g_string_append_printf(words, "%u", g_variant_get_uint32(value));
+    else if (given->granule)
+        g_string_append(words, given->granule);
+    else
+        g_string_append_printf(words, "%" G_GUINT64_FORMAT, given->granule_bytes);
+}
+
+char *viommu_plan_report_proof(const ViommuPlan *plan)
+{
+    const ViommuIommuAttributes *given = &plan->iommu.attributes;
+    g_autoptr(GVariant) tree = g_variant_ref_sink(attributes_tree(given));
+    g_autoptr(GVariant) translate = g_variant_ref_sink(g_variant_new_boolean(plan->iommu.translate));
+    GString *words = g_string_new(NULL);
+    GVariantIter iterator;
+    const char *key;
+    GVariant *value;
+
+    if (plan->iommu.model == VIOMMU_MODEL_NONE)
+        return g_string_free(words, TRUE);
+    put_word(words, "translate", translate, given);
+    g_variant_iter_init(&iterator, tree);
+    while (g_variant_iter_loop(&iterator, "{&sv}", &key, &value))
+        put_word(words, key, value, given);
+    if (plan->level != VIOMMU_LEVEL_PRESENT)
+        g_string_append_printf(words, " level=%s",
+                               viommu_enum_to_string(&viommu_enum_level, (int)plan->level));
+    return g_string_free(words, FALSE);
+}
+
 GVariant *viommu_plan_report_reasons(const GPtrArray *reasons)
 {
     GVariantBuilder list;

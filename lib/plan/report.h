@@ -11,6 +11,9 @@ GVariant *viommu_plan_report(const ViommuPlan *plan, const char *xml);
 /** @reasons of ViommuReason, may be NULL.  Floating aa{sv}: model (when the reason has one), rule,
  *  text. */
 GVariant *viommu_plan_report_reasons(const GPtrArray *reasons);
+/** What the guest must show of its IOMMU, for ViommuProofWanted: words "KEY=VALUE" with a blank
+ *  between them, sizes in bytes.  NULL: there is no IOMMU.  Owned, g_free(). */
+char *viommu_plan_report_proof(const ViommuPlan *plan);
 /** The choice, each candidate with its reasons, defaults, side effects; lines of
  *  text. Owned, g_free(). */
 char *viommu_plan_explain(const ViommuPlan *plan);

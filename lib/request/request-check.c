@@ -482,11 +482,45 @@ static bool check_iommu(const ViommuRequest *request, GError **error)
     return check_granule(iommu->granule, error);
 }
 
+static bool refuse_level(const ViommuRequest *request, GError **error, const char *why)
+{
+    return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "verify.level '%s' needs %s",
+                       viommu_enum_to_string(&viommu_enum_level, request->verify.level), why);
+}
+
+/* What stands against a level in the request itself. */
+static bool check_verify(const ViommuRequest *request, GError **error)
+{
+    const ViommuRequestIommu *iommu = &request->iommu;
+    ViommuSelector selector;
+
+    if (request->verify.level <= (int)VIOMMU_LEVEL_PRESENT)
+        return true;
+    if (!iommu->present || !viommu_selector_read(iommu, &selector, NULL) ||
+        selector.kind == VIOMMU_SELECTOR_NONE)
+        return refuse_level(request, error, "an IOMMU, but the request asks for none; add iommu");
+    if (iommu->translate == 0)
+        return refuse_level(
+            request, error,
+            "all virtio devices behind the IOMMU, but iommu.translate is false; change one of the two");
+    if (iommu->dma_translation == 0)
+        return refuse_level(request, error,
+                            "DMA translation, but iommu.dma-translation is false; change one of the two");
+    for (guint i = 0; request->shares && i < request->shares->len; i++)
+        if (((const ViommuRequestShare *)g_ptr_array_index(request->shares, i))->type !=
+            (int)VIOMMU_SHARE_TYPE_9P)
+            return refuse_level(
+                request, error,
+                "all devices behind the IOMMU, where virtiofs never is; set the type of the shares to '9p'");
+    return true;
+}
+
 bool viommu_request_check(const ViommuRequest *request, GError **error)
 {
     return check_name(request, error) && check_arch(request, error) && check_iommu(request, error) &&
            check_boot(request, error) && check_memory_backing(request, error) &&
            check_disks(request, error) && check_networks(request, error) && check_forwards(request, error) &&
            check_hostdevs(request, error) && check_shares(request, error) && check_guest(request, error) &&
-           viommu_seed_check(&request->seed, error) && check_request_id(request, error);
+           check_verify(request, error) && viommu_seed_check(&request->seed, error) &&
+           check_request_id(request, error);
 }

@@ -6,6 +6,7 @@
 #include "lib/request/seed-check.h"
 
 VIOMMU_ENUM_DEFINE(wait, "phase to wait for", VIOMMU_WAIT_LAST, "planned", "started", "ready", "verified");
+VIOMMU_ENUM_DEFINE(level, "level of a proof", VIOMMU_LEVEL_LAST, "present", "translating");
 VIOMMU_ENUM_DEFINE(bind, "bond", VIOMMU_BIND_LAST, "none", "client");
 VIOMMU_ENUM_DEFINE(disk_format, "disk format", VIOMMU_DISK_FORMAT_LAST, "raw", "qcow2");
 VIOMMU_ENUM_DEFINE(disk_bus, "disk bus", VIOMMU_DISK_BUS_LAST, "virtio", "scsi", "sata");
@@ -135,6 +136,11 @@ static const ViommuField lease_fields[] = {
 };
 static const ViommuFields lease_table = {lease_fields, G_N_ELEMENTS(lease_fields), 0, -1};
 
+static const ViommuField verify_fields[] = {
+    {"level", VIOMMU_FIELD_ENUM, IN(verify, level), .words = &viommu_enum_level},
+};
+static const ViommuFields verify_table = {verify_fields, G_N_ELEMENTS(verify_fields), 0, -1};
+
 static const ViommuField request_fields[] = {
     {"name", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, name)},
     {"image", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, image)},
@@ -161,6 +167,7 @@ static const ViommuField request_fields[] = {
     {"hotplug-ports", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequest, hotplug_ports), .max = 16},
     {"lease", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, lease), .fields = &lease_table},
     {"wait", VIOMMU_FIELD_ENUM, offsetof(ViommuRequest, wait), .words = &viommu_enum_wait},
+    {"verify", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, verify), .fields = &verify_table},
     {"request-id", VIOMMU_FIELD_STRING, offsetof(ViommuRequest, request_id)},
 };
 const ViommuFields viommu_request_fields = {request_fields, G_N_ELEMENTS(request_fields),

@@ -18,6 +18,14 @@ typedef enum ViommuWait {
 } ViommuWait;
 extern const ViommuEnum viommu_enum_wait;
 
+/* How much a guest has shown of its IOMMU; each level includes those before it. */
+typedef enum ViommuLevel {
+    VIOMMU_LEVEL_PRESENT,     /* it is the planned one, and devices are in groups */
+    VIOMMU_LEVEL_TRANSLATING, /* the DMA of every device is translated */
+    VIOMMU_LEVEL_LAST,
+} ViommuLevel;
+extern const ViommuEnum viommu_enum_level;
+
 /* What removes a machine besides the end of its lease. */
 typedef enum ViommuBind {
     VIOMMU_BIND_NONE,
@@ -193,6 +201,9 @@ typedef struct ViommuRequest {
         int bind; /* ViommuBind */
     } lease;
     int wait; /* ViommuWait */
+    struct {
+        int level; /* ViommuLevel, present when unset */
+    } verify;
     char *request_id;
     char *fingerprint; /* computed once, by the parser */
     char *text;        /* canonical, before an image changed it; NULL: nothing did */

@@ -21,6 +21,7 @@ json) cp "$flat"/*.json "$golden"/hosts/*.json "$root"/docs/examples/*.json "$di
 caps) cp "$root"/tests/unit/data/*.xml "$directory" ;;
 acpi) "$(dirname "$variants")/../machines/make-machine" --seeds "$directory" ;;
 machine) "$here/records.py" "$(dirname "$variants")/../machines/make-machine" "$directory" ;;
+proof) cp "$root"/tests/unit/data/reports/* "$directory" ;;
 config) cp "$root"/conf/viommud.conf "$directory" ;;
 esac
 if [ -d "$here/corpus/$target" ]; then cp "$here/corpus/$target"/* "$directory"; fi

@@ -102,7 +102,7 @@ initramfs() {
     work=$(mktemp -d -p "$cache" .initramfs.XXXXXX)
     mkdir -p "$work"/root/{bin,dev,proc,sys}
     cp "$parts/busybox" "$work/root/bin/busybox"
-    for applet in sh mount insmod cat grep ls wc paste sleep uname poweroff sync; do
+    for applet in sh mount insmod cat dd dmesg grep ls wc paste sleep uname poweroff sync; do
         ln -s busybox "$work/root/bin/$applet"
     done
     cp -r "$parts/modules" "$work/root/modules"

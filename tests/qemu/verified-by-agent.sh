@@ -60,7 +60,7 @@ lab_console=$(jq -r .ConsoleLog "$lab_dir/answer")
 [ "$(jq .Verified "$lab_dir/answer")" = true ] || die "the machine is not Verified: $(cat "$lab_dir/answer")"
 say "wait: verified: $((SECONDS - started)) s"
 lab_ctl verify proven --json >"$lab_dir/proof" 2>"$lab_dir/words" || die "viommuctl verify: $(cat "$lab_dir/words")"
-jq -e '.by == "agent" and .iommus == ["dmar0"] and .groups > 0' "$lab_dir/proof" >/dev/null ||
+jq -e '.by == "agent" and .iommus == ["dmar0"] and .groups > 0 and .level == "translating" and .outside == []' "$lab_dir/proof" >/dev/null ||
     die "the proof: $(cat "$lab_dir/proof")"
 [ ! -s "$lab_dir/words" ] || die "viommuctl verify says beside the proof: $(cat "$lab_dir/words")"
 lab_ctl kill proven

@@ -64,10 +64,24 @@ request=$(wants 'viommu.report viommu.stay')
 answers 0 '.State == "running"' launch "$request"
 machine=$(jq -r .name "$request")
 answers 0 '.by == "console" and .iommus == ["dmar0"] and .groups > 0 and .devices >= .groups' verify "$machine"
+answers 0 '.level == "translating" and .outside == [] and (.attributes | index("aw-bits=48")) and (has("note") | not)' verify "$machine"
 [[ $(lab_ctl verify "$machine") = *dmar0* ]] || say_die "viommuctl verify does not name the IOMMU"
 say "proven: $(lab_ctl verify "$machine")"
 lab_until 10 monitored Verified || say_die "busctl has seen no signal of Verified: $(cat "$lab_dir/monitor.log")"
 lab_ctl kill "$machine"
+
+# Present, but without translation: said so, unless the request wants more.
+request=$(wants 'iommu=pt viommu.report viommu.stay')
+answers 0 '.State == "running"' launch "$request"
+machine=$(jq -r .name "$request")
+answers 0 '.level == "present" and (.outside | length > 0) and (.note | contains("remove '"'iommu=pt'"'"))' verify "$machine"
+lab_ctl kill "$machine"
+request=$(wants 'iommu=pt viommu.report viommu.stay')
+jq '.verify.level = "translating"' "$request" >"$lab_dir/more.json"
+chmod 644 "$lab_dir/more.json"
+answers 9 '.error.name == "NotVerified" and (.error.message | contains("is not translating: it leaves DMA of its devices untranslated"))' \
+    launch "$lab_dir/more.json"
+say 'iommu=pt: present, not translating'
 
 # Three launches at once, one of which runs: the queue position of another is signalled when it
 # leaves the queue.

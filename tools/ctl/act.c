@@ -42,17 +42,31 @@ bool viommu_ctl_extend(ViommuCtl *ctl, GError **error)
     return true;
 }
 
+/* "WHAT: a, b" on a line of its own, if there are any. */
+static void print_texts(const ViommuCtl *ctl, GVariant *proof, const char *key, const char *what)
+{
+    g_autofree const char **texts = NULL;
+    g_autofree char *joined = NULL;
+
+    if (!g_variant_lookup(proof, key, "^a&s", &texts) || !*texts)
+        return;
+    joined = g_strjoinv(", ", (char **)texts);
+    viommu_output_format(&ctl->output, "  %s: %s\n", what, joined);
+}
+
 static void print_proof(ViommuCtl *ctl, GVariant *proof)
 {
     g_autofree char **iommus = NULL;
     g_autofree char *names = NULL;
-    const char *by = "", *kernel = "", *note = NULL;
+    const char *by = "", *kernel = "", *note = NULL, *level = NULL, *interrupts = NULL;
     guint64 groups = 0, devices = 0;
 
     g_variant_lookup(proof, "iommus", "^a&s", &iommus);
     g_variant_lookup(proof, "by", "&s", &by);
     g_variant_lookup(proof, "kernel", "&s", &kernel);
     g_variant_lookup(proof, "note", "&s", &note);
+    g_variant_lookup(proof, "level", "&s", &level);
+    g_variant_lookup(proof, "interrupts", "&s", &interrupts);
     g_variant_lookup(proof, "groups", "t", &groups);
     g_variant_lookup(proof, "devices", "t", &devices);
     names = iommus && *iommus ? g_strjoinv(", ", iommus) : g_strdup("no IOMMU, as planned");
@@ -60,6 +74,12 @@ static void print_proof(ViommuCtl *ctl, GVariant *proof)
                          "%s: %s; %" G_GUINT64_FORMAT " groups with %" G_GUINT64_FORMAT
                          " devices (Linux %s, by its %s)\n",
                          ctl->words[0], names, groups, devices, kernel, by);
+    if (level)
+        viommu_output_format(&ctl->output, "  level: %s%s%s\n", level, interrupts ? "; interrupts: " : "",
+                             interrupts ? interrupts : "");
+    print_texts(ctl, proof, "attributes", "as planned");
+    print_texts(ctl, proof, "not-shown", "not shown");
+    print_texts(ctl, proof, "outside", "outside");
     if (note)
         viommu_output_warning(&ctl->output, note);
 }

@@ -1,17 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # guest-report: prints what a guest's kernel made of its IOMMU, one "key value" per line.  viommud
-# reads this (lib/guest/proof.c).  Runs in the guest: the guest agent runs it, or the guest's own
-# boot, with its output at the serial console.  Needs cat, grep and uname.  Changes nothing.
+# reads this (lib/guest/report.c).  Runs in the guest: the guest agent runs it, or the guest's own
+# boot, with its output at the serial console.  Needs cat, grep and uname, and reads the kernel's
+# log with dmesg where it may.  Changes nothing.
 echo "viommu-report begin"
 echo "kernel $(uname -r)"
 echo "cmdline $(cat /proc/cmdline)"
 for unit in /sys/class/iommu/*; do
-    [ ! -e "$unit" ] || echo "iommu ${unit##*/}"
+    [ -e "$unit" ] || continue
+    echo "iommu ${unit##*/}"
+    for register in intel-iommu/cap intel-iommu/ecap amd-iommu/features; do
+        [ ! -r "$unit/$register" ] || echo "register ${unit##*/} $register $(cat "$unit/$register")"
+    done
 done
 groups=0
 for group in /sys/kernel/iommu_groups/*; do
-    [ ! -d "$group" ] || groups=$((groups + 1))
+    [ -d "$group" ] || continue
+    groups=$((groups + 1))
+    { read -r type <"$group/type"; } 2>/dev/null && echo "type $type"
 done
 echo "groups $groups"
 devices=0
@@ -19,6 +26,38 @@ for device in /sys/kernel/iommu_groups/*/devices/*; do
     [ ! -e "$device" ] || devices=$((devices + 1))
 done
 echo "devices $devices"
+# Functions whose DMA no IOMMU translates.  Bridges and IOMMUs have no DMA of their own, and with
+# virtio and smmuv3 a function is in a group only once it has a driver.
+outside=0
+for device in /sys/bus/pci/devices/*; do
+    address=${device##*/} class='' why=''
+    [ "$groups" -gt 0 ] && [ "$outside" -lt 32 ] && read -r class <"$device/class"
+    case $class in '' | 0x06* | 0x0806*) continue ;; esac
+    if [ ! -e "$device/driver" ] || [ -e "/sys/class/iommu/$address" ]; then continue; fi
+    if [ ! -e "$device/iommu_group" ]; then
+        why=no-group
+    elif { read -r type <"$device/iommu_group/type"; } 2>/dev/null; then
+        case $type in DMA | DMA-FQ | blocked) ;; *) why=$type ;; esac
+    fi
+    # Feature 33 is VIRTIO_F_ACCESS_PLATFORM; without it the device uses physical addresses.
+    for features in "$device"/virtio*/features; do
+        bits=''
+        [ -e "${features%/*}/driver" ] && read -r bits <"$features"
+        case $bits in '' | ?????????????????????????????????1*) ;; *) why=virtio ;; esac
+    done
+    [ -z "$why" ] || { echo "outside $address $why" && outside=$((outside + 1)); }
+done
+if grep -q '^IR-' /sys/kernel/irq/*/chip_name 2>/dev/null; then
+    echo "interrupts remapped"
+elif grep -q . /sys/kernel/irq/*/chip_name 2>/dev/null; then
+    echo "interrupts direct"
+fi
+dmesg 2>/dev/null | grep -m 16 \
+    -e 'DMAR-IR: Enabled IRQ remapping in' -e 'AMD-Vi: X2APIC enabled' \
+    -e 'virtio_iommu .*: input address:' -e 'virtio_iommu .*: page mask:' |
+    while read -r line; do
+        echo "log $line"
+    done
 for table in DMAR IVRS IORT VIOT; do
     [ ! -e "/sys/firmware/acpi/tables/$table" ] || echo "table $table"
 done

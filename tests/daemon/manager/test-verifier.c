@@ -16,6 +16,10 @@
 #define OFF  REPORT("groups 0\ncmdline intel_iommu=off\n")
 #define LATE REPORT("iommu dmar0\ngroups 0\n")
 
+#define ECAP    "register dmar0 intel-iommu/ecap f00f4a\n"
+#define NARROW  "register dmar0 intel-iommu/cap d2008c22260286\n"
+#define PLANNED "translate=on intremap=on aw-bits=48"
+
 static void verify(Fixture *fixture, uint64_t seconds, Answer *ret_answer)
 {
     const ViommuWaiter waiter = answer_waiter(ret_answer);
@@ -53,6 +57,57 @@ START_TEST(by_its_agent)
     assert_proven(&second, "agent");
     ck_assert(fixture_find(&fixture, "one")->verified);
     ck_assert_uint_eq(fake_calls(FAKE_AGENT), 1);
+}
+END_TEST
+
+/* What was planned is in the metadata, which the machine took over. */
+START_TEST(as_planned)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) good = {0}, bad = {0};
+    g_autofree const char **attributes = NULL, **not_shown = NULL;
+    FakeDomain *domain = begin(&fixture);
+    const char *level = NULL;
+
+    ck_assert_str_eq(fixture_find(&fixture, "one")->proof, PLANNED);
+    domain->agent_output = g_strdup(REPORT("iommu dmar0\ngroups 1\ntype DMA\n" ECAP));
+    verify(&fixture, 10, &good);
+    fixture_await(&fixture, good.n);
+    assert_proven(&good, "agent");
+    ck_assert(g_variant_lookup(good.report, "level", "&s", &level));
+    ck_assert_str_eq(level, "translating");
+    ck_assert(g_variant_lookup(good.report, "attributes", "^a&s", &attributes));
+    ck_assert_str_eq(attributes[0], "intremap=on");
+    ck_assert(g_variant_lookup(good.report, "not-shown", "^a&s", &not_shown));
+    ck_assert_str_eq(not_shown[0], "aw-bits");
+    g_free(domain->agent_output);
+    domain->agent_output = g_strdup(REPORT("iommu dmar0\ngroups 1\ntype DMA\n" NARROW));
+    verify(&fixture, 10, &bad);
+    fixture_await(&fixture, bad.n);
+    assert_fails(&bad, VIOMMU_ERROR_NOT_VERIFIED,
+                 "the IOMMU of machine 'one' is not as planned: its aw-bits is 39 in the guest's");
+}
+END_TEST
+
+#define TRANSLATING                                                                                 \
+    "{'name': <'one'>, 'arch': <'x86_64'>, 'iommu': <{'model': <'intel'>}>, 'wait': <'verified'>, " \
+    "'verify': <{'level': <'translating'>}>}"
+
+START_TEST(a_launch_wants_a_level)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+
+    fixture_start(&fixture);
+    fixture_begin_launch(&fixture, TRANSLATING, &answer);
+    fixture_await(&fixture, fixture_find(&fixture, "one") &&
+                                fixture_find(&fixture, "one")->state == VIOMMU_STATE_RUNNING);
+    fake_print(fixture_find(&fixture, "one")->uuid,
+               REPORT("iommu dmar0\ngroups 1\ntype identity\ncmdline iommu=pt\n"), 0);
+    fixture_await(&fixture, answer.n);
+    assert_fails(&answer, VIOMMU_ERROR_NOT_VERIFIED,
+                 "the IOMMU of machine 'one' is not translating: it leaves");
+    ck_assert_ptr_null(fixture_find(&fixture, "one"));
 }
 END_TEST
 
@@ -348,7 +403,7 @@ START_TEST(a_launch_is_not_ready)
 }
 END_TEST
 
-UNIT_MAIN("verifier", by_its_agent, by_its_console, disproved, out_of_time, in_the_middle_of_its_report,
-          nothing_can_look, the_agent_breaks_libvirt, the_machine_ends, a_launch_is_proven,
-          a_launch_is_not_proven, a_launch_is_asked_for_again, so_many_wait_for_a_proof, the_daemon_ends,
-          a_launch_is_ready, a_launch_is_not_ready)
+UNIT_MAIN("verifier", by_its_agent, as_planned, a_launch_wants_a_level, by_its_console, disproved,
+          out_of_time, in_the_middle_of_its_report, nothing_can_look, the_agent_breaks_libvirt,
+          the_machine_ends, a_launch_is_proven, a_launch_is_not_proven, a_launch_is_asked_for_again,
+          so_many_wait_for_a_proof, the_daemon_ends, a_launch_is_ready, a_launch_is_not_ready)

@@ -14,6 +14,7 @@
 #include "lib/plan/plan.h"
 #include "lib/policy/policy.h"
 #include "lib/guest/proof.h"
+#include "lib/guest/report.h"
 #include "lib/base/quantity.h"
 #include "lib/base/reason.h"
 #include "lib/domain/recover.h"
@@ -30,7 +31,7 @@ static const ViommuEnum *const tables[] = {
     &viommu_enum_network_type, &viommu_enum_order,      &viommu_enum_proof,    &viommu_enum_reach,
     &viommu_enum_pause,        &viommu_enum_recovery,   &viommu_enum_result,   &viommu_enum_rule,
     &viommu_enum_seed_by,      &viommu_enum_share_type, &viommu_enum_state,    &viommu_enum_table_state,
-    &viommu_enum_verdict,      &viommu_enum_wait,
+    &viommu_enum_verdict,      &viommu_enum_wait,       &viommu_enum_level,    &viommu_enum_outside,
 };
 
 START_TEST(every_word_both_ways)

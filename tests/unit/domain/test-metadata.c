@@ -38,6 +38,7 @@ static ViommuMetadata *full(void)
         .host_drivers = g_strdup("0000:3b:00.1=i40e"),
         .reach = g_strdup("forwards vsock"),
         .seed_user = g_strdup("debian"),
+        .proof = g_strdup("translate=on aw-bits=48"),
         .name = g_strdup("own-name"),
         .uuid = g_strdup("0f2f8ea5-53c4-4e22-a2b0-0123456789ab"),
     };
@@ -64,6 +65,7 @@ static ViommuMetadata *least(void)
     g_clear_pointer(&metadata->host_drivers, g_free);
     g_clear_pointer(&metadata->reach, g_free);
     g_clear_pointer(&metadata->seed_user, g_free);
+    g_clear_pointer(&metadata->proof, g_free);
     g_clear_pointer(&metadata->name, g_free);
     g_clear_pointer(&metadata->uuid, g_free);
     return metadata;
@@ -94,6 +96,7 @@ static void assert_same(const ViommuMetadata *a, const ViommuMetadata *b)
     ck_assert_pstr_eq(a->host_drivers, b->host_drivers);
     ck_assert_pstr_eq(a->reach, b->reach);
     ck_assert_pstr_eq(a->seed_user, b->seed_user);
+    ck_assert_pstr_eq(a->proof, b->proof);
     ck_assert_pstr_eq(a->name, b->name);
     ck_assert_pstr_eq(a->uuid, b->uuid);
 }

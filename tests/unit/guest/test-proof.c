@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-proof: reports as guests print them, and the verdict on each. */
+/* test-proof: reports as guests print them, and the verdict on each.  Those in data/reports are
+ * recorded: what guest-report printed on guests of tests/qemu. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -63,14 +64,194 @@ START_TEST(test_verdicts)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(ViommuReport) report = viommu_report_find(cases[i].text, strlen(cases[i].text));
-        g_auto(ViommuProof) proof = {VIOMMU_PROOF_LAST, NULL};
+        g_auto(ViommuProof) proof = {VIOMMU_PROOF_LAST};
 
         ck_assert_msg(report != NULL, "case %zu: no report", i);
-        proof = viommu_proof_judge(cases[i].model, report);
+        proof = viommu_proof_judge(&(ViommuProofWanted){cases[i].model, NULL}, report);
         ck_assert_msg(proof.verdict == cases[i].verdict, "case %zu: %s: %s", i,
                       viommu_enum_to_string(&viommu_enum_proof, (int)proof.verdict), proof.cause);
         ck_assert_msg(!proof.cause == !cases[i].says, "case %zu: %s", i, proof.cause);
         ck_assert_msg(!proof.cause || strstr(proof.cause, cases[i].says), "case %zu: %s", i, proof.cause);
+    }
+}
+END_TEST
+
+#define TYPED INTEL "iommu dmar0\ngroups 2\ntype DMA-FQ\n"
+#define WHOLE TYPED "type DMA\n"
+#define CAP   "register dmar0 intel-iommu/cap d2008c222f0686\n"
+#define ECAP  "register dmar0 intel-iommu/ecap f00f4e\n"
+
+/* What is planned is compared with what is shown; other lines show nothing. */
+static const struct {
+    ViommuModel model;
+    const char *planned, *text;
+    ViommuProofVerdict verdict;
+    const char *lacks, *says; /* part of the cause; NULL: none */
+    ViommuLevel level;
+    const char *shown, *not_shown; /* joined */
+} planned_cases[] = {
+    {VIOMMU_MODEL_INTEL,
+     "translate=on intremap=on eim=off aw-bits=48 caching-mode=on iotlb=on dma-translation=on",
+     REPORT(WHOLE CAP ECAP "interrupts remapped\n"), VIOMMU_PROOF_PROVEN, NULL, NULL,
+     VIOMMU_LEVEL_TRANSLATING, "intremap=on eim=off aw-bits=48 caching-mode=on iotlb=on dma-translation=on",
+     ""},
+    {VIOMMU_MODEL_INTEL, "intremap=on aw-bits=48 later=7", REPORT(WHOLE ECAP), VIOMMU_PROOF_PROVEN, NULL,
+     NULL, VIOMMU_LEVEL_TRANSLATING, "intremap=on", "aw-bits later"},
+    {VIOMMU_MODEL_INTEL, "aw-bits=39", REPORT(WHOLE CAP), VIOMMU_PROOF_DISPROVED, "as planned",
+     "its aw-bits is 48 in the guest's intel-iommu/cap, but 39 in the plan"},
+    {VIOMMU_MODEL_INTEL, "caching-mode=off", REPORT(WHOLE CAP), VIOMMU_PROOF_DISPROVED, "as planned",
+     "its caching-mode is on in the guest's intel-iommu/cap, but off in the plan"},
+    {VIOMMU_MODEL_INTEL, "intremap=off", REPORT(WHOLE ECAP), VIOMMU_PROOF_DISPROVED, "as planned",
+     "its intremap is on"},
+    {VIOMMU_MODEL_INTEL, "eim=on", REPORT(WHOLE ECAP), VIOMMU_PROOF_DISPROVED, "as planned",
+     "its eim is off"},
+    {VIOMMU_MODEL_INTEL, "iotlb=off", REPORT(WHOLE ECAP), VIOMMU_PROOF_DISPROVED, "as planned",
+     "its iotlb is on"},
+    {VIOMMU_MODEL_INTEL, "dma-translation=on",
+     REPORT(WHOLE "register dmar0 intel-iommu/cap d2008c222f0086\n"), VIOMMU_PROOF_DISPROVED, "as planned",
+     "its dma-translation is off"},
+    /* Torn lines. */
+    {VIOMMU_MODEL_INTEL, "aw-bits=39", REPORT(WHOLE "register dmar0 intel-iommu/cap d20[    2.1] x\n"),
+     VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_TRANSLATING, "", "aw-bits"},
+    {VIOMMU_MODEL_INTEL, "aw-bits=39", REPORT(WHOLE "register dmar0 d2\nregister dmar0 intel-iommu/cap +1\n"),
+     VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_TRANSLATING, "", "aw-bits"},
+    {VIOMMU_MODEL_AMD, "xtsup=on iotlb=on intremap=on",
+     REPORT(
+         X86
+         "iommu ivhd0\ngroups 1\ntype DMA\nregister ivhd0 amd-iommu/features 29d3:0\ninterrupts remapped\n"),
+     VIOMMU_PROOF_DISPROVED, "as planned", "its xtsup is off in the guest's amd-iommu/features"},
+    {VIOMMU_MODEL_AMD, "xtsup=on iotlb=on intremap=on",
+     REPORT(
+         X86
+         "iommu ivhd0\ngroups 1\ntype DMA\nregister ivhd0 amd-iommu/features 0:29d7\ninterrupts remapped\n"),
+     VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_TRANSLATING, "xtsup=on intremap=on", "iotlb"},
+    {VIOMMU_MODEL_AMD, "xtsup=on",
+     REPORT(X86 "iommu ivhd0\ngroups 1\ntype DMA\nregister ivhd0 amd-iommu/features 1:29d7\n"),
+     VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_TRANSLATING, "", "xtsup"},
+    {VIOMMU_MODEL_VIRTIO, "aw-bits=39 granule=4096",
+     REPORT(
+         X86
+         "iommu 0000:00:02.0\ngroups 1\ntype DMA\nlog [ 1.0] virtio_iommu virtio0: input address: 39 bits\n"
+         "log [ 1.0] virtio_iommu virtio0: page mask: 0xfffffffffffff000\n"),
+     VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_TRANSLATING, "aw-bits=39 granule=4096", ""},
+    {VIOMMU_MODEL_VIRTIO, "granule=4096",
+     REPORT(
+         X86
+         "iommu 0000:00:02.0\ngroups 1\ntype DMA\nlog virtio_iommu virtio0: page mask: 0xffffffffffff0000\n"),
+     VIOMMU_PROOF_DISPROVED, "as planned",
+     "its granule is 65536 in the guest's kernel's log, but 4096 in the plan"},
+    {VIOMMU_MODEL_VIRTIO, "granule=host", REPORT(X86 "iommu 0000:00:02.0\ngroups 1\ntype DMA\n"),
+     VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_TRANSLATING, "", "granule"},
+    /* Levels. */
+    {VIOMMU_MODEL_INTEL, "intremap=on", REPORT(WHOLE "interrupts direct\n"), VIOMMU_PROOF_PROVEN, NULL,
+     "does not remap interrupts", VIOMMU_LEVEL_PRESENT, "", "intremap"},
+    {VIOMMU_MODEL_INTEL, NULL, REPORT(WHOLE "interrupts direct\n"), VIOMMU_PROOF_PROVEN, NULL, NULL,
+     VIOMMU_LEVEL_TRANSLATING, "", ""},
+    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(INTEL "iommu dmar0\ngroups 2\n"), VIOMMU_PROOF_DISPROVED,
+     "translating", "let the guest run the guest-report of this viommud"},
+    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(TYPED "type identity\ncmdline iommu=pt\n"),
+     VIOMMU_PROOF_DISPROVED, "translating",
+     "it leaves DMA of its devices untranslated: 1 of 2 IOMMU groups have the type identity; remove 'iommu=pt'"},
+    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(TYPED "type identity\n"), VIOMMU_PROOF_DISPROVED,
+     "translating", "add 'iommu.passthrough=0'"},
+    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(WHOLE "outside 0000:00:05.0 virtio\n"),
+     VIOMMU_PROOF_DISPROVED, "translating",
+     "it does not translate for 0000:00:05.0 (virtio without iommu_platform)"},
+    {VIOMMU_MODEL_INTEL, "level=translating",
+     REPORT(WHOLE "outside 0000:00:05.0 virtio\noutside 0000:00:06.0 no-group\n"), VIOMMU_PROOF_PENDING,
+     "translating", "0000:00:06.0 (in no IOMMU group)"},
+    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(INTEL "iommu dmar0\ngroups 1\ntype blocked\n"),
+     VIOMMU_PROOF_DISPROVED, "translating", "none has the type DMA or DMA-FQ"},
+    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(WHOLE), VIOMMU_PROOF_PROVEN, NULL, NULL,
+     VIOMMU_LEVEL_TRANSLATING, "", ""},
+    /* A later level, which this viommud does not know. */
+    {VIOMMU_MODEL_INTEL, "level=perfect", REPORT(INTEL "iommu dmar0\ngroups 2\n"), VIOMMU_PROOF_PROVEN, NULL,
+     NULL, VIOMMU_LEVEL_PRESENT, "", ""},
+    /* Outside as planned. */
+    {VIOMMU_MODEL_INTEL, "translate=off", REPORT(WHOLE "outside 0000:00:05.0 virtio\n"), VIOMMU_PROOF_PROVEN,
+     NULL, NULL, VIOMMU_LEVEL_PRESENT, "", ""},
+    {VIOMMU_MODEL_INTEL, "translate=on", REPORT(WHOLE "outside 0000:00:05.0 virtio\n"), VIOMMU_PROOF_PROVEN,
+     NULL, "the IOMMU works, but does not translate for 0000:00:05.0", VIOMMU_LEVEL_PRESENT, "", ""},
+    {VIOMMU_MODEL_INTEL, "translate=off",
+     REPORT(WHOLE "outside 0000:00:05.0 virtio\noutside 0000:00:06.0 odd\n"), VIOMMU_PROOF_PROVEN, NULL,
+     "0000:00:06.0 (in a group of another type)", VIOMMU_LEVEL_PRESENT, "", ""},
+    /* An address is checked, since messages have it. */
+    {VIOMMU_MODEL_INTEL, NULL, REPORT(WHOLE "outside ../etc virtio\noutside 0000:00:05.0\n"),
+     VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_TRANSLATING, "", ""},
+};
+
+static void assert_words(size_t i, char **got, const char *wanted)
+{
+    g_autofree char *joined = got ? g_strjoinv(" ", got) : NULL;
+
+    ck_assert_msg(g_strcmp0(joined, wanted) == 0, "case %zu: '%s' instead of '%s'", i, joined, wanted);
+}
+
+START_TEST(test_planned)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(planned_cases); i++) {
+        g_autoptr(ViommuReport) report =
+            viommu_report_find(planned_cases[i].text, strlen(planned_cases[i].text));
+        const ViommuProofWanted wanted = {planned_cases[i].model, planned_cases[i].planned};
+        g_auto(ViommuProof) proof = viommu_proof_judge(&wanted, report);
+
+        ck_assert_msg(proof.verdict == planned_cases[i].verdict, "case %zu: %s: %s", i,
+                      viommu_enum_to_string(&viommu_enum_proof, (int)proof.verdict), proof.cause);
+        ck_assert_msg(g_strcmp0(proof.lacks, planned_cases[i].lacks) == 0, "case %zu: %s", i, proof.lacks);
+        ck_assert_msg(!proof.cause == !planned_cases[i].says, "case %zu: %s", i, proof.cause);
+        ck_assert_msg(!proof.cause || strstr(proof.cause, planned_cases[i].says), "case %zu: %s", i,
+                      proof.cause);
+        if (proof.verdict != VIOMMU_PROOF_PROVEN)
+            continue;
+        ck_assert_msg(proof.level == planned_cases[i].level, "case %zu: level %d", i, (int)proof.level);
+        assert_words(i, proof.shown, planned_cases[i].shown);
+        assert_words(i, proof.not_shown, planned_cases[i].not_shown);
+    }
+}
+END_TEST
+
+/* Of each recorded report: its file, what was planned, and what it proves. */
+static const struct {
+    const char *file;
+    ViommuModel model;
+    const char *planned, *level, *interrupts, *shown, *not_shown;
+} recorded[] = {
+    {"x86_64-debian13-intel", VIOMMU_MODEL_INTEL,
+     "translate=on intremap=on eim=off caching-mode=on iotlb=on dma-translation=on aw-bits=48", "translating",
+     "remapped-xapic", "intremap=on eim=off caching-mode=on iotlb=on dma-translation=on aw-bits=48", ""},
+    {"x86_64-debian13-intel-passthrough", VIOMMU_MODEL_INTEL, "translate=on intremap=off aw-bits=39",
+     "present", "direct", "intremap=off aw-bits=39", ""},
+    {"x86_64-debian12-intel", VIOMMU_MODEL_INTEL, "translate=on intremap=on aw-bits=39", "translating",
+     "remapped-xapic", "intremap=on aw-bits=39", ""},
+    {"x86_64-debian11-intel", VIOMMU_MODEL_INTEL, "translate=on caching-mode=off aw-bits=39", "translating",
+     "remapped-xapic", "caching-mode=off aw-bits=39", ""},
+    {"x86_64-debian12-intel-bypass", VIOMMU_MODEL_INTEL, "translate=off intremap=on aw-bits=39", "present",
+     "remapped-xapic", "intremap=on aw-bits=39", ""},
+    {"x86_64-debian13-virtio", VIOMMU_MODEL_VIRTIO, "translate=on aw-bits=64 granule=4096", "translating",
+     "direct", "aw-bits=64 granule=4096", ""},
+    {"aarch64-debian13-smmuv3", VIOMMU_MODEL_SMMUV3, "translate=on", "translating", "direct", "", ""},
+    {"aarch64-debian13-virtio", VIOMMU_MODEL_VIRTIO, "translate=on granule=4096", "translating", "direct",
+     "granule=4096", ""},
+};
+
+START_TEST(test_recorded)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(recorded); i++) {
+        g_autofree char *path = g_build_filename(UNIT_DATA, "reports", recorded[i].file, NULL), *text = NULL;
+        const ViommuProofWanted wanted = {recorded[i].model, recorded[i].planned};
+        g_autoptr(ViommuReport) report = NULL;
+        g_auto(ViommuProof) proof = {VIOMMU_PROOF_LAST};
+        gsize size;
+
+        ck_assert_msg(g_file_get_contents(path, &text, &size, NULL), "%s", path);
+        report = viommu_report_find(text, size);
+        ck_assert_msg(report != NULL, "%s", path);
+        proof = viommu_proof_judge(&wanted, report);
+        ck_assert_msg(proof.verdict == VIOMMU_PROOF_PROVEN, "%s: %s", path, proof.cause);
+        ck_assert_str_eq(viommu_enum_to_string(&viommu_enum_level, (int)proof.level), recorded[i].level);
+        ck_assert_pstr_eq(viommu_report_interrupts(report), recorded[i].interrupts);
+        assert_words(i, proof.shown, recorded[i].shown);
+        assert_words(i, proof.not_shown, recorded[i].not_shown);
     }
 }
 END_TEST
@@ -109,4 +290,4 @@ START_TEST(test_bounds)
 }
 END_TEST
 
-UNIT_MAIN("proof", test_verdicts, test_no_report, test_bounds)
+UNIT_MAIN("proof", test_verdicts, test_planned, test_recorded, test_no_report, test_bounds)
