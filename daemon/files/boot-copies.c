@@ -265,6 +265,19 @@ static char *uuid_of(const char *name)
                : NULL;
 }
 
+/* libvirt's daemon keeps an open file of a guest, with its room, until the domain is undefined.  A
+ * libvirt that cannot take open files may have given the file to its QEMU's user: then viommud
+ * cannot open it, and libvirt does not keep it. */
+static void give_room_back(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    (void)ftruncate(fd, 0);
+    close(fd);
+}
+
 bool viommu_copies_remove(const char *directory, const char *uuid, GError **error)
 {
     g_autoptr(GError) closed = NULL;
@@ -276,7 +289,10 @@ bool viommu_copies_remove(const char *directory, const char *uuid, GError **erro
     for (const char *name; dir && (name = g_dir_read_name(dir));) {
         g_autofree char *path = g_build_filename(directory, name, NULL), *owner = uuid_of(name);
 
-        if (!owner || !g_str_equal(owner, uuid) || g_unlink(path) == 0 || errno == ENOENT || !ok)
+        if (!owner || !g_str_equal(owner, uuid))
+            continue;
+        give_room_back(path);
+        if (g_unlink(path) == 0 || errno == ENOENT || !ok)
             continue;
         ok = viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot delete the copy '%s': %s", path,
                          g_strerror(errno));

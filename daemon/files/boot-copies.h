@@ -61,7 +61,8 @@ bool viommu_copies_guard(const char *directory, gid_t group, GError **error);
  *  like viommu_copies_measure(). */
 bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what,
                         const ViommuCopySource *source, GError **error);
-/** Removes all files of @uuid, if there are any.  Blocks.  Fails: INTERNAL. */
+/** Removes all files of @uuid, if there are any, and what they contain, even if they are still open
+ *  somewhere; its guest must have ended.  Blocks.  Fails: INTERNAL. */
 bool viommu_copies_remove(const char *directory, const char *uuid, GError **error);
 /** The existing files: UUID -> ViommuCopiesSize, of all its files.  Blocks.  Owned. */
 GHashTable *viommu_copies_list(const char *directory);

@@ -225,6 +225,23 @@ START_TEST(what_qemu_has_made_large)
 }
 END_TEST
 
+/* libvirt's daemon has an overlay open for longer than its guest runs. */
+START_TEST(what_is_open_gives_its_room_back)
+{
+    g_autofree char *path = viommu_copies_overlay_path(directory, UUID, 0, 1 << 30);
+    struct stat info;
+    int fd;
+
+    ck_assert(g_file_set_contents(path, "written", 7, NULL));
+    ck_assert_int_ge(fd = open(path, O_RDWR | O_CLOEXEC), 0);
+    ck_assert(viommu_copies_remove(directory, UUID, NULL));
+    ck_assert_int_eq(fstat(fd, &info), 0);
+    ck_assert_int_eq(info.st_nlink, 0);
+    ck_assert_int_eq(info.st_size, 0);
+    close(fd);
+}
+END_TEST
+
 /* What is written of overlays counts, and no other file. */
 START_TEST(overlays_are_sparse)
 {
@@ -375,6 +392,7 @@ int main(void)
     tcase_add_test(all, from_another_file_system);
     tcase_add_test(all, names_tell);
     tcase_add_test(all, what_qemu_has_made_large);
+    tcase_add_test(all, what_is_open_gives_its_room_back);
     tcase_add_test(all, overlays_are_sparse);
     tcase_add_test(all, room);
     tcase_add_test(all, what_stands_in_the_way);
