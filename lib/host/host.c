@@ -250,6 +250,13 @@ uint64_t viommu_host_page_bytes(const ViommuHost *host)
     return host->page_bytes != VIOMMU_UNSET_NUMBER ? host->page_bytes : host->topology.page_bytes;
 }
 
+uint64_t viommu_host_likely_page_bytes(const ViommuHost *host)
+{
+    uint64_t bytes = viommu_host_page_bytes(host);
+
+    return bytes == VIOMMU_UNSET_NUMBER ? VIOMMU_X86_PAGE_BYTES : bytes;
+}
+
 bool viommu_emulator_has(const ViommuEmulator *emulator, ViommuVersion libvirt, ViommuFactId id)
 {
     uint64_t bit = VIOMMU_BIT(id);

@@ -92,6 +92,8 @@ void viommu_host_add_secmodel(ViommuHost *host, const char *model, const char *l
 int viommu_host_arch(const ViommuHost *host);
 /** The size of an ordinary page of the host's kernel; VIOMMU_UNSET_NUMBER: not known. */
 uint64_t viommu_host_page_bytes(const ViommuHost *host);
+/** The same; 4 KiB, as almost everywhere, where it is not known. */
+uint64_t viommu_host_likely_page_bytes(const ViommuHost *host);
 /** How many vCPUs @machine takes, as libvirt reports it; VIOMMU_UNSET_NUMBER: not known. */
 uint64_t viommu_emulator_machine_vcpus(const ViommuEmulator *emulator, const char *machine);
 /** Appends a limit without machines to @emulator, which keeps it. Borrowed. */

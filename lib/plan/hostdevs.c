@@ -179,8 +179,7 @@ static void note_mappings(ViommuPlanBuild *build)
     const ViommuPlan *plan = build->plan;
     uint64_t limit = build->input->host->topology.dma_entry_limit;
     /* A container maps no less than a page of the host. */
-    uint64_t host_page = viommu_host_page_bytes(build->input->host);
-    uint64_t page = host_page == VIOMMU_UNSET_NUMBER ? VIOMMU_X86_PAGE_BYTES : host_page;
+    uint64_t page = viommu_host_likely_page_bytes(build->input->host);
     bool known = limit != VIOMMU_UNSET_NUMBER, container = false;
 
     for (guint i = 0; i < plan->placement.devices->len; i++)

@@ -8,7 +8,6 @@
 /* What QEMU needs besides the guest's memory: libvirt's own allowance,
  * qemuDomainGetMemLockLimitBytes. */
 #define QEMU_OVERHEAD VIOMMU_GIB
-#define ORDINARY_PAGE (4 * VIOMMU_KIB)
 
 static const uint64_t page_sizes[VIOMMU_ARCH_LAST][9] = {
     [VIOMMU_ARCH_X86_64] = {4 * VIOMMU_KIB, 2 * VIOMMU_MIB, VIOMMU_GIB},
@@ -25,27 +24,22 @@ static bool page_size_exists(ViommuArch arch, uint64_t bytes)
     return false;
 }
 
-/* The host's: QEMU takes the guest's memory from there.  4 KiB where that is not known, as almost
- * everywhere. */
-static uint64_t ordinary_page(const ViommuHost *host)
-{
-    uint64_t bytes = viommu_host_page_bytes(host);
-
-    return bytes == VIOMMU_UNSET_NUMBER ? ORDINARY_PAGE : bytes;
-}
-
+/* The pages are the host's, from which QEMU takes the guest's memory, also for a guest of another
+ * architecture. */
 static bool check_pages(const ViommuPlan *plan, const ViommuHost *host, uint64_t page_bytes, GError **error)
 {
+    int host_arch = viommu_host_arch(host);
+    ViommuArch arch = host_arch == VIOMMU_UNSET ? plan->arch : (ViommuArch)host_arch;
     g_autofree char *page = viommu_quantity_format(page_bytes);
-    g_autofree char *ordinary = viommu_quantity_format(ordinary_page(host));
+    g_autofree char *ordinary = viommu_quantity_format(viommu_host_likely_page_bytes(host));
 
-    if (!page_size_exists(plan->arch, page_bytes)) {
+    if (!page_size_exists(arch, page_bytes)) {
         return viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED,
-                           "memory-backing.page-size '%s' does not exist on %s%s", page,
-                           viommu_arch_to_string(plan->arch),
-                           plan->arch == VIOMMU_ARCH_X86_64 ? "; it has 4 KiB, 2 MiB and 1 GiB" : "");
+                           "memory-backing.page-size '%s' does not exist on %s%s%s", page,
+                           viommu_arch_to_string(arch), arch == plan->arch ? "" : ", which this host is",
+                           arch == VIOMMU_ARCH_X86_64 ? "; it has 4 KiB, 2 MiB and 1 GiB" : "");
     }
-    if (page_bytes < ordinary_page(host))
+    if (page_bytes < viommu_host_likely_page_bytes(host))
         return viommu_fail(
             error, VIOMMU_ERROR_NOT_SUPPORTED,
             "memory-backing.page-size '%s' does not exist on this host, whose ordinary pages have '%s'; set it to that",
@@ -148,7 +142,8 @@ ViommuPinned viommu_memory_pinned(uint64_t memory_bytes, uint64_t page_size_byte
 {
     ViommuPinned pinned = {.ordinary_bytes = MIN(memlock_bytes, viommu_memory_bound(memory_bytes, true))};
 
-    if (page_size_bytes == 0 || page_size_bytes == ORDINARY_PAGE || page_size_bytes == VIOMMU_UNSET_NUMBER)
+    if (page_size_bytes == 0 || page_size_bytes == VIOMMU_X86_PAGE_BYTES ||
+        page_size_bytes == VIOMMU_UNSET_NUMBER)
         return pinned;
     pinned.page_size_bytes = page_size_bytes;
     pinned.huge_bytes = memory_bytes;
@@ -261,7 +256,7 @@ bool viommu_plan_settle_memory(ViommuPlanBuild *build, GError **error)
     plan->locked = request->memory_backing.locked == 1;
     if (page != VIOMMU_UNSET_NUMBER && !check_pages(plan, host, page, error))
         return false;
-    if (page == ordinary_page(host))
+    if (page == viommu_host_likely_page_bytes(host))
         page = 0;
     plan->memlock_bytes =
         viommu_memory_bound(plan->memory_bytes, plan->locked || plan->placement.devices->len > 0);

@@ -25,6 +25,11 @@ static const char *const limited = "{'libvirt': <'9.0.0'>, 'locked-memory-limit'
 static const char *const foreign =
     "{'libvirt': <'9.0.0'>, 'arch': <'s390x'>, 'emulators': <[{'arch': <'s390x'>, 'qemu': <'7.2.0'>, "
     "'accelerators': <['kvm']>}]>}";
+/* An aarch64 host whose kernel has pages of 64 KiB. */
+static const char *const large_pages =
+    "{'libvirt': <'9.0.0'>, 'arch': <'aarch64'>, 'page-size': <'64 KiB'>, 'emulators': <["
+    "{'arch': <'aarch64'>, 'qemu': <'7.2.0'>, 'accelerators': <['kvm']>}, "
+    "{'arch': <'x86_64'>, 'qemu': <'7.2.0'>, 'accelerators': <['tcg']>}]>}";
 static const char *const too_old = "{'libvirt': <'12.8.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': "
                                    "<'6.2.0'>, 'accelerators': <['kvm']>}]>}";
 
@@ -87,6 +92,10 @@ START_TEST(refused_machines)
          VIOMMU_ERROR_INVALID_REQUEST, "memory '3 MiB'|'2 MiB'"},
         {bookworm, "{'memory': <'4 MiB'>, 'memory-backing': <{'page-size': <'4 MiB'>}>}",
          VIOMMU_ERROR_NOT_SUPPORTED, "page-size '4 MiB'|x86_64"},
+        {bookworm, "{'arch': <'aarch64'>, 'memory-backing': <{'page-size': <'64 KiB'>}>}",
+         VIOMMU_ERROR_NOT_SUPPORTED, "page-size '64 KiB'|x86_64, which this host is; it has 4 KiB"},
+        {large_pages, "{'arch': <'x86_64'>, 'memory-backing': <{'page-size': <'4 KiB'>}>}",
+         VIOMMU_ERROR_NOT_SUPPORTED, "page-size '4 KiB'|ordinary pages have '64 KiB'; set it to that"},
         {limited, "{'memory': <'64 MiB'>, 'memory-backing': <{'page-size': <'4 KiB'>, 'locked': <true>}>}",
          VIOMMU_ERROR_NOT_SUPPORTED, "needs unlimited locked memory|'s daemon|3 GiB|LimitMEMLOCK=infinity"},
         {limited, "{'memory': <'2049 MiB'>, 'hostdevs': <[{'address': <'0000:01:00.0'>}]>}",
@@ -195,6 +204,11 @@ START_TEST(memory)
     ck_assert_uint_eq(made.plan->page_size_bytes, 0);
     ck_assert(!made.plan->locked);
     ck_assert_uint_eq(made.plan->memlock_bytes, 0);
+    made_clear(&made);
+
+    make(&made, large_pages, "{'arch': <'x86_64'>, 'memory-backing': <{'page-size': <'64 KiB'>}>}");
+    unit_assert_ok(made.plan != NULL, made.error);
+    ck_assert_uint_eq(made.plan->page_size_bytes, 0);
     made_clear(&made);
 }
 END_TEST
