@@ -39,25 +39,25 @@ bool viommu_plan_settle_agent(ViommuPlanBuild *build, GError **error)
 {
     const ViommuRequest *request = build->request;
     bool asked = request->guest.agent == 1;
-    bool wanted = asked || request->guest.agent_offered || request->wait == VIOMMU_WAIT_READY ||
-                  (request->wait == VIOMMU_WAIT_VERIFIED && !request->boot.kernel.path &&
-                   request->guest.agent == VIOMMU_UNSET);
+    /* A kernel of the request can run guest-report at the console. */
+    bool proves = request->wait == VIOMMU_WAIT_VERIFIED && !request->boot.kernel.path &&
+                  request->guest.agent == VIOMMU_UNSET;
+    bool wanted = asked || proves || request->guest.agent_offered || request->wait == VIOMMU_WAIT_READY;
     g_autofree char *why = NULL;
 
     build->plan->agent = wanted && is_channel_allowed(build);
     if (build->plan->agent || !wanted)
         return true;
     why = why_no_channel(build);
-    if (!asked && request->guest.agent_offered && request->wait < (int)VIOMMU_WAIT_READY) {
-        viommu_plan_note(build, "no channel for the guest's agent: %s", why);
-        return true;
-    }
     if (!asked && request->wait == VIOMMU_WAIT_READY)
         return viommu_plan_refuse(build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_AGENT_POLICY, error,
                                   "wait 'ready' needs the guest's agent, which is not allowed: %s", why);
     if (asked)
         return viommu_plan_refuse(build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_AGENT_POLICY, error,
                                   "guest.agent is not allowed: %s", why);
-    viommu_plan_warn(build, "wait 'verified' cannot use the guest's agent: %s", why);
+    if (proves)
+        viommu_plan_warn(build, "wait 'verified' cannot use the guest's agent: %s", why);
+    else
+        viommu_plan_note(build, "no channel for the guest's agent: %s", why);
     return true;
 }

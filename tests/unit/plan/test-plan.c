@@ -499,21 +499,26 @@ static const struct {
     {VIOMMU_AGENT_NO, VIOMMU_ASKER_ROOT, "12.8.0", true, false},
 };
 
+static void plan_for(Made *made, size_t i)
+{
+    ViommuAsker asker = {agent_cases[i].asker, 1000};
+    ViommuPlanInput input = {
+        .policy = &made->policy, .asker = &asker, .request = made->request, .host = made->host};
+
+    viommu_plan_free(g_steal_pointer(&made->plan));
+    g_clear_error(&made->error);
+    made->policy.agent = agent_cases[i].use;
+    ck_assert_int_eq(viommu_plan_build(&input, &made->plan, NULL, &made->error), made->plan != NULL);
+}
+
 static void make_for(Made *made, size_t i, const char *request)
 {
     g_autofree char *host = g_strdup_printf("{'libvirt': <'%s'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': "
                                             "<'11.1.0'>, 'accelerators': <['kvm']>}]>}",
                                             agent_cases[i].host);
-    ViommuAsker asker = {agent_cases[i].asker, 1000};
-    ViommuPlanInput input = {.policy = &made->policy, .asker = &asker};
 
     make(made, host, request);
-    viommu_plan_free(g_steal_pointer(&made->plan));
-    g_clear_error(&made->error);
-    made->policy.agent = agent_cases[i].use;
-    input.request = made->request;
-    input.host = made->host;
-    ck_assert_int_eq(viommu_plan_build(&input, &made->plan, NULL, &made->error), made->plan != NULL);
+    plan_for(made, i);
 }
 
 START_TEST(agents)
@@ -535,6 +540,33 @@ START_TEST(agents)
         unit_assert_ok(made.plan != NULL, made.error);
         ck_assert_int_eq(made.plan->agent, agent_cases[i].has);
         ck_assert_int_eq(made.plan->warnings->len > 0, !agent_cases[i].has);
+        made_clear(&made);
+    }
+}
+END_TEST
+
+/* The channel of an image's agent is a gift, until wait needs it; a kernel of the request can show
+ * the IOMMU at the console. */
+START_TEST(offered_agents)
+{
+    static const struct {
+        const char *request;
+        bool warned;
+    } cases[] = {
+        {"{'wait': <'started'>}", false},
+        {"{'wait': <'verified'>, 'boot': <{'kernel': <'/k'>}>}", false},
+        {"{'wait': <'verified'>}", true},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Made made;
+
+        make_for(&made, 0, cases[i].request);
+        made.request->guest.agent_offered = true;
+        plan_for(&made, 0);
+        unit_assert_ok(made.plan != NULL, made.error);
+        ck_assert(!made.plan->agent);
+        ck_assert_int_eq(made.plan->warnings->len > 0, cases[i].warned);
         made_clear(&made);
     }
 }
@@ -609,6 +641,6 @@ START_TEST(vsock)
 }
 END_TEST
 
-UNIT_MAIN("plan", vsock, emulation, agents, names_of_the_site, refused_machines, defaults, firmware, memory,
+UNIT_MAIN("plan", vsock, emulation, agents, offered_agents, names_of_the_site, refused_machines, defaults, firmware, memory,
           translated_devices, the_plan_stands_in_the_xml, the_same_again, given_name_and_uuid, reports,
           reasons_of_a_refusal)
