@@ -10,7 +10,7 @@
 
 /* The size of the host, as viommud finds it; 0: not known, which gives no bound. */
 typedef struct ViommuBoundsHost {
-    bool own; /* for a user's own viommud, which only the disk of the logs bounds */
+    bool own; /* for a user's own viommud, which only the free space of the disks bounds */
     uint64_t memory_bytes;
     uint64_t cpus;
     /* size of the file system for copies of kernels and initrds, and for overlays */
