@@ -62,7 +62,7 @@ static void plan_dry(const ViommuOutcome *probed, void *userdata)
 /* A suggestion, which needs files of this host. */
 static void ask_osinfo(Dry *dry)
 {
-    g_autoptr(ViommuRoot) root = viommu_root_open("/", NULL);
+    g_autoptr(ViommuRoot) root = viommu_root_open(viommu_backend_root(dry->room.backend), NULL);
 
     if (root)
         dry->osinfo = viommu_osinfo_suggest(root, dry->request->guest.os);

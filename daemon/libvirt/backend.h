@@ -57,6 +57,8 @@ void viommu_backend_set_timeout(ViommuBackend *backend, unsigned seconds);
 /** Call it before the first call: the host's hardware is then read below directory @root instead of
  *  "/".  Borrowed. */
 void viommu_backend_set_root(ViommuBackend *backend, const char *root);
+/** That directory, where other facts of this host are read, too.  Borrowed. */
+const char *viommu_backend_root(const ViommuBackend *backend);
 /* How many guest agents can be asked at once. */
 #define VIOMMU_BACKEND_AGENTS 8u
 /** Starts the event connection and its reconnecting (each second at first, then every ten

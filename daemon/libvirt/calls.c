@@ -56,6 +56,11 @@ void viommu_backend_set_root(ViommuBackend *backend, const char *root)
     viommu_probe_set_root(backend->probe, root);
 }
 
+const char *viommu_backend_root(const ViommuBackend *backend)
+{
+    return viommu_probe_root(backend->probe);
+}
+
 bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *userdata, GError **error)
 {
     g_return_val_if_fail(!backend->watch, false);

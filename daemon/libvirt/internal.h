@@ -102,6 +102,7 @@ typedef struct ViommuProbe ViommuProbe;
 ViommuProbe *viommu_probe_new(ViommuPool *pool);
 /** Like viommu_backend_set_root(). */
 void viommu_probe_set_root(ViommuProbe *probe, const char *root);
+const char *viommu_probe_root(const ViommuProbe *probe);
 void viommu_probe_free(ViommuProbe *probe);
 /** Like viommu_backend_read_topology(). */
 bool viommu_probe_topology(const ViommuProbe *probe, ViommuTopology *topology, GError **error);

@@ -53,6 +53,11 @@ void viommu_probe_set_root(ViommuProbe *probe, const char *root)
     probe->root = root;
 }
 
+const char *viommu_probe_root(const ViommuProbe *probe)
+{
+    return probe->root;
+}
+
 void viommu_probe_free(ViommuProbe *probe)
 {
     if (!probe)

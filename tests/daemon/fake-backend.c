@@ -14,6 +14,7 @@ struct ViommuBackend {
     void *news_data;
     ViommuConsoleFunc console;
     void *console_data;
+    const char *root; /* NULL: "/" */
 };
 
 static ViommuBackend *the_backend;
@@ -207,6 +208,12 @@ void viommu_backend_set_timeout(ViommuBackend *backend, unsigned seconds)
 
 void viommu_backend_set_root(ViommuBackend *backend, const char *root)
 {
+    backend->root = root;
+}
+
+const char *viommu_backend_root(const ViommuBackend *backend)
+{
+    return backend->root ? backend->root : "/";
 }
 
 bool viommu_backend_watch(ViommuBackend *backend, ViommuNewsFunc func, void *userdata, GError **error)

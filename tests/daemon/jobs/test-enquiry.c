@@ -61,6 +61,29 @@ START_TEST(images)
 }
 END_TEST
 
+/* osinfo-db is read where the hardware is. */
+START_TEST(suggests)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+    g_autofree char *folder = NULL, *path = NULL, *text = NULL;
+
+    fixture_start(&fixture);
+    folder = g_build_filename(fixture.directory, "usr/share/osinfo/os/haiku-os.org", NULL);
+    path = g_build_filename(folder, "haiku-r1.xml", NULL);
+    ck_assert_int_eq(g_mkdir_with_parents(folder, 0755), 0);
+    ck_assert(g_file_set_contents(path,
+                                  "<libosinfo><os id='x'><short-id>haiku-r1</short-id><name>Haiku "
+                                  "R1</name><family>beos</family></os></libosinfo>",
+                                  -1, NULL));
+    viommu_backend_set_root(fixture.backend, fixture.directory);
+    plan(&fixture, "{'guest': <{'os': <'haiku-r1'>}>}", false, &answer);
+    assert_went_well(&answer);
+    text = g_variant_print(answer.report, false);
+    ck_assert_ptr_nonnull(strstr(text, "osinfo-db knows guest.os 'haiku-r1' as 'Haiku R1'"));
+}
+END_TEST
+
 START_TEST(xml_and_reset)
 {
     g_auto(Fixture) fixture = {0};
@@ -92,4 +115,4 @@ START_TEST(xml_and_reset)
 }
 END_TEST
 
-UNIT_MAIN("enquiry", plans, images, xml_and_reset)
+UNIT_MAIN("enquiry", plans, images, suggests, xml_and_reset)
