@@ -290,13 +290,18 @@ static bool open_backend(Service *service, GError **error)
 
 /* --- Steps 3 to 5: adopt the machines, take the name, be ready --- */
 
+static void fail(Service *service, const GError *error, const char *what)
+{
+    viommu_log_error(LOG_ERR, NULL, error, what);
+    service->status = viommu_error_info(error)->exit_status;
+}
+
+/* @error: where the error is when @ok is false. */
 static bool check(Service *service, bool ok, GError **error, const char *what)
 {
-    if (ok)
-        return true;
-    viommu_log_error(LOG_ERR, NULL, *error, what);
-    service->status = viommu_error_info(*error)->exit_status;
-    return false;
+    if (!ok)
+        fail(service, *error, what);
+    return ok;
 }
 
 static void be_ready(Service *service)
@@ -314,8 +319,7 @@ static void on_named(const GError *error, void *data)
         be_ready(service);
         return;
     }
-    viommu_log_error(LOG_ERR, NULL, error, "taking the bus name");
-    service->status = viommu_error_info(error)->exit_status;
+    fail(service, error, "taking the bus name");
     viommu_loop_stop(service->loop);
 }
 
