@@ -35,7 +35,8 @@ typedef struct ViommuVerifyContext {
 typedef ViommuMachine *(*ViommuVerifyFind)(const char *uuid, void *userdata);
 /** Called once, later; @error NULL: it is so, and @report has the evidence of a proof (a{sv}).  The
  *  receiver then frees @verify.  Errors: viommu_verify_error() with the likely cause; BUSY when the
- *  machine ended meanwhile; NOT_SUPPORTED when neither agent nor console can be used. */
+ *  machine ended meanwhile; BACKEND when a fault of the host paused its guest; NOT_SUPPORTED when
+ *  the agent cannot be used, for a proof neither agent nor console. */
 typedef void (*ViommuVerifyFunc)(ViommuVerify *verify, GVariant *report, const GError *error, void *userdata);
 
 /** The agent of @machine is no longer asked: the connection to libvirt broke, with @error, while it
