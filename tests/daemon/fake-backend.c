@@ -275,10 +275,9 @@ void viommu_console_news_free(ViommuConsoleNews *news)
     g_free(news);
 }
 
-/* --- Calls; each begins here, and holds the lock afterwards --- */
+/* --- Calls --- */
 
-/* NULL: the domain does not exist, and the lock is released. */
-static FakeDomain *begin_domain_call(FakeCall call, const char *uuid, GError **error)
+FakeDomain *fake_begin_domain_call(FakeCall call, const char *uuid, GError **error)
 {
     FakeDomain *domain;
 
@@ -412,15 +411,15 @@ bool viommu_backend_define(ViommuBackend *backend, const char *xml, bool *ret_un
 
 char *viommu_backend_get_metadata(ViommuBackend *backend, const char *uuid, GError **error)
 {
-    FakeDomain *domain = begin_domain_call(FAKE_GET_METADATA, uuid, error);
-    char *metadata = domain ? g_strdup(domain->metadata) : NULL;
+    FakeDomain *domain = fake_begin_domain_call(FAKE_GET_METADATA, uuid, error);
+    g_autofree char *metadata = domain ? g_strdup(domain->metadata) : NULL;
 
-    return domain && fake_script_end(FAKE_GET_METADATA, error) ? metadata : NULL;
+    return domain && fake_script_end(FAKE_GET_METADATA, error) ? g_steal_pointer(&metadata) : NULL;
 }
 
 char *viommu_backend_get_additions(ViommuBackend *backend, const char *uuid)
 {
-    FakeDomain *domain = begin_domain_call(FAKE_GET_METADATA, uuid, NULL);
+    FakeDomain *domain = fake_begin_domain_call(FAKE_GET_METADATA, uuid, NULL);
     g_autofree char *additions = domain ? g_strdup(domain->additions) : NULL;
 
     return domain && fake_script_end(FAKE_GET_METADATA, NULL) ? g_steal_pointer(&additions) : NULL;
@@ -429,7 +428,7 @@ char *viommu_backend_get_additions(ViommuBackend *backend, const char *uuid)
 bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const char *metadata,
                                  GError **error)
 {
-    FakeDomain *domain = begin_domain_call(FAKE_SET_METADATA, uuid, error);
+    FakeDomain *domain = fake_begin_domain_call(FAKE_SET_METADATA, uuid, error);
 
     if (!domain)
         return false;
@@ -450,7 +449,7 @@ static void open_ports(FakeDomain *domain, GArray *forwards)
 bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const ViommuBackendStart *start,
                           GError **error)
 {
-    FakeDomain *domain = begin_domain_call(FAKE_START, uuid, error);
+    FakeDomain *domain = fake_begin_domain_call(FAKE_START, uuid, error);
     bool answered;
 
     if (!domain)
@@ -467,7 +466,7 @@ bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const Viommu
 
 bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **error)
 {
-    const FakeDomain *domain = begin_domain_call(FAKE_SHUTDOWN, uuid, error);
+    const FakeDomain *domain = fake_begin_domain_call(FAKE_SHUTDOWN, uuid, error);
     bool obeys = domain && domain->obeys, answered = domain && fake_script_end(FAKE_SHUTDOWN, error);
 
     if (obeys)
@@ -492,7 +491,7 @@ bool viommu_backend_destroy(ViommuBackend *backend, const char *uuid, GError **e
 
 bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **error)
 {
-    return begin_domain_call(FAKE_RESET, uuid, error) && fake_script_end(FAKE_RESET, error);
+    return fake_begin_domain_call(FAKE_RESET, uuid, error) && fake_script_end(FAKE_RESET, error);
 }
 
 bool viommu_backend_resume(ViommuBackend *backend, const char *uuid, GError **error)
@@ -524,10 +523,10 @@ bool viommu_backend_undefine(ViommuBackend *backend, const char *uuid, GError **
 
 char *viommu_backend_get_xml(ViommuBackend *backend, const char *uuid, GError **error)
 {
-    const FakeDomain *domain = begin_domain_call(FAKE_XML, uuid, error);
-    char *xml = domain ? g_strdup(domain->xml) : NULL;
+    const FakeDomain *domain = fake_begin_domain_call(FAKE_XML, uuid, error);
+    g_autofree char *xml = domain ? g_strdup(domain->xml) : NULL;
 
-    return domain && fake_script_end(FAKE_XML, error) ? xml : NULL;
+    return domain && fake_script_end(FAKE_XML, error) ? g_steal_pointer(&xml) : NULL;
 }
 
 bool viommu_backend_ping_guest(ViommuBackend *backend, const char *uuid, bool *ret_broke, GError **error)
@@ -540,7 +539,7 @@ bool viommu_backend_ping_guest(ViommuBackend *backend, const char *uuid, bool *r
 char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
                                   bool *ret_broke, GError **error)
 {
-    const FakeDomain *domain = begin_domain_call(FAKE_AGENT, uuid, error);
+    const FakeDomain *domain = fake_begin_domain_call(FAKE_AGENT, uuid, error);
     char *output;
 
     *ret_broke = false;

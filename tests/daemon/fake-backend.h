@@ -53,6 +53,11 @@ void fake_listen(const char *uuid);
 /** Breaks its console. */
 void fake_break_console(const char *uuid, const char *error);
 
+/* For the files of the fake backend only. */
+/** Begins a call about a domain, and holds the lock for fake_script_end().  NULL: the call fails or
+ *  the domain does not exist, and the lock is not held. */
+FakeDomain *fake_begin_domain_call(FakeCall call, const char *uuid, GError **error);
+
 /** The recorded host, text of a{sv}; NULL: Debian 12 with x86_64 and aarch64. */
 void fake_set_host(const char *text);
 /** The forward mode of each network from now on; "": no such network.  Static; the default is

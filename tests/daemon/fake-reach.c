@@ -2,23 +2,9 @@
 /* fake-reach: what the fake backend says of the ways to a guest. */
 #include "tests/daemon/fake-backend.h"
 
-/* NULL: the call fails; else the lock is held. */
-static const FakeDomain *begin(FakeCall call, const char *uuid, GError **error)
-{
-    const FakeDomain *domain = fake_find(uuid);
-
-    if (!fake_script_begin(call, error))
-        return NULL;
-    if (domain)
-        return domain;
-    g_mutex_unlock(&fake_lock);
-    g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no domain %s", uuid);
-    return NULL;
-}
-
 GArray *viommu_backend_read_forwards(ViommuBackend *backend, const char *uuid, GError **error)
 {
-    const FakeDomain *domain = begin(FAKE_READ_FORWARDS, uuid, error);
+    const FakeDomain *domain = fake_begin_domain_call(FAKE_READ_FORWARDS, uuid, error);
     g_autoptr(GArray) forwards = NULL;
 
     if (!domain)
@@ -30,7 +16,7 @@ GArray *viommu_backend_read_forwards(ViommuBackend *backend, const char *uuid, G
 
 char **viommu_backend_read_addresses(ViommuBackend *backend, const char *uuid, GError **error)
 {
-    const FakeDomain *domain = begin(FAKE_READ_ADDRESSES, uuid, error);
+    const FakeDomain *domain = fake_begin_domain_call(FAKE_READ_ADDRESSES, uuid, error);
     g_auto(GStrv) addresses = domain ? g_strsplit(domain->addresses ? domain->addresses : "", " ", -1) : NULL;
 
     return domain && fake_script_end(FAKE_READ_ADDRESSES, error) ? g_steal_pointer(&addresses) : NULL;

@@ -11,8 +11,7 @@
 
 static const ViommuMachine *begin(Fixture *fixture)
 {
-    fixture_begin(fixture);
-    fixture_manage(fixture);
+    fixture_start(fixture);
     return fixture_machine(fixture, ONE);
 }
 
@@ -103,8 +102,7 @@ START_TEST(full_in_the_launch)
     g_auto(Answer) launch = {0};
     const ViommuMachine *machine;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fake_hold(FAKE_START);
     fixture_begin_launch(&fixture, ONE, &launch);
     fixture_await(&fixture, fake_hanging(FAKE_START) == 1);
@@ -210,8 +208,7 @@ START_TEST(full_in_the_proof)
     g_auto(Answer) launch = {0};
     const ViommuMachine *machine;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     fixture_begin_launch(&fixture, SURE, &launch);
     fixture_await(&fixture, (machine = fixture_find(&fixture, "one")) &&
                                 machine->state == VIOMMU_STATE_RUNNING && !machine->job);

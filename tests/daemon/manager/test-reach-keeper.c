@@ -31,8 +31,7 @@ START_TEST(ports_of_a_launched_guest)
     g_auto(Fixture) fixture = {0};
     const ViommuMachine *machine;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     machine = fixture_machine(&fixture, PORTS);
     assert_ports(machine, "0:22=40022 0:80=40080 1:443=40443 ");
     fixture_settle(&fixture);
@@ -85,8 +84,7 @@ START_TEST(addresses)
     g_auto(Fixture) fixture = {0};
     ViommuMachine *machine;
 
-    fixture_begin(&fixture);
-    fixture_manage(&fixture);
+    fixture_start(&fixture);
     machine = fixture_machine(&fixture, NAT);
     fixture_await(&fixture, fake_calls(FAKE_READ_ADDRESSES) == 1);
     fixture_settle(&fixture);
