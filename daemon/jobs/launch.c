@@ -36,7 +36,8 @@ ViommuLaunch *viommu_launch_new(const ViommuLaunchContext *context, ViommuReques
     viommu_permit_init(&launch->permit, &identity->asker);
     launch->created_usec = identity->created_usec;
     launch->client = g_strdup(identity->client);
-    launch->lease = (ViommuLease){identity->lease->seconds, g_strdup(identity->lease->note), 0};
+    launch->lease = *identity->lease;
+    launch->lease.note = g_strdup(identity->lease->note);
     launch->vetoes = g_array_new(FALSE, FALSE, sizeof(ViommuVeto));
     g_array_set_clear_func(launch->vetoes, clear_veto);
     return launch;

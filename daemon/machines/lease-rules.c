@@ -4,6 +4,7 @@
 
 #include "daemon/process/boottime.h"
 #include "lib/base/error.h"
+#include "lib/domain/lease-boot.h"
 
 bool viommu_lease_check(const ViommuConfig *config, uint64_t seconds, GError **error)
 {
@@ -32,7 +33,8 @@ bool viommu_lease_settle(const ViommuConfig *config, const ViommuRequest *reques
                          ViommuLease *ret_lease, GError **error)
 {
     bool asked = request->lease.seconds != VIOMMU_UNSET_NUMBER, bound = viommu_asker_is_bound(asker);
-    ViommuLease lease = {.seconds = asked ? request->lease.seconds : 0};
+    ViommuLease lease = {.seconds = asked ? request->lease.seconds : 0,
+                         .service = asker->kind != VIOMMU_ASKER_OWN};
 
     if (asked && bound && !viommu_lease_check(config, lease.seconds, error)) {
         g_prefix_error(error, "lease.seconds: ");
@@ -57,8 +59,7 @@ void viommu_lease_begin(ViommuLease *lease)
 
 void viommu_lease_write(const ViommuLease *lease, ViommuMetadata *metadata)
 {
-    metadata->lease_end_usec = lease->end_usec;
-    metadata->boot = lease->end_usec ? g_strdup(viommu_boottime_boot()) : NULL;
+    viommu_lease_boot_write(metadata, lease->end_usec, viommu_boottime_boot(), lease->service);
     if (lease->note)
         viommu_metadata_add_warning(metadata, lease->note);
 }

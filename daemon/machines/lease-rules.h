@@ -15,6 +15,7 @@ typedef struct ViommuLease {
     uint64_t seconds;  /* 0: none */
     char *note;        /* a warning for the user; NULL: none.  Owned */
     uint64_t end_usec; /* CLOCK_BOOTTIME; 0: none, or not started */
+    bool service;      /* of a machine of the system's viommud */
 } ViommuLease;
 
 /** The lease for @request.  *ret_lease: viommu_lease_clear().  Fails: POLICY_REFUSED when it is too

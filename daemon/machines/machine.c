@@ -6,6 +6,7 @@
 #include "daemon/process/boottime.h"
 #include "lib/base/error.h"
 #include "lib/base/names.h"
+#include "lib/domain/lease-boot.h"
 
 ViommuMachine *viommu_machine_new(const char *name, const char *uuid, uint32_t owner_uid)
 {
@@ -137,7 +138,7 @@ void viommu_machine_set_origin(ViommuMachine *machine, const ViommuMachineOrigin
 /* A lease of an earlier boot has ended with that boot, so its end lies in the past. */
 static uint64_t lease_end(const ViommuMetadata *metadata)
 {
-    bool now = g_strcmp0(metadata->boot, viommu_boottime_boot()) == 0;
+    bool now = viommu_lease_boot_is(metadata, viommu_boottime_boot());
 
     return metadata->lease_end_usec && !now ? 1 : metadata->lease_end_usec;
 }

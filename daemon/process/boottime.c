@@ -13,7 +13,6 @@ uint64_t viommu_boottime_now(void)
     return MAX((uint64_t)now.tv_sec * G_USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000, 1);
 }
 
-/* Without /proc all boots count as the same. */
 const char *viommu_boottime_boot(void)
 {
     static char text[SD_ID128_STRING_MAX];

@@ -8,5 +8,5 @@
 
 /** Microseconds of CLOCK_BOOTTIME; never 0. */
 uint64_t viommu_boottime_now(void);
-/** The id of this boot, as 32 hexadecimal digits.  Static. */
+/** The id of this boot, as 32 hexadecimal digits; all zeros: not known.  Static. */
 const char *viommu_boottime_boot(void);

@@ -8,6 +8,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/names.h"
+#include "lib/domain/lease-boot.h"
 #include "lib/machine/reach.h"
 #include "lib/plan/report.h"
 #include "lib/request/request-check.h"
@@ -56,6 +57,7 @@ static const Attribute attributes[] = {
     {"reach", ATTRIBUTE_TEXT, AT(reach), .optional = true, .addition = true},
     {"seed-user", ATTRIBUTE_TEXT, AT(seed_user), .optional = true, .addition = true},
     {"proof", ATTRIBUTE_TEXT, AT(proof), .optional = true, .addition = true},
+    {"host-boot", ATTRIBUTE_TEXT, AT(host_boot), .optional = true, .core = true, .addition = true},
     {"name", ATTRIBUTE_TEXT, AT(name), .optional = true, .core = true, .addition = true},
     {"uuid", ATTRIBUTE_TEXT, AT(uuid), .optional = true, .core = true, .addition = true},
 };
@@ -545,13 +547,15 @@ static void set_number(xmlNode *root, const char *name, uint64_t number)
 static void apply(xmlNode *root, const ViommuMetadataChange *change)
 {
     const char *phase = viommu_enum_to_string(&viommu_enum_state, (int)change->phase);
+    g_autofree char *boot = viommu_xml_get(root, "boot");
 
     if (phase)
         xmlSetProp(root, (const xmlChar *)"phase", (const xmlChar *)phase);
     if (change->lease_end_usec == 0)
         return;
     set_number(root, "lease-end", change->lease_end_usec);
-    xmlSetProp(root, (const xmlChar *)"boot", (const xmlChar *)change->boot);
+    if (!boot || viommu_lease_boot_is_known(boot))
+        xmlSetProp(root, (const xmlChar *)"boot", (const xmlChar *)change->boot);
 }
 
 char *viommu_metadata_change(const char *xml, const ViommuMetadataChange *change, GError **error)

@@ -46,7 +46,8 @@ typedef struct ViommuMetadata {
     char **hostdevs;         /* PCI addresses of the assigned devices; never NULL after reading */
     uint64_t created_usec;   /* CLOCK_REALTIME */
     uint64_t lease_end_usec; /* CLOCK_BOOTTIME of the boot; 0: no lease */
-    char *boot;              /* the host's boot id; NULL: there is no lease */
+    char *boot;              /* the host's boot id; all zeros: host_boot has it; NULL: no lease */
+    char *host_boot;         /* NULL: there is no lease, or boot has the id, or it is not known */
     char *client; /* the client's name on the bus, if the machine is bound to it; NULL: it is not */
 } ViommuMetadata;
 
@@ -75,7 +76,8 @@ ViommuMetadata *viommu_metadata_from_xml(const char *xml, const char *additions,
 typedef struct ViommuMetadataChange {
     ViommuState phase;       /* VIOMMU_STATE_LAST: keep it */
     uint64_t lease_end_usec; /* 0: keep it */
-    const char *boot;        /* the boot that lease_end_usec belongs to */
+    /* the boot that lease_end_usec belongs to; not written where zeros stand for it */
+    const char *boot;
 } ViommuMetadataChange;
 
 /** Applies the change to @xml, the element <machine> of any version as virDomainGetMetadata()

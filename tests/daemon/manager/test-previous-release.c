@@ -3,6 +3,7 @@
 #include "tests/daemon/fixture.h"
 
 #include <string.h>
+#include "daemon/machines/lease-rules.h"
 #include "daemon/process/boottime.h"
 
 #define UUID "0f2f8ea5-53c4-4e22-a2b0-0123456789ab"
@@ -26,8 +27,11 @@ static const struct {
     {"bound", VIOMMU_MODEL_NONE, 1, NULL, false, true, 3, 0},
 };
 
-/* The record; with @anew, its lease is of this boot and ends in an hour.  Owned. */
-static char *record_of(const char *name, bool anew)
+/* As the service of 0.1.0 wrote it, which cannot see the boot's id. */
+#define UNKNOWN_BOOT "00000000000000000000000000000000"
+
+/* The record; with @boot, its lease is of that boot and ends in an hour.  Owned. */
+static char *record_of(const char *name, const char *boot)
 {
     g_autofree char *path = g_strdup_printf("%s/%s.xml", RECORDS, name), *text = NULL, *now = NULL;
     g_autofree char *lease = NULL;
@@ -35,10 +39,10 @@ static char *record_of(const char *name, bool anew)
 
     ck_assert_msg(g_file_get_contents(path, &text, NULL, NULL), "cannot read %s", path);
     lease = g_strdup_printf("lease-end=\"%" G_GUINT64_FORMAT "\" boot=\"%s\"",
-                            viommu_boottime_now() + (uint64_t)3600 * G_USEC_PER_SEC, viommu_boottime_boot());
+                            viommu_boottime_now() + (uint64_t)3600 * G_USEC_PER_SEC, boot);
     now = g_regex_replace_literal(regex, text, -1, 0, lease, 0, NULL);
     ck_assert(now);
-    return g_strdup(anew ? now : text);
+    return g_strdup(boot ? now : text);
 }
 
 static void check_machine(const ViommuMachine *machine, size_t i)
@@ -66,7 +70,7 @@ START_TEST(all_are_served)
         g_auto(Fixture) fixture = {0};
         g_auto(Answer) answer = {0}, stopped = {0};
         const ViommuWaiter waiter = answer_waiter(&answer);
-        g_autofree char *record = record_of(machines[i].name, true);
+        g_autofree char *record = record_of(machines[i].name, viommu_boottime_boot());
         g_autoptr(ViommuMetadata) metadata = NULL;
 
         fixture_begin(&fixture);
@@ -89,17 +93,77 @@ START_TEST(all_are_served)
 }
 END_TEST
 
-/* The recorded lease is of another boot. */
-START_TEST(an_ended_lease)
+/* Leases of another boot have ended, whatever the clock says. */
+START_TEST(ended_leases)
 {
-    g_auto(Fixture) fixture = {0};
-    g_autofree char *record = record_of("leased", false);
+    static const struct {
+        const char *boot, *additions;
+    } cases[] = {
+        {NULL, NULL},
+        {"22222222222222222222222222222222", NULL},
+        {UNKNOWN_BOOT, "<additions host-boot='22222222222222222222222222222222'/>"},
+    };
 
-    fixture_begin(&fixture);
-    (void)fake_add("leased", UUID, record, true);
-    fixture_manage(&fixture);
-    fixture_await(&fixture, !fake_find(UUID));
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_auto(Fixture) fixture = {0};
+        g_autofree char *record = record_of("leased", cases[i].boot);
+
+        fixture_begin(&fixture);
+        fake_add("leased", UUID, record, true)->additions = g_strdup(cases[i].additions);
+        fixture_manage(&fixture);
+        fixture_await(&fixture, !fake_find(UUID));
+    }
 }
 END_TEST
 
-UNIT_MAIN("previous-release", all_are_served, an_ended_lease)
+/* The service of the previous release leaves zeros, and reads nothing else as its own boot. */
+START_TEST(leases_of_the_service)
+{
+    g_autofree char *here = g_strdup_printf("<additions host-boot='%s'/>", viommu_boottime_boot());
+    const char *const additions[] = {NULL, here};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(additions); i++) {
+        g_auto(Fixture) fixture = {0};
+        g_auto(Answer) answer = {0};
+        const ViommuWaiter waiter = answer_waiter(&answer);
+        g_autofree char *record = record_of("leased", UNKNOWN_BOOT);
+        g_autoptr(ViommuMetadata) metadata = NULL;
+
+        fixture_begin(&fixture);
+        fake_add("leased", UUID, record, true)->additions = g_strdup(additions[i]);
+        fixture_manage(&fixture);
+        ck_assert_uint_gt(fixture_find(&fixture, "leased")->lease_end_usec, viommu_boottime_now());
+        viommu_manager_extend(fixture.manager, fixture_find(&fixture, "leased"), 7200, false, &waiter);
+        fixture_await(&fixture, answer.n);
+        assert_went_well(&answer);
+        metadata = viommu_metadata_from_xml(fake_find(UUID)->metadata, NULL, NULL);
+        ck_assert_str_eq(metadata->boot, UNKNOWN_BOOT);
+    }
+}
+END_TEST
+
+/* A member's launch is one of the service; a user's own viommud sees the boot in every release. */
+START_TEST(new_leases)
+{
+    static const struct {
+        ViommuAskerKind kind;
+        bool zeros;
+    } cases[] = {{VIOMMU_ASKER_MEMBER, true}, {VIOMMU_ASKER_ROOT, true}, {VIOMMU_ASKER_OWN, false}};
+    g_autoptr(ViommuRequest) request = unit_request("{'lease': <{'seconds': <60>}>}");
+    g_autoptr(ViommuConfig) config = viommu_config_new();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const ViommuAsker asker = {.kind = cases[i].kind, .uid = 1000};
+        g_autoptr(ViommuMetadata) metadata = g_new0(ViommuMetadata, 1);
+        g_auto(ViommuLease) lease = {0};
+
+        ck_assert(viommu_lease_settle(config, request, &asker, &lease, NULL));
+        viommu_lease_begin(&lease);
+        viommu_lease_write(&lease, metadata);
+        ck_assert_str_eq(metadata->boot, cases[i].zeros ? UNKNOWN_BOOT : viommu_boottime_boot());
+        ck_assert_pstr_eq(metadata->host_boot, cases[i].zeros ? viommu_boottime_boot() : NULL);
+    }
+}
+END_TEST
+
+UNIT_MAIN("previous-release", all_are_served, ended_leases, leases_of_the_service, new_leases)

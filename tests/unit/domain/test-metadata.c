@@ -33,7 +33,8 @@ static ViommuMetadata *full(void)
         .hostdevs = g_strsplit("0000:01:00.0|10000:e1:00.1", "|", -1),
         .created_usec = 1763690000000000,
         .lease_end_usec = UINT64_MAX,
-        .boot = g_strnfill(32, 'b'),
+        .boot = g_strnfill(32, '0'),
+        .host_boot = g_strnfill(32, 'b'),
         .client = g_strdup("0f:1.7"),
         .host_drivers = g_strdup("0000:3b:00.1=i40e"),
         .reach = g_strdup("forwards vsock"),
@@ -61,6 +62,7 @@ static ViommuMetadata *least(void)
     metadata->lease_end_usec = 0;
     metadata->page_size_bytes = 0;
     g_clear_pointer(&metadata->boot, g_free);
+    g_clear_pointer(&metadata->host_boot, g_free);
     g_clear_pointer(&metadata->client, g_free);
     g_clear_pointer(&metadata->host_drivers, g_free);
     g_clear_pointer(&metadata->reach, g_free);
@@ -92,6 +94,7 @@ static void assert_same(const ViommuMetadata *a, const ViommuMetadata *b)
     ck_assert_uint_eq(a->created_usec, b->created_usec);
     ck_assert_uint_eq(a->lease_end_usec, b->lease_end_usec);
     ck_assert_pstr_eq(a->boot, b->boot);
+    ck_assert_pstr_eq(a->host_boot, b->host_boot);
     ck_assert_pstr_eq(a->client, b->client);
     ck_assert_pstr_eq(a->host_drivers, b->host_drivers);
     ck_assert_pstr_eq(a->reach, b->reach);
