@@ -412,26 +412,22 @@ static bool destroy_domain(virConnectPtr connection, void *data, GError **error)
     return false;
 }
 
-/* A domain that does not exist does not run either. */
-static bool unless_gone(bool ok, GError *cause, GError **error)
+/* A domain that does not exist neither runs nor is defined. */
+static bool call_unless_gone(ViommuBackend *backend, ViommuPoolFunc func, const char *uuid, GError **error)
 {
-    if (ok)
+    Call call = {.uuid = uuid};
+    g_autoptr(GError) cause = NULL;
+
+    if (viommu_pool_call(backend->pool, func, &call, true, &cause) ||
+        g_error_matches(cause, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND))
         return true;
-    if (g_error_matches(cause, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND)) {
-        g_error_free(cause);
-        return true;
-    }
-    g_propagate_error(error, cause);
+    g_propagate_error(error, g_steal_pointer(&cause));
     return false;
 }
 
 bool viommu_backend_destroy(ViommuBackend *backend, const char *uuid, GError **error)
 {
-    Call call = {.uuid = uuid};
-    GError *cause = NULL;
-    bool ok = viommu_pool_call(backend->pool, destroy_domain, &call, true, &cause);
-
-    return unless_gone(ok, cause, error);
+    return call_unless_gone(backend, destroy_domain, uuid, error);
 }
 
 static bool reset_domain(virConnectPtr connection, void *data, GError **error)
@@ -501,11 +497,7 @@ static bool undefine_domain(virConnectPtr connection, void *data, GError **error
 
 bool viommu_backend_undefine(ViommuBackend *backend, const char *uuid, GError **error)
 {
-    Call call = {.uuid = uuid};
-    GError *cause = NULL;
-    bool ok = viommu_pool_call(backend->pool, undefine_domain, &call, true, &cause);
-
-    return unless_gone(ok, cause, error);
+    return call_unless_gone(backend, undefine_domain, uuid, error);
 }
 
 /* --- Questions --- */
