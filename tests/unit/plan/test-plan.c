@@ -481,97 +481,6 @@ START_TEST(reasons_of_a_refusal)
 }
 END_TEST
 
-/* Before 10.8.0 an agent's reply can crash libvirt's daemon, which serves all users. */
-static const struct {
-    ViommuAgentUse use;
-    ViommuAskerKind asker;
-    const char *host;
-    bool has, refused;
-} agent_cases[] = {
-    {VIOMMU_AGENT_AUTO, VIOMMU_ASKER_MEMBER, "9.0.0", false, true},
-    {VIOMMU_AGENT_AUTO, VIOMMU_ASKER_MEMBER, "10.7.0", false, true},
-    {VIOMMU_AGENT_AUTO, VIOMMU_ASKER_MEMBER, "10.8.0", true, false},
-    {VIOMMU_AGENT_AUTO, VIOMMU_ASKER_OUTSIDER, "9.0.0", false, true},
-    {VIOMMU_AGENT_AUTO, VIOMMU_ASKER_ROOT, "9.0.0", true, false},
-    {VIOMMU_AGENT_AUTO, VIOMMU_ASKER_OWN, "9.0.0", true, false},
-    {VIOMMU_AGENT_YES, VIOMMU_ASKER_MEMBER, "9.0.0", true, false},
-    {VIOMMU_AGENT_NO, VIOMMU_ASKER_MEMBER, "12.8.0", false, true},
-    {VIOMMU_AGENT_NO, VIOMMU_ASKER_ROOT, "12.8.0", true, false},
-};
-
-static void plan_for(Made *made, size_t i)
-{
-    ViommuAsker asker = {agent_cases[i].asker, 1000};
-    ViommuPlanInput input = {
-        .policy = &made->policy, .asker = &asker, .request = made->request, .host = made->host};
-
-    viommu_plan_free(g_steal_pointer(&made->plan));
-    g_clear_error(&made->error);
-    made->policy.agent = agent_cases[i].use;
-    ck_assert_int_eq(viommu_plan_build(&input, &made->plan, NULL, &made->error), made->plan != NULL);
-}
-
-static void make_for(Made *made, size_t i, const char *request)
-{
-    g_autofree char *host = g_strdup_printf("{'libvirt': <'%s'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': "
-                                            "<'11.1.0'>, 'accelerators': <['kvm']>}]>}",
-                                            agent_cases[i].host);
-
-    make(made, host, request);
-    plan_for(made, i);
-}
-
-START_TEST(agents)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(agent_cases); i++) {
-        Made made;
-
-        make_for(&made, i, "{'guest': <{'agent': <true>}>}");
-        if (agent_cases[i].refused) {
-            ck_assert(g_error_matches(made.error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED));
-            ck_assert(strstr(made.error->message, "[verify] agent="));
-        } else {
-            unit_assert_ok(made.plan != NULL, made.error);
-            ck_assert_int_eq(made.plan->agent, agent_cases[i].has);
-        }
-        made_clear(&made);
-        /* The request does not name the channel. */
-        make_for(&made, i, "{'wait': <'verified'>}");
-        unit_assert_ok(made.plan != NULL, made.error);
-        ck_assert_int_eq(made.plan->agent, agent_cases[i].has);
-        ck_assert_int_eq(made.plan->warnings->len > 0, !agent_cases[i].has);
-        made_clear(&made);
-    }
-}
-END_TEST
-
-/* The channel of an image's agent is a gift, until wait needs it; a kernel of the request can show
- * the IOMMU at the console. */
-START_TEST(offered_agents)
-{
-    static const struct {
-        const char *request;
-        bool warned;
-    } cases[] = {
-        {"{'wait': <'started'>}", false},
-        {"{'wait': <'verified'>, 'boot': <{'kernel': <'/k'>}>}", false},
-        {"{'wait': <'verified'>}", true},
-    };
-
-    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        Made made;
-
-        make_for(&made, 0, cases[i].request);
-        made.request->guest.agent_offered = true;
-        plan_for(&made, 0);
-        unit_assert_ok(made.plan != NULL, made.error);
-        ck_assert(!made.plan->agent);
-        ck_assert_int_eq(made.plan->warnings->len > 0, cases[i].warned);
-        made_clear(&made);
-    }
-}
-END_TEST
-
 /* Emulation that neither the request nor the site asked for. */
 static const struct {
     const char *request;
@@ -641,6 +550,6 @@ START_TEST(vsock)
 }
 END_TEST
 
-UNIT_MAIN("plan", vsock, emulation, agents, offered_agents, names_of_the_site, refused_machines, defaults, firmware, memory,
+UNIT_MAIN("plan", vsock, emulation, names_of_the_site, refused_machines, defaults, firmware, memory,
           translated_devices, the_plan_stands_in_the_xml, the_same_again, given_name_and_uuid, reports,
           reasons_of_a_refusal)
