@@ -85,7 +85,8 @@ run 0 'as it was, it is listed' 'keeper +running' viommuctl list
 additions() {
     virsh -q metadata viommu-keeper https://viommu.org/xmlns/domain/1/additions
 }
-boot=$(tr -d - </proc/sys/kernel/random/boot_id)
+# As the service sees it: in a container it may be that of the container, or of the whole machine.
+boot=$(nsenter -m -t "$(systemctl show -P MainPID viommud)" cat /proc/sys/kernel/random/boot_id | tr -d -)
 check "its lease is of the host's boot" grep -q "host-boot=.$boot" <(additions)
 check 'where the previous release looks, there are zeros' grep -q ' boot=.0\{32\}' <(record)
 earlier=$(additions | sed "s/$boot/$(printf '%032d' 1)/")
