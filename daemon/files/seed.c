@@ -224,6 +224,8 @@ static bool write_bytes(int fd, const ViommuSeed *seed, GError **error)
     while (size > 0) {
         ssize_t n = write(fd, at, size);
 
+        if (n < 0 && errno == EINTR)
+            continue;
         if (n < 0)
             return viommu_fail(error, VIOMMU_ERROR_BACKEND, "%s", g_strerror(errno));
         at += n;
@@ -241,7 +243,9 @@ bool viommu_seed_make(const ViommuSeed *seed, const char *path, GError **error)
         return viommu_fail(error, VIOMMU_ERROR_BACKEND, "cannot create the seed '%s': %s", path,
                            g_strerror(errno));
     ok = seed->is_ignition ? write_bytes(fd, seed, error) : write_disk(fd, seed, error);
-    close(fd);
+    /* Some file systems report only now that they had no room. */
+    if (close(fd) < 0 && ok)
+        ok = viommu_fail(error, VIOMMU_ERROR_BACKEND, "%s", g_strerror(errno));
     if (!ok)
         g_prefix_error(error, "cannot write the seed '%s': ", path);
     return ok;
