@@ -204,9 +204,11 @@ bool viommu_copies_guard(const char *directory, gid_t group, GError **error)
 }
 
 /* QEMU's user may pass through; no user may list it. */
-static bool make_directory(const char *directory)
+bool viommu_copies_make_directory(const char *directory, GError **error)
 {
-    return g_mkdir_with_parents(directory, 0711) == 0 || errno == EEXIST;
+    return g_mkdir_with_parents(directory, 0711) == 0 || errno == EEXIST ||
+           viommu_fail(error, VIOMMU_ERROR_BACKEND, "viommud cannot create the directory '%s': %s", directory,
+                       g_strerror(errno));
 }
 
 bool viommu_copies_measure_room(const char *directory, uint64_t *ret_free_bytes)
@@ -224,7 +226,9 @@ bool viommu_copies_check_room(const char *directory, uint64_t reserve_bytes, GEr
     g_autofree char *reserve = viommu_quantity_format(reserve_bytes), *has = NULL;
     uint64_t free_bytes;
 
-    if (!make_directory(directory) || !viommu_copies_measure_room(directory, &free_bytes))
+    if (!viommu_copies_make_directory(directory, error))
+        return false;
+    if (!viommu_copies_measure_room(directory, &free_bytes))
         return viommu_fail(error, VIOMMU_ERROR_BACKEND, "viommud cannot look at '%s': %s", directory,
                            g_strerror(errno));
     if (free_bytes > reserve_bytes || reserve_bytes == 0)
@@ -243,10 +247,9 @@ bool viommu_copies_make(const char *directory, const char *uuid, ViommuCopy what
     bool ok;
     int to;
 
-    if (!check_size((off_t)source->bytes, error))
+    if (!check_size((off_t)source->bytes, error) || !viommu_copies_make_directory(directory, error))
         return false;
-    to = make_directory(directory) ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)
-                                   : -1;
+    to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (to < 0)
         return viommu_fail(error, VIOMMU_ERROR_BACKEND, "cannot create the copy '%s': %s", path,
                            g_strerror(errno));

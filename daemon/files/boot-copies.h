@@ -44,6 +44,8 @@ char *viommu_copies_path(const char *directory, const char *uuid, ViommuCopy wha
  *  g_free(). */
 char *viommu_copies_overlay_path(const char *directory, const char *uuid, unsigned i, uint64_t bytes);
 char *viommu_copies_seed_path(const char *directory, const char *uuid);
+/** Creates @directory if needed.  Fails: BACKEND. */
+bool viommu_copies_make_directory(const char *directory, GError **error);
 /** Whether the file system of @directory, which is created if needed, has more than @reserve_bytes
  *  free for viommud.  Blocks.  Fails: BUSY when it has not; BACKEND. */
 bool viommu_copies_check_room(const char *directory, uint64_t reserve_bytes, GError **error);

@@ -99,7 +99,7 @@ static bool make_seed(const ViommuFiles *files, GError **error)
         return true;
     /* for what libarchive collects */
     g_setenv("TMPDIR", files->site->copies, TRUE);
-    return viommu_copies_check_room(files->site->copies, 0, error) &&
+    return viommu_copies_make_directory(files->site->copies, error) &&
            viommu_seed_make(&seed, files->handovers->seed.path, error);
 }
 

@@ -298,7 +298,7 @@ START_TEST(what_stands_in_the_way)
     ck_assert_int_eq(g_rmdir(path), 0);
     /* A file in place of the directory. */
     ck_assert(g_file_set_contents(path, "", 0, NULL));
-    assert_no_copy(path, &source, "cannot create the copy '");
+    assert_no_copy(path, &source, "cannot create the directory '");
     ck_assert(viommu_copies_remove(path, UUID, NULL));
     close(fd);
 }
