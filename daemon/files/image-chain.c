@@ -10,7 +10,6 @@
 #include "daemon/files/path-walk.h"
 #include "lib/base/error.h"
 #include "lib/request/file-handover.h"
-#include "lib/domain/qcow2-header.h"
 
 #define DEPTH_MAX 16u
 
@@ -30,13 +29,13 @@ GArray *viommu_chain_fds_new(void)
     return fds;
 }
 
-static bool read_header(const Link *link, ViommuImage *ret_image, GError **error)
+bool viommu_chain_read_header(int fd, ViommuImage *ret_image, GError **error)
 {
     g_autofree uint8_t *bytes = g_malloc(VIOMMU_IMAGE_HEADER_BYTES);
     size_t size = 0;
     ssize_t n;
 
-    while ((n = pread(link->fd, bytes + size, VIOMMU_IMAGE_HEADER_BYTES - size, (off_t)size)) > 0)
+    while ((n = pread(fd, bytes + size, VIOMMU_IMAGE_HEADER_BYTES - size, (off_t)size)) > 0)
         size += (size_t)n;
     if (n < 0)
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot read it: %s",
@@ -194,7 +193,8 @@ bool viommu_chain_follow(const ViommuChainRules *rules, const ViommuChainImage *
         g_auto(ViommuImage) image = {NULL, NULL, false, NULL};
         Link next = {NULL, -1, false};
 
-        ok = read_header(&link, &image, error) && check_data_file(rules, &link, &image, error) &&
+        ok = viommu_chain_read_header(link.fd, &image, error) &&
+             check_data_file(rules, &link, &image, error) &&
              (!image.backing || follow(rules, &link, &image, &found, &next, error));
         if (!ok && link.fd != first->fd)
             g_prefix_error(error, "backing file '%s': ", link.path);

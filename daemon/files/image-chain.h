@@ -6,6 +6,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include "daemon/files/path-walk.h"
+#include "lib/domain/qcow2-header.h"
 
 typedef struct ViommuChainRules {
     const char *const *directories; /* directories that may have such files of an account */
@@ -22,6 +23,9 @@ typedef struct ViommuChainImage {
 
 /** An array of descriptors, of int; -1: none.  Closes them when it is freed.  Owned. */
 GArray *viommu_chain_fds_new(void);
+/** Reads the header of the qcow2 image @fd, and leaves its file offset.  Blocks.  @ret_image: clear
+ *  it.  Fails: INVALID_REQUEST. */
+bool viommu_chain_read_header(int fd, ViommuImage *ret_image, GError **error);
 /** Reads the headers of @image and of all its backing files.  Blocks.  *ret_backing: of
  *  ViommuHandoverBacking, owned; *ret_fds: of int, owned: the same files, open for reading where
  *  possible. Fails: INVALID_REQUEST for an invalid image; POLICY_REFUSED for a file outside the

@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "daemon/files/image-chain.h"
 #include "lib/base/error.h"
 #include "lib/base/printable.h"
-#include "lib/domain/qcow2-header.h"
 
 #define PROGRAM "qemu-img"
 #define SECTOR  512u
@@ -21,14 +21,9 @@
 
 static bool measure_qcow2(int fd, uint64_t *ret_bytes, GError **error)
 {
-    g_autofree uint8_t *bytes = g_malloc(VIOMMU_IMAGE_HEADER_BYTES);
     g_auto(ViommuImage) image = {NULL};
-    ssize_t n = pread(fd, bytes, VIOMMU_IMAGE_HEADER_BYTES, 0);
 
-    if (n < 0)
-        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot read it: %s",
-                           g_strerror(errno));
-    if (!viommu_image_read_qcow2(bytes, (size_t)n, &image, error))
+    if (!viommu_chain_read_header(fd, &image, error))
         return false;
     *ret_bytes = image.bytes;
     return true;
