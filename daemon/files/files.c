@@ -351,6 +351,11 @@ static bool settle_overlay(ViommuFiles *files, const ViommuRequestDisk *disk, gu
     bool is_given = disk->size_bytes != VIOMMU_UNSET_NUMBER;
     uint64_t bytes;
 
+    if (strlen(handover->path) > VIOMMU_OVERLAY_BASE_MAX)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "its path has more than %u bytes, which is too long for the header of an overlay; move the image, or request the disk without an overlay",
+            VIOMMU_OVERLAY_BASE_MAX);
     if (!viommu_overlay_measure(fd, (ViommuDiskFormat)disk->format, &bytes, error))
         return false;
     if (is_given && viommu_overlay_round(disk->size_bytes) < bytes) {

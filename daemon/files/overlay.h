@@ -8,6 +8,9 @@
 #include <stdint.h>
 #include "lib/request/request.h"
 
+/* The longest name of a base, in bytes: a qcow2 header has no room for more. */
+#define VIOMMU_OVERLAY_BASE_MAX 1023u
+
 typedef struct ViommuOverlay {
     const char *path; /* absolute; replaced if it exists */
     const char *base; /* absolute; only a name in the header */

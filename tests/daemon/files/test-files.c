@@ -316,6 +316,21 @@ START_TEST(an_overlay)
 }
 END_TEST
 
+/* Its header would have no room for the name of the base. */
+START_TEST(an_overlay_of_a_long_path)
+{
+    g_autofree char *part = g_strnfill(200, 'd');
+    g_autofree char *below = g_strjoin("/", part, part, part, part, part, NULL);
+    g_autofree char *folder = in_directory(below), *path = g_strconcat(folder, "/raw", NULL);
+    g_autofree char *request = g_strdup_printf(
+        "{'disks': <[{'path': <'DIR/%s/raw'>, 'format': <'raw'>, 'overlay': <true>}]>}", below);
+
+    ck_assert_int_eq(g_mkdir_with_parents(folder, 0755), 0);
+    ck_assert(g_file_set_contents(path, "a disk", -1, NULL));
+    assert_refused(true, request, VIOMMU_ERROR_INVALID_REQUEST, "its path has more than 1023 bytes");
+}
+END_TEST
+
 /* Between the opening and the start. */
 static void change(int how)
 {
@@ -520,6 +535,7 @@ int main(void)
     tcase_add_test(all, refused_to_an_own_daemon);
     tcase_add_test(all, refused_to_a_member);
     tcase_add_test(all, an_overlay);
+    tcase_add_test(all, an_overlay_of_a_long_path);
     tcase_add_test(all, a_base_that_changes);
     tcase_add_test(all, a_seed);
     tcase_add_test(all, an_image);
