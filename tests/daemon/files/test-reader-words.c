@@ -124,6 +124,29 @@ START_TEST(what_is_open)
 }
 END_TEST
 
+/* Copies are of one kernel and one initrd, so they have a limit. */
+START_TEST(copies)
+{
+    static const struct {
+        uint64_t bytes;
+        bool good;
+    } cases[] = {{0, true}, {(uint64_t)1 << 30, true}, {((uint64_t)1 << 30) + 1, false}, {UINT64_MAX, false}};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = g_strdup_printf("((" NONE ", " NONE ", " NONE ", @a" VIOMMU_HANDOVER_TYPE
+                                                " []), nothing, @ab [], %" G_GUINT64_FORMAT
+                                                ", @am" VIOMMU_FILE_STATE_TYPE " [], nothing)",
+                                                cases[i].bytes);
+        g_autoptr(GVariant) value = parse(VIOMMU_READER_OPENED_TYPE, text);
+        g_autoptr(GArray) fds = new_fds(0);
+        ViommuReaderOpened opened = {NULL};
+
+        ck_assert_msg(viommu_reader_opened_read(value, 0, fds, &opened) == cases[i].good, "%s", text);
+        viommu_reader_opened_clear(&opened);
+    }
+}
+END_TEST
+
 /* The request's directories are three. */
 static const struct {
     const char *text;
@@ -268,4 +291,5 @@ START_TEST(asked)
 }
 END_TEST
 
-UNIT_MAIN("reader-words", what_is_open, what_the_site_says, overlays, descriptors_in_order, answered, asked)
+UNIT_MAIN("reader-words", what_is_open, copies, what_the_site_says, overlays, descriptors_in_order, answered,
+          asked)
