@@ -20,6 +20,10 @@ struct ViommuReaders {
 /** Sends the socket of a launch, which a child will serve; starts viommud-files again if it has
  *  ended.  Fails: BUSY, INTERNAL. */
 bool viommu_readers_send(ViommuReaders *readers, int socket, GError **error);
+/** Closes *fd, unless it is negative, and sets it to -1. */
+void viommu_readers_close(int *fd);
+/** Fails with INTERNAL, "cannot @what" and the words of errno @code. */
+bool viommu_readers_fail(GError **error, int code, const char *what);
 /** Takes the pidfd @handle of a child of user @uid that was killed, and counts it as long as it
  *  exists. */
 void viommu_readers_watch_end(ViommuReaders *readers, uint32_t uid, int handle);

@@ -8,7 +8,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "daemon/process/held-files.h"
-#include "daemon/files/image-chain.h"
 #include "daemon/files/reader-words.h"
 #include "daemon/files/wire.h"
 #include "lib/base/error.h"
@@ -32,16 +31,9 @@ struct ViommuReader {
     GArray *overlays; /* of int: open, one for each disk; -1: none; NULL: not made */
 };
 
-static void close_fd(int *fd)
+static bool refuse_reply(GError **error)
 {
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
-static bool fail(GError **error, int code, const char *what)
-{
-    return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot %s: %s", what, g_strerror(code));
+    return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "viommud's process for files sent an invalid reply");
 }
 
 static int take_fd(int *fd)
@@ -69,7 +61,7 @@ static bool begin(ViommuReader *reader, GError **error)
             "%u processes of viommud hang on files of user %u, whose file systems do not respond; launch again when these file systems work or are unmounted",
             VIOMMU_READERS_HUNG_MAX, reader->uid);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-        return fail(error, errno, "make a socket for a launch");
+        return viommu_readers_fail(error, errno, "make a socket for a launch");
     sent = viommu_readers_send(reader->readers, fds[1], error);
     close(fds[1]);
     if (sent)
@@ -112,10 +104,10 @@ void viommu_reader_free(ViommuReader *reader)
         return;
     if (reader->asked)
         kill_process(reader);
-    close_fd(&reader->socket);
+    viommu_readers_close(&reader->socket);
     if (reader->handle >= 0 && reader->asked)
         viommu_readers_watch_end(reader->readers, reader->uid, take_fd(&reader->handle));
-    close_fd(&reader->handle);
+    viommu_readers_close(&reader->handle);
     viommu_reader_opened_clear(&reader->opened);
     g_clear_pointer(&reader->fresh, g_ptr_array_unref);
     g_clear_pointer(&reader->overlays, g_array_unref);
@@ -238,11 +230,6 @@ static bool has_our_names(const ViommuReader *reader)
             return false;
     }
     return !handovers || !handovers->seed.path || g_strcmp0(handovers->seed.path, seed) == 0;
-}
-
-static bool refuse_reply(GError **error)
-{
-    return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "viommud's process for files sent an invalid reply");
 }
 
 /* As the process did before it opened the disks. */
@@ -455,7 +442,7 @@ static bool take_overlays(ViommuReader *reader, GArray *fds, GError **error)
     const GPtrArray *disks = reader->opened.handovers->disks;
     guint n = 0;
 
-    reader->overlays = viommu_chain_fds_new();
+    reader->overlays = viommu_held_array_new();
     for (guint i = 0; i < disks->len; i++) {
         bool made = ((const ViommuHandover *)g_ptr_array_index(disks, i))->overlay && n < fds->len;
         int fd = made ? g_array_index(fds, int, n) : -1;
@@ -472,12 +459,13 @@ static bool take_overlays(ViommuReader *reader, GArray *fds, GError **error)
 bool viommu_reader_prepare(ViommuReader *reader, uint64_t group, GError **error)
 {
     const Bound bound = bound_of(reader, "prepared");
-    g_autoptr(GArray) fds = viommu_chain_fds_new();
+    g_autoptr(GArray) fds = viommu_held_array_new();
     g_autoptr(GVariant) answer = NULL;
 
     if (reader->socket < 0)
         return true;
     answer = order(reader, VIOMMU_READER_PREPARE, group, fds, &bound, error);
+    viommu_held_add_all(fds, reader->uid);
     return answer && viommu_reader_answer_read(answer, NULL, NULL, error) &&
            take_overlays(reader, fds, error);
 }

@@ -27,14 +27,14 @@ typedef struct Hung {
     sd_event_source *end;
 } Hung;
 
-static void close_fd(int *fd)
+void viommu_readers_close(int *fd)
 {
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
 }
 
-static bool fail(GError **error, int code, const char *what)
+bool viommu_readers_fail(GError **error, int code, const char *what)
 {
     return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot %s: %s", what, g_strerror(code));
 }
@@ -86,12 +86,12 @@ static bool start(ViommuReaders *readers, GError **error)
     int fds[2], r;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
-        return fail(error, errno, "make a socket for " PROGRAM);
+        return viommu_readers_fail(error, errno, "make a socket for " PROGRAM);
     r = spawn(readers, fds[1]);
     close(fds[1]);
     if (r != 0) {
         close(fds[0]);
-        return fail(error, r, "start " PROGRAM);
+        return viommu_readers_fail(error, r, "start " PROGRAM);
     }
     readers->control = fds[0];
     return true;
@@ -124,7 +124,7 @@ static void stop(ViommuReaders *readers)
 {
     if (readers->control < 0)
         return;
-    close_fd(&readers->control);
+    viommu_readers_close(&readers->control);
     while (waitpid(readers->process, NULL, 0) < 0 && errno == EINTR)
         ;
 }
@@ -132,7 +132,7 @@ static void stop(ViommuReaders *readers)
 static void free_hung(Hung *hung)
 {
     sd_event_source_disable_unref(hung->end);
-    close_fd(&hung->handle);
+    viommu_readers_close(&hung->handle);
     g_free(hung);
 }
 
@@ -176,7 +176,8 @@ bool viommu_readers_send(ViommuReaders *readers, int socket, GError **error)
     if (readers->control >= 0 && errno == EAGAIN)
         return viommu_fail(error, VIOMMU_ERROR_BUSY, "too many launches begin at the same time; try again");
     stop(readers);
-    return start(readers, error) && (send_socket(readers, socket) || fail(error, errno, "reach " PROGRAM));
+    return start(readers, error) &&
+           (send_socket(readers, socket) || viommu_readers_fail(error, errno, "reach " PROGRAM));
 }
 
 /* --- Processes that do not end --- */

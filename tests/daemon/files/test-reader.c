@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "daemon/process/held-files.h"
 #include "tests/daemon/files/silent.h"
 #include "tests/unit/parse-request.h"
 
@@ -386,19 +387,48 @@ START_TEST(a_child_is_killed_before_it_copies)
 }
 END_TEST
 
+/* False: it cannot be made here. */
+static bool open_overlay(Launch *launch)
+{
+    g_autofree char *program = g_find_program_in_path("qemu-img");
+
+    if (!program) {
+        g_print("skipped: an overlay: qemu-img is not installed here\n");
+        return false;
+    }
+    begin(PATIENT_SEC);
+    open_launch(launch, "{'disks': <[{'path': <'DIR/disk'>, 'format': <'raw'>, 'overlay': <true>}]>}");
+    unit_assert_ok(launch->good, launch->error);
+    return true;
+}
+
+/* The process may be in a stranger's hands, so the descriptor that it calls an overlay is closed
+ * like one of its user. */
+START_TEST(an_overlay_is_held)
+{
+    g_auto(Launch) launch = {0};
+    unsigned before;
+
+    if (!open_overlay(&launch))
+        return;
+    before = viommu_held_count(UID);
+    unit_assert_ok(viommu_reader_prepare(launch.reader, VIOMMU_UNSET_NUMBER, &launch.error), launch.error);
+    ck_assert_uint_eq(viommu_held_count(UID), before + 1);
+    viommu_reader_release(launch.reader);
+    for (gint64 end = g_get_monotonic_time() + PATIENT_SEC * G_USEC_PER_SEC; viommu_held_count(UID) > 0;) {
+        ck_assert_msg(g_get_monotonic_time() < end, "%u are held", viommu_held_count(UID));
+        g_usleep(1000);
+    }
+}
+END_TEST
+
 /* The process for files sees that qemu-img fails, and why. */
 START_TEST(an_overlay_that_cannot_be_made)
 {
-    g_autofree char *program = g_find_program_in_path("qemu-img");
     g_auto(Launch) launch = {0};
 
-    if (!program) {
-        g_print("skipped: an_overlay_that_cannot_be_made: qemu-img is not installed here\n");
+    if (!open_overlay(&launch))
         return;
-    }
-    begin(PATIENT_SEC);
-    open_launch(&launch, "{'disks': <[{'path': <'DIR/disk'>, 'format': <'raw'>, 'overlay': <true>}]>}");
-    unit_assert_ok(launch.good, launch.error);
     ck_assert_int_eq(g_rmdir(copies), 0);
     launch.good = viommu_reader_prepare(launch.reader, VIOMMU_UNSET_NUMBER, &launch.error);
     assert_failed(&launch, VIOMMU_ERROR_BACKEND, "qemu-img cannot make the overlay '");
@@ -520,6 +550,7 @@ int main(void)
     tcase_add_test(all, more_than_it_can_take);
     tcase_add_test(all, a_child_is_killed_while_it_opens);
     tcase_add_test(all, a_child_is_killed_before_it_copies);
+    tcase_add_test(all, an_overlay_is_held);
     tcase_add_test(all, an_overlay_that_cannot_be_made);
     tcase_add_test(all, digests_are_remembered);
     tcase_add_test(all, a_child_stands_still_when_it_is_to_copy);
