@@ -499,7 +499,7 @@ bool viommu_backend_resume(ViommuBackend *backend, const char *uuid, GError **er
     FakeDomain *domain;
     bool answered;
 
-    if (!begin_domain_call(FAKE_RESUME, uuid, error))
+    if (!fake_begin_domain_call(FAKE_RESUME, uuid, error))
         return false;
     domain = g_hash_table_lookup(table(), uuid);
     domain->pause = VIOMMU_PAUSE_NONE;
@@ -527,32 +527,6 @@ char *viommu_backend_get_xml(ViommuBackend *backend, const char *uuid, GError **
     g_autofree char *xml = domain ? g_strdup(domain->xml) : NULL;
 
     return domain && fake_script_end(FAKE_XML, error) ? g_steal_pointer(&xml) : NULL;
-}
-
-bool viommu_backend_ping_guest(ViommuBackend *backend, const char *uuid, bool *ret_broke, GError **error)
-{
-    g_autofree char *output = viommu_backend_run_in_guest(backend, uuid, "", ret_broke, error);
-
-    return output != NULL;
-}
-
-char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
-                                  bool *ret_broke, GError **error)
-{
-    const FakeDomain *domain = fake_begin_domain_call(FAKE_AGENT, uuid, error);
-    char *output;
-
-    *ret_broke = false;
-    if (!domain)
-        return NULL;
-    output = g_strdup(domain->agent_output);
-    *ret_broke = domain->agent_breaks;
-    (void)fake_script_end(FAKE_AGENT, NULL);
-    if (*ret_broke)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "the connection broke");
-    else if (!output)
-        g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "it has no agent");
-    return output;
 }
 
 /* --- Consoles --- */
