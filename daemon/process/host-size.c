@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* host-size: sysinfo, sysconf and statvfs, because the unit hides /proc/meminfo. */
+/* host-size: sysinfo, sysconf and statvfs. */
 #include "daemon/process/host-size.h"
 
 #include <glib.h>
