@@ -49,6 +49,9 @@ static ViommuMetadata *full(void)
 static ViommuMetadata *least(void)
 {
     ViommuMetadata *metadata = full();
+    char **const texts[] = {&metadata->boot,         &metadata->host_boot, &metadata->client,
+                            &metadata->host_drivers, &metadata->reach,     &metadata->seed_user,
+                            &metadata->proof,        &metadata->name,      &metadata->uuid};
 
     g_clear_pointer(&metadata->request_id, g_free);
     g_clear_pointer(&metadata->reasons, g_strfreev);
@@ -61,15 +64,8 @@ static ViommuMetadata *least(void)
     metadata->owner_uid = 0;
     metadata->lease_end_usec = 0;
     metadata->page_size_bytes = 0;
-    g_clear_pointer(&metadata->boot, g_free);
-    g_clear_pointer(&metadata->host_boot, g_free);
-    g_clear_pointer(&metadata->client, g_free);
-    g_clear_pointer(&metadata->host_drivers, g_free);
-    g_clear_pointer(&metadata->reach, g_free);
-    g_clear_pointer(&metadata->seed_user, g_free);
-    g_clear_pointer(&metadata->proof, g_free);
-    g_clear_pointer(&metadata->name, g_free);
-    g_clear_pointer(&metadata->uuid, g_free);
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        g_clear_pointer(texts[i], g_free);
     return metadata;
 }
 
