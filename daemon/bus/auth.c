@@ -44,6 +44,7 @@ static const struct {
     {VIOMMU_IFACE_MACHINE, "OpenConsole", VIOMMU_ACTION_MANAGE},
     {VIOMMU_IFACE_MACHINE, "Verify", VIOMMU_ACTION_MANAGE},
     {VIOMMU_IFACE_MACHINE, "AwaitReady", VIOMMU_ACTION_MANAGE},
+    {VIOMMU_IFACE_MACHINE, "Exec", VIOMMU_ACTION_MANAGE},
 };
 
 struct ViommuAuth {

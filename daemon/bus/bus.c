@@ -75,15 +75,21 @@ static int on_message(sd_bus_message *call, void *userdata, sd_bus_error *unused
     return viommu_bus_reply_error(call, error, NULL);
 }
 
-/* The calls that read files. */
-static const char *const readers[] = {"Launch", "Plan", "Check"};
+/* The calls that take descriptors. */
+static const struct {
+    const char *interface, *member;
+} takers[] = {
+    {VIOMMU_IFACE_MANAGER, "Launch"},
+    {VIOMMU_IFACE_MANAGER, "Plan"},
+    {VIOMMU_IFACE_MANAGER, "Check"},
+    {VIOMMU_IFACE_MACHINE, "Exec"},
+};
 
-static bool reads_files(const ViommuMessageHeader *header)
+static bool takes_descriptors(const ViommuMessageHeader *header)
 {
-    if (!header->is_call || g_strcmp0(header->interface, VIOMMU_IFACE_MANAGER) != 0)
-        return false;
-    for (size_t i = 0; i < G_N_ELEMENTS(readers); i++)
-        if (g_strcmp0(header->member, readers[i]) == 0)
+    for (size_t i = 0; header->is_call && i < G_N_ELEMENTS(takers); i++)
+        if (g_strcmp0(header->interface, takers[i].interface) == 0 &&
+            g_strcmp0(header->member, takers[i].member) == 0)
             return true;
     return false;
 }
@@ -94,7 +100,7 @@ static ViommuArrival judge_arrival(const ViommuMessageHeader *header, void *user
 {
     ViommuBus *bus = userdata;
 
-    if (!reads_files(header) || !viommu_bus_peers_uid(bus->peers, header->sender, ret_uid))
+    if (!takes_descriptors(header) || !viommu_bus_peers_uid(bus->peers, header->sender, ret_uid))
         return VIOMMU_ARRIVAL_DROP;
     if (viommu_auth_is_trusted(bus->auth, *ret_uid) ||
         (viommu_held_check(*ret_uid, header->n_fds, error) && viommu_room_check(error)))
@@ -193,6 +199,7 @@ static void on_client_gone(const char *client, void *userdata)
     ViommuBus *bus = userdata;
 
     viommu_manager_client_gone(bus->manager, client);
+    viommu_manager_caller_gone(bus->manager, client);
 }
 
 static int add_objects(ViommuBus *bus)

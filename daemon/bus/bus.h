@@ -66,6 +66,10 @@ int viommu_bus_add_manager(ViommuBus *bus);
 int viommu_bus_add_machines(ViommuBus *bus);
 int viommu_bus_add_log(ViommuBus *bus);
 
+/** Exec of @machine: takes the words and descriptors of @call, and replies.  Negative: an error of
+ *  sd-bus. */
+int viommu_bus_exec(ViommuBus *bus, sd_bus_message *call, const ViommuMachine *machine);
+
 /** The object path of @machine. Owned, g_free(). */
 char *viommu_bus_machine_path(const ViommuMachine *machine);
 

@@ -174,6 +174,11 @@ static int method_await_ready(sd_bus_message *call, void *userdata, sd_bus_error
     return ask_guest(call, userdata, viommu_manager_await_ready, viommu_bus_fill_nothing);
 }
 
+static int method_exec(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    return viommu_bus_exec(bus_of(call), call, userdata);
+}
+
 static int method_open_console(sd_bus_message *call, void *userdata, sd_bus_error *unused)
 {
     ViommuBus *bus = bus_of(call);
@@ -301,6 +306,8 @@ static const sd_bus_vtable methods[] = {
                             method_verify, OPEN),
     SD_BUS_METHOD_WITH_ARGS("AwaitReady", SD_BUS_ARGS("t", seconds), SD_BUS_NO_RESULT, method_await_ready,
                             OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Exec", SD_BUS_ARGS("as", argv, "h", stdin, "h", stdout, "h", stderr),
+                            SD_BUS_RESULT("i", status), method_exec, OPEN),
     SD_BUS_METHOD_WITH_ARGS("GetDomainXML", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", xml), method_get_domain_xml,
                             OPEN),
 };

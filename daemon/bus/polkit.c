@@ -30,6 +30,7 @@ static const struct {
     {"OpenConsole", "use the console of"},
     {"Verify", "verify the IOMMU of"},
     {"AwaitReady", "wait for the agent of"},
+    {"Exec", "run a command in"},
     {"GetDomainXML", "read the configuration of"},
 };
 

@@ -160,6 +160,58 @@ char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, cons
 /** Asks the guest's agent whether it answers.  Otherwise like viommu_backend_run_in_guest(). */
 bool viommu_backend_ping_guest(ViommuBackend *backend, const char *uuid, bool *ret_broke, GError **error);
 
+/* Commands in a guest, through its agent. */
+#define VIOMMU_GUEST_FILES   3u
+#define VIOMMU_GUEST_OUTPUTS 2u
+/* How much the agent reads or writes at once.  Its replies must stay far below 10 MiB: a longer one
+ * makes libvirt drop the agent until it is restarted. */
+#define VIOMMU_GUEST_PIECE (48u * 1024)
+
+/* What viommud knows of a command.  Zeroed before the start; clear it with
+ * viommu_guest_command_clear(). */
+typedef struct ViommuGuestCommand {
+    char *directory; /* of its files, in the guest; NULL: there is none */
+    int64_t pid;     /* and process group; 0: not started */
+    bool exited;
+    int status; /* as a shell has it, when it has exited */
+    /* For the backend alone. */
+    int64_t files[VIOMMU_GUEST_FILES]; /* the agent's numbers of input, output and errors */
+    uint64_t offsets[VIOMMU_GUEST_FILES];
+    unsigned n_files;
+    bool is_lost; /* the agent's offsets may be others */
+} ViommuGuestCommand;
+static inline void viommu_guest_command_clear(ViommuGuestCommand *command)
+{
+    g_clear_pointer(&command->directory, g_free);
+}
+
+/* What is to be done in a step, and what was done. */
+typedef struct ViommuGuestStep {
+    GBytes *input;   /* of the command, at most a piece; owned; NULL: none, or it was written */
+    bool input_ends; /* after @input; false when that was told */
+    bool wants[VIOMMU_GUEST_OUTPUTS];     /* output, errors */
+    GBytes *output[VIOMMU_GUEST_OUTPUTS]; /* what was read; owned; NULL: nothing */
+    bool ends[VIOMMU_GUEST_OUTPUTS];      /* and nothing more was there */
+} ViommuGuestStep;
+static inline void viommu_guest_step_clear(ViommuGuestStep *step)
+{
+    g_clear_pointer(&step->input, g_bytes_unref);
+    for (size_t i = 0; i < VIOMMU_GUEST_OUTPUTS; i++)
+        g_clear_pointer(&step->output[i], g_bytes_unref);
+}
+
+/** Starts @argv in a process group of its own.  A @command that has a directory after a failure
+ *  must be ended, too.  May take half a minute.  These fail like viommu_backend_run_in_guest(). */
+bool viommu_backend_start_in_guest(ViommuBackend *backend, const char *uuid, const char *const *argv,
+                                   ViommuGuestCommand *command, bool *ret_broke, GError **error);
+/** Does what @step wants, and looks whether the command has exited.  After BUSY the same step can
+ *  be made again, with what is left of it: nothing is lost, and nothing comes twice. */
+bool viommu_backend_step_in_guest(ViommuBackend *backend, const char *uuid, ViommuGuestCommand *command,
+                                  ViommuGuestStep *step, bool *ret_broke, GError **error);
+/** Removes the command's files, and if @kills, its process group if it runs. */
+bool viommu_backend_end_in_guest(ViommuBackend *backend, const char *uuid, ViommuGuestCommand *command,
+                                 bool kills, bool *ret_broke, GError **error);
+
 /* Serial consoles.  None of these blocks.  While a console is open its output is read, and waits
  * here until it is taken, at most 64 KiB. */
 

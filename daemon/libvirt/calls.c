@@ -139,15 +139,9 @@ char **viommu_backend_read_addresses(ViommuBackend *backend, const char *uuid, G
     return viommu_addresses_read(backend->pool, uuid, error);
 }
 
-char *viommu_backend_run_in_guest(ViommuBackend *backend, const char *uuid, const char *script,
-                                  bool *ret_broke, GError **error)
+ViommuPool *viommu_backend_agents(ViommuBackend *backend)
 {
-    return viommu_agent_run(backend->agents, uuid, script, ret_broke, error);
-}
-
-bool viommu_backend_ping_guest(ViommuBackend *backend, const char *uuid, bool *ret_broke, GError **error)
-{
-    return viommu_agent_ping(backend->agents, uuid, ret_broke, error);
+    return backend->agents;
 }
 
 /* --- Arguments and results of the calls below --- */

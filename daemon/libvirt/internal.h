@@ -9,6 +9,7 @@
  * forward.c: ports of this host that lead to a guest
  * watch.c: libvirt's event loop, the event connection, its reconnecting, events -> news
  * guest-agent.c: the guests' agents
+ * guest-command.c: commands in guests, through their agents
  * console.c: the guests' serial consoles, on connections of their own */
 #pragma once
 
@@ -109,12 +110,8 @@ bool viommu_probe_topology(const ViommuProbe *probe, ViommuTopology *topology, G
 /** A new host on each call.  Owned. */
 ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error);
 
-/** Like viommu_backend_run_in_guest(), on connections of @pool. */
-char *viommu_agent_run(ViommuPool *pool, const char *uuid, const char *script, bool *ret_broke,
-                       GError **error);
-
-/** Like viommu_backend_ping_guest(), on connections of @pool. */
-bool viommu_agent_ping(ViommuPool *pool, const char *uuid, bool *ret_broke, GError **error);
+/** The connections for calls that a guest can delay.  Borrowed. */
+ViommuPool *viommu_backend_agents(ViommuBackend *backend);
 
 /* The consoles.  Thread-safe; only calls marked "blocks" block. */
 typedef struct ViommuConsoles ViommuConsoles;

@@ -16,6 +16,7 @@ typedef struct ViommuOutcome {
     GVariant *report;             /* plan: a{sv} */
     ViommuModel model;            /* check: the model that would be chosen */
     const char *xml;              /* XML of a domain */
+    int status;                   /* of a command in a guest */
 } ViommuOutcome;
 
 /** Called exactly once for each call that takes one, possibly before that call returns.  Loop

@@ -27,6 +27,7 @@ struct ViommuManager {
     ViommuAdoption *adoption;
     ViommuConsoleKeeper *consoles;
     ViommuVerifier *verifier;
+    ViommuExecKeeper *execs;
     ViommuReachKeeper *reach;
     ViommuAdmission *admission;
     ViommuLeases *leases;

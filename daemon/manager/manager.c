@@ -57,6 +57,9 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
     manager->verifier = viommu_verifier_new(&(ViommuVerifierContext){
         context->loop, context->backend, context->workers.agents, context->config, manager->registry,
         context->has_consoles, check_not_ending, stop_unproven, manager});
+    manager->execs = viommu_exec_keeper_new(&(ViommuExecKeeperContext){
+        {context->loop, context->workers.agents, context->backend, viommu_verifier_agents(manager->verifier)},
+        manager->registry});
     manager->reach = viommu_reach_keeper_new(context->loop, manager->registry,
                                              &(ViommuReachRoom){context->backend, context->workers.calls});
     manager->admission =
@@ -79,6 +82,7 @@ void viommu_manager_free(ViommuManager *manager)
     sd_event_source_disable_unref(manager->look_again);
     sd_event_source_disable_unref(manager->timeout);
     viommu_reach_keeper_free(manager->reach);
+    viommu_exec_keeper_free(manager->execs);
     viommu_verifier_free(manager->verifier);
     viommu_console_keeper_free(manager->consoles);
     viommu_evictions_free(manager->evictions);
@@ -162,6 +166,24 @@ void viommu_manager_await_ready(ViommuManager *manager, const ViommuMachine *mac
                                 const ViommuWaiter *waiter)
 {
     viommu_verifier_verify(manager->verifier, VIOMMU_VERIFY_READY, machine, seconds, waiter);
+}
+
+void viommu_manager_exec(ViommuManager *manager, const ViommuMachine *machine, const ViommuExecOrder *order,
+                         const ViommuWaiter *waiter)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (viommu_manager_check_not_ending(manager, &error)) {
+        viommu_exec_keeper_run(manager->execs, machine, order, waiter);
+        return;
+    }
+    g_array_unref(order->fds);
+    viommu_waiter_fail(waiter, error);
+}
+
+void viommu_manager_caller_gone(ViommuManager *manager, const char *caller)
+{
+    viommu_exec_keeper_caller_gone(manager->execs, caller);
 }
 
 bool viommu_manager_open_console(ViommuManager *manager, ViommuMachine *machine, int *ret_fd, GError **error)
@@ -327,6 +349,7 @@ static void finish_end(ViommuManager *manager, bool finished)
     for (ViommuJob *job; (job = next_job(&machines));)
         viommu_job_fail(job, error);
     viommu_verifier_fail_all(manager->verifier, error);
+    viommu_exec_keeper_fail_all(manager->execs, error);
     manager->ended(finished, manager->ended_data);
 }
 

@@ -9,6 +9,7 @@
 #include "daemon/process/config.h"
 #include "daemon/jobs/enquiry.h"
 #include "daemon/files/files.h"
+#include "daemon/manager/exec-keeper.h"
 #include "daemon/machines/host-cache.h"
 #include "daemon/process/loop.h"
 #include "daemon/machines/reply.h"
@@ -96,6 +97,14 @@ void viommu_manager_verify(ViommuManager *manager, const ViommuMachine *machine,
  *  runs; NOT_SUPPORTED when it has no agent that may be asked. */
 void viommu_manager_await_ready(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
                                 const ViommuWaiter *waiter);
+/** Runs a command in the guest of @machine, through its agent; the outcome has its status.  Takes
+ *  the descriptors of @order, also on failure.  Fails: INVALID_REQUEST for the words; BUSY unless
+ *  the machine runs, when its agent does not answer, and at the limits of exec-keeper.h;
+ *  NOT_SUPPORTED when it has no agent that may run commands. */
+void viommu_manager_exec(ViommuManager *manager, const ViommuMachine *machine, const ViommuExecOrder *order,
+                         const ViommuWaiter *waiter);
+/** Kills the commands that @caller runs in guests. */
+void viommu_manager_caller_gone(ViommuManager *manager, const char *caller);
 /** *ret_fd as of viommu_console_attach().  Fails: BUSY unless the guest runs, and when too many
  *  clients are attached; NOT_SUPPORTED where guests have no console. */
 bool viommu_manager_open_console(ViommuManager *manager, ViommuMachine *machine, int *ret_fd, GError **error);

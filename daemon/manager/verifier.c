@@ -151,14 +151,25 @@ void viommu_verifier_fail_all(ViommuVerifier *verifier, const GError *error)
 
 /* --- Its beginning --- */
 
-static void on_broke(ViommuMachine *machine, const GError *error, void *userdata)
+ViommuAgents *viommu_verifier_agents(ViommuVerifier *verifier)
 {
-    const Verification *verification = userdata;
+    return verifier->agents;
+}
+
+void viommu_verifier_broke(ViommuRegistry *registry, ViommuMachine *machine, const GError *error)
+{
     g_autofree char *text =
         g_strdup_printf("its agent is no longer asked: %s", error ? error->message : "no reason is known");
 
     viommu_journal_agent_broke(machine, error);
-    viommu_registry_warn(verification->verifier->context.registry, machine, text);
+    viommu_registry_warn(registry, machine, text);
+}
+
+static void on_broke(ViommuMachine *machine, const GError *error, void *userdata)
+{
+    const Verification *verification = userdata;
+
+    viommu_verifier_broke(verification->verifier->context.registry, machine, error);
 }
 
 static uint64_t site_seconds(const ViommuVerifier *verifier, ViommuVerifyGoal goal)

@@ -44,5 +44,9 @@ void viommu_verifier_prove_launch(ViommuVerifier *verifier, ViommuVerifyGoal goa
 /** The same for @waiter, which sent the request again. */
 void viommu_verifier_prove_again(ViommuVerifier *verifier, ViommuVerifyGoal goal,
                                  const ViommuMachine *machine, const ViommuWaiter *waiter);
+/** The agents that may be asked, for all who ask.  Borrowed. */
+ViommuAgents *viommu_verifier_agents(ViommuVerifier *verifier);
+/** As of ViommuVerifyBroke: notes it, and warns. */
+void viommu_verifier_broke(ViommuRegistry *registry, ViommuMachine *machine, const GError *error);
 /** The daemon ends: fails all callers that wait for a verification. */
 void viommu_verifier_fail_all(ViommuVerifier *verifier, const GError *error);

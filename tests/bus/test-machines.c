@@ -2,7 +2,9 @@
 /* test-machines: machines are launched, found, signalled, stopped. */
 #include "tests/bus/harness.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include "daemon/bus/variant.h"
 
@@ -392,6 +394,38 @@ START_TEST(ready)
 }
 END_TEST
 
+/* The call of Exec with three times @fd. */
+static sd_bus_message *exec_call(Harness *harness, const char *path, const char *word, int fd)
+{
+    sd_bus_message *call = harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, "Exec");
+
+    ck_assert_int_ge(sd_bus_message_append(call, "ashhh", 1, word, fd, fd, fd), 0);
+    return call;
+}
+
+/* The test driver has no agents.  Descriptors arrive, and none stays. */
+START_TEST(exec)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *path = harness_launch(harness, PLAIN);
+    g_autoptr(HarnessError) deaf = NULL, empty = NULL, refused = NULL;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC), pair[2];
+    char byte;
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    refused = harness_call_error(harness, exec_call(harness, path, "true", null));
+    harness_assert_error(refused, "InvalidRequest", "stdin is neither a pipe");
+    empty = harness_call_error(harness, exec_call(harness, path, "", pair[0]));
+    harness_assert_error(empty, "InvalidRequest", "argv names no command");
+    deaf = harness_call_error(harness, exec_call(harness, path, "true", pair[0]));
+    harness_assert_error(deaf, "NotSupported", "machine 'one' cannot run the command");
+    close(pair[0]);
+    ck_assert_int_eq(read(pair[1], &byte, 1), 0);
+    close(pair[1]);
+    close(null);
+}
+END_TEST
+
 /* Stopped at any point of its launch: either it runs and is stopped, or the launch reports the
  * stop. */
 START_TEST(stop_while_launching)
@@ -446,6 +480,7 @@ static const HarnessScenario scenarios[] = {
     {"stop-while-launching", &stop_while_launching},
     {"verify", &verify},
     {"ready", &ready},
+    {"exec", &exec},
     {"many", &many},
     {NULL, NULL},
 };

@@ -34,6 +34,7 @@ static void free_domain(void *data)
     g_free(domain->additions);
     g_free(domain->agent_output);
     g_free(domain->hostdev);
+    fake_command_clear(&domain->command);
     g_clear_pointer(&domain->forwards, g_array_unref);
     g_free(domain->console_refusal);
     viommu_console_news_free(domain->news);

@@ -8,6 +8,19 @@
 #include "daemon/libvirt/backend.h"
 #include "tests/daemon/fake-script.h"
 
+/* The command that was run last in a guest.  Read and write it through fake_command_...(), while a
+ * command runs. */
+typedef struct FakeCommand {
+    char *words;    /* the command's, with spaces between */
+    GString *input; /* what it got */
+    bool is_whole;  /* and nothing more comes */
+    GString *printed[VIOMMU_GUEST_OUTPUTS];
+    gsize n_read[VIOMMU_GUEST_OUTPUTS];
+    bool exits; /* when viommud looks next */
+    int status;
+    unsigned n_starts, n_ends, n_kills;
+} FakeCommand;
+
 /* The state of a domain. */
 typedef struct FakeDomain {
     char *name;
@@ -15,9 +28,10 @@ typedef struct FakeDomain {
     char *xml, *metadata, *additions; /* metadata NULL: not viommud's */
     bool active;
     ViommuPause pause;
-    bool obeys;            /* powers off when asked to */
-    char *agent_output;    /* NULL: no agent */
-    bool agent_breaks;     /* and libvirt's daemon crashes when the agent is asked */
+    bool obeys;         /* powers off when asked to */
+    char *agent_output; /* NULL: no agent */
+    bool agent_breaks;  /* and libvirt's daemon crashes when the agent is asked */
+    FakeCommand command;
     GArray *forwards;      /* of ViommuForward; NULL: none */
     const char *addresses; /* with spaces between; static; NULL: none */
     char *hostdev;         /* PCI address of its device while it is active; NULL: none */
@@ -50,6 +64,18 @@ void fake_end(const char *uuid, ViommuNewsKind kind, const char *detail);
 void fake_print(const char *uuid, const char *text, uint64_t lost);
 /** A deaf guest reads its console again. */
 void fake_listen(const char *uuid);
+/** The command in the guest @uuid prints @text (@size bytes) to its output @i. */
+void fake_command_print(const char *uuid, size_t i, const char *text, gsize size);
+/** It exits with @status. */
+void fake_command_exit(const char *uuid, int status);
+/** How much of output @i was read. */
+gsize fake_command_read(const char *uuid, size_t i);
+/** How many commands were started, ended, and of these killed. */
+unsigned fake_command_starts(const char *uuid);
+unsigned fake_command_ends(const char *uuid);
+unsigned fake_command_kills(const char *uuid);
+/** For fake-backend.c: frees what @command has. */
+void fake_command_clear(FakeCommand *command);
 /** Breaks its console. */
 void fake_break_console(const char *uuid, const char *error);
 

@@ -27,6 +27,9 @@ typedef enum FakeCall {
     FAKE_READ_ADDRESSES,
     FAKE_FIND_PAUSE,
     FAKE_AGENT,
+    FAKE_COMMAND_START,
+    FAKE_COMMAND_STEP,
+    FAKE_COMMAND_END,
     FAKE_CALL_LAST,
 } FakeCall;
 

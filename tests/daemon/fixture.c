@@ -29,6 +29,7 @@ static void take_answer(const ViommuOutcome *outcome, void *userdata)
     answer->report = outcome->report ? g_variant_ref(outcome->report) : NULL;
     answer->xml = g_strdup(outcome->xml);
     answer->model = outcome->model;
+    answer->status = outcome->status;
 }
 
 ViommuWaiter answer_waiter(Answer *answer)

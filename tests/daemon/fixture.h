@@ -18,6 +18,7 @@ typedef struct Answer {
     GVariant *report;
     char *xml;
     ViommuModel model;
+    int status;
 } Answer;
 void answer_clear(Answer *answer);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Answer, answer_clear)
