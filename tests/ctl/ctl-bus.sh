@@ -43,6 +43,9 @@ run 0 'launch from standard input' '^three$' "$ctl" launch --name three - <"$wor
 run 0 'launch, as JSON' '"Name" : "four"' "$ctl" --json launch --name four "$work/one.json"
 check 'with all properties' json 'j["IommuModel"] == "intel" and j["State"] == "running" and j["Memory"] == 64 << 20'
 run 0 'launch without a file' '^worded$' "$ctl" launch name=worded arch=x86_64 memory=64M --iommu
+run 64 'exec needs a command' 'a command is missing' "$ctl" exec worded
+run 3 'exec needs an agent' "machine 'worded' cannot run the command" "$ctl" exec worded -- true
+run 3 'exec copies from and to files' "machine 'worded' cannot run the command" "$ctl" exec worded -- true </dev/null
 run 0 'what was launched' '"IommuModel" : "intel"' "$ctl" show worded --json
 run 0 'the end of it' '' "$ctl" kill worded
 run 0 'run without a file' '^inner 67108864 a b=c$' "$ctl" run --name=inner arch=x86_64 --memory=64M -- sh -c 'echo $VIOMMU_NAME $VIOMMU_MEMORY "$1" $2' - a b=c

@@ -52,6 +52,7 @@ bool viommu_ctl_run(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_wait(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_ssh(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_ssh_config(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_exec(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_events(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_extend(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_list(ViommuCtl *ctl, GError **error);

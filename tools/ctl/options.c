@@ -27,6 +27,7 @@ enum {
     EVENTS,
     SSH,
     SSH_CONFIG,
+    EXEC,
     PLAN,
     HOST,
     DOCTOR,
@@ -63,6 +64,8 @@ static const ViommuCtlVerbRow verbs[] = {
              "Log in to the guest, or run COMMAND inside"},
     [SSH_CONFIG] = {"ssh-config", 1, 1, "NAME", NONE, viommu_ctl_ssh_config,
                     "Print how ssh, scp and rsync reach the guest"},
+    [EXEC] = {"exec", 1, 1, "NAME -- COMMAND...", VIOMMU_CTL_COMMAND_MUST, viommu_ctl_exec,
+              "Run COMMAND in the guest, through its agent"},
     [PLAN] = {"plan", 0, INT_MAX, "REQUEST...", NONE, viommu_ctl_plan,
               "Show what would be launched, and why"},
     [HOST] = {"host", 0, 0, "", NONE, viommu_ctl_host, "Show what this host supports, and why not more"},
@@ -81,13 +84,14 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 #define EVERYONE (~0u)
 #define BUS                                                                                       \
     (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML) | \
-     V(CONSOLE) | V(VERIFY) | V(WAIT) | V(EVENTS) | V(SSH) | V(SSH_CONFIG))
+     V(CONSOLE) | V(VERIFY) | V(WAIT) | V(EVENTS) | V(SSH) | V(SSH_CONFIG) | V(EXEC))
 /* Those that take a request. */
 #define REQUEST (V(LAUNCH) | V(RUN) | V(PLAN))
 #define LOCAL   (V(PLAN) | V(HOST) | V(FACTS) | V(IMAGES))
-/* An open console cannot be passed on over ssh. */
-#define AFAR   (BUS & ~V(CONSOLE))
-#define MANAGE (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE) | V(VERIFY) | V(WAIT))
+/* Descriptors cannot be passed on over ssh. */
+#define AFAR (BUS & ~(V(CONSOLE) | V(EXEC)))
+#define MANAGE \
+    (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE) | V(VERIFY) | V(WAIT) | V(EXEC))
 
 static const char *const yes_and_no[] = {"no", "yes"};
 static const ViommuEnum yes_or_no = {.noun = "answer", .words = yes_and_no, .last = G_N_ELEMENTS(yes_and_no)};
