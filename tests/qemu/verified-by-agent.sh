@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # verified-by-agent: a booted Debian proves through its guest agent that its IOMMU is active, and is
 # ready when the agent answers; if the IOMMU is off, or the agent does not answer, the error names
-# the cause.
+# the cause.  Commands run in the guest through its agent; VIOMMU_EXEC_LARGE=1 also gets 20 MB out.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -63,6 +63,46 @@ lab_ctl verify proven --json >"$lab_dir/proof" 2>"$lab_dir/words" || die "viommu
 jq -e '.by == "agent" and .iommus == ["dmar0"] and .groups > 0 and .level == "translating" and .outside == []' "$lab_dir/proof" >/dev/null ||
     die "the proof: $(cat "$lab_dir/proof")"
 [ ! -s "$lab_dir/words" ] || die "viommuctl verify says beside the proof: $(cat "$lab_dir/words")"
+
+# --- Commands inside ---
+
+# inside STATUS OUTPUT ERRORS WORD...: viommuctl exec ends like this.
+inside() {
+    local wanted=$1 output=$2 errors=$3 status=0
+    shift 3
+    lab_ctl exec proven -- "$@" >"$lab_dir/output" 2>"$lab_dir/errors" || status=$?
+    [[ $status -eq $wanted && $(cat "$lab_dir/output") == "$output" && $(cat "$lab_dir/errors") =~ $errors ]] ||
+        die "exec $*: status $status: $(head -c 200 "$lab_dir/output") $(head -c 200 "$lab_dir/errors")"
+}
+
+# large BYTES: so many bytes of output arrive as they were.
+large() {
+    local began=$SECONDS sum
+    lab_ctl exec proven -- sh -c "yes viommu | head -c $1" >"$lab_dir/large" </dev/null || die "exec with $1 bytes: status $?"
+    sum=$(yes viommu | head -c "$1" | sha256sum)
+    [ "$(sha256sum <"$lab_dir/large")" = "$sum" ] || die "exec: $1 bytes, and $(wc -c <"$lab_dir/large") arrived"
+    say "exec: $1 bytes of output: $((SECONDS - began)) s"
+}
+
+inside 0 'a b  c' '^$' sh -c 'echo "$@"' - 'a b ' c </dev/null
+inside 7 out '^err$' sh -c 'echo out; echo err >&2; exit 7' </dev/null
+inside 137 '' '' sh -c 'kill -9 $$' </dev/null
+inside 127 '' '/nonexistent' /nonexistent </dev/null
+printf 'first\nsecond\n' | inside 0 $'first\nsecond' '^$' cat
+head -c 200000 /dev/zero | inside 0 200000 '^$' wc -c
+large 1000000
+[ -z "${VIOMMU_EXEC_LARGE-}" ] || large 20000000
+# Who leaves takes the command along, and nothing is left in the guest.
+lab_run timeout 5 "$lab_dir/viommuctl" --user exec proven -- sleep 4321 </dev/null >/dev/null 2>&1 && die "sleep has ended"
+for _ in {1..30}; do
+    lab_ctl exec proven -- sh -c 'grep -lxz "432[1]" /proc/[0-9]*/cmdline' </dev/null >"$lab_dir/output" 2>/dev/null || break
+    sleep 1
+done
+[ ! -s "$lab_dir/output" ] || die "the command of a caller that left runs on: $(cat "$lab_dir/output")"
+lab_ctl exec proven -- sh -c 'for i in 1 2 3 4 5 6 7 8 9; do set -- /var/tmp/viommu-exec.* /tmp/viommu-exec.*; [ $# -gt 2 ] || exit 0; sleep 1; done; echo "$@"' \
+    </dev/null >"$lab_dir/output" 2>&1
+[ ! -s "$lab_dir/output" ] || die "left in the guest: $(cat "$lab_dir/output")"
+lab_ctl verify proven >/dev/null || die "viommuctl verify after these commands fails"
 lab_ctl kill proven
 
 # --- Disabled on the guest's own command line ---
