@@ -82,14 +82,14 @@ static void free_step(Step *step)
     g_free(step);
 }
 
-/* The caller's descriptors are let go. */
-static void close_relay(ViommuExec *exec)
+/* The caller's descriptors are let go, by a thread that on_over() hears of. */
+static void drop_relay(ViommuExec *exec)
 {
     exec->input_source = sd_event_source_disable_unref(exec->input_source);
-    exec->over_source = sd_event_source_disable_unref(exec->over_source);
     for (size_t i = 0; i < VIOMMU_GUEST_OUTPUTS; i++)
         exec->outputs[i].source = sd_event_source_disable_unref(exec->outputs[i].source);
-    g_clear_pointer(&exec->relay, viommu_relay_free);
+    if (exec->relay)
+        viommu_relay_drop(exec->relay);
 }
 
 void viommu_exec_free(ViommuExec *exec)
@@ -100,7 +100,9 @@ void viommu_exec_free(ViommuExec *exec)
         g_atomic_int_set(&exec->step->dropped, 1);
         exec->step->exec = NULL;
     }
-    close_relay(exec);
+    drop_relay(exec);
+    sd_event_source_disable_unref(exec->over_source);
+    viommu_relay_free(exec->relay);
     sd_event_source_disable_unref(exec->timer);
     for (size_t i = 0; i < VIOMMU_GUEST_OUTPUTS; i++)
         g_clear_pointer(&exec->outputs[i].waits, g_bytes_unref);
@@ -123,7 +125,7 @@ static void answer(ViommuExec *exec, int status, const GError *error)
     if (exec->is_answered)
         return;
     exec->is_answered = true;
-    close_relay(exec);
+    drop_relay(exec);
     exec->calls.done(exec, status, error, exec->calls.userdata);
 }
 
@@ -252,15 +254,19 @@ static bool is_whole(const ViommuExec *exec)
     return exec->command.exited && exec->outputs[0].is_whole && exec->outputs[1].is_whole;
 }
 
-/* The caller's outputs are carried, or broken. */
+/* The caller's outputs are carried, or broken, or were dropped. */
 static int on_over(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     ViommuExec *exec = userdata;
 
+    exec->over_source = sd_event_source_disable_unref(exec->over_source);
     if (is_whole(exec))
         answer(exec, exec->command.status, NULL);
     else
         end_unread(exec);
+    g_clear_pointer(&exec->relay, viommu_relay_free);
+    if (!exec->step)
+        wait_for(exec, 0);
     return 0;
 }
 
@@ -461,11 +467,6 @@ static GError *find_trouble(const ViommuExec *exec, const ViommuMachine *machine
     return NULL;
 }
 
-static bool is_left(const ViommuExec *exec)
-{
-    return exec->command.directory || exec->step;
-}
-
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     ViommuExec *exec = userdata;
@@ -484,12 +485,11 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
             abort_with(exec, g_steal_pointer(&trouble));
         g_clear_error(&trouble);
     }
-    if (exec->is_ending && !is_left(exec)) {
-        /* The caller may still be reading the last of the output. */
-        if (exec->is_answered)
+    if (exec->is_ending && !exec->command.directory) {
+        /* The caller may still be reading the last of the output, and a thread that somebody makes
+         * wait counts against the owner's commands: on_over() comes. */
+        if (!exec->relay)
             tell_gone(exec);
-        else
-            wait_for(exec, REST_MAX_USEC);
         return 0;
     }
     if (is_idle(exec))

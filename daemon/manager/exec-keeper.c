@@ -45,11 +45,6 @@ void viommu_exec_keeper_free(ViommuExecKeeper *keeper)
     g_free(keeper);
 }
 
-unsigned viommu_exec_keeper_count(const ViommuExecKeeper *keeper)
-{
-    return keeper->commands->len;
-}
-
 /* --- Its calls --- */
 
 static ViommuMachine *find(const char *uuid, void *userdata)

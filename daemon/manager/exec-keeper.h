@@ -43,5 +43,3 @@ void viommu_exec_keeper_run(ViommuExecKeeper *keeper, const ViommuMachine *machi
 void viommu_exec_keeper_caller_gone(ViommuExecKeeper *keeper, const char *caller);
 /** The daemon ends: fails all callers, and kills what it can in the time that is left. */
 void viommu_exec_keeper_fail_all(ViommuExecKeeper *keeper, const GError *error);
-/** How many commands run, or are not removed from their guests yet. */
-unsigned viommu_exec_keeper_count(const ViommuExecKeeper *keeper);

@@ -215,12 +215,17 @@ bool viommu_relay_new(GArray *fds, ViommuRelay **ret_relay, GError **error)
                        "viommud has no thread or socket left for the command; try again later");
 }
 
+void viommu_relay_drop(ViommuRelay *relay)
+{
+    for (size_t i = 0; i < VIOMMU_RELAY_STREAMS; i++)
+        close_end(&relay->ends[i]);
+}
+
 void viommu_relay_free(ViommuRelay *relay)
 {
     if (!relay)
         return;
-    for (size_t i = 0; i < VIOMMU_RELAY_STREAMS; i++)
-        close_end(&relay->ends[i]);
+    viommu_relay_drop(relay);
     close_end(&relay->over);
     g_free(relay);
 }

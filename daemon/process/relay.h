@@ -24,6 +24,9 @@ bool viommu_relay_check(int fd, const char *name, GError **error);
 /** @fds: VIOMMU_RELAY_STREAMS held descriptors; the relay takes its reference, also on failure.
  *  Fails: BUSY. */
 bool viommu_relay_new(GArray *fds, ViommuRelay **ret_relay, GError **error);
-/** Carries nothing any more; the thread ends by itself. */
+/** Carries nothing any more: the thread ends, unless somebody makes a read or write of a pipe
+ *  wait. */
+void viommu_relay_drop(ViommuRelay *relay);
+/** Drops it, and does not hear of the thread's end. */
 void viommu_relay_free(ViommuRelay *relay);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuRelay, viommu_relay_free)

@@ -3,9 +3,14 @@
  * not read, and limits. */
 #include "tests/daemon/fixture.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "daemon/process/held-files.h"
 
@@ -71,6 +76,12 @@ static const char *begin(Fixture *fixture)
     domain = fake_find(fixture_machine(fixture, ONE)->uuid);
     domain->agent_output = g_strdup("");
     return domain->uuid;
+}
+
+static void turn_for(Fixture *fixture, gint64 usec)
+{
+    for (gint64 end = g_get_monotonic_time() + usec; g_get_monotonic_time() < end;)
+        fixture_turn(fixture);
 }
 
 static void assert_reads(int fd, const char *wanted)
@@ -153,8 +164,7 @@ START_TEST(nobody_reads)
     run(&fixture, words, &stuck);
     fake_command_print(uuid, 0, much, 4 << 20);
     fixture_await(&fixture, fake_command_read(uuid, 0) > 64 << 10);
-    for (gint64 end = g_get_monotonic_time() + G_USEC_PER_SEC; g_get_monotonic_time() < end;)
-        fixture_turn(&fixture);
+    turn_for(&fixture, G_USEC_PER_SEC);
     ck_assert_uint_lt(fake_command_read(uuid, 0), 1 << 20);
     ck_assert_uint_eq(stuck.answer.n, 0);
     /* It leaves: its command is killed, as by SIGPIPE. */
@@ -248,8 +258,88 @@ START_TEST(so_many_run)
     fixture_await(&fixture, fake_command_kills(uuid) == G_N_ELEMENTS(runs));
     /* The last removal has to return to the loop. */
     fixture_settle(&fixture);
-    for (gint64 end = g_get_monotonic_time() + G_USEC_PER_SEC; g_get_monotonic_time() < end;)
-        fixture_turn(&fixture);
+    turn_for(&fixture, G_USEC_PER_SEC);
+    run(&fixture, words, &again);
+    ck_assert_uint_eq(again.answer.n, 0);
+    for (size_t i = 0; i < G_N_ELEMENTS(runs); i++)
+        run_clear(&runs[i]);
+}
+END_TEST
+
+/* A reader of a pipe whose memory never comes: whoever else touches the pipe waits for it. */
+typedef struct Snag {
+    int fd, faults;
+    char *page;
+    GThread *reader;
+} Snag;
+
+static void *read_into_nothing(void *data)
+{
+    const Snag *snag = data;
+
+    ck_assert_int_eq(read(snag->fd, snag->page, 1), 1);
+    return NULL;
+}
+
+/* False: the kernel does not let this user. */
+static bool snag_pipe(Snag *snag, int fd)
+{
+    struct uffdio_api api = {.api = UFFD_API};
+    struct uffdio_register range = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+    long size = sysconf(_SC_PAGESIZE);
+
+    snag->fd = fd;
+    snag->faults = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+    if (snag->faults < 0)
+        return false;
+    snag->page = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(snag->page, MAP_FAILED);
+    range.range.start = (uintptr_t)snag->page;
+    range.range.len = (uint64_t)size;
+    ck_assert_int_eq(ioctl(snag->faults, UFFDIO_API, &api), 0);
+    ck_assert_int_eq(ioctl(snag->faults, UFFDIO_REGISTER, &range), 0);
+    snag->reader = g_thread_new("snag", read_into_nothing, snag);
+    return true;
+}
+
+static void release_pipe(Snag *snag)
+{
+    close(snag->faults); /* then the page is an ordinary one */
+    g_thread_join(snag->reader);
+    munmap(snag->page, (size_t)sysconf(_SC_PAGESIZE));
+}
+
+/* A thread that somebody makes wait counts until it ends, and nobody waits for it. */
+START_TEST(a_thread_that_waits)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Run) stuck = {-1, -1, -1, {0}}, more = {-1, -1, -1, {0}}, again = {-1, -1, -1, {0}};
+    Run runs[VIOMMU_EXECS_PER_OWNER - 1];
+    const char *uuid = begin(&fixture);
+    Snag snag;
+
+    run(&fixture, words, &stuck);
+    fake_command_print(uuid, 0, "some", 4);
+    fixture_await(&fixture, fake_command_read(uuid, 0) == 4);
+    if (!snag_pipe(&snag, stuck.output)) {
+        g_print("skipped: a_thread_that_waits: no userfaultfd: %s\n", g_strerror(errno));
+        return;
+    }
+    turn_for(&fixture, G_USEC_PER_SEC / 4);
+    fake_command_print(uuid, 0, "more", 4);
+    fixture_await(&fixture, fake_command_read(uuid, 0) == 8);
+    turn_for(&fixture, G_USEC_PER_SEC / 4);
+    viommu_manager_caller_gone(fixture.manager, CALLER);
+    ck_assert_uint_eq(stuck.answer.n, 1);
+    fixture_await(&fixture, fake_command_ends(uuid) == 1);
+    turn_for(&fixture, G_USEC_PER_SEC);
+    for (size_t i = 0; i < G_N_ELEMENTS(runs); i++)
+        run(&fixture, words, &runs[i]);
+    ck_assert_uint_eq(runs[G_N_ELEMENTS(runs) - 1].answer.n, 0);
+    run(&fixture, words, &more);
+    assert_fails(&more.answer, VIOMMU_ERROR_BUSY, "8 commands already run in guests of user 1000");
+    release_pipe(&snag);
+    turn_for(&fixture, G_USEC_PER_SEC);
     run(&fixture, words, &again);
     ck_assert_uint_eq(again.answer.n, 0);
     for (size_t i = 0; i < G_N_ELEMENTS(runs); i++)
@@ -290,4 +380,4 @@ START_TEST(the_machine_ends)
 END_TEST
 
 UNIT_MAIN("exec-keeper", it_runs, much_output, nobody_reads, the_caller_leaves, the_caller_leaves_at_once,
-          it_is_refused, so_many_run, the_agent_is_no_longer_asked, the_machine_ends)
+          it_is_refused, so_many_run, a_thread_that_waits, the_agent_is_no_longer_asked, the_machine_ends)
