@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # bootstrap: makes a Debian with mmdebstrap and puts what a hook takes from it into the cache.
-# Sourced by bash, after tests/qemu/cache.sh, by the scripts that make such guests.
+# Sourced by bash, with cache.sh, by the scripts that make such guests; each has a function usage.
+
+# shellcheck source=tools/scripts/say.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../tools/scripts/say.sh"
+# shellcheck source=tests/qemu/cache.sh
+. "$(dirname "${BASH_SOURCE[0]}")/cache.sh"
 
 # Units that no guest of a test needs; under TCG each costs a second or more.
 # shellcheck disable=SC2034  # for the sourcing script
@@ -14,6 +19,20 @@ bootstrap_masked=(
     systemd-tpm2-setup-early.service systemd-tpm2-setup.service systemd-udev-settle.service systemd-update-done.service
     systemd-update-utmp.service
 )
+
+# bootstrap_open "$@": the script's words, its end, and the cache for it alone.
+bootstrap_open() {
+    case ${1:-} in
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    esac
+    work=
+    trap 'say_abandon; [ -z "$work" ] || rm -rf "$work"' EXIT
+    trap 'exit 130' INT TERM
+    cache_lock
+}
 
 # bootstrap_begin: sets $work to a directory for the making; what is to be kept goes into
 # $work/parts.

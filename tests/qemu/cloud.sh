@@ -6,10 +6,6 @@
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tools/scripts/say.sh
-. "$here/../../tools/scripts/say.sh"
-# shellcheck source=tests/qemu/cache.sh
-. "$here/cache.sh"
 # shellcheck source=tests/qemu/bootstrap.sh
 . "$here/bootstrap.sh"
 
@@ -131,16 +127,7 @@ make() {
     bootstrap_end "$1-$recipe"
 }
 
-case ${1:-} in
--h | --help)
-    usage
-    exit 0
-    ;;
-esac
-work=
-trap 'say_abandon; [ -z "$work" ] || rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-cache_lock
+bootstrap_open "$@"
 for name in "$@"; do
     read -r -a row <<<"$(awk -v name="$name" '$1 == name' <<<"$table")"
     [ "${#row[@]}" -eq 2 ] || say_die "no image named '$name'; see --help"

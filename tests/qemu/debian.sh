@@ -5,10 +5,6 @@
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tools/scripts/say.sh
-. "$here/../../tools/scripts/say.sh"
-# shellcheck source=tests/qemu/cache.sh
-. "$here/cache.sh"
 # shellcheck source=tests/qemu/bootstrap.sh
 . "$here/bootstrap.sh"
 
@@ -123,15 +119,6 @@ make() {
     bootstrap_end "$name-$recipe"
 }
 
-case ${1:-} in
--h | --help)
-    usage
-    exit 0
-    ;;
-esac
-work=
-trap 'say_abandon; [ -z "$work" ] || rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-cache_lock
+bootstrap_open "$@"
 [ -s "$cache/$name-$recipe/disk" ] || make
 echo "$cache/$name-$recipe"
