@@ -3,15 +3,8 @@
 # viommuctl against a real viommud on a private bus, with libvirt's test driver.
 #   ctl-bus VIOMMUCTL VIOMMUD
 set -u
-if [ -z "${CTL_BUS_INSIDE:-}" ]; then
-    command -v dbus-daemon >/dev/null || { echo '1..0 # SKIP dbus-daemon is not installed'; exit 0; }
-    CTL_BUS_INSIDE=1 exec dbus-run-session -- "$0" "$@"
-fi
-# shellcheck source=tests/ctl/tap.sh
-. "$(dirname "$0")/tap.sh"
-ctl=$(realpath "$1") viommud=$2
-export XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/no-system-bus
-mkdir -m 700 "$XDG_RUNTIME_DIR"
+# shellcheck source=tests/ctl/own-bus.sh
+. "$(dirname "$0")/own-bus.sh"
 printf '{"name": "one", "arch": "x86_64", "memory": "64 MiB", "iommu": {"is-supported": true}}' >"$work/one.json"
 printf '{"arch": "x86_64", "memory": "64 MiB", "iommu": {"model": "smmuv3"}}' >"$work/refused.json"
 printf '{"arch": "x86_64", "memory": "64 MiB"}' >"$work/unnamed.json"
@@ -25,13 +18,8 @@ check 'on standard output' json 'j["error"]["name"] == "Unavailable" and j["erro
 DBUS_SESSION_BUS_ADDRESS=unix:path=$work/nowhere run 69 'no bus at all' 'session bus \(not reachable\)' "$ctl" list
 run 2 'a wrong request needs no daemon' "'nme'|nme" "$ctl" launch - <<<'{"nme": "a"}'
 
-"$viommud" --user --connect test:///default 2>"$work/log" &
-daemon=$!
+start_viommud
 trap 'kill "$daemon" 2>/dev/null; wait "$daemon"; rm -rf "$work"' EXIT
-for _ in {1..100}; do
-    "$ctl" --user list >"$work/out" 2>"$work/err" && break
-    sleep 0.1
-done
 run 0 'no machines yet' '^NAME +STATE +IOMMU$' "$ctl" list
 run 0 'no machines yet, as JSON' '^\[\]$' "$ctl" list --json
 

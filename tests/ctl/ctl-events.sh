@@ -3,26 +3,11 @@
 # viommuctl events beside a real viommud that launches, ends, and starts again.
 #   ctl-events VIOMMUCTL VIOMMUD
 set -u
-if [ -z "${CTL_EVENTS_INSIDE:-}" ]; then
-    command -v dbus-daemon >/dev/null || { echo '1..0 # SKIP dbus-daemon is not installed'; exit 0; }
-    CTL_EVENTS_INSIDE=1 exec dbus-run-session -- "$0" "$@"
-fi
-# shellcheck source=tests/ctl/tap.sh
-. "$(dirname "$0")/tap.sh"
-ctl=$(realpath "$1") viommud=$2
-export XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/no-system-bus
-mkdir -m 700 "$XDG_RUNTIME_DIR"
+# shellcheck source=tests/ctl/own-bus.sh
+. "$(dirname "$0")/own-bus.sh"
 trap 'kill "$daemon" "$lines" "$objects" 2>/dev/null; wait; rm -rf "$work"' EXIT
 daemon='' lines='' objects=''
 
-start() {
-    "$viommud" --user --connect test:///default 2>>"$work/log" &
-    daemon=$!
-    for _ in {1..100}; do
-        "$ctl" --user list >"$work/out" 2>"$work/err" && break
-        sleep 0.1
-    done
-}
 # told FILE PATTERN: waits for a line.
 told() {
     for _ in {1..100}; do
@@ -33,7 +18,7 @@ told() {
 }
 
 run 69 'events of nobody' 'neither on the session bus' "$ctl" events
-start
+start_viommud
 run 0 'a machine that is there before' '^old$' "$ctl" launch name=old arch=x86_64 memory=64M
 "$ctl" events >"$work/lines" 2>"$work/lines.err" &
 lines=$!
@@ -56,7 +41,7 @@ check 'after its result' told lines ' old +Result stopped$'
 kill "$daemon"
 wait "$daemon"
 check 'the end of viommud, too' told lines ' - +viommud-stopped$'
-start
+start_viommud
 check 'and its start' told lines ' - +viommud-started$'
 run 0 'a launch by the new one' '^newer$' "$ctl" launch name=newer arch=x86_64 memory=64M
 check 'is seen as well' told objects 'newer'

@@ -14,7 +14,7 @@ cat >"$work/host.json" <<'END'
 {"libvirt": "9.0.0", "emulators": [{"arch": "x86_64", "qemu": "7.2.22", "accelerators": ["tcg"], "firmware": ["bios", "efi"]}]}
 END
 
-# add STATUS NAME PATTERN FILE [OPTION...]
+# add STATUS NAME PATTERN FILE [OPTION...]: image-add FILE ends with STATUS and says PATTERN.
 add() {
     run "$1" "$2" "$3" "$ctl" image-add --os=debian13-cloud "${@:4}"
 }
@@ -25,6 +25,7 @@ has() {
     grep -qx -e "$2" "$1.image"
 }
 
+# lacks NAME KEY: NAME.image has no line of that key.
 lacks() {
     cat "$1.image"
     ! grep -q -e "^$2=" "$1.image"
@@ -75,6 +76,7 @@ done
 
 # --- What is refused, and leaves no file ---
 
+# refused NAME PATTERN FILE [OPTION...]: image-add refuses FILE, and makes none.
 refused() {
     add 2 "$1" "$2" "${@:3}"
     check "$1 leaves nothing" nothing_new

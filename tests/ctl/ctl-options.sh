@@ -185,6 +185,8 @@ run 0 'completion of bonds' '^client$' complete_words viommuctl launch --bind = 
 run 0 'completion of keys' '^iommu\.model=$' complete_words viommuctl plan iommu.m
 run 0 'completion of keys of lists' '^disks\.0\.format=$' complete_words viommuctl launch disks
 run 0 'completion of values' '^qcow2$' complete_words viommuctl launch disks.1.format = q
+run 0 'completion of what is no key' '' complete_words viommuctl launch 'a/b' = q
+check 'says nothing' test ! -s "$work/err"
 run 0 'completion of models' '^virtio$' complete_words viommuctl run --iommu = v
 run 0 'completion of phases' '^started$' complete_words viommuctl launch --wait = ''
 finish

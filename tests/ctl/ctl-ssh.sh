@@ -4,16 +4,10 @@
 # server of this host in place of the guest's.
 #   ctl-ssh VIOMMUCTL VIOMMUD
 set -u
-if [ -z "${CTL_SSH_INSIDE:-}" ]; then
-    command -v dbus-daemon >/dev/null || { echo '1..0 # SKIP dbus-daemon is not installed'; exit 0; }
-    CTL_SSH_INSIDE=1 exec dbus-run-session -- "$0" "$@"
-fi
-# shellcheck source=tests/ctl/tap.sh
-. "$(dirname "$0")/tap.sh"
-ctl=$(realpath "$1") viommud=$2
+# shellcheck source=tests/ctl/own-bus.sh
+. "$(dirname "$0")/own-bus.sh"
 sshd=$(PATH=$PATH:/usr/sbin command -v sshd) || { echo '1..0 # SKIP openssh-server is not installed'; exit 0; }
-export XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/no-system-bus HOME=$work
-mkdir -m 700 "$XDG_RUNTIME_DIR"
+export HOME=$work
 [ "$(id -u)" -ne 0 ] || mkdir -p /run/sshd
 daemons=()
 trap '[ ${#daemons[@]} -eq 0 ] || kill "${daemons[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
@@ -40,12 +34,8 @@ ssh-keygen -q -t ed25519 -N '' -f "$work/key"
 ssh-keygen -q -t ed25519 -N '' -f "$work/other"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 
-"$viommud" --user --connect test:///default 2>"$work/log" &
-daemons+=($!)
-for _ in {1..100}; do
-    "$ctl" --user list >"$work/out" 2>"$work/err" && break
-    sleep 0.1
-done
+start_viommud
+daemons+=("$daemon")
 for name in one two; do
     run 0 "a machine" "^$name\$" "$ctl" launch name=$name arch=x86_64 memory=64M
 done
@@ -53,7 +43,7 @@ uuid=$("$ctl" show one | sed -n 's/^UUID *//p')
 
 run 3 'no way to the guest' 'no port of this host leads to port 22 .*--address' "$ctl" ssh one -- true
 run 64 'no port' "does not end with a port" "$ctl" ssh one --address=127.0.0.1:x -- true
-run 2 'no address' "is not an address" "$ctl" ssh one --address=nowhere.invalid -- true
+run 2 'no address' "'nowhere.invalid' is not a numeric address" "$ctl" ssh one --address=nowhere.invalid -- true
 run 6 'no machine' "'three'" "$ctl" ssh three
 run 75 'nobody listens' "no ssh server answers at 127.0.0.1 port $port within 1 seconds" "$ctl" ssh one --address="127.0.0.1:$port" --timeout=1 -- true
 
@@ -88,6 +78,8 @@ check 'the guest is known by the UUID of its machine' ssh-keygen -F "viommu-$uui
 check 'nobody else can read that' test "$(stat -c %a "$XDG_RUNTIME_DIR/viommu")" = 700
 run 255 'a wrong key' 'Permission denied' "$ctl" ssh one --address="127.0.0.1:$port" --login="$(id -un)" --key="$work/other" -- true </dev/null
 
+run 2 'a key whose path ssh cannot read' 'has a quotation mark.*rename' inside --key="$work/a\"b" -- true
+
 run 0 'for other programs' "^Host one\$" "$ctl" ssh-config one --address="127.0.0.1:$port" --login="$(id -un)" --key="$work/key"
 cp "$work/out" "$work/ssh.conf"
 run 0 'is what ssh takes' '^here$' ssh -F "$work/ssh.conf" one echo here
@@ -104,8 +96,8 @@ run 255 'a guest that is another one' 'Host key verification failed|HOST IDENTIF
 run 0 'a new machine may be at the same port' '^here$' \
     "$ctl" ssh two --address="127.0.0.1:$port" --login="$(id -un)" --key="$work/key" -- echo here
 
-# Keys of "run --inside".  No port leads to a guest of the test driver, so the run fails when it has
-# a key.
+# Keys of "run --inside".  libvirt's test driver starts no guest paused, so the run fails when it
+# has a key.
 store=$XDG_RUNTIME_DIR/viommu
 mkdir -m 700 "$store/run-left" "$store/run-held"
 touch "$store/run-left/"{lock,key,key.pub,known-hosts,machine}
@@ -114,16 +106,26 @@ printf '%s\n%s\n' "$("$ctl" show two | sed -n 's/^UUID *//p')" "$(id -un)" >"$st
 exec 8>"$store/run-held/lock"
 flock 8
 run 0 'the key of a run that lives' '^here$' "$ctl" ssh two --address="127.0.0.1:$port" -- echo here
-inside_fails() { ! TMPDIR=$work "$ctl" run --inside arch=x86_64 memory=64M --name=brief --timeout=2 -- touch "$work/touched" 8>&-; }
-check 'a run whose guest cannot be reached' inside_fails
-check 'says why' grep -q '^viommuctl: ' "$work/err"
+# runs NAME [COMMAND...]: a run that fails when it has a key, in the environment of COMMAND (env).
+runs() {
+    run 8 "$1" 'cannot start domain' "${@:2}" "$ctl" run --inside arch=x86_64 memory=64M --name=brief --timeout=2 \
+        -- touch "$work/touched" 8>&-
+}
+export TMPDIR=$work
+runs 'a run whose guest does not start'
 check 'runs nothing' test ! -e "$work/touched"
 check 'leaves no key, removes what a killed run left, and nothing else' test "$(echo "$store"/run-*)" = "$store/run-held"
 run 6 'nor a machine' "'brief'" "$ctl" show brief
 chmod 755 "$store"
-check 'a directory that others can read' inside_fails
+runs 'a directory that others can read'
 check 'is not used' test "$(echo "$store"/run-*)" = "$store/run-held"
-check 'nor is anything left elsewhere' bash -c "! ls -d '$work'/viommu-?????? 2>/dev/null"
+check 'nor is anything left elsewhere' bash -c "! ls -d '$work'/viommu-* 2>/dev/null"
+other=$work/viommu-$(id -u)
+mkdir -m 700 "$other" "$other/run-left"
+touch "$other/run-left/"{lock,key}
+runs 'outside of a session' env -u XDG_RUNTIME_DIR
+check 'what a killed run left is removed, too' test -z "$(ls "$other")"
 run 64 'files of no guest' 'only with --inside' "$ctl" run --get=/a arch=x86_64 -- true
+run 64 'a time without an ssh server' 'only with --inside' "$ctl" run --timeout=1 arch=x86_64 -- true
 run 64 'files without a name' 'names no file' "$ctl" run --inside --get=:a arch=x86_64 -- true
 finish

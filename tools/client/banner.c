@@ -35,7 +35,8 @@ ViommuBanner *viommu_banner_new(const char *address, unsigned port, GError **err
     ViommuBanner *banner;
 
     if (getaddrinfo(address, service, &hints, &found) != 0) {
-        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%s' port %u is not an address", address, port);
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is not a numeric address, such as 192.0.2.1",
+                    address);
         return NULL;
     }
     banner = g_new0(ViommuBanner, 1);

@@ -38,14 +38,16 @@ static bool is_private(const char *path)
            (status.st_mode & 077) == 0;
 }
 
-/* Without a session, there is no place that ends with it: each key is in /tmp then, and nobody
- * else finds it.  Owned; NULL. */
+/* In a session, the place that ends with it; else one in /tmp.  Owned; NULL: somebody else made a
+ * directory of that name. */
 static char *room(void)
 {
     const char *runtime = g_getenv("XDG_RUNTIME_DIR");
-    g_autofree char *path = runtime && *runtime ? g_build_filename(runtime, ROOM, NULL) : NULL;
+    g_autofree char *path = runtime && *runtime
+                                ? g_build_filename(runtime, ROOM, NULL)
+                                : g_strdup_printf("%s/" ROOM "-%u", g_get_tmp_dir(), (unsigned)geteuid());
 
-    if (path && (mkdir(path, 0700) == 0 || errno == EEXIST) && is_private(path))
+    if ((mkdir(path, 0700) == 0 || errno == EEXIST) && is_private(path))
         return g_steal_pointer(&path);
     return NULL;
 }
@@ -129,6 +131,7 @@ static void doom(const char *directory)
     }
 }
 
+/* Without a room, nobody else finds the key, and the next viommuctl does not remove it. */
 static bool make_directory(ViommuKey *key, GError **error)
 {
     g_autofree char *top = room();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* key-store: the private directory of viommuctl for keys of guests: $XDG_RUNTIME_DIR/viommu.  A key
- * for one run has a directory of its own there, which is locked while viommuctl lives; what a
- * killed viommuctl left is removed by the next. */
+/* key-store: the private directory of viommuctl for keys of guests: $XDG_RUNTIME_DIR/viommu, or
+ * /tmp/viommu-UID outside of a session.  The key of a run has a directory of its own there, which
+ * is locked as long as its viommuctl lives.  The next viommuctl that makes a key removes those that
+ * killed ones left. */
 #pragma once
 
 #include <glib.h>
@@ -9,9 +10,9 @@
 
 typedef struct ViommuKey ViommuKey;
 
-/** Makes a directory with a new ed25519 key, by ssh-keygen(1), and removes directories that nobody
- *  holds.  A signal that ends viommuctl removes it.  One at a time.  Owned.  Fails: INTERNAL
- *  with the words of ssh-keygen. */
+/** Makes a directory with a new ed25519 key, by ssh-keygen(1), and removes the directories that
+ *  nobody has locked.  A signal that ends viommuctl removes this one, too.  One at a time.  Owned.
+ *  Fails: INTERNAL with the words of ssh-keygen. */
 ViommuKey *viommu_key_new(GError **error);
 /** Removes the directory. */
 void viommu_key_free(ViommuKey *key);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/base/error.h"
+
 /* A shell that exits with 128 and the number of the signal where ssh would say only 255. */
 #define WRAPPER "sh -c '\"$@\"; exit $?' sh"
 
@@ -15,6 +17,19 @@ void viommu_login_clear(ViommuLogin *login)
     g_free(login->alias);
     g_free(login->jump);
     *login = (ViommuLogin){NULL};
+}
+
+bool viommu_login_check(const ViommuLogin *login, GError **error)
+{
+    const char *paths[] = {login->key, login->known_hosts};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
+        if (paths[i] && strpbrk(paths[i], "\"\\\n"))
+            return viommu_fail(
+                error, VIOMMU_ERROR_INVALID_REQUEST,
+                "ssh cannot read the path '%s': it has a quotation mark, a backslash or a line end; rename the file or its directory",
+                paths[i]);
+    return true;
 }
 
 /* ssh expands '%' in paths, and splits at spaces outside of quotes. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* login: how ssh(1) and sftp(1) reach a guest: their words, and the same for a configuration file.
- * Knows no machine.  Pure. */
+/* login: how ssh(1) and sftp(1) reach a guest: their words, and the same for a configuration file
+ * of ssh.  Knows no machine.  Pure. */
 #pragma once
 
 #include <glib.h>
@@ -14,15 +14,18 @@ typedef struct ViommuLogin {
     char *known_hosts; /* the file of keys of guests that were seen */
     char *alias;       /* the name of the guest in that file */
     char *jump;        /* [USER@]HOST to pass through; NULL: none */
-    /* Nobody is asked, a guest that does not answer is given up, and the user's configuration is
-     * not read, except that of the host to pass through. */
+    /* ssh asks nobody, gives up a guest that does not answer, and reads the user's configuration
+     * only where there is a host to pass through. */
     bool alone;
 } ViommuLogin;
 
 void viommu_login_clear(ViommuLogin *login);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ViommuLogin, viommu_login_clear)
+/** Fails: INVALID_REQUEST if ssh cannot take a path of @login, since its versions read quotation
+ *  marks and backslashes in different ways. */
+bool viommu_login_check(const ViommuLogin *login, GError **error);
 /** The words of ssh(1).  @command: NULL-terminated words, which reach the program in the guest
- *  unchanged, whatever shell its user has; NULL: none, so ssh runs that shell.  Owned,
+ *  unchanged if its user's shell quotes as sh(1) does; NULL: none, so ssh runs that shell.  Owned,
  *  g_strfreev(). */
 char **viommu_login_ssh(const ViommuLogin *login, char *const *command);
 /** The words of sftp(1), which reads its commands from the file @batch.  Owned, g_strfreev(). */

@@ -2,6 +2,7 @@
 /* image-files: a list of directories, and a bounded read of each file. */
 #include "tools/ctl/image-files.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,7 +50,11 @@ static ViommuSiteImage *read_image(const char *path, GError **error)
     while (size <= VIOMMU_SITE_IMAGE_TEXT_MAX &&
            (n = read(fd, text + size, VIOMMU_SITE_IMAGE_TEXT_MAX + 1 - size)) > 0)
         size += (size_t)n;
+    if (n < 0)
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "cannot read '%s': %s", path, g_strerror(errno));
     close(fd);
+    if (n < 0)
+        return NULL;
     image = viommu_site_image_parse(text, size, error);
     if (!image)
         g_prefix_error(error, "'%s': ", path);

@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/error.h"
 #include "tools/client/error.h"
 #include "tools/client/key-store.h"
+#include "tools/client/program.h"
 #include "tools/ctl/child.h"
 #include "tools/ctl/last-words.h"
 #include "tools/ctl/reach.h"
@@ -18,7 +18,9 @@
 /* ssh's own failures; also a command may exit with it. */
 #define STATUS_SSH 255
 /* A server may answer before the guest has the key. */
-#define KEY_USEC   (30 * G_TIME_SPAN_SECOND)
+#define KEY_USEC (30 * G_TIME_SPAN_SECOND)
+/* A try takes a busy emulated guest so long at most. */
+#define TRY_USEC   (120 * G_TIME_SPAN_SECOND)
 #define RETRY_USEC (500 * G_TIME_SPAN_MILLISECOND)
 
 struct ViommuInside {
@@ -188,55 +190,65 @@ ViommuInside *viommu_ctl_inside_prepare(const ViommuCtl *ctl, GVariant **request
 
 /* --- The guest --- */
 
-/* Runs a program of ssh, and waits for it.  *ret_said: what it printed as an error; owned. */
-static bool try_program(char **words, char **ret_said, int *ret_status)
-{
-    g_autoptr(GError) trouble = NULL;
-    int status;
+/* A try to log in. */
+typedef struct Attempt {
+    ViommuCtl *ctl;
+    const ViommuCtlLaunched *launched;
+    gint64 deadline; /* when no further try begins */
+    gint64 end;      /* of this try */
+    GError *ended;   /* why the guest is gone; NULL: it runs */
+} Attempt;
 
-    *ret_status = STATUS_SSH;
-    if (!g_spawn_sync(NULL, words, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL,
-                      ret_said, &status, &trouble)) {
-        *ret_said = g_strdup(trouble->message);
-        return false;
-    }
-    g_strchomp(*ret_said);
-    if (WIFEXITED(status))
-        *ret_status = WEXITSTATUS(status);
-    return *ret_status == 0;
+/* A guest may accept a connection and never say a word. */
+static bool goes_on(void *userdata)
+{
+    Attempt *attempt = userdata;
+
+    viommu_output_progress(&attempt->ctl->output, "logging in to the guest ...");
+    return !attempt->ended && g_get_monotonic_time() < attempt->end &&
+           viommu_ctl_reach_runs(attempt->ctl, attempt->launched->client, attempt->launched->path,
+                                 &attempt->ended);
 }
 
-static bool try_login(const ViommuInside *inside, char **ret_said)
+/* *ret_said: what ssh said; owned. */
+static bool try_login(const ViommuInside *inside, Attempt *attempt, char **ret_said)
 {
     char *const nothing[] = {(char *)"true", NULL};
     g_auto(GStrv) words = viommu_login_ssh(&inside->login, nothing);
-    int status;
+    const ViommuProgramTurn turn = {goes_on, attempt};
 
-    return try_program(words, ret_said, &status);
+    attempt->end = MAX(attempt->deadline, g_get_monotonic_time() + TRY_USEC);
+    return viommu_program_run(words, &turn, ret_said) == 0;
 }
 
 /* Where another host is between, this also waits for the guest. */
-static bool log_in(const ViommuInside *inside, ViommuCtl *ctl, gint64 deadline, GError **error)
+static bool log_in(const ViommuInside *inside, Attempt *attempt, GError **error)
 {
     g_autofree char *said = NULL;
+    bool there;
 
-    for (;;) {
+    while (!(there = try_login(inside, attempt, &said)) && g_get_monotonic_time() < attempt->deadline &&
+           goes_on(attempt)) {
         g_clear_pointer(&said, g_free);
-        if (try_login(inside, &said)) {
-            viommu_output_progress_end(&ctl->output);
-            return true;
-        }
-        if (g_get_monotonic_time() > deadline)
-            return viommu_failure_set(error, VIOMMU_FAILURE_TIMEOUT, "cannot log in to the guest as '%s': %s",
-                                      inside->login.user, *said ? said : "ssh failed");
-        viommu_output_progress(&ctl->output, "logging in to the guest ...");
         g_usleep(RETRY_USEC);
     }
+    viommu_output_progress_end(&attempt->ctl->output);
+    if (there) {
+        g_clear_error(&attempt->ended);
+        return true;
+    }
+    if (attempt->ended)
+        g_propagate_error(error, g_steal_pointer(&attempt->ended));
+    else
+        viommu_failure_set(error, VIOMMU_FAILURE_TIMEOUT, "cannot log in to the guest as '%s': %s",
+                           inside->login.user, *said ? said : "ssh did not end in time");
+    return false;
 }
 
 static bool reach(ViommuInside *inside, ViommuCtl *ctl, const ViommuCtlLaunched *launched, GError **error)
 {
     gint64 deadline = g_get_monotonic_time() + (gint64)inside->seconds * G_TIME_SPAN_SECOND;
+    Attempt attempt = {.ctl = ctl, .launched = launched};
     const char *uuid = "";
 
     g_variant_lookup(launched->properties, "UUID", "&s", &uuid);
@@ -252,22 +264,30 @@ static bool reach(ViommuInside *inside, ViommuCtl *ctl, const ViommuCtlLaunched 
     inside->login.known_hosts = viommu_key_file(inside->key, "known-hosts");
     inside->login.alone = true;
     viommu_key_assign(inside->key, uuid, inside->login.user);
-    if (!viommu_ctl_reach_wait(ctl, launched->client, launched->path, &inside->login, inside->seconds, error))
+    if (!viommu_login_check(&inside->login, error) ||
+        !viommu_ctl_reach_wait(ctl, launched->client, launched->path, &inside->login, inside->seconds, error))
         return false;
     if (!inside->login.jump)
         deadline = MIN(deadline, g_get_monotonic_time() + KEY_USEC);
-    return log_in(inside, ctl, MAX(deadline, g_get_monotonic_time() + KEY_USEC / 2), error);
+    attempt.deadline = MAX(deadline, g_get_monotonic_time() + KEY_USEC / 2);
+    return log_in(inside, &attempt, error);
 }
 
 /* A command that exits with 255 leaves a guest that one can log in to. */
-static bool check_lost(ViommuInside *inside, const ViommuCtl *ctl, GError **error)
+static bool check_lost(ViommuInside *inside, ViommuCtl *ctl, const ViommuCtlLaunched *launched,
+                       GError **error)
 {
+    Attempt attempt = {.ctl = ctl, .launched = launched};
     g_autofree char *said = NULL;
 
-    if (ctl->exit_status != STATUS_SSH || try_login(inside, &said))
+    if (ctl->exit_status != STATUS_SSH || try_login(inside, &attempt, &said))
         return true;
-    return viommu_failure_set(error, VIOMMU_FAILURE_LOST, "the guest was lost while the command ran: %s",
-                              said && *said ? said : "ssh failed");
+    viommu_failure_set(error, VIOMMU_FAILURE_LOST, "the guest was lost while the command ran: %s",
+                       attempt.ended ? attempt.ended->message
+                       : *said       ? said
+                                     : "ssh failed");
+    g_clear_error(&attempt.ended);
+    return false;
 }
 
 static bool get(const ViommuInside *inside, const char *text, GError **error)
@@ -280,7 +300,6 @@ static bool get(const ViommuInside *inside, const char *text, GError **error)
     g_autofree char *said = NULL;
     FILE *file = fopen(batch, "we");
     bool written;
-    int status;
 
     if (!file)
         return viommu_failure_set(error, VIOMMU_FAILURE_OUTPUT, "cannot write '%s': %s", batch,
@@ -289,7 +308,7 @@ static bool get(const ViommuInside *inside, const char *text, GError **error)
     if (fclose(file) != 0 || !written)
         return viommu_failure_set(error, VIOMMU_FAILURE_OUTPUT, "cannot write '%s': %s", batch,
                                   g_strerror(errno));
-    return try_program(words, &said, &status) ||
+    return viommu_program_run(words, NULL, &said) == 0 ||
            viommu_failure_set(error, VIOMMU_FAILURE_OUTPUT, "cannot copy '%s' out of the guest: %s", sides[0],
                               *said ? said : "sftp failed");
 }
@@ -328,7 +347,8 @@ bool viommu_ctl_inside_run(ViommuInside *inside, ViommuCtl *ctl, const ViommuCtl
     if (good) {
         g_auto(GStrv) words = viommu_login_ssh(&inside->login, ctl->command);
 
-        good = viommu_ctl_child_run(ctl, launched, words, environ, error) && check_lost(inside, ctl, error);
+        good = viommu_ctl_child_run(ctl, launched, words, environ, error) &&
+               check_lost(inside, ctl, launched, error);
         if (good)
             good = get_all(inside, ctl, error);
         else if (g_error_matches(*error, VIOMMU_FAILURE, VIOMMU_FAILURE_LOST))

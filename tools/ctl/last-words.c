@@ -6,6 +6,8 @@
 #include "lib/base/names.h"
 #include "lib/base/printable.h"
 
+/* They are not worth a longer wait. */
+#define ANSWER_USEC (5 * G_TIME_SPAN_SECOND)
 /* Lines of a terminal are longer than their text. */
 #define TAIL_BYTES (4 * VIOMMU_CONSOLE_TAIL_BYTES)
 
@@ -14,6 +16,7 @@ char *viommu_ctl_console_tail(ViommuClient *client, const char *name)
     const ViommuClientCall call = {.path = VIOMMU_BUS_PATH,
                                    .interface = VIOMMU_IFACE_MANAGER,
                                    .method = "OpenConsoleLog",
+                                   .timeout_usec = ANSWER_USEC,
                                    .arguments = g_variant_new("(s)", name)};
     char buffer[TAIL_BYTES];
     off_t size;

@@ -106,13 +106,14 @@ bool viommu_ctl_reach_login(const ViommuCtl *ctl, GVariant *properties, ViommuLo
     login.known_hosts = viommu_key_known_hosts();
     login.alias = g_strconcat("viommu-", uuid, NULL);
     login.jump = g_strdup(ctl->host);
+    if (!viommu_login_check(&login, error))
+        return false;
     *ret_login = login;
     login = (ViommuLogin){NULL};
     return true;
 }
 
-/* True unless the machine has ended. */
-static bool still_runs(ViommuCtl *ctl, ViommuClient *client, const char *path, GError **error)
+bool viommu_ctl_reach_runs(ViommuCtl *ctl, ViommuClient *client, const char *path, GError **error)
 {
     g_autoptr(GVariant) properties = viommu_ctl_machine_properties(ctl, client, path, error);
     const char *state = "";
@@ -146,7 +147,7 @@ bool viommu_ctl_reach_wait(ViommuCtl *ctl, ViommuClient *client, const char *pat
         there = viommu_banner_wait(banner, TURN_MSEC);
         waited = g_get_monotonic_time() - begin;
         viommu_ctl_progress((uint64_t)waited, &progress);
-        runs = there || still_runs(ctl, client, path, error);
+        runs = there || viommu_ctl_reach_runs(ctl, client, path, error);
     }
     if (there || !runs)
         return there;
