@@ -417,7 +417,7 @@ static void on_alarm(int signal)
     _exit(exit_status);
 }
 
-/* Closing a connection calls libvirt's daemon once more, which may hang. */
+/* Closing a connection calls libvirt's daemon, or writes to the bus, once more; each may hang. */
 static void bound_take_down(int status)
 {
     exit_status = status;
@@ -435,6 +435,7 @@ static int run(Service *service)
     /* A thread that hangs in libvirt would block the end.  Nothing is lost: the metadata records
      * the jobs under way. */
     if (!service->finished || viommu_backend_hangs(service->backend) || !settle_workers(service)) {
+        bound_take_down(r);
         g_clear_pointer(&service->bus, viommu_bus_free);
         _exit(r);
     }
