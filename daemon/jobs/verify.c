@@ -42,19 +42,15 @@ struct ViommuVerify {
     const char *lacks; /* what the IOMMU was not in it; static */
 };
 
-/* The words of each goal. */
-static const struct {
-    ViommuError error;
-    const char *done; /* what cannot be done with a machine that does not get there */
-} goals[] = {
-    [VIOMMU_VERIFY_READY] = {VIOMMU_ERROR_NOT_READY, "become ready"},
-    [VIOMMU_VERIFY_IOMMU] = {VIOMMU_ERROR_NOT_VERIFIED, "be verified"},
+static const ViommuVerifyWords goals[] = {
+    [VIOMMU_VERIFY_READY] = {VIOMMU_ERROR_NOT_READY, "ready", "become ready"},
+    [VIOMMU_VERIFY_IOMMU] = {VIOMMU_ERROR_NOT_VERIFIED, "verify", "be verified"},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(goals) == VIOMMU_VERIFY_LAST);
 
-ViommuError viommu_verify_error(ViommuVerifyGoal goal)
+const ViommuVerifyWords *viommu_verify_words(ViommuVerifyGoal goal)
 {
-    return goals[goal].error;
+    return &goals[goal];
 }
 
 static void free_question(Question *question)

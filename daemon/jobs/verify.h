@@ -22,6 +22,12 @@ typedef enum ViommuVerifyGoal {
     VIOMMU_VERIFY_LAST,
 } ViommuVerifyGoal;
 
+typedef struct ViommuVerifyWords {
+    ViommuError error; /* when a guest does not get there */
+    const char *verb;  /* of what viommud does */
+    const char *done;  /* what a machine can, or cannot */
+} ViommuVerifyWords;
+
 /* What a verification uses; all borrowed. */
 typedef struct ViommuVerifyContext {
     ViommuLoop *loop;
@@ -34,9 +40,9 @@ typedef struct ViommuVerifyContext {
 /** The machine in its present state; NULL: it is gone.  Borrowed. */
 typedef ViommuMachine *(*ViommuVerifyFind)(const char *uuid, void *userdata);
 /** Called once, later; @error NULL: it is so, and @report has the evidence of a proof (a{sv}).  The
- *  receiver then frees @verify.  Errors: viommu_verify_error() with the likely cause; BUSY when the
- *  machine ended meanwhile; BACKEND when a fault of the host paused its guest; NOT_SUPPORTED when
- *  the agent cannot be used, for a proof neither agent nor console. */
+ *  receiver then frees @verify.  Errors: that of viommu_verify_words() with the likely cause; BUSY
+ *  when the machine ended meanwhile; BACKEND when a fault of the host paused its guest;
+ *  NOT_SUPPORTED when the agent cannot be used, for a proof neither agent nor console. */
 typedef void (*ViommuVerifyFunc)(ViommuVerify *verify, GVariant *report, const GError *error, void *userdata);
 
 /** The agent of @machine is no longer asked: the connection to libvirt broke, with @error, while it
@@ -60,8 +66,8 @@ typedef struct ViommuVerifyAim {
 /** Owned.  Fails: INTERNAL. */
 ViommuVerify *viommu_verify_new(const ViommuVerifyContext *context, const ViommuVerifyAim *aim,
                                 const ViommuVerifyCalls *calls, GError **error);
-/** What it is called when a guest does not get there: NOT_READY or NOT_VERIFIED. */
-ViommuError viommu_verify_error(ViommuVerifyGoal goal);
+/** The words of @goal.  Static. */
+const ViommuVerifyWords *viommu_verify_words(ViommuVerifyGoal goal);
 const char *viommu_verify_uuid(const ViommuVerify *verify);
 /** May be called early; a question to an agent that is under way ends by itself. */
 void viommu_verify_free(ViommuVerify *verify);

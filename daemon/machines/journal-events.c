@@ -109,14 +109,13 @@ void viommu_journal_outsider_refused(uint32_t uid, const GError *error)
         viommu_log_error(LOG_INFO, &fields, error, "launch");
 }
 
-void viommu_journal_not_verified(const ViommuMachine *machine, const GError *error)
+void viommu_journal_not_verified(const ViommuMachine *machine, const char *verb, const GError *error)
 {
     char uid[UID_LENGTH];
     const ViommuLogFields fields = machine_fields(VIOMMU_MESSAGE_NOT_VERIFIED, machine, uid);
 
     if (viommu_journal_may_tell(machine->owner_uid))
-        viommu_log_error(LOG_WARNING, &fields, error,
-                         error->code == VIOMMU_ERROR_NOT_READY ? "ready" : "verify");
+        viommu_log_error(LOG_WARNING, &fields, error, verb);
 }
 
 void viommu_journal_agent_broke(const ViommuMachine *machine, const GError *error)

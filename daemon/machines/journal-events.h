@@ -36,8 +36,8 @@ void viommu_journal_not_launched(const ViommuJournalSubject *subject, const GErr
                                  const GPtrArray *reasons);
 /** User @uid, who may not launch, tried to.  All such users share one limit. */
 void viommu_journal_outsider_refused(uint32_t uid, const GError *error);
-/** The guest's IOMMU could not be proven. */
-void viommu_journal_not_verified(const ViommuMachine *machine, const GError *error);
+/** The guest did not become ready, or its IOMMU could not be proven.  @verb: what was tried. */
+void viommu_journal_not_verified(const ViommuMachine *machine, const char *verb, const GError *error);
 /** The connection to libvirt broke, with @error, while its agent was asked. */
 void viommu_journal_agent_broke(const ViommuMachine *machine, const GError *error);
 /** @strays, as text: devices of an ended guest that the host has not got back. */

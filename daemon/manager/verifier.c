@@ -91,7 +91,7 @@ static void undo_launch(ViommuVerifier *verifier, ViommuVerifyGoal goal, ViommuM
     undoing->launches = viommu_waiters_new();
     viommu_waiters_join(undoing->launches, launches);
     undoing->error = viommu_console_keeper_with_tail(machine, error);
-    undoing->error->code = (int)viommu_verify_error(goal);
+    undoing->error->code = (int)viommu_verify_words(goal)->error;
     viommu_registry_fail(verifier->context.registry, machine, undoing->error);
     verifier->context.stop(machine, &waiter, verifier->context.userdata);
 }
@@ -103,7 +103,7 @@ static void note(const Verification *verification, ViommuMachine *machine, const
     ViommuRegistry *registry = verification->verifier->context.registry;
 
     if (error)
-        viommu_journal_not_verified(machine, error);
+        viommu_journal_not_verified(machine, viommu_verify_words(verification->goal)->verb, error);
     else if (verification->goal == VIOMMU_VERIFY_IOMMU)
         viommu_registry_prove(registry, machine);
     else
@@ -205,8 +205,7 @@ static bool check_state(const ViommuMachine *machine, ViommuVerifyGoal goal, GEr
     if (machine->state == VIOMMU_STATE_RUNNING && machine->pause == VIOMMU_PAUSE_NONE)
         return true;
     return viommu_fail(error, VIOMMU_ERROR_BUSY, "machine '%s' is %s; only a running machine can %s",
-                       machine->name, viommu_machine_state_word(machine),
-                       goal == VIOMMU_VERIFY_READY ? "become ready" : "be verified");
+                       machine->name, viommu_machine_state_word(machine), viommu_verify_words(goal)->done);
 }
 
 /* The verification under way, which keeps its own timeout, or a new one. */
