@@ -326,6 +326,9 @@ void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
         if (machine && meaning->ends)
             end_console(manager, machine, news);
         viommu_settle_take_news(manager->settle, news);
+        /* Somebody else started it. */
+        if (machine && news->kind == VIOMMU_NEWS_STARTED)
+            viommu_reach_keeper_watch(manager->reach, machine);
     }
 }
 

@@ -122,13 +122,14 @@ static void on_reach(const char *uuid, ViommuReach *reach, const GError *error, 
     if (error)
         tell_failure(watch, machine, error);
     take(keeper, machine, reach, error);
-    watch->pause_msec = MIN(2 * watch->pause_msec, LAST_PAUSE_MSEC);
-    if (viommu_machine_unknown_reach(machine))
+    if (viommu_machine_unknown_reach(machine)) {
         set_timer(watch, watch->pause_msec);
-    else if (to_ask(machine))
+        watch->pause_msec = MIN(2 * watch->pause_msec, LAST_PAUSE_MSEC);
+    } else if (to_ask(machine)) {
         set_timer(watch, AGAIN_MSEC);
-    else
+    } else {
         g_hash_table_remove(keeper->watched, uuid);
+    }
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)

@@ -116,5 +116,28 @@ START_TEST(the_context_of_vsock)
 }
 END_TEST
 
+/* Through libvirt. */
+START_TEST(a_guest_that_somebody_else_starts)
+{
+    g_auto(Fixture) fixture = {0};
+    g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_RUNNING);
+    FakeDomain *domain;
+
+    fixture_begin(&fixture);
+    domain = fake_add("one", UUID, metadata, false);
+    domain->additions = g_strdup("<additions reach='addresses'/>");
+    domain->addresses = "192.0.2.7";
+    fixture_manage(&fixture);
+    fixture_settle(&fixture);
+    ck_assert_int_eq(fixture_find(&fixture, "one")->state, VIOMMU_STATE_STOPPED);
+    ck_assert_uint_eq(fake_calls(FAKE_READ_ADDRESSES), 0);
+    domain->active = true;
+    fake_tell(VIOMMU_NEWS_STARTED, UUID, NULL);
+    fixture_await(&fixture, fixture_find(&fixture, "one")->reach.addresses);
+    ck_assert_str_eq(fixture_find(&fixture, "one")->reach.addresses[0], "192.0.2.7");
+}
+END_TEST
+
 UNIT_MAIN("reach-keeper", ports_of_a_launched_guest, ports_of_a_guest_that_is_found,
-          a_guest_that_is_found_without_ports, addresses, the_context_of_vsock)
+          a_guest_that_is_found_without_ports, addresses, the_context_of_vsock,
+          a_guest_that_somebody_else_starts)
