@@ -46,7 +46,7 @@ parts=$("$here/debian.sh") || lab_skip "the Debian guest is not in the cache and
 trap lab_close EXIT
 trap 'exit 130' INT TERM
 # A busy machine boots an emulated guest slowly.
-lab_viommud_conf=$'[daemon]\nverify-timeout=600' lab_open
+lab_viommud_conf=$'[daemon]\nverify-timeout=600\nready-timeout=600' lab_open
 if ! "${lab_as[@]}" test -r "$parts/disk"; then
     cp -r --reflink=auto --sparse=always "$parts" "$lab_dir/"
     parts=$lab_dir/$(basename "$parts")
