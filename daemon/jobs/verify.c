@@ -16,6 +16,7 @@
 typedef struct Question {
     ViommuVerify *verify; /* NULL: the answer is no longer needed.  Loop thread only. */
     ViommuVerifyGoal goal;
+    bool isolate; /* the guest is to show that its IOMMU stops a device */
     ViommuBackend *backend;
     char *uuid;
     uint32_t owner_uid;
@@ -210,6 +211,15 @@ static ViommuMachine *find_machine(ViommuVerify *verify)
 
 /* --- The agent --- */
 
+static void run_report(Question *question)
+{
+    g_autofree char *script =
+        g_strconcat(question->isolate ? "set -- --isolate\n" : "", viommu_guest_report, NULL);
+
+    question->output = viommu_backend_run_in_guest(question->backend, question->uuid, script,
+                                                   &question->broke, &question->error);
+}
+
 static void work_ask(void *data)
 {
     Question *question = data;
@@ -220,8 +230,7 @@ static void work_ask(void *data)
         (void)viommu_backend_ping_guest(question->backend, question->uuid, &question->broke,
                                         &question->error);
     else
-        question->output = viommu_backend_run_in_guest(question->backend, question->uuid, viommu_guest_report,
-                                                       &question->broke, &question->error);
+        run_report(question);
 }
 
 /* Asking again is useless.  False: the verification has ended, and @verify is freed. */
@@ -322,6 +331,7 @@ static bool ask_agent(ViommuVerify *verify, const ViommuMachine *machine)
     question->owner_uid = machine->owner_uid;
     question->verify = verify;
     question->goal = verify->goal;
+    question->isolate = viommu_proof_wanted_level(machine->proof) == VIOMMU_LEVEL_ISOLATING;
     question->backend = verify->context.backend;
     question->uuid = g_strdup(verify->uuid);
     verify->question = question;

@@ -56,6 +56,8 @@ typedef enum ViommuRule {
     VIOMMU_RULE_SEED,
     /* about the way to it */
     VIOMMU_RULE_VSOCK,
+    /* about what it must show */
+    VIOMMU_RULE_LEVEL,
     VIOMMU_RULE_LAST,
 } ViommuRule;
 extern const ViommuEnum viommu_enum_rule;

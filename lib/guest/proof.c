@@ -200,6 +200,32 @@ static char *why_only_present(const ViommuProofWanted *wanted, const ViommuRepor
     return NULL;
 }
 
+static const char *const isolation_texts[] = {
+    [VIOMMU_ISOLATION_FAULT] = NULL,
+    [VIOMMU_ISOLATION_NONE] =
+        "did not stop a DMA of 0000:00:1f.2 to memory that no driver had mapped: the guest's kernel logged no fault",
+    [VIOMMU_ISOLATION_NO_DEVICE] =
+        "was not seen to stop a device: the guest has no SATA controller of a q35 at 0000:00:1f.2",
+    [VIOMMU_ISOLATION_IN_USE] =
+        "was not seen to stop a device: the guest's SATA controller at 0000:00:1f.2 has a disk",
+    [VIOMMU_ISOLATION_NO_GROUP] =
+        "was not seen to stop a device: the guest's SATA controller at 0000:00:1f.2 is in no IOMMU group until its driver (ahci) is loaded",
+    [VIOMMU_ISOLATION_NO_LOG] =
+        "was not seen to stop a device: the guest's kernel log cannot be read; run guest-report as root, with dmesg",
+    [VIOMMU_ISOLATION_LOCKED] =
+        "was not seen to stop a device: the guest's kernel does not let guest-report write the registers of 0000:00:1f.2 (not root, or lockdown by secure boot)",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(isolation_texts) == VIOMMU_ISOLATION_LAST);
+
+/* Why it translates, but does not isolate; NULL: it does. */
+static char *why_not_isolating(const ViommuReport *report, bool *ret_may_follow)
+{
+    *ret_may_follow = report->isolation == (int)VIOMMU_ISOLATION_NO_GROUP;
+    return g_strdup(report->isolation == VIOMMU_UNSET
+                        ? "was not asked to stop a device: let the guest run guest-report --isolate"
+                        : isolation_texts[report->isolation]);
+}
+
 /* An older report shows no types, and its guest's command line tells as much as it did then. */
 static bool is_worth_a_note(const ViommuProofWanted *wanted, const ViommuReport *report)
 {
@@ -222,12 +248,19 @@ static char *note_on(const ViommuProofWanted *wanted, const ViommuReport *report
                : NULL;
 }
 
-static ViommuLevel wanted_level(const ViommuProofWanted *wanted)
+ViommuLevel viommu_proof_wanted_level(const char *planned)
 {
-    g_autofree char *word = viommu_proof_planned(wanted->planned, "level");
+    g_autofree char *word = viommu_proof_planned(planned, "level");
     int level = word ? viommu_enum_from_string(&viommu_enum_level, word) : VIOMMU_UNSET;
 
     return level == VIOMMU_UNSET ? VIOMMU_LEVEL_PRESENT : (ViommuLevel)level;
+}
+
+static ViommuProof lacking(ViommuLevel level, const char *why, bool may_follow)
+{
+    return (ViommuProof){may_follow ? VIOMMU_PROOF_PENDING : VIOMMU_PROOF_DISPROVED,
+                         g_strdup_printf("it %s", why),
+                         viommu_enum_to_string(&viommu_enum_level, (int)level)};
 }
 
 /* The guest has the planned model, and devices in groups. */
@@ -235,20 +268,23 @@ static ViommuProof judge_present(const ViommuProofWanted *wanted, const ViommuRe
 {
     g_auto(ViommuProofAttributes) attributes =
         viommu_proof_attributes_compare(wanted->model, wanted->planned, report);
-    ViommuLevel level = wanted_level(wanted);
-    bool may_follow;
+    ViommuLevel level = viommu_proof_wanted_level(wanted->planned);
+    bool may_follow, isolates_later;
     g_autofree char *why = why_only_present(wanted, report, &may_follow);
+    g_autofree char *lets = why_not_isolating(report, &isolates_later);
 
     if (attributes.difference)
         return (ViommuProof){VIOMMU_PROOF_DISPROVED, g_steal_pointer(&attributes.difference), "as planned"};
     if (why && level > VIOMMU_LEVEL_PRESENT)
-        return (ViommuProof){may_follow ? VIOMMU_PROOF_PENDING : VIOMMU_PROOF_DISPROVED,
-                             g_strdup_printf("it %s", why),
-                             viommu_enum_to_string(&viommu_enum_level, (int)level)};
+        return lacking(level, why, may_follow);
+    if (lets && level > VIOMMU_LEVEL_TRANSLATING)
+        return lacking(level, lets, isolates_later);
     return (ViommuProof){
         .verdict = VIOMMU_PROOF_PROVEN,
         .cause = note_on(wanted, report, why),
-        .level = why ? VIOMMU_LEVEL_PRESENT : VIOMMU_LEVEL_TRANSLATING,
+        .level = why    ? VIOMMU_LEVEL_PRESENT
+                 : lets ? VIOMMU_LEVEL_TRANSLATING
+                        : VIOMMU_LEVEL_ISOLATING,
         .shown = g_steal_pointer(&attributes.shown),
         .not_shown = g_steal_pointer(&attributes.not_shown),
     };

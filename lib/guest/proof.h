@@ -37,5 +37,7 @@ typedef struct ViommuProof {
 void viommu_proof_clear(ViommuProof *proof);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ViommuProof, viommu_proof_clear)
 
+/** The level that is wanted by @planned, as in ViommuProofWanted. */
+ViommuLevel viommu_proof_wanted_level(const char *planned);
 /** Compares the report with what is @wanted. */
 ViommuProof viommu_proof_judge(const ViommuProofWanted *wanted, const ViommuReport *report);

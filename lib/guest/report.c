@@ -10,6 +10,9 @@
 VIOMMU_ENUM_DEFINE(outside, "reason of a device outside", VIOMMU_OUTSIDE_LAST, "no-group", "virtio",
                    "identity", "other");
 
+VIOMMU_ENUM_DEFINE(isolation, "outcome of a forbidden DMA", VIOMMU_ISOLATION_LAST, "fault", "none",
+                   "no-device", "in-use", "no-group", "no-log", "locked");
+
 static const char *const outside_texts[] = {
     [VIOMMU_OUTSIDE_NO_GROUP] = "in no IOMMU group",
     [VIOMMU_OUTSIDE_VIRTIO] = "virtio without iommu_platform",
@@ -211,6 +214,11 @@ static void take_interrupts(const Reader *reader, const char *value)
         reader->report->remaps = 0;
 }
 
+static void take_isolation(const Reader *reader, const char *value)
+{
+    reader->report->isolation = viommu_enum_from_string(&viommu_enum_isolation, value);
+}
+
 /* The number after @word, up to the end of the line or @unit. */
 static bool read_after(const char *line, const char *word, const char *unit, guint base, guint64 *ret_value)
 {
@@ -261,6 +269,7 @@ static const struct {
     {"acpi", take_acpi},
     {"devicetree", take_devicetree},
     {"driver", take_driver},
+    {"isolation", take_isolation},
 };
 
 /* --- Lines --- */
@@ -302,7 +311,7 @@ static ViommuReport *read_lines(const char *text, const char *end)
 
     report->kernel = g_strdup("");
     report->cmdline = g_strdup("");
-    report->remaps = report->x2apic = VIOMMU_UNSET;
+    report->remaps = report->x2apic = report->isolation = VIOMMU_UNSET;
     report->width_bits = VIOMMU_UNSET_NUMBER;
     for (const char *line = text; line < end;) {
         const char *newline = memchr(line, '\n', (size_t)(end - line));

@@ -44,6 +44,19 @@ typedef enum ViommuOutside {
 } ViommuOutside;
 extern const ViommuEnum viommu_enum_outside;
 
+/* What came of a forbidden DMA of the guest's spare device. */
+typedef enum ViommuIsolation {
+    VIOMMU_ISOLATION_FAULT, /* the kernel's log has the IOMMU's fault */
+    VIOMMU_ISOLATION_NONE,  /* it has none */
+    VIOMMU_ISOLATION_NO_DEVICE,
+    VIOMMU_ISOLATION_IN_USE,
+    VIOMMU_ISOLATION_NO_GROUP,
+    VIOMMU_ISOLATION_NO_LOG,
+    VIOMMU_ISOLATION_LOCKED,
+    VIOMMU_ISOLATION_LAST,
+} ViommuIsolation;
+extern const ViommuEnum viommu_enum_isolation;
+
 /* What the guest did not show is "", empty, false, 0, VIOMMU_UNSET or VIOMMU_UNSET_NUMBER. */
 typedef struct ViommuReport {
     char *kernel; /* release */
@@ -61,6 +74,7 @@ typedef struct ViommuReport {
         bool shown;
         uint64_t value;
     } registers[VIOMMU_REPORT_REGISTER_LAST];
+    int isolation;       /* ViommuIsolation */
     int remaps;          /* flag: interrupts are remapped */
     int x2apic;          /* flag: in the mode with wide destinations; from the log */
     uint64_t width_bits; /* of a virtio IOMMU's input addresses; from the log */

@@ -216,8 +216,6 @@ static void settle_rest(ViommuPlanBuild *build)
     plan->kernel = g_strdup(input->handovers ? input->handovers->kernel.path : request->boot.kernel.path);
     plan->initrd = g_strdup(input->handovers ? input->handovers->initrd.path : request->boot.initrd.path);
     settle_cmdline(build);
-    plan->level =
-        request->verify.level == VIOMMU_UNSET ? VIOMMU_LEVEL_PRESENT : (ViommuLevel)request->verify.level;
     plan->wait = request->wait == VIOMMU_UNSET ? VIOMMU_WAIT_STARTED : (ViommuWait)request->wait;
     if (plan->agent && request->guest.agent_offered)
         viommu_plan_note(build, "a channel for the guest's agent, which image '%s' has", request->image);
@@ -278,6 +276,8 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
     viommu_plan_settle_rights(build);
     viommu_plan_settle_seed(build);
     viommu_plan_settle_devices(build);
+    if (!viommu_plan_settle_level(build, error))
+        return false;
     viommu_plan_settle_vsock(build);
     viommu_plan_settle_pcie(build);
     settle_rest(build);

@@ -6,7 +6,7 @@
 #include "lib/request/seed-check.h"
 
 VIOMMU_ENUM_DEFINE(wait, "phase to wait for", VIOMMU_WAIT_LAST, "planned", "started", "ready", "verified");
-VIOMMU_ENUM_DEFINE(level, "level of a proof", VIOMMU_LEVEL_LAST, "present", "translating");
+VIOMMU_ENUM_DEFINE(level, "level of a proof", VIOMMU_LEVEL_LAST, "present", "translating", "isolating");
 VIOMMU_ENUM_DEFINE(bind, "bond", VIOMMU_BIND_LAST, "none", "client");
 VIOMMU_ENUM_DEFINE(disk_format, "disk format", VIOMMU_DISK_FORMAT_LAST, "raw", "qcow2");
 VIOMMU_ENUM_DEFINE(disk_bus, "disk bus", VIOMMU_DISK_BUS_LAST, "virtio", "scsi", "sata");

@@ -22,6 +22,7 @@ extern const ViommuEnum viommu_enum_wait;
 typedef enum ViommuLevel {
     VIOMMU_LEVEL_PRESENT,     /* it is the planned one, and devices are in groups */
     VIOMMU_LEVEL_TRANSLATING, /* the DMA of every device is translated */
+    VIOMMU_LEVEL_ISOLATING,   /* a device was stopped */
     VIOMMU_LEVEL_LAST,
 } ViommuLevel;
 extern const ViommuEnum viommu_enum_level;

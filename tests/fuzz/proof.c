@@ -7,7 +7,7 @@
 /* Each attribute, and the highest level. */
 #define EVERYTHING                                                                                     \
     "translate=on intremap=on eim=on xtsup=on caching-mode=on iotlb=on dma-translation=on aw-bits=48 " \
-    "granule=4096 level=translating"
+    "granule=4096 level=isolating"
 
 static void check_names(char **names)
 {

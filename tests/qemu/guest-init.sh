@@ -99,6 +99,7 @@ echo "=== viommu end ==="
 
 # For tests that want a proof by the console.
 case $(cat /proc/cmdline) in
+*viommu.isolate*) guest-report --isolate ;;
 *viommu.report*) guest-report ;;
 esac
 

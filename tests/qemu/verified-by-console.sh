@@ -43,7 +43,7 @@ lab_prerequisites "$row"
 trap lab_close EXIT
 trap 'exit 130' INT TERM
 # shellcheck disable=SC2034 # for lab_open
-lab_viommud_conf=$'[daemon]\nrunning-launches=1'
+lab_viommud_conf=$'[daemon]\nrunning-launches=1\nverify-timeout=600'
 lab_open
 
 # monitored NAME: busctl has shown a change of this property.
@@ -82,6 +82,16 @@ chmod 644 "$lab_dir/more.json"
 answers 9 '.error.name == "NotVerified" and (.error.message | contains("is not translating: it leaves DMA of its devices untranslated"))' \
     launch "$lab_dir/more.json"
 say 'iommu=pt: present, not translating'
+
+# Isolating: the guest's spare device was stopped.
+request=$(wants 'viommu.isolate viommu.stay')
+jq '.verify.level = "isolating"' "$request" >"$lab_dir/isolating.json"
+chmod 644 "$lab_dir/isolating.json"
+answers 0 '.State == "running"' launch "$lab_dir/isolating.json"
+machine=$(jq -r .name "$request")
+answers 0 '.level == "isolating" and (has("note") | not)' verify "$machine"
+lab_ctl kill "$machine"
+say 'isolating: the IOMMU stopped a device'
 
 # Three launches at once, one of which runs: the queue position of another is signalled when it
 # leaves the queue.

@@ -3,7 +3,59 @@
 # guest-report: prints what a guest's kernel made of its IOMMU, one "key value" per line.  viommud
 # reads this (lib/guest/report.c).  Runs in the guest: the guest agent runs it, or the guest's own
 # boot, with its output at the serial console.  Needs cat, grep and uname, and reads the kernel's
-# log with dmesg where it may.  Changes nothing.
+# log with dmesg where it may.  Changes nothing; but with --isolate it shows that the IOMMU stops a
+# device, for which it takes the spare SATA controller of a q35 from its driver, and gives it back.
+# This needs dd, sleep and root.
+sata=/sys/bus/pci/devices/0000:00:1f.2
+
+# port INDEX VALUE: writes a register of the controller through its index and data ports, which /sys
+# lets a shell write.  Both are four bytes for printf's %b.
+port() {
+    printf %b "$1" | dd of="$sata/resource4" bs=4 seek=4 conv=notrunc 2>/dev/null &&
+        printf %b "$2" | dd of="$sata/resource4" bs=4 seek=5 conv=notrunc 2>/dev/null
+}
+
+# set_command BYTES: the controller's command register.
+set_command() {
+    printf %b "$1" | dd of="$sata/config" bs=2 seek=2 conv=notrunc 2>/dev/null
+}
+
+# Messages of the kernel that an IOMMU stopped the controller at that page; endpoint 250 is 00:1f.2.
+faults() {
+    dmesg | grep -c -e '1f\.2.*badc000' -e 'EP 250 at 0xbadc000'
+}
+
+# A controller without a driver has no memory mapped for it.  Its first port is told to use the page
+# 0xbadc000 for commands, and started.
+forbidden_dma() {
+    set_command '\007\0000' && port '\0000\0001\0000\0000' '\0000\0300\0255\0013' &&
+        port '\0004\0001\0000\0000' '\0000\0000\0000\0000' &&
+        port '\0030\0001\0000\0000' '\0001\0000\0000\0000'
+}
+
+isolate() {
+    [ "$(cat "$sata/vendor" "$sata/device" 2>/dev/null)" = '0x8086
+0x2922' ] || { echo no-device && return; }
+    for disk in "$sata"/ata*/host*/target*; do
+        [ ! -e "$disk" ] || { echo in-use && return; }
+    done
+    [ -e "$sata/iommu_group" ] || { echo no-group && return; }
+    dmesg >/dev/null 2>&1 || { echo no-log && return; }
+    driver=$(cd "$sata/driver" 2>/dev/null && pwd -P)
+    [ -z "$driver" ] || echo "${sata##*/}" >"$driver/unbind"
+    before=$(faults) result=none
+    forbidden_dma || result=locked
+    for _ in 1 2 3 4 5; do
+        [ "$result" = none ] || break
+        sleep 1
+        [ "$(faults)" -le "$before" ] || result=fault
+    done
+    port '\0030\0001\0000\0000' '\0000\0000\0000\0000'
+    set_command '\0003\0000'
+    [ -z "$driver" ] || echo "${sata##*/}" >"$driver/bind"
+    echo "$result"
+}
+
 echo "viommu-report begin"
 echo "kernel $(uname -r)"
 echo "cmdline $(cat /proc/cmdline)"
@@ -58,6 +110,7 @@ dmesg 2>/dev/null | grep -m 16 \
     while read -r line; do
         echo "log $line"
     done
+[ "${1:-}" != --isolate ] || echo "isolation $(isolate 2>/dev/null)"
 for table in DMAR IVRS IORT VIOT; do
     [ ! -e "/sys/firmware/acpi/tables/$table" ] || echo "table $table"
 done

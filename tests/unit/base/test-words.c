@@ -32,6 +32,7 @@ static const ViommuEnum *const tables[] = {
     &viommu_enum_pause,        &viommu_enum_recovery,   &viommu_enum_result,   &viommu_enum_rule,
     &viommu_enum_seed_by,      &viommu_enum_share_type, &viommu_enum_state,    &viommu_enum_table_state,
     &viommu_enum_verdict,      &viommu_enum_wait,       &viommu_enum_level,    &viommu_enum_outside,
+    &viommu_enum_isolation,
 };
 
 START_TEST(every_word_both_ways)

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* level: decides how much the guest must show of its IOMMU, and whether this machine can. */
+#include "lib/plan/build.h"
+
+static bool has_sata_disk(const ViommuPlan *plan)
+{
+    for (guint i = 0; i < plan->disks->len; i++)
+        if (((const ViommuPlanDisk *)g_ptr_array_index(plan->disks, i))->bus == VIOMMU_DISK_BUS_SATA)
+            return true;
+    return false;
+}
+
+bool viommu_plan_settle_level(ViommuPlanBuild *build, GError **error)
+{
+    ViommuPlan *plan = build->plan;
+    int asked = build->request->verify.level;
+
+    plan->level = asked == VIOMMU_UNSET ? VIOMMU_LEVEL_PRESENT : (ViommuLevel)asked;
+    if (plan->level != VIOMMU_LEVEL_ISOLATING)
+        return true;
+    /* It is in each such machine, it is spare, and a shell can put it to work. */
+    if (plan->family != VIOMMU_FAMILY_Q35)
+        return viommu_plan_refuse(
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_LEVEL, error,
+            "verify.level 'isolating' needs a q35 machine, whose SATA controller does the DMA that the IOMMU must stop, but machine '%s' has no such device; ask for 'translating'",
+            plan->machine);
+    if (!has_sata_disk(plan))
+        return true;
+    return viommu_plan_refuse(
+        build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_LEVEL, error,
+        "verify.level 'isolating' needs the machine's SATA controller for itself, but a disk is on it; set the bus of the disks to 'virtio' or 'scsi', or ask for 'translating'");
+}
