@@ -290,6 +290,36 @@ static ViommuProof judge_present(const ViommuProofWanted *wanted, const ViommuRe
     };
 }
 
+static bool translates_nothing(const ViommuProofWanted *wanted)
+{
+    g_autofree char *translation = viommu_proof_planned(wanted->planned, "dma-translation");
+
+    return g_strcmp0(translation, "off") == 0;
+}
+
+/* An IOMMU without DMA translation has no unit and no groups in /sys: Linux ignores it for DMA
+ * (alloc_iommu()). */
+static ViommuProof judge_remapper(const ViommuProofWanted *wanted, const ViommuReport *report)
+{
+    g_auto(ViommuProofAttributes) attributes =
+        viommu_proof_attributes_compare(wanted->model, wanted->planned, report);
+
+    if (report->remaps != 1)
+        return say(
+            VIOMMU_PROOF_DISPROVED,
+            g_strdup(
+                report->remaps == 0
+                    ? "the plan has no DMA translation, and the guest's kernel does not remap interrupts"
+                    : "the plan has no DMA translation, and the guest does not show whether its kernel remaps interrupts; let it run the guest-report of this viommud"));
+    return (ViommuProof){
+        .verdict = VIOMMU_PROOF_PROVEN,
+        .cause = g_strdup("the IOMMU only remaps interrupts, as planned (dma-translation)"),
+        .level = VIOMMU_LEVEL_PRESENT,
+        .shown = g_steal_pointer(&attributes.shown),
+        .not_shown = g_steal_pointer(&attributes.not_shown),
+    };
+}
+
 ViommuProof viommu_proof_judge(const ViommuProofWanted *wanted, const ViommuReport *report)
 {
     const char *first = report->iommus[0];
@@ -298,6 +328,8 @@ ViommuProof viommu_proof_judge(const ViommuProofWanted *wanted, const ViommuRepo
         return first ? say(VIOMMU_PROOF_DISPROVED,
                            g_strdup_printf("the plan has no IOMMU, but the guest has '%s'", first))
                      : say(VIOMMU_PROOF_PROVEN, NULL);
+    if (!first && translates_nothing(wanted))
+        return judge_remapper(wanted, report);
     if (!first)
         return judge_absent(wanted->model, report);
     for (char **name = report->iommus; *name; name++)

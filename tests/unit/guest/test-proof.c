@@ -178,6 +178,14 @@ static const struct {
      VIOMMU_PROOF_DISPROVED, "isolating", "it leaves DMA of its devices untranslated"},
     {VIOMMU_MODEL_INTEL, NULL, REPORT(WHOLE "isolation locked\n"), VIOMMU_PROOF_PROVEN, NULL, NULL,
      VIOMMU_LEVEL_TRANSLATING, "", ""},
+    /* Only interrupts are remapped. */
+    {VIOMMU_MODEL_INTEL, "intremap=on dma-translation=off", REPORT(INTEL "groups 0\ninterrupts remapped\n"),
+     VIOMMU_PROOF_PROVEN, NULL, "only remaps interrupts, as planned", VIOMMU_LEVEL_PRESENT, "",
+     "intremap dma-translation"},
+    {VIOMMU_MODEL_INTEL, "dma-translation=off", REPORT(INTEL "groups 0\ninterrupts direct\n"),
+     VIOMMU_PROOF_DISPROVED, "active", "does not remap interrupts"},
+    {VIOMMU_MODEL_INTEL, "dma-translation=off", REPORT(INTEL "groups 0\n"), VIOMMU_PROOF_DISPROVED, "active",
+     "does not show whether its kernel remaps interrupts"},
     /* A later level, which this viommud does not know. */
     {VIOMMU_MODEL_INTEL, "level=perfect", REPORT(INTEL "iommu dmar0\ngroups 2\n"), VIOMMU_PROOF_PROVEN, NULL,
      NULL, VIOMMU_LEVEL_PRESENT, "", ""},
