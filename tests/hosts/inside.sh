@@ -18,7 +18,7 @@ as() {
 # inside OPTION... -- COMMAND...: in a guest from the site's image.
 inside() {
     as ci viommuctl --system run disks.0.path=$images/debian13.qcow2 disks.0.format=qcow2 disks.0.overlay=true guest.os=debian13-cloud \
-        accelerator=tcg memory=1G --iommu=intel --timeout="$boots" "$@"
+        guest.agent=true accelerator=tcg memory=1G --iommu=intel --timeout="$boots" "$@"
 }
 
 # begin NAME OPTION... -- COMMAND...: in the background; its output is in $work/NAME, its process in
@@ -28,6 +28,19 @@ begin() {
     shift
     inside --name="$name" --inside "$@" >"$work/$name" 2>&1 &
     begun=$!
+}
+
+# up NAME: the command of begin runs in the guest.
+up() {
+    check 'the command runs' until_true "$boots" grep -qx up "$work/$1"
+}
+
+# ends_with STATUS: what begin started.
+ends_with() {
+    local status=0
+    wait "$begun" || status=$?
+    echo "ended with $status"
+    [ "$status" -eq "$1" ]
 }
 
 ctl_pid() {
@@ -68,18 +81,31 @@ base_is_as_before() {
 
 # --- The host: a member of the group, and an image of the site ---
 
-useradd --create-home ci
-install -d -m 700 -o ci "/run/user/$(id -u ci)"
+for user in ci other; do
+    useradd --create-home $user
+    install -d -m 700 -o $user "/run/user/$(id -u $user)"
+done
 run 0 'viommud is installed' '' tests/hosts/install.sh
 run 0 'and started' '' systemctl enable --now viommud
 usermod -aG viommu ci
+usermod -aG viommu other
 cp --sparse=always $base $images/debian13.qcow2
 before="$(stat -c '%s %Y %U:%G %a' $images/debian13.qcow2) $(sha256sum <$images/debian13.qcow2)"
 
 # --- A command, its status and its files, after a failure ---
 
-run 7 'a command fails in the guest' '' inside --get=/root/result --inside -- sh -c \
-    'test -e /sys/class/iommu/dmar0 && test ! -t 0 && echo "$1" >result; exit 7' - 'two  words'
+as ci ssh-keygen -q -t ed25519 -N '' -f /home/ci/other-key
+# shellcheck disable=SC2016  # expanded in the guest
+begin first --get=/root/result -- sh -c 'echo up; until [ -e go ]; do sleep 1; done
+test -e /sys/class/iommu/dmar0 && test ! -t 0 && echo "$1" >result; exit 7' - 'two  words' </dev/null
+up first
+run 0 'another command logs in with the same key' '^root$' as ci viommuctl --system ssh first -- id -un
+run 255 'a wrong key is refused' 'Permission denied' as ci viommuctl --system ssh first --key=/home/ci/other-key -- true
+run 7 'a command by the agent' '^by the agent$' as ci viommuctl --system exec first -- sh -c 'echo by the agent; exit 7'
+run 0 'its input' '^typed$' as ci viommuctl --system exec first -- cat <<<typed
+run 4 'not for another member' 'belongs to another user' as other viommuctl --system --no-ask-password exec first -- true
+run 0 'the first may end' '' as ci viommuctl --system ssh first -- touch go
+check 'a command fails in the guest' ends_with 7
 check 'its file is out, and the guest had its IOMMU' grep -qx 'two  words' /home/ci/result
 check 'nothing is left' until_true 60 nothing_is_left
 check 'not even the key' no_key_is_left
@@ -118,6 +144,7 @@ for i in 1 2 3 4; do
     four[i]=$begun
 done
 check 'four boot at once from one base' until_true 120 sh -c '[ "$(viommuctl list | grep -c "four. *running")" -eq 4 ]'
+check 'each at a port of its own' until_true 60 sh -c '[ "$(ss -Hltn "src 127.0.0.1" | wc -l)" -eq 4 ]'
 for i in 1 2 3 4; do
     check "number $i ends" wait "${four[i]}"
     check 'with what it wrote itself' grep -qx "$i" "$work/four$i"
@@ -125,10 +152,6 @@ done
 check 'nothing is left' until_true 60 nothing_is_left
 check 'the base is as it was' base_is_as_before
 
-# up NAME: the command of begin runs in the guest.
-up() {
-    check 'the command runs' until_true "$boots" grep -qx up "$work/$1"
-}
 begin victim -- sh -c 'echo up; exec sleep 3600'
 up victim
 pkill -u ci -KILL -x ssh
