@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stddef.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "daemon/process/held-files.h"
 #include "lib/base/error.h"
@@ -28,17 +30,34 @@ typedef struct Carrier {
     Stream streams[VIOMMU_RELAY_STREAMS];
 } Carrier;
 
+/* Only an end of socketpair(2) has no name on either side.  What is sent to any other socket might
+ * reach a service that takes it for viommud's own word, such as systemd's for notifications, since
+ * the kernel tells the receiver who sends. */
+static bool is_pair(int fd)
+{
+    struct sockaddr_un own, other;
+    socklen_t own_size = sizeof(own), other_size = sizeof(other), size = sizeof(int);
+    int domain, type;
+
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
+           getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM &&
+           getsockname(fd, (struct sockaddr *)&own, &own_size) == 0 &&
+           getpeername(fd, (struct sockaddr *)&other, &other_size) == 0 &&
+           own_size <= offsetof(struct sockaddr_un, sun_path) &&
+           other_size <= offsetof(struct sockaddr_un, sun_path);
+}
+
 bool viommu_relay_check(int fd, const char *name, GError **error)
 {
     g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", fd);
     g_autofree char *link = g_file_read_link(path, NULL);
 
     /* fstat(2) would ask the server of a FUSE file. */
-    if (link && (g_str_has_prefix(link, "pipe:") || g_str_has_prefix(link, "socket:")))
+    if (link && (g_str_has_prefix(link, "pipe:") || (g_str_has_prefix(link, "socket:") && is_pair(fd))))
         return true;
     return viommu_fail(
         error, VIOMMU_ERROR_INVALID_REQUEST,
-        "%s is neither a pipe without a name nor a socket; pass an end of one, and copy between it and your file",
+        "%s is neither a pipe without a name nor an end of a socketpair(2) of streams; pass an end of one, and copy between it and your file",
         name);
 }
 

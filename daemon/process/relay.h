@@ -18,8 +18,9 @@ typedef struct ViommuRelay {
     int over;
 } ViommuRelay;
 
-/** Whether @fd is a pipe without a name or a socket, whose waiting a thread can end; nothing else
- *  is relayed.  Does not touch the file.  Fails: INVALID_REQUEST. */
+/** Whether @fd is a pipe without a name or an end of a socketpair(2) of streams, whose waiting a
+ *  thread can end, and whose other end takes nothing for viommud's own word; nothing else is
+ *  relayed.  Does not touch the file.  Fails: INVALID_REQUEST. */
 bool viommu_relay_check(int fd, const char *name, GError **error);
 /** @fds: VIOMMU_RELAY_STREAMS held descriptors; the relay takes its reference, also on failure.
  *  Fails: BUSY. */

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "daemon/process/held-files.h"
 #include "lib/base/error.h"
@@ -119,6 +120,43 @@ START_TEST(nobody_reads)
 }
 END_TEST
 
+/* A socket that is connected to one with a name: the client's end, and the server's. */
+static void connect_to_name(int ret_ends[2])
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    socklen_t size = sizeof(address);
+    int server = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    ret_ends[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(server, (struct sockaddr *)&address, sizeof(address.sun_family)), 0);
+    ck_assert_int_eq(listen(server, 1), 0);
+    ck_assert_int_eq(getsockname(server, (struct sockaddr *)&address, &size), 0);
+    ck_assert_int_eq(connect(ret_ends[0], (struct sockaddr *)&address, size), 0);
+    ret_ends[1] = accept(server, NULL, NULL);
+    close(server);
+}
+
+/* What is written to a service would be viommud's own word there. */
+START_TEST(only_sockets_of_nobody)
+{
+    int pair[2], named[2], datagrams[2], internet = socket(AF_INET, SOCK_STREAM, 0);
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, datagrams), 0);
+    connect_to_name(named);
+    for (int i = 0; i < 2; i++) {
+        ck_assert(viommu_relay_check(pair[i], "stdin", NULL));
+        ck_assert(!viommu_relay_check(named[i], "stdin", NULL));
+        ck_assert(!viommu_relay_check(datagrams[i], "stdin", NULL));
+        close(pair[i]);
+        close(named[i]);
+        close(datagrams[i]);
+    }
+    ck_assert(!viommu_relay_check(internet, "stdin", NULL));
+    close(internet);
+}
+END_TEST
+
 START_TEST(only_pipes_and_sockets)
 {
     g_autoptr(GError) error = NULL;
@@ -135,4 +173,4 @@ START_TEST(only_pipes_and_sockets)
 }
 END_TEST
 
-UNIT_MAIN("relay", bytes_pass, a_full_pipe, nobody_reads, only_pipes_and_sockets)
+UNIT_MAIN("relay", bytes_pass, a_full_pipe, nobody_reads, only_sockets_of_nobody, only_pipes_and_sockets)
