@@ -58,6 +58,8 @@ typedef enum ViommuRule {
     VIOMMU_RULE_VSOCK,
     /* about what it must show */
     VIOMMU_RULE_LEVEL,
+    /* about what else it can reach */
+    VIOMMU_RULE_SHARE,
     VIOMMU_RULE_LAST,
 } ViommuRule;
 extern const ViommuEnum viommu_enum_rule;

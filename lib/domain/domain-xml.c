@@ -38,7 +38,7 @@ static void write_memory(ViommuXmlWriter *xml, const ViommuPlan *plan)
 
 static void write_memory_backing(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
-    if (!plan->page_size_bytes && !plan->locked)
+    if (!plan->page_size_bytes && !plan->locked && !plan->shared_memory)
         return;
     viommu_xml_open(xml, "memoryBacking");
     if (plan->page_size_bytes) {
@@ -51,6 +51,10 @@ static void write_memory_backing(ViommuXmlWriter *xml, const ViommuPlan *plan)
     }
     if (plan->locked)
         viommu_xml_empty(xml, "locked", NULL);
+    if (plan->shared_memory) {
+        viommu_xml_empty(xml, "source", "type", "memfd", NULL);
+        viommu_xml_empty(xml, "access", "mode", "shared", NULL);
+    }
     viommu_xml_close(xml);
 }
 
@@ -331,6 +335,24 @@ static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network
     viommu_xml_close(xml);
 }
 
+/* What a guest writes by 9p keeps its owner and mode in extended attributes: it makes no setuid
+ * file. */
+static void write_share(ViommuXmlWriter *xml, const ViommuPlanShare *share)
+{
+    bool virtiofs = share->type == VIOMMU_SHARE_TYPE_VIRTIOFS;
+
+    viommu_xml_open(xml, "filesystem");
+    viommu_xml_attribute(xml, "type", "mount");
+    viommu_xml_attribute(xml, "accessmode", virtiofs || share->read_only ? "passthrough" : "mapped");
+    viommu_xml_empty(xml, "driver", "type", virtiofs ? "virtiofs" : "path", "iommu",
+                     share->translated ? "on" : NULL, NULL);
+    viommu_xml_empty(xml, "source", "dir", share->path, NULL);
+    viommu_xml_empty(xml, "target", "dir", share->tag, NULL);
+    if (share->read_only)
+        viommu_xml_empty(xml, "readonly", NULL);
+    viommu_xml_close(xml);
+}
+
 static void write_hostdev(ViommuXmlWriter *xml, const ViommuPlacedDevice *device)
 {
     ViommuPciAddress address;
@@ -476,6 +498,8 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     write_controllers(xml, plan);
     for (guint i = 0; i < plan->networks->len; i++)
         write_network(xml, g_ptr_array_index(plan->networks, i));
+    for (guint i = 0; i < plan->shares->len; i++)
+        write_share(xml, g_ptr_array_index(plan->shares, i));
     for (guint i = 0; i < plan->placement.devices->len; i++)
         write_hostdev(xml, g_ptr_array_index(plan->placement.devices, i));
     viommu_xml_empty(xml, "serial", "type", "pty", NULL);

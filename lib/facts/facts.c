@@ -133,6 +133,15 @@ static const ViommuFact
                     {"vsock behind the IOMMU", V(7, 1, 0), 0, 0,
                      "libvirt 9.0 docs/formatdomain.rst (vsock, driver, since 7.1.0); Linux e13a6915a0 (vhost's IOTLB, in 5.11); measured: 9.0/7.2, 11.3/10.0 accepted",
                      V(5, 11, 0)},
+                [VIOMMU_FACT_VIRTIOFS] =
+                    {"virtiofs", V(6, 2, 0), 0, 0,
+                     "libvirt NEWS 6.2.0; measured: 6.0/4.2 no such driver, 7.0/5.2, 9.0/7.2 accepted"},
+                [VIOMMU_FACT_VIRTIOFS_USER] =
+                    {"virtiofs of a user's own libvirt", V(10, 0, 0), 0, 0,
+                     "libvirt NEWS 10.0.0; measured: 9.0/7.2 refused, 11.3/10.0 started"},
+                [VIOMMU_FACT_VIRTIOFS_READ_ONLY] =
+                    {"virtiofs that the guest may only read", V(11, 3, 0), 0, 0,
+                     "measured: 9.0/7.2 refused, 11.3/10.0 accepted (nothing between them was tried)"},
 };
 
 static const char *const words[] = {
@@ -176,6 +185,9 @@ static const char *const words[] = {
     "smmuv3-acpi-no-its",
     "fw-cfg",
     "vsock-translation",
+    "virtiofs",
+    "virtiofs-user",
+    "virtiofs-read-only",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_FACT_LAST);
 /* ViommuEmulator keeps a bit for each. */

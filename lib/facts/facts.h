@@ -48,6 +48,9 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_SMMUV3_ACPI_NO_ITS,
     VIOMMU_FACT_FW_CFG,
     VIOMMU_FACT_VSOCK_TRANSLATION,
+    VIOMMU_FACT_VIRTIOFS,
+    VIOMMU_FACT_VIRTIOFS_USER,
+    VIOMMU_FACT_VIRTIOFS_READ_ONLY,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;

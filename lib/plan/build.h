@@ -75,6 +75,11 @@ void viommu_plan_settle_rights(ViommuPlanBuild *build);
 bool viommu_plan_check_seed(ViommuPlanBuild *build, GError **error);
 /** seed: settles how the guest is told, once the machine has its name and UUID. */
 void viommu_plan_settle_seed(ViommuPlanBuild *build);
+/** shares: checks that the guest may have the directories, and how.  Fails: POLICY_REFUSED,
+ *  NOT_SUPPORTED. */
+bool viommu_plan_check_shares(ViommuPlanBuild *build, GError **error);
+/** shares: settles them, once the IOMMU is settled. */
+void viommu_plan_settle_shares(ViommuPlanBuild *build);
 /** vsock: checks that the host has vsock for guests, if the request wants it.  Fails:
  *  NOT_SUPPORTED. */
 bool viommu_plan_check_vsock(ViommuPlanBuild *build, GError **error);

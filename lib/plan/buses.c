@@ -86,6 +86,7 @@ static unsigned count_placed_by_libvirt(const ViommuPlan *plan)
     }
     n += plan->scsi_controller;
     n += plan->vsock;
+    n += plan->shares->len;
     for (guint i = 0; i < plan->placement.devices->len; i++)
         n += ((const ViommuPlacedDevice *)g_ptr_array_index(plan->placement.devices, i))->guest_bus == 0;
     return n;

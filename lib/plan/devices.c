@@ -29,8 +29,18 @@ static void plan_network_free(void *data)
     g_free(network);
 }
 
+static void plan_share_free(void *data)
+{
+    ViommuPlanShare *share = data;
+
+    g_free(share->path);
+    g_free(share->tag);
+    g_free(share);
+}
+
 void viommu_plan_init_devices(ViommuPlan *plan)
 {
+    plan->shares = g_ptr_array_new_with_free_func(plan_share_free);
     plan->disks = g_ptr_array_new_with_free_func(plan_disk_free);
     plan->networks = g_ptr_array_new_with_free_func(plan_network_free);
 }

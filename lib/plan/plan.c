@@ -251,15 +251,6 @@ static bool settle_image(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
-/* Keys that no room of the plan settles yet. */
-static bool check_pending(ViommuPlanBuild *build, GError **error)
-{
-    if (!build->request->shares)
-        return true;
-    return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_MACHINE, error,
-                              "shares is not possible with this version of viommud; omit it");
-}
-
 static bool build_plan(ViommuPlanBuild *build, GError **error)
 {
     if (!settle_image(build, error) || !viommu_plan_check_policy(build, error) ||
@@ -270,7 +261,7 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
     viommu_plan_explain_hostdevs(build);
     if (!settle_firmware(build, error) || !viommu_plan_check_disks(build, error) ||
         !viommu_plan_check_files(build, error) || !viommu_plan_check_seed(build, error) ||
-        !viommu_plan_check_vsock(build, error) || !check_pending(build, error))
+        !viommu_plan_check_vsock(build, error) || !viommu_plan_check_shares(build, error))
         return false;
     settle_names(build);
     viommu_plan_settle_rights(build);
@@ -279,6 +270,7 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
     if (!viommu_plan_settle_level(build, error))
         return false;
     viommu_plan_settle_vsock(build);
+    viommu_plan_settle_shares(build);
     viommu_plan_settle_pcie(build);
     settle_rest(build);
     return true;
@@ -352,6 +344,7 @@ void viommu_plan_free(ViommuPlan *plan)
     g_strfreev(plan->seed.ssh_keys);
     g_clear_pointer(&plan->disks, g_ptr_array_unref);
     g_clear_pointer(&plan->networks, g_ptr_array_unref);
+    g_clear_pointer(&plan->shares, g_ptr_array_unref);
     g_clear_pointer(&plan->warnings, g_ptr_array_unref);
     g_clear_pointer(&plan->notes, g_ptr_array_unref);
     viommu_iommu_choice_clear(&plan->iommu);

@@ -61,6 +61,15 @@ typedef struct ViommuPlanSeed {
     char **ssh_keys; /* of credentials: root's; NULL: none */
 } ViommuPlanSeed;
 
+/* A directory of the host. */
+typedef struct ViommuPlanShare {
+    ViommuShareType type;
+    char *path;
+    char *tag;
+    bool read_only;
+    bool translated; /* behind the IOMMU */
+} ViommuPlanShare;
+
 typedef enum ViommuSecureBoot {
     VIOMMU_SECURE_BOOT_NONE,    /* no UEFI: no setting */
     VIOMMU_SECURE_BOOT_FEATURE, /* <firmware><feature name='secure-boot'/>, libvirt 7.2.0 */
@@ -103,6 +112,8 @@ typedef struct ViommuPlan {
     const char *kept_models[3];
     GPtrArray *disks;    /* of ViommuPlanDisk */
     GPtrArray *networks; /* of ViommuPlanNetwork */
+    GPtrArray *shares;   /* of ViommuPlanShare */
+    bool shared_memory;  /* other processes than QEMU map the guest's memory */
     ViommuPlanSeed seed;
     bool scsi_controller;       /* a virtio-scsi controller is needed */
     bool agent;                 /* the guest agent has its channel */

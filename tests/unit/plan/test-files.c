@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-files: how libvirt gets a disk, and whose rights QEMU has, for each kind of user and
  * libvirt. */
-#include "tests/unit/unit.h"
+#include "tests/unit/parse-request.h"
 
 #include "lib/domain/domain-xml.h"
 #include "lib/plan/plan.h"
@@ -404,4 +404,59 @@ START_TEST(on_another_host)
 }
 END_TEST
 
-UNIT_MAIN("plan-files", handed_over, a_seed, no_label, warned, chains, on_another_host)
+/* The system's viommud shares directories for root only. */
+START_TEST(shares)
+{
+    static const struct {
+        ViommuAskerKind kind;
+        bool shared;
+    } rows[] = {
+        {VIOMMU_ASKER_OWN, true},
+        {VIOMMU_ASKER_ROOT, true},
+        {VIOMMU_ASKER_MEMBER, false},
+        {VIOMMU_ASKER_OUTSIDER, false},
+    };
+    static const Case one = {"9.0.0", "none", VIOMMU_ASKER_ROOT, FILE_FIXED};
+    g_autoptr(ViommuHost) host = make_host(&one);
+    g_autoptr(ViommuRequest) request =
+        unit_request("{'shares': <[{'path': <'/s'>, 'tag': <'s'>, 'type': <'9p'>}]>}");
+    ViommuPolicy policy;
+
+    viommu_policy_init(&policy);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(ViommuPlan) plan = NULL;
+        g_autoptr(GError) error = NULL;
+        const ViommuAsker asker = {rows[i].kind, 1000};
+        const ViommuPlanInput input = {
+            .request = request, .host = host, .policy = &policy, .uuid = UUID, .asker = &asker};
+
+        ck_assert_int_eq(viommu_plan_build(&input, &plan, NULL, &error), rows[i].shared);
+        ck_assert(rows[i].shared ? plan->shares->len == 1
+                                 : g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_POLICY_REFUSED));
+    }
+}
+END_TEST
+
+/* libvirt 9.0 of the system has virtiofs, and a user's own has not. */
+START_TEST(virtiofs_of_a_user)
+{
+    static const Case one = {"9.0.0", "none", VIOMMU_ASKER_OWN, FILE_FIXED};
+    g_autoptr(ViommuRequest) request = unit_request("{'shares': <[{'path': <'/s'>, 'tag': <'s'>}]>}");
+    ViommuPolicy policy;
+
+    viommu_policy_init(&policy);
+    for (int own = 0; own < 2; own++) {
+        g_autoptr(ViommuHost) host = make_host(&one);
+        g_autoptr(ViommuPlan) plan = NULL;
+        g_autoptr(GError) error = NULL;
+        const ViommuPlanInput input = {.request = request, .host = host, .policy = &policy, .uuid = UUID};
+
+        host->unprivileged = own;
+        ck_assert_int_eq(viommu_plan_build(&input, &plan, NULL, &error), !own);
+        ck_assert(own ? strstr(error->message, "libvirt 10.0") != NULL : plan->shared_memory);
+    }
+}
+END_TEST
+
+UNIT_MAIN("plan-files", handed_over, a_seed, no_label, warned, chains, on_another_host, shares,
+          virtiofs_of_a_user)
