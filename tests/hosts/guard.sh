@@ -67,6 +67,15 @@ opened() {
     find "/proc/$(qemu_of "$1")/fd" -lname "$2" | grep -q .
 }
 
+# reads_only NAME FILE: the QEMU of machine NAME has it open, and not for writing.
+reads_only() {
+    local fd pid
+    pid=$(qemu_of "$1")
+    while read -r fd; do
+        grep -q '^flags:.*0$' "/proc/$pid/fdinfo/$fd" || return 1
+    done < <(find "/proc/$pid/fd" -lname "$2" -printf '%f\n')
+}
+
 pid() {
     systemctl show -P MainPID viommud
 }
@@ -99,7 +108,8 @@ chmod 600 /home/ci/based.qcow2 $images/ci.data
 chmod 6755 /home/ci/mount
 chmod 600 /home/mate/*
 chown mate: /home/mate/*
-python3 -c 'import os; os.setxattr("/home/ci/plain.raw", "user.note", b"of ci")' 2>/dev/null || echo '# no extended attributes here' 
+python3 -c 'import os; os.setxattr("/home/ci/plain.raw", "user.note", b"of ci")' 2>/dev/null || echo '# no extended attributes of users here'
+python3 -c 'import os; os.setxattr("'$images'/base.raw", "trusted.note", b"of root")' || echo '# no extended attributes here'
 # shellcheck disable=SC2206  # no spaces in these
 watched=($su $mount /usr/bin/passwd /etc/passwd /etc/shadow /home/ci/vmlinuz /home/ci/initrd /home/ci/mount
     /home/ci/plain.raw $images/base.raw $images/top.qcow2 $images/su $images/with-data.qcow2 /home/mate/initrd $guest/vmlinuz $initrd)
@@ -178,6 +188,36 @@ run 0 "has libvirt's own user" '' test "$(stat -c %U "/proc/$(qemu_of roots)")" 
 end roots
 unchanged 'and changes nothing either'
 end unborn
+
+# --- Overlays: what they are based on stays as it is ---
+
+over='{"name": "over", "memory": "64 MiB", "accelerator": "tcg", "disks": [
+    {"path": "'$images'/base.raw", "format": "raw", "overlay": true}, {"path": "'$images'/top.qcow2", "format": "qcow2", "overlay": true},
+    {"path": "plain.raw", "format": "raw", "overlay": true}, {"path": "mount", "format": "raw", "overlay": true}]}'
+over_by_path='name s over memory s 64MiB accelerator s tcg disks aa{sv} 2
+    3 path s '$images'/base.raw format s raw overlay b true 3 path s '$images'/top.qcow2 format s qcow2 overlay b true'
+if newer; then
+    run 0 'a member launches over files of root, and own ones' '^over$' launch ci <<<"$over"
+    check 'QEMU has what they are based on' until_true 20 opened over $images/base.raw
+    check 'for reading alone' reads_only over $images/base.raw
+    unchanged 'all of it stays as it is'
+    kill -KILL "$(qemu_of over)"
+    check 'its QEMU is killed' until_true 30 sh -c "viommuctl list | grep -Eq '^over +stopped'"
+    unchanged 'it is as it was'
+    end over
+else
+    run 3 'where libvirt takes no open files, a member has no overlay over own files' \
+        "disks.2..path '/home/ci/plain.raw', so viommud must pass it to libvirt as an open file; that needs libvirt 9.0 or newer" launch ci <<<"$over"
+fi
+# shellcheck disable=SC2086
+run 0 'by the paths of files that only root can replace' '^o "' call ci 4 $over_by_path
+check 'QEMU has what they are based on' until_true 20 opened over $images/base.raw
+check 'for reading alone, too' reads_only over $images/base.raw
+unchanged 'and all of it stays as it is'
+run 1 'its overlays are out of reach for who launched it' 'denied' as ci head -c 1 "$(find /var/lib/viommu/boot -name "*overlay*" -print -quit)"
+end over
+unchanged 'and afterwards'
+check 'no overlay is left' sh -c '! ls /var/lib/viommu/boot | grep overlay'
 
 # --- Who is notified, and when ---
 

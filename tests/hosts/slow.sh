@@ -55,6 +55,11 @@ something_hangs() {
     [ -n "$(hanging)" ]
 }
 
+# is_empty: no machine, domain or copy.
+is_empty() {
+    [ "$(viommuctl list | wc -l)" -le 1 ] && ! virsh -q list --all --name | grep -q . && [ -z "$(ls /var/lib/viommu/boot)" ]
+}
+
 others_are_served() {
     seconds=$limit run 0 "$1: mate launches" '^other$' launch mate other
     run 0 'and lists' 'other +running' timeout $limit runuser -u mate -- viommuctl --system list
@@ -148,7 +153,10 @@ let_go() {
 over=/tmp/slow/over
 for attacked in "kernel|\"boot\": {\"kernel\": \"$over/slow\$i\"}" "initrd|\"boot\": {\"kernel\": \"/viommu-guests/x86_64-debian13/vmlinuz\", \"initrd\": \"$over/slow\$i\"}" \
     "disk|\"disks\": [{\"path\": \"$over/slow\$i\", \"format\": \"raw\", \"read-only\": true}]" \
-    "image|\"disks\": [{\"path\": \"$over/slow\$i\", \"format\": \"qcow2\", \"read-only\": true}]"; do
+    "image|\"disks\": [{\"path\": \"$over/slow\$i\", \"format\": \"qcow2\", \"read-only\": true}]" \
+    "base|\"disks\": [{\"path\": \"$over/slow\$i\", \"format\": \"raw\", \"overlay\": true}]" \
+    "digest|\"disks\": [{\"path\": \"$over/slow\$i\", \"format\": \"raw\", \"overlay\": true, \"digest\": \"sha256:$(printf '%064d' 0)\"}]" \
+    "user-data|\"seed\": {\"user-data\": \"$over/slow\$i\"}"; do
     what=${attacked%%|*}
     attack "$what" "${attacked#*|}"
     others_are_served "a $what on a file system of ci's"
@@ -157,6 +165,7 @@ for attacked in "kernel|\"boot\": {\"kernel\": \"$over/slow\$i\"}" "initrd|\"boo
     check 'and has no machine' sh -c '[ "$(viommuctl list | wc -l)" -le 1 ]'
     [ "$what" = initrd ] || restarts "with such a $what"
     let_go "$what"
+    check "with a $what: nothing of it is left" until_true 60 is_empty
 done
 
 # --- A stopped server of the host ---

@@ -258,6 +258,26 @@ START_TEST(a_guest_powers_off)
 }
 END_TEST
 
+/* Nothing is paused, so there is nothing to resume. */
+START_TEST(a_guest_that_runs)
+{
+    g_autoptr(GError) error = NULL;
+    g_auto(Guest) guest = {0};
+    ViommuPause pause = VIOMMU_PAUSE_LAST;
+
+    make_guest(&guest, "backend-runs", "");
+    define(&guest);
+    ok(viommu_backend_start(backend, guest.uuid, &plain, &error));
+    expect_news(VIOMMU_NEWS_STARTED, guest.uuid);
+    ok(viommu_backend_find_pause(backend, guest.uuid, &pause, &error));
+    ck_assert_int_eq(pause, VIOMMU_PAUSE_NONE);
+    fails(viommu_backend_resume(backend, guest.uuid, &error), VIOMMU_ERROR_BACKEND);
+    ok(viommu_backend_destroy(backend, guest.uuid, &error));
+    expect_news(VIOMMU_NEWS_DESTROYED, guest.uuid);
+    undefine(&guest);
+}
+END_TEST
+
 /* The planner's XML is defined; arch and model come from the table below. */
 static const char *const planned[] = {
     ", 'iommu': <{'is-supported': <true>}>",
@@ -316,11 +336,14 @@ END_TEST
 START_TEST(an_unknown_guest_is_not_found)
 {
     g_autoptr(GError) error = NULL;
+    ViommuPause pause;
     bool active;
 
     fails(viommu_backend_start(backend, UNKNOWN_UUID, &plain, &error), VIOMMU_ERROR_NOT_FOUND);
     fails(viommu_backend_shutdown(backend, UNKNOWN_UUID, &error), VIOMMU_ERROR_NOT_FOUND);
     fails(viommu_backend_reset(backend, UNKNOWN_UUID, &error), VIOMMU_ERROR_NOT_FOUND);
+    fails(viommu_backend_resume(backend, UNKNOWN_UUID, &error), VIOMMU_ERROR_NOT_FOUND);
+    fails(viommu_backend_find_pause(backend, UNKNOWN_UUID, &pause, &error), VIOMMU_ERROR_NOT_FOUND);
     fails(viommu_backend_is_active(backend, UNKNOWN_UUID, &active, &error), VIOMMU_ERROR_NOT_FOUND);
     fails(viommu_backend_get_xml(backend, UNKNOWN_UUID, &error), VIOMMU_ERROR_NOT_FOUND);
     fails(viommu_backend_set_metadata(backend, UNKNOWN_UUID, "<machine/>", &error), VIOMMU_ERROR_NOT_FOUND);
@@ -451,6 +474,7 @@ int main(void)
     tcase_add_test(tcase, the_host_is_probed_once);
     tcase_add_test(tcase, a_guest_lives_and_ends);
     tcase_add_test(tcase, a_guest_powers_off);
+    tcase_add_test(tcase, a_guest_that_runs);
     tcase_add_loop_test(tcase, libvirt_takes_what_is_planned, 0, G_N_ELEMENTS(planned));
     tcase_add_test(tcase, a_taken_name_is_named);
     tcase_add_test(tcase, libvirt_refuses_what_cannot_be);
