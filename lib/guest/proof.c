@@ -189,9 +189,12 @@ static char *why_only_present(const ViommuProofWanted *wanted, const ViommuRepor
             "does not show what it does: the guest's guest-report is an older one, or its kernel shows no types of IOMMU groups; let the guest run the guest-report of this viommud");
     if (passing)
         return passing;
-    *ret_may_follow = report->outside_by[VIOMMU_OUTSIDE_NO_GROUP] > 0;
+    *ret_may_follow = report->outside_by[VIOMMU_OUTSIDE_NO_GROUP] > 0 || !viommu_report_is_whole(report);
     if (*report->outside)
         return g_strdup_printf("does not translate for %s", outside);
+    if (!viommu_report_is_whole(report))
+        return g_strdup(
+            "does not show all of what it does: a part of the guest's report is missing, as when its kernel prints into it; let the guest run guest-report again");
     if (report->types[VIOMMU_GROUP_TYPE_DMA] + report->types[VIOMMU_GROUP_TYPE_DMA_FQ] == 0)
         return g_strdup("translates for no group of devices: none has the type DMA or DMA-FQ");
     if (report->remaps == 0 && g_strcmp0(intremap, "on") == 0)

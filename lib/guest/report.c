@@ -67,6 +67,17 @@ uint64_t viommu_report_typed_groups(const ViommuReport *report)
     return n;
 }
 
+bool viommu_report_is_whole(const ViommuReport *report)
+{
+    uint64_t typed = viommu_report_typed_groups(report), outside = 0;
+
+    for (size_t i = 0; i < VIOMMU_OUTSIDE_LAST; i++)
+        outside += report->outside_by[i];
+    /* An older script prints no types, and no number of devices outside. */
+    return (typed == 0 || typed == report->groups) &&
+           (report->untranslated == VIOMMU_UNSET_NUMBER || report->untranslated == outside);
+}
+
 const char *viommu_report_interrupts(const ViommuReport *report)
 {
     if (report->remaps != 1)
@@ -131,6 +142,11 @@ static void take_groups(const Reader *reader, const char *value)
 static void take_devices(const Reader *reader, const char *value)
 {
     reader->report->devices = as_number(value);
+}
+
+static void take_untranslated(const Reader *reader, const char *value)
+{
+    reader->report->untranslated = as_number(value);
 }
 
 static void take_acpi(const Reader *reader, const char *value)
@@ -263,6 +279,7 @@ static const struct {
     {"groups", take_groups},
     {"devices", take_devices},
     {"outside", take_outside},
+    {"untranslated", take_untranslated},
     {"interrupts", take_interrupts},
     {"log", take_log},
     {"table", take_table},
@@ -312,7 +329,7 @@ static ViommuReport *read_lines(const char *text, const char *end)
     report->kernel = g_strdup("");
     report->cmdline = g_strdup("");
     report->remaps = report->x2apic = report->isolation = VIOMMU_UNSET;
-    report->width_bits = VIOMMU_UNSET_NUMBER;
+    report->width_bits = report->untranslated = VIOMMU_UNSET_NUMBER;
     for (const char *line = text; line < end;) {
         const char *newline = memchr(line, '\n', (size_t)(end - line));
         size_t size = (size_t)((newline ? newline : end) - line);

@@ -70,6 +70,7 @@ typedef struct ViommuReport {
     uint64_t types[VIOMMU_GROUP_TYPE_LAST]; /* groups of each type */
     char **outside;                         /* addresses of PCI devices, with the reason of each */
     uint64_t outside_by[VIOMMU_OUTSIDE_LAST];
+    uint64_t untranslated; /* how many devices are outside, at most what the script names */
     struct {
         bool shown;
         uint64_t value;
@@ -92,3 +93,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuReport, viommu_report_free)
 const char *viommu_report_interrupts(const ViommuReport *report);
 /** The number of groups of whose type the guest spoke. */
 uint64_t viommu_report_typed_groups(const ViommuReport *report);
+/** Whether all lines about groups and devices outside arrived: the kernel may print into a report at
+ *  the console. */
+bool viommu_report_is_whole(const ViommuReport *report);

@@ -99,10 +99,16 @@ for device in /sys/bus/pci/devices/*; do
     done
     [ -z "$why" ] || { echo "outside $address $why" && outside=$((outside + 1)); }
 done
+echo "untranslated $outside"
+# Elsewhere interrupts are remapped by other hardware.
+case $(uname -m) in
+x86_64 | i?86) interrupts=direct ;;
+*) interrupts='' ;;
+esac
 if grep -q '^IR-' /sys/kernel/irq/*/chip_name 2>/dev/null; then
     echo "interrupts remapped"
-elif grep -q . /sys/kernel/irq/*/chip_name 2>/dev/null; then
-    echo "interrupts direct"
+elif [ -n "$interrupts" ] && grep -q . /sys/kernel/irq/*/chip_name 2>/dev/null; then
+    echo "interrupts $interrupts"
 fi
 dmesg 2>/dev/null | grep -m 16 \
     -e 'DMAR-IR: Enabled IRQ remapping in' -e 'AMD-Vi: X2APIC enabled' \

@@ -162,6 +162,13 @@ static const struct {
      "translating", "0000:00:06.0 (in no IOMMU group)"},
     {VIOMMU_MODEL_INTEL, "level=translating", REPORT(INTEL "iommu dmar0\ngroups 1\ntype blocked\n"),
      VIOMMU_PROOF_DISPROVED, "translating", "none has the type DMA or DMA-FQ"},
+    /* The kernel has printed into the report. */
+    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(WHOLE "outside 0000:[ 2.1] usb\nuntranslated 1\n"),
+     VIOMMU_PROOF_PENDING, "translating", "a part of the guest's report is missing"},
+    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(TYPED "ty[ 2.1] usb\n"), VIOMMU_PROOF_PENDING,
+     "translating", "a part of the guest's report is missing"},
+    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(WHOLE "untranslated 0\n"), VIOMMU_PROOF_PROVEN, NULL,
+     NULL, VIOMMU_LEVEL_TRANSLATING, "", ""},
     {VIOMMU_MODEL_INTEL, "level=translating", REPORT(WHOLE), VIOMMU_PROOF_PROVEN, NULL, NULL,
      VIOMMU_LEVEL_TRANSLATING, "", ""},
     {VIOMMU_MODEL_INTEL, "level=isolating", REPORT(WHOLE "isolation fault\n"), VIOMMU_PROOF_PROVEN, NULL,
