@@ -481,7 +481,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         /* Nothing can be removed there any more. */
         g_clear_pointer(&exec->command.directory, g_free);
         exec->is_ending = true;
-        if (exec->is_answered || !is_whole(exec))
+        if (!is_whole(exec))
             abort_with(exec, g_steal_pointer(&trouble));
         g_clear_error(&trouble);
     }

@@ -41,5 +41,6 @@ void viommu_exec_keeper_run(ViommuExecKeeper *keeper, const ViommuMachine *machi
                             const ViommuExecOrder *order, const ViommuWaiter *waiter);
 /** Kills the commands of @caller. */
 void viommu_exec_keeper_caller_gone(ViommuExecKeeper *keeper, const char *caller);
-/** The daemon ends: fails all callers, and kills what it can in the time that is left. */
+/** The daemon ends: fails all callers.  Their commands go on, and their files stay in the
+ *  guests. */
 void viommu_exec_keeper_fail_all(ViommuExecKeeper *keeper, const GError *error);

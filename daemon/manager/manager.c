@@ -323,8 +323,10 @@ void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
         if (meaning->by_itself)
             viommu_stop_hurry(stop);
     } else {
-        if (machine && meaning->ends)
+        if (machine && meaning->ends) {
             end_console(manager, machine, news);
+            viommu_reach_keeper_forget(manager->reach, machine);
+        }
         viommu_settle_take_news(manager->settle, news);
         /* Somebody else started it. */
         if (machine && news->kind == VIOMMU_NEWS_STARTED)

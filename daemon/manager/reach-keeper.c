@@ -160,6 +160,11 @@ void viommu_reach_keeper_watch(ViommuReachKeeper *keeper, const ViommuMachine *m
     set_timer(watch, 0);
 }
 
+void viommu_reach_keeper_forget(ViommuReachKeeper *keeper, const ViommuMachine *machine)
+{
+    g_hash_table_remove(keeper->watched, machine->uuid);
+}
+
 void viommu_reach_keeper_watch_all(ViommuReachKeeper *keeper)
 {
     ViommuRegistryIterator machines = viommu_registry_iterate(keeper->registry);

@@ -19,5 +19,7 @@ void viommu_reach_keeper_free(ViommuReachKeeper *keeper);
 /** @machine runs, and libvirt is asked in a moment; nothing else happens when it is known how it is
  *  reached, or when libvirt is asked already. */
 void viommu_reach_keeper_watch(ViommuReachKeeper *keeper, const ViommuMachine *machine);
+/** @machine does not run any more; a guest that is started later is asked anew. */
+void viommu_reach_keeper_forget(ViommuReachKeeper *keeper, const ViommuMachine *machine);
 /** All machines that run. */
 void viommu_reach_keeper_watch_all(ViommuReachKeeper *keeper);

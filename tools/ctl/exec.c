@@ -11,6 +11,7 @@
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 #include "lib/base/printable.h"
+#include "tools/client/error.h"
 #include "tools/client/polkit-agent.h"
 #include "tools/ctl/machine.h"
 
@@ -116,12 +117,25 @@ static bool call(ViommuCtl *ctl, const Streams *streams, GVariant **ret_reply, G
     return path && viommu_client_call(client, &call, ret_reply, &ctl->reasons, error);
 }
 
+static bool check_words(char *const *command, GError **error)
+{
+    for (int i = 0; command[i]; i++)
+        if (!g_utf8_validate(command[i], -1, NULL))
+            return viommu_failure_set(
+                error, VIOMMU_FAILURE_USAGE,
+                "word %d of the command is not UTF-8, which viommud cannot pass on; send it through the command's standard input",
+                i + 1);
+    return true;
+}
+
 bool viommu_ctl_exec(ViommuCtl *ctl, GError **error)
 {
     Streams streams = {.given = {-1, -1, -1}};
     g_autoptr(GVariant) reply = NULL;
     bool good = true;
 
+    if (!check_words(ctl->command, error))
+        return false;
     signal(SIGPIPE, SIG_IGN);
     for (int fd = STDIN_FILENO; good && fd <= STDERR_FILENO; fd++)
         good = open_stream(&streams, fd, error);

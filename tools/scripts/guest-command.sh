@@ -36,7 +36,8 @@ run)
     exit "$status"
     ;;
 end)
-    [ -z "$3" ] || kill -s KILL -- "-$3" 2>/dev/null
+    # After a reboot of the guest, the number may be another group's.
+    [ -z "$3" ] || ! grep -qsF "$2" "/proc/$3/cmdline" || kill -s KILL -- "-$3" 2>/dev/null
     rm -rf "$2"
     echo
     ;;

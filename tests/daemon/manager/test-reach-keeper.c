@@ -135,6 +135,14 @@ START_TEST(a_guest_that_somebody_else_starts)
     fake_tell(VIOMMU_NEWS_STARTED, UUID, NULL);
     fixture_await(&fixture, fixture_find(&fixture, "one")->reach.addresses);
     ck_assert_str_eq(fixture_find(&fixture, "one")->reach.addresses[0], "192.0.2.7");
+    /* Once more, long before it would be asked again. */
+    fake_end(UUID, VIOMMU_NEWS_DESTROYED, NULL);
+    fixture_await(&fixture, !fixture_find(&fixture, "one")->reach.addresses);
+    domain->addresses = "192.0.2.8";
+    domain->active = true;
+    fake_tell(VIOMMU_NEWS_STARTED, UUID, NULL);
+    fixture_await(&fixture, fixture_find(&fixture, "one")->reach.addresses);
+    ck_assert_str_eq(fixture_find(&fixture, "one")->reach.addresses[0], "192.0.2.8");
 }
 END_TEST
 
