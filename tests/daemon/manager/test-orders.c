@@ -10,6 +10,7 @@
 #define BOUND    "{'name': <'one'>, 'lease': <{'bind': <'client'>}>}"
 #define SHORT    "{'name': <'one'>, 'lease': <{'seconds': <uint64 1>}>}"
 #define SENT     "{'name': <'one'>, 'request-id': <'id'>, 'lease': <{'bind': <'client'>}>}"
+#define NAMELESS "{'memory': <'64 MiB'>}"
 #define VERIFIED "{'name': <'one'>, 'iommu': <{'is-supported': <true>}>, 'wait': <'verified'>}"
 
 static void verify(Fixture *fixture, Answer *ret_answer)
@@ -366,8 +367,31 @@ START_TEST(the_daemon_ends_before_the_stop)
 }
 END_TEST
 
+/* One user has taken all the names that a request without a name would get: whoever sends such a
+ * request still gets a machine. */
+START_TEST(names_are_taken)
+{
+    g_auto(Fixture) fixture = {0};
+    g_autofree char *first = NULL, *beginning = NULL;
+    const ViommuMachine *machine;
+
+    fixture_start(&fixture);
+    first = g_strdup(fixture_machine(&fixture, NAMELESS)->name);
+    beginning = g_strconcat(first, "-", NULL);
+    for (unsigned i = 2; i <= 100; i++) {
+        g_autofree char *request = g_strdup_printf("{'name': <'%s-%u'>}", first, i);
+
+        (void)fixture_machine(&fixture, request);
+    }
+    machine = fixture_machine(&fixture, NAMELESS);
+    ck_assert(g_str_has_prefix(machine->name, beginning));
+    ck_assert_uint_eq(strlen(machine->name), strlen(beginning) + 8);
+    ck_assert_str_ne(machine->name, fixture_machine(&fixture, NAMELESS)->name);
+}
+END_TEST
+
 UNIT_MAIN("orders", stopped_twice_in_a_launch, stopped_again_and_again, stopped_when_the_lease_has_ended,
           stopped_twice_while_extended, the_lease_ends_in_the_launch, client_leaves_in_the_queue,
           client_leaves_in_the_launch, client_leaves_in_the_stop, client_leaves_while_extended,
           stopped_while_verified, stopped_before_the_proof_of_a_launch, given_up_and_late,
-          vanishes_while_extended, the_daemon_ends_before_the_stop)
+          vanishes_while_extended, the_daemon_ends_before_the_stop, names_are_taken)
