@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# flood: guests of one member print without end: what that costs viommud, the disk and other users.
-# Run by "host flood", as root, in the host.
+# console-flood: guests of one member print without end: what that costs viommud, the disk and other
+# users.  Run by "host console-flood", as root, in the host.
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
@@ -66,7 +66,7 @@ run 0 'viommud is installed' '' tests/hosts/install.sh
 usermod -aG viommu ci
 usermod -aG viommu mate
 mkdir -p /etc/viommud/viommud.conf.d
-printf '[console]\nlog-size=256 KiB\ntotal-size=2 MiB\nkeep-logs=3\n' >/etc/viommud/viommud.conf.d/flood.conf
+printf '[console]\nlog-size=256 KiB\ntotal-size=2 MiB\nkeep-logs=3\n' >/etc/viommud/viommud.conf.d/console-flood.conf
 run 0 'and started' '' systemctl enable --now viommud
 tests/qemu/boot-sector.sh $images/calm.raw
 print $images/print.raw
