@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../../tools/scripts/say.sh"
 # shellcheck source=tests/qemu/lab.sh
 . "$here/lab.sh"
-boots=800 # seconds in which an emulated guest must be up; a quiet machine needs a tenth
+boots=1200 # seconds in which an emulated guest must be up; a quiet machine needs a tenth
 
 # The user's viommuctl, in a session.
 ctl() {
