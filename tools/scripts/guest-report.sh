@@ -59,11 +59,14 @@ isolate() {
 echo "viommu-report begin"
 echo "kernel $(uname -r)"
 echo "cmdline $(cat /proc/cmdline)"
+# On a busy host an emulated guest takes seconds for each process: the shell reads what it can.
+iommus=
 for unit in /sys/class/iommu/*; do
     [ -e "$unit" ] || continue
     echo "iommu ${unit##*/}"
+    iommus=yes
     for register in intel-iommu/cap intel-iommu/ecap amd-iommu/features; do
-        [ ! -r "$unit/$register" ] || echo "register ${unit##*/} $register $(cat "$unit/$register")"
+        { read -r value <"$unit/$register"; } 2>/dev/null && echo "register ${unit##*/} $register $value"
     done
 done
 groups=0
@@ -100,17 +103,16 @@ for device in /sys/bus/pci/devices/*; do
     [ -z "$why" ] || { echo "outside $address $why" && outside=$((outside + 1)); }
 done
 echo "untranslated $outside"
+interrupts=
+for chip in /sys/kernel/irq/*/chip_name; do
+    name=''
+    { read -r name <"$chip"; } 2>/dev/null
+    case $name in '') ;; IR-*) interrupts=remapped && break ;; *) interrupts=direct ;; esac
+done
 # Elsewhere interrupts are remapped by other hardware.
-case $(uname -m) in
-x86_64 | i?86) interrupts=direct ;;
-*) interrupts='' ;;
-esac
-if grep -q '^IR-' /sys/kernel/irq/*/chip_name 2>/dev/null; then
-    echo "interrupts remapped"
-elif [ -n "$interrupts" ] && grep -q . /sys/kernel/irq/*/chip_name 2>/dev/null; then
-    echo "interrupts $interrupts"
-fi
-dmesg 2>/dev/null | grep -m 16 \
+[ "$interrupts" != direct ] || case $(uname -m) in x86_64 | i?86) ;; *) interrupts='' ;; esac
+[ -z "$interrupts" ] || echo "interrupts $interrupts"
+[ -z "$iommus" ] || dmesg 2>/dev/null | grep -m 16 \
     -e 'DMAR-IR: Enabled IRQ remapping in' -e 'AMD-Vi: X2APIC enabled' \
     -e 'virtio_iommu .*: input address:' -e 'virtio_iommu .*: page mask:' |
     while read -r line; do
@@ -122,9 +124,10 @@ for table in DMAR IVRS IORT VIOT; do
 done
 if [ -d /sys/firmware/acpi/tables ]; then echo "acpi yes"; else echo "acpi no"; fi
 if [ -e /proc/device-tree/compatible ]; then echo "devicetree yes"; else echo "devicetree no"; fi
-# A built-in driver without a device is not in /sys, but its functions are in kallsyms.
+# Drivers matter where there is no IOMMU.  A built-in one without a device is not in /sys, but its
+# functions are in kallsyms.
 [ ! -d /sys/bus/virtio/drivers/virtio_iommu ] || echo "driver virtio_iommu"
 [ ! -d /sys/bus/platform/drivers/arm-smmu-v3 ] || echo "driver arm-smmu-v3"
-! grep -q ' intel_iommu_' /proc/kallsyms 2>/dev/null || echo "driver intel-iommu"
-! grep -q ' amd_iommu_' /proc/kallsyms 2>/dev/null || echo "driver amd-iommu"
+[ -n "$iommus" ] || ! grep -q ' intel_iommu_' /proc/kallsyms 2>/dev/null || echo "driver intel-iommu"
+[ -n "$iommus" ] || ! grep -q ' amd_iommu_' /proc/kallsyms 2>/dev/null || echo "driver amd-iommu"
 echo "viommu-report end"
