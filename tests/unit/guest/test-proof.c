@@ -27,6 +27,8 @@ static const struct {
     {VIOMMU_MODEL_INTEL, REPORT(INTEL "iommu dmar0\r\ngroups many\r\n"), VIOMMU_PROOF_PENDING, "not bound"},
     {VIOMMU_MODEL_INTEL, REPORT(INTEL "groups 0\r\ncmdline intel_iommu=on intel_iommu=sm_on,off\r\n"),
      VIOMMU_PROOF_DISPROVED, "command line disables it: remove 'intel_iommu=off'"},
+    {VIOMMU_MODEL_INTEL, REPORT(INTEL "cmdline \"intel_iommu=off\" quiet\r\n"), VIOMMU_PROOF_DISPROVED,
+     "command line disables it: remove 'intel_iommu=off'"},
     {VIOMMU_MODEL_INTEL, REPORT(INTEL "cmdline iommu=off quiet\r\n"), VIOMMU_PROOF_DISPROVED, "'iommu=off'"},
     {VIOMMU_MODEL_INTEL, REPORT(INTEL "cmdline nolapic quiet\r\n"), VIOMMU_PROOF_DISPROVED, "'nolapic'"},
     {VIOMMU_MODEL_INTEL, REPORT("kernel 6.1\nacpi no\ncmdline acpi=off\n"), VIOMMU_PROOF_DISPROVED,
