@@ -19,11 +19,18 @@ typedef enum ViommuDriver {
     VIOMMU_DRIVER_LAST,
 } ViommuDriver;
 
+/* The first systemd that takes root's SSH keys, and a host name, from credentials.  Source:
+ * systemd.system-credentials(7), ssh.authorized_keys.root and system.hostname. */
+#define VIOMMU_SYSTEMD_SSH_KEYS 252
+#define VIOMMU_SYSTEMD_HOSTNAME 254
+
 typedef struct ViommuGuestOs {
     const char *name;
     const char *aliases; /* separated by blanks; NULL: none */
     ViommuDriver intel, amd, smmuv3, virtio_x86_64, virtio_aarch64;
-    const char *source;
+    /* its version; 0: it has none; VIOMMU_UNSET: not known, or releases differ */
+    int systemd;
+    const char *source;        /* of the drivers */
     unsigned aarch64_page_kib; /* page size of its aarch64 kernel; 0: not known.  x86_64 has 4 */
     /* names without a release for this row, the newest known one; NULL: none */
     const char *newest_of;
@@ -42,9 +49,6 @@ bool viommu_guest_os_is_newest(const ViommuGuestOs *os, const char *name);
 const char *viommu_guest_os_nearest(const char *name);
 /** Row @index, to show the table; NULL after the last.  Static. */
 const ViommuGuestOs *viommu_guest_os_row(size_t index);
-/** Whether it is known to have no systemd, or one before 252, which takes no SSH keys from
- *  credentials. */
-bool viommu_guest_os_lacks_credentials(const ViommuGuestOs *os);
 ViommuDriver viommu_guest_os_driver(const ViommuGuestOs *os, ViommuArch arch, ViommuModel model);
 /** The page size of its aarch64 kernel; 0: not known. */
 uint64_t viommu_guest_os_page_bytes(const ViommuGuestOs *os);

@@ -85,7 +85,7 @@ void viommu_plan_settle_shares(ViommuPlanBuild *build);
 bool viommu_plan_check_vsock(ViommuPlanBuild *build, GError **error);
 /** vsock: settles the device, once the IOMMU is settled. */
 void viommu_plan_settle_vsock(ViommuPlanBuild *build);
-/** level: settles what the guest must show, once the disks are settled.  Fails: NOT_SUPPORTED. */
+/** level: settles what the guest must show, once its devices are settled.  Fails: NOT_SUPPORTED. */
 bool viommu_plan_settle_level(ViommuPlanBuild *build, GError **error);
 /** devices: settles disks, networks and controllers. */
 void viommu_plan_settle_devices(ViommuPlanBuild *build);

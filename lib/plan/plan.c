@@ -245,7 +245,7 @@ static bool settle_image(ViommuPlanBuild *build, GError **error)
     if (!build->request->image_is_known)
         return viommu_plan_refuse(
             build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
-            "image '%s' is a name of an image on the host of libvirt, whose files are not read here; launch the machine with a viommud on that host, or give the image's file in disks",
+            "image '%s' is a name of an image on the host of libvirt, whose files are not read here; launch the machine with a viommud on that host, give the image's file in disks, or use \"viommuctl plan --images\"",
             build->request->image);
     note_image(build);
     return true;
@@ -267,10 +267,10 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
     viommu_plan_settle_rights(build);
     viommu_plan_settle_seed(build);
     viommu_plan_settle_devices(build);
-    if (!viommu_plan_settle_level(build, error))
-        return false;
     viommu_plan_settle_vsock(build);
     viommu_plan_settle_shares(build);
+    if (!viommu_plan_settle_level(build, error))
+        return false;
     viommu_plan_settle_pcie(build);
     settle_rest(build);
     return true;

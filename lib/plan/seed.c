@@ -10,25 +10,42 @@ static ViommuSeedBy seed_by(const ViommuRequestSeed *seed)
     return seed->by == VIOMMU_UNSET ? VIOMMU_SEED_BY_CLOUD_INIT : (ViommuSeedBy)seed->by;
 }
 
-/* systemd takes keys from credentials since 252. */
+static void warn_of_hostname(ViommuPlanBuild *build, int systemd)
+{
+    if (systemd != VIOMMU_UNSET && systemd < VIOMMU_SYSTEMD_HOSTNAME)
+        viommu_plan_warn(
+            build,
+            "seed.hostname by 'credentials' has no effect in guest.os '%s': it needs a guest with systemd %d or newer; use 'cloud-init'",
+            build->request->guest.os, VIOMMU_SYSTEMD_HOSTNAME);
+    else
+        viommu_plan_warn(
+            build,
+            "seed.hostname by 'credentials' needs a guest with systemd %d or newer and without a name in /etc/hostname",
+            VIOMMU_SYSTEMD_HOSTNAME);
+}
+
 static bool check_credentials(ViommuPlanBuild *build, GError **error)
 {
     const char *name = build->request->guest.os;
     const ViommuGuestOs *os = name ? viommu_guest_os_find(name) : NULL;
+    int systemd = os ? os->systemd : VIOMMU_UNSET;
 
     if (build->plan->arch == VIOMMU_ARCH_AARCH64 && build->plan->firmware != VIOMMU_FIRMWARE_EFI)
         return viommu_plan_refuse(
             build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_SEED, error,
             "seed.by 'credentials' needs UEFI on aarch64, which gives the guest its SMBIOS tables; set boot.firmware to 'efi'");
-    if (os && viommu_guest_os_lacks_credentials(os))
+    if (systemd != VIOMMU_UNSET && systemd < VIOMMU_SYSTEMD_SSH_KEYS)
         return viommu_plan_refuse(
             build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_SEED, error,
-            "seed.by 'credentials' needs a guest with systemd 252 or newer, which guest.os '%s' does not have; use 'cloud-init'",
-            name);
-    if (!os)
+            "seed.by 'credentials' needs a guest with systemd %d or newer, which guest.os '%s' does not have; use 'cloud-init'",
+            VIOMMU_SYSTEMD_SSH_KEYS, name);
+    if (systemd == VIOMMU_UNSET)
         viommu_plan_warn(
             build,
-            "seed.by 'credentials' needs a guest with systemd 252 or newer, and guest.os does not say which one it has");
+            "seed.by 'credentials' needs a guest with systemd %d or newer, and guest.os does not say which one it has",
+            VIOMMU_SYSTEMD_SSH_KEYS);
+    if (build->request->seed.hostname)
+        warn_of_hostname(build, systemd);
     return true;
 }
 

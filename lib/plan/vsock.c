@@ -32,9 +32,10 @@ static char *obstacle(const ViommuPlanBuild *build)
     g_autofree char *least_linux = viommu_fact_kernel(VIOMMU_FACT_VSOCK_TRANSLATION, true);
 
     if (!knows)
-        return g_strdup_printf("that needs %s, but %s", needs, had);
+        return g_strdup_printf("to be behind it, it needs %s, but %s", needs, had);
     if (kernel != 0 && kernel < least)
-        return g_strdup_printf("that needs %s or newer on the host", least_linux);
+        return g_strdup_printf("to be behind it, it needs %s or newer on the host, which has an older kernel",
+                               least_linux);
     return NULL;
 }
 

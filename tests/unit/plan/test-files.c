@@ -458,5 +458,57 @@ START_TEST(virtiofs_of_a_user)
 }
 END_TEST
 
+/* systemd's credentials need a guest that is new enough. */
+START_TEST(credentials)
+{
+    static const Case one = {"9.0.0", "none", VIOMMU_ASKER_OWN, FILE_FIXED};
+    static const char refusal[] = "needs a guest with systemd 252 or newer, which guest.os",
+                      unknown[] = "guest.os does not say which one it has",
+                      no_name[] = "seed.hostname by 'credentials' has no effect in guest.os",
+                      name[] = "systemd 254 or newer and without a name in /etc/hostname";
+    static const struct {
+        const char *os, *refused, *warned;
+        bool named; /* the request has a host name */
+    } rows[] = {
+        {"debian11-cloud", refusal, NULL, false}, {"ubuntu22.04-hwe", refusal, NULL, false},
+        {"rhel9.0", refusal, NULL, false},        {"rhel9.1", refusal, NULL, false},
+        {"sles12sp5", refusal, NULL, false},      {"alpine3.21", refusal, NULL, false},
+        {"win11", refusal, NULL, false},          {"opensuse15.4", NULL, unknown, false},
+        {"linux-of-mine", NULL, unknown, false},  {"debian12", NULL, NULL, false},
+        {"debian12", NULL, no_name, true},        {"rhel9.4", NULL, no_name, true},
+        {"debian13", NULL, NULL, false},          {"debian13", NULL, name, true},
+        {"opensuse15.4", NULL, name, true},
+    };
+
+    g_autoptr(ViommuHost) host = make_host(&one);
+    ViommuPolicy policy;
+
+    viommu_policy_init(&policy);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_strdup_printf(
+            "{'guest': <{'os': <'%s'>}>, 'seed': <{'by': <'credentials'>, 'ssh-keys': <'ssh-ed25519 "
+            "AAAAC3NzaC1lZDI1NTE5AAAAIPPwIjxPguknB6ZNHw1vPInUHWkUOZV3BT5Vx48w5KWA'>%s}>}",
+            rows[i].os, rows[i].named ? ", 'hostname': <'a'>" : "");
+        g_autoptr(ViommuRequest) request = unit_request(text);
+        const ViommuPlanInput input = {.request = request, .host = host, .policy = &policy, .uuid = UUID};
+        g_autoptr(ViommuPlan) plan = NULL;
+        g_autoptr(GError) error = NULL;
+        bool found = false;
+
+        ck_assert_msg(viommu_plan_build(&input, &plan, NULL, &error) == !rows[i].refused, "%s: %s",
+                      rows[i].os, error ? error->message : "");
+        ck_assert(!error || strstr(error->message, rows[i].refused));
+        for (guint j = 0; plan && j < plan->warnings->len; j++) {
+            const char *warning = g_ptr_array_index(plan->warnings, j);
+
+            ck_assert_msg(rows[i].warned || !g_str_has_prefix(warning, "seed."), "%s: %s", rows[i].os,
+                          warning);
+            found = found || (rows[i].warned && strstr(warning, rows[i].warned));
+        }
+        ck_assert_msg(found == !!rows[i].warned, "%s", rows[i].os);
+    }
+}
+END_TEST
+
 UNIT_MAIN("plan-files", handed_over, a_seed, no_label, warned, chains, on_another_host, shares,
-          virtiofs_of_a_user)
+          virtiofs_of_a_user, credentials)

@@ -550,6 +550,33 @@ START_TEST(vsock)
 }
 END_TEST
 
-UNIT_MAIN("plan", vsock, emulation, names_of_the_site, refused_machines, defaults, firmware, memory,
-          translated_devices, the_plan_stands_in_the_xml, the_same_again, given_name_and_uuid, reports,
-          reasons_of_a_refusal)
+/* The guest would show the device outside the IOMMU. */
+START_TEST(level_with_vsock)
+{
+    static const struct {
+        const char *host, *level;
+        bool good;
+    } rows[] = {
+        {ON("7.1.0", "'topology': <{" VSOCK("true") "}>"), "isolating", true},
+        {ON("7.0.0", "'topology': <{" VSOCK("true") "}>"), "present", true},
+        {ON("7.0.0", "'topology': <{" VSOCK("true") "}>"), "translating", false},
+        {ON("9.0.0", "'topology': <{'kernel': <'5.10.200'>, " VSOCK("true") "}>"), "isolating", false},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *request = g_strdup_printf(
+            "{'iommu': <{'model': <'intel'>}>, 'guest': <{'vsock': <true>}>, 'verify': <{'level': <'%s'>}>}",
+            rows[i].level);
+        Made made;
+
+        make(&made, rows[i].host, request);
+        ck_assert_msg(!!made.plan == rows[i].good, "%zu: %s", i, made.error ? made.error->message : "");
+        ck_assert(!made.error || strstr(made.error->message, "the guest's vsock device is outside it"));
+        made_clear(&made);
+    }
+}
+END_TEST
+
+UNIT_MAIN("plan", vsock, level_with_vsock, emulation, names_of_the_site, refused_machines, defaults, firmware,
+          memory, translated_devices, the_plan_stands_in_the_xml, the_same_again, given_name_and_uuid,
+          reports, reasons_of_a_refusal)
