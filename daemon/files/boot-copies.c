@@ -322,7 +322,8 @@ static void add_size(void *sum, const char *name, const struct stat *info)
     const char *bytes = overlay_size(name);
 
     if (bytes)
-        size->overlay_bytes += g_ascii_strtoull(bytes, NULL, 10);
+        size->overlay_bytes +=
+            MIN(g_ascii_strtoull(bytes, NULL, 10), (uint64_t)INT64_MAX - size->overlay_bytes);
     else
         size->bytes += MIN((uint64_t)info->st_size, VIOMMU_COPY_BYTES_MAX);
 }

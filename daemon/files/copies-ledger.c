@@ -53,7 +53,7 @@ bool viommu_ledger_has(const ViommuLedger *ledger, const char *uuid)
 static void add(ViommuCopiesSize *sum, const ViommuCopiesSize *size)
 {
     sum->bytes += size->bytes;
-    sum->overlay_bytes += size->overlay_bytes;
+    sum->overlay_bytes += MIN(size->overlay_bytes, (uint64_t)INT64_MAX - sum->overlay_bytes);
 }
 
 /* uid -> the sum, owned */

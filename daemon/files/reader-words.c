@@ -254,6 +254,7 @@ bool viommu_reader_opened_image(GVariant *value, guint n_directories, ViommuSite
     return *ret_image;
 }
 
+/* What is copied is at most each kind once, and a seed, which is smaller than one. */
 bool viommu_reader_opened_read(GVariant *value, guint n_disks, GArray *fds, ViommuReaderOpened *ret_opened)
 {
     g_autoptr(GVariant) handovers = NULL, kernel = NULL, open = NULL, states = NULL;
@@ -268,8 +269,8 @@ bool viommu_reader_opened_read(GVariant *value, guint n_disks, GArray *fds, Viom
     opened.kernel_is_known = kernel;
     opened.handovers = viommu_handovers_from_variant(handovers);
     if (!opened.handovers || opened.handovers->disks->len != n_disks ||
-        copied_bytes > VIOMMU_COPY_LAST * VIOMMU_COPY_BYTES_MAX || g_variant_n_children(states) != n_disks ||
-        !match_fds(opened.handovers, open, fds) ||
+        copied_bytes > (VIOMMU_COPY_LAST + 1) * VIOMMU_COPY_BYTES_MAX ||
+        g_variant_n_children(states) != n_disks || !match_fds(opened.handovers, open, fds) ||
         (kernel && !viommu_kernel_from_variant(kernel, &opened.kernel))) {
         viommu_handovers_free(opened.handovers);
         return false;

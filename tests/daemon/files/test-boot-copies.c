@@ -225,6 +225,24 @@ START_TEST(what_qemu_has_made_large)
 }
 END_TEST
 
+/* More than a file can have. */
+START_TEST(sizes_that_are_too_large)
+{
+    g_autoptr(GHashTable) copies = NULL;
+    const ViommuCopiesSize *size;
+
+    for (unsigned i = 0; i < 3; i++) {
+        g_autofree char *path = viommu_copies_overlay_path(directory, UUID, i, i ? UINT64_MAX : 512);
+
+        ck_assert(g_file_set_contents(path, "x", 1, NULL));
+    }
+    copies = viommu_copies_list(directory);
+    size = g_hash_table_lookup(copies, UUID);
+    ck_assert_uint_eq(size->overlay_bytes, INT64_MAX);
+    ck_assert(viommu_copies_remove(directory, UUID, NULL));
+}
+END_TEST
+
 /* libvirt's daemon has an overlay open for longer than its guest runs. */
 START_TEST(what_is_open_gives_its_room_back)
 {
@@ -392,6 +410,7 @@ int main(void)
     tcase_add_test(all, from_another_file_system);
     tcase_add_test(all, names_tell);
     tcase_add_test(all, what_qemu_has_made_large);
+    tcase_add_test(all, sizes_that_are_too_large);
     tcase_add_test(all, what_is_open_gives_its_room_back);
     tcase_add_test(all, overlays_are_sparse);
     tcase_add_test(all, room);

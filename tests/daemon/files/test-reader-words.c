@@ -124,13 +124,19 @@ START_TEST(what_is_open)
 }
 END_TEST
 
-/* Copies are of one kernel and one initrd, so they have a limit. */
+/* Copies are of one kernel and one initrd, beside one seed, so they have a limit. */
 START_TEST(copies)
 {
     static const struct {
         uint64_t bytes;
         bool good;
-    } cases[] = {{0, true}, {(uint64_t)1 << 30, true}, {((uint64_t)1 << 30) + 1, false}, {UINT64_MAX, false}};
+    } cases[] = {
+        {0, true},
+        {((uint64_t)1 << 30) + 1, true}, /* the largest two, and a seed */
+        {(uint64_t)3 << 29, true},
+        {((uint64_t)3 << 29) + 1, false},
+        {UINT64_MAX, false},
+    };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *text = g_strdup_printf("((" NONE ", " NONE ", " NONE ", @a" VIOMMU_HANDOVER_TYPE
