@@ -33,8 +33,10 @@ static bool is_of_site(const ViommuWalk *walk, const char *path, GError **error)
     if (!S_ISREG(info->st_mode))
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is not a regular file", path);
     if (!walk->fixed)
-        return viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
-                           "'%s' lies in a directory that users other than root can modify", path);
+        return viommu_fail(
+            error, VIOMMU_ERROR_POLICY_REFUSED,
+            "'%s' lies in a directory that users other than root can modify; take write access to the directories of its path from other users",
+            path);
     if ((info->st_uid == 0 || info->st_uid == geteuid()) && (info->st_mode & (S_IWGRP | S_IWOTH)) == 0)
         return true;
     return viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
@@ -47,10 +49,22 @@ static int open_to_read(const char *path, const char *name, GError **error)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
     if (fd < 0)
-        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                    "viommud cannot open '%s': %s; make the file readable for all users", name,
-                    g_strerror(errno));
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot open '%s': %s%s", name,
+                    g_strerror(errno), errno == EACCES ? "; make the file readable for all users" : "");
     return fd;
+}
+
+/* A FIFO, which was opened without waiting, would be read as an empty file. */
+static int open_own(const char *path, GError **error)
+{
+    int fd = open_to_read(path, path, error);
+    struct stat info;
+
+    if (fd < 0 || (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)))
+        return fd;
+    viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is not a regular file", path);
+    close(fd);
+    return -1;
 }
 
 static int open_of_site(const char *path, GError **error)
@@ -88,9 +102,9 @@ static ViommuSiteImage *parse_file(int fd, GError **error)
     return NULL;
 }
 
-static ViommuSiteImage *read_file(const char *path, bool as_it_is, GError **error)
+ViommuSiteImage *viommu_named_image_read_file(const char *path, bool own, GError **error)
 {
-    int fd = as_it_is ? open_to_read(path, path, error) : open_of_site(path, error);
+    int fd = own ? open_own(path, error) : open_of_site(path, error);
     ViommuSiteImage *image;
 
     if (fd < 0)
@@ -121,10 +135,14 @@ static void fail_missing(const ViommuImagePlaces *places, const char *file, cons
 {
     g_autofree char *directories = g_strjoinv("', '", (char **)places->directories);
 
-    viommu_fail(
-        error, VIOMMU_ERROR_INVALID_REQUEST,
-        "no image directory has the file '%s'; searched: '%s' ([files] image-directories)%s; \"viommuctl images\" lists the images",
-        file, directories, unseen);
+    if (*directories)
+        viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "no image directory has the file '%s'; searched: '%s'%s; add it with \"viommuctl image-add\", or name another image",
+            file, directories, unseen);
+    else
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                    "there is no image directory, because [files] image-directories is empty; set it");
 }
 
 ViommuSiteImage *viommu_named_image_read(const ViommuImagePlaces *places, const char *name,
@@ -140,7 +158,7 @@ ViommuSiteImage *viommu_named_image_read(const ViommuImagePlaces *places, const 
 
         if (!is_there(path, unseen))
             continue;
-        image = read_file(path, places->own, error);
+        image = viommu_named_image_read_file(path, places->own, error);
         break;
     }
     if (image)

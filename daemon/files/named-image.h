@@ -16,10 +16,12 @@ typedef struct ViommuImagePlaces {
  *  viommud, the one of that user.  Owned, g_strfreev(). */
 char **viommu_named_image_directories(const char *const *configured, bool own);
 
-/** Reads the first NAME.image that exists.  @name was checked: it is no path.  Unless @places are a
- *  user's own, only root or the daemon's user may be able to change the file.  Blocks.
- *  *ret_directory: its index.  Owned.  Fails, and names the image and the file:
- *  INVALID_REQUEST when there is none, or it is not valid; POLICY_REFUSED when others can change
- *  it. */
+/** Reads NAME.image at @path.  Unless it is a user's @own, only root or the daemon's user may be
+ *  able to change it.  Blocks.  Owned.  Fails, and names the file: INVALID_REQUEST when it is not
+ *  valid; POLICY_REFUSED when others can change it. */
+ViommuSiteImage *viommu_named_image_read_file(const char *path, bool own, GError **error);
+/** Reads the first NAME.image that exists.  @name was checked: it is no path.  Blocks.
+ *  *ret_directory: its index.  Owned.  Fails as viommu_named_image_read_file() does, and also when
+ *  there is none; names the image, too. */
 ViommuSiteImage *viommu_named_image_read(const ViommuImagePlaces *places, const char *name,
                                          unsigned *ret_directory, GError **error);

@@ -143,7 +143,7 @@ check 'broken headers and tables' test -s "$work/out"
 # --- What requests get ---
 
 list() {
-    run 0 "$1" "$2" "$ctl" images --host "$work/host.json" "${@:3}"
+    run 0 "$1" "$2" "$ctl" images --user --host "$work/host.json" "${@:3}"
 }
 list 'an image and its model' '^efi-packed +debian13-cloud +x86_64 +intel +efi-packed.qcow2$'
 list 'one for another architecture' '^said +debian13-cloud +aarch64 +refused '
@@ -154,12 +154,19 @@ cp efi.image "$work/more/efi.image"
 mkfifo "$work/more/fifo.image"
 list 'a file that is gone' "^gone: .*gone.qcow2.: No such file"
 list 'a wrong key' "^wrong: .*unknown key 'fiel'; did you mean 'file'"
-list 'no regular file' '^fifo: .*it is not a regular file'
+list 'no regular file' '^fifo: .*fifo.image. is not a regular file'
 list 'JSON' '"model" : "intel"' --json
 check 'the first directory wins' json '[i["directory"] for i in j if i["name"] == "efi"] == [j[0]["directory"]] and j[0]["directory"].endswith("/images")'
 check 'each has a model or a refusal' json 'all((i["model"] is None) != (i["refusal"] is None) for i in j)'
 check 'what the image says' json '[i["image"]["arch"] for i in j if i["name"] == "both"] == ["aarch64"]'
-: >"$work/empty.conf"
+run 0 'as the service reads it' '^efi: .*in a directory that users other than root can modify' \
+    "$ctl" images --system --host "$work/host.json"
+echo '{"arch": "x86_64", "image": "efi"}' >"$work/request.json"
+run 0 'a relative --images' "$work/images/efi.qcow2' is only read" \
+    "$ctl" plan --images=. --host "$work/host.json" "$work/request.json"
+mkdir "$work/none"
+run 2 'no such image' "no image directory has the file 'efi.image'; searched: '$work/none'; add it" \
+    "$ctl" plan --images="$work/none" --host "$work/host.json" "$work/request.json"
 printf '[files]\nimage-directories=%s/elsewhere\n' "$work" >"$work/empty.conf"
 VIOMMU_CONFIG=$work/empty.conf list 'no images' '^IMAGE +OS'
 finish

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* image-files: a list of directories, and a bounded read of each file. */
+/* image-files: a list of directories, whose files are read as for a launch. */
 #include "tools/ctl/image-files.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "daemon/files/named-image.h"
 #include "lib/base/error.h"
 #include "lib/request/request-check.h"
 
@@ -22,46 +21,7 @@ static void file_free(void *data)
     g_free(file);
 }
 
-/* A FIFO must not make the caller wait, and a link may lead anywhere. */
-static int open_text(const char *path, GError **error)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    struct stat info;
-
-    if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
-        return fd;
-    viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%s': %s", path,
-                fd < 0 ? g_strerror(errno) : "it is not a regular file");
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
-static ViommuSiteImage *read_image(const char *path, GError **error)
-{
-    g_autofree char *text = g_malloc(VIOMMU_SITE_IMAGE_TEXT_MAX + 1);
-    int fd = open_text(path, error);
-    ViommuSiteImage *image;
-    size_t size = 0;
-    ssize_t n = 0;
-
-    if (fd < 0)
-        return NULL;
-    while (size <= VIOMMU_SITE_IMAGE_TEXT_MAX &&
-           (n = read(fd, text + size, VIOMMU_SITE_IMAGE_TEXT_MAX + 1 - size)) > 0)
-        size += (size_t)n;
-    if (n < 0)
-        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "cannot read '%s': %s", path, g_strerror(errno));
-    close(fd);
-    if (n < 0)
-        return NULL;
-    image = viommu_site_image_parse(text, size, error);
-    if (!image)
-        g_prefix_error(error, "'%s': ", path);
-    return image;
-}
-
-static ViommuImageFile *read_file(const char *directory, const char *name)
+static ViommuImageFile *read_file(const char *directory, const char *name, bool own)
 {
     g_autofree char *leaf = viommu_site_image_file_name(name),
                     *path = g_build_filename(directory, leaf, NULL);
@@ -71,7 +31,7 @@ static ViommuImageFile *read_file(const char *directory, const char *name)
 
     file->name = g_strdup(name);
     file->directory = g_strdup(directory);
-    file->image = read_image(path, &file->error);
+    file->image = viommu_named_image_read_file(path, own, &file->error);
     if (!file->image)
         return file;
     image = g_build_filename(directory, file->image->file, NULL);
@@ -89,7 +49,7 @@ static bool is_listed(const GPtrArray *files, const char *name)
     return false;
 }
 
-static void list_directory(const char *directory, GPtrArray *files)
+static void list_directory(const char *directory, bool own, GPtrArray *files)
 {
     GDir *listing = g_dir_open(directory, 0, NULL);
 
@@ -100,7 +60,7 @@ static void list_directory(const char *directory, GPtrArray *files)
             continue;
         name[strlen(name) - strlen(VIOMMU_SITE_IMAGE_SUFFIX)] = '\0';
         if (viommu_request_image_is_valid(name) && !is_listed(files, name))
-            g_ptr_array_add(files, read_file(directory, name));
+            g_ptr_array_add(files, read_file(directory, name, own));
     }
     g_clear_pointer(&listing, g_dir_close);
 }
@@ -110,12 +70,12 @@ static int compare_names(const void *a, const void *b)
     return strcmp((*(ViommuImageFile *const *)a)->name, (*(ViommuImageFile *const *)b)->name);
 }
 
-GPtrArray *viommu_image_files_list(char **directories)
+GPtrArray *viommu_image_files_list(char **directories, bool own)
 {
     GPtrArray *files = g_ptr_array_new_with_free_func(file_free);
 
     for (; directories && *directories; directories++)
-        list_directory(*directories, files);
+        list_directory(*directories, own, files);
     g_ptr_array_sort(files, compare_names);
     return files;
 }

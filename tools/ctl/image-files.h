@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* image-files: finds and reads the files NAME.image of the site's image directories.  Does not open
- * the images themselves. */
+/* image-files: finds the files NAME.image of the site's image directories, and has each read.  Does
+ * not open the images themselves. */
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 #include "lib/request/site-image.h"
 
 typedef struct ViommuImageFile {
@@ -13,5 +14,6 @@ typedef struct ViommuImageFile {
 } ViommuImageFile;
 
 /** All images of @directories (NULL: none), of ViommuImageFile, sorted by name; of several with one
- *  name, the one in the first directory.  A directory that cannot be read has none.  Owned. */
-GPtrArray *viommu_image_files_list(char **directories);
+ *  name, the one in the first directory.  A directory that cannot be read has none.  @own: as a
+ *  user's own viommud reads them.  Owned. */
+GPtrArray *viommu_image_files_list(char **directories, bool own);

@@ -90,7 +90,8 @@ static void print_json(const GPtrArray *files, const Offer *offers)
 bool viommu_ctl_images(ViommuCtl *ctl, GError **error)
 {
     g_autoptr(ViommuConfig) config = viommu_local_config(ctl, error);
-    g_autoptr(GPtrArray) files = config ? viommu_image_files_list(config->image_directories) : NULL;
+    g_autoptr(GPtrArray) files =
+        config ? viommu_image_files_list(config->image_directories, viommu_local_is_user(ctl)) : NULL;
     g_autofree Offer *offers = files ? g_new0(Offer, files->len + 1) : NULL;
     g_autoptr(GError) local = NULL;
     g_autoptr(ViommuHost) host = NULL;

@@ -30,7 +30,9 @@ static void suggest(const ViommuCtl *ctl, const char *os, ViommuPlan *plan)
 static bool take_image(const ViommuCtl *ctl, const ViommuConfig *config, ViommuRequest *request,
                        GError **error)
 {
-    const char *const given[] = {ctl->images, NULL};
+    /* The plan and the XML have its path. */
+    g_autofree char *directory_given = ctl->images ? g_canonicalize_filename(ctl->images, NULL) : NULL;
+    const char *const given[] = {directory_given, NULL};
     const ViommuImagePlaces places = {ctl->images ? given : (const char *const *)config->image_directories,
                                       ctl->images || viommu_local_is_user(ctl)};
     g_autoptr(ViommuSiteImage) image = NULL;

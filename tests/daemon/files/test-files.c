@@ -389,8 +389,12 @@ START_TEST(an_image)
     g_autoptr(GError) error = NULL;
     g_autoptr(ViommuFiles) files = NULL;
     const ViommuRequest *request;
+    g_autofree char *path = in_directory("small.image");
     unsigned where = 7;
 
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    assert_refused(true, IMAGE, VIOMMU_ERROR_INVALID_REQUEST, "small.image' is not a regular file");
+    ck_assert_int_eq(g_unlink(path), 0);
     assert_refused(true, IMAGE, VIOMMU_ERROR_INVALID_REQUEST,
                    "image 'small': no image directory has the file 'small.image'; searched: '/tmp/");
     write_file("small.image", text, strlen(text));
