@@ -25,7 +25,8 @@ typedef struct Watch {
     ViommuReachKeeper *keeper;
     char uuid[37];
     unsigned pause_msec;
-    bool told; /* that libvirt does not say it */
+    bool asked; /* an answer is to come: an earlier one is of an earlier guest */
+    bool told;  /* that libvirt does not say it */
     sd_event_source *timer;
 } Watch;
 
@@ -113,8 +114,9 @@ static void on_reach(const char *uuid, ViommuReach *reach, const GError *error, 
     Watch *watch = g_hash_table_lookup(keeper->watched, uuid);
     ViommuMachine *machine = find(keeper, uuid);
 
-    if (!watch)
+    if (!watch || !watch->asked)
         return;
+    watch->asked = false;
     if (!machine) {
         g_hash_table_remove(keeper->watched, uuid);
         return;
@@ -138,6 +140,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     ViommuReachKeeper *keeper = watch->keeper;
     const ViommuMachine *machine = find(keeper, watch->uuid);
 
+    watch->asked = machine;
     if (machine)
         viommu_reach_ask(&keeper->room, machine, to_ask(machine), on_reach, keeper);
     else

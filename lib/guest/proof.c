@@ -184,6 +184,7 @@ static char *why_only_present(const ViommuProofWanted *wanted, const ViommuRepor
     g_autofree char *intremap = viommu_proof_planned(wanted->planned, "intremap");
     g_autofree char *outside = list_outside(report);
     char *passing = passes_through(report);
+    bool remaps = g_strcmp0(intremap, "on") == 0, is_whole = viommu_report_is_whole(report, remaps);
 
     *ret_may_follow = false;
     if (viommu_report_typed_groups(report) == 0)
@@ -191,15 +192,15 @@ static char *why_only_present(const ViommuProofWanted *wanted, const ViommuRepor
             "does not show what it does: the guest's guest-report is an older one, or its kernel shows no types of IOMMU groups; let the guest run the guest-report of this viommud");
     if (passing)
         return passing;
-    *ret_may_follow = report->outside_by[VIOMMU_OUTSIDE_NO_GROUP] > 0 || !viommu_report_is_whole(report);
+    *ret_may_follow = report->outside_by[VIOMMU_OUTSIDE_NO_GROUP] > 0 || !is_whole;
     if (*report->outside)
         return g_strdup_printf("does not translate for %s", outside);
-    if (!viommu_report_is_whole(report))
+    if (!is_whole)
         return g_strdup(
             "does not show all of what it does: a part of the guest's report is missing, as when its kernel prints into it; let the guest run guest-report again");
     if (report->types[VIOMMU_GROUP_TYPE_DMA] + report->types[VIOMMU_GROUP_TYPE_DMA_FQ] == 0)
         return g_strdup("translates for no group of devices: none has the type DMA or DMA-FQ");
-    if (report->remaps == 0 && g_strcmp0(intremap, "on") == 0)
+    if (report->remaps == 0 && remaps)
         return g_strdup(
             "does not remap interrupts: the guest's kernel leaves interrupt remapping off (intremap=off, nointremap, or no CONFIG_IRQ_REMAP)");
     return NULL;

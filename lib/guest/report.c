@@ -67,7 +67,7 @@ uint64_t viommu_report_typed_groups(const ViommuReport *report)
     return n;
 }
 
-bool viommu_report_is_whole(const ViommuReport *report)
+bool viommu_report_is_whole(const ViommuReport *report, bool has_remapping)
 {
     uint64_t typed = viommu_report_typed_groups(report), outside = 0;
 
@@ -75,7 +75,8 @@ bool viommu_report_is_whole(const ViommuReport *report)
         outside += report->outside_by[i];
     /* An older script prints no types, and no number of devices outside. */
     return (typed == 0 || typed == report->groups) &&
-           (report->untranslated == VIOMMU_UNSET_NUMBER || report->untranslated == outside);
+           (report->untranslated == VIOMMU_UNSET_NUMBER ||
+            (report->untranslated == outside && (!has_remapping || report->remaps != VIOMMU_UNSET)));
 }
 
 const char *viommu_report_interrupts(const ViommuReport *report)
@@ -146,7 +147,11 @@ static void take_devices(const Reader *reader, const char *value)
 
 static void take_untranslated(const Reader *reader, const char *value)
 {
-    reader->report->untranslated = as_number(value);
+    guint64 number = 0;
+
+    /* A number that does not arrive agrees with no list. */
+    reader->report->untranslated =
+        g_ascii_string_to_unsigned(value, 10, 0, UINT32_MAX, &number, NULL) ? number : UINT32_MAX;
 }
 
 static void take_acpi(const Reader *reader, const char *value)

@@ -93,6 +93,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuReport, viommu_report_free)
 const char *viommu_report_interrupts(const ViommuReport *report);
 /** The number of groups of whose type the guest spoke. */
 uint64_t viommu_report_typed_groups(const ViommuReport *report);
-/** Whether all lines about groups and devices outside arrived: the kernel may print into a report
- *  at the console. */
-bool viommu_report_is_whole(const ViommuReport *report);
+/** Whether all lines about groups, devices outside and, with @has_remapping, interrupts arrived:
+ *  the kernel may print into a report at the console. */
+bool viommu_report_is_whole(const ViommuReport *report, bool has_remapping);

@@ -150,7 +150,7 @@ static bool check_confinement(ViommuPlanBuild *build, GError **error)
 static bool check_unseen(ViommuPlanBuild *build, GError **error)
 {
     if (!build->input->is_remote || !viommu_asker_is_bound(build->input->asker) ||
-        (!build->request->boot.kernel.path && !build->request->disks && !build->request->shares))
+        (!build->request->boot.kernel.path && !build->request->disks))
         return true;
     return viommu_plan_refuse(
         build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_DISK, error,

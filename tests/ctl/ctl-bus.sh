@@ -32,7 +32,7 @@ run 0 'launch, as JSON' '"Name" : "four"' "$ctl" --json launch --name four "$wor
 check 'with all properties' json 'j["IommuModel"] == "intel" and j["State"] == "running" and j["Memory"] == 64 << 20'
 run 0 'launch without a file' '^worded$' "$ctl" launch name=worded arch=x86_64 memory=64M --iommu
 run 64 'exec needs a command' 'a command is missing' "$ctl" exec worded
-run 64 'exec passes on UTF-8' 'word 2 of the command is not UTF-8' "$ctl" exec worded -- echo "$(printf '\351')"
+run 64 'exec refuses words that are not UTF-8' 'word 2 of the command is not UTF-8' "$ctl" exec worded -- echo "$(printf '\351')"
 run 3 'exec needs an agent' "machine 'worded' cannot run the command" "$ctl" exec worded -- true
 run 3 'exec copies from and to files' "machine 'worded' cannot run the command" "$ctl" exec worded -- true </dev/null
 run 0 'what was launched' '"IommuModel" : "intel"' "$ctl" show worded --json

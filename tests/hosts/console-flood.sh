@@ -102,9 +102,9 @@ check 'viommud has not grown' awk '/^VmHWM/ { exit !($2 < 131072) }' "/proc/$(sy
 # Machine after machine: what is kept of ci's is bounded, and nothing of mate's is lost for it.
 for _ in $(seq 1 4); do
     for name in a b c; do
-        as ci kill $name >>"$work/err" 2>&1
-        launch ci $name print >>"$work/err" 2>&1
-        until_true 30 has_printed $name 200000
+        run 0 "'$name' is killed" '' as ci kill $name
+        run 0 'and launched again' "^$name\$" launch ci $name print
+        check 'it prints' until_true 30 has_printed $name 200000
     done
 done
 sweeps() {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl exec: runs a command in a guest through its agent.  viommud gets pipes and sockets as
- * they are; a thread copies between a pipe and what else this process has, such as a terminal. */
+/* viommuctl exec: runs a command in a guest through its agent.  viommud gets pipes and
+ * ends of socketpair(2) as they are; a thread copies between a pipe and what else this process has,
+ * such as a terminal or another socket. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -36,8 +36,11 @@ run)
     exit "$status"
     ;;
 end)
-    # After a reboot of the guest, the number may be another group's.
-    [ -z "$3" ] || ! grep -qsF "$2" "/proc/$3/cmdline" || kill -s KILL -- "-$3" 2>/dev/null
+    # After a reboot of the guest, the number may be another group's.  Lines, since busybox's grep
+    # stops at a NUL.
+    if [ -n "$3" ] && tr '\0' '\n' 2>/dev/null <"/proc/$3/cmdline" | grep -qF "$2"; then
+        kill -s KILL -- "-$3" 2>/dev/null
+    fi
     rm -rf "$2"
     echo
     ;;

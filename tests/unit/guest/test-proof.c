@@ -167,6 +167,10 @@ static const struct {
     /* The kernel has printed into the report. */
     {VIOMMU_MODEL_INTEL, "level=translating", REPORT(WHOLE "outside 0000:[ 2.1] usb\nuntranslated 1\n"),
      VIOMMU_PROOF_PENDING, "translating", "a part of the guest's report is missing"},
+    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(WHOLE "untranslated 1[ 2.1] usb\n"),
+     VIOMMU_PROOF_PENDING, "translating", "a part of the guest's report is missing"},
+    {VIOMMU_MODEL_INTEL, "level=translating intremap=on", REPORT(WHOLE "untranslated 0\ninter[ 2.1] usb\n"),
+     VIOMMU_PROOF_PENDING, "translating", "a part of the guest's report is missing"},
     {VIOMMU_MODEL_INTEL, "level=translating", REPORT(TYPED "ty[ 2.1] usb\n"), VIOMMU_PROOF_PENDING,
      "translating", "a part of the guest's report is missing"},
     {VIOMMU_MODEL_INTEL, "level=translating", REPORT(WHOLE "untranslated 0\n"), VIOMMU_PROOF_PROVEN, NULL,
