@@ -205,6 +205,15 @@ lab_launch() {
     lab_console=$(jq -r .ConsoleLog <<<"$answer")
 }
 
+# lab_image GUEST NAME OS: an image of cloud.sh becomes one that requests can name.
+lab_image() {
+    local directory=$lab_dir/home/.local/share/viommud/images parts
+    parts=$("$lab_here/cloud.sh" "$1")
+    "${lab_as[@]}" mkdir -p "$directory"
+    cp --reflink=auto "$parts/disk.qcow2" "$directory/$2.qcow2"
+    lab_ctl image-add "$directory/$2.qcow2" --os="$3" --seed=cloud-init --agent=yes >/dev/null
+}
+
 # lab_wait MACHINE CONSOLE SECONDS: waits until the guest has printed its facts.
 lab_wait() {
     local end=$((SECONDS + $3)) turn=0
