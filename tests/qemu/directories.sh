@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# directories: a guest mounts directories of the host by 9p, behind its IOMMU: it reads both, writes only
-# where it may, and makes no setuid file on the host.
+# directories: a guest mounts directories of the host by 9p, behind its IOMMU: it reads both, writes
+# only where it may, and makes no setuid file on the host.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
