@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "daemon/files/mounts.h"
@@ -25,10 +26,19 @@ char **viommu_named_image_directories(const char *const *configured, bool own)
 
 /* --- Opening --- */
 
+/* The user that the service runs as, to whom /var/lib/viommu belongs; a client is another. */
+static uid_t service_uid(void)
+{
+    const struct passwd *entry = getpwnam("viommu");
+
+    return entry ? entry->pw_uid : 0;
+}
+
 /* The kind comes first: to open a FIFO would wait for its other end. */
-static bool is_of_site(const ViommuWalk *walk, const char *path, GError **error)
+static bool is_of_site(const ViommuWalk *walk, uid_t daemon_uid, const char *path, GError **error)
 {
     const struct stat *info = &walk->info;
+    bool ours = info->st_uid == 0 || info->st_uid == geteuid() || info->st_uid == daemon_uid;
 
     if (!S_ISREG(info->st_mode))
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is not a regular file", path);
@@ -37,7 +47,7 @@ static bool is_of_site(const ViommuWalk *walk, const char *path, GError **error)
             error, VIOMMU_ERROR_POLICY_REFUSED,
             "'%s' lies in a directory that users other than root can modify; take write access to the directories of its path from other users",
             path);
-    if ((info->st_uid == 0 || info->st_uid == geteuid()) && (info->st_mode & (S_IWGRP | S_IWOTH)) == 0)
+    if (ours && (info->st_mode & (S_IWGRP | S_IWOTH)) == 0)
         return true;
     return viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
                        "users other than root can write to '%s'; have root own it, with the mode 0644", path);
@@ -70,7 +80,7 @@ static int open_own(const char *path, GError **error)
 static int open_of_site(const char *path, GError **error)
 {
     g_autoptr(ViommuMounts) mounts = viommu_mounts_of_self(error);
-    const ViommuWalker walker = {NULL, mounts};
+    const ViommuWalker walker = {NULL, mounts, service_uid()};
     g_autofree char *magic = NULL;
     ViommuWalk walk;
     int fd = -1;
@@ -78,7 +88,7 @@ static int open_of_site(const char *path, GError **error)
     if (!mounts || !viommu_walk(path, &walker, 0, &walk, error))
         return -1;
     magic = viommu_walk_magic_path(walk.fd);
-    if (is_of_site(&walk, path, error))
+    if (is_of_site(&walk, walker.daemon_uid, path, error))
         fd = open_to_read(magic, path, error);
     close(walk.fd);
     return fd;

@@ -16,9 +16,9 @@ typedef struct ViommuImagePlaces {
  *  viommud, the one of that user.  Owned, g_strfreev(). */
 char **viommu_named_image_directories(const char *const *configured, bool own);
 
-/** Reads NAME.image at @path.  Unless it is a user's @own, only root or the daemon's user may be
- *  able to change it.  Blocks.  Owned.  Fails, and names the file: INVALID_REQUEST when it is not
- *  valid; POLICY_REFUSED when others can change it. */
+/** Reads NAME.image at @path.  Unless it is a user's @own, only root, this process's user and the
+ *  service's (viommu) may be able to change it.  Blocks.  Owned.  Fails, and names the file:
+ *  INVALID_REQUEST when it is not valid; POLICY_REFUSED when others can change it. */
 ViommuSiteImage *viommu_named_image_read_file(const char *path, bool own, GError **error);
 /** Reads the first NAME.image that exists.  @name was checked: it is no path.  Blocks.
  *  *ret_directory: its index.  Owned.  Fails as viommu_named_image_read_file() does, and also when

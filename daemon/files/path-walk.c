@@ -54,17 +54,18 @@ static bool is_allowed(const ViommuMounts *mounts, int fd, const char *path, GEr
 }
 
 /* Steps from the directory of @walk to @name in it; @path is the whole path, for messages. */
-static bool step(ViommuWalk *walk, const ViommuMounts *mounts, const char *name, const char *path,
+static bool step(ViommuWalk *walk, const ViommuWalker *walker, const char *name, const char *path,
                  GError **error)
 {
-    bool ours = walk->info.st_uid == 0 || walk->info.st_uid == geteuid();
+    bool ours =
+        walk->info.st_uid == 0 || walk->info.st_uid == geteuid() || walk->info.st_uid == walker->daemon_uid;
     int fd = openat(walk->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
     walk->fixed = walk->fixed && ours && (walk->info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
     if (fd < 0)
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot see '%s': %s", path,
                            g_strerror(errno));
-    if (!is_allowed(mounts, fd, path, error) || fstat(fd, &walk->info) < 0) {
+    if (!is_allowed(walker->mounts, fd, path, error) || fstat(fd, &walk->info) < 0) {
         if (error && !*error)
             viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot see '%s': %s", path,
                         g_strerror(errno));
@@ -91,7 +92,7 @@ static bool walk_all(ViommuWalk *walk, char *const *names, const ViommuWalker *w
         if (!may(account, walk, VIOMMU_MAY_SEARCH, path->len > 0 ? path->str : "/", error))
             return false;
         g_string_append_printf(path, "/%s", names[i]);
-        if (!step(walk, walker->mounts, names[i], path->str, error))
+        if (!step(walk, walker, names[i], path->str, error))
             return false;
     }
     return may(account, walk, bits, path->len > 0 ? path->str : "/", error);

@@ -20,6 +20,8 @@ typedef struct ViommuWalker {
     const ViommuAccount *account; /* NULL: rights are not checked */
     /* of this process: each step must be on one that is allowed.  NULL: not checked */
     const ViommuMounts *mounts;
+    /* trusted like root and this process's user; 0: nobody else */
+    uid_t daemon_uid;
 } ViommuWalker;
 
 /** Walks @path, which is absolute.  The account must be allowed to search each directory, and must
