@@ -293,13 +293,13 @@ void harness_configure(Harness *harness, const char *text)
     write_file(harness, "viommud.conf", text);
 }
 
-static void remove_tree(const char *path)
+void harness_remove_tree(const char *path)
 {
     g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
 
     for (const char *name; directory && (name = g_dir_read_name(directory));) {
         g_autofree char *child = g_build_filename(path, name, NULL);
-        remove_tree(child);
+        harness_remove_tree(child);
     }
     g_remove(path);
 }
@@ -321,7 +321,7 @@ void harness_free(Harness *harness)
     sd_bus_flush_close_unref(harness->bus);
     kill(harness->bus_pid, SIGTERM);
     waitpid(harness->bus_pid, NULL, 0);
-    remove_tree(harness->directory);
+    harness_remove_tree(harness->directory);
     g_free(harness->directory);
     g_free(harness->address);
     g_free(harness);
@@ -576,7 +576,7 @@ static void clean_up(void)
     for (size_t i = 0; i < G_N_ELEMENTS(pids); i++)
         if (pids[i])
             kill(pids[i], SIGKILL);
-    remove_tree(current->directory);
+    harness_remove_tree(current->directory);
 }
 
 int harness_main(int argc, char **argv, const HarnessScenario *scenarios)

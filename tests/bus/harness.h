@@ -62,6 +62,8 @@ void harness_signal(Harness *harness, int number);
 int harness_wait_exit(Harness *harness);
 /** Writes the configuration that the daemon reads when it starts. */
 void harness_configure(Harness *harness, const char *text);
+/** Removes @path and what is below it. */
+void harness_remove_tree(const char *path);
 /** Another client.  Owned, sd_bus_flush_close_unref(). */
 sd_bus *harness_connect(Harness *harness);
 /** The same as another user; only for root. */

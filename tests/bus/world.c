@@ -2,21 +2,9 @@
 #include "tests/bus/world.h"
 
 #include <errno.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static void remove_tree(const char *path)
-{
-    g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
-
-    for (const char *name; directory && (name = g_dir_read_name(directory));) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-        remove_tree(child);
-    }
-    g_remove(path);
-}
 
 World world_new(void)
 {
@@ -41,7 +29,7 @@ void world_clear(World *world)
 {
     sd_bus_flush_close_unref(world->member);
     harness_free(world->harness);
-    remove_tree(world->fixed);
+    harness_remove_tree(world->fixed);
     g_free(world->fixed);
     g_free(world->own);
 }

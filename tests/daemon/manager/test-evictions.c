@@ -28,16 +28,24 @@ static bool mount_own(void)
 }
 
 /* False: it cannot be tested here. */
-static bool begin(Fixture *fixture)
+static bool begin_with(Fixture *fixture, bool own, uint64_t reserve_bytes)
 {
-    if (!mount_own())
+    if (!mount_own()) {
+        g_print("skipped: this user may not mount a file system of their own\n");
         return false;
+    }
     fixture_begin(fixture);
-    fixture->files.own = false;
-    fixture->config->bounds.reserve_bytes = 2 * LIMIT;
+    fixture->files.own = own;
+    fixture->config->bounds.reserve_bytes = reserve_bytes;
     ck_assert_int_eq(g_mkdir_with_parents(fixture->copies, 0700), 0);
     ck_assert_int_eq(mount("none", fixture->copies, "tmpfs", 0, "size=64m"), 0);
+    fixture_manage(fixture);
     return true;
+}
+
+static bool begin(Fixture *fixture)
+{
+    return begin_with(fixture, false, 2 * LIMIT);
 }
 
 static void end(Fixture *fixture)
@@ -72,6 +80,15 @@ static void write_overlay(const Fixture *fixture, const char *uuid, size_t mebib
     write_file(fixture, name, mebibytes);
 }
 
+/* A guest whose overlay takes so much. */
+static const ViommuMachine *launch(Fixture *fixture, const char *request, size_t mebibytes)
+{
+    const ViommuMachine *machine = fixture_machine(fixture, request);
+
+    write_overlay(fixture, machine->uuid, mebibytes);
+    return machine;
+}
+
 /* As after a restart, viommud learns of the files by a listing. */
 static void list(Fixture *fixture)
 {
@@ -101,11 +118,8 @@ START_TEST(the_largest_ends)
 
     if (!begin(&fixture))
         return;
-    fixture_manage(&fixture);
-    one = fixture_machine(&fixture, ONE);
-    two = fixture_machine(&fixture, TWO);
-    write_overlay(&fixture, one->uuid, 4);
-    write_overlay(&fixture, two->uuid, 40);
+    one = launch(&fixture, ONE, 4);
+    two = launch(&fixture, TWO, 40);
     list(&fixture);
     fixture_await(&fixture, two->state == VIOMMU_STATE_STOPPED);
     fixture_await(&fixture, !has_overlay(&fixture, two->uuid));
@@ -127,9 +141,7 @@ START_TEST(it_grows)
 
     if (!begin(&fixture))
         return;
-    fixture_manage(&fixture);
-    one = fixture_machine(&fixture, ONE);
-    write_overlay(&fixture, one->uuid, 30);
+    one = launch(&fixture, ONE, 30);
     list(&fixture);
     run(&fixture, NEVER);
     ck_assert_int_eq(one->state, VIOMMU_STATE_RUNNING);
@@ -146,9 +158,7 @@ START_TEST(something_else_fills_it)
 
     if (!begin(&fixture))
         return;
-    fixture_manage(&fixture);
-    one = fixture_machine(&fixture, ONE);
-    write_overlay(&fixture, one->uuid, 4);
+    one = launch(&fixture, ONE, 4);
     write_file(&fixture, "other", 50);
     list(&fixture);
     run(&fixture, NEVER);
@@ -166,11 +176,8 @@ START_TEST(one_after_the_other)
 
     if (!begin(&fixture))
         return;
-    fixture_manage(&fixture);
-    one = fixture_machine(&fixture, ONE);
-    two = fixture_machine(&fixture, TWO);
-    write_overlay(&fixture, one->uuid, 20);
-    write_overlay(&fixture, two->uuid, 24);
+    one = launch(&fixture, ONE, 20);
+    two = launch(&fixture, TWO, 24);
     fake_hold(FAKE_DESTROY);
     list(&fixture);
     fixture_await(&fixture, fake_hanging(FAKE_DESTROY) == 1);
@@ -191,11 +198,8 @@ START_TEST(it_cannot_be_ended)
 
     if (!begin(&fixture))
         return;
-    fixture_manage(&fixture);
-    one = fixture_machine(&fixture, ONE);
-    two = fixture_machine(&fixture, TWO);
-    write_overlay(&fixture, one->uuid, 20);
-    write_overlay(&fixture, two->uuid, 24);
+    one = launch(&fixture, ONE, 20);
+    two = launch(&fixture, TWO, 24);
     fake_fail(FAKE_DESTROY, 1, VIOMMU_ERROR_BACKEND, "QEMU hangs");
     list(&fixture);
     for (unsigned i = 0; i < 3 && two->state == VIOMMU_STATE_RUNNING; i++)
@@ -215,9 +219,7 @@ START_TEST(a_stop_is_hurried)
 
     if (!begin(&fixture))
         return;
-    fixture_manage(&fixture);
-    one = fixture_machine(&fixture, ONE);
-    write_overlay(&fixture, one->uuid, 4);
+    one = launch(&fixture, ONE, 4);
     list(&fixture);
     fixture_settle(&fixture);
     fixture_begin_stop(&fixture, "one", 600, &stop);
@@ -240,11 +242,8 @@ START_TEST(paused_ones_run_on)
 
     if (!begin(&fixture))
         return;
-    fixture_manage(&fixture);
-    one = fixture_machine(&fixture, ONE);
-    two = fixture_machine(&fixture, TWO);
-    write_overlay(&fixture, one->uuid, 4);
-    write_overlay(&fixture, two->uuid, 40);
+    one = launch(&fixture, ONE, 4);
+    two = launch(&fixture, TWO, 40);
     fake_find(one->uuid)->pause = VIOMMU_PAUSE_DISK_FULL;
     fake_tell(VIOMMU_NEWS_IO_ERROR, one->uuid, NULL);
     fixture_await(&fixture, one->pause == VIOMMU_PAUSE_DISK_FULL);
@@ -265,13 +264,9 @@ static void never(bool own, uint64_t reserve_bytes)
     Fixture fixture;
     const ViommuMachine *one;
 
-    if (!begin(&fixture))
+    if (!begin_with(&fixture, own, reserve_bytes))
         return;
-    fixture.files.own = own;
-    fixture.config->bounds.reserve_bytes = reserve_bytes;
-    fixture_manage(&fixture);
-    one = fixture_machine(&fixture, ONE);
-    write_overlay(&fixture, one->uuid, 44);
+    one = launch(&fixture, ONE, 44);
     list(&fixture);
     run(&fixture, NEVER);
     ck_assert_int_eq(one->state, VIOMMU_STATE_RUNNING);
