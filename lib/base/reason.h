@@ -52,7 +52,7 @@ typedef enum ViommuRule {
     VIOMMU_RULE_IOMMUFD,
     VIOMMU_RULE_HOSTDEV_RESERVED,
     VIOMMU_RULE_INTERRUPT_REMAPPING,
-    /* about what the guest is told, and the way to it */
+    /* about what the guest is told */
     VIOMMU_RULE_SEED,
     /* about the way to it */
     VIOMMU_RULE_VSOCK,

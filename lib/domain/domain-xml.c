@@ -335,15 +335,13 @@ static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network
     viommu_xml_close(xml);
 }
 
-/* What a guest writes by 9p keeps its owner and mode in extended attributes: it makes no setuid
- * file. */
 static void write_share(ViommuXmlWriter *xml, const ViommuPlanShare *share)
 {
     bool virtiofs = share->type == VIOMMU_SHARE_TYPE_VIRTIOFS;
 
     viommu_xml_open(xml, "filesystem");
     viommu_xml_attribute(xml, "type", "mount");
-    viommu_xml_attribute(xml, "accessmode", virtiofs || share->read_only ? "passthrough" : "mapped");
+    viommu_xml_attribute(xml, "accessmode", share->mapped ? "mapped" : "passthrough");
     viommu_xml_empty(xml, "driver", "type", virtiofs ? "virtiofs" : "path", "iommu",
                      share->translated ? "on" : NULL, NULL);
     viommu_xml_empty(xml, "source", "dir", share->path, NULL);

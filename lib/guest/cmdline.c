@@ -38,14 +38,28 @@ static const char *value_among(const char *at, const char *end, const char *valu
     return found;
 }
 
+/* From *@at on: the next word, without the quotes around it, which the kernel drops.  NULL: there
+ * is none; else *ret_length is its length, and *@at is behind it. */
+static const char *next_word(const char **at, size_t *ret_length)
+{
+    const char *word = *at + strspn(*at, " \t\n\v\f\r"), *end = word_end(word);
+
+    *at = end;
+    if (word == end)
+        return NULL;
+    word += *word == '"';
+    end -= end > word && end[-1] == '"';
+    *ret_length = (size_t)(end - word);
+    return word;
+}
+
 size_t viommu_cmdline_at(const char *cmdline, const char *word)
 {
-    size_t name = strcspn(word, "="), found = 0;
-    const char *at = cmdline;
+    size_t name = strcspn(word, "="), found = 0, length;
+    const char *next = cmdline;
 
-    while (at && *(at += strspn(at, " \t\n\v\f\r"))) {
-        const char *end = word_end(at), *place = NULL;
-        size_t length = (size_t)(end - at);
+    for (const char *at; next && (at = next_word(&next, &length));) {
+        const char *place = NULL;
 
         if (length == 2 && memcmp(at, "--", 2) == 0)
             break;
@@ -53,26 +67,22 @@ size_t viommu_cmdline_at(const char *cmdline, const char *word)
             if (!word[name])
                 place = length == name ? at : NULL;
             else if (at[name] == '=')
-                place = value_among(at + name + 1, end, word + name + 1);
+                place = value_among(at + name + 1, at + length, word + name + 1);
         }
         if (place)
             found = (size_t)(place - cmdline) + 1;
-        at = end;
     }
     return found;
 }
 
 const char *viommu_cmdline_init(const char *cmdline)
 {
-    const char *at = cmdline;
+    const char *next = cmdline;
+    size_t length;
 
-    while (*(at += strspn(at, " \t\n\v\f\r"))) {
-        const char *end = word_end(at);
-
-        if (end - at == 2 && memcmp(at, "--", 2) == 0)
+    for (const char *at; (at = next_word(&next, &length));)
+        if (length == 2 && memcmp(at, "--", 2) == 0)
             return at;
-        at = end;
-    }
     return NULL;
 }
 

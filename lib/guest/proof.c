@@ -81,10 +81,8 @@ static bool is_switched(const ViommuReport *report, const char *key, const char 
 static const char *find_switch_off(ViommuModel model, const ViommuReport *report)
 {
     const struct Trait *trait = &traits[model];
-    /* the kernel drops quotes around a parameter */
-    g_autofree char *cmdline = g_strdelimit(g_strdup(report->cmdline), "\"", ' ');
     const ViommuOffQuestion question = {
-        .cmdline = cmdline,
+        .cmdline = report->cmdline,
         .arch = report->devicetree || trait->or_by_devicetree ? VIOMMU_ARCH_AARCH64 : VIOMMU_ARCH_X86_64,
         .model = model,
         .effects = VIOMMU_OFF_DMA,

@@ -73,10 +73,9 @@ bool viommu_report_is_whole(const ViommuReport *report, bool has_remapping)
 
     for (size_t i = 0; i < VIOMMU_OUTSIDE_LAST; i++)
         outside += report->outside_by[i];
-    /* An older script prints no types, and no number of devices outside. */
-    return (typed == 0 || typed == report->groups) &&
-           (report->untranslated == VIOMMU_UNSET_NUMBER ||
-            (report->untranslated == outside && (!has_remapping || report->remaps != VIOMMU_UNSET)));
+    /* An older script prints no types. */
+    return typed == 0 || (typed == report->groups && report->untranslated == outside &&
+                          (!has_remapping || report->remaps != VIOMMU_UNSET));
 }
 
 const char *viommu_report_interrupts(const ViommuReport *report)

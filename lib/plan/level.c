@@ -10,31 +10,32 @@ static bool has_sata_disk(const ViommuPlan *plan)
     return false;
 }
 
-/* A device that the guest will show outside the IOMMU.  Owned; NULL: none is known. */
-static char *find_outside(const ViommuPlan *plan)
+/* Why the guest would show a device outside the IOMMU, and what to do; NULL: none is known.  Each
+ * machine has a virtio device, for entropy.  Shares outside are refused with the request.
+ * Static. */
+static const char *why_outside(const ViommuPlan *plan)
 {
-    if (plan->vsock && !plan->vsock_translated)
-        return g_strdup("the guest's vsock device");
-    for (guint i = 0; i < plan->shares->len; i++) {
-        const ViommuPlanShare *share = g_ptr_array_index(plan->shares, i);
-
-        if (!share->translated)
-            return g_strdup_printf("the device of share '%s'", share->tag);
-    }
-    return NULL;
+    if (plan->iommu.model == VIOMMU_MODEL_NONE)
+        return "this machine has no IOMMU; set iommu.required to true to see why";
+    if (plan->iommu.model == VIOMMU_MODEL_AMD)
+        return "libvirt puts no virtio device behind 'amd'; use another iommu.model";
+    if (!plan->iommu.translate)
+        return "this libvirt or QEMU puts no virtio device behind it; upgrade them";
+    return plan->vsock && !plan->vsock_translated ? "the guest's vsock device is outside it; omit guest.vsock"
+                                                  : NULL;
 }
 
 bool viommu_plan_settle_level(ViommuPlanBuild *build, GError **error)
 {
     ViommuPlan *plan = build->plan;
     int asked = build->request->verify.level;
-    g_autofree char *outside = find_outside(plan);
+    const char *outside = why_outside(plan);
 
     plan->level = asked == VIOMMU_UNSET ? VIOMMU_LEVEL_PRESENT : (ViommuLevel)asked;
     if (plan->level > VIOMMU_LEVEL_PRESENT && outside)
         return viommu_plan_refuse(
             build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_LEVEL, error,
-            "verify.level '%s' needs every device behind the IOMMU, but %s is outside it; omit it, or ask for 'present'",
+            "verify.level '%s' needs every device behind the IOMMU, but %s, or ask for 'present'",
             viommu_enum_to_string(&viommu_enum_level, (int)plan->level), outside);
     if (plan->level != VIOMMU_LEVEL_ISOLATING)
         return true;

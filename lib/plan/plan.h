@@ -67,6 +67,7 @@ typedef struct ViommuPlanShare {
     char *path;
     char *tag;
     bool read_only;
+    bool mapped;     /* owners and modes that the guest sets are kept in extended attributes */
     bool translated; /* behind the IOMMU */
 } ViommuPlanShare;
 

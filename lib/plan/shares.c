@@ -63,7 +63,7 @@ static void note_share(ViommuPlanBuild *build, const ViommuPlanShare *share)
     if (share->type == VIOMMU_SHARE_TYPE_9P)
         viommu_plan_note(
             build, "the guest can mount '%s' by 9p, with the tag '%s'%s", share->path, share->tag,
-            share->read_only ? "" : "; the owners and modes that it sets are in extended attributes only");
+            !share->mapped ? "" : "; the owners and modes that it sets are in extended attributes only");
     else
         viommu_plan_note(build, "the guest can mount '%s' by virtiofs, with the tag '%s'", share->path,
                          share->tag);
@@ -87,6 +87,8 @@ void viommu_plan_settle_shares(ViommuPlanBuild *build)
         share->path = g_strdup(asked->path);
         share->tag = g_strdup(asked->tag);
         share->read_only = asked->read_only == 1;
+        /* So what a guest writes makes no setuid file. */
+        share->mapped = share->type == VIOMMU_SHARE_TYPE_9P && !share->read_only;
         share->translated = plan->iommu.translate && share->type == VIOMMU_SHARE_TYPE_9P;
         plan->shared_memory = plan->shared_memory || share->type == VIOMMU_SHARE_TYPE_VIRTIOFS;
         g_ptr_array_add(plan->shares, share);

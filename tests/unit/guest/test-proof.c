@@ -79,7 +79,8 @@ START_TEST(test_verdicts)
 END_TEST
 
 #define TYPED INTEL "iommu dmar0\ngroups 2\ntype DMA-FQ\n"
-#define WHOLE TYPED "type DMA\n"
+#define DMA   TYPED "type DMA\n"
+#define WHOLE DMA "untranslated 0\n"
 #define CAP   "register dmar0 intel-iommu/cap d2008c222f0686\n"
 #define ECAP  "register dmar0 intel-iommu/ecap f00f4e\n"
 
@@ -97,8 +98,8 @@ static const struct {
      REPORT(WHOLE CAP ECAP "interrupts remapped\n"), VIOMMU_PROOF_PROVEN, NULL, NULL,
      VIOMMU_LEVEL_TRANSLATING, "intremap=on eim=off aw-bits=48 caching-mode=on iotlb=on dma-translation=on",
      ""},
-    {VIOMMU_MODEL_INTEL, "intremap=on aw-bits=48 later=7", REPORT(WHOLE ECAP), VIOMMU_PROOF_PROVEN, NULL,
-     NULL, VIOMMU_LEVEL_TRANSLATING, "intremap=on", "aw-bits later"},
+    {VIOMMU_MODEL_INTEL, "intremap=on aw-bits=48 later=7", REPORT(WHOLE ECAP "interrupts remapped\n"),
+     VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_TRANSLATING, "intremap=on", "aw-bits later"},
     {VIOMMU_MODEL_INTEL, "aw-bits=39", REPORT(WHOLE CAP), VIOMMU_PROOF_DISPROVED, "as planned",
      "its aw-bits is 48 in the guest's intel-iommu/cap, but 39 in the plan"},
     {VIOMMU_MODEL_INTEL, "caching-mode=off", REPORT(WHOLE CAP), VIOMMU_PROOF_DISPROVED, "as planned",
@@ -120,30 +121,32 @@ static const struct {
     {VIOMMU_MODEL_AMD, "xtsup=on iotlb=on intremap=on",
      REPORT(
          X86
-         "iommu ivhd0\ngroups 1\ntype DMA\nregister ivhd0 amd-iommu/features 29d3:0\ninterrupts remapped\n"),
+         "iommu ivhd0\ngroups 1\ntype DMA\nuntranslated 0\nregister ivhd0 amd-iommu/features 29d3:0\ninterrupts remapped\n"),
      VIOMMU_PROOF_DISPROVED, "as planned", "its xtsup is off in the guest's amd-iommu/features"},
     {VIOMMU_MODEL_AMD, "xtsup=on iotlb=on intremap=on",
      REPORT(
          X86
-         "iommu ivhd0\ngroups 1\ntype DMA\nregister ivhd0 amd-iommu/features 0:29d7\ninterrupts remapped\n"),
+         "iommu ivhd0\ngroups 1\ntype DMA\nuntranslated 0\nregister ivhd0 amd-iommu/features 0:29d7\ninterrupts remapped\n"),
      VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_TRANSLATING, "xtsup=on intremap=on", "iotlb"},
     {VIOMMU_MODEL_AMD, "xtsup=on",
-     REPORT(X86 "iommu ivhd0\ngroups 1\ntype DMA\nregister ivhd0 amd-iommu/features 1:29d7\n"),
+     REPORT(X86
+            "iommu ivhd0\ngroups 1\ntype DMA\nuntranslated 0\nregister ivhd0 amd-iommu/features 1:29d7\n"),
      VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_TRANSLATING, "", "xtsup"},
     {VIOMMU_MODEL_VIRTIO, "aw-bits=39 granule=4096",
      REPORT(
          X86
-         "iommu 0000:00:02.0\ngroups 1\ntype DMA\nlog [ 1.0] virtio_iommu virtio0: input address: 39 bits\n"
+         "iommu 0000:00:02.0\ngroups 1\ntype DMA\nuntranslated 0\nlog [ 1.0] virtio_iommu virtio0: input address: 39 bits\n"
          "log [ 1.0] virtio_iommu virtio0: page mask: 0xfffffffffffff000\n"),
      VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_TRANSLATING, "aw-bits=39 granule=4096", ""},
     {VIOMMU_MODEL_VIRTIO, "granule=4096",
      REPORT(
          X86
-         "iommu 0000:00:02.0\ngroups 1\ntype DMA\nlog virtio_iommu virtio0: page mask: 0xffffffffffff0000\n"),
+         "iommu 0000:00:02.0\ngroups 1\ntype DMA\nuntranslated 0\nlog virtio_iommu virtio0: page mask: 0xffffffffffff0000\n"),
      VIOMMU_PROOF_DISPROVED, "as planned",
      "its granule is 65536 in the guest's kernel's log, but 4096 in the plan"},
-    {VIOMMU_MODEL_VIRTIO, "granule=host", REPORT(X86 "iommu 0000:00:02.0\ngroups 1\ntype DMA\n"),
-     VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_TRANSLATING, "", "granule"},
+    {VIOMMU_MODEL_VIRTIO, "granule=host",
+     REPORT(X86 "iommu 0000:00:02.0\ngroups 1\ntype DMA\nuntranslated 0\n"), VIOMMU_PROOF_PROVEN, NULL, NULL,
+     VIOMMU_LEVEL_TRANSLATING, "", "granule"},
     /* Levels. */
     {VIOMMU_MODEL_INTEL, "intremap=on", REPORT(WHOLE "interrupts direct\n"), VIOMMU_PROOF_PROVEN, NULL,
      "does not remap interrupts", VIOMMU_LEVEL_PRESENT, "", "intremap"},
@@ -156,25 +159,26 @@ static const struct {
      "it leaves DMA of its devices untranslated: 1 of 2 IOMMU groups have the type identity; remove 'iommu=pt'"},
     {VIOMMU_MODEL_INTEL, "level=translating", REPORT(TYPED "type identity\n"), VIOMMU_PROOF_DISPROVED,
      "translating", "add 'iommu.passthrough=0'"},
-    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(WHOLE "outside 0000:00:05.0 virtio\n"),
+    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(DMA "outside 0000:00:05.0 virtio\nuntranslated 1\n"),
      VIOMMU_PROOF_DISPROVED, "translating",
      "it does not translate for 0000:00:05.0 (virtio without iommu_platform)"},
     {VIOMMU_MODEL_INTEL, "level=translating",
-     REPORT(WHOLE "outside 0000:00:05.0 virtio\noutside 0000:00:06.0 no-group\n"), VIOMMU_PROOF_PENDING,
-     "translating", "0000:00:06.0 (in no IOMMU group)"},
-    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(INTEL "iommu dmar0\ngroups 1\ntype blocked\n"),
-     VIOMMU_PROOF_DISPROVED, "translating", "none has the type DMA or DMA-FQ"},
+     REPORT(DMA "outside 0000:00:05.0 virtio\noutside 0000:00:06.0 no-group\nuntranslated 2\n"),
+     VIOMMU_PROOF_PENDING, "translating", "0000:00:06.0 (in no IOMMU group)"},
+    {VIOMMU_MODEL_INTEL, "level=translating",
+     REPORT(INTEL "iommu dmar0\ngroups 1\ntype blocked\nuntranslated 0\n"), VIOMMU_PROOF_DISPROVED,
+     "translating", "none has the type DMA or DMA-FQ"},
     /* The kernel has printed into the report. */
-    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(WHOLE "outside 0000:[ 2.1] usb\nuntranslated 1\n"),
+    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(DMA "outside 0000:[ 2.1] usb\nuntranslated 1\n"),
      VIOMMU_PROOF_PENDING, "translating", "a part of the guest's report is missing"},
-    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(WHOLE "untranslated 1[ 2.1] usb\n"),
-     VIOMMU_PROOF_PENDING, "translating", "a part of the guest's report is missing"},
-    {VIOMMU_MODEL_INTEL, "level=translating intremap=on", REPORT(WHOLE "untranslated 0\ninter[ 2.1] usb\n"),
+    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(DMA "untranslated 1[ 2.1] usb\n"), VIOMMU_PROOF_PENDING,
+     "translating", "a part of the guest's report is missing"},
+    {VIOMMU_MODEL_INTEL, "level=translating intremap=on", REPORT(DMA "untranslated 0\ninter[ 2.1] usb\n"),
      VIOMMU_PROOF_PENDING, "translating", "a part of the guest's report is missing"},
     {VIOMMU_MODEL_INTEL, "level=translating", REPORT(TYPED "ty[ 2.1] usb\n"), VIOMMU_PROOF_PENDING,
      "translating", "a part of the guest's report is missing"},
-    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(WHOLE "untranslated 0\n"), VIOMMU_PROOF_PROVEN, NULL,
-     NULL, VIOMMU_LEVEL_TRANSLATING, "", ""},
+    {VIOMMU_MODEL_INTEL, "level=translating", REPORT(DMA "untr[ 2.1] usb\n"), VIOMMU_PROOF_PENDING,
+     "translating", "a part of the guest's report is missing"},
     {VIOMMU_MODEL_INTEL, "level=translating", REPORT(WHOLE), VIOMMU_PROOF_PROVEN, NULL, NULL,
      VIOMMU_LEVEL_TRANSLATING, "", ""},
     {VIOMMU_MODEL_INTEL, "level=isolating", REPORT(WHOLE "isolation fault\n"), VIOMMU_PROOF_PROVEN, NULL,
@@ -203,15 +207,16 @@ static const struct {
     {VIOMMU_MODEL_INTEL, "level=perfect", REPORT(INTEL "iommu dmar0\ngroups 2\n"), VIOMMU_PROOF_PROVEN, NULL,
      NULL, VIOMMU_LEVEL_PRESENT, "", ""},
     /* Outside as planned. */
-    {VIOMMU_MODEL_INTEL, "translate=off", REPORT(WHOLE "outside 0000:00:05.0 virtio\n"), VIOMMU_PROOF_PROVEN,
-     NULL, NULL, VIOMMU_LEVEL_PRESENT, "", ""},
-    {VIOMMU_MODEL_INTEL, "translate=on", REPORT(WHOLE "outside 0000:00:05.0 virtio\n"), VIOMMU_PROOF_PROVEN,
-     NULL, "the IOMMU works, but does not translate for 0000:00:05.0", VIOMMU_LEVEL_PRESENT, "", ""},
+    {VIOMMU_MODEL_INTEL, "translate=off", REPORT(DMA "outside 0000:00:05.0 virtio\nuntranslated 1\n"),
+     VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_PRESENT, "", ""},
+    {VIOMMU_MODEL_INTEL, "translate=on", REPORT(DMA "outside 0000:00:05.0 virtio\nuntranslated 1\n"),
+     VIOMMU_PROOF_PROVEN, NULL, "the IOMMU works, but does not translate for 0000:00:05.0",
+     VIOMMU_LEVEL_PRESENT, "", ""},
     {VIOMMU_MODEL_INTEL, "translate=off",
-     REPORT(WHOLE "outside 0000:00:05.0 virtio\noutside 0000:00:06.0 odd\n"), VIOMMU_PROOF_PROVEN, NULL,
-     "0000:00:06.0 (in a group of another type)", VIOMMU_LEVEL_PRESENT, "", ""},
+     REPORT(DMA "outside 0000:00:05.0 virtio\noutside 0000:00:06.0 odd\nuntranslated 2\n"),
+     VIOMMU_PROOF_PROVEN, NULL, "0000:00:06.0 (in a group of another type)", VIOMMU_LEVEL_PRESENT, "", ""},
     /* An address is checked, since messages have it. */
-    {VIOMMU_MODEL_INTEL, NULL, REPORT(WHOLE "outside ../etc virtio\noutside 0000:00:05.0\n"),
+    {VIOMMU_MODEL_INTEL, NULL, REPORT(DMA "outside ../etc virtio\noutside 0000:00:05.0\nuntranslated 0\n"),
      VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_TRANSLATING, "", ""},
 };
 
@@ -266,8 +271,8 @@ static const struct {
      "direct", "aw-bits=64 granule=4096", ""},
     {"x86_64-debian13-virtio-isolating", VIOMMU_MODEL_VIRTIO, "translate=on granule=4096 level=isolating",
      "isolating", "direct", "granule=4096", ""},
-    {"aarch64-debian13-smmuv3", VIOMMU_MODEL_SMMUV3, "translate=on", "translating", "direct", "", ""},
-    {"aarch64-debian13-virtio", VIOMMU_MODEL_VIRTIO, "translate=on granule=4096", "translating", "direct",
+    {"aarch64-debian13-smmuv3", VIOMMU_MODEL_SMMUV3, "translate=on", "translating", NULL, "", ""},
+    {"aarch64-debian13-virtio", VIOMMU_MODEL_VIRTIO, "translate=on granule=4096", "translating", NULL,
      "granule=4096", ""},
 };
 
