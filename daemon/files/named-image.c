@@ -35,19 +35,16 @@ static uid_t service_uid(void)
 }
 
 /* The kind comes first: to open a FIFO would wait for its other end. */
-static bool is_of_site(const ViommuWalk *walk, uid_t daemon_uid, const char *path, GError **error)
+static bool is_of_site(const ViommuWalk *walk, const ViommuWalker *walker, const char *path, GError **error)
 {
-    const struct stat *info = &walk->info;
-    bool ours = info->st_uid == 0 || info->st_uid == geteuid() || info->st_uid == daemon_uid;
-
-    if (!S_ISREG(info->st_mode))
+    if (!S_ISREG(walk->info.st_mode))
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "'%s' is not a regular file", path);
     if (!walk->fixed)
         return viommu_fail(
             error, VIOMMU_ERROR_POLICY_REFUSED,
             "'%s' lies in a directory that users other than root can modify; take write access to the directories of its path from other users",
             path);
-    if (ours && (info->st_mode & (S_IWGRP | S_IWOTH)) == 0)
+    if (viommu_walk_is_safe(walker, &walk->info))
         return true;
     return viommu_fail(error, VIOMMU_ERROR_POLICY_REFUSED,
                        "users other than root can write to '%s'; have root own it, with the mode 0644", path);
@@ -88,7 +85,7 @@ static int open_of_site(const char *path, GError **error)
     if (!mounts || !viommu_walk(path, &walker, 0, &walk, error))
         return -1;
     magic = viommu_walk_magic_path(walk.fd);
-    if (is_of_site(&walk, walker.daemon_uid, path, error))
+    if (is_of_site(&walk, &walker, path, error))
         fd = open_to_read(magic, path, error);
     close(walk.fd);
     return fd;

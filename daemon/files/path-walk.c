@@ -53,15 +53,20 @@ static bool is_allowed(const ViommuMounts *mounts, int fd, const char *path, GEr
     return false;
 }
 
+bool viommu_walk_is_safe(const ViommuWalker *walker, const struct stat *info)
+{
+    bool ours = info->st_uid == 0 || info->st_uid == geteuid() || info->st_uid == walker->daemon_uid;
+
+    return ours && (info->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 /* Steps from the directory of @walk to @name in it; @path is the whole path, for messages. */
 static bool step(ViommuWalk *walk, const ViommuWalker *walker, const char *name, const char *path,
                  GError **error)
 {
-    bool ours =
-        walk->info.st_uid == 0 || walk->info.st_uid == geteuid() || walk->info.st_uid == walker->daemon_uid;
     int fd = openat(walk->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-    walk->fixed = walk->fixed && ours && (walk->info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    walk->fixed = walk->fixed && viommu_walk_is_safe(walker, &walk->info);
     if (fd < 0)
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "viommud cannot see '%s': %s", path,
                            g_strerror(errno));

@@ -30,5 +30,7 @@ typedef struct ViommuWalker {
  *  file is not visible here. */
 bool viommu_walk(const char *path, const ViommuWalker *walker, unsigned bits, ViommuWalk *ret_walk,
                  GError **error);
+/** Whether only those whom @walker trusts can change what @info is of. */
+bool viommu_walk_is_safe(const ViommuWalker *walker, const struct stat *info);
 /** A path by which the open file @fd can be opened again. */
 char *viommu_walk_magic_path(int fd);

@@ -213,6 +213,15 @@ static GVariant *ask(ViommuReader *reader, GArray *fds, gint64 end, GError **err
     return viommu_wire_receive(reader->socket, VIOMMU_READER_ANSWER_TYPE, fds, end, error);
 }
 
+/* The system's viommud copies each boot file. */
+static bool is_our_copy(const ViommuReader *reader, const ViommuHandover *file, ViommuCopy what)
+{
+    g_autofree char *path =
+        reader->uuid ? viommu_copies_path(reader->site->copies, reader->uuid, what) : NULL;
+
+    return reader->site->own || !file->path || g_strcmp0(file->path, path) == 0;
+}
+
 /* The process may be in a stranger's hands: what viommud makes itself has viommud's names. */
 static bool has_our_names(const ViommuReader *reader)
 {
@@ -229,7 +238,9 @@ static bool has_our_names(const ViommuReader *reader)
         if (g_strcmp0(disk->overlay, asked->overlay == 1 ? path : NULL) != 0)
             return false;
     }
-    return !handovers || !handovers->seed.path || g_strcmp0(handovers->seed.path, seed) == 0;
+    return !handovers || ((!handovers->seed.path || g_strcmp0(handovers->seed.path, seed) == 0) &&
+                          is_our_copy(reader, &handovers->kernel, VIOMMU_COPY_KERNEL) &&
+                          is_our_copy(reader, &handovers->initrd, VIOMMU_COPY_INITRD));
 }
 
 /* As the process did before it opened the disks. */

@@ -49,7 +49,7 @@ static bool fail(GError **error)
     if (is_forbidden(words))
         viommu_fail(
             error, VIOMMU_ERROR_NOT_SUPPORTED,
-            "the guest's agent is forbidden what viommud asks: allow guest-ping, guest-exec and guest-exec-status, and guest-file-* for viommuctl exec, in its configuration (/etc/sysconfig/qemu-ga or /etc/qemu/qemu-ga.conf)");
+            "the guest's agent may not do what viommud asks: allow guest-ping, guest-exec and guest-exec-status, and guest-file-* for viommuctl exec, in its configuration (/etc/sysconfig/qemu-ga or /etc/qemu/qemu-ga.conf)");
     else if (code == VIR_ERR_ARGUMENT_UNSUPPORTED || code == VIR_ERR_NO_SUPPORT ||
              code == VIR_ERR_CONFIG_UNSUPPORTED)
         viommu_fail(

@@ -126,7 +126,7 @@ static void evict(ViommuEvictions *evictions, ViommuMachine *machine, uint64_t b
     g_free(evictions->words);
     evictions->uuid = g_strdup(machine->uuid);
     evictions->words = g_strdup_printf(
-        "viommud ended the guest, because less than half of [limits] disk-reserve=%s was free on the file system of overlays, and of all users the overlays of user %u took most, %s of it those of this machine; launch it again and let it write less, or end other machines first",
+        "viommud ended the guest, because less than half of [limits] disk-reserve=%s was free on the file system of overlays, and the overlays of user %u took more of it than those of any other user; those of this machine took %s; launch it again and let it write less, or end other machines first",
         reserve, machine->owner_uid, takes);
     evictions->end_usec = g_get_monotonic_time() + VIOMMU_EVICTIONS_END_SEC * G_USEC_PER_SEC;
     viommu_journal_evicted(machine, evictions->words);

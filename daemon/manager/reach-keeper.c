@@ -25,7 +25,8 @@ typedef struct Watch {
     ViommuReachKeeper *keeper;
     char uuid[37];
     unsigned pause_msec;
-    bool asked; /* an answer is to come: an earlier one is of an earlier guest */
+    bool asked; /* an answer is to come */
+    bool stale; /* and it is of an earlier guest */
     bool told;  /* that libvirt does not say it */
     sd_event_source *timer;
 } Watch;
@@ -114,11 +115,17 @@ static void on_reach(const char *uuid, ViommuReach *reach, const GError *error, 
     Watch *watch = g_hash_table_lookup(keeper->watched, uuid);
     ViommuMachine *machine = find(keeper, uuid);
 
-    if (!watch || !watch->asked)
+    if (!watch)
         return;
     watch->asked = false;
     if (!machine) {
         g_hash_table_remove(keeper->watched, uuid);
+        return;
+    }
+    if (watch->stale) {
+        watch->stale = watch->told = false;
+        watch->pause_msec = FIRST_PAUSE_MSEC;
+        set_timer(watch, 0);
         return;
     }
     if (error)
@@ -165,7 +172,12 @@ void viommu_reach_keeper_watch(ViommuReachKeeper *keeper, const ViommuMachine *m
 
 void viommu_reach_keeper_forget(ViommuReachKeeper *keeper, const ViommuMachine *machine)
 {
-    g_hash_table_remove(keeper->watched, machine->uuid);
+    Watch *watch = g_hash_table_lookup(keeper->watched, machine->uuid);
+
+    if (watch && watch->asked)
+        watch->stale = true;
+    else
+        g_hash_table_remove(keeper->watched, machine->uuid);
 }
 
 void viommu_reach_keeper_watch_all(ViommuReachKeeper *keeper)

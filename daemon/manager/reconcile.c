@@ -196,7 +196,7 @@ static void marking_done(void *data)
     Marking *marking = data;
     ViommuLogFields fields = {.machine_uuid = marking->uuid};
 
-    if (marking->error && viommu_journal_may_tell_of(VIOMMU_FLOW_TROUBLE, UINT32_MAX))
+    if (marking->error && viommu_journal_may_tell_of(VIOMMU_FLOW_TROUBLE, VIOMMU_THROTTLE_NOBODY))
         viommu_log_error(LOG_WARNING, &fields, marking->error, "recording that a machine has started");
     g_free(marking->uuid);
     g_clear_error(&marking->error);
@@ -444,7 +444,7 @@ static void list_done(void *data)
         take_orphans(settle, g_steal_pointer(&listing->orphans));
     if (listing->domains)
         settle_all(settle, listing->domains, listing->copies);
-    else if (viommu_journal_may_tell_of(VIOMMU_FLOW_TROUBLE, UINT32_MAX))
+    else if (viommu_journal_may_tell_of(VIOMMU_FLOW_TROUBLE, VIOMMU_THROTTLE_NOBODY))
         viommu_log_error(LOG_WARNING, NULL, listing->error, "listing the domains of libvirt");
     viommu_registry_end_epoch(settle->registry);
     g_clear_pointer(&listing->domains, g_ptr_array_unref);
