@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* key-store: the private directory of viommuctl for keys of guests: $XDG_RUNTIME_DIR/viommu, or
- * /tmp/viommu-UID outside of a session.  The key of a run has a directory of its own there, which
- * is locked as long as its viommuctl lives.  The next viommuctl that makes a key removes those that
- * killed ones left. */
+ * viommu-UID in $TMPDIR (else /tmp) outside of a session.  The key of a run has a directory of its
+ * own there, which is locked as long as its viommuctl lives.  The next viommuctl that makes a key
+ * removes those that killed ones left. */
 #pragma once
 
 #include <glib.h>

@@ -24,10 +24,10 @@ bool viommu_login_check(const ViommuLogin *login, GError **error)
     const char *paths[] = {login->key, login->known_hosts};
 
     for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
-        if (paths[i] && strpbrk(paths[i], "\"\\\n"))
+        if (paths[i] && (strpbrk(paths[i], "\"\\\n") || strstr(paths[i], "${")))
             return viommu_fail(
                 error, VIOMMU_ERROR_INVALID_REQUEST,
-                "ssh cannot read the path '%s': it has a quotation mark, a backslash or a line end; rename the file or its directory",
+                "ssh cannot read the path '%s': it has a quotation mark, a backslash, '${' or a line end; rename the file or its directory",
                 paths[i]);
     return true;
 }

@@ -2,6 +2,7 @@
 /* viommuctl: parses the command line, calls the verb, and prints its error.  Does not know what
  * verbs do. */
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "lib/base/printable.h"
@@ -34,6 +35,8 @@ int main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
 
     setlocale(LC_CTYPE, "");
+    /* A caller that ignores it passes that on, and no child would have a status. */
+    signal(SIGCHLD, SIG_DFL);
     if (!viommu_ctl_parse(&ctl, argc, argv, &verb, &error))
         return fail_usage(error);
     viommu_output_open(&ctl.output, ctl.json, ctl.no_color);

@@ -51,21 +51,27 @@ static bool write_clean(int fd, const char *data, size_t size)
     return write_all(fd, text, strlen(text));
 }
 
-/* Closes the pipe's end, so that viommud sees the end of the input, or that nobody reads. */
+/* Returns the number of the error with which a write failed.  Closes the pipe's end, so that
+ * viommud sees the end of the input, or that nobody reads. */
 static void *run_copy(void *data)
 {
     g_autofree Copy *copy = data;
     char piece[PIECE];
+    int number = 0;
     ssize_t n;
 
     while ((n = read(copy->from, piece, sizeof(piece))) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 || !(copy->cleans ? write_clean : write_all)(copy->to, piece, (size_t)n))
+        if (n < 0)
             break;
+        if (!(copy->cleans ? write_clean : write_all)(copy->to, piece, (size_t)n)) {
+            number = errno;
+            break;
+        }
     }
     close(copy->from == STDIN_FILENO ? copy->to : copy->from);
-    return NULL;
+    return GINT_TO_POINTER(number);
 }
 
 static bool open_stream(Streams *streams, int fd, GError **error)
@@ -88,18 +94,25 @@ static bool open_stream(Streams *streams, int fd, GError **error)
     return true;
 }
 
-/* All output is written when its threads have ended.  The thread that reads the input may wait for
- * ever, and ends with the process. */
-static void close_streams(Streams *streams)
+/* The error of a write of output, 0: none; EPIPE means that nobody reads.  All output is written
+ * when its threads have ended.  The thread that reads the input may wait for ever, and ends with
+ * the process. */
+static int close_streams(Streams *streams)
 {
+    int number = 0;
+
     for (size_t i = 0; i < VIOMMU_RELAY_STREAMS; i++)
         if (streams->given[i] >= 0)
             close(streams->given[i]);
     for (size_t i = STDOUT_FILENO; i < VIOMMU_RELAY_STREAMS; i++)
-        if (streams->threads[i])
-            g_thread_join(streams->threads[i]);
+        if (streams->threads[i]) {
+            int failed = GPOINTER_TO_INT(g_thread_join(streams->threads[i]));
+
+            number = failed && failed != EPIPE ? failed : number;
+        }
     if (streams->threads[STDIN_FILENO])
         g_thread_unref(streams->threads[STDIN_FILENO]);
+    return number;
 }
 
 static bool call(ViommuCtl *ctl, const Streams *streams, GVariant **ret_reply, GError **error)
@@ -134,6 +147,7 @@ bool viommu_ctl_exec(ViommuCtl *ctl, GError **error)
     Streams streams = {.given = {-1, -1, -1}};
     g_autoptr(GVariant) reply = NULL;
     bool good = true;
+    int number;
 
     if (!check_words(ctl->command, error))
         return false;
@@ -141,7 +155,10 @@ bool viommu_ctl_exec(ViommuCtl *ctl, GError **error)
     for (int fd = STDIN_FILENO; good && fd <= STDERR_FILENO; fd++)
         good = open_stream(&streams, fd, error);
     good = good && call(ctl, &streams, &reply, error);
-    close_streams(&streams);
+    number = close_streams(&streams);
+    if (good && number)
+        return viommu_failure_set(error, VIOMMU_FAILURE_OUTPUT, "cannot write the command's output: %s",
+                                  g_strerror(number));
     if (good && reply && g_variant_is_of_type(reply, G_VARIANT_TYPE_INT32))
         ctl->exit_status = g_variant_get_int32(reply);
     else if (good)

@@ -279,9 +279,16 @@ static bool check_lost(ViommuInside *inside, ViommuCtl *ctl, const ViommuCtlLaun
 {
     Attempt attempt = {.ctl = ctl, .launched = launched};
     g_autofree char *said = NULL;
+    bool there;
 
-    if (ctl->exit_status != STATUS_SSH || try_login(inside, &attempt, &said))
+    if (ctl->exit_status != STATUS_SSH)
         return true;
+    there = try_login(inside, &attempt, &said);
+    viommu_output_progress_end(&ctl->output);
+    if (there) {
+        g_clear_error(&attempt.ended);
+        return true;
+    }
     viommu_failure_set(error, VIOMMU_FAILURE_LOST, "the guest was lost while the command ran: %s",
                        attempt.ended ? attempt.ended->message
                        : *said       ? said

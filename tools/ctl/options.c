@@ -297,7 +297,7 @@ static bool check_words(const ViommuCtl *ctl, int verb, uint64_t given, GError *
         return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--get copies files only with --inside");
     if (ctl->timeout && verb == RUN && !ctl->inside)
         return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
-                                  "--timeout waits for the guest's ssh server, so only with --inside");
+                                  "--timeout waits for the guest's ssh server, so use it with --inside");
     if (ctl->host && ctl->connect)
         return viommu_failure_set(
             error, VIOMMU_FAILURE_USAGE,

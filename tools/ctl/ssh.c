@@ -33,6 +33,8 @@ bool viommu_ctl_ssh(ViommuCtl *ctl, GError **error)
 
     if (!find_login(ctl, true, &login, error))
         return false;
+    /* A script must not wait for a guest that hangs, whose connection QEMU keeps. */
+    login.alone = ctl->command && !isatty(STDIN_FILENO);
     words = viommu_login_ssh(&login, ctl->command);
     fflush(stdout);
     /* In place of viommuctl, so that the terminal, signals and the exit status are those of ssh. */

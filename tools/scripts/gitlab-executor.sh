@@ -25,10 +25,12 @@ in_guest() {
     viommuctl --system ssh "$machine" --key="$TMPDIR/key" -- "$@"
 }
 
-# A server may answer before it has the key.
+# A server may answer before it has the key: 255 is ssh's own.  Otherwise none answers, or the
+# machine is gone.
 wait_for_guest() {
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
         in_guest true </dev/null && return
+        [ $? -eq 255 ] || return 1
         sleep 2
     done
     return 1
