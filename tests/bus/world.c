@@ -2,6 +2,7 @@
 #include "tests/bus/world.h"
 
 #include <errno.h>
+#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

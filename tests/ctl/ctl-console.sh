@@ -156,8 +156,8 @@ run 75 'a guest without an ssh server' 'no ssh server answers at 127\.0\.0\.1 po
 run 0 'how other programs would reach it' '^  Port [1-9][0-9]+$' lab_ctl ssh-config three
 run 3 'a guest without an agent is never ready' '^viommuctl: ' lab_ctl wait three --for=ready --timeout=2
 run 0 'it is ended' '' lab_ctl kill three
-run 75 'nor can a command run inside' 'no ssh server answers at 127\.0\.0\.1 port [0-9]+ within 2 seconds' \
-    lab_ctl run --inside --timeout=2 "${reached[@]}" -- true
+run 75 'nor can a command run inside' 'no ssh server answers at 127\.0\.0\.1 port [0-9]+ within 10 seconds' \
+    lab_ctl run --inside --timeout=10 "${reached[@]}" -- true
 check 'which shows what the guest said' grep -q ready "$work/err"
 run 6 'and leaves no machine' "'three'" lab_ctl show three
 

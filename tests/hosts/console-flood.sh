@@ -104,7 +104,7 @@ for _ in $(seq 1 4); do
     for name in a b c; do
         run 0 "'$name' is killed" '' as ci kill $name
         run 0 'and launched again' "^$name\$" launch ci $name print
-        check 'it prints' until_true 30 has_printed $name 200000
+        check 'it prints' until_true 60 has_printed $name 200000
     done
 done
 sweeps() {

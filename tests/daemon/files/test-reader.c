@@ -422,7 +422,7 @@ START_TEST(an_overlay_is_held)
     /* the disk */
     await_held(1);
     unit_assert_ok(viommu_reader_prepare(launch.reader, VIOMMU_UNSET_NUMBER, &launch.error), launch.error);
-    ck_assert_uint_eq(viommu_held_count(UID), 2);
+    await_held(2);
     viommu_reader_release(launch.reader);
     await_held(0);
 }

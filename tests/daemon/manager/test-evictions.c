@@ -21,8 +21,7 @@ static bool mount_own(void)
     static bool tried, own;
 
     if (!tried)
-        own = unshare(getuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
-              mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+        own = unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
     tried = true;
     return own;
 }
@@ -31,7 +30,7 @@ static bool mount_own(void)
 static bool begin_with(Fixture *fixture, bool own, uint64_t reserve_bytes)
 {
     if (!mount_own()) {
-        g_print("skipped: this user may not mount a file system of their own\n");
+        g_print("skipped: evictions: only root may mount a file system\n");
         return false;
     }
     fixture_begin(fixture);
@@ -125,7 +124,7 @@ START_TEST(the_largest_ends)
     fixture_await(&fixture, !has_overlay(&fixture, two->uuid));
     ck_assert_str_eq(two->failure_name, "org.viommu1.Error.Backend");
     ck_assert_ptr_nonnull(strstr(two->failure_text, "viommud ended the guest, because less than half"));
-    ck_assert_ptr_nonnull(strstr(two->failure_text, "40 MiB of it"));
+    ck_assert_ptr_nonnull(strstr(two->failure_text, "took 40 MiB; launch it again"));
     run(&fixture, NEVER);
     ck_assert_int_eq(one->state, VIOMMU_STATE_RUNNING);
     ck_assert_uint_eq(fake_calls(FAKE_DESTROY), 1);
@@ -194,17 +193,19 @@ END_TEST
 START_TEST(it_cannot_be_ended)
 {
     Fixture fixture;
-    const ViommuMachine *one, *two;
+    const ViommuMachine *two;
 
     if (!begin(&fixture))
         return;
-    one = launch(&fixture, ONE, 20);
+    (void)launch(&fixture, ONE, 20);
     two = launch(&fixture, TWO, 24);
     fake_fail(FAKE_DESTROY, 1, VIOMMU_ERROR_BACKEND, "QEMU hangs");
     list(&fixture);
-    for (unsigned i = 0; i < 3 && two->state == VIOMMU_STATE_RUNNING; i++)
-        run(&fixture, (VIOMMU_EVICTIONS_END_SEC / 2) * G_USEC_PER_SEC);
-    ck_assert_int_eq(two->state, VIOMMU_STATE_STOPPED);
+    fixture_await(&fixture, fake_calls(FAKE_DESTROY) == 1);
+    run(&fixture, VIOMMU_EVICTIONS_END_SEC / 2 * G_USEC_PER_SEC);
+    ck_assert_uint_eq(fake_calls(FAKE_DESTROY), 1);
+    run(&fixture, VIOMMU_EVICTIONS_END_SEC / 2 * G_USEC_PER_SEC);
+    fixture_await(&fixture, two->state == VIOMMU_STATE_STOPPED);
     ck_assert_uint_eq(fake_calls(FAKE_DESTROY), 2);
     end(&fixture);
 }
@@ -252,6 +253,7 @@ START_TEST(paused_ones_run_on)
     fixture_await(&fixture, one->pause == VIOMMU_PAUSE_NONE);
     fake_find(one->uuid)->pause = VIOMMU_PAUSE_DISK_FULL;
     fake_tell(VIOMMU_NEWS_IO_ERROR, one->uuid, NULL);
+    fixture_await(&fixture, one->pause == VIOMMU_PAUSE_DISK_FULL);
     run(&fixture, NEVER);
     ck_assert_uint_eq(fake_calls(FAKE_RESUME), 1);
     ck_assert_int_eq(one->pause, VIOMMU_PAUSE_DISK_FULL);

@@ -99,6 +99,7 @@ START_TEST(a_full_pipe)
     }
     ck_assert_uint_gt(sent, 64 << 10);
     ck_assert_uint_lt(sent, 4 << 20);
+    await(user[1], POLLIN);
     viommu_relay_free(relay);
     await_closing();
     for (size_t i = 0; i < VIOMMU_RELAY_STREAMS; i++)
