@@ -70,7 +70,8 @@ START_TEST(as_planned)
     const char *level = NULL;
 
     ck_assert_str_eq(fixture_find(&fixture, "one")->proof, PLANNED);
-    domain->agent_output = g_strdup(REPORT("iommu dmar0\ngroups 1\ntype DMA\n" ECAP));
+    domain->agent_output =
+        g_strdup(REPORT("iommu dmar0\ngroups 1\ntype DMA\nuntranslated 0\ninterrupts remapped\n" ECAP));
     verify(&fixture, 10, &good);
     fixture_await(&fixture, good.n);
     assert_proven(&good, "agent");
@@ -81,7 +82,8 @@ START_TEST(as_planned)
     ck_assert(g_variant_lookup(good.report, "not-shown", "^a&s", &not_shown));
     ck_assert_str_eq(not_shown[0], "aw-bits");
     g_free(domain->agent_output);
-    domain->agent_output = g_strdup(REPORT("iommu dmar0\ngroups 1\ntype DMA\n" NARROW));
+    domain->agent_output =
+        g_strdup(REPORT("iommu dmar0\ngroups 1\ntype DMA\nuntranslated 0\ninterrupts remapped\n" NARROW));
     verify(&fixture, 10, &bad);
     fixture_await(&fixture, bad.n);
     assert_fails(&bad, VIOMMU_ERROR_NOT_VERIFIED,
