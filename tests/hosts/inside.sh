@@ -108,6 +108,7 @@ test -e /sys/class/iommu/dmar0 && test ! -t 0 && echo "$1" >result; exit 7' - 't
 up first
 run 0 'another command logs in with the same key' '^root$' as ci viommuctl --system ssh first -- id -un
 run 255 'a wrong key is refused' 'Permission denied' as ci viommuctl --system ssh first --key=/home/ci/other-key -- true
+check 'its agent answers' until_true "$boots" as ci viommuctl --system exec first -- true
 run 7 'a command by the agent' '^by the agent$' as ci viommuctl --system exec first -- sh -c 'echo by the agent; exit 7'
 run 0 'its input' '^typed$' as ci viommuctl --system exec first -- cat <<<typed
 run 4 'not for another member' 'belongs to another user' as other viommuctl --system --no-ask-password exec first -- true
