@@ -126,6 +126,6 @@ touch "$other/run-left/"{lock,key}
 runs 'outside of a session' env -u XDG_RUNTIME_DIR
 check 'what a killed run left is removed, too' test -z "$(ls "$other")"
 run 64 'files of no guest' 'use it with --inside' "$ctl" run --get=/a arch=x86_64 -- true
-run 64 'a time without an ssh server' 'only with --inside' "$ctl" run --timeout=1 arch=x86_64 -- true
+run 64 'a time without an ssh server' 'use it with --inside' "$ctl" run --timeout=1 arch=x86_64 -- true
 run 64 'files without a name' 'names no file' "$ctl" run --inside --get=:a arch=x86_64 -- true
 finish

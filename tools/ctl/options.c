@@ -294,7 +294,8 @@ static bool check_words(const ViommuCtl *ctl, int verb, uint64_t given, GError *
         return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
                                   "--user and --system cannot be combined; use one of them");
     if (ctl->gets && !ctl->inside)
-        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--get copies files only with --inside");
+        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
+                                  "--get copies files of a guest, so use it with --inside");
     if (ctl->timeout && verb == RUN && !ctl->inside)
         return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
                                   "--timeout waits for the guest's ssh server, so use it with --inside");
