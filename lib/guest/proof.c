@@ -125,7 +125,7 @@ static ViommuProof judge_absent(ViommuModel model, const ViommuReport *report)
         return say(
             VIOMMU_PROOF_DISPROVED,
             g_strdup_printf(
-                "kernel '%s' has the driver %s, but leaves it off by default: add '%s=on' to its command line",
+                "kernel '%s' has the driver %s, which is not at work: if this kernel leaves it off by default, add '%s=on' to its command line",
                 report->kernel, trait->driver, trait->key));
     return say(
         VIOMMU_PROOF_PENDING,
