@@ -166,7 +166,14 @@ END
     chmod 755 "$work/ssh/ssh"
     far() { PATH=$work/ssh:$PATH "$ctl" "$@"; }
     run 0 "another machine's list" '^three +running +intel$' far -H ci@otherhost list
-    check 'is asked for by ssh' grep -qE '(-l ci -- otherhost|ci@otherhost).* systemd-stdio-bridge' "$work/ssh/ssh.words"
+    check 'is asked for by ssh' grep -qE -- '-oConnectTimeout=[0-9]+ .*-- ci@otherhost systemd-stdio-bridge$' "$work/ssh/ssh.words"
+    run 0 'at a port' '^three' far -H otherhost:2222 list
+    check 'which ssh is told' grep -q -- ' -p2222 -- otherhost systemd-stdio-bridge$' "$work/ssh/ssh.words"
+    run 0 'at an address, in a container' '^three' far -H 'ci@[fe80::1%eth0]:22/deep' list
+    check 'without its brackets' grep -q -- ' -p22 -- ci@fe80::1%eth0 systemd-stdio-bridge --machine=deep$' "$work/ssh/ssh.words"
+    for host in '' 'a b:c' 'host:' ':22' '[::1' 'host/' 'host/a/b' 'a@b@c'; do
+        run 69 "no host: '$host'" 'cannot connect to the system bus of' far --host="$host" list
+    done
     run 0 'a launch there' '^far$' far --host=otherhost launch --name far "$work/one.json"
     run 0 'is on that bus' '^far +running' "$ctl" list
     run 0 'and its end' '' far --host=otherhost kill far

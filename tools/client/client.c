@@ -10,6 +10,7 @@
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 #include "tools/client/error.h"
+#include "tools/client/remote.h"
 
 #define TICK_USEC            (200 * G_TIME_SPAN_MILLISECOND)
 #define DEFAULT_TIMEOUT_USEC (25 * G_TIME_SPAN_SECOND)
@@ -49,20 +50,11 @@ static const Place system_place = {"the system bus", START_SYSTEM, ""};
 static const Place remote_place = {"the system bus of", START_SYSTEM " there",
                                    "; see the messages of ssh above, and install systemd-stdio-bridge there"};
 
-/* ssh prints its own errors on standard error; its failure shows only when the greeting of the bus
- * does not arrive. */
-static int open_remote(sd_bus **ret_bus, const char *host)
-{
-    const char *name;
-    int r = sd_bus_open_system_remote(ret_bus, host);
-
-    return r < 0 ? r : sd_bus_get_unique_name(*ret_bus, &name);
-}
-
-/* sd-bus fails with ENOMEDIUM if it knows no address of a bus. */
+/* sd-bus fails with ENOMEDIUM if it knows no address of a bus, and viommu_remote_open() with EINVAL
+ * if it cannot read the host. */
 static const char *explain(int r)
 {
-    return r == -ENOMEDIUM ? "there is none" : g_strerror(-r);
+    return r == -ENOMEDIUM ? "there is none" : r == -EINVAL ? "a host is [USER@]HOST[:PORT]" : g_strerror(-r);
 }
 
 static ViommuClient *open_bus(bool user, const ViommuClientTarget *target, GError **error)
@@ -75,7 +67,7 @@ static ViommuClient *open_bus(bool user, const ViommuClientTarget *target, GErro
     client->started = place->started;
     client->is_system = place == &system_place;
     if (target->host)
-        r = open_remote(&client->bus, target->host);
+        r = viommu_remote_open(&client->bus, target->host);
     else
         r = user ? sd_bus_open_user(&client->bus) : sd_bus_open_system(&client->bus);
     if (r < 0) {
