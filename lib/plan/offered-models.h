@@ -7,9 +7,11 @@
 #include "lib/policy/policy.h"
 #include "lib/request/request.h"
 
-/** Bit (1 << ViommuModel) for each model that a plain request would get, by architecture. */
+/** Bit (1 << ViommuModel) for each model that a plain request would get, by architecture; and that
+ *  a request with the accelerator kvm would get. */
 typedef struct ViommuOffer {
     unsigned models[VIOMMU_ARCH_LAST];
+    unsigned by_kvm[VIOMMU_ARCH_LAST];
 } ViommuOffer;
 
 void viommu_offer_of_host(const ViommuHost *host, const ViommuPolicy *policy, ViommuOffer *ret_offer);

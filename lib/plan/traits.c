@@ -12,13 +12,13 @@ static const char *const names[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(names) == VIOMMU_MODEL_LAST);
 
-static void add_combinations(GPtrArray *traits, const ViommuOffer *offer, ViommuArch arch)
+static void add_combinations(GPtrArray *traits, const char *prefix, ViommuArch arch, unsigned models)
 {
     for (int model = 0; model < VIOMMU_MODEL_LAST; model++) {
-        g_autofree char *name = g_strdup_printf("CUSTOM_VIOMMU_%s_%s", viommu_arch_to_string(arch),
+        g_autofree char *name = g_strdup_printf("%s_%s_%s", prefix, viommu_arch_to_string(arch),
                                                 viommu_model_to_string((ViommuModel)model));
 
-        if (offer->models[arch] & (1u << model))
+        if (models & (1u << model))
             g_ptr_array_add(traits, g_ascii_strup(name, -1));
     }
 }
@@ -34,7 +34,9 @@ char **viommu_traits(const ViommuOffer *offer)
     if (models & ~(1u << VIOMMU_MODEL_AMD))
         g_ptr_array_add(traits, g_strdup("COMPUTE_VIOMMU_MODEL_AUTO"));
     for (int arch = 0; arch < VIOMMU_ARCH_LAST; arch++)
-        add_combinations(traits, offer, (ViommuArch)arch);
+        add_combinations(traits, "CUSTOM_VIOMMU", (ViommuArch)arch, offer->models[arch]);
+    for (int arch = 0; arch < VIOMMU_ARCH_LAST; arch++)
+        add_combinations(traits, "CUSTOM_VIOMMU_KVM", (ViommuArch)arch, offer->by_kvm[arch]);
     g_ptr_array_add(traits, NULL);
     return (char **)g_ptr_array_free(traits, FALSE);
 }

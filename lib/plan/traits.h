@@ -8,5 +8,6 @@
 /** COMPUTE_VIOMMU_MODEL_<MODEL> for each model that some architecture is offered, _AUTO if one of
  *  them may be chosen automatically; a model without a standard trait gets a CUSTOM_ one; and
  *  CUSTOM_VIOMMU_<ARCH>_<MODEL> for each combination, because OpenStack's traits do not name the
- *  guest's architecture.  Owned, g_strfreev(). */
+ *  guest's architecture; CUSTOM_VIOMMU_KVM_<ARCH>_<MODEL> for each that a request with KVM gets.
+ *  Owned, g_strfreev(). */
 char **viommu_traits(const ViommuOffer *offer);

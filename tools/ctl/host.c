@@ -110,11 +110,10 @@ static void print_host(const ViommuOutput *output, const ViommuHost *host, const
 static bool print_inventory(const ViommuCtl *ctl, const ViommuHost *host, const ViommuPolicy *policy,
                             GError **error)
 {
-    if (!host->topology.present)
+    if (!host->topology.present && !host->libvirt)
         return viommu_fail(
             error, VIOMMU_ERROR_NOT_SUPPORTED,
-            "the hardware of %s is not known here: run \"viommuctl host --inventory\" on that host, or name its files with --root",
-            ctl->host ? "the recorded host" : "a remote host");
+            "the recorded host has neither a libvirt nor hardware: record it again with \"viommuctl host --json\"");
     viommu_ctl_print_inventory(&ctl->output, host, policy);
     return true;
 }

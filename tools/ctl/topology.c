@@ -250,41 +250,57 @@ void viommu_ctl_print_topology(const ViommuOutput *output, const ViommuHost *hos
 
 /* --- The inventory --- */
 
-static void print_inventory_json(bool present, bool used, const char *reason, char **traits)
+/* @reason: NULL if the hardware is not known; @traits: NULL if libvirt is not. */
+static void print_inventory_json(ViommuIommuUse use, const char *reason, char **traits)
 {
     GVariantBuilder tree;
 
     g_variant_builder_init(&tree, G_VARIANT_TYPE_VARDICT);
-    g_variant_builder_add(&tree, "{sv}", "virt-iommu", g_variant_new_boolean(present));
-    g_variant_builder_add(&tree, "{sv}", "used", g_variant_new_boolean(used));
-    g_variant_builder_add(&tree, "{sv}", "reason", g_variant_new_string(reason));
+    if (reason) {
+        g_variant_builder_add(&tree, "{sv}", "virt-iommu",
+                              g_variant_new_boolean(use != VIOMMU_IOMMU_USE_NONE));
+        g_variant_builder_add(&tree, "{sv}", "used", g_variant_new_boolean(use == VIOMMU_IOMMU_USE_USED));
+        g_variant_builder_add(&tree, "{sv}", "reason", g_variant_new_string(reason));
+    }
     if (traits)
         g_variant_builder_add(&tree, "{sv}", "traits", g_variant_new_strv((const char *const *)traits, -1));
     viommu_output_json(g_variant_builder_end(&tree));
 }
 
+static void print_inventory_lines(const ViommuOutput *output, ViommuIommuUse use, const char *reason,
+                                  char **traits)
+{
+    if (reason) {
+        g_autofree char *quoted = g_shell_quote(reason);
+
+        viommu_output_format(output, "VIRT_IOMMU=%d\n", use != VIOMMU_IOMMU_USE_NONE);
+        viommu_output_format(output, "VIRT_IOMMU_USED=%d\n", use == VIOMMU_IOMMU_USE_USED);
+        viommu_output_format(output, "VIRT_IOMMU_REASON=%s\n", quoted);
+    }
+    if (traits) {
+        g_autofree char *words = g_strjoinv(" ", traits);
+
+        viommu_output_format(output, "TRAITS='%s'\n", words);
+    }
+}
+
 void viommu_ctl_print_inventory(const ViommuOutput *output, const ViommuHost *host,
                                 const ViommuPolicy *policy)
 {
-    g_autofree char *reason = NULL, *quoted = NULL, *words = NULL;
+    g_autofree char *reason = NULL;
     g_auto(GStrv) traits = NULL;
-    ViommuIommuUse use = viommu_topology_judge(&host->topology, &reason);
-    ViommuOffer offer;
+    ViommuIommuUse use = VIOMMU_IOMMU_USE_NONE;
 
+    if (host->topology.present)
+        use = viommu_topology_judge(&host->topology, &reason);
     if (host->libvirt) {
+        ViommuOffer offer;
+
         viommu_offer_of_host(host, policy, &offer);
         traits = viommu_traits(&offer);
     }
-    if (output->json) {
-        print_inventory_json(use != VIOMMU_IOMMU_USE_NONE, use == VIOMMU_IOMMU_USE_USED, reason, traits);
-        return;
-    }
-    quoted = g_shell_quote(reason);
-    viommu_output_format(output, "VIRT_IOMMU=%d\n", use != VIOMMU_IOMMU_USE_NONE);
-    viommu_output_format(output, "VIRT_IOMMU_USED=%d\n", use == VIOMMU_IOMMU_USE_USED);
-    viommu_output_format(output, "VIRT_IOMMU_REASON=%s\n", quoted);
-    if (!traits)
-        return;
-    words = g_strjoinv(" ", traits);
-    viommu_output_format(output, "TRAITS='%s'\n", words);
+    if (output->json)
+        print_inventory_json(use, reason, traits);
+    else
+        print_inventory_lines(output, use, reason, traits);
 }

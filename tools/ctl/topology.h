@@ -9,7 +9,7 @@
 /** Prints whether the host's own IOMMU is in use and why, its tables, kernel and nodes; then
  *  IOMMUs, groups and devices as a tree. */
 void viommu_ctl_print_topology(const ViommuOutput *output, const ViommuHost *host, const ViommuSite *site);
-/** Prints the inventory as lines that a shell can source, or as JSON; with traits if @host has a
- *  libvirt. */
+/** Prints the inventory as lines that a shell can source, or as JSON: of the hardware if it is
+ *  known, and with traits if @host has a libvirt. */
 void viommu_ctl_print_inventory(const ViommuOutput *output, const ViommuHost *host,
                                 const ViommuPolicy *policy);
