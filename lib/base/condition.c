@@ -11,12 +11,21 @@
  * with one of them. */
 #define OPERATOR_CHARACTERS "=!~<>"
 
-static const struct {
+typedef struct Operator {
     const char *text;
     ViommuComparison comparison;
-} operators[] = {
+} Operator;
+
+static const Operator text_operators[] = {
     {"=", VIOMMU_COMPARISON_EQUAL}, {"==", VIOMMU_COMPARISON_EQUAL}, {"!=", VIOMMU_COMPARISON_NOT_EQUAL},
     {"~", VIOMMU_COMPARISON_MATCH}, {"=~", VIOMMU_COMPARISON_MATCH}, {"!~", VIOMMU_COMPARISON_NOT_MATCH},
+};
+
+static const Operator number_operators[] = {
+    {"=", VIOMMU_COMPARISON_EQUAL},      {"==", VIOMMU_COMPARISON_EQUAL},
+    {"!=", VIOMMU_COMPARISON_NOT_EQUAL}, {"<", VIOMMU_COMPARISON_LESS},
+    {"<=", VIOMMU_COMPARISON_AT_MOST},   {">", VIOMMU_COMPARISON_GREATER},
+    {">=", VIOMMU_COMPARISON_AT_LEAST},
 };
 
 bool viommu_condition_is(const char *text)
@@ -26,16 +35,14 @@ bool viommu_condition_is(const char *text)
     return *start && strchr(OPERATOR_CHARACTERS, *start);
 }
 
-bool viommu_condition_split(const char *key, const char *text, ViommuCondition *ret_condition, GError **error)
+/* @known: the operators, for the message. */
+static bool split(const char *key, const char *text, const Operator *operators, size_t n, const char *known,
+                  ViommuCondition *ret_condition, GError **error)
 {
     size_t length = strspn(text, OPERATOR_CHARACTERS);
     const char *value = text + length + strspn(text + length, SPACE);
 
-    /* For tmt spaces before an operator make it a part of the value. */
-    if (length == 0)
-        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                           "%s '%s' has spaces before its operator; remove them", key, text);
-    for (size_t i = 0; i < G_N_ELEMENTS(operators); i++) {
+    for (size_t i = 0; i < n; i++) {
         if (strlen(operators[i].text) != length || strncmp(operators[i].text, text, length) != 0)
             continue;
         if (!*value)
@@ -45,8 +52,29 @@ bool viommu_condition_split(const char *key, const char *text, ViommuCondition *
         return true;
     }
     return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                       "%s '%s' starts with '%.*s', which is not an operator; use =, ==, !=, ~, =~ or !~",
-                       key, text, (int)MIN(length, 8), text);
+                       "%s '%s' starts with '%.*s', which is not an operator; use %s", key, text,
+                       (int)MIN(length, 8), text, known);
+}
+
+bool viommu_condition_split(const char *key, const char *text, ViommuCondition *ret_condition, GError **error)
+{
+    /* For tmt spaces before an operator make it a part of the value. */
+    if (!*text || !strchr(OPERATOR_CHARACTERS, *text))
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "%s '%s' has spaces before its operator; remove them", key, text);
+    return split(key, text, text_operators, G_N_ELEMENTS(text_operators), "=, ==, !=, ~, =~ or !~",
+                 ret_condition, error);
+}
+
+bool viommu_condition_split_number(const char *key, const char *text, ViommuCondition *ret_condition,
+                                   GError **error)
+{
+    if (!viommu_condition_is(text)) {
+        *ret_condition = (ViommuCondition){VIOMMU_COMPARISON_EQUAL, text};
+        return true;
+    }
+    return split(key, text, number_operators, G_N_ELEMENTS(number_operators),
+                 "=, ==, !=, <, <=, > or >=", ret_condition, error);
 }
 
 bool viommu_condition_read_flag(const char *key, const char *text, int *ret_flag, GError **error)

@@ -14,6 +14,10 @@ typedef enum ViommuComparison {
     VIOMMU_COMPARISON_NOT_EQUAL, /* "!=" */
     VIOMMU_COMPARISON_MATCH,     /* "~", "=~": a regular expression, anchored at the start only */
     VIOMMU_COMPARISON_NOT_MATCH, /* "!~" */
+    VIOMMU_COMPARISON_LESS,      /* "<"; this and the following are for numbers */
+    VIOMMU_COMPARISON_AT_MOST,   /* "<=" */
+    VIOMMU_COMPARISON_GREATER,   /* ">" */
+    VIOMMU_COMPARISON_AT_LEAST,  /* ">=" */
     VIOMMU_COMPARISON_LAST,
 } ViommuComparison;
 
@@ -28,5 +32,8 @@ bool viommu_condition_is(const char *text);
  *  Fails: INVALID_REQUEST: the operator does not exist, or has no value. */
 bool viommu_condition_split(const char *key, const char *text, ViommuCondition *ret_condition,
                             GError **error);
+/** The same for a number: the operators are =, ==, !=, <, <=, > and >=; none means "=". */
+bool viommu_condition_split_number(const char *key, const char *text, ViommuCondition *ret_condition,
+                                   GError **error);
 /** "true", "= false", "!= true": 0 or 1.  Case does not matter.  Fails: INVALID_REQUEST. */
 bool viommu_condition_read_flag(const char *key, const char *text, int *ret_flag, GError **error);

@@ -6,9 +6,7 @@
 #include "lib/base/condition.h"
 #include "lib/base/error.h"
 #include "lib/base/did-you-mean.h"
-
-/* Names of six letters need no longer pattern. */
-#define PATTERN_MAX 128
+#include "lib/request/pattern.h"
 
 static const char *const any_words[] = {"auto", "any", ".*", NULL};
 
@@ -39,48 +37,6 @@ static bool unknown_model(const char *key, const char *word, GError **error)
         key, word);
 }
 
-/* Any user may send an expression, and it is matched on the loop: with PCRE's own limits that could
- * take seconds. */
-#define LIMITS "(*LIMIT_MATCH=20000)(*LIMIT_RECURSION=1000)"
-
-/* NULL: not a regular expression, or too long. */
-static GRegex *compile(const char *key, const char *pattern, const char *before, const char *after,
-                       GError **error)
-{
-    g_autoptr(GRegex) alone = NULL, regex = NULL;
-    g_autoptr(GError) local = NULL;
-    g_autofree char *whole = g_strconcat(LIMITS, before, pattern, after, NULL);
-
-    /* Compiled alone first, so that a parenthesis in it cannot close one of the wrapper's. */
-    if (strlen(pattern) <= PATTERN_MAX)
-        alone = g_regex_new(pattern, 0, 0, &local);
-    if (alone)
-        regex = g_regex_new(whole, G_REGEX_DOLLAR_ENDONLY, 0, NULL);
-    if (alone && !regex)
-        viommu_fail(
-            error, VIOMMU_ERROR_INVALID_REQUEST,
-            "iommu.%s '%s' is not a complete regular expression: end its comment or its \\Q, and do not begin it with (*...)",
-            key, pattern);
-    else if (!regex)
-        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                    "iommu.%s '%.*s' is neither a model name nor a regular expression: %s", key, PATTERN_MAX,
-                    pattern, local ? local->message : "it is too long");
-    return g_steal_pointer(&regex);
-}
-
-/* Fails when PCRE gives up, because that is neither yes nor no. */
-static bool try_name(const GRegex *regex, const char *key, const char *name, bool *ret_matches,
-                     GError **error)
-{
-    g_autoptr(GError) local = NULL;
-
-    *ret_matches = g_regex_match_full(regex, name, -1, 0, 0, NULL, &local);
-    return !local ||
-           viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                       "iommu.%s has a regular expression that takes too long to match; use a simpler one",
-                       key);
-}
-
 /* A selector that excludes nothing is like "any". */
 static void settle_matches(ViommuSelector *selector)
 {
@@ -91,13 +47,14 @@ static void settle_matches(ViommuSelector *selector)
 
 static bool read_pattern(const char *key, const char *pattern, ViommuSelector *selector, GError **error)
 {
-    g_autoptr(GRegex) regex = compile(key, pattern, "^(?:", ")$", error);
+    g_autofree char *name = g_strdup_printf("iommu.%s", key);
+    g_autoptr(GRegex) regex = viommu_pattern_compile(name, pattern, true, error);
     bool matches;
 
     if (!regex)
         return false;
     for (int model = 0; model < VIOMMU_MODEL_LAST; model++) {
-        if (!try_name(regex, key, viommu_model_to_string((ViommuModel)model), &matches, error))
+        if (!viommu_pattern_try(regex, name, viommu_model_to_string((ViommuModel)model), &matches, error))
             return false;
         if (matches)
             selector->models[selector->n_models++] = (ViommuModel)model;
@@ -169,7 +126,7 @@ static bool apply_condition(const char *key, const char *text, bool kept[VIOMMU_
         return false;
     if (condition.comparison == VIOMMU_COMPARISON_MATCH ||
         condition.comparison == VIOMMU_COMPARISON_NOT_MATCH) {
-        regex = compile(key, value, "^(?:", ")", error);
+        regex = viommu_pattern_compile(name, value, false, error);
         if (!regex)
             return false;
     }
@@ -177,7 +134,7 @@ static bool apply_condition(const char *key, const char *text, bool kept[VIOMMU_
         const char *model_name = viommu_model_to_string((ViommuModel)model);
 
         matches = g_str_equal(model_name, value);
-        if (regex && !try_name(regex, key, model_name, &matches, error))
+        if (regex && !viommu_pattern_try(regex, name, model_name, &matches, error))
             return false;
         kept[model] = kept[model] && matches != negative;
         effective = effective || matches == negative;

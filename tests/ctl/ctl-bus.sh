@@ -51,6 +51,13 @@ run 3 'a refusal, as JSON' NotSupported "$ctl" launch --json "$work/refused.json
 check 'with its reasons' json 'j["error"]["name"] == "NotSupported"
     and {r["model"] for r in j["error"]["reasons"]} == {"intel", "smmuv3", "virtio", "amd"}
     and all(r["rule"] and r["text"] for r in j["error"]["reasons"])'
+run 0 'of a requirement of tmt the first alternative that is possible' '"IommuModel" : "intel"' "$ctl" launch --json --name tmt --tmt=- <<'END'
+{"and": [{"arch": "x86_64"}, {"memory": "64 MiB"},
+         {"or": [{"iommu": {"model-name": "smmuv3"}}, {"tpm": {"version": "2.0"}}, {"iommu": {"is-supported": true}}, {"hostname": "x"}]}]}
+END
+run 0 'the end of it' '' "$ctl" kill tmt
+run 3 'none of the alternatives' "none of the 2 alternatives.*'smmuv3' exists only on aarch64.*no TPM" "$ctl" launch arch=x86_64 --tmt=- <<<'{"or": [{"iommu": {"model-name": "smmuv3"}}, {"tpm": {"version": "2.0"}}]}'
+run 0 'run with a requirement of tmt' '^2 intel$' "$ctl" run --tmt=- arch=x86_64 memory=64M -- sh -c 'echo $VIOMMU_VCPUS $VIOMMU_MODEL' <<<'{"iommu": {"is-supported": "!= false"}, "cpu": {"processors": "> 1"}}'
 run 0 'planned is enough' '^seven$' "$ctl" launch --wait=planned --name seven "$work/one.json"
 
 # Leases, and machines for the life of a command.

@@ -20,6 +20,7 @@ RESERVED = [
     ("libxml2", r'#include <libxml/', r"(lib/(base/xml-read|host/caps|domain/metadata)|tests/.*)\.[ch]$"),
     ("json-glib", r'#include <json-glib/', r"(tools/.*|tests/.*|daemon/libvirt/guest-(agent|command)|daemon/files/seed)\.[ch]$"),
     ("libarchive", r'#include <archive', r"(daemon/files/seed|tests/.*)\.[ch]$"),
+    ("libyaml", r'#include <yaml', r"tools/client/yaml-read\.c$"),
     ("writing a field of a machine", r'\bmachine->\w+\s*([-+|&]?=|\+\+|--)(?!=)',
      r"(daemon/machines/machine|lib/.*|tools/.*)\.c$"),
     ("writing a field of a job", r'\b(job|stop)->(kind|queue|work|free_work|answered|ending|next)\b(\.\w+)?\s*=(?!=)',

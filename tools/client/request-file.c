@@ -55,7 +55,7 @@ static void say_line(const GError *failure, GError **error)
         viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "%s", message);
 }
 
-static GVariant *parse(const GString *text, GError **error)
+GVariant *viommu_request_file_parse(const GString *text, GError **error)
 {
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
     g_autoptr(GError) failure = NULL;
@@ -81,7 +81,7 @@ static GVariant *parse(const GString *text, GError **error)
     return g_variant_ref_sink(tree);
 }
 
-GVariant *viommu_request_file_read(const char *path, GError **error)
+GVariant *viommu_request_file_read_by(const char *path, ViommuFileParser parser, GError **error)
 {
     g_autoptr(GString) text = NULL;
     GVariant *tree;
@@ -89,8 +89,13 @@ GVariant *viommu_request_file_read(const char *path, GError **error)
     text = read_all(path, error);
     if (!text)
         return NULL;
-    tree = parse(text, error);
+    tree = parser(text, error);
     if (!tree)
         g_prefix_error(error, "%s: ", shown_name(path));
     return tree;
+}
+
+GVariant *viommu_request_file_read(const char *path, GError **error)
+{
+    return viommu_request_file_read_by(path, viommu_request_file_parse, error);
 }

@@ -9,3 +9,10 @@
  *  lists av, objects a{sv}, and null is an empty maybe, which the readers of the tree refuse by
  *  key.  @return owned (not floating).  Fails: INVALID_REQUEST naming the file and the line. */
 GVariant *viommu_request_file_read(const char *path, GError **error);
+
+/** The tree of @text, owned (not floating); "line N: ..." in @error. */
+typedef GVariant *(*ViommuFileParser)(const GString *text, GError **error);
+/** The same for a file of another form; @text has at most VIOMMU_JSON_BYTES_MAX + 4096 bytes. */
+GVariant *viommu_request_file_read_by(const char *path, ViommuFileParser parser, GError **error);
+/** The parser of viommu_request_file_read(). */
+GVariant *viommu_request_file_parse(const GString *text, GError **error);

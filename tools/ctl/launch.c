@@ -155,12 +155,16 @@ static bool hold(ViommuCtl *ctl, const ViommuCtlLaunched *launched, GError **err
     return good && (gone || viommu_ctl_launched_remove(launched, error));
 }
 
+static bool try(ViommuCtl *ctl, GVariant *request, void *data, GError **error)
+{
+    return viommu_ctl_launch_request(ctl, request, (ViommuCtlLaunched *)data, error);
+}
+
 bool viommu_ctl_launch(ViommuCtl *ctl, GError **error)
 {
     g_auto(ViommuCtlLaunched) launched = {NULL, NULL, NULL, false};
-    g_autoptr(GVariant) request = viommu_ctl_request_read(ctl, error);
 
-    if (!request || !viommu_ctl_launch_request(ctl, request, &launched, error))
+    if (!viommu_ctl_request_try(ctl, try, &launched, NULL, error))
         return false;
     if (ctl->output.json)
         viommu_output_json(g_variant_ref(launched.properties));

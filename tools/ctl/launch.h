@@ -13,7 +13,7 @@ typedef struct ViommuCtlLaunched {
     bool bound;
 } ViommuCtlLaunched;
 
-/** Launches @request (a{sv}, as of viommu_ctl_request_read()). */
+/** Launches @request (a{sv}, as of viommu_ctl_request_try()). */
 bool viommu_ctl_launch_request(ViommuCtl *ctl, GVariant *request, ViommuCtlLaunched *ret_launched,
                                GError **error);
 void viommu_ctl_launched_clear(ViommuCtlLaunched *launched);

@@ -44,10 +44,10 @@ static bool take_image(const ViommuCtl *ctl, const ViommuConfig *config, ViommuR
     return image && viommu_site_image_merge(image, places.directories[directory], request, error);
 }
 
-static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
+/* @data: ViommuPlan **. */
+static bool decide(ViommuCtl *ctl, GVariant *tree, void *data, GError **error)
 {
-    g_autoptr(GVariant) tree = viommu_ctl_request_read(ctl, error);
-    g_autoptr(ViommuRequest) request = tree ? viommu_request_parse(tree, error) : NULL;
+    g_autoptr(ViommuRequest) request = viommu_request_parse(tree, error);
     g_autoptr(ViommuConfig) config = request ? viommu_local_config(ctl, error) : NULL;
     g_autoptr(ViommuHost) host = config ? viommu_local_host(ctl, NULL, error) : NULL;
     ViommuPlanInput input = {.request = request, .host = host};
@@ -56,7 +56,7 @@ static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
     ViommuKernel kernel;
 
     if (!host || !take_image(ctl, config, request, error))
-        return NULL;
+        return false;
     /* The files of a request are not those of a recorded host. */
     if (!ctl->host && request->boot.kernel.path &&
         viommu_kernel_file_read_path(request->boot.kernel.path, &kernel))
@@ -64,11 +64,12 @@ static ViommuPlan *decide(ViommuCtl *ctl, GError **error)
     input.policy = &config->policy;
     if (viommu_plan_build(&input, &plan, &reasons, error)) {
         suggest(ctl, request->guest.os, plan);
-        return plan;
+        *(ViommuPlan **)data = plan;
+        return true;
     }
     ctl->reasons = g_variant_ref_sink(viommu_plan_report_reasons(reasons));
     g_clear_pointer(&reasons, g_ptr_array_unref);
-    return NULL;
+    return false;
 }
 
 /* Finds verdicts by the words at the end of lib/plan/report.c's lines. */
@@ -106,11 +107,14 @@ static void explain(const ViommuCtl *ctl, const ViommuPlan *plan, const char *xm
 
 bool viommu_ctl_plan(ViommuCtl *ctl, GError **error)
 {
-    g_autoptr(ViommuPlan) plan = decide(ctl, error);
+    g_autoptr(ViommuPlan) plan = NULL;
     g_autofree char *xml = NULL;
+    char *note = NULL;
 
-    if (!plan)
+    if (!viommu_ctl_request_try(ctl, decide, &plan, &note, error))
         return false;
+    if (note)
+        g_ptr_array_add(plan->notes, note);
     xml = viommu_domain_xml(plan, NULL);
     if (ctl->output.json)
         viommu_output_json(viommu_plan_report(plan, xml));

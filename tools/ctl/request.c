@@ -3,10 +3,13 @@
 
 #include <stddef.h>
 
+#include "lib/base/error.h"
 #include "lib/request/request.h"
+#include "lib/request/tmt.h"
 #include "tools/client/error.h"
 #include "tools/client/request-file.h"
 #include "tools/client/request-words.h"
+#include "tools/client/yaml-read.h"
 
 /* The options that are keys of the request. */
 static const struct {
@@ -81,7 +84,7 @@ static bool take_options(const ViommuCtl *ctl, GPtrArray *words, GError **error)
 
 static bool is_request(const ViommuCtl *ctl)
 {
-    bool enough = ctl->n_words > 0;
+    bool enough = ctl->n_words > 0 || ctl->tmt;
 
     for (size_t i = 0; i < G_N_ELEMENTS(overrides); i++)
         enough = enough || (overrides[i].enough && option_value(ctl, i));
@@ -104,34 +107,130 @@ static GVariant *without_selection(GVariant *tree)
     return g_variant_ref_sink(g_variant_dict_end(&request));
 }
 
-static GVariant *apply(GVariant *tree, GPtrArray *words, GError **error)
-{
-    g_ptr_array_add(words, NULL);
-    return viommu_request_words_apply(&viommu_request_fields, tree, (const char *const *)words->pdata, error);
-}
+/* The same for each alternative. */
+typedef struct Base {
+    GVariant *tree;     /* of the file; NULL: none */
+    GPtrArray *words;   /* of the command line */
+    GPtrArray *options; /* as words */
+} Base;
 
-GVariant *viommu_ctl_request_read(const ViommuCtl *ctl, GError **error)
+static void base_clear(Base *base)
 {
-    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) options = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GVariant) file_tree = NULL, tree = NULL, base = NULL;
+    g_clear_pointer(&base->tree, g_variant_unref);
+    g_clear_pointer(&base->words, g_ptr_array_unref);
+    g_clear_pointer(&base->options, g_ptr_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Base, base_clear)
+
+static bool base_read(const ViommuCtl *ctl, Base *base, GError **error)
+{
     const char *file = NULL;
 
-    if (!is_request(ctl)) {
-        viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
-                           "the request is missing: name a file, KEY=VALUE words, or both");
-        return NULL;
+    if (!is_request(ctl))
+        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
+                                  "the request is missing: name a file, KEY=VALUE words, or both");
+    base->words = g_ptr_array_new_with_free_func(g_free);
+    base->options = g_ptr_array_new_with_free_func(g_free);
+    if (!take_words(ctl, base->words, &file, error) || !take_options(ctl, base->options, error))
+        return false;
+    g_ptr_array_add(base->words, NULL);
+    g_ptr_array_add(base->options, NULL);
+    base->tree = file ? viommu_request_file_read(file, error) : NULL;
+    return !file || base->tree;
+}
+
+static GVariant *apply(GVariant *tree, void *words, GError **error)
+{
+    return viommu_request_words_apply(&viommu_request_fields, tree, (const char *const *)words, error);
+}
+
+/* @required: words of a requirement; NULL: none. */
+static GVariant *assemble(const ViommuCtl *ctl, const Base *base, char **required, GError **error)
+{
+    g_autoptr(GVariant) before = required ? apply(base->tree, required, error) : NULL;
+    g_autoptr(GVariant) tree =
+        required && !before ? NULL : apply(required ? before : base->tree, base->words->pdata, error);
+    g_autoptr(GVariant) kept = tree && ctl->iommu ? without_selection(tree) : NULL;
+
+    return tree ? apply(kept ? kept : tree, base->options->pdata, error) : NULL;
+}
+
+/* --- A requirement of tmt --- */
+
+typedef struct Attempt {
+    const Base *base;
+    const char *image; /* of the plan; NULL: none */
+    ViommuCtlTry try;
+    void *data;
+} Attempt;
+
+static bool try_alternative(ViommuCtl *ctl, const Attempt *attempt, const GPtrArray *alternative,
+                            GError **error)
+{
+    g_auto(GStrv) words = viommu_tmt_words(alternative, error);
+    g_autofree char *image = attempt->image ? g_strconcat("image=", attempt->image, NULL) : NULL;
+    const char *const first[] = {image, NULL};
+    g_autoptr(GVariant) tree = words ? apply(attempt->base->tree, (void *)first, error) : NULL;
+    const Base base = {tree, attempt->base->words, attempt->base->options};
+    g_autoptr(GVariant) request = tree ? assemble(ctl, &base, words, error) : NULL;
+
+    return request && attempt->try(ctl, request, attempt->data, error);
+}
+
+/* Whether another request may fare better. */
+static bool is_about_request(const GError *error)
+{
+    return error->domain == VIOMMU_ERROR &&
+           (error->code == VIOMMU_ERROR_INVALID_REQUEST || error->code == VIOMMU_ERROR_NOT_SUPPORTED ||
+            error->code == VIOMMU_ERROR_POLICY_REFUSED);
+}
+
+static bool try_alternatives(ViommuCtl *ctl, const Attempt *attempt, const GPtrArray *alternatives,
+                             char **ret_note, GError **error)
+{
+    g_autoptr(GString) refusals = g_string_new(NULL);
+    int code = VIOMMU_ERROR_INVALID_REQUEST;
+
+    for (guint i = 0; i < alternatives->len; i++) {
+        const GPtrArray *alternative = (const GPtrArray *)alternatives->pdata[i];
+        g_autofree char *text = viommu_tmt_text(alternative);
+        g_autoptr(GError) refusal = NULL;
+
+        if (try_alternative(ctl, attempt, alternative, &refusal)) {
+            if (ret_note && alternatives->len > 1)
+                *ret_note = g_strdup_printf("alternative %u of %u of the hardware requirement: %s", i + 1,
+                                            alternatives->len, text);
+            return true;
+        }
+        if (alternatives->len == 1 || !is_about_request(refusal)) {
+            g_propagate_error(error, g_steal_pointer(&refusal));
+            return false;
+        }
+        if (refusal->code != VIOMMU_ERROR_INVALID_REQUEST)
+            code = refusal->code;
+        g_clear_pointer(&ctl->reasons, g_variant_unref);
+        g_string_append_printf(refusals, "%s%s: %s", i ? "; " : "", text, refusal->message);
     }
-    if (!take_words(ctl, words, &file, error) || !take_options(ctl, options, error))
-        return NULL;
-    if (file) {
-        file_tree = viommu_request_file_read(file, error);
-        if (!file_tree)
-            return NULL;
+    return viommu_fail(error, (ViommuError)code,
+                       "none of the %u alternatives of the hardware requirement is possible: %s",
+                       alternatives->len, refusals->str);
+}
+
+bool viommu_ctl_request_try(ViommuCtl *ctl, ViommuCtlTry try, void *data, char **ret_note, GError **error)
+{
+    g_auto(Base) base = {NULL, NULL, NULL};
+    g_autoptr(GVariant) file = NULL, request = NULL;
+    g_autoptr(GPtrArray) alternatives = NULL;
+    g_autofree char *image = NULL;
+
+    if (!base_read(ctl, &base, error))
+        return false;
+    if (ctl->tmt) {
+        file = viommu_request_file_read_by(ctl->tmt, viommu_yaml_read, error);
+        alternatives = file ? viommu_tmt_read(file, &image, error) : NULL;
+        return alternatives &&
+               try_alternatives(ctl, &(Attempt){&base, image, try, data}, alternatives, ret_note, error);
     }
-    tree = apply(file_tree, words, error);
-    if (!tree)
-        return NULL;
-    base = ctl->iommu ? without_selection(tree) : g_variant_ref(tree);
-    return apply(base, options, error);
+    request = assemble(ctl, &base, NULL, error);
+    return request && try(ctl, request, data, error);
 }

@@ -51,24 +51,43 @@ static bool run_outside(ViommuCtl *ctl, const ViommuCtlLaunched *launched, GErro
     return viommu_ctl_child_run(ctl, launched, ctl->command, environment, error);
 }
 
+typedef struct Run {
+    ViommuCtlLaunched launched;
+    ViommuInside *inside; /* NULL: the command runs outside */
+} Run;
+
+static void run_clear(Run *run)
+{
+    viommu_ctl_launched_clear(&run->launched);
+    g_clear_pointer(&run->inside, viommu_ctl_inside_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Run, run_clear)
+
+static bool try(ViommuCtl *ctl, GVariant *said, void *data, GError **error)
+{
+    Run *run = (Run *)data;
+    g_autoptr(GVariant) request = g_variant_ref(said);
+
+    g_clear_pointer(&run->inside, viommu_ctl_inside_free);
+    if (ctl->inside)
+        run->inside = viommu_ctl_inside_prepare(ctl, &request, error);
+    return (!ctl->inside || run->inside) && viommu_ctl_launch_request(ctl, request, &run->launched, error);
+}
+
 bool viommu_ctl_run(ViommuCtl *ctl, GError **error)
 {
-    g_auto(ViommuCtlLaunched) launched = {NULL, NULL, NULL, false};
-    g_autoptr(ViommuInside) inside = NULL;
-    g_autoptr(GVariant) request = NULL;
+    g_auto(Run) run = {{NULL, NULL, NULL, false}, NULL};
     g_autoptr(GError) trouble = NULL;
     bool good;
 
     ctl->bind = "client";
     ctl->wait = "started";
-    request = viommu_ctl_request_read(ctl, error);
-    if (request && ctl->inside)
-        inside = viommu_ctl_inside_prepare(ctl, &request, error);
-    if (!request || (ctl->inside && !inside) || !viommu_ctl_launch_request(ctl, request, &launched, error))
+    if (!viommu_ctl_request_try(ctl, try, &run, NULL, error))
         return false;
-    good = inside ? viommu_ctl_inside_run(inside, ctl, &launched, error) : run_outside(ctl, &launched, error);
+    good = run.inside ? viommu_ctl_inside_run(run.inside, ctl, &run.launched, error)
+                      : run_outside(ctl, &run.launched, error);
     /* The exit status of the command counts; viommud removes the machine when viommuctl ends. */
-    if (!viommu_ctl_launched_remove(&launched, &trouble))
+    if (!viommu_ctl_launched_remove(&run.launched, &trouble))
         viommu_output_warning(&ctl->output, trouble->message);
     return good;
 }

@@ -84,7 +84,7 @@ START_TEST(single_texts)
         {"!~ .*v3", "intel virtio amd"},
         {"!~ nvidia", "any idle"},
         {"!~ .*", "! iommu.model '!~ .*' names no model"},
-        {"~ (", "! iommu.model '(' is neither a model name nor a regular expression"},
+        {"~ (", "! iommu.model '(' is neither a name nor a regular expression"},
         {"!~ x)|(?:.*", "! iommu.model 'x)|(?:.*' is neither"},
         {"~ (?x)intel#", "! iommu.model '(?x)intel#' is not a complete regular expression: end its comment"},
         {"~ \\Qintel", "! iommu.model '\\Qintel' is not a complete regular expression"},

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# viommuctl plan --tmt: files with a hardware requirement of tmt, as YAML and as JSON, what a host
+# gives for them, and what is refused.
+#   ctl-tmt VIOMMUCTL yaml|json
+set -u
+# shellcheck source=tests/ctl/tap.sh
+. "$(dirname "$0")/tap.sh"
+ctl=$(realpath "$1") form=$2
+cat >"$work/host.json" <<'END'
+{"libvirt": "9.0.0", "emulators": [{"arch": "x86_64", "qemu": "7.2.22", "accelerators": ["tcg"], "firmware": ["bios", "efi"]}]}
+END
+
+# plan STATUS NAME PATTERN TEXT [WORD...]: what "plan --tmt" says of TEXT.
+plan() {
+    printf '%s\n' "$4" >"$work/plan.fmf"
+    run "$1" "$2" "$3" "$ctl" plan --host="$work/host.json" --tmt="$work/plan.fmf" "${@:5}"
+}
+
+# yaml STATUS...: the same, where viommuctl reads YAML.
+yaml() {
+    [ "$form" = json ] || plan "$@"
+}
+
+plan 0 'a requirement' '4 vCPUs, 1908 MiB' '{"iommu": {"is-supported": true}, "memory": ">= 2 GB", "cpu": {"processors": "> 3"}}'
+check 'with an IOMMU' grep -q 'IOMMU: *intel' "$work/out"
+plan 0 'a word overrides it' '4 vCPUs, 512 MiB' '{"memory": ">= 2 GB", "cpu": {"processors": "> 3"}}' memory=512M
+plan 0 'the second alternative' 'alternative 2 of 2 of the hardware requirement: iommu.model-name: != smmuv3' \
+    '{"or": [{"iommu": {"model-name": "smmuv3"}}, {"iommu": {"model-name": "!= smmuv3"}}]}'
+plan 3 'no alternative' "none of the 2 alternatives .*tpm.version: 2' is not possible: viommud gives no TPM; iommu.model-name: smmuv3: " \
+    '{"or": [{"tpm": {"version": "2"}}, {"iommu": {"model-name": "smmuv3"}}]}'
+plan 3 'a model that this host does not have' "smmuv3  arch: 'smmuv3' exists only on aarch64|'smmuv3' exists only on aarch64" '{"iommu": {"model-name": "smmuv3"}}'
+plan 0 'no requirement' '1 vCPU, 1 GiB' '{"provision": {"how": "viommu"}}'
+plan 2 'a name that tmt does not know' "did you mean 'memory'" '{"memori": 1}'
+plan 2 'not a dictionary' 'mapping|object' '[1]'
+run 2 'a file that is not there' 'cannot read /nowhere' "$ctl" plan --tmt=/nowhere
+run 0 'standard input' 'IOMMU: *intel' "$ctl" plan --host="$work/host.json" --tmt=- <<<'{"iommu": {"is-supported": true}}'
+[ "$form" = yaml ] || plan 2 'YAML without libyaml' 'built without libyaml' 'memory: 1 GB'
+
+yaml 3 'the image of a plan' "image 'debian13'" 'summary: x
+provision:
+  - how: viommu
+    image: debian13
+    hardware:
+      memory: 1 GB'
+yaml 0 'a plan for another plugin' '954 MiB' 'provision: {how: virtual, image: fedora, hardware: {memory: ">= 1 GB"}}'
+yaml 2 'two phases' "give the 'hardware' of one phase" 'provision: [{how: viommu}, {how: viommu}]'
+yaml 2 'no value' "'memory' has no value" 'memory:'
+yaml 2 'an alias' 'line 2: aliases' $'a: &x [1]\nb: [*x, *x, *x]'
+yaml 2 'an alias of itself' 'line 1: aliases' 'a: &x [*x]'
+yaml 2 'a tag' 'line 1: tags' 'memory: !!str 1'
+yaml 2 'a key twice' 'line 2: a key is there twice' $'memory: 1\nmemory: 2'
+yaml 2 'a key that is no text' 'line 1: a key must be text' '[a]: 1'
+yaml 2 'two documents' 'line 2: a second document' $'memory: 1 GB\n--- {}'
+yaml 2 'no document' 'the file is empty' '# nothing'
+yaml 2 'not YAML' 'line 1: ' 'a: ]'
+yaml 2 'a control character' 'control characters' 'hostname: "a\u001b[31m"'
+yaml 2 'a zero' 'line 1: a value that is no text' 'hostname: "a\0b"'
+yaml 2 'nested too deeply' 'nested too deeply' "a: $(printf '[%.0s' {1..40})$(printf ']%.0s' {1..40})"
+yaml 2 'nested very deeply' 'nested too deeply' "a: $(head -c 100000 /dev/zero | tr '\0' '[')"
+yaml 2 'too large' 'larger than 1 MiB' "#$(head -c 1100000 /dev/zero | tr '\0' x)"
+printf 'hostname: "\377"\n' >"$work/bytes.fmf"
+[ "$form" = json ] || run 2 'not UTF-8' 'line 1: ' "$ctl" plan --tmt="$work/bytes.fmf"
+finish

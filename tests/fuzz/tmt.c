@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* tmt: files with a hardware requirement of tmt; each word of a translation is a key of a request,
+ * or is refused by name. */
+#include "lib/request/request.h"
+#include "lib/request/tmt.h"
+#include "tests/fuzz/fuzz.h"
+#include "tools/client/request-words.h"
+#include "tools/client/yaml-read.h"
+
+static void check_alternative(const GPtrArray *alternative)
+{
+    g_autoptr(GError) error = NULL, refusal = NULL;
+    g_auto(GStrv) words = viommu_tmt_words(alternative, &error);
+    g_autofree char *text = viommu_tmt_text(alternative);
+    g_autoptr(GVariant) tree = NULL;
+
+    fuzz_check_outcome(words != NULL, error);
+    fuzz_check(g_utf8_validate(text, -1, NULL));
+    if (!words)
+        return;
+    tree = viommu_request_words_apply(&viommu_request_fields, NULL, (const char *const *)words, &refusal);
+    fuzz_check(tree != NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    g_autoptr(GString) file = g_string_new_len((const char *)data, (gssize)size);
+    g_autoptr(GError) error = NULL, refusal = NULL;
+    g_autoptr(GVariant) tree = viommu_yaml_read(file, &error);
+    g_autoptr(GPtrArray) alternatives = NULL;
+    g_autofree char *image = NULL;
+
+    fuzz_check_outcome(tree != NULL, error);
+    if (!tree)
+        return 0;
+    alternatives = viommu_tmt_read(tree, &image, &refusal);
+    fuzz_check_outcome(alternatives != NULL, refusal);
+    for (guint i = 0; alternatives && i < alternatives->len; i++)
+        check_alternative((const GPtrArray *)alternatives->pdata[i]);
+    return 0;
+}
