@@ -3,6 +3,8 @@
  * follows a failure. */
 #include "daemon/jobs/launch-internal.h"
 
+#include <string.h>
+
 #include "daemon/jobs/locked-memory.h"
 #include "daemon/jobs/reach.h"
 #include "daemon/jobs/recheck.h"
@@ -10,6 +12,10 @@
 #include "daemon/process/journal.h"
 #include "lib/base/error.h"
 #include "lib/domain/domain-xml.h"
+
+/* How often ports are drawn for passt, and what it says when one is in use. */
+#define PORT_TURNS   8u
+#define PASST_IN_USE "Failed to bind port"
 
 static bool goes_on(const ViommuLaunch *launch)
 {
@@ -173,17 +179,21 @@ static void work_prepare(void *data)
 
 /* --- start --- */
 
-/* NULL: none. */
-static GArray *forwards_of(const ViommuRequest *request)
+/* Of QEMU's own network, which opens the ports later, or of passt.  NULL: none. */
+static GArray *forwards_of(const ViommuRequest *request, const ViommuPlan *plan)
 {
     GArray *forwards = g_array_new(FALSE, FALSE, sizeof(ViommuForward));
 
     for (guint i = 0; request->networks && i < request->networks->len; i++) {
-        const ViommuRequestNetwork *network = g_ptr_array_index(request->networks, i);
+        const GArray *asked = ((const ViommuRequestNetwork *)request->networks->pdata[i])->forward;
+        const GArray *passt = ((const ViommuPlanNetwork *)plan->networks->pdata[i])->passt_ports;
 
-        for (guint j = 0; network->forward && j < network->forward->len; j++) {
+        for (guint j = 0; asked && j < asked->len; j++) {
             const ViommuForward forward = {
-                .network = (uint16_t)i, .guest_port = (uint16_t)g_array_index(network->forward, uint64_t, j)};
+                .network = (uint16_t)i,
+                .guest_port = (uint16_t)g_array_index(asked, uint64_t, j),
+                .host_port = passt ? g_array_index(passt, ViommuPlanPort, j).host : 0,
+            };
 
             g_array_append_val(forwards, forward);
         }
@@ -202,6 +212,37 @@ static bool learn_reach(ViommuLaunch *launch)
                              &launch->step_error);
 }
 
+/* passt is told its ports, and one of them may be in use. */
+static bool start_once(ViommuLaunch *launch, ViommuBackendStart *start)
+{
+    g_clear_pointer(&launch->reach.forwards, g_array_unref);
+    start->forwards = launch->reach.forwards = forwards_of(launch->request, launch->plan);
+    return viommu_backend_start(launch->context.backend, launch->uuid, start, &launch->step_error);
+}
+
+static bool draw_again(ViommuLaunch *launch, unsigned turn)
+{
+    bool unsupported = false;
+
+    if (turn == PORT_TURNS || !strstr(launch->step_error->message, PASST_IN_USE) ||
+        !viommu_plan_draw_ports(launch->plan, turn))
+        return false;
+    g_clear_error(&launch->step_error);
+    g_free(launch->xml);
+    launch->xml = viommu_domain_xml(launch->plan, launch->metadata);
+    return viommu_backend_define(launch->context.backend, launch->xml, &unsupported, &launch->step_error);
+}
+
+static bool start_guest(ViommuLaunch *launch, ViommuBackendStart *start)
+{
+    unsigned turn = 0;
+
+    while (!start_once(launch, start))
+        if (!draw_again(launch, ++turn))
+            return false;
+    return true;
+}
+
 static void work_start(void *data)
 {
     ViommuLaunch *launch = data;
@@ -211,9 +252,7 @@ static void work_start(void *data)
     ViommuBackendStart start = {.files = open, .lane = launch->owner_uid};
 
     VIOMMU_FAULT(before_start);
-    start.forwards = launch->reach.forwards = forwards_of(launch->request);
-    if (viommu_recheck_run(&recheck, &launch->permit, &launch->step_error) &&
-        viommu_backend_start(launch->context.backend, launch->uuid, &start, &launch->step_error) &&
+    if (viommu_recheck_run(&recheck, &launch->permit, &launch->step_error) && start_guest(launch, &start) &&
         learn_reach(launch))
         launch->late_warning = viommu_locked_look(launch->context.backend, launch->plan, launch->uuid);
     viommu_reader_release(launch->reader);

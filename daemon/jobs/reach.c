@@ -2,6 +2,7 @@
 /* reach: one question for each kind. */
 #include "daemon/jobs/reach.h"
 
+#include "lib/domain/passt.h"
 #include "lib/domain/vsock.h"
 
 static bool read_vsock(ViommuBackend *backend, const char *uuid, ViommuReach *reach, GError **error)
@@ -21,7 +22,16 @@ static bool read_vsock(ViommuBackend *backend, const char *uuid, ViommuReach *re
 
 static bool read_forwards(ViommuBackend *backend, const char *uuid, ViommuReach *reach, GError **error)
 {
-    reach->forwards = viommu_backend_read_forwards(backend, uuid, error);
+    g_autofree char *xml = viommu_backend_get_xml(backend, uuid, error);
+    g_autoptr(GError) cause = NULL;
+
+    if (!xml)
+        return false;
+    reach->forwards = viommu_domain_passt_forwards(xml, &cause);
+    if (!reach->forwards && !cause)
+        reach->forwards = viommu_backend_read_forwards(backend, uuid, &cause);
+    if (cause)
+        g_propagate_error(error, g_steal_pointer(&cause));
     return reach->forwards != NULL;
 }
 

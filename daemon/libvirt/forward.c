@@ -62,7 +62,16 @@ static bool find(const GArray *open, ViommuForward *wanted)
     return false;
 }
 
-bool viommu_forward_open(virDomainPtr domain, GArray *forwards, GError **error)
+/* passt has all of them, or QEMU. */
+static bool are_open(const GArray *forwards)
+{
+    for (guint i = 0; i < forwards->len; i++)
+        if (g_array_index(forwards, ViommuForward, i).host_port == 0)
+            return false;
+    return true;
+}
+
+static bool open_missing(virDomainPtr domain, GArray *forwards, GError **error)
 {
     g_autoptr(GArray) before = read_open(domain, error), after = NULL;
 
@@ -83,6 +92,11 @@ bool viommu_forward_open(virDomainPtr domain, GArray *forwards, GError **error)
                                forward->guest_port);
     }
     return after != NULL;
+}
+
+bool viommu_forward_open(virDomainPtr domain, GArray *forwards, GError **error)
+{
+    return are_open(forwards) || open_missing(domain, forwards, error);
 }
 
 typedef struct Question {

@@ -88,8 +88,8 @@ bool viommu_pause_end(ViommuPool *pool, const char *uuid, GError **error);
 /** Like viommu_backend_network_mode(). */
 char *viommu_network_mode(ViommuPool *pool, const char *name, GError **error);
 
-/** Opens a port of this host for each of @forwards, unless it is open, and writes its number there.
- *  Fails: BACKEND, with QEMU's words. */
+/** Has QEMU open a port of this host for each of @forwards, unless all have one, and writes its
+ *  number there.  Fails: BACKEND, with QEMU's words. */
 bool viommu_forward_open(virDomainPtr domain, GArray *forwards, GError **error);
 /** Like viommu_backend_read_forwards(). */
 GArray *viommu_forward_list(ViommuPool *pool, const char *uuid, GError **error);

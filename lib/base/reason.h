@@ -60,6 +60,7 @@ typedef enum ViommuRule {
     VIOMMU_RULE_LEVEL,
     /* about what else it can reach */
     VIOMMU_RULE_SHARE,
+    VIOMMU_RULE_NETWORK,
     VIOMMU_RULE_LAST,
 } ViommuRule;
 extern const ViommuEnum viommu_enum_rule;

@@ -8,6 +8,7 @@
 #include "lib/plan/numa.h"
 #include "lib/base/pci-address.h"
 #include "lib/base/quantity.h"
+#include "lib/machine/forwards.h"
 
 static const char *on(bool flag)
 {
@@ -320,6 +321,25 @@ static void write_controllers(ViommuXmlWriter *xml, const ViommuPlan *plan)
         write_virtio_controller(xml, plan, "virtio-serial", NULL);
 }
 
+static void write_passt(ViommuXmlWriter *xml, const GArray *ports)
+{
+    viommu_xml_empty(xml, "backend", "type", "passt", NULL);
+    if (ports->len == 0)
+        return;
+    viommu_xml_open(xml, "portForward");
+    viommu_xml_attribute(xml, "proto", "tcp");
+    viommu_xml_attribute(xml, "address", VIOMMU_FORWARD_ADDRESS);
+    for (guint i = 0; i < ports->len; i++) {
+        const ViommuPlanPort *port = &g_array_index(ports, ViommuPlanPort, i);
+        char host[8], guest[8];
+
+        g_snprintf(host, sizeof(host), "%u", port->host);
+        g_snprintf(guest, sizeof(guest), "%u", port->guest);
+        viommu_xml_empty(xml, "range", "start", host, "to", guest, NULL);
+    }
+    viommu_xml_close(xml);
+}
+
 static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network)
 {
     const char *type = viommu_enum_to_string(&viommu_enum_network_type, (int)network->type);
@@ -332,6 +352,8 @@ static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network
                      viommu_enum_to_string(&viommu_enum_network_model, (int)network->model), NULL);
     if (network->translated)
         viommu_xml_empty(xml, "driver", "name", network->without_vhost ? "qemu" : NULL, "iommu", "on", NULL);
+    if (network->passt_ports)
+        write_passt(xml, network->passt_ports);
     viommu_xml_close(xml);
 }
 

@@ -260,14 +260,18 @@ static char **read_values(const xmlNode *list)
     return (char **)g_ptr_array_free(values, FALSE);
 }
 
-/* libvirt 12.1 and newer list iommufd. */
-static void read_hostdevs(ViommuEmulator *emulator, const xmlNode *root)
+/* libvirt 12.1 and newer list iommufd; 10.6 and newer list networks. */
+static void read_devices(ViommuEmulator *emulator, const xmlNode *root)
 {
-    const xmlNode *hostdev = viommu_xml_child(viommu_xml_child(root, "devices"), "hostdev");
+    const xmlNode *devices = viommu_xml_child(root, "devices");
+    const xmlNode *hostdev = viommu_xml_child(devices, "hostdev");
+    const xmlNode *network = viommu_xml_child(devices, "interface");
     const xmlNode *gic = viommu_xml_child(viommu_xml_child(root, "features"), "gic");
 
     emulator->vfio = enum_lists(hostdev, "pciBackend", "vfio");
     emulator->iommufd = enum_lists(hostdev, "iommufd", "yes");
+    emulator->user_network = enum_lists(network, "backendType", "default");
+    emulator->passt = enum_lists(network, "backendType", "passt");
     g_strfreev(emulator->gic_versions);
     emulator->gic_versions = read_values(find_enum(gic, "version"));
 }
@@ -290,7 +294,7 @@ bool viommu_caps_read_domain(ViommuEmulator *emulator, const char *xml, char **r
      * descriptor files. */
     emulator->firmware = VIOMMU_BIT(VIOMMU_FIRMWARE_BIOS) | read_firmware(viommu_xml_child(root, "os"));
     read_number(viommu_xml_child(root, "vcpu"), "max", &emulator->max_vcpus);
-    read_hostdevs(emulator, root);
+    read_devices(emulator, root);
     *ret_machine = viommu_xml_content(viommu_xml_child(root, "machine"));
     return true;
 }

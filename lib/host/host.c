@@ -30,6 +30,8 @@ static const ViommuField emulator_fields[] = {
      .max = 64},
     {"vfio", VIOMMU_FIELD_FLAG, offsetof(ViommuEmulator, vfio)},
     {"iommufd", VIOMMU_FIELD_FLAG, offsetof(ViommuEmulator, iommufd)},
+    {"user-network", VIOMMU_FIELD_FLAG, offsetof(ViommuEmulator, user_network)},
+    {"passt", VIOMMU_FIELD_FLAG, offsetof(ViommuEmulator, passt)},
     {"gic-versions", VIOMMU_FIELD_WORDS, offsetof(ViommuEmulator, gic_versions)},
 };
 static const ViommuFields emulator_table = {emulator_fields, G_N_ELEMENTS(emulator_fields),

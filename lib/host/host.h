@@ -34,8 +34,9 @@ typedef struct ViommuEmulator {
     GPtrArray *machine_limits; /* of ViommuMachineLimit; NULL: not known */
     /* What its domain capabilities list, flags and words; unset, NULL: nothing of that kind.
      * libvirt lists VFIO and iommufd only where the host's kernel has them, too, and may remember
-     * an answer from before that. */
+     * an answer from before that; passt only where its program is installed. */
     int vfio, iommufd;
+    int user_network, passt;
     char **gic_versions; /* "2", "3" */
 } ViommuEmulator;
 

@@ -15,7 +15,7 @@
 typedef struct ViommuForward {
     uint16_t network; /* its position among the networks of the machine */
     uint16_t guest_port;
-    uint16_t host_port; /* 0: QEMU has not opened it yet */
+    uint16_t host_port; /* 0: QEMU has not opened it yet; passt's are known before */
 } ViommuForward;
 
 /** Reads the answer to QEMU's "info usernet", which QEMU 5.2 to 11.1 write alike.  The guest's own

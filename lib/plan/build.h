@@ -80,6 +80,9 @@ void viommu_plan_settle_seed(ViommuPlanBuild *build);
 bool viommu_plan_check_shares(ViommuPlanBuild *build, GError **error);
 /** shares: settles them, once the IOMMU is settled. */
 void viommu_plan_settle_shares(ViommuPlanBuild *build);
+/** user-networks: checks that the host has networks of type user, if the request wants one. Fails:
+ *  NOT_SUPPORTED. */
+bool viommu_plan_check_user_networks(ViommuPlanBuild *build, GError **error);
 /** vsock: checks that the host has vsock for guests, if the request wants it.  Fails:
  *  NOT_SUPPORTED. */
 bool viommu_plan_check_vsock(ViommuPlanBuild *build, GError **error);
@@ -99,6 +102,9 @@ void viommu_plan_settle_cpu(ViommuPlanBuild *build);
 
 /** devices: makes the empty lists of @plan. */
 void viommu_plan_init_devices(ViommuPlan *plan);
+/** user-networks: settles who serves them, once the machine has its UUID and the plan its
+ *  networks. */
+void viommu_plan_settle_user_networks(ViommuPlanBuild *build);
 /** files: settles how libvirt gets the file of disk @i of the request; @disk has its target. */
 void viommu_plan_settle_file(const ViommuPlanBuild *build, guint i, ViommuPlanDisk *disk);
 /** files: what the guest sees of disk @i, which has an overlay; VIOMMU_UNSET_NUMBER: not known. */

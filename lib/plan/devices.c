@@ -26,6 +26,7 @@ static void plan_network_free(void *data)
     ViommuPlanNetwork *network = data;
 
     g_free(network->source);
+    g_clear_pointer(&network->passt_ports, g_array_unref);
     g_free(network);
 }
 
@@ -142,23 +143,6 @@ static bool uses_vhost(const ViommuPlanNetwork *network)
     return network->translated && network->type != VIOMMU_NETWORK_TYPE_USER;
 }
 
-static void note_forwards(ViommuPlanBuild *build)
-{
-    for (guint i = 0; build->request->networks && i < build->request->networks->len; i++) {
-        const GArray *forward = ((const ViommuRequestNetwork *)build->request->networks->pdata[i])->forward;
-        g_autoptr(GString) ports = g_string_new(NULL);
-
-        for (guint j = 0; forward && j < forward->len; j++)
-            g_string_append_printf(ports, "%s%" G_GUINT64_FORMAT, j ? ", " : "",
-                                   g_array_index(forward, uint64_t, j));
-        if (forward)
-            viommu_plan_note(
-                build,
-                "networks[%u]: QEMU chooses a port of 127.0.0.1 when the guest starts, for each of the guest's TCP ports: %s; every user of the host can connect to it",
-                i, ports->str);
-    }
-}
-
 void viommu_plan_settle_devices(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;
@@ -183,7 +167,7 @@ void viommu_plan_settle_devices(ViommuPlanBuild *build)
 
             network->without_vhost = uses_vhost(network);
         }
-    note_forwards(build);
+    viommu_plan_settle_user_networks(build);
     plan->translate_controllers = plan->iommu.translate;
     if (plan->iommu.translate)
         viommu_plan_note(build, "DMA of all virtio devices that support it goes through the IOMMU");

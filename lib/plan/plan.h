@@ -44,12 +44,18 @@ typedef struct ViommuPlanDisk {
     bool translated; /* <driver iommu='on'/> */
 } ViommuPlanDisk;
 
+/* A port of the guest, and the one of the host's 127.0.0.1 that leads to it. */
+typedef struct ViommuPlanPort {
+    uint16_t guest, host;
+} ViommuPlanPort;
+
 typedef struct ViommuPlanNetwork {
     ViommuNetworkType type;
     char *source;
     ViommuNetworkModel model;
     bool translated;
-    bool without_vhost; /* QEMU itself serves the network */
+    bool without_vhost;  /* QEMU itself serves the network */
+    GArray *passt_ports; /* of ViommuPlanPort: passt serves the network; NULL: it does not */
 } ViommuPlanNetwork;
 
 /* How the guest is told what the request's seed says. */
@@ -159,6 +165,10 @@ bool viommu_plan_build(const ViommuPlanInput *input, ViommuPlan **ret_plan, GPtr
 void viommu_plan_free(ViommuPlan *plan);
 void viommu_plan_backing_free(ViommuPlanBacking *backing);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuPlan, viommu_plan_free)
+
+/** user-networks: draws the ports of the host that passt uses, by the UUID and @turn; the plan has
+ *  those of turn 0.  False: there are none.  Pure. */
+bool viommu_plan_draw_ports(ViommuPlan *plan, unsigned turn);
 
 /** The table that describes the IOMMU to the guest: "DMAR", "IVRS", "IORT", "VIOT", all of ACPI, or
  *  "device tree"; NULL without an IOMMU.  Static. */

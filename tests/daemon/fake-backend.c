@@ -438,12 +438,13 @@ bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const
     return fake_script_end(FAKE_SET_METADATA, error);
 }
 
-/* The ports of the host are those of the guest, and 40000. */
+/* The ports of the host are those of the guest, and 40000, or known before. */
 static void open_ports(FakeDomain *domain, GArray *forwards)
 {
     for (ViommuForward *at = (void *)forwards->data;
          at != (void *)(forwards->data + forwards->len * sizeof(*at)); at++)
-        at->host_port = at->guest_port + 40000;
+        if (at->host_port == 0)
+            at->host_port = at->guest_port + 40000;
     domain->forwards = g_array_copy(forwards);
 }
 

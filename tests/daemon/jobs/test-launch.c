@@ -281,6 +281,50 @@ START_TEST(a_network_changes)
 }
 END_TEST
 
+#define PASST                                                                                                    \
+    "{'libvirt': <'11.3.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': <'10.0.0'>, 'accelerators': <['kvm']>," \
+    " 'user-network': <false>, 'passt': <true>}]>}"
+#define PORT "{'name': <'one'>, 'arch': <'x86_64'>, 'networks': <[{'type': <'user'>, 'forward': <22>}]>}"
+
+/* passt is told its ports; viommud draws others, but not without end. */
+START_TEST(a_port_is_taken)
+{
+    static const struct {
+        const char *words;
+        unsigned failures, starts;
+        bool well;
+    } rows[] = {
+        {"libvirt: Failed to bind port 61022 (Address already in use) for option '-t ...'", 0, 1, true},
+        {"libvirt: Failed to bind port 61022 (Address already in use) for option '-t ...'", 3, 4, true},
+        {"libvirt: Failed to bind port 61022 (Address already in use) for option '-t ...'", 99, 8, false},
+        {"libvirt: Failed to bind UNIX domain socket: Permission denied", 99, 1, false},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_auto(Fixture) fixture = {0};
+        g_auto(Answer) answer = {0};
+
+        fake_set_host(PASST);
+        fixture_start(&fixture);
+        fake_fail(FAKE_START, rows[i].failures, VIOMMU_ERROR_BACKEND, rows[i].words);
+        fixture_launch(&fixture, PORT, &answer);
+        ck_assert_uint_eq(fake_calls(FAKE_START), rows[i].starts);
+        ck_assert_uint_eq(fake_calls(FAKE_DEFINE), rows[i].starts);
+        if (rows[i].well) {
+            const GArray *forwards = fixture_find(&fixture, "one")->reach.forwards;
+
+            ck_assert(forwards && forwards->len == 1);
+            ck_assert_uint_ge(g_array_index(forwards, ViommuForward, 0).host_port, 61000);
+        } else {
+            assert_fails(&answer, VIOMMU_ERROR_BACKEND, "Failed to bind");
+            ck_assert_uint_eq(fake_calls(FAKE_UNDEFINE), 1);
+        }
+        fake_set_host(NULL);
+    }
+}
+END_TEST
+
 UNIT_MAIN("launch", goes_well, each_step_fails, an_answer_is_lost, libvirt_refuses_a_model,
           libvirt_refuses_all, libvirt_refuses_the_rest, each_step_hangs, the_undoing_fails,
-          stopped_meanwhile, stopped_in_the_queue, sent_again, answered_when_planned, a_network_changes)
+          stopped_meanwhile, stopped_in_the_queue, sent_again, answered_when_planned, a_network_changes,
+          a_port_is_taken)

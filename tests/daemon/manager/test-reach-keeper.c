@@ -64,6 +64,27 @@ START_TEST(ports_of_a_guest_that_is_found)
 }
 END_TEST
 
+/* passt's are in its XML, and QEMU is not asked. */
+START_TEST(ports_of_passt)
+{
+    g_auto(Fixture) fixture = {0};
+    g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_RUNNING);
+    FakeDomain *domain;
+
+    fixture_begin(&fixture);
+    domain = fake_add("viommu-one", UUID, metadata, true);
+    domain->additions = g_strdup("<additions name='one' reach='forwards later'/>");
+    g_free(domain->xml);
+    domain->xml = g_strdup("<domain><devices><interface type='user'><portForward proto='tcp' "
+                           "address='127.0.0.1'><range start='61234' to='22'/></portForward>"
+                           "<backend type='passt'/></interface></devices></domain>");
+    fixture_manage(&fixture);
+    fixture_await(&fixture, fixture_find(&fixture, "one")->reach.forwards);
+    assert_ports(fixture_find(&fixture, "one"), "0:22=61234 ");
+    ck_assert_uint_eq(fake_calls(FAKE_READ_FORWARDS), 0);
+}
+END_TEST
+
 START_TEST(a_guest_that_is_found_without_ports)
 {
     g_auto(Fixture) fixture = {0};
@@ -146,6 +167,6 @@ START_TEST(a_guest_that_somebody_else_starts)
 }
 END_TEST
 
-UNIT_MAIN("reach-keeper", ports_of_a_launched_guest, ports_of_a_guest_that_is_found,
+UNIT_MAIN("reach-keeper", ports_of_a_launched_guest, ports_of_a_guest_that_is_found, ports_of_passt,
           a_guest_that_is_found_without_ports, addresses, the_context_of_vsock,
           a_guest_that_somebody_else_starts)

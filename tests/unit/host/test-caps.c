@@ -164,21 +164,25 @@ START_TEST(host_pages)
 }
 END_TEST
 
-/* As libvirt 12.8 writes it on hosts with and without VFIO, /dev/iommu and GICv3. */
+/* As libvirt 12.8 writes it on hosts with and without VFIO, /dev/iommu, GICv3, QEMU's own network
+ * and passt. */
 START_TEST(what_libvirt_lists)
 {
     static const struct {
-        const char *hostdev, *gic;
-        int vfio, iommufd;
+        const char *hostdev, *gic, *network;
+        int vfio, iommufd, user_network, passt;
         const char *versions; /* NULL: none */
     } rows[] = {
         {"<enum name='pciBackend'><value>default</value><value>vfio</value></enum>"
          "<enum name='iommufd'><value>yes</value><value>no</value></enum>",
-         "<gic supported='yes'><enum name='version'><value>2</value><value>3</value></enum></gic>", 1, 1,
-         "2,3"},
+         "<gic supported='yes'><enum name='version'><value>2</value><value>3</value></enum></gic>",
+         "<enum name='backendType'><value>default</value><value>passt</value></enum>", 1, 1, 1, 1, "2,3"},
         {"<enum name='pciBackend'/><enum name='iommufd'><value>no</value></enum>",
-         "<gic supported='yes'><enum name='version'><value>2</value></enum></gic>", 0, 0, "2"},
-        {"<enum name='mode'/>", "<gic supported='no'/>", VIOMMU_UNSET, VIOMMU_UNSET, NULL},
+         "<gic supported='yes'><enum name='version'><value>2</value></enum></gic>",
+         "<enum name='backendType'><value>passt</value></enum>", 0, 0, 0, 1, "2"},
+        {"<enum name='pciBackend'/>", "", "<enum name='backendType'/>", 0, VIOMMU_UNSET, 0, 0, NULL},
+        {"<enum name='mode'/>", "<gic supported='no'/>", "", VIOMMU_UNSET, VIOMMU_UNSET, VIOMMU_UNSET,
+         VIOMMU_UNSET, NULL},
     };
     g_autoptr(ViommuHost) host = viommu_host_new();
     ViommuEmulator *emulator = viommu_host_add_emulator(host);
@@ -187,13 +191,16 @@ START_TEST(what_libvirt_lists)
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autofree char *xml = g_strdup_printf(
             "<domainCapabilities><arch>aarch64</arch><machine>virt</machine><devices><hostdev "
-            "supported='yes'>%s</hostdev></devices><features>%s</features></domainCapabilities>",
-            rows[i].hostdev, rows[i].gic);
+            "supported='yes'>%s</hostdev><interface supported='yes'>%s</interface></devices>"
+            "<features>%s</features></domainCapabilities>",
+            rows[i].hostdev, rows[i].network, rows[i].gic);
         g_autofree char *machine = NULL, *versions = NULL;
 
         ck_assert(viommu_caps_read_domain(emulator, xml, &machine, NULL));
         ck_assert_int_eq(emulator->vfio, rows[i].vfio);
         ck_assert_int_eq(emulator->iommufd, rows[i].iommufd);
+        ck_assert_int_eq(emulator->user_network, rows[i].user_network);
+        ck_assert_int_eq(emulator->passt, rows[i].passt);
         versions = emulator->gic_versions ? g_strjoinv(",", emulator->gic_versions) : NULL;
         ck_assert_int_eq(g_strcmp0(versions, rows[i].versions), 0);
     }
