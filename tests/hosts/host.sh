@@ -32,13 +32,14 @@ usage() {
 usage: tests/hosts/host.sh [OPTION...] SCRIPT [ARGUMENT...]
        tests/hosts/host.sh --prepare [--release=NAME]
 
-Boots a host, runs tests/hosts/SCRIPT in it, and ends it.  The hosts' roots are kept in
+Boots a host, runs SCRIPT of tests/hosts or tests/emulated in it, and ends it.  The hosts' roots are kept in
     $cache
 What a host changes is in memory and gone with it.  A root that is removed is made anew from that day's packages.
 
   --release=NAME    one of: $(awk 'NF { printf "%s ", $1 }' <<<"$releases"); default debian12
   --vm              as a virtual machine with a kernel of its own, emulated, in place of a container: there AppArmor
                     confines what it confines on such a host
+  --machine=NAME    a virtual machine with the hardware that tests/emulated/machines/NAME describes
   --installed       what "meson install" would install, from this checkout, is below /viommu/stage: see tests/hosts/install.sh
   --previous        what the release named in tests/hosts/previous-release would install is below /viommu/previous-stage
   --guest=NAME      a guest of tests/qemu/guests.sh, or an image of tests/qemu/cloud.sh, in the host below /viommu-guests;
@@ -212,13 +213,41 @@ END
     mv "$root.img.new" "$root.img"
 }
 
-# set_vm: the command that boots it.
+# machine_words: the QEMU options of the machine, one a line.
+machine_words() {
+    [ -n "$machine" ] || { printf '%s\n' -M 'q35,kernel-irqchip=split' -cpu EPYC -m 3072; return; }
+    sed -e '/^#/d; /^append /d; /^file /d; s/ /\n/' "$machines/$machine"
+}
+
+# in_root BEGINNING: the path of a file in the root.
+in_root() {
+    local files=("$root$1"*)
+    echo "${files[0]#"$root"}"
+}
+
+# set_vm: the command that boots it, in QEMU of the release itself.
 set_vm() {
-    vm_words=(setpriv --pdeathsig TERM qemu-system-x86_64 -nodefaults -display none -no-reboot -accel 'tcg,thread=multi,tb-size=1024'
-        -M 'q35,kernel-irqchip=split' -cpu EPYC -m 3072 -smp 1 -kernel "$(ls "$root"/boot/vmlinuz-*)" -initrd "$(ls "$root"/boot/initrd.img-*)"
-        -append 'root=/dev/vda rw console=ttyS0 quiet panic=-1 mitigations=off'
-        -drive "file=$root.img,format=raw,if=virtio,snapshot=on"
-        -virtfs "local,path=$work,mount_tag=viommu,security_model=none" -serial stdio)
+    local words name size
+    mapfile -t words < <(machine_words)
+    [ -z "$machine" ] || while read -r _ name size; do
+        truncate -s "$size" "$work/$name"
+    done < <(grep '^file ' "$machines/$machine")
+    vm_words=("${nspawn[@]}" --as-pid2 --bind="$work:/viommu" --bind-ro="$root.img:/viommu.img" /usr/bin/qemu-system-x86_64
+        -nodefaults -display none -no-reboot -accel 'tcg,thread=multi,tb-size=1024' "${words[@]}" -smp 1
+        -kernel "$(in_root /boot/vmlinuz-)" -initrd "$(in_root /boot/initrd.img-)"
+        -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 mitigations=off$(sed -n 's/^append / /p' ${machine:+"$machines/$machine"} </dev/null | tr -d '\n')"
+        -drive 'file=/viommu.img,format=raw,if=none,id=root,snapshot=on' -device 'virtio-blk-pci,drive=root,bus=pcie.0'
+        -fsdev 'local,id=viommu,path=/viommu,security_model=none' -device 'virtio-9p-pci,fsdev=viommu,mount_tag=viommu,bus=pcie.0'
+        -serial stdio)
+}
+
+# copy_guests: a virtual machine sees them below $work.
+copy_guests() {
+    local i
+    for i in "${!wanted[@]}"; do
+        mkdir -p "$work/guests/${wanted[i]}"
+        cp -L --reflink=auto "${guest_files[i]}"/{vmlinuz,initrd} "$work/guests/${wanted[i]}"
+    done
 }
 
 # newer_packages SUITE:SOURCE...: fills $newer_root with the host's own apt, which gets network
@@ -255,7 +284,8 @@ After=multi-user.target
 Type=oneshot
 WorkingDirectory=/viommu/checkout
 Environment=HOME=/root LC_ALL=C.UTF-8
-ExecStart=/viommu/checkout/tests/hosts/$script $*
+${vm:+ExecStartPre=/bin/ln -sfn /viommu/guests /viommu-guests}
+ExecStart=/viommu/checkout/tests/$script $*
 StandardOutput=append:/viommu/out/tap
 StandardError=append:/viommu/out/errors
 ExecStopPost=/bin/sh -c 'journalctl --no-pager -u viommud >/viommu/out/journal; echo "\$\$EXIT_STATUS" >/viommu/out/status; systemctl --no-block poweroff'
@@ -296,13 +326,14 @@ halt() {
     container=
 }
 
-release=debian12 option='' suite='' newer='' out='' prepare='' time_limit=420 guests=() wanted=() vm='' kind='' installed='' previous='' cgroups=()
+release=debian12 option='' suite='' newer='' out='' prepare='' time_limit=420 guests=() wanted=() guest_files=() vm='' machine='' machines=$source/tests/emulated/machines kind='' installed='' previous='' cgroups=()
 cache=${VIOMMU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/viommud}/hosts
 while [ $# -gt 0 ]; do
     case $1 in
     -h | --help) usage && exit 0 ;;
     --release=*) release=${1#*=} ;;
     --vm) vm=yes kind=vm- installed=yes ;;
+    --machine=*) machine=${1#*=} vm=yes kind=vm- installed=yes ;;
     --installed) installed=yes ;;
     --previous) previous=yes ;;
     --guest=*) wanted+=("${1#*=}") ;;
@@ -316,10 +347,10 @@ while [ $# -gt 0 ]; do
     shift
 done
 if [ -z "$prepare" ]; then
-    named=${1:?a script of tests/hosts, or --prepare}
+    named=${1:?a script, or --prepare}
     shift
-    for script in "$named" "$named.sh" "$named.py"; do [ ! -f "$here/$script" ] || break; done
-    [ -f "$here/$script" ] || say_die "there is no script '$named' in $here"
+    for script in {hosts,emulated}/"$named"{,.sh,.py}; do [ ! -f "$source/tests/$script" ] || break; done
+    [ -f "$source/tests/$script" ] || say_die "there is no script '$named' in tests/hosts or tests/emulated"
 fi
 # git refuses a checkout of another user, which may be tested all the same.
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=$source
@@ -337,6 +368,7 @@ for guest in "${wanted[@]}"; do
     [[ $guest != *-image ]] || maker=cloud.sh
     parts=$("$source/tests/qemu/$maker" "$guest") || skip "guest $guest is not in the cache and cannot be made"
     guests+=("--bind-ro=$parts:/viommu-guests/$guest")
+    guest_files+=("$parts")
 done
 [ -z "$prepare" ] || exit 0
 work=$(mktemp -d /tmp/viommu-host.XXXXXX)
@@ -349,7 +381,7 @@ if [ -n "$previous" ]; then
     previous_release
     stage previous previous previous-stage
 fi
-[ -z "$vm" ] || set_vm
+[ -z "$vm" ] || { set_vm; copy_guests; }
 boot
 cat "$work/out/tap" 2>/dev/null || true
 [ -z "$out" ] || cp -r "$work/out/." "$out/"

@@ -21,8 +21,8 @@ TOKEN = re.compile(r"""(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+')|(?P<c
 # Scripts that users call by these names.
 COMMANDS = {".ci/run", "conf/after-install", "tests/run", "tests/bench/run", "tests/fuzz/run", "tools/quickstart"}
 PROSE = {".md", ".rst"}
-# Written by tests/hosts/matrix.py.
-NO_PROSE = {"docs/matrix.md"}
+# Written by tests/hosts/matrix.py and tests/emulated/hardware.py.
+NO_PROSE = {"docs/matrix.md", "docs/hardware.md"}
 MARKER = re.compile(r"^ *([-*] |\d+\. )")
 LINK = re.compile(r"\]\([^)]*\)| <[^>]*>`_")
 INLINE_CODE = re.compile(r"``[^`]+``|`[^`]+`")

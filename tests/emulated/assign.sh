@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# assign: launches guests that use devices of an emulated host, and looks at what QEMU and the host
+# do with them.  Sourced by bash, in the host, from the root of the checkout; $guest has the guest's
+# files.  Knows the machines of tests/emulated/machines; does not know what is tested.
+
+# shellcheck source=tests/ctl/tap.sh
+. tests/ctl/tap.sh
+guest=/viommu-guests/x86_64-devices
+initrd=/srv/initrd
+
+# cell NAME: what follows belongs to it, up to the next one; says how long each took.
+cell() {
+    [ -z "${cell:-}" ] || echo "# $cell: $((SECONDS - cell_began)) s"
+    cell=$1 cell_began=$SECONDS
+}
+
+# shows IOMMU WHAT: a row of docs/hardware.md, if nothing has failed so far; hardware.py reads it.
+shows() {
+    [ "$failures" -ne 0 ] || echo "$1|$2" >>/viommu/out/shown
+}
+
+# --- The host ---
+
+# behind SLOT: the address of the first device on the root port in this slot.
+behind() {
+    basename "$(find "/sys/bus/pci/devices/$1/" -mindepth 1 -maxdepth 1 -name '0000:??:??.?' | sort | head -n 1)"
+}
+
+has_driver() {
+    [ "$(basename "$(readlink "/sys/bus/pci/devices/$1/driver")")" = "$2" ]
+}
+
+# returns ADDRESS DRIVER
+returns() {
+    check "$1 is back at its driver" until_true 60 has_driver "$1" "$2"
+}
+
+# start_service: viommud with the settings of this test, and a member of its group, ci.
+start_service() {
+    # libvirt asks each QEMU what it can do, and an emulated host takes many seconds for each.
+    find /usr/bin -name 'qemu-system-*' ! -name qemu-system-x86_64 -delete
+    modprobe -a kvm_amd vfio-pci e1000e nvme igb
+    tests/hosts/add-to-initrd.py tests/emulated/use-devices.sh test/run | cat $guest/initrd - >$initrd
+    useradd --create-home --groups viommu ci
+    mkdir -p /etc/viommud/viommud.conf.d
+    printf '%s\n' '[devices]' 'allow=8086:10d3;1b36:0010' 'take-from-driver=yes' '[daemon]' 'verify-timeout=900' 'launch-timeout=900' \
+        >/etc/viommud/viommud.conf.d/site.conf
+    systemctl start viommud
+}
+
+# --- Guests ---
+
+# request NAME MODEL WORDS DEVICE...: a guest of 256 MiB that proves its IOMMU.  WORDS for its
+# kernel: viommu.nics=N and viommu.disks=N, how many of each it uses.
+request() {
+    local name=$1 model=$2 words=$3 spec
+    shift 3
+    spec="{\"model\": \"$model\"}"
+    [ "$model" != none ] || spec='{"is-supported": false}'
+    jq -n --arg name "$name" --argjson iommu "$spec" --arg kernel "$guest/vmlinuz" --arg initrd "$initrd" \
+        --arg words "console=ttyS0 panic=-1 quiet viommu.report viommu.stay viommu.words=$name $words" '
+        {$name, memory: "256 MiB", $iommu, guest: {os: "debian13"}, hostdevs: ($ARGS.positional | map({address: .})),
+         boot: {$kernel, $initrd, cmdline: $words}}' --args "$@"
+}
+
+# launch USER WAIT [OPTION...] <REQUEST
+launch() {
+    local user=$1 wait=$2
+    shift 2
+    runuser -u "$user" -- viommuctl --system launch --wait="$wait" "$@" -
+}
+
+# verified NAME MODEL WORDS DEVICE...: ci launches it, and it proves itself.
+verified() {
+    local name=$1 before=$failures
+    run 0 "guest $name proves itself" "^$name\$" launch ci verified < <(request "$@")
+    [ "$failures" -eq "$before" ] || viommuctl console --log "$name" | tail -n 40 | sed 's/^/# console: /'
+}
+
+# said NAME TEXT: on its console.
+said() {
+    viommuctl console --log "$1" | grep -aqF "$2"
+}
+
+ends() {
+    run 0 "guest $1 is ended" '' runuser -u ci -- viommuctl --system kill "$1"
+}
+
+# answered NAME MAC...: the guest has pinged the other end of these cards' wires.
+answered() {
+    local name=$1 mac
+    shift
+    for mac in "$@"; do
+        check "$name used $mac" said "$name" "nic $mac: answered"
+    done
+}
+
+# --- What viommud would not make ---
+
+# hostdev ADDRESS: its XML, on one line.
+hostdev() {
+    echo "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x${1:0:4}' bus='0x${1:5:2}' slot='0x${1:8:2}' function='0x${1:11}'/></source></hostdev>"
+}
+
+# by_hand SED REQUEST-ARGUMENT...: starts the domain that is planned for the request, changed by
+# SED, without viommud.
+by_hand() {
+    local change=$1 status=0
+    shift
+    request "$@" | viommuctl --system plan --json - | jq -r '."domain-xml"' |
+        sed "s/<name>[^<]*/<name>by-hand/; /<uuid>/d; $change" >"$work/by-hand.xml"
+    virsh create "$work/by-hand.xml" || status=1
+    virsh -q destroy by-hand 2>/dev/null || true
+    return $status
+}
+
+# --- What QEMU locks ---
+
+# status_kib KEY: a line of /proc/PID/status of the only QEMU.
+status_kib() {
+    sed -n "s/^$1:[[:space:]]*\([0-9]*\) kB/\1/p" "/proc/$(pidof qemu-system-x86_64)/status"
+}
+
+limit_kib() {
+    echo $(($(sed -n 's/^Max locked memory *\([0-9]*\).*/\1/p' "/proc/$(pidof qemu-system-x86_64)/limits") / 1024))
+}
+
+# locks NAME [TIMES]: QEMU's limit is the planned one, and it locks not more, but at least the
+# guest's memory so many times.
+locks() {
+    local planned least=$((${2:-0} * 256 * 1024))
+    planned=$(($(viommuctl show "$1" --json | jq .MemlockBytes) / 1024))
+    echo "# $1: planned $planned KiB, limit $(limit_kib) KiB, VmLck $(status_kib VmLck) KiB, VmPin $(status_kib VmPin) KiB"
+    [ "$(limit_kib)" -eq "$planned" ] && [ "$(status_kib VmLck)" -le "$planned" ] && [ "$(status_kib VmLck)" -ge "$least" ]
+}
+
+# --- AppArmor ---
+
+confined() {
+    grep -qF '(enforce)' "/proc/$1/attr/current"
+}
+
+# denied PROFILE: what the kernel's log has of it.
+denied() {
+    dmesg | grep 'apparmor="DENIED"' | grep -E -m 5 "$1"
+}

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What was seen on emulated hosts: docs/hardware.md.
+
+  hardware [MACHINE...]   boots the hosts (all without a MACHINE), runs every cell, and writes their
+                          sections
+  hardware --lint         checks that docs/hardware.md has the rows of the scripts; boots nothing
+
+The scripts name their rows by "shows"; one that failed leaves no rows."""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+DOCUMENT = HERE.parent.parent / "docs" / "hardware.md"
+TIME_LIMIT = 7200  # seconds, of a host
+# machine: release, and scripts, each of which gets a host of its own
+HOSTS = {"x86_64-intel": ("debian13", ["assigned", "more"])}
+ROW = re.compile(r"""^ *shows (\w+) '(.*)'$""", re.M)
+
+HEADER = """<!-- SPDX-License-Identifier: LGPL-2.1-or-later -->
+<!-- Written by tests/emulated/hardware.py; do not edit. -->
+# Seen on emulated hosts
+
+Each host below is a whole Debian with its own kernel, libvirt and AppArmor, in a machine that QEMU emulates: with AMD's
+virtualization (SVM) and so a /dev/kvm, with an IOMMU, and with PCI devices. viommud runs there as a service, and guests run under
+KVM. A row is what was done, and what was seen: guests prove their IOMMU, and use their devices.
+
+What such a host cannot show: speed, and the faults of real hardware.
+"""
+
+
+def section(machine, facts, rows):
+    text = (HERE / "machines" / machine).read_text()
+    about = " ".join(line[2:] for line in re.split(r"(?m)^(?!# )", text)[0].splitlines())
+    yield f"## {machine}"
+    yield ""
+    yield about
+    yield ""
+    yield facts
+    yield ""
+    yield "| the guest's IOMMU | seen |"
+    yield "|---|---|"
+    for model, what in rows:
+        yield f"| {model} | {what} |"
+
+
+def named(machine):
+    """The rows that the machine's scripts name, in their order."""
+    text = "".join((HERE / f"{script}.sh").read_text() for script in HOSTS[machine][1])
+    return [(model, what.replace("'\"'\"'", "'")) for model, what in ROW.findall(text)]
+
+
+def documented():
+    """{machine: the text of its section}"""
+    parts = re.split(r"(?m)^(?=## )", DOCUMENT.read_text() if DOCUMENT.exists() else "")
+    return {part[3:].split("\n")[0]: part.strip() for part in parts if part.startswith("## ")}
+
+
+def lint():
+    trouble, sections = [], documented()
+    if not DOCUMENT.read_text().startswith(HEADER):
+        trouble.append("the head of docs/hardware.md is not what tests/emulated/hardware.py writes")
+    for machine in sorted({*HOSTS, *sections}):
+        has = re.findall(r"(?m)^\| (\w+) \| (.*) \|$", sections.get(machine, ""))
+        wanted = named(machine) if machine in HOSTS else []
+        trouble += [f"{machine}: docs/hardware.md lacks: {what}" for model, what in wanted if (model, what) not in has]
+        trouble += [f"{machine}: no script shows: {what}" for model, what in has if (model, what) not in wanted]
+    print("\n".join(trouble) or f"{len(sections)} hosts")
+    return 1 if trouble else 0
+
+
+def run_script(machine, script):
+    """The rows that it shows, and the host as viommud sees it; None and None: something failed."""
+    with tempfile.TemporaryDirectory(prefix="viommu-hardware.") as out:
+        done = subprocess.run([HERE.parent / "hosts" / "host.sh", f"--release={HOSTS[machine][0]}", f"--machine={machine}",
+                               "--guest=x86_64-devices", f"--out={out}", f"--time-limit={TIME_LIMIT}", script], check=False)
+        if done.returncode:
+            return None, None
+        text = (pathlib.Path(out) / "shown").read_text()
+        return [tuple(line.split("|", 1)) for line in text.splitlines()], json.loads((pathlib.Path(out) / "host.json").read_text())
+
+
+def run(machine):
+    """The section of the host; None: something failed."""
+    release, scripts = HOSTS[machine]
+    seen = []
+    for script in scripts:
+        rows, host = run_script(machine, script)
+        if rows is None:
+            return None
+        seen += rows
+    qemu = next(one["qemu"] for one in host["emulators"] if one["arch"] == host["arch"])
+    facts = f"{release.replace('debian', 'Debian ')}: libvirt {host['libvirt']}, QEMU {qemu}, Linux {host['topology']['kernel']}; VFIO containers."
+    return "\n".join(section(machine, facts, seen))
+
+
+def main():
+    if sys.argv[1:] == ["--lint"]:
+        return lint()
+    unknown = [name for name in sys.argv[1:] if name not in HOSTS]
+    if unknown:
+        print(f"no machine named {unknown[0]}; there are: {' '.join(HOSTS)}", file=sys.stderr)
+        return 2
+    sections, failed = documented(), 0
+    for machine in sys.argv[1:] or HOSTS:
+        text = run(machine)
+        failed += text is None
+        if text:
+            sections[machine] = text
+    DOCUMENT.write_text(HEADER + "".join("\n" + sections[name] + "\n" for name in HOSTS if name in sections))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
