@@ -4,6 +4,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/fields.h"
+#include "lib/request/tmt-internal.h"
 
 static void free_condition(gpointer data)
 {
@@ -14,17 +15,17 @@ static void free_condition(gpointer data)
     g_free(condition);
 }
 
-static GPtrArray *new_alternative(void)
+GPtrArray *viommu_tmt_alternative_new(void)
 {
     return g_ptr_array_new_with_free_func(free_condition);
 }
 
-static GPtrArray *new_alternatives(void)
+GPtrArray *viommu_tmt_alternatives_new(void)
 {
     return g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
 }
 
-static bool add_condition(GPtrArray *alternative, const char *name, const char *text, GError **error)
+bool viommu_tmt_add(GPtrArray *alternative, const char *name, const char *text, GError **error)
 {
     ViommuTmtCondition *condition;
 
@@ -108,7 +109,7 @@ static bool read_value(GPtrArray *alternative, const char *name, GVariant *value
     if (!viommu_fields_is_text(text) || !viommu_fields_is_text(name))
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
                            "a hardware requirement is too long, or has control characters");
-    return add_condition(alternative, name, text, error);
+    return viommu_tmt_add(alternative, name, text, error);
 }
 
 /* --- "and", "or" --- */
@@ -120,7 +121,7 @@ static bool add_all(GPtrArray *alternative, const GPtrArray *more, GError **erro
     for (guint i = 0; i < more->len; i++) {
         const ViommuTmtCondition *condition = (const ViommuTmtCondition *)more->pdata[i];
 
-        if (!add_condition(alternative, condition->name, condition->text, error))
+        if (!viommu_tmt_add(alternative, condition->name, condition->text, error))
             return false;
     }
     return true;
@@ -133,10 +134,9 @@ static bool fail_many(GError **error)
                        VIOMMU_TMT_ALTERNATIVES_MAX);
 }
 
-/* Each of @left with each of @right.  NULL: too many. */
-static GPtrArray *combine(const GPtrArray *left, const GPtrArray *right, GError **error)
+GPtrArray *viommu_tmt_combine(const GPtrArray *left, const GPtrArray *right, GError **error)
 {
-    g_autoptr(GPtrArray) result = new_alternatives();
+    g_autoptr(GPtrArray) result = viommu_tmt_alternatives_new();
 
     if (left->len * right->len > VIOMMU_TMT_ALTERNATIVES_MAX) {
         fail_many(error);
@@ -144,7 +144,7 @@ static GPtrArray *combine(const GPtrArray *left, const GPtrArray *right, GError 
     }
     for (guint i = 0; i < left->len; i++)
         for (guint j = 0; j < right->len; j++) {
-            GPtrArray *both = new_alternative();
+            GPtrArray *both = viommu_tmt_alternative_new();
 
             g_ptr_array_add(result, both);
             if (!add_all(both, (const GPtrArray *)left->pdata[i], error) ||
@@ -154,7 +154,7 @@ static GPtrArray *combine(const GPtrArray *left, const GPtrArray *right, GError 
     return g_steal_pointer(&result);
 }
 
-static bool append(GPtrArray *alternatives, GPtrArray *more, GError **error)
+bool viommu_tmt_append(GPtrArray *alternatives, GPtrArray *more, GError **error)
 {
     if (alternatives->len + more->len > VIOMMU_TMT_ALTERNATIVES_MAX)
         return fail_many(error);
@@ -166,7 +166,7 @@ static bool append(GPtrArray *alternatives, GPtrArray *more, GError **error)
 static GPtrArray *read_group(const char *word, GVariant *list, GError **error)
 {
     bool all = g_str_equal(word, "and");
-    g_autoptr(GPtrArray) result = new_alternatives();
+    g_autoptr(GPtrArray) result = viommu_tmt_alternatives_new();
 
     if (!g_variant_is_of_type(list, G_VARIANT_TYPE("av")) || g_variant_n_children(list) == 0) {
         viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
@@ -174,18 +174,18 @@ static GPtrArray *read_group(const char *word, GVariant *list, GError **error)
         return NULL;
     }
     if (all)
-        g_ptr_array_add(result, new_alternative());
+        g_ptr_array_add(result, viommu_tmt_alternative_new());
     for (gsize i = 0; i < g_variant_n_children(list); i++) {
         g_autoptr(GVariant) boxed = g_variant_get_child_value(list, i);
         g_autoptr(GVariant) member = g_variant_get_variant(boxed);
         g_autoptr(GPtrArray) one = read_requirement(member, error);
         GPtrArray *combined;
 
-        if (!one || (!all && !append(result, one, error)))
+        if (!one || (!all && !viommu_tmt_append(result, one, error)))
             return NULL;
         if (!all)
             continue;
-        combined = combine(result, one, error);
+        combined = viommu_tmt_combine(result, one, error);
         if (!combined)
             return NULL;
         g_ptr_array_unref(result);
@@ -197,7 +197,7 @@ static GPtrArray *read_group(const char *word, GVariant *list, GError **error)
 static GPtrArray *read_requirement(GVariant *tree, GError **error)
 {
     static const char *const groups[] = {"and", "or"};
-    g_autoptr(GPtrArray) result = new_alternatives();
+    g_autoptr(GPtrArray) result = viommu_tmt_alternatives_new();
 
     if (!g_variant_is_of_type(tree, G_VARIANT_TYPE_VARDICT)) {
         viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
@@ -216,7 +216,7 @@ static GPtrArray *read_requirement(GVariant *tree, GError **error)
             return NULL;
         }
     }
-    g_ptr_array_add(result, new_alternative());
+    g_ptr_array_add(result, viommu_tmt_alternative_new());
     return read_block((GPtrArray *)result->pdata[0], "", tree, error) ? g_steal_pointer(&result) : NULL;
 }
 
@@ -251,8 +251,8 @@ static GPtrArray *read_hardware(GVariant *phase, bool is_plan, GError **error)
 
     if (tree && (!g_variant_is_of_type(tree, G_VARIANT_TYPE_VARDICT) || g_variant_n_children(tree) > 0))
         return read_requirement(tree, error);
-    alternatives = new_alternatives();
-    g_ptr_array_add(alternatives, new_alternative());
+    alternatives = viommu_tmt_alternatives_new();
+    g_ptr_array_add(alternatives, viommu_tmt_alternative_new());
     return alternatives;
 }
 

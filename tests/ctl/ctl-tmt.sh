@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # viommuctl plan --tmt: files with a hardware requirement of tmt, as YAML and as JSON, what a host
-# gives for them, and what is refused.
+# gives for them, and what is refused; and jobs of Beaker.
 #   ctl-tmt VIOMMUCTL yaml|json
 set -u
 # shellcheck source=tests/ctl/tap.sh
@@ -61,4 +61,23 @@ yaml 2 'nested very deeply' 'nested too deeply' "a: $(head -c 100000 /dev/zero |
 yaml 2 'too large' 'larger than 1 MiB' "#$(head -c 1100000 /dev/zero | tr '\0' x)"
 printf 'hostname: "\377"\n' >"$work/bytes.fmf"
 [ "$form" = json ] || run 2 'not UTF-8' 'line 1: ' "$ctl" plan --tmt="$work/bytes.fmf"
+
+# --- Beaker ---
+
+# job STATUS NAME PATTERN HOSTREQUIRES [WORD...]: what "plan --beaker" says.
+job() {
+    printf '<job><recipeSet><recipe><hostRequires>%s</hostRequires></recipe></recipeSet></job>\n' "$4" >"$work/job.xml"
+    run "$1" "$2" "$3" "$ctl" plan --host="$work/host.json" --beaker="$work/job.xml" "${@:5}"
+}
+iommu='<key_value key="VIRT_IOMMU" op="==" value="1"/>'
+job 0 'a job' 'IOMMU: *intel' "<and>$iommu<memory op='&gt;=' value='2048'/></and>"
+check 'with its memory' grep -q '1 vCPU, 2 GiB' "$work/out"
+job 0 'what is not judged' 'not judged of hostRequires: labcontroller, key_value MODULE$' "$iommu<labcontroller value='a'/><key_value key='MODULE' value='b'/>"
+job 3 'more disks' 'the guest has the disk of its image' "$iommu<key_value key='NR_DISKS' op='&gt;=' value='2'/>"
+job 3 'a CPU' "'cpu.vendor-name: = GenuineIntel' is not possible" "<cpu><vendor value='GenuineIntel'/></cpu>"
+job 0 'an alternative' 'alternative 2 of 2' "<or><cpu><vendor value='GenuineIntel'/></cpu>$iommu</or>"
+job 3 'its opposite' 'is not possible' "<not><system><hypervisor op='!=' value=''/></system></not>"
+run 2 'not XML' 'cannot parse the XML of <job>' "$ctl" plan --beaker=- <<<'job'
+run 2 'not text' 'not text in UTF-8' "$ctl" plan --beaker=- < <(printf '<job>\377</job>')
+run 64 'both' 'cannot be combined' "$ctl" plan --beaker=- --tmt=-
 finish

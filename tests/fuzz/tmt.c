@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* tmt: files with a hardware requirement of tmt; each word of a translation is a key of a request,
- * or is refused by name. */
+/* tmt: files with a hardware requirement of tmt, or a job of Beaker; each word of a translation is
+ * a key of a request, or is refused by name. */
+#include "lib/request/beaker.h"
 #include "lib/request/request.h"
 #include "lib/request/tmt.h"
 #include "tests/fuzz/fuzz.h"
@@ -22,20 +23,29 @@ static void check_alternative(const GPtrArray *alternative)
     fuzz_check(tree != NULL);
 }
 
+static void check_alternatives(GPtrArray *alternatives, const GError *error)
+{
+    fuzz_check_outcome(alternatives != NULL, error);
+    for (guint i = 0; alternatives && i < alternatives->len; i++)
+        check_alternative((const GPtrArray *)alternatives->pdata[i]);
+    g_clear_pointer(&alternatives, g_ptr_array_unref);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autoptr(GString) file = g_string_new_len((const char *)data, (gssize)size);
     g_autoptr(GError) error = NULL, refusal = NULL;
-    g_autoptr(GVariant) tree = viommu_yaml_read(file, &error);
-    g_autoptr(GPtrArray) alternatives = NULL;
-    g_autofree char *image = NULL;
+    g_autofree char *rest = NULL;
+    g_autoptr(GVariant) tree = NULL;
 
-    fuzz_check_outcome(tree != NULL, error);
-    if (!tree)
+    if (file->str[0] == '<') {
+        if (g_utf8_validate(file->str, -1, NULL))
+            check_alternatives(viommu_beaker_read(file->str, &rest, &error), error);
         return 0;
-    alternatives = viommu_tmt_read(tree, &image, &refusal);
-    fuzz_check_outcome(alternatives != NULL, refusal);
-    for (guint i = 0; alternatives && i < alternatives->len; i++)
-        check_alternative((const GPtrArray *)alternatives->pdata[i]);
+    }
+    tree = viommu_yaml_read(file, &error);
+    fuzz_check_outcome(tree != NULL, error);
+    if (tree)
+        check_alternatives(viommu_tmt_read(tree, &rest, &refusal), refusal);
     return 0;
 }

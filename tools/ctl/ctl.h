@@ -25,6 +25,7 @@ typedef struct ViommuCtl {
     const char *wait, *name, *request_id, *timeout, *host, *order, *connect, *lease, *bind, *root;
     const char *images;                /* plan: the only image directory */
     const char *tmt;                   /* a file with a hardware requirement of tmt */
+    const char *beaker;                /* plan: a job of Beaker */
     const char *goal;                  /* wait: a word of viommu_enum_goal */
     const char *login, *key, *address; /* ssh, ssh-config; @login: image-add, too */
     GPtrArray *gets;                   /* run --inside: PATH[:LOCAL], borrowed; NULL: none */

@@ -110,6 +110,7 @@ static const struct {
     {"memory", 0, "SIZE", offsetof(ViommuCtl, memory), REQUEST, NULL, "Memory, such as 2G"},
     {"vcpus", 0, "N", offsetof(ViommuCtl, vcpus), REQUEST, NULL, "Number of vCPUs"},
     {"tmt", 0, "FILE", offsetof(ViommuCtl, tmt), REQUEST, NULL, "Satisfy this hardware of tmt"},
+    {"beaker", 0, "FILE", offsetof(ViommuCtl, beaker), V(PLAN), NULL, "Satisfy this job of Beaker"},
     {"wait", 0, "PHASE", offsetof(ViommuCtl, wait), V(LAUNCH), &viommu_enum_wait,
      "Return when planned, started, ready or verified"},
     {"name", 0, "NAME", offsetof(ViommuCtl, name), V(LAUNCH) | V(RUN) | V(IMAGE_ADD), NULL,

@@ -2,8 +2,10 @@
 #include "tools/ctl/request.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/request/beaker.h"
 #include "lib/request/request.h"
 #include "lib/request/tmt.h"
 #include "tools/client/error.h"
@@ -84,7 +86,7 @@ static bool take_options(const ViommuCtl *ctl, GPtrArray *words, GError **error)
 
 static bool is_request(const ViommuCtl *ctl)
 {
-    bool enough = ctl->n_words > 0 || ctl->tmt;
+    bool enough = ctl->n_words > 0 || ctl->tmt || ctl->beaker;
 
     for (size_t i = 0; i < G_N_ELEMENTS(overrides); i++)
         enough = enough || (overrides[i].enough && option_value(ctl, i));
@@ -197,7 +199,7 @@ static bool try_alternatives(ViommuCtl *ctl, const Attempt *attempt, const GPtrA
         g_autoptr(GError) refusal = NULL;
 
         if (try_alternative(ctl, attempt, alternative, &refusal)) {
-            if (ret_note && alternatives->len > 1)
+            if (alternatives->len > 1)
                 *ret_note = g_strdup_printf("alternative %u of %u of the hardware requirement: %s", i + 1,
                                             alternatives->len, text);
             return true;
@@ -216,21 +218,62 @@ static bool try_alternatives(ViommuCtl *ctl, const Attempt *attempt, const GPtrA
                        alternatives->len, refusals->str);
 }
 
+/* A ViommuFileParser: the text itself. */
+static GVariant *take_text(const GString *text, GError **error)
+{
+    if (text->len != strlen(text->str) || !g_utf8_validate(text->str, -1, NULL)) {
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "the file is not text in UTF-8");
+        return NULL;
+    }
+    return g_variant_ref_sink(g_variant_new_string(text->str));
+}
+
+/* @ret_unknown: what of a job is not judged. */
+static GPtrArray *read_requirement(const ViommuCtl *ctl, char **ret_image, char **ret_unknown, GError **error)
+{
+    g_autoptr(GVariant) file = viommu_request_file_read_by(ctl->tmt ? ctl->tmt : ctl->beaker,
+                                                           ctl->tmt ? viommu_yaml_read : take_text, error);
+
+    if (!file)
+        return NULL;
+    return ctl->tmt ? viommu_tmt_read(file, ret_image, error)
+                    : viommu_beaker_read(g_variant_get_string(file, NULL), ret_unknown, error);
+}
+
+static char *join_notes(char *note, const char *unknown)
+{
+    char *joined = unknown ? g_strdup_printf("not judged of hostRequires: %s%s%s", unknown, note ? "; " : "",
+                                             note ? note : "")
+                           : g_strdup(note);
+
+    g_free(note);
+    return joined;
+}
+
 bool viommu_ctl_request_try(ViommuCtl *ctl, ViommuCtlTry try, void *data, char **ret_note, GError **error)
 {
     g_auto(Base) base = {NULL, NULL, NULL};
-    g_autoptr(GVariant) file = NULL, request = NULL;
+    g_autofree char *image = NULL, *unknown = NULL;
     g_autoptr(GPtrArray) alternatives = NULL;
-    g_autofree char *image = NULL;
+    g_autoptr(GVariant) request = NULL;
+    char *note = NULL;
 
+    if (ctl->tmt && ctl->beaker)
+        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--tmt and --beaker cannot be combined");
     if (!base_read(ctl, &base, error))
         return false;
-    if (ctl->tmt) {
-        file = viommu_request_file_read_by(ctl->tmt, viommu_yaml_read, error);
-        alternatives = file ? viommu_tmt_read(file, &image, error) : NULL;
-        return alternatives &&
-               try_alternatives(ctl, &(Attempt){&base, image, try, data}, alternatives, ret_note, error);
+    if (!ctl->tmt && !ctl->beaker) {
+        request = assemble(ctl, &base, NULL, error);
+        return request && try(ctl, request, data, error);
     }
-    request = assemble(ctl, &base, NULL, error);
-    return request && try(ctl, request, data, error);
+    alternatives = read_requirement(ctl, &image, &unknown, error);
+    if (!alternatives ||
+        !try_alternatives(ctl, &(Attempt){&base, image, try, data}, alternatives, &note, error))
+        return false;
+    note = join_notes(note, unknown);
+    if (ret_note)
+        *ret_note = note;
+    else
+        g_free(note);
+    return true;
 }

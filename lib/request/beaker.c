@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/request/beaker.h"
+
+#include <string.h>
+
+#include "lib/base/fields.h"
+#include "lib/base/xml-read.h"
+#include "lib/request/tmt-internal.h"
+
+#define DEPTH_MAX 32u
+
+typedef struct Reader {
+    GPtrArray *unknown; /* names */
+} Reader;
+
+/* What becomes of a value. */
+typedef enum Form {
+    FORM_TEXT,
+    FORM_MIB,        /* Beaker's memory has no unit */
+    FORM_SIZE,       /* with an attribute "units" */
+    FORM_HYPERVISOR, /* empty: not a virtual machine */
+    FORM_FLAG,       /* 0 or 1 */
+    FORM_DISKS,      /* their number */
+} Form;
+
+static const struct {
+    const char *element; /* or "key_value KEY" */
+    const char *name;    /* tmt's */
+    Form form;
+} elements[] = {
+    {"arch", "arch", FORM_TEXT},
+    {"system/arch", "arch", FORM_TEXT},
+    {"memory", "memory", FORM_MIB},
+    {"system/memory", "memory", FORM_MIB},
+    {"cpu_count", "cpu.processors", FORM_TEXT},
+    {"cpu/processors", "cpu.processors", FORM_TEXT},
+    {"cpu/cores", "cpu.cores", FORM_TEXT},
+    {"cpu/family", "cpu.family", FORM_TEXT},
+    {"cpu/flag", "cpu.flag", FORM_TEXT},
+    {"cpu/model", "cpu.model", FORM_TEXT},
+    {"cpu/model_name", "cpu.model-name", FORM_TEXT},
+    {"cpu/sockets", "cpu.sockets", FORM_TEXT},
+    {"cpu/stepping", "cpu.stepping", FORM_TEXT},
+    {"cpu/vendor", "cpu.vendor-name", FORM_TEXT},
+    {"disk/size", "disk[0].size", FORM_SIZE},
+    {"hypervisor", "virtualization.hypervisor", FORM_HYPERVISOR},
+    {"system/hypervisor", "virtualization.hypervisor", FORM_HYPERVISOR},
+    {"key_value NR_DISKS", NULL, FORM_DISKS},
+    {"key_value VIRT_IOMMU", "iommu.is-supported", FORM_FLAG},
+};
+
+/* Each with its opposite. */
+static const struct {
+    const char *beaker, *operator_, *opposite;
+} operators[] = {
+    {"==", "=", "!="}, {"=", "=", "!="}, {"!=", "!=", "="}, {"<", "<", ">="},
+    {"<=", "<=", ">"}, {">", ">", "<="}, {">=", ">=", "<"},
+};
+
+static GPtrArray *nothing(void)
+{
+    GPtrArray *alternatives = viommu_tmt_alternatives_new();
+
+    g_ptr_array_add(alternatives, viommu_tmt_alternative_new());
+    return alternatives;
+}
+
+static GPtrArray *one(const char *name, const char *operator_, const char *value, GError **error)
+{
+    g_autoptr(GPtrArray) alternatives = nothing();
+    g_autofree char *text = g_strdup_printf("%s %s", operator_, value);
+
+    if (!*value || !viommu_fields_is_text(text)) {
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                    "a value of hostRequires is missing, too long, or has control characters");
+        return NULL;
+    }
+    return viommu_tmt_add((GPtrArray *)alternatives->pdata[0], name, text, error)
+               ? g_steal_pointer(&alternatives)
+               : NULL;
+}
+
+static GPtrArray *not_judged(Reader *reader, const char *name)
+{
+    for (guint i = 0; i < reader->unknown->len; i++)
+        if (g_str_equal(reader->unknown->pdata[i], name))
+            return nothing();
+    g_ptr_array_add(reader->unknown, g_strdup(name));
+    return nothing();
+}
+
+/* A guest is a virtual machine, and Beaker calls KVM so. */
+static GPtrArray *read_hypervisor(const char *name, const char *operator_, const char *value, GError **error)
+{
+    g_autofree char *lower = g_ascii_strdown(value, -1);
+
+    if (!*value)
+        return one("virtualization.is-virtualized", operator_, "false", error);
+    return one(name, operator_, lower, error);
+}
+
+/* Many disks are one that a guest does not have; what bounds them from above holds, since it has
+ * one. */
+static GPtrArray *read_disks(Reader *reader, const char *operator_, const char *value, GError **error)
+{
+    bool at_least = g_str_equal(operator_, ">") || g_str_equal(operator_, ">="), holds;
+    g_autofree char *name = NULL;
+    guint64 number;
+
+    if (!g_ascii_string_to_unsigned(value, 10, 0, UINT16_MAX, &number, NULL)) {
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "NR_DISKS of hostRequires is not a number");
+        return NULL;
+    }
+    number += g_str_equal(operator_, ">");
+    if ((at_least || g_str_equal(operator_, "=")) && number > 1) {
+        name = g_strdup_printf("disk[%u].size", (unsigned)number - 1);
+        return one(name, ">=", "1 B", error);
+    }
+    holds = at_least || (g_str_equal(operator_, "=") && number == 1) ||
+            (g_str_equal(operator_, "!=") && number != 1) || (g_str_equal(operator_, "<") && number > 1) ||
+            (g_str_equal(operator_, "<=") && number >= 1);
+    return holds ? nothing() : not_judged(reader, "key_value NR_DISKS");
+}
+
+static GPtrArray *translate(Reader *reader, size_t row, const char *operator_, const char *value,
+                            const char *unit, GError **error)
+{
+    const char *name = elements[row].name;
+    g_autofree char *text = NULL;
+
+    switch (elements[row].form) {
+    case FORM_TEXT:
+        return one(name, operator_, value, error);
+    case FORM_MIB:
+        text = g_strdup_printf("%s MiB", value);
+        return one(name, operator_, text, error);
+    case FORM_SIZE:
+        text = g_strdup_printf("%s %s", value,
+                               g_str_equal(unit, "bytes") || !*unit ? "B"
+                               : g_str_equal(unit, "KB")            ? "kB"
+                                                                    : unit);
+        return one(name, operator_, text, error);
+    case FORM_HYPERVISOR:
+        return read_hypervisor(name, operator_, value, error);
+    case FORM_FLAG:
+        return one(name, operator_,
+                   g_str_equal(value, "1")   ? "true"
+                   : g_str_equal(value, "0") ? "false"
+                                             : value,
+                   error);
+    case FORM_DISKS:
+        return read_disks(reader, operator_, value, error);
+    }
+    g_assert_not_reached();
+}
+
+/* "cpu/processors", or "key_value VIRT_IOMMU". */
+static char *element_name(const xmlNode *node, const char *above)
+{
+    g_autofree char *key = viommu_xml_get(node, "key");
+
+    if (key && g_str_equal(node->name, "key_value"))
+        return g_strdup_printf("key_value %.64s", key);
+    return g_strconcat(above, *above ? "/" : "", (const char *)node->name, NULL);
+}
+
+static GPtrArray *read_condition(Reader *reader, const xmlNode *node, const char *above, bool negated,
+                                 GError **error)
+{
+    g_autofree char *name = element_name(node, above), *said = viommu_xml_get(node, "op");
+    g_autofree char *value = viommu_xml_get(node, "value"), *unit = viommu_xml_get(node, "units");
+    const char *operator_ = NULL;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(operators); i++)
+        if (g_str_equal(said ? said : "==", operators[i].beaker))
+            operator_ = negated ? operators[i].opposite : operators[i].operator_;
+    for (size_t i = 0; operator_ && i < G_N_ELEMENTS(elements); i++)
+        if (g_str_equal(name, elements[i].element))
+            return translate(reader, i, operator_, g_strstrip(value ? value : g_strdup("")), unit ? unit : "",
+                             error);
+    return not_judged(reader, name);
+}
+
+static GPtrArray *read_children(Reader *reader, const xmlNode *parent, const char *above, bool all,
+                                bool negated, unsigned depth, GError **error);
+
+static GPtrArray *read_element(Reader *reader, const xmlNode *node, const char *above, bool negated,
+                               unsigned depth, GError **error)
+{
+    static const char *const groups[] = {"cpu", "disk", "system"};
+    const char *name = (const char *)node->name;
+
+    if (depth > DEPTH_MAX) {
+        viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "hostRequires is nested too deeply");
+        return NULL;
+    }
+    /* "not" of all is one of the opposites. */
+    if (g_str_equal(name, "and"))
+        return read_children(reader, node, above, !negated, negated, depth, error);
+    if (g_str_equal(name, "or"))
+        return read_children(reader, node, above, negated, negated, depth, error);
+    if (g_str_equal(name, "not"))
+        return read_children(reader, node, above, negated, !negated, depth, error);
+    for (size_t i = 0; i < G_N_ELEMENTS(groups); i++)
+        if (!*above && g_str_equal(name, groups[i]))
+            return read_children(reader, node, name, !negated, negated, depth, error);
+    return read_condition(reader, node, above, negated, error);
+}
+
+/* @all: all children must hold; else one. */
+static GPtrArray *read_children(Reader *reader, const xmlNode *parent, const char *above, bool all,
+                                bool negated, unsigned depth, GError **error)
+{
+    g_autoptr(GPtrArray) result = all ? nothing() : viommu_tmt_alternatives_new();
+
+    for (const xmlNode *node = viommu_xml_child(parent, NULL); node; node = viommu_xml_next(node, NULL)) {
+        g_autoptr(GPtrArray) more = read_element(reader, node, above, negated, depth + 1, error);
+        GPtrArray *combined;
+
+        if (!more || (!all && !viommu_tmt_append(result, more, error)))
+            return NULL;
+        if (!all)
+            continue;
+        combined = viommu_tmt_combine(result, more, error);
+        if (!combined)
+            return NULL;
+        g_ptr_array_unref(result);
+        result = combined;
+    }
+    if (result->len == 0)
+        g_ptr_array_add(result, viommu_tmt_alternative_new());
+    return g_steal_pointer(&result);
+}
+
+/* *ret_found is unchanged where there is none.  Fails: there is more than one. */
+static bool find(const xmlNode *node, unsigned depth, const xmlNode **ret_found, GError **error)
+{
+    if (g_str_equal(node->name, "hostRequires")) {
+        if (*ret_found)
+            return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                               "the job has several hostRequires; give one recipe by itself");
+        *ret_found = node;
+        return true;
+    }
+    for (const xmlNode *child = viommu_xml_child(node, NULL); child && depth < DEPTH_MAX;
+         child = viommu_xml_next(child, NULL))
+        if (!find(child, depth + 1, ret_found, error))
+            return false;
+    return true;
+}
+
+static xmlDoc *parse(const char *xml, GError **error)
+{
+    static const char *const roots[] = {"recipeSet", "recipe", "hostRequires"};
+    xmlDoc *document = viommu_xml_parse(xml, "job", VIOMMU_ERROR_INVALID_REQUEST, error);
+
+    for (size_t i = 0; !document && i < G_N_ELEMENTS(roots); i++)
+        document = viommu_xml_parse(xml, roots[i], VIOMMU_ERROR_INVALID_REQUEST, NULL);
+    if (document)
+        g_clear_error(error);
+    return document;
+}
+
+GPtrArray *viommu_beaker_read(const char *xml, char **ret_unknown, GError **error)
+{
+    g_autoptr(GPtrArray) unknown = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(xmlDoc) document = NULL;
+    Reader reader = {unknown};
+    const xmlNode *requires = NULL;
+    GPtrArray *alternatives;
+
+    document = parse(xml, error);
+    if (!document || !find(xmlDocGetRootElement(document), 0, &requires, error))
+        return NULL;
+    alternatives = requires ? read_children(&reader, requires, "", true, false, 0, error) : nothing();
+    if (!alternatives)
+        return NULL;
+    g_ptr_array_add(unknown, NULL);
+    *ret_unknown = unknown->len > 1 ? g_strjoinv(", ", (char **)unknown->pdata) : NULL;
+    return alternatives;
+}
