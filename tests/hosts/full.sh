@@ -73,6 +73,11 @@ overlay_has() {  # UUID MEBIBYTES
     [ "$(du -m "$copies/$1".overlay-* | awk '{ print $1 }')" -ge "$2" ]
 }
 
+# inside_has MEBIBYTES: the overlay of the machine "inside".
+inside_has() {
+    overlay_has "$(property inside .UUID)" "$1"
+}
+
 entries() {
     journalctl --no-pager --quiet --output=json -u viommud "$@" | wc -l
 }
@@ -140,11 +145,20 @@ done
 
 run 0 'ci launches a guest that writes' '^paused$' launch ci paused fill
 uuid=$(property paused .UUID)
+as ci run --name=inside --inside accelerator=tcg memory=64M disks.0.path=/var/lib/libvirt/images/fill.raw disks.0.format=raw \
+    disks.0.overlay=true disks.0.size=1G -- true >"$work/inside" 2>&1 &
+inside=$!
 check 'it has written' until_true 60 overlay_has "$uuid" 1
+check 'so has that of a run, which waits for ssh' until_true 60 inside_has 1
 fallocate -l $(($(stat -f -c '%a * %S' "$copies"))) "$copies/other" || dd if=/dev/zero of="$copies/other" bs=1M status=none
 check 'the file system is full' is_full
 check 'its guest pauses' until_true 60 is paused paused
 check 'for that' test "$(property paused .PauseReason)" = disk-full
+check 'the run ends instead of waiting' until_true 60 sh -c "! kill -0 $inside"
+wait "$inside"
+check 'its status is that of a paused guest' test $? -eq 71
+check 'and it says why' grep -q 'the guest is paused: disk full' "$work/inside"
+check 'its machine is gone' until_true 20 sh -c '! viommuctl list | grep -qw inside'
 check 'viommud warns' until_true 20 sh -c "journalctl --no-pager -qu viommud | grep -E 'less than half of .limits. disk-reserve=.* free, and something else'"
 run 7 'nobody launches' 'disk-reserve=.* stays free' launch mate refused calm
 for name in calm own next; do

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/machine/pause.h"
 #include "tools/client/banner.h"
 #include "tools/client/error.h"
 #include "tools/client/key-store.h"
@@ -113,6 +114,19 @@ bool viommu_ctl_reach_login(const ViommuCtl *ctl, GVariant *properties, ViommuLo
     return true;
 }
 
+/* A guest that waits for the host boots no further before somebody mends it. */
+static bool check_pause(GVariant *properties, GError **error)
+{
+    const char *reason = "";
+    int pause;
+
+    g_variant_lookup(properties, "PauseReason", "&s", &reason);
+    pause = viommu_enum_from_string(&viommu_enum_pause, reason);
+    return pause < 0 || !viommu_pause_is_trouble((ViommuPause)pause) ||
+           viommu_failure_set(error, VIOMMU_FAILURE_PAUSED, "the guest is paused: %s",
+                              viommu_pause_words((ViommuPause)pause));
+}
+
 bool viommu_ctl_reach_runs(ViommuCtl *ctl, ViommuClient *client, const char *path, GError **error)
 {
     g_autoptr(GVariant) properties = viommu_ctl_machine_properties(ctl, client, path, error);
@@ -122,7 +136,7 @@ bool viommu_ctl_reach_runs(ViommuCtl *ctl, ViommuClient *client, const char *pat
         return false;
     g_variant_lookup(properties, "State", "&s", &state);
     if (!g_str_equal(state, "stopped") && !g_str_equal(state, "failed"))
-        return true;
+        return check_pause(properties, error);
     return viommu_fail(error, VIOMMU_ERROR_NOT_FOUND, "the guest has ended: the machine is %s", state);
 }
 

@@ -15,9 +15,10 @@ bool viommu_ctl_reach_port(GVariant *properties, char **ret_address, unsigned *r
  *  INVALID_REQUEST if ssh cannot take a path. */
 bool viommu_ctl_reach_login(const ViommuCtl *ctl, GVariant *properties, ViommuLogin *ret_login,
                             GError **error);
-/** Whether the machine @path has not ended.  Fails: NOT_FOUND if it has. */
+/** Whether the machine @path runs, or may yet.  Fails: NOT_FOUND if it has ended; PAUSED if it
+ *  waits for the host. */
 bool viommu_ctl_reach_runs(ViommuCtl *ctl, ViommuClient *client, const char *path, GError **error);
 /** Waits until an ssh server answers at the address of @login.  Fails: TIMEOUT after @seconds;
- *  NOT_FOUND if the machine @path ends before. */
+ *  NOT_FOUND if the machine @path ends before; PAUSED if it waits for the host. */
 bool viommu_ctl_reach_wait(ViommuCtl *ctl, ViommuClient *client, const char *path, const ViommuLogin *login,
                            guint64 seconds, GError **error);
