@@ -10,13 +10,13 @@ source=$(cd "$here/../.." && pwd)
 # shellcheck source=tools/scripts/say.sh
 . "$source/tools/scripts/say.sh"
 
-# name    suite     its name for "polkitd"   option for mmdebstrap
+# name    suite     its name for "polkitd"   in addition       option for mmdebstrap
 # A mirror's testing may be older than testing should be; only its packages matter here.
 releases='
-debian11  bullseye  policykit-1              -
-debian12  bookworm  polkitd                  -
-debian13  trixie    polkitd                  -
-testing   testing   polkitd                  --aptopt=Acquire::Check-Valid-Until "false"
+debian11  bullseye  policykit-1              -                 -
+debian12  bookworm  polkitd                  -                 -
+debian13  trixie    polkitd                  virtiofsd,passt   -
+testing   testing   polkitd                  -                 --aptopt=Acquire::Check-Valid-Until "false"
 '
 archive=http://archive.debian.org/debian  # releases that the mirrors have dropped
 recipe=2  # increase it when the same packages are installed in another way
@@ -119,11 +119,11 @@ make_root() {
 
 # find_root: sets $root to its directory, and $packages_there to the packages it is made of.
 find_root() {
-    local polkit
-    read -r _ suite polkit option <<<"$(awk -v name="$release" '$1 == name' <<<"$releases")"
+    local polkit added
+    read -r _ suite polkit added option <<<"$(awk -v name="$release" '$1 == name' <<<"$releases")"
     [ -n "$suite" ] || say_die "no release named '$release'; see --help"
     # shellcheck disable=SC2086  # a list of words
-    packages_there=$({ printf '%s\n' $packages ${vm:+$vm_packages}; awk '$2 == "build" { print $1 }' "$source/tools/scripts/packages.txt"; } |
+    packages_there=$({ printf '%s\n' $packages ${added//[-,]/ } ${vm:+$vm_packages}; awk '$2 == "build" { print $1 }' "$source/tools/scripts/packages.txt"; } |
         sed "s/^polkitd\$/$polkit/" | sort -u)
     root=$cache/$kind$release-$recipe-$(sha256sum <<<"$packages_there" | cut -c 1-12)
     [ -z "$newer" ] || newer_root=$root-${newer%%:*}
