@@ -21,6 +21,7 @@
 #include "daemon/manager/manager.h"
 #include "daemon/files/named-image.h"
 #include "daemon/files/reader.h"
+#include "daemon/process/ready-socket.h"
 #include "daemon/process/worker.h"
 #include "lib/base/error.h"
 #include "lib/base/names.h"
@@ -46,6 +47,7 @@ typedef struct Service {
     ViommuWorkers workers;
     ViommuReaders *readers;
     ViommuBackend *backend;
+    ViommuReadySocket *ready; /* NULL: guests cannot tell that they are ready */
     ViommuManager *manager;
     ViommuBus *bus;
     int status;
@@ -229,6 +231,26 @@ static void set_names(Service *service)
     policy->nvram_directory = nvram_directory(viommu_backend_uri(service->backend));
 }
 
+static void on_told_ready(uint32_t cid, void *userdata)
+{
+    Service *service = userdata;
+
+    viommu_manager_told_ready(service->manager, cid);
+}
+
+/* Only guests of this host can connect. */
+static bool hear_guests(Service *service, GError **error)
+{
+    ViommuPolicy *policy = &service->config->policy;
+    uint32_t port = viommu_policy_ready_port(service->options->user, geteuid());
+    int fd = viommu_backend_is_local(service->backend) ? viommu_ready_socket_listen(port) : -1;
+
+    policy->ready_port = fd >= 0 ? port : 0;
+    if (fd >= 0)
+        service->ready = viommu_ready_socket_new(service->loop, fd, on_told_ready, service, error);
+    return fd < 0 || service->ready;
+}
+
 /* One user's launches leave room for other users' launches; a user's own daemon has no other
  * users. */
 static void set_shares(Service *service)
@@ -272,6 +294,8 @@ static bool open_backend(Service *service, GError **error)
     bound_config(service, viommu_backend_is_local(service->backend));
     set_files(service);
     set_names(service);
+    if (!hear_guests(service, error))
+        return false;
     context = (ViommuManagerContext){service->loop,
                                      service->workers,
                                      service->backend,
@@ -386,6 +410,7 @@ static void take_down(Service *service)
     g_clear_pointer(&service->readers, viommu_readers_free);
     g_clear_pointer(&service->image_directories, g_strfreev);
     viommu_journal_close();
+    g_clear_pointer(&service->ready, viommu_ready_socket_free);
     g_clear_pointer(&service->loop, viommu_loop_free);
     g_clear_pointer(&service->config, viommu_config_free);
     g_clear_pointer(&service->copies, g_free);

@@ -82,6 +82,11 @@ const char *viommu_verify_uuid(const ViommuVerify *verify)
     return verify->uuid;
 }
 
+void viommu_verify_hurry(ViommuVerify *verify)
+{
+    (void)sd_event_source_set_time_relative(verify->timer, 0);
+}
+
 /* --- The end --- */
 
 static void finish_failed(ViommuVerify *verify, GError *taken)
@@ -140,12 +145,20 @@ static const char *agent_words(const ViommuVerify *verify)
     return verify->agent_words ? verify->agent_words : "its agent was not asked yet";
 }
 
+/* Its systemd may tell over vsock that it is ready. */
+static bool may_tell(const ViommuVerify *verify, const ViommuMachine *machine)
+{
+    return verify->goal == VIOMMU_VERIFY_READY && verify->context.hears_ready &&
+           (machine->reach_kinds & VIOMMU_BIT(VIOMMU_REACH_VSOCK));
+}
+
 static GError *out_of_time(const ViommuVerify *verify, const ViommuMachine *machine)
 {
     if (verify->goal == VIOMMU_VERIFY_READY)
         return g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_READY,
-                           "machine '%s' was not ready after %" G_GUINT64_FORMAT " seconds: %s",
-                           machine->name, verify->seconds, agent_words(verify));
+                           "machine '%s' was not ready after %" G_GUINT64_FORMAT " seconds: %s%s",
+                           machine->name, verify->seconds, agent_words(verify),
+                           may_tell(verify, machine) ? ", and its systemd has told nothing over vsock" : "");
     if (is_reporting(machine))
         return g_error_new(
             VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,
@@ -239,7 +252,7 @@ static bool give_up_agent(ViommuVerify *verify, const ViommuMachine *machine, co
     g_free(verify->agent_words);
     verify->agent_words = g_strdup(words);
     verify->no_agent = true;
-    if (verify->goal == VIOMMU_VERIFY_IOMMU && verify->context.has_consoles)
+    if ((verify->goal == VIOMMU_VERIFY_IOMMU && verify->context.has_consoles) || may_tell(verify, machine))
         return true;
     finish_failed(verify, verify->goal == VIOMMU_VERIFY_READY
                               ? g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_SUPPORTED,
@@ -355,6 +368,10 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
     machine = find_machine(verify);
     if (!machine)
         return 0;
+    if (machine->told_ready && verify->goal == VIOMMU_VERIFY_READY) {
+        verify->calls.done(verify, NULL, NULL, verify->calls.userdata);
+        return 0;
+    }
     end_usec = verify->end_usec + (listens && is_reporting(machine) ? MORE_SEC * G_USEC_PER_SEC : 0);
     if ((uint64_t)g_get_monotonic_time() >= end_usec) {
         finish_failed(verify, out_of_time(verify, machine));

@@ -17,7 +17,7 @@
 typedef struct ViommuVerify ViommuVerify;
 
 typedef enum ViommuVerifyGoal {
-    VIOMMU_VERIFY_READY, /* its agent answers */
+    VIOMMU_VERIFY_READY, /* its agent answers, or its systemd has told so */
     VIOMMU_VERIFY_IOMMU, /* its IOMMU works */
     VIOMMU_VERIFY_LAST,
 } ViommuVerifyGoal;
@@ -34,6 +34,7 @@ typedef struct ViommuVerifyContext {
     ViommuWorker *askers; /* a worker of its own, because guests can delay it */
     ViommuBackend *backend;
     bool has_consoles;
+    bool hears_ready; /* guests with a vsock device may tell that they are ready */
     ViommuAgents *agents;
 } ViommuVerifyContext;
 
@@ -69,5 +70,7 @@ ViommuVerify *viommu_verify_new(const ViommuVerifyContext *context, const Viommu
 /** The words of @goal.  Static. */
 const ViommuVerifyWords *viommu_verify_words(ViommuVerifyGoal goal);
 const char *viommu_verify_uuid(const ViommuVerify *verify);
+/** Looks now, not at the end of the second. */
+void viommu_verify_hurry(ViommuVerify *verify);
 /** May be called early; a question to an agent that is under way ends by itself. */
 void viommu_verify_free(ViommuVerify *verify);

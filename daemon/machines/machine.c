@@ -244,8 +244,10 @@ unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *re
     if (next.state != machine->state)
         changes |= VIOMMU_MACHINE_CHANGE_STATE;
     /* Its ports and addresses may be another's from now on. */
-    if (next.state == VIOMMU_STATE_STOPPED)
+    if (next.state == VIOMMU_STATE_STOPPED) {
         changes |= viommu_machine_set_reach(machine, &(ViommuReach){.vsock_cid = 0});
+        machine->told_ready = false;
+    }
     machine->state = next.state;
     if (next.result != VIOMMU_RESULT_NONE && next.result != machine->result) {
         machine->result = next.result;
@@ -281,6 +283,12 @@ unsigned viommu_machine_ready(ViommuMachine *machine)
 
     machine->ready = true;
     return changes;
+}
+
+unsigned viommu_machine_tell_ready(ViommuMachine *machine, bool ready)
+{
+    machine->told_ready = ready;
+    return ready ? viommu_machine_ready(machine) : 0;
 }
 
 unsigned viommu_machine_set_reach(ViommuMachine *machine, ViommuReach *reach)

@@ -51,11 +51,13 @@ typedef struct ViommuMachine {
     ViommuJob *job;             /* the job under way; NULL: none */
     unsigned told_position;     /* its place in the queue, as last signalled to clients; 0: none */
     int verified;               /* flag: its IOMMU was verified; lost when viommud restarts */
-    int ready;                  /* flag: its agent has answered; lost when viommud restarts */
-    char *launcher;             /* bus and connection of the launch; NULL: an earlier viommud's */
-    bool announced;             /* its owner and root see it: it waits, is planned or was adopted */
-    bool shown;                 /* all users see it: it has run */
-    unsigned epoch;             /* the registry's epoch of its last change */
+    /* flag: its agent has answered, or told_ready; lost when viommud restarts */
+    int ready;
+    bool told_ready; /* its systemd has told so since it was reset; lost likewise */
+    char *launcher;  /* bus and connection of the launch; NULL: an earlier viommud's */
+    bool announced;  /* its owner and root see it: it waits, is planned or was adopted */
+    bool shown;      /* all users see it: it has run */
+    unsigned epoch;  /* the registry's epoch of its last change */
 } ViommuMachine;
 
 /* What viommu_machine_step() or viommu_machine_fail() changed. */
@@ -151,6 +153,8 @@ unsigned viommu_machine_warn(ViommuMachine *machine, const char *text);
 unsigned viommu_machine_prove(ViommuMachine *machine);
 /** Notes that its agent has answered.  Returns what changed: 0 when it had before. */
 unsigned viommu_machine_ready(ViommuMachine *machine);
+/** Its systemd has told that it is ready, or the guest was reset. */
+unsigned viommu_machine_tell_ready(ViommuMachine *machine, bool ready);
 /** Takes what is in @reach, which is empty then.  Returns what changed. */
 unsigned viommu_machine_set_reach(ViommuMachine *machine, ViommuReach *reach);
 /** The set of ViommuReachKind that its guest has, and that is not known yet. */

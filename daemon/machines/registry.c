@@ -156,6 +156,11 @@ void viommu_registry_ready(ViommuRegistry *registry, ViommuMachine *machine)
     tell(registry, machine, viommu_machine_ready(machine));
 }
 
+void viommu_registry_tell_ready(ViommuRegistry *registry, ViommuMachine *machine, bool ready)
+{
+    tell(registry, machine, viommu_machine_tell_ready(machine, ready));
+}
+
 void viommu_registry_reach(ViommuRegistry *registry, ViommuMachine *machine, ViommuReach *reach)
 {
     tell(registry, machine, viommu_machine_set_reach(machine, reach));

@@ -49,6 +49,8 @@ void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, ui
 void viommu_registry_prove(ViommuRegistry *registry, ViommuMachine *machine);
 /** Records that its agent has answered and notifies. */
 void viommu_registry_ready(ViommuRegistry *registry, ViommuMachine *machine);
+/** As viommu_machine_tell_ready(). */
+void viommu_registry_tell_ready(ViommuRegistry *registry, ViommuMachine *machine, bool ready);
 /** Takes how it is reached, which is empty then, and notifies if it has changed. */
 void viommu_registry_reach(ViommuRegistry *registry, ViommuMachine *machine, ViommuReach *reach);
 /** Records its place in the queue, 0: none, and notifies if it has changed. */

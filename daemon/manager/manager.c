@@ -148,6 +148,8 @@ void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, 
         return;
     }
     if (machine->state == VIOMMU_STATE_RUNNING) {
+        viommu_registry_tell_ready(manager->registry,
+                                   viommu_registry_by_uuid(manager->registry, machine->uuid), false);
         viommu_enquiry_reset(manager->context.backend, manager->context.workers.calls, machine, waiter);
         return;
     }
@@ -166,6 +168,11 @@ void viommu_manager_await_ready(ViommuManager *manager, const ViommuMachine *mac
                                 const ViommuWaiter *waiter)
 {
     viommu_verifier_verify(manager->verifier, VIOMMU_VERIFY_READY, machine, seconds, waiter);
+}
+
+void viommu_manager_told_ready(ViommuManager *manager, uint32_t cid)
+{
+    viommu_verifier_told_ready(manager->verifier, cid);
 }
 
 void viommu_manager_exec(ViommuManager *manager, const ViommuMachine *machine, const ViommuExecOrder *order,

@@ -93,10 +93,13 @@ void viommu_manager_get_xml(ViommuManager *manager, const ViommuMachine *machine
  *  machine runs; NOT_SUPPORTED when the guest has neither agent nor console. */
 void viommu_manager_verify(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
                            const ViommuWaiter *waiter);
-/** Waits until the agent in @machine answers.  @seconds as above.  Fails: NOT_READY; BUSY unless it
- *  runs; NOT_SUPPORTED when it has no agent that may be asked. */
+/** Waits until the agent in @machine answers, or its systemd tells that it is ready.  @seconds as
+ *  above.  Fails: NOT_READY; BUSY unless it runs; NOT_SUPPORTED when it has no agent that may be
+ *  asked, and no vsock. */
 void viommu_manager_await_ready(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
                                 const ViommuWaiter *waiter);
+/** The guest with the vsock context @cid tells that it is ready. */
+void viommu_manager_told_ready(ViommuManager *manager, uint32_t cid);
 /** Runs a command in the guest of @machine, through its agent; the outcome has its status.  Takes
  *  the descriptors of @order, also on failure.  Fails: INVALID_REQUEST for the words; BUSY unless
  *  the machine runs, when its agent does not answer, and at the limits of exec-keeper.h;

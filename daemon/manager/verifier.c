@@ -149,6 +149,31 @@ void viommu_verifier_fail_all(ViommuVerifier *verifier, const GError *error)
     }
 }
 
+/* libvirt gives the context of a guest that has ended to a later one: only running ones count. */
+static ViommuMachine *by_cid(const ViommuRegistry *registry, uint32_t cid)
+{
+    ViommuRegistryIterator iterator = viommu_registry_iterate(registry);
+
+    for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
+        if (machine->reach.vsock_cid == cid && machine->state == VIOMMU_STATE_RUNNING)
+            return machine;
+    return NULL;
+}
+
+void viommu_verifier_told_ready(ViommuVerifier *verifier, uint32_t cid)
+{
+    ViommuMachine *machine = cid ? by_cid(verifier->context.registry, cid) : NULL;
+    Verification *verification;
+
+    /* Also a guest of another program: anybody's may connect. */
+    if (!machine)
+        return;
+    viommu_registry_tell_ready(verifier->context.registry, machine, true);
+    verification = g_hash_table_lookup(verifier->verifications[VIOMMU_VERIFY_READY], machine->uuid);
+    if (verification)
+        viommu_verify_hurry(verification->verify);
+}
+
 /* --- Its beginning --- */
 
 ViommuAgents *viommu_verifier_agents(ViommuVerifier *verifier)
@@ -181,8 +206,11 @@ static uint64_t site_seconds(const ViommuVerifier *verifier, ViommuVerifyGoal go
 
 static Verification *begin(ViommuVerifier *verifier, const ViommuVerifyAim *aim, GError **error)
 {
-    ViommuVerifyContext context = {verifier->context.loop, verifier->context.agents,
-                                   verifier->context.backend, verifier->context.has_consoles,
+    ViommuVerifyContext context = {verifier->context.loop,
+                                   verifier->context.agents,
+                                   verifier->context.backend,
+                                   verifier->context.has_consoles,
+                                   verifier->context.config->policy.ready_port != 0,
                                    verifier->agents};
     Verification *verification = g_new0(Verification, 1);
     ViommuVerifyCalls calls = {find, on_broke, on_done, verification};

@@ -79,6 +79,17 @@ static void write_secure_boot(ViommuXmlWriter *xml, const ViommuPlan *plan)
     }
 }
 
+static bool is_seeded_by(const ViommuPlan *plan, ViommuSeedBy by)
+{
+    return plan->seed.present && plan->seed.by == by;
+}
+
+/* systemd's, in the guest's SMBIOS tables. */
+static bool has_credentials(const ViommuPlan *plan)
+{
+    return is_seeded_by(plan, VIOMMU_SEED_BY_CREDENTIALS) || plan->ready_port;
+}
+
 static void write_os(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     viommu_xml_open(xml, "os");
@@ -95,7 +106,7 @@ static void write_os(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_leaf(xml, "kernel", plan->kernel);
     viommu_xml_leaf(xml, "initrd", plan->initrd);
     viommu_xml_leaf(xml, "cmdline", plan->cmdline);
-    if (plan->seed.present && plan->seed.by == VIOMMU_SEED_BY_CREDENTIALS)
+    if (has_credentials(plan))
         viommu_xml_empty(xml, "smbios", "mode", "sysinfo", NULL);
     if (!plan->kernel && (plan->disks->len || plan->networks->len))
         viommu_xml_empty(xml, "boot", "dev", plan->disks->len ? "hd" : "network", NULL);
@@ -110,25 +121,41 @@ static void write_credential(ViommuXmlWriter *xml, const char *name, const char 
     viommu_xml_leaf(xml, "entry", entry);
 }
 
-/* What the guest's firmware tells it. */
-static void write_sysinfo(ViommuXmlWriter *xml, const ViommuPlanSeed *seed)
+static void write_credentials(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
-    g_autofree char *keys = seed->ssh_keys ? g_strjoinv("\n", seed->ssh_keys) : NULL;
+    const ViommuPlanSeed *seed = &plan->seed;
 
-    if (!seed->present || seed->by == VIOMMU_SEED_BY_CLOUD_INIT)
-        return;
-    viommu_xml_open(xml, "sysinfo");
-    viommu_xml_attribute(xml, "type", seed->by == VIOMMU_SEED_BY_IGNITION ? "fwcfg" : "smbios");
-    if (seed->by == VIOMMU_SEED_BY_IGNITION) {
-        viommu_xml_empty(xml, "entry", "name", "opt/com.coreos/config", "file", seed->path, NULL);
-    } else {
-        viommu_xml_open(xml, "oemStrings");
+    if (is_seeded_by(plan, VIOMMU_SEED_BY_CREDENTIALS)) {
+        g_autofree char *keys = seed->ssh_keys ? g_strjoinv("\n", seed->ssh_keys) : NULL;
+
         if (keys)
             write_credential(xml, "ssh.authorized_keys.root", keys);
         write_credential(xml, "system.hostname", seed->hostname);
+    }
+    if (plan->ready_port) {
+        g_autofree char *address = g_strdup_printf("vsock-stream:2:%" G_GUINT32_FORMAT, plan->ready_port);
+
+        write_credential(xml, "vmm.notify_socket", address);
+    }
+}
+
+/* What the guest's firmware tells it. */
+static void write_sysinfo(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    if (is_seeded_by(plan, VIOMMU_SEED_BY_IGNITION)) {
+        viommu_xml_open(xml, "sysinfo");
+        viommu_xml_attribute(xml, "type", "fwcfg");
+        viommu_xml_empty(xml, "entry", "name", "opt/com.coreos/config", "file", plan->seed.path, NULL);
         viommu_xml_close(xml);
     }
-    viommu_xml_close(xml);
+    if (has_credentials(plan)) {
+        viommu_xml_open(xml, "sysinfo");
+        viommu_xml_attribute(xml, "type", "smbios");
+        viommu_xml_open(xml, "oemStrings");
+        write_credentials(xml, plan);
+        viommu_xml_close(xml);
+        viommu_xml_close(xml);
+    }
 }
 
 static void write_features(ViommuXmlWriter *xml, const ViommuPlan *plan)
@@ -562,7 +589,7 @@ char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata)
     viommu_xml_leaf_number(xml, "vcpu", plan->vcpus);
     write_memory_backing(xml, plan);
     write_numatune(xml, plan->cells);
-    write_sysinfo(xml, &plan->seed);
+    write_sysinfo(xml, plan);
     write_os(xml, plan);
     write_features(xml, plan);
     write_cpu(xml, plan);

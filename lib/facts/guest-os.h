@@ -19,10 +19,13 @@ typedef enum ViommuDriver {
     VIOMMU_DRIVER_LAST,
 } ViommuDriver;
 
-/* The first systemd that takes root's SSH keys, and a host name, from credentials.  Source:
- * systemd.system-credentials(7), ssh.authorized_keys.root and system.hostname. */
+/* The first systemd that takes root's SSH keys, a host name, and the address of vsock that it tells
+ * of its readiness, from credentials.  Source: systemd.system-credentials(7),
+ * ssh.authorized_keys.root, system.hostname and vmm.notify_socket; systemd's NEWS of 254 for
+ * addresses of streams. */
 #define VIOMMU_SYSTEMD_SSH_KEYS 252
 #define VIOMMU_SYSTEMD_HOSTNAME 254
+#define VIOMMU_SYSTEMD_READY    254
 
 typedef struct ViommuGuestOs {
     const char *name;

@@ -42,14 +42,16 @@ bool viommu_plan_settle_agent(ViommuPlanBuild *build, GError **error)
     /* A kernel of the request can run guest-report at the console. */
     bool proves = request->wait == VIOMMU_WAIT_VERIFIED && !request->boot.kernel.path &&
                   request->guest.agent == VIOMMU_UNSET;
-    bool wanted = asked || proves || request->guest.agent_offered || request->wait == VIOMMU_WAIT_READY;
+    bool waits = request->wait == VIOMMU_WAIT_READY && request->guest.agent != 0;
+    bool wanted = asked || proves || request->guest.agent_offered || waits;
     g_autofree char *why = NULL;
 
     build->plan->agent = wanted && is_channel_allowed(build);
     if (build->plan->agent || !wanted)
         return true;
     why = why_no_channel(build);
-    if (!asked && request->wait == VIOMMU_WAIT_READY)
+    /* With a vsock device, vsock.c decides. */
+    if (!asked && waits && request->guest.vsock != 1)
         return viommu_plan_refuse(build, VIOMMU_ERROR_POLICY_REFUSED, VIOMMU_RULE_AGENT_POLICY, error,
                                   "wait 'ready' needs the guest's agent, which is not allowed: %s", why);
     if (asked)

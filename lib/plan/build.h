@@ -83,7 +83,8 @@ void viommu_plan_settle_shares(ViommuPlanBuild *build);
 /** user-networks: checks that the host has networks of type user, if the request wants one. Fails:
  *  NOT_SUPPORTED. */
 bool viommu_plan_check_user_networks(ViommuPlanBuild *build, GError **error);
-/** vsock: checks that the host has vsock for guests, if the request wants it.  Fails:
+/** vsock: checks that the host has vsock for guests, if the request wants it, and settles whether
+ *  the guest's systemd can say that it is ready; the agent and the firmware are settled.  Fails:
  *  NOT_SUPPORTED. */
 bool viommu_plan_check_vsock(ViommuPlanBuild *build, GError **error);
 /** vsock: settles the device, once the IOMMU is settled. */

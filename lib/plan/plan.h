@@ -122,10 +122,12 @@ typedef struct ViommuPlan {
     GPtrArray *shares;   /* of ViommuPlanShare */
     bool shared_memory;  /* other processes than QEMU map the guest's memory */
     ViommuPlanSeed seed;
-    bool scsi_controller;       /* a virtio-scsi controller is needed */
-    bool agent;                 /* the guest agent has its channel */
-    bool vsock;                 /* it has a vsock device */
-    bool vsock_translated;      /* that is behind the IOMMU */
+    bool scsi_controller;  /* a virtio-scsi controller is needed */
+    bool agent;            /* the guest agent has its channel */
+    bool vsock;            /* it has a vsock device */
+    bool vsock_translated; /* that is behind the IOMMU */
+    /* the host's, where its systemd says over vsock that it has booted; 0: nowhere */
+    uint32_t ready_port;
     bool translate_controllers; /* virtio controllers and the entropy device are behind the IOMMU */
     ViommuPlacement placement;  /* the assigned devices */
     ViommuPcie pcie;            /* the PCI Express tree for them */

@@ -1,8 +1,56 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* vsock: decides whether the guest can have a vsock device, and whether that is behind the IOMMU.
- * libvirt itself opens /dev/vhost-vsock, so its user counts. */
+/* vsock: decides whether the guest can have a vsock device, whether that is behind the IOMMU, and
+ * whether the guest's systemd is asked to say there that it has booted.  libvirt itself opens
+ * /dev/vhost-vsock, so its user counts. */
 #include "lib/facts/facts.h"
+#include "lib/facts/guest-os.h"
 #include "lib/plan/build.h"
+
+/* The version of the guest's systemd; 0: it has none; VIOMMU_UNSET: not known. */
+static int guest_systemd(const ViommuPlanBuild *build)
+{
+    const char *name = build->request->guest.os;
+    const ViommuGuestOs *os = name ? viommu_guest_os_find(name) : NULL;
+
+    return os ? os->systemd : VIOMMU_UNSET;
+}
+
+/* Why the guest's systemd cannot say that it has booted.  Owned; NULL: it can, as far as is
+ * known. */
+static char *why_silent(const ViommuPlanBuild *build)
+{
+    int systemd = guest_systemd(build);
+
+    if (!build->input->policy->ready_port)
+        return g_strdup("viommud hears nothing on vsock here");
+    /* The address is a credential in the SMBIOS tables. */
+    if (build->plan->arch == VIOMMU_ARCH_AARCH64 && build->plan->firmware != VIOMMU_FIRMWARE_EFI)
+        return g_strdup("its systemd can tell over vsock only with UEFI on aarch64 (boot.firmware 'efi')");
+    if (systemd != VIOMMU_UNSET && systemd < VIOMMU_SYSTEMD_READY)
+        return g_strdup_printf(
+            "its systemd can tell over vsock from version %d on, which guest.os '%s' does not have",
+            VIOMMU_SYSTEMD_READY, build->request->guest.os);
+    return NULL;
+}
+
+static bool settle_ready(ViommuPlanBuild *build, GError **error)
+{
+    g_autofree char *why = why_silent(build);
+    bool needed = build->request->wait == VIOMMU_WAIT_READY && !build->plan->agent;
+
+    build->plan->ready_port = why ? 0 : build->input->policy->ready_port;
+    if (needed && why)
+        return viommu_plan_refuse(
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_VSOCK, error,
+            "nobody in the guest can tell that it is ready: it has no agent, and %s; let it have an agent (guest.agent), or wait for 'started'",
+            why);
+    if (needed && guest_systemd(build) == VIOMMU_UNSET)
+        viommu_plan_warn(
+            build,
+            "wait 'ready' needs a guest with systemd %d or newer, and guest.os does not say which one it has",
+            VIOMMU_SYSTEMD_READY);
+    return true;
+}
 
 bool viommu_plan_check_vsock(ViommuPlanBuild *build, GError **error)
 {
@@ -18,7 +66,7 @@ bool viommu_plan_check_vsock(ViommuPlanBuild *build, GError **error)
         return viommu_plan_refuse(
             build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_VSOCK, error,
             "guest.vsock needs /dev/vhost-vsock, which the user that libvirt runs as may not open; add the user to the group of that device (ls -l /dev/vhost-vsock), or omit guest.vsock");
-    return true;
+    return settle_ready(build, error);
 }
 
 /* Why the device is outside the IOMMU.  Owned; NULL: it can be behind it. */
@@ -50,6 +98,8 @@ void viommu_plan_settle_vsock(ViommuPlanBuild *build)
     viommu_plan_note(
         build,
         "libvirt gives the guest's vsock device a CID when it starts (property VsockCid); every user of the host can connect to it");
+    if (plan->ready_port)
+        viommu_plan_note(build, "the guest's systemd tells viommud over vsock when it has booted");
     if (!plan->iommu.translate)
         return;
     why = obstacle(build);

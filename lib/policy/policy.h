@@ -50,7 +50,13 @@ typedef struct ViommuPolicy {
     /* directory of the firmware's variables; NULL: libvirt decides.  Borrowed */
     const char *nvram_directory;
     ViommuAgentUse agent;
+    /* where this viommud hears guests say over vsock that they have booted; 0: nowhere */
+    uint32_t ready_port;
 } ViommuPolicy;
+
+/** The port of the system's viommud, and of @uid's own one.  It is the same after a restart,
+ *  because guests keep it. */
+uint32_t viommu_policy_ready_port(bool own, uint32_t uid);
 
 /** Native order, automatic accelerator, 1 GiB, one vCPU, 1 GiB that guests may not lock, agents
  *  where libvirt survives hostile replies. */

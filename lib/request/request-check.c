@@ -379,10 +379,10 @@ static bool check_guest(const ViommuRequest *request, GError **error)
             error, VIOMMU_ERROR_INVALID_REQUEST, "guest.drivers: '%s' is not an IOMMU driver; %s%s%s", *word,
             near ? "did you mean '" : "use intel, smmuv3, virtio or amd", near ? near : "", near ? "'?" : "");
     }
-    if (request->wait == VIOMMU_WAIT_READY && request->guest.agent == 0)
+    if (request->wait == VIOMMU_WAIT_READY && request->guest.agent == 0 && request->guest.vsock != 1)
         return viommu_fail(
             error, VIOMMU_ERROR_INVALID_REQUEST,
-            "wait 'ready' needs the guest's agent, but guest.agent is false; set it to true, or wait for 'started'");
+            "wait 'ready' needs the guest's agent, but guest.agent is false; set it to true, set guest.vsock to true for a guest with systemd, or wait for 'started'");
     if (request->wait == VIOMMU_WAIT_VERIFIED && request->guest.agent == 0 && !request->boot.kernel.path)
         return viommu_fail(
             error, VIOMMU_ERROR_INVALID_REQUEST,

@@ -35,6 +35,7 @@ FREE = {
     "manager.c on_host_learnt": "once for each connection to libvirt",
     "manager.c set_look_again": "only without memory",
     "manager.c set_connected": "once for each connection to libvirt",
+    "ready-socket.c viommu_ready_socket_listen": "once for each start",
     "service.c": "the start and the end",
 }
 CALL = re.compile(r"\bviommu_log(_error)?\(")

@@ -25,6 +25,9 @@ ViommuConfig *viommu_local_config(const ViommuCtl *ctl, GError **error)
     configured = config->image_directories;
     config->image_directories =
         viommu_named_image_directories((const char *const *)configured, viommu_local_is_user(ctl));
+    /* A recorded host is that of a system's viommud. */
+    if (viommu_local_is_user(ctl) && !ctl->host)
+        config->policy.ready_port = viommu_policy_ready_port(true, geteuid());
     if (ctl->order)
         config->policy.order = (ViommuOrder)viommu_enum_from_string(&viommu_enum_order, ctl->order);
     return g_steal_pointer(&config);

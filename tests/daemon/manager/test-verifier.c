@@ -405,7 +405,90 @@ START_TEST(a_launch_is_not_ready)
 }
 END_TEST
 
-UNIT_MAIN("verifier", by_its_agent, as_planned, a_launch_wants_a_level, by_its_console, disproved,
-          out_of_time, in_the_middle_of_its_report, nothing_can_look, the_agent_breaks_libvirt,
-          the_machine_ends, a_launch_is_proven, a_launch_is_not_proven, a_launch_is_asked_for_again,
-          so_many_wait_for_a_proof, the_daemon_ends, a_launch_is_ready, a_launch_is_not_ready)
+#define UUID "5b0a2f5e-0000-4000-8000-000000000001"
+
+static void await_ready(Fixture *fixture, uint64_t seconds, Answer *ret_answer)
+{
+    const ViommuWaiter waiter = answer_waiter(ret_answer);
+
+    *ret_answer = (Answer){0};
+    viommu_manager_await_ready(fixture->manager, fixture_find(fixture, "one"), seconds, &waiter);
+}
+
+/* A running guest whose vsock has the context 17, and whose agent answers with @code. */
+static void begin_with_vsock(Fixture *fixture, ViommuError code)
+{
+    g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_RUNNING);
+    FakeDomain *domain;
+
+    fixture_begin(fixture);
+    domain = fake_add("one", UUID, metadata, true);
+    domain->additions = g_strdup("<additions reach='vsock'/>");
+    g_free(domain->xml);
+    domain->xml = g_strdup("<domain><devices><vsock model='virtio'><cid auto='yes' address='17'/></vsock>"
+                           "</devices></domain>");
+    fake_fail(FAKE_AGENT, 99, code, "no agent replies in the guest");
+    fixture_manage(fixture);
+    fixture_await(fixture, fixture_find(fixture, "one")->reach.vsock_cid == 17);
+}
+
+/* Also where the agent cannot be asked at all. */
+START_TEST(told_over_vsock)
+{
+    static const ViommuError codes[] = {VIOMMU_ERROR_BUSY, VIOMMU_ERROR_NOT_SUPPORTED};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(codes); i++) {
+        g_auto(Fixture) fixture = {0};
+        g_auto(Answer) first = {0}, later = {0}, reset = {0}, anew = {0};
+        const ViommuWaiter waiter = answer_waiter(&reset);
+        ViommuMachine *machine;
+
+        begin_with_vsock(&fixture, codes[i]);
+        machine = fixture_find(&fixture, "one");
+        await_ready(&fixture, 60, &first);
+        fixture_await(&fixture, fake_calls(FAKE_AGENT) > 0);
+        fixture_settle(&fixture);
+        viommu_manager_told_ready(fixture.manager, 18);
+        viommu_manager_told_ready(fixture.manager, 0);
+        fixture_settle(&fixture);
+        ck_assert(first.n == 0 && !machine->ready);
+        viommu_manager_told_ready(fixture.manager, 17);
+        ck_assert(machine->ready);
+        fixture_await(&fixture, first.n);
+        assert_went_well(&first);
+        await_ready(&fixture, 60, &later);
+        fixture_await(&fixture, later.n);
+        assert_went_well(&later);
+        /* It boots once more. */
+        viommu_manager_reset(fixture.manager, machine, &waiter);
+        fixture_await(&fixture, reset.n);
+        await_ready(&fixture, 1, &anew);
+        fixture_await(&fixture, anew.n);
+        assert_fails(&anew, VIOMMU_ERROR_NOT_READY, "and its systemd has told nothing over vsock");
+    }
+}
+END_TEST
+
+/* Its context may be another's next. */
+START_TEST(told_by_a_guest_that_has_ended)
+{
+    g_auto(Fixture) fixture = {0};
+    const ViommuMachine *machine;
+
+    begin_with_vsock(&fixture, VIOMMU_ERROR_BUSY);
+    machine = fixture_find(&fixture, "one");
+    viommu_manager_told_ready(fixture.manager, 17);
+    ck_assert(machine->told_ready);
+    fake_end(UUID, VIOMMU_NEWS_DESTROYED, NULL);
+    fixture_await(&fixture, machine->state == VIOMMU_STATE_STOPPED);
+    ck_assert(!machine->told_ready);
+    viommu_manager_told_ready(fixture.manager, 17);
+    ck_assert(!machine->told_ready);
+}
+END_TEST
+
+UNIT_MAIN("verifier", told_over_vsock, told_by_a_guest_that_has_ended, by_its_agent, as_planned,
+          a_launch_wants_a_level, by_its_console, disproved, out_of_time, in_the_middle_of_its_report,
+          nothing_can_look, the_agent_breaks_libvirt, the_machine_ends, a_launch_is_proven,
+          a_launch_is_not_proven, a_launch_is_asked_for_again, so_many_wait_for_a_proof, the_daemon_ends,
+          a_launch_is_ready, a_launch_is_not_ready)

@@ -98,4 +98,30 @@ START_TEST(offered_by_an_image)
 }
 END_TEST
 
-UNIT_MAIN("agent", asked_for, needed_by_wait, offered_by_an_image)
+/* With a vsock device, systemd may tell that the guest is ready. */
+START_TEST(ready_by_vsock)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(agents); i++) {
+        g_autoptr(GError) error = NULL, refusal = NULL;
+        g_autoptr(ViommuPlan) plan =
+            plan_for(i, "{'wait': <'ready'>, 'guest': <{'vsock': <true>}>}", false, &error);
+        g_autoptr(ViommuPlan) without = plan_for(i, "{'wait': <'ready'>}", false, &refusal);
+
+        unit_assert_ok(plan != NULL, error);
+        ck_assert_int_eq(plan->agent, agents[i].has);
+        ck_assert_uint_eq(plan->ready_port, viommu_policy_ready_port(false, 0));
+        ck_assert_int_eq(without != NULL, agents[i].has);
+    }
+}
+END_TEST
+
+/* The ports of users differ, and from the system's. */
+START_TEST(ready_ports)
+{
+    ck_assert_uint_eq(viommu_policy_ready_port(false, 1000), viommu_policy_ready_port(false, 0));
+    ck_assert_uint_ne(viommu_policy_ready_port(true, 0), viommu_policy_ready_port(false, 0));
+    ck_assert_uint_ne(viommu_policy_ready_port(true, 1000), viommu_policy_ready_port(true, 1001));
+}
+END_TEST
+
+UNIT_MAIN("agent", ready_by_vsock, ready_ports, asked_for, needed_by_wait, offered_by_an_image)

@@ -185,7 +185,7 @@ START_TEST(contradictions)
         {"{'image': <'d'>, 'disks': <[{'digest': <'" OTHER "'>}]>}", full,
          "disks[0].digest contradicts image 'd', whose digest is " DIGEST "; omit it, or use another image"},
         {"{'image': <'d'>, 'wait': <'ready'>}", without_agent,
-         "with the defaults of image 'd': wait 'ready' needs the guest's agent, but guest.agent is false; set it to true, or wait for 'started'"},
+         "with the defaults of image 'd': wait 'ready' needs the guest's agent, but guest.agent is false; set it to true, set guest.vsock to true for a guest with systemd, or wait for 'started'"},
         {"{'image': <'d'>, 'wait': <'verified'>}", without_agent,
          "with the defaults of image 'd': wait 'verified' needs the guest's agent, but guest.agent is false; set it to true, or boot by boot.kernel, which lets viommud read the guest's console instead"},
         {"{'image': <'d'>, 'boot': <{'secure-boot': <true>}>}", bios,

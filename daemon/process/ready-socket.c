@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/process/ready-socket.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <linux/vm_sockets.h>
+#include <unistd.h>
+#include "daemon/process/log.h"
+#include "lib/base/error.h"
+
+/* Time between two connections, so that guests that connect without end cost little. */
+#define REST_USEC (5 * G_TIME_SPAN_MILLISECOND)
+#define BACKLOG   128
+
+typedef struct Connection {
+    ViommuReadySocket *socket;
+    int fd;
+    uint32_t cid;
+    sd_event_source *input, *timeout;
+    char text[VIOMMU_READY_BYTES + 1];
+    size_t length;
+} Connection;
+
+struct ViommuReadySocket {
+    sd_event *event; /* borrowed */
+    int fd;
+    sd_event_source *listener, *rest;
+    GPtrArray *connections; /* Connection, owned */
+    ViommuReadyFunc func;
+    void *userdata;
+};
+
+static void free_connection(void *data)
+{
+    Connection *connection = data;
+
+    sd_event_source_disable_unref(connection->input);
+    sd_event_source_disable_unref(connection->timeout);
+    close(connection->fd);
+    g_free(connection);
+}
+
+static void end(Connection *connection)
+{
+    g_ptr_array_remove_fast(connection->socket->connections, connection);
+}
+
+/* --- A message --- */
+
+/* READY=1 is a line of its own. */
+static bool says_ready(const char *text)
+{
+    const char *at = strstr(text, "READY=1");
+
+    for (; at; at = strstr(at + 1, "READY=1"))
+        if ((at == text || at[-1] == '\n') && strchr("\n", at[strlen("READY=1")]))
+            return true;
+    return false;
+}
+
+static void finish(Connection *connection)
+{
+    ViommuReadySocket *socket = connection->socket;
+    uint32_t cid = connection->cid;
+    bool ready = says_ready(connection->text);
+
+    /* The guest waits for the end of the connection. */
+    end(connection);
+    if (ready)
+        socket->func(cid, socket->userdata);
+}
+
+static int on_input(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    Connection *connection = userdata;
+    ssize_t n = recv(fd, connection->text + connection->length, VIOMMU_READY_BYTES - connection->length, 0);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    /* a zero would hide what follows, and is no part of a message */
+    if (n > 0 && !memchr(connection->text + connection->length, 0, (size_t)n) &&
+        connection->length + (size_t)n < VIOMMU_READY_BYTES) {
+        connection->length += (size_t)n;
+        return 0;
+    }
+    if (n == 0)
+        finish(connection);
+    else
+        end(connection);
+    return 0;
+}
+
+static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    end(userdata);
+    return 0;
+}
+
+/* --- Connections --- */
+
+static unsigned count_of(const ViommuReadySocket *socket, uint32_t cid)
+{
+    unsigned n = 0;
+
+    for (guint i = 0; i < socket->connections->len; i++)
+        n += ((const Connection *)g_ptr_array_index(socket->connections, i))->cid == cid;
+    return n;
+}
+
+void viommu_ready_socket_take(ViommuReadySocket *socket, int fd, uint32_t cid)
+{
+    Connection *connection;
+
+    if (socket->connections->len >= VIOMMU_READY_CONNECTIONS ||
+        count_of(socket, cid) >= VIOMMU_READY_CONNECTIONS_EACH) {
+        close(fd);
+        return;
+    }
+    connection = g_new0(Connection, 1);
+    connection->socket = socket;
+    connection->fd = fd;
+    connection->cid = cid;
+    g_ptr_array_add(socket->connections, connection);
+    if (sd_event_add_io(socket->event, &connection->input, fd, EPOLLIN, on_input, connection) < 0 ||
+        sd_event_add_time_relative(socket->event, &connection->timeout, CLOCK_MONOTONIC,
+                                   VIOMMU_READY_SECONDS * G_USEC_PER_SEC, 0, on_timeout, connection) < 0)
+        end(connection);
+}
+
+static int on_rested(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    ViommuReadySocket *socket = userdata;
+
+    return sd_event_source_set_enabled(socket->listener, SD_EVENT_ON);
+}
+
+static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    ViommuReadySocket *socket = userdata;
+    struct sockaddr_vm peer = {0};
+    socklen_t size = sizeof(peer);
+    int taken = accept4(fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    /* Whatever accept4() says: another try at once might fail again without end. */
+    (void)sd_event_source_set_enabled(socket->listener, SD_EVENT_OFF);
+    (void)sd_event_source_set_time_relative(socket->rest, REST_USEC);
+    (void)sd_event_source_set_enabled(socket->rest, SD_EVENT_ONESHOT);
+    if (taken >= 0)
+        viommu_ready_socket_take(socket, taken, peer.svm_cid);
+    return 0;
+}
+
+/* --- The socket --- */
+
+static int bind_at(int fd, uint32_t port)
+{
+    const struct sockaddr_vm address = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = port};
+
+    return bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, BACKLOG) < 0
+               ? -errno
+               : 0;
+}
+
+int viommu_ready_socket_listen(uint32_t port)
+{
+    int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int r = fd < 0 ? -errno : bind_at(fd, port);
+
+    if (r == 0)
+        return fd;
+    if (r == -EADDRINUSE)
+        viommu_log(LOG_NOTICE, NULL,
+                   "another process listens at vsock port %" G_GUINT32_FORMAT
+                   ", so guests cannot say there that they are ready; wait: ready needs their agents",
+                   port);
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+ViommuReadySocket *viommu_ready_socket_new(ViommuLoop *loop, int listener, ViommuReadyFunc func,
+                                           void *userdata, GError **error)
+{
+    ViommuReadySocket *socket = g_new0(ViommuReadySocket, 1);
+    int r;
+
+    socket->event = viommu_loop_event(loop);
+    socket->fd = listener;
+    socket->connections = g_ptr_array_new_with_free_func(free_connection);
+    socket->func = func;
+    socket->userdata = userdata;
+    r = sd_event_add_io(socket->event, &socket->listener, listener, EPOLLIN, on_connection, socket);
+    if (r >= 0)
+        r = sd_event_add_time_relative(socket->event, &socket->rest, CLOCK_MONOTONIC, REST_USEC, 0, on_rested,
+                                       socket);
+    if (r >= 0)
+        return socket;
+    viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot listen on vsock: %s", g_strerror(-r));
+    viommu_ready_socket_free(socket);
+    return NULL;
+}
+
+void viommu_ready_socket_free(ViommuReadySocket *socket)
+{
+    if (!socket)
+        return;
+    sd_event_source_disable_unref(socket->listener);
+    sd_event_source_disable_unref(socket->rest);
+    g_ptr_array_unref(socket->connections);
+    close(socket->fd);
+    g_free(socket);
+}
