@@ -3,17 +3,14 @@
 """The version matrix: the result of each model on each host, for each guest kernel, proven by
 guests.
 
-  matrix [RELEASE...]            boots the hosts (all without a RELEASE) and writes their
-sections of
-                                 docs/matrix.md
-  matrix --check [...]           compares with docs/matrix.md instead
-  matrix --check --quick [...]   without the cells that take minutes
-  matrix --kernel=NAME [...]     only the cells of this guest kernel; may be repeated; with
---check
-  matrix --tap [...]             reports in TAP
-  matrix --lint                  checks that docs/matrix.md has the rows and columns of table.py,
-and
-                                 the rows that lib/facts/facts.c names as sources; boots nothing
+  matrix [RELEASE...]           boots the hosts (all without a RELEASE), and writes their sections
+                                of docs/matrix.md
+  matrix --check [...]          compares with docs/matrix.md instead
+  matrix --check --quick [...]  without the cells that table.py calls slow
+  matrix --kernel=NAME [...]    only the cells of this guest kernel; may be repeated; with --check
+  matrix --tap [...]            reports in TAP
+  matrix --lint                 checks that docs/matrix.md has the rows and columns of table.py, and
+                                the rows that lib/facts/facts.c names as sources; boots nothing
 
 "cells" runs each cell in the host; this joins the results.  A host that cannot be made is
 skipped by name."""

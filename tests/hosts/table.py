@@ -45,7 +45,8 @@ REMAPPED = {"intremap": "on", "eim": "on", "dma_translation": "off"}
 #   drivers  the guest is described by the drivers of its initramfs, not by its name
 #   cloud    the guest has its release's kernel for clouds
 #   kernels  the only kernels: others make no difference, and such guests start slowly
-#   slow     the architectures on which it takes minutes, or needs files that nothing else needs
+#   slow     the architectures on which --quick leaves it out: it takes minutes, needs files that
+#            nothing else needs, or is decided as on the other architecture
 #   driver   PROPERTIES that QEMU must have been given; of a granule, KiB
 #   shows    what the guest must show, when it is not the model
 ROWS = {
@@ -55,24 +56,26 @@ ROWS = {
     "virtio": (BOTH, named("virtio"), {}),
     "amd": (BOTH, named("amd"), {}),
     "none": (BOTH, {"iommu": {"is-supported": False}}, {}),
-    "virtio order": (BOTH, SUPPORTED, {"order": "virtio", "drivers": True}),
+    "virtio order": (BOTH, SUPPORTED, {"order": "virtio", "drivers": True, "slow": ["aarch64"]}),
     "cloud": (BOTH, SUPPORTED, {"cloud": True, "slow": BOTH}),
     "virtio, cloud kernel": (BOTH, named("virtio"), {"cloud": True, "slow": BOTH}),
     "amd, cloud kernel": (("x86_64",), named("amd"), {"cloud": True, "slow": BOTH}),
     "without ACPI": (("aarch64",), {**SUPPORTED, "boot": {"firmware": "bios"}}, {}),
-    "virtio, without ACPI": (("aarch64",), named("virtio", boot={"firmware": "bios"}), {}),
+    "virtio, without ACPI": (("aarch64",), named("virtio", boot={"firmware": "bios"}), {"slow": ["aarch64"]}),
     "UEFI": (BOTH, {**SUPPORTED, "boot": {"firmware": "efi"}}, {"kernels": ONE}),
     "pc": (("x86_64",), {**SUPPORTED, "machine": "pc"}, {}),
     "intel, EIM": (("x86_64",), attributes("intel", eim=True), {"kernels": ONE, "driver": {"intremap": "on", "eim": "on"}}),
     "intel, without DMA translation": (("x86_64",), attributes("intel", **{"dma-translation": False}),
                                        {"kernels": ONE, "driver": {"dma_translation": "off"}, "shows": "none"}),
-    "virtio, 48 address bits": (BOTH, attributes("virtio", **{"aw-bits": 48}), {"kernels": ONE, "driver": {"aw_bits": "48"}}),
-    "virtio, granule of 4 KiB": (BOTH, attributes("virtio", granule="4 KiB"), {"kernels": ONE, "driver": {"granule": "4"}}),
+    "virtio, 48 address bits": (BOTH, attributes("virtio", **{"aw-bits": 48}),
+                                {"kernels": ONE, "slow": ["aarch64"], "driver": {"aw_bits": "48"}}),
+    "virtio, granule of 4 KiB": (BOTH, attributes("virtio", granule="4 KiB"),
+                                 {"kernels": ONE, "slow": ["aarch64"], "driver": {"granule": "4"}}),
     "amd, interrupt remapping and IOTLB": (("x86_64",), attributes("amd", intremap=True, iotlb=True),
                                            {"kernels": ONE, "driver": {"intremap": "on", "iotlb": "on"}}),
     "256 vCPUs": (BOTH, {**SUPPORTED, "vcpus": 256}, {"kernels": ONE, "slow": ["aarch64"]}),
     "none, 256 vCPUs": (("x86_64",), {"iommu": {"is-supported": False}, "vcpus": 256}, {"kernels": ONE, "slow": ["x86_64"]}),
-    "virtio, 256 vCPUs": (("x86_64",), named("virtio", vcpus=256), {"kernels": ONE}),
+    "virtio, 256 vCPUs": (("x86_64",), named("virtio", vcpus=256), {"kernels": ONE, "slow": ["x86_64"]}),
     "amd, 256 vCPUs": (("x86_64",), named("amd", vcpus=256), {"kernels": ONE, "driver": {"xtsup": "on"}}),
     "intel, without DMA translation, 256 vCPUs": (("x86_64",), attributes("intel", vcpus=256, **{"dma-translation": False}),
                                                   {"kernels": ONE, "slow": ["x86_64"], "driver": REMAPPED, "shows": "none"}),
