@@ -3,12 +3,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "lib/plan/numa.h"
 #include "lib/base/pci-address.h"
 #include "lib/base/quantity.h"
 #include "lib/machine/forwards.h"
+#include "lib/domain/sysinfo.h"
 
 static const char *on(bool flag)
 {
@@ -79,17 +79,6 @@ static void write_secure_boot(ViommuXmlWriter *xml, const ViommuPlan *plan)
     }
 }
 
-static bool is_seeded_by(const ViommuPlan *plan, ViommuSeedBy by)
-{
-    return plan->seed.present && plan->seed.by == by;
-}
-
-/* systemd's, in the guest's SMBIOS tables. */
-static bool has_credentials(const ViommuPlan *plan)
-{
-    return is_seeded_by(plan, VIOMMU_SEED_BY_CREDENTIALS) || plan->ready_port;
-}
-
 static void write_os(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     viommu_xml_open(xml, "os");
@@ -106,56 +95,11 @@ static void write_os(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_leaf(xml, "kernel", plan->kernel);
     viommu_xml_leaf(xml, "initrd", plan->initrd);
     viommu_xml_leaf(xml, "cmdline", plan->cmdline);
-    if (has_credentials(plan))
+    if (viommu_sysinfo_has_smbios(plan))
         viommu_xml_empty(xml, "smbios", "mode", "sysinfo", NULL);
     if (!plan->kernel && (plan->disks->len || plan->networks->len))
         viommu_xml_empty(xml, "boot", "dev", plan->disks->len ? "hd" : "network", NULL);
     viommu_xml_close(xml);
-}
-
-static void write_credential(ViommuXmlWriter *xml, const char *name, const char *value)
-{
-    g_autofree char *base64 = g_base64_encode((const guchar *)value, strlen(value));
-    g_autofree char *entry = g_strconcat("io.systemd.credential.binary:", name, "=", base64, NULL);
-
-    viommu_xml_leaf(xml, "entry", entry);
-}
-
-static void write_credentials(ViommuXmlWriter *xml, const ViommuPlan *plan)
-{
-    const ViommuPlanSeed *seed = &plan->seed;
-
-    if (is_seeded_by(plan, VIOMMU_SEED_BY_CREDENTIALS)) {
-        g_autofree char *keys = seed->ssh_keys ? g_strjoinv("\n", seed->ssh_keys) : NULL;
-
-        if (keys)
-            write_credential(xml, "ssh.authorized_keys.root", keys);
-        write_credential(xml, "system.hostname", seed->hostname);
-    }
-    if (plan->ready_port) {
-        g_autofree char *address = g_strdup_printf("vsock-stream:2:%" G_GUINT32_FORMAT, plan->ready_port);
-
-        write_credential(xml, "vmm.notify_socket", address);
-    }
-}
-
-/* What the guest's firmware tells it. */
-static void write_sysinfo(ViommuXmlWriter *xml, const ViommuPlan *plan)
-{
-    if (is_seeded_by(plan, VIOMMU_SEED_BY_IGNITION)) {
-        viommu_xml_open(xml, "sysinfo");
-        viommu_xml_attribute(xml, "type", "fwcfg");
-        viommu_xml_empty(xml, "entry", "name", "opt/com.coreos/config", "file", plan->seed.path, NULL);
-        viommu_xml_close(xml);
-    }
-    if (has_credentials(plan)) {
-        viommu_xml_open(xml, "sysinfo");
-        viommu_xml_attribute(xml, "type", "smbios");
-        viommu_xml_open(xml, "oemStrings");
-        write_credentials(xml, plan);
-        viommu_xml_close(xml);
-        viommu_xml_close(xml);
-    }
 }
 
 static void write_features(ViommuXmlWriter *xml, const ViommuPlan *plan)
@@ -589,7 +533,7 @@ char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata)
     viommu_xml_leaf_number(xml, "vcpu", plan->vcpus);
     write_memory_backing(xml, plan);
     write_numatune(xml, plan->cells);
-    write_sysinfo(xml, plan);
+    viommu_sysinfo_write(xml, plan);
     write_os(xml, plan);
     write_features(xml, plan);
     write_cpu(xml, plan);
