@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # real: the plugin in the real tmt, by an ordinary user with a viommud of their own: what tmt says
 # of plans, and with --guest a run of tests in a guest, its reboot, and its end.
-#   real [--guest] [VERSION]
+# With --table, it prints the table of docs/tmt.md instead.
+#   real [--guest | --table] [VERSION]
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -13,14 +14,17 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 boots=1200 # seconds in which an emulated guest must be up; a quiet machine needs a tenth
 
 lab_under_reaper "$@"
-guest=
-[ "${1:-}" != --guest ] || { guest=yes && shift; }
+guest='' table=''
+case ${1:-} in
+--guest) guest=yes && shift ;;
+--table) table=yes && shift ;;
+esac
 version=${1:-newest}
 
 # tmt_as_user WORD...: tmt, as the guests' user; its output is in $said.
 tmt_as_user() {
     local status=0
-    lab_run env -C "$lab_dir/tree" PATH="$lab_dir:$PATH" PYTHONPATH="$lab_dir/python" PYTHONDONTWRITEBYTECODE=1 \
+    lab_run env -C "$lab_dir/tree" PATH="$lab_dir:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" PYTHONPATH="$lab_dir/python" PYTHONDONTWRITEBYTECODE=1 \
         XDG_RUNTIME_DIR="$lab_dir/session" VIOMMU_CONNECT="qemu:///embed?root=$lab_dir/planning" TMT_WORKDIR_ROOT="$lab_dir/runs" \
         NO_COLOR=1 /usr/bin/python3 -m tmt --feeling-safe "$@" >"$lab_dir/said" 2>&1 </dev/null || status=$?
     return "$status"
@@ -63,6 +67,18 @@ execute:
 END
 }
 
+# row HARDWARE: what tmt says of it, with its own plugin for virtual machines and with ours.
+row() {
+    local ours theirs
+    plan row "$1"
+    tmt_as_user run --dry plan --name '^/row$' provision || true
+    ours=$(sed -n -e 's/^ *iommu: //p' -e 's/^ *viommud cannot provision.*: \(iommu\.\)/refused: \1/p' "$lab_dir/said" | head -n 1)
+    sed -i 's/how: viommu/how: virtual/; /boot-timeout/d' "$lab_dir/tree/row.fmf"
+    tmt_as_user run --dry plan --name '^/row$' provision || true
+    theirs=$(sed -n "s/^ *warn: \(Hardware requirement '[^']*' is not supported\)\.$/warns: \1/p" "$lab_dir/said" | head -n 1)
+    echo "| \`$1\` | ${theirs:-nothing} | ${ours:-nothing} |"
+}
+
 machines() {
     lab_ctl list | sed 1d
 }
@@ -84,7 +100,7 @@ lab_open
 "${lab_as[@]}" mkdir -m 700 "$lab_dir"/{session,runs,tree,planning}
 cp -r "$(echo "$venv"/lib/python3*/site-packages)" "$lab_dir/python"
 cp -r "$here/../../tools/tmt" "$lab_dir/source"
-"$venv/bin/pip" install -q --disable-pip-version-check --no-index --no-deps --no-build-isolation --upgrade \
+"$venv/bin/python" -m pip install -q --disable-pip-version-check --no-index --no-deps --no-build-isolation --upgrade \
     --target="$lab_dir/python" "$lab_dir/source" 2>"$lab_dir/said" || die "the plugin cannot be installed"
 images=$lab_dir/home/.local/share/viommud/images
 if [ -n "$guest" ]; then
@@ -100,6 +116,16 @@ echo 1 >"$lab_dir/tree/.fmf/version"
 
 # --- Plans ---
 
+if [ -n "$table" ]; then
+    echo "| hardware | \`how: virtual\` | \`how: viommu\` |"
+    echo "|---|---|---|"
+    row '{iommu: {is-supported: true}}'
+    row '{iommu: {model-name: virtio}}'
+    row '{iommu: {model-name: "!= virtio"}}'
+    row '{iommu: {model-name: smmuv3}}'
+    row '{iommu: {is-supported: false}}'
+    exit
+fi
 plan supported '{iommu: {is-supported: true}}'
 plan other '{iommu: {model-name: "!= intel"}, memory: ">= 1 GB"}'
 plan either '{or: [{iommu: {model-name: smmuv3}}, {cpu: {processors: 2}, iommu: {model-name: "~ int"}}]}'

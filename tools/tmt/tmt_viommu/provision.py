@@ -116,8 +116,7 @@ class GuestViommu(tmt.guest.GuestSsh):
             self.primary_address, self.port = address(properties)
             self.topology_address = self.primary_address
             self._show(properties)
-            self.collect_log(ConsoleLog(CONSOLE_LOG, self))
-            self.setup_logs(logger=self._logger)
+            self._collect_console()
             self.info('progress', 'booting...', 'cyan')
             self._await_ssh()
         except Failed as failed:
@@ -126,12 +125,16 @@ class GuestViommu(tmt.guest.GuestSsh):
             raise self._fail(failed) from failed
         self.assert_reachable()
 
+    def _collect_console(self) -> None:
+        self.collect_log(ConsoleLog(CONSOLE_LOG, self))
+        self.setup_logs(logger=self._logger)
+
     def _show_plan(self) -> None:
         try:
             plan = self.viommuctl.plan(self.wish)
         except Failed as failed:
             raise self._fail(failed) from failed
-        self.info('iommu', plan['iommu']['model'], 'green')
+        self.info('iommu', plan['iommu']['model'] or 'none', 'green')
         for warning in plan['warnings']:
             self.warn(warning)
 
@@ -145,11 +148,14 @@ class GuestViommu(tmt.guest.GuestSsh):
 
     def wake(self) -> None:
         super().wake()
-        if self.machine:
-            try:
-                self.viommuctl.extend(self.machine, self.lease)
-            except Failed as failed:
-                self.warn(f"The lease of '{self.machine}' cannot be extended: {failed}")
+        if not self.machine:
+            return
+        # tmt saves which guests there are, and not their logs.
+        self._collect_console()
+        try:
+            self.viommuctl.extend(self.machine, self.lease)
+        except Failed as failed:
+            self.warn(f"The lease of '{self.machine}' cannot be extended: {failed}")
 
     def reboot(
         self,
