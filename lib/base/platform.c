@@ -18,20 +18,29 @@ static const char *const prefixes[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(prefixes) == VIOMMU_FAMILY_LAST);
 
-int viommu_family_of_machine(const char *machine)
+/* Distributions write "rhel9.4.0" or "9.2+pve1". */
+static bool is_release(const char *text)
 {
-    for (int family = 0; family < VIOMMU_FAMILY_LAST; family++)
-        if (g_str_has_prefix(machine, prefixes[family]))
-            return family;
-    return viommu_enum_from_string(&viommu_enum_family, machine);
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_+";
+
+    return *text && strspn(text, allowed) == strlen(text);
 }
 
 const char *viommu_machine_release(const char *machine)
 {
     for (int family = 0; family < VIOMMU_FAMILY_LAST; family++)
-        if (g_str_has_prefix(machine, prefixes[family]))
+        if (g_str_has_prefix(machine, prefixes[family]) && is_release(machine + strlen(prefixes[family])))
             return machine + strlen(prefixes[family]);
     return NULL;
+}
+
+int viommu_family_of_machine(const char *machine)
+{
+    for (int family = 0; viommu_machine_release(machine) && family < VIOMMU_FAMILY_LAST; family++)
+        if (g_str_has_prefix(machine, prefixes[family]))
+            return family;
+    return viommu_enum_from_string(&viommu_enum_family, machine);
 }
 
 static const ViommuFamily default_families[] = {

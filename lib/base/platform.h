@@ -29,7 +29,7 @@ extern const ViommuEnum viommu_enum_family;
 /** The family of a machine type, by its name or its versioned name; VIOMMU_UNSET: none. */
 int viommu_family_of_machine(const char *machine);
 /** The part of a versioned name that follows the family's prefix: "7.2" of "pc-q35-7.2"; NULL: the
- *  name is not versioned.  Points into @machine. */
+ *  name is not versioned, or has characters that no machine has.  Points into @machine. */
 const char *viommu_machine_release(const char *machine);
 /** The machine type that a guest of @arch gets unless its request names one: "q35".  Static. */
 const char *viommu_arch_default_machine(ViommuArch arch);

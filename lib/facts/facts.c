@@ -310,3 +310,18 @@ uint64_t viommu_fact_max_vcpus(ViommuFamily family, ViommuVersion machine)
             return vcpu_limits[i].max_vcpus;
     return 0;
 }
+
+/* A release candidate (11.0.91) has the machines of the next release. */
+#define CANDIDATE 50
+/* QEMU 3dfa5a5c71 (in 10.1): a major release is a year, and a machine version lives for six. */
+#define YEARS 6
+
+bool viommu_fact_machine_is_later(ViommuVersion machine, ViommuVersion qemu)
+{
+    return machine / 1000 > qemu / 1000 && qemu % 1000 < CANDIDATE;
+}
+
+bool viommu_fact_machine_is_removed(ViommuVersion machine, ViommuVersion qemu)
+{
+    return machine && qemu >= V(10, 1, 0) && machine / 1000 <= (qemu - V(YEARS, 0, 0)) / 1000;
+}

@@ -90,6 +90,11 @@ typedef struct ViommuFlaw {
 /* Machine versions of "virt" before this one have no ITS (QEMU 5.2 hw/arm/virt.c, no_its). */
 #define VIOMMU_FACT_VIRT_ITS VIOMMU_VERSION_OF(2, 8, 0)
 
+/* virtio devices of machine versions before this one are legacy ones, which QEMU puts behind no
+ * IOMMU (QEMU 5.2 hw/core/machine.c, hw_compat_2_6; measured: QEMU 7.2 refuses them with pc-q35-2.6
+ * and virt-2.6, and takes them with 2.7). */
+#define VIOMMU_FACT_MODERN_VIRTIO VIOMMU_VERSION_OF(2, 7, 0)
+
 /* The most vCPUs of "virt" under TCG before VIRT_MANY_VCPUS_TCG: one region of the GIC's
  * redistributors holds so many. */
 #define VIOMMU_FACT_VIRT_FEW_VCPUS 123u
@@ -116,5 +121,9 @@ bool viommu_flaw_is_in(ViommuFlawId id, ViommuVersion qemu);
 /** "QEMU from 6.0 on and before 7.2.1": the range of the flaw that contains @qemu. Owned,
  *  g_free(). */
 char *viommu_flaw_range(ViommuFlawId id, ViommuVersion qemu);
+/** Whether @qemu is too old for @machine, the version in a machine's name. */
+bool viommu_fact_machine_is_later(ViommuVersion machine, ViommuVersion qemu);
+/** Whether @qemu has removed @machine, the version in a machine's name. */
+bool viommu_fact_machine_is_removed(ViommuVersion machine, ViommuVersion qemu);
 /** The most vCPUs of a machine of @family and version @machine ("pc-q35-7.2": 7.2). */
 uint64_t viommu_fact_max_vcpus(ViommuFamily family, ViommuVersion machine);

@@ -119,6 +119,11 @@ void viommu_plan_explain_iommu(ViommuPlanBuild *build, const ViommuIommuInput *i
     if (linux_guest)
         explain_granule(build, input);
     explain_plugging(build, input);
+    if (viommu_iommu_has_legacy_virtio(input) && input->request->iommu.translate == VIOMMU_UNSET)
+        viommu_plan_warn(
+            build,
+            "the virtio devices are outside the IOMMU, because QEMU puts none of machine '%s' behind one; leave machine out, or use a newer one",
+            input->machine);
     if (choice->attributes.iotlb == 1)
         viommu_plan_note(
             build,

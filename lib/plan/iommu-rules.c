@@ -158,7 +158,7 @@ static void judge_vcpus(const ViommuJudging *judging)
     if (off)
         viommu_judge_refuse(
             judging,
-            "boot.cmdline has '%s', without which Linux does not use the vCPUs beyond the %uth of %" G_GUINT64_FORMAT
+            "boot.cmdline has '%s', with which Linux does not use the vCPUs beyond the %uth of %" G_GUINT64_FORMAT
             "; leave the word out, or ask for fewer vCPUs",
             off, VIOMMU_X86_PLAIN_VCPUS, input->vcpus);
     if (judging->model == VIOMMU_MODEL_VIRTIO)
@@ -275,12 +275,25 @@ static void judge_attributes(const ViommuJudging *judging)
     viommu_iommu_attributes_judge(judging);
 }
 
+bool viommu_iommu_has_legacy_virtio(const ViommuIommuInput *input)
+{
+    ViommuVersion machine = viommu_caps_machine_version(input->machine);
+
+    return machine && machine < VIOMMU_FACT_MODERN_VIRTIO;
+}
+
 static void judge_translation(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
+    g_autofree char *modern = viommu_version_format_short(VIOMMU_FACT_MODERN_VIRTIO);
 
     if (input->request->iommu.translate != 1)
         return;
+    if (viommu_iommu_has_legacy_virtio(input))
+        viommu_judge_refuse(
+            judging,
+            "iommu.translate is true, but QEMU puts no virtio device of machine '%s' behind an IOMMU; use machine version %s or newer",
+            input->machine, modern);
     if (judging->model == VIOMMU_MODEL_AMD)
         viommu_judge_refuse(
             judging,

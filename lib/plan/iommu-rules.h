@@ -42,5 +42,7 @@ bool viommu_iommu_has_hostdevs(const ViommuIommuInput *input);
  *  model and the smmuv3 of assigned devices need ACPI. */
 bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, ViommuModel model);
 
+/** Whether the machine's virtio devices are legacy ones, which no IOMMU translates. */
+bool viommu_iommu_has_legacy_virtio(const ViommuIommuInput *input);
 /** Whether there are more vCPUs than x86 can address without EIM or XTSup. */
 bool viommu_iommu_many_vcpus(const ViommuIommuInput *input);

@@ -284,6 +284,7 @@ bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choic
             choice->accelerated && viommu_flaw_is_in(VIOMMU_FLAW_SMMUV3_RIL, input->emulator->qemu);
         choice->translate =
             asked->translate != 0 && choice->model != VIOMMU_MODEL_AMD &&
+            !viommu_iommu_has_legacy_virtio(input) &&
             viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_DEVICE_TRANSLATION);
     }
     warn(input, &ranking, choice, warnings);

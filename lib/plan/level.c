@@ -20,7 +20,7 @@ static const char *why_outside(const ViommuPlan *plan)
     if (plan->iommu.model == VIOMMU_MODEL_AMD)
         return "libvirt puts no virtio device behind 'amd'; use another iommu.model";
     if (!plan->iommu.translate)
-        return "this libvirt or QEMU puts no virtio device behind it; upgrade them";
+        return "this machine type, libvirt or QEMU puts no virtio device behind it; leave machine out, or upgrade them";
     return plan->vsock && !plan->vsock_translated ? "the guest's vsock device is outside it; omit guest.vsock"
                                                   : NULL;
 }

@@ -82,6 +82,21 @@ static bool refuse_machine(ViommuPlanBuild *build, const char *machine, GError *
                               near ? near : "", near ? "'?" : "");
 }
 
+/* The name alone tells where libvirt lists no machines.  NULL: the machine may be there.  Owned. */
+static char *why_not_there(const ViommuEmulator *emulator, const char *machine)
+{
+    ViommuVersion version = viommu_caps_machine_version(machine);
+    g_autofree char *qemu = viommu_version_format(emulator->qemu);
+
+    if (emulator->machines)
+        return NULL;
+    if (viommu_fact_machine_is_later(version, emulator->qemu))
+        return g_strdup_printf("is newer than this host's QEMU, which is %s", qemu);
+    if (viommu_fact_machine_is_removed(version, emulator->qemu))
+        return g_strdup_printf("is older than the machines that this host's QEMU %s still has", qemu);
+    return NULL;
+}
+
 static bool machine_is_there(const ViommuEmulator *emulator, const char *machine, bool said)
 {
     if (!emulator->machines)
@@ -119,6 +134,7 @@ static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
     const char *usual = viommu_arch_default_machine(plan->arch);
     const char *machine = build->request->machine ? build->request->machine : usual;
     int family = viommu_family_of_machine(machine);
+    g_autofree char *missing = why_not_there(build->emulator, machine);
 
     if (family == VIOMMU_UNSET)
         return refuse_machine(build, machine, error);
@@ -131,6 +147,10 @@ static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
             build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_MACHINE, error,
             "machine '%s' is unknown to this host's emulator for %s; list its machine types with -machine help",
             machine, viommu_arch_to_string(plan->arch));
+    if (missing)
+        return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_MACHINE, error,
+                                  "machine '%s' %s; use %s, which is the newest that it has", machine,
+                                  missing, usual);
     if (!build->request->machine)
         viommu_plan_note(build, "machine type %s by default", machine);
     plan->family = (ViommuFamily)family;
