@@ -66,6 +66,8 @@ size_t viommu_cmdline_at(const char *cmdline, const char *word)
         if (length >= name && same_name(at, word, name)) {
             if (!word[name])
                 place = length == name ? at : NULL;
+            else if (at[name] == '=' && !word[name + 1])
+                place = at;
             else if (at[name] == '=')
                 place = value_among(at + name + 1, at + length, word + name + 1);
         }

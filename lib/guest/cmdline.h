@@ -8,7 +8,8 @@
 #include <stddef.h>
 
 /** The last position of @word, counted from 1: "nox2apic" as a whole word, "option=value" also as
- *  one of several values ("option=other,value").  0: it is not there, or @cmdline is NULL. */
+ *  one of several values ("option=other,value"), "option=" with any value.  0: it is not there, or
+ *  @cmdline is NULL. */
 size_t viommu_cmdline_at(const char *cmdline, const char *word);
 /** The "--" before the words for init; NULL: there is none. */
 const char *viommu_cmdline_init(const char *cmdline);

@@ -11,7 +11,8 @@
 #define ANY       VIOMMU_UNSET
 
 /* Documentation/admin-guide/kernel-parameters.txt; Linux 6.12 under QEMU 7.2 was booted with each.
- * "iommu=off" leaves virtio and interrupt remapping as they are. */
+ * "iommu=off" leaves virtio and interrupt remapping as they are.  The last module_blacklist is the
+ * only one (Linux 6.12 kernel/module/main.c); modprobe adds up its own, and so does dracut. */
 static const struct {
     const char *word, *undone_by; /* this word later in the line undoes it; NULL: none does */
     int arch;                     /* ViommuArch; ANY: both */
@@ -26,14 +27,21 @@ static const struct {
     {"iommu=off", NULL, X86, VIOMMU_MODEL_AMD, DMA, false, false},
     {"nolapic", NULL, X86, VIOMMU_MODEL_INTEL, DMA, false, false},
     {"nolapic", NULL, X86, ANY, INTERRUPT, false, false},
+    {"disableapic", NULL, X86, VIOMMU_MODEL_INTEL, DMA, false, false},
+    {"disableapic", NULL, X86, ANY, INTERRUPT, false, false},
+    {"pci=off", NULL, X86, ANY, DMA, false, false},
     {"acpi=off", "acpi=force", X86, ANY, DMA | INTERRUPT, true, false},
     {"acpi=off", NULL, ARM, ANY, DMA, true, false},
-    {"module_blacklist=virtio_iommu", NULL, ANY, VIOMMU_MODEL_VIRTIO, DMA, false, true},
+    {"module_blacklist=virtio_iommu", "module_blacklist=", ANY, VIOMMU_MODEL_VIRTIO, DMA, false, true},
     {"modprobe.blacklist=virtio_iommu", NULL, ANY, VIOMMU_MODEL_VIRTIO, DMA, false, true},
     {"modprobe.blacklist=virtio-iommu", NULL, ANY, VIOMMU_MODEL_VIRTIO, DMA, false, true},
+    {"rd.driver.blacklist=virtio_iommu", NULL, ANY, VIOMMU_MODEL_VIRTIO, DMA, false, true},
+    {"rd.driver.blacklist=virtio-iommu", NULL, ANY, VIOMMU_MODEL_VIRTIO, DMA, false, true},
     {"intremap=off", "intremap=on", X86, ANY, INTERRUPT, false, false},
     {"nointremap", "intremap=on", X86, ANY, INTERRUPT, false, false},
-    {"noapic", NULL, X86, ANY, INTERRUPT, false, false},
+    {"noapic", "apic", X86, ANY, INTERRUPT, false, false},
+    {"nosmp", NULL, X86, ANY, INTERRUPT, false, false},
+    {"maxcpus=0", NULL, X86, ANY, INTERRUPT, false, false},
     {"nox2apic", NULL, X86, ANY, VIOMMU_OFF_MANY_CPUS, false, false},
 };
 

@@ -35,6 +35,9 @@ START_TEST(words_of_a_line)
         {"intel_iommu=on,off", "intel_iommu=off", "intel_iommu=on", true},
         {"intel_iommu=on\tintel_iommu=off", "intel_iommu=off", "intel_iommu=on", true},
         {"intel_iommu=off -- intel_iommu=on", "intel_iommu=off", "intel_iommu=on", true},
+        {"blacklist=a blacklist=b", "blacklist=a", "blacklist=", false},
+        {"blacklist=b blacklist=c,a", "blacklist=a", "blacklist=", true},
+        {"blacklist=a blacklisted=b blacklist", "blacklist=a", "blacklist=", true},
         {"nointremap intremap=on", "nointremap", "intremap=on", false},
     };
 
