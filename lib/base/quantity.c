@@ -2,6 +2,8 @@
 /* quantity: text to bytes and back.  Knows units, not what is measured. */
 #include "lib/base/quantity.h"
 
+#include <string.h>
+
 #include "lib/base/error.h"
 
 static const struct {
@@ -60,6 +62,11 @@ bool viommu_quantity_parse(const char *text, uint64_t *ret_bytes, GError **error
         *ret_bytes = bytes;
         return true;
     }
+    if (strchr(".,", *rest) && g_ascii_isdigit(rest[1]))
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "size '%s' is not a whole number; write it in a smaller unit, such as '1536 MiB' for 1.5 GiB",
+            text);
     return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
                        "size '%s' has an unknown unit; use B, KiB, MiB, GiB, TiB, KB, MB, GB or TB", text);
 }

@@ -51,13 +51,13 @@ static const ViommuGuestOs known[] = {
     {"debian11-cloud", NULL, Y, N, Y, N, N, 247, CLOUD},
     {"debian12", "bookworm", Y, Y, Y, N, N, 252, DEBIAN},
     {"debian12-cloud", NULL, Y, N, Y, N, N, 252, CLOUD},
-    {"debian13", "trixie", Y, Y, Y, M, M, 257, DEBIAN, .newest_of = "debian"},
+    {"debian13", "trixie", Y, Y, Y, M, M, 257, DEBIAN, .newest_of = "debian debian-stable"},
     {"debian13-cloud", NULL, Y, N, Y, M, M, 257, CLOUD, .newest_of = "debian-cloud"},
     {"debian14", "forky", Y, Y, Y, M, M, 262, DEBIAN},
     {"debian14-cloud", NULL, Y, N, Y, M, M, 262, CLOUD},
     {"debiantesting", "debian-testing", Y, Y, Y, M, M, 262, DEBIAN},
     {"debiantesting-cloud", NULL, Y, N, Y, M, M, 262, CLOUD},
-    {"debiansid", "sid debian-unstable", Y, Y, Y, M, M, 262, DEBIAN},
+    {"debiansid", "sid debian-sid debian-unstable", Y, Y, Y, M, M, 262, DEBIAN},
     {"debiansid-cloud", NULL, Y, N, Y, M, M, 262, CLOUD},
     {"ubuntu22.04", "ubuntu2204 jammy ubuntu22.04-cloud", O, Y, Y, Y, Y, 249,
      UBUNTU("5.15.0-72 to -203; INTEL_IOMMU_DEFAULT_ON is not set, as it was in 5.15.0-25;", "5.15.0-25")},
@@ -90,11 +90,11 @@ static const ViommuGuestOs known[] = {
     {"rhel9.0", "rocky9.0 almalinux9.0", O, Y, Y, N, Y, 250, "kernel-*-rhel.config of 5.14.0-70.30.1.el9_0",
      4},
     {"rhel9.1", "rocky9.1 almalinux9.1", O, Y, Y, Y, Y, 250, "kernel-*-rhel.config of 5.14.0-162.6.1", 4},
-    {"rhel9", "centos-stream9 centos9 rocky9 almalinux9 ol9 oraclelinux9 rhcos rhcos4", O, Y, Y, Y, Y, 252,
-     "kernel-*-rhel.config of 5.14.0-162.6.1 (9.1) to 5.14.0-362.24.1 (9.3)", 4},
+    {"rhel9", "centos-stream9 centos9 centos9-stream rocky9 almalinux9 ol9 oraclelinux9 rhcos rhcos4", O, Y,
+     Y, Y, Y, 252, "kernel-*-rhel.config of 5.14.0-162.6.1 (9.1) to 5.14.0-362.24.1 (9.3)", 4},
     {"rhel9-64k", "centos-stream9-64k rocky9-64k almalinux9-64k ol9-64k", U, U, Y, U, Y, 252, RHEL_64K},
-    {"rhel10", "centos-stream10 centos10 rocky10 almalinux10 ol10 oraclelinux10", O, Y, Y, Y, Y, 257,
-     "kernel-*-rhel.config of CentOS Stream 10 (6.11) and of Fedora's kernel packages 6.8 to 7.2", 4,
+    {"rhel10", "centos-stream10 centos10 centos10-stream rocky10 almalinux10 ol10 oraclelinux10", O, Y, Y, Y,
+     Y, 257, "kernel-*-rhel.config of CentOS Stream 10 (6.11) and of Fedora's kernel packages 6.8 to 7.2", 4,
      .newest_of = "rhel centos-stream centos rocky almalinux ol oraclelinux"},
     {"rhel10-64k", "centos-stream10-64k rocky10-64k almalinux10-64k ol10-64k", U, U, Y, U, Y, 257, RHEL_64K},
     {"fedora40", NULL, O, Y, Y, Y, Y, 255, FEDORA},
@@ -105,7 +105,8 @@ static const ViommuGuestOs known[] = {
      .newest_of = "fedora fedora-coreos fedora-coreos-stable fedora-coreos-testing fedora-coreos-next"},
     {"fedora45", "fedora-rawhide rawhide", O, Y, Y, Y, Y, 261, FEDORA},
     {"ol9-uek", "oraclelinux9-uek", Y, Y, U, Y, U, 252, UEK7},
-    {"opensuse-tumbleweed", "opensusetumbleweed tumbleweed", O, Y, Y, M, M, 261, SUSE_NEW},
+    {"opensuse-tumbleweed", "opensusetumbleweed tumbleweed", O, Y, Y, M, M, 261, SUSE_NEW,
+     .any_release = true},
     {"opensuse-leap15.6", "opensuse15.6 leap15.6 sle15.6 sles15.6 sled15.6 sle15.7 sles15.7 sled15.7", O, Y,
      Y, M, M, 254, SUSE_6_4},
     {"opensuse-leap", "opensuse leap sle15 sles15 sled15 sles16 sle sles sled slem", U, U, U, U, U,
@@ -152,13 +153,63 @@ static const ViommuGuestOs *find_exactly(const char *name)
     return NULL;
 }
 
+/* How os-release(5), virt-builder and others write the names of distributions. */
+static const struct {
+    const char *written, *meant;
+} spellings[] = {
+    {"red-hat-enterprise-linux", "rhel"},
+    {"centosstream", "centos-stream"},
+    {"rocky-linux", "rocky"},
+    {"rockylinux", "rocky"},
+    {"alma", "almalinux"},
+    {"oracle-linux-server", "ol"},
+    {"oracle-linux", "ol"},
+    {"fedora-linux", "fedora"},
+    {"debian-gnu/linux", "debian"},
+    {"suse-linux-enterprise-server", "sles"},
+    {"amazon-linux", "amazonlinux"},
+    {"alpine-linux", "alpine"},
+};
+
+/* Words behind a release that say nothing of its kernel: of distributions, of images, and of the
+ * composes that test systems install ("RHEL-9.4.0-Nightly", "Ubuntu 24.04 LTS"). */
+static const char *const idle_words[] = {
+    "-unknown", "-latest", "-lts", "-nightly", "-updates", "-updated", "-beta", "-generic", "-server",
+};
+
+/* Removes a code name in parentheses and the words that say nothing from the end of @plain. */
+static void drop_idle_words(GString *plain)
+{
+    const char *code_name = g_str_has_suffix(plain->str, ")") ? strstr(plain->str, "-(") : NULL;
+
+    if (code_name)
+        g_string_truncate(plain, (gsize)(code_name - plain->str));
+    for (size_t i = 0; i < G_N_ELEMENTS(idle_words); i++)
+        if (g_str_has_suffix(plain->str, idle_words[i])) {
+            g_string_truncate(plain, plain->len - strlen(idle_words[i]));
+            i = (size_t)-1;
+        }
+}
+
+static void spell(GString *plain)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(spellings); i++) {
+        size_t length = strlen(spellings[i].written);
+
+        if (!g_str_has_prefix(plain->str, spellings[i].written) || g_ascii_isalpha(plain->str[length]))
+            continue;
+        g_string_erase(plain, 0, (gssize)length);
+        g_string_prepend(plain, spellings[i].meant);
+        return;
+    }
+}
+
 /* @name in the spelling of the table.  Programs and people write a name in capitals, with a hyphen,
  * a blank or an underline before the release: "RHEL-9.4", "CentOS Stream 9", "SLES15-SP6"
  * ("sles15.6"). libosinfo and laboratories put a word in place of a release: "fedora-unknown",
  * "Fedora-latest". Owned. */
 static char *plain_name(const char *name)
 {
-    static const char *const releases[] = {"-unknown", "-latest"};
     GString *plain = g_string_new(NULL);
 
     for (const char *at = name; *at; at++) {
@@ -173,9 +224,8 @@ static char *plain_name(const char *name)
             g_string_append_c(plain, joint ? '-' : g_ascii_tolower(*at));
         }
     }
-    for (size_t i = 0; i < G_N_ELEMENTS(releases); i++)
-        if (g_str_has_suffix(plain->str, releases[i]))
-            g_string_truncate(plain, plain->len - strlen(releases[i]));
+    drop_idle_words(plain);
+    spell(plain);
     return g_string_free(plain, FALSE);
 }
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 #include "lib/facts/facts.h"
-#include "lib/guest/cmdline.h"
+#include "lib/base/cmdline.h"
 #include "lib/guest/off-words.h"
 
 static const char waking_word[] = "intel_iommu=on";
@@ -68,6 +68,11 @@ const char *viommu_guest_remapping_off(const ViommuGuest *guest, ViommuArch arch
 const char *viommu_guest_many_cpus_off(const ViommuGuest *guest, ViommuArch arch, ViommuModel model)
 {
     return off_word(guest, arch, model, VIOMMU_OFF_MANY_CPUS);
+}
+
+const char *viommu_guest_mappings_off(const ViommuGuest *guest, ViommuArch arch, ViommuModel model)
+{
+    return off_word(guest, arch, model, VIOMMU_OFF_MAPPINGS);
 }
 
 /* --- What was read --- */

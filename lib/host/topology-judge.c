@@ -3,13 +3,16 @@
  * interrupts. Reads nothing: it judges what the readers found. */
 #include <string.h>
 
+#include "lib/base/cmdline.h"
 #include "lib/base/platform.h"
 #include "lib/host/topology.h"
 
-static bool has_option(const ViommuTopology *topology, const char *option)
+/* Whether the command line has @option, and not @undone_by after it; NULL: nothing. */
+static bool has_option(const ViommuTopology *topology, const char *option, const char *undone_by)
 {
-    return option && topology->kernel_options &&
-           g_strv_contains((const char *const *)topology->kernel_options, option);
+    g_autofree char *line = topology->kernel_options ? g_strjoinv(" ", topology->kernel_options) : NULL;
+
+    return option && viommu_cmdline_says(line, option, undone_by);
 }
 
 /* --- Interrupt remapping --- */
@@ -20,7 +23,7 @@ static const char *interrupts_off(const ViommuTopology *topology)
     static const char *const words[] = {"intremap=off", "nointremap"};
 
     for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
-        if (has_option(topology, words[i]))
+        if (has_option(topology, words[i], "intremap=on"))
             return words[i];
     return NULL;
 }
@@ -99,15 +102,17 @@ int viommu_topology_remaps_interrupts(const ViommuTopology *topology, int arch, 
 bool viommu_topology_allows_unsafe(const ViommuTopology *topology, bool iommufd)
 {
     static const char *const modules[] = {"vfio_iommu_type1", "iommufd"};
-    static const char *const values[] = {"", "=1", "=y", "=Y", "=on"};
+    static const char *const values[] = {"", "=1", "=y", "=Y", "=t", "=T", "=yes", "=true", "=on", "=On"};
     int flag = iommufd ? topology->iommufd_unsafe_interrupts : topology->unsafe_interrupts;
 
     /* A module applies its words of the command line when it is loaded. */
     for (size_t i = 0; flag == VIOMMU_UNSET && i < G_N_ELEMENTS(values); i++) {
-        g_autofree char *word =
-            g_strdup_printf("%s.allow_unsafe_interrupts%s", modules[iommufd ? 1 : 0], values[i]);
+        g_autofree char *name = g_strdup_printf("%s.allow_unsafe_interrupts", modules[iommufd ? 1 : 0]);
+        g_autofree char *word = g_strconcat(name, values[i], NULL);
+        g_autofree char *undone_by = g_strconcat(name, "=", NULL);
 
-        if (has_option(topology, word))
+        /* The last one counts. */
+        if (has_option(topology, word, undone_by))
             return true;
     }
     return flag == 1;
@@ -119,20 +124,20 @@ bool viommu_topology_allows_unsafe(const ViommuTopology *topology, bool iommufd)
 static char *remedy(const ViommuTopology *topology, const char *table)
 {
     static const struct {
-        const char *table, *off; /* the option that switches it off; NULL: none */
-        const char *rest;        /* the advice otherwise */
+        const char *table, *off, *on; /* the option that switches it off, or on again; NULL: none */
+        const char *rest;             /* the advice otherwise */
     } rows[] = {
-        {"DMAR", "intel_iommu=off", "boot with intel_iommu=on"},
-        {"IVRS", "amd_iommu=off", "see 'AMD-Vi' in the kernel's log"},
-        {"IORT", NULL, "see 'arm-smmu' in the kernel's log"},
-        {"VIOT", NULL, "load the module virtio_iommu"},
+        {"DMAR", "intel_iommu=off", "intel_iommu=on", "boot with intel_iommu=on"},
+        {"IVRS", "amd_iommu=off", NULL, "see 'AMD-Vi' in the kernel's log"},
+        {"IORT", NULL, NULL, "see 'arm-smmu' in the kernel's log"},
+        {"VIOT", NULL, NULL, "load the module virtio_iommu"},
     };
 
-    if (has_option(topology, "iommu=off"))
+    if (has_option(topology, "iommu=off", NULL))
         return g_strdup("remove 'iommu=off' from its command line");
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
         if (g_str_equal(rows[i].table, table))
-            return has_option(topology, rows[i].off)
+            return has_option(topology, rows[i].off, rows[i].on)
                        ? g_strdup_printf("remove '%s' from its command line", rows[i].off)
                        : g_strdup(rows[i].rest);
     return g_strdup("see the kernel's log");

@@ -140,21 +140,47 @@ static char *option_in_file(const ViommuRoot *root, const char *path, const char
     return value;
 }
 
-/* The value that modprobe will set when the module is loaded.  Owned; NULL: none. */
-static char *option_for_later(const ViommuRoot *root, const char *module, const char *parameter)
+static int compare_files(const void *a, const void *b)
 {
-    static const char *const directories[] = {"etc/modprobe.d", "run/modprobe.d", "lib/modprobe.d"};
-    char *value = NULL;
+    g_autofree char *one = g_path_get_basename(*(char *const *)a);
+    g_autofree char *other = g_path_get_basename(*(char *const *)b);
 
-    for (size_t i = 0; !value && i < G_N_ELEMENTS(directories); i++) {
+    return strcmp(one, other);
+}
+
+/* modprobe's files in the order in which it reads them: by their names, whatever the directory; of
+ * two with the same name, the one in the first directory (modprobe.d(5)).  Owned. */
+static GPtrArray *list_files(const ViommuRoot *root)
+{
+    static const char *const directories[] = {"etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d",
+                                              "usr/lib/modprobe.d", "lib/modprobe.d"};
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(directories); i++) {
         g_auto(GStrv) names = viommu_root_list(root, "%s", directories[i]);
 
-        for (size_t j = 0; !value && names && names[j]; j++) {
-            g_autofree char *path = g_build_filename(directories[i], names[j], NULL);
+        for (size_t j = 0; names && names[j]; j++)
+            if (g_str_has_suffix(names[j], ".conf") && g_hash_table_add(seen, g_strdup(names[j])))
+                g_ptr_array_add(paths, g_build_filename(directories[i], names[j], NULL));
+    }
+    g_ptr_array_sort(paths, compare_files);
+    return paths;
+}
 
-            if (g_str_has_suffix(names[j], ".conf"))
-                value = option_in_file(root, path, module, parameter);
-        }
+/* The value that modprobe will set when the module is loaded: the last one.  Owned; NULL: none. */
+static char *option_for_later(const ViommuRoot *root, const char *module, const char *parameter)
+{
+    g_autoptr(GPtrArray) paths = list_files(root);
+    char *value = NULL;
+
+    for (guint i = 0; i < paths->len; i++) {
+        char *found = option_in_file(root, g_ptr_array_index(paths, i), module, parameter);
+
+        if (!found)
+            continue;
+        g_free(value);
+        value = found;
     }
     return value;
 }

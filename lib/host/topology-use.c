@@ -148,22 +148,35 @@ static void use_content(ViommuUses *uses, const char *path, const char *name, co
     else if (!uses->swaps_seen && g_str_equal(content, "swap"))
         viommu_use_add(uses, path, "%s is formatted as swap", name);
     /* ZFS does not show as a holder in sysfs. */
-    if (g_strcmp0(content, "zfs_member") == 0 && viommu_root_exists(uses->root, "sys/module/zfs"))
-        viommu_use_add(uses, path, "%s belongs to a ZFS pool", name);
+    if ((!content || g_str_equal(content, "zfs_member")) && viommu_root_exists(uses->root, "sys/module/zfs"))
+        viommu_use_add(uses, path,
+                       content ? "%s belongs to a ZFS pool"
+                               : "%s may belong to a ZFS pool, which viommud cannot see",
+                       name);
 }
 
 static void use_holders(ViommuUses *uses, const char *path, const char *name, const char *directory,
                         unsigned depth);
+
+/* Where it is mounted; NULL: nowhere.  @mapped: its name below /dev/mapper, by which a host without
+ * udev knows it; NULL: none. */
+static const char *mount_of(const ViommuUses *uses, const char *number, const char *name, const char *mapped)
+{
+    const char *keys[] = {number, name, mapped}, *mount = NULL;
+
+    for (size_t i = 0; !mount && i < G_N_ELEMENTS(keys); i++)
+        mount = keys[i] ? g_hash_table_lookup(uses->mounts, keys[i]) : NULL;
+    return mount;
+}
 
 /* @directory: of the disk or partition @name, in sysfs.  @path: of the hardware. */
 static void use_block(ViommuUses *uses, const char *path, const char *name, const char *directory,
                       unsigned depth)
 {
     g_autofree char *number = viommu_root_text(uses->root, "%s/dev", directory);
-    const char *mount = number ? g_hash_table_lookup(uses->mounts, number) : NULL;
+    g_autofree char *mapped = viommu_root_text(uses->root, "%s/dm/name", directory);
+    const char *mount = mount_of(uses, number, name, mapped);
 
-    if (!mount)
-        mount = g_hash_table_lookup(uses->mounts, name);
     if (mount)
         viommu_use_add(uses, path, "%s is mounted at %s", name, mount);
     else
@@ -172,7 +185,7 @@ static void use_block(ViommuUses *uses, const char *path, const char *name, cons
         viommu_use_add(uses, path, "%s may be mounted, which viommud cannot see", name);
     if (g_hash_table_contains(uses->btrfs, name))
         viommu_use_add(uses, path, "%s belongs to a mounted btrfs", name);
-    if (g_hash_table_contains(uses->swaps, name))
+    if (g_hash_table_contains(uses->swaps, name) || (mapped && g_hash_table_contains(uses->swaps, mapped)))
         viommu_use_add(uses, path, "%s holds swap", name);
     use_content(uses, path, name, number ? number : "");
     if (depth < DEPTH_MAX)
@@ -273,6 +286,34 @@ static void use_class(ViommuUses *uses, const char *class, const char *part, con
     }
 }
 
+/* Disks by NVMe over Fibre Channel are not below their controller in sysfs, so one that is connected
+ * counts. */
+static void use_fibre_channel(ViommuUses *uses)
+{
+    g_auto(GStrv) names = viommu_root_list(uses->root, "sys/class/fc_host");
+
+    for (size_t i = 0; names && names[i]; i++) {
+        g_autofree char *state = viommu_root_text(uses->root, "sys/class/fc_host/%s/port_state", names[i]);
+        g_autofree char *target = viommu_root_target(uses->root, "sys/class/fc_host/%s", names[i]);
+
+        if (target && g_strcmp0(state, "Online") == 0)
+            viommu_use_add(uses, target, "port %s is online (Fibre Channel)", names[i]);
+    }
+}
+
+/* Virtual devices that a driver made of a device, mostly for guests; they vanish with it. */
+static void use_mediated(ViommuUses *uses)
+{
+    g_auto(GStrv) names = viommu_root_list(uses->root, "sys/bus/mdev/devices");
+
+    for (size_t i = 0; names && names[i]; i++) {
+        g_autofree char *target = viommu_root_target(uses->root, "sys/bus/mdev/devices/%s", names[i]);
+
+        if (target)
+            viommu_use_add(uses, target, "mediated device %s is a part of it", names[i]);
+    }
+}
+
 /* Consoles of the kernel on a PCI device: on a serial card or a USB adapter. */
 static void use_consoles(ViommuUses *uses)
 {
@@ -368,6 +409,8 @@ void viommu_topology_read_uses(const ViommuRoot *root, ViommuTopology *topology)
     }
     use_disks(&uses);
     viommu_use_networks(&uses);
+    use_fibre_channel(&uses);
+    use_mediated(&uses);
     use_consoles(&uses);
     use_monitors(&uses);
     use_class(&uses, "graphics", NULL, "is a framebuffer of the host's console");

@@ -125,7 +125,7 @@ static void read_kernel_options(const ViommuRoot *root, ViommuTopology *topology
     g_auto(GStrv) words = line ? g_strsplit_set(line, " \n", -1) : NULL;
     GPtrArray *taken = g_ptr_array_new();
 
-    for (char **word = words; word && *word && taken->len < 64; word++)
+    for (char **word = words; word && *word && taken->len < 64 && !g_str_equal(*word, "--"); word++)
         if (concerns_us(*word) && viommu_fields_is_text(*word))
             g_ptr_array_add(taken, g_strdup(*word));
     if (taken->len == 0) {

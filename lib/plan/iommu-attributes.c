@@ -2,7 +2,7 @@
 #include "lib/plan/iommu-attributes.h"
 
 #include "lib/facts/facts.h"
-#include "lib/guest/cmdline.h"
+#include "lib/base/cmdline.h"
 #include "lib/guest/guest.h"
 #include "lib/host/caps.h"
 #include "lib/base/quantity.h"
@@ -57,7 +57,8 @@ static void judge_one(const ViommuJudging *judging, const char *key, int fact)
     if (available(input, fact))
         return;
     if (fact == NOWHERE) {
-        viommu_judge_refuse(judging, "'%s' has no attribute %s", judging->name, key);
+        viommu_judge_refuse(judging, "'%s' has no attribute %s; leave iommu.%s out, or ask for another model",
+                            judging->name, key, key);
     } else {
         g_autofree char *needs = viommu_fact_needs((ViommuFactId)fact);
         g_autofree char *had = viommu_fact_had((ViommuFactId)fact, input->libvirt, input->emulator->qemu);

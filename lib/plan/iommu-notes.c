@@ -3,7 +3,7 @@
  * unusual values, or with less effect than they seem to have. */
 #include "lib/base/quantity.h"
 #include "lib/facts/facts.h"
-#include "lib/guest/cmdline.h"
+#include "lib/base/cmdline.h"
 #include "lib/guest/guest.h"
 #include "lib/plan/build.h"
 #include "lib/plan/iommu-attributes.h"

@@ -2,7 +2,7 @@
 #include "lib/plan/plan.h"
 
 #include "lib/facts/facts.h"
-#include "lib/guest/cmdline.h"
+#include "lib/base/cmdline.h"
 #include "lib/guest/guest.h"
 #include "lib/plan/iommu-rules.h"
 #include "lib/plan/build.h"

@@ -115,13 +115,15 @@ static bool apply_condition(const char *key, const char *text, bool kept[VIOMMU_
     g_autofree char *name = g_strdup_printf("iommu.%s", key), *value = NULL;
     g_autoptr(GRegex) regex = NULL;
     ViommuCondition condition;
-    bool negative, matches, effective = false;
+    bool negative, matches, every, effective = false;
 
     if (!viommu_condition_split(name, text, &condition, error))
         return false;
     value = g_strstrip(g_strdup(condition.value));
     negative = condition.comparison == VIOMMU_COMPARISON_NOT_EQUAL ||
                condition.comparison == VIOMMU_COMPARISON_NOT_MATCH;
+    every = condition.comparison == VIOMMU_COMPARISON_EQUAL && is_plain_word(value) &&
+            g_strv_contains(any_words, value);
     if (condition.comparison == VIOMMU_COMPARISON_NOT_EQUAL && !check_excluded(key, value, error))
         return false;
     if (condition.comparison == VIOMMU_COMPARISON_MATCH ||
@@ -133,7 +135,7 @@ static bool apply_condition(const char *key, const char *text, bool kept[VIOMMU_
     for (int model = 0; model < VIOMMU_MODEL_LAST; model++) {
         const char *model_name = viommu_model_to_string((ViommuModel)model);
 
-        matches = g_str_equal(model_name, value);
+        matches = every || g_str_equal(model_name, value);
         if (regex && !viommu_pattern_try(regex, name, model_name, &matches, error))
             return false;
         kept[model] = kept[model] && matches != negative;
@@ -171,7 +173,7 @@ static bool read_conditions(const char *key, char **texts, ViommuSelector *selec
     all = g_strjoinv("' and '", texts);
     return viommu_fail(
         error, VIOMMU_ERROR_INVALID_REQUEST,
-        "iommu.%s '%s' names no model: = and != compare whole names, ~ and !~ are regular expressions; the models are intel, smmuv3, virtio and amd",
+        "no model meets iommu.%s '%s': = and != compare whole names, ~ and !~ are regular expressions; the models are intel, smmuv3, virtio and amd",
         key, all);
 }
 
@@ -209,7 +211,7 @@ static bool read_word(const char *key, const char *word, ViommuSelector *selecto
 
 static bool read_model(const char *key, char **words, ViommuSelector *selector, GError **error)
 {
-    g_autofree char *word = NULL;
+    g_autofree char *word = NULL, *plain = g_strdup(words[0]);
 
     if (!words[0])
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
@@ -220,7 +222,9 @@ static bool read_model(const char *key, char **words, ViommuSelector *selector, 
     for (char **text = words; *text; text++)
         if (viommu_condition_is(*text))
             return read_conditions(key, words, selector, error);
-    return words[1] ? read_names(key, words, selector, error) : read_word(key, words[0], selector, error);
+    /* As in tmt, spaces around a value are no part of it. */
+    return words[1] ? read_names(key, words, selector, error)
+                    : read_word(key, g_strstrip(plain), selector, error);
 }
 
 bool viommu_selector_read(const ViommuRequestIommu *iommu, ViommuSelector *ret_selector, GError **error)

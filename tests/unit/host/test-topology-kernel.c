@@ -70,6 +70,43 @@ START_TEST(parameters)
 END_TEST
 #define N_PARAMETERS 9
 
+/* As modprobe reads its files: by name, the last one counts, and /etc hides a file of its name. */
+START_TEST(several_files)
+{
+    host_add_file(&host, "etc/modprobe.d/b.conf", "options vfio_iommu_type1 dma_entry_limit=2\n");
+    host_add_file(&host, "lib/modprobe.d/c.conf", "options vfio_iommu_type1 dma_entry_limit=3\n");
+    host_add_file(&host, "usr/lib/modprobe.d/a.conf", "options vfio_iommu_type1 allow_unsafe_interrupts=0\n");
+    read_it();
+    ck_assert_uint_eq(topology.dma_entry_limit, 3);
+    ck_assert_int_eq(topology.unsafe_interrupts, 0);
+    host_add_file(&host, "etc/modprobe.d/c.conf", "# ours\n");
+    read_it();
+    ck_assert_uint_eq(topology.dma_entry_limit, 2);
+}
+END_TEST
+
+/* The words of the command line, where nothing else tells. */
+START_TEST(unsafe_words)
+{
+    static const struct {
+        const char *line;
+        bool allowed;
+    } rows[] = {
+        {"vfio_iommu_type1.allow_unsafe_interrupts=1", true},
+        {"vfio-iommu-type1.allow_unsafe_interrupts=Y", true},
+        {"vfio_iommu_type1.allow_unsafe_interrupts", true},
+        {"vfio_iommu_type1.allow_unsafe_interrupts=1 vfio_iommu_type1.allow_unsafe_interrupts=0", false},
+        {"iommufd.allow_unsafe_interrupts=1", false},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        host_set_command_line(&host, rows[i].line);
+        read_it();
+        ck_assert_msg(viommu_topology_allows_unsafe(&topology, false) == rows[i].allowed, "%s", rows[i].line);
+    }
+}
+END_TEST
+
 /* A module that is loaded is set as the kernel says, whatever modprobe would do. */
 START_TEST(a_loaded_module)
 {
@@ -186,6 +223,10 @@ START_TEST(hindrances)
         {"quiet", NULL, NULL, 1, VIOMMU_ARCH_X86_64, VIOMMU_UNSET, NULL},
         {"intremap=off", "f020df", NULL, 1, VIOMMU_UNSET, 0, "remove 'intremap=off'"},
         {"x nointremap", NULL, NULL, 1, VIOMMU_ARCH_X86_64, 0, "remove 'nointremap'"},
+        /* as the kernel reads it: the last one of all values counts */
+        {"intremap=off intremap=on", "f020df", NULL, 1, VIOMMU_UNSET, VIOMMU_UNSET, NULL},
+        {"intremap=nosid,off", "f020df", NULL, 1, VIOMMU_UNSET, 0, "remove 'intremap=off'"},
+        {"quiet -- intremap=off", "f020df", NULL, 1, VIOMMU_UNSET, VIOMMU_UNSET, NULL},
         {"intremap=on", NULL, NULL, 1, VIOMMU_ARCH_X86_64, VIOMMU_UNSET, NULL},
         {"quiet", "f00f46", NULL, 1, VIOMMU_UNSET, 0, "the IOMMU dmar0 has none"},
         {"quiet", NULL, NULL, 0, VIOMMU_UNSET, 0, "the firmware's table DMAR"},
@@ -213,7 +254,7 @@ START_TEST(hindrances)
         ck_assert_ptr_null(reason);
 }
 END_TEST
-#define N_HINDRANCES 9
+#define N_HINDRANCES 12
 
 /* --- Devices --- */
 
@@ -271,6 +312,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, kernel_versions);
     tcase_add_loop_test(tcase, parameters, 0, N_PARAMETERS);
+    tcase_add_test(tcase, several_files);
+    tcase_add_test(tcase, unsafe_words);
     tcase_add_test(tcase, a_loaded_module);
     tcase_add_loop_test(tcase, iommufd_as_a_module, 0, N_MODULES);
     tcase_add_loop_test(tcase, a_service_without_dev, 0, N_SERVICES);

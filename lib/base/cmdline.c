@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "lib/guest/cmdline.h"
+#include "lib/base/cmdline.h"
 
 #include <glib.h>
 #include <string.h>

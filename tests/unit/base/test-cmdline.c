@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-cmdline: reads words as Linux does; off-words.c relies on it. */
-#include "lib/guest/cmdline.h"
+#include "lib/base/cmdline.h"
 #include "tests/unit/unit.h"
 
 START_TEST(words_of_a_line)
