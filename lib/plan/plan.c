@@ -95,6 +95,28 @@ static bool settle_iommu(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
+/* libvirt 7.0 and 9.0 src/qemu/qemu_validate.c (loader secure): only q35, whose SMM keeps the
+ * variables; by firmware features, aarch64 has it, too. */
+static bool check_secure_boot(ViommuPlanBuild *build, GError **error)
+{
+    const ViommuPlan *plan = build->plan;
+    ViommuVersion libvirt = build->input->host->libvirt;
+    g_autofree char *needs = viommu_fact_needs(VIOMMU_FACT_FIRMWARE_FEATURE);
+    g_autofree char *had = viommu_fact_had(VIOMMU_FACT_FIRMWARE_FEATURE, libvirt, build->emulator->qemu);
+
+    if (build->request->boot.secure_boot != 1)
+        return true;
+    if (plan->family == VIOMMU_FAMILY_I440FX)
+        return viommu_plan_refuse(
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_FIRMWARE, error,
+            "boot.secure-boot needs machine 'q35' on x86_64, but machine is '%s'; leave machine out",
+            plan->machine);
+    return plan->arch != VIOMMU_ARCH_AARCH64 ||
+           viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_FEATURE) ||
+           viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_FIRMWARE, error,
+                              "boot.secure-boot on aarch64 needs %s, but %s; leave it out", needs, had);
+}
+
 static bool settle_firmware(ViommuPlanBuild *build, GError **error)
 {
     ViommuPlan *plan = build->plan;
@@ -119,6 +141,8 @@ static bool settle_firmware(ViommuPlanBuild *build, GError **error)
         return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_FIRMWARE, error,
                                   "UEFI needs %s, which chooses the firmware image, but %s", needs, had);
     }
+    if (!check_secure_boot(build, error))
+        return false;
     if (arm && !efi && !request->boot.kernel.path)
         g_ptr_array_add(
             plan->warnings,
