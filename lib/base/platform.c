@@ -21,8 +21,7 @@ G_STATIC_ASSERT(G_N_ELEMENTS(prefixes) == VIOMMU_FAMILY_LAST);
 /* Distributions write "rhel9.4.0" or "9.2+pve1". */
 static bool is_release(const char *text)
 {
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_+";
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_+";
 
     return *text && strspn(text, allowed) == strlen(text);
 }

@@ -286,7 +286,7 @@ static void use_class(ViommuUses *uses, const char *class, const char *part, con
     }
 }
 
-/* Disks by NVMe over Fibre Channel are not below their controller in sysfs, so one that is connected
+/* Disks by NVMe over Fibre Channel are not below their controller in sysfs, so a connected one
  * counts. */
 static void use_fibre_channel(ViommuUses *uses)
 {

@@ -158,11 +158,16 @@ START_TEST(lives_of_machines)
         ViommuVersion machine, qemu;
         bool later, removed;
     } cases[] = {
-        {V(7, 2, 0), V(7, 2, 22), false, false},   {V(8, 0, 0), V(7, 2, 22), true, false},
-        {V(4, 0, 1), V(4, 0, 0), false, false},    {V(11, 1, 0), V(11, 0, 3), true, false},
-        {V(11, 1, 0), V(11, 0, 91), false, false}, {V(2, 4, 0), V(10, 0, 0), false, false},
-        {V(4, 1, 0), V(10, 1, 0), false, true},    {V(4, 2, 0), V(10, 1, 0), false, false},
-        {V(5, 1, 0), V(11, 1, 2), false, true},    {V(5, 2, 0), V(11, 1, 2), false, false},
+        {V(7, 2, 0), V(7, 2, 22), false, false},
+        {V(8, 0, 0), V(7, 2, 22), true, false},
+        {V(4, 0, 1), V(4, 0, 0), false, false},
+        {V(11, 1, 0), V(11, 0, 3), true, false},
+        {V(11, 1, 0), V(11, 0, 91), false, false},
+        {V(2, 4, 0), V(10, 0, 0), false, false},
+        {V(4, 1, 0), V(10, 1, 0), false, true},
+        {V(4, 2, 0), V(10, 1, 0), false, false},
+        {V(5, 1, 0), V(11, 1, 2), false, true},
+        {V(5, 2, 0), V(11, 1, 2), false, false},
         {0, V(11, 1, 2), false, false},
     };
 
@@ -218,5 +223,4 @@ START_TEST(selectors)
 END_TEST
 
 UNIT_MAIN("facts", every_fact_at_its_boundary, every_source, every_flaw_at_its_boundaries,
-          what_others_get_wrong, words_of_a_row, floors, most_vcpus, lives_of_machines,
-          selectors)
+          what_others_get_wrong, words_of_a_row, floors, most_vcpus, lives_of_machines, selectors)
