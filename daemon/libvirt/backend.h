@@ -142,6 +142,9 @@ bool viommu_backend_resume(ViommuBackend *backend, const char *uuid, GError **er
 bool viommu_backend_undefine(ViommuBackend *backend, const char *uuid, GError **error);
 /** The domain's present XML. Owned, g_free(). */
 char *viommu_backend_get_xml(ViommuBackend *backend, const char *uuid, GError **error);
+/** The stored XML of the domain with this name or UUID, viommud's or not: what its next start is
+ *  made of. Owned, g_free(). */
+char *viommu_backend_find_xml(ViommuBackend *backend, const char *name, GError **error);
 /** Whether the guest is paused, and why.  Asks QEMU, which may hang. */
 bool viommu_backend_find_pause(ViommuBackend *backend, const char *uuid, ViommuPause *ret_pause,
                                GError **error);

@@ -119,6 +119,11 @@ GPtrArray *viommu_backend_list_holders(ViommuBackend *backend, GError **error)
     return viommu_list_holders(backend->pool, error);
 }
 
+char *viommu_backend_find_xml(ViommuBackend *backend, const char *name, GError **error)
+{
+    return viommu_list_find_xml(backend->pool, name, error);
+}
+
 bool viommu_backend_read_topology(ViommuBackend *backend, ViommuTopology *topology, GError **error)
 {
     return viommu_probe_topology(backend->probe, topology, error);

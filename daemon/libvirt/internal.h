@@ -74,9 +74,10 @@ bool viommu_watch_is_opening(ViommuWatch *watch);
 /** Call it after viommu_watch_stop() and after the event thread has stopped. */
 void viommu_watch_free(ViommuWatch *watch);
 
-/** Like viommu_backend_list() and viommu_backend_list_holders(). */
+/** Like the functions of the backend with these names. */
 GPtrArray *viommu_list_domains(ViommuPool *pool, GError **error);
 GPtrArray *viommu_list_holders(ViommuPool *pool, GError **error);
+char *viommu_list_find_xml(ViommuPool *pool, const char *name, GError **error);
 GPtrArray *viommu_list_unmarked(ViommuPool *pool, const char *prefix, GError **error);
 
 /** Why the guest of @domain is paused, as far as libvirt knows. */

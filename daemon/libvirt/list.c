@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* list: lists domains: viommud's, and all that have devices of the host. */
+/* list: lists domains: viommud's, and all that have devices of the host; and finds one. */
 #include "daemon/libvirt/internal.h"
 
 #include "lib/domain/held-devices.h"
@@ -167,4 +167,37 @@ GPtrArray *viommu_list_holders(ViommuPool *pool, GError **error)
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_holder_free);
 
     return viommu_pool_call(pool, list_holders, found, true, error) ? g_steal_pointer(&found) : NULL;
+}
+
+/* --- One domain, by its name --- */
+
+typedef struct Named {
+    const char *name;
+    char *xml; /* owned */
+} Named;
+
+static bool read_named(virConnectPtr connection, void *data, GError **error)
+{
+    Named *named = data;
+    virDomainPtr domain = virDomainLookupByName(connection, named->name);
+
+    if (!domain && g_uuid_string_is_valid(named->name))
+        domain = virDomainLookupByUUIDString(connection, named->name);
+    if (!domain)
+        return viommu_libvirt_fail(error, "cannot find domain '%s'", named->name);
+    /* The call may be repeated. */
+    free(named->xml);
+    named->xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
+    virDomainFree(domain);
+    return named->xml || viommu_libvirt_fail(error, "cannot read the XML of domain '%s'", named->name);
+}
+
+char *viommu_list_find_xml(ViommuPool *pool, const char *name, GError **error)
+{
+    Named named = {name, NULL};
+
+    if (viommu_pool_call(pool, read_named, &named, true, error))
+        return named.xml;
+    free(named.xml);
+    return NULL;
 }

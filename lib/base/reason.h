@@ -61,6 +61,8 @@ typedef enum ViommuRule {
     /* about what else it can reach */
     VIOMMU_RULE_SHARE,
     VIOMMU_RULE_NETWORK,
+    /* about what can become of it */
+    VIOMMU_RULE_MIGRATION,
     VIOMMU_RULE_LAST,
 } ViommuRule;
 extern const ViommuEnum viommu_enum_rule;

@@ -95,6 +95,14 @@ typedef struct ViommuFlaw {
  * and virt-2.6, and takes them with 2.7). */
 #define VIOMMU_FACT_MODERN_VIRTIO VIOMMU_VERSION_OF(2, 7, 0)
 
+/* Machine versions of q35 before this one have an 'intel' of 39 address bits, where nothing says
+ * how many, and later ones have 48 (QEMU 10.0 hw/i386/pc.c, pc_compat_9_1). */
+#define VIOMMU_FACT_INTEL_WIDE_MACHINE VIOMMU_VERSION_OF(9, 2, 0)
+
+/* Since this release at the latest, libvirt adds an IOMMU with EIM, or EIM alone, where so many
+ * vCPUs need it (libvirt NEWS, "Automatically add IOMMU when needed"). */
+#define VIOMMU_FACT_LIBVIRT_ADDS_EIM VIOMMU_VERSION_OF(11, 0, 0)
+
 /* The most vCPUs of "virt" under TCG before VIRT_MANY_VCPUS_TCG: one region of the GIC's
  * redistributors holds so many. */
 #define VIOMMU_FACT_VIRT_FEW_VCPUS 123u

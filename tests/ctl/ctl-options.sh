@@ -7,7 +7,7 @@ set -u
 # shellcheck source=tests/ctl/tap.sh
 . "$(dirname "$0")/tap.sh"
 ctl=$(realpath "$1") viommud=$(realpath "$2") completion=$3
-verbs='launch run list show stop kill reset extend xml wait events ssh ssh-config exec plan host doctor facts images image-add help version'
+verbs='launch run list show stop kill reset extend xml wait events ssh ssh-config exec plan lint host doctor facts images image-add help version'
 cat >"$work/host.json" <<'END'
 {"libvirt": "9.0.0", "emulators": [{"arch": "x86_64", "qemu": "7.2.22", "accelerators": ["tcg"]}]}
 END
@@ -169,6 +169,26 @@ check 'has only traits' json 'list(j) == ["traits"]'
 run 6 'a root that is not there' "cannot open directory '/nowhere'" "$ctl" host --root /nowhere
 run 0 'this machine' "own IOMMU: " "$ctl" host --root /
 run 64 '--root of another verb' "'plan' does not take --root" "$ctl" plan --root / "$work/any.json"
+
+# Domains of others.  The findings themselves: tests/golden/domains.py.
+domains=$(dirname "$0")/../golden/domains
+run 0 'lint: a clean domain' 'note: the guest' "$ctl" lint --host "$work/host.json" "$domains/virtio-plain.xml"
+run 1 'lint: warnings' 'bypass.xml:15: warning: translate: this disk bypasses' "$ctl" lint --host "$work/host.json" "$domains/bypass.xml"
+run 3 'lint: what would not work' 'driver/@aw_bits: set it to .48. \(--fix does it\)' "$ctl" lint --host "$work/host.json" "$domains/intel-width.xml"
+run 1 'lint --os' "debian13" "$ctl" lint --os=debian13 --host "$work/host.json" "$domains/virtio-plain.xml"
+run 0 'lint --fix' "aw_bits='48'" "$ctl" lint --fix --host "$work/host.json" "$domains/intel-width.xml"
+cp "$work/out" "$work/fixed.xml"
+run 0 'is clean' '' "$ctl" lint --host "$work/host.json" "$work/fixed.xml"
+run 0 'lint --fix of a clean domain' '' "$ctl" lint --fix --host "$work/host.json" "$work/fixed.xml"
+check 'changes nothing' cmp "$work/out" "$work/fixed.xml"
+# shellcheck disable=SC2016
+run 3 'lint --json' '' sh -c '"$0" lint --json --host "$1" - <"$2"' "$ctl" "$work/host.json" "$domains/intel-width.xml"
+check 'is an object' json "j['verdict'] == 'fails' and any(f['rule'] == 'attribute' and f['fixable'] for f in j['findings'] if 'rule' in f)"
+run 2 'lint: no domain' "instead of <domain>" "$ctl" lint --host "$work/host.json" /dev/stdin <<<'<network/>'
+run 2 'lint: no file' "cannot read ./nothing.xml" "$ctl" lint --host "$work/host.json" ./nothing.xml
+run 2 'lint: a name and a recorded host' "is a domain of this host, but --host names another one" "$ctl" lint --host "$work/host.json" web
+run 6 'lint: no such domain' "cannot find domain 'web'" "$ctl" lint --connect test:///default web
+run 2 'lint: a domain of libvirt that is none of QEMU' "test: the domain is of type 'test'" "$ctl" lint --connect test:///default test
 
 # Completion, with the program of this build.
 complete_words() {

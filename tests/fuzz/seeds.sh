@@ -19,6 +19,7 @@ request | bus) "$variants" "$directory" "$flat"/*.json "$root"/docs/examples/*.j
 host) "$variants" "$directory" "$golden"/hosts/*.json ;;
 json) cp "$flat"/*.json "$golden"/hosts/*.json "$root"/docs/examples/*.json "$directory" ;;
 caps) cp "$root"/tests/unit/data/*.xml "$directory" ;;
+lint) cp "$golden"/domains/*.xml "$directory" ;;
 acpi) "$(dirname "$variants")/../machines/make-machine" --seeds "$directory" ;;
 machine) "$here/records.py" "$(dirname "$variants")/../machines/make-machine" "$directory" ;;
 proof) cp "$root"/tests/unit/data/reports/* "$directory" ;;

@@ -17,8 +17,7 @@ static const char *shown_name(const char *path)
     return g_str_equal(path, "-") ? "standard input" : path;
 }
 
-/* Reads one byte more than allowed, so that the scan refuses an endless file. */
-static GString *read_all(const char *path, GError **error)
+GString *viommu_request_file_bytes(const char *path, size_t most, GError **error)
 {
     bool standard = g_str_equal(path, "-");
     int file = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
@@ -26,7 +25,7 @@ static GString *read_all(const char *path, GError **error)
     char buffer[4096];
     ssize_t got = file < 0 ? -1 : 1;
 
-    while (got > 0 && text->len <= VIOMMU_JSON_BYTES_MAX) {
+    while (got > 0 && text->len <= most) {
         got = read(file, buffer, sizeof(buffer));
         if (got > 0)
             g_string_append_len(text, buffer, got);
@@ -86,7 +85,8 @@ GVariant *viommu_request_file_read_by(const char *path, ViommuFileParser parser,
     g_autoptr(GString) text = NULL;
     GVariant *tree;
 
-    text = read_all(path, error);
+    /* One byte more than allowed, so that the scan refuses an endless file. */
+    text = viommu_request_file_bytes(path, VIOMMU_JSON_BYTES_MAX, error);
     if (!text)
         return NULL;
     tree = parser(text, error);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stddef.h>
 
 /** Reads the object in file @path ("-": standard input) as a{sv}: integers are x, other numbers d,
  *  lists av, objects a{sv}, and null is an empty maybe, which the readers of the tree refuse by
@@ -16,3 +17,6 @@ typedef GVariant *(*ViommuFileParser)(const GString *text, GError **error);
 GVariant *viommu_request_file_read_by(const char *path, ViommuFileParser parser, GError **error);
 /** The parser of viommu_request_file_read(). */
 GVariant *viommu_request_file_parse(const GString *text, GError **error);
+/** The bytes of the file at @path, or of standard input for "-"; of one that is longer than @most,
+ *  somewhat more than that.  Owned.  Fails: INVALID_REQUEST. */
+GString *viommu_request_file_bytes(const char *path, size_t most, GError **error);

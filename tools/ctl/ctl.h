@@ -29,8 +29,9 @@ typedef struct ViommuCtl {
     const char *goal;                  /* wait: a word of viommu_enum_goal */
     const char *login, *key, *address; /* ssh, ssh-config; @login: image-add, too */
     GPtrArray *gets;                   /* run --inside: PATH[:LOCAL], borrowed; NULL: none */
-    const char *os, *format, *arch, *firmware, *agent, *seed; /* image-add */
+    const char *os, *format, *arch, *firmware, *agent, *seed; /* image-add; @os: lint, too */
     bool inside;                                              /* run */
+    bool fix;                                                 /* lint */
     bool log;                                                 /* console */
     bool raw;                                                 /* console --log */
     bool user, system, json, xml, inventory, no_color, no_ask_password, help, version;
@@ -40,7 +41,7 @@ typedef struct ViommuCtl {
     int n_words;
     char **command; /* the words of a command to run, NULL-terminated; NULL: none */
     ViommuOutput output;
-    int exit_status;   /* of the command that "run" ran */
+    int exit_status;   /* of the command that "run" ran, or of what "lint" and "doctor" found */
     GVariant *reasons; /* aa{sv}: the reasons of a refusal, set by a verb that fails; owned */
 } ViommuCtl;
 
@@ -67,6 +68,7 @@ bool viommu_ctl_verify(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_console(ViommuCtl *ctl, GError **error);
 /* Without one. */
 bool viommu_ctl_plan(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_lint(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_host(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_doctor(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_facts(ViommuCtl *ctl, GError **error);

@@ -33,7 +33,7 @@ ViommuConfig *viommu_local_config(const ViommuCtl *ctl, GError **error)
     return g_steal_pointer(&config);
 }
 
-static const char *choose_uri(const ViommuCtl *ctl)
+const char *viommu_local_uri(const ViommuCtl *ctl)
 {
     const char *variable = g_getenv(VIOMMU_ENV_CONNECT);
 
@@ -73,7 +73,7 @@ static ViommuHost *recorded(const char *file, GError **error)
 ViommuHost *viommu_local_host(ViommuCtl *ctl, char **ret_uri, GError **error)
 {
     /* The libvirt of this host is not that of the recorded files. */
-    const char *uri = ctl->host || (ctl->root && !ctl->connect) ? NULL : choose_uri(ctl);
+    const char *uri = ctl->host || (ctl->root && !ctl->connect) ? NULL : viommu_local_uri(ctl);
     g_autoptr(ViommuHost) host = NULL;
 
     if (uri)

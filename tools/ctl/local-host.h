@@ -14,6 +14,9 @@ bool viommu_local_is_user(const ViommuCtl *ctl);
  *  --order.  Without either option: the user's, unless the caller is root.  Prints a warning for
  *  each unknown key.  Owned. */
 ViommuConfig *viommu_local_config(const ViommuCtl *ctl, GError **error);
+/** The URI of this host's libvirt: that of --connect, else of the environment, else as for
+ *  viommu_local_is_user().  Borrowed. */
+const char *viommu_local_uri(const ViommuCtl *ctl);
 /** The host in the file of --host, otherwise this host, as libvirt reports it.  With --root, its
  *  hardware is read below that directory; without --host or --connect, nothing else is known then.
  *  *ret_uri: owned, NULL if libvirt was not asked; may be NULL. Owned. */

@@ -29,6 +29,7 @@ enum {
     SSH_CONFIG,
     EXEC,
     PLAN,
+    LINT,
     HOST,
     DOCTOR,
     FACTS,
@@ -68,6 +69,8 @@ static const ViommuCtlVerbRow verbs[] = {
               "Run COMMAND in the guest, through its agent"},
     [PLAN] = {"plan", 0, INT_MAX, "REQUEST...", NONE, viommu_ctl_plan,
               "Show what would be launched, and why"},
+    [LINT] = {"lint", 1, 1, "DOMAIN|FILE", NONE, viommu_ctl_lint,
+              "Find what is wrong with a domain of libvirt"},
     [HOST] = {"host", 0, 0, "", NONE, viommu_ctl_host, "Show what this host supports, and why not more"},
     [DOCTOR] = {"doctor", 0, 0, "", NONE, viommu_ctl_doctor, "Find what this host lacks, and how to fix it"},
     [FACTS] = {"facts", 0, 0, "", NONE, viommu_ctl_facts, "Show which versions each feature needs"},
@@ -87,7 +90,7 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
      V(CONSOLE) | V(VERIFY) | V(WAIT) | V(EVENTS) | V(SSH) | V(SSH_CONFIG) | V(EXEC))
 /* Those that take a request. */
 #define REQUEST (V(LAUNCH) | V(RUN) | V(PLAN))
-#define LOCAL   (V(PLAN) | V(HOST) | V(FACTS) | V(IMAGES))
+#define LOCAL   (V(PLAN) | V(LINT) | V(HOST) | V(FACTS) | V(IMAGES))
 /* Descriptors cannot be passed on over ssh. */
 #define AFAR (BUS & ~(V(CONSOLE) | V(EXEC)))
 #define MANAGE \
@@ -143,7 +146,8 @@ static const struct {
     {"order", 0, "ORDER", offsetof(ViommuCtl, order), LOCAL, &viommu_enum_order, "Prefer native or virtio"},
     {"connect", 'c', "URI", offsetof(ViommuCtl, connect), LOCAL | V(DOCTOR), NULL, "Ask libvirt at URI"},
     {"xml", 0, NULL, offsetof(ViommuCtl, xml), V(PLAN), NULL, "Also print the domain XML"},
-    {"os", 0, "OS", offsetof(ViommuCtl, os), V(IMAGE_ADD), NULL, "The system in the image, as guest.os"},
+    {"fix", 0, NULL, offsetof(ViommuCtl, fix), V(LINT), NULL, "Print the corrected XML"},
+    {"os", 0, "OS", offsetof(ViommuCtl, os), V(LINT) | V(IMAGE_ADD), NULL, "The guest's system, as guest.os"},
     {"arch", 0, "ARCH", offsetof(ViommuCtl, arch), V(IMAGE_ADD), &viommu_enum_arch, "Its architecture"},
     {"firmware", 0, "KIND", offsetof(ViommuCtl, firmware), V(IMAGE_ADD), &viommu_enum_firmware,
      "The firmware that boots it"},
