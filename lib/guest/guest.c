@@ -70,11 +70,6 @@ const char *viommu_guest_many_cpus_off(const ViommuGuest *guest, ViommuArch arch
     return off_word(guest, arch, model, VIOMMU_OFF_MANY_CPUS);
 }
 
-const char *viommu_guest_mappings_off(const ViommuGuest *guest, ViommuArch arch, ViommuModel model)
-{
-    return off_word(guest, arch, model, VIOMMU_OFF_MAPPINGS);
-}
-
 /* --- What was read --- */
 
 static ViommuDriver from_config(const ViommuGuest *guest, ViommuModel model, char **ret_why)

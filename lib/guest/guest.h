@@ -30,8 +30,6 @@ const char *viommu_guest_remapping_off(const ViommuGuest *guest, ViommuArch arch
 /** The word of boot.cmdline that keeps interrupts from CPUs beyond the 255th, even with interrupt
  *  remapping; NULL: none. Static. */
 const char *viommu_guest_many_cpus_off(const ViommuGuest *guest, ViommuArch arch, ViommuModel model);
-/** The word of boot.cmdline with which the guest's IOMMU translates nothing; NULL: none. Static. */
-const char *viommu_guest_mappings_off(const ViommuGuest *guest, ViommuArch arch, ViommuModel model);
 /** The words that @model needs and boot.cmdline lacks, if boot.extend-cmdline lets the plan add
  *  them; NULL: none. Static. */
 const char *viommu_guest_missing_words(const ViommuGuest *guest, ViommuArch arch, ViommuModel model);

@@ -6,7 +6,6 @@
 
 #define DMA       VIOMMU_OFF_DMA
 #define INTERRUPT (VIOMMU_OFF_INTERRUPTS | VIOMMU_OFF_MANY_CPUS)
-#define MAPPINGS  VIOMMU_OFF_MAPPINGS
 #define X86       VIOMMU_ARCH_X86_64
 #define ARM       VIOMMU_ARCH_AARCH64
 #define ANY       VIOMMU_UNSET
@@ -26,8 +25,6 @@ static const struct {
     {"amd_iommu=off", NULL, X86, VIOMMU_MODEL_AMD, DMA | INTERRUPT, false, false},
     {"iommu=off", NULL, X86, VIOMMU_MODEL_INTEL, DMA, false, false},
     {"iommu=off", NULL, X86, VIOMMU_MODEL_AMD, DMA, false, false},
-    {"iommu=pt", "iommu=nopt", X86, ANY, MAPPINGS, false, false},
-    {"iommu.passthrough=1", "iommu.passthrough=", ANY, ANY, MAPPINGS, false, false},
     {"nolapic", NULL, X86, VIOMMU_MODEL_INTEL, DMA, false, false},
     {"nolapic", NULL, X86, ANY, INTERRUPT, false, false},
     {"disableapic", NULL, X86, VIOMMU_MODEL_INTEL, DMA, false, false},

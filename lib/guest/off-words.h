@@ -9,7 +9,6 @@ typedef enum ViommuOffEffect {
     VIOMMU_OFF_DMA = 1,        /* the driver translates no DMA: no IOMMU groups */
     VIOMMU_OFF_INTERRUPTS = 2, /* interrupts are not remapped */
     VIOMMU_OFF_MANY_CPUS = 4,  /* interrupts do not reach CPUs with an APIC id above 254 */
-    VIOMMU_OFF_MAPPINGS = 8,   /* devices are in IOMMU groups, but no DMA is translated */
 } ViommuOffEffect;
 
 typedef struct ViommuOffQuestion {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* level: decides how much the guest must show of its IOMMU, and whether this machine can. */
-#include "lib/guest/guest.h"
 #include "lib/plan/build.h"
 
 static bool has_sata_disk(const ViommuPlan *plan)
@@ -26,22 +25,11 @@ static const char *why_outside(const ViommuPlan *plan)
                                                   : NULL;
 }
 
-/* The word of the guest's command line; NULL: none.  Static. */
-static const char *word_against(const ViommuPlanBuild *build)
-{
-    const ViommuPlan *plan = build->plan;
-    const ViommuGuest guest = {build->request, build->input->kernel, plan->acpi};
-
-    return plan->level > VIOMMU_LEVEL_PRESENT
-               ? viommu_guest_mappings_off(&guest, plan->arch, plan->iommu.model)
-               : NULL;
-}
-
 bool viommu_plan_settle_level(ViommuPlanBuild *build, GError **error)
 {
     ViommuPlan *plan = build->plan;
     int asked = build->request->verify.level;
-    const char *outside = why_outside(plan), *word;
+    const char *outside = why_outside(plan);
 
     plan->level = asked == VIOMMU_UNSET ? VIOMMU_LEVEL_PRESENT : (ViommuLevel)asked;
     if (plan->level > VIOMMU_LEVEL_PRESENT && outside)
@@ -49,12 +37,6 @@ bool viommu_plan_settle_level(ViommuPlanBuild *build, GError **error)
             build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_LEVEL, error,
             "verify.level '%s' needs every device behind the IOMMU, but %s, or ask for 'present'",
             viommu_enum_to_string(&viommu_enum_level, (int)plan->level), outside);
-    word = word_against(build);
-    if (word)
-        return viommu_plan_refuse(
-            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_LEVEL, error,
-            "verify.level '%s' needs every device's DMA translated, but boot.cmdline has '%s', with which Linux translates none; leave the word out, or ask for 'present'",
-            viommu_enum_to_string(&viommu_enum_level, (int)plan->level), word);
     if (plan->level != VIOMMU_LEVEL_ISOLATING)
         return true;
     /* It is in each such machine, it is spare, and a shell can put it to work. */
