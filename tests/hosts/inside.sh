@@ -301,6 +301,8 @@ install -d -m 700 /run/user/0
 # For commands through the agent: every member is trusted with libvirt's daemon here.
 mkdir -p /etc/viommud/viommud.conf.d
 printf '[verify]\nagent=yes\n' >/etc/viommud/viommud.conf.d/agent.conf
+# This host's file systems are in memory, and small: too small for the limits of four overlays.
+printf '[limits]\noverlays=64 GiB\noverlays-per-user=32 GiB\n' >/etc/viommud/viommud.conf.d/overlays.conf
 run 0 'viommud is installed' '' tests/hosts/install.sh
 run 0 'and started' '' systemctl enable --now viommud
 usermod -aG viommu ci
