@@ -166,14 +166,13 @@ class GuestViommu(tmt.guest.GuestSsh):
         if mode != RebootMode.HARD:
             return super().reboot(mode=mode, command=command, waiting=waiting)
 
-        def reset() -> None:
+        # tmt's own deadline begins when an emulated guest is up again.
+        try:
             self.viommuctl.reset(self.machine or '')
             self._await_ssh()
-
-        try:
-            return self.perform_reboot(mode, reset, waiting or tmt.guest.default_reboot_waiting())
         except Failed as failed:
             raise ProvisionError(f"Guest '{self.multihost_name}' was not reset: {failed}") from failed
+        return self.perform_reboot(mode, lambda: None, waiting or tmt.guest.default_reboot_waiting())
 
     def remove(self) -> None:
         if not self.machine:
