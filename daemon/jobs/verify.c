@@ -155,10 +155,11 @@ static bool may_tell(const ViommuVerify *verify, const ViommuMachine *machine)
 static GError *out_of_time(const ViommuVerify *verify, const ViommuMachine *machine)
 {
     if (verify->goal == VIOMMU_VERIFY_READY)
-        return g_error_new(VIOMMU_ERROR, VIOMMU_ERROR_NOT_READY,
-                           "machine '%s' was not ready after %" G_GUINT64_FORMAT " seconds: %s%s",
-                           machine->name, verify->seconds, agent_words(verify),
-                           may_tell(verify, machine) ? ", and its systemd has told nothing over vsock" : "");
+        return g_error_new(
+            VIOMMU_ERROR, VIOMMU_ERROR_NOT_READY,
+            "machine '%s' was not ready after %" G_GUINT64_FORMAT " seconds: %s%s", machine->name,
+            verify->seconds, agent_words(verify),
+            may_tell(verify, machine) ? ", and viommud has heard nothing of its systemd over vsock" : "");
     if (is_reporting(machine))
         return g_error_new(
             VIOMMU_ERROR, VIOMMU_ERROR_NOT_VERIFIED,

@@ -139,6 +139,26 @@ void viommu_manager_plan(ViommuManager *manager, const ViommuEnquiry *enquiry, c
     viommu_enquiry_plan(&room, enquiry, waiter);
 }
 
+typedef struct Reset {
+    ViommuManager *manager;
+    char *uuid;
+    ViommuWaiter waiter;
+} Reset;
+
+/* The guest tells anew that it is ready; one that was not reset does not. */
+static void on_reset(const ViommuOutcome *outcome, void *userdata)
+{
+    Reset *reset = userdata;
+    ViommuRegistry *registry = reset->manager->registry;
+    ViommuMachine *machine = viommu_registry_by_uuid(registry, reset->uuid);
+
+    if (machine && !outcome->error)
+        viommu_registry_tell_ready(registry, machine, false);
+    viommu_waiter_answer(&reset->waiter, outcome);
+    g_free(reset->uuid);
+    g_free(reset);
+}
+
 void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter)
 {
     g_autoptr(GError) error = NULL;
@@ -148,9 +168,11 @@ void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, 
         return;
     }
     if (machine->state == VIOMMU_STATE_RUNNING) {
-        viommu_registry_tell_ready(manager->registry,
-                                   viommu_registry_by_uuid(manager->registry, machine->uuid), false);
-        viommu_enquiry_reset(manager->context.backend, manager->context.workers.calls, machine, waiter);
+        Reset *reset = g_new(Reset, 1);
+        const ViommuWaiter done = {on_reset, reset};
+
+        *reset = (Reset){manager, g_strdup(machine->uuid), *waiter};
+        viommu_enquiry_reset(manager->context.backend, manager->context.workers.calls, machine, &done);
         return;
     }
     viommu_fail(&error, VIOMMU_ERROR_BUSY, "machine '%s' is %s; only a running machine can be reset",

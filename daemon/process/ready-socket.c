@@ -10,8 +10,9 @@
 #include "daemon/process/log.h"
 #include "lib/base/error.h"
 
-/* Time between two connections, so that guests that connect without end cost little. */
-#define REST_USEC (5 * G_TIME_SPAN_MILLISECOND)
+/* All that wait are taken at once, so that one guest does not hold up another's.  Then there is a
+ * rest, so that guests that connect without end cost little. */
+#define REST_USEC (50 * G_TIME_SPAN_MILLISECOND)
 #define BACKLOG   128
 
 typedef struct Connection {
@@ -27,7 +28,7 @@ struct ViommuReadySocket {
     sd_event *event; /* borrowed */
     int fd;
     sd_event_source *listener, *rest;
-    GPtrArray *connections; /* Connection, owned */
+    GPtrArray *connections; /* Connection, owned, the oldest first */
     ViommuReadyFunc func;
     void *userdata;
 };
@@ -44,7 +45,7 @@ static void free_connection(void *data)
 
 static void end(Connection *connection)
 {
-    g_ptr_array_remove_fast(connection->socket->connections, connection);
+    g_ptr_array_remove(connection->socket->connections, connection);
 }
 
 /* --- A message --- */
@@ -113,11 +114,13 @@ void viommu_ready_socket_take(ViommuReadySocket *socket, int fd, uint32_t cid)
 {
     Connection *connection;
 
-    if (socket->connections->len >= VIOMMU_READY_CONNECTIONS ||
-        count_of(socket, cid) >= VIOMMU_READY_CONNECTIONS_EACH) {
+    if (count_of(socket, cid) >= VIOMMU_READY_CONNECTIONS_EACH) {
         close(fd);
         return;
     }
+    /* A guest that speaks is done within milliseconds. */
+    if (socket->connections->len >= VIOMMU_READY_CONNECTIONS)
+        end(g_ptr_array_index(socket->connections, 0));
     connection = g_new0(Connection, 1);
     connection->socket = socket;
     connection->fd = fd;
@@ -136,19 +139,27 @@ static int on_rested(sd_event_source *source, uint64_t usec, void *userdata)
     return sd_event_source_set_enabled(socket->listener, SD_EVENT_ON);
 }
 
+static bool take_next(ViommuReadySocket *socket)
+{
+    struct sockaddr_vm peer = {0};
+    socklen_t size = sizeof(peer);
+    int taken = accept4(socket->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (taken >= 0)
+        viommu_ready_socket_take(socket, taken, peer.svm_cid);
+    return taken >= 0;
+}
+
 static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     ViommuReadySocket *socket = userdata;
-    struct sockaddr_vm peer = {0};
-    socklen_t size = sizeof(peer);
-    int taken = accept4(fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-    /* Whatever accept4() says: another try at once might fail again without end. */
+    for (unsigned i = 0; i < BACKLOG && take_next(socket); i++)
+        ;
+    /* Whatever accept4() has said: another try at once might fail again without end. */
     (void)sd_event_source_set_enabled(socket->listener, SD_EVENT_OFF);
     (void)sd_event_source_set_time_relative(socket->rest, REST_USEC);
     (void)sd_event_source_set_enabled(socket->rest, SD_EVENT_ONESHOT);
-    if (taken >= 0)
-        viommu_ready_socket_take(socket, taken, peer.svm_cid);
     return 0;
 }
 

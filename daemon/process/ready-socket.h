@@ -10,7 +10,8 @@
 #include <stdint.h>
 #include "daemon/process/loop.h"
 
-/* Limits of what guests can take; a connection above them is closed at once. */
+/* Limits of what guests can take.  A connection above that of its guest is closed at once; one more
+ * of another guest takes the place of the oldest. */
 #define VIOMMU_READY_CONNECTIONS      64u
 #define VIOMMU_READY_CONNECTIONS_EACH 2u    /* of one guest */
 #define VIOMMU_READY_BYTES            4096u /* of one message */

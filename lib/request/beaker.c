@@ -7,7 +7,8 @@
 #include "lib/base/xml-read.h"
 #include "lib/request/tmt-internal.h"
 
-#define DEPTH_MAX 32u
+#define DEPTH_MAX      32u
+#define KEY_LENGTH_MAX 64u
 
 typedef struct Reader {
     GPtrArray *unknown; /* names */
@@ -159,8 +160,10 @@ static char *element_name(const xmlNode *node, const char *above)
 {
     g_autofree char *key = viommu_xml_get(node, "key");
 
-    if (key && g_str_equal(node->name, "key_value"))
-        return g_strdup_printf("key_value %.64s", key);
+    /* The name is printed. */
+    if (key && g_str_equal(node->name, "key_value") && viommu_fields_is_text(key) &&
+        strlen(key) <= KEY_LENGTH_MAX)
+        return g_strconcat("key_value ", key, NULL);
     return g_strconcat(above, *above ? "/" : "", (const char *)node->name, NULL);
 }
 
@@ -174,10 +177,11 @@ static GPtrArray *read_condition(Reader *reader, const xmlNode *node, const char
     for (size_t i = 0; i < G_N_ELEMENTS(operators); i++)
         if (g_str_equal(said ? said : "==", operators[i].beaker))
             operator_ = negated ? operators[i].opposite : operators[i].operator_;
+    if (!value)
+        value = g_strdup("");
     for (size_t i = 0; operator_ && i < G_N_ELEMENTS(elements); i++)
         if (g_str_equal(name, elements[i].element))
-            return translate(reader, i, operator_, g_strstrip(value ? value : g_strdup("")), unit ? unit : "",
-                             error);
+            return translate(reader, i, operator_, g_strstrip(value), unit ? unit : "", error);
     return not_judged(reader, name);
 }
 

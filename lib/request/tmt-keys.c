@@ -208,7 +208,8 @@ static bool is_excluded(const Range *range, uint64_t number)
  * Rounded where the bounds allow it. */
 static uint64_t pick(const Key *key, const Range *range)
 {
-    uint64_t step = key->range.step, number = range->low, largest = range->high - range->high % step;
+    uint64_t step = key->range.step, largest = range->high - range->high % step;
+    uint64_t number = range->low, less;
 
     if (number == 0 && key->range.default_)
         number = MIN(key->range.default_, largest);
@@ -216,9 +217,11 @@ static uint64_t pick(const Key *key, const Range *range)
         number = largest;
     else if (number % step && number + (step - number % step) <= range->high)
         number += step - number % step;
+    for (less = range->low ? 0 : number; less && is_excluded(range, less);)
+        less -= MIN(step, less);
     while (is_excluded(range, number))
         number += step;
-    return number;
+    return number > range->high && less ? less : number;
 }
 
 static bool number(const Key *key, const Group *group, Translation *translation, GError **error)

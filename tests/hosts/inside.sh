@@ -315,5 +315,7 @@ case ${1:-} in
 '') set -- "${usual[@]}" ;;
 all) set -- "${usual[@]}" early statuses four late directories passt ;;
 esac
-for part; do "part_$part"; done
+for part; do
+    check "there is a part '$part'" declare -F "part_$part" && "part_$part"
+done
 finish

@@ -464,7 +464,8 @@ START_TEST(told_over_vsock)
         fixture_await(&fixture, reset.n);
         await_ready(&fixture, 1, &anew);
         fixture_await(&fixture, anew.n);
-        assert_fails(&anew, VIOMMU_ERROR_NOT_READY, "and its systemd has told nothing over vsock");
+        assert_fails(&anew, VIOMMU_ERROR_NOT_READY,
+                     "and viommud has heard nothing of its systemd over vsock");
     }
 }
 END_TEST

@@ -131,7 +131,8 @@ START_TEST(too_much)
 }
 END_TEST
 
-/* One guest holds two connections at most, and all guests together what the header says. */
+/* One guest holds two connections at most; if all guests together hold what the header says, the
+ * oldest connection ends for a new one. */
 START_TEST(too_many)
 {
     int fds[VIOMMU_READY_CONNECTIONS + 1];
@@ -143,12 +144,18 @@ START_TEST(too_many)
         ck_assert(is_closed(fds[i]) == (i == VIOMMU_READY_CONNECTIONS_EACH));
     ck_assert(say(4, "READY=1", 3));
     ck_assert_uint_eq(told, 4);
-    for (unsigned i = VIOMMU_READY_CONNECTIONS_EACH; i < VIOMMU_READY_CONNECTIONS + 1; i++) {
-        if (i == VIOMMU_READY_CONNECTIONS_EACH)
-            close(fds[i]);
+    close(fds[VIOMMU_READY_CONNECTIONS_EACH]);
+    for (unsigned i = VIOMMU_READY_CONNECTIONS_EACH; i < VIOMMU_READY_CONNECTIONS; i++)
         fds[i] = connect_guest(100 + i);
-        ck_assert(is_closed(fds[i]) == (i == VIOMMU_READY_CONNECTIONS));
-    }
+    ck_assert(!is_closed(fds[0]));
+    fds[VIOMMU_READY_CONNECTIONS] = connect_guest(4);
+    for (unsigned i = 0; i < VIOMMU_READY_CONNECTIONS + 1; i++)
+        ck_assert(is_closed(fds[i]) == (i == 0));
+    ck_assert_int_eq(send(fds[VIOMMU_READY_CONNECTIONS], "READY=1", 7, 0), 7);
+    ck_assert_int_eq(shutdown(fds[VIOMMU_READY_CONNECTIONS], SHUT_WR), 0);
+    n_told = 0;
+    turn();
+    ck_assert_uint_eq(n_told, 1);
     for (unsigned i = 0; i < VIOMMU_READY_CONNECTIONS + 1; i++)
         close(fds[i]);
     turn();

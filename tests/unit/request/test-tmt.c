@@ -62,6 +62,7 @@ START_TEST(numbers)
         {"{'memory': <'<= 512 MiB'>}", "memory=536870912"},
         {"{'memory': <'< 512 MiB'>}", "memory=535822336"},
         {"{'memory': <'!= 1 GiB'>}", "memory=1074790400"},
+        {"{'and': <[<{'memory': <'<= 512 MiB'>}>, <{'memory': <'!= 512 MiB'>}>]>}", "memory=535822336"},
         {"{'memory': <'!= 2 GiB'>}", "memory=1073741824"},
         /* Units */
         {"{'memory': <'1024'>}", "memory=1073741824"},

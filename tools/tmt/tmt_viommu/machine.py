@@ -18,7 +18,7 @@ class Failed(Exception):
     """viommuctl's error: its exit status, its message, and the reasons for each model."""
 
     def __init__(self, status: int, message: str, reasons: list[dict[str, Any]]) -> None:
-        super().__init__("\n".join([message, *(f"  {reason['model'] or '-'}: {reason['text']}" for reason in reasons)]))
+        super().__init__("\n".join([message, *(f"  {reason.get('model') or '-'}: {reason['text']}" for reason in reasons)]))
         self.status = status
 
 
@@ -31,11 +31,12 @@ class Wish:
     arch: Optional[str] = None
 
     def words(self) -> list[str]:
-        arch = [f"arch={self.arch}"] if self.arch else []
-        return ["--tmt=-", f"image={self.image}", *arch]
+        return ["--tmt=-", f"image={self.image}"]
 
     def text(self) -> str:
-        return json.dumps(self.hardware or {}, default=str)
+        """Both must hold: a word of viommuctl would override the requirement."""
+        wanted = [*([self.hardware] if self.hardware else []), *([{"arch": self.arch}] if self.arch else [])]
+        return json.dumps({"and": wanted} if len(wanted) > 1 else wanted[0] if wanted else {}, default=str)
 
 
 class Viommuctl:
@@ -85,7 +86,10 @@ class Viommuctl:
 
     def console(self, name: str) -> bytes:
         """What the guest has printed, also of a former machine."""
-        return self._run("console", "--log", "--raw", name).stdout
+        done = self._run("console", "--log", "--raw", name)
+        if done.returncode != 0:
+            raise Failed(done.returncode, done.stderr.decode(errors="replace").strip(), [])
+        return done.stdout
 
     def reset(self, name: str) -> None:
         self._json("reset", name)

@@ -225,7 +225,9 @@ class ProvisionViommu(tmt.steps.provision.ProvisionPlugin[ProvisionViommuData]):
             guest.setup()
         except BaseException:
             # tmt removes only guests that were provisioned.
-            guest.stop()
-            guest.update_logs(logger=self._logger)
-            guest.remove()
+            try:
+                guest.stop()
+                guest.update_logs(logger=self._logger)
+            finally:
+                guest.remove()
             raise
