@@ -38,7 +38,7 @@ static const ViommuFact
                      "QEMU 2cf1620529 (after 8.2, in 9.0); measured: 10.0/8.2 dies at start, 11.0/9.2 starts; matrix: `intel`, EIM"},
                 [VIOMMU_FACT_INTEL_CACHING_MODE] =
                     {"intel caching-mode", V(3, 4, 0), V(2, 9, 0), 0,
-                     "libvirt 7.0 docs/formatdomain.rst (since 3.4.0); QEMU 5.2 hw/i386/intel_iommu.c (caching-mode, property since 2.9)"},
+                     "libvirt 7.0 docs/formatdomain.rst (since 3.4.0); QEMU 5.2 hw/i386/intel_iommu.c (caching-mode, property since 2.9); emulated: intel, without caching mode QEMU refuses the NIC"},
                 [VIOMMU_FACT_INTEL_IOTLB] =
                     {"intel iotlb", V(3, 5, 0), V(2, 9, 0), 0,
                      "libvirt 7.0 docs/formatdomain.rst (since 3.5.0); QEMU 5.2 hw/i386/x86-iommu.c (device-iotlb, property since 2.9)"},
@@ -96,10 +96,10 @@ static const ViommuFact
                      "libvirt NEWS 10.8.0; measured: 9.0/7.2 dies of a million levels, asked or not, 11.3/10.0 refuses them (json-c has a bound, YAJL had none)"},
                 [VIOMMU_FACT_INTEL_HOSTDEV] =
                     {"intel before assigned devices", V(3, 4, 0), V(2, 10, 0), 0,
-                     "libvirt 7.0 docs/formatdomain.rst (caching_mode, since 3.4.0); QEMU 28cf553afe (asks for caching-mode); QEMU 5.2 hw/i386/intel_iommu.c (vtd_switch_address_space, since 2.10)"},
+                     "libvirt 7.0 docs/formatdomain.rst (caching_mode, since 3.4.0); QEMU 28cf553afe (asks for caching-mode); QEMU 5.2 hw/i386/intel_iommu.c (vtd_switch_address_space, since 2.10); emulated: intel, two NICs of two root complexes and an NVMe disk"},
                 [VIOMMU_FACT_VIRTIO_HOSTDEV] =
                     {"virtio before assigned devices", V(8, 3, 0), V(7, 1, 0), 0,
-                     "QEMU 90519b9053 (devices in bypass, after 7.0); libvirt 9.0 src/qemu/qemu_validate.c (as for model virtio)"},
+                     "QEMU 90519b9053 (devices in bypass, after 7.0); libvirt 9.0 src/qemu/qemu_validate.c (as for model virtio); emulated: virtio, a NIC, pinged"},
                 [VIOMMU_FACT_SMMUV3_ACCEL] =
                     {"smmuv3 before assigned devices (accel)", V(12, 7, 0), V(11, 0, 0), 0,
                      "libvirt NEWS 12.7.0; measured: 12.0/10.2 dropped, 12.8/11.1 sent; QEMU 11.0 hw/arm/smmuv3-accel.c; QEMU 0d1ac82ece (every QEMU refuses without it); Linux 6.13 drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-iommufd.c",
@@ -117,7 +117,7 @@ static const ViommuFact
                      "libvirt NEWS 10.0.0; libvirt 11.3 src/util/virpci.c (virPCIDeviceFindBestVFIOVariant, not in 9.0)"},
                 [VIOMMU_FACT_MEMLOCK_PER_DEVICE] =
                     {"locked memory counted per device behind an IOMMU", V(8, 7, 0), 0, 0,
-                     "libvirt NEWS 8.7.0; libvirt 9.0 src/qemu/qemu_domain.c (qemuDomainGetMemLockLimitBytes, counts once in 7.0)"},
+                     "libvirt NEWS 8.7.0; libvirt 9.0 src/qemu/qemu_domain.c (qemuDomainGetMemLockLimitBytes, counts once in 7.0); emulated: intel, QEMU locks the guest's memory once for each of three devices until the guest translates"},
                 [VIOMMU_FACT_KEPT_SOURCE] =
                     {"images that keep their owners and labels", V(7, 0, 0), 0, 0,
                      "libvirt 7.0 src/security/security_dac.c (virSecurityDACSetImageLabelInternal, relabel of each source); measured: 7.0/5.2, 9.0/7.2 (backing files, too)"},

@@ -57,6 +57,7 @@ extern const ViommuEnum viommu_enum_fact;
 
 /* A source is one or more of these, separated by "; ":
  *   matrix: ROW                                   a row of docs/matrix.md
+ *   emulated: MODEL, SEEN                         the beginning of a row of docs/hardware.md
  *   libvirt|QEMU|Linux RELEASE FILE [(WHAT)]      a file of that release's source
  *   QEMU|Linux COMMIT [(WHAT)]
  *   measured: LIBVIRT[/QEMU] SAW[, ...] [(WHAT)]  real binaries

@@ -4,7 +4,8 @@
 
   hardware [MACHINE...]   boots the hosts (all without a MACHINE), runs every cell, and writes their
                           sections
-  hardware --lint         checks that docs/hardware.md has the rows of the scripts; boots nothing
+  hardware --lint         checks that docs/hardware.md has the rows of the scripts, and those that
+                          lib/facts/facts.c names as sources; boots nothing
 
 The scripts name their rows by "shows"; one that failed leaves no rows."""
 import json
@@ -15,10 +16,11 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+FACTS = HERE.parent.parent / "lib" / "facts" / "facts.c"
 DOCUMENT = HERE.parent.parent / "docs" / "hardware.md"
 TIME_LIMIT = 7200  # seconds, of a host
 # machine: release, and scripts, each of which gets a host of its own
-HOSTS = {"x86_64-intel": ("debian13", ["assigned", "more"])}
+HOSTS = {"x86_64-intel": ("debian13", ["assigned", "more"]), "x86_64-poor": ("debian13", ["poor"])}
 ROW = re.compile(r"""^ *shows (\w+) '(.*)'$""", re.M)
 
 HEADER = """<!-- SPDX-License-Identifier: LGPL-2.1-or-later -->
@@ -69,6 +71,9 @@ def lint():
         wanted = named(machine) if machine in HOSTS else []
         trouble += [f"{machine}: docs/hardware.md lacks: {what}" for model, what in wanted if (model, what) not in has]
         trouble += [f"{machine}: no script shows: {what}" for model, what in has if (model, what) not in wanted]
+    shown = [f"{model}, {what}" for machine in HOSTS for model, what in named(machine)]
+    trouble += [f"lib/facts/facts.c: docs/hardware.md has no row that begins with '{cited}'"
+                for cited in re.findall(r'emulated: ([^;"]+)', FACTS.read_text()) if not any(row.startswith(cited) for row in shown)]
     print("\n".join(trouble) or f"{len(sections)} hosts")
     return 1 if trouble else 0
 

@@ -37,7 +37,7 @@ END_TEST
 START_TEST(every_source)
 {
     static const char proof[] =
-        "^(matrix: .+|(libvirt|QEMU|Linux) \\d+(\\.\\d+)+ [\\w./-]+\\.(c|h|rst|rng)( \\(.+\\))?|"
+        "^(matrix: .+|emulated: .+|(libvirt|QEMU|Linux) \\d+(\\.\\d+)+ [\\w./-]+\\.(c|h|rst|rng)( \\(.+\\))?|"
         "(QEMU|Linux) [0-9a-f]{10,40}( \\(.+\\))?|"
         "measured: \\d+\\.\\d+(/\\d+\\.\\d+)?,? .+)$";
 
