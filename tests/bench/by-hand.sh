@@ -40,7 +40,7 @@ echo "instance-id: $$" >"$directory/meta-data"
 printf '#cloud-config\ndisable_root: false\nusers:\n  - name: root\n    ssh_authorized_keys: ["%s"]\n' "$(cat "$directory/key.pub")" \
     >"$directory/user-data"
 bsdtar -C "$directory" --format=iso9660 --options volume-id=cidata,joliet,rockridge=useful -cf "$directory/seed" meta-data user-data
-sed -e "s|'[^']*\.vda'|'$directory/overlay'|; s|'[^']*\.vdb'|'$directory/seed'|" \
+sed -e "s|'[^']*\.vda'|'$directory/overlay'|; s|'[^']*\.seed'|'$directory/seed'|" \
     -e "s|<name>.*</name>|<name>$name</name>|; /<uuid>/d" "$domain" >"$directory/domain"
 virsh define "$directory/domain" >/dev/null
 virsh start $name >/dev/null
