@@ -187,12 +187,29 @@ static bool is_about_request(const GError *error)
             error->code == VIOMMU_ERROR_POLICY_REFUSED);
 }
 
+/* A name or value that does not exist is an error also where another alternative is possible. */
+static bool check_alternatives(const GPtrArray *alternatives, GError **error)
+{
+    for (guint i = 0; i < alternatives->len; i++) {
+        g_autoptr(GError) refusal = NULL;
+        g_auto(GStrv) words = viommu_tmt_words((const GPtrArray *)alternatives->pdata[i], &refusal);
+
+        if (!words && g_error_matches(refusal, VIOMMU_ERROR, VIOMMU_ERROR_INVALID_REQUEST)) {
+            g_propagate_error(error, g_steal_pointer(&refusal));
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool try_alternatives(ViommuCtl *ctl, const Attempt *attempt, const GPtrArray *alternatives,
                              char **ret_note, GError **error)
 {
     g_autoptr(GString) refusals = g_string_new(NULL);
     int code = VIOMMU_ERROR_INVALID_REQUEST;
 
+    if (!check_alternatives(alternatives, error))
+        return false;
     for (guint i = 0; i < alternatives->len; i++) {
         const GPtrArray *alternative = (const GPtrArray *)alternatives->pdata[i];
         g_autofree char *text = viommu_tmt_text(alternative);
