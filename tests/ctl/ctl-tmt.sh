@@ -44,7 +44,7 @@ provision:
     hardware:
       memory: 1 GB'
 yaml 0 'a plan for another plugin' '954 MiB' 'provision: {how: virtual, image: fedora, hardware: {memory: ">= 1 GB"}}'
-yaml 2 'a wrong name beside what is possible' "did you mean 'memory'" 'or: [{iommu: {is-supported: true}}, {memroy: 2 GB}]'
+yaml 2 'a wrong name beside what is possible' "did you mean 'memory'" 'or: [{iommu: {is-supported: true}}, {memorx: 2 GB}]'
 yaml 2 'a wrong value beside what is possible' "'2 GBX' has an unknown unit" 'or: [{iommu: {is-supported: true}}, {memory: 2 GBX}]'
 yaml 0 'what is not possible beside what is' 'alternative 2 of 2' 'or: [{tpm: {version: "2.0"}}, {iommu: {is-supported: true}}]'
 yaml 2 'two phases' "give the 'hardware' of one phase" 'provision: [{how: viommu}, {how: viommu}]'
