@@ -269,6 +269,13 @@ const ViommuGuestOs *viommu_guest_os_find(const char *name)
     return os ? os : find_any_release(plain);
 }
 
+int viommu_guest_os_systemd(const char *name)
+{
+    const ViommuGuestOs *os = name ? viommu_guest_os_find(name) : NULL;
+
+    return os ? os->systemd : VIOMMU_UNSET;
+}
+
 bool viommu_guest_os_is_newest(const ViommuGuestOs *os, const char *name)
 {
     g_autofree char *plain = plain_name(name);

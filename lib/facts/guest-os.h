@@ -46,6 +46,9 @@ typedef struct ViommuGuestOs {
  *  without a row has the row of its major release: "rhel9.4" that of "rhel9", "rhel9.4-64k" that of
  *  "rhel9-64k".  Static; NULL: unknown. */
 const ViommuGuestOs *viommu_guest_os_find(const char *name);
+/** The version of systemd in the guest @name, which may be NULL; 0: it has none; VIOMMU_UNSET: not
+ *  known. */
+int viommu_guest_os_systemd(const char *name);
 /** Whether @name has no release, so that its row is only the newest known one. */
 bool viommu_guest_os_is_newest(const ViommuGuestOs *os, const char *name);
 /** The known name that is nearest to @name, or NULL.  Static. */

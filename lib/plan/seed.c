@@ -27,8 +27,7 @@ static void warn_of_hostname(ViommuPlanBuild *build, int systemd)
 static bool check_credentials(ViommuPlanBuild *build, GError **error)
 {
     const char *name = build->request->guest.os;
-    const ViommuGuestOs *os = name ? viommu_guest_os_find(name) : NULL;
-    int systemd = os ? os->systemd : VIOMMU_UNSET;
+    int systemd = viommu_guest_os_systemd(name);
 
     if (build->plan->arch == VIOMMU_ARCH_AARCH64 && build->plan->firmware != VIOMMU_FIRMWARE_EFI)
         return viommu_plan_refuse(

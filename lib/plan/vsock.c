@@ -6,20 +6,11 @@
 #include "lib/facts/guest-os.h"
 #include "lib/plan/build.h"
 
-/* The version of the guest's systemd; 0: it has none; VIOMMU_UNSET: not known. */
-static int guest_systemd(const ViommuPlanBuild *build)
-{
-    const char *name = build->request->guest.os;
-    const ViommuGuestOs *os = name ? viommu_guest_os_find(name) : NULL;
-
-    return os ? os->systemd : VIOMMU_UNSET;
-}
-
 /* Why the guest's systemd cannot say that it has booted.  Owned; NULL: it can, as far as is
  * known. */
 static char *why_silent(const ViommuPlanBuild *build)
 {
-    int systemd = guest_systemd(build);
+    int systemd = viommu_guest_os_systemd(build->request->guest.os);
 
     if (!build->input->policy->ready_port)
         return g_strdup("viommud hears nothing on vsock here");
@@ -44,7 +35,7 @@ static bool settle_ready(ViommuPlanBuild *build, GError **error)
             build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_VSOCK, error,
             "nobody in the guest can tell that it is ready: it has no agent, and %s; let it have an agent (guest.agent), or wait for 'started'",
             why);
-    if (needed && guest_systemd(build) == VIOMMU_UNSET)
+    if (needed && viommu_guest_os_systemd(build->request->guest.os) == VIOMMU_UNSET)
         viommu_plan_warn(
             build,
             "wait 'ready' needs a guest with systemd %d or newer, and guest.os does not say which one it has",
