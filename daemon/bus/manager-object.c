@@ -303,6 +303,23 @@ static int get_host_facts(sd_bus *unused_bus, const char *path, const char *inte
     return facts ? viommu_bus_variant_append(reply, facts) : sd_bus_message_append(reply, "a{sv}", 0);
 }
 
+static int get_facts_class(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
+                           sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+
+    return sd_bus_message_append(reply, "s", viommu_hostinfo_class(viommu_manager_hostinfo(bus->manager)));
+}
+
+static int get_used(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    g_autoptr(GVariant) used = g_variant_ref_sink(viommu_manager_used(bus->manager));
+
+    return viommu_bus_variant_append(reply, used);
+}
+
 static int get_limits(sd_bus *unused_bus, const char *path, const char *interface, const char *property,
                       sd_bus_message *reply, void *userdata, sd_bus_error *unused)
 {
@@ -340,7 +357,9 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_PROPERTY("Traits", "as", get_traits, 0, CHANGES),
     SD_BUS_PROPERTY("HostIommu", "b", get_host_iommu, 0, CHANGES),
     SD_BUS_PROPERTY("HostFacts", "a{sv}", get_host_facts, 0, CHANGES),
+    SD_BUS_PROPERTY("FactsClass", "s", get_facts_class, 0, CHANGES),
     SD_BUS_PROPERTY("Limits", "a{sv}", get_limits, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Used", "a{sv}", get_used, 0, 0),
     SD_BUS_VTABLE_END,
 };
 
@@ -352,7 +371,7 @@ static void on_host_changed(const ViommuOutcome *unused, void *userdata)
 
     (void)sd_bus_emit_properties_changed(bus->bus, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "LibvirtVersion",
                                          "QemuVersions", "IommuModels", "Traits", "HostIommu", "HostFacts",
-                                         NULL);
+                                         "FactsClass", NULL);
 }
 
 static void on_connection_changed(void *userdata)

@@ -150,6 +150,20 @@ bool viommu_admission_take_copies(const ViommuAdmission *admission, const char *
     return true;
 }
 
+void viommu_admission_used(const ViommuAdmission *admission, ViommuAmounts *ret_used)
+{
+    ViommuRegistryIterator iterator = viommu_registry_iterate(admission->registry);
+    ViommuCopiesSize all, user;
+
+    *ret_used = (ViommuAmounts){{0}, {0}};
+    for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
+        add_machine(ret_used, machine, 0);
+    viommu_ledger_sum(admission->ledger, 0, admission->config->bounds.limits.user[VIOMMU_RESOURCE_COPIES],
+                      &all, &user);
+    ret_used->all[VIOMMU_RESOURCE_COPIES] = all.bytes;
+    ret_used->all[VIOMMU_RESOURCE_OVERLAYS] = all.overlay_bytes;
+}
+
 /* A launch behind the user's own hanging launches would wait forever, so it is refused. */
 static bool check_hung(const ViommuAdmission *admission, uint32_t uid, GError **error)
 {

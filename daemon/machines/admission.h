@@ -24,6 +24,8 @@ void viommu_admission_free(ViommuAdmission *admission);
  *  also when as many launches of the user hang as may run at once. */
 bool viommu_admission_check(const ViommuAdmission *admission, const ViommuRequest *request, uint32_t uid,
                             GError **error);
+/** What all users together have now, of each resource: *ret_used.all. */
+void viommu_admission_used(const ViommuAdmission *admission, ViommuAmounts *ret_used);
 /** Checks that user @uid may have copies and overlays of @size now, for machine @uuid, and enters
  *  them in the ledger. Fails: BUSY, POLICY_REFUSED. */
 bool viommu_admission_take_copies(const ViommuAdmission *admission, const char *uuid, uint32_t uid,

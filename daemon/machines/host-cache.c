@@ -3,6 +3,7 @@
 #include "daemon/machines/host-cache.h"
 
 #include "daemon/machines/waiters.h"
+#include "lib/host/host-class.h"
 #include "lib/plan/offered-models.h"
 #include "lib/plan/traits.h"
 
@@ -15,6 +16,7 @@ struct ViommuHostinfo {
     const ViommuPolicy *policy;
     ViommuHost *host;
     char **models, **traits;
+    char *class;
     ViommuWaiters *waiters; /* for the probe in flight */
     ViommuWaiters *late;    /* they came after the probe had begun, and wait for the next one */
     bool probing;
@@ -38,6 +40,7 @@ ViommuHostinfo *viommu_hostinfo_new(ViommuBackend *backend, ViommuWorker *worker
     info->policy = policy;
     info->models = g_new0(char *, 1);
     info->traits = g_new0(char *, 1);
+    info->class = g_strdup("");
     info->waiters = viommu_waiters_new();
     info->late = viommu_waiters_new();
     return info;
@@ -51,6 +54,7 @@ void viommu_hostinfo_free(ViommuHostinfo *info)
     viommu_host_free(info->host);
     g_strfreev(info->models);
     g_strfreev(info->traits);
+    g_free(info->class);
     viommu_waiters_free(info->waiters);
     viommu_waiters_free(info->late);
     g_free(info);
@@ -95,6 +99,7 @@ static void take_host(ViommuHostinfo *info, ViommuHost *host)
 {
     bool news = differ(info->host, host, viommu_host_software_to_variant);
     g_auto(GStrv) models = NULL, traits = NULL;
+    g_autofree char *class = NULL;
 
     if (!news && !differ(info->host, host, viommu_host_to_variant)) {
         viommu_host_free(host);
@@ -104,8 +109,11 @@ static void take_host(ViommuHostinfo *info, ViommuHost *host)
     info->host = host;
     models = g_strdupv(info->models);
     traits = g_strdupv(info->traits);
+    class = info->class;
     set_offer(info);
-    news = news || !g_strv_equal((const char *const *)models, (const char *const *)info->models) ||
+    info->class = viommu_host_class(host);
+    news = news || !g_str_equal(class, info->class) ||
+           !g_strv_equal((const char *const *)models, (const char *const *)info->models) ||
            !g_strv_equal((const char *const *)traits, (const char *const *)info->traits);
     if (news && info->watcher.func)
         viommu_waiter_answer(&info->watcher, &(ViommuOutcome){.host = info->host});
@@ -182,4 +190,9 @@ char **viommu_hostinfo_models(const ViommuHostinfo *info)
 char **viommu_hostinfo_traits(const ViommuHostinfo *info)
 {
     return info->traits;
+}
+
+const char *viommu_hostinfo_class(const ViommuHostinfo *info)
+{
+    return info->class;
 }

@@ -35,3 +35,5 @@ const ViommuHost *viommu_hostinfo_host(const ViommuHostinfo *info);
 char **viommu_hostinfo_models(const ViommuHostinfo *info);
 /** The same as traits; see lib/plan/traits.h.  Borrowed. */
 char **viommu_hostinfo_traits(const ViommuHostinfo *info);
+/** The class of the host (lib/host/host-class.h); "" when the host is not known.  Borrowed. */
+const char *viommu_hostinfo_class(const ViommuHostinfo *info);

@@ -112,6 +112,14 @@ const ViommuConfig *viommu_manager_config(const ViommuManager *manager)
     return manager->context.config;
 }
 
+GVariant *viommu_manager_used(const ViommuManager *manager)
+{
+    ViommuAmounts used;
+
+    viommu_admission_used(manager->admission, &used);
+    return viommu_config_used(&used);
+}
+
 const char *viommu_manager_uri(const ViommuManager *manager)
 {
     return viommu_backend_uri(manager->context.backend);

@@ -40,6 +40,9 @@ void viommu_manager_free(ViommuManager *manager);
 ViommuRegistry *viommu_manager_registry(ViommuManager *manager);
 ViommuHostinfo *viommu_manager_hostinfo(ViommuManager *manager);
 const ViommuConfig *viommu_manager_config(const ViommuManager *manager);
+/** What all machines together have now, by the keys of [limits] that bound it, as numbers (t):
+ *  floating a{sv}. */
+GVariant *viommu_manager_used(const ViommuManager *manager);
 const char *viommu_manager_uri(const ViommuManager *manager);
 bool viommu_manager_is_connected(const ViommuManager *manager);
 /** @func is called when viommu_manager_is_connected() changes. */

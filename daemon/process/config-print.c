@@ -32,6 +32,20 @@ GVariant *viommu_config_limits(const ViommuConfig *config)
     return g_variant_builder_end(&limits);
 }
 
+GVariant *viommu_config_used(const ViommuAmounts *used)
+{
+    const size_t all = offsetof(ViommuConfig, bounds.limits.all);
+    const ViommuConfigRow *row;
+    GVariantBuilder amounts;
+
+    g_variant_builder_init(&amounts, G_VARIANT_TYPE_VARDICT);
+    for (unsigned i = 0; (row = viommu_config_row(i)); i++)
+        if (row->bound >= all && row->bound < all + sizeof(used->all))
+            g_variant_builder_add(&amounts, "{sv}", row->name.key,
+                                  g_variant_new_uint64(used->all[(row->bound - all) / sizeof(uint64_t)]));
+    return g_variant_builder_end(&amounts);
+}
+
 static const char *words_of(const ViommuConfigRow *row)
 {
     size_t all = offsetof(ViommuConfig, limits.all), user = offsetof(ViommuConfig, limits.user);

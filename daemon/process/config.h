@@ -75,6 +75,8 @@ const ViommuConfigKey *viommu_config_key(unsigned i);
 void viommu_config_bound(ViommuConfig *config, const ViommuBoundsHost *host);
 /** The values in force of [limits], a floating a{sv} of numbers (t). */
 GVariant *viommu_config_limits(const ViommuConfig *config);
+/** What of @used all users together have, by the keys of [limits] that bound it: the same. */
+GVariant *viommu_config_used(const ViommuAmounts *used);
 /** Prints all values as a key file.  The comment above each names its source ("FILE:LINE" or
  *  "default") and, if the host's size decides, the value in force and its derivation.  Owned. */
 char *viommu_config_print(const ViommuConfig *config);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "daemon/libvirt/backend.h"
 #include "daemon/bus/variant.h"
+#include "lib/host/host-class.h"
 #include "tests/unit/unit.h"
 
 START_TEST(host)
@@ -22,6 +23,25 @@ START_TEST(host)
     facts = harness_property(harness, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "HostFacts");
     quoted = g_strdup_printf("'libvirt': <%s>", libvirt);
     ck_assert_msg(strstr(facts, quoted), "%s", facts);
+}
+END_TEST
+
+/* The class that the facts of the bus and of the hardware have, which "viommuctl host" prints. */
+START_TEST(facts_class)
+{
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *class = harness_property(harness, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "FactsClass");
+    ViommuBackend *backend = NULL;
+    g_autoptr(ViommuHost) probed = NULL;
+    g_autofree char *expected = NULL, *quoted = NULL;
+
+    ck_assert(viommu_backend_new("test:///default", 1, &backend, NULL));
+    probed = viommu_backend_probe(backend, NULL);
+    viommu_backend_free(backend);
+    ck_assert_ptr_nonnull(probed);
+    expected = viommu_host_class(probed);
+    quoted = g_strdup_printf("'%s'", expected);
+    ck_assert_str_eq(class, quoted);
 }
 END_TEST
 
@@ -307,6 +327,7 @@ END_TEST
 
 static const HarnessScenario scenarios[] = {
     {"host", &host},
+    {"facts-class", &facts_class},
     {"models-are-those-of-plans", &models_are_those_of_plans},
     {"plan", &dry_run},
     {"check", &check},

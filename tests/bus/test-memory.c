@@ -155,12 +155,33 @@ START_TEST(limits_readable)
 }
 END_TEST
 
+/* What machines have comes and goes with them. */
+START_TEST(used_readable)
+{
+    static const char *const nothing =
+        "{'machines': <uint64 0>, 'vcpus': <uint64 0>, 'memory': <uint64 0>, 'locked-memory': <uint64 0>, "
+        "'copies': <uint64 0>, 'overlays': <uint64 0>, 'pending-launches': <uint64 0>}";
+    g_autoptr(Harness) harness = harness_new(false);
+    g_autofree char *before = NULL, *during = NULL, *after = NULL, *path = NULL;
+
+    start_with(harness, "");
+    before = harness_property(harness, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Used");
+    ck_assert_str_eq(before, nothing);
+    path = harness_launch(harness, "{'vcpus': <uint32 3>, 'memory': <'400 MiB'>}");
+    during = harness_property(harness, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Used");
+    ck_assert_str_eq(
+        during,
+        "{'machines': <uint64 1>, 'vcpus': <uint64 3>, 'memory': <uint64 419430400>, 'locked-memory': "
+        "<uint64 0>, 'copies': <uint64 0>, 'overlays': <uint64 0>, 'pending-launches': <uint64 0>}");
+    harness_stop(harness, path, 0);
+    after = harness_property(harness, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "Used");
+    ck_assert_str_eq(after, nothing);
+}
+END_TEST
+
 static const HarnessScenario scenarios[] = {
-    {"locked-limits", &locked_limits},
-    {"locked-room", &locked_room},
-    {"huge-pages", &huge_pages},
-    {"limits-readable", &limits_readable},
-    {NULL, NULL},
+    {"locked-limits", &locked_limits},     {"locked-room", &locked_room},     {"huge-pages", &huge_pages},
+    {"limits-readable", &limits_readable}, {"used-readable", &used_readable}, {NULL, NULL},
 };
 
 static void restore_pool(void)

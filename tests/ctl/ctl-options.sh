@@ -148,6 +148,7 @@ printf '{}' >"$work/a=b.json"
 words 0 'IOMMU: +none' "$work/a=b.json"
 
 # The hardware below another root, and this machine's.
+hosts=$(dirname "$0")/../golden/hosts
 mkdir -p "$work/root/sys/firmware/acpi/tables"
 run 0 'the hardware of another root' "own IOMMU: none" "$ctl" host --root "$work/root"
 check 'libvirt is not asked for it' bash -c "! grep -q libvirt '$work/out'"
@@ -166,6 +167,28 @@ run 0 'an inventory of a libvirt alone' "^TRAITS='COMPUTE" "$ctl" host --host "$
 check 'says nothing of hardware' grep -vq VIRT_IOMMU "$work/out"
 run 0 'nor as JSON' 'traits' "$ctl" host --host "$work/host.json" --inventory --json
 check 'has only traits' json 'list(j) == ["traits"]'
+
+# The same for schedulers.
+run 0 'a node of Slurm' '^Feature=viommu,viommu_x86_64_intel,.*,vf_[0-9a-f]{12}$' "$ctl" host --host "$work/host.json" --slurm
+run 0 'the same as JSON' 'vf_' "$ctl" host --host "$work/host.json" --slurm --json
+check 'has the class in its features' json 'j["class"] in j["features"] and j["gres"] == {} and "cpus" not in j'
+run 0 'a node with pages' 'RealMemory=4096 .* Gres=hugepages_2m:1024,hugepages_1g:1$' \
+    "$ctl" host --host "$hosts/huge.json" --slurm
+run 0 'a node with devices' 'Gres=pci_8086_154c:2$' "$ctl" host --host "$hosts/machine-server-sriov.json" --slurm
+run 0 'an inventory for a shell' "^TRAITS=" "$ctl" host --host "$work/host.json" --inventory --format=shell
+run 0 'an inventory for Placement' 'CUSTOM_HUGEPAGES_2M' "$ctl" host --host "$hosts/huge.json" --inventory --format=placement
+check 'has traits and inventories' json '"COMPUTE_ARCH_X86_64" in j["traits"] and "CUSTOM_VIOMMU_KVM_X86_64_INTEL" in j["traits"]
+    and j["inventories"]["MEMORY_MB"]["total"] == 4096 and j["inventories"]["CUSTOM_HUGEPAGES_2M"]["total"] == 1024'
+run 0 'an inventory for Kubernetes' '^viommu\.org/kvm_x86_64_intel=true$' \
+    "$ctl" host --host "$hosts/huge.json" --inventory --format=kubernetes
+run 0 'an inventory for Nomad' '^viommu_hugepages_1g=1$' "$ctl" host --host "$hosts/huge.json" --inventory --format=nomad
+run 0 'the same as JSON' 'viommu_class' "$ctl" host --host "$hosts/huge.json" --inventory --format=nomad --json
+check 'is an object' json 'j["viommu_hugepages_1g"] == "1"'
+run 64 'a format that is not known' "use one of shell, placement, kubernetes, nomad" "$ctl" host --inventory --format=raw
+run 64 '--format alone' 'use it with --inventory' "$ctl" host --format=nomad
+run 64 'two kinds of output' 'cannot be combined' "$ctl" host --slurm --inventory
+run 3 'a node without libvirt' 'must know what libvirt can do' "$ctl" host --root "$work/root" --slurm
+run 64 'a format of an image' "use one of raw, qcow2" "$ctl" image-add /x --format=nomad
 run 6 'a root that is not there' "cannot open directory '/nowhere'" "$ctl" host --root /nowhere
 run 0 'this machine' "own IOMMU: " "$ctl" host --root /
 run 64 '--root of another verb' "'plan' does not take --root" "$ctl" plan --root / "$work/any.json"

@@ -35,7 +35,8 @@ typedef struct ViommuCtl {
     bool log;                                                 /* console */
     bool raw;                                                 /* console --log */
     bool user, system, json, xml, inventory, no_color, no_ask_password, help, version;
-    bool keys; /* help keys */
+    bool keys;  /* help keys */
+    bool slurm; /* host */
     /* The words after the verb, as many as the verb's row allows. */
     char **words;
     int n_words;

@@ -8,6 +8,7 @@
 #include "tools/ctl/topology.h"
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/local-host.h"
+#include "tools/ctl/node.h"
 
 static void print_reasons(const ViommuOutput *output, const GPtrArray *reasons, ViommuModel model)
 {
@@ -140,6 +141,8 @@ bool viommu_ctl_host(ViommuCtl *ctl, GError **error)
 
     if (!host)
         return false;
+    if (ctl->slurm || viommu_ctl_counts(ctl))
+        return viommu_ctl_print_node(ctl, config, site_of(ctl, config), host, error);
     if (ctl->inventory)
         return print_inventory(ctl, host, &config->policy, error);
     if (ctl->output.json) {

@@ -10,6 +10,7 @@
 #include "lib/request/request.h"
 #include "lib/base/did-you-mean.h"
 #include "tools/client/error.h"
+#include "tools/ctl/node.h"
 
 enum {
     LAUNCH,
@@ -118,7 +119,7 @@ static const struct {
      "Return when planned, started, ready or verified"},
     {"name", 0, "NAME", offsetof(ViommuCtl, name), V(LAUNCH) | V(RUN) | V(IMAGE_ADD), NULL,
      "Name of the machine or image"},
-    {"request-id", 0, "ID", offsetof(ViommuCtl, request_id), V(LAUNCH), NULL,
+    {"request-id", 0, "ID", offsetof(ViommuCtl, request_id), V(LAUNCH) | V(RUN), NULL,
      "Return the same machine for the same ID"},
     {"lease", 0, "SECONDS", offsetof(ViommuCtl, lease), V(LAUNCH) | V(RUN), NULL,
      "Remove the machine after SECONDS"},
@@ -143,6 +144,7 @@ static const struct {
     {"images", 0, "DIR", offsetof(ViommuCtl, images), V(PLAN), NULL, "Look up the image in DIR"},
     {"inventory", 0, NULL, offsetof(ViommuCtl, inventory), V(HOST), NULL,
      "Print VIRT_IOMMU and traits for schedulers"},
+    {"slurm", 0, NULL, offsetof(ViommuCtl, slurm), V(HOST), NULL, "Print this host as a node of Slurm"},
     {"order", 0, "ORDER", offsetof(ViommuCtl, order), LOCAL, &viommu_enum_order, "Prefer native or virtio"},
     {"connect", 'c', "URI", offsetof(ViommuCtl, connect), LOCAL | V(DOCTOR), NULL, "Ask libvirt at URI"},
     {"xml", 0, NULL, offsetof(ViommuCtl, xml), V(PLAN), NULL, "Also print the domain XML"},
@@ -151,8 +153,8 @@ static const struct {
     {"arch", 0, "ARCH", offsetof(ViommuCtl, arch), V(IMAGE_ADD), &viommu_enum_arch, "Its architecture"},
     {"firmware", 0, "KIND", offsetof(ViommuCtl, firmware), V(IMAGE_ADD), &viommu_enum_firmware,
      "The firmware that boots it"},
-    {"format", 0, "FORMAT", offsetof(ViommuCtl, format), V(IMAGE_ADD), &viommu_enum_disk_format,
-     "Its format, raw or qcow2"},
+    {"format", 0, "FORMAT", offsetof(ViommuCtl, format), V(IMAGE_ADD) | V(HOST), NULL,
+     "Format of the image, or of --inventory"},
     {"seed", 0, "BY", offsetof(ViommuCtl, seed), V(IMAGE_ADD), &viommu_enum_seed_by,
      "What reads its seed, such as cloud-init"},
     {"agent", 0, "yes|no", offsetof(ViommuCtl, agent), V(IMAGE_ADD), &yes_or_no,
@@ -230,6 +232,15 @@ static bool may_be_left_out(size_t i)
     return options[i].argument && options[i].argument[0] == '[';
 }
 
+static bool check_word(const char *option, const ViommuEnum *words, const char *value, GError **error)
+{
+    g_autofree char *known = viommu_enum_list(words);
+
+    return viommu_enum_from_string(words, value) != VIOMMU_UNSET ||
+           viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--%s='%s' is unknown; use one of %s", option,
+                              value, known);
+}
+
 /* @value NULL: none was given. */
 static bool take_option(ViommuCtl *ctl, size_t i, const char *value, GError **error)
 {
@@ -237,12 +248,8 @@ static bool take_option(ViommuCtl *ctl, size_t i, const char *value, GError **er
         *(bool *)((char *)ctl + options[i].offset) = true;
         return true;
     }
-    if (options[i].words && viommu_enum_from_string(options[i].words, value) == VIOMMU_UNSET) {
-        g_autofree char *known = viommu_enum_list(options[i].words);
-
-        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--%s='%s' is unknown; use one of %s",
-                                  options[i].name, value, known);
-    }
+    if (options[i].words && !check_word(options[i].name, options[i].words, value, error))
+        return false;
     if (options[i].offset == offsetof(ViommuCtl, gets)) {
         if (!ctl->gets)
             ctl->gets = g_ptr_array_new();
@@ -288,6 +295,19 @@ static bool take_options(ViommuCtl *ctl, int argc, char **argv, uint64_t *ret_gi
     return true;
 }
 
+/* --format means another thing to each verb. */
+static bool check_format(const ViommuCtl *ctl, int verb, GError **error)
+{
+    const ViommuEnum *known = verb == HOST ? &viommu_enum_inventory : &viommu_enum_disk_format;
+
+    if (!ctl->format)
+        return true;
+    if (verb == HOST && !ctl->inventory)
+        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
+                                  "--format is about the inventory, so use it with --inventory");
+    return check_word("format", known, ctl->format, error);
+}
+
 static bool check_words(const ViommuCtl *ctl, int verb, uint64_t given, GError **error)
 {
     const ViommuCtlVerbRow *row = &verbs[verb];
@@ -296,6 +316,11 @@ static bool check_words(const ViommuCtl *ctl, int verb, uint64_t given, GError *
         if (given & (UINT64_C(1) << i) && !(options[i].verbs & V(verb)))
             return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "'%s' does not take --%s", row->name,
                                       options[i].name);
+    if (!check_format(ctl, verb, error))
+        return false;
+    if (ctl->slurm && ctl->inventory)
+        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
+                                  "--slurm and --inventory cannot be combined; use one of them");
     if (ctl->user && ctl->system)
         return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
                                   "--user and --system cannot be combined; use one of them");
