@@ -30,8 +30,9 @@ static const struct {
 /* As the service of 0.1.0 wrote it, which cannot see the boot's id. */
 #define UNKNOWN_BOOT "00000000000000000000000000000000"
 
-/* The record; with @boot, its lease is of that boot and ends in an hour.  Owned. */
-static char *record_of(const char *name, const char *boot)
+/* The record, with a lease of @boot that ends in @seconds, or has ended if they are 0.
+ * Owned. */
+static char *record_of(const char *name, const char *boot, unsigned seconds)
 {
     g_autofree char *path = g_strdup_printf("%s/%s.xml", RECORDS, name), *text = NULL, *now = NULL;
     g_autofree char *lease = NULL;
@@ -39,10 +40,10 @@ static char *record_of(const char *name, const char *boot)
 
     ck_assert_msg(g_file_get_contents(path, &text, NULL, NULL), "cannot read %s", path);
     lease = g_strdup_printf("lease-end=\"%" G_GUINT64_FORMAT "\" boot=\"%s\"",
-                            viommu_boottime_now() + (uint64_t)3600 * G_USEC_PER_SEC, boot);
+                            seconds ? viommu_boottime_now() + seconds * (uint64_t)G_USEC_PER_SEC : 1, boot);
     now = g_regex_replace_literal(regex, text, -1, 0, lease, 0, NULL);
     ck_assert(now);
-    return g_strdup(boot ? now : text);
+    return g_steal_pointer(&now);
 }
 
 static void check_machine(const ViommuMachine *machine, size_t i)
@@ -70,7 +71,7 @@ START_TEST(all_are_served)
         g_auto(Fixture) fixture = {0};
         g_auto(Answer) answer = {0}, stopped = {0};
         const ViommuWaiter waiter = answer_waiter(&answer);
-        g_autofree char *record = record_of(machines[i].name, viommu_boottime_boot());
+        g_autofree char *record = record_of(machines[i].name, viommu_boottime_boot(), 3600);
         g_autoptr(ViommuMetadata) metadata = NULL;
 
         fixture_begin(&fixture);
@@ -97,16 +98,18 @@ END_TEST
 START_TEST(ended_leases)
 {
     static const struct {
-        const char *boot, *additions;
+        const char *boot;
+        unsigned seconds;
+        const char *additions;
     } cases[] = {
-        {NULL, NULL},
-        {"22222222222222222222222222222222", NULL},
-        {UNKNOWN_BOOT, "<additions host-boot='22222222222222222222222222222222'/>"},
+        {UNKNOWN_BOOT, 0, NULL},
+        {"22222222222222222222222222222222", 3600, NULL},
+        {UNKNOWN_BOOT, 3600, "<additions host-boot='22222222222222222222222222222222'/>"},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_auto(Fixture) fixture = {0};
-        g_autofree char *record = record_of("leased", cases[i].boot);
+        g_autofree char *record = record_of("leased", cases[i].boot, cases[i].seconds);
 
         fixture_begin(&fixture);
         fake_add("leased", UUID, record, true)->additions = g_strdup(cases[i].additions);
@@ -126,7 +129,7 @@ START_TEST(leases_of_the_service)
         g_auto(Fixture) fixture = {0};
         g_auto(Answer) answer = {0};
         const ViommuWaiter waiter = answer_waiter(&answer);
-        g_autofree char *record = record_of("leased", UNKNOWN_BOOT);
+        g_autofree char *record = record_of("leased", UNKNOWN_BOOT, 3600);
         g_autoptr(ViommuMetadata) metadata = NULL;
 
         fixture_begin(&fixture);
