@@ -66,9 +66,17 @@ static GPtrArray *nothing(void)
     return alternatives;
 }
 
-static GPtrArray *one(const char *name, const char *operator_, const char *value, GError **error)
+static GPtrArray *one_condition(const ViommuTmtCondition *condition, GError **error)
 {
     g_autoptr(GPtrArray) alternatives = nothing();
+
+    return viommu_tmt_add((GPtrArray *)alternatives->pdata[0], condition, error)
+               ? g_steal_pointer(&alternatives)
+               : NULL;
+}
+
+static GPtrArray *one(const char *name, const char *operator_, const char *value, GError **error)
+{
     g_autofree char *text = g_strdup_printf("%s %s", operator_, value);
 
     if (!*value || !viommu_fields_is_text(text)) {
@@ -76,18 +84,19 @@ static GPtrArray *one(const char *name, const char *operator_, const char *value
                     "a value of hostRequires is missing, too long, or has control characters");
         return NULL;
     }
-    return viommu_tmt_add((GPtrArray *)alternatives->pdata[0], name, text, error)
-               ? g_steal_pointer(&alternatives)
-               : NULL;
+    return one_condition(&(ViommuTmtCondition){.name = (char *)name, .text = text}, error);
 }
 
-static GPtrArray *not_judged(Reader *reader, const char *name)
+static GPtrArray *not_judged(Reader *reader, const char *name, GError **error)
 {
+    const ViommuTmtCondition condition = {(char *)name, (char *)"", VIOMMU_TMT_VERDICT_NONE, NULL};
+    bool is_known = false;
+
     for (guint i = 0; i < reader->unknown->len; i++)
-        if (g_str_equal(reader->unknown->pdata[i], name))
-            return nothing();
-    g_ptr_array_add(reader->unknown, g_strdup(name));
-    return nothing();
+        is_known = is_known || g_str_equal(reader->unknown->pdata[i], name);
+    if (!is_known)
+        g_ptr_array_add(reader->unknown, g_strdup(name));
+    return one_condition(&condition, error);
 }
 
 /* A guest is a virtual machine, and Beaker calls KVM so. */
@@ -100,31 +109,30 @@ static GPtrArray *read_hypervisor(const char *name, const char *operator_, const
     return one(name, operator_, lower, error);
 }
 
-/* Many disks are one that a guest does not have; what bounds them from above holds, since it has
- * one. */
-static GPtrArray *read_disks(Reader *reader, const char *operator_, const char *value, GError **error)
+/* A guest has one disk. */
+static GPtrArray *read_disks(const char *name, const char *operator_, const char *value, GError **error)
 {
-    bool at_least = g_str_equal(operator_, ">") || g_str_equal(operator_, ">="), holds;
-    g_autofree char *name = NULL;
+    g_autofree char *text = g_strdup_printf("%s %s", operator_, value);
+    const ViommuTmtCondition refused = {(char *)name, text, VIOMMU_TMT_VERDICT_IMPOSSIBLE,
+                                        viommu_tmt_why_one_disk};
     guint64 number;
+    bool holds;
 
     if (!g_ascii_string_to_unsigned(value, 10, 0, UINT16_MAX, &number, NULL)) {
         viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "NR_DISKS of hostRequires is not a number");
         return NULL;
     }
-    number += g_str_equal(operator_, ">");
-    if ((at_least || g_str_equal(operator_, "=")) && number > 1) {
-        name = g_strdup_printf("disk[%u].size", (unsigned)number - 1);
-        return one(name, ">=", "1 B", error);
-    }
-    holds = at_least || (g_str_equal(operator_, "=") && number == 1) ||
-            (g_str_equal(operator_, "!=") && number != 1) || (g_str_equal(operator_, "<") && number > 1) ||
-            (g_str_equal(operator_, "<=") && number >= 1);
-    return holds ? nothing() : not_judged(reader, "key_value NR_DISKS");
+    holds = g_str_equal(operator_, "=")    ? number == 1
+            : g_str_equal(operator_, "!=") ? number != 1
+            : g_str_equal(operator_, "<")  ? number > 1
+            : g_str_equal(operator_, "<=") ? number >= 1
+            : g_str_equal(operator_, ">")  ? number < 1
+                                           : number <= 1;
+    return holds ? nothing() : one_condition(&refused, error);
 }
 
-static GPtrArray *translate(Reader *reader, size_t row, const char *operator_, const char *value,
-                            const char *unit, GError **error)
+static GPtrArray *translate(size_t row, const char *operator_, const char *value, const char *unit,
+                            GError **error)
 {
     const char *name = elements[row].name;
     g_autofree char *text = NULL;
@@ -150,7 +158,7 @@ static GPtrArray *translate(Reader *reader, size_t row, const char *operator_, c
                                              : value,
                    error);
     case FORM_DISKS:
-        return read_disks(reader, operator_, value, error);
+        return read_disks(elements[row].element, operator_, value, error);
     }
     g_assert_not_reached();
 }
@@ -181,8 +189,8 @@ static GPtrArray *read_condition(Reader *reader, const xmlNode *node, const char
         value = g_strdup("");
     for (size_t i = 0; operator_ && i < G_N_ELEMENTS(elements); i++)
         if (g_str_equal(name, elements[i].element))
-            return translate(reader, i, operator_, g_strstrip(value), unit ? unit : "", error);
-    return not_judged(reader, name);
+            return translate(i, operator_, g_strstrip(value), unit ? unit : "", error);
+    return not_judged(reader, name, error);
 }
 
 static GPtrArray *read_children(Reader *reader, const xmlNode *parent, const char *above, bool all,
@@ -265,6 +273,24 @@ static xmlDoc *parse(const char *xml, GError **error)
     return document;
 }
 
+static guint count_not_judged(const GPtrArray *alternative)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < alternative->len; i++)
+        n += ((const ViommuTmtCondition *)alternative->pdata[i])->verdict == VIOMMU_TMT_VERDICT_NONE;
+    return n;
+}
+
+/* What is judged comes before what may not hold. */
+static gint compare_judged(gconstpointer a, gconstpointer b)
+{
+    guint one = count_not_judged(*(const GPtrArray *const *)a),
+          other = count_not_judged(*(const GPtrArray *const *)b);
+
+    return one == other ? 0 : one < other ? -1 : 1;
+}
+
 GPtrArray *viommu_beaker_read(const char *xml, char **ret_unknown, GError **error)
 {
     g_autoptr(GPtrArray) unknown = g_ptr_array_new_with_free_func(g_free);
@@ -279,6 +305,7 @@ GPtrArray *viommu_beaker_read(const char *xml, char **ret_unknown, GError **erro
     alternatives = requires ? read_children(&reader, requires, "", true, false, 0, error) : nothing();
     if (!alternatives)
         return NULL;
+    g_ptr_array_sort(alternatives, compare_judged);
     g_ptr_array_add(unknown, NULL);
     *ret_unknown = unknown->len > 1 ? g_strjoinv(", ", (char **)unknown->pdata) : NULL;
     return alternatives;

@@ -8,7 +8,8 @@
 #include <glib.h>
 
 /** The alternatives of the one hostRequires in @xml (a job, a recipe set, a recipe, or the element
- *  alone), as of viommu_tmt_read().  Without one, there are no conditions.
+ *  alone), as of viommu_tmt_read(); first those with the fewest conditions that are not judged.
+ *  Without one, there are no conditions.
  *  @ret_unknown: the elements that are not judged, "labcontroller, key_value MODULE"; NULL: none;
  *  owned.
  *  Fails: INVALID_REQUEST. */

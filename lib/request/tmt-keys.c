@@ -8,7 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/base/quantity.h"
 #include "lib/request/pattern.h"
-#include "lib/request/tmt.h"
+#include "lib/request/tmt-internal.h"
 
 /* No number of a requirement is larger: an EiB. */
 #define NUMBER_MAX (UINT64_C(1) << 60)
@@ -404,6 +404,7 @@ static const char why_cpu[] =
     "viommud gives the host's CPU or QEMU's, and only the number of processors is chosen";
 static const char why_device[] = "viommud finds devices by vendor and device, as ids";
 static const char why_disk[] = "viommud chooses the size of a disk only";
+const char viommu_tmt_why_one_disk[] = "the guest has the disk of its image, and no other";
 static const char why_system[] = "a machine of viommud is a virtual one";
 static const char why_zcrypt[] = "viommud has no machines of s390x";
 
@@ -522,7 +523,7 @@ static const Key *find(const char *name, guint64 *ret_index, GError **error)
     return NULL;
 }
 
-/* The conditions that have the name of the one at @from, if it is the first of these. */
+/* The open conditions that have the name of the one at @from, if it is the first of these. */
 static bool collect(const GPtrArray *alternative, guint from, Group *group)
 {
     group->name = ((const ViommuTmtCondition *)alternative->pdata[from])->name;
@@ -530,7 +531,7 @@ static bool collect(const GPtrArray *alternative, guint from, Group *group)
     for (guint i = 0; i < alternative->len && group->n < G_N_ELEMENTS(group->texts); i++) {
         const ViommuTmtCondition *condition = (const ViommuTmtCondition *)alternative->pdata[i];
 
-        if (!g_str_equal(condition->name, group->name))
+        if (condition->verdict != VIOMMU_TMT_VERDICT_OPEN || !g_str_equal(condition->name, group->name))
             continue;
         if (i < from)
             return false;
@@ -565,16 +566,19 @@ static bool translate(const GPtrArray *alternative, Translation *translation, GE
     Group group;
 
     for (guint i = 0; i < alternative->len; i++) {
+        const ViommuTmtCondition *condition = (const ViommuTmtCondition *)alternative->pdata[i];
         const Key *key;
         guint64 index;
 
-        if (!collect(alternative, i, &group))
+        if (condition->verdict == VIOMMU_TMT_VERDICT_IMPOSSIBLE)
+            refuse(&(Group){condition->name, {condition->text}, 1}, translation, condition->why);
+        if (condition->verdict != VIOMMU_TMT_VERDICT_OPEN || !collect(alternative, i, &group))
             continue;
         key = find(group.name, &index, error);
         if (!key)
             return false;
         if (index > 0 && key->translate != refused)
-            refuse(&group, translation, "the guest has the disk of its image, and no other");
+            refuse(&group, translation, viommu_tmt_why_one_disk);
         else if (!key->translate(key, &group, translation, error))
             return false;
     }

@@ -25,16 +25,17 @@ GPtrArray *viommu_tmt_alternatives_new(void)
     return g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
 }
 
-bool viommu_tmt_add(GPtrArray *alternative, const char *name, const char *text, GError **error)
+bool viommu_tmt_add(GPtrArray *alternative, const ViommuTmtCondition *condition, GError **error)
 {
-    ViommuTmtCondition *condition;
+    ViommuTmtCondition *copy;
 
     if (alternative->len >= VIOMMU_TMT_CONDITIONS_MAX)
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "the hardware requirement is too long");
-    condition = g_new0(ViommuTmtCondition, 1);
-    condition->name = g_strdup(name);
-    condition->text = g_strdup(text);
-    g_ptr_array_add(alternative, condition);
+    copy = g_new(ViommuTmtCondition, 1);
+    *copy = *condition;
+    copy->name = g_strdup(condition->name);
+    copy->text = g_strdup(condition->text);
+    g_ptr_array_add(alternative, copy);
     return true;
 }
 
@@ -109,7 +110,7 @@ static bool read_value(GPtrArray *alternative, const char *name, GVariant *value
     if (!viommu_fields_is_text(text) || !viommu_fields_is_text(name))
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
                            "a hardware requirement is too long, or has control characters");
-    return viommu_tmt_add(alternative, name, text, error);
+    return viommu_tmt_add(alternative, &(ViommuTmtCondition){.name = (char *)name, .text = text}, error);
 }
 
 /* --- "and", "or" --- */
@@ -118,12 +119,9 @@ static GPtrArray *read_requirement(GVariant *tree, GError **error);
 
 static bool add_all(GPtrArray *alternative, const GPtrArray *more, GError **error)
 {
-    for (guint i = 0; i < more->len; i++) {
-        const ViommuTmtCondition *condition = (const ViommuTmtCondition *)more->pdata[i];
-
-        if (!viommu_tmt_add(alternative, condition->name, condition->text, error))
+    for (guint i = 0; i < more->len; i++)
+        if (!viommu_tmt_add(alternative, (const ViommuTmtCondition *)more->pdata[i], error))
             return false;
-    }
     return true;
 }
 
@@ -279,7 +277,8 @@ char *viommu_tmt_text(const GPtrArray *alternative)
     for (guint i = 0; i < alternative->len; i++) {
         const ViommuTmtCondition *condition = (const ViommuTmtCondition *)alternative->pdata[i];
 
-        g_string_append_printf(text, "%s%s: %s", i ? ", " : "", condition->name, condition->text);
+        g_string_append_printf(text, "%s%s: %s", i ? ", " : "", condition->name,
+                               condition->verdict == VIOMMU_TMT_VERDICT_NONE ? "not judged" : condition->text);
     }
     return g_string_free(text, FALSE);
 }

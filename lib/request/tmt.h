@@ -12,9 +12,17 @@
 #define VIOMMU_TMT_ALTERNATIVES_MAX 64u
 #define VIOMMU_TMT_CONDITIONS_MAX   256u /* of one alternative */
 
+typedef enum ViommuTmtVerdict {
+    VIOMMU_TMT_VERDICT_OPEN,       /* the words of a request decide */
+    VIOMMU_TMT_VERDICT_IMPOSSIBLE, /* whatever the request says */
+    VIOMMU_TMT_VERDICT_NONE,       /* nobody judges it; no words */
+} ViommuTmtVerdict;
+
 typedef struct ViommuTmtCondition {
     char *name; /* "disk[0].size" */
     char *text; /* ">= 20 GB"; an operator is optional */
+    ViommuTmtVerdict verdict;
+    const char *why; /* it is impossible; else NULL.  Static */
 } ViommuTmtCondition;
 
 /** The alternatives of the requirement in @file (a{sv}, as read of YAML or JSON): a plan, whose
@@ -31,5 +39,5 @@ GPtrArray *viommu_tmt_read(GVariant *file, char **ret_image, GError **error);
  *  viommud can satisfy it, with every reason. */
 char **viommu_tmt_words(const GPtrArray *alternative, GError **error);
 
-/** "memory: >= 2 GB, iommu.is-supported: true"; owned, g_free(). */
+/** "memory: >= 2 GB, labcontroller: not judged"; owned, g_free(). */
 char *viommu_tmt_text(const GPtrArray *alternative);
