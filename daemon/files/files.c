@@ -344,11 +344,31 @@ static bool follow_chain(ViommuFiles *files, const Judge *judge, Hold *hold, Vio
     return true;
 }
 
-/* Its size is the image's, or what the request wants, which must not cut the image. */
+/* The image's size, or what the request wants, which must not cut the image. */
+static bool settle_size(const ViommuRequestDisk *disk, guint i, uint64_t image, uint64_t *ret_bytes,
+                        GError **error)
+{
+    bool is_exact = disk->size_bytes != VIOMMU_UNSET_NUMBER,
+         is_least = disk->size_min_bytes != VIOMMU_UNSET_NUMBER;
+    uint64_t most = is_exact ? disk->size_bytes : disk->size_max_bytes;
+    uint64_t least = is_exact ? disk->size_bytes : is_least ? disk->size_min_bytes : 0;
+    g_autofree char *wanted = NULL, *has = NULL;
+
+    if (most == VIOMMU_UNSET_NUMBER || viommu_overlay_round(most) >= image) {
+        *ret_bytes = MAX(image, viommu_overlay_round(least));
+        return true;
+    }
+    wanted = viommu_quantity_format(most);
+    has = viommu_quantity_format(image);
+    return viommu_fail(
+        error, VIOMMU_ERROR_INVALID_REQUEST,
+        "disks[%u].size%s is %s, but the guest would see %s of the image alone; omit the size, or give more",
+        i, is_exact ? "" : "-max", wanted, has);
+}
+
 static bool settle_overlay(ViommuFiles *files, const ViommuRequestDisk *disk, guint i, int fd, GError **error)
 {
     ViommuHandover *handover = g_ptr_array_index(files->handovers->disks, i);
-    bool is_given = disk->size_bytes != VIOMMU_UNSET_NUMBER;
     uint64_t bytes;
 
     if (strlen(handover->path) > VIOMMU_OVERLAY_BASE_MAX)
@@ -356,18 +376,9 @@ static bool settle_overlay(ViommuFiles *files, const ViommuRequestDisk *disk, gu
             error, VIOMMU_ERROR_INVALID_REQUEST,
             "its path has more than %u bytes, which is too long for the header of an overlay; move the image, or request the disk without an overlay",
             VIOMMU_OVERLAY_BASE_MAX);
-    if (!viommu_overlay_measure(fd, (ViommuDiskFormat)disk->format, &bytes, error))
+    if (!viommu_overlay_measure(fd, (ViommuDiskFormat)disk->format, &bytes, error) ||
+        !settle_size(disk, i, bytes, &handover->overlay_bytes, error))
         return false;
-    if (is_given && viommu_overlay_round(disk->size_bytes) < bytes) {
-        g_autofree char *wanted = viommu_quantity_format(disk->size_bytes),
-                        *has = viommu_quantity_format(bytes);
-
-        return viommu_fail(
-            error, VIOMMU_ERROR_INVALID_REQUEST,
-            "disks[%u].size is %s, but the guest would see %s of the image alone; omit the size, or give more",
-            i, wanted, has);
-    }
-    handover->overlay_bytes = is_given ? viommu_overlay_round(disk->size_bytes) : bytes;
     handover->overlay =
         viommu_copies_overlay_path(files->site->copies, files->uuid, i, handover->overlay_bytes);
     return viommu_copies_check_room(files->site->copies, files->site->reserve_bytes, error);

@@ -64,13 +64,16 @@ bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error)
 static void note_overlay(ViommuPlanBuild *build, guint i, const ViommuPlanDisk *disk)
 {
     const ViommuRequestDisk *asked = g_ptr_array_index(build->request->disks, i);
-    uint64_t bytes = viommu_plan_overlay_bytes(build, i);
+    uint64_t known = viommu_plan_overlay_bytes(build, i);
+    bool at_least = known == VIOMMU_UNSET_NUMBER && asked->size_min_bytes != VIOMMU_UNSET_NUMBER;
+    uint64_t bytes = at_least ? asked->size_min_bytes : known;
     g_autofree char *size = bytes == VIOMMU_UNSET_NUMBER ? NULL : viommu_quantity_format(bytes);
 
     if (disk->overlay)
         viommu_plan_note(build,
-                         "disk %s is an overlay%s%s, which is removed with the machine; '%s' is only read",
-                         disk->target, size ? " of " : "", size ? size : "", asked->file.path);
+                         "disk %s is an overlay%s%s%s, which is removed with the machine; '%s' is only read",
+                         disk->target, size ? " of " : "", at_least ? "at least " : "", size ? size : "",
+                         asked->file.path);
 }
 
 /* A virtio disk, which cloud-init finds with the others: a CD-ROM of SATA may appear too late. */

@@ -145,8 +145,28 @@ static bool check_image_disk(const ViommuRequest *request, const ViommuRequestDi
                        odd, request->image);
 }
 
+static bool check_size(const ViommuRequestDisk *disk, guint i, GError **error)
+{
+    bool is_min = disk->size_min_bytes != VIOMMU_UNSET_NUMBER,
+         is_max = disk->size_max_bytes != VIOMMU_UNSET_NUMBER;
+
+    if (disk->size_bytes != VIOMMU_UNSET_NUMBER && (is_min || is_max))
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "disks[%u].size is exact, so disks[%u].size-%s means nothing; omit one of the two",
+                           i, i, is_min ? "min" : "max");
+    if (is_min && is_max && disk->size_min_bytes > disk->size_max_bytes)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "disks[%u].size-min is larger than disks[%u].size-max", i, i);
+    return true;
+}
+
 static bool check_plain_disk(const ViommuRequestDisk *disk, guint i, GError **error)
 {
+    const struct {
+        const char *key;
+        uint64_t bytes;
+    } sizes[] = {
+        {"size", disk->size_bytes}, {"size-min", disk->size_min_bytes}, {"size-max", disk->size_max_bytes}};
     g_autofree char *key = g_strdup_printf("disks[%u].path", i);
 
     if (!disk->file.path)
@@ -161,11 +181,12 @@ static bool check_plain_disk(const ViommuRequestDisk *disk, guint i, GError **er
             error, VIOMMU_ERROR_INVALID_REQUEST,
             "disks[%u].overlay is for what the guest writes, but disks[%u].read-only is true; omit one of the two",
             i, i);
-    if (disk->overlay != 1 && disk->size_bytes != VIOMMU_UNSET_NUMBER)
-        return viommu_fail(
-            error, VIOMMU_ERROR_INVALID_REQUEST,
-            "disks[%u].size is the size of an overlay, but disks[%u].overlay is not true; set it, or omit the size",
-            i, i);
+    for (size_t k = 0; disk->overlay != 1 && k < G_N_ELEMENTS(sizes); k++)
+        if (sizes[k].bytes != VIOMMU_UNSET_NUMBER)
+            return viommu_fail(
+                error, VIOMMU_ERROR_INVALID_REQUEST,
+                "disks[%u].%s is the size of an overlay, but disks[%u].overlay is not true; set it, or omit the size",
+                i, sizes[k].key, i);
     return true;
 }
 
@@ -180,7 +201,8 @@ static bool check_disks(const ViommuRequest *request, GError **error)
         const ViommuRequestDisk *disk = g_ptr_array_index(request->disks, i);
         bool of_image = request->image && i == 0;
 
-        if (!check_digest(disk, i, error) || (!of_image && !check_plain_disk(disk, i, error)))
+        if (!check_digest(disk, i, error) || !check_size(disk, i, error) ||
+            (!of_image && !check_plain_disk(disk, i, error)))
             return false;
         if (of_image && !request->image_is_known && !check_image_disk(request, disk, error))
             return false;

@@ -88,6 +88,10 @@ static const ViommuField disk_fields[] = {
     {"overlay", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestDisk, overlay)},
     {"size", VIOMMU_FIELD_SIZE, offsetof(ViommuRequestDisk, size_bytes), .min = VIOMMU_MIB,
      .max = SIZE_LIMIT},
+    {"size-min", VIOMMU_FIELD_SIZE, offsetof(ViommuRequestDisk, size_min_bytes), .min = VIOMMU_MIB,
+     .max = SIZE_LIMIT},
+    {"size-max", VIOMMU_FIELD_SIZE, offsetof(ViommuRequestDisk, size_max_bytes), .min = VIOMMU_MIB,
+     .max = SIZE_LIMIT},
     {"digest", VIOMMU_FIELD_STRING, offsetof(ViommuRequestDisk, digest),
      .hint = "use \"sha256:\" and the 64 hexadecimal digits that sha256sum prints"},
 };

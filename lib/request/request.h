@@ -105,13 +105,14 @@ extern const ViommuEnum viommu_enum_iommufd;
 #define VIOMMU_LEASE_SECONDS_MAX 31536000u
 
 typedef struct ViommuRequestDisk {
-    ViommuFile file;     /* required, unless this is the disk of the request's image */
-    int format;          /* ViommuDiskFormat; required like the file, never probed */
-    int bus;             /* ViommuDiskBus */
-    int read_only;       /* flag */
-    int overlay;         /* flag: the guest writes to an overlay */
-    uint64_t size_bytes; /* of the overlay; unset: that of the file's image */
-    char *digest;        /* of the file: "sha256:" and 64 hexadecimal digits */
+    ViommuFile file; /* required, unless this is the disk of the request's image */
+    int format;      /* ViommuDiskFormat; required like the file, never probed */
+    int bus;         /* ViommuDiskBus */
+    int read_only;   /* flag */
+    int overlay;     /* flag: the guest writes to an overlay */
+    /* of the overlay; unset: the size of the file's image, within the bounds */
+    uint64_t size_bytes, size_min_bytes, size_max_bytes;
+    char *digest; /* of the file: "sha256:" and 64 hexadecimal digits */
 } ViommuRequestDisk;
 
 typedef struct ViommuRequestNetwork {

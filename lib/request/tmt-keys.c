@@ -9,9 +9,7 @@
 #include "lib/base/quantity.h"
 #include "lib/request/pattern.h"
 #include "lib/request/tmt-internal.h"
-
-/* No number of a requirement is larger: an EiB. */
-#define NUMBER_MAX (UINT64_C(1) << 60)
+#include "lib/request/tmt-range.h"
 
 /* The devices that tmt names by their ids; one of each. */
 enum {
@@ -50,6 +48,8 @@ struct Key {
             uint64_t unit;     /* of a number without one; 0: the number has none */
             uint64_t step;     /* to round to */
             uint64_t default_; /* without a lower bound; 0: the upper bound */
+            /* of the request: for what may be larger, too; NULL: none */
+            const char *min_target, *max_target;
         } range;
         struct {
             const char *words[2], *values[2]; /* tmt's, and the request's */
@@ -96,154 +96,33 @@ static bool split_text(const Group *group, guint i, ViommuCondition *ret_conditi
 
 /* --- Numbers --- */
 
-/* As Pint knows them; case matters. */
-static const struct {
-    const char *symbol, *name;
-    uint64_t bytes;
-} units[] = {
-    {"B", "byte", 1},
-    {"kB", "kilobyte", 1000},
-    {"MB", "megabyte", 1000 * 1000},
-    {"GB", "gigabyte", 1000 * 1000 * 1000},
-    {"TB", "terabyte", UINT64_C(1000) * 1000 * 1000 * 1000},
-    {"KiB", "kibibyte", VIOMMU_KIB},
-    {"MiB", "mebibyte", VIOMMU_MIB},
-    {"GiB", "gibibyte", VIOMMU_GIB},
-    {"TiB", "tebibyte", 1024 * VIOMMU_GIB},
-};
-
-/* 0: unknown. */
-static uint64_t find_unit(const char *text, uint64_t without)
+static void add_number(const Key *key, const ViommuTmtRange *range, uint64_t picked, Translation *translation)
 {
-    if (!*text)
-        return without;
-    for (size_t i = 0; i < G_N_ELEMENTS(units); i++) {
-        size_t length = strlen(units[i].name);
+    uint64_t most = viommu_tmt_range_reach(range, picked);
 
-        if (g_str_equal(text, units[i].symbol) ||
-            (strncmp(text, units[i].name, length) == 0 && (!text[length] || g_str_equal(text + length, "s"))))
-            return units[i].bytes;
+    if (!key->range.min_target || range->low == 0 || most == picked) {
+        add_word(translation, "%s=%" G_GUINT64_FORMAT, key->target, picked);
+        return;
     }
-    return 0;
-}
-
-/* "1.5 GB"; @unit 0: a whole number alone. */
-static bool read_number(const char *name, const char *text, uint64_t unit, uint64_t *ret, GError **error)
-{
-    g_autofree char *trimmed = g_strstrip(g_strdup(text));
-    size_t whole = strspn(trimmed, "0123456789");
-    bool has_fraction = unit > 0 && trimmed[whole] == '.';
-    size_t length = has_fraction ? whole + 1 + strspn(trimmed + whole + 1, "0123456789") : whole;
-    const char *after = trimmed + length + strspn(trimmed + length, " ");
-    uint64_t factor = unit ? find_unit(after, unit) : !*after, number, rest = 0;
-
-    if (whole == 0 || whole > 18 || length == whole + 1 || (unit == 0 && factor == 0))
-        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "%s '%s' is not a number%s", name, text,
-                           unit ? ", with a unit if needed, such as '2 GB'" : "");
-    if (factor == 0)
-        return viommu_fail(
-            error, VIOMMU_ERROR_INVALID_REQUEST,
-            "%s '%s' has an unknown unit; use B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, as they are written here",
-            name, text);
-    if (has_fraction) {
-        g_autofree char *fraction = g_strdup_printf("0%.*s", (int)MIN(length - whole, 16), trimmed + whole);
-
-        rest = (uint64_t)(g_ascii_strtod(fraction, NULL) * (double)factor + 0.5);
-    }
-    trimmed[whole] = 0;
-    if (!viommu_quantity_mul_add(g_ascii_strtoull(trimmed, NULL, 10), factor, rest, &number) ||
-        number > NUMBER_MAX)
-        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "%s '%s' is too large", name, text);
-    *ret = number;
-    return true;
-}
-
-typedef struct Range {
-    uint64_t low, high;
-    bool empty;
-    uint64_t excluded[VIOMMU_TMT_CONDITIONS_MAX];
-    guint n_excluded;
-} Range;
-
-static void narrow(Range *range, ViommuComparison comparison, uint64_t number)
-{
-    switch (comparison) {
-    case VIOMMU_COMPARISON_EQUAL:
-        range->low = MAX(range->low, number);
-        range->high = MIN(range->high, number);
-        break;
-    case VIOMMU_COMPARISON_NOT_EQUAL:
-        range->excluded[range->n_excluded++] = number;
-        break;
-    case VIOMMU_COMPARISON_LESS:
-        range->empty = range->empty || number == 0;
-        range->high = MIN(range->high, number ? number - 1 : 0);
-        break;
-    case VIOMMU_COMPARISON_AT_MOST:
-        range->high = MIN(range->high, number);
-        break;
-    case VIOMMU_COMPARISON_GREATER:
-        range->low = MAX(range->low, number + 1);
-        break;
-    case VIOMMU_COMPARISON_AT_LEAST:
-        range->low = MAX(range->low, number);
-        break;
-    case VIOMMU_COMPARISON_MATCH:
-    case VIOMMU_COMPARISON_NOT_MATCH:
-    case VIOMMU_COMPARISON_LAST:
-        g_assert_not_reached();
-    }
-    range->empty = range->empty || range->low > range->high;
-}
-
-static bool is_excluded(const Range *range, uint64_t number)
-{
-    for (guint i = 0; i < range->n_excluded; i++)
-        if (range->excluded[i] == number)
-            return true;
-    return false;
-}
-
-/* The smallest number that satisfies all; without a lower bound the default, or the largest.
- * Rounded where the bounds allow it. */
-static uint64_t pick(const Key *key, const Range *range)
-{
-    uint64_t step = key->range.step, largest = range->high - range->high % step;
-    uint64_t number = range->low, less;
-
-    if (number == 0 && key->range.default_)
-        number = MIN(key->range.default_, largest);
-    else if (number == 0)
-        number = largest;
-    else if (number % step && number + (step - number % step) <= range->high)
-        number += step - number % step;
-    for (less = range->low ? 0 : number; less && is_excluded(range, less);)
-        less -= MIN(step, less);
-    while (is_excluded(range, number))
-        number += step;
-    return number > range->high && less ? less : number;
+    add_word(translation, "%s=%" G_GUINT64_FORMAT, key->range.min_target, picked);
+    if (most < VIOMMU_TMT_NUMBER_MAX)
+        add_word(translation, "%s=%" G_GUINT64_FORMAT, key->range.max_target, most);
 }
 
 static bool number(const Key *key, const Group *group, Translation *translation, GError **error)
 {
-    Range range = {.high = NUMBER_MAX};
+    ViommuTmtRange range = {.high = VIOMMU_TMT_NUMBER_MAX};
     uint64_t picked;
 
-    for (guint i = 0; i < group->n; i++) {
-        ViommuCondition condition;
-        uint64_t value = 0;
-
-        if (!viommu_condition_split_number(group->name, group->texts[i], &condition, error) ||
-            !read_number(group->name, condition.value, key->range.unit, &value, error))
+    for (guint i = 0; i < group->n; i++)
+        if (!viommu_tmt_range_narrow(&range, group->name, group->texts[i], key->range.unit, error))
             return false;
-        narrow(&range, condition.comparison, value);
-    }
-    picked = pick(key, &range);
+    picked = viommu_tmt_range_pick(&range, key->range.step, key->range.default_);
     if (range.empty || picked > range.high)
         return refuse(group, translation, "no number satisfies all of its conditions");
-    if (picked >= NUMBER_MAX)
+    if (picked >= VIOMMU_TMT_NUMBER_MAX)
         return refuse(group, translation, "it bounds nothing; use =, >= or <=");
-    add_word(translation, "%s=%" G_GUINT64_FORMAT, key->target, picked);
+    add_number(key, &range, picked, translation);
     return true;
 }
 
@@ -442,7 +321,7 @@ static const Key keys[] = {
     NO("cpu.hyper-threading", why_cpu),
     NO("cpu.model", why_cpu),
     NO("cpu.model-name", why_cpu),
-    {"cpu.processors", number, "vcpus", NULL, {.range = {0, 1, 1}}},
+    {"cpu.processors", number, "vcpus", NULL, {.range = {0, 1, 1, NULL, NULL}}},
     NO("cpu.sockets", why_cpu),
     NO("cpu.stepping", why_cpu),
     NO("cpu.threads", why_cpu),
@@ -458,7 +337,11 @@ static const Key keys[] = {
     NO("disk[].logical-sector-size", why_disk),
     NO("disk[].model-name", why_disk),
     NO("disk[].physical-sector-size", why_disk),
-    {"disk[].size", number, "disks.0.size", NULL, {.range = {1, VIOMMU_MIB, 0}}},
+    {"disk[].size",
+     number,
+     "disks.0.size",
+     NULL,
+     {.range = {1, VIOMMU_MIB, 0, "disks.0.size-min", "disks.0.size-max"}}},
     {"gpu.device", pci_id, NULL, NULL, {.id = {GPU, DEVICE_ID}}},
     NO("gpu.device-name", why_device),
     NO("gpu.driver", why_device),
@@ -468,7 +351,7 @@ static const Key keys[] = {
     {"iommu.is-supported", is_supported, "iommu.is-supported", NULL, {{0}}},
     {"iommu.model-name", model_name, "iommu.model-name", NULL, {{0}}},
     NO("location.lab-controller", why_beaker),
-    {"memory", number, "memory", NULL, {.range = {VIOMMU_MIB, VIOMMU_MIB, VIOMMU_GIB}}},
+    {"memory", number, "memory", NULL, {.range = {VIOMMU_MIB, VIOMMU_MIB, VIOMMU_GIB, NULL, NULL}}},
     NO("network[].device", why_card),
     NO("network[].device-name", why_card),
     NO("network[].driver", why_card),

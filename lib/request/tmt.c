@@ -278,7 +278,8 @@ char *viommu_tmt_text(const GPtrArray *alternative)
         const ViommuTmtCondition *condition = (const ViommuTmtCondition *)alternative->pdata[i];
 
         g_string_append_printf(text, "%s%s: %s", i ? ", " : "", condition->name,
-                               condition->verdict == VIOMMU_TMT_VERDICT_NONE ? "not judged" : condition->text);
+                               condition->verdict == VIOMMU_TMT_VERDICT_NONE ? "not judged"
+                                                                             : condition->text);
     }
     return g_string_free(text, FALSE);
 }

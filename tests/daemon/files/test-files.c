@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "daemon/files/files.h"
+#include "lib/base/quantity.h"
 
 #define NOBODY 65534u
 #define UUID   "0f2f8ea5-53c4-4e22-a2b0-0123456789ab"
@@ -241,6 +242,8 @@ static const struct {
     {KERNEL("fifo"), VIOMMU_ERROR_INVALID_REQUEST, "/fifo'"},
     {"{'disks': <[{'path': <'DIR/large'>, 'format': <'raw'>, 'overlay': <true>, 'size': <'1 MiB'>}]>}",
      VIOMMU_ERROR_INVALID_REQUEST, "disks[0].size is 1 MiB, but the guest would see 2 MiB"},
+    {"{'disks': <[{'path': <'DIR/large'>, 'format': <'raw'>, 'overlay': <true>, 'size-max': <'1 MiB'>}]>}",
+     VIOMMU_ERROR_INVALID_REQUEST, "disks[0].size-max is 1 MiB, but the guest would see 2 MiB"},
     {"{'disks': <[{'path': <'DIR/empty'>, 'format': <'raw'>, 'overlay': <true>}]>}",
      VIOMMU_ERROR_INVALID_REQUEST, "/empty': it is empty"},
 };
@@ -312,6 +315,33 @@ START_TEST(an_overlay)
         ck_assert(size && size->overlay_bytes == 1 << 20 && size->bytes == 0);
         ck_assert(viommu_copies_remove(copies, UUID, NULL));
         ck_assert(!g_file_test(disk->overlay, G_FILE_TEST_EXISTS));
+    }
+}
+END_TEST
+
+/* DIR/large has 2 MiB. */
+START_TEST(an_overlay_within_bounds)
+{
+    static const struct {
+        const char *bounds;
+        uint64_t bytes;
+    } cases[] = {
+        {"'size-min': <'1 MiB'>", 2 * VIOMMU_MIB},
+        {"'size-min': <'3 MiB'>", 3 * VIOMMU_MIB},
+        {"'size-max': <'3 MiB'>", 2 * VIOMMU_MIB},
+        {"'size-min': <'1 MiB'>, 'size-max': <'2 MiB'>", 2 * VIOMMU_MIB},
+        {"'size-min': <'3 MiB'>, 'size-max': <'4 MiB'>", 3 * VIOMMU_MIB},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *request = g_strdup_printf(
+            "{'disks': <[{'path': <'DIR/large'>, 'format': <'raw'>, 'overlay': <true>, %s}]>}",
+            cases[i].bounds);
+        g_autoptr(ViommuFiles) files = open_files(true, request, &error);
+
+        ck_assert_msg(files, "%s: %s", cases[i].bounds, error ? error->message : "");
+        ck_assert_uint_eq(first_disk(files)->overlay_bytes, cases[i].bytes);
     }
 }
 END_TEST
@@ -540,6 +570,7 @@ int main(void)
     tcase_add_test(all, refused_to_a_member);
     tcase_add_test(all, an_overlay);
     tcase_add_test(all, an_overlay_of_a_long_path);
+    tcase_add_test(all, an_overlay_within_bounds);
     tcase_add_test(all, a_base_that_changes);
     tcase_add_test(all, a_seed);
     tcase_add_test(all, an_image);
