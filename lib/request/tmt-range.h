@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* tmt-range: the numbers that satisfy all conditions of one name, with tmt's units.  Knows no names.
- * Pure. */
+/* tmt-range: the numbers that satisfy all conditions of one name, with tmt's units.  Knows no
+ * names.  Pure. */
 #pragma once
 
 #include <glib.h>

@@ -24,9 +24,7 @@ version=${1:-newest}
 # tmt_as_user WORD...: tmt, as the guests' user; its output is in $said.
 tmt_as_user() {
     local status=0
-    lab_run env -C "$lab_dir/tree" PATH="$lab_dir:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" PYTHONPATH="$lab_dir/python" PYTHONDONTWRITEBYTECODE=1 \
-        XDG_RUNTIME_DIR="$lab_dir/session" VIOMMU_CONNECT="qemu:///embed?root=$lab_dir/planning" TMT_WORKDIR_ROOT="$lab_dir/runs" \
-        NO_COLOR=1 /usr/bin/python3 -m tmt --feeling-safe "$@" >"$lab_dir/said" 2>&1 </dev/null || status=$?
+    lab_run "${tmt[@]}" "$@" >"$lab_dir/said" 2>&1 </dev/null || status=$?
     return "$status"
 }
 
@@ -67,6 +65,12 @@ execute:
 END
 }
 
+# boot_id: of the guest's kernel.
+boot_id() {
+    tmt_says '[01]' '^ *[0-9a-f-]{36}$' run --last -v login --command 'cat /proc/sys/kernel/random/boot_id'
+    grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' "$lab_dir/said" | head -n 1
+}
+
 # row HARDWARE: what tmt says of it, with its own plugin for virtual machines and with ours.
 row() {
     local ours theirs
@@ -79,8 +83,37 @@ row() {
     echo "| \`$1\` | ${theirs:-nothing} | ${ours:-nothing} |"
 }
 
+# machines: those that viommud has, without what "list" says of them.
 machines() {
-    lab_ctl list | sed 1d
+    lab_ctl list --json >"$lab_dir/list" || die "viommuctl list fails"
+    jq -r '.[].name' "$lab_dir/list"
+}
+
+# nothing_left WHEN: viommud says that it has no machine.
+nothing_left() {
+    local left
+    left=$(machines) || die "$1: viommud does not say which machines it has"
+    [ -z "$left" ] || die "$1 left: $left"
+}
+
+a_machine_runs() {
+    [ -n "$(machines)" ] && [ "$(lab_property "$(machines)" State)" = running ]
+}
+
+# interrupted: a tmt that is interrupted while its guest boots; this one never answers.
+interrupted() {
+    local pid status=0 left
+    (exec "${lab_environment[@]}" "${lab_as[@]}" "${tmt[@]}" run plan --name '^/supported$' provision) >"$lab_dir/said" 2>&1 </dev/null &
+    pid=$!
+    lab_until 60 a_machine_runs || die "tmt in the background launches no machine"
+    left=$(lab_property "$(machines)" LeaseEnd)
+    left=$((left / 1000000 - $(python3 -c 'import time; print(int(time.clock_gettime(time.CLOCK_BOOTTIME)))')))
+    ((left > 0 && left <= 300)) || die "the lease of a guest that boots has $left s left"
+    kill "$pid"
+    wait "$pid" || status=$?
+    [ "$status" -ne 0 ] || die "tmt was interrupted, and succeeded"
+    nothing_left "an interrupted tmt"
+    say "an interrupted tmt: as it should be"
 }
 
 # --- The lab, with tmt ---
@@ -114,6 +147,11 @@ fi
 mkdir "$lab_dir/tree/.fmf"
 echo 1 >"$lab_dir/tree/.fmf/version"
 
+tmt=(env -C "$lab_dir/tree" PATH="$lab_dir:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    PYTHONPATH="$lab_dir/python" PYTHONDONTWRITEBYTECODE=1 XDG_RUNTIME_DIR="$lab_dir/session"
+    VIOMMU_CONNECT="qemu:///embed?root=$lab_dir/planning" TMT_WORKDIR_ROOT="$lab_dir/runs" NO_COLOR=1
+    /usr/bin/python3 -m tmt --feeling-safe)
+
 # --- Plans ---
 
 if [ -n "$table" ]; then
@@ -135,7 +173,8 @@ grep -qE '^(warn|fail) ' "$lab_dir/said" && die "tmt lint is not content"
 tmt_says 0 'iommu: virtio' run --dry plan --name '^/(supported|other|either)$' provision
 [ "$(grep -c 'iommu: intel' "$lab_dir/said")" -eq 2 ] || die "a dry run does not say the IOMMU of each guest"
 tmt_says 2 "'smmuv3' exists only on aarch64.*viommud gives no TPM" run plan --name '^/refused$' provision
-[ -z "$(machines)" ] || die "refused and dry runs left: $(machines)"
+nothing_left "refused and dry runs"
+[ -n "$guest" ] || interrupted
 
 # --- A guest ---
 
@@ -145,12 +184,14 @@ if [ -n "$guest" ]; then
     tmt_says 1 '1 test passed and 1 test failed' run --id one -v discover provision execute report
     say "tmt run: $((SECONDS - started)) s"
     [ -n "$(machines)" ] || die "the guest is gone before its cleanup"
+    before=$(boot_id)
     # The failed test may count again.
     tmt_says '[01]' 'Reboot finished' run --last -v reboot --hard
+    [ "$(boot_id)" != "$before" ] || die "the guest was not rebooted: it still has the boot id $before"
     tmt_says '[01]' 'still here' run --last -v login --command 'echo still here'
     tmt_says '[01]' 'guest: removed' run --last -v cleanup
     grep -rqs 'Debian GNU' "$lab_dir"/runs/one/*/provision/*/logs || die "no guest log has the console"
 fi
-[ -z "$(machines)" ] || die "left: $(machines)"
+nothing_left "the end"
 left=$(lab_left_behind)
 [ -z "$left" ] || say_die "left behind: $left"

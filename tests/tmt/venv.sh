@@ -21,10 +21,19 @@ exec 9>"$cache/lock"
 flock 9
 made=$cache/$1/made
 if [ ! -e "$made" ] || [ "$1:$(find "$made" -mtime +0)" = "newest:$made" ]; then
-    rm -rf "${cache:?}/$1"
+    new=$cache/$1.new
+    rm -rf "$new"
     say "tmt: installing $package from PyPI into $cache/$1"
-    "$python" -m venv "$cache/$1" >&2
-    "$cache/$1/bin/python" -m pip install -q --disable-pip-version-check --retries=2 setuptools wheel "$package" >&2
-    touch "$made"
+    "$python" -m venv "$new" >&2
+    # Only its modules and its python are used, so it may be renamed.
+    if "$new/bin/python" -m pip install -q --disable-pip-version-check --retries=2 setuptools wheel "$package" >&2; then
+        touch "$new/made"
+        rm -rf "${cache:?}/$1"
+        mv "$new" "$cache/$1"
+    else
+        rm -rf "$new"
+        [ -e "$made" ] || exit 1
+        say "tmt: PyPI is not reached; using what was installed on $(date -r "$made" +%F)"
+    fi
 fi
 echo "$cache/$1"

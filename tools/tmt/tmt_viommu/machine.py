@@ -5,13 +5,15 @@ import json
 import subprocess
 import time
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 RETRY_SECONDS = 2
+TURN_SECONDS = 15
 SSH_FAILED = 255  # ssh's own status: the server may answer before the guest has the key
 # Of viommuctl.
 EXISTS = 5
 NOT_FOUND = 6
+TIMED_OUT = 75
 
 
 class Failed(Exception):
@@ -71,18 +73,20 @@ class Viommuctl:
                           f"seed.user={user}", f"seed.ssh-keys={key}",
                           "networks.0.type=user", "networks.0.forward=22", text=wish.text())
 
-    def await_ssh(self, name: str, user: str, key: str, seconds: float) -> None:
+    def await_ssh(self, name: str, user: str, key: str, seconds: float, each_turn: Callable[[], None]) -> None:
         """Returns when the user can log in.  A port that is forwarded accepts connections from the
-        start, so tmt must not try it before."""
+        start, so tmt must not try it before.  each_turn: called every few seconds; may raise."""
         end = time.monotonic() + seconds
         while True:
-            left = max(1, int(end - time.monotonic()))
-            done = self._run("ssh", name, f"--login={user}", f"--key={key}", f"--timeout={left}", "--", "true")
+            each_turn()
+            turn = max(1, min(TURN_SECONDS, int(end - time.monotonic())))
+            done = self._run("ssh", name, f"--login={user}", f"--key={key}", f"--timeout={turn}", "--", "true")
             if done.returncode == 0:
                 return
-            if done.returncode != SSH_FAILED or time.monotonic() >= end:
+            if done.returncode not in (SSH_FAILED, TIMED_OUT) or time.monotonic() >= end:
                 raise Failed(done.returncode, done.stderr.decode(errors="replace").strip(), [])
-            time.sleep(RETRY_SECONDS)
+            if done.returncode == SSH_FAILED:
+                time.sleep(RETRY_SECONDS)
 
     def console(self, name: str) -> bytes:
         """What the guest has printed, also of a former machine."""

@@ -8,6 +8,7 @@ import tmt.log
 import tmt.steps
 import tmt.steps.provision
 import tmt.utils
+import tmt.utils.signals
 from tmt.container import container, field
 from tmt.guest import RebootMode
 from tmt.utils import Command, Path, ProvisionError
@@ -15,6 +16,7 @@ from tmt.utils import Command, Path, ProvisionError
 from tmt_viommu.machine import EXISTS, Failed, Viommuctl, Wish, address
 
 CONSOLE_LOG = 'console.txt'
+BOOT_LEASE = 300  # tmt extends it while the guest boots; a killed tmt does not
 
 
 @container
@@ -100,8 +102,15 @@ class GuestViommu(tmt.guest.GuestSsh):
         output = self._run_guest_command(Command('ssh-keygen', '-y', '-f', self.key[0]), silent=True)
         return (output.stdout or '').strip()
 
+    def _go_on(self) -> None:
+        if tmt.utils.signals.INTERRUPT_PENDING.is_set():
+            raise tmt.utils.signals.Interrupted
+        self.viommuctl.extend(self.machine or '', min(self.lease, BOOT_LEASE))
+
     def _await_ssh(self) -> None:
-        self.viommuctl.await_ssh(self.machine or '', self.user, str(self.key[0]), self.boot_timeout)
+        self.viommuctl.await_ssh(
+            self.machine or '', self.user, str(self.key[0]), self.boot_timeout, self._go_on
+        )
 
     def start(self) -> None:
         if self.is_dry_run:
@@ -112,13 +121,16 @@ class GuestViommu(tmt.guest.GuestSsh):
         try:
             # Before the launch, which can be interrupted.
             self.machine = name
-            properties = self.viommuctl.launch(self.wish, name, self.user, key, self.lease)
+            properties = self.viommuctl.launch(
+                self.wish, name, self.user, key, min(self.lease, BOOT_LEASE)
+            )
             self.primary_address, self.port = address(properties)
             self.topology_address = self.primary_address
             self._show(properties)
             self._collect_console()
             self.info('progress', 'booting...', 'cyan')
             self._await_ssh()
+            self.viommuctl.extend(name, self.lease)
         except Failed as failed:
             if failed.status == EXISTS:
                 self.machine = None
