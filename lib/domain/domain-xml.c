@@ -226,6 +226,9 @@ static void write_disk(ViommuXmlWriter *xml, const ViommuPlan *plan, const Viomm
                      viommu_enum_to_string(&viommu_enum_disk_bus, (int)disk->bus), NULL);
     if (disk->read_only)
         viommu_xml_empty(xml, "readonly", NULL);
+    /* libvirt wants one, and gives disks with the same one the same controller. */
+    if (disk->bus == VIOMMU_DISK_BUS_NVME)
+        viommu_xml_leaf(xml, "serial", disk->target);
     viommu_xml_close(xml);
 }
 
@@ -270,14 +273,14 @@ static void write_pcie(ViommuXmlWriter *xml, const ViommuPcie *pcie)
     }
 }
 
-static void write_virtio_controller(ViommuXmlWriter *xml, const ViommuPlan *plan, const char *type,
-                                    const char *model)
+static void write_virtio_controller(ViommuXmlWriter *xml, const char *type, const char *model,
+                                    bool translated)
 {
     viommu_xml_open(xml, "controller");
     viommu_xml_attribute(xml, "type", type);
     if (model)
         viommu_xml_attribute(xml, "model", model);
-    if (plan->translate_controllers)
+    if (translated)
         viommu_xml_empty(xml, "driver", "iommu", "on", NULL);
     viommu_xml_close(xml);
 }
@@ -287,9 +290,9 @@ static void write_controllers(ViommuXmlWriter *xml, const ViommuPlan *plan)
     write_pcie(xml, &plan->pcie);
     viommu_xml_empty(xml, "controller", "type", "usb", "model", "none", NULL);
     if (plan->scsi_controller)
-        write_virtio_controller(xml, plan, "scsi", "virtio-scsi");
+        write_virtio_controller(xml, "scsi", "virtio-scsi", plan->scsi_translated);
     if (plan->agent)
-        write_virtio_controller(xml, plan, "virtio-serial", NULL);
+        write_virtio_controller(xml, "virtio-serial", NULL, plan->iommu.translate);
 }
 
 static void write_passt(ViommuXmlWriter *xml, const GArray *ports)
@@ -440,7 +443,7 @@ static void write_entropy(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     viommu_xml_open(xml, "rng");
     viommu_xml_attribute(xml, "model", "virtio");
-    if (plan->translate_controllers)
+    if (plan->iommu.translate)
         viommu_xml_empty(xml, "driver", "iommu", "on", NULL);
     viommu_xml_open(xml, "backend");
     viommu_xml_attribute(xml, "model", "random");

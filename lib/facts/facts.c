@@ -142,6 +142,12 @@ static const ViommuFact
                 [VIOMMU_FACT_VIRTIOFS_READ_ONLY] =
                     {"virtiofs that the guest may only read", V(11, 3, 0), 0, 0,
                      "measured: 9.0/7.2 refused, 11.3/10.0 accepted (nothing between them was tried)"},
+                [VIOMMU_FACT_NETWORK_IGB] =
+                    {"networks of model igb", V(9, 3, 0), V(8, 0, 0), 0,
+                     "libvirt NEWS 9.3.0; QEMU 8.0 hw/net/igb.c; measured: 9.0/7.2 refused by QEMU, 11.3/10.0 and 12.8/11.1 started"},
+                [VIOMMU_FACT_DISK_NVME] =
+                    {"disks on nvme", V(11, 5, 0), 0, 0,
+                     "libvirt NEWS 11.5.0; measured: 11.3/10.0 refused, 12.8/11.1 started"},
 };
 
 static const char *const words[] = {
@@ -188,6 +194,8 @@ static const char *const words[] = {
     "virtiofs",
     "virtiofs-user",
     "virtiofs-read-only",
+    "network-igb",
+    "disk-nvme",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_FACT_LAST);
 /* ViommuEmulator keeps a bit for each. */

@@ -51,6 +51,8 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_VIRTIOFS,
     VIOMMU_FACT_VIRTIOFS_USER,
     VIOMMU_FACT_VIRTIOFS_READ_ONLY,
+    VIOMMU_FACT_NETWORK_IGB,
+    VIOMMU_FACT_DISK_NVME,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;

@@ -230,16 +230,27 @@ static char *why_not_isolating(const ViommuReport *report, bool *ret_may_follow)
                         : isolation_texts[report->isolation]);
 }
 
+/* Whether no more devices are outside than the plan put there: all virtio devices, or so many. */
+static bool only_planned_outside(const ViommuProofWanted *wanted, const ViommuReport *report)
+{
+    g_autofree char *translate = viommu_proof_planned(wanted->planned, "translate");
+    g_autofree char *outside = viommu_proof_planned(wanted->planned, "outside");
+    uint64_t virtio = report->outside_by[VIOMMU_OUTSIDE_VIRTIO];
+    guint64 planned = 0;
+
+    if (g_strcmp0(translate, "off") == 0)
+        planned = UINT64_MAX;
+    else if (outside && !g_ascii_string_to_unsigned(outside, 10, 0, UINT32_MAX, &planned, NULL))
+        planned = 0;
+    return virtio > 0 && virtio == g_strv_length(report->outside) && virtio <= planned;
+}
+
 /* An older report shows no types, and its guest's command line tells as much as it did then. */
 static bool is_worth_a_note(const ViommuProofWanted *wanted, const ViommuReport *report)
 {
-    g_autofree char *translate = viommu_proof_planned(wanted->planned, "translate");
-    uint64_t virtio = report->outside_by[VIOMMU_OUTSIDE_VIRTIO];
-
     if (viommu_report_typed_groups(report) == 0)
         return false;
-    return g_strcmp0(translate, "off") != 0 || virtio == 0 || virtio < g_strv_length(report->outside) ||
-           report->types[VIOMMU_GROUP_TYPE_IDENTITY] > 0;
+    return !only_planned_outside(wanted, report) || report->types[VIOMMU_GROUP_TYPE_IDENTITY] > 0;
 }
 
 static char *note_on(const ViommuProofWanted *wanted, const ViommuReport *report, const char *why)

@@ -66,6 +66,8 @@ bool viommu_plan_settle_memlock(ViommuPlanBuild *build, GError **error);
 void viommu_plan_explain_hostdevs(ViommuPlanBuild *build);
 /** devices: checks that the disks are possible.  Fails: NOT_SUPPORTED. */
 bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error);
+/** devices: checks that the models of the networks are possible.  Fails: NOT_SUPPORTED. */
+bool viommu_plan_check_networks(ViommuPlanBuild *build, GError **error);
 /** files: checks that libvirt can use the disks' files without changing their owner or label, and
  *  that guests are confined as the site wants.  Fails: NOT_SUPPORTED, POLICY_REFUSED. */
 bool viommu_plan_check_files(ViommuPlanBuild *build, GError **error);

@@ -82,7 +82,7 @@ static unsigned count_placed_by_libvirt(const ViommuPlan *plan)
     for (guint i = 0; i < plan->disks->len; i++) {
         const ViommuPlanDisk *disk = g_ptr_array_index(plan->disks, i);
 
-        n += disk->bus == VIOMMU_DISK_BUS_VIRTIO;
+        n += disk->bus == VIOMMU_DISK_BUS_VIRTIO || disk->bus == VIOMMU_DISK_BUS_NVME;
     }
     n += plan->scsi_controller;
     n += plan->vsock;

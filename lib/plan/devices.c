@@ -5,6 +5,7 @@
 #include "lib/base/quantity.h"
 #include "lib/facts/facts.h"
 #include "lib/plan/build.h"
+#include "lib/request/translate.h"
 
 void viommu_plan_backing_free(ViommuPlanBacking *backing)
 {
@@ -46,18 +47,81 @@ void viommu_plan_init_devices(ViommuPlan *plan)
     plan->networks = g_ptr_array_new_with_free_func(plan_network_free);
 }
 
-/* libvirt: "readonly sata disks are not supported". */
+/* Buses whose disks the guest can always write to. */
+static bool check_read_only(ViommuPlanBuild *build, guint i, GError **error)
+{
+    const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
+
+    if (disk->read_only != 1 || (disk->bus != VIOMMU_DISK_BUS_SATA && disk->bus != VIOMMU_DISK_BUS_NVME))
+        return true;
+    return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
+                              "disks[%u].read-only is not possible with bus '%s'; use 'virtio' or 'scsi'", i,
+                              viommu_enum_to_string(&viommu_enum_disk_bus, disk->bus));
+}
+
+/* Whether libvirt and QEMU have what @subject asks for; the rest of the refusal is the same. */
+static bool check_fact(ViommuPlanBuild *build, ViommuFactId id, ViommuRule rule, const char *list, guint i,
+                       const char *subject, GError **error)
+{
+    ViommuVersion libvirt = build->input->host->libvirt, qemu = build->emulator->qemu;
+    g_autofree char *needs = viommu_fact_needs(id), *had = viommu_fact_had(id, libvirt, qemu);
+
+    if (viommu_fact_holds(id, libvirt, qemu))
+        return true;
+    return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, rule, error,
+                              "%s[%u].%s needs %s, but %s; use another one", list, i, subject, needs, had);
+}
+
 bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error)
 {
     for (guint i = 0; build->request->disks && i < build->request->disks->len; i++) {
         const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
 
-        if (disk->bus == VIOMMU_DISK_BUS_SATA && disk->read_only == 1)
-            return viommu_plan_refuse(
-                build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
-                "disks[%u].read-only is not possible with bus 'sata'; use 'virtio' or 'scsi'", i);
+        if (!check_read_only(build, i, error) ||
+            (disk->bus == VIOMMU_DISK_BUS_NVME &&
+             !check_fact(build, VIOMMU_FACT_DISK_NVME, VIOMMU_RULE_DISK, "disks", i, "bus 'nvme'", error)))
+            return false;
     }
     return true;
+}
+
+static bool check_model(ViommuPlanBuild *build, guint i, GError **error)
+{
+    const ViommuRequestNetwork *network = g_ptr_array_index(build->request->networks, i);
+
+    if (network->model != VIOMMU_NETWORK_MODEL_IGB)
+        return true;
+    if (build->plan->family == VIOMMU_FAMILY_I440FX)
+        return viommu_plan_refuse(
+            build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_NETWORK, error,
+            "networks[%u].model 'igb' needs PCI Express, which machine '%s' does not have; use a q35, or another model",
+            i, build->plan->machine);
+    return check_fact(build, VIOMMU_FACT_NETWORK_IGB, VIOMMU_RULE_NETWORK, "networks", i, "model 'igb'",
+                      error);
+}
+
+bool viommu_plan_check_networks(ViommuPlanBuild *build, GError **error)
+{
+    for (guint i = 0; build->request->networks && i < build->request->networks->len; i++)
+        if (!check_model(build, i, error))
+            return false;
+    return true;
+}
+
+/* Whether a virtio device is behind the IOMMU whose own key says @asked.  Candidates are judged by
+ * that key, too, so a model that is chosen can do it. */
+static bool is_behind(const ViommuPlan *plan, int asked)
+{
+    return asked == VIOMMU_UNSET ? plan->iommu.translate
+                                 : asked == 1 && plan->iommu.model != VIOMMU_MODEL_NONE;
+}
+
+/* Only what differs from the other devices needs a word. */
+static void note_translation(ViommuPlanBuild *build, bool translated, const char *list, guint i)
+{
+    if (translated != build->plan->iommu.translate)
+        viommu_plan_note(build, "%s[%u] is %s the IOMMU, as %s[%u].translate says", list, i,
+                         translated ? "behind" : "outside", list, i);
 }
 
 /* A dry run does not look into the file, so it knows only a size that is requested. */
@@ -76,8 +140,29 @@ static void note_overlay(ViommuPlanBuild *build, guint i, const ViommuPlanDisk *
                          asked->file.path);
 }
 
+/* How many disks have a name already, by the kind of name. */
+typedef struct DiskCounts {
+    unsigned virtio, nvme, other;
+} DiskCounts;
+
+/* Names the disk as the guest does.  SATA and SCSI disks share the letters of sd.  libvirt gives an
+ * NVMe disk the controller of its number. */
+static void name_target(ViommuPlanDisk *disk, DiskCounts *counts)
+{
+    switch (disk->bus) {
+    case VIOMMU_DISK_BUS_VIRTIO:
+        snprintf(disk->target, sizeof(disk->target), "vd%c", 'a' + counts->virtio++ % 26);
+        break;
+    case VIOMMU_DISK_BUS_NVME:
+        snprintf(disk->target, sizeof(disk->target), "nvme%un1", counts->nvme++ % 100);
+        break;
+    default:
+        snprintf(disk->target, sizeof(disk->target), "sd%c", 'a' + counts->other++ % 26);
+    }
+}
+
 /* A virtio disk, which cloud-init finds with the others: a CD-ROM of SATA may appear too late. */
-static void add_seed(ViommuPlanBuild *build, char letter)
+static void add_seed(ViommuPlanBuild *build, DiskCounts *counts)
 {
     ViommuPlan *plan = build->plan;
     ViommuPlanDisk *disk = g_new0(ViommuPlanDisk, 1);
@@ -86,38 +171,42 @@ static void add_seed(ViommuPlanBuild *build, char letter)
     disk->bus = VIOMMU_DISK_BUS_VIRTIO;
     disk->read_only = true;
     disk->translated = plan->iommu.translate;
-    snprintf(disk->target, sizeof(disk->target), "vd%c", letter);
+    name_target(disk, counts);
     disk->path = g_strdup(plan->seed.path);
     g_ptr_array_add(plan->disks, disk);
     viommu_plan_note(build, "disk %s is the seed for cloud-init; it is removed with the machine",
                      disk->target);
 }
 
-/* virtio disks and SCSI disks are numbered separately, as in the guest; SATA and SCSI disks share
- * the letters of sd. */
-static void settle_disks(ViommuPlanBuild *build)
+static void settle_disk(ViommuPlanBuild *build, guint i, DiskCounts *counts)
 {
     ViommuPlan *plan = build->plan;
-    char letters[2] = {'a', 'a'};
+    const ViommuRequestDisk *asked = g_ptr_array_index(build->request->disks, i);
+    ViommuPlanDisk *disk = g_new0(ViommuPlanDisk, 1);
+    bool is_scsi = asked->bus == VIOMMU_DISK_BUS_SCSI;
 
-    for (guint i = 0; build->request->disks && i < build->request->disks->len; i++) {
-        const ViommuRequestDisk *asked = g_ptr_array_index(build->request->disks, i);
-        ViommuPlanDisk *disk = g_new0(ViommuPlanDisk, 1);
-        bool is_virtio;
+    disk->format = (ViommuDiskFormat)asked->format;
+    disk->bus = asked->bus == VIOMMU_UNSET ? VIOMMU_DISK_BUS_VIRTIO : (ViommuDiskBus)asked->bus;
+    disk->read_only = asked->read_only == 1;
+    disk->translated = disk->bus == VIOMMU_DISK_BUS_VIRTIO && is_behind(plan, asked->translate);
+    plan->scsi_controller = plan->scsi_controller || is_scsi;
+    plan->scsi_translated = plan->scsi_translated || (is_scsi && is_behind(plan, asked->translate));
+    name_target(disk, counts);
+    viommu_plan_settle_file(build, i, disk);
+    g_ptr_array_add(plan->disks, disk);
+    note_overlay(build, i, disk);
+    if (viommu_request_disk_is_virtio(asked))
+        note_translation(build, is_behind(plan, asked->translate), "disks", i);
+}
 
-        disk->format = (ViommuDiskFormat)asked->format;
-        disk->bus = asked->bus == VIOMMU_UNSET ? VIOMMU_DISK_BUS_VIRTIO : (ViommuDiskBus)asked->bus;
-        disk->read_only = asked->read_only == 1;
-        is_virtio = disk->bus == VIOMMU_DISK_BUS_VIRTIO;
-        disk->translated = plan->iommu.translate && is_virtio;
-        snprintf(disk->target, sizeof(disk->target), "%cd%c", is_virtio ? 'v' : 's', letters[is_virtio]++);
-        viommu_plan_settle_file(build, i, disk);
-        plan->scsi_controller = plan->scsi_controller || disk->bus == VIOMMU_DISK_BUS_SCSI;
-        g_ptr_array_add(plan->disks, disk);
-        note_overlay(build, i, disk);
-    }
-    if (plan->seed.present && plan->seed.by == VIOMMU_SEED_BY_CLOUD_INIT)
-        add_seed(build, letters[1]);
+static void settle_disks(ViommuPlanBuild *build)
+{
+    DiskCounts counts = {0};
+
+    for (guint i = 0; build->request->disks && i < build->request->disks->len; i++)
+        settle_disk(build, i, &counts);
+    if (build->plan->seed.present && build->plan->seed.by == VIOMMU_SEED_BY_CLOUD_INIT)
+        add_seed(build, &counts);
 }
 
 /* Whether vhost would go on using pages that the guest has unmapped.  libvirt uses vhost for
@@ -146,32 +235,44 @@ static bool uses_vhost(const ViommuPlanNetwork *network)
     return network->translated && network->type != VIOMMU_NETWORK_TYPE_USER;
 }
 
-void viommu_plan_settle_devices(ViommuPlanBuild *build)
+static void settle_network(ViommuPlanBuild *build, guint i)
 {
+    const ViommuRequestNetwork *asked = g_ptr_array_index(build->request->networks, i);
     ViommuPlan *plan = build->plan;
+    ViommuPlanNetwork *network = g_new0(ViommuPlanNetwork, 1);
+
+    network->type = (ViommuNetworkType)asked->type;
+    network->source = g_strdup(asked->source);
+    network->model = viommu_request_network_model(asked);
+    network->translated = network->model == VIOMMU_NETWORK_MODEL_VIRTIO && is_behind(plan, asked->translate);
+    g_ptr_array_add(plan->networks, network);
+    if (network->model == VIOMMU_NETWORK_MODEL_VIRTIO)
+        note_translation(build, network->translated, "networks", i);
+}
+
+static void settle_vhost(ViommuPlanBuild *build)
+{
+    const GPtrArray *networks = build->plan->networks;
     bool vhost = false;
 
-    settle_disks(build);
-    for (guint i = 0; build->request->networks && i < build->request->networks->len; i++) {
-        const ViommuRequestNetwork *asked = g_ptr_array_index(build->request->networks, i);
-        ViommuPlanNetwork *network = g_new0(ViommuPlanNetwork, 1);
+    for (guint i = 0; i < networks->len; i++)
+        vhost = vhost || uses_vhost(g_ptr_array_index(networks, i));
+    if (!vhost || !loses_invalidations(build))
+        return;
+    for (guint i = 0; i < networks->len; i++) {
+        ViommuPlanNetwork *network = g_ptr_array_index(networks, i);
 
-        network->type = (ViommuNetworkType)asked->type;
-        network->source = g_strdup(asked->source);
-        network->model =
-            asked->model == VIOMMU_UNSET ? VIOMMU_NETWORK_MODEL_VIRTIO : (ViommuNetworkModel)asked->model;
-        network->translated = plan->iommu.translate && network->model == VIOMMU_NETWORK_MODEL_VIRTIO;
-        vhost = vhost || uses_vhost(network);
-        g_ptr_array_add(plan->networks, network);
+        network->without_vhost = uses_vhost(network);
     }
-    if (vhost && loses_invalidations(build))
-        for (guint i = 0; i < plan->networks->len; i++) {
-            ViommuPlanNetwork *network = g_ptr_array_index(plan->networks, i);
+}
 
-            network->without_vhost = uses_vhost(network);
-        }
+void viommu_plan_settle_devices(ViommuPlanBuild *build)
+{
+    settle_disks(build);
+    for (guint i = 0; build->request->networks && i < build->request->networks->len; i++)
+        settle_network(build, i);
+    settle_vhost(build);
     viommu_plan_settle_user_networks(build);
-    plan->translate_controllers = plan->iommu.translate;
-    if (plan->iommu.translate)
+    if (build->plan->iommu.translate)
         viommu_plan_note(build, "DMA of all virtio devices that support it goes through the IOMMU");
 }

@@ -5,6 +5,7 @@
 #include "lib/guest/guest.h"
 #include "lib/host/caps.h"
 #include "lib/plan/iommu-attributes.h"
+#include "lib/request/translate.h"
 
 /* Where each model exists (FACTS 1.1). */
 static const struct {
@@ -286,20 +287,22 @@ static void judge_translation(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
     g_autofree char *modern = viommu_version_format_short(VIOMMU_FACT_MODERN_VIRTIO);
+    g_autofree char *key = viommu_request_translate_key(input->request);
 
-    if (input->request->iommu.translate != 1)
+    if (!key)
         return;
     if (viommu_iommu_has_legacy_virtio(input))
         viommu_judge_refuse(
             judging,
-            "iommu.translate is true, but QEMU puts no virtio device of machine '%s' behind an IOMMU; use machine version %s or newer",
-            input->machine, modern);
+            "%s is true, but QEMU puts no virtio device of machine '%s' behind an IOMMU; use machine version %s or newer",
+            key, input->machine, modern);
     if (judging->model == VIOMMU_MODEL_AMD)
         viommu_judge_refuse(
             judging,
-            "iommu.translate is true, but behind 'amd' virtio devices hang the guest, because libvirt cannot enable dma-remap");
+            "%s is true, but behind 'amd' virtio devices hang the guest, because libvirt cannot enable dma-remap",
+            key);
     else if (!viommu_emulator_has(input->emulator, input->libvirt, VIOMMU_FACT_DEVICE_TRANSLATION))
-        refuse_fact(judging, VIOMMU_FACT_DEVICE_TRANSLATION, "iommu.translate");
+        refuse_fact(judging, VIOMMU_FACT_DEVICE_TRANSLATION, key);
 }
 
 static void judge_usefulness(const ViommuJudging *judging)

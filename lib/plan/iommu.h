@@ -40,7 +40,9 @@ typedef struct ViommuIommuChoice {
     ViommuIommuAttributes attributes;
     bool ril_off;     /* smmuv3: accelerated, without range invalidation */
     bool accelerated; /* smmuv3: one with accel on each expander bus, and a plain one on pcie.0 */
-    bool translate;   /* all virtio devices that support it are behind the IOMMU */
+    /* virtio devices that support it are behind the IOMMU, unless the request says otherwise of
+     * one */
+    bool translate;
     ViommuCandidate candidates[VIOMMU_MODEL_LAST];
 } ViommuIommuChoice;
 

@@ -40,7 +40,7 @@ typedef struct ViommuPlanDisk {
     ViommuDiskFormat format;
     ViommuDiskBus bus;
     bool read_only;
-    char target[8];  /* "vda", "sdb" */
+    char target[12]; /* "vda", "sdb", "nvme0n1" */
     bool translated; /* <driver iommu='on'/> */
 } ViommuPlanDisk;
 
@@ -123,15 +123,15 @@ typedef struct ViommuPlan {
     bool shared_memory;  /* other processes than QEMU map the guest's memory */
     ViommuPlanSeed seed;
     bool scsi_controller;  /* a virtio-scsi controller is needed */
+    bool scsi_translated;  /* that is behind the IOMMU */
     bool agent;            /* the guest agent has its channel */
     bool vsock;            /* it has a vsock device */
     bool vsock_translated; /* that is behind the IOMMU */
     /* the host's, where its systemd says over vsock that it has booted; 0: nowhere */
     uint32_t ready_port;
-    bool translate_controllers; /* virtio controllers and the entropy device are behind the IOMMU */
-    ViommuPlacement placement;  /* the assigned devices */
-    ViommuPcie pcie;            /* the PCI Express tree for them */
-    GArray *cells;              /* of ViommuNumaCell; empty: the guest has no NUMA */
+    ViommuPlacement placement; /* the assigned devices */
+    ViommuPcie pcie;           /* the PCI Express tree for them */
+    GArray *cells;             /* of ViommuNumaCell; empty: the guest has no NUMA */
     ViommuIommuChoice iommu;
     ViommuWait wait;
     ViommuLevel level;   /* that the guest must show */

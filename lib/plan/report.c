@@ -50,12 +50,66 @@ static void put_word(GString *words, const char *key, GVariant *value, const Vio
         g_string_append_printf(words, "%" G_GUINT64_FORMAT, given->granule_bytes);
 }
 
+static void add_outside(GPtrArray *keys, const char *list, guint i)
+{
+    g_ptr_array_add(keys, g_strdup_printf("%s[%u]", list, i));
+}
+
+/* Disks have no more devices than keys: those on SCSI share a controller. */
+static unsigned list_disks_outside(const ViommuPlan *plan, GPtrArray *keys)
+{
+    bool scsi = plan->scsi_controller && !plan->scsi_translated;
+    unsigned n = scsi;
+
+    for (guint i = 0; i < plan->disks->len; i++) {
+        const ViommuPlanDisk *disk = g_ptr_array_index(plan->disks, i);
+        bool is_virtio = disk->bus == VIOMMU_DISK_BUS_VIRTIO && !disk->translated;
+
+        n += is_virtio;
+        if (is_virtio || (scsi && disk->bus == VIOMMU_DISK_BUS_SCSI))
+            add_outside(keys, "disks", i);
+    }
+    return n;
+}
+
+/* The keys of the requested devices that are outside the IOMMU; none without an IOMMU.
+ * *ret_devices: how many devices these are. */
+static GPtrArray *list_outside(const ViommuPlan *plan, unsigned *ret_devices)
+{
+    GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
+
+    *ret_devices = 0;
+    if (plan->iommu.model == VIOMMU_MODEL_NONE)
+        return keys;
+    *ret_devices = list_disks_outside(plan, keys);
+    for (guint i = 0; i < plan->networks->len; i++) {
+        const ViommuPlanNetwork *network = g_ptr_array_index(plan->networks, i);
+
+        if (network->model == VIOMMU_NETWORK_MODEL_VIRTIO && !network->translated) {
+            add_outside(keys, "networks", i);
+            ++*ret_devices;
+        }
+    }
+    for (guint i = 0; i < plan->shares->len; i++)
+        if (!((const ViommuPlanShare *)g_ptr_array_index(plan->shares, i))->translated) {
+            add_outside(keys, "shares", i);
+            ++*ret_devices;
+        }
+    if (plan->vsock && !plan->vsock_translated) {
+        g_ptr_array_add(keys, g_strdup("guest.vsock"));
+        ++*ret_devices;
+    }
+    return keys;
+}
+
 char *viommu_plan_report_proof(const ViommuPlan *plan)
 {
     const ViommuIommuAttributes *given = &plan->iommu.attributes;
     g_autoptr(GVariant) tree = g_variant_ref_sink(attributes_tree(given));
     g_autoptr(GVariant) translate = g_variant_ref_sink(g_variant_new_boolean(plan->iommu.translate));
     GString *words = g_string_new(NULL);
+    unsigned outside;
+    g_autoptr(GPtrArray) keys = list_outside(plan, &outside);
     GVariantIter iterator;
     const char *key;
     GVariant *value;
@@ -63,6 +117,8 @@ char *viommu_plan_report_proof(const ViommuPlan *plan)
     if (plan->iommu.model == VIOMMU_MODEL_NONE)
         return g_string_free(words, TRUE);
     put_word(words, "translate", translate, given);
+    if (plan->iommu.translate && outside > 0)
+        g_string_append_printf(words, " outside=%u", outside);
     g_variant_iter_init(&iterator, tree);
     while (g_variant_iter_loop(&iterator, "{&sv}", &key, &value))
         put_word(words, key, value, given);
@@ -208,6 +264,8 @@ static GVariant *words(const GPtrArray *texts)
 
 GVariant *viommu_plan_report(const ViommuPlan *plan, const char *xml)
 {
+    unsigned n_outside;
+    g_autoptr(GPtrArray) outside = list_outside(plan, &n_outside);
     GVariantBuilder tree;
 
     g_variant_builder_init(&tree, G_VARIANT_TYPE_VARDICT);
@@ -228,6 +286,8 @@ GVariant *viommu_plan_report(const ViommuPlan *plan, const char *xml)
         add(&tree, "expander-buses", expanders_list(&plan->pcie));
     if (plan->cells->len > 0)
         add(&tree, "cells", cells_list(plan->cells));
+    if (outside->len > 0)
+        add(&tree, "outside", words(outside));
     add(&tree, "warnings", words(plan->warnings));
     add(&tree, "notes", words(plan->notes));
     add(&tree, "memlock-bytes", g_variant_new_uint64(plan->memlock_bytes));
@@ -259,6 +319,17 @@ static void explain_attributes(GString *text, const ViommuIommuChoice *choice)
         g_variant_unref(value);
     }
     g_string_append_c(text, '\n');
+}
+
+static void explain_outside(GString *text, const ViommuPlan *plan)
+{
+    unsigned n;
+    g_autoptr(GPtrArray) keys = list_outside(plan, &n);
+
+    for (guint i = 0; i < keys->len; i++)
+        g_string_append_printf(text, "%s%s%s",
+                               i ? ", " : "  outside it:  ", (const char *)g_ptr_array_index(keys, i),
+                               i + 1 == keys->len ? "\n" : "");
 }
 
 static void explain_list(GString *text, const char *title, const GPtrArray *lines)
@@ -301,6 +372,7 @@ char *viommu_plan_explain(const ViommuPlan *plan)
     if (viommu_plan_guest_table(plan))
         g_string_append_printf(text, "  guest table: %s\n", viommu_plan_guest_table(plan));
     explain_attributes(text, &plan->iommu);
+    explain_outside(text, plan);
     if (plan->memlock_bytes) {
         g_autofree char *bound = viommu_quantity_format(plan->memlock_bytes);
 

@@ -10,6 +10,7 @@
 #include "lib/base/pci-address.h"
 #include "lib/base/quantity.h"
 #include "lib/request/seed-check.h"
+#include "lib/request/translate.h"
 #include "lib/request/selector.h"
 #include "lib/host/site.h"
 
@@ -543,6 +544,6 @@ bool viommu_request_check(const ViommuRequest *request, GError **error)
            check_boot(request, error) && check_memory_backing(request, error) &&
            check_disks(request, error) && check_networks(request, error) && check_forwards(request, error) &&
            check_hostdevs(request, error) && check_shares(request, error) && check_guest(request, error) &&
-           check_verify(request, error) && viommu_seed_check(&request->seed, error) &&
-           check_request_id(request, error);
+           check_verify(request, error) && viommu_request_check_translate(request, error) &&
+           viommu_seed_check(&request->seed, error) && check_request_id(request, error);
 }

@@ -9,9 +9,9 @@ VIOMMU_ENUM_DEFINE(wait, "phase to wait for", VIOMMU_WAIT_LAST, "planned", "star
 VIOMMU_ENUM_DEFINE(level, "level of a proof", VIOMMU_LEVEL_LAST, "present", "translating", "isolating");
 VIOMMU_ENUM_DEFINE(bind, "bond", VIOMMU_BIND_LAST, "none", "client");
 VIOMMU_ENUM_DEFINE(disk_format, "disk format", VIOMMU_DISK_FORMAT_LAST, "raw", "qcow2");
-VIOMMU_ENUM_DEFINE(disk_bus, "disk bus", VIOMMU_DISK_BUS_LAST, "virtio", "scsi", "sata");
+VIOMMU_ENUM_DEFINE(disk_bus, "disk bus", VIOMMU_DISK_BUS_LAST, "virtio", "scsi", "sata", "nvme");
 VIOMMU_ENUM_DEFINE(network_type, "network type", VIOMMU_NETWORK_TYPE_LAST, "user", "network", "bridge");
-VIOMMU_ENUM_DEFINE(network_model, "network model", VIOMMU_NETWORK_MODEL_LAST, "virtio", "e1000e");
+VIOMMU_ENUM_DEFINE(network_model, "network model", VIOMMU_NETWORK_MODEL_LAST, "virtio", "e1000e", "igb");
 VIOMMU_ENUM_DEFINE(seed_by, "kind of seed", VIOMMU_SEED_BY_LAST, "cloud-init", "credentials", "ignition");
 VIOMMU_ENUM_DEFINE(share_type, "kind of share", VIOMMU_SHARE_TYPE_LAST, "virtiofs", "9p");
 VIOMMU_ENUM_DEFINE(iommufd, "use of iommufd", VIOMMU_IOMMUFD_LAST, "auto", "yes", "no");
@@ -85,6 +85,7 @@ static const ViommuField disk_fields[] = {
     {"format", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestDisk, format), .words = &viommu_enum_disk_format},
     {"bus", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestDisk, bus), .words = &viommu_enum_disk_bus},
     {"read-only", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestDisk, read_only)},
+    {"translate", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestDisk, translate)},
     {"overlay", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestDisk, overlay)},
     {"size", VIOMMU_FIELD_SIZE, offsetof(ViommuRequestDisk, size_bytes), .min = VIOMMU_MIB,
      .max = SIZE_LIMIT},
@@ -103,6 +104,7 @@ static const ViommuField network_fields[] = {
      .required = true},
     {"source", VIOMMU_FIELD_STRING, offsetof(ViommuRequestNetwork, source)},
     {"model", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestNetwork, model), .words = &viommu_enum_network_model},
+    {"translate", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestNetwork, translate)},
     {"forward", VIOMMU_FIELD_NUMBERS, offsetof(ViommuRequestNetwork, forward), .min = 1, .max = UINT16_MAX,
      .max_entries = VIOMMU_FORWARDS_MAX, .hint = "give TCP ports of the guest"},
 };

@@ -46,6 +46,7 @@ typedef enum ViommuDiskBus {
     VIOMMU_DISK_BUS_VIRTIO,
     VIOMMU_DISK_BUS_SCSI, /* on a virtio-scsi controller */
     VIOMMU_DISK_BUS_SATA, /* never read-only: libvirt refuses that */
+    VIOMMU_DISK_BUS_NVME, /* each has a controller of its own; never read-only: QEMU refuses that */
     VIOMMU_DISK_BUS_LAST,
 } ViommuDiskBus;
 extern const ViommuEnum viommu_enum_disk_bus;
@@ -61,6 +62,7 @@ extern const ViommuEnum viommu_enum_network_type;
 typedef enum ViommuNetworkModel {
     VIOMMU_NETWORK_MODEL_VIRTIO,
     VIOMMU_NETWORK_MODEL_E1000E,
+    VIOMMU_NETWORK_MODEL_IGB, /* its virtual functions can be assigned inside the guest */
     VIOMMU_NETWORK_MODEL_LAST,
 } ViommuNetworkModel;
 extern const ViommuEnum viommu_enum_network_model;
@@ -109,6 +111,7 @@ typedef struct ViommuRequestDisk {
     int format;      /* ViommuDiskFormat; required like the file, never probed */
     int bus;         /* ViommuDiskBus */
     int read_only;   /* flag */
+    int translate;   /* flag: behind the IOMMU; that of the IOMMU when unset */
     int overlay;     /* flag: the guest writes to an overlay */
     /* of the overlay; unset: the size of the file's image, within the bounds */
     uint64_t size_bytes, size_min_bytes, size_max_bytes;
@@ -116,9 +119,10 @@ typedef struct ViommuRequestDisk {
 } ViommuRequestDisk;
 
 typedef struct ViommuRequestNetwork {
-    int type;     /* ViommuNetworkType; required */
-    char *source; /* of a network or a bridge */
-    int model;    /* ViommuNetworkModel */
+    int type;      /* ViommuNetworkType; required */
+    char *source;  /* of a network or a bridge */
+    int model;     /* ViommuNetworkModel */
+    int translate; /* flag: behind the IOMMU; that of the IOMMU when unset */
     /* of uint64_t: TCP ports of the guest, each of which gets one of 127.0.0.1; NULL: none */
     GArray *forward;
 } ViommuRequestNetwork;

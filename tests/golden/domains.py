@@ -112,7 +112,8 @@ def is_asked_for(request, finding):
     """Whether the plan has it, too: because the request wants it so, or as a warning of its own,
     one of which names the rule 'guest' only as a reason."""
     severity, rule = finding.split()[:2]
-    untranslated = request.get("iommu", {}).get("translate") is False
+    devices = [request.get("iommu", {}), *request.get("disks", []), *request.get("networks", [])]
+    untranslated = any(device.get("translate") is False for device in devices)
     return severity == "warning" and (rule in ("plan", "guest") or (rule == "translate" and untranslated))
 
 

@@ -26,7 +26,6 @@ static ViommuMetadata *full(void)
         .model = VIOMMU_MODEL_VIRTIO,
         .vcpus = 4,
         .memory_bytes = UINT64_MAX,
-        .memlock_bytes = 0,
         .page_size_bytes = 2 << 20,
         .reasons = g_strsplit("because|'virtio' needs <acpi/>", "|", -1),
         .warnings = g_strsplit("be \xc3\xa4ware", "|", -1),
@@ -502,7 +501,7 @@ START_TEST(from_a_plan)
         g_variant_parse(NULL, "{'name': <'m'>, 'request-id': <'id-1'>, 'iommu': <{'is-supported': <true>}>}",
                         NULL, NULL, NULL);
     g_autoptr(ViommuRequest) request = viommu_request_parse(tree, NULL);
-    g_autoptr(GPtrArray) warnings = g_ptr_array_new();
+    g_autoptr(GPtrArray) warnings = g_ptr_array_new(), devices = g_ptr_array_new();
     g_autofree char *fingerprint = viommu_request_fingerprint(request), *text = viommu_request_text(request);
     ViommuPlan plan = {.arch = VIOMMU_ARCH_X86_64,
                        .machine = (char *)"q35",
@@ -511,6 +510,9 @@ START_TEST(from_a_plan)
                        .memory_bytes = 3,
                        .memlock_bytes = 4,
                        .page_size_bytes = 5,
+                       .disks = devices,
+                       .networks = devices,
+                       .shares = devices,
                        .warnings = warnings};
 
     viommu_iommu_choice_init(&plan.iommu);
