@@ -7,6 +7,9 @@
 #include "lib/policy/policy.h"
 #include "lib/request/site-image.h"
 
+/* Of the feature of a model that a guest of the node has proven; then follow "kvm_" or nothing, and
+ * "ARCH_MODEL".  tools/slurm/health.sh sets it. */
+#define VIOMMU_FLEET_PROOF_PREFIX "viommu_proven_"
 /* Of the feature of an image. */
 #define VIOMMU_FLEET_IMAGE_PREFIX "vi_"
 

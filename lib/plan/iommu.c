@@ -290,3 +290,19 @@ bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choic
     warn(input, &ranking, choice, warnings);
     return true;
 }
+
+unsigned viommu_iommu_place(const ViommuRequest *request, const ViommuPolicy *policy, ViommuModel model)
+{
+    ViommuSelector selector;
+    const ViommuModel *order = site_orders[policy->order];
+    unsigned n = VIOMMU_MODEL_LAST;
+
+    if (viommu_selector_read(&request->iommu, &selector, NULL) && selector.ordered) {
+        order = selector.models;
+        n = selector.n_models;
+    }
+    for (unsigned i = 0; i < n; i++)
+        if (order[i] == model)
+            return i;
+    return VIOMMU_MODEL_LAST;
+}

@@ -82,5 +82,8 @@ typedef struct ViommuIommuInput {
  *  Pure; any thread. */
 bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choice, GPtrArray *warnings,
                          GError **error);
+/** The place of @model in the order of preference of @request, or else of @policy, from 0; where it
+ *  is in none, after all that are.  Pure. */
+unsigned viommu_iommu_place(const ViommuRequest *request, const ViommuPolicy *policy, ViommuModel model);
 void viommu_iommu_choice_init(ViommuIommuChoice *choice);
 void viommu_iommu_choice_clear(ViommuIommuChoice *choice);
