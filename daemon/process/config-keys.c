@@ -151,6 +151,14 @@ static const Key keys[] = {
     {{"networks", "user"}, &viommu_config_kind_flag, offsetof(ViommuConfig, site.user_networks)},
     {{"networks", "networks"}, &viommu_config_kind_names, offsetof(ViommuConfig, site.networks)},
     {{"networks", "bridges"}, &viommu_config_kind_names, offsetof(ViommuConfig, site.bridges)},
+    {{"fleet", "classes"}, &kind_path, offsetof(ViommuConfig, fleet_classes)},
+    {{"fleet", "time-limit"},
+     &kind_number,
+     offsetof(ViommuConfig, fleet_time_limit_sec),
+     .min = 0,
+     .max = VIOMMU_LEASE_SECONDS_MAX},
+    {{"fleet", "options"}, &kind_name, offsetof(ViommuConfig, fleet_options)},
+    {{"fleet", "proven"}, &viommu_config_kind_flag, offsetof(ViommuConfig, fleet_proven)},
 };
 #undef LIMIT
 

@@ -216,6 +216,7 @@ ViommuConfig *viommu_config_new(void)
     viommu_site_init(&config->site);
     config->policy.site = &config->site;
     config->group = g_strdup("viommu");
+    config->fleet_options = g_strdup("");
     config->image_directories = g_strsplit(IMAGE_DIRECTORIES, ";", -1);
     config->workers = 4;
     config->libvirt_timeout_sec = VIOMMU_CONFIG_LIBVIRT_TIMEOUT_SEC;
@@ -247,6 +248,8 @@ void viommu_config_free(ViommuConfig *config)
     g_free(config->console_directory);
     g_free(config->name_prefix);
     g_free(config->group);
+    g_free(config->fleet_classes);
+    g_free(config->fleet_options);
     g_strfreev(config->image_directories);
     viommu_site_clear(&config->site);
     g_ptr_array_unref(config->warnings);

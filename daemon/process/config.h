@@ -49,6 +49,11 @@ typedef struct ViommuConfig {
     char *group;              /* members may launch on the system bus; "": only root */
     char **image_directories; /* directories for backing and data files of images; never NULL */
     GPtrArray *warnings;      /* char *: problems by file and line; the caller logs them */
+    /* For "viommuctl --fleet". */
+    char *fleet_classes;           /* directory of recorded hosts; NULL: none */
+    uint64_t fleet_time_limit_sec; /* of a job of Slurm; 0: that of Slurm */
+    char *fleet_options;           /* more words for srun */
+    bool fleet_proven;             /* only nodes whose guests have proven the model */
     /* From a member of this struct or of a section to the "FILE:LINE" that set it. */
     GHashTable *places;
 } ViommuConfig;

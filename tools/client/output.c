@@ -90,14 +90,26 @@ static char *escape(const char *json)
     return g_string_free(text, FALSE);
 }
 
-static void print_tree(GVariant *tree, bool indented)
+static char *text_of(GVariant *tree, bool indented)
 {
     g_autoptr(GVariant) owned = g_variant_take_ref(tree);
     JsonNode *node = json_gvariant_serialize(owned);
-    g_autofree char *json = json_to_string(node, indented), *text = escape(json);
+    g_autofree char *json = json_to_string(node, indented);
 
     json_node_unref(node);
+    return escape(json);
+}
+
+static void print_tree(GVariant *tree, bool indented)
+{
+    g_autofree char *text = text_of(tree, indented);
+
     printf("%s\n", text);
+}
+
+char *viommu_output_json_text(GVariant *tree)
+{
+    return text_of(tree, false);
 }
 
 void viommu_output_json(GVariant *tree)

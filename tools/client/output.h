@@ -33,6 +33,8 @@ void viommu_output_format(const ViommuOutput *output, const char *format, ...) G
 /** Prints @tree as indented JSON; what could steer a terminal is escaped, and an empty maybe is
  *  null. Consumes one reference: a floating @tree is taken. */
 void viommu_output_json(GVariant *tree);
+/** The same text on one line.  Owned, g_free(). */
+char *viommu_output_json_text(GVariant *tree);
 /** The same on one line. */
 void viommu_output_json_line(GVariant *tree);
 /** Prints {"error": {name, message, reasons}} on standard output with --json, else text on standard

@@ -33,7 +33,7 @@ static int spawn(char *const *command, char *const *environment, const sigset_t 
 }
 
 /* A terminal also signals the command itself; signals of other processes are passed on. */
-static void pass_on(const struct signalfd_siginfo *info, pid_t pid)
+void viommu_ctl_child_pass_on(const struct signalfd_siginfo *info, pid_t pid)
 {
     bool is_ours = info->ssi_signo == SIGALRM && info->ssi_code == SI_KERNEL;
     bool from_terminal = info->ssi_signo == SIGINT || info->ssi_signo == SIGQUIT;
@@ -42,6 +42,29 @@ static void pass_on(const struct signalfd_siginfo *info, pid_t pid)
         kill(pid, SIGKILL);
     else if (info->ssi_signo != SIGCHLD && !(from_terminal && info->ssi_code == SI_KERNEL))
         kill(pid, (int)info->ssi_signo);
+}
+
+int viommu_ctl_child_status(int status)
+{
+    return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void fill_signals(sigset_t *signals)
+{
+    static const int ours[] = {SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+    sigemptyset(signals);
+    for (size_t i = 0; i < G_N_ELEMENTS(ours); i++)
+        sigaddset(signals, ours[i]);
+}
+
+int viommu_ctl_child_signals(sigset_t *ret_before)
+{
+    sigset_t ours;
+
+    fill_signals(&ours);
+    sigprocmask(SIG_BLOCK, &ours, ret_before);
+    return signalfd(-1, &ours, SFD_CLOEXEC);
 }
 
 /* A command that waits for such a guest would wait for ever. */
@@ -101,10 +124,10 @@ static int wait_for(ViommuCtl *ctl, const ViommuCtlLaunched *launched, pid_t pid
         else if (watch && take_pause(ctl, watch, pid, error))
             continue;
         else if (read(signals, &info, sizeof(info)) == sizeof(info))
-            pass_on(&info, pid);
+            viommu_ctl_child_pass_on(&info, pid);
     }
     alarm(0);
-    return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+    return viommu_ctl_child_status(status);
 }
 
 bool viommu_ctl_child_run(ViommuCtl *ctl, const ViommuCtlLaunched *launched, char *const *command,
@@ -115,15 +138,8 @@ bool viommu_ctl_child_run(ViommuCtl *ctl, const ViommuCtlLaunched *launched, cha
     int signals, r;
     pid_t pid;
 
-    sigemptyset(&ours);
-    sigaddset(&ours, SIGALRM);
-    sigaddset(&ours, SIGCHLD);
-    sigaddset(&ours, SIGHUP);
-    sigaddset(&ours, SIGINT);
-    sigaddset(&ours, SIGQUIT);
-    sigaddset(&ours, SIGTERM);
-    sigprocmask(SIG_BLOCK, &ours, &before);
-    signals = signalfd(-1, &ours, SFD_CLOEXEC);
+    fill_signals(&ours);
+    signals = viommu_ctl_child_signals(&before);
     r = signals < 0 ? errno : spawn(command, environment, &before, &pid);
     if (r == 0) {
         ctl->exit_status = wait_for(ctl, launched, pid, signals, &stuck);

@@ -24,6 +24,7 @@ typedef struct ViommuCtl {
     const char *image, *iommu, *memory, *vcpus; /* @iommu: empty without a value */
     const char *wait, *name, *request_id, *timeout, *host, *order, *connect, *lease, *bind, *root;
     const char *images;                /* plan: the only image directory */
+    const char *classes;               /* of --fleet: the directory of recorded hosts */
     const char *tmt;                   /* a file with a hardware requirement of tmt */
     const char *beaker;                /* plan: a job of Beaker */
     const char *goal;                  /* wait: a word of viommu_enum_goal */
@@ -37,6 +38,7 @@ typedef struct ViommuCtl {
     bool user, system, json, xml, inventory, no_color, no_ask_password, help, version;
     bool keys;  /* help keys */
     bool slurm; /* host */
+    bool fleet; /* launch, run, plan */
     /* The words after the verb, as many as the verb's row allows. */
     char **words;
     int n_words;

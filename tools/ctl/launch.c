@@ -10,6 +10,7 @@
 #include "lib/request/request.h"
 #include "tools/client/polkit-agent.h"
 #include "tools/ctl/files.h"
+#include "tools/ctl/fleet.h"
 #include "tools/ctl/progress.h"
 #include "tools/ctl/request.h"
 
@@ -46,10 +47,28 @@ void viommu_ctl_launched_clear(ViommuCtlLaunched *launched)
     g_clear_pointer(&launched->client, viommu_client_free);
 }
 
+/* What a job of Slurm leaves is found by its number.  The process's makes it another request than
+ * the job's others. */
+static GVariant *with_job(GVariant *tree)
+{
+    const char *job = g_getenv("SLURM_JOB_ID");
+    guint64 number;
+    GVariantDict dict;
+
+    if (!job || !g_ascii_string_to_unsigned(job, 10, 0, UINT32_MAX, &number, NULL) ||
+        g_variant_lookup(tree, "request-id", "*", NULL))
+        return g_variant_ref(tree);
+    g_variant_dict_init(&dict, tree);
+    g_variant_dict_insert_value(
+        &dict, "request-id", g_variant_new_printf("slurm-%" G_GUINT64_FORMAT "-%d", number, (int)getpid()));
+    return g_variant_ref_sink(g_variant_dict_end(&dict));
+}
+
 bool viommu_ctl_launch_request(ViommuCtl *ctl, GVariant *said, ViommuCtlLaunched *ret_launched,
                                GError **error)
 {
-    g_autoptr(GVariant) tree = viommu_ctl_files_absolute(said);
+    g_autoptr(GVariant) named = with_job(said);
+    g_autoptr(GVariant) tree = viommu_ctl_files_absolute(named);
     /* Also parsed here: to refuse a wrong key without a daemon, and a null, which the bus cannot
      * carry. */
     g_autoptr(ViommuRequest) request = tree ? viommu_request_parse(tree, error) : NULL;
@@ -164,6 +183,8 @@ bool viommu_ctl_launch(ViommuCtl *ctl, GError **error)
 {
     g_auto(ViommuCtlLaunched) launched = {NULL, NULL, NULL, false};
 
+    if (ctl->fleet)
+        return viommu_ctl_fleet_launch(ctl, error);
     if (!viommu_ctl_request_try(ctl, try, &launched, NULL, error))
         return false;
     if (ctl->output.json)

@@ -10,7 +10,7 @@
 
 bool viommu_local_is_user(const ViommuCtl *ctl)
 {
-    return ctl->user || (!ctl->system && geteuid() != 0);
+    return ctl->user || (!ctl->system && !ctl->fleet && geteuid() != 0);
 }
 
 ViommuConfig *viommu_local_config(const ViommuCtl *ctl, GError **error)
@@ -60,7 +60,7 @@ static ViommuHost *probe(ViommuCtl *ctl, const char *uri, GError **error)
     return host;
 }
 
-static ViommuHost *recorded(const char *file, GError **error)
+ViommuHost *viommu_local_host_read(const char *file, GError **error)
 {
     g_autoptr(GVariant) tree = viommu_request_file_read(file, error);
     ViommuHost *host = tree ? viommu_host_from_variant(tree, error) : NULL;
@@ -79,7 +79,7 @@ ViommuHost *viommu_local_host(ViommuCtl *ctl, char **ret_uri, GError **error)
     if (uri)
         host = probe(ctl, uri, error);
     else if (ctl->host)
-        host = recorded(ctl->host, error);
+        host = viommu_local_host_read(ctl->host, error);
     else
         host = viommu_host_new();
     if (!host || (ctl->root && !viommu_topology_read(ctl->root, &host->topology, error)))
@@ -87,4 +87,21 @@ ViommuHost *viommu_local_host(ViommuCtl *ctl, char **ret_uri, GError **error)
     if (ret_uri)
         *ret_uri = g_strdup(uri);
     return g_steal_pointer(&host);
+}
+
+bool viommu_local_image(const ViommuCtl *ctl, const ViommuConfig *config, ViommuRequest *request,
+                        GError **error)
+{
+    /* The plan and the XML have its path. */
+    g_autofree char *directory_given = ctl->images ? g_canonicalize_filename(ctl->images, NULL) : NULL;
+    const char *const given[] = {directory_given, NULL};
+    const ViommuImagePlaces places = {ctl->images ? given : (const char *const *)config->image_directories,
+                                      ctl->images || viommu_local_is_user(ctl)};
+    g_autoptr(ViommuSiteImage) image = NULL;
+    unsigned directory;
+
+    if (!request->image || (ctl->host && !ctl->images))
+        return true;
+    image = viommu_named_image_read(&places, request->image, &directory, error);
+    return image && viommu_site_image_merge(image, places.directories[directory], request, error);
 }

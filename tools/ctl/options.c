@@ -142,6 +142,8 @@ static const struct {
      "Use viommud of [USER@]HOST by ssh, or a HOST.json"},
     {"root", 0, "DIR", offsetof(ViommuCtl, root), V(HOST) | V(DOCTOR), NULL, "Read the hardware below DIR"},
     {"images", 0, "DIR", offsetof(ViommuCtl, images), V(PLAN), NULL, "Look up the image in DIR"},
+    {"fleet", 0, NULL, offsetof(ViommuCtl, fleet), REQUEST, NULL, "On a host of the fleet, through Slurm"},
+    {"classes", 0, "DIR", offsetof(ViommuCtl, classes), REQUEST, NULL, "With --fleet, its recorded hosts"},
     {"inventory", 0, NULL, offsetof(ViommuCtl, inventory), V(HOST), NULL,
      "Print VIRT_IOMMU and traits for schedulers"},
     {"slurm", 0, NULL, offsetof(ViommuCtl, slurm), V(HOST), NULL, "Print this host as a node of Slurm"},
@@ -318,6 +320,16 @@ static bool check_words(const ViommuCtl *ctl, int verb, uint64_t given, GError *
                                       options[i].name);
     if (!check_format(ctl, verb, error))
         return false;
+    if (ctl->classes && !ctl->fleet)
+        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
+                                  "--classes is about a fleet, so use it with --fleet");
+    if (ctl->fleet && (ctl->host || ctl->connect || ctl->user))
+        return viommu_failure_set(
+            error, VIOMMU_FAILURE_USAGE,
+            "--fleet chooses the host, and uses its system's viommud: omit --host, --connect and --user");
+    if (ctl->fleet && ctl->xml)
+        return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
+                                  "--xml prints the domain of one host; omit --fleet");
     if (ctl->slurm && ctl->inventory)
         return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
                                   "--slurm and --inventory cannot be combined; use one of them");

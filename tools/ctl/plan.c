@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "daemon/files/kernel-file.h"
-#include "daemon/files/named-image.h"
 #include "lib/domain/domain-xml.h"
 #include "lib/host/osinfo.h"
 #include "lib/plan/report.h"
 #include "tools/ctl/ctl.h"
+#include "tools/ctl/fleet.h"
 #include "tools/ctl/local-host.h"
 #include "tools/ctl/request.h"
 
@@ -25,25 +25,6 @@ static void suggest(const ViommuCtl *ctl, const char *os, ViommuPlan *plan)
         g_ptr_array_add(plan->notes, text);
 }
 
-/* What the site says of the image, or the directory --images.  The images of a recorded host are
- * not known, and the plan refuses. */
-static bool take_image(const ViommuCtl *ctl, const ViommuConfig *config, ViommuRequest *request,
-                       GError **error)
-{
-    /* The plan and the XML have its path. */
-    g_autofree char *directory_given = ctl->images ? g_canonicalize_filename(ctl->images, NULL) : NULL;
-    const char *const given[] = {directory_given, NULL};
-    const ViommuImagePlaces places = {ctl->images ? given : (const char *const *)config->image_directories,
-                                      ctl->images || viommu_local_is_user(ctl)};
-    g_autoptr(ViommuSiteImage) image = NULL;
-    unsigned directory;
-
-    if (!request->image || (ctl->host && !ctl->images))
-        return true;
-    image = viommu_named_image_read(&places, request->image, &directory, error);
-    return image && viommu_site_image_merge(image, places.directories[directory], request, error);
-}
-
 /* @data: ViommuPlan **. */
 static bool decide(ViommuCtl *ctl, GVariant *tree, void *data, GError **error)
 {
@@ -55,7 +36,7 @@ static bool decide(ViommuCtl *ctl, GVariant *tree, void *data, GError **error)
     GPtrArray *reasons = NULL;
     ViommuKernel kernel;
 
-    if (!host || !take_image(ctl, config, request, error))
+    if (!host || !viommu_local_image(ctl, config, request, error))
         return false;
     /* The files of a request are not those of a recorded host. */
     if (!ctl->host && request->boot.kernel.path &&
@@ -111,6 +92,8 @@ bool viommu_ctl_plan(ViommuCtl *ctl, GError **error)
     g_autofree char *xml = NULL;
     char *note = NULL;
 
+    if (ctl->fleet)
+        return viommu_ctl_fleet_plan(ctl, error);
     if (!viommu_ctl_request_try(ctl, decide, &plan, &note, error))
         return false;
     if (note)

@@ -2,6 +2,7 @@
 /* viommuctl run: a machine for the life of a command.  However viommuctl ends, the machine goes: it
  * is bound to viommuctl's connection, which the kernel closes. */
 #include "tools/ctl/child.h"
+#include "tools/ctl/fleet.h"
 #include "tools/ctl/inside.h"
 #include "tools/ctl/reach.h"
 
@@ -80,6 +81,8 @@ bool viommu_ctl_run(ViommuCtl *ctl, GError **error)
     g_autoptr(GError) trouble = NULL;
     bool good;
 
+    if (ctl->fleet)
+        return viommu_ctl_fleet_run(ctl, error);
     ctl->bind = "client";
     ctl->wait = "started";
     if (!viommu_ctl_request_try(ctl, try, &run, NULL, error))

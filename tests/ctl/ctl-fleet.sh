@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# viommuctl --fleet before anything reaches Slurm: the classes, the verdicts, the words of srun, and
+# what is refused.  tests/hosts/fleet.sh has the jobs.
+#   ctl-fleet VIOMMUCTL GOLDEN
+set -u
+# shellcheck source=tests/ctl/tap.sh
+. "$(dirname "$0")/tap.sh"
+ctl=$(realpath "$1") golden=$(realpath "$2")
+classes=$work/classes
+mkdir "$classes" "$work/empty" "$work/bin"
+cp "$golden/hosts/debian11.json" "$golden/hosts/debian13.json" "$classes"
+cp "$classes/debian13.json" "$classes/twin.json"
+printf '[fleet]\nclasses=%s\ntime-limit=100\noptions=--partition=iommu  --account=a\n' "$classes" >"$work/fleet.conf"
+export VIOMMU_CONFIG=$work/fleet.conf
+
+# slurmless COMMAND...: without Slurm's programs.
+for program in timeout ssh-keygen; do
+    ln -s "$(command -v $program)" "$work/bin"
+done
+slurmless() {
+    PATH=$work/bin "$@"
+}
+
+run 0 'a plan' '^srun --ntasks=1 .* viommuctl launch - --system --bind=client$' \
+    slurmless "$ctl" plan --fleet arch=x86_64 --iommu vcpus=3 memory=1G
+check 'names each class' sh -c "grep -q debian11.json $work/out && grep -q debian13.json $work/out"
+check 'once' sh -c "! grep -q twin.json $work/out"
+check 'and the limits' grep -q -- '--cpus-per-task=3 --mem=1024 .* --time=2 --partition=iommu --account=a' "$work/out"
+run 0 'in JSON' '"srun"' slurmless "$ctl" plan --fleet --json arch=x86_64 iommu.model=virtio
+check 'a class that cannot has its reasons' json \
+    'any(not c["possible"] and c["reasons"] and c["message"] for c in j["classes"])'
+check 'a class that can has its model' json \
+    'any(c["possible"] and c["first-choice"] and c["model"] == "virtio" for c in j["classes"])'
+check 'the job has only the latter' json \
+    '[w for w in j["srun"] if w.startswith("--constraint=")] == ["--constraint=" + c["class"] for c in j["classes"] if c["possible"]]'
+run 0 'other classes' 'debian12.json' sh -c \
+    "mkdir $work/other && cp $golden/hosts/debian12.json $work/other && '$ctl' plan --fleet --classes=$work/other --iommu"
+run 3 'no class can' 'no class of the fleet can launch this request; vf_' \
+    slurmless "$ctl" plan --fleet arch=x86_64 iommu.model=smmuv3
+run 3 'nor does it run, with the reasons of each class' '"class"' \
+    slurmless "$ctl" plan --fleet --json arch=x86_64 iommu.model=smmuv3
+check 'as a list' json 'len({r["class"] for r in j["error"]["reasons"]}) == 2'
+run 2 'a wrong request' "unknown key 'foo'|foo" slurmless "$ctl" plan --fleet foo=1
+run 3 'a device of one host' 'names a device of one host' \
+    slurmless "$ctl" plan --fleet arch=x86_64 hostdevs.0.address=0000:01:00.0
+run 69 'a job without Slurm' 'sinfo does not tell.*slurm-client' slurmless "$ctl" run --fleet --iommu -- true
+run 69 'a machine without Slurm' 'sinfo does not tell' slurmless "$ctl" launch --fleet --iommu
+run 6 'no record' 'has no recorded host' "$ctl" plan --fleet --classes="$work/empty" --iommu
+run 6 'no directory' 'classes of the fleet cannot be read' "$ctl" plan --fleet --classes="$work/none" --iommu
+echo '{"libvirt": 7}' >"$work/empty/broken.json"
+run 2 'a broken record' 'broken.json' "$ctl" plan --fleet --classes="$work/empty" --iommu
+run 64 'no classes at all' 'the classes of the fleet are not known' env VIOMMU_CONFIG=/dev/null "$ctl" plan --fleet --iommu
+run 64 'classes without a fleet' 'use it with --fleet' "$ctl" plan --classes="$classes" --iommu
+for option in --host=x --user --connect=test:///default --xml; do
+    run 64 "--fleet with $option" 'omit' "$ctl" plan --fleet $option --iommu
+done
+run 64 'a list of a fleet' "'list' does not take --fleet" "$ctl" list --fleet
+finish

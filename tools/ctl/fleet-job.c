@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/ctl/fleet-job.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/error.h"
+#include "tools/client/error.h"
+#include "tools/ctl/child.h"
+
+/* Each look asks Slurm's controller. */
+#define LOOK_MSEC 5000
+
+/* An open file with @text, at its beginning; negative: there is none. */
+static int input_of(const char *text)
+{
+    int fd = memfd_create("request", MFD_CLOEXEC);
+    size_t length = strlen(text);
+
+    if (fd >= 0 && (write(fd, text, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) != 0)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Between fork and exec.  However viommuctl ends, srun ends with it, and Slurm ends the job. */
+static void prepare(void *data)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    sigprocmask(SIG_SETMASK, (const sigset_t *)data, NULL);
+}
+
+/* --- Questions --- */
+
+/* A controller that is away does not hold this process up for longer. */
+#define QUESTION_SECONDS "10"
+
+/* What @words, a program of Slurm, print; NULL: it failed, or prints nothing in time.  Owned,
+ * g_free(). */
+static char *ask(const char *const *words, GError **error)
+{
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_autofree char *out = NULL, *said = NULL;
+    g_autoptr(GError) trouble = NULL;
+    int status = 0;
+
+    g_ptr_array_add(argv, (void *)"timeout");
+    g_ptr_array_add(argv, (void *)QUESTION_SECONDS);
+    for (const char *const *word = words; *word; word++)
+        g_ptr_array_add(argv, (void *)*word);
+    g_ptr_array_add(argv, NULL);
+    if (g_spawn_sync(NULL, (char **)argv->pdata, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &said, &status,
+                     &trouble) &&
+        WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return g_steal_pointer(&out);
+    viommu_failure_set(
+        error, VIOMMU_FAILURE_UNAVAILABLE,
+        "%s does not tell: %s; install Slurm's client (Debian: slurm-client), and see whether its controller runs",
+        words[0],
+        trouble         ? trouble->message
+        : said && *said ? g_strchomp(said)
+                        : "no answer");
+    return NULL;
+}
+
+GHashTable *viommu_ctl_fleet_features(GError **error)
+{
+    static const char *const words[] = {"sinfo", "--noheader", "--format=%f", NULL};
+    g_autofree char *out = ask(words, error);
+    g_auto(GStrv) features = out ? g_strsplit_set(out, ",\n ", -1) : NULL;
+    GHashTable *known = features ? g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL) : NULL;
+
+    for (char **feature = features; feature && *feature; feature++)
+        if (**feature)
+            g_hash_table_add(known, g_strdup(*feature));
+    return known;
+}
+
+/* "waits at Slurm: 3 in the queue, Resources"; NULL: it does not wait, or nobody knows. */
+static char *place_of(const char *name)
+{
+    /* Jobs by their turn. */
+    static const char *const words[] = {"squeue",      "--noheader",     "--states=PD",
+                                        "--sort=-p,i", "--format=%j %r", NULL};
+    g_autofree char *out = ask(words, NULL), *prefix = g_strconcat(name, " ", NULL);
+    g_auto(GStrv) lines = out ? g_strsplit(out, "\n", -1) : NULL;
+
+    for (unsigned i = 0; lines && lines[i]; i++)
+        if (g_str_has_prefix(lines[i], prefix))
+            return g_strdup_printf("waits at Slurm: %u in the queue, %s", i + 1, lines[i] + strlen(prefix));
+    return NULL;
+}
+
+static void show_place(ViommuCtl *ctl, const char *name)
+{
+    g_autofree char *place = place_of(name);
+
+    if (place)
+        viommu_output_progress(&ctl->output, place);
+    else
+        viommu_output_progress_end(&ctl->output);
+}
+
+/* The status of waitpid(). */
+static int wait_for(ViommuCtl *ctl, pid_t pid, int signals, const char *name)
+{
+    bool shows = viommu_output_shows_progress(&ctl->output);
+    struct signalfd_siginfo info;
+    int status = 0;
+
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        struct pollfd watched = {.fd = signals, .events = POLLIN};
+
+        if (poll(&watched, 1, shows ? LOOK_MSEC : -1) == 0)
+            show_place(ctl, name);
+        else if (read(signals, &info, sizeof(info)) == sizeof(info))
+            viommu_ctl_child_pass_on(&info, pid);
+    }
+    viommu_output_progress_end(&ctl->output);
+    return status;
+}
+
+bool viommu_ctl_fleet_job_run(ViommuCtl *ctl, char **words, const char *name, const char *input,
+                              GError **error)
+{
+    const GSpawnFlags flags = G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD;
+    g_autoptr(GError) trouble = NULL;
+    int fd = input_of(input), signals;
+    sigset_t before;
+    GPid pid;
+
+    if (fd < 0)
+        return viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot keep the request for srun: %s",
+                           g_strerror(errno));
+    signals = viommu_ctl_child_signals(&before);
+    if (signals >= 0 &&
+        g_spawn_async_with_fds(NULL, words, NULL, flags, prepare, &before, &pid, fd, -1, -1, &trouble))
+        ctl->exit_status = viommu_ctl_child_status(wait_for(ctl, pid, signals, name));
+    else
+        viommu_failure_set(error, VIOMMU_FAILURE_UNAVAILABLE,
+                           "cannot run srun: %s; install Slurm's client (Debian: slurm-client)",
+                           trouble ? trouble->message : g_strerror(errno));
+    close(fd);
+    if (signals >= 0)
+        close(signals);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return signals >= 0 && !trouble;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fleet-job: one srun and its end: signals go to it, it dies with viommuctl, and its place in the
+ * queue is shown.  Knows Slurm's programs; does not know requests. */
+#pragma once
+
+#include "tools/ctl/ctl.h"
+
+/** The features that nodes of Slurm have now, a set of char *.  Owned, g_hash_table_unref().
+ *  Fails: UNAVAILABLE, when Slurm does not tell. */
+GHashTable *viommu_ctl_fleet_features(GError **error);
+/** Runs @words (srun's, NULL-terminated) with @input as its input, and waits for its end.  @name:
+ *  of the job, which no other job of the user has.  The exit status of @ctl is srun's.  Fails:
+ *  UNAVAILABLE, when it cannot be run. */
+bool viommu_ctl_fleet_job_run(ViommuCtl *ctl, char **words, const char *name, const char *input,
+                              GError **error);
