@@ -1,0 +1,145 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# health: tells Slurm what this host can do, and takes the node out of service while it can do
+# nothing.  For HealthCheckProgram= of slurm.conf(5), as root on each node.  Writes on a change
+# only.
+#   health          one look; proofs run beside it
+#   health prove    proves the models of this host, one small guest for each
+# A node that this program drained comes back by itself; it touches no other drain.
+set -u
+node=${SLURMD_NODENAME:-$(hostname -s)}
+state=${VIOMMU_SLURM_STATE:-/run/viommu-slurm}/$node
+# NAME.json of an architecture: a request that boots a guest which tells of its IOMMU.  Without one
+# the models of the architecture are not proven.
+proofs=${VIOMMU_SLURM_PROOFS:-/etc/viommud/proofs}
+mark=viommud:
+tries=2  # guests of one model that may fail
+umask 022
+mkdir -p "$state" || exit 1
+
+# One field of the node in Slurm.
+field() {
+    scontrol show node "$node" --oneliner | sed -n "s/.*[ ]$1=\\([^ ]*\\).*/\\1/p"
+}
+
+# The reason of the node's drain, without its author; empty: none.
+reason() {
+    scontrol show node "$node" | sed -n 's/^ *Reason=//p' | sed 's/ \[[^]]*\]$//'
+}
+
+# Whether an administrator, or another program, drained the node.
+drained_by_others() {
+    case $(field State)/$(reason) in
+    */"$mark "*) return 1 ;;
+    *DRAIN*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
+# drain WHY: and ends this look.
+drain() {
+    [ "$(reason)" = "$mark $1" ] || drained_by_others ||
+        scontrol update nodename="$node" state=drain reason="$mark $1"
+    exit 0
+}
+
+resume() {
+    case $(reason) in
+    "$mark "*) scontrol update nodename="$node" state=resume ;;
+    esac
+}
+
+property() {
+    busctl --timeout=20 get-property org.viommu1 /org/viommu1 org.viommu1.Manager "$1" 2>/dev/null
+}
+
+# The features of this host, one a line.
+features() {
+    viommuctl host --slurm --system 2>/dev/null | tr ' ' '\n' | sed -n 's/^Feature=//p' | tr ',' '\n'
+}
+
+class_of() {
+    property FactsClass | sed 's/^s "\(.*\)"$/\1/'
+}
+
+# --- Proofs ---
+
+# prove_one ARCH MODEL ACCELERATOR: 0 if a guest shows this IOMMU, 1 if it does not, 2 if none can
+# be launched now.
+prove_one() {
+    name=viommu-proof-$node-$1-$2-$3
+    viommuctl kill "$name" --system >/dev/null 2>&1
+    viommuctl launch "$proofs/$1.json" name="$name" arch="$1" iommu.model="$2" accelerator="$3" --wait=verified --lease=900 \
+        --system >/dev/null 2>"$state/why"
+    case $? in
+    0) viommuctl kill "$name" --system >/dev/null ;;
+    8 | 9) return 1 ;;  # QEMU or libvirt refuses it, or the guest shows no IOMMU
+    *) return 2 ;;
+    esac
+}
+
+# missing COMBINATION: whether it has no result yet.
+missing() {
+    ! grep -qx "viommu_proven_$1" "$state/proven" && [ "$(grep -cx "$1" "$state/failed")" -lt "$tries" ]
+}
+
+# prove: each model that has no result yet.  $state/proven has the features, $state/failed a line
+# for each guest that failed.
+prove() {
+    class=$(cat "$state/class")
+    combinations=$(features | sed -n 's/^viommu_//p')
+    touch "$state/proven" "$state/failed"
+    for combination in $combinations; do
+        accelerator=tcg arch_model=$combination
+        case $combination in
+        kvm_*) accelerator=kvm arch_model=${combination#kvm_} ;;
+        # With KVM, nobody gets it emulated.
+        *) ! echo "$combinations" | grep -qx "kvm_$combination" || continue ;;
+        esac
+        while [ -r "$proofs/${arch_model%_*}.json" ] && missing "$combination"; do
+            prove_one "${arch_model%_*}" "${arch_model##*_}" "$accelerator"
+            result=$?
+            # The host may have changed meanwhile; then the result is of another one.
+            [ "$(cat "$state/class")" = "$class" ] || exit 0
+            case $result in
+            0) echo "viommu_proven_$combination" >>"$state/proven" ;;
+            1) echo "$combination" >>"$state/failed" ;;
+            *) break ;;
+            esac
+        done
+    done
+}
+
+# Slurm kills a health program after a minute, and guests may take longer.
+begin_proofs() {
+    systemctl is-active --quiet "viommu-proof-$node" ||
+        systemd-run --quiet --collect --unit="viommu-proof-$node" --setenv=SLURMD_NODENAME="$node" \
+            --setenv=VIOMMU_SLURM_STATE="${state%/*}" --setenv=VIOMMU_SLURM_PROOFS="$proofs" "$0" prove
+}
+
+# --- One look ---
+
+case ${1-} in
+prove) prove && exit 0 ;;
+esac
+[ "$(property Connected)" ] || drain 'viommud does not answer'
+[ "$(property Connected)" = 'b true' ] || drain 'viommud is not connected to libvirt'
+class=$(class_of)
+words=$(features)
+if [ -z "$class" ] || [ -z "$words" ]; then
+    drain 'what this host can do is not known'
+fi
+# Nothing is proven of another class.
+if [ "$class" != "$(cat "$state/class" 2>/dev/null)" ]; then
+    rm -f "$state/proven" "$state/failed"
+    echo "$class" >"$state/class"
+fi
+! [ -d "$proofs" ] || begin_proofs
+words=$( (echo "$words"; cat "$state/proven" 2>/dev/null) | awk 'NF && !seen[$0]++' | paste -sd, -)
+if [ "$(field AvailableFeatures)" != "$words" ] || [ "$(field ActiveFeatures)" != "$words" ]; then
+    scontrol update nodename="$node" availablefeatures="$words" activefeatures="$words"
+fi
+failed=$(sort "$state/failed" 2>/dev/null | uniq -c | awk -v tries=$tries '$1 >= tries { print $2; exit }')
+[ -z "$failed" ] || drain "guests with $failed did not show their IOMMU: $(head -c 200 "$state/why" | tr '\n' ' ')"
+resume
+exit 0
