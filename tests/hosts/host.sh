@@ -47,6 +47,7 @@ What a host changes is in memory and gone with it.  A root that is removed is ma
   --newer=SUITE:SOURCE...
                     in the host below /viommu-newer: what apt would upgrade these source packages to, were SUITE
                     one of its sources
+  --add=PACKAGE,... in the host below /viommu-added: these packages, and what they need
   --out=DIRECTORY   keep what the script leaves in /viommu/out
   --time-limit=S    for the whole life of the host; default 420 s
   --prepare         only make what is missing in the cache
@@ -127,11 +128,12 @@ find_root() {
         sed "s/^polkitd\$/$polkit/" | sort -u)
     root=$cache/$kind$release-$recipe-$(sha256sum <<<"$packages_there" | cut -c 1-12)
     [ -z "$newer" ] || newer_root=$root-${newer%%:*}
+    [ -z "$add" ] || added_root=$root-added-$(sha256sum <<<"$add" | cut -c 1-12)
 }
 
 # cached: what this host is made of is in the cache.
 cached() {
-    [ -d "$root" ] && { [ -z "$newer" ] || [ -d "$newer_root" ]; } && { [ -z "$vm" ] || [ -e "$root.img" ]; }
+    [ -d "$root" ] && { [ -z "$add" ] || [ -d "$added_root" ]; } && { [ -z "$newer" ] || [ -d "$newer_root" ]; } && { [ -z "$vm" ] || [ -e "$root.img" ]; }
 }
 
 # fill_cache: makes what is missing, and locks it until the script ends.  Any number of hosts use it
@@ -145,6 +147,7 @@ fill_cache() {
         # shellcheck disable=SC2086  # a list of words
         [ -d "$root" ] || make_root "$root" $packages_there
         [ -z "$newer" ] || [ -d "$newer_root" ] || newer_packages "$newer"
+        [ -z "$add" ] || [ -d "$added_root" ] || added_packages "$add"
         [ -z "$vm" ] || [ -e "$root.img" ] || make_image
         flock --shared 9
     done
@@ -269,6 +272,21 @@ newer_packages() {
     mv "$newer_root.new" "$newer_root"
 }
 
+# added_packages PACKAGE,...: fills $added_root in the same way.
+added_packages() {
+    rm -rf "$added_root.new"
+    mkdir -p "$added_root.new/partial"
+    # shellcheck disable=SC2016  # expanded by the shell in the host
+    say_while "host $release: downloading $1" "$cache/$release.log" \
+        "${nspawn[@]/--private-network/--bind=$added_root.new:/added}" sh -ec '
+            apt-get -q update
+            # shellcheck disable=SC2086  # a list of words
+            apt-get -qy --no-install-recommends --download-only -o Dir::Cache::Archives=/added -o APT::Sandbox::User=root install $1
+            ' - "${1//,/ }" </dev/null || true
+    compgen -G "$added_root.new/*.deb" >/dev/null || skip "$1 could not be downloaded; see $cache/$release.log"
+    mv "$added_root.new" "$added_root"
+}
+
 # fill_work ARGUMENT...: one directory has everything that the host reads and writes; the host sees
 # it as /viommu.
 fill_work() {
@@ -327,7 +345,7 @@ halt() {
     container=
 }
 
-release=debian12 option='' suite='' newer='' out='' prepare='' time_limit=420 guests=() wanted=() guest_files=() vm='' machine='' machines=$source/tests/emulated/machines kind='' installed='' previous='' cgroups=()
+release=debian12 option='' suite='' newer='' add='' out='' prepare='' time_limit=420 guests=() wanted=() guest_files=() vm='' machine='' machines=$source/tests/emulated/machines kind='' installed='' previous='' cgroups=()
 cache=${VIOMMU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/viommud}/hosts
 while [ $# -gt 0 ]; do
     case $1 in
@@ -339,6 +357,7 @@ while [ $# -gt 0 ]; do
     --previous) previous=yes ;;
     --guest=*) wanted+=("${1#*=}") ;;
     --newer=*) newer=${1#*=} ;;
+    --add=*) add=${1#*=} ;;
     --out=*) out=${1#*=} ;;
     --time-limit=*) time_limit=${1#*=} ;;
     --prepare) prepare=yes ;;
@@ -363,6 +382,7 @@ own_cgroup
 find_root
 set_nspawn
 fill_cache
+[ -z "$add" ] || guests+=("--bind-ro=$added_root:/viommu-added")
 [ -z "$newer" ] || guests+=("--bind-ro=$newer_root:/viommu-newer")
 for guest in "${wanted[@]}"; do
     maker=guests.sh

@@ -1,0 +1,237 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# fleet: a real Slurm (controller, two nodes and one that registers itself) and real guests.  The
+# nodes are slurmds of one host, so they share its viommud.  Run by "host fleet", as root, in the
+# host, with --installed, --add=slurmctld,slurmd,slurm-client,munge and a guest.
+#   fleet           what takes seconds
+#   fleet all       with proofs, guests that boot, and the death of a node, too
+set -u
+# shellcheck source=tests/ctl/tap.sh
+. tests/ctl/tap.sh
+guest=/viommu-guests/x86_64-debian13
+address=10.9.0.1  # glibc looks up no other host where there are only loopback addresses
+classes=/etc/viommud/classes
+health=/usr/share/viommud/slurm/health
+host=$(hostname)
+
+# as_ci COMMAND...: as the member.
+as_ci() {
+    runuser -u ci -- env -C /home/ci "$@"
+}
+
+fleet() {
+    as_ci viommuctl "$1" --fleet "${@:2}"
+}
+
+features_of() {
+    scontrol show node "$1" --oneliner | sed -n 's/.* ActiveFeatures=\([^ ]*\).*/\1/p'
+}
+
+state_of() {
+    sinfo --noheader --nodes="$1" --Node --format=%T | head -n 1
+}
+
+is_state() {
+    [ "$(state_of "$1")" = "$2" ]
+}
+
+# No machine of viommud is left.
+is_empty() {
+    [ "$(viommuctl list --json | jq length)" = 0 ]
+}
+
+# So many machines run.
+runs() {
+    [ "$(viommuctl list --json | jq '[.[] | select(.state == "running")] | length')" = "$1" ]
+}
+
+look() {
+    SLURMD_NODENAME=$1 "$health"
+}
+
+# --- The host, and its nodes ---
+
+useradd --create-home ci
+run 0 'Slurm is installed' '' dpkg -i /viommu-added/*.deb
+run 0 'viommud is installed' '' tests/hosts/install.sh
+mkdir -p "$classes" /etc/viommud/viommud.conf.d
+printf '[fleet]\nclasses=%s\n[limits]\nmachines-per-user=0\nvcpus-per-user=0\nmemory-per-user=0\n' "$classes" \
+    >/etc/viommud/viommud.conf.d/fleet.conf
+run 0 'and started' '' systemctl enable --now viommud
+usermod -aG viommu ci
+run 0 'root prints the line of the node' '^CPUs=[0-9]+ RealMemory=[0-9]+ Feature=viommu,' viommuctl host --slurm
+words=$(cat "$work/out")
+class=${words##*,}
+run 0 'viommud has the same class' "\"$class\"" busctl get-property org.viommu1 /org/viommu1 org.viommu1.Manager FactsClass
+
+ip address add $address/24 dev lo
+echo "$address $host node1 node2 node3" >>/etc/hosts
+mkdir -p /var/spool/slurm /var/spool/slurmd.node{1,2,3}
+chown slurm /var/spool/slurm
+echo 'CgroupPlugin=cgroup/v1' >/etc/slurm/cgroup.conf
+cat >/etc/slurm/slurm.conf <<CONF
+ClusterName=fleet
+SlurmctldHost=$host($address)
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+ReturnToService=2
+SlurmdTimeout=10
+KillWait=5
+SlurmUser=slurm
+StateSaveLocation=/var/spool/slurm
+SlurmdSpoolDir=/var/spool/slurmd.%n
+SlurmdPidFile=/run/slurmd.%n.pid
+SlurmdLogFile=/var/log/slurmd.%n
+GresTypes=pci_8086_1572
+MaxNodeCount=8
+Epilog=/usr/share/viommud/slurm/epilog
+NodeName=node1 NodeHostname=$host NodeAddr=$address Port=17001 $words Gres=pci_8086_1572:1
+NodeName=node2 NodeHostname=$host NodeAddr=$address Port=17002 $words
+PartitionName=all Nodes=ALL Default=YES State=UP
+CONF
+run 0 'the controller starts' '' systemctl start slurmctld
+for node in node1 node2; do
+    run 0 "$node starts" '' slurmd -N $node
+done
+for node in node1 node2; do
+    check "$node is idle" until_true 30 is_state $node idle
+done
+# Port= is slurm.conf's alone, so a third slurmd has the standard one.
+run 0 'a node that registers itself, with the same words' '' slurmd -Z -N node3 --conf "$words"
+check 'is idle' until_true 30 is_state node3 idle
+check 'and has the class' sh -c "scontrol show node node3 | grep -q ActiveFeatures=.*$class"
+
+# --- The planner, before anything is queued ---
+
+run 6 'no class is recorded' 'has no recorded host' fleet plan --iommu
+viommuctl host --json --system >"$classes/this.json"
+run 0 'a recorded class' "^$class +this.json +preferred +intel +tcg" fleet plan --iommu
+run 3 'no class can' 'no class of the fleet can launch this request.*smmuv3' fleet run arch=x86_64 iommu.model=smmuv3 -- true
+check 'and nothing was queued' test -z "$(squeue --noheader)"
+cp tests/golden/hosts/debian13.json "$classes/other.json"
+run 0 'a class without a node' 'no node of Slurm has the feature vf_' fleet plan --iommu
+run 3 'what only that class can' 'no node of Slurm has the feature vf_' \
+    fleet run arch=x86_64 vcpus=256 accelerator=tcg iommu.model=intel -- true
+rm "$classes/other.json"
+cp "$classes/this.json" "$work/this.json"
+cp tests/golden/hosts/debian13.json "$classes/this.json"
+run 3 'the nodes of a class without a record' "warning: nodes of class $class are left out" fleet run --iommu -- true
+cp "$work/this.json" "$classes/this.json"
+
+# --- Jobs ---
+
+run 0 'a job beside its guest' '^intel x86_64 node[123]$' \
+    fleet run --iommu memory=64M -- sh -c 'echo "$VIOMMU_MODEL $VIOMMU_ARCH $SLURMD_NODENAME"'
+check 'nothing is left' until_true 10 is_empty
+run 7 'the exit status is that of the command' 'exit code 7' fleet run --iommu memory=64M -- sh -c 'exit 7'
+# A second job of the same user while another runs, and a device that no node has free.
+run 1 'more than any node has' 'not available' fleet run memory=9000G -- true
+run 0 'a job that is cancelled' '' true
+fleet run --iommu memory=64M -- sleep 300 >"$work/job" 2>&1 &
+check 'its guest runs' until_true 30 runs 1
+began=$(date +%s%N)
+scancel --user=ci
+check 'its guest goes with it' until_true 20 is_empty
+echo "# $((($(date +%s%N) - began) / 1000000)) ms after scancel"
+wait
+
+# client SIGNAL: a job whose viommuctl on the login host gets this.
+client() {
+    setsid runuser -u ci -- viommuctl run --fleet --iommu memory=64M -- sleep 300 >"$work/job" 2>&1 &
+    until_true 30 runs 1 || return 1
+    pkill "-$1" --oldest --full --uid ci '^viommuctl run --fleet'
+    until_true 30 is_empty
+}
+check 'a client that is killed takes its guest with it' client KILL
+check 'and so does one that is told to end' client TERM
+wait
+
+# --- Races for the last slot ---
+
+# Eight jobs of one processor, as many as there are: more wait.
+cpus=$(sed 's/CPUs=\([0-9]*\).*/\1/' <<<"$words")
+most=0
+for i in $(seq $((3 * cpus + 4))); do
+    fleet run --iommu memory=64M -- sleep 2 >"$work/race.$i" 2>&1 &
+done
+while [ -n "$(jobs -rp)" ]; do
+    now=$(viommuctl list --json | jq length)
+    [ "${now:-0}" -le "$most" ] || most=$now
+    sleep 0.3
+done
+wait
+check 'all race jobs ran' sh -c "! grep -lE 'viommuctl:|error' $work/race.*"
+check "never more than $((3 * cpus)) machines (most: $most)" test "$most" -le $((3 * cpus))
+check 'and nothing is left' until_true 10 is_empty
+
+# --- The health program, and the epilog ---
+
+run 0 'a look of the health program' '' look node1
+run 0 'at a node that is as it was' '' look node1
+check 'changes nothing' test "$(features_of node1)" = "$(sed 's/.*Feature=//' <<<"$words")"
+systemctl stop viommud
+systemctl mask --runtime --quiet viommud
+scontrol update nodename=node2 state=drain reason='the fan'
+run 0 'viommud is away from a node that an administrator drained' '' look node2
+check 'whose reason stays' sh -c 'scontrol show node node2 | grep -q "Reason=the fan"'
+scontrol update nodename=node2 state=resume
+run 0 'viommud is away' '' look node1
+check 'so the node is drained' sh -c 'scontrol show node node1 | grep -q "Reason=viommud: viommud does not answer"'
+systemctl unmask --runtime --quiet viommud
+systemctl start viommud
+run 0 'it is back' '' look node1
+check 'and so is the node' until_true 10 is_state node1 idle
+scontrol update nodename=node1 state=drain reason='the fan'
+run 0 "an administrator's drain" '' look node1
+check 'stays' sh -c 'scontrol show node node1 | grep -q "Reason=the fan"'
+scontrol update nodename=node1 state=resume
+scontrol update nodename=node1 availablefeatures=stale activefeatures=stale
+run 0 'a node with features of yesterday' '' look node1
+check 'has those of today' test "$(features_of node1)" = "$(sed 's/.*Feature=//' <<<"$words")"
+run 0 'a job that leaves a machine' 'left' as_ci srun -n1 viommuctl --system launch name=left memory=64M --wait=started
+check 'the epilog removes it' until_true 20 is_empty
+run 0 'a machine past the fleet' '' as_ci viommuctl --system launch name=own memory=64M --wait=started
+run 0 'and a job' '' as_ci srun -n1 true
+sleep 1
+check 'whose epilog lets it be' runs 1
+viommuctl kill own
+
+# --- The controller ---
+
+fleet run --iommu memory=64M -- sleep 6 >"$work/job" 2>&1 &
+job=$!
+check 'a guest runs' until_true 30 runs 1
+systemctl restart slurmctld
+wait $job
+report 'its job ends well although the controller was restarted' $?
+check 'and nothing is left' until_true 10 is_empty
+
+if [ "${1-}" = all ]; then
+    # --- Features by proof ---
+    mkdir -p /etc/viommud/proofs
+    cat >/etc/viommud/proofs/x86_64.json <<JSON
+{"memory": "512 MiB", "boot": {"kernel": "$guest/vmlinuz", "initrd": "$guest/initrd", "cmdline": "console=ttyS0"}}
+JSON
+    run 0 'a node begins its proofs' '' look node1
+    check 'which end' until_true 600 sh -c '! systemctl is-active --quiet viommu-proof-node1'
+    run 0 'a look at what they showed' '' look node1
+    check 'intel is proven' sh -c 'scontrol show node node1 | grep -q "ActiveFeatures=.*viommu_proven_x86_64_intel"'
+    printf '[fleet]\nclasses=%s\nproven=yes\n' "$classes" >/etc/viommud/viommud.conf.d/fleet.conf
+    run 0 'a job that wants a proof goes to that node' '^node1$' \
+        fleet run arch=x86_64 iommu.model=intel memory=64M -- sh -c 'echo $SLURMD_NODENAME'
+    # A guest that ignores its IOMMU proves nothing.
+    sed -i 's/console=ttyS0/& intel_iommu=off/' /etc/viommud/proofs/x86_64.json
+    rm -f /run/viommu-slurm/node1/proven /run/viommu-slurm/node1/failed
+    run 0 'proofs that fail' '' look node1
+    check 'end, too' until_true 900 sh -c '! systemctl is-active --quiet viommu-proof-node1'
+    run 0 'a look' '' look node1
+    check 'drains the node' sh -c 'scontrol show node node1 | grep -q "Reason=viommud: guests with x86_64_intel did not show"'
+    check 'which has no such feature any more' sh -c '! scontrol show node node1 | grep -q viommu_proven_x86_64_intel'
+
+    # --- A node that dies ---
+    fleet run --iommu memory=64M arch=x86_64 -- sleep 300 >"$work/job" 2>&1 &
+    check 'a guest runs' until_true 30 runs 1
+fi
+finish
