@@ -130,6 +130,10 @@ run 1 'or take the name' 'denied|not allowed' runuser -u stranger -- busctl call
 
 run 0 'a member launches' '^theirs$' runuser -u ci -- viommuctl --system launch --wait=started - \
     <<<"${request/'"guest"'/'"theirs"'}"
+run 0 'and plans, though libvirt refuses the member' '"model" : "intel"' runuser -u ci -- viommuctl --system --json plan - \
+    <<<"$request"
+run 8 'which it does' 'cannot ask libvirt at qemu:///system' runuser -u ci -- viommuctl --system plan --connect=qemu:///system - \
+    <<<"$request"
 theirs=/org/viommu1/machine/$(viommuctl show theirs --json | jq -r .UUID | tr - _)
 run 0 'and owns it' "^u $(id -u ci)\$" busctl get-property org.viommu1 "$theirs" org.viommu1.Machine Owner
 

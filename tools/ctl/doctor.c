@@ -39,36 +39,15 @@ static void clear_answers(Answers *answers)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Answers, clear_answers)
 
-/* Reads one property: all of them together may exceed the limits of a message.  Owned. */
-static GVariant *get_property(ViommuClient *client, const char *name, const char *type, GError **error)
-{
-    const ViommuClientCall call = {.path = VIOMMU_BUS_PATH,
-                                   .interface = "org.freedesktop.DBus.Properties",
-                                   .method = "Get",
-                                   .arguments = g_variant_new("(ss)", VIOMMU_IFACE_MANAGER, name)};
-    g_autoptr(GVariant) reply = NULL;
-    GVariant *value = NULL;
-
-    if (!viommu_client_call(client, &call, &reply, NULL, error))
-        return NULL;
-    if (reply && g_variant_is_of_type(reply, G_VARIANT_TYPE_VARIANT))
-        g_variant_get_child(reply, 0, "@*", &value);
-    if (value && g_variant_is_of_type(value, G_VARIANT_TYPE(type)))
-        return value;
-    g_clear_pointer(&value, g_variant_unref);
-    viommu_fail(error, VIOMMU_ERROR_INTERNAL, "the property %s does not have the type '%s'", name, type);
-    return NULL;
-}
-
 static void ask_viommud(ViommuClient *client, Answers *answers)
 {
-    g_autoptr(GVariant) version = get_property(client, "Version", "s", &answers->daemon_error);
-    g_autoptr(GVariant) uri = version ? get_property(client, "Connection", "s", NULL) : NULL;
-    g_autoptr(GVariant) connected = uri ? get_property(client, "Connected", "b", NULL) : NULL;
+    g_autoptr(GVariant) version = viommu_ctl_manager_property(client, "Version", "s", &answers->daemon_error);
+    g_autoptr(GVariant) uri = version ? viommu_ctl_manager_property(client, "Connection", "s", NULL) : NULL;
+    g_autoptr(GVariant) connected = uri ? viommu_ctl_manager_property(client, "Connected", "b", NULL) : NULL;
 
     answers->connection = uri ? g_variant_dup_string(uri, NULL) : NULL;
     if (uri)
-        answers->limits = get_property(client, "Limits", "a{sv}", NULL);
+        answers->limits = viommu_ctl_manager_property(client, "Limits", "a{sv}", NULL);
     if (version)
         answers->version = g_variant_dup_string(version, NULL);
     if (connected && !g_variant_get_boolean(connected))
@@ -79,13 +58,9 @@ static void ask_viommud(ViommuClient *client, Answers *answers)
 /* If libvirt refuses the caller, viommud still knows what libvirt reported. */
 static void ask_libvirt(ViommuCtl *ctl, ViommuClient *client, Answers *answers)
 {
-    g_autoptr(GVariant) facts = NULL;
-
     answers->host = viommu_local_host(ctl, &answers->uri, &answers->libvirt_error);
     if (!answers->host && answers->version)
-        facts = get_property(client, "HostFacts", "a{sv}", NULL);
-    if (facts && g_variant_n_children(facts) > 0)
-        answers->host = viommu_host_from_variant(facts, NULL);
+        answers->host = viommu_local_host_by_viommud(client);
 }
 
 /* Only a user who may see all machines and ask libvirt learns of leftovers; and only viommud's own

@@ -98,7 +98,7 @@ bool viommu_ctl_images(ViommuCtl *ctl, GError **error)
 
     if (!config)
         return false;
-    host = viommu_local_host(ctl, NULL, &local);
+    host = viommu_local_host_known(ctl, &local);
     /* The images are there even so. */
     if (!host)
         viommu_output_warning(&ctl->output, local->message);

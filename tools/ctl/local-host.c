@@ -7,6 +7,7 @@
 #include "daemon/libvirt/backend.h"
 #include "lib/base/names.h"
 #include "tools/client/request-file.h"
+#include "tools/ctl/machine.h"
 
 bool viommu_local_is_user(const ViommuCtl *ctl)
 {
@@ -104,4 +105,31 @@ bool viommu_local_image(const ViommuCtl *ctl, const ViommuConfig *config, Viommu
         return true;
     image = viommu_named_image_read(&places, request->image, &directory, error);
     return image && viommu_site_image_merge(image, places.directories[directory], request, error);
+}
+
+ViommuHost *viommu_local_host_by_viommud(ViommuClient *client)
+{
+    g_autoptr(GVariant) facts = viommu_ctl_manager_property(client, "HostFacts", "a{sv}", NULL);
+
+    return facts && g_variant_n_children(facts) > 0 ? viommu_host_from_variant(facts, NULL) : NULL;
+}
+
+ViommuHost *viommu_local_host_known(ViommuCtl *ctl, GError **error)
+{
+    g_autoptr(GError) refusal = NULL;
+    ViommuHost *host = viommu_local_host(ctl, NULL, &refusal);
+    const char *variable = g_getenv(VIOMMU_ENV_CONNECT);
+    g_autoptr(ViommuClient) client = NULL;
+
+    if (host)
+        return host;
+    if (ctl->system && !ctl->host && !ctl->root && !ctl->connect && !(variable && *variable))
+        client = viommu_ctl_connect(ctl, NULL);
+    if (client)
+        host = viommu_local_host_by_viommud(client);
+    if (host && viommu_topology_read("/", &host->topology, NULL))
+        return host;
+    viommu_host_free(host);
+    g_propagate_error(error, g_steal_pointer(&refusal));
+    return NULL;
 }

@@ -6,6 +6,7 @@
 #include "daemon/process/config.h"
 #include "lib/host/host.h"
 #include "lib/request/request.h"
+#include "tools/client/client.h"
 #include "tools/ctl/ctl.h"
 
 /** Whether to act for a user's own viommud: with --user; without an option, unless the caller is
@@ -28,3 +29,8 @@ bool viommu_local_image(const ViommuCtl *ctl, const ViommuConfig *config, Viommu
  *  hardware is read below that directory; without --host or --connect, nothing else is known then.
  *  *ret_uri: owned, NULL if libvirt was not asked; may be NULL. Owned. */
 ViommuHost *viommu_local_host(ViommuCtl *ctl, char **ret_uri, GError **error);
+/** What viommud knows of its libvirt, without hardware; NULL: nothing. Owned. */
+ViommuHost *viommu_local_host_by_viommud(ViommuClient *client);
+/** As viommu_local_host().  With --system, if libvirt refuses the caller, as it does a member of
+ *  viommud's group: as the system's viommud knows it. Owned. */
+ViommuHost *viommu_local_host_known(ViommuCtl *ctl, GError **error);

@@ -84,3 +84,19 @@ GVariant *viommu_ctl_machine_properties(ViommuCtl *ctl, ViommuClient *client, co
         return NULL;
     return g_steal_pointer(&reply);
 }
+
+GVariant *viommu_ctl_manager_property(ViommuClient *client, const char *name, const char *type,
+                                      GError **error)
+{
+    const ViommuClientCall call = {.path = VIOMMU_BUS_PATH,
+                                   .interface = "org.freedesktop.DBus.Properties",
+                                   .method = "Get",
+                                   .arguments = g_variant_new("(ss)", VIOMMU_IFACE_MANAGER, name)};
+    g_autoptr(GVariant) reply = NULL;
+    g_autoptr(GVariant) value = NULL;
+
+    if (!viommu_client_call(client, &call, &reply, NULL, error) || !expect(reply, "v", call.method, error))
+        return NULL;
+    value = g_variant_get_variant(reply);
+    return expect(value, type, name, error) ? g_steal_pointer(&value) : NULL;
+}

@@ -26,3 +26,7 @@ bool viommu_ctl_call_machine(ViommuCtl *ctl, ViommuClientCall call, const char *
 /** The machine's properties, a{sv}. Owned. */
 GVariant *viommu_ctl_machine_properties(ViommuCtl *ctl, ViommuClient *client, const char *path,
                                         GError **error);
+/** A property of the manager: all of them together may exceed the limits of a message.  @type: as
+ *  in "a{sv}".  Owned. */
+GVariant *viommu_ctl_manager_property(ViommuClient *client, const char *name, const char *type,
+                                      GError **error);

@@ -30,7 +30,7 @@ static bool decide(ViommuCtl *ctl, GVariant *tree, void *data, GError **error)
 {
     g_autoptr(ViommuRequest) request = viommu_request_parse(tree, error);
     g_autoptr(ViommuConfig) config = request ? viommu_local_config(ctl, error) : NULL;
-    g_autoptr(ViommuHost) host = config ? viommu_local_host(ctl, NULL, error) : NULL;
+    g_autoptr(ViommuHost) host = config ? viommu_local_host_known(ctl, error) : NULL;
     ViommuPlanInput input = {.request = request, .host = host};
     ViommuPlan *plan = NULL;
     GPtrArray *reasons = NULL;
