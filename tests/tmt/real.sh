@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # real: the plugin in the real tmt, by an ordinary user with a viommud of their own: what tmt says
-# of plans, and with --guest a run of tests in a guest, its reboot, and its end.
+# of plans, and with --guest a run of tests in two guests side by side, their reboot, and their end.
 # With --table, it prints the table of docs/tmt.md instead.
 #   real [--guest | --table] [VERSION]
 set -euo pipefail
@@ -57,7 +57,7 @@ discover:
     how: shell
     tests:
     - name: passes
-      test: test -e /sys/class/iommu/dmar0
+      test: ls /sys/class/iommu | grep . && ls /sys/kernel/iommu_groups | grep .
     - name: fails
       test: test -e /sys/class/iommu/none
 execute:
@@ -65,10 +65,27 @@ execute:
 END
 }
 
-# boot_id: of the guest's kernel.
-boot_id() {
+# two_guests NAME: a plan with a guest that has an Intel IOMMU and one that has a virtio IOMMU, and
+# the tests of plan().
+two_guests() {
+    local guest
+    plan "$1" '{}'
+    {
+        sed '/^provision:/,$d' "$lab_dir/tree/$1.fmf"
+        echo 'provision:'
+        for guest in one:intel two:virtio; do
+            printf -- '- {name: %s, how: viommu, image: debian13, boot-timeout: %s, hardware: {iommu: {model-name: %s}}}\n' \
+                "${guest%:*}" "$boots" "${guest#*:}"
+        done
+        sed -n '/^discover:/,$p' "$lab_dir/tree/$1.fmf"
+    } >"$lab_dir/tree/plan.new"
+    mv "$lab_dir/tree/plan.new" "$lab_dir/tree/$1.fmf"
+}
+
+# boot_ids: of the kernels of both guests, one a line.
+boot_ids() {
     tmt_says '[01]' '^ *[0-9a-f-]{36}$' run --last -v login --command 'cat /proc/sys/kernel/random/boot_id'
-    grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' "$lab_dir/said" | head -n 1
+    grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' "$lab_dir/said" | sort -u
 }
 
 # row HARDWARE: what tmt says of it, with its own plugin for virtual machines and with ours.
@@ -89,24 +106,55 @@ machines() {
     jq -r '.[].name' "$lab_dir/list"
 }
 
-# nothing_left WHEN: viommud says that it has no machine.
+# made: what viommud has made of files for machines, and tmt of keys.
+made() {
+    find "$lab_dir" -path "$lab_dir/python" -prune -o \( -path '*/boot/*' -o -path "$lab_dir/runs/*/id_ed25519*" \) -type f -print
+}
+
+# take_ports: remembers the ports that are forwarded to the guests, in $ports.
+take_ports() {
+    local machine
+    ports=
+    for machine in $(machines); do
+        lab_ctl show "$machine" --json >"$lab_dir/show" || die "viommuctl show fails"
+        ports+=" $(jq -r '.Forwards[] | .[2]' "$lab_dir/show")"
+    done
+    [ "$(wc -w <<<"$ports")" -eq "$1" ] || die "not $1 ports are forwarded: $ports"
+    for port in $ports; do listens "$port" || die "nobody listens at port $port"; done
+}
+
+listens() {
+    (exec 7<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# nothing_left WHEN: viommud has no machine, and no file, key or port of one is left.
 nothing_left() {
-    local left
+    local left port
     left=$(machines) || die "$1: viommud does not say which machines it has"
+    [ -z "$left" ] || die "$1 left: $left"
+    left=$(made)
+    [ -z "$left" ] || die "$1 left: $left"
+    for port in ${ports:-}; do ! listens "$port" || die "$1 left a process at port $port"; done
+    left=$(lab_left_behind)
     [ -z "$left" ] || die "$1 left: $left"
 }
 
-a_machine_runs() {
-    [ -n "$(machines)" ] && [ "$(lab_property "$(machines)" State)" = running ]
+two_machines_run() {
+    local machine
+    [ "$(machines | wc -l)" -eq 2 ] || return 1
+    for machine in $(machines); do [ "$(lab_property "$machine" State)" = running ] || return 1; done
 }
 
-# interrupted: a tmt that is interrupted while its guest boots; this one never answers.
+# interrupted: a tmt that is interrupted while its two guests boot; these never answer.
 interrupted() {
+    two_guests interrupted
     local pid status=0 left
-    (exec "${lab_environment[@]}" "${lab_as[@]}" "${tmt[@]}" run plan --name '^/supported$' provision) >"$lab_dir/said" 2>&1 </dev/null &
+    (exec "${lab_environment[@]}" "${lab_as[@]}" "${tmt[@]}" run plan --name '^/interrupted$' provision) >"$lab_dir/said" 2>&1 </dev/null &
     pid=$!
-    lab_until 60 a_machine_runs || die "tmt in the background launches no machine"
-    left=$(lab_property "$(machines)" LeaseEnd)
+    lab_until 60 two_machines_run || die "tmt in the background does not launch two machines side by side"
+    [ "$(made | grep -c overlay)" -eq 2 ] && [ "$(made | grep -c '/id_ed25519$')" -eq 2 ] || die "not two overlays and two keys: $(made)"
+    take_ports 2
+    left=$(lab_property "$(machines | head -n 1)" LeaseEnd)
     left=$((left / 1000000 - $(python3 -c 'import time; print(int(time.clock_gettime(time.CLOCK_BOOTTIME)))')))
     ((left > 0 && left <= 300)) || die "the lease of a guest that boots has $left s left"
     kill "$pid"
@@ -181,17 +229,20 @@ nothing_left "refused and dry runs"
 if [ -n "$guest" ]; then
     rm "$lab_dir"/tree/{other,either,refused}.fmf
     started=$SECONDS
-    tmt_says 1 '1 test passed and 1 test failed' run --id one -v discover provision execute report
+    two_guests supported
+    tmt_says 1 '2 tests passed and 2 tests failed' run --id one -v discover provision execute report
     say "tmt run: $((SECONDS - started)) s"
-    [ -n "$(machines)" ] || die "the guest is gone before its cleanup"
-    before=$(boot_id)
+    two_machines_run || die "a guest is gone before its cleanup"
+    [ "$(for machine in $(machines); do lab_property "$machine" IommuModel; done | sort | xargs)" = 'intel virtio' ] ||
+        die "the guests do not have the IOMMUs of their requirements"
+    take_ports 2
+    before=$(boot_ids)
     # The failed test may count again.
     tmt_says '[01]' 'Reboot finished' run --last -v reboot --hard
-    [ "$(boot_id)" != "$before" ] || die "the guest was not rebooted: it still has the boot id $before"
+    after=$(boot_ids)
+    [ "$(sort -u <<<"$before"$'\n'"$after" | wc -l)" -eq 4 ] || die "not both guests were rebooted: boot ids $before, and then $after"
     tmt_says '[01]' 'still here' run --last -v login --command 'echo still here'
     tmt_says '[01]' 'guest: removed' run --last -v cleanup
     grep -rqs 'Debian GNU' "$lab_dir"/runs/one/*/provision/*/logs || die "no guest log has the console"
 fi
 nothing_left "the end"
-left=$(lab_left_behind)
-[ -z "$left" ] || say_die "left behind: $left"

@@ -16,6 +16,7 @@ from tmt.utils import Command, Path, ProvisionError
 from tmt_viommu.machine import EXISTS, Failed, Viommuctl, Wish, address
 
 CONSOLE_LOG = 'console.txt'
+KEY = 'id_ed25519'  # made for one guest
 BOOT_LEASE = 300  # tmt extends it while the guest boots; a killed tmt does not
 
 
@@ -95,7 +96,7 @@ class GuestViommu(tmt.guest.GuestSsh):
     def _prepare_key(self) -> str:
         """The public key; a new pair where the plan has none."""
         if not self.key:
-            self.key = [self.guest_workdir / 'id_ed25519']
+            self.key = [self.guest_workdir / KEY]
             self._run_guest_command(
                 Command('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', self.key[0]), silent=True
             )
@@ -194,6 +195,8 @@ class GuestViommu(tmt.guest.GuestSsh):
                 self.info('guest', 'removed', 'green')
         except Failed as failed:
             raise ProvisionError(f"Guest '{self.multihost_name}' was not removed: {failed}") from failed
+        for path in (self.guest_workdir / KEY, self.guest_workdir / f'{KEY}.pub'):
+            path.unlink(missing_ok=True)
 
 
 @tmt.steps.provides_method('viommu')
