@@ -11,6 +11,7 @@ typedef enum Fate {
     FATE_DROPPED, /* it does not decide, or a scheduler counts it, or it depends on who looks */
     FATE_MARKED,  /* it decides that there is one */
     FATE_CUT,     /* of a version, releases of bugs decide through facts only; kept in the host */
+    FATE_FAULT,   /* of KVM, only that it is broken decides */
 } Fate;
 
 static const struct {
@@ -21,6 +22,8 @@ static const struct {
     {"emulators.qemu", FATE_CUT},
     {"emulators.path", FATE_DROPPED},
     {"memory", FATE_DROPPED},
+    {"kvm", FATE_FAULT},
+    {"kvm-reason", FATE_DROPPED},
     {"site", FATE_DROPPED}, /* no plan reads it */
     {"topology.kernel", FATE_CUT},
     {"topology.nodes", FATE_DROPPED},  /* memory and huge pages */
@@ -40,6 +43,14 @@ static Fate fate_of(const char *path, bool digest)
         if (g_str_equal(fates[i].path, path))
             return fates[i].fate == FATE_CUT && !digest ? FATE_KEPT : fates[i].fate;
     return FATE_KEPT;
+}
+
+static bool is_dropped(Fate fate, GVariant *value)
+{
+    if (fate != FATE_FAULT)
+        return fate == FATE_DROPPED;
+    return !g_str_equal(g_variant_get_string(value, NULL),
+                        viommu_enum_to_string(&viommu_enum_kvm, VIOMMU_KVM_BROKEN));
 }
 
 static GVariant *reduce(GVariant *tree, const char *path, bool digest);
@@ -97,7 +108,7 @@ static GVariant *reduce(GVariant *tree, const char *path, bool digest)
         g_autofree char *place = *path ? g_strjoin(".", path, key, NULL) : g_strdup(key);
         Fate fate = fate_of(place, digest);
         g_autoptr(GVariant) reduced =
-            fate == FATE_DROPPED ? NULL : g_variant_take_ref(reduce_value(value, place, fate, digest));
+            is_dropped(fate, value) ? NULL : g_variant_take_ref(reduce_value(value, place, fate, digest));
 
         if (reduced)
             g_variant_builder_add(&builder, "{sv}", key, reduced);

@@ -55,6 +55,8 @@ static const ViommuField host_fields[] = {
     {"unprivileged", VIOMMU_FIELD_FLAG, offsetof(ViommuHost, unprivileged)},
     {"locked-memory-limit", VIOMMU_FIELD_SIZE, offsetof(ViommuHost, locked_memory_bytes)},
     {"secmodels", VIOMMU_FIELD_LIST, offsetof(ViommuHost, secmodels), .fields = &secmodel_table, .max = 16},
+    {"kvm", VIOMMU_FIELD_ENUM, offsetof(ViommuHost, kvm), .words = &viommu_enum_kvm},
+    {"kvm-reason", VIOMMU_FIELD_STRING, offsetof(ViommuHost, kvm_reason)},
     {"topology", VIOMMU_FIELD_DICT, offsetof(ViommuHost, topology), .fields = &viommu_topology_fields},
     {"site", VIOMMU_FIELD_DICT, offsetof(ViommuHost, site), .fields = &viommu_site_record_fields},
 };
@@ -115,6 +117,13 @@ void viommu_host_add_secmodel(ViommuHost *host, const char *model, const char *l
     if (!host->secmodels)
         host->secmodels = g_ptr_array_new_with_free_func(secmodel_free);
     g_ptr_array_add(host->secmodels, added);
+}
+
+void viommu_host_set_kvm(ViommuHost *host, const ViommuKvmVerdict *verdict)
+{
+    host->kvm = verdict ? (int)verdict->kvm : VIOMMU_UNSET;
+    g_free(host->kvm_reason);
+    host->kvm_reason = verdict ? g_strdup(verdict->reason) : NULL;
 }
 
 /* "auto" belongs in requests; a recording has real accelerators. */
@@ -184,6 +193,14 @@ const ViommuEmulator *viommu_host_emulator(const ViommuHost *host, ViommuArch ar
             return emulator;
     }
     return NULL;
+}
+
+bool viommu_host_offers_kvm(const ViommuHost *host)
+{
+    int arch = viommu_host_arch(host);
+    const ViommuEmulator *own = arch == VIOMMU_UNSET ? NULL : viommu_host_emulator(host, (ViommuArch)arch);
+
+    return own && own->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM);
 }
 
 const ViommuSecmodel *viommu_host_secmodel(const ViommuHost *host, const char *model)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include "lib/base/platform.h"
 #include "lib/facts/facts.h"
+#include "lib/host/kvm-verdict.h"
 #include "lib/host/site-record.h"
 #include "lib/host/topology.h"
 #include "lib/base/version.h"
@@ -58,6 +59,8 @@ typedef struct ViommuHost {
     /* the most that libvirt can let a guest lock; unset: no bound, or not known */
     uint64_t locked_memory_bytes;
     GPtrArray *secmodels; /* of ViommuSecmodel; NULL: not known */
+    int kvm;              /* ViommuKvm; VIOMMU_UNSET: it was not looked at */
+    char *kvm_reason;     /* for BROKEN and UNKNOWN */
     /* the hardware; not present: not known, as on a remote host */
     ViommuTopology topology;
     /* what its site allows to users other than root; not present: not known */
@@ -82,6 +85,8 @@ GVariant *viommu_host_software_to_variant(const ViommuHost *host);
 const ViommuEmulator *viommu_host_emulator(const ViommuHost *host, ViommuArch arch);
 /** libvirt's security model @model; NULL: none, or not known.  Borrowed. */
 const ViommuSecmodel *viommu_host_secmodel(const ViommuHost *host, const char *model);
+/** Whether libvirt offers KVM for guests of the host's own architecture. */
+bool viommu_host_offers_kvm(const ViommuHost *host);
 /** Whether its guests are confined beyond their user's rights: apparmor or selinux. */
 bool viommu_host_confines(const ViommuHost *host);
 /** The default group of a guest's QEMU; VIOMMU_UNSET_NUMBER: not known, for example without model
@@ -89,6 +94,8 @@ bool viommu_host_confines(const ViommuHost *host);
 uint64_t viommu_host_qemu_group(const ViommuHost *host);
 /** Adds a security model; copies both texts; @label may be NULL. */
 void viommu_host_add_secmodel(ViommuHost *host, const char *model, const char *label);
+/** Stores @verdict; NULL: that it was not looked at. */
+void viommu_host_set_kvm(ViommuHost *host, const ViommuKvmVerdict *verdict);
 /** The architecture of the host itself, or VIOMMU_UNSET when viommud has no machine for it. */
 int viommu_host_arch(const ViommuHost *host);
 /** The size of an ordinary page of the host's kernel; VIOMMU_UNSET_NUMBER: not known. */

@@ -158,6 +158,30 @@ static bool settle_machine_type(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
+/* Why KVM is not to be used, though libvirt offers it; NULL: it may be used.  Borrowed. */
+static const char *kvm_fault(const ViommuPlanBuild *build)
+{
+    const ViommuHost *host = build->input->host;
+
+    if (!build->input->policy->prove_kvm || host->kvm != VIOMMU_KVM_BROKEN ||
+        (int)build->plan->arch != viommu_host_arch(host))
+        return NULL;
+    return host->kvm_reason ? host->kvm_reason : "no reason is recorded";
+}
+
+/* On a host of several users it also matters that TCG does not confine guests. */
+static void warn_of_fault(ViommuPlanBuild *build, const char *fault)
+{
+    const ViommuAsker *asker = build->input->asker;
+    bool own = !asker || asker->kind == VIOMMU_ASKER_OWN;
+
+    viommu_plan_warn(
+        build,
+        own ? "the guest is emulated (TCG) and slow, because KVM does not run guests on this host: %s; \"viommuctl doctor\" says what to do"
+            : "the guest runs under TCG, which is not a security boundary, because KVM does not run guests on this host: %s; \"viommuctl doctor\" says what to do",
+        fault);
+}
+
 /* No warning is needed for a guest of another architecture: only emulation can run it.  On a host
  * of several users it also matters that TCG does not confine guests. */
 static void warn_of_emulation(ViommuPlanBuild *build)
@@ -176,10 +200,53 @@ static void warn_of_emulation(ViommuPlanBuild *build)
             "the guest runs under TCG, which is not a security boundary, because libvirt offers no KVM here: make /dev/kvm work (load kvm_intel or kvm_amd, enable virtualisation in the host's firmware), or set [machine] accelerator=kvm in viommud.conf to refuse such machines");
 }
 
+static bool refuse_accelerator(ViommuPlanBuild *build, int wanted, uint64_t there, GError **error)
+{
+    bool kvm = there & VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM), tcg = there & VIOMMU_BIT(VIOMMU_ACCELERATOR_TCG);
+
+    return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_ACCELERATOR, error,
+                              "accelerator '%s' is not available for %s on this host%s",
+                              viommu_enum_to_string(&viommu_enum_accelerator, wanted),
+                              viommu_arch_to_string(build->plan->arch),
+                              kvm || tcg ? kvm ? "; use 'kvm'" : "; use 'tcg'" : "");
+}
+
+/* A guest of viommud's own has shown the fault. */
+static bool refuse_broken_kvm(ViommuPlanBuild *build, const char *fault, GError **error)
+{
+    bool tcg = build->emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_TCG);
+
+    return viommu_plan_refuse(
+        build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_ACCELERATOR, error,
+        "accelerator 'kvm' is not possible, because KVM does not run guests on this host: %s; %sset [machine] prove-kvm=no in viommud.conf to use KVM nevertheless",
+        fault, tcg ? "use 'tcg', or " : "");
+}
+
+static void note_accelerator(ViommuPlanBuild *build, const char *fault)
+{
+    const char *why = "the site's setting";
+
+    if (build->input->policy->accelerator == VIOMMU_ACCELERATOR_AUTO)
+        why = fault ? "because KVM does not run guests here" : "the best that libvirt offers here";
+    viommu_plan_note(build, "accelerator %s, %s",
+                     viommu_enum_to_string(&viommu_enum_accelerator, (int)build->plan->accelerator), why);
+}
+
+bool viommu_plan_may_use_kvm(const ViommuRequest *request, const ViommuHost *host, const ViommuPolicy *policy)
+{
+    int own = viommu_host_arch(host), accelerator = request->accelerator;
+
+    if (accelerator == VIOMMU_UNSET || accelerator == VIOMMU_ACCELERATOR_AUTO)
+        accelerator = (int)policy->accelerator;
+    return policy->prove_kvm && accelerator != VIOMMU_ACCELERATOR_TCG && viommu_host_offers_kvm(host) &&
+           (!request->arch || viommu_enum_from_string(&viommu_enum_arch, request->arch) == own);
+}
+
 static bool settle_accelerator(ViommuPlanBuild *build, GError **error)
 {
     uint64_t there = build->emulator->accelerators;
-    bool kvm = there & VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM), tcg = there & VIOMMU_BIT(VIOMMU_ACCELERATOR_TCG);
+    bool kvm = there & VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM);
+    const char *fault = kvm ? kvm_fault(build) : NULL;
     int wanted = build->request->accelerator;
     bool said = wanted != VIOMMU_UNSET && wanted != VIOMMU_ACCELERATOR_AUTO, free;
 
@@ -187,21 +254,18 @@ static bool settle_accelerator(ViommuPlanBuild *build, GError **error)
         wanted = (int)build->input->policy->accelerator;
     free = wanted == VIOMMU_ACCELERATOR_AUTO;
     if (free)
-        wanted = kvm ? VIOMMU_ACCELERATOR_KVM : VIOMMU_ACCELERATOR_TCG;
-    if ((wanted == VIOMMU_ACCELERATOR_KVM && !kvm) || (wanted == VIOMMU_ACCELERATOR_TCG && !tcg))
-        return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_ACCELERATOR, error,
-                                  "accelerator '%s' is not available for %s on this host%s",
-                                  viommu_enum_to_string(&viommu_enum_accelerator, wanted),
-                                  viommu_arch_to_string(build->plan->arch),
-                                  kvm || tcg ? kvm ? "; use 'kvm'" : "; use 'tcg'" : "");
+        wanted = kvm && !fault ? VIOMMU_ACCELERATOR_KVM : VIOMMU_ACCELERATOR_TCG;
+    if (fault && (wanted == VIOMMU_ACCELERATOR_KVM || (free && !(there & VIOMMU_BIT(wanted)))))
+        return refuse_broken_kvm(build, fault, error);
+    if (!(there & VIOMMU_BIT(wanted)))
+        return refuse_accelerator(build, wanted, there, error);
     build->plan->accelerator = (ViommuAccelerator)wanted;
-    if (free && wanted == VIOMMU_ACCELERATOR_TCG)
+    if (free && fault)
+        warn_of_fault(build, fault);
+    else if (free && wanted == VIOMMU_ACCELERATOR_TCG)
         warn_of_emulation(build);
     if (!said)
-        viommu_plan_note(build, "accelerator %s, %s", viommu_enum_to_string(&viommu_enum_accelerator, wanted),
-                         build->input->policy->accelerator == VIOMMU_ACCELERATOR_AUTO
-                             ? "the best that libvirt offers here"
-                             : "the site's setting");
+        note_accelerator(build, fault);
     return true;
 }
 

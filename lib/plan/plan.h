@@ -168,6 +168,11 @@ void viommu_plan_free(ViommuPlan *plan);
 void viommu_plan_backing_free(ViommuPlanBacking *backing);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuPlan, viommu_plan_free)
 
+/** machine: whether a plan for @request could have KVM, if KVM works: the guest has the host's own
+ *  architecture, and neither the request nor the site says 'tcg'. */
+bool viommu_plan_may_use_kvm(const ViommuRequest *request, const ViommuHost *host,
+                             const ViommuPolicy *policy);
+
 /** user-networks: draws the ports of the host that passt uses, by the UUID and @turn; the plan has
  *  those of turn 0.  False: there are none.  Pure. */
 bool viommu_plan_draw_ports(ViommuPlan *plan, unsigned turn);

@@ -21,6 +21,7 @@ void viommu_policy_init(ViommuPolicy *policy)
     *policy = (ViommuPolicy){
         .order = VIOMMU_ORDER_NATIVE,
         .accelerator = VIOMMU_ACCELERATOR_AUTO,
+        .prove_kvm = true,
         .confinement = VIOMMU_CONFINEMENT_WARN,
         .default_memory_bytes = VIOMMU_GIB,
         .default_vcpus = 1,

@@ -37,6 +37,7 @@ typedef struct ViommuPolicy {
     ViommuOrder order; /* among candidates of an automatic choice */
     /* the meaning of "auto"; AUTO: KVM if libvirt offers it, else TCG */
     ViommuAccelerator accelerator;
+    bool prove_kvm;                /* KVM that was seen to be broken is not used */
     ViommuConfinement confinement; /* where guests have only their user's rights */
     uint64_t default_memory_bytes; /* for a request without memory */
     unsigned default_vcpus;

@@ -20,6 +20,7 @@
 #include "lib/base/reason.h"
 #include "lib/domain/recover.h"
 #include "lib/request/request.h"
+#include "lib/host/kvm-verdict.h"
 #include "lib/host/topology.h"
 #include "lib/plan/traits.h"
 
@@ -33,7 +34,7 @@ static const ViommuEnum *const tables[] = {
     &viommu_enum_pause,        &viommu_enum_recovery,  &viommu_enum_result,     &viommu_enum_rule,
     &viommu_enum_severity,     &viommu_enum_seed_by,   &viommu_enum_share_type, &viommu_enum_state,
     &viommu_enum_table_state,  &viommu_enum_verdict,   &viommu_enum_wait,       &viommu_enum_level,
-    &viommu_enum_outside,      &viommu_enum_isolation,
+    &viommu_enum_outside,      &viommu_enum_isolation, &viommu_enum_kvm,
 };
 
 START_TEST(every_word_both_ways)

@@ -69,6 +69,9 @@ static const struct {
     {"'iommufd-usable': <true>", "'iommufd-usable': <false>"},
     {"'vhost-vsock-usable': <true>", "'vhost-vsock-usable': <false>"},
     {", 'site': <{'devices': <{'allow': <['8086:1572']>}>}>", ""},
+    {"'arch': <'x86_64'>, 'emulators'", "'arch': <'x86_64'>, 'kvm': <'works'>, 'emulators'"},
+    {"'arch': <'x86_64'>, 'emulators'",
+     "'arch': <'x86_64'>, 'kvm': <'unknown'>, 'kvm-reason': <'no room'>, 'emulators'"},
 };
 
 static const struct {
@@ -77,6 +80,7 @@ static const struct {
     {"'libvirt': <'9.0.0'>", "'libvirt': <'9.1.0'>"},
     {"'qemu': <'7.2.13'>", "'qemu': <'8.0.0'>"},
     {"['kvm', 'tcg']", "['tcg']"},
+    {"'arch': <'x86_64'>, 'emulators'", "'arch': <'x86_64'>, 'kvm': <'broken'>, 'emulators'"},
     {"['pc-q35-7.2']", "['pc-q35-7.2', 'pc-q35-7.1']"},
     {"['bios', 'efi']", "['bios']"},
     {"'max-vcpus': <uint64 288>", "'max-vcpus': <uint64 255>"},
@@ -125,6 +129,18 @@ START_TEST(facts_that_decide)
 }
 END_TEST
 
+/* Why KVM is broken does not matter. */
+START_TEST(broken_kvm)
+{
+    const char *before = "'arch': <'x86_64'>, 'emulators'";
+    g_autofree char *one = class_with(before, "'arch': <'x86_64'>, 'kvm': <'broken'>, 'emulators'");
+    g_autofree char *two =
+        class_with(before, "'arch': <'x86_64'>, 'kvm': <'broken'>, 'kvm-reason': <'it hangs'>, 'emulators'");
+
+    ck_assert_str_eq(one, two);
+}
+END_TEST
+
 /* A release of bugs makes another class where a flaw ends with it. */
 START_TEST(flaws_decide)
 {
@@ -163,4 +179,4 @@ START_TEST(host_of_a_class)
 }
 END_TEST
 
-UNIT_MAIN("host-class", hosts_that_decide_alike, facts_that_decide, flaws_decide, host_of_a_class)
+UNIT_MAIN("host-class", hosts_that_decide_alike, facts_that_decide, broken_kvm, flaws_decide, host_of_a_class)

@@ -480,45 +480,6 @@ START_TEST(reasons_of_a_refusal)
 }
 END_TEST
 
-/* Emulation that neither the request nor the site asked for. */
-static const struct {
-    const char *request;
-    ViommuAskerKind asker;
-    bool kvm, warned;
-    ViommuAccelerator site;
-} emulations[] = {
-    {"{}", VIOMMU_ASKER_MEMBER, false, true, VIOMMU_ACCELERATOR_AUTO},
-    {"{'accelerator': <'auto'>}", VIOMMU_ASKER_ROOT, false, true, VIOMMU_ACCELERATOR_AUTO},
-    {"{}", VIOMMU_ASKER_OWN, false, true, VIOMMU_ACCELERATOR_AUTO},
-    {"{}", VIOMMU_ASKER_OWN, true, false, VIOMMU_ACCELERATOR_AUTO},
-    {"{'accelerator': <'tcg'>}", VIOMMU_ASKER_OWN, false, false, VIOMMU_ACCELERATOR_AUTO},
-    {"{}", VIOMMU_ASKER_MEMBER, true, false, VIOMMU_ACCELERATOR_AUTO},
-    {"{'accelerator': <'tcg'>}", VIOMMU_ASKER_MEMBER, false, false, VIOMMU_ACCELERATOR_AUTO},
-    {"{}", VIOMMU_ASKER_MEMBER, false, false, VIOMMU_ACCELERATOR_TCG},
-};
-
-START_TEST(emulation)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(emulations); i++) {
-        g_autofree char *host = g_strdup_printf("{'arch': <'x86_64'>, 'libvirt': <'9.0.0'>, 'emulators': "
-                                                "<[{'arch': <'x86_64'>, 'qemu': <'7.2.0'>, "
-                                                "'accelerators': <[%s'tcg']>}]>}",
-                                                emulations[i].kvm ? "'kvm', " : "");
-        ViommuAsker asker = {emulations[i].asker, 1000};
-        Made made;
-
-        make(&made, host, emulations[i].request);
-        viommu_plan_free(g_steal_pointer(&made.plan));
-        made.policy.accelerator = emulations[i].site;
-        ViommuPlanInput input = {
-            .request = made.request, .host = made.host, .policy = &made.policy, .asker = &asker};
-        ck_assert(viommu_plan_build(&input, &made.plan, NULL, NULL));
-        ck_assert_msg((made.plan->warnings->len > 0) == emulations[i].warned, "%zu", i);
-        made_clear(&made);
-    }
-}
-END_TEST
-
 #define ON(libvirt, topology)                                                                               \
     "{'libvirt': <'" libvirt "'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': <'7.2.22'>, 'accelerators': " \
     "<['kvm']>}]>, " topology "}"
@@ -576,6 +537,6 @@ START_TEST(level_with_vsock)
 }
 END_TEST
 
-UNIT_MAIN("plan", vsock, level_with_vsock, emulation, names_of_the_site, refused_machines, defaults, firmware,
-          memory, translated_devices, the_plan_stands_in_the_xml, the_same_again, given_name_and_uuid,
-          reports, reasons_of_a_refusal)
+UNIT_MAIN("plan", vsock, level_with_vsock, names_of_the_site, refused_machines, defaults, firmware, memory,
+          translated_devices, the_plan_stands_in_the_xml, the_same_again, given_name_and_uuid, reports,
+          reasons_of_a_refusal)
