@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-doctor-kvm: KVM works, and libvirt does not offer it: what doctor calls for.  Needs root,
- * and a /dev/kvm that can create a virtual machine; else it is skipped. */
+/* test-doctor-kvm: what doctor calls for when libvirt does not offer KVM, and what it says of the
+ * verdict about KVM.  Needs root, and a /dev/kvm that can create a virtual machine; else it is
+ * skipped. */
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
@@ -38,6 +39,26 @@ static bool make_kvm(void)
     return machine >= 0;
 }
 
+/* What doctor says of KVM on @host. */
+static void expect_finding(const ViommuHost *host, ViommuHealth health, const char *found, const char *advice)
+{
+    const ViommuPatient patient = {.root = root, .hardware_only = true, .system = true, .host = host};
+    g_autoptr(GPtrArray) findings = viommu_doctor_examine(&patient);
+    bool seen = false;
+
+    for (guint i = 0; i < findings->len; i++) {
+        const ViommuFinding *finding = g_ptr_array_index(findings, i);
+
+        if (!g_str_equal(finding->check, "kvm"))
+            continue;
+        seen = true;
+        ck_assert_int_eq((int)finding->health, (int)health);
+        ck_assert_msg(strstr(finding->found, found) != NULL, "%s", finding->found);
+        ck_assert_msg(strstr(finding->advice ? finding->advice : "", advice) != NULL, "%s", finding->advice);
+    }
+    ck_assert(seen);
+}
+
 /* @age: of libvirt's file about QEMU, in seconds before /dev/kvm; 0: there is none. */
 static void expect(int arch, long age, const char *found, const char *advice)
 {
@@ -45,10 +66,7 @@ static void expect(int arch, long age, const char *found, const char *advice)
     ViommuEmulator *emulator = viommu_host_add_emulator(host);
     g_autofree char *file = g_build_filename(root, CACHE, "qemu.xml", NULL);
     g_autofree char *kvm = g_build_filename(root, "dev", "kvm", NULL);
-    const ViommuPatient patient = {.root = root, .hardware_only = true, .system = true, .host = host};
-    g_autoptr(GPtrArray) findings = NULL;
     struct stat info;
-    bool seen = false;
 
     emulator->arch = arch;
     emulator->arch_name = g_strdup(viommu_arch_to_string((ViommuArch)arch));
@@ -62,18 +80,7 @@ static void expect(int arch, long age, const char *found, const char *advice)
         ck_assert(g_file_set_contents(file, "<qemuCaps/>", -1, NULL));
         ck_assert_int_eq(utime(file, &times), 0);
     }
-    findings = viommu_doctor_examine(&patient);
-    for (guint i = 0; i < findings->len; i++) {
-        const ViommuFinding *finding = g_ptr_array_index(findings, i);
-
-        if (!g_str_equal(finding->check, "kvm"))
-            continue;
-        seen = true;
-        ck_assert_int_eq((int)finding->health, VIOMMU_HEALTH_WARNING);
-        ck_assert_msg(strstr(finding->found, found) != NULL, "%s", finding->found);
-        ck_assert_msg(strstr(finding->advice, advice) != NULL, "%s", finding->advice);
-    }
-    ck_assert(seen);
+    expect_finding(host, VIOMMU_HEALTH_WARNING, found, advice);
 }
 
 START_TEST(libvirt_does_not_offer_it)
@@ -82,6 +89,35 @@ START_TEST(libvirt_does_not_offer_it)
     expect(VIOMMU_ARCH_X86_64, -60, "libvirt does not offer KVM", "libvirt-qemu or qemu");
     expect(VIOMMU_ARCH_X86_64, 0, "libvirt does not offer KVM", "libvirt-qemu or qemu");
     expect(VIOMMU_ARCH_AARCH64, 60, "finds no QEMU for this host's own architecture", "install QEMU");
+}
+END_TEST
+
+/* A guest of viommud's own has shown it. */
+START_TEST(it_was_proven)
+{
+    static const struct {
+        ViommuKvm kvm;
+        ViommuHealth health;
+        const char *reason, *found, *advice;
+    } rows[] = {
+        {VIOMMU_KVM_WORKS, VIOMMU_HEALTH_OK, NULL, "KVM runs guests", ""},
+        {VIOMMU_KVM_BROKEN, VIOMMU_HEALTH_WARNING, "it hangs", "KVM does not run guests: it hangs",
+         "nested virtualisation"},
+        {VIOMMU_KVM_UNKNOWN, VIOMMU_HEALTH_WARNING, "no room", "not known whether KVM runs guests: no room",
+         "remove the cause"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(ViommuHost) host = viommu_host_new();
+        g_autoptr(ViommuKvmVerdict) verdict = viommu_kvm_verdict_new(rows[i].kvm, rows[i].reason);
+        ViommuEmulator *emulator = viommu_host_add_emulator(host);
+
+        emulator->arch = VIOMMU_ARCH_X86_64;
+        emulator->accelerators = VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM) | VIOMMU_BIT(VIOMMU_ACCELERATOR_TCG);
+        host->arch_name = g_strdup("x86_64");
+        viommu_host_set_kvm(host, verdict);
+        expect_finding(host, rows[i].health, rows[i].found, rows[i].advice);
+    }
 }
 END_TEST
 
@@ -95,6 +131,7 @@ int main(void)
         return EXIT_FAILURE;
     remove = g_strdup_printf("rm -rf %s", root);
     tcase_add_test(tcase, libvirt_does_not_offer_it);
+    tcase_add_test(tcase, it_was_proven);
     status = make_kvm() ? unit_run_case("doctor-kvm", tcase) : 77;
     return system(remove) == 0 ? status : EXIT_FAILURE;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* viommuctl doctor: asks viommud, libvirt and the bus, and prints the findings of doctor. */
+#include <glib/gstdio.h>
 #include <unistd.h>
 
+#include "daemon/libvirt/kvm-proof.h"
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 #include "tools/ctl/machine.h"
@@ -63,6 +65,43 @@ static void ask_libvirt(ViommuCtl *ctl, ViommuClient *client, Answers *answers)
         answers->host = viommu_local_host_by_viommud(client);
 }
 
+/* The firmware of its guest is in a directory that QEMU's user can pass. */
+static ViommuKvmVerdict *prove_in(const char *directory, const char *uri, const ViommuHost *host)
+{
+    const ViommuEmulator *emulator = viommu_host_emulator(host, (ViommuArch)viommu_host_arch(host));
+    ViommuBackend *backend = NULL;
+    ViommuKvmVerdict *verdict = NULL;
+
+    if (!viommu_backend_new(uri, 1, &backend, NULL))
+        return NULL;
+    g_autofree char *stamp = viommu_backend_kvm_stamp(backend, host);
+    if (stamp && g_chmod(directory, 0711) == 0)
+        verdict = viommu_backend_prove_kvm(backend, &(ViommuKvmProof){emulator->path, directory, NULL});
+    viommu_backend_free(backend);
+    return verdict;
+}
+
+/* What viommud has learnt counts; else doctor sees for itself.  The system's libvirt starts it for
+ * root only. */
+static void prove_kvm(ViommuCtl *ctl, const ViommuPatient *patient, Answers *answers)
+{
+    g_autofree char *directory = NULL;
+    g_autoptr(ViommuKvmVerdict) verdict = NULL;
+
+    if (!answers->host || answers->libvirt_error || !answers->uri || !answers->config ||
+        !answers->config->policy.prove_kvm || answers->host->kvm != VIOMMU_UNSET ||
+        (patient->system && patient->uid != 0))
+        return;
+    directory = g_dir_make_tmp("viommu-kvm-XXXXXX", NULL);
+    if (!directory)
+        return;
+    viommu_output_progress(&ctl->output, "starting a guest of viommud's own, to see whether KVM works ...");
+    verdict = prove_in(directory, answers->uri, answers->host);
+    viommu_output_progress_end(&ctl->output);
+    viommu_host_set_kvm(answers->host, verdict);
+    (void)g_rmdir(directory);
+}
+
 /* Only a user who may see all machines and ask libvirt learns of leftovers; and only viommud's own
  * libvirt has them. */
 static void ask_for_leftovers(ViommuClient *client, const ViommuPatient *patient, Answers *answers)
@@ -90,6 +129,7 @@ static void ask(ViommuCtl *ctl, Answers *answers, ViommuPatient *patient)
     viommu_config_load(!patient->system, &answers->config, &answers->config_error);
     ask_libvirt(ctl, client, answers);
     patient->uid = geteuid();
+    prove_kvm(ctl, patient, answers);
     ask_for_leftovers(client, patient, answers);
     patient->leftovers = answers->leftovers;
     patient->config = answers->config;

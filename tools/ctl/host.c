@@ -86,6 +86,18 @@ static void print_emulator(const ViommuOutput *output, ViommuPlanInput *input, c
         print_model(output, input, (ViommuArch)emulator->arch, (ViommuModel)model);
 }
 
+static void print_kvm(const ViommuOutput *output, const ViommuHost *host)
+{
+    if (host->kvm == VIOMMU_KVM_WORKS)
+        viommu_output_format(output, "KVM: works; a guest of viommud's own ran in it\n");
+    else if (host->kvm != VIOMMU_UNSET)
+        viommu_output_format(output, "KVM: %s: %s\n",
+                             host->kvm == VIOMMU_KVM_BROKEN
+                                 ? "does not run guests; \"viommuctl doctor\" says what to do"
+                                 : "not known to work",
+                             host->kvm_reason ? host->kvm_reason : "no reason is recorded");
+}
+
 static void print_host(const ViommuOutput *output, const ViommuHost *host, const char *uri)
 {
     g_autofree char *libvirt = viommu_version_format(host->libvirt);
@@ -100,6 +112,7 @@ static void print_host(const ViommuOutput *output, const ViommuHost *host, const
 
         viommu_output_format(output, "locked memory: libvirt can let each guest lock at most %s\n", locked);
     }
+    print_kvm(output, host);
     if (host->unprivileged == 1)
         viommu_output_format(
             output,

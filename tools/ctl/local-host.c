@@ -4,7 +4,8 @@
 #include <unistd.h>
 
 #include "daemon/files/named-image.h"
-#include "daemon/libvirt/backend.h"
+#include "daemon/libvirt/kvm-proof.h"
+#include "daemon/process/kvm-file.h"
 #include "lib/base/names.h"
 #include "tools/client/request-file.h"
 #include "tools/ctl/machine.h"
@@ -45,6 +46,16 @@ const char *viommu_local_uri(const ViommuCtl *ctl)
     return viommu_local_is_user(ctl) ? "qemu:///session" : "qemu:///system";
 }
 
+/* What viommud has learnt of KVM. */
+static void recall_kvm(const ViommuCtl *ctl, ViommuBackend *backend, ViommuHost *host)
+{
+    g_autofree char *stamp = viommu_backend_kvm_stamp(backend, host);
+    g_autofree char *directory = viommu_kvm_directory(viommu_local_is_user(ctl));
+    g_autoptr(ViommuKvmVerdict) verdict = stamp ? viommu_kvm_recall(directory, stamp) : NULL;
+
+    viommu_host_set_kvm(host, verdict);
+}
+
 static ViommuHost *probe(ViommuCtl *ctl, const char *uri, GError **error)
 {
     ViommuBackend *backend = NULL;
@@ -55,6 +66,8 @@ static ViommuHost *probe(ViommuCtl *ctl, const char *uri, GError **error)
     viommu_output_progress(&ctl->output, "asking libvirt what this host supports ...");
     host = viommu_backend_probe(backend, error);
     viommu_output_progress_end(&ctl->output);
+    if (host)
+        recall_kvm(ctl, backend, host);
     viommu_backend_free(backend);
     if (!host)
         g_prefix_error(error, "cannot ask libvirt at %s: ", uri);

@@ -35,14 +35,9 @@ static bool find_device(const ViommuPatient *patient, const char *name, struct s
 
 /* --- KVM --- */
 
-/* For the host's own architecture. */
 static bool libvirt_offers_kvm(const ViommuHost *host)
 {
-    int arch = host ? viommu_host_arch(host) : VIOMMU_UNSET;
-    const ViommuEmulator *emulator =
-        arch == VIOMMU_UNSET ? NULL : viommu_host_emulator(host, (ViommuArch)arch);
-
-    return emulator && emulator->accelerators & VIOMMU_BIT(VIOMMU_ACCELERATOR_KVM);
+    return host && viommu_host_offers_kvm(host);
 }
 
 /* What to do if there is no /dev/kvm. */
@@ -153,6 +148,25 @@ static void tell_unoffered(ViommuExamination *examination, const ViommuPatient *
             "/dev/kvm can create a virtual machine, but libvirt does not offer KVM");
 }
 
+/* A guest of viommud's own was started. */
+static void tell_proof(ViommuExamination *examination, const ViommuHost *host)
+{
+    const char *reason = host->kvm_reason ? host->kvm_reason : "no reason is recorded";
+
+    if (host->kvm == VIOMMU_KVM_WORKS)
+        TELL(OK, NULL, "KVM runs guests: a guest of viommud's own has run in it");
+    else if (host->kvm == VIOMMU_KVM_BROKEN)
+        TELL(
+            WARNING,
+            g_strdup(
+                "run \"dmesg | grep kvm\"; if this is a virtual machine, its own host may not support nested virtualisation; viommud tries again after the next boot, when the module of KVM was loaded again, or when you remove its file kvm-verdict and restart it; until then guests are emulated"),
+            "/dev/kvm can create a virtual machine, but KVM does not run guests: %s", reason);
+    else
+        TELL(WARNING, g_strdup("remove the cause, then run this again; until then viommud uses KVM"),
+             "/dev/kvm can create a virtual machine, but it is not known whether KVM runs guests: %s",
+             reason);
+}
+
 static void tell_tried(ViommuExamination *examination, const ViommuPatient *patient, int r)
 {
     if (r < 0)
@@ -160,6 +174,8 @@ static void tell_tried(ViommuExamination *examination, const ViommuPatient *pati
              "/dev/kvm opens, but cannot create a virtual machine: %s", g_strerror(-r));
     else if (patient->host && !libvirt_offers_kvm(patient->host))
         tell_unoffered(examination, patient);
+    else if (patient->host && patient->host->kvm != VIOMMU_UNSET)
+        tell_proof(examination, patient->host);
     else
         TELL(OK,
              g_strdup(
