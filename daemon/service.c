@@ -10,12 +10,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "daemon/libvirt/backend.h"
+#include "daemon/libvirt/kvm-proof.h"
 #include "daemon/bus/bus.h"
 #include "daemon/files/boot-copies.h"
 #include "daemon/process/config.h"
 #include "daemon/process/host-size.h"
 #include "daemon/process/journal.h"
+#include "daemon/process/kvm-file.h"
 #include "daemon/process/log.h"
 #include "daemon/process/loop.h"
 #include "daemon/manager/manager.h"
@@ -43,6 +44,7 @@ typedef struct Service {
     ViommuFilesSite files;
     char **image_directories;
     char *copies;
+    char *state; /* the directory of what viommud has learnt of this host */
     ViommuLoop *loop;
     ViommuWorkers workers;
     ViommuReaders *readers;
@@ -81,6 +83,7 @@ static void set_directories(Service *service)
         service->has_default_logs = true;
     }
     service->copies = viommu_copies_directory(service->options->user);
+    service->state = viommu_kvm_directory(service->options->user);
 }
 
 /* The directory of logs of guests that viommud 0.1.0 launched, which may still run; NULL: none, or
@@ -303,7 +306,9 @@ static bool open_backend(Service *service, GError **error)
                                      &service->files,
                                      service->readers,
                                      viommu_backend_watch_consoles(service->backend, on_console, service),
-                                     former_consoles(service)};
+                                     former_consoles(service),
+                                     service->state,
+                                     VIOMMU_KVM_PROOF_SEC};
     service->manager = viommu_manager_new(&context);
     /* The objects exist before the first machine is found; the bus name is taken afterwards. */
     bus = (ViommuBusContext){service->loop, service->manager, service->workers.accounts,
@@ -384,13 +389,14 @@ static void on_stop(void *data)
         viommu_loop_notify_stop_time(service->loop, VIOMMU_MANAGER_END_SEC + 1);
 }
 
-#define N_WORKERS 6u
+#define N_WORKERS 7u
 
 static ViommuWorker **worker_at(Service *service, size_t i)
 {
     ViommuWorkers *workers = &service->workers;
-    ViommuWorker **const all[N_WORKERS] = {&workers->agents, &workers->calls, &workers->launches,
-                                           &workers->ends,   &workers->host,  &workers->accounts};
+    ViommuWorker **const all[N_WORKERS] = {&workers->agents,  &workers->calls, &workers->launches,
+                                           &workers->ends,    &workers->host,  &workers->proofs,
+                                           &workers->accounts};
 
     return all[i];
 }
@@ -414,6 +420,7 @@ static void take_down(Service *service)
     g_clear_pointer(&service->loop, viommu_loop_free);
     g_clear_pointer(&service->config, viommu_config_free);
     g_clear_pointer(&service->copies, g_free);
+    g_clear_pointer(&service->state, g_free);
 }
 
 /* Waits for the tasks in workers, which belong to no job and are usually short.  A task of one

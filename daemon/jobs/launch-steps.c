@@ -84,6 +84,23 @@ static void ask_host(ViommuLaunch *launch)
     viommu_hostinfo_refresh(launch->context.hostinfo, take_host, launch);
 }
 
+/* --- prove: whether KVM runs guests; only for launches that may use it --- */
+
+static void take_verdict(const ViommuOutcome *unused, void *userdata)
+{
+    viommu_launch_answered(userdata);
+}
+
+static void ask_kvm(ViommuLaunch *launch)
+{
+    ViommuHostinfo *hostinfo = launch->context.hostinfo;
+
+    if (viommu_plan_may_use_kvm(launch->request, viommu_hostinfo_host(hostinfo), launch->context.policy))
+        viommu_hostinfo_await_kvm(hostinfo, take_verdict, launch);
+    else
+        viommu_launch_answered(launch);
+}
+
 /* --- plan --- */
 
 /* The planned devices and memory must be known to the next plan: the event PLANNED is told before
@@ -309,8 +326,12 @@ const ViommuLaunchStepInfo viommu_launch_steps[VIOMMU_LAUNCH_LAST] = {
                               .waits = "for its images to be read for their digests"},
     [VIOMMU_LAUNCH_PROBE] = {.ask = ask_host,
                              .event = VIOMMU_EVENT_LAST,
-                             .next = VIOMMU_LAUNCH_PLAN,
+                             .next = VIOMMU_LAUNCH_PROVE,
                              .waits = "for libvirt to describe this host"},
+    [VIOMMU_LAUNCH_PROVE] = {.ask = ask_kvm,
+                             .event = VIOMMU_EVENT_LAST,
+                             .next = VIOMMU_LAUNCH_PLAN,
+                             .waits = "for a guest of viommud's own to show whether KVM works"},
     [VIOMMU_LAUNCH_PLAN] = {.settle = settle_plan,
                             .event = VIOMMU_EVENT_PLANNED,
                             .next = VIOMMU_LAUNCH_DEFINE},

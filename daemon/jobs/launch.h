@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* launch: takes one launch through open, digest, probe, plan, define, prepare, start and mark, or
- * undoes it.  Knows the backend and the planner; asks admission for room beside other machines.
- * Does not know clients or the bus. */
+/* launch: takes one launch through open, digest, probe, prove, plan, define, prepare, start and
+ * mark, or undoes it.  Knows the backend and the planner; asks admission for room beside other
+ * machines.  Does not know clients or the bus. */
 #pragma once
 
 #include <glib.h>

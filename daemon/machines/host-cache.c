@@ -2,6 +2,7 @@
 /* host-cache: one probe at a time, its waiters, its answer. */
 #include "daemon/machines/host-cache.h"
 
+#include "daemon/machines/kvm-keeper.h"
 #include "daemon/machines/waiters.h"
 #include "lib/host/host-class.h"
 #include "lib/plan/offered-models.h"
@@ -11,9 +12,8 @@
 #define FRESH_USEC (5 * G_USEC_PER_SEC)
 
 struct ViommuHostinfo {
-    ViommuBackend *backend;
-    ViommuWorker *worker;
-    const ViommuPolicy *policy;
+    ViommuHostinfoContext context;
+    ViommuKvmKeeper *kvm;
     ViommuHost *host;
     char **models, **traits;
     char *class;
@@ -27,17 +27,22 @@ struct ViommuHostinfo {
 typedef struct Probe {
     ViommuHostinfo *info;
     ViommuBackend *backend;
+    bool proves;
     ViommuHost *host;
+    char *stamp; /* of what a proof of KVM depends on; NULL: nothing to prove */
     GError *error;
 } Probe;
 
-ViommuHostinfo *viommu_hostinfo_new(ViommuBackend *backend, ViommuWorker *worker, const ViommuPolicy *policy)
+static void kvm_changed(void *userdata);
+
+ViommuHostinfo *viommu_hostinfo_new(const ViommuHostinfoContext *context)
 {
     ViommuHostinfo *info = g_new0(ViommuHostinfo, 1);
 
-    info->backend = backend;
-    info->worker = worker;
-    info->policy = policy;
+    info->context = *context;
+    info->kvm = viommu_kvm_keeper_new(&(ViommuKvmKeeperContext){context->loop, context->proofs,
+                                                                context->backend, context->directory,
+                                                                context->proof_sec, kvm_changed, info});
     info->models = g_new0(char *, 1);
     info->traits = g_new0(char *, 1);
     info->class = g_strdup("");
@@ -51,6 +56,7 @@ void viommu_hostinfo_free(ViommuHostinfo *info)
     if (!info)
         return;
     g_assert(!info->probing);
+    viommu_kvm_keeper_free(info->kvm);
     viommu_host_free(info->host);
     g_strfreev(info->models);
     g_strfreev(info->traits);
@@ -58,6 +64,11 @@ void viommu_hostinfo_free(ViommuHostinfo *info)
     viommu_waiters_free(info->waiters);
     viommu_waiters_free(info->late);
     g_free(info);
+}
+
+void viommu_hostinfo_end(ViommuHostinfo *info)
+{
+    viommu_kvm_keeper_end(info->kvm);
 }
 
 void viommu_hostinfo_watch(ViommuHostinfo *info, ViommuOutcomeFunc func, void *userdata)
@@ -71,7 +82,7 @@ static void set_offer(ViommuHostinfo *info)
     ViommuOffer offer;
     unsigned models;
 
-    viommu_offer_of_host(info->host, info->policy, &offer);
+    viommu_offer_of_host(info->host, info->context.policy, &offer);
     models = viommu_offer_models(&offer);
     for (int model = 0; model < VIOMMU_MODEL_LAST; model++)
         if (models & (1u << model))
@@ -97,6 +108,7 @@ static bool differ(const ViommuHost *before, const ViommuHost *now, Writer write
  * that is no news. */
 static void take_host(ViommuHostinfo *info, ViommuHost *host)
 {
+    viommu_host_set_kvm(host, viommu_kvm_keeper_verdict(info->kvm));
     bool news = differ(info->host, host, viommu_host_software_to_variant);
     g_auto(GStrv) models = NULL, traits = NULL;
     g_autofree char *class = NULL;
@@ -119,11 +131,24 @@ static void take_host(ViommuHostinfo *info, ViommuHost *host)
         viommu_waiter_answer(&info->watcher, &(ViommuOutcome){.host = info->host});
 }
 
+/* The host is the same but for the verdict. */
+static void kvm_changed(void *userdata)
+{
+    ViommuHostinfo *info = userdata;
+    g_autoptr(GVariant) tree = info->host ? g_variant_ref_sink(viommu_host_to_variant(info->host)) : NULL;
+    ViommuHost *again = tree ? viommu_host_from_variant(tree, NULL) : NULL;
+
+    if (again)
+        take_host(info, again);
+}
+
 static void probe_work(void *data)
 {
     Probe *probe = data;
 
     probe->host = viommu_backend_probe(probe->backend, &probe->error);
+    if (probe->host && probe->proves)
+        probe->stamp = viommu_backend_kvm_stamp(probe->backend, probe->host);
 }
 
 static void probe_done(void *data);
@@ -134,8 +159,17 @@ static void begin_probe(ViommuHostinfo *info)
 
     info->probing = true;
     probe->info = info;
-    probe->backend = info->backend;
-    viommu_worker_run(info->worker, VIOMMU_WORKER_NOBODY, probe_work, probe_done, probe);
+    probe->backend = info->context.backend;
+    probe->proves = info->context.policy->prove_kvm;
+    viommu_worker_run(info->context.worker, VIOMMU_WORKER_NOBODY, probe_work, probe_done, probe);
+}
+
+static void look_at_kvm(ViommuHostinfo *info, const Probe *probe)
+{
+    int arch = viommu_host_arch(probe->host);
+    const ViommuEmulator *own = probe->stamp ? viommu_host_emulator(probe->host, (ViommuArch)arch) : NULL;
+
+    viommu_kvm_keeper_look(info->kvm, probe->stamp, own ? own->path : NULL);
 }
 
 static void probe_done(void *data)
@@ -151,8 +185,11 @@ static void probe_done(void *data)
     info->late = viommu_waiters_new();
     if (viommu_waiters_count(info->waiters) > 0)
         begin_probe(info);
-    if (probe->host)
+    if (probe->host) {
+        look_at_kvm(info, probe);
         take_host(info, probe->host);
+    }
+    g_free(probe->stamp);
     g_free(probe);
     viommu_waiters_answer(waiters, &(ViommuOutcome){.error = error, .host = error ? NULL : info->host});
 }
@@ -175,6 +212,11 @@ void viommu_hostinfo_get(ViommuHostinfo *info, ViommuOutcomeFunc func, void *use
     if (!info->probing && g_get_monotonic_time() - info->learnt_usec > FRESH_USEC)
         begin_probe(info);
     func(&(ViommuOutcome){.host = info->host}, userdata);
+}
+
+void viommu_hostinfo_await_kvm(ViommuHostinfo *info, ViommuOutcomeFunc func, void *userdata)
+{
+    viommu_kvm_keeper_await(info->kvm, func, userdata);
 }
 
 const ViommuHost *viommu_hostinfo_host(const ViommuHostinfo *info)

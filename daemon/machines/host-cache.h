@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* host-cache: keeps what a worker has learnt of this host.  Knows the backend's probe and the
- * planner's verdict on a plain request; does not know its users. */
+/* host-cache: keeps what a worker has learnt of this host.  Knows the backend's probe, the keeper
+ * of the verdict about KVM, and the planner's verdict on a plain request; does not know its
+ * users. */
 #pragma once
 
 #include <glib.h>
@@ -14,10 +15,22 @@ typedef struct ViommuHostinfo ViommuHostinfo;
 
 /* Each function is called with an outcome that has either the host or the error. */
 
-/** All borrowed.  @policy is the site's: the models that are offered depend on it. */
-ViommuHostinfo *viommu_hostinfo_new(ViommuBackend *backend, ViommuWorker *worker, const ViommuPolicy *policy);
-/** No probe may be in flight: free the worker first. */
+/* All borrowed. */
+typedef struct ViommuHostinfoContext {
+    ViommuLoop *loop;
+    ViommuBackend *backend;
+    ViommuWorker *worker, *proofs; /* for probes, and for proofs of KVM */
+    const ViommuPolicy *policy;    /* the site's: the models that are offered depend on it */
+    const char *directory;         /* of the verdict about KVM */
+    unsigned proof_sec;            /* how long its proof is waited for */
+} ViommuHostinfoContext;
+
+ViommuHostinfo *viommu_hostinfo_new(const ViommuHostinfoContext *context);
+/** No probe and no proof may be in flight: free the workers first. */
 void viommu_hostinfo_free(ViommuHostinfo *info);
+
+/** viommud ends: a proof of KVM that is under way ends soon. */
+void viommu_hostinfo_end(ViommuHostinfo *info);
 
 /** Calls @func after each probe that found something new. */
 void viommu_hostinfo_watch(ViommuHostinfo *info, ViommuOutcomeFunc func, void *userdata);
@@ -27,6 +40,10 @@ void viommu_hostinfo_get(ViommuHostinfo *info, ViommuOutcomeFunc func, void *use
 /** Probes again, which is cheap when nothing changed, and calls @func with what was learnt after
  *  this call: an emulator may have been upgraded meanwhile, or huge pages may have become free. */
 void viommu_hostinfo_refresh(ViommuHostinfo *info, ViommuOutcomeFunc func, void *userdata);
+
+/** Calls @func, maybe at once, when no proof of KVM is under way, or when it takes too long:
+ *  viommu_hostinfo_host() then has the verdict that counts. */
+void viommu_hostinfo_await_kvm(ViommuHostinfo *info, ViommuOutcomeFunc func, void *userdata);
 
 /** NULL: not known yet.  Borrowed, until the next probe. */
 const ViommuHost *viommu_hostinfo_host(const ViommuHostinfo *info);

@@ -211,3 +211,17 @@ void viommu_journal_left_alone(const ViommuJournalSubject *subject, const GError
 
     viommu_log_error(LOG_WARNING, &fields, error, "left alone");
 }
+
+/* --- The host --- */
+
+void viommu_journal_kvm(const ViommuKvmVerdict *verdict)
+{
+    const ViommuLogFields fields = {.message_id = VIOMMU_MESSAGE_KVM};
+
+    if (verdict->kvm == VIOMMU_KVM_WORKS)
+        viommu_log(LOG_INFO, &fields, "KVM works: a guest of viommud's own has run in it");
+    else if (verdict->kvm == VIOMMU_KVM_BROKEN)
+        viommu_log(LOG_WARNING, &fields, "KVM does not run guests on this host: %s", verdict->reason);
+    else
+        viommu_log(LOG_WARNING, &fields, "It is not known whether KVM runs guests: %s", verdict->reason);
+}

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "daemon/machines/machine.h"
+#include "lib/host/kvm-verdict.h"
 
 #define VIOMMU_MESSAGE_LAUNCHED       "33c12322753248a1a08fbec2fd29db07"
 #define VIOMMU_MESSAGE_REFUSED        "ed83638a56eb41938925e7a0170fb08e"
@@ -20,6 +21,7 @@
 #define VIOMMU_MESSAGE_FOREIGN        "8b2bcd6412704ce59df6384e60bb6ee0"
 #define VIOMMU_MESSAGE_NOT_GIVEN_BACK "30fac088c04719a4a64a5121a5ae6f29"
 #define VIOMMU_MESSAGE_LEFT_ALONE     "fe516a4fa16d468ca2dba4cf0d8b5bd9"
+#define VIOMMU_MESSAGE_KVM            "9c1f0c4a5a2d4e0c8e7b3f6d2a9051be"
 
 /* The subject of an entry; NULL where it is not known. */
 typedef struct ViommuJournalSubject {
@@ -58,3 +60,8 @@ void viommu_journal_foreign(const ViommuMachine *machine);
 void viommu_journal_orphaned(const ViommuJournalSubject *subject, uint64_t pid);
 void viommu_journal_undone(const ViommuJournalSubject *subject);
 void viommu_journal_left_alone(const ViommuJournalSubject *subject, const GError *error);
+
+/* About the host. */
+
+/** Whether KVM runs guests is known now, or has changed. */
+void viommu_journal_kvm(const ViommuKvmVerdict *verdict);

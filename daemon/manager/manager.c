@@ -36,8 +36,9 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
     ViommuManager *manager = g_new0(ViommuManager, 1);
 
     manager->context = *context;
-    manager->hostinfo =
-        viommu_hostinfo_new(context->backend, context->workers.host, &context->config->policy);
+    manager->hostinfo = viommu_hostinfo_new(&(ViommuHostinfoContext){
+        context->loop, context->backend, context->workers.host, context->workers.proofs,
+        &context->config->policy, context->state, context->proof_sec});
     manager->registry = viommu_registry_new();
     manager->ledger = viommu_ledger_new();
     manager->remains =
@@ -439,6 +440,7 @@ void viommu_manager_end(ViommuManager *manager, void (*func)(bool finished, void
     manager->ended_data = userdata;
     manager->look_again = sd_event_source_disable_unref(manager->look_again);
     viommu_adoption_cancel(manager->adoption);
+    viommu_hostinfo_end(manager->hostinfo);
     hurry_stops(manager);
     if (sd_event_add_time_relative(viommu_loop_event(manager->context.loop), &manager->timeout,
                                    CLOCK_MONOTONIC, VIOMMU_MANAGER_END_SEC * G_USEC_PER_SEC, 0,

@@ -30,6 +30,8 @@ typedef struct ViommuManagerContext {
     ViommuReaders *readers;
     bool has_consoles;           /* the backend calls viommu_manager_take_console() */
     const char *former_consoles; /* directory of a former version's console logs; NULL: none */
+    const char *state;           /* directory of what viommud has learnt of this host */
+    unsigned proof_sec;          /* how long a launch waits for the proof of KVM */
 } ViommuManagerContext;
 
 ViommuManager *viommu_manager_new(const ViommuManagerContext *context);

@@ -32,6 +32,7 @@ static const Key keys[] = {
      &kind_word,
      offsetof(ViommuConfig, policy.accelerator),
      .words = &viommu_enum_accelerator},
+    {{"machine", "prove-kvm"}, &viommu_config_kind_flag, offsetof(ViommuConfig, policy.prove_kvm)},
     {{"machine", "memory"},
      &kind_size,
      offsetof(ViommuConfig, policy.default_memory_bytes),

@@ -4,6 +4,8 @@
 
 /* Threads for questions to the host, for all users. */
 #define HOST_THREADS 2u
+/* One proof at a time. */
+#define PROOF_THREADS 1u
 /* For look-ups of users; each user has at most one. */
 #define ACCOUNT_THREADS 4u
 
@@ -17,6 +19,7 @@ bool viommu_workers_new(ViommuLoop *loop, const ViommuWorkersSizes *sizes, Viomm
            viommu_worker_new(loop, n, share, &ret_workers->calls, error) &&
            viommu_worker_new(loop, sizes->agents, 0, &ret_workers->agents, error) &&
            viommu_worker_new(loop, HOST_THREADS, 0, &ret_workers->host, error) &&
+           viommu_worker_new(loop, PROOF_THREADS, 0, &ret_workers->proofs, error) &&
            viommu_worker_new(loop, ACCOUNT_THREADS, 1, &ret_workers->accounts, error);
 }
 

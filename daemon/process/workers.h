@@ -12,6 +12,7 @@ typedef struct ViommuWorkers {
     ViommuWorker *calls;    /* calls that a running QEMU can delay */
     ViommuWorker *agents;   /* calls that a guest can delay; each user has one at a time */
     ViommuWorker *host;     /* questions to the host, for all users */
+    ViommuWorker *proofs;   /* proofs of KVM, which hang where KVM does */
     ViommuWorker *accounts; /* the system's user database, which may be on another host */
 } ViommuWorkers;
 

@@ -5,7 +5,7 @@
  * libvirt.  Any thread. */
 #pragma once
 
-#include "daemon/libvirt/backend.h"
+#include "daemon/libvirt/kvm-proof.h"
 #include "tests/daemon/fake-script.h"
 
 /* The command that was run last in a guest.  Read and write it through fake_command_...(), while a
@@ -86,6 +86,9 @@ FakeDomain *fake_begin_domain_call(FakeCall call, const char *uuid, GError **err
 
 /** The recorded host, text of a{sv}; NULL: Debian 12 with x86_64 and aarch64. */
 void fake_set_host(const char *text);
+/** What is proven of KVM from now on, while the host has KVM: with this stamp (static; NULL: there
+ *  is nothing to prove, as in the beginning), and this verdict and reason (static). */
+void fake_set_kvm(const char *stamp, ViommuKvm kvm, const char *reason);
 /** The forward mode of each network from now on; "": no such network.  Static; the default is
  *  "nat". */
 void fake_set_network_mode(const char *mode);

@@ -10,6 +10,7 @@
 /* The calls that can fail or hang. */
 typedef enum FakeCall {
     FAKE_PROBE,
+    FAKE_PROVE,
     FAKE_LIST,
     FAKE_TOPOLOGY,
     FAKE_NETWORK,

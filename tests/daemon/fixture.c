@@ -86,8 +86,8 @@ static void on_console(const char *uuid, void *userdata)
 static ViommuWorker **worker_at(Fixture *fixture, size_t i)
 {
     ViommuWorkers *workers = &fixture->workers;
-    ViommuWorker **const all[] = {&workers->agents, &workers->calls, &workers->launches,
-                                  &workers->ends,   &workers->host,  &workers->accounts};
+    ViommuWorker **const all[] = {&workers->agents, &workers->calls,  &workers->launches, &workers->ends,
+                                  &workers->host,   &workers->proofs, &workers->accounts};
 
     return i < G_N_ELEMENTS(all) ? all[i] : NULL;
 }
@@ -98,6 +98,7 @@ void fixture_begin(Fixture *fixture)
 
     *fixture = (Fixture){.directory = g_dir_make_tmp("viommu-fixture-XXXXXX", NULL)};
     fixture->copies = g_build_filename(fixture->directory, "copies", NULL);
+    fixture->proof_seconds = FIXTURE_SECONDS;
     unit_assert_ok(viommu_loop_new(&fixture->loop, &error), error);
     unit_assert_ok(
         viommu_readers_new(fixture->loop, FIXTURE_SECONDS, FIXTURE_SECONDS, &fixture->readers, &error),
@@ -129,6 +130,8 @@ void fixture_manage(Fixture *fixture)
         fixture->readers,
         viommu_backend_watch_consoles(fixture->backend, on_console, fixture),
         fixture->former_consoles,
+        fixture->directory,
+        fixture->proof_seconds,
     };
     GError *error = NULL;
 

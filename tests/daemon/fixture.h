@@ -35,6 +35,7 @@ typedef struct Fixture {
     char *directory, *copies;
     char *former_consoles;  /* to be set before the manager is made; NULL: none */
     ViommuManager *manager; /* NULL: not made yet */
+    unsigned proof_seconds; /* for a proof of KVM; to be set before the manager is made */
     bool ended, adopted;
 } Fixture;
 

@@ -8,6 +8,11 @@ set -u
 # shellcheck source=tests/emulated/assign.sh
 . tests/emulated/assign.sh
 
+# verdict WORDS: what viommud has logged.
+verdict() {
+    journalctl --no-pager -b -u viommud | grep -qF "$1"
+}
+
 nic=$(behind 0000:00:11.0) nvme=$(behind 0000:00:12.0) pair=$(behind 0000:00:14.0) far=$(behind 0000:40:01.0)
 first=52:54:00:00:01:01 fourth=52:54:00:00:04:01
 echo "# nic $nic, nvme $nvme, pair $pair, far $far; up $(cut -d ' ' -f 1 /proc/uptime) s"
@@ -20,6 +25,11 @@ cp "$work/out" /viommu/out/host.json
 check 'its IOMMU' jq -e '[.topology.iommus[] | [.name, .kind, .width]] == [["dmar0", "intel", 48]]' "$work/out"
 run 0 'the plan' '' viommuctl --system plan --json - < <(request nic intel '' "$nic")
 check 'takes KVM' jq -e '.accelerator == "kvm"' "$work/out"
+check 'viommud has seen that KVM works' until_true 300 verdict 'KVM works'
+journalctl --no-pager -b -u viommud -u libvirtd -o short-monotonic | sed 's/^/# /' | tail -n 20
+run 0 'and viommuctl knows it' '^works$' sh -c 'viommuctl host --json | jq -r .kvm'
+run 0 'so does doctor' 'kvm +ok +KVM runs guests' viommuctl doctor
+check 'nothing is left of the guest that showed it' sh -c '! virsh -q list --all --name | grep . && ! ls /var/lib/viommu | grep rom'
 
 cell 'three devices, intel'
 verified three intel 'viommu.nics=2 viommu.disks=1' "$nic" "$far" "$nvme"

@@ -37,6 +37,7 @@ run 0 'a member launches with files from home' '^own$' runuser -u ci -- env -C /
     "disks": [{"path": "disk.raw", "format": "raw"}]}'
 run 0 'with KVM, which is not for everybody' '^660 kvm$' stat -c '%a %G' /dev/kvm
 run 0 'in which the guest runs' '"kvm"' sh -c 'viommuctl show own --json | jq .Accelerator'
+run 0 'because viommud has seen that KVM works' 'KVM works' sh -c 'journalctl --sync; journalctl --no-pager -b -u viommud'
 run 0 'the guest is confined' "^libvirt-$(uuid_of own) \(enforce\)" profile_of "$(pidof qemu-system-x86_64)"
 run 0 'it has the rights of its owner' '^ci$' stat -c %U "/proc/$(pidof qemu-system-x86_64)"
 run 0 'AppArmor lets it open its disk' disk.raw grep home/ci "/etc/apparmor.d/libvirt/libvirt-$(uuid_of own).files"

@@ -34,6 +34,7 @@ old=$(systemctl show -P MainPID viommud)
 run 1 'the service does not see /dev/kvm' '' nsenter --mount --target="$old" test -e /dev/kvm
 run 0 'KVM is loaded' '' modprobe kvm_amd
 check 'the service plans KVM' until_planned kvm
+check 'and sees that KVM works' until_true 240 sh -c 'journalctl --no-pager -b -u viommud | grep -q "KVM works"'
 check 'without a restart' test "$(systemctl show -P MainPID viommud)" = "$old"
 run 0 'KVM goes again' '' modprobe -r kvm_amd
 check 'the service plans emulation again' until_planned tcg

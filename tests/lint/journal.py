@@ -23,6 +23,7 @@ FREE = {
     "journal-events.c viommu_journal_undone": "once for each domain that was left",
     "journal-events.c viommu_journal_left_alone": "once for each domain, and reconcile.c bounds them",
     "journal-events.c viommu_journal_agent_broke": "agent-trust.c: once for each machine, and twice for each user",
+    "journal-events.c viommu_journal_kvm": "once for each change of the verdict: kvm-keeper.c retries after minutes",
     "verify.c settle_question": "the same",
     "bus.c go_on": "only without memory, and the loop ends",
     "endings.c on_stop": "what becomes of machines",

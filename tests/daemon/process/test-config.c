@@ -95,7 +95,7 @@ START_TEST(every_key_is_read)
     g_autofree char *path = file_with(
         "a.conf",
         "[iommu]\norder=virtio\n"
-        "[machine]\naccelerator=tcg\nmemory= 2 GiB \nvcpus=3\nname-prefix=site_1.\n"
+        "[machine]\naccelerator=tcg\nprove-kvm=no\nmemory= 2 GiB \nvcpus=3\nname-prefix=site_1.\n"
         "[console]\ndirectory=/var/log/x\nlog-size=8 KiB\n"
         "keep-seconds=0\nkeep-logs=7\ntotal-size=6 MiB\n"
         "[daemon]\ngroup=wheel\nworkers=5\nlibvirt-timeout=7\nverify-timeout=9\nrunning-launches=6\n"
@@ -116,6 +116,7 @@ START_TEST(every_key_is_read)
     ck_assert_msg(viommu_config_load_file(config, path, &error), "%s", error ? error->message : "");
     ck_assert_int_eq((int)config->policy.order, VIOMMU_ORDER_VIRTIO);
     ck_assert_int_eq((int)config->policy.accelerator, VIOMMU_ACCELERATOR_TCG);
+    ck_assert(!config->policy.prove_kvm);
     ck_assert_uint_eq(config->policy.default_memory_bytes, 2 * VIOMMU_GIB);
     ck_assert_uint_eq(config->policy.default_vcpus, 3);
     ck_assert_str_eq(config->name_prefix, "site_1.");
@@ -399,12 +400,12 @@ START_TEST(printed_with_the_place_of_each_value)
     ck_assert_msg(viommu_config_load_file(config, first, &error), "%s", error ? error->message : "");
     ck_assert_msg(viommu_config_load_file(config, second, &error), "%s", error ? error->message : "");
     g_autofree char *text = viommu_config_print(config);
-    g_autofree char *expected =
-        g_strdup_printf("[iommu]\n# default\norder=native\n\n"
-                        "[machine]\n# default\naccelerator=auto\n# %s:2\nmemory=2 GiB\n# %s:3\nvcpus=4\n"
-                        "# default\nname-prefix=viommu-\n"
-                        "\n[console]\n# %s:5\ndirectory=/x\n# default\nlog-size=1 MiB\n",
-                        first, second, second);
+    g_autofree char *expected = g_strdup_printf(
+        "[iommu]\n# default\norder=native\n\n"
+        "[machine]\n# default\naccelerator=auto\n# default\nprove-kvm=yes\n# %s:2\nmemory=2 GiB\n# %s:3\nvcpus=4\n"
+        "# default\nname-prefix=viommu-\n"
+        "\n[console]\n# %s:5\ndirectory=/x\n# default\nlog-size=1 MiB\n",
+        first, second, second);
     ck_assert_msg(g_str_has_prefix(text, expected), "%s", text);
     for (unsigned i = 0; viommu_config_key(i); i++) {
         g_autofree char *line = g_strdup_printf("\n%s=", viommu_config_key(i)->key);

@@ -88,6 +88,7 @@ START_TEST(others_are_served)
     viommu_worker_free(workers.calls);
     viommu_worker_free(workers.agents);
     viommu_worker_free(workers.host);
+    viommu_worker_free(workers.proofs);
     viommu_worker_free(workers.accounts);
 }
 END_TEST
@@ -114,6 +115,7 @@ START_TEST(one_user_has_all)
     viommu_worker_free(workers.calls);
     viommu_worker_free(workers.agents);
     viommu_worker_free(workers.host);
+    viommu_worker_free(workers.proofs);
     viommu_worker_free(workers.accounts);
 }
 END_TEST
