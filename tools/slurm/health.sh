@@ -67,7 +67,8 @@ class_of() {
 # prove_one ARCH MODEL ACCELERATOR: 0 if a guest shows this IOMMU, 1 if it does not, 2 if none can
 # be launched now.
 prove_one() {
-    name=viommu-proof-$node-$1-$2-$3
+    name=proof-$1-$2-$3-$(printf '%.30s' "$node")
+    name=$(printf '%s' "$name" | tr '[:upper:]' '[:lower:]' | tr -c 'a-z0-9' '-' | sed 's/-*$//')
     viommuctl kill "$name" --system >/dev/null 2>&1
     viommuctl launch "$proofs/$1.json" name="$name" arch="$1" iommu.model="$2" accelerator="$3" --wait=verified --lease=900 \
         --system >/dev/null 2>"$state/why"
@@ -104,7 +105,11 @@ prove() {
             case $result in
             0) echo "viommu_proven_$combination" >>"$state/proven" ;;
             1) echo "$combination" >>"$state/failed" ;;
-            *) break ;;
+            *)
+                # For the journal: it is tried again by the next look.
+                echo "no guest could be launched to prove $combination: $(cat "$state/why")" >&2
+                break
+                ;;
             esac
         done
     done
