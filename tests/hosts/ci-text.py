@@ -1,26 +1,28 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Prints what a CI system would take from the texts of docs/ci.md.
-  ci-text.py block SECTION [N]   the first, or N-th, indented text of a section
+  ci-text.py block SECTION [N]   the first, or N-th, indented text of a section; of docs/$PAGE
   ci-text.py executor VERB       GitLab: the program and its arguments, one a line
   ci-text.py job                 GitLab: the commands of the job, one a line
   ci-text.py variables           GitLab: what the job's variables are for the executor
   ci-text.py workflow            GitHub: the commands of the steps
   ci-text.py pipeline            Jenkins: the commands of the steps"""
+import os
 import pathlib
 import re
 import sys
 import textwrap
 import tomllib
 
-PAGE = (pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "ci.md").read_text()
+NAME = os.environ.get("PAGE", "ci.md")
+PAGE = (pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / NAME).read_text()
 
 
 def block(section, number=1):
     body = re.search(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S)
     blocks = re.findall(r"(?:^    .*\n(?:\n(?=    ))*)+", body.group(1), re.M) if body else []
     if len(blocks) < int(number):
-        sys.exit(f"docs/ci.md: section '{section}' has {len(blocks)} indented texts")
+        sys.exit(f"docs/{NAME}: section '{section}' has {len(blocks)} indented texts")
     return textwrap.dedent(blocks[int(number) - 1])
 
 

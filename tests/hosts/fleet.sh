@@ -49,14 +49,21 @@ look() {
     SLURMD_NODENAME=$1 "$health"
 }
 
+# text SECTION [N]: what docs/fleet.md has there.
+text() {
+    PAGE=fleet.md tests/hosts/ci-text.py block "$@"
+}
+
 # --- The host, and its nodes ---
 
 useradd --create-home ci
 run 0 'Slurm is installed' '' dpkg -i /viommu-added/*.deb
 run 0 'viommud is installed' '' tests/hosts/install.sh
-mkdir -p "$classes" /etc/viommud/viommud.conf.d
-printf '[fleet]\nclasses=%s\n[limits]\nmachines-per-user=0\nvcpus-per-user=0\nmemory-per-user=0\n' "$classes" \
-    >/etc/viommud/viommud.conf.d/fleet.conf
+mkdir -p /etc/viommud/viommud.conf.d
+(
+    text 'The classes'
+    printf '[limits]\nmachines-per-user=0\nvcpus-per-user=0\nmemory-per-user=0\n'
+) >/etc/viommud/viommud.conf.d/fleet.conf
 run 0 'and started' '' systemctl enable --now viommud
 usermod -aG viommu ci
 run 0 'root prints the line of the node' '^CPUs=[0-9]+ RealMemory=[0-9]+ Feature=viommu,' viommuctl host --slurm
@@ -64,49 +71,40 @@ words=$(cat "$work/out")
 class=${words##*,}
 run 0 'viommud has the same class' "\"$class\"" busctl get-property org.viommu1 /org/viommu1 org.viommu1.Manager FactsClass
 
+# The page's file for this host, which has two more nodes and no cgroups to give.  Time matters.
 ip address add $address/24 dev lo
-echo "$address $host node1 node2 node3" >>/etc/hosts
-mkdir -p /var/spool/slurm /var/spool/slurmd.node{1,2,3}
-chown slurm /var/spool/slurm
+echo "$address $host ctl node1 node2 node3" >>/etc/hosts
+mkdir -p /var/spool/slurmd.node{1,2,3}
 echo 'CgroupPlugin=cgroup/v1' >/etc/slurm/cgroup.conf
-cat >/etc/slurm/slurm.conf <<CONF
-ClusterName=fleet
-SlurmctldHost=$host($address)
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU_Memory
-ReturnToService=2
-SlurmdTimeout=10
-KillWait=5
-SlurmUser=slurm
-StateSaveLocation=/var/spool/slurm
-SlurmdSpoolDir=/var/spool/slurmd.%n
-SlurmdPidFile=/run/slurmd.%n.pid
-SlurmdLogFile=/var/log/slurmd.%n
-GresTypes=pci_8086_1572
-MaxNodeCount=8
-Epilog=/usr/share/viommud/slurm/epilog
-NodeName=node1 NodeHostname=$host NodeAddr=$address Port=17001 $words Gres=pci_8086_1572:1
-NodeName=node2 NodeHostname=$host NodeAddr=$address Port=17002 $words
-PartitionName=all Nodes=ALL Default=YES State=UP
-CONF
-run 0 'the controller starts' '' systemctl start slurmctld
+(
+    text 'The controller' 2 | sed "s/^SlurmctldHost=.*/SlurmctldHost=$host($address)/; s/^SlurmdTimeout=.*/SlurmdTimeout=10/
+        s/^HealthCheckInterval=.*/HealthCheckInterval=20/; s/^SlurmdSpoolDir=.*/SlurmdSpoolDir=\/var\/spool\/slurmd.%n/"
+    echo 'KillWait=5'
+    echo 'SlurmdPidFile=/run/slurmd.%n.pid'
+    echo 'SlurmdLogFile=/var/log/slurmd.%n'
+    echo "NodeName=node1 NodeHostname=$host NodeAddr=$address Port=17001 $words Gres=pci_8086_1572:1"
+    echo "NodeName=node2 NodeHostname=$host NodeAddr=$address Port=17002 $words"
+) >/etc/slurm/slurm.conf
+run 0 'the controller starts' '' sh -c "$(text 'The controller' 3)"
 for node in node1 node2; do
     run 0 "$node starts" '' slurmd -N $node
 done
 for node in node1 node2; do
     check "$node is idle" until_true 30 is_state $node idle
 done
-# Port= is slurm.conf's alone, so a third slurmd has the standard one.
-run 0 'a node that registers itself, with the same words' '' slurmd -Z -N node3 --conf "$words"
+# Without its name it would be the first of this host's in slurm.conf.
+echo 'SLURMD_OPTIONS="-N node3"' >/etc/default/slurmd
+run 0 'a node that registers itself' '' sh -ec "$(text 'Each host' | grep -v '^apt ')"
 check 'is idle' until_true 30 is_state node3 idle
 check 'and has the class' sh -c "scontrol show node node3 | grep -q ActiveFeatures=.*$class"
 
 # --- The planner, before anything is queued ---
 
+mkdir -p $classes
 run 6 'no class is recorded' 'has no recorded host' fleet plan --iommu
-viommuctl host --json --system >"$classes/this.json"
+run 0 'the classes are recorded' '' sh -ec "$(text 'The classes' 2)"
+check 'once' test "$(ls $classes)" = "$class.json"
+mv "$classes/$class.json" $classes/this.json
 run 0 'a recorded class' "^$class +this.json +preferred +intel +tcg" fleet plan --iommu
 run 3 'no class can' 'no class of the fleet can launch this request.*smmuv3' fleet run arch=x86_64 iommu.model=smmuv3 -- true
 check 'and nothing was queued' test -z "$(squeue --noheader)"
@@ -124,11 +122,14 @@ cp "$work/this.json" "$classes/this.json"
 
 run 0 'a job beside its guest' '^intel x86_64 node[123]$' \
     fleet run --iommu memory=64M -- sh -c 'echo "$VIOMMU_MODEL $VIOMMU_ARCH $SLURMD_NODENAME"'
+run 0 'the commands of the page' '^intel on node[123]$' as_ci sh -ec "$(text 'A job on the right host')"
+run 0 'a job with a device that Slurm counts' '^node1$' as_ci srun -n1 --gres=pci_8086_1572:1 sh -c 'echo $SLURMD_NODENAME'
+run 1 'and with more than there are' 'not available' as_ci srun -n1 --gres=pci_8086_1572:2 true
+run 0 'a job without --fleet' '' as_ci sh -ec "$(text 'A job on the right host' 2)"
 check 'nothing is left' until_true 10 is_empty
 run 7 'the exit status is that of the command' 'exit code 7' fleet run --iommu memory=64M -- sh -c 'exit 7'
 # A second job of the same user while another runs, and a device that no node has free.
 run 1 'more than any node has' 'not available' fleet run memory=9000G -- true
-run 0 'a job that is cancelled' '' true
 fleet run --iommu memory=64M -- sleep 300 >"$work/job" 2>&1 &
 check 'its guest runs' until_true 30 runs 1
 began=$(date +%s%N)
@@ -183,13 +184,22 @@ systemctl unmask --runtime --quiet viommud
 systemctl start viommud
 run 0 'it is back' '' look node1
 check 'and so is the node' until_true 10 is_state node1 idle
+systemctl stop libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket
+# looks PATTERN: the next look leaves a node with this reason.
+looks() {
+    look node1
+    scontrol show node node1 | grep -q "$1"
+}
+check 'libvirt is away, and the node is drained' until_true 30 looks 'Reason=viommud: viommud is not connected to libvirt'
+systemctl start libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirtd.service
+check 'libvirt is back, and so is the node' until_true 30 looks 'State=IDLE *ThreadsPerCore'
 scontrol update nodename=node1 state=drain reason='the fan'
 run 0 "an administrator's drain" '' look node1
 check 'stays' sh -c 'scontrol show node node1 | grep -q "Reason=the fan"'
 scontrol update nodename=node1 state=resume
 scontrol update nodename=node1 availablefeatures=stale activefeatures=stale
-run 0 'a node with features of yesterday' '' look node1
-check 'has those of today' test "$(features_of node1)" = "$(sed 's/.*Feature=//' <<<"$words")"
+run 0 'a look at a node with features of yesterday' '' look node1
+check 'which has those of today' test "$(features_of node1)" = "$(sed 's/.*Feature=//' <<<"$words")"
 run 0 'a job that leaves a machine' 'left' as_ci srun -n1 viommuctl --system launch name=left memory=64M --wait=started
 check 'the epilog removes it' until_true 20 is_empty
 run 0 'a machine past the fleet' '' as_ci viommuctl --system launch name=own memory=64M --wait=started
@@ -208,30 +218,59 @@ wait $job
 report 'its job ends well although the controller was restarted' $?
 check 'and nothing is left' until_true 10 is_empty
 
+# --- A node that dies ---
+
+# What the node ran dies with it: slurmd, and the job's processes.
+printf '[fleet]\nclasses=%s\noptions=--nodelist=node2\n' $classes >/etc/viommud/viommud.conf.d/fleet.conf
+fleet run --iommu memory=64M -- sleep 300 >"$work/job" 2>&1 &
+job=$!
+check 'a guest runs on node2' until_true 30 runs 1
+pkill -KILL --full '^slurmd -N node2'
+pkill -KILL --full 'slurmstepd.*'
+pkill -KILL --full '^(viommuctl run|sleep 300)'
+check 'the node dies, and its guest' until_true 10 is_empty
+check 'Slurm sees it' until_true 60 is_state node2 'down*'
+wait $job
+check 'the job has failed' test $? -ne 0
+run 0 'the node boots' '' slurmd -N node2
+check 'and is back' until_true 30 is_state node2 idle
+
+# --- A host that is upgraded ---
+
+dpkg --remove --force-depends ovmf >/dev/null
+systemctl restart libvirtd
+check 'the class of the host is another' until_true 20 sh -c \
+    "! busctl get-property org.viommu1 /org/viommu1 org.viommu1.Manager FactsClass | grep -q $class"
+for node in node1 node2 node3; do
+    run 0 "a look at $node" '' look $node
+done
+new=$(features_of node2 | tr , '\n' | grep '^vf_')
+check 'publishes it' test "$new" -a "$new" != "$class"
+run 3 'without a record of it, no job' "warning: nodes of class $new are left out" fleet run --iommu -- true
+run 0 'it is recorded' '' sh -ec "$(text 'The classes' 2)"
+run 0 'and jobs go there again' '^node2$' fleet run --iommu memory=64M -- sh -c 'echo $SLURMD_NODENAME'
+
 if [ "${1-}" = all ]; then
     # --- Features by proof ---
     mkdir -p /etc/viommud/proofs
     cat >/etc/viommud/proofs/x86_64.json <<JSON
-{"memory": "512 MiB", "boot": {"kernel": "$guest/vmlinuz", "initrd": "$guest/initrd", "cmdline": "console=ttyS0"}}
+{"memory": "512 MiB", "boot": {"kernel": "$guest/vmlinuz", "initrd": "$guest/initrd", "cmdline": "console=ttyS0 panic=-1 viommu.stay"}}
 JSON
     run 0 'a node begins its proofs' '' look node1
     check 'which end' until_true 600 sh -c '! systemctl is-active --quiet viommu-proof-node1'
     run 0 'a look at what they showed' '' look node1
+    cp /run/viommu-slurm/node1/why "$work/err"
     check 'intel is proven' sh -c 'scontrol show node node1 | grep -q "ActiveFeatures=.*viommu_proven_x86_64_intel"'
     printf '[fleet]\nclasses=%s\nproven=yes\n' "$classes" >/etc/viommud/viommud.conf.d/fleet.conf
-    run 0 'a job that wants a proof goes to that node' '^node1$' \
+    run 0 'a job that wants a proof' '^node[123]$' \
         fleet run arch=x86_64 iommu.model=intel memory=64M -- sh -c 'echo $SLURMD_NODENAME'
-    # A guest that ignores its IOMMU proves nothing.
-    sed -i 's/console=ttyS0/& intel_iommu=off/' /etc/viommud/proofs/x86_64.json
+    # A guest that does not stay proves nothing.
+    sed -i 's/ viommu.stay//' /etc/viommud/proofs/x86_64.json
     rm -f /run/viommu-slurm/node1/proven /run/viommu-slurm/node1/failed
     run 0 'proofs that fail' '' look node1
     check 'end, too' until_true 900 sh -c '! systemctl is-active --quiet viommu-proof-node1'
     run 0 'a look' '' look node1
     check 'drains the node' sh -c 'scontrol show node node1 | grep -q "Reason=viommud: guests with x86_64_intel did not show"'
     check 'which has no such feature any more' sh -c '! scontrol show node node1 | grep -q viommu_proven_x86_64_intel'
-
-    # --- A node that dies ---
-    fleet run --iommu memory=64M arch=x86_64 -- sleep 300 >"$work/job" 2>&1 &
-    check 'a guest runs' until_true 30 runs 1
 fi
 finish
