@@ -9,6 +9,7 @@
 #include "lib/base/quantity.h"
 #include "lib/machine/forwards.h"
 #include "lib/domain/sysinfo.h"
+#include "lib/domain/virtio-xml.h"
 
 static const char *on(bool flag)
 {
@@ -213,7 +214,7 @@ static void write_disk(ViommuXmlWriter *xml, const ViommuPlan *plan, const Viomm
     viommu_xml_attribute(xml, "device", "disk");
     viommu_xml_empty(xml, "driver", "name", "qemu", "type",
                      viommu_enum_to_string(&viommu_enum_disk_format, (int)disk->format), "iommu",
-                     on(disk->translated), NULL);
+                     on(disk->translated), "ats", on(disk->ats), NULL);
     viommu_xml_open(xml, "source");
     viommu_xml_attribute(xml, disk->is_block ? "dev" : "file", disk->path);
     viommu_xml_attribute(xml, "fdgroup", disk->is_open ? disk->target : NULL);
@@ -274,25 +275,27 @@ static void write_pcie(ViommuXmlWriter *xml, const ViommuPcie *pcie)
 }
 
 static void write_virtio_controller(ViommuXmlWriter *xml, const char *type, const char *model,
-                                    bool translated)
+                                    const ViommuPlanDevice *device)
 {
     viommu_xml_open(xml, "controller");
     viommu_xml_attribute(xml, "type", type);
     if (model)
         viommu_xml_attribute(xml, "model", model);
-    if (translated)
-        viommu_xml_empty(xml, "driver", "iommu", "on", NULL);
+    viommu_virtio_write_driver(xml, device);
     viommu_xml_close(xml);
 }
 
 static void write_controllers(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
+    const ViommuPlanDevice *controller = &plan->devices[VIOMMU_DEVICE_SCSI];
+    const ViommuPlanDevice serial = {.translated = plan->iommu.translate};
+
     write_pcie(xml, &plan->pcie);
     viommu_xml_empty(xml, "controller", "type", "usb", "model", "none", NULL);
-    if (plan->scsi_controller)
-        write_virtio_controller(xml, "scsi", "virtio-scsi", plan->scsi_translated);
+    if (controller->present)
+        write_virtio_controller(xml, "scsi", "virtio-scsi", controller);
     if (plan->agent)
-        write_virtio_controller(xml, "virtio-serial", NULL, plan->iommu.translate);
+        write_virtio_controller(xml, "virtio-serial", NULL, &serial);
 }
 
 static void write_passt(ViommuXmlWriter *xml, const GArray *ports)
@@ -325,7 +328,8 @@ static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network
     viommu_xml_empty(xml, "model", "type",
                      viommu_enum_to_string(&viommu_enum_network_model, (int)network->model), NULL);
     if (network->translated)
-        viommu_xml_empty(xml, "driver", "name", network->without_vhost ? "qemu" : NULL, "iommu", "on", NULL);
+        viommu_xml_empty(xml, "driver", "name", network->without_vhost ? "qemu" : NULL, "iommu", "on", "ats",
+                         on(network->ats), NULL);
     if (network->passt_ports)
         write_passt(xml, network->passt_ports);
     viommu_xml_close(xml);
@@ -439,19 +443,6 @@ static void write_accelerated(ViommuXmlWriter *xml, const ViommuPlan *plan)
     }
 }
 
-static void write_entropy(ViommuXmlWriter *xml, const ViommuPlan *plan)
-{
-    viommu_xml_open(xml, "rng");
-    viommu_xml_attribute(xml, "model", "virtio");
-    if (plan->iommu.translate)
-        viommu_xml_empty(xml, "driver", "iommu", "on", NULL);
-    viommu_xml_open(xml, "backend");
-    viommu_xml_attribute(xml, "model", "random");
-    viommu_xml_text(xml, "/dev/urandom");
-    viommu_xml_close(xml);
-    viommu_xml_close(xml);
-}
-
 /* Lets viommud tell a panic from other ends.  Only new versions of libvirt know the device of
  * aarch64 (pvpanic-pci). */
 static void write_panic(ViommuXmlWriter *xml, const ViommuPlan *plan)
@@ -502,8 +493,7 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
         write_accelerated(xml, plan);
     else
         write_iommu(xml, &plan->iommu);
-    viommu_xml_empty(xml, "memballoon", "model", "none", NULL);
-    write_entropy(xml, plan);
+    viommu_virtio_write(xml, plan);
     write_panic(xml, plan);
     write_vsock(xml, plan);
     viommu_xml_close(xml);

@@ -77,14 +77,15 @@ static void settle_expanders(ViommuPlanBuild *build)
 /* Devices that libvirt places, each on a root port of pcie.0. */
 static unsigned count_placed_by_libvirt(const ViommuPlan *plan)
 {
-    unsigned n = plan->networks->len + 1; /* the entropy device */
+    unsigned n = plan->networks->len;
 
     for (guint i = 0; i < plan->disks->len; i++) {
         const ViommuPlanDisk *disk = g_ptr_array_index(plan->disks, i);
 
         n += disk->bus == VIOMMU_DISK_BUS_VIRTIO || disk->bus == VIOMMU_DISK_BUS_NVME;
     }
-    n += plan->scsi_controller;
+    for (int kind = 0; kind < VIOMMU_DEVICE_LAST; kind++)
+        n += plan->devices[kind].present;
     n += plan->vsock;
     n += plan->shares->len;
     for (guint i = 0; i < plan->placement.devices->len; i++)

@@ -183,20 +183,22 @@ static void settle_disk(ViommuPlanBuild *build, guint i, DiskCounts *counts)
     ViommuPlan *plan = build->plan;
     const ViommuRequestDisk *asked = g_ptr_array_index(build->request->disks, i);
     ViommuPlanDisk *disk = g_new0(ViommuPlanDisk, 1);
-    bool is_scsi = asked->bus == VIOMMU_DISK_BUS_SCSI;
+    bool behind = is_behind(plan, asked->translate);
 
     disk->format = (ViommuDiskFormat)asked->format;
     disk->bus = asked->bus == VIOMMU_UNSET ? VIOMMU_DISK_BUS_VIRTIO : (ViommuDiskBus)asked->bus;
     disk->read_only = asked->read_only == 1;
-    disk->translated = disk->bus == VIOMMU_DISK_BUS_VIRTIO && is_behind(plan, asked->translate);
-    plan->scsi_controller = plan->scsi_controller || is_scsi;
-    plan->scsi_translated = plan->scsi_translated || (is_scsi && is_behind(plan, asked->translate));
+    disk->translated = disk->bus == VIOMMU_DISK_BUS_VIRTIO && behind;
+    disk->ats = disk->translated && asked->ats == 1;
+    if (asked->bus == VIOMMU_DISK_BUS_SCSI)
+        plan->devices[VIOMMU_DEVICE_SCSI] =
+            (ViommuPlanDevice){true, behind, behind && asked->ats == 1, VIOMMU_UNSET};
     name_target(disk, counts);
     viommu_plan_settle_file(build, i, disk);
     g_ptr_array_add(plan->disks, disk);
     note_overlay(build, i, disk);
     if (viommu_request_disk_is_virtio(asked))
-        note_translation(build, is_behind(plan, asked->translate), "disks", i);
+        note_translation(build, behind, "disks", i);
 }
 
 static void settle_disks(ViommuPlanBuild *build)
@@ -230,9 +232,10 @@ static bool loses_invalidations(ViommuPlanBuild *build)
     return true;
 }
 
+/* With ATS, vhost hears of what the guest unmaps. */
 static bool uses_vhost(const ViommuPlanNetwork *network)
 {
-    return network->translated && network->type != VIOMMU_NETWORK_TYPE_USER;
+    return network->translated && !network->ats && network->type != VIOMMU_NETWORK_TYPE_USER;
 }
 
 static void settle_network(ViommuPlanBuild *build, guint i)
@@ -245,6 +248,7 @@ static void settle_network(ViommuPlanBuild *build, guint i)
     network->source = g_strdup(asked->source);
     network->model = viommu_request_network_model(asked);
     network->translated = network->model == VIOMMU_NETWORK_MODEL_VIRTIO && is_behind(plan, asked->translate);
+    network->ats = network->translated && asked->ats == 1;
     g_ptr_array_add(plan->networks, network);
     if (network->model == VIOMMU_NETWORK_MODEL_VIRTIO)
         note_translation(build, network->translated, "networks", i);
@@ -266,8 +270,28 @@ static void settle_vhost(ViommuPlanBuild *build)
     }
 }
 
+/* The entropy device is in each machine: its kernel waits for entropy when it boots. */
+static void settle_others(ViommuPlanBuild *build)
+{
+    ViommuPlan *plan = build->plan;
+
+    plan->devices[VIOMMU_DEVICE_RNG] = (ViommuPlanDevice){true, plan->iommu.translate, false, VIOMMU_UNSET};
+    for (guint i = 0; build->request->devices && i < build->request->devices->len; i++) {
+        const ViommuRequestDevice *asked = g_ptr_array_index(build->request->devices, i);
+        bool behind = is_behind(plan, asked->translate);
+
+        plan->devices[asked->kind] = (ViommuPlanDevice){true, behind, behind && asked->ats == 1, (int)i};
+        note_translation(build, behind, "devices", i);
+        if (asked->kind == VIOMMU_DEVICE_BALLOON && build->request->hostdevs)
+            viommu_plan_note(
+                build,
+                "the balloon gives no memory back while devices of the host are assigned: QEMU keeps all of it for them");
+    }
+}
+
 void viommu_plan_settle_devices(ViommuPlanBuild *build)
 {
+    settle_others(build);
     settle_disks(build);
     for (guint i = 0; build->request->networks && i < build->request->networks->len; i++)
         settle_network(build, i);

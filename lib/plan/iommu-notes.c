@@ -6,6 +6,7 @@
 #include "lib/base/cmdline.h"
 #include "lib/guest/guest.h"
 #include "lib/plan/build.h"
+#include "lib/request/translate.h"
 #include "lib/plan/iommu-attributes.h"
 
 bool viommu_plan_plugs_hostdevs(const ViommuPlanBuild *build, uint64_t *ret_width_bits)
@@ -124,10 +125,10 @@ void viommu_plan_explain_iommu(ViommuPlanBuild *build, const ViommuIommuInput *i
             build,
             "the virtio devices are outside the IOMMU, because QEMU puts none of machine '%s' behind one; leave machine out, or use a newer one",
             input->machine);
-    if (choice->attributes.iotlb == 1)
+    if (choice->attributes.iotlb == 1 && !viommu_request_has_ats(build->request))
         viommu_plan_note(
             build,
-            "iommu.iotlb does nothing yet: a device uses the IOTLB only with ATS, and no device of the guest has that");
+            "iommu.iotlb does nothing: a device uses an IOTLB of its own only with ATS; set ats of a disk, a network or a device");
     off = viommu_guest_remapping_off(&guest, input->arch, choice->model);
     if (off && input->request->iommu.intremap == 1)
         viommu_plan_warn(build, "iommu.intremap is true, but boot.cmdline has '%s', which switches it off",

@@ -42,7 +42,15 @@ typedef struct ViommuPlanDisk {
     bool read_only;
     char target[12]; /* "vda", "sdb", "nvme0n1" */
     bool translated; /* <driver iommu='on'/> */
+    bool ats;        /* <driver ats='on'/> */
 } ViommuPlanDisk;
+
+/* A virtio device besides disks and networks. */
+typedef struct ViommuPlanDevice {
+    bool present;
+    bool translated, ats; /* as of a disk */
+    int asked;            /* its index in the request's devices; VIOMMU_UNSET: it is not there */
+} ViommuPlanDevice;
 
 /* A port of the guest, and the one of the host's 127.0.0.1 that leads to it. */
 typedef struct ViommuPlanPort {
@@ -53,7 +61,7 @@ typedef struct ViommuPlanNetwork {
     ViommuNetworkType type;
     char *source;
     ViommuNetworkModel model;
-    bool translated;
+    bool translated, ats;
     bool without_vhost;  /* QEMU itself serves the network */
     GArray *passt_ports; /* of ViommuPlanPort: passt serves the network; NULL: it does not */
 } ViommuPlanNetwork;
@@ -122,11 +130,10 @@ typedef struct ViommuPlan {
     GPtrArray *shares;   /* of ViommuPlanShare */
     bool shared_memory;  /* other processes than QEMU map the guest's memory */
     ViommuPlanSeed seed;
-    bool scsi_controller;  /* a virtio-scsi controller is needed */
-    bool scsi_translated;  /* that is behind the IOMMU */
-    bool agent;            /* the guest agent has its channel */
-    bool vsock;            /* it has a vsock device */
-    bool vsock_translated; /* that is behind the IOMMU */
+    ViommuPlanDevice devices[VIOMMU_DEVICE_LAST]; /* by ViommuDeviceKind */
+    bool agent;                                   /* the guest agent has its channel */
+    bool vsock;                                   /* it has a vsock device */
+    bool vsock_translated;                        /* that is behind the IOMMU */
     /* the host's, where its systemd says over vsock that it has booted; 0: nowhere */
     uint32_t ready_port;
     ViommuPlacement placement; /* the assigned devices */

@@ -58,7 +58,8 @@ static void add_outside(GPtrArray *keys, const char *list, guint i)
 /* Disks have no more devices than keys: those on SCSI share a controller. */
 static unsigned list_disks_outside(const ViommuPlan *plan, GPtrArray *keys)
 {
-    bool scsi = plan->scsi_controller && !plan->scsi_translated;
+    const ViommuPlanDevice *controller = &plan->devices[VIOMMU_DEVICE_SCSI];
+    bool scsi = controller->present && controller->asked == VIOMMU_UNSET && !controller->translated;
     unsigned n = scsi;
 
     for (guint i = 0; i < plan->disks->len; i++) {
@@ -69,6 +70,23 @@ static unsigned list_disks_outside(const ViommuPlan *plan, GPtrArray *keys)
         if (is_virtio || (scsi && disk->bus == VIOMMU_DISK_BUS_SCSI))
             add_outside(keys, "disks", i);
     }
+    return n;
+}
+
+/* In the order of the request. */
+static unsigned list_others_outside(const ViommuPlan *plan, GPtrArray *keys)
+{
+    unsigned n = 0;
+
+    for (int i = 0; i < VIOMMU_DEVICE_LAST; i++)
+        for (int kind = 0; kind < VIOMMU_DEVICE_LAST; kind++) {
+            const ViommuPlanDevice *device = &plan->devices[kind];
+
+            if (!device->present || device->asked != i || device->translated)
+                continue;
+            add_outside(keys, "devices", (guint)i);
+            n++;
+        }
     return n;
 }
 
@@ -90,6 +108,7 @@ static GPtrArray *list_outside(const ViommuPlan *plan, unsigned *ret_devices)
             ++*ret_devices;
         }
     }
+    *ret_devices += list_others_outside(plan, keys);
     for (guint i = 0; i < plan->shares->len; i++)
         if (!((const ViommuPlanShare *)g_ptr_array_index(plan->shares, i))->translated) {
             add_outside(keys, "shares", i);

@@ -12,6 +12,8 @@ VIOMMU_ENUM_DEFINE(disk_format, "disk format", VIOMMU_DISK_FORMAT_LAST, "raw", "
 VIOMMU_ENUM_DEFINE(disk_bus, "disk bus", VIOMMU_DISK_BUS_LAST, "virtio", "scsi", "sata", "nvme");
 VIOMMU_ENUM_DEFINE(network_type, "network type", VIOMMU_NETWORK_TYPE_LAST, "user", "network", "bridge");
 VIOMMU_ENUM_DEFINE(network_model, "network model", VIOMMU_NETWORK_MODEL_LAST, "virtio", "e1000e", "igb");
+VIOMMU_ENUM_DEFINE(device, "kind of device", VIOMMU_DEVICE_LAST, "rng", "balloon", "gpu", "keyboard", "mouse",
+                   "tablet", "scsi");
 VIOMMU_ENUM_DEFINE(seed_by, "kind of seed", VIOMMU_SEED_BY_LAST, "cloud-init", "credentials", "ignition");
 VIOMMU_ENUM_DEFINE(share_type, "kind of share", VIOMMU_SHARE_TYPE_LAST, "virtiofs", "9p");
 VIOMMU_ENUM_DEFINE(iommufd, "use of iommufd", VIOMMU_IOMMUFD_LAST, "auto", "yes", "no");
@@ -86,6 +88,7 @@ static const ViommuField disk_fields[] = {
     {"bus", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestDisk, bus), .words = &viommu_enum_disk_bus},
     {"read-only", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestDisk, read_only)},
     {"translate", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestDisk, translate)},
+    {"ats", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestDisk, ats)},
     {"overlay", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestDisk, overlay)},
     {"size", VIOMMU_FIELD_SIZE, offsetof(ViommuRequestDisk, size_bytes), .min = VIOMMU_MIB,
      .max = SIZE_LIMIT},
@@ -105,11 +108,21 @@ static const ViommuField network_fields[] = {
     {"source", VIOMMU_FIELD_STRING, offsetof(ViommuRequestNetwork, source)},
     {"model", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestNetwork, model), .words = &viommu_enum_network_model},
     {"translate", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestNetwork, translate)},
+    {"ats", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestNetwork, ats)},
     {"forward", VIOMMU_FIELD_NUMBERS, offsetof(ViommuRequestNetwork, forward), .min = 1, .max = UINT16_MAX,
      .max_entries = VIOMMU_FORWARDS_MAX, .hint = "give TCP ports of the guest"},
 };
 static const ViommuFields network_table = {network_fields, G_N_ELEMENTS(network_fields),
                                            sizeof(ViommuRequestNetwork), -1};
+
+static const ViommuField device_fields[] = {
+    {"kind", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestDevice, kind), .words = &viommu_enum_device,
+     .required = true},
+    {"translate", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestDevice, translate)},
+    {"ats", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestDevice, ats)},
+};
+static const ViommuFields device_table = {device_fields, G_N_ELEMENTS(device_fields),
+                                          sizeof(ViommuRequestDevice), -1};
 
 static const ViommuField hostdev_fields[] = {
     {"address", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, address)},
@@ -166,6 +179,8 @@ static const ViommuField request_fields[] = {
     {"seed", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, seed), .fields = &seed_table},
     {"disks", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, disks), .fields = &disk_table, .max = 16},
     {"networks", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, networks), .fields = &network_table, .max = 8},
+    {"devices", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, devices), .fields = &device_table,
+     .max = VIOMMU_DEVICE_LAST},
     {"hostdevs", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, hostdevs), .fields = &hostdev_table,
      .max = VIOMMU_HOSTDEVS_MAX},
     {"shares", VIOMMU_FIELD_LIST, offsetof(ViommuRequest, shares), .fields = &share_table,

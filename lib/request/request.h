@@ -67,6 +67,19 @@ typedef enum ViommuNetworkModel {
 } ViommuNetworkModel;
 extern const ViommuEnum viommu_enum_network_model;
 
+/* Virtio devices that a machine has besides its disks and networks, at most one of each kind. */
+typedef enum ViommuDeviceKind {
+    VIOMMU_DEVICE_RNG, /* for entropy; each machine has it */
+    VIOMMU_DEVICE_BALLOON,
+    VIOMMU_DEVICE_GPU,
+    VIOMMU_DEVICE_KEYBOARD,
+    VIOMMU_DEVICE_MOUSE,
+    VIOMMU_DEVICE_TABLET,
+    VIOMMU_DEVICE_SCSI, /* a controller; disks on 'scsi' bring it, too */
+    VIOMMU_DEVICE_LAST,
+} ViommuDeviceKind;
+extern const ViommuEnum viommu_enum_device;
+
 /* How a guest is told its user's key, its name, and what else to do when it starts. */
 typedef enum ViommuSeedBy {
     VIOMMU_SEED_BY_CLOUD_INIT,  /* a small disk, as cloud-init's NoCloud source reads it */
@@ -112,6 +125,7 @@ typedef struct ViommuRequestDisk {
     int bus;         /* ViommuDiskBus */
     int read_only;   /* flag */
     int translate;   /* flag: behind the IOMMU; that of the IOMMU when unset */
+    int ats;         /* flag: it offers ATS to the guest */
     int overlay;     /* flag: the guest writes to an overlay */
     /* of the overlay; unset: the size of the file's image, within the bounds */
     uint64_t size_bytes, size_min_bytes, size_max_bytes;
@@ -123,9 +137,16 @@ typedef struct ViommuRequestNetwork {
     char *source;  /* of a network or a bridge */
     int model;     /* ViommuNetworkModel */
     int translate; /* flag: behind the IOMMU; that of the IOMMU when unset */
+    int ats;       /* flag: it offers ATS to the guest */
     /* of uint64_t: TCP ports of the guest, each of which gets one of 127.0.0.1; NULL: none */
     GArray *forward;
 } ViommuRequestNetwork;
+
+typedef struct ViommuRequestDevice {
+    int kind;      /* ViommuDeviceKind; required */
+    int translate; /* flag: behind the IOMMU; that of the IOMMU when unset */
+    int ats;       /* flag: it offers ATS to the guest */
+} ViommuRequestDevice;
 
 /* What the guest is told when it starts. */
 typedef struct ViommuRequestSeed {
@@ -199,6 +220,7 @@ typedef struct ViommuRequest {
     } boot;
     GPtrArray *disks;    /* of ViommuRequestDisk; NULL: none */
     GPtrArray *networks; /* of ViommuRequestNetwork; NULL: none */
+    GPtrArray *devices;  /* of ViommuRequestDevice; NULL: none */
     GPtrArray *hostdevs; /* of ViommuRequestHostdev; NULL: none */
     GPtrArray *shares;   /* of ViommuRequestShare; NULL: none */
     uint64_t hotplug_ports;

@@ -4,13 +4,13 @@
 #include "lib/base/error.h"
 #include "lib/request/selector.h"
 
-/* A disk or a network, as the checks see it. */
+/* A disk, a network or another device, as the checks see it. */
 typedef struct Device {
     const char *list; /* the key of its list */
     guint index;
     const char *noun, *word; /* "disk on bus", "sata" */
     bool is_virtio;
-    int translate; /* flag */
+    int translate, ats; /* flags */
 } Device;
 
 bool viommu_request_disk_is_virtio(const ViommuRequestDisk *disk)
@@ -30,7 +30,7 @@ static const char *bus_word(const ViommuRequestDisk *disk)
                                  disk->bus == VIOMMU_UNSET ? (int)VIOMMU_DISK_BUS_VIRTIO : disk->bus);
 }
 
-/* The @n-th of the disks and networks.  False: there are fewer. */
+/* The @n-th of the disks, networks and devices.  False: there are fewer. */
 static bool get_device(const ViommuRequest *request, guint n, Device *ret_device)
 {
     guint n_disks = request->disks ? request->disks->len : 0;
@@ -40,7 +40,8 @@ static bool get_device(const ViommuRequest *request, guint n, Device *ret_device
         const ViommuRequestDisk *disk = g_ptr_array_index(request->disks, n);
 
         *ret_device = (Device){
-            "disks", n, "disk on bus", bus_word(disk), viommu_request_disk_is_virtio(disk), disk->translate};
+            "disks",         n,        "disk on bus", bus_word(disk), viommu_request_disk_is_virtio(disk),
+            disk->translate, disk->ats};
         return true;
     }
     n -= n_disks;
@@ -53,7 +54,21 @@ static bool get_device(const ViommuRequest *request, guint n, Device *ret_device
                                "network of model",
                                viommu_enum_to_string(&viommu_enum_network_model, (int)model),
                                model == VIOMMU_NETWORK_MODEL_VIRTIO,
-                               network->translate};
+                               network->translate,
+                               network->ats};
+        return true;
+    }
+    n -= n_networks;
+    if (request->devices && n < request->devices->len) {
+        const ViommuRequestDevice *device = g_ptr_array_index(request->devices, n);
+
+        *ret_device = (Device){"devices",
+                               n,
+                               "device of kind",
+                               viommu_enum_to_string(&viommu_enum_device, device->kind),
+                               true,
+                               device->translate,
+                               device->ats};
         return true;
     }
     return false;
@@ -66,9 +81,45 @@ char *viommu_request_translate_key(const ViommuRequest *request)
     if (request->iommu.translate == 1)
         return g_strdup("iommu.translate");
     for (guint n = 0; get_device(request, n, &device); n++)
-        if (device.is_virtio && device.translate == 1)
-            return g_strdup_printf("%s[%u].translate", device.list, device.index);
+        if (device.is_virtio && (device.translate == 1 || device.ats == 1))
+            return g_strdup_printf("%s[%u].%s", device.list, device.index,
+                                   device.translate == 1 ? "translate" : "ats");
     return NULL;
+}
+
+bool viommu_request_has_ats(const ViommuRequest *request)
+{
+    Device device;
+
+    for (guint n = 0; get_device(request, n, &device); n++)
+        if (device.ats == 1)
+            return true;
+    return false;
+}
+
+static bool check_ats(const ViommuRequest *request, const Device *device, GError **error)
+{
+    const ViommuRequestIommu *iommu = &request->iommu;
+    g_autofree char *own = g_strdup_printf("%s[%u].translate", device->list, device->index);
+
+    if (device->ats != 1)
+        return true;
+    if (!device->is_virtio)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "%s[%u].ats is true, but no %s '%s' has ATS, only virtio devices can; omit ats, or use 'virtio'",
+            device->list, device->index, device->noun, device->word);
+    if (iommu->iotlb != 1)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "%s[%u].ats needs an IOMMU that serves the devices' own IOTLBs; set iommu.iotlb to true, or omit ats",
+            device->list, device->index);
+    if (device->translate == 0 || (device->translate == VIOMMU_UNSET && iommu->translate == 0))
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "%s[%u].ats needs the device behind the IOMMU, but %s is false; change one of the two",
+            device->list, device->index, device->translate == 0 ? own : "iommu.translate");
+    return true;
 }
 
 static bool check_device(const ViommuRequest *request, const Device *device, GError **error)
@@ -102,6 +153,11 @@ static bool check_device(const ViommuRequest *request, const Device *device, GEr
     return true;
 }
 
+static const char *differing(const ViommuRequestDisk *first, const ViommuRequestDisk *other)
+{
+    return first->translate != other->translate ? "translate" : "ats";
+}
+
 /* What stands behind the IOMMU is the controller, which they share. */
 static bool check_scsi_disks(const ViommuRequest *request, GError **error)
 {
@@ -113,11 +169,11 @@ static bool check_scsi_disks(const ViommuRequest *request, GError **error)
 
         if (disk->bus != (int)VIOMMU_DISK_BUS_SCSI)
             continue;
-        if (first && first->translate != disk->translate)
+        if (first && (first->translate != disk->translate || first->ats != disk->ats))
             return viommu_fail(
                 error, VIOMMU_ERROR_INVALID_REQUEST,
-                "disks[%u].translate and disks[%u].translate differ, but all disks on 'scsi' share one controller; give them the same value",
-                first_index, i);
+                "disks[%u].%s and disks[%u].%s differ, but all disks on 'scsi' share one controller; give them the same value",
+                first_index, differing(first, disk), i, differing(first, disk));
         if (first)
             continue;
         first = disk;
@@ -131,7 +187,7 @@ bool viommu_request_check_translate(const ViommuRequest *request, GError **error
     Device device;
 
     for (guint n = 0; get_device(request, n, &device); n++)
-        if (!check_device(request, &device, error))
+        if (!check_device(request, &device, error) || !check_ats(request, &device, error))
             return false;
     return check_scsi_disks(request, error);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* translate: which devices a request wants behind the IOMMU, and which outside it.  Only virtio
- * devices can be outside; QEMU puts every other device that it emulates behind it. */
+/* translate: which devices a request wants behind the IOMMU, which outside it, and which with ATS.
+ * Only virtio devices can be outside or have ATS; QEMU puts every other device that it emulates
+ * behind it. */
 #pragma once
 
 #include "lib/request/request.h"
@@ -10,8 +11,10 @@ bool viommu_request_disk_is_virtio(const ViommuRequestDisk *disk);
 /** The model, virtio when unset. */
 ViommuNetworkModel viommu_request_network_model(const ViommuRequestNetwork *network);
 /** The first key that is true and puts a virtio device behind the IOMMU: "iommu.translate",
- *  "disks[0].translate"; NULL: none is.  Owned, g_free(). */
+ *  "disks[0].translate", "networks[0].ats"; NULL: none is.  Owned, g_free(). */
 char *viommu_request_translate_key(const ViommuRequest *request);
-/** Checks that the keys named translate contradict neither one another nor the rest.  Fails:
+/** Whether a disk, a network or a device has ATS. */
+bool viommu_request_has_ats(const ViommuRequest *request);
+/** Checks that the keys named translate and ats contradict neither one another nor the rest.  Fails:
  *  INVALID_REQUEST. */
 bool viommu_request_check_translate(const ViommuRequest *request, GError **error);

@@ -112,7 +112,7 @@ def is_asked_for(request, finding):
     """Whether the plan has it, too: because the request wants it so, or as a warning of its own,
     one of which names the rule 'guest' only as a reason."""
     severity, rule = finding.split()[:2]
-    devices = [request.get("iommu", {}), *request.get("disks", []), *request.get("networks", [])]
+    devices = [request.get("iommu", {}), *request.get("disks", []), *request.get("networks", []), *request.get("devices", [])]
     untranslated = any(device.get("translate") is False for device in devices)
     return severity == "warning" and (rule in ("plan", "guest") or (rule == "translate" and untranslated))
 

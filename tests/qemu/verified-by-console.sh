@@ -83,13 +83,14 @@ answers 9 '.error.name == "NotVerified" and (.error.message | contains("is not t
     launch "$lab_dir/more.json"
 say 'iommu=pt: present, not translating'
 
-# Isolating: the guest's spare device was stopped.
+# Isolating: the guest's spare device was stopped; virtio devices of all kinds are behind the IOMMU.
 request=$(wants 'viommu.isolate viommu.stay')
-jq '.verify.level = "isolating"' "$request" >"$lab_dir/isolating.json"
+jq '.verify.level = "isolating" | .iommu.iotlb = true | .devices = [{kind: "gpu"}, {kind: "balloon"}, {kind: "keyboard"},
+    {kind: "mouse"}, {kind: "tablet"}, {kind: "scsi", ats: true}, {kind: "rng", ats: true}]' "$request" >"$lab_dir/isolating.json"
 chmod 644 "$lab_dir/isolating.json"
 answers 0 '.State == "running"' launch "$lab_dir/isolating.json"
 machine=$(jq -r .name "$request")
-answers 0 '.level == "isolating" and (has("note") | not)' verify "$machine"
+answers 0 '.level == "isolating" and .devices > 8 and (.attributes | index("iotlb=on")) and (has("note") | not)' verify "$machine"
 lab_ctl kill "$machine"
 say 'isolating: the IOMMU stopped a device'
 
