@@ -26,6 +26,17 @@ static void write_metadata(ViommuXmlWriter *xml, const ViommuMetadata *metadata)
     viommu_xml_close(xml);
 }
 
+static void write_vcpus(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, plan->vcpus);
+
+    viommu_xml_open(xml, "vcpu");
+    if (plan->vcpus_present != plan->vcpus)
+        viommu_xml_attribute_number(xml, "current", plan->vcpus_present);
+    viommu_xml_text(xml, number);
+    viommu_xml_close(xml);
+}
+
 static void write_memory(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     viommu_xml_open(xml, "memory");
@@ -523,7 +534,7 @@ char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata)
     viommu_xml_leaf(xml, "uuid", plan->uuid);
     write_metadata(xml, metadata);
     write_memory(xml, plan);
-    viommu_xml_leaf_number(xml, "vcpu", plan->vcpus);
+    write_vcpus(xml, plan);
     write_memory_backing(xml, plan);
     write_numatune(xml, plan->cells);
     viommu_sysinfo_write(xml, plan);

@@ -396,6 +396,7 @@ static void add_device(ViommuDomainRead *read, const xmlNode *node, const char *
     };
     device->behind = has_word(device->driver, "iommu", "on");
     device->without_vhost = has_word(device->driver, "name", "qemu");
+    device->ats = has_word(device->driver, "ats", "on");
     if (g_str_equal(node->name, "interface") && !device->outside)
         device->network = add_network(read, node);
     if (device->is_vsock)

@@ -27,6 +27,7 @@ typedef struct ViommuDomainDevice {
     int network;                  /* its index among the "networks"; VIOMMU_UNSET: it is none */
     bool is_vsock;
     bool without_vhost; /* QEMU itself serves the network */
+    bool ats;           /* it offers ATS to the guest */
 } ViommuDomainDevice;
 
 typedef struct ViommuDomainRead {

@@ -274,7 +274,8 @@ static void compare_bypass(ViommuLinting *linting, const ViommuDomainDevice *dev
     set_behind(linting, finding, device);
 }
 
-/* Only networks that plans put behind the IOMMU can lose their vhost. */
+/* Only networks that plans put behind the IOMMU can lose their vhost.  With ATS and a device IOTLB,
+ * vhost hears of what a guest unmaps. */
 static void compare_vhost(ViommuLinting *linting, const ViommuDomainDevice *device)
 {
     const ViommuPlanNetwork *planned =
@@ -282,7 +283,8 @@ static void compare_vhost(ViommuLinting *linting, const ViommuDomainDevice *devi
                                         : g_ptr_array_index(linting->plan->networks, (guint)device->network);
     ViommuFinding *finding;
 
-    if (!planned || !planned->without_vhost || device->without_vhost || !device->driver)
+    if (!planned || !planned->without_vhost || device->without_vhost || !device->driver ||
+        (device->ats && linting->plan->iommu.attributes.iotlb == 1))
         return;
     finding = viommu_lint_add(
         linting, VIOMMU_SEVERITY_ERROR, VIOMMU_RULE_TRANSLATE, device->driver, NULL,

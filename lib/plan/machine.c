@@ -281,6 +281,26 @@ static bool has_old_gic(const ViommuPlanBuild *build)
            !g_strv_contains((const char *const *)emulator->gic_versions, "3");
 }
 
+static bool settle_present(ViommuPlanBuild *build, GError **error)
+{
+    ViommuPlan *plan = build->plan;
+    uint64_t present = build->request->vcpus_present;
+
+    plan->vcpus_present = present == VIOMMU_UNSET_NUMBER ? plan->vcpus : present;
+    if (plan->vcpus_present == plan->vcpus)
+        return true;
+    if (plan->arch == VIOMMU_ARCH_AARCH64)
+        return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_MAX_VCPUS, error,
+                                  "vcpus-present is %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                                  ", but QEMU plugs no vCPU into machine '%s'; omit vcpus-present",
+                                  present, plan->vcpus, plan->machine);
+    viommu_plan_note(build,
+                     "the guest starts with %" G_GUINT64_FORMAT " of its %" G_GUINT64_FORMAT
+                     " vCPUs; virsh setvcpus plugs in others",
+                     present, plan->vcpus);
+    return true;
+}
+
 static bool settle_vcpus(ViommuPlanBuild *build, GError **error)
 {
     ViommuPlan *plan = build->plan;
@@ -309,7 +329,7 @@ static bool settle_vcpus(ViommuPlanBuild *build, GError **error)
     if (plan->arch == VIOMMU_ARCH_AARCH64 && plan->accelerator == VIOMMU_ACCELERATOR_TCG &&
         plan->vcpus > GICV2_VCPUS)
         plan->gic_version = 3;
-    return true;
+    return settle_present(build, error);
 }
 
 bool viommu_plan_settle_machine(ViommuPlanBuild *build, GError **error)

@@ -101,7 +101,8 @@ typedef struct ViommuPlan {
     char *machine;
     ViommuAccelerator accelerator; /* KVM or TCG */
     char *emulator;                /* path; NULL: libvirt's choice */
-    uint64_t vcpus;
+    uint64_t vcpus;                /* the maximum */
+    uint64_t vcpus_present;        /* when the guest starts */
     uint64_t memory_bytes;
     uint64_t page_size_bytes; /* 0: ordinary pages */
     bool locked;

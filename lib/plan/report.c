@@ -297,6 +297,8 @@ GVariant *viommu_plan_report(const ViommuPlan *plan, const char *xml)
     add(&tree, "firmware",
         g_variant_new_string(viommu_enum_to_string(&viommu_enum_firmware, (int)plan->firmware)));
     add(&tree, "vcpus", g_variant_new_uint32((guint32)plan->vcpus));
+    if (plan->vcpus_present != plan->vcpus)
+        add(&tree, "vcpus-present", g_variant_new_uint32((guint32)plan->vcpus_present));
     add(&tree, "memory-bytes", g_variant_new_uint64(plan->memory_bytes));
     add(&tree, "iommu", iommu_tree(plan));
     if (plan->placement.devices->len > 0)

@@ -294,38 +294,6 @@ static bool is_identity(const char *text)
     return strlen(text) == 4 && strspn(text, "0123456789abcdef") == 4;
 }
 
-static bool has_scsi_disk(const ViommuRequest *request)
-{
-    for (guint i = 0; request->disks && i < request->disks->len; i++)
-        if (((const ViommuRequestDisk *)g_ptr_array_index(request->disks, i))->bus ==
-            (int)VIOMMU_DISK_BUS_SCSI)
-            return true;
-    return false;
-}
-
-static bool check_devices(const ViommuRequest *request, GError **error)
-{
-    guint of_kind[VIOMMU_DEVICE_LAST] = {0}; /* index + 1 */
-
-    for (guint i = 0; request->devices && i < request->devices->len; i++) {
-        int kind = ((const ViommuRequestDevice *)g_ptr_array_index(request->devices, i))->kind;
-        const char *word = viommu_enum_to_string(&viommu_enum_device, kind);
-
-        if (of_kind[kind])
-            return viommu_fail(
-                error, VIOMMU_ERROR_INVALID_REQUEST,
-                "devices[%u] and devices[%u] are both of kind '%s', of which a machine has at most one; remove one",
-                of_kind[kind] - 1, i, word);
-        of_kind[kind] = i + 1;
-        if (kind == VIOMMU_DEVICE_SCSI && has_scsi_disk(request))
-            return viommu_fail(
-                error, VIOMMU_ERROR_INVALID_REQUEST,
-                "devices[%u].kind is 'scsi', but the disks on 'scsi' have that controller already; omit the device, and set translate and ats of the disks",
-                i);
-    }
-    return true;
-}
-
 static bool check_hostdev_name(const ViommuRequestHostdev *hostdev, guint i, GError **error)
 {
     if (hostdev->vendor || hostdev->device)
@@ -446,6 +414,21 @@ static bool check_guest(const ViommuRequest *request, GError **error)
         return viommu_fail(
             error, VIOMMU_ERROR_INVALID_REQUEST,
             "wait 'verified' needs DMA translation, but iommu.dma-translation is false: such an IOMMU only remaps interrupts, and the guest has no IOMMU groups to show");
+    return true;
+}
+
+static bool check_vcpus(const ViommuRequest *request, GError **error)
+{
+    if (request->vcpus_present == VIOMMU_UNSET_NUMBER)
+        return true;
+    if (request->vcpus == VIOMMU_UNSET_NUMBER)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "vcpus-present needs vcpus, the number that the guest can have; set vcpus, too");
+    if (request->vcpus_present > request->vcpus)
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
+                           "vcpus-present %" G_GUINT64_FORMAT " is more than vcpus %" G_GUINT64_FORMAT
+                           ", the number that the guest can have; change one of the two",
+                           request->vcpus_present, request->vcpus);
     return true;
 }
 
@@ -573,10 +556,10 @@ static bool check_verify(const ViommuRequest *request, GError **error)
 bool viommu_request_check(const ViommuRequest *request, GError **error)
 {
     return check_name(request, error) && check_arch(request, error) && check_iommu(request, error) &&
-           check_boot(request, error) && check_memory_backing(request, error) &&
-           check_disks(request, error) && check_networks(request, error) && check_forwards(request, error) &&
-           check_devices(request, error) && check_hostdevs(request, error) && check_shares(request, error) &&
-           check_guest(request, error) && check_verify(request, error) &&
-           viommu_request_check_translate(request, error) && viommu_seed_check(&request->seed, error) &&
-           check_request_id(request, error);
+           check_boot(request, error) && check_vcpus(request, error) &&
+           check_memory_backing(request, error) && check_disks(request, error) &&
+           check_networks(request, error) && check_forwards(request, error) &&
+           check_hostdevs(request, error) && check_shares(request, error) && check_guest(request, error) &&
+           check_verify(request, error) && viommu_request_check_translate(request, error) &&
+           viommu_seed_check(&request->seed, error) && check_request_id(request, error);
 }

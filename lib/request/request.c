@@ -169,6 +169,8 @@ static const ViommuField request_fields[] = {
     {"accelerator", VIOMMU_FIELD_ENUM, offsetof(ViommuRequest, accelerator),
      .words = &viommu_enum_accelerator},
     {"vcpus", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequest, vcpus), .min = 1, .max = UINT32_MAX},
+    {"vcpus-present", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequest, vcpus_present), .min = 1,
+     .max = UINT32_MAX},
     {"memory", VIOMMU_FIELD_SIZE, offsetof(ViommuRequest, memory_bytes), .min = VIOMMU_MIB,
      .max = SIZE_LIMIT},
     {"memory-backing", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, memory_backing), .fields = &backing_table},

@@ -195,7 +195,8 @@ typedef struct ViommuRequest {
     char *arch;          /* as in the request */
     char *machine;       /* as in the request */
     int accelerator;
-    uint64_t vcpus;
+    uint64_t vcpus;         /* the maximum */
+    uint64_t vcpus_present; /* when the guest starts; all of them when unset */
     uint64_t memory_bytes;
     struct {
         uint64_t page_size_bytes;

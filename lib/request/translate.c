@@ -182,10 +182,44 @@ static bool check_scsi_disks(const ViommuRequest *request, GError **error)
     return true;
 }
 
+static bool has_scsi_disk(const ViommuRequest *request)
+{
+    for (guint i = 0; request->disks && i < request->disks->len; i++)
+        if (((const ViommuRequestDisk *)g_ptr_array_index(request->disks, i))->bus ==
+            (int)VIOMMU_DISK_BUS_SCSI)
+            return true;
+    return false;
+}
+
+static bool check_devices(const ViommuRequest *request, GError **error)
+{
+    guint of_kind[VIOMMU_DEVICE_LAST] = {0}; /* index + 1 */
+
+    for (guint i = 0; request->devices && i < request->devices->len; i++) {
+        int kind = ((const ViommuRequestDevice *)g_ptr_array_index(request->devices, i))->kind;
+        const char *word = viommu_enum_to_string(&viommu_enum_device, kind);
+
+        if (of_kind[kind])
+            return viommu_fail(
+                error, VIOMMU_ERROR_INVALID_REQUEST,
+                "devices[%u] and devices[%u] are both of kind '%s', of which a machine has at most one; remove one",
+                of_kind[kind] - 1, i, word);
+        of_kind[kind] = i + 1;
+        if (kind == VIOMMU_DEVICE_SCSI && has_scsi_disk(request))
+            return viommu_fail(
+                error, VIOMMU_ERROR_INVALID_REQUEST,
+                "devices[%u].kind is 'scsi', but the disks on 'scsi' have that controller already; omit the device, and set translate and ats of the disks",
+                i);
+    }
+    return true;
+}
+
 bool viommu_request_check_translate(const ViommuRequest *request, GError **error)
 {
     Device device;
 
+    if (!check_devices(request, error))
+        return false;
     for (guint n = 0; get_device(request, n, &device); n++)
         if (!check_device(request, &device, error) || !check_ats(request, &device, error))
             return false;
