@@ -8,6 +8,7 @@ VIOMMU_ENUM_DEFINE(arch, "architecture", VIOMMU_ARCH_LAST, "x86_64", "aarch64");
 VIOMMU_ENUM_DEFINE(family, "machine family", VIOMMU_FAMILY_LAST, "q35", "virt", "pc");
 VIOMMU_ENUM_DEFINE(accelerator, "accelerator", VIOMMU_ACCELERATOR_LAST, "auto", "kvm", "tcg");
 VIOMMU_ENUM_DEFINE(firmware, "firmware", VIOMMU_FIRMWARE_LAST, "auto", "bios", "efi");
+VIOMMU_ENUM_DEFINE(cpu_vendor, "vendor of a CPU", VIOMMU_CPU_VENDOR_LAST, "intel", "amd");
 VIOMMU_ENUM_DEFINE(model, "IOMMU model", VIOMMU_MODEL_LAST, "intel", "smmuv3", "virtio", "amd");
 
 /* Of versioned names; the name of a family is also the alias of its newest machine type. */

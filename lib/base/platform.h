@@ -50,6 +50,14 @@ typedef enum ViommuFirmware {
 } ViommuFirmware;
 extern const ViommuEnum viommu_enum_firmware;
 
+/* Who made a CPU of x86_64, by the name that it gives itself. */
+typedef enum ViommuCpuVendor {
+    VIOMMU_CPU_VENDOR_INTEL,
+    VIOMMU_CPU_VENDOR_AMD,
+    VIOMMU_CPU_VENDOR_LAST,
+} ViommuCpuVendor;
+extern const ViommuEnum viommu_enum_cpu_vendor;
+
 /* The IOMMU models of libvirt, in the native order of preference. */
 typedef enum ViommuModel {
     VIOMMU_MODEL_NONE = -1,

@@ -63,6 +63,8 @@ typedef enum ViommuRule {
     VIOMMU_RULE_NETWORK,
     /* about what can become of it */
     VIOMMU_RULE_MIGRATION,
+    /* about its processor */
+    VIOMMU_RULE_CPU,
     VIOMMU_RULE_LAST,
 } ViommuRule;
 extern const ViommuEnum viommu_enum_rule;

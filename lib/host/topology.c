@@ -5,7 +5,10 @@
 
 #include <string.h>
 
+#include "lib/base/platform.h"
 #include "lib/host/topology-internal.h"
+
+#define CPUINFO_MAX (4u << 20)
 
 VIOMMU_ENUM_DEFINE(iommu_kind, "kind of IOMMU", VIOMMU_IOMMU_KIND_LAST, "intel", "amd", "smmuv3", "smmu",
                    "virtio", "other");
@@ -70,6 +73,8 @@ FIELDS_OF(node, ViommuNode);
 static const ViommuField topology_fields[] = {
     {"kernel", VIOMMU_FIELD_VERSION, offsetof(ViommuTopology, kernel)},
     {"page-size", VIOMMU_FIELD_SIZE, offsetof(ViommuTopology, page_bytes), .min = 4096},
+    {"cpu-vendor", VIOMMU_FIELD_ENUM, offsetof(ViommuTopology, cpu_vendor), .words = &viommu_enum_cpu_vendor},
+    {"nested", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, nested)},
     {"acpi", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, acpi)},
     {"tables", VIOMMU_FIELD_LIST, offsetof(ViommuTopology, tables), .fields = &viommu_topology_table_fields,
      .max = 16},
@@ -136,6 +141,33 @@ static void read_kernel_options(const ViommuRoot *root, ViommuTopology *topology
     topology->kernel_options = (char **)g_ptr_array_free(taken, FALSE);
 }
 
+/* As /proc/cpuinfo has it: the first processor stands for all. */
+static void read_vendor(const ViommuRoot *root, ViommuTopology *topology)
+{
+    static const char *const names[VIOMMU_CPU_VENDOR_LAST] = {"GenuineIntel", "AuthenticAMD"};
+    g_auto(GStrv) lines = viommu_root_lines(root, "proc/cpuinfo", CPUINFO_MAX);
+
+    for (char **line = lines; line && *line && **line; line++) {
+        const char *value = g_str_has_prefix(*line, "vendor_id") ? strchr(*line, ':') : NULL;
+
+        for (int vendor = 0; value && vendor < VIOMMU_CPU_VENDOR_LAST; vendor++)
+            if (g_str_has_suffix(value, names[vendor]))
+                topology->cpu_vendor = vendor;
+    }
+}
+
+static void read_nested(const ViommuRoot *root, ViommuTopology *topology)
+{
+    static const char *const modules[] = {"kvm_intel", "kvm_amd"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(modules); i++) {
+        g_autofree char *text = viommu_root_text(root, "sys/module/%s/parameters/nested", modules[i]);
+
+        if (text)
+            topology->nested = g_str_equal(text, "Y") || g_str_equal(text, "1");
+    }
+}
+
 static void read_kernel(const ViommuRoot *root, ViommuTopology *topology)
 {
     g_autofree char *release = viommu_root_release(root);
@@ -154,6 +186,8 @@ bool viommu_topology_read(const char *path, ViommuTopology *topology, GError **e
     viommu_fields_clear(&viommu_topology_fields, topology);
     topology->present = true;
     read_kernel(root, topology);
+    read_vendor(root, topology);
+    read_nested(root, topology);
     viommu_topology_read_tables(root, topology);
     viommu_topology_read_iommus(root, topology);
     viommu_topology_read_devices(root, topology);

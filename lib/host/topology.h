@@ -101,8 +101,11 @@ typedef struct ViommuNode {
 
 typedef struct ViommuTopology {
     bool present;
-    ViommuVersion kernel;   /* Linux's; 0: not known */
-    uint64_t page_bytes;    /* of an ordinary page */
+    ViommuVersion kernel; /* Linux's; 0: not known */
+    uint64_t page_bytes;  /* of an ordinary page */
+    int cpu_vendor;       /* ViommuCpuVendor; unset: not known, or another one */
+    /* flag: KVM gives guests VMX or SVM; unset: its module is not loaded */
+    int nested;
     int acpi;               /* flag: the firmware has ACPI tables; unset: not visible */
     GPtrArray *tables;      /* of ViommuAcpiTable: those of the four that exist */
     char **kernel_options;  /* words of the kernel's command line that concern IOMMUs and VFIO */

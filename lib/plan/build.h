@@ -98,6 +98,9 @@ void viommu_plan_settle_devices(ViommuPlanBuild *build);
 /** buses: settles the guest's PCI Express tree and NUMA cells, and notes what is lost when one
  *  IOMMU serves several devices. */
 void viommu_plan_settle_pcie(ViommuPlanBuild *build);
+/** cpu: checks that the guest's CPU is what the request wants, once the accelerator is settled.
+ *  Fails: NOT_SUPPORTED. */
+bool viommu_plan_check_cpu(ViommuPlanBuild *build, GError **error);
 /** machine: settles how the CPU is described to libvirt. */
 void viommu_plan_settle_cpu(ViommuPlanBuild *build);
 

@@ -23,6 +23,12 @@ VIOMMU_ENUM_DEFINE(iommufd, "use of iommufd", VIOMMU_IOMMUFD_LAST, "auto", "yes"
 /* Far above any machine, and small enough that the sum of several sizes fits 64 bits. */
 #define SIZE_LIMIT (UINT64_C(1) << 56)
 
+static const ViommuField cpu_fields[] = {
+    {"vendor", VIOMMU_FIELD_ENUM, IN(cpu, vendor), .words = &viommu_enum_cpu_vendor},
+    {"virtualization", VIOMMU_FIELD_FLAG, IN(cpu, virtualization)},
+};
+static const ViommuFields cpu_table = {cpu_fields, G_N_ELEMENTS(cpu_fields), 0, -1};
+
 static const ViommuField backing_fields[] = {
     {"page-size", VIOMMU_FIELD_SIZE, IN(memory_backing, page_size_bytes), .min = 4096, .max = SIZE_LIMIT},
     {"locked", VIOMMU_FIELD_FLAG, IN(memory_backing, locked)},
@@ -171,6 +177,7 @@ static const ViommuField request_fields[] = {
     {"vcpus", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequest, vcpus), .min = 1, .max = UINT32_MAX},
     {"vcpus-present", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequest, vcpus_present), .min = 1,
      .max = UINT32_MAX},
+    {"cpu", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, cpu), .fields = &cpu_table},
     {"memory", VIOMMU_FIELD_SIZE, offsetof(ViommuRequest, memory_bytes), .min = VIOMMU_MIB,
      .max = SIZE_LIMIT},
     {"memory-backing", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, memory_backing), .fields = &backing_table},

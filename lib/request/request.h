@@ -197,6 +197,10 @@ typedef struct ViommuRequest {
     int accelerator;
     uint64_t vcpus;         /* the maximum */
     uint64_t vcpus_present; /* when the guest starts; all of them when unset */
+    struct {
+        int vendor;         /* ViommuCpuVendor */
+        int virtualization; /* flag: it has VMX or SVM */
+    } cpu;
     uint64_t memory_bytes;
     struct {
         uint64_t page_size_bytes;

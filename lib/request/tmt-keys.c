@@ -54,6 +54,7 @@ struct Key {
         struct {
             const char *words[2], *values[2]; /* tmt's, and the request's */
             bool exact;                       /* tmt takes no regular expression there */
+            const char *aliases[2];           /* of the words */
         } choice;
         bool must;
         struct {
@@ -128,9 +129,9 @@ static bool number(const Key *key, const Group *group, Translation *translation,
 
 /* --- Words --- */
 
-static bool holds(const Key *key, const Group *group, guint i, const char *word, bool *ret_holds,
-                  GError **error)
+static bool holds(const Key *key, const Group *group, guint i, size_t which, bool *ret_holds, GError **error)
 {
+    const char *word = key->choice.words[which], *alias = key->choice.aliases[which];
     g_autoptr(GRegex) regex = NULL;
     g_autofree char *value = NULL;
     ViommuCondition condition;
@@ -141,7 +142,7 @@ static bool holds(const Key *key, const Group *group, guint i, const char *word,
     negative = condition.comparison == VIOMMU_COMPARISON_NOT_EQUAL ||
                condition.comparison == VIOMMU_COMPARISON_NOT_MATCH;
     value = g_strstrip(g_strdup(condition.value));
-    matches = g_str_equal(word, value);
+    matches = g_str_equal(word, value) || g_strcmp0(alias, value) == 0;
     if (condition.comparison == VIOMMU_COMPARISON_MATCH ||
         condition.comparison == VIOMMU_COMPARISON_NOT_MATCH) {
         if (key->choice.exact)
@@ -168,7 +169,7 @@ static bool choice(const Key *key, const Group *group, Translation *translation,
         for (guint i = 0; i < group->n; i++) {
             bool one = false;
 
-            if (!holds(key, group, i, key->choice.words[word], &one, error))
+            if (!holds(key, group, i, word, &one, error))
                 return false;
             kept = kept && one;
         }
@@ -207,15 +208,15 @@ static bool must(const Key *key, const Group *group, Translation *translation, G
     return flag == key->must || refuse(group, translation, key->why);
 }
 
-static bool is_supported(const Key *key, const Group *group, Translation *translation, GError **error)
+static bool yes_or_no(const Key *key, const Group *group, Translation *translation, GError **error)
 {
-    int flag;
+    int said;
 
-    if (!read_flags(group, &flag, error))
+    if (!read_flags(group, &said, error))
         return false;
-    if (flag == VIOMMU_UNSET)
+    if (said == VIOMMU_UNSET)
         return refuse(group, translation, "its conditions contradict each other");
-    add_word(translation, "%s=%s", key->target, flag ? "true" : "false");
+    add_word(translation, "%s=%s", key->target, said ? "true" : "false");
     return true;
 }
 
@@ -280,7 +281,7 @@ static bool pci_id(const Key *key, const Group *group, Translation *translation,
 static const char why_beaker[] = "it is for Beaker";
 static const char why_card[] = "the guest has one network card, for ssh";
 static const char why_cpu[] =
-    "viommud gives the host's CPU or QEMU's, and only the number of processors is chosen";
+    "viommud gives the host's CPU or QEMU's, and knows its vendor and whether it can run guests";
 static const char why_device[] = "viommud finds devices by vendor and device, as ids";
 static const char why_disk[] = "viommud chooses the size of a disk only";
 const char viommu_tmt_why_one_disk[] = "the guest has the disk of its image, and no other";
@@ -327,7 +328,11 @@ static const Key keys[] = {
     NO("cpu.threads", why_cpu),
     NO("cpu.threads-per-core", why_cpu),
     NO("cpu.vendor", why_cpu),
-    NO("cpu.vendor-name", why_cpu),
+    {"cpu.vendor-name",
+     choice,
+     "cpu.vendor",
+     "viommud knows GenuineIntel (Intel) and AuthenticAMD (AMD)",
+     {.choice = {{"GenuineIntel", "AuthenticAMD"}, {"intel", "amd"}, false, {"Intel", "AMD"}}}},
     {"device.device", pci_id, NULL, NULL, {.id = {DEVICE, DEVICE_ID}}},
     NO("device.device-name", why_device),
     NO("device.driver", why_device),
@@ -348,7 +353,7 @@ static const Key keys[] = {
     {"gpu.vendor", pci_id, NULL, NULL, {.id = {GPU, VENDOR_ID}}},
     NO("gpu.vendor-name", why_device),
     {"hostname", host_name, "seed.hostname", NULL, {{0}}},
-    {"iommu.is-supported", is_supported, "iommu.is-supported", NULL, {{0}}},
+    {"iommu.is-supported", yes_or_no, "iommu.is-supported", NULL, {{0}}},
     {"iommu.model-name", model_name, "iommu.model-name", NULL, {{0}}},
     NO("location.lab-controller", why_beaker),
     {"memory", number, "memory", NULL, {.range = {VIOMMU_MIB, VIOMMU_MIB, VIOMMU_GIB, NULL, NULL}}},
@@ -377,7 +382,7 @@ static const Key keys[] = {
      "accelerator",
      "viommud knows kvm and, for emulation, qemu",
      {.choice = {{"kvm", "qemu"}, {"kvm", "tcg"}, false}}},
-    NO("virtualization.is-supported", "viommud does not choose whether a guest can run guests"),
+    {"virtualization.is-supported", yes_or_no, "cpu.virtualization", NULL, {{0}}},
     {"virtualization.is-virtualized", must, NULL, why_system, {.must = true}},
     NO("zcrypt.adapter", why_zcrypt),
     NO("zcrypt.mode", why_zcrypt),

@@ -80,8 +80,11 @@ job 3 'more disks' 'the guest has the disk of its image' "$iommu<key_value key='
 job 3 'no disk' "'key_value NR_DISKS: = 0' is not possible: the guest has the disk of its image" "$iommu<key_value key='NR_DISKS' op='==' value='0'/>"
 job 0 'what is judged before what is not' 'not judged of hostRequires: labcontroller; alternative 1 of 2 of the hardware requirement: iommu.is-supported: = true$' "<or><labcontroller value='a'/>$iommu</or>"
 job 0 'what is not judged before what is not possible' 'alternative 2 of 2 of the hardware requirement: labcontroller: not judged$' "<or><labcontroller value='a'/><key_value key='NR_DISKS' value='2'/></or>"
-job 3 'a CPU' "'cpu.vendor-name: = GenuineIntel' is not possible" "<cpu><vendor value='GenuineIntel'/></cpu>"
+job 3 'a CPU that is another one here' "cpu.vendor 'intel' is not possible here: QEMU emulates a CPU of 'amd'" "<cpu><vendor value='GenuineIntel'/></cpu>"
+job 0 'the one that it is' 'accelerator tcg' "<cpu><vendor value='AuthenticAMD'/></cpu>"
+job 3 'a CPU of nobody' "'cpu.vendor-name: = VIA' is not possible: viommud knows GenuineIntel" "<cpu><vendor value='VIA'/></cpu>"
 job 0 'an alternative' 'alternative 2 of 2' "<or><cpu><vendor value='GenuineIntel'/></cpu>$iommu</or>"
+job 0 "the first seed's example" 'IOMMU: *intel' "<and>$iommu<key_value key='NR_DISKS' op='==' value='1'/><cpu><vendor op='!=' value='GenuineIntel'/></cpu></and>"
 job 3 'its opposite' 'is not possible' "<not><system><hypervisor op='!=' value=''/></system></not>"
 run 2 'not XML' 'cannot parse the XML of <job>' "$ctl" plan --beaker=- <<<'job'
 run 2 'not text' 'not text in UTF-8' "$ctl" plan --beaker=- < <(printf '<job>\377</job>')

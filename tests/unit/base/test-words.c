@@ -35,6 +35,7 @@ static const ViommuEnum *const tables[] = {
     &viommu_enum_rule,          &viommu_enum_severity,     &viommu_enum_seed_by,   &viommu_enum_share_type,
     &viommu_enum_state,         &viommu_enum_table_state,  &viommu_enum_verdict,   &viommu_enum_wait,
     &viommu_enum_level,         &viommu_enum_outside,      &viommu_enum_isolation, &viommu_enum_kvm,
+    &viommu_enum_cpu_vendor,
 };
 
 START_TEST(every_word_both_ways)

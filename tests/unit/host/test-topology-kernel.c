@@ -36,6 +36,34 @@ START_TEST(kernel_versions)
 }
 END_TEST
 
+START_TEST(processors)
+{
+    static const struct {
+        const char *cpuinfo, *module, *nested;
+        int vendor, is_nested;
+    } rows[] = {
+        {"processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: vmx\n\nprocessor\t: 1\nvendor_id\t: x\n",
+         "kvm_intel", "Y\n", VIOMMU_CPU_VENDOR_INTEL, 1},
+        {"vendor_id\t: AuthenticAMD\n", "kvm_amd", "1\n", VIOMMU_CPU_VENDOR_AMD, 1},
+        {"vendor_id\t: AuthenticAMD\n", "kvm_amd", "0\n", VIOMMU_CPU_VENDOR_AMD, 0},
+        {"vendor_id\t: GenuineIntel\n", "kvm_intel", "N\n", VIOMMU_CPU_VENDOR_INTEL, 0},
+        {"vendor_id\t: HygonGenuine\n", "kvm", "Y\n", VIOMMU_UNSET, VIOMMU_UNSET},
+        {"processor\t: 0\nBogoMIPS\t: 50.00\n", NULL, NULL, VIOMMU_UNSET, VIOMMU_UNSET},
+    };
+
+    read_it();
+    ck_assert_int_eq(topology.cpu_vendor, VIOMMU_UNSET);
+    ck_assert_int_eq(topology.nested, VIOMMU_UNSET);
+    host_add_file(&host, "proc/cpuinfo", rows[_i].cpuinfo);
+    if (rows[_i].module)
+        host_set_parameter(&host, rows[_i].module, "nested", rows[_i].nested);
+    read_it();
+    ck_assert_int_eq(topology.cpu_vendor, rows[_i].vendor);
+    ck_assert_int_eq(topology.nested, rows[_i].is_nested);
+}
+END_TEST
+#define N_PROCESSORS 6
+
 /* --- Modules --- */
 
 START_TEST(parameters)
@@ -311,6 +339,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, kernel_versions);
+    tcase_add_loop_test(tcase, processors, 0, N_PROCESSORS);
     tcase_add_loop_test(tcase, parameters, 0, N_PARAMETERS);
     tcase_add_test(tcase, several_files);
     tcase_add_test(tcase, unsafe_words);
