@@ -84,8 +84,9 @@ static unsigned count_placed_by_libvirt(const ViommuPlan *plan)
 
         n += disk->bus == VIOMMU_DISK_BUS_VIRTIO || disk->bus == VIOMMU_DISK_BUS_NVME;
     }
+    /* On q35 the display is itself on pcie.0. */
     for (int kind = 0; kind < VIOMMU_DEVICE_LAST; kind++)
-        n += plan->devices[kind].present;
+        n += plan->devices[kind].present && (kind != VIOMMU_DEVICE_GPU || plan->family != VIOMMU_FAMILY_Q35);
     n += plan->vsock;
     n += plan->shares->len;
     for (guint i = 0; i < plan->placement.devices->len; i++)
