@@ -254,23 +254,23 @@ if [ "${1-}" = all ]; then
     # --- Features by proof ---
     mkdir -p /etc/viommud/proofs
     cat >/etc/viommud/proofs/x86_64.json <<JSON
-{"memory": "512 MiB", "boot": {"kernel": "$guest/vmlinuz", "initrd": "$guest/initrd", "cmdline": "console=ttyS0 panic=-1 viommu.stay"}}
+{"memory": "512 MiB", "boot": {"kernel": "$guest/vmlinuz", "initrd": "$guest/initrd", "cmdline": "console=ttyS0 panic=-1 viommu.report viommu.stay"}}
 JSON
     run 0 'a node begins its proofs' '' look node1
     check 'which end' until_true 600 sh -c '! systemctl is-active --quiet viommu-proof-node1'
     run 0 'a look at what they showed' '' look node1
-    cp /run/viommu-slurm/node1/why "$work/err"
+    cp /run/viommu-slurm/node1/x86_64_intel.why "$work/err"
     check 'intel is proven' sh -c 'scontrol show node node1 | grep -q "ActiveFeatures=.*viommu_proven_x86_64_intel"'
     printf '[fleet]\nclasses=%s\nproven=yes\n' "$classes" >/etc/viommud/viommud.conf.d/fleet.conf
     run 0 'a job that wants a proof' '^node[123]$' \
         fleet run arch=x86_64 iommu.model=intel memory=64M -- sh -c 'echo $SLURMD_NODENAME'
-    # A guest that does not stay proves nothing.
-    sed -i 's/ viommu.stay//' /etc/viommud/proofs/x86_64.json
+    # A guest that powers off without a word proves nothing.
+    sed -i 's/ viommu.report viommu.stay//' /etc/viommud/proofs/x86_64.json
     rm -f /run/viommu-slurm/node1/proven /run/viommu-slurm/node1/failed
     run 0 'proofs that fail' '' look node1
     check 'end, too' until_true 900 sh -c '! systemctl is-active --quiet viommu-proof-node1'
     run 0 'a look' '' look node1
-    check 'drains the node' sh -c 'scontrol show node node1 | grep -q "Reason=viommud: guests with x86_64_intel did not show"'
+    check 'drains the node' sh -c 'scontrol show node node1 | grep -q "Reason=viommud: guests with x86_64_intel did not show their IOMMU: viommuctl: "'
     check 'which has no such feature any more' sh -c '! scontrol show node node1 | grep -q viommu_proven_x86_64_intel'
 fi
 finish

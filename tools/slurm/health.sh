@@ -64,14 +64,14 @@ class_of() {
 
 # --- Proofs ---
 
-# prove_one ARCH MODEL ACCELERATOR: 0 if a guest shows this IOMMU, 1 if it does not, 2 if none can
-# be launched now.
+# prove_one ARCH MODEL ACCELERATOR COMBINATION: 0 if a guest shows this IOMMU, 1 if it does not, 2
+# if none can be launched now.  $state/COMBINATION.why tells why not.
 prove_one() {
     name=proof-$1-$2-$3-$(printf '%.30s' "$node")
     name=$(printf '%s' "$name" | tr '[:upper:]' '[:lower:]' | tr -c 'a-z0-9' '-' | sed 's/-*$//')
     viommuctl kill "$name" --system >/dev/null 2>&1
     viommuctl launch "$proofs/$1.json" name="$name" arch="$1" iommu.model="$2" accelerator="$3" --wait=verified --lease=900 \
-        --system >/dev/null 2>"$state/why"
+        --system >/dev/null 2>"$state/$4.why"
     case $? in
     0) viommuctl kill "$name" --system >/dev/null ;;
     8 | 9) return 1 ;;  # QEMU or libvirt refuses it, or the guest shows no IOMMU
@@ -98,7 +98,7 @@ prove() {
         *) ! echo "$combinations" | grep -qx "kvm_$combination" || continue ;;
         esac
         while [ -r "$proofs/${arch_model%_*}.json" ] && missing "$combination"; do
-            prove_one "${arch_model%_*}" "${arch_model##*_}" "$accelerator"
+            prove_one "${arch_model%_*}" "${arch_model##*_}" "$accelerator" "$combination"
             result=$?
             # The host may have changed meanwhile; then the result is of another one.
             [ "$(cat "$state/class")" = "$class" ] || exit 0
@@ -107,7 +107,7 @@ prove() {
             1) echo "$combination" >>"$state/failed" ;;
             *)
                 # For the journal: it is tried again by the next look.
-                echo "no guest could be launched to prove $combination: $(cat "$state/why")" >&2
+                echo "no guest could be launched to prove $combination: $(cat "$state/$combination.why")" >&2
                 break
                 ;;
             esac
@@ -136,7 +136,7 @@ if [ -z "$class" ] || [ -z "$words" ]; then
 fi
 # Nothing is proven of another class.
 if [ "$class" != "$(cat "$state/class" 2>/dev/null)" ]; then
-    rm -f "$state/proven" "$state/failed"
+    rm -f "$state/proven" "$state/failed" "$state"/*.why
     echo "$class" >"$state/class"
 fi
 ! [ -d "$proofs" ] || begin_proofs
@@ -145,6 +145,6 @@ if [ "$(field AvailableFeatures)" != "$words" ] || [ "$(field ActiveFeatures)" !
     scontrol update nodename="$node" availablefeatures="$words" activefeatures="$words"
 fi
 failed=$(sort "$state/failed" 2>/dev/null | uniq -c | awk -v tries=$tries '$1 >= tries { print $2; exit }')
-[ -z "$failed" ] || drain "guests with $failed did not show their IOMMU: $(head -c 200 "$state/why" | tr '\n' ' ')"
+[ -z "$failed" ] || drain "guests with $failed did not show their IOMMU: $(head -c 200 "$state/$failed.why" | tr '\n' ' ')"
 resume
 exit 0
