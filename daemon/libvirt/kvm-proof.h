@@ -13,10 +13,11 @@
 #include "lib/host/kvm-verdict.h"
 
 /* How long a guest may take to start and to run.  It takes less than a second where KVM works, and
- * many in an emulated host. */
-#define VIOMMU_KVM_GUEST_SEC 60u
-/* When a proof has taken longer than this, whoever waits for its verdict gives up. */
-#define VIOMMU_KVM_PROOF_SEC 90u
+ * more than a minute in a busy emulated host. */
+#define VIOMMU_KVM_GUEST_SEC 120u
+/* When a proof has taken longer than this, whoever waits for its verdict gives up.  A guest that
+ * cannot be killed takes less. */
+#define VIOMMU_KVM_PROOF_SEC 180u
 
 typedef struct ViommuKvmProof {
     const char *emulator;  /* its path */
