@@ -91,7 +91,9 @@ static void undo_launch(ViommuVerifier *verifier, ViommuVerifyGoal goal, ViommuM
     undoing->launches = viommu_waiters_new();
     viommu_waiters_join(undoing->launches, launches);
     undoing->error = viommu_console_keeper_with_tail(machine, error);
-    undoing->error->code = (int)viommu_verify_words(goal)->error;
+    /* What somebody stops has shown nothing, whether it is gone when it is looked at or not. */
+    if (machine->state != VIOMMU_STATE_STOPPING)
+        undoing->error->code = (int)viommu_verify_words(goal)->error;
     viommu_registry_fail(verifier->context.registry, machine, undoing->error);
     verifier->context.stop(machine, &waiter, verifier->context.userdata);
 }

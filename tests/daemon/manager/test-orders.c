@@ -280,7 +280,7 @@ START_TEST(stopped_before_the_proof_of_a_launch)
     ck_assert(launch.n == 0 && stopped.n == 0);
     fake_release(FAKE_DESTROY);
     fixture_await(&fixture, launch.n && stopped.n);
-    assert_fails(&launch, VIOMMU_ERROR_NOT_VERIFIED, "cannot be verified");
+    assert_fails(&launch, VIOMMU_ERROR_BUSY, "the machine is stopping and cannot be verified");
     assert_went_well(&stopped);
     ck_assert_uint_eq(fake_calls(FAKE_DESTROY), 1);
     assert_gone(&fixture);

@@ -269,6 +269,22 @@ END_TEST
     "{'name': <'one'>, 'arch': <'x86_64'>, 'iommu': <{'model': <'intel'>}>, 'wait': <'verified'>, " \
     "'request-id': <'again'>}"
 
+/* The machine is gone when it is looked at; test-orders has a stop that is under way. */
+START_TEST(a_launch_is_stopped)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) launched = {0}, stopped = {0};
+
+    fixture_start(&fixture);
+    fixture_begin_launch(&fixture, VERIFIED, &launched);
+    fixture_await(&fixture, fixture_find(&fixture, "one") &&
+                                fixture_find(&fixture, "one")->state == VIOMMU_STATE_RUNNING);
+    fixture_stop(&fixture, "one", 0, &stopped);
+    fixture_await(&fixture, launched.n);
+    assert_fails(&launched, VIOMMU_ERROR_BUSY, "cannot be verified");
+}
+END_TEST
+
 /* As after a lost connection: it is one launch, and one proof answers all calls. */
 START_TEST(a_launch_is_asked_for_again)
 {
@@ -491,5 +507,5 @@ END_TEST
 UNIT_MAIN("verifier", told_over_vsock, told_by_a_guest_that_has_ended, by_its_agent, as_planned,
           a_launch_wants_a_level, by_its_console, disproved, out_of_time, in_the_middle_of_its_report,
           nothing_can_look, the_agent_breaks_libvirt, the_machine_ends, a_launch_is_proven,
-          a_launch_is_not_proven, a_launch_is_asked_for_again, so_many_wait_for_a_proof, the_daemon_ends,
-          a_launch_is_ready, a_launch_is_not_ready)
+          a_launch_is_not_proven, a_launch_is_stopped, a_launch_is_asked_for_again, so_many_wait_for_a_proof,
+          the_daemon_ends, a_launch_is_ready, a_launch_is_not_ready)
