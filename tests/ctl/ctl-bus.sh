@@ -227,6 +227,12 @@ run 0 'a libvirt that does not answer' '^libvirt +warning +libvirt [0-9.]+ accep
     "$ctl" doctor --connect test:///nowhere
 run 1 'a system that is not there' '^viommud +problem +cannot connect to the system bus' "$ctl" --system doctor --connect test:///default
 
+# A viommud that stands still: viommuctl waits 25 s for an answer.
+kill -STOP "$daemon"
+run 75 'a viommud that does not answer' '^viommuctl: viommud on the session bus gave no answer to ListMachines' \
+    timeout 60 "$ctl" --user list
+kill -CONT "$daemon"
+
 kill "$daemon"
 wait "$daemon"
 run 1 'doctor without viommud' '^viommud +problem .*viommud --user &' "$ctl" doctor --user --connect test:///default

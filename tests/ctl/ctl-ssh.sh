@@ -89,6 +89,24 @@ check 'which copies' cmp "$work/file" "$work/copied"
 run 0 'as JSON' '"ssh-config" : "Host one' "$ctl" ssh-config one --address='[::1]:2222' --json
 check 'with an address of IPv6' json '"HostName ::1\n  Port 2222" in j["ssh-config"]'
 
+# Another host, which is this one: the bus by a program in place of ssh, the rest by ssh itself.
+mkdir "$work/bin"
+printf '#!/bin/sh\nexec systemd-stdio-bridge -p "$DBUS_SESSION_BUS_ADDRESS"\n' >"$work/bin/ssh"
+chmod 755 "$work/bin/ssh"
+if command -v systemd-stdio-bridge >/dev/null; then
+    # far HOST WORD...
+    far() { PATH=$work/bin:$PATH "$ctl" --host="$@"; }
+    run 0 'through another host' '^  ProxyJump ci@elsewhere:2222$' far ci@elsewhere:2222 ssh-config one --address=127.0.0.1
+    run 0 'or its address in a network' '^  ProxyJump \[fe80::1%%eth0\]:22$' far '[fe80::1%eth0]:22' ssh-config one --address=127.0.0.1
+    cp "$work/out" "$work/ssh.conf"
+    check 'as ssh reads it' bash -c "ssh -vF '$work/ssh.conf' -o BatchMode=yes one true 2>&1 | grep -q 'Executing proxy command: .* fe80::1%eth0'"
+    run 3 'not into a container' "cannot pass through 'elsewhere/deep'.*run viommuctl there" far elsewhere/deep ssh one --address=127.0.0.1 -- true
+    run 3 'nor for a guest that would be launched there' "within the container 'deep' only" \
+        far elsewhere/deep run --inside arch=x86_64 memory=64M --name=brief -- touch "$work/touched"
+else
+    echo '# SKIP --host: systemd-stdio-bridge is not installed'
+fi
+
 kill "$server"
 wait "$server"
 server changed

@@ -8,17 +8,28 @@ export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/qemu/bootstrap.sh
 . "$here/bootstrap.sh"
+# shellcheck source=tests/qemu/foreign.sh
+. "$here/foreign.sh"
 
-# name, release
+# name, release, Debian's name for its architecture
 table='
-x86_64-debian12-image  bookworm
-x86_64-debian13-image  trixie
+x86_64-debian12-image   bookworm  amd64
+x86_64-debian13-image   trixie    amd64
+aarch64-debian13-image  trixie    arm64
 '
 recipe=2  # increase it when the disk changes
 
 # As in Debian's own images, which have more of what is not named here.
-packages=linux-image-cloud-amd64,initramfs-tools,zstd,systemd-sysv,udev,dbus,netbase,iproute2,cloud-init,cloud-guest-utils
-packages+=,openssh-server,sudo,rsync,qemu-guest-agent,dosfstools,mtools,e2fsprogs,grub-common,grub-pc-bin,grub-efi-amd64-bin
+packages=initramfs-tools,zstd,systemd-sysv,udev,dbus,netbase,iproute2,cloud-init,cloud-guest-utils
+packages+=,openssh-server,sudo,rsync,qemu-guest-agent,dosfstools,mtools,e2fsprogs,grub-common
+
+# By architecture: packages in addition, GRUB's name for its UEFI, the file that this starts, words
+# for the kernel.  no_timer_check: an emulated timer comes late on a busy host, and the kernel would
+# panic.  arm64.nopauth: an emulated processor takes long to sign pointers.
+arches='
+amd64  linux-image-cloud-amd64,grub-pc-bin,grub-efi-amd64-bin  x86_64-efi  BOOTX64.EFI   console=ttyS0,115200   no_timer_check
+arm64  linux-image-cloud-arm64,grub-efi-arm64-bin              arm64-efi   BOOTAA64.EFI  console=ttyAMA0,115200 arm64.nopauth
+'
 
 # In addition to those that no guest here needs.
 masked=(apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer getty@tty1.service motd-news.timer systemd-networkd-wait-online.service)
@@ -58,12 +69,11 @@ cloud_final_modules: [write_files_deferred, scripts_user, final_message]
 END
 }
 
-# The root is found by its UUID, since a seed may be the first disk.  Without no_timer_check, the
-# kernel panics where its emulated timer comes too late, as on a busy host.
+# The root is found by its UUID, since a seed may be the first disk.
 loader_config() {
     cat <<END
 search.fs_uuid $uuid root
-linux /vmlinuz root=UUID=$uuid ro console=tty0 console=ttyS0,115200 consoleblank=0 no_timer_check quiet
+linux /vmlinuz root=UUID=$uuid ro console=tty0 consoleblank=0 $words quiet
 initrd /initrd.img
 boot
 END
@@ -75,15 +85,17 @@ loader_hook() {
 cat >loader/config <<GRUB
 $(loader_config)
 GRUB
-chroot . grub-mkimage -O x86_64-efi -p / -c /loader/config -o /loader/efi part_msdos ext2 search_fs_uuid linux boot
+chroot . grub-mkimage -O $format -p / -c /loader/config -o /loader/efi part_msdos ext2 search_fs_uuid linux boot
 chroot . mkfs.vfat -C /loader/esp $((esp_mib << 10)) >/dev/null
 chroot . mmd -i /loader/esp ::EFI ::EFI/BOOT
-chroot . mcopy -i /loader/esp /loader/efi ::EFI/BOOT/BOOTX64.EFI
+chroot . mcopy -i /loader/esp /loader/efi ::EFI/BOOT/$file
 truncate -s ${total_mib}M loader/disk
 printf '%s\n' 'label: dos' 'start=1MiB, size=${esp_mib}MiB, type=ef' 'type=83, bootable' | chroot . sfdisk -q /loader/disk
-chroot . grub-mkimage -O i386-pc -p / -c /loader/config -o /loader/core biosdisk part_msdos ext2 search_fs_uuid linux boot
-dd if=usr/lib/grub/i386-pc/boot.img of=loader/disk bs=440 count=1 conv=notrunc status=none
-dd if=loader/core of=loader/disk bs=512 seek=1 conv=notrunc status=none
+if [ -d usr/lib/grub/i386-pc ]; then
+    chroot . grub-mkimage -O i386-pc -p / -c /loader/config -o /loader/core biosdisk part_msdos ext2 search_fs_uuid linux boot
+    dd if=usr/lib/grub/i386-pc/boot.img of=loader/disk bs=440 count=1 conv=notrunc status=none
+    dd if=loader/core of=loader/disk bs=512 seek=1 conv=notrunc status=none
+fi
 dd if=loader/esp of=loader/disk bs=1M seek=1 conv=notrunc status=none
 mv loader $work/loader
 END
@@ -119,19 +131,29 @@ dd if=$work/root of=$work/loader/disk bs=1M seek=$((esp_mib + 1)) conv=notrunc,s
 END
 }
 
-# make NAME RELEASE
+# make NAME RELEASE ARCH
 make() {
-    local uuid=00000000-0000-4000-8000-000000000001 esp_mib=16 total_mib=2048
+    local arch=$3 added format file words options=() uuid=00000000-0000-4000-8000-000000000001 esp_mib=16 total_mib=2048
+    read -r _ added format file words <<<"$(awk -v arch="$arch" '$1 == arch' <<<"$arches")"
     bootstrap_begin
-    bootstrap "$1" "$2" amd64 "$packages" --variant=apt --essential-hook="$(initramfs_hook)" --customize-hook="$(disk_hook)"
+    if [ "$arch" != "$(dpkg --print-architecture)" ]; then
+        [ "$arch" = arm64 ] || say_die "an image of $arch is made on $arch only"
+        foreign_open "$work"
+        # mmdebstrap would ask arch-test.
+        options=(--skip=check/qemu)
+    fi
+    bootstrap "$1" "$2" "$arch" "$added,$packages" --variant=apt "${options[@]}" \
+        --essential-hook="$(initramfs_hook)" --customize-hook="$(disk_hook)"
     qemu-img convert -O qcow2 "$work/loader/disk" "$work/parts/disk.qcow2"
+    foreign_close
     bootstrap_end "$1-$recipe"
 }
 
 bootstrap_open "$@"
+trap 'say_abandon; foreign_close; [ -z "$work" ] || rm -rf "$work"' EXIT
 for name in "$@"; do
     read -r -a row <<<"$(awk -v name="$name" '$1 == name' <<<"$table")"
-    [ "${#row[@]}" -eq 2 ] || say_die "no image named '$name'; see --help"
+    [ "${#row[@]}" -eq 3 ] || say_die "no image named '$name'; see --help"
     [ -s "$cache/$name-$recipe/disk.qcow2" ] || make "${row[@]}"
     echo "$cache/$name-$recipe"
 done

@@ -3,6 +3,7 @@
 # inside: an ordinary user's viommud and one guest, a Debian as a cloud image is: a command runs in
 # it by "run --inside", while others log in, are refused, find no ssh server, and the image is
 # replaced below the guest; its files come out after its failure, and nothing is left.
+#   inside [x86_64|aarch64]
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -11,6 +12,16 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/qemu/lab.sh
 . "$here/lab.sh"
 boots=1200 # seconds in which an emulated guest must be up; a quiet machine needs a tenth
+
+# name and architecture, iommu, what proves it in /sys/class/iommu
+rows='
+x86_64   intel   dmar0
+aarch64  smmuv3  smmu3.*
+'
+arch=${1:-x86_64}
+read -r _ model shown <<<"$(awk -v name="$arch" '$1 == name' <<<"$rows")"
+[ -n "$shown" ] || say_die "no row named '$arch'"
+image=$arch-debian13-image
 
 # The user's viommuctl, in a session.
 ctl() {
@@ -42,11 +53,8 @@ made() {
 }
 
 lab_under_reaper "$@"
-lab_prerequisites x86_64-supported
-for program in ssh ssh-keygen qemu-img; do
-    command -v "$program" >/dev/null || lab_skip "$program is not installed"
-done
-parts=$("$here/cloud.sh" x86_64-debian13-image) || lab_skip "the Debian image is not in the cache and cannot be made"
+lab_programs "$arch" ssh ssh-keygen qemu-img
+parts=$("$here/cloud.sh" "$image") || lab_skip "$image is not in the cache and cannot be made, as said above"
 trap lab_close EXIT
 trap 'exit 130' INT TERM
 lab_open
@@ -64,10 +72,10 @@ lab_run ssh-keygen -q -t ed25519 -N '' -f "$lab_dir/session/other"
 # shellcheck disable=SC2016  # expanded in the guest
 ctl run --name=one --inside --timeout="$boots" --get="/root/result:$lab_dir/home/result" \
     disks.0.path="$base" disks.0.format=qcow2 disks.0.overlay=true guest.os=debian13-cloud accelerator="$lab_accelerator" \
-    memory=1G --iommu=intel -- sh -c 'echo up
-test -e /sys/class/iommu/dmar0 || exit 9
+    arch="$arch" memory=1G --iommu="$model" -- sh -c 'echo up
+test -e /sys/class/iommu/$2 && test -e /sys/block/vda/device/../iommu_group/type || exit 9
 until [ -e /root/go ]; do sleep 1; done
-echo "$1" >/root/result; exit 7' - 'two  words' >"$lab_dir/said" 2>&1 </dev/null &
+echo "$1" >/root/result; exit 7' - 'two  words' "$shown" >"$lab_dir/said" 2>&1 </dev/null &
 run=$!
 started=$SECONDS
 lab_until "$boots" has_said up || die "the command does not run"

@@ -50,14 +50,19 @@ lab_under_reaper() {
     fi
 }
 
-# lab_prerequisites ROW: checks what lab_open needs; else ends the script as skipped (77), with the
-# reason on its last line.
-lab_prerequisites() {
+# lab_programs ARCH PROGRAM...: checks what lab_open needs, and these programs; else ends the script
+# as skipped (77), with the reason on its last line.
+lab_programs() {
     local program
-    lab_row "$1"
-    for program in "qemu-system-${lab_fields[1]}" dbus-daemon setpriv jq cpio; do
+    for program in "qemu-system-$1" dbus-daemon setpriv jq cpio "${@:2}"; do
         command -v "$program" >/dev/null || lab_skip "$program is not installed"
     done
+}
+
+# lab_prerequisites ROW: the same, with the row's kernel.
+lab_prerequisites() {
+    lab_row "$1"
+    lab_programs "${lab_fields[1]}"
     "$lab_here/guests.sh" "${lab_fields[1]}-${lab_fields[2]}" >/dev/null ||
         lab_skip "the guest's kernel is not in the cache and cannot be downloaded"
 }
@@ -74,7 +79,8 @@ lab_row() {
 }
 
 # lab_open: makes the directory, starts the bus and the daemon.  Set "trap lab_close EXIT" first.
-# $lab_qemu_conf: further lines of libvirt's qemu.conf; $lab_viommud_conf: of viommud.conf.
+# $lab_qemu_conf: further lines of libvirt's qemu.conf; $lab_viommud_conf: of viommud.conf;
+# $lab_bus_conf: of the bus's policy.
 lab_open() {
     local user
     # Short: paths of sockets below it have at most 108 characters.
@@ -101,6 +107,7 @@ lab_open() {
     <allow send_destination="*"/>
     <allow receive_sender="*"/>
     <allow own="*"/>
+    ${lab_bus_conf:-}
   </policy>
 </busconfig>
 END

@@ -29,7 +29,7 @@ struct ViommuClient {
     sd_bus *bus;
     char *where;         /* "the session bus" */
     const char *started; /* how to start viommud there */
-    bool is_system;
+    bool is_system, is_remote;
 };
 
 void viommu_client_free(ViommuClient *client)
@@ -66,6 +66,7 @@ static ViommuClient *open_bus(bool user, const ViommuClientTarget *target, GErro
     client->where = g_strjoin(target->host ? " " : "", place->where, target->host ? target->host : "", NULL);
     client->started = place->started;
     client->is_system = place == &system_place;
+    client->is_remote = place == &remote_place;
     if (target->host)
         r = viommu_remote_open(&client->bus, target->host);
     else
@@ -183,7 +184,8 @@ static Message *wait_for_reply(ViommuClient *client, const ViommuClientCall *cal
 
     while (r >= 0 && !reply) {
         r = sd_bus_process(client->bus, NULL);
-        if (r != 0)
+        /* sd-bus tells of no work when all it did was to end a call that took too long. */
+        if (r != 0 || reply)
             continue;
         if (call->tick)
             call->tick((uint64_t)(g_get_monotonic_time() - began), call->userdata);
@@ -218,7 +220,8 @@ static GVariant *read_reasons(Message *reply)
     return g_variant_ref_sink(g_variant_builder_end(&list));
 }
 
-static void read_error(const ViommuClient *client, Message *reply, GVariant **ret_reasons, GError **error)
+static void read_error(const ViommuClient *client, const char *method, Message *reply, GVariant **ret_reasons,
+                       GError **error)
 {
     const sd_bus_error *said = sd_bus_message_get_error(reply);
     GError *failure = viommu_failure_from_bus(said->name, said->message);
@@ -228,6 +231,11 @@ static void read_error(const ViommuClient *client, Message *reply, GVariant **re
         g_clear_error(&failure);
         viommu_failure_set(&failure, VIOMMU_FAILURE_UNAVAILABLE, "viommud does not run on %s (%s); %s",
                            client->where, said->message, client->started);
+    } else if (g_error_matches(failure, VIOMMU_FAILURE, VIOMMU_FAILURE_TIMEOUT)) {
+        g_clear_error(&failure);
+        viommu_failure_set(&failure, VIOMMU_FAILURE_TIMEOUT,
+                           "viommud on %s gave no answer to %s (%s); read viommud's log, and try again",
+                           client->where, method, said->message);
     }
     if (reasons)
         *ret_reasons = reasons;
@@ -284,15 +292,21 @@ static Message *ask(ViommuClient *client, const ViommuClientCall *call, GVariant
 
     if (!reply || !sd_bus_message_is_method_error(reply, NULL))
         return g_steal_pointer(&reply);
-    read_error(client, reply, ret_reasons, error);
+    read_error(client, call->method, reply, ret_reasons, error);
     return NULL;
 }
 
 bool viommu_client_call_fd(ViommuClient *client, const ViommuClientCall *call, int *ret_fd, GError **error)
 {
-    g_autoptr(Message) reply = ask(client, call, NULL, error);
+    g_autoptr(GVariant) arguments = call->arguments ? g_variant_ref_sink(call->arguments) : NULL;
+    g_autoptr(Message) reply = NULL;
     int fd = -1, r;
 
+    if (client->is_remote)
+        return viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED,
+                           "%s replies with an open file, which ssh cannot bring; run viommuctl on that host",
+                           call->method);
+    reply = ask(client, call, NULL, error);
     if (!reply)
         return false;
     r = sd_bus_message_read(reply, "h", &fd);

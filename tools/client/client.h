@@ -90,5 +90,6 @@ bool viommu_client_signals_next(ViommuClientSignals *signals, uint64_t timeout_u
  *  Fails: by the name of the error reply (error.h). */
 bool viommu_client_call(ViommuClient *client, const ViommuClientCall *call, GVariant **ret_reply,
                         GVariant **ret_reasons, GError **error);
-/** Calls a method that replies with a file descriptor: *ret_fd, owned. */
+/** Calls a method that replies with a file descriptor: *ret_fd, owned.  Fails like the above, and
+ *  without a call with NOT_SUPPORTED where the bus is another host's. */
 bool viommu_client_call_fd(ViommuClient *client, const ViommuClientCall *call, int *ret_fd, GError **error);

@@ -13,7 +13,7 @@ typedef struct ViommuLogin {
     char *key;         /* the file of a private key; NULL: those of ssh itself */
     char *known_hosts; /* the file of keys of guests that were seen */
     char *alias;       /* the name of the guest in that file */
-    char *jump;        /* [USER@]HOST to pass through; NULL: none */
+    char *jump;        /* ProxyJump: the host to pass through; NULL: none */
     /* ssh asks nobody, gives up a guest that does not answer, and reads the user's configuration
      * only where there is a host to pass through. */
     bool alone;

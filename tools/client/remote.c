@@ -2,7 +2,9 @@
 #include "tools/client/remote.h"
 
 #include <errno.h>
-#include <glib.h>
+#include <string.h>
+
+#include "lib/base/error.h"
 
 /* A host that is down, or whose sshd hangs before its greeting, fails after ten seconds; sd-bus
  * waits for 90.  The time to type a password does not count.  A connection that breaks later is
@@ -10,7 +12,7 @@
 static const char *const ssh_options[] = {"-xT", "-oConnectTimeout=10", "-oServerAliveInterval=20",
                                           "-oServerAliveCountMax=3"};
 
-/* IPv6 addresses with a port are in brackets, which ssh does not take. */
+/* IPv6 addresses with a port are in brackets, which ssh takes in ProxyJump only. */
 static const char host_pattern[] =
     "^(?<user>[^@/]+@)?(?:\\[(?<six>[^][@/]+)\\]|(?<host>[^][@:/]+))(?::(?<port>[0-9]{1,5}))?(?:/(?<container>[A-Za-z0-9.-]+))?$";
 
@@ -66,4 +68,21 @@ int viommu_remote_open(sd_bus **ret_bus, const char *host)
         return -EINVAL;
     words = ssh_words(match);
     return start(ret_bus, words);
+}
+
+char *viommu_remote_jump(const char *host, GError **error)
+{
+    const char *container = strchr(host, '/');
+    g_auto(GStrv) parts = NULL;
+
+    if (container) {
+        viommu_fail(
+            error, VIOMMU_ERROR_NOT_SUPPORTED,
+            "ssh cannot pass through '%s' to a guest: the guest is reached from within the container '%s' only; run viommuctl there",
+            host, container + 1);
+        return NULL;
+    }
+    /* ssh expands '%', which may be in an address of IPv6. */
+    parts = g_strsplit(host, "%", -1);
+    return g_strjoinv("%%", parts);
 }

@@ -10,6 +10,7 @@
 #include "tools/client/error.h"
 #include "tools/client/key-store.h"
 #include "tools/client/program.h"
+#include "tools/client/remote.h"
 #include "tools/ctl/child.h"
 #include "tools/ctl/last-words.h"
 #include "tools/ctl/reach.h"
@@ -169,6 +170,14 @@ static bool check_gets(const ViommuCtl *ctl, GError **error)
     return true;
 }
 
+/* Before a guest is launched that nobody reaches. */
+static bool check_host(const ViommuCtl *ctl, GError **error)
+{
+    g_autofree char *jump = ctl->host ? viommu_remote_jump(ctl->host, error) : NULL;
+
+    return !ctl->host || jump;
+}
+
 ViommuInside *viommu_ctl_inside_prepare(const ViommuCtl *ctl, GVariant **request, GError **error)
 {
     g_autoptr(ViommuInside) inside = g_new0(ViommuInside, 1);
@@ -176,7 +185,8 @@ ViommuInside *viommu_ctl_inside_prepare(const ViommuCtl *ctl, GVariant **request
     GVariant *prepared;
 
     inside->seconds = VIOMMU_REACH_SECONDS;
-    if (!check_gets(ctl, error) || !viommu_ctl_read_timeout(ctl, &inside->seconds, error))
+    if (!check_host(ctl, error) || !check_gets(ctl, error) ||
+        !viommu_ctl_read_timeout(ctl, &inside->seconds, error))
         return NULL;
     inside->key = viommu_key_new(error);
     if (!inside->key)

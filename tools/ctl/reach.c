@@ -8,6 +8,7 @@
 #include "tools/client/banner.h"
 #include "tools/client/error.h"
 #include "tools/client/key-store.h"
+#include "tools/client/remote.h"
 #include "tools/ctl/progress.h"
 
 #define SSH_PORT  22
@@ -106,7 +107,8 @@ bool viommu_ctl_reach_login(const ViommuCtl *ctl, GVariant *properties, ViommuLo
     login.user = choose_user(ctl, properties, g_steal_pointer(&user));
     login.known_hosts = viommu_key_known_hosts();
     login.alias = g_strconcat("viommu-", uuid, NULL);
-    login.jump = g_strdup(ctl->host);
+    if (ctl->host && !(login.jump = viommu_remote_jump(ctl->host, error)))
+        return false;
     if (!viommu_login_check(&login, error))
         return false;
     *ret_login = login;
