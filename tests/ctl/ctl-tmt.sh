@@ -89,4 +89,25 @@ job 3 'its opposite' 'is not possible' "<not><system><hypervisor op='!=' value='
 run 2 'not XML' 'cannot parse the XML of <job>' "$ctl" plan --beaker=- <<<'job'
 run 2 'not text' 'not text in UTF-8' "$ctl" plan --beaker=- < <(printf '<job>\377</job>')
 run 64 'both' 'cannot be combined' "$ctl" plan --beaker=- --tmt=-
+
+# --- The inventory of a lab, with a lab controller that takes one call ---
+
+cat >"$work/controller.py" <<'END'
+import sys, xmlrpc.server
+class Handler(xmlrpc.server.SimpleXMLRPCRequestHandler):
+    rpc_paths = ("/server",)
+server = xmlrpc.server.SimpleXMLRPCServer(("127.0.0.1", 0), Handler, logRequests=False)
+@server.register_function
+def legacypush(fqdn, inventory):
+    print(fqdn, inventory, flush=True)
+    return 0
+print(server.server_address[1], flush=True)
+server.timeout = 60
+server.handle_request()
+END
+python3 "$work/controller.py" >"$work/pushed" &
+until_true 20 grep -q . "$work/pushed"
+run 0 'a hook of the inventory' '' env PATH="$(dirname "$ctl"):$PATH" VIOMMU_CONNECT=test:///default HOSTNAME=host.example \
+    server="http://127.0.0.1:$(head -n 1 "$work/pushed")/server" "$(dirname "$0")/../../docs/examples/beaker/push-iommu.py"
+check 'which Beaker gets' grep -qE "^host.example {'VIRT_IOMMU': (True|False)}$" "$work/pushed"
 finish
