@@ -104,7 +104,7 @@ run 0 'a machine that is stopped by its command' '^done$' "$ctl" run --name inne
 run 9 'a lease that ends before its command' "machine 'inner' is gone: its lease ended" "$ctl" run --lease=1 --name inner "$work/one.json" -- \
     sh -c 'sleep 2; exit 9'
 run 0 'a lease that ends a launch' "machine 'held' is gone: its lease ended" "$ctl" launch --bind=client --lease=1 --name held "$work/one.json"
-"$ctl" run --name inner "$work/one.json" -- sleep 60 &
+"$ctl" run --name inner "$work/one.json" -- sleep 20 &
 runner=$!
 check 'run waits for its command' until_listed inner
 sleep 0.3
@@ -113,7 +113,7 @@ wait "$runner"
 [ $? -eq 143 ]
 report 'a signal for run is one for its command' $?
 check 'and its machine is gone' bash -c "! '$ctl' show inner"
-"$ctl" run --name inner "$work/one.json" -- sleep 3 &
+"$ctl" run --name inner "$work/one.json" -- sleep 20 &
 runner=$!
 check 'run has a machine' until_listed inner
 kill -KILL "$runner"

@@ -88,7 +88,7 @@ check 'and both are gone' sh -c '! ls /var/lib/viommu/boot | grep .'
 
 # --- Files by their path, and the doctor ---
 
-run 0 'a disk is named by its path' '^o "/' runuser -u ci -- busctl call org.viommu1 /org/viommu1 org.viommu1.Manager Launch 'a{sv}' 3 \
+run 0 'a disk is named by its path' '^o "/' runuser -u ci -- busctl --timeout=180 call org.viommu1 /org/viommu1 org.viommu1.Manager Launch 'a{sv}' 3 \
     name s path memory s '64 MiB' disks 'aa{sv}' 1 3 path s "$(cp /home/ci/disk.raw /var/lib/viommu/images && echo /var/lib/viommu/images/disk.raw)" \
     format s raw read-only b true
 run 0 'that one is ended, too' '' runuser -u ci -- viommuctl --system kill path
