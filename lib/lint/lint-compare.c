@@ -293,6 +293,20 @@ static void compare_vhost(ViommuLinting *linting, const ViommuDomainDevice *devi
     viommu_lint_set(linting, finding, device->driver, "name", "qemu");
 }
 
+/* libvirt defines it, QEMU starts it, and the guest finds no IOMMU to use ATS with. */
+static void compare_ats(ViommuLinting *linting, const ViommuDomainDevice *device)
+{
+    ViommuFinding *finding;
+
+    if (!device->ats || linting->plan->iommu.attributes.iotlb == 1)
+        return;
+    finding = viommu_lint_add(linting, VIOMMU_SEVERITY_WARNING, VIOMMU_RULE_TRANSLATE, device->driver, "ats",
+                              "remove ats='on', or give the domain an 'intel' IOMMU with iotlb='on'",
+                              "ATS of this %s does nothing, because the IOMMU has no IOTLB for devices",
+                              device->noun);
+    viommu_lint_set(linting, finding, device->driver, "ats", NULL);
+}
+
 static void compare_device(ViommuLinting *linting, const ViommuDomainDevice *device)
 {
     const ViommuPlan *plan = linting->plan;
@@ -311,6 +325,7 @@ static void compare_device(ViommuLinting *linting, const ViommuDomainDevice *dev
         compare_bypass(linting, device);
     else if (device->behind)
         compare_vhost(linting, device);
+    compare_ats(linting, device);
 }
 
 /* libvirt 9.0 src/qemu/qemu_domain.c (qemuDomainDefAddDefaultDevices). */
