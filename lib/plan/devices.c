@@ -232,8 +232,8 @@ static bool loses_invalidations(ViommuPlanBuild *build)
     return true;
 }
 
-/* With ATS, vhost hears of what the guest unmaps. */
-static bool uses_vhost(const ViommuPlanNetwork *network)
+/* With ATS, vhost hears of what the guest unmaps even where it would not otherwise. */
+static bool must_hear_unmaps(const ViommuPlanNetwork *network)
 {
     return network->translated && !network->ats && network->type != VIOMMU_NETWORK_TYPE_USER;
 }
@@ -260,13 +260,13 @@ static void settle_vhost(ViommuPlanBuild *build)
     bool vhost = false;
 
     for (guint i = 0; i < networks->len; i++)
-        vhost = vhost || uses_vhost(g_ptr_array_index(networks, i));
+        vhost = vhost || must_hear_unmaps(g_ptr_array_index(networks, i));
     if (!vhost || !loses_invalidations(build))
         return;
     for (guint i = 0; i < networks->len; i++) {
         ViommuPlanNetwork *network = g_ptr_array_index(networks, i);
 
-        network->without_vhost = uses_vhost(network);
+        network->without_vhost = must_hear_unmaps(network);
     }
 }
 
@@ -282,7 +282,7 @@ static void settle_others(ViommuPlanBuild *build)
 
         plan->devices[asked->kind] = (ViommuPlanDevice){true, behind, behind && asked->ats == 1, (int)i};
         note_translation(build, behind, "devices", i);
-        if (asked->kind == VIOMMU_DEVICE_BALLOON && build->request->hostdevs)
+        if (asked->kind == VIOMMU_DEVICE_BALLOON && plan->placement.devices->len > 0)
             viommu_plan_note(
                 build,
                 "the balloon gives no memory back while devices of the host are assigned: QEMU keeps all of it for them");

@@ -6,8 +6,8 @@
 #include "lib/base/cmdline.h"
 #include "lib/guest/guest.h"
 #include "lib/plan/build.h"
-#include "lib/request/translate.h"
 #include "lib/plan/iommu-attributes.h"
+#include "lib/request/translate.h"
 
 bool viommu_plan_plugs_hostdevs(const ViommuPlanBuild *build, uint64_t *ret_width_bits)
 {

@@ -107,7 +107,7 @@ static bool check_ats(const ViommuRequest *request, const Device *device, GError
     if (!device->is_virtio)
         return viommu_fail(
             error, VIOMMU_ERROR_INVALID_REQUEST,
-            "%s[%u].ats is true, but no %s '%s' has ATS, only virtio devices can; omit ats, or use 'virtio'",
+            "%s[%u].ats is true, but no %s '%s' has ATS, which only virtio devices have; omit ats, or use 'virtio'",
             device->list, device->index, device->noun, device->word);
     if (iommu->iotlb != 1)
         return viommu_fail(

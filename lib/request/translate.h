@@ -16,6 +16,5 @@ char *viommu_request_translate_key(const ViommuRequest *request);
 /** Whether a disk, a network or a device has ATS. */
 bool viommu_request_has_ats(const ViommuRequest *request);
 /** Checks that the keys named translate and ats contradict neither one another nor the rest, and
- *  that no kind of device is there twice.  Fails:
- *  INVALID_REQUEST. */
+ *  that no kind of device is there twice.  Fails: INVALID_REQUEST. */
 bool viommu_request_check_translate(const ViommuRequest *request, GError **error);

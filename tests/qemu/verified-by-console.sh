@@ -83,13 +83,15 @@ answers 9 '.error.name == "NotVerified" and (.error.message | contains("is not t
     launch "$lab_dir/more.json"
 say 'iommu=pt: present, not translating'
 
-# Isolating: the guest's spare device was stopped; virtio devices of all kinds are behind the IOMMU.
+# Isolating: the guest's spare device was stopped; virtio devices of all kinds are behind
+# the IOMMU; two of four vCPUs are present.
 request=$(wants 'viommu.isolate viommu.stay')
-jq '.verify.level = "isolating" | .iommu.iotlb = true | .devices = [{kind: "gpu"}, {kind: "balloon"}, {kind: "keyboard"},
+jq '.verify.level = "isolating" | .iommu.iotlb = true | .vcpus = 4 | .["vcpus-present"] = 2 | .devices = [{kind: "gpu"}, {kind: "balloon"}, {kind: "keyboard"},
     {kind: "mouse"}, {kind: "tablet"}, {kind: "scsi", ats: true}, {kind: "rng", ats: true}]' "$request" >"$lab_dir/isolating.json"
 chmod 644 "$lab_dir/isolating.json"
 answers 0 '.State == "running"' launch "$lab_dir/isolating.json"
 machine=$(jq -r .name "$request")
+lab_ctl console --log "$machine" | tr -d '\r' | grep -qx 'cpus=0-1' || say_die "the guest does not have two of its four vCPUs"
 answers 0 '.level == "isolating" and .devices > 8 and (.attributes | index("iotlb=on")) and (has("note") | not)' verify "$machine"
 lab_ctl kill "$machine"
 say 'isolating: the IOMMU stopped a device'
