@@ -95,7 +95,7 @@ printf '#!/bin/sh\nexec systemd-stdio-bridge -p "$DBUS_SESSION_BUS_ADDRESS"\n' >
 chmod 755 "$work/bin/ssh"
 if command -v systemd-stdio-bridge >/dev/null; then
     # far HOST WORD...
-    far() { PATH=$work/bin:$PATH "$ctl" --host="$@"; }
+    far() { PATH=$work/bin:$PATH "$ctl" --host="$1" "${@:2}"; }
     run 0 'through another host' '^  ProxyJump ci@elsewhere:2222$' far ci@elsewhere:2222 ssh-config one --address=127.0.0.1
     run 0 'or its address in a network' '^  ProxyJump \[fe80::1%%eth0\]:22$' far '[fe80::1%eth0]:22' ssh-config one --address=127.0.0.1
     cp "$work/out" "$work/ssh.conf"
