@@ -86,8 +86,11 @@ asks 1 'not a dictionary' 'environment of the environment is not|is not a dictio
 asks 1 'a body without a length' 'HTTP 411' raw 'POST /guests HTTP/1.1\r\nPASSWORDTransfer-Encoding: chunked\r\n\r\n'
 asks 1 'a large body' 'HTTP 413' raw 'POST /guests HTTP/1.1\r\nPASSWORDContent-Length: 99999999\r\n\r\n'
 asks 1 'not base64' 'not coded in base64' raw 'GET /guests?environment=%ff HTTP/1.1\r\nPASSWORD\r\n'
+asks 1 'more fields than there are' 'not coded in base64' raw 'GET /guests?a=1&b=1&c=1&d=1&e=1 HTTP/1.1\r\nPASSWORD\r\n'
 asks 1 'control characters' 'HTTP 4' raw 'GET /\x1b[31m HTTP/1.1\r\nPASSWORD\r\n'
 check 'are not in the log' bash -c "! grep -q $'\\e' '$work/said'"
+asks 1 'a long line' 'HTTP 404' raw "GET /$(printf 'x%.0s' {1..60000}) HTTP/1.1\\r\\nPASSWORD\\r\\n"
+check 'is short in the log' bash -c "[ \$(wc -L <'$work/said') -lt 3000 ]"
 run 0 'the machine of others is there' '' "$ctl" show mine
 # 200 connections say nothing, and 10 send half of a body: a request is answered at once.
 check 'clients that are slow hold up nobody' python3 -c "
@@ -101,6 +104,15 @@ urllib.request.urlopen(request, timeout=8)
 print(time.monotonic() - began)
 assert len(os.listdir('/proc/$served/task')) < 100"
 check 'and their threads end' until_true 20 sh -c "[ \$(ls /proc/$served/task | wc -l) -le 2 ]"
+# Without a password, 64 clients send 6 MB of headers each.
+python3 -c "
+import contextlib, socket
+many = [socket.create_connection(('127.0.0.1', $port)) for _ in range(64)]
+for one in many:
+    with contextlib.suppress(OSError):
+        one.sendall(b'GET / HTTP/1.1\r\n' + b'X: %65000d\r\n' % 1 * 99)"
+check 'large heads are not kept' awk '/^VmHWM/ { print; exit $2 > 150000 }' "/proc/$served/status"
+asks 1 'nor read' 'HTTP 431' raw "GET / HTTP/1.1\\r\\nX: $(printf 'x%.0s' {1..17000})\\r\\nPASSWORD\\r\\n"
 # Each acquires a guest of its own, at once.
 for i in 1 2 3 4 5 6; do
     GUESTNAME=0000000$i "$here/driver.py" "$url" acquire "$good" >"$work/acquired$i" 2>&1 &
@@ -123,6 +135,7 @@ url=http://artemis:wrong@127.0.0.1:$port
 asks 1 'a wrong password' 'the password is missing or wrong' metrics
 asks 1 'no body is read without it' 'HTTP 401' raw 'POST /guests HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n'
 asks 1 'a password that is not base64' 'HTTP 401' raw 'GET /guests HTTP/1.1\r\nAuthorization: Basic %%%\r\n\r\n'
+asks 1 'nor ASCII' 'HTTP 401' raw 'GET /guests HTTP/1.1\r\nAuthorization: Basic \xff\r\n\r\n'
 url=http://artemis:correct%20horse@127.0.0.1:$port
 asks 0 'the password' '"limits": {"instances": 4,' metrics
 end
