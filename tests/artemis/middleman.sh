@@ -126,6 +126,13 @@ asks 0 'another pool has guests of its own' '"usage": {"instances": 0,' metrics
 asks 1 'and no others' 'HTTP 404' release "$guest"
 end
 
+# --- Keys ---
+
+sed 's/^/no-pty /' "$work/keys" >"$work/optioned"
+begin --keys="$work/optioned"
+asks 0 'a key that viommud does not take: cannot acquire' '"result": false.*is not a public key of SSH' can-acquire "${good/Debian-13/debian13}"
+end
+
 # --- Passwords ---
 
 begin

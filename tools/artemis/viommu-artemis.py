@@ -74,7 +74,7 @@ class Pool:
         self.most = options.guests
         self.lease = options.lease
         self.network = [f"networks.0.type={options.network[0]}", f"networks.0.source={options.network[1]}"]
-        self.keys = options.keys
+        self.seed = ["seed.user=root", *(f"seed.ssh-keys={key}" for key in options.keys)]
         self.lock = threading.Lock()
         self.launching = []  # the names
 
@@ -112,7 +112,7 @@ class Pool:
         image = self.images.get(compose, compose) if isinstance(compose, str) else ""
         if not IMAGE.fullmatch(image or ""):
             raise Failed(None, "os.compose of the environment names no image; see --image")
-        return ["--tmt=-", f"image={image}", *self.network], json.dumps({"and": wanted} if wanted else {})
+        return ["--tmt=-", f"image={image}", *self.network, *self.seed], json.dumps({"and": wanted} if wanted else {})
 
     def _show(self, guest):
         """Another user may take the name of a guest that is gone."""
@@ -166,9 +166,8 @@ class Pool:
         """Asked again, as after a lost answer, tells of the guest that is there."""
         try:
             words, text = self._request(environment)
-            seed = ["seed.user=root", *(f"seed.ssh-keys={key}" for key in self.keys)]
             with self._admitted(guest):
-                self._json("launch", *words, *seed, f"--name={guest}", f"--lease={self.lease}", "--wait=planned", text=text)
+                self._json("launch", *words, f"--name={guest}", f"--lease={self.lease}", "--wait=planned", text=text)
         except Failed as failed:
             if failed.status != EXISTS:
                 log(f"{guest}: {failed}")
