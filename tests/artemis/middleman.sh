@@ -145,6 +145,13 @@ asks 1 'a password that is not base64' 'HTTP 401' raw 'GET /guests HTTP/1.1\r\nA
 asks 1 'nor ASCII' 'HTTP 401' raw 'GET /guests HTTP/1.1\r\nAuthorization: Basic \xff\r\n\r\n'
 url=http://artemis:correct%20horse@127.0.0.1:$port
 asks 0 'the password' '"limits": {"instances": 4,' metrics
+run 1 'another service at this port' "^viommu-artemis: cannot listen at 127.0.0.1 port $port: Address already in use" \
+    timeout 20 "$middleman" @"$work/options" --password="$work/password" --listen="127.0.0.1:$port"
+end
+(umask 077 && printf '#sharp\nother\n' >"$work/sharp")
+begin --password="$work/sharp"
+url=http://artemis:%23sharp@127.0.0.1:$port
+asks 0 'a password is no comment' '"limits": {"instances": 4,' metrics
 end
 
 # --- Options ---
@@ -158,6 +165,8 @@ refused 'no password' 'arguments are required: --password'
 refused 'a password that every user can read' 'every user can read .*: chmod o=' --password="$work/open"
 refused 'an empty one' 'is empty' --password="$work/empty"
 refused 'no keys' 'is empty' --password="$work/password" --keys="$work/empty"
+echo '# none' >"$work/none"
+refused 'only a comment' 'none has no key' --password="$work/password" --keys="$work/none"
 refused 'ports instead of addresses' 'the guests need addresses' --password="$work/password" --network=user=x
 refused 'no guests' 'is not a number above 0' --password="$work/password" --guests=0
 refused 'a pool that is no name' 'small letters and digits' --password="$work/password" --pool=a-b

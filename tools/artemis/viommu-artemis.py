@@ -452,12 +452,19 @@ def _address(text):
 def _lines(path):
     try:
         with open(path, encoding="utf-8") as file:
-            lines = [line.strip() for line in file if line.strip() and not line.startswith("#")]
+            lines = [line.strip() for line in file if line.strip()]
     except (OSError, ValueError) as error:
         raise argparse.ArgumentTypeError(f"cannot read {path}: {error}") from None
     if not lines:
         raise argparse.ArgumentTypeError(f"{path} is empty")
     return lines
+
+
+def _keys(path):
+    keys = [line for line in _lines(path) if not line.startswith("#")]
+    if not keys:
+        raise argparse.ArgumentTypeError(f"{path} has no key")
+    return keys
 
 
 def _password(path):
@@ -473,7 +480,7 @@ def _options():
     parser.convert_arg_line_to_args = lambda line: [line] if line.strip() and not line.startswith("#") else []
     parser.add_argument("--network", type=_network, required=True, metavar="network=NAME|bridge=NAME",
                         help="the network of the guests, in which Artemis reaches them")
-    parser.add_argument("--keys", type=_lines, required=True, metavar="FILE", help="public SSH keys of Artemis, one a line")
+    parser.add_argument("--keys", type=_keys, required=True, metavar="FILE", help="public SSH keys of Artemis, one a line")
     parser.add_argument("--password", type=_password, required=True, metavar="FILE",
                         help="clients must give the first line of this file, as in http://USER:PASSWORD@...")
     parser.add_argument("--image", type=_pair, action="append", default=[], metavar="COMPOSE=NAME",
@@ -492,7 +499,10 @@ def _options():
 
 def main():
     options = _options()
-    server = Server(options.listen, Pool(options), options.password)
+    try:
+        server = Server(options.listen, Pool(options), options.password)
+    except OSError as error:
+        sys.exit(f"viommu-artemis: cannot listen at {options.listen[0]} port {options.listen[1]}: {error.strerror}")
     host, port = server.socket.getsockname()[:2]
     log(f"listening at {host} port {port}")
     server.serve_forever()
