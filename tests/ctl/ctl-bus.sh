@@ -178,8 +178,8 @@ END
     check 'which ssh is told' grep -q -- ' -p2222 -- otherhost systemd-stdio-bridge$' "$work/ssh/ssh.words"
     run 0 'at an address, in a container' '^three' far -H 'ci@[fe80::1%eth0]:22/deep' list
     check 'without its brackets' grep -q -- ' -p22 -- ci@fe80::1%eth0 systemd-stdio-bridge --machine=deep$' "$work/ssh/ssh.words"
-    for host in '' 'a b:c' 'host:' ':22' '[::1' 'host/' 'host/a/b' 'a@b@c'; do
-        run 69 "no host: '$host'" 'cannot connect to the system bus of' far --host="$host" list
+    for host in '' 'a b:c' 'host:' ':22' '[::1' '::1' 'host/' 'host/a/b' 'host:container' 'a@b@c' 'ssh://host'; do
+        run 69 "no host: '$host'" 'cannot connect to the system bus of .*: a host is .* in brackets$' far --host="$host" list
     done
     run 0 'a launch there' '^far$' far --host=otherhost launch --name far "$work/one.json"
     run 0 'is on that bus' '^far +running' "$ctl" list

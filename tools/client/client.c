@@ -54,7 +54,9 @@ static const Place remote_place = {"the system bus of", START_SYSTEM " there",
  * if it cannot read the host. */
 static const char *explain(int r)
 {
-    return r == -ENOMEDIUM ? "there is none" : r == -EINVAL ? "a host is [USER@]HOST[:PORT]" : g_strerror(-r);
+    return r == -ENOMEDIUM ? "there is none"
+           : r == -EINVAL  ? "a host is [USER@]HOST[:PORT], with an address of IPv6 in brackets"
+                           : g_strerror(-r);
 }
 
 static ViommuClient *open_bus(bool user, const ViommuClientTarget *target, GError **error)
@@ -73,7 +75,7 @@ static ViommuClient *open_bus(bool user, const ViommuClientTarget *target, GErro
         r = user ? sd_bus_open_user(&client->bus) : sd_bus_open_system(&client->bus);
     if (r < 0) {
         viommu_failure_set(error, VIOMMU_FAILURE_UNAVAILABLE, "cannot connect to %s: %s%s", client->where,
-                           explain(r), place->hint);
+                           explain(r), r == -EINVAL ? "" : place->hint);
         return NULL;
     }
     sd_bus_set_allow_interactive_authorization(client->bus, target->ask_password);
