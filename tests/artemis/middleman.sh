@@ -119,7 +119,7 @@ for i in 1 2 3 4 5 6; do
     acquiring[i]=$!
 done
 wait "${acquiring[@]}"
-asks 0 'all at once get no more than one' '"usage": {"instances": [01],' metrics
+asks 0 'all at once get one' '"usage": {"instances": 1,' metrics
 end
 begin --image=Debian-13=debian13 --guests=1 --pool=other
 asks 0 'another pool has guests of its own' '"usage": {"instances": 0,' metrics
