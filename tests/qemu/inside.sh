@@ -11,7 +11,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../../tools/scripts/say.sh"
 # shellcheck source=tests/qemu/lab.sh
 . "$here/lab.sh"
-boots=1200 # seconds in which an emulated guest must be up; a quiet machine needs a tenth
 
 # name and architecture, iommu, what proves it in /sys/class/iommu
 rows='
@@ -70,7 +69,7 @@ lab_run ssh-keygen -q -t ed25519 -N '' -f "$lab_dir/session/other"
 # --- A command that waits ---
 
 # shellcheck disable=SC2016  # expanded in the guest
-ctl run --name=one --inside --timeout="$boots" --get="/root/result:$lab_dir/home/result" \
+ctl run --name=one --inside --timeout="$lab_boots" --get="/root/result:$lab_dir/home/result" \
     disks.0.path="$base" disks.0.format=qcow2 disks.0.overlay=true guest.os=debian13-cloud accelerator="$lab_accelerator" \
     arch="$arch" memory=1G --iommu="$model" -- sh -c 'echo up
 test -e /sys/class/iommu/$2 && test -e /sys/block/vda/device/../iommu_group/type || exit 9
@@ -78,7 +77,7 @@ until [ -e /root/go ]; do sleep 1; done
 echo "$1" >/root/result; exit 7' - 'two  words' "$shown" >"$lab_dir/said" 2>&1 </dev/null &
 run=$!
 started=$SECONDS
-lab_until "$boots" has_said up || die "the command does not run"
+lab_until "$lab_boots" has_said up || die "the command does not run"
 say "run --inside: $((SECONDS - started)) s to the command"
 
 # --- Beside it ---
@@ -93,7 +92,7 @@ within 0 '^[1-9][0-9]*$' -- sh -c 'echo 3 >/proc/sys/vm/drop_caches; cat /usr/bi
 within 0 '' -- sh -c 'systemd-run -q --on-active=60 systemctl start ssh && systemctl stop ssh'
 within 75 'no ssh server answers' --timeout=5 -- true
 say "one session goes on without a server"
-within 0 '' --timeout="$boots" -- touch /root/go
+within 0 '' --timeout="$lab_boots" -- touch /root/go
 
 # --- Its end ---
 

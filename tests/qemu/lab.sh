@@ -12,6 +12,8 @@ lab_dir=
 lab_as=()  # a prefix that runs a command as the guests' user
 lab_children=()
 lab_accelerator=${lab_accelerator:-tcg}
+# shellcheck disable=SC2034  # for the sourcing script
+lab_boots=1200 # seconds in which an emulated Debian must be up; a quiet machine needs a tenth
 lab_daemon='' lab_machine='' lab_console='' lab_refusal=''
 # shellcheck disable=SC2034  # for the sourcing script
 lab_console_end=''

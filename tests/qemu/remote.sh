@@ -10,7 +10,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../../tools/scripts/say.sh"
 # shellcheck source=tests/qemu/lab.sh
 . "$here/lab.sh"
-boots=1200 # seconds in which an emulated guest must be up; a quiet machine needs a tenth
 
 # ctl WORD...: viommuctl of this host and of a user with a home of its own, about the other host.
 ctl() {
@@ -79,7 +78,7 @@ END
 
 started=$SECONDS status=0
 # shellcheck disable=SC2016  # expanded in the guest
-ctl run --inside --timeout="$boots" --get="/root/result:$client/result" \
+ctl run --inside --timeout="$lab_boots" --get="/root/result:$client/result" \
     disks.0.path="$base" disks.0.format=qcow2 disks.0.overlay=true guest.os=debian13-cloud accelerator="$lab_accelerator" \
     memory=1G --iommu=intel -- sh -c 'test -e /sys/class/iommu/dmar0 || exit 9
 cat >/root/result; echo "$1"; exit 7' - 'two  words' >"$lab_dir/said" <<<typed || status=$?

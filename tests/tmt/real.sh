@@ -11,7 +11,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../../tools/scripts/say.sh"
 # shellcheck source=tests/qemu/lab.sh
 . "$here/../qemu/lab.sh"
-boots=1200 # seconds in which an emulated guest must be up; a quiet machine needs a tenth
 
 lab_under_reaper "$@"
 guest='' table=''
@@ -51,7 +50,7 @@ summary: A guest with hardware $1
 provision:
     how: viommu
     image: debian13
-    boot-timeout: $boots
+    boot-timeout: $lab_boots
     hardware: $2
 discover:
     how: shell
@@ -75,7 +74,7 @@ two_guests() {
         echo 'provision:'
         for guest in one:intel two:virtio; do
             printf -- '- {name: %s, how: viommu, image: debian13, boot-timeout: %s, hardware: {iommu: {model-name: %s}}}\n' \
-                "${guest%:*}" "$boots" "${guest#*:}"
+                "${guest%:*}" "$lab_boots" "${guest#*:}"
         done
         sed -n '/^discover:/,$p' "$lab_dir/tree/$1.fmf"
     } >"$lab_dir/tree/plan.new"
