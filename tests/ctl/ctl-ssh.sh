@@ -99,7 +99,10 @@ if command -v systemd-stdio-bridge >/dev/null; then
     run 0 'through another host' '^  ProxyJump ci@elsewhere:2222$' far ci@elsewhere:2222 ssh-config one --address=127.0.0.1
     run 0 'or its address in a network' '^  ProxyJump \[fe80::1%%eth0\]:22$' far '[fe80::1%eth0]:22' ssh-config one --address=127.0.0.1
     cp "$work/out" "$work/ssh.conf"
-    check 'as ssh reads it' bash -c "ssh -vF '$work/ssh.conf' -o BatchMode=yes one true 2>&1 | grep -q 'Executing proxy command: .* fe80::1%eth0'"
+    check 'as ssh reads it' bash -c "timeout 5 ssh -vF '$work/ssh.conf' -o BatchMode=yes one true 2>&1 | grep -q 'Executing proxy command: .* fe80::1%eth0'"
+    run 0 'or one that is named like no host' '^  ProxyJump ssh://None$' far None ssh-config one --address=127.0.0.1
+    cp "$work/out" "$work/ssh.conf"
+    check 'as ssh reads it' bash -c "ssh -GF '$work/ssh.conf' one </dev/null | grep -qx 'proxyjump None'"
     run 3 'not into a container' "cannot pass through 'elsewhere/deep'.*run viommuctl there" far elsewhere/deep ssh one --address=127.0.0.1 -- true
     run 3 'nor for a guest that would be launched there' "within the container 'deep' only" \
         far elsewhere/deep run --inside arch=x86_64 memory=64M --name=brief -- touch "$work/touched"

@@ -82,6 +82,9 @@ char *viommu_remote_jump(const char *host, GError **error)
             host, container + 1);
         return NULL;
     }
+    /* Alone, the word means that there is no host to pass through. */
+    if (g_ascii_strcasecmp(host, "none") == 0)
+        return g_strconcat("ssh://", host, NULL);
     /* ssh expands '%', which may be in an address of IPv6. */
     parts = g_strsplit(host, "%", -1);
     return g_strjoinv("%%", parts);
