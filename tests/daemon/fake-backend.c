@@ -12,16 +12,13 @@
 struct ViommuBackend {
     ViommuNewsFunc news;
     void *news_data;
-    ViommuConsoleFunc console;
-    void *console_data;
     const char *root; /* NULL: "/" */
 };
 
 static ViommuBackend *the_backend;
 static GHashTable *domains; /* UUID -> FakeDomain, owned */
-static unsigned refusals, openings;
+static unsigned refusals;
 static char *host_text, *refusal;
-static bool has_no_consoles;
 static const char *network_mode = "nat";
 
 static void free_domain(void *data)
@@ -61,23 +58,15 @@ void fake_refuse(unsigned times, const char *words)
     g_mutex_unlock(&fake_lock);
 }
 
-unsigned fake_console_openings(void)
-{
-    unsigned n;
-
-    g_mutex_lock(&fake_lock);
-    n = openings;
-    g_mutex_unlock(&fake_lock);
-    return n;
-}
-
-FakeDomain *fake_add(const char *name, const char *uuid, const char *metadata, bool active)
+static FakeDomain *add(const char *name, const char *uuid, const char *metadata, const char *additions,
+                       bool active)
 {
     FakeDomain *domain = g_new0(FakeDomain, 1);
 
     domain->name = g_strdup(name);
     g_strlcpy(domain->uuid, uuid, sizeof(domain->uuid));
     domain->metadata = g_strdup(metadata);
+    domain->additions = g_strdup(additions);
     domain->xml = g_strdup_printf("<domain><name>%s</name></domain>", name);
     domain->active = active;
     domain->input = g_string_new(NULL);
@@ -87,12 +76,22 @@ FakeDomain *fake_add(const char *name, const char *uuid, const char *metadata, b
     return domain;
 }
 
+FakeDomain *fake_add(const char *name, const char *uuid, const char *metadata, bool active)
+{
+    return add(name, uuid, metadata, NULL, active);
+}
+
+FakeDomain *fake_find_held(const char *uuid)
+{
+    return g_hash_table_lookup(table(), uuid);
+}
+
 FakeDomain *fake_find(const char *uuid)
 {
     FakeDomain *domain;
 
     g_mutex_lock(&fake_lock);
-    domain = g_hash_table_lookup(table(), uuid);
+    domain = fake_find_held(uuid);
     g_mutex_unlock(&fake_lock);
     return domain;
 }
@@ -106,8 +105,10 @@ void fake_forget(const char *uuid)
 
 void fake_set_host(const char *text)
 {
+    g_mutex_lock(&fake_lock);
     g_free(host_text);
     host_text = g_strdup(text);
+    g_mutex_unlock(&fake_lock);
 }
 
 void fake_set_network_mode(const char *mode)
@@ -115,11 +116,6 @@ void fake_set_network_mode(const char *mode)
     g_mutex_lock(&fake_lock);
     network_mode = mode;
     g_mutex_unlock(&fake_lock);
-}
-
-void fake_set_consoles(bool has)
-{
-    has_no_consoles = !has;
 }
 
 /* --- News --- */
@@ -133,65 +129,21 @@ void fake_tell(ViommuNewsKind kind, const char *uuid, const char *detail)
         the_backend->news(&news, the_backend->news_data);
 }
 
-static ViommuConsoleNews *news_of(FakeDomain *domain)
-{
-    if (!domain->news) {
-        domain->news = g_new0(ViommuConsoleNews, 1);
-        domain->news->output = g_byte_array_new();
-    }
-    return domain->news;
-}
-
-static void tell_console(const char *uuid)
-{
-    if (the_backend && the_backend->console)
-        the_backend->console(uuid, the_backend->console_data);
-}
-
-void fake_print(const char *uuid, const char *text, uint64_t lost)
-{
-    FakeDomain *domain = fake_find(uuid);
-
-    g_mutex_lock(&fake_lock);
-    g_byte_array_append(news_of(domain)->output, (const guint8 *)text, (guint)strlen(text));
-    news_of(domain)->lost += lost;
-    g_mutex_unlock(&fake_lock);
-    tell_console(uuid);
-}
-
-void fake_listen(const char *uuid)
-{
-    FakeDomain *domain = fake_find(uuid);
-
-    g_mutex_lock(&fake_lock);
-    domain->deaf = false;
-    news_of(domain)->sent = true;
-    g_mutex_unlock(&fake_lock);
-    tell_console(uuid);
-}
-
-void fake_break_console(const char *uuid, const char *error)
-{
-    FakeDomain *domain = fake_find(uuid);
-
-    g_mutex_lock(&fake_lock);
-    domain->console_open = false;
-    news_of(domain)->ended = true;
-    g_free(news_of(domain)->error);
-    news_of(domain)->error = g_strdup(error);
-    g_mutex_unlock(&fake_lock);
-    tell_console(uuid);
-}
-
 void fake_end(const char *uuid, ViommuNewsKind kind, const char *detail)
 {
-    FakeDomain *domain = fake_find(uuid);
+    FakeDomain *domain;
+    bool closes;
 
     g_mutex_lock(&fake_lock);
-    domain->active = false;
+    domain = fake_find_held(uuid);
+    closes = domain && domain->console_open;
+    if (domain)
+        domain->active = false;
+    if (closes)
+        fake_close_console(domain, NULL);
     g_mutex_unlock(&fake_lock);
-    if (domain->console_open)
-        fake_break_console(uuid, NULL);
+    if (closes)
+        fake_tell_console(uuid);
     fake_tell(kind, uuid, detail);
 }
 
@@ -237,8 +189,8 @@ void viommu_backend_free(ViommuBackend *backend)
     network_mode = "nat";
     g_clear_pointer(&host_text, g_free);
     g_clear_pointer(&refusal, g_free);
-    refusals = openings = 0;
-    has_no_consoles = false;
+    refusals = 0;
+    fake_consoles_clear();
     the_backend = NULL;
     g_free(backend);
 }
@@ -267,15 +219,6 @@ void viommu_holder_free(ViommuHolder *holder)
     g_free(holder);
 }
 
-void viommu_console_news_free(ViommuConsoleNews *news)
-{
-    if (!news)
-        return;
-    g_byte_array_unref(news->output);
-    g_free(news->error);
-    g_free(news);
-}
-
 /* --- Calls --- */
 
 FakeDomain *fake_begin_domain_call(FakeCall call, const char *uuid, GError **error)
@@ -284,7 +227,7 @@ FakeDomain *fake_begin_domain_call(FakeCall call, const char *uuid, GError **err
 
     if (!fake_script_begin(call, error))
         return NULL;
-    domain = g_hash_table_lookup(table(), uuid);
+    domain = fake_find_held(uuid);
     if (domain)
         return domain;
     g_mutex_unlock(&fake_lock);
@@ -294,10 +237,12 @@ FakeDomain *fake_begin_domain_call(FakeCall call, const char *uuid, GError **err
 
 ViommuHost *viommu_backend_probe(ViommuBackend *backend, GError **error)
 {
-    g_autoptr(GVariant) tree =
-        g_variant_parse(G_VARIANT_TYPE_VARDICT, host_text ? host_text : DEBIAN12, NULL, NULL, NULL);
+    g_autoptr(GVariant) tree = NULL;
     ViommuHost *host;
 
+    g_mutex_lock(&fake_lock);
+    tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, host_text ? host_text : DEBIAN12, NULL, NULL, NULL);
+    g_mutex_unlock(&fake_lock);
     if (!fake_script_begin(FAKE_PROBE, error))
         return NULL;
     host = viommu_host_from_variant(tree, NULL);
@@ -391,6 +336,7 @@ bool viommu_backend_define(ViommuBackend *backend, const char *xml, bool *ret_un
     g_autofree char *uuid = part_of(xml, "<uuid>", "</uuid>", false);
     g_autofree char *metadata =
         part_of(xml, "<" VIOMMU_METADATA_PREFIX ":machine", "</" VIOMMU_METADATA_PREFIX ":machine>", true);
+    g_autofree char *additions = part_of(xml, "<" VIOMMU_ADDITIONS_PREFIX ":additions", "/>", true);
     bool answered;
 
     *ret_unsupported = false;
@@ -404,8 +350,7 @@ bool viommu_backend_define(ViommuBackend *backend, const char *xml, bool *ret_un
         return false;
     }
     answered = fake_script_end(FAKE_DEFINE, error);
-    fake_add(name, uuid, metadata, false)->additions =
-        part_of(xml, "<" VIOMMU_ADDITIONS_PREFIX ":additions", "/>", true);
+    (void)add(name, uuid, metadata, additions, false);
     fake_tell(VIOMMU_NEWS_DEFINED, uuid, NULL);
     return answered;
 }
@@ -460,8 +405,7 @@ bool viommu_backend_start(ViommuBackend *backend, const char *uuid, const Viommu
     if (start->forwards)
         open_ports(domain, start->forwards);
     answered = fake_script_end(FAKE_START, error);
-    if (backend->console)
-        viommu_backend_open_console(backend, uuid, start->lane);
+    viommu_backend_open_console(backend, uuid, start->lane);
     fake_tell(VIOMMU_NEWS_STARTED, uuid, NULL);
     return answered;
 }
@@ -483,7 +427,7 @@ bool viommu_backend_destroy(ViommuBackend *backend, const char *uuid, GError **e
 
     if (!fake_script_begin(FAKE_DESTROY, error))
         return false;
-    domain = g_hash_table_lookup(table(), uuid);
+    domain = fake_find_held(uuid);
     active = domain && domain->active;
     answered = fake_script_end(FAKE_DESTROY, error);
     if (active)
@@ -498,12 +442,11 @@ bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **err
 
 bool viommu_backend_resume(ViommuBackend *backend, const char *uuid, GError **error)
 {
-    FakeDomain *domain;
+    FakeDomain *domain = fake_begin_domain_call(FAKE_RESUME, uuid, error);
     bool answered;
 
-    if (!fake_begin_domain_call(FAKE_RESUME, uuid, error))
+    if (!domain)
         return false;
-    domain = g_hash_table_lookup(table(), uuid);
     domain->pause = VIOMMU_PAUSE_NONE;
     answered = fake_script_end(FAKE_RESUME, error);
     fake_tell(VIOMMU_NEWS_RESUMED, uuid, NULL);
@@ -529,52 +472,4 @@ char *viommu_backend_get_xml(ViommuBackend *backend, const char *uuid, GError **
     g_autofree char *xml = domain ? g_strdup(domain->xml) : NULL;
 
     return domain && fake_script_end(FAKE_XML, error) ? g_steal_pointer(&xml) : NULL;
-}
-
-/* --- Consoles --- */
-
-bool viommu_backend_watch_consoles(ViommuBackend *backend, ViommuConsoleFunc func, void *userdata)
-{
-    if (has_no_consoles)
-        return false;
-    backend->console = func;
-    backend->console_data = userdata;
-    return true;
-}
-
-void viommu_backend_open_console(ViommuBackend *backend, const char *uuid, uint32_t lane)
-{
-    FakeDomain *domain = fake_find(uuid);
-
-    g_mutex_lock(&fake_lock);
-    openings++;
-    if (domain && domain->console_refusal) {
-        news_of(domain)->ended = true;
-        g_free(news_of(domain)->error);
-        news_of(domain)->error = g_strdup(domain->console_refusal);
-    } else if (domain && !domain->console_open) {
-        domain->console_open = true;
-        news_of(domain)->opened = true;
-    }
-    g_mutex_unlock(&fake_lock);
-    tell_console(uuid);
-}
-
-ViommuConsoleNews *viommu_backend_take_console(ViommuBackend *backend, const char *uuid)
-{
-    FakeDomain *domain = fake_find(uuid);
-
-    return domain ? g_steal_pointer(&domain->news) : NULL;
-}
-
-void viommu_backend_send_console(ViommuBackend *backend, const char *uuid, GBytes *bytes)
-{
-    FakeDomain *domain = fake_find(uuid);
-    gsize size;
-    const char *data = g_bytes_get_data(bytes, &size);
-
-    g_string_append_len(domain->input, data, (gssize)size);
-    g_bytes_unref(bytes);
-    if (!domain->deaf)
-        fake_listen(uuid);
 }

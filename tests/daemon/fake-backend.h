@@ -79,7 +79,15 @@ void fake_command_clear(FakeCommand *command);
 /** Breaks its console. */
 void fake_break_console(const char *uuid, const char *error);
 
-/* For the files of the fake backend only. */
+/* For the files of the fake backend only.  A domain may be freed by another thread whenever the
+ * lock is not held. */
+/** Like fake_find(), with fake_lock held. */
+FakeDomain *fake_find_held(const char *uuid);
+/** Closes the console of @domain, with fake_lock held; fake_tell_console() reports it, without. */
+void fake_close_console(FakeDomain *domain, const char *error);
+void fake_tell_console(const char *uuid);
+/** Nobody watches consoles any more. */
+void fake_consoles_clear(void);
 /** Begins a call about a domain, and holds the lock for fake_script_end().  NULL: the call fails or
  *  the domain does not exist, and the lock is not held. */
 FakeDomain *fake_begin_domain_call(FakeCall call, const char *uuid, GError **error);

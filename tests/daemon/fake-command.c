@@ -15,14 +15,14 @@ void fake_command_clear(FakeCommand *command)
 /* NULL: the call fails; else the lock is held. */
 static FakeCommand *begin(FakeCall call, const char *uuid, bool *ret_broke, GError **error)
 {
-    FakeDomain *domain = fake_find(uuid);
+    FakeDomain *domain = fake_begin_domain_call(call, uuid, error);
 
     *ret_broke = false;
-    if (!fake_script_begin(call, error))
+    if (!domain)
         return NULL;
-    if (domain && domain->agent_output && !domain->agent_breaks)
+    if (domain->agent_output && !domain->agent_breaks)
         return &domain->command;
-    *ret_broke = domain && domain->agent_breaks;
+    *ret_broke = domain->agent_breaks;
     g_mutex_unlock(&fake_lock);
     if (*ret_broke)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_BACKEND, "the connection broke");
@@ -102,10 +102,11 @@ bool viommu_backend_end_in_guest(ViommuBackend *backend, const char *uuid, Viomm
 
 static FakeCommand *lock(const char *uuid)
 {
-    FakeDomain *domain = fake_find(uuid);
+    FakeDomain *domain;
 
-    g_assert(domain);
     g_mutex_lock(&fake_lock);
+    domain = fake_find_held(uuid);
+    g_assert(domain);
     return &domain->command;
 }
 
@@ -128,16 +129,6 @@ void fake_command_exit(const char *uuid, int status)
     g_mutex_unlock(&fake_lock);
 }
 
-static unsigned read_count(const char *uuid, const unsigned *count)
-{
-    unsigned n;
-
-    g_mutex_lock(&fake_lock);
-    n = *count;
-    g_mutex_unlock(&fake_lock);
-    return n;
-}
-
 gsize fake_command_read(const char *uuid, size_t i)
 {
     gsize n = lock(uuid)->n_read[i];
@@ -148,15 +139,24 @@ gsize fake_command_read(const char *uuid, size_t i)
 
 unsigned fake_command_starts(const char *uuid)
 {
-    return read_count(uuid, &fake_find(uuid)->command.n_starts);
+    unsigned n = lock(uuid)->n_starts;
+
+    g_mutex_unlock(&fake_lock);
+    return n;
 }
 
 unsigned fake_command_ends(const char *uuid)
 {
-    return read_count(uuid, &fake_find(uuid)->command.n_ends);
+    unsigned n = lock(uuid)->n_ends;
+
+    g_mutex_unlock(&fake_lock);
+    return n;
 }
 
 unsigned fake_command_kills(const char *uuid)
 {
-    return read_count(uuid, &fake_find(uuid)->command.n_kills);
+    unsigned n = lock(uuid)->n_kills;
+
+    g_mutex_unlock(&fake_lock);
+    return n;
 }

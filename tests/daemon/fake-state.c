@@ -4,7 +4,8 @@
 
 bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *ret_active, GError **error)
 {
-    const FakeDomain *domain = fake_find(uuid);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&fake_lock);
+    const FakeDomain *domain = fake_find_held(uuid);
 
     if (!domain)
         g_set_error(error, VIOMMU_ERROR, VIOMMU_ERROR_NOT_FOUND, "there is no domain %s", uuid);
@@ -16,11 +17,17 @@ bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *re
 bool viommu_backend_find_pause(ViommuBackend *backend, const char *uuid, ViommuPause *ret_pause,
                                GError **error)
 {
-    const FakeDomain *domain = fake_find(uuid);
-    /* As it is when the question is asked, though the answer may be late. */
-    ViommuPause pause = domain ? domain->pause : VIOMMU_PAUSE_NONE;
+    const FakeDomain *domain;
+    ViommuPause pause;
+    bool there;
 
-    if (!domain || !fake_script_begin(FAKE_FIND_PAUSE, error))
+    g_mutex_lock(&fake_lock);
+    domain = fake_find_held(uuid);
+    there = domain;
+    /* As it is when the question is asked, though the answer may be late. */
+    pause = there ? domain->pause : VIOMMU_PAUSE_NONE;
+    g_mutex_unlock(&fake_lock);
+    if (!there || !fake_script_begin(FAKE_FIND_PAUSE, error))
         return false;
     *ret_pause = pause;
     return fake_script_end(FAKE_FIND_PAUSE, error);

@@ -327,6 +327,41 @@ START_TEST(logs_of_a_former_version)
 }
 END_TEST
 
+#define BRIEF_UUID  "00000000-0000-4000-8000-000000000009"
+#define BRIEF_TIMES 300000
+
+static void *print_and_vanish(void *ended)
+{
+    for (unsigned i = 0; i < BRIEF_TIMES; i++) {
+        (void)fake_add("brief", BRIEF_UUID, NULL, true);
+        fake_print(BRIEF_UUID, "hello", 0);
+        fake_forget(BRIEF_UUID);
+    }
+    g_atomic_int_set((int *)ended, 1);
+    return NULL;
+}
+
+/* A worker removes the domain while the loop takes its output: the fake backend once freed this
+ * twice, rarely, in whatever test a machine was stopped. */
+START_TEST(taken_while_it_vanishes)
+{
+    ViommuBackend *backend = NULL;
+    GThread *thread;
+    int ended = 0;
+
+    ck_assert(viommu_backend_new("fake:///", 1, &backend, NULL));
+    thread = g_thread_new("worker", print_and_vanish, &ended);
+    while (!g_atomic_int_get(&ended)) {
+        g_autoptr(ViommuConsoleNews) news = viommu_backend_take_console(backend, BRIEF_UUID);
+
+        if (news)
+            ck_assert_int_eq(memcmp(news->output->data, "hello", news->output->len), 0);
+    }
+    g_thread_join(thread);
+    viommu_backend_free(backend);
+}
+END_TEST
+
 UNIT_MAIN("console-keeper", output, input, bounds, leaving, many_machines, a_log_that_cannot_be_written,
           breaks_and_comes_back, cannot_be_opened, last_words, no_consoles, logs_of_others,
-          logs_of_a_former_version)
+          logs_of_a_former_version, taken_while_it_vanishes)
