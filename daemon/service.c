@@ -23,7 +23,7 @@
 #include "daemon/files/named-image.h"
 #include "daemon/files/reader.h"
 #include "daemon/process/ready-socket.h"
-#include "daemon/process/worker.h"
+#include "daemon/process/workers.h"
 #include "lib/base/error.h"
 #include "lib/base/names.h"
 
@@ -389,25 +389,12 @@ static void on_stop(void *data)
         viommu_loop_notify_stop_time(service->loop, VIOMMU_MANAGER_END_SEC + 1);
 }
 
-#define N_WORKERS 7u
-
-static ViommuWorker **worker_at(Service *service, size_t i)
-{
-    ViommuWorkers *workers = &service->workers;
-    ViommuWorker **const all[N_WORKERS] = {&workers->agents,  &workers->calls, &workers->launches,
-                                           &workers->ends,    &workers->host,  &workers->proofs,
-                                           &workers->accounts};
-
-    return all[i];
-}
-
 /* Workers first, as they may still use the backend; then the backend, whose
  * thread posts to the loop. */
 static void take_down(Service *service)
 {
     service->ended = true;
-    for (size_t i = 0; i < N_WORKERS; i++)
-        g_clear_pointer(worker_at(service, i), viommu_worker_free);
+    viommu_workers_clear(&service->workers);
     g_clear_pointer(&service->bus, viommu_bus_free);
     g_clear_pointer(&service->backend, viommu_backend_free);
     if (service->loop)
@@ -423,23 +410,10 @@ static void take_down(Service *service)
     g_clear_pointer(&service->state, g_free);
 }
 
-/* Waits for the tasks in workers, which belong to no job and are usually short.  A task of one
- * worker may give work to another, even to one that is settled already, so all are checked until
- * none has work left. */
+/* Waits for the tasks in workers, which belong to no job and are usually short. */
 static bool settle_workers(Service *service)
 {
-    gint64 end = g_get_monotonic_time() + SETTLE_SEC * G_USEC_PER_SEC;
-    unsigned pending;
-
-    do {
-        pending = 0;
-        for (size_t i = 0; i < N_WORKERS; i++)
-            if (!viommu_worker_settle(*worker_at(service, i), end))
-                return false;
-        for (size_t i = 0; i < N_WORKERS; i++)
-            pending += viommu_worker_pending(*worker_at(service, i));
-    } while (pending > 0);
-    return true;
+    return viommu_workers_settle(&service->workers, g_get_monotonic_time() + SETTLE_SEC * G_USEC_PER_SEC);
 }
 
 static volatile sig_atomic_t exit_status;

@@ -23,9 +23,16 @@ typedef struct ViommuWorkersSizes {
     bool one_user;              /* the daemon serves one user, who has all threads */
 } ViommuWorkersSizes;
 
-/** @ret_workers: the workers that were made, also on failure; the caller frees each.  Fails:
+/** @ret_workers: the workers that were made, also on failure; viommu_workers_clear().  Fails:
  *  INTERNAL. */
 bool viommu_workers_new(ViommuLoop *loop, const ViommuWorkersSizes *sizes, ViommuWorkers *ret_workers,
                         GError **error);
+/** Finishes tasks of all until @end_usec of the monotonic clock; see viommu_worker_settle().  True:
+ *  no task is left. */
+bool viommu_workers_settle(ViommuWorkers *workers, gint64 end_usec);
+/** The number of tasks that were given to any and are not done. */
+unsigned viommu_workers_pending(ViommuWorkers *workers);
+/** Frees those that were made, after all their tasks, and those that these give to any of them. */
+void viommu_workers_clear(ViommuWorkers *workers);
 /** How many threads of these workers call libvirt at once, without those for agents. */
 unsigned viommu_workers_callers(const ViommuWorkersSizes *sizes);

@@ -83,17 +83,9 @@ static void on_console(const char *uuid, void *userdata)
 
 /* --- Beginning and end --- */
 
-static ViommuWorker **worker_at(Fixture *fixture, size_t i)
-{
-    ViommuWorkers *workers = &fixture->workers;
-    ViommuWorker **const all[] = {&workers->agents, &workers->calls,  &workers->launches, &workers->ends,
-                                  &workers->host,   &workers->proofs, &workers->accounts};
-
-    return i < G_N_ELEMENTS(all) ? all[i] : NULL;
-}
-
 void fixture_begin(Fixture *fixture)
 {
+    const ViommuWorkersSizes sizes = {.threads = 4, .agents = 4, .one_user = true};
     GError *error = NULL;
 
     *fixture = (Fixture){.directory = g_dir_make_tmp("viommu-fixture-XXXXXX", NULL)};
@@ -103,8 +95,7 @@ void fixture_begin(Fixture *fixture)
     unit_assert_ok(
         viommu_readers_new(fixture->loop, FIXTURE_SECONDS, FIXTURE_SECONDS, &fixture->readers, &error),
         error);
-    for (size_t i = 0; worker_at(fixture, i); i++)
-        unit_assert_ok(viommu_worker_new(fixture->loop, 4, 0, worker_at(fixture, i), &error), error);
+    unit_assert_ok(viommu_workers_new(fixture->loop, &sizes, &fixture->workers, &error), error);
     unit_assert_ok(viommu_backend_new("fake:///", 4, &fixture->backend, &error), error);
     viommu_journal_open(fixture->loop);
     fixture->config = viommu_config_new();
@@ -160,8 +151,7 @@ void fixture_end(Fixture *fixture)
     for (int call = 0; call < FAKE_CALL_LAST; call++)
         fake_release((FakeCall)call);
     fixture->ended = true;
-    for (size_t i = 0; worker_at(fixture, i); i++)
-        g_clear_pointer(worker_at(fixture, i), viommu_worker_free);
+    viommu_workers_clear(&fixture->workers);
     viommu_loop_drain(fixture->loop);
     g_clear_pointer(&fixture->manager, viommu_manager_free);
     g_clear_pointer(&fixture->backend, viommu_backend_free);
@@ -182,22 +172,13 @@ void fixture_turn(Fixture *fixture)
     ck_assert_int_ge(sd_event_run(viommu_loop_event(fixture->loop), TURN_USEC), 0);
 }
 
-static unsigned pending(Fixture *fixture)
-{
-    unsigned n = 0;
-
-    for (size_t i = 0; worker_at(fixture, i); i++)
-        n += viommu_worker_pending(*worker_at(fixture, i));
-    return n;
-}
-
 void fixture_settle(Fixture *fixture)
 {
     /* A posted function may give a worker more work. */
     viommu_loop_drain(fixture->loop);
-    fixture_await(fixture, pending(fixture) == 0);
+    fixture_await(fixture, viommu_workers_pending(&fixture->workers) == 0);
     viommu_loop_drain(fixture->loop);
-    fixture_await(fixture, pending(fixture) == 0);
+    fixture_await(fixture, viommu_workers_pending(&fixture->workers) == 0);
 }
 
 /* --- Machines --- */

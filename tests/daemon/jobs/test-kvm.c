@@ -262,5 +262,21 @@ START_TEST(viommud_ends)
 }
 END_TEST
 
+/* The launch goes on while the workers are freed, because it has its verdict then. */
+START_TEST(ends_with_a_launch)
+{
+    g_auto(Answer) first = {0};
+    g_auto(Fixture) fixture = {0};
+
+    begin(&fixture, "a", VIOMMU_KVM_WORKS, NULL);
+    fake_hold(FAKE_PROVE);
+    fixture_manage(&fixture);
+    fixture_begin_launch(&fixture, AUTO, &first);
+    fixture_await(&fixture, fake_hanging(FAKE_PROVE) == 1);
+    fixture_end(&fixture);
+    ck_assert_uint_eq(first.n, 1);
+}
+END_TEST
+
 UNIT_MAIN("kvm", works, broken, unknown, remembered, the_site_says_no, kvm_comes_and_goes, others_do_not_wait,
-          it_hangs, it_is_slow, viommud_ends)
+          it_hangs, it_is_slow, viommud_ends, ends_with_a_launch)

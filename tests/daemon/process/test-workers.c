@@ -83,13 +83,7 @@ START_TEST(others_are_served)
         ck_assert_msg(is_served(loop, rows[i].worker, &most), "%s: the other user waits", rows[i].name);
         ck_assert_msg(most <= rows[i].share, "%s: %d threads of one user", rows[i].name, most);
     }
-    viommu_worker_free(workers.launches);
-    viommu_worker_free(workers.ends);
-    viommu_worker_free(workers.calls);
-    viommu_worker_free(workers.agents);
-    viommu_worker_free(workers.host);
-    viommu_worker_free(workers.proofs);
-    viommu_worker_free(workers.accounts);
+    viommu_workers_clear(&workers);
 }
 END_TEST
 
@@ -110,13 +104,7 @@ START_TEST(one_user_has_all)
         g_usleep(1000);
     ck_assert_int_eq(g_atomic_int_get(&scene.n_hanging), THREADS);
     g_atomic_int_set(&scene.let_go, 1);
-    viommu_worker_free(workers.launches);
-    viommu_worker_free(workers.ends);
-    viommu_worker_free(workers.calls);
-    viommu_worker_free(workers.agents);
-    viommu_worker_free(workers.host);
-    viommu_worker_free(workers.proofs);
-    viommu_worker_free(workers.accounts);
+    viommu_workers_clear(&workers);
 }
 END_TEST
 
