@@ -1,36 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-accelerator: KVM or emulation, by the request, the site and the host, and what is said of
  * it. */
-#include "tests/unit/parse-request.h"
+#include "tests/unit/plan/made-plan.h"
 
 #include <string.h>
-#include "lib/plan/plan.h"
-
-/* What a plan is made of, and the plan. */
-typedef struct Made {
-    ViommuHost *host;
-    ViommuRequest *request;
-    ViommuPlan *plan;
-    GError *error;
-} Made;
-
-static void make(Made *made, const char *host, const char *request, const ViommuPolicy *policy,
-                 const ViommuAsker *asker)
-{
-    g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, host, NULL, NULL, NULL);
-
-    *made = (Made){.host = viommu_host_from_variant(tree, NULL), .request = unit_request(request)};
-    ViommuPlanInput input = {.request = made->request, .host = made->host, .policy = policy, .asker = asker};
-    ck_assert_int_eq(viommu_plan_build(&input, &made->plan, NULL, &made->error), made->plan != NULL);
-}
-
-static void made_clear(Made *made)
-{
-    viommu_plan_free(made->plan);
-    viommu_request_free(made->request);
-    viommu_host_free(made->host);
-    g_clear_error(&made->error);
-}
 
 /* Emulation that neither the request nor the site asked for. */
 static const struct {
@@ -57,12 +30,11 @@ START_TEST(emulation)
                                                 "'accelerators': <[%s'tcg']>}]>}",
                                                 emulations[i].kvm ? "'kvm', " : "");
         ViommuAsker asker = {emulations[i].asker, 1000};
-        ViommuPolicy policy;
         Made made;
 
-        viommu_policy_init(&policy);
-        policy.accelerator = emulations[i].site;
-        make(&made, host, emulations[i].request, &policy, &asker);
+        made_prepare(&made, host, emulations[i].request);
+        made.policy.accelerator = emulations[i].site;
+        made_build(&made, &asker);
         ck_assert_ptr_nonnull(made.plan);
         ck_assert_msg((made.plan->warnings->len > 0) == emulations[i].warned, "%zu", i);
         made_clear(&made);
@@ -113,13 +85,12 @@ START_TEST(broken_kvm)
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        ViommuPolicy policy;
         Made made;
 
-        viommu_policy_init(&policy);
-        policy.accelerator = rows[i].site;
-        policy.prove_kvm = rows[i].proves;
-        make(&made, rows[i].host, rows[i].request, &policy, NULL);
+        made_prepare(&made, rows[i].host, rows[i].request);
+        made.policy.accelerator = rows[i].site;
+        made.policy.prove_kvm = rows[i].proves;
+        made_build(&made, NULL);
         ck_assert_msg(!made.plan == (rows[i].accelerator == VIOMMU_UNSET), "%zu", i);
         if (!made.plan) {
             ck_assert_msg(strstr(made.error->message, rows[i].words), "%zu: %s", i, made.error->message);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-plan: the machine around the IOMMU: decisions, refusals, memory, XML and reports.  The
  * golden suite has exact documents. */
-#include "tests/unit/parse-request.h"
+#include "tests/unit/plan/made-plan.h"
 
 #include <string.h>
 #include "lib/domain/domain-xml.h"
@@ -33,34 +33,10 @@ static const char *const large_pages =
 static const char *const too_old = "{'libvirt': <'12.8.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': "
                                    "<'6.2.0'>, 'accelerators': <['kvm']>}]>}";
 
-/* Everything that a plan was made of; the plan's input borrows it. */
-typedef struct Made {
-    ViommuHost *host;
-    ViommuRequest *request;
-    ViommuPolicy policy;
-    ViommuPlan *plan;
-    GError *error;
-} Made;
-
 static void make(Made *made, const char *host, const char *request)
 {
-    g_autoptr(GVariant) host_tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, host, NULL, NULL, NULL);
-
-    *made = (Made){0};
-    made->host = viommu_host_from_variant(host_tree, NULL);
-    ck_assert_ptr_nonnull(made->host);
-    made->request = unit_request(request);
-    viommu_policy_init(&made->policy);
-    ViommuPlanInput input = {.request = made->request, .host = made->host, .policy = &made->policy};
-    ck_assert_int_eq(viommu_plan_build(&input, &made->plan, NULL, &made->error), made->plan != NULL);
-}
-
-static void made_clear(Made *made)
-{
-    viommu_plan_free(made->plan);
-    viommu_request_free(made->request);
-    viommu_host_free(made->host);
-    g_clear_error(&made->error);
+    made_prepare(made, host, request);
+    made_build(made, NULL);
 }
 
 START_TEST(refused_machines)
