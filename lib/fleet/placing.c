@@ -76,12 +76,27 @@ static GPtrArray *list_features(const ViommuFleetVerdict *verdict, const ViommuR
     return features;
 }
 
-/* Slurm refuses a job that names a feature which no node has, even beside others. */
-static const char *find_lacking(const GPtrArray *features, GHashTable *known)
+/* Whether a node has the first @n of @features. */
+static bool has_node(const GPtrArray *nodes, const GPtrArray *features, guint n)
 {
-    for (guint i = 0; known && i < features->len; i++)
-        if (!g_hash_table_contains(known, g_ptr_array_index(features, i)))
-            return g_ptr_array_index(features, i);
+    for (guint i = 0; i < nodes->len; i++) {
+        guint had = 0;
+
+        while (had < n && g_strv_contains(g_ptr_array_index(nodes, i), g_ptr_array_index(features, had)))
+            had++;
+        if (had == n)
+            return true;
+    }
+    return false;
+}
+
+/* Slurm refuses a job that names a feature which no node has, even beside others, and a job for
+ * which no node has all. */
+static const char *find_lacking(const GPtrArray *features, const GPtrArray *nodes)
+{
+    for (guint n = 1; nodes && n <= features->len; n++)
+        if (!has_node(nodes, features, n))
+            return g_ptr_array_index(features, n - 1);
     return NULL;
 }
 
@@ -97,7 +112,7 @@ static ViommuFleetVerdict *judge(const ViommuRequest *request, const ViommuPolic
     verdict->rank = (verdict->plan->accelerator == VIOMMU_ACCELERATOR_KVM ? 0 : RANKS) +
                     viommu_iommu_place(request, policy, verdict->plan->iommu.model);
     verdict->features = list_features(verdict, request, demand && demand->proven);
-    verdict->lacking = find_lacking(verdict->features, demand ? demand->known : NULL);
+    verdict->lacking = find_lacking(verdict->features, demand ? demand->nodes : NULL);
     return verdict;
 }
 
@@ -142,8 +157,12 @@ char *viommu_fleet_verdict_text(const ViommuFleetVerdict *verdict)
 {
     if (!verdict->plan)
         return g_strdup(verdict->error->message);
-    return verdict->lacking ? g_strdup_printf("no node of Slurm has the feature %s", verdict->lacking)
-                            : g_strdup("it can be launched");
+    if (!verdict->lacking)
+        return g_strdup("it can be launched");
+    return g_strdup_printf(g_str_equal(verdict->lacking, verdict->class->name)
+                               ? "no node of Slurm has the feature %s"
+                               : "no node of this class has the feature %s",
+                           verdict->lacking);
 }
 
 bool viommu_fleet_is_first_choice(const ViommuFleetPlacing *placing, const ViommuFleetVerdict *verdict)

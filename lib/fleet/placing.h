@@ -19,8 +19,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViommuFleetClass, viommu_fleet_class_free)
 
 /* What a node must have besides its class. */
 typedef struct ViommuFleetDemand {
-    GHashTable *known; /* features that some node has, a set of char *; NULL: not known */
-    bool proven;       /* guests of the node have proven the planned model */
+    GPtrArray *nodes; /* of char **: the features of each node, equal ones once; NULL: not known */
+    bool proven;      /* guests of the node have proven the planned model */
 } ViommuFleetDemand;
 
 /* What the planner says of one class. */
@@ -31,7 +31,7 @@ typedef struct ViommuFleetVerdict {
     GPtrArray *reasons;            /* of ViommuReason; NULL: none */
     unsigned rank;                 /* of the plan: the smaller, the earlier is its choice */
     GPtrArray *features;           /* of char *: what a node must have; NULL: refused */
-    const char *lacking;           /* one of them that no node has; NULL: none.  Borrowed */
+    const char *lacking;           /* no node has it and those before it; NULL: none.  Borrowed */
 } ViommuFleetVerdict;
 
 typedef struct ViommuFleetPlacing {

@@ -69,17 +69,17 @@ static char *ask(const char *const *words, GError **error)
     return NULL;
 }
 
-GHashTable *viommu_ctl_fleet_features(GError **error)
+GPtrArray *viommu_ctl_fleet_nodes(GError **error)
 {
     static const char *const words[] = {"sinfo", "--noheader", "--format=%f", NULL};
     g_autofree char *out = ask(words, error);
-    g_auto(GStrv) features = out ? g_strsplit_set(out, ",\n ", -1) : NULL;
-    GHashTable *known = features ? g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL) : NULL;
+    g_auto(GStrv) lines = out ? g_strsplit(out, "\n", -1) : NULL;
+    GPtrArray *nodes = lines ? g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev) : NULL;
 
-    for (char **feature = features; feature && *feature; feature++)
-        if (**feature)
-            g_hash_table_add(known, g_strdup(*feature));
-    return known;
+    for (char **line = lines; line && *line; line++)
+        if (*g_strstrip(*line))
+            g_ptr_array_add(nodes, g_strsplit(*line, ",", -1));
+    return nodes;
 }
 
 /* "waits at Slurm: 3 in the queue, Resources"; NULL: it does not wait, or nobody knows. */

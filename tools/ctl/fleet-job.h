@@ -5,9 +5,9 @@
 
 #include "tools/ctl/ctl.h"
 
-/** The features that nodes of Slurm have now, a set of char *.  Owned, g_hash_table_unref().
- *  Fails: UNAVAILABLE, when Slurm does not tell. */
-GHashTable *viommu_ctl_fleet_features(GError **error);
+/** The features of the nodes that Slurm has now, of char **; equal ones once.  Owned,
+ *  g_ptr_array_unref().  Fails: UNAVAILABLE, when Slurm does not tell. */
+GPtrArray *viommu_ctl_fleet_nodes(GError **error);
 /** Runs @words (srun's, NULL-terminated) with @input as its input, and waits for its end.  @name:
  *  of the job, which no other job of the user has.  The exit status of @ctl is srun's.  Fails:
  *  UNAVAILABLE, when it cannot be run. */

@@ -32,7 +32,7 @@ static void fleet_clear(Fleet *fleet)
     g_clear_pointer(&fleet->placing, viommu_fleet_placing_free);
     g_clear_pointer(&fleet->request, viommu_request_free);
     g_clear_pointer(&fleet->tree, g_variant_unref);
-    g_clear_pointer(&fleet->demand.known, g_hash_table_unref);
+    g_clear_pointer(&fleet->demand.nodes, g_ptr_array_unref);
     g_clear_pointer(&fleet->classes, g_ptr_array_unref);
     g_clear_pointer(&fleet->config, viommu_config_free);
 }
@@ -175,32 +175,34 @@ static GVariant *collect_reasons(const ViommuFleetPlacing *placing)
 }
 
 /* Their hosts are left out. */
+static void warn_of_class(const ViommuCtl *ctl, const char *class)
+{
+    g_autofree char *text = g_strdup_printf(
+        "nodes of class %s are left out: no recorded host is of this class; record one with \"viommuctl host --json\"",
+        class);
+
+    viommu_output_warning(&ctl->output, text);
+}
+
 static void warn_of_classes(const ViommuCtl *ctl, const Fleet *fleet)
 {
-    GHashTableIter iterator;
-    void *feature;
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
-    g_hash_table_iter_init(&iterator, fleet->demand.known);
-    while (g_hash_table_iter_next(&iterator, &feature, NULL)) {
-        g_autofree char *text = NULL;
-
-        if (!g_str_has_prefix(feature, VIOMMU_HOST_CLASS_PREFIX) || is_known(fleet->classes, feature))
-            continue;
-        text = g_strdup_printf(
-            "nodes of class %s are left out: no recorded host is of this class; record one with \"viommuctl host --json\"",
-            (const char *)feature);
-        viommu_output_warning(&ctl->output, text);
-    }
+    for (guint i = 0; i < fleet->demand.nodes->len; i++)
+        for (char **feature = g_ptr_array_index(fleet->demand.nodes, i); *feature; feature++)
+            if (g_str_has_prefix(*feature, VIOMMU_HOST_CLASS_PREFIX) && !is_known(fleet->classes, *feature) &&
+                g_hash_table_add(seen, *feature))
+                warn_of_class(ctl, *feature);
 }
 
 /* A dry run may be made where there is no Slurm. */
 static bool ask_slurm(const ViommuCtl *ctl, Fleet *fleet, bool dry, GError **error)
 {
     fleet->demand.proven = fleet->config->fleet_proven;
-    fleet->demand.known = viommu_ctl_fleet_features(dry ? NULL : error);
-    if (fleet->demand.known)
+    fleet->demand.nodes = viommu_ctl_fleet_nodes(dry ? NULL : error);
+    if (fleet->demand.nodes)
         warn_of_classes(ctl, fleet);
-    return dry || fleet->demand.known;
+    return dry || fleet->demand.nodes;
 }
 
 static bool open_fleet(ViommuCtl *ctl, Fleet *fleet, bool dry, GError **error)

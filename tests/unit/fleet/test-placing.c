@@ -176,40 +176,64 @@ START_TEST(locked_memory)
 }
 END_TEST
 
-static GHashTable *features(const Placed *placed, const char *const *more)
+/* Nodes with the features in @each, a line for each class of @placed. */
+static GPtrArray *nodes_with(const Placed *placed, const char *const *each)
 {
-    GHashTable *known = g_hash_table_new(g_str_hash, g_str_equal);
+    GPtrArray *nodes = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
 
-    for (guint i = 0; i < placed->classes->len; i++)
-        g_hash_table_add(known, (void *)class_at(placed, i));
-    for (; *more; more++)
-        g_hash_table_add(known, (void *)*more);
-    return known;
+    for (guint i = 0; i < placed->classes->len; i++) {
+        g_autofree char *line = g_strconcat("viommu,", each[i], ",", class_at(placed, i), NULL);
+
+        g_ptr_array_add(nodes, g_strsplit(line, ",", -1));
+    }
+    return nodes;
 }
+
+static const char *const intel_text = "{'arch': <'x86_64'>, 'iommu': <{'model': <'intel'>}>}";
 
 /* A class whose nodes have not proven the model is left out; so is one that no node has. */
 START_TEST(features_that_nodes_have)
 {
-    static const char *const text = "{'arch': <'x86_64'>, 'iommu': <{'model': <'intel'>}>}";
-    static const char *const one[] = {"viommu_proven_kvm_x86_64_intel", NULL};
-    static const char *const both[] = {"viommu_proven_kvm_x86_64_intel", "viommu_proven_x86_64_intel", NULL};
+    static const char *const one[] = {"", "viommu_proven_kvm_x86_64_intel", ""};
+    static const char *const both[] = {"viommu_proven_x86_64_intel", "viommu_proven_kvm_x86_64_intel", ""};
     g_auto(Placed) plain = {0}, proven = {0}, all = {0}, none = {0};
-    g_autoptr(GHashTable) known = NULL, more = NULL, empty = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GPtrArray) some = NULL, more = NULL, empty = g_ptr_array_new();
     g_autoptr(GError) error = NULL;
 
-    place(&plain, text, NULL);
-    known = features(&plain, one);
-    more = features(&plain, both);
-    place(&proven, text, &(ViommuFleetDemand){known, true});
+    place(&plain, intel_text, NULL);
+    some = nodes_with(&plain, one);
+    more = nodes_with(&plain, both);
+    place(&proven, intel_text, &(ViommuFleetDemand){some, true});
     assert_line(&proven, "--constraint=%s&viommu_proven_kvm_x86_64_intel", class_at(&plain, KVM));
     ck_assert(!strstr(proven.line, class_at(&plain, OLD)));
-    place(&all, text, &(ViommuFleetDemand){more, true});
+    place(&all, intel_text, &(ViommuFleetDemand){more, true});
     assert_line(&all, "--constraint=(%s&viommu_proven_x86_64_intel)|(%s&viommu_proven_kvm_x86_64_intel) ",
                 class_at(&plain, OLD), class_at(&plain, KVM));
     assert_line(&all, "--prefer=%s&viommu_proven_kvm_x86_64_intel", class_at(&plain, KVM));
-    place(&none, text, &(ViommuFleetDemand){empty, false});
+    place(&none, intel_text, &(ViommuFleetDemand){empty, false});
     ck_assert(!viommu_fleet_placing_check(none.placing, none.request, &error));
     ck_assert_msg(strstr(error->message, "no node of Slurm has the feature vf_"), "%s", error->message);
+}
+END_TEST
+
+/* Each feature is some node's, but no node has its class and the proof. */
+START_TEST(features_of_different_nodes)
+{
+    static const char *const crossed[] = {"viommu_proven_kvm_x86_64_intel", "viommu_proven_x86_64_intel", ""};
+    g_auto(Placed) plain = {0}, proven = {0}, any = {0};
+    g_autoptr(GPtrArray) nodes = NULL;
+    g_autoptr(GError) error = NULL;
+
+    place(&plain, intel_text, NULL);
+    nodes = nodes_with(&plain, crossed);
+    place(&proven, intel_text, &(ViommuFleetDemand){nodes, true});
+    ck_assert(!viommu_fleet_placing_check(proven.placing, proven.request, &error));
+    ck_assert_msg(
+        strstr(error->message, "no node of this class has the feature viommu_proven_kvm_x86_64_intel"), "%s",
+        error->message);
+    /* Without the demand, the same nodes take it. */
+    place(&any, intel_text, &(ViommuFleetDemand){nodes, false});
+    ck_assert_uint_eq(any.placing->n_possible, 2);
 }
 END_TEST
 
@@ -240,4 +264,4 @@ START_TEST(images_by_digest)
 END_TEST
 
 UNIT_MAIN("placing", classes_that_can, first_choice_of_the_request, one_class, no_class, devices_of_one_host,
-          pages, locked_memory, features_that_nodes_have, images_by_digest)
+          pages, locked_memory, features_that_nodes_have, features_of_different_nodes, images_by_digest)
