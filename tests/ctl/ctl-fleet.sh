@@ -48,6 +48,12 @@ run 69 'a job without Slurm' 'sinfo does not tell.*slurm-client' slurmless "$ctl
 run 69 'a machine without Slurm' 'sinfo does not tell' slurmless "$ctl" launch --fleet --iommu
 run 6 'no record' 'has no recorded host' "$ctl" plan --fleet --classes="$work/empty" --iommu
 run 6 'no directory' 'classes of the fleet cannot be read' "$ctl" plan --fleet --classes="$work/none" --iommu
+mkdir "$work/many"
+touch "$work/many/"{1..1025}.json
+run 2 'more records than are read' 'more than 1024 recorded hosts' "$ctl" plan --fleet --classes="$work/many" --iommu
+cp "$classes/debian13.json" "$work/other/"$'\xff.json'
+run 0 'the name of a file that is not UTF-8' '"record" : ".*�' "$ctl" plan --fleet --json --classes="$work/other" --iommu
+check 'is nothing to warn of' test ! -s "$work/err"
 echo '{"libvirt": 7}' >"$work/empty/broken.json"
 run 2 'a broken record' 'broken.json' "$ctl" plan --fleet --classes="$work/empty" --iommu
 run 64 'no classes at all' 'the classes of the fleet are not known' env VIOMMU_CONFIG=/dev/null "$ctl" plan --fleet --iommu
@@ -56,4 +62,51 @@ for option in --host=x --user --connect=test:///default --xml; do
     run 64 "--fleet with $option" 'omit' "$ctl" plan --fleet $option --iommu
 done
 run 64 'a list of a fleet' "'list' does not take --fleet" "$ctl" list --fleet
+
+# --- What reaches Slurm's programs; here others stand in their place ---
+
+run 0 'the classes' '"srun"' "$ctl" plan --fleet --json arch=x86_64 --iommu
+class=$(json 'True' | sed -n "s/.*\(vf_[0-9a-f]*\).*/\1/p")
+# program NAME: its text is on standard input.
+program() {
+    { echo '#!/bin/sh'; cat; } >"$work/bin/$1"
+    chmod +x "$work/bin/$1"
+}
+export PATH=$work/bin:$PATH STAND_IN=$work
+program sinfo <<<"echo viommu,$class; echo '(null)'"
+program srun <<'END'
+printf '<%s>' "$@" >"$STAND_IN/words"
+cat >"$STAND_IN/input"
+exit 7
+END
+run 7 'a job with the status of srun' '' "$ctl" run --fleet arch=x86_64 --iommu -- printf '' '*' 'a  b' ''
+check 'has the words of its command, also those that are empty' grep -qF '<--><printf><><*><a  b><>' "$work/words"
+check 'and its request as input' grep -q '"arch":"x86_64"' "$work/input"
+program srun <<<"kill -TERM \$\$"
+run 143 'the signal of srun' '' "$ctl" run --fleet arch=x86_64 --iommu -- true
+
+# on_terminal SECONDS: a job of so many seconds whose messages go to a terminal, in $work/terminal.
+on_terminal() {
+    program srun <<<"sleep $1"
+    timeout 60 script -qefc "$(printf '%q ' "$ctl" run --fleet arch=x86_64 --iommu -- true)" /dev/null >"$work/terminal"
+}
+program squeue <<'END'
+echo "$*" >>"$STAND_IN/questions"
+case $* in
+*--name=viommu-*) echo "12 $(cat "$STAND_IN/state") Resources" ;;
+*) printf '9\n12_[1-3]\n12\n' ;;
+esac
+END
+echo PD >"$work/state"
+run 0 'a job that waits' '' on_terminal 7
+check 'has its place shown' grep -q 'waits at Slurm: 3 in the queue, Resources' "$work/terminal"
+check 'and the names of jobs of others are not asked for' sh -c "! grep -q '%j' $work/questions"
+echo R >"$work/state"
+rm "$work/questions"
+run 0 'a job that has begun' '' on_terminal 12
+check 'is not looked for again' test "$(wc -l <"$work/questions")" = 1
+program squeue <<<'exec sleep 55'
+began=$SECONDS
+run 0 'a controller that does not answer' '' on_terminal 7
+check "holds nobody up ($((SECONDS - began)) s)" test $((SECONDS - began)) -lt 40
 finish

@@ -51,6 +51,8 @@ static char *ask(const char *const *words, GError **error)
     int status = 0;
 
     g_ptr_array_add(argv, (void *)"timeout");
+    /* The program inherits what this process blocks; nothing blocks SIGKILL. */
+    g_ptr_array_add(argv, (void *)"--signal=KILL");
     g_ptr_array_add(argv, (void *)QUESTION_SECONDS);
     for (const char *const *word = words; *word; word++)
         g_ptr_array_add(argv, (void *)*word);
@@ -82,29 +84,48 @@ GPtrArray *viommu_ctl_fleet_nodes(GError **error)
     return nodes;
 }
 
-/* "waits at Slurm: 3 in the queue, Resources"; NULL: it does not wait, or nobody knows. */
-static char *place_of(const char *name)
+/* Of this user's job @name: its number, its state and why it waits.  NULL: it is not in the queue,
+ * or nobody knows.  Owned, g_strfreev(). */
+static char **find_job(const char *name)
 {
-    /* Jobs by their turn. */
-    static const char *const words[] = {"squeue",      "--noheader",     "--states=PD",
-                                        "--sort=-p,i", "--format=%j %r", NULL};
-    g_autofree char *out = ask(words, NULL), *prefix = g_strconcat(name, " ", NULL);
+    g_autofree char *user = g_strdup_printf("--user=%u", (unsigned)getuid());
+    g_autofree char *named = g_strconcat("--name=", name, NULL);
+    const char *const words[] = {"squeue", "--noheader", user, named, "--format=%i %t %r", NULL};
+    g_autofree char *out = ask(words, NULL);
+    g_auto(GStrv) parts = out ? g_strsplit(g_strstrip(out), " ", 3) : NULL;
+
+    return parts && g_strv_length(parts) == 3 ? g_steal_pointer(&parts) : NULL;
+}
+
+/* The turn of job @number among those that wait; 0: not known.  The names of other users' jobs, in
+ * which anything may be, are not asked for. */
+static unsigned turn_of(const char *number)
+{
+    static const char *const words[] = {"squeue",      "--noheader",  "--states=PD",
+                                        "--sort=-p,i", "--format=%i", NULL};
+    g_autofree char *out = ask(words, NULL);
     g_auto(GStrv) lines = out ? g_strsplit(out, "\n", -1) : NULL;
 
     for (unsigned i = 0; lines && lines[i]; i++)
-        if (g_str_has_prefix(lines[i], prefix))
-            return g_strdup_printf("waits at Slurm: %u in the queue, %s", i + 1, lines[i] + strlen(prefix));
-    return NULL;
+        if (g_str_equal(g_strstrip(lines[i]), number))
+            return i + 1;
+    return 0;
 }
 
-static void show_place(ViommuCtl *ctl, const char *name)
+/* "waits at Slurm: 3 in the queue, Resources".  False: the job has begun, and waits no more. */
+static bool show_place(ViommuCtl *ctl, const char *name)
 {
-    g_autofree char *place = place_of(name);
+    g_auto(GStrv) job = find_job(name);
+    bool waits = job && g_str_equal(job[1], "PD");
+    unsigned turn = waits ? turn_of(job[0]) : 0;
+    g_autofree char *place =
+        turn ? g_strdup_printf("waits at Slurm: %u in the queue, %s", turn, job[2]) : NULL;
 
     if (place)
         viommu_output_progress(&ctl->output, place);
     else
         viommu_output_progress_end(&ctl->output);
+    return !job || waits;
 }
 
 /* The status of waitpid(). */
@@ -118,7 +139,7 @@ static int wait_for(ViommuCtl *ctl, pid_t pid, int signals, const char *name)
         struct pollfd watched = {.fd = signals, .events = POLLIN};
 
         if (poll(&watched, 1, shows ? LOOK_MSEC : -1) == 0)
-            show_place(ctl, name);
+            shows = show_place(ctl, name);
         else if (read(signals, &info, sizeof(info)) == sizeof(info))
             viommu_ctl_child_pass_on(&info, pid);
     }

@@ -15,8 +15,8 @@
 #include "tools/ctl/local-host.h"
 #include "tools/ctl/request.h"
 
-/* The classes of a directory. */
-#define CLASSES_MAX 1024u
+/* The recorded hosts of a directory. */
+#define RECORDS_MAX 1024u
 
 typedef struct Fleet {
     ViommuConfig *config;
@@ -57,9 +57,17 @@ static GPtrArray *list_records(const char *directory, GError **error)
         return NULL;
     }
     names = g_ptr_array_new_with_free_func(g_free);
-    for (const char *name; (name = g_dir_read_name(listing)) && names->len < CLASSES_MAX;)
+    for (const char *name; (name = g_dir_read_name(listing)) && names->len <= RECORDS_MAX;)
         if (g_str_has_suffix(name, ".json") && *name != '.')
             g_ptr_array_add(names, g_strdup(name));
+    if (names->len > RECORDS_MAX) {
+        g_ptr_array_unref(names);
+        viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "%s has more than %u recorded hosts, which is the most that is read; keep one of each class",
+            directory, RECORDS_MAX);
+        return NULL;
+    }
     g_ptr_array_sort(names, compare_texts);
     return names;
 }
@@ -76,8 +84,9 @@ static bool is_known(const GPtrArray *classes, const char *name)
 static bool add_class(GPtrArray *classes, const char *directory, const char *name, GError **error)
 {
     g_autofree char *path = g_build_filename(directory, name, NULL);
+    g_autofree char *origin = g_filename_display_name(name);
     g_autoptr(ViommuHost) host = viommu_local_host_read(path, error);
-    g_autoptr(ViommuFleetClass) class = host ? viommu_fleet_class_new(name, host, error) : NULL;
+    g_autoptr(ViommuFleetClass) class = host ? viommu_fleet_class_new(origin, host, error) : NULL;
 
     if (!class)
         return false;
@@ -230,8 +239,17 @@ static void add(GPtrArray *words, const char *word)
 static void add_all(GPtrArray *words, char *const *more)
 {
     for (; more && *more; more++)
-        if (**more)
-            add(words, *more);
+        add(words, *more);
+}
+
+/* Words of the configuration, between which may be several spaces. */
+static void add_options(GPtrArray *words, const char *options)
+{
+    g_auto(GStrv) parts = g_strsplit(options, " ", -1);
+
+    for (char **part = parts; *part; part++)
+        if (**part)
+            add(words, *part);
 }
 
 static void add_value(GPtrArray *words, const char *option, const char *value)
@@ -269,12 +287,11 @@ static char **make_words(const ViommuCtl *ctl, const Fleet *fleet, const char *v
 {
     g_auto(GStrv) asked =
         viommu_fleet_srun_words(fleet->placing, fleet->request, fleet->config->fleet_time_limit_sec);
-    g_auto(GStrv) options = g_strsplit(fleet->config->fleet_options, " ", -1);
     GPtrArray *words = g_ptr_array_new();
 
     add_all(words, asked);
     add_value(words, "job-name", name);
-    add_all(words, options);
+    add_options(words, fleet->config->fleet_options);
     add_viommuctl(ctl, verb, words);
     g_ptr_array_add(words, NULL);
     return (char **)g_ptr_array_free(words, FALSE);
