@@ -104,6 +104,15 @@ mkdir -p $classes
 run 6 'no class is recorded' 'has no recorded host' fleet plan --iommu
 run 0 'the classes are recorded' '' sh -ec "$(text 'The classes' 2)"
 check 'once' test "$(ls $classes)" = "$class.json"
+# The node's viommuctl is one that fails.
+mkdir -p /usr/local/lib/stand-in
+stand_in=/usr/local/lib/stand-in
+printf '#!/bin/sh\nexit 3\n' >$stand_in/viommuctl
+chmod +x $stand_in/viommuctl
+scontrol update nodename=node1 availablefeatures=vf_ffffffffffff activefeatures=vf_ffffffffffff
+run 3 'a class whose host cannot be recorded' '' env "PATH=$stand_in:$PATH" sh -ec "$(text 'The classes' 2)"
+check 'leaves no record' test "$(echo $classes/*.json)" = "$classes/$class.json"
+run 0 'the node has its class again' '' look node1
 mv "$classes/$class.json" $classes/this.json
 run 0 'a recorded class' "^$class +this.json +preferred +intel +tcg" fleet plan --iommu
 run 3 'no class can' 'no class of the fleet can launch this request.*smmuv3' fleet run arch=x86_64 iommu.model=smmuv3 -- true
@@ -127,6 +136,7 @@ run 0 'a job with a device that Slurm counts' '^node1$' as_ci srun -n1 --gres=pc
 run 1 'and with more than there are' 'not available' as_ci srun -n1 --gres=pci_8086_1572:2 true
 run 0 'a job without --fleet' '' as_ci sh -ec "$(text 'A job on the right host' 2)"
 check 'nothing is left' until_true 10 is_empty
+run 0 'the words of a command, also those that are empty' '^4$' fleet run --iommu memory=64M -- sh -c 'echo $#' sh a '' b ''
 run 7 'the exit status is that of the command' 'exit code 7' fleet run --iommu memory=64M -- sh -c 'exit 7'
 # A second job of the same user while another runs, and a device that no node has free.
 run 1 'more than any node has' 'not available' fleet run memory=9000G -- true
@@ -200,6 +210,19 @@ scontrol update nodename=node1 state=resume
 scontrol update nodename=node1 availablefeatures=stale activefeatures=stale
 run 0 'a look at a node with features of yesterday' '' look node1
 check 'which has those of today' test "$(features_of node1)" = "$(sed 's/.*Feature=//' <<<"$words")"
+cat >$stand_in/viommuctl <<END
+#!/bin/sh
+case \$1 in
+host) exec $(command -v viommuctl) "\$@" ;;
+kill) exit 6 ;;  # the guest has ended
+esac
+END
+mkdir "$work/proofs"
+echo '{}' >"$work/proofs/x86_64.json"
+run 0 'proofs by guests that ended by themselves' '' \
+    env "PATH=$stand_in:$PATH" SLURMD_NODENAME=node1 VIOMMU_SLURM_PROOFS="$work/proofs" "$health" prove
+check 'count' grep -qx viommu_proven_x86_64_intel /run/viommu-slurm/node1/proven
+rm /run/viommu-slurm/node1/proven
 run 0 'a job that leaves a machine' 'left' as_ci srun -n1 viommuctl --system launch name=left memory=64M --wait=started
 check 'the epilog removes it' until_true 20 is_empty
 run 0 'a machine past the fleet' '' as_ci viommuctl --system launch name=own memory=64M --wait=started
