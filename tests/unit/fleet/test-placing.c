@@ -220,8 +220,9 @@ END_TEST
 START_TEST(features_of_different_nodes)
 {
     static const char *const crossed[] = {"viommu_proven_kvm_x86_64_intel", "viommu_proven_x86_64_intel", ""};
-    g_auto(Placed) plain = {0}, proven = {0}, any = {0};
-    g_autoptr(GPtrArray) nodes = NULL;
+    static const char *const old[] = {"viommu_proven_x86_64_intel,viommu_proven_kvm_x86_64_intel", "", ""};
+    g_auto(Placed) plain = {0}, proven = {0}, any = {0}, one = {0};
+    g_autoptr(GPtrArray) nodes = NULL, of_old = NULL;
     g_autoptr(GError) error = NULL;
 
     place(&plain, intel_text, NULL);
@@ -234,6 +235,10 @@ START_TEST(features_of_different_nodes)
     /* Without the demand, the same nodes take it. */
     place(&any, intel_text, &(ViommuFleetDemand){nodes, false});
     ck_assert_uint_eq(any.placing->n_possible, 2);
+    /* Slurm refuses a job that prefers what no node has. */
+    of_old = nodes_with(&plain, old);
+    place(&one, intel_text, &(ViommuFleetDemand){of_old, true});
+    assert_line(&one, "--constraint=%s&viommu_proven_x86_64_intel --time", class_at(&plain, OLD));
 }
 END_TEST
 
