@@ -332,7 +332,7 @@ char **viommu_fleet_srun_words(const ViommuFleetPlacing *placing, const ViommuRe
     add(words, "--constraint=", constraint);
     /* Slurm takes it in place of the constraint where it can, so it is as complete. */
     if (!g_str_equal(best, constraint))
-        add(words, "--prefer=", best);
+        add(words, VIOMMU_FLEET_PREFER, best);
     if (*gres)
         add(words, "--gres=", gres);
     /* Slurm counts in minutes. */

@@ -5,6 +5,9 @@
 
 #include "lib/plan/plan.h"
 
+/* Of the word of srun(1) that has the classes to prefer. */
+#define VIOMMU_FLEET_PREFER "--prefer="
+
 /* The hosts that decide alike. */
 typedef struct ViommuFleetClass {
     char *name;       /* see lib/host/host-class.h */

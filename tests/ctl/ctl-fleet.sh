@@ -66,7 +66,8 @@ run 64 'a list of a fleet' "'list' does not take --fleet" "$ctl" list --fleet
 # --- What reaches Slurm's programs; here others stand in their place ---
 
 run 0 'the classes' '"srun"' "$ctl" plan --fleet --json arch=x86_64 --iommu
-class=$(json 'True' | sed -n "s/.*\(vf_[0-9a-f]*\).*/\1/p")
+both=$(sed -n 's/.*"class" : "\(vf_[0-9a-f]*\)".*/\1/p' "$work/out" | paste -sd' ')
+class=${both%% *}
 # program NAME: its text is on standard input.
 program() {
     { echo '#!/bin/sh'; cat; } >"$work/bin/$1"
@@ -82,6 +83,19 @@ END
 run 7 'a job with the status of srun' '' "$ctl" run --fleet arch=x86_64 --iommu -- printf '' '*' 'a  b' ''
 check 'has the words of its command, also those that are empty' grep -qF '<--><printf><><*><a  b><>' "$work/words"
 check 'and its request as input' grep -q '"arch":"x86_64"' "$work/input"
+# The latter of the two has virtio.
+program sinfo <<<"printf '%s\n' $both"
+program srun <<'END'
+case " $* " in *' --test-only '*) echo "$*" >"$STAND_IN/tested"; exit 1 ;; esac
+echo "$*" >"$STAND_IN/words"
+END
+run 0 'a job whose preferred nodes are too small' '' "$ctl" run --fleet arch=x86_64 iommu.model=virtio,intel -- true --prefer=x
+check 'for which they alone are tested' grep -q ' --constraint=vf_[^ ]*|vf_[^ ]* --constraint=vf_[^ |]* --time' "$work/tested"
+check 'prefers none' grep -q ' --constraint=vf_[^ ]*|vf_[^ ]* --time=.* true --prefer=x$' "$work/words"
+program srun <<<'echo "$*" >"$STAND_IN/words"'
+run 0 'and one whose preferred nodes are not' '' "$ctl" run --fleet arch=x86_64 iommu.model=virtio,intel -- true
+check 'prefers them' grep -q '^--ntasks.* --prefer=vf_[^ ]* --time' "$work/words"
+program sinfo <<<"echo viommu,$class; echo '(null)'"
 program srun <<<"kill -TERM \$\$"
 run 143 'the signal of srun' '' "$ctl" run --fleet arch=x86_64 --iommu -- true
 

@@ -109,10 +109,13 @@ mkdir -p /usr/local/lib/stand-in
 stand_in=/usr/local/lib/stand-in
 printf '#!/bin/sh\nexit 3\n' >$stand_in/viommuctl
 chmod +x $stand_in/viommuctl
+# slurmd's own looks would set the features again; one may be under way.
+chmod -x $health
+sleep 2
 scontrol update nodename=node1 availablefeatures=vf_ffffffffffff activefeatures=vf_ffffffffffff
 run 3 'a class whose host cannot be recorded' '' env "PATH=$stand_in:$PATH" sh -ec "$(text 'The classes' 2)"
 check 'leaves no record' test "$(echo $classes/*.json)" = "$classes/$class.json"
-run 0 'the node has its class again' '' look node1
+scontrol update nodename=node1 availablefeatures="${words#*Feature=}" activefeatures="${words#*Feature=}"
 mv "$classes/$class.json" $classes/this.json
 run 0 'a recorded class' "^$class +this.json +preferred +intel +tcg" fleet plan --iommu
 run 3 'no class can' 'no class of the fleet can launch this request.*smmuv3' fleet run arch=x86_64 iommu.model=smmuv3 -- true
@@ -126,6 +129,20 @@ cp "$classes/this.json" "$work/this.json"
 cp tests/golden/hosts/debian13.json "$classes/this.json"
 run 3 'the nodes of a class without a record' "warning: nodes of class $class are left out" fleet run --iommu -- true
 cp "$work/this.json" "$classes/this.json"
+
+# Slurm refuses a job whose preferred nodes are too small, though others are not.  Node 2 is said to
+# have KVM; only node 1 has the device.
+cp /etc/viommud/viommud.conf.d/fleet.conf "$work"
+cp tests/golden/hosts/bookworm.json $classes/other.json
+other=$(fleet plan --json --iommu | jq -r '.classes[] | select(.record == "other.json").class')
+scontrol update nodename=node2 availablefeatures="$other" activefeatures="$other"
+run 0 'a class is preferred' "--prefer=$other" fleet plan --iommu memory=64M
+printf '[fleet]\nclasses=%s\noptions=--gres=pci_8086_1572:1\n' $classes >/etc/viommud/viommud.conf.d/fleet.conf
+run 0 'its nodes lack what a job needs, and another has it' '^node1$' fleet run --iommu memory=64M -- sh -c 'echo $SLURMD_NODENAME'
+cp "$work/fleet.conf" /etc/viommud/viommud.conf.d/fleet.conf
+rm $classes/other.json
+chmod +x $health
+run 0 'node 2 has its class again' '' look node2
 
 # --- Jobs ---
 

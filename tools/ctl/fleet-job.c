@@ -84,6 +84,20 @@ GPtrArray *viommu_ctl_fleet_nodes(GError **error)
     return nodes;
 }
 
+bool viommu_ctl_fleet_job_fits(char *const *words)
+{
+    g_autoptr(GPtrArray) tested = g_ptr_array_new();
+    g_autofree char *out = NULL;
+
+    g_ptr_array_add(tested, words[0]);
+    g_ptr_array_add(tested, (void *)"--test-only");
+    for (char *const *word = words + 1; *word; word++)
+        g_ptr_array_add(tested, *word);
+    g_ptr_array_add(tested, NULL);
+    out = ask((const char *const *)tested->pdata, NULL);
+    return out;
+}
+
 /* Of this user's job @name: its number, its state and why it waits.  NULL: it is not in the queue,
  * or nobody knows.  Owned, g_strfreev(). */
 static char **find_job(const char *name)

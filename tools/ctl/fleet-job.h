@@ -8,6 +8,8 @@
 /** The features of the nodes that Slurm has now, of char **; equal ones once.  Owned,
  *  g_ptr_array_unref().  Fails: UNAVAILABLE, when Slurm does not tell. */
 GPtrArray *viommu_ctl_fleet_nodes(GError **error);
+/** Whether Slurm would take the job of @words (srun's, NULL-terminated), now or later. */
+bool viommu_ctl_fleet_job_fits(char *const *words);
 /** Runs @words (srun's, NULL-terminated) with @input as its input, and waits for its end.  @name:
  *  of the job, which no other job of the user has.  The exit status of @ctl is srun's.  Fails:
  *  UNAVAILABLE, when it cannot be run. */

@@ -282,18 +282,41 @@ static void add_viommuctl(const ViommuCtl *ctl, const char *verb, GPtrArray *wor
     add_all(words, ctl->command);
 }
 
+/* Slurm refuses a job when all nodes that it prefers are too small for it, though others are not.
+ * @n: of @words, how many are of the placing. */
+static void check_preference(const Fleet *fleet, guint n, GPtrArray *words)
+{
+    for (guint i = 0; fleet->demand.nodes && i < n; i++) {
+        char *preference = g_ptr_array_index(words, i);
+        g_autofree char *alone = NULL;
+        bool fits;
+
+        if (!g_str_has_prefix(preference, VIOMMU_FLEET_PREFER))
+            continue;
+        /* A test looks at no preference; of two constraints, the latter counts. */
+        alone = g_strconcat("--constraint=", preference + strlen(VIOMMU_FLEET_PREFER), NULL);
+        words->pdata[i] = alone;
+        fits = viommu_ctl_fleet_job_fits((char *const *)words->pdata);
+        words->pdata[i] = preference;
+        if (!fits)
+            g_ptr_array_remove_index(words, i);
+        return;
+    }
+}
+
 /* @name: of the job; NULL: the machine's.  Owned, g_strfreev(). */
 static char **make_words(const ViommuCtl *ctl, const Fleet *fleet, const char *verb, const char *name)
 {
     g_auto(GStrv) asked =
         viommu_fleet_srun_words(fleet->placing, fleet->request, fleet->config->fleet_time_limit_sec);
-    GPtrArray *words = g_ptr_array_new();
+    GPtrArray *words = g_ptr_array_new_with_free_func(g_free);
 
     add_all(words, asked);
     add_value(words, "job-name", name);
     add_options(words, fleet->config->fleet_options);
     add_viommuctl(ctl, verb, words);
     g_ptr_array_add(words, NULL);
+    check_preference(fleet, g_strv_length(asked), words);
     return (char **)g_ptr_array_free(words, FALSE);
 }
 
