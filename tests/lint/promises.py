@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Compares what a program, a script or a site can rely on (docs/STABILITY.md) with the newest
-release: names and types of the bus, settings, verbs, options, exit statuses, keys of requests and
-recorded hosts, rules, metadata, and message IDs.  A promise of a release that is gone is an error;
-new ones are not.
+release: names and types of the bus, states and results of machines, actions of polkit, settings,
+verbs, options, exit statuses, keys of requests and recorded hosts, and which of them may be absent,
+rules, metadata, and message IDs.  A promise of a release that is gone is an error; new ones are
+not.
 
     promises.py ROOT                  compares ROOT with the recorded promises of the last release
     promises.py ROOT --print          prints the promises of ROOT, a line each: what
                                       tests/lint/promises/RELEASE keeps of a release
 
-Where git has the tag of a recorded release, the record must be what that tree promises."""
+Where git has the commit of the newest recorded release, which tests/hosts/previous-release names,
+the record must be what that tree promises."""
 import io
 import json
 import pathlib
@@ -23,7 +25,7 @@ import xml.etree.ElementTree as ElementTree
 RNG = "{http://relaxng.org/ns/structure/1.0}"
 RECORDS = pathlib.Path("tests") / "lint" / "promises"
 # Every source must yield at least one promise: a file that moved must not empty the comparison.
-KINDS = ("bus", "config", "verb", "option", "exit", "request", "host", "rule", "metadata", "message")
+KINDS = ("bus", "config", "verb", "option", "exit", "request", "host", "rule", "metadata", "message", "word", "action")
 
 
 def section(text, title):
@@ -80,6 +82,8 @@ def keys(kind, schema, place, at=""):
     for word in place.get("enum", []):
         yield f"{kind} {at} takes {json.dumps(word)}"
     for key, below in place.get("properties", {}).items():
+        if key not in place.get("required", []):
+            yield f"{kind} {at}.{key} may be absent".replace(" .", " ")
         yield from keys(kind, schema, below, f"{at}.{key}".lstrip("."))
     if isinstance(place.get("additionalProperties"), dict):
         yield from keys(kind, schema, place["additionalProperties"], f"{at}.*".lstrip("."))
@@ -125,17 +129,34 @@ def messages(root):
     yield from (f"message {id}" for id in re.findall(r"^-- ([0-9a-f]{32})$", (root / "conf/viommu.catalog").read_text(), re.M))
 
 
+def words(root):
+    """The states and results of machines, of their tables, which 0.1.0 had elsewhere."""
+    table = next(path for path in (root / "lib/machine/lifecycle.c", root / "lib/enum.c") if path.exists()).read_text()
+    for kind in "state", "result":
+        row = re.search(rf"DEFINE(?:_ENUM)?\({kind}, (.*?)\);", table, re.S).group(1)
+        yield from (f"word {kind} {word}" for word in re.findall(r'"([a-z-]+)"', row)[1:])
+
+
+def actions(root):
+    """Of polkit: rules of a site name them."""
+    yield from (f"action {action.get('id')}" for action in ElementTree.parse(root / "conf/org.viommu1.policy").iter("action"))
+
+
 def promises(root):
-    lines = {line for source in (bus, config, viommuctl, schemas, rules, metadata, messages) for line in source(root)}
+    sources = bus, config, viommuctl, schemas, rules, metadata, messages, words, actions
+    lines = {line for source in sources for line in source(root)}
     silent = [kind for kind in KINDS if not any(line.startswith(f"{kind} ") for line in lines)]
     if silent:
         raise SystemExit(f"{root}: no promise found of: {', '.join(silent)}")
     return lines
 
 
-def as_tagged(root, release):
-    """The promises of the tag's tree; None: git does not have the tag."""
-    archive = subprocess.run(["git", "-C", root, "archive", f"v{release}", "conf", "docs", "lib", "schemas"],
+def as_released(root, release):
+    """The promises of the release's tree; None: git does not have it."""
+    line = (root / "tests/hosts/previous-release").read_text().splitlines()[-1].split()
+    if line[0] != f"v{release}":
+        return None
+    archive = subprocess.run(["git", "-C", root, "archive", line[1], "conf", "docs", "lib", "schemas"],
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     if archive.returncode:
         return None
@@ -154,11 +175,11 @@ def main():
     records = sorted((root / RECORDS).iterdir(), key=lambda path: [int(number) for number in path.name.split(".")])
     trouble = []
     for record in records:
-        kept, tagged = set(record.read_text().splitlines()), as_tagged(root, record.name)
+        kept, released = set(record.read_text().splitlines()), as_released(root, record.name)
         trouble += [f"{record.name} promised '{line}', which is gone" for line in sorted(kept - now)]
-        if tagged is not None and tagged != kept:
+        if released is not None and released != kept:
             trouble.append(f"tests/lint/promises/{record.name} is not what v{record.name} promises: "
-                           f"{', '.join(sorted(tagged ^ kept)[:5])}")
+                           f"{', '.join(sorted(released ^ kept)[:5])}")
     print("\n".join(trouble) or f"{len(now)} promises, among them all of {', '.join(path.name for path in records)}")
     return 1 if trouble or not records else 0
 
