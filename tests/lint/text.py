@@ -19,7 +19,8 @@ SPLIT = re.compile(r'^[^#\n]*[^"\\\n](?<!\\n)"[ \t]*\n[ \t]*"', re.M)
 # Comments; and string literals, in which "/*" begins no comment.
 TOKEN = re.compile(r"""(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+')|(?P<comment>/\*.*?\*/|//[^\n]*)""", re.S)
 # Scripts that users call by these names.
-COMMANDS = {".ci/run", "conf/after-install", "tests/run", "tests/bench/run", "tests/fuzz/run", "tools/quickstart"}
+COMMANDS = {".ci/run", "conf/after-install", "tests/run", "tests/bench/run", "tests/fuzz/run", "tools/quickstart", "tools/package",
+            *(f"tools/packaging/debian/{name}" for name in ("rules", "viommud.prerm", "viommud.postrm"))}
 PROSE = {".md", ".rst"}
 # Written by tests/hosts/matrix.py and tests/emulated/hardware.py.
 NO_PROSE = {"docs/matrix.md", "docs/hardware.md"}
@@ -151,8 +152,8 @@ def tables_of_words():
 
 
 def main():
-    files = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"],
-                           capture_output=True, text=True, check=True).stdout.splitlines()
+    files = subprocess.run([ROOT / "tools/scripts/source-files.sh", ROOT], capture_output=True, text=True, check=True)
+    files = files.stdout.split("\0")[:-1]
     found, read = [], 0
     for name in files:
         path = ROOT / name
@@ -169,7 +170,7 @@ def main():
     found += tables_of_words()
     found += news_faults()
     if not read:
-        sys.exit("no files found: is this a git checkout?")
+        sys.exit("no files found")
     print("\n".join(found) or f"{read} files are in order")
     return 1 if found else 0
 

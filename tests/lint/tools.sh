@@ -7,12 +7,12 @@ set -euo pipefail
 mode=$1
 cd "$2"
 need() { command -v "$1" >/dev/null || { echo "$1 is not installed"; exit 77; }; }
-list() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do if [ -f "$file" ]; then echo "$file"; fi; done; }
+list() { tools/scripts/source-files.sh . | tr '\0' '\n'; }
 
 case $mode in
 format)
     need clang-format
-    list '*.c' '*.h' | xargs -r clang-format --dry-run -Werror
+    list | grep '\.[ch]$' | xargs -r clang-format --dry-run -Werror
     ;;
 spelling)
     need codespell
