@@ -42,6 +42,8 @@ What a host changes is in memory and gone with it.  A root that is removed is ma
   --machine=NAME    a virtual machine with the hardware that tests/emulated/machines/NAME describes
   --installed       what "meson install" would install, from this checkout, is below /viommu/stage: see tests/hosts/install.sh
   --previous        what the release named in tests/hosts/previous-release would install is below /viommu/previous-stage
+  --packages        Debian packages of this checkout, built there by tools/package, are below /viommu/packages; lintian
+                    has found nothing in them; what they need in addition is below /viommu/packages/needed
   --guest=NAME      a guest of tests/qemu/guests.sh, or an image of tests/qemu/cloud.sh, in the host below /viommu-guests;
                     any number
   --newer=SUITE:SOURCE...
@@ -174,16 +176,24 @@ stage() {
     exec 8>&-
 }
 
+# What fills /staged.
+meson_install='meson setup /tmp/build --prefix=/usr --buildtype=release -Dtests=disabled
+    ninja -C /tmp/build
+    DESTDIR=/staged meson install --no-rebuild -C /tmp/build'
+declare -A build_commands=([staged]=$meson_install [previous]=$meson_install
+    [packages]='DEBIAN_FRONTEND=noninteractive dpkg --install /viommu-added/*.deb
+        tools/package deb /staged
+        runuser -u nobody -- lintian --fail-on=error,warning,info --tag-display-limit=0 /staged/*.changes
+        mkdir /staged/needed
+        cp /viommu-added/{libyaml-0-2,rsync}_*.deb /staged/needed')
+
 # build_stage NAME SOURCES: fills $staged.
 build_stage() {
     rm -rf "$cache/$1-$release"-*
     mkdir "$staged.new"
     say_while "host $release: building what $2 installs there" "$cache/$release.log" \
-        "${nspawn[@]}" --bind="$work:/viommu" --bind="$staged.new:/staged" --chdir="/viommu/$2" sh -ec '
-            meson setup /tmp/build --prefix=/usr --buildtype=release -Dtests=disabled
-            ninja -C /tmp/build
-            DESTDIR=/staged meson install --no-rebuild -C /tmp/build
-            ' </dev/null || say_die "$2 does not build there; see $cache/$release.log"
+        "${nspawn[@]}" ${add:+--bind-ro="$added_root:/viommu-added"} --bind="$work:/viommu" --bind="$staged.new:/staged" --chdir="/viommu/$2" \
+        bash -ec "${build_commands[$1]}" </dev/null || say_die "$2 does not build there; see $cache/$release.log"
     mv "$staged.new" "$staged"
 }
 
@@ -291,8 +301,7 @@ added_packages() {
 # it as /viommu.
 fill_work() {
     mkdir "$work/checkout" "$work/out"
-    git -C "$source" ls-files -z --cached --others --exclude-standard |
-        (cd "$source" && xargs -0 sh -c 'for f; do [ ! -f "$f" ] || printf "%s\0" "$f"; done' -) |
+    "$source/tools/scripts/source-files.sh" "$source" |
         tar -C "$source" --null --no-recursion -T - -c | tar -C "$work/checkout" --no-same-owner -x
     chmod 755 "$work"
     cat >"$work/viommu-test.service" <<END
@@ -345,7 +354,7 @@ halt() {
     container=
 }
 
-release=debian12 option='' suite='' newer='' add='' out='' prepare='' time_limit=420 guests=() wanted=() guest_files=() vm='' machine='' machines=$source/tests/emulated/machines kind='' installed='' previous='' cgroups=()
+release=debian12 option='' suite='' newer='' add='' out='' prepare='' time_limit=420 guests=() wanted=() guest_files=() vm='' machine='' machines=$source/tests/emulated/machines kind='' installed='' previous='' packaged='' cgroups=()
 cache=${VIOMMU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/viommud}/hosts
 while [ $# -gt 0 ]; do
     case $1 in
@@ -355,6 +364,7 @@ while [ $# -gt 0 ]; do
     --machine=*) machine=${1#*=} vm=yes kind=vm- installed=yes ;;
     --installed) installed=yes ;;
     --previous) previous=yes ;;
+    --packages) packaged=yes ;;
     --guest=*) wanted+=("${1#*=}") ;;
     --newer=*) newer=${1#*=} ;;
     --add=*) add=${1#*=} ;;
@@ -366,6 +376,9 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+if [ -n "$packaged" ]; then
+    add=${add:+$add,}$(awk '$2 == "deb" { printf "%s,", $1 }' "$source/tools/scripts/packages.txt")lintian,rsync
+fi
 if [ -z "$prepare" ]; then
     named=${1:?a script, or --prepare}
     shift
@@ -401,6 +414,9 @@ fi
 if [ -n "$previous" ]; then
     previous_release
     stage previous previous previous-stage
+fi
+if [ -n "$packaged" ]; then
+    stage packages checkout packages
 fi
 [ -z "$vm" ] || { set_vm; copy_guests; }
 boot
