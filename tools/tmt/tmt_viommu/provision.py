@@ -3,17 +3,15 @@
 import re
 from typing import Any, Optional
 
-import tmt.guest
 import tmt.log
 import tmt.steps
 import tmt.steps.provision
 import tmt.utils
-import tmt.utils.signals
-from tmt.container import container, field
-from tmt.guest import RebootMode
-from tmt.utils import Command, Path, ProvisionError
+from tmt.utils import Command, ProvisionError
 
+from tmt_viommu import versions
 from tmt_viommu.machine import EXISTS, Failed, Viommuctl, Wish, address
+from tmt_viommu.versions import container, field
 
 CONSOLE_LOG = 'console.txt'
 KEY = 'id_ed25519'  # made for one guest
@@ -21,7 +19,7 @@ BOOT_LEASE = 300  # tmt extends it while the guest boots; a killed tmt does not
 
 
 @container
-class ViommuGuestData(tmt.guest.GuestSshData):
+class ViommuGuestData(versions.GuestSshData):
     image: Optional[str] = field(
         default=None,
         option=('-i', '--image'),
@@ -62,7 +60,7 @@ class ProvisionViommuData(ViommuGuestData, tmt.steps.provision.ProvisionStepData
     pass
 
 
-class ConsoleLog(tmt.guest.GuestLog):
+class ConsoleLog(versions.GuestLog):
     guest: 'GuestViommu'
 
     def update(self, *, logger: tmt.log.Logger) -> None:
@@ -71,7 +69,7 @@ class ConsoleLog(tmt.guest.GuestLog):
                 path.write_bytes(self.guest.viommuctl.console(self.guest.machine))
 
 
-class GuestViommu(tmt.guest.GuestSsh):
+class GuestViommu(versions.GuestSsh):
     _data_class = ViommuGuestData
 
     image: str
@@ -104,8 +102,8 @@ class GuestViommu(tmt.guest.GuestSsh):
         return (output.stdout or '').strip()
 
     def _go_on(self) -> None:
-        if tmt.utils.signals.INTERRUPT_PENDING.is_set():
-            raise tmt.utils.signals.Interrupted
+        if versions.INTERRUPT_PENDING.is_set():
+            raise versions.Interrupted
         self.viommuctl.extend(self.machine or '', min(self.lease, BOOT_LEASE))
 
     def _await_ssh(self) -> None:
@@ -170,14 +168,9 @@ class GuestViommu(tmt.guest.GuestSsh):
         except Failed as failed:
             self.warn(f"The lease of '{self.machine}' cannot be extended: {failed}")
 
-    def reboot(
-        self,
-        mode: RebootMode = RebootMode.SOFT,
-        command: Any = None,
-        waiting: Any = None,
-    ) -> bool:
-        if mode != RebootMode.HARD:
-            return super().reboot(mode=mode, command=command, waiting=waiting)
+    def reboot(self, **words: Any) -> bool:
+        if not versions.is_hard(words):
+            return super().reboot(**words)
 
         # tmt's own deadline begins when an emulated guest is up again.
         try:
@@ -185,7 +178,9 @@ class GuestViommu(tmt.guest.GuestSsh):
             self._await_ssh()
         except Failed as failed:
             raise ProvisionError(f"Guest '{self.multihost_name}' was not reset: {failed}") from failed
-        return self.perform_reboot(mode, lambda: None, waiting or tmt.guest.default_reboot_waiting())
+        # Its connection is of the guest before.
+        self._cleanup_ssh_master_process()
+        return self.reconnect()
 
     def remove(self) -> None:
         if not self.machine:
@@ -200,6 +195,7 @@ class GuestViommu(tmt.guest.GuestSsh):
 
 
 @tmt.steps.provides_method('viommu')
+@versions.with_guest
 class ProvisionViommu(tmt.steps.provision.ProvisionPlugin[ProvisionViommuData]):
     """
     Provision a guest whose IOMMU works, through viommud.
