@@ -285,7 +285,9 @@ static const char why_cpu[] =
 static const char why_device[] = "viommud finds devices by vendor and device, as ids";
 static const char why_disk[] = "viommud chooses the size of a disk only";
 const char viommu_tmt_why_one_disk[] = "the guest has the disk of its image, and no other";
-static const char why_system[] = "a machine of viommud is a virtual one";
+static const char why_system[] =
+    "it names the machine itself, which is a virtual one; 'device' and 'gpu' name devices of the host";
+static const char why_virtual[] = "a machine of viommud is a virtual one";
 static const char why_zcrypt[] = "viommud has no machines of s390x";
 
 #define NO(name_, why_)             \
@@ -383,7 +385,7 @@ static const Key keys[] = {
      "viommud knows kvm and, for emulation, qemu",
      {.choice = {{"kvm", "qemu"}, {"kvm", "tcg"}, false}}},
     {"virtualization.is-supported", yes_or_no, "cpu.virtualization", NULL, {{0}}},
-    {"virtualization.is-virtualized", must, NULL, why_system, {.must = true}},
+    {"virtualization.is-virtualized", must, NULL, why_virtual, {.must = true}},
     NO("zcrypt.adapter", why_zcrypt),
     NO("zcrypt.mode", why_zcrypt),
 };
