@@ -5,9 +5,9 @@
 
 #include "lib/base/fields.h"
 #include "lib/base/xml-read.h"
+#include "lib/request/beaker-internal.h"
 #include "lib/request/tmt-internal.h"
 
-#define DEPTH_MAX      32u
 #define KEY_LENGTH_MAX 64u
 
 typedef struct Reader {
@@ -163,8 +163,7 @@ static GPtrArray *translate(size_t row, const char *operator_, const char *value
     g_assert_not_reached();
 }
 
-/* "cpu/processors", or "key_value VIRT_IOMMU". */
-static char *element_name(const xmlNode *node, const char *above)
+char *viommu_beaker_element_name(const xmlNode *node, const char *above)
 {
     g_autofree char *key = viommu_xml_get(node, "key");
 
@@ -178,7 +177,7 @@ static char *element_name(const xmlNode *node, const char *above)
 static GPtrArray *read_condition(Reader *reader, const xmlNode *node, const char *above, bool negated,
                                  GError **error)
 {
-    g_autofree char *name = element_name(node, above), *said = viommu_xml_get(node, "op");
+    g_autofree char *name = viommu_beaker_element_name(node, above), *said = viommu_xml_get(node, "op");
     g_autofree char *value = viommu_xml_get(node, "value"), *unit = viommu_xml_get(node, "units");
     const char *operator_ = NULL;
 
@@ -196,27 +195,39 @@ static GPtrArray *read_condition(Reader *reader, const xmlNode *node, const char
 static GPtrArray *read_children(Reader *reader, const xmlNode *parent, const char *above, bool all,
                                 bool negated, unsigned depth, GError **error);
 
+int viommu_beaker_group(const char *name, const char *above, bool *negated)
+{
+    static const char *const groups[] = {"cpu", "disk", "system"};
+
+    /* "not" of all is one of the opposites. */
+    if (g_str_equal(name, "and"))
+        return !*negated;
+    if (g_str_equal(name, "or"))
+        return *negated;
+    if (g_str_equal(name, "not")) {
+        *negated = !*negated;
+        return !*negated;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(groups); i++)
+        if (!*above && g_str_equal(name, groups[i]))
+            return !*negated;
+    return -1;
+}
+
 static GPtrArray *read_element(Reader *reader, const xmlNode *node, const char *above, bool negated,
                                unsigned depth, GError **error)
 {
-    static const char *const groups[] = {"cpu", "disk", "system"};
     const char *name = (const char *)node->name;
+    bool is_logic = g_str_equal(name, "and") || g_str_equal(name, "or") || g_str_equal(name, "not");
+    int all;
 
-    if (depth > DEPTH_MAX) {
+    if (depth > VIOMMU_BEAKER_DEPTH_MAX) {
         viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "hostRequires is nested too deeply");
         return NULL;
     }
-    /* "not" of all is one of the opposites. */
-    if (g_str_equal(name, "and"))
-        return read_children(reader, node, above, !negated, negated, depth, error);
-    if (g_str_equal(name, "or"))
-        return read_children(reader, node, above, negated, negated, depth, error);
-    if (g_str_equal(name, "not"))
-        return read_children(reader, node, above, negated, !negated, depth, error);
-    for (size_t i = 0; i < G_N_ELEMENTS(groups); i++)
-        if (!*above && g_str_equal(name, groups[i]))
-            return read_children(reader, node, name, !negated, negated, depth, error);
-    return read_condition(reader, node, above, negated, error);
+    all = viommu_beaker_group(name, above, &negated);
+    return all < 0 ? read_condition(reader, node, above, negated, error)
+                   : read_children(reader, node, is_logic ? above : name, all, negated, depth, error);
 }
 
 /* @all: all children must hold; else one. */
@@ -254,23 +265,28 @@ static bool find(const xmlNode *node, unsigned depth, const xmlNode **ret_found,
         *ret_found = node;
         return true;
     }
-    for (const xmlNode *child = viommu_xml_child(node, NULL); child && depth < DEPTH_MAX;
+    for (const xmlNode *child = viommu_xml_child(node, NULL); child && depth < VIOMMU_BEAKER_DEPTH_MAX;
          child = viommu_xml_next(child, NULL))
         if (!find(child, depth + 1, ret_found, error))
             return false;
     return true;
 }
 
-static xmlDoc *parse(const char *xml, GError **error)
+xmlDoc *viommu_beaker_parse(const char *xml, const xmlNode **ret_requires, GError **error)
 {
     static const char *const roots[] = {"recipeSet", "recipe", "hostRequires"};
-    xmlDoc *document = viommu_xml_parse(xml, "job", VIOMMU_ERROR_INVALID_REQUEST, error);
+    g_autoptr(xmlDoc) document = viommu_xml_parse(xml, "job", VIOMMU_ERROR_INVALID_REQUEST, error);
+    const xmlNode *requires = NULL;
 
     for (size_t i = 0; !document && i < G_N_ELEMENTS(roots); i++)
         document = viommu_xml_parse(xml, roots[i], VIOMMU_ERROR_INVALID_REQUEST, NULL);
-    if (document)
-        g_clear_error(error);
-    return document;
+    if (!document)
+        return NULL;
+    g_clear_error(error);
+    if (!find(xmlDocGetRootElement(document), 0, &requires, error))
+        return NULL;
+    *ret_requires = requires;
+    return g_steal_pointer(&document);
 }
 
 static guint count_not_judged(const GPtrArray *alternative)
@@ -299,8 +315,8 @@ GPtrArray *viommu_beaker_read(const char *xml, char **ret_unknown, GError **erro
     const xmlNode *requires = NULL;
     GPtrArray *alternatives;
 
-    document = parse(xml, error);
-    if (!document || !find(xmlDocGetRootElement(document), 0, &requires, error))
+    document = viommu_beaker_parse(xml, &requires, error);
+    if (!document)
         return NULL;
     alternatives = requires ? read_children(&reader, requires, "", true, false, 0, error) : nothing();
     if (!alternatives)

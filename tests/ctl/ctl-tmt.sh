@@ -86,6 +86,31 @@ job 3 'a CPU of nobody' "'cpu.vendor-name: = VIA' is not possible: viommud knows
 job 0 'an alternative' 'alternative 2 of 2' "<or><cpu><vendor value='GenuineIntel'/></cpu>$iommu</or>"
 job 0 "the first seed's example" 'IOMMU: *intel' "<and>$iommu<key_value key='NR_DISKS' op='==' value='1'/><cpu><vendor op='!=' value='GenuineIntel'/></cpu></and>"
 job 3 'its opposite' 'is not possible' "<not><system><hypervisor op='!=' value=''/></system></not>"
+# The host itself, of which /proc and /sys say more than a recording; here without a libvirt.
+itself() {
+    printf '<hostRequires>%s</hostRequires>\n' "$4" >"$work/job.xml"
+    run "$1" "$2" "; $3\$" env VIOMMU_CONNECT=none:/// "$ctl" plan --user --beaker="$work/job.xml"
+}
+yes='this host itself satisfies hostRequires' no='this host itself does not satisfy hostRequires'
+processors=$(grep -c '^processor' /proc/cpuinfo) disks=0
+for block in /sys/block/*; do
+    if [ -e "$block/device" ] && [ "$(cat "$block/removable" "$block/size" | paste -sd :)" != "0:0" ] && [ "$(cat "$block/removable")" = 0 ]; then
+        disks=$((disks + 1))
+    fi
+done
+itself 8 'its arch, CPUs and disks' "$yes" "<arch value='$(uname -m)'/><cpu_count value='$processors'/><key_value key='NR_DISKS' op='&lt;' value='$((disks + 2))'/>"
+itself 3 'other ones' "$no: not system/arch == '$(uname -m)' (.*), cpu/processors > '$processors' (.*), key_value NR_DISKS == '$((disks + 5))' \\(it is '$disks'\\)" \
+    "<not><system><arch value='$(uname -m)'/></system></not><cpu><processors op='&gt;' value='$processors'/></cpu><key_value key='NR_DISKS' value='$((disks + 5))'/>"
+itself 8 'its memory' "$yes" "<memory op='&gt;' value='$(($(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo) / 1024 - 1))'/>"
+vendor=$(sed -n 's/^vendor_id[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
+if [ -n "$vendor" ]; then
+    itself 8 'the vendor of its CPU' "$yes" "<cpu><vendor op='like' value='${vendor:0:3}%'/><vendor value='$vendor'/><vendor op='!=' value='VIA'/></cpu>"
+    itself 3 'another vendor' "$no: cpu/vendor == 'VIA' \\(it is '$vendor'\\)" "<cpu><vendor value='VIA'/></cpu>"
+fi
+itself 8 'its IOMMU, as in its inventory' "$yes" "<key_value key='VIRT_IOMMU' value='$("$ctl" host --root / --inventory | sed -n 's/^VIRT_IOMMU=//p')'/>"
+itself 8 'what is not known of it' 'this host itself may satisfy hostRequires: not judged of it: labcontroller' "<arch value='$(uname -m)'/><labcontroller value='a'/>"
+job 0 'a note' 'this host itself may satisfy' "$iommu" --json
+job 0 'a recorded host' "this host itself may satisfy hostRequires: not judged of it: key_value VIRT_IOMMU$" "$iommu"
 run 2 'not XML' 'cannot parse the XML of <job>' "$ctl" plan --beaker=- <<<'job'
 run 2 'not text' 'not text in UTF-8' "$ctl" plan --beaker=- < <(printf '<job>\377</job>')
 run 64 'both' 'cannot be combined' "$ctl" plan --beaker=- --tmt=-

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/request/beaker-judge.h"
 #include "lib/request/beaker.h"
 #include "lib/request/request.h"
 #include "lib/request/tmt.h"
@@ -12,6 +13,8 @@
 #include "tools/client/request-file.h"
 #include "tools/client/request-words.h"
 #include "tools/client/yaml-read.h"
+#include "tools/ctl/beaker-system.h"
+#include "tools/ctl/local-host.h"
 
 /* The options that are keys of the request. */
 static const struct {
@@ -245,35 +248,84 @@ static GVariant *take_text(const GString *text, GError **error)
     return g_variant_ref_sink(g_variant_new_string(text->str));
 }
 
-/* @ret_unknown: what of a job is not judged. */
-static GPtrArray *read_requirement(const ViommuCtl *ctl, char **ret_image, char **ret_unknown, GError **error)
+/* Of a job of Beaker: whether this host satisfies it by itself; NULL: its facts are not known, or
+ * the job is not valid. */
+static char *judge_host(ViommuCtl *ctl, const char *job)
+{
+    g_autoptr(ViommuHost) host = viommu_local_host_known(ctl, NULL);
+    g_autoptr(GPtrArray) facts = NULL;
+
+    /* Without a libvirt its hardware is there, too. */
+    if (!host && !ctl->host && !ctl->connect) {
+        host = viommu_host_new();
+        if (!viommu_topology_read("/", &host->topology, NULL))
+            return NULL;
+    }
+    facts = host ? viommu_ctl_beaker_facts(ctl, host) : NULL;
+    return facts ? viommu_beaker_judge(job, facts, NULL) : NULL;
+}
+
+typedef struct Requirement {
+    char *image;
+    char *unknown; /* what of a job is not judged of a guest */
+    char *host;    /* what is said of this host */
+} Requirement;
+
+static void requirement_clear(Requirement *requirement)
+{
+    g_free(requirement->image);
+    g_free(requirement->unknown);
+    g_free(requirement->host);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Requirement, requirement_clear)
+
+/* @judges: the host, too. */
+static GPtrArray *read_requirement(ViommuCtl *ctl, bool judges, Requirement *requirement, GError **error)
 {
     g_autoptr(GVariant) file = viommu_request_file_read_by(ctl->tmt ? ctl->tmt : ctl->beaker,
                                                            ctl->tmt ? viommu_yaml_read : take_text, error);
 
     if (!file)
         return NULL;
-    return ctl->tmt ? viommu_tmt_read(file, ret_image, error)
-                    : viommu_beaker_read(g_variant_get_string(file, NULL), ret_unknown, error);
+    if (ctl->tmt)
+        return viommu_tmt_read(file, &requirement->image, error);
+    if (judges)
+        requirement->host = judge_host(ctl, g_variant_get_string(file, NULL));
+    return viommu_beaker_read(g_variant_get_string(file, NULL), &requirement->unknown, error);
 }
 
-static char *join_notes(char *note, const char *unknown)
+/* NULL: none. */
+static char *join_notes(const Requirement *requirement, const char *alternative)
 {
-    char *joined = unknown ? g_strdup_printf("not judged of hostRequires: %s%s%s", unknown, note ? "; " : "",
-                                             note ? note : "")
-                           : g_strdup(note);
+    GString *notes = g_string_new(requirement->host);
 
-    g_free(note);
-    return joined;
+    if (requirement->unknown)
+        g_string_append_printf(notes, "%snot judged of hostRequires: %s", notes->len ? "; " : "",
+                               requirement->unknown);
+    if (alternative)
+        g_string_append_printf(notes, "%s%s", notes->len ? "; " : "", alternative);
+    return g_string_free(notes, notes->len == 0);
+}
+
+/* That no guest is possible says nothing of the host. */
+static void add_host(GError **error, const char *host)
+{
+    char *message;
+
+    if (!host || !error || !*error)
+        return;
+    message = g_strdup_printf("%s; %s", (*error)->message, host);
+    g_free((*error)->message);
+    (*error)->message = message;
 }
 
 bool viommu_ctl_request_try(ViommuCtl *ctl, ViommuCtlTry try, void *data, char **ret_note, GError **error)
 {
     g_auto(Base) base = {NULL, NULL, NULL};
-    g_autofree char *image = NULL, *unknown = NULL;
+    g_auto(Requirement) requirement = {NULL, NULL, NULL};
     g_autoptr(GPtrArray) alternatives = NULL;
     g_autoptr(GVariant) request = NULL;
-    char *note = NULL;
+    g_autofree char *alternative = NULL;
 
     if (ctl->tmt && ctl->beaker)
         return viommu_failure_set(error, VIOMMU_FAILURE_USAGE, "--tmt and --beaker cannot be combined");
@@ -283,14 +335,15 @@ bool viommu_ctl_request_try(ViommuCtl *ctl, ViommuCtlTry try, void *data, char *
         request = assemble(ctl, &base, NULL, error);
         return request && try(ctl, request, data, error);
     }
-    alternatives = read_requirement(ctl, &image, &unknown, error);
-    if (!alternatives ||
-        !try_alternatives(ctl, &(Attempt){&base, image, try, data}, alternatives, &note, error))
+    alternatives = read_requirement(ctl, ret_note != NULL, &requirement, error);
+    if (!alternatives)
         return false;
-    note = join_notes(note, unknown);
+    if (!try_alternatives(ctl, &(Attempt){&base, requirement.image, try, data}, alternatives, &alternative,
+                          error)) {
+        add_host(error, requirement.host);
+        return false;
+    }
     if (ret_note)
-        *ret_note = note;
-    else
-        g_free(note);
+        *ret_note = join_notes(&requirement, alternative);
     return true;
 }
