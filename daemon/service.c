@@ -16,10 +16,12 @@
 #include "daemon/process/config.h"
 #include "daemon/process/host-size.h"
 #include "daemon/process/journal.h"
+#include "daemon/process/kept.h"
 #include "daemon/process/kvm-file.h"
 #include "daemon/process/log.h"
 #include "daemon/process/loop.h"
 #include "daemon/manager/manager.h"
+#include "daemon/manager/readiness.h"
 #include "daemon/files/named-image.h"
 #include "daemon/files/reader.h"
 #include "daemon/process/ready-socket.h"
@@ -33,6 +35,9 @@
 #define FORMER_CONSOLE_DIRECTORY "/run/viommud/console"
 /* The directory of qemu:///system. */
 #define NVRAM_DIRECTORY "/var/lib/libvirt/qemu/nvram"
+
+/* The name by which systemd keeps it. */
+#define READY_FILE "ready-machines"
 
 /* Limits of the end, once no job is under way. */
 #define SETTLE_SEC    1u
@@ -49,7 +54,9 @@ typedef struct Service {
     ViommuWorkers workers;
     ViommuReaders *readers;
     ViommuBackend *backend;
+    ViommuKept *kept;
     ViommuReadySocket *ready; /* NULL: guests cannot tell that they are ready */
+    int ready_file;           /* -1: none */
     ViommuManager *manager;
     ViommuBus *bus;
     int status;
@@ -234,11 +241,24 @@ static void set_names(Service *service)
     policy->nvram_directory = nvram_directory(viommu_backend_uri(service->backend));
 }
 
-static void on_told_ready(uint32_t cid, void *userdata)
+static bool on_told_ready(uint32_t cid, void *userdata)
 {
     Service *service = userdata;
 
-    viommu_manager_told_ready(service->manager, cid);
+    return viommu_manager_told_ready(service->manager, cid);
+}
+
+/* Who has told an earlier viommud that it is ready. */
+static int ready_file(ViommuKept *kept)
+{
+    int fd = viommu_kept_take(kept, READY_FILE);
+
+    if (fd >= 0)
+        return fd;
+    fd = viommu_readiness_file();
+    if (fd >= 0)
+        viommu_kept_store(READY_FILE, fd);
+    return fd;
 }
 
 /* Only guests of this host can connect. */
@@ -246,9 +266,10 @@ static bool hear_guests(Service *service, GError **error)
 {
     ViommuPolicy *policy = &service->config->policy;
     uint32_t port = viommu_policy_ready_port(service->options->user, geteuid());
-    int fd = viommu_backend_is_local(service->backend) ? viommu_ready_socket_listen(port) : -1;
+    int fd = viommu_backend_is_local(service->backend) ? viommu_ready_socket_listen(service->kept, port) : -1;
 
     policy->ready_port = fd >= 0 ? port : 0;
+    service->ready_file = ready_file(service->kept);
     if (fd >= 0)
         service->ready = viommu_ready_socket_new(service->loop, fd, on_told_ready, service, error);
     return fd < 0 || service->ready;
@@ -285,6 +306,7 @@ static bool open_backend(Service *service, GError **error)
     unsigned n_connections;
 
     set_shares(service);
+    service->kept = viommu_kept_new();
     if (!viommu_readers_new(service->loop, (uint32_t)service->config->files_timeout_sec,
                             (uint32_t)service->config->digest_timeout_sec, &service->readers, error) ||
         !make_workers(service, &n_connections, error) ||
@@ -308,7 +330,8 @@ static bool open_backend(Service *service, GError **error)
                                      viommu_backend_watch_consoles(service->backend, on_console, service),
                                      former_consoles(service),
                                      service->state,
-                                     VIOMMU_KVM_PROOF_SEC};
+                                     VIOMMU_KVM_PROOF_SEC,
+                                     service->ready_file};
     service->manager = viommu_manager_new(&context);
     /* The objects exist before the first machine is found; the bus name is taken afterwards. */
     bus = (ViommuBusContext){service->loop, service->manager, service->workers.accounts,
@@ -404,6 +427,9 @@ static void take_down(Service *service)
     g_clear_pointer(&service->image_directories, g_strfreev);
     viommu_journal_close();
     g_clear_pointer(&service->ready, viommu_ready_socket_free);
+    g_clear_pointer(&service->kept, viommu_kept_free);
+    if (service->ready_file >= 0)
+        close(service->ready_file);
     g_clear_pointer(&service->loop, viommu_loop_free);
     g_clear_pointer(&service->config, viommu_config_free);
     g_clear_pointer(&service->copies, g_free);
@@ -465,7 +491,7 @@ static char *print_config(Service *service)
 
 int viommu_service_print_config(const ViommuServiceOptions *options)
 {
-    Service service = {.options = options};
+    Service service = {.options = options, .ready_file = -1};
     g_autoptr(GError) error = NULL;
 
     if (check(&service, read_files(&service, &error), &error, "reading the configuration")) {
@@ -481,7 +507,7 @@ int viommu_service_print_config(const ViommuServiceOptions *options)
 
 int viommu_service_run(const ViommuServiceOptions *options)
 {
-    Service service = {.options = options};
+    Service service = {.options = options, .ready_file = -1};
     g_autoptr(GError) error = NULL;
     int status;
 

@@ -79,7 +79,7 @@ static const struct {
     int event, detail; /* detail -1: any */
     ViommuNewsKind kind;
     const char *text;
-} events[] = {
+} lifecycle[] = {
     {VIR_DOMAIN_EVENT_DEFINED, VIR_DOMAIN_EVENT_DEFINED_ADDED, VIOMMU_NEWS_DEFINED, NULL},
     {VIR_DOMAIN_EVENT_STARTED, -1, VIOMMU_NEWS_STARTED, NULL},
     {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, VIOMMU_NEWS_SHUTDOWN,
@@ -136,14 +136,22 @@ static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event
 {
     char uuid[VIR_UUID_STRING_BUFLEN];
 
-    for (size_t i = 0; i < G_N_ELEMENTS(events); i++) {
-        if (events[i].event != event || (events[i].detail >= 0 && events[i].detail != detail))
+    for (size_t i = 0; i < G_N_ELEMENTS(lifecycle); i++) {
+        if (lifecycle[i].event != event || (lifecycle[i].detail >= 0 && lifecycle[i].detail != detail))
             continue;
         if (virDomainGetUUIDString(domain, uuid) == 0)
-            tell(opaque, events[i].kind, uuid, events[i].text);
+            tell(opaque, lifecycle[i].kind, uuid, lifecycle[i].text);
         break;
     }
     return 0;
+}
+
+static void on_reboot(virConnectPtr connection, virDomainPtr domain, void *opaque)
+{
+    char uuid[VIR_UUID_STRING_BUFLEN];
+
+    if (virDomainGetUUIDString(domain, uuid) == 0)
+        tell(opaque, VIOMMU_NEWS_REBOOTED, uuid, NULL);
 }
 
 static void on_close(virConnectPtr connection, int reason, void *opaque)
@@ -164,35 +172,51 @@ static void on_close(virConnectPtr connection, int reason, void *opaque)
 #define QUICK_WAIT_SEC 1
 #define SLOW_WAIT_SEC  10
 
-static bool open_events(ViommuWatch *watch, virConnectPtr *ret_connection, int *ret_callback, GError **error)
-{
-    virConnectPtr connection = viommu_pool_open(watch->pool, error);
-    int callback;
+typedef struct Events {
+    virConnectPtr connection;
+    int lifecycle, reboot; /* callbacks */
+} Events;
 
-    if (!connection)
+static int receive(virConnectPtr connection, int kind, virConnectDomainEventGenericCallback func,
+                   ViommuWatch *watch)
+{
+    return virConnectDomainEventRegisterAny(connection, NULL, kind, func, watch, NULL);
+}
+
+static bool open_events(ViommuWatch *watch, Events *ret_events, GError **error)
+{
+    Events events = {.connection = viommu_pool_open(watch->pool, error)};
+
+    if (!events.connection)
         return false;
-    callback = virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                                                VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), watch, NULL);
-    if (callback < 0) {
+    events.lifecycle = receive(events.connection, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                               VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), watch);
+    if (events.lifecycle < 0) {
         viommu_libvirt_fail(error, "cannot receive events");
-        virConnectClose(connection);
+        virConnectClose(events.connection);
         return false;
     }
-    /* Connections to drivers in this process never close. */
-    if (virConnectRegisterCloseCallback(connection, on_close, watch, NULL) < 0)
+    /* Without it, only Ready is less exact. */
+    events.reboot =
+        receive(events.connection, VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot), watch);
+    if (events.reboot < 0)
         virResetLastError();
-    *ret_connection = connection;
-    *ret_callback = callback;
+    /* Connections to drivers in this process never close. */
+    if (virConnectRegisterCloseCallback(events.connection, on_close, watch, NULL) < 0)
+        virResetLastError();
+    *ret_events = events;
     return true;
 }
 
-static void close_events(virConnectPtr connection, int callback)
+static void close_events(const Events *events)
 {
-    /* Both hold a reference to the connection; on a broken one they fail at once, but release
+    /* Each holds a reference to the connection; on a broken one they fail at once, but release
      * it. */
-    virConnectUnregisterCloseCallback(connection, on_close);
-    virConnectDomainEventDeregisterAny(connection, callback);
-    virConnectClose(connection);
+    virConnectUnregisterCloseCallback(events->connection, on_close);
+    virConnectDomainEventDeregisterAny(events->connection, events->lifecycle);
+    if (events->reboot >= 0)
+        virConnectDomainEventDeregisterAny(events->connection, events->reboot);
+    virConnectClose(events->connection);
     virResetLastError();
 }
 
@@ -235,13 +259,13 @@ bool viommu_watch_is_opening(ViommuWatch *watch)
 
 /* Opens the connection, however long that takes; false when the watch is to stop.  @told: the
  * receiver already knows that there is no connection. */
-static bool connect_events(ViommuWatch *watch, bool told, virConnectPtr *ret_connection, int *ret_callback)
+static bool connect_events(ViommuWatch *watch, bool told, Events *ret_events)
 {
     for (unsigned attempt = 1;; attempt++) {
         g_autoptr(GError) error = NULL;
 
         set_opening(watch, true);
-        bool open = open_events(watch, ret_connection, ret_callback, &error);
+        bool open = open_events(watch, ret_events, &error);
         set_opening(watch, false);
         if (open)
             return true;
@@ -256,14 +280,13 @@ static bool connect_events(ViommuWatch *watch, bool told, virConnectPtr *ret_con
 static void *run_watch(void *data)
 {
     ViommuWatch *watch = data;
-    virConnectPtr connection;
+    Events events;
     const char *reason;
-    int callback;
 
-    for (bool told = false; connect_events(watch, told, &connection, &callback); told = true) {
+    for (bool told = false; connect_events(watch, told, &events); told = true) {
         tell(watch, VIOMMU_NEWS_CONNECTED, "", NULL);
         bool again = wait_closed(watch, &reason);
-        close_events(connection, callback);
+        close_events(&events);
         if (!again)
             break;
         viommu_pool_bump(watch->pool);

@@ -13,6 +13,7 @@
 #include "daemon/manager/leases.h"
 #include "daemon/manager/manager.h"
 #include "daemon/manager/reach-keeper.h"
+#include "daemon/manager/readiness.h"
 #include "daemon/manager/reconcile.h"
 #include "daemon/manager/verifier.h"
 
@@ -27,6 +28,7 @@ struct ViommuManager {
     ViommuAdoption *adoption;
     ViommuConsoleKeeper *consoles;
     ViommuVerifier *verifier;
+    ViommuReadiness *readiness;
     ViommuExecKeeper *execs;
     ViommuReachKeeper *reach;
     ViommuAdmission *admission;

@@ -58,6 +58,7 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
     manager->verifier = viommu_verifier_new(&(ViommuVerifierContext){
         context->loop, context->backend, context->workers.agents, context->config, manager->registry,
         context->has_consoles, check_not_ending, stop_unproven, manager});
+    manager->readiness = viommu_readiness_new(manager->registry, manager->verifier, context->ready_file);
     manager->execs = viommu_exec_keeper_new(&(ViommuExecKeeperContext){
         {context->loop, context->workers.agents, context->backend, viommu_verifier_agents(manager->verifier)},
         manager->registry});
@@ -84,6 +85,7 @@ void viommu_manager_free(ViommuManager *manager)
     sd_event_source_disable_unref(manager->timeout);
     viommu_reach_keeper_free(manager->reach);
     viommu_exec_keeper_free(manager->execs);
+    viommu_readiness_free(manager->readiness);
     viommu_verifier_free(manager->verifier);
     viommu_console_keeper_free(manager->consoles);
     viommu_evictions_free(manager->evictions);
@@ -154,15 +156,14 @@ typedef struct Reset {
     ViommuWaiter waiter;
 } Reset;
 
-/* The guest tells anew that it is ready; one that was not reset does not. */
+/* One that was not reset does not tell again. */
 static void on_reset(const ViommuOutcome *outcome, void *userdata)
 {
     Reset *reset = userdata;
-    ViommuRegistry *registry = reset->manager->registry;
-    ViommuMachine *machine = viommu_registry_by_uuid(registry, reset->uuid);
+    ViommuMachine *machine = viommu_registry_by_uuid(reset->manager->registry, reset->uuid);
 
     if (machine && !outcome->error)
-        viommu_registry_tell_ready(registry, machine, false);
+        viommu_readiness_reset(reset->manager->readiness, machine);
     viommu_waiter_answer(&reset->waiter, outcome);
     g_free(reset->uuid);
     g_free(reset);
@@ -201,9 +202,9 @@ void viommu_manager_await_ready(ViommuManager *manager, const ViommuMachine *mac
     viommu_verifier_verify(manager->verifier, VIOMMU_VERIFY_READY, machine, seconds, waiter);
 }
 
-void viommu_manager_told_ready(ViommuManager *manager, uint32_t cid)
+bool viommu_manager_told_ready(ViommuManager *manager, uint32_t cid)
 {
-    viommu_verifier_told_ready(manager->verifier, cid);
+    return viommu_readiness_told(manager->readiness, cid);
 }
 
 void viommu_manager_exec(ViommuManager *manager, const ViommuMachine *machine, const ViommuExecOrder *order,
@@ -263,6 +264,8 @@ static void on_settled(const ViommuOutcome *outcome, void *userdata)
     ViommuManager *manager = userdata;
 
     viommu_manager_settled(outcome, manager);
+    if (!outcome->error)
+        viommu_readiness_listed(manager->readiness);
     viommu_console_keeper_sweep(manager->consoles);
     viommu_adoption_part_done(manager->adoption);
 }
@@ -369,6 +372,8 @@ void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
         /* Somebody else started it. */
         if (machine && news->kind == VIOMMU_NEWS_STARTED)
             viommu_reach_keeper_watch(manager->reach, machine);
+        if (machine && news->kind == VIOMMU_NEWS_REBOOTED)
+            viommu_readiness_reset(manager->readiness, machine);
     }
 }
 

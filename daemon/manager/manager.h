@@ -32,6 +32,7 @@ typedef struct ViommuManagerContext {
     const char *former_consoles; /* directory of a former version's console logs; NULL: none */
     const char *state;           /* directory of what viommud has learnt of this host */
     unsigned proof_sec;          /* how long a launch waits for the proof of KVM */
+    int ready_file;              /* of viommu_readiness_new(); borrowed */
 } ViommuManagerContext;
 
 ViommuManager *viommu_manager_new(const ViommuManagerContext *context);
@@ -103,8 +104,9 @@ void viommu_manager_verify(ViommuManager *manager, const ViommuMachine *machine,
  *  asked, and no vsock. */
 void viommu_manager_await_ready(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
                                 const ViommuWaiter *waiter);
-/** The guest with the vsock context @cid tells that it is ready. */
-void viommu_manager_told_ready(ViommuManager *manager, uint32_t cid);
+/** The guest with the vsock context @cid tells that it is ready.  False: it may be a machine whose
+ *  context is not known yet; tell it again. */
+bool viommu_manager_told_ready(ViommuManager *manager, uint32_t cid);
 /** Runs a command in the guest of @machine, through its agent; the outcome has its status.  Takes
  *  the descriptors of @order, also on failure.  Fails: INVALID_REQUEST for the words; BUSY unless
  *  the machine runs, when its agent does not answer, and at the limits of exec-keeper.h;

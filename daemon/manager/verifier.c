@@ -151,27 +151,12 @@ void viommu_verifier_fail_all(ViommuVerifier *verifier, const GError *error)
     }
 }
 
-/* libvirt gives the context of a guest that has ended to a later one: only running ones count. */
-static ViommuMachine *by_cid(const ViommuRegistry *registry, uint32_t cid)
+void viommu_verifier_told_ready(ViommuVerifier *verifier, ViommuMachine *machine)
 {
-    ViommuRegistryIterator iterator = viommu_registry_iterate(registry);
+    Verification *verification =
+        g_hash_table_lookup(verifier->verifications[VIOMMU_VERIFY_READY], machine->uuid);
 
-    for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
-        if (machine->reach.vsock_cid == cid && machine->state == VIOMMU_STATE_RUNNING)
-            return machine;
-    return NULL;
-}
-
-void viommu_verifier_told_ready(ViommuVerifier *verifier, uint32_t cid)
-{
-    ViommuMachine *machine = cid ? by_cid(verifier->context.registry, cid) : NULL;
-    Verification *verification;
-
-    /* Also a guest of another program: anybody's may connect. */
-    if (!machine)
-        return;
     viommu_registry_tell_ready(verifier->context.registry, machine, true);
-    verification = g_hash_table_lookup(verifier->verifications[VIOMMU_VERIFY_READY], machine->uuid);
     if (verification)
         viommu_verify_hurry(verification->verify);
 }

@@ -44,8 +44,8 @@ void viommu_verifier_prove_launch(ViommuVerifier *verifier, ViommuVerifyGoal goa
 /** The same for @waiter, which sent the request again. */
 void viommu_verifier_prove_again(ViommuVerifier *verifier, ViommuVerifyGoal goal,
                                  const ViommuMachine *machine, const ViommuWaiter *waiter);
-/** The guest with the vsock context @cid tells that it is ready. */
-void viommu_verifier_told_ready(ViommuVerifier *verifier, uint32_t cid);
+/** The systemd of @machine tells that it is ready. */
+void viommu_verifier_told_ready(ViommuVerifier *verifier, ViommuMachine *machine);
 /** The agents that may be asked, for all who ask.  Borrowed. */
 ViommuAgents *viommu_verifier_agents(ViommuVerifier *verifier);
 /** As of ViommuVerifyBroke: notes it, and warns. */

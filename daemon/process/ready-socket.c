@@ -13,13 +13,17 @@
 /* All that wait are taken at once, so that one guest does not hold up another's.  Then there is a
  * rest, so that guests that connect without end cost little. */
 #define REST_USEC (50 * G_TIME_SPAN_MILLISECOND)
-#define BACKLOG   128
+/* libvirt tells the context of a guest within milliseconds. */
+#define AGAIN_USEC (100 * G_TIME_SPAN_MILLISECOND)
+#define KEPT_NAME  "ready"
+#define BACKLOG    128
 
 typedef struct Connection {
     ViommuReadySocket *socket;
     int fd;
     uint32_t cid;
     sd_event_source *input, *timeout;
+    sd_event_source *again; /* its message is complete; NULL: not yet */
     char text[VIOMMU_READY_BYTES + 1];
     size_t length;
 } Connection;
@@ -38,6 +42,7 @@ static void free_connection(void *data)
     Connection *connection = data;
 
     sd_event_source_disable_unref(connection->input);
+    sd_event_source_disable_unref(connection->again);
     sd_event_source_disable_unref(connection->timeout);
     close(connection->fd);
     g_free(connection);
@@ -61,23 +66,51 @@ static bool says_ready(const char *text)
     return false;
 }
 
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* The guest waits for the end of the connection.  Its own end, or a reset, is heard all the same:
+ * its context may be another's next. */
+static void wait_for_context(Connection *connection)
+{
+    if (sd_event_add_time_relative(connection->socket->event, &connection->again, CLOCK_MONOTONIC, AGAIN_USEC,
+                                   0, on_again, connection) < 0 ||
+        sd_event_source_set_io_events(connection->input, 0) < 0)
+        end(connection);
+}
+
 static void finish(Connection *connection)
 {
     ViommuReadySocket *socket = connection->socket;
-    uint32_t cid = connection->cid;
-    bool ready = says_ready(connection->text);
 
-    /* The guest waits for the end of the connection. */
-    end(connection);
-    if (ready)
-        socket->func(cid, socket->userdata);
+    if (!says_ready(connection->text) || socket->func(connection->cid, socket->userdata))
+        end(connection);
+    else
+        wait_for_context(connection);
+}
+
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    Connection *connection = userdata;
+    ViommuReadySocket *socket = connection->socket;
+
+    if (socket->func(connection->cid, socket->userdata)) {
+        end(connection);
+        return 0;
+    }
+    (void)sd_event_source_set_time_relative(source, AGAIN_USEC);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 static int on_input(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     Connection *connection = userdata;
-    ssize_t n = recv(fd, connection->text + connection->length, VIOMMU_READY_BYTES - connection->length, 0);
+    ssize_t n;
 
+    if (connection->again) {
+        end(connection);
+        return 0;
+    }
+    n = recv(fd, connection->text + connection->length, VIOMMU_READY_BYTES - connection->length, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     /* a zero would hide what follows, and is no part of a message */
@@ -174,13 +207,29 @@ static int bind_at(int fd, uint32_t port)
                : 0;
 }
 
-int viommu_ready_socket_listen(uint32_t port)
+static bool listens_at(int fd, uint32_t port)
 {
-    int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int r = fd < 0 ? -errno : bind_at(fd, port);
+    struct sockaddr_vm address = {0};
+    socklen_t size = sizeof(address);
 
-    if (r == 0)
+    return fd >= 0 && getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
+           address.svm_family == AF_VSOCK && address.svm_port == port;
+}
+
+int viommu_ready_socket_listen(ViommuKept *kept, uint32_t port)
+{
+    int fd = viommu_kept_take(kept, KEPT_NAME), r;
+
+    if (listens_at(fd, port))
         return fd;
+    if (fd >= 0)
+        close(fd);
+    fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    r = fd < 0 ? -errno : bind_at(fd, port);
+    if (r == 0) {
+        viommu_kept_store(KEPT_NAME, fd);
+        return fd;
+    }
     if (r == -EADDRINUSE)
         viommu_log(LOG_NOTICE, NULL,
                    "another process listens at vsock port %" G_GUINT32_FORMAT

@@ -7,7 +7,9 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include "daemon/process/kept.h"
 #include "daemon/process/loop.h"
 
 /* Limits of what guests can take.  A connection above that of its guest is closed at once; one more
@@ -19,12 +21,14 @@
 
 typedef struct ViommuReadySocket ViommuReadySocket;
 
-/** The guest with this context is ready; it may say so again. */
-typedef void (*ViommuReadyFunc)(uint32_t cid, void *userdata);
+/** The guest with this context is ready; it may say so again.  False: whose context that is may be
+ *  known later; called again while the connection lasts. */
+typedef bool (*ViommuReadyFunc)(uint32_t cid, void *userdata);
 
-/** Listens at @port, which the guests that were told it keep.  Owned.  -1: the kernel has no vsock,
- *  or another process listens there, which is logged. */
-int viommu_ready_socket_listen(uint32_t port);
+/** Listens at @port, which the guests that were told it keep.  systemd keeps the socket while
+ *  viommud is restarted: what guests say meanwhile waits in it.  Owned.  -1: the kernel has no
+ *  vsock, or another process listens there, which is logged. */
+int viommu_ready_socket_listen(ViommuKept *kept, uint32_t port);
 /** @func is called on the loop.  Takes @listener, which listens.  Owned.  Fails: INTERNAL. */
 ViommuReadySocket *viommu_ready_socket_new(ViommuLoop *loop, int listener, ViommuReadyFunc func,
                                            void *userdata, GError **error);

@@ -21,6 +21,7 @@ typedef enum ViommuNewsKind {
     VIOMMU_NEWS_IO_ERROR,  /* it is paused, because a disk failed */
     VIOMMU_NEWS_HALTED,    /* it is paused for another reason */
     VIOMMU_NEWS_RESUMED,
+    VIOMMU_NEWS_REBOOTED, /* the guest, or somebody, reset it */
     VIOMMU_NEWS_LAST,
 } ViommuNewsKind;
 

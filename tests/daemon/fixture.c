@@ -123,6 +123,7 @@ void fixture_manage(Fixture *fixture)
         fixture->former_consoles,
         fixture->directory,
         fixture->proof_seconds,
+        fixture->has_ready_file ? fixture->ready_file : -1,
     };
     GError *error = NULL;
 

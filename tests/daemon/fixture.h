@@ -36,6 +36,8 @@ typedef struct Fixture {
     char *former_consoles;  /* to be set before the manager is made; NULL: none */
     ViommuManager *manager; /* NULL: not made yet */
     unsigned proof_seconds; /* for a proof of KVM; to be set before the manager is made */
+    int ready_file;         /* to be set, with has_ready_file, before the manager is made */
+    bool has_ready_file;
     bool ended, adopted;
 } Fixture;
 

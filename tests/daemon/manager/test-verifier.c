@@ -4,6 +4,8 @@
 #include "tests/daemon/fixture.h"
 
 #include <string.h>
+#include <unistd.h>
+#include "daemon/manager/readiness.h"
 #include "lib/guest/proof.h"
 
 #define ONE "{'name': <'one'>, 'arch': <'x86_64'>, 'iommu': <{'model': <'intel'>}>}"
@@ -435,9 +437,13 @@ static void await_ready(Fixture *fixture, uint64_t seconds, Answer *ret_answer)
 static void begin_with_vsock(Fixture *fixture, ViommuError code)
 {
     g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_RUNNING);
+    bool has_ready_file = fixture->has_ready_file;
+    int ready_file = fixture->ready_file;
     FakeDomain *domain;
 
     fixture_begin(fixture);
+    fixture->has_ready_file = has_ready_file;
+    fixture->ready_file = ready_file;
     domain = fake_add("one", UUID, metadata, true);
     domain->additions = g_strdup("<additions reach='vsock'/>");
     g_free(domain->xml);
@@ -486,6 +492,62 @@ START_TEST(told_over_vsock)
 }
 END_TEST
 
+/* The guest has reset itself. */
+START_TEST(told_before_a_reboot)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) anew = {0};
+
+    begin_with_vsock(&fixture, VIOMMU_ERROR_BUSY);
+    ck_assert(viommu_manager_told_ready(fixture.manager, 17));
+    fake_tell(VIOMMU_NEWS_REBOOTED, UUID, NULL);
+    fixture_await(&fixture, !fixture_find(&fixture, "one")->told_ready);
+    await_ready(&fixture, 1, &anew);
+    fixture_await(&fixture, anew.n);
+    assert_fails(&anew, VIOMMU_ERROR_NOT_READY, "has heard nothing of its systemd over vsock");
+}
+END_TEST
+
+/* A guest that told the viommud before; it tells no more. */
+START_TEST(told_before_a_restart)
+{
+    static const char *const others[] = {"", "5b0a2f5e-0000-4000-8000-000000000002\n"};
+    int file = viommu_readiness_file();
+
+    ck_assert_int_ge(file, 0);
+    for (size_t i = 0; i < 3; i++) {
+        g_auto(Fixture) fixture = {.ready_file = file, .has_ready_file = true};
+        const ViommuMachine *machine;
+
+        if (i > 0)
+            ck_assert_int_ge(pwrite(file, others[i - 1], strlen(others[i - 1]), 0), 0);
+        begin_with_vsock(&fixture, VIOMMU_ERROR_BUSY);
+        machine = fixture_find(&fixture, "one");
+        ck_assert_int_eq(machine->told_ready, i == 1);
+        if (i == 0)
+            ck_assert(viommu_manager_told_ready(fixture.manager, 17));
+        else if (i == 1)
+            fake_tell(VIOMMU_NEWS_REBOOTED, UUID, NULL);
+        fixture_await(&fixture, machine->told_ready == (i == 0));
+    }
+    close(file);
+}
+END_TEST
+
+/* libvirt has not told the context yet. */
+START_TEST(told_early)
+{
+    g_auto(Fixture) fixture = {0};
+
+    begin_with_vsock(&fixture, VIOMMU_ERROR_BUSY);
+    ck_assert(viommu_manager_told_ready(fixture.manager, 18));
+    fixture_find(&fixture, "one")->reach.vsock_cid = 0;
+    ck_assert(!viommu_manager_told_ready(fixture.manager, 17));
+    fixture_find(&fixture, "one")->reach.vsock_cid = 17;
+    ck_assert(viommu_manager_told_ready(fixture.manager, 17));
+}
+END_TEST
+
 /* Its context may be another's next. */
 START_TEST(told_by_a_guest_that_has_ended)
 {
@@ -504,8 +566,9 @@ START_TEST(told_by_a_guest_that_has_ended)
 }
 END_TEST
 
-UNIT_MAIN("verifier", told_over_vsock, told_by_a_guest_that_has_ended, by_its_agent, as_planned,
-          a_launch_wants_a_level, by_its_console, disproved, out_of_time, in_the_middle_of_its_report,
-          nothing_can_look, the_agent_breaks_libvirt, the_machine_ends, a_launch_is_proven,
-          a_launch_is_not_proven, a_launch_is_stopped, a_launch_is_asked_for_again, so_many_wait_for_a_proof,
-          the_daemon_ends, a_launch_is_ready, a_launch_is_not_ready)
+UNIT_MAIN("verifier", told_over_vsock, told_before_a_reboot, told_before_a_restart, told_early,
+          told_by_a_guest_that_has_ended, by_its_agent, as_planned, a_launch_wants_a_level, by_its_console,
+          disproved, out_of_time, in_the_middle_of_its_report, nothing_can_look, the_agent_breaks_libvirt,
+          the_machine_ends, a_launch_is_proven, a_launch_is_not_proven, a_launch_is_stopped,
+          a_launch_is_asked_for_again, so_many_wait_for_a_proof, the_daemon_ends, a_launch_is_ready,
+          a_launch_is_not_ready)

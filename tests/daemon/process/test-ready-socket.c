@@ -12,11 +12,13 @@ static ViommuLoop *loop;
 static ViommuReadySocket *ready;
 static unsigned n_told;
 static uint32_t told;
+static bool known; /* whose context it is */
 
-static void on_told(uint32_t cid, void *userdata)
+static bool on_told(uint32_t cid, void *userdata)
 {
     n_told++;
     told = cid;
+    return known;
 }
 
 /* Connections come by viommu_ready_socket_take(): a kernel connects no process to itself. */
@@ -28,6 +30,7 @@ static void begin(void)
     ck_assert_int_eq(bind(listener, &unnamed, sizeof(unnamed.sa_family)), 0);
     ck_assert_int_eq(listen(listener, 1), 0);
     n_told = told = 0;
+    known = true;
     ck_assert(viommu_loop_new(&loop, NULL));
     ready = viommu_ready_socket_new(loop, listener, on_told, NULL, NULL);
     ck_assert_ptr_nonnull(ready);
@@ -183,4 +186,32 @@ START_TEST(silent)
 }
 END_TEST
 
-UNIT_MAIN("ready-socket", words, too_much, too_many, silent)
+/* Its guest is asked for again, until the guest ends, its time is over, or it is known. */
+START_TEST(not_known_yet)
+{
+    for (int learnt = 0; learnt < 2; learnt++) {
+        int fd;
+
+        begin();
+        known = false;
+        fd = connect_guest(9);
+        ck_assert_int_eq(send(fd, "READY=1\n", 8, 0), 8);
+        ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+        while (n_told < 3)
+            ck_assert_int_ge(sd_event_run(viommu_loop_event(loop), 20 * G_USEC_PER_SEC), 1);
+        ck_assert(!is_closed(fd));
+        known = learnt;
+        while (learnt && !is_closed(fd))
+            ck_assert_int_ge(sd_event_run(viommu_loop_event(loop), 20 * G_USEC_PER_SEC), 1);
+        ck_assert_uint_eq(n_told, 3 + (unsigned)learnt);
+        close(fd);
+        turn();
+        known = true;
+        ck_assert_int_eq(sd_event_run(viommu_loop_event(loop), 300 * G_TIME_SPAN_MILLISECOND), 0);
+        ck_assert_uint_eq(n_told, 3 + (unsigned)learnt);
+        end();
+    }
+}
+END_TEST
+
+UNIT_MAIN("ready-socket", words, too_much, too_many, silent, not_known_yet)

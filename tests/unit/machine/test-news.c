@@ -23,6 +23,7 @@ static const struct {
     {VIOMMU_NEWS_IO_ERROR, NULL, "", "io-error"},
     {VIOMMU_NEWS_HALTED, NULL, "", "other"},
     {VIOMMU_NEWS_RESUMED, NULL, "", "none"},
+    {VIOMMU_NEWS_REBOOTED, NULL, ""},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(expected) == VIOMMU_NEWS_LAST);
 
