@@ -44,8 +44,8 @@ What a host changes is in memory and gone with it.  A root that is removed is ma
   --previous        what the release named in tests/hosts/previous-release would install is below /viommu/previous-stage
   --packages        Debian packages of this checkout, built there by tools/package, are below /viommu/packages; lintian
                     has found nothing in them; what they need in addition is below /viommu/packages/needed
-  --guest=NAME      a guest of tests/qemu/guests.sh, or an image of tests/qemu/cloud.sh, in the host below /viommu-guests;
-                    any number
+  --guest=NAME      a guest of tests/qemu/guests.sh, an image of tests/qemu/cloud.sh, or the guest of tests/qemu/debian.sh,
+                    in the host below /viommu-guests; any number
   --newer=SUITE:SOURCE...
                     in the host below /viommu-newer: what apt would upgrade these source packages to, were SUITE
                     one of its sources
@@ -257,10 +257,12 @@ set_vm() {
 
 # copy_guests: a virtual machine sees them below $work.
 copy_guests() {
-    local i
+    local i file
     for i in "${!wanted[@]}"; do
         mkdir -p "$work/guests/${wanted[i]}"
-        cp -L --reflink=auto "${guest_files[i]}"/{vmlinuz,initrd} "$work/guests/${wanted[i]}"
+        for file in "${guest_files[i]}"/{vmlinuz,initrd,disk,disk.qcow2}; do
+            [ ! -e "$file" ] || cp -L --reflink=auto --sparse=always "$file" "$work/guests/${wanted[i]}"
+        done
     done
 }
 
@@ -400,6 +402,7 @@ fill_cache
 for guest in "${wanted[@]}"; do
     maker=guests.sh
     [[ $guest != *-image ]] || maker=cloud.sh
+    [[ $guest != *-agent ]] || maker=debian.sh
     parts=$("$source/tests/qemu/$maker" "$guest") || skip "guest $guest is not in the cache and cannot be made"
     guests+=("--bind-ro=$parts:/viommu-guests/$guest")
     guest_files+=("$parts")

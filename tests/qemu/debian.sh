@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 release=trixie
 name=x86_64-debian13-agent
-recipe=3  # increase it when the disk changes
+recipe=4  # increase it when the disk changes
 
 own_words='systemd.volatile=state console=ttyS0 quiet no_timer_check intel_iommu=off'
 
@@ -98,7 +98,7 @@ chroot . modprobe -S "\$(cat $work/parts/version)" -a --show-depends virtio_pci 
 (cd $work/initramfs && find . | cpio --quiet -o -H newc -R 0:0) >$work/parts/initrd
 $(loader_hook)
 rm -rf usr/lib/grub boot/* var/lib/apt var/lib/dpkg var/cache/* var/log/* usr/lib/udev/hwdb.bin usr/share/zoneinfo usr/share/info
-find lib/modules/*/kernel/ -name '*.ko*' ! -name 'virtio*' ! -name '*serial*' -delete
+find lib/modules/*/kernel/ -name '*.ko*' ! -name 'virtio*' ! -name '*serial*' ! -name '*vsock.ko*' ! -name 'vmw_vsock_virtio*' -delete
 chroot . depmod "\$(cat $work/parts/version)"
 # Without the mounts in it.
 mkdir $work/tree
