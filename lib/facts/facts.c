@@ -131,7 +131,7 @@ static const ViommuFact
                                         "libvirt NEWS 6.5.0; measured: 9.0/7.2, 11.3/10.0 accepted"},
                 [VIOMMU_FACT_VSOCK_TRANSLATION] =
                     {"vsock behind the IOMMU", V(7, 1, 0), 0, 0,
-                     "libvirt 9.0 docs/formatdomain.rst (vsock, driver, since 7.1.0); Linux e13a6915a0 (vhost's IOTLB, in 5.11); measured: 9.0/7.2, 11.3/10.0 accepted",
+                     "libvirt 9.0 docs/formatdomain.rst (vsock, driver, since 7.1.0); Linux e13a6915a0 (vhost's IOTLB, in 5.11); measured: 9.0/7.2, 11.3/10.0 accepted; emulated: intel, systemd 257 in a guest without an agent tells over vsock",
                      V(5, 11, 0)},
                 [VIOMMU_FACT_VIRTIOFS] =
                     {"virtiofs", V(7, 0, 0), 0, 0,

@@ -206,6 +206,34 @@ static int flag_of(const ViommuRoot *root, const char *module, const char *param
     return strchr("nNfF0", value[0]) || g_ascii_strcasecmp(value, "off") == 0 ? 0 : VIOMMU_UNSET;
 }
 
+#define GUEST_RULES     "etc/apparmor.d/local/abstractions/libvirt-qemu"
+#define GUEST_RULES_MAX (1u << 20)
+
+/* A rule is a path, in quotes or not, and its rights: "/dev/vhost-vsock rw,". */
+static bool lets_use_vsock(const char *rule)
+{
+    g_auto(GStrv) words = g_strsplit_set(rule, " \t\",", -1);
+    const char *path = NULL, *rights = NULL;
+
+    for (char **word = words; *word; word++)
+        if (**word && path && !rights)
+            rights = *word;
+        else if (**word && !path)
+            path = *word;
+    return rights && g_str_equal(path, "/dev/vhost-vsock") && strchr(rights, 'r') && strchr(rights, 'w');
+}
+
+/* What the administrator adds to libvirt's rules for all guests. */
+static int vsock_rule(const ViommuRoot *root)
+{
+    g_auto(GStrv) lines = viommu_root_lines(root, GUEST_RULES, GUEST_RULES_MAX);
+
+    for (char **line = lines; line && *line; line++)
+        if (lets_use_vsock(*line))
+            return 1;
+    return lines ? 0 : VIOMMU_UNSET;
+}
+
 void viommu_topology_read_modules(const ViommuRoot *root, ViommuTopology *topology)
 {
     g_autofree char *limit = parameter_of(root, "vfio_iommu_type1", "dma_entry_limit");
@@ -219,6 +247,7 @@ void viommu_topology_read_modules(const ViommuRoot *root, ViommuTopology *topolo
         topology->iommufd_loadable = is_loadable(root, "iommufd");
     topology->vhost_vsock = device_node(root, "vhost-vsock", "vhost-vsock");
     topology->vhost_vsock_usable = viommu_root_usable(root, "dev/vhost-vsock");
+    topology->vhost_vsock_rule = vsock_rule(root);
     topology->unsafe_interrupts = flag_of(root, "vfio_iommu_type1", "allow_unsafe_interrupts");
     topology->iommufd_unsafe_interrupts = flag_of(root, "iommufd", "allow_unsafe_interrupts");
     if (limit && g_ascii_string_to_unsigned(limit, 10, 0, UINT32_MAX, &number, NULL))

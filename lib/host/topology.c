@@ -92,6 +92,7 @@ static const ViommuField topology_fields[] = {
     {"iommufd-loadable", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, iommufd_loadable)},
     {"vhost-vsock", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, vhost_vsock)},
     {"vhost-vsock-usable", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, vhost_vsock_usable)},
+    {"vhost-vsock-rule", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, vhost_vsock_rule)},
     {"interrupt-remapping", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, interrupt_remapping)},
     {"unsafe-interrupts", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, unsafe_interrupts)},
     {"iommufd-unsafe-interrupts", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, iommufd_unsafe_interrupts)},

@@ -118,6 +118,8 @@ typedef struct ViommuTopology {
     int iommufd_loadable;   /* flag: iommufd is a module that is not loaded yet */
     int vhost_vsock;        /* flag: the kernel has /dev/vhost-vsock; unset: not visible */
     int vhost_vsock_usable; /* flag: viommud may open it; unset: it is not visible */
+    /* flag: this host's own rules of AppArmor for guests let QEMU read and write it */
+    int vhost_vsock_rule;
     /* flag: the kernel remaps interrupts, by the names of its interrupt chips */
     int interrupt_remapping;
     /* flags: VFIO's container, and iommufd, assign devices even without interrupt remapping */

@@ -60,6 +60,14 @@ bool viommu_plan_check_vsock(ViommuPlanBuild *build, GError **error)
     return settle_ready(build, error);
 }
 
+/* libvirt opens the device for QEMU, which can set it up.  QEMU also reads from it which addresses
+ * the kernel wants translated, and writes the answers; AppArmor denies both to a guest that libvirt
+ * confines (up to libvirt 12.8), and the guest's device is dead. */
+static bool is_denied(const ViommuHost *host)
+{
+    return viommu_host_secmodel(host, "apparmor") && host->topology.vhost_vsock_rule != 1;
+}
+
 /* Why the device is outside the IOMMU.  Owned; NULL: it can be behind it. */
 static char *obstacle(const ViommuPlanBuild *build)
 {
@@ -75,7 +83,10 @@ static char *obstacle(const ViommuPlanBuild *build)
     if (kernel != 0 && kernel < least)
         return g_strdup_printf("to be behind it, it needs %s or newer on the host, which has an older kernel",
                                least_linux);
-    return NULL;
+    return is_denied(build->input->host)
+               ? g_strdup(
+                     "to be behind it, QEMU must read and write /dev/vhost-vsock, which libvirt's rules of AppArmor for guests do not allow; the host's administrator can allow it with the line '/dev/vhost-vsock rw,' in /etc/apparmor.d/local/abstractions/libvirt-qemu")
+               : NULL;
 }
 
 void viommu_plan_settle_vsock(ViommuPlanBuild *build)

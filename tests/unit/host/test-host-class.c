@@ -20,7 +20,7 @@ static const char *const text =
     "'iommu': <'dmar0'>, 'usable': <true>, 'uses': <['eth0 is up']>, 'cdev': <'vfio0'>}]>, "
     "'nodes': <[{'node': <uint64 0>, 'memory': <uint64 8589934592>, 'huge-pages': <[{'size': <uint64 "
     "2097152>, 'total': <uint64 64>, 'free': <uint64 64>}]>}]>, 'vfio': <true>, 'iommufd': <true>, "
-    "'iommufd-usable': <true>, 'vhost-vsock': <true>, 'vhost-vsock-usable': <true>}>}";
+    "'iommufd-usable': <true>, 'vhost-vsock': <true>, 'vhost-vsock-usable': <true>, 'vhost-vsock-rule': <true>}>}";
 
 static ViommuHost *host_of(const char *tree)
 {
@@ -98,6 +98,7 @@ static const struct {
     {", 'uses': <['eth0 is up']>", ""},
     {"'vfio': <true>, 'iommufd': <true>", "'vfio': <true>, 'iommufd': <false>"},
     {"'vhost-vsock': <true>", "'vhost-vsock': <false>"},
+    {"'vhost-vsock-rule': <true>", "'vhost-vsock-rule': <false>"},
 };
 
 START_TEST(hosts_that_decide_alike)

@@ -206,6 +206,34 @@ START_TEST(a_service_without_dev)
 END_TEST
 #define N_SERVICES 5
 
+/* --- AppArmor's rules for guests --- */
+
+START_TEST(rule_of_vsock)
+{
+    static const struct {
+        const char *rules; /* NULL: no such file */
+        int allowed;
+    } rows[] = {
+        {NULL, VIOMMU_UNSET},
+        {"", 0},
+        {"/dev/vhost-vsock rw,\n", 1},
+        {"  # of this site\n  \"/dev/vhost-vsock\" wr,\n", 1},
+        {"\t/dev/vhost-vsock\trwk,", 1},
+        {"#/dev/vhost-vsock rw,\n", 0},
+        {"# /dev/vhost-vsock rw,\n", 0},
+        {"/dev/vhost-vsock r,\n/dev/vhost-net rw,\n", 0},
+        {"deny /dev/vhost-vsock rw,\n", 0},
+        {"/dev/vhost-vsock\n", 0},
+    };
+
+    if (rows[_i].rules)
+        host_add_file(&host, "etc/apparmor.d/local/abstractions/libvirt-qemu", rows[_i].rules);
+    read_it();
+    ck_assert_int_eq(topology.vhost_vsock_rule, rows[_i].allowed);
+}
+END_TEST
+#define N_RULES 10
+
 /* --- Interrupts --- */
 
 START_TEST(chips)
@@ -346,6 +374,7 @@ int main(void)
     tcase_add_test(tcase, a_loaded_module);
     tcase_add_loop_test(tcase, iommufd_as_a_module, 0, N_MODULES);
     tcase_add_loop_test(tcase, a_service_without_dev, 0, N_SERVICES);
+    tcase_add_loop_test(tcase, rule_of_vsock, 0, N_RULES);
     tcase_add_loop_test(tcase, chips, 0, N_CHIPS);
     tcase_add_loop_test(tcase, hindrances, 0, N_HINDRANCES);
     tcase_add_loop_test(tcase, regions, 0, N_REGIONS);

@@ -459,7 +459,8 @@ END_TEST
 #define ON(libvirt, topology)                                                                               \
     "{'libvirt': <'" libvirt "'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': <'7.2.22'>, 'accelerators': " \
     "<['kvm']>}]>, " topology "}"
-#define VSOCK(has) "'vhost-vsock': <" has ">"
+#define VSOCK(has)      "'vhost-vsock': <" has ">"
+#define CONFINED(model) "'secmodels': <[{'model': <'" model "'>}, {'model': <'dac'>}]>"
 START_TEST(vsock)
 {
     static const struct {
@@ -472,6 +473,10 @@ START_TEST(vsock)
         {ON("9.0.0", "'topology': <{" VSOCK("false") "}>"), "the host's kernel does not have", false},
         {ON("9.0.0", "'unprivileged': <true>, 'topology': <{'vhost-vsock-usable': <false>}>"), "may not", 0},
         {ON("9.0.0", "'topology': <{'vhost-vsock-usable': <false>}>"), NULL, true},
+        {ON("12.8.0", CONFINED("apparmor")), NULL, false},
+        {ON("12.8.0", CONFINED("apparmor") ", 'topology': <{'vhost-vsock-rule': <false>}>"), NULL, false},
+        {ON("12.8.0", CONFINED("apparmor") ", 'topology': <{'vhost-vsock-rule': <true>}>"), NULL, true},
+        {ON("12.8.0", CONFINED("selinux")), NULL, true},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
