@@ -19,8 +19,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 FACTS = HERE.parent.parent / "lib" / "facts" / "facts.c"
 DOCUMENT = HERE.parent.parent / "docs" / "hardware.md"
 TIME_LIMIT = 7200  # seconds, of a host
-# machine: release, and scripts, each of which gets a host of its own
-HOSTS = {"x86_64-intel": ("debian13", ["assigned", "more"]), "x86_64-poor": ("debian13", ["poor"])}
+# machine: release, and scripts, each of which gets a host of its own, with the guest that it boots
+HOSTS = {
+    "x86_64-intel": ("debian13", {"assigned": "x86_64-devices", "more": "x86_64-devices", "ready": "x86_64-debian13-agent"}),
+    "x86_64-poor": ("debian13", {"poor": "x86_64-devices"}),
+}
 ROW = re.compile(r"""^ *shows (\w+) '(.*)'$""", re.M)
 
 HEADER = """<!-- SPDX-License-Identifier: LGPL-2.1-or-later -->
@@ -82,7 +85,7 @@ def run_script(machine, script):
     """The rows that it shows, and the host as viommud sees it; None and None: something failed."""
     with tempfile.TemporaryDirectory(prefix="viommu-hardware.") as out:
         done = subprocess.run([HERE.parent / "hosts" / "host.sh", f"--release={HOSTS[machine][0]}", f"--machine={machine}",
-                               "--guest=x86_64-devices", f"--out={out}", f"--time-limit={TIME_LIMIT}", script], check=False)
+                               f"--guest={HOSTS[machine][1][script]}", f"--out={out}", f"--time-limit={TIME_LIMIT}", script], check=False)
         if done.returncode:
             return None, None
         text = (pathlib.Path(out) / "shown").read_text()

@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 release=trixie
 name=x86_64-debian13-agent
-recipe=4  # increase it when the disk changes
+recipe=5  # increase it when the disk changes
 
 own_words='systemd.volatile=state console=ttyS0 quiet no_timer_check intel_iommu=off'
 
@@ -92,7 +92,9 @@ echo guest >"\$1/etc/hostname"
 touch "\$1/etc/.updated" "\$1/var/.updated"
 cd "\$1"
 cp usr/bin/busybox $work/initramfs/bin/
-chroot . modprobe -S "\$(cat $work/parts/version)" -a --show-depends virtio_pci virtio_blk ext4 |
+# systemd tells once that it has booted, which may be before udev loads the driver of vsock.
+chroot . modprobe -S "\$(cat $work/parts/version)" -a --show-depends virtio_pci virtio_blk ext4 \
+    vmw_vsock_virtio_transport |
     awk '\$1 == "insmod" && !seen[\$2]++ { print \$2 }' |
     while read -r module; do xz -dc ".\$module" >$work/initramfs/modules/\$((10 + \$(ls $work/initramfs/modules | wc -l))).ko; done
 (cd $work/initramfs && find . | cpio --quiet -o -H newc -R 0:0) >$work/parts/initrd
