@@ -51,6 +51,8 @@ def debian_files():
                 patterns.append(f"/{words[0]}")
             elif not list(ROOT.glob(words[0])):
                 yield f"{path.relative_to(ROOT)}: '{words[0]}' means no file"
+    rules = (RECIPES / "debian/rules").read_text()
+    patterns += [f"/{name}" for name in re.findall(r"dh_install -pviommud (\S+)", rules)]
     yield from compare("tools/packaging/debian", patterns, installed())
 
 

@@ -19,7 +19,7 @@ SPLIT = re.compile(r'^[^#\n]*[^"\\\n](?<!\\n)"[ \t]*\n[ \t]*"', re.M)
 # Comments; and string literals, in which "/*" begins no comment.
 TOKEN = re.compile(r"""(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+')|(?P<comment>/\*.*?\*/|//[^\n]*)""", re.S)
 # Scripts that users call by these names.
-COMMANDS = {".ci/run", "conf/after-install", "tests/run", "tests/bench/run", "tests/fuzz/run", "tools/quickstart", "tools/package",
+COMMANDS = {".ci/run", "conf/after-install", "tests/run", "tests/bench/run", "tests/fuzz/run", "tests/soak", "tools/quickstart", "tools/package",
             *(f"tools/packaging/debian/{name}" for name in ("rules", "viommud.prerm", "viommud.postrm"))}
 PROSE = {".md", ".rst"}
 # Written by tests/hosts/matrix.py and tests/emulated/hardware.py.
