@@ -90,6 +90,8 @@ make_previous >"$work/out" 2>"$work/err"
 check 'a package of the previous release' test -s "$work/previous.deb"
 make_next >"$work/out" 2>"$work/err"
 check 'and one of a later one' test -s "$work/next.deb"
+# Who asks first starts polkit, which has a directory of its own.
+run 0 'polkit runs' '' systemctl start polkit
 # What the packages depend on is no part of them.
 run 0 'what they need' '' install $packages/needed/*.deb
 files >"$work/before"

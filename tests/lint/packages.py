@@ -13,8 +13,8 @@ RECIPES = ROOT / "tools/packaging"
 # Every Debian has these at a build, or debhelper brings them.
 IMPLIED = {"gcc", "libc6-dev", "ninja-build", "build-essential"}
 OTHER_NAMES = {"debhelper-compat": "debhelper", "dh-sequence-python3": "dh-python"}
-# Of Debian's own debhelper, and where systemd.pc is.
-NOT_LISTED = {"dh-sequence-installsysusers", "systemd-dev"}
+# Of debhelper; and Debian 12's systemd says where units are, later ones need not.
+NOT_LISTED = {"dh-sequence-installsysusers", "systemd"}
 SPEC_MACROS = {"%{_bindir}": "/usr/bin", "%{_libexecdir}": "/usr/libexec", "%{_prefix}": "/usr", "%{_datadir}": "/usr/share",
                "%{_mandir}": "/usr/share/man", "%{_docdir}": "/usr/share/doc", "%{_unitdir}": "/usr/lib/systemd/system",
                "%{_sysusersdir}": "/usr/lib/sysusers.d", "%{_tmpfilesdir}": "/usr/lib/tmpfiles.d",
