@@ -133,6 +133,7 @@ START_TEST(groups)
         {"<and><arch value='x86_64'/><pool value='x'/></and>", SO "pool"},
         {"<or><arch value='aarch64'/><memory op='&gt;' value='1'/><pool value='x'/></or>", YES},
         {"<or><arch value='aarch64'/><pool value='x'/></or>", SO "pool"},
+        {"<or><arch value='x86_64'/><pool value='x'/></or><labcontroller value='y'/>", SO "labcontroller"},
         {"<or><arch value='aarch64'/><arch value='ppc64'/></or>",
          NO "arch == 'aarch64' (it is 'x86_64'), arch == 'ppc64' (it is 'x86_64')"},
         /* What does not hold of an alternative is no reason where another holds. */
