@@ -118,7 +118,6 @@ cell() {
         printf '}\ndiscover: {how: shell, tests: [{name: has, test: "echo class: $(ls /sys/class/iommu)"}]}\nexecute: {how: tmt}\n'
     } >"$lab_dir/tree/cell.fmf"
     tmt_as_user run --id "$run" discover provision execute report cleanup || true
-    [ -z "${TMT_TABLE_KEEP:-}" ] || cp "$lab_dir/said" "$TMT_TABLE_KEEP/$RANDOM.$run"
     said=$(sed -n -e 's/^ *iommu: /gives: /p' -e "s/^ *warn: \(Hardware requirement '[^']*' is not supported\)\.$/warns: \1/p" \
         -e 's/^ *viommud cannot provision.*: \(iommu\.\)/refused: \1/p' "$lab_dir/said" | head -n 1)
     output=$(find "$lab_dir/runs/$run" -path '*/execute/data/*' -name output.txt)
@@ -209,7 +208,7 @@ interrupted() {
 # end_session: what the session's libvirtd has started, and which outlives it.
 end_session() {
     [ -d "$lab_dir/session/libvirt" ] || return 0
-    find "$lab_dir/session/libvirt" \( -name virtlogd.pid -o -path '*/qemu/run/*.pid' ! -name driver.pid \) -exec cat {} \; -exec echo \; |
+    find "$lab_dir/session/libvirt" \( -name 'lib*d.pid' -o -name virtlogd.pid -o -path '*/qemu/run/*.pid' ! -name driver.pid \) -exec cat {} \; -exec echo \; |
         xargs -r kill || :
 }
 
@@ -260,6 +259,7 @@ tmt=(env -C "$lab_dir/tree" PATH="$lab_dir:/usr/local/sbin:/usr/local/bin:/usr/s
 
 if [ -n "$table" ]; then
     lab_spawn libvirtd env XDG_RUNTIME_DIR="$lab_dir/session" libvirtd
+    lab_until 60 test -S "$lab_dir/session/libvirt/libvirt-sock" || die "libvirtd does not start: $(tail -n 5 "$lab_dir/libvirtd.log")"
     echo "| hardware | \`how: virtual\` | \`how: viommu\` |"
     echo "|---|---|---|"
     row '{iommu: {is-supported: true}}'
