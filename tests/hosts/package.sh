@@ -38,12 +38,14 @@ unpack() {
     dpkg-deb --raw-extract "$viommud" "$work/tree"
 }
 
-# The previous release had no package: its files, with the scripts of this one.
+# The previous release had no package: its files, with the scripts of this one, but for a service
+# that it did not have.
 make_previous() {
     unpack
     find "$work/tree" -mindepth 1 -maxdepth 1 ! -name DEBIAN -exec rm -rf {} +
     tar -C /viommu/previous-stage -c . | tar -C "$work/tree" --no-same-owner -x
     rm -f "$work/tree/DEBIAN"/{conffiles,md5sums}
+    sed -i "s/'*viommu-artemis.service'* //" "$work/tree/DEBIAN"/{postinst,prerm,postrm}
     with_version 0.1.0-1 "$work/previous.deb"
 }
 
