@@ -208,6 +208,7 @@ interrupted() {
 # end_session: what the session's libvirtd has started, and which outlives it.
 end_session() {
     [ -d "$lab_dir/session/libvirt" ] || return 0
+    # shellcheck disable=SC2038  # numbers of processes, not names
     find "$lab_dir/session/libvirt" \( -name 'lib*d.pid' -o -name virtlogd.pid -o -path '*/qemu/run/*.pid' ! -name driver.pid \) -exec cat {} \; -exec echo \; |
         xargs -r kill || :
 }
