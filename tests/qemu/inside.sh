@@ -3,7 +3,7 @@
 # inside: an ordinary user's viommud and one guest, a Debian as a cloud image is: a command runs in
 # it by "run --inside", while others log in, are refused, find no ssh server, and the image is
 # replaced below the guest; its files come out after its failure, and nothing is left.
-#   inside [x86_64|aarch64]
+#   inside [x86_64|debian12|aarch64]
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -12,15 +12,16 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/qemu/lab.sh
 . "$here/lab.sh"
 
-# name and architecture, iommu, what proves it in /sys/class/iommu
+# name, architecture, its Debian, iommu, what proves it in /sys/class/iommu
 rows='
-x86_64   intel   dmar0
-aarch64  smmuv3  smmu3.*
+x86_64    x86_64   debian13  intel   dmar0
+debian12  x86_64   debian12  intel   dmar0
+aarch64   aarch64  debian13  smmuv3  smmu3.*
 '
-arch=${1:-x86_64}
-read -r _ model shown <<<"$(awk -v name="$arch" '$1 == name' <<<"$rows")"
-[ -n "$shown" ] || say_die "no row named '$arch'"
-image=$arch-debian13-image
+name=${1:-x86_64}
+read -r _ arch release model shown <<<"$(awk -v name="$name" '$1 == name' <<<"$rows")"
+[ -n "$shown" ] || say_die "no row named '$name'"
+image=$arch-$release-image
 
 # The user's viommuctl, in a session.
 ctl() {
@@ -70,7 +71,7 @@ lab_run ssh-keygen -q -t ed25519 -N '' -f "$lab_dir/session/other"
 
 # shellcheck disable=SC2016  # expanded in the guest
 ctl run --name=one --inside --timeout="$lab_boots" --get="/root/result:$lab_dir/home/result" \
-    disks.0.path="$base" disks.0.format=qcow2 disks.0.overlay=true guest.os=debian13-cloud accelerator="$lab_accelerator" \
+    disks.0.path="$base" disks.0.format=qcow2 disks.0.overlay=true guest.os=$release-cloud accelerator="$lab_accelerator" \
     arch="$arch" memory=1G --iommu="$model" -- sh -c 'echo up
 test -e /sys/class/iommu/$2 && test -e /sys/block/vda/device/../iommu_group/type || exit 9
 until [ -e /root/go ]; do sleep 1; done
