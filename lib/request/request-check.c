@@ -171,7 +171,8 @@ static bool check_plain_disk(const ViommuRequestDisk *disk, guint i, GError **er
     g_autofree char *key = g_strdup_printf("disks[%u].path", i);
 
     if (!disk->file.path)
-        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "%s is missing; it must be a string", key);
+        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "%s is missing; it must be a string%s", key,
+                           i == 0 ? ", unless 'image' names the image whose disk this is" : "");
     if (disk->format == VIOMMU_UNSET)
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
                            "disks[%u].format is missing; it must be one of raw, qcow2", i);

@@ -294,7 +294,10 @@ START_TEST(overlays_and_images)
          "disks[0].digest 'sha256:0' is not valid"},
         {"{'disks': <[{'path': <'/d'>, 'format': <'raw'>, 'digest': <'md5:" DIGEST "'>}]>}",
          "disks[0].digest 'md5:sha256:"},
-        {"{'disks': <[{'overlay': <true>}]>}", "disks[0].path is missing; it must be a string"},
+        {"{'disks': <[{'overlay': <true>}]>}",
+         "disks[0].path is missing; it must be a string, unless 'image' names the image whose disk this is"},
+        {"{'image': <'i'>, 'disks': <[{'bus': <'scsi'>}, {'bus': <'scsi'>}]>}",
+         "disks[1].path is missing; it must be a string"},
         {"{'image': <'debian13'>}", NULL},
         {"{'image': <'debian13'>, 'disks': <[{'size': <'20G'>, 'bus': <'scsi'>, 'digest': <'" DIGEST
          "'>}, {'path': <'/d'>, 'format': <'raw'>}]>}",
