@@ -45,6 +45,7 @@ start_service() {
     useradd --create-home --groups viommu ci
     mkdir -p /etc/viommud/viommud.conf.d
     printf '%s\n' '[devices]' 'allow=8086:10d3;1b36:0010' 'take-from-driver=yes' '[daemon]' 'verify-timeout=900' 'launch-timeout=900' \
+        '[limits]' vcpus=300 vcpus-per-user=300 \
         >/etc/viommud/viommud.conf.d/site.conf
     systemctl start viommud
 }

@@ -22,6 +22,7 @@ TIME_LIMIT = 7200  # seconds, of a host
 # machine: release, and scripts, each of which gets a host of its own, with the guest that it boots
 HOSTS = {
     "x86_64-intel": ("debian13", {"assigned": "x86_64-devices", "more": "x86_64-devices", "ready": "x86_64-debian13-agent"}),
+    "x86_64-amd": ("testing", {"amd": "x86_64-devices"}),
     "x86_64-poor": ("debian13", {"poor": "x86_64-devices"}),
 }
 ROW = re.compile(r"""^ *shows (\w+) '(.*)'$""", re.M)
@@ -102,7 +103,7 @@ def run(machine):
             return None
         seen += rows
     qemu = next(one["qemu"] for one in host["emulators"] if one["arch"] == host["arch"])
-    facts = f"{release.replace('debian', 'Debian ')}: libvirt {host['libvirt']}, QEMU {qemu}, Linux {host['topology']['kernel']}; VFIO containers."
+    facts = f"Debian {release.removeprefix('debian')}: libvirt {host['libvirt']}, QEMU {qemu}, Linux {host['topology']['kernel']}; VFIO containers."
     return "\n".join(section(machine, facts, seen))
 
 
