@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# amd: KVM guests with each IOMMU on a host with an AMD IOMMU, and devices that a member of the group
-# assigns to them.  Run by "host --release=testing --machine=x86_64-amd --guest=x86_64-devices amd",
-# as root, in the host.
+# amd: KVM guests with each IOMMU on a host with an AMD IOMMU, and devices that a member of the
+# group assigns to them.  Run by
+# "host --release=testing --machine=x86_64-amd --guest=x86_64-devices amd", as root, in the host.
 set -u
 # shellcheck source=tests/emulated/assign.sh
 . tests/emulated/assign.sh
