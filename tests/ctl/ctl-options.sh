@@ -187,6 +187,17 @@ check 'is an object' json 'j["viommu_hugepages_1g"] == "1"'
 run 64 'a format that is not known' "use one of shell, placement, kubernetes, nomad" "$ctl" host --inventory --format=raw
 run 64 '--format alone' 'use it with --inventory' "$ctl" host --format=nomad
 run 64 'two kinds of output' 'cannot be combined' "$ctl" host --slurm --inventory
+jq '.topology.iommus[0].name = "dmar\"];" | .topology.devices[].iommu = .topology.iommus[0].name' \
+    "$hosts/machine-server-sriov.json" >"$work/odd.json"
+run 0 'a picture of a host with functions' '"host 0000:[0-9a-f:.]+" -> "host 0000:[0-9a-f:.]+" .label="virtual function".' \
+    "$ctl" host --host "$hosts/machine-server-sriov.json" --dot
+run 0 'whose names do not end its strings' 'label="dmar\\"\];: intel' "$ctl" host --host "$work/odd.json" --dot
+run 0 'a picture of a plan' 'label="networks.0.nnetwork virtio", style=dashed' \
+    "$ctl" plan --host "$work/host.json" --dot networks.0.type=user networks.0.translate=false iommu.model=intel
+run 64 'a picture as JSON' 'nothing else' "$ctl" plan --dot --json memory=1G
+run 64 'a picture of the fleet' 'nothing else' "$ctl" plan --dot --fleet memory=1G
+run 64 'a picture of a machine' 'does not take --dot' "$ctl" show one --dot
+run 3 'a picture without hardware' 'no hardware to draw' "$ctl" host --host "$hosts/bookworm.json" --dot
 run 3 'a node without libvirt' 'must know what libvirt can do' "$ctl" host --root "$work/root" --slurm
 run 64 'a format of an image' "use one of raw, qcow2" "$ctl" image-add /x --format=nomad
 run 6 'a root that is not there' "cannot open directory '/nowhere'" "$ctl" host --root /nowhere

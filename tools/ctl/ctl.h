@@ -38,6 +38,7 @@ typedef struct ViommuCtl {
     bool user, system, json, xml, inventory, no_color, no_ask_password, help, version;
     bool keys;  /* help keys */
     bool slurm; /* host */
+    bool dot;   /* plan, host */
     bool fleet; /* launch, run, plan */
     /* The words after the verb, as many as the verb's row allows. */
     char **words;

@@ -7,6 +7,7 @@
 #include "lib/base/quantity.h"
 #include "tools/ctl/topology.h"
 #include "tools/ctl/ctl.h"
+#include "tools/ctl/dot.h"
 #include "tools/ctl/local-host.h"
 #include "tools/ctl/node.h"
 
@@ -132,6 +133,16 @@ static bool print_inventory(const ViommuCtl *ctl, const ViommuHost *host, const 
     return true;
 }
 
+static bool print_picture(const ViommuCtl *ctl, const ViommuHost *host, GError **error)
+{
+    if (!host->topology.present)
+        return viommu_fail(
+            error, VIOMMU_ERROR_NOT_SUPPORTED,
+            "the recorded host has no hardware to draw: record it again with \"viommuctl host --json\"");
+    viommu_ctl_dot_host(&ctl->output, &host->topology);
+    return true;
+}
+
 /* A user's own viommud is limited only by the user's rights; a recorded host has its own site. */
 static const ViommuSite *site_of(const ViommuCtl *ctl, const ViommuConfig *config)
 {
@@ -154,6 +165,8 @@ bool viommu_ctl_host(ViommuCtl *ctl, GError **error)
 
     if (!host)
         return false;
+    if (ctl->dot)
+        return print_picture(ctl, host, error);
     if (ctl->slurm || viommu_ctl_counts(ctl))
         return viommu_ctl_print_node(ctl, config, site_of(ctl, config), host, error);
     if (ctl->inventory)

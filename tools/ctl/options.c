@@ -150,6 +150,7 @@ static const struct {
     {"order", 0, "ORDER", offsetof(ViommuCtl, order), LOCAL, &viommu_enum_order, "Prefer native or virtio"},
     {"connect", 'c', "URI", offsetof(ViommuCtl, connect), LOCAL | V(DOCTOR), NULL, "Ask libvirt at URI"},
     {"xml", 0, NULL, offsetof(ViommuCtl, xml), V(PLAN), NULL, "Also print the domain XML"},
+    {"dot", 0, NULL, offsetof(ViommuCtl, dot), V(PLAN) | V(HOST), NULL, "Print a picture for graphviz"},
     {"fix", 0, NULL, offsetof(ViommuCtl, fix), V(LINT), NULL, "Print the corrected XML"},
     {"os", 0, "OS", offsetof(ViommuCtl, os), V(LINT) | V(IMAGE_ADD), NULL, "The guest's system, as guest.os"},
     {"arch", 0, "ARCH", offsetof(ViommuCtl, arch), V(IMAGE_ADD), &viommu_enum_arch, "Its architecture"},
@@ -330,6 +331,10 @@ static bool check_words(const ViommuCtl *ctl, int verb, uint64_t given, GError *
     if (ctl->fleet && ctl->xml)
         return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
                                   "--xml prints the domain of one host; omit --fleet");
+    if (ctl->dot && (ctl->json || ctl->xml || ctl->fleet || ctl->slurm || ctl->inventory))
+        return viommu_failure_set(
+            error, VIOMMU_FAILURE_USAGE,
+            "--dot prints a picture of one host and nothing else; omit --json, --xml, --fleet, --slurm and --inventory");
     if (ctl->slurm && ctl->inventory)
         return viommu_failure_set(error, VIOMMU_FAILURE_USAGE,
                                   "--slurm and --inventory cannot be combined; use one of them");

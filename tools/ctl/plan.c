@@ -7,6 +7,7 @@
 #include "lib/host/osinfo.h"
 #include "lib/plan/report.h"
 #include "tools/ctl/ctl.h"
+#include "tools/ctl/dot.h"
 #include "tools/ctl/fleet.h"
 #include "tools/ctl/local-host.h"
 #include "tools/ctl/request.h"
@@ -98,6 +99,10 @@ bool viommu_ctl_plan(ViommuCtl *ctl, GError **error)
         return false;
     if (note)
         g_ptr_array_add(plan->notes, note);
+    if (ctl->dot) {
+        viommu_ctl_dot_plan(&ctl->output, plan);
+        return true;
+    }
     xml = viommu_domain_xml(plan, NULL);
     if (ctl->output.json)
         viommu_output_json(viommu_plan_report(plan, xml));
