@@ -194,6 +194,8 @@ run 0 'a picture of a host with functions' '"host 0000:[0-9a-f:.]+" -> "host 000
 run 0 'whose names do not end its strings' 'label="dmar\\"\];: intel' "$ctl" host --host "$work/odd.json" --dot
 run 0 'a picture of a plan' 'label="networks.0.nnetwork virtio", style=dashed' \
     "$ctl" plan --host "$work/host.json" --dot networks.0.type=user networks.0.translate=false iommu.model=intel
+run 0 'one of a machine without PCI Express' '"guest root" .label="pci.0"' \
+    "$ctl" plan --host "$work/host.json" --dot machine=pc iommu.is-supported=false
 run 64 'a picture as JSON' 'nothing else' "$ctl" plan --dot --json memory=1G
 run 64 'a picture of the fleet' 'nothing else' "$ctl" plan --dot --fleet memory=1G
 run 64 'a picture of a machine' 'does not take --dot' "$ctl" show one --dot

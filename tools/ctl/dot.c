@@ -157,7 +157,7 @@ void viommu_ctl_dot_host(const ViommuOutput *output, const ViommuTopology *topol
 
 /* --- The guest --- */
 
-#define ROOT  "guest pcie.0"
+#define ROOT  "guest root"
 #define IOMMU "guest iommu"
 
 static char *bus_id(unsigned index)
@@ -258,7 +258,7 @@ static void print_guest(const ViommuOutput *output, const ViommuPlan *plan)
     frame(output, "guest", title);
     if (has_iommu)
         box(output, IOMMU, iommu, false);
-    box(output, ROOT, "pcie.0", false);
+    box(output, ROOT, plan->family == VIOMMU_FAMILY_I440FX ? "pci.0" : "pcie.0", false);
     if (has_iommu)
         arrow(output, IOMMU, ROOT, "");
     print_expanders(output, &plan->pcie);
