@@ -43,7 +43,7 @@ for i in $(seq $still); do
 done
 serve 'while they run'
 for process in $(pidof qemu-system-x86_64); do kill -STOP "$process"; done
-check 'all stand still' sh -c "[ \$(cat /proc/[0-9]*/status | grep -c '^State:.T') -ge $still ]"
+check 'all stand still' until_true 10 sh -c "[ \$(cat /proc/[0-9]*/status | grep -c '^State:.T') -ge $still ]"
 # ask VERB NAME...: as ci, in the background.
 ask() {
     runuser -u ci -- timeout 60 viommuctl --system "$@" >/dev/null 2>&1 &
