@@ -209,8 +209,11 @@ static int flag_of(const ViommuRoot *root, const char *module, const char *param
 #define GUEST_RULES     "etc/apparmor.d/local/abstractions/libvirt-qemu"
 #define GUEST_RULES_MAX (1u << 20)
 
-/* A rule is a path, in quotes or not, and its rights: "/dev/vhost-vsock rw,". */
-static bool lets_use_vsock(const char *rule)
+#define VSOCK "/dev/vhost-vsock"
+
+/* A rule is a path, in quotes or not, and its rights: "/dev/vhost-vsock rw,".  VIOMMU_UNSET: it
+ * says nothing of the device.  One that denies it stands before all others. */
+static int judge_rule(const char *rule)
 {
     g_auto(GStrv) words = g_strsplit_set(rule, " \t\",", -1);
     const char *path = NULL, *rights = NULL;
@@ -220,18 +223,28 @@ static bool lets_use_vsock(const char *rule)
             rights = *word;
         else if (**word && !path)
             path = *word;
-    return rights && g_str_equal(path, "/dev/vhost-vsock") && strchr(rights, 'r') && strchr(rights, 'w');
+    if (rights && g_str_equal(path, VSOCK))
+        return strchr(rights, 'r') && strchr(rights, 'w') ? 1 : VIOMMU_UNSET;
+    return path && *path != '#' && g_strv_contains((const char *const *)words, "deny") &&
+                   g_strv_contains((const char *const *)words, VSOCK)
+               ? 0
+               : VIOMMU_UNSET;
 }
 
 /* What the administrator adds to libvirt's rules for all guests. */
 static int vsock_rule(const ViommuRoot *root)
 {
     g_auto(GStrv) lines = viommu_root_lines(root, GUEST_RULES, GUEST_RULES_MAX);
+    int allowed = lines ? 0 : VIOMMU_UNSET;
 
-    for (char **line = lines; line && *line; line++)
-        if (lets_use_vsock(*line))
-            return 1;
-    return lines ? 0 : VIOMMU_UNSET;
+    for (char **line = lines; line && *line; line++) {
+        int said = judge_rule(*line);
+
+        if (said == 0)
+            return 0;
+        allowed = said == 1 ? 1 : allowed;
+    }
+    return allowed;
 }
 
 void viommu_topology_read_modules(const ViommuRoot *root, ViommuTopology *topology)

@@ -307,6 +307,23 @@ static void compare_ats(ViommuLinting *linting, const ViommuDomainDevice *device
     viommu_lint_set(linting, finding, device->driver, "ats", NULL);
 }
 
+/* The guest runs, and its device reaches nobody. */
+static void compare_vsock(ViommuLinting *linting, const ViommuDomainDevice *device)
+{
+    const char *why = linting->plan->vsock_obstacle;
+    ViommuFinding *finding;
+
+    if (!device->behind) {
+        viommu_lint_add(linting, VIOMMU_SEVERITY_WARNING, VIOMMU_RULE_LAST, device->node, NULL, NULL,
+                        "this %s is outside the IOMMU: %s", device->noun, why);
+        return;
+    }
+    finding = viommu_lint_add(linting, VIOMMU_SEVERITY_ERROR, VIOMMU_RULE_TRANSLATE, device->driver, "iommu",
+                              "do that, or remove iommu='on'", "this %s does not work behind the IOMMU: %s",
+                              device->noun, why);
+    viommu_lint_set(linting, finding, device->driver, "iommu", NULL);
+}
+
 static void compare_device(ViommuLinting *linting, const ViommuDomainDevice *device)
 {
     const ViommuPlan *plan = linting->plan;
@@ -319,7 +336,9 @@ static void compare_device(ViommuLinting *linting, const ViommuDomainDevice *dev
                         "QEMU refuses to start with iommu='on' of this %s, because it %s", device->noun, old);
     if (plan->iommu.model == VIOMMU_MODEL_NONE)
         return;
-    if (device->outside && planned)
+    if (device->is_vsock && plan->vsock_obstacle)
+        compare_vsock(linting, device);
+    else if (device->outside && planned)
         compare_outsider(linting, device);
     else if (planned && !device->behind)
         compare_bypass(linting, device);

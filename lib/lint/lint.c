@@ -415,7 +415,8 @@ static void add_remarks(ViommuLinting *linting)
         const char *warning = g_ptr_array_index(plan->warnings, i), *more = advice_after(warning, said);
 
         advice = more ? more : advice;
-        if (!more)
+        /* compare_vsock() says it of the domain's own. */
+        if (!more && !(plan->vsock_obstacle && g_str_has_suffix(warning, plan->vsock_obstacle)))
             add_warning(linting, warning);
     }
     if (said)

@@ -359,6 +359,7 @@ void viommu_plan_free(ViommuPlan *plan)
     g_free(plan->domain);
     g_free(plan->uuid);
     g_free(plan->nvram);
+    g_free(plan->vsock_obstacle);
     g_free(plan->machine);
     g_free(plan->emulator);
     g_free(plan->kernel);

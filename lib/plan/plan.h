@@ -135,6 +135,8 @@ typedef struct ViommuPlan {
     bool agent;                                   /* the guest agent has its channel */
     bool vsock;                                   /* it has a vsock device */
     bool vsock_translated;                        /* that is behind the IOMMU */
+    /* why it is not, although virtio devices are; NULL: it is, or they are not */
+    char *vsock_obstacle;
     /* the host's, where its systemd says over vsock that it has booted; 0: nowhere */
     uint32_t ready_port;
     ViommuPlacement placement; /* the assigned devices */

@@ -92,7 +92,6 @@ static char *obstacle(const ViommuPlanBuild *build)
 void viommu_plan_settle_vsock(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;
-    g_autofree char *why = NULL;
 
     if (build->request->guest.vsock != 1)
         return;
@@ -104,8 +103,8 @@ void viommu_plan_settle_vsock(ViommuPlanBuild *build)
         viommu_plan_note(build, "the guest's systemd tells viommud over vsock when it has booted");
     if (!plan->iommu.translate)
         return;
-    why = obstacle(build);
-    plan->vsock_translated = !why;
-    if (why)
-        viommu_plan_warn(build, "the guest's vsock device is outside the IOMMU: %s", why);
+    plan->vsock_obstacle = obstacle(build);
+    plan->vsock_translated = !plan->vsock_obstacle;
+    if (plan->vsock_obstacle)
+        viommu_plan_warn(build, "the guest's vsock device is outside the IOMMU: %s", plan->vsock_obstacle);
 }

@@ -223,6 +223,9 @@ START_TEST(rule_of_vsock)
         {"# /dev/vhost-vsock rw,\n", 0},
         {"/dev/vhost-vsock r,\n/dev/vhost-net rw,\n", 0},
         {"deny /dev/vhost-vsock rw,\n", 0},
+        {"/dev/vhost-vsock rw,\n  audit deny /dev/vhost-vsock w,\n", 0},
+        {"# deny /dev/vhost-vsock w,\n/dev/vhost-vsock rw,\n", 1},
+        {"deny /dev/vhost-net rw,\n/dev/vhost-vsock rw,\n", 1},
         {"/dev/vhost-vsock\n", 0},
     };
 
@@ -232,7 +235,7 @@ START_TEST(rule_of_vsock)
     ck_assert_int_eq(topology.vhost_vsock_rule, rows[_i].allowed);
 }
 END_TEST
-#define N_RULES 10
+#define N_RULES 13
 
 /* --- Interrupts --- */
 
