@@ -29,7 +29,7 @@ static void begin(const ViommuOutput *output, const char *name)
 
     viommu_output_format(
         output,
-        "digraph %s {\n  rankdir=LR;\n  compound=true;\n"
+        "digraph %s {\n  rankdir=LR;\n"
         "  node [shape=box, fontname=\"sans-serif\"];\n  graph [fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\"];\n",
         title);
 }
