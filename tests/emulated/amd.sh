@@ -18,12 +18,7 @@ alone() {
     run 0 "guest $1 proves itself" "^$1\$" launch ci verified < <(request "$1" "$2" '' | jq "${3:-.}")
 }
 
-cell 'the host'
-run 0 'viommud is installed' '' tests/hosts/install.sh
-run 0 'and started' '' start_service
-run 0 'the host' '' viommuctl host --json
-cp "$work/out" /viommu/out/host.json
-check 'its IOMMU' jq -e '[.topology.iommus[].kind] == ["amd"]' "$work/out"
+the_host '[.topology.iommus[].kind] == ["amd"]'
 run 0 'remaps interrupts' 'interrupt remapping: yes' viommuctl host
 
 cell '288 vCPUs'

@@ -50,6 +50,16 @@ start_service() {
     systemctl start viommud
 }
 
+# the_host FILTER: the cell that a script begins with; jq's FILTER holds of what viommuctl says.
+the_host() {
+    cell 'the host'
+    run 0 'viommud is installed' '' tests/hosts/install.sh
+    run 0 'and started' '' start_service
+    run 0 'the host' '' viommuctl host --json
+    cp "$work/out" /viommu/out/host.json
+    check 'its IOMMU' jq -e "$1" "$work/out"
+}
+
 # --- Guests ---
 
 # request NAME MODEL WORDS DEVICE...: a guest of 256 MiB that proves its IOMMU.  WORDS for its

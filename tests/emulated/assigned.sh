@@ -16,13 +16,8 @@ verdict() {
 nic=$(behind 0000:00:11.0) nvme=$(behind 0000:00:12.0) pair=$(behind 0000:00:14.0) far=$(behind 0000:40:01.0)
 first=52:54:00:00:01:01 fourth=52:54:00:00:04:01
 echo "# nic $nic, nvme $nvme, pair $pair, far $far; up $(cut -d ' ' -f 1 /proc/uptime) s"
-cell 'the host'
-run 0 'viommud is installed' '' tests/hosts/install.sh
-run 0 'and started' '' start_service
+the_host '[.topology.iommus[] | [.name, .kind, .width]] == [["dmar0", "intel", 48]]'
 check 'confined by its AppArmor profile' confined "$(systemctl show -P MainPID viommud)"
-run 0 'the host' '' viommuctl host --json
-cp "$work/out" /viommu/out/host.json
-check 'its IOMMU' jq -e '[.topology.iommus[] | [.name, .kind, .width]] == [["dmar0", "intel", 48]]' "$work/out"
 run 0 'the plan' '' viommuctl --system plan --json - < <(request nic intel '' "$nic")
 check 'takes KVM' jq -e '.accelerator == "kvm"' "$work/out"
 check 'viommud has seen that KVM works' until_true 300 verdict 'KVM works'

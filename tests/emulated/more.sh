@@ -10,11 +10,7 @@ nic=$(behind 0000:00:11.0) nvme=$(behind 0000:00:12.0) igb=$(behind 0000:00:13.0
 far=$(behind 0000:40:01.0)
 first=52:54:00:00:01:01
 
-cell 'the host'
-run 0 'viommud is installed' '' tests/hosts/install.sh
-run 0 'and started' '' start_service
-run 0 'the host' '' viommuctl host --json
-cp "$work/out" /viommu/out/host.json
+the_host '[.topology.iommus[] | [.name, .kind, .width]] == [["dmar0", "intel", 48]]'
 
 cell 'one device, intel'
 verified one-intel intel viommu.nics=1 "$nic"

@@ -9,12 +9,7 @@ set -u
 nic=$(behind 0000:00:11.0)
 echo "# nic $nic; up $(cut -d ' ' -f 1 /proc/uptime) s"
 
-cell 'the host'
-run 0 'viommud is installed' '' tests/hosts/install.sh
-run 0 'and started' '' start_service
-run 0 'the host' '' viommuctl host --json
-cp "$work/out" /viommu/out/host.json
-check 'its IOMMU' jq -e '[.topology.iommus[] | [.name, .kind, .width]] == [["dmar0", "intel", 39]]' "$work/out"
+the_host '[.topology.iommus[] | [.name, .kind, .width]] == [["dmar0", "intel", 39]]'
 run 0 'remaps no interrupts' 'interrupt remapping: no' viommuctl host
 
 cell 'interrupt remapping'
