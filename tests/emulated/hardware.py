@@ -21,7 +21,8 @@ DOCUMENT = HERE.parent.parent / "docs" / "hardware.md"
 TIME_LIMIT = 7200  # seconds, of a host
 # machine: release, and scripts, each of which gets a host of its own, with the guest that it boots
 HOSTS = {
-    "x86_64-intel": ("debian13", {"assigned": "x86_64-devices", "more": "x86_64-devices", "ready": "x86_64-debian13-agent"}),
+    "x86_64-intel": ("debian13", {"assigned": "x86_64-devices", "more": "x86_64-devices", "ready": "x86_64-debian13-agent",
+                                  "networks": "x86_64-network"}),
     "x86_64-amd": ("testing", {"amd": "x86_64-devices"}),
     "x86_64-poor": ("debian13", {"poor": "x86_64-devices"}),
 }
