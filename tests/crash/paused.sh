@@ -51,7 +51,7 @@ lab_run "$lab_dir/boot-sector" "$lab_dir/base.raw"
 
 crash_launch "$(overlay full)"
 await paused disk-full "no room for what the guest writes"
-lab_ctl list | grep -q 'full *paused' || say_die "list says: $(lab_ctl list)"
+grep -q 'full *paused' <(lab_ctl list) || say_die "list says: $(lab_ctl list)"
 ! has_written || say_die "the guest has written all the same"
 kill -KILL "$lab_daemon"
 lab_until 5 lab_daemon_gone || say_die "viommud is not killed"

@@ -29,6 +29,9 @@ LINK = re.compile(r"\]\([^)]*\)| <[^>]*>`_")
 INLINE_CODE = re.compile(r"``[^`]+``|`[^`]+`")
 # The end of a sentence, followed by the beginning of another.
 NEXT_SENTENCE = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!etc)(?<!vs)(?<!cf)(?<!\.)[.!?][\"'*)\]]* +[\"'*(\[]*[A-Za-z]")
+# grep -q ends at the first match, and the command before it may die of SIGPIPE: with pipefail, the
+# line then fails at random.  grep -q PATTERN <(command) does not.
+RACE = re.compile(r"(?<!\|)\| *grep -\w*q")
 LICENSED = CODE | {".build", ".rst", ".rng"}
 
 
@@ -103,6 +106,8 @@ def complaints(name, text):
             yield f"line {number}: white space at its end"
         if "\t" in line and suffix in CODE:
             yield f"line {number}: a tab"
+        if script and "pipefail" in text and RACE.search(line) and "sh -c" not in line:
+            yield f"line {number}: a pipe into grep -q fails at random; use grep -q PATTERN <(command)"
 
 
 def prose_lines(name, lines):

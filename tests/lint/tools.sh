@@ -20,7 +20,7 @@ spelling)
     ;;
 shell)
     need shellcheck
-    list | while read -r file; do if head -n 1 "$file" | grep -qE '^#!.*\b(ba)?sh\b'; then echo "$file"; fi; done |
+    list | while read -r file; do if grep -qE '^#!.*\b(ba)?sh\b' <(head -n 1 "$file"); then echo "$file"; fi; done |
         xargs -r shellcheck --external-sources --severity=warning
     ;;
 *)

@@ -24,7 +24,7 @@ check_hardware() {
     base64 -d <<<"$lab_hardware" | tar -xz -C "$lab_dir/hardware"
     "$VIOMMUCTL" host --root="$lab_dir/hardware" --json >"$lab_dir/hardware.json"
     [ "$lab_groups" -eq 0 ] || used=1
-    "$VIOMMUCTL" host --root="$lab_dir/hardware" --inventory | grep -qx "VIRT_IOMMU_USED=$used" ||
+    grep -qx "VIRT_IOMMU_USED=$used" <("$VIOMMUCTL" host --root="$lab_dir/hardware" --inventory) ||
         say_die "$row: VIRT_IOMMU_USED is not $used: $(cat "$lab_dir/hardware.json")"
     expect "the IOMMUs are not '$lab_class'" '[.topology.iommus[]?.name] | join(",") == $class'
     expect 'the kind is not the model' 'all(.topology.iommus[]?; .kind == $model)'

@@ -37,7 +37,7 @@ attach() {
 
 # said FILE WORDS: a line of the output begins with them.
 said() {
-    [ -e "$1" ] && tr -d '\r' <"$1" | grep -qa -- "^$2"
+    [ -e "$1" ] && grep -qa -- "^$2" <(tr -d '\r' <"$1")
 }
 
 # wait_said FILE WORDS SECONDS

@@ -63,7 +63,7 @@ lab_ctl launch "$lab_dir/shares.json" --wait=started >/dev/null || say_die "a gu
 console=$(lab_ctl show shares --json | jq -r .ConsoleLog)
 lab_until 300 told "$console" || say_die "the guest does not tell: $(tail -c 2000 "$console")"
 for fact in mounted=in mounted=out 'read=of the host' refused=in mode=4755 behind=9p; do
-    tr -d '\r' <"$console" | grep -qax "$fact" || say_die "the guest does not tell '$fact': $(tail -c 2000 "$console")"
+    grep -qax "$fact" <(tr -d '\r' <"$console") || say_die "the guest does not tell '$fact': $(tail -c 2000 "$console")"
 done
 [ ! -e "$lab_dir/in/new" ] || say_die "the guest wrote into the directory that it may only read"
 [ "$(cat "$lab_dir/out/words")" = 'of the host' ] || say_die "the guest wrote: $(cat "$lab_dir/out/words")"

@@ -71,7 +71,7 @@ lab_ctl kill chain
 
 lab_run touch "$lab_dir/secret"
 lab_run "$lab_dir/boot-sector" "$lab_dir/own/forged.raw" "$lab_dir/secret"
-qemu-img info -f qcow2 "$lab_dir/own/forged.raw" | grep -qF "backing file: $lab_dir/secret" ||
+grep -qF "backing file: $lab_dir/secret" <(qemu-img info -f qcow2 "$lab_dir/own/forged.raw") ||
     say_die "the header is not forged well enough for QEMU"
 lab_launch "$(disk forged "$lab_dir/own/forged.raw" raw)" || say_die "a forged header in a raw image: $lab_refusal"
 lab_until 20 boots || say_die "the guest does not see the raw image"
@@ -101,7 +101,7 @@ system_ctl launch "$lab_dir/open.json" --wait=started >/dev/null || say_die "a d
 lab_console=$(system_ctl show open --json | jq -r .ConsoleLog)
 lab_until 20 boots || say_die "the guest does not boot from a disk that was handed over open"
 lab_until 20 copied_by_guest "$lab_dir/own/disk.raw" || say_die "the guest cannot write to a disk that was handed over open"
-tr '\0' '\n' <"/proc/$(qemu_of viommu-open)/cmdline" | grep -q '^{.*/dev/fdset/' || say_die "QEMU was given the disk by its path"
+grep -q '^{.*/dev/fdset/' <(tr '\0' '\n' <"/proc/$(qemu_of viommu-open)/cmdline") || say_die "QEMU was given the disk by its path"
 system_ctl kill open
 lab_run qemu-img convert -f raw -O qcow2 "$lab_dir/own/disk.raw" "$lab_dir/own/disk.qcow2"
 disk open-qcow2 own/disk.qcow2 qcow2 >/dev/null

@@ -142,7 +142,7 @@ make() {
     export APT_CONFIG=$work/apt/apt.conf
     say_while "guest $name: package lists of $release" "$log" apt-get -q update
     # The meta package depends on the signed kernel image of today.
-    image=$(apt-cache depends "linux-image-$flavour" | awk '$1 == "Depends:" && $2 ~ /^linux-image/ { print $2; exit }')
+    image=$(apt-cache depends "linux-image-$flavour" | awk '$1 == "Depends:" && $2 ~ /^linux-image/ && !found++ { print $2 }')
     [ -n "$image" ] || say_die "guest $name: linux-image-$flavour has no kernel in $release"
     mapfile -t kernel < <(kernel_packages "$image")
     size=$(apt-cache show --no-all-versions "${kernel[@]}" | awk '$1 == "Size:" { sum += $2 } END { print int(sum / 1048576) }')

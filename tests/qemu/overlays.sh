@@ -133,7 +133,7 @@ two_at_once
 for by in cloud-init ignition credentials; do
     printf '[image]\nfile=base.raw\nformat=raw\narch=x86_64\nseed=%s\n' "$by" >"${base%/*}/base.image"
     launch_file named "$(named named)"
-    made | grep -q 'overlay-0-2097152$' || say_die "no overlay of 2 MiB: $(made)"
+    grep -q 'overlay-0-2097152$' <(made) || say_die "no overlay of 2 MiB: $(made)"
     ctl kill named
 done
 none_is_left || say_die "left behind by an image that was named: $(made)"

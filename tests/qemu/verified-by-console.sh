@@ -91,7 +91,7 @@ jq '.verify.level = "isolating" | .iommu.iotlb = true | .vcpus = 4 | .["vcpus-pr
 chmod 644 "$lab_dir/isolating.json"
 answers 0 '.State == "running"' launch "$lab_dir/isolating.json"
 machine=$(jq -r .name "$request")
-lab_ctl console --log "$machine" | tr -d '\r' | grep -qx 'cpus=0-1' || say_die "the guest does not have two of its four vCPUs"
+grep -qx 'cpus=0-1' <(lab_ctl console --log "$machine" | tr -d '\r') || say_die "the guest does not have two of its four vCPUs"
 answers 0 '.level == "isolating" and .devices > 8 and (.attributes | index("iotlb=on")) and (has("note") | not)' verify "$machine"
 lab_ctl kill "$machine"
 say 'isolating: the IOMMU stopped a device'
