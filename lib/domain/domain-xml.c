@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/domain/domain-xml.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "lib/plan/numa.h"
-#include "lib/base/pci-address.h"
 #include "lib/base/quantity.h"
 #include "lib/machine/forwards.h"
+#include "lib/domain/hostdev-xml.h"
 #include "lib/domain/sysinfo.h"
 #include "lib/domain/virtio-xml.h"
 
@@ -109,7 +108,7 @@ static void write_os(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_leaf(xml, "cmdline", plan->cmdline);
     if (viommu_sysinfo_has_smbios(plan))
         viommu_xml_empty(xml, "smbios", "mode", "sysinfo", NULL);
-    if (!plan->kernel && (plan->disks->len || plan->networks->len))
+    if (!plan->kernel && !plan->boots_in_order && (plan->disks->len || plan->networks->len))
         viommu_xml_empty(xml, "boot", "dev", plan->disks->len ? "hd" : "network", NULL);
     viommu_xml_close(xml);
 }
@@ -238,20 +237,11 @@ static void write_disk(ViommuXmlWriter *xml, const ViommuPlan *plan, const Viomm
                      viommu_enum_to_string(&viommu_enum_disk_bus, (int)disk->bus), NULL);
     if (disk->read_only)
         viommu_xml_empty(xml, "readonly", NULL);
+    viommu_xml_write_boot_order(xml, disk->boot_order);
     /* libvirt wants one, and gives disks with the same one the same controller. */
     if (disk->bus == VIOMMU_DISK_BUS_NVME)
         viommu_xml_leaf(xml, "serial", disk->target);
     viommu_xml_close(xml);
-}
-
-static void write_pci_address(ViommuXmlWriter *xml, unsigned bus, unsigned slot)
-{
-    char numbers[2][8];
-
-    snprintf(numbers[0], sizeof(numbers[0]), "0x%02x", bus & 0xff);
-    snprintf(numbers[1], sizeof(numbers[1]), "0x%02x", slot & 0xff);
-    viommu_xml_empty(xml, "address", "type", "pci", "domain", "0x0000", "bus", numbers[0], "slot", numbers[1],
-                     "function", "0x0", NULL);
 }
 
 static void open_pci_controller(ViommuXmlWriter *xml, unsigned index, const char *model)
@@ -280,7 +270,7 @@ static void write_pcie(ViommuXmlWriter *xml, const ViommuPcie *pcie)
 
         open_pci_controller(xml, port->index, "pcie-root-port");
         if (port->parent)
-            write_pci_address(xml, port->parent, port->slot);
+            viommu_xml_write_pci_address(xml, port->parent, port->slot);
         viommu_xml_close(xml);
     }
 }
@@ -341,6 +331,7 @@ static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network
     if (network->translated)
         viommu_xml_empty(xml, "driver", "name", network->without_vhost ? "qemu" : NULL, "iommu", "on", "ats",
                          on(network->ats), NULL);
+    viommu_xml_write_boot_order(xml, network->boot_order);
     if (network->passt_ports)
         write_passt(xml, network->passt_ports);
     viommu_xml_close(xml);
@@ -359,34 +350,6 @@ static void write_share(ViommuXmlWriter *xml, const ViommuPlanShare *share)
     viommu_xml_empty(xml, "target", "dir", share->tag, NULL);
     if (share->read_only)
         viommu_xml_empty(xml, "readonly", NULL);
-    viommu_xml_close(xml);
-}
-
-static void write_hostdev(ViommuXmlWriter *xml, const ViommuPlacedDevice *device)
-{
-    ViommuPciAddress address;
-    char numbers[4][12];
-    bool valid = viommu_pci_address_parse(device->address, &address);
-
-    /* Requests, /sys and recorded hosts have been read strictly. */
-    g_assert(valid);
-    snprintf(numbers[0], sizeof(numbers[0]), "0x%04" PRIx32, address.domain);
-    snprintf(numbers[1], sizeof(numbers[1]), "0x%02x", (unsigned)address.bus);
-    snprintf(numbers[2], sizeof(numbers[2]), "0x%02x", (unsigned)address.slot);
-    snprintf(numbers[3], sizeof(numbers[3]), "0x%x", (unsigned)address.function);
-    viommu_xml_open(xml, "hostdev");
-    viommu_xml_attribute(xml, "mode", "subsystem");
-    viommu_xml_attribute(xml, "type", "pci");
-    viommu_xml_attribute(xml, "managed", device->unmanaged ? "no" : "yes");
-    if (device->driver || device->iommufd)
-        viommu_xml_empty(xml, "driver", "name", "vfio", "model", device->driver, "iommufd",
-                         device->iommufd ? "yes" : NULL, NULL);
-    viommu_xml_open(xml, "source");
-    viommu_xml_empty(xml, "address", "domain", numbers[0], "bus", numbers[1], "slot", numbers[2], "function",
-                     numbers[3], NULL);
-    viommu_xml_close(xml);
-    if (device->guest_bus)
-        write_pci_address(xml, device->guest_bus, 0);
     viommu_xml_close(xml);
 }
 
@@ -497,7 +460,7 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     for (guint i = 0; i < plan->shares->len; i++)
         write_share(xml, g_ptr_array_index(plan->shares, i));
     for (guint i = 0; i < plan->placement.devices->len; i++)
-        write_hostdev(xml, g_ptr_array_index(plan->placement.devices, i));
+        viommu_hostdev_write(xml, g_ptr_array_index(plan->placement.devices, i));
     viommu_xml_empty(xml, "serial", "type", "pty", NULL);
     write_agent(xml, plan);
     if (plan->iommu.accelerated)

@@ -170,6 +170,7 @@ static void add_seed(ViommuPlanBuild *build, DiskCounts *counts)
     disk->format = VIOMMU_DISK_FORMAT_RAW;
     disk->bus = VIOMMU_DISK_BUS_VIRTIO;
     disk->read_only = true;
+    disk->boot_order = VIOMMU_UNSET_NUMBER;
     disk->translated = plan->iommu.translate;
     name_target(disk, counts);
     disk->path = g_strdup(plan->seed.path);
@@ -190,6 +191,7 @@ static void settle_disk(ViommuPlanBuild *build, guint i, DiskCounts *counts)
     disk->read_only = asked->read_only == 1;
     disk->translated = disk->bus == VIOMMU_DISK_BUS_VIRTIO && behind;
     disk->ats = disk->translated && asked->ats == 1;
+    disk->boot_order = asked->boot_order;
     if (asked->bus == VIOMMU_DISK_BUS_SCSI)
         plan->devices[VIOMMU_DEVICE_SCSI] =
             (ViommuPlanDevice){true, behind, behind && asked->ats == 1, VIOMMU_UNSET};
@@ -249,6 +251,7 @@ static void settle_network(ViommuPlanBuild *build, guint i)
     network->model = viommu_request_network_model(asked);
     network->translated = network->model == VIOMMU_NETWORK_MODEL_VIRTIO && is_behind(plan, asked->translate);
     network->ats = network->translated && asked->ats == 1;
+    network->boot_order = asked->boot_order;
     g_ptr_array_add(plan->networks, network);
     if (network->model == VIOMMU_NETWORK_MODEL_VIRTIO)
         note_translation(build, network->translated, "networks", i);

@@ -253,6 +253,8 @@ static void place(ViommuChoosing *choosing, unsigned entry, const ViommuPciDevic
         .usable = device->usable,
         .entry = entry,
         .driver = g_strdup(asked->driver),
+        .boot_order = asked->boot_order,
+        .rombar = asked->rombar,
     };
     g_ptr_array_add(choosing->build->plan->placement.devices, placed);
 }

@@ -22,12 +22,14 @@ typedef struct ViommuPlacedDevice {
     char **uses;         /* see the topology; NULL: none */
     /* stays bound to VFIO, because libvirt may not change that; set later in the plan */
     bool unmanaged;
-    char *cdev;         /* see the topology */
-    int usable;         /* see the topology */
-    unsigned entry;     /* its index in the request */
-    char *driver;       /* as requested; NULL: libvirt's choice */
-    unsigned guest_bus; /* set by viommu_pcie_expand(); 0: libvirt's choice */
-    bool iommufd;       /* set by viommu_plan_settle_iommufd(), with the reason */
+    char *cdev;          /* see the topology */
+    int usable;          /* see the topology */
+    unsigned entry;      /* its index in the request */
+    char *driver;        /* as requested; NULL: libvirt's choice */
+    uint64_t boot_order; /* as requested; VIOMMU_UNSET_NUMBER: none */
+    int rombar;          /* flag, as requested */
+    unsigned guest_bus;  /* set by viommu_pcie_expand(); 0: libvirt's choice */
+    bool iommufd;        /* set by viommu_plan_settle_iommufd(), with the reason */
     char *backend_reason;
 } ViommuPlacedDevice;
 

@@ -6,6 +6,7 @@
 #include "lib/guest/guest.h"
 #include "lib/plan/iommu-rules.h"
 #include "lib/plan/build.h"
+#include "lib/request/boot-order.h"
 #include "lib/request/site-image.h"
 
 VIOMMU_ENUM_DEFINE(cpu_mode, "CPU mode", VIOMMU_CPU_MODE_LAST, "host-passthrough", "maximum", "custom",
@@ -234,7 +235,9 @@ static void settle_rest(ViommuPlanBuild *build)
     ViommuPlan *plan = build->plan;
     const ViommuRequest *request = build->request;
     const ViommuPlanInput *input = build->input;
+    g_autofree char *ordered = viommu_request_boot_order_key(request);
 
+    plan->boots_in_order = ordered;
     viommu_plan_settle_cpu(build);
     settle_domain(build);
     plan->kernel = g_strdup(input->handovers ? input->handovers->kernel.path : request->boot.kernel.path);

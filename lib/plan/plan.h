@@ -40,9 +40,10 @@ typedef struct ViommuPlanDisk {
     ViommuDiskFormat format;
     ViommuDiskBus bus;
     bool read_only;
-    char target[12]; /* "vda", "sdb", "nvme0n1" */
-    bool translated; /* <driver iommu='on'/> */
-    bool ats;        /* <driver ats='on'/> */
+    char target[12];     /* "vda", "sdb", "nvme0n1" */
+    bool translated;     /* <driver iommu='on'/> */
+    bool ats;            /* <driver ats='on'/> */
+    uint64_t boot_order; /* VIOMMU_UNSET_NUMBER: it has no place */
 } ViommuPlanDisk;
 
 /* A virtio device besides disks and networks. */
@@ -62,6 +63,7 @@ typedef struct ViommuPlanNetwork {
     char *source;
     ViommuNetworkModel model;
     bool translated, ats;
+    uint64_t boot_order; /* as of a disk */
     bool without_vhost;  /* QEMU itself serves the network */
     GArray *passt_ports; /* of ViommuPlanPort: passt serves the network; NULL: it does not */
 } ViommuPlanNetwork;
@@ -120,6 +122,7 @@ typedef struct ViommuPlan {
     unsigned gic_version; /* 0: libvirt's choice, or no GIC */
     ViommuCpuMode cpu_mode;
     const char *cpu_model; /* of CPU_MODE_CUSTOM. Static */
+    bool boots_in_order;   /* devices have places, instead of the first disk or network */
     char *kernel, *initrd, *cmdline;
     const char *timer_word; /* makes Linux skip the check of its timer; NULL: none. Static */
     char *label;            /* of security model dac, for QEMU; NULL: libvirt's own choice */

@@ -9,6 +9,7 @@
 #include "lib/base/did-you-mean.h"
 #include "lib/base/pci-address.h"
 #include "lib/base/quantity.h"
+#include "lib/request/boot-order.h"
 #include "lib/request/seed-check.h"
 #include "lib/request/translate.h"
 #include "lib/request/selector.h"
@@ -562,5 +563,6 @@ bool viommu_request_check(const ViommuRequest *request, GError **error)
            check_networks(request, error) && check_forwards(request, error) &&
            check_hostdevs(request, error) && check_shares(request, error) && check_guest(request, error) &&
            check_verify(request, error) && viommu_request_check_translate(request, error) &&
-           viommu_seed_check(&request->seed, error) && check_request_id(request, error);
+           viommu_request_check_boot_order(request, error) && viommu_seed_check(&request->seed, error) &&
+           check_request_id(request, error);
 }

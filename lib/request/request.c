@@ -102,6 +102,8 @@ static const ViommuField disk_fields[] = {
      .max = SIZE_LIMIT},
     {"size-max", VIOMMU_FIELD_SIZE, offsetof(ViommuRequestDisk, size_max_bytes), .min = VIOMMU_MIB,
      .max = SIZE_LIMIT},
+    {"boot-order", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequestDisk, boot_order), .min = 1,
+     .max = VIOMMU_BOOT_ORDER_MAX},
     {"digest", VIOMMU_FIELD_STRING, offsetof(ViommuRequestDisk, digest),
      .hint = "use \"sha256:\" and the 64 hexadecimal digits that sha256sum prints"},
 };
@@ -115,6 +117,8 @@ static const ViommuField network_fields[] = {
     {"model", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestNetwork, model), .words = &viommu_enum_network_model},
     {"translate", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestNetwork, translate)},
     {"ats", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestNetwork, ats)},
+    {"boot-order", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequestNetwork, boot_order), .min = 1,
+     .max = VIOMMU_BOOT_ORDER_MAX},
     {"forward", VIOMMU_FIELD_NUMBERS, offsetof(ViommuRequestNetwork, forward), .min = 1, .max = UINT16_MAX,
      .max_entries = VIOMMU_FORWARDS_MAX, .hint = "give TCP ports of the guest"},
 };
@@ -142,6 +146,9 @@ static const ViommuField hostdev_fields[] = {
     {"iommufd", VIOMMU_FIELD_ENUM, offsetof(ViommuRequestHostdev, iommufd), .words = &viommu_enum_iommufd},
     {"driver", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, driver),
      .hint = "use the name of a kernel driver, such as \"mlx5_vfio_pci\""},
+    {"boot-order", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequestHostdev, boot_order), .min = 1,
+     .max = VIOMMU_BOOT_ORDER_MAX},
+    {"rombar", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestHostdev, rombar)},
 };
 static const ViommuFields hostdev_table = {hostdev_fields, G_N_ELEMENTS(hostdev_fields),
                                            sizeof(ViommuRequestHostdev), -1};

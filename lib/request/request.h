@@ -109,6 +109,9 @@ extern const ViommuEnum viommu_enum_iommufd;
 /* The most assigned devices; each has a root port. */
 #define VIOMMU_HOSTDEVS_MAX 32u
 
+/* Of boot-order: more than a machine has devices. */
+#define VIOMMU_BOOT_ORDER_MAX 64u
+
 /* The most ports that are forwarded, in all networks. */
 #define VIOMMU_FORWARDS_MAX  32u
 #define VIOMMU_SEED_KEYS_MAX 32u
@@ -129,15 +132,17 @@ typedef struct ViommuRequestDisk {
     int overlay;     /* flag: the guest writes to an overlay */
     /* of the overlay; unset: the size of the file's image, within the bounds */
     uint64_t size_bytes, size_min_bytes, size_max_bytes;
-    char *digest; /* of the file: "sha256:" and 64 hexadecimal digits */
+    uint64_t boot_order; /* its place, from 1; unset: none */
+    char *digest;        /* of the file: "sha256:" and 64 hexadecimal digits */
 } ViommuRequestDisk;
 
 typedef struct ViommuRequestNetwork {
-    int type;      /* ViommuNetworkType; required */
-    char *source;  /* of a network or a bridge */
-    int model;     /* ViommuNetworkModel */
-    int translate; /* flag: behind the IOMMU; that of the IOMMU when unset */
-    int ats;       /* flag: it offers ATS to the guest */
+    int type;            /* ViommuNetworkType; required */
+    char *source;        /* of a network or a bridge */
+    int model;           /* ViommuNetworkModel */
+    int translate;       /* flag: behind the IOMMU; that of the IOMMU when unset */
+    int ats;             /* flag: it offers ATS to the guest */
+    uint64_t boot_order; /* its place, from 1; unset: none */
     /* of uint64_t: TCP ports of the guest, each of which gets one of 127.0.0.1; NULL: none */
     GArray *forward;
 } ViommuRequestNetwork;
@@ -174,6 +179,8 @@ typedef struct ViommuRequestHostdev {
     uint64_t count;        /* of that kind; 1 when unset */
     int iommufd;           /* ViommuIommufd, no when unset */
     char *driver;          /* a kernel driver instead of vfio-pci */
+    uint64_t boot_order;   /* its place, from 1; unset: none */
+    int rombar;            /* flag: the guest sees its ROM; QEMU's choice when unset */
 } ViommuRequestHostdev;
 
 typedef struct ViommuRequestIommu {

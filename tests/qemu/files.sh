@@ -67,6 +67,17 @@ lab_launch "$(disk chain "$lab_dir/own/top.qcow2" qcow2)" || say_die "a chain: $
 lab_until 20 boots || say_die "the guest does not boot from the base of a chain"
 lab_ctl kill chain
 
+# --- The order in which the firmware tries them ---
+
+lab_run truncate -s 1M "$lab_dir/own/blank.raw"
+lab_run "$lab_dir/boot-sector" "$lab_dir/own/second.raw"
+jq --arg path "$lab_dir/own/second.raw" '.disks += [{path: $path, format: "raw", "boot-order": 1}]' \
+    "$(disk order "$lab_dir/own/blank.raw" raw)" >"$lab_dir/ordered.json"
+lab_launch "$lab_dir/ordered.json" || say_die "an order: $lab_refusal"
+lab_until 20 boots || say_die "the guest does not boot from the disk that is first in the order"
+lab_until 10 copied_by_guest "$lab_dir/own/second.raw" || say_die "the guest booted from another disk"
+lab_ctl kill order
+
 # --- A forged header ---
 
 lab_run touch "$lab_dir/secret"
