@@ -17,9 +17,9 @@
  *       must grant org.viommu1.assign-device (device-permission.h);
  *     - other users who want to manage a machine need polkit's org.viommu1.manage-all; without
  *       polkit they are refused.
- *   To manage a machine is to stop, kill or reset it, to extend its lease, to read its XML, to use
- *   its console, and to run commands in its guest.  The owner, also a former one, and root may read
- *   a console's log.
+ *   To manage a machine is to stop, kill, reset, suspend or resume it, to extend its lease, to read
+ *   its XML, to use its console, and to run commands in its guest.  The owner, also a former one,
+ *   and root may read a console's log.
  *
  *   A method that is not in the table of auth.c is denied to every caller.
  *

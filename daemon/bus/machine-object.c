@@ -100,14 +100,32 @@ static int method_kill(sd_bus_message *call, void *userdata, sd_bus_error *unuse
     return stop(call, userdata, 0);
 }
 
-static int method_reset(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+/* An order without arguments and result. */
+typedef void (*OrderFunc)(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
+
+static int order(sd_bus_message *call, const ViommuMachine *machine, OrderFunc func)
 {
     ViommuBus *bus = bus_of(call);
     ViommuWaiter waiter;
 
     if (viommu_bus_reply_later(bus, call, viommu_bus_fill_nothing, &waiter))
-        viommu_manager_reset(bus->manager, userdata, &waiter);
+        func(bus->manager, machine, &waiter);
     return 1;
+}
+
+static int method_reset(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    return order(call, userdata, viommu_manager_reset);
+}
+
+static int method_suspend(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    return order(call, userdata, viommu_manager_suspend);
+}
+
+static int method_resume(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    return order(call, userdata, viommu_manager_resume);
 }
 
 static int fill_xml(sd_bus_message *reply, const ViommuOutcome *outcome)
@@ -298,6 +316,8 @@ static const sd_bus_vtable methods[] = {
     SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_ARGS("u", seconds), SD_BUS_NO_RESULT, method_stop, OPEN),
     SD_BUS_METHOD_WITH_ARGS("Kill", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_kill, OPEN),
     SD_BUS_METHOD_WITH_ARGS("Reset", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reset, OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Suspend", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_suspend, OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Resume", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_resume, OPEN),
     SD_BUS_METHOD_WITH_ARGS("Extend", SD_BUS_ARGS("t", seconds), SD_BUS_RESULT("t", end), method_extend,
                             OPEN),
     SD_BUS_METHOD_WITH_ARGS("OpenConsole", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", console), method_open_console,

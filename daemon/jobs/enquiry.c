@@ -129,15 +129,16 @@ typedef struct Call {
     ViommuBackend *backend;
     char *uuid;
     ViommuWaiter waiter;
+    ViommuEnquiryOrder order; /* NULL: the XML is wanted */
     char *xml;
     GError *error;
 } Call;
 
-static void reset_work(void *data)
+static void order_work(void *data)
 {
     Call *call = data;
 
-    viommu_backend_reset(call->backend, call->uuid, &call->error);
+    call->order(call->backend, call->uuid, &call->error);
 }
 
 static void xml_work(void *data)
@@ -176,9 +177,11 @@ void viommu_enquiry_xml(ViommuBackend *backend, ViommuWorker *worker, const Viom
                       new_call(backend, machine->uuid, waiter));
 }
 
-void viommu_enquiry_reset(ViommuBackend *backend, ViommuWorker *worker, const ViommuMachine *machine,
-                          const ViommuWaiter *waiter)
+void viommu_enquiry_order(ViommuBackend *backend, ViommuWorker *worker, const ViommuMachine *machine,
+                          ViommuEnquiryOrder order, const ViommuWaiter *waiter)
 {
-    viommu_worker_run(worker, machine->owner_uid, reset_work, call_done,
-                      new_call(backend, machine->uuid, waiter));
+    Call *call = new_call(backend, machine->uuid, waiter);
+
+    call->order = order;
+    viommu_worker_run(worker, machine->owner_uid, order_work, call_done, call);
 }

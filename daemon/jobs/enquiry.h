@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* enquiry: calls that do not change a machine's state: the dry run of a plan, a domain's XML, a
- * reset.  Knows no bus. */
+/* enquiry: calls that are no job of a machine: the dry run of a plan, a domain's XML, an order to a
+ * running guest.  Knows no bus. */
 #pragma once
 
 #include <glib.h>
@@ -37,5 +37,8 @@ void viommu_enquiry_plan(const ViommuEnquiryRoom *room, const ViommuEnquiry *enq
                          const ViommuWaiter *waiter);
 void viommu_enquiry_xml(ViommuBackend *backend, ViommuWorker *worker, const ViommuMachine *machine,
                         const ViommuWaiter *waiter);
-void viommu_enquiry_reset(ViommuBackend *backend, ViommuWorker *worker, const ViommuMachine *machine,
-                          const ViommuWaiter *waiter);
+/** An order of the backend. */
+typedef bool (*ViommuEnquiryOrder)(ViommuBackend *backend, const char *uuid, GError **error);
+/** Gives @order to the guest of @machine. */
+void viommu_enquiry_order(ViommuBackend *backend, ViommuWorker *worker, const ViommuMachine *machine,
+                          ViommuEnquiryOrder order, const ViommuWaiter *waiter);

@@ -135,7 +135,9 @@ bool viommu_backend_shutdown(ViommuBackend *backend, const char *uuid, GError **
 /** Ends the guest now.  A domain that does not run, or does not exist, is success. */
 bool viommu_backend_destroy(ViommuBackend *backend, const char *uuid, GError **error);
 bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **error);
-/** Lets a paused guest run again. */
+/** Pauses the guest.  One that is paused already stays so: success. */
+bool viommu_backend_suspend(ViommuBackend *backend, const char *uuid, GError **error);
+/** Lets a paused guest run again.  One that runs goes on: success. */
 bool viommu_backend_resume(ViommuBackend *backend, const char *uuid, GError **error);
 /** Removes the domain with its NVRAM, managed save and snapshot metadata, as far as this libvirt
  *  supports each.  A domain that does not exist is success. */

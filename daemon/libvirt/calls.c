@@ -445,6 +445,11 @@ bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **err
     return viommu_pool_call(backend->pool, reset_domain, &(Call){.uuid = uuid}, false, error);
 }
 
+bool viommu_backend_suspend(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    return viommu_pause_begin(backend->pool, uuid, error);
+}
+
 bool viommu_backend_resume(ViommuBackend *backend, const char *uuid, GError **error)
 {
     return viommu_pause_end(backend->pool, uuid, error);

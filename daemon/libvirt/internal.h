@@ -84,6 +84,8 @@ GPtrArray *viommu_list_unmarked(ViommuPool *pool, const char *prefix, GError **e
 ViommuPause viommu_pause_of(virDomainPtr domain);
 /** Like viommu_backend_find_pause(). */
 bool viommu_pause_find(ViommuPool *pool, const char *uuid, ViommuPause *ret_pause, GError **error);
+/** Like viommu_backend_suspend(). */
+bool viommu_pause_begin(ViommuPool *pool, const char *uuid, GError **error);
 /** Like viommu_backend_resume(). */
 bool viommu_pause_end(ViommuPool *pool, const char *uuid, GError **error);
 /** Like viommu_backend_network_mode(). */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* pause: why a guest is paused, by libvirt's reasons and QEMU's word on its disks; and its end. */
+/* pause: why a guest is paused, by libvirt's reasons and QEMU's word on its disks; begins and ends
+ * the pause. */
 #include "daemon/libvirt/internal.h"
 
 static const struct {
@@ -68,20 +69,47 @@ bool viommu_pause_find(ViommuPool *pool, const char *uuid, ViommuPause *ret_paus
     return true;
 }
 
-static bool resume(virConnectPtr connection, void *data, GError **error)
+/* Libvirt refuses to pause what is paused, and to resume what runs, by versions. */
+static bool is_in_state(virDomainPtr domain, int wanted)
 {
-    const char *uuid = data;
-    virDomainPtr domain = virDomainLookupByUUIDString(connection, uuid);
-    bool ok = domain && virDomainResume(domain) == 0;
+    int state;
+
+    return virDomainGetState(domain, &state, NULL, 0) == 0 && state == wanted;
+}
+
+typedef struct Change {
+    const char *uuid, *what; /* for the error: "suspend" */
+    int (*call)(virDomainPtr domain);
+    int state; /* afterwards */
+} Change;
+
+static bool change(virConnectPtr connection, void *data, GError **error)
+{
+    const Change *order = data;
+    virDomainPtr domain = virDomainLookupByUUIDString(connection, order->uuid);
+    g_autoptr(GError) cause = NULL;
+    bool ok = domain && order->call(domain) == 0;
 
     if (!ok)
-        viommu_libvirt_fail(error, "cannot let domain '%s' run again", uuid);
+        viommu_libvirt_fail(&cause, "cannot %s domain '%s'", order->what, order->uuid);
+    ok = ok || (domain && is_in_state(domain, order->state));
     if (domain)
         virDomainFree(domain);
+    if (!ok)
+        g_propagate_error(error, g_steal_pointer(&cause));
     return ok;
+}
+
+bool viommu_pause_begin(ViommuPool *pool, const char *uuid, GError **error)
+{
+    Change order = {uuid, "suspend", virDomainSuspend, VIR_DOMAIN_PAUSED};
+
+    return viommu_pool_call(pool, change, &order, true, error);
 }
 
 bool viommu_pause_end(ViommuPool *pool, const char *uuid, GError **error)
 {
-    return viommu_pool_call(pool, resume, (void *)uuid, false, error);
+    Change order = {uuid, "resume", virDomainResume, VIR_DOMAIN_RUNNING};
+
+    return viommu_pool_call(pool, change, &order, true, error);
 }

@@ -150,45 +150,95 @@ void viommu_manager_plan(ViommuManager *manager, const ViommuEnquiry *enquiry, c
     viommu_enquiry_plan(&room, enquiry, waiter);
 }
 
-typedef struct Reset {
-    ViommuManager *manager;
-    char *uuid;
-    ViommuWaiter waiter;
-} Reset;
+/* --- Orders to a running guest --- */
+
+/* What follows from an order's success; answers @waiter. */
+typedef void (*OrderedFunc)(ViommuManager *manager, ViommuMachine *machine, const ViommuWaiter *waiter);
 
 /* One that was not reset does not tell again. */
-static void on_reset(const ViommuOutcome *outcome, void *userdata)
+static void was_reset(ViommuManager *manager, ViommuMachine *machine, const ViommuWaiter *waiter)
 {
-    Reset *reset = userdata;
-    ViommuMachine *machine = viommu_registry_by_uuid(reset->manager->registry, reset->uuid);
+    viommu_readiness_reset(manager->readiness, machine);
+    viommu_waiter_answer(waiter, &(ViommuOutcome){0});
+}
+
+static void was_suspended(ViommuManager *manager, ViommuMachine *machine, const ViommuWaiter *waiter)
+{
+    viommu_pauses_settle(manager->pauses, machine, VIOMMU_PAUSE_SUSPENDED, waiter);
+}
+
+static void was_resumed(ViommuManager *manager, ViommuMachine *machine, const ViommuWaiter *waiter)
+{
+    viommu_pauses_settle(manager->pauses, machine, VIOMMU_PAUSE_NONE, waiter);
+}
+
+typedef struct OrderKind {
+    ViommuEnquiryOrder call;
+    OrderedFunc ordered;
+    const char *refusal; /* of a machine that does not run */
+} OrderKind;
+
+static const OrderKind reset_kind = {viommu_backend_reset, was_reset, "only a running machine can be reset"};
+static const OrderKind suspend_kind = {viommu_backend_suspend, was_suspended,
+                                       "only a running machine can be suspended"};
+static const OrderKind resume_kind = {viommu_backend_resume, was_resumed,
+                                      "only a paused machine can be resumed"};
+
+typedef struct Order {
+    ViommuManager *manager;
+    const OrderKind *kind;
+    char *uuid;
+    ViommuWaiter waiter;
+} Order;
+
+static void on_ordered(const ViommuOutcome *outcome, void *userdata)
+{
+    Order *order = userdata;
+    ViommuMachine *machine = viommu_registry_by_uuid(order->manager->registry, order->uuid);
 
     if (machine && !outcome->error)
-        viommu_readiness_reset(reset->manager->readiness, machine);
-    viommu_waiter_answer(&reset->waiter, outcome);
-    g_free(reset->uuid);
-    g_free(reset);
+        order->kind->ordered(order->manager, machine, &order->waiter);
+    else
+        viommu_waiter_answer(&order->waiter, outcome);
+    g_free(order->uuid);
+    g_free(order);
+}
+
+static void give_order(ViommuManager *manager, const OrderKind *kind, const ViommuMachine *machine,
+                       const ViommuWaiter *waiter)
+{
+    g_autoptr(GError) error = NULL;
+    Order *order;
+
+    if (viommu_machine_check_known(machine, &error) && machine->state != VIOMMU_STATE_RUNNING)
+        viommu_fail(&error, VIOMMU_ERROR_BUSY, "machine '%s' is %s; %s", machine->name,
+                    viommu_machine_state_word(machine), kind->refusal);
+    if (error) {
+        viommu_waiter_fail(waiter, error);
+        return;
+    }
+    order = g_new(Order, 1);
+    *order = (Order){manager, kind, g_strdup(machine->uuid), *waiter};
+    viommu_enquiry_order(manager->context.backend, manager->context.workers.calls, machine, kind->call,
+                         &(ViommuWaiter){on_ordered, order});
 }
 
 void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter)
 {
-    g_autoptr(GError) error = NULL;
-
-    if (!viommu_machine_check_known(machine, &error)) {
-        viommu_waiter_fail(waiter, error);
-        return;
-    }
-    if (machine->state == VIOMMU_STATE_RUNNING) {
-        Reset *reset = g_new(Reset, 1);
-        const ViommuWaiter done = {on_reset, reset};
-
-        *reset = (Reset){manager, g_strdup(machine->uuid), *waiter};
-        viommu_enquiry_reset(manager->context.backend, manager->context.workers.calls, machine, &done);
-        return;
-    }
-    viommu_fail(&error, VIOMMU_ERROR_BUSY, "machine '%s' is %s; only a running machine can be reset",
-                machine->name, viommu_enum_to_string(&viommu_enum_state, (int)machine->state));
-    viommu_waiter_fail(waiter, error);
+    give_order(manager, &reset_kind, machine, waiter);
 }
+
+void viommu_manager_suspend(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter)
+{
+    give_order(manager, &suspend_kind, machine, waiter);
+}
+
+void viommu_manager_resume(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter)
+{
+    give_order(manager, &resume_kind, machine, waiter);
+}
+
+/* --- Other calls --- */
 
 void viommu_manager_verify(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
                            const ViommuWaiter *waiter)
@@ -398,6 +448,7 @@ static void finish_end(ViommuManager *manager, bool finished)
         viommu_job_fail(job, error);
     viommu_verifier_fail_all(manager->verifier, error);
     viommu_exec_keeper_fail_all(manager->execs, error);
+    viommu_pauses_fail_all(manager->pauses, error);
     manager->ended(finished, manager->ended_data);
 }
 

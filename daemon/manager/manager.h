@@ -91,6 +91,11 @@ void viommu_manager_extend(ViommuManager *manager, ViommuMachine *machine, uint6
                            const ViommuWaiter *waiter);
 /** Fails: BUSY unless the machine runs. */
 void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
+/** Pauses the guest; when that is answered, the machine is paused.  One that is paused stays so.
+ *  Fails: BUSY unless the machine runs or is paused. */
+void viommu_manager_suspend(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
+/** Lets a paused guest run again, whyever it is paused; likewise. */
+void viommu_manager_resume(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
 /** The outcome has the XML. */
 void viommu_manager_get_xml(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
 /** Verifies from inside the guest that the IOMMU of @machine is the planned one; the outcome has a

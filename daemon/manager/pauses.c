@@ -4,6 +4,7 @@
 #include "daemon/manager/pauses.h"
 
 #include "daemon/machines/journal-events.h"
+#include "daemon/machines/waiters.h"
 #include "daemon/process/journal.h"
 
 struct ViommuPauses {
@@ -18,6 +19,7 @@ typedef struct Look {
     ViommuPause said; /* by the last event */
     ViommuPause seen; /* by the question */
     bool again;       /* reported since the question began */
+    ViommuWaiters *waiters;
     sd_event_source *rest;
 } Look;
 
@@ -26,6 +28,7 @@ static void free_look(void *data)
     Look *look = data;
 
     sd_event_source_disable_unref(look->rest);
+    viommu_waiters_free(look->waiters);
     g_free(look->uuid);
     g_free(look);
 }
@@ -82,11 +85,15 @@ static void look_done(void *data)
 {
     Look *look = data;
 
-    if (!look->again)
+    if (!look->again) {
         note(look->pauses, look);
+        viommu_waiters_answer(look->waiters, &(ViommuOutcome){0});
+    }
     if (sd_event_add_time_relative(viommu_loop_event(look->pauses->context.loop), &look->rest,
-                                   CLOCK_MONOTONIC, VIOMMU_PAUSES_REST_USEC, 0, on_rested, look) < 0)
+                                   CLOCK_MONOTONIC, VIOMMU_PAUSES_REST_USEC, 0, on_rested, look) < 0) {
+        viommu_waiters_answer(look->waiters, &(ViommuOutcome){0});
         g_hash_table_remove(look->pauses->looks, look->uuid);
+    }
 }
 
 static void begin(Look *look)
@@ -96,18 +103,45 @@ static void begin(Look *look)
     viommu_worker_run(look->pauses->context.calls, look->owner_uid, look_work, look_done, look);
 }
 
-void viommu_pauses_take(ViommuPauses *pauses, const ViommuMachine *machine, ViommuPause pause)
+static Look *take(ViommuPauses *pauses, const ViommuMachine *machine, ViommuPause pause)
 {
     Look *look = g_hash_table_lookup(pauses->looks, machine->uuid);
     bool is_new = !look;
 
     if (is_new) {
         look = g_new0(Look, 1);
-        *look = (Look){.pauses = pauses, .uuid = g_strdup(machine->uuid), .owner_uid = machine->owner_uid};
+        *look = (Look){.pauses = pauses,
+                       .uuid = g_strdup(machine->uuid),
+                       .owner_uid = machine->owner_uid,
+                       .waiters = viommu_waiters_new()};
         g_hash_table_insert(pauses->looks, look->uuid, look);
     }
     look->said = pause;
     look->again = true;
     if (is_new)
         begin(look);
+    return look;
+}
+
+void viommu_pauses_take(ViommuPauses *pauses, const ViommuMachine *machine, ViommuPause pause)
+{
+    (void)take(pauses, machine, pause);
+}
+
+/* The worker answers on the loop, so not before the waiter is added. */
+void viommu_pauses_settle(ViommuPauses *pauses, const ViommuMachine *machine, ViommuPause pause,
+                          const ViommuWaiter *waiter)
+{
+    viommu_waiters_add(take(pauses, machine, pause)->waiters, waiter);
+}
+
+void viommu_pauses_fail_all(ViommuPauses *pauses, const GError *error)
+{
+    const ViommuOutcome outcome = {.error = error};
+    GHashTableIter iter;
+    void *look;
+
+    g_hash_table_iter_init(&iter, pauses->looks);
+    while (g_hash_table_iter_next(&iter, NULL, &look))
+        viommu_waiters_answer(((Look *)look)->waiters, &outcome);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "daemon/libvirt/backend.h"
+#include "daemon/machines/reply.h"
 #include "daemon/machines/registry.h"
 #include "daemon/process/loop.h"
 #include "daemon/process/worker.h"
@@ -30,3 +31,9 @@ void viommu_pauses_free(ViommuPauses *pauses);
 
 /** An event, or a listing, says that @machine is paused like this, or not. */
 void viommu_pauses_take(ViommuPauses *pauses, const ViommuMachine *machine, ViommuPause pause);
+/** The same, after a call of viommud's own: @waiter is answered when the machine's state is what
+ *  the next answer says. */
+void viommu_pauses_settle(ViommuPauses *pauses, const ViommuMachine *machine, ViommuPause pause,
+                          const ViommuWaiter *waiter);
+/** Answers all that wait; the daemon ends. */
+void viommu_pauses_fail_all(ViommuPauses *pauses, const GError *error);

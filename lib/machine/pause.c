@@ -8,11 +8,11 @@ VIOMMU_ENUM_DEFINE(pause, "pause", VIOMMU_PAUSE_LAST, "none", "suspended", "io-e
 
 static const char *const words[] = {
     [VIOMMU_PAUSE_NONE] = "",
-    [VIOMMU_PAUSE_SUSPENDED] = "somebody suspended it; \"virsh resume\" lets it run again",
+    [VIOMMU_PAUSE_SUSPENDED] = "somebody suspended it; \"viommuctl resume\" lets it run again",
     [VIOMMU_PAUSE_IO_ERROR] =
-        "the host cannot read or write one of its disks; see the kernel's messages, then run \"virsh resume\"",
+        "the host cannot read or write one of its disks; see the kernel's messages, then run \"viommuctl resume\"",
     [VIOMMU_PAUSE_DISK_FULL] =
-        "disk full: the host has no room for what the guest wrote to one of its disks; make room, then run \"virsh resume\"",
+        "disk full: the host has no room for what the guest wrote to one of its disks; make room, then run \"viommuctl resume\"",
     [VIOMMU_PAUSE_OTHER] = "libvirt paused it; \"virsh domstate --reason\" says why",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_PAUSE_LAST);

@@ -8,7 +8,7 @@
 
 typedef enum ViommuPause {
     VIOMMU_PAUSE_NONE,      /* it is not paused */
-    VIOMMU_PAUSE_SUSPENDED, /* somebody suspended it ("virsh suspend") */
+    VIOMMU_PAUSE_SUSPENDED, /* somebody suspended it ("viommuctl suspend") */
     VIOMMU_PAUSE_IO_ERROR,  /* a disk failed, and the guest waits for it */
     VIOMMU_PAUSE_DISK_FULL, /* the same, because the host has no room for the disk's data */
     VIOMMU_PAUSE_OTHER,     /* another reason of libvirt's */

@@ -164,6 +164,30 @@ START_TEST(reset)
 }
 END_TEST
 
+START_TEST(suspend)
+{
+    static const struct {
+        const char *method, *state, *reason;
+    } rows[] = {
+        {"Suspend", "'paused'", "'suspended'"},
+        {"Suspend", "'paused'", "'suspended'"},
+        {"Resume", "'running'", "'none'"},
+        {"Resume", "'running'", "'none'"},
+    };
+    g_autoptr(Harness) harness = harness_new_ready();
+    g_autofree char *path = harness_launch(harness, PLAIN);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(sd_bus_message) reply =
+            harness_call(harness, harness_method(harness->bus, path, VIOMMU_IFACE_MACHINE, rows[i].method));
+
+        ck_assert_ptr_nonnull(reply);
+        harness_assert_property(harness, path, "State", rows[i].state);
+        harness_assert_property(harness, path, "PauseReason", rows[i].reason);
+    }
+}
+END_TEST
+
 START_TEST(made_up_names)
 {
     static const char request[] = "{'arch': <'x86_64'>}";
@@ -468,6 +492,7 @@ static const HarnessScenario scenarios[] = {
     {"stop-orderly", &stop_orderly},
     {"kill", &stop_at_once},
     {"reset", &reset},
+    {"suspend", &suspend},
     {"made-up-names", &made_up_names},
     {"name-race", &name_race},
     {"request-id", &request_id},

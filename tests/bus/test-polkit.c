@@ -57,6 +57,8 @@ static const struct {
     {"Stop", "stop"},
     {"Kill", "kill"},
     {"Reset", "reset"},
+    {"Suspend", "suspend"},
+    {"Resume", "resume"},
     {"Extend", "extend the lease of"},
     {"OpenConsole", "use the console of"},
     {"Verify", "verify the IOMMU of"},

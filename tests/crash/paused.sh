@@ -58,15 +58,15 @@ lab_until 5 lab_daemon_gone || say_die "viommud is not killed"
 lab_start_daemon
 await paused disk-full "after a restart of viommud"
 rm "$lab_dir/full/ballast"
-crash_virsh resume full >/dev/null
+lab_ctl resume full
 await running none "room, and resumed"
 
-crash_virsh suspend full >/dev/null
-await paused suspended "suspended"
+lab_ctl suspend full
+now_is paused suspended || say_die "not paused when viommuctl suspend ends"
 # QEMU writes its tables with the pause.
 lab_until 20 has_written || say_die "the guest did not write what it was paused for"
-crash_virsh resume full >/dev/null
-await running none "resumed"
+lab_ctl resume full
+now_is running none || say_die "not running when viommuctl resume ends"
 crash_virsh suspend full >/dev/null
 await paused suspended "suspended again"
 before=$SECONDS

@@ -157,6 +157,10 @@ run 6 'stop of nothing, as JSON' NotFound "$ctl" stop nothing --json
 
 # The verbs that act.
 run 0 'reset' '' "$ctl" reset one
+run 0 'suspend' '' "$ctl" suspend one
+run 0 'is paused' '^one +paused +intel$' "$ctl" list
+run 0 'resume' '' "$ctl" resume one
+run 0 'runs again' '^one +running +intel$' "$ctl" list
 run 0 'stop' '' "$ctl" stop one --timeout=2
 check 'it says nothing' test ! -s "$work/out" -a ! -s "$work/err"
 run 6 'stop again' "'one'" "$ctl" stop one

@@ -440,17 +440,27 @@ bool viommu_backend_reset(ViommuBackend *backend, const char *uuid, GError **err
     return fake_begin_domain_call(FAKE_RESET, uuid, error) && fake_script_end(FAKE_RESET, error);
 }
 
-bool viommu_backend_resume(ViommuBackend *backend, const char *uuid, GError **error)
+static bool set_pause(FakeCall call, const char *uuid, ViommuPause pause, ViommuNewsKind kind, GError **error)
 {
-    FakeDomain *domain = fake_begin_domain_call(FAKE_RESUME, uuid, error);
+    FakeDomain *domain = fake_begin_domain_call(call, uuid, error);
     bool answered;
 
     if (!domain)
         return false;
-    domain->pause = VIOMMU_PAUSE_NONE;
-    answered = fake_script_end(FAKE_RESUME, error);
-    fake_tell(VIOMMU_NEWS_RESUMED, uuid, NULL);
+    domain->pause = pause;
+    answered = fake_script_end(call, error);
+    fake_tell(kind, uuid, NULL);
     return answered;
+}
+
+bool viommu_backend_suspend(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    return set_pause(FAKE_SUSPEND, uuid, VIOMMU_PAUSE_SUSPENDED, VIOMMU_NEWS_SUSPENDED, error);
+}
+
+bool viommu_backend_resume(ViommuBackend *backend, const char *uuid, GError **error)
+{
+    return set_pause(FAKE_RESUME, uuid, VIOMMU_PAUSE_NONE, VIOMMU_NEWS_RESUMED, error);
 }
 
 bool viommu_backend_undefine(ViommuBackend *backend, const char *uuid, GError **error)

@@ -21,6 +21,7 @@ typedef enum FakeCall {
     FAKE_SHUTDOWN,
     FAKE_DESTROY,
     FAKE_RESET,
+    FAKE_SUSPEND,
     FAKE_RESUME,
     FAKE_UNDEFINE,
     FAKE_XML,

@@ -215,7 +215,7 @@ run 7 'with their memory' "user $(id -u ci) has 256 MiB" launch ci another
 rm /etc/viommud/viommud.conf.d/limits.conf
 restart
 
-for method in Reset OpenConsole Extend:t:60 Verify:t:0 AwaitReady:t:0; do
+for method in Reset Suspend Resume OpenConsole Extend:t:60 Verify:t:0 AwaitReady:t:0; do
     IFS=: read -r -a words <<<"$method"
     run 1 "${words[0]} is refused" 'another version of viommud .its metadata has version 2' call ci newer "${words[@]}"
 done

@@ -111,7 +111,7 @@ run 0 'without the quick watchdog' '' systemctl restart viommud
 # --- Which users may call ---
 
 run 1 'a stranger may not launch' "not in group 'viommu'" call stranger Launch 'a{sv}' 0
-for method in Stop:u:0 Kill Reset Extend:t:9 OpenConsole Verify:t:0 AwaitReady:t:0 GetDomainXML; do
+for method in Stop:u:0 Kill Reset Suspend Resume Extend:t:9 OpenConsole Verify:t:0 AwaitReady:t:0 GetDomainXML; do
     IFS=: read -r -a words <<<"$method"
     run 1 "nor call ${words[0]}" 'polkit needs a password' runuser -u stranger -- busctl call org.viommu1 \
         "/org/viommu1/machine/${uuid//-/_}" org.viommu1.Machine "${words[@]}"

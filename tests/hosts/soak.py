@@ -31,7 +31,7 @@ GROWTH_KIB = 2048  # of viommud, in the second quarter
 DIRECTORIES = ("/var/lib/viommu/boot", "/var/lib/viommu/open", "/run/viommud/console")
 # How often each is chosen.
 ACTIONS = {"launch": 8, "launch-bound": 2, "launch-dies": 2, "run": 2, "list": 4, "show": 4, "plan": 3, "extend": 3, "verify": 2,
-           "console": 2, "reset": 2, "xml": 2, "stop": 2, "kill": 6}
+           "console": 2, "reset": 2, "suspend": 2, "resume": 4, "xml": 2, "stop": 2, "kill": 6}
 RESTARTS = ("libvirtd", "polkit")
 LATER_RESTARTS = ("viommud", "libvirtd", "polkit", "dbus")
 

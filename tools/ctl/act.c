@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* viommuctl stop, kill, reset, extend, verify, xml: one call on one machine each. */
+/* viommuctl stop, kill, reset, suspend, resume, extend, verify, xml: one call on one machine
+ * each. */
 #include "tools/ctl/machine.h"
 #include "tools/client/error.h"
 
@@ -114,6 +115,20 @@ bool viommu_ctl_reset(ViommuCtl *ctl, GError **error)
     const ViommuClientCall call = {.method = "Reset"};
 
     return viommu_ctl_call_machine(ctl, call, "resetting the guest", NULL, error);
+}
+
+bool viommu_ctl_suspend(ViommuCtl *ctl, GError **error)
+{
+    const ViommuClientCall call = {.method = "Suspend"};
+
+    return viommu_ctl_call_machine(ctl, call, "pausing the guest", NULL, error);
+}
+
+bool viommu_ctl_resume(ViommuCtl *ctl, GError **error)
+{
+    const ViommuClientCall call = {.method = "Resume"};
+
+    return viommu_ctl_call_machine(ctl, call, "letting the guest run again", NULL, error);
 }
 
 bool viommu_ctl_xml(ViommuCtl *ctl, GError **error)

@@ -20,6 +20,8 @@ enum {
     STOP,
     KILL,
     RESET,
+    SUSPEND,
+    RESUME,
     EXTEND,
     XML,
     CONSOLE,
@@ -53,6 +55,8 @@ static const ViommuCtlVerbRow verbs[] = {
     [STOP] = {"stop", 1, 1, "NAME", NONE, viommu_ctl_stop, "Power the guest off and remove the machine"},
     [KILL] = {"kill", 1, 1, "NAME", NONE, viommu_ctl_kill, "End the guest at once and remove the machine"},
     [RESET] = {"reset", 1, 1, "NAME", NONE, viommu_ctl_reset, "Reset the guest, like a reset button"},
+    [SUSPEND] = {"suspend", 1, 1, "NAME", NONE, viommu_ctl_suspend, "Pause the guest"},
+    [RESUME] = {"resume", 1, 1, "NAME", NONE, viommu_ctl_resume, "Let a paused guest run again"},
     [EXTEND] = {"extend", 2, 2, "NAME SECONDS", NONE, viommu_ctl_extend,
                 "Set the lease to end SECONDS from now"},
     [XML] = {"xml", 1, 1, "NAME", NONE, viommu_ctl_xml, "Print the current domain XML of a machine"},
@@ -86,16 +90,17 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 
 #define V(verb)  (1u << (verb))
 #define EVERYONE (~0u)
-#define BUS                                                                                       \
-    (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(XML) | \
-     V(CONSOLE) | V(VERIFY) | V(WAIT) | V(EVENTS) | V(SSH) | V(SSH_CONFIG) | V(EXEC))
+#define BUS                                                                                           \
+    (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(SUSPEND) | \
+     V(RESUME) | V(XML) | V(CONSOLE) | V(VERIFY) | V(WAIT) | V(EVENTS) | V(SSH) | V(SSH_CONFIG) | V(EXEC))
 /* Those that take a request. */
 #define REQUEST (V(LAUNCH) | V(RUN) | V(PLAN))
 #define LOCAL   (V(PLAN) | V(LINT) | V(HOST) | V(FACTS) | V(IMAGES))
 /* Descriptors cannot be passed on over ssh. */
 #define AFAR (BUS & ~(V(CONSOLE) | V(EXEC)))
-#define MANAGE \
-    (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(XML) | V(CONSOLE) | V(VERIFY) | V(WAIT) | V(EXEC))
+#define MANAGE                                                                                             \
+    (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(SUSPEND) | V(RESUME) | V(XML) | V(CONSOLE) | V(VERIFY) | \
+     V(WAIT) | V(EXEC))
 
 static const char *const yes_and_no[] = {"no", "yes"};
 static const ViommuEnum yes_or_no = {.noun = "answer", .words = yes_and_no, .last = G_N_ELEMENTS(yes_and_no)};

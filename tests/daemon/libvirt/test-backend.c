@@ -258,7 +258,6 @@ START_TEST(a_guest_powers_off)
 }
 END_TEST
 
-/* Nothing is paused, so there is nothing to resume. */
 START_TEST(a_guest_that_runs)
 {
     g_autoptr(GError) error = NULL;
@@ -271,7 +270,18 @@ START_TEST(a_guest_that_runs)
     expect_news(VIOMMU_NEWS_STARTED, guest.uuid);
     ok(viommu_backend_find_pause(backend, guest.uuid, &pause, &error));
     ck_assert_int_eq(pause, VIOMMU_PAUSE_NONE);
-    fails(viommu_backend_resume(backend, guest.uuid, &error), VIOMMU_ERROR_BACKEND);
+    /* One that runs runs on, and one that is paused stays so. */
+    ok(viommu_backend_resume(backend, guest.uuid, &error));
+    for (unsigned i = 0; i < 2; i++) {
+        ok(viommu_backend_suspend(backend, guest.uuid, &error));
+        ok(viommu_backend_find_pause(backend, guest.uuid, &pause, &error));
+        ck_assert_int_eq(pause, VIOMMU_PAUSE_SUSPENDED);
+    }
+    expect_news(VIOMMU_NEWS_SUSPENDED, guest.uuid);
+    ok(viommu_backend_resume(backend, guest.uuid, &error));
+    ok(viommu_backend_find_pause(backend, guest.uuid, &pause, &error));
+    ck_assert_int_eq(pause, VIOMMU_PAUSE_NONE);
+    expect_news(VIOMMU_NEWS_RESUMED, guest.uuid);
     ok(viommu_backend_destroy(backend, guest.uuid, &error));
     expect_news(VIOMMU_NEWS_DESTROYED, guest.uuid);
     undefine(&guest);
@@ -342,6 +352,7 @@ START_TEST(an_unknown_guest_is_not_found)
     fails(viommu_backend_start(backend, UNKNOWN_UUID, &plain, &error), VIOMMU_ERROR_NOT_FOUND);
     fails(viommu_backend_shutdown(backend, UNKNOWN_UUID, &error), VIOMMU_ERROR_NOT_FOUND);
     fails(viommu_backend_reset(backend, UNKNOWN_UUID, &error), VIOMMU_ERROR_NOT_FOUND);
+    fails(viommu_backend_suspend(backend, UNKNOWN_UUID, &error), VIOMMU_ERROR_NOT_FOUND);
     fails(viommu_backend_resume(backend, UNKNOWN_UUID, &error), VIOMMU_ERROR_NOT_FOUND);
     fails(viommu_backend_find_pause(backend, UNKNOWN_UUID, &pause, &error), VIOMMU_ERROR_NOT_FOUND);
     fails(viommu_backend_is_active(backend, UNKNOWN_UUID, &active, &error), VIOMMU_ERROR_NOT_FOUND);

@@ -27,6 +27,12 @@ static void halt(const ViommuMachine *machine, ViommuPause pause, ViommuNewsKind
                   g_str_equal(viommu_machine_state_word(machine), word) && \
                       g_str_equal(viommu_enum_to_string(&viommu_enum_pause, (int)(machine)->pause), why))
 
+#define assert_state(machine, word, why)                                                         \
+    do {                                                                                         \
+        ck_assert_str_eq(viommu_machine_state_word(machine), word);                              \
+        ck_assert_str_eq(viommu_enum_to_string(&viommu_enum_pause, (int)(machine)->pause), why); \
+    } while (0)
+
 static const struct {
     ViommuNewsKind kind;
     ViommuPause pause; /* as QEMU says it */
@@ -222,5 +228,78 @@ START_TEST(full_in_the_proof)
 }
 END_TEST
 
-UNIT_MAIN("pauses", paused_and_resumed, without_an_answer, late_answer, late_event, flood, full_in_the_launch,
-          listed, found_after_a_restart, stopped, ended, full_in_the_proof)
+typedef void (*OrderFunc)(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
+
+/* Gives @order; it fails with @error and @words, or goes well: NULL. */
+static void give(Fixture *fixture, OrderFunc order, const ViommuMachine *machine, ViommuError error,
+                 const char *words)
+{
+    g_auto(Answer) answer = {0};
+    const ViommuWaiter waiter = answer_waiter(&answer);
+
+    order(fixture->manager, machine, &waiter);
+    fixture_await(fixture, answer.n);
+    ck_assert_uint_eq(answer.n, 1);
+    if (words)
+        assert_fails(&answer, error, words);
+    else
+        assert_went_well(&answer);
+}
+
+/* When a call is answered, the machine is what the call made it. */
+START_TEST(ordered)
+{
+    g_auto(Fixture) fixture = {0};
+    const ViommuMachine *machine = begin(&fixture);
+
+    for (unsigned i = 0; i < 2; i++) {
+        give(&fixture, viommu_manager_suspend, machine, 0, NULL);
+        assert_state(machine, "paused", "suspended");
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        give(&fixture, viommu_manager_resume, machine, 0, NULL);
+        assert_state(machine, "running", "none");
+    }
+    halt(machine, VIOMMU_PAUSE_DISK_FULL, VIOMMU_NEWS_IO_ERROR);
+    await_state(&fixture, machine, "paused", "disk-full");
+    give(&fixture, viommu_manager_resume, machine, 0, NULL);
+    assert_state(machine, "running", "none");
+    fake_fail(FAKE_SUSPEND, 1, VIOMMU_ERROR_BACKEND, "QEMU: no");
+    give(&fixture, viommu_manager_suspend, machine, VIOMMU_ERROR_BACKEND, "QEMU: no");
+    fake_fail(FAKE_RESUME, 1, VIOMMU_ERROR_BACKEND, "QEMU: no");
+    give(&fixture, viommu_manager_resume, machine, VIOMMU_ERROR_BACKEND, "QEMU: no");
+    assert_state(machine, "running", "none");
+    fake_end(machine->uuid, VIOMMU_NEWS_SHUTDOWN, NULL);
+    fixture_await(&fixture, machine->state == VIOMMU_STATE_STOPPED);
+    give(&fixture, viommu_manager_suspend, machine, VIOMMU_ERROR_BUSY,
+         "machine 'one' is stopped; only a running machine can be suspended");
+    give(&fixture, viommu_manager_resume, machine, VIOMMU_ERROR_BUSY,
+         "machine 'one' is stopped; only a paused machine can be resumed");
+}
+END_TEST
+
+/* The machine ends while libvirt is asked, and while QEMU is. */
+START_TEST(ordered_and_gone)
+{
+    static const FakeCall held[] = {FAKE_SUSPEND, FAKE_FIND_PAUSE};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(held); i++) {
+        g_auto(Fixture) fixture = {0};
+        g_auto(Answer) suspend = {0};
+        const ViommuMachine *machine = begin(&fixture);
+        const ViommuWaiter waiter = answer_waiter(&suspend);
+
+        fake_hold(held[i]);
+        viommu_manager_suspend(fixture.manager, machine, &waiter);
+        fixture_await(&fixture, fake_hanging(held[i]) == 1);
+        fake_forget(machine->uuid);
+        fake_tell(VIOMMU_NEWS_UNDEFINED, machine->uuid, NULL);
+        fixture_await(&fixture, !fixture_find(&fixture, "one"));
+        fake_release(held[i]);
+        fixture_await(&fixture, suspend.n == 1);
+    }
+}
+END_TEST
+
+UNIT_MAIN("pauses", ordered, ordered_and_gone, paused_and_resumed, without_an_answer, late_answer, late_event,
+          flood, full_in_the_launch, listed, found_after_a_restart, stopped, ended, full_in_the_proof)

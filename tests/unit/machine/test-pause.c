@@ -11,7 +11,7 @@ static const struct {
     const char *words; /* a part of them */
 } expected[] = {
     {"none", false, ""},
-    {"suspended", false, "virsh resume"},
+    {"suspended", false, "viommuctl resume"},
     {"io-error", true, "kernel's messages"},
     {"disk-full", true, "disk full: "},
     {"other", false, "virsh domstate --reason"},
