@@ -192,6 +192,34 @@ static int method_list_machines(sd_bus_message *call, void *userdata, sd_bus_err
     return r < 0 ? r : 1;
 }
 
+static int fill_usage(sd_bus_message *reply, const ViommuOutcome *outcome)
+{
+    int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(sttt)");
+
+    for (guint i = 0; r >= 0 && i < outcome->usage->len; i++) {
+        const ViommuMachineUsage *row = &g_array_index(outcome->usage, ViommuMachineUsage, i);
+
+        r = sd_bus_message_append(reply, "(sttt)", row->name, row->cpu_nsec, row->memory_bytes,
+                                  row->asked_usec);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int method_get_usage(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    ViommuBus *bus = userdata;
+    g_autoptr(GError) error = NULL;
+    ViommuWaiter waiter;
+    uint32_t uid;
+
+    if (!viommu_auth_uid(bus->auth, call, &uid, &error))
+        return viommu_bus_reply_error(call, error, NULL);
+    if (viommu_bus_reply_later(bus, call, fill_usage, &waiter))
+        viommu_manager_read_usage(bus->manager, viommu_auth_is_trusted(bus->auth, uid) ? NULL : &uid,
+                                  &waiter);
+    return 1;
+}
+
 static int method_open_console_log(sd_bus_message *call, void *userdata, sd_bus_error *unused)
 {
     ViommuBus *bus = userdata;
@@ -346,6 +374,8 @@ static const sd_bus_vtable manager_vtable[] = {
                             method_get_machine, OPEN),
     SD_BUS_METHOD_WITH_ARGS("ListMachines", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssso)", machines),
                             method_list_machines, OPEN),
+    SD_BUS_METHOD_WITH_ARGS("GetUsage", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sttt)", usage), method_get_usage,
+                            OPEN),
     SD_BUS_METHOD_WITH_ARGS("OpenConsoleLog", SD_BUS_ARGS("s", name), SD_BUS_RESULT("h", log),
                             method_open_console_log, OPEN),
     SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),

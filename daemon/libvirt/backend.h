@@ -87,6 +87,15 @@ GPtrArray *viommu_backend_list_unmarked(ViommuBackend *backend, const char *pref
 /** Reads the host's present hardware into @topology, which must be initialised; of a remote host,
  *  nothing. */
 bool viommu_backend_read_topology(ViommuBackend *backend, ViommuTopology *topology, GError **error);
+/* What a running guest takes of the host, viommud's or not, as libvirt counts it. */
+typedef struct ViommuUsage {
+    char uuid[37];
+    uint64_t cpu_nsec;     /* of its QEMU since its start; VIOMMU_USAGE_UNKNOWN */
+    uint64_t memory_bytes; /* resident memory of its QEMU; likewise */
+} ViommuUsage;
+#define VIOMMU_USAGE_UNKNOWN UINT64_MAX
+/** All running guests, as ViommuUsage; no QEMU is asked.  Owned. */
+GArray *viommu_backend_read_usage(ViommuBackend *backend, GError **error);
 /** The forward mode of libvirt's network @name, as lib/host/network-xml returns it; "" when there
  *  is no such network.  Owned. */
 char *viommu_backend_network_mode(ViommuBackend *backend, const char *name, GError **error);

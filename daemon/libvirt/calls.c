@@ -5,7 +5,6 @@
 
 #include <string.h>
 #include "lib/base/names.h"
-#include "lib/base/quantity.h"
 
 struct ViommuBackend {
     ViommuPool *pool;
@@ -127,6 +126,11 @@ char *viommu_backend_find_xml(ViommuBackend *backend, const char *name, GError *
 bool viommu_backend_read_topology(ViommuBackend *backend, ViommuTopology *topology, GError **error)
 {
     return viommu_probe_topology(backend->probe, topology, error);
+}
+
+GArray *viommu_backend_read_usage(ViommuBackend *backend, GError **error)
+{
+    return viommu_usage_read(backend->pool, error);
 }
 
 char *viommu_backend_network_mode(ViommuBackend *backend, const char *name, GError **error)
@@ -549,24 +553,9 @@ bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *re
     return true;
 }
 
-static bool read_size(virConnectPtr connection, void *data, GError **error)
-{
-    ViommuDomain *found = data;
-    g_auto(Domain) domain = NULL;
-    virDomainInfo info;
-
-    if (!find_domain(connection, found->uuid, &domain, error))
-        return false;
-    if (virDomainGetInfo(domain, &info) < 0)
-        return viommu_libvirt_fail(error, "cannot read the size of domain '%s'", found->uuid);
-    found->vcpus = info.nrVirtCpu;
-    found->memory_bytes = (uint64_t)info.maxMem * VIOMMU_KIB;
-    return true;
-}
-
 bool viommu_backend_read_size(ViommuBackend *backend, ViommuDomain *domain, GError **error)
 {
-    return viommu_pool_call(backend->pool, read_size, domain, true, error);
+    return viommu_size_read(backend->pool, domain, error);
 }
 
 /* --- Consoles --- */

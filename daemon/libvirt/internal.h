@@ -5,6 +5,7 @@
  * probe.c: what is known of the host, and its cache
  * list.c: lists of domains
  * network.c: forward modes of libvirt's networks
+ * usage.c: what guests take of the host, and the size of a domain
  * addresses.c: addresses of a guest in networks of the host
  * forward.c: ports of this host that lead to a guest
  * watch.c: libvirt's event loop, the event connection, its reconnecting, events -> news
@@ -88,6 +89,10 @@ bool viommu_pause_find(ViommuPool *pool, const char *uuid, ViommuPause *ret_paus
 bool viommu_pause_begin(ViommuPool *pool, const char *uuid, GError **error);
 /** Like viommu_backend_resume(). */
 bool viommu_pause_end(ViommuPool *pool, const char *uuid, GError **error);
+/** Like viommu_backend_read_usage(). */
+GArray *viommu_usage_read(ViommuPool *pool, GError **error);
+/** Like viommu_backend_read_size(). */
+bool viommu_size_read(ViommuPool *pool, ViommuDomain *domain, GError **error);
 /** Like viommu_backend_network_mode(). */
 char *viommu_network_mode(ViommuPool *pool, const char *name, GError **error);
 

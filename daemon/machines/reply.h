@@ -6,6 +6,13 @@
 #include "daemon/machines/machine.h"
 #include "lib/host/host.h"
 
+/* What the guest of a machine takes of the host. */
+typedef struct ViommuMachineUsage {
+    const char *name;
+    uint64_t cpu_nsec, memory_bytes; /* VIOMMU_USAGE_UNKNOWN: libvirt does not tell */
+    uint64_t asked_usec;             /* CLOCK_MONOTONIC, when libvirt answered */
+} ViommuMachineUsage;
+
 /* All borrowed, until ViommuOutcomeFunc returns. */
 typedef struct ViommuOutcome {
     const GError *error; /* NULL: success */
@@ -17,6 +24,7 @@ typedef struct ViommuOutcome {
     ViommuModel model;            /* check: the model that would be chosen */
     const char *xml;              /* XML of a domain */
     int status;                   /* of a command in a guest */
+    const GArray *usage;          /* of ViommuMachineUsage */
 } ViommuOutcome;
 
 /** Called exactly once for each call that takes one, possibly before that call returns.  Loop

@@ -15,6 +15,7 @@
 #include "daemon/manager/reach-keeper.h"
 #include "daemon/manager/readiness.h"
 #include "daemon/manager/reconcile.h"
+#include "daemon/manager/usage-keeper.h"
 #include "daemon/manager/verifier.h"
 
 struct ViommuManager {
@@ -31,6 +32,7 @@ struct ViommuManager {
     ViommuReadiness *readiness;
     ViommuExecKeeper *execs;
     ViommuReachKeeper *reach;
+    ViommuUsageKeeper *usage;
     ViommuAdmission *admission;
     ViommuLeases *leases;
     ViommuEvictions *evictions;

@@ -64,6 +64,8 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
         manager->registry});
     manager->reach = viommu_reach_keeper_new(context->loop, manager->registry,
                                              &(ViommuReachRoom){context->backend, context->workers.calls});
+    manager->usage = viommu_usage_keeper_new(
+        &(ViommuUsageContext){context->workers.calls, context->backend, manager->registry});
     manager->admission =
         viommu_admission_new(context->loop, context->config, manager->registry, manager->ledger);
     manager->leases =
@@ -83,6 +85,7 @@ void viommu_manager_free(ViommuManager *manager)
     viommu_adoption_free(manager->adoption);
     sd_event_source_disable_unref(manager->look_again);
     sd_event_source_disable_unref(manager->timeout);
+    viommu_usage_keeper_free(manager->usage);
     viommu_reach_keeper_free(manager->reach);
     viommu_exec_keeper_free(manager->execs);
     viommu_readiness_free(manager->readiness);
@@ -121,6 +124,11 @@ GVariant *viommu_manager_used(const ViommuManager *manager)
 
     viommu_admission_used(manager->admission, &used);
     return viommu_config_used(&used);
+}
+
+void viommu_manager_read_usage(ViommuManager *manager, const uint32_t *owner, const ViommuWaiter *waiter)
+{
+    viommu_usage_keeper_read(manager->usage, owner, waiter);
 }
 
 const char *viommu_manager_uri(const ViommuManager *manager)

@@ -86,6 +86,24 @@ FakeDomain *fake_find_held(const char *uuid)
     return g_hash_table_lookup(table(), uuid);
 }
 
+GArray *fake_usage_held(void)
+{
+    GArray *found = g_array_new(FALSE, FALSE, sizeof(ViommuUsage));
+    GHashTableIter iterator;
+    void *value;
+
+    g_hash_table_iter_init(&iterator, table());
+    while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+        const FakeDomain *domain = value;
+        ViommuUsage usage = {.cpu_nsec = domain->cpu_nsec, .memory_bytes = VIOMMU_USAGE_UNKNOWN};
+
+        g_strlcpy(usage.uuid, domain->uuid, sizeof(usage.uuid));
+        if (domain->active)
+            g_array_append_val(found, usage);
+    }
+    return found;
+}
+
 FakeDomain *fake_find(const char *uuid)
 {
     FakeDomain *domain;

@@ -32,6 +32,7 @@ typedef struct FakeDomain {
     char *agent_output; /* NULL: no agent */
     bool agent_breaks;  /* and libvirt's daemon crashes when the agent is asked */
     FakeCommand command;
+    uint64_t cpu_nsec;     /* that it has taken */
     GArray *forwards;      /* of ViommuForward; NULL: none */
     const char *addresses; /* with spaces between; static; NULL: none */
     char *hostdev;         /* PCI address of its device while it is active; NULL: none */
@@ -83,6 +84,8 @@ void fake_break_console(const char *uuid, const char *error);
  * lock is not held. */
 /** Like fake_find(), with fake_lock held. */
 FakeDomain *fake_find_held(const char *uuid);
+/** What all active domains take, as ViommuUsage; likewise.  Owned. */
+GArray *fake_usage_held(void);
 /** Closes the console of @domain, with fake_lock held; fake_tell_console() reports it, without. */
 void fake_close_console(FakeDomain *domain, const char *error);
 void fake_tell_console(const char *uuid);

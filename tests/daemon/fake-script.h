@@ -14,6 +14,7 @@ typedef enum FakeCall {
     FAKE_LIST,
     FAKE_TOPOLOGY,
     FAKE_NETWORK,
+    FAKE_USAGE,
     FAKE_DEFINE,
     FAKE_GET_METADATA,
     FAKE_SET_METADATA,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fake-state: the functions of daemon/libvirt/backend.h that tell whether a guest runs. */
+/* fake-state: the functions of daemon/libvirt/backend.h that tell whether a guest runs, and
+ * what it takes. */
 #include "tests/daemon/fake-backend.h"
 
 bool viommu_backend_is_active(ViommuBackend *backend, const char *uuid, bool *ret_active, GError **error)
@@ -31,4 +32,14 @@ bool viommu_backend_find_pause(ViommuBackend *backend, const char *uuid, ViommuP
         return false;
     *ret_pause = pause;
     return fake_script_end(FAKE_FIND_PAUSE, error);
+}
+
+GArray *viommu_backend_read_usage(ViommuBackend *backend, GError **error)
+{
+    g_autoptr(GArray) found = NULL;
+
+    if (!fake_script_begin(FAKE_USAGE, error))
+        return NULL;
+    found = fake_usage_held();
+    return fake_script_end(FAKE_USAGE, error) ? g_steal_pointer(&found) : NULL;
 }

@@ -32,6 +32,7 @@ typedef struct ViommuCtl {
     GPtrArray *gets;                   /* run --inside: PATH[:LOCAL], borrowed; NULL: none */
     const char *os, *format, *arch, *firmware, *agent, *seed; /* image-add; @os: lint, too */
     bool inside;                                              /* run */
+    bool once;                                                /* top */
     bool fix;                                                 /* lint */
     bool log;                                                 /* console */
     bool raw;                                                 /* console --log */
@@ -63,6 +64,7 @@ bool viommu_ctl_exec(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_events(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_extend(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_list(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_top(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_show(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_stop(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_kill(ViommuCtl *ctl, GError **error);

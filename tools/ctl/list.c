@@ -2,7 +2,6 @@
 /* viommuctl list and show: print machines as tables, or as JSON with the names of the bus. */
 #include <string.h>
 
-#include "lib/machine/lifecycle.h"
 #include "lib/base/names.h"
 #include "lib/base/quantity.h"
 #include "tools/ctl/machine.h"
@@ -17,29 +16,6 @@ enum {
     PATH,
     N_KEYS
 };
-
-static ViommuStyle state_style(const char *state)
-{
-    int value = viommu_enum_from_string(&viommu_enum_state, state);
-
-    if (g_str_equal(state, "foreign") || g_str_equal(state, "paused"))
-        return VIOMMU_STYLE_WARNING;
-    switch ((ViommuState)value) {
-    case VIOMMU_STATE_RUNNING:
-        return VIOMMU_STYLE_GOOD;
-    case VIOMMU_STATE_FAILED:
-        return VIOMMU_STYLE_BAD;
-    case VIOMMU_STATE_PLANNING:
-    case VIOMMU_STATE_DEFINING:
-    case VIOMMU_STATE_STARTING:
-    case VIOMMU_STATE_STOPPING:
-        return VIOMMU_STYLE_WARNING;
-    case VIOMMU_STATE_STOPPED:
-    case VIOMMU_STATE_LAST:
-        break;
-    }
-    return VIOMMU_STYLE_PLAIN;
-}
 
 static void list_as_json(GVariant *machines)
 {
@@ -71,7 +47,7 @@ static void list_as_table(const ViommuOutput *output, GVariant *machines)
                                &cells[PATH])) {
         if (!*cells[MODEL])
             cells[MODEL] = "none";
-        viommu_table_add(table, cells, STATE, state_style(cells[STATE]));
+        viommu_table_add(table, cells, STATE, viommu_ctl_state_style(cells[STATE]));
     }
     viommu_table_print(table, output);
 }
@@ -173,7 +149,7 @@ static void show_property(ViommuTable *table, const char *name, GVariant *value)
     }
     text = value_text(name, value);
     viommu_table_add(table, (const char *const[]){name, text}, styled ? 1 : -1,
-                     styled ? state_style(text) : VIOMMU_STYLE_PLAIN);
+                     styled ? viommu_ctl_state_style(text) : VIOMMU_STYLE_PLAIN);
 }
 
 bool viommu_ctl_show(ViommuCtl *ctl, GError **error)

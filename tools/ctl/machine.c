@@ -5,6 +5,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/names.h"
+#include "lib/machine/lifecycle.h"
 #include "tools/client/polkit-agent.h"
 #include "tools/ctl/progress.h"
 
@@ -99,4 +100,27 @@ GVariant *viommu_ctl_manager_property(ViommuClient *client, const char *name, co
         return NULL;
     value = g_variant_get_variant(reply);
     return expect(value, type, name, error) ? g_steal_pointer(&value) : NULL;
+}
+
+ViommuStyle viommu_ctl_state_style(const char *state)
+{
+    int value = viommu_enum_from_string(&viommu_enum_state, state);
+
+    if (g_str_equal(state, "foreign") || g_str_equal(state, "paused"))
+        return VIOMMU_STYLE_WARNING;
+    switch ((ViommuState)value) {
+    case VIOMMU_STATE_RUNNING:
+        return VIOMMU_STYLE_GOOD;
+    case VIOMMU_STATE_FAILED:
+        return VIOMMU_STYLE_BAD;
+    case VIOMMU_STATE_PLANNING:
+    case VIOMMU_STATE_DEFINING:
+    case VIOMMU_STATE_STARTING:
+    case VIOMMU_STATE_STOPPING:
+        return VIOMMU_STYLE_WARNING;
+    case VIOMMU_STATE_STOPPED:
+    case VIOMMU_STATE_LAST:
+        break;
+    }
+    return VIOMMU_STYLE_PLAIN;
 }

@@ -30,3 +30,5 @@ GVariant *viommu_ctl_machine_properties(ViommuCtl *ctl, ViommuClient *client, co
  *  in "a{sv}".  Owned. */
 GVariant *viommu_ctl_manager_property(ViommuClient *client, const char *name, const char *type,
                                       GError **error);
+/** How a state is shown. */
+ViommuStyle viommu_ctl_state_style(const char *state);

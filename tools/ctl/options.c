@@ -16,6 +16,7 @@ enum {
     LAUNCH,
     RUN,
     LIST,
+    TOP,
     SHOW,
     STOP,
     KILL,
@@ -51,6 +52,7 @@ static const ViommuCtlVerbRow verbs[] = {
     [RUN] = {"run", 0, INT_MAX, "REQUEST... -- COMMAND...", VIOMMU_CTL_COMMAND_MUST, viommu_ctl_run,
              "Launch a machine, run COMMAND, remove it"},
     [LIST] = {"list", 0, 0, "", NONE, viommu_ctl_list, "List all machines"},
+    [TOP] = {"top", 0, 0, "", NONE, viommu_ctl_top, "Show what machines take of the host, until q"},
     [SHOW] = {"show", 1, 1, "NAME", NONE, viommu_ctl_show, "Show all properties of a machine"},
     [STOP] = {"stop", 1, 1, "NAME", NONE, viommu_ctl_stop, "Power the guest off and remove the machine"},
     [KILL] = {"kill", 1, 1, "NAME", NONE, viommu_ctl_kill, "End the guest at once and remove the machine"},
@@ -90,9 +92,10 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 
 #define V(verb)  (1u << (verb))
 #define EVERYONE (~0u)
-#define BUS                                                                                           \
-    (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | V(SUSPEND) | \
-     V(RESUME) | V(XML) | V(CONSOLE) | V(VERIFY) | V(WAIT) | V(EVENTS) | V(SSH) | V(SSH_CONFIG) | V(EXEC))
+#define BUS                                                                                       \
+    (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(TOP) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | \
+     V(SUSPEND) | V(RESUME) | V(XML) | V(CONSOLE) | V(VERIFY) | V(WAIT) | V(EVENTS) | V(SSH) |    \
+     V(SSH_CONFIG) | V(EXEC))
 /* Those that take a request. */
 #define REQUEST (V(LAUNCH) | V(RUN) | V(PLAN))
 #define LOCAL   (V(PLAN) | V(LINT) | V(HOST) | V(FACTS) | V(IMAGES))
@@ -167,6 +170,7 @@ static const struct {
      "What reads its seed, such as cloud-init"},
     {"agent", 0, "yes|no", offsetof(ViommuCtl, agent), V(IMAGE_ADD), &yes_or_no,
      "Whether it runs the guest agent"},
+    {"once", 0, NULL, offsetof(ViommuCtl, once), V(TOP), NULL, "Print one table and end"},
     {"json", 'j', NULL, offsetof(ViommuCtl, json), EVERYONE, NULL, "Print the result or the error as JSON"},
     {"user", 0, NULL, offsetof(ViommuCtl, user), BUS | LOCAL | V(DOCTOR) | V(IMAGE_ADD), NULL,
      "Use your session's viommud and configuration"},

@@ -154,6 +154,28 @@ static const ViommuDomain *find_listed(const GPtrArray *domains, const char *uui
     return NULL;
 }
 
+/* Of a QEMU that really runs; libvirt's test driver knows no memory. */
+static void expect_usage(const char *uuid)
+{
+    bool is_test = g_str_has_prefix(viommu_backend_uri(backend), "test:");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GArray) usage = viommu_backend_read_usage(backend, &error);
+    bool found = false;
+
+    ok(usage);
+    for (guint i = 0; i < usage->len; i++) {
+        const ViommuUsage *one = &g_array_index(usage, ViommuUsage, i);
+
+        if (!g_str_equal(one->uuid, uuid))
+            continue;
+        found = true;
+        ck_assert(one->cpu_nsec > 0 && one->cpu_nsec != VIOMMU_USAGE_UNKNOWN);
+        ck_assert(is_test ? one->memory_bytes == VIOMMU_USAGE_UNKNOWN
+                          : one->memory_bytes > 1 << 20 && one->memory_bytes < (uint64_t)1 << 40);
+    }
+    ck_assert(found);
+}
+
 static void expect_active(const char *uuid, bool expected)
 {
     g_autoptr(GError) error = NULL;
@@ -217,6 +239,7 @@ START_TEST(a_guest_lives_and_ends)
     ok(viommu_backend_start(backend, guest.uuid, &plain, &error));
     store_phase(&guest, VIOMMU_STATE_RUNNING);
     expect_stored_phase(guest.uuid, VIOMMU_STATE_RUNNING, true);
+    expect_usage(guest.uuid);
 
     g_autofree char *xml = viommu_backend_get_xml(backend, guest.uuid, &error);
     ok(xml);
