@@ -8,6 +8,8 @@ VIOMMU_ENUM_DEFINE(arch, "architecture", VIOMMU_ARCH_LAST, "x86_64", "aarch64");
 VIOMMU_ENUM_DEFINE(family, "machine family", VIOMMU_FAMILY_LAST, "q35", "virt", "pc");
 VIOMMU_ENUM_DEFINE(accelerator, "accelerator", VIOMMU_ACCELERATOR_LAST, "auto", "kvm", "tcg");
 VIOMMU_ENUM_DEFINE(firmware, "firmware", VIOMMU_FIRMWARE_LAST, "auto", "bios", "efi");
+VIOMMU_ENUM_DEFINE(launch_security, "kind of launch security", VIOMMU_LAUNCH_SECURITY_LAST, "sev", "sev-snp",
+                   "tdx");
 VIOMMU_ENUM_DEFINE(cpu_vendor, "vendor of a CPU", VIOMMU_CPU_VENDOR_LAST, "intel", "amd");
 VIOMMU_ENUM_DEFINE(model, "IOMMU model", VIOMMU_MODEL_LAST, "intel", "smmuv3", "virtio", "amd");
 

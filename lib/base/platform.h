@@ -58,6 +58,15 @@ typedef enum ViommuCpuVendor {
 } ViommuCpuVendor;
 extern const ViommuEnum viommu_enum_cpu_vendor;
 
+/* How the CPU keeps a guest's memory from its host. */
+typedef enum ViommuLaunchSecurity {
+    VIOMMU_LAUNCH_SECURITY_SEV,
+    VIOMMU_LAUNCH_SECURITY_SEV_SNP,
+    VIOMMU_LAUNCH_SECURITY_TDX,
+    VIOMMU_LAUNCH_SECURITY_LAST,
+} ViommuLaunchSecurity;
+extern const ViommuEnum viommu_enum_launch_security;
+
 /* The IOMMU models of libvirt, in the native order of preference. */
 typedef enum ViommuModel {
     VIOMMU_MODEL_NONE = -1,

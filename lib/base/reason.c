@@ -9,7 +9,8 @@ VIOMMU_ENUM_DEFINE(rule, "rule", VIOMMU_RULE_LAST, "arch", "machine", "libvirt-v
                    "host-iommu", "vfio", "hostdev-unseen", "hostdev-name", "hostdev-missing",
                    "hostdev-bridge", "hostdev-group", "hostdev-kind", "hostdev-claimed", "hostdev-in-use",
                    "hostdev-policy", "hostdev-driver", "hostdev-node", "iommufd", "hostdev-reserved",
-                   "interrupt-remapping", "seed", "vsock", "level", "share", "network", "migration", "cpu");
+                   "interrupt-remapping", "seed", "vsock", "level", "share", "network", "migration", "cpu",
+                   "launch-security");
 
 ViommuReason *viommu_reason_new(ViommuModel model, ViommuRule rule, const char *format, ...)
 {

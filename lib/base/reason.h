@@ -65,6 +65,7 @@ typedef enum ViommuRule {
     VIOMMU_RULE_MIGRATION,
     /* about its processor */
     VIOMMU_RULE_CPU,
+    VIOMMU_RULE_LAUNCH_SECURITY, /* the guest's memory cannot be encrypted */
     VIOMMU_RULE_LAST,
 } ViommuRule;
 extern const ViommuEnum viommu_enum_rule;

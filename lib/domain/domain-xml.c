@@ -102,6 +102,8 @@ static void write_os(ViommuXmlWriter *xml, const ViommuPlan *plan)
     write_secure_boot(xml, plan);
     if (plan->firmware_stateful)
         viommu_xml_empty(xml, "loader", "stateless", "no", NULL);
+    if (plan->firmware_stateless)
+        viommu_xml_empty(xml, "loader", "stateless", "yes", NULL);
     viommu_xml_leaf(xml, "nvram", plan->nvram);
     viommu_xml_leaf(xml, "kernel", plan->kernel);
     viommu_xml_leaf(xml, "initrd", plan->initrd);
@@ -289,7 +291,7 @@ static void write_virtio_controller(ViommuXmlWriter *xml, const char *type, cons
 static void write_controllers(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     const ViommuPlanDevice *controller = &plan->devices[VIOMMU_DEVICE_SCSI];
-    const ViommuPlanDevice serial = {.translated = plan->iommu.translate};
+    const ViommuPlanDevice serial = {.translated = viommu_plan_marks_virtio(plan)};
 
     write_pcie(xml, &plan->pcie);
     viommu_xml_empty(xml, "controller", "type", "usb", "model", "none", NULL);
@@ -473,6 +475,20 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_close(xml);
 }
 
+static void write_launch_security(ViommuXmlWriter *xml, const ViommuPlanLaunchSecurity *security)
+{
+    if (security->kind == VIOMMU_UNSET)
+        return;
+    viommu_xml_open(xml, "launchSecurity");
+    viommu_xml_attribute(xml, "type", viommu_enum_to_string(&viommu_enum_launch_security, security->kind));
+    if (security->policy != VIOMMU_UNSET_NUMBER) {
+        g_autofree char *policy = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", security->policy);
+
+        viommu_xml_leaf(xml, "policy", policy);
+    }
+    viommu_xml_close(xml);
+}
+
 /* libvirt also gives this label to what it creates for QEMU: sockets, the variable store, copies of
  * kernels. */
 static void write_label(ViommuXmlWriter *xml, const ViommuPlan *plan)
@@ -506,6 +522,7 @@ char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata)
     write_cpu(xml, plan);
     write_clock_and_ends(xml);
     write_devices(xml, plan);
+    write_launch_security(xml, &plan->launch_security);
     write_label(xml, plan);
     viommu_xml_close(xml);
     return viommu_xml_finish(xml);

@@ -148,6 +148,15 @@ static const ViommuFact
                 [VIOMMU_FACT_DISK_NVME] =
                     {"disks on nvme", V(11, 5, 0), 0, 0,
                      "libvirt NEWS 11.5.0; measured: 11.3/10.0 refused, 12.8/11.1 started"},
+                [VIOMMU_FACT_SEV] =
+                    {"launch security sev", V(8, 6, 0), V(6, 2, 0), 0,
+                     "libvirt 9.0 docs/formatdomain.rst (loader stateless, since 8.6.0); QEMU 6.2 target/i386/sev.c (sev-guest); measured: 12.8/11.1 converted, with the capabilities of such a host"},
+                [VIOMMU_FACT_SEV_SNP] =
+                    {"launch security sev-snp", V(11, 8, 0), V(9, 1, 0), 0,
+                     "libvirt NEWS 11.8.0; QEMU 9.1 target/i386/sev.c (sev-snp-guest); measured: 9.0/7.2 no such type, 12.8/11.1 converted, with the capabilities of such a host"},
+                [VIOMMU_FACT_TDX] =
+                    {"launch security tdx", V(11, 6, 0), V(10, 1, 0), 0,
+                     "libvirt NEWS 11.6.0; QEMU 10.1 target/i386/kvm/tdx.c (tdx-guest); measured: 11.3/10.0 no such type, 12.8/11.1 converted, with the capabilities of such a host"},
 };
 
 static const char *const words[] = {
@@ -196,6 +205,9 @@ static const char *const words[] = {
     "virtiofs-read-only",
     "network-igb",
     "disk-nvme",
+    "sev",
+    "sev-snp",
+    "tdx",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_FACT_LAST);
 /* ViommuEmulator keeps a bit for each. */

@@ -53,6 +53,9 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_VIRTIOFS_READ_ONLY,
     VIOMMU_FACT_NETWORK_IGB,
     VIOMMU_FACT_DISK_NVME,
+    VIOMMU_FACT_SEV,
+    VIOMMU_FACT_SEV_SNP,
+    VIOMMU_FACT_TDX,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;

@@ -276,6 +276,24 @@ static void read_devices(ViommuEmulator *emulator, const xmlNode *root)
     emulator->gic_versions = read_values(find_enum(gic, "version"));
 }
 
+/* libvirt 10.5 and newer list the kinds in <launchSecurity>; older ones have <sev> alone. */
+static void read_launch_security(ViommuEmulator *emulator, const xmlNode *features)
+{
+    const xmlNode *list = viommu_xml_child(features, "launchSecurity"),
+                  *sev = viommu_xml_child(features, "sev");
+    g_autofree char *supported = viommu_xml_get(list, "supported"),
+                    *by_sev = viommu_xml_get(sev, "supported");
+    bool listed = g_strcmp0(supported, "yes") == 0;
+
+    for (int kind = 0; kind < VIOMMU_LAUNCH_SECURITY_LAST; kind++)
+        emulator->launch_security[kind] =
+            !list    ? VIOMMU_UNSET
+            : listed ? enum_lists(list, "sectype", viommu_enum_to_string(&viommu_enum_launch_security, kind))
+                     : 0;
+    if (!list && sev)
+        emulator->launch_security[VIOMMU_LAUNCH_SECURITY_SEV] = g_strcmp0(by_sev, "yes") == 0;
+}
+
 bool viommu_caps_read_domain(ViommuEmulator *emulator, const char *xml, char **ret_machine, GError **error)
 {
     g_autoptr(xmlDoc) document = viommu_xml_parse(xml, "domainCapabilities", VIOMMU_ERROR_BACKEND, error);
@@ -295,6 +313,7 @@ bool viommu_caps_read_domain(ViommuEmulator *emulator, const char *xml, char **r
     emulator->firmware = VIOMMU_BIT(VIOMMU_FIRMWARE_BIOS) | read_firmware(viommu_xml_child(root, "os"));
     read_number(viommu_xml_child(root, "vcpu"), "max", &emulator->max_vcpus);
     read_devices(emulator, root);
+    read_launch_security(emulator, viommu_xml_child(root, "features"));
     *ret_machine = viommu_xml_content(viommu_xml_child(root, "machine"));
     return true;
 }

@@ -33,6 +33,9 @@ static const ViommuField emulator_fields[] = {
     {"user-network", VIOMMU_FIELD_FLAG, offsetof(ViommuEmulator, user_network)},
     {"passt", VIOMMU_FIELD_FLAG, offsetof(ViommuEmulator, passt)},
     {"gic-versions", VIOMMU_FIELD_WORDS, offsetof(ViommuEmulator, gic_versions)},
+    {"sev", VIOMMU_FIELD_FLAG, offsetof(ViommuEmulator, launch_security[VIOMMU_LAUNCH_SECURITY_SEV])},
+    {"sev-snp", VIOMMU_FIELD_FLAG, offsetof(ViommuEmulator, launch_security[VIOMMU_LAUNCH_SECURITY_SEV_SNP])},
+    {"tdx", VIOMMU_FIELD_FLAG, offsetof(ViommuEmulator, launch_security[VIOMMU_LAUNCH_SECURITY_TDX])},
 };
 static const ViommuFields emulator_table = {emulator_fields, G_N_ELEMENTS(emulator_fields),
                                             sizeof(ViommuEmulator), -1};

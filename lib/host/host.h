@@ -38,7 +38,8 @@ typedef struct ViommuEmulator {
      * an answer from before that; passt only where its program is installed. */
     int vfio, iommufd;
     int user_network, passt;
-    char **gic_versions; /* "2", "3" */
+    int launch_security[VIOMMU_LAUNCH_SECURITY_LAST]; /* by ViommuLaunchSecurity */
+    char **gic_versions;                              /* "2", "3" */
 } ViommuEmulator;
 
 /* A security driver of libvirt. */

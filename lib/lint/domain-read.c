@@ -229,13 +229,22 @@ static void read_translation(ViommuDomainRead *read)
     }
 }
 
+/* Other kinds are not for machines that viommud judges. */
+static void read_launch_security(ViommuDomainRead *read)
+{
+    const xmlNode *element = viommu_xml_child(read->root, "launchSecurity");
+    g_autofree char *type = viommu_xml_get(element, "type");
+
+    if (viommu_enum_from_string(&viommu_enum_launch_security, type) != VIOMMU_UNSET)
+        add_text(read, "launch-security.type", type, element, "type");
+}
+
 static void read_features(ViommuDomainRead *read)
 {
     const xmlNode *ioapic = viommu_xml_child(read->features, "ioapic");
 
     read->has_acpi = viommu_xml_child(read->features, "acpi");
     read->has_split_ioapic = has_word(ioapic, "driver", "qemu");
-    read->has_launch_security = viommu_xml_child(read->root, "launchSecurity");
 }
 
 /* --- The IOMMU --- */
@@ -525,6 +534,7 @@ ViommuDomainRead *viommu_domain_read(const char *xml, const ViommuHost *host, GE
     read_memory(read, host);
     read_machine(read);
     read_features(read);
+    read_launch_security(read);
     viommu_domain_sort_parts(read);
     return g_steal_pointer(&read);
 }

@@ -41,7 +41,7 @@ typedef struct ViommuDomainRead {
     char *odd_model;               /* of the <iommu>, which is none of libvirt's; NULL: it is one */
     bool has_accelerated;          /* an <iommu> with accel='on' */
     bool has_networks;             /* of the request */
-    bool has_acpi, has_split_ioapic, has_own_firmware, has_balloon, has_launch_security;
+    bool has_acpi, has_split_ioapic, has_own_firmware, has_balloon;
     uint64_t hard_limit_bytes; /* <memtune>; VIOMMU_UNSET_NUMBER: none */
     const xmlNode *hard_limit;
 } ViommuDomainRead;

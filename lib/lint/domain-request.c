@@ -18,6 +18,7 @@ static const char *const order[] = {
     "iommu.translate",
     "iommu.model",
     "iommu.is-supported",
+    "launch-security.type",
     "hostdevs",
     "guest.vsock",
     "networks",
@@ -57,7 +58,7 @@ void viommu_domain_sort_parts(ViommuDomainRead *read)
 
 GVariant *viommu_domain_request(const ViommuDomainRead *read)
 {
-    static const char *const groups[] = {"iommu", "boot", "guest", "memory-backing"};
+    static const char *const groups[] = {"iommu", "boot", "guest", "memory-backing", "launch-security"};
     static const char *const lists[] = {"hostdevs", "networks"};
     GVariantDict tree, inner[G_N_ELEMENTS(groups)];
     GVariantBuilder list[G_N_ELEMENTS(lists)];

@@ -274,6 +274,18 @@ static void compare_bypass(ViommuLinting *linting, const ViommuDomainDevice *dev
     set_behind(linting, finding, device);
 }
 
+/* Its queues are in memory that QEMU cannot read. */
+static void compare_encrypted(ViommuLinting *linting, const ViommuDomainDevice *device)
+{
+    ViommuFinding *finding = viommu_lint_add(
+        linting, VIOMMU_SEVERITY_ERROR, VIOMMU_RULE_LAUNCH_SECURITY,
+        device->driver ? device->driver : device->node, NULL, "set iommu='on' in its <driver>",
+        "the guest cannot use this %s: its memory is encrypted, and only with iommu='on' it shares what the device may see",
+        device->noun);
+
+    set_behind(linting, finding, device);
+}
+
 /* Only networks that plans put behind the IOMMU can lose their vhost.  With ATS and a device IOTLB,
  * vhost hears of what a guest unmaps. */
 static void compare_vhost(ViommuLinting *linting, const ViommuDomainDevice *device)
@@ -334,6 +346,8 @@ static void compare_device(ViommuLinting *linting, const ViommuDomainDevice *dev
         viommu_lint_add(linting, VIOMMU_SEVERITY_ERROR, VIOMMU_RULE_TRANSLATE, device->node, NULL,
                         "leave its <address> to libvirt, and its model at 'virtio'",
                         "QEMU refuses to start with iommu='on' of this %s, because it %s", device->noun, old);
+    if (plan->launch_security.kind != VIOMMU_UNSET && !device->behind && !device->outside)
+        compare_encrypted(linting, device);
     if (plan->iommu.model == VIOMMU_MODEL_NONE)
         return;
     if (device->is_vsock && plan->vsock_obstacle)

@@ -39,6 +39,9 @@ bool viommu_plan_settle_agent(ViommuPlanBuild *build, GError **error);
 /** machine: architecture, emulator, machine, accelerator, vCPUs, in this order.
  *  Fails: NOT_SUPPORTED. */
 bool viommu_plan_settle_machine(ViommuPlanBuild *build, GError **error);
+/** launch-security: checks that the guest's memory can be encrypted, and settles how; the machine
+ *  is settled.  Fails: NOT_SUPPORTED. */
+bool viommu_plan_check_launch_security(ViommuPlanBuild *build, GError **error);
 /** placement: finds the devices of the request, and checks that they can be assigned.  Fails:
  *  NOT_SUPPORTED; POLICY_REFUSED, when the site does not allow the asker one of them, or the host
  *  itself uses it; BUSY, when another machine has it. */

@@ -112,14 +112,14 @@ bool viommu_plan_check_networks(ViommuPlanBuild *build, GError **error)
  * that key, too, so a model that is chosen can do it. */
 static bool is_behind(const ViommuPlan *plan, int asked)
 {
-    return asked == VIOMMU_UNSET ? plan->iommu.translate
+    return asked == VIOMMU_UNSET ? viommu_plan_marks_virtio(plan)
                                  : asked == 1 && plan->iommu.model != VIOMMU_MODEL_NONE;
 }
 
 /* Only what differs from the other devices needs a word. */
 static void note_translation(ViommuPlanBuild *build, bool translated, const char *list, guint i)
 {
-    if (translated != build->plan->iommu.translate)
+    if (translated != viommu_plan_marks_virtio(build->plan))
         viommu_plan_note(build, "%s[%u] is %s the IOMMU, as %s[%u].translate says", list, i,
                          translated ? "behind" : "outside", list, i);
 }
@@ -171,7 +171,7 @@ static void add_seed(ViommuPlanBuild *build, DiskCounts *counts)
     disk->bus = VIOMMU_DISK_BUS_VIRTIO;
     disk->read_only = true;
     disk->boot_order = VIOMMU_UNSET_NUMBER;
-    disk->translated = plan->iommu.translate;
+    disk->translated = viommu_plan_marks_virtio(plan);
     name_target(disk, counts);
     disk->path = g_strdup(plan->seed.path);
     g_ptr_array_add(plan->disks, disk);
@@ -278,7 +278,8 @@ static void settle_others(ViommuPlanBuild *build)
 {
     ViommuPlan *plan = build->plan;
 
-    plan->devices[VIOMMU_DEVICE_RNG] = (ViommuPlanDevice){true, plan->iommu.translate, false, VIOMMU_UNSET};
+    plan->devices[VIOMMU_DEVICE_RNG] =
+        (ViommuPlanDevice){true, viommu_plan_marks_virtio(plan), false, VIOMMU_UNSET};
     for (guint i = 0; build->request->devices && i < build->request->devices->len; i++) {
         const ViommuRequestDevice *asked = g_ptr_array_index(build->request->devices, i);
         bool behind = is_behind(plan, asked->translate);

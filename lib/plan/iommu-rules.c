@@ -182,7 +182,8 @@ static void judge_vcpus(const ViommuJudging *judging)
 
 bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, ViommuModel model)
 {
-    if (request->boot.firmware == VIOMMU_FIRMWARE_EFI || request->boot.secure_boot == 1)
+    if (request->boot.firmware == VIOMMU_FIRMWARE_EFI || request->boot.secure_boot == 1 ||
+        request->launch_security.type != VIOMMU_UNSET)
         return true;
     return arch == VIOMMU_ARCH_AARCH64 && request->boot.firmware != VIOMMU_FIRMWARE_BIOS &&
            (!request->boot.kernel.path || model == VIOMMU_MODEL_VIRTIO ||
@@ -469,6 +470,19 @@ static void judge_hostdevs(const ViommuJudging *judging)
     }
 }
 
+/* QEMU reads an IOMMU's tables and queues, which the guest's kernel keeps in its memory: Linux 6.12
+ * drivers/iommu/intel/iommu.c and drivers/virtio/virtio_ring.c. */
+static void judge_encryption(const ViommuJudging *judging)
+{
+    int kind = judging->input->request->launch_security.type;
+
+    if (kind != VIOMMU_UNSET)
+        viommu_judge_refuse(
+            judging,
+            "QEMU reads the tables and queues of '%s' in the guest's memory, which launch-security '%s' encrypts; ask for no IOMMU (iommu.is-supported false), or omit launch-security",
+            judging->name, viommu_enum_to_string(&viommu_enum_launch_security, kind));
+}
+
 static void judge_veto(const ViommuJudging *judging)
 {
     const ViommuIommuInput *input = judging->input;
@@ -492,6 +506,7 @@ const ViommuIommuRule viommu_iommu_rules[] = {
     {VIOMMU_RULE_ATTRIBUTE, judge_attributes},
     {VIOMMU_RULE_TRANSLATE, judge_translation},
     {VIOMMU_RULE_HOSTDEV, judge_hostdevs},
+    {VIOMMU_RULE_LAUNCH_SECURITY, judge_encryption},
     {VIOMMU_RULE_BY_NAME, judge_usefulness},
     {VIOMMU_RULE_LIBVIRT, judge_veto},
     {VIOMMU_RULE_LAST, NULL},

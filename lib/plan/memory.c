@@ -253,7 +253,7 @@ bool viommu_plan_settle_memory(ViommuPlanBuild *build, GError **error)
     build->rule = VIOMMU_RULE_MEMORY;
     plan->memory_bytes =
         request->memory_bytes == VIOMMU_UNSET_NUMBER ? policy->default_memory_bytes : request->memory_bytes;
-    plan->locked = request->memory_backing.locked == 1;
+    plan->locked = request->memory_backing.locked == 1 || plan->launch_security.locks;
     if (page != VIOMMU_UNSET_NUMBER && !check_pages(plan, host, page, error))
         return false;
     if (page == viommu_host_likely_page_bytes(host))
@@ -264,7 +264,9 @@ bool viommu_plan_settle_memory(ViommuPlanBuild *build, GError **error)
     /* For libvirt the system's own page size means "no huge pages", so it is not written. */
     plan->page_size_bytes = pinned.page_size_bytes;
     if (!viommu_memory_check_room(host, policy, &pinned, &nothing, error) ||
-        (plan->locked && !check_limit(host, "memory-backing.locked", UINT64_MAX, error)))
+        (plan->locked &&
+         !check_limit(host, plan->launch_security.locks ? "launch-security" : "memory-backing.locked",
+                      UINT64_MAX, error)))
         return false;
     if (request->memory_bytes == VIOMMU_UNSET_NUMBER)
         viommu_plan_note(build, "memory %" G_GUINT64_FORMAT " MiB by default", plan->memory_bytes >> 20);

@@ -91,7 +91,7 @@ static bool settle_iommu(ViommuPlanBuild *build, GError **error)
     warn_of_os(build);
     if (!viommu_iommu_choose(&input, &plan->iommu, plan->warnings, error))
         return false;
-    plan->ioapic_split = plan->iommu.attributes.intremap == 1;
+    plan->ioapic_split = plan->iommu.attributes.intremap == 1 || plan->launch_security.splits;
     viommu_plan_explain_iommu(build, &input);
     return true;
 }
@@ -149,7 +149,8 @@ static bool settle_firmware(ViommuPlanBuild *build, GError **error)
             plan->warnings,
             g_strdup(
                 "the machine has nothing to boot: on aarch64 boot.firmware 'bios' means a direct kernel boot, but there is no boot.kernel"));
-    if (efi) {
+    plan->firmware_stateless = plan->launch_security.kind != VIOMMU_UNSET;
+    if (efi && !plan->firmware_stateless) {
         plan->secure_boot = request->boot.secure_boot == 1;
         plan->secure_boot_by = viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_FEATURE)
                                    ? VIOMMU_SECURE_BOOT_FEATURE
@@ -215,7 +216,7 @@ static void settle_domain(ViommuPlanBuild *build)
         plan->domain = g_strdup_printf("%s%s-%.8s", prefix, plan->name, plan->uuid);
     else
         plan->domain = g_strconcat(prefix, plan->name, NULL);
-    if (efi && by_path && policy->nvram_directory)
+    if (efi && by_path && policy->nvram_directory && !plan->firmware_stateless)
         plan->nvram = g_strdup_printf("%s/%s%s_VARS.fd", policy->nvram_directory, prefix, plan->uuid);
 }
 
@@ -249,7 +250,7 @@ static void settle_rest(ViommuPlanBuild *build)
     else if (plan->agent && request->guest.agent == VIOMMU_UNSET)
         viommu_plan_note(build, "a channel for the guest's agent, because wait is '%s'",
                          viommu_enum_to_string(&viommu_enum_wait, (int)plan->wait));
-    if (plan->ioapic_split)
+    if (plan->ioapic_split && !plan->launch_security.splits)
         viommu_plan_note(build,
                          "the I/O APIC is split (driver 'qemu'), because interrupt remapping needs it");
 }
@@ -282,8 +283,9 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
 {
     if (!settle_image(build, error) || !viommu_plan_check_policy(build, error) ||
         !viommu_plan_settle_agent(build, error) || !viommu_plan_settle_machine(build, error) ||
-        !viommu_plan_settle_hostdevs(build, error) || !viommu_plan_settle_memory(build, error) ||
-        !settle_iommu(build, error) || !viommu_plan_settle_memlock(build, error))
+        !viommu_plan_check_launch_security(build, error) || !viommu_plan_settle_hostdevs(build, error) ||
+        !viommu_plan_settle_memory(build, error) || !settle_iommu(build, error) ||
+        !viommu_plan_settle_memlock(build, error))
         return false;
     viommu_plan_explain_hostdevs(build);
     if (!settle_firmware(build, error) || !viommu_plan_check_disks(build, error) ||

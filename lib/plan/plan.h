@@ -87,6 +87,14 @@ typedef struct ViommuPlanShare {
     bool translated; /* behind the IOMMU */
 } ViommuPlanShare;
 
+/* How the guest's memory is kept from the host. */
+typedef struct ViommuPlanLaunchSecurity {
+    int kind;        /* ViommuLaunchSecurity; VIOMMU_UNSET: not at all */
+    uint64_t policy; /* VIOMMU_UNSET_NUMBER: libvirt's */
+    bool locks;      /* all of the guest's memory is locked */
+    bool splits;     /* the I/O APIC must be QEMU's */
+} ViommuPlanLaunchSecurity;
+
 typedef enum ViommuSecureBoot {
     VIOMMU_SECURE_BOOT_NONE,    /* no UEFI: no setting */
     VIOMMU_SECURE_BOOT_FEATURE, /* <firmware><feature name='secure-boot'/>, libvirt 7.2.0 */
@@ -115,11 +123,13 @@ typedef struct ViommuPlan {
     /* require a firmware with a variable store: libvirt may otherwise choose one for SEV guests
      * only */
     bool firmware_stateful;
+    bool firmware_stateless; /* require one without a variable store */
     /* file with the firmware's variables, by the UUID; NULL: none, or libvirt's choice */
     char *nvram;
     bool acpi;
     bool ioapic_split;
     unsigned gic_version; /* 0: libvirt's choice, or no GIC */
+    ViommuPlanLaunchSecurity launch_security;
     ViommuCpuMode cpu_mode;
     const char *cpu_model; /* of CPU_MODE_CUSTOM. Static */
     bool boots_in_order;   /* devices have places, instead of the first disk or network */
@@ -190,6 +200,9 @@ bool viommu_plan_may_use_kvm(const ViommuRequest *request, const ViommuHost *hos
  *  those of turn 0.  False: there are none.  Pure. */
 bool viommu_plan_draw_ports(ViommuPlan *plan, unsigned turn);
 
+/** launch-security: whether each virtio device has iommu='on', so that the guest uses its DMA API
+ *  for it: behind an IOMMU, or with encrypted memory. */
+bool viommu_plan_marks_virtio(const ViommuPlan *plan);
 /** The table that describes the IOMMU to the guest: "DMAR", "IVRS", "IORT", "VIOT", all of ACPI, or
  *  "device tree"; NULL without an IOMMU.  Static. */
 const char *viommu_plan_guest_table(const ViommuPlan *plan);

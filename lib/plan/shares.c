@@ -89,7 +89,7 @@ void viommu_plan_settle_shares(ViommuPlanBuild *build)
         share->read_only = asked->read_only == 1;
         /* So what a guest writes makes no setuid file. */
         share->mapped = share->type == VIOMMU_SHARE_TYPE_9P && !share->read_only;
-        share->translated = plan->iommu.translate && share->type == VIOMMU_SHARE_TYPE_9P;
+        share->translated = viommu_plan_marks_virtio(plan) && share->type == VIOMMU_SHARE_TYPE_9P;
         plan->shared_memory = plan->shared_memory || share->type == VIOMMU_SHARE_TYPE_VIRTIOFS;
         g_ptr_array_add(plan->shares, share);
         note_share(build, share);

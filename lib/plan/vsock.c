@@ -101,6 +101,7 @@ void viommu_plan_settle_vsock(ViommuPlanBuild *build)
         "libvirt gives the guest's vsock device a CID when it starts (property VsockCid); every user of the host can connect to it");
     if (plan->ready_port)
         viommu_plan_note(build, "the guest's systemd tells viommud over vsock when it has booted");
+    plan->vsock_translated = viommu_plan_marks_virtio(plan);
     if (!plan->iommu.translate)
         return;
     plan->vsock_obstacle = obstacle(build);

@@ -106,6 +106,20 @@ static bool check_boot(const ViommuRequest *request, GError **error)
     return true;
 }
 
+static bool check_launch_security(const ViommuRequest *request, GError **error)
+{
+    const char *odd = request->boot.firmware == VIOMMU_FIRMWARE_BIOS ? "boot.firmware is 'bios'"
+                      : request->boot.secure_boot == 1               ? "boot.secure-boot is true"
+                                                                     : NULL;
+
+    if (request->launch_security.type == VIOMMU_UNSET || !odd)
+        return true;
+    return viommu_fail(
+        error, VIOMMU_ERROR_INVALID_REQUEST,
+        "launch-security needs a UEFI firmware that is made for it and stores nothing, but %s; omit one of the two",
+        odd);
+}
+
 bool viommu_request_image_is_valid(const char *name)
 {
     size_t length = strlen(name);
@@ -558,9 +572,9 @@ static bool check_verify(const ViommuRequest *request, GError **error)
 bool viommu_request_check(const ViommuRequest *request, GError **error)
 {
     return check_name(request, error) && check_arch(request, error) && check_iommu(request, error) &&
-           check_boot(request, error) && check_vcpus(request, error) &&
-           check_memory_backing(request, error) && check_disks(request, error) &&
-           check_networks(request, error) && check_forwards(request, error) &&
+           check_boot(request, error) && check_launch_security(request, error) &&
+           check_vcpus(request, error) && check_memory_backing(request, error) &&
+           check_disks(request, error) && check_networks(request, error) && check_forwards(request, error) &&
            check_hostdevs(request, error) && check_shares(request, error) && check_guest(request, error) &&
            check_verify(request, error) && viommu_request_check_translate(request, error) &&
            viommu_request_check_boot_order(request, error) && viommu_seed_check(&request->seed, error) &&

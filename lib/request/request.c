@@ -29,6 +29,13 @@ static const ViommuField cpu_fields[] = {
 };
 static const ViommuFields cpu_table = {cpu_fields, G_N_ELEMENTS(cpu_fields), 0, -1};
 
+static const ViommuField launch_fields[] = {
+    {"type", VIOMMU_FIELD_ENUM, IN(launch_security, type), .words = &viommu_enum_launch_security,
+     .required = true},
+    {"policy", VIOMMU_FIELD_NUMBER, IN(launch_security, policy), .max = UINT32_MAX},
+};
+static const ViommuFields launch_table = {launch_fields, G_N_ELEMENTS(launch_fields), 0, -1};
+
 static const ViommuField backing_fields[] = {
     {"page-size", VIOMMU_FIELD_SIZE, IN(memory_backing, page_size_bytes), .min = 4096, .max = SIZE_LIMIT},
     {"locked", VIOMMU_FIELD_FLAG, IN(memory_backing, locked)},
@@ -185,6 +192,7 @@ static const ViommuField request_fields[] = {
     {"vcpus-present", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequest, vcpus_present), .min = 1,
      .max = UINT32_MAX},
     {"cpu", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, cpu), .fields = &cpu_table},
+    {"launch-security", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, launch_security), .fields = &launch_table},
     {"memory", VIOMMU_FIELD_SIZE, offsetof(ViommuRequest, memory_bytes), .min = VIOMMU_MIB,
      .max = SIZE_LIMIT},
     {"memory-backing", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, memory_backing), .fields = &backing_table},

@@ -208,6 +208,10 @@ typedef struct ViommuRequest {
         int vendor;         /* ViommuCpuVendor */
         int virtualization; /* flag: it has VMX or SVM */
     } cpu;
+    struct {
+        int type; /* ViommuLaunchSecurity; unset: none */
+        uint64_t policy;
+    } launch_security;
     uint64_t memory_bytes;
     struct {
         uint64_t page_size_bytes;

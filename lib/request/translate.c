@@ -132,6 +132,11 @@ static bool check_device(const ViommuRequest *request, const Device *device, GEr
             error, VIOMMU_ERROR_INVALID_REQUEST,
             "%s[%u].translate is false, but QEMU puts every %s '%s' behind the IOMMU; only virtio devices can be outside: omit translate, or use 'virtio'",
             device->list, device->index, device->noun, device->word);
+    if (device->translate == 0 && request->launch_security.type != VIOMMU_UNSET)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "%s[%u].translate is false, but with launch-security the guest can only use virtio devices that go through its DMA API; omit one of the two",
+            device->list, device->index);
     if (device->translate == 0 && request->verify.level > (int)VIOMMU_LEVEL_PRESENT)
         return viommu_fail(
             error, VIOMMU_ERROR_INVALID_REQUEST,

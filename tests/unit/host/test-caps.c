@@ -207,6 +207,40 @@ START_TEST(what_libvirt_lists)
 }
 END_TEST
 
+/* As libvirt 7.0, 10.5 and 12.8 report them; the answers are in the order of the kinds. */
+START_TEST(launch_security)
+{
+    const struct {
+        const char *features;
+        int flags[VIOMMU_LAUNCH_SECURITY_LAST];
+    } rows[] = {
+        {"", {VIOMMU_UNSET, VIOMMU_UNSET, VIOMMU_UNSET}},
+        {"<sev supported='no'/>", {0, VIOMMU_UNSET, VIOMMU_UNSET}},
+        {"<sev supported='yes'><cbitpos>47</cbitpos></sev>", {1, VIOMMU_UNSET, VIOMMU_UNSET}},
+        {"<sev supported='no'/><launchSecurity supported='no'/>", {0, 0, 0}},
+        {"<sev supported='yes'/><launchSecurity supported='yes'><enum name='sectype'><value>sev</value>"
+         "<value>sev-snp</value></enum></launchSecurity>",
+         {1, 1, 0}},
+        {"<launchSecurity supported='yes'><enum name='sectype'><value>tdx</value></enum></launchSecurity>",
+         {0, 0, 1}},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(ViommuHost) host = viommu_host_new();
+        ViommuEmulator *emulator = viommu_host_add_emulator(host);
+        g_autofree char *xml = g_strdup_printf("<domainCapabilities><arch>x86_64</arch><machine>q35</machine>"
+                                               "<features>%s</features></domainCapabilities>",
+                                               rows[i].features);
+        g_autofree char *machine = NULL;
+
+        emulator->arch_name = g_strdup("x86_64");
+        ck_assert(viommu_caps_read_domain(emulator, xml, &machine, NULL));
+        for (int kind = 0; kind < VIOMMU_LAUNCH_SECURITY_LAST; kind++)
+            ck_assert_int_eq(emulator->launch_security[kind], rows[i].flags[kind]);
+    }
+}
+END_TEST
+
 START_TEST(domain_capabilities_without_firmware)
 {
     g_autoptr(ViommuHost) host = viommu_host_new();
@@ -309,5 +343,5 @@ START_TEST(hostdevs_of_a_domain)
 END_TEST
 
 UNIT_MAIN("caps", what_libvirt_lists, no_machines, recorded_capabilities, recorded_domain_capabilities,
-          other_documents, host_pages, domain_capabilities_without_firmware, refused_documents,
-          versions_in_machine_names, hostdevs_of_a_domain)
+          other_documents, host_pages, domain_capabilities_without_firmware, launch_security,
+          refused_documents, versions_in_machine_names, hostdevs_of_a_domain)

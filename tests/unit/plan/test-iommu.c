@@ -21,6 +21,8 @@ static const char *const bookworm_tcg = HOST("9.0.0", "7.2.22", "'tcg'");
 static const char *const questing = HOST("11.6.0", "10.1.0", "'kvm', 'tcg'");
 static const char *const newest = HOST("12.8.0", "11.1.3", "'kvm', 'tcg'");
 static const char *const newest_tcg = HOST("12.8.0", "11.1.3", "'tcg'");
+static const char *const has_sev = "{'libvirt': <'12.8.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': "
+                                   "<'11.1.3'>, 'accelerators': <['kvm']>, 'sev': <true>}]>}";
 static const char *const no_uefi = "{'libvirt': <'9.0.0'>, 'emulators': <[{'arch': <'aarch64'>, 'qemu': "
                                    "<'7.2.22'>, 'accelerators': <['tcg']>, "
                                    "'firmware': <['bios']>}]>}";
@@ -359,6 +361,8 @@ START_TEST(every_rule_speaks)
         {VIOMMU_RULE_TRANSLATE, VIOMMU_MODEL_AMD, newest,
          "{'iommu': <{'is-supported': <true>, 'translate': <true>}>}"},
         {VIOMMU_RULE_HOSTDEV, VIOMMU_MODEL_AMD, newest, "{'hostdevs': <[{'address': <'0000:01:00.0'>}]>}"},
+        {VIOMMU_RULE_LAUNCH_SECURITY, VIOMMU_MODEL_VIRTIO, has_sev,
+         "{'iommu': <{'is-supported': <true>, 'required': <false>}>, 'launch-security': <{'type': <'sev'>}>}"},
         {VIOMMU_RULE_BY_NAME, VIOMMU_MODEL_AMD, newest, "{'iommu': <{'is-supported': <true>}>}"},
     };
     uint64_t covered = 0;
