@@ -104,6 +104,13 @@ run 0 'a machine that is stopped by its command' '^done$' "$ctl" run --name inne
 run 9 'a lease that ends before its command' "machine 'inner' is gone: its lease ended" "$ctl" run --lease=1 --name inner "$work/one.json" -- \
     sh -c 'sleep 2; exit 9'
 run 0 'a lease that ends a launch' "machine 'held' is gone: its lease ended" "$ctl" launch --bind=client --lease=1 --name held "$work/one.json"
+# This libvirt's guests show nothing.
+for words in "9 --wait=verified" "9 wait=verified" "10 wait=ready"; do
+    # shellcheck disable=SC2086
+    run ${words% *} "run of a guest that must show something (${words#* })" "" "$ctl" run --name inner ${words#* } "$work/one.json" -- touch "$work/touched"
+    check "runs nothing" test ! -e "$work/touched"
+done
+run 0 'run --wait=planned waits until the guest runs' running "$ctl" run --name inner --wait=planned "$work/one.json" -- "$ctl" show inner
 "$ctl" run --name inner "$work/one.json" -- sleep 20 &
 runner=$!
 check 'run waits for its command' until_listed inner

@@ -32,10 +32,11 @@ typedef struct ViommuCtl {
     GPtrArray *gets;                   /* run --inside: PATH[:LOCAL], borrowed; NULL: none */
     const char *os, *format, *arch, *firmware, *agent, *seed; /* image-add; @os: lint, too */
     bool inside;                                              /* run */
-    bool once;                                                /* top */
-    bool fix;                                                 /* lint */
-    bool log;                                                 /* console */
-    bool raw;                                                 /* console --log */
+    bool needs_started; /* the request waits until the guest runs, or longer */
+    bool once;          /* top */
+    bool fix;           /* lint */
+    bool log;           /* console */
+    bool raw;           /* console --log */
     bool user, system, json, xml, inventory, no_color, no_ask_password, help, version;
     bool keys;  /* help keys */
     bool slurm; /* host */

@@ -100,11 +100,11 @@ bool viommu_ctl_fleet_job_fits(char *const *words)
 
 /* Of this user's job @name: its number, its state and why it waits.  NULL: it is not in the queue,
  * or nobody knows.  Owned, g_strfreev(). */
-static char **find_job(const char *name)
+static char **find_job(const char *name, const char *states)
 {
     g_autofree char *user = g_strdup_printf("--user=%u", (unsigned)getuid());
     g_autofree char *named = g_strconcat("--name=", name, NULL);
-    const char *const words[] = {"squeue", "--noheader", user, named, "--format=%i %t %r", NULL};
+    const char *const words[] = {"squeue", "--noheader", states, user, named, "--format=%i %t %r", NULL};
     g_autofree char *out = ask(words, NULL);
     g_auto(GStrv) parts = out ? g_strsplit(g_strstrip(out), " ", 3) : NULL;
 
@@ -129,7 +129,7 @@ static unsigned turn_of(const char *number)
 /* "waits at Slurm: 3 in the queue, Resources".  False: the job has begun, and waits no more. */
 static bool show_place(ViommuCtl *ctl, const char *name)
 {
-    g_auto(GStrv) job = find_job(name);
+    g_auto(GStrv) job = find_job(name, "--states=PD,CF,R");
     bool waits = job && g_str_equal(job[1], "PD");
     unsigned turn = waits ? turn_of(job[0]) : 0;
     g_autofree char *place =
@@ -140,6 +140,21 @@ static bool show_place(ViommuCtl *ctl, const char *name)
     else
         viommu_output_progress_end(&ctl->output);
     return !job || waits;
+}
+
+/* srun ends with 0, too, when the node of its job has failed, and no command has ended then.  If
+ * Slurm knows the job no more, or its controller is away, no node was found to have failed. */
+static bool check_end(const char *name, GError **error)
+{
+    g_auto(GStrv) job = find_job(name, "--states=all");
+
+    /* Of a job that is completing (CG) only the reason tells how it ended. */
+    if (!job || g_str_equal(job[1], "CD") || g_str_equal(job[2], "None"))
+        return true;
+    return viommu_failure_set(
+        error, VIOMMU_FAILURE_UNAVAILABLE,
+        "job %s did not end by itself: Slurm's state is %s, with reason %s, so the status of the command is not known; run it again",
+        job[0], job[1], job[2]);
 }
 
 /* The status of waitpid(). */
@@ -161,12 +176,19 @@ static int wait_for(ViommuCtl *ctl, pid_t pid, int signals, const char *name)
     return status;
 }
 
+static bool take_status(ViommuCtl *ctl, int status, const char *name, GError **error)
+{
+    ctl->exit_status = viommu_ctl_child_status(status);
+    return ctl->exit_status != 0 || check_end(name, error);
+}
+
 bool viommu_ctl_fleet_job_run(ViommuCtl *ctl, char **words, const char *name, const char *input,
                               GError **error)
 {
     const GSpawnFlags flags = G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD;
     g_autoptr(GError) trouble = NULL;
     int fd = input_of(input), signals;
+    bool good = false;
     sigset_t before;
     GPid pid;
 
@@ -176,7 +198,7 @@ bool viommu_ctl_fleet_job_run(ViommuCtl *ctl, char **words, const char *name, co
     signals = viommu_ctl_child_signals(&before);
     if (signals >= 0 &&
         g_spawn_async_with_fds(NULL, words, NULL, flags, prepare, &before, &pid, fd, -1, -1, &trouble))
-        ctl->exit_status = viommu_ctl_child_status(wait_for(ctl, pid, signals, name));
+        good = take_status(ctl, wait_for(ctl, pid, signals, name), name, error);
     else
         viommu_failure_set(error, VIOMMU_FAILURE_UNAVAILABLE,
                            "cannot run srun: %s; install Slurm's client (Debian: slurm-client)",
@@ -185,5 +207,5 @@ bool viommu_ctl_fleet_job_run(ViommuCtl *ctl, char **words, const char *name, co
     if (signals >= 0)
         close(signals);
     sigprocmask(SIG_SETMASK, &before, NULL);
-    return signals >= 0 && !trouble;
+    return good;
 }

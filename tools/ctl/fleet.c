@@ -338,7 +338,7 @@ static bool run_job(ViommuCtl *ctl, const char *verb, GError **error)
 
 bool viommu_ctl_fleet_run(ViommuCtl *ctl, GError **error)
 {
-    ctl->wait = "started";
+    ctl->needs_started = true;
     return run_job(ctl, "run", error);
 }
 

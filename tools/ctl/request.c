@@ -149,6 +149,19 @@ static GVariant *apply(GVariant *tree, void *words, GError **error)
     return viommu_request_words_apply(&viommu_request_fields, tree, (const char *const *)words, error);
 }
 
+/* A command is run beside a guest that is started, or as far as the request wants it.  Floating, or
+ * a new reference; NULL with @tree. */
+static GVariant *started(GVariant *tree, GError **error)
+{
+    static const char *const words[] = {"wait=started", NULL};
+    const char *wait;
+
+    if (!tree || (g_variant_lookup(tree, "wait", "&s", &wait) &&
+                  !g_str_equal(wait, viommu_enum_to_string(&viommu_enum_wait, VIOMMU_WAIT_PLANNED))))
+        return tree ? g_variant_ref(tree) : NULL;
+    return apply(tree, (void *)words, error);
+}
+
 /* @required: words of a requirement; NULL: none. */
 static GVariant *assemble(const ViommuCtl *ctl, const Base *base, char **required, GError **error)
 {
@@ -156,8 +169,9 @@ static GVariant *assemble(const ViommuCtl *ctl, const Base *base, char **require
     g_autoptr(GVariant) tree =
         required && !before ? NULL : apply(required ? before : base->tree, base->words->pdata, error);
     g_autoptr(GVariant) kept = tree && ctl->iommu ? without_selection(tree) : NULL;
+    g_autoptr(GVariant) request = tree ? apply(kept ? kept : tree, base->options->pdata, error) : NULL;
 
-    return tree ? apply(kept ? kept : tree, base->options->pdata, error) : NULL;
+    return ctl->needs_started ? started(request, error) : g_steal_pointer(&request);
 }
 
 /* --- A requirement of tmt --- */

@@ -84,7 +84,7 @@ bool viommu_ctl_run(ViommuCtl *ctl, GError **error)
     if (ctl->fleet)
         return viommu_ctl_fleet_run(ctl, error);
     ctl->bind = "client";
-    ctl->wait = "started";
+    ctl->needs_started = true;
     if (!viommu_ctl_request_try(ctl, try, &run, NULL, error))
         return false;
     good = run.inside ? viommu_ctl_inside_run(run.inside, ctl, &run.launched, error)
