@@ -14,6 +14,8 @@ state=${VIOMMU_SLURM_STATE:-/run/viommu-slurm}/$node
 proofs=${VIOMMU_SLURM_PROOFS:-/etc/viommud/proofs}
 mark=viommud:
 tries=2  # guests of one model that may fail
+doubts=3  # guests of users that showed no IOMMU, after which the models are proven again,
+pause=60  # and so many minutes after the last proofs
 umask 022
 mkdir -p "$state" || exit 1
 
@@ -84,12 +86,27 @@ missing() {
     ! grep -qx "viommu_proven_$1" "$state/proven" && [ "$(grep -cx "$1" "$state/failed")" -lt "$tries" ]
 }
 
+# The first model that too many guests did not show; empty: none.
+disproven() {
+    sort "$state/failed" 2>/dev/null | uniq -c | awk -v tries=$tries '$1 >= tries { print $2; exit }'
+}
+
+# in_doubt: guests of users did not show their IOMMU since the models were proven.  Users can bring
+# this about, with a kernel that has no driver; the proofs tell whether the host is to blame.
+in_doubt() {
+    [ "$(find "$state/ended" -mmin "+$pause" 2>/dev/null)" ] && [ -z "$(disproven)" ] &&
+        [ "$(journalctl --quiet --output=json --output-fields=ERROR_NAME --lines=$doubts \
+            --since="@$(stat --format=%Y "$state/ended")" _SYSTEMD_UNIT=viommud.service \
+            ERROR_NAME=org.viommu1.Error.NotVerified | wc -l)" -ge $doubts ]
+}
+
 # prove: each model that has no result yet.  $state/proven has the features, $state/failed a line
-# for each guest that failed.
+# for each guest that failed, $state/doubted the features of earlier proofs, until a result of now.
 prove() {
     class=$(cat "$state/class")
     combinations=$(features | sed -n 's/^viommu_//p')
-    touch "$state/proven" "$state/failed"
+    left=''
+    touch "$state/proven" "$state/failed" "$state/doubted"
     for combination in $combinations; do
         accelerator=tcg arch_model=$combination
         case $combination in
@@ -104,15 +121,22 @@ prove() {
             [ "$(cat "$state/class")" = "$class" ] || exit 0
             case $result in
             0) echo "viommu_proven_$combination" >>"$state/proven" ;;
-            1) echo "$combination" >>"$state/failed" ;;
+            1)
+                echo "$combination" >>"$state/failed"
+                missing "$combination" || sed -i "/^viommu_proven_$combination\$/d" "$state/doubted"
+                ;;
             *)
                 # For the journal: it is tried again by the next look.
                 echo "no guest could be launched to prove $combination: $(cat "$state/$combination.why")" >&2
+                left=yes
                 break
                 ;;
             esac
         done
     done
+    [ -z "$left" ] || return
+    rm -f "$state/doubted"
+    [ -e "$state/ended" ] || touch "$state/ended"
 }
 
 # Slurm kills a health program after a minute, and guests may take longer.
@@ -136,15 +160,19 @@ if [ -z "$class" ] || [ -z "$words" ]; then
 fi
 # Nothing is proven of another class.
 if [ "$class" != "$(cat "$state/class" 2>/dev/null)" ]; then
-    rm -f "$state/proven" "$state/failed" "$state"/*.why
+    rm -f "$state/proven" "$state/failed" "$state/doubted" "$state/ended" "$state"/*.why
     echo "$class" >"$state/class"
 fi
+if in_doubt; then
+    mv "$state/proven" "$state/doubted"
+    rm -f "$state/failed" "$state/ended"
+fi
 ! [ -d "$proofs" ] || begin_proofs
-words=$( (echo "$words"; cat "$state/proven" 2>/dev/null) | awk 'NF && !seen[$0]++' | paste -sd, -)
+words=$( (echo "$words"; cat "$state/proven" "$state/doubted" 2>/dev/null) | awk 'NF && !seen[$0]++' | paste -sd, -)
 if [ "$(field AvailableFeatures)" != "$words" ] || [ "$(field ActiveFeatures)" != "$words" ]; then
     scontrol update nodename="$node" availablefeatures="$words" activefeatures="$words"
 fi
-failed=$(sort "$state/failed" 2>/dev/null | uniq -c | awk -v tries=$tries '$1 >= tries { print $2; exit }')
+failed=$(disproven)
 [ -z "$failed" ] || drain "guests with $failed did not show their IOMMU: $(head -c 200 "$state/$failed.why" | tr '\n' ' ')"
 resume
 exit 0
