@@ -561,10 +561,9 @@ static bool read_fields(const ViommuFields *table, GVariant *dict, const Place *
         *(bool *)G_STRUCT_MEMBER_P(target, (size_t)table->present_offset) = true;
     n = g_variant_n_children(dict);
     for (size_t i = 0; i < n; i++) {
-        g_autoptr(GVariant) entry = g_variant_get_child_value(dict, i), value = NULL, inner = NULL;
-        const char *key;
-
-        g_variant_get_child(entry, 0, "&s", &key);
+        g_autoptr(GVariant) entry = g_variant_get_child_value(dict, i);
+        g_autoptr(GVariant) name = g_variant_get_child_value(entry, 0), value = NULL, inner = NULL;
+        const char *key = g_variant_get_string(name, NULL);
         Place inside = {place, key, -1};
         if (!find_field(table, key, &index))
             return fail_unknown(table, place, key, error);

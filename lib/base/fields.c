@@ -178,8 +178,6 @@ GVariant *viommu_fields_write(const ViommuFields *table, const void *target)
     for (size_t i = 0; i < table->n_fields; i++) {
         GVariant *value = write_value(&table->fields[i], G_STRUCT_MEMBER_P(target, table->fields[i].offset));
 
-        /* Each request is written for its fingerprint; g_variant_new() would parse a format each
-         * time. */
         if (value)
             g_variant_builder_add_value(&builder,
                                         g_variant_new_dict_entry(g_variant_new_string(table->fields[i].key),

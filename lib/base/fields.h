@@ -81,3 +81,6 @@ bool viommu_fields_is_text(const char *text);
 /** The fields that are set, in the table's order, as a floating a{sv}.  A dict without a present
  *  flag is written when one of its fields is set; a list when it has entries or is required. */
 GVariant *viommu_fields_write(const ViommuFields *table, const void *target);
+/** The text of that tree, as g_variant_print() writes it without a type in front.  Owned,
+ *  g_free(). */
+char *viommu_fields_text(const ViommuFields *table, const void *target);

@@ -14,11 +14,12 @@ static bool check_drivers(ViommuPlanBuild *build, GError **error)
 {
     const GPtrArray *devices = build->plan->placement.devices;
     ViommuVersion libvirt = build->input->host->libvirt;
-    g_autofree char *needs = viommu_fact_needs(VIOMMU_FACT_HOSTDEV_DRIVER);
-    g_autofree char *had = viommu_fact_had(VIOMMU_FACT_HOSTDEV_DRIVER, libvirt, build->emulator->qemu);
+    g_autofree char *needs = NULL, *had = NULL;
 
-    if (viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_HOSTDEV_DRIVER))
+    if (devices->len == 0 || viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_HOSTDEV_DRIVER))
         return true;
+    needs = viommu_fact_needs(VIOMMU_FACT_HOSTDEV_DRIVER);
+    had = viommu_fact_had(VIOMMU_FACT_HOSTDEV_DRIVER, libvirt, build->emulator->qemu);
     for (guint i = 0; i < devices->len; i++) {
         const ViommuPlacedDevice *device = g_ptr_array_index(devices, i);
 

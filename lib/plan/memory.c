@@ -169,13 +169,14 @@ static bool check_pool(const ViommuHost *host, const ViommuPinned *wanted, uint6
 {
     uint64_t page = wanted->page_size_bytes, needed = wanted->huge_bytes / MAX(page, 1);
     uint64_t used = used_bytes / MAX(page, 1);
-    g_autofree char *size = viommu_quantity_format(page), *advice = NULL;
+    g_autofree char *size = NULL, *advice = NULL;
     ViommuHugePages pool;
 
     if (page == 0 || !find_pool(host, page, &pool))
         return true;
     if (needed <= pool.total && used <= pool.total - needed)
         return true;
+    size = viommu_quantity_format(page);
     advice = advise_pages(page, saturating_mul_add(needed, 1, used));
     if (needed > pool.total)
         return viommu_fail(error, VIOMMU_ERROR_NOT_SUPPORTED,
@@ -189,17 +190,23 @@ static bool check_pool(const ViommuHost *host, const ViommuPinned *wanted, uint6
                        size, needed, used, pool.total, advice);
 }
 
-static bool check_ordinary(const ViommuHost *host, const ViommuPolicy *policy, uint64_t wanted, uint64_t used,
-                           GError **error)
+/* What ordinary guests can lock. */
+static uint64_t lockable_bytes(const ViommuHost *host, const ViommuPolicy *policy)
+{
+    uint64_t kept = saturating_mul_add(bytes_of_pools(host), 1, policy->locked_reserve_bytes);
+
+    return host->memory_bytes > kept ? host->memory_bytes - kept : 0;
+}
+
+static bool fail_ordinary(const ViommuHost *host, const ViommuPolicy *policy, uint64_t wanted, uint64_t used,
+                          GError **error)
 {
     uint64_t huge = bytes_of_pools(host), reserve = policy->locked_reserve_bytes, memory = host->memory_bytes;
-    uint64_t kept = saturating_mul_add(huge, 1, reserve), room = memory > kept ? memory - kept : 0;
+    uint64_t room = lockable_bytes(host, policy);
     g_autofree char *need = viommu_quantity_format(wanted), *all = viommu_quantity_format(memory);
     g_autofree char *pools = viommu_quantity_format(huge), *spare = viommu_quantity_format(reserve);
     g_autofree char *taken = viommu_quantity_format(used), *most = viommu_quantity_format(room);
 
-    if (wanted == 0 || memory == VIOMMU_UNSET_NUMBER || (wanted <= room && used <= room - wanted))
-        return true;
     if (wanted > room)
         return viommu_fail(
             error, VIOMMU_ERROR_NOT_SUPPORTED,
@@ -209,6 +216,15 @@ static bool check_ordinary(const ViommuHost *host, const ViommuPolicy *policy, u
         error, VIOMMU_ERROR_BUSY,
         "memory-backing.locked or hostdevs need %s (with 1 GiB for QEMU), but other machines have locked %s of the %s that guests can lock here; stop one of them first",
         need, taken, most);
+}
+
+static bool check_ordinary(const ViommuHost *host, const ViommuPolicy *policy, uint64_t wanted, uint64_t used,
+                           GError **error)
+{
+    uint64_t room = lockable_bytes(host, policy);
+
+    return wanted == 0 || host->memory_bytes == VIOMMU_UNSET_NUMBER ||
+           (wanted <= room && used <= room - wanted) || fail_ordinary(host, policy, wanted, used, error);
 }
 
 bool viommu_memory_check_room(const ViommuHost *host, const ViommuPolicy *policy, const ViommuPinned *wanted,
@@ -279,11 +295,12 @@ bool viommu_plan_settle_memlock(ViommuPlanBuild *build, GError **error)
     ViommuPlan *plan = build->plan;
     bool has_iommu = plan->iommu.model != VIOMMU_MODEL_NONE;
     unsigned n = plan->placement.devices->len;
-    g_autofree char *what = g_strdup_printf("%u assigned device%s %s an IOMMU", n, n == 1 ? "" : "s",
-                                            has_iommu ? "behind" : "without");
+    g_autofree char *what = NULL;
 
     if (n == 0 || plan->locked)
         return true;
+    what = g_strdup_printf("%u assigned device%s %s an IOMMU", n, n == 1 ? "" : "s",
+                           has_iommu ? "behind" : "without");
     build->rule = VIOMMU_RULE_MEMLOCK;
     plan->memlock_bytes = viommu_memory_hostdev_limit(plan->memory_bytes, n, has_iommu, host->libvirt);
     return check_limit(host, what, plan->memlock_bytes, error);

@@ -47,8 +47,9 @@ static char *derived_uuid(const ViommuRequest *request)
 /* Warns of what is not known, or only assumed, of the guest's distribution. */
 static void warn_of_os(ViommuPlanBuild *build)
 {
-    const char *name = build->request->guest.os, *near = name ? viommu_guest_os_nearest(name) : NULL;
+    const char *name = build->request->guest.os;
     const ViommuGuestOs *os = name ? viommu_guest_os_find(name) : NULL;
+    const char *near = name && !os ? viommu_guest_os_nearest(name) : NULL;
     const ViommuKernel *kernel = build->input->kernel;
 
     if (name && !os)
@@ -102,8 +103,7 @@ static bool check_secure_boot(ViommuPlanBuild *build, GError **error)
 {
     const ViommuPlan *plan = build->plan;
     ViommuVersion libvirt = build->input->host->libvirt;
-    g_autofree char *needs = viommu_fact_needs(VIOMMU_FACT_FIRMWARE_FEATURE);
-    g_autofree char *had = viommu_fact_had(VIOMMU_FACT_FIRMWARE_FEATURE, libvirt, build->emulator->qemu);
+    g_autofree char *needs = NULL, *had = NULL;
 
     if (build->request->boot.secure_boot != 1)
         return true;
@@ -112,9 +112,12 @@ static bool check_secure_boot(ViommuPlanBuild *build, GError **error)
             build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_FIRMWARE, error,
             "boot.secure-boot needs machine 'q35' on x86_64, but machine is '%s'; leave machine out",
             plan->machine);
-    return plan->arch != VIOMMU_ARCH_AARCH64 ||
-           viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_FEATURE) ||
-           viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_FIRMWARE, error,
+    if (plan->arch != VIOMMU_ARCH_AARCH64 ||
+        viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_FIRMWARE_FEATURE))
+        return true;
+    needs = viommu_fact_needs(VIOMMU_FACT_FIRMWARE_FEATURE);
+    had = viommu_fact_had(VIOMMU_FACT_FIRMWARE_FEATURE, libvirt, build->emulator->qemu);
+    return viommu_plan_refuse(build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_FIRMWARE, error,
                               "boot.secure-boot on aarch64 needs %s, but %s; leave it out", needs, had);
 }
 

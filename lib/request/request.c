@@ -266,12 +266,7 @@ const char *viommu_request_seed_user(const ViommuRequestSeed *seed)
 
 char *viommu_request_text(const ViommuRequest *request)
 {
-    g_autoptr(GVariant) tree = NULL;
-
-    if (request->text)
-        return g_strdup(request->text);
-    tree = g_variant_ref_sink(viommu_fields_write(&viommu_request_fields, request));
-    return g_variant_print(tree, FALSE);
+    return request->text ? g_strdup(request->text) : viommu_fields_text(&viommu_request_fields, request);
 }
 
 char *viommu_request_fingerprint(const ViommuRequest *request)

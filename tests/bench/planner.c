@@ -7,7 +7,7 @@
 #include "lib/domain/domain-xml.h"
 #include "lib/plan/report.h"
 
-#define GOAL_PER_SECOND 50000.0
+#define GOAL_PER_SECOND 100000.0
 #define ROUNDS          9
 #define ROUND_PLANS     2000
 

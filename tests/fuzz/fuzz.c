@@ -89,6 +89,9 @@ ViommuRequest *fuzz_request(GVariant *tree)
     if (!request)
         return NULL;
     g_autofree char *text = viommu_request_text(request);
+    g_autoptr(GVariant) written = g_variant_ref_sink(viommu_fields_write(&viommu_request_fields, request));
+    g_autofree char *printed = g_variant_print(written, FALSE);
+    fuzz_check_same(printed, text);
     g_autoptr(GVariant) read = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, &error);
     fuzz_check(read);
     g_autoptr(ViommuRequest) again = viommu_request_parse(read, &error);

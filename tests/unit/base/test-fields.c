@@ -92,8 +92,11 @@ static bool read_text(const char *text, Parent *parent, GError **error)
 static char *written(const Parent *parent)
 {
     g_autoptr(GVariant) variant = g_variant_ref_sink(viommu_fields_write(&parent_table, parent));
+    g_autofree char *text = viommu_fields_text(&parent_table, parent);
+    char *printed = g_variant_print(variant, FALSE);
 
-    return g_variant_print(variant, FALSE);
+    ck_assert_str_eq(text, printed);
+    return printed;
 }
 
 START_TEST(nothing_is_unset)
@@ -155,6 +158,49 @@ START_TEST(everything_there_and_back)
     ck_assert_ptr_null(parent.ports);
     ck_assert(!parent.child.present);
     viommu_fields_clear(&parent_table, &parent);
+}
+END_TEST
+
+/* What GVariant's text says otherwise than with plain words: quotes, characters, empty lists. */
+START_TEST(odd_texts)
+{
+    static const char *const odd[] = {
+        "{'name': <\"it's\">}",   "{'name': <'say \"so\"'>}", "{'name': <\"it's \\\"so\\\"\">}",
+        "{'name': <'a\\\\b'>}",   "{'name': <'grüße 你'>}",   "{'name': <'\\u00ad\\u202e'>}",
+        "{'iommu': <@a{sv} {}>}",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(odd); i++) {
+        Parent parent;
+        g_autofree char *text = NULL;
+        g_autoptr(GError) error = NULL;
+
+        unit_assert_ok(read_text(odd[i], &parent, &error), error);
+        text = written(&parent);
+        ck_assert_str_eq(text, odd[i]);
+        viommu_fields_clear(&parent_table, &parent);
+    }
+}
+END_TEST
+
+/* Lists that nobody can read, but a program can write. */
+START_TEST(empty_lists)
+{
+    Entry nothing = {NULL, VIOMMU_UNSET}, something = {(char *)"/a", VIOMMU_UNSET};
+    char *none[] = {NULL};
+    void *entries[] = {&nothing, &nothing, &something};
+    GPtrArray list = {entries, G_N_ELEMENTS(entries)};
+    g_autoptr(GArray) ports = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    g_autofree char *text = NULL;
+    Parent parent;
+
+    viommu_fields_init(&parent_table, &parent);
+    parent.words = none;
+    parent.entries = &list;
+    parent.ports = ports;
+    text = written(&parent);
+    ck_assert_str_eq(
+        text, "{'drivers': <@as []>, 'disks': <[@a{sv} {}, {}, {'path': <'/a'>}]>, 'ports': <@at []>}");
 }
 END_TEST
 
@@ -413,6 +459,6 @@ START_TEST(trees_from_json)
 }
 END_TEST
 
-UNIT_MAIN("fields", nothing_is_unset, everything_there_and_back, forms_that_mean_the_same, refusals,
-          long_strings_and_lists_are_refused, doubled_keys_are_refused, the_path_stands_before_keys,
-          trees_from_json)
+UNIT_MAIN("fields", nothing_is_unset, everything_there_and_back, odd_texts, empty_lists,
+          forms_that_mean_the_same, refusals, long_strings_and_lists_are_refused, doubled_keys_are_refused,
+          the_path_stands_before_keys, trees_from_json)

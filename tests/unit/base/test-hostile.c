@@ -205,9 +205,13 @@ START_TEST(random_requests)
         }
         good++;
         g_autofree char *text = viommu_request_text(request), *again = NULL;
+        g_autoptr(GVariant) written =
+            g_variant_ref_sink(viommu_fields_write(&viommu_request_fields, request));
+        g_autofree char *printed = g_variant_print(written, FALSE);
         g_autoptr(GVariant) back = g_variant_parse(G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
         g_autoptr(ViommuRequest) second = viommu_request_parse(back, NULL);
 
+        ck_assert_str_eq(text, printed);
         ck_assert_ptr_nonnull(second);
         again = viommu_request_text(second);
         ck_assert_str_eq(again, text);
