@@ -159,10 +159,14 @@ char *viommu_fleet_verdict_text(const ViommuFleetVerdict *verdict)
         return g_strdup(verdict->error->message);
     if (!verdict->lacking)
         return g_strdup("it can be launched");
-    return g_strdup_printf(g_str_equal(verdict->lacking, verdict->class->name)
-                               ? "no node of Slurm has the feature %s"
-                               : "no node of this class has the feature %s",
-                           verdict->lacking);
+    if (g_str_equal(verdict->lacking, verdict->class->name))
+        return g_strdup_printf(
+            "no node of Slurm has the feature %s, so its hosts are gone or of another class",
+            verdict->lacking);
+    return g_strdup_printf("no node of this class has the feature %s: %s", verdict->lacking,
+                           g_str_has_prefix(verdict->lacking, VIOMMU_FLEET_IMAGE_PREFIX)
+                               ? "copy the image, and its description, to one"
+                               : "no guest has shown this IOMMU there");
 }
 
 bool viommu_fleet_is_first_choice(const ViommuFleetPlacing *placing, const ViommuFleetVerdict *verdict)

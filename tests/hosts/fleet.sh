@@ -11,6 +11,7 @@ set -u
 # shellcheck source=tests/hosts/nested.sh
 . tests/hosts/nested.sh
 classes=/etc/viommud/classes
+images=/var/lib/viommu/images
 health=/usr/share/viommud/slurm/health
 stand_in=/usr/local/lib/stand-in
 
@@ -56,6 +57,16 @@ says_reason() {
 # has_feature NODE PATTERN
 has_feature() {
     grep -q "ActiveFeatures=.*$2" <(scontrol show node "$1")
+}
+
+# Its health program has seen it.
+has_image() {
+    look "$1"
+    has_feature "$1" vi_
+}
+
+lacks_image() {
+    ! has_image "$1"
 }
 
 # machines_of HOST: how many there are.
@@ -208,6 +219,20 @@ check 'nothing is left' until_true 10 is_empty
 run 0 'the words of a command, also those that are empty' '^4$' fleet run --iommu memory=64M -- sh -c 'echo $#' sh a '' b ''
 run 7 'the exit status is that of the command' 'exit code 7' fleet run --iommu memory=64M -- sh -c 'exit 7'
 run 1 'more than any node has' 'not available' fleet run memory=9000G -- true
+
+# An image is on host2 only; users have its description.
+on host2 mkdir -p $images
+on host2 qemu-img create -q -f qcow2 $images/small.qcow2 16M
+run 0 'an image' '' on host2 viommuctl image-add $images/small.qcow2 --os=debian13
+mkdir -p $images
+on host2 cat $images/small.image >$images/small.image
+check 'is published' until_true 30 has_image host2
+run 0 'a job with it' '^host2$' fleet run image=small memory=64M -- hostname
+on host2 rm $images/small.qcow2
+check 'it is gone' until_true 30 lacks_image host2
+run 3 'and no job is queued for it' 'copy the image, and its description' fleet run image=small memory=64M -- hostname
+rm $images/small.image
+
 pinned host2
 fleet run --iommu memory=64M -- sleep 300 >"$work/job" 2>&1 &
 check 'its guest runs on the node of the job' until_true 30 runs host2 1
@@ -383,7 +408,7 @@ check 'its class is another, and published' until_true 20 upgraded
 scontrol update nodename=host2 state=resume
 # As the page says: a job that was queued for a class that no node has now is its user's to cancel.
 check 'the job waits on' until_true 40 sh -c 'squeue --noheader | grep -q BadConstraints'
-scancel --user=ci
+scancel --user=ci --state=PENDING
 wait $job
 check 'until it is cancelled' test $? -ne 0
 mv $classes/that.json "$work"
@@ -419,6 +444,15 @@ JSON
     done
     printf '[fleet]\nclasses=%s\nproven=yes\n' "$classes" >/etc/viommud/viommud.conf.d/fleet.conf
     run 0 'a job that wants a proof' '^host1$' fleet run arch=x86_64 iommu.model=intel memory=64M -- hostname
+    # A command in a guest, whose image both hosts have.
+    for host in host1 host2; do
+        on $host sh -c "mkdir -p $images; cp /viommu-guests/x86_64-debian13-image/disk.qcow2 $images/debian13.qcow2
+            viommuctl image-add $images/debian13.qcow2 --os=debian13-cloud --seed=cloud-init --agent=yes"
+        check "$host has the image" until_true 30 has_image $host
+    done
+    on host1 cat $images/debian13.image >$images/debian13.image
+    run 0 'a command in a guest' '^dmar0$' fleet run image=debian13 --iommu=intel memory=1G --inside -- ls /sys/class/iommu
+    check 'and nothing is left' until_true 10 is_empty
     # A guest that powers off without a word proves nothing.
     on host1 rm /etc/viommud/proofs/aarch64.json
     proof_by x86_64 ttyS0 bios ''

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tools/ctl/node.h"
 
+#include <unistd.h>
+
 #include "daemon/process/host-size.h"
 #include "lib/base/error.h"
 #include "lib/fleet/inventory.h"
@@ -10,7 +12,8 @@
 VIOMMU_ENUM_DEFINE(inventory, "format of an inventory", VIOMMU_CTL_INVENTORY_LAST, "shell", "placement",
                    "kubernetes", "nomad");
 
-/* Of the images whose digest the site says; the others are not told from their namesakes. */
+/* Of the images that are there, and whose digest the site says; the others are not told from their
+ * namesakes. */
 static GPtrArray *known_digests(const ViommuCtl *ctl, const ViommuConfig *config)
 {
     GPtrArray *digests = g_ptr_array_new_with_free_func(g_free);
@@ -19,8 +22,10 @@ static GPtrArray *known_digests(const ViommuCtl *ctl, const ViommuConfig *config
 
     for (guint i = 0; i < files->len; i++) {
         const ViommuImageFile *file = g_ptr_array_index(files, i);
+        g_autofree char *path =
+            file->image ? g_build_filename(file->directory, file->image->file, NULL) : NULL;
 
-        if (file->image && file->image->digest)
+        if (path && file->image->digest && access(path, F_OK) == 0)
             g_ptr_array_add(digests, g_strdup(file->image->digest));
     }
     return digests;

@@ -230,8 +230,9 @@ START_TEST(features_of_different_nodes)
     place(&proven, intel_text, &(ViommuFleetDemand){nodes, true});
     ck_assert(!viommu_fleet_placing_check(proven.placing, proven.request, &error));
     ck_assert_msg(
-        strstr(error->message, "no node of this class has the feature viommu_proven_kvm_x86_64_intel"), "%s",
-        error->message);
+        strstr(error->message,
+               "no node of this class has the feature viommu_proven_kvm_x86_64_intel: no guest has shown"),
+        "%s", error->message);
     /* Without the demand, the same nodes take it. */
     place(&any, intel_text, &(ViommuFleetDemand){nodes, false});
     ck_assert_uint_eq(any.placing->n_possible, 2);
