@@ -20,7 +20,9 @@
 #include "daemon/process/kvm-file.h"
 #include "daemon/process/log.h"
 #include "daemon/process/loop.h"
+#include "daemon/process/metrics-socket.h"
 #include "daemon/manager/manager.h"
+#include "daemon/manager/metrics.h"
 #include "daemon/manager/readiness.h"
 #include "daemon/files/named-image.h"
 #include "daemon/files/reader.h"
@@ -38,6 +40,8 @@
 
 /* The name by which systemd keeps it. */
 #define READY_FILE "ready-machines"
+/* FileDescriptorName= in conf/viommud-metrics.socket. */
+#define METRICS_NAME "metrics"
 
 /* Limits of the end, once no job is under way. */
 #define SETTLE_SEC    1u
@@ -55,8 +59,9 @@ typedef struct Service {
     ViommuReaders *readers;
     ViommuBackend *backend;
     ViommuKept *kept;
-    ViommuReadySocket *ready; /* NULL: guests cannot tell that they are ready */
-    int ready_file;           /* -1: none */
+    ViommuReadySocket *ready;     /* NULL: guests cannot tell that they are ready */
+    ViommuMetricsSocket *metrics; /* NULL: systemd has passed no socket for them */
+    int ready_file;               /* -1: none */
     ViommuManager *manager;
     ViommuBus *bus;
     int status;
@@ -275,6 +280,23 @@ static bool hear_guests(Service *service, GError **error)
     return fd < 0 || service->ready;
 }
 
+static char *metrics_text(void *userdata)
+{
+    Service *service = userdata;
+
+    return viommu_metrics_text(service->manager);
+}
+
+/* Off, unless the site has enabled the socket. */
+static bool serve_metrics(Service *service, GError **error)
+{
+    int fd = viommu_kept_take(service->kept, METRICS_NAME);
+
+    if (fd >= 0)
+        service->metrics = viommu_metrics_socket_new(service->loop, fd, metrics_text, service, error);
+    return fd < 0 || service->metrics;
+}
+
 /* One user's launches leave room for other users' launches; a user's own daemon has no other
  * users. */
 static void set_shares(Service *service)
@@ -336,7 +358,7 @@ static bool open_backend(Service *service, GError **error)
     /* The objects exist before the first machine is found; the bus name is taken afterwards. */
     bus = (ViommuBusContext){service->loop, service->manager, service->workers.accounts,
                              service->options->user ? NULL : service->config->group};
-    return viommu_bus_new(&bus, &service->bus, error) &&
+    return viommu_bus_new(&bus, &service->bus, error) && serve_metrics(service, error) &&
            viommu_backend_watch(service->backend, on_news, service, error);
 }
 
@@ -420,6 +442,7 @@ static void take_down(Service *service)
     viommu_workers_clear(&service->workers);
     g_clear_pointer(&service->bus, viommu_bus_free);
     g_clear_pointer(&service->backend, viommu_backend_free);
+    g_clear_pointer(&service->metrics, viommu_metrics_socket_free);
     if (service->loop)
         viommu_loop_drain(service->loop);
     g_clear_pointer(&service->manager, viommu_manager_free);

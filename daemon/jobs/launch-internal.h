@@ -54,6 +54,7 @@ struct ViommuLaunch {
     /* Loop thread only; the workers do not look at it: */
     sd_event_source *deadline;
     ViommuLaunchStep step;
+    gint64 step_usec;      /* when it began, monotonic */
     ViommuLaunchStep next; /* the one after it; its settle() may choose another */
     ViommuTask *task;      /* the step that runs in a worker; NULL: none */
     bool asking;           /* the step waits for an answer on the loop */
@@ -76,6 +77,7 @@ typedef struct ViommuLaunchStepInfo {
     ViommuEvent event;                    /* told after success; VIOMMU_EVENT_LAST: none */
     ViommuLaunchStep next;
     bool undo;         /* from here on libvirt may have the domain, even if the step fails */
+    const char *name;  /* in docs/ARCHITECTURE.md and in metrics */
     const char *waits; /* what the launch waits for during the step */
 } ViommuLaunchStepInfo;
 

@@ -8,6 +8,7 @@
 #include "daemon/machines/journal-events.h"
 #include "daemon/process/fault.h"
 #include "daemon/process/journal.h"
+#include "daemon/process/tally.h"
 #include "lib/base/error.h"
 
 /* How long a launch that was given up waits for its undo, and how long a cancelled launch waits for
@@ -258,6 +259,7 @@ static void advance(ViommuLaunch *launch)
     launch->next = step->next;
     if (step->settle)
         step->settle(launch);
+    viommu_tally_time(VIOMMU_TALLY_STEPS, step->name, g_get_monotonic_time() - launch->step_usec);
     if (step_failed(launch)) {
         launch->undone = !step->undo;
         fail(launch);
@@ -311,6 +313,7 @@ static void enter(ViommuLaunch *launch, ViommuLaunchStep step)
     const ViommuLaunchStepInfo *info = &viommu_launch_steps[step];
 
     launch->step = step;
+    launch->step_usec = g_get_monotonic_time();
     if (info->work) {
         launch->task =
             viommu_worker_run(launch->context.launches, launch->owner_uid, work_step, done_step, launch);

@@ -4,6 +4,7 @@
 
 #include "daemon/process/journal.h"
 #include "daemon/process/log.h"
+#include "daemon/process/tally.h"
 #include "lib/base/error.h"
 #include "lib/plan/iommu.h"
 
@@ -35,6 +36,7 @@ void viommu_journal_launched(const ViommuMachine *machine)
     const ViommuLogFields fields = machine_fields(VIOMMU_MESSAGE_LAUNCHED, machine, uid);
     const char *model = viommu_model_to_string(machine->model);
 
+    viommu_tally_count(VIOMMU_TALLY_LAUNCHES, "Started");
     viommu_log(LOG_INFO, &fields, "Launched machine '%s': %s %s, IOMMU %s", machine->name,
                viommu_arch_to_string(machine->arch), machine->machine_type, model ? model : "none");
 }
@@ -78,6 +80,14 @@ static GPtrArray *list_rules(const GPtrArray *reasons)
     return rules;
 }
 
+/* @rules as list_rules() returns them; NULL: none. */
+static void tally_failure(const GError *error, const GPtrArray *rules)
+{
+    viommu_tally_count(VIOMMU_TALLY_LAUNCHES, viommu_error_info(error)->word);
+    for (guint i = 0; rules && rules->pdata[i]; i++)
+        viommu_tally_count(VIOMMU_TALLY_RULES, rules->pdata[i]);
+}
+
 static uint32_t uid_of(const ViommuJournalSubject *subject)
 {
     return subject->owner_uid ? *subject->owner_uid : VIOMMU_THROTTLE_NOBODY;
@@ -93,6 +103,7 @@ void viommu_journal_not_launched(const ViommuJournalSubject *subject, const GErr
     ViommuFlow flow = refused ? VIOMMU_FLOW_REFUSALS : VIOMMU_FLOW_FAILURES;
     g_autoptr(GPtrArray) rules = list_rules(reasons);
 
+    tally_failure(error, rules);
     if (!viommu_journal_may_tell_of(flow, uid_of(subject)))
         return;
     fields.rules = (const char *const *)rules->pdata;
@@ -105,6 +116,7 @@ void viommu_journal_outsider_refused(uint32_t uid, const GError *error)
     char digits[UID_LENGTH];
     const ViommuLogFields fields = subject_fields(VIOMMU_MESSAGE_REFUSED, &subject, digits);
 
+    tally_failure(error, NULL);
     if (viommu_journal_may_tell_of(VIOMMU_FLOW_OUTSIDERS, uid))
         viommu_log_error(LOG_INFO, &fields, error, "launch");
 }
