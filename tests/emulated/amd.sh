@@ -8,16 +8,6 @@ set -u
 . tests/emulated/assign.sh
 nic=$(behind 0000:00:11.0) nvme=$(behind 0000:00:12.0) first=52:54:00:00:01:01
 
-# shown NAME FILTER: what the guest has shown of its IOMMU.
-shown() {
-    viommuctl verify "$1" --json >"$work/proof" && jq -e "$2" "$work/proof"
-}
-
-# alone NAME MODEL [FILTER]: a guest without devices of the host proves its IOMMU under KVM.
-alone() {
-    run 0 "guest $1 proves itself" "^$1\$" launch ci verified < <(request "$1" "$2" '' | jq "${3:-.}")
-}
-
 the_host '[.topology.iommus[].kind] == ["amd"]'
 run 0 'remaps interrupts' 'interrupt remapping: yes' viommuctl host
 

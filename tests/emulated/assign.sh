@@ -6,7 +6,12 @@
 
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
-guest=/viommu-guests/x86_64-devices
+arch=$(uname -m)
+emulator=qemu-system-$arch
+guest=/viommu-guests/$arch-devices
+terminal=ttyS0 kvm=kvm_amd
+# aarch64's kernels have KVM built in.
+[ "$arch" = x86_64 ] || terminal=ttyAMA0 kvm=
 initrd=/srv/initrd
 
 # cell NAME: what follows belongs to it, up to the next one; says how long each took.
@@ -39,13 +44,13 @@ returns() {
 # start_service: viommud with the settings of this test, and a member of its group, ci.
 start_service() {
     # libvirt asks each QEMU what it can do, and an emulated host takes many seconds for each.
-    find /usr/bin -name 'qemu-system-*' ! -name qemu-system-x86_64 -delete
-    modprobe -a kvm_amd vfio-pci e1000e nvme igb
+    find /usr/bin -name 'qemu-system-*' ! -name "$emulator" -delete
+    modprobe -a ${kvm:+$kvm} vfio-pci e1000e nvme igb
     tests/hosts/add-to-initrd.py tests/emulated/use-devices.sh test/run | cat $guest/initrd - >$initrd
     useradd --create-home --groups viommu ci
     mkdir -p /etc/viommud/viommud.conf.d
     printf '%s\n' '[devices]' 'allow=8086:10d3;1b36:0010' 'take-from-driver=yes' '[daemon]' 'verify-timeout=900' 'launch-timeout=900' \
-        '[limits]' vcpus=300 vcpus-per-user=300 \
+        '[files]' timeout=600 '[limits]' vcpus=300 vcpus-per-user=300 \
         >/etc/viommud/viommud.conf.d/site.conf
     systemctl start viommud
 }
@@ -70,7 +75,7 @@ request() {
     spec="{\"model\": \"$model\"}"
     [ "$model" != none ] || spec='{"is-supported": false}'
     jq -n --arg name "$name" --argjson iommu "$spec" --arg kernel "$guest/vmlinuz" --arg initrd "$initrd" \
-        --arg words "console=ttyS0 panic=-1 quiet viommu.report viommu.stay viommu.words=$name $words" '
+        --arg words "console=$terminal panic=-1 quiet viommu.report viommu.stay viommu.words=$name $words" '
         {$name, memory: "256 MiB", $iommu, guest: {os: "debian13"}, hostdevs: ($ARGS.positional | map({address: .})),
          boot: {$kernel, $initrd, cmdline: $words}}' --args "$@"
 }
@@ -87,6 +92,16 @@ verified() {
     local name=$1 before=$failures
     run 0 "guest $name proves itself" "^$name\$" launch ci verified < <(request "$@")
     [ "$failures" -eq "$before" ] || viommuctl console --log "$name" | tail -n 40 | sed 's/^/# console: /'
+}
+
+# shown NAME FILTER: what the guest has shown of its IOMMU.
+shown() {
+    viommuctl verify "$1" --json >"$work/proof" && jq -e "$2" "$work/proof"
+}
+
+# alone NAME MODEL [FILTER]: a guest without devices of the host proves its IOMMU under KVM.
+alone() {
+    run 0 "guest $1 proves itself" "^$1\$" launch ci verified < <(request "$1" "$2" '' | jq "${3:-.}")
 }
 
 # said NAME TEXT: on its console.
@@ -130,11 +145,11 @@ by_hand() {
 
 # status_kib KEY: a line of /proc/PID/status of the only QEMU.
 status_kib() {
-    sed -n "s/^$1:[[:space:]]*\([0-9]*\) kB/\1/p" "/proc/$(pidof qemu-system-x86_64)/status"
+    sed -n "s/^$1:[[:space:]]*\([0-9]*\) kB/\1/p" "/proc/$(pidof "$emulator")/status"
 }
 
 limit_kib() {
-    echo $(($(sed -n 's/^Max locked memory *\([0-9]*\).*/\1/p' "/proc/$(pidof qemu-system-x86_64)/limits") / 1024))
+    echo $(($(sed -n 's/^Max locked memory *\([0-9]*\).*/\1/p' "/proc/$(pidof "$emulator")/limits") / 1024))
 }
 
 # locks NAME [TIMES]: QEMU's limit is the planned one, and it locks not more, but at least the

@@ -25,6 +25,7 @@ HOSTS = {
                                   "networks": "x86_64-network"}),
     "x86_64-amd": ("testing", {"amd": "x86_64-devices"}),
     "x86_64-poor": ("debian13", {"poor": "x86_64-devices"}),
+    "aarch64-smmuv3": ("debian13", {"smmuv3": "aarch64-devices"}),
 }
 ROW = re.compile(r"""^ *shows (\w+) '(.*)'$""", re.M)
 
@@ -32,9 +33,9 @@ HEADER = """<!-- SPDX-License-Identifier: LGPL-2.1-or-later -->
 <!-- Written by tests/emulated/hardware.py; do not edit. -->
 # Seen on emulated hosts
 
-Each host below is a whole Debian with its own kernel, libvirt and AppArmor, in a machine that QEMU emulates: with AMD's
-virtualization (SVM) and so a /dev/kvm, with an IOMMU, and with PCI devices. viommud runs there as a service, and guests run under
-KVM. A row is what was done, and what was seen: guests prove their IOMMU, and use their devices.
+Each host below is a whole Debian with its own kernel, libvirt and AppArmor, in a machine that QEMU emulates: with virtualization
+(AMD's SVM, or EL2 of aarch64) and so a /dev/kvm, with an IOMMU, and with PCI devices. viommud runs there as a service, and guests
+run under KVM. A row is what was done, and what was seen: guests prove their IOMMU, and use their devices.
 
 What such a host cannot show: speed, and the faults of real hardware.
 """

@@ -9,6 +9,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source=$(cd "$here/../.." && pwd)
 # shellcheck source=tools/scripts/say.sh
 . "$source/tools/scripts/say.sh"
+# shellcheck source=tests/qemu/foreign.sh
+. "$source/tests/qemu/foreign.sh"
 
 # name    suite     its name for "polkitd"   in addition       option for mmdebstrap
 # A mirror's testing may be older than testing should be; only its packages matter here.
@@ -26,6 +28,14 @@ packages='systemd systemd-sysv dbus polkitd libvirt-daemon-system libvirt-daemon
     qemu-system-arm qemu-utils openssh-client iproute2 procps ovmf qemu-efi-aarch64 ipxe-qemu check jq man-db zsh'
 # in addition, for a host with a kernel of its own
 vm_packages='linux-image-amd64 initramfs-tools apparmor kmod udev'
+# A host of aarch64 has these in place of all of them, and what viommud is linked with.
+aarch64_packages='linux-image-arm64 initramfs-tools apparmor kmod udev systemd systemd-sysv dbus polkitd libvirt-daemon-system
+    libvirt-daemon-driver-qemu libvirt-clients qemu-system-arm qemu-utils qemu-efi-aarch64 ipxe-qemu iproute2 procps jq cpio python3'
+# An emulated processor takes many minutes for an initramfs of all modules.
+# shellcheck disable=SC2016  # expanded by mmdebstrap's shell
+initramfs_hook='mkdir -p "$1/etc/initramfs-tools/conf.d"
+    echo MODULES=list >"$1/etc/initramfs-tools/conf.d/viommu"
+    printf "%s\n" virtio_pci virtio_blk ext4 >"$1/etc/initramfs-tools/modules"'
 
 usage() {
     cat <<END
@@ -39,7 +49,8 @@ What a host changes is in memory and gone with it.  A root that is removed is ma
   --release=NAME    one of: $(awk 'NF { printf "%s ", $1 }' <<<"$releases"); default debian12
   --vm              as a virtual machine with a kernel of its own, emulated, in place of a container: there AppArmor
                     confines what it confines on such a host
-  --machine=NAME    a virtual machine with the hardware that tests/emulated/machines/NAME describes
+  --machine=NAME    a virtual machine with the hardware that tests/emulated/machines/NAME describes; aarch64-...: of
+                    aarch64
   --installed       what "meson install" would install, from this checkout, is below /viommu/stage: see tests/hosts/install.sh
   --previous        what the release named in tests/hosts/previous-release would install is below /viommu/previous-stage
   --packages        Debian packages of this checkout, built there by tools/package, are below /viommu/packages; lintian
@@ -101,41 +112,59 @@ mirror() {
         awk '$1 == "main" && !/security/ { print $2; exit }'
 }
 
-# make_root DIRECTORY PACKAGE...: makes it beside its place first, so that an incomplete one is
-# never used.
+# make_root NAME DIRECTORY PACKAGE...: makes it beside its place first, so that an incomplete one
+# is never used; older ones of that name are removed.  The name says which architecture it is of.
 make_root() {
-    local directory=$1 uri keyring=/usr/share/keyrings/debian-archive-keyring.gpg options=()
-    shift
+    local name=$1 directory=$2 uri keyring=/usr/share/keyrings/debian-archive-keyring.gpg options=()
+    shift 2
     [ -r "$keyring" ] || skip "$keyring is missing: debian-archive-keyring is not installed"
     [ "$option" = - ] || options=("$option")
-    rm -rf "${cache:?}/$kind$release"-*
+    if [[ $name = aarch64-* ]]; then
+        # mmdebstrap would ask arch-test whether the programs of aarch64 run here.
+        options+=(--architectures=arm64 --skip=check/qemu --essential-hook="$initramfs_hook")
+        unpacked=$(mktemp -d)
+        foreign_open "$unpacked"
+    fi
     for uri in $(mirror) "$archive"; do
-        say_while "host $release: making a root of $# packages and what they need, from $uri" "$cache/$release.log" \
+        rm -rf --one-file-system "${cache:?}/$name"-*
+        say_while "host $name: making a root of $# packages and what they need, from $uri" "$cache/$release.log" \
             mmdebstrap --mode=root --variant=minbase --aptopt='APT::Install-Recommends "false"' \
             --aptopt='Acquire::Retries "3"' "${options[@]}" --include="$(printf '%s,' "$@" | sed 's/,$//')" \
             "$suite" "$directory.new" "deb [signed-by=$keyring] $uri $suite main" || continue
         mv "$directory.new" "$directory"
+        end_foreign
         return
     done
-    skip "no root of $release ($suite) could be made; see $cache/$release.log"
+    skip "no root of $name ($suite) could be made; see $cache/$release.log"
 }
 
-# find_root: sets $root to its directory, and $packages_there to the packages it is made of.
+end_foreign() {
+    [ -z "$unpacked" ] || { foreign_close; rm -rf "$unpacked"; }
+    unpacked=
+}
+
+# find_root: sets $root to the directory of what runs here, $disk_root to that of the disk of a
+# virtual machine, and $packages_there and $foreign_packages to what they are made of.
 find_root() {
     local polkit added
     read -r _ suite polkit added option <<<"$(awk -v name="$release" '$1 == name' <<<"$releases")"
     [ -n "$suite" ] || say_die "no release named '$release'; see --help"
     # shellcheck disable=SC2086  # a list of words
-    packages_there=$({ printf '%s\n' $packages ${added//[-,]/ } ${vm:+$vm_packages}; awk '$2 == "build" { print $1 }' "$source/tools/scripts/packages.txt"; } |
+    packages_there=$({ printf '%s\n' $packages ${added//[-,]/ } ${kind:+$vm_packages}; awk '$2 == "build" { print $1 }' "$source/tools/scripts/packages.txt"; } |
         sed "s/^polkitd\$/$polkit/" | sort -u)
     root=$cache/$kind$release-$recipe-$(sha256sum <<<"$packages_there" | cut -c 1-12)
+    disk_root=$root
+    if [ "$arch" != x86_64 ]; then
+        foreign_packages=$({ printf '%s\n' $aarch64_packages; awk '$2 == "build" && $1 ~ /-dev$/ { print $1 }' "$source/tools/scripts/packages.txt"; } | sort -u)
+        disk_root=$cache/$arch-$release-$recipe-$(sha256sum <<<"$foreign_packages" | cut -c 1-12)
+    fi
     [ -z "$newer" ] || newer_root=$root-${newer%%:*}
     [ -z "$add" ] || added_root=$root-added-$(sha256sum <<<"$add" | cut -c 1-12)
 }
 
 # cached: what this host is made of is in the cache.
 cached() {
-    [ -d "$root" ] && { [ -z "$add" ] || [ -d "$added_root" ]; } && { [ -z "$newer" ] || [ -d "$newer_root" ]; } && { [ -z "$vm" ] || [ -e "$root.img" ]; }
+    [ -d "$root" ] && { [ -z "$add" ] || [ -d "$added_root" ]; } && { [ -z "$newer" ] || [ -d "$newer_root" ]; } && { [ -z "$vm" ] || [ -e "$disk_root.img" ]; }
 }
 
 # fill_cache: makes what is missing, and locks it until the script ends.  Any number of hosts use it
@@ -144,14 +173,28 @@ fill_cache() {
     mkdir -p "$cache"
     exec 9>"$cache/.$kind$release.lock"
     flock --shared 9
+    [ "$arch" = x86_64 ] || fill_foreign
     until cached; do
         flock --exclusive 9
         # shellcheck disable=SC2086  # a list of words
-        [ -d "$root" ] || make_root "$root" $packages_there
+        [ -d "$root" ] || make_root "$kind$release" "$root" $packages_there
         [ -z "$newer" ] || [ -d "$newer_root" ] || newer_packages "$newer"
         [ -z "$add" ] || [ -d "$added_root" ] || added_packages "$add"
-        [ -z "$vm" ] || [ -e "$root.img" ] || make_image
+        [ -z "$vm" ] || [ -e "$disk_root.img" ] || make_image
         flock --shared 9
+    done
+}
+
+# fill_foreign: the same for the disk of another architecture.
+fill_foreign() {
+    exec 7>"$cache/.$arch-$release.lock"
+    flock --shared 7
+    until [ -e "$disk_root.img" ]; do
+        flock --exclusive 7
+        # shellcheck disable=SC2086  # a list of words
+        [ -d "$disk_root" ] || make_root "$arch-$release" "$disk_root" $foreign_packages
+        [ -e "$disk_root.img" ] || make_image
+        flock --shared 7
     done
 }
 
@@ -180,7 +223,13 @@ stage() {
 meson_install='meson setup /tmp/build --prefix=/usr --buildtype=release -Dtests=disabled
     ninja -C /tmp/build
     DESTDIR=/staged meson install --no-rebuild -C /tmp/build'
-declare -A build_commands=([staged]=$meson_install [previous]=$meson_install
+# Of aarch64, with the headers and libraries of that host's root.
+cross_install='DEBIAN_FRONTEND=noninteractive dpkg --install /viommu-added/*.deb
+    export PKG_CONFIG_LIBDIR=/viommu-root/usr/lib/aarch64-linux-gnu/pkgconfig:/viommu-root/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR=/viommu-root
+    meson setup /tmp/build --cross-file tests/emulated/aarch64.ini --prefix=/usr --buildtype=release -Dtests=disabled
+    ninja -C /tmp/build
+    DESTDIR=/staged meson install --no-rebuild -C /tmp/build'
+declare -A build_commands=([staged]=$meson_install [previous]=$meson_install [staged-aarch64]=$cross_install
     [packages]='DEBIAN_FRONTEND=noninteractive dpkg --install /viommu-added/*.deb
         tools/package deb /staged
         runuser -u nobody -- lintian --fail-on=error,warning,info --tag-display-limit=0 --suppress-tags=initial-upload-closes-no-bugs /staged/*.changes
@@ -192,7 +241,7 @@ build_stage() {
     rm -rf "$cache/$1-$release"-*
     mkdir "$staged.new"
     say_while "host $release: building what $2 installs there" "$cache/$release.log" \
-        "${nspawn[@]}" ${add:+--bind-ro="$added_root:/viommu-added"} --bind="$work:/viommu" --bind="$staged.new:/staged" --chdir="/viommu/$2" \
+        "${nspawn[@]}" ${add:+--bind-ro="$added_root:/viommu-added"} --bind-ro="$disk_root:/viommu-root" --bind="$work:/viommu" --bind="$staged.new:/staged" --chdir="/viommu/$2" \
         bash -ec "${build_commands[$1]}" </dev/null || say_die "$2 does not build there; see $cache/$release.log"
     mv "$staged.new" "$staged"
 }
@@ -207,23 +256,23 @@ previous_release() {
     git -C "$source" archive "$commit" | tar -C "$work/previous" --no-same-owner -x
 }
 
-# make_image: makes a disk of $root, which mounts what fill_work makes and runs its unit.
+# make_image: makes a disk of $disk_root, which mounts what fill_work makes and runs its unit.
 make_image() {
-    mkdir -p "$root/viommu" "$root/etc/systemd/system/multi-user.target.wants"
-    echo 'viommu /viommu 9p trans=virtio,version=9p2000.L,msize=262144 0 0' >"$root/etc/fstab"
-    printf '9p\n9pnet_virtio\n' >"$root/etc/modules"
-    ln -sf ../viommu-vm.service "$root/etc/systemd/system/multi-user.target.wants"
-    cat >"$root/etc/systemd/system/viommu-vm.service" <<END
+    mkdir -p "$disk_root/viommu" "$disk_root/etc/systemd/system/multi-user.target.wants"
+    echo 'viommu /viommu 9p trans=virtio,version=9p2000.L,msize=262144 0 0' >"$disk_root/etc/fstab"
+    printf '9p\n9pnet_virtio\n' >"$disk_root/etc/modules"
+    ln -sf ../viommu-vm.service "$disk_root/etc/systemd/system/multi-user.target.wants"
+    cat >"$disk_root/etc/systemd/system/viommu-vm.service" <<END
 [Unit]
 RequiresMountsFor=/viommu
 [Service]
 Type=oneshot
 ExecStart=/bin/sh -ec 'cp /viommu/viommu-test.service /run/systemd/system; systemctl daemon-reload; systemctl --no-block start viommu-test'
 END
-    rm -f "$root.img.new"
-    truncate -s 6G "$root.img.new"
-    say_while "host $release: making a disk of its root" "$cache/$release.log" mke2fs -q -t ext4 -d "$root" "$root.img.new"
-    mv "$root.img.new" "$root.img"
+    rm -f "$disk_root.img.new"
+    truncate -s 6G "$disk_root.img.new"
+    say_while "host $release: making a disk of its root" "$cache/$release.log" mke2fs -q -t ext4 -d "$disk_root" "$disk_root.img.new"
+    mv "$disk_root.img.new" "$disk_root.img"
 }
 
 # machine_words: the QEMU options of the machine, one a line.
@@ -232,24 +281,27 @@ machine_words() {
     sed -e '/^#/d; /^append /d; /^file /d; s/ /\n/' "$machines/$machine"
 }
 
-# in_root BEGINNING: the path of a file in the root.
-in_root() {
-    local files=("$root$1"*)
-    echo "${files[0]#"$root"}"
+# in_boot BEGINNING: the path of a file in the directory boot of the root.
+in_boot() {
+    local files=("$disk_root/boot/$1"*)
+    echo "/viommu-boot/${files[0]##*/}"
 }
 
 # set_vm: the command that boots it, in QEMU of the release itself.  On a busy machine the kernel's
-# check of its timer fails now and then, and with interrupt remapping the kernel then panics.
+# check of its timer fails now and then on x86_64, and with interrupt remapping the kernel then
+# panics.  No getty: udev may take longer than systemd waits for the terminal.
+declare -A kernel_ends=([x86_64]='console=ttyS0 mitigations=off no_timer_check' [aarch64]='console=ttyAMA0 systemd.getty_auto=no')
 set_vm() {
     local words name size
     mapfile -t words < <(machine_words)
     [ -z "$machine" ] || while read -r _ name size; do
         truncate -s "$size" "$work/$name"
     done < <(grep '^file ' "$machines/$machine")
-    vm_words=("${nspawn[@]}" --as-pid2 --bind="$work:/viommu" --bind-ro="$root.img:/viommu.img" /usr/bin/qemu-system-x86_64
+    vm_words=("${nspawn[@]}" --as-pid2 --bind="$work:/viommu" --bind-ro="$disk_root.img:/viommu.img" --bind-ro="$disk_root/boot:/viommu-boot"
+        "/usr/bin/qemu-system-$arch"
         -nodefaults -display none -no-reboot -accel 'tcg,thread=multi,tb-size=1024' "${words[@]}" -smp 1
-        -kernel "$(in_root /boot/vmlinuz-)" -initrd "$(in_root /boot/initrd.img-)"
-        -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 mitigations=off no_timer_check$(sed -n 's/^append / /p' ${machine:+"$machines/$machine"} </dev/null | tr -d '\n')"
+        -kernel "$(in_boot vmlinuz-)" -initrd "$(in_boot initrd.img-)"
+        -append "root=/dev/vda rw quiet panic=-1 ${kernel_ends[$arch]}$(sed -n 's/^append / /p' ${machine:+"$machines/$machine"} </dev/null | tr -d '\n')"
         -drive 'file=/viommu.img,format=raw,if=none,id=root,snapshot=on' -device 'virtio-blk-pci,drive=root,bus=pcie.0'
         -fsdev 'local,id=viommu,path=/viommu,security_model=none' -device 'virtio-9p-pci,fsdev=viommu,mount_tag=viommu,bus=pcie.0'
         -serial stdio)
@@ -356,14 +408,15 @@ halt() {
     container=
 }
 
-release=debian12 option='' suite='' newer='' add='' out='' prepare='' time_limit=420 guests=() wanted=() guest_files=() vm='' machine='' machines=$source/tests/emulated/machines kind='' installed='' previous='' packaged='' cgroups=()
+release=debian12 option='' suite='' newer='' add='' out='' prepare='' time_limit=420 guests=() wanted=() guest_files=() vm='' machine='' machines=$source/tests/emulated/machines kind='' installed='' previous='' packaged='' cgroups=() arch=x86_64 foreign='' unpacked='' foreign_packages=''
 cache=${VIOMMU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/viommud}/hosts
 while [ $# -gt 0 ]; do
     case $1 in
     -h | --help) usage && exit 0 ;;
     --release=*) release=${1#*=} ;;
     --vm) vm=yes kind=vm- installed=yes ;;
-    --machine=*) machine=${1#*=} vm=yes kind=vm- installed=yes ;;
+    --machine=x86_64-*) machine=${1#*=} vm=yes kind=vm- installed=yes ;;
+    --machine=aarch64-*) machine=${1#*=} vm=yes installed=yes arch=aarch64 foreign=yes ;;
     --installed) installed=yes ;;
     --previous) previous=yes ;;
     --packages) packaged=yes ;;
@@ -381,6 +434,8 @@ done
 if [ -n "$packaged" ]; then
     add=${add:+$add,}$(awk '$2 == "deb" { printf "%s,", $1 }' "$source/tools/scripts/packages.txt")lintian,rsync
 fi
+[ -z "$machine" ] || [ -f "$machines/$machine" ] || say_die "there is no machine '$machine' in tests/emulated/machines"
+[ -z "$foreign" ] || add=${add:+$add,}gcc-aarch64-linux-gnu
 if [ -z "$prepare" ]; then
     named=${1:?a script, or --prepare}
     shift
@@ -390,7 +445,7 @@ fi
 # git refuses a checkout of another user, which may be tested all the same.
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=$source
 container='' work=''
-trap 'say_abandon; halt; leave_cgroup; [ -z "$work" ] || rm -rf "$work"' EXIT
+trap 'say_abandon; halt; end_foreign; leave_cgroup; [ -z "$work" ] || rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 prerequisites
 own_cgroup
@@ -412,7 +467,7 @@ work=$(mktemp -d /tmp/viommu-host.XXXXXX)
 "${nspawn[@]}" true >"$work/console" 2>&1 </dev/null || skip "systemd-nspawn cannot run here: $(tail -n 1 "$work/console" | tr -d '\r')"
 fill_work "$@"
 if [ -n "$installed" ]; then
-    stage staged checkout stage
+    stage "staged${foreign:+-$arch}" checkout stage
 fi
 if [ -n "$previous" ]; then
     previous_release

@@ -20,6 +20,7 @@ x86_64-debian13    x86_64   amd64          trixie    virtio_pci,virtio-rng,virti
 x86_64-vfio        x86_64   amd64          trixie    virtio_pci,virtio-rng,virtio-iommu,vfio_iommu_type1,vfio-pci,e1000e
 x86_64-shares      x86_64   amd64          trixie    virtio_pci,virtio-rng,9pnet_virtio,9p
 x86_64-devices     x86_64   amd64          trixie    virtio_pci,virtio-rng,virtio-iommu,e1000e,igbvf,nvme
+aarch64-devices    aarch64  arm64          trixie    virtio_pci,virtio-rng,virtio-iommu,e1000e,nvme
 x86_64-network     x86_64   amd64          trixie    virtio_pci,virtio-rng,virtio-iommu,virtio_net
 x86_64-functions   x86_64   amd64          trixie    virtio_pci,virtio-rng,virtio_blk,virtio-iommu,vfio_iommu_type1,vfio-pci,igb,igbvf,nvme
 x86_64-testing     x86_64   amd64          testing   virtio_pci,virtio-rng,virtio-iommu
