@@ -21,6 +21,7 @@
 #include "daemon/process/log.h"
 #include "daemon/process/loop.h"
 #include "daemon/process/metrics-socket.h"
+#include "daemon/manager/device-keeper.h"
 #include "daemon/manager/manager.h"
 #include "daemon/manager/metrics.h"
 #include "daemon/manager/readiness.h"
@@ -353,6 +354,7 @@ static bool open_backend(Service *service, GError **error)
                                      former_consoles(service),
                                      service->state,
                                      VIOMMU_KVM_PROOF_SEC,
+                                     VIOMMU_DETACH_SEC,
                                      service->ready_file};
     service->manager = viommu_manager_new(&context);
     /* The objects exist before the first machine is found; the bus name is taken afterwards. */

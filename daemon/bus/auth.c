@@ -37,6 +37,8 @@ static const struct {
     {VIOMMU_IFACE_MANAGER, "GetUsage", VIOMMU_ACTION_READ},
     {VIOMMU_IFACE_MANAGER, "OpenConsoleLog", VIOMMU_ACTION_READ},
     {VIOMMU_IFACE_MANAGER, "Launch", VIOMMU_ACTION_LAUNCH},
+    {VIOMMU_IFACE_MACHINE, "AttachDevice", VIOMMU_ACTION_EQUIP},
+    {VIOMMU_IFACE_MACHINE, "DetachDevice", VIOMMU_ACTION_MANAGE},
     {VIOMMU_IFACE_MACHINE, "GetDomainXML", VIOMMU_ACTION_MANAGE},
     {VIOMMU_IFACE_MACHINE, "Stop", VIOMMU_ACTION_MANAGE},
     {VIOMMU_IFACE_MACHINE, "Kill", VIOMMU_ACTION_MANAGE},
@@ -408,18 +410,36 @@ static ViommuAuthAnswer check_owner(ViommuAuth *auth, sd_bus_message *call, uid_
     return VIOMMU_AUTH_NO;
 }
 
+static ViommuAuthAnswer refuse_nothing(ViommuAuth *auth, sd_bus_message *call, GError **error)
+{
+    g_hash_table_remove(auth->inquiries, call);
+    viommu_fail(error, VIOMMU_ERROR_NOT_FOUND,
+                "there is no machine at '%.128s'; GetMachine() finds a machine by its name",
+                sd_bus_message_get_path(call));
+    return VIOMMU_AUTH_NO;
+}
+
+/* On a user's own bus, all who come here may do everything, and own all machines. */
+static ViommuAuthAnswer check_equip(ViommuAuth *auth, sd_bus_message *call, uid_t uid,
+                                    const ViommuMachine *machine, GError **error)
+{
+    if (!machine)
+        return refuse_nothing(auth, call, error);
+    if (auth->group && machine->owner_uid != uid)
+        return refuse(
+            error,
+            "machine '%s' belongs to user %u, and only its owner may attach a device to it, because files and devices are judged for the owner",
+            machine->name, machine->owner_uid);
+    return viommu_auth_is_trusted(auth, uid) ? VIOMMU_AUTH_YES : check_launch(auth, call, uid, error);
+}
+
 static ViommuAuthAnswer check_manage(ViommuAuth *auth, sd_bus_message *call, uid_t uid,
                                      const ViommuMachine *machine, GError **error)
 {
     bool granted = take_grant(auth, call, machine);
 
-    if (!machine) {
-        g_hash_table_remove(auth->inquiries, call);
-        viommu_fail(error, VIOMMU_ERROR_NOT_FOUND,
-                    "there is no machine at '%.128s'; GetMachine() finds a machine by its name",
-                    sd_bus_message_get_path(call));
-        return VIOMMU_AUTH_NO;
-    }
+    if (!machine)
+        return refuse_nothing(auth, call, error);
     if (granted || viommu_auth_is_trusted(auth, uid))
         return VIOMMU_AUTH_YES;
     return check_owner(auth, call, uid, machine, error);
@@ -440,7 +460,7 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
     if (!auth->group && !viommu_auth_is_trusted(auth, uid))
         return refuse(error, "user %u may not call '%s'; only root and user %u may", uid, member,
                       auth->own_uid);
-    if (viommu_auth_is_trusted(auth, uid) && action != VIOMMU_ACTION_MANAGE)
+    if (viommu_auth_is_trusted(auth, uid) && action != VIOMMU_ACTION_MANAGE && action != VIOMMU_ACTION_EQUIP)
         return VIOMMU_AUTH_YES;
     switch (action) {
     case VIOMMU_ACTION_READ:
@@ -453,6 +473,8 @@ ViommuAuthAnswer viommu_auth_check(ViommuAuth *auth, sd_bus_message *call, const
         return check_launch(auth, call, uid, error);
     case VIOMMU_ACTION_MANAGE:
         return check_manage(auth, call, uid, machine, error);
+    case VIOMMU_ACTION_EQUIP:
+        return check_equip(auth, call, uid, machine, error);
     case VIOMMU_ACTION_TUNE:
         return refuse(error, "user %u may not change viommud's settings; only root may", uid);
     case VIOMMU_ACTION_LAST:

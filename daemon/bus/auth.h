@@ -20,6 +20,9 @@
  *   To manage a machine is to stop, kill, reset, suspend or resume it, to extend its lease, to read
  *   its XML, to use its console, and to run commands in its guest.  The owner, also a former one,
  *   and root may read a console's log.
+ *   Only the owner may attach a device, not even root to another's machine: files and devices are
+ *   judged for the owner, whose rights QEMU has.  The owner must be a member, and the rules for
+ *   devices are those of a launch.
  *
  *   A method that is not in the table of auth.c is denied to every caller.
  *
@@ -53,6 +56,7 @@ typedef enum ViommuAction {
     VIOMMU_ACTION_SHOW,   /* read properties */
     VIOMMU_ACTION_LAUNCH, /* launch a machine of the caller's own */
     VIOMMU_ACTION_MANAGE, /* stop, change or look into a machine */
+    VIOMMU_ACTION_EQUIP,  /* give a machine of the caller's own a device */
     VIOMMU_ACTION_TUNE,   /* change the daemon itself: its log */
     VIOMMU_ACTION_LAST,
 } ViommuAction;

@@ -83,6 +83,7 @@ static const struct {
     {VIOMMU_IFACE_MANAGER, "Plan"},
     {VIOMMU_IFACE_MANAGER, "Check"},
     {VIOMMU_IFACE_MACHINE, "Exec"},
+    {VIOMMU_IFACE_MACHINE, "AttachDevice"},
 };
 
 static bool takes_descriptors(const ViommuMessageHeader *header)

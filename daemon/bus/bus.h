@@ -70,6 +70,12 @@ int viommu_bus_add_log(ViommuBus *bus);
  *  sd-bus. */
 int viommu_bus_exec(ViommuBus *bus, sd_bus_message *call, const ViommuMachine *machine);
 
+/** AttachDevice and DetachDevice of @machine, likewise. */
+int viommu_bus_attach_device(ViommuBus *bus, sd_bus_message *call, ViommuMachine *machine);
+int viommu_bus_detach_device(ViommuBus *bus, sd_bus_message *call, ViommuMachine *machine);
+/** The property Attached.  Negative: an error of sd-bus. */
+int viommu_bus_append_attached(sd_bus_message *reply, const GPtrArray *attached);
+
 /** The object path of @machine. Owned, g_free(). */
 char *viommu_bus_machine_path(const ViommuMachine *machine);
 

@@ -197,6 +197,16 @@ static int method_exec(sd_bus_message *call, void *userdata, sd_bus_error *unuse
     return viommu_bus_exec(bus_of(call), call, userdata);
 }
 
+static int method_attach_device(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    return viommu_bus_attach_device(bus_of(call), call, userdata);
+}
+
+static int method_detach_device(sd_bus_message *call, void *userdata, sd_bus_error *unused)
+{
+    return viommu_bus_detach_device(bus_of(call), call, userdata);
+}
+
 static int method_open_console(sd_bus_message *call, void *userdata, sd_bus_error *unused)
 {
     ViommuBus *bus = bus_of(call);
@@ -215,10 +225,13 @@ static int method_open_console(sd_bus_message *call, void *userdata, sd_bus_erro
 /* The rows of daemon/machines/properties serve sd-bus, the signals, and the list of objects, which
  * sd-bus would give to every user as a whole. */
 static const char *const types[] = {
-    [VIOMMU_PROPERTY_TEXT] = "s",     [VIOMMU_PROPERTY_UUID] = "s",    [VIOMMU_PROPERTY_NUMBER32] = "u",
-    [VIOMMU_PROPERTY_NUMBER64] = "t", [VIOMMU_PROPERTY_FLAG] = "b",    [VIOMMU_PROPERTY_WORD] = "s",
-    [VIOMMU_PROPERTY_TEXTS] = "as",   [VIOMMU_PROPERTY_STATE] = "s",   [VIOMMU_PROPERTY_FAILURE] = "(ss)",
-    [VIOMMU_PROPERTY_QUEUE] = "u",    [VIOMMU_PROPERTY_CONSOLE] = "s", [VIOMMU_PROPERTY_FORWARDS] = "a(qsq)",
+    [VIOMMU_PROPERTY_TEXT] = "s",          [VIOMMU_PROPERTY_UUID] = "s",
+    [VIOMMU_PROPERTY_NUMBER32] = "u",      [VIOMMU_PROPERTY_NUMBER64] = "t",
+    [VIOMMU_PROPERTY_FLAG] = "b",          [VIOMMU_PROPERTY_WORD] = "s",
+    [VIOMMU_PROPERTY_TEXTS] = "as",        [VIOMMU_PROPERTY_STATE] = "s",
+    [VIOMMU_PROPERTY_FAILURE] = "(ss)",    [VIOMMU_PROPERTY_QUEUE] = "u",
+    [VIOMMU_PROPERTY_CONSOLE] = "s",       [VIOMMU_PROPERTY_FORWARDS] = "a(qsq)",
+    [VIOMMU_PROPERTY_ATTACHED] = "a(sss)",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(types) == VIOMMU_PROPERTY_LAST);
 
@@ -292,6 +305,8 @@ static int append_value(sd_bus_message *reply, const ViommuProperty *property, c
         return sd_bus_message_append(reply, "u", viommu_machine_queue_position(machine));
     case VIOMMU_PROPERTY_FORWARDS:
         return append_forwards(reply, *(GArray *const *)value);
+    case VIOMMU_PROPERTY_ATTACHED:
+        return viommu_bus_append_attached(reply, *(GPtrArray *const *)value);
     case VIOMMU_PROPERTY_CONSOLE:
         return append_console_problem(reply, machine);
     case VIOMMU_PROPERTY_LAST:
@@ -328,6 +343,10 @@ static const sd_bus_vtable methods[] = {
                             OPEN),
     SD_BUS_METHOD_WITH_ARGS("Exec", SD_BUS_ARGS("as", argv, "h", stdin, "h", stdout, "h", stderr),
                             SD_BUS_RESULT("i", status), method_exec, OPEN),
+    SD_BUS_METHOD_WITH_ARGS("AttachDevice", SD_BUS_ARGS("a{sv}", device), SD_BUS_RESULT("s", id),
+                            method_attach_device, OPEN),
+    SD_BUS_METHOD_WITH_ARGS("DetachDevice", SD_BUS_ARGS("s", id), SD_BUS_NO_RESULT, method_detach_device,
+                            OPEN),
     SD_BUS_METHOD_WITH_ARGS("GetDomainXML", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", xml), method_get_domain_xml,
                             OPEN),
 };

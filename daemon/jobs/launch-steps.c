@@ -108,7 +108,7 @@ static void ask_kvm(ViommuLaunch *launch)
 static bool make_plan(ViommuLaunch *launch, const ViommuHost *host)
 {
     g_autoptr(GArray) claims =
-        viommu_admission_claims(launch->context.admission, launch->holders, launch->uuid);
+        viommu_admission_claims(launch->context.admission, launch->holders, launch->uuid, false);
     ViommuPlanInput input = {
         .request = launch->request,
         .host = host,

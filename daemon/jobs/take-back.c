@@ -3,6 +3,7 @@
  * may take a moment longer. */
 #include "daemon/jobs/take-back.h"
 
+#include "lib/domain/attached.h"
 #include "lib/domain/metadata.h"
 #include "lib/domain/strays.h"
 
@@ -15,7 +16,13 @@ char *viommu_take_back_list(ViommuBackend *backend, const char *uuid)
     g_autofree char *additions = xml ? viommu_backend_get_additions(backend, uuid) : NULL;
     g_autoptr(ViommuMetadata) metadata = xml ? viommu_metadata_from_xml(xml, additions, NULL) : NULL;
 
-    return metadata ? g_steal_pointer(&metadata->host_drivers) : NULL;
+    g_autofree char *record = viommu_backend_get_attached(backend, uuid);
+    g_autoptr(GPtrArray) attached = record ? viommu_attached_from_xml(record, NULL) : NULL;
+    g_autofree char *later = viommu_attached_host_drivers(attached);
+
+    if (!metadata || !metadata->host_drivers)
+        return g_steal_pointer(&later);
+    return g_strjoin(" ", metadata->host_drivers, later, NULL);
 }
 
 static char *describe(ViommuBackend *backend, const char *taken, const char *const *held)

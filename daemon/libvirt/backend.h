@@ -36,6 +36,7 @@ typedef struct ViommuDomain {
     ViommuPause pause;
     char *metadata;               /* the XML of the element <machine> */
     char *additions;              /* the XML of the element <additions>; NULL: there is none */
+    char *attached;               /* of the element <attached>; NULL: there is none */
     uint64_t vcpus, memory_bytes; /* 0 until viommu_backend_read_size() */
 } ViommuDomain;
 void viommu_domain_free(ViommuDomain *domain);
@@ -115,6 +116,11 @@ char *viommu_backend_get_additions(ViommuBackend *backend, const char *uuid);
 /** Replaces the element <machine> in the stored configuration and in the running guest. */
 bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const char *metadata,
                                  GError **error);
+/** The element <attached>; NULL: there is none, or it cannot be read.  Owned, g_free(). */
+char *viommu_backend_get_attached(ViommuBackend *backend, const char *uuid);
+/** Replaces that element likewise; NULL removes it. */
+bool viommu_backend_set_attached(ViommuBackend *backend, const char *uuid, const char *attached,
+                                 GError **error);
 /* An open file for the guest, under the name that its XML uses (fdgroup). */
 typedef struct ViommuBackendFile {
     const char *name;
@@ -128,6 +134,15 @@ typedef struct ViommuBackendStart {
     GArray *forwards;    /* of ViommuForward; NULL: none.  Their ports of this host are written. */
 } ViommuBackendStart;
 
+/** Attaches the device of @xml to the running guest, and only there.  @files: of ViommuBackendFile;
+ *  NULL: none.  The answer may be lost when it fails. */
+bool viommu_backend_attach(ViommuBackend *backend, const char *uuid, const char *xml, const GArray *files,
+                           GError **error);
+/** Asks the running guest to give back the device with @alias.  VIOMMU_NEWS_DEVICE_REMOVED tells
+ *  when it has, and VIOMMU_NEWS_DEVICE_KEPT that it does not; the guest may also do neither.
+ *  *ret_gone, which is always written: it has no such device any more; that is success. */
+bool viommu_backend_detach(ViommuBackend *backend, const char *uuid, const char *alias, bool *ret_gone,
+                           GError **error);
 /** Starts the guest.  Before its first instruction its ports are forwarded, and its console is open
  *  if consoles are watched.  A domain that already runs was started by an earlier call whose answer
  *  was lost: that is success.  Also fails: NOT_SUPPORTED when this libvirt cannot take open

@@ -153,6 +153,11 @@ ViommuPool *viommu_backend_agents(ViommuBackend *backend)
     return backend->agents;
 }
 
+ViommuPool *viommu_backend_pool(ViommuBackend *backend)
+{
+    return backend->pool;
+}
+
 /* --- Arguments and results of the calls below --- */
 
 typedef struct Call {
@@ -282,26 +287,6 @@ bool viommu_backend_set_metadata(ViommuBackend *backend, const char *uuid, const
 
 /* --- Orders --- */
 
-/* libvirt keeps the files while the connection is open and the domain exists. */
-static bool give_files(virDomainPtr domain, const GArray *files, GError **error)
-{
-    for (guint i = 0; files && i < files->len; i++) {
-        const ViommuBackendFile *file = &g_array_index(files, ViommuBackendFile, i);
-#if LIBVIR_CHECK_VERSION(9, 0, 0)
-        int fd = file->fd;
-
-        if (virDomainFDAssociate(domain, file->name, 1, &fd, VIR_DOMAIN_FD_ASSOCIATE_SECLABEL_RESTORE) < 0)
-            return viommu_libvirt_fail(error, "cannot give libvirt the open file of '%s'", file->name);
-#else
-        return viommu_fail(
-            error, VIOMMU_ERROR_NOT_SUPPORTED,
-            "cannot give libvirt the open file of '%s': viommud was built with a libvirt before 9.0.0",
-            file->name);
-#endif
-    }
-    return true;
-}
-
 typedef struct Start {
     ViommuConsoles *consoles; /* NULL: no console is opened */
     const char *uuid;
@@ -362,7 +347,7 @@ static bool start_domain(virConnectPtr connection, void *data, GError **error)
     g_auto(Domain) domain = NULL;
 
     if (!find_domain(connection, start->uuid, &domain, error) ||
-        !give_files(domain, start->with->files, error) ||
+        !viommu_device_give_files(domain, start->with->files, error) ||
         !create(domain, start, pauses ? VIR_DOMAIN_START_PAUSED : 0, error))
         return false;
     if (start->with->forwards && !viommu_forward_open(domain, start->with->forwards, error))

@@ -11,6 +11,7 @@
  * watch.c: libvirt's event loop, the event connection, its reconnecting, events -> news
  * guest-agent.c: the guests' agents
  * guest-command.c: commands in guests, through their agents
+ * device.c: devices of running guests
  * console.c: the guests' serial consoles, on connections of their own */
 #pragma once
 
@@ -117,6 +118,14 @@ void viommu_probe_free(ViommuProbe *probe);
 bool viommu_probe_topology(const ViommuProbe *probe, ViommuTopology *topology, GError **error);
 /** A new host on each call.  Owned. */
 ViommuHost *viommu_probe_host(ViommuProbe *probe, GError **error);
+
+/** The connections for all other calls.  Borrowed. */
+ViommuPool *viommu_backend_pool(ViommuBackend *backend);
+/** Gives libvirt @files, of ViommuBackendFile, for @domain; NULL: none.  Fails: NOT_SUPPORTED when
+ *  this libvirt cannot take open files. */
+bool viommu_device_give_files(virDomainPtr domain, const GArray *files, GError **error);
+/** The element <attached> of @domain; NULL: there is none.  Owned, g_free(). */
+char *viommu_attached_of(virDomainPtr domain);
 
 /** The connections for calls that a guest can delay.  Borrowed. */
 ViommuPool *viommu_backend_agents(ViommuBackend *backend);

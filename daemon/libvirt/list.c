@@ -14,6 +14,7 @@ void viommu_domain_free(ViommuDomain *domain)
     g_free(domain->name);
     g_free(domain->metadata);
     g_free(domain->additions);
+    g_free(domain->attached);
     g_free(domain);
 }
 
@@ -36,6 +37,7 @@ static ViommuDomain *read_domain(virDomainPtr domain)
     found->pause = viommu_pause_of(domain);
     found->metadata = g_steal_pointer(&metadata);
     found->additions = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIOMMU_ADDITIONS_URI, 0);
+    found->attached = viommu_attached_of(domain);
     virDomainGetUUIDString(domain, found->uuid);
     return found;
 }

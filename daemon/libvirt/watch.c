@@ -154,6 +154,24 @@ static void on_reboot(virConnectPtr connection, virDomainPtr domain, void *opaqu
         tell(opaque, VIOMMU_NEWS_REBOOTED, uuid, NULL);
 }
 
+static void tell_of_device(ViommuWatch *watch, ViommuNewsKind kind, virDomainPtr domain, const char *alias)
+{
+    char uuid[VIR_UUID_STRING_BUFLEN];
+
+    if (virDomainGetUUIDString(domain, uuid) == 0)
+        tell(watch, kind, uuid, alias);
+}
+
+static void on_device_removed(virConnectPtr connection, virDomainPtr domain, const char *alias, void *opaque)
+{
+    tell_of_device(opaque, VIOMMU_NEWS_DEVICE_REMOVED, domain, alias);
+}
+
+static void on_device_kept(virConnectPtr connection, virDomainPtr domain, const char *alias, void *opaque)
+{
+    tell_of_device(opaque, VIOMMU_NEWS_DEVICE_KEPT, domain, alias);
+}
+
 static void on_close(virConnectPtr connection, int reason, void *opaque)
 {
     ViommuWatch *watch = opaque;
@@ -172,16 +190,22 @@ static void on_close(virConnectPtr connection, int reason, void *opaque)
 #define QUICK_WAIT_SEC 1
 #define SLOW_WAIT_SEC  10
 
+/* What is received.  A driver may not have the events after the first; then something is less
+ * exact, or a call that waits for one ends with its time. */
+static const struct {
+    int id;
+    virConnectDomainEventGenericCallback func;
+} received[] = {
+    {VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle)},
+    {VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot)},
+    {VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VIR_DOMAIN_EVENT_CALLBACK(on_device_removed)},
+    {VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED, VIR_DOMAIN_EVENT_CALLBACK(on_device_kept)},
+};
+
 typedef struct Events {
     virConnectPtr connection;
-    int lifecycle, reboot; /* callbacks */
+    int callbacks[G_N_ELEMENTS(received)]; /* negative: not received */
 } Events;
-
-static int receive(virConnectPtr connection, int kind, virConnectDomainEventGenericCallback func,
-                   ViommuWatch *watch)
-{
-    return virConnectDomainEventRegisterAny(connection, NULL, kind, func, watch, NULL);
-}
 
 static bool open_events(ViommuWatch *watch, Events *ret_events, GError **error)
 {
@@ -189,18 +213,18 @@ static bool open_events(ViommuWatch *watch, Events *ret_events, GError **error)
 
     if (!events.connection)
         return false;
-    events.lifecycle = receive(events.connection, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                               VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), watch);
-    if (events.lifecycle < 0) {
-        viommu_libvirt_fail(error, "cannot receive events");
-        virConnectClose(events.connection);
-        return false;
-    }
-    /* Without it, only Ready is less exact. */
-    events.reboot =
-        receive(events.connection, VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot), watch);
-    if (events.reboot < 0)
+    for (size_t i = 0; i < G_N_ELEMENTS(received); i++) {
+        events.callbacks[i] = virConnectDomainEventRegisterAny(events.connection, NULL, received[i].id,
+                                                               received[i].func, watch, NULL);
+        if (events.callbacks[i] >= 0)
+            continue;
+        if (i == 0) {
+            viommu_libvirt_fail(error, "cannot receive events");
+            virConnectClose(events.connection);
+            return false;
+        }
         virResetLastError();
+    }
     /* Connections to drivers in this process never close. */
     if (virConnectRegisterCloseCallback(events.connection, on_close, watch, NULL) < 0)
         virResetLastError();
@@ -213,9 +237,9 @@ static void close_events(const Events *events)
     /* Each holds a reference to the connection; on a broken one they fail at once, but release
      * it. */
     virConnectUnregisterCloseCallback(events->connection, on_close);
-    virConnectDomainEventDeregisterAny(events->connection, events->lifecycle);
-    if (events->reboot >= 0)
-        virConnectDomainEventDeregisterAny(events->connection, events->reboot);
+    for (size_t i = 0; i < G_N_ELEMENTS(received); i++)
+        if (events->callbacks[i] >= 0)
+            virConnectDomainEventDeregisterAny(events->connection, events->callbacks[i]);
     virConnectClose(events->connection);
     virResetLastError();
 }

@@ -231,6 +231,22 @@ bool viommu_admission_check_memory(const ViommuAdmission *admission, const Viomm
            viommu_memory_check_free(host, &wanted, promised, error);
 }
 
+bool viommu_admission_check_locked(const ViommuAdmission *admission, const ViommuMachine *machine,
+                                   const ViommuPlan *plan, GError **error)
+{
+    const uint64_t wanted[VIOMMU_RESOURCE_LAST] = {
+        [VIOMMU_RESOURCE_LOCKED_MEMORY] =
+            pinned_bytes(machine->memory_bytes, machine->page_size_bytes, plan->memlock_bytes),
+    };
+    ViommuRegistryIterator iterator = viommu_registry_iterate(admission->registry);
+    ViommuAmounts limits = limits_for(admission->config, machine->owner_uid), used = {{0}, {0}};
+
+    for (ViommuMachine *other; (other = viommu_registry_next(&iterator));)
+        if (other != machine)
+            add_machine(&used, other, machine->owner_uid);
+    return viommu_quota_check(&limits, &used, wanted, machine->owner_uid, error);
+}
+
 static void claim(GArray *claims, char **hostdevs, const char *name, bool same_owner)
 {
     for (; hostdevs && *hostdevs; hostdevs++) {
@@ -242,14 +258,15 @@ static void claim(GArray *claims, char **hostdevs, const char *name, bool same_o
 
 /* Claims are computed from the machines' states, which change only on the loop; so nothing is
  * reserved or released. */
-GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArray *holders, const char *uuid)
+GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArray *holders, const char *uuid,
+                                bool with_own)
 {
     GArray *claims = g_array_new(FALSE, FALSE, sizeof(ViommuClaim));
     const ViommuMachine *self = viommu_registry_by_uuid(admission->registry, uuid);
     ViommuRegistryIterator iterator = viommu_registry_iterate(admission->registry);
 
     for (ViommuMachine *machine; (machine = viommu_registry_next(&iterator));)
-        if (has_guest(machine) && !g_str_equal(machine->uuid, uuid))
+        if (has_guest(machine) && (with_own || !g_str_equal(machine->uuid, uuid)))
             claim(claims, machine->hostdevs, machine->name, self && machine->owner_uid == self->owner_uid);
     /* The loop above has counted viommud's own machines, unless they have ended since.  What
      * remains are the guests of failed launches, and machines of another version, whose devices

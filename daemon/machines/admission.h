@@ -36,8 +36,14 @@ bool viommu_admission_check_memory(const ViommuAdmission *admission, const Viomm
                                    const ViommuHost *host, GError **error);
 /** The devices that machine @uuid cannot have, of ViommuClaim: those of all other machines, from
  *  their plan to their guest's end, and those of @holders, of ViommuHolder, which run beside them
- *  (NULL: not asked for).  Owned; its contents are borrowed, from both. */
-GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArray *holders, const char *uuid);
+ *  (NULL: not asked for).  @with_own: also those that it has.  Owned; its contents are borrowed,
+ *  from both. */
+GArray *viommu_admission_claims(const ViommuAdmission *admission, const GPtrArray *holders, const char *uuid,
+                                bool with_own);
+/** Checks that @machine, which runs, may lock what @plan wants it to lock.  Fails: BUSY,
+ *  POLICY_REFUSED. */
+bool viommu_admission_check_locked(const ViommuAdmission *admission, const ViommuMachine *machine,
+                                   const ViommuPlan *plan, GError **error);
 /** Puts the launch of @machine, its job, into the queue. */
 void viommu_admission_enter(ViommuAdmission *admission, const ViommuRequest *request, ViommuMachine *machine);
 /** The machine to launch now; NULL: none waits, or as many launches run as may, in all or of each

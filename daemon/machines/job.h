@@ -14,7 +14,8 @@
  * nothing behind, so the stop after it has nothing to do.
  *
  * These stand beside the job: a verification, which changes nothing and ends when the machine no
- * longer runs; calls that only read, or reset the guest; and the step of a launch that was given
+ * longer runs; an attached or detached device, which ends likewise; calls that only read, or reset,
+ * suspend or resume the guest; and the step of a launch that was given
  * up, whose machine is gone by then. */
 #pragma once
 

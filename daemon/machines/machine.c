@@ -32,6 +32,7 @@ void viommu_machine_free(ViommuMachine *machine)
     g_strfreev(machine->reasons);
     g_strfreev(machine->warnings);
     g_strfreev(machine->hostdevs);
+    g_clear_pointer(&machine->attached, g_ptr_array_unref);
     viommu_reach_clear(&machine->reach);
     viommu_console_free(machine->console);
     g_free(machine->console_log);
@@ -171,7 +172,7 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
     machine->model = metadata->model;
     machine->vcpus = (uint32_t)MIN(metadata->vcpus, UINT32_MAX);
     machine->memory_bytes = metadata->memory_bytes;
-    machine->memlock_bytes = metadata->memlock_bytes;
+    machine->memlock_bytes = machine->planned_memlock = metadata->memlock_bytes;
     machine->page_size_bytes = metadata->page_size_bytes;
     machine->created_usec = metadata->created_usec;
     replace_strings(&machine->reasons, metadata->reasons);
@@ -234,6 +235,68 @@ unsigned viommu_machine_pause(ViommuMachine *machine, ViommuPause pause)
     return changes;
 }
 
+static void add_hostdev(ViommuMachine *machine, const char *address)
+{
+    guint n = machine->hostdevs ? g_strv_length(machine->hostdevs) : 0;
+
+    machine->hostdevs = g_renew(char *, machine->hostdevs, n + 2);
+    machine->hostdevs[n] = g_strdup(address);
+    machine->hostdevs[n + 1] = NULL;
+}
+
+static void remove_hostdev(ViommuMachine *machine, const char *address)
+{
+    char **to = machine->hostdevs;
+
+    for (char **from = machine->hostdevs; from && *from; from++)
+        if (g_str_equal(*from, address))
+            g_free(*from);
+        else
+            *to++ = *from;
+    if (to)
+        *to = NULL;
+}
+
+unsigned viommu_machine_attach(ViommuMachine *machine, const ViommuAttached *attached)
+{
+    if (!machine->attached)
+        machine->attached = viommu_attached_list_new();
+    g_ptr_array_add(machine->attached, viommu_attached_copy(attached));
+    machine->memlock_bytes = MAX(machine->memlock_bytes, attached->memlock_bytes);
+    if (attached->kind == VIOMMU_ATTACHED_HOSTDEV)
+        add_hostdev(machine, attached->what);
+    return VIOMMU_MACHINE_CHANGE_ATTACHED;
+}
+
+unsigned viommu_machine_detach(ViommuMachine *machine, const char *id)
+{
+    g_autoptr(ViommuAttached) gone = machine->attached ? viommu_attached_take(machine->attached, id) : NULL;
+
+    if (!gone)
+        return 0;
+    if (gone->kind == VIOMMU_ATTACHED_HOSTDEV)
+        remove_hostdev(machine, gone->what);
+    machine->memlock_bytes = machine->planned_memlock;
+    for (guint i = 0; i < machine->attached->len; i++) {
+        const ViommuAttached *left = g_ptr_array_index(machine->attached, i);
+
+        machine->memlock_bytes = MAX(machine->memlock_bytes, left->memlock_bytes);
+    }
+    return VIOMMU_MACHINE_CHANGE_ATTACHED;
+}
+
+static unsigned detach_all(ViommuMachine *machine)
+{
+    unsigned changes = 0;
+
+    while (machine->attached && machine->attached->len > 0) {
+        g_autofree char *id = g_strdup(((ViommuAttached *)g_ptr_array_index(machine->attached, 0))->id);
+
+        changes |= viommu_machine_detach(machine, id);
+    }
+    return changes;
+}
+
 unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *ret_gone)
 {
     ViommuTransition next;
@@ -247,6 +310,7 @@ unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *re
     if (next.state == VIOMMU_STATE_STOPPED) {
         changes |= viommu_machine_set_reach(machine, &(ViommuReach){.vsock_cid = 0});
         machine->told_ready = false;
+        changes |= detach_all(machine);
     }
     machine->state = next.state;
     if (next.result != VIOMMU_RESULT_NONE && next.result != machine->result) {

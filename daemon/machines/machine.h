@@ -10,6 +10,7 @@
 #include "lib/machine/lifecycle.h"
 #include "lib/machine/pause.h"
 #include "lib/machine/reach.h"
+#include "lib/domain/attached.h"
 #include "lib/domain/metadata.h"
 
 typedef struct ViommuJob ViommuJob; /* daemon/machines/job.h */
@@ -34,23 +35,26 @@ typedef struct ViommuMachine {
     ViommuModel model;
     uint32_t vcpus;
     uint64_t memory_bytes, memlock_bytes, created_usec;
+    uint64_t planned_memlock;   /* memlock_bytes without what was attached */
     uint64_t page_size_bytes;   /* 0: ordinary pages */
     char **reasons, **warnings; /* NULL until planned */
-    char **hostdevs;            /* PCI addresses; NULL: none, or not planned */
-    char *proof;                /* what its guest must show, as in its metadata; NULL: not known */
-    uint64_t reach_kinds;       /* set of ViommuReachKind: what there is to know */
-    ViommuReach reach;          /* of the running guest */
-    char *seed_user;            /* who takes the seed's keys; NULL: there are none */
-    char *console_log;          /* its path; NULL: none */
-    ViommuConsole *console;     /* NULL: not known yet */
-    char *request_id;           /* NULL: none */
-    char *fingerprint;          /* of the request; NULL until planned */
-    uint64_t lease_end_usec;    /* CLOCK_BOOTTIME; 0: no lease */
-    uint64_t lease_retry_usec;  /* the earliest time of the next attempt to remove it */
-    char *client;               /* bus and connection that it is bound to; NULL: none */
-    ViommuJob *job;             /* the job under way; NULL: none */
-    unsigned told_position;     /* its place in the queue, as last signalled to clients; 0: none */
-    int verified;               /* flag: its IOMMU was verified; lost when viommud restarts */
+    /* PCI addresses, also of those that were attached; NULL: none, or not planned */
+    char **hostdevs;
+    GPtrArray *attached;       /* of ViommuAttached; NULL: none */
+    char *proof;               /* what its guest must show, as in its metadata; NULL: not known */
+    uint64_t reach_kinds;      /* set of ViommuReachKind: what there is to know */
+    ViommuReach reach;         /* of the running guest */
+    char *seed_user;           /* who takes the seed's keys; NULL: there are none */
+    char *console_log;         /* its path; NULL: none */
+    ViommuConsole *console;    /* NULL: not known yet */
+    char *request_id;          /* NULL: none */
+    char *fingerprint;         /* of the request; NULL until planned */
+    uint64_t lease_end_usec;   /* CLOCK_BOOTTIME; 0: no lease */
+    uint64_t lease_retry_usec; /* the earliest time of the next attempt to remove it */
+    char *client;              /* bus and connection that it is bound to; NULL: none */
+    ViommuJob *job;            /* the job under way; NULL: none */
+    unsigned told_position;    /* its place in the queue, as last signalled to clients; 0: none */
+    int verified;              /* flag: its IOMMU was verified; lost when viommud restarts */
     /* flag: its agent has answered, or told_ready; lost when viommud restarts */
     int ready;
     bool told_ready; /* its systemd has told so since it was reset; lost likewise */
@@ -74,6 +78,8 @@ typedef enum ViommuMachineChange {
     VIOMMU_MACHINE_CHANGE_PAUSE = 1 << 7,
     VIOMMU_MACHINE_CHANGE_REACH = 1 << 8,
     VIOMMU_MACHINE_CHANGE_READY = 1 << 9,
+    /* what is attached, and what follows from it */
+    VIOMMU_MACHINE_CHANGE_ATTACHED = 1 << 10,
 } ViommuMachineChange;
 
 /* The launch that a machine comes from; borrowed. */
@@ -147,6 +153,10 @@ unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *re
 /** The guest is paused, or runs again; nothing changes when it has ended.  Returns
  *  ViommuMachineChange bits; 0: it was so before. */
 unsigned viommu_machine_pause(ViommuMachine *machine, ViommuPause pause);
+/** It has, or gets, a copy of @attached.  Returns what changed. */
+unsigned viommu_machine_attach(ViommuMachine *machine, const ViommuAttached *attached);
+/** It does not have the attached device @id any more.  Returns what changed: 0 when it had none. */
+unsigned viommu_machine_detach(ViommuMachine *machine, const char *id);
 /** Adds a warning.  Returns what changed. */
 unsigned viommu_machine_warn(ViommuMachine *machine, const char *text);
 /** Records that its IOMMU was verified.  Returns what changed: 0 when it was verified before. */

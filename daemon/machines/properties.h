@@ -24,6 +24,7 @@ typedef enum ViommuPropertyKind {
     VIOMMU_PROPERTY_FAILURE,  /* of the machine: name and message */
     VIOMMU_PROPERTY_QUEUE,    /* of the machine: viommu_machine_queue_position() */
     VIOMMU_PROPERTY_FORWARDS, /* GArray of ViommuForward; NULL reads as an empty list */
+    VIOMMU_PROPERTY_ATTACHED, /* GPtrArray of ViommuAttached; NULL reads as an empty list */
     VIOMMU_PROPERTY_CONSOLE,  /* of its console: viommu_console_problem() */
     VIOMMU_PROPERTY_LAST,
 } ViommuPropertyKind;
@@ -41,7 +42,7 @@ typedef struct ViommuProperty {
 /* For a property that changes without a signal; only a client that waits for it reads it. */
 #define VIOMMU_PROPERTY_UNTOLD (1U << 31)
 
-#define VIOMMU_MACHINE_PROPERTIES 29
+#define VIOMMU_MACHINE_PROPERTIES 30
 /** In the order in which the bus lists them. */
 extern const ViommuProperty viommu_machine_properties[VIOMMU_MACHINE_PROPERTIES];
 

@@ -146,6 +146,19 @@ void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, ui
     tell(registry, machine, viommu_machine_extend(machine, end_usec));
 }
 
+void viommu_registry_attach(ViommuRegistry *registry, ViommuMachine *machine, const ViommuAttached *attached)
+{
+    tell(registry, machine, viommu_machine_attach(machine, attached));
+}
+
+bool viommu_registry_detach(ViommuRegistry *registry, ViommuMachine *machine, const char *id)
+{
+    unsigned changes = viommu_machine_detach(machine, id);
+
+    tell(registry, machine, changes);
+    return changes;
+}
+
 void viommu_registry_prove(ViommuRegistry *registry, ViommuMachine *machine)
 {
     tell(registry, machine, viommu_machine_prove(machine));

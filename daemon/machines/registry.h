@@ -43,6 +43,10 @@ void viommu_registry_replan(ViommuRegistry *registry, ViommuMachine *machine, co
 void viommu_registry_warn(ViommuRegistry *registry, ViommuMachine *machine, const char *text);
 /** Records that its guest is paused, or runs again, and notifies.  False: it was so before. */
 bool viommu_registry_pause(ViommuRegistry *registry, ViommuMachine *machine, ViommuPause pause);
+/** As viommu_machine_attach(), and notifies. */
+void viommu_registry_attach(ViommuRegistry *registry, ViommuMachine *machine, const ViommuAttached *attached);
+/** As viommu_machine_detach(), and notifies.  False: it had no such device. */
+bool viommu_registry_detach(ViommuRegistry *registry, ViommuMachine *machine, const char *id);
 /** Moves the end of its lease and notifies. */
 void viommu_registry_extend(ViommuRegistry *registry, ViommuMachine *machine, uint64_t end_usec);
 /** Records that its IOMMU was verified and notifies. */

@@ -23,6 +23,7 @@ typedef struct ViommuOutcome {
     GVariant *report;             /* plan: a{sv} */
     ViommuModel model;            /* check: the model that would be chosen */
     const char *xml;              /* XML of a domain */
+    const char *id;               /* of an attached device */
     int status;                   /* of a command in a guest */
     const GArray *usage;          /* of ViommuMachineUsage */
 } ViommuOutcome;

@@ -9,6 +9,7 @@
 #include "daemon/machines/job.h"
 #include "daemon/manager/adoption.h"
 #include "daemon/manager/console-keeper.h"
+#include "daemon/manager/device-keeper.h"
 #include "daemon/manager/evictions.h"
 #include "daemon/manager/leases.h"
 #include "daemon/manager/manager.h"
@@ -33,6 +34,7 @@ struct ViommuManager {
     ViommuExecKeeper *execs;
     ViommuReachKeeper *reach;
     ViommuUsageKeeper *usage;
+    ViommuDeviceKeeper *devices;
     ViommuAdmission *admission;
     ViommuLeases *leases;
     ViommuEvictions *evictions;

@@ -68,6 +68,11 @@ ViommuManager *viommu_manager_new(const ViommuManagerContext *context)
         &(ViommuUsageContext){context->workers.calls, context->backend, manager->registry});
     manager->admission =
         viommu_admission_new(context->loop, context->config, manager->registry, manager->ledger);
+    manager->devices = viommu_device_keeper_new(&(ViommuDeviceKeeperContext){
+        context->loop,
+        context->detach_sec,
+        {context->backend, context->workers.calls, manager->hostinfo, &context->config->policy,
+         manager->admission, context->files, context->readers, manager->registry}});
     manager->leases =
         viommu_leases_new(context->loop, manager->registry, viommu_manager_lease_ended, manager);
     /* A user's own viommud has no other users, and a full disk only pauses guests. */
@@ -93,6 +98,7 @@ void viommu_manager_free(ViommuManager *manager)
     viommu_console_keeper_free(manager->consoles);
     viommu_evictions_free(manager->evictions);
     viommu_leases_free(manager->leases);
+    viommu_device_keeper_free(manager->devices);
     viommu_admission_free(manager->admission);
     viommu_settle_free(manager->settle);
     viommu_pauses_free(manager->pauses);
@@ -248,6 +254,31 @@ void viommu_manager_resume(ViommuManager *manager, const ViommuMachine *machine,
 
 /* --- Other calls --- */
 
+void viommu_manager_attach(ViommuManager *manager, const ViommuMachine *machine,
+                           const ViommuAttachOrder *order, const ViommuWaiter *waiter)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (viommu_manager_check_not_ending(manager, &error)) {
+        viommu_device_keeper_attach(manager->devices, machine, order, waiter);
+        return;
+    }
+    if (order->fds)
+        g_array_unref(order->fds);
+    viommu_waiter_fail(waiter, error);
+}
+
+void viommu_manager_detach(ViommuManager *manager, ViommuMachine *machine, const char *id,
+                           const ViommuWaiter *waiter)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (viommu_manager_check_not_ending(manager, &error))
+        viommu_device_keeper_detach(manager->devices, machine, id, waiter);
+    else
+        viommu_waiter_fail(waiter, error);
+}
+
 void viommu_manager_verify(ViommuManager *manager, const ViommuMachine *machine, uint64_t seconds,
                            const ViommuWaiter *waiter)
 {
@@ -315,6 +346,7 @@ void viommu_manager_settled(const ViommuOutcome *unused, void *userdata)
     viommu_evictions_watch(manager->evictions);
     viommu_console_keeper_open_all(manager->consoles);
     viommu_reach_keeper_watch_all(manager->reach);
+    viommu_device_keeper_look(manager->devices);
 }
 
 static void on_settled(const ViommuOutcome *outcome, void *userdata)
@@ -383,6 +415,7 @@ static void set_connected(ViommuManager *manager, const ViommuNews *news)
     manager->look_again = sd_event_source_disable_unref(manager->look_again);
     manager->looks = 0;
     viommu_console_keeper_set_connected(manager->consoles, connected);
+    viommu_device_keeper_doubt(manager->devices);
     if (connected) {
         viommu_log(LOG_INFO, NULL, "Connected to libvirt at %s", viommu_manager_uri(manager));
         viommu_adoption_connected(manager->adoption, 2);
@@ -430,6 +463,10 @@ void viommu_manager_take_news(ViommuManager *manager, const ViommuNews *news)
         /* Somebody else started it. */
         if (machine && news->kind == VIOMMU_NEWS_STARTED)
             viommu_reach_keeper_watch(manager->reach, machine);
+        if (machine && news->kind == VIOMMU_NEWS_DEVICE_REMOVED)
+            viommu_device_keeper_removed(manager->devices, machine, news->detail);
+        if (machine && news->kind == VIOMMU_NEWS_DEVICE_KEPT)
+            viommu_device_keeper_kept(manager->devices, machine, news->detail);
         if (machine && news->kind == VIOMMU_NEWS_REBOOTED)
             viommu_readiness_reset(manager->readiness, machine);
     }
@@ -457,6 +494,7 @@ static void finish_end(ViommuManager *manager, bool finished)
     viommu_verifier_fail_all(manager->verifier, error);
     viommu_exec_keeper_fail_all(manager->execs, error);
     viommu_pauses_fail_all(manager->pauses, error);
+    viommu_device_keeper_fail_all(manager->devices, error);
     manager->ended(finished, manager->ended_data);
 }
 

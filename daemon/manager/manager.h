@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include "daemon/libvirt/backend.h"
 #include "daemon/process/config.h"
+#include "daemon/jobs/attach.h"
 #include "daemon/jobs/enquiry.h"
 #include "daemon/files/files.h"
 #include "daemon/manager/exec-keeper.h"
@@ -32,6 +33,7 @@ typedef struct ViommuManagerContext {
     const char *former_consoles; /* directory of a former version's console logs; NULL: none */
     const char *state;           /* directory of what viommud has learnt of this host */
     unsigned proof_sec;          /* how long a launch waits for the proof of KVM */
+    unsigned detach_sec;         /* how long a detach waits for the guest */
     int ready_file;              /* of viommu_readiness_new(); borrowed */
 } ViommuManagerContext;
 
@@ -99,6 +101,12 @@ void viommu_manager_reset(ViommuManager *manager, const ViommuMachine *machine, 
 void viommu_manager_suspend(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
 /** Lets a paused guest run again, whyever it is paused; likewise. */
 void viommu_manager_resume(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
+/** Attaches a device to @machine; takes the descriptors of @order.  See device-keeper.h. */
+void viommu_manager_attach(ViommuManager *manager, const ViommuMachine *machine,
+                           const ViommuAttachOrder *order, const ViommuWaiter *waiter);
+/** Detaches the attached device @id; likewise. */
+void viommu_manager_detach(ViommuManager *manager, ViommuMachine *machine, const char *id,
+                           const ViommuWaiter *waiter);
 /** The outcome has the XML. */
 void viommu_manager_get_xml(ViommuManager *manager, const ViommuMachine *machine, const ViommuWaiter *waiter);
 /** Verifies from inside the guest that the IOMMU of @machine is the planned one; the outcome has a

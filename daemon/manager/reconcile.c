@@ -230,6 +230,16 @@ static gboolean is_not_seen(void *uuid, void *value, void *seen)
     return !g_hash_table_contains(seen, uuid);
 }
 
+/* device-keeper looks whether the guest has them. */
+static void adopt_attached(ViommuMachine *machine, const ViommuDomain *domain)
+{
+    g_autoptr(GPtrArray) attached =
+        domain->attached && !machine->foreign ? viommu_attached_from_xml(domain->attached, NULL) : NULL;
+
+    for (guint i = 0; attached && i < attached->len; i++)
+        viommu_machine_attach(machine, g_ptr_array_index(attached, i));
+}
+
 static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const ViommuMetadata *metadata,
                   ViommuState state)
 {
@@ -246,6 +256,8 @@ static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const Viommu
     }
     machine = viommu_machine_new(name, domain->uuid, metadata->owner_uid);
     viommu_machine_adopt(machine, metadata, state);
+    if (state == VIOMMU_STATE_RUNNING)
+        adopt_attached(machine, domain);
     if (machine->foreign)
         viommu_machine_set_sizes(machine,
                                  &(ViommuMachineSizes){.vcpus = (uint32_t)MIN(domain->vcpus, UINT32_MAX),

@@ -21,6 +21,9 @@
 /* A second element beside it, which viommud 0.1.0 ignores; see docs/metadata.md. */
 #define VIOMMU_ADDITIONS_URI    "https://viommu.org/xmlns/domain/1/additions"
 #define VIOMMU_ADDITIONS_PREFIX "viommu-additions"
+/* A third one: the devices that were attached while the machine runs. */
+#define VIOMMU_ATTACHED_URI    "https://viommu.org/xmlns/domain/1/attached"
+#define VIOMMU_ATTACHED_PREFIX "viommu-attached"
 
 #define VIOMMU_ENV_CONNECT "VIOMMU_CONNECT" /* libvirt URI, like --connect */
 #define VIOMMU_ENV_CONFIG  "VIOMMU_CONFIG"  /* path of the only configuration file to read */

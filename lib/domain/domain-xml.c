@@ -219,7 +219,8 @@ static void write_backing(ViommuXmlWriter *xml, const ViommuPlan *plan, const GP
         viommu_xml_close(xml);
 }
 
-static void write_disk(ViommuXmlWriter *xml, const ViommuPlan *plan, const ViommuPlanDisk *disk)
+static void write_disk(ViommuXmlWriter *xml, const ViommuPlan *plan, const ViommuPlanDisk *disk,
+                       const ViommuXmlPlace *place)
 {
     viommu_xml_open(xml, "disk");
     viommu_xml_attribute(xml, "type", disk->is_block ? "block" : "file");
@@ -243,6 +244,7 @@ static void write_disk(ViommuXmlWriter *xml, const ViommuPlan *plan, const Viomm
     /* libvirt wants one, and gives disks with the same one the same controller. */
     if (disk->bus == VIOMMU_DISK_BUS_NVME)
         viommu_xml_leaf(xml, "serial", disk->target);
+    viommu_xml_write_place(xml, place);
     viommu_xml_close(xml);
 }
 
@@ -320,7 +322,7 @@ static void write_passt(ViommuXmlWriter *xml, const GArray *ports)
     viommu_xml_close(xml);
 }
 
-static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network)
+static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network, const ViommuXmlPlace *place)
 {
     const char *type = viommu_enum_to_string(&viommu_enum_network_type, (int)network->type);
 
@@ -336,6 +338,7 @@ static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network
     viommu_xml_write_boot_order(xml, network->boot_order);
     if (network->passt_ports)
         write_passt(xml, network->passt_ports);
+    viommu_xml_write_place(xml, place);
     viommu_xml_close(xml);
 }
 
@@ -455,14 +458,14 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     viommu_xml_open(xml, "devices");
     viommu_xml_leaf(xml, "emulator", plan->emulator);
     for (guint i = 0; i < plan->disks->len; i++)
-        write_disk(xml, plan, g_ptr_array_index(plan->disks, i));
+        write_disk(xml, plan, g_ptr_array_index(plan->disks, i), NULL);
     write_controllers(xml, plan);
     for (guint i = 0; i < plan->networks->len; i++)
-        write_network(xml, g_ptr_array_index(plan->networks, i));
+        write_network(xml, g_ptr_array_index(plan->networks, i), NULL);
     for (guint i = 0; i < plan->shares->len; i++)
         write_share(xml, g_ptr_array_index(plan->shares, i));
     for (guint i = 0; i < plan->placement.devices->len; i++)
-        viommu_hostdev_write(xml, g_ptr_array_index(plan->placement.devices, i));
+        viommu_hostdev_write(xml, g_ptr_array_index(plan->placement.devices, i), NULL);
     viommu_xml_empty(xml, "serial", "type", "pty", NULL);
     write_agent(xml, plan);
     if (plan->iommu.accelerated)
@@ -525,5 +528,19 @@ char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata)
     write_launch_security(xml, &plan->launch_security);
     write_label(xml, plan);
     viommu_xml_close(xml);
+    return viommu_xml_finish(xml);
+}
+
+char *viommu_domain_device_xml(const ViommuPlan *plan, const char *alias, unsigned bus)
+{
+    const ViommuXmlPlace place = {alias, bus};
+    g_autoptr(ViommuXmlWriter) xml = viommu_xml_writer_new();
+
+    if (plan->disks->len > 0)
+        write_disk(xml, plan, g_ptr_array_index(plan->disks, 0), &place);
+    else if (plan->networks->len > 0)
+        write_network(xml, g_ptr_array_index(plan->networks, 0), &place);
+    else
+        viommu_hostdev_write(xml, g_ptr_array_index(plan->placement.devices, 0), &place);
     return viommu_xml_finish(xml);
 }

@@ -25,7 +25,16 @@ void viommu_xml_write_boot_order(ViommuXmlWriter *xml, uint64_t place)
     viommu_xml_close(xml);
 }
 
-void viommu_hostdev_write(ViommuXmlWriter *xml, const ViommuPlacedDevice *device)
+void viommu_xml_write_place(ViommuXmlWriter *xml, const ViommuXmlPlace *place)
+{
+    if (!place)
+        return;
+    viommu_xml_empty(xml, "alias", "name", place->alias, NULL);
+    if (place->bus)
+        viommu_xml_write_pci_address(xml, place->bus, 0);
+}
+
+void viommu_hostdev_write(ViommuXmlWriter *xml, const ViommuPlacedDevice *device, const ViommuXmlPlace *place)
 {
     ViommuPciAddress address;
     char numbers[4][12];
@@ -51,7 +60,8 @@ void viommu_hostdev_write(ViommuXmlWriter *xml, const ViommuPlacedDevice *device
     viommu_xml_write_boot_order(xml, device->boot_order);
     if (device->rombar != VIOMMU_UNSET)
         viommu_xml_empty(xml, "rom", "bar", device->rombar ? "on" : "off", NULL);
-    if (device->guest_bus)
+    viommu_xml_write_place(xml, place);
+    if (!place && device->guest_bus)
         viommu_xml_write_pci_address(xml, device->guest_bus, 0);
     viommu_xml_close(xml);
 }

@@ -25,6 +25,8 @@ static const ViommuNewsMeaning meanings[] = {
     [VIOMMU_NEWS_HALTED]       = {false, NONE, false, false, false, VIOMMU_PAUSE_OTHER},
     [VIOMMU_NEWS_RESUMED]      = {false, NONE, false, false, false, VIOMMU_PAUSE_NONE},
     [VIOMMU_NEWS_REBOOTED]     = {false, NONE, false, false, false, AS_BEFORE},
+    [VIOMMU_NEWS_DEVICE_REMOVED] = {false, NONE, false, false, false, AS_BEFORE},
+    [VIOMMU_NEWS_DEVICE_KEPT]  = {false, NONE, false, false, false, AS_BEFORE},
 };
 /* clang-format on */
 G_STATIC_ASSERT(G_N_ELEMENTS(meanings) == VIOMMU_NEWS_LAST);

@@ -22,6 +22,9 @@ typedef enum ViommuNewsKind {
     VIOMMU_NEWS_HALTED,    /* it is paused for another reason */
     VIOMMU_NEWS_RESUMED,
     VIOMMU_NEWS_REBOOTED, /* the guest, or somebody, reset it */
+    /* the detail is the alias of a device: the guest has it no more, or does not give it back */
+    VIOMMU_NEWS_DEVICE_REMOVED,
+    VIOMMU_NEWS_DEVICE_KEPT,
     VIOMMU_NEWS_LAST,
 } ViommuNewsKind;
 

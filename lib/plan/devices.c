@@ -145,9 +145,12 @@ typedef struct DiskCounts {
     unsigned virtio, nvme, other;
 } DiskCounts;
 
+/* As many as there are names of one kind. */
+#define TARGETS_MAX 26
+
 /* Names the disk as the guest does.  SATA and SCSI disks share the letters of sd.  libvirt gives an
  * NVMe disk the controller of its number. */
-static void name_target(ViommuPlanDisk *disk, DiskCounts *counts)
+static void name_next(ViommuPlanDisk *disk, DiskCounts *counts)
 {
     switch (disk->bus) {
     case VIOMMU_DISK_BUS_VIRTIO:
@@ -161,6 +164,16 @@ static void name_target(ViommuPlanDisk *disk, DiskCounts *counts)
     }
 }
 
+/* libvirt refuses a name that a running machine has already, should it have all of them. */
+static void name_target(const ViommuPlanBuild *build, ViommuPlanDisk *disk, DiskCounts *counts)
+{
+    const char *const *taken = (const char *const *)build->input->targets;
+
+    name_next(disk, counts);
+    for (unsigned tries = 0; taken && g_strv_contains(taken, disk->target) && tries < TARGETS_MAX; tries++)
+        name_next(disk, counts);
+}
+
 /* A virtio disk, which cloud-init finds with the others: a CD-ROM of SATA may appear too late. */
 static void add_seed(ViommuPlanBuild *build, DiskCounts *counts)
 {
@@ -172,7 +185,7 @@ static void add_seed(ViommuPlanBuild *build, DiskCounts *counts)
     disk->read_only = true;
     disk->boot_order = VIOMMU_UNSET_NUMBER;
     disk->translated = viommu_plan_marks_virtio(plan);
-    name_target(disk, counts);
+    name_target(build, disk, counts);
     disk->path = g_strdup(plan->seed.path);
     g_ptr_array_add(plan->disks, disk);
     viommu_plan_note(build, "disk %s is the seed for cloud-init; it is removed with the machine",
@@ -195,7 +208,7 @@ static void settle_disk(ViommuPlanBuild *build, guint i, DiskCounts *counts)
     if (asked->bus == VIOMMU_DISK_BUS_SCSI)
         plan->devices[VIOMMU_DEVICE_SCSI] =
             (ViommuPlanDevice){true, behind, behind && asked->ats == 1, VIOMMU_UNSET};
-    name_target(disk, counts);
+    name_target(build, disk, counts);
     viommu_plan_settle_file(build, i, disk);
     g_ptr_array_add(plan->disks, disk);
     note_overlay(build, i, disk);

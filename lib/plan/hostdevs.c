@@ -205,7 +205,7 @@ static void note_memlock(ViommuPlanBuild *build)
     g_autofree char *bound = viommu_quantity_format(plan->memlock_bytes);
     g_autofree char *since =
         viommu_version_format_short(viommu_fact(VIOMMU_FACT_MEMLOCK_PER_DEVICE)->libvirt);
-    guint n = plan->placement.devices->len;
+    guint n = plan->placement.devices->len + build->input->n_hostdevs;
 
     if (plan->locked) {
         viommu_plan_note(

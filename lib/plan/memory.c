@@ -294,10 +294,10 @@ bool viommu_plan_settle_memlock(ViommuPlanBuild *build, GError **error)
     const ViommuHost *host = build->input->host;
     ViommuPlan *plan = build->plan;
     bool has_iommu = plan->iommu.model != VIOMMU_MODEL_NONE;
-    unsigned n = plan->placement.devices->len;
+    unsigned added = plan->placement.devices->len, n = added + build->input->n_hostdevs;
     g_autofree char *what = NULL;
 
-    if (n == 0 || plan->locked)
+    if (added == 0 || plan->locked)
         return true;
     what = g_strdup_printf("%u assigned device%s %s an IOMMU", n, n == 1 ? "" : "s",
                            has_iommu ? "behind" : "without");

@@ -176,6 +176,10 @@ typedef struct ViommuPlanInput {
     size_t n_claims;
     /* one for each of the request's networks, "" where not known; NULL: none is known */
     char **forward_modes;
+    /* Of a machine that runs, to which the request's only device is to be attached: the targets of
+     * its disks, ended by NULL, and how many devices of the host it has.  NULL and 0: a launch. */
+    char *const *targets;
+    unsigned n_hostdevs;
     const ViommuAsker *asker; /* NULL: no particular user, and no policy applies */
     bool is_remote;           /* libvirt is on another host, where the asker has no account */
     const ViommuVeto *vetoes; /* libvirt's refusals so far */

@@ -64,6 +64,7 @@ static const struct {
     {"Verify", "verify the IOMMU of"},
     {"AwaitReady", "wait for the agent of"},
     {"Exec", "run a command in"},
+    {"DetachDevice", "detach a device from"},
     {"GetDomainXML", "read the configuration of"},
 };
 static const char rule_words[] =

@@ -7,7 +7,7 @@ set -u
 # shellcheck source=tests/ctl/tap.sh
 . "$(dirname "$0")/tap.sh"
 ctl=$(realpath "$1") viommud=$(realpath "$2") completion=$3
-verbs='launch run list top show stop kill reset suspend resume extend xml wait events ssh ssh-config exec plan lint host doctor facts images image-add help version'
+verbs='launch run list top show stop kill reset suspend resume attach detach extend xml wait events ssh ssh-config exec plan lint host doctor facts images image-add help version'
 cat >"$work/host.json" <<'END'
 {"libvirt": "9.0.0", "emulators": [{"arch": "x86_64", "qemu": "7.2.22", "accelerators": ["tcg"]}]}
 END

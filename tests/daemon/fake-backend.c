@@ -29,6 +29,8 @@ static void free_domain(void *data)
     g_free(domain->xml);
     g_free(domain->metadata);
     g_free(domain->additions);
+    g_free(domain->attached);
+    g_clear_pointer(&domain->devices, g_ptr_array_unref);
     g_free(domain->agent_output);
     g_free(domain->hostdev);
     fake_command_clear(&domain->command);
@@ -226,6 +228,7 @@ bool viommu_backend_is_local(const ViommuBackend *backend)
 void viommu_domain_free(ViommuDomain *domain)
 {
     g_free(domain->additions);
+    g_free(domain->attached);
     g_free(domain->name);
     g_free(domain->metadata);
     g_free(domain);
@@ -288,7 +291,8 @@ GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error)
                                .pause = domain->pause == VIOMMU_PAUSE_DISK_FULL ? VIOMMU_PAUSE_IO_ERROR
                                                                                 : domain->pause,
                                .metadata = g_strdup(domain->metadata),
-                               .additions = g_strdup(domain->additions)};
+                               .additions = g_strdup(domain->additions),
+                               .attached = g_strdup(domain->attached)};
         g_strlcpy(copy->uuid, domain->uuid, sizeof(copy->uuid));
         g_ptr_array_add(list, copy);
     }
@@ -492,12 +496,4 @@ bool viommu_backend_undefine(ViommuBackend *backend, const char *uuid, GError **
     if (there)
         fake_tell(VIOMMU_NEWS_UNDEFINED, uuid, NULL);
     return answered;
-}
-
-char *viommu_backend_get_xml(ViommuBackend *backend, const char *uuid, GError **error)
-{
-    const FakeDomain *domain = fake_begin_domain_call(FAKE_XML, uuid, error);
-    g_autofree char *xml = domain ? g_strdup(domain->xml) : NULL;
-
-    return domain && fake_script_end(FAKE_XML, error) ? g_steal_pointer(&xml) : NULL;
 }

@@ -26,6 +26,9 @@ typedef struct FakeDomain {
     char *name;
     char uuid[37];
     char *xml, *metadata, *additions; /* metadata NULL: not viommud's */
+    char *attached;                   /* the element; NULL: none */
+    GPtrArray *devices;               /* of char *: the XML of each that was attached; NULL: none */
+    bool clings;                      /* its guest gives back no device */
     bool active;
     ViommuPause pause;
     bool obeys;         /* powers off when asked to */
@@ -49,6 +52,8 @@ void fake_refuse(unsigned times, const char *words);
 /** How often a console was opened, or refused. */
 unsigned fake_console_openings(void);
 
+/** The guest of domain @uuid gives back the device with @alias, and libvirt reports it. */
+void fake_give_back(const char *uuid, const char *alias);
 /** Adds a domain; texts are copied, @metadata may be NULL.  Borrowed, until it is undefined.
  *  Reports nothing. */
 FakeDomain *fake_add(const char *name, const char *uuid, const char *metadata, bool active);

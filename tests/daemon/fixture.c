@@ -137,6 +137,7 @@ void fixture_manage(Fixture *fixture)
         fixture->former_consoles,
         fixture->directory,
         fixture->proof_seconds,
+        2,
         fixture->has_ready_file ? fixture->ready_file : -1,
     };
     GError *error = NULL;

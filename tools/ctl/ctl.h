@@ -72,6 +72,8 @@ bool viommu_ctl_kill(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_reset(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_suspend(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_resume(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_attach(ViommuCtl *ctl, GError **error);
+bool viommu_ctl_detach(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_xml(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_verify(ViommuCtl *ctl, GError **error);
 bool viommu_ctl_console(ViommuCtl *ctl, GError **error);

@@ -23,6 +23,8 @@ enum {
     RESET,
     SUSPEND,
     RESUME,
+    ATTACH,
+    DETACH,
     EXTEND,
     XML,
     CONSOLE,
@@ -59,6 +61,9 @@ static const ViommuCtlVerbRow verbs[] = {
     [RESET] = {"reset", 1, 1, "NAME", NONE, viommu_ctl_reset, "Reset the guest, like a reset button"},
     [SUSPEND] = {"suspend", 1, 1, "NAME", NONE, viommu_ctl_suspend, "Pause the guest"},
     [RESUME] = {"resume", 1, 1, "NAME", NONE, viommu_ctl_resume, "Let a paused guest run again"},
+    [ATTACH] = {"attach", 2, INT_MAX, "NAME REQUEST...", NONE, viommu_ctl_attach,
+                "Attach a disk, network or host device"},
+    [DETACH] = {"detach", 2, 2, "NAME ID", NONE, viommu_ctl_detach, "Detach an attached device"},
     [EXTEND] = {"extend", 2, 2, "NAME SECONDS", NONE, viommu_ctl_extend,
                 "Set the lease to end SECONDS from now"},
     [XML] = {"xml", 1, 1, "NAME", NONE, viommu_ctl_xml, "Print the current domain XML of a machine"},
@@ -94,16 +99,16 @@ G_STATIC_ASSERT(G_N_ELEMENTS(verbs) == N_VERBS);
 #define EVERYONE (~0u)
 #define BUS                                                                                       \
     (V(LAUNCH) | V(RUN) | V(EXTEND) | V(LIST) | V(TOP) | V(SHOW) | V(STOP) | V(KILL) | V(RESET) | \
-     V(SUSPEND) | V(RESUME) | V(XML) | V(CONSOLE) | V(VERIFY) | V(WAIT) | V(EVENTS) | V(SSH) |    \
-     V(SSH_CONFIG) | V(EXEC))
+     V(SUSPEND) | V(RESUME) | V(ATTACH) | V(DETACH) | V(XML) | V(CONSOLE) | V(VERIFY) | V(WAIT) | \
+     V(EVENTS) | V(SSH) | V(SSH_CONFIG) | V(EXEC))
 /* Those that take a request. */
 #define REQUEST (V(LAUNCH) | V(RUN) | V(PLAN))
 #define LOCAL   (V(PLAN) | V(LINT) | V(HOST) | V(FACTS) | V(IMAGES))
 /* Descriptors cannot be passed on over ssh. */
 #define AFAR (BUS & ~(V(CONSOLE) | V(EXEC)))
-#define MANAGE                                                                                             \
-    (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(SUSPEND) | V(RESUME) | V(XML) | V(CONSOLE) | V(VERIFY) | \
-     V(WAIT) | V(EXEC))
+#define MANAGE                                                                                            \
+    (V(EXTEND) | V(STOP) | V(KILL) | V(RESET) | V(SUSPEND) | V(RESUME) | V(ATTACH) | V(DETACH) | V(XML) | \
+     V(CONSOLE) | V(VERIFY) | V(WAIT) | V(EXEC))
 
 static const char *const yes_and_no[] = {"no", "yes"};
 static const ViommuEnum yes_or_no = {.noun = "answer", .words = yes_and_no, .last = G_N_ELEMENTS(yes_and_no)};

@@ -6,7 +6,7 @@
 #include "daemon/machines/properties.h"
 #include "daemon/machines/registry.h"
 
-#define ALL_CHANGES ((VIOMMU_MACHINE_CHANGE_READY << 1) - 1)
+#define ALL_CHANGES ((VIOMMU_MACHINE_CHANGE_ATTACHED << 1) - 1)
 
 START_TEST(rows)
 {

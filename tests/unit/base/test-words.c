@@ -18,6 +18,7 @@
 #include "lib/guest/report.h"
 #include "lib/base/quantity.h"
 #include "lib/base/reason.h"
+#include "lib/domain/attached.h"
 #include "lib/domain/recover.h"
 #include "lib/request/request.h"
 #include "lib/host/kvm-verdict.h"
@@ -26,16 +27,19 @@
 
 /* All tables of lib/; lint compares this list with the sources. */
 static const ViommuEnum *const tables[] = {
-    &viommu_enum_accelerator,   &viommu_enum_agent_use,       &viommu_enum_arch,      &viommu_enum_bind,
-    &viommu_enum_confinement,   &viommu_enum_cpu_mode,        &viommu_enum_device,    &viommu_enum_disk_bus,
-    &viommu_enum_disk_format,   &viommu_enum_event,           &viommu_enum_family,    &viommu_enum_firmware,
-    &viommu_enum_in_use,        &viommu_enum_iommu_kind,      &viommu_enum_iommufd,   &viommu_enum_model,
-    &viommu_enum_network_model, &viommu_enum_network_type,    &viommu_enum_order,     &viommu_enum_proof,
-    &viommu_enum_reach,         &viommu_enum_pause,           &viommu_enum_recovery,  &viommu_enum_result,
-    &viommu_enum_rule,          &viommu_enum_severity,        &viommu_enum_seed_by,   &viommu_enum_share_type,
-    &viommu_enum_state,         &viommu_enum_table_state,     &viommu_enum_verdict,   &viommu_enum_wait,
-    &viommu_enum_level,         &viommu_enum_outside,         &viommu_enum_isolation, &viommu_enum_kvm,
-    &viommu_enum_cpu_vendor,    &viommu_enum_launch_security,
+    &viommu_enum_accelerator,  &viommu_enum_agent_use,  &viommu_enum_arch,
+    &viommu_enum_bind,         &viommu_enum_attached,   &viommu_enum_confinement,
+    &viommu_enum_cpu_mode,     &viommu_enum_device,     &viommu_enum_disk_bus,
+    &viommu_enum_disk_format,  &viommu_enum_event,      &viommu_enum_family,
+    &viommu_enum_firmware,     &viommu_enum_in_use,     &viommu_enum_iommu_kind,
+    &viommu_enum_iommufd,      &viommu_enum_model,      &viommu_enum_network_model,
+    &viommu_enum_network_type, &viommu_enum_order,      &viommu_enum_proof,
+    &viommu_enum_reach,        &viommu_enum_pause,      &viommu_enum_recovery,
+    &viommu_enum_result,       &viommu_enum_rule,       &viommu_enum_severity,
+    &viommu_enum_seed_by,      &viommu_enum_share_type, &viommu_enum_state,
+    &viommu_enum_table_state,  &viommu_enum_verdict,    &viommu_enum_wait,
+    &viommu_enum_level,        &viommu_enum_outside,    &viommu_enum_isolation,
+    &viommu_enum_kvm,          &viommu_enum_cpu_vendor, &viommu_enum_launch_security,
 };
 
 START_TEST(every_word_both_ways)

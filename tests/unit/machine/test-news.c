@@ -24,6 +24,8 @@ static const struct {
     {VIOMMU_NEWS_HALTED, NULL, "", "other"},
     {VIOMMU_NEWS_RESUMED, NULL, "", "none"},
     {VIOMMU_NEWS_REBOOTED, NULL, ""},
+    {VIOMMU_NEWS_DEVICE_REMOVED, NULL, ""},
+    {VIOMMU_NEWS_DEVICE_KEPT, NULL, ""},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(expected) == VIOMMU_NEWS_LAST);
 
