@@ -79,11 +79,8 @@ static int on_message(sd_bus_message *call, void *userdata, sd_bus_error *unused
 static const struct {
     const char *interface, *member;
 } takers[] = {
-    {VIOMMU_IFACE_MANAGER, "Launch"},
-    {VIOMMU_IFACE_MANAGER, "Plan"},
-    {VIOMMU_IFACE_MANAGER, "Check"},
-    {VIOMMU_IFACE_MACHINE, "Exec"},
-    {VIOMMU_IFACE_MACHINE, "AttachDevice"},
+    {VIOMMU_IFACE_MANAGER, "Launch"}, {VIOMMU_IFACE_MANAGER, "Plan"},         {VIOMMU_IFACE_MANAGER, "Check"},
+    {VIOMMU_IFACE_MACHINE, "Exec"},   {VIOMMU_IFACE_MACHINE, "AttachDevice"},
 };
 
 static bool takes_descriptors(const ViommuMessageHeader *header)

@@ -8,155 +8,153 @@
 
 /* Sources, in the form that facts.h describes.  "measured" names the libvirt/QEMU pairs between
  * which real binaries changed their answer: those of tests/golden/hosts. */
-static const ViommuFact
-    facts
-        [VIOMMU_FACT_LAST] =
-            {
-                [VIOMMU_FACT_INTEL] =
-                    {"model intel", V(2, 1, 0), V(2, 7, 0), V(2, 6, 24),
-                     "libvirt 7.0 src/qemu/qemu_validate.c (qemuValidateDomainDeviceDefIOMMU); QEMU 621d983a1f (-device, after 2.6); Linux 2.6.24 drivers/pci/intel-iommu.c; matrix: `intel`"},
-                [VIOMMU_FACT_SMMUV3] =
-                    {"model smmuv3", V(5, 5, 0), V(3, 0, 0), V(4, 9, 0),
-                     "libvirt NEWS 5.5.0; libvirt 7.0 src/qemu/qemu_validate.c (qemuValidateDomainDeviceDefIOMMU); QEMU e24e345482; Linux 48ec83bcbcf5 (with the generic binding of 4.9); matrix: `smmuv3`"},
-                [VIOMMU_FACT_VIRTIO_X86_64] =
-                    {"model virtio on x86_64", V(8, 3, 0), V(7, 0, 0), V(5, 14, 0),
-                     "libvirt NEWS 8.3.0; libvirt 9.0 src/qemu/qemu_validate.c (asks for boot-bypass, QEMU 7.0); measured: 8.0/6.2 refused, 9.0/7.2 accepted; Linux 5.14 drivers/acpi/viot.c; matrix: `virtio`"},
-                [VIOMMU_FACT_VIRTIO_AARCH64] =
-                    {"model virtio on aarch64", V(8, 3, 0), V(7, 0, 0), V(5, 14, 0),
-                     "libvirt NEWS 8.3.0; libvirt 9.0 src/qemu/qemu_validate.c (asks for boot-bypass and ACPI); QEMU cf1a5cc935 (VIOT on virt); Linux 5.14 drivers/acpi/viot.c; matrix: `virtio`"},
-                [VIOMMU_FACT_AMD] =
-                    {"model amd", V(11, 5, 0), V(10, 1, 0), V(2, 6, 27),
-                     "libvirt NEWS 11.5.0; measured: 11.3/10.0 refused, 11.6/10.1 accepted (amd-iommu.pci-id); Linux 2.6.27 arch/x86/kernel/amd_iommu.c; matrix: `amd`"},
-                [VIOMMU_FACT_INTEL_INTREMAP] =
-                    {"intel intremap", V(3, 4, 0), V(2, 7, 0), 0,
-                     "libvirt 7.0 docs/formatdomain.rst (since 3.4.0); QEMU 621d983a1f; QEMU 5.2 hw/i386/x86-iommu.c (intremap)"},
-                [VIOMMU_FACT_INTEL_EIM] =
-                    {"intel eim under KVM", V(3, 4, 0), V(2, 8, 0), 0,
-                     "libvirt 7.0 docs/formatdomain.rst (since 3.4.0); QEMU 5.2 hw/i386/intel_iommu.c (eim, property since 2.8)"},
-                [VIOMMU_FACT_INTEL_EIM_TCG] =
-                    {"intel eim under TCG", V(3, 4, 0), V(9, 0, 0), 0,
-                     "QEMU 2cf1620529 (after 8.2, in 9.0); measured: 10.0/8.2 dies at start, 11.0/9.2 starts; matrix: `intel`, EIM"},
-                [VIOMMU_FACT_INTEL_CACHING_MODE] =
-                    {"intel caching-mode", V(3, 4, 0), V(2, 9, 0), 0,
-                     "libvirt 7.0 docs/formatdomain.rst (since 3.4.0); QEMU 5.2 hw/i386/intel_iommu.c (caching-mode, property since 2.9); emulated: intel, without caching mode QEMU refuses the NIC"},
-                [VIOMMU_FACT_INTEL_IOTLB] =
-                    {"intel iotlb", V(3, 5, 0), V(2, 9, 0), 0,
-                     "libvirt 7.0 docs/formatdomain.rst (since 3.5.0); QEMU 5.2 hw/i386/x86-iommu.c (device-iotlb, property since 2.9)"},
-                [VIOMMU_FACT_INTEL_AW_BITS] =
-                    {"intel aw-bits", V(6, 5, 0), V(4, 0, 0), 0,
-                     "libvirt 7.0 docs/formatdomain.rst (since 6.5.0); QEMU 5.2 hw/i386/intel_iommu.c (aw-bits, property since 4.0)"},
-                [VIOMMU_FACT_INTEL_DMA_TRANSLATION] =
-                    {"intel dma-translation", V(10, 7, 0), V(7, 1, 0), 0,
-                     "libvirt NEWS 10.7.0; libvirt 11.3 src/qemu/qemu_validate.c (dma_translation); QEMU 7.2 hw/i386/intel_iommu.c (dma-translation); measured: 10.0/8.2 dropped, 11.0/9.2 sent; matrix: `intel`, without DMA translation"},
-                [VIOMMU_FACT_VIRTIO_AW_BITS] =
-                    {"virtio aw-bits", V(12, 1, 0), V(9, 0, 0), 0,
-                     "measured: 12.0/10.2 refused, 12.6/11.0 sent; libvirt 11.3 src/conf/domain_validate.c (refuses); QEMU 10.0 hw/virtio/virtio-iommu.c (aw-bits); matrix: `virtio`, 48 address bits"},
-                [VIOMMU_FACT_VIRTIO_GRANULE] =
-                    {"virtio granule", V(12, 1, 0), V(9, 0, 0), 0,
-                     "libvirt NEWS 12.1.0; measured: 12.0/10.2 dropped, 12.6/11.0 sent; QEMU 10.0 hw/virtio/virtio-iommu.c (granule); matrix: `virtio`, granule of 4 KiB"},
-                [VIOMMU_FACT_AMD_INTREMAP] =
-                    {"amd intremap", V(11, 5, 0), V(10, 1, 0), 0,
-                     "libvirt NEWS 11.5.0; measured: 11.6/10.1 sent; matrix: `amd`, interrupt remapping and IOTLB"},
-                [VIOMMU_FACT_AMD_IOTLB] =
-                    {"amd iotlb", V(11, 5, 0), V(10, 1, 0), 0,
-                     "libvirt NEWS 11.5.0; measured: 11.6/10.1 sent; matrix: `amd`, interrupt remapping and IOTLB"},
-                [VIOMMU_FACT_AMD_XTSUP] =
-                    {"amd xtsup", V(11, 5, 0), V(10, 1, 0), 0,
-                     "libvirt NEWS 11.5.0; measured: 11.6/10.1 sent; QEMU 10.0 hw/i386/amd_iommu.c (xtsup, property since 9.2); matrix: `amd`, 256 vCPUs"},
-                [VIOMMU_FACT_AMD_MANY_VCPUS] =
-                    {"amd with more than 255 vCPUs", V(12, 2, 0), V(10, 1, 0), 0,
-                     "libvirt NEWS 12.2.0; measured: 11.6/10.1 refused, 12.6/11.0 accepted; matrix: `amd`, 256 vCPUs"},
-                [VIOMMU_FACT_DEVICE_TRANSLATION] =
-                    {"virtio devices behind the IOMMU", V(3, 5, 0), V(2, 9, 0), 0,
-                     "libvirt 7.0 docs/formatdomain.rst (virtio driver iommu, since 3.5.0); QEMU 5.2 include/hw/virtio/virtio.h (iommu_platform); measured: 6.0/4.2 accepted"},
-                [VIOMMU_FACT_FIRMWARE_EFI] =
-                    {"automatic choice of UEFI firmware", V(5, 2, 0), 0, 0,
-                     "libvirt NEWS 5.2.0; libvirt 7.0 src/qemu/qemu_firmware.c (qemuFirmwareFillDomain); matrix: `is-supported: true`, UEFI"},
-                [VIOMMU_FACT_FIRMWARE_FEATURE] =
-                    {"firmware features", V(7, 2, 0), 0, 0,
-                     "libvirt NEWS 7.2.0; libvirt 9.0 src/conf/domain_conf.c (virDomainOsDefFirmwareFeature, not in 7.0); matrix: `is-supported: true`, UEFI"},
-                [VIOMMU_FACT_FIRMWARE_STATEFUL] =
-                    {"firmware with a variable store", V(8, 6, 0), 0, 0,
-                     "libvirt 9.0 docs/formatdomain.rst (loader stateless, since 8.6.0); measured: 9.0, 11.3, 12.8 (with 12.8 and Debian testing's ovmf the automatic choice is else OVMF.amdsev.fd, which starts no kernel); matrix: `is-supported: true`, UEFI"},
-                [VIOMMU_FACT_NVRAM_PATH] =
-                    {"UEFI variables in a file of a given name", V(9, 0, 0), 0, 0,
-                     "measured: 9.0, 11.3, 12.8 (made, used and removed with the domain); measured: 7.0 makes and uses it, and removes the one that has the domain's name instead"},
-                [VIOMMU_FACT_SMMUV3_ACPI_TCG] =
-                    {"model smmuv3 with UEFI under TCG", V(5, 5, 0), V(6, 2, 0), 0,
-                     "QEMU 5.2 hw/arm/virt-acpi-build.c (no IORT without an ITS); QEMU 18f6290a6a (TCG's ITS, in 6.2); matrix: `is-supported: true`, UEFI"},
-                [VIOMMU_FACT_VIRT_MANY_VCPUS_TCG] = {"virt with more than 123 vCPUs under TCG", V(1, 2, 16), V(6, 2, 0), 0, "libvirt 7.0 docs/formatdomain.rst (gic, since 1.2.16); QEMU e5cba10ee1 (several regions of redistributors, in 6.2); QEMU 5.2 hw/arm/virt.c (123 in one); matrix: `is-supported: true`, 256 vCPUs"},
-                [VIOMMU_FACT_CPU_MAXIMUM] =
-                    {"cpu mode maximum", V(7, 1, 0), 0, 0,
-                     "libvirt NEWS 7.1.0; libvirt 9.0 src/conf/cpu_conf.c (maximum, not in 7.0)"},
-                [VIOMMU_FACT_OPEN_DISK] =
-                    {"disks handed over open", V(9, 0, 0), 0, 0,
-                     "libvirt NEWS 9.0.0; libvirt 9.0 src/qemu/qemu_driver.c (qemuDomainFDAssociate); measured: 9.0/7.2 accepted"},
-                [VIOMMU_FACT_AGENT_NESTING] =
-                    {"a bound on how deep an agent's words are nested", V(10, 8, 0), 0, 0,
-                     "libvirt NEWS 10.8.0; measured: 9.0/7.2 dies of a million levels, asked or not, 11.3/10.0 refuses them (json-c has a bound, YAJL had none)"},
-                [VIOMMU_FACT_INTEL_HOSTDEV] =
-                    {"intel before assigned devices", V(3, 4, 0), V(2, 10, 0), 0,
-                     "libvirt 7.0 docs/formatdomain.rst (caching_mode, since 3.4.0); QEMU 28cf553afe (asks for caching-mode); QEMU 5.2 hw/i386/intel_iommu.c (vtd_switch_address_space, since 2.10); emulated: intel, two NICs of two root complexes and an NVMe disk"},
-                [VIOMMU_FACT_VIRTIO_HOSTDEV] =
-                    {"virtio before assigned devices", V(8, 3, 0), V(7, 1, 0), 0,
-                     "QEMU 90519b9053 (devices in bypass, after 7.0); libvirt 9.0 src/qemu/qemu_validate.c (as for model virtio); emulated: virtio, a NIC, pinged"},
-                [VIOMMU_FACT_SMMUV3_ACCEL] =
-                    {"smmuv3 before assigned devices (accel)", V(12, 7, 0), V(11, 0, 0), 0,
-                     "libvirt NEWS 12.7.0; measured: 12.0/10.2 dropped, 12.8/11.1 sent; QEMU 11.0 hw/arm/smmuv3-accel.c; QEMU 0d1ac82ece (every QEMU refuses without it); Linux 6.13 drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-iommufd.c",
-                     V(6, 13, 0)},
-                [VIOMMU_FACT_IOMMUFD] =
-                    {"assigned devices through iommufd", V(12, 1, 0), V(9, 0, 0), 0,
-                     "libvirt NEWS 12.1.0; QEMU 6e6d8ac62b (after 8.2, in 9.0); measured: 10.0/8.2 has no such object; Linux 6.2 drivers/iommu/iommufd/main.c",
-                     V(6, 2, 0)},
-                [VIOMMU_FACT_IOMMUFD_CDEV] =
-                    {"nodes of assigned devices in /dev/vfio/devices", V(12, 1, 0), V(9, 0, 0), 0,
-                     "libvirt NEWS 12.1.0; QEMU 6e6d8ac62b (after 8.2, in 9.0); Linux 6.6 drivers/vfio/device_cdev.c",
-                     V(6, 6, 0)},
-                [VIOMMU_FACT_HOSTDEV_DRIVER] =
-                    {"choice of a device's VFIO driver", V(10, 0, 0), 0, 0,
-                     "libvirt NEWS 10.0.0; libvirt 11.3 src/util/virpci.c (virPCIDeviceFindBestVFIOVariant, not in 9.0)"},
-                [VIOMMU_FACT_MEMLOCK_PER_DEVICE] =
-                    {"locked memory counted per device behind an IOMMU", V(8, 7, 0), 0, 0,
-                     "libvirt NEWS 8.7.0; libvirt 9.0 src/qemu/qemu_domain.c (qemuDomainGetMemLockLimitBytes, counts once in 7.0); emulated: intel, QEMU locks the guest's memory once for each of three devices until the guest translates"},
-                [VIOMMU_FACT_KEPT_SOURCE] =
-                    {"images that keep their owners and labels", V(7, 0, 0), 0, 0,
-                     "libvirt 7.0 src/security/security_dac.c (virSecurityDACSetImageLabelInternal, relabel of each source); measured: 7.0/5.2, 9.0/7.2 (backing files, too)"},
-                [VIOMMU_FACT_SMMUV3_RIL] =
-                    {"smmuv3 without range invalidation", V(12, 7, 0), V(11, 0, 0), 0,
-                     "libvirt NEWS 12.7.0; QEMU 11.0 hw/arm/smmuv3-accel.c (ril); measured: 12.8/11.1 the word off, which QEMU 11.0.3 takes"},
-                [VIOMMU_FACT_SMMUV3_ACPI_NO_ITS] =
-                    {"model smmuv3 with UEFI on a virt machine without ITS", V(5, 5, 0), V(10, 2, 0), 0,
-                     "QEMU 5.2 hw/arm/virt-acpi-build.c (no IORT without an ITS); measured: 9.0/7.2 virt-2.7 has no IORT, virt-2.8 has one"},
-                [VIOMMU_FACT_FW_CFG] = {"files in QEMU's fw_cfg", V(6, 5, 0), 0, 0,
-                                        "libvirt NEWS 6.5.0; measured: 9.0/7.2, 11.3/10.0 accepted"},
-                [VIOMMU_FACT_VSOCK_TRANSLATION] =
-                    {"vsock behind the IOMMU", V(7, 1, 0), 0, 0,
-                     "libvirt 9.0 docs/formatdomain.rst (vsock, driver, since 7.1.0); Linux e13a6915a0 (vhost's IOTLB, in 5.11); measured: 9.0/7.2, 11.3/10.0 accepted; emulated: intel, systemd 257 in a guest without an agent tells over vsock",
-                     V(5, 11, 0)},
-                [VIOMMU_FACT_VIRTIOFS] =
-                    {"virtiofs", V(7, 0, 0), 0, 0,
-                     "libvirt NEWS 6.2.0; measured: 6.0/4.2 no such driver, 7.0/5.2, 9.0/7.2 accepted (not tried between them, where libvirt needs NUMA cells)"},
-                [VIOMMU_FACT_VIRTIOFS_USER] =
-                    {"virtiofs of a user's own libvirt", V(10, 0, 0), 0, 0,
-                     "libvirt NEWS 10.0.0; measured: 9.0/7.2 refused, 11.3/10.0 started"},
-                [VIOMMU_FACT_VIRTIOFS_READ_ONLY] =
-                    {"virtiofs that the guest may only read", V(11, 3, 0), 0, 0,
-                     "measured: 9.0/7.2 refused, 11.3/10.0 accepted (nothing between them was tried)"},
-                [VIOMMU_FACT_NETWORK_IGB] =
-                    {"networks of model igb", V(9, 3, 0), V(8, 0, 0), 0,
-                     "libvirt NEWS 9.3.0; QEMU 8.0 hw/net/igb.c; measured: 9.0/7.2 refused by QEMU, 11.3/10.0 and 12.8/11.1 started"},
-                [VIOMMU_FACT_DISK_NVME] =
-                    {"disks on nvme", V(11, 5, 0), 0, 0,
-                     "libvirt NEWS 11.5.0; measured: 11.3/10.0 refused, 12.8/11.1 started"},
-                [VIOMMU_FACT_SEV] =
-                    {"launch security sev", V(8, 6, 0), V(6, 2, 0), 0,
-                     "libvirt 9.0 docs/formatdomain.rst (loader stateless, since 8.6.0); QEMU 6.2 target/i386/sev.c (sev-guest); measured: 12.8/11.1 converted, with the capabilities of such a host"},
-                [VIOMMU_FACT_SEV_SNP] =
-                    {"launch security sev-snp", V(11, 8, 0), V(9, 1, 0), 0,
-                     "libvirt NEWS 11.8.0; QEMU 9.1 target/i386/sev.c (sev-snp-guest); measured: 9.0/7.2 no such type, 12.8/11.1 converted, with the capabilities of such a host"},
-                [VIOMMU_FACT_TDX] =
-                    {"launch security tdx", V(11, 6, 0), V(10, 1, 0), 0,
-                     "libvirt NEWS 11.6.0; QEMU 10.1 target/i386/kvm/tdx.c (tdx-guest); measured: 11.3/10.0 no such type, 12.8/11.1 converted, with the capabilities of such a host"},
+static const ViommuFact facts[VIOMMU_FACT_LAST] = {
+    [VIOMMU_FACT_INTEL] =
+        {"model intel", V(2, 1, 0), V(2, 7, 0), V(2, 6, 24),
+         "libvirt 7.0 src/qemu/qemu_validate.c (qemuValidateDomainDeviceDefIOMMU); QEMU 621d983a1f (-device, after 2.6); Linux 2.6.24 drivers/pci/intel-iommu.c; matrix: `intel`"},
+    [VIOMMU_FACT_SMMUV3] =
+        {"model smmuv3", V(5, 5, 0), V(3, 0, 0), V(4, 9, 0),
+         "libvirt NEWS 5.5.0; libvirt 7.0 src/qemu/qemu_validate.c (qemuValidateDomainDeviceDefIOMMU); QEMU e24e345482; Linux 48ec83bcbcf5 (with the generic binding of 4.9); matrix: `smmuv3`"},
+    [VIOMMU_FACT_VIRTIO_X86_64] =
+        {"model virtio on x86_64", V(8, 3, 0), V(7, 0, 0), V(5, 14, 0),
+         "libvirt NEWS 8.3.0; libvirt 9.0 src/qemu/qemu_validate.c (asks for boot-bypass, QEMU 7.0); measured: 8.0/6.2 refused, 9.0/7.2 accepted; Linux 5.14 drivers/acpi/viot.c; matrix: `virtio`"},
+    [VIOMMU_FACT_VIRTIO_AARCH64] =
+        {"model virtio on aarch64", V(8, 3, 0), V(7, 0, 0), V(5, 14, 0),
+         "libvirt NEWS 8.3.0; libvirt 9.0 src/qemu/qemu_validate.c (asks for boot-bypass and ACPI); QEMU cf1a5cc935 (VIOT on virt); Linux 5.14 drivers/acpi/viot.c; matrix: `virtio`"},
+    [VIOMMU_FACT_AMD] =
+        {"model amd", V(11, 5, 0), V(10, 1, 0), V(2, 6, 27),
+         "libvirt NEWS 11.5.0; measured: 11.3/10.0 refused, 11.6/10.1 accepted (amd-iommu.pci-id); Linux 2.6.27 arch/x86/kernel/amd_iommu.c; matrix: `amd`"},
+    [VIOMMU_FACT_INTEL_INTREMAP] =
+        {"intel intremap", V(3, 4, 0), V(2, 7, 0), 0,
+         "libvirt 7.0 docs/formatdomain.rst (since 3.4.0); QEMU 621d983a1f; QEMU 5.2 hw/i386/x86-iommu.c (intremap)"},
+    [VIOMMU_FACT_INTEL_EIM] =
+        {"intel eim under KVM", V(3, 4, 0), V(2, 8, 0), 0,
+         "libvirt 7.0 docs/formatdomain.rst (since 3.4.0); QEMU 5.2 hw/i386/intel_iommu.c (eim, property since 2.8)"},
+    [VIOMMU_FACT_INTEL_EIM_TCG] =
+        {"intel eim under TCG", V(3, 4, 0), V(9, 0, 0), 0,
+         "QEMU 2cf1620529 (after 8.2, in 9.0); measured: 10.0/8.2 dies at start, 11.0/9.2 starts; matrix: `intel`, EIM"},
+    [VIOMMU_FACT_INTEL_CACHING_MODE] =
+        {"intel caching-mode", V(3, 4, 0), V(2, 9, 0), 0,
+         "libvirt 7.0 docs/formatdomain.rst (since 3.4.0); QEMU 5.2 hw/i386/intel_iommu.c (caching-mode, property since 2.9); emulated: intel, without caching mode QEMU refuses the NIC"},
+    [VIOMMU_FACT_INTEL_IOTLB] =
+        {"intel iotlb", V(3, 5, 0), V(2, 9, 0), 0,
+         "libvirt 7.0 docs/formatdomain.rst (since 3.5.0); QEMU 5.2 hw/i386/x86-iommu.c (device-iotlb, property since 2.9)"},
+    [VIOMMU_FACT_INTEL_AW_BITS] =
+        {"intel aw-bits", V(6, 5, 0), V(4, 0, 0), 0,
+         "libvirt 7.0 docs/formatdomain.rst (since 6.5.0); QEMU 5.2 hw/i386/intel_iommu.c (aw-bits, property since 4.0)"},
+    [VIOMMU_FACT_INTEL_DMA_TRANSLATION] =
+        {"intel dma-translation", V(10, 7, 0), V(7, 1, 0), 0,
+         "libvirt NEWS 10.7.0; libvirt 11.3 src/qemu/qemu_validate.c (dma_translation); QEMU 7.2 hw/i386/intel_iommu.c (dma-translation); measured: 10.0/8.2 dropped, 11.0/9.2 sent; matrix: `intel`, without DMA translation"},
+    [VIOMMU_FACT_VIRTIO_AW_BITS] =
+        {"virtio aw-bits", V(12, 1, 0), V(9, 0, 0), 0,
+         "measured: 12.0/10.2 refused, 12.6/11.0 sent; libvirt 11.3 src/conf/domain_validate.c (refuses); QEMU 10.0 hw/virtio/virtio-iommu.c (aw-bits); matrix: `virtio`, 48 address bits"},
+    [VIOMMU_FACT_VIRTIO_GRANULE] =
+        {"virtio granule", V(12, 1, 0), V(9, 0, 0), 0,
+         "libvirt NEWS 12.1.0; measured: 12.0/10.2 dropped, 12.6/11.0 sent; QEMU 10.0 hw/virtio/virtio-iommu.c (granule); matrix: `virtio`, granule of 4 KiB"},
+    [VIOMMU_FACT_AMD_INTREMAP] =
+        {"amd intremap", V(11, 5, 0), V(10, 1, 0), 0,
+         "libvirt NEWS 11.5.0; measured: 11.6/10.1 sent; matrix: `amd`, interrupt remapping and IOTLB"},
+    [VIOMMU_FACT_AMD_IOTLB] =
+        {"amd iotlb", V(11, 5, 0), V(10, 1, 0), 0,
+         "libvirt NEWS 11.5.0; measured: 11.6/10.1 sent; matrix: `amd`, interrupt remapping and IOTLB"},
+    [VIOMMU_FACT_AMD_XTSUP] =
+        {"amd xtsup", V(11, 5, 0), V(10, 1, 0), 0,
+         "libvirt NEWS 11.5.0; measured: 11.6/10.1 sent; QEMU 10.0 hw/i386/amd_iommu.c (xtsup, property since 9.2); matrix: `amd`, 256 vCPUs"},
+    [VIOMMU_FACT_AMD_MANY_VCPUS] =
+        {"amd with more than 255 vCPUs", V(12, 2, 0), V(10, 1, 0), 0,
+         "libvirt NEWS 12.2.0; measured: 11.6/10.1 refused, 12.6/11.0 accepted; matrix: `amd`, 256 vCPUs"},
+    [VIOMMU_FACT_DEVICE_TRANSLATION] =
+        {"virtio devices behind the IOMMU", V(3, 5, 0), V(2, 9, 0), 0,
+         "libvirt 7.0 docs/formatdomain.rst (virtio driver iommu, since 3.5.0); QEMU 5.2 include/hw/virtio/virtio.h (iommu_platform); measured: 6.0/4.2 accepted"},
+    [VIOMMU_FACT_FIRMWARE_EFI] =
+        {"automatic choice of UEFI firmware", V(5, 2, 0), 0, 0,
+         "libvirt NEWS 5.2.0; libvirt 7.0 src/qemu/qemu_firmware.c (qemuFirmwareFillDomain); matrix: `is-supported: true`, UEFI"},
+    [VIOMMU_FACT_FIRMWARE_FEATURE] =
+        {"firmware features", V(7, 2, 0), 0, 0,
+         "libvirt NEWS 7.2.0; libvirt 9.0 src/conf/domain_conf.c (virDomainOsDefFirmwareFeature, not in 7.0); matrix: `is-supported: true`, UEFI"},
+    [VIOMMU_FACT_FIRMWARE_STATEFUL] =
+        {"firmware with a variable store", V(8, 6, 0), 0, 0,
+         "libvirt 9.0 docs/formatdomain.rst (loader stateless, since 8.6.0); measured: 9.0, 11.3, 12.8 (with 12.8 and Debian testing's ovmf the automatic choice is else OVMF.amdsev.fd, which starts no kernel); matrix: `is-supported: true`, UEFI"},
+    [VIOMMU_FACT_NVRAM_PATH] =
+        {"UEFI variables in a file of a given name", V(9, 0, 0), 0, 0,
+         "measured: 9.0, 11.3, 12.8 (made, used and removed with the domain); measured: 7.0 makes and uses it, and removes the one that has the domain's name instead"},
+    [VIOMMU_FACT_SMMUV3_ACPI_TCG] =
+        {"model smmuv3 with UEFI under TCG", V(5, 5, 0), V(6, 2, 0), 0,
+         "QEMU 5.2 hw/arm/virt-acpi-build.c (no IORT without an ITS); QEMU 18f6290a6a (TCG's ITS, in 6.2); matrix: `is-supported: true`, UEFI"},
+    [VIOMMU_FACT_VIRT_MANY_VCPUS_TCG] =
+        {"virt with more than 123 vCPUs under TCG", V(1, 2, 16), V(6, 2, 0), 0,
+         "libvirt 7.0 docs/formatdomain.rst (gic, since 1.2.16); QEMU e5cba10ee1 (several regions of redistributors, in 6.2); QEMU 5.2 hw/arm/virt.c (123 in one); matrix: `is-supported: true`, 256 vCPUs"},
+    [VIOMMU_FACT_CPU_MAXIMUM] = {"cpu mode maximum", V(7, 1, 0), 0, 0,
+                                 "libvirt NEWS 7.1.0; libvirt 9.0 src/conf/cpu_conf.c (maximum, not in 7.0)"},
+    [VIOMMU_FACT_OPEN_DISK] =
+        {"disks handed over open", V(9, 0, 0), 0, 0,
+         "libvirt NEWS 9.0.0; libvirt 9.0 src/qemu/qemu_driver.c (qemuDomainFDAssociate); measured: 9.0/7.2 accepted"},
+    [VIOMMU_FACT_OPEN_DISK_ATTACHED] =
+        {"disks handed over open to a machine that runs", V(11, 3, 0), 0, 0,
+         "measured: 11.3/10.0 accepted; measured: 9.0/7.2 does not pass the file on (QEMU: Could not dup FD for /dev/fdset/0)"},
+    [VIOMMU_FACT_AGENT_NESTING] =
+        {"a bound on how deep an agent's words are nested", V(10, 8, 0), 0, 0,
+         "libvirt NEWS 10.8.0; measured: 9.0/7.2 dies of a million levels, asked or not, 11.3/10.0 refuses them (json-c has a bound, YAJL had none)"},
+    [VIOMMU_FACT_INTEL_HOSTDEV] = {"intel before assigned devices",
+                                   V(3, 4, 0), V(2, 10, 0), 0, "libvirt 7.0 docs/formatdomain.rst (caching_mode, since 3.4.0); QEMU 28cf553afe (asks for caching-mode); QEMU 5.2 hw/i386/intel_iommu.c (vtd_switch_address_space, since 2.10); emulated: intel, two NICs of two root complexes and an NVMe disk"},
+    [VIOMMU_FACT_VIRTIO_HOSTDEV] =
+        {"virtio before assigned devices", V(8, 3, 0), V(7, 1, 0), 0,
+         "QEMU 90519b9053 (devices in bypass, after 7.0); libvirt 9.0 src/qemu/qemu_validate.c (as for model virtio); emulated: virtio, a NIC, pinged"},
+    [VIOMMU_FACT_SMMUV3_ACCEL] =
+        {"smmuv3 before assigned devices (accel)", V(12, 7, 0), V(11, 0, 0), 0,
+         "libvirt NEWS 12.7.0; measured: 12.0/10.2 dropped, 12.8/11.1 sent; QEMU 11.0 hw/arm/smmuv3-accel.c; QEMU 0d1ac82ece (every QEMU refuses without it); Linux 6.13 drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-iommufd.c",
+         V(6, 13, 0)},
+    [VIOMMU_FACT_IOMMUFD] =
+        {"assigned devices through iommufd", V(12, 1, 0), V(9, 0, 0), 0,
+         "libvirt NEWS 12.1.0; QEMU 6e6d8ac62b (after 8.2, in 9.0); measured: 10.0/8.2 has no such object; Linux 6.2 drivers/iommu/iommufd/main.c",
+         V(6, 2, 0)},
+    [VIOMMU_FACT_IOMMUFD_CDEV] =
+        {"nodes of assigned devices in /dev/vfio/devices", V(12, 1, 0), V(9, 0, 0), 0,
+         "libvirt NEWS 12.1.0; QEMU 6e6d8ac62b (after 8.2, in 9.0); Linux 6.6 drivers/vfio/device_cdev.c",
+         V(6, 6, 0)},
+    [VIOMMU_FACT_HOSTDEV_DRIVER] =
+        {"choice of a device's VFIO driver", V(10, 0, 0), 0, 0,
+         "libvirt NEWS 10.0.0; libvirt 11.3 src/util/virpci.c (virPCIDeviceFindBestVFIOVariant, not in 9.0)"},
+    [VIOMMU_FACT_MEMLOCK_PER_DEVICE] =
+        {"locked memory counted per device behind an IOMMU", V(8, 7, 0), 0, 0,
+         "libvirt NEWS 8.7.0; libvirt 9.0 src/qemu/qemu_domain.c (qemuDomainGetMemLockLimitBytes, counts once in 7.0); emulated: intel, QEMU locks the guest's memory once for each of three devices until the guest translates"},
+    [VIOMMU_FACT_KEPT_SOURCE] =
+        {"images that keep their owners and labels", V(7, 0, 0), 0, 0,
+         "libvirt 7.0 src/security/security_dac.c (virSecurityDACSetImageLabelInternal, relabel of each source); measured: 7.0/5.2, 9.0/7.2 (backing files, too)"},
+    [VIOMMU_FACT_SMMUV3_RIL] =
+        {"smmuv3 without range invalidation", V(12, 7, 0), V(11, 0, 0), 0,
+         "libvirt NEWS 12.7.0; QEMU 11.0 hw/arm/smmuv3-accel.c (ril); measured: 12.8/11.1 the word off, which QEMU 11.0.3 takes"},
+    [VIOMMU_FACT_SMMUV3_ACPI_NO_ITS] =
+        {"model smmuv3 with UEFI on a virt machine without ITS", V(5, 5, 0), V(10, 2, 0), 0,
+         "QEMU 5.2 hw/arm/virt-acpi-build.c (no IORT without an ITS); measured: 9.0/7.2 virt-2.7 has no IORT, virt-2.8 has one"},
+    [VIOMMU_FACT_FW_CFG] = {"files in QEMU's fw_cfg", V(6, 5, 0), 0, 0,
+                            "libvirt NEWS 6.5.0; measured: 9.0/7.2, 11.3/10.0 accepted"},
+    [VIOMMU_FACT_VSOCK_TRANSLATION] =
+        {"vsock behind the IOMMU", V(7, 1, 0), 0, 0,
+         "libvirt 9.0 docs/formatdomain.rst (vsock, driver, since 7.1.0); Linux e13a6915a0 (vhost's IOTLB, in 5.11); measured: 9.0/7.2, 11.3/10.0 accepted; emulated: intel, systemd 257 in a guest without an agent tells over vsock",
+         V(5, 11, 0)},
+    [VIOMMU_FACT_VIRTIOFS] =
+        {"virtiofs", V(7, 0, 0), 0, 0,
+         "libvirt NEWS 6.2.0; measured: 6.0/4.2 no such driver, 7.0/5.2, 9.0/7.2 accepted (not tried between them, where libvirt needs NUMA cells)"},
+    [VIOMMU_FACT_VIRTIOFS_USER] = {"virtiofs of a user's own libvirt", V(10, 0, 0), 0, 0,
+                                   "libvirt NEWS 10.0.0; measured: 9.0/7.2 refused, 11.3/10.0 started"},
+    [VIOMMU_FACT_VIRTIOFS_READ_ONLY] =
+        {"virtiofs that the guest may only read", V(11, 3, 0), 0, 0,
+         "measured: 9.0/7.2 refused, 11.3/10.0 accepted (nothing between them was tried)"},
+    [VIOMMU_FACT_NETWORK_IGB] =
+        {"networks of model igb", V(9, 3, 0), V(8, 0, 0), 0,
+         "libvirt NEWS 9.3.0; QEMU 8.0 hw/net/igb.c; measured: 9.0/7.2 refused by QEMU, 11.3/10.0 and 12.8/11.1 started"},
+    [VIOMMU_FACT_DISK_NVME] = {"disks on nvme", V(11, 5, 0), 0, 0,
+                               "libvirt NEWS 11.5.0; measured: 11.3/10.0 refused, 12.8/11.1 started"},
+    [VIOMMU_FACT_SEV] =
+        {"launch security sev", V(8, 6, 0), V(6, 2, 0), 0,
+         "libvirt 9.0 docs/formatdomain.rst (loader stateless, since 8.6.0); QEMU 6.2 target/i386/sev.c (sev-guest); measured: 12.8/11.1 converted, with the capabilities of such a host"},
+    [VIOMMU_FACT_SEV_SNP] =
+        {"launch security sev-snp", V(11, 8, 0), V(9, 1, 0), 0,
+         "libvirt NEWS 11.8.0; QEMU 9.1 target/i386/sev.c (sev-snp-guest); measured: 9.0/7.2 no such type, 12.8/11.1 converted, with the capabilities of such a host"},
+    [VIOMMU_FACT_TDX] =
+        {"launch security tdx", V(11, 6, 0), V(10, 1, 0), 0,
+         "libvirt NEWS 11.6.0; QEMU 10.1 target/i386/kvm/tdx.c (tdx-guest); measured: 11.3/10.0 no such type, 12.8/11.1 converted, with the capabilities of such a host"},
 };
 
 static const char *const words[] = {
@@ -187,6 +185,7 @@ static const char *const words[] = {
     "virt-many-vcpus-tcg",
     "cpu-maximum",
     "open-disk",
+    "open-disk-attached",
     "agent-nesting",
     "intel-hostdev",
     "virtio-hostdev",

@@ -35,11 +35,17 @@ static bool is_member(const ViommuPlanInput *input)
     return is_guarded(input) && viommu_asker_is_bound(input->asker);
 }
 
+/* What libvirt needs to take open files. */
+static ViommuFactId open_fact(const ViommuPlanInput *input)
+{
+    return input->targets ? VIOMMU_FACT_OPEN_DISK_ATTACHED : VIOMMU_FACT_OPEN_DISK;
+}
+
 static bool refuse_closed(ViommuPlanBuild *build, guint i, GError **error)
 {
     const ViommuRequestDisk *disk = g_ptr_array_index(build->request->disks, i);
-    g_autofree char *needs = viommu_fact_needs(VIOMMU_FACT_OPEN_DISK);
-    g_autofree char *had = viommu_fact_had(VIOMMU_FACT_OPEN_DISK, build->input->host->libvirt, 0);
+    g_autofree char *needs = viommu_fact_needs(open_fact(build->input));
+    g_autofree char *had = viommu_fact_had(open_fact(build->input), build->input->host->libvirt, 0);
 
     return viommu_plan_refuse(
         build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
@@ -57,7 +63,7 @@ static bool check_by_path(ViommuPlanBuild *build, guint i, GError **error)
     if (!is_guarded(build->input) || viommu_fact_holds(VIOMMU_FACT_KEPT_SOURCE, version, 0))
         return true;
     libvirt = viommu_version_format(version);
-    needs = viommu_fact_needs(VIOMMU_FACT_OPEN_DISK);
+    needs = viommu_fact_needs(open_fact(build->input));
     return viommu_plan_refuse(
         build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_DISK, error,
         "disks[%u].path '%s': libvirt %s would make QEMU's user the owner of this image, or of a file that it is based on, and not restore the owner; upgrade to %s, which takes open files",
@@ -91,7 +97,7 @@ bool viommu_plan_takes_open(const ViommuPlanInput *input, const ViommuHandover *
 
     if (!handover->is_open || (handover->is_fixed && !labels))
         return false;
-    return viommu_fact_holds(VIOMMU_FACT_OPEN_DISK, input->host->libvirt, 0);
+    return viommu_fact_holds(open_fact(input), input->host->libvirt, 0);
 }
 
 /* The header of an image can name another file at any time, so QEMU must have no more rights than
@@ -208,7 +214,7 @@ void viommu_plan_settle_rights(ViommuPlanBuild *build)
 static bool prefers_open(const ViommuPlanInput *input)
 {
     return is_guarded(input) && input->host->secmodels &&
-           viommu_fact_holds(VIOMMU_FACT_OPEN_DISK, input->host->libvirt, 0);
+           viommu_fact_holds(open_fact(input), input->host->libvirt, 0);
 }
 
 /* @path is taken. */
