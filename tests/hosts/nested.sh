@@ -49,7 +49,7 @@ nested_boot() {
     systemd-run --quiet --collect --unit="nested-$1" --property=Delegate=yes --setenv=SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 \
         systemd-nspawn --quiet --directory=/viommu-nested --volatile=overlay --boot --machine="$1" --hostname="$1" \
         --network-bridge=nested --register=no --keep-unit --console=pipe --bind=/viommu "${@:2}" || return 1
-    until_true 60 nested_is_up "$1" || return 1
+    until_true 120 nested_is_up "$1" || return 1
     on "$1" ip address add "$nested_net.$((${1#host} + 1))/24" dev host0 && on "$1" ip link set host0 up
 }
 
@@ -57,4 +57,6 @@ nested_boot() {
 nested_kill() {
     systemctl kill --signal=KILL --kill-whom=all "nested-$1"
     until_true 20 sh -c "! systemctl is-active --quiet nested-$1"
+    # systemd-nspawn 257 refuses to boot it again while this is left.
+    umount "/run/systemd/nspawn/unix-export/$1" 2>/dev/null || true
 }
