@@ -2,6 +2,8 @@
 /* client: the connection and the calls.  Does not know what is measured. */
 #include "tests/bench/client.h"
 
+#include <stdlib.h>
+
 #include "daemon/bus/variant.h"
 #include "tests/bench/bench.h"
 
@@ -138,4 +140,26 @@ void bench_bus_drain(sd_bus *bus, BenchPending *pending, unsigned left)
             r = sd_bus_wait(bus, BENCH_PATIENCE_USEC);
         check(r, "waiting for replies");
     }
+}
+
+double bench_loop_cpu_usec(int pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/schedstat", pid), *text = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        bench_die("cannot read %s", path);
+    return (double)strtoull(text, NULL, 10) / 1e3;
+}
+
+int bench_bus_pid(sd_bus *bus)
+{
+    sd_bus_message *call = bench_bus_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                            "org.freedesktop.DBus", "GetConnectionUnixProcessID");
+    g_autoptr(sd_bus_message) reply = NULL;
+    uint32_t pid = 0;
+
+    sd_bus_message_append(call, "s", VIOMMU_BUS_NAME);
+    reply = bench_bus_call(bus, call);
+    sd_bus_message_read(reply, "u", &pid);
+    return (int)pid;
 }

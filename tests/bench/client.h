@@ -37,6 +37,12 @@ char *bench_bus_xml(sd_bus *bus, const char *path);
 /** Kills the machine, and waits until it is gone. */
 void bench_bus_kill(sd_bus *bus, const char *path);
 
+/** The process of viommud. */
+int bench_bus_pid(sd_bus *bus);
+/** The CPU time of the first thread of process @pid, on which viommud answers; the kernel counts
+ *  it. */
+double bench_loop_cpu_usec(int pid);
+
 typedef struct BenchPending {
     unsigned left, failed;
 } BenchPending;

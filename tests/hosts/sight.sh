@@ -72,4 +72,14 @@ run 0 'the service has a filter of system calls' '^read$|[ ]read( |$)' systemctl
 check 'with none for modules' sh -c "! grep -qE '(init|finit|delete)_module' '$work/out'"
 confined sight-status '/bin/grep ^CapBnd: /proc/self/status'
 run 0 'nor has it a capability' '^CapBnd:.0+$' sh -c 'cat /run/viommud-sight/sight-status'
+# --- Metrics, over a socket that the service itself could not open ---
+
+metrics() { bash -c 'exec 3<>/dev/tcp/127.0.0.1/9758 && printf "GET /metrics HTTP/1.1\r\n\r\n" >&3 && timeout 10 cat <&3'; }
+
+run 1 'metrics are off' '' metrics
+run 0 'a site enables them' '' systemctl enable viommud-metrics.socket
+run 0 'and starts both' '' sh -c 'systemctl stop viommud && systemctl start viommud-metrics.socket viommud'
+run 0 'Prometheus can read them' '^viommud_connected [01]$' metrics
+run 0 'a restart keeps the socket' '' systemctl restart viommud
+run 0 'which is served again' '^# EOF' metrics
 finish
