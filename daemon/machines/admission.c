@@ -107,16 +107,19 @@ static uint64_t vcpus_of(const ViommuAdmission *admission, const ViommuRequest *
     return request->vcpus == VIOMMU_UNSET_NUMBER ? admission->config->policy.default_vcpus : request->vcpus;
 }
 
+/* With all that can be plugged in. */
 static uint64_t memory_of(const ViommuAdmission *admission, const ViommuRequest *request)
 {
-    return request->memory_bytes == VIOMMU_UNSET_NUMBER ? admission->config->policy.default_memory_bytes
-                                                        : request->memory_bytes;
+    return request->memory_max_bytes != VIOMMU_UNSET_NUMBER ? request->memory_max_bytes
+           : request->memory_bytes == VIOMMU_UNSET_NUMBER   ? admission->config->policy.default_memory_bytes
+                                                            : request->memory_bytes;
 }
 
 static uint64_t bound_of(const ViommuAdmission *admission, const ViommuRequest *request)
 {
     return viommu_memory_bound(memory_of(admission, request),
-                               request->memory_backing.locked == 1 || request->hostdevs);
+                               request->memory_backing.locked == 1 || request->hostdevs ||
+                                   request->launch_security.type == (int)VIOMMU_LAUNCH_SECURITY_SEV);
 }
 
 /* The limits that the host's size sets keep users apart, and do not apply to root. */
@@ -207,7 +210,7 @@ bool viommu_admission_check_memory(const ViommuAdmission *admission, const Viomm
                                    const ViommuHost *host, GError **error)
 {
     ViommuPinned wanted =
-        viommu_memory_pinned(plan->memory_bytes, plan->page_size_bytes, plan->memlock_bytes);
+        viommu_memory_pinned(plan->memory_max_bytes, plan->page_size_bytes, plan->memlock_bytes);
     ViommuRegistryIterator iterator = viommu_registry_iterate(admission->registry);
     ViommuPinned used = {.page_size_bytes = wanted.page_size_bytes};
     uint64_t promised = 0;

@@ -7,6 +7,7 @@
 #include "lib/base/quantity.h"
 #include "lib/machine/forwards.h"
 #include "lib/domain/hostdev-xml.h"
+#include "lib/domain/memory-xml.h"
 #include "lib/domain/sysinfo.h"
 #include "lib/domain/virtio-xml.h"
 
@@ -33,40 +34,6 @@ static void write_vcpus(ViommuXmlWriter *xml, const ViommuPlan *plan)
     if (plan->vcpus_present != plan->vcpus)
         viommu_xml_attribute_number(xml, "current", plan->vcpus_present);
     viommu_xml_text(xml, number);
-    viommu_xml_close(xml);
-}
-
-static void write_memory(ViommuXmlWriter *xml, const ViommuPlan *plan)
-{
-    viommu_xml_open(xml, "memory");
-    viommu_xml_attribute(xml, "unit", "KiB");
-    {
-        g_autofree char *kib = g_strdup_printf("%" G_GUINT64_FORMAT, viommu_quantity_kib(plan->memory_bytes));
-
-        viommu_xml_text(xml, kib);
-    }
-    viommu_xml_close(xml);
-}
-
-static void write_memory_backing(ViommuXmlWriter *xml, const ViommuPlan *plan)
-{
-    if (!plan->page_size_bytes && !plan->locked && !plan->shared_memory)
-        return;
-    viommu_xml_open(xml, "memoryBacking");
-    if (plan->page_size_bytes) {
-        viommu_xml_open(xml, "hugepages");
-        viommu_xml_open(xml, "page");
-        viommu_xml_attribute_number(xml, "size", viommu_quantity_kib(plan->page_size_bytes));
-        viommu_xml_attribute(xml, "unit", "KiB");
-        viommu_xml_close(xml);
-        viommu_xml_close(xml);
-    }
-    if (plan->locked)
-        viommu_xml_empty(xml, "locked", NULL);
-    if (plan->shared_memory) {
-        viommu_xml_empty(xml, "source", "type", "memfd", NULL);
-        viommu_xml_empty(xml, "access", "mode", "shared", NULL);
-    }
     viommu_xml_close(xml);
 }
 
@@ -147,31 +114,11 @@ static void write_numatune(ViommuXmlWriter *xml, const GArray *cells)
     viommu_xml_close(xml);
 }
 
-static void write_cells(ViommuXmlWriter *xml, const GArray *cells)
-{
-    if (cells->len == 0)
-        return;
-    viommu_xml_open(xml, "numa");
-    for (guint i = 0; i < cells->len; i++) {
-        const ViommuNumaCell *cell = &g_array_index(cells, ViommuNumaCell, i);
-        g_autofree char *vcpus = g_strdup_printf("%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, cell->first_vcpu,
-                                                 cell->first_vcpu + cell->vcpus - 1);
-
-        viommu_xml_open(xml, "cell");
-        viommu_xml_attribute_number(xml, "id", i);
-        viommu_xml_attribute(xml, "cpus", vcpus);
-        viommu_xml_attribute_number(xml, "memory", viommu_quantity_kib(cell->memory_bytes));
-        viommu_xml_attribute(xml, "unit", "KiB");
-        viommu_xml_close(xml);
-    }
-    viommu_xml_close(xml);
-}
-
 static void write_cpu(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     bool said = plan->cpu_mode != VIOMMU_CPU_MODE_DEFAULT;
 
-    if (!said && plan->cells->len == 0)
+    if (!said && plan->cells->len == 0 && plan->memory_hotplug == VIOMMU_UNSET)
         return;
     viommu_xml_open(xml, "cpu");
     if (said)
@@ -180,7 +127,7 @@ static void write_cpu(ViommuXmlWriter *xml, const ViommuPlan *plan)
         viommu_xml_attribute(xml, "match", "exact");
         viommu_xml_leaf(xml, "model", plan->cpu_model);
     }
-    write_cells(xml, plan->cells);
+    viommu_memory_write_cells(xml, plan);
     viommu_xml_close(xml);
 }
 
@@ -473,6 +420,7 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
     else
         write_iommu(xml, &plan->iommu);
     viommu_virtio_write(xml, plan);
+    viommu_memory_write_device(xml, plan);
     write_panic(xml, plan);
     write_vsock(xml, plan);
     viommu_xml_close(xml);
@@ -515,9 +463,9 @@ char *viommu_domain_xml(const ViommuPlan *plan, const ViommuMetadata *metadata)
     viommu_xml_leaf(xml, "name", plan->domain);
     viommu_xml_leaf(xml, "uuid", plan->uuid);
     write_metadata(xml, metadata);
-    write_memory(xml, plan);
+    viommu_memory_write(xml, plan);
     write_vcpus(xml, plan);
-    write_memory_backing(xml, plan);
+    viommu_memory_write_backing(xml, plan);
     write_numatune(xml, plan->cells);
     viommu_sysinfo_write(xml, plan);
     write_os(xml, plan);

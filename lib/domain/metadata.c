@@ -182,7 +182,7 @@ ViommuMetadata *viommu_metadata_new(const ViommuPlan *plan, const ViommuRequest 
         .accelerator = plan->accelerator,
         .model = plan->iommu.model,
         .vcpus = plan->vcpus,
-        .memory_bytes = plan->memory_bytes,
+        .memory_bytes = plan->memory_max_bytes,
         .memlock_bytes = plan->memlock_bytes,
         .page_size_bytes = plan->page_size_bytes,
         .host_drivers = host_drivers_of(&plan->placement),

@@ -155,6 +155,15 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
     [VIOMMU_FACT_TDX] =
         {"launch security tdx", V(11, 6, 0), V(10, 1, 0), 0,
          "libvirt NEWS 11.6.0; QEMU 10.1 target/i386/kvm/tdx.c (tdx-guest); measured: 11.3/10.0 no such type, 12.8/11.1 converted, with the capabilities of such a host"},
+    [VIOMMU_FACT_VIRTIO_MEM] =
+        {"memory by virtio-mem", V(9, 0, 0), V(7, 2, 0), 0,
+         "measured: 9.0/7.2, 11.3/10.0, 12.8/11.1 converted (nothing older was tried)"},
+    [VIOMMU_FACT_VIRTIO_MEM_HOSTDEV] = {"memory by virtio-mem beside assigned devices", V(9, 0, 0),
+                                        V(7, 2, 0), 0,
+                                        "QEMU 7.2 hw/vfio/common.c (vfio_register_ram_discard_listener)"},
+    [VIOMMU_FACT_VIRTIO_MEM_TRANSLATION] =
+        {"virtio-mem behind the IOMMU", V(11, 9, 0), V(7, 2, 0), 0,
+         "libvirt NEWS 11.9.0; measured: 11.3/10.0 refused, 12.8/11.1 converted"},
 };
 
 static const char *const words[] = {
@@ -207,6 +216,9 @@ static const char *const words[] = {
     "sev",
     "sev-snp",
     "tdx",
+    "virtio-mem",
+    "virtio-mem-hostdev",
+    "virtio-mem-translation",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_FACT_LAST);
 /* ViommuEmulator keeps a bit for each. */

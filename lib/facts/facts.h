@@ -57,6 +57,9 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_SEV,
     VIOMMU_FACT_SEV_SNP,
     VIOMMU_FACT_TDX,
+    VIOMMU_FACT_VIRTIO_MEM,
+    VIOMMU_FACT_VIRTIO_MEM_HOSTDEV,
+    VIOMMU_FACT_VIRTIO_MEM_TRANSLATION,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;

@@ -278,9 +278,9 @@ static char *make_constraint(const ViommuFleetPlacing *placing, Matches matches)
 static uint64_t memory_mib(const ViommuPlan *plan)
 {
     ViommuPinned pinned =
-        viommu_memory_pinned(plan->memory_bytes, plan->page_size_bytes, plan->memlock_bytes);
+        viommu_memory_pinned(plan->memory_max_bytes, plan->page_size_bytes, plan->memlock_bytes);
     uint64_t bytes = pinned.huge_bytes ? MAX(pinned.ordinary_bytes, QEMU_MIB * VIOMMU_MIB)
-                                       : MAX(pinned.ordinary_bytes, plan->memory_bytes);
+                                       : MAX(pinned.ordinary_bytes, plan->memory_max_bytes);
 
     return (bytes + VIOMMU_MIB - 1) / VIOMMU_MIB;
 }
@@ -299,7 +299,7 @@ static char *make_gres(const ViommuPlan *plan, const ViommuRequest *request)
     }
     if (plan->page_size_bytes) {
         pages = viommu_fleet_gres_pages(plan->page_size_bytes);
-        viommu_fleet_gres_add(gres, pages, plan->memory_bytes / plan->page_size_bytes);
+        viommu_fleet_gres_add(gres, pages, plan->memory_max_bytes / plan->page_size_bytes);
     }
     return viommu_fleet_gres_words(gres);
 }

@@ -128,6 +128,17 @@ static void add_bytes(ViommuDomainRead *read, const char *key, uint64_t bytes, c
 
 /* --- The machine --- */
 
+/* Requests give more in whole blocks, and domains what they like; libvirt rounds it up. */
+static void read_most_memory(ViommuDomainRead *read, uint64_t memory_bytes)
+{
+    const xmlNode *most = viommu_xml_child(read->root, "maxMemory");
+    uint64_t bytes = most ? read_bytes(most) : VIOMMU_UNSET_NUMBER;
+
+    if (bytes != VIOMMU_UNSET_NUMBER && bytes > memory_bytes &&
+        (bytes - memory_bytes) % (2 * VIOMMU_MIB) == 0)
+        add_bytes(read, "memory-max", bytes, most);
+}
+
 static void read_memory(ViommuDomainRead *read, const ViommuHost *host)
 {
     const xmlNode *memory = viommu_xml_child(read->root, "memory"),
@@ -141,6 +152,7 @@ static void read_memory(ViommuDomainRead *read, const ViommuHost *host)
     guint64 number;
 
     add_bytes(read, "memory", read_bytes(memory), memory);
+    read_most_memory(read, read_bytes(memory));
     if (vcpus && g_ascii_string_to_unsigned(g_strstrip(vcpus), 10, 1, UINT32_MAX, &number, NULL))
         add_part(read, "vcpus", g_variant_new_uint64(number), vcpu, NULL);
     /* Without huge pages, requests name the ordinary page to lock. */

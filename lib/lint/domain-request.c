@@ -28,6 +28,7 @@ static const char *const order[] = {
     "guest.os",
     "memory-backing.locked",
     "memory-backing.page-size",
+    "memory-max",
     "memory",
     "vcpus",
     "machine",

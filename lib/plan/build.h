@@ -62,6 +62,14 @@ void viommu_plan_explain_iommu(ViommuPlanBuild *build, const ViommuIommuInput *i
  *  when the size is no multiple of the page size; NOT_SUPPORTED, when it is more than the host has
  *  or allows to be locked. */
 bool viommu_plan_settle_memory(ViommuPlanBuild *build, GError **error);
+/** memory-plug: settles how memory can be plugged in, and the maximum; the size at the start is
+ *  settled.  Fails: NOT_SUPPORTED. */
+bool viommu_plan_settle_memory_max(ViommuPlanBuild *build, GError **error);
+/** memory-plug: checks that the guest can hear of memory, once the firmware is settled.  Fails:
+ *  NOT_SUPPORTED. */
+bool viommu_plan_check_memory_plug(ViommuPlanBuild *build, GError **error);
+/** memory-plug: settles the device, once the IOMMU is settled. */
+void viommu_plan_settle_memory_plug(ViommuPlanBuild *build);
 /** memory: settles how much QEMU may have to lock for the assigned devices, once the IOMMU is
  *  chosen. Fails: NOT_SUPPORTED, when the limit of libvirt's daemon is lower. */
 bool viommu_plan_settle_memlock(ViommuPlanBuild *build, GError **error);

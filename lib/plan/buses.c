@@ -88,6 +88,7 @@ static unsigned count_placed_by_libvirt(const ViommuPlan *plan)
     for (int kind = 0; kind < VIOMMU_DEVICE_LAST; kind++)
         n += plan->devices[kind].present && (kind != VIOMMU_DEVICE_GPU || plan->family != VIOMMU_FAMILY_Q35);
     n += plan->vsock;
+    n += plan->memory_hotplug == VIOMMU_MEMORY_HOTPLUG_VIRTIO_MEM;
     n += plan->shares->len;
     for (guint i = 0; i < plan->placement.devices->len; i++)
         n += ((const ViommuPlacedDevice *)g_ptr_array_index(plan->placement.devices, i))->guest_bus == 0;

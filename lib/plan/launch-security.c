@@ -83,6 +83,10 @@ static bool check_devices(ViommuPlanBuild *build, GError **error)
         return refuse(
             build, error,
             "devices of the host are not known to work with encrypted memory; omit hostdevs, or launch-security");
+    if (request->memory_max_bytes != VIOMMU_UNSET_NUMBER)
+        return refuse(
+            build, error,
+            "memory that is plugged in is not known to work with it; omit memory-max, or launch-security");
     for (guint i = 0; request->shares && i < request->shares->len; i++)
         if (((const ViommuRequestShare *)g_ptr_array_index(request->shares, i))->type !=
             (int)VIOMMU_SHARE_TYPE_9P)

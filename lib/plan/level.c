@@ -21,6 +21,8 @@ static const char *why_outside(const ViommuPlan *plan)
         return "libvirt puts no virtio device behind 'amd'; use another iommu.model";
     if (!plan->iommu.translate)
         return "this machine type, libvirt or QEMU puts no virtio device behind it; leave machine out, or upgrade them";
+    if (plan->memory_hotplug == VIOMMU_MEMORY_HOTPLUG_VIRTIO_MEM && !plan->memory_translated)
+        return "the virtio-mem device is outside it; set memory-hotplug to 'dimm'";
     return plan->vsock && !plan->vsock_translated ? "the guest's vsock device is outside it; omit guest.vsock"
                                                   : NULL;
 }

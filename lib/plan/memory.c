@@ -270,13 +270,17 @@ bool viommu_plan_settle_memory(ViommuPlanBuild *build, GError **error)
     plan->memory_bytes =
         request->memory_bytes == VIOMMU_UNSET_NUMBER ? policy->default_memory_bytes : request->memory_bytes;
     plan->locked = request->memory_backing.locked == 1 || plan->launch_security.locks;
+    if (!viommu_plan_settle_memory_max(build, error))
+        return false;
+    build->rule = VIOMMU_RULE_MEMORY;
     if (page != VIOMMU_UNSET_NUMBER && !check_pages(plan, host, page, error))
         return false;
     if (page == viommu_host_likely_page_bytes(host))
         page = 0;
     plan->memlock_bytes =
-        viommu_memory_bound(plan->memory_bytes, plan->locked || plan->placement.devices->len > 0);
-    pinned = viommu_memory_pinned(plan->memory_bytes, page, plan->memlock_bytes);
+        viommu_memory_bound(plan->memory_max_bytes, plan->locked || plan->placement.devices->len > 0);
+    plan->memlock_start_bytes = plan->memlock_bytes;
+    pinned = viommu_memory_pinned(plan->memory_max_bytes, page, plan->memlock_bytes);
     /* For libvirt the system's own page size means "no huge pages", so it is not written. */
     plan->page_size_bytes = pinned.page_size_bytes;
     if (!viommu_memory_check_room(host, policy, &pinned, &nothing, error) ||
@@ -302,7 +306,12 @@ bool viommu_plan_settle_memlock(ViommuPlanBuild *build, GError **error)
     what = g_strdup_printf("%u assigned device%s %s an IOMMU", n, n == 1 ? "" : "s",
                            has_iommu ? "behind" : "without");
     build->rule = VIOMMU_RULE_MEMLOCK;
-    plan->memlock_bytes = viommu_memory_hostdev_limit(plan->memory_bytes, n, has_iommu, host->libvirt);
+    plan->memlock_bytes = viommu_memory_hostdev_limit(plan->memory_max_bytes, n, has_iommu, host->libvirt);
+    /* libvirt counts a virtio-mem device as a whole, and DIMMs when they are plugged in. */
+    plan->memlock_start_bytes =
+        plan->memory_hotplug == VIOMMU_MEMORY_HOTPLUG_DIMM
+            ? viommu_memory_hostdev_limit(plan->memory_bytes, n, has_iommu, host->libvirt)
+            : plan->memlock_bytes;
     return check_limit(host, what, plan->memlock_bytes, error);
 }
 
@@ -310,10 +319,10 @@ char *viommu_memory_compare_limit(const ViommuPlan *plan, uint64_t live_bytes)
 {
     g_autofree char *live = NULL, *planned = NULL;
 
-    if (live_bytes >= plan->memlock_bytes)
+    if (live_bytes >= plan->memlock_start_bytes)
         return NULL;
     live = viommu_quantity_format(live_bytes);
-    planned = viommu_quantity_format(plan->memlock_bytes);
+    planned = viommu_quantity_format(plan->memlock_start_bytes);
     return g_strdup_printf(
         "QEMU may lock %s of memory (RLIMIT_MEMLOCK), but the plan needs %s: this libvirt calculates another limit; the guest may fail with \"Cannot allocate memory\"",
         live, planned);

@@ -113,11 +113,16 @@ typedef struct ViommuPlan {
     char *emulator;                /* path; NULL: libvirt's choice */
     uint64_t vcpus;                /* the maximum */
     uint64_t vcpus_present;        /* when the guest starts */
-    uint64_t memory_bytes;
-    uint64_t page_size_bytes; /* 0: ordinary pages */
+    uint64_t memory_bytes;         /* when the guest starts */
+    uint64_t memory_max_bytes;     /* with all that can be plugged in */
+    int memory_hotplug;            /* ViommuMemoryHotplug; VIOMMU_UNSET: nothing can be */
+    uint64_t memory_block_bytes;   /* the least that can be */
+    bool memory_translated;        /* virtio-mem is behind the IOMMU */
+    uint64_t page_size_bytes;      /* 0: ordinary pages */
     bool locked;
-    uint64_t memlock_bytes;  /* what QEMU may have to lock; 0: nothing */
-    ViommuFirmware firmware; /* BIOS or EFI */
+    uint64_t memlock_bytes;       /* what QEMU may have to lock; 0: nothing */
+    uint64_t memlock_start_bytes; /* the same, before memory is plugged in */
+    ViommuFirmware firmware;      /* BIOS or EFI */
     ViommuSecureBoot secure_boot_by;
     bool secure_boot;
     /* require a firmware with a variable store: libvirt may otherwise choose one for SEV guests

@@ -114,6 +114,10 @@ static GPtrArray *list_outside(const ViommuPlan *plan, unsigned *ret_devices)
             add_outside(keys, "shares", i);
             ++*ret_devices;
         }
+    if (plan->memory_hotplug == VIOMMU_MEMORY_HOTPLUG_VIRTIO_MEM && !plan->memory_translated) {
+        g_ptr_array_add(keys, g_strdup("memory-hotplug"));
+        ++*ret_devices;
+    }
     if (plan->vsock && !plan->vsock_translated) {
         g_ptr_array_add(keys, g_strdup("guest.vsock"));
         ++*ret_devices;
@@ -300,6 +304,8 @@ GVariant *viommu_plan_report(const ViommuPlan *plan, const char *xml)
     if (plan->vcpus_present != plan->vcpus)
         add(&tree, "vcpus-present", g_variant_new_uint32((guint32)plan->vcpus_present));
     add(&tree, "memory-bytes", g_variant_new_uint64(plan->memory_bytes));
+    if (plan->memory_hotplug != VIOMMU_UNSET)
+        add(&tree, "memory-max-bytes", g_variant_new_uint64(plan->memory_max_bytes));
     add(&tree, "iommu", iommu_tree(plan));
     if (plan->placement.devices->len > 0)
         add(&tree, "hostdevs", hostdevs_list(&plan->placement));

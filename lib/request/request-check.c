@@ -452,6 +452,10 @@ static bool check_memory_backing(const ViommuRequest *request, GError **error)
 {
     uint64_t page = request->memory_backing.page_size_bytes;
 
+    if (request->memory_hotplug != VIOMMU_UNSET && request->memory_max_bytes == VIOMMU_UNSET_NUMBER)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "memory-hotplug needs memory-max, the most memory that the guest can have; set memory-max, too");
     if (page != VIOMMU_UNSET_NUMBER && (page & (page - 1)) != 0)
         return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
                            "memory-backing.page-size %" G_GUINT64_FORMAT " is not a power of two", page);

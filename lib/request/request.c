@@ -16,6 +16,8 @@ VIOMMU_ENUM_DEFINE(device, "kind of device", VIOMMU_DEVICE_LAST, "rng", "balloon
                    "tablet", "scsi");
 VIOMMU_ENUM_DEFINE(seed_by, "kind of seed", VIOMMU_SEED_BY_LAST, "cloud-init", "credentials", "ignition");
 VIOMMU_ENUM_DEFINE(share_type, "kind of share", VIOMMU_SHARE_TYPE_LAST, "virtiofs", "9p");
+VIOMMU_ENUM_DEFINE(memory_hotplug, "way of plugging in memory", VIOMMU_MEMORY_HOTPLUG_LAST, "dimm",
+                   "virtio-mem");
 VIOMMU_ENUM_DEFINE(iommufd, "use of iommufd", VIOMMU_IOMMUFD_LAST, "auto", "yes", "no");
 
 #define IN(dict, member) (offsetof(ViommuRequest, dict.member) - offsetof(ViommuRequest, dict))
@@ -195,6 +197,10 @@ static const ViommuField request_fields[] = {
     {"launch-security", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, launch_security), .fields = &launch_table},
     {"memory", VIOMMU_FIELD_SIZE, offsetof(ViommuRequest, memory_bytes), .min = VIOMMU_MIB,
      .max = SIZE_LIMIT},
+    {"memory-max", VIOMMU_FIELD_SIZE, offsetof(ViommuRequest, memory_max_bytes), .min = VIOMMU_MIB,
+     .max = SIZE_LIMIT},
+    {"memory-hotplug", VIOMMU_FIELD_ENUM, offsetof(ViommuRequest, memory_hotplug),
+     .words = &viommu_enum_memory_hotplug},
     {"memory-backing", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, memory_backing), .fields = &backing_table},
     {"iommu", VIOMMU_FIELD_DICT, offsetof(ViommuRequest, iommu), .fields = &iommu_table,
      .hint = "a machine has at most one IOMMU"},

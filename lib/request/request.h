@@ -97,6 +97,14 @@ typedef enum ViommuShareType {
 } ViommuShareType;
 extern const ViommuEnum viommu_enum_share_type;
 
+/* How memory comes into a guest that runs. */
+typedef enum ViommuMemoryHotplug {
+    VIOMMU_MEMORY_HOTPLUG_DIMM,
+    VIOMMU_MEMORY_HOTPLUG_VIRTIO_MEM,
+    VIOMMU_MEMORY_HOTPLUG_LAST,
+} ViommuMemoryHotplug;
+extern const ViommuEnum viommu_enum_memory_hotplug;
+
 /* How an assigned device reaches the host's IOMMU. */
 typedef enum ViommuIommufd {
     VIOMMU_IOMMUFD_AUTO,
@@ -213,6 +221,8 @@ typedef struct ViommuRequest {
         uint64_t policy;
     } launch_security;
     uint64_t memory_bytes;
+    uint64_t memory_max_bytes; /* what can be plugged in is included; unset: memory_bytes */
+    int memory_hotplug;        /* ViommuMemoryHotplug, dimm when unset */
     struct {
         uint64_t page_size_bytes;
         int locked;

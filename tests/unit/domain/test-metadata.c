@@ -507,7 +507,7 @@ START_TEST(from_a_plan)
                        .machine = (char *)"q35",
                        .accelerator = VIOMMU_ACCELERATOR_KVM,
                        .vcpus = 2,
-                       .memory_bytes = 3,
+                       .memory_max_bytes = 3,
                        .memlock_bytes = 4,
                        .page_size_bytes = 5,
                        .disks = devices,

@@ -180,7 +180,8 @@ END_TEST
 /* At the start it is an error only if less may be locked than was planned. */
 START_TEST(live_limits)
 {
-    static const ViommuPlan plan = {.memlock_bytes = 5 * GIB}, none = {.memlock_bytes = 0};
+    static const ViommuPlan plan = {.memlock_bytes = 9 * GIB, .memlock_start_bytes = 5 * GIB},
+                            none = {.memlock_bytes = 0};
     static const uint64_t enough[] = {5 * GIB, 6 * GIB, VIOMMU_UNSET_NUMBER, VIOMMU_UNSET_NUMBER - 1};
     g_autofree char *text = viommu_memory_compare_limit(&plan, 5 * GIB - 1), *half = NULL;
 
