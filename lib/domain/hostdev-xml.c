@@ -34,7 +34,12 @@ void viommu_xml_write_place(ViommuXmlWriter *xml, const ViommuXmlPlace *place)
         viommu_xml_write_pci_address(xml, place->bus, 0);
 }
 
-void viommu_hostdev_write(ViommuXmlWriter *xml, const ViommuPlacedDevice *device, const ViommuXmlPlace *place)
+static bool is_interface(const ViommuPlacedDevice *device)
+{
+    return device->mac || device->vlan != VIOMMU_UNSET_NUMBER;
+}
+
+static void write_source(ViommuXmlWriter *xml, const ViommuPlacedDevice *device)
 {
     ViommuPciAddress address;
     char numbers[4][12];
@@ -46,6 +51,32 @@ void viommu_hostdev_write(ViommuXmlWriter *xml, const ViommuPlacedDevice *device
     snprintf(numbers[1], sizeof(numbers[1]), "0x%02x", (unsigned)address.bus);
     snprintf(numbers[2], sizeof(numbers[2]), "0x%02x", (unsigned)address.slot);
     snprintf(numbers[3], sizeof(numbers[3]), "0x%x", (unsigned)address.function);
+    viommu_xml_open(xml, "source");
+    viommu_xml_empty(xml, "address", "type", is_interface(device) ? "pci" : NULL, "domain", numbers[0], "bus",
+                     numbers[1], "slot", numbers[2], "function", numbers[3], NULL);
+    viommu_xml_close(xml);
+}
+
+/* A virtual function that libvirt gives a MAC address and a VLAN. */
+static void open_interface(ViommuXmlWriter *xml, const ViommuPlacedDevice *device)
+{
+    viommu_xml_open(xml, "interface");
+    viommu_xml_attribute(xml, "type", "hostdev");
+    viommu_xml_attribute(xml, "managed", device->unmanaged ? "no" : "yes");
+    if (device->mac)
+        viommu_xml_empty(xml, "mac", "address", device->mac, NULL);
+    write_source(xml, device);
+    if (device->vlan == VIOMMU_UNSET_NUMBER)
+        return;
+    viommu_xml_open(xml, "vlan");
+    viommu_xml_open(xml, "tag");
+    viommu_xml_attribute_number(xml, "id", device->vlan);
+    viommu_xml_close(xml);
+    viommu_xml_close(xml);
+}
+
+static void open_hostdev(ViommuXmlWriter *xml, const ViommuPlacedDevice *device)
+{
     viommu_xml_open(xml, "hostdev");
     viommu_xml_attribute(xml, "mode", "subsystem");
     viommu_xml_attribute(xml, "type", "pci");
@@ -53,10 +84,12 @@ void viommu_hostdev_write(ViommuXmlWriter *xml, const ViommuPlacedDevice *device
     if (device->driver || device->iommufd)
         viommu_xml_empty(xml, "driver", "name", "vfio", "model", device->driver, "iommufd",
                          device->iommufd ? "yes" : NULL, NULL);
-    viommu_xml_open(xml, "source");
-    viommu_xml_empty(xml, "address", "domain", numbers[0], "bus", numbers[1], "slot", numbers[2], "function",
-                     numbers[3], NULL);
-    viommu_xml_close(xml);
+    write_source(xml, device);
+}
+
+void viommu_hostdev_write(ViommuXmlWriter *xml, const ViommuPlacedDevice *device, const ViommuXmlPlace *place)
+{
+    (is_interface(device) ? open_interface : open_hostdev)(xml, device);
     viommu_xml_write_boot_order(xml, device->boot_order);
     if (device->rombar != VIOMMU_UNSET)
         viommu_xml_empty(xml, "rom", "bar", device->rombar ? "on" : "off", NULL);

@@ -58,6 +58,31 @@ static bool check_nodes(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
+/* libvirt sets both by the physical function of the device, for which it must be root. */
+static bool check_interfaces(ViommuPlanBuild *build, GError **error)
+{
+    const ViommuPlacement *placement = &build->plan->placement;
+
+    for (guint i = 0; i < placement->devices->len; i++) {
+        const ViommuPlacedDevice *device = g_ptr_array_index(placement->devices, i);
+        const char *key = device->mac ? "mac" : "vlan";
+
+        if (!device->mac && device->vlan == VIOMMU_UNSET_NUMBER)
+            continue;
+        if (build->input->host->unprivileged == 1)
+            return viommu_plan_refuse(
+                build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_NETWORK, error,
+                "hostdevs[%u].%s: only root can set it, and libvirt runs as an ordinary user here; as root run 'ip link set DEVICE vf NUMBER %s VALUE' for the physical function and omit the key, or use qemu:///system",
+                device->entry, key, key);
+        if (!device->is_function && !placement->unseen)
+            return viommu_plan_refuse(
+                build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_NETWORK, error,
+                "hostdevs[%u].%s: '%s' (%s) is no virtual function, and only those get a MAC address and a VLAN from the host; let the guest set them, or name a virtual function ('viommuctl host' shows them)",
+                device->entry, key, device->address, device->noun);
+    }
+    return true;
+}
+
 /* The name of the module with the parameter, and its role for @device. */
 static const char *backend_module(const ViommuPlacedDevice *device)
 {
@@ -95,8 +120,8 @@ static bool check_interrupts(ViommuPlanBuild *build, GError **error)
 bool viommu_plan_settle_hostdevs(ViommuPlanBuild *build, GError **error)
 {
     return viommu_plan_settle_placement(build, error) && check_drivers(build, error) &&
-           check_nodes(build, error) && viommu_plan_settle_iommufd(build, error) &&
-           check_interrupts(build, error);
+           check_nodes(build, error) && check_interfaces(build, error) &&
+           viommu_plan_settle_iommufd(build, error) && check_interrupts(build, error);
 }
 
 /* --- After it --- */

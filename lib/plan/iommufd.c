@@ -58,6 +58,8 @@ static char *doubt(const ViommuPlanBuild *build, const ViommuPlacedDevice *devic
 {
     const ViommuTopology *topology = &build->input->host->topology;
 
+    if (device->mac || device->vlan != VIOMMU_UNSET_NUMBER)
+        return g_strdup("libvirt gives a network interface a VFIO container");
     if (topology->iommufd_loadable == 1)
         return g_strdup(
             "the module iommufd is not loaded; run \"modprobe iommufd\", or set hostdevs[].iommufd to 'yes', and binding the device to VFIO loads it");

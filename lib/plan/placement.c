@@ -14,6 +14,7 @@ static void placed_free(void *data)
     g_free(placed->host_driver);
     g_free(placed->cdev);
     g_free(placed->driver);
+    g_free(placed->mac);
     g_strfreev(placed->uses);
     g_free(placed->backend_reason);
     g_free(placed);
@@ -255,6 +256,9 @@ static void place(ViommuChoosing *choosing, unsigned entry, const ViommuPciDevic
         .driver = g_strdup(asked->driver),
         .boot_order = asked->boot_order,
         .rombar = asked->rombar,
+        .mac = g_strdup(asked->mac),
+        .vlan = asked->vlan,
+        .is_function = device->physical_function,
     };
     g_ptr_array_add(choosing->build->plan->placement.devices, placed);
 }

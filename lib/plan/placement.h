@@ -27,6 +27,9 @@ typedef struct ViommuPlacedDevice {
     unsigned entry;      /* its index in the request */
     char *driver;        /* as requested; NULL: libvirt's choice */
     uint64_t boot_order; /* as requested; VIOMMU_UNSET_NUMBER: none */
+    char *mac;           /* as requested; NULL: as it is */
+    uint64_t vlan;       /* as requested; VIOMMU_UNSET_NUMBER: none */
+    bool is_function;    /* it is a virtual function */
     int rombar;          /* flag, as requested */
     unsigned guest_bus;  /* set by viommu_pcie_expand(); 0: libvirt's choice */
     bool iommufd;        /* set by viommu_plan_settle_iommufd(), with the reason */

@@ -10,6 +10,7 @@
 #include "lib/base/pci-address.h"
 #include "lib/base/quantity.h"
 #include "lib/request/boot-order.h"
+#include "lib/request/hostdev-network.h"
 #include "lib/request/seed-check.h"
 #include "lib/request/translate.h"
 #include "lib/request/selector.h"
@@ -581,6 +582,7 @@ bool viommu_request_check(const ViommuRequest *request, GError **error)
            check_disks(request, error) && check_networks(request, error) && check_forwards(request, error) &&
            check_hostdevs(request, error) && check_shares(request, error) && check_guest(request, error) &&
            check_verify(request, error) && viommu_request_check_translate(request, error) &&
-           viommu_request_check_boot_order(request, error) && viommu_seed_check(&request->seed, error) &&
+           viommu_request_check_boot_order(request, error) &&
+           viommu_request_check_hostdev_network(request, error) && viommu_seed_check(&request->seed, error) &&
            check_request_id(request, error);
 }

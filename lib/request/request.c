@@ -158,6 +158,9 @@ static const ViommuField hostdev_fields[] = {
     {"boot-order", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequestHostdev, boot_order), .min = 1,
      .max = VIOMMU_BOOT_ORDER_MAX},
     {"rombar", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestHostdev, rombar)},
+    {"mac", VIOMMU_FIELD_STRING, offsetof(ViommuRequestHostdev, mac),
+     .hint = "write it like \"52:54:00:12:34:56\""},
+    {"vlan", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequestHostdev, vlan), .min = 1, .max = VIOMMU_VLAN_MAX},
 };
 static const ViommuFields hostdev_table = {hostdev_fields, G_N_ELEMENTS(hostdev_fields),
                                            sizeof(ViommuRequestHostdev), -1};

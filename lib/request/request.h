@@ -117,6 +117,9 @@ extern const ViommuEnum viommu_enum_iommufd;
 /* The most assigned devices; each has a root port. */
 #define VIOMMU_HOSTDEVS_MAX 32u
 
+/* The last VLAN of IEEE 802.1Q. */
+#define VIOMMU_VLAN_MAX 4094u
+
 /* Of boot-order: more than a machine has devices. */
 #define VIOMMU_BOOT_ORDER_MAX 64u
 
@@ -188,6 +191,8 @@ typedef struct ViommuRequestHostdev {
     int iommufd;           /* ViommuIommufd, no when unset */
     char *driver;          /* a kernel driver instead of vfio-pci */
     uint64_t boot_order;   /* its place, from 1; unset: none */
+    char *mac;             /* of a virtual function; NULL: as it is */
+    uint64_t vlan;         /* of a virtual function; unset: none */
     int rombar;            /* flag: the guest sees its ROM; QEMU's choice when unset */
 } ViommuRequestHostdev;
 
