@@ -10,7 +10,7 @@ VIOMMU_ENUM_DEFINE(rule, "rule", VIOMMU_RULE_LAST, "arch", "machine", "libvirt-v
                    "hostdev-bridge", "hostdev-group", "hostdev-kind", "hostdev-claimed", "hostdev-in-use",
                    "hostdev-policy", "hostdev-driver", "hostdev-node", "iommufd", "hostdev-reserved",
                    "interrupt-remapping", "seed", "vsock", "level", "share", "network", "migration", "cpu",
-                   "launch-security", "hostdev-network");
+                   "launch-security", "hostdev-network", "hostdev-window");
 
 ViommuReason *viommu_reason_new(ViommuModel model, ViommuRule rule, const char *format, ...)
 {

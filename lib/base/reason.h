@@ -67,6 +67,7 @@ typedef enum ViommuRule {
     VIOMMU_RULE_CPU,
     VIOMMU_RULE_LAUNCH_SECURITY, /* the guest's memory cannot be encrypted */
     VIOMMU_RULE_HOSTDEV_NETWORK, /* the device gets no MAC address or VLAN */
+    VIOMMU_RULE_HOSTDEV_WINDOW,  /* the windows of the devices do not fit */
     VIOMMU_RULE_LAST,
 } ViommuRule;
 extern const ViommuEnum viommu_enum_rule;

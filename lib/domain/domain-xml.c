@@ -114,6 +114,19 @@ static void write_numatune(ViommuXmlWriter *xml, const GArray *cells)
     viommu_xml_close(xml);
 }
 
+static void write_address_bits(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    bool said = plan->address_bits != VIOMMU_UNSET_NUMBER;
+
+    if (!said && plan->address_limit == VIOMMU_UNSET_NUMBER)
+        return;
+    viommu_xml_open(xml, "maxphysaddr");
+    viommu_xml_attribute(xml, "mode", said ? "emulate" : "passthrough");
+    viommu_xml_attribute_number(xml, said ? "bits" : "limit",
+                                said ? plan->address_bits : plan->address_limit);
+    viommu_xml_close(xml);
+}
+
 static void write_cpu(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     bool said = plan->cpu_mode != VIOMMU_CPU_MODE_DEFAULT;
@@ -127,6 +140,7 @@ static void write_cpu(ViommuXmlWriter *xml, const ViommuPlan *plan)
         viommu_xml_attribute(xml, "match", "exact");
         viommu_xml_leaf(xml, "model", plan->cpu_model);
     }
+    write_address_bits(xml, plan);
     viommu_memory_write_cells(xml, plan);
     viommu_xml_close(xml);
 }

@@ -164,6 +164,12 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
     [VIOMMU_FACT_VIRTIO_MEM_TRANSLATION] =
         {"virtio-mem behind the IOMMU", V(11, 9, 0), V(7, 2, 0), 0,
          "libvirt NEWS 11.9.0; measured: 11.3/10.0 refused, 12.8/11.1 converted"},
+    [VIOMMU_FACT_CPU_ADDRESS_BITS] =
+        {"physical address bits of the guest's CPU", V(8, 7, 0), 0, 0,
+         "libvirt NEWS 8.7.0; libvirt 9.0 src/conf/schemas/cputypes.rng (cpuMaxPhysAddr); measured: 9.0/7.2, 12.8/11.1 converted"},
+    [VIOMMU_FACT_CPU_ADDRESS_LIMIT] =
+        {"a limit of the CPU's physical address bits", V(9, 3, 0), 0, 0,
+         "libvirt NEWS 9.3.0; libvirt 11.3 src/conf/schemas/cputypes.rng (cpuMaxPhysAddr, limit, not in 9.0)"},
 };
 
 static const char *const words[] = {
@@ -219,6 +225,8 @@ static const char *const words[] = {
     "virtio-mem",
     "virtio-mem-hostdev",
     "virtio-mem-translation",
+    "cpu-address-bits",
+    "cpu-address-limit",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_FACT_LAST);
 /* ViommuEmulator keeps a bit for each. */

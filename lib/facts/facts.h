@@ -60,6 +60,8 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_VIRTIO_MEM,
     VIOMMU_FACT_VIRTIO_MEM_HOSTDEV,
     VIOMMU_FACT_VIRTIO_MEM_TRANSLATION,
+    VIOMMU_FACT_CPU_ADDRESS_BITS,
+    VIOMMU_FACT_CPU_ADDRESS_LIMIT,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;

@@ -7,6 +7,8 @@
 #define DEVICES "sys/bus/pci/devices"
 #define BRIDGE  0x06
 /* The most regions of one group that are kept. */
+/* A damaged file must not make the sum overflow. */
+#define LARGEST_BAR (UINT64_C(1) << 48)
 #define REGIONS_MAX 16
 
 bool viommu_pci_device_is_bridge(const ViommuPciDevice *device)
@@ -136,6 +138,28 @@ static void read_functions(const ViommuRoot *root, ViommuPciDevice *device)
         device->virtual_functions = VIOMMU_UNSET_NUMBER;
 }
 
+/* "0x0000380000000000 0x00003807ffffffff 0x000000000014220c": six BARs, then others.  The flags are
+ * those of Linux 6.12 include/linux/ioport.h: memory, and 64 bits wide. */
+static void read_bars(const ViommuRoot *root, ViommuPciDevice *device)
+{
+    static const guint64 wide = 0x100200;
+    g_autofree char *path = g_strdup_printf(DEVICES "/%s/resource", device->address);
+    g_auto(GStrv) lines = viommu_root_lines(root, path, VIOMMU_ROOT_TEXT_MAX);
+    uint64_t sum = 0;
+
+    for (int i = 0; i < 6 && lines && lines[i]; i++) {
+        g_auto(GStrv) words = g_strsplit(lines[i], " ", -1);
+        bool known = g_strv_length(words) == 3;
+        guint64 first = known ? g_ascii_strtoull(words[0], NULL, 16) : 0;
+        guint64 last = known ? g_ascii_strtoull(words[1], NULL, 16) : 0;
+
+        if (known && last > first && (g_ascii_strtoull(words[2], NULL, 16) & wide) == wide)
+            sum += MIN(last - first + 1, LARGEST_BAR);
+    }
+    if (sum >= VIOMMU_PCI_LARGE_BARS)
+        device->large_bar_bytes = sum;
+}
+
 static void read_rest(const ViommuRoot *root, ViommuPciDevice *device)
 {
     g_auto(GStrv) cdevs = viommu_root_list(root, DEVICES "/%s/vfio-dev", device->address);
@@ -152,6 +176,7 @@ static void read_rest(const ViommuRoot *root, ViommuPciDevice *device)
         device->node > 1023)
         device->node = VIOMMU_UNSET_NUMBER;
     read_functions(root, device);
+    read_bars(root, device);
     read_group(root, device);
     if (device->group == VIOMMU_UNSET_NUMBER)
         return;

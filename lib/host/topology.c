@@ -51,6 +51,7 @@ static const ViommuField device_fields[] = {
     {"cdev", VIOMMU_FIELD_STRING, offsetof(ViommuPciDevice, cdev)},
     {"direct-regions", VIOMMU_FIELD_WORDS, offsetof(ViommuPciDevice, direct_regions)},
     {"physical-function", VIOMMU_FIELD_STRING, offsetof(ViommuPciDevice, physical_function)},
+    {"large-bars", VIOMMU_FIELD_SIZE, offsetof(ViommuPciDevice, large_bar_bytes)},
     {"virtual-functions", VIOMMU_FIELD_NUMBER, offsetof(ViommuPciDevice, virtual_functions), .max = 0xffff},
 };
 FIELDS_OF(device, ViommuPciDevice);
@@ -74,6 +75,8 @@ static const ViommuField topology_fields[] = {
     {"kernel", VIOMMU_FIELD_VERSION, offsetof(ViommuTopology, kernel)},
     {"page-size", VIOMMU_FIELD_SIZE, offsetof(ViommuTopology, page_bytes), .min = 4096},
     {"cpu-vendor", VIOMMU_FIELD_ENUM, offsetof(ViommuTopology, cpu_vendor), .words = &viommu_enum_cpu_vendor},
+    {"cpu-address-bits", VIOMMU_FIELD_NUMBER, offsetof(ViommuTopology, cpu_address_bits), .min = 32,
+     .max = 64},
     {"nested", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, nested)},
     {"acpi", VIOMMU_FIELD_FLAG, offsetof(ViommuTopology, acpi)},
     {"tables", VIOMMU_FIELD_LIST, offsetof(ViommuTopology, tables), .fields = &viommu_topology_table_fields,
@@ -142,8 +145,20 @@ static void read_kernel_options(const ViommuRoot *root, ViommuTopology *topology
     topology->kernel_options = (char **)g_ptr_array_free(taken, FALSE);
 }
 
+/* ": 46 bits physical, 48 bits virtual" */
+static void read_address_bits(const char *value, ViommuTopology *topology)
+{
+    g_auto(GStrv) words = value ? g_strsplit(value, " ", 4) : NULL;
+    guint64 bits;
+
+    if (words && g_strv_length(words) == 4 && g_str_equal(words[2], "bits") &&
+        g_str_has_prefix(words[3], "physical") &&
+        g_ascii_string_to_unsigned(words[1], 10, 32, 64, &bits, NULL))
+        topology->cpu_address_bits = bits;
+}
+
 /* As /proc/cpuinfo has it: the first processor stands for all. */
-static void read_vendor(const ViommuRoot *root, ViommuTopology *topology)
+static void read_cpu(const ViommuRoot *root, ViommuTopology *topology)
 {
     static const char *const names[VIOMMU_CPU_VENDOR_LAST] = {"GenuineIntel", "AuthenticAMD"};
     g_auto(GStrv) lines = viommu_root_lines(root, "proc/cpuinfo", CPUINFO_MAX);
@@ -151,6 +166,8 @@ static void read_vendor(const ViommuRoot *root, ViommuTopology *topology)
     for (char **line = lines; line && *line && **line; line++) {
         const char *value = g_str_has_prefix(*line, "vendor_id") ? strchr(*line, ':') : NULL;
 
+        if (g_str_has_prefix(*line, "address sizes"))
+            read_address_bits(strchr(*line, ':'), topology);
         for (int vendor = 0; value && vendor < VIOMMU_CPU_VENDOR_LAST; vendor++)
             if (g_str_has_suffix(value, names[vendor]))
                 topology->cpu_vendor = vendor;
@@ -187,7 +204,7 @@ bool viommu_topology_read(const char *path, ViommuTopology *topology, GError **e
     viommu_fields_clear(&viommu_topology_fields, topology);
     topology->present = true;
     read_kernel(root, topology);
-    read_vendor(root, topology);
+    read_cpu(root, topology);
     read_nested(root, topology);
     viommu_topology_read_tables(root, topology);
     viommu_topology_read_iommus(root, topology);

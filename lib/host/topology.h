@@ -54,6 +54,9 @@ typedef struct ViommuHostIommu {
  * for all three. */
 #define VIOMMU_PCI_NO_VENDOR 0xffffu
 
+/* Smaller BARs fit into what each firmware keeps. */
+#define VIOMMU_PCI_LARGE_BARS (UINT64_C(1) << 30)
+
 /* A PCI device: each endpoint, and each bridge that shares its group with one. */
 typedef struct ViommuPciDevice {
     char *address; /* "0000:01:00.0" */
@@ -66,7 +69,9 @@ typedef struct ViommuPciDevice {
     /* memory that the firmware wants mapped one to one for the group, so that the kernel assigns
      * the group to no guest: "0x7b800000-0x7fffffff" */
     char **direct_regions;
-    char *physical_function;    /* of a virtual function: the address of its physical function */
+    char *physical_function; /* of a virtual function: the address of its physical function */
+    /* of its 64-bit BARs together, if that is VIOMMU_PCI_LARGE_BARS or more */
+    uint64_t large_bar_bytes;
     uint64_t virtual_functions; /* how many a physical function can have */
     /* flag: viommud may open its group's node in /dev/vfio; unset: there is none, because no VFIO
      * driver is bound */
@@ -101,9 +106,10 @@ typedef struct ViommuNode {
 
 typedef struct ViommuTopology {
     bool present;
-    ViommuVersion kernel; /* Linux's; 0: not known */
-    uint64_t page_bytes;  /* of an ordinary page */
-    int cpu_vendor;       /* ViommuCpuVendor; unset: not known, or another one */
+    ViommuVersion kernel;      /* Linux's; 0: not known */
+    uint64_t page_bytes;       /* of an ordinary page */
+    uint64_t cpu_address_bits; /* of physical addresses */
+    int cpu_vendor;            /* ViommuCpuVendor; unset: not known, or another one */
     /* flag: KVM gives guests VMX or SVM; unset: its module is not loaded */
     int nested;
     int acpi;               /* flag: the firmware has ACPI tables; unset: not visible */

@@ -62,6 +62,9 @@ void viommu_plan_explain_iommu(ViommuPlanBuild *build, const ViommuIommuInput *i
  *  when the size is no multiple of the page size; NOT_SUPPORTED, when it is more than the host has
  *  or allows to be locked. */
 bool viommu_plan_settle_memory(ViommuPlanBuild *build, GError **error);
+/** address-space: settles how far the guest's physical addresses reach, once the firmware is
+ *  settled.  Fails: NOT_SUPPORTED. */
+bool viommu_plan_settle_address_space(ViommuPlanBuild *build, GError **error);
 /** memory-plug: settles how memory can be plugged in, and the maximum; the size at the start is
  *  settled.  Fails: NOT_SUPPORTED. */
 bool viommu_plan_settle_memory_max(ViommuPlanBuild *build, GError **error);

@@ -3,6 +3,7 @@
  * emulation gives x86_64 one that calls itself AuthenticAMD and has SVM, both as "max" and by
  * default (query-cpu-model-expansion of QEMU 5.2, 7.2, 10.0 and 11.1), and aarch64 one without
  * EL2. */
+#include "lib/facts/facts.h"
 #include "lib/plan/build.h"
 
 static bool is_emulated(const ViommuPlanBuild *build)
@@ -52,7 +53,34 @@ static bool check_virtualization(ViommuPlanBuild *build, GError **error)
                   error);
 }
 
+/* QEMU 5.2 target/i386/cpu.c: "TCG only supports phys-bits=40". */
+#define TCG_ADDRESS_BITS 40
+
+static bool check_address_bits(ViommuPlanBuild *build, GError **error)
+{
+    uint64_t wanted = build->request->cpu.address_bits, host = build->input->host->topology.cpu_address_bits;
+    ViommuVersion libvirt = build->input->host->libvirt;
+    bool is_x86 = build->plan->arch == VIOMMU_ARCH_X86_64;
+    g_autofree char *value = g_strdup_printf("%" G_GUINT64_FORMAT, wanted);
+    g_autofree char *needs = viommu_fact_needs(VIOMMU_FACT_CPU_ADDRESS_BITS);
+    g_autofree char *had = viommu_fact_had(VIOMMU_FACT_CPU_ADDRESS_BITS, libvirt, build->emulator->qemu);
+    g_autofree char *old = g_strdup_printf("it needs %s, but %s", needs, had);
+    bool has = viommu_emulator_has(build->emulator, libvirt, VIOMMU_FACT_CPU_ADDRESS_BITS);
+    bool emulated = is_emulated(build);
+
+    if (wanted == VIOMMU_UNSET_NUMBER ||
+        (is_x86 && has && (emulated ? wanted == TCG_ADDRESS_BITS : wanted <= host)))
+        return true;
+    return refuse(build, "cpu.address-bits", value,
+                  !is_x86    ? "libvirt sets them on x86_64 only"
+                  : !has     ? old
+                  : emulated ? "the CPU that QEMU emulates has 40"
+                             : "the host's own CPU has fewer, and QEMU gives no more",
+                  error);
+}
+
 bool viommu_plan_check_cpu(ViommuPlanBuild *build, GError **error)
 {
-    return check_vendor(build, error) && check_virtualization(build, error);
+    return check_vendor(build, error) && check_virtualization(build, error) &&
+           check_address_bits(build, error);
 }

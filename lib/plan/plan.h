@@ -136,8 +136,11 @@ typedef struct ViommuPlan {
     unsigned gic_version; /* 0: libvirt's choice, or no GIC */
     ViommuPlanLaunchSecurity launch_security;
     ViommuCpuMode cpu_mode;
-    const char *cpu_model; /* of CPU_MODE_CUSTOM. Static */
-    bool boots_in_order;   /* devices have places, instead of the first disk or network */
+    uint64_t address_bits;  /* of the CPU's physical addresses; VIOMMU_UNSET_NUMBER: not said */
+    uint64_t address_limit; /* the most of them; VIOMMU_UNSET_NUMBER: none */
+    uint64_t window_bytes;  /* that UEFI keeps for devices; 0: its own choice */
+    const char *cpu_model;  /* of CPU_MODE_CUSTOM. Static */
+    bool boots_in_order;    /* devices have places, instead of the first disk or network */
     char *kernel, *initrd, *cmdline;
     const char *timer_word; /* makes Linux skip the check of its timer; NULL: none. Static */
     char *label;            /* of security model dac, for QEMU; NULL: libvirt's own choice */

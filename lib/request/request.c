@@ -28,6 +28,7 @@ VIOMMU_ENUM_DEFINE(iommufd, "use of iommufd", VIOMMU_IOMMUFD_LAST, "auto", "yes"
 static const ViommuField cpu_fields[] = {
     {"vendor", VIOMMU_FIELD_ENUM, IN(cpu, vendor), .words = &viommu_enum_cpu_vendor},
     {"virtualization", VIOMMU_FIELD_FLAG, IN(cpu, virtualization)},
+    {"address-bits", VIOMMU_FIELD_NUMBER, IN(cpu, address_bits), .min = 36, .max = 52},
 };
 static const ViommuFields cpu_table = {cpu_fields, G_N_ELEMENTS(cpu_fields), 0, -1};
 

@@ -220,6 +220,7 @@ typedef struct ViommuRequest {
     struct {
         int vendor;         /* ViommuCpuVendor */
         int virtualization; /* flag: it has VMX or SVM */
+        uint64_t address_bits;
     } cpu;
     struct {
         int type; /* ViommuLaunchSecurity; unset: none */

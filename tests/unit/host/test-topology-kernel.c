@@ -41,14 +41,19 @@ START_TEST(processors)
     static const struct {
         const char *cpuinfo, *module, *nested;
         int vendor, is_nested;
+        uint64_t bits; /* 0: not known */
     } rows[] = {
         {"processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: vmx\n\nprocessor\t: 1\nvendor_id\t: x\n",
-         "kvm_intel", "Y\n", VIOMMU_CPU_VENDOR_INTEL, 1},
-        {"vendor_id\t: AuthenticAMD\n", "kvm_amd", "1\n", VIOMMU_CPU_VENDOR_AMD, 1},
-        {"vendor_id\t: AuthenticAMD\n", "kvm_amd", "0\n", VIOMMU_CPU_VENDOR_AMD, 0},
-        {"vendor_id\t: GenuineIntel\n", "kvm_intel", "N\n", VIOMMU_CPU_VENDOR_INTEL, 0},
-        {"vendor_id\t: HygonGenuine\n", "kvm", "Y\n", VIOMMU_UNSET, VIOMMU_UNSET},
-        {"processor\t: 0\nBogoMIPS\t: 50.00\n", NULL, NULL, VIOMMU_UNSET, VIOMMU_UNSET},
+         "kvm_intel", "Y\n", VIOMMU_CPU_VENDOR_INTEL, 1, 0},
+        {"vendor_id\t: AuthenticAMD\n", "kvm_amd", "1\n", VIOMMU_CPU_VENDOR_AMD, 1, 0},
+        {"vendor_id\t: AuthenticAMD\n", "kvm_amd", "0\n", VIOMMU_CPU_VENDOR_AMD, 0, 0},
+        {"vendor_id\t: GenuineIntel\n", "kvm_intel", "N\n", VIOMMU_CPU_VENDOR_INTEL, 0, 0},
+        {"vendor_id\t: HygonGenuine\n", "kvm", "Y\n", VIOMMU_UNSET, VIOMMU_UNSET, 0},
+        {"address sizes\t: 46 bits physical, 48 bits virtual\n", NULL, NULL, VIOMMU_UNSET, VIOMMU_UNSET, 46},
+        {"address sizes\t: 4x bits physical, 48 bits virtual\n", NULL, NULL, VIOMMU_UNSET, VIOMMU_UNSET, 0},
+        {"address sizes\t: 65 bits physical, 48 bits virtual\n", NULL, NULL, VIOMMU_UNSET, VIOMMU_UNSET, 0},
+        {"address sizes\t: 46\naddress sizes", NULL, NULL, VIOMMU_UNSET, VIOMMU_UNSET, 0},
+        {"processor\t: 0\nBogoMIPS\t: 50.00\n", NULL, NULL, VIOMMU_UNSET, VIOMMU_UNSET, 0},
     };
 
     read_it();
@@ -60,9 +65,10 @@ START_TEST(processors)
     read_it();
     ck_assert_int_eq(topology.cpu_vendor, rows[_i].vendor);
     ck_assert_int_eq(topology.nested, rows[_i].is_nested);
+    ck_assert_uint_eq(topology.cpu_address_bits, rows[_i].bits ? rows[_i].bits : VIOMMU_UNSET_NUMBER);
 }
 END_TEST
-#define N_PROCESSORS 6
+#define N_PROCESSORS 10
 
 /* --- Modules --- */
 

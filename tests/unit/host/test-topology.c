@@ -276,6 +276,35 @@ START_TEST(bridges_that_matter)
 }
 END_TEST
 
+/* Three lines of a GPU, a damaged one, a bridge's window behind the six BARs, and small ones. */
+START_TEST(large_bars)
+{
+    static const struct {
+        const char *resource;
+        uint64_t bytes;
+    } rows[] = {
+        {"0x00000000fa000000 0x00000000faffffff 0x0000000000040200\n"
+         "0x0000380000000000 0x00003807ffffffff 0x000000000014220c\n"
+         "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+         "0x0000380800000000 0x0000380801ffffff 0x000000000014220c\n",
+         32 * VIOMMU_GIB + 32 * VIOMMU_MIB},
+        {"0x0000380000000000 0x00003807ffffffff\n0x0 0xffffffffffffffff x\n", VIOMMU_UNSET_NUMBER},
+        {"1\n2\n3\n4\n5\n6\n0x0000380000000000 0x00003807ffffffff 0x000000000014220c\n", VIOMMU_UNSET_NUMBER},
+        {"0x0000380000000000 0x000038000fffffff 0x000000000014220c\n", VIOMMU_UNSET_NUMBER},
+        {"0x0000000000000000 0xffffffffffffffff 0x000000000014220c\n", VIOMMU_UNSET_NUMBER},
+    };
+
+    static const HostDevice device = {"0000:01:00.0", 0x10de, 1, 0x030200, NULL, NULL, NULL, 5, -1, NULL};
+
+    host_add_device(&host, &device);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        host_add_file(&host, "sys/bus/pci/devices/0000:01:00.0/resource", rows[i].resource);
+        read_it();
+        ck_assert_uint_eq(device_at("0000:01:00.0")->large_bar_bytes, rows[i].bytes);
+    }
+}
+END_TEST
+
 /* VFIO's no-IOMMU mode, devices whose files are invalid, and what is no device. */
 START_TEST(devices_that_do_not_count)
 {
@@ -531,23 +560,15 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        no_such_root,
-        an_empty_root,
-        links_stay_inside,
-        renames_elsewhere,
-        odd_files,
-        widths,
-        kinds_of_iommus,
-        a_device,
-        bridges_that_matter,
-        devices_that_do_not_count,
-        tables_of_a_machine,
-        memory_of_nodes,
-        usable_nodes,
-        kernel_options,
-        verdicts_on_tables,
-        verdicts_on_groups,
-        every_machine_can_be_recorded,
+        no_such_root,        an_empty_root,
+        links_stay_inside,   renames_elsewhere,
+        odd_files,           widths,
+        kinds_of_iommus,     a_device,
+        bridges_that_matter, devices_that_do_not_count,
+        large_bars,          tables_of_a_machine,
+        memory_of_nodes,     usable_nodes,
+        kernel_options,      verdicts_on_tables,
+        verdicts_on_groups,  every_machine_can_be_recorded,
         odd_names,
     };
     TCase *all = tcase_create("topology");
