@@ -376,8 +376,13 @@ static void write_accelerated(ViommuXmlWriter *xml, const ViommuPlan *plan)
         viommu_xml_open(xml, "driver");
         viommu_xml_attribute_number(xml, "pciBus", viommu_pcie_expander(&plan->pcie, i)->index);
         viommu_xml_attribute(xml, "accel", "on");
-        if (plan->iommu.ril_off)
-            viommu_xml_attribute(xml, "ril", "off");
+        viommu_xml_attribute_switch(xml, "ats", plan->iommu.ats);
+        viommu_xml_attribute_switch(xml, "ril", plan->iommu.ril);
+        viommu_xml_attribute_switch(xml, "cmdqv", plan->iommu.cmdqv);
+        if (plan->iommu.ssidsize != VIOMMU_UNSET_NUMBER)
+            viommu_xml_attribute_number(xml, "ssidsize", plan->iommu.ssidsize);
+        if (plan->iommu.oas != VIOMMU_UNSET_NUMBER)
+            viommu_xml_attribute_number(xml, "oas", plan->iommu.oas);
         viommu_xml_close(xml);
         viommu_xml_close(xml);
     }

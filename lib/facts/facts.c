@@ -170,6 +170,9 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
     [VIOMMU_FACT_CPU_ADDRESS_LIMIT] =
         {"a limit of the CPU's physical address bits", V(9, 3, 0), 0, 0,
          "libvirt NEWS 9.3.0; libvirt 11.3 src/conf/schemas/cputypes.rng (cpuMaxPhysAddr, limit, not in 9.0)"},
+    [VIOMMU_FACT_SMMUV3_CMDQV] =
+        {"command queues of accelerated smmuv3 (cmdqv)", V(12, 7, 0), V(11, 1, 0), 0,
+         "libvirt NEWS 12.7.0; measured: 12.6/11.0 no such attribute, 12.8/11.1 defined"},
 };
 
 static const char *const words[] = {
@@ -227,6 +230,7 @@ static const char *const words[] = {
     "virtio-mem-translation",
     "cpu-address-bits",
     "cpu-address-limit",
+    "smmuv3-cmdqv",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_FACT_LAST);
 /* ViommuEmulator keeps a bit for each. */

@@ -62,6 +62,7 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_VIRTIO_MEM_TRANSLATION,
     VIOMMU_FACT_CPU_ADDRESS_BITS,
     VIOMMU_FACT_CPU_ADDRESS_LIMIT,
+    VIOMMU_FACT_SMMUV3_CMDQV,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;

@@ -200,19 +200,19 @@ static void compare_acpi(ViommuLinting *linting)
 static void compare_accelerated(ViommuLinting *linting)
 {
     const ViommuDomainRead *read = linting->read;
+    bool range_is_off = linting->plan->iommu.accelerated && linting->plan->iommu.ril == 0;
 
     if (linting->plan->iommu.accelerated && !read->has_accelerated)
         viommu_lint_add(
             linting, VIOMMU_SEVERITY_ERROR, VIOMMU_RULE_HOSTDEV, read->iommu, NULL,
             "put the devices below a pcie-expander-bus that has an <iommu> with <driver pciBus='...' accel='on'/>; \"viommuctl plan --xml\" shows one for a request with the same hostdevs",
             "a plain 'smmuv3' does not report the guest's mappings to QEMU, which refuses assigned devices behind it");
-    for (const xmlNode *node = read->iommu; linting->plan->iommu.ril_off && node;
-         node = viommu_xml_next(node, "iommu")) {
+    for (const xmlNode *node = read->iommu; range_is_off && node; node = viommu_xml_next(node, "iommu")) {
         const xmlNode *driver = viommu_xml_child(node, "driver");
         g_autofree char *accel = viommu_xml_get(driver, "accel"), *ril = viommu_xml_get(driver, "ril");
         ViommuFinding *finding;
 
-        if (g_strcmp0(accel, "on") != 0 || g_strcmp0(ril, "off") == 0)
+        if (g_strcmp0(accel, "on") != 0 || ril)
             continue;
         finding = viommu_lint_add(
             linting, VIOMMU_SEVERITY_WARNING, VIOMMU_RULE_HOSTDEV, driver, NULL, "set ril='off'",

@@ -134,6 +134,56 @@ static void judge_granule(const ViommuJudging *judging)
                 : "set iommu.granule to '4 KiB'");
 }
 
+/* --- Accelerated SMMUs --- */
+
+/* The first attribute that only they have; NULL: none is asked for. */
+static const char *accelerated_key(const ViommuRequestIommu *asked)
+{
+    return asked->ats != VIOMMU_UNSET               ? "ats"
+           : asked->ril != VIOMMU_UNSET             ? "ril"
+           : asked->cmdqv != VIOMMU_UNSET           ? "cmdqv"
+           : asked->ssidsize != VIOMMU_UNSET_NUMBER ? "ssidsize"
+           : asked->oas != VIOMMU_UNSET_NUMBER      ? "oas"
+                                                    : NULL;
+}
+
+static void judge_accelerated(const ViommuJudging *judging)
+{
+    const ViommuRequestIommu *asked = &judging->input->request->iommu;
+    const char *key = accelerated_key(asked);
+
+    if (!key)
+        return;
+    if (judging->model != VIOMMU_MODEL_SMMUV3)
+        judge_one(judging, key, NOWHERE);
+    else if (!viommu_iommu_has_hostdevs(judging->input))
+        viommu_judge_refuse(
+            judging,
+            "only an accelerated 'smmuv3' has the attribute %s, and it is accelerated for devices of the host; assign one, or leave iommu.%s out",
+            key, key);
+    if (judging->model == VIOMMU_MODEL_SMMUV3 && asked->cmdqv == 1)
+        judge_one(judging, "cmdqv", VIOMMU_FACT_SMMUV3_CMDQV);
+    /* QEMU 11.1 refuses other numbers. */
+    if (judging->model == VIOMMU_MODEL_SMMUV3 && asked->oas != VIOMMU_UNSET_NUMBER && asked->oas != 44 &&
+        asked->oas != 48)
+        viommu_judge_refuse(judging, "iommu.oas of 'smmuv3' must be 44 or 48, not %" G_GUINT64_FORMAT,
+                            asked->oas);
+}
+
+/* QEMU 11.0 switches range invalidation on where it is not told, and later ones ask the host. */
+void viommu_iommu_accelerate(const ViommuIommuInput *input, ViommuIommuChoice *choice)
+{
+    const ViommuRequestIommu *asked = &input->request->iommu;
+
+    choice->ats = asked->ats;
+    choice->ril = asked->ril;
+    choice->cmdqv = asked->cmdqv;
+    choice->ssidsize = asked->ssidsize;
+    choice->oas = asked->oas;
+    if (asked->ril == VIOMMU_UNSET && viommu_flaw_is_in(VIOMMU_FLAW_SMMUV3_RIL, input->emulator->qemu))
+        choice->ril = 0;
+}
+
 void viommu_iommu_attributes_judge(const ViommuJudging *judging)
 {
     const ViommuRequestIommu *asked = &judging->input->request->iommu;
@@ -157,6 +207,7 @@ void viommu_iommu_attributes_judge(const ViommuJudging *judging)
         judge_one(judging, "granule", granule_facts[model]);
     if (model == VIOMMU_MODEL_VIRTIO)
         judge_granule(judging);
+    judge_accelerated(judging);
 }
 
 /* A kernel that QEMU boots is Linux; what is on a disk is only known by its name. */

@@ -27,3 +27,5 @@ bool viommu_iommu_risks_timer(const ViommuIommuInput *input);
  *  caller initialises @ret_attributes. */
 void viommu_iommu_attributes_choose(const ViommuIommuInput *input, ViommuModel model,
                                     ViommuIommuAttributes *ret_attributes);
+/** Chooses the attributes of accelerated SMMUs. */
+void viommu_iommu_accelerate(const ViommuIommuInput *input, ViommuIommuChoice *choice);

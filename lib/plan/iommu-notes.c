@@ -133,7 +133,7 @@ void viommu_plan_explain_iommu(ViommuPlanBuild *build, const ViommuIommuInput *i
     if (off && input->request->iommu.intremap == 1)
         viommu_plan_warn(build, "iommu.intremap is true, but boot.cmdline has '%s', which switches it off",
                          off);
-    if (choice->ril_off)
+    if (choice->accelerated && choice->ril == 0 && input->request->iommu.ril == VIOMMU_UNSET)
         viommu_plan_note(
             build,
             "range invalidation is off, because this QEMU would refuse to start on a host whose SMMU lacks it");

@@ -19,6 +19,11 @@ void viommu_iommu_choice_init(ViommuIommuChoice *choice)
 {
     *choice = (ViommuIommuChoice){
         .model = VIOMMU_MODEL_NONE,
+        .ats = VIOMMU_UNSET,
+        .ril = VIOMMU_UNSET,
+        .cmdqv = VIOMMU_UNSET,
+        .ssidsize = VIOMMU_UNSET_NUMBER,
+        .oas = VIOMMU_UNSET_NUMBER,
         .attributes = {.intremap = VIOMMU_UNSET,
                        .eim = VIOMMU_UNSET,
                        .caching_mode = VIOMMU_UNSET,
@@ -280,8 +285,8 @@ bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choic
     if (choice->model != VIOMMU_MODEL_NONE) {
         viommu_iommu_attributes_choose(input, choice->model, &choice->attributes);
         choice->accelerated = choice->model == VIOMMU_MODEL_SMMUV3 && viommu_iommu_has_hostdevs(input);
-        choice->ril_off =
-            choice->accelerated && viommu_flaw_is_in(VIOMMU_FLAW_SMMUV3_RIL, input->emulator->qemu);
+        if (choice->accelerated)
+            viommu_iommu_accelerate(input, choice);
         choice->translate =
             asked->translate != 0 && choice->model != VIOMMU_MODEL_AMD &&
             !viommu_iommu_has_legacy_virtio(input) &&

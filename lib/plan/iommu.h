@@ -38,8 +38,11 @@ typedef struct ViommuIommuAttributes {
 typedef struct ViommuIommuChoice {
     ViommuModel model; /* VIOMMU_MODEL_NONE: no IOMMU */
     ViommuIommuAttributes attributes;
-    bool ril_off;     /* smmuv3: accelerated, without range invalidation */
-    bool accelerated; /* smmuv3: one with accel on each expander bus, and a plain one on pcie.0 */
+    /* of accelerated SMMUs; VIOMMU_UNSET, VIOMMU_UNSET_NUMBER: QEMU's choice */
+    int ats, ril, cmdqv;    /* flags */
+    uint64_t ssidsize, oas; /* bits */
+    /* smmuv3: one with accel on each expander bus, and a plain one on pcie.0 */
+    bool accelerated;
     /* virtio devices that support it are behind the IOMMU, unless the request says otherwise of
      * one */
     bool translate;

@@ -481,6 +481,11 @@ static const char *first_iommu_property(const ViommuRequestIommu *iommu)
         {"aw-bits", iommu->aw_bits != VIOMMU_UNSET_NUMBER},
         {"dma-translation", iommu->dma_translation != VIOMMU_UNSET},
         {"granule", iommu->granule != NULL},
+        {"ats", iommu->ats != VIOMMU_UNSET},
+        {"ril", iommu->ril != VIOMMU_UNSET},
+        {"cmdqv", iommu->cmdqv != VIOMMU_UNSET},
+        {"ssidsize", iommu->ssidsize != VIOMMU_UNSET_NUMBER},
+        {"oas", iommu->oas != VIOMMU_UNSET_NUMBER},
         {"translate", iommu->translate == 1},
     };
 

@@ -61,6 +61,11 @@ static const ViommuField iommu_fields[] = {
     {"dma-translation", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, dma_translation)},
     {"granule", VIOMMU_FIELD_STRING, offsetof(ViommuRequestIommu, granule),
      .hint = "use \"host\", \"4 KiB\", \"8 KiB\", \"16 KiB\" or \"64 KiB\""},
+    {"ats", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, ats)},
+    {"ril", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, ril)},
+    {"cmdqv", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, cmdqv)},
+    {"ssidsize", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequestIommu, ssidsize), .max = 20},
+    {"oas", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequestIommu, oas), .min = 44, .max = 48},
 };
 static const ViommuFields iommu_table = {iommu_fields, G_N_ELEMENTS(iommu_fields), 0,
                                          offsetof(ViommuRequestIommu, present)};

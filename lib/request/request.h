@@ -206,6 +206,9 @@ typedef struct ViommuRequestIommu {
     int intremap, eim, caching_mode, iotlb, dma_translation; /* flags */
     uint64_t aw_bits;
     char *granule; /* "host" or a size */
+    /* of accelerated SMMUs */
+    int ats, ril, cmdqv; /* flags */
+    uint64_t ssidsize, oas;
 } ViommuRequestIommu;
 
 typedef struct ViommuRequest {
