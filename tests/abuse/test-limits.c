@@ -323,6 +323,7 @@ END_TEST
 
 /* --- Clients that leave or stop machines while libvirt is stopped --- */
 
+/* NULL: there is no such machine yet.  Owned. */
 static char *find(sd_bus *client, const char *name)
 {
     sd_bus_message *call = harness_method(client, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "GetMachine");
@@ -330,7 +331,11 @@ static char *find(sd_bus *client, const char *name)
     const char *path;
 
     ck_assert_int_ge(sd_bus_message_append(call, "s", name), 0);
-    answer = people_assert_allowed(client, call);
+    answer = people_exchange(client, call);
+    if (sd_bus_message_get_error(answer)) {
+        people_assert_error(answer, "NotFound", name);
+        return NULL;
+    }
     ck_assert_int_gt(sd_bus_message_read(answer, "o", &path), 0);
     return g_strdup(path);
 }
@@ -370,7 +375,7 @@ START_TEST(leaving_held_phases)
             if (i != 0 && round == 0)
                 continue;
             g_autofree char *path = i == 1 ? NULL : find(clients[i], names[i]);
-            /* A machine that is neither planned nor queued cannot be found yet. */
+            /* On a busy machine what libvirt said is old, and the plan waits for it, too. */
             if (!path)
                 continue;
             harness_send(clients[i], people_on_machine(clients[i], path, "Kill"), &ends[i]);
