@@ -48,8 +48,8 @@ bool viommu_plug_check_tree(GVariant *tree, ViommuAttachedKind *ret_kind, GError
 
 /* What decides how a device is judged.  The guest's own software is left out: it does not judge
  * devices, and the machine has its IOMMU already. */
-static const char *const kept[] = {"arch",           "machine",       "vcpus", "memory",
-                                   "memory-backing", "hotplug-ports", "boot",  "launch-security"};
+static const char *const kept[] = {"arch",          "machine", "vcpus",           "memory", "memory-backing",
+                                   "hotplug-ports", "boot",    "launch-security", "cpu"};
 
 static const char *const selection[] = {"is-supported", "model", "model-name", "required"};
 

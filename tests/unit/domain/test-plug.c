@@ -58,7 +58,7 @@ START_TEST(requests)
                            " 'intremap': <true>}>, 'guest': <{'os': <'debian12'>}>,"
                            " 'boot': <{'kernel': <'/vmlinuz'>, 'firmware': <'efi'>}>,"
                            " 'disks': <[{'path': <'/old'>}]>, 'hostdevs': <[{'address': <'0000:01:00.0'>}]>,"
-                           " 'hotplug-ports': <uint64 2>}",
+                           " 'hotplug-ports': <uint64 2>, 'cpu': <{'vendor': <'amd'>}>}",
         .model = VIOMMU_MODEL_INTEL,
         .accelerator = VIOMMU_ACCELERATOR_TCG,
         .vcpus = 3,
@@ -68,7 +68,7 @@ START_TEST(requests)
     g_autoptr(GVariant) iommu = NULL, boot = NULL;
     g_autoptr(GError) error = NULL;
     static const char *const gone[] = {"name", "guest", "disks", "hostdevs"};
-    static const char *const there[] = {"arch", "machine", "networks", "hotplug-ports"};
+    static const char *const there[] = {"arch", "machine", "networks", "hotplug-ports", "cpu"};
     guint64 number = 0;
     const char *word = NULL;
 
