@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "lib/base/quantity.h"
-
 static bool is_seeded_by(const ViommuPlan *plan, ViommuSeedBy by)
 {
     return plan->seed.present && plan->seed.by == by;
@@ -41,30 +39,14 @@ static void write_credentials(ViommuXmlWriter *xml, const ViommuPlan *plan)
     }
 }
 
-static void write_fw_cfg(ViommuXmlWriter *xml, const ViommuPlan *plan)
-{
-    bool ignites = is_seeded_by(plan, VIOMMU_SEED_BY_IGNITION);
-
-    if (!ignites && !plan->window_bytes)
-        return;
-    viommu_xml_open(xml, "sysinfo");
-    viommu_xml_attribute(xml, "type", "fwcfg");
-    if (ignites)
-        viommu_xml_empty(xml, "entry", "name", "opt/com.coreos/config", "file", plan->seed.path, NULL);
-    if (plan->window_bytes) {
-        g_autofree char *mib = g_strdup_printf("%" G_GUINT64_FORMAT, plan->window_bytes / VIOMMU_MIB);
-
-        viommu_xml_open(xml, "entry");
-        viommu_xml_attribute(xml, "name", "opt/ovmf/X-PciMmio64Mb");
-        viommu_xml_text(xml, mib);
-        viommu_xml_close(xml);
-    }
-    viommu_xml_close(xml);
-}
-
 void viommu_sysinfo_write(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
-    write_fw_cfg(xml, plan);
+    if (is_seeded_by(plan, VIOMMU_SEED_BY_IGNITION)) {
+        viommu_xml_open(xml, "sysinfo");
+        viommu_xml_attribute(xml, "type", "fwcfg");
+        viommu_xml_empty(xml, "entry", "name", "opt/com.coreos/config", "file", plan->seed.path, NULL);
+        viommu_xml_close(xml);
+    }
     if (viommu_sysinfo_has_smbios(plan)) {
         viommu_xml_open(xml, "sysinfo");
         viommu_xml_attribute(xml, "type", "smbios");

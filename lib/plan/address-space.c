@@ -6,10 +6,10 @@
 #include "lib/facts/facts.h"
 #include "lib/plan/build.h"
 
-/* What OVMF keeps for 64-bit windows without a word (since edk2-stable202211 more, by the CPU's
- * address bits): edk2 OvmfPkg/Library/PlatformInitLib/MemDetect.c. */
+/* What OVMF keeps for 64-bit windows (since edk2-stable202211 more, by the CPU's address bits):
+ * edk2 OvmfPkg/Library/PlatformInitLib/MemDetect.c. */
 #define USUAL_WINDOW (32 * VIOMMU_GIB)
-/* OVMF takes no window above 16 TiB from fw_cfg. */
+/* More than any host's devices have. */
 #define MOST_WINDOW (UINT64_C(16) << 40)
 /* OVMF uses no more address bits than this, since the guest's page tables have four levels. */
 #define MOST_FIRMWARE_BITS 48
@@ -72,20 +72,11 @@ static bool settle_window(ViommuPlanBuild *build, GError **error)
             size, given, bits);
     if (!has_x86_firmware(plan) || window == USUAL_WINDOW)
         return true;
-    if (!viommu_emulator_has(build->emulator, build->input->host->libvirt, VIOMMU_FACT_FW_CFG)) {
-        g_autofree char *needs = viommu_fact_needs(VIOMMU_FACT_FW_CFG);
-
-        viommu_plan_warn(
-            build,
-            "the assigned devices have windows (BARs) of %s, more than older UEFI firmware gives, and it can be told only with %s; boot with boot.firmware 'bios' if the guest does not see them",
-            size, needs);
-        return true;
-    }
-    plan->window_bytes = window;
+    /* libvirt keeps the names below opt/ovmf/ of fw_cfg for itself: src/qemu/qemu_validate.c. */
     viommu_plan_note(
         build,
-        "the firmware is told (opt/ovmf/X-PciMmio64Mb) to keep %s of addresses for the devices' windows (BARs) of %s",
-        given, size);
+        "the assigned devices have windows (BARs) of %s: UEFI firmware since edk2-stable202211 has room for them, and an older one has 32 GiB, of which libvirt cannot make it give more; if the guest does not see them, upgrade the host's firmware, or use boot.firmware 'bios'",
+        size);
     return true;
 }
 

@@ -138,7 +138,6 @@ typedef struct ViommuPlan {
     ViommuCpuMode cpu_mode;
     uint64_t address_bits;  /* of the CPU's physical addresses; VIOMMU_UNSET_NUMBER: not said */
     uint64_t address_limit; /* the most of them; VIOMMU_UNSET_NUMBER: none */
-    uint64_t window_bytes;  /* that UEFI keeps for devices; 0: its own choice */
     const char *cpu_model;  /* of CPU_MODE_CUSTOM. Static */
     bool boots_in_order;    /* devices have places, instead of the first disk or network */
     char *kernel, *initrd, *cmdline;
