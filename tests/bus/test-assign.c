@@ -91,7 +91,7 @@ static const char rule_first[] =
     LOGGING "return action.lookup('address') == '0000:02:00.0' ? polkit.Result.YES : polkit.Result.NO;";
 static const char rule_none[] = "return polkit.Result.NOT_HANDLED;";
 static const char rule_slow[] = LOGGING "polkit.spawn(['/bin/sh', '-c', 'cd ' + there + '; touch asked; "
-                                        "until [ -e go ]; do sleep 0.02; done']);\n"
+                                        "while [ -e asked ] && [ ! -e go ]; do sleep 0.02; done']);\n"
                                         "return polkit.Result.YES;";
 
 static void assert_asked(Harness *harness, const char *lines)

@@ -12,8 +12,8 @@ static const char rule_yes[] =
     "    action.lookup('owner') == '0' ? polkit.Result.YES : polkit.Result.NO;";
 static const char rule_no[] = "return polkit.Result.NO;";
 static const char rule_none[] = "return polkit.Result.NOT_HANDLED;";
-static const char rule_slow[] = "polkit.spawn(['/bin/sh', '-c', 'cd ' + there + '; touch asked; until [ -e "
-                                "go ]; do sleep 0.02; done']);\n"
+static const char rule_slow[] = "polkit.spawn(['/bin/sh', '-c', 'cd ' + there + '; touch asked; while [ -e "
+                                "asked ] && [ ! -e go ]; do sleep 0.02; done']);\n"
                                 "return polkit.Result.YES;";
 
 START_TEST(polkit_absent)
