@@ -6,6 +6,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/xml-read.h"
+#include "lib/plan/iommu-rules.h"
 
 /* --- What is asked --- */
 
@@ -48,20 +49,44 @@ bool viommu_plug_check_tree(GVariant *tree, ViommuAttachedKind *ret_kind, GError
 
 /* What decides how a device is judged.  The guest's own software is left out: it does not judge
  * devices, and the machine has its IOMMU already. */
-static const char *const kept[] = {"arch",          "machine", "vcpus",           "memory", "memory-backing",
-                                   "hotplug-ports", "boot",    "launch-security", "cpu"};
+static const char *const kept[] = {"arch",           "machine",      "cpu",    "launch-security",
+                                   "memory",         "memory-max",   "verify", "memory-hotplug",
+                                   "memory-backing", "hotplug-ports"};
 
 static const char *const selection[] = {"is-supported", "model", "model-name", "required"};
 
-static void keep_firmware(GVariantDict *request, GVariant *boot)
+/* Copies the keys that @from has. */
+static void copy_keys(GVariantDict *to, GVariant *from, const char *const *keys, size_t n)
 {
-    g_autoptr(GVariant) firmware = g_variant_lookup_value(boot, "firmware", NULL);
-    GVariantDict dict;
+    for (size_t i = 0; i < n; i++) {
+        g_autoptr(GVariant) value = g_variant_lookup_value(from, keys[i], NULL);
 
-    if (!firmware)
-        return;
+        if (value)
+            g_variant_dict_insert_value(to, keys[i], value);
+    }
+}
+
+/* The request may have left it to the kernel that the machine boots, or to its devices, which are
+ * not kept. */
+static void keep_firmware(GVariantDict *request, GVariant *old, const ViommuMetadata *metadata)
+{
+    static const char *const deciding[] = {"boot", "launch-security", "hostdevs"};
+    g_autoptr(GVariant) part = NULL;
+    g_autoptr(ViommuRequest) booted = NULL;
+    GVariantDict dict;
+    bool efi;
+
     g_variant_dict_init(&dict, NULL);
-    g_variant_dict_insert_value(&dict, "firmware", firmware);
+    copy_keys(&dict, old, deciding, G_N_ELEMENTS(deciding));
+    part = g_variant_ref_sink(g_variant_dict_end(&dict));
+    booted = viommu_request_parse(part, NULL);
+    if (!booted)
+        return;
+    efi = viommu_iommu_takes_efi(booted, metadata->arch, metadata->model);
+    g_variant_dict_init(&dict, NULL);
+    g_variant_dict_insert(
+        &dict, "firmware", "s",
+        viommu_enum_to_string(&viommu_enum_firmware, efi ? VIOMMU_FIRMWARE_EFI : VIOMMU_FIRMWARE_BIOS));
     g_variant_dict_insert_value(request, "boot", g_variant_dict_end(&dict));
 }
 
@@ -93,17 +118,13 @@ GVariant *viommu_plug_request(const ViommuMetadata *metadata, GVariant *tree, GE
         return NULL;
     }
     g_variant_dict_init(&dict, tree);
-    for (size_t i = 0; i < G_N_ELEMENTS(kept); i++) {
-        g_autoptr(GVariant) value = g_variant_lookup_value(old, kept[i], NULL);
-
-        if (value && g_str_equal(kept[i], "boot"))
-            keep_firmware(&dict, value);
-        else if (value)
-            g_variant_dict_insert_value(&dict, kept[i], value);
-    }
+    copy_keys(&dict, old, kept, G_N_ELEMENTS(kept));
+    keep_firmware(&dict, old, metadata);
     keep_iommu(&dict, old, metadata->model);
     g_variant_dict_insert(&dict, "vcpus", "t", metadata->vcpus);
-    g_variant_dict_insert(&dict, "memory", "t", metadata->memory_bytes);
+    /* The metadata has the most that the machine can get. */
+    if (!g_variant_dict_contains(&dict, "memory-max"))
+        g_variant_dict_insert(&dict, "memory", "t", metadata->memory_bytes);
     g_variant_dict_insert(&dict, "accelerator", "s",
                           viommu_enum_to_string(&viommu_enum_accelerator, (int)metadata->accelerator));
     return g_variant_ref_sink(g_variant_dict_end(&dict));

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "lib/base/quantity.h"
 #include "tests/unit/unit.h"
 
 static GVariant *parse(const char *text)
@@ -89,6 +90,87 @@ START_TEST(requests)
     metadata.request = (char *)"{'name'";
     broken = viommu_plug_request(&metadata, tree, &error);
     ck_assert(!broken && g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_INTERNAL));
+}
+END_TEST
+
+/* What decides about devices although it is not of the machine's IOMMU: launch-security refuses
+ * devices of the host, virtio-mem some, and verify.level those outside of the IOMMU. */
+START_TEST(deciding_keys)
+{
+    ViommuMetadata metadata = {
+        .request =
+            (char *)"{'memory': <uint64 1073741824>, 'memory-max': <uint64 4294967296>,"
+                    " 'memory-hotplug': <'virtio-mem'>, 'verify': <{'level': <'translating'>}>,"
+                    " 'memory-backing': <{'page-size': <'4 KiB'>}>, 'launch-security': <{'type': <'tdx'>}>}",
+        .model = VIOMMU_MODEL_INTEL,
+        .accelerator = VIOMMU_ACCELERATOR_KVM,
+        .vcpus = 1,
+        .memory_bytes = UINT64_C(4294967296),
+    };
+    g_autoptr(GVariant) tree = parse("{'hostdevs': <[{'address': <'0000:01:00.0'>}]>}"), asked = NULL;
+    g_autoptr(GVariant) outside = parse("{'networks': <[{'type': <'user'>, 'translate': <false>}]>}");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ViommuRequest) request = NULL, refused = NULL;
+
+    asked = viommu_plug_request(&metadata, tree, &error);
+    request = asked ? viommu_request_parse(asked, &error) : NULL;
+    unit_assert_ok(request != NULL, error);
+    ck_assert_uint_eq(request->memory_bytes, UINT64_C(1073741824));
+    ck_assert_uint_eq(request->memory_max_bytes, UINT64_C(4294967296));
+    ck_assert_int_eq(request->memory_hotplug, VIOMMU_MEMORY_HOTPLUG_VIRTIO_MEM);
+    ck_assert_uint_eq(request->memory_backing.page_size_bytes, 4 * VIOMMU_KIB);
+    ck_assert_int_eq(request->launch_security.type, VIOMMU_LAUNCH_SECURITY_TDX);
+    ck_assert_int_eq(request->verify.level, VIOMMU_LEVEL_TRANSLATING);
+    metadata.request = (char *)"{'verify': <{'level': <'translating'>}>}";
+    g_clear_pointer(&asked, g_variant_unref);
+    asked = viommu_plug_request(&metadata, outside, &error);
+    unit_assert_ok(asked != NULL, error);
+    refused = viommu_request_parse(asked, &error);
+    ck_assert(!refused && strstr(error->message, "verify.level 'translating' needs all devices"));
+}
+END_TEST
+
+/* The kernel that a machine has booted is not opened again, but it has decided. */
+START_TEST(firmware)
+{
+    static const struct {
+        const char *request, *firmware;
+        ViommuArch arch;
+        ViommuModel model;
+    } rows[] = {
+        {"{'boot': <{'kernel': <'/x'>}>}", "bios", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_NONE},
+        {"{'boot': <{'kernel': <'/x'>, 'firmware': <'auto'>}>}", "bios", VIOMMU_ARCH_AARCH64,
+         VIOMMU_MODEL_SMMUV3},
+        {"{'boot': <{'kernel': <'/x'>, 'firmware': <'efi'>}>}", "efi", VIOMMU_ARCH_AARCH64,
+         VIOMMU_MODEL_SMMUV3},
+        {"{'boot': <{'kernel': <'/x'>}>}", "efi", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_VIRTIO},
+        {"{'boot': <{'kernel': <'/x'>}>, 'hostdevs': <[{'address': <'0000:01:00.0'>}]>}", "efi",
+         VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3},
+        {"{'disks': <[{'path': <'/x'>}]>}", "efi", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_NONE},
+        {"{'boot': <{'firmware': <'bios'>}>}", "bios", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_NONE},
+        {"{'disks': <[{'path': <'/x'>}]>}", "bios", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL},
+        {"{'boot': <{'secure-boot': <true>}>}", "efi", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_INTEL},
+        {"{'launch-security': <{'type': <'sev'>}>}", "efi", VIOMMU_ARCH_X86_64, VIOMMU_MODEL_NONE},
+    };
+    g_autoptr(GVariant) tree = parse("{'networks': <[{'type': <'user'>}]>}");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        ViommuMetadata metadata = {.request = (char *)rows[i].request,
+                                   .arch = rows[i].arch,
+                                   .model = rows[i].model,
+                                   .vcpus = 1,
+                                   .memory_bytes = VIOMMU_GIB};
+        g_autoptr(GVariant) request = NULL, boot = NULL;
+        g_autoptr(GError) error = NULL;
+        const char *word = NULL;
+
+        request = viommu_plug_request(&metadata, tree, &error);
+        unit_assert_ok(request != NULL, error);
+        boot = g_variant_lookup_value(request, "boot", G_VARIANT_TYPE_VARDICT);
+        ck_assert_msg(boot && g_variant_lookup(boot, "firmware", "&s", &word) &&
+                          g_str_equal(word, rows[i].firmware) && g_variant_n_children(boot) == 1,
+                      "row %zu: %s", i, word ? word : "none");
+    }
 }
 END_TEST
 
@@ -199,4 +281,4 @@ START_TEST(host_devices)
 }
 END_TEST
 
-UNIT_MAIN("plug", trees, requests, rooms, names, host_devices)
+UNIT_MAIN("plug", trees, requests, deciding_keys, firmware, rooms, names, host_devices)
