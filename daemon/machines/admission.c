@@ -211,6 +211,7 @@ bool viommu_admission_check_memory(const ViommuAdmission *admission, const Viomm
 {
     ViommuPinned wanted =
         viommu_memory_pinned(plan->memory_max_bytes, plan->page_size_bytes, plan->memlock_bytes);
+    const ViommuMachine *self = viommu_registry_by_uuid(admission->registry, plan->uuid);
     ViommuRegistryIterator iterator = viommu_registry_iterate(admission->registry);
     ViommuPinned used = {.page_size_bytes = wanted.page_size_bytes};
     uint64_t promised = 0;
@@ -231,7 +232,8 @@ bool viommu_admission_check_memory(const ViommuAdmission *admission, const Viomm
         promised += machine->state == VIOMMU_STATE_DEFINING ? pinned.huge_bytes : 0;
     }
     return viommu_memory_check_room(host, &admission->config->policy, &wanted, &used, error) &&
-           viommu_memory_check_free(host, &wanted, promised, error);
+           ((self && self->state == VIOMMU_STATE_RUNNING) ||
+            viommu_memory_check_free(host, &wanted, promised, error));
 }
 
 bool viommu_admission_check_locked(const ViommuAdmission *admission, const ViommuMachine *machine,

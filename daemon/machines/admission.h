@@ -31,7 +31,7 @@ void viommu_admission_used(const ViommuAdmission *admission, ViommuAmounts *ret_
 bool viommu_admission_take_copies(const ViommuAdmission *admission, const char *uuid, uint32_t uid,
                                   const ViommuCopiesSize *size, GError **error);
 /** Checks that @host, as it is now, has the memory that @plan locks or takes as huge pages, beside
- *  all other machines that are planned. Fails: BUSY. */
+ *  all other machines that are planned.  A guest that runs has its huge pages.  Fails: BUSY. */
 bool viommu_admission_check_memory(const ViommuAdmission *admission, const ViommuPlan *plan,
                                    const ViommuHost *host, GError **error);
 /** The devices that machine @uuid cannot have, of ViommuClaim: those of all other machines, from

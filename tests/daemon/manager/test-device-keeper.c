@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "lib/base/quantity.h"
+
 #define UUID    "0f2f8ea5-53c4-4e22-a2b0-0123456789ab"
 #define ONE     "{'name': <'one'>, 'iommu': <{'model': <'intel'>}>}"
 #define NETWORK "{'networks': <[{'type': <'user'>}]>}"
@@ -313,5 +315,35 @@ START_TEST(of_another_version)
 }
 END_TEST
 
+/* A guest that runs has its huge pages: they are not free, and not wanted again. */
+START_TEST(pages_it_has)
+{
+    g_auto(Fixture) fixture = {0};
+    ViommuMachine *machine = begin(&fixture);
+    ViommuHugePages all = {.size_bytes = 2 * VIOMMU_MIB, .total = 64, .free = 0};
+    g_autoptr(GPtrArray) pools = g_ptr_array_new(), nodes = g_ptr_array_new();
+    ViommuNode node = {.huge_pages = pools};
+    const ViommuHost host = {.memory_bytes = VIOMMU_UNSET_NUMBER, .topology = {.nodes = nodes}};
+    ViommuPlan plan = {.uuid = machine->uuid,
+                       .memory_max_bytes = 64 * VIOMMU_MIB,
+                       .page_size_bytes = 2 * VIOMMU_MIB,
+                       .memlock_bytes = VIOMMU_GIB};
+    ViommuAdmission *admission =
+        viommu_admission_new(fixture.loop, fixture.config, viommu_manager_registry(fixture.manager), NULL);
+    g_autoptr(GError) error = NULL, many = NULL;
+
+    g_ptr_array_add(pools, &all);
+    g_ptr_array_add(nodes, &node);
+    unit_assert_ok(viommu_admission_check_memory(admission, &plan, &host, &error), error);
+    plan.uuid = (char *)UUID;
+    ck_assert(!viommu_admission_check_memory(admission, &plan, &host, &error));
+    ck_assert(g_error_matches(error, VIOMMU_ERROR, VIOMMU_ERROR_BUSY) && strstr(error->message, "only 0"));
+    plan.uuid = machine->uuid;
+    plan.memory_max_bytes *= 4;
+    ck_assert(!viommu_admission_check_memory(admission, &plan, &host, &many));
+    viommu_admission_free(admission);
+}
+END_TEST
+
 UNIT_MAIN("device-keeper", there_and_back, refused, a_disk, undone, answer_lost, unknown, one_at_a_time,
-          a_guest_that_clings, found, of_another_version)
+          a_guest_that_clings, found, of_another_version, pages_it_has)
