@@ -73,8 +73,6 @@ int viommu_bus_exec(ViommuBus *bus, sd_bus_message *call, const ViommuMachine *m
 /** AttachDevice and DetachDevice of @machine, likewise. */
 int viommu_bus_attach_device(ViommuBus *bus, sd_bus_message *call, ViommuMachine *machine);
 int viommu_bus_detach_device(ViommuBus *bus, sd_bus_message *call, ViommuMachine *machine);
-/** The property Attached.  Negative: an error of sd-bus. */
-int viommu_bus_append_attached(sd_bus_message *reply, const GPtrArray *attached);
 
 /** The object path of @machine. Owned, g_free(). */
 char *viommu_bus_machine_path(const ViommuMachine *machine);

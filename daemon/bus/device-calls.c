@@ -8,20 +8,6 @@
 #include "lib/base/error.h"
 #include "lib/domain/plug.h"
 
-int viommu_bus_append_attached(sd_bus_message *reply, const GPtrArray *attached)
-{
-    int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(sss)");
-
-    for (guint i = 0; r >= 0 && attached && i < attached->len; i++) {
-        const ViommuAttached *one = g_ptr_array_index(attached, i);
-        g_autofree char *what = g_utf8_make_valid(one->what, -1);
-
-        r = sd_bus_message_append(reply, "(sss)", one->id,
-                                  viommu_enum_to_string(&viommu_enum_attached, (int)one->kind), what);
-    }
-    return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
 static int fill_id(sd_bus_message *reply, const ViommuOutcome *outcome)
 {
     return sd_bus_message_append(reply, "s", outcome->id);
