@@ -6,11 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "lib/base/error.h"
-
-/* After each round of connections there is a rest, so that clients that connect without end cost
- * little. */
-#define REST_USEC (50 * G_TIME_SPAN_MILLISECOND)
+#include "daemon/process/listener.h"
 
 typedef struct Connection {
     ViommuMetricsSocket *socket;
@@ -24,8 +20,7 @@ typedef struct Connection {
 
 struct ViommuMetricsSocket {
     sd_event *event; /* borrowed */
-    int fd;
-    sd_event_source *listener, *rest;
+    ViommuListener *listener;
     GPtrArray *connections; /* Connection, owned, the oldest first */
     ViommuMetricsFunc func;
     void *userdata;
@@ -162,9 +157,10 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* --- Connections --- */
 
-static bool take_next(ViommuMetricsSocket *socket)
+static bool take_next(int listener, void *userdata)
 {
-    int fd = accept4(socket->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    ViommuMetricsSocket *socket = userdata;
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     Connection *connection;
 
     if (fd < 0)
@@ -182,61 +178,34 @@ static bool take_next(ViommuMetricsSocket *socket)
     return true;
 }
 
-static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-    ViommuMetricsSocket *socket = userdata;
-
-    for (unsigned i = 0; i < VIOMMU_METRICS_CONNECTIONS && take_next(socket); i++)
-        ;
-    (void)sd_event_source_set_enabled(socket->listener, SD_EVENT_OFF);
-    (void)sd_event_source_set_time_relative(socket->rest, REST_USEC);
-    (void)sd_event_source_set_enabled(socket->rest, SD_EVENT_ONESHOT);
-    return 0;
-}
-
-static int on_rested(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    ViommuMetricsSocket *socket = userdata;
-
-    return sd_event_source_set_enabled(socket->listener, SD_EVENT_ON);
-}
-
 ViommuMetricsSocket *viommu_metrics_socket_new(ViommuLoop *loop, int listener, ViommuMetricsFunc func,
                                                void *userdata, GError **error)
 {
-    ViommuMetricsSocket *socket = g_new0(ViommuMetricsSocket, 1);
-    int r;
+    ViommuMetricsSocket *socket;
 
+    /* systemd passes sockets that would block, when a client that was announced has gone. */
+    if (!g_unix_set_fd_nonblocking(listener, TRUE, error)) {
+        close(listener);
+        return NULL;
+    }
+    socket = g_new0(ViommuMetricsSocket, 1);
     socket->event = viommu_loop_event(loop);
-    socket->fd = listener;
     socket->connections = g_ptr_array_new_with_free_func(free_connection);
     socket->func = func;
     socket->userdata = userdata;
-    /* systemd passes sockets that would block, when a client that was announced has gone. */
-    r = g_unix_set_fd_nonblocking(listener, TRUE, error) ? 0 : -EINVAL;
-    if (r < 0) {
-        viommu_metrics_socket_free(socket);
-        return NULL;
-    }
-    r = sd_event_add_io(socket->event, &socket->listener, listener, EPOLLIN, on_connection, socket);
-    if (r >= 0)
-        r = sd_event_add_time_relative(socket->event, &socket->rest, CLOCK_MONOTONIC, REST_USEC, 0, on_rested,
-                                       socket);
-    if (r >= 0)
-        return socket;
-    viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot listen for readers of metrics: %s", g_strerror(-r));
-    viommu_metrics_socket_free(socket);
-    return NULL;
+    socket->listener = viommu_listener_new(loop, listener, VIOMMU_METRICS_CONNECTIONS,
+                                           "for readers of metrics", take_next, socket, error);
+    if (!socket->listener)
+        g_clear_pointer(&socket, viommu_metrics_socket_free);
+    return socket;
 }
 
 void viommu_metrics_socket_free(ViommuMetricsSocket *socket)
 {
     if (!socket)
         return;
-    sd_event_source_disable_unref(socket->listener);
-    sd_event_source_disable_unref(socket->rest);
+    viommu_listener_free(socket->listener);
     g_ptr_array_unref(socket->connections);
-    close(socket->fd);
     g_free(socket->text);
     g_free(socket);
 }

@@ -7,12 +7,9 @@
 #include <sys/socket.h>
 #include <linux/vm_sockets.h>
 #include <unistd.h>
+#include "daemon/process/listener.h"
 #include "daemon/process/log.h"
-#include "lib/base/error.h"
 
-/* All that wait are taken at once, so that one guest does not hold up another's.  Then there is a
- * rest, so that guests that connect without end cost little. */
-#define REST_USEC (50 * G_TIME_SPAN_MILLISECOND)
 /* libvirt tells the context of a guest within milliseconds. */
 #define AGAIN_USEC (100 * G_TIME_SPAN_MILLISECOND)
 #define KEPT_NAME  "ready"
@@ -30,8 +27,7 @@ typedef struct Connection {
 
 struct ViommuReadySocket {
     sd_event *event; /* borrowed */
-    int fd;
-    sd_event_source *listener, *rest;
+    ViommuListener *listener;
     GPtrArray *connections; /* Connection, owned, the oldest first */
     ViommuReadyFunc func;
     void *userdata;
@@ -165,35 +161,15 @@ void viommu_ready_socket_take(ViommuReadySocket *socket, int fd, uint32_t cid)
         end(connection);
 }
 
-static int on_rested(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    ViommuReadySocket *socket = userdata;
-
-    return sd_event_source_set_enabled(socket->listener, SD_EVENT_ON);
-}
-
-static bool take_next(ViommuReadySocket *socket)
+static bool take_next(int listener, void *userdata)
 {
     struct sockaddr_vm peer = {0};
     socklen_t size = sizeof(peer);
-    int taken = accept4(socket->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int taken = accept4(listener, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (taken >= 0)
-        viommu_ready_socket_take(socket, taken, peer.svm_cid);
+        viommu_ready_socket_take(userdata, taken, peer.svm_cid);
     return taken >= 0;
-}
-
-static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-    ViommuReadySocket *socket = userdata;
-
-    for (unsigned i = 0; i < BACKLOG && take_next(socket); i++)
-        ;
-    /* Whatever accept4() has said: another try at once might fail again without end. */
-    (void)sd_event_source_set_enabled(socket->listener, SD_EVENT_OFF);
-    (void)sd_event_source_set_time_relative(socket->rest, REST_USEC);
-    (void)sd_event_source_set_enabled(socket->rest, SD_EVENT_ONESHOT);
-    return 0;
 }
 
 /* --- The socket --- */
@@ -244,31 +220,22 @@ ViommuReadySocket *viommu_ready_socket_new(ViommuLoop *loop, int listener, Viomm
                                            void *userdata, GError **error)
 {
     ViommuReadySocket *socket = g_new0(ViommuReadySocket, 1);
-    int r;
 
     socket->event = viommu_loop_event(loop);
-    socket->fd = listener;
     socket->connections = g_ptr_array_new_with_free_func(free_connection);
     socket->func = func;
     socket->userdata = userdata;
-    r = sd_event_add_io(socket->event, &socket->listener, listener, EPOLLIN, on_connection, socket);
-    if (r >= 0)
-        r = sd_event_add_time_relative(socket->event, &socket->rest, CLOCK_MONOTONIC, REST_USEC, 0, on_rested,
-                                       socket);
-    if (r >= 0)
-        return socket;
-    viommu_fail(error, VIOMMU_ERROR_INTERNAL, "cannot listen on vsock: %s", g_strerror(-r));
-    viommu_ready_socket_free(socket);
-    return NULL;
+    socket->listener = viommu_listener_new(loop, listener, BACKLOG, "on vsock", take_next, socket, error);
+    if (!socket->listener)
+        g_clear_pointer(&socket, viommu_ready_socket_free);
+    return socket;
 }
 
 void viommu_ready_socket_free(ViommuReadySocket *socket)
 {
     if (!socket)
         return;
-    sd_event_source_disable_unref(socket->listener);
-    sd_event_source_disable_unref(socket->rest);
+    viommu_listener_free(socket->listener);
     g_ptr_array_unref(socket->connections);
-    close(socket->fd);
     g_free(socket);
 }
