@@ -60,9 +60,9 @@ typedef struct Service {
     ViommuReaders *readers;
     ViommuBackend *backend;
     ViommuKept *kept;
-    ViommuReadySocket *ready;     /* NULL: guests cannot tell that they are ready */
-    ViommuMetricsSocket *metrics; /* NULL: systemd has passed no socket for them */
-    int ready_file;               /* -1: none */
+    ViommuReadySocket *ready; /* NULL: guests cannot tell that they are ready */
+    GPtrArray *metrics;       /* of ViommuMetricsSocket: one for each socket of systemd's */
+    int ready_file;           /* -1: none */
     ViommuManager *manager;
     ViommuBus *bus;
     int status;
@@ -288,14 +288,21 @@ static char *metrics_text(void *userdata)
     return viommu_metrics_text(service->manager);
 }
 
-/* Off, unless the site has enabled the socket. */
+/* Off, unless the site has enabled the unit, which may have several sockets. */
 static bool serve_metrics(Service *service, GError **error)
 {
-    int fd = viommu_kept_take(service->kept, METRICS_NAME);
+    int fd;
 
-    if (fd >= 0)
-        service->metrics = viommu_metrics_socket_new(service->loop, fd, metrics_text, service, error);
-    return fd < 0 || service->metrics;
+    service->metrics = g_ptr_array_new_with_free_func((GDestroyNotify)viommu_metrics_socket_free);
+    while ((fd = viommu_kept_take(service->kept, METRICS_NAME)) >= 0) {
+        ViommuMetricsSocket *socket =
+            viommu_metrics_socket_new(service->loop, fd, metrics_text, service, error);
+
+        if (!socket)
+            return false;
+        g_ptr_array_add(service->metrics, socket);
+    }
+    return true;
 }
 
 /* One user's launches leave room for other users' launches; a user's own daemon has no other
@@ -444,7 +451,7 @@ static void take_down(Service *service)
     viommu_workers_clear(&service->workers);
     g_clear_pointer(&service->bus, viommu_bus_free);
     g_clear_pointer(&service->backend, viommu_backend_free);
-    g_clear_pointer(&service->metrics, viommu_metrics_socket_free);
+    g_clear_pointer(&service->metrics, g_ptr_array_unref);
     if (service->loop)
         viommu_loop_drain(service->loop);
     g_clear_pointer(&service->manager, viommu_manager_free);

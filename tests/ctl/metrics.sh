@@ -8,15 +8,17 @@ set -u
 . "$(dirname "$0")/own-bus.sh"
 trap 'kill "$daemon" 2>/dev/null; wait; rm -rf "$work"' EXIT
 
-# Opens a port, writes its number to a file, and becomes viommud.
+# Opens two ports, writes the number of each to a file, and becomes viommud.
 cat >"$work/listen.py" <<'END'
-import os, socket, sys
-listener = socket.create_server(("127.0.0.1", 0))
-os.dup2(listener.fileno(), 3)
-os.set_inheritable(3, True)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="metrics")
-open(sys.argv[1], "w").write(str(listener.getsockname()[1]))
-os.execv(sys.argv[2], sys.argv[2:])
+import fcntl, os, socket, sys
+listeners = [socket.create_server(("127.0.0.1", 0)) for i in range(2)]
+ports = [listener.getsockname()[1] for listener in listeners]
+for i, high in enumerate([fcntl.fcntl(listener, fcntl.F_DUPFD_CLOEXEC, 10) for listener in listeners]):
+    os.dup2(high, 3 + i)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2", LISTEN_FDNAMES="metrics:metrics")
+for name, port in zip(sys.argv[1:3], ports):
+    open(name, "w").write(str(port))
+os.execv(sys.argv[3], sys.argv[3:])
 END
 cat >"$work/client.py" <<'END'
 import re, socket, sys, time
@@ -63,18 +65,19 @@ def values(text):
 
 exec(sys.stdin.read())
 END
-# client CODE: with the functions above.
+# client CODE [PORT-FILE]: with the functions above.
 python=python3
 ! /usr/bin/python3 -c 'import prometheus_client.openmetrics.parser' 2>/dev/null || python=/usr/bin/python3
-client() { timeout 60 "$python" "$work/client.py" "$work/port" <<<"$1"; }
+client() { timeout 60 "$python" "$work/client.py" "${2:-$work/port}" <<<"$1"; }
 
-python3 "$work/listen.py" "$work/port" "$viommud" --user --connect test:///default 2>>"$work/log" &
+python3 "$work/listen.py" "$work/port" "$work/other-port" "$viommud" --user --connect test:///default 2>>"$work/log" &
 daemon=$!
 check 'viommud starts' until_true 20 "$ctl" --user list
 check 'metrics at rest' client 'found = values(metrics())
 assert found["viommud_connected"] == 1 and found["viommud_launches_waiting"] == 0, found
 assert found["viommud_used{resource=\"machines\"}"] == 0 and found["viommud_limit{resource=\"machines\"}"] > 0, found
 assert not any(name.startswith("viommud_machines{") for name in found), found'
+check 'at each address' client 'assert "viommud_connected 1" in metrics()' "$work/other-port"
 
 run 0 'a machine' '' "$ctl" launch name=secret-name arch=x86_64 memory=64M --iommu
 run 0 'another one' '' "$ctl" launch name=other arch=x86_64 memory=64M
