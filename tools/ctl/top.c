@@ -269,6 +269,8 @@ static bool follow(ViommuCtl *ctl, ViommuClient *client, GError **error)
     do {
         ViommuCtlSample *next = viommu_ctl_sample_take(client, sample, error);
 
+        if (!next && ended_by)
+            g_clear_error(error);
         if (!next)
             return ended_by != 0;
         viommu_ctl_sample_free(sample);
