@@ -299,9 +299,19 @@ GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error)
     return fake_script_end(FAKE_LIST, error) ? g_steal_pointer(&list) : NULL;
 }
 
+/* That of the recorded host. */
 bool viommu_backend_read_topology(ViommuBackend *backend, ViommuTopology *topology, GError **error)
 {
-    return fake_script_begin(FAKE_TOPOLOGY, error) && fake_script_end(FAKE_TOPOLOGY, error);
+    g_autoptr(GVariant) tree = NULL, recorded = NULL;
+
+    g_mutex_lock(&fake_lock);
+    tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, host_text ? host_text : DEBIAN12, NULL, NULL, NULL);
+    g_mutex_unlock(&fake_lock);
+    if (!fake_script_begin(FAKE_TOPOLOGY, error))
+        return false;
+    recorded = g_variant_lookup_value(tree, "topology", G_VARIANT_TYPE_VARDICT);
+    g_assert(!recorded || viommu_fields_read(&viommu_topology_fields, recorded, "", topology, NULL));
+    return fake_script_end(FAKE_TOPOLOGY, error);
 }
 
 char *viommu_backend_network_mode(ViommuBackend *backend, const char *name, GError **error)

@@ -21,28 +21,37 @@
     "<interface><address type='pci' bus='0x01'/></interface>"                                               \
     "<iommu model='intel'><driver caching_mode='on'/></iommu></devices></domain>"
 
-static ViommuMachine *begin(Fixture *fixture)
+static ViommuMachine *launch(Fixture *fixture, const char *request)
 {
-    ViommuMachine *machine;
-    FakeDomain *domain;
+    ViommuMachine *machine = fixture_machine(fixture, request);
+    FakeDomain *domain = fake_find(machine->uuid);
 
-    fixture_start(fixture);
-    machine = fixture_machine(fixture, ONE);
-    domain = fake_find(machine->uuid);
     g_free(domain->xml);
     domain->xml = g_strdup(ROOM);
     return machine;
 }
 
-static void begin_attach(Fixture *fixture, const ViommuMachine *machine, const char *device,
-                         Answer *ret_answer)
+static ViommuMachine *begin(Fixture *fixture)
+{
+    fixture_start(fixture);
+    return launch(fixture, ONE);
+}
+
+static void begin_attach_for(Fixture *fixture, const ViommuMachine *machine, ViommuAskerKind kind,
+                             const char *device, Answer *ret_answer)
 {
     g_autoptr(GVariant) tree = g_variant_parse(G_VARIANT_TYPE_VARDICT, device, NULL, NULL, NULL);
-    const ViommuAttachOrder order = {tree, NULL, {.kind = VIOMMU_ASKER_MEMBER, .uid = machine->owner_uid}};
+    const ViommuAttachOrder order = {tree, NULL, {.kind = kind, .uid = machine->owner_uid}};
     const ViommuWaiter waiter = answer_waiter(ret_answer);
 
     ck_assert_ptr_nonnull(tree);
     viommu_manager_attach(fixture->manager, machine, &order, &waiter);
+}
+
+static void begin_attach(Fixture *fixture, const ViommuMachine *machine, const char *device,
+                         Answer *ret_answer)
+{
+    begin_attach_for(fixture, machine, VIOMMU_ASKER_MEMBER, device, ret_answer);
 }
 
 static void attach(Fixture *fixture, const ViommuMachine *machine, const char *device, Answer *ret_answer)
@@ -315,6 +324,95 @@ START_TEST(of_another_version)
 }
 END_TEST
 
+/* Two virtual functions that no driver has. */
+#define FUNCTION(number)                                                                             \
+    "{'address': <'0000:3b:02." number "'>, 'vendor': <32902>, 'device': <5452>, 'class': <131072>," \
+    " 'group': <3" number ">, 'iommu': <'dmar0'>}"
+static const char functions[] =
+    "{'libvirt': <'12.8.0'>, 'emulators': <[{'arch': <'x86_64'>, 'qemu': <'11.1.3'>, 'accelerators': "
+    "<['tcg']>}]>, 'topology': <{'acpi': <true>, 'vfio': <true>, 'tables': <[{'name': <'DMAR'>, 'state': "
+    "<'good'>, 'units': <1>, 'interrupt-remapping': <true>}]>, 'kernel-options': <['intel_iommu=on']>, "
+    "'iommus': <[{'name': <'dmar0'>, 'kind': <'intel'>, 'width': <48>, 'interrupt-remapping': <true>}]>, "
+    "'devices': <[" FUNCTION("0") ", " FUNCTION("1") "]>}>}";
+#define HOSTDEV(number) "{'hostdevs': <[{'address': <'0000:3b:02." number "'>}]>}"
+
+static void attach_own(Fixture *fixture, const ViommuMachine *machine, const char *device, Answer *ret_answer)
+{
+    begin_attach_for(fixture, machine, VIOMMU_ASKER_OWN, device, ret_answer);
+    fixture_await(fixture, ret_answer->n);
+    fixture_settle(fixture);
+}
+
+/* A device of the host is one machine's, counts for its limits, and is judged once more. */
+START_TEST(host_devices)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) first = {0}, others = {0}, own = {0}, limited = {0}, gone = {0}, second = {0};
+    g_auto(Answer) back = {0}, both = {0};
+    g_auto(GStrv) parts = NULL;
+    ViommuMachine *machine, *other;
+    uint64_t *limit, alone;
+
+    fake_set_host(functions);
+    machine = begin(&fixture);
+    other = launch(&fixture, "{'name': <'other'>, 'iommu': <{'model': <'intel'>}>}");
+    attach_own(&fixture, machine, HOSTDEV("0"), &first);
+    assert_went_well(&first);
+    assert_attached(machine, 1);
+    ck_assert_str_eq(machine->hostdevs[0], "0000:3b:02.0");
+    alone = machine->memlock_bytes;
+    ck_assert_uint_gt(alone, machine->memory_bytes);
+    attach_own(&fixture, other, HOSTDEV("0"), &others);
+    assert_fails(&others, VIOMMU_ERROR_BUSY, "machine 'one'");
+    assert_attached(other, 0);
+    attach_own(&fixture, machine, HOSTDEV("0"), &own);
+    assert_fails(&own, VIOMMU_ERROR_BUSY, "0000:3b:02.0");
+    limit = &fixture.config->bounds.limits.user[VIOMMU_RESOURCE_LOCKED_MEMORY];
+    *limit = alone;
+    attach_own(&fixture, other, HOSTDEV("1"), &limited);
+    assert_fails(&limited, VIOMMU_ERROR_BUSY, "would exceed [limits] locked-memory-per-user");
+    *limit = 0;
+    fake_fail(FAKE_TOPOLOGY, 1, VIOMMU_ERROR_BACKEND, "no longer present");
+    attach_own(&fixture, other, HOSTDEV("1"), &gone);
+    assert_fails(&gone, VIOMMU_ERROR_BACKEND, "no longer present");
+    assert_attached(other, 0);
+    attach_own(&fixture, other, HOSTDEV("1"), &second);
+    assert_went_well(&second);
+    ck_assert_str_eq(other->hostdevs[0], "0000:3b:02.1");
+    ck_assert_uint_eq(other->memlock_bytes, alone);
+    /* With a port more, another one, for which QEMU locks the guest's memory once more. */
+    parts = g_strsplit(ROOM, "bus='0x05'", 2);
+    g_free(fake_find(other->uuid)->xml);
+    fake_find(other->uuid)->xml = g_strjoinv("bus='0x00'", parts);
+    detach(&fixture, machine, "hostdev1", &back);
+    assert_went_well(&back);
+    attach_own(&fixture, other, HOSTDEV("0"), &both);
+    assert_went_well(&both);
+    ck_assert_uint_eq(other->memlock_bytes, alone + other->memory_bytes);
+}
+END_TEST
+
+START_TEST(too_many)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) full = {0}, foreign = {0};
+    ViommuMachine *machine = begin(&fixture);
+
+    for (unsigned i = 0; i < VIOMMU_ATTACHED_MAX; i++) {
+        g_autofree char *id = g_strdup_printf("network%u", i + 2);
+        const ViommuAttached one = {id, VIOMMU_ATTACHED_NETWORK, (char *)"user", NULL, 0};
+
+        (void)viommu_machine_attach(machine, &one);
+    }
+    attach(&fixture, machine, NETWORK, &full);
+    assert_fails(&full, VIOMMU_ERROR_BUSY, "has 32 attached devices, the maximum");
+    machine->foreign = true;
+    attach(&fixture, machine, NETWORK, &foreign);
+    assert_fails(&foreign, VIOMMU_ERROR_NOT_SUPPORTED, "made by another version of viommud");
+    ck_assert_uint_eq(fake_calls(FAKE_ATTACH), 0);
+}
+END_TEST
+
 /* A guest that runs has its huge pages: they are not free, and not wanted again. */
 START_TEST(pages_it_has)
 {
@@ -346,4 +444,4 @@ START_TEST(pages_it_has)
 END_TEST
 
 UNIT_MAIN("device-keeper", there_and_back, refused, a_disk, undone, answer_lost, unknown, one_at_a_time,
-          a_guest_that_clings, found, of_another_version, pages_it_has)
+          a_guest_that_clings, found, of_another_version, host_devices, too_many, pages_it_has)
