@@ -34,6 +34,31 @@ START_TEST(members_own)
 }
 END_TEST
 
+static sd_bus_message *attach_nothing(sd_bus *bus, const char *path)
+{
+    sd_bus_message *call = people_on_machine(bus, path, "AttachDevice");
+
+    ck_assert_int_ge(sd_bus_message_append(call, "a{sv}", 0), 0);
+    return call;
+}
+
+/* QEMU has the owner's rights, so nobody else gives it a file or a device. */
+START_TEST(owners_attach)
+{
+    static const char words[] = "only its owner may attach a device";
+    g_autoptr(Harness) harness = people_new_system();
+    g_autoptr(sd_bus) member = harness_connect_as(harness, PEOPLE_MEMBER);
+    g_autoptr(sd_bus) other = harness_connect_as(harness, PEOPLE_OUTSIDER);
+    g_autofree char *path = people_launch(member, "mine"), *roots = people_launch(harness->bus, "roots");
+    g_autoptr(sd_bus_message) answer = people_exchange(member, attach_nothing(member, path));
+
+    people_assert_error(answer, "InvalidRequest", "one device can be attached at a time");
+    people_assert_refused(harness->bus, attach_nothing(harness->bus, path), words);
+    people_assert_refused(other, attach_nothing(other, path), words);
+    people_assert_refused(member, attach_nothing(member, roots), words);
+}
+END_TEST
+
 START_TEST(outsider)
 {
     g_autoptr(Harness) harness = people_new_system();
@@ -301,6 +326,7 @@ static const HarnessScenario scenarios[] = {
     {"seen-by-others", &seen_by_others},
     {"told-to-others", &told_to_others},
     {"usage", &usage},
+    {"owners-attach", &owners_attach},
     {NULL, NULL},
 };
 

@@ -395,7 +395,7 @@ END_TEST
 START_TEST(too_many)
 {
     g_auto(Fixture) fixture = {0};
-    g_auto(Answer) full = {0}, foreign = {0};
+    g_auto(Answer) full = {0};
     ViommuMachine *machine = begin(&fixture);
 
     for (unsigned i = 0; i < VIOMMU_ATTACHED_MAX; i++) {
@@ -406,9 +406,24 @@ START_TEST(too_many)
     }
     attach(&fixture, machine, NETWORK, &full);
     assert_fails(&full, VIOMMU_ERROR_BUSY, "has 32 attached devices, the maximum");
-    machine->foreign = true;
-    attach(&fixture, machine, NETWORK, &foreign);
-    assert_fails(&foreign, VIOMMU_ERROR_NOT_SUPPORTED, "made by another version of viommud");
+    ck_assert_uint_eq(fake_calls(FAKE_ATTACH), 0);
+}
+END_TEST
+
+START_TEST(foreign)
+{
+    g_auto(Fixture) fixture = {0};
+    g_auto(Answer) answer = {0};
+    g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_RUNNING);
+    char *version = strstr(metadata, " version='");
+
+    ck_assert_ptr_nonnull(version);
+    version[strlen(" version='")] = '9';
+    fixture_begin(&fixture);
+    (void)fake_add("one", UUID, metadata, true);
+    fixture_manage(&fixture);
+    attach(&fixture, fixture_find(&fixture, "one"), NETWORK, &answer);
+    assert_fails(&answer, VIOMMU_ERROR_NOT_SUPPORTED, "made by another version of viommud");
     ck_assert_uint_eq(fake_calls(FAKE_ATTACH), 0);
 }
 END_TEST
@@ -444,4 +459,4 @@ START_TEST(pages_it_has)
 END_TEST
 
 UNIT_MAIN("device-keeper", there_and_back, refused, a_disk, undone, answer_lost, unknown, one_at_a_time,
-          a_guest_that_clings, found, of_another_version, host_devices, too_many, pages_it_has)
+          a_guest_that_clings, found, of_another_version, host_devices, too_many, foreign, pages_it_has)
