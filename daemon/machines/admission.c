@@ -6,6 +6,7 @@
 #include "daemon/machines/job.h"
 #include "lib/base/error.h"
 #include "lib/plan/memory.h"
+#include "lib/plan/plan.h"
 #include "lib/machine/queue.h"
 
 /* The least time between two signals of places in the queue: for a thousand waiting launches, each
@@ -119,7 +120,7 @@ static uint64_t bound_of(const ViommuAdmission *admission, const ViommuRequest *
 {
     return viommu_memory_bound(memory_of(admission, request),
                                request->memory_backing.locked == 1 || request->hostdevs ||
-                                   request->launch_security.type == (int)VIOMMU_LAUNCH_SECURITY_SEV);
+                                   viommu_launch_security_locks(request->launch_security.type));
 }
 
 /* The limits that the host's size sets keep users apart, and do not apply to root. */

@@ -24,6 +24,11 @@ static const struct {
                                     VIOMMU_UNSET_NUMBER, false, true},
 };
 
+bool viommu_launch_security_locks(int kind)
+{
+    return kind != VIOMMU_UNSET && kinds[kind].locks;
+}
+
 bool viommu_plan_marks_virtio(const ViommuPlan *plan)
 {
     return plan->iommu.translate || plan->launch_security.kind != VIOMMU_UNSET;

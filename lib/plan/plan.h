@@ -211,6 +211,9 @@ bool viommu_plan_may_use_kvm(const ViommuRequest *request, const ViommuHost *hos
  *  those of turn 0.  False: there are none.  Pure. */
 bool viommu_plan_draw_ports(ViommuPlan *plan, unsigned turn);
 
+/** launch-security: whether the kernel locks all memory of a guest of @kind (VIOMMU_UNSET: none).
+ *  Pure; any thread. */
+bool viommu_launch_security_locks(int kind);
 /** launch-security: whether each virtio device has iommu='on', so that the guest uses its DMA API
  *  for it: behind an IOMMU, or with encrypted memory. */
 bool viommu_plan_marks_virtio(const ViommuPlan *plan);

@@ -17,6 +17,8 @@
     "{'arch': <'x86_64'>, 'memory': <'" memory "'>, 'memory-backing': <{" backing "}>}"
 #define LOCKED(memory) BACKED(memory, "'page-size': <'4 KiB'>, 'locked': <true>")
 #define HUGE(memory)   BACKED(memory, "'page-size': <'2 MiB'>")
+#define ENCRYPTED(memory, kind) \
+    "{'arch': <'x86_64'>, 'memory': <'" memory "'>, 'launch-security': <{'type': <'" kind "'>}>}"
 
 static void start_with(Harness *harness, const char *configuration)
 {
@@ -48,6 +50,10 @@ START_TEST(locked_limits)
                    "and 1088 MiB more would exceed [limits] locked-memory-per-user=2 GiB");
     assert_refused(harness, LOCKED("2 GiB"), "PolicyRefused",
                    "3 GiB of locked memory and huge pages requested");
+    /* The kernel locks the memory of SEV's guests, which counts before there is a plan. */
+    assert_refused(harness, ENCRYPTED("2 GiB", "sev"), "PolicyRefused",
+                   "3 GiB of locked memory and huge pages requested");
+    assert_refused(harness, ENCRYPTED("2 GiB", "sev-snp"), "NotSupported", "launch-security.type 'sev-snp'");
     easy = harness_launch(harness, "{'arch': <'x86_64'>, 'memory': <'8 GiB'>}");
     harness_stop(harness, first, 0);
     second = harness_launch(harness, LOCKED("1 GiB"));
