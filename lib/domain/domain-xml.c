@@ -451,6 +451,8 @@ static void write_launch_security(ViommuXmlWriter *xml, const ViommuPlanLaunchSe
         return;
     viommu_xml_open(xml, "launchSecurity");
     viommu_xml_attribute(xml, "type", viommu_enum_to_string(&viommu_enum_launch_security, security->kind));
+    if (security->hashes)
+        viommu_xml_attribute(xml, "kernelHashes", "yes");
     if (security->policy != VIOMMU_UNSET_NUMBER) {
         g_autofree char *policy = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", security->policy);
 

@@ -68,7 +68,7 @@ static void write_cell(ViommuXmlWriter *xml, guint i, const ViommuNumaCell *cell
     viommu_xml_close(xml);
 }
 
-/* libvirt before 11.3 refuses memory that can grow without a cell, and later ones add one. */
+/* libvirt before 9.6 refuses memory that can grow without a cell, and later ones add one. */
 void viommu_memory_write_cells(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     const ViommuNumaCell all = {.vcpus = plan->vcpus, .memory_bytes = plan->memory_bytes};

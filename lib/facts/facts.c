@@ -148,16 +148,16 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
                                "libvirt NEWS 11.5.0; measured: 11.3/10.0 refused, 12.8/11.1 started"},
     [VIOMMU_FACT_SEV] =
         {"launch security sev", V(8, 6, 0), V(6, 2, 0), 0,
-         "libvirt 9.0 docs/formatdomain.rst (loader stateless, since 8.6.0); QEMU 6.2 target/i386/sev.c (sev-guest); measured: 12.8/11.1 converted, with the capabilities of such a host"},
+         "libvirt 9.0 docs/formatdomain.rst (loader stateless, since 8.6.0); QEMU 6.2 target/i386/sev.c (sev-guest, kernel-hashes); measured: 12.8/11.1 converted, with the capabilities of such a host"},
     [VIOMMU_FACT_SEV_SNP] =
         {"launch security sev-snp", V(11, 8, 0), V(9, 1, 0), 0,
          "libvirt NEWS 11.8.0; QEMU 9.1 target/i386/sev.c (sev-snp-guest); measured: 9.0/7.2 no such type, 12.8/11.1 converted, with the capabilities of such a host"},
     [VIOMMU_FACT_TDX] =
-        {"launch security tdx", V(11, 6, 0), V(10, 1, 0), 0,
-         "libvirt NEWS 11.6.0; QEMU 10.1 target/i386/kvm/tdx.c (tdx-guest); measured: 11.3/10.0 no such type, 12.8/11.1 converted, with the capabilities of such a host"},
+        {"launch security tdx", V(11, 10, 0), V(10, 1, 0), 0,
+         "libvirt NEWS 11.10.0; QEMU 10.1 target/i386/kvm/tdx.c (tdx-guest); measured: 11.3/10.0 no such type, 12.8/11.1 converted, with the capabilities of such a host (before 11.10, libvirt lists tdx for each QEMU that has it)"},
     [VIOMMU_FACT_VIRTIO_MEM] =
         {"memory by virtio-mem", V(9, 0, 0), V(7, 2, 0), 0,
-         "measured: 9.0/7.2, 11.3/10.0, 12.8/11.1 converted (nothing older was tried)"},
+         "libvirt NEWS 7.9.0; measured: 9.0/7.2, 11.3/10.0, 12.8/11.1 converted (nothing older was tried)"},
     [VIOMMU_FACT_VIRTIO_MEM_HOSTDEV] = {"memory by virtio-mem beside assigned devices", V(9, 0, 0),
                                         V(7, 2, 0), 0,
                                         "QEMU 7.2 hw/vfio/common.c (vfio_register_ram_discard_listener)"},

@@ -12,16 +12,18 @@ static const struct {
     bool locks;      /* the kernel locks all of the guest's memory and counts it: QEMU 9.2
                       * target/i386/sev.c (sev_ram_block_added) */
     bool splits;     /* the I/O APIC must be QEMU's: QEMU 10.1 target/i386/kvm/tdx.c */
+    bool hashes;     /* the firmware starts only a kernel whose hash QEMU gives it: edk2
+                      * OvmfPkg/AmdSev/BlobVerifierLibSevHashes; QEMU 6.2 target/i386/sev.c */
 } kinds[VIOMMU_LAUNCH_SECURITY_LAST] = {
     /* No debugging, and no key that is shared with other guests. */
     [VIOMMU_LAUNCH_SECURITY_SEV] = {VIOMMU_FACT_SEV, "an AMD CPU with SEV, and kvm_amd with sev=1", 0x3, true,
-                                    false},
+                                    false, true},
     /* Threads are allowed, and bit 17 must be set. */
     [VIOMMU_LAUNCH_SECURITY_SEV_SNP] = {VIOMMU_FACT_SEV_SNP,
                                         "an AMD CPU with SEV-SNP, and kvm_amd with sev_snp=1", 0x30000, false,
-                                        false},
+                                        false, true},
     [VIOMMU_LAUNCH_SECURITY_TDX] = {VIOMMU_FACT_TDX, "an Intel CPU with TDX, and kvm_intel with tdx=1",
-                                    VIOMMU_UNSET_NUMBER, false, true},
+                                    VIOMMU_UNSET_NUMBER, false, true, false},
 };
 
 bool viommu_launch_security_locks(int kind)
@@ -88,6 +90,10 @@ static bool check_devices(ViommuPlanBuild *build, GError **error)
         return refuse(
             build, error,
             "devices of the host are not known to work with encrypted memory; omit hostdevs, or launch-security");
+    if (request->memory_backing.locked == 0 && viommu_launch_security_locks(request->launch_security.type))
+        return refuse(
+            build, error,
+            "the kernel locks all of such a guest's memory, but memory-backing.locked is false; omit that key");
     if (request->memory_max_bytes != VIOMMU_UNSET_NUMBER)
         return refuse(
             build, error,
@@ -119,6 +125,7 @@ bool viommu_plan_check_launch_security(ViommuPlanBuild *build, GError **error)
         settled->policy = kinds[kind].policy;
     settled->locks = kinds[kind].locks;
     settled->splits = kinds[kind].splits;
+    settled->hashes = kinds[kind].hashes && build->request->boot.kernel.path;
     viommu_plan_note(
         build,
         "all virtio devices have iommu='on', without an IOMMU: the guest's kernel then copies what they may see out of its encrypted memory");

@@ -93,6 +93,7 @@ typedef struct ViommuPlanLaunchSecurity {
     uint64_t policy; /* VIOMMU_UNSET_NUMBER: libvirt's */
     bool locks;      /* all of the guest's memory is locked */
     bool splits;     /* the I/O APIC must be QEMU's */
+    bool hashes;     /* QEMU gives the firmware the hashes of the kernel, initrd and command line */
 } ViommuPlanLaunchSecurity;
 
 typedef enum ViommuSecureBoot {
