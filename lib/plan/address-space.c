@@ -6,9 +6,11 @@
 #include "lib/facts/facts.h"
 #include "lib/plan/build.h"
 
-/* What OVMF keeps for 64-bit windows (since edk2-stable202211 more, by the CPU's address bits):
- * edk2 OvmfPkg/Library/PlatformInitLib/MemDetect.c. */
-#define USUAL_WINDOW (32 * VIOMMU_GIB)
+/* What OVMF keeps for 64-bit windows; since edk2-stable202211 an eighth of what the CPU's address
+ * bits reach, where that is more: edk2 OvmfPkg/Library/PlatformInitLib/MemDetect.c
+ * (PlatformDynamicMmioWindow). */
+#define USUAL_WINDOW   (32 * VIOMMU_GIB)
+#define FIRMWARE_SHARE 8
 /* More than any host's devices have. */
 #define MOST_WINDOW (UINT64_C(16) << 40)
 /* OVMF uses no more address bits than this, since the guest's page tables have four levels. */
@@ -55,11 +57,16 @@ static uint64_t window_for(uint64_t bytes)
     return window;
 }
 
+static uint64_t reach_of(uint64_t bits)
+{
+    return bits < 63 ? UINT64_C(1) << bits : UINT64_MAX;
+}
+
 static bool settle_window(ViommuPlanBuild *build, GError **error)
 {
     ViommuPlan *plan = build->plan;
     uint64_t bytes = large_windows(build), window = window_for(bytes), bits = usable_bits(build);
-    uint64_t room = bits < 63 ? UINT64_C(1) << bits : UINT64_MAX;
+    uint64_t room = reach_of(bits);
     g_autofree char *size = viommu_quantity_format(bytes), *given = viommu_quantity_format(window);
 
     if (bytes == 0)
@@ -115,6 +122,23 @@ static void settle_limit(ViommuPlanBuild *build)
         width);
 }
 
+/* Once the limit is settled: the firmware goes by what the guest's CPU says. */
+static bool check_firmware(ViommuPlanBuild *build, GError **error)
+{
+    const ViommuPlan *plan = build->plan;
+    uint64_t cpu = MIN(build->input->host->topology.cpu_address_bits, plan->address_limit);
+    uint64_t bits = MIN(cpu, plan->address_bits), bytes = large_windows(build);
+    uint64_t most = MAX(USUAL_WINDOW, reach_of(bits) / FIRMWARE_SHARE);
+    g_autofree char *size = viommu_quantity_format(bytes), *kept = viommu_quantity_format(most);
+
+    return !has_x86_firmware(plan) || bytes <= most ||
+           viommu_plan_refuse(
+               build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_HOSTDEV_WINDOW, error,
+               "the assigned devices have windows (BARs) of %s, but UEFI firmware keeps at most %s for them, an eighth of what %" G_GUINT64_FORMAT
+               " address bits reach; set boot.firmware to 'bios', or assign fewer devices",
+               size, kept, bits);
+}
+
 bool viommu_plan_settle_address_space(ViommuPlanBuild *build, GError **error)
 {
     build->plan->address_bits = build->request->cpu.address_bits;
@@ -124,5 +148,5 @@ bool viommu_plan_settle_address_space(ViommuPlanBuild *build, GError **error)
     if (!settle_window(build, error))
         return false;
     settle_limit(build);
-    return true;
+    return check_firmware(build, error);
 }
