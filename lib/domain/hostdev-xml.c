@@ -34,11 +34,6 @@ void viommu_xml_write_place(ViommuXmlWriter *xml, const ViommuXmlPlace *place)
         viommu_xml_write_pci_address(xml, place->bus, 0);
 }
 
-static bool is_interface(const ViommuPlacedDevice *device)
-{
-    return device->mac || device->vlan != VIOMMU_UNSET_NUMBER;
-}
-
 static void write_source(ViommuXmlWriter *xml, const ViommuPlacedDevice *device)
 {
     ViommuPciAddress address;
@@ -52,8 +47,8 @@ static void write_source(ViommuXmlWriter *xml, const ViommuPlacedDevice *device)
     snprintf(numbers[2], sizeof(numbers[2]), "0x%02x", (unsigned)address.slot);
     snprintf(numbers[3], sizeof(numbers[3]), "0x%x", (unsigned)address.function);
     viommu_xml_open(xml, "source");
-    viommu_xml_empty(xml, "address", "type", is_interface(device) ? "pci" : NULL, "domain", numbers[0], "bus",
-                     numbers[1], "slot", numbers[2], "function", numbers[3], NULL);
+    viommu_xml_empty(xml, "address", "type", viommu_placed_is_interface(device) ? "pci" : NULL, "domain",
+                     numbers[0], "bus", numbers[1], "slot", numbers[2], "function", numbers[3], NULL);
     viommu_xml_close(xml);
 }
 
@@ -89,7 +84,7 @@ static void open_hostdev(ViommuXmlWriter *xml, const ViommuPlacedDevice *device)
 
 void viommu_hostdev_write(ViommuXmlWriter *xml, const ViommuPlacedDevice *device, const ViommuXmlPlace *place)
 {
-    (is_interface(device) ? open_interface : open_hostdev)(xml, device);
+    (viommu_placed_is_interface(device) ? open_interface : open_hostdev)(xml, device);
     viommu_xml_write_boot_order(xml, device->boot_order);
     if (device->rombar != VIOMMU_UNSET)
         viommu_xml_empty(xml, "rom", "bar", device->rombar ? "on" : "off", NULL);

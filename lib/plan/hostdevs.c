@@ -67,7 +67,7 @@ static bool check_interfaces(ViommuPlanBuild *build, GError **error)
         const ViommuPlacedDevice *device = g_ptr_array_index(placement->devices, i);
         const char *key = device->mac ? "mac" : "vlan";
 
-        if (!device->mac && device->vlan == VIOMMU_UNSET_NUMBER)
+        if (!viommu_placed_is_interface(device))
             continue;
         if (build->input->host->unprivileged == 1)
             return viommu_plan_refuse(

@@ -58,7 +58,7 @@ static char *doubt(const ViommuPlanBuild *build, const ViommuPlacedDevice *devic
 {
     const ViommuTopology *topology = &build->input->host->topology;
 
-    if (device->mac || device->vlan != VIOMMU_UNSET_NUMBER)
+    if (viommu_placed_is_interface(device))
         return g_strdup("libvirt gives a network interface a VFIO container");
     if (topology->iommufd_loadable == 1)
         return g_strdup(

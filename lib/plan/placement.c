@@ -5,6 +5,11 @@
 
 #include "lib/base/did-you-mean.h"
 
+bool viommu_placed_is_interface(const ViommuPlacedDevice *device)
+{
+    return device->mac || device->vlan != VIOMMU_UNSET_NUMBER;
+}
+
 static void placed_free(void *data)
 {
     ViommuPlacedDevice *placed = data;

@@ -36,6 +36,10 @@ typedef struct ViommuPlacedDevice {
     char *backend_reason;
 } ViommuPlacedDevice;
 
+/** Whether libvirt makes a network interface of it, for a MAC address or a VLAN.  Pure; any
+ *  thread. */
+bool viommu_placed_is_interface(const ViommuPlacedDevice *device);
+
 typedef struct ViommuPlacement {
     /* of ViommuPlacedDevice, in the request's order; never NULL, often empty */
     GPtrArray *devices;
