@@ -17,6 +17,9 @@
     "{'arch': <'x86_64'>, 'memory': <'" memory "'>, 'memory-backing': <{" backing "}>}"
 #define LOCKED(memory) BACKED(memory, "'page-size': <'4 KiB'>, 'locked': <true>")
 #define HUGE(memory)   BACKED(memory, "'page-size': <'2 MiB'>")
+#define GROWING(memory, most)                                              \
+    "{'arch': <'x86_64'>, 'memory': <'" memory "'>, 'memory-max': <'" most \
+    "'>, 'memory-backing': <{'page-size': <'4 KiB'>, 'locked': <true>}>}"
 #define ENCRYPTED(memory, kind) \
     "{'arch': <'x86_64'>, 'memory': <'" memory "'>, 'launch-security': <{'type': <'" kind "'>}>}"
 
@@ -54,6 +57,8 @@ START_TEST(locked_limits)
     assert_refused(harness, ENCRYPTED("2 GiB", "sev"), "PolicyRefused",
                    "3 GiB of locked memory and huge pages requested");
     assert_refused(harness, ENCRYPTED("2 GiB", "sev-snp"), "NotSupported", "launch-security.type 'sev-snp'");
+    assert_refused(harness, GROWING("64 MiB", "2 GiB"), "PolicyRefused",
+                   "3 GiB of locked memory and huge pages requested");
     easy = harness_launch(harness, "{'arch': <'x86_64'>, 'memory': <'8 GiB'>}");
     harness_stop(harness, first, 0);
     second = harness_launch(harness, LOCKED("1 GiB"));
