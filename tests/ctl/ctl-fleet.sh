@@ -123,11 +123,11 @@ run 0 'a job that has begun' '' on_terminal 12
 check 'is not looked for again' test "$(grep -vc -e --states=all "$work/questions")" = 1
 # srun's status is 0 then, and says nothing of the command.
 program srun <<<''
-for end in 'NF NodeDown' 'CG NodeDown'; do
+for end in 'NF NodeDown' 'CG NodeDown' 'NF None' 'PR None' 'TO TimeLimit'; do
     echo "12 $end" >"$work/end"
-    run 69 "a job whose node failed ($end)" "job 12 did not end by itself.*${end% *}.*${end#* }" "$ctl" run --fleet arch=x86_64 --iommu -- true
+    run 69 "a job that was cut short ($end)" "job 12 did not end by itself.*${end% *}.*${end#* }" "$ctl" run --fleet arch=x86_64 --iommu -- true
 done
-for end in '12 CG None' '12 R None' ''; do
+for end in '12 CG None' '12 R None' '12 CA None' '12 CD NonZeroExitCode' ''; do
     echo "$end" >"$work/end"
     run 0 "a job that ended ($end)" '' "$ctl" run --fleet arch=x86_64 --iommu -- true
 done

@@ -142,18 +142,23 @@ static bool show_place(ViommuCtl *ctl, const char *name)
     return !job || waits;
 }
 
-/* srun ends with 0, too, when the node of its job has failed, and no command has ended then.  If
- * Slurm knows the job no more, or its controller is away, no node was found to have failed. */
+/* srun ends with 0, too, when the node of its job has failed, and when the command of a job that is
+ * cut short ends with 0.  If Slurm knows the job no more, or its controller is away, it is taken to
+ * have ended well. */
 static bool check_end(const char *name, GError **error)
 {
+    /* Boot failure, deadline, node failure, out of memory, pending again, preempted, timeout.  Of
+     * others, such as a job that completes (CG), the reason tells; who cancels a job (CA), as one
+     * that holds a machine, knows it. */
+    static const char *const cut_short[] = {"BF", "DL", "NF", "OOM", "PD", "PR", "TO", NULL};
     g_auto(GStrv) job = find_job(name, "--states=all");
 
-    /* Of a job that is completing (CG) only the reason tells how it ended. */
-    if (!job || g_str_equal(job[1], "CD") || g_str_equal(job[2], "None"))
+    if (!job || g_str_equal(job[1], "CD") ||
+        (g_str_equal(job[2], "None") && !g_strv_contains(cut_short, job[1])))
         return true;
     return viommu_failure_set(
         error, VIOMMU_FAILURE_UNAVAILABLE,
-        "job %s did not end by itself: Slurm's state is %s, with reason %s, so the status of the command is not known; run it again",
+        "job %s did not end by itself: Slurm's state is %s, with reason %s, so what it was for may not be done; run it again",
         job[0], job[1], job[2]);
 }
 

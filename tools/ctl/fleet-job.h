@@ -12,6 +12,6 @@ GPtrArray *viommu_ctl_fleet_nodes(GError **error);
 bool viommu_ctl_fleet_job_fits(char *const *words);
 /** Runs @words (srun's, NULL-terminated) with @input as its input, and waits for its end.  @name:
  *  of the job, which no other job of the user has.  The exit status of @ctl is srun's.  Fails:
- *  UNAVAILABLE, when it cannot be run, or when srun ends with 0 and the job's node has failed. */
+ *  UNAVAILABLE, when it cannot be run, or when srun ends with 0 and Slurm has cut the job short. */
 bool viommu_ctl_fleet_job_run(ViommuCtl *ctl, char **words, const char *name, const char *input,
                               GError **error);
