@@ -149,15 +149,16 @@ static GVariant *apply(GVariant *tree, void *words, GError **error)
     return viommu_request_words_apply(&viommu_request_fields, tree, (const char *const *)words, error);
 }
 
-/* A command is run beside a guest that is started, or as far as the request wants it.  Floating, or
- * a new reference; NULL with @tree. */
+/* A command is run beside a guest that is started, or as far as the request wants it; what is no
+ * word stays, to be refused.  Floating, or a new reference; NULL with @tree. */
 static GVariant *started(GVariant *tree, GError **error)
 {
     static const char *const words[] = {"wait=started", NULL};
-    const char *wait;
+    g_autoptr(GVariant) wait = tree ? g_variant_lookup_value(tree, "wait", NULL) : NULL;
 
-    if (!tree || (g_variant_lookup(tree, "wait", "&s", &wait) &&
-                  !g_str_equal(wait, viommu_enum_to_string(&viommu_enum_wait, VIOMMU_WAIT_PLANNED))))
+    if (!tree || (wait && !(g_variant_is_of_type(wait, G_VARIANT_TYPE_STRING) &&
+                            g_str_equal(g_variant_get_string(wait, NULL),
+                                        viommu_enum_to_string(&viommu_enum_wait, VIOMMU_WAIT_PLANNED)))))
         return tree ? g_variant_ref(tree) : NULL;
     return apply(tree, (void *)words, error);
 }
