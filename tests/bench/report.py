@@ -8,6 +8,7 @@ CONDITIONS is a sentence about the machine.  The picture has a bar for each goal
 is from it, and the goal itself as a line."""
 import datetime
 import html
+import math
 import pathlib
 import re
 import sys
@@ -16,11 +17,11 @@ import textwrap
 PAGE = """<!-- SPDX-License-Identifier: LGPL-2.1-or-later -->
 # Performance
 
-`tests/bench/run --report` has written this page and its picture on {date}.
+`tests/bench/run --report` wrote this page and its picture on {date}.
 {conditions}
 
-What is compared was measured in one run and in turns, so look at the ratios; CPU time is what
-viommud took, and what other processes took meanwhile changes it less than it changes the clock.
+What is compared was measured in one run and in turns, so look at the ratios; CPU time is what the
+measured process took, which other processes change less than they change the time of the clock.
 `tests/bench/run --help` says what each bench does.
 
 ![The figures, as multiples of their goals.](performance.svg)
@@ -49,13 +50,14 @@ def read_goals(lines):
 
 def draw(goals):
     """Logarithmic: the line is the goal, what is right of it is better."""
-    import math
-    rows, width, row = [], 760, 22
-    middle, unit = 480, 90
+    rows, width, row, middle = [], 760, 22, 480
+    distances = []  # in doublings
+    for _, goal in goals:
+        ratio = max(float(goal["value"]) / float(goal["goal"]), 1e-6)
+        distances.append(math.log2(ratio if goal["bound"] == "at least" else 1 / ratio))
+    unit = int(min(90, 160 / max(1, *map(abs, distances))))  # beside the texts
     for i, (title, goal) in enumerate(goals):
-        ratio = float(goal["value"]) / float(goal["goal"])
-        better = ratio if goal["bound"] == "at least" else 1 / max(ratio, 1e-6)
-        end = middle + max(-160, min(220, unit * math.log2(max(better, 1e-6))))
+        end = middle + unit * distances[i]
         y = 40 + i * row
         color = "#2a7" if goal["verdict"] == "met" else "#c52"
         rows.append(f'<text x="8" y="{y + 11}">{html.escape(title)}: {html.escape(goal["what"])}</text>'
