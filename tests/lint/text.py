@@ -31,7 +31,7 @@ INLINE_CODE = re.compile(r"``[^`]+``|`[^`]+`")
 NEXT_SENTENCE = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!etc)(?<!vs)(?<!cf)(?<!\.)[.!?][\"'*)\]]* +[\"'*(\[]*[A-Za-z]")
 # grep -q ends at the first match, and the command before it may die of SIGPIPE: with pipefail, the
 # line then fails at random.  grep -q PATTERN <(command) does not.
-RACE = re.compile(r"(?<!\|)\| *grep -\w*q")
+RACE = re.compile(r"(?<!\|)\| *grep (?:-\S+ +)*(?:-\w*q|--quiet)")
 LICENSED = CODE | {".build", ".rst", ".rng"}
 
 
