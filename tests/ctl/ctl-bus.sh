@@ -110,6 +110,10 @@ for words in "9 --wait=verified" "9 wait=verified" "10 wait=ready"; do
     run ${words% *} "run of a guest that must show something (${words#* })" "" "$ctl" run --name inner ${words#* } "$work/one.json" -- touch "$work/touched"
     check "runs nothing" test ! -e "$work/touched"
 done
+# Another alternative may be tried for what the host cannot do, not for what a guest has not shown.
+echo 'or: [{iommu: {model-name: intel}}, {iommu: {model-name: virtio}}]' >"$work/either.yaml"
+run 9 'run of the first of two alternatives' "NotVerified" "$ctl" run --json --name inner --tmt "$work/either.yaml" arch=x86_64 wait=verified -- true
+check 'tries no other' sh -c "! grep -q alternatives $work/out"
 jq '.wait = 5' "$work/one.json" >"$work/no-word.json"
 run 2 'run of a request whose wait is no word' 'wait must be one of' "$ctl" run --name inner "$work/no-word.json" -- true
 run 0 'run --wait=planned waits until the guest runs' running "$ctl" run --name inner --wait=planned "$work/one.json" -- "$ctl" show inner
