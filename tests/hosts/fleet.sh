@@ -4,7 +4,8 @@
 # its viommud and libvirtd, and real guests.  Run by "host fleet", as root, in the host, with
 # --installed, --add=slurmctld,slurmd,slurm-client,munge,systemd-container and a guest.
 #   fleet           what takes seconds
-#   fleet all       with proofs by guests that boot, too: x86_64-debian13 and aarch64-debian13
+#   fleet all       with proofs by guests that boot, too: x86_64-debian13 and aarch64-debian13; and
+#                   with a command in a guest: x86_64-debian13-image
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
@@ -337,7 +338,15 @@ END
     on host1 env "PATH=$stand_in:$PATH" SLURMD_NODENAME=host1 VIOMMU_SLURM_PROOFS="$work" "$health" prove
 }
 state=/run/viommu-slurm/host1
+# Only a look asks for the node.
+on host1 sh -c "cat >$stand_in/scontrol; chmod +x $stand_in/scontrol" <<END
+#!/bin/sh
+touch $stand_in/asked
+exec /usr/bin/scontrol "\$@"
+END
 on host1 sh -c "mkdir -p $work; echo '{}' >$work/x86_64.json"
+run 0 'proofs for which no guest can be launched' 'no guest could be launched' proves 75
+check 'end without a look' on host1 test ! -e $stand_in/asked
 run 0 'proofs by guests that ended by themselves' '' proves 0
 check 'count' on host1 grep -qx viommu_proven_x86_64_intel $state/proven
 for i in 1 2 3; do
@@ -345,7 +354,11 @@ for i in 1 2 3; do
 done
 run 0 'a look soon after the proofs' '' look host1
 check 'leaves them' on host1 test -e $state/proven
+on host1 systemd-run --quiet --collect --unit=viommu-proof-host1 sleep 300
 on host1 touch --date='2 hours ago' $state/ended
+run 0 'an hour after them, while some are under way' '' look host1
+check 'leaves them, too' on host1 test -e $state/proven
+on host1 systemctl stop viommu-proof-host1
 run 0 'an hour after them' '' look host1
 check 'they begin anew' on host1 test ! -e $state/proven
 check 'and meanwhile the features stay' has_feature host1 viommu_proven_x86_64_intel
@@ -384,7 +397,7 @@ check 'the host dies, and Slurm sees it' until_true 60 is_state host2 'down*'
 wait $job
 status=$?
 cp "$work/job" "$work/err"
-check "the job has failed ($status)" test $status -ne 0
+check "the job has failed ($status)" test $status -eq 69
 run 0 'the host boots' '' nested_boot host2 "--bind-ro=/viommu-guests"
 on host2 systemctl enable --quiet --now viommud
 run 0 'and has slurmd' '' slurmd host2

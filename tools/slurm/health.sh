@@ -94,7 +94,7 @@ disproven() {
 # in_doubt: guests of users did not show their IOMMU since the models were proven.  Users can bring
 # this about, with a kernel that has no driver; the proofs tell whether the host is to blame.
 in_doubt() {
-    [ "$(find "$state/ended" -mmin "+$pause" 2>/dev/null)" ] && [ -z "$(disproven)" ] &&
+    [ "$(find "$state/ended" -mmin "+$pause" 2>/dev/null)" ] && [ -z "$(disproven)" ] && ! proves_now &&
         [ "$(journalctl --quiet --output=json --output-fields=ERROR_NAME --lines=$doubts \
             --since="@$(stat --format=%Y "$state/ended")" _SYSTEMD_UNIT=viommud.service \
             ERROR_NAME=org.viommu1.Error.NotVerified | wc -l)" -ge $doubts ]
@@ -139,9 +139,13 @@ prove() {
     [ -e "$state/ended" ] || touch "$state/ended"
 }
 
+proves_now() {
+    systemctl is-active --quiet "viommu-proof-$node"
+}
+
 # Slurm kills a health program after a minute, and guests may take longer.
 begin_proofs() {
-    systemctl is-active --quiet "viommu-proof-$node" ||
+    proves_now ||
         systemd-run --quiet --collect --unit="viommu-proof-$node" --setenv=SLURMD_NODENAME="$node" \
             --setenv=VIOMMU_SLURM_STATE="${state%/*}" --setenv=VIOMMU_SLURM_PROOFS="$proofs" "$0" prove
 }
@@ -149,7 +153,7 @@ begin_proofs() {
 # --- One look ---
 
 case ${1-} in
-prove) prove && exit 0 ;;
+prove) prove; exit 0 ;;
 esac
 [ "$(property Connected)" ] || drain 'viommud does not answer'
 [ "$(property Connected)" = 'b true' ] || drain 'viommud is not connected to libvirt'
