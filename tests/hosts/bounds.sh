@@ -6,6 +6,8 @@
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
+# shellcheck source=tests/hosts/members.sh
+. tests/hosts/members.sh
 guest_files=/viommu-guests/x86_64-debian13
 manager='org.viommu1 /org/viommu1 org.viommu1.Manager'
 conf=/etc/viommud/viommud.conf.d
@@ -64,13 +66,7 @@ nothing_is_copied() {
 
 # --- The service ---
 
-for user in ci mate stranger; do
-    useradd --create-home "$user"
-done
-run 0 'viommud is installed' '' tests/hosts/install.sh
-run 0 'and started' '' systemctl enable --now viommud
-usermod -aG viommu ci
-usermod -aG viommu mate
+members_and_service
 # shellcheck disable=SC2046  # words for the compiler
 run 0 'the caller is built' '' cc -std=gnu11 -o /usr/local/bin/caller tests/hosts/caller.c $(pkg-config --cflags --libs libsystemd)
 

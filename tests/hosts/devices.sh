@@ -6,6 +6,8 @@
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
+# shellcheck source=tests/hosts/members.sh
+. tests/hosts/members.sh
 hardware=/srv/hardware
 site=/etc/viommud/viommud.conf.d/site.conf
 
@@ -74,14 +76,8 @@ device() {
     [ -z "${6:-}" ] || { mkdir -p "$hardware/sys/bus/pci/drivers/$6" && ln -s "../../../bus/pci/drivers/$6" "$hardware/$place/driver"; }
 }
 
-for user in ci mate stranger; do
-    useradd --create-home "$user"
-done
+members_and_service
 groupadd ml
-run 0 'viommud is installed' '' tests/hosts/install.sh
-run 0 'and started' '' systemctl enable --now viommud
-usermod -aG viommu ci
-usermod -aG viommu mate
 systemctl restart viommud
 
 # --- This host as it is: no IOMMU; a user with no permission learns only that ---

@@ -6,6 +6,8 @@
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
+# shellcheck source=tests/hosts/members.sh
+. tests/hosts/members.sh
 state=/var/lib/libvirt/qemu
 
 # as USER VERB...
@@ -38,13 +40,7 @@ restart() {
 
 # --- The service ---
 
-for user in ci mate stranger; do
-    useradd --create-home "$user"
-done
-run 0 'viommud is installed' '' tests/hosts/install.sh
-run 0 'and started' '' systemctl enable --now viommud
-usermod -aG viommu ci
-usermod -aG viommu mate
+members_and_service
 
 # --- Files that root, or another user, stored under a name ---
 

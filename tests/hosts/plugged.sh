@@ -6,6 +6,8 @@
 set -u
 # shellcheck source=tests/ctl/tap.sh
 . tests/ctl/tap.sh
+# shellcheck source=tests/hosts/members.sh
+. tests/hosts/members.sh
 
 as() {
     runuser -u "$1" -- viommuctl --system "${@:2}"
@@ -26,13 +28,7 @@ attached() {
     as ci show guest --json | jq -r '[.Attached[][0]] | join(" ")'
 }
 
-for user in ci mate stranger; do
-    useradd --create-home "$user"
-done
-run 0 'viommud is installed' '' tests/hosts/install.sh
-run 0 'and started' '' systemctl enable --now viommud
-usermod -aG viommu ci
-usermod -aG viommu mate
+members_and_service
 run 0 'a machine with room for devices' '^guest$' as ci launch name=guest memory=64M accelerator=tcg hotplug-ports=4 iommu.model=intel --wait=started
 object=/org/viommu1/machine/$(as ci show guest --json | jq -r .UUID | tr - _)
 
