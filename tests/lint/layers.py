@@ -25,7 +25,7 @@ RESERVED = [
      r"(daemon/machines/machine|lib/.*|tools/.*)\.c$"),
     ("writing a field of a job", r'\b(job|stop)->(kind|queue|work|free_work|answered|ending|next)\b(\.\w+)?\s*=(?!=)',
      r"daemon/machines/job\.c$"),
-    ("fork", r'\b(fork|vfork)\s*\(', r"(daemon/files/reader-main|tests/.*)\.c$"),
+    ("fork", r'\b(fork|vfork)\s*\(', r"(daemon/files/reader-main|tools/doctor/rights|tests/.*)\.c$"),
 ]
 
 # What a pure library must not use.  Only sysroot.c reads files: those of the hardware, below a

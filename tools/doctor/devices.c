@@ -5,12 +5,10 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/kvm.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "daemon/files/unix-user.h"
 #include "lib/host/sysroot.h"
 #include "lib/host/topology.h"
 
@@ -198,6 +196,7 @@ static void tell_members(ViommuExamination *examination, const ViommuPatient *pa
 {
     struct stat info;
     g_auto(GStrv) members = members_of(patient);
+    g_autofree char *path = g_build_filename(patient->root, "dev", "kvm", NULL);
     g_autofree char *rights = NULL;
 
     if (!patient->system || patient->uid != 0 || !members || !libvirt_offers_kvm(patient->host) ||
@@ -206,9 +205,8 @@ static void tell_members(ViommuExamination *examination, const ViommuPatient *pa
     rights = rights_text(&info);
     for (char **name = members; *name; name++) {
         const struct passwd *entry = getpwnam(*name);
-        g_autoptr(ViommuAccount) account = entry ? viommu_account_find(entry->pw_uid) : NULL;
 
-        if (account && !viommu_account_may(account, &info, VIOMMU_MAY_READ | VIOMMU_MAY_WRITE))
+        if (entry && viommu_doctor_is_closed(entry, path))
             TELL(
                 WARNING, kvm_access(&info, *name),
                 "user '%s' may launch machines, but not open /dev/kvm (%s), and QEMU runs with the rights of this user",
