@@ -31,6 +31,7 @@ typedef struct ViommuDomain {
     char *name;
     char uuid[37];
     bool active;
+    bool saved; /* it is not active, and libvirt can restore its guest */
     /* its guest is paused, since its start or for another reason; never DISK_FULL, which QEMU must
      * be asked for */
     ViommuPause pause;

@@ -18,6 +18,17 @@ void viommu_domain_free(ViommuDomain *domain)
     g_free(domain);
 }
 
+/* Whether libvirt can restore the guest.  A state in a file of the caller's ("virsh save") is known
+ * until libvirt's daemon restarts. */
+static bool is_saved(virDomainPtr domain)
+{
+    int state = VIR_DOMAIN_NOSTATE, reason = 0;
+
+    return virDomainHasManagedSaveImage(domain, 0) == 1 ||
+           (virDomainGetState(domain, &state, &reason, 0) == 0 && state == VIR_DOMAIN_SHUTOFF &&
+            reason == VIR_DOMAIN_SHUTOFF_SAVED);
+}
+
 /* NULL without an error: the domain is not viommud's, or has just gone. */
 static ViommuDomain *read_domain(virDomainPtr domain)
 {
@@ -34,6 +45,7 @@ static ViommuDomain *read_domain(virDomainPtr domain)
     found = g_new0(ViommuDomain, 1);
     found->name = g_strdup(virDomainGetName(domain));
     found->active = active;
+    found->saved = !active && is_saved(domain);
     found->pause = viommu_pause_of(domain);
     found->metadata = g_steal_pointer(&metadata);
     found->additions = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIOMMU_ADDITIONS_URI, 0);

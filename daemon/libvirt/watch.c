@@ -91,7 +91,7 @@ static const struct {
      "QEMU ended without a shutdown"},
     {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_MIGRATED, VIOMMU_NEWS_DESTROYED,
      "the guest was migrated away"},
-    {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SAVED, VIOMMU_NEWS_DESTROYED,
+    {VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SAVED, VIOMMU_NEWS_SAVED,
      "the guest was saved to a file"},
     {VIR_DOMAIN_EVENT_STOPPED, -1, VIOMMU_NEWS_DESTROYED, "the guest was stopped"},
     /* libvirt ends a panicked guest next; one that continues in a crash kernel (CRASHLOADED) has

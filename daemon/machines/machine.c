@@ -188,13 +188,14 @@ void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata)
     replace_string(&machine->fingerprint, metadata->fingerprint);
 }
 
-void viommu_machine_adopt(ViommuMachine *machine, const ViommuMetadata *metadata, ViommuState state)
+void viommu_machine_adopt(ViommuMachine *machine, const ViommuMetadata *metadata, ViommuState state,
+                          bool saved)
 {
     viommu_machine_fill(machine, metadata);
     machine->state = state;
-    /* How the guest ended is not known. */
+    /* How a guest ended that was not saved is not known. */
     if (state == VIOMMU_STATE_STOPPED)
-        machine->result = VIOMMU_RESULT_SHUTDOWN;
+        machine->result = saved ? VIOMMU_RESULT_SAVED : VIOMMU_RESULT_SHUTDOWN;
 }
 
 const char *viommu_machine_state_word(const ViommuMachine *machine)
@@ -311,6 +312,11 @@ unsigned viommu_machine_step(ViommuMachine *machine, ViommuEvent event, bool *re
         changes |= viommu_machine_set_reach(machine, &(ViommuReach){.vsock_cid = 0});
         machine->told_ready = false;
         changes |= detach_all(machine);
+    }
+    /* Somebody has started it again. */
+    if (next.state == VIOMMU_STATE_RUNNING && machine->result != VIOMMU_RESULT_NONE) {
+        machine->result = VIOMMU_RESULT_NONE;
+        changes |= VIOMMU_MACHINE_CHANGE_RESULT;
     }
     machine->state = next.state;
     if (next.result != VIOMMU_RESULT_NONE && next.result != machine->result) {

@@ -115,8 +115,10 @@ void viommu_machine_set_sizes(ViommuMachine *machine, const ViommuMachineSizes *
 /** Takes over the plan's results from the metadata that goes into the domain, or was found
  *  there. */
 void viommu_machine_fill(ViommuMachine *machine, const ViommuMetadata *metadata);
-/** Takes over the metadata of a domain that was found in @state. */
-void viommu_machine_adopt(ViommuMachine *machine, const ViommuMetadata *metadata, ViommuState state);
+/** Takes over the metadata of a domain that was found in @state.  @saved: libvirt can restore its
+ *  guest, which does not run. */
+void viommu_machine_adopt(ViommuMachine *machine, const ViommuMetadata *metadata, ViommuState state,
+                          bool saved);
 
 /** Takes @job, which is under way from now on, or follows the job under way.  Only a stop can
  *  follow, and only one. */

@@ -93,6 +93,9 @@ static void settle_one(ViommuRemains *remains, const char *uuid, const ViommuCop
     if (machine && viommu_machine_is_busy(machine))
         return;
     viommu_ledger_note(remains->ledger, uuid, machine ? machine->owner_uid : NOBODY, size);
+    /* libvirt restores a saved guest with them. */
+    if (machine && machine->result == VIOMMU_RESULT_SAVED)
+        return;
     if ((!machine && !is_there) || (machine && machine->state == VIOMMU_STATE_STOPPED && is_there && !runs))
         remove_copies(remains, uuid);
 }

@@ -114,8 +114,8 @@ void viommu_settle_take_news(ViommuSettle *settle, const ViommuNews *news)
      * itself. */
     if (viommu_machine_is_busy(machine) && !meaning->ends)
         return;
-    /* viommud never starts this guest again, so its copies of boot files are useless. */
-    if (meaning->ends || meaning->event == VIOMMU_EVENT_VANISHED)
+    /* Nobody starts this guest again, so its copies of boot files are useless. */
+    if ((meaning->ends && !meaning->keeps) || meaning->event == VIOMMU_EVENT_VANISHED)
         viommu_remains_remove(settle->remains, news->uuid);
     if (meaning->ends && !viommu_machine_is_busy(machine) && machine->hostdevs && *machine->hostdevs)
         viommu_take_back_begin(settle->ends, settle->backend,
@@ -255,7 +255,7 @@ static void adopt(ViommuSettle *settle, const ViommuDomain *domain, const Viommu
         return;
     }
     machine = viommu_machine_new(name, domain->uuid, metadata->owner_uid);
-    viommu_machine_adopt(machine, metadata, state);
+    viommu_machine_adopt(machine, metadata, state, domain->saved);
     if (state == VIOMMU_STATE_RUNNING)
         adopt_attached(machine, domain);
     if (machine->foreign)
@@ -331,7 +331,8 @@ static void settle_known(ViommuSettle *settle, const ViommuDomain *domain, Viomm
     if (!viommu_registry_is_settled(settle->registry, machine))
         return;
     if (machine->state == VIOMMU_STATE_RUNNING && !domain->active)
-        viommu_registry_feed(settle->registry, machine, VIOMMU_EVENT_GUEST_ENDED);
+        viommu_registry_feed(settle->registry, machine,
+                             domain->saved ? VIOMMU_EVENT_GUEST_SAVED : VIOMMU_EVENT_GUEST_ENDED);
     else if (machine->state == VIOMMU_STATE_STOPPED && domain->active)
         viommu_registry_feed(settle->registry, machine, VIOMMU_EVENT_STARTED);
     if (domain->active && domain->pause != machine->pause)

@@ -173,6 +173,9 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
     [VIOMMU_FACT_SMMUV3_CMDQV] =
         {"command queues of accelerated smmuv3 (cmdqv)", V(12, 7, 0), V(11, 1, 0), 0,
          "libvirt NEWS 12.7.0; measured: 12.6/11.0 no such attribute, 12.8/11.1 defined"},
+    [VIOMMU_FACT_DISK_NVME_STATE] =
+        {"saving and migrating a guest with an nvme disk", V(11, 5, 0), V(11, 1, 0), 0,
+         "QEMU 9d378cab53 (in 11.1); measured: 7.0/5.2, 9.0/7.2, 11.3/10.0 refused, 12.8/11.1 saved"},
 };
 
 static const char *const words[] = {
@@ -231,6 +234,7 @@ static const char *const words[] = {
     "cpu-address-bits",
     "cpu-address-limit",
     "smmuv3-cmdqv",
+    "disk-nvme-state",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_FACT_LAST);
 /* ViommuEmulator keeps a bit for each. */

@@ -63,6 +63,7 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_CPU_ADDRESS_BITS,
     VIOMMU_FACT_CPU_ADDRESS_LIMIT,
     VIOMMU_FACT_SMMUV3_CMDQV,
+    VIOMMU_FACT_DISK_NVME_STATE,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;

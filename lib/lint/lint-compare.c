@@ -9,6 +9,7 @@
 #include "lib/lint/lint-internal.h"
 #include "lib/plan/iommu-attributes.h"
 #include "lib/plan/iommu-rules.h"
+#include "lib/plan/movable.h"
 
 static bool has_hostdevs(const ViommuLinting *linting)
 {
@@ -397,22 +398,34 @@ static void compare_memlock(ViommuLinting *linting)
         needs, has);
 }
 
+/* The keys of a request have no place for the disks of a domain. */
+static void note_disks(ViommuLinting *linting)
+{
+    const char *words =
+        viommu_movable_disk(VIOMMU_DISK_BUS_NVME, linting->host.libvirt, linting->emulator->qemu);
+
+    for (const xmlNode *disk = viommu_xml_child(linting->read->devices_node, "disk"); words && disk;
+         disk = viommu_xml_next(disk, "disk")) {
+        g_autofree char *bus = viommu_xml_get(viommu_xml_child(disk, "target"), "bus");
+
+        if (g_strcmp0(bus, "nvme") == 0)
+            viommu_lint_add(linting, VIOMMU_SEVERITY_NOTE, VIOMMU_RULE_MIGRATION, disk, NULL, NULL, "%s",
+                            words);
+    }
+}
+
 static void note_migration(ViommuLinting *linting)
 {
-    if (linting->plan->iommu.model == VIOMMU_MODEL_AMD)
-        viommu_lint_add(linting, VIOMMU_SEVERITY_NOTE, VIOMMU_RULE_MIGRATION, linting->read->iommu, NULL,
-                        NULL, "the guest cannot be saved or migrated, because the state of 'amd' cannot");
-    for (guint i = 0; i < linting->read->parts->len; i++) {
+    const char *words = viommu_movable_hostdevs(linting->plan);
+
+    for (guint i = 0; words && i < linting->read->parts->len; i++) {
         const ViommuDomainPart *part = g_ptr_array_index(linting->read->parts, i);
 
         if (!part->dropped && g_str_equal(part->key, "hostdevs"))
-            viommu_lint_add(
-                linting, VIOMMU_SEVERITY_NOTE, VIOMMU_RULE_MIGRATION, part->node, NULL, NULL,
-                "the guest cannot be saved, and is migrated only if the device's driver can do that%s",
-                linting->plan->iommu.model == VIOMMU_MODEL_NONE
-                    ? ""
-                    : ", and this QEMU can do it for devices behind an IOMMU");
+            viommu_lint_add(linting, VIOMMU_SEVERITY_NOTE, VIOMMU_RULE_MIGRATION, part->node, NULL, NULL,
+                            "%s", words);
     }
+    note_disks(linting);
 }
 
 static void note_remapping(ViommuLinting *linting)

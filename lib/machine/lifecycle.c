@@ -5,10 +5,10 @@
 VIOMMU_ENUM_DEFINE(state, "state", VIOMMU_STATE_LAST, "planning", "defining", "starting", "running",
                    "stopping", "stopped", "failed");
 VIOMMU_ENUM_DEFINE(result, "result", VIOMMU_RESULT_LAST, "none", "shutdown", "crashed", "panicked", "stopped",
-                   "lost", "failed", "expired");
+                   "lost", "failed", "expired", "saved");
 VIOMMU_ENUM_DEFINE(event, "event", VIOMMU_EVENT_LAST, "planned", "defined", "started", "launch-failed",
                    "stop-requested", "guest-ended", "guest-crashed", "guest-panicked", "vanished", "removed",
-                   "stop-failed", "expired", "reaped");
+                   "stop-failed", "expired", "reaped", "guest-saved");
 
 typedef struct Cell {
     bool known;
@@ -60,6 +60,7 @@ static const Cell transitions[VIOMMU_STATE_LAST][VIOMMU_EVENT_LAST] = {
         [VIOMMU_EVENT_GUEST_ENDED]    = ENDS(STOPPED, SHUTDOWN),
         [VIOMMU_EVENT_GUEST_CRASHED]  = ENDS(STOPPED, CRASHED),
         [VIOMMU_EVENT_GUEST_PANICKED] = ENDS(STOPPED, PANICKED),
+        [VIOMMU_EVENT_GUEST_SAVED]    = ENDS(STOPPED, SAVED),
     },
     [VIOMMU_STATE_RUNNING] = {
         [VIOMMU_EVENT_STOP_REQUESTED] = GOES(STOPPING),
@@ -67,6 +68,7 @@ static const Cell transitions[VIOMMU_STATE_LAST][VIOMMU_EVENT_LAST] = {
         [VIOMMU_EVENT_GUEST_ENDED]    = ENDS(STOPPED, SHUTDOWN),
         [VIOMMU_EVENT_GUEST_CRASHED]  = ENDS(STOPPED, CRASHED),
         [VIOMMU_EVENT_GUEST_PANICKED] = ENDS(STOPPED, PANICKED),
+        [VIOMMU_EVENT_GUEST_SAVED]    = ENDS(STOPPED, SAVED),
         [VIOMMU_EVENT_VANISHED]       = GONE(STOPPED, LOST),
     },
     [VIOMMU_STATE_STOPPING] = {

@@ -29,6 +29,7 @@ typedef enum ViommuResult {
     VIOMMU_RESULT_LOST,     /* somebody else removed the domain */
     VIOMMU_RESULT_FAILED,   /* the launch failed */
     VIOMMU_RESULT_EXPIRED,  /* its lease ended, or its client disconnected */
+    VIOMMU_RESULT_SAVED,    /* somebody else saved it: libvirt can restore it */
     VIOMMU_RESULT_LAST,
 } ViommuResult;
 extern const ViommuEnum viommu_enum_result;
@@ -47,6 +48,7 @@ typedef enum ViommuEvent {
     VIOMMU_EVENT_STOP_FAILED,    /* libvirt could not remove it; it can be stopped again */
     VIOMMU_EVENT_EXPIRED,        /* its lease ended, or its client disconnected: it must go */
     VIOMMU_EVENT_REAPED,         /* like REMOVED, but after EXPIRED */
+    VIOMMU_EVENT_GUEST_SAVED,    /* somebody else saved it: libvirt can restore it */
     VIOMMU_EVENT_LAST,
 } ViommuEvent;
 extern const ViommuEnum viommu_enum_event;

@@ -25,6 +25,7 @@ typedef enum ViommuNewsKind {
     /* the detail is the alias of a device: the guest has it no more, or does not give it back */
     VIOMMU_NEWS_DEVICE_REMOVED,
     VIOMMU_NEWS_DEVICE_KEPT,
+    VIOMMU_NEWS_SAVED, /* somebody saved it: it does not run, and libvirt can restore it */
     VIOMMU_NEWS_LAST,
 } ViommuNewsKind;
 
@@ -36,6 +37,8 @@ typedef struct ViommuNewsMeaning {
     bool failure;
     /* the guest ended without a call of viommud: a stop need not wait any longer */
     bool by_itself;
+    /* the guest may be restored: its files are needed again */
+    bool keeps;
     ViommuPause pause; /* the guest is paused, or NONE: runs again; VIOMMU_PAUSE_LAST: as before */
 } ViommuNewsMeaning;
 

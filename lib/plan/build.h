@@ -76,6 +76,8 @@ void viommu_plan_settle_memory_plug(ViommuPlanBuild *build);
 /** memory: settles how much QEMU may have to lock for the assigned devices, once the IOMMU is
  *  chosen. Fails: NOT_SUPPORTED, when the limit of libvirt's daemon is lower. */
 bool viommu_plan_settle_memlock(ViommuPlanBuild *build, GError **error);
+/** movable: notes what forbids to save or migrate the guest; all is settled. */
+void viommu_plan_explain_movable(ViommuPlanBuild *build);
 /** hostdevs: adds notes and warnings about the assigned devices, once the IOMMU is chosen. */
 void viommu_plan_explain_hostdevs(ViommuPlanBuild *build);
 /** devices: checks that the disks are possible.  Fails: NOT_SUPPORTED. */

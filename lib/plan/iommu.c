@@ -169,7 +169,7 @@ static void warn_of_linux(const ViommuIommuInput *input, ViommuModel model, Viom
         g_ptr_array_add(
             warnings,
             g_strdup(
-                "'amd' only remaps interrupts here: boot the guest with iommu=pt; host devices, save and migration do not work"));
+                "'amd' only remaps interrupts here: boot the guest with iommu=pt; host devices do not work"));
 }
 
 static void warn(const ViommuIommuInput *input, const Ranking *ranking, const ViommuIommuChoice *choice,

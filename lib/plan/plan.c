@@ -309,6 +309,7 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
         return false;
     viommu_plan_settle_pcie(build);
     settle_rest(build);
+    viommu_plan_explain_movable(build);
     return true;
 }
 

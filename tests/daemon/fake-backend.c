@@ -288,6 +288,7 @@ GPtrArray *viommu_backend_list(ViommuBackend *backend, GError **error)
             continue;
         *copy = (ViommuDomain){.name = g_strdup(domain->name),
                                .active = domain->active,
+                               .saved = domain->saved,
                                .pause = domain->pause == VIOMMU_PAUSE_DISK_FULL ? VIOMMU_PAUSE_IO_ERROR
                                                                                 : domain->pause,
                                .metadata = g_strdup(domain->metadata),

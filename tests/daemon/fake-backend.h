@@ -29,7 +29,7 @@ typedef struct FakeDomain {
     char *attached;                   /* the element; NULL: none */
     GPtrArray *devices;               /* of char *: the XML of each that was attached; NULL: none */
     bool clings;                      /* its guest gives back no device */
-    bool active;
+    bool active, saved;
     ViommuPause pause;
     bool obeys;         /* powers off when asked to */
     char *agent_output; /* NULL: no agent */

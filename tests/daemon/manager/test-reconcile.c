@@ -165,7 +165,8 @@ START_TEST(events)
     } ends[] = {{VIOMMU_NEWS_SHUTDOWN, VIOMMU_RESULT_SHUTDOWN},
                 {VIOMMU_NEWS_DESTROYED, VIOMMU_RESULT_CRASHED},
                 {VIOMMU_NEWS_CRASHED, VIOMMU_RESULT_CRASHED},
-                {VIOMMU_NEWS_PANICKED, VIOMMU_RESULT_PANICKED}};
+                {VIOMMU_NEWS_PANICKED, VIOMMU_RESULT_PANICKED},
+                {VIOMMU_NEWS_SAVED, VIOMMU_RESULT_SAVED}};
     g_auto(Fixture) fixture = {0};
     const ViommuMachine *machine;
 
@@ -178,6 +179,7 @@ START_TEST(events)
         fake_find(machine->uuid)->active = true;
         fake_tell(VIOMMU_NEWS_STARTED, machine->uuid, NULL);
         fixture_await(&fixture, machine->state == VIOMMU_STATE_RUNNING);
+        ck_assert_int_eq((int)machine->result, VIOMMU_RESULT_NONE);
     }
     fake_forget(machine->uuid);
     fake_tell(VIOMMU_NEWS_UNDEFINED, machine->uuid, NULL);
@@ -249,6 +251,64 @@ START_TEST(copies)
 }
 END_TEST
 
+/* A saved guest needs its copies when libvirt restores it: they stay while it is saved, also for a
+ * viommud that was not there when it was saved, and go when it has ended. */
+START_TEST(copies_of_the_saved)
+{
+    for (int by_event = 0; by_event < 2; by_event++) {
+        g_auto(Fixture) fixture = {0};
+        g_autofree char *metadata = fixture_metadata(VIOMMU_STATE_RUNNING);
+        g_autofree char *kernel = NULL;
+        const ViommuMachine *machine;
+        FakeDomain *domain;
+
+        fixture_begin(&fixture);
+        kernel = viommu_copies_path(fixture.copies, UUID, VIOMMU_COPY_KERNEL);
+        ck_assert_int_eq(g_mkdir(fixture.copies, 0700), 0);
+        ck_assert(g_file_set_contents(kernel, "x", 1, NULL));
+        domain = fake_add("one", UUID, metadata, by_event);
+        domain->saved = true;
+        fixture_manage(&fixture);
+        fixture_settle(&fixture);
+        if (by_event)
+            fake_end(UUID, VIOMMU_NEWS_SAVED, NULL);
+        fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
+        fixture_settle(&fixture);
+        machine = fixture_find(&fixture, UUID);
+        fixture_await(&fixture, machine->state == VIOMMU_STATE_STOPPED);
+        ck_assert_int_eq((int)machine->result, VIOMMU_RESULT_SAVED);
+        ck_assert(!machine->failure_name);
+        ck_assert(g_file_test(kernel, G_FILE_TEST_EXISTS));
+        domain->active = true;
+        domain->saved = false;
+        fake_tell(VIOMMU_NEWS_STARTED, UUID, NULL);
+        fixture_await(&fixture, machine->state == VIOMMU_STATE_RUNNING);
+        ck_assert_int_eq((int)machine->result, VIOMMU_RESULT_NONE);
+        fake_end(UUID, VIOMMU_NEWS_SHUTDOWN, NULL);
+        fixture_settle(&fixture);
+        ck_assert(!g_file_test(kernel, G_FILE_TEST_EXISTS));
+    }
+}
+END_TEST
+
+/* It was saved while libvirt was away. */
+START_TEST(saved_without_event)
+{
+    g_auto(Fixture) fixture = {0};
+    const ViommuMachine *machine;
+    FakeDomain *domain;
+
+    fixture_start(&fixture);
+    machine = fixture_machine(&fixture, "{'name': <'one'>}");
+    domain = fake_find(machine->uuid);
+    domain->active = false;
+    domain->saved = true;
+    fake_tell(VIOMMU_NEWS_CONNECTED, "", NULL);
+    fixture_await(&fixture, machine->state == VIOMMU_STATE_STOPPED);
+    ck_assert_int_eq((int)machine->result, VIOMMU_RESULT_SAVED);
+}
+END_TEST
+
 /* libvirt lists a guest as running that died before libvirt started, and then sends no event. */
 START_TEST(ends_without_event)
 {
@@ -265,4 +325,5 @@ START_TEST(ends_without_event)
 END_TEST
 
 UNIT_MAIN("reconcile", each_phase, what_cannot_be_read, a_copy, another_version, a_name_twice, differences,
-          events, appears, libvirt_does_not_answer, an_undoing_fails, copies, ends_without_event)
+          events, appears, libvirt_does_not_answer, an_undoing_fails, copies, copies_of_the_saved,
+          saved_without_event, ends_without_event)

@@ -7,7 +7,7 @@
 static const struct {
     ViommuNewsKind kind;
     const char *event;
-    const char *flags; /* connection, ends, failure, by itself: their first letters */
+    const char *flags; /* connection, ends, failure, by itself, keeps: their first letters */
     const char *pause;
 } expected[] = {
     {VIOMMU_NEWS_CONNECTED, NULL, "c"},
@@ -26,6 +26,7 @@ static const struct {
     {VIOMMU_NEWS_REBOOTED, NULL, ""},
     {VIOMMU_NEWS_DEVICE_REMOVED, NULL, ""},
     {VIOMMU_NEWS_DEVICE_KEPT, NULL, ""},
+    {VIOMMU_NEWS_SAVED, "guest-saved", "ebk"},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(expected) == VIOMMU_NEWS_LAST);
 
@@ -35,7 +36,7 @@ START_TEST(rows)
         const ViommuNewsMeaning *meaning = viommu_news_meaning(expected[i].kind);
         g_autofree char *flags =
             g_strconcat(meaning->connection ? "c" : "", meaning->ends ? "e" : "", meaning->failure ? "f" : "",
-                        meaning->by_itself ? "b" : "", NULL);
+                        meaning->by_itself ? "b" : "", meaning->keeps ? "k" : "", NULL);
 
         ck_assert_int_eq(expected[i].kind, i);
         ck_assert_pstr_eq(viommu_enum_to_string(&viommu_enum_event, (int)meaning->event), expected[i].event);
@@ -56,8 +57,9 @@ START_TEST(ends_as_the_lifecycle)
                     viommu_lifecycle_step(VIOMMU_STATE_RUNNING, meaning->event, &next) && !next.gone;
 
         ck_assert_int_eq(meaning->ends, ends);
-        ck_assert(meaning->ends || (!meaning->failure && !meaning->by_itself));
-        ck_assert_int_eq(meaning->failure, ends && next.result != VIOMMU_RESULT_SHUTDOWN);
+        ck_assert(meaning->ends || (!meaning->failure && !meaning->by_itself && !meaning->keeps));
+        ck_assert_int_eq(meaning->keeps, ends && next.result == VIOMMU_RESULT_SAVED);
+        ck_assert_int_eq(meaning->failure, ends && next.result != VIOMMU_RESULT_SHUTDOWN && !meaning->keeps);
         ck_assert(!meaning->connection || meaning->event == VIOMMU_EVENT_LAST);
     }
 }
