@@ -171,9 +171,10 @@ cached() {
 # at once; only one of them makes it, and while none uses it.
 fill_cache() {
     mkdir -p "$cache"
+    # First: it may take half an hour, in which other hosts of the release need not wait.
+    [ "$arch" = x86_64 ] || fill_foreign
     exec 9>"$cache/.$kind$release.lock"
     flock --shared 9
-    [ "$arch" = x86_64 ] || fill_foreign
     until cached; do
         flock --exclusive 9
         # shellcheck disable=SC2086  # a list of words
