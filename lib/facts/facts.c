@@ -102,11 +102,11 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
          "QEMU 90519b9053 (devices in bypass, after 7.0); libvirt 9.0 src/qemu/qemu_validate.c (as for model virtio); emulated: virtio, a NIC, pinged; emulated: virtio, two NICs and an NVMe disk: pinged"},
     [VIOMMU_FACT_SMMUV3_ACCEL] =
         {"smmuv3 before assigned devices (accel)", V(12, 7, 0), V(11, 0, 0), 0,
-         "libvirt NEWS 12.7.0; measured: 12.0/10.2 dropped, 12.8/11.1 sent; QEMU 11.0 hw/arm/smmuv3-accel.c; QEMU 0d1ac82ece (every QEMU refuses without it); emulated: smmuv3, not accelerated: QEMU refuses the NIC; Linux 6.13 drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-iommufd.c",
+         "libvirt NEWS 12.7.0; measured: 12.0/10.2 dropped, 12.8/11.1 sent; QEMU 11.0 hw/arm/smmuv3-accel.c; QEMU 0d1ac82ece (every QEMU refuses without it); emulated: smmuv3, not accelerated: QEMU refuses the NIC; emulated: smmuv3, chosen, and accelerated: two NICs; Linux 6.13 drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-iommufd.c",
          V(6, 13, 0)},
     [VIOMMU_FACT_IOMMUFD] =
         {"assigned devices through iommufd", V(12, 1, 0), V(9, 0, 0), 0,
-         "libvirt NEWS 12.1.0; QEMU 6e6d8ac62b (after 8.2, in 9.0); measured: 10.0/8.2 has no such object; Linux 6.2 drivers/iommu/iommufd/main.c",
+         "libvirt NEWS 12.1.0; QEMU 6e6d8ac62b (after 8.2, in 9.0); measured: 10.0/8.2 has no such object; emulated: none, two NICs behind two SMMUs of the host and an NVMe disk, through iommufd; Linux 6.2 drivers/iommu/iommufd/main.c",
          V(6, 2, 0)},
     [VIOMMU_FACT_IOMMUFD_CDEV] =
         {"nodes of assigned devices in /dev/vfio/devices", V(12, 1, 0), V(9, 0, 0), 0,

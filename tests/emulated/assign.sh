@@ -13,6 +13,7 @@ terminal=ttyS0 kvm=kvm_amd
 # aarch64's kernels have KVM built in.
 [ "$arch" = x86_64 ] || terminal=ttyAMA0 kvm=
 initrd=/srv/initrd
+iommufd=no # yes: devices of the host are assigned through iommufd
 
 # cell NAME: what follows belongs to it, up to the next one; says how long each took.
 cell() {
@@ -67,16 +68,18 @@ the_host() {
 
 # --- Guests ---
 
-# request NAME MODEL WORDS DEVICE...: a guest of 256 MiB that proves its IOMMU.  WORDS for its
-# kernel: viommu.nics=N and viommu.disks=N, how many of each it uses.
+# request NAME MODEL WORDS DEVICE...: a guest of 256 MiB that proves its IOMMU, which is of any
+# model if MODEL is "any".  WORDS for its kernel: viommu.nics=N and viommu.disks=N, how many of each
+# it uses.
 request() {
     local name=$1 model=$2 words=$3 spec
     shift 3
     spec="{\"model\": \"$model\"}"
+    [ "$model" != any ] || spec='{"is-supported": true}'
     [ "$model" != none ] || spec='{"is-supported": false}'
-    jq -n --arg name "$name" --argjson iommu "$spec" --arg kernel "$guest/vmlinuz" --arg initrd "$initrd" \
+    jq -n --arg name "$name" --arg iommufd $iommufd --argjson iommu "$spec" --arg kernel "$guest/vmlinuz" --arg initrd "$initrd" \
         --arg words "console=$terminal panic=-1 quiet viommu.report viommu.stay viommu.words=$name $words" '
-        {$name, memory: "256 MiB", $iommu, guest: {os: "debian13"}, hostdevs: ($ARGS.positional | map({address: .})),
+        {$name, memory: "256 MiB", $iommu, guest: {os: "debian13"}, hostdevs: ($ARGS.positional | map({address: ., $iommufd})),
          boot: {$kernel, $initrd, cmdline: $words}}' --args "$@"
 }
 
@@ -153,7 +156,8 @@ limit_kib() {
 }
 
 # locks NAME [TIMES]: QEMU's limit is the planned one, and it locks not more, but at least the
-# guest's memory so many times.
+# guest's memory so many times.  VmLck is what counts against the limit.  iommufd would count all
+# guests of libvirt's user together, and show VmPin only, if libvirt did not tell it otherwise.
 locks() {
     local planned least=$((${2:-0} * 256 * 1024))
     planned=$(($(viommuctl show "$1" --json | jq .MemlockBytes) / 1024))

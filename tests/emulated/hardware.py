@@ -26,6 +26,7 @@ HOSTS = {
     "x86_64-amd": ("testing", {"amd": "x86_64-devices"}),
     "x86_64-poor": ("debian13", {"poor": "x86_64-devices"}),
     "aarch64-smmuv3": ("debian13", {"smmuv3": "aarch64-devices"}),
+    "aarch64-smmuv3-two": ("testing", {"accelerated": "aarch64-devices"}),
 }
 ROW = re.compile(r"""^ *shows (\w+) '(.*)'$""", re.M)
 
@@ -105,7 +106,9 @@ def run(machine):
             return None
         seen += rows
     qemu = next(one["qemu"] for one in host["emulators"] if one["arch"] == host["arch"])
-    facts = f"Debian {release.removeprefix('debian')}: libvirt {host['libvirt']}, QEMU {qemu}, Linux {host['topology']['kernel']}; VFIO containers."
+    iommufd = " and iommufd" if host["topology"].get("iommufd") else ""
+    facts = (f"Debian {release.removeprefix('debian')}: libvirt {host['libvirt']}, QEMU {qemu}, "
+             f"Linux {host['topology']['kernel']}; VFIO containers{iommufd}.")
     return "\n".join(section(machine, facts, seen))
 
 

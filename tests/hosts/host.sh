@@ -29,8 +29,10 @@ packages='systemd systemd-sysv dbus polkitd libvirt-daemon-system libvirt-daemon
 # in addition, for a host with a kernel of its own
 vm_packages='linux-image-amd64 initramfs-tools apparmor kmod udev'
 # A host of aarch64 has these in place of all of them, and what viommud is linked with.
-aarch64_packages='linux-image-arm64 initramfs-tools apparmor kmod udev systemd systemd-sysv dbus polkitd libvirt-daemon-system
+aarch64_packages='apparmor kmod udev systemd systemd-sysv dbus polkitd libvirt-daemon-system
     libvirt-daemon-driver-qemu libvirt-clients qemu-system-arm qemu-utils qemu-efi-aarch64 ipxe-qemu iproute2 procps jq cpio python3'
+# in addition, where tests/emulated/kernel.sh has not made one
+aarch64_kernel_packages='linux-image-arm64 initramfs-tools'
 # An emulated processor takes many minutes for an initramfs of all modules.
 # shellcheck disable=SC2016  # expanded by mmdebstrap's shell
 initramfs_hook='mkdir -p "$1/etc/initramfs-tools/conf.d"
@@ -155,7 +157,7 @@ find_root() {
     root=$cache/$kind$release-$recipe-$(sha256sum <<<"$packages_there" | cut -c 1-12)
     disk_root=$root
     if [ "$arch" != x86_64 ]; then
-        foreign_packages=$({ printf '%s\n' $aarch64_packages; awk '$2 == "build" && $1 ~ /-dev$/ { print $1 }' "$source/tools/scripts/packages.txt"; } | sort -u)
+        foreign_packages=$({ printf '%s\n' $aarch64_packages; [ -n "$boot" ] || printf '%s\n' $aarch64_kernel_packages; awk '$2 == "build" && $1 ~ /-dev$/ { print $1 }' "$source/tools/scripts/packages.txt"; } | sort -u)
         disk_root=$cache/$arch-$release-$recipe-$(sha256sum <<<"$foreign_packages" | cut -c 1-12)
     fi
     [ -z "$newer" ] || newer_root=$root-${newer%%:*}
@@ -279,13 +281,15 @@ END
 # machine_words: the QEMU options of the machine, one a line.
 machine_words() {
     [ -n "$machine" ] || { printf '%s\n' -M 'q35,kernel-irqchip=split' -cpu EPYC -m 3072; return; }
-    sed -e '/^#/d; /^append /d; /^file /d; s/ /\n/' "$machines/$machine"
+    sed -e '/^#/d; /^append /d; /^file /d; /^kernel /d; s/ /\n/' "$machines/$machine"
 }
 
-# in_boot BEGINNING: the path of a file in the directory boot of the root.
-in_boot() {
-    local files=("$disk_root/boot/$1"*)
-    echo "/viommu-boot/${files[0]##*/}"
+# kernel_words: the QEMU options of the kernel: one of tests/emulated/kernel.sh, which needs no
+# initramfs, or that of the release.
+kernel_words() {
+    local kernels=("$boot"/vmlinuz*) initrds=("$boot"/initrd.img-*)
+    printf '%s\n' -kernel "/viommu-boot/${kernels[0]##*/}"
+    [ ! -e "${initrds[0]}" ] || printf '%s\n' -initrd "/viommu-boot/${initrds[0]##*/}"
 }
 
 # set_vm: the command that boots it, in QEMU of the release itself.  On a busy machine the kernel's
@@ -293,15 +297,15 @@ in_boot() {
 # panics.  No getty: udev may take longer than systemd waits for the terminal.
 declare -A kernel_ends=([x86_64]='console=ttyS0 mitigations=off no_timer_check' [aarch64]='console=ttyAMA0 systemd.getty_auto=no')
 set_vm() {
-    local words name size
+    local words kernel name size
+    mapfile -t kernel < <(kernel_words)
     mapfile -t words < <(machine_words)
     [ -z "$machine" ] || while read -r _ name size; do
         truncate -s "$size" "$work/$name"
     done < <(grep '^file ' "$machines/$machine")
-    vm_words=("${nspawn[@]}" --as-pid2 --bind="$work:/viommu" --bind-ro="$disk_root.img:/viommu.img" --bind-ro="$disk_root/boot:/viommu-boot"
+    vm_words=("${nspawn[@]}" --as-pid2 --bind="$work:/viommu" --bind-ro="$disk_root.img:/viommu.img" --bind-ro="$boot:/viommu-boot"
         "/usr/bin/qemu-system-$arch"
-        -nodefaults -display none -no-reboot -accel 'tcg,thread=multi,tb-size=1024' "${words[@]}" -smp 1
-        -kernel "$(in_boot vmlinuz-)" -initrd "$(in_boot initrd.img-)"
+        -nodefaults -display none -no-reboot -accel 'tcg,thread=multi,tb-size=1024' "${words[@]}" -smp 1 "${kernel[@]}"
         -append "root=/dev/vda rw quiet panic=-1 ${kernel_ends[$arch]}$(sed -n 's/^append / /p' ${machine:+"$machines/$machine"} </dev/null | tr -d '\n')"
         -drive 'file=/viommu.img,format=raw,if=none,id=root,snapshot=on' -device 'virtio-blk-pci,drive=root,bus=pcie.0'
         -fsdev 'local,id=viommu,path=/viommu,security_model=none' -device 'virtio-9p-pci,fsdev=viommu,mount_tag=viommu,bus=pcie.0'
@@ -359,6 +363,7 @@ fill_work() {
     "$source/tools/scripts/source-files.sh" "$source" |
         tar -C "$source" --null --no-recursion -T - -c | tar -C "$work/checkout" --no-same-owner -x
     chmod 755 "$work"
+    [ -z "$modules" ] || cp -r "$modules" "$work"
     cat >"$work/viommu-test.service" <<END
 [Unit]
 Description=The test that this host was booted for
@@ -368,6 +373,7 @@ Type=oneshot
 WorkingDirectory=/viommu/checkout
 Environment=HOME=/root LC_ALL=C.UTF-8
 ${vm:+ExecStartPre=/bin/ln -sfn /viommu/guests /viommu-guests}
+ExecStartPre=/bin/sh -c '[ ! -d /viommu/modules ] || cp -r /viommu/modules/. /lib/modules'
 ExecStart=/viommu/checkout/tests/$script $*
 StandardOutput=append:/viommu/out/tap
 StandardError=append:/viommu/out/errors
@@ -409,7 +415,7 @@ halt() {
     container=
 }
 
-release=debian12 option='' suite='' newer='' add='' out='' prepare='' time_limit=420 guests=() wanted=() guest_files=() vm='' machine='' machines=$source/tests/emulated/machines kind='' installed='' previous='' packaged='' cgroups=() arch=x86_64 foreign='' unpacked='' foreign_packages=''
+release=debian12 option='' suite='' newer='' add='' out='' prepare='' time_limit=420 guests=() wanted=() guest_files=() vm='' machine='' machines=$source/tests/emulated/machines kind='' installed='' previous='' packaged='' cgroups=() arch=x86_64 foreign='' unpacked='' foreign_packages='' boot='' modules=''
 cache=${VIOMMU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/viommud}/hosts
 while [ $# -gt 0 ]; do
     case $1 in
@@ -450,9 +456,15 @@ trap 'say_abandon; halt; end_foreign; leave_cgroup; [ -z "$work" ] || rm -rf "$w
 trap 'exit 130' INT TERM HUP
 prerequisites
 own_cgroup
+# Before the locks: it takes them, too.
+if [ -n "$machine" ] && grep -qx 'kernel iommufd' "$machines/$machine"; then
+    boot=$("$source/tests/emulated/kernel.sh" "$arch") || skip "the kernel of this machine cannot be made"
+fi
 find_root
 set_nspawn
 fill_cache
+[ -z "$boot" ] || modules=$boot/modules
+: "${boot:=$disk_root/boot}"
 [ -z "$add" ] || guests+=("--bind-ro=$added_root:/viommu-added")
 [ -z "$newer" ] || guests+=("--bind-ro=$newer_root:/viommu-newer")
 for guest in "${wanted[@]}"; do
