@@ -251,6 +251,15 @@ static void write_virtio_controller(ViommuXmlWriter *xml, const char *type, cons
     viommu_xml_close(xml);
 }
 
+static void write_spare_sata(ViommuXmlWriter *xml, int index)
+{
+    viommu_xml_open(xml, "controller");
+    viommu_xml_attribute(xml, "type", "sata");
+    viommu_xml_attribute_number(xml, "index", (uint64_t)index);
+    viommu_xml_write_pci_address(xml, 0, VIOMMU_SPARE_SATA_SLOT);
+    viommu_xml_close(xml);
+}
+
 static void write_controllers(ViommuXmlWriter *xml, const ViommuPlan *plan)
 {
     const ViommuPlanDevice *controller = &plan->devices[VIOMMU_DEVICE_SCSI];
@@ -258,6 +267,8 @@ static void write_controllers(ViommuXmlWriter *xml, const ViommuPlan *plan)
 
     write_pcie(xml, &plan->pcie);
     viommu_xml_empty(xml, "controller", "type", "usb", "model", "none", NULL);
+    if (plan->spare_sata != VIOMMU_UNSET)
+        write_spare_sata(xml, plan->spare_sata);
     if (controller->present)
         write_virtio_controller(xml, "scsi", "virtio-scsi", controller);
     if (plan->agent)

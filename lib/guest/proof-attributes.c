@@ -153,6 +153,9 @@ ViommuProofAttributes viommu_proof_attributes_compare(ViommuModel model, const c
         if (!g_strv_contains(other_keys, *word) && !difference)
             difference = compare_one(find_source(model, *word), *word, equals + 1, report, &lists);
     }
+    /* Their bits say what the IOMMU can do.  What the kernel uses it says elsewhere, or not. */
+    if (report->x2apic == VIOMMU_UNSET && report->remaps == 1 && viommu_proof_wants_x2apic(planned))
+        g_ptr_array_add(lists.not_shown, g_strdup("x2apic"));
     return (ViommuProofAttributes){finish(lists.shown), finish(lists.not_shown), difference};
 }
 
@@ -161,6 +164,14 @@ void viommu_proof_attributes_clear(ViommuProofAttributes *attributes)
     g_clear_pointer(&attributes->shown, g_strfreev);
     g_clear_pointer(&attributes->not_shown, g_strfreev);
     g_clear_pointer(&attributes->difference, g_free);
+}
+
+bool viommu_proof_wants_x2apic(const char *planned)
+{
+    g_autofree char *eim = viommu_proof_planned(planned, "eim"),
+                    *xtsup = viommu_proof_planned(planned, "xtsup");
+
+    return g_strcmp0(eim, "on") == 0 || g_strcmp0(xtsup, "on") == 0;
 }
 
 char *viommu_proof_planned(const char *planned, const char *key)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 #include "lib/base/platform.h"
 #include "lib/guest/report.h"
 
@@ -18,5 +19,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ViommuProofAttributes, viommu_proof_attributes_
  *  caller clears the result. */
 ViommuProofAttributes viommu_proof_attributes_compare(ViommuModel model, const char *planned,
                                                       const ViommuReport *report);
+/** Whether the plan has interrupt remapping in x2apic mode, in the words of its model. */
+bool viommu_proof_wants_x2apic(const char *planned);
 /** The value of @key in @planned; NULL: there is none.  Owned. */
 char *viommu_proof_planned(const char *planned, const char *key);

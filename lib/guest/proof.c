@@ -174,15 +174,40 @@ static char *list_outside(const ViommuReport *report)
     return g_string_free(text, FALSE);
 }
 
+/* Whether the plan switches @key on. */
+static bool is_planned(const ViommuProofWanted *wanted, const char *key)
+{
+    g_autofree char *value = viommu_proof_planned(wanted->planned, key);
+
+    return g_strcmp0(value, "on") == 0;
+}
+
+/* Why interrupts are not remapped as planned, to follow "the IOMMU"; NULL: they are, or the guest
+ * does not show it.  Static. */
+static const char *why_not_remapping(const ViommuProofWanted *wanted, const ViommuReport *report)
+{
+    return report->remaps == 0 && is_planned(wanted, "intremap")
+               ? "does not remap interrupts: the guest's kernel leaves interrupt remapping off (intremap=off, nointremap, or no CONFIG_IRQ_REMAP)"
+               : NULL;
+}
+
+/* Why interrupts are remapped, but not in the planned mode, as above.  All of them are, so this
+ * lowers no level. */
+static const char *why_not_in_x2apic_mode(const ViommuProofWanted *wanted, const ViommuReport *report)
+{
+    return report->remaps == 1 && report->x2apic == 0 && viommu_proof_wants_x2apic(wanted->planned)
+               ? "remaps interrupts in xapic mode, although the plan has eim or xtsup for x2apic mode: the guest's CPU has no x2apic, or its kernel leaves it off (nox2apic)"
+               : NULL;
+}
+
 /* Why it is present, but does not translate for every device, to follow "the IOMMU"; NULL: it
  * does.  *ret_may_follow: waiting may change it. */
-static char *why_only_present(const ViommuProofWanted *wanted, const ViommuReport *report,
-                              bool *ret_may_follow)
+static char *why_not_translating(const ViommuProofWanted *wanted, const ViommuReport *report,
+                                 bool *ret_may_follow)
 {
-    g_autofree char *intremap = viommu_proof_planned(wanted->planned, "intremap");
     g_autofree char *outside = list_outside(report);
     char *passing = passes_through(report);
-    bool remaps = g_strcmp0(intremap, "on") == 0, is_whole = viommu_report_is_whole(report, remaps);
+    bool is_whole = viommu_report_is_whole(report, is_planned(wanted, "intremap"));
 
     *ret_may_follow = false;
     if (viommu_report_typed_groups(report) == 0)
@@ -198,26 +223,23 @@ static char *why_only_present(const ViommuProofWanted *wanted, const ViommuRepor
             "does not show all of what it does: a part of the guest's report is missing, as when its kernel prints into it; let the guest run guest-report again");
     if (report->types[VIOMMU_GROUP_TYPE_DMA] + report->types[VIOMMU_GROUP_TYPE_DMA_FQ] == 0)
         return g_strdup("translates for no group of devices: none has the type DMA or DMA-FQ");
-    if (report->remaps == 0 && remaps)
-        return g_strdup(
-            "does not remap interrupts: the guest's kernel leaves interrupt remapping off (intremap=off, nointremap, or no CONFIG_IRQ_REMAP)");
     return NULL;
 }
 
 static const char *const isolation_texts[] = {
     [VIOMMU_ISOLATION_FAULT] = NULL,
     [VIOMMU_ISOLATION_NONE] =
-        "did not stop a DMA of 0000:00:1f.2 to memory that no driver had mapped: the guest's kernel logged no fault",
+        "did not stop a DMA of the guest's spare SATA controller to memory that no driver had mapped: the guest's kernel logged no fault",
     [VIOMMU_ISOLATION_NO_DEVICE] =
-        "was not seen to stop a device: the guest has no SATA controller of a q35 at 0000:00:1f.2",
+        "was not seen to stop a device: the guest has no SATA controller of the kind that a q35 has (8086:2922), or its guest-report is an older one",
     [VIOMMU_ISOLATION_IN_USE] =
-        "was not seen to stop a device: the guest's SATA controller at 0000:00:1f.2 has a disk",
+        "was not seen to stop a device: each of the guest's SATA controllers (8086:2922) has a disk",
     [VIOMMU_ISOLATION_NO_GROUP] =
-        "was not seen to stop a device: the guest's SATA controller at 0000:00:1f.2 is in no IOMMU group until its driver (ahci) is loaded",
+        "was not seen to stop a device: the guest's spare SATA controller is in no IOMMU group until its driver (ahci) is loaded",
     [VIOMMU_ISOLATION_NO_LOG] =
         "was not seen to stop a device: the guest's kernel log cannot be read; run guest-report as root, with dmesg",
     [VIOMMU_ISOLATION_LOCKED] =
-        "was not seen to stop a device: the guest's kernel does not let guest-report write the registers of 0000:00:1f.2 (not root, or lockdown by secure boot)",
+        "was not seen to stop a device: the guest's kernel does not let guest-report write the registers of its spare SATA controller (not root, or lockdown by secure boot)",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(isolation_texts) == VIOMMU_ISOLATION_LAST);
 
@@ -255,8 +277,12 @@ static bool is_worth_a_note(const ViommuProofWanted *wanted, const ViommuReport 
 
 static char *note_on(const ViommuProofWanted *wanted, const ViommuReport *report, const char *why)
 {
+    const char *direct = why_not_remapping(wanted, report), *narrow = why_not_in_x2apic_mode(wanted, report);
+
     if (why && is_worth_a_note(wanted, report))
         return g_strdup_printf("the IOMMU works, but %s", why);
+    if (direct || narrow)
+        return g_strdup_printf("the IOMMU works, but %s", direct ? direct : narrow);
     return viommu_report_typed_groups(report) == 0 && passthrough_word(report)
                ? g_strdup(
                      "the IOMMU works, but the guest's command line leaves DMA of its devices untranslated (iommu=pt or iommu.passthrough=1)")
@@ -285,9 +311,11 @@ static ViommuProof judge_present(const ViommuProofWanted *wanted, const ViommuRe
         viommu_proof_attributes_compare(wanted->model, wanted->planned, report);
     ViommuLevel level = viommu_proof_wanted_level(wanted->planned);
     bool may_follow, isolates_later;
-    g_autofree char *why = why_only_present(wanted, report, &may_follow);
+    g_autofree char *why = why_not_translating(wanted, report, &may_follow);
     g_autofree char *lets = why_not_isolating(report, &isolates_later);
 
+    if (!why)
+        why = g_strdup(why_not_remapping(wanted, report));
     if (attributes.difference)
         return (ViommuProof){VIOMMU_PROOF_DISPROVED, g_steal_pointer(&attributes.difference), "as planned"};
     if (why && level > VIOMMU_LEVEL_PRESENT)
@@ -318,6 +346,7 @@ static ViommuProof judge_remapper(const ViommuProofWanted *wanted, const ViommuR
 {
     g_auto(ViommuProofAttributes) attributes =
         viommu_proof_attributes_compare(wanted->model, wanted->planned, report);
+    const char *why = why_not_in_x2apic_mode(wanted, report);
 
     if (report->remaps != 1)
         return say(
@@ -328,7 +357,9 @@ static ViommuProof judge_remapper(const ViommuProofWanted *wanted, const ViommuR
                     : "the plan has no DMA translation, and the guest does not show whether its kernel remaps interrupts; let it run the guest-report of this viommud"));
     return (ViommuProof){
         .verdict = VIOMMU_PROOF_PROVEN,
-        .cause = g_strdup("the IOMMU only remaps interrupts, as planned (dma-translation)"),
+        .cause = why ? g_strdup_printf(
+                           "as planned (dma-translation), the IOMMU only remaps interrupts, but it %s", why)
+                     : g_strdup("the IOMMU only remaps interrupts, as planned (dma-translation)"),
         .level = VIOMMU_LEVEL_PRESENT,
         .shown = g_steal_pointer(&attributes.shown),
         .not_shown = g_steal_pointer(&attributes.not_shown),

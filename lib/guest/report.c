@@ -234,6 +234,14 @@ static void take_interrupts(const Reader *reader, const char *value)
         reader->report->remaps = 0;
 }
 
+static void take_mode(const Reader *reader, const char *value)
+{
+    if (g_str_equal(value, "x2apic"))
+        reader->report->x2apic = 1;
+    else if (g_str_equal(value, "xapic"))
+        reader->report->x2apic = 0;
+}
+
 static void take_isolation(const Reader *reader, const char *value)
 {
     reader->report->isolation = viommu_enum_from_string(&viommu_enum_isolation, value);
@@ -286,6 +294,7 @@ static const struct {
     {"untranslated", take_untranslated},
     {"interrupts", take_interrupts},
     {"log", take_log},
+    {"mode", take_mode},
     {"table", take_table},
     {"acpi", take_acpi},
     {"devicetree", take_devicetree},

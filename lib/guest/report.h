@@ -77,7 +77,7 @@ typedef struct ViommuReport {
     } registers[VIOMMU_REPORT_REGISTER_LAST];
     int isolation;       /* ViommuIsolation */
     int remaps;          /* flag: interrupts are remapped */
-    int x2apic;          /* flag: in the mode with wide destinations; from the log */
+    int x2apic;          /* flag: in the mode with wide destinations; from the log and the CPU */
     uint64_t width_bits; /* of a virtio IOMMU's input addresses; from the log */
     uint64_t page_mask;  /* of a virtio IOMMU; from the log */
 } ViommuReport;

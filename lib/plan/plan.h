@@ -103,6 +103,9 @@ typedef enum ViommuSecureBoot {
     VIOMMU_SECURE_BOOT_LAST,
 } ViommuSecureBoot;
 
+/* libvirt places other devices from the lowest slot on, and a q35 has some in the last one. */
+#define VIOMMU_SPARE_SATA_SLOT 0x1eu
+
 typedef struct ViommuPlan {
     char *name;
     char *domain; /* its name: the machine's with the site's prefix */
@@ -165,7 +168,10 @@ typedef struct ViommuPlan {
     GArray *cells;             /* of ViommuNumaCell; empty: the guest has no NUMA */
     ViommuIommuChoice iommu;
     ViommuWait wait;
-    ViommuLevel level;   /* that the guest must show */
+    ViommuLevel level; /* that the guest must show */
+    /* the number of a SATA controller at VIOMMU_SPARE_SATA_SLOT of pcie.0, which only the proof
+     * uses; VIOMMU_UNSET: none is added */
+    int spare_sata;
     GPtrArray *warnings; /* of char * */
     GPtrArray *notes;    /* of char *: defaults taken and side effects, in plain words */
 } ViommuPlan;

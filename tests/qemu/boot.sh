@@ -3,7 +3,8 @@
 # boot: launches one guest of lab.sh's table with a real viommud, libvirt and QEMU: it shows the
 # requested IOMMU, its end is noticed, and nothing of it is left.  "viommuctl host" must also find
 # in the guest's own files what the guest saw.
-#   boot ROW   ($VIOMMUD and $VIOMMUCTL: the programs under test)
+#   boot ROW [LEVEL]   ($VIOMMUD and $VIOMMUCTL: the programs under test)
+# With LEVEL the guest also proves it; "isolating": its IOMMU stops a device.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -38,6 +39,8 @@ check_hardware() {
 row=$1
 lab_under_reaper "$@"
 lab_prerequisites "$1"
+# shellcheck disable=SC2034 # for lab.sh
+lab_level=${2:-} lab_viommud_conf=$'[daemon]\nverify-timeout=600'
 trap lab_close EXIT
 trap 'exit 130' INT TERM
 lab_open

@@ -12,6 +12,7 @@ lab_dir=
 lab_as=()  # a prefix that runs a command as the guests' user
 lab_children=()
 lab_accelerator=${lab_accelerator:-tcg}
+lab_level=${lab_level:-}  # the guest must show this level of its IOMMU before the launch is over
 # shellcheck disable=SC2034  # for the sourcing script
 lab_boots=1200 # seconds in which an emulated Debian must be up; a quiet machine needs a tenth
 lab_daemon='' lab_machine='' lab_console='' lab_refusal=''
@@ -188,14 +189,16 @@ lab_request() {
     [ "$guest" != - ] || guest={}
     words=${lab_fields[8]:--}
     [ "$words" != - ] || words=
+    [ -z "$lab_level" ] || words=${words:+$words,}viommu.isolate
     request=$lab_dir/$1.json
     jq -n --arg name "$1" --arg arch "$arch" --arg accelerator "$lab_accelerator" --argjson iommu "${lab_fields[3]}" \
         --argjson guest "$guest" --arg parts "$parts" --arg cmdline "console=$console panic=-1 ${words:+${words//,/ } }${2:-}" \
-        --arg machine "${lab_fields[9]:-}" \
+        --arg machine "${lab_fields[9]:-}" --arg level "$lab_level" \
         '{name: $name | gsub("_"; "-"), arch: $arch, accelerator: $accelerator, memory: "512 MiB", iommu: $iommu,
           boot: {kernel: "\($parts)/vmlinuz", initrd: "\($parts)/initrd", cmdline: $cmdline}}
          + if $guest == {} then {} else {guest: $guest} end
-         + if $machine == "" then {} else {machine: $machine} end' >"$request"
+         + if $machine == "" then {} else {machine: $machine} end
+         + if $level == "" then {} else {verify: {level: $level}} end' >"$request"
     chmod 644 "$request"
     echo "$request"
 }
@@ -203,8 +206,9 @@ lab_request() {
 # lab_launch REQUEST: sets lab_machine and lab_console; when refused, returns viommuctl's status,
 # and its output as JSON in lab_refusal.
 lab_launch() {
-    local answer status=0
-    answer=$(lab_ctl launch "$1" --wait=started --json 2>>"$lab_dir/viommuctl.log") || status=$?
+    local answer status=0 wait=started
+    [ -z "$lab_level" ] || wait=verified
+    answer=$(lab_ctl launch "$1" --wait=$wait --json 2>>"$lab_dir/viommuctl.log") || status=$?
     lab_refusal=
     if [ "$status" -ne 0 ]; then
         lab_refusal=$answer

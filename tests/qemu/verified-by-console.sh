@@ -71,9 +71,10 @@ lab_until 10 monitored Verified || say_die "busctl has seen no signal of Verifie
 lab_ctl kill "$machine"
 
 # Present, but without translation: said so, unless the request wants more.
-request=$(wants 'iommu=pt viommu.report viommu.stay')
+request=$(wants 'iommu=pt viommu.isolate viommu.stay')
 answers 0 '.State == "running"' launch "$request"
 machine=$(jq -r .name "$request")
+grep -qx 'isolation none' <(lab_ctl console --log "$machine" | tr -d '\r') || say_die "an IOMMU that translates nothing has stopped a device"
 answers 0 '.level == "present" and (.outside | length > 0) and (.note | contains("remove '"'iommu=pt'"'"))' verify "$machine"
 lab_ctl kill "$machine"
 request=$(wants 'iommu=pt viommu.report viommu.stay')

@@ -4,9 +4,34 @@
 # reads this (lib/guest/report.c).  Runs in the guest: the guest agent runs it, or the guest's own
 # boot, with its output at the serial console.  Needs cat, grep and uname, and reads the kernel's
 # log with dmesg where it may.  Changes nothing; but with --isolate it shows that the IOMMU stops a
-# device, for which it takes the spare SATA controller of a q35 from its driver, and gives it back.
-# This needs dd, sleep and root.
-sata=/sys/bus/pci/devices/0000:00:1f.2
+# device, for which it takes a spare SATA controller from its driver, and gives it back: that of a
+# q35, or one that viommud gave the machine.  This needs dd, sleep and root.
+
+# find_sata: sata is the first SATA controller of the kind that a q35 has and that has no disk.
+# Else found says why there is none.
+find_sata() {
+    found=no-device
+    for sata in /sys/bus/pci/devices/*; do
+        vendor='' model=''
+        { read -r vendor <"$sata/vendor" && read -r model <"$sata/device"; } 2>/dev/null
+        [ "$vendor $model" = '0x8086 0x2922' ] || continue
+        found=in-use
+        for disk in "$sata"/ata*/host*/target*; do
+            [ ! -e "$disk" ] || continue 2
+        done
+        found=yes
+        return
+    done
+}
+
+# With virtio and smmuv3 a device is put into its group when a driver looks at it, even one that
+# does not take it.
+join_group() {
+    [ ! -e "$sata/iommu_group" ] || return 0
+    echo virtio-pci >"$sata/driver_override" && echo "${sata##*/}" >/sys/bus/pci/drivers_probe
+    echo >"$sata/driver_override"
+    [ -e "$sata/iommu_group" ]
+}
 
 # port INDEX VALUE: writes a register of the controller through its index and data ports, which /sys
 # lets a shell write.  Both are four bytes for printf's %b.
@@ -20,9 +45,15 @@ set_command() {
     printf %b "$1" | dd of="$sata/config" bs=2 seek=2 conv=notrunc 2>/dev/null
 }
 
-# Messages of the kernel that an IOMMU stopped the controller at that page; endpoint 250 is 00:1f.2.
+# Messages of the kernel that an IOMMU stopped the controller at that page.  The drivers of Intel's
+# and AMD's print its address, virtio's the number of its endpoint, and that of an SMMU four words:
+# a translation fault (0x10) and the endpoint, two others, the page.
 faults() {
-    dmesg | grep -c -e '1f\.2.*badc000' -e 'EP 250 at 0xbadc000'
+    at=${sata##*/}
+    slot=${at#*:*:} bus=${at#*:}
+    endpoint=$((0x${bus%%:*} * 256 + 0x${slot%.*} * 8 + ${slot#*.}))
+    dmesg | grep -A 4 -e "${slot%.*}\.${slot#*.}.*badc000" -e "EP $endpoint at 0xbadc000" \
+        -e "$(printf 0x%08x00000010 $endpoint)" | grep -c badc000
 }
 
 # A controller without a driver has no memory mapped for it.  Its first port is told to use the page
@@ -34,13 +65,10 @@ forbidden_dma() {
 }
 
 isolate() {
-    [ "$(cat "$sata/vendor" "$sata/device" 2>/dev/null)" = '0x8086
-0x2922' ] || { echo no-device && return; }
-    for disk in "$sata"/ata*/host*/target*; do
-        [ ! -e "$disk" ] || { echo in-use && return; }
-    done
-    [ -e "$sata/iommu_group" ] || { echo no-group && return; }
+    find_sata
+    [ "$found" = yes ] || { echo "$found" && return; }
     dmesg >/dev/null 2>&1 || { echo no-log && return; }
+    join_group || { echo no-group && return; }
     driver=$(cd "$sata/driver" 2>/dev/null && pwd -P)
     [ -z "$driver" ] || echo "${sata##*/}" >"$driver/unbind"
     before=$(faults) result=none
@@ -112,12 +140,27 @@ done
 # Elsewhere interrupts are remapped by other hardware.
 [ "$interrupts" != direct ] || case $(uname -m) in x86_64 | i?86) ;; *) interrupts='' ;; esac
 [ -z "$interrupts" ] || echo "interrupts $interrupts"
-[ -z "$iommus" ] || dmesg 2>/dev/null | grep -m 16 \
-    -e 'DMAR-IR: Enabled IRQ remapping in' -e 'AMD-Vi: X2APIC enabled' \
-    -e 'virtio_iommu .*: input address:' -e 'virtio_iommu .*: page mask:' |
+# The mode in which interrupts are remapped: AMD's driver names only x2apic, and Intel's uses it
+# only with a CPU that has it, and without nox2apic.
+print_log() {
+    mode=''
     while read -r line; do
         echo "log $line"
+        case $line in
+        *'in x2apic mode'* | *'X2APIC enabled'*) mode=x2apic ;;
+        *'in xapic mode'*) mode=xapic ;;
+        *'Interrupt remapping enabled'*) mode=${mode:-xapic} ;;
+        esac
     done
+    [ "$interrupts" = remapped ] || return 0
+    [ -n "$mode" ] || [ -e /sys/class/iommu/ivhd0 ] || grep -q ' x2apic' /proc/cpuinfo || mode=xapic
+    [ -z "$mode" ] || echo "mode $mode"
+}
+if [ -n "$iommus" ] || [ "$interrupts" = remapped ]; then
+    dmesg 2>/dev/null | grep -m 16 -e 'DMAR-IR: Enabled IRQ remapping in' \
+        -e 'AMD-Vi: X2APIC enabled' -e 'AMD-Vi: Interrupt remapping enabled' \
+        -e 'virtio_iommu .*: input address:' -e 'virtio_iommu .*: page mask:' | print_log
+fi
 [ "${1:-}" != --isolate ] || echo "isolation $(isolate 2>/dev/null)"
 for table in DMAR IVRS IORT VIOT; do
     [ ! -e "/sys/firmware/acpi/tables/$table" ] || echo "table $table"
