@@ -77,7 +77,7 @@ static const Source sources[] = {
 };
 
 /* Other words of a plan. */
-static const char *const other_keys[] = {"translate", "outside", "level", NULL};
+static const char *const other_keys[] = {"translate", "outside", "level", "units", NULL};
 
 static const Source *find_source(ViommuModel model, const char *key)
 {

@@ -297,11 +297,25 @@ ViommuLevel viommu_proof_wanted_level(const char *planned)
     return level == VIOMMU_UNSET ? VIOMMU_LEVEL_PRESENT : (ViommuLevel)level;
 }
 
-static ViommuProof lacking(ViommuLevel level, const char *why, bool may_follow)
+static ViommuProof lacking(ViommuLevel level, ViommuLevel reached, const char *why, bool may_follow)
 {
     return (ViommuProof){may_follow ? VIOMMU_PROOF_PENDING : VIOMMU_PROOF_DISPROVED,
-                         g_strdup_printf("it %s", why),
+                         g_strdup_printf("it %s; the level that it has shown is '%s'", why,
+                                         viommu_enum_to_string(&viommu_enum_level, (int)reached)),
                          viommu_enum_to_string(&viommu_enum_level, (int)level)};
+}
+
+/* How many units are planned and not shown: an SMMU that is missing leaves its devices alone. */
+static uint64_t units_missing(const ViommuProofWanted *wanted, const ViommuReport *report)
+{
+    g_autofree char *planned = viommu_proof_planned(wanted->planned, "units");
+    guint64 n = 0, shown = 0;
+
+    if (!planned || !g_ascii_string_to_unsigned(planned, 10, 1, UINT32_MAX, &n, NULL))
+        return 0;
+    for (char **name = report->iommus; *name; name++)
+        shown += traits[wanted->model].shows(*name);
+    return shown < n ? n - shown : 0;
 }
 
 /* The guest has the planned model, and devices in groups. */
@@ -316,12 +330,19 @@ static ViommuProof judge_present(const ViommuProofWanted *wanted, const ViommuRe
 
     if (!why)
         why = g_strdup(why_not_remapping(wanted, report));
+    if (units_missing(wanted, report) > 0)
+        return (ViommuProof){
+            VIOMMU_PROOF_PENDING,
+            g_strdup_printf("%" G_GUINT64_FORMAT
+                            " of the planned IOMMUs are missing in the guest's /sys/class/iommu",
+                            units_missing(wanted, report)),
+            "as planned"};
     if (attributes.difference)
         return (ViommuProof){VIOMMU_PROOF_DISPROVED, g_steal_pointer(&attributes.difference), "as planned"};
     if (why && level > VIOMMU_LEVEL_PRESENT)
-        return lacking(level, why, may_follow);
+        return lacking(level, VIOMMU_LEVEL_PRESENT, why, may_follow);
     if (lets && level > VIOMMU_LEVEL_TRANSLATING)
-        return lacking(level, lets, isolates_later);
+        return lacking(level, VIOMMU_LEVEL_TRANSLATING, lets, isolates_later);
     return (ViommuProof){
         .verdict = VIOMMU_PROOF_PROVEN,
         .cause = note_on(wanted, report, why),

@@ -125,6 +125,28 @@ static GPtrArray *list_outside(const ViommuPlan *plan, unsigned *ret_devices)
     return keys;
 }
 
+/* What accelerated SMMUs have besides, and how many SMMUs there are: write_accelerated() of
+ * domain-xml. */
+static void put_accelerated(GString *words, const ViommuPlan *plan)
+{
+    const ViommuIommuChoice *choice = &plan->iommu;
+    const struct {
+        const char *key;
+        int flag;
+    } switches[] = {{"ats", choice->ats}, {"ril", choice->ril}, {"cmdqv", choice->cmdqv}};
+
+    if (!choice->accelerated)
+        return;
+    g_string_append_printf(words, " units=%u", 1 + plan->pcie.expanders->len);
+    for (size_t i = 0; i < G_N_ELEMENTS(switches); i++)
+        if (switches[i].flag != VIOMMU_UNSET)
+            g_string_append_printf(words, " %s=%s", switches[i].key, switches[i].flag ? "on" : "off");
+    if (choice->ssidsize != VIOMMU_UNSET_NUMBER)
+        g_string_append_printf(words, " ssidsize=%" G_GUINT64_FORMAT, choice->ssidsize);
+    if (choice->oas != VIOMMU_UNSET_NUMBER)
+        g_string_append_printf(words, " oas=%" G_GUINT64_FORMAT, choice->oas);
+}
+
 char *viommu_plan_report_proof(const ViommuPlan *plan)
 {
     const ViommuIommuAttributes *given = &plan->iommu.attributes;
@@ -145,6 +167,7 @@ char *viommu_plan_report_proof(const ViommuPlan *plan)
     g_variant_iter_init(&iterator, tree);
     while (g_variant_iter_loop(&iterator, "{&sv}", &key, &value))
         put_word(words, key, value, given);
+    put_accelerated(words, plan);
     if (plan->level != VIOMMU_LEVEL_PRESENT)
         g_string_append_printf(words, " level=%s",
                                viommu_enum_to_string(&viommu_enum_level, (int)plan->level));
