@@ -115,6 +115,19 @@ void bench_bus_kill(sd_bus *bus, const char *path)
         bench_bus_call(bus, bench_bus_method(bus, VIOMMU_BUS_NAME, path, VIOMMU_IFACE_MACHINE, "Kill")));
 }
 
+unsigned bench_bus_count(sd_bus *bus)
+{
+    g_autoptr(sd_bus_message) reply = NULL;
+    unsigned n = 0;
+
+    if (sd_bus_call_method(bus, VIOMMU_BUS_NAME, VIOMMU_BUS_PATH, VIOMMU_IFACE_MANAGER, "ListMachines", NULL,
+                           &reply, NULL) < 0)
+        return 0;
+    for (sd_bus_message_enter_container(reply, 'a', "(ssso)"); sd_bus_message_skip(reply, "(ssso)") > 0;)
+        n++;
+    return n;
+}
+
 static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *unused)
 {
     BenchPending *pending = userdata;

@@ -36,6 +36,8 @@ char *bench_bus_find(sd_bus *bus, const char *name);
 char *bench_bus_xml(sd_bus *bus, const char *path);
 /** Kills the machine, and waits until it is gone. */
 void bench_bus_kill(sd_bus *bus, const char *path);
+/** How many machines there are; 0 also when viommud does not answer yet. */
+unsigned bench_bus_count(sd_bus *bus);
 
 /** The process of viommud. */
 int bench_bus_pid(sd_bus *bus);
