@@ -208,6 +208,7 @@ static int add_objects(ViommuBus *bus)
         r = sd_bus_add_object_manager(bus->bus, NULL, VIOMMU_BUS_PATH);
     if (r >= 0)
         r = viommu_bus_turns_new(bus->bus, &bus->turns);
+    bus->slices = viommu_bus_slices_new(bus);
     if (r >= 0)
         r = viommu_bus_add_manager(bus);
     if (r >= 0)
@@ -262,7 +263,9 @@ void viommu_bus_free(ViommuBus *bus)
     viommu_bus_peers_free(bus->peers);
     viommu_bus_clients_free(bus->clients);
     sd_bus_close_unref(bus->asking);
+    viommu_bus_slices_close(bus->slices);
     viommu_bus_turns_close(bus->turns);
+    viommu_bus_slices_unref(bus->slices);
     viommu_bus_turns_unref(bus->turns);
     sd_bus_flush_close_unref(bus->bus);
     viommu_arrivals_close();
@@ -325,7 +328,7 @@ typedef struct Later {
     bool is_trusted;
 } Later;
 
-static void count_waiting(GHashTable *waiting, uint32_t uid, int change)
+void viommu_bus_count_waiting(GHashTable *waiting, uint32_t uid, int change)
 {
     int n = GPOINTER_TO_INT(g_hash_table_lookup(waiting, GUINT_TO_POINTER(uid))) + change;
 
@@ -360,11 +363,11 @@ static void answer(const ViommuOutcome *outcome, void *userdata)
 
     if (r >= 0)
         r = later->is_trusted ? sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL)
-                              : viommu_bus_turns_send(later->turns, reply, later->uid);
+                              : viommu_bus_turns_send(later->turns, reply, later->uid, NULL, NULL);
     if (r < 0 && viommu_journal_may_tell(later->uid))
         viommu_log(LOG_WARNING, NULL, "Cannot reply to %s: %s", sd_bus_message_get_member(later->call),
                    g_strerror(-r));
-    count_waiting(later->waiting, later->uid, is_launch(later->call) ? 0 : -1);
+    viommu_bus_count_waiting(later->waiting, later->uid, is_launch(later->call) ? 0 : -1);
     sd_bus_message_unref(reply);
     viommu_bus_turns_unref(later->turns);
     g_hash_table_unref(later->waiting);
@@ -373,7 +376,7 @@ static void answer(const ViommuOutcome *outcome, void *userdata)
 }
 
 /* The site limits launches separately. */
-static bool may_wait(ViommuBus *bus, sd_bus_message *call, uint32_t uid, GError **error)
+bool viommu_bus_may_wait(ViommuBus *bus, sd_bus_message *call, uint32_t uid, GError **error)
 {
     unsigned n = GPOINTER_TO_UINT(g_hash_table_lookup(bus->waiting, GUINT_TO_POINTER(uid)));
 
@@ -392,7 +395,7 @@ bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillF
     uint32_t uid;
     Later *later;
 
-    if (!viommu_auth_uid(bus->auth, call, &uid, &error) || !may_wait(bus, call, uid, &error)) {
+    if (!viommu_auth_uid(bus->auth, call, &uid, &error) || !viommu_bus_may_wait(bus, call, uid, &error)) {
         (void)viommu_bus_reply_error(call, error, NULL);
         return false;
     }
@@ -403,7 +406,7 @@ bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillF
                      .waiting = g_hash_table_ref(bus->waiting),
                      .uid = uid,
                      .is_trusted = viommu_auth_is_trusted(bus->auth, uid)};
-    count_waiting(later->waiting, uid, is_launch(call) ? 0 : 1);
+    viommu_bus_count_waiting(later->waiting, uid, is_launch(call) ? 0 : 1);
     *ret_waiter = (ViommuWaiter){answer, later};
     return true;
 }

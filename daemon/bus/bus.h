@@ -11,6 +11,7 @@
 #include "daemon/bus/auth.h"
 #include "daemon/bus/clients.h"
 #include "daemon/bus/peers.h"
+#include "daemon/bus/slices.h"
 #include "daemon/bus/turns.h"
 #include "daemon/process/loop.h"
 #include "daemon/manager/manager.h"
@@ -19,7 +20,10 @@
  *  BACKEND. */
 typedef void (*ViommuBusNamedFunc)(const GError *error, void *userdata);
 
-typedef struct ViommuBus {
+/* An answer about all machines that is being made; see listing.h. */
+typedef struct ViommuBusListing ViommuBusListing;
+
+struct ViommuBus {
     sd_bus *bus;
     bool is_system;
     bool telling; /* a signal is being made, for any receiver */
@@ -36,8 +40,10 @@ typedef struct ViommuBus {
     ViommuAuth *auth;
     ViommuBusClients *clients;
     ViommuBusTurns *turns;
-    GHashTable *waiting; /* uid -> how many calls of that user wait for their replies */
-} ViommuBus;
+    ViommuBusSlices *slices;
+    ViommuBusListing *listing; /* NULL: none */
+    GHashTable *waiting;       /* uid -> how many calls of that user wait for their replies */
+};
 
 /* Each waiting call keeps its message, and the files that came with it. */
 #define VIOMMU_BUS_WAITING_MAX_PER_USER 1024u
@@ -93,6 +99,11 @@ typedef int (*ViommuBusFillFunc)(sd_bus_message *reply, const ViommuOutcome *out
  *  own user have none. */
 bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillFunc fill,
                             ViommuWaiter *ret_waiter);
+/** Whether one more @call of user @uid may wait; root's and those of viommud's own user may.
+ *  Fails: BUSY. */
+bool viommu_bus_may_wait(ViommuBus *bus, sd_bus_message *call, uint32_t uid, GError **error);
+/** Counts a call of user @uid that waits (1), or no longer waits (-1), in @waiting of the bus. */
+void viommu_bus_count_waiting(GHashTable *waiting, uint32_t uid, int change);
 /** For a method that returns nothing. */
 int viommu_bus_fill_nothing(sd_bus_message *reply, const ViommuOutcome *outcome);
 /** For a method that returns the report of the outcome. */

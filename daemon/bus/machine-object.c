@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* machine-object: the interface org.viommu1.Machine, one table for all machines; also the list of
- * objects and the signals.  Reads, calls the manager, replies; auth has allowed the call before. */
+/* machine-object: the interface org.viommu1.Machine, one table for all machines.  Reads, calls the
+ * manager, replies; auth has allowed the call before. */
 #include "daemon/bus/bus.h"
 
 #include <string.h>
 #include <unistd.h>
 #include "daemon/bus/errors.h"
+#include "daemon/bus/listing.h"
+#include "daemon/bus/machine-signals.h"
 #include "daemon/bus/machine-values.h"
-#include "daemon/process/journal.h"
-#include "daemon/process/log.h"
 #include "lib/base/names.h"
-
-#define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 
 /* --- Finding a machine by its path --- */
 
@@ -288,207 +286,13 @@ static const sd_bus_vtable *machine_vtable(void)
     return vtable;
 }
 
-/* --- The list of objects --- */
-
-static int append_property(sd_bus_message *reply, const ViommuProperty *property,
-                           const ViommuMachine *machine)
-{
-    int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_DICT_ENTRY, "sv");
-
-    if (r >= 0)
-        r = sd_bus_message_append(reply, "s", property->name);
-    if (r >= 0)
-        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_VARIANT, viommu_machine_value_type(property));
-    if (r >= 0)
-        r = viommu_machine_value_append(reply, property, machine);
-    if (r >= 0)
-        r = sd_bus_message_close_container(reply);
-    return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
-/* "oa{sa{sv}}" */
-static int append_object(sd_bus_message *reply, const ViommuMachine *machine, bool all)
-{
-    g_autofree char *path = viommu_bus_machine_path(machine);
-    int r = sd_bus_message_append(reply, "o", path);
-
-    if (r >= 0)
-        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sa{sv}}");
-    if (r >= 0)
-        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_DICT_ENTRY, "sa{sv}");
-    if (r >= 0)
-        r = sd_bus_message_append(reply, "s", VIOMMU_IFACE_MACHINE);
-    if (r >= 0)
-        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
-    for (size_t i = 0; r >= 0 && i < VIOMMU_MACHINE_PROPERTIES; i++)
-        if (all || viommu_machine_properties[i].open)
-            r = append_property(reply, &viommu_machine_properties[i], machine);
-    for (unsigned depth = 0; r >= 0 && depth < 3; depth++)
-        r = sd_bus_message_close_container(reply);
-    return r;
-}
-
-static int append_objects(ViommuBus *bus, sd_bus_message *call, sd_bus_message *reply)
-{
-    g_autoptr(GPtrArray) machines = viommu_registry_list(viommu_manager_registry(bus->manager), true);
-    int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{oa{sa{sv}}}");
-
-    for (guint i = 0; r >= 0 && i < machines->len; i++) {
-        const ViommuMachine *machine = g_ptr_array_index(machines, i);
-
-        if (!viommu_bus_shows(bus, call, machine))
-            continue;
-        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_DICT_ENTRY, "oa{sa{sv}}");
-        if (r >= 0)
-            r = append_object(reply, machine, viommu_auth_sees(bus->auth, call, machine));
-        if (r >= 0)
-            r = sd_bus_message_close_container(reply);
-    }
-    return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
-/* Runs before sd-bus, which would answer the call itself. */
 static int on_get_managed_objects(sd_bus_message *call, void *userdata, sd_bus_error *unused)
 {
-    sd_bus_message *reply = NULL;
-    int r;
-
+    /* sd-bus would give all properties to every user, and at once. */
     if (sd_bus_message_is_method_call(call, OBJECT_MANAGER, "GetManagedObjects") <= 0)
         return 0;
-    r = sd_bus_message_new_method_return(call, &reply);
-    if (r >= 0)
-        r = append_objects(userdata, call, reply);
-    if (r >= 0)
-        r = sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL);
-    sd_bus_message_unref(reply);
-    return r < 0 ? r : 1;
+    return viommu_bus_list(userdata, call, VIOMMU_BUS_LIST_OBJECTS);
 }
-
-/* --- Signals --- */
-
-static void check_sent(const ViommuMachine *machine, int r)
-{
-    ViommuLogFields fields = {.machine_name = machine->name, .machine_uuid = machine->uuid};
-
-    if (r < 0 && viommu_journal_may_tell(machine->owner_uid))
-        viommu_log(LOG_WARNING, &fields, "Cannot send a signal about machine '%s': %s", machine->name,
-                   g_strerror(-r));
-}
-
-/* Sends to all users or, for a machine that has not run yet, to the connection that launched it.
- * Takes @signal; @r: the result of making it. */
-static void send_signal(ViommuBus *bus, const ViommuMachine *machine, sd_bus_message *signal, int r)
-{
-    const char *name = machine->launcher ? strchr(machine->launcher, ':') : NULL;
-
-    if (r >= 0 && !machine->shown && name)
-        r = sd_bus_message_set_destination(signal, name);
-    if (r >= 0 && (machine->shown || name))
-        r = sd_bus_send(bus->bus, signal, NULL);
-    sd_bus_message_unref(signal);
-    check_sent(machine, r);
-}
-
-static void on_added(const ViommuMachine *machine, void *userdata)
-{
-    ViommuBus *bus = userdata;
-    sd_bus_message *signal = NULL;
-    int r = sd_bus_message_new_signal(bus->bus, &signal, VIOMMU_BUS_PATH, OBJECT_MANAGER, "InterfacesAdded");
-
-    if (r >= 0)
-        r = append_object(signal, machine, false);
-    send_signal(bus, machine, signal, r);
-}
-
-/* The only place that tracks a client.  A machine that was found again may be bound to a client
- * that has disconnected meanwhile. */
-static void on_bound(const ViommuMachine *machine, void *userdata)
-{
-    ViommuBus *bus = userdata;
-
-    viommu_bus_clients_hold(bus->clients, machine->client);
-}
-
-/* The signal that sd-bus would send to all users. */
-static void tell_changes(ViommuBus *bus, const ViommuMachine *machine, unsigned changes)
-{
-    g_autofree char *path = viommu_bus_machine_path(machine);
-    g_autoptr(GPtrArray) closed = g_ptr_array_new();
-    sd_bus_message *signal = NULL;
-    int r = sd_bus_message_new_signal(bus->bus, &signal, path, "org.freedesktop.DBus.Properties",
-                                      "PropertiesChanged");
-
-    if (r >= 0)
-        r = sd_bus_message_append(signal, "s", VIOMMU_IFACE_MACHINE);
-    if (r >= 0)
-        r = sd_bus_message_open_container(signal, SD_BUS_TYPE_ARRAY, "{sv}");
-    for (size_t i = 0; r >= 0 && i < VIOMMU_MACHINE_PROPERTIES; i++) {
-        const ViommuProperty *property = &viommu_machine_properties[i];
-
-        if ((changes & property->changes) && property->open)
-            r = append_property(signal, property, machine);
-        else if (changes & property->changes)
-            g_ptr_array_add(closed, (void *)property->name);
-    }
-    g_ptr_array_add(closed, NULL);
-    if (r >= 0)
-        r = sd_bus_message_close_container(signal);
-    if (r >= 0)
-        r = sd_bus_message_append_strv(signal, (char **)closed->pdata);
-    send_signal(bus, machine, signal, r);
-}
-
-static void tell_removal(ViommuBus *bus, const ViommuMachine *machine, const char *path)
-{
-    static const char *const interfaces[] = {VIOMMU_IFACE_MACHINE, NULL};
-    sd_bus_message *signal = NULL;
-    int r =
-        sd_bus_message_new_signal(bus->bus, &signal, VIOMMU_BUS_PATH, OBJECT_MANAGER, "InterfacesRemoved");
-
-    if (r >= 0)
-        r = sd_bus_message_append(signal, "o", path);
-    if (r >= 0)
-        r = sd_bus_message_append_strv(signal, (char **)interfaces);
-    send_signal(bus, machine, signal, r);
-}
-
-static void on_changed(const ViommuMachine *machine, unsigned changes, void *userdata)
-{
-    ViommuBus *bus = userdata;
-    g_autofree char *path = viommu_bus_machine_path(machine);
-    const char *names[VIOMMU_MACHINE_PROPERTIES + 1];
-    unsigned n = 0;
-
-    if (!machine->shown) {
-        tell_changes(bus, machine, changes);
-        return;
-    }
-    for (size_t i = 0; i < VIOMMU_MACHINE_PROPERTIES; i++)
-        if (changes & viommu_machine_properties[i].changes)
-            names[n++] = viommu_machine_properties[i].name;
-    names[n] = NULL;
-    bus->telling = true;
-    check_sent(machine,
-               sd_bus_emit_properties_changed_strv(bus->bus, path, VIOMMU_IFACE_MACHINE, (char **)names));
-    bus->telling = false;
-}
-
-static void on_removed(const ViommuMachine *machine, void *userdata)
-{
-    ViommuBus *bus = userdata;
-    g_autofree char *path = viommu_bus_machine_path(machine);
-
-    if (!machine->shown) {
-        tell_removal(bus, machine, path);
-        return;
-    }
-    bus->telling = true;
-    check_sent(machine, sd_bus_emit_object_removed(bus->bus, path));
-    bus->telling = false;
-}
-
-static const ViommuRegistryWatcher watcher = {
-    .added = on_added, .bound = on_bound, .changed = on_changed, .removed = on_removed};
 
 int viommu_bus_add_machines(ViommuBus *bus)
 {
@@ -500,7 +304,7 @@ int viommu_bus_add_machines(ViommuBus *bus)
     if (r >= 0)
         r = sd_bus_add_node_enumerator(bus->bus, NULL, VIOMMU_MACHINE_PREFIX, on_enumerate, bus);
     if (r >= 0)
-        viommu_registry_watch(viommu_manager_registry(bus->manager), &watcher, bus);
+        viommu_bus_watch_machines(bus);
     if (!bus->is_system)
         viommu_registry_show_all(viommu_manager_registry(bus->manager));
     return r;

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 #include "daemon/bus/errors.h"
+#include "daemon/bus/listing.h"
 #include "daemon/bus/variant.h"
 #include "daemon/machines/journal-events.h"
 #include "lib/base/error.h"
@@ -156,40 +157,9 @@ static int method_get_machine(sd_bus_message *call, void *userdata, sd_bus_error
     return viommu_bus_reply_error(call, error, NULL);
 }
 
-static int append_machines(ViommuBus *bus, sd_bus_message *call, sd_bus_message *reply,
-                           const GPtrArray *machines)
-{
-    int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ssso)");
-
-    for (guint i = 0; r >= 0 && i < machines->len; i++) {
-        const ViommuMachine *machine = g_ptr_array_index(machines, i);
-        const char *state = viommu_machine_state_word(machine);
-        const char *model =
-            viommu_auth_sees(bus->auth, call, machine) ? viommu_model_to_string(machine->model) : NULL;
-        g_autofree char *path = viommu_bus_machine_path(machine);
-
-        if (!viommu_bus_shows(bus, call, machine))
-            continue;
-        r = sd_bus_message_append(reply, "(ssso)", machine->name, state, model ? model : "", path);
-    }
-    return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
 static int method_list_machines(sd_bus_message *call, void *userdata, sd_bus_error *unused)
 {
-    ViommuBus *bus = userdata;
-    g_autoptr(GPtrArray) machines = NULL;
-    sd_bus_message *reply = NULL;
-    int r;
-
-    machines = viommu_registry_list(viommu_manager_registry(bus->manager), true);
-    r = sd_bus_message_new_method_return(call, &reply);
-    if (r >= 0)
-        r = append_machines(bus, call, reply, machines);
-    if (r >= 0)
-        r = sd_bus_send(sd_bus_message_get_bus(reply), reply, NULL);
-    sd_bus_message_unref(reply);
-    return r < 0 ? r : 1;
+    return viommu_bus_list(userdata, call, VIOMMU_BUS_LIST_MACHINES);
 }
 
 static int fill_usage(sd_bus_message *reply, const ViommuOutcome *outcome)

@@ -24,6 +24,8 @@ typedef struct Item {
     uint32_t uid;
     size_t bytes; /* of a call */
     bool is_answer;
+    ViommuBusTurnsSentFunc sent; /* of an answer; may be NULL */
+    void *userdata;
 } Item;
 
 typedef struct Counts {
@@ -43,6 +45,8 @@ struct ViommuBusTurns {
 
 static void free_item(Item *item)
 {
+    if (item->sent)
+        item->sent(item->userdata);
     sd_bus_message_unref(item->message);
     g_free(item);
 }
@@ -240,12 +244,20 @@ bool viommu_bus_turns_admit(ViommuBusTurns *turns, sd_bus_message *call, uint32_
     return false;
 }
 
-int viommu_bus_turns_send(ViommuBusTurns *turns, sd_bus_message *answer, uint32_t uid)
+int viommu_bus_turns_send(ViommuBusTurns *turns, sd_bus_message *answer, uint32_t uid,
+                          ViommuBusTurnsSentFunc sent, void *userdata)
 {
+    int r;
+
     if (!turns->bus)
         return -ENOTCONN;
-    if (!is_busy(turns))
-        return sd_bus_send(turns->bus, answer, NULL);
-    add(turns, (Item){.message = answer, .uid = uid, .is_answer = true});
-    return 0;
+    if (is_busy(turns)) {
+        add(turns,
+            (Item){.message = answer, .uid = uid, .is_answer = true, .sent = sent, .userdata = userdata});
+        return 0;
+    }
+    r = sd_bus_send(turns->bus, answer, NULL);
+    if (r >= 0 && sent)
+        sent(userdata);
+    return r;
 }

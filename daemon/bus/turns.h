@@ -18,6 +18,9 @@
 
 typedef struct ViommuBusTurns ViommuBusTurns;
 
+/** An answer was given to the bus, or the bus is gone. */
+typedef void (*ViommuBusTurnsSentFunc)(void *userdata);
+
 /** @bus borrowed, attached to an event loop.  Shrinks the send buffer of its socket.  Negative: an
  *  error of sd-bus or sd-event.  @ret_turns owned. */
 int viommu_bus_turns_new(sd_bus *bus, ViommuBusTurns **ret_turns);
@@ -32,5 +35,7 @@ bool viommu_bus_turns_take_up(ViommuBusTurns *turns, sd_bus_message *call);
  *  again when the user's turn comes; or it is refused as Busy. */
 bool viommu_bus_turns_admit(ViommuBusTurns *turns, sd_bus_message *call, uint32_t uid);
 /** Sends @answer to a call of user @uid that was admitted before: now, or when the user's turn
- *  comes. Negative: an error of sd-bus. */
-int viommu_bus_turns_send(ViommuBusTurns *turns, sd_bus_message *answer, uint32_t uid);
+ *  comes; then calls @sent(@userdata), if there is one.  Negative: an error of sd-bus, and @sent is
+ *  not called. */
+int viommu_bus_turns_send(ViommuBusTurns *turns, sd_bus_message *answer, uint32_t uid,
+                          ViommuBusTurnsSentFunc sent, void *userdata);

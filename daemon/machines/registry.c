@@ -2,9 +2,11 @@
 /* registry: keeps three tables and one watcher.  Does not know why a machine changes. */
 #include "daemon/machines/registry.h"
 
+#include <string.h>
+
 struct ViommuRegistry {
     GHashTable *machines; /* UUID -> ViommuMachine, owned */
-    GHashTable *names;    /* name -> ViommuMachine */
+    GTree *names;         /* name -> ViommuMachine; all lists are sorted by name */
     GHashTable *requests; /* "UID:REQUEST-ID", owned -> ViommuMachine */
     const ViommuRegistryWatcher *watcher;
     void *userdata;
@@ -19,7 +21,7 @@ ViommuRegistry *viommu_registry_new(void)
 
     registry->machines =
         g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)viommu_machine_free);
-    registry->names = g_hash_table_new(g_str_hash, g_str_equal);
+    registry->names = g_tree_new((GCompareFunc)strcmp);
     registry->requests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return registry;
 }
@@ -29,7 +31,7 @@ void viommu_registry_free(ViommuRegistry *registry)
     if (!registry)
         return;
     g_hash_table_unref(registry->requests);
-    g_hash_table_unref(registry->names);
+    g_tree_unref(registry->names);
     g_hash_table_unref(registry->machines);
     g_clear_pointer(&registry->ended, g_hash_table_unref);
     g_free(registry);
@@ -51,7 +53,7 @@ void viommu_registry_add(ViommuRegistry *registry, ViommuMachine *machine)
     g_assert(!viommu_registry_by_name(registry, machine->name));
     viommu_machine_touch(machine, registry->epoch);
     g_hash_table_insert(registry->machines, machine->uuid, machine);
-    g_hash_table_insert(registry->names, machine->name, machine);
+    g_tree_insert(registry->names, machine->name, machine);
     if (machine->request_id)
         g_hash_table_insert(registry->requests, request_key(machine->owner_uid, machine->request_id),
                             machine);
@@ -93,7 +95,7 @@ static void drop(ViommuRegistry *registry, ViommuMachine *machine)
         g_autofree char *key = request_key(machine->owner_uid, machine->request_id);
         g_hash_table_remove(registry->requests, key);
     }
-    g_hash_table_remove(registry->names, machine->name);
+    g_tree_remove(registry->names, machine->name);
     g_hash_table_remove(registry->machines, machine->uuid);
 }
 
@@ -196,7 +198,7 @@ ViommuMachine *viommu_registry_by_uuid(const ViommuRegistry *registry, const cha
 
 ViommuMachine *viommu_registry_by_name(const ViommuRegistry *registry, const char *name)
 {
-    return g_hash_table_lookup(registry->names, name);
+    return g_tree_lookup(registry->names, name);
 }
 
 ViommuMachine *viommu_registry_by_request(const ViommuRegistry *registry, uint32_t uid,
@@ -217,23 +219,26 @@ ViommuMachine *viommu_registry_find(const ViommuRegistry *registry, const char *
     return machine && machine->announced ? machine : NULL;
 }
 
-static int compare_names(const void *a, const void *b)
+typedef struct List {
+    GPtrArray *machines;
+    bool announced;
+} List;
+
+static gboolean add_to_list(void *name, void *machine, void *data)
 {
-    return g_strcmp0((*(ViommuMachine *const *)a)->name, (*(ViommuMachine *const *)b)->name);
+    const List *list = data;
+
+    if (!list->announced || ((ViommuMachine *)machine)->announced)
+        g_ptr_array_add(list->machines, machine);
+    return FALSE;
 }
 
 GPtrArray *viommu_registry_list(const ViommuRegistry *registry, bool announced)
 {
-    GPtrArray *list = g_ptr_array_new();
-    GHashTableIter iterator;
-    void *machine;
+    List list = {g_ptr_array_new(), announced};
 
-    g_hash_table_iter_init(&iterator, registry->machines);
-    while (g_hash_table_iter_next(&iterator, NULL, &machine))
-        if (!announced || ((ViommuMachine *)machine)->announced)
-            g_ptr_array_add(list, machine);
-    g_ptr_array_sort(list, compare_names);
-    return list;
+    g_tree_foreach(registry->names, add_to_list, &list);
+    return list.machines;
 }
 
 ViommuRegistryIterator viommu_registry_iterate(const ViommuRegistry *registry)

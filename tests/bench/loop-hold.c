@@ -22,8 +22,8 @@ __attribute__((constructor)) static void find_file(void)
 {
     const char *path = getenv("VIOMMU_BENCH_HOLD");
     int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    void *map = fd < 0 ? MAP_FAILED
-                       : mmap(NULL, sizeof(*longest_nsec), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *map =
+        fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*longest_nsec), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
     if (map == MAP_FAILED)
         abort();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* objects: what answers about many machines cost viommud, and how long they keep its loop at a time;
- * both are CPU time.  Waits until viommud has found the machines.
+/* objects: what answers about many machines cost viommud, and how long they keep its loop at a
+ * time; both are CPU time.  Waits until viommud has found the machines.
  * objects N HOLD-FILE */
 #include "tests/bench/bench.h"
 #include "tests/bench/client.h"
@@ -66,9 +66,10 @@ int main(int argc, char **argv)
     while (bench_bus_count(bus) < n)
         g_usleep(POLL_USEC);
     pid = bench_bus_pid(bus);
-    bench_title("objects: answers about %u machines: CPU time of viommud's loop; and as the goal, its longest "
-                "step (medians of %d)",
-                n, ROUNDS);
+    bench_title(
+        "objects: answers about %u machines: CPU time of viommud's loop; and as the goal, its longest "
+        "step (medians of %d)",
+        n, ROUNDS);
     for (size_t i = 0; i < G_N_ELEMENTS(calls); i++)
         measure(bus, pid, hold, i, n);
     return EXIT_SUCCESS;
