@@ -99,7 +99,7 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
                                    V(3, 4, 0), V(2, 10, 0), 0, "libvirt 7.0 docs/formatdomain.rst (caching_mode, since 3.4.0); QEMU 28cf553afe (asks for caching-mode); QEMU 5.2 hw/i386/intel_iommu.c (vtd_switch_address_space, since 2.10); emulated: intel, two NICs of two root complexes and an NVMe disk"},
     [VIOMMU_FACT_VIRTIO_HOSTDEV] =
         {"virtio before assigned devices", V(8, 3, 0), V(7, 1, 0), 0,
-         "QEMU 90519b9053 (devices in bypass, after 7.0); libvirt 9.0 src/qemu/qemu_validate.c (as for model virtio); emulated: virtio, a NIC, pinged; emulated: virtio, two NICs and an NVMe disk: pinged"},
+         "QEMU 90519b9053 (devices in bypass, after 7.0); libvirt 9.0 src/qemu/qemu_validate.c (as for model virtio); emulated: virtio, a NIC, pinged; emulated: virtio, two NICs and an NVMe disk: pinged; emulated: virtio, a NIC and an NVMe disk through iommufd"},
     [VIOMMU_FACT_SMMUV3_ACCEL] =
         {"smmuv3 before assigned devices (accel)", V(12, 7, 0), V(11, 0, 0), 0,
          "libvirt NEWS 12.7.0; measured: 12.0/10.2 dropped, 12.8/11.1 sent; QEMU 11.0 hw/arm/smmuv3-accel.c; QEMU 0d1ac82ece (every QEMU refuses without it); emulated: smmuv3, not accelerated: QEMU refuses the NIC; emulated: smmuv3, chosen, and accelerated: two NICs; Linux 6.13 drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-iommufd.c",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# accelerated: KVM guests of aarch64 behind one and two accelerated SMMUs, and one without an IOMMU
-# that has devices through iommufd, on a host with two SMMUs.  Run by "host --release=testing
+# accelerated: KVM guests of aarch64 behind one and two accelerated SMMUs, and others that have
+# devices through iommufd, on a host with two SMMUs.  Run by "host --release=testing
 # --machine=aarch64-smmuv3-two --guest=aarch64-devices accelerated", as root, in the host.
 set -u
 # shellcheck source=tests/emulated/assign.sh
@@ -54,6 +54,29 @@ returns "$far" e1000e
 returns "$nvme" nvme
 shows none 'two NICs behind two SMMUs of the host and an NVMe disk, through iommufd: pinged; written, read back; limits as planned'
 
+cell 'iommufd, virtio'
+verified fd-virtio virtio 'viommu.nics=1 viommu.disks=1' "$nic" "$nvme"
+answered fd-virtio $first
+check 'the disk has read back what the guest wrote' said fd-virtio 'nvme: read back'
+check 'it locks what was planned' locks fd-virtio
+ends fd-virtio
+returns "$nic" e1000e
+returns "$nvme" nvme
+shows virtio 'a NIC and an NVMe disk through iommufd: pinged; written, read back; limits as planned'
+
+cell 'a container'
+iommufd=no
+run 3 'through a container no SMMU translates for a device' 'iommufd for every device' launch ci planned < <(request refused smmuv3 '' "$nic")
+verified one-virtio virtio 'viommu.nics=1' "$nic"
+answered one-virtio $first
+check 'it locks what was planned' locks one-virtio
+ends one-virtio
+returns "$nic" e1000e
+shows virtio 'a NIC through a VFIO container, pinged'
+
+run 1 'AppArmor denied viommud nothing' '' denied '"libvirt-viommud"'
+run 1 'nor a guest' '' denied 'profile="libvirt-[0-9a-f]{8}-'
+shows any 'viommud and guests with devices through iommufd are confined by AppArmor, which denied them nothing'
 cell ''
 echo "# up $(cut -d ' ' -f 1 /proc/uptime) s"
 finish
