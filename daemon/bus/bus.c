@@ -321,6 +321,8 @@ char *viommu_bus_machine_path(const ViommuMachine *machine)
 typedef struct Later {
     sd_bus_message *call;
     ViommuBusFillFunc fill;
+    ViommuBusStartFunc start; /* NULL: the reply is filled at once */
+    ViommuBusSlices *slices;
     /* A reply may be sent after the bus is gone. */
     ViommuBusTurns *turns;
     GHashTable *waiting; /* the table that counts it */
@@ -355,9 +357,8 @@ static int make_reply(const Later *later, const ViommuOutcome *outcome, sd_bus_m
     return r;
 }
 
-static void answer(const ViommuOutcome *outcome, void *userdata)
+static void send_answer(const Later *later, const ViommuOutcome *outcome)
 {
-    Later *later = userdata;
     sd_bus_message *reply = NULL;
     int r = make_reply(later, outcome, &reply);
 
@@ -367,8 +368,20 @@ static void answer(const ViommuOutcome *outcome, void *userdata)
     if (r < 0 && viommu_journal_may_tell(later->uid))
         viommu_log(LOG_WARNING, NULL, "Cannot reply to %s: %s", sd_bus_message_get_member(later->call),
                    g_strerror(-r));
-    viommu_bus_count_waiting(later->waiting, later->uid, is_launch(later->call) ? 0 : -1);
     sd_bus_message_unref(reply);
+}
+
+static void answer(const ViommuOutcome *outcome, void *userdata)
+{
+    Later *later = userdata;
+    ViommuBus *bus = viommu_bus_slices_bus(later->slices);
+
+    viommu_bus_count_waiting(later->waiting, later->uid, is_launch(later->call) ? 0 : -1);
+    if (outcome->error || !later->start)
+        send_answer(later, outcome);
+    else if (bus)
+        later->start(bus, later->call, outcome);
+    viommu_bus_slices_unref(later->slices);
     viommu_bus_turns_unref(later->turns);
     g_hash_table_unref(later->waiting);
     sd_bus_message_unref(later->call);
@@ -388,8 +401,8 @@ bool viommu_bus_may_wait(ViommuBus *bus, sd_bus_message *call, uint32_t uid, GEr
                        "%u calls of user %u already wait for a reply; try again later", n, uid);
 }
 
-bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillFunc fill,
-                            ViommuWaiter *ret_waiter)
+static bool reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillFunc fill,
+                        ViommuBusStartFunc start, ViommuWaiter *ret_waiter)
 {
     g_autoptr(GError) error = NULL;
     uint32_t uid;
@@ -402,6 +415,8 @@ bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillF
     later = g_new(Later, 1);
     *later = (Later){.call = sd_bus_message_ref(call),
                      .fill = fill,
+                     .start = start,
+                     .slices = viommu_bus_slices_ref(bus->slices),
                      .turns = viommu_bus_turns_ref(bus->turns),
                      .waiting = g_hash_table_ref(bus->waiting),
                      .uid = uid,
@@ -409,6 +424,18 @@ bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillF
     viommu_bus_count_waiting(later->waiting, uid, is_launch(call) ? 0 : 1);
     *ret_waiter = (ViommuWaiter){answer, later};
     return true;
+}
+
+bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillFunc fill,
+                            ViommuWaiter *ret_waiter)
+{
+    return reply_later(bus, call, fill, NULL, ret_waiter);
+}
+
+bool viommu_bus_reply_by_slices(ViommuBus *bus, sd_bus_message *call, ViommuBusStartFunc start,
+                                ViommuWaiter *ret_waiter)
+{
+    return reply_later(bus, call, NULL, start, ret_waiter);
 }
 
 int viommu_bus_fill_report(sd_bus_message *reply, const ViommuOutcome *outcome)

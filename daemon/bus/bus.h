@@ -99,6 +99,11 @@ typedef int (*ViommuBusFillFunc)(sd_bus_message *reply, const ViommuOutcome *out
  *  own user have none. */
 bool viommu_bus_reply_later(ViommuBus *bus, sd_bus_message *call, ViommuBusFillFunc fill,
                             ViommuWaiter *ret_waiter);
+/** Begins an answer that is made by slices: @bus, @call, @outcome. */
+typedef void (*ViommuBusStartFunc)(ViommuBus *bus, sd_bus_message *call, const ViommuOutcome *outcome);
+/** The same for such an answer; @start is called if the outcome is no error. */
+bool viommu_bus_reply_by_slices(ViommuBus *bus, sd_bus_message *call, ViommuBusStartFunc start,
+                                ViommuWaiter *ret_waiter);
 /** Whether one more @call of user @uid may wait; root's and those of viommud's own user may.
  *  Fails: BUSY. */
 bool viommu_bus_may_wait(ViommuBus *bus, sd_bus_message *call, uint32_t uid, GError **error);

@@ -8,14 +8,14 @@
 
 typedef struct Kind {
     const char *element; /* its type */
-    /* @all: the caller may read all of the machine */
-    int (*append)(sd_bus_message *reply, const ViommuMachine *machine, bool all);
+    int (*append)(sd_bus_message *reply, const ViommuBusListing *listing, const ViommuMachine *machine);
 } Kind;
 
 struct ViommuBusListing {
     ViommuBus *bus;
     sd_bus_message *call;
     const Kind *kind;
+    GHashTable *usage; /* of the outcome */
     uint32_t uid;
     bool sees_all;
     /* by name, and behind them those that have come; the caller may know of all before @next.
@@ -29,36 +29,48 @@ struct ViommuBusListing {
 
 /* --- The rows --- */
 
-static int append_object(sd_bus_message *reply, const ViommuMachine *machine, bool all)
+/* Whether the caller may read all of the machine. */
+static bool owns(const ViommuBusListing *listing, const ViommuMachine *machine)
+{
+    return listing->sees_all || machine->owner_uid == listing->uid;
+}
+
+static int append_object(sd_bus_message *reply, const ViommuBusListing *listing, const ViommuMachine *machine)
 {
     int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_DICT_ENTRY, "oa{sa{sv}}");
 
     if (r >= 0)
-        r = viommu_bus_append_machine(reply, machine, all);
+        r = viommu_bus_append_machine(reply, machine, owns(listing, machine));
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int append_row(sd_bus_message *reply, const ViommuMachine *machine, bool all)
+static int append_row(sd_bus_message *reply, const ViommuBusListing *listing, const ViommuMachine *machine)
 {
-    const char *model = all ? viommu_model_to_string(machine->model) : NULL;
+    const char *model = owns(listing, machine) ? viommu_model_to_string(machine->model) : NULL;
     g_autofree char *path = viommu_bus_machine_path(machine);
 
     return sd_bus_message_append(reply, "(ssso)", machine->name, viommu_machine_state_word(machine),
                                  model ? model : "", path);
 }
 
+static int append_usage(sd_bus_message *reply, const ViommuBusListing *listing, const ViommuMachine *machine)
+{
+    const ViommuGuestUsage *row =
+        owns(listing, machine) ? g_hash_table_lookup(listing->usage, machine->uuid) : NULL;
+
+    return row ? sd_bus_message_append(reply, "(sttt)", machine->name, row->cpu_nsec, row->memory_bytes,
+                                       row->asked_usec)
+               : 0;
+}
+
 static const Kind kinds[] = {
     [VIOMMU_BUS_LIST_OBJECTS] = {"{oa{sa{sv}}}", append_object},
     [VIOMMU_BUS_LIST_MACHINES] = {"(ssso)", append_row},
+    [VIOMMU_BUS_LIST_USAGE] = {"(sttt)", append_usage},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kinds) == VIOMMU_BUS_LIST_LAST);
 
 /* --- The answer --- */
-
-static bool owns(const ViommuBusListing *listing, const ViommuMachine *machine)
-{
-    return listing->sees_all || machine->owner_uid == listing->uid;
-}
 
 static bool shows(const ViommuBusListing *listing, const ViommuMachine *machine)
 {
@@ -90,7 +102,7 @@ static int append(sd_bus_message *reply, void *data)
     if (machine && !shows(listing, machine))
         machine = g_ptr_array_index(listing->machines, listing->next) = NULL;
     listing->next++;
-    r = machine ? listing->kind->append(reply, machine, owns(listing, machine)) : 0;
+    r = machine ? listing->kind->append(reply, listing, machine) : 0;
     return r < 0 ? r : 1;
 }
 
@@ -138,19 +150,36 @@ static void free_listing(void *data)
     g_clear_pointer(&listing->machines, g_ptr_array_unref);
     g_clear_pointer(&listing->changed, g_hash_table_unref);
     g_clear_pointer(&listing->gone, g_ptr_array_unref);
+    g_clear_pointer(&listing->usage, g_hash_table_unref);
     sd_bus_message_unref(listing->call);
     g_free(listing);
 }
 
-int viommu_bus_list(ViommuBus *bus, sd_bus_message *call, ViommuBusListKind kind)
+static ViommuBusListing *new_listing(ViommuBus *bus, sd_bus_message *call, ViommuBusListKind kind)
 {
-    static const ViommuBusParts parts = {begin, append, follow, free_listing};
     ViommuBusListing *listing = g_new0(ViommuBusListing, 1);
 
     *listing = (ViommuBusListing){.bus = bus, .call = sd_bus_message_ref(call), .kind = &kinds[kind]};
     listing->sees_all = viommu_auth_uid(bus->auth, call, &listing->uid, NULL) &&
                         viommu_auth_is_trusted(bus->auth, listing->uid);
-    return viommu_bus_slices_answer(bus->slices, call, &parts, listing);
+    return listing;
+}
+
+int viommu_bus_list(ViommuBus *bus, sd_bus_message *call, ViommuBusListKind kind)
+{
+    static const ViommuBusParts parts = {begin, append, follow, free_listing};
+
+    return viommu_bus_slices_answer(bus->slices, call, &parts, new_listing(bus, call, kind));
+}
+
+void viommu_bus_list_usage(ViommuBus *bus, sd_bus_message *call, const ViommuOutcome *outcome)
+{
+    /* No signal tells of it, so nothing follows. */
+    static const ViommuBusParts parts = {begin, append, NULL, free_listing};
+    ViommuBusListing *listing = new_listing(bus, call, VIOMMU_BUS_LIST_USAGE);
+
+    listing->usage = g_hash_table_ref(outcome->usage);
+    (void)viommu_bus_slices_answer(bus->slices, call, &parts, listing);
 }
 
 /* --- What happens meanwhile --- */

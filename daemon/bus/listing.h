@@ -11,11 +11,14 @@
 typedef enum ViommuBusListKind {
     VIOMMU_BUS_LIST_OBJECTS,  /* GetManagedObjects */
     VIOMMU_BUS_LIST_MACHINES, /* ListMachines */
+    VIOMMU_BUS_LIST_USAGE,    /* GetUsage, for viommu_bus_list_usage() */
     VIOMMU_BUS_LIST_LAST,
 } ViommuBusListKind;
 
 /** Answers @call.  Negative: an error of sd-bus. */
 int viommu_bus_list(ViommuBus *bus, sd_bus_message *call, ViommuBusListKind kind);
+/** Answers GetUsage; a ViommuBusStartFunc. */
+void viommu_bus_list_usage(ViommuBus *bus, sd_bus_message *call, const ViommuOutcome *outcome);
 
 /* What happens to @machine, before others are told; @listing: the one that is being made, or
  * NULL. */

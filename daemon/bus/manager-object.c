@@ -162,19 +162,6 @@ static int method_list_machines(sd_bus_message *call, void *userdata, sd_bus_err
     return viommu_bus_list(userdata, call, VIOMMU_BUS_LIST_MACHINES);
 }
 
-static int fill_usage(sd_bus_message *reply, const ViommuOutcome *outcome)
-{
-    int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(sttt)");
-
-    for (guint i = 0; r >= 0 && i < outcome->usage->len; i++) {
-        const ViommuMachineUsage *row = &g_array_index(outcome->usage, ViommuMachineUsage, i);
-
-        r = sd_bus_message_append(reply, "(sttt)", row->name, row->cpu_nsec, row->memory_bytes,
-                                  row->asked_usec);
-    }
-    return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
 static int method_get_usage(sd_bus_message *call, void *userdata, sd_bus_error *unused)
 {
     ViommuBus *bus = userdata;
@@ -184,7 +171,7 @@ static int method_get_usage(sd_bus_message *call, void *userdata, sd_bus_error *
 
     if (!viommu_auth_uid(bus->auth, call, &uid, &error))
         return viommu_bus_reply_error(call, error, NULL);
-    if (viommu_bus_reply_later(bus, call, fill_usage, &waiter))
+    if (viommu_bus_reply_by_slices(bus, call, viommu_bus_list_usage, &waiter))
         viommu_manager_read_usage(bus->manager, viommu_auth_is_trusted(bus->auth, uid) ? NULL : &uid,
                                   &waiter);
     return 1;

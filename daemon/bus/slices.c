@@ -33,6 +33,17 @@ ViommuBusSlices *viommu_bus_slices_new(ViommuBus *bus)
     return slices;
 }
 
+ViommuBusSlices *viommu_bus_slices_ref(ViommuBusSlices *slices)
+{
+    slices->references++;
+    return slices;
+}
+
+ViommuBus *viommu_bus_slices_bus(const ViommuBusSlices *slices)
+{
+    return slices->bus;
+}
+
 void viommu_bus_slices_unref(ViommuBusSlices *slices)
 {
     if (!slices || --slices->references > 0)
@@ -99,8 +110,7 @@ static void on_step(void *data)
 
 static void post_step(ViommuBusSlices *slices)
 {
-    slices->references++;
-    viommu_loop_post(slices->bus->loop, on_step, slices);
+    viommu_loop_post(slices->bus->loop, on_step, viommu_bus_slices_ref(slices));
 }
 
 static bool has_left(const ViommuBusSlices *slices, const Answer *answer)
@@ -109,14 +119,19 @@ static bool has_left(const ViommuBusSlices *slices, const Answer *answer)
            VIOMMU_PEER_GONE;
 }
 
-static void finish(ViommuBusSlices *slices)
+static void begin_next(ViommuBusSlices *slices)
 {
-    g_clear_pointer(&slices->current, free_answer);
     while (!slices->current && (slices->current = viommu_queue_take(slices->waiting)))
         if (has_left(slices, slices->current))
             g_clear_pointer(&slices->current, free_answer);
     if (slices->current)
         post_step(slices);
+}
+
+static void finish(ViommuBusSlices *slices)
+{
+    g_clear_pointer(&slices->current, free_answer);
+    begin_next(slices);
 }
 
 static void fail(ViommuBusSlices *slices, int r)
@@ -148,8 +163,7 @@ static void send_reply(ViommuBusSlices *slices)
     int r;
 
     answer->reply = NULL;
-    slices->references++;
-    r = viommu_bus_turns_send(slices->bus->turns, reply, answer->uid, on_sent, slices);
+    r = viommu_bus_turns_send(slices->bus->turns, reply, answer->uid, on_sent, viommu_bus_slices_ref(slices));
     sd_bus_message_unref(reply);
     if (r >= 0)
         return;
@@ -217,12 +231,14 @@ int viommu_bus_slices_answer(ViommuBusSlices *slices, sd_bus_message *call, cons
         free_answer(answer);
         return viommu_bus_reply_error(call, error, NULL);
     }
-    if (!slices->current) {
+    if (!slices->current && sd_bus_get_current_message(bus->bus) == call) {
         try_at_once(slices, answer);
         return 1;
     }
     answer->waiting = bus->waiting;
     viommu_bus_count_waiting(answer->waiting, answer->uid, 1);
     viommu_queue_add(slices->waiting, answer->uid, answer);
+    if (!slices->current)
+        begin_next(slices);
     return 1;
 }

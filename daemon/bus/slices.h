@@ -30,10 +30,14 @@ typedef struct ViommuBusParts {
 ViommuBusSlices *viommu_bus_slices_new(ViommuBus *bus);
 /** Call it before the turns are closed: drops what is not complete. */
 void viommu_bus_slices_close(ViommuBusSlices *slices);
+ViommuBusSlices *viommu_bus_slices_ref(ViommuBusSlices *slices);
+/** Its bus; NULL: closed. */
+ViommuBus *viommu_bus_slices_bus(const ViommuBusSlices *slices);
 /** NULL is ignored. */
 void viommu_bus_slices_unref(ViommuBusSlices *slices);
-/** Answers @call by @parts, which are static, and @data, which is freed by them.  Calls of one user
- *  wait up to VIOMMU_BUS_WAITING_MAX_PER_USER; a further one is refused as Busy.  Returns 1, or a
- *  negative error of sd-bus. */
+/** Answers @call by @parts, which are static, and @data, which is freed by them: at once, if @call
+ *  is being handled and the answer fits into one step.  Calls of one user wait up to
+ *  VIOMMU_BUS_WAITING_MAX_PER_USER; a further one is refused as Busy.  The slices must not be
+ *  closed.  Returns 1, or a negative error of sd-bus. */
 int viommu_bus_slices_answer(ViommuBusSlices *slices, sd_bus_message *call, const ViommuBusParts *parts,
                              void *data);

@@ -6,12 +6,12 @@
 #include "daemon/machines/machine.h"
 #include "lib/host/host.h"
 
-/* What the guest of a machine takes of the host. */
-typedef struct ViommuMachineUsage {
-    const char *name;
+/* What a running guest takes of the host. */
+typedef struct ViommuGuestUsage {
+    char uuid[37];
     uint64_t cpu_nsec, memory_bytes; /* VIOMMU_USAGE_UNKNOWN: libvirt does not tell */
     uint64_t asked_usec;             /* CLOCK_MONOTONIC, when libvirt answered */
-} ViommuMachineUsage;
+} ViommuGuestUsage;
 
 /* All borrowed, until ViommuOutcomeFunc returns. */
 typedef struct ViommuOutcome {
@@ -25,7 +25,8 @@ typedef struct ViommuOutcome {
     const char *xml;              /* XML of a domain */
     const char *id;               /* of an attached device */
     int status;                   /* of a command in a guest */
-    const GArray *usage;          /* of ViommuMachineUsage */
+    /* UUID -> ViommuGuestUsage: all guests, also those of others; never changed */
+    GHashTable *usage;
 } ViommuOutcome;
 
 /** Called exactly once for each call that takes one, possibly before that call returns.  Loop

@@ -48,8 +48,9 @@ const ViommuConfig *viommu_manager_config(const ViommuManager *manager);
 /** What all machines together have now, by the keys of [limits] that bound it, as numbers (t):
  *  floating a{sv}. */
 GVariant *viommu_manager_used(const ViommuManager *manager);
-/** What running guests take of the host, as libvirt counts it; the outcome has the usage, in the
- *  order of names.  @owner: of that user's machines only; NULL: of all.  Fails: BACKEND. */
+/** What running guests take of the host, as libvirt counts it; the outcome has the usage of all,
+ *  also of those that the caller may not know of.  @owner: it must have that user's machines; NULL:
+ *  all.  Fails: BACKEND. */
 void viommu_manager_read_usage(ViommuManager *manager, const uint32_t *owner, const ViommuWaiter *waiter);
 const char *viommu_manager_uri(const ViommuManager *manager);
 bool viommu_manager_is_connected(const ViommuManager *manager);

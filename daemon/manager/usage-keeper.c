@@ -4,9 +4,8 @@
 
 struct ViommuUsageKeeper {
     ViommuUsageContext context;
-    GHashTable *known; /* uuid -> ViommuUsage, in @answer; NULL: nothing yet */
-    GArray *answer;
-    gint64 asked_usec; /* when it came; 0: there is none */
+    GHashTable *known; /* uuid -> ViommuGuestUsage, owned: the last answer; NULL: there is none */
+    gint64 asked_usec; /* when it came */
     GArray *waiting;   /* of Waiting; not empty while libvirt is asked */
 };
 
@@ -30,7 +29,6 @@ void viommu_usage_keeper_free(ViommuUsageKeeper *keeper)
     if (!keeper)
         return;
     g_clear_pointer(&keeper->known, g_hash_table_unref);
-    g_clear_pointer(&keeper->answer, g_array_unref);
     g_array_unref(keeper->waiting);
     g_free(keeper);
 }
@@ -45,7 +43,7 @@ static bool is_known(const ViommuUsageKeeper *keeper, const Waiting *waiting)
 {
     ViommuRegistryIterator machines = viommu_registry_iterate(keeper->context.registry);
 
-    if (!keeper->asked_usec || g_get_monotonic_time() - keeper->asked_usec >= VIOMMU_USAGE_AGE_USEC)
+    if (!keeper->known || g_get_monotonic_time() - keeper->asked_usec >= VIOMMU_USAGE_AGE_USEC)
         return false;
     for (ViommuMachine *machine; (machine = viommu_registry_next(&machines));)
         if (machine->state == VIOMMU_STATE_RUNNING && is_wanted(waiting, machine) &&
@@ -56,48 +54,37 @@ static bool is_known(const ViommuUsageKeeper *keeper, const Waiting *waiting)
 
 static void tell(const ViommuUsageKeeper *keeper, const Waiting *waiting)
 {
-    g_autoptr(GPtrArray) machines = viommu_registry_list(keeper->context.registry, true);
-    g_autoptr(GArray) usage = g_array_new(FALSE, FALSE, sizeof(ViommuMachineUsage));
-    const ViommuOutcome outcome = {.usage = usage};
+    const ViommuOutcome outcome = {.usage = keeper->known};
 
-    for (guint i = 0; i < machines->len; i++) {
-        const ViommuMachine *machine = g_ptr_array_index(machines, i);
-        const ViommuUsage *found = g_hash_table_lookup(keeper->known, machine->uuid);
-
-        if (found && is_wanted(waiting, machine)) {
-            const ViommuMachineUsage row = {machine->name, found->cpu_nsec, found->memory_bytes,
-                                            (uint64_t)keeper->asked_usec};
-            g_array_append_val(usage, row);
-        }
-    }
     viommu_waiter_answer(&waiting->waiter, &outcome);
-}
-
-static void take(ViommuUsageKeeper *keeper, GArray *answer)
-{
-    g_clear_pointer(&keeper->known, g_hash_table_unref);
-    g_clear_pointer(&keeper->answer, g_array_unref);
-    keeper->asked_usec = answer ? g_get_monotonic_time() : 0;
-    keeper->answer = answer;
-    keeper->known = g_hash_table_new(g_str_hash, g_str_equal);
-    for (guint i = 0; answer && i < answer->len; i++) {
-        ViommuUsage *usage = &g_array_index(answer, ViommuUsage, i);
-
-        g_hash_table_insert(keeper->known, usage->uuid, usage);
-    }
 }
 
 typedef struct Question {
     ViommuUsageKeeper *keeper;
-    GArray *answer; /* NULL: failed */
+    GHashTable *answer; /* NULL: failed */
+    gint64 asked_usec;
     GError *error;
 } Question;
 
 static void ask_work(void *data)
 {
     Question *question = data;
+    g_autoptr(GArray) found = viommu_backend_read_usage(question->keeper->context.backend, &question->error);
 
-    question->answer = viommu_backend_read_usage(question->keeper->context.backend, &question->error);
+    if (!found)
+        return;
+    question->asked_usec = g_get_monotonic_time();
+    question->answer = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    for (guint i = 0; i < found->len; i++) {
+        const ViommuUsage *usage = &g_array_index(found, ViommuUsage, i);
+        ViommuGuestUsage *row = g_new(ViommuGuestUsage, 1);
+
+        *row = (ViommuGuestUsage){.cpu_nsec = usage->cpu_nsec,
+                                  .memory_bytes = usage->memory_bytes,
+                                  .asked_usec = (uint64_t)question->asked_usec};
+        g_strlcpy(row->uuid, usage->uuid, sizeof(row->uuid));
+        g_hash_table_replace(question->answer, row->uuid, row);
+    }
 }
 
 static void ask_done(void *data)
@@ -108,7 +95,9 @@ static void ask_done(void *data)
     g_autoptr(GArray) waiting = keeper->waiting;
 
     keeper->waiting = g_array_new(FALSE, FALSE, sizeof(Waiting));
-    take(keeper, question->answer);
+    g_clear_pointer(&keeper->known, g_hash_table_unref);
+    keeper->known = question->answer;
+    keeper->asked_usec = question->asked_usec;
     for (guint i = 0; i < waiting->len; i++) {
         const Waiting *one = &g_array_index(waiting, Waiting, i);
 

@@ -14,20 +14,8 @@ void answer_clear(Answer *answer)
     g_clear_pointer(&answer->message, g_free);
     g_clear_pointer(&answer->report, g_variant_unref);
     g_clear_pointer(&answer->xml, g_free);
-    g_clear_pointer(&answer->usage, g_free);
+    g_clear_pointer(&answer->usage, g_hash_table_unref);
     *answer = (Answer){0};
-}
-
-static char *usage_text(const GArray *usage)
-{
-    GString *text = g_string_new(NULL);
-
-    for (guint i = 0; usage && i < usage->len; i++) {
-        const ViommuMachineUsage *row = &g_array_index(usage, ViommuMachineUsage, i);
-
-        g_string_append_printf(text, "%s:%" G_GUINT64_FORMAT " ", row->name, row->cpu_nsec);
-    }
-    return g_string_free(text, FALSE);
 }
 
 static void take_answer(const ViommuOutcome *outcome, void *userdata)
@@ -43,7 +31,7 @@ static void take_answer(const ViommuOutcome *outcome, void *userdata)
     answer->xml = g_strdup(outcome->xml);
     answer->model = outcome->model;
     answer->status = outcome->status;
-    answer->usage = usage_text(outcome->usage);
+    answer->usage = outcome->usage ? g_hash_table_ref(outcome->usage) : NULL;
 }
 
 ViommuWaiter answer_waiter(Answer *answer)

@@ -19,7 +19,7 @@ typedef struct Answer {
     char *xml;
     ViommuModel model;
     int status;
-    char *usage; /* "NAME:CPU " for each machine */
+    GHashTable *usage;
 } Answer;
 void answer_clear(Answer *answer);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Answer, answer_clear)

@@ -15,14 +15,32 @@ static void ask(Fixture *fixture, const uint32_t *uid, Answer *ret_answer)
     viommu_manager_read_usage(fixture->manager, uid, &waiter);
 }
 
+/* "NAME:CPU " for each machine of @uid, NULL: of anybody, that has usage. */
+static char *usage_text(const Fixture *fixture, GHashTable *usage, const uint32_t *uid)
+{
+    g_autoptr(GPtrArray) machines = viommu_registry_list(viommu_manager_registry(fixture->manager), true);
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < machines->len; i++) {
+        const ViommuMachine *machine = g_ptr_array_index(machines, i);
+        const ViommuGuestUsage *row = g_hash_table_lookup(usage, machine->uuid);
+
+        if (row && (!uid || *uid == machine->owner_uid))
+            g_string_append_printf(text, "%s:%" G_GUINT64_FORMAT " ", machine->name, row->cpu_nsec);
+    }
+    return g_string_free(text, FALSE);
+}
+
 static void await_usage(Fixture *fixture, const uint32_t *uid, const char *expected)
 {
     g_auto(Answer) answer = {0};
+    g_autofree char *text = NULL;
 
     ask(fixture, uid, &answer);
     fixture_await(fixture, answer.n);
     assert_went_well(&answer);
-    ck_assert_str_eq(answer.usage, expected);
+    text = usage_text(fixture, answer.usage, uid);
+    ck_assert_str_eq(text, expected);
 }
 
 START_TEST(of_one_user)
