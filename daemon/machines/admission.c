@@ -7,6 +7,7 @@
 #include "lib/base/error.h"
 #include "lib/plan/memory.h"
 #include "lib/plan/plan.h"
+#include "lib/request/translate.h"
 #include "lib/machine/queue.h"
 
 /* The least time between two signals of places in the queue: for a thousand waiting launches, each
@@ -120,6 +121,7 @@ static uint64_t bound_of(const ViommuAdmission *admission, const ViommuRequest *
 {
     return viommu_memory_bound(memory_of(admission, request),
                                request->memory_backing.locked == 1 || request->hostdevs ||
+                                   viommu_request_count_vdpa(request) > 0 ||
                                    viommu_launch_security_locks(request->launch_security.type));
 }
 

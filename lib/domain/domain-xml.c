@@ -294,14 +294,24 @@ static void write_passt(ViommuXmlWriter *xml, const GArray *ports)
     viommu_xml_close(xml);
 }
 
+/* QEMU connects to a socket, and does not wait for somebody to listen on it. */
+static void write_source(ViommuXmlWriter *xml, const ViommuPlanNetwork *network, const char *type)
+{
+    if (network->type == VIOMMU_NETWORK_TYPE_VHOSTUSER)
+        viommu_xml_empty(xml, "source", "type", "unix", "path", network->source, "mode", "client", NULL);
+    else if (network->type == VIOMMU_NETWORK_TYPE_VDPA)
+        viommu_xml_empty(xml, "source", "dev", network->source, NULL);
+    else if (network->source)
+        viommu_xml_empty(xml, "source", type, network->source, NULL);
+}
+
 static void write_network(ViommuXmlWriter *xml, const ViommuPlanNetwork *network, const ViommuXmlPlace *place)
 {
     const char *type = viommu_enum_to_string(&viommu_enum_network_type, (int)network->type);
 
     viommu_xml_open(xml, "interface");
     viommu_xml_attribute(xml, "type", type);
-    if (network->source)
-        viommu_xml_empty(xml, "source", type, network->source, NULL);
+    write_source(xml, network, type);
     viommu_xml_empty(xml, "model", "type",
                      viommu_enum_to_string(&viommu_enum_network_model, (int)network->model), NULL);
     if (network->translated)

@@ -7,6 +7,7 @@
 #include "lib/base/error.h"
 #include "lib/base/xml-read.h"
 #include "lib/plan/iommu-rules.h"
+#include "lib/request/translate.h"
 
 /* --- What is asked --- */
 
@@ -162,6 +163,11 @@ static bool check_network(const ViommuRequestNetwork *network, GError **error)
                       : network->boot_order != VIOMMU_UNSET_NUMBER ? "boot-order"
                                                                    : NULL;
 
+    if (viommu_request_network_is_offloaded(network))
+        return viommu_fail(
+            error, VIOMMU_ERROR_NOT_SUPPORTED,
+            "networks[0].type '%s' is only possible when a machine is launched, because the guest's memory must be shared with who serves it, or locked for it, from the start; use another type",
+            viommu_enum_to_string(&viommu_enum_network_type, network->type));
     return !key || refuse_key("networks", key, "leave it out", error);
 }
 

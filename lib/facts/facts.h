@@ -64,6 +64,9 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_CPU_ADDRESS_LIMIT,
     VIOMMU_FACT_SMMUV3_CMDQV,
     VIOMMU_FACT_DISK_NVME_STATE,
+    VIOMMU_FACT_NETWORK_VHOSTUSER,
+    VIOMMU_FACT_NETWORK_VDPA,
+    VIOMMU_FACT_NETWORK_VDPA_TRANSLATION,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;
@@ -90,6 +93,7 @@ typedef enum ViommuFlawId {
     VIOMMU_FLAW_VHOST_UNMAP,        /* vhost is not told of unmapping by a guest without ATS */
     VIOMMU_FLAW_VHOST_DEVICE_IOTLB, /* the same for an IOMMU with a device IOTLB */
     VIOMMU_FLAW_SMMUV3_RIL,         /* accelerated: the host's SMMU must have range invalidation */
+    VIOMMU_FLAW_VHOSTUSER_TCG,      /* vhost-user with MSI under TCG ends QEMU */
     VIOMMU_FLAW_LAST,
 } ViommuFlawId;
 

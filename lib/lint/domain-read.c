@@ -139,6 +139,18 @@ static void read_most_memory(ViommuDomainRead *read, uint64_t memory_bytes)
         add_bytes(read, "memory-max", bytes, most);
 }
 
+/* A cell of NUMA may say otherwise than the domain. */
+static bool shares_memory(const ViommuDomainRead *read)
+{
+    const xmlNode *backing = viommu_xml_child(read->root, "memoryBacking");
+    const xmlNode *numa = viommu_xml_child(viommu_xml_child(read->root, "cpu"), "numa");
+    bool shared = has_word(viommu_xml_child(backing, "access"), "mode", "shared");
+
+    for (const xmlNode *cell = viommu_xml_child(numa, "cell"); cell; cell = viommu_xml_next(cell, "cell"))
+        shared = (shared || has_word(cell, "memAccess", "shared")) && !has_word(cell, "memAccess", "private");
+    return shared;
+}
+
 static void read_memory(ViommuDomainRead *read, const ViommuHost *host)
 {
     const xmlNode *memory = viommu_xml_child(read->root, "memory"),
@@ -161,6 +173,7 @@ static void read_memory(ViommuDomainRead *read, const ViommuHost *host)
     add_bytes(read, "memory-backing.page-size", page_bytes, page ? page : locked);
     if (locked)
         add_part(read, "memory-backing.locked", g_variant_new_boolean(true), locked, NULL);
+    read->shares_memory = shares_memory(read);
     read->hard_limit = viommu_xml_child(viommu_xml_child(read->root, "memtune"), "hard_limit");
     read->hard_limit_bytes = read->hard_limit ? read_bytes(read->hard_limit) : VIOMMU_UNSET_NUMBER;
 }
@@ -335,13 +348,14 @@ static const struct {
 /* Back ends that work beside QEMU. */
 static const struct {
     const char *element, *child, *attribute, *word, *why;
+    bool may_translate, needs_maps, maps_memory;
 } outsiders[] = {
-    {"filesystem", "driver", "type", "virtiofs", "QEMU cannot have virtiofs behind it"},
-    {"interface", NULL, "type", "vhostuser", "the other program of vhost-user decides"},
-    {"interface", NULL, "type", "vdpa", "the hardware of vDPA decides"},
-    {"disk", NULL, "type", "vhostuser", "the other program of vhost-user decides"},
-    {"disk", NULL, "type", "vhostvdpa", "the hardware of vDPA decides"},
-    {"video", "driver", "name", "vhostuser", "the other program of vhost-user decides"},
+    {"filesystem", "driver", "type", "virtiofs", "QEMU cannot have virtiofs behind it", false, false, true},
+    {"interface", NULL, "type", "vhostuser", "the other program of vhost-user decides", true, false, true},
+    {"interface", NULL, "type", "vdpa", "the hardware of vDPA decides", true, true, false},
+    {"disk", NULL, "type", "vhostuser", "the other program of vhost-user decides", true, false, true},
+    {"disk", NULL, "type", "vhostvdpa", "the hardware of vDPA decides", true, true, false},
+    {"video", "driver", "name", "vhostuser", "the other program of vhost-user decides", true, false, true},
 };
 
 static const xmlNode *part_of(const xmlNode *node, const char *child)
@@ -361,13 +375,19 @@ static const char *virtio_noun(const xmlNode *node)
     return NULL;
 }
 
-static const char *why_outside(const xmlNode *node)
+static void read_outsider(ViommuDomainDevice *device)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(outsiders); i++)
-        if (g_str_equal(node->name, outsiders[i].element) &&
-            has_word(part_of(node, outsiders[i].child), outsiders[i].attribute, outsiders[i].word))
-            return outsiders[i].why;
-    return NULL;
+    const xmlNode *node = device->node;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(outsiders) && !device->outside; i++) {
+        if (!g_str_equal(node->name, outsiders[i].element) ||
+            !has_word(part_of(node, outsiders[i].child), outsiders[i].attribute, outsiders[i].word))
+            continue;
+        device->outside = outsiders[i].why;
+        device->may_translate = outsiders[i].may_translate;
+        device->needs_maps = outsiders[i].needs_maps;
+        device->maps_memory = outsiders[i].maps_memory;
+    }
 }
 
 /* libvirt chooses a bus for a device without an address. */
@@ -409,12 +429,12 @@ static void add_device(ViommuDomainRead *read, const xmlNode *node, const char *
         .node = node,
         .driver = viommu_xml_child(node, "driver"),
         .noun = noun,
-        .outside = why_outside(node),
         .legacy = is_legacy(node),
         .kept_on_bus_0 = is_on_bus_0(node),
         .network = VIOMMU_UNSET,
         .is_vsock = g_str_equal(node->name, "vsock"),
     };
+    read_outsider(device);
     device->behind = has_word(device->driver, "iommu", "on");
     device->without_vhost = has_word(device->driver, "name", "qemu");
     device->ats = has_word(device->driver, "ats", "on");

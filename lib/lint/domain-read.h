@@ -20,7 +20,10 @@ typedef struct ViommuDomainPart {
 typedef struct ViommuDomainDevice {
     const xmlNode *node, *driver; /* NULL: it has no <driver> */
     const char *noun;             /* "disk".  Static */
-    const char *outside;          /* why it cannot be behind an IOMMU; NULL: it can.  Static */
+    const char *outside;          /* why an IOMMU may not serve it; NULL: it can.  Static */
+    bool may_translate;           /* who serves it may be able to, all the same */
+    bool needs_maps;              /* behind an IOMMU, QEMU must see the guest's mappings */
+    bool maps_memory;             /* another program maps the guest's memory */
     bool behind;                  /* iommu='on' */
     bool legacy;                  /* the guest may take it for a device from before virtio 1.0 */
     bool kept_on_bus_0;           /* its address says so */
@@ -41,6 +44,7 @@ typedef struct ViommuDomainRead {
     char *odd_model;               /* of the <iommu>, which is none of libvirt's; NULL: it is one */
     bool has_accelerated;          /* an <iommu> with accel='on' */
     bool has_networks;             /* of the request */
+    bool shares_memory;            /* with other programs */
     bool has_acpi, has_split_ioapic, has_own_firmware, has_balloon;
     uint64_t hard_limit_bytes; /* <memtune>; VIOMMU_UNSET_NUMBER: none */
     const xmlNode *hard_limit;

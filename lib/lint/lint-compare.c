@@ -250,12 +250,6 @@ static const char *why_not_modern(const ViommuDomainDevice *device)
     return device->kept_on_bus_0 ? "is on bus 0, where QEMU makes it transitional" : NULL;
 }
 
-static void compare_outsider(ViommuLinting *linting, const ViommuDomainDevice *device)
-{
-    viommu_lint_add(linting, VIOMMU_SEVERITY_NOTE, VIOMMU_RULE_TRANSLATE, device->node, NULL, NULL,
-                    "this %s is outside the IOMMU: %s", device->noun, device->outside);
-}
-
 static void compare_bypass(ViommuLinting *linting, const ViommuDomainDevice *device)
 {
     const char *old = why_not_modern(device);
@@ -354,7 +348,7 @@ static void compare_device(ViommuLinting *linting, const ViommuDomainDevice *dev
     if (device->is_vsock && plan->vsock_obstacle)
         compare_vsock(linting, device);
     else if (device->outside && planned)
-        compare_outsider(linting, device);
+        viommu_lint_compare_offloaded(linting, device);
     else if (planned && !device->behind)
         compare_bypass(linting, device);
     else if (device->behind)
@@ -465,6 +459,7 @@ void viommu_lint_compare(ViommuLinting *linting)
     }
     for (guint i = 0; i < linting->read->devices->len; i++)
         compare_device(linting, g_ptr_array_index(linting->read->devices, i));
+    viommu_lint_compare_shared_memory(linting);
     compare_memlock(linting);
     note_migration(linting);
 }

@@ -31,5 +31,10 @@ void viommu_lint_add_child(ViommuLinting *linting, ViommuFinding *finding, const
 const ViommuDomainPart *viommu_lint_part(const ViommuLinting *linting, const char *key);
 /** lint-words: a sentence of the planner in a domain's words.  Owned. */
 char *viommu_lint_translate(const char *text);
+/** lint-offloaded: judges a device that an IOMMU may not serve, and that the plan would have behind
+ *  it. */
+void viommu_lint_compare_offloaded(ViommuLinting *linting, const ViommuDomainDevice *device);
+/** lint-offloaded: adds that other programs cannot reach the guest's memory. */
+void viommu_lint_compare_shared_memory(ViommuLinting *linting);
 /** lint-compare: adds what the plan has, and the domain lacks. */
 void viommu_lint_compare(ViommuLinting *linting);

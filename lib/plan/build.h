@@ -4,6 +4,7 @@
 #pragma once
 
 #include "lib/base/error.h"
+#include "lib/facts/facts.h"
 #include "lib/plan/plan.h"
 
 /* A path that no file has: an open file needs no other name, nor does one of a dry run. */
@@ -101,6 +102,9 @@ void viommu_plan_settle_shares(ViommuPlanBuild *build);
 /** user-networks: checks that the host has networks of type user, if the request wants one. Fails:
  *  NOT_SUPPORTED. */
 bool viommu_plan_check_user_networks(ViommuPlanBuild *build, GError **error);
+/** offloaded-networks: checks those that another program or hardware serves, once the IOMMU is
+ *  settled.  Fails: NOT_SUPPORTED. */
+bool viommu_plan_check_offloaded_networks(ViommuPlanBuild *build, GError **error);
 /** vsock: checks that the host has vsock for guests, if the request wants it, and settles whether
  *  the guest's systemd can say that it is ready; the agent and the firmware are settled.  Fails:
  *  NOT_SUPPORTED. */
@@ -127,6 +131,16 @@ void viommu_plan_init_devices(ViommuPlan *plan);
 /** user-networks: settles who serves them, once the machine has its UUID and the plan its
  *  networks. */
 void viommu_plan_settle_user_networks(ViommuPlanBuild *build);
+/** offloaded-networks: explains them, and shares the guest's memory, once the plan has its
+ *  networks. */
+void viommu_plan_settle_offloaded_networks(ViommuPlanBuild *build);
+/** devices: whether libvirt and QEMU have what @subject of entry @i of @list asks for.  Fails:
+ *  NOT_SUPPORTED, with @rule. */
+bool viommu_plan_check_fact(ViommuPlanBuild *build, ViommuFactId id, ViommuRule rule, const char *list,
+                            guint i, const char *subject, GError **error);
+/** devices: the releases of QEMU that do not tell vhost, which has no ATS, what a guest unmaps, if
+ *  the IOMMU is settled and this is one; NULL: it does.  Owned. */
+char *viommu_plan_deaf_vhost(const ViommuPlanBuild *build);
 /** files: settles how libvirt gets the file of disk @i of the request; @disk has its target. */
 void viommu_plan_settle_file(const ViommuPlanBuild *build, guint i, ViommuPlanDisk *disk);
 /** files: what the guest sees of disk @i, which has an overlay; VIOMMU_UNSET_NUMBER: not known. */

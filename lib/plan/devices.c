@@ -59,9 +59,8 @@ static bool check_read_only(ViommuPlanBuild *build, guint i, GError **error)
                               viommu_enum_to_string(&viommu_enum_disk_bus, disk->bus));
 }
 
-/* Whether libvirt and QEMU have what @subject asks for; the rest of the refusal is the same. */
-static bool check_fact(ViommuPlanBuild *build, ViommuFactId id, ViommuRule rule, const char *list, guint i,
-                       const char *subject, GError **error)
+bool viommu_plan_check_fact(ViommuPlanBuild *build, ViommuFactId id, ViommuRule rule, const char *list,
+                            guint i, const char *subject, GError **error)
 {
     ViommuVersion libvirt = build->input->host->libvirt, qemu = build->emulator->qemu;
     g_autofree char *needs = viommu_fact_needs(id), *had = viommu_fact_had(id, libvirt, qemu);
@@ -79,7 +78,8 @@ bool viommu_plan_check_disks(ViommuPlanBuild *build, GError **error)
 
         if (!check_read_only(build, i, error) ||
             (disk->bus == VIOMMU_DISK_BUS_NVME &&
-             !check_fact(build, VIOMMU_FACT_DISK_NVME, VIOMMU_RULE_DISK, "disks", i, "bus 'nvme'", error)))
+             !viommu_plan_check_fact(build, VIOMMU_FACT_DISK_NVME, VIOMMU_RULE_DISK, "disks", i, "bus 'nvme'",
+                                     error)))
             return false;
     }
     return true;
@@ -96,8 +96,8 @@ static bool check_model(ViommuPlanBuild *build, guint i, GError **error)
             build, VIOMMU_ERROR_NOT_SUPPORTED, VIOMMU_RULE_NETWORK, error,
             "networks[%u].model 'igb' needs PCI Express, which machine '%s' does not have; use a q35, or another model",
             i, build->plan->machine);
-    return check_fact(build, VIOMMU_FACT_NETWORK_IGB, VIOMMU_RULE_NETWORK, "networks", i, "model 'igb'",
-                      error);
+    return viommu_plan_check_fact(build, VIOMMU_FACT_NETWORK_IGB, VIOMMU_RULE_NETWORK, "networks", i,
+                                  "model 'igb'", error);
 }
 
 bool viommu_plan_check_networks(ViommuPlanBuild *build, GError **error)
@@ -226,20 +226,25 @@ static void settle_disks(ViommuPlanBuild *build)
         add_seed(build, &counts);
 }
 
+char *viommu_plan_deaf_vhost(const ViommuPlanBuild *build)
+{
+    const ViommuPlan *plan = build->plan;
+    ViommuFlawId flaw =
+        plan->iommu.attributes.iotlb == 1 ? VIOMMU_FLAW_VHOST_DEVICE_IOTLB : VIOMMU_FLAW_VHOST_UNMAP;
+
+    return plan->iommu.model == VIOMMU_MODEL_INTEL && viommu_flaw_is_in(flaw, build->emulator->qemu)
+               ? viommu_flaw_range(flaw, build->emulator->qemu)
+               : NULL;
+}
+
 /* Whether vhost would go on using pages that the guest has unmapped.  libvirt uses vhost for
  * networks under KVM. */
 static bool loses_invalidations(ViommuPlanBuild *build)
 {
-    const ViommuPlan *plan = build->plan;
-    ViommuVersion qemu = build->emulator->qemu;
-    ViommuFlawId flaw =
-        plan->iommu.attributes.iotlb == 1 ? VIOMMU_FLAW_VHOST_DEVICE_IOTLB : VIOMMU_FLAW_VHOST_UNMAP;
-    g_autofree char *range = NULL;
+    g_autofree char *range = viommu_plan_deaf_vhost(build);
 
-    if (plan->iommu.model != VIOMMU_MODEL_INTEL || plan->accelerator != VIOMMU_ACCELERATOR_KVM ||
-        !viommu_flaw_is_in(flaw, qemu))
+    if (!range || build->plan->accelerator != VIOMMU_ACCELERATOR_KVM)
         return false;
-    range = viommu_flaw_range(flaw, qemu);
     viommu_plan_note(
         build,
         "QEMU itself serves the guest's networks instead of the faster vhost-net, because %s does not tell vhost what a guest unmaps behind 'intel'",
@@ -250,7 +255,8 @@ static bool loses_invalidations(ViommuPlanBuild *build)
 /* With ATS, vhost hears of what the guest unmaps even where it would not otherwise. */
 static bool must_hear_unmaps(const ViommuPlanNetwork *network)
 {
-    return network->translated && !network->ats && network->type != VIOMMU_NETWORK_TYPE_USER;
+    return network->translated && !network->ats &&
+           (network->type == VIOMMU_NETWORK_TYPE_NETWORK || network->type == VIOMMU_NETWORK_TYPE_BRIDGE);
 }
 
 static void settle_network(ViommuPlanBuild *build, guint i)
@@ -258,15 +264,17 @@ static void settle_network(ViommuPlanBuild *build, guint i)
     const ViommuRequestNetwork *asked = g_ptr_array_index(build->request->networks, i);
     ViommuPlan *plan = build->plan;
     ViommuPlanNetwork *network = g_new0(ViommuPlanNetwork, 1);
+    bool offloaded = viommu_request_network_is_offloaded(asked);
 
     network->type = (ViommuNetworkType)asked->type;
     network->source = g_strdup(asked->source);
     network->model = viommu_request_network_model(asked);
-    network->translated = network->model == VIOMMU_NETWORK_MODEL_VIRTIO && is_behind(plan, asked->translate);
+    network->translated = network->model == VIOMMU_NETWORK_MODEL_VIRTIO &&
+                          is_behind(plan, offloaded ? asked->translate == 1 : asked->translate);
     network->ats = network->translated && asked->ats == 1;
     network->boot_order = asked->boot_order;
     g_ptr_array_add(plan->networks, network);
-    if (network->model == VIOMMU_NETWORK_MODEL_VIRTIO)
+    if (network->model == VIOMMU_NETWORK_MODEL_VIRTIO && !offloaded)
         note_translation(build, network->translated, "networks", i);
 }
 
@@ -314,6 +322,7 @@ void viommu_plan_settle_devices(ViommuPlanBuild *build)
         settle_network(build, i);
     settle_vhost(build);
     viommu_plan_settle_user_networks(build);
+    viommu_plan_settle_offloaded_networks(build);
     if (build->plan->iommu.translate)
         viommu_plan_note(build, "DMA of all virtio devices that support it goes through the IOMMU");
 }

@@ -3,6 +3,7 @@
  * tells by the host's hardware, kernel and QEMU; no such host has been tried. */
 #include "lib/facts/facts.h"
 #include "lib/plan/build.h"
+#include "lib/request/translate.h"
 
 /* What each kind needs and has. */
 static const struct {
@@ -104,6 +105,11 @@ static bool check_devices(ViommuPlanBuild *build, GError **error)
             return refuse(
                 build, error,
                 "virtiofs uses the guest's memory directly, and QEMU cannot change that; set the type of the shares to '9p'");
+    for (guint i = 0; request->networks && i < request->networks->len; i++)
+        if (viommu_request_network_is_offloaded(g_ptr_array_index(request->networks, i)))
+            return refuse(
+                build, error,
+                "who serves a network of type 'vhostuser' or 'vdpa' uses the guest's memory directly; use another type");
     if (request->guest.vsock != 1 || viommu_fact_holds(VIOMMU_FACT_VSOCK_TRANSLATION, libvirt, 0))
         return true;
     old = g_strdup_printf("guest.vsock then needs %s; omit one of the two", needs);

@@ -4,6 +4,7 @@
 #include "lib/base/error.h"
 #include "lib/base/quantity.h"
 #include "lib/plan/build.h"
+#include "lib/request/translate.h"
 
 /* What QEMU needs besides the guest's memory: libvirt's own allowance,
  * qemuDomainGetMemLockLimitBytes. */
@@ -130,12 +131,13 @@ uint64_t viommu_memory_bound(uint64_t memory_bytes, bool locked)
     return locked ? saturating_mul_add(memory_bytes, 1, QEMU_OVERHEAD) : 0;
 }
 
-uint64_t viommu_memory_hostdev_limit(uint64_t memory_bytes, unsigned n_devices, bool has_iommu,
-                                     ViommuVersion libvirt)
+uint64_t viommu_memory_hostdev_limit(uint64_t memory_bytes, unsigned n_devices, unsigned n_vdpa,
+                                     bool has_iommu, ViommuVersion libvirt)
 {
-    bool each = has_iommu && viommu_fact_holds(VIOMMU_FACT_MEMLOCK_PER_DEVICE, libvirt, 0);
+    bool each = viommu_fact_holds(VIOMMU_FACT_MEMLOCK_PER_DEVICE, libvirt, 0);
+    unsigned assigned = has_iommu ? n_devices : MIN(n_devices, 1);
 
-    return saturating_mul_add(memory_bytes, each ? n_devices : 1, QEMU_OVERHEAD);
+    return saturating_mul_add(memory_bytes, each ? assigned + n_vdpa : 1, QEMU_OVERHEAD);
 }
 
 ViommuPinned viommu_memory_pinned(uint64_t memory_bytes, uint64_t page_size_bytes, uint64_t memlock_bytes)
@@ -278,7 +280,8 @@ bool viommu_plan_settle_memory(ViommuPlanBuild *build, GError **error)
     if (page == viommu_host_likely_page_bytes(host))
         page = 0;
     plan->memlock_bytes =
-        viommu_memory_bound(plan->memory_max_bytes, plan->locked || plan->placement.devices->len > 0);
+        viommu_memory_bound(plan->memory_max_bytes, plan->locked || plan->placement.devices->len > 0 ||
+                                                        viommu_request_count_vdpa(request) > 0);
     plan->memlock_start_bytes = plan->memlock_bytes;
     pinned = viommu_memory_pinned(plan->memory_max_bytes, page, plan->memlock_bytes);
     /* For libvirt the system's own page size means "no huge pages", so it is not written. */
@@ -293,24 +296,39 @@ bool viommu_plan_settle_memory(ViommuPlanBuild *build, GError **error)
     return true;
 }
 
+/* What the memory is locked for: "2 assigned devices behind an IOMMU", "1 network of vDPA". */
+static char *describe_lockers(unsigned n, unsigned vdpa, bool has_iommu)
+{
+    g_autofree char *devices = n == 0 ? NULL
+                                      : g_strdup_printf("%u assigned device%s %s an IOMMU", n,
+                                                        n == 1 ? "" : "s", has_iommu ? "behind" : "without");
+    g_autofree char *networks =
+        vdpa == 0 ? NULL : g_strdup_printf("%u network%s of vDPA", vdpa, vdpa == 1 ? "" : "s");
+
+    return !networks  ? g_steal_pointer(&devices)
+           : !devices ? g_steal_pointer(&networks)
+                      : g_strconcat(devices, " with ", networks, NULL);
+}
+
 bool viommu_plan_settle_memlock(ViommuPlanBuild *build, GError **error)
 {
     const ViommuHost *host = build->input->host;
     ViommuPlan *plan = build->plan;
     bool has_iommu = plan->iommu.model != VIOMMU_MODEL_NONE;
-    unsigned added = plan->placement.devices->len, n = added + build->input->n_hostdevs;
+    unsigned added = plan->placement.devices->len, vdpa = viommu_request_count_vdpa(build->request);
+    unsigned n = added ? added + build->input->n_hostdevs : 0;
     g_autofree char *what = NULL;
 
-    if (added == 0 || plan->locked)
+    if ((added == 0 && vdpa == 0) || plan->locked)
         return true;
-    what = g_strdup_printf("%u assigned device%s %s an IOMMU", n, n == 1 ? "" : "s",
-                           has_iommu ? "behind" : "without");
+    what = describe_lockers(n, vdpa, has_iommu);
     build->rule = VIOMMU_RULE_MEMLOCK;
-    plan->memlock_bytes = viommu_memory_hostdev_limit(plan->memory_max_bytes, n, has_iommu, host->libvirt);
+    plan->memlock_bytes =
+        viommu_memory_hostdev_limit(plan->memory_max_bytes, n, vdpa, has_iommu, host->libvirt);
     /* libvirt counts a virtio-mem device as a whole, and DIMMs when they are plugged in. */
     plan->memlock_start_bytes =
         plan->memory_hotplug == VIOMMU_MEMORY_HOTPLUG_DIMM
-            ? viommu_memory_hostdev_limit(plan->memory_bytes, n, has_iommu, host->libvirt)
+            ? viommu_memory_hostdev_limit(plan->memory_bytes, n, vdpa, has_iommu, host->libvirt)
             : plan->memlock_bytes;
     return check_limit(host, what, plan->memlock_bytes, error);
 }

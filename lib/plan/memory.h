@@ -16,11 +16,11 @@ typedef struct ViommuPinned {
 /** How much a guest with this memory locks: 0 unless it is @locked or has assigned devices; then
  *  all its memory, and 1 GiB for QEMU. */
 uint64_t viommu_memory_bound(uint64_t memory_bytes, bool locked);
-/** The RLIMIT_MEMLOCK that libvirt gives QEMU for @n_devices assigned devices (its
- *  qemuDomainGetMemLockLimitBytes): the memory once and 1 GiB; behind an IOMMU, since libvirt 8.7,
- *  the memory for each of them. */
-uint64_t viommu_memory_hostdev_limit(uint64_t memory_bytes, unsigned n_devices, bool has_iommu,
-                                     ViommuVersion libvirt);
+/** The RLIMIT_MEMLOCK that libvirt gives QEMU for @n_devices assigned devices and @n_vdpa networks
+ *  of vDPA (its qemuDomainGetMemLockLimitBytes): the memory once and 1 GiB; since libvirt 8.7 the
+ *  memory for each of these networks, and behind an IOMMU for each of these devices. */
+uint64_t viommu_memory_hostdev_limit(uint64_t memory_bytes, unsigned n_devices, unsigned n_vdpa,
+                                     bool has_iommu, ViommuVersion libvirt);
 /** Of one guest.  A limit may count the memory several times, but it is locked once.
  *  @page_size_bytes as in a request or a plan: 0, unset and 4 KiB are ordinary pages.  A host may
  *  have larger ordinary pages, which the caller takes for 0. */

@@ -295,8 +295,8 @@ static bool build_plan(ViommuPlanBuild *build, GError **error)
         !viommu_plan_settle_address_space(build, error) || !viommu_plan_check_disks(build, error) ||
         !viommu_plan_check_files(build, error) || !viommu_plan_check_seed(build, error) ||
         !viommu_plan_check_networks(build, error) || !viommu_plan_check_user_networks(build, error) ||
-        !viommu_plan_check_cpu(build, error) || !viommu_plan_check_vsock(build, error) ||
-        !viommu_plan_check_shares(build, error))
+        !viommu_plan_check_offloaded_networks(build, error) || !viommu_plan_check_cpu(build, error) ||
+        !viommu_plan_check_vsock(build, error) || !viommu_plan_check_shares(build, error))
         return false;
     settle_names(build);
     viommu_plan_settle_rights(build);

@@ -63,6 +63,16 @@ bool viommu_network_policy_check(const ViommuSite *site, const ViommuRequestNetw
                    error, VIOMMU_ERROR_POLICY_REFUSED,
                    "networks[%u].source '%s' is not among the bridges that this site offers to users other than root; use type 'user', or have root add it to [networks] bridges in viommud.conf(5)",
                    index, network->source);
+    case VIOMMU_NETWORK_TYPE_VHOSTUSER:
+        return viommu_fail(
+            error, VIOMMU_ERROR_POLICY_REFUSED,
+            "networks[%u].type 'vhostuser': only root may have it on this host, because libvirt makes QEMU's user the owner of the socket, whoever's it is; use another type, or your own viommud (viommuctl --user)",
+            index);
+    case VIOMMU_NETWORK_TYPE_VDPA:
+        return viommu_fail(
+            error, VIOMMU_ERROR_POLICY_REFUSED,
+            "networks[%u].type 'vdpa': only root may have it on this host, because libvirt opens the device with root's rights, and it is a part of the host's hardware; use another type",
+            index);
     case VIOMMU_NETWORK_TYPE_LAST:
         break;
     }

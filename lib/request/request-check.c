@@ -11,6 +11,7 @@
 #include "lib/base/quantity.h"
 #include "lib/request/boot-order.h"
 #include "lib/request/hostdev-network.h"
+#include "lib/request/network-check.h"
 #include "lib/request/seed-check.h"
 #include "lib/request/translate.h"
 #include "lib/request/selector.h"
@@ -228,36 +229,6 @@ static bool check_disks(const ViommuRequest *request, GError **error)
     return true;
 }
 
-/* One port of the guest has one port of the host. */
-static bool check_forwards(const ViommuRequest *request, GError **error)
-{
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_int64_hash, g_int64_equal);
-
-    for (guint i = 0; request->networks && i < request->networks->len; i++) {
-        const ViommuRequestNetwork *network = g_ptr_array_index(request->networks, i);
-
-        if (network->forward && network->type != VIOMMU_NETWORK_TYPE_USER)
-            return viommu_fail(
-                error, VIOMMU_ERROR_INVALID_REQUEST,
-                "networks[%u].forward is possible with type 'user' only, but the type is '%s'; use the guest's own address there",
-                i, viommu_enum_to_string(&viommu_enum_network_type, network->type));
-        for (guint j = 0; network->forward && j < network->forward->len; j++) {
-            uint64_t *port = &g_array_index(network->forward, uint64_t, j);
-
-            if (!g_hash_table_add(seen, port))
-                return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                                   "networks[%u].forward has port %" G_GUINT64_FORMAT
-                                   ", which is given twice; give each port once",
-                                   i, *port);
-        }
-    }
-    if (g_hash_table_size(seen) > VIOMMU_FORWARDS_MAX)
-        return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
-                           "the networks forward %u ports; at most %u are allowed", g_hash_table_size(seen),
-                           VIOMMU_FORWARDS_MAX);
-    return true;
-}
-
 static bool check_share(const ViommuRequestShare *share, guint i, GError **error)
 {
     size_t length = strlen(share->tag);
@@ -287,21 +258,6 @@ static bool check_shares(const ViommuRequest *request, GError **error)
                 return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST,
                                    "shares[%u] and shares[%u] have the same tag '%s'; rename one", j, i,
                                    share->tag);
-    }
-    return true;
-}
-
-static bool check_networks(const ViommuRequest *request, GError **error)
-{
-    for (guint i = 0; request->networks && i < request->networks->len; i++) {
-        const ViommuRequestNetwork *network = g_ptr_array_index(request->networks, i);
-        bool wants_source = network->type != VIOMMU_NETWORK_TYPE_USER;
-
-        if (wants_source != (network->source != NULL))
-            return viommu_fail(error, VIOMMU_ERROR_INVALID_REQUEST, "networks[%u] of type '%s' %s", i,
-                               viommu_enum_to_string(&viommu_enum_network_type, network->type),
-                               wants_source ? "needs a source: the name of the network or bridge"
-                                            : "takes no source; remove it");
     }
     return true;
 }
@@ -552,6 +508,22 @@ static bool refuse_level(const ViommuRequest *request, GError **error, const cha
                        viommu_enum_to_string(&viommu_enum_level, request->verify.level), why);
 }
 
+static bool check_level_of_networks(const ViommuRequest *request, GError **error)
+{
+    for (guint i = 0; request->networks && i < request->networks->len; i++) {
+        const ViommuRequestNetwork *network = g_ptr_array_index(request->networks, i);
+        g_autofree char *why = NULL;
+
+        if (!viommu_request_network_is_offloaded(network) || network->translate == 1)
+            continue;
+        why = g_strdup_printf(
+            "all devices behind the IOMMU, but networks[%u] of type '%s' is outside it unless networks[%u].translate is true; set that, or use another type",
+            i, viommu_enum_to_string(&viommu_enum_network_type, network->type), i);
+        return refuse_level(request, error, why);
+    }
+    return true;
+}
+
 /* What stands against a level in the request itself. */
 static bool check_verify(const ViommuRequest *request, GError **error)
 {
@@ -576,7 +548,7 @@ static bool check_verify(const ViommuRequest *request, GError **error)
             return refuse_level(
                 request, error,
                 "all devices behind the IOMMU, where virtiofs never is; set the type of the shares to '9p'");
-    return true;
+    return check_level_of_networks(request, error);
 }
 
 bool viommu_request_check(const ViommuRequest *request, GError **error)
@@ -584,7 +556,7 @@ bool viommu_request_check(const ViommuRequest *request, GError **error)
     return check_name(request, error) && check_arch(request, error) && check_iommu(request, error) &&
            check_boot(request, error) && check_launch_security(request, error) &&
            check_vcpus(request, error) && check_memory_backing(request, error) &&
-           check_disks(request, error) && check_networks(request, error) && check_forwards(request, error) &&
+           check_disks(request, error) && viommu_request_check_networks(request, error) &&
            check_hostdevs(request, error) && check_shares(request, error) && check_guest(request, error) &&
            check_verify(request, error) && viommu_request_check_translate(request, error) &&
            viommu_request_check_boot_order(request, error) &&

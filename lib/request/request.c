@@ -10,7 +10,8 @@ VIOMMU_ENUM_DEFINE(level, "level of a proof", VIOMMU_LEVEL_LAST, "present", "tra
 VIOMMU_ENUM_DEFINE(bind, "bond", VIOMMU_BIND_LAST, "none", "client");
 VIOMMU_ENUM_DEFINE(disk_format, "disk format", VIOMMU_DISK_FORMAT_LAST, "raw", "qcow2");
 VIOMMU_ENUM_DEFINE(disk_bus, "disk bus", VIOMMU_DISK_BUS_LAST, "virtio", "scsi", "sata", "nvme");
-VIOMMU_ENUM_DEFINE(network_type, "network type", VIOMMU_NETWORK_TYPE_LAST, "user", "network", "bridge");
+VIOMMU_ENUM_DEFINE(network_type, "network type", VIOMMU_NETWORK_TYPE_LAST, "user", "network", "bridge",
+                   "vhostuser", "vdpa");
 VIOMMU_ENUM_DEFINE(network_model, "network model", VIOMMU_NETWORK_MODEL_LAST, "virtio", "e1000e", "igb");
 VIOMMU_ENUM_DEFINE(device, "kind of device", VIOMMU_DEVICE_LAST, "rng", "balloon", "gpu", "keyboard", "mouse",
                    "tablet", "scsi");

@@ -55,6 +55,8 @@ typedef enum ViommuNetworkType {
     VIOMMU_NETWORK_TYPE_USER,
     VIOMMU_NETWORK_TYPE_NETWORK,
     VIOMMU_NETWORK_TYPE_BRIDGE,
+    VIOMMU_NETWORK_TYPE_VHOSTUSER, /* another program serves the device, over a socket */
+    VIOMMU_NETWORK_TYPE_VDPA,      /* hardware of the host serves it (vhost-vdpa) */
     VIOMMU_NETWORK_TYPE_LAST,
 } ViommuNetworkType;
 extern const ViommuEnum viommu_enum_network_type;
@@ -149,7 +151,7 @@ typedef struct ViommuRequestDisk {
 
 typedef struct ViommuRequestNetwork {
     int type;            /* ViommuNetworkType; required */
-    char *source;        /* of a network or a bridge */
+    char *source;        /* a name, or the path of a socket or device; NULL: of user */
     int model;           /* ViommuNetworkModel */
     int translate;       /* flag: behind the IOMMU; that of the IOMMU when unset */
     int ats;             /* flag: it offers ATS to the guest */

@@ -9,7 +9,7 @@ typedef struct Device {
     const char *list; /* the key of its list */
     guint index;
     const char *noun, *word; /* "disk on bus", "sata" */
-    bool is_virtio;
+    bool is_virtio, is_offloaded;
     int translate, ats; /* flags */
 } Device;
 
@@ -22,6 +22,22 @@ bool viommu_request_disk_is_virtio(const ViommuRequestDisk *disk)
 ViommuNetworkModel viommu_request_network_model(const ViommuRequestNetwork *network)
 {
     return network->model == VIOMMU_UNSET ? VIOMMU_NETWORK_MODEL_VIRTIO : (ViommuNetworkModel)network->model;
+}
+
+bool viommu_request_network_is_offloaded(const ViommuRequestNetwork *network)
+{
+    return network->type == (int)VIOMMU_NETWORK_TYPE_VHOSTUSER ||
+           network->type == (int)VIOMMU_NETWORK_TYPE_VDPA;
+}
+
+unsigned viommu_request_count_vdpa(const ViommuRequest *request)
+{
+    unsigned n = 0;
+
+    for (guint i = 0; request->networks && i < request->networks->len; i++)
+        n += ((const ViommuRequestNetwork *)g_ptr_array_index(request->networks, i))->type ==
+             (int)VIOMMU_NETWORK_TYPE_VDPA;
+    return n;
 }
 
 static const char *bus_word(const ViommuRequestDisk *disk)
@@ -39,9 +55,14 @@ static bool get_device(const ViommuRequest *request, guint n, Device *ret_device
     if (n < n_disks) {
         const ViommuRequestDisk *disk = g_ptr_array_index(request->disks, n);
 
-        *ret_device = (Device){
-            "disks",         n,        "disk on bus", bus_word(disk), viommu_request_disk_is_virtio(disk),
-            disk->translate, disk->ats};
+        *ret_device = (Device){"disks",
+                               n,
+                               "disk on bus",
+                               bus_word(disk),
+                               viommu_request_disk_is_virtio(disk),
+                               false,
+                               disk->translate,
+                               disk->ats};
         return true;
     }
     n -= n_disks;
@@ -54,6 +75,7 @@ static bool get_device(const ViommuRequest *request, guint n, Device *ret_device
                                "network of model",
                                viommu_enum_to_string(&viommu_enum_network_model, (int)model),
                                model == VIOMMU_NETWORK_MODEL_VIRTIO,
+                               viommu_request_network_is_offloaded(network),
                                network->translate,
                                network->ats};
         return true;
@@ -62,13 +84,9 @@ static bool get_device(const ViommuRequest *request, guint n, Device *ret_device
     if (request->devices && n < request->devices->len) {
         const ViommuRequestDevice *device = g_ptr_array_index(request->devices, n);
 
-        *ret_device = (Device){"devices",
-                               n,
-                               "device of kind",
-                               viommu_enum_to_string(&viommu_enum_device, device->kind),
-                               true,
-                               device->translate,
-                               device->ats};
+        *ret_device = (Device){
+            "devices", n,     "device of kind",  viommu_enum_to_string(&viommu_enum_device, device->kind),
+            true,      false, device->translate, device->ats};
         return true;
     }
     return false;
@@ -101,6 +119,7 @@ static bool check_ats(const ViommuRequest *request, const Device *device, GError
 {
     const ViommuRequestIommu *iommu = &request->iommu;
     g_autofree char *own = g_strdup_printf("%s[%u].translate", device->list, device->index);
+    g_autofree char *key = g_strdup_printf("%s[%u].ats", device->list, device->index);
 
     if (device->ats != 1)
         return true;
@@ -114,6 +133,11 @@ static bool check_ats(const ViommuRequest *request, const Device *device, GError
             error, VIOMMU_ERROR_INVALID_REQUEST,
             "%s[%u].ats needs an IOMMU that serves the devices' own IOTLBs; set iommu.iotlb to true, or omit ats",
             device->list, device->index);
+    if (device->is_offloaded && device->translate == VIOMMU_UNSET)
+        return viommu_fail(
+            error, VIOMMU_ERROR_INVALID_REQUEST,
+            "%s needs the device behind the IOMMU, where a network of this type is only with %s; set that to true, or omit ats",
+            key, own);
     if (device->translate == 0 || (device->translate == VIOMMU_UNSET && iommu->translate == 0))
         return viommu_fail(
             error, VIOMMU_ERROR_INVALID_REQUEST,

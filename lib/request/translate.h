@@ -10,6 +10,11 @@
 bool viommu_request_disk_is_virtio(const ViommuRequestDisk *disk);
 /** The model, virtio when unset. */
 ViommuNetworkModel viommu_request_network_model(const ViommuRequestNetwork *network);
+/** Whether the network's device is served outside of QEMU and of the host's kernel.  Who serves it
+ *  need not know of IOMMUs, so it is behind one only when its own key says so. */
+bool viommu_request_network_is_offloaded(const ViommuRequestNetwork *network);
+/** How many networks are of type vdpa: the kernel locks the guest's memory for each. */
+unsigned viommu_request_count_vdpa(const ViommuRequest *request);
 /** The first key that is true and puts a virtio device behind the IOMMU: "iommu.translate",
  *  "disks[0].translate", "networks[0].ats"; NULL: none is.  Owned, g_free(). */
 char *viommu_request_translate_key(const ViommuRequest *request);

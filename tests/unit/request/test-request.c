@@ -380,6 +380,10 @@ START_TEST(seeds)
 }
 END_TEST
 
+#define BYTES_10  "0123456789"
+#define BYTES_50  BYTES_10 BYTES_10 BYTES_10 BYTES_10 BYTES_10
+#define BYTES_107 BYTES_50 BYTES_50 "0123456"
+
 START_TEST(forwards_and_shares)
 {
     static const char *const cases[][2] = {
@@ -401,6 +405,31 @@ START_TEST(forwards_and_shares)
          "networks[1].forward has port 22, which is given twice"},
         {"{'networks': <[{'type': <'bridge'>, 'source': <'b'>, 'forward': <22>}]>}",
          "networks[0].forward is possible with type 'user' only, but the type is 'bridge'"},
+        {"{'networks': <[{'type': <'vhostuser'>, 'source': <'/run/s'>}]>}", NULL},
+        {"{'networks': <[{'type': <'vhostuser'>}]>}",
+         "networks[0] of type 'vhostuser' needs a source: the absolute path of a socket"},
+        {"{'networks': <[{'type': <'vhostuser'>, 'source': <'s'>}]>}", "networks[0].source 's' is not valid"},
+        {"{'networks': <[{'type': <'vhostuser'>, 'source': <'/" BYTES_107 "'>}]>}",
+         "networks[0].source has 108 bytes, but the path of a socket has at most 107"},
+        {"{'networks': <[{'type': <'vhostuser'>, 'source': <'/s'>, 'model': <'e1000e'>}]>}",
+         "networks[0].model is 'e1000e', but networks of type 'vhostuser' serve virtio devices only"},
+        {"{'networks': <[{'type': <'vhostuser'>, 'source': <'/s'>, 'forward': <22>}]>}",
+         "networks[0].forward is possible with type 'user' only"},
+        {"{'iommu': <{'model': <'intel'>}>, 'verify': <{'level': <'translating'>}>, 'networks': <[{'type': "
+         "<'vhostuser'>, 'source': <'/s'>}]>}",
+         "networks[0] of type 'vhostuser' is outside it unless networks[0].translate is true"},
+        {"{'iommu': <{'model': <'intel'>}>, 'verify': <{'level': <'translating'>}>, 'networks': <[{'type': "
+         "<'vhostuser'>, 'source': <'/s'>, 'translate': <true>}]>}",
+         NULL},
+        {"{'iommu': <{'model': <'intel'>, 'iotlb': <true>}>, 'networks': <[{'type': <'vhostuser'>, 'source': "
+         "<'/s'>, 'ats': <true>}]>}",
+         "networks[0].ats needs the device behind the IOMMU, where a network of this type is only with "
+         "networks[0].translate"},
+        {"{'networks': <[{'type': <'vdpa'>, 'source': <'/dev/vhost-vdpa-12'>}]>}", NULL},
+        {"{'networks': <[{'type': <'vdpa'>, 'source': <'/dev/vhost-vdpa-'>}]>}",
+         "networks[0].source '/dev/vhost-vdpa-' is not valid; type 'vdpa' needs a device such as"},
+        {"{'networks': <[{'type': <'vdpa'>, 'source': <'/dev/vhost-vdpa-0/../sda'>}]>}", "is not valid"},
+        {"{'networks': <[{'type': <'vdpa'>, 'source': <'/dev/sda'>}]>}", "is not valid"},
         {"{'shares': <[{'path': <'/s'>, 'tag': <'src'>, 'read-only': <true>, 'type': <'9p'>}]>}", NULL},
         {"{'shares': <[{'path': <'s'>, 'tag': <'src'>}]>}", "shares[0].path 's' is not an absolute path"},
         {"{'shares': <[{'path': <'/s'>, 'tag': <'a b'>}]>}", "shares[0].tag 'a b' is not valid"},
