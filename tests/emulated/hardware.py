@@ -3,7 +3,8 @@
 """What was seen on emulated hosts: docs/hardware.md.
 
   hardware [MACHINE...]   boots the hosts (all without a MACHINE), runs every cell, and writes their
-                          sections
+                          sections, and what viommuctl says of them (tests/machines/expected)
+  hardware --record [MACHINE...]  boots the hosts, and only writes what viommuctl says of them
   hardware --lint         checks that docs/hardware.md has the rows of the scripts, and those that
                           lib/facts/facts.c names as sources; boots nothing
 
@@ -11,6 +12,7 @@ The scripts name their rows by "shows"; one that failed leaves no rows."""
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,10 +20,11 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 FACTS = HERE.parent.parent / "lib" / "facts" / "facts.c"
 DOCUMENT = HERE.parent.parent / "docs" / "hardware.md"
+RECORDINGS = HERE.parent / "machines" / "expected"
 TIME_LIMIT = 7200  # seconds, of a host
 # machine: release, and scripts, each of which gets a host of its own, with the guest that it boots
 HOSTS = {
-    "x86_64-intel": ("debian13", {"assigned": "x86_64-devices", "more": "x86_64-devices", "ready": "x86_64-debian13-agent",
+    "x86_64-intel": ("debian13", {"assigned": "x86_64-devices", "attach": "x86_64-devices", "more": "x86_64-devices", "ready": "x86_64-debian13-agent",
                                   "networks": "x86_64-network"}),
     "x86_64-amd": ("testing", {"amd": "x86_64-devices"}),
     "x86_64-poor": ("debian13", {"poor": "x86_64-devices"}),
@@ -85,26 +88,43 @@ def lint():
     return 1 if trouble else 0
 
 
-def run_script(machine, script):
-    """The rows that it shows, and the host as viommud sees it; None and None: something failed."""
+def boot(machine, script, out):
+    """Whether the script has passed; it leaves in the directory what viommuctl says of the host."""
+    release, guests = HOSTS[machine]
+    (out / "shown").unlink(missing_ok=True)
+    done = subprocess.run([HERE.parent / "hosts" / "host.sh", f"--release={release}", f"--machine={machine}", f"--out={out}",
+                           f"--time-limit={TIME_LIMIT}", *(f"--guest={guests[name]}" for name in guests if name == script),
+                           script, "record"], check=False)
+    if done.returncode or not (out / f"emulated-{machine}.json").exists():
+        print(f"{machine}: {script} has not passed, so what is kept of {machine} stays as it is", file=sys.stderr)
+        return False
+    return True
+
+
+def record(machine):
+    """Keeps what viommuctl says of the host.  Whether it could."""
     with tempfile.TemporaryDirectory(prefix="viommu-hardware.") as out:
-        done = subprocess.run([HERE.parent / "hosts" / "host.sh", f"--release={HOSTS[machine][0]}", f"--machine={machine}",
-                               f"--guest={HOSTS[machine][1][script]}", f"--out={out}", f"--time-limit={TIME_LIMIT}", script], check=False)
-        if done.returncode:
-            return None, None
-        text = (pathlib.Path(out) / "shown").read_text()
-        return [tuple(line.split("|", 1)) for line in text.splitlines()], json.loads((pathlib.Path(out) / "host.json").read_text())
+        return boot(machine, "record", pathlib.Path(out)) and keep(pathlib.Path(out))
+
+
+def keep(out):
+    for path in out.glob("emulated-*"):
+        shutil.copyfile(path, RECORDINGS / path.name)
+    return True
 
 
 def run(machine):
-    """The section of the host; None: something failed."""
+    """The section of the host, which is recorded, too; None: something failed."""
     release, scripts = HOSTS[machine]
     seen = []
-    for script in scripts:
-        rows, host = run_script(machine, script)
-        if rows is None:
-            return None
-        seen += rows
+    with tempfile.TemporaryDirectory(prefix="viommu-hardware.") as directory:
+        out = pathlib.Path(directory)
+        for script in scripts:
+            if not boot(machine, script, out):
+                return None
+            seen += [tuple(line.split("|", 1)) for line in (out / "shown").read_text().splitlines()]
+        keep(out)
+        host = json.loads((out / f"emulated-{machine}.json").read_text())
     qemu = next(one["qemu"] for one in host["emulators"] if one["arch"] == host["arch"])
     iommufd = " and iommufd" if host["topology"].get("iommufd") else ""
     facts = (f"Debian {release.removeprefix('debian')}: libvirt {host['libvirt']}, QEMU {qemu}, "
@@ -115,12 +135,16 @@ def run(machine):
 def main():
     if sys.argv[1:] == ["--lint"]:
         return lint()
-    unknown = [name for name in sys.argv[1:] if name not in HOSTS]
+    recording = sys.argv[1:2] == ["--record"]
+    machines = sys.argv[2 if recording else 1:]
+    unknown = [name for name in machines if name not in HOSTS]
     if unknown:
         print(f"no machine named {unknown[0]}; there are: {' '.join(HOSTS)}", file=sys.stderr)
         return 2
+    if recording:
+        return 0 if all([record(machine) for machine in machines or HOSTS]) else 1
     sections, failed = documented(), 0
-    for machine in sys.argv[1:] or HOSTS:
+    for machine in machines or HOSTS:
         text = run(machine)
         failed += text is None
         if text:

@@ -371,7 +371,7 @@ After=multi-user.target
 [Service]
 Type=oneshot
 WorkingDirectory=/viommu/checkout
-Environment=HOME=/root LC_ALL=C.UTF-8
+Environment=HOME=/root LC_ALL=C.UTF-8 VIOMMU_MACHINE=$machine
 ${vm:+ExecStartPre=/bin/ln -sfn /viommu/guests /viommu-guests}
 ExecStartPre=/bin/sh -c '[ ! -d /viommu/modules ] || cp -r /viommu/modules/. /lib/modules'
 ExecStart=/viommu/checkout/tests/$script $*
