@@ -106,7 +106,7 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
          V(6, 13, 0)},
     [VIOMMU_FACT_IOMMUFD] =
         {"assigned devices through iommufd", V(12, 1, 0), V(9, 0, 0), 0,
-         "libvirt NEWS 12.1.0; QEMU 6e6d8ac62b (after 8.2, in 9.0); measured: 10.0/8.2 has no such object; emulated: none, two NICs behind two SMMUs of the host and an NVMe disk, through iommufd; Linux 6.2 drivers/iommu/iommufd/main.c",
+         "libvirt NEWS 12.1.0; QEMU 6e6d8ac62b (after 8.2, in 9.0); measured: 10.0/8.2 has no such object; emulated: none, two NICs behind two SMMUs of the host and an NVMe disk, through iommufd; emulated: intel, two NICs and an NVMe disk through iommufd; Linux 6.2 drivers/iommu/iommufd/main.c",
          V(6, 2, 0)},
     [VIOMMU_FACT_IOMMUFD_CDEV] =
         {"nodes of assigned devices in /dev/vfio/devices", V(12, 1, 0), V(9, 0, 0), 0,

@@ -312,6 +312,22 @@ set_vm() {
         -serial stdio)
 }
 
+# wants_kernel: the machine's kernel has iommufd.
+wants_kernel() {
+    [ -n "$machine" ] && grep -qx 'kernel iommufd' "$machines/$machine"
+}
+
+# copy_modules: they go to $work, with the tables that modprobe needs for them and Debian's own.
+copy_modules() {
+    cp -r "$modules" "$work"
+    [ "$arch" = x86_64 ] || return 0
+    # shellcheck disable=SC2016  # expanded by the shell in the host
+    "${nspawn[@]}" --bind="$work:/viommu" sh -ec 'cp -r /viommu/modules/. /lib/modules
+        version=$(ls /viommu/modules)
+        depmod "$version"
+        cp "/lib/modules/$version"/modules.* "/viommu/modules/$version"' </dev/null
+}
+
 # copy_guests: a virtual machine sees them below $work.
 copy_guests() {
     local i file
@@ -363,7 +379,6 @@ fill_work() {
     "$source/tools/scripts/source-files.sh" "$source" |
         tar -C "$source" --null --no-recursion -T - -c | tar -C "$work/checkout" --no-same-owner -x
     chmod 755 "$work"
-    [ -z "$modules" ] || cp -r "$modules" "$work"
     cat >"$work/viommu-test.service" <<END
 [Unit]
 Description=The test that this host was booted for
@@ -457,7 +472,7 @@ trap 'exit 130' INT TERM HUP
 prerequisites
 own_cgroup
 # Before the locks: it takes them, too.
-if [ -n "$machine" ] && grep -qx 'kernel iommufd' "$machines/$machine"; then
+if wants_kernel && [ "$arch" != x86_64 ]; then
     boot=$("$source/tests/emulated/kernel.sh" "$arch") || skip "the kernel of this machine cannot be made"
 fi
 find_root
@@ -465,6 +480,9 @@ set_nspawn
 fill_cache
 [ -z "$boot" ] || modules=$boot/modules
 : "${boot:=$disk_root/boot}"
+if wants_kernel && [ "$arch" = x86_64 ]; then
+    modules=$("$source/tests/emulated/kernel.sh" "$arch" "$(ls "$disk_root/lib/modules")")/modules || skip "the modules of this machine cannot be made"
+fi
 [ -z "$add" ] || guests+=("--bind-ro=$added_root:/viommu-added")
 [ -z "$newer" ] || guests+=("--bind-ro=$newer_root:/viommu-newer")
 for guest in "${wanted[@]}"; do
@@ -490,6 +508,7 @@ if [ -n "$packaged" ]; then
     stage packages checkout packages
 fi
 [ -z "$vm" ] || { set_vm; copy_guests; }
+[ -z "$modules" ] || copy_modules
 boot
 cat "$work/out/tap" 2>/dev/null || true
 [ -z "$out" ] || cp -r "$work/out/." "$out/"
