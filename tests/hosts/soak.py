@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""soak: random clients of two users launch, show, extend, verify, stop and kill machines, and some
-die at it; libvirtd and polkit are restarted, in the second half viommud and the bus, too.  At the
-end nothing may be left, and viommud must not have grown.  Run by tests/soak, as root, in the host.
+"""soak: random clients of two users launch, show, extend, verify, stop and kill machines, attach
+devices, and some die at it; libvirtd and polkit are restarted, in the second half viommud and the
+bus, too.  At the end nothing may be left, and viommud must not have grown.  Run by tests/soak, and
+for a minute by tests/run, as root, in the host.
     soak.py SECONDS SEED"""
 import collections
 import json
@@ -31,7 +32,7 @@ GROWTH_KIB = 2048  # of viommud, in the second quarter
 DIRECTORIES = ("/var/lib/viommu/boot", "/var/lib/viommu/open", "/run/viommud/console")
 # How often each is chosen.
 ACTIONS = {"launch": 8, "launch-bound": 2, "launch-dies": 2, "run": 2, "list": 4, "show": 4, "plan": 3, "extend": 3, "verify": 2,
-           "console": 2, "reset": 2, "suspend": 2, "resume": 4, "xml": 2, "stop": 2, "kill": 6}
+           "console": 2, "reset": 2, "suspend": 2, "resume": 4, "attach": 3, "detach": 1, "xml": 2, "stop": 2, "kill": 6}
 RESTARTS = ("libvirtd", "polkit")
 LATER_RESTARTS = ("viommud", "libvirtd", "polkit", "dbus")
 
@@ -77,7 +78,7 @@ class Clients:
             elif action == "plan":
                 words = ["plan", *request]
             else:
-                words = ["launch", *request, "--lease=600", f"--wait={wait}"]
+                words = ["launch", *request, "hotplug-ports=2", "--lease=600", f"--wait={wait}"]
             if action.startswith("launch-"):
                 self.dying_client([*viommuctl, *words, "--bind=client"], chance)
                 return
@@ -90,7 +91,8 @@ class Clients:
         else:
             name = chance.choice(names)
             words = {"extend": ["extend", name, "900"], "verify": ["verify", name, "--timeout=1"],
-                     "console": ["console", name, "--log"]}.get(action, [action, name])
+                     "console": ["console", name, "--log"], "attach": ["attach", name, "networks.0.type=user"],
+                     "detach": ["detach", name, "network1"]}.get(action, [action, name])
             if action in ("stop", "kill"):
                 names.remove(name)
         try:
