@@ -75,8 +75,8 @@ kvm_works() {
     viommuctl host --json | jq -e '.kvm == "works"'
 }
 
-# record: what viommuctl says of this host, for tests/machines/expected; the settings are
-# the default ones, not those of these tests.
+# record: what viommuctl says of this host, for tests/golden/hosts and tests/machines/expected; the
+# settings are the default ones, not those of these tests.
 record() {
     local -x VIOMMU_CONFIG=conf/viommud.conf
     local said
@@ -96,11 +96,11 @@ normal() {
 
 as_recorded() {
     local name=${recording##*/}
-    if [ ! -e "tests/machines/expected/$name.json" ]; then
+    if [ ! -e "tests/golden/hosts/$name.json" ]; then
         echo "$VIOMMU_MACHINE has not been recorded: tests/emulated/hardware.py --record $VIOMMU_MACHINE"
         return
     fi
-    diff -u <(normal "tests/machines/expected/$name.json") <(normal "$recording.json") &&
+    diff -u <(normal "tests/golden/hosts/$name.json") <(normal "$recording.json") &&
         diff -u <(normal "tests/machines/expected/$name.txt") <(normal "$recording.txt")
 }
 

@@ -3,7 +3,8 @@
 """What was seen on emulated hosts: docs/hardware.md.
 
   hardware [MACHINE...]   boots the hosts (all without a MACHINE), runs every cell, and writes their
-                          sections, and what viommuctl says of them (tests/machines/expected)
+                          sections, and what viommuctl says of them (tests/golden/hosts,
+                          tests/machines/expected)
   hardware --record [MACHINE...]  boots the hosts, and only writes what viommuctl says of them
   hardware --lint         checks that docs/hardware.md has the rows of the scripts, and those that
                           lib/facts/facts.c names as sources; boots nothing
@@ -20,7 +21,8 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 FACTS = HERE.parent.parent / "lib" / "facts" / "facts.c"
 DOCUMENT = HERE.parent.parent / "docs" / "hardware.md"
-RECORDINGS = HERE.parent / "machines" / "expected"
+# What is recorded of a host, by the end of the file's name.
+RECORDINGS = {".json": HERE.parent / "golden" / "hosts", ".txt": HERE.parent / "machines" / "expected"}
 TIME_LIMIT = 7200  # seconds, of a host
 # machine: release, and scripts, each of which gets a host of its own, with the guest that it boots
 HOSTS = {
@@ -110,7 +112,7 @@ def record(machine):
 
 def keep(out):
     for path in out.glob("emulated-*"):
-        shutil.copyfile(path, RECORDINGS / path.name)
+        shutil.copyfile(path, RECORDINGS[path.suffix] / path.name)
     return True
 
 

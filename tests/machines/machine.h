@@ -106,7 +106,6 @@ void recording_server_in_use(const Host *host);
 void recording_server_sriov(const Host *host);
 void recording_server_no_remapping(const Host *host);
 void recording_server_unsafe(const Host *host);
-void recording_guest_of_qemu(const Host *host);
 void recording_guest_virtio(const Host *host);
 void recording_server_iommufd_module(const Host *host);
 void recording_server_amd_blocks(const Host *host);

@@ -238,25 +238,6 @@ void recording_server_unsafe(const Host *host)
     host_set_parameter(host, "iommufd", "allow_unsafe_interrupts", "N");
 }
 
-/* Its DMAR says nothing of interrupts, and its IOMMU has no such bit; VFIO is not loaded yet. */
-void recording_guest_of_qemu(const Host *host)
-{
-    static const uint64_t base = 0xfed90000;
-    static const HostDevice device = {"0000:01:00.0", INTEL,   0x10d3, 0x020000, NULL,
-                                      "0000:00:02.0", "dmar0", 3,      -1,       NULL};
-    GByteArray *table = table_dmar(&base, 1);
-
-    table->data[37] = 0;
-    host_add_acpi(host);
-    host_set_kernel(host, "6.12.43+deb13-amd64");
-    host_set_command_line(host, "console=ttyS0 intel_iommu=on");
-    host_add_table(host, "DMAR", table, true);
-    host_add_iommu(host, &(HostIommu){.name = "dmar0", .cap = "d2008c22260286", .ecap = "f00f46"});
-    host_add_device(host, &device);
-    host_add_node(host, 0, 4096);
-    host_add_vfio(host, false);
-}
-
 void recording_guest_virtio(const Host *host)
 {
     static const HostDevice device = {"0000:01:00.0", INTEL,          0x10d3, 0x020000, NULL,

@@ -328,8 +328,6 @@ const Recording recordings[] = {
      recording_server_no_remapping},
     {"server-unsafe", "forky", "made up: server-no-remapping, whose administrator takes the risk",
      recording_server_unsafe},
-    {"guest-of-qemu", "trixie", "as QEMU emulates it: intel-iommu with intremap=off and aw-bits=39",
-     recording_guest_of_qemu},
     {"guest-virtio", "trixie", "as QEMU emulates it: virtio-iommu on q35", recording_guest_virtio},
     {"server-iommufd-module", "forky", "made up: iommufd is a module that is not loaded",
      recording_server_iommufd_module},
