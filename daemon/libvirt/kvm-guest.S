@@ -221,7 +221,9 @@ idt_pointer:
 
     .org viommu_kvm_guest + SIZE - 16, 0
     .code16
-    jmp real_mode
+    /* "jmp real_mode", whose 16 bits wrap around; clang's assembler refuses that. */
+    .byte 0xe9
+    .word (real_mode - . - 2) & 0xffff
     .org viommu_kvm_guest + SIZE, 0
 viommu_kvm_guest_end:
 #else
