@@ -383,19 +383,13 @@ static void write_iommu(ViommuXmlWriter *xml, const ViommuIommuChoice *choice)
     viommu_xml_close(xml);
 }
 
-/* Devices that QEMU emulates stay on pcie.0 behind a plain SMMU: an accelerated one cannot serve
- * them. */
-static void write_accelerated(ViommuXmlWriter *xml, const ViommuPlan *plan)
+static void write_smmu(ViommuXmlWriter *xml, const ViommuPlan *plan, unsigned bus)
 {
     viommu_xml_open(xml, "iommu");
     viommu_xml_attribute(xml, "model", viommu_model_to_string(plan->iommu.model));
-    viommu_xml_empty(xml, "driver", "pciBus", "0", NULL);
-    viommu_xml_close(xml);
-    for (guint i = 0; i < plan->pcie.expanders->len; i++) {
-        viommu_xml_open(xml, "iommu");
-        viommu_xml_attribute(xml, "model", viommu_model_to_string(plan->iommu.model));
-        viommu_xml_open(xml, "driver");
-        viommu_xml_attribute_number(xml, "pciBus", viommu_pcie_expander(&plan->pcie, i)->index);
+    viommu_xml_open(xml, "driver");
+    viommu_xml_attribute_number(xml, "pciBus", bus);
+    if (bus != 0 && plan->iommu.accelerated) {
         viommu_xml_attribute(xml, "accel", "on");
         viommu_xml_attribute_switch(xml, "ats", plan->iommu.ats);
         viommu_xml_attribute_switch(xml, "ril", plan->iommu.ril);
@@ -404,9 +398,18 @@ static void write_accelerated(ViommuXmlWriter *xml, const ViommuPlan *plan)
             viommu_xml_attribute_number(xml, "ssidsize", plan->iommu.ssidsize);
         if (plan->iommu.oas != VIOMMU_UNSET_NUMBER)
             viommu_xml_attribute_number(xml, "oas", plan->iommu.oas);
-        viommu_xml_close(xml);
-        viommu_xml_close(xml);
     }
+    viommu_xml_close(xml);
+    viommu_xml_close(xml);
+}
+
+/* Devices that QEMU emulates stay on pcie.0 behind a plain SMMU where the others are accelerated:
+ * such a one cannot serve them. */
+static void write_smmus(ViommuXmlWriter *xml, const ViommuPlan *plan)
+{
+    write_smmu(xml, plan, 0);
+    for (guint i = 0; i < plan->pcie.expanders->len; i++)
+        write_smmu(xml, plan, viommu_pcie_expander(&plan->pcie, i)->index);
 }
 
 /* Lets viommud tell a panic from other ends.  Only new versions of libvirt know the device of
@@ -455,8 +458,8 @@ static void write_devices(ViommuXmlWriter *xml, const ViommuPlan *plan)
         viommu_hostdev_write(xml, g_ptr_array_index(plan->placement.devices, i), NULL);
     viommu_xml_empty(xml, "serial", "type", "pty", NULL);
     write_agent(xml, plan);
-    if (plan->iommu.accelerated)
-        write_accelerated(xml, plan);
+    if (plan->iommu.accelerated || plan->iommu.count > 1)
+        write_smmus(xml, plan);
     else
         write_iommu(xml, &plan->iommu);
     viommu_virtio_write(xml, plan);

@@ -71,7 +71,7 @@ static void copy_keys(GVariantDict *to, GVariant *from, const char *const *keys,
  * not kept. */
 static void keep_firmware(GVariantDict *request, GVariant *old, const ViommuMetadata *metadata)
 {
-    static const char *const deciding[] = {"boot", "launch-security", "hostdevs"};
+    static const char *const deciding[] = {"boot", "launch-security", "hostdevs", "iommu"};
     g_autoptr(GVariant) part = NULL;
     g_autoptr(ViommuRequest) booted = NULL;
     GVariantDict dict;

@@ -184,6 +184,9 @@ static const ViommuFact facts[VIOMMU_FACT_LAST] = {
     [VIOMMU_FACT_NETWORK_VDPA_TRANSLATION] =
         {"networks of type vdpa behind the IOMMU", V(9, 0, 0), V(8, 1, 0), 0,
          "QEMU bc7b0cac7b (in 8.1); measured: 9.0/7.2 defined, without a device"},
+    [VIOMMU_FACT_SMMUV3_SEVERAL] =
+        {"several smmuv3 (pciBus)", V(11, 10, 0), V(10, 2, 0), 0,
+         "libvirt NEWS 11.10.0; measured: 11.6/10.1 dropped, 12.0/10.2 converted, 12.8/11.1 defined (QEMU 11.1 alone booted it)"},
 };
 
 static const char *const words[] = {
@@ -246,6 +249,7 @@ static const char *const words[] = {
     "network-vhostuser",
     "network-vdpa",
     "network-vdpa-translation",
+    "smmuv3-several",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(words) == VIOMMU_FACT_LAST);
 /* ViommuEmulator keeps a bit for each. */

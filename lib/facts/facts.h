@@ -67,6 +67,7 @@ typedef enum ViommuFactId {
     VIOMMU_FACT_NETWORK_VHOSTUSER,
     VIOMMU_FACT_NETWORK_VDPA,
     VIOMMU_FACT_NETWORK_VDPA_TRANSLATION,
+    VIOMMU_FACT_SMMUV3_SEVERAL,
     VIOMMU_FACT_LAST,
 } ViommuFactId;
 extern const ViommuEnum viommu_enum_fact;

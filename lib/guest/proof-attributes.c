@@ -48,6 +48,11 @@ static uint64_t see_granule(const Source *source, const ViommuReport *report)
     return report->page_mask ? report->page_mask & -report->page_mask : VIOMMU_UNSET_NUMBER;
 }
 
+static uint64_t see_number(const Source *source, const ViommuReport *report)
+{
+    return g_strv_length(report->iommus);
+}
+
 /* A kernel that leaves the interrupts alone shows nothing of this IOMMU. */
 static uint64_t see_remapped(const Source *source, const ViommuReport *report)
 {
@@ -74,6 +79,7 @@ static const Source sources[] = {
     {"intremap", VIOMMU_MODEL_AMD, "chips of interrupts", see_remapped, 0, 0, 0},
     {"aw-bits", VIOMMU_MODEL_VIRTIO, "kernel's log", see_width, 0, 0, 0},
     {"granule", VIOMMU_MODEL_VIRTIO, "kernel's log", see_granule, 0, 0, 0},
+    {"count", VIOMMU_MODEL_SMMUV3, "/sys/class/iommu", see_number, 0, 0, 0},
 };
 
 /* Other words of a plan. */

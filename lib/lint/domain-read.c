@@ -292,20 +292,27 @@ static void read_granule(ViommuDomainRead *read)
     add_text(read, "iommu.granule", has_word(granule, "mode", "host") ? "host" : text, granule, NULL);
 }
 
+/* Those before devices of the host are as many as the host's; a plan counts them itself. */
+static void read_count(ViommuDomainRead *read, const char *model)
+{
+    if (g_strcmp0(model, "smmuv3") == 0 && read->n_iommus > 1 && !read->has_accelerated)
+        add_part(read, "iommu.count", g_variant_new_uint64(MIN(read->n_iommus, VIOMMU_IOMMUS_MAX)),
+                 viommu_xml_next(read->iommu, "iommu"), NULL);
+}
+
 static void read_iommu(ViommuDomainRead *read)
 {
     g_autofree char *model = viommu_xml_get(read->iommu, "model"), *bits = NULL;
     const xmlNode *driver = read->iommu_driver;
     guint64 number;
 
-    for (const xmlNode *node = read->iommu; node; node = viommu_xml_next(node, "iommu")) {
-        read->n_iommus++;
+    for (const xmlNode *node = read->iommu; node; node = viommu_xml_next(node, "iommu"), read->n_iommus++)
         read->has_accelerated |= has_word(viommu_xml_child(node, "driver"), "accel", "on");
-    }
     if (!read->iommu) {
         add_part(read, "iommu.is-supported", g_variant_new_boolean(false), read->devices_node, NULL);
         return;
     }
+    read_count(read, model);
     if (model && viommu_enum_from_string(&viommu_enum_model, model) != VIOMMU_UNSET)
         add_text(read, "iommu.model", model, read->iommu, "model");
     else

@@ -15,6 +15,7 @@ static const char *const order[] = {
     "iommu.dma-translation",
     "iommu.aw-bits",
     "iommu.granule",
+    "iommu.count",
     "iommu.translate",
     "iommu.model",
     "iommu.is-supported",

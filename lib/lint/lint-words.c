@@ -17,6 +17,7 @@ static const struct {
     {"iommu.iotlb", "iotlb"},
     {"iommu.aw-bits", "aw_bits"},
     {"iommu.granule", "the granule"},
+    {"iommu.count", "a further <iommu>"},
     {"iommu.translate", "iommu='on' of a device"},
     {"iommu.is-supported", "<iommu>"},
     {"iommu.model", "<iommu model>"},

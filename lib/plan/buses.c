@@ -74,9 +74,23 @@ static void settle_expanders(ViommuPlanBuild *build)
     }
 }
 
+/* Devices of one SMMU are not behind another: libvirt fills the free ports in their order. */
+static void settle_smmus(ViommuPlanBuild *build)
+{
+    unsigned n = (unsigned)build->plan->iommu.count - 1;
+
+    build->plan->cells = g_array_new(FALSE, FALSE, sizeof(ViommuNumaCell));
+    viommu_pcie_add_expanders(&build->plan->pcie, n);
+    viommu_plan_note(
+        build,
+        "bus 0 and %u further root complexes have an SMMU each; libvirt puts the first devices of the guest on the further ones, one on each, and the others on bus 0",
+        n);
+}
+
 /* Devices that libvirt places, each on a root port of pcie.0. */
 static unsigned count_placed_by_libvirt(const ViommuPlan *plan)
 {
+    unsigned elsewhere = (unsigned)plan->iommu.count - 1;
     unsigned n = plan->networks->len;
 
     for (guint i = 0; i < plan->disks->len; i++) {
@@ -92,7 +106,7 @@ static unsigned count_placed_by_libvirt(const ViommuPlan *plan)
     n += plan->shares->len;
     for (guint i = 0; i < plan->placement.devices->len; i++)
         n += ((const ViommuPlacedDevice *)g_ptr_array_index(plan->placement.devices, i))->guest_bus == 0;
-    return n;
+    return n - MIN(n, elsewhere);
 }
 
 /* libvirt fills existing ports before it creates others, so there must be enough for all. */
@@ -115,6 +129,9 @@ static void settle_free_ports(ViommuPlanBuild *build)
 
 void viommu_plan_settle_pcie(ViommuPlanBuild *build)
 {
-    settle_expanders(build);
+    if (build->plan->iommu.count > 1)
+        settle_smmus(build);
+    else
+        settle_expanders(build);
     settle_free_ports(build);
 }

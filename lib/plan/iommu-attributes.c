@@ -134,6 +134,31 @@ static void judge_granule(const ViommuJudging *judging)
                 : "set iommu.granule to '4 KiB'");
 }
 
+/* --- Several SMMUs --- */
+
+static void judge_count(const ViommuJudging *judging)
+{
+    const ViommuIommuInput *input = judging->input;
+
+    if (!viommu_iommu_several(input->request))
+        return;
+    if (judging->model != VIOMMU_MODEL_SMMUV3) {
+        viommu_judge_refuse(judging,
+                            "a guest has only one '%s'; leave iommu.count out, or ask for model 'smmuv3'",
+                            judging->name);
+        return;
+    }
+    if (viommu_iommu_has_hostdevs(input))
+        viommu_judge_refuse(
+            judging,
+            "devices of the host get an 'smmuv3' for each of the host's IOMMUs that they are behind; leave iommu.count out");
+    judge_one(judging, "count", VIOMMU_FACT_SMMUV3_SEVERAL);
+    if (!viommu_iommu_takes_efi(input->request, input->arch, VIOMMU_MODEL_SMMUV3))
+        viommu_judge_refuse(
+            judging,
+            "iommu.count needs ACPI, and so UEFI, because only the IORT table describes further SMMUs, but boot.firmware is 'bios'; set it to 'auto' or 'efi'");
+}
+
 /* --- Accelerated SMMUs --- */
 
 /* The first attribute that only they have; NULL: none is asked for. */
@@ -207,6 +232,7 @@ void viommu_iommu_attributes_judge(const ViommuJudging *judging)
         judge_one(judging, "granule", granule_facts[model]);
     if (model == VIOMMU_MODEL_VIRTIO)
         judge_granule(judging);
+    judge_count(judging);
     judge_accelerated(judging);
 }
 

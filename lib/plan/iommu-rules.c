@@ -187,7 +187,13 @@ bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, Viomm
         return true;
     return arch == VIOMMU_ARCH_AARCH64 && request->boot.firmware != VIOMMU_FIRMWARE_BIOS &&
            (!request->boot.kernel.path || model == VIOMMU_MODEL_VIRTIO ||
-            (model == VIOMMU_MODEL_SMMUV3 && request->hostdevs && request->hostdevs->len > 0));
+            (model == VIOMMU_MODEL_SMMUV3 &&
+             ((request->hostdevs && request->hostdevs->len > 0) || viommu_iommu_several(request))));
+}
+
+bool viommu_iommu_several(const ViommuRequest *request)
+{
+    return request->iommu.count != VIOMMU_UNSET_NUMBER && request->iommu.count > 1;
 }
 
 /* With UEFI, smmuv3 is described by the IORT table alone, and before some QEMU there is no such

@@ -39,8 +39,10 @@ void viommu_iommu_judge(const ViommuIommuInput *input, ViommuModel model, Viommu
 bool viommu_iommu_has_hostdevs(const ViommuIommuInput *input);
 /** Whether a guest with this model boots by UEFI.  x86_64 boots by BIOS by default.  aarch64 boots
  *  a kernel without firmware, but a disk only by UEFI, and only UEFI has ACPI there; the virtio
- *  model and the smmuv3 of assigned devices need ACPI. */
+ *  model, the smmuv3 of assigned devices and several of them need ACPI. */
 bool viommu_iommu_takes_efi(const ViommuRequest *request, ViommuArch arch, ViommuModel model);
+/** Whether the guest is to have more than one IOMMU. */
+bool viommu_iommu_several(const ViommuRequest *request);
 
 /** Whether the machine's virtio devices are legacy ones, which no IOMMU translates. */
 bool viommu_iommu_has_legacy_virtio(const ViommuIommuInput *input);

@@ -254,6 +254,7 @@ bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choic
     Ranking ranking = {0};
     g_autoptr(GError) refusal = NULL;
 
+    choice->count = 1;
     if (!viommu_selector_read(asked, &ranking.selector, error))
         return false;
     rank(input, &ranking);
@@ -285,6 +286,8 @@ bool viommu_iommu_choose(const ViommuIommuInput *input, ViommuIommuChoice *choic
     if (choice->model != VIOMMU_MODEL_NONE) {
         viommu_iommu_attributes_choose(input, choice->model, &choice->attributes);
         choice->accelerated = choice->model == VIOMMU_MODEL_SMMUV3 && viommu_iommu_has_hostdevs(input);
+        if (choice->model == VIOMMU_MODEL_SMMUV3 && viommu_iommu_several(input->request))
+            choice->count = asked->count;
         if (choice->accelerated)
             viommu_iommu_accelerate(input, choice);
         choice->translate =

@@ -43,6 +43,8 @@ typedef struct ViommuIommuChoice {
     uint64_t ssidsize, oas; /* bits */
     /* smmuv3: one with accel on each expander bus, and a plain one on pcie.0 */
     bool accelerated;
+    /* plain smmuv3: one on pcie.0, the others on expander buses; 1 of any other */
+    uint64_t count;
     /* virtio devices that support it are behind the IOMMU, unless the request says otherwise of
      * one */
     bool translate;

@@ -73,6 +73,22 @@ void viommu_pcie_expand(ViommuPcie *pcie, ViommuPlacement *placement)
     }
 }
 
+void viommu_pcie_add_expanders(ViommuPcie *pcie, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        ViommuPcieExpander expander = {.index = next_index(pcie),
+                                       .bus_number = BUS_NUMBERS - (i + 1) * (1 + BUS_NUMBERS_PER_PORT),
+                                       .cell = VIOMMU_UNSET};
+
+        g_array_append_val(pcie->expanders, expander);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        ViommuPciePort port = {.index = next_index(pcie), .parent = viommu_pcie_expander(pcie, i)->index};
+
+        g_array_append_val(pcie->ports, port);
+    }
+}
+
 void viommu_pcie_add_ports(ViommuPcie *pcie, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {

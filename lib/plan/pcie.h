@@ -11,7 +11,8 @@ typedef struct ViommuPcieExpander {
     unsigned index;      /* of the controller */
     unsigned bus_number; /* the first bus of it in the guest */
     int cell;            /* the guest's NUMA cell; VIOMMU_UNSET: none */
-    const char *iommu;   /* name of the host IOMMU; borrowed from the placement */
+    /* name of the host IOMMU; borrowed from the placement; NULL: for no device of the host */
+    const char *iommu;
 } ViommuPcieExpander;
 
 typedef struct ViommuPciePort {
@@ -32,6 +33,9 @@ void viommu_pcie_clear(ViommuPcie *pcie);
  *  port for each device; sets their guest_bus.  libvirt places a device whose IOMMU is unknown.
  *  Call it once, for an empty @pcie. */
 void viommu_pcie_expand(ViommuPcie *pcie, ViommuPlacement *placement);
+/** Adds @n expander buses for no device of the host, each with a free root port.  Call it once, for
+ *  an empty @pcie. */
+void viommu_pcie_add_expanders(ViommuPcie *pcie, unsigned n);
 /** Adds @n root ports on pcie.0, after everything else. */
 void viommu_pcie_add_ports(ViommuPcie *pcie, unsigned n);
 

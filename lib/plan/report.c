@@ -12,8 +12,9 @@ static void add(GVariantBuilder *tree, const char *key, GVariant *value)
         tree, g_variant_new_dict_entry(g_variant_new_string(key), g_variant_new_variant(value)));
 }
 
-static GVariant *attributes_tree(const ViommuIommuAttributes *given)
+static GVariant *attributes_tree(const ViommuIommuChoice *choice)
 {
+    const ViommuIommuAttributes *given = &choice->attributes;
     const struct {
         const char *key;
         int flag;
@@ -33,6 +34,8 @@ static GVariant *attributes_tree(const ViommuIommuAttributes *given)
         add(&tree, "granule", g_variant_new_string(given->granule));
     if (given->granule_bytes != VIOMMU_UNSET_NUMBER)
         add(&tree, "granule", g_variant_new_take_string(viommu_quantity_format(given->granule_bytes)));
+    if (choice->count > 1)
+        add(&tree, "count", g_variant_new_uint32((guint32)choice->count));
     return g_variant_builder_end(&tree);
 }
 
@@ -150,7 +153,7 @@ static void put_accelerated(GString *words, const ViommuPlan *plan)
 char *viommu_plan_report_proof(const ViommuPlan *plan)
 {
     const ViommuIommuAttributes *given = &plan->iommu.attributes;
-    g_autoptr(GVariant) tree = g_variant_ref_sink(attributes_tree(given));
+    g_autoptr(GVariant) tree = g_variant_ref_sink(attributes_tree(&plan->iommu));
     g_autoptr(GVariant) translate = g_variant_ref_sink(g_variant_new_boolean(plan->iommu.translate));
     GString *words = g_string_new(NULL);
     unsigned outside;
@@ -236,7 +239,7 @@ static GVariant *iommu_tree(const ViommuPlan *plan)
     add(&tree, "model", g_variant_new("ms", viommu_model_to_string(choice->model)));
     if (viommu_plan_guest_table(plan))
         add(&tree, "guest-table", g_variant_new_string(viommu_plan_guest_table(plan)));
-    add(&tree, "attributes", attributes_tree(&choice->attributes));
+    add(&tree, "attributes", attributes_tree(choice));
     add(&tree, "translate", g_variant_new_boolean(choice->translate));
     add(&tree, "candidates", candidates_list(choice));
     return g_variant_builder_end(&tree);
@@ -278,7 +281,8 @@ static GVariant *expanders_list(const ViommuPcie *pcie)
         g_variant_builder_open(&list, G_VARIANT_TYPE_VARDICT);
         add(&list, "index", g_variant_new_uint32(expander->index));
         add(&list, "bus-number", g_variant_new_uint32(expander->bus_number));
-        add(&list, "iommu", g_variant_new_string(expander->iommu));
+        if (expander->iommu)
+            add(&list, "iommu", g_variant_new_string(expander->iommu));
         if (expander->cell != VIOMMU_UNSET)
             add(&list, "cell", g_variant_new_uint32((guint32)expander->cell));
         g_variant_builder_close(&list);
@@ -347,7 +351,7 @@ GVariant *viommu_plan_report(const ViommuPlan *plan, const char *xml)
 
 static void explain_attributes(GString *text, const ViommuIommuChoice *choice)
 {
-    g_autoptr(GVariant) tree = g_variant_ref_sink(attributes_tree(&choice->attributes));
+    g_autoptr(GVariant) tree = g_variant_ref_sink(attributes_tree(choice));
     const char *separator = "";
     const char *key;
     GVariant *value;

@@ -437,6 +437,7 @@ static const char *first_iommu_property(const ViommuRequestIommu *iommu)
         {"aw-bits", iommu->aw_bits != VIOMMU_UNSET_NUMBER},
         {"dma-translation", iommu->dma_translation != VIOMMU_UNSET},
         {"granule", iommu->granule != NULL},
+        {"count", iommu->count != VIOMMU_UNSET_NUMBER},
         {"ats", iommu->ats != VIOMMU_UNSET},
         {"ril", iommu->ril != VIOMMU_UNSET},
         {"cmdqv", iommu->cmdqv != VIOMMU_UNSET},

@@ -62,6 +62,7 @@ static const ViommuField iommu_fields[] = {
     {"dma-translation", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, dma_translation)},
     {"granule", VIOMMU_FIELD_STRING, offsetof(ViommuRequestIommu, granule),
      .hint = "use \"host\", \"4 KiB\", \"8 KiB\", \"16 KiB\" or \"64 KiB\""},
+    {"count", VIOMMU_FIELD_NUMBER, offsetof(ViommuRequestIommu, count), .min = 1, .max = VIOMMU_IOMMUS_MAX},
     {"ats", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, ats)},
     {"ril", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, ril)},
     {"cmdqv", VIOMMU_FIELD_FLAG, offsetof(ViommuRequestIommu, cmdqv)},

@@ -118,6 +118,8 @@ extern const ViommuEnum viommu_enum_iommufd;
 
 /* The most assigned devices; each has a root port. */
 #define VIOMMU_HOSTDEVS_MAX 32u
+/* Few guests have more, and each takes some of the bus numbers. */
+#define VIOMMU_IOMMUS_MAX 8u
 
 /* The last VLAN of IEEE 802.1Q. */
 #define VIOMMU_VLAN_MAX 4094u
@@ -207,7 +209,8 @@ typedef struct ViommuRequestIommu {
     int translate;                                           /* flag, true when unset */
     int intremap, eim, caching_mode, iotlb, dma_translation; /* flags */
     uint64_t aw_bits;
-    char *granule; /* "host" or a size */
+    char *granule;  /* "host" or a size */
+    uint64_t count; /* SMMUs, 1 when unset */
     /* of accelerated SMMUs */
     int ats, ril, cmdqv; /* flags */
     uint64_t ssidsize, oas;

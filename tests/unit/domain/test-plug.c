@@ -141,6 +141,8 @@ START_TEST(firmware)
         {"{'boot': <{'kernel': <'/x'>}>}", "bios", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_NONE},
         {"{'boot': <{'kernel': <'/x'>, 'firmware': <'auto'>}>}", "bios", VIOMMU_ARCH_AARCH64,
          VIOMMU_MODEL_SMMUV3},
+        {"{'boot': <{'kernel': <'/x'>}>, 'iommu': <{'model': <'smmuv3'>, 'count': <2>}>}", "efi",
+         VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_SMMUV3},
         {"{'boot': <{'kernel': <'/x'>, 'firmware': <'efi'>}>}", "efi", VIOMMU_ARCH_AARCH64,
          VIOMMU_MODEL_SMMUV3},
         {"{'boot': <{'kernel': <'/x'>}>}", "efi", VIOMMU_ARCH_AARCH64, VIOMMU_MODEL_VIRTIO},

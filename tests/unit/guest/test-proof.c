@@ -173,6 +173,12 @@ static const struct {
     {VIOMMU_MODEL_VIRTIO, "granule=host",
      REPORT(X86 "iommu 0000:00:02.0\ngroups 1\ntype DMA\nuntranslated 0\n"), VIOMMU_PROOF_PROVEN, NULL, NULL,
      VIOMMU_LEVEL_TRANSLATING, "", "granule"},
+    {VIOMMU_MODEL_SMMUV3, "count=2",
+     REPORT(X86 "iommu smmu3.0x1\niommu smmu3.0x2\ngroups 1\ntype DMA\nuntranslated 0\n"),
+     VIOMMU_PROOF_PROVEN, NULL, NULL, VIOMMU_LEVEL_TRANSLATING, "count=2", ""},
+    {VIOMMU_MODEL_SMMUV3, "count=2", REPORT(X86 "iommu smmu3.0x1\ngroups 1\ntype DMA\nuntranslated 0\n"),
+     VIOMMU_PROOF_DISPROVED, "as planned",
+     "its count is 1 in the guest's /sys/class/iommu, but 2 in the plan"},
     /* Levels. */
     {VIOMMU_MODEL_INTEL, "intremap=on", REPORT(WHOLE "interrupts direct\n"), VIOMMU_PROOF_PROVEN, NULL,
      "does not remap interrupts", VIOMMU_LEVEL_PRESENT, "", "intremap"},

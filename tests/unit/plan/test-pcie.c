@@ -159,4 +159,29 @@ START_TEST(cells_follow_the_nodes)
 }
 END_TEST
 
-UNIT_MAIN("pcie", a_bus_for_each_iommu, the_most_devices, cells_follow_the_nodes)
+/* All expander buses come first; each has a port, whose bus numbers are free. */
+START_TEST(buses_for_no_device)
+{
+    ViommuPcie pcie;
+
+    viommu_pcie_init(&pcie);
+    viommu_pcie_add_expanders(&pcie, 2);
+    viommu_pcie_add_ports(&pcie, 1);
+    ck_assert_uint_eq(pcie.expanders->len, 2);
+    ck_assert_uint_eq(pcie.ports->len, 3);
+    for (guint i = 0; i < 2; i++) {
+        const ViommuPcieExpander *expander = viommu_pcie_expander(&pcie, i);
+
+        ck_assert_uint_eq(expander->index, 1 + i);
+        ck_assert_uint_eq(expander->bus_number, 256 - (i + 1) * 3);
+        ck_assert_ptr_null(expander->iommu);
+        ck_assert_int_eq(expander->cell, VIOMMU_UNSET);
+        ck_assert_uint_eq(viommu_pcie_port(&pcie, i)->index, 3 + i);
+        ck_assert_uint_eq(viommu_pcie_port(&pcie, i)->parent, 1 + i);
+    }
+    ck_assert_uint_eq(viommu_pcie_port(&pcie, 2)->parent, 0);
+    viommu_pcie_clear(&pcie);
+}
+END_TEST
+
+UNIT_MAIN("pcie", a_bus_for_each_iommu, buses_for_no_device, the_most_devices, cells_follow_the_nodes)
