@@ -25,9 +25,9 @@ def request():
     return document.split("$ cat trainer.json\n")[1].split("\n\n")[0]
 
 
-def draw(ctl, verb, words):
+def draw(ctl, verb, words, host=HOST):
     with tempfile.NamedTemporaryFile() as config:  # not that of this machine
-        return subprocess.run([ctl, verb, *words, f"--host={HOST}", "--dot"], check=True, stdout=subprocess.PIPE, text=True,
+        return subprocess.run([ctl, verb, *words, f"--host={host}", "--dot"], check=True, stdout=subprocess.PIPE, text=True,
                               input=request(), env=dict(os.environ, VIOMMU_CONFIG=config.name)).stdout
 
 
@@ -57,6 +57,8 @@ def main():
         checks += [(f"{name}.dot is fresh", (PICTURES / f"{name}.dot").read_text() == text),
                    (f"{name}.svg is made of it", mark(text) in (PICTURES / f"{name}.svg").read_text()),
                    (f"graphviz reads {name}.dot", read_by_graphviz(text))]
+    several = draw(sys.argv[1], "plan", [HERE / "requests/aarch64/smmuv3-count.json"], HERE / "hosts/forky-arm.json")
+    checks += [("each root complex has the SMMU that is its own", several.count('[label="IOMMU smmuv3"]') == 3)]
     print(f"1..{len(checks)}")
     for i, (what, good) in enumerate(checks, 1):
         print(f"{'ok' if good else 'not ok'} {i} - {what}")

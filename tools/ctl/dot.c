@@ -249,6 +249,18 @@ static void print_others(const ViommuOutput *output, const ViommuPlan *plan, boo
         print_guest_device(output, "vsock", "vsock", 0, has_iommu && !plan->vsock_translated);
 }
 
+/* An expander bus has an SMMU of its own, or shares the guest's IOMMU with bus 0. */
+static void print_further_iommu(const ViommuOutput *output, const ViommuPlan *plan, unsigned bus,
+                                const char *label)
+{
+    bool own = plan->iommu.accelerated || plan->iommu.count > 1;
+    g_autofree char *id = bus_id(bus), *iommu = own ? g_strdup_printf(IOMMU " %u", bus) : g_strdup(IOMMU);
+
+    if (own)
+        box(output, iommu, label, false);
+    arrow(output, iommu, id, "");
+}
+
 static void print_guest(const ViommuOutput *output, const ViommuPlan *plan)
 {
     bool has_iommu = plan->iommu.model != VIOMMU_MODEL_NONE;
@@ -262,11 +274,8 @@ static void print_guest(const ViommuOutput *output, const ViommuPlan *plan)
     if (has_iommu)
         arrow(output, IOMMU, ROOT, "");
     print_expanders(output, &plan->pcie);
-    for (guint i = 0; has_iommu && i < plan->pcie.expanders->len; i++) {
-        g_autofree char *id = bus_id(viommu_pcie_expander(&plan->pcie, i)->index);
-
-        arrow(output, IOMMU, id, "");
-    }
+    for (guint i = 0; has_iommu && i < plan->pcie.expanders->len; i++)
+        print_further_iommu(output, plan, viommu_pcie_expander(&plan->pcie, i)->index, iommu);
     print_ports(output, &plan->pcie);
     print_disks(output, plan, has_iommu);
     print_networks(output, plan, has_iommu);
