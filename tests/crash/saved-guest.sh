@@ -11,7 +11,7 @@ work() {
             echo "read $(busybox dd if=/dev/vda bs=16 count=1 2>/dev/null)"
         fi
         [ $((n % 5)) -ne 0 ] || echo "count $n"
-        [ $((n % 25)) -ne 0 ] || guest-report
+        [ $((n % 10)) -ne 0 ] || guest-report
     done
 }
 work &
