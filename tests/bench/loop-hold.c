@@ -72,6 +72,10 @@ PUBLIC int epoll_wait(int fd, struct epoll_event *events, int n, int timeout)
     return begin_step(real(fd, events, n, timeout));
 }
 
+/* The C library declares it since 2.35. */
+int epoll_pwait2(int fd, struct epoll_event *events, int n, const struct timespec *timeout,
+                 const sigset_t *mask);
+
 PUBLIC int epoll_pwait2(int fd, struct epoll_event *events, int n, const struct timespec *timeout,
                         const sigset_t *mask)
 {
