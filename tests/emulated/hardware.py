@@ -30,6 +30,7 @@ HOSTS = {
                                   "networks": "x86_64-network"}),
     "x86_64-amd": ("testing", {"amd": "x86_64-devices"}),
     "x86_64-poor": ("debian13", {"poor": "x86_64-devices"}),
+    "x86_64-rmrr": ("debian13", {"rmrr": "x86_64-devices"}),
     "aarch64-smmuv3": ("debian13", {"smmuv3": "aarch64-devices"}),
     "aarch64-smmuv3-two": ("testing", {"accelerated": "aarch64-devices"}),
     "x86_64-iommufd": ("testing", {"iommufd": "x86_64-devices"}),

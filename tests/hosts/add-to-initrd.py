@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""add-to-initrd FILE NAME: prints an archive (cpio, newc, gzip) with FILE as NAME, executable,
-to be appended to an initramfs."""
+"""add-to-initrd FILE NAME [plain]: prints an archive (cpio, newc) with FILE as NAME, executable, to
+be appended to an initramfs; plain: not compressed, to be put before one."""
 import gzip
 import os
 import sys
@@ -16,4 +16,4 @@ def entry(name, mode, data=b""):
 with open(sys.argv[1], "rb") as file:
     content = file.read()
 out = entry(os.path.dirname(sys.argv[2]), 0o040755) + entry(sys.argv[2], 0o100755, content) + entry("TRAILER!!!", 0)
-sys.stdout.buffer.write(gzip.compress(out, 1))
+sys.stdout.buffer.write(out if sys.argv[3:] == ["plain"] else gzip.compress(out, 1))

@@ -281,15 +281,22 @@ END
 # machine_words: the QEMU options of the machine, one a line.
 machine_words() {
     [ -n "$machine" ] || { printf '%s\n' -M 'q35,kernel-irqchip=split' -cpu EPYC -m 3072; return; }
-    sed -e '/^#/d; /^append /d; /^file /d; /^kernel /d; s/ /\n/' "$machines/$machine"
+    sed -e '/^#/d; /^append /d; /^file /d; /^kernel /d; /^rmrr /d; s/ /\n/' "$machines/$machine"
 }
 
 # kernel_words: the QEMU options of the kernel: one of tests/emulated/kernel.sh, which needs no
 # initramfs, or that of the release.
 kernel_words() {
-    local kernels=("$boot"/vmlinuz*) initrds=("$boot"/initrd.img-*)
+    local kernels=("$boot"/vmlinuz*) initrds=("$boot"/initrd.img-*) slot
     printf '%s\n' -kernel "/viommu-boot/${kernels[0]##*/}"
-    [ ! -e "${initrds[0]}" ] || printf '%s\n' -initrd "/viommu-boot/${initrds[0]##*/}"
+    slot=$(sed -n 's/^rmrr //p' ${machine:+"$machines/$machine"} </dev/null)
+    if [ -n "$slot" ]; then
+        "$source/tests/emulated/rmrr.py" "$slot" >"$work/dmar"
+        "$here/add-to-initrd.py" "$work/dmar" kernel/firmware/acpi/dmar.aml plain | cat - "${initrds[0]}" >"$work/initrd"
+        printf '%s\n' -initrd /viommu/initrd
+    elif [ -e "${initrds[0]}" ]; then
+        printf '%s\n' -initrd "/viommu-boot/${initrds[0]##*/}"
+    fi
 }
 
 # set_vm: the command that boots it, in QEMU of the release itself.  On a busy machine the kernel's
