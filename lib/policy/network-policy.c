@@ -66,7 +66,7 @@ bool viommu_network_policy_check(const ViommuSite *site, const ViommuRequestNetw
     case VIOMMU_NETWORK_TYPE_VHOSTUSER:
         return viommu_fail(
             error, VIOMMU_ERROR_POLICY_REFUSED,
-            "networks[%u].type 'vhostuser': only root may have it on this host, because libvirt makes QEMU's user the owner of the socket, whoever's it is; use another type, or your own viommud (viommuctl --user)",
+            "networks[%u].type 'vhostuser': only root may have it on this host, because libvirt gives the socket to QEMU's user, whoever owned it; use another type, or your own viommud (viommuctl --user)",
             index);
     case VIOMMU_NETWORK_TYPE_VDPA:
         return viommu_fail(

@@ -13,12 +13,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/crash/lab.sh
 . "$here/lab.sh"
 
-die() {
-    say "$(tail -n 5 "$lab_dir/viommud.log")"
-    say "$(tail -n 25 "$lab_console" | tr -d '\r' | tr -c '[:print:]\n' '?')"
-    say_die "$*"
-}
-
 # lines PATTERN: how many such lines the guest has printed.
 lines() {
     tr -d '\r' <"$lab_console" | grep -acE "$1" || true
@@ -42,21 +36,21 @@ runs() {
 
 # saved WHAT: the machine is saved, and complete.
 saved() {
-    lab_until 20 is_saved || die "$1: the machine is '$(lab_property "$lab_machine" State)', '$(lab_property "$lab_machine" Result)'"
-    [ "$(lab_ctl show "$lab_machine" --json | jq -r '.Failure[0]')" = '' ] || die "$1: Failure is $(lab_ctl show "$lab_machine" --json | jq -c .Failure)"
-    [ "$(overlays)" -eq 1 ] || die "$1: the disk's overlay is gone"
+    lab_until 20 is_saved || lab_die "$1: the machine is '$(lab_property "$lab_machine" State)', '$(lab_property "$lab_machine" Result)'"
+    [ "$(lab_ctl show "$lab_machine" --json | jq -r '.Failure[0]')" = '' ] || lab_die "$1: Failure is $(lab_ctl show "$lab_machine" --json | jq -c .Failure)"
+    [ "$(overlays)" -eq 1 ] || lab_die "$1: the disk's overlay is gone"
 }
 
 # restored WHAT: the guest runs on, and its IOMMU works.
 restored() {
     local counts reads reports
-    lab_until 20 runs || die "$1: the machine is '$(lab_property "$lab_machine" State)', '$(lab_property "$lab_machine" Result)'"
+    lab_until 20 runs || lab_die "$1: the machine is '$(lab_property "$lab_machine" State)', '$(lab_property "$lab_machine" Result)'"
     # The console is opened within 10 seconds.
     counts=$(lines '^count') reads=$(lines '^read written-by-host') reports=$(lines '^viommu-report end')
-    lab_until 300 lines_beyond '^count' "$counts" || die "$1: the guest does not run on"
-    [ "$disk" = no ] || lab_until 60 lines_beyond '^read written-by-host' "$reads" || die "$1: the guest does not read its disk"
-    lab_until 600 lines_beyond '^viommu-report end' "$reports" || die "$1: the guest does not report"
-    lab_ctl verify "$lab_machine" --timeout=600 >"$lab_dir/verified" || die "$1: not verified"
+    lab_until 300 lines_beyond '^count' "$counts" || lab_die "$1: the guest does not run on"
+    [ "$disk" = no ] || lab_until 60 lines_beyond '^read written-by-host' "$reads" || lab_die "$1: the guest does not read its disk"
+    lab_until 600 lines_beyond '^viommu-report end' "$reports" || lab_die "$1: the guest does not report"
+    lab_ctl verify "$lab_machine" --timeout=600 >"$lab_dir/verified" || lab_die "$1: not verified"
     say "$1: $(cat "$lab_dir/verified")"
 }
 
@@ -84,28 +78,28 @@ changed=$(jq --arg guest "$lab_dir/guest" --arg disk "$lab_dir/disk.raw" \
     '.boot.kernel = "\($guest)/vmlinuz" | .boot.initrd = "\($guest)/initrd" | .disks = [{path: $disk, format: "raw", overlay: true}]' "$request")
 echo "$changed" >"$request"
 crash_launch "$request"
-lab_until 900 lines_beyond '^count' 0 || die "the guest tells nothing"
-[ "$disk" = no ] || lab_until 60 lines_beyond '^read written-by-host' 0 || die "the guest does not read its disk"
-[ "$(overlays)" -eq 1 ] || die "the disk has no overlay"
+lab_until 900 lines_beyond '^count' 0 || lab_die "the guest tells nothing"
+[ "$disk" = no ] || lab_until 60 lines_beyond '^read written-by-host' 0 || lab_die "the guest does not read its disk"
+[ "$(overlays)" -eq 1 ] || lab_die "the disk has no overlay"
 
 # libvirt keeps the state itself; viommud starts meanwhile.
-crash_virsh managedsave "$lab_machine" >"$lab_dir/virsh.log" || die "managedsave: $(cat "$lab_dir/virsh.log")"
+crash_virsh managedsave "$lab_machine" >"$lab_dir/virsh.log" || lab_die "managedsave: $(cat "$lab_dir/virsh.log")"
 saved managedsave
 kill -KILL "$lab_daemon"
 crash_wait_dead "$lab_daemon" viommud
 lab_start_daemon
 saved "after a restart of viommud"
-crash_virsh start "$lab_machine" >"$lab_dir/virsh.log" || die "start: $(cat "$lab_dir/virsh.log")"
+crash_virsh start "$lab_machine" >"$lab_dir/virsh.log" || lab_die "start: $(cat "$lab_dir/virsh.log")"
 restored "restored by libvirt"
 
 # The state is in a file of virsh's caller.
-crash_virsh save "$lab_machine" "$lab_dir/home/state" >"$lab_dir/virsh.log" || die "save: $(cat "$lab_dir/virsh.log")"
+crash_virsh save "$lab_machine" "$lab_dir/home/state" >"$lab_dir/virsh.log" || lab_die "save: $(cat "$lab_dir/virsh.log")"
 saved save
-crash_virsh restore "$lab_dir/home/state" >"$lab_dir/virsh.log" || die "restore: $(cat "$lab_dir/virsh.log")"
+crash_virsh restore "$lab_dir/home/state" >"$lab_dir/virsh.log" || lab_die "restore: $(cat "$lab_dir/virsh.log")"
 restored "restored from a file"
 
 # A saved machine can be stopped.
-crash_virsh managedsave "$lab_machine" >"$lab_dir/virsh.log" || die "managedsave: $(cat "$lab_dir/virsh.log")"
+crash_virsh managedsave "$lab_machine" >"$lab_dir/virsh.log" || lab_die "managedsave: $(cat "$lab_dir/virsh.log")"
 saved managedsave
 lab_ctl stop "$lab_machine"
 crash_nothing_left "a saved machine"

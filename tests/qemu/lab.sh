@@ -81,6 +81,13 @@ lab_row() {
     [ ${#lab_fields[@]} -ge 8 ] || say_die "no row named '$1' in ${BASH_SOURCE[0]}"
 }
 
+# lab_die TEXT: ends the test, with the ends of viommud's log and of the guest's console.
+lab_die() {
+    say "$(tail -n 5 "$lab_dir/viommud.log")"
+    say "$(tail -n 25 "$lab_console" | tr -d '\r' | tr -c '[:print:]\n' '?')"
+    say_die "$*"
+}
+
 # lab_open: makes the directory, starts the bus and the daemon.  Set "trap lab_close EXIT" first.
 # $lab_qemu_conf: further lines of libvirt's qemu.conf; $lab_viommud_conf: of viommud.conf;
 # $lab_bus_conf: of the bus's policy.
